@@ -1,0 +1,58 @@
+"""What assets work with, chosen by the settings: the lake, the warehouse, the settings themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+from dagster_duckdb import DuckDBResource
+
+from analytics_platform.engine import macros
+from analytics_platform.lake import FolderLake
+from analytics_platform.settings import Settings, SettingsError
+from analytics_platform.warehouse import DuckDBSession, DuckDBWarehouse
+
+
+class WarehouseResource(DuckDBResource):
+    """The warehouse in a DuckDB file. `session` opens it for the length of one asset's work."""
+
+    memory: str = "1GB"
+
+    def session(self, read_only: bool = False) -> AbstractContextManager[DuckDBSession]:
+        """A session with the models' functions defined. Raises `WarehouseError` if the file cannot be opened."""
+        return self.warehouse().session(read_only)
+
+    def warehouse(self) -> DuckDBWarehouse:
+        """The warehouse, for code that does not know Dagster."""
+        return DuckDBWarehouse(Path(self.database), self.memory, macros())
+
+
+def warehouse_of(settings: Settings) -> DuckDBWarehouse:
+    """The warehouse that the settings name."""
+    return DuckDBWarehouse(settings.warehouse_path, settings.warehouse_memory, macros())
+
+
+def build_resources(settings: Settings) -> Mapping[str, object]:
+    """The resources of the code location. Raises `SettingsError` if DATA_DIR cannot be written."""
+    check_writable(settings)
+    return {
+        "settings": settings,
+        "lake": FolderLake(Path(settings.lake_url)),
+        "warehouse": WarehouseResource(
+            database=str(settings.warehouse_path), memory=settings.warehouse_memory
+        ),
+    }
+
+
+def check_writable(settings: Settings) -> None:
+    """Raise `SettingsError` if DATA_DIR cannot be made or written."""
+    probe = settings.data_dir / ".writable"
+    try:
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise SettingsError(
+            f"DATA_DIR={settings.data_dir}: the folder cannot be written ({error.strerror}), choose another or change its rights."
+        ) from error

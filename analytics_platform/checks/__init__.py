@@ -1,0 +1,1 @@
+"""Asset checks, and the watchdog that judges what is stored."""

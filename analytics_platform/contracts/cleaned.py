@@ -1,0 +1,261 @@
+"""Contracts of the cleaned layer: each source typed and judged, then one shape of events for all of them."""
+
+from __future__ import annotations
+
+from analytics_platform.contracts.base import (
+    Contract,
+    Day,
+    Flag,
+    Instant,
+    Json,
+    Money,
+    RowRule,
+    Table,
+    Text,
+    Whole,
+    column,
+)
+
+KNOWN_EVENT_NAMES = (
+    "add_payment_info",
+    "add_shipping_info",
+    "add_to_cart",
+    "add_to_wishlist",
+    "begin_checkout",
+    "first_visit",
+    "generate_lead",
+    "login",
+    "page_view",
+    "purchase",
+    "refund",
+    "remove_from_cart",
+    "screen_view",
+    "scroll",
+    "search",
+    "select_item",
+    "select_promotion",
+    "session_start",
+    "share",
+    "sign_up",
+    "user_engagement",
+    "view_cart",
+    "view_item",
+    "view_item_list",
+    "view_promotion",
+    "view_search_results",
+)
+"""The event names of GA4 that the platform gives a meaning to (GA4 reference: recommended events)."""
+
+DEVICE_TYPES = ("desktop", "mobile", "tablet", "tv", "console", "bot", "unknown")
+
+
+class Clickstream(Contract):
+    """One row per distinct event of the CSV clickstream exports that kept every rule.
+
+    Rows that broke a rule are in ops.quarantine. Duplicates are counted in ops.pipeline_logs.
+    """
+
+    event_id: Text = column(
+        "The export's own id, else the MD5 of the event's content (client, time, name, page, data …).",
+        source=("event_id",),
+    )
+    client_id: Text = column(
+        "The browser or device, as the shop's tracker names it.", source=("client_id", "clientId"), required=True
+    )
+    user_id: Text = column("The signed-in user, where the export has it.", nullable=True, source=("user_id",))
+    page_url: Text = column("Address of the page.", nullable=True, source=("page_url",), required=True)
+    referrer: Text = column("Address the visitor came from.", nullable=True, source=("referrer",), usual=True)
+    event_at: Instant = column(
+        "When the event happened. A time without zone is UTC. Not before PARTITION_START, not later than "
+        "arrival + 1 day.",
+        source=("timestamp",),
+        required=True,
+    )
+    event_date: Day = column("Day of event_at (UTC).")
+    event_name: Text = column("The name the tracker gave, untouched.", source=("event_name",), required=True)
+    event_data: Json = column(
+        "What the event carries, as JSON text.", nullable=True, source=("event_data",), required=True, json=True
+    )
+    user_agent: Text = column("The browser's own description.", nullable=True, source=("user_agent",), required=True)
+    extra: Json = column("Columns of the export that the contract does not know, as one JSON object.", nullable=True)
+    received_at: Instant = column(
+        "When the collector got the event, where the export has it.", nullable=True, source=("received_at",)
+    )
+    arrived_at: Instant = column("When the batch was put into the lake.")
+    batch_id: Text = column("The batch the row came in (ops.pipeline_logs).")
+    position: Whole = column("Line of the file on which the record starts; the header is line 1.", ge=1)
+
+    class Config(Contract.Config):
+        """Table."""
+
+        metadata = Table(
+            name="cleaned.clickstream",
+            primary_key=("event_id",),
+            write="batches",
+            partition_column="event_date",
+            identity=("client_id", "user_id", "event_at", "event_name", "page_url", "referrer", "event_data", "user_agent"),
+        ).promise()
+
+
+class Urls(Contract):
+    """One row per day and distinct address (page or referrer) seen that day, taken apart."""
+
+    event_date: Day = column("Day (UTC) on which the address was seen.")
+    url: Text = column("The address as it came.")
+    host: Text = column("Host, lower case, without port; missing for a relative address.", nullable=True)
+    path: Text = column("Path without query and fragment.", nullable=True)
+    utm_source: Text = column("Campaign parameter utm_source.", nullable=True)
+    utm_medium: Text = column("Campaign parameter utm_medium.", nullable=True)
+    utm_campaign: Text = column("Campaign parameter utm_campaign.", nullable=True)
+    click_id: Text = column("Name of the ad click parameter (gclid, fbclid …), if any.", nullable=True)
+    click_source: Text = column("Source the click parameter stands for.", nullable=True)
+    click_medium: Text = column("Medium the click parameter stands for.", nullable=True)
+    site: Text = column("Name of the site as a traffic source, e.g. google for www.google.de.", nullable=True)
+    site_category: Text = column(
+        "Kind of the site.", nullable=True, isin=["search", "social", "shopping", "video"]
+    )
+
+    class Config(Contract.Config):
+        """Table."""
+
+        metadata = Table(
+            name="cleaned.urls", primary_key=("event_date", "url"), write="days", partition_column="event_date"
+        ).promise()
+
+
+class UserAgents(Contract):
+    """One row per day and distinct user agent seen that day, taken apart with ua-parser."""
+
+    event_date: Day = column("Day (UTC) on which the user agent was seen.")
+    user_agent: Text = column("The user agent as it came.")
+    device_type: Text = column("Kind of device.", isin=list(DEVICE_TYPES))
+    os: Text = column("Family of the operating system.", nullable=True)
+    browser: Text = column("Family of the browser.", nullable=True)
+    is_bot: Flag = column("True for crawlers, monitors and scripts.")
+
+    class Config(Contract.Config):
+        """Table."""
+
+        metadata = Table(
+            name="cleaned.user_agents",
+            primary_key=("event_date", "user_agent"),
+            write="days",
+            partition_column="event_date",
+        ).promise()
+
+
+class SourceCategories(Contract):
+    """One row per known traffic source: what kind of site it is. Our own list, shipped with the platform."""
+
+    source: Text = column("Name or host of the source, lower case.")
+    category: Text = column("Kind of the site.", isin=["search", "social", "shopping", "video"])
+
+    class Config(Contract.Config):
+        """Table."""
+
+        metadata = Table(name="cleaned.source_categories", primary_key=("source",), write="whole").promise()
+
+
+class Events(Contract):
+    """One row per event of any source, in one shape with GA4 event names."""
+
+    event_id: Text = column("Identity of the event (see the source's cleaned table).")
+    source: Text = column("The source the event came from, e.g. clickstream.")
+    client_id: Text = column("The browser or device; user:<user_id> for a source that only knows users.")
+    user_id: Text = column("The signed-in user, if known.", nullable=True)
+    event_name: Text = column("GA4 name of the event; an unknown name is kept as it came.")
+    raw_event_name: Text = column("The name the source gave.")
+    is_known_event: Flag = column("False when event_name is not one the platform gives a meaning to.")
+    event_at: Instant = column("When the event happened (UTC).")
+    event_date: Day = column("Day of event_at (UTC).")
+    received_at: Instant = column("When the collector got it, else when its batch arrived.")
+    platform: Text = column("WEB, IOS or ANDROID.", nullable=True)
+    page_url: Text = column("Address of the page.", nullable=True)
+    page_path: Text = column("Its path, without query and fragment.", nullable=True)
+    referrer: Text = column("Address the visitor came from.", nullable=True)
+    utm_source: Text = column("Campaign parameter of the page's address.", nullable=True)
+    utm_medium: Text = column("Campaign parameter of the page's address.", nullable=True)
+    utm_campaign: Text = column("Campaign parameter of the page's address.", nullable=True)
+    traffic_source: Text = column(
+        "Where this event's visitor came from: utm_source, else the ad click's source, else the site of a "
+        "foreign referrer; missing inside a visit. Own-domain referrers are not referrals.",
+        nullable=True,
+    )
+    traffic_medium: Text = column(
+        "utm_medium, else the ad click's medium, else organic for a search engine, else referral.", nullable=True
+    )
+    traffic_campaign: Text = column("utm_campaign.", nullable=True)
+    device_type: Text = column("Kind of device, from the user agent.", isin=list(DEVICE_TYPES))
+    os: Text = column("Family of the operating system.", nullable=True)
+    browser: Text = column("Family of the browser.", nullable=True)
+    is_bot: Flag = column("True for crawlers, monitors and scripts. Flagged, not deleted; marts leave them out.")
+    transaction_id: Text = column("The shop's order number, on purchases.", nullable=True)
+    revenue: Money = column("Value of the order, on purchases (shop currency).", nullable=True)
+    list_id: Text = column("The product list the event is about.", nullable=True)
+    list_name: Text = column("Its name.", nullable=True)
+    items_json: Json = column("The event's items as a JSON array, where it carries any.", nullable=True)
+    batch_id: Text = column("The batch the event came in (ops.pipeline_logs).")
+
+    class Config(Contract.Config):
+        """Table."""
+
+        metadata = Table(
+            name="cleaned.events",
+            primary_key=("event_id",),
+            write="days",
+            partition_column="event_date",
+            rules=(
+                RowRule(
+                    "event_date_of_event_at",
+                    "CAST(event_at AS DATE) = event_date",
+                    "event_date is the day of event_at in UTC.",
+                ),
+                RowRule(
+                    "purchase_has_transaction_id",
+                    "event_name <> 'purchase' OR transaction_id IS NOT NULL",
+                    "A purchase names its order. Without it, every such event counts as an order of its own.",
+                    "warn",
+                ),
+                RowRule(
+                    "purchase_has_revenue",
+                    "event_name <> 'purchase' OR revenue IS NOT NULL",
+                    "A purchase carries a revenue that is a number. Without it the order counts as 0.",
+                    "warn",
+                ),
+                RowRule(
+                    "event_name_known",
+                    "is_known_event",
+                    "The event name is one the platform gives a meaning to. Others are kept and flagged.",
+                    "warn",
+                ),
+            ),
+        ).promise()
+
+
+class EventItems(Contract):
+    """One row per item of an event, in the order the event lists them."""
+
+    event_id: Text = column("The event (cleaned.events).")
+    item_index: Whole = column("Place of the item in the event, from 0.", ge=0)
+    event_date: Day = column("Day of the event (UTC).")
+    product_id: Text = column("The shop's product id.", nullable=True)
+    product_name: Text = column("Name as the event gave it.", nullable=True)
+    brand: Text = column("Brand as the event gave it.", nullable=True)
+    category: Text = column("Category as the event gave it.", nullable=True)
+    variant: Text = column("Size, colour or other variant.", nullable=True)
+    price: Money = column("Price of one piece (shop currency).", nullable=True)
+    quantity: Whole = column("Pieces; a fraction is not a quantity and is left empty.", nullable=True)
+    coupon: Text = column("Coupon on the item.", nullable=True)
+    list_id: Text = column("The list the item was shown in: the item's own, else the event's.", nullable=True)
+    list_name: Text = column("Its name.", nullable=True)
+    list_index: Whole = column("Place of the item in that list.", nullable=True)
+
+    class Config(Contract.Config):
+        """Table."""
+
+        metadata = Table(
+            name="cleaned.event_items",
+            primary_key=("event_id", "item_index"),
+            write="days",
+            partition_column="event_date",
+        ).promise()

@@ -1,0 +1,199 @@
+"""Contracts of the marts: answers to business questions. Bots are left out unless a table says otherwise."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+
+from analytics_platform.contracts.base import (
+    Contract,
+    Day,
+    Days,
+    Everything,
+    Money,
+    Ratio,
+    RowRule,
+    Table,
+    Text,
+    TouchedKeys,
+    Whole,
+    column,
+)
+from analytics_platform.contracts.star import CHANNELS
+
+FUNNEL_STEPS = ["view", "cart", "checkout", "purchase"]
+ATTRIBUTION_MODELS = ["first_touch", "last_touch", "last_non_direct"]
+
+
+def _share(description: str) -> Ratio:
+    share: Ratio = column(description, nullable=True, ge=0.0, le=1.0)
+    return share
+
+
+class DailyTrends(Contract):
+    """One row per day: traffic, orders and revenue, bots left out."""
+
+    date: Day = column("Day (UTC).")
+    sessions: Whole = column("Sessions that start on the day.", ge=0)
+    visitors: Whole = column("Distinct clients among them.", ge=0)
+    events: Whole = column("Events in these sessions.", ge=0)
+    page_views: Whole = column("Page views in these sessions.", ge=0)
+    bounces: Whole = column("Sessions of one event.", ge=0)
+    bounce_rate: Ratio = _share("bounces / sessions.")
+    orders: Whole = column("Orders placed on the day.", ge=0)
+    revenue: Money = column("Their revenue (shop currency).")
+    average_order_value: Ratio = column("revenue / orders.", nullable=True)
+    conversion_rate: Ratio = _share("Sessions with an order / sessions.")
+
+    class Config(Contract.Config):
+        """Table."""
+
+        metadata = Table(
+            name="marts.daily_trends", primary_key=("date",), write="days", partition_column="date"
+        ).promise()
+
+
+class FunnelDaily(Contract):
+    """One row per day and step of the funnel view → cart → checkout → purchase, counted in sessions.
+
+    A session that reached a later step counts for the earlier ones too, so no rate is above 1.
+    """
+
+    date: Day = column("Day (UTC) the sessions start.")
+    step_index: Whole = column("1 to 4.", ge=1, le=4)
+    step: Text = column("Name of the step.", isin=FUNNEL_STEPS)
+    sessions: Whole = column("Sessions that reached the step or a later one.", ge=0)
+    rate_from_previous: Ratio = _share("sessions / sessions of the previous step; 1 for the first.")
+    rate_from_start: Ratio = _share("sessions / sessions of the first step.")
+
+    class Config(Contract.Config):
+        """Table."""
+
+        metadata = Table(
+            name="marts.funnel_daily",
+            primary_key=("date", "step_index"),
+            write="days",
+            partition_column="date",
+        ).promise()
+
+
+class Attribution(Contract):
+    """One row per day of order, attribution model and traffic source: the credit it gets.
+
+    Touches of an order are the client's sessions that start no later than the order and at most
+    ATTRIBUTION_LOOKBACK_DAYS days before its day. first_touch credits the earliest, last_touch the latest,
+    last_non_direct the latest that is not Direct (or the latest, when all are). For each model the credit of a day
+    sums to the revenue of its orders exactly.
+    """
+
+    date: Day = column("Day of the orders (UTC).")
+    model: Text = column("The rule that picks the touch.", isin=ATTRIBUTION_MODELS)
+    channel: Text = column("Channel of the credited session.", isin=CHANNELS)
+    source: Text = column("Source of the credited session.")
+    medium: Text = column("Medium of the credited session.")
+    campaign: Text = column("Campaign of the credited session.")
+    orders: Whole = column("Orders credited.", ge=0)
+    revenue: Money = column("Their revenue.")
+
+    class Config(Contract.Config):
+        """Table."""
+
+        metadata = Table(
+            name="marts.attribution",
+            primary_key=("date", "model", "channel", "source", "medium", "campaign"),
+            write="days",
+            partition_column="date",
+            reads=MappingProxyType({"star.fact_sessions": Days(before="attribution_lookback_days")}),
+        ).promise()
+
+
+class DeviceDaily(Contract):
+    """One row per day and kind of device, bots left out."""
+
+    date: Day = column("Day (UTC) the sessions start.")
+    device_type: Text = column("Kind of device.")
+    sessions: Whole = column("Sessions.", ge=0)
+    bounces: Whole = column("Sessions of one event.", ge=0)
+    orders: Whole = column("Orders placed in these sessions.", ge=0)
+    revenue: Money = column("Their revenue.")
+    conversion_rate: Ratio = _share("Sessions with an order / sessions.")
+
+    class Config(Contract.Config):
+        """Table."""
+
+        metadata = Table(
+            name="marts.device_daily",
+            primary_key=("date", "device_type"),
+            write="days",
+            partition_column="date",
+            reads=MappingProxyType({"star.dim_device": Everything()}),
+        ).promise()
+
+
+class ProductDaily(Contract):
+    """One row per day and product: interest and sales, bots left out."""
+
+    date: Day = column("Day (UTC).")
+    product_id: Text = column("The shop's product id.")
+    views: Whole = column("view_item events.", ge=0)
+    add_to_carts: Whole = column("add_to_cart events.", ge=0)
+    orders: Whole = column("Orders with the product.", ge=0)
+    quantity: Whole = column("Pieces ordered.", ge=0)
+    revenue: Money = column("Sum of the order lines' amounts.")
+
+    class Config(Contract.Config):
+        """Table."""
+
+        metadata = Table(
+            name="marts.product_daily",
+            primary_key=("date", "product_id"),
+            write="days",
+            partition_column="date",
+        ).promise()
+
+
+class TopSellers(Contract):
+    """One row per product ever sold."""
+
+    product_id: Text = column("The shop's product id.")
+    orders: Whole = column("Orders with the product.", ge=0)
+    quantity: Whole = column("Pieces ordered.", ge=0)
+    revenue: Money = column("Sum of the order lines' amounts.")
+
+    class Config(Contract.Config):
+        """Table."""
+
+        metadata = Table(
+            name="marts.top_sellers",
+            primary_key=("product_id",),
+            write="upsert",
+            reads=MappingProxyType({"marts.product_daily": TouchedKeys("product_id")}),
+        ).promise()
+
+
+class DataQualityDaily(Contract):
+    """One row per day of events and source: what was accepted, what was refused."""
+
+    date: Day = column("Day (UTC) of the events.")
+    source: Text = column("The source.")
+    batches: Whole = column("Batches that brought events of the day.", ge=1)
+    rows_accepted: Whole = column("Records accepted.", ge=0)
+    rows_duplicate: Whole = column("Records that were there already.", ge=0)
+    rows_quarantined: Whole = column("Records refused.", ge=0)
+    error_rate: Ratio = _share("rows_quarantined / all records of the day.")
+
+    class Config(Contract.Config):
+        """Table."""
+
+        metadata = Table(
+            name="marts.data_quality_daily",
+            primary_key=("date", "source"),
+            write="days",
+            partition_column="date",
+            rules=(
+                RowRule(
+                    "has_rows",
+                    "rows_accepted + rows_duplicate + rows_quarantined > 0",
+                    "A day is listed because records arrived for it.",
+                ),
+            ),
+        ).promise()

@@ -1,0 +1,103 @@
+"""Contracts of the platform's own books: what arrived, what was refused and why, who took responsibility."""
+
+from __future__ import annotations
+
+from analytics_platform.contracts.base import Contract, Day, Instant, Ratio, RowRule, Table, Text, Whole, column
+
+
+class PipelineLogs(Contract):
+    """One row per batch that passed the gate: the audit log, and the ledger of what was seen.
+
+    For every batch rows_read = rows_accepted + rows_duplicate + rows_quarantined.
+    """
+
+    batch_id: Text = column("Stable hash of the source and of the content of the batch.")
+    source: Text = column("The source the batch came from, e.g. clickstream.")
+    input: Text = column("Name of the file (or of the queue, collection, page) the batch was read from.")
+    content_sha256: Text = column("SHA-256 of the raw bytes; the same content is never loaded twice.")
+    rows_read: Whole = column("Records in the batch.", ge=0)
+    rows_accepted: Whole = column("Records that are now in the cleaned table.", ge=0)
+    rows_duplicate: Whole = column("Records that were there already, in this batch or an earlier one.", ge=0)
+    rows_quarantined: Whole = column("Records refused with a reason, kept in ops.quarantine.", ge=0)
+    error_rate: Ratio = column("rows_quarantined / rows_read; 0 for an empty batch.", ge=0.0, le=1.0)
+    min_event_date: Day = column("Earliest day (UTC) of an accepted record.", nullable=True)
+    max_event_date: Day = column("Latest day (UTC) of an accepted record.", nullable=True)
+    drift: Text = column("How the layout differed from the usual one, in words; empty when it did not.", nullable=True)
+    arrived_at: Instant = column("When the batch was put into the lake.")
+    started_at: Instant = column("When the load began.")
+    finished_at: Instant = column("When the load was committed.")
+    run_id: Text = column("The run that loaded the batch.")
+
+    class Config(Contract.Config):
+        """Table."""
+
+        metadata = Table(
+            name="ops.pipeline_logs",
+            primary_key=("batch_id",),
+            write="batches",
+            rules=(
+                RowRule(
+                    "rows_conserved",
+                    "rows_read = rows_accepted + rows_duplicate + rows_quarantined",
+                    "Every record read ended in exactly one place.",
+                ),
+            ),
+        ).promise()
+
+
+class Quarantine(Contract):
+    """One row per refused record, with the whole original text and every broken rule."""
+
+    batch_id: Text = column("The batch the record came in.")
+    source: Text = column("The source the batch came from.")
+    input: Text = column("Name of the file the record was read from.")
+    position: Whole = column("Line of the file on which the record starts; the header is line 1.", ge=1)
+    raw: Text = column("The original text, whole. Bytes that are not UTF-8, and NUL, are written as \\xNN.")
+    error_reason: Text = column("Every broken rule: `column: rule; column: rule`.")
+    event_date: Day = column("Day (UTC) of the event, where its time could be read.", nullable=True)
+    quarantined_at: Instant = column("When the record was refused.")
+
+    class Config(Contract.Config):
+        """Table."""
+
+        metadata = Table(
+            name="ops.quarantine", primary_key=("batch_id", "position"), write="batches"
+        ).promise()
+
+
+class BatchDays(Contract):
+    """One row per batch and day of events in it: which days a batch touched, and the error rate of a day.
+
+    A refused record whose time cannot be read counts on the day most of its batch's accepted records have.
+    """
+
+    batch_id: Text = column("The batch.")
+    source: Text = column("The source the batch came from.")
+    event_date: Day = column("Day (UTC) of the events.")
+    rows_accepted: Whole = column("Records accepted for the day.", ge=0)
+    rows_duplicate: Whole = column("Records of the day that were there already.", ge=0)
+    rows_quarantined: Whole = column("Records refused that belong to the day.", ge=0)
+
+    class Config(Contract.Config):
+        """Table."""
+
+        metadata = Table(
+            name="ops.batch_days",
+            primary_key=("batch_id", "event_date"),
+            write="batches",
+            partition_column="event_date",
+        ).promise()
+
+
+class Acceptances(Contract):
+    """One row per batch above the error threshold for which a person took responsibility."""
+
+    batch_id: Text = column("The batch.")
+    reason: Text = column("Why the batch may pass, in the person's words.")
+    accepted_by: Text = column("Who took responsibility (login name).")
+    accepted_at: Instant = column("When.")
+
+    class Config(Contract.Config):
+        """Table."""
+
+        metadata = Table(name="ops.acceptances", primary_key=("batch_id",), write="batches").promise()

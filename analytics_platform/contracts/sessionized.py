@@ -1,0 +1,207 @@
+"""Contracts of the sessionized layer: visits, deduplicated purchases, and day-grain rollups of keys."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+
+from analytics_platform.contracts.base import (
+    Contract,
+    Day,
+    Days,
+    Everything,
+    Flag,
+    Instant,
+    Money,
+    Ratio,
+    RowRule,
+    Table,
+    Text,
+    Whole,
+    column,
+)
+from analytics_platform.contracts.cleaned import DEVICE_TYPES
+
+ORDER_REPEAT_DAYS = 30
+"""A purchase seen again within this many days under the same client and transaction id is the same order."""
+
+SPLIT_REASONS = ["pause", "midnight"]
+
+
+class SessionEvents(Contract):
+    """One row per event: the session it belongs to.
+
+    A visit ends after a pause of more than 30 minutes of elapsed time. A visit that never pauses is cut at UTC
+    midnight once it began before the previous day, so a session lasts at most to the end of the next day.
+    """
+
+    event_id: Text = column("The event (cleaned.events).")
+    session_id: Text = column("Stable hash of the client and of the start of the session.")
+    session_date: Day = column("Day (UTC) the session starts.")
+    client_id: Text = column("The browser or device.")
+    event_at: Instant = column("When the event happened.")
+    started_at: Instant = column("When its session started.")
+    event_index: Whole = column("Place of the event in its session, from 1.", ge=1)
+    split_reason: Text = column("Why the session began: after a pause, or cut at midnight.", isin=SPLIT_REASONS)
+
+    class Config(Contract.Config):
+        """Table."""
+
+        metadata = Table(
+            name="sessionized.session_events",
+            primary_key=("event_id",),
+            write="days",
+            partition_column="session_date",
+            reads=MappingProxyType({"cleaned.events": Days(before=2, after=1)}),
+            rules=(
+                RowRule("starts_before_event", "started_at <= event_at", "No event precedes its session."),
+            ),
+        ).promise()
+
+
+class Purchases(Contract):
+    """One row per order: its earliest purchase event.
+
+    An order is a client and a transaction id (ids collide across clients). A repeat within 30 days of the
+    previous one is the same order. A purchase without transaction id is an order of its own.
+    """
+
+    order_id: Text = column("Stable hash of the client, the transaction id (or the event, without one) and the time.")
+    event_id: Text = column("The purchase event that counts (cleaned.events).")
+    event_date: Day = column("Day of the order (UTC).")
+    client_id: Text = column("The browser or device.")
+    transaction_id: Text = column("The shop's order number.", nullable=True)
+    ordered_at: Instant = column("When the order was placed.")
+    revenue: Money = column("Value of the order (shop currency); 0 where the event has none.")
+
+    class Config(Contract.Config):
+        """Table."""
+
+        metadata = Table(
+            name="sessionized.purchases",
+            primary_key=("order_id",),
+            write="days",
+            partition_column="event_date",
+            reads=MappingProxyType({"cleaned.events": Days(before=ORDER_REPEAT_DAYS)}),
+        ).promise()
+
+
+class Sessions(Contract):
+    """One row per session (visit), on the day it starts."""
+
+    session_id: Text = column("Stable hash of the client and of the start of the session.")
+    client_id: Text = column("The browser or device.")
+    user_id: Text = column("The last signed-in user of the session.", nullable=True)
+    session_date: Day = column("Day (UTC) the session starts.")
+    started_at: Instant = column("First event.")
+    ended_at: Instant = column("Last event.")
+    duration_s: Ratio = column("Seconds from first to last event.", ge=0.0)
+    events: Whole = column("Events in the session.", ge=1)
+    page_views: Whole = column("page_view and screen_view events.", ge=0)
+    is_bounce: Flag = column("True for a session of one event.")
+    entry_page: Text = column("Path of the first page.", nullable=True)
+    exit_page: Text = column("Path of the last page.", nullable=True)
+    source: Text = column("Traffic source of the first event that has one, else (direct).")
+    medium: Text = column("Its medium, else (none).")
+    campaign: Text = column("Its campaign, else (not set).")
+    channel: Text = column("Default channel group of source, medium and campaign, by the rules of GA4.")
+    device_type: Text = column("Device of the first event.", isin=list(DEVICE_TYPES))
+    os: Text = column("Operating system of the first event.", nullable=True)
+    browser: Text = column("Browser of the first event.", nullable=True)
+    is_bot: Flag = column("True if any event came from a bot.")
+    split_reason: Text = column("Why the session began: after a pause, or cut at midnight.", isin=SPLIT_REASONS)
+    viewed: Flag = column("Saw a page, a screen, a product or a list.")
+    viewed_product: Flag = column("Has a view_item event.")
+    added_to_cart: Flag = column("Has an add_to_cart event.")
+    began_checkout: Flag = column("Has a begin_checkout event.")
+    purchased: Flag = column("Has a purchase event.")
+    orders: Whole = column("Orders placed in the session (repeats of an order do not count).", ge=0)
+    revenue: Money = column("Their revenue.")
+
+    class Config(Contract.Config):
+        """Table."""
+
+        metadata = Table(
+            name="sessionized.sessions",
+            primary_key=("session_id",),
+            write="days",
+            partition_column="session_date",
+            reads=MappingProxyType(
+                {
+                    "cleaned.events": Days(after=1),
+                    "sessionized.purchases": Days(after=1),
+                    "cleaned.source_categories": Everything(),
+                }
+            ),
+            rules=(
+                RowRule("ends_after_start", "ended_at >= started_at", "A session ends at or after its start."),
+                RowRule("bounce_is_one_event", "is_bounce = (events = 1)", "A bounce is a session of one event."),
+                RowRule(
+                    "order_needs_purchase", "orders = 0 OR purchased", "Only sessions with a purchase have orders."
+                ),
+            ),
+        ).promise()
+
+
+class ClientDays(Contract):
+    """One row per client and day: the rollup that all-time figures of clients are made from."""
+
+    client_id: Text = column("The browser or device.")
+    event_date: Day = column("Day (UTC).")
+    user_id: Text = column("The last signed-in user of the day.", nullable=True)
+    first_at: Instant = column("First event of the day.")
+    last_at: Instant = column("Last event of the day.")
+    events: Whole = column("Events of the day.", ge=1)
+    is_bot: Flag = column("True if any event came from a bot.")
+
+    class Config(Contract.Config):
+        """Table."""
+
+        metadata = Table(
+            name="sessionized.client_days",
+            primary_key=("client_id", "event_date"),
+            write="days",
+            partition_column="event_date",
+        ).promise()
+
+
+class ProductDays(Contract):
+    """One row per product and day: its latest attributes that day."""
+
+    product_id: Text = column("The shop's product id.")
+    event_date: Day = column("Day (UTC).")
+    product_name: Text = column("Last name seen.", nullable=True)
+    brand: Text = column("Last brand seen.", nullable=True)
+    category: Text = column("Last category seen.", nullable=True)
+    price: Money = column("Last price seen.", nullable=True)
+    first_at: Instant = column("First event about the product that day.")
+    last_at: Instant = column("Last event about the product that day.")
+
+    class Config(Contract.Config):
+        """Table."""
+
+        metadata = Table(
+            name="sessionized.product_days",
+            primary_key=("product_id", "event_date"),
+            write="days",
+            partition_column="event_date",
+        ).promise()
+
+
+class ListDays(Contract):
+    """One row per product list and day: its latest name that day."""
+
+    list_id: Text = column("The list's id, else its name.")
+    event_date: Day = column("Day (UTC).")
+    list_name: Text = column("Last name seen.", nullable=True)
+    first_at: Instant = column("First event about the list that day.")
+    last_at: Instant = column("Last event about the list that day.")
+
+    class Config(Contract.Config):
+        """Table."""
+
+        metadata = Table(
+            name="sessionized.list_days",
+            primary_key=("list_id", "event_date"),
+            write="days",
+            partition_column="event_date",
+        ).promise()

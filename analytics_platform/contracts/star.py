@@ -1,0 +1,357 @@
+"""Contracts of the star schema: dimensions with stable hashed keys and a -1 member, facts without null keys."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+
+from analytics_platform.contracts.base import (
+    Contract,
+    Day,
+    Days,
+    Flag,
+    Instant,
+    Money,
+    Ratio,
+    Table,
+    Text,
+    TouchedKeys,
+    Whole,
+    column,
+)
+
+CHANNELS = [
+    "Direct",
+    "Cross-network",
+    "Paid Shopping",
+    "Paid Search",
+    "Paid Social",
+    "Paid Video",
+    "Display",
+    "Paid Other",
+    "Organic Shopping",
+    "Organic Social",
+    "Organic Video",
+    "Organic Search",
+    "Referral",
+    "Email",
+    "Affiliates",
+    "Audio",
+    "SMS",
+    "Mobile Push Notifications",
+    "Unassigned",
+]
+UNKNOWN = "-1 is the unknown member."
+
+
+class DimDate(Contract):
+    """One row per calendar day."""
+
+    date_key: Whole = column("The day as a number, YYYYMMDD. " + UNKNOWN)
+    date: Day = column("The day.", nullable=True)
+    year: Whole = column("Year.", nullable=True)
+    quarter: Whole = column("Quarter of the year.", nullable=True, in_range={"min_value": 1, "max_value": 4})
+    month: Whole = column("Month of the year.", nullable=True, in_range={"min_value": 1, "max_value": 12})
+    day: Whole = column("Day of the month.", nullable=True, in_range={"min_value": 1, "max_value": 31})
+    iso_week: Whole = column("ISO week of the year.", nullable=True, in_range={"min_value": 1, "max_value": 53})
+    iso_weekday: Whole = column("1 Monday to 7 Sunday.", nullable=True, in_range={"min_value": 1, "max_value": 7})
+    is_weekend: Flag = column("Saturday or Sunday.", nullable=True)
+
+    class Config(Contract.Config):
+        """Table."""
+
+        metadata = Table(name="star.dim_date", primary_key=("date_key",), write="upsert").promise()
+
+
+class DimCustomer(Contract):
+    """One row per client (browser or device) ever seen."""
+
+    customer_key: Whole = column("Hash of client_id. " + UNKNOWN)
+    client_id: Text = column("The browser or device.")
+    user_id: Text = column("The last signed-in user.", nullable=True)
+    first_seen_at: Instant = column("First event.", nullable=True)
+    last_seen_at: Instant = column("Last event.", nullable=True)
+    active_days: Whole = column("Days with an event.", ge=0)
+    events: Whole = column("Events.", ge=0)
+    is_bot: Flag = column("True if any event came from a bot.")
+
+    class Config(Contract.Config):
+        """Table."""
+
+        metadata = Table(
+            name="star.dim_customer",
+            primary_key=("customer_key",),
+            write="upsert",
+            reads=MappingProxyType({"sessionized.client_days": TouchedKeys("client_id")}),
+        ).promise()
+
+
+class DimProduct(Contract):
+    """One row per product ever seen, with its latest attributes."""
+
+    product_key: Whole = column("Hash of product_id. " + UNKNOWN)
+    product_id: Text = column("The shop's product id.")
+    product_name: Text = column("Latest name.", nullable=True)
+    brand: Text = column("Latest brand.", nullable=True)
+    category: Text = column("Latest category.", nullable=True)
+    price: Money = column("Latest price (shop currency).", nullable=True)
+    first_seen_at: Instant = column("First event about it.", nullable=True)
+    last_seen_at: Instant = column("Last event about it.", nullable=True)
+
+    class Config(Contract.Config):
+        """Table."""
+
+        metadata = Table(
+            name="star.dim_product",
+            primary_key=("product_key",),
+            write="upsert",
+            reads=MappingProxyType({"sessionized.product_days": TouchedKeys("product_id")}),
+        ).promise()
+
+
+class DimList(Contract):
+    """One row per product list ever seen, with its latest name."""
+
+    list_key: Whole = column("Hash of list_id. " + UNKNOWN)
+    list_id: Text = column("The list's id, else its name.")
+    list_name: Text = column("Latest name.", nullable=True)
+    first_seen_at: Instant = column("First event about it.", nullable=True)
+    last_seen_at: Instant = column("Last event about it.", nullable=True)
+
+    class Config(Contract.Config):
+        """Table."""
+
+        metadata = Table(
+            name="star.dim_list",
+            primary_key=("list_key",),
+            write="upsert",
+            reads=MappingProxyType({"sessionized.list_days": TouchedKeys("list_id")}),
+        ).promise()
+
+
+class DimChannel(Contract):
+    """One row per default channel group of GA4."""
+
+    channel_key: Whole = column("Hash of channel. " + UNKNOWN)
+    channel: Text = column("Name of the channel group.", isin=[*CHANNELS, "unknown"])
+    is_paid: Flag = column("True for channels that are paid for.")
+
+    class Config(Contract.Config):
+        """Table."""
+
+        metadata = Table(name="star.dim_channel", primary_key=("channel_key",), write="whole").promise()
+
+
+class DimDevice(Contract):
+    """One row per combination of device type, operating system and browser ever seen."""
+
+    device_key: Whole = column("Hash of the three. " + UNKNOWN)
+    device_type: Text = column("Kind of device.")
+    os: Text = column("Family of the operating system.")
+    browser: Text = column("Family of the browser.")
+
+    class Config(Contract.Config):
+        """Table."""
+
+        metadata = Table(name="star.dim_device", primary_key=("device_key",), write="upsert").promise()
+
+
+class FactEvents(Contract):
+    """One row per event."""
+
+    event_id: Text = column("The event (cleaned.events).")
+    event_date: Day = column("Day of the event (UTC).")
+    date_key: Whole = column("dim_date.")
+    event_at: Instant = column("When the event happened.")
+    session_id: Text = column("The session (fact_sessions).")
+    customer_key: Whole = column("dim_customer.")
+    channel_key: Whole = column("dim_channel, of the session.")
+    device_key: Whole = column("dim_device.")
+    event_name: Text = column("GA4 name of the event.")
+    source: Text = column("The source the event came from.")
+    page_path: Text = column("Path of the page.", nullable=True)
+    transaction_id: Text = column("The shop's order number, on purchases.", nullable=True)
+    revenue: Money = column("Value of the order, on purchases. Repeats are not removed here: use fact_orders.", nullable=True)
+    is_bot: Flag = column("True for crawlers, monitors and scripts.")
+
+    class Config(Contract.Config):
+        """Table."""
+
+        metadata = Table(
+            name="star.fact_events",
+            primary_key=("event_id",),
+            write="days",
+            partition_column="event_date",
+            reads=MappingProxyType(
+                {"sessionized.session_events": Days(before=1), "sessionized.sessions": Days(before=1)}
+            ),
+            foreign_keys=MappingProxyType(
+                {
+                    "date_key": "star.dim_date",
+                    "customer_key": "star.dim_customer",
+                    "channel_key": "star.dim_channel",
+                    "device_key": "star.dim_device",
+                }
+            ),
+        ).promise()
+
+
+class FactEventItems(Contract):
+    """One row per product interaction: an item of an event."""
+
+    event_id: Text = column("The event (fact_events).")
+    item_index: Whole = column("Place of the item in the event, from 0.", ge=0)
+    event_date: Day = column("Day of the event (UTC).")
+    date_key: Whole = column("dim_date.")
+    event_at: Instant = column("When the event happened.")
+    customer_key: Whole = column("dim_customer.")
+    product_key: Whole = column("dim_product.")
+    list_key: Whole = column("dim_list.")
+    client_id: Text = column("The browser or device.")
+    user_id: Text = column("The signed-in user, if known.", nullable=True)
+    event_name: Text = column("GA4 name of the event.")
+    platform: Text = column("WEB, IOS or ANDROID.", nullable=True)
+    list_name: Text = column("Name of the list as the event gave it.", nullable=True)
+    product_id: Text = column("The shop's product id.", nullable=True)
+    product_name: Text = column("Name as the event gave it.", nullable=True)
+    price: Money = column("Price of one piece.", nullable=True)
+    quantity: Whole = column("Pieces.", nullable=True)
+    is_bot: Flag = column("True for crawlers, monitors and scripts.")
+
+    class Config(Contract.Config):
+        """Table."""
+
+        metadata = Table(
+            name="star.fact_event_items",
+            primary_key=("event_id", "item_index"),
+            write="days",
+            partition_column="event_date",
+            foreign_keys=MappingProxyType(
+                {
+                    "date_key": "star.dim_date",
+                    "customer_key": "star.dim_customer",
+                    "product_key": "star.dim_product",
+                    "list_key": "star.dim_list",
+                }
+            ),
+        ).promise()
+
+
+class FactSessions(Contract):
+    """One row per session (visit), on the day it starts."""
+
+    session_id: Text = column("The session (sessionized.sessions).")
+    session_date: Day = column("Day (UTC) the session starts.")
+    date_key: Whole = column("dim_date.")
+    customer_key: Whole = column("dim_customer.")
+    channel_key: Whole = column("dim_channel.")
+    device_key: Whole = column("dim_device, of the first event.")
+    started_at: Instant = column("First event.")
+    ended_at: Instant = column("Last event.")
+    duration_s: Ratio = column("Seconds from first to last event.", ge=0.0)
+    source: Text = column("Traffic source.")
+    medium: Text = column("Traffic medium.")
+    campaign: Text = column("Campaign.")
+    channel: Text = column("Default channel group.", isin=CHANNELS)
+    events: Whole = column("Events in the session.", ge=1)
+    page_views: Whole = column("page_view and screen_view events.", ge=0)
+    is_bounce: Flag = column("True for a session of one event.")
+    is_bot: Flag = column("True if any event came from a bot.")
+    viewed: Flag = column("Saw a page, a screen, a product or a list.")
+    added_to_cart: Flag = column("Has an add_to_cart event.")
+    began_checkout: Flag = column("Has a begin_checkout event.")
+    purchased: Flag = column("Has a purchase event.")
+    orders: Whole = column("Orders placed in the session.", ge=0)
+    revenue: Money = column("Their revenue.")
+
+    class Config(Contract.Config):
+        """Table."""
+
+        metadata = Table(
+            name="star.fact_sessions",
+            primary_key=("session_id",),
+            write="days",
+            partition_column="session_date",
+            foreign_keys=MappingProxyType(
+                {
+                    "date_key": "star.dim_date",
+                    "customer_key": "star.dim_customer",
+                    "channel_key": "star.dim_channel",
+                    "device_key": "star.dim_device",
+                }
+            ),
+        ).promise()
+
+
+class FactOrders(Contract):
+    """One row per order: its earliest purchase event, with the session it was placed in."""
+
+    order_id: Text = column("Stable hash of the client, the transaction id (or the event, without one) and the time.")
+    event_id: Text = column("The purchase event that counts (fact_events).")
+    transaction_id: Text = column("The shop's order number.", nullable=True)
+    order_date: Day = column("Day of the order (UTC).")
+    date_key: Whole = column("dim_date.")
+    ordered_at: Instant = column("When the order was placed.")
+    session_id: Text = column("The session it was placed in (fact_sessions).")
+    customer_key: Whole = column("dim_customer.")
+    channel_key: Whole = column("dim_channel, of the session.")
+    device_key: Whole = column("dim_device, of the session.")
+    items: Whole = column("Lines of the order.", ge=0)
+    quantity: Whole = column("Pieces in all lines.", ge=0)
+    revenue: Money = column("Value of the order (shop currency).")
+    is_bot: Flag = column("True if the session is a bot's.")
+
+    class Config(Contract.Config):
+        """Table."""
+
+        metadata = Table(
+            name="star.fact_orders",
+            primary_key=("order_id",),
+            write="days",
+            partition_column="order_date",
+            reads=MappingProxyType(
+                {"sessionized.session_events": Days(before=1), "sessionized.sessions": Days(before=1)}
+            ),
+            foreign_keys=MappingProxyType(
+                {
+                    "date_key": "star.dim_date",
+                    "customer_key": "star.dim_customer",
+                    "channel_key": "star.dim_channel",
+                    "device_key": "star.dim_device",
+                }
+            ),
+        ).promise()
+
+
+class FactOrderItems(Contract):
+    """One row per line of an order."""
+
+    order_id: Text = column("The order (fact_orders).")
+    event_id: Text = column("The purchase event that counts.")
+    item_index: Whole = column("Line of the order, from 0.", ge=0)
+    order_date: Day = column("Day of the order (UTC).")
+    date_key: Whole = column("dim_date.")
+    customer_key: Whole = column("dim_customer.")
+    product_key: Whole = column("dim_product; -1 for a line without product (zero-revenue orders have one).")
+    product_id: Text = column("The shop's product id.", nullable=True)
+    product_name: Text = column("Name as the event gave it.", nullable=True)
+    variant: Text = column("Size, colour or other variant.", nullable=True)
+    price: Money = column("Price of one piece.", nullable=True)
+    quantity: Whole = column("Pieces.", nullable=True)
+    amount: Money = column("price × quantity (one piece where the quantity is missing).", nullable=True)
+
+    class Config(Contract.Config):
+        """Table."""
+
+        metadata = Table(
+            name="star.fact_order_items",
+            primary_key=("event_id", "item_index"),
+            write="days",
+            partition_column="order_date",
+            foreign_keys=MappingProxyType(
+                {
+                    "date_key": "star.dim_date",
+                    "customer_key": "star.dim_customer",
+                    "product_key": "star.dim_product",
+                }
+            ),
+        ).promise()

@@ -1,0 +1,21 @@
+"""Turns SQL models and the days to build into queries: DuckDB on one machine, Spark on many.
+
+No Dagster in here, and no connection: where a query runs is the warehouse's business.
+"""
+
+from analytics_platform.engine.model import Model, ModelError, all_models, column_lineage, macros, transpile
+from analytics_platform.engine.plan import DayRange, Query, plan, reads_of, window_of
+
+__all__ = [
+    "DayRange",
+    "Model",
+    "ModelError",
+    "Query",
+    "all_models",
+    "column_lineage",
+    "macros",
+    "plan",
+    "reads_of",
+    "transpile",
+    "window_of",
+]

@@ -1,0 +1,111 @@
+"""SQL models: read from `models/`, parsed once, their inputs, parameters and column lineage taken from the SQL.
+
+What belongs here: what a model says. What does not: which days it is run for (plan.py), where it is run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from types import MappingProxyType
+
+import sqlglot
+from sqlglot import exp
+
+from analytics_platform.contracts import CONTRACTS
+from analytics_platform.contracts.ddl import column_types
+
+MODELS_DIR = Path(__file__).parent.parent / "models"
+
+
+class ModelError(ValueError):
+    """A SQL model cannot be used; the message names the file and the remedy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """One SQL model: `name` is the table it fills, `inputs` the tables it reads, `parameters` its `$names`."""
+
+    name: str
+    path: Path
+    sql: str
+    inputs: tuple[str, ...]
+    parameters: tuple[str, ...]
+
+    def expression(self) -> exp.Query:
+        """A fresh syntax tree of the model, free to be changed."""
+        return _parse(self.path, self.sql)
+
+
+def _parse(path: Path, sql: str) -> exp.Query:
+    try:
+        tree = sqlglot.parse_one(sql, dialect="duckdb")
+    except sqlglot.errors.ParseError as error:
+        raise ModelError(f"{path}: not one SQL statement: {error}") from error
+    if not isinstance(tree, exp.Query):
+        raise ModelError(f"{path}: a model is one SELECT, not {tree.key.upper()}")
+    return tree
+
+
+def _inputs(tree: exp.Query) -> tuple[str, ...]:
+    """Tables of ours that the query names, in order of appearance; CTEs have no schema and are left out."""
+    tables = (table for table in tree.find_all(exp.Table) if table.db)
+    return tuple(dict.fromkeys(f"{table.db}.{table.name}" for table in tables))
+
+
+@lru_cache(maxsize=256)
+def read_model(path: Path) -> Model:
+    """The model in a file named `<layer>/<table>.sql`. Raises `ModelError` if it reads an unknown table."""
+    name = f"{path.parent.name}.{path.stem}"
+    sql = path.read_text(encoding="utf-8")
+    tree = _parse(path, sql)
+    inputs = _inputs(tree)
+    unknown = [table for table in (name, *inputs) if table not in CONTRACTS]
+    if unknown:
+        raise ModelError(f"{path}: there is no contract for {', '.join(unknown)}")
+    parameters = dict.fromkeys(parameter.name for parameter in tree.find_all(exp.Parameter, exp.Placeholder))
+    return Model(name, path, sql, tuple(sorted(inputs)), tuple(parameters))
+
+
+@lru_cache(maxsize=1)
+def all_models() -> Mapping[str, Model]:
+    """Table name → model, for every SQL file but the macros."""
+    paths = sorted(path for path in MODELS_DIR.glob("*/*.sql") if path.parent.name != "macros")
+    return MappingProxyType({model.name: model for model in map(read_model, paths)})
+
+
+@lru_cache(maxsize=1)
+def macros() -> tuple[str, ...]:
+    """The statements that define the functions models share, for DuckDB."""
+    files = sorted((MODELS_DIR / "macros").glob("*.sql"))
+    statements = (tree for path in files for tree in sqlglot.parse(path.read_text("utf-8"), dialect="duckdb"))
+    return tuple(tree.sql("duckdb", comments=False) for tree in statements if tree is not None)
+
+
+def _table_schema() -> dict[str, dict[str, dict[str, str]]]:
+    schema: dict[str, dict[str, dict[str, str]]] = {}
+    for name, contract in CONTRACTS.items():
+        layer, _, table = name.partition(".")
+        schema.setdefault(layer, {})[table] = column_types(contract)
+    return schema
+
+
+@lru_cache(maxsize=256)
+def column_lineage(name: str) -> Mapping[str, tuple[tuple[str, str], ...]]:
+    """Column of the model `name` → the (table, column) pairs it is computed from, read from the SQL."""
+    from sqlglot.lineage import lineage  # slow to import, and only needed when a table is published
+
+    nodes = lineage(None, all_models()[name].expression(), _table_schema(), dialect="duckdb")
+    found: dict[str, tuple[tuple[str, str], ...]] = {}
+    for column, node in nodes.items():
+        leaves = (leaf for leaf in node.walk() if isinstance(leaf.expression, exp.Table))
+        sources = {(f"{leaf.expression.db}.{leaf.expression.name}", leaf.name.rpartition(".")[2]) for leaf in leaves}
+        found[column] = tuple(sorted(sources))
+    return MappingProxyType(found)
+
+
+def transpile(model: Model, dialect: str) -> str:
+    """The model's SQL in another dialect. Raises `sqlglot.errors.UnsupportedError` if it cannot be said there."""
+    return model.expression().sql(dialect, unsupported_level=sqlglot.ErrorLevel.RAISE)

@@ -1,0 +1,70 @@
+"""Reads the header of a CSV file: the names of its columns, as the file writes them."""
+
+import codecs
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from analytics_platform.gate.csv.fields import parse_fields
+
+MAX_HEADER_BYTES = 1 << 20
+
+
+class HeaderError(ValueError):
+    """The header cannot be used, so no row of the file can be read; the message says why in one sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """The names of a file's columns in file order, and the number of the line after the header."""
+
+    names: Sequence[str]
+    first_line: int
+
+
+def read_header(stream: BinaryIO) -> Header | None:
+    """Read the header and leave the stream at the byte after it; None if the file has only blank lines.
+
+    The header is the first line that is not blank, and always one line. A UTF-8 byte order mark and the white
+    space around names are taken off; a name may be empty, as in an exported index. `stream` needs `readline`:
+    wrap a raw stream in `io.BufferedReader`. Raises `HeaderError` if the line is longer than
+    `MAX_HEADER_BYTES`, not UTF-8, holds a NUL byte or a quote out of place, or names a column twice.
+    """
+    number = 1
+    line = _read_line(stream).removeprefix(codecs.BOM_UTF8)
+    while line in (b"\n", b"\r\n"):
+        number += 1
+        line = _read_line(stream)
+    text = line.removesuffix(b"\n").removesuffix(b"\r")
+    return Header(_names(text), number + 1) if text else None
+
+
+def _read_line(stream: BinaryIO) -> bytes:
+    line = stream.readline(MAX_HEADER_BYTES + 1)
+    if len(line) > MAX_HEADER_BYTES:
+        raise HeaderError(
+            f"The header is longer than {MAX_HEADER_BYTES:,} bytes, so this is hardly a CSV file."
+        )
+    return line
+
+
+def _names(text: bytes) -> list[str]:
+    if b"\0" in text:
+        raise HeaderError("The header contains a NUL byte.")
+    try:
+        fields = parse_fields(text.decode())
+    except UnicodeDecodeError as error:
+        raise HeaderError(
+            f"The header is not UTF-8: its byte {error.start + 1} cannot be decoded."
+        ) from error
+    if fields is None:
+        raise HeaderError(
+            "The header contains a quote that is unterminated or stands in the middle of a name."
+        )
+    names = [field.strip() for field in fields]
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            raise HeaderError(f"The header names the column {name!r} more than once.")
+        seen.add(name)
+    return names

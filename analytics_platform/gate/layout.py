@@ -1,0 +1,89 @@
+"""How the columns of one file answer to the columns of a contract, and how that differs from usual (drift)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from analytics_platform.contracts.base import ContractType
+from analytics_platform.gate.csv import HeaderError, read_header
+
+
+class FileRefusedError(ValueError):
+    """A file cannot be read as a whole; the message names what is wrong and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """`names` are the file's columns in order, `sources` contract column → the file's name for it (None: absent).
+
+    `extras` are columns the contract does not know; `drift` says in words how the file differs from the usual.
+    """
+
+    names: tuple[str, ...]
+    first_line: int
+    sources: Mapping[str, str | None]
+    extras: tuple[str, ...]
+    drift: tuple[str, ...]
+
+
+def usual_names(contract: ContractType) -> dict[str, str]:
+    """Contract column → the usual name in raw input, for the columns that come from raw input."""
+    columns = contract.to_schema().columns
+    return {name: column.metadata["source"][0] for name, column in columns.items() if column.metadata["source"]}
+
+
+def _match(contract: ContractType, names: Sequence[str]) -> dict[str, str | None]:
+    found: dict[str, str | None] = {}
+    for name, column in contract.to_schema().columns.items():
+        aliases = column.metadata["source"]
+        if aliases:
+            found[name] = next((alias for alias in aliases if alias in names), None)
+    return found
+
+
+def _missing(contract: ContractType, sources: Mapping[str, str | None]) -> list[str]:
+    columns, usual = contract.to_schema().columns, usual_names(contract)
+    return [usual[name] for name, found in sources.items() if found is None and columns[name].metadata["required"]]
+
+
+def _drift(contract: ContractType, names: Sequence[str], sources: Mapping[str, str | None]) -> list[str]:
+    usual = usual_names(contract)
+    notes = [f"{found} read as {usual[name]}" for name, found in sources.items() if found and found != usual[name]]
+    columns = contract.to_schema().columns
+    notes += [
+        f"no column {usual[name]}"
+        for name, found in sources.items()
+        if found is None and columns[name].metadata["usual"]
+    ]
+    extras = [name for name in names if name not in sources.values()]
+    if extras:
+        notes.append(f"unknown columns kept in extra: {', '.join(extras)}")
+    known = [name for name in names if name in sources.values()]
+    if known != sorted(known, key=list(sources.values()).index):
+        notes.append("columns in another order")
+    return notes
+
+
+def resolve_layout(contract: ContractType, names: Sequence[str], first_line: int = 2) -> Layout:
+    """The layout of a file with the header `names`. Raises `FileRefusedError` naming a missing required column."""
+    sources = _match(contract, names)
+    missing = _missing(contract, sources)
+    if missing:
+        columns = ", ".join(names) or "none"
+        raise FileRefusedError(
+            f"required column{'s' if len(missing) > 1 else ''} {', '.join(missing)} missing "
+            f"(the header has: {columns[:200]}); correct the export and drop the file again"
+        )
+    extras = tuple(name for name in names if name not in sources.values())
+    return Layout(tuple(names), first_line, sources, extras, tuple(_drift(contract, names, sources)))
+
+
+def read_layout(contract: ContractType, stream: BinaryIO) -> Layout | None:
+    """Read the header of a CSV stream; None for a file without content. Raises `FileRefusedError`."""
+    try:
+        header = read_header(stream)
+    except HeaderError as error:
+        raise FileRefusedError(str(error)) from error
+    return None if header is None else resolve_layout(contract, header.names, header.first_line)

@@ -1,0 +1,73 @@
+"""From text to the types a contract promises. What cannot be converted becomes null, and is told apart from missing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+import duckdb
+import polars as pl
+
+INSTANT = pl.Datetime("us", "UTC")
+
+_FORMS = tuple(
+    f"%Y-%m-%d{separator}{clock}{zone}"
+    for clock in ("%H:%M:%S%.f", "%H:%M")
+    for zone in ("%#z", "", " UTC")
+    for separator in ("T", " ")
+)
+"""Forms of a time, the usual first: ISO 8601 with T or a blank, with or without seconds, fraction and zone."""
+
+_UNITS: Mapping[int, int] = MappingProxyType({10: 1_000_000, 13: 1_000, 16: 1})
+"""Digits of a Unix time in seconds, milliseconds, microseconds → microseconds in its unit."""
+
+
+def present(text: pl.Series) -> pl.Series:
+    """`text` without blanks around it; null where nothing is left."""
+    stripped = text.str.strip_chars()
+    return stripped.set(stripped == "", None)
+
+
+def _parse_form(text: pl.Series, form: str) -> pl.Series:
+    return text.str.to_datetime(form, strict=False, time_unit="us", time_zone="UTC")
+
+
+def _parse_date(text: pl.Series) -> pl.Series:
+    return text.str.to_date("%Y-%m-%d", strict=False).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
+
+
+def _parse_epoch(text: pl.Series) -> pl.Series:
+    unit = text.str.len_bytes().cast(pl.Int64).replace_strict(dict(_UNITS), default=None, return_dtype=pl.Int64)
+    return (text.cast(pl.Int64, strict=False) * unit).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
+
+
+def to_instants(text: pl.Series) -> pl.Series:
+    """Times as UTC microseconds; null where the text is not a time. A time without zone is UTC, a date its midnight.
+
+    Each form is tried on what the forms before it left over, so a uniform column costs one pass.
+    """
+    parsed = _parse_form(text, _FORMS[0])
+    for form in (*_FORMS[1:], "date", "epoch"):
+        left = (parsed.is_null() & text.is_not_null()).arg_true()
+        if left.is_empty():
+            break
+        rest = text.gather(left)
+        match form:
+            case "date":
+                found = _parse_date(rest)
+            case "epoch":
+                found = _parse_epoch(rest)
+            case _:
+                found = _parse_form(rest, form)
+        parsed = parsed.scatter(left, found)
+    return parsed
+
+
+def to_json(text: pl.Series, engine: duckdb.DuckDBPyConnection) -> pl.Series:
+    """JSON text as it is; null where it is not valid JSON. Judged by the engine that the models later read it with."""
+    documents = pl.DataFrame({"place": pl.int_range(len(text), eager=True), "document": text}).drop_nulls()
+    if documents.is_empty():
+        return text
+    engine.register("documents", documents.to_arrow())
+    broken = engine.sql("SELECT place FROM documents WHERE NOT json_valid(document)").pl()["place"]
+    return text.scatter(broken, None) if len(broken) else text

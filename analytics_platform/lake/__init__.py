@@ -1,0 +1,17 @@
+"""The landing zone: immutable batches of raw bytes, each known by the hash of its content.
+
+No Dagster in here, and no opinion about what the bytes mean.
+"""
+
+from analytics_platform.lake.codec import SUFFIXES, UnreadableError, check_decodable, open_decoded
+from analytics_platform.lake.folder import Batch, FolderLake, batch_id_of
+
+__all__ = [
+    "SUFFIXES",
+    "Batch",
+    "FolderLake",
+    "UnreadableError",
+    "batch_id_of",
+    "check_decodable",
+    "open_decoded",
+]

@@ -1,0 +1,40 @@
+"""Opens files as the bytes they stand for: plain, gzip or zstandard, told by the end of the name."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import zlib
+from pathlib import Path
+from typing import BinaryIO, cast
+
+import pyarrow as pa
+
+SUFFIXES = (".csv", ".csv.gz", ".csv.zst")
+"""The kinds of file the lake takes."""
+
+
+class UnreadableError(ValueError):
+    """A compressed file is damaged; the message says how."""
+
+
+def open_decoded(path: Path) -> BinaryIO:
+    """The decompressed content of `path` as a buffered stream."""
+    name = path.name.lower()
+    if name.endswith(".gz"):
+        return cast(BinaryIO, gzip.open(path, "rb"))
+    if name.endswith(".zst"):
+        return io.BufferedReader(pa.input_stream(str(path), compression="zstd"), 1 << 20)
+    return path.open("rb", buffering=1 << 20)
+
+
+def check_decodable(path: Path) -> None:
+    """Read a compressed file to its end. Raises `UnreadableError` if it is damaged or cut short."""
+    if not path.name.lower().endswith((".gz", ".zst")):
+        return
+    try:
+        with open_decoded(path) as stream:
+            while stream.read(1 << 20):
+                pass
+    except (EOFError, OSError, zlib.error) as error:
+        raise UnreadableError(f"cannot be decompressed ({error}); export it again") from error

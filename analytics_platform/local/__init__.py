@@ -1,0 +1,1 @@
+"""The demo, and the real servers it and the tests start by themselves."""

@@ -1,0 +1,45 @@
+-- Grain: one row per item of an event, in the order the event lists them.
+-- Rules: field names of the web tracker (item_price, item_variant …) and of GA4 are both read. A price that is not a
+-- number and a quantity that is not whole are left empty. An item without fields is kept.
+WITH listed AS (
+    SELECT
+        event_id,
+        event_date,
+        list_id,
+        list_name,
+        items_json,
+        unnest(range(CAST(json_array_length(items_json) AS BIGINT))) AS item_index
+    FROM cleaned.events
+    WHERE items_json IS NOT NULL AND json_array_length(items_json) > 0
+),
+items AS (
+    SELECT
+        event_id,
+        event_date,
+        list_id,
+        list_name,
+        CAST(item_index AS BIGINT) AS item_index,
+        json_extract(items_json, '$[' || CAST(item_index AS VARCHAR) || ']') AS item
+    FROM listed
+)
+SELECT
+    event_id,
+    item_index,
+    event_date,
+    nullif(trim(json_extract_string(item, '$.item_id')), '') AS product_id,
+    nullif(json_extract_string(item, '$.item_name'), '') AS product_name,
+    nullif(json_extract_string(item, '$.item_brand'), '') AS brand,
+    nullif(json_extract_string(item, '$.item_category'), '') AS category,
+    nullif(json_extract_string(item, '$.item_variant'), '') AS variant,
+    TRY_CAST(
+        coalesce(json_extract_string(item, '$.item_price'), json_extract_string(item, '$.price'))
+        AS DECIMAL(18, 4)
+    ) AS price,
+    whole(json_extract_string(item, '$.quantity')) AS quantity,
+    nullif(json_extract_string(item, '$.coupon'), '') AS coupon,
+    coalesce(nullif(json_extract_string(item, '$.item_list_id'), ''), list_id) AS list_id,
+    coalesce(nullif(json_extract_string(item, '$.item_list_name'), ''), list_name) AS list_name,
+    whole(
+        coalesce(json_extract_string(item, '$.index'), json_extract_string(item, '$.item_list_index'))
+    ) AS list_index
+FROM items

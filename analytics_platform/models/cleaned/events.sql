@@ -1,0 +1,134 @@
+-- Grain: one row per event of any source.
+-- Rules: names are mapped to GA4's, unknown ones are kept and flagged. The traffic source is utm_*, else the ad
+-- click, else a foreign referrer; a referrer of the page's own domain is none. Revenue and order number are read
+-- from purchases only.
+WITH clickstream AS (
+    SELECT
+        event_id,
+        client_id,
+        user_id,
+        event_name AS raw_event_name,
+        CASE event_name
+            WHEN 'page_viewed' THEN 'page_view'
+            WHEN 'product_added_to_cart' THEN 'add_to_cart'
+            WHEN 'checkout_started' THEN 'begin_checkout'
+            WHEN 'checkout_completed' THEN 'purchase'
+            WHEN 'email_filled_on_popup' THEN 'generate_lead'
+            ELSE event_name
+        END AS event_name,
+        event_at,
+        event_date,
+        coalesce(received_at, arrived_at) AS received_at,
+        page_url,
+        referrer,
+        user_agent,
+        event_data,
+        batch_id
+    FROM cleaned.clickstream
+),
+addresses AS (
+    SELECT
+        event_date,
+        url,
+        path,
+        regexp_replace(host, '^www\.', '') AS host,
+        utm_source,
+        utm_medium,
+        utm_campaign,
+        coalesce(utm_source, utm_medium, utm_campaign) IS NOT NULL AS is_tagged,
+        click_source,
+        click_medium,
+        site,
+        CASE WHEN site_category = 'search' THEN 'organic' ELSE 'referral' END AS site_medium
+    FROM cleaned.urls
+),
+joined AS (
+    SELECT
+        events.event_id,
+        events.client_id,
+        events.user_id,
+        events.raw_event_name,
+        events.event_name,
+        events.event_at,
+        events.event_date,
+        events.received_at,
+        events.page_url,
+        events.referrer,
+        events.event_data,
+        events.batch_id,
+        page.path AS page_path,
+        page.utm_source,
+        page.utm_medium,
+        page.utm_campaign,
+        coalesce(page.is_tagged, FALSE) AS is_tagged,
+        page.click_source,
+        page.click_medium,
+        CASE
+            WHEN origin.host = page.host THEN NULL
+            WHEN right(origin.host, length(page.host) + 1) = '.' || page.host THEN NULL
+            WHEN right(page.host, length(origin.host) + 1) = '.' || origin.host THEN NULL
+            ELSE origin.site
+        END AS foreign_site,
+        origin.site_medium AS foreign_medium,
+        coalesce(agent.device_type, 'unknown') AS device_type,
+        agent.os,
+        agent.browser,
+        coalesce(agent.is_bot, FALSE) AS is_bot
+    FROM clickstream AS events
+    LEFT JOIN addresses AS page ON events.event_date = page.event_date AND events.page_url = page.url
+    LEFT JOIN addresses AS origin ON events.event_date = origin.event_date AND events.referrer = origin.url
+    LEFT JOIN cleaned.user_agents AS agent
+        ON events.event_date = agent.event_date AND events.user_agent = agent.user_agent
+)
+SELECT
+    event_id,
+    'clickstream' AS source,
+    client_id,
+    user_id,
+    event_name,
+    raw_event_name,
+    event_name IN (
+        'add_payment_info', 'add_shipping_info', 'add_to_cart', 'add_to_wishlist', 'begin_checkout', 'first_visit',
+        'generate_lead', 'login', 'page_view', 'purchase', 'refund', 'remove_from_cart', 'screen_view', 'scroll',
+        'search', 'select_item', 'select_promotion', 'session_start', 'share', 'sign_up', 'user_engagement',
+        'view_cart', 'view_item', 'view_item_list', 'view_promotion', 'view_search_results'
+    ) AS is_known_event,
+    event_at,
+    event_date,
+    received_at,
+    'WEB' AS platform,
+    page_url,
+    page_path,
+    referrer,
+    utm_source,
+    utm_medium,
+    utm_campaign,
+    CASE
+        WHEN is_tagged THEN coalesce(utm_source, click_source, '(not set)')
+        ELSE coalesce(click_source, foreign_site)
+    END AS traffic_source,
+    CASE
+        WHEN is_tagged THEN coalesce(utm_medium, click_medium, '(not set)')
+        WHEN click_source IS NOT NULL THEN click_medium
+        WHEN foreign_site IS NOT NULL THEN foreign_medium
+    END AS traffic_medium,
+    CASE WHEN is_tagged THEN utm_campaign END AS traffic_campaign,
+    device_type,
+    os,
+    browser,
+    is_bot,
+    CASE
+        WHEN event_name = 'purchase' THEN nullif(trim(json_extract_string(event_data, '$.transaction_id')), '')
+    END AS transaction_id,
+    CASE
+        WHEN event_name = 'purchase'
+            THEN coalesce(
+                TRY_CAST(json_extract_string(event_data, '$.revenue') AS DECIMAL(18, 4)),
+                TRY_CAST(json_extract_string(event_data, '$.value') AS DECIMAL(18, 4))
+            )
+    END AS revenue,
+    nullif(json_extract_string(event_data, '$.item_list_id'), '') AS list_id,
+    nullif(json_extract_string(event_data, '$.item_list_name'), '') AS list_name,
+    json_list(json_extract_string(event_data, '$.items')) AS items_json,
+    batch_id
+FROM joined

@@ -1,0 +1,53 @@
+-- Grain: one row per day of order, model and traffic source. Bots are left out.
+-- Rules: touches of an order are its client's sessions that start no later than the order and at most the look-back
+-- days before its day. Each model gives the whole order to one touch, so credit sums to revenue exactly.
+WITH touches AS (
+    SELECT
+        orders.event_id,
+        orders.order_date AS date,
+        orders.revenue,
+        sessions.channel,
+        sessions.source,
+        sessions.medium,
+        sessions.campaign,
+        row_number() OVER (
+            PARTITION BY orders.event_id ORDER BY sessions.started_at, sessions.session_id
+        ) AS from_first,
+        row_number() OVER (
+            PARTITION BY orders.event_id ORDER BY sessions.started_at DESC, sessions.session_id DESC
+        ) AS from_last,
+        row_number() OVER (
+            PARTITION BY orders.event_id
+            ORDER BY sessions.channel = 'Direct', sessions.started_at DESC, sessions.session_id DESC
+        ) AS from_last_non_direct
+    FROM star.fact_orders AS orders
+    INNER JOIN star.fact_sessions AS sessions
+        ON orders.customer_key = sessions.customer_key
+        AND sessions.started_at <= orders.ordered_at
+        AND sessions.session_date >= orders.order_date - CAST($attribution_lookback_days AS INTEGER)
+    WHERE NOT orders.is_bot
+),
+credits AS (
+    SELECT 'first_touch' AS model, date, channel, source, medium, campaign, revenue
+    FROM touches
+    WHERE from_first = 1
+    UNION ALL
+    SELECT 'last_touch' AS model, date, channel, source, medium, campaign, revenue
+    FROM touches
+    WHERE from_last = 1
+    UNION ALL
+    SELECT 'last_non_direct' AS model, date, channel, source, medium, campaign, revenue
+    FROM touches
+    WHERE from_last_non_direct = 1
+)
+SELECT
+    date,
+    model,
+    channel,
+    source,
+    medium,
+    campaign,
+    count(*) AS orders,
+    CAST(sum(revenue) AS DECIMAL(18, 4)) AS revenue
+FROM credits
+GROUP BY date, model, channel, source, medium, campaign

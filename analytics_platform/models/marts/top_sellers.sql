@@ -1,0 +1,9 @@
+-- Grain: one row per product that was seen. Bots are left out.
+-- Rules: made from the day rollup, for the products that the days that are built touch.
+SELECT
+    product_id,
+    CAST(sum(orders) AS BIGINT) AS orders,
+    CAST(sum(quantity) AS BIGINT) AS quantity,
+    CAST(sum(revenue) AS DECIMAL(18, 4)) AS revenue
+FROM marts.product_daily
+GROUP BY product_id

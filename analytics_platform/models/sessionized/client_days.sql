@@ -1,0 +1,37 @@
+-- Grain: one row per client and day, the rollup that all-time figures of clients are made from.
+-- Rules: the user is the last signed-in one; of two at the same moment the later event id wins.
+WITH signed_in AS (
+    SELECT
+        client_id,
+        event_date,
+        user_id,
+        row_number() OVER (
+            PARTITION BY client_id, event_date ORDER BY event_at DESC, event_id DESC
+        ) AS latest
+    FROM cleaned.events
+    WHERE user_id IS NOT NULL
+),
+days AS (
+    SELECT
+        client_id,
+        event_date,
+        min(event_at) AS first_at,
+        max(event_at) AS last_at,
+        count(*) AS events,
+        bool_or(is_bot) AS is_bot
+    FROM cleaned.events
+    GROUP BY client_id, event_date
+)
+SELECT
+    days.client_id,
+    days.event_date,
+    signed_in.user_id,
+    days.first_at,
+    days.last_at,
+    days.events,
+    days.is_bot
+FROM days
+LEFT JOIN signed_in
+    ON days.client_id = signed_in.client_id
+    AND days.event_date = signed_in.event_date
+    AND signed_in.latest = 1

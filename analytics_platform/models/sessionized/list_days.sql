@@ -1,0 +1,24 @@
+-- Grain: one row per product list and day, with its latest name that day.
+-- Rules: a list without id is known by its name; of two names at the same moment the later event id and item wins.
+WITH seen AS (
+    SELECT
+        coalesce(items.list_id, items.list_name) AS list_id,
+        items.event_date,
+        items.list_name,
+        events.event_at,
+        row_number() OVER (
+            PARTITION BY coalesce(items.list_id, items.list_name), items.event_date
+            ORDER BY events.event_at, items.event_id, items.item_index
+        ) AS sighting
+    FROM cleaned.event_items AS items
+    INNER JOIN cleaned.events AS events ON items.event_id = events.event_id
+    WHERE coalesce(items.list_id, items.list_name) IS NOT NULL
+)
+SELECT
+    list_id,
+    event_date,
+    max_by(list_name, sighting) FILTER (WHERE list_name IS NOT NULL) AS list_name,
+    min(event_at) AS first_at,
+    max(event_at) AS last_at
+FROM seen
+GROUP BY list_id, event_date

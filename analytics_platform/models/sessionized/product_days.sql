@@ -1,0 +1,31 @@
+-- Grain: one row per product and day, with its latest attributes that day.
+-- Rules: each attribute is the last one seen that day that is not missing; of two at the same moment the later event
+-- id and item wins, so the answer does not depend on the order of rows.
+WITH seen AS (
+    SELECT
+        items.product_id,
+        items.event_date,
+        items.product_name,
+        items.brand,
+        items.category,
+        items.price,
+        events.event_at,
+        row_number() OVER (
+            PARTITION BY items.product_id, items.event_date
+            ORDER BY events.event_at, items.event_id, items.item_index
+        ) AS sighting
+    FROM cleaned.event_items AS items
+    INNER JOIN cleaned.events AS events ON items.event_id = events.event_id
+    WHERE items.product_id IS NOT NULL
+)
+SELECT
+    product_id,
+    event_date,
+    max_by(product_name, sighting) FILTER (WHERE product_name IS NOT NULL) AS product_name,
+    max_by(brand, sighting) FILTER (WHERE brand IS NOT NULL) AS brand,
+    max_by(category, sighting) FILTER (WHERE category IS NOT NULL) AS category,
+    max_by(price, sighting) FILTER (WHERE price IS NOT NULL) AS price,
+    min(event_at) AS first_at,
+    max(event_at) AS last_at
+FROM seen
+GROUP BY product_id, event_date

@@ -1,0 +1,41 @@
+-- Grain: one row per order, its earliest purchase event.
+-- Rules: an order is a client and a transaction id, since ids collide across clients. A repeat within 30 days of the
+-- previous one is the same order, so an order depends on the 30 days before it only. A purchase without transaction
+-- id is an order of its own.
+WITH keyed AS (
+    SELECT
+        event_id,
+        event_date,
+        client_id,
+        transaction_id,
+        event_at,
+        revenue,
+        CASE
+            WHEN transaction_id IS NULL THEN 'event|' || event_id
+            ELSE 'order|' || client_id || '|' || transaction_id
+        END AS business_key
+    FROM cleaned.events
+    WHERE event_name = 'purchase'
+),
+ordered AS (
+    SELECT
+        event_id,
+        event_date,
+        client_id,
+        transaction_id,
+        event_at,
+        revenue,
+        business_key,
+        lag(event_date) OVER (PARTITION BY business_key ORDER BY event_at, event_id) AS previous_date
+    FROM keyed
+)
+SELECT
+    md5(business_key || '|' || CAST(micros(event_at) AS VARCHAR)) AS order_id,
+    event_id,
+    event_date,
+    client_id,
+    transaction_id,
+    event_at AS ordered_at,
+    coalesce(revenue, 0) AS revenue
+FROM ordered
+WHERE previous_date IS NULL OR event_date > previous_date + 30

@@ -1,0 +1,131 @@
+-- Grain: one row per session, on the day it starts.
+-- Rules: traffic is that of the first event that has one, else direct. A bounce is a session of one event. Orders and
+-- revenue come from the deduplicated purchases.
+WITH visits AS (
+    SELECT
+        entries.session_id,
+        entries.client_id,
+        entries.session_date,
+        entries.started_at,
+        entries.split_reason,
+        max(entries.event_at) AS ended_at,
+        count(*) AS events,
+        count(*) FILTER (WHERE events.event_name IN ('page_view', 'screen_view')) AS page_views,
+        max_by(events.user_id, entries.event_index) FILTER (WHERE events.user_id IS NOT NULL) AS user_id,
+        min_by(events.page_path, entries.event_index) FILTER (WHERE events.page_path IS NOT NULL) AS entry_page,
+        max_by(events.page_path, entries.event_index) FILTER (WHERE events.page_path IS NOT NULL) AS exit_page,
+        min(entries.event_index) FILTER (WHERE events.traffic_source IS NOT NULL) AS traffic_index,
+        min_by(events.device_type, entries.event_index) AS device_type,
+        min_by(coalesce(events.os, ''), entries.event_index) AS os,
+        min_by(coalesce(events.browser, ''), entries.event_index) AS browser,
+        bool_or(events.is_bot) AS is_bot,
+        bool_or(events.event_name IN ('page_view', 'screen_view', 'view_item', 'view_item_list')) AS viewed,
+        bool_or(events.event_name = 'view_item') AS viewed_product,
+        bool_or(events.event_name = 'add_to_cart') AS added_to_cart,
+        bool_or(events.event_name = 'begin_checkout') AS began_checkout,
+        bool_or(events.event_name = 'purchase') AS purchased
+    FROM sessionized.session_events AS entries
+    INNER JOIN cleaned.events AS events ON entries.event_id = events.event_id
+    GROUP BY
+        entries.session_id, entries.client_id, entries.session_date, entries.started_at, entries.split_reason
+),
+touches AS (
+    SELECT
+        entries.session_id,
+        entries.event_index,
+        events.traffic_source,
+        events.traffic_medium,
+        events.traffic_campaign
+    FROM cleaned.events AS events
+    INNER JOIN sessionized.session_events AS entries ON events.event_id = entries.event_id
+    WHERE events.traffic_source IS NOT NULL
+),
+sold AS (
+    SELECT
+        entries.session_id,
+        count(*) AS orders,
+        sum(purchases.revenue) AS revenue
+    FROM sessionized.purchases AS purchases
+    INNER JOIN sessionized.session_events AS entries ON purchases.event_id = entries.event_id
+    GROUP BY entries.session_id
+),
+sourced AS (
+    SELECT
+        visits.session_id,
+        visits.client_id,
+        visits.user_id,
+        visits.session_date,
+        visits.started_at,
+        visits.ended_at,
+        visits.events,
+        visits.page_views,
+        visits.entry_page,
+        visits.exit_page,
+        visits.device_type,
+        visits.os,
+        visits.browser,
+        visits.is_bot,
+        visits.split_reason,
+        visits.viewed,
+        visits.viewed_product,
+        visits.added_to_cart,
+        visits.began_checkout,
+        visits.purchased,
+        coalesce(touches.traffic_source, '(direct)') AS source,
+        coalesce(touches.traffic_medium, '(none)') AS medium,
+        coalesce(touches.traffic_campaign, '(not set)') AS campaign
+    FROM visits
+    LEFT JOIN touches
+        ON visits.session_id = touches.session_id AND visits.traffic_index = touches.event_index
+),
+origins AS (
+    SELECT DISTINCT
+        source,
+        medium,
+        campaign
+    FROM sourced
+),
+channels AS (
+    SELECT
+        origins.source,
+        origins.medium,
+        origins.campaign,
+        channel(origins.source, origins.medium, origins.campaign, known.category) AS channel
+    FROM origins
+    LEFT JOIN cleaned.source_categories AS known ON lower(origins.source) = known.source
+)
+SELECT
+    sourced.session_id,
+    sourced.client_id,
+    sourced.user_id,
+    sourced.session_date,
+    sourced.started_at,
+    sourced.ended_at,
+    CAST(micros(sourced.ended_at) - micros(sourced.started_at) AS DOUBLE) / 1000000 AS duration_s,
+    sourced.events,
+    sourced.page_views,
+    sourced.events = 1 AS is_bounce,
+    sourced.entry_page,
+    sourced.exit_page,
+    sourced.source,
+    sourced.medium,
+    sourced.campaign,
+    channels.channel,
+    sourced.device_type,
+    nullif(sourced.os, '') AS os,
+    nullif(sourced.browser, '') AS browser,
+    sourced.is_bot,
+    sourced.split_reason,
+    sourced.viewed,
+    sourced.viewed_product,
+    sourced.added_to_cart,
+    sourced.began_checkout,
+    sourced.purchased,
+    coalesce(sold.orders, 0) AS orders,
+    CAST(coalesce(sold.revenue, 0) AS DECIMAL(18, 4)) AS revenue
+FROM sourced
+INNER JOIN channels
+    ON sourced.source = channels.source
+    AND sourced.medium = channels.medium
+    AND sourced.campaign = channels.campaign
+LEFT JOIN sold ON sourced.session_id = sold.session_id

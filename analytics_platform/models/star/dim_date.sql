@@ -1,0 +1,17 @@
+-- Grain: one row per calendar day of the days that are built, and the unknown member.
+WITH days AS (
+    SELECT CAST(unnest(generate_series($first_day, $last_day, INTERVAL '1' DAY)) AS DATE) AS date
+)
+SELECT
+    CAST(year(date) * 10000 + month(date) * 100 + day(date) AS BIGINT) AS date_key,
+    date,
+    CAST(year(date) AS BIGINT) AS year,
+    CAST(quarter(date) AS BIGINT) AS quarter,
+    CAST(month(date) AS BIGINT) AS month,
+    CAST(day(date) AS BIGINT) AS day,
+    CAST(weekofyear(date) AS BIGINT) AS iso_week,
+    CAST(isodow(date) AS BIGINT) AS iso_weekday,
+    isodow(date) >= 6 AS is_weekend
+FROM days
+UNION ALL
+SELECT -1, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL

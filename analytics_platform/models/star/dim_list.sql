@@ -1,0 +1,12 @@
+-- Grain: one row per product list ever seen with its latest name, and the unknown member.
+-- Rules: made from day rollups, for the lists that the days that are built touch.
+SELECT
+    surrogate_key(list_id) AS list_key,
+    list_id,
+    max_by(list_name, event_date) FILTER (WHERE list_name IS NOT NULL) AS list_name,
+    min(first_at) AS first_seen_at,
+    max(last_at) AS last_seen_at
+FROM sessionized.list_days
+GROUP BY list_id
+UNION ALL
+SELECT -1, 'unknown', NULL, NULL, NULL

@@ -1,0 +1,24 @@
+-- Grain: one row per product interaction, that is per item of an event.
+SELECT
+    items.event_id,
+    items.item_index,
+    items.event_date,
+    CAST(
+        year(items.event_date) * 10000 + month(items.event_date) * 100 + day(items.event_date) AS BIGINT
+    ) AS date_key,
+    events.event_at,
+    surrogate_key(events.client_id) AS customer_key,
+    surrogate_key(items.product_id) AS product_key,
+    surrogate_key(coalesce(items.list_id, items.list_name)) AS list_key,
+    events.client_id,
+    events.user_id,
+    events.event_name,
+    events.platform,
+    items.list_name,
+    items.product_id,
+    items.product_name,
+    items.price,
+    items.quantity,
+    events.is_bot
+FROM cleaned.event_items AS items
+INNER JOIN cleaned.events AS events ON items.event_id = events.event_id

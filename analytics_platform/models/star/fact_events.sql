@@ -1,0 +1,26 @@
+-- Grain: one row per event, with its session and the session's channel.
+SELECT
+    events.event_id,
+    events.event_date,
+    CAST(
+        year(events.event_date) * 10000 + month(events.event_date) * 100 + day(events.event_date) AS BIGINT
+    ) AS date_key,
+    events.event_at,
+    entries.session_id,
+    surrogate_key(events.client_id) AS customer_key,
+    surrogate_key(sessions.channel) AS channel_key,
+    CASE
+        WHEN events.device_type = 'unknown' AND events.os IS NULL AND events.browser IS NULL THEN -1
+        ELSE surrogate_key(
+            events.device_type || '|' || coalesce(events.os, 'unknown') || '|' || coalesce(events.browser, 'unknown')
+        )
+    END AS device_key,
+    events.event_name,
+    events.source,
+    events.page_path,
+    events.transaction_id,
+    events.revenue,
+    events.is_bot
+FROM cleaned.events AS events
+LEFT JOIN sessionized.session_events AS entries ON events.event_id = entries.event_id
+LEFT JOIN sessionized.sessions AS sessions ON entries.session_id = sessions.session_id

@@ -1,0 +1,37 @@
+-- Grain: one row per order, its earliest purchase event, with the session it was placed in.
+WITH lines AS (
+    SELECT
+        event_id,
+        count(*) AS items,
+        sum(coalesce(quantity, CASE WHEN product_id IS NULL THEN 0 ELSE 1 END)) AS quantity
+    FROM cleaned.event_items
+    GROUP BY event_id
+)
+SELECT
+    purchases.order_id,
+    purchases.event_id,
+    purchases.transaction_id,
+    purchases.event_date AS order_date,
+    CAST(
+        year(purchases.event_date) * 10000 + month(purchases.event_date) * 100 + day(purchases.event_date) AS BIGINT
+    ) AS date_key,
+    purchases.ordered_at,
+    entries.session_id,
+    surrogate_key(purchases.client_id) AS customer_key,
+    surrogate_key(sessions.channel) AS channel_key,
+    CASE
+        WHEN sessions.device_type = 'unknown' AND sessions.os IS NULL AND sessions.browser IS NULL THEN -1
+        ELSE surrogate_key(
+            sessions.device_type
+            || '|' || coalesce(sessions.os, 'unknown')
+            || '|' || coalesce(sessions.browser, 'unknown')
+        )
+    END AS device_key,
+    coalesce(lines.items, 0) AS items,
+    CAST(coalesce(lines.quantity, 0) AS BIGINT) AS quantity,
+    purchases.revenue,
+    coalesce(sessions.is_bot, FALSE) AS is_bot
+FROM sessionized.purchases AS purchases
+LEFT JOIN sessionized.session_events AS entries ON purchases.event_id = entries.event_id
+LEFT JOIN sessionized.sessions AS sessions ON entries.session_id = sessions.session_id
+LEFT JOIN lines ON purchases.event_id = lines.event_id

@@ -1,0 +1,29 @@
+-- Grain: one row per session, on the day it starts.
+SELECT
+    session_id,
+    session_date,
+    CAST(year(session_date) * 10000 + month(session_date) * 100 + day(session_date) AS BIGINT) AS date_key,
+    surrogate_key(client_id) AS customer_key,
+    surrogate_key(channel) AS channel_key,
+    CASE
+        WHEN device_type = 'unknown' AND os IS NULL AND browser IS NULL THEN -1
+        ELSE surrogate_key(device_type || '|' || coalesce(os, 'unknown') || '|' || coalesce(browser, 'unknown'))
+    END AS device_key,
+    started_at,
+    ended_at,
+    duration_s,
+    source,
+    medium,
+    campaign,
+    channel,
+    events,
+    page_views,
+    is_bounce,
+    is_bot,
+    viewed,
+    added_to_cart,
+    began_checkout,
+    purchased,
+    orders,
+    revenue
+FROM sessionized.sessions

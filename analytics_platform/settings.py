@@ -1,0 +1,95 @@
+"""Every knob of the platform, read once from the environment and validated.
+
+What does not belong here: defaults of single functions, secrets in clear text (they are masked), and
+anything that reads a file or opens a connection.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class SettingsError(ValueError):
+    """A setting is wrong; the message names it, its value and what to do, in one sentence."""
+
+
+class Settings(BaseSettings):
+    """The settings of DESIGN section 6. Every field is the environment variable of the same name."""
+
+    model_config = SettingsConfigDict(extra="ignore", frozen=True, env_ignore_empty=True)
+
+    data_dir: Path = Field(Path("data"), description="Folder that everything below hangs from by default.")
+    warehouse_url: str = Field("", description="duckdb:///PATH (default: DATA_DIR/warehouse.duckdb).")
+    lake_url: str = Field("", description="Folder of the lake (default: DATA_DIR/lake).")
+    landing_dir: Path = Field(Path(), description="Where files arrive (default: DATA_DIR/landing).")
+    partition_start: dt.date = Field(
+        dt.date(2010, 1, 1), description="First day (UTC) of the daily partitions; older events are quarantined."
+    )
+    max_error_rate: Annotated[float, Field(ge=0, le=1)] = 0.05
+    freshness_hours: Annotated[float, Field(gt=0)] = 48.0
+    attribution_lookback_days: Annotated[int, Field(ge=1, le=365)] = 30
+    warehouse_memory: str = Field(
+        "1GB",
+        pattern=r"^\d+(\.\d+)?\s?(MB|GB|TB|MiB|GiB|TiB)$",
+        description="Memory DuckDB may use before it spills to disk.",
+    )
+
+    @field_validator("warehouse_url")
+    @classmethod
+    def _check_warehouse(cls, url: str) -> str:
+        if url and not url.startswith("duckdb:///"):
+            scheme = url.partition(":")[0]
+            raise ValueError(f"scheme '{scheme}' is not supported, use duckdb:///path/to/warehouse.duckdb")
+        if url == "duckdb:///":
+            raise ValueError("the path of the file is missing, use duckdb:///path/to/warehouse.duckdb")
+        return url
+
+    @field_validator("lake_url")
+    @classmethod
+    def _check_lake(cls, url: str) -> str:
+        if "://" in url:
+            raise ValueError("only a folder is supported, give its path")
+        return url
+
+    @model_validator(mode="before")
+    @classmethod
+    def _hang_defaults_from_data_dir(cls, values: Any) -> Any:
+        data_dir = Path(values.get("data_dir") or "data")
+        values.setdefault("warehouse_url", f"duckdb:///{data_dir / 'warehouse.duckdb'}")
+        values.setdefault("lake_url", str(data_dir / "lake"))
+        values.setdefault("landing_dir", data_dir / "landing")
+        return values
+
+    @property
+    def warehouse_path(self) -> Path:
+        """The DuckDB file that `warehouse_url` names."""
+        return Path(self.warehouse_url.removeprefix("duckdb:///"))
+
+    @property
+    def quarantine_dir(self) -> Path:
+        """Folder of the spreadsheets of refused rows, one per input file."""
+        return self.data_dir / "quarantine"
+
+    @property
+    def reports_dir(self) -> Path:
+        """Folder of the written findings."""
+        return self.data_dir / "reports"
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Read the environment (and `overrides`) into `Settings`.
+
+    Raises `SettingsError` with one sentence naming the first wrong variable, its value and the remedy.
+    """
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"]).upper()
+        value = first["input"]
+        raise SettingsError(f"{name}={value!s}: {first['msg'].removeprefix('Value error, ')}.") from error

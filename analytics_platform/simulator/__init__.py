@@ -1,0 +1,6 @@
+"""Synthetic web-shop traffic with the truth written down."""
+
+from analytics_platform.simulator.run import FolderInUseError, simulate
+from analytics_platform.simulator.truth import Totals, Truth
+
+__all__ = ["FolderInUseError", "Totals", "Truth", "simulate"]

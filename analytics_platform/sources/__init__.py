@@ -1,0 +1,1 @@
+"""How to fetch raw data. No Dagster in here."""

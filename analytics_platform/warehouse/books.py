@@ -1,0 +1,109 @@
+"""Questions to the platform's own books: what was loaded, what was refused, what is above the threshold."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+from analytics_platform.engine import DayRange
+from analytics_platform.warehouse.duckdb import DuckDBSession, WarehouseError
+from analytics_platform.warehouse.load import BOOKS
+
+
+@dataclass(frozen=True, slots=True)
+class Breach:
+    """A batch or a day with more refused records than allowed."""
+
+    kind: str
+    name: str
+    input: str
+    rows_read: int
+    rows_quarantined: int
+
+    @property
+    def error_rate(self) -> float:
+        """Share of refused records."""
+        return self.rows_quarantined / self.rows_read
+
+    def __str__(self) -> str:
+        what = f"batch {self.name} ({self.input})" if self.kind == "batch" else f"day {self.name}"
+        return f"{what}: {self.rows_quarantined:,} of {self.rows_read:,} rows refused ({self.error_rate:.2%})"
+
+
+def seen_batches(session: DuckDBSession) -> set[str]:
+    """Ids of the batches in the ledger."""
+    session.ensure(*BOOKS)
+    return {str(batch) for (batch,) in session.rows("SELECT batch_id FROM ops.pipeline_logs")}
+
+
+def find_breaches(session: DuckDBSession, max_error_rate: float, days: DayRange | None = None) -> list[Breach]:
+    """Batches and days above the threshold, batches a person accepted left out; within `days`, if given."""
+    first, last = (days.first, days.last) if days else (dt.date.min, dt.date.max)
+    limits = {"limit": max_error_rate, "first": first, "last": last}
+    batches = session.rows(
+        """
+        SELECT 'batch', batch_id, input, rows_read, rows_quarantined FROM ops.pipeline_logs AS logs
+        WHERE error_rate > $limit AND batch_id NOT IN (SELECT batch_id FROM ops.acceptances)
+            AND (max_event_date IS NULL AND $first = DATE '0001-01-01' OR EXISTS (
+                SELECT 1 FROM ops.batch_days AS days
+                WHERE days.batch_id = logs.batch_id AND event_date BETWEEN $first AND $last
+            ))
+        ORDER BY arrived_at, input
+        """,
+        limits,
+    )
+    daily = session.rows(
+        """
+        SELECT 'day', CAST(event_date AS VARCHAR), source,
+            CAST(sum(rows_accepted + rows_duplicate + rows_quarantined) AS BIGINT) AS rows_read,
+            CAST(sum(rows_quarantined) AS BIGINT) AS rows_quarantined
+        FROM ops.batch_days
+        WHERE event_date BETWEEN $first AND $last AND batch_id NOT IN (SELECT batch_id FROM ops.acceptances)
+        GROUP BY event_date, source
+        HAVING sum(rows_quarantined) > $limit * sum(rows_accepted + rows_duplicate + rows_quarantined)
+        ORDER BY event_date, source
+        """,
+        limits,
+    )
+    return [Breach(*map(str, row[:3]), *(int(str(n)) for n in row[3:])) for row in [*batches, *daily]]
+
+
+@dataclass(frozen=True, slots=True)
+class Acceptance:
+    """A person's word for a batch."""
+
+    batch_id: str
+    reason: str
+    accepted_by: str
+    accepted_at: dt.datetime
+
+    def __str__(self) -> str:
+        return f"{self.batch_id} accepted by {self.accepted_by} on {self.accepted_at:%Y-%m-%d %H:%M} UTC: {self.reason}"
+
+
+def acceptances(session: DuckDBSession) -> list[Acceptance]:
+    """All batches that a person took responsibility for, the latest first."""
+    rows = session.frame(
+        "SELECT batch_id, reason, accepted_by, accepted_at FROM ops.acceptances ORDER BY accepted_at DESC"
+    )
+    return [Acceptance(**row) for row in rows.iter_rows(named=True)]
+
+
+def find_batch(session: DuckDBSession, name: str) -> tuple[str, str]:
+    """(batch id, input) of the one batch whose id starts with `name`. Raises `WarehouseError` if not exactly one."""
+    found = session.rows(
+        "SELECT batch_id, input FROM ops.pipeline_logs WHERE starts_with(batch_id, $name) ORDER BY 1", {"name": name}
+    )
+    if len(found) != 1 or not name:
+        what = "No batch has" if not found else f"{len(found)} batches have"
+        raise WarehouseError(f"{what} an id that starts with '{name}': see batch_id in ops.pipeline_logs.")
+    return str(found[0][0]), str(found[0][1])
+
+
+def accept_batch(session: DuckDBSession, batch_id: str, reason: str, accepted_by: str) -> None:
+    """Note that a person takes responsibility for a batch above the threshold. A later word replaces an earlier."""
+    session.ensure(*BOOKS)
+    values = {"batch_id": batch_id, "reason": reason, "by": accepted_by, "at": dt.datetime.now(dt.UTC)}
+    with session.transaction():
+        session.connection.execute("DELETE FROM ops.acceptances WHERE batch_id = $batch_id", {"batch_id": batch_id})
+        session.connection.execute("INSERT INTO ops.acceptances VALUES ($batch_id, $reason, $by, $at)", values)

@@ -1,0 +1,212 @@
+"""The warehouse in one DuckDB file: a session opens it, publishes or loads, and closes it.
+
+DuckDB lets one process write a file. A session is therefore short (one asset's work), and says clearly when another
+process has the file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import polars as pl
+
+from analytics_platform.contracts.base import ContractType, table_of
+from analytics_platform.contracts.ddl import column_types, create_statements
+from analytics_platform.contracts.rules import literal, quote, quote_table
+from analytics_platform.engine import DayRange, Query
+from analytics_platform.warehouse.audit import RuleResult, audit
+
+_EXACT_CASTS = frozenset({("HUGEINT", "BIGINT"), ("INTEGER", "BIGINT"), ("DATE", "DATE")})
+"""Types a model may yield for a promised type: stored without loss, or with an error, never rounded."""
+
+
+class WarehouseError(RuntimeError):
+    """The warehouse cannot do what it was asked; the message is one sentence that says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """What came of publishing a table: `rows` in the published part, and how they did against each rule."""
+
+    rows: int
+    results: tuple[RuleResult, ...]
+
+    @property
+    def breaches(self) -> tuple[RuleResult, ...]:
+        """The rules that stopped the line; empty if the rows were published."""
+        return tuple(result for result in self.results if result.stops_the_line)
+
+
+class DuckDBWarehouse:
+    """A DuckDB file. `macros` are statements run in every session, `memory` what DuckDB may use before it spills."""
+
+    def __init__(self, path: Path, memory: str = "1GB", macros: Sequence[str] = ()) -> None:
+        self.path = path
+        self.memory = memory
+        self.macros = tuple(macros)
+
+    @contextmanager
+    def session(self, read_only: bool = False) -> Iterator[DuckDBSession]:
+        """A connection for the length of a `with` block. Raises `WarehouseError` if the file cannot be opened."""
+        connection = self._connect(read_only)
+        try:
+            for macro in self.macros:
+                connection.execute(macro)
+            yield DuckDBSession(connection)
+        finally:
+            connection.close()
+
+    def exists(self) -> bool:
+        """Whether anything was ever stored."""
+        return self.path.exists()
+
+    def _connect(self, read_only: bool) -> duckdb.DuckDBPyConnection:
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            connection = duckdb.connect(str(self.path), read_only=read_only, config=self._config())
+        except OSError as error:
+            raise WarehouseError(f"The folder of the warehouse {self.path} cannot be made: {error}.") from error
+        except duckdb.Error as error:
+            raise WarehouseError(self._explain(error)) from error
+        connection.execute("SET TimeZone = 'UTC'")
+        return connection
+
+    def _config(self) -> dict[str, str | bool | int | float | list[str]]:
+        return {"memory_limit": self.memory, "preserve_insertion_order": "false"}
+
+    def _explain(self, error: duckdb.Error) -> str:
+        text = str(error)
+        if "lock" in text.lower():
+            return f"The warehouse {self.path} is in use by another process: wait until its run has ended, or stop it."
+        if not self.path.exists():
+            return f"There is no warehouse at {self.path} yet: materialize the assets first."
+        return f"The warehouse {self.path} cannot be opened as a DuckDB file: {text.splitlines()[0]}"
+
+
+class DuckDBSession:
+    """One open connection to the warehouse. Everything that changes a table does so in one transaction."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self.connection = connection
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Commit at the end of the `with` block, roll back if it raises."""
+        self.connection.execute("BEGIN TRANSACTION")
+        try:
+            yield
+        except BaseException:
+            self.connection.execute("ROLLBACK")
+            raise
+        self.connection.execute("COMMIT")
+
+    def rows(self, sql: str, parameters: Mapping[str, object] | None = None) -> list[tuple[object, ...]]:
+        """All rows of a query."""
+        return self.connection.execute(sql, dict(parameters or {})).fetchall()
+
+    def frame(self, sql: str, parameters: Mapping[str, object] | None = None) -> pl.DataFrame:
+        """The result of a query as a frame."""
+        relation = self.connection.sql(sql, params=dict(parameters) if parameters else None)
+        return pl.DataFrame(pl.from_arrow(relation.to_arrow_table()))
+
+    def tables(self) -> set[str]:
+        """Names (`schema.table`) of the tables that exist."""
+        found = self.rows("SELECT table_schema || '.' || table_name FROM information_schema.tables")
+        return {str(name) for (name,) in found}
+
+    def ensure(self, *contracts: ContractType) -> None:
+        """Make sure the tables exist as promised: create them, or add the columns that are new.
+
+        Raises `WarehouseError` if a stored column has another type than the contract says.
+        """
+        existing = self.tables()
+        for contract in contracts:
+            if table_of(contract).name in existing:
+                self._add_new_columns(contract)
+            else:
+                with self.transaction():
+                    for statement in create_statements(contract):
+                        self.connection.execute(statement)
+
+    def _add_new_columns(self, contract: ContractType) -> None:
+        name = table_of(contract).name
+        stored = {str(row[0]): str(row[1]) for row in self.rows(f"DESCRIBE {quote_table(name)}")}
+        for column, kind in column_types(contract).items():
+            if column not in stored:
+                self.connection.execute(f"ALTER TABLE {quote_table(name)} ADD COLUMN {quote(column)} {kind}")
+            elif stored[column] != kind:
+                raise WarehouseError(
+                    f"{name}.{column} is stored as {stored[column]} but its contract says {kind}: "
+                    "change the contract back, or drop the table and materialize it again."
+                )
+
+    def insert(self, table: str, frame: pl.DataFrame) -> None:
+        """Append the rows of a frame, columns matched by name."""
+        self.connection.register("incoming", frame.to_arrow(compat_level=pl.CompatLevel.newest()))
+        self.connection.execute(f"INSERT INTO {quote_table(table)} BY NAME SELECT * FROM incoming")
+        self.connection.unregister("incoming")
+
+    def publish(self, contract: ContractType, rows: Query | pl.DataFrame, days: DayRange | None) -> Publication:
+        """Replace the published part of a table by `rows`, audited before anyone can see them.
+
+        The part is the `days` of a table with days, the changed keys of an `upsert` table, else the whole table.
+        A broken rule rolls everything back; the returned `Publication` says which. Raises `WarehouseError` if
+        `rows` do not have the contract's columns.
+        """
+        self.ensure(contract)
+        if isinstance(rows, pl.DataFrame):
+            self.connection.register("made", rows.to_arrow(compat_level=pl.CompatLevel.newest()))
+            rows = Query("SELECT * FROM made", {})
+        self._check_columns(contract, rows)
+        self.connection.execute("BEGIN TRANSACTION")
+        try:
+            publication = self._replace(contract, rows, days)
+        except BaseException:
+            self.connection.execute("ROLLBACK")
+            raise
+        self.connection.execute("ROLLBACK" if publication.breaches else "COMMIT")
+        return publication
+
+    def _check_columns(self, contract: ContractType, query: Query) -> None:
+        described = self.rows(f"DESCRIBE {query.sql}", query.parameters)
+        found = {str(row[0]): str(row[1]) for row in described}
+        promised = column_types(contract)
+        for column in [*promised, *found]:
+            got, want = found.get(column), promised.get(column)
+            if got != want and (got, want) not in _EXACT_CASTS:
+                name = table_of(contract).name
+                raise WarehouseError(f"{name}: column {column} is {got or 'absent'}, its contract says {want or 'no'}.")
+
+    def _replace(self, contract: ContractType, query: Query, days: DayRange | None) -> Publication:
+        table = table_of(contract)
+        if table.write == "upsert":
+            return self._upsert(contract, query)
+        name = quote_table(table.name)
+        part, where = name, ""
+        if days is not None and table.partition_column is not None:
+            where = f" WHERE {quote(table.partition_column)} BETWEEN {literal(days.first)} AND {literal(days.last)}"
+            part = f"(SELECT * FROM {name}{where})"
+        self.connection.execute(f"DELETE FROM {name}{where}")
+        self.connection.execute(f"INSERT INTO {name} BY NAME {query.sql}", dict(query.parameters))
+        results = audit(self.connection, contract, part)
+        return Publication(results[0].checked, results)
+
+    def _upsert(self, contract: ContractType, query: Query) -> Publication:
+        """Rows whose key is new are added, changed ones replaced, unchanged ones not touched."""
+        table = table_of(contract)
+        name = quote_table(table.name)
+        columns = [quote(column) for column in column_types(contract)]
+        self.connection.execute(f"CREATE OR REPLACE TEMP TABLE staged AS {query.sql}", dict(query.parameters))
+        results = audit(self.connection, contract, "staged")
+        same_key = " AND ".join(f"kept.{quote(key)} = staged.{quote(key)}" for key in table.primary_key)
+        changed = " OR ".join(f"kept.{column} IS DISTINCT FROM staged.{column}" for column in columns)
+        self.connection.execute(f"DELETE FROM {name} AS kept USING staged WHERE {same_key} AND ({changed})")
+        self.connection.execute(
+            f"INSERT INTO {name} BY NAME SELECT {', '.join(columns)} FROM staged "
+            f"WHERE NOT EXISTS (SELECT 1 FROM {name} AS kept WHERE {same_key})"
+        )
+        return Publication(results[0].checked, results)

@@ -1,0 +1,237 @@
+"""Loads one batch: accepted rows, refused rows, ledger and audit log in one transaction, duplicates left out.
+
+A batch is in the books exactly once. Killed anywhere, nothing of it is there, and a re-run loads it whole.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+
+import polars as pl
+
+from analytics_platform.contracts.base import ContractType, table_of
+from analytics_platform.contracts.ops import Acceptances, BatchDays, PipelineLogs, Quarantine
+from analytics_platform.contracts.rules import quote_table
+from analytics_platform.gate import Verdict
+from analytics_platform.warehouse.duckdb import DuckDBSession
+
+BLOCKS_PER_INSERT = 6
+"""Blocks written at a time: enough rows for DuckDB to use all cores, few enough to bound memory."""
+
+BOOKS: tuple[ContractType, ...] = (PipelineLogs, Quarantine, BatchDays, Acceptances)
+"""The tables every load writes besides the source's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class BatchCard:
+    """What the books say of a batch before its rows are read."""
+
+    batch_id: str
+    source: str
+    input: str
+    content_sha256: str
+    arrived_at: dt.datetime
+    drift: str | None
+    run_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """How many records of a batch ended where."""
+
+    rows_accepted: int
+    rows_duplicate: int
+    rows_quarantined: int
+
+    @property
+    def rows_read(self) -> int:
+        """All records of the batch."""
+        return self.rows_accepted + self.rows_duplicate + self.rows_quarantined
+
+    @property
+    def error_rate(self) -> float:
+        """Share of refused records; 0 for an empty batch."""
+        return self.rows_quarantined / self.rows_read if self.rows_read else 0.0
+
+
+def load_batch(
+    session: DuckDBSession,
+    contract: ContractType,
+    card: BatchCard,
+    verdicts: Iterable[Verdict],
+    progress: Callable[[int], None] = lambda rows: None,
+) -> Loaded:
+    """Store the verdicts over a batch in one transaction. `progress` is told the records read so far.
+
+    Raises `AssertionError` if a record did not end in exactly one place; nothing is stored then.
+    """
+    started_at = dt.datetime.now(dt.UTC)
+    session.ensure(contract, *BOOKS)
+    with session.transaction():
+        read, span = _store(session, contract, card, verdicts, progress)
+        _drop_twins(session, contract, card.batch_id, span)
+        _write_days(session, contract, card, span)
+        loaded = _count(session, card.batch_id)
+        assert loaded.rows_read == read, f"{card.input}: {read} records read, {loaded.rows_read} in the books"
+        _write_log(session, card, loaded, started_at, span)
+    return loaded
+
+
+_Span = tuple[dt.date, dt.date] | None
+"""First and last day of the accepted events of a batch, if it has any."""
+
+
+def _in_groups(verdicts: Iterable[Verdict]) -> Iterator[list[Verdict]]:
+    iterator = iter(verdicts)
+    while group := list(islice(iterator, BLOCKS_PER_INSERT)):
+        yield group
+
+
+def _store(
+    session: DuckDBSession,
+    contract: ContractType,
+    card: BatchCard,
+    verdicts: Iterable[Verdict],
+    progress: Callable[[int], None],
+) -> tuple[int, _Span]:
+    read, span = 0, None
+    for group in _in_groups(verdicts):
+        accepted = pl.concat([verdict.accepted for verdict in group], rechunk=False)
+        refused = pl.concat([verdict.refused for verdict in group])
+        session.insert(table_of(contract).name, accepted)
+        if refused.height:
+            session.insert(table_of(Quarantine).name, _as_quarantine(card, refused))
+        read += accepted.height + refused.height
+        span = _widen(span, accepted["event_date"])
+        progress(read)
+    return read, span
+
+
+def _widen(span: _Span, dates: pl.Series) -> _Span:
+    first, last = dates.min(), dates.max()
+    if not isinstance(first, dt.date) or not isinstance(last, dt.date):
+        return span
+    return (first, last) if span is None else (min(span[0], first), max(span[1], last))
+
+
+def _as_quarantine(card: BatchCard, refused: pl.DataFrame) -> pl.DataFrame:
+    return refused.with_columns(
+        pl.lit(card.batch_id).alias("batch_id"),
+        pl.lit(card.source).alias("source"),
+        pl.lit(card.input).alias("input"),
+        pl.lit(dt.datetime.now(dt.UTC)).alias("quarantined_at"),
+    )
+
+
+def _drop_twins(session: DuckDBSession, contract: ContractType, batch_id: str, span: _Span) -> None:
+    """Delete this batch's rows whose event is there already, and note them in the temporary table `twins`.
+
+    The same event always has the same time, so its twin is on the same day. Candidates are found by hash of the id,
+    which is fast, and then compared exactly. The row that was there first stays, within the batch the first line.
+    """
+    table = quote_table(table_of(contract).name)
+    session.connection.execute("CREATE OR REPLACE TEMP TABLE twins (position BIGINT, event_date DATE)")
+    if span is None:
+        return
+    days = {"first": span[0], "last": span[1]}
+    session.connection.execute(
+        f"""
+        INSERT INTO twins
+        WITH rows AS (SELECT * FROM {table} WHERE event_date BETWEEN $first AND $last),
+        repeated AS (SELECT hash(event_id) AS code FROM rows GROUP BY 1 HAVING count(*) > 1),
+        ranked AS (
+            SELECT batch_id, position, event_date, row_number() OVER (
+                PARTITION BY event_id ORDER BY batch_id = $batch_id, position
+            ) AS place
+            FROM rows WHERE hash(event_id) IN (SELECT code FROM repeated)
+        )
+        SELECT position, event_date FROM ranked WHERE place > 1 AND batch_id = $batch_id
+        """,
+        {**days, "batch_id": batch_id},
+    )
+    session.connection.execute(
+        f"""
+        DELETE FROM {table}
+        WHERE event_date BETWEEN $first AND $last AND batch_id = $batch_id
+            AND position IN (SELECT position FROM twins)
+        """,
+        {**days, "batch_id": batch_id},
+    )
+
+
+def _write_days(session: DuckDBSession, contract: ContractType, card: BatchCard, span: _Span) -> None:
+    """Count the batch's records by day; refused ones without a day go to the day most accepted ones have."""
+    first, last = span or (dt.date.max, dt.date.min)
+    session.connection.execute(
+        f"""
+        INSERT INTO ops.batch_days BY NAME
+        WITH accepted AS (
+            SELECT event_date, count(*) AS records FROM {quote_table(table_of(contract).name)}
+            WHERE event_date BETWEEN $first AND $last AND batch_id = $batch_id GROUP BY 1
+        ),
+        duplicate AS (SELECT event_date, count(*) AS records FROM twins GROUP BY 1),
+        main_day AS (
+            SELECT event_date FROM (FROM accepted UNION ALL FROM duplicate)
+            GROUP BY 1 ORDER BY sum(records) DESC, event_date LIMIT 1
+        ),
+        known AS (SELECT event_date FROM accepted UNION SELECT event_date FROM duplicate),
+        refused AS (
+            SELECT
+                CASE WHEN event_date IN (FROM known) THEN event_date ELSE (FROM main_day) END AS event_date,
+                count(*) AS records
+            FROM ops.quarantine WHERE batch_id = $batch_id GROUP BY 1
+        )
+        SELECT
+            $batch_id AS batch_id, $source AS source, known.event_date,
+            coalesce(accepted.records, 0) AS rows_accepted,
+            coalesce(duplicate.records, 0) AS rows_duplicate,
+            coalesce(refused.records, 0) AS rows_quarantined
+        FROM known LEFT JOIN accepted USING (event_date) LEFT JOIN duplicate USING (event_date)
+        LEFT JOIN refused USING (event_date)
+        """,
+        {"first": first, "last": last, "batch_id": card.batch_id, "source": card.source},
+    )
+
+
+def _count(session: DuckDBSession, batch_id: str) -> Loaded:
+    """The batch's records by where they ended, counted in the tables themselves."""
+    accepted, duplicate, quarantined = session.rows(
+        """
+        SELECT
+            (SELECT coalesce(sum(rows_accepted), 0)::BIGINT FROM ops.batch_days WHERE batch_id = $batch_id),
+            (SELECT coalesce(sum(rows_duplicate), 0)::BIGINT FROM ops.batch_days WHERE batch_id = $batch_id),
+            (SELECT count(*) FROM ops.quarantine WHERE batch_id = $batch_id)
+        """,
+        {"batch_id": batch_id},
+    )[0]
+    return Loaded(int(str(accepted)), int(str(duplicate)), int(str(quarantined)))
+
+
+def _write_log(
+    session: DuckDBSession, card: BatchCard, loaded: Loaded, started_at: dt.datetime, span: _Span
+) -> None:
+    first, last = span or (None, None)
+    row = {
+        "batch_id": card.batch_id,
+        "source": card.source,
+        "input": card.input,
+        "content_sha256": card.content_sha256,
+        "rows_read": loaded.rows_read,
+        "rows_accepted": loaded.rows_accepted,
+        "rows_duplicate": loaded.rows_duplicate,
+        "rows_quarantined": loaded.rows_quarantined,
+        "error_rate": loaded.error_rate,
+        "min_event_date": first,
+        "max_event_date": last,
+        "drift": card.drift,
+        "arrived_at": card.arrived_at,
+        "started_at": started_at,
+        "finished_at": dt.datetime.now(dt.UTC),
+        "run_id": card.run_id,
+    }
+    names = ", ".join(row)
+    values = ", ".join(f"${name}" for name in row)
+    session.connection.execute(f"INSERT INTO ops.pipeline_logs ({names}) VALUES ({values})", row)

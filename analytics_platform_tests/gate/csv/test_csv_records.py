@@ -1,0 +1,268 @@
+"""Every line of a CSV file ends in exactly one record, whatever the bytes and however they are read."""
+
+import csv
+import io
+import time
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from analytics_platform.gate.csv import Block, Malformed, Reason, split
+from analytics_platform.gate.csv.fields import parse_fields
+
+
+class Record(NamedTuple):
+    position: int
+    raw: bytes
+    reason: Reason | None
+
+
+class Dribble(io.BytesIO):
+    """A stream that hands out a few bytes at a time, like a pipe."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        return super().read(min(size or 0, 7))
+
+
+FRAGMENTS = [
+    b'"',
+    b'"',
+    b'""',
+    b",",
+    b",",
+    b"\n",
+    b"\n",
+    b"\r",
+    b"\r\n",
+    b"\0",
+    b"\xc3",
+    b"\xa9",
+    b"a",
+    "é😀".encode(),
+]
+torn_bytes = st.one_of(st.binary(), st.lists(st.sampled_from(FRAGMENTS), max_size=60).map(b"".join))
+cell = st.text(
+    st.one_of(st.sampled_from('",\n\r a'), st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
+)
+tables = st.integers(1, 5).flatmap(
+    lambda columns: st.lists(st.lists(cell, min_size=columns, max_size=columns), min_size=1, max_size=12)
+)
+
+
+def records_of(blocks: Sequence[Block]) -> list[Record]:
+    """All records in file order, pieces of one line in the order they came."""
+    found = [Record(*record) for block in blocks for record in block.malformed]
+    for block in blocks:
+        raws = block.raws(range(len(block.positions)))
+        found += [Record(*pair, None) for pair in zip(block.positions.tolist(), raws, strict=True)]
+    return sorted(found, key=lambda record: record.position)
+
+
+def split_bytes(data: bytes, columns: int, block_bytes: int = 1 << 20, limit: int = 1 << 20) -> list[Record]:
+    return records_of(list(split(io.BytesIO(data), columns, 1, block_bytes, limit)))
+
+
+def split_plainly(data: bytes, columns: int, limit: int) -> list[Record]:
+    """The same rules, written line by line with nothing clever in it."""
+    lines = data.split(b"\n")
+    if not lines[-1]:
+        lines.pop()
+    found: list[Record] = []
+    at = 0
+    while at < len(lines):
+        closer = next((n for n in range(at + 1, len(lines)) if lines[n].count(b'"') % 2), at)
+        joined = b"\n".join(lines[at : closer + 1]).removesuffix(b"\r")
+        line = lines[at].removesuffix(b"\r")
+        if lines[at].count(b'"') % 2 and len(joined) <= limit and verdict(joined, columns) is None:
+            found.append(Record(at + 1, joined, None))
+            at = closer
+        elif len(line) > limit:
+            found += [Record(at + 1, piece, Reason.TOO_LARGE) for piece in pieces_of(line, limit)]
+        elif line:
+            found.append(Record(at + 1, line, verdict(line, columns)))
+        at += 1
+    return found
+
+
+def pieces_of(line: bytes, limit: int) -> list[bytes]:
+    pieces = []
+    while len(line) > limit:
+        ends = [end for end in range(limit, max(limit - 4, 0), -1) if not 0x80 <= line[end] < 0xC0]
+        pieces.append(line[: (ends or [limit])[0]])
+        line = line[len(pieces[-1]) :]
+    return [*pieces, line]
+
+
+def verdict(record: bytes, columns: int) -> Reason | None:
+    if b"\0" in record:
+        return Reason.NUL_BYTE
+    try:
+        fields = parse_fields(record.decode())
+    except UnicodeDecodeError:
+        return Reason.NOT_UTF8
+    if fields is None:
+        return Reason.UNTERMINATED_QUOTE if record.count(b'"') % 2 else Reason.STRAY_QUOTE
+    if len(fields) < columns:
+        return Reason.TOO_FEW_COLUMNS
+    return Reason.TOO_MANY_COLUMNS if len(fields) > columns else None
+
+
+def written(table: Sequence[Sequence[str]], quoting: int, line_end: str) -> bytes:
+    text = io.StringIO(newline="")
+    csv.writer(text, quoting=quoting, lineterminator=line_end).writerows(table)  # type: ignore[arg-type]
+    return text.getvalue().encode()
+
+
+@given(torn_bytes, st.integers(1, 4), st.integers(1, 80), st.integers(1, 60))
+@example(b'"\r\n\r', 1, 64, 60)
+def test_the_fast_splitter_gives_what_the_rules_say(
+    data: bytes, columns: int, block: int, limit: int
+) -> None:
+    assert split_bytes(data, columns, block, limit) == split_plainly(data, columns, limit)
+
+
+@given(torn_bytes, st.integers(1, 4))
+def test_every_line_that_is_not_blank_is_in_exactly_one_record(data: bytes, columns: int) -> None:
+    records = split_bytes(data, columns)
+    lines = [line.removesuffix(b"\r") for line in data.split(b"\n")]
+    covered = {
+        record.position + n: part for record in records for n, part in enumerate(record.raw.split(b"\n"))
+    }
+    assert sum(record.raw.count(b"\n") + 1 for record in records) == len(covered)
+    assert {at: line.removesuffix(b"\r") for at, line in covered.items() if line not in (b"", b"\r")} == {
+        at: line for at, line in enumerate(lines, 1) if line
+    }
+
+
+@given(
+    tables,
+    st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
+    st.sampled_from(["\n", "\r\n"]),
+    st.integers(1, 200),
+)
+def test_any_table_that_is_written_comes_back(
+    table: list[list[str]], quoting: int, line_end: str, block_bytes: int
+) -> None:
+    records = split_bytes(written(table, quoting, line_end), len(table[0]), block_bytes)
+    assert {record.reason for record in records} == {None}
+    assert [parse_fields(record.raw.decode()) for record in records] == table
+
+
+@given(torn_bytes, st.integers(1, 4), st.integers(1, 100))
+def test_records_do_not_depend_on_how_the_bytes_arrive(data: bytes, columns: int, block_bytes: int) -> None:
+    dribbled = records_of(list(split(Dribble(data), columns, 1, block_bytes)))
+    assert dribbled == split_bytes(data, columns)
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        (b"a", Reason.TOO_FEW_COLUMNS),
+        (b'"a,b"', Reason.TOO_FEW_COLUMNS),
+        (b"a,b,c", Reason.TOO_MANY_COLUMNS),
+        (b'a,"b', Reason.UNTERMINATED_QUOTE),
+        (b'a,12"', Reason.UNTERMINATED_QUOTE),
+        (b'a,12" x 3"', Reason.STRAY_QUOTE),
+        (b'a,"b"c', Reason.STRAY_QUOTE),
+        (b'a,"b" ', Reason.STRAY_QUOTE),
+        (b'a,"b"\r', Reason.STRAY_QUOTE),
+        (b'a,"b"\rc', Reason.STRAY_QUOTE),
+        (b"a,\xff", Reason.NOT_UTF8),
+        (b"a,\xed\xa0\x80", Reason.NOT_UTF8),
+        (b"a,\0", Reason.NUL_BYTE),
+        (b"a,123456789", Reason.TOO_LARGE),
+        (b'\0\xff"', Reason.NUL_BYTE),
+        (b'\xff"', Reason.NOT_UTF8),
+        (b'a"', Reason.UNTERMINATED_QUOTE),
+        (b'a"",b,c', Reason.STRAY_QUOTE),
+    ],
+)
+@pytest.mark.parametrize("line_end", [b"\n", b"\r\n"])
+def test_each_reason_has_its_example_between_good_rows(line: bytes, reason: Reason, line_end: bytes) -> None:
+    records = split_bytes(line_end.join([b"x,y", line, b"1,2", b""]), 2, limit=10)
+    good = [Record(1, b"x,y", None), Record(3, b"1,2", None)]
+    malformed = [record for record in records if record.reason]
+    assert [record for record in records if not record.reason] == good
+    assert {(record.position, record.reason) for record in malformed} == {(2, reason)}
+    assert b"".join(record.raw for record in malformed) == line
+
+
+def test_good_rows_after_an_unterminated_quote_survive() -> None:
+    rows = b"".join(b"%d,x\n" % n for n in range(1000))
+    records = split_bytes(b'a,"open\n' + rows + b'b,"closed\nhere"\n' + rows, 2)
+    assert [record for record in records if record.reason] == [
+        Record(1, b'a,"open', Reason.UNTERMINATED_QUOTE)
+    ]
+    assert Record(1002, b'b,"closed\nhere"', None) in records
+    assert len(records) == 2002
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (b"", []),
+        (b"\n\r\n\r", []),
+        (b"a,b", [Record(1, b"a,b", None)]),
+        (b"a,b\r", [Record(1, b"a,b", None)]),
+        (b"a\rb,\r\r\n", [Record(1, b"a\rb,\r", None)]),
+        (b'"a\r\n\n"",","b"', [Record(1, b'"a\r\n\n"",","b"', None)]),
+        (b"\n\na,b\n\nc,d", [Record(3, b"a,b", None), Record(5, b"c,d", None)]),
+        (b'a,"b\n', [Record(1, b'a,"b', Reason.UNTERMINATED_QUOTE)]),
+    ],
+)
+def test_edges_of_a_file(data: bytes, expected: list[Record]) -> None:
+    assert split_bytes(data, 2) == expected
+
+
+def test_positions_count_from_the_line_after_the_header() -> None:
+    (block,) = split(io.BytesIO(b"a,b\nc\n\nd,e\n"), 2)
+    assert block.positions.tolist() == [2, 5]
+    assert block.malformed == [Malformed(3, b"c", Reason.TOO_FEW_COLUMNS)]
+    assert block.good == b"a,b\nd,e\n"
+    assert (block.raw(1), block.raws([1, 0])) == (b"d,e", [b"d,e", b"a,b"])
+
+
+def test_a_record_may_be_as_large_as_the_limit_and_no_larger() -> None:
+    for size, reason in [(1 << 20, None), ((1 << 20) + 1, Reason.UNTERMINATED_QUOTE)]:
+        record = b'a,"' + b"line\n" * (size // 5 - 2)
+        record += b"x" * (size - len(record) - 1) + b'"'
+        assert split_bytes(b"1,2\n" + record + b"\r\n3,4\n", 2, limit=1 << 20)[1].reason is reason
+
+
+def test_a_gigantic_line_is_kept_whole_in_pieces_between_characters() -> None:
+    line = "é".encode() * 3_000_001
+    pieces = [
+        record
+        for record in split_bytes(b"1,2\n" + line + b"\n3,4\n", 2, limit=(1 << 20) + 1)
+        if record.reason
+    ]
+    assert b"".join(piece.raw for piece in pieces) == line
+    assert {(piece.position, piece.reason) for piece in pieces} == {(2, Reason.TOO_LARGE)}
+    assert "".join(piece.raw.decode() for piece in pieces) == line.decode()
+
+
+@pytest.mark.parametrize("columns", [1, 2, 300])
+def test_wide_and_narrow_tables(columns: int) -> None:
+    line = b",".join([b'"x"'] * columns)
+    assert split_bytes((line + b"\n") * 500, columns) == [Record(n + 1, line, None) for n in range(500)]
+
+
+@pytest.mark.parametrize(
+    "data", [b'a,"b\n' * 200_000, (b'a,"b\n' + b"x\n" * 99) * 2_000], ids=["each", "few"]
+)
+def test_many_unterminated_quotes_cost_no_more_than_their_bytes(data: bytes) -> None:
+    began = time.process_time()
+    records = split_bytes(data, 3)
+    assert len(records) == data.count(b"\n")
+    assert time.process_time() - began < 10
+
+
+def test_blocks_are_bounded_though_a_quote_makes_the_reader_look_far_ahead() -> None:
+    data = b'a,"b\n' + b"x\n" * 3_000_000 + b'c"\n' + b"1,2\n" * 10
+    blocks = list(split(io.BytesIO(data), 2, 1))
+    assert max(len(block.malformed) for block in blocks) < 1_200_000
+    assert sum(len(block.malformed) for block in blocks) == 3_000_002
+    assert blocks[-1].positions.tolist() == list(range(3_000_003, 3_000_013))

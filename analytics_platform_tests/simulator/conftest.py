@@ -1,0 +1,47 @@
+"""One small simulation, made once for all tests that only read it."""
+
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from analytics_platform.simulator import Truth, simulate
+from analytics_platform_tests.simulator.reader import Row, read_file
+
+START = date(2026, 11, 1)
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """What a simulation wrote, and what it says is true."""
+
+    folder: Path
+    truth: Truth
+    on_time: dict[Path, list[Row]]
+    late: dict[Path, list[Row]]
+
+    @property
+    def files(self) -> dict[Path, list[Row]]:
+        return self.on_time | self.late
+
+    @property
+    def rows(self) -> list[Row]:
+        return [row for rows in self.files.values() for row in rows]
+
+    @property
+    def events(self) -> list[Row]:
+        return list({row.identity: row for row in self.rows if not row.reason}.values())
+
+    def times_of(self, client_id: str) -> list[int]:
+        events = [row for row in self.events if row.values["client_id"] == client_id]
+        return sorted(round(row.at.timestamp() * 1000) for row in events)
+
+
+@pytest.fixture(scope="session")
+def traffic(tmp_path_factory: pytest.TempPathFactory) -> Traffic:
+    folder = tmp_path_factory.mktemp("traffic")
+    truth = simulate(days=8, visitors=150, seed=7, out=folder, start=START)
+    on_time = {path: read_file(path) for path in sorted((folder / "clickstream").iterdir())}
+    late = {path: read_file(path) for path in sorted((folder / "late" / "clickstream").iterdir())}
+    return Traffic(folder, truth, on_time, late)

@@ -1,0 +1,118 @@
+"""A slow, plain reader of simulated files, written from the platform's published rules and nothing else."""
+
+import csv
+import gzip
+import json
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+COLUMNS = ("client_id", "page_url", "referrer", "timestamp", "event_name", "event_data", "user_agent")
+FIELD = r'(?:"(?:[^"]|"")*"|[^",\n]*)'
+WELL_FORMED = re.compile(rf"{FIELD}(?:,{FIELD})*")
+EARLIEST, LATEST = datetime(2020, 1, 1, tzinfo=UTC), datetime(2030, 1, 1, tzinfo=UTC)
+
+csv.field_size_limit(10_000_000)
+
+
+class Row(NamedTuple):
+    """One record: its values by column if it could be read, and why it is refused (empty: accepted)."""
+
+    values: dict[str, str | None]
+    reason: str
+
+    @property
+    def at(self) -> datetime:
+        return datetime.fromisoformat(self.values["timestamp"] or "").astimezone(UTC)
+
+    @property
+    def data(self) -> dict[str, Any]:
+        parsed: dict[str, Any] = json.loads(self.values["event_data"] or "{}")
+        return parsed
+
+    @property
+    def identity(self) -> tuple[str | datetime | None, ...]:
+        return tuple(self.at if name == "timestamp" else self.values[name] or None for name in COLUMNS)
+
+
+def read_bytes(path: Path) -> bytes:
+    return gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+
+
+def read_file(path: Path) -> list[Row]:
+    lines = [line.removesuffix(b"\r") for line in read_bytes(path).removeprefix(b"\xef\xbb\xbf").split(b"\n")]
+    header = lines[0].decode().replace("clientId", "client_id").split(",")
+    texts = [line.decode(errors="surrogateescape") for line in lines[1:] if line]
+    return [judge(record, header) for record in split_records(texts, len(header))]
+
+
+def split_records(lines: list[str], width: int) -> Iterator[str]:
+    place = 0
+    while place < len(lines):
+        end = place + 1
+        if is_odd(lines[place]):
+            closing = next((n for n in range(place + 1, len(lines)) if is_odd(lines[n])), None)
+            if closing is not None and is_record("\n".join(lines[place : closing + 1]), width):
+                end = closing + 1
+        yield "\n".join(lines[place:end])
+        place = end
+
+
+def is_odd(line: str) -> bool:
+    return line.count('"') % 2 == 1
+
+
+def is_record(text: str, width: int) -> bool:
+    return WELL_FORMED.fullmatch(text) is not None and len(parse(text)) == width
+
+
+def parse(text: str) -> list[str]:
+    return next(csv.reader(text.splitlines(keepends=True), strict=True))
+
+
+def judge(record: str, header: list[str]) -> Row:
+    reason = find_record_fault(record, len(header))
+    if reason:
+        return Row({}, reason)
+    values = dict.fromkeys(COLUMNS) | dict(zip(header, parse(record), strict=True))
+    return Row(values, "; ".join(find_value_faults(values)))
+
+
+def find_record_fault(record: str, width: int) -> str:
+    if re.search("[\udc80-\udcff]", record):
+        return "record: not UTF-8"
+    if "\0" in record:
+        return "record: NUL byte"
+    if is_odd(record):
+        return "record: unterminated quote"
+    if not WELL_FORMED.fullmatch(record):
+        return "record: stray quote"
+    found = len(parse(record))
+    return "" if found == width else f"record: too {'few' if found < width else 'many'} columns"
+
+
+def find_value_faults(values: dict[str, str | None]) -> Iterator[str]:
+    if not (values["client_id"] or "").strip():
+        yield "client_id: missing"
+    yield from find_time_fault((values["timestamp"] or "").strip())
+    if not (values["event_name"] or "").strip():
+        yield "event_name: missing"
+    try:
+        json.loads(values["event_data"] or "{}")
+    except json.JSONDecodeError:
+        yield "event_data: not JSON"
+
+
+def find_time_fault(text: str) -> Iterator[str]:
+    if not text:
+        yield "timestamp: missing"
+        return
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        yield "timestamp: not a time"
+        return
+    if not EARLIEST <= at < LATEST:
+        yield "event_at: out of range"
