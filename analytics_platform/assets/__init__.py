@@ -1,1 +1,1 @@
-"""Dagster assets by layer."""
+"""Dagster assets by layer: raw, cleaned, and the factory that turns contract + SQL into an asset."""

@@ -1,7 +1,5 @@
 """What assets work with, chosen by the settings: the lake, the warehouse, the settings themselves."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path

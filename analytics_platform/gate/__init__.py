@@ -3,7 +3,7 @@
 No Dagster in here, and no warehouse: what becomes of the records is the caller's business.
 """
 
-from analytics_platform.gate.layout import FileRefusedError, Layout, read_layout
+from analytics_platform.gate.layout import FileRefusedError, Layout, read_layout, reasons_of
 from analytics_platform.gate.verdict import Origin, Verdict, judge
 
-__all__ = ["FileRefusedError", "Layout", "Origin", "Verdict", "judge", "read_layout"]
+__all__ = ["FileRefusedError", "Layout", "Origin", "Verdict", "judge", "read_layout", "reasons_of"]

@@ -6,12 +6,33 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from analytics_platform.contracts.base import ContractType
-from analytics_platform.gate.csv import HeaderError, read_header
+import polars as pl
+
+from analytics_platform.contracts.base import ContractType, table_of
+from analytics_platform.gate.csv import HeaderError, Reason, read_header
+
+EVENT_TIME = "event_at"
+"""The column whose time must lie between PARTITION_START and arrival + 1 day."""
 
 
 class FileRefusedError(ValueError):
     """A file cannot be read as a whole; the message names what is wrong and what to do."""
+
+
+def reasons_of(contract: ContractType) -> tuple[str, ...]:
+    """Every reason for which the gate refuses a record of this contract, in the order they are named."""
+    reasons: list[str] = []
+    for name, usual in usual_names(contract).items():
+        column = contract.to_schema().columns[name]
+        if not column.nullable and name not in table_of(contract).primary_key:
+            reasons.append(f"{usual}: missing")
+        if column.dtype.type != pl.String:
+            reasons.append(f"{usual}: not a time")
+        if name == EVENT_TIME:
+            reasons.append(f"{name}: out of range")
+        if column.metadata["json"]:
+            reasons.append(f"{usual}: not JSON")
+    return (*reasons, *map(str, Reason))
 
 
 @dataclass(frozen=True, slots=True)

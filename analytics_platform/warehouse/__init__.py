@@ -6,6 +6,7 @@ No Dagster in here. Every change of a table is one transaction, and every statem
 from analytics_platform.warehouse.audit import RuleResult, rule_descriptions
 from analytics_platform.warehouse.duckdb import DuckDBSession, DuckDBWarehouse, Publication, WarehouseError
 from analytics_platform.warehouse.load import BOOKS, BatchCard, Loaded, load_batch
+from analytics_platform.warehouse.replay import replay_batch
 
 __all__ = [
     "BOOKS",
@@ -17,5 +18,6 @@ __all__ = [
     "RuleResult",
     "WarehouseError",
     "load_batch",
+    "replay_batch",
     "rule_descriptions",
 ]

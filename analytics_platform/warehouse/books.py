@@ -36,6 +36,15 @@ def seen_batches(session: DuckDBSession) -> set[str]:
     return {str(batch) for (batch,) in session.rows("SELECT batch_id FROM ops.pipeline_logs")}
 
 
+def quarantined_batches(session: DuckDBSession) -> dict[tuple[str, str], set[int]]:
+    """(source, batch id) → positions of its quarantined rows."""
+    session.ensure(*BOOKS)
+    found: dict[tuple[str, str], set[int]] = {}
+    for source, batch, position in session.rows("SELECT source, batch_id, position FROM ops.quarantine"):
+        found.setdefault((str(source), str(batch)), set()).add(int(str(position)))
+    return found
+
+
 def find_breaches(session: DuckDBSession, max_error_rate: float, days: DayRange | None = None) -> list[Breach]:
     """Batches and days above the threshold, batches a person accepted left out; within `days`, if given."""
     first, last = (days.first, days.last) if days else (dt.date.min, dt.date.max)

@@ -3,10 +3,15 @@
 import codecs
 from collections.abc import Sequence
 
+import numpy as np
 import polars as pl
 
 from analytics_platform.gate.csv.fields import parse_fields
 from analytics_platform.gate.csv.records import Block
+
+# What Polars, at the start of a block, takes for something other than text: a byte order mark, which it drops,
+# and the two signatures of zlib that are UTF-8, after which it decompresses.
+_MISTAKEN_STARTS = (codecs.BOM_UTF8, b"x\x01", b"x^")
 
 
 def to_text_frame(block: Block, names: Sequence[str]) -> pl.DataFrame:
@@ -18,7 +23,7 @@ def to_text_frame(block: Block, names: Sequence[str]) -> pl.DataFrame:
     if _is_safe_for_polars(block.good):
         try:
             frame = _parse_fast(block.good, names)
-        except pl.exceptions.ComputeError:
+        except (pl.exceptions.PolarsError, OSError):
             return parse_exactly(block, names)
         if frame.height == len(block.positions):
             return frame
@@ -40,14 +45,15 @@ def parse_exactly(block: Block, names: Sequence[str]) -> pl.DataFrame:
 
 
 def _is_safe_for_polars(good: bytes) -> bool:
-    """Whether Polars reads every field as it stands.
-
-    It drops a byte order mark in front of the first record of any block, and reads a field that is one CR as
-    null.
-    """
-    if good.startswith(codecs.BOM_UTF8):
+    """Whether Polars is known to read every field as it stands."""
+    if good.startswith(_MISTAKEN_STARTS):
         return False
-    return b"\r" not in good or good.count(b"\r") == good.count(b"\r\n")
+    if b"\r" not in good:
+        return True
+    # Polars reads a field that is one CR as null, so a CR may only stand in a CRLF.
+    codes = np.frombuffer(good, np.uint8)
+    after = codes[np.flatnonzero(codes == ord("\r")) + 1]
+    return bool((after == ord("\n")).all())
 
 
 def _parse_fast(good: bytes, names: Sequence[str]) -> pl.DataFrame:

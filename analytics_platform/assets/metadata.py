@@ -1,0 +1,92 @@
+"""From a contract to what Dagster shows of a table: columns, lineage, owners, tags, code references."""
+
+import inspect
+from collections.abc import Mapping
+from pathlib import Path
+
+import dagster as dg
+
+from analytics_platform.contracts import CONTRACTS
+from analytics_platform.contracts.base import ContractType, table_of
+from analytics_platform.contracts.ddl import column_docs, column_types
+from analytics_platform.engine import all_models, column_lineage
+from analytics_platform.warehouse import Publication
+
+BY_PRODUCTS: Mapping[str, str] = {
+    name: "cleaned.clickstream" for name in ("ops.pipeline_logs", "ops.quarantine", "ops.batch_days", "ops.acceptances")
+}
+"""Tables that are written together with another one, whose asset stands for them."""
+
+
+def asset_key(table: str) -> dg.AssetKey:
+    """The asset that fills a table: `star/fact_orders` for `star.fact_orders`."""
+    return dg.AssetKey(BY_PRODUCTS.get(table, table).split("."))
+
+
+def code_references(contract: ContractType) -> dg.CodeReferencesMetadataValue:
+    """Where the contract is written, and the SQL, if the table has any."""
+    file, line = Path(inspect.getfile(contract)), inspect.getsourcelines(contract)[1]
+    places = [dg.LocalFileCodeReference(file_path=str(file), line_number=line, label="contract")]
+    model = all_models().get(table_of(contract).name)
+    if model is not None:
+        places.insert(0, dg.LocalFileCodeReference(file_path=str(model.path), line_number=1, label="SQL"))
+    return dg.CodeReferencesMetadataValue(code_references=places)
+
+
+def definition_metadata(contract: ContractType) -> dict[str, dg.MetadataValue]:
+    """Metadata that is known before any run."""
+    table = table_of(contract)
+    return {
+        "dagster/table_name": dg.MetadataValue.text(table.name),
+        "dagster/code_references": code_references(contract),
+        "primary_key": dg.MetadataValue.text(", ".join(table.primary_key)),
+        "write_mode": dg.MetadataValue.text(table.write),
+    }
+
+
+def column_schema(contract: ContractType) -> dg.TableSchema:
+    """The Columns tab: name, SQL type, description and rules of every column."""
+    columns, kinds, docs = contract.to_schema().columns, column_types(contract), column_docs(contract)
+    key = table_of(contract).primary_key
+    return dg.TableSchema(
+        columns=[
+            dg.TableColumn(
+                name=name,
+                type=kinds[name],
+                description=docs[name],
+                constraints=dg.TableColumnConstraints(
+                    nullable=column.nullable,
+                    unique=key == (name,),
+                    other=[str(check.error) for check in column.checks],
+                ),
+            )
+            for name, column in columns.items()
+        ]
+    )
+
+
+def lineage_of(table: str) -> dg.TableColumnLineage:
+    """Which columns of other tables each column is computed from, read from the SQL."""
+    found = column_lineage(table) if table in all_models() else {}
+    return dg.TableColumnLineage(
+        deps_by_column={
+            column: [
+                dg.TableColumnDep(asset_key=asset_key(source), column_name=name) for source, name in sources
+            ]
+            for column, sources in found.items()
+        }
+    )
+
+
+def publication_metadata(contract: ContractType, publication: Publication) -> dict[str, dg.MetadataValue]:
+    """Metadata of one publication."""
+    return {
+        "dagster/row_count": dg.MetadataValue.int(publication.rows),
+        "dagster/column_schema": dg.MetadataValue.table_schema(column_schema(contract)),
+        "dagster/column_lineage": dg.MetadataValue.column_lineage(lineage_of(table_of(contract).name)),
+    }
+
+
+def known_tables() -> tuple[str, ...]:
+    """Tables that have an asset of their own."""
+    return tuple(name for name in CONTRACTS if name not in BY_PRODUCTS)

@@ -1,0 +1,142 @@
+"""The factory that turns a contract and a way to make its rows into an asset: write, audit, publish.
+
+The dependencies come from the inputs, the partitions, checks and metadata from the contract. A broken rule is recorded
+as a failed check, nothing is published, and the run stops.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeAlias
+
+import dagster as dg
+import polars as pl
+
+from analytics_platform.assets.metadata import asset_key, definition_metadata, publication_metadata
+from analytics_platform.assets.resources import WarehouseResource
+from analytics_platform.checks.error_rate import error_rate_spec, judge_error_rate
+from analytics_platform.checks.rules import check_results, check_specs
+from analytics_platform.contracts import CONTRACTS, table_of
+from analytics_platform.contracts.base import Days, Table
+from analytics_platform.contracts.ddl import table_doc
+from analytics_platform.engine import DayRange, Model, Query, plan, reads_of, window_of
+from analytics_platform.settings import Settings
+from analytics_platform.warehouse import DuckDBSession, Publication
+
+POOL = "warehouse"
+"""Guards the DuckDB file across runs: one writing process at a time."""
+
+MakeRows: TypeAlias = Callable[[DuckDBSession, DayRange | None], Query | pl.DataFrame]
+"""Makes the rows of a table for the days that are built (None: for the whole table)."""
+
+
+def daily_partitions(settings: Settings) -> dg.DailyPartitionsDefinition:
+    """One partition a day (UTC) from PARTITION_START to tomorrow, which events may be dated at most."""
+    return dg.DailyPartitionsDefinition(start_date=settings.partition_start.isoformat(), end_offset=2)
+
+
+def model_settings(settings: Settings) -> dict[str, int]:
+    """The settings that windows and models may name."""
+    return {"attribution_lookback_days": settings.attribution_lookback_days}
+
+
+def is_daily(table: Table) -> bool:
+    """Whether the table's asset has a partition per day: all but those loaded by batch or built whole."""
+    return table.write in ("days", "upsert")
+
+
+def _dependency(table: Table, source: Table, settings: Settings) -> dg.AssetDep:
+    """The dependency on an input; between daily assets with the window the contract gives."""
+    reads = reads_of(table, source)
+    if not (is_daily(table) and is_daily(source) and isinstance(reads, Days)):
+        return dg.AssetDep(asset_key(source.name))
+    before, after = window_of(reads, model_settings(settings))
+    mapping = dg.TimeWindowPartitionMapping(
+        start_offset=-before, end_offset=after, allow_nonexistent_upstream_partitions=True
+    )
+    return dg.AssetDep(asset_key(source.name), partition_mapping=mapping)
+
+
+def _dependencies(table: Table, inputs: Sequence[str], settings: Settings) -> list[dg.AssetDep]:
+    found = {name: _dependency(table, table_of(CONTRACTS[name]), settings) for name in inputs}
+    for dimension in table.foreign_keys.values():
+        found.setdefault(dimension, dg.AssetDep(asset_key(dimension)))
+    return list({dependency.asset_key: dependency for dependency in found.values()}.values())
+
+
+def table_asset(name: str, inputs: Sequence[str], make_rows: MakeRows, settings: Settings) -> dg.AssetsDefinition:
+    """The asset that fills the table `name` from `inputs`.
+
+    An asset that reads what the gate let through first judges the error rate of the days it builds.
+    """
+    contract = CONTRACTS[name]
+    table, key = table_of(contract), asset_key(name)
+    reads_gate = any(table_of(CONTRACTS[source]).write == "batches" for source in inputs)
+    specs = check_specs(key, contract)
+    if reads_gate:
+        specs.insert(0, error_rate_spec(key))
+
+    @dg.asset(
+        key=key,
+        description=table_doc(contract),
+        deps=_dependencies(table, inputs, settings),
+        partitions_def=daily_partitions(settings) if is_daily(table) else None,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        group_name=table.layer,
+        owners=[table.owner],
+        kinds={"duckdb", "sql" if name in _sql_tables() else "python"},
+        tags={"layer": table.layer, **table.tags},
+        metadata=definition_metadata(contract),
+        check_specs=specs,
+        pool=POOL,
+    )
+    def build(
+        context: dg.AssetExecutionContext, warehouse: WarehouseResource, settings: dg.ResourceParam[Settings]
+    ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult]:
+        days = _days_of(context) if is_daily(table) else None
+        with warehouse.session() as session:
+            if reads_gate:
+                verdict, stop = judge_error_rate(session, key, settings.max_error_rate, days)
+                yield verdict
+                if stop:
+                    raise dg.Failure(stop, allow_retries=False)
+            session.ensure(*(CONTRACTS[source] for source in inputs))
+            publication = session.publish(contract, make_rows(session, days), days)
+        context.log.info(f"{name}: {publication.rows:,} rows{f' for {days}' if days else ''}")
+        yield from check_results(key, publication.results)
+        _stop_if_broken(name, publication)
+        yield dg.MaterializeResult(asset_key=key, metadata=publication_metadata(contract, publication))
+
+    return build
+
+
+def _sql_tables() -> frozenset[str]:
+    from analytics_platform.engine import all_models
+
+    return frozenset(all_models())
+
+
+def _days_of(context: dg.AssetExecutionContext) -> DayRange:
+    window = context.partition_time_window
+    last = context.partition_key_range.end
+    return DayRange(window.start.date(), type(window.start).fromisoformat(last).date())
+
+
+def _stop_if_broken(name: str, publication: Publication) -> None:
+    """Raise the failure that ends the run if a rule was broken; retrying would not help."""
+    if not publication.breaches:
+        return
+    words = "; ".join(
+        f"{result.rule}: {result.failing:,} of {result.checked:,} rows" for result in publication.breaches
+    )
+    raise dg.Failure(
+        f"{name} was not published, rows break its contract ({words}). The failed checks show sample rows.",
+        allow_retries=False,
+    )
+
+
+def model_asset(model: Model, settings: Settings) -> dg.AssetsDefinition:
+    """The asset of a SQL model."""
+
+    def make_rows(session: DuckDBSession, days: DayRange | None) -> Query:
+        return plan(model, days, model_settings(settings))
+
+    return table_asset(model.name, model.inputs, make_rows, settings)

@@ -1,0 +1,19 @@
+"""Jobs with plain names for what people start by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
+
+ARRIVALS = dg.AssetSelection.keys(["raw", "clickstream"], ["cleaned", "clickstream"])
+
+
+def build_jobs() -> Sequence[UnresolvedAssetJobDefinition]:
+    """`ingest_everything` takes in what arrived; `rebuild_days` builds all tables of a range of days."""
+    daily = dg.AssetSelection.groups("cleaned", "sessionized", "star", "marts") - ARRIVALS
+    return [
+        dg.define_asset_job("ingest_everything", ARRIVALS, description="Take in whatever arrived."),
+        dg.define_asset_job("rebuild_days", daily, description="Build all tables for a range of days."),
+    ]

@@ -1,0 +1,101 @@
+"""Checks on what the gate refused: one per rule, judged over the stored quarantine. Refused rows are a warning by
+themselves, since they are kept with their reason; too many of them stop the line (error_rate)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import dagster as dg
+
+from analytics_platform.checks.rules import sample_table
+from analytics_platform.contracts.base import ContractType, table_of
+from analytics_platform.gate import reasons_of
+from analytics_platform.warehouse import DuckDBSession
+
+SAMPLE_ROWS = 5
+
+
+def check_name(reason: str) -> str:
+    """The name of the check for a reason: `client_id__missing` for `client_id: missing`."""
+    return reason.replace(": ", "__").replace(" ", "_").replace("-", "_")
+
+
+def gate_check_specs(key: dg.AssetKey, contract: ContractType) -> list[dg.AssetCheckSpec]:
+    """One spec per reason for which the gate refuses a row, and one for changes of the layout."""
+    specs = [
+        dg.AssetCheckSpec(check_name(reason), asset=key, description=f"No row is refused for «{reason}».")
+        for reason in reasons_of(contract)
+    ]
+    drift = dg.AssetCheckSpec("layout__as_usual", asset=key, description="The latest files have the usual columns.")
+    return [*specs, drift]
+
+
+def gate_check_results(
+    session: DuckDBSession, key: dg.AssetKey, contract: ContractType
+) -> Iterator[dg.AssetCheckResult]:
+    """Figures and sample rows per reason, over all stored batches of the source."""
+    source = table_of(contract).name.partition(".")[2]
+    read = int(str(_one(session, "SELECT coalesce(sum(rows_read), 0) FROM ops.pipeline_logs WHERE source = $source", source)))
+    counts = {str(reason): int(str(rows)) for reason, rows in session.rows(_COUNTS, {"source": source})}
+    for reason in reasons_of(contract):
+        failing = counts.get(reason, 0)
+        metadata: dict[str, dg.MetadataValue] = {
+            "refused rows": dg.MetadataValue.int(failing),
+            "read rows": dg.MetadataValue.int(read),
+            "refused share": dg.MetadataValue.float(failing / read if read else 0.0),
+        }
+        if failing:
+            metadata["sample"] = sample_table(_sample(session, source, reason))
+        yield dg.AssetCheckResult(
+            asset_key=key,
+            check_name=check_name(reason),
+            passed=failing == 0,
+            severity=dg.AssetCheckSeverity.WARN,
+            description=f"{failing:,} of {read:,} rows refused." if failing else None,
+            metadata=metadata,
+        )
+    yield _layout_result(session, key, source)
+
+
+_COUNTS = """
+SELECT reason, count(*) FROM (
+    SELECT unnest(string_split(error_reason, '; ')) AS reason FROM ops.quarantine WHERE source = $source
+) GROUP BY reason
+"""
+
+
+def _one(session: DuckDBSession, sql: str, source: str) -> object:
+    return session.rows(sql, {"source": source})[0][0]
+
+
+def _sample(session: DuckDBSession, source: str, reason: str) -> list[dict[str, str]]:
+    rows = session.rows(
+        """
+        SELECT input, CAST(position AS VARCHAR), left(raw, 200), error_reason FROM ops.quarantine
+        WHERE source = $source AND list_contains(string_split(error_reason, '; '), $reason)
+        ORDER BY quarantined_at DESC, position LIMIT $rows
+        """,
+        {"source": source, "reason": reason, "rows": SAMPLE_ROWS},
+    )
+    names = ("input", "line", "raw", "error_reason")
+    return [dict(zip(names, map(str, row), strict=True)) for row in rows]
+
+
+def _layout_result(session: DuckDBSession, key: dg.AssetKey, source: str) -> dg.AssetCheckResult:
+    rows = session.rows(
+        """
+        SELECT input, drift FROM ops.pipeline_logs WHERE source = $source AND drift IS NOT NULL
+        ORDER BY finished_at DESC LIMIT 20
+        """,
+        {"source": source},
+    )
+    metadata: dict[str, dg.MetadataValue] = {"files with another layout": dg.MetadataValue.int(len(rows))}
+    if rows:
+        metadata["latest"] = sample_table({"input": str(name), "drift": str(drift)} for name, drift in rows)
+    return dg.AssetCheckResult(
+        asset_key=key,
+        check_name="layout__as_usual",
+        passed=not rows,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata=metadata,
+    )

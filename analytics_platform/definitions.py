@@ -1,0 +1,34 @@
+"""The code location: assets, checks, jobs and resources, in one screen."""
+
+from __future__ import annotations
+
+import sys
+
+import dagster as dg
+
+from analytics_platform.assets.cleaned import cleaned_clickstream, lookup_assets
+from analytics_platform.assets.raw import RAW_CLICKSTREAM, raw_clickstream
+from analytics_platform.assets.resources import build_resources
+from analytics_platform.assets.tables import model_asset
+from analytics_platform.automation.jobs import build_jobs
+from analytics_platform.checks.files import files_readable_check
+from analytics_platform.engine import all_models
+from analytics_platform.settings import Settings, SettingsError, load_settings
+
+
+def build_definitions(settings: Settings) -> dg.Definitions:
+    """Everything Dagster knows of the platform. The one seam for tests, the command line and other environments."""
+    models = [model_asset(model, settings) for model in all_models().values()]
+    return dg.Definitions(
+        assets=[raw_clickstream, cleaned_clickstream, *lookup_assets(settings), *models],
+        asset_checks=[files_readable_check(RAW_CLICKSTREAM)],
+        jobs=build_jobs(),
+        resources=build_resources(settings),
+        executor=dg.in_process_executor,
+    )
+
+
+try:
+    defs = build_definitions(load_settings())
+except SettingsError as error:
+    sys.exit(f"analytics-platform: {error}")

@@ -1,0 +1,102 @@
+"""Stores a new verdict over the quarantined rows of a batch that was loaded before, in one transaction."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterable
+
+from analytics_platform.contracts.base import ContractType
+from analytics_platform.gate import Verdict
+from analytics_platform.warehouse.duckdb import DuckDBSession
+from analytics_platform.warehouse.load import BatchCard, Loaded, _count, _drop_twins, _store, _write_days
+
+
+def replay_batch(
+    session: DuckDBSession,
+    contract: ContractType,
+    batch_id: str,
+    verdicts: Iterable[Verdict],
+    progress: Callable[[int], None] = lambda rows: None,
+) -> Loaded:
+    """Replace the batch's quarantined rows by `verdicts` over them: what passes now moves into the table.
+
+    Raises `AssertionError` if the batch does not have as many records afterwards as before; nothing is stored then.
+    """
+    card = _read_card(session, batch_id)
+    before = _count(session, batch_id)
+    with session.transaction():
+        _forget(session, "ops.quarantine", batch_id)
+        _, span = _store(session, contract, card, verdicts, progress)
+        span = _whole_span(session, batch_id, span)
+        _drop_twins(session, contract, batch_id, span)
+        _remember_duplicates(session, batch_id)
+        _forget(session, "ops.batch_days", batch_id)
+        _write_days(session, contract, card, span)
+        after = _count(session, batch_id)
+        assert after.rows_read == before.rows_read, f"{card.input}: {before} before the replay, {after} after"
+        _update_log(session, batch_id, after)
+    return after
+
+
+def _read_card(session: DuckDBSession, batch_id: str) -> BatchCard:
+    logs = session.frame(
+        """
+        SELECT batch_id, source, input, content_sha256, arrived_at, drift, run_id
+        FROM ops.pipeline_logs WHERE batch_id = $batch_id
+        """,
+        {"batch_id": batch_id},
+    )
+    return BatchCard(**logs.row(0, named=True))
+
+
+def _forget(session: DuckDBSession, table: str, batch_id: str) -> None:
+    session.connection.execute(f"DELETE FROM {table} WHERE batch_id = $batch_id", {"batch_id": batch_id})
+
+
+def _whole_span(
+    session: DuckDBSession, batch_id: str, span: tuple[dt.date, dt.date] | None
+) -> tuple[dt.date, dt.date] | None:
+    """First and last day of all the batch's rows: those stored before and those that pass now."""
+    days = [
+        day
+        for row in session.rows(
+            "SELECT min(event_date), max(event_date) FROM ops.batch_days WHERE batch_id = $batch_id",
+            {"batch_id": batch_id},
+        )
+        for day in (*row, *(span or ()))
+        if isinstance(day, dt.date)
+    ]
+    return (min(days), max(days)) if days else None
+
+
+def _remember_duplicates(session: DuckDBSession, batch_id: str) -> None:
+    """Add the duplicates of the first load to the twins found now, so that the days' counts hold both."""
+    session.connection.execute(
+        """
+        INSERT INTO twins
+        SELECT NULL, event_date FROM (
+            SELECT event_date, unnest(range(rows_duplicate)) FROM ops.batch_days WHERE batch_id = $batch_id
+        )
+        """,
+        {"batch_id": batch_id},
+    )
+
+
+def _update_log(session: DuckDBSession, batch_id: str, loaded: Loaded) -> None:
+    session.connection.execute(
+        """
+        UPDATE ops.pipeline_logs SET
+            rows_accepted = $accepted, rows_duplicate = $duplicate, rows_quarantined = $quarantined,
+            error_rate = $error_rate,
+            min_event_date = (SELECT min(event_date) FROM ops.batch_days WHERE batch_id = $batch_id),
+            max_event_date = (SELECT max(event_date) FROM ops.batch_days WHERE batch_id = $batch_id)
+        WHERE batch_id = $batch_id
+        """,
+        {
+            "batch_id": batch_id,
+            "accepted": loaded.rows_accepted,
+            "duplicate": loaded.rows_duplicate,
+            "quarantined": loaded.rows_quarantined,
+            "error_rate": loaded.error_rate,
+        },
+    )
