@@ -118,9 +118,18 @@ def _load(batch: Batch, session: DuckDBSession, settings: Settings, run_id: str)
         return load_batch(session, contract_of(batch.source), card, _judge(batch, settings), report)
 
 
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """What a replay came to: `moved` quarantined rows of the batch passed; `loaded` counts where all of it is now."""
+
+    batch: Batch
+    moved: int
+    loaded: Loaded
+
+
 def replay(
     session: DuckDBSession, settings: Settings, lake: FolderLake, only: str | None = None
-) -> Iterator[tuple[Batch, Loaded]]:
+) -> Iterator[Replayed]:
     """Judge quarantined rows anew, after a contract changed, and move those that pass now into their table.
 
     All batches with quarantined rows, or the one whose id is `only`. Yields what each batch came to.
@@ -132,7 +141,8 @@ def replay(
             if positions and only in (None, batch.batch_id):
                 with progress_bar(batch.name) as report:
                     verdicts = _judge(batch, settings, positions)
-                    yield batch, replay_batch(session, contract_of(source), batch.batch_id, verdicts, report)
+                    loaded = replay_batch(session, contract_of(source), batch.batch_id, verdicts, report)
+                yield Replayed(batch, len(positions) - loaded.rows_quarantined, loaded)
 
 
 @contextmanager

@@ -71,6 +71,11 @@ class Settings(BaseSettings):
         return Path(self.warehouse_url.removeprefix("duckdb:///"))
 
     @property
+    def model_values(self) -> dict[str, int]:
+        """The settings that models and their windows may name."""
+        return {"attribution_lookback_days": self.attribution_lookback_days}
+
+    @property
     def quarantine_dir(self) -> Path:
         """Folder of the spreadsheets of refused rows, one per input file."""
         return self.data_dir / "quarantine"

@@ -33,11 +33,6 @@ def daily_partitions(settings: Settings) -> dg.DailyPartitionsDefinition:
     return dg.DailyPartitionsDefinition(start_date=settings.partition_start.isoformat(), end_offset=2)
 
 
-def model_settings(settings: Settings) -> dict[str, int]:
-    """The settings that windows and models may name."""
-    return {"attribution_lookback_days": settings.attribution_lookback_days}
-
-
 def is_daily(table: Table) -> bool:
     """Whether the table's asset has a partition per day: all but those loaded by batch or built whole."""
     return table.write in ("days", "upsert")
@@ -48,7 +43,7 @@ def _dependency(table: Table, source: Table, settings: Settings) -> dg.AssetDep:
     reads = reads_of(table, source)
     if not (is_daily(table) and is_daily(source) and isinstance(reads, Days)):
         return dg.AssetDep(asset_key(source.name))
-    before, after = window_of(reads, model_settings(settings))
+    before, after = window_of(reads, settings.model_values)
     mapping = dg.TimeWindowPartitionMapping(
         start_offset=-before, end_offset=after, allow_nonexistent_upstream_partitions=True
     )
@@ -137,6 +132,6 @@ def model_asset(model: Model, settings: Settings) -> dg.AssetsDefinition:
     """The asset of a SQL model."""
 
     def make_rows(session: DuckDBSession, days: DayRange | None) -> Query:
-        return plan(model, days, model_settings(settings))
+        return plan(model, days, settings.model_values)
 
     return table_asset(model.name, model.inputs, make_rows, settings)

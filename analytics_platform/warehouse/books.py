@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from analytics_platform.engine import DayRange
@@ -43,6 +44,15 @@ def quarantined_batches(session: DuckDBSession) -> dict[tuple[str, str], set[int
     for source, batch, position in session.rows("SELECT source, batch_id, position FROM ops.quarantine"):
         found.setdefault((str(source), str(batch)), set()).add(int(str(position)))
     return found
+
+
+def touched_days(session: DuckDBSession, batch_ids: Sequence[str]) -> list[dt.date]:
+    """The days of the events that these batches brought, in order."""
+    days = session.rows(
+        "SELECT DISTINCT event_date FROM ops.batch_days WHERE list_contains($batches, batch_id) ORDER BY 1",
+        {"batches": list(batch_ids)},
+    )
+    return [day for (day,) in days if isinstance(day, dt.date)]
 
 
 def find_breaches(session: DuckDBSession, max_error_rate: float, days: DayRange | None = None) -> list[Breach]:

@@ -79,7 +79,7 @@ def split(
 
     Yields blocks of about `block_bytes`, none without records. Which records there are does not depend on
     `block_bytes`. Memory is bounded whatever the bytes: some 0.2 GB for ordinary files at the default sizes,
-    1.1 GB for the worst, a quote opened before `max_record_bytes` of empty lines. Raises only what reading
+    1.2 GB for the worst, a quote opened before `max_record_bytes` of empty lines. Raises only what reading
     the stream raises.
     """
     stretches: list[_Stretch] = []
@@ -308,12 +308,14 @@ def _malformed(
 ) -> list[Malformed]:
     """The malformed records among the lines with these verdicts."""
     refused = np.flatnonzero(verdicts > Verdict.BLANK)
-    found: list[Malformed] = []
     facts = (refused + first_line, lines.starts[refused], lines.lengths[refused], verdicts[refused])
-    for position, start, length, verdict in zip(*(fact.tolist() for fact in facts), strict=True):
-        raw = lines.text[start : start + length]
-        pieces = _pieces(raw, max_record_bytes) if verdict == Verdict.TOO_LARGE else [raw]
-        found += [Malformed(position, piece, _REASONS[verdict]) for piece in pieces]
+    found = [
+        Malformed(position, lines.text[start : start + length], _REASONS[verdict])
+        for position, start, length, verdict in zip(*(fact.tolist() for fact in facts), strict=True)
+    ]
+    if (verdicts == Verdict.TOO_LARGE).any():
+        cut = [(record, _pieces(record.raw, max_record_bytes)) for record in found]
+        found = [record._replace(raw=piece) for record, pieces in cut for piece in pieces]
     return found
 
 

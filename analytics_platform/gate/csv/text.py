@@ -9,8 +9,8 @@ import polars as pl
 from analytics_platform.gate.csv.fields import parse_fields
 from analytics_platform.gate.csv.records import Block
 
-# What Polars, at the start of a block, takes for something other than text: a byte order mark, which it drops,
-# and the two signatures of zlib that are UTF-8, after which it decompresses.
+# What Polars does not take for text at the start of a block: a byte order mark, which it drops, and the two
+# signatures of zlib that are UTF-8, after which it decompresses.
 _MISTAKEN_STARTS = (codecs.BOM_UTF8, b"x\x01", b"x^")
 
 

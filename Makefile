@@ -1,0 +1,31 @@
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+export DATA_DIR ?= data/demo
+
+.PHONY: demo test ui lock clean
+demo: .venv/installed  ## Simulate a shop, build all tables, compare them with the truth
+	$(BIN)/analytics-platform demo
+
+test: .venv/installed  ## Lint, types, import contracts, tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest -n 2
+
+ui: .venv/installed  ## The Dagster UI on loopback with the demo's instance
+	@test -f $(DATA_DIR)/demo.env || { echo "There is no demo in $(DATA_DIR) yet: run 'make demo' first."; exit 1; }
+	set -a; . $(DATA_DIR)/demo.env; set +a; exec $(BIN)/dagster dev -w workspace.yaml -h 127.0.0.1 -p 3000
+
+lock:  ## Write requirements.lock anew from pyproject.toml (needs uv)
+	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \
+		--generate-hashes --no-emit-index-url --quiet --output-file requirements.lock
+
+.venv/installed: requirements.lock pyproject.toml
+	$(PYTHON) -m venv --clear .venv
+	$(BIN)/pip install --quiet --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
+clean:  ## Remove the virtual environment and the demo's data
+	rm -rf .venv data/demo

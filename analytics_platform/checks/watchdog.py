@@ -1,0 +1,164 @@
+"""The watchdog: what a person would look at every morning, judged from what is stored.
+
+Each question is a function of a session and the settings and answers with an `Observation`. No Dagster in here, so that
+the command line and the asset checks tell the same.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from analytics_platform.contracts import CONTRACTS, table_of
+from analytics_platform.contracts.rules import literal, quote, quote_table
+from analytics_platform.engine import DayRange, all_models, plan
+from analytics_platform.settings import Settings
+from analytics_platform.warehouse import DuckDBSession
+from analytics_platform.warehouse.books import find_breaches
+
+VOLUME_RANGE = (1 / 3, 3.0)
+"""A day's events may be between a third and three times the mean of the week before."""
+
+WEEK = 7
+LEAST_DAYS = 3
+"""With fewer days of history, volume is not judged."""
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """One answer: what was seen, and what to do if it is not as it should be."""
+
+    name: str
+    passed: bool
+    seen: str
+    remedy: str = ""
+
+
+def watch(session: DuckDBSession, settings: Settings, now: dt.datetime) -> Iterator[Observation]:
+    """All observations, in the order a person would ask. `now` is an aware time."""
+    questions: tuple[Callable[[DuckDBSession, Settings, dt.datetime], Observation], ...] = (
+        is_fresh,
+        has_low_error_rate,
+        has_revenue,
+        has_usual_volume,
+        is_conserved,
+        is_as_if_built_at_once,
+    )
+    for question in questions:
+        yield question(session, settings, now)
+
+
+def _one(session: DuckDBSession, sql: str, **parameters: object) -> tuple[object, ...]:
+    return session.rows(sql, parameters)[0]
+
+
+def is_fresh(session: DuckDBSession, settings: Settings, now: dt.datetime) -> Observation:
+    """The latest batch arrived at most FRESHNESS_HOURS ago."""
+    (latest,) = _one(session, "SELECT max(arrived_at) FROM ops.pipeline_logs")
+    remedy = "Check that exports still arrive in the landing folder and that runs are started."
+    if not isinstance(latest, dt.datetime):
+        return Observation("fresh", False, "nothing was ever loaded", remedy)
+    hours = (now - latest).total_seconds() / 3600
+    seen = f"last batch {hours:.1f} h ago, allowed {settings.freshness_hours:g} h"
+    return Observation("fresh", hours <= settings.freshness_hours, seen, remedy)
+
+
+def has_low_error_rate(session: DuckDBSession, settings: Settings, now: dt.datetime) -> Observation:
+    """No batch and no day is above MAX_ERROR_RATE, batches that a person accepted left out."""
+    breaches = find_breaches(session, settings.max_error_rate)
+    read, refused = _one(session, "SELECT sum(rows_read), sum(rows_quarantined) FROM ops.pipeline_logs")
+    total = f"{int(str(refused or 0)):,} of {int(str(read or 0)):,} rows refused"
+    if not breaches:
+        return Observation("error_rate", True, f"{total}, none above {settings.max_error_rate:.2%}")
+    more = f" and {len(breaches) - 1} more" if len(breaches) > 1 else ""
+    remedy = "Look at ops.quarantine; correct the source, replay, or accept the batch."
+    return Observation("error_rate", False, f"{breaches[0]}{more}", remedy)
+
+
+def has_revenue(session: DuckDBSession, settings: Settings, now: dt.datetime) -> Observation:
+    """The last week of data has revenue, if the shop ever had an order."""
+    ever, last = _one(session, "SELECT count(*), max(date) FROM marts.daily_trends WHERE orders > 0")
+    if not ever:
+        return Observation("revenue", True, "no order in the data yet, so not judged")
+    orders, revenue = _one(
+        session,
+        """
+        SELECT sum(orders), sum(revenue) FROM marts.daily_trends
+        WHERE date > (SELECT max(date) FROM marts.daily_trends) - CAST($week AS INTEGER)
+        """,
+        week=WEEK,
+    )
+    amount = float(str(revenue or 0))
+    seen = f"{amount:,.2f} from {orders or 0} orders in the last {WEEK} days of data, last order on {last}"
+    return Observation("revenue", amount > 0, seen, "Check that purchase events still arrive with their revenue.")
+
+
+def has_usual_volume(session: DuckDBSession, settings: Settings, now: dt.datetime) -> Observation:
+    """The last complete day has about as many events as the week before it. The last day of all may be incomplete."""
+    days = session.rows(
+        """
+        SELECT event_date, count(*) FROM star.fact_events
+        WHERE event_date < (SELECT max(event_date) FROM star.fact_events)
+        GROUP BY event_date ORDER BY event_date DESC LIMIT $days
+        """,
+        {"days": WEEK + 1},
+    )
+    counts = [int(str(count)) for _, count in days]
+    if len(counts) <= LEAST_DAYS:
+        return Observation("volume", True, f"{len(counts)} complete days, too few to judge")
+    usual = sum(counts[1:]) / len(counts[1:])
+    low, high = VOLUME_RANGE
+    seen = f"{counts[0]:,} events on {days[0][0]}, {counts[0] / usual:.0%} of the mean of the {len(counts) - 1} days before"
+    return Observation("volume", low <= counts[0] / usual <= high, seen, "Look for missing or doubled files of that day.")
+
+
+def is_conserved(session: DuckDBSession, settings: Settings, now: dt.datetime) -> Observation:
+    """Every row read is accepted, duplicate or quarantined, and the tables hold what the books say."""
+    (torn,) = _one(
+        session,
+        "SELECT count(*) FROM ops.pipeline_logs WHERE rows_read <> rows_accepted + rows_duplicate + rows_quarantined",
+    )
+    booked = _one(session, "SELECT sum(rows_accepted), sum(rows_quarantined) FROM ops.pipeline_logs")
+    stored = _one(
+        session, "SELECT (SELECT count(*) FROM cleaned.clickstream), (SELECT count(*) FROM ops.quarantine)"
+    )
+    equal = [int(str(value or 0)) for value in booked] == [int(str(value)) for value in stored]
+    seen = f"{int(str(stored[0])):,} rows accepted and {int(str(stored[1])):,} quarantined are stored, "
+    seen += "as the books say" if equal else f"but the books say {booked[0]} and {booked[1]}"
+    return Observation("conservation", equal and torn == 0, seen, "Rows were changed by hand: load the batches anew.")
+
+
+def is_as_if_built_at_once(session: DuckDBSession, settings: Settings, now: dt.datetime) -> Observation:
+    """A sampled day of every table with days is what its model gives for that day now."""
+    built = [day for (day,) in session.rows("SELECT DISTINCT event_date FROM star.fact_events ORDER BY 1")]
+    if not built:
+        return Observation("incremental", True, "no day is built yet")
+    day = built[now.date().toordinal() % len(built)]
+    assert isinstance(day, dt.date)
+    stale = [name for name in _daily_models() if not _is_current(session, settings, name, day)]
+    if not stale:
+        return Observation("incremental", True, f"{day} is as if built at once, in all {len(_daily_models())} tables")
+    seen = f"{day} is behind in {', '.join(stale)}"
+    return Observation("incremental", False, seen, f"Materialize the day again: --partition-range {day}...{day}")
+
+
+def _daily_models() -> list[str]:
+    return [name for name in all_models() if table_of(CONTRACTS[name]).write == "days"]
+
+
+def _is_current(session: DuckDBSession, settings: Settings, name: str, day: dt.date) -> bool:
+    table = table_of(CONTRACTS[name])
+    query = plan(all_models()[name], DayRange(day, day), settings.model_values)
+    columns = ", ".join(map(quote, CONTRACTS[name].to_schema().columns))
+    stored = f"SELECT {columns} FROM {quote_table(name)} WHERE {quote(table.partition_column or '')} = {literal(day)}"
+    (differing,) = _one(
+        session,
+        f"""
+        WITH stored AS ({stored}), computed AS (SELECT {columns} FROM ({query.sql}))
+        SELECT (SELECT count(*) FROM (FROM stored EXCEPT ALL FROM computed))
+            + (SELECT count(*) FROM (FROM computed EXCEPT ALL FROM stored))
+        """,
+        **query.parameters,
+    )
+    return differing == 0

@@ -1,0 +1,128 @@
+"""The command line: what people do to the platform outside the Dagster UI.
+
+Exit codes: 0 all is well, 1 something was found wrong (a failing observation, a demo that differs from the truth),
+2 the command could not be carried out (wrong settings, warehouse in use, unknown batch).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import getpass
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+app = typer.Typer(
+    name="analytics-platform",
+    help="Raw behaviour data in, tables people trust out.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+@app.command()
+def simulate(
+    days: Annotated[int, typer.Option(min=1, help="Days of traffic.")] = 14,
+    visitors: Annotated[int, typer.Option(min=1, help="Visitors a day, about.")] = 500,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same files.")] = 1,
+    out: Annotated[Path, typer.Option(help="Folder to write into.")] = Path("data/simulated"),
+    start: Annotated[dt.datetime | None, typer.Option(formats=["%Y-%m-%d"], help="First day (UTC).")] = None,
+) -> None:
+    """Write believable clickstream files, and truth.json that says what is in them."""
+    from analytics_platform.simulator import simulate as write
+
+    truth = write(days, visitors, seed, out, start.date() if start else None)
+    print(f"{truth.files} files, {truth.rows_read:,} rows in {out}; the truth about them is in {out / 'truth.json'}")
+
+
+@app.command()
+def accept(
+    batch: Annotated[str, typer.Argument(help="Id of the batch, or the start of it.")],
+    reason: Annotated[str, typer.Option(help="Why the batch may pass.")],
+) -> None:
+    """Take responsibility for a batch above the error threshold, so that the line goes on."""
+    from analytics_platform.assets.resources import warehouse_of
+    from analytics_platform.settings import load_settings
+    from analytics_platform.warehouse.books import accept_batch, find_batch
+
+    if not reason.strip():
+        raise typer.BadParameter("give a reason in words", param_hint="--reason")
+    with warehouse_of(load_settings()).session() as session:
+        batch_id, name = find_batch(session, batch)
+        accept_batch(session, batch_id, reason.strip(), getpass.getuser())
+    print(f"Batch {batch_id} ({name}) is accepted: {reason.strip()}")
+
+
+@app.command()
+def replay(
+    batch: Annotated[str | None, typer.Argument(help="Id of one batch; all of them without it.")] = None,
+) -> None:
+    """Judge quarantined rows anew, after a contract changed, and move those that pass now into their table."""
+    from analytics_platform.assets.resources import warehouse_of
+    from analytics_platform.ingest import replay as judge_anew
+    from analytics_platform.lake import FolderLake
+    from analytics_platform.settings import load_settings
+    from analytics_platform.warehouse.books import find_batch, touched_days
+    from analytics_platform.warehouse.spreadsheet import write_spreadsheets
+
+    settings = load_settings()
+    lake = FolderLake(Path(settings.lake_url))
+    with warehouse_of(settings).session() as session:
+        only = find_batch(session, batch)[0] if batch else None
+        replayed = list(judge_anew(session, settings, lake, only))
+        write_spreadsheets(session, settings.quarantine_dir, {entry.batch.name for entry in replayed})
+        days = touched_days(session, [entry.batch.batch_id for entry in replayed if entry.moved])
+    for entry in replayed:
+        print(f"{entry.batch.name}: {entry.moved:,} rows moved, {entry.loaded.rows_quarantined:,} stay quarantined")
+    if days:
+        print(f"Materialize the days they touch: --partition-range {days[0]}...{days[-1]}")
+    elif not replayed:
+        print("No quarantined rows.")
+
+
+@app.command()
+def monitor() -> None:
+    """Judge what is stored, print it as a table, and exit 1 if anything is not as it should be."""
+    from analytics_platform.assets.resources import warehouse_of
+    from analytics_platform.checks.watchdog import watch
+    from analytics_platform.settings import load_settings
+
+    settings = load_settings()
+    with warehouse_of(settings).session(read_only=True) as session:
+        observations = list(watch(session, settings, dt.datetime.now(dt.UTC)))
+    table = Table("check", "", "seen", "what to do", title=f"{settings.warehouse_path}")
+    for observation in observations:
+        mark = "[green]ok[/]" if observation.passed else "[red]FAIL[/]"
+        table.add_row(observation.name, mark, observation.seen, "" if observation.passed else observation.remedy)
+    Console().print(table)
+    raise typer.Exit(0 if all(observation.passed for observation in observations) else 1)
+
+
+@app.command()
+def demo(
+    days: Annotated[int, typer.Option(min=2, help="Days of traffic.")] = 14,
+    visitors: Annotated[int, typer.Option(min=1, help="Visitors a day, about.")] = 300,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same traffic.")] = 1,
+) -> None:
+    """Run the whole platform on simulated traffic in DATA_DIR and compare its tables with the truth."""
+    from analytics_platform.local.demo import run_demo
+
+    raise typer.Exit(0 if run_demo(days, visitors, seed) else 1)
+
+
+def main() -> None:
+    """Run the command line. A user's mistake ends in one sentence and exit code 2."""
+    from analytics_platform.settings import SettingsError
+    from analytics_platform.simulator import FolderInUseError
+    from analytics_platform.warehouse import WarehouseError
+
+    try:
+        app()
+    except (SettingsError, WarehouseError, FolderInUseError) as error:
+        print(f"analytics-platform: {error}", file=sys.stderr)
+        sys.exit(2)
