@@ -1,9 +1,8 @@
-"""The cleaned layer that is not SQL: the gate, and the lookups that take addresses and user agents apart."""
+"""The cleaned layer that is not SQL: the gate, and the lookups that Python makes."""
 
 from collections.abc import Iterator
 
 import dagster as dg
-import polars as pl
 
 from analytics_platform.assets.metadata import asset_key, column_schema, definition_metadata, lineage_of
 from analytics_platform.assets.raw import RAW_CLICKSTREAM
@@ -13,13 +12,10 @@ from analytics_platform.checks.error_rate import error_rate_spec, judge_error_ra
 from analytics_platform.checks.gate import gate_check_results, gate_check_specs
 from analytics_platform.contracts import CONTRACTS, table_of
 from analytics_platform.contracts.ddl import table_doc
-from analytics_platform.contracts.rules import literal
-from analytics_platform.engine import DayRange
-from analytics_platform.enrichment import parse_urls, parse_user_agents, source_categories
 from analytics_platform.ingest import CLICKSTREAM, load_new_batches
 from analytics_platform.lake import FolderLake
+from analytics_platform.lookups import make_source_categories, make_urls, make_user_agents
 from analytics_platform.settings import Settings
-from analytics_platform.warehouse import DuckDBSession
 from analytics_platform.warehouse.spreadsheet import write_spreadsheets
 
 _CONTRACT = CONTRACTS["cleaned.clickstream"]
@@ -80,34 +76,11 @@ def cleaned_clickstream(
     )
 
 
-def _distinct(session: DuckDBSession, days: DayRange | None, *columns: str) -> pl.DataFrame:
-    """The distinct values of text columns of the clickstream, by day: `event_date`, `value`."""
-    assert days is not None
-    within = f"WHERE event_date BETWEEN {literal(days.first)} AND {literal(days.last)}"
-    parts = (f"SELECT event_date, {column} AS value FROM cleaned.clickstream {within}" for column in columns)
-    return session.frame(f"SELECT DISTINCT * FROM ({' UNION ALL '.join(parts)}) WHERE value IS NOT NULL")
-
-
-def _make_urls(session: DuckDBSession, days: DayRange | None) -> pl.DataFrame:
-    seen = _distinct(session, days, "page_url", "referrer")
-    return seen.join(parse_urls(seen["value"].unique()), left_on="value", right_on="url").rename({"value": "url"})
-
-
-def _make_user_agents(session: DuckDBSession, days: DayRange | None) -> pl.DataFrame:
-    seen = _distinct(session, days, "user_agent")
-    parsed = parse_user_agents(seen["value"].unique())
-    return seen.join(parsed, left_on="value", right_on="user_agent").rename({"value": "user_agent"})
-
-
-def _make_source_categories(session: DuckDBSession, days: DayRange | None) -> pl.DataFrame:
-    return source_categories()
-
-
 def lookup_assets(settings: Settings) -> list[dg.AssetsDefinition]:
     """The assets that take distinct values apart, and the list of known traffic sources."""
     clickstream = (_TABLE.name,)
     return [
-        table_asset("cleaned.urls", clickstream, _make_urls, settings),
-        table_asset("cleaned.user_agents", clickstream, _make_user_agents, settings),
-        table_asset("cleaned.source_categories", (), _make_source_categories, settings),
+        table_asset("cleaned.urls", clickstream, make_urls, settings),
+        table_asset("cleaned.user_agents", clickstream, make_user_agents, settings),
+        table_asset("cleaned.source_categories", (), make_source_categories, settings),
     ]

@@ -3,6 +3,7 @@
 No Dagster in here, and no connection: where a query runs is the warehouse's business.
 """
 
+from analytics_platform.engine.affected import affected_days, build_order, day_ranges
 from analytics_platform.engine.model import Model, ModelError, all_models, column_lineage, macros, transpile
 from analytics_platform.engine.plan import DayRange, Query, plan, reads_of, window_of
 
@@ -11,8 +12,11 @@ __all__ = [
     "Model",
     "ModelError",
     "Query",
+    "affected_days",
     "all_models",
+    "build_order",
     "column_lineage",
+    "day_ranges",
     "macros",
     "plan",
     "reads_of",

@@ -1,4 +1,4 @@
-"""SQL models: read from `models/`, parsed once, their inputs, parameters and column lineage taken from the SQL.
+"""SQL models: read from `models/`, parsed once; inputs, parameters and column lineage come from the SQL.
 
 What belongs here: what a model says. What does not: which days it is run for (plan.py), where it is run.
 """
@@ -26,7 +26,7 @@ class ModelError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """One SQL model: `name` is the table it fills, `inputs` the tables it reads, `parameters` its `$names`."""
+    """One SQL model: the table `name` it fills, the `inputs` it reads, the `parameters` it names with `$`."""
 
     name: str
     path: Path
@@ -101,11 +101,13 @@ def column_lineage(name: str) -> Mapping[str, tuple[tuple[str, str], ...]]:
     found: dict[str, tuple[tuple[str, str], ...]] = {}
     for column, node in nodes.items():
         leaves = (leaf for leaf in node.walk() if isinstance(leaf.expression, exp.Table))
-        sources = {(f"{leaf.expression.db}.{leaf.expression.name}", leaf.name.rpartition(".")[2]) for leaf in leaves}
+        sources = {
+            (f"{leaf.expression.db}.{leaf.expression.name}", leaf.name.rpartition(".")[2]) for leaf in leaves
+        }
         found[column] = tuple(sorted(sources))
     return MappingProxyType(found)
 
 
 def transpile(model: Model, dialect: str) -> str:
-    """The model's SQL in another dialect. Raises `sqlglot.errors.UnsupportedError` if it cannot be said there."""
+    """The model's SQL in another dialect. Raises sqlglot's `UnsupportedError` if that has no words for it."""
     return model.expression().sql(dialect, unsupported_level=sqlglot.ErrorLevel.RAISE)

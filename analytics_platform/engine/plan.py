@@ -27,6 +27,7 @@ class DayRange:
     last: dt.date
 
     def __post_init__(self) -> None:
+        """Refuse a range that ends before it starts."""
         if self.last < self.first:
             raise ValueError(f"the range ends ({self.last}) before it starts ({self.first})")
 
@@ -35,6 +36,7 @@ class DayRange:
         return DayRange(self.first - dt.timedelta(days=before), self.last + dt.timedelta(days=after))
 
     def __str__(self) -> str:
+        """As Dagster writes a range of partitions."""
         return f"{self.first}...{self.last}"
 
 
@@ -85,7 +87,9 @@ def _put_windows(model: Model, days: DayRange, settings: Mapping[str, int]) -> e
         if condition is not None:
             part = f"SELECT * FROM {quote_table(source.name)} WHERE {condition}"
             subquery = sqlglot.parse_one(part, dialect="duckdb")
-            node.replace(exp.Subquery(this=subquery, alias=exp.TableAlias(this=exp.to_identifier(node.alias_or_name))))
+            node.replace(
+                exp.Subquery(this=subquery, alias=exp.TableAlias(this=exp.to_identifier(node.alias_or_name)))
+            )
     return tree
 
 
