@@ -24,6 +24,9 @@ from analytics_platform.warehouse import DuckDBSession, Publication
 POOL = "warehouse"
 """Guards the DuckDB file across runs: one writing process at a time."""
 
+GATE = "cleaned.clickstream"
+"""The table behind the gate."""
+
 MakeRows: TypeAlias = Callable[[DuckDBSession, DayRange | None], Query | pl.DataFrame]
 """Makes the rows of a table for the days that are built (None: for the whole table)."""
 
@@ -54,6 +57,8 @@ def _dependencies(table: Table, inputs: Sequence[str], settings: Settings) -> li
     found = {name: _dependency(table, table_of(CONTRACTS[name]), settings) for name in inputs}
     for dimension in table.foreign_keys.values():
         found.setdefault(dimension, dg.AssetDep(asset_key(dimension)))
+    if not found:  # a table without inputs waits for the gate too: what the gate stops changes no table
+        found[GATE] = dg.AssetDep(asset_key(GATE))
     return list({dependency.asset_key: dependency for dependency in found.values()}.values())
 
 

@@ -20,6 +20,8 @@ from analytics_platform.warehouse.books import find_breaches
 VOLUME_RANGE = (1 / 3, 3.0)
 """A day's events may be between a third and three times the mean of the week before."""
 
+LEDGER = ("ops.pipeline_logs", "ops.quarantine", "ops.batch_days", "ops.acceptances")
+
 WEEK = 7
 LEAST_DAYS = 3
 """With fewer days of history, volume is not judged."""
@@ -49,13 +51,17 @@ def watch(session: DuckDBSession, settings: Settings, now: dt.datetime) -> Itera
         yield question(session, settings, now)
 
 
+def _lacks(session: DuckDBSession, *tables: str) -> bool:
+    return not session.tables().issuperset(tables)
+
+
 def _one(session: DuckDBSession, sql: str, **parameters: object) -> tuple[object, ...]:
     return session.rows(sql, parameters)[0]
 
 
 def is_fresh(session: DuckDBSession, settings: Settings, now: dt.datetime) -> Observation:
     """The latest batch arrived at most FRESHNESS_HOURS ago."""
-    (latest,) = _one(session, "SELECT max(arrived_at) FROM ops.pipeline_logs")
+    (latest,) = (None,) if _lacks(session, *LEDGER) else _one(session, "SELECT max(arrived_at) FROM ops.pipeline_logs")
     remedy = "Check that exports still arrive in the landing folder and that runs are started."
     if not isinstance(latest, dt.datetime):
         return Observation("fresh", False, "nothing was ever loaded", remedy)
@@ -66,6 +72,8 @@ def is_fresh(session: DuckDBSession, settings: Settings, now: dt.datetime) -> Ob
 
 def has_low_error_rate(session: DuckDBSession, settings: Settings, now: dt.datetime) -> Observation:
     """No batch and no day is above MAX_ERROR_RATE, batches that a person accepted left out."""
+    if _lacks(session, *LEDGER):
+        return Observation("error_rate", True, "nothing was ever loaded, so not judged")
     breaches = find_breaches(session, settings.max_error_rate)
     read, refused = _one(session, "SELECT sum(rows_read), sum(rows_quarantined) FROM ops.pipeline_logs")
     total = f"{int(str(refused or 0)):,} of {int(str(read or 0)):,} rows refused"
@@ -78,6 +86,8 @@ def has_low_error_rate(session: DuckDBSession, settings: Settings, now: dt.datet
 
 def has_revenue(session: DuckDBSession, settings: Settings, now: dt.datetime) -> Observation:
     """The last week of data has revenue, if the shop ever had an order."""
+    if _lacks(session, "marts.daily_trends"):
+        return Observation("revenue", True, "no mart is built yet, so not judged")
     ever, last = _one(session, "SELECT count(*), max(date) FROM marts.daily_trends WHERE orders > 0")
     if not ever:
         return Observation("revenue", True, "no order in the data yet, so not judged")
@@ -96,6 +106,8 @@ def has_revenue(session: DuckDBSession, settings: Settings, now: dt.datetime) ->
 
 def has_usual_volume(session: DuckDBSession, settings: Settings, now: dt.datetime) -> Observation:
     """The last complete day has about as many events as the week before it. The last day of all may be incomplete."""
+    if _lacks(session, "star.fact_events"):
+        return Observation("volume", True, "no day is built yet, so not judged")
     days = session.rows(
         """
         SELECT event_date, count(*) FROM star.fact_events
@@ -115,6 +127,8 @@ def has_usual_volume(session: DuckDBSession, settings: Settings, now: dt.datetim
 
 def is_conserved(session: DuckDBSession, settings: Settings, now: dt.datetime) -> Observation:
     """Every row read is accepted, duplicate or quarantined, and the tables hold what the books say."""
+    if _lacks(session, *LEDGER, "cleaned.clickstream"):
+        return Observation("conservation", True, "nothing was ever loaded, so not judged")
     (torn,) = _one(
         session,
         "SELECT count(*) FROM ops.pipeline_logs WHERE rows_read <> rows_accepted + rows_duplicate + rows_quarantined",
@@ -131,7 +145,9 @@ def is_conserved(session: DuckDBSession, settings: Settings, now: dt.datetime) -
 
 def is_as_if_built_at_once(session: DuckDBSession, settings: Settings, now: dt.datetime) -> Observation:
     """A sampled day of every table with days is what its model gives for that day now."""
-    built = [day for (day,) in session.rows("SELECT DISTINCT event_date FROM star.fact_events ORDER BY 1")]
+    tables = [*_daily_models(), "star.fact_events"]
+    found = [] if _lacks(session, *tables) else session.rows("SELECT DISTINCT event_date FROM star.fact_events ORDER BY 1")
+    built = [day for (day,) in found]
     if not built:
         return Observation("incremental", True, "no day is built yet")
     day = built[now.date().toordinal() % len(built)]
