@@ -26,7 +26,8 @@ def _code_references() -> dg.CodeReferencesMetadataValue:
     places = ((Path(__file__), "asset"), (Path(inspect.getfile(read_facts)), "queries"))
     return dg.CodeReferencesMetadataValue(
         code_references=[
-            dg.LocalFileCodeReference(file_path=str(path), line_number=1, label=label) for path, label in places
+            dg.LocalFileCodeReference(file_path=str(path), line_number=1, label=label)
+            for path, label in places
         ]
     )
 
@@ -34,8 +35,9 @@ def _code_references() -> dg.CodeReferencesMetadataValue:
 @dg.asset(
     key=["reports", "findings"],
     description=(
-        "What the marts say, for people: daily trends, funnel, channels, devices, top products and data quality, each "
-        "with a plot, a small table and one sentence. Written to DATA_DIR/reports as findings.md and findings.html."
+        "What the marts say, for people: daily trends, funnel, channels, devices, top products and data "
+        "quality, each with a plot, a small table and one sentence. Written to DATA_DIR/reports as "
+        "findings.md, with its plots beside it, and as findings.html, which holds everything."
     ),
     deps=_SOURCES,
     backfill_policy=dg.BackfillPolicy.single_run(),
@@ -48,7 +50,7 @@ def _code_references() -> dg.CodeReferencesMetadataValue:
 )
 def findings(
     context: dg.AssetExecutionContext, warehouse: WarehouseResource, settings: dg.ResourceParam[Settings]
-) -> dg.MaterializeResult:
+) -> dg.MaterializeResult[None]:
     """Read the marts, write the report, show its plots."""
     from analytics_platform.reports.files import write_report  # with matplotlib, which only this asset needs
     from analytics_platform.reports.findings import make_report
@@ -85,7 +87,11 @@ def _metadata(report: "Report", written: "Written") -> Mapping[str, dg.MetadataV
     shown: dict[str, dg.MetadataValue] = {"about": dg.MetadataValue.text(report.about)}
     shown |= {name.lower(): dg.MetadataValue.text(value) for name, value in report.figures}
     for section in report.sections:
-        plot = f"\n\n![{escape(section.title)}]({data_url(section.plot.wide)})" if section.plot is not None else ""
+        plot = (
+            f"\n\n![{escape(section.title)}]({data_url(section.plot.wide)})"
+            if section.plot is not None
+            else ""
+        )
         shown[section.title] = dg.MetadataValue.md(escape(section.sentence) + plot)
     shown["findings.html"] = dg.MetadataValue.path(written.html)
     shown["findings.md"] = dg.MetadataValue.path(written.markdown)

@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from analytics_platform.assets.metadata import known_tables
+from analytics_platform.simulator import Truth, simulate
+from analytics_platform_tests.end_to_end.platform_run import HEADER, Platform, clickstream, failed_checks, failure_words
+
+import datetime as dt
+
+START = dt.date(2026, 3, 1)
+RANGE = ("2026-03-01", "2026-03-05")
+
+
+class Run:
+    """One simulated shop, loaded once for all tests of this file."""
+
+    def __init__(self, folder: Path) -> None:
+        self.truth: Truth = simulate(5, 60, 11, folder / "simulated", START)
+        self.platform = Platform(folder / "data", partition_start=START)
+        for path in sorted((folder / "simulated" / "clickstream").iterdir()):
+            self.platform.drop(path.name, path.read_bytes())
+        self.result = self.platform.materialize(*RANGE)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return Run(tmp_path_factory.mktemp("run"))
+
+
+def _metadata(result: dg.ExecuteInProcessResult) -> dict[str, dict[str, dg.MetadataValue]]:
+    return {
+        event.asset_key.to_user_string(): dict(event.materialization.metadata)
+        for event in result.all_events
+        if event.is_step_materialization and event.asset_key
+    }
+
+
+def test_all_assets_materialize_over_a_range_of_days(run: Run) -> None:
+    assert run.result.success, failure_words(run.result)
+    assert failed_checks(run.result) == set()
+
+
+def test_every_table_has_its_columns_row_count_and_lineage_in_the_ui(run: Run) -> None:
+    found = _metadata(run.result)
+    for name in known_tables():
+        metadata = found[name.replace(".", "/")]
+        assert isinstance(metadata["dagster/column_schema"], dg.TableSchemaMetadataValue), name
+        assert isinstance(metadata["dagster/row_count"], dg.IntMetadataValue), name
+        assert isinstance(metadata["dagster/column_lineage"], dg.TableColumnLineageMetadataValue), name
+
+
+def test_a_second_run_changes_no_table_and_reads_no_row_again(run: Run) -> None:
+    before = run.platform.contents()
+
+    assert run.platform.materialize(*RANGE).success
+
+    assert run.platform.contents() == before
+
+
+def test_the_same_content_under_another_name_is_not_loaded_twice(run: Run) -> None:
+    source = next((run.platform.settings.landing_dir / "clickstream").glob("*.csv"))
+    run.platform.drop("copy_of_it.csv", source.read_bytes())
+    before = run.platform.contents()
+
+    assert run.platform.materialize(*RANGE, select='key:"raw/clickstream"+1').success
+
+    assert run.platform.contents() == before
+
+
+def test_a_file_without_a_required_column_is_refused_by_name_and_the_others_still_flow_through(tmp_path: Path) -> None:
+    platform = Platform(tmp_path)
+    platform.drop("good.csv", clickstream(20))
+    platform.drop("bad.csv", clickstream(20, name="x").replace("timestamp", "time", 1))
+
+    result = platform.materialize("2026-03-01", "2026-03-01")
+
+    assert not result.success
+    assert failed_checks(result) == {"raw/clickstream: files_readable"}
+    assert "bad.csv: required column timestamp missing" in failure_words(result)
+    assert platform.rows("SELECT count(*) FROM star.fact_events") == [(20,)]
+
+
+def test_damaged_compressed_files_are_refused_and_unfinished_ones_ignored(tmp_path: Path) -> None:
+    platform = Platform(tmp_path)
+    packed = gzip.compress(clickstream(200).encode())
+    platform.drop("cut.csv.gz", packed[: len(packed) // 2])
+    platform.drop("whole.csv.gz", packed)
+    platform.drop("arriving.csv.part", clickstream(5, name="p"))
+    platform.drop(".hidden.csv", clickstream(5, name="h"))
+
+    result = platform.materialize("2026-03-01", "2026-03-01", select='key:"raw/clickstream"+1')
+
+    assert "cut.csv.gz: cannot be decompressed" in failure_words(result)
+    assert platform.rows("SELECT input, rows_accepted FROM ops.pipeline_logs") == [("whole.csv.gz", 200)]
+
+
+@pytest.mark.parametrize("content", ["", HEADER, HEADER + "\n", "\n\n"])
+def test_empty_and_header_only_files_are_batches_of_no_rows(tmp_path: Path, content: str) -> None:
+    platform = Platform(tmp_path)
+    platform.drop("nothing.csv", content)
+
+    assert platform.materialize("2026-03-01", "2026-03-01", select='key:"raw/clickstream"+1').success
+
+    assert platform.rows("SELECT input, rows_read FROM ops.pipeline_logs") == [("nothing.csv", 0)]
+
+
+def test_an_empty_landing_folder_gives_empty_tables_and_no_error(tmp_path: Path) -> None:
+    platform = Platform(tmp_path)
+
+    result = platform.materialize("2026-03-01", "2026-03-01")
+
+    assert result.success, failure_words(result)
+    assert platform.rows("SELECT count(*) FROM marts.daily_trends") == [(0,)]

@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from analytics_platform.definitions import build_definitions
+from analytics_platform.settings import load_settings
+
+SNAPSHOT = Path(__file__).parent / "definitions.json"
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def definitions(tmp_path_factory: pytest.TempPathFactory) -> dg.Definitions:
+    return build_definitions(load_settings(data_dir=tmp_path_factory.mktemp("data")))
+
+
+@pytest.fixture(scope="module")
+def specs(definitions: dg.Definitions) -> list[dg.AssetSpec]:
+    return list(definitions.resolve_all_asset_specs())
+
+
+def test_assets_checks_and_jobs_are_the_ones_written_down(definitions: dg.Definitions) -> None:
+    """A change shows here, in review. `UPDATE_SNAPSHOTS=1 pytest analytics_platform_tests/test_definitions.py` writes it."""
+    graph = definitions.resolve_asset_graph()
+    found = {
+        "assets": {
+            node.key.to_user_string(): sorted(key.name for key in node.check_keys)
+            for node in sorted(graph.asset_nodes, key=lambda node: node.key)
+        },
+        "jobs": sorted(job.name for job in definitions.resolve_all_job_defs() if not job.name.startswith("__")),
+    }
+    if os.environ.get("UPDATE_SNAPSHOTS"):
+        SNAPSHOT.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
+    assert found == json.loads(SNAPSHOT.read_text("utf-8"))
+
+
+def test_every_asset_says_what_it_is_and_where_it_is_written(specs: list[dg.AssetSpec]) -> None:
+    for spec in specs:
+        name = spec.key.to_user_string()
+        assert spec.description, name
+        assert spec.owners, name
+        assert spec.kinds, name
+        assert spec.tags.get("layer") == spec.group_name, name
+        assert spec.group_name == spec.key.path[0], name
+        for reference in spec.metadata["dagster/code_references"].code_references:
+            assert Path(reference.file_path).exists(), name
+
+
+def test_every_table_is_known_by_its_name_in_the_warehouse(specs: list[dg.AssetSpec]) -> None:
+    tables = [spec for spec in specs if spec.key.path[0] not in ("raw", "reports")]
+    for spec in tables:
+        assert spec.metadata["dagster/table_name"].value == ".".join(spec.key.path)
+
+
+def test_every_asset_can_be_built_for_a_range_of_days_in_one_run(definitions: dg.Definitions) -> None:
+    for node in definitions.resolve_asset_graph().asset_nodes:
+        assert node.backfill_policy == dg.BackfillPolicy.single_run(), node.key
+
+
+def _load(**environment: str) -> subprocess.CompletedProcess[str]:
+    code = "import analytics_platform.definitions as d; print(len(list(d.defs.resolve_all_asset_specs())))"
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env={**os.environ, **environment}, cwd=ROOT
+    )
+
+
+def test_the_code_location_loads_in_a_fresh_interpreter_without_a_word(tmp_path: Path) -> None:
+    loaded = _load(DATA_DIR=str(tmp_path))
+
+    assert loaded.returncode == 0
+    assert loaded.stderr == ""
+    assert int(loaded.stdout) > 30
+
+
+@pytest.mark.parametrize(
+    ("environment", "sentence"),
+    [
+        ({"WAREHOUSE_URL": "mysql://shop"}, "WAREHOUSE_URL=mysql://shop: scheme 'mysql' is not supported"),
+        ({"MAX_ERROR_RATE": "7"}, "MAX_ERROR_RATE=7: Input should be less than or equal to 1."),
+        ({"PARTITION_START": "soon"}, "PARTITION_START=soon: "),
+        ({"DATA_DIR": "/dev/null/data"}, "DATA_DIR=/dev/null/data: the folder cannot be written"),
+    ],
+)
+def test_a_wrong_setting_ends_in_one_sentence_that_names_it(environment: dict[str, str], sentence: str) -> None:
+    loaded = _load(**environment)
+
+    assert loaded.returncode != 0
+    assert loaded.stderr.startswith(f"analytics-platform: {sentence}")
+    assert "Traceback" not in loaded.stderr
+    assert len(loaded.stderr.splitlines()) == 1
