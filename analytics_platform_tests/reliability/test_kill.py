@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import shutil
+import signal
+from pathlib import Path
+
+import pytest
+
+from analytics_platform_tests.kit import Contents, click, contents, open_house, to_csv
+from analytics_platform_tests.reliability.victim import kill_at, run
+
+SAMPLES = 40
+"""Boundaries that are tried, spread evenly over all of them."""
+
+
+def _rows(day: int, clients: int) -> str:
+    good = [click(f"c{number}", f"2026-03-0{day}T10:{number:02}:00+00:00") for number in range(clients)]
+    return to_csv([*good, click("", f"2026-03-0{day}T11:00:00+00:00"), click("c1", "yesterday"), good[0]])
+
+
+@pytest.fixture(scope="module")
+def start(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A platform that has loaded and published one day, with files of two more days waiting."""
+    root = tmp_path_factory.mktemp("start") / "data"
+    house = open_house(root)
+    house.landing.joinpath("day1.csv").write_text(_rows(1, 20), "utf-8")
+    run(house)
+    house.landing.joinpath("day2.csv").write_text(_rows(2, 30), "utf-8")
+    house.landing.joinpath("late.csv").write_text(_rows(1, 25), "utf-8")
+    return root
+
+
+def _state(root: Path) -> tuple[Contents, dict[str, str]]:
+    house = open_house(root)
+    with house.session() as session:
+        tables = contents(session)
+    folder = house.settings.quarantine_dir
+    return tables, {path.name: path.read_text("utf-8-sig") for path in folder.glob("*_errors.csv")}
+
+
+@pytest.fixture(scope="module")
+def undisturbed(start: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[int, tuple[Contents, dict[str, str]]]:
+    """How many boundaries a run has that nobody kills, and what it leaves."""
+    root = tmp_path_factory.mktemp("undisturbed") / "data"
+    shutil.copytree(start, root)
+    code, passed = kill_at(root, None)
+    assert code == 0
+    return passed, _state(root)
+
+
+def test_a_run_has_boundaries_to_be_killed_at(undisturbed: tuple[int, object]) -> None:
+    assert undisturbed[0] > SAMPLES
+
+
+@pytest.mark.parametrize("sample", range(SAMPLES))
+def test_killed_anywhere_a_rerun_ends_with_the_tables_of_an_undisturbed_run(
+    sample: int, start: Path, undisturbed: tuple[int, tuple[Contents, dict[str, str]]], tmp_path: Path
+) -> None:
+    boundaries, expected = undisturbed
+    root = tmp_path / "data"
+    shutil.copytree(start, root)
+
+    code, _ = kill_at(root, sample * boundaries // SAMPLES)
+    assert code == -signal.SIGKILL
+    run(open_house(root))
+
+    assert _state(root) == expected
+
+
+def test_killed_twice_in_a_row_it_still_ends_the_same(
+    start: Path, undisturbed: tuple[int, tuple[Contents, dict[str, str]]], tmp_path: Path
+) -> None:
+    boundaries, expected = undisturbed
+    root = tmp_path / "data"
+    shutil.copytree(start, root)
+
+    assert kill_at(root, boundaries // 3)[0] == -signal.SIGKILL
+    assert kill_at(root, boundaries // 4)[0] == -signal.SIGKILL
+    run(open_house(root))
+
+    assert _state(root) == expected

@@ -1,0 +1,108 @@
+"""A process that does what a run does, and is killed before its N-th boundary.
+
+A boundary is a statement sent to DuckDB or a file moved into place: everything that can be half done lies between two
+of them. SIGKILL leaves no chance to clean up.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from analytics_platform.engine import DayRange
+from analytics_platform.warehouse.spreadsheet import write_spreadsheets
+from analytics_platform_tests.kit import House, build, load_landed, open_house
+
+DAYS = DayRange(dt.date(2026, 3, 1), dt.date(2026, 3, 3))
+TABLES = frozenset(
+    {
+        "cleaned.urls",
+        "cleaned.user_agents",
+        "cleaned.source_categories",
+        "cleaned.events",
+        "sessionized.client_days",
+        "star.dim_customer",
+        "star.dim_channel",
+    }
+)
+"""One table or more of every way to publish: days, upsert, whole."""
+
+
+class Fuse:
+    """Counts boundaries; kills the process when it burns down."""
+
+    def __init__(self, length: int | None) -> None:
+        self.left = length
+        self.passed = 0
+
+    def burn(self) -> None:
+        """Pass one boundary."""
+        if self.left is not None and self.passed == self.left:
+            os.kill(os.getpid(), signal.SIGKILL)
+        self.passed += 1
+
+
+class FusedConnection:
+    """A DuckDB connection whose statements burn a fuse."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, fuse: Fuse) -> None:
+        self._connection = connection
+        self._fuse = fuse
+
+    def execute(self, *arguments: Any) -> Any:
+        self._fuse.burn()
+        return self._connection.execute(*arguments)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)
+
+
+def light(fuse: Fuse) -> None:
+    """Put the fuse into this process: for good, since the process is its own."""
+    connect, rename = duckdb.connect, Path.rename
+
+    def fused_connect(*arguments: Any, **options: Any) -> Any:
+        return FusedConnection(connect(*arguments, **options), fuse)
+
+    def fused_rename(path: Path, target: Path) -> Path:
+        fuse.burn()
+        return rename(path, target)
+
+    duckdb.connect = fused_connect
+    Path.rename = fused_rename  # type: ignore[method-assign]
+
+
+def run(house: House) -> None:
+    """Land, load, write the spreadsheets, publish: the whole way of new files."""
+    with house.session() as session:
+        load_landed(house, session)
+        write_spreadsheets(session, house.settings.quarantine_dir)
+        build(session, DAYS, house.settings, TABLES)
+
+
+def run_with_fuse(root: Path, length: int | None, report: Callable[[int], None] = lambda passed: None) -> None:
+    """Entry point of the child process."""
+    fuse = Fuse(length)
+    light(fuse)
+    run(open_house(root))
+    report(fuse.passed)
+
+
+def kill_at(root: Path, length: int | None) -> tuple[int, int]:
+    """Run in a child that is killed at the boundary: (its exit code, the boundaries it passed, if it lived)."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["analytics_platform_tests.reliability.victim"])
+    receiver, sender = context.Pipe(duplex=False)
+    child = context.Process(target=run_with_fuse, args=(root, length, sender.send))
+    child.start()
+    sender.close()
+    child.join(timeout=120)
+    passed = receiver.recv() if child.exitcode == 0 else -1
+    return child.exitcode or 0, passed
