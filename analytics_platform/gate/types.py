@@ -1,4 +1,4 @@
-"""From text to the types a contract promises. What cannot be converted becomes null, and is told apart from missing."""
+"""From text to the types a contract promises. What cannot be converted becomes null, which is not missing."""
 
 from __future__ import annotations
 
@@ -16,7 +16,17 @@ _FORMS = tuple(
     for zone in ("%#z", "", " UTC")
     for separator in ("T", " ")
 )
-"""Forms of a time, the usual first: ISO 8601 with T or a blank, with or without seconds, fraction and zone."""
+"""Forms of a time, the usual first: ISO 8601 with T or blank, with or without seconds, fraction and zone."""
+
+_FIXED: Mapping[int, str] = MappingProxyType(
+    {
+        20: "%Y-%m-%dT%H:%M:%SZ",
+        23: "%Y-%m-%d %H:%M:%S UTC",
+        24: "%Y-%m-%dT%H:%M:%S.%3fZ",
+        27: "%Y-%m-%dT%H:%M:%S.%6fZ",
+    }
+)
+"""Length of a time → the usual form so long. Polars reads forms of fixed width five times faster."""
 
 _UNITS: Mapping[int, int] = MappingProxyType({10: 1_000_000, 13: 1_000, 16: 1})
 """Digits of a Unix time in seconds, milliseconds, microseconds → microseconds in its unit."""
@@ -25,7 +35,8 @@ _UNITS: Mapping[int, int] = MappingProxyType({10: 1_000_000, 13: 1_000, 16: 1})
 def present(text: pl.Series) -> pl.Series:
     """`text` without blanks around it; null where nothing is left."""
     stripped = text.str.strip_chars()
-    return stripped.set(stripped == "", None)
+    nothing = stripped == ""
+    return stripped.set(nothing, None) if nothing.any() else stripped
 
 
 def _parse_form(text: pl.Series, form: str) -> pl.Series:
@@ -37,17 +48,26 @@ def _parse_date(text: pl.Series) -> pl.Series:
 
 
 def _parse_epoch(text: pl.Series) -> pl.Series:
-    unit = text.str.len_bytes().cast(pl.Int64).replace_strict(dict(_UNITS), default=None, return_dtype=pl.Int64)
+    digits = text.str.len_bytes().cast(pl.Int64)
+    unit = digits.replace_strict(dict(_UNITS), default=None, return_dtype=pl.Int64)
     return (text.cast(pl.Int64, strict=False) * unit).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
 
 
-def to_instants(text: pl.Series) -> pl.Series:
-    """Times as UTC microseconds; null where the text is not a time. A time without zone is UTC, a date its midnight.
+def _fixed_form(text: pl.Series) -> str:
+    """The form of fixed width that the first time may have."""
+    first = text.is_not_null().arg_max()
+    length = len(text[first] or "") if first is not None else 0
+    return _FIXED.get(length, _FORMS[0])
 
-    Each form is tried on what the forms before it left over, so a uniform column costs one pass.
+
+def to_instants(text: pl.Series) -> pl.Series:
+    """Times as UTC microseconds; null where the text is not a time.
+
+    A time without zone is UTC, a date its midnight. Each form is tried on what the forms before it left over,
+    so a uniform column costs one pass.
     """
-    parsed = _parse_form(text, _FORMS[0])
-    for form in (*_FORMS[1:], "date", "epoch"):
+    parsed = _parse_form(text, _fixed_form(text))
+    for form in (*_FORMS, "date", "epoch"):
         left = (parsed.is_null() & text.is_not_null()).arg_true()
         if left.is_empty():
             break
@@ -64,10 +84,11 @@ def to_instants(text: pl.Series) -> pl.Series:
 
 
 def to_json(text: pl.Series, engine: duckdb.DuckDBPyConnection) -> pl.Series:
-    """JSON text as it is; null where it is not valid JSON. Judged by the engine that the models later read it with."""
+    """JSON text as it is, null where it is not valid: judged by the engine that the models read it with."""
     documents = pl.DataFrame({"place": pl.int_range(len(text), eager=True), "document": text}).drop_nulls()
     if documents.is_empty():
         return text
-    engine.register("documents", documents.to_arrow())
+    engine.register("documents", documents.to_arrow(compat_level=pl.CompatLevel.newest()))
     broken = engine.sql("SELECT place FROM documents WHERE NOT json_valid(document)").pl()["place"]
+    engine.unregister("documents")
     return text.scatter(broken, None) if len(broken) else text

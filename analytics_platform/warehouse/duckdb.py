@@ -10,9 +10,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import duckdb
 import polars as pl
+import pyarrow as pa
 
 from analytics_platform.contracts.base import ContractType, table_of
 from analytics_platform.contracts.ddl import column_types, create_statements
@@ -22,6 +24,11 @@ from analytics_platform.warehouse.audit import RuleResult, audit
 
 _EXACT_CASTS = frozenset({("HUGEINT", "BIGINT"), ("INTEGER", "BIGINT"), ("DATE", "DATE")})
 """Types a model may yield for a promised type: stored without loss, or with an error, never rounded."""
+
+ROW_GROUP = 122_880
+"""Rows that DuckDB compresses and stores together. Just so many in one Arrow batch are written once, as they
+come; other pieces are gathered and written anew when the session ends,
+which takes half as long as the load itself."""
 
 
 class WarehouseError(RuntimeError):
@@ -69,7 +76,9 @@ class DuckDBWarehouse:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             connection = duckdb.connect(str(self.path), read_only=read_only, config=self._config())
         except OSError as error:
-            raise WarehouseError(f"The folder of the warehouse {self.path} cannot be made: {error}.") from error
+            raise WarehouseError(
+                f"The folder of the warehouse {self.path} cannot be made: {error}."
+            ) from error
         except duckdb.Error as error:
             raise WarehouseError(self._explain(error)) from error
         connection.execute("SET TimeZone = 'UTC'")
@@ -144,13 +153,20 @@ class DuckDBSession:
                     "change the contract back, or drop the table and materialize it again."
                 )
 
-    def insert(self, table: str, frame: pl.DataFrame) -> None:
-        """Append the rows of a frame, columns matched by name."""
-        self.connection.register("incoming", frame.to_arrow(compat_level=pl.CompatLevel.newest()))
-        self.connection.execute(f"INSERT INTO {quote_table(table)} BY NAME SELECT * FROM incoming")
+    def insert(
+        self, table: str, frame: pl.DataFrame, defaults: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
+        """Append the rows of a frame, columns matched by name; `defaults` (SQL) stand in for nulls."""
+        whole = frame.rechunk().to_arrow(compat_level=pl.CompatLevel.newest())
+        self.connection.register("incoming", pa.Table.from_batches(whole.to_batches(ROW_GROUP), whole.schema))
+        filled = [f"coalesce({quote(name)}, {sql}) AS {quote(name)}" for name, sql in defaults.items()]
+        columns = f"* REPLACE ({', '.join(filled)})" if filled else "*"
+        self.connection.execute(f"INSERT INTO {quote_table(table)} BY NAME SELECT {columns} FROM incoming")
         self.connection.unregister("incoming")
 
-    def publish(self, contract: ContractType, rows: Query | pl.DataFrame, days: DayRange | None) -> Publication:
+    def publish(
+        self, contract: ContractType, rows: Query | pl.DataFrame, days: DayRange | None
+    ) -> Publication:
         """Replace the published part of a table by `rows`, audited before anyone can see them.
 
         The part is the `days` of a table with days, the changed keys of an `upsert` table, else the whole table.
@@ -179,7 +195,9 @@ class DuckDBSession:
             got, want = found.get(column), promised.get(column)
             if got != want and (got, want) not in _EXACT_CASTS:
                 name = table_of(contract).name
-                raise WarehouseError(f"{name}: column {column} is {got or 'absent'}, its contract says {want or 'no'}.")
+                raise WarehouseError(
+                    f"{name}: column {column} is {got or 'absent'}, its contract says {want or 'no'}."
+                )
 
     def _replace(self, contract: ContractType, query: Query, days: DayRange | None) -> Publication:
         table = table_of(contract)

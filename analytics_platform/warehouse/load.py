@@ -6,20 +6,22 @@ A batch is in the books exactly once. Killed anywhere, nothing of it is there, a
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
-from itertools import islice
 
 import polars as pl
 
 from analytics_platform.contracts.base import ContractType, table_of
+from analytics_platform.contracts.ddl import INSTANT, column_types, polars_schema
 from analytics_platform.contracts.ops import Acceptances, BatchDays, PipelineLogs, Quarantine
-from analytics_platform.contracts.rules import quote_table
+from analytics_platform.contracts.rules import literal, quote, quote_table
 from analytics_platform.gate import Verdict
-from analytics_platform.warehouse.duckdb import DuckDBSession
+from analytics_platform.warehouse.duckdb import ROW_GROUP, DuckDBSession
 
-BLOCKS_PER_INSERT = 6
-"""Blocks written at a time: enough rows for DuckDB to use all cores, few enough to bound memory."""
+ROWS_PER_INSERT = 2 * ROW_GROUP
+"""Accepted rows are written so many at a time, in whole row groups: for two threads, and little memory."""
 
 BOOKS: tuple[ContractType, ...] = (PipelineLogs, Quarantine, BatchDays, Acceptances)
 """The tables every load writes besides the source's own."""
@@ -84,10 +86,14 @@ _Span = tuple[dt.date, dt.date] | None
 """First and last day of the accepted events of a batch, if it has any."""
 
 
-def _in_groups(verdicts: Iterable[Verdict]) -> Iterator[list[Verdict]]:
+def _ahead(verdicts: Iterable[Verdict]) -> Generator[Verdict, None, None]:
+    """The verdicts, the next one in the making while one is stored. What the making raises is raised here."""
     iterator = iter(verdicts)
-    while group := list(islice(iterator, BLOCKS_PER_INSERT)):
-        yield group
+    with ThreadPoolExecutor(1, thread_name_prefix="gate") as background:
+        coming = background.submit(next, iterator, None)
+        while (verdict := coming.result()) is not None:
+            coming = background.submit(next, iterator, None)
+            yield verdict
 
 
 def _store(
@@ -97,17 +103,34 @@ def _store(
     verdicts: Iterable[Verdict],
     progress: Callable[[int], None],
 ) -> tuple[int, _Span]:
+    table, defaults = table_of(contract).name, _identity(contract)
+    waiting = pl.DataFrame(schema=polars_schema(contract))
     read, span = 0, None
-    for group in _in_groups(verdicts):
-        accepted = pl.concat([verdict.accepted for verdict in group], rechunk=False)
-        refused = pl.concat([verdict.refused for verdict in group])
-        session.insert(table_of(contract).name, accepted)
-        if refused.height:
-            session.insert(table_of(Quarantine).name, _as_quarantine(card, refused))
-        read += accepted.height + refused.height
-        span = _widen(span, accepted["event_date"])
-        progress(read)
+    with closing(_ahead(verdicts)) as ahead:
+        for verdict in ahead:
+            waiting = pl.concat([waiting, verdict.accepted])
+            whole = waiting.height - waiting.height % ROWS_PER_INSERT
+            if whole:
+                session.insert(table, waiting.head(whole), defaults)
+                waiting = waiting.slice(whole)
+            if verdict.refused.height:
+                session.insert(table_of(Quarantine).name, _as_quarantine(card, verdict.refused))
+            read += verdict.accepted.height + verdict.refused.height
+            span = _widen(span, verdict.accepted["event_date"])
+            progress(read)
+    session.insert(table, waiting, defaults)
     return read, span
+
+
+def _identity(contract: ContractType) -> dict[str, str]:
+    """The key, and the SQL of what rows without get: the MD5 of what identifies them (times in µs)."""
+    types = column_types(contract)
+    texts = [
+        f"CAST(epoch_us({quote(name)}) AS VARCHAR)" if types[name] == INSTANT else quote(name)
+        for name in table_of(contract).identity
+    ]
+    parts = ", ".join(f"coalesce({text}, '')" for text in texts)
+    return {table_of(contract).primary_key[0]: f"md5(concat_ws(chr(31), {parts}))"} if parts else {}
 
 
 def _widen(span: _Span, dates: pl.Series) -> _Span:
@@ -129,28 +152,35 @@ def _as_quarantine(card: BatchCard, refused: pl.DataFrame) -> pl.DataFrame:
 def _drop_twins(session: DuckDBSession, contract: ContractType, batch_id: str, span: _Span) -> None:
     """Delete this batch's rows whose event is there already, and note them in the temporary table `twins`.
 
-    The same event always has the same time, so its twin is on the same day. Candidates are found by hash of the id,
-    which is fast, and then compared exactly. The row that was there first stays, within the batch the first line.
+    The same event always has the same time, so its twin is on the same day. Candidates are found by hash of
+    the id, which is fast, and then compared exactly. The row that was there first stays, within the batch the
+    first line.
     """
-    table = quote_table(table_of(contract).name)
     session.connection.execute("CREATE OR REPLACE TEMP TABLE twins (position BIGINT, event_date DATE)")
     if span is None:
         return
-    days = {"first": span[0], "last": span[1]}
+    key, table = quote(table_of(contract).primary_key[0]), quote_table(table_of(contract).name)
+    rows = f"(SELECT * FROM {table} WHERE {_within(_days_of(session, table, batch_id, span))})"
+    session.connection.execute(
+        f"""
+        CREATE OR REPLACE TEMP TABLE repeated AS
+        SELECT hash({key}) AS code FROM {rows} GROUP BY 1 HAVING count(*) > 1
+        """
+    )
+    if session.rows("SELECT count(*) FROM repeated") == [(0,)]:
+        return
     session.connection.execute(
         f"""
         INSERT INTO twins
-        WITH rows AS (SELECT * FROM {table} WHERE event_date BETWEEN $first AND $last),
-        repeated AS (SELECT hash(event_id) AS code FROM rows GROUP BY 1 HAVING count(*) > 1),
-        ranked AS (
+        WITH ranked AS (
             SELECT batch_id, position, event_date, row_number() OVER (
-                PARTITION BY event_id ORDER BY batch_id = $batch_id, position
+                PARTITION BY {key} ORDER BY batch_id = $batch_id, position
             ) AS place
-            FROM rows WHERE hash(event_id) IN (SELECT code FROM repeated)
+            FROM {rows} WHERE hash({key}) IN (SELECT code FROM repeated)
         )
         SELECT position, event_date FROM ranked WHERE place > 1 AND batch_id = $batch_id
         """,
-        {**days, "batch_id": batch_id},
+        {"batch_id": batch_id},
     )
     session.connection.execute(
         f"""
@@ -158,8 +188,27 @@ def _drop_twins(session: DuckDBSession, contract: ContractType, batch_id: str, s
         WHERE event_date BETWEEN $first AND $last AND batch_id = $batch_id
             AND position IN (SELECT position FROM twins)
         """,
-        {**days, "batch_id": batch_id},
+        {"first": span[0], "last": span[1], "batch_id": batch_id},
     )
+
+
+def _days_of(
+    session: DuckDBSession, table: str, batch_id: str, span: tuple[dt.date, dt.date]
+) -> list[dt.date]:
+    """The days of a batch's events. They may be few and far apart: one late event, and the span is long."""
+    days = session.rows(
+        f"""
+        SELECT DISTINCT event_date FROM {table}
+        WHERE event_date BETWEEN $first AND $last AND batch_id = $batch_id
+        """,
+        {"first": span[0], "last": span[1], "batch_id": batch_id},
+    )
+    return sorted(day for (day,) in days if isinstance(day, dt.date))
+
+
+def _within(days: list[dt.date]) -> str:
+    """SQL: the event is of one of these days. Literals, so that DuckDB skips what is stored for others."""
+    return f"event_date IN ({', '.join(map(literal, days))})"
 
 
 def _write_days(session: DuckDBSession, contract: ContractType, card: BatchCard, span: _Span) -> None:

@@ -1,0 +1,86 @@
+"""The rules a batch is held against, made ready once, and the reasons of the records that break them."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pandera.polars as pa
+import polars as pl
+from pandera.errors import SchemaErrors
+
+from analytics_platform.contracts.base import ContractType, table_of
+from analytics_platform.contracts.rules import NOT_NULL, check_rule, schema_of
+from analytics_platform.gate.layout import EVENT_TIME, usual_names
+from analytics_platform.gate.types import INSTANT
+
+_FAILURES = {"row": pl.UInt32, "column": pl.String, "reason": pl.String}
+
+
+class Rulebook:
+    """A contract's Pandera schema for one batch, and its rules in words: dear to build, cheap to use."""
+
+    def __init__(self, contract: ContractType, earliest: dt.datetime, latest: dt.datetime) -> None:
+        """Events of the batch may not be before `earliest`, nor after `latest`."""
+        self._usual = usual_names(contract)
+        self._schema = _schema(contract, earliest, latest)
+        self._words = _words(self._schema, self._usual)
+        self._places = pl.DataFrame({"column": list(self._usual)}).with_row_index("place")
+
+    def broken(self, values: pl.DataFrame, typed: pl.DataFrame) -> pl.DataFrame:
+        """One row per record to refuse: `row` (index into `typed`) and `reason`, every broken rule by column.
+
+        `values` is the text that `typed` was converted from. Of a column's broken rules the first is told.
+        """
+        found = pl.concat([self._not_convertible(values, typed), self._not_valid(typed)])
+        return (
+            found.unique(["row", "column"], keep="first", maintain_order=True)
+            .join(self._places, on="column")
+            .sort("row", "place")
+            .group_by("row", maintain_order=True)
+            .agg(pl.col("reason").str.join("; "))
+        )
+
+    def _not_convertible(self, values: pl.DataFrame, typed: pl.DataFrame) -> pl.DataFrame:
+        frames = [pl.DataFrame(schema=_FAILURES)]
+        for name in values.columns:
+            if typed[name].null_count() > values[name].null_count():
+                rows = (typed[name].is_null() & values[name].is_not_null()).arg_true().cast(pl.UInt32)
+                kind = "a time" if typed.schema[name] == INSTANT else "JSON"
+                reason = pl.lit(f"{self._usual[name]}: not {kind}").alias("reason")
+                frames.append(pl.select(rows.alias("row"), pl.lit(name).alias("column"), reason))
+        return pl.concat(frames)
+
+    def _not_valid(self, typed: pl.DataFrame) -> pl.DataFrame:
+        """The contract's own verdict, by Pandera, in words."""
+        try:
+            self._schema.validate(typed, lazy=True)
+        except SchemaErrors as errors:
+            cases: pl.DataFrame = errors.failure_cases
+            told = cases.join(self._words, on=["column", "check"], how="left")
+            return told.select(pl.col("index").cast(pl.UInt32).alias("row"), "column", "reason")
+        return pl.DataFrame(schema=_FAILURES)
+
+
+def _schema(contract: ContractType, earliest: dt.datetime, latest: dt.datetime) -> pa.DataFrameSchema:
+    """The contract's columns that come from raw input, with the bounds of time that hold for the batch.
+
+    The key may be missing there: the load then makes one from the row's content.
+    """
+    schema = schema_of(contract).select_columns(list(usual_names(contract)))
+    schema.checks = []
+    key = table_of(contract).primary_key[0]
+    bounds = pa.Check.in_range(earliest, latest)
+    return schema.update_columns(
+        {key: {"nullable": True}, EVENT_TIME: {"checks": [*schema.columns[EVENT_TIME].checks, bounds]}}
+    )
+
+
+def _words(schema: pa.DataFrameSchema, usual: dict[str, str]) -> pl.DataFrame:
+    """(column, check) as Pandera names them → the reason as people read it."""
+    rows = [(name, NOT_NULL, f"{usual[name]}: missing") for name in schema.columns]
+    rows += [
+        (name, str(check.error), f"{name}: {check_rule(name, check).reason}")
+        for name, column in schema.columns.items()
+        for check in column.checks
+    ]
+    return pl.DataFrame(rows, schema=["column", "check", "reason"], orient="row")
