@@ -127,9 +127,7 @@ class Replayed:
     loaded: Loaded
 
 
-def replay(
-    session: DuckDBSession, settings: Settings, lake: FolderLake, only: str | None = None
-) -> Iterator[Replayed]:
+def replay(session: DuckDBSession, settings: Settings, lake: FolderLake, only: str | None = None) -> Iterator[Replayed]:
     """Judge quarantined rows anew, after a contract changed, and move those that pass now into their table.
 
     All batches with quarantined rows, or the one whose id is `only`. Yields what each batch came to.

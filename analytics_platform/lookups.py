@@ -27,9 +27,7 @@ def _distinct(session: DuckDBSession, days: DayRange | None, *columns: str) -> p
 def make_urls(session: DuckDBSession, days: DayRange | None) -> pl.DataFrame:
     """The rows of cleaned.urls for the days: every address and referrer seen on them."""
     seen = _distinct(session, days, "page_url", "referrer")
-    return seen.join(parse_urls(seen["value"].unique()), left_on="value", right_on="url").rename(
-        {"value": "url"}
-    )
+    return seen.join(parse_urls(seen["value"].unique()), left_on="value", right_on="url").rename({"value": "url"})
 
 
 def make_user_agents(session: DuckDBSession, days: DayRange | None) -> pl.DataFrame:

@@ -14,8 +14,8 @@ import datetime as dt
 import io
 import json
 import shutil
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -104,9 +104,7 @@ def to_csv(rows: Sequence[Row]) -> str:
     return text.getvalue()
 
 
-def load_rows(
-    house: House, session: DuckDBSession, rows: Sequence[Row], name: str = "rows.csv"
-) -> list[Loaded]:
+def load_rows(house: House, session: DuckDBSession, rows: Sequence[Row], name: str = "rows.csv") -> list[Loaded]:
     """Drop the rows as a file and load it through the lake and the gate."""
     house.landing.joinpath(name).write_text(to_csv(rows), encoding="utf-8", newline="")
     return load_landed(house, session)
@@ -134,9 +132,26 @@ def build(
     return {name: _publish(session, name, days, settings) for name in wanted if _is_built(name)}
 
 
-def build_touched(
-    session: DuckDBSession, touched: Collection[dt.date], horizon: DayRange, settings: Settings
-) -> None:
+@contextmanager
+def built_house(
+    root: Path, rows: Sequence[Row], tables: Collection[str] | None = None, **settings: object
+) -> Iterator[DuckDBSession]:
+    """The open warehouse of a new house with these rows loaded and every table (or `tables`) built."""
+    house = open_house(root, **settings)
+    with house.session() as session:
+        load_rows(house, session, rows)
+        build(session, loaded_days(session), house.settings, tables)
+        yield session
+
+
+def loaded_days(session: DuckDBSession) -> DayRange:
+    """From the first to the last day of the events that were loaded."""
+    ((first, last),) = session.rows("SELECT min(event_date), max(event_date) FROM cleaned.clickstream")
+    assert isinstance(first, dt.date) and isinstance(last, dt.date), "no event was loaded"
+    return DayRange(first, last)
+
+
+def build_touched(session: DuckDBSession, touched: Collection[dt.date], horizon: DayRange, settings: Settings) -> None:
     """Build of every table exactly the days that the touched days affect, cut off at the horizon."""
     for name in filter(_is_built, build_order()):
         affected = affected_days(name, touched, settings.model_values)
@@ -157,9 +172,7 @@ def _publish(session: DuckDBSession, name: str, days: DayRange, settings: Settin
     return publication
 
 
-def _make_rows(
-    session: DuckDBSession, name: str, days: DayRange | None, settings: Settings
-) -> Query | pl.DataFrame:
+def _make_rows(session: DuckDBSession, name: str, days: DayRange | None, settings: Settings) -> Query | pl.DataFrame:
     if name in LOOKUPS:
         return LOOKUPS[name](session, days)
     model = all_models()[name]

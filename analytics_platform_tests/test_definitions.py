@@ -27,7 +27,7 @@ def specs(definitions: dg.Definitions) -> list[dg.AssetSpec]:
 
 
 def test_assets_checks_and_jobs_are_the_ones_written_down(definitions: dg.Definitions) -> None:
-    """A change shows here, in review. `UPDATE_SNAPSHOTS=1 pytest analytics_platform_tests/test_definitions.py` writes it."""
+    """A change shows here, in review; run this file with `UPDATE_SNAPSHOTS=1` to write it down."""
     graph = definitions.resolve_asset_graph()
     found = {
         "assets": {

@@ -41,7 +41,7 @@ def cleaned_clickstream(
     settings: dg.ResourceParam[Settings],
     lake: dg.ResourceParam[FolderLake],
     warehouse: WarehouseResource,
-) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult]:
+) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult[None]]:
     """Put new batches through the gate; stop the line if too many rows were refused."""
     inputs: set[str] = set()
     accepted = 0

@@ -4,6 +4,7 @@ import inspect
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
+from types import MappingProxyType
 
 import dagster as dg
 
@@ -11,11 +12,11 @@ from analytics_platform.contracts import CONTRACTS
 from analytics_platform.contracts.base import ContractType, table_of
 from analytics_platform.contracts.ddl import column_docs, column_types
 from analytics_platform.engine import all_models, column_lineage
-from analytics_platform.warehouse import Publication
+from analytics_platform.warehouse import BOOKS, Publication
 
-BY_PRODUCTS: Mapping[str, str] = {
-    name: "cleaned.clickstream" for name in ("ops.pipeline_logs", "ops.quarantine", "ops.batch_days", "ops.acceptances")
-}
+BY_PRODUCTS: Mapping[str, str] = MappingProxyType(
+    dict.fromkeys((table_of(contract).name for contract in BOOKS), "cleaned.clickstream")
+)
 """Tables that are written together with another one, whose asset stands for them."""
 
 
@@ -38,7 +39,9 @@ def _line_of(contract: ContractType) -> int:
 def code_references(contract: ContractType) -> dg.CodeReferencesMetadataValue:
     """Where the contract is written, and the SQL, if the table has any."""
     file = Path(inspect.getfile(contract))
-    places = [dg.LocalFileCodeReference(file_path=str(file), line_number=_line_of(contract), label="contract")]
+    places: list[dg.LocalFileCodeReference | dg.UrlCodeReference] = [
+        dg.LocalFileCodeReference(file_path=str(file), line_number=_line_of(contract), label="contract")
+    ]
     model = all_models().get(table_of(contract).name)
     if model is not None:
         places.insert(0, dg.LocalFileCodeReference(file_path=str(model.path), line_number=1, label="SQL"))
@@ -82,9 +85,7 @@ def lineage_of(table: str) -> dg.TableColumnLineage:
     found = column_lineage(table) if table in all_models() else {}
     return dg.TableColumnLineage(
         deps_by_column={
-            column: [
-                dg.TableColumnDep(asset_key=asset_key(source), column_name=name) for source, name in sources
-            ]
+            column: [dg.TableColumnDep(asset_key=asset_key(source), column_name=name) for source, name in sources]
             for column, sources in found.items()
         }
     )

@@ -30,7 +30,7 @@ RAW_CLICKSTREAM = dg.AssetKey(["raw", CLICKSTREAM])
 )
 def raw_clickstream(
     context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings], lake: dg.ResourceParam[FolderLake]
-) -> dg.MaterializeResult:
+) -> dg.MaterializeResult[None]:
     """Copy new files into the lake; report files that cannot be read or that are still being written."""
     folder: Path = settings.landing_dir / CLICKSTREAM
     if not folder.is_dir():

@@ -26,8 +26,7 @@ def _code_references() -> dg.CodeReferencesMetadataValue:
     places = ((Path(__file__), "asset"), (Path(inspect.getfile(read_facts)), "queries"))
     return dg.CodeReferencesMetadataValue(
         code_references=[
-            dg.LocalFileCodeReference(file_path=str(path), line_number=1, label=label)
-            for path, label in places
+            dg.LocalFileCodeReference(file_path=str(path), line_number=1, label=label) for path, label in places
         ]
     )
 
@@ -87,11 +86,7 @@ def _metadata(report: "Report", written: "Written") -> Mapping[str, dg.MetadataV
     shown: dict[str, dg.MetadataValue] = {"about": dg.MetadataValue.text(report.about)}
     shown |= {name.lower(): dg.MetadataValue.text(value) for name, value in report.figures}
     for section in report.sections:
-        plot = (
-            f"\n\n![{escape(section.title)}]({data_url(section.plot.wide)})"
-            if section.plot is not None
-            else ""
-        )
+        plot = f"\n\n![{escape(section.title)}]({data_url(section.plot.wide)})" if section.plot is not None else ""
         shown[section.title] = dg.MetadataValue.md(escape(section.sentence) + plot)
     shown["findings.html"] = dg.MetadataValue.path(written.html)
     shown["findings.md"] = dg.MetadataValue.path(written.markdown)

@@ -37,9 +37,7 @@ def build_resources(settings: Settings) -> Mapping[str, object]:
     return {
         "settings": settings,
         "lake": FolderLake(Path(settings.lake_url)),
-        "warehouse": WarehouseResource(
-            database=str(settings.warehouse_path), memory=settings.warehouse_memory
-        ),
+        "warehouse": WarehouseResource(database=str(settings.warehouse_path), memory=settings.warehouse_memory),
     }
 
 
@@ -52,5 +50,6 @@ def check_writable(settings: Settings) -> None:
         probe.unlink()
     except OSError as error:
         raise SettingsError(
-            f"DATA_DIR={settings.data_dir}: the folder cannot be written ({error.strerror}), choose another or change its rights."
+            f"DATA_DIR={settings.data_dir}: the folder cannot be written ({error.strerror}), "
+            "choose another or change its rights."
         ) from error

@@ -90,7 +90,7 @@ def table_asset(name: str, inputs: Sequence[str], make_rows: MakeRows, settings:
     )
     def build(
         context: dg.AssetExecutionContext, warehouse: WarehouseResource, settings: dg.ResourceParam[Settings]
-    ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult]:
+    ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult[None]]:
         days = _days_of(context) if is_daily(table) else None
         with warehouse.session() as session:
             if reads_gate:

@@ -1,7 +1,8 @@
 """The watchdog's observations as asset checks: they warn in the UI and stop nothing."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from types import MappingProxyType
 
 import dagster as dg
 
@@ -10,14 +11,16 @@ from analytics_platform.checks.watchdog import watch
 from analytics_platform.settings import Settings
 
 WATCHED = dg.AssetKey(["marts", "daily_trends"])
-DESCRIPTIONS = {
-    "fresh": "The latest batch arrived at most FRESHNESS_HOURS ago.",
-    "error_rate": "No batch and no day is above MAX_ERROR_RATE.",
-    "revenue": "The last week of data has revenue.",
-    "volume": "The last complete day has about as many events as the week before it.",
-    "conservation": "Every row read is accepted, duplicate or quarantined, and stored.",
-    "incremental": "A sampled day of every table is what its model gives for that day now.",
-}
+DESCRIPTIONS: Mapping[str, str] = MappingProxyType(
+    {
+        "fresh": "The latest batch arrived at most FRESHNESS_HOURS ago.",
+        "error_rate": "No batch and no day is above MAX_ERROR_RATE.",
+        "revenue": "The last week of data has revenue.",
+        "volume": "The last complete day has about as many events as the week before it.",
+        "conservation": "Every row read is accepted, duplicate or quarantined, and stored.",
+        "incremental": "A sampled day of every table is what its model gives for that day now.",
+    }
+)
 
 
 @dg.multi_asset_check(
@@ -25,9 +28,7 @@ DESCRIPTIONS = {
     specs=[dg.AssetCheckSpec(name, asset=WATCHED, description=text) for name, text in DESCRIPTIONS.items()],
     pool="warehouse",
 )
-def watchdog(
-    warehouse: WarehouseResource, settings: dg.ResourceParam[Settings]
-) -> Iterator[dg.AssetCheckResult]:
+def watchdog(warehouse: WarehouseResource, settings: dg.ResourceParam[Settings]) -> Iterator[dg.AssetCheckResult]:
     """Judge what is stored, once the marts are built."""
     with warehouse.session(read_only=True) as session:
         observations = list(watch(session, settings, datetime.now(UTC)))

@@ -22,7 +22,7 @@ def error_rate_spec(key: dg.AssetKey) -> dg.AssetCheckSpec:
     return dg.AssetCheckSpec(
         name=ERROR_RATE,
         asset=key,
-        description="No batch and no day has more refused rows than MAX_ERROR_RATE, unless a person accepted the batch.",
+        description="No batch and no day has more refused rows than MAX_ERROR_RATE, save accepted batches.",
         blocking=True,
     )
 

@@ -35,7 +35,9 @@ def gate_check_results(
 ) -> Iterator[dg.AssetCheckResult]:
     """Figures and sample rows per reason, over all stored batches of the source."""
     source = table_of(contract).name.partition(".")[2]
-    read = int(str(_one(session, "SELECT coalesce(sum(rows_read), 0) FROM ops.pipeline_logs WHERE source = $source", source)))
+    read = int(
+        str(_one(session, "SELECT coalesce(sum(rows_read), 0) FROM ops.pipeline_logs WHERE source = $source", source))
+    )
     counts = {str(reason): int(str(rows)) for reason, rows in session.rows(_COUNTS, {"source": source})}
     for reason in reasons_of(contract):
         failing = counts.get(reason, 0)

@@ -121,8 +121,11 @@ def has_usual_volume(session: DuckDBSession, settings: Settings, now: dt.datetim
         return Observation("volume", True, f"{len(counts)} complete days, too few to judge")
     usual = sum(counts[1:]) / len(counts[1:])
     low, high = VOLUME_RANGE
-    seen = f"{counts[0]:,} events on {days[0][0]}, {counts[0] / usual:.0%} of the mean of the {len(counts) - 1} days before"
-    return Observation("volume", low <= counts[0] / usual <= high, seen, "Look for missing or doubled files of that day.")
+    share = f"{counts[0] / usual:.0%} of the mean of the {len(counts) - 1} days before"
+    seen = f"{counts[0]:,} events on {days[0][0]}, {share}"
+    return Observation(
+        "volume", low <= counts[0] / usual <= high, seen, "Look for missing or doubled files of that day."
+    )
 
 
 def is_conserved(session: DuckDBSession, settings: Settings, now: dt.datetime) -> Observation:
@@ -134,9 +137,7 @@ def is_conserved(session: DuckDBSession, settings: Settings, now: dt.datetime) -
         "SELECT count(*) FROM ops.pipeline_logs WHERE rows_read <> rows_accepted + rows_duplicate + rows_quarantined",
     )
     booked = _one(session, "SELECT sum(rows_accepted), sum(rows_quarantined) FROM ops.pipeline_logs")
-    stored = _one(
-        session, "SELECT (SELECT count(*) FROM cleaned.clickstream), (SELECT count(*) FROM ops.quarantine)"
-    )
+    stored = _one(session, "SELECT (SELECT count(*) FROM cleaned.clickstream), (SELECT count(*) FROM ops.quarantine)")
     equal = [int(str(value or 0)) for value in booked] == [int(str(value)) for value in stored]
     seen = f"{int(str(stored[0])):,} rows accepted and {int(str(stored[1])):,} quarantined are stored, "
     seen += "as the books say" if equal else f"but the books say {booked[0]} and {booked[1]}"
@@ -146,7 +147,9 @@ def is_conserved(session: DuckDBSession, settings: Settings, now: dt.datetime) -
 def is_as_if_built_at_once(session: DuckDBSession, settings: Settings, now: dt.datetime) -> Observation:
     """A sampled day of every table with days is what its model gives for that day now."""
     tables = [*_daily_models(), "star.fact_events"]
-    found = [] if _lacks(session, *tables) else session.rows("SELECT DISTINCT event_date FROM star.fact_events ORDER BY 1")
+    found = (
+        [] if _lacks(session, *tables) else session.rows("SELECT DISTINCT event_date FROM star.fact_events ORDER BY 1")
+    )
     built = [day for (day,) in found]
     if not built:
         return Observation("incremental", True, "no day is built yet")

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 import pandera.polars as pa
 import polars as pl
+from pandera.api.dataframe.model_config import BaseConfig
 
 Text: TypeAlias = pl.String
 Json: TypeAlias = pl.String
@@ -117,7 +118,7 @@ def column(
 class Contract(pa.DataFrameModel):
     """Base of all contracts; the docstring of a subclass is the table's description, first line the grain."""
 
-    class Config(pa.DataFrameModel.Config):
+    class Config(BaseConfig):
         """Columns are exactly those listed and nothing is coerced."""
 
         strict = True

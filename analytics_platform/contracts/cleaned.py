@@ -93,7 +93,16 @@ class Clickstream(Contract):
             primary_key=("event_id",),
             write="batches",
             partition_column="event_date",
-            identity=("client_id", "user_id", "event_at", "event_name", "page_url", "referrer", "event_data", "user_agent"),
+            identity=(
+                "client_id",
+                "user_id",
+                "event_at",
+                "event_name",
+                "page_url",
+                "referrer",
+                "event_data",
+                "user_agent",
+            ),
         ).promise()
 
 
@@ -111,9 +120,7 @@ class Urls(Contract):
     click_source: Text = column("Source the click parameter stands for.", nullable=True)
     click_medium: Text = column("Medium the click parameter stands for.", nullable=True)
     site: Text = column("Name of the site as a traffic source, e.g. google for www.google.de.", nullable=True)
-    site_category: Text = column(
-        "Kind of the site.", nullable=True, isin=["search", "social", "shopping", "video"]
-    )
+    site_category: Text = column("Kind of the site.", nullable=True, isin=["search", "social", "shopping", "video"])
 
     class Config(Contract.Config):
         """Table."""

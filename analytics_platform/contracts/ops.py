@@ -60,9 +60,7 @@ class Quarantine(Contract):
     class Config(Contract.Config):
         """Table."""
 
-        metadata = Table(
-            name="ops.quarantine", primary_key=("batch_id", "position"), write="batches"
-        ).promise()
+        metadata = Table(name="ops.quarantine", primary_key=("batch_id", "position"), write="batches").promise()
 
 
 class BatchDays(Contract):

@@ -93,10 +93,11 @@ _REASONS: Mapping[str, str] = MappingProxyType(
 
 def check_rule(column: str, check: pa.Check) -> Rule:
     """The rule of one Pandera check on one column. Raises `TypeError` for a check without a SQL form."""
-    if check.name not in _SQL:
-        raise TypeError(f"{column}: check '{check.name}' has no SQL form; write it as a RowRule")
-    sql = _SQL[check.name](quote(column), check.statistics)
-    return Rule(f"{column}__{check.name}", column, _REASONS[check.name], sql, f"{column}: {check.error or sql}")
+    name = check.name or ""
+    if name not in _SQL:
+        raise TypeError(f"{column}: check '{name}' has no SQL form; write it as a RowRule")
+    sql = _SQL[name](quote(column), check.statistics or {})
+    return Rule(f"{column}__{name}", column, _REASONS[name], sql, f"{column}: {check.error or sql}")
 
 
 def null_rule(column: str) -> Rule:

@@ -52,9 +52,7 @@ class SessionEvents(Contract):
             write="days",
             partition_column="session_date",
             reads=MappingProxyType({"cleaned.events": Days(before=2, after=1)}),
-            rules=(
-                RowRule("starts_before_event", "started_at <= event_at", "No event precedes its session."),
-            ),
+            rules=(RowRule("starts_before_event", "started_at <= event_at", "No event precedes its session."),),
         ).promise()
 
 

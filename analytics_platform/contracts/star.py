@@ -170,7 +170,9 @@ class FactEvents(Contract):
     source: Text = column("The source the event came from.")
     page_path: Text = column("Path of the page.", nullable=True)
     transaction_id: Text = column("The shop's order number, on purchases.", nullable=True)
-    revenue: Money = column("Value of the order, on purchases. Repeats are not removed here: use fact_orders.", nullable=True)
+    revenue: Money = column(
+        "Value of the order, on purchases. Repeats are not removed here: use fact_orders.", nullable=True
+    )
     is_bot: Flag = column("True for crawlers, monitors and scripts.")
 
     class Config(Contract.Config):

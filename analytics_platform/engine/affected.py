@@ -29,9 +29,7 @@ def build_order() -> tuple[str, ...]:
     return tuple(TopologicalSorter(needs).static_order())
 
 
-def affected_days(
-    table: str, touched: Collection[dt.date], settings: Mapping[str, int]
-) -> frozenset[dt.date]:
+def affected_days(table: str, touched: Collection[dt.date], settings: Mapping[str, int]) -> frozenset[dt.date]:
     """The days of `table` to build again after the events of the days in `touched` changed.
 
     `settings` gives values to windows that are named after a setting. Tables that Python makes, and models

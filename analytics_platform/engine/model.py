@@ -100,10 +100,8 @@ def column_lineage(name: str) -> Mapping[str, tuple[tuple[str, str], ...]]:
     nodes = lineage(None, all_models()[name].expression(), _table_schema(), dialect="duckdb")
     found: dict[str, tuple[tuple[str, str], ...]] = {}
     for column, node in nodes.items():
-        leaves = (leaf for leaf in node.walk() if isinstance(leaf.expression, exp.Table))
-        sources = {
-            (f"{leaf.expression.db}.{leaf.expression.name}", leaf.name.rpartition(".")[2]) for leaf in leaves
-        }
+        leaves = [(leaf.name.rpartition(".")[2], leaf.expression) for leaf in node.walk()]
+        sources = {(f"{table.db}.{table.name}", name) for name, table in leaves if isinstance(table, exp.Table)}
         found[column] = tuple(sorted(sources))
     return MappingProxyType(found)
 

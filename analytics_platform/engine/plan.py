@@ -87,9 +87,7 @@ def _put_windows(model: Model, days: DayRange, settings: Mapping[str, int]) -> e
         if condition is not None:
             part = f"SELECT * FROM {quote_table(source.name)} WHERE {condition}"
             subquery = sqlglot.parse_one(part, dialect="duckdb")
-            node.replace(
-                exp.Subquery(this=subquery, alias=exp.TableAlias(this=exp.to_identifier(node.alias_or_name)))
-            )
+            node.replace(exp.Subquery(this=subquery, alias=exp.TableAlias(this=exp.to_identifier(node.alias_or_name))))
     return tree
 
 

@@ -12,9 +12,10 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
+from types import MappingProxyType
 
 from rich.console import Console
 from rich.table import Table
@@ -96,7 +97,7 @@ def _materialize(console: Console, environment: Mapping[str, str], log: Path, da
     return False
 
 
-def _follow(console: Console, lines: Iterator[str], keep) -> Iterator[str]:
+def _follow(console: Console, lines: Iterable[str], keep: Callable[[str], object]) -> Iterator[str]:
     """Show the steps as they end and keep the whole log; yields the sentences of failures."""
     for line in lines:
         keep(line)
@@ -122,13 +123,15 @@ SELECT
     (SELECT count(*) FILTER (WHERE is_bot) FROM star.fact_sessions) AS bot_sessions
 """
 
-_GROUPS: Mapping[str, str] = {
-    "quarantined_by_reason": "SELECT error_reason, count(*) FROM ops.quarantine GROUP BY 1",
-    "events_by_day": "SELECT event_date, count(*) FROM star.fact_events GROUP BY 1",
-    "sessions_by_day": "SELECT session_date, count(*) FROM star.fact_sessions GROUP BY 1",
-    "orders_by_day": "SELECT order_date, count(*) FROM star.fact_orders GROUP BY 1",
-    "revenue_by_day": "SELECT order_date, sum(revenue) FROM star.fact_orders GROUP BY 1",
-}
+_GROUPS: Mapping[str, str] = MappingProxyType(
+    {
+        "quarantined_by_reason": "SELECT error_reason, count(*) FROM ops.quarantine GROUP BY 1",
+        "events_by_day": "SELECT event_date, count(*) FROM star.fact_events GROUP BY 1",
+        "sessions_by_day": "SELECT session_date, count(*) FROM star.fact_sessions GROUP BY 1",
+        "orders_by_day": "SELECT order_date, count(*) FROM star.fact_orders GROUP BY 1",
+        "revenue_by_day": "SELECT order_date, sum(revenue) FROM star.fact_orders GROUP BY 1",
+    }
+)
 
 
 def read_totals(session: DuckDBSession) -> dict[str, object]:

@@ -71,9 +71,7 @@ def _judge(connection: duckdb.DuckDBPyConnection, contract: ContractType, part: 
         yield _judge_reference(connection, part, column, dimension, checked, described[f"{column}__known"])
 
 
-def _judge_key(
-    connection: duckdb.DuckDBPyConnection, contract: ContractType, part: str, checked: int
-) -> RuleResult:
+def _judge_key(connection: duckdb.DuckDBPyConnection, contract: ContractType, part: str, checked: int) -> RuleResult:
     """Uniqueness of the key: counted by hash, which is fast, and looked at exactly only if that finds twins."""
     description = rule_descriptions(contract)[UNIQUE]
     key = ", ".join(quote(name) for name in table_of(contract).primary_key)
@@ -94,7 +92,8 @@ def _judge_reference(
     described: tuple[str, Severity],
 ) -> RuleResult:
     name, key = quote(column), quote(table_of(CONTRACTS[dimension]).primary_key[0])
-    lost = f"SELECT * FROM {part} AS facts ANTI JOIN {quote_table(dimension)} AS dimension ON facts.{name} = dimension.{key}"
+    members = quote_table(dimension)
+    lost = f"SELECT * FROM {part} AS facts ANTI JOIN {members} AS dimension ON facts.{name} = dimension.{key}"
     failing = _row(connection, f"SELECT count(*) FROM ({lost})")[0]
     sample = _sample(connection, lost) if failing else ()
     return RuleResult(f"{column}__known", *described, checked, failing, sample)

@@ -84,7 +84,10 @@ def find_breaches(session: DuckDBSession, max_error_rate: float, days: DayRange 
         """,
         limits,
     )
-    return [Breach(*map(str, row[:3]), *(int(str(n)) for n in row[3:])) for row in [*batches, *daily]]
+    return [
+        Breach(str(kind), str(name), str(source), int(str(read)), int(str(refused)))
+        for kind, name, source, read, refused in [*batches, *daily]
+    ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,9 +76,7 @@ class DuckDBWarehouse:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             connection = duckdb.connect(str(self.path), read_only=read_only, config=self._config())
         except OSError as error:
-            raise WarehouseError(
-                f"The folder of the warehouse {self.path} cannot be made: {error}."
-            ) from error
+            raise WarehouseError(f"The folder of the warehouse {self.path} cannot be made: {error}.") from error
         except duckdb.Error as error:
             raise WarehouseError(self._explain(error)) from error
         connection.execute("SET TimeZone = 'UTC'")
@@ -153,9 +151,7 @@ class DuckDBSession:
                     "change the contract back, or drop the table and materialize it again."
                 )
 
-    def insert(
-        self, table: str, frame: pl.DataFrame, defaults: Mapping[str, str] = MappingProxyType({})
-    ) -> None:
+    def insert(self, table: str, frame: pl.DataFrame, defaults: Mapping[str, str] = MappingProxyType({})) -> None:
         """Append the rows of a frame, columns matched by name; `defaults` (SQL) stand in for nulls."""
         whole = frame.rechunk().to_arrow(compat_level=pl.CompatLevel.newest())
         self.connection.register("incoming", pa.Table.from_batches(whole.to_batches(ROW_GROUP), whole.schema))
@@ -164,9 +160,7 @@ class DuckDBSession:
         self.connection.execute(f"INSERT INTO {quote_table(table)} BY NAME SELECT {columns} FROM incoming")
         self.connection.unregister("incoming")
 
-    def publish(
-        self, contract: ContractType, rows: Query | pl.DataFrame, days: DayRange | None
-    ) -> Publication:
+    def publish(self, contract: ContractType, rows: Query | pl.DataFrame, days: DayRange | None) -> Publication:
         """Replace the published part of a table by `rows`, audited before anyone can see them.
 
         The part is the `days` of a table with days, the changed keys of an `upsert` table, else the whole table.
@@ -195,9 +189,7 @@ class DuckDBSession:
             got, want = found.get(column), promised.get(column)
             if got != want and (got, want) not in _EXACT_CASTS:
                 name = table_of(contract).name
-                raise WarehouseError(
-                    f"{name}: column {column} is {got or 'absent'}, its contract says {want or 'no'}."
-                )
+                raise WarehouseError(f"{name}: column {column} is {got or 'absent'}, its contract says {want or 'no'}.")
 
     def _replace(self, contract: ContractType, query: Query, days: DayRange | None) -> Publication:
         table = table_of(contract)

@@ -192,9 +192,7 @@ def _drop_twins(session: DuckDBSession, contract: ContractType, batch_id: str, s
     )
 
 
-def _days_of(
-    session: DuckDBSession, table: str, batch_id: str, span: tuple[dt.date, dt.date]
-) -> list[dt.date]:
+def _days_of(session: DuckDBSession, table: str, batch_id: str, span: tuple[dt.date, dt.date]) -> list[dt.date]:
     """The days of a batch's events. They may be few and far apart: one late event, and the span is long."""
     days = session.rows(
         f"""
@@ -259,9 +257,7 @@ def _count(session: DuckDBSession, batch_id: str) -> Loaded:
     return Loaded(int(str(accepted)), int(str(duplicate)), int(str(quarantined)))
 
 
-def _write_log(
-    session: DuckDBSession, card: BatchCard, loaded: Loaded, started_at: dt.datetime, span: _Span
-) -> None:
+def _write_log(session: DuckDBSession, card: BatchCard, loaded: Loaded, started_at: dt.datetime, span: _Span) -> None:
     first, last = span or (None, None)
     row = {
         "batch_id": card.batch_id,

@@ -31,14 +31,19 @@ def write_spreadsheets(session: DuckDBSession, folder: Path, inputs: set[str] | 
     folder.mkdir(parents=True, exist_ok=True)
     for name in (inputs or set()) - counts:
         (folder / spreadsheet_name(name)).unlink(missing_ok=True)
-    wanted = [name for name in sorted(counts) if name in (inputs or set()) or not (folder / spreadsheet_name(name)).exists()]
+    wanted = [
+        name for name in sorted(counts) if name in (inputs or set()) or not (folder / spreadsheet_name(name)).exists()
+    ]
     return [_write(session, name, folder / spreadsheet_name(name)) for name in wanted]
 
 
 def _write(session: DuckDBSession, name: str, path: Path) -> Path:
     draft = path.with_name(f".{path.name}.{os.getpid()}.part")
     cursor = session.connection.execute(
-        "SELECT batch_id, position, error_reason, raw FROM ops.quarantine WHERE input = $name ORDER BY batch_id, position",
+        """
+        SELECT batch_id, position, error_reason, raw FROM ops.quarantine WHERE input = $name
+        ORDER BY batch_id, position
+        """,
         {"name": name},
     )
     with draft.open("w", encoding="utf-8-sig", newline="") as file:

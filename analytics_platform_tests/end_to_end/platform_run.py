@@ -80,5 +80,7 @@ def clickstream(rows: int, without_client: int = 0, day: str = "2026-03-01", nam
     for number in range(rows):
         client = "" if number < without_client else f"{name}{number % 10}"
         time = (start + dt.timedelta(minutes=number)).isoformat()
-        lines.append(f"{client},https://shop.example/p/{number % 7},,{time},page_viewed,,Mozilla/5.0 (X11; Linux x86_64)")
+        lines.append(
+            f"{client},https://shop.example/p/{number % 7},,{time},page_viewed,,Mozilla/5.0 (X11; Linux x86_64)"
+        )
     return "\n".join(lines) + "\n"

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from analytics_platform.warehouse.books import accept_batch
 from analytics_platform.assets.resources import warehouse_of
+from analytics_platform.warehouse.books import accept_batch
 from analytics_platform_tests.end_to_end.platform_run import Platform, clickstream, failed_checks, failure_words
 
 DAYS = ("2026-03-01", "2026-03-02")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import datetime as dt
 import gzip
 from pathlib import Path
 
@@ -9,8 +10,6 @@ import pytest
 from analytics_platform.assets.metadata import known_tables
 from analytics_platform.simulator import Truth, simulate
 from analytics_platform_tests.end_to_end.platform_run import HEADER, Platform, clickstream, failed_checks, failure_words
-
-import datetime as dt
 
 START = dt.date(2026, 3, 1)
 RANGE = ("2026-03-01", "2026-03-05")
