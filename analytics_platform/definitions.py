@@ -11,6 +11,7 @@ from analytics_platform.assets.raw import RAW_CLICKSTREAM, raw_clickstream
 from analytics_platform.assets.resources import build_resources
 from analytics_platform.assets.tables import model_asset
 from analytics_platform.automation.jobs import build_jobs
+from analytics_platform.checks.business import watchdog
 from analytics_platform.checks.files import files_readable_check
 from analytics_platform.engine import all_models
 from analytics_platform.settings import Settings, SettingsError, load_settings
@@ -21,7 +22,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
     models = [model_asset(model, settings) for model in all_models().values()]
     return dg.Definitions(
         assets=[raw_clickstream, cleaned_clickstream, *lookup_assets(settings), *models],
-        asset_checks=[files_readable_check(RAW_CLICKSTREAM)],
+        asset_checks=[files_readable_check(RAW_CLICKSTREAM), watchdog],
         jobs=build_jobs(),
         resources=build_resources(settings),
         executor=dg.in_process_executor,

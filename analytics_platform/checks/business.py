@@ -8,9 +8,13 @@ import dagster as dg
 
 from analytics_platform.assets.resources import WarehouseResource
 from analytics_platform.checks.watchdog import watch
+from analytics_platform.engine import all_models
 from analytics_platform.settings import Settings
 
 WATCHED = dg.AssetKey(["marts", "daily_trends"])
+BUILT_BEFORE = [dg.AssetKey(name.split(".")) for name in all_models() if name != "marts.daily_trends"]
+"""The watchdog looks once everything is built."""
+
 DESCRIPTIONS: Mapping[str, str] = MappingProxyType(
     {
         "fresh": "The latest batch arrived at most FRESHNESS_HOURS ago.",
@@ -25,7 +29,10 @@ DESCRIPTIONS: Mapping[str, str] = MappingProxyType(
 
 @dg.multi_asset_check(
     name="watchdog",
-    specs=[dg.AssetCheckSpec(name, asset=WATCHED, description=text) for name, text in DESCRIPTIONS.items()],
+    specs=[
+        dg.AssetCheckSpec(name, asset=WATCHED, description=text, additional_deps=BUILT_BEFORE)
+        for name, text in DESCRIPTIONS.items()
+    ],
     pool="warehouse",
 )
 def watchdog(warehouse: WarehouseResource, settings: dg.ResourceParam[Settings]) -> Iterator[dg.AssetCheckResult]:
