@@ -1,0 +1,204 @@
+"""Frames as the warehouse gives them, and a tiny warehouse, for the tests of the report."""
+
+import datetime as dt
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from analytics_platform.contracts import CONTRACTS
+from analytics_platform.engine import macros
+from analytics_platform.reports.queries import READS, Facts, read_facts
+from analytics_platform.warehouse import DuckDBSession, DuckDBWarehouse
+
+NOV_1 = dt.date(2026, 11, 1)
+AS_OF = dt.datetime(2026, 12, 1, 9, 30, tzinfo=dt.UTC)
+LIMIT = 0.05
+HOSTILE = "a|b <script>alert(1)</script>\n# $x^2$ [c](http://evil.example) *d* `e` \u202egnp & \"f\" 'g' 枕"
+
+_MONEY = pl.Decimal(38, 4)
+_SCHEMAS: Mapping[str, dict[str, Any]] = {
+    "days": {
+        "date": pl.Date, "is_complete": pl.Boolean, "sessions": pl.Int64, "visitors": pl.Int64,
+        "converted": pl.Int64, "orders": pl.Int64, "revenue": _MONEY,
+    },
+    "funnel": {"step_index": pl.Int64, "step": pl.String, "sessions": pl.Int64},
+    "credits": {
+        "channel": pl.String, "first_orders": pl.Int64, "last_orders": pl.Int64, "indirect_orders": pl.Int64,
+        "first_revenue": _MONEY, "last_revenue": _MONEY, "indirect_revenue": _MONEY,
+    },
+    "devices": {
+        "device_type": pl.String, "sessions": pl.Int64, "bounces": pl.Int64, "converted": pl.Int64,
+        "orders": pl.Int64, "revenue": _MONEY,
+    },
+    "products": {
+        "product_id": pl.String, "product_name": pl.String, "views": pl.Int64, "add_to_carts": pl.Int64,
+        "orders": pl.Int64, "quantity": pl.Int64, "revenue": _MONEY, "products_sold": pl.Int64,
+        "total_revenue": _MONEY,
+    },
+    "quality": {
+        "date": pl.Date, "source": pl.String, "rows_accepted": pl.Int64, "rows_duplicate": pl.Int64,
+        "rows_quarantined": pl.Int64,
+    },
+    "reasons": {"reason": pl.String, "rows": pl.Int64},
+}  # fmt: skip
+
+
+def frame(name: str, rows: Sequence[Sequence[object]] = ()) -> pl.DataFrame:
+    """A frame of `Facts` from plain values; money may be given as int or text."""
+    schema = _SCHEMAS[name]
+    values = [
+        [Decimal(str(value)) if kind == _MONEY else value for value, kind in zip(row, schema.values(), strict=True)]
+        for row in rows
+    ]
+    return pl.DataFrame(values, schema=schema, orient="row")
+
+
+def days(*numbers: tuple[int, int, object], first: dt.date = NOV_1, unfinished: int = 0) -> pl.DataFrame:
+    """Consecutive days of (sessions, orders, revenue), the last `unfinished` of them not complete."""
+    complete = len(numbers) - unfinished
+    return frame(
+        "days",
+        [
+            (
+                first + dt.timedelta(place),
+                place < complete,
+                sessions,
+                sessions,
+                min(orders, sessions),
+                orders,
+                revenue,
+            )
+            for place, (sessions, orders, revenue) in enumerate(numbers)
+        ],
+    )
+
+
+def product(
+    name: str, orders: int, revenue: object, views: int = 0, sold: int = 1, total: object = None
+) -> list[object]:
+    """A row of the products frame."""
+    return [f"id-{name}", name, views, 0, orders, orders, revenue, sold, revenue if total is None else total]
+
+
+def facts(**frames: pl.DataFrame) -> Facts:
+    """Facts whose other frames are empty."""
+    made = {name: frames.get(name, frame(name)) for name in _SCHEMAS}
+    return Facts(visitors=0, loaded_at=None, **made)
+
+
+@contextmanager
+def warehouse(path: Path) -> Iterator[DuckDBSession]:
+    """A writable session on a warehouse that has the tables a report reads."""
+    with DuckDBWarehouse(path, macros=macros()).session() as session:
+        session.ensure(*(CONTRACTS[table] for table in READS), CONTRACTS["ops.batch_days"])
+        yield session
+
+
+def add(session: DuckDBSession, table: str, **columns: object) -> None:
+    """Insert one row; columns that are not given get a plain value of their type."""
+    described = session.rows(f"DESCRIBE {table}")
+    plain = {"VARCHAR": "x", "BIGINT": 0, "DOUBLE": 0.0, "DATE": NOV_1, "BOOLEAN": False}
+    values = [columns.get(str(name), plain.get(str(kind), 0)) for name, kind, *_ in described]
+    values = [
+        AS_OF if kind == "TIMESTAMP WITH TIME ZONE" and name not in columns else value
+        for value, (name, kind, *_) in zip(values, described, strict=True)
+    ]
+    session.connection.execute(f"INSERT INTO {table} VALUES ({', '.join('?' * len(values))})", values)
+
+
+def fill(session: DuckDBSession, last_arrival: dt.datetime = AS_OF) -> None:
+    """Sixteen days of a small shop, whose best seller has a hostile name. The eighth had no traffic at all."""
+    for place in range(16):
+        if place != 7:
+            _add_day(session, NOV_1 + dt.timedelta(place), 100 + place)
+    add(session, "star.dim_product", product_key=1, product_id="p-1", product_name=HOSTILE)
+    add(session, "star.dim_product", product_key=2, product_id="p-2", product_name=None)
+    for client in (1, 1, 2):
+        add(session, "star.fact_sessions", customer_key=client, session_date=NOV_1)
+    add(session, "star.fact_sessions", customer_key=3, session_date=NOV_1, is_bot=True)
+    for reason in ("client_id: missing; timestamp: not a time", "client_id: missing", "record: | <b>"):
+        add(session, "ops.quarantine", error_reason=reason)
+    add(session, "ops.pipeline_logs", arrived_at=last_arrival, finished_at=last_arrival)
+
+
+def _add_day(session: DuckDBSession, date: dt.date, sessions: int) -> None:
+    orders, revenue = 10, Decimal("1234.5")
+    add(
+        session,
+        "marts.daily_trends",
+        date=date,
+        sessions=sessions,
+        orders=orders,
+        revenue=revenue,
+        conversion_rate=9 / sessions,
+    )
+    for step, reached in enumerate((sessions, 40, 20, orders), 1):
+        name = ("view", "cart", "checkout", "purchase")[step - 1]
+        add(session, "marts.funnel_daily", date=date, step_index=step, step=name, sessions=reached)
+    for model, channel in (("first_touch", "Email"), ("last_touch", "Direct"), ("last_non_direct", "Email")):
+        add(
+            session,
+            "marts.attribution",
+            date=date,
+            model=model,
+            channel=channel,
+            orders=6,
+            revenue=Decimal(1000),
+        )
+        add(
+            session,
+            "marts.attribution",
+            date=date,
+            model=model,
+            channel="Paid Search",
+            orders=4,
+            revenue=Decimal("234.5"),
+        )
+    add(
+        session,
+        "marts.device_daily",
+        date=date,
+        device_type="mobile",
+        sessions=sessions,
+        orders=orders,
+        revenue=revenue,
+    )
+    add(
+        session,
+        "marts.product_daily",
+        date=date,
+        product_id="p-1",
+        views=9,
+        orders=6,
+        quantity=7,
+        revenue=Decimal(1000),
+    )
+    add(
+        session,
+        "marts.product_daily",
+        date=date,
+        product_id="p-2",
+        views=3,
+        orders=4,
+        quantity=4,
+        revenue=Decimal("234.5"),
+    )
+    add(
+        session,
+        "marts.data_quality_daily",
+        date=date,
+        source="clickstream",
+        rows_accepted=95,
+        rows_duplicate=2,
+        rows_quarantined=3,
+    )
+
+
+def read(path: Path, as_of: dt.datetime = AS_OF) -> Facts:
+    """The facts of a warehouse."""
+    with DuckDBWarehouse(path, macros=macros()).session(read_only=True) as session:
+        return read_facts(session, as_of)

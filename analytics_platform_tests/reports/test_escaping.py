@@ -1,0 +1,88 @@
+"""What comes from outside is shown as it is and never becomes markup."""
+
+import html as stdlib_html
+import re
+from html.parser import HTMLParser
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analytics_platform.reports import html, markdown
+from analytics_platform.reports.findings import make_report
+from analytics_platform.reports.tables import Table
+from analytics_platform_tests.reports.examples import AS_OF, HOSTILE, LIMIT, facts, frame, product
+
+hostile = st.text(st.sampled_from(list("|\\`*_[](){}<>!#$&~\"'\n\r:/ab 1%")), max_size=20) | st.text()
+
+
+@pytest.fixture(scope="module")
+def written() -> tuple[str, str]:
+    """A report full of hostile names, as Markdown and as HTML."""
+    reasons = frame("reasons", [(HOSTILE, 3)])
+    products = frame("products", [product(HOSTILE, 1, 5)])
+    devices = frame("devices", [(HOSTILE, 3, 1, 1, 1, 5)])
+    report = make_report(facts(products=products, reasons=reasons, devices=devices), AS_OF, LIMIT)
+    return markdown.to_markdown(report), html.to_html(report)
+
+
+class Tags(HTMLParser):
+    """Collects the tags and the text of a page."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str | None]] = []
+        self.text = ""
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += attrs
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def test_hostile_names_are_text_in_the_page(written: tuple[str, str]) -> None:
+    page = Tags(written[1])
+    assert {"script", "b", "a"}.isdisjoint(page.tags)
+    assert "a|b <script>alert(1)</script> # $x^2$ [c](http://evil" in page.text
+
+
+def test_hostile_names_neither_break_a_table_nor_become_markup_in_markdown(written: tuple[str, str]) -> None:
+    text = written[0]
+    assert "<script" not in text and not re.search(r"(?<!\\)\]\(http", text)
+    line = next(line for line in text.splitlines() if line.startswith("| a"))
+    assert len(re.findall(r"(?<!\\)\|", line)) == 7
+
+
+def test_the_page_holds_no_handlers_and_forbids_scripts(written: tuple[str, str]) -> None:
+    page = Tags(written[1])
+    assert not [name for name, _ in page.attributes if name.startswith("on")]
+    assert ("content", "default-src 'none'; img-src data:; style-src 'unsafe-inline'") in page.attributes
+
+
+@given(hostile)
+def test_html_shows_the_same_text(text: str) -> None:
+    shown = html.escape(text)
+    assert not set("<>\"'") & set(shown)
+    assert stdlib_html.unescape(shown).replace("\u00a0", " ") == stdlib_html.unescape(stdlib_html.escape(text)).replace(
+        "\u00a0", " "
+    )
+
+
+@given(hostile)
+def test_markdown_shows_the_same_text_on_one_line(text: str) -> None:
+    shown = markdown.escape(text)
+    assert "\n" not in shown and not re.search(r"(?<!\\)(\\\\)*[|*_`\[\]<>]", re.sub(r"\\.", "", shown))
+    assert stdlib_html.unescape(re.sub(r"\\(.)", r"\1", shown)) == stdlib_html.unescape(
+        stdlib_html.escape(" ".join(text.split()), quote=False)
+    )
+
+
+@given(st.lists(hostile, min_size=3, max_size=3))
+def test_any_row_of_a_table_keeps_its_columns(cells: list[str]) -> None:
+    rows = markdown._table(Table("caption", ("a", "b", "c"), (tuple(cells),))).splitlines()[2:]
+    assert len(rows) == 3
+    assert [len(re.findall(r"\|", re.sub(r"\\.", "", row))) for row in rows] == [4, 4, 4]

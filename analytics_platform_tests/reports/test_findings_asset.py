@@ -1,0 +1,77 @@
+"""The asset writes the report into DATA_DIR and shows its plots in the UI."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from analytics_platform.assets.reports import findings
+from analytics_platform.assets.resources import build_resources
+from analytics_platform.assets.tables import POOL
+from analytics_platform.settings import Settings, load_settings
+from analytics_platform_tests.reports.examples import fill, warehouse
+
+KEY = dg.AssetKey(["reports", "findings"])
+
+
+@pytest.fixture
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    for name in ("WAREHOUSE_URL", "LAKE_URL", "LANDING_DIR", "DATA_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    return load_settings(data_dir=tmp_path / "data")
+
+
+def materialize(settings: Settings) -> dict[str, dg.MetadataValue]:
+    result = dg.materialize([findings], resources=dict(build_resources(settings)))
+    assert result.success
+    (event,) = result.get_asset_materialization_events()
+    return dict(event.materialization.metadata)
+
+
+def test_the_report_is_written_and_its_plots_are_shown(settings: Settings) -> None:
+    settings.data_dir.mkdir()
+    with warehouse(settings.warehouse_path) as session:
+        fill(session)
+    metadata = materialize(settings)
+    folder = settings.reports_dir
+    assert sorted(str(file.relative_to(folder)) for file in folder.rglob("*.*")) == [
+        "findings.html", "findings.md", "plots/attribution.png", "plots/daily_trends.png",
+        "plots/data_quality.png", "plots/devices.png", "plots/funnel.png", "plots/top_products.png",
+    ]  # fmt: skip
+    plots = [value.value for value in metadata.values() if isinstance(value, dg.MarkdownMetadataValue)]
+    assert len(plots) == 6
+    assert all("](data:image/png;base64," in str(plot) and len(str(plot)) < 60_000 for plot in plots)
+    assert metadata["findings.html"] == dg.MetadataValue.path(folder.resolve() / "findings.html")
+    assert metadata["findings.md"] == dg.MetadataValue.path(folder.resolve() / "findings.md")
+    assert metadata["revenue"] == dg.MetadataValue.text("18,518")
+
+
+def test_without_a_warehouse_the_report_says_that_there_is_no_data(settings: Settings) -> None:
+    materialize(settings)
+    assert "There is no data yet" in (settings.reports_dir / "findings.md").read_text()
+    materialize(settings)
+
+
+def test_the_asset_is_described_like_every_other() -> None:
+    spec = findings.get_asset_spec(KEY)
+    assert spec.group_name == "reports" and list(spec.owners) == ["team:analytics"]
+    assert spec.kinds == {"markdown", "matplotlib"} and spec.tags["layer"] == "reports"
+    assert spec.description and "dagster/code_references" in spec.metadata
+    assert spec.partitions_def is None and findings.backfill_policy == dg.BackfillPolicy.single_run()
+    assert findings.op.pool == POOL
+
+
+def test_it_depends_on_all_it_reads() -> None:
+    deps = {"/".join(dep.asset_key.path) for dep in findings.get_asset_spec(KEY).deps}
+    assert deps == {
+        "marts/daily_trends", "marts/funnel_daily", "marts/attribution", "marts/device_daily",
+        "marts/product_daily", "marts/data_quality_daily",
+        "star/dim_product", "star/fact_sessions", "cleaned/clickstream",
+    }  # fmt: skip
+
+
+def test_loading_the_asset_does_not_load_matplotlib() -> None:
+    code = "import sys, analytics_platform.assets.reports; sys.exit('matplotlib' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

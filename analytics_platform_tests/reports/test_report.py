@@ -1,0 +1,150 @@
+"""The report as a reader gets it: complete, the same for the same data, in files that need nothing else."""
+
+import datetime as dt
+import re
+from pathlib import Path
+
+import pytest
+
+from analytics_platform.reports import files
+from analytics_platform.reports.files import write_report
+from analytics_platform.reports.findings import NO_DATA, Report, make_report
+from analytics_platform.reports.html import to_html
+from analytics_platform.reports.markdown import to_markdown
+from analytics_platform_tests.reports.examples import AS_OF, LIMIT, days, facts, fill, frame, read, warehouse
+
+TITLES = [
+    "Daily trends", "Funnel", "Channels: first touch against last touch", "Devices", "Top products",
+    "Data quality",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("report") / "warehouse.duckdb"
+    with warehouse(path) as session:
+        fill(session, dt.datetime(2026, 11, 16, 8, 5, tzinfo=dt.UTC))
+    return path
+
+
+@pytest.fixture(scope="module")
+def report(path: Path) -> Report:
+    return make_report(read(path), AS_OF, LIMIT)
+
+
+def test_every_section_has_a_plot_a_table_and_one_sentence(report: Report) -> None:
+    assert [section.title for section in report.sections] == TITLES
+    for section in report.sections:
+        assert section.plot is not None and section.tables
+        assert section.sentence.endswith(".") and ". " not in section.sentence
+
+
+def test_the_head_says_period_rows_and_when(report: Report) -> None:
+    assert report.about == (
+        "1–16 Nov 2026 (16 days); 1,425 of 1,500 records accepted; data loaded on 16 Nov 2026, 08:05 UTC; "
+        "report made on 1 Dec 2026, 09:30 UTC."
+    )
+    assert dict(report.figures) == {
+        "Sessions": "1,613", "Visitors": "2", "Orders": "150", "Revenue": "18,518", "Average order": "123.45",
+        "Conversion": "8.4 %",
+    }  # fmt: skip
+
+
+def test_a_day_that_is_not_over_is_pointed_out(report: Report) -> None:
+    assert report.notes[-1] == "16 Nov was not over when the data arrived, and is left out of comparisons."
+
+
+def test_the_weeks_are_compared_in_the_table(report: Report) -> None:
+    assert report.sections[0].tables[0].header == (
+        "",
+        "Total",
+        "A day",
+        "Best day",
+        "9–15 Nov",
+        "2–8 Nov",
+        "Change",
+    )
+    assert report.sections[0].tables[0].rows[2] == (
+        "Revenue", "18,518", "1,157", "1,234 (1 Nov)", "8,642", "7,407", "+17 %",
+    )  # fmt: skip
+
+
+def test_the_same_warehouse_gives_the_same_files(path: Path, report: Report, tmp_path: Path) -> None:
+    write_report(report, tmp_path / "one")
+    write_report(make_report(read(path), AS_OF, LIMIT), tmp_path / "two")
+    one, two = (
+        {file.relative_to(tmp_path / folder): file.read_bytes() for file in (tmp_path / folder).rglob("*.*")}
+        for folder in ("one", "two")
+    )
+    assert one == two and len(one) == 8
+
+
+def test_the_clock_is_read_nowhere_else(path: Path, report: Report) -> None:
+    later = AS_OF + dt.timedelta(days=3)
+    text = to_markdown(make_report(read(path, later), later, LIMIT))
+    assert to_markdown(report).replace("1 Dec 2026", "4 Dec 2026") == text
+
+
+def test_the_page_loads_nothing(report: Report) -> None:
+    page = to_html(report)
+    addresses = re.findall(r'(?:src|srcset|href|action|poster|data)="([^"]*)"', page)
+    assert len(addresses) == 12 and all(address.startswith("data:image/png;base64,") for address in addresses)
+    style = page.split("<style>")[1].split("</style>")[0]
+    assert not re.search(r"url\(|@import|https?:", style)
+    assert not re.search(r"<(script|link|iframe|object|embed)\b", page)
+
+
+def test_markdown_finds_its_plots(report: Report, tmp_path: Path) -> None:
+    written = write_report(report, tmp_path / "reports")
+    linked = re.findall(r"!\[[^]]*\]\(([^)]*)\)", written.markdown.read_text())
+    assert [written.markdown.parent / link for link in linked] == list(written.plots)
+    assert all(plot.read_bytes().startswith(b"\x89PNG") for plot in written.plots)
+
+
+def test_an_empty_warehouse_is_said_in_both_files(tmp_path: Path) -> None:
+    report = make_report(facts(), AS_OF, LIMIT)
+    written = write_report(report, tmp_path)
+    assert NO_DATA in written.markdown.read_text() and NO_DATA in written.html.read_text()
+    assert written.plots == () and report.figures == () and report.sections == ()
+
+
+@pytest.mark.parametrize(
+    "some",
+    [
+        {"quality": frame("quality", [(AS_OF.date(), "web", 0, 0, 3)])},
+        {"days": days((3, 0, 0))},
+        {"days": days((0, 1, 0), unfinished=1)},
+        {"reasons": frame("reasons", [("a: b", 1)])},
+    ],
+)
+def test_a_warehouse_with_little_in_it_gives_every_section_without_nonsense(some: dict[str, object]) -> None:
+    report = make_report(facts(**some), AS_OF, LIMIT)  # type: ignore[arg-type]
+    text = to_markdown(report)
+    assert [section.title for section in report.sections] == TITLES
+    assert not re.search(r"\b(nan|inf|None)\b", text)
+    assert "<h2>Funnel</h2>" in to_html(report)
+
+
+def test_plots_that_are_no_longer_drawn_are_removed(report: Report, tmp_path: Path) -> None:
+    write_report(report, tmp_path)
+    write_report(make_report(facts(), AS_OF, LIMIT), tmp_path)
+    assert list((tmp_path / "plots").iterdir()) == []
+
+
+def test_a_write_that_fails_leaves_the_old_report_whole(
+    report: Report, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = write_report(report, tmp_path)
+    before = {file: file.read_bytes() for file in tmp_path.rglob("*.*")}
+
+    def half(self: Path, content: bytes) -> int:
+        with self.open("wb") as file:
+            file.write(content[:10])
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(files.Path, "write_bytes", half)
+    with pytest.raises(OSError, match="No space"):
+        write_report(report, tmp_path)
+    monkeypatch.undo()
+    assert {file: file.read_bytes() for file in tmp_path.rglob("*.*")} == before
+    assert written.html.exists()

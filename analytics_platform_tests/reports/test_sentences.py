@@ -1,0 +1,267 @@
+"""Each sentence says what its plot shows, and stays a sentence whatever the numbers are."""
+
+import datetime as dt
+import re
+from decimal import Decimal
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analytics_platform.reports import sentences as say
+from analytics_platform_tests.reports.examples import LIMIT, NOV_1, days, frame, product
+
+LAST_WEEK = (100, 5, 1000)
+
+
+class TestTrends:
+    def test_a_week_is_compared_with_the_one_before(self) -> None:
+        two_weeks = days(*[LAST_WEEK] * 7, *[(97, 6, 1120)] * 6, (97, 6, 1260))
+        assert say.trends_sentence(two_weeks) == (
+            "In the 7 days to 14 Nov, against the 7 before, revenue rose 14 % to 7,980 and sessions "
+            "fell 3.0 % to 679; the best day was 14 Nov with 1,260."
+        )
+
+    def test_days_that_are_not_over_are_left_out_of_the_comparison(self) -> None:
+        flat = days(*[LAST_WEEK] * 14, (1, 0, 0), unfinished=1)
+        assert say.trends_sentence(flat) == (
+            "In the 7 days to 14 Nov, against the 7 before, revenue stayed at 7,000 and sessions "
+            "stayed at 700; the best day was 8 Nov with 1,000."
+        )
+
+    def test_fewer_than_two_weeks_are_summed_up(self) -> None:
+        assert say.trends_sentence(days((100, 1, 50), (300, 2, "99.5"), (200, 0, 0))) == (
+            "The 3 days brought 600 sessions, 3 orders and 149.50 in revenue; the best day was 2 Nov with 99.50."
+        )
+
+    def test_one_day_is_no_trend(self) -> None:
+        assert say.trends_sentence(days((486, 29, "15106.13"))) == (
+            "The only day, 1 Nov, brought 486 sessions, 29 orders and 15,106 in revenue."
+        )
+
+    def test_without_orders_the_busiest_day_is_named(self) -> None:
+        assert say.trends_sentence(days((1, 0, 0), (3, 0, 0))) == (
+            "The 2 days brought 4 sessions, 0 orders and no revenue; the busiest day was 2 Nov with 3 sessions."
+        )
+
+    @pytest.mark.parametrize(
+        ("before", "after", "says"),
+        [
+            (0, 100, "revenue came to 700.00, after none"),
+            (100, 0, "revenue fell to nothing"),
+            (0, 0, "revenue stayed at 0"),
+            (1000, 1001, "revenue was level at 7,007"),
+            (-1, 1, "revenue came to 7.00, after −7.00"),
+            (1, 1000, "revenue rose 99,900 % to 7,000"),
+        ],
+    )
+    def test_a_change_from_or_to_nothing_is_put_into_words(self, before: int, after: int, says: str) -> None:
+        assert says in say.trends_sentence(days(*[(9, 1, before)] * 7, *[(9, 1, after)] * 7))
+
+    def test_years_are_named_when_the_period_has_two(self) -> None:
+        assert "31 Dec 2026" in say.trends_sentence(days((1, 1, 9), (1, 1, 5), first=dt.date(2026, 12, 31)))
+
+    @pytest.mark.parametrize("nothing", [days(), days((0, 0, 0)), days(*[(0, 0, 0)] * 20)])
+    def test_no_traffic_is_said(self, nothing: pl.DataFrame) -> None:
+        assert say.trends_sentence(nothing) == "There was no traffic and there were no orders yet."
+
+
+def funnel(*reached: int) -> pl.DataFrame:
+    names = ("view", "cart", "checkout", "purchase")
+    return frame("funnel", [(n, name, count) for n, (name, count) in enumerate(zip(names, reached, strict=True), 1)])
+
+
+class TestFunnel:
+    @pytest.mark.parametrize(
+        ("reached", "bought", "narrowest"),
+        [
+            ((4007, 668, 339, 215), "4,007 sessions with a view, 215 (5.4 %)", "view → cart, where 17 % went on"),
+            ((100, 90, 9, 9), "100 sessions with a view, 9 (9.0 %)", "cart → checkout, where 10 % went on"),
+            ((10, 5, 0, 0), "10 sessions with a view, none", "cart → checkout, where nobody went on"),
+        ],
+    )
+    def test_the_narrowest_step_is_named(self, reached: tuple[int, int, int, int], bought: str, narrowest: str) -> None:
+        assert say.funnel_sentence(funnel(*reached)) == (
+            f"Of {bought} ended in a purchase; the narrowest step is {narrowest}."
+        )
+
+    def test_a_funnel_that_loses_nobody_has_no_narrowest_step(self) -> None:
+        assert say.funnel_sentence(funnel(1, 1, 1, 1)) == (
+            "Of 1 session with a view, 1 (100 %) ended in a purchase: nobody was lost on the way."
+        )
+
+    @pytest.mark.parametrize("empty", [frame("funnel"), funnel(0, 0, 0, 0)])
+    def test_an_empty_funnel_is_said(self, empty: pl.DataFrame) -> None:
+        assert say.funnel_sentence(empty) == "No session has entered the funnel yet."
+
+
+class TestAttribution:
+    def test_the_leader_and_the_channel_the_rule_matters_most_for_are_named(self) -> None:
+        credits = frame("credits", [
+            ("Direct", 1, 1, 1, 400, 430, 300), ("Email", 1, 1, 1, 250, 150, 300),
+            ("Display", 1, 1, 1, 350, 420, 400),
+        ])  # fmt: skip
+        assert say.attribution_sentence(credits) == (
+            "By last touch Direct earns the largest part of the revenue, 43 % (40 % by first touch); "
+            "the rule matters most for Email, which first touch gives 25 % instead of 15 %."
+        )
+
+    def test_the_leader_may_be_the_one(self) -> None:
+        credits = frame("credits", [("Email", 1, 1, 1, 70, 40, 100), ("Direct", 1, 1, 1, 30, 60, 0)])
+        assert say.attribution_sentence(credits) == (
+            "By last touch Direct earns the largest part of the revenue, 60 % (30 % by first touch): "
+            "no channel depends more on the rule."
+        )
+
+    def test_agreement_is_said(self) -> None:
+        credits = frame("credits", [("Direct", 1, 1, 1, 70, 70, 70), ("Email", 1, 1, 1, 30, 30, 30)])
+        assert say.attribution_sentence(credits).endswith("; the two rules agree on every channel.")
+
+    def test_one_channel_gets_all(self) -> None:
+        credits = frame("credits", [("Direct", 1, 1, 1, 70, 70, 70)])
+        assert say.attribution_sentence(credits) == "Direct gets the credit for all revenue, by first touch as by last."
+
+    def test_orders_without_revenue_are_counted_instead(self) -> None:
+        credits = frame("credits", [("Direct", 1, 3, 1, 0, 0, 0), ("Email", 3, 1, 3, 0, 0, 0)])
+        assert "the largest part of the orders, 75 % (25 % by first touch)" in say.attribution_sentence(credits)
+
+    def test_no_orders_are_said(self) -> None:
+        assert say.attribution_sentence(frame("credits")) == "No order could be credited to a channel yet."
+
+
+class TestDevices:
+    def test_the_busiest_device_and_the_best_converting_one_are_named(self) -> None:
+        devices = frame("devices", [("mobile", 60, 20, 3, 3, 40), ("desktop", 38, 9, 4, 4, 60), ("tv", 2, 0, 1, 1, 0)])
+        assert say.devices_sentence(devices) == (
+            "Mobile brings 60 % of the sessions and 40 % of the revenue; desktop converts best, 11 % against 5.0 %."
+        )
+
+    def test_it_may_be_the_same(self) -> None:
+        devices = frame("devices", [("mobile", 60, 20, 6, 6, 40), ("desktop", 40, 9, 1, 1, 60)])
+        assert say.devices_sentence(devices).endswith(
+            "; 10 % of its sessions lead to an order, more than on any other device."
+        )
+
+    def test_a_tie_is_not_called_a_lead(self) -> None:
+        devices = frame("devices", [("mobile", 60, 20, 6, 6, 40), ("desktop", 40, 9, 4, 4, 60)])
+        assert say.devices_sentence(devices).endswith("; 10 % of its sessions lead to an order.")
+
+    def test_no_orders_no_revenue_and_no_sessions_are_said(self) -> None:
+        assert say.devices_sentence(frame("devices", [("tv", 3, 1, 0, 0, 0)])) == (
+            "Tv brings 100 % of the sessions; no session has led to an order."
+        )
+        assert say.devices_sentence(frame("devices")) == "No session was seen on any device yet."
+
+
+class TestProducts:
+    def test_the_best_seller_and_the_part_of_the_listed_are_named(self) -> None:
+        rows = [product("Bed", 2, 600, sold=5, total=1000), product("Pillow", 9, 300, sold=5, total=1000)]
+        assert say.products_sentence(frame("products", rows)) == (
+            "“Bed” sold best: 600.00 from 2 orders, 60 % of what all products sold for; the 2 best of 5 make up 90 %."
+        )
+
+    def test_a_product_without_name_goes_by_its_id(self) -> None:
+        row = product("", 1, 5)
+        assert say.products_sentence(frame("products", [row])).startswith("“id-” sold best: 5.00 from 1 order, 100 %")
+
+    def test_free_products_are_counted_in_pieces(self) -> None:
+        assert say.products_sentence(frame("products", [product("Gift", 3, 0)])) == (
+            "“Gift” was ordered most, 3 pieces, but the products brought no revenue."
+        )
+
+    def test_interest_without_sales_is_said(self) -> None:
+        rows = [product("Bed", 0, 0, views=3, sold=0), product("Lamp", 0, 0, views=7, sold=0)]
+        assert say.products_sentence(frame("products", rows)) == (
+            "No product has been sold yet; the most viewed is “Lamp” with 7 views."
+        )
+        assert say.products_sentence(frame("products")) == "No product has been seen or sold yet."
+
+    def test_a_name_of_many_lines_stays_one_line(self) -> None:
+        assert "“Bed two lines”" in say.products_sentence(
+            frame("products", [product("Bed\r\ntwo\x00\u2028lines", 1, 5)])
+        )
+
+
+REASONS = frame("reasons", [("client_id: missing", 30), ("record: NUL byte", 1)])
+
+
+class TestQuality:
+    def test_the_worst_day_is_held_against_the_limit(self) -> None:
+        quality = frame("quality", [(NOV_1, "web", 950, 20, 30), (NOV_1 + dt.timedelta(1), "web", 99, 0, 1)])
+        assert say.quality_sentence(quality, REASONS, LIMIT) == (
+            "Of 1,100 records 95 % were accepted and 1.8 % were duplicates; 2.8 % were refused, most "
+            "often for “client_id: missing”, and no day went over the limit of 5 % (the worst, 1 Nov: 3.0 %)."
+        )
+
+    def test_days_over_the_limit_are_counted_once_and_the_source_is_named(self) -> None:
+        quality = frame("quality", [(NOV_1, "app", 90, 0, 10), (NOV_1, "web", 80, 0, 20)])
+        assert say.quality_sentence(quality, REASONS, 0.025).endswith(
+            "and 1 day went over the limit of 2.5 %, web on 1 Nov the farthest with 20 %."
+        )
+
+    def test_a_clean_load_is_said(self) -> None:
+        assert say.quality_sentence(frame("quality", [(NOV_1, "web", 9, 1, 0)]), frame("reasons"), LIMIT) == (
+            "Of 10 records 90 % were accepted and 10 % were duplicates; none was refused."
+        )
+
+    def test_nothing_read_is_said(self) -> None:
+        assert (
+            say.quality_sentence(frame("quality"), frame("reasons"), LIMIT) == "No record of any day has been read yet."
+        )
+
+
+counts = st.integers(0, 10**12)
+money = st.decimals(-(10**12), 10**12, places=4, allow_nan=False, allow_infinity=False) | st.just(Decimal(0))
+names = st.text(max_size=30)
+dates = st.dates(dt.date(2010, 1, 1), dt.date(2026, 12, 31))
+several = {"max_size": 6}
+
+
+def is_a_sentence(text: str) -> None:
+    """One line, capital first, full stop last, and nothing that is not a number passed off as one."""
+    assert text == " ".join(text.split()) and text.endswith(".")
+    assert not re.search(r"\b(nan|inf|infinity|none,|None)\b", text)
+
+
+@given(
+    st.lists(st.tuples(counts, counts, money), max_size=30),
+    st.integers(0, 3),
+    st.dates(dt.date(2010, 1, 1), dt.date(2030, 1, 1)),
+)
+def test_trends_always_make_a_sentence(
+    numbers: list[tuple[int, int, Decimal]], unfinished: int, first: dt.date
+) -> None:
+    is_a_sentence(say.trends_sentence(days(*numbers, first=first, unfinished=min(unfinished, len(numbers)))))
+
+
+@given(st.tuples(counts, counts, counts, counts))
+def test_any_funnel_makes_a_sentence(reached: tuple[int, int, int, int]) -> None:
+    is_a_sentence(say.funnel_sentence(funnel(*reached)))
+
+
+@given(st.lists(st.tuples(counts, counts, counts, money, money, money), **several))
+def test_any_credit_makes_a_sentence(rows: list[tuple[object, ...]]) -> None:
+    is_a_sentence(say.attribution_sentence(frame("credits", [(f"Channel {n}", *row) for n, row in enumerate(rows)])))
+
+
+@given(st.lists(st.tuples(st.sampled_from(["mobile", "tv", "x"]), counts, counts, counts, counts, money), **several))
+def test_any_devices_make_a_sentence(rows: list[tuple[object, ...]]) -> None:
+    is_a_sentence(say.devices_sentence(frame("devices", rows)))
+
+
+@given(st.lists(st.tuples(names, st.integers(0, 9), money, counts, counts, money), **several))
+def test_any_products_make_a_sentence(rows: list[tuple[str, int, Decimal, int, int, Decimal]]) -> None:
+    sentence = say.products_sentence(frame("products", [product(*row) for row in rows]))
+    assert sentence.endswith(".") and "\n" not in sentence and "\x00" not in sentence
+
+
+@given(
+    st.lists(st.tuples(dates, st.sampled_from(["a", "b"]), counts, counts, counts), **several),
+    st.lists(st.tuples(st.just("a: b"), counts), max_size=2),
+    st.floats(0, 1),
+)
+def test_any_quality_makes_a_sentence(
+    rows: list[tuple[object, ...]], reasons: list[tuple[object, ...]], limit: float
+) -> None:
+    is_a_sentence(say.quality_sentence(frame("quality", sorted(rows)), frame("reasons", reasons), limit))
