@@ -1,16 +1,15 @@
 -- Grain: one row per item of an event, in the order the event lists them.
 -- Rules: field names of the web tracker (item_price, item_variant …) and of GA4 are both read. A price that is not a
--- number and a quantity that is not whole are left empty. An item without fields is kept.
+-- number and a quantity that is not a count are left empty. An item without fields is kept.
 WITH listed AS (
     SELECT
         event_id,
         event_date,
         list_id,
         list_name,
-        items_json,
-        unnest(range(CAST(json_array_length(items_json) AS BIGINT))) AS item_index
+        unnest(numbered_items(items_json)) AS numbered
     FROM cleaned.events
-    WHERE items_json IS NOT NULL AND json_array_length(items_json) > 0
+    WHERE items_json IS NOT NULL
 ),
 items AS (
     SELECT
@@ -18,8 +17,8 @@ items AS (
         event_date,
         list_id,
         list_name,
-        CAST(item_index AS BIGINT) AS item_index,
-        json_extract(items_json, '$[' || CAST(item_index AS VARCHAR) || ']') AS item
+        struct_extract(numbered, 'item_index') AS item_index,
+        struct_extract(numbered, 'item') AS item
     FROM listed
 )
 SELECT
@@ -31,10 +30,7 @@ SELECT
     nullif(json_extract_string(item, '$.item_brand'), '') AS brand,
     nullif(json_extract_string(item, '$.item_category'), '') AS category,
     nullif(json_extract_string(item, '$.item_variant'), '') AS variant,
-    TRY_CAST(
-        coalesce(json_extract_string(item, '$.item_price'), json_extract_string(item, '$.price'))
-        AS DECIMAL(18, 4)
-    ) AS price,
+    money(coalesce(json_extract_string(item, '$.item_price'), json_extract_string(item, '$.price'))) AS price,
     whole(json_extract_string(item, '$.quantity')) AS quantity,
     nullif(json_extract_string(item, '$.coupon'), '') AS coupon,
     coalesce(nullif(json_extract_string(item, '$.item_list_id'), ''), list_id) AS list_id,

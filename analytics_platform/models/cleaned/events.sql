@@ -123,8 +123,8 @@ SELECT
     CASE
         WHEN event_name = 'purchase'
             THEN coalesce(
-                TRY_CAST(json_extract_string(event_data, '$.revenue') AS DECIMAL(18, 4)),
-                TRY_CAST(json_extract_string(event_data, '$.value') AS DECIMAL(18, 4))
+                money(json_extract_string(event_data, '$.revenue')),
+                money(json_extract_string(event_data, '$.value'))
             )
     END AS revenue,
     nullif(json_extract_string(event_data, '$.item_list_id'), '') AS list_id,

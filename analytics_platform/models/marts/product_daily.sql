@@ -3,8 +3,8 @@ WITH interest AS (
     SELECT
         event_date AS date,
         product_id,
-        count(*) FILTER (WHERE event_name = 'view_item') AS views,
-        count(*) FILTER (WHERE event_name = 'add_to_cart') AS add_to_carts
+        count(DISTINCT event_id) FILTER (WHERE event_name = 'view_item') AS views,
+        count(DISTINCT event_id) FILTER (WHERE event_name = 'add_to_cart') AS add_to_carts
     FROM star.fact_event_items
     WHERE NOT is_bot AND product_id IS NOT NULL
     GROUP BY event_date, product_id

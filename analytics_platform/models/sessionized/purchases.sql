@@ -12,8 +12,8 @@ WITH keyed AS (
         revenue,
         CASE
             WHEN transaction_id IS NULL THEN 'event|' || event_id
-            ELSE 'order|' || client_id || '|' || transaction_id
-        END AS business_key
+            ELSE 'order|' || transaction_id
+        END AS client_order
     FROM cleaned.events
     WHERE event_name = 'purchase'
 ),
@@ -25,12 +25,12 @@ ordered AS (
         transaction_id,
         event_at,
         revenue,
-        business_key,
-        lag(event_date) OVER (PARTITION BY business_key ORDER BY event_at, event_id) AS previous_date
+        client_order,
+        lag(event_date) OVER (PARTITION BY client_id, client_order ORDER BY event_at, event_id) AS previous_date
     FROM keyed
 )
 SELECT
-    md5(business_key || '|' || CAST(micros(event_at) AS VARCHAR)) AS order_id,
+    md5(md5(client_id) || '|' || client_order || '|' || CAST(micros(event_at) AS VARCHAR)) AS order_id,
     event_id,
     event_date,
     client_id,

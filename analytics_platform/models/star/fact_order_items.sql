@@ -15,6 +15,6 @@ SELECT
     items.variant,
     items.price,
     items.quantity,
-    CAST(items.price * coalesce(items.quantity, 1) AS DECIMAL(18, 4)) AS amount
+    money(items.price * coalesce(items.quantity, 1)) AS amount
 FROM sessionized.purchases AS purchases
 INNER JOIN cleaned.event_items AS items ON purchases.event_id = items.event_id

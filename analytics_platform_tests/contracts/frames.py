@@ -1,0 +1,54 @@
+"""Arbitrary rows for a contract: values around the bounds of its rules, nulls, oddities of each type."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from decimal import Decimal
+
+import pandera.polars as pa
+import polars as pl
+from hypothesis import strategies as st
+
+from analytics_platform.contracts.base import ContractType
+from analytics_platform.contracts.ddl import polars_schema
+
+_DAYS = (dt.date(2024, 2, 28), dt.date(2024, 2, 29), dt.date(2024, 3, 1))
+_CLOCKS = (dt.time(0, 0), dt.time(0, 0, 0, 1), dt.time(23, 59, 59, 999_999))
+
+_PLAIN_VALUES: dict[type[pl.DataType], tuple[object, ...]] = {
+    pl.String: ("", "purchase", "it's", "(direct)", "ö\U0001f6d2", 'a"b'),
+    pl.Int64: (-1, 0, 1, 2, 2**40),
+    pl.Boolean: (True, False),
+    pl.Date: _DAYS,
+    pl.Datetime: tuple(dt.datetime.combine(day, clock, dt.UTC) for day in _DAYS for clock in _CLOCKS),
+    pl.Float64: (-0.5, 0.0, 0.5, 1.0, 1.5, float("inf"), float("-inf")),
+    pl.Decimal: (Decimal("-1.0001"), Decimal(0), Decimal("0.0001"), Decimal("99999999999999.9999")),
+}
+
+
+def _near_bounds(column: pa.Column) -> Iterator[object]:
+    """Values at the bounds of the column's rules and one step to either side."""
+    for check in column.checks:
+        for value in check.statistics.values():
+            match value:
+                case bool():
+                    yield value
+                case int() | float():
+                    yield from (value - 1, value, value + 1)
+                case list() | tuple() | set() | frozenset():
+                    yield from value
+                case _:
+                    yield value
+
+
+def _values(column: pa.Column) -> st.SearchStrategy[object]:
+    plain = _PLAIN_VALUES[column.dtype.type.base_type()]
+    return st.none() | st.sampled_from([*_near_bounds(column), *plain])
+
+
+def frames(contract: ContractType) -> st.SearchStrategy[pl.DataFrame]:
+    """Up to eight rows with the contract's columns, whether they keep its rules or not."""
+    columns = contract.to_schema().columns.values()
+    rows = st.lists(st.tuples(*map(_values, columns)), min_size=1, max_size=8)
+    return rows.map(lambda rows: pl.DataFrame(rows, schema=polars_schema(contract), orient="row"))

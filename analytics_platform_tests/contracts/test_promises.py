@@ -1,0 +1,78 @@
+"""What every contract must say, so that everything that follows from contracts is complete."""
+
+from __future__ import annotations
+
+import pytest
+
+from analytics_platform.contracts import CONTRACTS, table_of
+from analytics_platform.contracts.base import Days, TouchedKeys
+from analytics_platform.contracts.ddl import column_docs, column_types, table_doc
+from analytics_platform.contracts.rules import rules_of
+from analytics_platform.engine import all_models
+from analytics_platform.lookups import LOOKUPS
+from analytics_platform.warehouse import rule_descriptions
+
+LOADED_BY_THE_GATE = {"cleaned.clickstream"}
+"""Tables that batches are loaded into."""
+
+every_contract = pytest.mark.parametrize("name", CONTRACTS)
+
+
+@every_contract
+def test_table_and_columns_are_described(name: str) -> None:
+    contract = CONTRACTS[name]
+    assert table_doc(contract).startswith("One row per "), "the first line is the grain"
+    assert [column for column, doc in column_docs(contract).items() if not doc.strip()] == []
+
+
+@every_contract
+def test_primary_key_columns_exist_and_are_never_null(name: str) -> None:
+    columns, key = CONTRACTS[name].to_schema().columns, table_of(CONTRACTS[name]).primary_key
+    assert key
+    assert [column for column in key if columns[column].nullable] == []
+
+
+@every_contract
+def test_partition_column_is_a_day_that_is_never_null(name: str) -> None:
+    table = table_of(CONTRACTS[name])
+    assert (table.partition_column is not None) or table.write != "days"
+    if table.partition_column is not None:
+        assert column_types(CONTRACTS[name])[table.partition_column] == "DATE"
+        assert not CONTRACTS[name].to_schema().columns[table.partition_column].nullable
+
+
+@every_contract
+def test_foreign_keys_hold_the_key_of_a_dimension(name: str) -> None:
+    types = column_types(CONTRACTS[name])
+    for column, dimension in table_of(CONTRACTS[name]).foreign_keys.items():
+        (key,) = table_of(CONTRACTS[dimension]).primary_key
+        assert types[column] == column_types(CONTRACTS[dimension])[key]
+        assert not CONTRACTS[name].to_schema().columns[column].nullable, "facts never have null foreign keys"
+
+
+@every_contract
+def test_windows_are_on_inputs_that_the_model_reads(name: str) -> None:
+    reads = table_of(CONTRACTS[name]).reads
+    assert set(reads) <= set(all_models()[name].inputs if name in all_models() else ())
+    for source, part in reads.items():
+        if isinstance(part, TouchedKeys):
+            assert part.column in column_types(CONTRACTS[source])
+        if isinstance(part, Days):
+            assert table_of(CONTRACTS[source]).partition_column is not None
+
+
+@every_contract
+def test_every_check_has_a_name_of_its_own_and_says_what_it_checks(name: str) -> None:
+    described = rule_descriptions(CONTRACTS[name])
+    names = [rule.name for rule in rules_of(CONTRACTS[name])]
+    assert len(set(names)) == len(names)
+    assert [rule for rule, (description, _) in described.items() if not description.strip()] == []
+
+
+def test_every_table_but_the_books_is_made_by_sql_or_python() -> None:
+    made = {*all_models(), *LOOKUPS, *LOADED_BY_THE_GATE}
+    assert {name for name in CONTRACTS if not name.startswith("ops.")} == made
+
+
+def test_no_table_is_made_twice() -> None:
+    assert set(all_models()).isdisjoint(LOOKUPS)

@@ -1,0 +1,207 @@
+"""Day by day in any order, with late files in between, gives every table exactly as one full build does."""
+
+from __future__ import annotations
+
+import datetime as dt
+import random
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import TypeAlias
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from analytics_platform.contracts import CONTRACTS
+from analytics_platform.engine import DayRange
+from analytics_platform_tests.kit import (
+    Contents,
+    Row,
+    build,
+    build_touched,
+    click,
+    contents,
+    load_rows,
+    open_house,
+)
+
+FIRST_DAY = dt.date(2024, 2, 26)
+DAYS = tuple(FIRST_DAY + dt.timedelta(days=n) for n in range(8))
+HORIZON = DayRange(DAYS[0], DAYS[-1])
+START = dt.datetime.combine(FIRST_DAY, dt.time(), dt.UTC)
+END = START + dt.timedelta(days=len(DAYS))
+
+NAMES = (
+    "page_viewed",
+    "view_item",
+    "view_item_list",
+    "product_added_to_cart",
+    "checkout_started",
+    "checkout_completed",
+)
+AGENTS = (
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/120.0.0.0 Safari/537.36",
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 17_0 like Mac OS X) AppleWebKit/605.1.15 Mobile/15E148 Safari/604.1",
+    "Googlebot/2.1 (+http://www.google.com/bot.html)",
+    "",
+)
+PAGES = (
+    "https://shop.example/",
+    "https://shop.example/?utm_source=news&utm_medium=email",
+    "https://shop.example/?gclid=1",
+)
+REFERRERS = ("", "https://www.google.de/", "https://friend.example/a")
+PAUSES = (dt.timedelta(minutes=5), dt.timedelta(minutes=30), dt.timedelta(minutes=31), dt.timedelta(hours=9))
+
+
+Files: TypeAlias = Sequence[Sequence[Row]]
+"""Files in the order they arrive. After each its days are built, some of them days that were built before."""
+
+
+def _day_of(row: Row) -> dt.date:
+    return dt.datetime.fromisoformat(row["timestamp"]).date()
+
+
+def _row(chance: random.Random, client: str, at: dt.datetime) -> Row:
+    data = {
+        "transaction_id": chance.choice(["T1", "T2", "T3", "", None]),
+        "revenue": chance.choice([0, 10, "19.99", "free", None]),
+        "item_list_id": chance.choice(["L1", "L2", None]),
+        "items": [
+            {"item_id": chance.choice(["p1", "p2", "p3", None]), "item_name": f"name {chance.randrange(4)}", "price": 5}
+            for _ in range(chance.randrange(2))
+        ],
+    }
+    columns = {
+        "page_url": chance.choice(PAGES),
+        "referrer": chance.choice(REFERRERS),
+        "user_agent": chance.choice(AGENTS),
+        "user_id": chance.choice(["", "u1", "u2"]),
+    }
+    return click(client, at, chance.choice(NAMES), data=data, **columns)
+
+
+def _visitor(chance: random.Random, client: str) -> list[Row]:
+    at, rows = START + chance.random() * dt.timedelta(days=2), []
+    while at < END and len(rows) < 40:
+        rows.append(_row(chance, client, at))
+        at += chance.choice(PAUSES)
+    return rows
+
+
+def _never_pausing(chance: random.Random, client: str) -> list[Row]:
+    at = START + chance.random() * dt.timedelta(days=3)
+    count = chance.randrange(1, int((END - at) / dt.timedelta(minutes=29)))
+    return [_row(chance, client, at + n * dt.timedelta(minutes=29)) for n in range(count)]
+
+
+def _midnight_crosser(chance: random.Random, client: str) -> list[Row]:
+    before = dt.timedelta(days=chance.randrange(1, len(DAYS)), minutes=-chance.randrange(1, 20))
+    return [_row(chance, client, START + before + n * dt.timedelta(minutes=15)) for n in range(4)]
+
+
+def make_traffic(seed: int) -> Files:
+    """Random visitors, written as files: whole days in random order, then late files over several days."""
+    chance = random.Random(seed)
+    rows = [
+        *_visitor(chance, "ada"),
+        *_visitor(chance, "bob"),
+        *_never_pausing(chance, "robot"),
+        *_midnight_crosser(chance, "eve"),
+        *_midnight_crosser(chance, "ada"),
+    ]
+    late = chance.sample(rows, len(rows) // 5)
+    in_time = [row for row in rows if row not in late]
+    days = chance.sample(DAYS, len(DAYS))
+    edges = sorted({0, len(DAYS), *chance.sample(range(1, len(DAYS)), 2)})
+    files = [[row for row in in_time if _day_of(row) in days[first:last]] for first, last in pairwise(edges)]
+    half = len(late) // 2
+    repeated = chance.sample(in_time, 3)  # redelivered events are no new events
+    return [file for file in (*files, late[:half] + repeated, late[half:]) if file]
+
+
+def incrementally(root: Path, files: Files) -> Contents:
+    """Load file after file, and after each build what its days touch; at last the days without events."""
+    house = open_house(root)
+    with house.session() as session:
+        for number, rows in enumerate(files):
+            load_rows(house, session, rows, f"{number}.csv")
+            build_touched(session, {_day_of(row) for row in rows}, HORIZON, house.settings)
+        quiet = set(DAYS) - {_day_of(row) for rows in files for row in rows}
+        build_touched(session, quiet, HORIZON, house.settings)
+        return contents(session)
+
+
+def at_once(root: Path, files: Files) -> Contents:
+    """Load all files, then build all days in one go."""
+    house = open_house(root)
+    with house.session() as session:
+        for number, rows in enumerate(files):
+            load_rows(house, session, rows, f"{number}.csv")
+        build(session, HORIZON, house.settings)
+        return contents(session)
+
+
+def differing(some: Contents, others: Contents) -> dict[str, list[tuple[object, ...]]]:
+    """Table → rows that only one of the two has."""
+    return {
+        name: sorted(set(some.get(name, [])) ^ set(others.get(name, [])), key=repr)
+        for name in CONTRACTS
+        if some.get(name) != others.get(name)
+    }
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_incremental_equals_full_for_every_table(tmp_path: Path, seed: int) -> None:
+    files = make_traffic(seed)
+    assert differing(incrementally(tmp_path / "some", files), at_once(tmp_path / "all", files)) == {}
+
+
+@settings(
+    max_examples=3,
+    deadline=None,
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
+    suppress_health_check=[HealthCheck.too_slow],
+)
+@given(st.integers(10, 2**32))
+def test_incremental_equals_full_for_any_traffic(tmp_path_factory: pytest.TempPathFactory, seed: int) -> None:
+    files, root = make_traffic(seed), tmp_path_factory.mktemp("houses")
+    assert differing(incrementally(root / "some", files), at_once(root / "all", files)) == {}
+
+
+def test_building_the_same_days_again_changes_no_table(tmp_path: Path) -> None:
+    house = open_house(tmp_path)
+    with house.session() as session:
+        load_rows(house, session, [row for rows in make_traffic(1) for row in rows])
+        build(session, HORIZON, house.settings)
+        before = contents(session)
+        for day in reversed(DAYS):
+            build(session, DayRange(day, day), house.settings)
+        assert differing(before, contents(session)) == {}
+
+
+def test_an_order_whose_earlier_event_arrives_late_moves_to_the_earlier_day(tmp_path: Path) -> None:
+    def purchase(day: int) -> Row:
+        data = {"transaction_id": "T1", "revenue": 10, "items": [{"item_id": "p1", "price": 10}]}
+        return click("ada", START + dt.timedelta(days=day), "checkout_completed", data=data)
+
+    files = [[purchase(5)], [purchase(1)]]
+    tables = incrementally(tmp_path / "some", files)
+    assert len(tables["star.fact_orders"]) == 1
+    assert differing(tables, at_once(tmp_path / "all", files)) == {}
+
+
+def test_a_look_back_of_the_marts_reaches_days_far_behind_a_late_event(tmp_path: Path) -> None:
+    """A late first visit with a campaign takes the first-touch credit of an order 30 days later."""
+    visit = click("ada", START, page_url="https://shop.example/?utm_source=news&utm_medium=email")
+    order_at = START + dt.timedelta(days=30)
+    order = click("ada", order_at, "checkout_completed", data={"transaction_id": "T1", "revenue": 10})
+    house = open_house(tmp_path)
+    with house.session() as session:
+        for number, row in enumerate((order, visit)):
+            load_rows(house, session, [row], f"{number}.csv")
+            until = DayRange(START.date(), order_at.date())
+            build_touched(session, {_day_of(row)}, until, house.settings)
+        credit = session.rows("SELECT model, source FROM marts.attribution ORDER BY model")
+    assert credit == [("first_touch", "news"), ("last_non_direct", "news"), ("last_touch", "(direct)")]

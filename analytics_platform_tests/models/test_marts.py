@@ -1,0 +1,132 @@
+"""The marts' promises: bots left out, nothing divided by zero, money exact, every event counted once."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+
+from analytics_platform_tests.kit import Row, built_house, click
+
+BOT = "Googlebot/2.1 (+http://www.google.com/bot.html)"
+DAY = "2024-03-01"
+
+
+def purchase(client: str, at: str, transaction: str | None, revenue: object, **columns: object) -> Row:
+    items = columns.pop("items", [{"item_id": "p1", "item_price": 5, "quantity": 2}])
+    data = {"transaction_id": transaction, "revenue": revenue, "items": items}
+    return click(client, f"{DAY}T{at}Z", "checkout_completed", data=data, **columns)
+
+
+def test_bots_are_flagged_in_facts_and_left_out_of_marts(tmp_path: Path) -> None:
+    rows = [purchase("crawler", "10:00:00", "T1", 10, user_agent=BOT)]
+    with built_house(tmp_path, rows) as session:
+        assert session.rows("SELECT is_bot FROM star.fact_orders") == [(True,)]
+        assert session.rows("SELECT is_bot FROM star.fact_sessions") == [(True,)]
+        for mart in ("daily_trends", "funnel_daily", "attribution", "device_daily", "product_daily", "top_sellers"):
+            assert session.rows(f"SELECT * FROM marts.{mart}") == [], mart
+
+
+def test_a_visit_with_one_bot_event_is_a_bots(tmp_path: Path) -> None:
+    rows = [click("ada", f"{DAY}T10:00:00Z"), purchase("ada", "10:05:00", "T1", 10, user_agent=BOT)]
+    with built_house(tmp_path, rows) as session:
+        assert session.rows("SELECT is_bot FROM star.fact_orders") == [(True,)]
+        assert session.rows("SELECT count(*) FROM marts.daily_trends") == [(0,)]
+
+
+def test_a_zero_revenue_order_has_one_line_without_product(tmp_path: Path) -> None:
+    nothing = [{"item_id": None, "item_name": None, "item_variant": None, "quantity": None, "item_price": None}]
+    with built_house(tmp_path, [purchase("ada", "10:00:00", "T1", 0, items=nothing)]) as session:
+        assert session.rows("SELECT items, quantity, revenue FROM star.fact_orders") == [(1, 0, Decimal(0))]
+        assert session.rows("SELECT product_key, amount FROM star.fact_order_items") == [(-1, None)]
+        assert session.rows("SELECT orders, revenue, average_order_value FROM marts.daily_trends") == [
+            (1, Decimal(0), 0.0)
+        ]
+        assert session.rows("SELECT count(*) FROM marts.product_daily") == [(0,)]
+
+
+def test_a_repeat_of_an_order_counts_its_lines_once(tmp_path: Path) -> None:
+    rows = [purchase("ada", at, "T1", 10) for at in ("10:00:00", "10:00:01", "10:00:02")]
+    with built_house(tmp_path, rows) as session:
+        assert session.rows("SELECT orders, quantity, revenue FROM marts.product_daily") == [(1, 2, Decimal(10))]
+        assert session.rows("SELECT orders, quantity, revenue FROM marts.top_sellers") == [(1, 2, Decimal(10))]
+        assert session.rows("SELECT orders, revenue FROM star.fact_sessions") == [(1, Decimal(10))]
+        assert session.rows("SELECT count(*) FROM star.fact_events") == [(3,)]
+
+
+def test_an_event_with_a_product_twice_is_one_view_of_it(tmp_path: Path) -> None:
+    twice = {"items": [{"item_id": "p1"}, {"item_id": "p1"}]}
+    rows = [click("ada", f"{DAY}T10:00:00Z", name, data=twice) for name in ("view_item", "add_to_cart")]
+    with built_house(tmp_path, rows) as session:
+        assert session.rows("SELECT views, add_to_carts FROM marts.product_daily") == [(1, 1)]
+        assert session.rows("SELECT count(*) FROM star.fact_event_items") == [(4,)]
+
+
+def test_money_is_exact_to_the_last_digit(tmp_path: Path) -> None:
+    rows = [purchase("ada", f"10:00:{n:02}", f"T{n}", "0.1") for n in range(30)]
+    with built_house(tmp_path, rows) as session:
+        for table in ("star.fact_sessions", "marts.daily_trends", "marts.device_daily"):
+            assert session.rows(f"SELECT revenue FROM {table}") == [(Decimal("3.0000"),)], table
+
+
+def test_absurd_numbers_do_not_stop_the_line(tmp_path: Path) -> None:
+    huge = [{"item_id": "p1", "item_price": 9_999_999_999, "quantity": 2_147_483_647}]
+    wrong = [{"item_id": "p1", "item_price": 10**14, "quantity": -3}]
+    rows = [
+        *(purchase("ada", f"10:00:{n:02}", f"T{n}", 9_999_999_999, items=huge) for n in range(5)),
+        purchase("ada", "10:01:00", "T9", 10**15, items=wrong),
+    ]
+    with built_house(tmp_path, rows) as session:
+        assert session.rows("SELECT orders, revenue FROM marts.daily_trends") == [(6, Decimal(5 * 9_999_999_999))]
+        assert session.rows("SELECT count(*) FROM star.fact_order_items WHERE amount IS NULL") == [(6,)]
+
+
+def test_the_funnel_counts_a_session_for_all_steps_before_its_furthest(tmp_path: Path) -> None:
+    rows = [
+        click("ada", f"{DAY}T10:00:00Z", "page_viewed"),
+        click("bob", f"{DAY}T10:00:00Z", "product_added_to_cart"),
+        purchase("eve", "10:00:00", "T1", 10),
+        click("sam", f"{DAY}T10:00:00Z", "email_filled_on_popup"),
+    ]
+    with built_house(tmp_path, rows) as session:
+        funnel = session.rows(
+            "SELECT step, sessions, rate_from_previous, rate_from_start FROM marts.funnel_daily ORDER BY step_index"
+        )
+    assert funnel == [
+        ("view", 3, 1.0, 1.0),
+        ("cart", 2, 2 / 3, 2 / 3),
+        ("checkout", 1, 0.5, 1 / 3),
+        ("purchase", 1, 1.0, 1 / 3),
+    ]
+
+
+def test_a_day_without_a_view_has_a_funnel_without_rates(tmp_path: Path) -> None:
+    with built_house(tmp_path, [click("ada", f"{DAY}T10:00:00Z", "email_filled_on_popup")]) as session:
+        rows = session.rows("SELECT sessions, rate_from_previous, rate_from_start FROM marts.funnel_daily")
+    assert rows == [(0, None, None)] * 4
+
+
+def test_facts_have_no_null_keys_even_where_nothing_is_known(tmp_path: Path) -> None:
+    bare = {"page_url": "", "user_agent": "", "data": {"items": [{}]}}
+    with built_house(tmp_path, [click("ada", f"{DAY}T10:00:00Z", "view_item", **bare)]) as session:
+        assert session.rows("SELECT device_key FROM star.fact_events") == [(-1,)]
+        assert session.rows("SELECT product_key, list_key FROM star.fact_event_items") == [(-1, -1)]
+        assert session.rows("SELECT device_type FROM marts.device_daily") == [("unknown",)]
+
+
+def test_dimensions_show_the_latest_attributes_that_are_known(tmp_path: Path) -> None:
+    def view(at: str, **item: object) -> Row:
+        return click("ada", f"{DAY}T{at}Z", "view_item", data={"items": [{"item_id": "p1", **item}]})
+
+    rows = [view("10:00:00", item_name="old", price=1), view("10:00:01", item_name="new"), view("10:00:02", price=3)]
+    with built_house(tmp_path, rows) as session:
+        latest = session.rows("SELECT product_name, price FROM star.dim_product WHERE product_key <> -1")
+    assert latest == [("new", Decimal(3))]
+
+
+def test_data_quality_counts_every_record_of_a_day(tmp_path: Path) -> None:
+    rows = [click("ada", f"{DAY}T10:00:00Z"), click("ada", f"{DAY}T10:00:00Z"), click("", f"{DAY}T10:00:00Z")]
+    with built_house(tmp_path, rows) as session:
+        quality = session.rows(
+            "SELECT batches, rows_accepted, rows_duplicate, rows_quarantined, error_rate FROM marts.data_quality_daily"
+        )
+    assert quality == [(1, 1, 1, 1, 1 / 3)]
