@@ -8,6 +8,7 @@ import dagster as dg
 
 from analytics_platform.assets.cleaned import cleaned_clickstream, lookup_assets
 from analytics_platform.assets.raw import RAW_CLICKSTREAM, raw_clickstream
+from analytics_platform.assets.reports import findings
 from analytics_platform.assets.resources import build_resources
 from analytics_platform.assets.tables import model_asset
 from analytics_platform.automation.jobs import build_jobs
@@ -21,7 +22,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
     """Everything Dagster knows of the platform. The one seam for tests, the command line and other environments."""
     models = [model_asset(model, settings) for model in all_models().values()]
     return dg.Definitions(
-        assets=[raw_clickstream, cleaned_clickstream, *lookup_assets(settings), *models],
+        assets=[raw_clickstream, cleaned_clickstream, *lookup_assets(settings), *models, findings],
         asset_checks=[files_readable_check(RAW_CLICKSTREAM), watchdog],
         jobs=build_jobs(),
         resources=build_resources(settings),

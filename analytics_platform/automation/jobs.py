@@ -15,5 +15,6 @@ def build_jobs() -> Sequence[UnresolvedAssetJobDefinition]:
     daily = dg.AssetSelection.groups("cleaned", "sessionized", "star", "marts") - ARRIVALS
     return [
         dg.define_asset_job("ingest_everything", ARRIVALS, description="Take in whatever arrived."),
+        dg.define_asset_job("publish_reports", dg.AssetSelection.groups("reports"), description="Write the findings."),
         dg.define_asset_job("rebuild_days", daily, description="Build all tables for a range of days."),
     ]

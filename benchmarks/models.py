@@ -1,0 +1,140 @@
+"""All models on 5 M events, contracts audited, against the same SQL as one script without checks.
+
+`python -m benchmarks.models [--events 5000000]`. The baseline runs each model as `CREATE TABLE AS` on the whole
+tables, in order, on one connection: no windows, no audit, no delete, no transaction. Both start from the same
+loaded clickstream and lookups and must end with the same tables. Simulated input is kept in the folder `--folder`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import shutil
+import time
+from pathlib import Path
+
+from analytics_platform.contracts import CONTRACTS, table_of
+from analytics_platform.contracts.rules import quote_table
+from analytics_platform.engine import DayRange, all_models, build_order, plan
+from analytics_platform.lookups import LOOKUPS
+from analytics_platform.simulator import simulate
+from analytics_platform.warehouse import DuckDBSession
+from analytics_platform_tests.kit import House, load_files, open_house
+from benchmarks.report import Figure, report
+
+FIRST = dt.date(2026, 3, 1)
+DAYS = 25
+EVENTS_PER_VISITOR_DAY = 6.2
+"""What the simulator makes, about."""
+
+
+def prepare(folder: Path, events: int) -> House:
+    """A house whose clickstream and lookups are loaded; made once."""
+    house = open_house(folder / "house", partition_start=FIRST)
+    if (folder / "ready").exists():
+        return house
+    simulate(DAYS, round(events / DAYS / EVENTS_PER_VISITOR_DAY), 1, folder / "simulated", FIRST)
+    with house.session() as session:
+        load_files(house, session, folder / "simulated" / "clickstream")
+        for name, make in LOOKUPS.items():
+            days = None if table_of(CONTRACTS[name]).write == "whole" else whole_range()
+            session.publish(CONTRACTS[name], make(session, days), days)
+    (folder / "ready").touch()
+    return house
+
+
+def whole_range() -> DayRange:
+    """All simulated days."""
+    return DayRange(FIRST, FIRST + dt.timedelta(days=DAYS - 1))
+
+
+def models_in_order() -> list[str]:
+    """The tables that are SQL models, inputs first."""
+    return [name for name in build_order() if name in all_models()]
+
+
+def run_platform(session: DuckDBSession, house: House) -> dict[str, float]:
+    """Seconds per table, as the platform builds it: windows, delete, insert, audit, transaction."""
+    taken = {}
+    for name in models_in_order():
+        days = None if table_of(CONTRACTS[name]).write == "whole" else whole_range()
+        started = time.perf_counter()
+        query = plan(all_models()[name], days, house.settings.model_values)
+        publication = session.publish(CONTRACTS[name], query, days)
+        taken[name] = time.perf_counter() - started
+        if publication.breaches:
+            raise SystemExit(f"{name}: {publication.breaches}")
+    return taken
+
+
+def run_baseline(session: DuckDBSession, house: House) -> dict[str, float]:
+    """Seconds per table as a plain `CREATE TABLE AS` of the model's SQL."""
+    taken = {}
+    days = whole_range()
+    values = {**house.settings.model_values, "first_day": days.first, "last_day": days.last}
+    for name in models_in_order():
+        model = all_models()[name]
+        bound = {parameter: values[parameter] for parameter in model.parameters}
+        started = time.perf_counter()
+        session.connection.execute(f"CREATE SCHEMA IF NOT EXISTS {name.partition('.')[0]}")
+        session.connection.execute(f"CREATE TABLE {quote_table(name)} AS {model.sql}", bound)
+        taken[name] = time.perf_counter() - started
+    return taken
+
+
+def measure(folder: Path, house: House, runs: int) -> tuple[dict[str, float], dict[str, float]]:
+    """The fastest of `runs` for each way, each run on a fresh copy of the loaded warehouse, in turn."""
+    best: dict[str, dict[str, float]] = {}
+    for _ in range(runs):
+        for way, function in (("baseline", run_baseline), ("platform", run_platform)):
+            copy = open_house(folder / way, partition_start=FIRST)
+            shutil.copy(house.settings.warehouse_path, copy.settings.warehouse_path)
+            with copy.session() as session:
+                session.connection.execute("CHECKPOINT")
+                taken = function(session, copy)
+            if way not in best or sum(taken.values()) < sum(best[way].values()):
+                best[way] = taken
+    return best["baseline"], best["platform"]
+
+
+def differing_tables(folder: Path) -> list[str]:
+    """Tables whose rows differ between the two warehouses."""
+    platform, baseline = open_house(folder / "platform"), open_house(folder / "baseline")
+    differing = []
+    with platform.session() as session:
+        session.connection.execute(f"ATTACH '{baseline.settings.warehouse_path}' AS other (READ_ONLY)")
+        for name in models_in_order():
+            columns = ", ".join(CONTRACTS[name].to_schema().columns)
+            one, two = (f"SELECT {columns} FROM {prefix}{quote_table(name)}" for prefix in ("", "other."))
+            (rows,) = session.rows(
+                f"SELECT count(*) FROM (({one} EXCEPT ALL {two}) UNION ALL ({two} EXCEPT ALL {one}))"
+            )
+            if rows[0]:
+                differing.append(name)
+    return differing
+
+
+def main() -> None:
+    """Measure and report."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--events", type=int, default=5_000_000)
+    parser.add_argument("--folder", type=Path, default=Path("data/benchmarks/models"))
+    parser.add_argument("--runs", type=int, default=2)
+    options = parser.parse_args()
+    house = prepare(options.folder, options.events)
+    baseline, platform = measure(options.folder, house, options.runs)
+    with house.session(read_only=True) as session:
+        events = session.rows("SELECT count(*) FROM cleaned.clickstream")[0][0]
+    figures = [
+        Figure(name, int(str(events)), platform[name], f"plain SQL {baseline[name]:.2f} s")
+        for name in models_in_order()
+    ]
+    total, own = sum(baseline.values()), sum(platform.values())
+    figures.append(Figure("all models, plain SQL without checks", int(str(events)), total))
+    figures.append(Figure("all models, audited and published", int(str(events)), own))
+    differing = ", ".join(differing_tables(options.folder)) or "none"
+    report("models", figures, {"platform / plain SQL": own / total}, {"tables that differ": differing, "days": DAYS})
+
+
+if __name__ == "__main__":
+    main()
