@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from analytics_platform.contracts.base import ContractType
 from analytics_platform.contracts.ddl import polars_schema
+from analytics_platform.gate.ahead import in_background
 from analytics_platform.gate.csv import Block, split, to_text_frame
 from analytics_platform.gate.layout import EVENT_TIME, Layout
 from analytics_platform.gate.rulebook import Rulebook
@@ -28,14 +29,12 @@ from analytics_platform.gate.types import INSTANT, present, to_instants, to_json
 ARRIVAL_TOLERANCE = dt.timedelta(days=1)
 """An event may be this much later than its arrival, since clocks differ; beyond, it is refused (DESIGN 4)."""
 
-REFUSED = pl.Schema(
-    {"position": pl.Int64, "raw": pl.String, "error_reason": pl.String, "event_date": pl.Date}
-)
+REFUSED = pl.Schema({"position": pl.Int64, "raw": pl.String, "error_reason": pl.String, "event_date": pl.Date})
 """Columns of the refused records of a verdict."""
 
 BLOCK_BYTES = 8 << 20
 RECORDS_AT_A_TIME = 250_000
-BLOCKS_AT_A_TIME = 8
+BLOCKS_AT_A_TIME = 4
 """Blocks are judged together until they hold so many records, or are so many: enough that what a judgement
 costs whatever it judges is little, few enough that memory is."""
 
@@ -218,8 +217,8 @@ def judge(
     With `only`, no other records than those at these positions are judged (replay). The verdict does not
     depend on `block_bytes`.
     """
-    with closing(duckdb.connect(":memory:")) as engine:
+    blocks = split(stream, len(layout.names), layout.first_line, block_bytes)
+    with closing(in_background(blocks)) as ahead, closing(duckdb.connect(":memory:")) as engine:
         gate = Gate(contract, layout, origin, engine, only)
-        blocks = split(stream, len(layout.names), layout.first_line, block_bytes)
-        for stack in _stacks(filter(gate.concerns, blocks)):
+        for stack in _stacks(filter(gate.concerns, ahead)):
             yield gate.judge(stack)

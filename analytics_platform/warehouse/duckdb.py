@@ -154,11 +154,11 @@ class DuckDBSession:
     def insert(self, table: str, frame: pl.DataFrame, defaults: Mapping[str, str] = MappingProxyType({})) -> None:
         """Append the rows of a frame, columns matched by name; `defaults` (SQL) stand in for nulls."""
         whole = frame.rechunk().to_arrow(compat_level=pl.CompatLevel.newest())
-        self.connection.register("incoming", pa.Table.from_batches(whole.to_batches(ROW_GROUP), whole.schema))
+        # DuckDB finds the variable by its name. A registered table it would keep until the transaction ends.
+        incoming = pa.Table.from_batches(whole.to_batches(ROW_GROUP), whole.schema)  # noqa: F841
         filled = [f"coalesce({quote(name)}, {sql}) AS {quote(name)}" for name, sql in defaults.items()]
         columns = f"* REPLACE ({', '.join(filled)})" if filled else "*"
         self.connection.execute(f"INSERT INTO {quote_table(table)} BY NAME SELECT {columns} FROM incoming")
-        self.connection.unregister("incoming")
 
     def publish(self, contract: ContractType, rows: Query | pl.DataFrame, days: DayRange | None) -> Publication:
         """Replace the published part of a table by `rows`, audited before anyone can see them.

@@ -6,8 +6,7 @@ A batch is in the books exactly once. Killed anywhere, nothing of it is there, a
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Generator, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from dataclasses import dataclass
 
@@ -18,6 +17,7 @@ from analytics_platform.contracts.ddl import INSTANT, column_types, polars_schem
 from analytics_platform.contracts.ops import Acceptances, BatchDays, PipelineLogs, Quarantine
 from analytics_platform.contracts.rules import literal, quote, quote_table
 from analytics_platform.gate import Verdict
+from analytics_platform.gate.ahead import in_background
 from analytics_platform.warehouse.duckdb import ROW_GROUP, DuckDBSession
 
 ROWS_PER_INSERT = 2 * ROW_GROUP
@@ -86,16 +86,6 @@ _Span = tuple[dt.date, dt.date] | None
 """First and last day of the accepted events of a batch, if it has any."""
 
 
-def _ahead(verdicts: Iterable[Verdict]) -> Generator[Verdict, None, None]:
-    """The verdicts, the next one in the making while one is stored. What the making raises is raised here."""
-    iterator = iter(verdicts)
-    with ThreadPoolExecutor(1, thread_name_prefix="gate") as background:
-        coming = background.submit(next, iterator, None)
-        while (verdict := coming.result()) is not None:
-            coming = background.submit(next, iterator, None)
-            yield verdict
-
-
 def _store(
     session: DuckDBSession,
     contract: ContractType,
@@ -106,7 +96,7 @@ def _store(
     table, defaults = table_of(contract).name, _identity(contract)
     waiting = pl.DataFrame(schema=polars_schema(contract))
     read, span = 0, None
-    with closing(_ahead(verdicts)) as ahead:
+    with closing(in_background(verdicts)) as ahead:
         for verdict in ahead:
             waiting = pl.concat([waiting, verdict.accepted])
             whole = waiting.height - waiting.height % ROWS_PER_INSERT
@@ -125,12 +115,11 @@ def _store(
 def _identity(contract: ContractType) -> dict[str, str]:
     """The key, and the SQL of what rows without get: the MD5 of what identifies them (times in µs)."""
     types = column_types(contract)
-    texts = [
-        f"CAST(epoch_us({quote(name)}) AS VARCHAR)" if types[name] == INSTANT else quote(name)
-        for name in table_of(contract).identity
+    parts = [
+        f"epoch_us({quote(name)})" if types[name] == INSTANT else quote(name) for name in table_of(contract).identity
     ]
-    parts = ", ".join(f"coalesce({text}, '')" for text in texts)
-    return {table_of(contract).primary_key[0]: f"md5(concat_ws(chr(31), {parts}))"} if parts else {}
+    # Concat writes nothing for a null.
+    return {table_of(contract).primary_key[0]: f"md5(concat({', chr(31), '.join(parts)}))"} if parts else {}
 
 
 def _widen(span: _Span, dates: pl.Series) -> _Span:

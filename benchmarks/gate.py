@@ -1,0 +1,201 @@
+"""The gate against a bare load of the same file, and against row-wise validation.
+
+`python -m benchmarks.gate` measures in one run, each on a fresh database, until it is closed:
+(a) DuckDB's `CREATE TABLE AS read_csv(all varchar)`, which refuses what it cannot parse and judges nothing;
+(b) the gate and the load, through the calls the asset uses;
+(c) Polars' reader, a pydantic model per row, and an insert, on a slice of the file, scaled by its rows.
+`python -m benchmarks.gate --memory` measures the peak memory of a process that does (b) on 10 M rows.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import datetime as dt
+import itertools
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import duckdb
+import polars as pl
+from pydantic import AwareDatetime, BaseModel, Json, ValidationError, field_validator
+
+from analytics_platform.contracts import CONTRACTS
+from analytics_platform.gate import Origin, judge, read_layout
+from analytics_platform.settings import load_settings
+from analytics_platform.warehouse import BatchCard, Loaded, load_batch
+from analytics_platform.warehouse.duckdb import DuckDBWarehouse
+from benchmarks.clickstream import HEADER, clickstream
+from benchmarks.report import Figure, report
+
+ARRIVED = dt.datetime(2026, 10, 5, tzinfo=dt.UTC)
+EARLIEST = dt.datetime(2010, 1, 1, tzinfo=dt.UTC)
+PYDANTIC_ROWS = 200_000
+MEMORY = load_settings().warehouse_memory
+
+
+def measured(work: Callable[[Path], int], repeat: int) -> tuple[float, int]:
+    """Seconds of the fastest of `repeat` runs, each with a fresh folder, and the rows of the last."""
+    times, rows = [], 0
+    for _ in range(repeat):
+        with tempfile.TemporaryDirectory() as folder:
+            start = time.perf_counter()
+            rows = work(Path(folder))
+            times.append(time.perf_counter() - start)
+    return min(times), rows
+
+
+def bare_load(path: Path, folder: Path) -> int:
+    """Part (a). Returns the rows that are in the table."""
+    columns = ", ".join(f"'{name}': 'VARCHAR'" for name in HEADER)
+    with duckdb.connect(str(folder / "bare.duckdb")) as connection:
+        connection.execute(
+            f"""
+            CREATE TABLE clickstream AS SELECT * FROM read_csv(
+                '{path}', auto_detect=false, columns={{{columns}}}, header=true, delim=',', quote='"',
+                escape='"', store_rejects=true, max_line_size=10000000
+            )
+            """
+        )
+        return int(str(connection.execute("SELECT count(*) FROM clickstream").fetchall()[0][0]))
+
+
+def gate_load(path: Path, folder: Path) -> Loaded:
+    """Part (b)."""
+    contract = CONTRACTS["cleaned.clickstream"]
+    warehouse = DuckDBWarehouse(folder / "gate.duckdb", MEMORY)
+    card = BatchCard("benchmark", "clickstream", path.name, "-", ARRIVED, None, "benchmark")
+    with warehouse.session() as session, path.open("rb", buffering=1 << 20) as stream:
+        layout = read_layout(contract, stream)
+        assert layout is not None
+        verdicts = judge(stream, layout, contract, Origin(card.batch_id, ARRIVED, EARLIEST))
+        return load_batch(session, contract, card, verdicts)
+
+
+class Event(BaseModel):
+    """The contract of the clickstream, as one would write it row-wise."""
+
+    client_id: str
+    page_url: str | None
+    referrer: str | None
+    timestamp: AwareDatetime
+    event_name: str
+    event_data: Json[object] | None
+    user_agent: str | None
+
+    @field_validator("timestamp")
+    @classmethod
+    def _in_range(cls, value: dt.datetime) -> dt.datetime:
+        if not EARLIEST <= value <= ARRIVED + dt.timedelta(days=1):
+            raise ValueError("out of range")
+        return value
+
+
+def _slice(path: Path, folder: Path, rows: int) -> Path:
+    """The first rows of a file that a strict CSV parser reads, for Polars' reader stops at the first it cannot."""
+    whole = folder / "slice.csv"
+    with path.open("rb") as source, whole.open("wb") as target:
+        lines = (line for line in source if line.count(b'"') % 2 == 0 and line.isascii())
+        target.writelines(itertools.islice((line for line in lines if _is_whole(line)), rows + 1))
+    return whole
+
+
+def _is_whole(line: bytes) -> bool:
+    return len(next(csv.reader([line.decode()]))) == len(HEADER)
+
+
+def row_wise_load(path: Path, folder: Path, rows: int) -> int:
+    """Part (c), on the first rows of the file. Returns the rows that were judged."""
+    frame = pl.read_csv(_slice(path, folder, rows), infer_schema=False, schema=dict.fromkeys(HEADER, pl.String))
+    accepted, refused = [], 0
+    for row in frame.iter_rows(named=True):
+        try:
+            accepted.append(Event.model_validate(row).model_dump(round_trip=True))
+        except ValidationError:
+            refused += 1
+    incoming = pl.DataFrame(accepted, schema_overrides={"event_data": pl.String}).to_arrow()
+    with duckdb.connect(str(folder / "rows.duckdb")) as connection:
+        connection.register("incoming", incoming)
+        connection.execute("CREATE TABLE clickstream AS SELECT * FROM incoming")
+    return len(accepted) + refused
+
+
+def compare(folder: Path, rows: int, repeat: int) -> None:
+    """Measure and report the three parts."""
+    path = clickstream(folder, rows)
+    size = f"{path.stat().st_size / 1e6:,.0f} MB"
+    counts: list[Loaded] = []
+
+    def gate(into: Path) -> int:
+        counts.append(gate_load(path, into))
+        return counts[-1].rows_read
+
+    measured(lambda into: gate_load(clickstream(folder, 1_000), into).rows_read, 1)  # imports, caches
+    bare, bare_rows = measured(lambda into: bare_load(path, into), repeat)
+    gated, gated_rows = measured(gate, repeat)
+    sliced, sliced_rows = measured(lambda into: row_wise_load(path, into, min(PYDANTIC_ROWS, rows)), 1)
+    row_wise = sliced * gated_rows / sliced_rows
+    report(
+        "gate",
+        [
+            Figure("a  CREATE TABLE AS read_csv(all varchar)", bare_rows, bare, f"{size}, rows it could parse"),
+            Figure("b  gate and load", gated_rows, gated, f"{counts[-1].rows_quarantined:,} rows quarantined"),
+            Figure("c  Polars, pydantic per row, insert", gated_rows, row_wise, f"from {sliced_rows:,} rows"),
+        ],
+        {"b / a (aim 1.3, at most 2)": gated / bare, "c / b (at least 4)": row_wise / gated},
+        {"file": size, "error rate": counts[-1].error_rate, "runs, fastest taken": repeat},
+    )
+
+
+def measure_memory(folder: Path, rows: int) -> None:
+    """Report the peak memory of a process of its own that gates a large file."""
+    path = clickstream(folder, rows)
+    start = time.perf_counter()
+    found = subprocess.run(
+        [sys.executable, "-m", "benchmarks.gate", "--peak-of", str(path)], check=True, capture_output=True, text=True
+    )
+    seconds = time.perf_counter() - start
+    peak = int(found.stdout.split()[-1]) / 1e6
+    size = f"{path.stat().st_size / 1e9:.2f} GB"
+    report(
+        "gate_memory",
+        [Figure("gate and load in a process of its own", rows, seconds, size)],
+        {"peak memory in GB (under 1.5)": peak},
+        {"file": size, "warehouse_memory": MEMORY},
+    )
+
+
+def _print_peak(path: Path) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        gate_load(path, Path(folder))
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 // 1000)
+
+
+def main() -> None:
+    """Read the arguments and measure."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=int, help="rows of the file (2 M, or 10 M with --memory)")
+    parser.add_argument("--repeat", type=int, default=3, help="runs of (a) and (b); the fastest counts")
+    parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "analytics_platform_benchmarks")
+    parser.add_argument("--memory", action="store_true", help="measure peak memory instead of time")
+    parser.add_argument("--clean", action="store_true", help="remove the generated files afterwards")
+    parser.add_argument("--peak-of", type=Path, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.peak_of:
+        _print_peak(arguments.peak_of)
+    elif arguments.memory:
+        measure_memory(arguments.folder, arguments.rows or 10_000_000)
+    else:
+        compare(arguments.folder, arguments.rows or 2_000_000, arguments.repeat)
+    if arguments.clean:
+        shutil.rmtree(arguments.folder)
+
+
+if __name__ == "__main__":
+    main()
