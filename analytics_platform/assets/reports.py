@@ -86,8 +86,10 @@ def _metadata(report: "Report", written: "Written") -> Mapping[str, dg.MetadataV
     shown: dict[str, dg.MetadataValue] = {"about": dg.MetadataValue.text(report.about)}
     shown |= {name.lower(): dg.MetadataValue.text(value) for name, value in report.figures}
     for section in report.sections:
-        plot = f"\n\n![{escape(section.title)}]({data_url(section.plot.wide)})" if section.plot is not None else ""
-        shown[section.title] = dg.MetadataValue.md(escape(section.sentence) + plot)
+        shown[section.title] = dg.MetadataValue.text(section.sentence)
+        if section.plot is not None:
+            picture = f"![{escape(section.title)}]({data_url(section.plot.wide)})"
+            shown[f"{section.title} (plot)"] = dg.MetadataValue.md(f"{escape(section.sentence)}\n\n{picture}")
     shown["findings.html"] = dg.MetadataValue.path(written.html)
     shown["findings.md"] = dg.MetadataValue.path(written.markdown)
     return shown
