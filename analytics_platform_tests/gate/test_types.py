@@ -1,0 +1,139 @@
+"""What `gate.types` promises of times, JSON and blanks."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Iterator
+
+import duckdb
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analytics_platform.gate.types import present, to_instants, to_json
+
+MOMENTS = st.datetimes(dt.datetime(1970, 1, 1), dt.datetime(2262, 1, 1))
+ZONES = st.sampled_from(["Z", "", " UTC", "+00:00", "+05:30", "-0800", "+02"])
+SAMPLES = ("2026-10-01T00:00:00Z", "2026-10-01T00:00:00.123Z", "2026-10-01T00:00:00.123456Z", "2026-10-01", "no")
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[duckdb.DuckDBPyConnection]:
+    with duckdb.connect(":memory:") as connection:
+        yield connection
+
+
+def instant(text: str) -> dt.datetime | None:
+    return to_instants(pl.Series([text]))[0]
+
+
+def offset(zone: str) -> dt.timedelta:
+    digits = zone.lstrip("+-").replace(":", "").ljust(4, "0")
+    if not digits.isdigit():
+        return dt.timedelta()
+    size = dt.timedelta(hours=int(digits[:2]), minutes=int(digits[2:]))
+    return -size if zone.startswith("-") else size
+
+
+@given(MOMENTS, st.sampled_from("T "), ZONES, st.integers(0, 6))
+def test_a_written_time_is_read_back_in_any_form_zone_and_precision(
+    moment: dt.datetime, separator: str, zone: str, digits: int
+) -> None:
+    fraction = f".{moment.microsecond:06}"[: digits + 1] if digits else ""
+    kept = moment.replace(microsecond=int(fraction[1:].ljust(6, "0")) if fraction else 0)
+    text = f"{moment:%Y-%m-%d}{separator}{moment:%H:%M:%S}{fraction}{zone}"
+    assert instant(text) == kept.replace(tzinfo=dt.UTC) - offset(zone)
+
+
+@given(MOMENTS)
+def test_a_time_without_seconds_and_a_date_are_read(moment: dt.datetime) -> None:
+    minute = moment.replace(second=0, microsecond=0, tzinfo=dt.UTC)
+    assert instant(f"{moment:%Y-%m-%dT%H:%M}Z") == minute
+    assert instant(f"{moment:%Y-%m-%d}") == minute.replace(hour=0, minute=0)
+
+
+@given(st.integers(1_000_000_000, 9_999_999_999), st.integers(0, 999_999))
+def test_unix_times_are_read_in_seconds_milliseconds_and_microseconds(seconds: int, micros: int) -> None:
+    moment = dt.datetime(1970, 1, 1, tzinfo=dt.UTC) + dt.timedelta(seconds=seconds)
+    assert instant(str(seconds)) == moment
+    assert instant(f"{seconds}{micros // 1000:03}") == moment + dt.timedelta(milliseconds=micros // 1000)
+    assert instant(f"{seconds}{micros:06}") == moment + dt.timedelta(microseconds=micros)
+
+
+@given(st.text("0123456789-:TZ+. ", max_size=30))
+def test_times_agree_with_python_where_both_accept(text: str) -> None:
+    found = instant(text)
+    try:
+        expected = dt.datetime.fromisoformat(text)
+    except ValueError:
+        return
+    if found is not None and not text.isdigit():
+        assert found == (expected if expected.tzinfo else expected.replace(tzinfo=dt.UTC))
+
+
+@given(MOMENTS, st.sampled_from(["auto", "seconds", "milliseconds", "microseconds"]), st.sampled_from("T "))
+def test_what_python_writes_as_iso_is_read_as_python_reads_it(
+    moment: dt.datetime, precision: str, separator: str
+) -> None:
+    text = moment.replace(tzinfo=dt.UTC).isoformat(separator, precision)
+    assert instant(text) == dt.datetime.fromisoformat(text)
+
+
+@given(st.text(max_size=40))
+def test_garbage_is_no_time_and_no_error(text: str) -> None:
+    if not any(character.isdigit() for character in text):
+        assert instant(text) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["2026-02-30", "2026-02-30T00:00:00Z", "2026-13-01T00:00:00Z", "2026-10-01T25:00:00Z", "01/10/2026", "12345"],
+)
+def test_impossible_and_foreign_times_are_null(text: str) -> None:
+    assert instant(text) is None
+
+
+@given(
+    st.sampled_from(SAMPLES),
+    st.one_of(
+        st.text("0123456789-:TZ+. ", max_size=30),
+        st.from_regex(
+            r"[0-9+ -]{4}-[0-9]{2}-[0-9 ]{2}[T ][0-6][0-9]:[0-6][0-9]:[0-6 ][0-9](\.[0-9 ]{3,6})?Z", fullmatch=True
+        ),
+    ),
+)
+def test_how_the_first_time_is_written_changes_no_other(first: str, text: str) -> None:
+    assert to_instants(pl.Series([first, text]))[1] == instant(text)
+
+
+@given(st.lists(st.none() | st.text(max_size=5) | st.sampled_from(SAMPLES), max_size=20))
+def test_nulls_stay_null_and_places_are_kept(texts: list[str | None]) -> None:
+    found = to_instants(pl.Series(texts, dtype=pl.String))
+    assert found.to_list() == [None if text is None else instant(text) for text in texts]
+
+
+def documents() -> st.SearchStrategy[str]:
+    values = st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    )
+    whole = values.map(json.dumps)
+    return whole | whole.map(lambda text: text[:-1]) | st.text('{}[]",:0a\\ ', max_size=12) | st.text(max_size=8)
+
+
+@given(st.lists(st.none() | documents(), max_size=12))
+def test_json_is_valid_where_duckdb_says_so(engine: duckdb.DuckDBPyConnection, texts: list[str | None]) -> None:
+    texts = [text for text in texts if text is None or "\0" not in text]
+    valid = [
+        text is not None and engine.execute("SELECT json_valid($1)", [text]).fetchall() == [(True,)] for text in texts
+    ]
+    found = to_json(pl.Series(texts, dtype=pl.String), engine).to_list()
+    assert found == [text if fine else None for text, fine in zip(texts, valid, strict=True)]
+
+
+@given(st.lists(st.none() | st.text(" \t\na\u00a0", max_size=6), max_size=10))
+def test_blanks_around_a_value_are_taken_off_and_a_blank_value_is_missing(texts: list[str | None]) -> None:
+    found = present(pl.Series(texts, dtype=pl.String)).to_list()
+    assert found == [(text or "").strip() or None for text in texts]
