@@ -1,0 +1,77 @@
+"""What `load_batch` promises: ids from content, twins left out, whole batches or nothing."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from analytics_platform.contracts import CONTRACTS
+from analytics_platform.gate import Origin, Verdict, judge
+from analytics_platform.gate.layout import resolve_layout
+from analytics_platform.warehouse import BatchCard, DuckDBSession, Loaded, load_batch
+from analytics_platform.warehouse.duckdb import DuckDBWarehouse
+from analytics_platform.warehouse.load import ROWS_PER_INSERT
+
+CONTRACT = CONTRACTS["cleaned.clickstream"]
+HEADER = ("client_id", "page_url", "referrer", "timestamp", "event_name", "event_data", "user_agent", "event_id")
+ARRIVED = dt.datetime(2026, 10, 5, tzinfo=dt.UTC)
+LINE = "c{},/p,,2026-10-0{}T00:00:00Z,view,,,{}\n"
+
+
+@pytest.fixture
+def session(tmp_path: Path) -> Iterator[DuckDBSession]:
+    with DuckDBWarehouse(tmp_path / "warehouse.duckdb").session() as opened:
+        yield opened
+
+
+def verdicts(body: str) -> Iterator[Verdict]:
+    origin = Origin("set below", ARRIVED, dt.datetime(2010, 1, 1, tzinfo=dt.UTC))
+    return judge(io.BytesIO(body.encode()), resolve_layout(CONTRACT, HEADER), CONTRACT, origin)
+
+
+def load(session: DuckDBSession, batch_id: str, body: str) -> Loaded:
+    card = BatchCard(batch_id, "clickstream", "f.csv", batch_id, ARRIVED, None, "run")
+    layout = resolve_layout(CONTRACT, HEADER)
+    origin = Origin(batch_id, ARRIVED, dt.datetime(2010, 1, 1, tzinfo=dt.UTC))
+    return load_batch(session, CONTRACT, card, judge(io.BytesIO(body.encode()), layout, CONTRACT, origin))
+
+
+def test_an_event_is_known_by_its_own_id_or_by_the_md5_of_its_content(session: DuckDBSession) -> None:
+    load(session, "b1", LINE.format(1, 1, "e1") + LINE.format(2, 1, ""))
+    micros = 1_790_812_800_000_000
+    content = "\x1f".join(["c2", "", str(micros), "view", "/p", "", "", ""])
+    expected = [("e1",), (hashlib.md5(content.encode()).hexdigest(),)]
+    assert session.rows("SELECT event_id FROM cleaned.clickstream ORDER BY position") == expected
+
+
+def test_the_first_of_twins_stays_within_a_batch_and_across_batches(session: DuckDBSession) -> None:
+    one, two, far = LINE.format(1, 1, ""), LINE.format(2, 1, ""), LINE.format(1, 4, "")
+    assert load(session, "b2", one + one + two) == Loaded(2, 1, 0)
+    assert load(session, "b1", far + one + far + "torn\n") == Loaded(1, 2, 1)
+    kept = session.rows("SELECT batch_id, position FROM cleaned.clickstream ORDER BY ALL")
+    assert kept == [("b1", 2), ("b2", 2), ("b2", 4)]
+
+
+def test_batches_larger_than_one_insert_are_stored_whole(session: DuckDBSession) -> None:
+    rows = ROWS_PER_INSERT + 10_000
+    body = "".join(LINE.format(number, 1, f"e{number}") for number in range(rows))
+    assert load(session, "b1", body) == Loaded(rows, 0, 0)
+    found = session.rows("SELECT count(DISTINCT event_id), min(position), max(position) FROM cleaned.clickstream")
+    assert found == [(rows, 2, rows + 1)]
+
+
+def test_an_error_in_the_judging_stores_nothing(session: DuckDBSession) -> None:
+    def broken() -> Iterator[Verdict]:
+        yield from verdicts(LINE.format(1, 1, "") + "torn\n")
+        raise OSError("the disk is gone")
+
+    card = BatchCard("b1", "clickstream", "f.csv", "b1", ARRIVED, None, "run")
+    with pytest.raises(OSError, match="the disk is gone"):
+        load_batch(session, CONTRACT, card, broken())
+    for table in ("cleaned.clickstream", "ops.quarantine", "ops.pipeline_logs", "ops.batch_days"):
+        assert session.rows(f"SELECT count(*) FROM {table}") == [(0,)]
