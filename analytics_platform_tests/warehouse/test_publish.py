@@ -1,0 +1,166 @@
+"""Write, audit, publish: nobody ever sees rows that break a contract, and nothing is half replaced."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+
+import polars as pl
+import pytest
+
+from analytics_platform.contracts import CONTRACTS
+from analytics_platform.contracts.ddl import polars_schema
+from analytics_platform.engine import DayRange, Query
+from analytics_platform.warehouse import DuckDBSession, WarehouseError
+
+FUNNEL = CONTRACTS["marts.funnel_daily"]
+LISTS = CONTRACTS["star.dim_list"]
+FIRST, SECOND = dt.date(2024, 3, 1), dt.date(2024, 3, 2)
+
+
+def steps(day: dt.date, *counts: int) -> pl.DataFrame:
+    """A funnel of one day, a count per step."""
+    names = ["view", "cart", "checkout", "purchase"]
+    rows = [(day, index, names[index - 1], count, None, None) for index, count in enumerate(counts, 1)]
+    return pl.DataFrame(rows, schema=polars_schema(FUNNEL), orient="row")
+
+
+def lists(**names: str) -> pl.DataFrame:
+    """List dimension: key, from the id, and name."""
+    rows = [(ord(key), key, name, None, None) for key, name in names.items()]
+    return pl.DataFrame(rows, schema=polars_schema(LISTS), orient="row")
+
+
+def on(day: dt.date) -> DayRange:
+    return DayRange(day, day)
+
+
+def funnel(session: DuckDBSession) -> list[tuple[object, ...]]:
+    return session.rows("SELECT date, sessions FROM marts.funnel_daily ORDER BY ALL")
+
+
+def test_a_day_is_replaced_and_the_others_stay(session: DuckDBSession) -> None:
+    session.publish(FUNNEL, steps(FIRST, 5), on(FIRST))
+    session.publish(FUNNEL, steps(SECOND, 7), on(SECOND))
+    publication = session.publish(FUNNEL, steps(FIRST, 6, 2), on(FIRST))
+    assert publication.rows == 2
+    assert publication.breaches == ()
+    assert funnel(session) == [(FIRST, 2), (FIRST, 6), (SECOND, 7)]
+
+
+def test_a_day_without_rows_is_emptied(session: DuckDBSession) -> None:
+    session.publish(FUNNEL, steps(FIRST, 5), on(FIRST))
+    assert session.publish(FUNNEL, steps(FIRST), on(FIRST)).rows == 0
+    assert funnel(session) == []
+
+
+def test_a_broken_rule_leaves_the_old_rows_and_shows_the_new_ones_that_broke_it(session: DuckDBSession) -> None:
+    session.publish(FUNNEL, steps(FIRST, 5), on(FIRST))
+    publication = session.publish(FUNNEL, steps(FIRST, 6, -2), on(FIRST))
+    (breach,) = publication.breaches
+    assert (breach.rule, breach.checked, breach.failing) == ("sessions__greater_than_or_equal_to", 2, 1)
+    assert [(row["step"], row["sessions"]) for row in breach.sample] == [("cart", "-2")]
+    assert funnel(session) == [(FIRST, 5)]
+
+
+def test_two_rows_with_one_key_break_the_key(session: DuckDBSession) -> None:
+    publication = session.publish(FUNNEL, pl.concat([steps(FIRST, 5), steps(FIRST, 6)]), on(FIRST))
+    (breach,) = publication.breaches
+    assert (breach.rule, breach.failing) == ("primary_key__unique", 1)
+    assert breach.sample == ({"date": "2024-03-01", "step_index": "1", "rows": "2"},)
+    assert funnel(session) == []
+
+
+def test_a_key_that_no_dimension_has_breaks_the_reference(session: DuckDBSession) -> None:
+    items = CONTRACTS["star.fact_order_items"]
+    session.ensure(*(CONTRACTS[name] for name in ("star.dim_date", "star.dim_customer", "star.dim_product")))
+    values = dict.fromkeys(polars_schema(items)) | {"order_id": "o", "event_id": "e", "item_index": 0}
+    values |= {"order_date": FIRST, "date_key": 20240301, "customer_key": 7, "product_key": -1}
+    publication = session.publish(items, pl.DataFrame([values], schema=polars_schema(items)), on(FIRST))
+    assert {breach.rule for breach in publication.breaches} == {
+        "date_key__known",
+        "customer_key__known",
+        "product_key__known",
+    }
+
+
+def test_a_warning_is_told_but_does_not_stop_the_line(session: DuckDBSession) -> None:
+    events = CONTRACTS["cleaned.events"]
+    midnight = dt.datetime.combine(FIRST, dt.time(), dt.UTC)
+    values = dict.fromkeys(polars_schema(events)) | dict.fromkeys(["event_id", "source", "client_id", "batch_id"], "x")
+    values |= {"event_name": "wiggle", "raw_event_name": "wiggle", "is_known_event": False, "is_bot": False}
+    values |= {"event_at": midnight, "received_at": midnight, "event_date": FIRST, "device_type": "desktop"}
+    publication = session.publish(events, pl.DataFrame([values], schema=polars_schema(events)), on(FIRST))
+    assert publication.breaches == ()
+    assert [(result.rule, result.failing) for result in publication.results if not result.passed] == [
+        ("event_name_known", 1)
+    ]
+    assert session.rows("SELECT count(*) FROM cleaned.events") == [(1,)]
+
+
+def test_an_error_in_the_middle_leaves_the_old_rows(session: DuckDBSession) -> None:
+    session.publish(FUNNEL, steps(FIRST, 5), on(FIRST))
+    columns = "DATE '2024-03-01' AS date, 1 AS step_index, 'view' AS step, NULL::DOUBLE AS rate_from_previous"
+    broken = Query(f"SELECT {columns}, NULL::DOUBLE AS rate_from_start, error('no')::BIGINT AS sessions", {})
+    with pytest.raises(Exception, match="no"):
+        session.publish(FUNNEL, broken, on(FIRST))
+    assert funnel(session) == [(FIRST, 5)]
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        (lambda frame: frame.drop("step"), "column step is absent, its contract says VARCHAR"),
+        (lambda frame: frame.with_columns(more=1), "column more is INTEGER, its contract says no"),
+        (
+            lambda frame: frame.with_columns(sessions=pl.col("sessions").cast(pl.Float64)),
+            "column sessions is DOUBLE, its contract says BIGINT",
+        ),
+    ],
+)
+def test_other_columns_or_types_than_promised_are_refused_by_name(
+    session: DuckDBSession, change: Callable[[pl.DataFrame], pl.DataFrame], complaint: str
+) -> None:
+    with pytest.raises(WarehouseError, match=rf"^marts\.funnel_daily: {complaint}"):
+        session.publish(FUNNEL, change(steps(FIRST, 5)), on(FIRST))
+
+
+def test_the_order_of_columns_does_not_matter(session: DuckDBSession) -> None:
+    frame = steps(FIRST, 5)
+    session.publish(FUNNEL, frame.select(reversed(frame.columns)), on(FIRST))
+    assert funnel(session) == [(FIRST, 5)]
+
+
+def _places(session: DuckDBSession) -> dict[object, object]:
+    """List → where its row lies; a row that is written again lies elsewhere."""
+    return dict(session.rows("SELECT list_id, rowid FROM star.dim_list"))
+
+
+def test_an_upsert_leaves_rows_that_did_not_change_untouched(session: DuckDBSession) -> None:
+    session.publish(LISTS, lists(a="Summer", b="Winter"), None)
+    before = _places(session)
+    session.publish(LISTS, lists(a="Summer", b="Winter"), None)
+    assert _places(session) == before
+    session.publish(LISTS, lists(b="Spring", c="New"), None)
+    after = _places(session)
+    assert after["a"] == before["a"]
+    assert after["b"] != before["b"]
+    assert session.rows("SELECT list_id, list_name FROM star.dim_list ORDER BY 1") == [
+        ("a", "Summer"),
+        ("b", "Spring"),
+        ("c", "New"),
+    ]
+
+
+def test_an_upsert_that_breaks_a_rule_changes_nothing(session: DuckDBSession) -> None:
+    session.publish(LISTS, lists(a="Summer"), None)
+    twins = pl.concat([lists(a="Autumn"), lists(a="Winter")])
+    assert [breach.rule for breach in session.publish(LISTS, twins, None).breaches] == ["primary_key__unique"]
+    assert session.rows("SELECT list_name FROM star.dim_list") == [("Summer",)]
+
+
+def test_a_table_without_days_is_replaced_as_a_whole(session: DuckDBSession) -> None:
+    categories = CONTRACTS["cleaned.source_categories"]
+    for source in ("google", "bing"):
+        session.publish(categories, pl.DataFrame({"source": [source], "category": ["search"]}), None)
+    assert session.rows("SELECT source FROM cleaned.source_categories") == [("bing",)]
