@@ -9,13 +9,14 @@ import dagster as dg
 from analytics_platform.assets.cleaned import cleaned_clickstream, lookup_assets
 from analytics_platform.assets.raw import RAW_CLICKSTREAM, raw_clickstream
 from analytics_platform.assets.reports import findings
-from analytics_platform.assets.resources import build_resources
+from analytics_platform.assets.resources import build_resources, warehouse_of
 from analytics_platform.assets.tables import model_asset
 from analytics_platform.automation.jobs import build_jobs
+from analytics_platform.automation.start import STOPPING, check_start
 from analytics_platform.checks.business import watchdog
 from analytics_platform.checks.files import files_readable_check
 from analytics_platform.engine import all_models
-from analytics_platform.settings import Settings, SettingsError, load_settings
+from analytics_platform.settings import Settings, load_settings
 
 
 def build_definitions(settings: Settings) -> dg.Definitions:
@@ -31,6 +32,8 @@ def build_definitions(settings: Settings) -> dg.Definitions:
 
 
 try:
-    defs = build_definitions(load_settings())
-except SettingsError as error:
+    _settings = load_settings()
+    check_start(sys.argv, _settings, warehouse_of(_settings))
+    defs = build_definitions(_settings)
+except STOPPING as error:
     sys.exit(f"analytics-platform: {error}")

@@ -1,15 +1,16 @@
 """What assets work with, chosen by the settings: the lake, the warehouse, the settings themselves."""
 
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
+import dagster as dg
 from dagster_duckdb import DuckDBResource
 
 from analytics_platform.engine import macros
 from analytics_platform.lake import FolderLake
 from analytics_platform.settings import Settings, SettingsError
-from analytics_platform.warehouse import DuckDBSession, DuckDBWarehouse
+from analytics_platform.warehouse import DuckDBSession, DuckDBWarehouse, WarehouseError
 
 
 class WarehouseResource(DuckDBResource):
@@ -17,9 +18,14 @@ class WarehouseResource(DuckDBResource):
 
     memory: str = "1GB"
 
-    def session(self, read_only: bool = False) -> AbstractContextManager[DuckDBSession]:
-        """A session with the models' functions defined. Raises `WarehouseError` if the file cannot be opened."""
-        return self.warehouse().session(read_only)
+    @contextmanager
+    def session(self, read_only: bool = False) -> Iterator[DuckDBSession]:
+        """A session with the models' functions defined; a refusal ends the step in its one sentence."""
+        try:
+            with self.warehouse().session(read_only) as session:
+                yield session
+        except WarehouseError as error:
+            raise dg.Failure(str(error)) from None
 
     def warehouse(self) -> DuckDBWarehouse:
         """The warehouse, for code that does not know Dagster."""
