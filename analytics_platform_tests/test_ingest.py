@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from analytics_platform.ingest import CLICKSTREAM, find_unreadable, land_files
+from analytics_platform.lake import FolderLake
+from analytics_platform_tests.kit import click, load_landed, open_house, to_csv
+
+ROWS = to_csv([click(f"c{number}", f"2026-03-01T10:{number:02}:00+00:00") for number in range(30)])
+
+
+def test_plain_gzip_and_zstandard_files_are_read_alike(tmp_path: Path) -> None:
+    house = open_house(tmp_path)
+    for client, suffix, codec in (("p", ".csv", None), ("g", ".csv.gz", "gzip"), ("z", ".CSV.ZST", "zstd")):
+        rows = [click(f"{client}{number}", f"2026-03-01T10:{number:02}:00+00:00") for number in range(30)]
+        with pa.output_stream(str(house.landing / f"rows{suffix}"), compression=codec) as stream:
+            stream.write(to_csv(rows).encode())
+
+    with house.session() as session:
+        loaded = load_landed(house, session)
+
+    assert [one.rows_accepted for one in loaded] == [30, 30, 30]
+    assert find_unreadable(CLICKSTREAM, house.settings) == {}
+
+
+def test_the_same_content_is_one_batch_and_changed_content_under_the_same_name_another(tmp_path: Path) -> None:
+    house = open_house(tmp_path)
+    house.landing.joinpath("a.csv").write_text(ROWS, "utf-8")
+    house.landing.joinpath("b.csv").write_text(ROWS, "utf-8")
+    with house.session() as session:
+        assert [loaded.rows_accepted for loaded in load_landed(house, session)] == [30]
+        house.landing.joinpath("a.csv").write_text(ROWS + ROWS.splitlines()[1].replace("c0", "new") + "\n", "utf-8")
+
+        (again,) = load_landed(house, session)
+
+    assert (again.rows_accepted, again.rows_duplicate) == (1, 30)
+
+
+def test_a_file_that_changes_while_it_is_read_is_left_for_the_next_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = open_house(tmp_path)
+    growing = house.landing / "growing.csv"
+    growing.write_text(ROWS, "utf-8")
+    fsync = os.fsync
+
+    def grow_and_fsync(descriptor: int) -> None:
+        with growing.open("a", encoding="utf-8") as file:
+            file.write("half a r")
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", grow_and_fsync)
+    landing = land_files(CLICKSTREAM, house.settings, house.lake)
+    monkeypatch.undo()
+
+    assert landing.changing == ("growing.csv",)
+    assert house.lake.batches(CLICKSTREAM) == []
+    assert [batch.name for batch in land_files(CLICKSTREAM, house.settings, house.lake).batches] == ["growing.csv"]
+
+
+def test_a_batch_without_its_card_does_not_exist_and_is_put_again(tmp_path: Path) -> None:
+    lake = FolderLake(tmp_path / "lake")
+    path = tmp_path / "rows.csv"
+    path.write_text(ROWS, "utf-8")
+    batch = lake.put_file(CLICKSTREAM, "rows.csv", path)
+    assert batch is not None
+    (tmp_path / "lake" / CLICKSTREAM / f"{batch.content_sha256}.json").unlink()
+    assert lake.batches(CLICKSTREAM) == []
+
+    again = lake.put_file(CLICKSTREAM, "rows.csv", path)
+
+    assert again is not None
+    assert again.batch_id == batch.batch_id
+    assert again.path.read_bytes() == ROWS.encode()
