@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from analytics_platform_tests.end_to_end.platform_run import clickstream
+from analytics_platform_tests.kit import House, load_landed, open_house
+
+
+def _run(data_dir: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", "from analytics_platform.cli import main; main()", *arguments]
+    own = {"DATA_DIR": str(data_dir), "COLUMNS": "160", "PYTHONWARNINGS": "ignore"}
+    return subprocess.run(command, capture_output=True, text=True, env={**os.environ, **own, **environment})
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> House:
+    """A loaded file of which 5.8 % of the rows were refused."""
+    house = open_house(tmp_path_factory.mktemp("data"))
+    house.landing.joinpath("bad.csv").write_text(clickstream(1000, without_client=58), "utf-8")
+    with house.session() as session:
+        load_landed(house, session)
+    return house
+
+
+def test_monitor_exits_1_and_names_the_breach(house: House) -> None:
+    ended = _run(house.settings.data_dir, "monitor")
+
+    assert ended.returncode == 1
+    assert "error_rate" in ended.stdout
+    assert "58 of 1,000 rows refused (5.80%)" in ended.stdout
+
+
+def test_monitor_exits_0_when_the_threshold_allows_it(house: House) -> None:
+    assert _run(house.settings.data_dir, "monitor", MAX_ERROR_RATE="0.10").returncode == 0
+
+
+def test_monitor_before_the_first_run_says_what_to_do(tmp_path: Path) -> None:
+    ended = _run(tmp_path, "monitor")
+
+    assert ended.returncode == 2
+    assert ended.stderr.startswith("analytics-platform: There is no warehouse at")
+    assert "Traceback" not in ended.stderr
+
+
+def test_monitor_says_when_the_warehouse_is_in_use(house: House) -> None:
+    with duckdb.connect(str(house.settings.warehouse_path)):
+        ended = _run(house.settings.data_dir, "monitor")
+
+    assert ended.returncode == 2
+    assert "is in use by another process" in ended.stderr
+
+
+def test_accepting_an_unknown_batch_is_refused_in_one_sentence(house: House) -> None:
+    ended = _run(house.settings.data_dir, "accept", "zzz", "--reason", "no")
+
+    assert ended.returncode == 2
+    assert (
+        ended.stderr
+        == "analytics-platform: No batch has an id that starts with 'zzz': see batch_id in ops.pipeline_logs.\n"
+    )
+
+
+def test_an_accepted_batch_no_longer_fails_the_monitor(house: House) -> None:
+    with house.session(read_only=True) as session:
+        batch_id = str(session.rows("SELECT batch_id FROM ops.pipeline_logs")[0][0])
+
+    accepted = _run(house.settings.data_dir, "accept", batch_id[:6], "--reason", "tracker outage")
+
+    assert accepted.returncode == 0
+    assert accepted.stdout == f"Batch {batch_id} (bad.csv) is accepted: tracker outage\n"
+    assert _run(house.settings.data_dir, "monitor").returncode == 0
+
+
+def test_replay_moves_rows_that_pass_now_and_names_the_days_to_build(tmp_path: Path) -> None:
+    house = open_house(tmp_path, partition_start="2026-03-02")
+    house.landing.joinpath("early.csv").write_text(clickstream(100, day="2026-03-01"), "utf-8")
+    with house.session() as session:
+        load_landed(house, session)
+
+    ended = _run(tmp_path, "replay", PARTITION_START="2026-03-01")
+
+    assert ended.returncode == 0
+    assert "early.csv: 100 rows moved, 0 stay quarantined" in ended.stdout
+    assert "--partition-range 2026-03-01...2026-03-01" in ended.stdout
+    with house.session(read_only=True) as session:
+        assert session.rows("SELECT count(*) FROM cleaned.clickstream") == [(100,)]
+
+
+def test_simulate_writes_files_and_the_truth_about_them(tmp_path: Path) -> None:
+    ended = _run(tmp_path, "simulate", "--days", "2", "--visitors", "20", "--seed", "3", "--out", str(tmp_path / "out"))
+
+    assert ended.returncode == 0
+    assert (tmp_path / "out" / "truth.json").exists()
+    assert len(list((tmp_path / "out" / "clickstream").iterdir())) == 2
