@@ -16,6 +16,7 @@ from analytics_platform.contracts.ddl import polars_schema
 _DAYS = (dt.date(2024, 2, 28), dt.date(2024, 2, 29), dt.date(2024, 3, 1))
 _CLOCKS = (dt.time(0, 0), dt.time(0, 0, 0, 1), dt.time(23, 59, 59, 999_999))
 
+# No NaN: Pandera calls it missing, SQL does not, and no model makes one (divisors are never 0, or null).
 _PLAIN_VALUES: dict[type[pl.DataType], tuple[object, ...]] = {
     pl.String: ("", "purchase", "it's", "(direct)", "ö\U0001f6d2", 'a"b'),
     pl.Int64: (-1, 0, 1, 2, 2**40),

@@ -181,6 +181,14 @@ def test_building_the_same_days_again_changes_no_table(tmp_path: Path) -> None:
         assert differing(before, contents(session)) == {}
 
 
+def test_a_visit_that_goes_on_after_midnight_grows_when_the_next_day_arrives(tmp_path: Path) -> None:
+    midnight = START + dt.timedelta(days=3)
+    files = [[click("ada", midnight + dt.timedelta(minutes=shift))] for shift in (-5, 5)]
+    tables = incrementally(tmp_path / "some", files)
+    assert len(tables["star.fact_sessions"]) == 1
+    assert differing(tables, at_once(tmp_path / "all", files)) == {}
+
+
 def test_an_order_whose_earlier_event_arrives_late_moves_to_the_earlier_day(tmp_path: Path) -> None:
     def purchase(day: int) -> Row:
         data = {"transaction_id": "T1", "revenue": 10, "items": [{"item_id": "p1", "price": 10}]}

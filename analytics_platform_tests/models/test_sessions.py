@@ -157,6 +157,17 @@ def test_each_day_built_on_its_own_gives_the_sessions_of_a_full_build(
     assert_frame_equal(day_by_day.sort("event_id"), at_once.sort("event_id"))
 
 
+@pytest.mark.parametrize("minutes", [7, 29, 30])
+def test_a_visit_that_never_pauses_is_cut_alike_day_by_day_and_at_once(warehouse: DuckDBSession, minutes: int) -> None:
+    times = [19_783 * DAY + n * minutes * MINUTE for n in range(6 * 24 * 60 // minutes)]
+    events = _events([times])
+    store(warehouse, events)
+    days = days_of(events)
+    day_by_day, at_once = run_day_by_day(warehouse, MODEL, days), run(warehouse, MODEL, days)
+    assert_frame_equal(day_by_day.sort("event_id"), at_once.sort("event_id"))
+    assert at_once["split_reason"].unique().sort().to_list() == ["midnight", "pause"]
+
+
 def _events(clients: list[list[int]]) -> list[Event]:
     return [
         Event(f"{client}-{index:05}", f"client {client}", instant_of(time))
