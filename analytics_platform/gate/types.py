@@ -40,7 +40,7 @@ def present(text: pl.Series) -> pl.Series:
 
 
 def _parse_form(text: pl.Series, form: str) -> pl.Series:
-    return text.str.to_datetime(form, strict=False, time_unit="us", time_zone="UTC")
+    return text.str.to_datetime(form, strict=False, time_unit="us", time_zone="UTC", cache=False)
 
 
 def _parse_date(text: pl.Series) -> pl.Series:

@@ -29,6 +29,11 @@ def instant(text: str) -> dt.datetime | None:
     return to_instants(pl.Series([text]))[0]
 
 
+def micros(texts: list[str]) -> list[int | None]:
+    """The times as numbers, for Polars knows years that Python does not."""
+    return to_instants(pl.Series(texts)).to_physical().to_list()
+
+
 def offset(zone: str) -> dt.timedelta:
     digits = zone.lstrip("+-").replace(":", "").ljust(4, "0")
     if not digits.isdigit():
@@ -64,11 +69,11 @@ def test_unix_times_are_read_in_seconds_milliseconds_and_microseconds(seconds: i
 
 @given(st.text("0123456789-:TZ+. ", max_size=30))
 def test_times_agree_with_python_where_both_accept(text: str) -> None:
-    found = instant(text)
     try:
         expected = dt.datetime.fromisoformat(text)
     except ValueError:
         return
+    found = instant(text)
     if found is not None and not text.isdigit():
         assert found == (expected if expected.tzinfo else expected.replace(tzinfo=dt.UTC))
 
@@ -83,8 +88,9 @@ def test_what_python_writes_as_iso_is_read_as_python_reads_it(
 
 @given(st.text(max_size=40))
 def test_garbage_is_no_time_and_no_error(text: str) -> None:
+    found = micros([text])
     if not any(character.isdigit() for character in text):
-        assert instant(text) is None
+        assert found == [None]
 
 
 @pytest.mark.parametrize(
@@ -105,7 +111,7 @@ def test_impossible_and_foreign_times_are_null(text: str) -> None:
     ),
 )
 def test_how_the_first_time_is_written_changes_no_other(first: str, text: str) -> None:
-    assert to_instants(pl.Series([first, text]))[1] == instant(text)
+    assert micros([first, text])[1:] == micros([text])
 
 
 @given(st.lists(st.none() | st.text(max_size=5) | st.sampled_from(SAMPLES), max_size=20))
