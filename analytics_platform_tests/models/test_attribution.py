@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import random
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,7 +26,7 @@ def order(client: str = "ada", revenue: object = 10, page: str = DIRECT, transac
     return click(client, ORDER_AT, "checkout_completed", data=data, page_url=page)
 
 
-def credits_of(root: Path, *rows: Row, **settings: object) -> dict[str, str]:
+def credits_of(root: Path, *rows: Row, **settings: Any) -> dict[str, str]:
     """Model → source that gets the credit of the one order."""
     with built_house(root, rows, **settings) as session:
         return {

@@ -15,13 +15,13 @@ CLEANED = {"cleaned.urls", "cleaned.user_agents", "cleaned.source_categories", "
 AT = "2024-03-01T10:00:00Z"
 
 
-def event_of(root: Path, **columns: object) -> Mapping[str, Any]:
+def event_of(root: Path, **columns: Any) -> Mapping[str, Any]:
     """The one row of cleaned.events that a clickstream row becomes."""
     with built_house(root, [click("ada", AT, **columns)], CLEANED) as session:
         return session.frame("SELECT * FROM cleaned.events").row(0, named=True)
 
 
-def items_of(root: Path, data: object, name: str = "view_item") -> list[Mapping[str, Any]]:
+def items_of(root: Path, data: object, name: str = "view_item") -> list[dict[str, Any]]:
     """The rows of cleaned.event_items that an event carrying `data` becomes."""
     with built_house(root, [click("ada", AT, name, data=data)], CLEANED) as session:
         return session.frame("SELECT * FROM cleaned.event_items ORDER BY item_index").rows(named=True)

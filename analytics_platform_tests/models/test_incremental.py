@@ -83,7 +83,8 @@ def _row(chance: random.Random, client: str, at: dt.datetime) -> Row:
 
 
 def _visitor(chance: random.Random, client: str) -> list[Row]:
-    at, rows = START + chance.random() * dt.timedelta(days=2), []
+    at = START + chance.random() * dt.timedelta(days=2)
+    rows: list[Row] = []
     while at < END and len(rows) < 40:
         rows.append(_row(chance, client, at))
         at += chance.choice(PAUSES)
