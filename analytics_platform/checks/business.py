@@ -12,7 +12,11 @@ from analytics_platform.engine import all_models
 from analytics_platform.settings import Settings
 
 WATCHED = dg.AssetKey(["marts", "daily_trends"])
-BUILT_BEFORE = [dg.AssetKey(name.split(".")) for name in all_models() if name != "marts.daily_trends"]
+BUILT_BEFORE = [
+    dg.AssetKey(name.split("."))
+    for name in all_models()
+    if name.startswith(("star.", "marts.")) and name != "marts.daily_trends"
+]
 """The watchdog looks once everything is built."""
 
 DESCRIPTIONS: Mapping[str, str] = MappingProxyType(
