@@ -64,10 +64,11 @@ def replay(
 ) -> None:
     """Judge quarantined rows anew, after a contract changed, and move those that pass now into their table."""
     from analytics_platform.assets.resources import warehouse_of
+    from analytics_platform.ingest import days_to_build
     from analytics_platform.ingest import replay as judge_anew
     from analytics_platform.lake import FolderLake
     from analytics_platform.settings import load_settings
-    from analytics_platform.warehouse.books import find_batch, touched_days
+    from analytics_platform.warehouse.books import find_batch
     from analytics_platform.warehouse.spreadsheet import write_spreadsheets
 
     settings = load_settings()
@@ -76,11 +77,12 @@ def replay(
         only = find_batch(session, batch)[0] if batch else None
         replayed = list(judge_anew(session, settings, lake, only))
         write_spreadsheets(session, settings.quarantine_dir, {entry.batch.name for entry in replayed})
-        days = touched_days(session, [entry.batch.batch_id for entry in replayed if entry.moved])
+        moved = [entry.batch.batch_id for entry in replayed if entry.moved]
+        days = days_to_build(session, moved, settings)
     for entry in replayed:
         print(f"{entry.batch.name}: {entry.moved:,} rows moved, {entry.loaded.rows_quarantined:,} stay quarantined")
     if days:
-        print(f"Materialize the days they touch: --partition-range {days[0]}...{days[-1]}")
+        print(f"Materialize the days whose tables they change: --partition-range {days}")
     elif not replayed:
         print("No quarantined rows.")
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import sys
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,12 +17,13 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from analytics_platform.contracts import CONTRACTS
 from analytics_platform.contracts.base import ContractType
+from analytics_platform.engine import affected_days, build_order
 from analytics_platform.gate import FileRefusedError, Layout, Origin, Verdict, judge, read_layout
 from analytics_platform.lake import SUFFIXES, Batch, FolderLake, UnreadableError, check_decodable, open_decoded
 from analytics_platform.settings import Settings
 from analytics_platform.sources.files import find_files
 from analytics_platform.warehouse import BatchCard, DuckDBSession, Loaded, load_batch, replay_batch
-from analytics_platform.warehouse.books import quarantined_batches, seen_batches
+from analytics_platform.warehouse.books import quarantined_batches, seen_batches, touched_days
 
 CLICKSTREAM = "clickstream"
 
@@ -116,6 +117,22 @@ def _load(batch: Batch, session: DuckDBSession, settings: Settings, run_id: str)
     )
     with progress_bar(batch.name) as report:
         return load_batch(session, contract_of(batch.source), card, _judge(batch, settings), report)
+
+
+def days_to_build(session: DuckDBSession, batch_ids: Sequence[str], settings: Settings) -> str:
+    """The range of days, `FIRST...LAST`, whose tables the rows of these batches change; empty if there are none.
+
+    Up to the last day with events: windows reach further, but there is nothing to build yet.
+    """
+    touched = touched_days(session, batch_ids)
+    if not touched:
+        return ""
+    (latest,) = session.rows("SELECT max(event_date) FROM ops.batch_days")[0]
+    affected = {day for table in build_order() for day in affected_days(table, touched, settings.model_values)}
+    days = [
+        day for day in affected if settings.partition_start <= day and isinstance(latest, dt.date) and day <= latest
+    ]
+    return f"{min(days)}...{max(days)}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,7 @@ from analytics_platform.engine import (
     day_ranges,
     macros,
     plan,
+    refreshed_days,
 )
 from analytics_platform.ingest import CLICKSTREAM, land_files, load_new_batches
 from analytics_platform.lake import FolderLake
@@ -127,9 +128,10 @@ def load_landed(house: House, session: DuckDBSession) -> list[Loaded]:
 def build(
     session: DuckDBSession, days: DayRange, settings: Settings, tables: Collection[str] | None = None
 ) -> dict[str, Publication]:
-    """Build the days of every table (or of `tables`), inputs first. No rule may be broken."""
-    wanted = [name for name in build_order() if tables is None or name in tables]
-    return {name: _publish(session, name, days, settings) for name in wanted if _is_built(name)}
+    """Build the days of every table (or of `tables`) as the assets do, inputs first. No rule may be broken."""
+    wanted = [name for name in build_order() if _is_built(name) and (tables is None or name in tables)]
+    values, start = settings.model_values, settings.partition_start
+    return {name: _publish(session, name, refreshed_days(name, days, values, start), settings) for name in wanted}
 
 
 @contextmanager

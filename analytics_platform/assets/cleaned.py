@@ -12,7 +12,7 @@ from analytics_platform.checks.error_rate import error_rate_spec, judge_error_ra
 from analytics_platform.checks.gate import gate_check_results, gate_check_specs
 from analytics_platform.contracts import CONTRACTS, table_of
 from analytics_platform.contracts.ddl import table_doc
-from analytics_platform.ingest import CLICKSTREAM, load_new_batches
+from analytics_platform.ingest import CLICKSTREAM, days_to_build, load_new_batches
 from analytics_platform.lake import FolderLake
 from analytics_platform.lookups import make_source_categories, make_urls, make_user_agents
 from analytics_platform.settings import Settings
@@ -44,11 +44,13 @@ def cleaned_clickstream(
 ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult[None]]:
     """Put new batches through the gate; stop the line if too many rows were refused."""
     inputs: set[str] = set()
+    batches: list[str] = []
     accepted = 0
     with warehouse.session() as session:
         session.ensure(_CONTRACT)
         for batch, loaded in load_new_batches(CLICKSTREAM, session, settings, lake, context.run_id):
             inputs.add(batch.name)
+            batches.append(batch.batch_id)
             accepted += loaded.rows_accepted
             context.log.info(
                 f"{batch.name}: {loaded.rows_read:,} rows read = {loaded.rows_accepted:,} accepted "
@@ -61,6 +63,8 @@ def cleaned_clickstream(
         yield verdict
         yield from gate_check_results(session, _KEY, _CONTRACT)
         rows = session.rows("SELECT count(*) FROM cleaned.clickstream")[0][0]
+        to_build = days_to_build(session, batches, settings)
+        context.log.info(f"Days whose tables the new rows change: {to_build or 'none'}")
     if stop:
         raise dg.Failure(stop, allow_retries=False)
     yield dg.MaterializeResult(
@@ -70,6 +74,7 @@ def cleaned_clickstream(
             "dagster/column_schema": dg.MetadataValue.table_schema(column_schema(_CONTRACT)),
             "dagster/column_lineage": dg.MetadataValue.column_lineage(lineage_of(_TABLE.name)),
             "new batches": dg.MetadataValue.int(len(inputs)),
+            "days to build": dg.MetadataValue.text(to_build or "none"),
             "new rows": dg.MetadataValue.int(accepted),
             "quarantine files": dg.MetadataValue.text("\n".join(map(str, written)) or "none"),
         },

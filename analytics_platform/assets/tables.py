@@ -17,7 +17,7 @@ from analytics_platform.checks.rules import check_results, check_specs
 from analytics_platform.contracts import CONTRACTS, table_of
 from analytics_platform.contracts.base import Days, Table
 from analytics_platform.contracts.ddl import table_doc
-from analytics_platform.engine import DayRange, Model, Query, plan, reads_of, window_of
+from analytics_platform.engine import DayRange, Model, Query, plan, reads_of, refreshed_days, window_of
 from analytics_platform.settings import Settings
 from analytics_platform.warehouse import DuckDBSession, Publication
 
@@ -91,10 +91,11 @@ def table_asset(name: str, inputs: Sequence[str], make_rows: MakeRows, settings:
     def build(
         context: dg.AssetExecutionContext, warehouse: WarehouseResource, settings: dg.ResourceParam[Settings]
     ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult[None]]:
-        days = _days_of(context) if is_daily(table) else None
+        asked = _days_of(context) if is_daily(table) else None
+        days = asked and refreshed_days(name, asked, settings.model_values, settings.partition_start)
         with warehouse.session() as session:
             if reads_gate:
-                verdict, stop = judge_error_rate(session, key, settings.max_error_rate, days)
+                verdict, stop = judge_error_rate(session, key, settings.max_error_rate, asked)
                 yield verdict
                 if stop:
                     raise dg.Failure(stop, allow_retries=False)

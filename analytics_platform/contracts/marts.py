@@ -152,7 +152,7 @@ class ProductDaily(Contract):
 
 
 class TopSellers(Contract):
-    """One row per product ever sold."""
+    """One row per product ever seen, with all its sales."""
 
     product_id: Text = column("The shop's product id.")
     orders: Whole = column("Orders with the product.", ge=0)

@@ -100,13 +100,14 @@ def check_rule(column: str, check: pa.Check) -> Rule:
     return Rule(f"{column}__{name}", column, _REASONS[name], sql, f"{column}: {check.error or sql}")
 
 
-def null_rule(column: str) -> Rule:
-    """The rule of a column that must not be null."""
+def null_rule(column: str, is_float: bool = False) -> Rule:
+    """The rule of a column that must not be null. Not a number is missing too, as Pandera has it."""
+    name = quote(column)
     return Rule(
         f"{column}__not_null",
         column,
         "missing",
-        f"{quote(column)} IS NOT NULL",
+        f"{name} IS NOT NULL AND NOT isnan({name})" if is_float else f"{name} IS NOT NULL",
         f"{column} is never missing.",
     )
 
@@ -122,7 +123,7 @@ def rules_of(contract: ContractType) -> tuple[Rule, ...]:
     rules: list[Rule] = []
     for name, column in contract.to_schema().columns.items():
         if not column.nullable:
-            rules.append(null_rule(name))
+            rules.append(null_rule(name, column.dtype.type == pl.Float64))
         rules.extend(check_rule(name, check) for check in column.checks)
     rules.extend(row_rule(rule) for rule in table_of(contract).rules)
     return tuple(rules)

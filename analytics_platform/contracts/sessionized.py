@@ -31,10 +31,12 @@ class SessionEvents(Contract):
     """One row per event: the session it belongs to.
 
     A visit ends after a pause of more than 30 minutes of elapsed time. A visit that never pauses is cut at UTC
-    midnight once it began before the previous day, so a session lasts at most to the end of the next day.
+    midnight once it began before the previous day, so a session lasts at most to the end of the next day, and which
+    session an event belongs to depends on the events of its day and of the two days before, and on no later ones.
     """
 
     event_id: Text = column("The event (cleaned.events).")
+    event_date: Day = column("Day of the event (UTC).")
     session_id: Text = column("Stable hash of the client and of the start of the session.")
     session_date: Day = column("Day (UTC) the session starts.")
     client_id: Text = column("The browser or device.")
@@ -50,8 +52,8 @@ class SessionEvents(Contract):
             name="sessionized.session_events",
             primary_key=("event_id",),
             write="days",
-            partition_column="session_date",
-            reads=MappingProxyType({"cleaned.events": Days(before=2, after=1)}),
+            partition_column="event_date",
+            reads=MappingProxyType({"cleaned.events": Days(before=2)}),
             rules=(RowRule("starts_before_event", "started_at <= event_at", "No event precedes its session."),),
         ).promise()
 
@@ -126,6 +128,7 @@ class Sessions(Contract):
             reads=MappingProxyType(
                 {
                     "cleaned.events": Days(after=1),
+                    "sessionized.session_events": Days(after=1),
                     "sessionized.purchases": Days(after=1),
                     "cleaned.source_categories": Everything(),
                 }

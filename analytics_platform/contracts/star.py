@@ -183,9 +183,7 @@ class FactEvents(Contract):
             primary_key=("event_id",),
             write="days",
             partition_column="event_date",
-            reads=MappingProxyType(
-                {"sessionized.session_events": Days(before=1), "sessionized.sessions": Days(before=1)}
-            ),
+            reads=MappingProxyType({"sessionized.sessions": Days(before=1)}),
             foreign_keys=MappingProxyType(
                 {
                     "date_key": "star.dim_date",
@@ -310,9 +308,7 @@ class FactOrders(Contract):
             primary_key=("order_id",),
             write="days",
             partition_column="order_date",
-            reads=MappingProxyType(
-                {"sessionized.session_events": Days(before=1), "sessionized.sessions": Days(before=1)}
-            ),
+            reads=MappingProxyType({"sessionized.sessions": Days(before=1)}),
             foreign_keys=MappingProxyType(
                 {
                     "date_key": "star.dim_date",

@@ -3,7 +3,7 @@
 No Dagster in here, and no connection: where a query runs is the warehouse's business.
 """
 
-from analytics_platform.engine.affected import affected_days, build_order, day_ranges
+from analytics_platform.engine.affected import affected_days, build_order, day_ranges, refreshed_days
 from analytics_platform.engine.model import Model, ModelError, all_models, column_lineage, macros, transpile
 from analytics_platform.engine.plan import DayRange, Query, plan, reads_of, window_of
 
@@ -20,6 +20,7 @@ __all__ = [
     "macros",
     "plan",
     "reads_of",
+    "refreshed_days",
     "transpile",
     "window_of",
 ]

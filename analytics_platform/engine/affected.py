@@ -40,6 +40,16 @@ def affected_days(table: str, touched: Collection[dt.date], settings: Mapping[st
     return _all_affected(frozenset(touched), tuple(sorted(settings.items())))[table]
 
 
+def refreshed_days(table: str, days: DayRange, settings: Mapping[str, int], start: dt.date) -> DayRange:
+    """The days of `table` to publish when `days` are built: these, and the days before them that they complete.
+
+    A visit may go on past midnight, so the events of a day complete the sessions of the day before. Building
+    days one by one, in order, thus ends with the tables of one build. No day before `start` is published.
+    """
+    earliest = min(affected_days(table, [days.first], settings))
+    return DayRange(max(earliest, min(start, days.first)), days.last)
+
+
 @lru_cache(maxsize=64)
 def _all_affected(
     touched: frozenset[dt.date], settings: tuple[tuple[str, int], ...]

@@ -93,9 +93,7 @@ def parse_urls(urls: pl.Series) -> pl.DataFrame:
         .with_columns(_site(), _path(), _click_id(), *(_utm(name) for name in _UTM))
         .with_columns(_click("source", 0), _click("medium", 1), _site_category())
     )
-    return parsed.select(
-        "url", *(pl.when("is_address").then(name).alias(name) for name in _COLUMNS)
-    ).collect()
+    return parsed.select("url", *(pl.when("is_address").then(name).alias(name) for name in _COLUMNS)).collect()
 
 
 def _host() -> pl.Expr:

@@ -35,9 +35,7 @@ CHANNELS = (
     Channel(10, "", "https://homestories.example/"),
     Channel(18, "", "https://www.shop.example/"),
     Channel(90, "utm_source=google&utm_medium=cpc&utm_campaign=brand", "https://www.google.com/", "gclid"),
-    Channel(
-        60, "utm_source=google&utm_medium=cpc&utm_campaign=shopping_de", "https://www.google.com/", "gclid"
-    ),
+    Channel(60, "utm_source=google&utm_medium=cpc&utm_campaign=shopping_de", "https://www.google.com/", "gclid"),
     Channel(25, "", "https://www.google.com/", "gclid"),
     Channel(20, "utm_source=bing&utm_medium=cpc&utm_campaign=brand", "https://www.bing.com/", "msclkid"),
     Channel(70, "utm_source=newsletter&utm_medium=email&utm_campaign=autumn_sale", ""),
@@ -50,9 +48,7 @@ CHANNELS = (
     ),
     Channel(25, "utm_source=instagram&utm_medium=social&utm_campaign=bio", "https://l.instagram.com/"),
     Channel(15, "", "https://l.facebook.com/", "fbclid"),
-    Channel(
-        12, "utm_source=youtube&utm_medium=paid_video&utm_campaign=sleep_stories", "https://www.youtube.com/"
-    ),
+    Channel(12, "utm_source=youtube&utm_medium=paid_video&utm_campaign=sleep_stories", "https://www.youtube.com/"),
     Channel(12, "utm_source=criteo&utm_medium=display&utm_campaign=prospecting", ""),
     Channel(15, "utm_source=awin&utm_medium=affiliate&utm_campaign=deals", "https://deals.example/"),
     Channel(4, "utm_source=sms&utm_medium=sms&utm_campaign=flash", ""),

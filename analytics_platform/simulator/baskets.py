@@ -9,9 +9,7 @@ from analytics_platform.simulator.payloads import Line
 def draw_basket(rng: Random, first: Product) -> list[Line]:
     """A basket of one to three lines, beginning with the product just seen."""
     others = rng.sample(PRODUCTS, rng.choice((0, 0, 0, 1, 1, 2)))
-    return [
-        Line(product, rng.choice(product.variants), rng.choice((1, 1, 1, 2))) for product in (first, *others)
-    ]
+    return [Line(product, rng.choice(product.variants), rng.choice((1, 1, 1, 2))) for product in (first, *others)]
 
 
 def draw_transaction_id(rng: Random) -> str:

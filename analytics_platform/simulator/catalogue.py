@@ -45,38 +45,24 @@ def _one(price: int) -> tuple[Variant, ...]:
 
 
 PRODUCTS = (
-    Product(
-        "M-1001", 'Matratze 14" Größe L', "Nachtruh", "Matratzen", "matratze-14-zoll-l", _sizes(699, 150)
-    ),
-    Product(
-        "M-1002", 'Matratze 10" Größe M', "Nachtruh", "Matratzen", "matratze-10-zoll-m", _sizes(449, 100)
-    ),
-    Product(
-        "M-1003", "Matelas Rêve, ferme", "Douce Nuit", "Matratzen", "matelas-reve-ferme", _sizes(549, 120)
-    ),
-    Product(
-        "M-1004", "Matelas Rêve, souple", "Douce Nuit", "Matratzen", "matelas-reve-souple", _sizes(549, 120)
-    ),
+    Product("M-1001", 'Matratze 14" Größe L', "Nachtruh", "Matratzen", "matratze-14-zoll-l", _sizes(699, 150)),
+    Product("M-1002", 'Matratze 10" Größe M', "Nachtruh", "Matratzen", "matratze-10-zoll-m", _sizes(449, 100)),
+    Product("M-1003", "Matelas Rêve, ferme", "Douce Nuit", "Matratzen", "matelas-reve-ferme", _sizes(549, 120)),
+    Product("M-1004", "Matelas Rêve, souple", "Douce Nuit", "Matratzen", "matelas-reve-souple", _sizes(549, 120)),
     Product("M-1005", 'Hybrid Mattress 12"', "Lumen", "Matratzen", "hybrid-mattress-12", _sizes(899, 200)),
-    Product(
-        "M-1006", "Kindermatratze Bärchen", "Nachtruh", "Matratzen", "kindermatratze-baerchen", _one(14_900)
-    ),
+    Product("M-1006", "Kindermatratze Bärchen", "Nachtruh", "Matratzen", "kindermatratze-baerchen", _one(14_900)),
     Product("B-2001", "Boxspringbett Malmö", "Nordhus", "Betten", "boxspringbett-malmoe", _sizes(1299, 250)),
     Product("B-2002", "Bed Frame, solid oak", "Nordhus", "Betten", "bed-frame-solid-oak", _sizes(799, 120)),
     Product("B-2003", 'Metal Bed 14" high', "Lumen", "Betten", "metal-bed-14-high", _sizes(249, 50)),
     Product("B-2004", "Etagenbett Zoë", "Nordhus", "Betten", "etagenbett-zoe", _one(59_900)),
     Product("P-3001", "Kissen Wölkchen", "Nachtruh", "Kissen", "kissen-woelkchen", _one(4_990)),
     Product("P-3002", "Memory Foam Pillow", "Lumen", "Kissen", "memory-foam-pillow", _one(6_950)),
-    Product(
-        "P-3003", "Oreiller ergonomique, côté", "Douce Nuit", "Kissen", "oreiller-ergonomique", _one(7_900)
-    ),
+    Product("P-3003", "Oreiller ergonomique, côté", "Douce Nuit", "Kissen", "oreiller-ergonomique", _one(7_900)),
     Product("P-3004", 'Travel Pillow 12" x 8"', "Lumen", "Kissen", "travel-pillow", _colours(2_495)),
     Product("P-3005", "Kissenbezug, 2 Stück", "Nachtruh", "Kissen", "kissenbezug-2", _colours(1_999)),
     Product("L-4001", "Bettwäsche Perkal", "Nordhus", "Bettwäsche", "bettwaesche-perkal", _colours(8_990)),
     Product("L-4002", "Linen Duvet Cover", "Nordhus", "Bettwäsche", "linen-duvet-cover", _colours(15_900)),
-    Product(
-        "L-4003", "Spannbettlaken, Jersey", "Nachtruh", "Bettwäsche", "spannbettlaken-jersey", _colours(2_990)
-    ),
+    Product("L-4003", "Spannbettlaken, Jersey", "Nachtruh", "Bettwäsche", "spannbettlaken-jersey", _colours(2_990)),
     Product(
         "L-4004",
         "Housse de couette Été",
@@ -85,18 +71,12 @@ PRODUCTS = (
         "housse-de-couette-ete",
         _colours(11_950),
     ),
-    Product(
-        "D-5001", "Daunendecke, Übergröße", "Nachtruh", "Decken", "daunendecke-uebergroesse", _one(24_900)
-    ),
+    Product("D-5001", "Daunendecke, Übergröße", "Nachtruh", "Decken", "daunendecke-uebergroesse", _one(24_900)),
     Product("D-5002", "Weighted Blanket 15 lb", "Lumen", "Decken", "weighted-blanket-15", _colours(12_900)),
-    Product(
-        "D-5003", "Couverture, laine mérinos", "Douce Nuit", "Decken", "couverture-laine", _colours(13_500)
-    ),
+    Product("D-5003", "Couverture, laine mérinos", "Douce Nuit", "Decken", "couverture-laine", _colours(13_500)),
     Product("D-5004", "Sommerdecke leicht", "Nachtruh", "Decken", "sommerdecke-leicht", _one(5_990)),
     Product("F-6001", 'Nightstand 18"', "Nordhus", "Möbel", "nightstand-18", _colours(17_900)),
-    Product(
-        "F-6002", "Lattenrost, verstellbar", "Nordhus", "Möbel", "lattenrost-verstellbar", _sizes(179, 40)
-    ),
+    Product("F-6002", "Lattenrost, verstellbar", "Nordhus", "Möbel", "lattenrost-verstellbar", _sizes(179, 40)),
     Product("F-6003", "Commode Élodie", "Douce Nuit", "Möbel", "commode-elodie", _colours(39_900)),
     Product("A-7001", "Mattress Protector", "Lumen", "Zubehör", "mattress-protector", _sizes(39, 10)),
     Product("A-7002", 'Topper 3", Größe L', "Nachtruh", "Zubehör", "topper-3-zoll-l", _sizes(149, 30)),

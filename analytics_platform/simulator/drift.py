@@ -18,9 +18,7 @@ COLUMNS = (
 )
 """The seven columns of the agreed header, and the extra one that some files have."""
 
-CLIENT_ID, PAGE_URL, REFERRER, TIMESTAMP, EVENT_NAME, EVENT_DATA, USER_AGENT, APP_VERSION = range(
-    len(COLUMNS)
-)
+CLIENT_ID, PAGE_URL, REFERRER, TIMESTAMP, EVENT_NAME, EVENT_DATA, USER_AGENT, APP_VERSION = range(len(COLUMNS))
 
 _AGREED = (CLIENT_ID, PAGE_URL, REFERRER, TIMESTAMP, EVENT_NAME, EVENT_DATA, USER_AGENT)
 _SHUFFLED = (TIMESTAMP, CLIENT_ID, EVENT_NAME, PAGE_URL, USER_AGENT, EVENT_DATA, REFERRER)
@@ -58,9 +56,7 @@ class FileStyle:
     @property
     def header(self) -> str:
         """The first line, without its end."""
-        return ",".join(
-            self.client_header if column == CLIENT_ID else COLUMNS[column] for column in self.order
-        )
+        return ",".join(self.client_header if column == CLIENT_ID else COLUMNS[column] for column in self.order)
 
     @property
     def is_complete(self) -> bool:

@@ -59,9 +59,7 @@ def refuse_foreign_files(out: Path, plans: Iterable[FilePlan]) -> None:
     for folder in sorted({path.parent for path in ours}):
         for path in sorted(folder.iterdir()) if folder.is_dir() else ():
             if path not in ours:
-                raise FolderInUseError(
-                    f"{path} is not of this simulation: choose an empty folder, or empty this one"
-                )
+                raise FolderInUseError(f"{path} is not of this simulation: choose an empty folder, or empty this one")
 
 
 class _Simulation:

@@ -45,9 +45,7 @@ def _order(client_id: str, at: int, transaction_id: str, *, cents: int, over_lin
     lines = _LINES if cents else ()
     data = describe_order(purchase, lines, hash_email(len(client_id)), over_lines=over_lines)
     url = f"{SHOP}/checkout/thank-you"
-    return Event(
-        client_id, at, "checkout_completed", url, f"{SHOP}/checkout", data, PEOPLE[2], purchase=purchase
-    )
+    return Event(client_id, at, "checkout_completed", url, f"{SHOP}/checkout", data, PEOPLE[2], purchase=purchase)
 
 
 def _stage_pauses(start: int) -> tuple[Event, ...]:

@@ -27,17 +27,13 @@ def write_file(
     with ExitStack() as stack:
         stream: BinaryIO = stack.enter_context(part.open("wb"))
         if style.is_gzipped:
-            zipped = gzip.GzipFile(
-                filename="", mode="wb", compresslevel=_COMPRESSION, fileobj=stream, mtime=0
-            )
+            zipped = gzip.GzipFile(filename="", mode="wb", compresslevel=_COMPRESSION, fileobj=stream, mtime=0)
             stream = cast(BinaryIO, stack.enter_context(zipped))
         _write_lines(stream, style, _write_rows(style, rows, broken, rng))
     part.replace(path)
 
 
-def _write_rows(
-    style: FileStyle, rows: Sequence[Event], broken: Mapping[int, Breakage], rng: Random
-) -> Iterator[str]:
+def _write_rows(style: FileStyle, rows: Sequence[Event], broken: Mapping[int, Breakage], rng: Random) -> Iterator[str]:
     """Records without their line ends."""
     for place, row in enumerate(rows):
         breakage = broken.get(place)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import os
 from pathlib import Path
 
 from analytics_platform.warehouse.duckdb import DuckDBSession
 
-_STARTS_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_STARTS_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 """First characters that make spreadsheets run a cell (OWASP: CSV injection)."""
 
 
@@ -18,8 +19,9 @@ def harmless(text: str) -> str:
 
 
 def spreadsheet_name(name: str) -> str:
-    """File name of the refused records of an input; folders of the input become part of the name."""
-    return name.replace("/", "__").replace("\\", "__") + "_errors.csv"
+    """File name of the refused records of an input; the folders of an input become a hash in its name."""
+    folder, _, file = name.rpartition("/")
+    return f"{file}_{hashlib.sha256(folder.encode()).hexdigest()[:8]}_errors.csv" if folder else f"{file}_errors.csv"
 
 
 def write_spreadsheets(session: DuckDBSession, folder: Path, inputs: set[str] | None = None) -> list[Path]:

@@ -35,8 +35,8 @@ def test_tables_of_the_day_itself() -> None:
         assert offsets(table) == (0, 0)
 
 
-def test_a_session_that_starts_on_the_day_before_or_up_to_two_days_later_may_change() -> None:
-    assert offsets("sessionized.session_events") == (-1, 2)
+def test_an_event_may_change_the_sessions_of_the_events_of_two_days_after_it_and_of_none_before() -> None:
+    assert offsets("sessionized.session_events") == (0, 2)
 
 
 def test_an_order_may_repeat_one_of_thirty_days_before() -> None:

@@ -27,9 +27,7 @@ def connection() -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def channel(connection: duckdb.DuckDBPyConnection, *visit: str | None) -> str:
-    row = connection.execute(
-        "SELECT channel(?::VARCHAR, ?::VARCHAR, ?::VARCHAR, ?::VARCHAR)", visit
-    ).fetchone()
+    row = connection.execute("SELECT channel(?::VARCHAR, ?::VARCHAR, ?::VARCHAR, ?::VARCHAR)", visit).fetchone()
     assert row is not None
     assert isinstance(row[0], str)
     return row[0]
@@ -77,9 +75,7 @@ def test_rules(
     assert channel(connection, source, medium, campaign, category) == expected
 
 
-WORD = (
-    st.none() | st.text() | st.sampled_from(["cpc", "paid", "shop", "video", "email", "(direct)", "%", "_"])
-)
+WORD = st.none() | st.text() | st.sampled_from(["cpc", "paid", "shop", "video", "email", "(direct)", "%", "_"])
 
 
 @given(WORD, WORD, WORD, st.sampled_from([None, "search", "social", "shopping", "video"]))

@@ -27,9 +27,7 @@ def test_sources_are_unique_lower_case_and_trimmed() -> None:
 
 
 def test_the_file_lists_no_source_twice() -> None:
-    text = (
-        files("analytics_platform.enrichment").joinpath("source_categories.csv").read_text(encoding="utf-8")
-    )
+    text = files("analytics_platform.enrichment").joinpath("source_categories.csv").read_text(encoding="utf-8")
     sources = [line.split(",")[0] for line in text.splitlines()]
     assert len(sources) == len(set(sources))
 

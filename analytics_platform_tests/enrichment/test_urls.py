@@ -177,9 +177,7 @@ PIECES = (
 URL_PIECES = st.lists(st.sampled_from(PIECES)).map("".join)
 
 
-@given(
-    st.lists(st.none() | st.text() | URL_PIECES | st.text().map("https://shop.example/?".__add__), max_size=5)
-)
+@given(st.lists(st.none() | st.text() | URL_PIECES | st.text().map("https://shop.example/?".__add__), max_size=5))
 def test_any_text_keeps_its_row(urls: list[str | None]) -> None:
     parsed = parse_urls(pl.Series(urls, dtype=pl.String))
     assert parsed.columns == COLUMNS

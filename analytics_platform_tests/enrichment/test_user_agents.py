@@ -106,9 +106,7 @@ def test_machines(user_agent: str) -> None:
 
 
 UA_PIECES = st.lists(
-    st.sampled_from(
-        ["Mozilla/5.0", " (", ")", "; ", "Android", "Mobile", "bot", "+http://", "Windows NT", "\n", "é"]
-    )
+    st.sampled_from(["Mozilla/5.0", " (", ")", "; ", "Android", "Mobile", "bot", "+http://", "Windows NT", "\n", "é"])
 ).map("".join)
 
 

@@ -44,9 +44,7 @@ def test_other_traffic_in_the_folder_is_not_mixed_in(tmp_path: Path) -> None:
     assert digest_folder(tmp_path) == before
 
 
-@pytest.mark.parametrize(
-    ("days", "visitors", "share"), [(0, 1, 0.03), (1, 0, 0.03), (1, 1, -0.1), (1, 1, 0.5)]
-)
+@pytest.mark.parametrize(("days", "visitors", "share"), [(0, 1, 0.03), (1, 0, 0.03), (1, 1, -0.1), (1, 1, 0.5)])
 def test_senseless_arguments_are_refused(tmp_path: Path, days: int, visitors: int, share: float) -> None:
     with pytest.raises(ValueError, match="must be"):
         simulate(days, visitors, seed=1, out=tmp_path, start=START, error_share=share)

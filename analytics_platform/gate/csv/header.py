@@ -42,9 +42,7 @@ def read_header(stream: BinaryIO) -> Header | None:
 def _read_line(stream: BinaryIO) -> bytes:
     line = stream.readline(MAX_HEADER_BYTES + 1)
     if len(line) > MAX_HEADER_BYTES:
-        raise HeaderError(
-            f"The header is longer than {MAX_HEADER_BYTES:,} bytes, so this is hardly a CSV file."
-        )
+        raise HeaderError(f"The header is longer than {MAX_HEADER_BYTES:,} bytes, so this is hardly a CSV file.")
     return line
 
 
@@ -54,13 +52,9 @@ def _names(text: bytes) -> list[str]:
     try:
         fields = parse_fields(text.decode())
     except UnicodeDecodeError as error:
-        raise HeaderError(
-            f"The header is not UTF-8: its byte {error.start + 1} cannot be decoded."
-        ) from error
+        raise HeaderError(f"The header is not UTF-8: its byte {error.start + 1} cannot be decoded.") from error
     if fields is None:
-        raise HeaderError(
-            "The header contains a quote that is unterminated or stands in the middle of a name."
-        )
+        raise HeaderError("The header contains a quote that is unterminated or stands in the middle of a name.")
     names = [field.strip() for field in fields]
     seen: set[str] = set()
     for name in names:

@@ -107,9 +107,7 @@ def read_lines(text: bytes, columns: int, max_record_bytes: int) -> Lines:
     stray = _stray_quotes(text, ends, quotes, opening)
 
     verdicts = np.zeros(len(ends), np.uint8)
-    lines = Lines(
-        text, starts, ends, lengths, odd, outer_commas, inner_commas, stray, verdicts, quotes, opening
-    )
+    lines = Lines(text, starts, ends, lengths, odd, outer_commas, inner_commas, stray, verdicts, quotes, opening)
     _judge(lines, columns, max_record_bytes)
     return lines
 
@@ -173,9 +171,7 @@ def _stray_quotes(
     lawful |= beside == _QUOTE
     lawful |= beside == _LF
     wrong = np.flatnonzero(~lawful)
-    wrong = wrong[
-        opening[wrong] | (beside[wrong] != _CR) | (codes.take(quotes[wrong] + 2, mode="clip") != _LF)
-    ]
+    wrong = wrong[opening[wrong] | (beside[wrong] != _CR) | (codes.take(quotes[wrong] + 2, mode="clip") != _LF)]
     stray = np.zeros(len(ends), np.bool_)
     stray[np.searchsorted(ends, quotes[wrong])] = True
     return stray

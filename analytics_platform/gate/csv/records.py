@@ -31,9 +31,7 @@ BLOCK_BYTES = 8 << 20
 _WINDOW_BYTES = 1 << 20
 # Malformed records are Python objects, many times the size of a short line: a block of many is closed early.
 _MALFORMED_PER_BLOCK = 100_000
-_REASONS: Mapping[int, Reason] = {
-    int(verdict): verdict.reason for verdict in Verdict if verdict > Verdict.BLANK
-}
+_REASONS: Mapping[int, Reason] = {int(verdict): verdict.reason for verdict in Verdict if verdict > Verdict.BLANK}
 
 
 class Malformed(NamedTuple):
@@ -118,9 +116,7 @@ def _join(stretches: Sequence[_Stretch]) -> Block:
 class _Splitter:
     """Reads a stream window by window and yields the records whose verdict no later byte can change."""
 
-    def __init__(
-        self, stream: BinaryIO, columns: int, first_line: int, window: int, max_record_bytes: int
-    ) -> None:
+    def __init__(self, stream: BinaryIO, columns: int, first_line: int, window: int, max_record_bytes: int) -> None:
         self._stream = stream
         self._columns = columns
         self._line = first_line
@@ -240,9 +236,7 @@ def _multi_line_records(
     return opener[taken], closer[taken]
 
 
-def _sums_between(
-    values: NDArray[np.generic], after: NDArray[np.int64], upto: NDArray[np.int64]
-) -> NDArray[np.int64]:
+def _sums_between(values: NDArray[np.generic], after: NDArray[np.int64], upto: NDArray[np.int64]) -> NDArray[np.int64]:
     """The sums of `values` over the stretches of lines after `after` and up to `upto`, inclusive."""
     sums = np.cumsum(values, dtype=np.int64)
     return sums[upto] - sums[after]
@@ -303,9 +297,7 @@ def _runs(lines: Lines, chosen: NDArray[np.bool_]) -> list[memoryview]:
     return [text[start : end + 1] for start, end in zip(starts, ends, strict=True)]
 
 
-def _malformed(
-    lines: Lines, verdicts: NDArray[np.uint8], first_line: int, max_record_bytes: int
-) -> list[Malformed]:
+def _malformed(lines: Lines, verdicts: NDArray[np.uint8], first_line: int, max_record_bytes: int) -> list[Malformed]:
     """The malformed records among the lines with these verdicts."""
     refused = np.flatnonzero(verdicts > Verdict.BLANK)
     facts = (refused + first_line, lines.starts[refused], lines.lengths[refused], verdicts[refused])

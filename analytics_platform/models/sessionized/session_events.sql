@@ -1,7 +1,7 @@
 -- Grain: one row per event, with the session it belongs to.
 -- Rules: a session starts after a pause of more than 30 minutes of elapsed time (exactly 30:00.000000 does not split).
 -- The first event of a day also starts one if its client had no start made by a pause on the day before. So the
--- sessions that start on a day depend on the events of two days before it to one day behind it, and on no others.
+-- session of an event depends on the events of its day and of the two days before it, and on no others.
 WITH ordered AS (
     SELECT
         event_id,
@@ -37,6 +37,7 @@ judged AS (
         marked.event_id,
         marked.client_id,
         marked.event_at,
+        marked.event_date,
         marked.client_index,
         marked.after_pause,
         marked.after_pause OR (marked.is_first_of_day AND paused_days.client_id IS NULL) AS is_start
@@ -51,6 +52,7 @@ assigned AS (
         event_id,
         client_id,
         event_at,
+        event_date,
         client_index,
         max(CASE WHEN is_start THEN event_at END) OVER so_far AS started_at,
         max(CASE WHEN is_start THEN client_index END) OVER so_far AS start_index,
@@ -62,6 +64,7 @@ assigned AS (
 )
 SELECT
     event_id,
+    event_date,
     md5(client_id || '|' || CAST(micros(started_at) AS VARCHAR)) AS session_id,
     CAST(started_at AS DATE) AS session_date,
     client_id,

@@ -106,9 +106,7 @@ def verdict(record: bytes, columns: int) -> Reason | None:
 
 @given(torn_bytes, st.integers(1, 4), st.integers(1, 80), st.integers(1, 60))
 @example(b'"\r\n\r', 1, 64, 60)
-def test_the_fast_splitter_gives_what_the_rules_say(
-    data: bytes, columns: int, block: int, limit: int
-) -> None:
+def test_the_fast_splitter_gives_what_the_rules_say(data: bytes, columns: int, block: int, limit: int) -> None:
     assert split_bytes(data, columns, block, limit) == split_plainly(data, columns, limit)
 
 
@@ -182,9 +180,7 @@ def test_each_reason_has_its_example_between_good_rows(line: bytes, reason: Reas
 def test_good_rows_after_an_unterminated_quote_survive() -> None:
     rows = b"".join(b"%d,x\n" % n for n in range(1000))
     records = split_bytes(b'a,"open\n' + rows + b'b,"closed\nhere"\n' + rows, 2)
-    assert [record for record in records if record.reason] == [
-        Record(1, b'a,"open', Reason.UNTERMINATED_QUOTE)
-    ]
+    assert [record for record in records if record.reason] == [Record(1, b'a,"open', Reason.UNTERMINATED_QUOTE)]
     assert Record(1002, b'b,"closed\nhere"', None) in records
     assert len(records) == 2002
 
@@ -223,11 +219,7 @@ def test_a_record_may_be_as_large_as_the_limit_and_no_larger() -> None:
 
 def test_a_gigantic_line_is_kept_whole_in_pieces_between_characters() -> None:
     line = "é".encode() * 3_000_001
-    pieces = [
-        record
-        for record in split_bytes(b"1,2\n" + line + b"\n3,4\n", 2, limit=(1 << 20) + 1)
-        if record.reason
-    ]
+    pieces = [record for record in split_bytes(b"1,2\n" + line + b"\n3,4\n", 2, limit=(1 << 20) + 1) if record.reason]
     assert b"".join(piece.raw for piece in pieces) == line
     assert {(piece.position, piece.reason) for piece in pieces} == {(2, Reason.TOO_LARGE)}
     assert "".join(piece.raw.decode() for piece in pieces) == line.decode()
@@ -239,9 +231,7 @@ def test_wide_and_narrow_tables(columns: int) -> None:
     assert split_bytes((line + b"\n") * 500, columns) == [Record(n + 1, line, None) for n in range(500)]
 
 
-@pytest.mark.parametrize(
-    "data", [b'a,"b\n' * 200_000, (b'a,"b\n' + b"x\n" * 99) * 2_000], ids=["each", "few"]
-)
+@pytest.mark.parametrize("data", [b'a,"b\n' * 200_000, (b'a,"b\n' + b"x\n" * 99) * 2_000], ids=["each", "few"])
 def test_many_unterminated_quotes_cost_no_more_than_their_bytes(data: bytes) -> None:
     began = time.process_time()
     records = split_bytes(data, 3)
