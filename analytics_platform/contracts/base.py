@@ -103,15 +103,16 @@ def column(
     required: bool = False,
     usual: bool = False,
     json: bool = False,
+    random: bool = False,
     **checks: Any,
 ) -> Any:
     """One column of a contract; `checks` are Pandera's (`isin`, `ge`, `le`, `in_range`, `str_matches` …).
 
     `source` lists the names the column has in raw input, first the usual one. A source that lacks a
     `required` column is refused as a whole; the lack of a `usual` one is reported as drift. `json` marks text that must
-    be valid JSON.
+    be valid JSON, `random` text that does not repeat, such as ids and hashes, and so is stored as it is.
     """
-    metadata = {"source": source, "required": required, "usual": usual or required, "json": json}
+    metadata = {"source": source, "required": required, "usual": usual or required, "json": json, "random": random}
     return pa.Field(nullable=nullable, description=description, metadata=metadata, **checks)
 
 

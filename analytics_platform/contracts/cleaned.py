@@ -58,9 +58,13 @@ class Clickstream(Contract):
     event_id: Text = column(
         "The export's own id, else the MD5 of the event's content (client, time, name, page, data …).",
         source=("event_id",),
+        random=True,
     )
     client_id: Text = column(
-        "The browser or device, as the shop's tracker names it.", source=("client_id", "clientId"), required=True
+        "The browser or device, as the shop's tracker names it.",
+        source=("client_id", "clientId"),
+        required=True,
+        random=True,
     )
     user_id: Text = column("The signed-in user, where the export has it.", nullable=True, source=("user_id",))
     page_url: Text = column("Address of the page.", nullable=True, source=("page_url",), required=True)
@@ -93,16 +97,7 @@ class Clickstream(Contract):
             primary_key=("event_id",),
             write="batches",
             partition_column="event_date",
-            identity=(
-                "client_id",
-                "user_id",
-                "event_at",
-                "event_name",
-                "page_url",
-                "referrer",
-                "event_data",
-                "user_agent",
-            ),
+            identity=("client_id", "user_id", "event_at", "event_name", "page_url", "referrer", "event_data"),
         ).promise()
 
 

@@ -59,13 +59,12 @@ def table_doc(contract: ContractType) -> str:
 
 
 def _column(contract: ContractType, name: str, kind: str) -> str:
-    """A column in `CREATE TABLE`. A key that is an MD5 is stored as it is.
+    """A column in `CREATE TABLE`. Random text is stored as it is.
 
-    To look for repetition in random text takes a tenth of the time of a load, and every look for twins has to
-    undo it.
+    To look for repetition in it takes a tenth of the time of a load, and every look for twins has to undo it.
     """
-    is_md5 = bool(table_of(contract).identity) and name in table_of(contract).primary_key
-    return f"{quote(name)} {kind}{' USING COMPRESSION uncompressed' if is_md5 else ''}"
+    is_random = contract.to_schema().columns[name].metadata["random"]
+    return f"{quote(name)} {kind}{' USING COMPRESSION uncompressed' if is_random else ''}"
 
 
 def create_statements(contract: ContractType) -> Iterator[str]:
