@@ -73,26 +73,27 @@ def load_batch(
     started_at = dt.datetime.now(dt.UTC)
     session.ensure(contract, *BOOKS)
     with session.transaction():
-        read, span = _store(session, contract, card, verdicts, progress)
-        _drop_twins(session, contract, card.batch_id, span)
-        _write_days(session, contract, card, span)
-        loaded = _count(session, card.batch_id)
+        read, span = store_verdicts(session, contract, card, verdicts, progress)
+        drop_twins(session, contract, card.batch_id, span)
+        write_days(session, contract, card, span)
+        loaded = count_rows(session, card.batch_id)
         assert loaded.rows_read == read, f"{card.input}: {read} records read, {loaded.rows_read} in the books"
         _write_log(session, card, loaded, started_at, span)
     return loaded
 
 
-_Span = tuple[dt.date, dt.date] | None
+Span = tuple[dt.date, dt.date] | None
 """First and last day of the accepted events of a batch, if it has any."""
 
 
-def _store(
+def store_verdicts(
     session: DuckDBSession,
     contract: ContractType,
     card: BatchCard,
     verdicts: Iterable[Verdict],
     progress: Callable[[int], None],
-) -> tuple[int, _Span]:
+) -> tuple[int, Span]:
+    """Insert the verdicts' rows; returns the records read and the span of the accepted ones."""
     table, defaults = table_of(contract).name, _identity(contract)
     waiting = pl.DataFrame(schema=polars_schema(contract))
     read, span = 0, None
@@ -122,7 +123,7 @@ def _identity(contract: ContractType) -> dict[str, str]:
     return {table_of(contract).primary_key[0]: f"md5(concat({', chr(31), '.join(parts)}))"} if parts else {}
 
 
-def _widen(span: _Span, dates: pl.Series) -> _Span:
+def _widen(span: Span, dates: pl.Series) -> Span:
     first, last = dates.min(), dates.max()
     if not isinstance(first, dt.date) or not isinstance(last, dt.date):
         return span
@@ -138,7 +139,7 @@ def _as_quarantine(card: BatchCard, refused: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _drop_twins(session: DuckDBSession, contract: ContractType, batch_id: str, span: _Span) -> None:
+def drop_twins(session: DuckDBSession, contract: ContractType, batch_id: str, span: Span) -> None:
     """Delete this batch's rows whose event is there already, and note them in the temporary table `twins`.
 
     The same event always has the same time, so its twin is on the same day. Candidates are found by hash of
@@ -198,7 +199,7 @@ def _within(days: list[dt.date]) -> str:
     return f"event_date IN ({', '.join(map(literal, days))})"
 
 
-def _write_days(session: DuckDBSession, contract: ContractType, card: BatchCard, span: _Span) -> None:
+def write_days(session: DuckDBSession, contract: ContractType, card: BatchCard, span: Span) -> None:
     """Count the batch's records by day; refused ones without a day go to the day most accepted ones have."""
     first, last = span or (dt.date.max, dt.date.min)
     session.connection.execute(
@@ -232,7 +233,7 @@ def _write_days(session: DuckDBSession, contract: ContractType, card: BatchCard,
     )
 
 
-def _count(session: DuckDBSession, batch_id: str) -> Loaded:
+def count_rows(session: DuckDBSession, batch_id: str) -> Loaded:
     """The batch's records by where they ended, counted in the tables themselves."""
     accepted, duplicate, quarantined = session.rows(
         """
@@ -246,7 +247,7 @@ def _count(session: DuckDBSession, batch_id: str) -> Loaded:
     return Loaded(int(str(accepted)), int(str(duplicate)), int(str(quarantined)))
 
 
-def _write_log(session: DuckDBSession, card: BatchCard, loaded: Loaded, started_at: dt.datetime, span: _Span) -> None:
+def _write_log(session: DuckDBSession, card: BatchCard, loaded: Loaded, started_at: dt.datetime, span: Span) -> None:
     first, last = span or (None, None)
     row = {
         "batch_id": card.batch_id,

@@ -8,7 +8,15 @@ from collections.abc import Callable, Iterable
 from analytics_platform.contracts.base import ContractType
 from analytics_platform.gate import Verdict
 from analytics_platform.warehouse.duckdb import DuckDBSession
-from analytics_platform.warehouse.load import BatchCard, Loaded, _count, _drop_twins, _store, _write_days
+from analytics_platform.warehouse.load import (
+    BatchCard,
+    Loaded,
+    Span,
+    count_rows,
+    drop_twins,
+    store_verdicts,
+    write_days,
+)
 
 
 def replay_batch(
@@ -23,16 +31,16 @@ def replay_batch(
     Raises `AssertionError` if the batch does not have as many records afterwards as before; nothing is stored then.
     """
     card = _read_card(session, batch_id)
-    before = _count(session, batch_id)
+    before = count_rows(session, batch_id)
     with session.transaction():
         _forget(session, "ops.quarantine", batch_id)
-        _, span = _store(session, contract, card, verdicts, progress)
+        _, span = store_verdicts(session, contract, card, verdicts, progress)
         span = _whole_span(session, batch_id, span)
-        _drop_twins(session, contract, batch_id, span)
+        drop_twins(session, contract, batch_id, span)
         _remember_duplicates(session, batch_id)
         _forget(session, "ops.batch_days", batch_id)
-        _write_days(session, contract, card, span)
-        after = _count(session, batch_id)
+        write_days(session, contract, card, span)
+        after = count_rows(session, batch_id)
         assert after.rows_read == before.rows_read, f"{card.input}: {before} before the replay, {after} after"
         _update_log(session, batch_id, after)
     return after
@@ -53,9 +61,7 @@ def _forget(session: DuckDBSession, table: str, batch_id: str) -> None:
     session.connection.execute(f"DELETE FROM {table} WHERE batch_id = $batch_id", {"batch_id": batch_id})
 
 
-def _whole_span(
-    session: DuckDBSession, batch_id: str, span: tuple[dt.date, dt.date] | None
-) -> tuple[dt.date, dt.date] | None:
+def _whole_span(session: DuckDBSession, batch_id: str, span: Span) -> Span:
     """First and last day of all the batch's rows: those stored before and those that pass now."""
     days = [
         day
