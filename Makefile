@@ -23,7 +23,7 @@ lock:  ## Write requirements.lock anew from pyproject.toml (needs uv)
 
 .venv/installed: requirements.lock pyproject.toml
 	$(PYTHON) -m venv --clear .venv
-	$(BIN)/pip install --quiet --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --no-deps --require-hashes -r requirements.lock  # the lock is complete
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
 
