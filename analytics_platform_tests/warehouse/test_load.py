@@ -47,7 +47,7 @@ def test_a_twin_is_known_by_its_time_however_it_is_written(
     assert load_rows(house, session, [{**GOOD, "timestamp": timestamp}], "second.csv") == [Loaded(0, 1, 0)]
 
 
-@pytest.mark.parametrize("column", ["page_url", "referrer", "event_data", "user_agent", "event_name", "user_id"])
+@pytest.mark.parametrize("column", ["page_url", "referrer", "event_data", "event_name", "user_id"])
 def test_events_that_differ_in_anything_that_identifies_them_are_no_twins(
     house: House, session: DuckDBSession, column: str
 ) -> None:
