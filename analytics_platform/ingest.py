@@ -48,17 +48,23 @@ def land_files(source: str, settings: Settings, lake: FolderLake) -> Landing:
     A file without a required column, or damaged, stays where it is and is reported at every look until it is
     corrected or taken away. A file that changes while it is read is left for the next look.
     """
+    register = lake.register(source)
     batches, changing, refused = [], [], {}
     for name, path in find_files(settings.landing_dir / source, SUFFIXES):
-        reason = _unreadable(contract_of(source), path)
-        if reason is not None:
-            refused[name] = reason
-            continue
-        batch = lake.put_file(source, name, path)
+        known = register.content_of(path)
+        batch = lake.batch_with(source, known) if known else None
+        if batch is None:
+            reason = _unreadable(contract_of(source), path)
+            if reason is not None:
+                refused[name] = reason
+                continue
+            batch = lake.put_file(source, name, path)
         if batch is None:
             changing.append(name)
         else:
+            register.remember(path, batch.content_sha256)
             batches.append(batch)
+    register.save()
     return Landing(tuple(batches), tuple(changing), refused)
 
 
@@ -72,10 +78,12 @@ def _unreadable(contract: ContractType, path: Path) -> str | None:
     return None
 
 
-def find_unreadable(source: str, settings: Settings) -> dict[str, str]:
+def find_unreadable(source: str, settings: Settings, lake: FolderLake) -> dict[str, str]:
     """The files of a source's landing folder that are refused as a whole: name → reason."""
+    register = lake.register(source)
     files = find_files(settings.landing_dir / source, SUFFIXES)
-    reasons = {name: _unreadable(contract_of(source), path) for name, path in files}
+    new = [(name, path) for name, path in files if register.content_of(path) is None]
+    reasons = {name: _unreadable(contract_of(source), path) for name, path in new}
     return {name: reason for name, reason in reasons.items() if reason is not None}
 
 

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from analytics_platform.ingest import CLICKSTREAM, find_unreadable, land_files
-from analytics_platform.lake import FolderLake
+from analytics_platform.lake import FolderLake, register
 from analytics_platform_tests.kit import click, load_landed, open_house, to_csv
 
 ROWS = to_csv([click(f"c{number}", f"2026-03-01T10:{number:02}:00+00:00") for number in range(30)])
@@ -24,7 +24,7 @@ def test_plain_gzip_and_zstandard_files_are_read_alike(tmp_path: Path) -> None:
         loaded = load_landed(house, session)
 
     assert [one.rows_accepted for one in loaded] == [30, 30, 30]
-    assert find_unreadable(CLICKSTREAM, house.settings) == {}
+    assert find_unreadable(CLICKSTREAM, house.settings, house.lake) == {}
 
 
 def test_the_same_content_is_one_batch_and_changed_content_under_the_same_name_another(tmp_path: Path) -> None:
@@ -76,3 +76,30 @@ def test_a_batch_without_its_card_does_not_exist_and_is_put_again(tmp_path: Path
     assert again is not None
     assert again.batch_id == batch.batch_id
     assert again.path.read_bytes() == ROWS.encode()
+
+
+def test_a_file_that_was_landed_is_not_read_again_until_it_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = open_house(tmp_path)
+    path = house.landing / "rows.csv"
+    path.write_text(ROWS, "utf-8")
+    monkeypatch.setattr(register, "SETTLED_S", -1.0)
+    (first,) = land_files(CLICKSTREAM, house.settings, house.lake).batches
+
+    with monkeypatch.context() as unreadable:
+        unreadable.setattr(FolderLake, "put_file", None)
+        (again,) = land_files(CLICKSTREAM, house.settings, house.lake).batches
+    path.write_text(ROWS.replace("c0", "c9"), "utf-8")
+    (changed,) = land_files(CLICKSTREAM, house.settings, house.lake).batches
+
+    assert again == first
+    assert changed.content_sha256 != first.content_sha256
+
+
+def test_a_file_that_changed_a_moment_ago_is_read_again(tmp_path: Path) -> None:
+    house = open_house(tmp_path)
+    house.landing.joinpath("rows.csv").write_text(ROWS, "utf-8")
+    land_files(CLICKSTREAM, house.settings, house.lake)
+
+    assert house.lake.register(CLICKSTREAM).content_of(house.landing / "rows.csv") is None

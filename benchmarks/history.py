@@ -13,8 +13,9 @@ import time
 from pathlib import Path
 
 from analytics_platform.engine import DayRange
+from analytics_platform.lake.register import SETTLED_S
 from analytics_platform.simulator import simulate
-from analytics_platform_tests.kit import build, load_files, load_landed, open_house
+from analytics_platform_tests.kit import build, load_landed, open_house
 from benchmarks.report import Figure, report
 
 FIRST = dt.date(2026, 3, 1)
@@ -27,12 +28,11 @@ def measure(folder: Path, history: int) -> tuple[int, float, float]:
     house = open_house(folder / f"history-{history}", partition_start=FIRST)
     old, last = files[LONG - history : LONG], files[LONG]
     day = FIRST + dt.timedelta(days=LONG)
-    staged = folder / f"staged-{history}"
-    staged.mkdir()
     for path in old:
-        shutil.copy(path, staged)
+        shutil.copy(path, house.landing)
+    time.sleep(SETTLED_S + 0.5)  # files as old as real ones are when the next day arrives
     with house.session() as session:
-        load_files(house, session, staged)
+        load_landed(house, session)
         build(session, DayRange(day - dt.timedelta(days=history), day - dt.timedelta(days=1)), house.settings)
     shutil.copy(last, house.landing)
     with house.session() as session:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import dagster as dg
 
 from analytics_platform.ingest import CLICKSTREAM, find_unreadable
+from analytics_platform.lake import FolderLake
 from analytics_platform.settings import Settings
 
 FILES_READABLE = "files_readable"
@@ -23,8 +24,10 @@ def files_readable_check(key: dg.AssetKey) -> dg.AssetChecksDefinition:
     )
 
     @dg.multi_asset_check(name="clickstream_files_readable", specs=[spec])
-    def files_readable(settings: dg.ResourceParam[Settings]) -> Iterator[dg.AssetCheckResult]:
-        refused = find_unreadable(CLICKSTREAM, settings)
+    def files_readable(
+        settings: dg.ResourceParam[Settings], lake: dg.ResourceParam[FolderLake]
+    ) -> Iterator[dg.AssetCheckResult]:
+        refused = find_unreadable(CLICKSTREAM, settings, lake)
         words = "; ".join(f"{settings.landing_dir / CLICKSTREAM / name}: {reason}" for name, reason in refused.items())
         yield dg.AssetCheckResult(
             asset_key=key,

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from analytics_platform.lake.codec import SUFFIXES, open_decoded
+from analytics_platform.lake.register import Register
 
 CHUNK_BYTES = 1 << 20
 
@@ -116,6 +117,14 @@ class FolderLake:
             arrived_at=dt.datetime.fromisoformat(card["arrived_at"]),
             size=card["size"],
         )
+
+    def register(self, source: str) -> Register:
+        """What is remembered of the source's landing folder."""
+        return Register(self.root / source / "landing.register")
+
+    def batch_with(self, source: str, content_sha256: str) -> Batch | None:
+        """The batch with this content, if there is one."""
+        return self._read(source, self.root / source / f"{content_sha256}.json")
 
     def batches(self, source: str) -> list[Batch]:
         """All batches of a source, in the order they arrived."""
