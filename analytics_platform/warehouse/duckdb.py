@@ -94,11 +94,20 @@ class DuckDBWarehouse:
         return f"The warehouse {self.path} cannot be opened as a DuckDB file: {text.splitlines()[0]}"
 
 
+def _in_bytes(connection: duckdb.DuckDBPyConnection, size: str | None = None) -> int:
+    """A size like `512MB` in bytes; without one, the memory limit of the connection."""
+    sql = "SELECT parse_formatted_bytes(coalesce($size, current_setting('memory_limit')))"
+    row = connection.execute(sql, {"size": size}).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
 class DuckDBSession:
     """One open connection to the warehouse. Everything that changes a table does so in one transaction."""
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self.connection = connection
+        self._memory = _in_bytes(connection)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -110,6 +119,18 @@ class DuckDBSession:
             self.connection.execute("ROLLBACK")
             raise
         self.connection.execute("COMMIT")
+
+    @contextmanager
+    def memory_at_most(self, limit: str) -> Iterator[None]:
+        """Let DuckDB use no more than `limit` (`512MB`) for the length of a `with` block; a lower limit stays."""
+        if self._memory <= _in_bytes(self.connection, limit):
+            yield
+            return
+        self.connection.execute(f"SET memory_limit = {literal(limit)}")
+        try:
+            yield
+        finally:
+            self.connection.execute(f"SET memory_limit = '{self._memory}B'")
 
     def rows(self, sql: str, parameters: Mapping[str, object] | None = None) -> list[tuple[object, ...]]:
         """All rows of a query."""

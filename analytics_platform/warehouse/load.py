@@ -20,6 +20,9 @@ from analytics_platform.gate import Verdict
 from analytics_platform.gate.ahead import in_background
 from analytics_platform.warehouse.duckdb import ROW_GROUP, DuckDBSession
 
+LOAD_MEMORY = "512MB"
+"""What DuckDB may use during a load: enough for its inserts, and it leaves room for the gate that works beside it."""
+
 ROWS_PER_INSERT = 2 * ROW_GROUP
 """Accepted rows are written so many at a time, in whole row groups: for two threads, and little memory."""
 
@@ -72,7 +75,7 @@ def load_batch(
     """
     started_at = dt.datetime.now(dt.UTC)
     session.ensure(contract, *BOOKS)
-    with session.transaction():
+    with session.memory_at_most(LOAD_MEMORY), session.transaction():
         read, span = store_verdicts(session, contract, card, verdicts, progress)
         drop_twins(session, contract, card.batch_id, span)
         write_days(session, contract, card, span)
