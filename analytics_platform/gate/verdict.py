@@ -218,7 +218,8 @@ def judge(
     depend on `block_bytes`.
     """
     blocks = split(stream, len(layout.names), layout.first_line, block_bytes)
-    with closing(in_background(blocks)) as ahead, closing(duckdb.connect(":memory:")) as engine:
+    with closing(duckdb.connect(":memory:")) as engine:
         gate = Gate(contract, layout, origin, engine, only)
-        for stack in _stacks(filter(gate.concerns, ahead)):
-            yield gate.judge(stack)
+        with closing(in_background(_stacks(filter(gate.concerns, blocks)))) as ahead:
+            for stack in ahead:
+                yield gate.judge(stack)

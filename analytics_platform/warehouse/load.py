@@ -23,7 +23,7 @@ from analytics_platform.warehouse.duckdb import ROW_GROUP, DuckDBSession
 LOAD_MEMORY = "512MB"
 """What DuckDB may use during a load: enough for its inserts, and it leaves room for the gate that works beside it."""
 
-ROWS_PER_INSERT = 2 * ROW_GROUP
+ROWS_PER_INSERT = 1 * ROW_GROUP
 """Accepted rows are written so many at a time, in whole row groups: for two threads, and little memory."""
 
 BOOKS: tuple[ContractType, ...] = (PipelineLogs, Quarantine, BatchDays, Acceptances)
