@@ -6,8 +6,8 @@ import sys
 
 import dagster as dg
 
-from analytics_platform.assets.cleaned import cleaned_clickstream, lookup_assets
-from analytics_platform.assets.raw import RAW_CLICKSTREAM, raw_clickstream
+from analytics_platform.assets.cleaned import gate_asset, lookup_assets
+from analytics_platform.assets.raw import files_asset
 from analytics_platform.assets.reports import findings
 from analytics_platform.assets.resources import build_resources, warehouse_of
 from analytics_platform.assets.tables import model_asset
@@ -16,15 +16,19 @@ from analytics_platform.automation.start import STOPPING, check_start
 from analytics_platform.checks.business import watchdog
 from analytics_platform.checks.files import files_readable_check
 from analytics_platform.engine import all_models
+from analytics_platform.ingest import CLICKSTREAM, SOURCES
 from analytics_platform.settings import Settings, load_settings
 
 
 def build_definitions(settings: Settings) -> dg.Definitions:
     """Everything Dagster knows of the platform. The one seam for tests, the command line and other environments."""
     models = [model_asset(model, settings) for model in all_models().values()]
+    clickstream = SOURCES[CLICKSTREAM]
+    raw = [files_asset(clickstream)]
+    gates = [gate_asset(source) for source in SOURCES.values()]
     return dg.Definitions(
-        assets=[raw_clickstream, cleaned_clickstream, *lookup_assets(settings), *models, findings],
-        asset_checks=[files_readable_check(RAW_CLICKSTREAM), watchdog],
+        assets=[*raw, *gates, *lookup_assets(settings), *models, findings],
+        asset_checks=[files_readable_check(clickstream), watchdog],
         jobs=build_jobs(),
         resources=build_resources(settings),
         executor=dg.in_process_executor,

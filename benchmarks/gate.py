@@ -30,7 +30,7 @@ from pydantic import AwareDatetime, BaseModel, Json, ValidationError, field_vali
 from rich.progress import track
 
 from analytics_platform.contracts import CONTRACTS
-from analytics_platform.gate import Origin, judge, read_layout
+from analytics_platform.gate import Origin, judge, read_csv
 from analytics_platform.settings import load_settings
 from analytics_platform.warehouse import BatchCard, load_batch
 from analytics_platform.warehouse.duckdb import DuckDBWarehouse
@@ -88,13 +88,11 @@ def bare_load(path: Path, folder: Path) -> Run:
 def gate_load(path: Path, folder: Path) -> Run:
     """Part (b)."""
     contract = CONTRACTS["cleaned.clickstream"]
-    card = BatchCard("benchmark", "clickstream", path.name, "-", ARRIVED, None, "benchmark")
+    card = BatchCard("benchmark", "clickstream", path.name, "-", ARRIVED, "benchmark")
     start = time.perf_counter()
     warehouse = DuckDBWarehouse(folder / "gate.duckdb", MEMORY)
     with warehouse.session() as session, path.open("rb", buffering=1 << 20) as stream:
-        layout = read_layout(contract, stream)
-        assert layout is not None
-        verdicts = judge(stream, layout, contract, Origin(card.batch_id, ARRIVED, EARLIEST))
+        verdicts = judge(read_csv(stream, contract), contract, Origin(card.batch_id, ARRIVED, EARLIEST))
         loaded = load_batch(session, contract, card, verdicts)
         committed = time.perf_counter()
     return Run(loaded.rows_read, committed - start, time.perf_counter() - start)

@@ -1,28 +1,32 @@
 """From a contract to what Dagster shows of a table: columns, lineage, owners, tags, code references."""
 
 import inspect
-from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-from types import MappingProxyType
 
 import dagster as dg
 
 from analytics_platform.contracts import CONTRACTS
-from analytics_platform.contracts.base import ContractType, table_of
+from analytics_platform.contracts.base import ContractType, is_gated, table_of
 from analytics_platform.contracts.ddl import column_docs, column_types
 from analytics_platform.engine import all_models, column_lineage
 from analytics_platform.warehouse import BOOKS, Publication
 
-BY_PRODUCTS: Mapping[str, str] = MappingProxyType(
-    dict.fromkeys((table_of(contract).name for contract in BOOKS), "cleaned.clickstream")
-)
-"""Tables that are written together with another one, whose asset stands for them."""
+GATED = tuple(name for name, contract in CONTRACTS.items() if is_gated(contract))
+"""Tables behind a gate, one per source."""
+
+BOOK_NAMES = frozenset(table_of(contract).name for contract in BOOKS)
+"""Tables that every load writes together with its own: the assets of the gated tables stand for them."""
 
 
 def asset_key(table: str) -> dg.AssetKey:
     """The asset that fills a table: `star/fact_orders` for `star.fact_orders`."""
-    return dg.AssetKey(BY_PRODUCTS.get(table, table).split("."))
+    return dg.AssetKey(table.split("."))
+
+
+def producers_of(table: str) -> tuple[dg.AssetKey, ...]:
+    """The assets that write a table."""
+    return tuple(map(asset_key, GATED if table in BOOK_NAMES else (table,)))
 
 
 @lru_cache(maxsize=64)
@@ -85,7 +89,11 @@ def lineage_of(table: str) -> dg.TableColumnLineage:
     found = column_lineage(table) if table in all_models() else {}
     return dg.TableColumnLineage(
         deps_by_column={
-            column: [dg.TableColumnDep(asset_key=asset_key(source), column_name=name) for source, name in sources]
+            column: [
+                dg.TableColumnDep(asset_key=producer, column_name=name)
+                for source, name in sources
+                for producer in producers_of(source)
+            ]
             for column, sources in found.items()
         }
     )
@@ -102,4 +110,4 @@ def publication_metadata(contract: ContractType, publication: Publication) -> di
 
 def known_tables() -> tuple[str, ...]:
     """Tables that have an asset of their own."""
-    return tuple(name for name in CONTRACTS if name not in BY_PRODUCTS)
+    return tuple(name for name in CONTRACTS if name not in BOOK_NAMES)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from analytics_platform.assets.metadata import asset_key
+from analytics_platform.assets.metadata import producers_of
 from analytics_platform.assets.resources import WarehouseResource
 from analytics_platform.assets.tables import POOL
 from analytics_platform.contracts import CONTRACTS
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from analytics_platform.reports.files import Written
     from analytics_platform.reports.findings import Report
 
-_SOURCES = sorted({asset_key(table) for table in READS})
+_SOURCES = sorted({key for table in READS for key in producers_of(table)})
 
 
 def _code_references() -> dg.CodeReferencesMetadataValue:

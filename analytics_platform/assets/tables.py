@@ -10,22 +10,25 @@ from typing import TypeAlias
 import dagster as dg
 import polars as pl
 
-from analytics_platform.assets.metadata import asset_key, definition_metadata, publication_metadata
+from analytics_platform.assets.metadata import (
+    BOOK_NAMES,
+    GATED,
+    asset_key,
+    definition_metadata,
+    publication_metadata,
+)
 from analytics_platform.assets.resources import WarehouseResource
 from analytics_platform.checks.error_rate import error_rate_spec, judge_error_rate
 from analytics_platform.checks.rules import check_results, check_specs
 from analytics_platform.contracts import CONTRACTS, table_of
 from analytics_platform.contracts.base import Days, Table
 from analytics_platform.contracts.ddl import table_doc
-from analytics_platform.engine import DayRange, Model, Query, plan, reads_of, refreshed_days, window_of
+from analytics_platform.engine import DayRange, Model, Query, all_models, plan, reads_of, refreshed_days, window_of
 from analytics_platform.settings import Settings
 from analytics_platform.warehouse import DuckDBSession, Publication
 
 POOL = "warehouse"
 """Guards the DuckDB file across runs: one writing process at a time."""
-
-GATE = "cleaned.clickstream"
-"""The table behind the gate."""
 
 MakeRows: TypeAlias = Callable[[DuckDBSession, DayRange | None], Query | pl.DataFrame]
 """Makes the rows of a table for the days that are built (None: for the whole table)."""
@@ -54,12 +57,15 @@ def _dependency(table: Table, source: Table, settings: Settings) -> dg.AssetDep:
 
 
 def _dependencies(table: Table, inputs: Sequence[str], settings: Settings) -> list[dg.AssetDep]:
-    found = {name: _dependency(table, table_of(CONTRACTS[name]), settings) for name in inputs}
+    # A table without inputs waits for the gates too: what a gate stops changes no table.
+    written_by_loads = not inputs or not BOOK_NAMES.isdisjoint(inputs)
+    found = {name: dg.AssetDep(asset_key(name)) for name in (GATED if written_by_loads else ())}
+    found |= {
+        name: _dependency(table, table_of(CONTRACTS[name]), settings) for name in inputs if name not in BOOK_NAMES
+    }
     for dimension in table.foreign_keys.values():
         found.setdefault(dimension, dg.AssetDep(asset_key(dimension)))
-    if not found:  # a table without inputs waits for the gate too: what the gate stops changes no table
-        found[GATE] = dg.AssetDep(asset_key(GATE))
-    return list({dependency.asset_key: dependency for dependency in found.values()}.values())
+    return list(found.values())
 
 
 def table_asset(name: str, inputs: Sequence[str], make_rows: MakeRows, settings: Settings) -> dg.AssetsDefinition:
@@ -82,7 +88,7 @@ def table_asset(name: str, inputs: Sequence[str], make_rows: MakeRows, settings:
         backfill_policy=dg.BackfillPolicy.single_run(),
         group_name=table.layer,
         owners=[table.owner],
-        kinds={"duckdb", "sql" if name in _sql_tables() else "python"},
+        kinds={"duckdb", "sql" if name in all_models() else "python"},
         tags={"layer": table.layer, **table.tags},
         metadata=definition_metadata(contract),
         check_specs=specs,
@@ -107,12 +113,6 @@ def table_asset(name: str, inputs: Sequence[str], make_rows: MakeRows, settings:
         yield dg.MaterializeResult(asset_key=key, metadata=publication_metadata(contract, publication))
 
     return build
-
-
-def _sql_tables() -> frozenset[str]:
-    from analytics_platform.engine import all_models
-
-    return frozenset(all_models())
 
 
 def _days_of(context: dg.AssetExecutionContext) -> DayRange:

@@ -7,7 +7,10 @@ from collections.abc import Sequence
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
-ARRIVALS = dg.AssetSelection.keys(["raw", "clickstream"], ["cleaned", "clickstream"])
+from analytics_platform.ingest import SOURCES
+
+ARRIVALS = dg.AssetSelection.keys(*([layer, source] for source in SOURCES for layer in ("raw", "cleaned")))
+"""Assets that take in what arrived; all others are built from them."""
 
 
 def build_jobs() -> Sequence[UnresolvedAssetJobDefinition]:

@@ -37,10 +37,16 @@ def _remedy(breaches: Sequence[Breach]) -> str:
 
 
 def judge_error_rate(
-    session: DuckDBSession, key: dg.AssetKey, max_error_rate: float, days: DayRange | None = None
+    session: DuckDBSession,
+    key: dg.AssetKey,
+    max_error_rate: float,
+    days: DayRange | None = None,
+    source: str | None = None,
 ) -> tuple[dg.AssetCheckResult, str | None]:
-    """The check's result, and the sentence to stop with if it failed."""
-    breaches = find_breaches(session, max_error_rate, days)
+    """The check's result, and the sentence to stop with if it failed; of one source or all, within `days` if given."""
+    breaches = [
+        breach for breach in find_breaches(session, max_error_rate, days) if source is None or breach.source == source
+    ]
     metadata: dict[str, dg.MetadataValue] = {
         "threshold": dg.MetadataValue.float(max_error_rate),
         "worst rate": dg.MetadataValue.float(max((breach.error_rate for breach in breaches), default=0.0)),

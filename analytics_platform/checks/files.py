@@ -8,27 +8,29 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from analytics_platform.ingest import CLICKSTREAM, find_unreadable
+from analytics_platform.assets.raw import raw_key
+from analytics_platform.ingest import Source, find_unreadable
 from analytics_platform.lake import FolderLake
 from analytics_platform.settings import Settings
 
 FILES_READABLE = "files_readable"
 
 
-def files_readable_check(key: dg.AssetKey) -> dg.AssetChecksDefinition:
-    """The check on the raw asset `key`: fails, and fails the run, if a file in the landing folder was refused."""
+def files_readable_check(source: Source) -> dg.AssetChecksDefinition:
+    """The check on a raw asset: fails, and fails the run, if a file in the source's landing folder was refused."""
+    key = raw_key(source)
     spec = dg.AssetCheckSpec(
         FILES_READABLE,
         asset=key,
         description="Every finished file in the landing folder has the required columns and can be decompressed.",
     )
 
-    @dg.multi_asset_check(name="clickstream_files_readable", specs=[spec])
+    @dg.multi_asset_check(name=f"{source.name}_files_readable", specs=[spec])
     def files_readable(
         settings: dg.ResourceParam[Settings], lake: dg.ResourceParam[FolderLake]
     ) -> Iterator[dg.AssetCheckResult]:
-        refused = find_unreadable(CLICKSTREAM, settings, lake)
-        words = "; ".join(f"{settings.landing_dir / CLICKSTREAM / name}: {reason}" for name, reason in refused.items())
+        refused = find_unreadable(source.name, settings, lake)
+        words = "; ".join(f"{settings.landing_dir / source.name / name}: {reason}" for name, reason in refused.items())
         yield dg.AssetCheckResult(
             asset_key=key,
             check_name=FILES_READABLE,

@@ -8,8 +8,7 @@ from collections.abc import Iterator
 import dagster as dg
 
 from analytics_platform.checks.rules import sample_table
-from analytics_platform.contracts.base import ContractType, table_of
-from analytics_platform.gate import reasons_of
+from analytics_platform.ingest import Source
 from analytics_platform.warehouse import DuckDBSession
 
 SAMPLE_ROWS = 5
@@ -20,26 +19,24 @@ def check_name(reason: str) -> str:
     return reason.replace(": ", "__").replace(" ", "_").replace("-", "_")
 
 
-def gate_check_specs(key: dg.AssetKey, contract: ContractType) -> list[dg.AssetCheckSpec]:
+def gate_check_specs(key: dg.AssetKey, source: Source) -> list[dg.AssetCheckSpec]:
     """One spec per reason for which the gate refuses a row, and one for changes of the layout."""
     specs = [
         dg.AssetCheckSpec(check_name(reason), asset=key, description=f"No row is refused for «{reason}».")
-        for reason in reasons_of(contract)
+        for reason in source.reasons
     ]
-    drift = dg.AssetCheckSpec("layout__as_usual", asset=key, description="The latest files have the usual columns.")
+    drift = dg.AssetCheckSpec("layout__as_usual", asset=key, description="The latest batches have the usual columns.")
     return [*specs, drift]
 
 
-def gate_check_results(
-    session: DuckDBSession, key: dg.AssetKey, contract: ContractType
-) -> Iterator[dg.AssetCheckResult]:
+def gate_check_results(session: DuckDBSession, key: dg.AssetKey, source: Source) -> Iterator[dg.AssetCheckResult]:
     """Figures and sample rows per reason, over all stored batches of the source."""
-    source = table_of(contract).name.partition(".")[2]
+    name = source.name
     read = int(
-        str(_one(session, "SELECT coalesce(sum(rows_read), 0) FROM ops.pipeline_logs WHERE source = $source", source))
+        str(_one(session, "SELECT coalesce(sum(rows_read), 0) FROM ops.pipeline_logs WHERE source = $source", name))
     )
-    counts = {str(reason): int(str(rows)) for reason, rows in session.rows(_COUNTS, {"source": source})}
-    for reason in reasons_of(contract):
+    counts = {str(reason): int(str(rows)) for reason, rows in session.rows(_COUNTS, {"source": name})}
+    for reason in source.reasons:
         failing = counts.get(reason, 0)
         metadata: dict[str, dg.MetadataValue] = {
             "refused rows": dg.MetadataValue.int(failing),
@@ -47,7 +44,7 @@ def gate_check_results(
             "refused share": dg.MetadataValue.float(failing / read if read else 0.0),
         }
         if failing:
-            metadata["sample"] = sample_table(_sample(session, source, reason))
+            metadata["sample"] = sample_table(_sample(session, name, reason))
         yield dg.AssetCheckResult(
             asset_key=key,
             check_name=check_name(reason),
@@ -56,7 +53,7 @@ def gate_check_results(
             description=f"{failing:,} of {read:,} rows refused." if failing else None,
             metadata=metadata,
         )
-    yield _layout_result(session, key, source)
+    yield _layout_result(session, key, name)
 
 
 _COUNTS = """
@@ -91,7 +88,7 @@ def _layout_result(session: DuckDBSession, key: dg.AssetKey, source: str) -> dg.
         """,
         {"source": source},
     )
-    metadata: dict[str, dg.MetadataValue] = {"files with another layout": dg.MetadataValue.int(len(rows))}
+    metadata: dict[str, dg.MetadataValue] = {"batches with another layout": dg.MetadataValue.int(len(rows))}
     if rows:
         metadata["latest"] = sample_table({"input": str(name), "drift": str(drift)} for name, drift in rows)
     return dg.AssetCheckResult(

@@ -3,7 +3,23 @@
 No Dagster in here, and no warehouse: what becomes of the records is the caller's business.
 """
 
-from analytics_platform.gate.layout import FileRefusedError, Layout, read_layout, reasons_of
+from analytics_platform.gate.csv import Reason
+from analytics_platform.gate.csv_rows import read_csv
+from analytics_platform.gate.layout import FileRefusedError, read_layout, reasons_of
+from analytics_platform.gate.records import Records
 from analytics_platform.gate.verdict import Origin, Verdict, judge
 
-__all__ = ["FileRefusedError", "Layout", "Origin", "Verdict", "judge", "read_layout", "reasons_of"]
+CSV_REASONS: tuple[str, ...] = tuple(map(str, Reason))
+"""Why a line of a CSV file cannot be taken apart."""
+
+__all__ = [
+    "CSV_REASONS",
+    "FileRefusedError",
+    "Origin",
+    "Records",
+    "Verdict",
+    "judge",
+    "read_csv",
+    "read_layout",
+    "reasons_of",
+]

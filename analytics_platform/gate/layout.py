@@ -9,7 +9,9 @@ from typing import BinaryIO
 import polars as pl
 
 from analytics_platform.contracts.base import ContractType, table_of
-from analytics_platform.gate.csv import HeaderError, Reason, read_header
+from analytics_platform.contracts.rules import check_rule
+from analytics_platform.gate.convert import kind_of
+from analytics_platform.gate.csv import HeaderError, read_header
 
 EVENT_TIME = "event_at"
 """The column whose time must lie between PARTITION_START and arrival + 1 day."""
@@ -20,19 +22,24 @@ class FileRefusedError(ValueError):
 
 
 def reasons_of(contract: ContractType) -> tuple[str, ...]:
-    """Every reason for which the gate refuses a record of this contract, in the order they are named."""
+    """Every reason for which the gate refuses a record of this contract, in the order they are named.
+
+    Reasons for which a record cannot be taken apart at all are those of its form (CSV, message …), not the
+    contract's.
+    """
     reasons: list[str] = []
+    made_by_load = table_of(contract).primary_key if table_of(contract).identity else ()
     for name, usual in usual_names(contract).items():
         column = contract.to_schema().columns[name]
-        if not column.nullable and name not in table_of(contract).primary_key:
+        dtype, is_json = column.dtype.type, column.metadata["json"]
+        if not column.nullable and name not in made_by_load:
             reasons.append(f"{usual}: missing")
-        if column.dtype.type != pl.String:
-            reasons.append(f"{usual}: not a time")
+        if dtype != pl.String or is_json:
+            reasons.append(f"{usual}: not {kind_of(dtype, is_json)}")
+        reasons.extend(f"{name}: {check_rule(name, check).reason}" for check in column.checks)
         if name == EVENT_TIME:
             reasons.append(f"{name}: out of range")
-        if column.metadata["json"]:
-            reasons.append(f"{usual}: not JSON")
-    return (*reasons, *map(str, Reason))
+    return tuple(dict.fromkeys(reasons))
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ from pandera.errors import SchemaErrors
 
 from analytics_platform.contracts.base import ContractType, table_of
 from analytics_platform.contracts.rules import NOT_NULL, check_rule, schema_of
+from analytics_platform.gate.convert import kind_of
 from analytics_platform.gate.layout import EVENT_TIME, usual_names
-from analytics_platform.gate.types import INSTANT
 
 _FAILURES = {"row": pl.UInt32, "column": pl.String, "reason": pl.String}
 
@@ -45,7 +45,7 @@ class Rulebook:
         for name in values.columns:
             if typed[name].null_count() > values[name].null_count():
                 rows = (typed[name].is_null() & values[name].is_not_null()).arg_true().cast(pl.UInt32)
-                kind = "a time" if typed.schema[name] == INSTANT else "JSON"
+                kind = kind_of(typed.schema[name], self._schema.columns[name].metadata["json"])
                 reason = pl.lit(f"{self._usual[name]}: not {kind}").alias("reason")
                 frames.append(pl.select(rows.alias("row"), pl.lit(name).alias("column"), reason))
         return pl.concat(frames)
@@ -64,15 +64,16 @@ class Rulebook:
 def _schema(contract: ContractType, earliest: dt.datetime, latest: dt.datetime) -> pa.DataFrameSchema:
     """The contract's columns that come from raw input, with the bounds of time that hold for the batch.
 
-    The key may be missing there: the load then makes one from the row's content.
+    The key of a table with an identity may be missing there: the load then makes one from the row's content.
     """
     schema = schema_of(contract).select_columns(list(usual_names(contract)))
     schema.checks = []
-    key = table_of(contract).primary_key[0]
-    bounds = pa.Check.in_range(earliest, latest)
-    return schema.update_columns(
-        {key: {"nullable": True}, EVENT_TIME: {"checks": [*schema.columns[EVENT_TIME].checks, bounds]}}
-    )
+    key, identity = table_of(contract).primary_key[0], table_of(contract).identity
+    changes: dict[str, dict[str, object]] = {key: {"nullable": True}} if identity else {}
+    if EVENT_TIME in schema.columns:
+        bounds = pa.Check.in_range(earliest, latest)
+        changes[EVENT_TIME] = {"checks": [*schema.columns[EVENT_TIME].checks, bounds]}
+    return schema.update_columns(changes)
 
 
 def _words(schema: pa.DataFrameSchema, usual: dict[str, str]) -> pl.DataFrame:

@@ -1,6 +1,5 @@
 """The gate: every record of a batch is accepted, or refused with every rule it breaks.
 
-Records are judged some hundred thousand at a time, so memory is bounded whatever the size of the file.
 Duplicates are not the gate's business: they are found where the table is, in the transaction that loads the
 batch.
 """
@@ -8,35 +7,22 @@ batch.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from typing import BinaryIO
 
 import duckdb
-import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from analytics_platform.contracts.base import ContractType
 from analytics_platform.contracts.ddl import polars_schema
-from analytics_platform.gate.ahead import in_background
-from analytics_platform.gate.csv import Block, split, to_text_frame
-from analytics_platform.gate.layout import EVENT_TIME, Layout
+from analytics_platform.gate.convert import convert
+from analytics_platform.gate.layout import EVENT_TIME, usual_names
+from analytics_platform.gate.records import REFUSED, Records
 from analytics_platform.gate.rulebook import Rulebook
-from analytics_platform.gate.types import INSTANT, present, to_instants, to_json
 
 ARRIVAL_TOLERANCE = dt.timedelta(days=1)
 """An event may be this much later than its arrival, since clocks differ; beyond, it is refused (DESIGN 4)."""
-
-REFUSED = pl.Schema({"position": pl.Int64, "raw": pl.String, "error_reason": pl.String, "event_date": pl.Date})
-"""Columns of the refused records of a verdict."""
-
-BLOCK_BYTES = 8 << 20
-RECORDS_AT_A_TIME = 250_000
-BLOCKS_AT_A_TIME = 4
-"""Blocks are judged together until they hold so many records, or are so many: enough that what a judgement
-costs whatever it judges is little, few enough that memory is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,176 +36,87 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The verdict over one stretch of the file: `accepted` has the contract's columns, `refused` `REFUSED`.
+    """The verdict over some records: `accepted` has the contract's columns, `refused` `REFUSED`.
 
-    The key of an accepted record is null where the source gives none: the load makes it.
+    The key of an accepted record is null where the source gives none: the load makes it. `drift` says how the
+    records differ from the usual without being wrong.
     """
 
     accepted: pl.DataFrame
     refused: pl.DataFrame
+    drift: tuple[str, ...] = ()
 
 
 class Gate:
     """The gate for one batch: what its records are held against, made ready once."""
 
-    def __init__(
-        self,
-        contract: ContractType,
-        layout: Layout,
-        origin: Origin,
-        engine: duckdb.DuckDBPyConnection,
-        only: Collection[int] | None = None,
-    ) -> None:
-        """`only` are the positions of the records to judge, if not all; `engine` is where JSON is judged."""
+    def __init__(self, contract: ContractType, origin: Origin, engine: duckdb.DuckDBPyConnection) -> None:
+        """`engine` is where JSON is judged."""
         self._columns = contract.to_schema().columns
-        self._names = list(polars_schema(contract))
+        self._schema = polars_schema(contract)
+        self._from_input = list(usual_names(contract))
         self._rulebook = Rulebook(contract, origin.earliest, origin.arrived_at + ARRIVAL_TOLERANCE)
-        self._layout = layout
         self._origin = origin
         self._engine = engine
-        self._only = None if only is None else np.unique(np.fromiter(only, np.int64))
 
-    def concerns(self, block: Block) -> bool:
-        """Whether any record of a block is to be judged."""
-        if self._only is None:
-            return True
-        malformed = [record.position for record in block.malformed]
-        return bool(np.isin(block.positions, self._only).any() or np.isin(malformed, self._only).any())
-
-    def judge(self, blocks: Sequence[Block]) -> Verdict:
-        """The verdict over the records of neighbouring blocks."""
-        index, positions = self._chosen(np.concatenate([block.positions for block in blocks]))
-        text = pl.concat([to_text_frame(block, self._layout.names) for block in blocks])
-        if self._only is not None:
-            text = text[index]
-        values = self._values(text)
+    def judge(self, records: Records) -> Verdict:
+        """The verdict over some records of the batch."""
+        if not len(records.positions):
+            return Verdict(pl.DataFrame(schema=self._schema), records.malformed, records.drift)
+        values = records.values.select(self._from_input)
         typed = self._convert(values)
         broken = self._rulebook.broken(values, typed)
-        refused = pl.DataFrame(
-            {
-                "position": positions[broken["row"]],
-                "raw": [readable(raw) for raw in _raws(blocks, index[broken["row"]])],
-                "error_reason": broken["reason"],
-                "event_date": typed[EVENT_TIME].gather(broken["row"]).dt.date(),
-            },
-            schema=REFUSED,
-        )
+        refused = self._refused(records, broken, typed)
         return Verdict(
-            self._complete(typed, text, positions, broken["row"]),
-            pl.concat([self._malformed(blocks), refused]).sort("position", maintain_order=True),
+            self._complete(typed, records, broken["row"]),
+            pl.concat([records.malformed, refused]).sort("position", maintain_order=True),
+            records.drift,
         )
-
-    def _chosen(self, positions: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Which of the records at these positions are to be judged: their indices, and their positions."""
-        if self._only is None:
-            return np.arange(len(positions)), positions
-        index = np.flatnonzero(np.isin(positions, self._only))
-        return index, positions[index]
-
-    def _values(self, text: pl.DataFrame) -> pl.DataFrame:
-        """Contract column → its text in the file; blanks around required values are taken off."""
-        values = []
-        for name, source in self._layout.sources.items():
-            column = self._columns[name]
-            raw = text[source] if source else pl.repeat(None, text.height, dtype=pl.String, eager=True)
-            plain = source is None or (column.nullable and column.dtype.type == pl.String)
-            values.append((raw if plain else present(raw)).alias(name))
-        return pl.DataFrame(values)
 
     def _convert(self, values: pl.DataFrame) -> pl.DataFrame:
         """`values` in the contract's types; null where a value cannot be converted."""
-        typed = []
-        for name in values.columns:
-            value, column = values[name], self._columns[name]
-            if column.dtype.type == INSTANT:
-                value = to_instants(value)
-            elif column.metadata["json"]:
-                value = to_json(value, self._engine)
-            elif column.dtype.type != pl.String:
-                raise TypeError(f"the gate cannot read {name} as {column.dtype}")
-            typed.append(value)
-        return pl.DataFrame(typed)
+        return pl.DataFrame(
+            [
+                convert(values[name], self._schema[name], self._columns[name].metadata["json"], self._engine)
+                for name in values.columns
+            ]
+        )
 
-    def _complete(
-        self, typed: pl.DataFrame, text: pl.DataFrame, positions: NDArray[np.int64], refused: pl.Series
-    ) -> pl.DataFrame:
+    def _refused(self, records: Records, broken: pl.DataFrame, typed: pl.DataFrame) -> pl.DataFrame:
+        rows = broken["row"]
+        dates = pl.repeat(None, len(rows), dtype=pl.Date, eager=True)
+        if EVENT_TIME in typed.columns:
+            dates = typed[EVENT_TIME].gather(rows).dt.date()
+        return pl.DataFrame(
+            {
+                "position": records.positions[rows],
+                "raw": list(records.raws(rows.to_numpy())),
+                "error_reason": broken["reason"],
+                "event_date": dates,
+            },
+            schema=REFUSED,
+        )
+
+    def _complete(self, typed: pl.DataFrame, records: Records, refused: pl.Series) -> pl.DataFrame:
         """The accepted records with all the contract's columns."""
-        extra: pl.Series | pl.Expr = pl.lit(None, dtype=pl.String)
-        if self._layout.extras:
-            extra = text.select(pl.struct(self._layout.extras).struct.json_encode()).to_series()
-        whole = typed.with_columns(
-            pl.col(EVENT_TIME).dt.date().alias("event_date"),
-            extra.alias("extra"),
-            pl.lit(self._origin.arrived_at, dtype=INSTANT).alias("arrived_at"),
-            pl.lit(self._origin.batch_id).alias("batch_id"),
-            pl.Series("position", positions),
-        ).select(self._names)
+        nothing = pl.lit(None, dtype=pl.String)
+        given = {
+            "extra": records.values["extra"] if "extra" in records.values.columns else nothing,
+            "arrived_at": pl.lit(self._origin.arrived_at, dtype=self._schema["arrived_at"]),
+            "batch_id": pl.lit(self._origin.batch_id),
+            "position": pl.Series(records.positions),
+        }
+        if EVENT_TIME in typed.columns:
+            given["event_date"] = pl.col(EVENT_TIME).dt.date()
+        whole = typed.with_columns(**given).select(list(self._schema))
         if refused.is_empty():
             return whole
         return whole.filter(pl.repeat(True, whole.height, eager=True).scatter(refused, False))
 
-    def _malformed(self, blocks: Iterable[Block]) -> pl.DataFrame:
-        """The refused records that are no rows at all."""
-        found = [record for block in blocks for record in block.malformed]
-        frame = pl.DataFrame(
-            {
-                "position": [record.position for record in found],
-                "raw": [readable(record.raw) for record in found],
-                "error_reason": [str(record.reason) for record in found],
-                "event_date": pl.repeat(None, len(found), dtype=pl.Date, eager=True),
-            },
-            schema=REFUSED,
-        )
-        if self._only is None:
-            return frame
-        return frame.filter(np.isin(frame["position"].to_numpy(), self._only))
 
-
-def readable(raw: bytes) -> str:
-    """`raw` as text; bytes that are not UTF-8, and NUL, which no database takes, are written as \\xNN."""
-    return raw.decode("utf-8", errors="backslashreplace").replace("\0", "\\x00")
-
-
-def _raws(blocks: Sequence[Block], rows: NDArray[np.int64]) -> Iterator[bytes]:
-    """The original bytes of well-formed records; `rows` count through all blocks and ascend."""
-    start = 0
-    for block in blocks:
-        end = start + len(block.positions)
-        first, last = np.searchsorted(rows, (start, end))
-        yield from block.raws(rows[first:last] - start)
-        start = end
-
-
-def _stacks(blocks: Iterable[Block]) -> Iterator[list[Block]]:
-    """Neighbouring blocks to judge together."""
-    stack: list[Block] = []
-    records = 0
-    for block in blocks:
-        stack.append(block)
-        records += len(block.positions) + len(block.malformed)
-        if records >= RECORDS_AT_A_TIME or len(stack) >= BLOCKS_AT_A_TIME:
-            yield stack
-            stack, records = [], 0
-    if stack:
-        yield stack
-
-
-def judge(
-    stream: BinaryIO,
-    layout: Layout,
-    contract: ContractType,
-    origin: Origin,
-    only: Collection[int] | None = None,
-    block_bytes: int = BLOCK_BYTES,
-) -> Iterator[Verdict]:
-    """Judge the records of a CSV stream whose header has been read, some at a time, in file order.
-
-    With `only`, no other records than those at these positions are judged (replay). The verdict does not
-    depend on `block_bytes`.
-    """
-    blocks = split(stream, len(layout.names), layout.first_line, block_bytes)
+def judge(records: Iterable[Records], contract: ContractType, origin: Origin) -> Iterator[Verdict]:
+    """Judge the records of a batch, some at a time, in their order."""
     with closing(duckdb.connect(":memory:")) as engine:
-        gate = Gate(contract, layout, origin, engine, only)
-        with closing(in_background(_stacks(filter(gate.concerns, blocks)))) as ahead:
-            for stack in ahead:
-                yield gate.judge(stack)
+        gate = Gate(contract, origin, engine)
+        for some in records:
+            yield gate.judge(some)

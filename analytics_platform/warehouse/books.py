@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from analytics_platform.contracts import CONTRACTS, table_of
 from analytics_platform.engine import DayRange
 from analytics_platform.warehouse.duckdb import DuckDBSession, WarehouseError
 from analytics_platform.warehouse.load import BOOKS
@@ -17,6 +18,7 @@ class Breach:
 
     kind: str
     name: str
+    source: str
     input: str
     rows_read: int
     rows_quarantined: int
@@ -27,7 +29,7 @@ class Breach:
         return self.rows_quarantined / self.rows_read
 
     def __str__(self) -> str:
-        what = f"batch {self.name} ({self.input})" if self.kind == "batch" else f"day {self.name}"
+        what = f"batch {self.name} ({self.input})" if self.kind == "batch" else f"day {self.name} of {self.source}"
         return f"{what}: {self.rows_quarantined:,} of {self.rows_read:,} rows refused ({self.error_rate:.2%})"
 
 
@@ -56,12 +58,15 @@ def touched_days(session: DuckDBSession, batch_ids: Sequence[str]) -> list[dt.da
 
 
 def find_breaches(session: DuckDBSession, max_error_rate: float, days: DayRange | None = None) -> list[Breach]:
-    """Batches and days above the threshold, batches a person accepted left out; within `days`, if given."""
+    """Batches and days above the threshold, batches a person accepted left out; within `days`, if given.
+
+    Those with too few rows to judge (`least_judged_rows` of their source's contract) are left out too.
+    """
     first, last = (days.first, days.last) if days else (dt.date.min, dt.date.max)
     limits = {"limit": max_error_rate, "first": first, "last": last}
     batches = session.rows(
         """
-        SELECT 'batch', batch_id, input, rows_read, rows_quarantined FROM ops.pipeline_logs AS logs
+        SELECT 'batch', batch_id, source, input, rows_read, rows_quarantined FROM ops.pipeline_logs AS logs
         WHERE error_rate > $limit AND batch_id NOT IN (SELECT batch_id FROM ops.acceptances)
             AND (max_event_date IS NULL AND $first = DATE '0001-01-01' OR EXISTS (
                 SELECT 1 FROM ops.batch_days AS days
@@ -73,7 +78,7 @@ def find_breaches(session: DuckDBSession, max_error_rate: float, days: DayRange 
     )
     daily = session.rows(
         """
-        SELECT 'day', CAST(event_date AS VARCHAR), source,
+        SELECT 'day', CAST(event_date AS VARCHAR), source, source,
             CAST(sum(rows_accepted + rows_duplicate + rows_quarantined) AS BIGINT) AS rows_read,
             CAST(sum(rows_quarantined) AS BIGINT) AS rows_quarantined
         FROM ops.batch_days
@@ -84,10 +89,16 @@ def find_breaches(session: DuckDBSession, max_error_rate: float, days: DayRange 
         """,
         limits,
     )
-    return [
-        Breach(str(kind), str(name), str(source), int(str(read)), int(str(refused)))
-        for kind, name, source, read, refused in [*batches, *daily]
+    found = [
+        Breach(str(kind), str(name), str(source), str(given), int(str(read)), int(str(refused)))
+        for kind, name, source, given, read, refused in [*batches, *daily]
     ]
+    return [breach for breach in found if breach.rows_read >= _least_judged_rows(breach.source)]
+
+
+def _least_judged_rows(source: str) -> int:
+    contract = CONTRACTS.get(f"cleaned.{source}")
+    return table_of(contract).least_judged_rows if contract else 1
 
 
 @dataclass(frozen=True, slots=True)

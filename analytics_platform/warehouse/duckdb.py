@@ -136,6 +136,10 @@ class DuckDBSession:
         """All rows of a query."""
         return self.connection.execute(sql, dict(parameters or {})).fetchall()
 
+    def count(self, table: str) -> int:
+        """Number of rows of a table."""
+        return int(str(self.rows(f"SELECT count(*) FROM {quote_table(table)}")[0][0]))
+
     def frame(self, sql: str, parameters: Mapping[str, object] | None = None) -> pl.DataFrame:
         """The result of a query as a frame."""
         relation = self.connection.sql(sql, params=dict(parameters) if parameters else None)

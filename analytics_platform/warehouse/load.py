@@ -39,7 +39,6 @@ class BatchCard:
     input: str
     content_sha256: str
     arrived_at: dt.datetime
-    drift: str | None
     run_id: str
 
 
@@ -76,17 +75,26 @@ def load_batch(
     started_at = dt.datetime.now(dt.UTC)
     session.ensure(contract, *BOOKS)
     with session.memory_at_most(LOAD_MEMORY), session.transaction():
-        read, span = store_verdicts(session, contract, card, verdicts, progress)
-        drop_twins(session, contract, card.batch_id, span)
-        write_days(session, contract, card, span)
+        stored = store_verdicts(session, contract, card, verdicts, progress)
+        drop_twins(session, contract, card, stored.span)
+        write_days(session, contract, card, stored.span)
         loaded = count_rows(session, card.batch_id)
-        assert loaded.rows_read == read, f"{card.input}: {read} records read, {loaded.rows_read} in the books"
-        _write_log(session, card, loaded, started_at, span)
+        assert loaded.rows_read == stored.read, f"{card.input}: {stored.read} records read, {loaded} in the books"
+        _write_log(session, card, loaded, stored, started_at)
     return loaded
 
 
 Span = tuple[dt.date, dt.date] | None
 """First and last day of the accepted events of a batch, if it has any."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What was stored of a batch: records read, days of the accepted ones, and how they differ from the usual."""
+
+    read: int
+    span: Span
+    drift: str | None
 
 
 def store_verdicts(
@@ -95,11 +103,12 @@ def store_verdicts(
     card: BatchCard,
     verdicts: Iterable[Verdict],
     progress: Callable[[int], None],
-) -> tuple[int, Span]:
-    """Insert the verdicts' rows; returns the records read and the span of the accepted ones."""
+) -> Stored:
+    """Insert the verdicts' rows, twins included."""
     table, defaults = table_of(contract).name, _identity(contract)
     waiting = pl.DataFrame(schema=polars_schema(contract))
     read, span = 0, None
+    drift: dict[str, None] = {}
     with closing(in_background(verdicts)) as ahead:
         for verdict in ahead:
             waiting = pl.concat([waiting, verdict.accepted])
@@ -111,9 +120,10 @@ def store_verdicts(
                 session.insert(table_of(Quarantine).name, _as_quarantine(card, verdict.refused))
             read += verdict.accepted.height + verdict.refused.height
             span = _widen(span, verdict.accepted["event_date"])
+            drift |= dict.fromkeys(verdict.drift)
             progress(read)
     session.insert(table, waiting, defaults)
-    return read, span
+    return Stored(read, span, "; ".join(drift) or None)
 
 
 def _identity(contract: ContractType) -> dict[str, str]:
@@ -142,16 +152,49 @@ def _as_quarantine(card: BatchCard, refused: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def drop_twins(session: DuckDBSession, contract: ContractType, batch_id: str, span: Span) -> None:
-    """Delete this batch's rows whose event is there already, and note them in the temporary table `twins`.
+def drop_twins(session: DuckDBSession, contract: ContractType, card: BatchCard, span: Span) -> None:
+    """Delete this batch's records that are there already, and note them in the temporary table `twins`.
 
-    The same event always has the same time, so its twin is on the same day. Candidates are found by hash of
-    the id, which is fast, and then compared exactly. The row that was there first stays, within the batch the
-    first line.
+    The one that was there first stays, within the batch the first. A refused record is a twin only where the source
+    delivers records again: in a file, two broken lines alike are two.
     """
     session.connection.execute("CREATE OR REPLACE TEMP TABLE twins (position BIGINT, event_date DATE)")
-    if span is None:
-        return
+    if span is not None:
+        _drop_accepted_twins(session, contract, card.batch_id, span)
+    if table_of(contract).redelivers:
+        _drop_refused_twins(session, card)
+
+
+def _drop_refused_twins(session: DuckDBSession, card: BatchCard) -> None:
+    """A refused record is known by its original text."""
+    names = {"batch_id": card.batch_id, "source": card.source}
+    session.connection.execute(
+        """
+        INSERT INTO twins
+        WITH ranked AS (
+            SELECT batch_id, position, event_date, row_number() OVER (
+                PARTITION BY raw ORDER BY batch_id = $batch_id, position
+            ) AS place
+            FROM ops.quarantine
+            WHERE source = $source AND raw IN (SELECT raw FROM ops.quarantine WHERE batch_id = $batch_id)
+        )
+        SELECT position, event_date FROM ranked WHERE place > 1 AND batch_id = $batch_id
+        """,
+        names,
+    )
+    session.connection.execute(
+        "DELETE FROM ops.quarantine WHERE batch_id = $batch_id AND position IN (SELECT position FROM twins)",
+        {"batch_id": card.batch_id},
+    )
+
+
+def _drop_accepted_twins(
+    session: DuckDBSession, contract: ContractType, batch_id: str, span: tuple[dt.date, dt.date]
+) -> None:
+    """The same event always has the same time, so its twin is on the same day.
+
+    Candidates are found by hash of the id, which is fast, and then compared exactly.
+    """
     key, table = quote(table_of(contract).primary_key[0]), quote_table(table_of(contract).name)
     rows = f"(SELECT * FROM {table} WHERE {_within(_days_of(session, table, batch_id, span))})"
     session.connection.execute(
@@ -203,7 +246,10 @@ def _within(days: list[dt.date]) -> str:
 
 
 def write_days(session: DuckDBSession, contract: ContractType, card: BatchCard, span: Span) -> None:
-    """Count the batch's records by day; refused ones without a day go to the day most accepted ones have."""
+    """Count the batch's records by day; refused ones without a day go to the day most accepted ones have.
+
+    A batch none of whose records has a day is on no day.
+    """
     first, last = span or (dt.date.max, dt.date.min)
     session.connection.execute(
         f"""
@@ -212,12 +258,15 @@ def write_days(session: DuckDBSession, contract: ContractType, card: BatchCard, 
             SELECT event_date, count(*) AS records FROM {quote_table(table_of(contract).name)}
             WHERE event_date BETWEEN $first AND $last AND batch_id = $batch_id GROUP BY 1
         ),
-        duplicate AS (SELECT event_date, count(*) AS records FROM twins GROUP BY 1),
+        dated AS (SELECT event_date, count(*) AS records FROM twins WHERE event_date IS NOT NULL GROUP BY 1),
         main_day AS (
-            SELECT event_date FROM (FROM accepted UNION ALL FROM duplicate)
+            SELECT event_date FROM (FROM accepted UNION ALL FROM dated)
             GROUP BY 1 ORDER BY sum(records) DESC, event_date LIMIT 1
         ),
-        known AS (SELECT event_date FROM accepted UNION SELECT event_date FROM duplicate),
+        duplicate AS (
+            SELECT coalesce(event_date, (FROM main_day)) AS event_date, count(*) AS records FROM twins GROUP BY 1
+        ),
+        known AS (SELECT event_date FROM accepted UNION SELECT event_date FROM dated),
         refused AS (
             SELECT
                 CASE WHEN event_date IN (FROM known) THEN event_date ELSE (FROM main_day) END AS event_date,
@@ -237,12 +286,12 @@ def write_days(session: DuckDBSession, contract: ContractType, card: BatchCard, 
 
 
 def count_rows(session: DuckDBSession, batch_id: str) -> Loaded:
-    """The batch's records by where they ended, counted in the tables themselves."""
+    """The batch's records by where they ended, counted in the tables themselves (and `twins`)."""
     accepted, duplicate, quarantined = session.rows(
         """
         SELECT
             (SELECT coalesce(sum(rows_accepted), 0)::BIGINT FROM ops.batch_days WHERE batch_id = $batch_id),
-            (SELECT coalesce(sum(rows_duplicate), 0)::BIGINT FROM ops.batch_days WHERE batch_id = $batch_id),
+            (SELECT count(*) FROM twins),
             (SELECT count(*) FROM ops.quarantine WHERE batch_id = $batch_id)
         """,
         {"batch_id": batch_id},
@@ -250,8 +299,10 @@ def count_rows(session: DuckDBSession, batch_id: str) -> Loaded:
     return Loaded(int(str(accepted)), int(str(duplicate)), int(str(quarantined)))
 
 
-def _write_log(session: DuckDBSession, card: BatchCard, loaded: Loaded, started_at: dt.datetime, span: Span) -> None:
-    first, last = span or (None, None)
+def _write_log(
+    session: DuckDBSession, card: BatchCard, loaded: Loaded, stored: Stored, started_at: dt.datetime
+) -> None:
+    first, last = stored.span or (None, None)
     row = {
         "batch_id": card.batch_id,
         "source": card.source,
@@ -264,7 +315,7 @@ def _write_log(session: DuckDBSession, card: BatchCard, loaded: Loaded, started_
         "error_rate": loaded.error_rate,
         "min_event_date": first,
         "max_event_date": last,
-        "drift": card.drift,
+        "drift": stored.drift,
         "arrived_at": card.arrived_at,
         "started_at": started_at,
         "finished_at": dt.datetime.now(dt.UTC),

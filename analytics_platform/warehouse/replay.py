@@ -31,17 +31,17 @@ def replay_batch(
     Raises `AssertionError` if the batch does not have as many records afterwards as before; nothing is stored then.
     """
     card = _read_card(session, batch_id)
-    before = count_rows(session, batch_id)
+    before, duplicates = _in_the_log(session, batch_id)
     with session.transaction():
         _forget(session, "ops.quarantine", batch_id)
-        _, span = store_verdicts(session, contract, card, verdicts, progress)
-        span = _whole_span(session, batch_id, span)
-        drop_twins(session, contract, batch_id, span)
-        _remember_duplicates(session, batch_id)
+        stored = store_verdicts(session, contract, card, verdicts, progress)
+        span = _whole_span(session, batch_id, stored.span)
+        drop_twins(session, contract, card, span)
+        _remember_duplicates(session, batch_id, duplicates)
         _forget(session, "ops.batch_days", batch_id)
         write_days(session, contract, card, span)
         after = count_rows(session, batch_id)
-        assert after.rows_read == before.rows_read, f"{card.input}: {before} before the replay, {after} after"
+        assert after.rows_read == before, f"{card.input}: {before} records before the replay, {after} after"
         _update_log(session, batch_id, after)
     return after
 
@@ -49,12 +49,20 @@ def replay_batch(
 def _read_card(session: DuckDBSession, batch_id: str) -> BatchCard:
     logs = session.frame(
         """
-        SELECT batch_id, source, input, content_sha256, arrived_at, drift, run_id
+        SELECT batch_id, source, input, content_sha256, arrived_at, run_id
         FROM ops.pipeline_logs WHERE batch_id = $batch_id
         """,
         {"batch_id": batch_id},
     )
     return BatchCard(**logs.row(0, named=True))
+
+
+def _in_the_log(session: DuckDBSession, batch_id: str) -> tuple[int, int]:
+    """Records read, and duplicates among them."""
+    read, duplicate = session.rows(
+        "SELECT rows_read, rows_duplicate FROM ops.pipeline_logs WHERE batch_id = $batch_id", {"batch_id": batch_id}
+    )[0]
+    return int(str(read)), int(str(duplicate))
 
 
 def _forget(session: DuckDBSession, table: str, batch_id: str) -> None:
@@ -75,16 +83,19 @@ def _whole_span(session: DuckDBSession, batch_id: str, span: Span) -> Span:
     return (min(days), max(days)) if days else None
 
 
-def _remember_duplicates(session: DuckDBSession, batch_id: str) -> None:
-    """Add the duplicates of the first load to the twins found now, so that the days' counts hold both."""
+def _remember_duplicates(session: DuckDBSession, batch_id: str, duplicates: int) -> None:
+    """Add the duplicates of the first load to the twins found now, so that all counts hold both."""
     session.connection.execute(
         """
         INSERT INTO twins
-        SELECT NULL, event_date FROM (
+        WITH dated AS (
             SELECT event_date, unnest(range(rows_duplicate)) FROM ops.batch_days WHERE batch_id = $batch_id
         )
+        SELECT NULL, event_date FROM dated
+        UNION ALL
+        SELECT NULL, NULL FROM range($duplicates - (SELECT count(*) FROM dated))
         """,
-        {"batch_id": batch_id},
+        {"batch_id": batch_id, "duplicates": duplicates},
     )
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 
 from analytics_platform.contracts import CONTRACTS, table_of
-from analytics_platform.contracts.base import Days, TouchedKeys
+from analytics_platform.contracts.base import Days, TouchedKeys, is_gated
 from analytics_platform.contracts.ddl import column_docs, column_types, table_doc
 from analytics_platform.contracts.rules import rules_of
 from analytics_platform.engine import all_models
 from analytics_platform.lookups import LOOKUPS
 from analytics_platform.warehouse import rule_descriptions
 
-LOADED_BY_THE_GATE = {"cleaned.clickstream"}
+LOADED_BY_THE_GATE = {name for name, contract in CONTRACTS.items() if is_gated(contract)}
 """Tables that batches are loaded into."""
 
 every_contract = pytest.mark.parametrize("name", CONTRACTS)

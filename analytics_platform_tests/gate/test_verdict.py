@@ -13,10 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analytics_platform.contracts import CONTRACTS
-from analytics_platform.gate import Origin, Verdict, judge, read_layout, reasons_of
+from analytics_platform.gate import CSV_REASONS, Origin, Verdict, judge, read_csv, reasons_of
 from analytics_platform.gate.csv import split
-from analytics_platform.gate.layout import resolve_layout
-from analytics_platform.gate.verdict import readable
+from analytics_platform.gate.records import readable
 
 CONTRACT = CONTRACTS["cleaned.clickstream"]
 HEADER = ("client_id", "page_url", "referrer", "timestamp", "event_name", "event_data", "user_agent")
@@ -43,11 +42,7 @@ def verdict(
 ) -> Verdict:
     content = body if isinstance(body, bytes) else body.encode()
     stream = io.BufferedReader(io.BytesIO(header.encode() + b"\n" + content))  # type: ignore[arg-type]
-    layout = read_layout(CONTRACT, stream)
-    assert layout is not None
-    found = list(judge(stream, layout, CONTRACT, ORIGIN, only, block_bytes))
-    if not found:
-        return Verdict(pl.DataFrame(), pl.DataFrame())
+    found = list(judge(read_csv(stream, CONTRACT, only, block_bytes), CONTRACT, ORIGIN))
     return Verdict(pl.concat([part.accepted for part in found]), pl.concat([part.refused for part in found]))
 
 
@@ -81,7 +76,7 @@ def test_a_broken_record_is_refused_with_its_reason_and_its_text_and_no_other(re
 def test_every_reason_has_an_example() -> None:
     dear = {"record: too large"}  # 16 MB; held by the tests of the splitter
     absent = {"received_at: not a time"}  # its column is not in the usual header: below
-    assert set(reasons_of(CONTRACT)) == set(EXAMPLES) | dear | absent
+    assert {*reasons_of(CONTRACT), *CSV_REASONS} == set(EXAMPLES) | dear | absent
 
 
 def test_a_time_of_receipt_that_is_none_is_refused() -> None:
@@ -169,7 +164,6 @@ def test_accepted_records_keep_the_contract(body: bytes) -> None:
 
 
 def test_a_layout_without_a_usual_column_reads_it_as_missing() -> None:
-    names = tuple(name for name in HEADER if name != "referrer")
-    layout = resolve_layout(CONTRACT, names)
-    (found,) = judge(io.BytesIO(b"c1,/p,2026-10-01,e,,\n"), layout, CONTRACT, ORIGIN)
+    names = ",".join(name for name in HEADER if name != "referrer")
+    found = verdict("c1,/p,2026-10-01,e,,\n", header=names)
     assert found.accepted["referrer"].to_list() == [None]

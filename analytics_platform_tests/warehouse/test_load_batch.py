@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 
 from analytics_platform.contracts import CONTRACTS
-from analytics_platform.gate import Origin, Verdict, judge
-from analytics_platform.gate.layout import resolve_layout
+from analytics_platform.gate import Origin, Verdict, judge, read_csv
 from analytics_platform.warehouse import BatchCard, DuckDBSession, Loaded, load_batch
 from analytics_platform.warehouse.duckdb import DuckDBWarehouse
 from analytics_platform.warehouse.load import ROWS_PER_INSERT
@@ -29,16 +28,15 @@ def session(tmp_path: Path) -> Iterator[DuckDBSession]:
         yield opened
 
 
-def verdicts(body: str) -> Iterator[Verdict]:
-    origin = Origin("set below", ARRIVED, dt.datetime(2010, 1, 1, tzinfo=dt.UTC))
-    return judge(io.BytesIO(body.encode()), resolve_layout(CONTRACT, HEADER), CONTRACT, origin)
+def verdicts(body: str, batch_id: str = "set below") -> Iterator[Verdict]:
+    origin = Origin(batch_id, ARRIVED, dt.datetime(2010, 1, 1, tzinfo=dt.UTC))
+    stream = io.BufferedReader(io.BytesIO(f"{','.join(HEADER)}\n{body}".encode()))  # type: ignore[arg-type]
+    return judge(read_csv(stream, CONTRACT), CONTRACT, origin)
 
 
 def load(session: DuckDBSession, batch_id: str, body: str) -> Loaded:
-    card = BatchCard(batch_id, "clickstream", "f.csv", batch_id, ARRIVED, None, "run")
-    layout = resolve_layout(CONTRACT, HEADER)
-    origin = Origin(batch_id, ARRIVED, dt.datetime(2010, 1, 1, tzinfo=dt.UTC))
-    return load_batch(session, CONTRACT, card, judge(io.BytesIO(body.encode()), layout, CONTRACT, origin))
+    card = BatchCard(batch_id, "clickstream", "f.csv", batch_id, ARRIVED, "run")
+    return load_batch(session, CONTRACT, card, verdicts(body, batch_id))
 
 
 def test_an_event_is_known_by_its_own_id_or_by_the_md5_of_its_content(session: DuckDBSession) -> None:
@@ -70,7 +68,7 @@ def test_an_error_in_the_judging_stores_nothing(session: DuckDBSession) -> None:
         yield from verdicts(LINE.format(1, 1, "") + "torn\n")
         raise OSError("the disk is gone")
 
-    card = BatchCard("b1", "clickstream", "f.csv", "b1", ARRIVED, None, "run")
+    card = BatchCard("b1", "clickstream", "f.csv", "b1", ARRIVED, "run")
     with pytest.raises(OSError, match="the disk is gone"):
         load_batch(session, CONTRACT, card, broken())
     for table in ("cleaned.clickstream", "ops.quarantine", "ops.pipeline_logs", "ops.batch_days"):

@@ -1,0 +1,56 @@
+"""The one place that says how the text of raw input becomes a value of each type a contract may promise.
+
+Nothing is coerced: text that is not exactly of the type becomes null, and the record is refused for it.
+"""
+
+from __future__ import annotations
+
+import duckdb
+import polars as pl
+
+from analytics_platform.gate.types import INSTANT, to_instants, to_json
+
+_WHOLE = r"^-?[0-9]{1,18}$"
+_AMOUNT = r"^-?[0-9]{1,14}(\.[0-9]{1,4}0*)?$"
+"""An amount that DECIMAL(18,4) holds exactly."""
+
+
+def kind_of(dtype: pl.DataType, is_json: bool) -> str:
+    """What text must be to become a value of this type, as people say it: `a time`."""
+    if is_json:
+        return "JSON"
+    if dtype == INSTANT:
+        return "a time"
+    if isinstance(dtype, pl.Decimal):
+        return "an amount"
+    kinds = {pl.Int64: "a whole number", pl.Float64: "a number", pl.Boolean: "true or false", pl.Date: "a date"}
+    return next(words for kind, words in kinds.items() if dtype == kind)
+
+
+def convert(text: pl.Series, dtype: pl.DataType, is_json: bool, engine: duckdb.DuckDBPyConnection) -> pl.Series:
+    """The text as values of a type; null where it is none. JSON is judged by `engine`.
+
+    Raises `TypeError` for a type that raw input cannot have.
+    """
+    if is_json:
+        return to_json(text, engine)
+    if dtype == pl.String:
+        return text
+    if dtype == INSTANT:
+        return to_instants(text)
+    if dtype == pl.Int64:
+        return _matching(text, _WHOLE).cast(pl.Int64)
+    if isinstance(dtype, pl.Decimal):
+        return _matching(text, _AMOUNT).cast(dtype)
+    if dtype == pl.Float64:
+        number = text.cast(pl.Float64, strict=False)
+        return number.set(~number.is_finite(), None)
+    if dtype == pl.Boolean:
+        return text.replace_strict({"true": True, "false": False}, default=None, return_dtype=pl.Boolean)
+    if dtype == pl.Date:
+        return text.str.to_date("%Y-%m-%d", strict=False)
+    raise TypeError(f"the gate cannot read {text.name} as {dtype}")
+
+
+def _matching(text: pl.Series, pattern: str) -> pl.Series:
+    return text.set(~text.str.contains(pattern), None)

@@ -1,0 +1,88 @@
+"""Batches: from the lake through the gate into the cleaned table, and quarantined rows once more."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+
+from analytics_platform.engine import affected_days, build_order
+from analytics_platform.gate import Origin, Verdict, judge
+from analytics_platform.ingest.progress import progress_bar
+from analytics_platform.ingest.sources import SOURCES, contract_of
+from analytics_platform.lake import Batch, FolderLake
+from analytics_platform.settings import Settings
+from analytics_platform.warehouse import BatchCard, DuckDBSession, Loaded, load_batch, replay_batch
+from analytics_platform.warehouse.books import quarantined_batches, seen_batches, touched_days
+
+
+def _judge(batch: Batch, settings: Settings, only: Collection[int] | None = None) -> Iterator[Verdict]:
+    source = SOURCES[batch.source]
+    earliest = dt.datetime.combine(settings.partition_start, dt.time(), dt.UTC)
+    with batch.open() as stream:
+        records = source.read(stream, source.contract, only)
+        yield from judge(records, source.contract, Origin(batch.batch_id, batch.arrived_at, earliest))
+
+
+def load_new_batches(
+    source: str, session: DuckDBSession, settings: Settings, lake: FolderLake, run_id: str
+) -> Iterator[tuple[Batch, Loaded]]:
+    """Put the batches that are not in the ledger through the gate and into the warehouse, one transaction each."""
+    seen = seen_batches(session)
+    for batch in lake.batches(source):
+        if batch.batch_id not in seen:
+            yield batch, _load(batch, session, settings, run_id)
+
+
+def _load(batch: Batch, session: DuckDBSession, settings: Settings, run_id: str) -> Loaded:
+    card = BatchCard(
+        batch_id=batch.batch_id,
+        source=batch.source,
+        input=batch.name,
+        content_sha256=batch.content_sha256,
+        arrived_at=batch.arrived_at,
+        run_id=run_id,
+    )
+    with progress_bar(batch.name) as report:
+        return load_batch(session, contract_of(batch.source), card, _judge(batch, settings), report)
+
+
+def days_to_build(session: DuckDBSession, batch_ids: Sequence[str], settings: Settings) -> str:
+    """The range of days, `FIRST...LAST`, whose tables the rows of these batches change; empty if there are none.
+
+    Up to the last day with events: windows reach further, but there is nothing to build yet.
+    """
+    touched = touched_days(session, batch_ids)
+    if not touched:
+        return ""
+    (latest,) = session.rows("SELECT max(event_date) FROM ops.batch_days")[0]
+    affected = {day for table in build_order() for day in affected_days(table, touched, settings.model_values)}
+    days = [
+        day for day in affected if settings.partition_start <= day and isinstance(latest, dt.date) and day <= latest
+    ]
+    return f"{min(days)}...{max(days)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """What a replay came to: `moved` quarantined rows of the batch passed; `loaded` counts where all of it is now."""
+
+    batch: Batch
+    moved: int
+    loaded: Loaded
+
+
+def replay(session: DuckDBSession, settings: Settings, lake: FolderLake, only: str | None = None) -> Iterator[Replayed]:
+    """Judge quarantined rows anew, after a contract changed, and move those that pass now into their table.
+
+    All batches with quarantined rows, or the one whose id is `only`. Yields what each batch came to.
+    """
+    waiting = quarantined_batches(session)
+    for source in {name for name, _ in waiting}:
+        for batch in lake.batches(source):
+            positions = waiting.get((source, batch.batch_id))
+            if positions and only in (None, batch.batch_id):
+                with progress_bar(batch.name) as report:
+                    verdicts = _judge(batch, settings, positions)
+                    loaded = replay_batch(session, contract_of(source), batch.batch_id, verdicts, report)
+                yield Replayed(batch, len(positions) - loaded.rows_quarantined, loaded)
