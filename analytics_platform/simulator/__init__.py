@@ -1,6 +1,7 @@
 """Synthetic web-shop traffic with the truth written down."""
 
+from analytics_platform.simulator.read import read_documents, read_messages
 from analytics_platform.simulator.run import FolderInUseError, simulate
 from analytics_platform.simulator.truth import Totals, Truth
 
-__all__ = ["FolderInUseError", "Totals", "Truth", "simulate"]
+__all__ = ["FolderInUseError", "Totals", "Truth", "read_documents", "read_messages", "simulate"]

@@ -1,20 +1,19 @@
 """The simulation from end to end: traffic into files, and what is true of them into `truth.json`."""
 
-from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from random import Random
 
-from analytics_platform.simulator.breakage import Breaker
-from analytics_platform.simulator.delivery import Delivery, FilePlan, Parcel, plan_files
-from analytics_platform.simulator.event import DAY, midnight_of
-from analytics_platform.simulator.staged import stage_events
-from analytics_platform.simulator.tally import Tally
-from analytics_platform.simulator.traffic import Traffic
-from analytics_platform.simulator.truth import Truth
-from analytics_platform.simulator.write import write_file
+from analytics_platform.simulator.clickstream import Clickstream
+from analytics_platform.simulator.delivery import plan_files
+from analytics_platform.simulator.feed import FeedFiles, plan_feed
+from analytics_platform.simulator.messages.source import make_messages
+from analytics_platform.simulator.messages.tally import MessageTally
+from analytics_platform.simulator.population import plan_population
+from analytics_platform.simulator.scope import Scope
+from analytics_platform.simulator.tally import ActivityTally, merge
+from analytics_platform.simulator.truth import Sources, Stages, Truth
 
 MOST_BROKEN = 0.4
 """The highest `error_share`: above it broken rows could not all stand apart from each other."""
@@ -39,23 +38,21 @@ def simulate(
     """Write shop traffic below `out` and `out/truth.json`; the same arguments give the same bytes.
 
     `visitors` is the rough number of distinct visitors a day. Without a `start` the last day is yesterday in
-    UTC. `error_share` is the share of broken rows in each file, rounded down. Files of the days go to
-    `out/clickstream`, files that arrive later to `out/late/clickstream`.
+    UTC. `error_share` is the share of broken rows in each clickstream file, rounded down; messages and logs have
+    two thirds of it. Files of the days go to `out/clickstream` and `out/messages`, files that arrive later to the
+    same folders below `out/late`.
     """
     if days < 1 or visitors < 1 or not 0 <= error_share <= MOST_BROKEN:
         raise ValueError(f"days and visitors must be at least 1, error_share between 0 and {MOST_BROKEN}")
     first_day = start or datetime.now(UTC).date() - timedelta(days=days)
-    plans = plan_files(first_day, days)
-    refuse_foreign_files(out, plans)
-    simulation = _Simulation(seed, out, plans, error_share, progress)
-    truth = simulation.run(midnight_of(first_day), days, visitors)
+    truth = _Simulation(Scope(seed, first_day, days, visitors, error_share), out, progress).run()
     (out / "truth.json").write_text(truth.to_json(), encoding="utf-8", newline="\n")
     return truth
 
 
-def refuse_foreign_files(out: Path, plans: Iterable[FilePlan]) -> None:
+def refuse_foreign_files(paths: Iterable[Path]) -> None:
     """Raise if the folders to be written hold files that this simulation does not write itself."""
-    ours = {out / plan.path for plan in plans}
+    ours = set(paths)
     for folder in sorted({path.parent for path in ours}):
         for path in sorted(folder.iterdir()) if folder.is_dir() else ():
             if path not in ours:
@@ -63,39 +60,48 @@ def refuse_foreign_files(out: Path, plans: Iterable[FilePlan]) -> None:
 
 
 class _Simulation:
-    """One run: its streams of chance, each for one matter, and the count of what was written."""
+    """One run over all sources: first the days of each, then what is late."""
 
-    def __init__(
-        self, seed: int, out: Path, plans: tuple[FilePlan, ...], error_share: float, progress: Progress | None
-    ) -> None:
-        self._out = out
-        self._plans = plans
+    def __init__(self, scope: Scope, out: Path, progress: Progress | None) -> None:
+        """Nothing is written yet; raises FolderInUseError if it could not be."""
         self._progress = progress
-        self._traffic_rng = Random(f"{seed}: traffic")
-        self._delivery = Delivery(Random(f"{seed}: delivery"), plans)
-        self._breaker = Breaker(Random(f"{seed}: breakage"), error_share)
-        self._tally = Tally()
+        self._done = 0
+        plans = plan_files(scope.first_day, scope.days)
+        queue = [out / path for path in plan_feed("messages", scope.first_day, scope.days)]
+        paths = [*(out / plan.path for plan in plans), *queue]
+        refuse_foreign_files(paths)
+        self._files = len(paths)
+        self._together = ActivityTally()
+        self._message_tally = MessageTally(self._together)
+        self._clickstream = Clickstream(scope, out, plans, self._report)
+        messages = make_messages(scope, plan_population(scope.visitors))
+        self._messages = FeedFiles(queue, messages, self._message_tally.add_file, self._report)
 
-    def run(self, start: int, days: int, visitors: int) -> Truth:
-        """Write every file, those of the days first."""
-        staged = stage_events(start)
-        for event in staged.late:
-            if event.at < start + days * DAY:
-                self._delivery.hold(event)
-        traffic = Traffic(self._traffic_rng, start, days, visitors)
-        for number, events in enumerate(traffic.generate_days(staged.on_time)):
-            self._write(number, self._delivery.pack_day(number, events))
-        before_late = self._tally.total()
-        for number in range(days, len(self._plans)):
-            self._write(number, self._delivery.pack_late(number))
-        return Truth(before_late=before_late, **asdict(self._tally.total()))
+    def run(self) -> Truth:
+        """Write every file and tell what is true of them."""
+        self._clickstream.write_days()
+        self._messages.write_days()
+        before_late = self._total()
+        self._clickstream.write_late()
+        self._messages.write_late()
+        total = self._total()
+        return Truth(
+            **asdict(total.clickstream),
+            before_late=before_late.clickstream,
+            sources=Stages(before_late=before_late, total=total),
+        )
 
-    def _write(self, number: int, parcel: Parcel) -> None:
-        """Write one file and count it."""
-        plan = self._plans[number]
-        broken = self._breaker.plan(parcel.rows)
-        write_file(self._out / plan.path, plan.style, parcel.rows, broken, self._breaker.rng)
-        reasons = Counter(breakage.reason for breakage in broken.values())
-        self._tally.add_file(parcel.events, len(parcel.rows) - len(parcel.events), reasons)
+    def _total(self) -> Sources:
+        """What is true of everything written so far."""
+        clickstream = self._clickstream.total()
+        return Sources(
+            clickstream=clickstream,
+            ecommerce_events=self._message_tally.total(),
+            all_sources=merge(clickstream, self._together.total()),
+        )
+
+    def _report(self) -> None:
+        """One more file is written."""
+        self._done += 1
         if self._progress is not None:
-            self._progress(number + 1, len(self._plans))
+            self._progress(self._done, self._files)

@@ -2,74 +2,61 @@
 
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict
 from decimal import Decimal
+from typing import Any
 
 from analytics_platform.simulator.event import DAY, Event, Purchase, day_of
 from analytics_platform.simulator.sessions import Session, find_sessions
-from analytics_platform.simulator.truth import Totals
+from analytics_platform.simulator.truth import Activity, Totals
 
 CENT = Decimal("0.01")
 
 
-class Tally:
-    """A running count of files, rows and distinct events; `total` may be asked at any time."""
+class ActivityTally:
+    """A running count of distinct events, their sessions and orders; `total` may be asked at any time."""
 
     def __init__(self) -> None:
         """Start from nothing."""
-        self._files = 0
-        self._duplicates = 0
-        self._reasons: Counter[str] = Counter()
         self._events_by_day: Counter[int] = Counter()
         self._times: dict[str, array[int]] = {}
-        self._bots: set[str] = set()
         self._orders: dict[tuple[str, str], tuple[int, int]] = {}
 
-    def add_file(self, events: Iterable[Event], duplicates: int, reasons: Mapping[str, int]) -> None:
-        """Count one file: its new events, its rows that were sent before, its broken rows by reason."""
-        self._files += 1
-        self._duplicates += duplicates
-        self._reasons.update(reasons)
-        times = self._times
-        for event in events:
-            client_id, at = event.client_id, event.at
-            if client_id not in times:
-                times[client_id] = array("q")
-            times[client_id].append(at)
-            self._events_by_day[at // DAY] += 1
-            if event.is_bot:
-                self._bots.add(client_id)
-            if event.purchase is not None:
-                self._add_order(client_id, at, event.purchase)
+    @property
+    def events(self) -> int:
+        """How many events were counted."""
+        return self._events_by_day.total()
+
+    def add(self, client_id: str, at: int, purchase: Purchase | None) -> None:
+        """Count one event of a client at that time (milliseconds since 1970)."""
+        if client_id not in self._times:
+            self._times[client_id] = array("q")
+        self._times[client_id].append(at)
+        self._events_by_day[at // DAY] += 1
+        if purchase is not None:
+            self._add_order(client_id, at, purchase)
 
     def _add_order(self, client_id: str, at: int, purchase: Purchase) -> None:
         """Keep the earliest event of each order (DESIGN section 4: client and transaction id)."""
         key = (client_id, purchase.transaction_id)
         self._orders[key] = min(self._orders.get(key, (at, purchase.cents)), (at, purchase.cents))
 
-    def total(self) -> Totals:
+    def sessions(self, clients: Iterable[str]) -> Iterator[Session]:
+        """The sessions of these clients."""
+        return (session for client_id in clients for session in find_sessions(self._times[client_id]))
+
+    def total(self) -> Activity:
         """Everything counted so far."""
-        accepted = self._events_by_day.total()
-        quarantined = self._reasons.total()
-        orders, cents = self._count_orders()
         starts: Counter[int] = Counter()
-        bounces = bot_sessions = bot_events = 0
-        for client_id, times in self._times.items():
-            sessions = find_sessions(times)
-            starts.update(session.starts_at // DAY for session in sessions)
-            bounces += count_bounces(sessions)
-            if client_id in self._bots:
-                bot_sessions += len(sessions)
-                bot_events += len(times)
-        return Totals(
-            files=self._files,
-            rows_read=accepted + self._duplicates + quarantined,
-            rows_accepted=accepted,
-            rows_duplicate=self._duplicates,
-            rows_quarantined=quarantined,
-            quarantined_by_reason=dict(sorted(self._reasons.items())),
-            events_by_day=name_days(self._events_by_day),
+        bounces = 0
+        for session in self.sessions(self._times):
+            starts[session.starts_at // DAY] += 1
+            bounces += session.events == 1
+        orders, cents = self._count_orders()
+        return Activity(
             clients=len(self._times),
+            events_by_day=name_days(self._events_by_day),
             sessions=starts.total(),
             sessions_by_day=name_days(starts),
             bounces=bounces,
@@ -77,8 +64,6 @@ class Tally:
             orders_by_day=name_days(orders),
             revenue=format_money(cents.total()),
             revenue_by_day={day: format_money(amount) for day, amount in name_days(cents).items()},
-            bot_events=bot_events,
-            bot_sessions=bot_sessions,
         )
 
     def _count_orders(self) -> tuple[Counter[int], Counter[int]]:
@@ -91,9 +76,81 @@ class Tally:
         return orders, cents
 
 
-def count_bounces(sessions: Iterable[Session]) -> int:
-    """Sessions of a single event."""
-    return sum(session.events == 1 for session in sessions)
+class Tally:
+    """A running count of the clickstream: files, rows and distinct events."""
+
+    def __init__(self) -> None:
+        """Start from nothing."""
+        self._files = 0
+        self._rows = RowTally()
+        self._activity = ActivityTally()
+        self._bot_events: Counter[str] = Counter()
+
+    def add_file(self, events: Iterable[Event], duplicates: int, reasons: Mapping[str, int]) -> None:
+        """Count one file: its new events, its rows that were sent before, its broken rows by reason."""
+        self._files += 1
+        self._rows.add(duplicates, reasons)
+        for event in events:
+            self._activity.add(event.client_id, event.at, event.purchase)
+            if event.is_bot:
+                self._bot_events[event.client_id] += 1
+
+    def total(self) -> Totals:
+        """Everything counted so far."""
+        return Totals(
+            **asdict(self._activity.total()),
+            **self._rows.total(self._activity.events),
+            files=self._files,
+            bot_events=self._bot_events.total(),
+            bot_sessions=sum(1 for _ in self._activity.sessions(self._bot_events)),
+        )
+
+
+class RowTally:
+    """A running count of what became of the records that are no new events."""
+
+    def __init__(self) -> None:
+        """Start from nothing."""
+        self._duplicates = 0
+        self._reasons: Counter[str] = Counter()
+
+    def add(self, duplicates: int, reasons: Mapping[str, int]) -> None:
+        """Count a file's copies, and its broken records by reason."""
+        self._duplicates += duplicates
+        self._reasons.update(reasons)
+
+    def total(self, accepted: int) -> dict[str, Any]:
+        """The fields of `SourceTotals` about records, with so many accepted ones."""
+        quarantined = self._reasons.total()
+        return {
+            "rows_read": accepted + self._duplicates + quarantined,
+            "rows_accepted": accepted,
+            "rows_duplicate": self._duplicates,
+            "rows_quarantined": quarantined,
+            "quarantined_by_reason": dict(sorted(self._reasons.items())),
+        }
+
+
+def merge(one: Activity, other: Activity) -> Activity:
+    """The activity of both, which have no client in common."""
+    return Activity(
+        clients=one.clients + other.clients,
+        events_by_day=_add_days(one.events_by_day, other.events_by_day),
+        sessions=one.sessions + other.sessions,
+        sessions_by_day=_add_days(one.sessions_by_day, other.sessions_by_day),
+        bounces=one.bounces + other.bounces,
+        orders=one.orders + other.orders,
+        orders_by_day=_add_days(one.orders_by_day, other.orders_by_day),
+        revenue=str(Decimal(one.revenue) + Decimal(other.revenue)),
+        revenue_by_day={
+            day: str(Decimal(one.revenue_by_day.get(day, "0.0000")) + Decimal(other.revenue_by_day.get(day, "0.0000")))
+            for day in sorted({*one.revenue_by_day, *other.revenue_by_day})
+        },
+    )
+
+
+def _add_days(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
+    return {day: one.get(day, 0) + other.get(day, 0) for day in sorted({*one, *other})}
 
 
 def name_days(counts: Mapping[int, int]) -> dict[str, int]:

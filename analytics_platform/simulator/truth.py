@@ -1,30 +1,28 @@
-"""What a correct platform must find in the simulated files."""
+"""What a correct platform must find in the simulated files.
+
+Days are ISO dates (UTC), empty ones absent. Money is text with four decimals. Everything counts accepted
+distinct events, bots included.
+"""
 
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Self
+from typing import Self
+
+from pydantic import TypeAdapter
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Totals:
-    """Counts over all accepted distinct events, bots included; days are ISO dates (UTC), empty ones absent.
+class Activity:
+    """What clients did: events, sessions, orders.
 
-    `rows_read = rows_accepted + rows_duplicate + rows_quarantined`. Money is text with four decimals. An
-    order is identified by client and transaction id; its day and revenue are those of its earliest event. A
-    session belongs to the day it starts; a bounce is a session of one event. The keys of
-    `quarantined_by_reason` are whole reasons, several broken rules joined by `; ` in the order of the
-    columns.
+    An order is identified by client and transaction id; its day and revenue are those of its earliest event. A
+    session belongs to the day it starts; a bounce is a session of one event. Sessions are those of these events
+    alone, as if there were no other source.
     """
 
-    files: int
-    rows_read: int
-    rows_accepted: int
-    rows_duplicate: int
-    rows_quarantined: int
-    quarantined_by_reason: Mapping[str, int]
-    events_by_day: Mapping[str, int]
     clients: int
+    events_by_day: Mapping[str, int]
     sessions: int
     sessions_by_day: Mapping[str, int]
     bounces: int
@@ -32,15 +30,85 @@ class Totals:
     orders_by_day: Mapping[str, int]
     revenue: str
     revenue_by_day: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceTotals(Activity):
+    """What became of the records of a source: `rows_read = rows_accepted + rows_duplicate + rows_quarantined`.
+
+    The keys of `quarantined_by_reason` are whole reasons, several broken rules joined by `; ` in the order of the
+    columns.
+    """
+
+    rows_read: int
+    rows_accepted: int
+    rows_duplicate: int
+    rows_quarantined: int
+    quarantined_by_reason: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Totals(SourceTotals):
+    """Counts over the clickstream."""
+
+    files: int
     bot_events: int
     bot_sessions: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ListTotals:
+    """What one product list did, by the list's name on the items of events.
+
+    Impressions are items of `view_item_list`; clicks, views and add-to-carts items of `select_item`, `view_item`
+    and `add_to_cart`; purchases the orders (each by its earliest event) with an item that names the list, and
+    revenue the price times quantity of those items. Users and products are distinct ones of any event that names
+    the list.
+    """
+
+    impressions: int
+    clicks: int
+    views: int
+    add_to_carts: int
+    purchases: int
+    unique_users: int
+    unique_products: int
+    revenue: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageTotals(SourceTotals):
+    """Counts over the messages of the mobile shop; lists by name."""
+
+    lists: Mapping[str, ListTotals]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sources:
+    """The truth about each source, and about all of them together.
+
+    Sessions of `all_sources` are those of a client over all sources: a user's messages and logs make common ones.
+    """
+
+    clickstream: Totals
+    ecommerce_events: MessageTotals
+    all_sources: Activity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stages:
+    """What is true before the late files, and with them."""
+
+    before_late: Sources
+    total: Sources
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Truth(Totals):
-    """The totals of all files, and of the files without the late ones (`before_late`)."""
+    """The totals of all clickstream files, of those without the late ones (`before_late`), and of each source."""
 
     before_late: Totals
+    sources: Stages
 
     def to_json(self) -> str:
         """The truth as JSON text, stable from run to run."""
@@ -49,6 +117,4 @@ class Truth(Totals):
     @classmethod
     def from_json(cls, text: str) -> Self:
         """The truth that `to_json` wrote."""
-        values: dict[str, Any] = json.loads(text)
-        before_late = Totals(**values.pop("before_late"))
-        return cls(before_late=before_late, **values)
+        return TypeAdapter(cls).validate_json(text)

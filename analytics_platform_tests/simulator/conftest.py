@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from analytics_platform.simulator import Truth, simulate
+from analytics_platform.simulator import Truth, read_messages, simulate
+from analytics_platform_tests.simulator.message_reader import Message, read_body
 from analytics_platform_tests.simulator.reader import Row, read_file
 
 START = date(2026, 11, 1)
@@ -20,6 +21,12 @@ class Traffic:
     truth: Truth
     on_time: dict[Path, list[Row]]
     late: dict[Path, list[Row]]
+    messages: list[Message]
+    late_messages: list[Message]
+
+    @property
+    def message_files(self) -> list[Path]:
+        return sorted(self.folder.glob("**/messages/*"))
 
     @property
     def files(self) -> dict[Path, list[Row]]:
@@ -44,4 +51,6 @@ def traffic(tmp_path_factory: pytest.TempPathFactory) -> Traffic:
     truth = simulate(days=8, visitors=150, seed=7, out=folder, start=START)
     on_time = {path: read_file(path) for path in sorted((folder / "clickstream").iterdir())}
     late = {path: read_file(path) for path in sorted((folder / "late" / "clickstream").iterdir())}
-    return Traffic(folder, truth, on_time, late)
+    messages = [read_body(body) for path in sorted((folder / "messages").iterdir()) for body in read_messages(path)]
+    late_messages = [read_body(body) for body in read_messages(folder / "late" / "messages" / "late.jsonl")]
+    return Traffic(folder, truth, on_time, late, messages, late_messages)

@@ -1,0 +1,1 @@
+"""What the mobile shop sends to its queue."""
