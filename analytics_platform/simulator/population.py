@@ -35,6 +35,6 @@ def plan_population(visitors: int) -> Population:
     )
 
 
-def client_of(user_id: int) -> str:
+def client_of(user_id: int | str) -> str:
     """The client id of a source that only knows users (DESIGN section 4)."""
     return f"user:{user_id}"

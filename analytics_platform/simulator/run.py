@@ -10,10 +10,13 @@ from analytics_platform.simulator.delivery import plan_files
 from analytics_platform.simulator.feed import FeedFiles, plan_feed
 from analytics_platform.simulator.messages.source import make_messages
 from analytics_platform.simulator.messages.tally import MessageTally
-from analytics_platform.simulator.population import plan_population
+from analytics_platform.simulator.population import client_of, plan_population
 from analytics_platform.simulator.scope import Scope
-from analytics_platform.simulator.tally import ActivityTally, merge
-from analytics_platform.simulator.truth import Sources, Stages, Truth
+from analytics_platform.simulator.tally import UserTally, merge
+from analytics_platform.simulator.truth import AllTotals, CustomerTotals, Sources, Stages, Truth
+from analytics_platform.simulator.users import User, UserAnswers, count_users, write_answer
+from analytics_platform.simulator.web_logs.source import make_logs
+from analytics_platform.simulator.web_logs.tally import LogTally
 
 MOST_BROKEN = 0.4
 """The highest `error_share`: above it broken rows could not all stand apart from each other."""
@@ -39,8 +42,8 @@ def simulate(
 
     `visitors` is the rough number of distinct visitors a day. Without a `start` the last day is yesterday in
     UTC. `error_share` is the share of broken rows in each clickstream file, rounded down; messages and logs have
-    two thirds of it. Files of the days go to `out/clickstream` and `out/messages`, files that arrive later to the
-    same folders below `out/late`.
+    two thirds of it. Files of the days go to `out/clickstream`, `out/messages` and `out/web_logs`, what arrives later
+    to the same folders below `out/late`; the users API answers `out/users.json`, later `out/late/users.json`.
     """
     if days < 1 or visitors < 1 or not 0 <= error_share <= MOST_BROKEN:
         raise ValueError(f"days and visitors must be at least 1, error_share between 0 and {MOST_BROKEN}")
@@ -64,41 +67,61 @@ class _Simulation:
 
     def __init__(self, scope: Scope, out: Path, progress: Progress | None) -> None:
         """Nothing is written yet; raises FolderInUseError if it could not be."""
+        self._out = out
         self._progress = progress
         self._done = 0
         plans = plan_files(scope.first_day, scope.days)
-        queue = [out / path for path in plan_feed("messages", scope.first_day, scope.days)]
-        paths = [*(out / plan.path for plan in plans), *queue]
+        queue, logs = (
+            [out / path for path in plan_feed(name, scope.first_day, scope.days)] for name in ("messages", "web_logs")
+        )
+        paths = [*(out / plan.path for plan in plans), *queue, *logs]
         refuse_foreign_files(paths)
-        self._files = len(paths)
-        self._together = ActivityTally()
+        self._files = len(paths) + 2  # and both answers of the users API
+        population = plan_population(scope.visitors)
+        self._answers = UserAnswers(scope, population)
+        self._together = UserTally()
         self._message_tally = MessageTally(self._together)
+        self._log_tally = LogTally(self._together)
         self._clickstream = Clickstream(scope, out, plans, self._report)
-        messages = make_messages(scope, plan_population(scope.visitors))
-        self._messages = FeedFiles(queue, messages, self._message_tally.add_file, self._report)
+        self._messages = FeedFiles(queue, make_messages(scope, population), self._message_tally.add_file, self._report)
+        self._logs = FeedFiles(logs, make_logs(scope, population), self._log_tally.add_file, self._report)
 
     def run(self) -> Truth:
         """Write every file and tell what is true of them."""
-        self._clickstream.write_days()
-        self._messages.write_days()
-        before_late = self._total()
-        self._clickstream.write_late()
-        self._messages.write_late()
-        total = self._total()
+        for source in (self._clickstream, self._messages, self._logs):
+            source.write_days()
+        before_late = self._answer("users.json", self._answers.first)
+        for source in (self._clickstream, self._messages, self._logs):
+            source.write_late()
+        total = self._answer("late/users.json", self._answers.later)
         return Truth(
             **asdict(total.clickstream),
             before_late=before_late.clickstream,
             sources=Stages(before_late=before_late, total=total),
         )
 
-    def _total(self) -> Sources:
-        """What is true of everything written so far."""
+    def _answer(self, name: str, users: Iterable[User]) -> Sources:
+        """Write an answer of the users API; what is true of everything written so far."""
+        write_answer(self._out / name, users)
+        self._report()
+        counted = count_users(users)
         clickstream = self._clickstream.total()
+        activity = merge(clickstream, self._together.activity.total())
         return Sources(
             clickstream=clickstream,
             ecommerce_events=self._message_tally.total(),
-            all_sources=merge(clickstream, self._together.total()),
+            web_logs=self._log_tally.total(counted.people),
+            users=counted,
+            all_sources=AllTotals(**asdict(activity), customers=self._describe_customers(counted.people)),
         )
+
+    def _describe_customers(self, people: Iterable[str]) -> dict[str, CustomerTotals]:
+        """What each of the customers did, for those who did anything."""
+        active = set(self._together.activity.clients)
+        clients = {user_id: client_of(user_id) for user_id in people}
+        return {
+            user_id: self._together.describe_customer(client) for user_id, client in clients.items() if client in active
+        }
 
     def _report(self) -> None:
         """One more file is written."""

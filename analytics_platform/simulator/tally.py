@@ -1,15 +1,16 @@
 """Counting what is written, to become the truth."""
 
 from array import array
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from decimal import Decimal
 from typing import Any
 
-from analytics_platform.simulator.event import DAY, Event, Purchase, day_of
+from analytics_platform.simulator.agenda import Timed
+from analytics_platform.simulator.event import DAY, Event, Purchase, day_of, instant_of
 from analytics_platform.simulator.sessions import Session, find_sessions
-from analytics_platform.simulator.truth import Activity, Totals
+from analytics_platform.simulator.truth import Activity, CustomerTotals, Interactions, Totals
 
 CENT = Decimal("0.01")
 
@@ -21,7 +22,7 @@ class ActivityTally:
         """Start from nothing."""
         self._events_by_day: Counter[int] = Counter()
         self._times: dict[str, array[int]] = {}
-        self._orders: dict[tuple[str, str], tuple[int, int]] = {}
+        self._orders: defaultdict[str, dict[str, tuple[int, int]]] = defaultdict(dict)
 
     @property
     def events(self) -> int:
@@ -39,8 +40,21 @@ class ActivityTally:
 
     def _add_order(self, client_id: str, at: int, purchase: Purchase) -> None:
         """Keep the earliest event of each order (DESIGN section 4: client and transaction id)."""
-        key = (client_id, purchase.transaction_id)
-        self._orders[key] = min(self._orders.get(key, (at, purchase.cents)), (at, purchase.cents))
+        orders, key = self._orders[client_id], purchase.transaction_id
+        orders[key] = min(orders.get(key, (at, purchase.cents)), (at, purchase.cents))
+
+    @property
+    def clients(self) -> Iterable[str]:
+        """Every client counted."""
+        return self._times.keys()
+
+    def times(self, client_id: str) -> Sequence[int]:
+        """When the events of that client were (milliseconds since 1970), in no order."""
+        return self._times[client_id]
+
+    def order_amounts(self, client_id: str) -> list[int]:
+        """What each order of that client cost, in cents."""
+        return [cents for _, cents in self._orders.get(client_id, {}).values()]
 
     def sessions(self, clients: Iterable[str]) -> Iterator[Session]:
         """The sessions of these clients."""
@@ -70,10 +84,53 @@ class ActivityTally:
         """Orders and their cents by day number."""
         orders: Counter[int] = Counter()
         cents: Counter[int] = Counter()
-        for at, amount in self._orders.values():
-            orders[at // DAY] += 1
-            cents[at // DAY] += amount
+        for own in self._orders.values():
+            for at, amount in own.values():
+                orders[at // DAY] += 1
+                cents[at // DAY] += amount
         return orders, cents
+
+
+class UserTally:
+    """A running count of what each signed-in user did; `activity` is that of all of them."""
+
+    def __init__(self) -> None:
+        """Start from nothing."""
+        self.activity = ActivityTally()
+        self._views: defaultdict[str, dict[str, tuple[int, int]]] = defaultdict(dict)
+
+    def add(self, event: Timed, purchase: Purchase | None, viewed: Iterable[str]) -> None:
+        """Count one event, and the products it is a view of."""
+        self.activity.add(event.client_id, event.at, purchase)
+        views = self._views[event.client_id]
+        for name in viewed:
+            count, last_at = views.get(name, (0, 0))
+            views[name] = (count + 1, max(last_at, event.at))
+
+    def describe(self, client_id: str) -> Interactions:
+        """What that client did."""
+        times = self.activity.times(client_id)
+        return Interactions(
+            interactions=len(times),
+            favourite_product=self._find_favourite(client_id),
+            first_seen_at=format_time(min(times)),
+            last_active_at=format_time(max(times)),
+        )
+
+    def describe_customer(self, client_id: str) -> CustomerTotals:
+        """What that client did, with sessions and orders."""
+        amounts = self.activity.order_amounts(client_id)
+        return CustomerTotals(
+            **asdict(self.describe(client_id)),
+            sessions=len(find_sessions(self.activity.times(client_id))),
+            orders=len(amounts),
+            revenue=format_money(sum(amounts)),
+        )
+
+    def _find_favourite(self, client_id: str) -> str | None:
+        """The product viewed most; among equals the one viewed latest, then the smallest name."""
+        views = self._views[client_id]
+        return min(views, key=lambda name: (-views[name][0], -views[name][1], name), default=None)
 
 
 class Tally:
@@ -161,3 +218,8 @@ def name_days(counts: Mapping[int, int]) -> dict[str, int]:
 def format_money(cents: int) -> str:
     """An amount as text with four decimals, the scale of `DECIMAL(18,4)`."""
     return f"{cents * CENT:.4f}"
+
+
+def format_time(at: int) -> str:
+    """An instant (milliseconds since 1970) as ISO 8601 in UTC."""
+    return instant_of(at).isoformat(timespec="milliseconds")

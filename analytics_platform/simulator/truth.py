@@ -84,15 +84,83 @@ class MessageTotals(SourceTotals):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sources:
-    """The truth about each source, and about all of them together.
+class Interactions:
+    """What one customer did, by events.
 
-    Sessions of `all_sources` are those of a client over all sources: a user's messages and logs make common ones.
+    The favourite product is the one with most `view_item`; among equals the one viewed latest, then the smallest
+    name; None for who viewed nothing. Times are ISO 8601 in UTC.
     """
+
+    interactions: int
+    favourite_product: str | None
+    first_seen_at: str
+    last_active_at: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerTotals(Interactions):
+    """What one customer did over all sources."""
+
+    sessions: int
+    orders: int
+    revenue: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogTotals(SourceTotals):
+    """Counts over the web shop's logs.
+
+    Orphans are accepted documents of users who are no customers: not in the users answer, or refused there.
+    `customers` leaves them out. Users are named by their ids as text.
+    """
+
+    orphans: int
+    orphans_by_user: Mapping[str, int]
+    customers: Mapping[str, Interactions]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """What is to be made of one user of the answer; the e-mail address is in lower case."""
+
+    first_name: str
+    last_name: str
+    email: str
+    company: str | None
+    city: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserTotals:
+    """Counts over the newest users answer (it names everybody each time); people by id as text."""
+
+    rows_read: int
+    customers: int
+    rows_quarantined: int
+    quarantined_by_reason: Mapping[str, int]
+    people: Mapping[str, Person]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AllTotals(Activity):
+    """Counts over all sources.
+
+    Sessions are those of a client over all sources: a user's messages and logs make common ones. `customers` has
+    every customer with any message or log.
+    """
+
+    customers: Mapping[str, CustomerTotals]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sources:
+    """The truth about each source, and about all of them together."""
 
     clickstream: Totals
     ecommerce_events: MessageTotals
-    all_sources: Activity
+    web_logs: LogTotals
+    users: UserTotals
+    all_sources: AllTotals
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

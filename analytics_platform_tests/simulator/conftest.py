@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from analytics_platform.simulator import Truth, read_messages, simulate
+from analytics_platform.simulator import Truth, read_documents, read_messages, simulate
+from analytics_platform_tests.simulator.log_reader import Log, read_document
 from analytics_platform_tests.simulator.message_reader import Message, read_body
 from analytics_platform_tests.simulator.reader import Row, read_file
 
@@ -23,6 +24,8 @@ class Traffic:
     late: dict[Path, list[Row]]
     messages: list[Message]
     late_messages: list[Message]
+    documents: list[Log]
+    late_documents: list[Log]
 
     @property
     def message_files(self) -> list[Path]:
@@ -51,6 +54,12 @@ def traffic(tmp_path_factory: pytest.TempPathFactory) -> Traffic:
     truth = simulate(days=8, visitors=150, seed=7, out=folder, start=START)
     on_time = {path: read_file(path) for path in sorted((folder / "clickstream").iterdir())}
     late = {path: read_file(path) for path in sorted((folder / "late" / "clickstream").iterdir())}
-    messages = [read_body(body) for path in sorted((folder / "messages").iterdir()) for body in read_messages(path)]
-    late_messages = [read_body(body) for body in read_messages(folder / "late" / "messages" / "late.jsonl")]
-    return Traffic(folder, truth, on_time, late, messages, late_messages)
+    messages, late_messages = (
+        [read_body(body) for path in sorted((folder / part).iterdir()) for body in read_messages(path)]
+        for part in ("messages", "late/messages")
+    )
+    documents, late_documents = (
+        [read_document(text) for path in sorted((folder / part).iterdir()) for text in read_documents(path)]
+        for part in ("web_logs", "late/web_logs")
+    )
+    return Traffic(folder, truth, on_time, late, messages, late_messages, documents, late_documents)

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -42,6 +42,18 @@ class Message(NamedTuple):
     @property
     def identity(self) -> str:
         return json.dumps(self.event, sort_keys=True, default=str)
+
+
+def distinct(messages: Iterable[Message]) -> list[Message]:
+    return list({message.identity: message for message in messages if not message.reason}.values())
+
+
+def orders_of(messages: Iterable[Message]) -> list[Message]:
+    orders: dict[tuple[str, str], Message] = {}
+    for message in sorted(distinct(messages), key=lambda each: each.at):
+        if message.event["event_name"] == "purchase":
+            orders.setdefault((message.client_id, message.event["transaction_id"]), message)
+    return list(orders.values())
 
 
 def read_body(body: str) -> Message:

@@ -27,14 +27,10 @@ _LENGTH = 20
 
 
 class AppList(NamedTuple):
-    """A list of products in the app, in the order shown; the lists of the web shop have other names."""
+    """A list of products in the app, as it shows them; the lists of the web shop have other names."""
 
     name: str
-    products: tuple[Product, ...]
-
-    def item(self, index: int) -> Item:
-        """The product at that place, counted from 1, as the list shows it."""
-        return describe(self.products[index - 1], 0)._replace(list_name=self.name, list_index=index)
+    items: tuple[Item, ...]
 
 
 def describe(product: Product, variant: int) -> Item:
@@ -45,8 +41,10 @@ def describe(product: Product, variant: int) -> Item:
 
 def _deal(name: str, first: int, step: int) -> AppList:
     """A list of every `step`th product; no product twice, as no step shares a factor with their number."""
-    places = ((first + place * step) % len(APP_PRODUCTS) for place in range(_LENGTH))
-    return AppList(name, tuple(APP_PRODUCTS[place] for place in places))
+    products = (APP_PRODUCTS[(first + place * step) % len(APP_PRODUCTS)] for place in range(_LENGTH))
+    shown = (describe(product, 0) for product in products)
+    items = (item._replace(list_name=name, list_index=index) for index, item in enumerate(shown, start=1))
+    return AppList(name, tuple(items))
 
 
 APP_LISTS = (

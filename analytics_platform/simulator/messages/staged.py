@@ -6,8 +6,9 @@ from analytics_platform.simulator.event import DAY, HOUR, MINUTE, Purchase
 from analytics_platform.simulator.messages.catalogue import APP_LISTS
 from analytics_platform.simulator.messages.event import AppEvent
 
-PAUSE_USER, EDGE_USER, LATE_USER, ORDER_USER, SAME_ID_USER, LATE_ORDER_USER = range(1, 7)
-"""A pause that the web shop's logs fill, one of exactly 30 minutes, one that a late message fills; orders."""
+PAUSE_USER, EDGE_USER, LATE_USER, ORDER_USER, SAME_ID_USER, LATE_ORDER_USER, LATE_LOG_USER, NIGHT_USER = range(1, 9)
+"""Pauses: one that a log fills, one of exactly 30 minutes, one that a late message fills; three with orders; then a
+pause that a late log fills, and a visit that goes on over midnight in the logs."""
 
 
 class StagedMessages(NamedTuple):
@@ -25,6 +26,8 @@ def stage_messages(start: int) -> StagedMessages:
             *_view(PAUSE_USER, noon, noon + 50 * MINUTE),
             *_view(EDGE_USER, noon, noon + 30 * MINUTE, noon + 60 * MINUTE + 1),
             *_view(LATE_USER, noon, noon + 45 * MINUTE),
+            *_view(LATE_LOG_USER, noon, noon + 50 * MINUTE),
+            *_view(NIGHT_USER, start + DAY - 15 * MINUTE),
             _order(ORDER_USER, noon, "5000000000003", 1),
             _order(ORDER_USER, noon + 7 * MINUTE, "5000000000003", 1),
             _order(ORDER_USER, noon + DAY, "5000000000003", 2),
@@ -40,13 +43,13 @@ def stage_messages(start: int) -> StagedMessages:
 
 def _view(user_id: int, *times: int) -> tuple[AppEvent, ...]:
     """One user's looks at a product, at these times."""
-    item = APP_LISTS[0].item(1)._replace(quantity=1)
+    item = APP_LISTS[0].items[0]._replace(quantity=1)
     return tuple(AppEvent(user_id, at, "view_item", (item,)) for at in times)
 
 
 def _order(user_id: int, at: int, transaction_id: str, quantity: int) -> AppEvent:
     """So many pieces of one product bought from a list."""
-    item = APP_LISTS[1].item(2)._replace(quantity=quantity)
+    item = APP_LISTS[1].items[1]._replace(quantity=quantity)
     cents = item.cents * quantity
     purchase = Purchase(transaction_id, cents)
     return AppEvent(user_id, at, "purchase", (item._replace(total=cents),), purchase)

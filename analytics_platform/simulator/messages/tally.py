@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 from analytics_platform.simulator.feed import Packed
 from analytics_platform.simulator.messages.event import AppEvent, Item
-from analytics_platform.simulator.tally import ActivityTally, RowTally, format_money
+from analytics_platform.simulator.tally import ActivityTally, RowTally, UserTally, format_money
 from analytics_platform.simulator.truth import ListTotals, MessageTotals
 
 _SHOWN, _CLICKED, _VIEWED, _CARTED = "view_item_list", "select_item", "view_item", "add_to_cart"
@@ -15,7 +15,7 @@ _SHOWN, _CLICKED, _VIEWED, _CARTED = "view_item_list", "select_item", "view_item
 class MessageTally:
     """A running count of messages and of what their events say; `total` may be asked at any time."""
 
-    def __init__(self, together: ActivityTally) -> None:
+    def __init__(self, together: UserTally) -> None:
         """Start from nothing; `together` also counts what the same users do elsewhere."""
         self._rows = RowTally()
         self._activity = ActivityTally()
@@ -27,7 +27,8 @@ class MessageTally:
         self._rows.add(packed.duplicates, packed.reasons)
         for event in packed.events:
             self._activity.add(event.client_id, event.at, event.purchase)
-            self._together.add(event.client_id, event.at, event.purchase)
+            viewed = [item.name for item in event.items] if event.name == _VIEWED else ()
+            self._together.add(event, event.purchase, viewed)
             self._lists.add(event)
 
     def total(self) -> MessageTotals:

@@ -60,10 +60,10 @@ def _browse_list(visit: AppVisit) -> bool:
     rng = visit.rng
     shown: AppList = rng.choices(APP_LISTS, weights=LIST_WEIGHTS)[0]
     length = rng.randint(_SHORTEST, _LONGEST)
-    visit.record("view_item_list", *(shown.item(index) for index in range(1, length + 1)))
+    visit.record("view_item_list", *shown.items[:length])
     if rng.random() < 0.35:
         return False
-    clicked = shown.item(min(length, 1 + int(rng.expovariate(0.2))))
+    clicked = shown.items[min(length - 1, int(rng.expovariate(0.2)))]
     visit.record("select_item", clicked)
     visit.record("view_item", clicked._replace(quantity=1))
     if rng.random() < 0.2:
@@ -78,7 +78,7 @@ def draw_basket(rng: Random, clicked: Item) -> tuple[Item, ...]:
     others = [each for each in APP_LISTS if each.name != clicked.list_name]
     basket = [clicked]
     for shown in rng.sample(others, rng.choice((0, 0, 0, 1, 2))):
-        item = shown.item(rng.randint(1, _LONGEST))
+        item = rng.choice(shown.items)
         if item.item_id not in {each.item_id for each in basket}:
             basket.append(item if rng.random() < 0.6 else item._replace(list_name="", list_index=None))
     return tuple(item._replace(quantity=rng.choice((1, 1, 1, 2)), coupon=coupon) for item in basket)
