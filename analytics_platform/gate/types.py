@@ -28,8 +28,12 @@ _FIXED: Mapping[int, str] = MappingProxyType(
 )
 """Length of a time → the usual form so long. Polars reads forms of fixed width five times faster."""
 
-_UNITS: Mapping[int, int] = MappingProxyType({10: 1_000_000, 13: 1_000, 16: 1})
-"""Digits of a Unix time in seconds, milliseconds, microseconds → microseconds in its unit."""
+_UNITS = ((10**11, 1_000_000), (10**14, 1_000), (10**17, 1))
+"""Below this number, a Unix time is in seconds, milliseconds, microseconds; microseconds in its unit."""
+
+_SMALLEST = 10**8
+"""Smaller numbers are no Unix times. So each unit covers the years 1973 to 5138, and no number has two meanings;
+20261001 is a mistaken date, not a day in 1970."""
 
 
 def present(text: pl.Series) -> pl.Series:
@@ -48,9 +52,11 @@ def _parse_date(text: pl.Series) -> pl.Series:
 
 
 def _parse_epoch(text: pl.Series) -> pl.Series:
-    digits = text.str.len_bytes().cast(pl.Int64)
-    unit = digits.replace_strict(dict(_UNITS), default=None, return_dtype=pl.Int64)
-    return (text.cast(pl.Int64, strict=False) * unit).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
+    number = text.cast(pl.Int64, strict=False)
+    unit = pl.when(number < _SMALLEST).then(None)
+    for end, micros in _UNITS:
+        unit = unit.when(number < end).then(micros)
+    return pl.select((number * unit).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")).to_series()
 
 
 def _fixed_form(text: pl.Series) -> str:
@@ -63,7 +69,8 @@ def _fixed_form(text: pl.Series) -> str:
 def to_instants(text: pl.Series) -> pl.Series:
     """Times as UTC microseconds; null where the text is not a time.
 
-    A time without zone is UTC, a date its midnight. Each form is tried on what the forms before it left over,
+    A time without zone is UTC, a date its midnight, a whole number a Unix time in seconds, milliseconds or
+    microseconds, told apart by its magnitude. Each form is tried on what the forms before it left over,
     so a uniform column costs one pass.
     """
     parsed = _parse_form(text, _fixed_form(text))

@@ -59,12 +59,19 @@ def test_a_time_without_seconds_and_a_date_are_read(moment: dt.datetime) -> None
     assert instant(f"{moment:%Y-%m-%d}") == minute.replace(hour=0, minute=0)
 
 
-@given(st.integers(1_000_000_000, 9_999_999_999), st.integers(0, 999_999))
-def test_unix_times_are_read_in_seconds_milliseconds_and_microseconds(seconds: int, micros: int) -> None:
-    moment = dt.datetime(1970, 1, 1, tzinfo=dt.UTC) + dt.timedelta(seconds=seconds)
-    assert instant(str(seconds)) == moment
-    assert instant(f"{seconds}{micros // 1000:03}") == moment + dt.timedelta(milliseconds=micros // 1000)
-    assert instant(f"{seconds}{micros:06}") == moment + dt.timedelta(microseconds=micros)
+@given(st.integers(10**8, 10**11 - 1), st.integers(0, 999_999))
+def test_unix_times_are_read_in_seconds_milliseconds_and_microseconds(seconds: int, fraction: int) -> None:
+    texts = [str(seconds), f"{seconds}{fraction // 1000:03}", f"{seconds}{fraction:06}"]
+    whole = seconds * 1_000_000
+    assert micros(texts) == [whole, whole + fraction // 1000 * 1000, whole + fraction]
+
+
+@given(st.integers(0, 19).flatmap(lambda digits: st.integers(-(10**digits), 10**digits)), st.sampled_from(["", "000"]))
+def test_a_number_means_one_time_at_most_and_one_between_1973_and_5138(number: int, zeros: str) -> None:
+    text = f"-{zeros}{-number}" if number < 0 else f"{zeros}{number}"
+    found = micros([text])[0]
+    meanings = [number * unit for unit in (1_000_000, 1_000, 1) if 10**14 <= number * unit < 10**17]
+    assert [found] == (meanings or [None])
 
 
 @given(st.text("0123456789-:TZ+. ", max_size=30))
@@ -95,7 +102,22 @@ def test_garbage_is_no_time_and_no_error(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["2026-02-30", "2026-02-30T00:00:00Z", "2026-13-01T00:00:00Z", "2026-10-01T25:00:00Z", "01/10/2026", "12345"],
+    [
+        "2026-02-30",
+        "2026-02-30T00:00:00Z",
+        "2026-13-01T00:00:00Z",
+        "2026-10-01T25:00:00Z",
+        "01/10/2026",
+        "12345",
+        "20261001",
+        "0",
+        "-1759276800",
+        "-1759276800000",
+        "99999999",
+        "100000000000000000",
+        "9" * 40,
+        "1759276800.0",
+    ],
 )
 def test_impossible_and_foreign_times_are_null(text: str) -> None:
     assert instant(text) is None
