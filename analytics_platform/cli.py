@@ -63,16 +63,15 @@ def replay(
     batch: Annotated[str | None, typer.Argument(help="Id of one batch; all of them without it.")] = None,
 ) -> None:
     """Judge quarantined rows anew, after a contract changed, and move those that pass now into their table."""
-    from analytics_platform.assets.resources import warehouse_of
+    from analytics_platform.assets.resources import lake_of, warehouse_of
     from analytics_platform.ingest import days_to_build
     from analytics_platform.ingest import replay as judge_anew
-    from analytics_platform.lake import FolderLake
     from analytics_platform.settings import load_settings
     from analytics_platform.warehouse.books import find_batch
     from analytics_platform.warehouse.spreadsheet import write_spreadsheets
 
     settings = load_settings()
-    lake = FolderLake(Path(settings.lake_url))
+    lake = lake_of(settings)
     with warehouse_of(settings).session() as session:
         only = find_batch(session, batch)[0] if batch else None
         replayed = list(judge_anew(session, settings, lake, only))
@@ -85,6 +84,38 @@ def replay(
         print(f"Materialize the days whose tables they change: --partition-range {days}")
     elif not replayed:
         print("No quarantined rows.")
+
+
+@app.command()
+def drain(
+    max_messages: Annotated[int | None, typer.Option(min=1, help="Stop after so many (DRAIN_MAX_MESSAGES).")] = None,
+    max_seconds: Annotated[float | None, typer.Option(min=0.1, help="Stop after so long (DRAIN_MAX_SECONDS).")] = None,
+) -> None:
+    """Move what waits in the queue into the lake; materialize cleaned/ecommerce_events to load it."""
+    from analytics_platform.assets.resources import lake_of
+    from analytics_platform.ingest.progress import progress_bar
+    from analytics_platform.ingest.queue import drain_queue
+    from analytics_platform.settings import load_settings
+
+    settings = load_settings()
+    limits = (max_messages or settings.drain_max_messages, max_seconds or settings.drain_max_seconds)
+    with progress_bar("queue") as report:
+        drained = drain_queue(settings, lake_of(settings), *limits, report)
+    print(
+        f"{drained.received:,} messages received, {drained.stored:,} stored in {drained.batches:,} batches, "
+        f"{drained.deleted:,} deleted from the queue"
+    )
+
+
+@app.command()
+def redrive(
+    max_messages: Annotated[int | None, typer.Option(min=1, help="At most so many; all of them without it.")] = None,
+) -> None:
+    """Send the refused messages in the dead-letter queue back to the queue, after their cause is corrected."""
+    from analytics_platform.ingest.queue import redrive_messages
+    from analytics_platform.settings import load_settings
+
+    print(f"{redrive_messages(load_settings(), max_messages):,} messages sent back to the queue")
 
 
 @app.command()
@@ -121,10 +152,11 @@ def main() -> None:
     """Run the command line. A user's mistake ends in one sentence and exit code 2."""
     from analytics_platform.settings import SettingsError
     from analytics_platform.simulator import FolderInUseError
+    from analytics_platform.sources.sqs import QueueError
     from analytics_platform.warehouse import WarehouseError
 
     try:
         app()
-    except (SettingsError, WarehouseError, FolderInUseError) as error:
+    except (SettingsError, WarehouseError, FolderInUseError, QueueError) as error:
         print(f"analytics-platform: {error}", file=sys.stderr)
         sys.exit(2)

@@ -7,16 +7,17 @@ import sys
 import dagster as dg
 
 from analytics_platform.assets.cleaned import gate_asset, lookup_assets
-from analytics_platform.assets.raw import files_asset
+from analytics_platform.assets.raw import files_asset, queue_asset
 from analytics_platform.assets.reports import findings
-from analytics_platform.assets.resources import build_resources, warehouse_of
+from analytics_platform.assets.resources import build_resources, lake_of, warehouse_of
 from analytics_platform.assets.tables import model_asset
 from analytics_platform.automation.jobs import build_jobs
+from analytics_platform.automation.sensors import build_sensors
 from analytics_platform.automation.start import STOPPING, check_start
 from analytics_platform.checks.business import watchdog
 from analytics_platform.checks.files import files_readable_check
 from analytics_platform.engine import all_models
-from analytics_platform.ingest import CLICKSTREAM, SOURCES
+from analytics_platform.ingest import CLICKSTREAM, ECOMMERCE_EVENTS, SOURCES
 from analytics_platform.settings import Settings, load_settings
 
 
@@ -24,12 +25,13 @@ def build_definitions(settings: Settings) -> dg.Definitions:
     """Everything Dagster knows of the platform. The one seam for tests, the command line and other environments."""
     models = [model_asset(model, settings) for model in all_models().values()]
     clickstream = SOURCES[CLICKSTREAM]
-    raw = [files_asset(clickstream)]
+    raw = [files_asset(clickstream), queue_asset(SOURCES[ECOMMERCE_EVENTS])]
     gates = [gate_asset(source) for source in SOURCES.values()]
     return dg.Definitions(
         assets=[*raw, *gates, *lookup_assets(settings), *models, findings],
         asset_checks=[files_readable_check(clickstream), watchdog],
         jobs=build_jobs(),
+        sensors=build_sensors(settings, lake_of(settings)),
         resources=build_resources(settings),
         executor=dg.in_process_executor,
     )

@@ -39,6 +39,22 @@ class Settings(BaseSettings):
         description="Memory DuckDB may use before it spills to disk.",
     )
 
+    sqs_queue_url: str = Field("", description="Queue of product events; without it the source is absent.")
+    sqs_dlq_url: str = Field("", description="Queue that gets a copy of every refused message, with the reason.")
+    aws_endpoint_url: str = Field("", description="Address of another SQS than Amazon's, e.g. http://127.0.0.1:9324.")
+    drain_max_messages: Annotated[int, Field(ge=1)] = 1_000_000
+    drain_max_seconds: Annotated[float, Field(gt=0)] = 600.0
+
+    automation: bool = Field(False, description="Whether sensors and schedules run from the start.")
+    sensor_seconds: Annotated[int, Field(ge=1)] = 5
+
+    @field_validator("sqs_queue_url", "sqs_dlq_url", "aws_endpoint_url")
+    @classmethod
+    def _check_web_address(cls, url: str) -> str:
+        if url and not url.startswith(("https://", "http://")):
+            raise ValueError("not an address, write https://…")
+        return url
+
     @field_validator("warehouse_url")
     @classmethod
     def _check_warehouse(cls, url: str) -> str:

@@ -6,8 +6,11 @@ import dagster as dg
 
 from analytics_platform.assets.metadata import column_schema
 from analytics_platform.ingest import Source, land_files
+from analytics_platform.ingest.progress import progress_bar
+from analytics_platform.ingest.queue import drain_queue
 from analytics_platform.lake import FolderLake
 from analytics_platform.settings import Settings
+from analytics_platform.sources.sqs import QueueError
 
 
 def raw_key(source: Source) -> dg.AssetKey:
@@ -67,3 +70,46 @@ def files_asset(source: Source) -> dg.AssetsDefinition:
         )
 
     return land
+
+
+def queue_asset(source: Source) -> dg.AssetsDefinition:
+    """The asset that drains the queue of product events into the lake."""
+
+    @dg.asset(
+        key=raw_key(source),
+        description=(
+            "Messages drained from the queue SQS_QUEUE_URL, as Parquet batches. A message is deleted from the queue "
+            "only once it is here; delivered twice, it is here twice, and counted once behind the gate."
+        ),
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        group_name="raw",
+        owners=["team:analytics"],
+        kinds={"sqs", "parquet"},
+        tags={"layer": "raw"},
+        metadata=_definition_metadata(source),
+    )
+    def drain(
+        context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings], lake: dg.ResourceParam[FolderLake]
+    ) -> dg.MaterializeResult[None]:
+        if not settings.sqs_queue_url:
+            context.log.warning("SQS_QUEUE_URL is not set: no queue is drained.")
+            return dg.MaterializeResult(metadata={**_metadata(source, lake), "queue": "SQS_QUEUE_URL is not set"})
+        try:
+            with progress_bar(source.name) as report:
+                drained = drain_queue(settings, lake, settings.drain_max_messages, settings.drain_max_seconds, report)
+        except QueueError as error:
+            raise dg.Failure(str(error)) from None
+        context.log.info(
+            f"{drained.received:,} messages received, {drained.stored:,} stored in {drained.batches:,} batches, "
+            f"{drained.redelivered:,} of them again, {drained.deleted:,} deleted from the queue"
+        )
+        return dg.MaterializeResult(
+            metadata={
+                **_metadata(source, lake),
+                "messages received": dg.MetadataValue.int(drained.received),
+                "messages stored": dg.MetadataValue.int(drained.stored),
+                "messages not deleted": dg.MetadataValue.int(drained.not_deleted),
+            }
+        )
+
+    return drain

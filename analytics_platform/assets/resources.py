@@ -37,12 +37,17 @@ def warehouse_of(settings: Settings) -> DuckDBWarehouse:
     return DuckDBWarehouse(settings.warehouse_path, settings.warehouse_memory, macros())
 
 
+def lake_of(settings: Settings) -> FolderLake:
+    """The lake that the settings name."""
+    return FolderLake(Path(settings.lake_url))
+
+
 def build_resources(settings: Settings) -> Mapping[str, object]:
     """The resources of the code location. Raises `SettingsError` if DATA_DIR cannot be written."""
     check_writable(settings)
     return {
         "settings": settings,
-        "lake": FolderLake(Path(settings.lake_url)),
+        "lake": lake_of(settings),
         "warehouse": WarehouseResource(database=str(settings.warehouse_path), memory=settings.warehouse_memory),
     }
 

@@ -9,6 +9,8 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 
 from analytics_platform.ingest import SOURCES
 
+INGEST, REBUILD, REPORT = "ingest_everything", "rebuild_days", "publish_reports"
+
 ARRIVALS = dg.AssetSelection.keys(*([layer, source] for source in SOURCES for layer in ("raw", "cleaned")))
 """Assets that take in what arrived; all others are built from them."""
 
@@ -17,7 +19,7 @@ def build_jobs() -> Sequence[UnresolvedAssetJobDefinition]:
     """`ingest_everything` takes in what arrived; `rebuild_days` builds all tables of a range of days."""
     daily = dg.AssetSelection.groups("cleaned", "sessionized", "star", "marts") - ARRIVALS
     return [
-        dg.define_asset_job("ingest_everything", ARRIVALS, description="Take in whatever arrived."),
-        dg.define_asset_job("publish_reports", dg.AssetSelection.groups("reports"), description="Write the findings."),
-        dg.define_asset_job("rebuild_days", daily, description="Build all tables for a range of days."),
+        dg.define_asset_job(INGEST, ARRIVALS, description="Take in whatever arrived."),
+        dg.define_asset_job(REPORT, dg.AssetSelection.groups("reports"), description="Write the findings."),
+        dg.define_asset_job(REBUILD, daily, description="Build all tables for a range of days."),
     ]

@@ -56,10 +56,11 @@ def gate_check_results(session: DuckDBSession, key: dg.AssetKey, source: Source)
     yield _layout_result(session, key, name)
 
 
-_COUNTS = """
-SELECT reason, count(*) FROM (
-    SELECT unnest(string_split(error_reason, '; ')) AS reason FROM ops.quarantine WHERE source = $source
-) GROUP BY reason
+_RULES = "string_split(regexp_replace(error_reason, ' \\([^;]*\\)', '', 'g'), '; ')"
+"""SQL: the rules a refused row broke, without what a parser says of the place."""
+
+_COUNTS = f"""
+SELECT rule, count(*) FROM (SELECT unnest({_RULES}) AS rule FROM ops.quarantine WHERE source = $source) GROUP BY rule
 """
 
 
@@ -69,9 +70,9 @@ def _one(session: DuckDBSession, sql: str, source: str) -> object:
 
 def _sample(session: DuckDBSession, source: str, reason: str) -> list[dict[str, str]]:
     rows = session.rows(
-        """
+        f"""
         SELECT input, CAST(position AS VARCHAR), left(raw, 200), error_reason FROM ops.quarantine
-        WHERE source = $source AND list_contains(string_split(error_reason, '; '), $reason)
+        WHERE source = $source AND list_contains({_RULES}, $reason)
         ORDER BY quarantined_at DESC, position LIMIT $rows
         """,
         {"source": source, "reason": reason, "rows": SAMPLE_ROWS},

@@ -16,36 +16,6 @@ from analytics_platform.contracts.base import (
     column,
 )
 
-KNOWN_EVENT_NAMES = (
-    "add_payment_info",
-    "add_shipping_info",
-    "add_to_cart",
-    "add_to_wishlist",
-    "begin_checkout",
-    "first_visit",
-    "generate_lead",
-    "login",
-    "page_view",
-    "purchase",
-    "refund",
-    "remove_from_cart",
-    "screen_view",
-    "scroll",
-    "search",
-    "select_item",
-    "select_promotion",
-    "session_start",
-    "share",
-    "sign_up",
-    "user_engagement",
-    "view_cart",
-    "view_item",
-    "view_item_list",
-    "view_promotion",
-    "view_search_results",
-)
-"""The event names of GA4 that the platform gives a meaning to (GA4 reference: recommended events)."""
-
 DEVICE_TYPES = ("desktop", "mobile", "tablet", "tv", "console", "bot", "unknown")
 
 
@@ -98,6 +68,74 @@ class Clickstream(Contract):
             write="batches",
             partition_column="event_date",
             identity=("client_id", "user_id", "event_at", "event_name", "page_url", "referrer", "event_data"),
+        ).promise()
+
+
+class EcommerceEvents(Contract):
+    """One row per distinct product event of the mobile shop's queue that kept every rule.
+
+    The queue delivers at least once: a message that says the same as an earlier one, whatever its id and form, is a
+    duplicate and only counted. What broke a rule is in ops.quarantine.
+    """
+
+    event_id: Text = column(
+        "The message's own id of the event, else the MD5 of its content (who, when, what, items, order …).",
+        source=("event_id",),
+        random=True,
+    )
+    client_id: Text = column("The device, where the message names it, else user:<user_id>.", source=("user_id",))
+    user_id: Text = column("The signed-in user.", nullable=True, source=("user_id",))
+    event_at: Instant = column(
+        "When the event happened: Unix time in seconds, milliseconds or microseconds (told apart by magnitude), or ISO "
+        "8601. Not before PARTITION_START, not later than arrival + 1 day.",
+        source=("event_timestamp",),
+    )
+    event_date: Day = column("Day of event_at (UTC).")
+    event_name: Text = column("The name the app gave, untouched.", source=("event_name",))
+    platform: Text = column("IOS, ANDROID or what the message says.", nullable=True, source=("platform",))
+    items: Json = column(
+        "The event's items as a JSON array, in one form whatever form they came in.",
+        nullable=True,
+        source=("items",),
+        json=True,
+    )
+    transaction_id: Text = column("The shop's order number, on purchases.", nullable=True, source=("transaction_id",))
+    revenue: Money = column("Value of the order, where the message has it.", nullable=True, source=("revenue",))
+    list_id: Text = column("The product list the event is about.", nullable=True, source=("item_list_id",))
+    list_name: Text = column("Its name.", nullable=True, source=("item_list_name",))
+    page_url: Text = column("Address of the page, where the message has it.", nullable=True, source=("page_location",))
+    referrer: Text = column("Address the visitor came from.", nullable=True, source=("page_referrer",))
+    extra: Json = column("Fields of the message that the contract does not know, as one JSON object.", nullable=True)
+    sent_at: Instant = column("When the message was put on the queue.", nullable=True, source=("sent_at",))
+    arrived_at: Instant = column("When the batch was put into the lake.")
+    batch_id: Text = column("The batch the message came in (ops.pipeline_logs).")
+    position: Whole = column("Place of the message in its batch, from 1.", ge=1)
+
+    class Config(Contract.Config):
+        """Table."""
+
+        metadata = Table(
+            name="cleaned.ecommerce_events",
+            primary_key=("event_id",),
+            write="batches",
+            partition_column="event_date",
+            identity=(
+                "client_id",
+                "user_id",
+                "event_at",
+                "event_name",
+                "platform",
+                "items",
+                "transaction_id",
+                "revenue",
+                "list_id",
+                "list_name",
+                "page_url",
+                "referrer",
+                "extra",
+            ),
+            redelivers=True,
+            least_judged_rows=100,
         ).promise()
 
 

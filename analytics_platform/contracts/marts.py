@@ -9,6 +9,7 @@ from analytics_platform.contracts.base import (
     Day,
     Days,
     Everything,
+    Instant,
     Money,
     Ratio,
     RowRule,
@@ -167,6 +168,74 @@ class TopSellers(Contract):
             primary_key=("product_id",),
             write="upsert",
             reads=MappingProxyType({"marts.product_daily": TouchedKeys("product_id")}),
+        ).promise()
+
+
+class ListPerformance(Contract):
+    """One row per product list that was met: how often its products were shown, clicked and bought. No bots.
+
+    An interaction without a list of its own is credited to the list whose click led to it in the same session.
+    """
+
+    list_id: Text = column("The list's id, else its name.")
+    list_name: Text = column("Latest name.", nullable=True)
+    impressions: Whole = column("Products shown in it (items of view_item_list events).", ge=0)
+    unique_users: Whole = column("Distinct clients that met it.", ge=1)
+    sessions: Whole = column("Sessions that met it.", ge=1)
+    clicks: Whole = column("Products clicked in it (items of select_item events).", ge=0)
+    add_to_carts: Whole = column("add_to_cart events credited to it, counted per product.", ge=0)
+    purchases: Whole = column("Orders credited to it, counted per product; repeats of an order do not count.", ge=0)
+    unique_products: Whole = column("Distinct products met through it.", ge=0)
+    revenue: Money = column("Sum of price × quantity of the purchases.")
+    average_revenue_per_user: Ratio = column("revenue / unique_users.")
+    click_through_rate: Ratio = column("clicks / impressions; missing if it was never shown.", nullable=True, ge=0.0)
+    engagement_rate: Ratio = _share("Sessions with a click, an add_to_cart or a purchase / sessions.")
+    conversion_rate: Ratio = _share("Sessions with a purchase / sessions.")
+    bounce_rate: Ratio = _share("Sessions in which the list was the only event / sessions.")
+
+    class Config(Contract.Config):
+        """Table."""
+
+        metadata = Table(
+            name="marts.list_performance",
+            primary_key=("list_id",),
+            write="upsert",
+            reads=MappingProxyType({"sessionized.product_interactions": TouchedKeys("list_id")}),
+        ).promise()
+
+
+class ProductPerformance(Contract):
+    """One row per product that was met: how often it was shown, viewed and bought. No bots."""
+
+    product_id: Text = column("The shop's product id.")
+    product_name: Text = column("Latest name.", nullable=True)
+    impressions: Whole = column("Times it was shown in a list (items of view_item_list events).", ge=0)
+    unique_users: Whole = column("Distinct clients that met it in any way.", ge=1)
+    unique_viewers: Whole = column("Distinct clients with a view_item event of it.", ge=0)
+    views: Whole = column("view_item events.", ge=0)
+    clicks: Whole = column("Times it was clicked in a list (items of select_item events).", ge=0)
+    add_to_carts: Whole = column("add_to_cart events.", ge=0)
+    purchases: Whole = column("Orders with it; repeats of an order do not count.", ge=0)
+    quantity: Whole = column("Pieces ordered; a missing quantity is one.", ge=0)
+    revenue: Money = column("Sum of price × quantity of the purchases.")
+    click_through_rate: Ratio = column("clicks / impressions; missing if it was never shown.", nullable=True, ge=0.0)
+    view_to_purchase_rate: Ratio = column(
+        "purchases / views; missing if it was never viewed. Above 1 where it is bought without a look at its page.",
+        nullable=True,
+        ge=0.0,
+    )
+    conversion_rate: Ratio = _share("Clients who bought it / unique_users.")
+    average_price: Ratio = column("Mean of the prices its interactions carry.", nullable=True)
+    first_seen_at: Instant = column("First interaction with it.")
+
+    class Config(Contract.Config):
+        """Table."""
+
+        metadata = Table(
+            name="marts.product_performance",
+            primary_key=("product_id",),
+            write="upsert",
+            reads=MappingProxyType({"sessionized.product_interactions": TouchedKeys("product_id")}),
         ).promise()
 
 

@@ -206,3 +206,50 @@ class ListDays(Contract):
             write="days",
             partition_column="event_date",
         ).promise()
+
+
+class ProductInteractions(Contract):
+    """One row per day, session, product and product list (either may be missing): what was done there. No bots.
+
+    An interaction belongs to the item's own list, else the event's, else to the list of the last click on the
+    product before it in the same session: a click on a list credits that list.
+    """
+
+    interaction_id: Text = column("Hash of the day, the session, the product and the list.")
+    event_date: Day = column("Day (UTC).")
+    session_id: Text = column("The session.")
+    client_id: Text = column("The browser or device.")
+    product_id: Text = column("The shop's product id.", nullable=True)
+    list_id: Text = column("The credited list's id, else its name.", nullable=True)
+    is_bounce: Flag = column("True if the session has one event only.")
+    impressions: Whole = column("Times the product was shown in the list (view_item_list).", ge=0)
+    clicks: Whole = column("Times it was clicked there (select_item).", ge=0)
+    views: Whole = column("view_item events.", ge=0)
+    add_to_carts: Whole = column("add_to_cart events.", ge=0)
+    purchases: Whole = column("Orders with the product; repeats of an order do not count.", ge=0)
+    quantity: Whole = column("Pieces ordered; a missing quantity is one.", ge=0)
+    revenue: Money = column("Sum of price × quantity of what was ordered.")
+    prices: Money = column("Sum of the prices seen.")
+    priced: Whole = column("Interactions that carry a price.", ge=0)
+    first_at: Instant = column("First of these interactions.")
+
+    class Config(Contract.Config):
+        """Table."""
+
+        metadata = Table(
+            name="sessionized.product_interactions",
+            primary_key=("interaction_id",),
+            write="days",
+            partition_column="event_date",
+            reads=MappingProxyType(
+                dict.fromkeys(
+                    (
+                        "cleaned.events",
+                        "cleaned.event_items",
+                        "sessionized.session_events",
+                        "sessionized.sessions",
+                    ),
+                    Days(before=1),
+                )
+            ),
+        ).promise()

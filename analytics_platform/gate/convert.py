@@ -1,6 +1,7 @@
 """The one place that says how the text of raw input becomes a value of each type a contract may promise.
 
-Nothing is coerced: text that is not exactly of the type becomes null, and the record is refused for it.
+Nothing is coerced: text that is not of the type becomes null, and the record is refused for it. Only amounts are
+rounded, to the decimals that the contract gives them.
 """
 
 from __future__ import annotations
@@ -11,8 +12,8 @@ import polars as pl
 from analytics_platform.gate.types import INSTANT, to_instants, to_json
 
 _WHOLE = r"^-?[0-9]{1,18}$"
-_AMOUNT = r"^-?[0-9]{1,14}(\.[0-9]{1,4}0*)?$"
-"""An amount that DECIMAL(18,4) holds exactly."""
+_AMOUNT = r"^-?[0-9]{1,10}(\.[0-9]+)?$"
+"""An amount of money below ten billion, so that no sum over orders overflows."""
 
 
 def kind_of(dtype: pl.DataType, is_json: bool) -> str:
@@ -41,7 +42,7 @@ def convert(text: pl.Series, dtype: pl.DataType, is_json: bool, engine: duckdb.D
     if dtype == pl.Int64:
         return _matching(text, _WHOLE).cast(pl.Int64)
     if isinstance(dtype, pl.Decimal):
-        return _matching(text, _AMOUNT).cast(dtype)
+        return _round(_matching(text, _AMOUNT), dtype, engine)
     if dtype == pl.Float64:
         number = text.cast(pl.Float64, strict=False)
         return number.set(~number.is_finite(), None)
@@ -54,3 +55,13 @@ def convert(text: pl.Series, dtype: pl.DataType, is_json: bool, engine: duckdb.D
 
 def _matching(text: pl.Series, pattern: str) -> pl.Series:
     return text.set(~text.str.contains(pattern), None)
+
+
+def _round(text: pl.Series, dtype: pl.Decimal, engine: duckdb.DuckDBPyConnection) -> pl.Series:
+    """Numbers in plain notation as amounts, half a unit rounded away from zero, as the models do it."""
+    written = pl.DataFrame({"amount": text}).to_arrow(compat_level=pl.CompatLevel.newest())
+    engine.register("written", written)
+    amounts = engine.sql(f"SELECT CAST(amount AS DECIMAL({dtype.precision}, {dtype.scale})) AS amount FROM written")
+    rounded = pl.Series(pl.from_arrow(amounts.to_arrow_table()["amount"]))
+    engine.unregister("written")
+    return rounded.alias(text.name)

@@ -3,20 +3,23 @@
 Assets and the command line both call these steps; each is safe to repeat.
 """
 
-from analytics_platform.ingest.files import Landing, find_unreadable, land_files
-from analytics_platform.ingest.load import Replayed, days_to_build, load_new_batches, replay
-from analytics_platform.ingest.sources import CLICKSTREAM, SOURCES, Source, contract_of
+from analytics_platform.ingest.files import Landing, find_unreadable, land_files, new_files
+from analytics_platform.ingest.load import Replayed, affected_by, days_to_build, load_new_batches, replay
+from analytics_platform.ingest.sources import CLICKSTREAM, ECOMMERCE_EVENTS, SOURCES, Source, contract_of
 
 __all__ = [
     "CLICKSTREAM",
+    "ECOMMERCE_EVENTS",
     "SOURCES",
     "Landing",
     "Replayed",
     "Source",
+    "affected_by",
     "contract_of",
     "days_to_build",
     "find_unreadable",
     "land_files",
     "load_new_batches",
+    "new_files",
     "replay",
 ]

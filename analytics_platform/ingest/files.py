@@ -58,6 +58,24 @@ def _unreadable(contract: ContractType, path: Path) -> str | None:
     return None
 
 
+def new_files(source: str, settings: Settings, lake: FolderLake) -> list[str]:
+    """Files of the landing folder that are not known to be in the lake: name, size and time of change of each.
+
+    Raises `OSError` if the folder exists and cannot be looked into.
+    """
+    folder = settings.landing_dir / source
+    if folder.is_dir():
+        next(folder.iterdir(), None)  # rglob takes a folder it may not read for an empty one
+    register = lake.register(source)
+    files = find_files(folder, SUFFIXES)
+    return [_identity(name, path) for name, path in files if register.content_of(path) is None]
+
+
+def _identity(name: str, path: Path) -> str:
+    status = path.stat()
+    return f"{name} {status.st_size} {status.st_mtime_ns}"
+
+
 def find_unreadable(source: str, settings: Settings, lake: FolderLake) -> dict[str, str]:
     """The files of a source's landing folder that are refused as a whole: name → reason."""
     register = lake.register(source)

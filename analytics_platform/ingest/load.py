@@ -13,10 +13,11 @@ from analytics_platform.ingest.sources import SOURCES, contract_of
 from analytics_platform.lake import Batch, FolderLake
 from analytics_platform.settings import Settings
 from analytics_platform.warehouse import BatchCard, DuckDBSession, Loaded, load_batch, replay_batch
-from analytics_platform.warehouse.books import quarantined_batches, seen_batches, touched_days
+from analytics_platform.warehouse.books import latest_day, quarantined_batches, seen_batches, touched_days
 
 
-def _judge(batch: Batch, settings: Settings, only: Collection[int] | None = None) -> Iterator[Verdict]:
+def judge_batch(batch: Batch, settings: Settings, only: Collection[int] | None = None) -> Iterator[Verdict]:
+    """The gate's verdict over a batch; with `only`, over the records at these positions."""
     source = SOURCES[batch.source]
     earliest = dt.datetime.combine(settings.partition_start, dt.time(), dt.UTC)
     with batch.open() as stream:
@@ -44,23 +45,24 @@ def _load(batch: Batch, session: DuckDBSession, settings: Settings, run_id: str)
         run_id=run_id,
     )
     with progress_bar(batch.name) as report:
-        return load_batch(session, contract_of(batch.source), card, _judge(batch, settings), report)
+        return load_batch(session, contract_of(batch.source), card, judge_batch(batch, settings), report)
+
+
+def affected_by(touched: Collection[dt.date], latest: dt.date | None, settings: Settings) -> set[dt.date]:
+    """The days to build again after the events of some days changed, over all tables.
+
+    Up to the `latest` day with events: windows reach further, but there is nothing to build yet.
+    """
+    if latest is None or not touched:
+        return set()
+    affected = {day for table in build_order() for day in affected_days(table, touched, settings.model_values)}
+    return {day for day in affected if settings.partition_start <= day <= latest}
 
 
 def days_to_build(session: DuckDBSession, batch_ids: Sequence[str], settings: Settings) -> str:
-    """The range of days, `FIRST...LAST`, whose tables the rows of these batches change; empty if there are none.
-
-    Up to the last day with events: windows reach further, but there is nothing to build yet.
-    """
-    touched = touched_days(session, batch_ids)
-    if not touched:
-        return ""
-    (latest,) = session.rows("SELECT max(event_date) FROM ops.batch_days")[0]
-    affected = {day for table in build_order() for day in affected_days(table, touched, settings.model_values)}
-    days = [
-        day for day in affected if settings.partition_start <= day and isinstance(latest, dt.date) and day <= latest
-    ]
-    return f"{min(days)}...{max(days)}"
+    """The range of days, `FIRST...LAST`, whose tables the rows of these batches change; empty if there are none."""
+    days = affected_by(touched_days(session, batch_ids), latest_day(session), settings)
+    return f"{min(days)}...{max(days)}" if days else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,6 @@ def replay(session: DuckDBSession, settings: Settings, lake: FolderLake, only: s
             positions = waiting.get((source, batch.batch_id))
             if positions and only in (None, batch.batch_id):
                 with progress_bar(batch.name) as report:
-                    verdicts = _judge(batch, settings, positions)
+                    verdicts = judge_batch(batch, settings, positions)
                     loaded = replay_batch(session, contract_of(source), batch.batch_id, verdicts, report)
                 yield Replayed(batch, len(positions) - loaded.rows_quarantined, loaded)

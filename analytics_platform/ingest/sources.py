@@ -12,9 +12,10 @@ from typing import BinaryIO, TypeAlias
 
 from analytics_platform.contracts import CONTRACTS
 from analytics_platform.contracts.base import ContractType
-from analytics_platform.gate import CSV_REASONS, Records, read_csv, reasons_of
+from analytics_platform.gate import CSV_REASONS, MESSAGE_REASONS, Records, read_csv, read_messages, reasons_of
 
 CLICKSTREAM = "clickstream"
+ECOMMERCE_EVENTS = "ecommerce_events"
 
 Reader: TypeAlias = Callable[[BinaryIO, ContractType, Collection[int] | None], Iterator[Records]]
 """Takes a batch apart; given positions, only the records at these."""
@@ -40,7 +41,13 @@ class Source:
 
 
 SOURCES: Mapping[str, Source] = MappingProxyType(
-    {source.name: source for source in (Source(CLICKSTREAM, read_csv, CSV_REASONS),)}
+    {
+        source.name: source
+        for source in (
+            Source(CLICKSTREAM, read_csv, CSV_REASONS),
+            Source(ECOMMERCE_EVENTS, read_messages, MESSAGE_REASONS),
+        )
+    }
 )
 """Every source by its name."""
 

@@ -10,6 +10,7 @@ import datetime as dt
 import hashlib
 import json
 import os
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,6 +53,15 @@ def _fingerprint(path: Path) -> tuple[int, int]:
     return status.st_size, status.st_mtime_ns
 
 
+def _sync(folder: Path) -> None:
+    """Make the names in a folder durable."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
 class FolderLake:
     """The lake below `root`. Writes are atomic (temporary file, fsync, rename) and idempotent."""
 
@@ -75,19 +85,27 @@ class FolderLake:
         if _fingerprint(path) != before:
             incoming.unlink()
             return None
-        return self._commit(source, name, incoming, digest.hexdigest())
+        return self._commit(source, name, incoming, digest.hexdigest(), _suffix(name))
+
+    def put_bytes(self, source: str, name: str, suffix: str, content: bytes) -> Batch:
+        """Store bytes that were fetched; when this returns they are on the disk. The same content is stored once."""
+        incoming = self._prepare(source) / f".incoming-{os.getpid()}-{threading.get_ident()}"
+        with incoming.open("wb", buffering=0) as writer:
+            writer.write(content)
+            os.fsync(writer.fileno())
+        return self._commit(source, name, incoming, hashlib.sha256(content).hexdigest(), suffix)
 
     def _prepare(self, source: str) -> Path:
         folder = self.root / source
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
-    def _commit(self, source: str, name: str, incoming: Path, sha256: str) -> Batch:
+    def _commit(self, source: str, name: str, incoming: Path, sha256: str, suffix: str) -> Batch:
         known = self._read(source, incoming.parent / f"{sha256}.json")
         if known is not None:
             incoming.unlink()
             return known
-        data = incoming.parent / f"{sha256}{_suffix(name)}"
+        data = incoming.parent / f"{sha256}{suffix}"
         size = incoming.stat().st_size
         incoming.rename(data)
         card = {"name": name, "file": data.name, "size": size, "arrived_at": dt.datetime.now(dt.UTC).isoformat()}
@@ -97,12 +115,13 @@ class FolderLake:
         return batch
 
     def _write_card(self, path: Path, card: dict[str, object]) -> None:
-        draft = path.with_suffix(f".json.{os.getpid()}")
+        draft = path.with_suffix(f".json.{os.getpid()}-{threading.get_ident()}")
         with draft.open("w", encoding="utf-8") as writer:
             json.dump(card, writer, ensure_ascii=False)
             writer.flush()
             os.fsync(writer.fileno())
         draft.rename(path)
+        _sync(path.parent)
 
     def _read(self, source: str, path: Path) -> Batch | None:
         if not path.exists():

@@ -109,7 +109,7 @@ def test_a_batch_above_the_threshold_is_a_breach_of_batch_and_day(house: House, 
     batch, day = find_breaches(session, 0.2)
     assert (batch.kind, batch.input, batch.rows_quarantined, batch.rows_read) == ("batch", "rows.csv", 1, 4)
     assert (day.kind, day.name, day.rows_quarantined, day.rows_read) == ("day", "2024-03-01", 1, 3)
-    assert str(day) == "day 2024-03-01: 1 of 3 rows refused (33.33%)"
+    assert str(day) == "day 2024-03-01 of clickstream: 1 of 3 rows refused (33.33%)"
     assert [breach.kind for breach in find_breaches(session, 0.3)] == ["day"]
     assert find_breaches(session, 0.34) == []
 

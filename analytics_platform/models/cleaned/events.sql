@@ -79,56 +79,116 @@ joined AS (
     LEFT JOIN addresses AS origin ON events.event_date = origin.event_date AND events.referrer = origin.url
     LEFT JOIN cleaned.user_agents AS agent
         ON events.event_date = agent.event_date AND events.user_agent = agent.user_agent
+),
+web AS (
+    SELECT
+        event_id,
+        'clickstream' AS source,
+        client_id,
+        user_id,
+        event_name,
+        raw_event_name,
+        event_at,
+        event_date,
+        received_at,
+        'WEB' AS platform,
+        page_url,
+        page_path,
+        referrer,
+        utm_source,
+        utm_medium,
+        utm_campaign,
+        CASE
+            WHEN is_tagged THEN coalesce(utm_source, click_source, '(not set)')
+            ELSE coalesce(click_source, foreign_site)
+        END AS traffic_source,
+        CASE
+            WHEN is_tagged THEN coalesce(utm_medium, click_medium, '(not set)')
+            WHEN click_source IS NOT NULL THEN click_medium
+            WHEN foreign_site IS NOT NULL THEN foreign_medium
+        END AS traffic_medium,
+        CASE WHEN is_tagged THEN utm_campaign END AS traffic_campaign,
+        device_type,
+        os,
+        browser,
+        is_bot,
+        json_extract_string(event_data, '$.transaction_id') AS transaction_id,
+        coalesce(
+            money(json_extract_string(event_data, '$.revenue')), money(json_extract_string(event_data, '$.value'))
+        ) AS revenue,
+        json_extract_string(event_data, '$.item_list_id') AS list_id,
+        json_extract_string(event_data, '$.item_list_name') AS list_name,
+        json_list(json_extract_string(event_data, '$.items')) AS items_json,
+        batch_id
+    FROM joined
+),
+app AS (
+    SELECT
+        event_id,
+        'ecommerce_events' AS source,
+        client_id,
+        user_id,
+        event_name,
+        event_name AS raw_event_name,
+        event_at,
+        event_date,
+        coalesce(sent_at, arrived_at) AS received_at,
+        platform,
+        page_url,
+        NULL AS page_path,
+        referrer,
+        NULL AS utm_source,
+        NULL AS utm_medium,
+        NULL AS utm_campaign,
+        NULL AS traffic_source,
+        NULL AS traffic_medium,
+        NULL AS traffic_campaign,
+        CASE WHEN platform IN ('IOS', 'ANDROID') THEN 'mobile' ELSE 'unknown' END AS device_type,
+        CASE platform WHEN 'IOS' THEN 'iOS' WHEN 'ANDROID' THEN 'Android' END AS os,
+        NULL AS browser,
+        FALSE AS is_bot,
+        transaction_id,
+        coalesce(revenue, items_value(items)) AS revenue,
+        list_id,
+        list_name,
+        items AS items_json,
+        batch_id
+    FROM cleaned.ecommerce_events
+),
+events AS (
+    SELECT * FROM web
+    UNION ALL
+    SELECT * FROM app
 )
 SELECT
     event_id,
-    'clickstream' AS source,
+    source,
     client_id,
     user_id,
     event_name,
     raw_event_name,
-    event_name IN (
-        'add_payment_info', 'add_shipping_info', 'add_to_cart', 'add_to_wishlist', 'begin_checkout', 'first_visit',
-        'generate_lead', 'login', 'page_view', 'purchase', 'refund', 'remove_from_cart', 'screen_view', 'scroll',
-        'search', 'select_item', 'select_promotion', 'session_start', 'share', 'sign_up', 'user_engagement',
-        'view_cart', 'view_item', 'view_item_list', 'view_promotion', 'view_search_results'
-    ) AS is_known_event,
+    is_known_event(event_name) AS is_known_event,
     event_at,
     event_date,
     received_at,
-    'WEB' AS platform,
+    platform,
     page_url,
     page_path,
     referrer,
     utm_source,
     utm_medium,
     utm_campaign,
-    CASE
-        WHEN is_tagged THEN coalesce(utm_source, click_source, '(not set)')
-        ELSE coalesce(click_source, foreign_site)
-    END AS traffic_source,
-    CASE
-        WHEN is_tagged THEN coalesce(utm_medium, click_medium, '(not set)')
-        WHEN click_source IS NOT NULL THEN click_medium
-        WHEN foreign_site IS NOT NULL THEN foreign_medium
-    END AS traffic_medium,
-    CASE WHEN is_tagged THEN utm_campaign END AS traffic_campaign,
+    traffic_source,
+    traffic_medium,
+    traffic_campaign,
     device_type,
     os,
     browser,
     is_bot,
-    CASE
-        WHEN event_name = 'purchase' THEN nullif(trim(json_extract_string(event_data, '$.transaction_id')), '')
-    END AS transaction_id,
-    CASE
-        WHEN event_name = 'purchase'
-            THEN coalesce(
-                money(json_extract_string(event_data, '$.revenue')),
-                money(json_extract_string(event_data, '$.value'))
-            )
-    END AS revenue,
-    nullif(json_extract_string(event_data, '$.item_list_id'), '') AS list_id,
-    nullif(json_extract_string(event_data, '$.item_list_name'), '') AS list_name,
-    json_list(json_extract_string(event_data, '$.items')) AS items_json,
+    CASE WHEN event_name = 'purchase' THEN nullif(trim(transaction_id), '') END AS transaction_id,
+    CASE WHEN event_name = 'purchase' THEN revenue END AS revenue,
+    nullif(list_id, '') AS list_id,
+    nullif(list_name, '') AS list_name,
+    items_json,
     batch_id
-FROM joined
+FROM events

@@ -6,6 +6,9 @@
 -- whole: the text as a count, null if it is a fraction, negative, above 2^31 or not a number.
 -- money: the text or number as an amount, null if it is not a number or ten billion or more. Far above any order, and far
 -- enough below the limit of the type that no sum over orders overflows: one absurd event must not stop all later builds.
+-- is_known_event: whether the platform gives a meaning to this name (GA4's automatic and recommended events).
+-- items_value: what the items of an event are worth together, null if none has a price. A missing quantity is one.
+-- date_key: the day as a number, 20260131.
 CREATE OR REPLACE TEMP MACRO surrogate_key(business_key) AS
     coalesce(CAST('0x' || substr(md5(business_key), 1, 15) AS BIGINT), -1);
 CREATE OR REPLACE TEMP MACRO micros(instant) AS epoch_us(instant);
@@ -26,3 +29,18 @@ CREATE OR REPLACE TEMP MACRO money(amount) AS
     CASE
         WHEN abs(TRY_CAST(amount AS DECIMAL(18, 4))) < 10000000000 THEN TRY_CAST(amount AS DECIMAL(18, 4))
     END;
+CREATE OR REPLACE TEMP MACRO is_known_event(event_name) AS
+    event_name IN (
+        'add_payment_info', 'add_shipping_info', 'add_to_cart', 'add_to_wishlist', 'begin_checkout', 'first_visit',
+        'generate_lead', 'login', 'page_view', 'purchase', 'refund', 'remove_from_cart', 'screen_view', 'scroll',
+        'search', 'select_item', 'select_promotion', 'session_start', 'share', 'sign_up', 'user_engagement',
+        'view_cart', 'view_item', 'view_item_list', 'view_promotion', 'view_search_results'
+    );
+CREATE OR REPLACE TEMP MACRO items_value(document) AS
+    money(list_sum(list_transform(
+        CAST(json_extract(document, '$[*]') AS JSON[]),
+        lambda item: money(json_extract_string(item, '$.price'))
+            * coalesce(whole(json_extract_string(item, '$.quantity')), 1)
+    )));
+CREATE OR REPLACE TEMP MACRO date_key(calendar_day) AS
+    CAST(year(calendar_day) * 10000 + month(calendar_day) * 100 + day(calendar_day) AS BIGINT);

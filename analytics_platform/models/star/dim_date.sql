@@ -3,7 +3,7 @@ WITH days AS (
     SELECT CAST(unnest(generate_series($first_day, $last_day, INTERVAL '1' DAY)) AS DATE) AS date
 )
 SELECT
-    CAST(year(date) * 10000 + month(date) * 100 + day(date) AS BIGINT) AS date_key,
+    date_key(date) AS date_key,
     date,
     CAST(year(date) AS BIGINT) AS year,
     CAST(quarter(date) AS BIGINT) AS quarter,

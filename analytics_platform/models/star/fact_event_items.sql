@@ -3,9 +3,7 @@ SELECT
     items.event_id,
     items.item_index,
     items.event_date,
-    CAST(
-        year(items.event_date) * 10000 + month(items.event_date) * 100 + day(items.event_date) AS BIGINT
-    ) AS date_key,
+    date_key(items.event_date) AS date_key,
     events.event_at,
     surrogate_key(events.client_id) AS customer_key,
     surrogate_key(items.product_id) AS product_key,

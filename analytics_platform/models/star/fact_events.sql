@@ -2,9 +2,7 @@
 SELECT
     events.event_id,
     events.event_date,
-    CAST(
-        year(events.event_date) * 10000 + month(events.event_date) * 100 + day(events.event_date) AS BIGINT
-    ) AS date_key,
+    date_key(events.event_date) AS date_key,
     events.event_at,
     entries.session_id,
     surrogate_key(events.client_id) AS customer_key,

@@ -5,9 +5,7 @@ SELECT
     purchases.event_id,
     items.item_index,
     purchases.event_date AS order_date,
-    CAST(
-        year(purchases.event_date) * 10000 + month(purchases.event_date) * 100 + day(purchases.event_date) AS BIGINT
-    ) AS date_key,
+    date_key(purchases.event_date) AS date_key,
     surrogate_key(purchases.client_id) AS customer_key,
     surrogate_key(items.product_id) AS product_key,
     items.product_id,

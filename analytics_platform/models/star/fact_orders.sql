@@ -12,9 +12,7 @@ SELECT
     purchases.event_id,
     purchases.transaction_id,
     purchases.event_date AS order_date,
-    CAST(
-        year(purchases.event_date) * 10000 + month(purchases.event_date) * 100 + day(purchases.event_date) AS BIGINT
-    ) AS date_key,
+    date_key(purchases.event_date) AS date_key,
     purchases.ordered_at,
     entries.session_id,
     surrogate_key(purchases.client_id) AS customer_key,

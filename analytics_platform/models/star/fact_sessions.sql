@@ -2,7 +2,7 @@
 SELECT
     session_id,
     session_date,
-    CAST(year(session_date) * 10000 + month(session_date) * 100 + day(session_date) AS BIGINT) AS date_key,
+    date_key(session_date) AS date_key,
     surrogate_key(client_id) AS customer_key,
     surrogate_key(channel) AS channel_key,
     CASE

@@ -1,0 +1,39 @@
+-- Grain: one row per product list that was met. Bots are left out.
+-- Rules: made from the session rollup, for the lists that the days that are built touch. Rates count sessions, so that
+-- none is above 1, save the click-through rate, which counts items.
+WITH totals AS (
+    SELECT
+        list_id,
+        sum(impressions) AS impressions,
+        count(DISTINCT client_id) AS unique_users,
+        count(DISTINCT session_id) AS sessions,
+        sum(clicks) AS clicks,
+        sum(add_to_carts) AS add_to_carts,
+        sum(purchases) AS purchases,
+        count(DISTINCT product_id) AS unique_products,
+        sum(revenue) AS revenue,
+        count(DISTINCT CASE WHEN clicks + add_to_carts + purchases > 0 THEN session_id END) AS engaged_sessions,
+        count(DISTINCT CASE WHEN purchases > 0 THEN session_id END) AS buying_sessions,
+        count(DISTINCT CASE WHEN is_bounce THEN session_id END) AS bounces
+    FROM sessionized.product_interactions
+    WHERE list_id IS NOT NULL
+    GROUP BY list_id
+)
+SELECT
+    totals.list_id,
+    lists.list_name,
+    CAST(totals.impressions AS BIGINT) AS impressions,
+    totals.unique_users,
+    totals.sessions,
+    CAST(totals.clicks AS BIGINT) AS clicks,
+    CAST(totals.add_to_carts AS BIGINT) AS add_to_carts,
+    CAST(totals.purchases AS BIGINT) AS purchases,
+    totals.unique_products,
+    CAST(totals.revenue AS DECIMAL(18, 4)) AS revenue,
+    CAST(totals.revenue AS DOUBLE) / totals.unique_users AS average_revenue_per_user,
+    CAST(totals.clicks AS DOUBLE) / nullif(totals.impressions, 0) AS click_through_rate,
+    CAST(totals.engaged_sessions AS DOUBLE) / totals.sessions AS engagement_rate,
+    CAST(totals.buying_sessions AS DOUBLE) / totals.sessions AS conversion_rate,
+    CAST(totals.bounces AS DOUBLE) / totals.sessions AS bounce_rate
+FROM totals
+LEFT JOIN star.dim_list AS lists ON totals.list_id = lists.list_id

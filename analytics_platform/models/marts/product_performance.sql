@@ -1,0 +1,41 @@
+-- Grain: one row per product that was met. Bots are left out.
+-- Rules: made from the session rollup, for the products that the days that are built touch.
+WITH totals AS (
+    SELECT
+        product_id,
+        sum(impressions) AS impressions,
+        count(DISTINCT client_id) AS unique_users,
+        count(DISTINCT CASE WHEN views > 0 THEN client_id END) AS unique_viewers,
+        sum(views) AS views,
+        sum(clicks) AS clicks,
+        sum(add_to_carts) AS add_to_carts,
+        sum(purchases) AS purchases,
+        count(DISTINCT CASE WHEN purchases > 0 THEN client_id END) AS buyers,
+        sum(quantity) AS quantity,
+        sum(revenue) AS revenue,
+        sum(prices) AS prices,
+        sum(priced) AS priced,
+        min(first_at) AS first_seen_at
+    FROM sessionized.product_interactions
+    WHERE product_id IS NOT NULL
+    GROUP BY product_id
+)
+SELECT
+    totals.product_id,
+    products.product_name,
+    CAST(totals.impressions AS BIGINT) AS impressions,
+    totals.unique_users,
+    totals.unique_viewers,
+    CAST(totals.views AS BIGINT) AS views,
+    CAST(totals.clicks AS BIGINT) AS clicks,
+    CAST(totals.add_to_carts AS BIGINT) AS add_to_carts,
+    CAST(totals.purchases AS BIGINT) AS purchases,
+    CAST(totals.quantity AS BIGINT) AS quantity,
+    CAST(totals.revenue AS DECIMAL(18, 4)) AS revenue,
+    CAST(totals.clicks AS DOUBLE) / nullif(totals.impressions, 0) AS click_through_rate,
+    CAST(totals.purchases AS DOUBLE) / nullif(totals.views, 0) AS view_to_purchase_rate,
+    CAST(totals.buyers AS DOUBLE) / totals.unique_users AS conversion_rate,
+    CAST(totals.prices AS DOUBLE) / nullif(totals.priced, 0) AS average_price,
+    totals.first_seen_at
+FROM totals
+LEFT JOIN star.dim_product AS products ON totals.product_id = products.product_id

@@ -1,0 +1,84 @@
+-- Grain: one row per day, session, product and product list (either may be missing) with what was done there.
+-- Rules: an interaction belongs to the item's own list, else the event's, else to the list of the last click
+-- (select_item) on the product before it in the same session: a click on a list credits that list. Purchases count the
+-- first event of an order only. Bots are left out.
+WITH interactions AS (
+    SELECT
+        items.event_id,
+        items.item_index,
+        items.event_date,
+        items.product_id,
+        coalesce(items.list_id, items.list_name) AS list_id,
+        items.price,
+        coalesce(items.quantity, 1) AS quantity,
+        events.event_name,
+        events.event_at,
+        events.client_id,
+        entries.session_id
+    FROM cleaned.event_items AS items
+    INNER JOIN cleaned.events AS events ON items.event_id = events.event_id
+    INNER JOIN sessionized.session_events AS entries ON items.event_id = entries.event_id
+    WHERE NOT events.is_bot
+),
+clicked AS (
+    SELECT
+        event_id,
+        event_date,
+        product_id,
+        list_id,
+        price,
+        quantity,
+        event_name,
+        event_at,
+        client_id,
+        session_id,
+        last_value(CASE WHEN event_name = 'select_item' THEN list_id END IGNORE NULLS) OVER (
+            PARTITION BY session_id, product_id
+            ORDER BY event_at, event_id, item_index
+            ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+        ) AS clicked_list_id
+    FROM interactions
+),
+credited AS (
+    SELECT
+        clicked.event_date,
+        clicked.session_id,
+        clicked.client_id,
+        clicked.product_id,
+        coalesce(clicked.list_id, clicked.clicked_list_id) AS list_id,
+        clicked.event_id,
+        clicked.event_at,
+        clicked.price,
+        clicked.quantity,
+        sessions.is_bounce,
+        CASE
+            WHEN clicked.event_name = 'purchase' AND purchases.event_id IS NULL THEN 'repeated purchase'
+            ELSE clicked.event_name
+        END AS event_name
+    FROM clicked
+    INNER JOIN sessionized.sessions AS sessions ON clicked.session_id = sessions.session_id
+    LEFT JOIN sessionized.purchases AS purchases ON clicked.event_id = purchases.event_id
+)
+SELECT
+    md5(
+        session_id || '|' || CAST(event_date AS VARCHAR) || '|' || md5(coalesce(product_id, '')) || '|'
+        || coalesce(list_id, '')
+    ) AS interaction_id,
+    event_date,
+    session_id,
+    client_id,
+    product_id,
+    list_id,
+    is_bounce,
+    count(*) FILTER (WHERE event_name = 'view_item_list') AS impressions,
+    count(*) FILTER (WHERE event_name = 'select_item') AS clicks,
+    count(DISTINCT event_id) FILTER (WHERE event_name = 'view_item') AS views,
+    count(DISTINCT event_id) FILTER (WHERE event_name = 'add_to_cart') AS add_to_carts,
+    count(DISTINCT event_id) FILTER (WHERE event_name = 'purchase') AS purchases,
+    CAST(coalesce(sum(quantity) FILTER (WHERE event_name = 'purchase'), 0) AS BIGINT) AS quantity,
+    CAST(coalesce(sum(money(price * quantity)) FILTER (WHERE event_name = 'purchase'), 0) AS DECIMAL(18, 4)) AS revenue,
+    CAST(coalesce(sum(price), 0) AS DECIMAL(18, 4)) AS prices,
+    count(price) AS priced,
+    min(event_at) AS first_at
+FROM credited
+GROUP BY session_id, event_date, client_id, product_id, list_id, is_bounce
