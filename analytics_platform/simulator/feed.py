@@ -64,6 +64,7 @@ class Feed(Generic[EventT, FormT]):
         self._late = days
         self._broken_share = broken_share
         self._held: list[EventT] = []
+        self._punctual: set[EventT] = set()
         self._copies: defaultdict[int, list[tuple[EventT, str]]] = defaultdict(list)
         self._kinds = cycle(range(writer.kinds))
 
@@ -71,11 +72,16 @@ class Feed(Generic[EventT, FormT]):
         """Keep events back for the late file."""
         self._held += events
 
+    def hurry(self, events: Iterable[EventT]) -> None:
+        """Let these events arrive with their day, whatever chance says."""
+        self._punctual.update(events)
+
     def pack_day(self, number: int, events: Iterable[EventT]) -> Packed[EventT]:
         """The file of the day of that number, from the events of the day."""
         on_time: list[EventT] = []
         for event in events:
-            (self._held if self._rng.random() < _LATE_SHARE else on_time).append(event)
+            is_late = self._rng.random() < _LATE_SHARE and event not in self._punctual
+            (self._held if is_late else on_time).append(event)
         return self._pack(number, on_time)
 
     def pack_late(self) -> Packed[EventT]:

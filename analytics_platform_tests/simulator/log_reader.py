@@ -59,7 +59,7 @@ def read_time(value: object) -> datetime:
     if isinstance(value, dict) and set(value) == {"$date"}:
         return EPOCH + timedelta(milliseconds=int(value["$date"]["$numberLong"]))
     found = datetime.fromisoformat(str(value))
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
+    return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def distinct_logs(logs: Iterable[Log]) -> list[Log]:

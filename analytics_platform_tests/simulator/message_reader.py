@@ -101,7 +101,7 @@ def find_faults(found: dict[str, Any]) -> Iterator[str]:
 def read_time(value: object) -> datetime:
     if isinstance(value, bool) or not isinstance(value, int):
         found = datetime.fromisoformat(str(value))
-        return found if found.tzinfo else found.replace(tzinfo=UTC)
+        return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
     unit = 1 if value >= 10**14 else 1_000 if value >= 10**11 else 1_000_000
     return EPOCH + timedelta(microseconds=value * unit)
 

@@ -17,7 +17,8 @@ from analytics_platform.simulator.messages.event import AppEvent
 from analytics_platform.simulator.messages.items import Value, encode, write_ga4, write_json
 
 _MISSING_TEXTS = (None, "", "  ")
-_NO_TIMES = ("yesterday", "2026-02-30T10:00:00Z", "2026-11-01T25:61:00Z", True)
+_NO_TIME_TEXTS = ("yesterday", "2026-02-30T10:00:00Z", "2026-11-01T25:61:00Z")
+_NO_TIMES = (*_NO_TIME_TEXTS, True)
 _FAR_TIMES = (
     "1999-12-31T23:59:59.999Z",
     "2087-06-01T12:00:00Z",
@@ -105,7 +106,7 @@ POISONS = (
     ),
     Poison(
         refusals.join(refusals.STAMP_NO_TIME, refusals.NAME_MISSING),
-        _replace(event_timestamp=_NO_TIMES, event_name=_MISSING_TEXTS),
+        _replace(event_timestamp=_NO_TIME_TEXTS, event_name=_MISSING_TEXTS),
     ),
 )
 """Every kind of poison, dealt in turn."""

@@ -22,6 +22,7 @@ def make_messages(scope: Scope, population: Population) -> Iterator[Packed[AppEv
     feed = Feed(scope.random("queue"), MessageWriter(), scope.days, scope.feed_error_share)
     staged = stage_messages(scope.start)
     agenda.plan(staged.on_time)
+    feed.hurry(staged.on_time)
     feed.hold(event for event in staged.late if event.at < scope.end)
     made = agenda.make_days(
         round(scope.visitors * _VISITS_PER_VISITOR),

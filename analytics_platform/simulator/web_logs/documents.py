@@ -30,15 +30,20 @@ class Form(NamedTuple):
     object_id: str
     stamp: Stamp
     details: Document
+    """Of the metadata."""
+    extra: Document
+    """Of the document itself."""
 
 
+_EXTRA_SHARE = 0.1
 _STAMPS, _STAMP_WEIGHTS = tuple(Stamp), (70, 15, 5, 10)
 
 
 def draw_form(rng: Random, event: LogEvent) -> Form:
     """The document's id, the way its time is stored, and its further fields."""
     object_id = f"{event.at // SECOND:08x}{rng.getrandbits(64):016x}"
-    return Form(object_id, rng.choices(_STAMPS, _STAMP_WEIGHTS)[0], _draw_details(rng))
+    extra: Document = {"host": f"web-{rng.randrange(4)}"} if rng.random() < _EXTRA_SHARE else {}
+    return Form(object_id, rng.choices(_STAMPS, _STAMP_WEIGHTS)[0], _draw_details(rng), extra)
 
 
 def describe_document(event: LogEvent, form: Form) -> Document:
@@ -50,6 +55,7 @@ def describe_document(event: LogEvent, form: Form) -> Document:
         "item_name": event.item_name,
         "timestamp": _store_time(event.at, form.stamp),
         "metadata": {"device": event.device, "session_id": whole(event.session_id), **form.details},
+        **form.extra,
     }
     return {name: value for name, value in document.items() if value is not None}
 
@@ -86,6 +92,8 @@ def _draw_details(rng: Random) -> Document:
     if rng.random() < 0.1:
         bucket = [whole(rng.randrange(4)), fraction(rng.randrange(1, 8) / 8)]
         details["experiment"] = {"id": "EXP_01", "bucket": bucket, "is_control": rng.random() < 0.5}
+    if rng.random() < 0.01:
+        details["session_id"] = f"s-{rng.getrandbits(32):08x}"
     if rng.random() < 0.05:
         details["trace"] = whole(rng.getrandbits(60) | 2**59)
     if rng.random() < 0.05:

@@ -25,6 +25,7 @@ def make_logs(scope: Scope, population: Population) -> Iterator[Packed[LogEvent]
     feed = Feed(scope.random("collection"), LogWriter(), scope.days, scope.feed_error_share)
     staged = stage_logs(scope.start, population)
     agenda.plan(staged.on_time)
+    feed.hurry(staged.on_time)
     feed.hold(event for event in staged.late if event.at < scope.end)
     made = agenda.make_days(
         round(scope.visitors * _VISITS_PER_VISITOR),
