@@ -4,9 +4,11 @@ No Dagster in here. Every change of a table is one transaction, and every statem
 """
 
 from analytics_platform.warehouse.audit import RuleResult, rule_descriptions
-from analytics_platform.warehouse.duckdb import DuckDBSession, DuckDBWarehouse, Publication, WarehouseError
-from analytics_platform.warehouse.load import BOOKS, BatchCard, Loaded, load_batch
+from analytics_platform.warehouse.duckdb import DuckDBSession, DuckDBWarehouse
+from analytics_platform.warehouse.load import BOOKS, load_batch
+from analytics_platform.warehouse.open import open_warehouse
 from analytics_platform.warehouse.replay import replay_batch
+from analytics_platform.warehouse.session import BatchCard, Loaded, Publication, Session, Warehouse, WarehouseError
 
 __all__ = [
     "BOOKS",
@@ -16,8 +18,11 @@ __all__ = [
     "Loaded",
     "Publication",
     "RuleResult",
+    "Session",
+    "Warehouse",
     "WarehouseError",
     "load_batch",
+    "open_warehouse",
     "replay_batch",
     "rule_descriptions",
 ]

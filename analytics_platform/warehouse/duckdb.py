@@ -6,9 +6,9 @@ process has the file.
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
@@ -20,7 +20,9 @@ from analytics_platform.contracts.base import ContractType, table_of
 from analytics_platform.contracts.ddl import column_types, create_statements
 from analytics_platform.contracts.rules import literal, quote, quote_table
 from analytics_platform.engine import DayRange, Query
-from analytics_platform.warehouse.audit import RuleResult, audit
+from analytics_platform.warehouse.audit import audit
+from analytics_platform.warehouse.migration import changes
+from analytics_platform.warehouse.session import FETCH_ROWS, BatchCard, Publication, WarehouseError
 
 _EXACT_CASTS = frozenset({("HUGEINT", "BIGINT"), ("INTEGER", "BIGINT"), ("DATE", "DATE")})
 """Types a model may yield for a promised type: stored without loss, or with an error, never rounded."""
@@ -31,21 +33,11 @@ come; other pieces are gathered and written anew when the session ends,
 which takes half as long as the load itself."""
 
 
-class WarehouseError(RuntimeError):
-    """The warehouse cannot do what it was asked; the message is one sentence that says why and what to do."""
+LOAD_MEMORY = "512MB"
+"""What DuckDB may use during a load: enough for its inserts, and it leaves room for the gate that works beside it."""
 
-
-@dataclass(frozen=True, slots=True)
-class Publication:
-    """What came of publishing a table: `rows` in the published part, and how they did against each rule."""
-
-    rows: int
-    results: tuple[RuleResult, ...]
-
-    @property
-    def breaches(self) -> tuple[RuleResult, ...]:
-        """The rules that stopped the line; empty if the rows were published."""
-        return tuple(result for result in self.results if result.stops_the_line)
+Span = tuple[dt.date, dt.date] | None
+"""First and last day of the events of a batch, if it has any."""
 
 
 class DuckDBWarehouse:
@@ -66,6 +58,11 @@ class DuckDBWarehouse:
             yield DuckDBSession(connection)
         finally:
             connection.close()
+
+    @property
+    def name(self) -> str:
+        """The path of the file."""
+        return str(self.path)
 
     def exists(self) -> bool:
         """Whether anything was ever stored."""
@@ -136,6 +133,16 @@ class DuckDBSession:
         """All rows of a query."""
         return self.connection.execute(sql, dict(parameters or {})).fetchall()
 
+    def stream(self, sql: str, parameters: Mapping[str, object] | None = None) -> Iterator[list[tuple[object, ...]]]:
+        """All rows of a query, some at a time."""
+        cursor = self.connection.execute(sql, dict(parameters or {}))
+        while rows := cursor.fetchmany(FETCH_ROWS):
+            yield rows
+
+    def execute(self, sql: str, parameters: Mapping[str, object] | None = None) -> None:
+        """Run a statement that changes rows."""
+        self.connection.execute(sql, dict(parameters or {}))
+
     def count(self, table: str) -> int:
         """Number of rows of a table."""
         return int(str(self.rows(f"SELECT count(*) FROM {quote_table(table)}")[0][0]))
@@ -151,30 +158,27 @@ class DuckDBSession:
         return {str(name) for (name,) in found}
 
     def ensure(self, *contracts: ContractType) -> None:
-        """Make sure the tables exist as promised: create them, or add the columns that are new.
+        """Make sure the tables exist as promised: create them, add columns that are new, widen types.
 
-        Raises `WarehouseError` if a stored column has another type than the contract says.
+        Raises `WarehouseError` for a stored column that the contract lacks, and for a type that would lose values.
         """
         existing = self.tables()
         for contract in contracts:
             if table_of(contract).name in existing:
-                self._add_new_columns(contract)
+                self._migrate(contract)
             else:
                 with self.transaction():
                     for statement in create_statements(contract):
                         self.connection.execute(statement)
 
-    def _add_new_columns(self, contract: ContractType) -> None:
+    def _migrate(self, contract: ContractType) -> None:
         name = table_of(contract).name
         stored = {str(row[0]): str(row[1]) for row in self.rows(f"DESCRIBE {quote_table(name)}")}
-        for column, kind in column_types(contract).items():
-            if column not in stored:
-                self.connection.execute(f"ALTER TABLE {quote_table(name)} ADD COLUMN {quote(column)} {kind}")
-            elif stored[column] != kind:
-                raise WarehouseError(
-                    f"{name}.{column} is stored as {stored[column]} but its contract says {kind}: "
-                    "change the contract back, or drop the table and materialize it again."
-                )
+        needed = changes(name, stored, column_types(contract))
+        for column, kind in needed.added.items():
+            self.connection.execute(f"ALTER TABLE {quote_table(name)} ADD COLUMN {quote(column)} {kind}")
+        for column, kind in needed.widened.items():
+            self.connection.execute(f"ALTER TABLE {quote_table(name)} ALTER COLUMN {quote(column)} TYPE {kind}")
 
     def insert(self, table: str, frame: pl.DataFrame, defaults: Mapping[str, str] = MappingProxyType({})) -> None:
         """Append the rows of a frame, columns matched by name; `defaults` (SQL) stand in for nulls."""
@@ -184,6 +188,18 @@ class DuckDBSession:
         filled = [f"coalesce({quote(name)}, {sql}) AS {quote(name)}" for name, sql in defaults.items()]
         columns = f"* REPLACE ({', '.join(filled)})" if filled else "*"
         self.connection.execute(f"INSERT INTO {quote_table(table)} BY NAME SELECT {columns} FROM incoming")
+
+    @contextmanager
+    def batch(self, contract: ContractType, card: BatchCard) -> Iterator[DuckDBSession]:
+        """This session, in one transaction, with the memory of a load."""
+        with self.memory_at_most(LOAD_MEMORY), self.transaction():
+            yield self
+
+    def recall(self, contract: ContractType, card: BatchCard, span: Span) -> None:
+        """See to it that the stored rows are here which may be twins of the batch's: they are."""
+
+    def know_members(self, contract: ContractType, part: str) -> None:
+        """See to it that the members of dimensions are here which the rows of `part` refer to: they are."""
 
     def publish(self, contract: ContractType, rows: Query | pl.DataFrame, days: DayRange | None) -> Publication:
         """Replace the published part of a table by `rows`, audited before anyone can see them.
@@ -227,6 +243,7 @@ class DuckDBSession:
             part = f"(SELECT * FROM {name}{where})"
         self.connection.execute(f"DELETE FROM {name}{where}")
         self.connection.execute(f"INSERT INTO {name} BY NAME {query.sql}", dict(query.parameters))
+        self.know_members(contract, part)
         results = audit(self.connection, contract, part)
         return Publication(results[0].checked, results)
 
@@ -236,6 +253,7 @@ class DuckDBSession:
         name = quote_table(table.name)
         columns = [quote(column) for column in column_types(contract)]
         self.connection.execute(f"CREATE OR REPLACE TEMP TABLE staged AS {query.sql}", dict(query.parameters))
+        self.know_members(contract, "staged")
         results = audit(self.connection, contract, "staged")
         same_key = " AND ".join(f"kept.{quote(key)} = staged.{quote(key)}" for key in table.primary_key)
         changed = " OR ".join(f"kept.{column} IS DISTINCT FROM staged.{column}" for column in columns)

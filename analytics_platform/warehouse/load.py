@@ -18,10 +18,8 @@ from analytics_platform.contracts.ops import Acceptances, BatchDays, PipelineLog
 from analytics_platform.contracts.rules import literal, quote, quote_table
 from analytics_platform.gate import Verdict
 from analytics_platform.gate.ahead import in_background
-from analytics_platform.warehouse.duckdb import ROW_GROUP, DuckDBSession
-
-LOAD_MEMORY = "512MB"
-"""What DuckDB may use during a load: enough for its inserts, and it leaves room for the gate that works beside it."""
+from analytics_platform.warehouse.duckdb import ROW_GROUP, DuckDBSession, Span
+from analytics_platform.warehouse.session import BatchCard, Loaded, Session
 
 ROWS_PER_INSERT = 1 * ROW_GROUP
 """Accepted rows are written so many at a time, in whole row groups: for two threads, and little memory."""
@@ -30,39 +28,8 @@ BOOKS: tuple[ContractType, ...] = (PipelineLogs, Quarantine, BatchDays, Acceptan
 """The tables every load writes besides the source's own."""
 
 
-@dataclass(frozen=True, slots=True)
-class BatchCard:
-    """What the books say of a batch before its rows are read."""
-
-    batch_id: str
-    source: str
-    input: str
-    content_sha256: str
-    arrived_at: dt.datetime
-    run_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Loaded:
-    """How many records of a batch ended where."""
-
-    rows_accepted: int
-    rows_duplicate: int
-    rows_quarantined: int
-
-    @property
-    def rows_read(self) -> int:
-        """All records of the batch."""
-        return self.rows_accepted + self.rows_duplicate + self.rows_quarantined
-
-    @property
-    def error_rate(self) -> float:
-        """Share of refused records; 0 for an empty batch."""
-        return self.rows_quarantined / self.rows_read if self.rows_read else 0.0
-
-
 def load_batch(
-    session: DuckDBSession,
+    session: Session,
     contract: ContractType,
     card: BatchCard,
     verdicts: Iterable[Verdict],
@@ -74,18 +41,15 @@ def load_batch(
     """
     started_at = dt.datetime.now(dt.UTC)
     session.ensure(contract, *BOOKS)
-    with session.memory_at_most(LOAD_MEMORY), session.transaction():
-        stored = store_verdicts(session, contract, card, verdicts, progress)
-        drop_twins(session, contract, card, stored.span)
-        write_days(session, contract, card, stored.span)
-        loaded = count_rows(session, card.batch_id)
+    with session.batch(contract, card) as desk:
+        stored = store_verdicts(desk, contract, card, verdicts, progress)
+        desk.recall(contract, card, stored.span)
+        drop_twins(desk, contract, card, stored.span)
+        write_days(desk, contract, card, stored.span)
+        loaded = count_rows(desk, card.batch_id)
         assert loaded.rows_read == stored.read, f"{card.input}: {stored.read} records read, {loaded} in the books"
-        _write_log(session, card, loaded, stored, started_at)
+        _write_log(desk, card, loaded, stored, started_at)
     return loaded
-
-
-Span = tuple[dt.date, dt.date] | None
-"""First and last day of the accepted events of a batch, if it has any."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,20 +7,13 @@ from collections.abc import Callable, Iterable
 
 from analytics_platform.contracts.base import ContractType
 from analytics_platform.gate import Verdict
-from analytics_platform.warehouse.duckdb import DuckDBSession
-from analytics_platform.warehouse.load import (
-    BatchCard,
-    Loaded,
-    Span,
-    count_rows,
-    drop_twins,
-    store_verdicts,
-    write_days,
-)
+from analytics_platform.warehouse.duckdb import DuckDBSession, Span
+from analytics_platform.warehouse.load import count_rows, drop_twins, store_verdicts, write_days
+from analytics_platform.warehouse.session import BatchCard, Loaded, Session
 
 
 def replay_batch(
-    session: DuckDBSession,
+    session: Session,
     contract: ContractType,
     batch_id: str,
     verdicts: Iterable[Verdict],
@@ -32,21 +25,22 @@ def replay_batch(
     """
     card = _read_card(session, batch_id)
     before, duplicates = _in_the_log(session, batch_id)
-    with session.transaction():
-        _forget(session, "ops.quarantine", batch_id)
-        stored = store_verdicts(session, contract, card, verdicts, progress)
-        span = _whole_span(session, batch_id, stored.span)
-        drop_twins(session, contract, card, span)
-        _remember_duplicates(session, batch_id, duplicates)
-        _forget(session, "ops.batch_days", batch_id)
-        write_days(session, contract, card, span)
-        after = count_rows(session, batch_id)
+    with session.batch(contract, card) as desk:
+        _forget(desk, "ops.quarantine", batch_id)
+        stored = store_verdicts(desk, contract, card, verdicts, progress)
+        span = _whole_span(desk, batch_id, stored.span)
+        desk.recall(contract, card, span)
+        drop_twins(desk, contract, card, span)
+        _remember_duplicates(desk, batch_id, duplicates)
+        _forget(desk, "ops.batch_days", batch_id)
+        write_days(desk, contract, card, span)
+        after = count_rows(desk, batch_id)
         assert after.rows_read == before, f"{card.input}: {before} records before the replay, {after} after"
-        _update_log(session, batch_id, after)
+        _update_log(desk, batch_id, after)
     return after
 
 
-def _read_card(session: DuckDBSession, batch_id: str) -> BatchCard:
+def _read_card(session: Session, batch_id: str) -> BatchCard:
     logs = session.frame(
         """
         SELECT batch_id, source, input, content_sha256, arrived_at, run_id
@@ -57,7 +51,7 @@ def _read_card(session: DuckDBSession, batch_id: str) -> BatchCard:
     return BatchCard(**logs.row(0, named=True))
 
 
-def _in_the_log(session: DuckDBSession, batch_id: str) -> tuple[int, int]:
+def _in_the_log(session: Session, batch_id: str) -> tuple[int, int]:
     """Records read, and duplicates among them."""
     read, duplicate = session.rows(
         "SELECT rows_read, rows_duplicate FROM ops.pipeline_logs WHERE batch_id = $batch_id", {"batch_id": batch_id}

@@ -7,7 +7,7 @@ import hashlib
 import os
 from pathlib import Path
 
-from analytics_platform.warehouse.duckdb import DuckDBSession
+from analytics_platform.warehouse.session import Session
 
 _STARTS_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 """First characters that make spreadsheets run a cell (OWASP: CSV injection)."""
@@ -24,7 +24,7 @@ def spreadsheet_name(name: str) -> str:
     return f"{file}_{hashlib.sha256(folder.encode()).hexdigest()[:8]}_errors.csv" if folder else f"{file}_errors.csv"
 
 
-def write_spreadsheets(session: DuckDBSession, folder: Path, inputs: set[str] | None = None) -> list[Path]:
+def write_spreadsheets(session: Session, folder: Path, inputs: set[str] | None = None) -> list[Path]:
     """Write `<input>_errors.csv` for the `inputs`, and for any other input whose file is missing.
 
     Files of inputs without refused records are removed. Each file is written beside and then renamed.
@@ -39,9 +39,9 @@ def write_spreadsheets(session: DuckDBSession, folder: Path, inputs: set[str] | 
     return [_write(session, name, folder / spreadsheet_name(name)) for name in wanted]
 
 
-def _write(session: DuckDBSession, name: str, path: Path) -> Path:
+def _write(session: Session, name: str, path: Path) -> Path:
     draft = path.with_name(f".{path.name}.{os.getpid()}.part")
-    cursor = session.connection.execute(
+    found = session.stream(
         """
         SELECT batch_id, position, error_reason, raw FROM ops.quarantine WHERE input = $name
         ORDER BY batch_id, position
@@ -51,7 +51,7 @@ def _write(session: DuckDBSession, name: str, path: Path) -> Path:
     with draft.open("w", encoding="utf-8-sig", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["batch_id", "position", "error_reason", "raw"])
-        while rows := cursor.fetchmany(10_000):
-            writer.writerows((batch, position, reason, harmless(raw)) for batch, position, reason, raw in rows)
+        for rows in found:
+            writer.writerows((batch, position, reason, harmless(str(raw))) for batch, position, reason, raw in rows)
     draft.rename(path)
     return path
