@@ -1,0 +1,56 @@
+"""What of a dump could not be read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+
+SHOWN_BYTES = 1 << 20
+"""So many bytes of a malformed record are kept: the file has them all, from its offset on."""
+
+CUT_SHORT = "document: cut short"
+IMPOSSIBLE_LENGTH = "document: impossible length"
+NOT_TERMINATED = "document: does not end where its length says"
+ARCHIVE = "document: a mongodump archive, dump again without --archive"
+NOT_EXTENDED_JSON = "document: not Extended JSON"
+TOO_LARGE = "document: too large"
+DAMAGED_GZIP = "document: damaged gzip"
+
+DUMP_REASONS = (
+    CUT_SHORT,
+    IMPOSSIBLE_LENGTH,
+    NOT_TERMINATED,
+    ARCHIVE,
+    NOT_EXTENDED_JSON,
+    TOO_LARGE,
+    DAMAGED_GZIP,
+)
+"""Every reason for which a part of a dump is malformed."""
+
+
+@dataclass(frozen=True, slots=True)
+class MalformedRecord:
+    """A part of a dump that is no document: the offset of its first byte in the (decompressed) file, its bytes.
+
+    `size` counts all of them, `raw` has the first mebibyte.
+    """
+
+    offset: int
+    raw: bytes
+    size: int
+    reason: str
+
+
+class DamagedError(Exception):
+    """The compressed stream breaks off; everything before was read."""
+
+
+def rest_of(offset: int, begun: bytes, chunks: Iterator[bytes], reason: str) -> MalformedRecord:
+    """All that is left of a dump as one record; `begun` is what of it was read already."""
+    raw, size = begun[:SHOWN_BYTES], len(begun)
+    with suppress(DamagedError):
+        for chunk in chunks:
+            raw += chunk[: SHOWN_BYTES - len(raw)]
+            size += len(chunk)
+    return MalformedRecord(offset, raw, size, reason)

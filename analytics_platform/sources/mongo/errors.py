@@ -1,0 +1,65 @@
+"""What can go wrong with a MongoDB server, each in one sentence that says what to do and holds no credentials."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from bson.errors import BSONError
+from pymongo.errors import ConfigurationError, ConnectionFailure, OperationFailure, PyMongoError
+
+UNAUTHORIZED = 13
+_AUTHENTICATION_FAILED = frozenset({18, 8000})
+_CURSOR_GONE = frozenset({43, 237})
+_NO_CHANGE_STREAMS = frozenset({40573, 166, 40324})
+"""Not a replica set; a view; a server that does not know `$changeStream`."""
+
+
+class MongoError(Exception):
+    """MongoDB cannot be read; the message is one sentence that says why and what to do."""
+
+
+def address_of(uri: str) -> str:
+    """Scheme and hosts of a connection string, without the user, the password and the options."""
+    scheme, separator, rest = uri.partition("://")
+    if not separator:
+        return "the given address"
+    hosts = rest.rpartition("@")[2].partition("/")[0].partition("?")[0]
+    return f"{scheme}://{hosts}"
+
+
+@contextmanager
+def clear_errors(uri: str, namespace: str) -> Iterator[None]:
+    """Turn the driver's errors into `MongoError`. `namespace` is `database.collection`."""
+    server = f"MongoDB at {address_of(uri)}"
+    try:
+        yield
+    except ConfigurationError:  # its text may quote the connection string
+        raise MongoError(
+            "The address of MongoDB is not valid: check MONGODB_URI, percent-encode what is special in its password."
+        ) from None
+    except OperationFailure as error:
+        raise MongoError(_refusal(error, server, namespace)) from error
+    except ConnectionFailure as error:
+        raise MongoError(
+            f"{server} did not answer or the connection broke: check that it runs and that MONGODB_URI is right; "
+            "the next run goes on after the last committed batch."
+        ) from error
+    except (PyMongoError, BSONError) as error:
+        raise MongoError(
+            f"{server} gave an answer for {namespace} that cannot be read: {type(error).__name__}."
+        ) from error
+
+
+def _refusal(error: OperationFailure, server: str, namespace: str) -> str:
+    code = error.code
+    if code in _AUTHENTICATION_FAILED:
+        return f"{server} refused user or password: check MONGODB_URI and its authSource."
+    if code == UNAUTHORIZED:
+        return f"{server} does not let this user read {namespace}: grant it the role 'read' on the database."
+    if code in _CURSOR_GONE:
+        return f"{server} gave up the reading of {namespace}: run again, it goes on after the last committed batch."
+    if code in _NO_CHANGE_STREAMS:
+        return f"{server} has no change streams for {namespace}: read it with the mode 'keyset'."
+    name = (error.details or {}).get("codeName", "no name")
+    return f"{server} refused to read {namespace} with error {code} ({name})."

@@ -1,0 +1,106 @@
+"""How far a collection has been read: small, as JSON, to be committed with the documents it counts in."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Annotated, Any, Literal, TypeAlias
+
+from bson import json_util
+from bson.json_util import JSONMode, JSONOptions
+from bson.objectid import ObjectId
+from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
+
+Mode: TypeAlias = Literal["change_stream", "keyset"]
+
+_CANONICAL = JSONOptions(json_mode=JSONMode.CANONICAL)
+
+
+def encode_key(value: Mapping[str, Any]) -> str:
+    """A BSON document, such as a resume token, as canonical Extended JSON."""
+    return json_util.dumps(dict(value), json_options=_CANONICAL)
+
+
+def decode_key(text: str) -> dict[str, Any]:
+    """What `encode_key` wrote. Raises `ValueError` for anything else."""
+    try:
+        found = json_util.loads(text, json_options=_CANONICAL)
+    except (TypeError, ArithmeticError, RecursionError) as error:
+        raise ValueError("not Extended JSON") from error
+    if not isinstance(found, dict):
+        raise ValueError("not a document")
+    return found
+
+
+def _check_key(text: str) -> str:
+    decode_key(text)
+    return text
+
+
+def _check_object_id(text: str) -> str:
+    if not ObjectId.is_valid(text):
+        raise ValueError("not an ObjectId")
+    return text
+
+
+Key: TypeAlias = Annotated[str, AfterValidator(_check_key)]
+ObjectIdText: TypeAlias = Annotated[str, AfterValidator(_check_object_id)]
+
+
+class PositionError(ValueError):
+    """A stored position cannot be read; the message says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A reading of the collection in the order of `_id` that is under way.
+
+    `after` is the last `_id` read, as Extended JSON of `{"_id": …}`. `floor` leaves out documents whose `_id` is
+    an ObjectId below it.
+    """
+
+    after: Key | None = None
+    floor: ObjectIdText | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """How far a collection has been read.
+
+    `token` resumes the change stream. `object_id` is the newest ObjectId, and `timestamp` the newest date in
+    milliseconds since 1970, up to which everything that the server showed has been read. With a `snapshot`,
+    all this holds once the snapshot is complete.
+    """
+
+    mode: Mode
+    token: Key | None = None
+    object_id: ObjectIdText | None = None
+    timestamp: Annotated[int, Field(strict=True, ge=-(2**63), lt=2**63)] | None = None
+    snapshot: Snapshot | None = None
+
+    def to_json(self) -> str:
+        """This position as JSON text."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Position:
+        """The position that `to_json` wrote. Raises `PositionError` for any other text."""
+        try:
+            position = _ADAPTER.validate_json(text, extra="forbid")
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False)[0]
+            place = ".".join(map(str, first["loc"])) or "the whole"
+            raise PositionError(
+                f"The stored position in MongoDB cannot be read ({place}: {first['msg']}); "
+                "delete it to read the collection again from the start."
+            ) from error
+        if position.mode == "change_stream" and position.token is None:
+            raise PositionError(
+                "The stored position in MongoDB has no token for its change stream; "
+                "delete it to read the collection again from the start."
+            )
+        return position
+
+
+_ADAPTER = TypeAdapter(Position)
