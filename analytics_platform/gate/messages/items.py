@@ -244,7 +244,7 @@ class _Reader:
             clause = clauses[place]
             if clause.startswith(("value={", "value=null}")):
                 return self._joined(clauses[start][len(opening) :], start, place), place
-            if clause[:1] == "{" and clauses[place - 1][-1:] == "}":
+            if clauses[place - 1][-1:] == "}" and self._starts_item(place):
                 break
         raise self._error("expected value={ after the key that starts here", start)
 
