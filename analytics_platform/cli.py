@@ -123,12 +123,12 @@ def monitor() -> None:
     """Judge what is stored, print it as a table, and exit 1 if anything is not as it should be."""
     from analytics_platform.assets.resources import warehouse_of
     from analytics_platform.checks.watchdog import watch
-    from analytics_platform.settings import load_settings
+    from analytics_platform.settings import load_settings, masked
 
     settings = load_settings()
     with warehouse_of(settings).session(read_only=True) as session:
         observations = list(watch(session, settings, dt.datetime.now(dt.UTC)))
-    table = Table("check", "", "seen", "what to do", title=f"{settings.warehouse_path}")
+    table = Table("check", "", "seen", "what to do", title=masked(settings.warehouse_url))
     for observation in observations:
         mark = "[green]ok[/]" if observation.passed else "[red]FAIL[/]"
         table.add_row(observation.name, mark, observation.seen, "" if observation.passed else observation.remedy)

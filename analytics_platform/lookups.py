@@ -13,10 +13,10 @@ import polars as pl
 from analytics_platform.contracts.rules import literal
 from analytics_platform.engine import DayRange
 from analytics_platform.enrichment import parse_urls, parse_user_agents, source_categories
-from analytics_platform.warehouse import DuckDBSession
+from analytics_platform.warehouse import Session
 
 
-def _distinct(session: DuckDBSession, days: DayRange | None, *columns: str) -> pl.DataFrame:
+def _distinct(session: Session, days: DayRange | None, *columns: str) -> pl.DataFrame:
     """The distinct values of text columns of the clickstream, by day: `event_date`, `value`."""
     assert days is not None
     within = f"WHERE event_date BETWEEN {literal(days.first)} AND {literal(days.last)}"
@@ -24,25 +24,25 @@ def _distinct(session: DuckDBSession, days: DayRange | None, *columns: str) -> p
     return session.frame(f"SELECT DISTINCT * FROM ({' UNION ALL '.join(parts)}) WHERE value IS NOT NULL")
 
 
-def make_urls(session: DuckDBSession, days: DayRange | None) -> pl.DataFrame:
+def make_urls(session: Session, days: DayRange | None) -> pl.DataFrame:
     """The rows of cleaned.urls for the days: every address and referrer seen on them."""
     seen = _distinct(session, days, "page_url", "referrer")
     return seen.join(parse_urls(seen["value"].unique()), left_on="value", right_on="url").rename({"value": "url"})
 
 
-def make_user_agents(session: DuckDBSession, days: DayRange | None) -> pl.DataFrame:
+def make_user_agents(session: Session, days: DayRange | None) -> pl.DataFrame:
     """The rows of cleaned.user_agents for the days: every user agent seen on them."""
     seen = _distinct(session, days, "user_agent")
     parsed = parse_user_agents(seen["value"].unique())
     return seen.join(parsed, left_on="value", right_on="user_agent").rename({"value": "user_agent"})
 
 
-def make_source_categories(session: DuckDBSession, days: DayRange | None) -> pl.DataFrame:
+def make_source_categories(session: Session, days: DayRange | None) -> pl.DataFrame:
     """The rows of cleaned.source_categories, the same for every session and day."""
     return source_categories()
 
 
-LOOKUPS: Mapping[str, Callable[[DuckDBSession, DayRange | None], pl.DataFrame]] = MappingProxyType(
+LOOKUPS: Mapping[str, Callable[[Session, DayRange | None], pl.DataFrame]] = MappingProxyType(
     {
         "cleaned.urls": make_urls,
         "cleaned.user_agents": make_user_agents,

@@ -7,11 +7,29 @@ anything that reads a file or opens a connection.
 from __future__ import annotations
 
 import datetime as dt
+import re
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+POSTGRES_SCHEMES = ("postgresql://", "postgres://")
+
+_PASSWORDS = re.compile(r"(?<=://)[^/?#]*@|(?<=[?&]password=)[^&]*")
+"""The user and the password of an address, wherever they may stand in it."""
+
+
+def masked(url: str) -> str:
+    """An address without its password, for people to read."""
+    return _PASSWORDS.sub(lambda found: _mask(found[0]), url)
+
+
+def _mask(secret: str) -> str:
+    user, colon, _ = secret.removesuffix("@").partition(":")
+    if not secret.endswith("@"):
+        return "***"
+    return f"{user}:***@" if colon else secret
 
 
 class SettingsError(ValueError):
@@ -24,7 +42,9 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(extra="ignore", frozen=True, env_ignore_empty=True)
 
     data_dir: Path = Field(Path("data"), description="Folder that everything below hangs from by default.")
-    warehouse_url: str = Field("", description="duckdb:///PATH (default: DATA_DIR/warehouse.duckdb).")
+    warehouse_url: str = Field(
+        "", repr=False, description="duckdb:///PATH (default: DATA_DIR/warehouse.duckdb) or postgresql://…"
+    )
     lake_url: str = Field("", description="Folder of the lake (default: DATA_DIR/lake).")
     landing_dir: Path = Field(Path(), description="Where files arrive (default: DATA_DIR/landing).")
     partition_start: dt.date = Field(
@@ -37,6 +57,9 @@ class Settings(BaseSettings):
         "1GB",
         pattern=r"^\d+(\.\d+)?\s?(MB|GB|TB|MiB|GiB|TiB)$",
         description="Memory DuckDB may use before it spills to disk.",
+    )
+    statement_timeout: Annotated[float, Field(ge=0)] = Field(
+        1800.0, description="Seconds a statement on PostgreSQL may take; 0 for any."
     )
 
     sqs_queue_url: str = Field("", description="Queue of product events; without it the source is absent.")
@@ -58,9 +81,12 @@ class Settings(BaseSettings):
     @field_validator("warehouse_url")
     @classmethod
     def _check_warehouse(cls, url: str) -> str:
+        if url.startswith(POSTGRES_SCHEMES):
+            return url
         if url and not url.startswith("duckdb:///"):
             scheme = url.partition(":")[0]
-            raise ValueError(f"scheme '{scheme}' is not supported, use duckdb:///path/to/warehouse.duckdb")
+            known = "duckdb:///path/to/warehouse.duckdb or postgresql://user@host/database"
+            raise ValueError(f"scheme '{scheme}' is not supported, use {known}")
         if url == "duckdb:///":
             raise ValueError("the path of the file is missing, use duckdb:///path/to/warehouse.duckdb")
         return url
@@ -113,4 +139,4 @@ def load_settings(**overrides: Any) -> Settings:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"]).upper()
         value = first["input"]
-        raise SettingsError(f"{name}={value!s}: {first['msg'].removeprefix('Value error, ')}.") from error
+        raise SettingsError(f"{name}={masked(str(value))}: {first['msg'].removeprefix('Value error, ')}.") from error

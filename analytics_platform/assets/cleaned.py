@@ -17,7 +17,7 @@ from analytics_platform.ingest import Source, days_to_build, load_new_batches
 from analytics_platform.lake import Batch, FolderLake
 from analytics_platform.lookups import make_source_categories, make_urls, make_user_agents
 from analytics_platform.settings import Settings
-from analytics_platform.warehouse import DuckDBSession, Loaded
+from analytics_platform.warehouse import Loaded, Session
 from analytics_platform.warehouse.spreadsheet import write_spreadsheets
 
 
@@ -43,7 +43,7 @@ def gate_asset(source: Source) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext,
         settings: dg.ResourceParam[Settings],
         lake: dg.ResourceParam[FolderLake],
-        warehouse: WarehouseResource,
+        warehouse: dg.ResourceParam[WarehouseResource],
     ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult[None]]:
         with warehouse.session() as session:
             session.ensure(contract)
@@ -64,7 +64,7 @@ def gate_asset(source: Source) -> dg.AssetsDefinition:
 
 
 def _load(
-    context: dg.AssetExecutionContext, source: Source, session: DuckDBSession, settings: Settings, lake: FolderLake
+    context: dg.AssetExecutionContext, source: Source, session: Session, settings: Settings, lake: FolderLake
 ) -> Iterator[tuple[Batch, Loaded]]:
     """Load the new batches, and log where the rows of each ended."""
     none = True
@@ -80,7 +80,7 @@ def _load(
 
 
 def _metadata(
-    contract: ContractType, new: list[tuple[Batch, Loaded]], session: DuckDBSession, settings: Settings
+    contract: ContractType, new: list[tuple[Batch, Loaded]], session: Session, settings: Settings
 ) -> dict[str, dg.MetadataValue]:
     name = table_of(contract).name
     rows = session.count(name)

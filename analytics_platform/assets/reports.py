@@ -48,7 +48,9 @@ def _code_references() -> dg.CodeReferencesMetadataValue:
     pool=POOL,
 )
 def findings(
-    context: dg.AssetExecutionContext, warehouse: WarehouseResource, settings: dg.ResourceParam[Settings]
+    context: dg.AssetExecutionContext,
+    warehouse: dg.ResourceParam[WarehouseResource],
+    settings: dg.ResourceParam[Settings],
 ) -> dg.MaterializeResult[None]:
     """Read the marts, write the report, show its plots."""
     from analytics_platform.reports.files import write_report  # with matplotlib, which only this asset needs

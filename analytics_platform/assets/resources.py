@@ -5,21 +5,23 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import dagster as dg
-from dagster_duckdb import DuckDBResource
 
-from analytics_platform.engine import macros
 from analytics_platform.lake import FolderLake
 from analytics_platform.settings import Settings, SettingsError
-from analytics_platform.warehouse import DuckDBSession, DuckDBWarehouse, WarehouseError
+from analytics_platform.warehouse import Session, Warehouse, WarehouseError, open_warehouse
 
 
-class WarehouseResource(DuckDBResource):
-    """The warehouse in a DuckDB file. `session` opens it for the length of one asset's work."""
+class WarehouseResource:
+    """The warehouse that the settings name. `session` opens it for the length of one asset's work.
 
-    memory: str = "1GB"
+    No resource with a configuration: the UI would show that, and the address may hold a password.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
 
     @contextmanager
-    def session(self, read_only: bool = False) -> Iterator[DuckDBSession]:
+    def session(self, read_only: bool = False) -> Iterator[Session]:
         """A session with the models' functions defined; a refusal ends the step in its one sentence."""
         try:
             with self.warehouse().session(read_only) as session:
@@ -27,14 +29,14 @@ class WarehouseResource(DuckDBResource):
         except WarehouseError as error:
             raise dg.Failure(str(error)) from None
 
-    def warehouse(self) -> DuckDBWarehouse:
+    def warehouse(self) -> Warehouse:
         """The warehouse, for code that does not know Dagster."""
-        return DuckDBWarehouse(Path(self.database), self.memory, macros())
+        return open_warehouse(self._settings)
 
 
-def warehouse_of(settings: Settings) -> DuckDBWarehouse:
+def warehouse_of(settings: Settings) -> Warehouse:
     """The warehouse that the settings name."""
-    return DuckDBWarehouse(settings.warehouse_path, settings.warehouse_memory, macros())
+    return open_warehouse(settings)
 
 
 def lake_of(settings: Settings) -> FolderLake:
@@ -48,7 +50,7 @@ def build_resources(settings: Settings) -> Mapping[str, object]:
     return {
         "settings": settings,
         "lake": lake_of(settings),
-        "warehouse": WarehouseResource(database=str(settings.warehouse_path), memory=settings.warehouse_memory),
+        "warehouse": WarehouseResource(settings),
     }
 
 

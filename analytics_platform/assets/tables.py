@@ -25,12 +25,12 @@ from analytics_platform.contracts.base import Days, Table
 from analytics_platform.contracts.ddl import table_doc
 from analytics_platform.engine import DayRange, Model, Query, all_models, plan, reads_of, refreshed_days, window_of
 from analytics_platform.settings import Settings
-from analytics_platform.warehouse import DuckDBSession, Publication
+from analytics_platform.warehouse import Publication, Session
 
 POOL = "warehouse"
 """Guards the DuckDB file across runs: one writing process at a time."""
 
-MakeRows: TypeAlias = Callable[[DuckDBSession, DayRange | None], Query | pl.DataFrame]
+MakeRows: TypeAlias = Callable[[Session, DayRange | None], Query | pl.DataFrame]
 """Makes the rows of a table for the days that are built (None: for the whole table)."""
 
 
@@ -95,7 +95,9 @@ def table_asset(name: str, inputs: Sequence[str], make_rows: MakeRows, settings:
         pool=POOL,
     )
     def build(
-        context: dg.AssetExecutionContext, warehouse: WarehouseResource, settings: dg.ResourceParam[Settings]
+        context: dg.AssetExecutionContext,
+        warehouse: dg.ResourceParam[WarehouseResource],
+        settings: dg.ResourceParam[Settings],
     ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult[None]]:
         asked = _days_of(context) if is_daily(table) else None
         days = asked and refreshed_days(name, asked, settings.model_values, settings.partition_start)
@@ -137,7 +139,7 @@ def _stop_if_broken(name: str, publication: Publication) -> None:
 def model_asset(model: Model, settings: Settings) -> dg.AssetsDefinition:
     """The asset of a SQL model."""
 
-    def make_rows(session: DuckDBSession, days: DayRange | None) -> Query:
+    def make_rows(session: Session, days: DayRange | None) -> Query:
         return plan(model, days, settings.model_values)
 
     return table_asset(model.name, model.inputs, make_rows, settings)

@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Sequence
 
 from analytics_platform.settings import Settings, SettingsError
-from analytics_platform.warehouse import DuckDBWarehouse, WarehouseError
+from analytics_platform.warehouse import Warehouse, WarehouseError
 
 MATERIALIZE = ["asset", "materialize"]
 RANGE_SEPARATOR = "..."
@@ -16,7 +16,7 @@ class StartError(ValueError):
     """The command cannot be carried out as given; the message is one sentence."""
 
 
-def check_start(arguments: Sequence[str], settings: Settings, warehouse: DuckDBWarehouse) -> None:
+def check_start(arguments: Sequence[str], settings: Settings, warehouse: Warehouse) -> None:
     """Look at the command line of `dagster asset materialize`; any other command is let through.
 
     Raises `StartError` for days that are no partitions and for a warehouse that another process writes to.

@@ -39,7 +39,9 @@ DESCRIPTIONS: Mapping[str, str] = MappingProxyType(
     ],
     pool="warehouse",
 )
-def watchdog(warehouse: WarehouseResource, settings: dg.ResourceParam[Settings]) -> Iterator[dg.AssetCheckResult]:
+def watchdog(
+    warehouse: dg.ResourceParam[WarehouseResource], settings: dg.ResourceParam[Settings]
+) -> Iterator[dg.AssetCheckResult]:
     """Judge what is stored, once the marts are built."""
     with warehouse.session(read_only=True) as session:
         observations = list(watch(session, settings, datetime.now(UTC)))

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import dagster as dg
 
 from analytics_platform.engine import DayRange
-from analytics_platform.warehouse import DuckDBSession
+from analytics_platform.warehouse import Session
 from analytics_platform.warehouse.books import Breach, acceptances, find_breaches
 
 ERROR_RATE = "error_rate"
@@ -37,7 +37,7 @@ def _remedy(breaches: Sequence[Breach]) -> str:
 
 
 def judge_error_rate(
-    session: DuckDBSession,
+    session: Session,
     key: dg.AssetKey,
     max_error_rate: float,
     days: DayRange | None = None,

@@ -9,7 +9,7 @@ import dagster as dg
 
 from analytics_platform.checks.rules import sample_table
 from analytics_platform.ingest import Source
-from analytics_platform.warehouse import DuckDBSession
+from analytics_platform.warehouse import Session
 
 SAMPLE_ROWS = 5
 
@@ -29,7 +29,7 @@ def gate_check_specs(key: dg.AssetKey, source: Source) -> list[dg.AssetCheckSpec
     return [*specs, drift]
 
 
-def gate_check_results(session: DuckDBSession, key: dg.AssetKey, source: Source) -> Iterator[dg.AssetCheckResult]:
+def gate_check_results(session: Session, key: dg.AssetKey, source: Source) -> Iterator[dg.AssetCheckResult]:
     """Figures and sample rows per reason, over all stored batches of the source."""
     name = source.name
     read = int(
@@ -64,11 +64,11 @@ SELECT rule, count(*) FROM (SELECT unnest({_RULES}) AS rule FROM ops.quarantine 
 """
 
 
-def _one(session: DuckDBSession, sql: str, source: str) -> object:
+def _one(session: Session, sql: str, source: str) -> object:
     return session.rows(sql, {"source": source})[0][0]
 
 
-def _sample(session: DuckDBSession, source: str, reason: str) -> list[dict[str, str]]:
+def _sample(session: Session, source: str, reason: str) -> list[dict[str, str]]:
     rows = session.rows(
         f"""
         SELECT input, CAST(position AS VARCHAR), left(raw, 200), error_reason FROM ops.quarantine
@@ -81,7 +81,7 @@ def _sample(session: DuckDBSession, source: str, reason: str) -> list[dict[str, 
     return [dict(zip(names, map(str, row), strict=True)) for row in rows]
 
 
-def _layout_result(session: DuckDBSession, key: dg.AssetKey, source: str) -> dg.AssetCheckResult:
+def _layout_result(session: Session, key: dg.AssetKey, source: str) -> dg.AssetCheckResult:
     rows = session.rows(
         """
         SELECT input, drift FROM ops.pipeline_logs WHERE source = $source AND drift IS NOT NULL

@@ -15,7 +15,7 @@ from analytics_platform.contracts.base import is_gated
 from analytics_platform.contracts.rules import literal, quote, quote_table
 from analytics_platform.engine import DayRange, all_models, plan
 from analytics_platform.settings import Settings
-from analytics_platform.warehouse import BOOKS, DuckDBSession
+from analytics_platform.warehouse import BOOKS, Session
 from analytics_platform.warehouse.books import find_breaches
 
 VOLUME_RANGE = (1 / 3, 3.0)
@@ -39,9 +39,9 @@ class Observation:
     remedy: str = ""
 
 
-def watch(session: DuckDBSession, settings: Settings, now: dt.datetime) -> Iterator[Observation]:
+def watch(session: Session, settings: Settings, now: dt.datetime) -> Iterator[Observation]:
     """All observations, in the order a person would ask. `now` is an aware time."""
-    questions: tuple[Callable[[DuckDBSession, Settings, dt.datetime], Observation], ...] = (
+    questions: tuple[Callable[[Session, Settings, dt.datetime], Observation], ...] = (
         is_fresh,
         has_low_error_rate,
         has_revenue,
@@ -53,15 +53,15 @@ def watch(session: DuckDBSession, settings: Settings, now: dt.datetime) -> Itera
         yield question(session, settings, now)
 
 
-def _lacks(session: DuckDBSession, *tables: str) -> bool:
+def _lacks(session: Session, *tables: str) -> bool:
     return not session.tables().issuperset(tables)
 
 
-def _one(session: DuckDBSession, sql: str, **parameters: object) -> tuple[object, ...]:
+def _one(session: Session, sql: str, **parameters: object) -> tuple[object, ...]:
     return session.rows(sql, parameters)[0]
 
 
-def is_fresh(session: DuckDBSession, settings: Settings, now: dt.datetime) -> Observation:
+def is_fresh(session: Session, settings: Settings, now: dt.datetime) -> Observation:
     """The latest batch arrived at most FRESHNESS_HOURS ago."""
     (latest,) = (None,) if _lacks(session, *LEDGER) else _one(session, "SELECT max(arrived_at) FROM ops.pipeline_logs")
     remedy = "Check that exports still arrive in the landing folder and that runs are started."
@@ -72,7 +72,7 @@ def is_fresh(session: DuckDBSession, settings: Settings, now: dt.datetime) -> Ob
     return Observation("fresh", hours <= settings.freshness_hours, seen, remedy)
 
 
-def has_low_error_rate(session: DuckDBSession, settings: Settings, now: dt.datetime) -> Observation:
+def has_low_error_rate(session: Session, settings: Settings, now: dt.datetime) -> Observation:
     """No batch and no day is above MAX_ERROR_RATE, batches that a person accepted left out."""
     if _lacks(session, *LEDGER):
         return Observation("error_rate", True, "nothing was ever loaded, so not judged")
@@ -86,7 +86,7 @@ def has_low_error_rate(session: DuckDBSession, settings: Settings, now: dt.datet
     return Observation("error_rate", False, f"{breaches[0]}{more}", remedy)
 
 
-def has_revenue(session: DuckDBSession, settings: Settings, now: dt.datetime) -> Observation:
+def has_revenue(session: Session, settings: Settings, now: dt.datetime) -> Observation:
     """The last week of data has revenue, if the shop ever had an order."""
     if _lacks(session, "marts.daily_trends"):
         return Observation("revenue", True, "no mart is built yet, so not judged")
@@ -106,7 +106,7 @@ def has_revenue(session: DuckDBSession, settings: Settings, now: dt.datetime) ->
     return Observation("revenue", amount > 0, seen, "Check that purchase events still arrive with their revenue.")
 
 
-def has_usual_volume(session: DuckDBSession, settings: Settings, now: dt.datetime) -> Observation:
+def has_usual_volume(session: Session, settings: Settings, now: dt.datetime) -> Observation:
     """The last complete day has about as many events as the week before it. The last day of all may be incomplete."""
     if _lacks(session, "star.fact_events"):
         return Observation("volume", True, "no day is built yet, so not judged")
@@ -130,7 +130,7 @@ def has_usual_volume(session: DuckDBSession, settings: Settings, now: dt.datetim
     )
 
 
-def is_conserved(session: DuckDBSession, settings: Settings, now: dt.datetime) -> Observation:
+def is_conserved(session: Session, settings: Settings, now: dt.datetime) -> Observation:
     """Every row read is accepted, duplicate or quarantined, and the tables hold what the books say."""
     if _lacks(session, *LEDGER):
         return Observation("conservation", True, "nothing was ever loaded, so not judged")
@@ -146,7 +146,7 @@ def is_conserved(session: DuckDBSession, settings: Settings, now: dt.datetime) -
     return Observation("conservation", equal and torn == 0, seen, "Rows were changed by hand: load the batches anew.")
 
 
-def is_as_if_built_at_once(session: DuckDBSession, settings: Settings, now: dt.datetime) -> Observation:
+def is_as_if_built_at_once(session: Session, settings: Settings, now: dt.datetime) -> Observation:
     """A sampled day of every table with days is what its model gives for that day now."""
     tables = [*_daily_models(), "star.fact_events"]
     found = (
@@ -168,7 +168,7 @@ def _daily_models() -> list[str]:
     return [name for name in all_models() if table_of(CONTRACTS[name]).write == "days"]
 
 
-def _is_current(session: DuckDBSession, settings: Settings, name: str, day: dt.date) -> bool:
+def _is_current(session: Session, settings: Settings, name: str, day: dt.date) -> bool:
     table = table_of(CONTRACTS[name])
     query = plan(all_models()[name], DayRange(day, day), settings.model_values)
     columns = ", ".join(map(quote, CONTRACTS[name].to_schema().columns))

@@ -12,7 +12,7 @@ from analytics_platform.ingest.progress import progress_bar
 from analytics_platform.ingest.sources import SOURCES, contract_of
 from analytics_platform.lake import Batch, FolderLake
 from analytics_platform.settings import Settings
-from analytics_platform.warehouse import BatchCard, DuckDBSession, Loaded, load_batch, replay_batch
+from analytics_platform.warehouse import BatchCard, Loaded, Session, load_batch, replay_batch
 from analytics_platform.warehouse.books import latest_day, quarantined_batches, seen_batches, touched_days
 
 
@@ -26,7 +26,7 @@ def judge_batch(batch: Batch, settings: Settings, only: Collection[int] | None =
 
 
 def load_new_batches(
-    source: str, session: DuckDBSession, settings: Settings, lake: FolderLake, run_id: str
+    source: str, session: Session, settings: Settings, lake: FolderLake, run_id: str
 ) -> Iterator[tuple[Batch, Loaded]]:
     """Put the batches that are not in the ledger through the gate and into the warehouse, one transaction each."""
     seen = seen_batches(session)
@@ -35,7 +35,7 @@ def load_new_batches(
             yield batch, _load(batch, session, settings, run_id)
 
 
-def _load(batch: Batch, session: DuckDBSession, settings: Settings, run_id: str) -> Loaded:
+def _load(batch: Batch, session: Session, settings: Settings, run_id: str) -> Loaded:
     card = BatchCard(
         batch_id=batch.batch_id,
         source=batch.source,
@@ -59,7 +59,7 @@ def affected_by(touched: Collection[dt.date], latest: dt.date | None, settings: 
     return {day for day in affected if settings.partition_start <= day <= latest}
 
 
-def days_to_build(session: DuckDBSession, batch_ids: Sequence[str], settings: Settings) -> str:
+def days_to_build(session: Session, batch_ids: Sequence[str], settings: Settings) -> str:
     """The range of days, `FIRST...LAST`, whose tables the rows of these batches change; empty if there are none."""
     days = affected_by(touched_days(session, batch_ids), latest_day(session), settings)
     return f"{min(days)}...{max(days)}" if days else ""
@@ -74,7 +74,7 @@ class Replayed:
     loaded: Loaded
 
 
-def replay(session: DuckDBSession, settings: Settings, lake: FolderLake, only: str | None = None) -> Iterator[Replayed]:
+def replay(session: Session, settings: Settings, lake: FolderLake, only: str | None = None) -> Iterator[Replayed]:
     """Judge quarantined rows anew, after a contract changed, and move those that pass now into their table.
 
     All batches with quarantined rows, or the one whose id is `only`. Yields what each batch came to.

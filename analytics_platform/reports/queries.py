@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from analytics_platform.warehouse import DuckDBSession
+from analytics_platform.warehouse import Session
 
 READS = (
     "marts.daily_trends",
@@ -146,7 +146,7 @@ class Facts:
         return self.days.is_empty() and self.quality.is_empty() and self.reasons.is_empty()
 
 
-def read_facts(session: DuckDBSession, as_of: dt.datetime) -> Facts:
+def read_facts(session: Session, as_of: dt.datetime) -> Facts:
     """Read the tables of `READS`, all their days. A day later than `as_of` never counts as complete."""
     ((visitors,),) = session.rows("SELECT count(DISTINCT customer_key) FROM star.fact_sessions WHERE NOT is_bot")
     ((loaded_at, arrived_at),) = session.rows("SELECT max(finished_at), max(arrived_at) FROM ops.pipeline_logs")

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from analytics_platform.contracts import CONTRACTS, table_of
 from analytics_platform.engine import DayRange
-from analytics_platform.warehouse.duckdb import DuckDBSession, WarehouseError
 from analytics_platform.warehouse.load import BOOKS
+from analytics_platform.warehouse.session import Session, WarehouseError
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +33,13 @@ class Breach:
         return f"{what}: {self.rows_quarantined:,} of {self.rows_read:,} rows refused ({self.error_rate:.2%})"
 
 
-def seen_batches(session: DuckDBSession) -> set[str]:
+def seen_batches(session: Session) -> set[str]:
     """Ids of the batches in the ledger."""
     session.ensure(*BOOKS)
     return {str(batch) for (batch,) in session.rows("SELECT batch_id FROM ops.pipeline_logs")}
 
 
-def quarantined_batches(session: DuckDBSession) -> dict[tuple[str, str], set[int]]:
+def quarantined_batches(session: Session) -> dict[tuple[str, str], set[int]]:
     """(source, batch id) → positions of its quarantined rows."""
     session.ensure(*BOOKS)
     found: dict[tuple[str, str], set[int]] = {}
@@ -48,7 +48,7 @@ def quarantined_batches(session: DuckDBSession) -> dict[tuple[str, str], set[int
     return found
 
 
-def touched_days(session: DuckDBSession, batch_ids: Sequence[str]) -> list[dt.date]:
+def touched_days(session: Session, batch_ids: Sequence[str]) -> list[dt.date]:
     """The days of the events that these batches brought, in order."""
     days = session.rows(
         "SELECT DISTINCT event_date FROM ops.batch_days WHERE list_contains($batches, batch_id) ORDER BY 1",
@@ -57,7 +57,44 @@ def touched_days(session: DuckDBSession, batch_ids: Sequence[str]) -> list[dt.da
     return [day for (day,) in days if isinstance(day, dt.date)]
 
 
-def find_breaches(session: DuckDBSession, max_error_rate: float, days: DayRange | None = None) -> list[Breach]:
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A loaded batch: its place in the ledger (when its load was committed), and the days of its new events."""
+
+    finished_at: dt.datetime
+    batch_id: str
+    days: tuple[dt.date, ...]
+
+    @property
+    def place(self) -> str:
+        """Sorts as the ledger does."""
+        return f"{self.finished_at.astimezone(dt.UTC):%Y-%m-%dT%H:%M:%S.%f} {self.batch_id}"
+
+
+def arrivals(session: Session) -> list[Arrival]:
+    """The ledger in its order."""
+    rows = session.rows(
+        """
+        SELECT finished_at, batch_id, event_date FROM ops.pipeline_logs LEFT JOIN ops.batch_days USING (batch_id)
+        ORDER BY finished_at, batch_id, event_date
+        """
+    )
+    found: dict[tuple[dt.datetime, str], list[dt.date]] = {}
+    for at, batch, day in rows:
+        assert isinstance(at, dt.datetime)
+        days = found.setdefault((at, str(batch)), [])
+        if isinstance(day, dt.date):
+            days.append(day)
+    return [Arrival(at, batch, tuple(days)) for (at, batch), days in found.items()]
+
+
+def latest_day(session: Session) -> dt.date | None:
+    """The last day (UTC) with events."""
+    (day,) = session.rows("SELECT max(event_date) FROM ops.batch_days")[0]
+    return day if isinstance(day, dt.date) else None
+
+
+def find_breaches(session: Session, max_error_rate: float, days: DayRange | None = None) -> list[Breach]:
     """Batches and days above the threshold, batches a person accepted left out; within `days`, if given.
 
     Those with too few rows to judge (`least_judged_rows` of their source's contract) are left out too.
@@ -114,7 +151,7 @@ class Acceptance:
         return f"{self.batch_id} accepted by {self.accepted_by} on {self.accepted_at:%Y-%m-%d %H:%M} UTC: {self.reason}"
 
 
-def acceptances(session: DuckDBSession) -> list[Acceptance]:
+def acceptances(session: Session) -> list[Acceptance]:
     """All batches that a person took responsibility for, the latest first."""
     rows = session.frame(
         "SELECT batch_id, reason, accepted_by, accepted_at FROM ops.acceptances ORDER BY accepted_at DESC"
@@ -122,7 +159,7 @@ def acceptances(session: DuckDBSession) -> list[Acceptance]:
     return [Acceptance(**row) for row in rows.iter_rows(named=True)]
 
 
-def find_batch(session: DuckDBSession, name: str) -> tuple[str, str]:
+def find_batch(session: Session, name: str) -> tuple[str, str]:
     """(batch id, input) of the one batch whose id starts with `name`. Raises `WarehouseError` if not exactly one."""
     found = session.rows(
         "SELECT batch_id, input FROM ops.pipeline_logs WHERE starts_with(batch_id, $name) ORDER BY 1", {"name": name}
@@ -133,10 +170,10 @@ def find_batch(session: DuckDBSession, name: str) -> tuple[str, str]:
     return str(found[0][0]), str(found[0][1])
 
 
-def accept_batch(session: DuckDBSession, batch_id: str, reason: str, accepted_by: str) -> None:
+def accept_batch(session: Session, batch_id: str, reason: str, accepted_by: str) -> None:
     """Note that a person takes responsibility for a batch above the threshold. A later word replaces an earlier."""
     session.ensure(*BOOKS)
     values = {"batch_id": batch_id, "reason": reason, "by": accepted_by, "at": dt.datetime.now(dt.UTC)}
     with session.transaction():
-        session.connection.execute("DELETE FROM ops.acceptances WHERE batch_id = $batch_id", {"batch_id": batch_id})
-        session.connection.execute("INSERT INTO ops.acceptances VALUES ($batch_id, $reason, $by, $at)", values)
+        session.execute("DELETE FROM ops.acceptances WHERE batch_id = $batch_id", {"batch_id": batch_id})
+        session.execute("INSERT INTO ops.acceptances VALUES ($batch_id, $reason, $by, $at)", values)
