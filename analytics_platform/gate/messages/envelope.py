@@ -52,7 +52,7 @@ def _read(text: str, layer: int) -> object:
         return read_json(text)
     except JsonError as error:
         place = "" if error.position is None else f"position {error.position}: "
-        depth = f" (inside {layer} envelope{'s' if layer > 1 else ''})" if layer else ""
+        depth = f", inside {layer} envelope{'s' if layer > 1 else ''}" if layer else ""
         raise MessageError(f"body: {error.fault}", f"{place}{error.detail}{depth}") from error
 
 

@@ -170,7 +170,7 @@ def check_characters(text: str, *, escaped: bool = False) -> None:
 def check_depth(value: object) -> None:
     """Raise `JsonError` if lists and objects are nested more than `MAX_DEPTH` deep."""
     level = [value]
-    for _ in range(MAX_DEPTH + 1):
+    for _ in range(MAX_DEPTH):
         level = [child for node in level for child in _children(node)]
         if not level:
             return
