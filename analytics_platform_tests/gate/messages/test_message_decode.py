@@ -84,7 +84,7 @@ def test_params_are_read_like_outer_fields_and_the_outer_ones_win() -> None:
         },
     )
     assert (message.client_id, message.page_url, message.items) == ("c", "/p", '[{"item_id":"1"}]')
-    assert message.extra == '{"app":"a","client_id":"d","currency":"EUR","n":0,"params":{"currency":"USD"}}'
+    assert message.extra == '{"app":"a","client_id":"d","currency":"EUR","n":null,"params":{"currency":"USD"}}'
 
 
 def test_params_that_are_no_object_are_kept() -> None:
@@ -196,11 +196,11 @@ VALUES = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
     max_leaves=5,
 )
-NAMES = st.sampled_from(
-    ["event_id", "client_id", "user_id", "event_timestamp", "timestamp", "event_name", "platform", "items"]
-    + ["transaction_id", "revenue", "value", "item_list_name", "page_url", "page_referrer", "params", "x"]
-    + ["Type", "Message", "detail-type", "detail"]
-)
+WORDS = """
+event_id client_id user_id event_timestamp timestamp event_name platform items transaction_id revenue value
+item_list_name page_url page_referrer params x Type Message detail-type detail
+"""
+NAMES = st.sampled_from(WORDS.split())
 MESSAGES = st.dictionaries(NAMES, VALUES | st.dictionaries(NAMES, VALUES, max_size=3), max_size=6)
 
 
