@@ -28,12 +28,9 @@ _FIXED: Mapping[int, str] = MappingProxyType(
 )
 """Length of a time → the usual form so long. Polars reads forms of fixed width five times faster."""
 
-_UNITS = ((10**11, 1_000_000), (10**14, 1_000), (10**17, 1))
-"""Below this number, a Unix time is in seconds, milliseconds, microseconds; microseconds in its unit."""
-
-_SMALLEST = 10**8
-"""Smaller numbers are no Unix times. So each unit covers the years 1973 to 5138, and no number has two meanings;
-20261001 is a mistaken date, not a day in 1970."""
+_EPOCHS = (10**8, 10**11, 10**14, 10**17)
+"""Unix times in seconds, milliseconds, microseconds lie between these numbers: each unit covers the years 1973 to
+5138, so no number has two meanings, and 20261001 is a mistaken date rather than a day in 1970."""
 
 
 def present(text: pl.Series) -> pl.Series:
@@ -53,9 +50,9 @@ def _parse_date(text: pl.Series) -> pl.Series:
 
 def _parse_epoch(text: pl.Series) -> pl.Series:
     number = text.cast(pl.Int64, strict=False)
-    unit = pl.when(number < _SMALLEST).then(None)
-    for end, micros in _UNITS:
-        unit = unit.when(number < end).then(micros)
+    first, millis, micros, end = _EPOCHS
+    unit = pl.when(number < first).then(None).when(number < millis).then(1_000_000).when(number < micros).then(1_000)
+    unit = unit.when(number < end).then(1)
     return pl.select((number * unit).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")).to_series()
 
 

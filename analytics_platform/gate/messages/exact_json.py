@@ -58,7 +58,7 @@ class _Refusal(ValueError):
 
 
 # The quantifiers of tokens never give back what they took, so no text costs more than one pass.
-_NUMBER = re.compile(r"-?[0-9]++(?:\.[0-9]++)?(?P<exponent>[eE][+-]?[0-9]++)?")
+_NUMBER = re.compile(r"(-?[0-9]++)(?:\.([0-9]++))?([eE][+-]?[0-9]++)?")
 _TOKEN = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[^\s"\[\]{},:]++', re.DOTALL)
 _SUSPECT = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
 
@@ -69,15 +69,19 @@ def number_of(text: str) -> int | Decimal | None:
     A whole number is an int however it is written (`1499.0`, `1e3`), any other an exact Decimal without
     trailing zeros.
     """
-    match = _NUMBER.fullmatch(text) if len(text) <= MAX_DIGITS else None
+    if len(text) > MAX_DIGITS:
+        return None
+    if text.isdecimal() and text.isascii():  # the usual case, in half the time
+        return int(text)
+    match = _NUMBER.fullmatch(text)
     if match is None:
         return None
-    if match["exponent"]:
+    whole, fraction, exponent = match.groups("")
+    if exponent:
         number = _decimal(text)
         if number is None:
             return None
-        text = plain_text(number)
-    whole, _, fraction = text.partition(".")
+        whole, _, fraction = plain_text(number).partition(".")
     fraction = fraction.rstrip("0")
     return Decimal(f"{whole}.{fraction}") if fraction else int(whole)
 
@@ -211,23 +215,19 @@ def canonical_json(value: object) -> str:
     are. `value` is what `read_json` or `parse_items` returns; a float is written as Python shows it. Raises
     ValueError for NaN and Infinity, TypeError for what JSON does not know.
     """
-    match value:
-        case str():
-            return encode_basestring(value)
-        case dict():
-            return (
-                "{"
-                + ",".join([f"{encode_basestring(key)}:{canonical_json(value[key])}" for key in sorted(value)])
-                + "}"
-            )
-        case list():
-            return "[" + ",".join([canonical_json(element) for element in value]) + "]"
-        case None | bool():
-            return _WORDS[value]
-        case float():
-            return plain_text(finite(value))
-        case int() | Decimal():
-            return plain_text(value)
+    if isinstance(value, str):
+        return encode_basestring(value)
+    if value is None or isinstance(value, bool):
+        return _WORDS[value]
+    if isinstance(value, dict):
+        pairs = [f"{encode_basestring(key)}:{canonical_json(value[key])}" for key in sorted(value)]
+        return f"{{{','.join(pairs)}}}"
+    if isinstance(value, list):
+        return f"[{','.join(map(canonical_json, value))}]"
+    if isinstance(value, float):
+        return plain_text(finite(value))
+    if isinstance(value, (int, Decimal)):
+        return plain_text(value)
     raise TypeError(f"JSON does not know {type(value).__name__}")
 
 
