@@ -100,6 +100,7 @@ TYPED_FIELDS = ("string_value", "int_value", "float_value", "double_value")
 """The fields of a parameter's value (GA4 BigQuery export schema, `items.item_params.value`)."""
 
 _TYPED_NAMES = frozenset({*TYPED_FIELDS, "set_timestamp_micros"})
+_TYPED_NUMBERS = _TYPED_NAMES - {"string_value"}
 _MISSING = frozenset({"null", "(not set)"})
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{1,39}")
 # JSON, and not the GA4 form: after any `{}`, an item that is empty or begins with a quote, or is none.
@@ -142,7 +143,7 @@ def _parse_text(text: str) -> list[dict[str, object]]:
         raise ItemsError("expected a list of items, [{", start)
     if not text.endswith("}]", start + 2, end):
         raise ItemsError("expected the end of the list, }]", end)
-    return [_clean(item) for item in _Reader(text[start + 1 : end - 1], start + 1).items()]
+    return [_clean(item, NUMERIC_FIELDS) for item in _Reader(text[start + 1 : end - 1], start + 1).items()]
 
 
 class _Reader:
@@ -196,7 +197,9 @@ class _Reader:
             return self._params(start)
         place = self._text_end(start + 1, item)
         text = self._joined(value, start, place)
-        return (text[:-1] if self._ends_item(place) else text), place
+        if self._ends_item(place):
+            text = text[:-1]
+        return ([] if name == PARAMS and text == "[]" else text), place
 
     def _ends_item(self, place: int) -> bool:
         """Whether the item ends before the clause at `place`, with which a field or an item starts."""
@@ -230,7 +233,7 @@ class _Reader:
         while True:
             key, place = self._key(place, opening)
             value, place, closing = self._value(place)
-            params.append({"key": key, "value": value})
+            params.append({"key": key, "value": _clean_value(value)})
             if "]" in closing:
                 return params, place
             opening = "{key="
@@ -312,41 +315,30 @@ def _starts_field(clause: str) -> bool:
 
 
 def _clean_items(value: object) -> list[dict[str, object]]:
+    """The items in a decoded list."""
     if not isinstance(value, list):
         raise ItemsError("expected a list of items")
     for place, item in enumerate(value):
         if not isinstance(item, dict):
             raise ItemsError(f"expected an object as item {place}, counted from 0")
-    return [_clean(item) for item in value]
-
-
-def _clean(item: Mapping[str, object]) -> dict[str, object]:
-    """The item without missing fields, the others with the types that all forms share."""
-    clean: dict[str, object] = {}
-    for name, value in item.items():
-        if isinstance(value, str):
-            if value not in _MISSING:
-                number = number_of(value) if name in NUMERIC_FIELDS else None
-                clean[name] = value if number is None else number
-        elif name == PARAMS and isinstance(value, list) and all(map(_is_param, value)):
-            clean[name] = [{"key": param["key"], "value": _clean_value(param.get("value"))} for param in value]
-        elif value is not None:
-            clean[name] = _scalar(value, name in NUMERIC_FIELDS)
-    if clean.get(PARAMS) == "[]":
-        clean[PARAMS] = []
-    return clean
-
-
-def _scalar(value: object, numeric: bool) -> object:
-    """A number, boolean or text as a number, if it may and can be one, else as text; lists and objects stay."""
     try:
-        text = value if isinstance(value, str) else canonical_json(value)
-    except (TypeError, ValueError) as error:
+        return [_clean({name: _plain(name, field) for name, field in item.items()}, NUMERIC_FIELDS) for item in value]
+    except (TypeError, ValueError) as error:  # from canonical_json
         raise ItemsError(str(error)) from error
-    if isinstance(value, (list, dict)):
+
+
+def _plain(name: str, value: object) -> object:
+    """A field of a decoded item as the GA4 form has it: numbers and booleans as texts, parameters in its shape."""
+    if value is None or isinstance(value, str):
         return value
-    number = number_of(text) if numeric else None
-    return text if number is None else number
+    if name == PARAMS and isinstance(value, list) and all(map(_is_param, value)):
+        return [{"key": param["key"], "value": _clean_value(_plain_value(param.get("value")))} for param in value]
+    text = canonical_json(value)
+    return value if isinstance(value, (list, dict)) else text
+
+
+def _plain_value(value: Mapping[str, object] | None) -> Mapping[str, object]:
+    return {name: _plain(name, typed) for name, typed in (value or {}).items()}
 
 
 def _is_param(param: object) -> bool:
@@ -357,12 +349,19 @@ def _is_param(param: object) -> bool:
     return value is None or (isinstance(value, dict) and value.keys() <= _TYPED_NAMES)
 
 
-def _clean_value(value: Mapping[str, object] | None) -> dict[str, object]:
-    """The value of a parameter with all its fields."""
-    clean: dict[str, object] = dict.fromkeys(TYPED_FIELDS)
-    for name, typed in (value or {}).items():
-        if isinstance(typed, str) and name == "string_value":
-            clean[name] = None if typed in _MISSING else typed
-        elif typed is not None and typed != "null" and typed != "(not set)":
-            clean[name] = _scalar(typed, name != "string_value")
+def _clean(fields: Mapping[str, object], numeric: Collection[str]) -> dict[str, object]:
+    """The fields that are not missing, numbers instead of texts where they read as such and the field is `numeric`."""
+    clean: dict[str, object] = {}
+    for name, value in fields.items():
+        if isinstance(value, str):
+            if value not in _MISSING:
+                number = number_of(value) if name in numeric else None
+                clean[name] = value if number is None else number
+        elif value is not None:
+            clean[name] = value
     return clean
+
+
+def _clean_value(value: Mapping[str, object]) -> dict[str, object]:
+    """The value of a parameter with all its fields."""
+    return {**dict.fromkeys(TYPED_FIELDS), **_clean(value, _TYPED_NUMBERS)}
