@@ -55,6 +55,7 @@ class Quarantine(Contract):
     raw: Text = column("The original text, whole. Bytes that are not UTF-8, and NUL, are written as \\xNN.")
     error_reason: Text = column("Every broken rule: `column: rule; column: rule`.")
     event_date: Day = column("Day (UTC) of the event, where its time could be read.", nullable=True)
+    neighbour_date: Day = column("Day (UTC) of the accepted record before it in the batch.", nullable=True)
     quarantined_at: Instant = column("When the record was refused.")
 
     class Config(Contract.Config):
@@ -66,7 +67,7 @@ class Quarantine(Contract):
 class BatchDays(Contract):
     """One row per batch and day of events in it: which days a batch touched, and the error rate of a day.
 
-    A refused record whose time cannot be read counts on the day most of its batch's accepted records have.
+    A refused record whose time cannot be read counts on the day of the accepted record before it in the batch.
     """
 
     batch_id: Text = column("The batch.")

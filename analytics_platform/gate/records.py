@@ -9,8 +9,16 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-REFUSED = pl.Schema({"position": pl.Int64, "raw": pl.String, "error_reason": pl.String, "event_date": pl.Date})
-"""Columns of the refused records of a verdict."""
+REFUSED = pl.Schema(
+    {
+        "position": pl.Int64,
+        "raw": pl.String,
+        "error_reason": pl.String,
+        "event_date": pl.Date,
+        "neighbour_date": pl.Date,
+    }
+)
+"""Columns of the refused records of a verdict. `neighbour_date` is the day of the accepted record before."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,7 +40,7 @@ class Records:
 
 def malformed_frame(found: Iterable[tuple[int, str, str]]) -> pl.DataFrame:
     """`(position, raw, reason)` of malformed records in the columns of `REFUSED`."""
-    rows = [(position, raw, reason, None) for position, raw, reason in found]
+    rows = [(position, raw, reason, None, None) for position, raw, reason in found]
     return pl.DataFrame(rows, schema=REFUSED, orient="row")
 
 

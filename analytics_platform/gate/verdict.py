@@ -21,6 +21,9 @@ from analytics_platform.gate.layout import EVENT_TIME, usual_names
 from analytics_platform.gate.records import REFUSED, Records
 from analytics_platform.gate.rulebook import Rulebook
 
+EVENT_DATE = "event_date"
+"""The column with the day of an event."""
+
 ARRIVAL_TOLERANCE = dt.timedelta(days=1)
 """An event may be this much later than its arrival, since clocks differ; beyond, it is refused (DESIGN 4)."""
 
@@ -58,20 +61,35 @@ class Gate:
         self._rulebook = Rulebook(contract, origin.earliest, origin.arrived_at + ARRIVAL_TOLERANCE)
         self._origin = origin
         self._engine = engine
+        self._last_date: dt.date | None = None
 
     def judge(self, records: Records) -> Verdict:
         """The verdict over some records of the batch."""
         if not len(records.positions):
-            return Verdict(pl.DataFrame(schema=self._schema), records.malformed, records.drift)
+            none = pl.DataFrame(schema=self._schema)
+            return Verdict(none, self._with_neighbours(records.malformed, none), records.drift)
         values = records.values.select(self._from_input)
         typed = self._convert(values)
         broken = self._rulebook.broken(values, typed)
-        refused = self._refused(records, broken, typed)
-        return Verdict(
-            self._complete(typed, records, broken["row"]),
-            pl.concat([records.malformed, refused]).sort("position", maintain_order=True),
-            records.drift,
-        )
+        accepted = self._complete(typed, records, broken["row"])
+        refused = pl.concat([records.malformed, self._refused(records, broken, typed)])
+        refused = refused.sort("position", maintain_order=True)
+        return Verdict(accepted, self._with_neighbours(refused, accepted), records.drift)
+
+    def _with_neighbours(self, refused: pl.DataFrame, accepted: pl.DataFrame) -> pl.DataFrame:
+        """Refused records with the day of the accepted record before them, be it of an earlier call."""
+        if EVENT_DATE not in self._schema or refused.is_empty():
+            self._last_date = self._last_of(accepted)
+            return refused
+        dates = accepted.select("position", neighbour_date=EVENT_DATE)
+        found = refused.drop("neighbour_date").join_asof(dates, on="position")
+        filled = found.with_columns(pl.col("neighbour_date").fill_null(pl.lit(self._last_date, dtype=pl.Date)))
+        self._last_date = self._last_of(accepted)
+        return filled.select(list(REFUSED))
+
+    def _last_of(self, accepted: pl.DataFrame) -> dt.date | None:
+        last: dt.date | None = accepted[EVENT_DATE][-1] if EVENT_DATE in self._schema and accepted.height else None
+        return last or self._last_date
 
     def _convert(self, values: pl.DataFrame) -> pl.DataFrame:
         """`values` in the contract's types; null where a value cannot be converted."""
@@ -93,6 +111,7 @@ class Gate:
                 "raw": list(records.raws(rows.to_numpy())),
                 "error_reason": broken["reason"],
                 "event_date": dates,
+                "neighbour_date": pl.repeat(None, len(rows), dtype=pl.Date, eager=True),
             },
             schema=REFUSED,
         )
@@ -107,7 +126,7 @@ class Gate:
             "position": pl.Series(records.positions),
         }
         if EVENT_TIME in typed.columns:
-            given["event_date"] = pl.col(EVENT_TIME).dt.date()
+            given[EVENT_DATE] = pl.col(EVENT_TIME).dt.date()
         whole = typed.with_columns(**given).select(list(self._schema))
         if refused.is_empty():
             return whole

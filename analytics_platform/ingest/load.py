@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import polars as pl
 
 from analytics_platform.engine import affected_days, build_order
 from analytics_platform.gate import Origin, Verdict, judge
@@ -85,6 +87,13 @@ def replay(session: Session, settings: Settings, lake: FolderLake, only: str | N
             positions = waiting.get((source, batch.batch_id))
             if positions and only in (None, batch.batch_id):
                 with progress_bar(batch.name) as report:
-                    verdicts = judge_batch(batch, settings, positions)
+                    verdicts = (_beside(verdict, positions) for verdict in judge_batch(batch, settings, positions))
                     loaded = replay_batch(session, contract_of(source), batch.batch_id, verdicts, report)
                 yield Replayed(batch, len(positions) - loaded.rows_quarantined, loaded)
+
+
+def _beside(verdict: Verdict, neighbours: Mapping[int, dt.date | None]) -> Verdict:
+    """A verdict over quarantined rows alone, with the neighbours they had in the whole batch."""
+    dates = [neighbours[position] for position in verdict.refused["position"]]
+    refused = verdict.refused.with_columns(pl.Series("neighbour_date", dates, dtype=pl.Date))
+    return replace(verdict, refused=refused)

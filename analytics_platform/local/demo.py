@@ -13,17 +13,18 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict
 from pathlib import Path
-from types import MappingProxyType
 
 from rich.console import Console
 from rich.table import Table
 
 from analytics_platform.assets.resources import warehouse_of
-from analytics_platform.settings import Settings, load_settings
-from analytics_platform.simulator import Totals, simulate
-from analytics_platform.warehouse import DuckDBSession
+from analytics_platform.ingest.queue import queue_of
+from analytics_platform.local.comparison import compare
+from analytics_platform.local.servers import start_servers
+from analytics_platform.settings import Settings, load_settings, masked
+from analytics_platform.simulator import read_messages, simulate
+from analytics_platform.simulator.truth import Sources
 
 MARK = ".demo"
 """A file that says: this folder was made by the demo, which may empty it."""
@@ -43,17 +44,19 @@ def run_demo(days: int, visitors: int, seed: int) -> bool:
     last = first + dt.timedelta(days=days - 1)
     console.print(f"Simulating {days} days of traffic, {first} to {last}, into {folder / 'simulated'} …")
     truth = simulate(days, visitors, seed, folder / "simulated", first)
-    environment = _prepare(folder, first)
-    ok = True
-    for title, part, totals in (
-        ("the files of each day", "simulated/clickstream", truth.before_late),
-        ("the late files", "simulated/late/clickstream", truth),
-    ):
-        shutil.copytree(folder / part, settings.landing_dir / "clickstream", dirs_exist_ok=True)
-        console.print(f"\nMaterializing all assets for {first}...{last} with {title} …")
-        if not _materialize(console, environment, folder / "run.log", f"{first}...{last}"):
-            return False
-        ok &= _compare(console, settings, totals, f"After {title}")
+    with start_servers() as servers:
+        os.environ |= {**_prepare(folder, first), **servers}
+        settings, ok = load_settings(), True
+        for title, part, sources in (
+            ("the files and messages of each day", "simulated", truth.sources.before_late),
+            ("the late ones", "simulated/late", truth.sources.total),
+        ):
+            _deliver(folder / part, settings)
+            console.print(f"\nMaterializing all assets for {first}...{last} with {title} …")
+            if not _materialize(console, folder / "run.log", f"{first}...{last}"):
+                return False
+            ok &= _compare(console, settings, sources, f"After {title}")
+        ok &= _is_drained(console, settings)
     _say_where(console, settings, folder)
     return ok
 
@@ -68,7 +71,23 @@ def _empty(folder: Path) -> None:
     (folder / MARK).touch()
 
 
-def _prepare(folder: Path, first: dt.date) -> Mapping[str, str]:
+def _deliver(part: Path, settings: Settings) -> None:
+    """Drop the files and send the messages of one part of the simulation."""
+    shutil.copytree(part / "clickstream", settings.landing_dir / "clickstream", dirs_exist_ok=True)
+    queue = queue_of(settings)
+    for path in sorted((part / "messages").glob("*.jsonl")):
+        queue.send(read_messages(path))
+
+
+def _is_drained(console: Console, settings: Settings) -> bool:
+    """Whether the queue is empty, said on the console."""
+    depth = queue_of(settings).depth()
+    left = depth.visible + depth.in_flight + depth.delayed
+    console.print(f"The queue is {'empty' if not left else f'not empty: {left} messages are left'}.")
+    return not left
+
+
+def _prepare(folder: Path, first: dt.date) -> dict[str, str]:
     """The environment of the demo's runs, also written to `demo.env` for the UI."""
     home = (folder / "dagster").resolve()
     home.mkdir()
@@ -79,16 +98,14 @@ def _prepare(folder: Path, first: dt.date) -> Mapping[str, str]:
         "PARTITION_START": first.isoformat(),
     }
     (folder / "demo.env").write_text("".join(f"{name}={value}\n" for name, value in own.items()), "utf-8")
-    return {**os.environ, **own}
+    return own
 
 
-def _materialize(console: Console, environment: Mapping[str, str], log: Path, days: str) -> bool:
+def _materialize(console: Console, log: Path, days: str) -> bool:
     command = [sys.executable, "-m", "dagster", "asset", "materialize", "--select", "*"]
     command += ["--partition-range", days, "-m", "analytics_platform.definitions"]
     with log.open("a", encoding="utf-8") as file:
-        process = subprocess.Popen(
-            command, env=dict(environment), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        )
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         assert process.stdout is not None
         failures = list(_follow(console, process.stdout, file.write))
     if process.wait() == 0:
@@ -107,56 +124,15 @@ def _follow(console: Console, lines: Iterable[str], keep: Callable[[str], object
             yield error["words"]
 
 
-_TOTALS = """
-SELECT
-    (SELECT count(*) FROM ops.pipeline_logs) AS files,
-    (SELECT sum(rows_read)::BIGINT FROM ops.pipeline_logs) AS rows_read,
-    (SELECT count(*) FROM star.fact_events) AS rows_accepted,
-    (SELECT sum(rows_duplicate)::BIGINT FROM ops.pipeline_logs) AS rows_duplicate,
-    (SELECT count(*) FROM ops.quarantine) AS rows_quarantined,
-    (SELECT count(DISTINCT customer_key) FROM star.fact_events) AS clients,
-    (SELECT count(*) FROM star.fact_sessions) AS sessions,
-    (SELECT count(*) FILTER (WHERE is_bounce) FROM star.fact_sessions) AS bounces,
-    (SELECT count(*) FROM star.fact_orders) AS orders,
-    (SELECT sum(revenue) FROM star.fact_orders) AS revenue,
-    (SELECT count(*) FILTER (WHERE is_bot) FROM star.fact_events) AS bot_events,
-    (SELECT count(*) FILTER (WHERE is_bot) FROM star.fact_sessions) AS bot_sessions
-"""
-
-_GROUPS: Mapping[str, str] = MappingProxyType(
-    {
-        "quarantined_by_reason": "SELECT error_reason, count(*) FROM ops.quarantine GROUP BY 1",
-        "events_by_day": "SELECT event_date, count(*) FROM star.fact_events GROUP BY 1",
-        "sessions_by_day": "SELECT session_date, count(*) FROM star.fact_sessions GROUP BY 1",
-        "orders_by_day": "SELECT order_date, count(*) FROM star.fact_orders GROUP BY 1",
-        "revenue_by_day": "SELECT order_date, sum(revenue) FROM star.fact_orders GROUP BY 1",
-    }
-)
-
-
-def read_totals(session: DuckDBSession) -> dict[str, object]:
-    """What the tables say, in the shape of the simulator's `Totals`; money as text."""
-    single = session.frame(_TOTALS).row(0, named=True)
-    found: dict[str, object] = {name: str(value) if name == "revenue" else value for name, value in single.items()}
-    for name, sql in _GROUPS.items():
-        as_text = name == "revenue_by_day"
-        found[name] = {str(key): str(value) if as_text else value for key, value in session.rows(sql)}
-    return found
-
-
-def _compare(console: Console, settings: Settings, totals: Totals, title: str) -> bool:
+def _compare(console: Console, settings: Settings, truth: Sources, title: str) -> bool:
     with warehouse_of(settings).session(read_only=True) as session:
-        found = read_totals(session)
-    table = Table("", "truth", "tables", "", title=title)
-    same = True
-    for name, expected in asdict(totals).items():
-        if name not in found:
-            continue
-        equal = found[name] == (dict(expected) if isinstance(expected, Mapping) else expected)
-        same &= equal
-        table.add_row(name, _short(expected), _short(found[name]), "[green]=[/]" if equal else "[red]≠[/]")
+        figures = list(compare(session, truth))
+    table = Table("", "", "truth", "tables", "", title=title)
+    for figure in figures:
+        mark = "[green]=[/]" if figure.equal else "[red]≠[/]"
+        table.add_row(figure.scope, figure.name, _short(figure.truth), _short(figure.found), mark)
     console.print(table)
-    return same
+    return all(figure.equal for figure in figures)
 
 
 def _short(value: object) -> str:
@@ -166,7 +142,7 @@ def _short(value: object) -> str:
 
 
 def _say_where(console: Console, settings: Settings, folder: Path) -> None:
-    console.print(f"\nTables      {settings.warehouse_path}")
+    console.print(f"\nTables      {masked(settings.warehouse_url)}")
     console.print(f"Findings    {settings.reports_dir / 'findings.html'}")
     console.print(f"Quarantine  {settings.quarantine_dir}")
     console.print("Look        make ui")

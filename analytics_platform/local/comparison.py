@@ -1,0 +1,122 @@
+"""What the tables say, held against the simulator's truth: per source, and over all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from decimal import Decimal
+from types import MappingProxyType
+
+from analytics_platform.simulator.truth import Sources
+from analytics_platform.warehouse import DuckDBSession
+
+SOURCES = ("clickstream", "ecommerce_events")
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """One figure: `scope` is a source or `all`."""
+
+    scope: str
+    name: str
+    truth: object
+    found: object
+
+    @property
+    def equal(self) -> bool:
+        """Whether the tables say what the truth says."""
+        return self.truth == self.found
+
+
+_PER_SOURCE = """
+SELECT
+    (SELECT sum(rows_read)::BIGINT FROM ops.pipeline_logs WHERE source = $source) AS rows_read,
+    (SELECT count(*) FROM star.fact_events WHERE source = $source) AS rows_accepted,
+    (SELECT sum(rows_duplicate)::BIGINT FROM ops.pipeline_logs WHERE source = $source) AS rows_duplicate,
+    (SELECT count(*) FROM ops.quarantine WHERE source = $source) AS rows_quarantined
+"""
+
+_GROUPS_PER_SOURCE: Mapping[str, str] = MappingProxyType(
+    {
+        "quarantined_by_reason": """
+            SELECT regexp_replace(error_reason, ' \\([^;]*\\)', '', 'g'), count(*) FROM ops.quarantine
+            WHERE source = $source GROUP BY 1
+        """,
+        "events_by_day": "SELECT event_date, count(*) FROM star.fact_events WHERE source = $source GROUP BY 1",
+    }
+)
+
+_TOGETHER = """
+SELECT
+    (SELECT count(DISTINCT customer_key) FROM star.fact_events) AS clients,
+    (SELECT count(*) FROM star.fact_sessions) AS sessions,
+    (SELECT count(*) FILTER (WHERE is_bounce) FROM star.fact_sessions) AS bounces,
+    (SELECT count(*) FROM star.fact_orders) AS orders,
+    (SELECT CAST(sum(revenue) AS VARCHAR) FROM star.fact_orders) AS revenue
+"""
+
+_GROUPS_TOGETHER: Mapping[str, str] = MappingProxyType(
+    {
+        "sessions_by_day": "SELECT session_date, count(*) FROM star.fact_sessions GROUP BY 1",
+        "orders_by_day": "SELECT order_date, count(*) FROM star.fact_orders GROUP BY 1",
+        "revenue_by_day": "SELECT order_date, CAST(sum(revenue) AS VARCHAR) FROM star.fact_orders GROUP BY 1",
+    }
+)
+
+_LISTS = """
+SELECT
+    list_name,
+    count(*) FILTER (WHERE event_name = 'view_item_list') AS impressions,
+    count(*) FILTER (WHERE event_name = 'select_item') AS clicks,
+    count(*) FILTER (WHERE event_name = 'add_to_cart') AS add_to_carts,
+    count(DISTINCT client_id) AS unique_users,
+    count(DISTINCT product_id) AS unique_products
+FROM star.fact_event_items
+WHERE list_name IS NOT NULL AND event_id IN (SELECT event_id FROM star.fact_events WHERE source = 'ecommerce_events')
+GROUP BY list_name
+"""
+
+
+def compare(session: DuckDBSession, truth: Sources) -> Iterator[Compared]:
+    """Every figure that both know."""
+    for source in SOURCES:
+        expected = asdict(getattr(truth, source))
+        found = _one_row(session, _PER_SOURCE, source) | _groups(session, _GROUPS_PER_SOURCE, source)
+        yield from (Compared(source, name, expected[name], value) for name, value in found.items())
+    lists = {name: asdict(totals) for name, totals in truth.ecommerce_events.lists.items()}
+    for name, figures in _lists(session).items():
+        expected_figures = {figure: lists.get(name, {}).get(figure) for figure in figures}
+        yield Compared("ecommerce_events", f"list {name}", expected_figures, figures)
+    together = _one_row(session, _TOGETHER) | _groups(session, _GROUPS_TOGETHER)
+    yield from (Compared("all", name, _sum(truth, name), value) for name, value in together.items())
+
+
+def _one_row(session: DuckDBSession, sql: str, source: str | None = None) -> dict[str, object]:
+    return session.frame(sql, {"source": source} if source else None).row(0, named=True)
+
+
+def _groups(
+    session: DuckDBSession, queries: Mapping[str, str], source: str | None = None
+) -> dict[str, dict[str, object]]:
+    parameters = {"source": source} if source else None
+    return {name: {str(key): value for key, value in session.rows(sql, parameters)} for name, sql in queries.items()}
+
+
+def _lists(session: DuckDBSession) -> dict[str, dict[str, object]]:
+    """List name → its figures, by the lists that the items themselves name."""
+    return {str(row.pop("list_name")): row for row in session.frame(_LISTS).sort("list_name").iter_rows(named=True)}
+
+
+def _sum(truth: Sources, name: str) -> object:
+    """A figure of all sources together, which have no client in common."""
+    values = [getattr(getattr(truth, source), name) for source in SOURCES]
+    if isinstance(values[0], Mapping):
+        return {key: _add([value[key] for value in values if key in value]) for value in values for key in value}
+    return _add(values)
+
+
+def _add(values: Sequence[int | str]) -> int | str:
+    """Counts, or money as text."""
+    if isinstance(values[0], str):
+        return str(sum(Decimal(value) for value in values))
+    return sum(int(value) for value in values)

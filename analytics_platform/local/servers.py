@@ -1,0 +1,40 @@
+"""The servers that the demo starts by itself, on loopback. Real services differ by their addresses only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from types import MappingProxyType
+
+import boto3
+
+from analytics_platform.local.sqs_server import serve_in_process
+
+QUEUE, DEAD_LETTERS = "shop-events", "shop-events-refused"
+LOCAL_CREDENTIALS: Mapping[str, str] = MappingProxyType(
+    {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local", "AWS_DEFAULT_REGION": "eu-west-1"}
+)
+"""The local queue asks for none, but the client will not call without."""
+
+
+@contextmanager
+def start_servers() -> Iterator[Mapping[str, str]]:
+    """Start them all on free ports for the length of a `with` block; yields the environment that leads to them."""
+    with ExitStack() as stack:
+        queues = _make_queues(stack.enter_context(serve_in_process()))
+        yield {**LOCAL_CREDENTIALS, **queues}
+
+
+def _make_queues(endpoint: str) -> dict[str, str]:
+    client = boto3.client(
+        "sqs",
+        endpoint_url=endpoint,
+        aws_access_key_id=LOCAL_CREDENTIALS["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=LOCAL_CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
+        region_name=LOCAL_CREDENTIALS["AWS_DEFAULT_REGION"],
+    )
+    return {
+        "AWS_ENDPOINT_URL": endpoint,
+        "SQS_QUEUE_URL": client.create_queue(QueueName=QUEUE)["QueueUrl"],
+        "SQS_DLQ_URL": client.create_queue(QueueName=DEAD_LETTERS)["QueueUrl"],
+    }
