@@ -32,7 +32,6 @@ from analytics_platform.engine import (
     all_models,
     build_order,
     day_ranges,
-    macros,
     plan,
     refreshed_days,
 )
@@ -40,7 +39,7 @@ from analytics_platform.ingest import CLICKSTREAM, land_files, load_new_batches
 from analytics_platform.lake import FolderLake
 from analytics_platform.lookups import LOOKUPS
 from analytics_platform.settings import Settings, load_settings
-from analytics_platform.warehouse import DuckDBSession, DuckDBWarehouse, Loaded, Publication
+from analytics_platform.warehouse import Loaded, Publication, Session, Warehouse, open_warehouse
 
 Row: TypeAlias = Mapping[str, str]
 Contents: TypeAlias = dict[str, list[tuple[object, ...]]]
@@ -61,9 +60,9 @@ class House:
 
     settings: Settings
     lake: FolderLake
-    warehouse: DuckDBWarehouse
+    warehouse: Warehouse
 
-    def session(self, read_only: bool = False) -> AbstractContextManager[DuckDBSession]:
+    def session(self, read_only: bool = False) -> AbstractContextManager[Session]:
         """An open warehouse with the models' functions defined."""
         return self.warehouse.session(read_only)
 
@@ -77,8 +76,7 @@ def open_house(root: Path, **settings: object) -> House:
     """A house below `root` with these settings, its landing folder made."""
     chosen = load_settings(data_dir=root, **settings)
     chosen.landing_dir.joinpath(CLICKSTREAM).mkdir(parents=True, exist_ok=True)
-    warehouse = DuckDBWarehouse(chosen.warehouse_path, chosen.warehouse_memory, macros())
-    return House(chosen, FolderLake(Path(chosen.lake_url)), warehouse)
+    return House(chosen, FolderLake(Path(chosen.lake_url)), open_warehouse(chosen))
 
 
 def click(client: str, at: dt.datetime | str, name: str = "page_viewed", **columns: object) -> Row:
@@ -105,19 +103,19 @@ def to_csv(rows: Sequence[Row]) -> str:
     return text.getvalue()
 
 
-def load_rows(house: House, session: DuckDBSession, rows: Sequence[Row], name: str = "rows.csv") -> list[Loaded]:
+def load_rows(house: House, session: Session, rows: Sequence[Row], name: str = "rows.csv") -> list[Loaded]:
     """Drop the rows as a file and load it through the lake and the gate."""
     house.landing.joinpath(name).write_text(to_csv(rows), encoding="utf-8", newline="")
     return load_landed(house, session)
 
 
-def load_files(house: House, session: DuckDBSession, folder: Path) -> list[Loaded]:
+def load_files(house: House, session: Session, folder: Path) -> list[Loaded]:
     """Drop copies of all the files in `folder` and load them through the lake and the gate."""
     shutil.copytree(folder, house.landing, dirs_exist_ok=True)
     return load_landed(house, session)
 
 
-def load_landed(house: House, session: DuckDBSession) -> list[Loaded]:
+def load_landed(house: House, session: Session) -> list[Loaded]:
     """Load what lies in the landing folder and is not loaded yet."""
     session.ensure(CONTRACTS[f"cleaned.{CLICKSTREAM}"])
     land_files(CLICKSTREAM, house.settings, house.lake)
@@ -126,7 +124,7 @@ def load_landed(house: House, session: DuckDBSession) -> list[Loaded]:
 
 
 def build(
-    session: DuckDBSession, days: DayRange, settings: Settings, tables: Collection[str] | None = None
+    session: Session, days: DayRange, settings: Settings, tables: Collection[str] | None = None
 ) -> dict[str, Publication]:
     """Build the days of every table (or of `tables`) as the assets do, inputs first. No rule may be broken."""
     wanted = [name for name in build_order() if _is_built(name) and (tables is None or name in tables)]
@@ -137,7 +135,7 @@ def build(
 @contextmanager
 def built_house(
     root: Path, rows: Sequence[Row], tables: Collection[str] | None = None, **settings: object
-) -> Iterator[DuckDBSession]:
+) -> Iterator[Session]:
     """The open warehouse of a new house with these rows loaded and every table (or `tables`) built."""
     house = open_house(root, **settings)
     with house.session() as session:
@@ -146,14 +144,14 @@ def built_house(
         yield session
 
 
-def loaded_days(session: DuckDBSession) -> DayRange:
+def loaded_days(session: Session) -> DayRange:
     """From the first to the last day of the events that were loaded."""
     ((first, last),) = session.rows("SELECT min(event_date), max(event_date) FROM cleaned.clickstream")
     assert isinstance(first, dt.date) and isinstance(last, dt.date), "no event was loaded"
     return DayRange(first, last)
 
 
-def build_touched(session: DuckDBSession, touched: Collection[dt.date], horizon: DayRange, settings: Settings) -> None:
+def build_touched(session: Session, touched: Collection[dt.date], horizon: DayRange, settings: Settings) -> None:
     """Build of every table exactly the days that the touched days affect, cut off at the horizon."""
     for name in filter(_is_built, build_order()):
         affected = affected_days(name, touched, settings.model_values)
@@ -165,7 +163,7 @@ def _is_built(name: str) -> bool:
     return name in all_models() or name in LOOKUPS
 
 
-def _publish(session: DuckDBSession, name: str, days: DayRange, settings: Settings) -> Publication:
+def _publish(session: Session, name: str, days: DayRange, settings: Settings) -> Publication:
     contract = CONTRACTS[name]
     own_days = None if table_of(contract).write == "whole" else days
     publication = session.publish(contract, _make_rows(session, name, own_days, settings), own_days)
@@ -174,7 +172,7 @@ def _publish(session: DuckDBSession, name: str, days: DayRange, settings: Settin
     return publication
 
 
-def _make_rows(session: DuckDBSession, name: str, days: DayRange | None, settings: Settings) -> Query | pl.DataFrame:
+def _make_rows(session: Session, name: str, days: DayRange | None, settings: Settings) -> Query | pl.DataFrame:
     if name in LOOKUPS:
         return LOOKUPS[name](session, days)
     model = all_models()[name]
@@ -182,13 +180,25 @@ def _make_rows(session: DuckDBSession, name: str, days: DayRange | None, setting
     return plan(model, days, settings.model_values)
 
 
-def contents(session: DuckDBSession, tables: Iterable[str] | None = None) -> Contents:
-    """Table → its rows in a fixed order, without the columns that tell when they were written."""
+def contents(session: Session, tables: Iterable[str] | None = None) -> Contents:
+    """Table → its rows in a fixed order, without the columns that tell when they were written; documents by value."""
     existing = session.tables()
     names = [name for name in (tables or CONTRACTS) if name in existing]
-    return {name: session.rows(_all_rows(name)) for name in names}
+    return {name: _all_rows(session, name) for name in names}
 
 
-def _all_rows(name: str) -> str:
+def _all_rows(session: Session, name: str) -> list[tuple[object, ...]]:
     columns = [column for column in column_types(CONTRACTS[name]) if column not in VOLATILE.get(name, ())]
-    return f"SELECT {', '.join(map(quote, columns))} FROM {quote_table(name)} ORDER BY ALL"
+    frame = session.frame(f"SELECT {', '.join(map(quote, columns))} FROM {quote_table(name)}")
+    documents = [n for n, column in enumerate(columns) if CONTRACTS[name].__annotations__.get(column) == "Json"]
+    return sorted((_by_value(row, documents) for row in frame.iter_rows()), key=repr)
+
+
+def _by_value(row: tuple[object, ...], documents: Sequence[int]) -> tuple[object, ...]:
+    """The row with its JSON documents in one way of writing: neither the order of keys nor spaces mean anything."""
+    if not documents:
+        return row
+    return tuple(
+        json.dumps(json.loads(str(value)), sort_keys=True) if place in documents and value is not None else value
+        for place, value in enumerate(row)
+    )

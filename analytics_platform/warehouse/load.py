@@ -37,11 +37,34 @@ def load_batch(
 ) -> Loaded:
     """Store the verdicts over a batch in one transaction. `progress` is told the records read so far.
 
-    Raises `AssertionError` if a record did not end in exactly one place; nothing is stored then.
+    A batch that another run has loaded meanwhile is left as it is. Raises `AssertionError` if a record did not end in
+    exactly one place; nothing is stored then.
     """
-    started_at = dt.datetime.now(dt.UTC)
     session.ensure(contract, *BOOKS)
+    try:
+        return _load(session, contract, card, verdicts, progress)
+    except _KnownBatchError as known:
+        return known.loaded
+
+
+class _KnownBatchError(Exception):
+    """The batch is in the ledger: these are its records."""
+
+    def __init__(self, loaded: Loaded) -> None:
+        super().__init__()
+        self.loaded = loaded
+
+
+def _load(
+    session: Session,
+    contract: ContractType,
+    card: BatchCard,
+    verdicts: Iterable[Verdict],
+    progress: Callable[[int], None],
+) -> Loaded:
+    started_at = dt.datetime.now(dt.UTC)
     with session.batch(contract, card) as desk:
+        _stop_if_known(desk, card.batch_id)
         stored = store_verdicts(desk, contract, card, verdicts, progress)
         desk.recall(contract, card, stored.span)
         drop_twins(desk, contract, card, stored.span)
@@ -50,6 +73,15 @@ def load_batch(
         assert loaded.rows_read == stored.read, f"{card.input}: {stored.read} records read, {loaded} in the books"
         _write_log(desk, card, loaded, stored, started_at)
     return loaded
+
+
+def _stop_if_known(desk: DuckDBSession, batch_id: str) -> None:
+    found = desk.rows(
+        "SELECT rows_accepted, rows_duplicate, rows_quarantined FROM ops.pipeline_logs WHERE batch_id = $batch_id",
+        {"batch_id": batch_id},
+    )
+    if found:
+        raise _KnownBatchError(Loaded(*(int(str(value)) for value in found[0])))
 
 
 @dataclass(frozen=True, slots=True)

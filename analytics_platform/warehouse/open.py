@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from analytics_platform.engine import macros
-from analytics_platform.settings import Settings
+from analytics_platform.settings import POSTGRES_SCHEMES, Settings
 from analytics_platform.warehouse.duckdb import DuckDBWarehouse
 from analytics_platform.warehouse.session import Warehouse
 
 
 def open_warehouse(settings: Settings) -> Warehouse:
     """The warehouse at WAREHOUSE_URL. Nothing is connected until a session is opened."""
-    return DuckDBWarehouse(settings.warehouse_path, settings.warehouse_memory, macros())
+    url, memory = settings.warehouse_url, settings.warehouse_memory
+    if not url.startswith(POSTGRES_SCHEMES):
+        return DuckDBWarehouse(settings.warehouse_path, memory, macros())
+    from analytics_platform.warehouse.postgres import PostgresWarehouse  # with the driver, which DuckDB does not need
+
+    return PostgresWarehouse(url, memory, macros(), settings.statement_timeout)

@@ -1,4 +1,4 @@
-"""A house with an open warehouse, empty."""
+"""A house with an open warehouse, empty, on DuckDB and on PostgreSQL."""
 
 from __future__ import annotations
 
@@ -8,17 +8,22 @@ from pathlib import Path
 import pytest
 
 from analytics_platform.contracts import CONTRACTS
-from analytics_platform.warehouse import BOOKS, DuckDBSession
+from analytics_platform.warehouse import BOOKS, Session
 from analytics_platform_tests.kit import House, open_house
+from analytics_platform_tests.postgres import new_database
+
+
+@pytest.fixture(params=["duckdb", "postgres"])
+def house(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[House]:
+    if request.param == "duckdb":
+        yield open_house(tmp_path)
+        return
+    with new_database() as url:
+        yield open_house(tmp_path, warehouse_url=url)
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> House:
-    return open_house(tmp_path)
-
-
-@pytest.fixture
-def session(house: House) -> Iterator[DuckDBSession]:
+def session(house: House) -> Iterator[Session]:
     with house.session() as session:
         session.ensure(CONTRACTS["cleaned.clickstream"], *BOOKS)
         yield session

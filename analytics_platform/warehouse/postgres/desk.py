@@ -1,0 +1,140 @@
+"""The desk: a DuckDB in memory on which the work of a step is done before PostgreSQL gets its result.
+
+A model runs here over the windows of its inputs and is audited here; a batch is sorted into accepted, duplicate and
+refused here. It is the very code that works on the DuckDB warehouse, so the rows are the same.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+import psycopg
+from sqlglot import exp
+
+from analytics_platform.contracts import CONTRACTS
+from analytics_platform.contracts.base import ContractType, table_of
+from analytics_platform.contracts.ops import BatchDays, PipelineLogs, Quarantine
+from analytics_platform.contracts.rules import quote, quote_table
+from analytics_platform.engine import Query
+from analytics_platform.warehouse.duckdb import DuckDBSession, Span
+from analytics_platform.warehouse.postgres.ddl import schema, typed_columns
+from analytics_platform.warehouse.postgres.dialect import parse
+from analytics_platform.warehouse.postgres.transfer import copy_in, fetch, fetch_rows
+from analytics_platform.warehouse.postgres.windows import windows_of
+from analytics_platform.warehouse.session import BatchCard
+
+BATCH_BOOKS: tuple[ContractType, ...] = (PipelineLogs, Quarantine, BatchDays)
+"""The books that hold what became of a batch."""
+
+
+class Desk(DuckDBSession):
+    """An empty DuckDB that can fetch what it needs over `server`. Use `open_desk`."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, server: psycopg.Connection, folder: Path) -> None:
+        super().__init__(connection)
+        self.server = server
+        self._folder = folder
+
+    def bring(self, query: Query) -> None:
+        """Fetch the windows of a query, all as they were at one moment."""
+        with self.server.transaction():
+            self.server.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            for window in windows_of(parse(query.sql), schema()):
+                fetch(self.server, self, window, schema()[window.table], query.parameters, self._folder)
+
+    def bring_books(self, card: BatchCard) -> None:
+        """Fetch what the books say of a batch that was loaded before, but for its refused records."""
+        self.ensure(*BATCH_BOOKS)
+        for contract in (PipelineLogs, BatchDays):
+            name = table_of(contract).name
+            query = exp.select("*").from_(name).where(exp.column("batch_id").eq(card.batch_id)).sql("postgres")
+            fetch_rows(self.server, self, name, typed_columns(contract), query, self._folder)
+
+    def know_members(self, contract: ContractType, part: str) -> None:
+        """Fetch the members of dimensions that the rows of `part` refer to. What was brought of a dimension goes."""
+        for column, dimension in table_of(contract).foreign_keys.items():
+            key = table_of(CONTRACTS[dimension]).primary_key[0]
+            self._ask_for(
+                f"SELECT DISTINCT {quote(column)} AS id FROM {part} WHERE {quote(column)} IS NOT NULL", "bigint"
+            )
+            query = f"SELECT {quote(key)} FROM {quote_table(dimension)} WHERE {quote(key)} IN (SELECT id FROM asked)"
+            fetch_rows(self.server, self, dimension, {key: "BIGINT"}, query, self._folder)
+
+    def recall(self, contract: ContractType, card: BatchCard, span: Span) -> None:
+        """Fetch the stored rows that may be twins of the batch's, and the rows of the batch that are stored already.
+
+        Key, day and place of each; noted in `recalled`, so that they are not stored again.
+        """
+        table, key = table_of(contract), table_of(contract).primary_key[0]
+        self.execute("CREATE OR REPLACE TEMP TABLE recalled (batch_id VARCHAR, position BIGINT)")
+        if span is not None:
+            columns = {name: typed_columns(contract)[name] for name in (key, "event_date", "batch_id", "position")}
+            self._recall_rows(table.name, key, columns, card, span)
+        if table.redelivers:
+            self._recall_refused(card)
+
+    def _recall_rows(
+        self, table: str, key: str, columns: dict[str, str], card: BatchCard, span: tuple[dt.date, dt.date]
+    ) -> None:
+        name, days = quote_table(table), self._days(table, card)
+        self._ask_for(f"SELECT {quote(key)} AS id FROM {name}", "text")
+        # Nothing of a batch that is not in the ledger is stored, and to look for it would take a scan of its days.
+        within = f"event_date BETWEEN DATE '{span[0]}' AND DATE '{span[1]}'"
+        mine = f"{within} AND batch_id = {_text(card.batch_id)}" if self.count("ops.pipeline_logs") else "false"
+        listed = ", ".join(f"DATE '{day}'" for day in days) or "NULL"
+        query = f"""
+            SELECT {", ".join(f"stored.{quote(column)}" for column in columns)} FROM {name} AS stored
+            WHERE ({mine})
+            OR (event_date IN ({listed}) AND {quote(key)} IN (SELECT id FROM asked))
+        """
+        fetch_rows(self.server, self, "recall.rows", columns, query, self._folder)
+        self.execute(f"INSERT INTO {name} BY NAME SELECT * FROM recall.rows")
+        self.execute("INSERT INTO recalled SELECT batch_id, position FROM recall.rows")
+
+    def _days(self, table: str, card: BatchCard) -> Sequence[object]:
+        sql = f"SELECT DISTINCT event_date FROM {quote_table(table)} WHERE batch_id = $batch_id ORDER BY 1"
+        return [day for (day,) in self.rows(sql, {"batch_id": card.batch_id})]
+
+    def _recall_refused(self, card: BatchCard) -> None:
+        """Fetch the refused records of other batches of the source with the text of one in this batch."""
+        self._ask_for("SELECT DISTINCT md5(raw) AS id FROM ops.quarantine", "text")
+        columns = typed_columns(Quarantine)
+        query = f"""
+            SELECT {", ".join(map(quote, columns))} FROM ops.quarantine
+            WHERE source = {_text(card.source)} AND batch_id <> {_text(card.batch_id)}
+            AND md5(raw) IN (SELECT id FROM asked)
+        """
+        fetch_rows(self.server, self, "recall.refused", columns, query, self._folder)
+        self.execute("INSERT INTO ops.quarantine BY NAME SELECT * FROM recall.refused")
+
+    def _ask_for(self, ids: str, kind: str) -> None:
+        """Put ids from a query on the desk where the server can join them: in its temporary table `asked`."""
+        self.server.execute("DROP TABLE IF EXISTS asked")
+        self.server.execute(f"CREATE TEMP TABLE asked (id {kind})")
+        copy_in(self.server, self, ids, "asked", {"id": "VARCHAR" if kind == "text" else "BIGINT"})
+        self.server.execute("ANALYZE asked")
+
+
+def _text(value: str) -> str:
+    return exp.Literal.string(value).sql("postgres")
+
+
+@contextmanager
+def open_desk(server: psycopg.Connection, memory: str, macros: Sequence[str]) -> Iterator[Desk]:
+    """An empty desk for the length of a `with` block. What does not fit into `memory` spills to a temporary folder."""
+    with tempfile.TemporaryDirectory(prefix="desk-") as folder:
+        config: dict[str, str | bool | int | float | list[str]] = {
+            "memory_limit": memory,
+            "preserve_insertion_order": "false",
+            "temp_directory": folder,
+        }
+        with duckdb.connect(":memory:", config=config) as connection:
+            connection.execute("SET TimeZone = 'UTC'")
+            for macro in macros:
+                connection.execute(macro)
+            yield Desk(connection, server, Path(folder))

@@ -1,0 +1,270 @@
+"""The warehouse in PostgreSQL: a session reads windows of its tables, and writes days of them, in one transaction each.
+
+Models, and the sorting of a batch, run on a desk (desk.py); PostgreSQL keeps the rows, their keys and their readers.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TypeVar
+
+import polars as pl
+import psycopg
+
+from analytics_platform.contracts.base import ContractType, table_of
+from analytics_platform.contracts.rules import literal, quote, quote_table
+from analytics_platform.engine import DayRange, Query
+from analytics_platform.settings import masked
+from analytics_platform.warehouse.duckdb import DuckDBSession
+from analytics_platform.warehouse.postgres import catalogue
+from analytics_platform.warehouse.postgres.ddl import is_partitioned, key_of, schema, typed_columns
+from analytics_platform.warehouse.postgres.desk import BATCH_BOOKS, Desk, open_desk
+from analytics_platform.warehouse.postgres.dialect import parse, translate
+from analytics_platform.warehouse.postgres.locks import writing
+from analytics_platform.warehouse.postgres.pool import Pool, pool_of, take
+from analytics_platform.warehouse.postgres.transfer import copy_frames, copy_in
+from analytics_platform.warehouse.session import FETCH_ROWS, BatchCard, Publication, WarehouseError
+
+T = TypeVar("T")
+
+
+class PostgresWarehouse:
+    """A PostgreSQL database. `memory` is what a desk may use, `macros` are the functions that models share."""
+
+    def __init__(self, url: str, memory: str, macros: Sequence[str], statement_timeout_s: float) -> None:
+        self.url = url
+        self.memory = memory
+        self.macros = tuple(macros)
+        self.statement_timeout_s = statement_timeout_s
+
+    @property
+    def name(self) -> str:
+        """The address without its password."""
+        return masked(self.url)
+
+    @contextmanager
+    def session(self, read_only: bool = False) -> Iterator[PostgresSession]:
+        """A connection of the pool for the length of a `with` block. Raises `WarehouseError` if there is none.
+
+        What the server refuses or breaks off within the block is a `WarehouseError` too.
+        """
+        pool = pool_of(self.url, self.statement_timeout_s)
+        session = PostgresSession(self, pool, read_only)
+        try:
+            yield session
+        except psycopg.Error as error:
+            raise WarehouseError(_explain(self.name, error)) from error
+        finally:
+            session.close()
+
+    def exists(self) -> bool:
+        """There is always a database to ask, or a reason why not, which opening it tells."""
+        return True
+
+
+def _explain(name: str, error: psycopg.Error) -> str:
+    what = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    if isinstance(error, psycopg.errors.QueryCanceled):
+        return f"The warehouse {name} took longer than STATEMENT_TIMEOUT: raise it, or look for what holds it up."
+    if isinstance(error, psycopg.OperationalError):
+        return f"The connection to the warehouse {name} was lost, nothing is half stored: run it again ({what})."
+    return f"The warehouse {name} refused a statement: {what}"
+
+
+class PostgresSession:
+    """One connection. Implements `warehouse.session.Session`; see there for what each method promises."""
+
+    def __init__(self, warehouse: PostgresWarehouse, pool: Pool, read_only: bool) -> None:
+        self._warehouse = warehouse
+        self._pool = pool
+        self._read_only = read_only
+        self._in_transaction = False
+        self.connection = self._connect()
+
+    def _connect(self) -> psycopg.Connection:
+        connection = take(self._pool, self._warehouse.url)
+        if self._read_only:
+            connection.execute("SET default_transaction_read_only = on")
+        return connection
+
+    def close(self) -> None:
+        """Give the connection back; one that is broken or in the middle of something is not used again."""
+        if not self.connection.closed:
+            if self.connection.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
+                self.connection.close()
+            elif self._read_only:
+                self.connection.execute("RESET default_transaction_read_only")
+        self._pool.putconn(self.connection)
+
+    def _retrying(self, read: Callable[[], T]) -> T:
+        """What `read` gives; once more over a new connection if this one was lost. Only for what changes nothing."""
+        try:
+            return read()
+        except psycopg.OperationalError:
+            if not self.connection.closed or self._in_transaction:
+                raise
+        self._pool.putconn(self.connection)
+        self.connection = self._connect()
+        return read()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Commit at the end of the `with` block, roll back if it raises."""
+        self._in_transaction = True
+        try:
+            with self.connection.transaction():
+                yield
+        finally:
+            self._in_transaction = False
+
+    def rows(self, sql: str, parameters: Mapping[str, object] | None = None) -> list[tuple[object, ...]]:
+        """The rows of a question, answered by PostgreSQL."""
+        statement, values = translate(parse(sql), parameters or {})
+        return self._retrying(lambda: psycopg.RawCursor(self.connection).execute(statement, values).fetchall())
+
+    def stream(self, sql: str, parameters: Mapping[str, object] | None = None) -> Iterator[list[tuple[object, ...]]]:
+        """The rows of a question, some at a time."""
+        statement, values = translate(parse(sql), parameters or {})
+        with self.connection.transaction(), psycopg.RawServerCursor(self.connection, "stream") as cursor:
+            cursor.execute(statement, values)
+            while rows := cursor.fetchmany(FETCH_ROWS):
+                yield rows
+
+    def frame(self, sql: str, parameters: Mapping[str, object] | None = None) -> pl.DataFrame:
+        """The result of a query, computed on a desk."""
+        return self._retrying(lambda: self._frame(sql, parameters or {}))
+
+    def _frame(self, sql: str, parameters: Mapping[str, object]) -> pl.DataFrame:
+        with self._desk() as desk:
+            desk.bring(Query(sql, parameters))
+            return desk.frame(sql, parameters)
+
+    def execute(self, sql: str, parameters: Mapping[str, object] | None = None) -> None:
+        """Run a statement that changes rows."""
+        statement, values = translate(parse(sql), parameters or {})
+        psycopg.RawCursor(self.connection).execute(statement, values)
+
+    def count(self, table: str) -> int:
+        """Number of rows of a table."""
+        return int(str(self.rows(f"SELECT count(*) FROM {quote_table(table)}")[0][0]))
+
+    def tables(self) -> set[str]:
+        """Names (`schema.table`) of the tables that exist; partitions are part of theirs."""
+        return self._retrying(lambda: set(catalogue.stored_columns(self.connection)))
+
+    def ensure(self, *contracts: ContractType) -> None:
+        """Make sure the tables exist as promised, with this month's partitions and the next's."""
+        today = dt.datetime.now(dt.UTC).date()
+        catalogue.ensure(self.connection, contracts)
+        for contract in contracts:
+            catalogue.ensure_partitions(self.connection, table_of(contract), catalogue.months_ahead(today))
+
+    def insert(self, table: str, frame: pl.DataFrame) -> None:
+        """Append the rows of a frame."""
+        types = {name: kind for name, kind in schema()[table].items() if name in frame.columns}
+        copy_frames(self.connection, [frame.select(types)], quote_table(table), types)
+
+    def publish(self, contract: ContractType, rows: Query | pl.DataFrame, days: DayRange | None) -> Publication:
+        """Build and audit on a desk, then replace the days, or merge the keys, in one transaction."""
+        self.ensure(contract)
+        table = table_of(contract)
+        locked = days if table.write == "days" else None
+        with writing(self.connection, table.name, locked), self._desk() as desk:
+            if isinstance(rows, Query):
+                desk.bring(rows)
+                desk.execute(f"DROP TABLE IF EXISTS {quote_table(table.name)}")
+            publication = desk.publish(contract, rows, days)
+            if not publication.breaches:
+                self._store(desk, contract, days)
+        return publication
+
+    def _store(self, desk: Desk, contract: ContractType, days: DayRange | None) -> None:
+        table = table_of(contract)
+        catalogue.ensure_partitions(self.connection, table, _months(desk, contract))
+        with self.connection.transaction():
+            if table.write == "days" and days is not None:
+                self._replace_days(desk, contract, days)
+            else:
+                self._merge(desk, contract)
+
+    def _replace_days(self, desk: Desk, contract: ContractType, days: DayRange) -> None:
+        table = table_of(contract)
+        name, day = quote_table(table.name), quote(str(table.partition_column))
+        within = f"{day} BETWEEN {literal(days.first)} AND {literal(days.last)}"
+        self.connection.execute(f"DELETE FROM {name} WHERE {within}")
+        copy_in(self.connection, desk, f"FROM {name} WHERE {within}", name, typed_columns(contract))
+
+    def _merge(self, desk: Desk, contract: ContractType) -> None:
+        """Add rows whose key is new, change those that differ, leave the others; `whole` tables lose all other keys."""
+        table, types = table_of(contract), typed_columns(contract)
+        name, keys = quote_table(table.name), ", ".join(map(quote, key_of(table)))
+        columns = ", ".join(map(quote, types))
+        self.connection.execute(f"CREATE TEMP TABLE staged (LIKE {name}) ON COMMIT DROP")
+        copy_in(self.connection, desk, f"FROM {name}", "staged", types)
+        if table.write != "upsert":
+            same = " AND ".join(f"kept.{quote(key)} = staged.{quote(key)}" for key in key_of(table))
+            self.connection.execute(f"DELETE FROM {name} AS kept WHERE NOT EXISTS (SELECT 1 FROM staged WHERE {same})")
+        new = ", ".join(f"excluded.{quote(column)}" for column in types)
+        old = ", ".join(f"kept.{quote(column)}" for column in types)
+        self.connection.execute(
+            f"INSERT INTO {name} AS kept ({columns}) SELECT {columns} FROM staged ON CONFLICT ({keys}) "
+            f"DO UPDATE SET ({columns}) = ROW ({new}) WHERE ({old}) IS DISTINCT FROM ({new})"
+        )
+
+    @contextmanager
+    def batch(self, contract: ContractType, card: BatchCard) -> Iterator[DuckDBSession]:
+        """A desk with what the books say of the batch; what it holds of the batch at the end is stored."""
+        with self._desk() as desk, writing(self.connection, table_of(contract).name, None):
+            desk.ensure(contract)
+            desk.bring_books(card)
+            yield desk
+            self._store_batch(desk, contract, card)
+
+    def _store_batch(self, desk: Desk, contract: ContractType, card: BatchCard) -> None:
+        table, mine = table_of(contract), f"batch_id = {literal(card.batch_id)}"
+        name = quote_table(table.name)
+        catalogue.ensure_partitions(self.connection, table, _months(desk, contract, f"WHERE {mine}"))
+        with self.connection.transaction():
+            self._remove_lost(desk, contract, mine)
+            new = f"FROM {name} WHERE {mine} AND (batch_id, position) NOT IN (FROM recalled)"
+            copy_in(self.connection, desk, new, name, typed_columns(contract))
+            for book in BATCH_BOOKS:
+                page = quote_table(table_of(book).name)
+                self.connection.execute(f"DELETE FROM {page} WHERE {mine}")
+                copy_in(self.connection, desk, f"FROM {page} WHERE {mine}", page, typed_columns(book))
+
+    def _remove_lost(self, desk: Desk, contract: ContractType, mine: str) -> None:
+        """Remove the rows of the batch that turned out to be twins of others in it, found by a replay."""
+        table = table_of(contract)
+        name, key = quote_table(table.name), quote(table.primary_key[0])
+        lost = (
+            desk.rows(
+                f"""
+            SELECT {key}, event_date FROM recall.rows
+            WHERE {mine} AND position NOT IN (SELECT position FROM {name} WHERE {mine})
+            """
+            )
+            if "recall.rows" in desk.tables()
+            else []
+        )
+        for identity, day in lost:
+            self.connection.execute(
+                f"DELETE FROM {name} WHERE {key} = %s AND event_date = %s AND {mine}", (identity, day)
+            )
+
+    @contextmanager
+    def _desk(self) -> Iterator[Desk]:
+        with open_desk(self.connection, self._warehouse.memory, self._warehouse.macros) as desk:
+            yield desk
+
+
+def _months(desk: Desk, contract: ContractType, where: str = "") -> list[dt.date]:
+    """The first days of the months that a table's rows on the desk are of."""
+    table = table_of(contract)
+    if not is_partitioned(table):
+        return []
+    day = quote(str(table.partition_column))
+    found = desk.rows(f"SELECT DISTINCT date_trunc('month', {day})::DATE FROM {quote_table(table.name)} {where}")
+    return sorted(month for (month,) in found if isinstance(month, dt.date))

@@ -1,0 +1,125 @@
+"""Rows between PostgreSQL and DuckDB: windows out of it, whole tables into it, both by COPY.
+
+CSV, the one format both write and read with every type of ours unharmed: a null is an empty field, an empty text a
+quoted one.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+import polars as pl
+import psycopg
+from psycopg import sql
+from psycopg.copy import Copy
+from sqlglot import exp
+
+from analytics_platform.contracts.rules import quote, quote_table
+from analytics_platform.warehouse.duckdb import ROW_GROUP, DuckDBSession
+from analytics_platform.warehouse.postgres.ddl import JSON
+from analytics_platform.warehouse.postgres.dialect import translate_whole
+from analytics_platform.warehouse.postgres.documents import READ, as_jsonb
+from analytics_platform.warehouse.postgres.windows import Window
+
+_NUL, _REPLACEMENT = b"\x00", "\ufffd".encode()
+"""PostgreSQL's text has no U+0000; it gets U+FFFD, the character that stands for one that cannot be shown."""
+
+
+def fetch(
+    connection: psycopg.Connection,
+    desk: DuckDBSession,
+    window: Window,
+    types: Mapping[str, str],
+    parameters: Mapping[str, object],
+    folder: Path,
+) -> None:
+    """Put the window of a table into the desk, as a table of the same name with these columns."""
+    # COPY takes no parameters: values are written into the query as literals, by the translator.
+    selected = exp.select(*(exp.to_identifier(name, quoted=True) for name in window.columns))
+    selected = selected.from_(exp.to_table(quote_table(window.table), dialect="duckdb"))
+    if window.condition is not None:
+        selected = selected.where(window.condition)
+    inner = translate_whole(selected, parameters)
+    outer = ", ".join(_readable(name, types[name]) for name in window.columns)
+    columns = {name: types[name] for name in window.columns}
+    fetch_rows(connection, desk, window.table, columns, f"SELECT {outer} FROM ({inner}) AS part", folder)
+
+
+def _readable(name: str, kind: str) -> str:
+    return READ.format(column=quote(name)) if kind == JSON else quote(name)
+
+
+def fetch_rows(
+    connection: psycopg.Connection,
+    desk: DuckDBSession,
+    table: str,
+    columns: Mapping[str, str],
+    query: str,
+    folder: Path,
+) -> None:
+    """Make `table` in the desk from the result of a query in PostgreSQL's own SQL."""
+    path = folder / f"{table}.csv"
+    statement = sql.SQL(f"COPY ({query}) TO STDOUT (FORMAT csv)")
+    with path.open("wb") as file, connection.cursor().copy(statement) as rows:
+        one_line_each = _write(rows, file)
+    kinds = {name: "VARCHAR" if kind == JSON else kind for name, kind in columns.items()}
+    desk.connection.execute(f"CREATE SCHEMA IF NOT EXISTS {quote(table.partition('.')[0])}")
+    desk.connection.execute(
+        f"""
+        CREATE OR REPLACE TABLE {quote_table(table)} AS SELECT * FROM read_csv(
+            $path, columns = $columns, parallel = $parallel, header = false, auto_detect = false, delim = ',',
+            quote = '"', escape = '"', nullstr = '', allow_quoted_nulls = false, max_line_size = 1000000000
+        )
+        """,
+        {"path": str(path), "columns": kinds, "parallel": one_line_each},
+    )
+    path.unlink()
+
+
+def _write(rows: Copy, file: io.BufferedWriter) -> bool:
+    """Whether every row is one line: a file with line breaks within its fields must not be cut at lines."""
+    one_line_each = True
+    for row in map(bytes, rows):
+        one_line_each &= row.find(b"\n") == len(row) - 1 and b"\r" not in row
+        file.write(row)
+    return one_line_each
+
+
+def copy_in(
+    connection: psycopg.Connection, desk: DuckDBSession, query: str, table: str, columns: Mapping[str, str]
+) -> int:
+    """Append the result of a query on the desk to a table; returns the number of rows. `table` is quoted."""
+    names = ", ".join(map(quote, columns))
+    reader = desk.connection.sql(f"SELECT {names} FROM ({query})").to_arrow_reader(ROW_GROUP)
+    frames = (pl.DataFrame(batch) for batch in reader)
+    return copy_frames(connection, frames, table, columns)
+
+
+def copy_frames(
+    connection: psycopg.Connection, frames: Iterable[pl.DataFrame], table: str, columns: Mapping[str, str]
+) -> int:
+    """Append frames with these columns to a table; returns the number of rows."""
+    count = 0
+    names = ", ".join(map(quote, columns))
+    with connection.cursor().copy(f"COPY {table} ({names}) FROM STDIN (FORMAT csv)") as copy:
+        for frame in frames:
+            count += frame.height
+            for piece in _as_csv(frame, columns):
+                copy.write(piece)
+    return count
+
+
+def _as_csv(frame: pl.DataFrame, columns: Mapping[str, str]) -> Iterator[bytes]:
+    documents = [name for name, kind in columns.items() if kind == JSON]
+    whole = frame.with_columns([_as_documents(frame[name]) for name in documents])
+    data = whole.write_csv(include_header=False, quote_style="non_numeric").encode()
+    yield data.replace(_NUL, _REPLACEMENT) if _NUL in data else data
+
+
+def _as_documents(texts: pl.Series) -> pl.Series:
+    """Most documents are stored as they are; each distinct one is looked at once."""
+    distinct = texts.drop_nulls().unique().to_list()
+    wrapped = {text: stored for text in distinct if (stored := as_jsonb(text)) is not text}
+    return texts.replace(wrapped) if wrapped else texts
