@@ -23,7 +23,7 @@ from typing import TypeAlias
 import polars as pl
 
 from analytics_platform.contracts import CONTRACTS, table_of
-from analytics_platform.contracts.ddl import column_types
+from analytics_platform.contracts.ddl import column_types, json_columns
 from analytics_platform.contracts.rules import quote, quote_table
 from analytics_platform.engine import (
     DayRange,
@@ -190,7 +190,7 @@ def contents(session: Session, tables: Iterable[str] | None = None) -> Contents:
 def _all_rows(session: Session, name: str) -> list[tuple[object, ...]]:
     columns = [column for column in column_types(CONTRACTS[name]) if column not in VOLATILE.get(name, ())]
     frame = session.frame(f"SELECT {', '.join(map(quote, columns))} FROM {quote_table(name)}")
-    documents = [n for n, column in enumerate(columns) if CONTRACTS[name].__annotations__.get(column) == "Json"]
+    documents = [place for place, column in enumerate(columns) if column in json_columns(CONTRACTS[name])]
     return sorted((_by_value(row, documents) for row in frame.iter_rows()), key=repr)
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from analytics_platform.contracts import CONTRACTS, table_of
 from analytics_platform.contracts.base import is_gated
+from analytics_platform.contracts.ddl import json_columns
 from analytics_platform.contracts.rules import literal, quote, quote_table
 from analytics_platform.engine import DayRange, all_models, plan
 from analytics_platform.settings import Settings
@@ -171,15 +172,16 @@ def _daily_models() -> list[str]:
 def _is_current(session: Session, settings: Settings, name: str, day: dt.date) -> bool:
     table = table_of(CONTRACTS[name])
     query = plan(all_models()[name], DayRange(day, day), settings.model_values)
-    columns = ", ".join(map(quote, CONTRACTS[name].to_schema().columns))
+    # A document may be written in another way than it was computed, and mean the same: what is made of it is compared.
+    documents = json_columns(CONTRACTS[name])
+    columns = ", ".join(quote(column) for column in CONTRACTS[name].to_schema().columns if column not in documents)
     stored = f"SELECT {columns} FROM {quote_table(name)} WHERE {quote(table.partition_column or '')} = {literal(day)}"
-    (differing,) = _one(
-        session,
+    found = session.frame(
         f"""
         WITH stored AS ({stored}), computed AS (SELECT {columns} FROM ({query.sql}))
         SELECT (SELECT count(*) FROM (FROM stored EXCEPT ALL FROM computed))
-            + (SELECT count(*) FROM (FROM computed EXCEPT ALL FROM stored))
+            + (SELECT count(*) FROM (FROM computed EXCEPT ALL FROM stored)) AS differing
         """,
-        **query.parameters,
+        query.parameters,
     )
-    return differing == 0
+    return bool(found["differing"][0] == 0)

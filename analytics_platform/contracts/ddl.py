@@ -47,6 +47,11 @@ def polars_schema(contract: ContractType) -> dict[str, pl.DataType]:
     return {name: column.dtype.type for name, column in contract.to_schema().columns.items()}
 
 
+def json_columns(contract: ContractType) -> frozenset[str]:
+    """The columns that hold JSON documents: those annotated `Json`, which to Polars is text."""
+    return frozenset(name for name, kind in contract.__annotations__.items() if kind == "Json")
+
+
 def column_docs(contract: ContractType) -> dict[str, str]:
     """Column → description, in column order."""
     return {name: column.description or "" for name, column in contract.to_schema().columns.items()}

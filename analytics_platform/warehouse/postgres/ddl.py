@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from analytics_platform.contracts import CONTRACTS
 from analytics_platform.contracts.base import ContractType, Table, table_of
-from analytics_platform.contracts.ddl import INSTANT, column_docs, column_types, table_doc
+from analytics_platform.contracts.ddl import INSTANT, column_docs, column_types, json_columns, table_doc
 from analytics_platform.contracts.rules import literal, quote, quote_table
 
 JSON = "JSON"
@@ -55,9 +55,9 @@ _INDEXES: Mapping[str, tuple[str, ...]] = MappingProxyType(
 
 
 def typed_columns(contract: ContractType) -> dict[str, str]:
-    """Column → DuckDB type, with documents (columns annotated `Json`) told apart from text."""
-    annotated = contract.__annotations__
-    return {name: JSON if annotated.get(name) == "Json" else kind for name, kind in column_types(contract).items()}
+    """Column → DuckDB type, with documents told apart from text."""
+    documents = json_columns(contract)
+    return {name: JSON if name in documents else kind for name, kind in column_types(contract).items()}
 
 
 @lru_cache(maxsize=1)
