@@ -43,7 +43,12 @@ def test_a_message_in_too_many_envelopes_is_refused() -> None:
 
 
 def test_a_message_that_only_resembles_an_envelope_is_itself_the_message() -> None:
-    for message in ({"Type": "Notification"}, {"Type": "Other", "Message": "{}"}, {"detail-type": "x", "detail": 3}):
+    for message in (
+        {"Type": "Notification"},
+        {"Type": "Other", "Message": "{}"},
+        {"detail-type": "x", "detail": 3},
+        {"detail": {}},
+    ):
         assert unwrap(json.dumps(message)) == message
 
 

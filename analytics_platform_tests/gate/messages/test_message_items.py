@@ -91,6 +91,8 @@ def test_blanks_around_a_list_say_nothing(items: Written, before: str, after: st
         "}",
         "}}]}, {b=c}",
         "x=y=z",
+        "a, {bb=c}",
+        "a, {key=b",
     ],
 )
 def test_a_text_keeps_what_is_no_syntax(name: str) -> None:
@@ -128,7 +130,7 @@ def test_empty_texts_are_kept_and_missing_values_left_out_in_every_form() -> Non
     assert parse_items('[{"coupon": "", "item_brand": null, "item_id": "(not set)", "price": "null"}]') == expected
 
 
-@pytest.mark.parametrize("text", ["1499", "1499.0", "1499.000", "1.499e3", "14990E-1", "001499"])
+@pytest.mark.parametrize("text", ["1499", "1499.0", "1499.000", "1.499e3", "14990E-1", "1499e+0000", "001499"])
 def test_a_number_is_the_same_however_it_is_written(text: str) -> None:
     forms: list[object] = [f"[{{price={text}}}]", f'[{{"price": "{text}"}}]', [{"price": text}], [{"price": 1499.0}]]
     if not text.startswith("0"):
@@ -142,6 +144,27 @@ def test_a_number_is_the_same_however_it_is_written(text: str) -> None:
 def test_a_numeric_field_that_is_no_number_stays_text(text: str) -> None:
     assert only(f"[{{price={text}}}]") == {"price": text}
     assert only(f'[{{"price": "{text}"}}]') == {"price": text}
+
+
+def test_the_numbers_of_the_export_and_of_the_trackers_are_numbers() -> None:
+    names = [
+        "price_in_usd",
+        "price",
+        "quantity",
+        "item_revenue_in_usd",
+        "item_revenue",
+        "item_refund_in_usd",
+        "item_refund",
+        "item_list_index",
+        "index",
+        "discount",
+        "item_price",
+    ]
+    text = ", ".join(f"{name}=1.50" for name in names)
+    assert only(f"[{{{text}}}]") == dict.fromkeys(names, Decimal("1.5"))
+    values = ", ".join(f"{name}=7.0" for name in ("string_value", "int_value", "float_value", "double_value"))
+    params = only(f"[{{item_params=[{{key=7.0, value={{{values}}}}}]}}]")["item_params"]
+    assert params == [{"key": "7.0", "value": typed("7.0", int_value=7, float_value=7, double_value=7)}]
 
 
 def test_numbers_are_exact_to_the_last_digit() -> None:
@@ -183,7 +206,9 @@ def test_parameters_of_another_shape_and_nested_fields_stay_as_they_are() -> Non
         ("[{item_id=1, item_params=[{key=x, valu={string_value=y}}]}]", 13, "expected value={"),
         ("[{item_params=[{key=x, value={text=y}}]}]", 23, "typed value"),
         ("[{item_params=[{key=x, value={string_value}}]}]", 23, "typed value"),
+        ("[{item_params=[{key=x, value={string_value, int_value=1}}]}]", 23, "typed value"),
         ("[{item_params=[{key=x, value={int_value=1, int_value=2}}]}]", 43, "typed value"),
+        ("[{item_params=[{key=x}]}, {item_params=[{key=y, value={int_value=2}}]}]", 1, "expected value={"),
         ("[{item_params=[{key=x, value={int_value=1}]}]", 23, "expected }}"),
         ("[{item_params=[{key=x, value=null}x}]}]", 23, "after value=null"),
         ("[{item_id=a\0}]", 11, "NUL"),
@@ -278,6 +303,7 @@ HOSTILE = (
     ", int_value=" * N,
     ", {key=a, value={int_value=1}}" * (N // 10),
     '"\\"' * N,
+    'NaNx"' + '\\"' * N,
     '{"a":' * N,
     "9" * 10**6,
     "1e" + "9" * 10**6,
