@@ -191,7 +191,7 @@ def _time(value: object, column: str, field: str, report: _Report) -> str | None
         report.refuse(f"{column}: out of range")
     elif value is not None:
         report.change(field, value, "date")
-        report.refuse(f"{column}: not a time")
+        report.refuse(f"{field}: not a time")
     return None
 
 

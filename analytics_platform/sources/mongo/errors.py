@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from bson.errors import BSONError
-from pymongo.errors import ConfigurationError, ConnectionFailure, OperationFailure, PyMongoError
+from pymongo.errors import ConnectionFailure, OperationFailure, PyMongoError
 
 UNAUTHORIZED = 13
 _AUTHENTICATION_FAILED = frozenset({18, 8000})
@@ -34,10 +34,6 @@ def clear_errors(uri: str, namespace: str) -> Iterator[None]:
     server = f"MongoDB at {address_of(uri)}"
     try:
         yield
-    except ConfigurationError:  # its text may quote the connection string
-        raise MongoError(
-            "The address of MongoDB is not valid: check MONGODB_URI, percent-encode what is special in its password."
-        ) from None
     except OperationFailure as error:
         raise MongoError(_refusal(error, server, namespace)) from error
     except ConnectionFailure as error:

@@ -56,8 +56,8 @@ def _read_new(collection: OpenCollection, position: Position) -> Iterator[RawDoc
         yield RawDocuments(batch, position)
     read = replace(position, object_id=max(filter(None, (position.object_id, newest)), default=None))
     for batch in collection.find(dated(field, horizon.since, horizon.settled), field, "_id"):
-        read = replace(read, timestamp=_latest(read.timestamp, collection.timestamp_of(batch[-1])))
-        yield RawDocuments(batch, read)
+        position = read = replace(read, timestamp=_latest(read.timestamp, collection.timestamp_of(batch[-1])))
+        yield RawDocuments(batch, position)
     if read != position:
         yield RawDocuments((), read)
 

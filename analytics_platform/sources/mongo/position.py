@@ -8,13 +8,15 @@ from dataclasses import asdict, dataclass
 from typing import Annotated, Any, Literal, TypeAlias
 
 from bson import json_util
+from bson.codec_options import DatetimeConversion
+from bson.errors import BSONError
 from bson.json_util import JSONMode, JSONOptions
 from bson.objectid import ObjectId
 from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 
 Mode: TypeAlias = Literal["change_stream", "keyset"]
 
-_CANONICAL = JSONOptions(json_mode=JSONMode.CANONICAL)
+_CANONICAL = JSONOptions(json_mode=JSONMode.CANONICAL, datetime_conversion=DatetimeConversion.DATETIME_MS)
 
 
 def encode_key(value: Mapping[str, Any]) -> str:
@@ -26,7 +28,7 @@ def decode_key(text: str) -> dict[str, Any]:
     """What `encode_key` wrote. Raises `ValueError` for anything else."""
     try:
         found = json_util.loads(text, json_options=_CANONICAL)
-    except (TypeError, ArithmeticError, RecursionError) as error:
+    except (BSONError, TypeError, ArithmeticError, RecursionError) as error:
         raise ValueError("not Extended JSON") from error
     if not isinstance(found, dict):
         raise ValueError("not a document")

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from pymongo import MongoClient, ReadPreference
 from pymongo.database import Database
-from pymongo.errors import OperationFailure
+from pymongo.errors import OperationFailure, PyMongoError
 
 from analytics_platform.sources.mongo.batches import BatchSize, RawDocuments
 from analytics_platform.sources.mongo.change_stream import read_changes
@@ -71,9 +71,15 @@ class MongoSource:
 
     def _connect(self) -> MongoClient[dict[str, Any]]:
         wait = round(self.timeout.total_seconds() * 1000)
-        return MongoClient(
-            self.uri, serverSelectionTimeoutMS=wait, connectTimeoutMS=wait, socketTimeoutMS=wait, tz_aware=False
-        )
+        try:
+            return MongoClient(
+                self.uri, serverSelectionTimeoutMS=wait, connectTimeoutMS=wait, socketTimeoutMS=wait, tz_aware=False
+            )
+        except (PyMongoError, ValueError):  # their text may quote the connection string
+            raise MongoError(
+                "The address of MongoDB is not valid or its name is unknown: check MONGODB_URI, and percent-encode "
+                "special characters in its password."
+            ) from None
 
     def _choose(self, hello: Mapping[str, Any], position: Position | None) -> Mode:
         has_changes = "setName" in hello or hello.get("msg") == "isdbgrid"

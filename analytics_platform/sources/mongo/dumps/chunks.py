@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
 from analytics_platform.sources.mongo.dumps.records import DamagedError
@@ -16,20 +17,27 @@ _WITH_GZIP_HEADER = 31
 
 def read_chunks(stream: BinaryIO, *, perhaps_gzip: bool) -> Iterator[bytes]:
     """The content in chunks of at most a mebibyte. Raises `DamagedError` after the last that can be decompressed."""
-    first = stream.read(CHUNK_BYTES)
-    compressed = perhaps_gzip and first.startswith(_GZIP)
-    chunks = _all_chunks(first, stream)
-    return _decompress(chunks) if compressed else chunks
+    chunks = _all_chunks(stream)
+    if not perhaps_gzip:
+        yield from chunks
+        return
+    first = b""
+    for chunk in chunks:
+        first += chunk
+        if len(first) >= len(_GZIP):
+            break
+    whole = itertools.chain([first], chunks)
+    yield from _decompress(whole) if first.startswith(_GZIP) else whole
 
 
-def _all_chunks(first: bytes, stream: BinaryIO) -> Iterator[bytes]:
-    chunk = first
-    while chunk:
-        yield chunk
-        try:
-            chunk = stream.read(CHUNK_BYTES)
-        except (EOFError, zlib.error) as error:  # a stream that the caller had decompressed
-            raise DamagedError(str(error)) from error
+def _all_chunks(stream: BinaryIO) -> Iterator[bytes]:
+    """The content, where it can be read in pieces: a stream that breaks off keeps what it gave before."""
+    read: Callable[[int], bytes] = getattr(stream, "read1", stream.read)
+    try:
+        while chunk := read(CHUNK_BYTES):
+            yield chunk
+    except (EOFError, zlib.error) as error:  # the caller's own decompression
+        raise DamagedError(str(error)) from error
 
 
 def _decompress(chunks: Iterator[bytes]) -> Iterator[bytes]:

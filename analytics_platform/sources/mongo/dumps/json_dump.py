@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import bson
 from bson import json_util
@@ -34,7 +35,11 @@ LARGEST_TEXT = 64 << 20
 _OPTIONS = JSONOptions(
     json_mode=JSONMode.CANONICAL, tz_aware=False, datetime_conversion=DatetimeConversion.DATETIME_AUTO
 )
+_HEAD_BYTES = 1 << 20
 _MARK = b"\xef\xbb\xbf"
+_OPENED = re.compile(rb"^\{\r?\n[ \t]", re.MULTILINE)
+"""How a document over several lines begins."""
+
 _BLANKS = re.compile(r"[ \t\r\n]*")
 _IN_ARRAY = re.compile(r"[ \t\r\n,]*")
 _SCANNER = json.JSONDecoder(strict=False)
@@ -43,10 +48,21 @@ _SCANNER = json.JSONDecoder(strict=False)
 def to_bson(text: bytes) -> bytes | None:
     """The BSON that the Extended JSON of one document stands for; None if it is not that."""
     try:
-        found = json_util.loads(text.decode("utf-8"), json_options=_OPTIONS)
+        found = json.loads(text.decode("utf-8"), object_pairs_hook=_read_object)
         return bson.encode(found) if isinstance(found, dict) else None
     except (ValueError, TypeError, KeyError, AttributeError, ArithmeticError, RecursionError, BSONError):
         return None
+
+
+def _read_object(pairs: list[tuple[str, Any]]) -> Any:
+    """A document, or the value that an object of Extended JSON stands for; stricter than the driver.
+
+    A key given twice would lose a value, and an `$oid` of null would make up an id.
+    """
+    found = dict(pairs)
+    if len(found) < len(pairs) or not isinstance(found.get("$oid", ""), str):
+        raise ValueError("not Extended JSON")
+    return json_util.object_hook(found, _OPTIONS)
 
 
 class _Text:
@@ -78,7 +94,7 @@ class _Text:
 def read_json(chunks: Iterator[bytes]) -> Iterator[bytes | MalformedRecord]:
     """The documents, and what is none, in their order."""
     text = _Text(chunks)
-    text.grow()
+    text.grow(_HEAD_BYTES)
     if text.data.startswith(_MARK):
         text.drop(len(_MARK))
     return _read_lines(text) if _is_by_lines(text.data) else _read_one_by_one(text)
@@ -86,9 +102,10 @@ def read_json(chunks: Iterator[bytes]) -> Iterator[bytes | MalformedRecord]:
 
 def _is_by_lines(head: bytes) -> bool:
     """Whether the file has a document per line, judged by its first mebibyte."""
+    if head.lstrip().startswith(b"[") or _OPENED.search(head):
+        return False
     lines = head.split(b"\n")
-    whole = (line for line in lines if line.startswith(b"{") and to_bson(line) is not None)
-    return not head.lstrip().startswith(b"[") and (len(lines) == 1 or next(whole, None) is not None)
+    return len(lines) == 1 or any(line.startswith(b"{") and to_bson(line) is not None for line in lines)
 
 
 def _read_lines(text: _Text) -> Iterator[bytes | MalformedRecord]:
