@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from analytics_platform.gate.messages import ItemsError, canonical_json, parse_items
 from analytics_platform.gate.messages.exact_json import read_json
+from analytics_platform.gate.messages.items import NUMERIC_FIELDS
 from analytics_platform_tests.gate.messages.written_items import TEXTS, Written, written_items
 
 ISSUE = (
@@ -147,18 +148,10 @@ def test_a_numeric_field_that_is_no_number_stays_text(text: str) -> None:
 
 
 def test_the_numbers_of_the_export_and_of_the_trackers_are_numbers() -> None:
-    names = [
-        "price_in_usd",
-        "price",
-        "quantity",
-        "item_revenue_in_usd",
-        "item_revenue",
-        "item_refund_in_usd",
-        "item_refund",
-        "item_list_index",
-        "index",
-        "discount",
-        "item_price",
+    names = sorted(NUMERIC_FIELDS)
+    assert names == [
+        *("discount", "index", "item_list_index", "item_price", "item_refund", "item_refund_in_usd", "item_revenue"),
+        *("item_revenue_in_usd", "price", "price_in_usd", "quantity"),
     ]
     text = ", ".join(f"{name}=1.50" for name in names)
     assert only(f"[{{{text}}}]") == dict.fromkeys(names, Decimal("1.5"))
