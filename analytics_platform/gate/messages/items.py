@@ -8,7 +8,7 @@ Grammar of the GA4 form (blanks around the whole are skipped):
     items  = "[" [ item { ", " item } ] "]"
     item   = "{" [ field { ", " field } ] "}"
     field  = "item_params=" params | name "=" text
-    params = "[{" param { "}, {" param } "}]"
+    params = "[]"  |  "[{" param { "}, {" param } "}]"
     param  = "key=" text ", value={" typed { ", " typed } "}"  |  "key=" text ", value=null"
     typed  = ("string_value" | "int_value" | "float_value" | "double_value" | "set_timestamp_micros") "=" text
     name   = a letter or "_", then 1 to 39 letters, digits or "_" (ASCII; 40 is GA4's own limit)

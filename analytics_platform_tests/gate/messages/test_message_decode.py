@@ -131,7 +131,8 @@ def test_a_time_is_left_to_the_gate_as_it_came(value: object) -> None:
 
 @pytest.mark.parametrize("name", ["event_name", "platform", "page_location", "page_referrer"])
 def test_a_text_is_a_text(name: str) -> None:
-    for value in (True, 7, {}, [""]):
+    values: list[object] = [True, 7, {}, [""]]
+    for value in values:
         assert refusal(**{name: value}).reason == f"{name}: not a text"
 
 
@@ -140,7 +141,8 @@ def test_revenue_is_a_number_in_plain_notation_or_the_text_as_it_came() -> None:
     texts = ["1e2", "1499.50", "0.10000000000000000000001", "-3", '"$1,499.00"', '"1499.50"']
     found = [decode_message(body % text).revenue for text in texts]
     assert found == ["100", "1499.5", "0.10000000000000000000001", "-3", "$1,499.00", "1499.50"]
-    for value in (True, {}, []):
+    values: list[object] = [True, {}, []]
+    for value in values:
         assert refusal(revenue=value).reason == "revenue: not a number"
 
 
