@@ -35,8 +35,12 @@ MESSAGES_AT_A_TIME = 50_000
 
 
 def encode_messages(rows: Iterable[Mapping[str, object]]) -> bytes:
-    """Messages, as rows with the columns of `MESSAGE_SCHEMA`, as the bytes of one Parquet file."""
-    table = pa.Table.from_pylist(list(rows), schema=MESSAGE_SCHEMA)
+    """Messages, as rows with the columns of `MESSAGE_SCHEMA`, as the bytes of one Parquet file.
+
+    Half of a surrogate pair, which UTF-8 cannot write, becomes \\xNN: one hostile message must not hold up the others.
+    """
+    whole = [{**row, "body": _writable(str(row["body"]))} for row in rows]
+    table = pa.Table.from_pylist(whole, schema=MESSAGE_SCHEMA)
     buffer = io.BytesIO()
     pq.write_table(table, buffer, compression="zstd")
     return buffer.getvalue()
@@ -87,6 +91,10 @@ def _reason(error: MessageError) -> str:
     return f"{error.rule} ({detail})" if detail else error.rule
 
 
+def _writable(body: str) -> str:
+    return body.encode("utf-8", errors="surrogatepass").decode("utf-8", errors="backslashreplace")
+
+
 def _safe(body: str) -> str:
     """The text of a message as a database can store it."""
-    return readable(body.encode("utf-8", errors="surrogatepass"))
+    return readable(body.encode())
