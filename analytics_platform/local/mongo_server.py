@@ -12,20 +12,18 @@ and the tests of change streams use a scripted server, or a real one (`MONGODB_U
 from __future__ import annotations
 
 import argparse
-import socket
+import asyncio
+import os
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 LOOPBACK = "127.0.0.1"
-_START_SECONDS = 30.0
+_MODULE = "analytics_platform.local.mongo_server"
 _STOP_SECONDS = 5.0
-_LOOK_EVERY = 0.02
-_TRIES = 3
 
 
 class MongoServerError(RuntimeError):
@@ -36,54 +34,46 @@ class MongoServerError(RuntimeError):
 def serve_mongo(data: Path | None = None, port: int = 0) -> Iterator[str]:
     """Serve in a child process on loopback, on a free port for 0; yields the connection string.
 
-    Databases are kept in the folder `data`, or in memory without it. Raises `MongoServerError`.
+    Databases are kept in the folder `data`, or in memory without it. The child ends with this process, however that
+    ends. Raises `MongoServerError`.
     """
-    with tempfile.TemporaryDirectory(prefix="mongo_server_") as scratch:
-        process, bound = _start(data, port, Path(scratch))
+    command = [sys.executable, "-m", _MODULE, "--child", "--port", str(port)]
+    command += ["--data", str(data)] if data else []
+    pipe, nowhere = subprocess.PIPE, subprocess.DEVNULL
+    with subprocess.Popen(command, text=True, stdin=pipe, stdout=pipe, stderr=nowhere) as process:
+        assert process.stdin is not None and process.stdout is not None
         try:
-            yield f"mongodb://{LOOPBACK}:{bound}/?directConnection=true"
+            said = process.stdout.readline().strip()
+            if not said.startswith("mongodb://"):
+                raise MongoServerError(f"The local MongoDB server did not start: {said or 'it said nothing'}.")
+            yield said
         finally:
-            process.terminate()
+            process.stdin.close()
             try:
                 process.wait(_STOP_SECONDS)
             except subprocess.TimeoutExpired:
                 process.kill()
-                process.wait()
 
 
-def _start(data: Path | None, port: int, scratch: Path) -> tuple[subprocess.Popen[bytes], int]:
-    """A server that answers. Another process may take a free port first, so a few are tried."""
-    log = scratch / "log"
-    for _ in range(1 if port else _TRIES):
-        bound = port or _free_port()
-        command = [sys.executable, "-m", "nx_27017.nx_27017", "--host", LOOPBACK, "--port", str(bound)]
-        command += ["--data-dir", str(data.resolve()) if data else "memory"]
-        command += ["--log-file", str(log), "--pid-file", str(scratch / "pid")]
-        process = subprocess.Popen(command, cwd=scratch, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        if _answers(process, bound):
-            return process, bound
-    reason = log.read_text(encoding="utf-8", errors="replace").strip() if log.exists() else ""
-    last = reason.splitlines()[-1] if reason else "it said nothing"
-    raise MongoServerError(f"The local MongoDB server did not start ({last}): install nx-27017 or take a free port.")
+async def _serve_until_left(data: Path | None, port: int) -> None:
+    """Serve, say where, and end when the parent closes its end of the pipe."""
+    # Only the child needs these, and they take a third of a second to import.
+    from nx_27017.handler import NeoSQLiteHandler  # type: ignore[import-untyped]
+    from nx_27017.server import handle_client  # type: ignore[import-untyped]
 
+    handler = NeoSQLiteHandler(data_dir=str(data) if data else "memory")
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        return int(probe.getsockname()[1])
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await handle_client(reader, writer, handler)
 
-
-def _answers(process: subprocess.Popen[bytes], port: int) -> bool:
-    """Wait until the server takes connections; False if it ends before. Stops one that never does."""
-    deadline = time.monotonic() + _START_SECONDS
-    while time.monotonic() < deadline and process.poll() is None:
-        with socket.socket() as probe:
-            if probe.connect_ex((LOOPBACK, port)) == 0:
-                return process.poll() is None
-        time.sleep(_LOOK_EVERY)
-    process.kill()
-    process.wait()
-    return False
+    try:
+        server = await asyncio.start_server(answer, LOOPBACK, port)
+    except OSError:
+        print(f"port {port} is taken, choose another", flush=True)
+        return
+    print(f"mongodb://{LOOPBACK}:{server.sockets[0].getsockname()[1]}/?directConnection=true", flush=True)
+    await asyncio.to_thread(sys.stdin.read)
+    os._exit(0)  # connections may still be open, and every write is committed
 
 
 def main() -> None:
@@ -91,7 +81,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="mongo_server", description="A local MongoDB for MONGODB_URI.")
     parser.add_argument("--port", type=int, default=27017, help="0 takes a free one")
     parser.add_argument("--data", type=Path, help="folder to keep the databases in (default: in memory)")
+    parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
+    if arguments.child:
+        asyncio.run(_serve_until_left(arguments.data, arguments.port))
+        return
     try:
         with serve_mongo(arguments.data, arguments.port) as uri:
             print(uri, flush=True)

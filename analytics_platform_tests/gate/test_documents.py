@@ -89,8 +89,8 @@ def test_a_user_id_that_is_no_whole_number_is_refused(value: object) -> None:
     [
         ("action", 5, "action: not text", "action: int instead of string"),
         ("item_name", ["a"], "item_name: not text", "item_name: array instead of string"),
-        ("timestamp", 1704067200, "event_at: not a time", "timestamp: int instead of date"),
-        ("timestamp", Timestamp(1, 1), "event_at: not a time", "timestamp: timestamp instead of date"),
+        ("timestamp", 1704067200, "timestamp: not a time", "timestamp: int instead of date"),
+        ("timestamp", Timestamp(1, 1), "timestamp: not a time", "timestamp: timestamp instead of date"),
         ("metadata", {"device": 1.5}, "device: not text", "metadata.device: double instead of string"),
         (
             "metadata",
@@ -127,7 +127,7 @@ def test_all_broken_rules_of_a_document_are_told() -> None:
     assert rules(document) == [
         "user_id: not a whole number",
         "item_name: not text",
-        "event_at: not a time",
+        "timestamp: not a time",
         "device: not text",
     ]
 

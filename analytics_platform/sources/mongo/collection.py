@@ -42,7 +42,10 @@ class OpenCollection:
     def find(self, wanted: Filter, *order: str) -> Iterator[list[bytes]]:
         """The raw documents in ascending order of some fields, in batches."""
         cursor = self.documents.find_raw_batches(
-            wanted, sort=[(field, 1) for field in order], batch_size=self.batch.documents, allow_disk_use=True
+            wanted,
+            sort=[(field, 1) for field in order],
+            batch_size=self.batch.documents,
+            allow_disk_use=True if len(order) > 1 else None,  # `_id` alone is always in its index
         )
         with cursor:
             yield from gather(cast(Iterable[bytes], cursor), self.batch)

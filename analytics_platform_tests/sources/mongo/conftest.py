@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import uuid
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from pymongo import MongoClient
@@ -29,6 +30,7 @@ def server_uri() -> Iterator[str]:
 @pytest.fixture
 def real_shop(server_uri: str) -> Iterator[Shop]:
     """A collection on the local server, or on the given one."""
+    client: MongoClient[dict[str, Any]]
     with MongoClient(server_uri) as client:
         name = f"test_{uuid.uuid4().hex[:12]}"
         yield Shop(server_uri, client[name])
@@ -38,6 +40,7 @@ def real_shop(server_uri: str) -> Iterator[Shop]:
 @pytest.fixture
 def scripted() -> Iterator[tuple[Shop, ScriptedServer]]:
     """A collection on a scripted server, and the server."""
+    client: MongoClient[dict[str, Any]]
     with serve() as (uri, server), MongoClient(uri) as client:
         yield Shop(uri, client["scripted"]), server
 
@@ -57,6 +60,7 @@ def shop(request: pytest.FixtureRequest) -> Shop:
 def streamed(request: pytest.FixtureRequest) -> Shop:
     """A collection with a change stream: on the given server if it is a replica set, else on the scripted one."""
     if GIVEN:
+        client: MongoClient[dict[str, Any]]
         with MongoClient(GIVEN) as client:
             has_changes = "setName" in client.admin.command("hello")
         if has_changes:

@@ -30,7 +30,7 @@ from bson.timestamp import Timestamp
 
 Reply = dict[str, Any]
 
-_DECODING: CodecOptions[dict[str, Any]] = CodecOptions(datetime_conversion=DatetimeConversion.DATETIME_MS)
+_DECODING: CodecOptions[Any] = CodecOptions(datetime_conversion=DatetimeConversion.DATETIME_MS)
 _OP_REPLY, _OP_QUERY, _OP_MSG = 1, 2004, 2013
 _RANKS: Mapping[str, int] = {
     "MinKey": 1,
@@ -143,7 +143,7 @@ class ScriptedServer:
     def __init__(self) -> None:
         self.faults = Faults()
         self.commands: list[str] = []
-        self.clock = lambda: dt.datetime.now(dt.UTC).replace(tzinfo=None)
+        self.clock: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC).replace(tzinfo=None)
         self.replica_set = True
         self._collections: dict[str, dict[bytes, bytes]] = {}
         self._changes: list[dict[str, Any]] = []

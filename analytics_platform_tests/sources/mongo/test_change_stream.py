@@ -43,7 +43,8 @@ def test_changed_documents_come_whole_and_deleted_ones_are_kept(streamed: Shop) 
 
 def test_what_is_written_during_the_snapshot_is_in_the_stream(streamed: Shop) -> None:
     streamed.insert(*(log(START + n * MINUTE) for n in range(20)))
-    seen, written = [], []
+    seen: list[Any] = []
+    written: list[Any] = []
     position = None
     for batch in streamed.source(**STREAM, batch=SMALL).read(None):
         if position is None or position.snapshot is not None:
