@@ -17,6 +17,7 @@ from analytics_platform.contracts import CONTRACTS
 from analytics_platform.engine import DayRange
 from analytics_platform_tests.kit import (
     Contents,
+    House,
     Row,
     build,
     build_touched,
@@ -124,7 +125,11 @@ def make_traffic(seed: int) -> Files:
 
 def incrementally(root: Path, files: Files) -> Contents:
     """Load file after file, and after each build what its days touch; at last the days without events."""
-    house = open_house(root)
+    return incrementally_in(open_house(root), files)
+
+
+def incrementally_in(house: House, files: Files) -> Contents:
+    """The same, in this house."""
     with house.session() as session:
         for number, rows in enumerate(files):
             load_rows(house, session, rows, f"{number}.csv")

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from analytics_platform.engine import DayRange
-from analytics_platform.warehouse import DuckDBSession, Loaded, WarehouseError
+from analytics_platform.warehouse import Loaded, Session, WarehouseError
 from analytics_platform.warehouse.books import accept_batch, acceptances, find_batch, find_breaches
 from analytics_platform_tests.kit import House, Row, click, load_landed, load_rows, open_house
 
@@ -20,16 +20,16 @@ GOOD, OTHER = click("ada", AT), click("bob", AT)
 BAD = click("", AT)
 
 
-def stored(session: DuckDBSession) -> list[tuple[object, ...]]:
+def stored(session: Session) -> list[tuple[object, ...]]:
     return session.rows("SELECT client_id, position, batch_id FROM cleaned.clickstream ORDER BY ALL")
 
 
-def test_twins_within_a_batch_are_counted_and_the_first_line_stays(house: House, session: DuckDBSession) -> None:
+def test_twins_within_a_batch_are_counted_and_the_first_line_stays(house: House, session: Session) -> None:
     assert load_rows(house, session, [OTHER, GOOD, GOOD, GOOD]) == [Loaded(2, 2, 0)]
     assert [row[:2] for row in stored(session)] == [("ada", 3), ("bob", 2)]
 
 
-def test_twins_of_an_earlier_batch_are_counted_and_the_earlier_stays(house: House, session: DuckDBSession) -> None:
+def test_twins_of_an_earlier_batch_are_counted_and_the_earlier_stays(house: House, session: Session) -> None:
     load_rows(house, session, [GOOD], "first.csv")
     before = stored(session)
     assert load_rows(house, session, [OTHER, GOOD], "second.csv") == [Loaded(1, 1, 0)]
@@ -40,33 +40,31 @@ def test_twins_of_an_earlier_batch_are_counted_and_the_earlier_stays(house: Hous
     "timestamp",
     ["2024-03-01 10:00:00", "2024-03-01T12:00:00+02:00", "2024-03-01 10:00:00.000 UTC", "1709287200", "1709287200000"],
 )
-def test_a_twin_is_known_by_its_time_however_it_is_written(
-    house: House, session: DuckDBSession, timestamp: str
-) -> None:
+def test_a_twin_is_known_by_its_time_however_it_is_written(house: House, session: Session, timestamp: str) -> None:
     load_rows(house, session, [GOOD], "first.csv")
     assert load_rows(house, session, [{**GOOD, "timestamp": timestamp}], "second.csv") == [Loaded(0, 1, 0)]
 
 
 @pytest.mark.parametrize("column", ["page_url", "referrer", "event_data", "event_name", "user_id"])
 def test_events_that_differ_in_anything_that_identifies_them_are_no_twins(
-    house: House, session: DuckDBSession, column: str
+    house: House, session: Session, column: str
 ) -> None:
     other = {**GOOD, column: '{"a": 1}' if column == "event_data" else "/other"}
     assert load_rows(house, session, [GOOD, other]) == [Loaded(2, 0, 0)]
 
 
-def test_the_exports_own_id_identifies_an_event(house: House, session: DuckDBSession) -> None:
+def test_the_exports_own_id_identifies_an_event(house: House, session: Session) -> None:
     same = [{**GOOD, "event_id": "e1"}, {**OTHER, "event_id": "e1"}]
     assert load_rows(house, session, same) == [Loaded(1, 1, 0)]
 
 
-def test_the_same_content_under_another_name_is_not_read_again(house: House, session: DuckDBSession) -> None:
+def test_the_same_content_under_another_name_is_not_read_again(house: House, session: Session) -> None:
     assert load_rows(house, session, [GOOD], "first.csv") == [Loaded(1, 0, 0)]
     assert load_rows(house, session, [GOOD], "again.csv") == []
     assert load_landed(house, session) == []
 
 
-def test_a_changed_file_under_the_same_name_is_new_content(house: House, session: DuckDBSession) -> None:
+def test_a_changed_file_under_the_same_name_is_new_content(house: House, session: Session) -> None:
     load_rows(house, session, [GOOD], "rows.csv")
     assert load_rows(house, session, [GOOD, OTHER], "rows.csv") == [Loaded(1, 1, 0)]
 
@@ -104,7 +102,7 @@ def test_every_record_ends_in_exactly_one_place(
     assert found == [(accepted, quarantined, 0)]
 
 
-def test_a_batch_above_the_threshold_is_a_breach_of_batch_and_day(house: House, session: DuckDBSession) -> None:
+def test_a_batch_above_the_threshold_is_a_breach_of_batch_and_day(house: House, session: Session) -> None:
     load_rows(house, session, [GOOD, OTHER, BAD, click("eve", "2024-03-05T10:00:00Z")])
     batch, day = find_breaches(session, 0.2)
     assert (batch.kind, batch.input, batch.rows_quarantined, batch.rows_read) == ("batch", "rows.csv", 1, 4)
@@ -114,19 +112,19 @@ def test_a_batch_above_the_threshold_is_a_breach_of_batch_and_day(house: House, 
     assert find_breaches(session, 0.34) == []
 
 
-def test_breaches_are_those_of_the_days_that_are_asked_for(house: House, session: DuckDBSession) -> None:
+def test_breaches_are_those_of_the_days_that_are_asked_for(house: House, session: Session) -> None:
     load_rows(house, session, [GOOD, BAD])
     other_day = dt.date(2024, 3, 2)
     assert find_breaches(session, 0.1, DayRange(other_day, other_day)) == []
     assert len(find_breaches(session, 0.1, DayRange(dt.date(2024, 3, 1), other_day))) == 2
 
 
-def test_a_batch_of_which_nothing_was_accepted_is_a_breach(house: House, session: DuckDBSession) -> None:
+def test_a_batch_of_which_nothing_was_accepted_is_a_breach(house: House, session: Session) -> None:
     load_rows(house, session, [BAD])
     assert [breach.kind for breach in find_breaches(session, 0.5)] == ["batch"]
 
 
-def test_a_batch_a_person_accepted_is_no_breach_and_the_word_is_kept(house: House, session: DuckDBSession) -> None:
+def test_a_batch_a_person_accepted_is_no_breach_and_the_word_is_kept(house: House, session: Session) -> None:
     load_rows(house, session, [GOOD, BAD])
     batch_id, name = find_batch(session, find_breaches(session, 0.1)[0].name[:6])
     assert name == "rows.csv"
@@ -138,12 +136,12 @@ def test_a_batch_a_person_accepted_is_no_breach_and_the_word_is_kept(house: Hous
 
 
 @pytest.mark.parametrize("name", ["", "nothing"])
-def test_a_batch_that_is_not_there_cannot_be_found(session: DuckDBSession, name: str) -> None:
+def test_a_batch_that_is_not_there_cannot_be_found(session: Session, name: str) -> None:
     with pytest.raises(WarehouseError, match="No batch has an id"):
         find_batch(session, name)
 
 
-def test_an_empty_file_is_a_batch_without_rows(house: House, session: DuckDBSession, tmp_path: Path) -> None:
+def test_an_empty_file_is_a_batch_without_rows(house: House, session: Session, tmp_path: Path) -> None:
     (house.landing / "empty.csv").touch()
     assert load_landed(house, session) == [Loaded(0, 0, 0)]
     assert session.rows("SELECT rows_read, error_rate, drift FROM ops.pipeline_logs") == [(0, 0.0, "empty file")]

@@ -7,7 +7,7 @@ import datetime as dt
 import pytest
 
 from analytics_platform.ingest import replay
-from analytics_platform.warehouse import DuckDBSession
+from analytics_platform.warehouse import Session
 from analytics_platform_tests.kit import Contents, House, Row, click, contents, load_rows, open_house
 
 OLD, NEW = click("ada", "2023-12-31T23:59:59Z"), click("ada", "2024-03-01T10:00:00Z")
@@ -24,7 +24,7 @@ def allowing_2023(house: House) -> House:
     return open_house(house.settings.data_dir, partition_start=dt.date(2023, 1, 1))
 
 
-def replayed(house: House, session: DuckDBSession, only: str | None = None) -> list[tuple[int, int, int, int]]:
+def replayed(house: House, session: Session, only: str | None = None) -> list[tuple[int, int, int, int]]:
     """(moved, accepted, duplicate, quarantined) of each batch that was judged anew."""
     return [
         (found.moved, found.loaded.rows_accepted, found.loaded.rows_duplicate, found.loaded.rows_quarantined)
@@ -41,7 +41,7 @@ def undisturbed(house: House, *files: list[Row]) -> Contents:
         return contents(session)
 
 
-def test_rows_that_pass_now_move_and_the_books_follow(house: House, session: DuckDBSession) -> None:
+def test_rows_that_pass_now_move_and_the_books_follow(house: House, session: Session) -> None:
     rows = [OLD, NEW, BROKEN]
     load_rows(house, session, rows, "0.csv")
     assert session.rows("SELECT rows_accepted, rows_quarantined FROM ops.pipeline_logs") == [(1, 2)]
@@ -49,7 +49,7 @@ def test_rows_that_pass_now_move_and_the_books_follow(house: House, session: Duc
     assert contents(session) == undisturbed(house, rows)
 
 
-def test_rows_that_still_break_a_rule_stay_with_the_new_reason(house: House, session: DuckDBSession) -> None:
+def test_rows_that_still_break_a_rule_stay_with_the_new_reason(house: House, session: Session) -> None:
     load_rows(house, session, [BROKEN, NEW])
     before = session.rows("SELECT position, raw, error_reason FROM ops.quarantine")
     assert before[0][2] == "client_id: missing; event_at: out of range"
@@ -58,14 +58,14 @@ def test_rows_that_still_break_a_rule_stay_with_the_new_reason(house: House, ses
     assert after == [(before[0][0], before[0][1], "client_id: missing")]
 
 
-def test_a_replay_without_a_change_changes_nothing(house: House, session: DuckDBSession) -> None:
+def test_a_replay_without_a_change_changes_nothing(house: House, session: Session) -> None:
     load_rows(house, session, [OLD, NEW, NEW, BROKEN])
     before = contents(session)
     assert replayed(house, session) == [(0, 1, 1, 2)]
     assert contents(session) == before
 
 
-def test_a_row_that_came_again_meanwhile_is_a_duplicate(house: House, session: DuckDBSession) -> None:
+def test_a_row_that_came_again_meanwhile_is_a_duplicate(house: House, session: Session) -> None:
     load_rows(house, session, [OLD, NEW], "0.csv")
     later = allowing_2023(house)
     load_rows(later, session, [OLD], "1.csv")
@@ -74,7 +74,7 @@ def test_a_row_that_came_again_meanwhile_is_a_duplicate(house: House, session: D
     assert twins == [(2, 2)]
 
 
-def test_a_replay_can_be_kept_to_one_batch(house: House, session: DuckDBSession) -> None:
+def test_a_replay_can_be_kept_to_one_batch(house: House, session: Session) -> None:
     load_rows(house, session, [OLD], "0.csv")
     load_rows(house, session, [{**OLD, "client_id": "bob"}], "1.csv")
     ((batch,),) = session.rows("SELECT batch_id FROM ops.pipeline_logs WHERE input = '1.csv'")
@@ -82,6 +82,6 @@ def test_a_replay_can_be_kept_to_one_batch(house: House, session: DuckDBSession)
     assert session.rows("SELECT client_id FROM cleaned.clickstream") == [("bob",)]
 
 
-def test_batches_without_quarantined_rows_are_not_read_again(house: House, session: DuckDBSession) -> None:
+def test_batches_without_quarantined_rows_are_not_read_again(house: House, session: Session) -> None:
     load_rows(house, session, [NEW])
     assert replayed(allowing_2023(house), session) == []

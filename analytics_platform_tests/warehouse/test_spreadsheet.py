@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analytics_platform.warehouse import DuckDBSession
+from analytics_platform.warehouse import Session
 from analytics_platform.warehouse.spreadsheet import harmless, write_spreadsheets
 from analytics_platform_tests.kit import House, click, load_rows
 
@@ -34,7 +34,7 @@ def test_each_start_of_a_formula_is_disarmed(start: str) -> None:
     assert harmless(f"{start}1+1") == f"'{start}1+1"
 
 
-def test_every_refused_record_is_in_the_file_of_its_input(house: House, session: DuckDBSession, tmp_path: Path) -> None:
+def test_every_refused_record_is_in_the_file_of_its_input(house: House, session: Session, tmp_path: Path) -> None:
     rows = [click("", AT, page_url=f'/"quoted", {number}\nsecond line') for number in range(20)]
     load_rows(house, session, [*rows, click("ada", AT)], "some.csv")
     load_rows(house, session, [{"timestamp": "", **click("ada", "never"), "client_id": FORMULA}], "other.csv")
@@ -49,17 +49,17 @@ def test_every_refused_record_is_in_the_file_of_its_input(house: House, session:
 
 
 def test_a_file_goes_when_its_input_has_no_refused_record_any_more(
-    house: House, session: DuckDBSession, tmp_path: Path
+    house: House, session: Session, tmp_path: Path
 ) -> None:
     load_rows(house, session, [click("", AT)], "some.csv")
     (path,) = write_spreadsheets(session, tmp_path)
-    session.connection.execute("DELETE FROM ops.quarantine")
+    session.execute("DELETE FROM ops.quarantine")
     assert write_spreadsheets(session, tmp_path, {"some.csv"}) == []
     assert not path.exists()
 
 
 def test_a_file_that_somebody_removed_is_written_again_and_others_are_left(
-    house: House, session: DuckDBSession, tmp_path: Path
+    house: House, session: Session, tmp_path: Path
 ) -> None:
     for name in ("a.csv", "b.csv"):
         load_rows(house, session, [click("", AT, page_url=name)], name)

@@ -51,7 +51,7 @@ def stored_columns(connection: psycopg.Connection) -> dict[str, dict[str, str]]:
 
 def ensure(connection: psycopg.Connection, contracts: Iterable[ContractType]) -> None:
     """Create the tables that are missing, dimensions before the facts that refer to them, and migrate the others."""
-    wanted = list(_with_dimensions(contracts))
+    wanted = list(dict.fromkeys(_with_dimensions(contracts)))
     stored = stored_columns(connection)
     if all(stored.get(table_of(contract).name) == typed_columns(contract) for contract in wanted):
         return

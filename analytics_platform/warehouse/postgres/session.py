@@ -78,13 +78,13 @@ class PostgresSession:
 
     def __init__(self, warehouse: PostgresWarehouse, pool: Pool, read_only: bool) -> None:
         self._warehouse = warehouse
-        self._pool = pool
+        self.pool = pool
         self._read_only = read_only
         self._in_transaction = False
         self.connection = self._connect()
 
     def _connect(self) -> psycopg.Connection:
-        connection = take(self._pool, self._warehouse.url)
+        connection = take(self.pool, self._warehouse.url)
         if self._read_only:
             connection.execute("SET default_transaction_read_only = on")
         return connection
@@ -96,7 +96,7 @@ class PostgresSession:
                 self.connection.close()
             elif self._read_only:
                 self.connection.execute("RESET default_transaction_read_only")
-        self._pool.putconn(self.connection)
+        self.pool.putconn(self.connection)
 
     def _retrying(self, read: Callable[[], T]) -> T:
         """What `read` gives; once more over a new connection if this one was lost. Only for what changes nothing."""
@@ -105,7 +105,7 @@ class PostgresSession:
         except psycopg.OperationalError:
             if not self.connection.closed or self._in_transaction:
                 raise
-        self._pool.putconn(self.connection)
+        self.pool.putconn(self.connection)
         self.connection = self._connect()
         return read()
 

@@ -70,7 +70,8 @@ def fetch_rows(
         f"""
         CREATE OR REPLACE TABLE {quote_table(table)} AS SELECT * FROM read_csv(
             $path, columns = $columns, parallel = $parallel, header = false, auto_detect = false, delim = ',',
-            quote = '"', escape = '"', nullstr = '', allow_quoted_nulls = false, max_line_size = 1000000000
+            quote = '"', escape = '"', new_line = '\\n', nullstr = '', allow_quoted_nulls = false,
+                max_line_size = 1000000000
         )
         """,
         {"path": str(path), "columns": kinds, "parallel": one_line_each},

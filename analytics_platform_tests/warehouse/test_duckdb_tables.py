@@ -1,9 +1,10 @@
-"""The warehouse file: its tables follow the contracts, and one process at a time writes it."""
+"""The DuckDB warehouse: its tables follow the contracts, and one process at a time writes the file."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from analytics_platform.contracts import CONTRACTS
 from analytics_platform.contracts.ddl import column_types
 from analytics_platform.warehouse import DuckDBSession, DuckDBWarehouse, WarehouseError
-from analytics_platform_tests.kit import House
+from analytics_platform_tests.kit import House, open_house
 
 HOLD_THE_FILE = """
 import sys, duckdb
@@ -19,6 +20,17 @@ connection = duckdb.connect(sys.argv[1])
 print("open", flush=True)
 sys.stdin.read()
 """
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> House:
+    return open_house(tmp_path)
+
+
+@pytest.fixture
+def session(house: House) -> Iterator[DuckDBSession]:
+    with DuckDBWarehouse(house.settings.warehouse_path).session() as session:
+        yield session
 
 
 def test_a_column_that_is_new_in_the_contract_is_added(session: DuckDBSession) -> None:
@@ -39,7 +51,7 @@ def test_a_column_of_another_type_is_refused_with_the_remedy(session: DuckDBSess
 
 
 def test_a_file_in_use_is_one_sentence_that_says_what_to_do(house: House) -> None:
-    path = house.warehouse.path
+    path = house.settings.warehouse_path
     command = [sys.executable, "-c", HOLD_THE_FILE, str(path)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
         assert other.stdout is not None
@@ -69,12 +81,15 @@ def test_reading_before_anything_is_stored_says_so(tmp_path: Path) -> None:
     assert not warehouse.exists()
 
 
-def test_a_transaction_that_raises_leaves_nothing(session: DuckDBSession) -> None:
-    with pytest.raises(KeyboardInterrupt), session.transaction():
-        session.connection.execute("CREATE TABLE half (done BOOLEAN)")
-        raise KeyboardInterrupt
-    assert "main.half" not in session.tables()
+def test_a_wider_type_is_taken_over_with_its_rows(session: DuckDBSession) -> None:
+    session.connection.execute("CREATE SCHEMA star")
+    session.connection.execute("CREATE TABLE star.dim_channel AS SELECT -1::INTEGER AS channel_key")
+    session.ensure(CONTRACTS["star.dim_channel"])
+    assert session.rows("SELECT typeof(channel_key), channel_key FROM star.dim_channel") == [("BIGINT", -1)]
 
 
-def test_times_are_utc_whatever_the_machine(session: DuckDBSession) -> None:
-    assert session.rows("SELECT CAST(TIMESTAMPTZ '2024-03-01 23:30:00-01' AS DATE)::VARCHAR") == [("2024-03-02",)]
+def test_a_column_that_the_contract_lacks_is_refused_with_the_remedy(session: DuckDBSession) -> None:
+    session.ensure(CONTRACTS["star.dim_channel"])
+    session.connection.execute("ALTER TABLE star.dim_channel ADD COLUMN colour VARCHAR")
+    with pytest.raises(WarehouseError, match=r"star\.dim_channel\.colour is stored but its contract has no"):
+        session.ensure(CONTRACTS["star.dim_channel"])
