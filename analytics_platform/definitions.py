@@ -7,7 +7,7 @@ import sys
 import dagster as dg
 
 from analytics_platform.assets.cleaned import gate_asset, lookup_assets
-from analytics_platform.assets.raw import files_asset, queue_asset
+from analytics_platform.assets.raw import api_asset, collection_asset, files_asset, queue_asset
 from analytics_platform.assets.reports import findings
 from analytics_platform.assets.resources import build_resources, lake_of, warehouse_of
 from analytics_platform.assets.tables import model_asset
@@ -17,7 +17,7 @@ from analytics_platform.automation.start import STOPPING, check_start
 from analytics_platform.checks.business import watchdog
 from analytics_platform.checks.files import files_readable_check
 from analytics_platform.engine import all_models
-from analytics_platform.ingest import CLICKSTREAM, ECOMMERCE_EVENTS, SOURCES
+from analytics_platform.ingest import CLICKSTREAM, ECOMMERCE_EVENTS, SOURCES, USERS, WEB_LOGS
 from analytics_platform.settings import Settings, load_settings
 
 
@@ -25,7 +25,12 @@ def build_definitions(settings: Settings) -> dg.Definitions:
     """Everything Dagster knows of the platform. The one seam for tests, the command line and other environments."""
     models = [model_asset(model, settings) for model in all_models().values()]
     clickstream = SOURCES[CLICKSTREAM]
-    raw = [files_asset(clickstream), queue_asset(SOURCES[ECOMMERCE_EVENTS])]
+    raw = [
+        files_asset(clickstream),
+        queue_asset(SOURCES[ECOMMERCE_EVENTS]),
+        collection_asset(SOURCES[WEB_LOGS]),
+        api_asset(SOURCES[USERS]),
+    ]
     gates = [gate_asset(source) for source in SOURCES.values()]
     return dg.Definitions(
         assets=[*raw, *gates, *lookup_assets(settings), *models, findings],

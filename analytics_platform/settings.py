@@ -11,7 +11,7 @@ import re
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 POSTGRES_SCHEMES = ("postgresql://", "postgres://")
@@ -65,13 +65,18 @@ class Settings(BaseSettings):
     sqs_queue_url: str = Field("", description="Queue of product events; without it the source is absent.")
     sqs_dlq_url: str = Field("", description="Queue that gets a copy of every refused message, with the reason.")
     aws_endpoint_url: str = Field("", description="Address of another SQS than Amazon's, e.g. http://127.0.0.1:9324.")
+    mongodb_uri: SecretStr = Field(SecretStr(""), description="MongoDB server of the logs; without it they are absent.")
+    mongodb_database: str = "shop"
+    mongodb_collection: str = "web_logs"
+    users_api_url: str = Field("", description="JSON API of users; without it the source is absent.")
+    users_api_authorization: SecretStr | None = Field(None, description="Value of its Authorization header.")
     drain_max_messages: Annotated[int, Field(ge=1)] = 1_000_000
     drain_max_seconds: Annotated[float, Field(gt=0)] = 600.0
 
     automation: bool = Field(False, description="Whether sensors and schedules run from the start.")
     sensor_seconds: Annotated[int, Field(ge=1)] = 5
 
-    @field_validator("sqs_queue_url", "sqs_dlq_url", "aws_endpoint_url")
+    @field_validator("sqs_queue_url", "sqs_dlq_url", "aws_endpoint_url", "users_api_url")
     @classmethod
     def _check_web_address(cls, url: str) -> str:
         if url and not url.startswith(("https://", "http://")):

@@ -6,10 +6,14 @@ import dagster as dg
 
 from analytics_platform.assets.metadata import column_schema
 from analytics_platform.ingest import Source, land_files
+from analytics_platform.ingest.api import fetch_users
+from analytics_platform.ingest.collection import read_collection
 from analytics_platform.ingest.progress import progress_bar
 from analytics_platform.ingest.queue import drain_queue
 from analytics_platform.lake import FolderLake
 from analytics_platform.settings import Settings
+from analytics_platform.sources.mongo import MongoError, PositionError
+from analytics_platform.sources.rest_api import RestError
 from analytics_platform.sources.sqs import QueueError
 
 
@@ -70,6 +74,77 @@ def files_asset(source: Source) -> dg.AssetsDefinition:
         )
 
     return land
+
+
+def collection_asset(source: Source) -> dg.AssetsDefinition:
+    """The asset that reads the MongoDB collection, and its dump files in the landing folder, into the lake."""
+
+    @dg.asset(
+        key=raw_key(source),
+        description=(
+            "Documents of the collection MONGODB_COLLECTION as raw BSON in Parquet batches, only what is new since the "
+            f"last run; and dumps (.bson, Extended JSON) from LANDING_DIR/{source.name}, byte for byte."
+        ),
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        group_name="raw",
+        owners=["team:analytics"],
+        kinds={"mongodb", "parquet"},
+        tags={"layer": "raw"},
+        metadata=_definition_metadata(source),
+    )
+    def read(
+        context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings], lake: dg.ResourceParam[FolderLake]
+    ) -> dg.MaterializeResult[None]:
+        landing = land_files(source.name, settings, lake)
+        documents = 0
+        if not settings.mongodb_uri.get_secret_value():
+            context.log.warning("MONGODB_URI is not set: no collection is read.")
+        else:
+            try:
+                for step in read_collection(settings, lake):
+                    documents += step.documents
+                    context.log.info(step.note or f"{documents:,} documents read")
+            except (MongoError, PositionError) as error:
+                raise dg.Failure(str(error)) from None
+        return dg.MaterializeResult(
+            metadata={
+                **_metadata(source, lake),
+                "documents read": dg.MetadataValue.int(documents),
+                "files": dg.MetadataValue.int(len(landing.batches)),
+            }
+        )
+
+    return read
+
+
+def api_asset(source: Source) -> dg.AssetsDefinition:
+    """The asset that fetches the users API into the lake."""
+
+    @dg.asset(
+        key=raw_key(source),
+        description="The untouched answer of USERS_API_URL, all its pages or nothing; each different answer once.",
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        group_name="raw",
+        owners=["team:analytics"],
+        kinds={"json", "api"},
+        tags={"layer": "raw"},
+        metadata=_definition_metadata(source),
+    )
+    def fetch(
+        context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings], lake: dg.ResourceParam[FolderLake]
+    ) -> dg.MaterializeResult[None]:
+        if not settings.users_api_url:
+            context.log.warning("USERS_API_URL is not set: no users are fetched.")
+            return dg.MaterializeResult(metadata={**_metadata(source, lake), "answer": "USERS_API_URL is not set"})
+        try:
+            batch = fetch_users(settings, lake)
+        except RestError as error:
+            raise dg.Failure(str(error)) from None
+        words = f"a new answer, {batch.size:,} bytes" if batch else "the same as last time"
+        context.log.info(f"Users API: {words}")
+        return dg.MaterializeResult(metadata={**_metadata(source, lake), "answer": words})
+
+    return fetch
 
 
 def queue_asset(source: Source) -> dg.AssetsDefinition:

@@ -17,7 +17,7 @@ ARRIVALS = dg.AssetSelection.keys(*([layer, source] for source in SOURCES for la
 
 def build_jobs() -> Sequence[UnresolvedAssetJobDefinition]:
     """`ingest_everything` takes in what arrived; `rebuild_days` builds all tables of a range of days."""
-    daily = dg.AssetSelection.groups("cleaned", "sessionized", "star", "marts") - ARRIVALS
+    daily = dg.AssetSelection.groups("cleaned", "sessionized", "star", "marts", "ops") - ARRIVALS
     return [
         dg.define_asset_job(INGEST, ARRIVALS, description="Take in whatever arrived."),
         dg.define_asset_job(REPORT, dg.AssetSelection.groups("reports"), description="Write the findings."),

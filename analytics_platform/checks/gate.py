@@ -3,6 +3,7 @@ themselves, since they are kept with their reason; too many of them stop the lin
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import dagster as dg
@@ -16,7 +17,7 @@ SAMPLE_ROWS = 5
 
 def check_name(reason: str) -> str:
     """The name of the check for a reason: `client_id__missing` for `client_id: missing`."""
-    return reason.replace(": ", "__").replace(" ", "_").replace("-", "_")
+    return re.sub(r"[^A-Za-z0-9_]+", "_", reason.replace(": ", "__"))
 
 
 def gate_check_specs(key: dg.AssetKey, source: Source) -> list[dg.AssetCheckSpec]:

@@ -71,6 +71,7 @@ class Table:
     `write` is how it is published (DESIGN 3.9). `reads` says what part of each input a model needs; an
     input that is not listed is read for exactly the days that are built (or whole, if it has no days).
     `foreign_keys` maps a column to the dimension whose primary key it holds.
+    `source` is the source whose records the table holds as they passed the gate.
     `identity` names the columns whose content identifies a row of a source without an id of its own. A source that
     `redelivers` may hand over a record again: one that is refused again is a duplicate, known by its text. The error
     rate of a batch or day with fewer than `least_judged_rows` says nothing and is not judged.
@@ -86,6 +87,7 @@ class Table:
     identity: tuple[str, ...] = ()
     redelivers: bool = False
     least_judged_rows: int = 1
+    source: str = ""
     owner: str = "team:analytics"
     tags: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
@@ -144,5 +146,4 @@ def table_of(contract: ContractType) -> Table:
 
 def is_gated(contract: ContractType) -> bool:
     """Whether the table holds a source's records that passed the gate."""
-    table = table_of(contract)
-    return table.layer == "cleaned" and table.write == "batches"
+    return bool(table_of(contract).source)

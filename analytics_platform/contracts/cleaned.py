@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
+
 from analytics_platform.contracts.base import (
     Contract,
     Day,
+    Everything,
     Flag,
     Instant,
     Json,
     Money,
+    Ratio,
     RowRule,
     Table,
     Text,
     Whole,
     column,
 )
+
+EMAIL_PATTERN = (
+    r"^[a-z0-9.!#$%&'*+/=?^_`{|}~-]+"
+    r"@[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+$"
+)
+"""What browsers take for an e-mail address (HTML standard, "valid e-mail address"), in lower case and with a dot in the
+domain, for no customer of a shop has a mailbox on a host without one. Comments, quoted names and letters beyond ASCII,
+which RFC 5322 and 6531 allow, are refused. Holds in Python, Polars and DuckDB alike."""
 
 DEVICE_TYPES = ("desktop", "mobile", "tablet", "tv", "console", "bot", "unknown")
 
@@ -64,6 +76,7 @@ class Clickstream(Contract):
 
         metadata = Table(
             name="cleaned.clickstream",
+            source="clickstream",
             primary_key=("event_id",),
             write="batches",
             partition_column="event_date",
@@ -116,6 +129,7 @@ class EcommerceEvents(Contract):
 
         metadata = Table(
             name="cleaned.ecommerce_events",
+            source="ecommerce_events",
             primary_key=("event_id",),
             write="batches",
             partition_column="event_date",
@@ -136,6 +150,161 @@ class EcommerceEvents(Contract):
             ),
             redelivers=True,
             least_judged_rows=100,
+        ).promise()
+
+
+class WebLogs(Contract):
+    """One row per distinct interaction log of the web shop's MongoDB collection that kept every rule.
+
+    A document that is read again is a duplicate; one that was changed under the same _id is another row.
+    """
+
+    event_id: Text = column("MD5 of the document's _id and content.", random=True)
+    document_id: Text = column("The document's _id, as Extended JSON.", source=("document_id",), random=True)
+    user_id: Whole = column("The user.", source=("user_id",), ge=0)
+    action: Text = column("What the user did, as the shop names it.", source=("action",))
+    item_name: Text = column("Name of the product.", nullable=True, source=("item_name",))
+    event_at: Instant = column(
+        "When it happened: a date, or text in ISO 8601 (UTC without zone). Not before PARTITION_START, not later than "
+        "arrival + 1 day.",
+        source=("timestamp",),
+    )
+    event_date: Day = column("Day of event_at (UTC).")
+    device: Text = column("Kind of device, as the shop names it.", nullable=True, source=("device",))
+    session_id: Text = column("The shop's own session.", nullable=True, source=("session_id",))
+    metadata: Json = column(
+        "The document's metadata, as Extended JSON.", nullable=True, source=("metadata",), json=True
+    )
+    extra: Json = column("Fields that the contract does not know, as Extended JSON.", nullable=True)
+    arrived_at: Instant = column("When the batch was put into the lake.")
+    batch_id: Text = column("The batch the document came in (ops.pipeline_logs).")
+    position: Whole = column("Place of the document in its batch, from 1.", ge=1)
+
+    class Config(Contract.Config):
+        """Table."""
+
+        metadata = Table(
+            name="cleaned.web_logs",
+            source="web_logs",
+            primary_key=("event_id",),
+            write="batches",
+            partition_column="event_date",
+            identity=(
+                "document_id",
+                "user_id",
+                "action",
+                "item_name",
+                "event_at",
+                "device",
+                "session_id",
+                "metadata",
+                "extra",
+            ),
+            redelivers=True,
+            least_judged_rows=100,
+        ).promise()
+
+
+class UserVersions(Contract):
+    """One row per user, day and content in which the users API told of the user."""
+
+    version_id: Text = column("MD5 of the content.", random=True)
+    user_id: Whole = column("The user.", source=("id",))
+    name: Text = column("The name as it came.", nullable=True, source=("name",))
+    honorific: Text = column("In front of the name: Mrs., Prof. …", nullable=True, source=("name: honorific",))
+    first_name: Text = column("First name.", nullable=True, source=("name: first",))
+    last_name: Text = column("Last name.", nullable=True, source=("name: last",))
+    suffix: Text = column("Behind the name: Jr., V …", nullable=True, source=("name: suffix",))
+    username: Text = column("Login name.", nullable=True, source=("username",))
+    email: Text = column(
+        "Address in lower case; one that no mail can be sent to is refused.",
+        nullable=True,
+        source=("email",),
+        str_matches=EMAIL_PATTERN,
+    )
+    phone: Text = column("As it came.", nullable=True, source=("phone",))
+    website: Text = column("As it came.", nullable=True, source=("website",))
+    street: Text = column("Street.", nullable=True, source=("address.street",))
+    suite: Text = column("Apartment or suite.", nullable=True, source=("address.suite",))
+    city: Text = column("City.", nullable=True, source=("address.city",))
+    zipcode: Text = column("Postal code.", nullable=True, source=("address.zipcode",))
+    latitude: Ratio = column(
+        "Degrees north.", nullable=True, source=("address.geo.lat",), in_range={"min_value": -90.0, "max_value": 90.0}
+    )
+    longitude: Ratio = column(
+        "Degrees east.", nullable=True, source=("address.geo.lng",), in_range={"min_value": -180.0, "max_value": 180.0}
+    )
+    company_name: Text = column("Company.", nullable=True, source=("company.name",))
+    company_catch_phrase: Text = column("Its slogan.", nullable=True, source=("company.catchPhrase",))
+    company_bs: Text = column("What it says it does.", nullable=True, source=("company.bs",))
+    extra: Json = column("Fields that the contract does not know, as one JSON object.", nullable=True)
+    event_date: Day = column("Day (UTC) the answer arrived.")
+    arrived_at: Instant = column("When the answer was put into the lake.")
+    batch_id: Text = column("The answer the user came in (ops.pipeline_logs).")
+    position: Whole = column("Place of the user in the answer, from 1.", ge=1)
+
+    class Config(Contract.Config):
+        """Table."""
+
+        metadata = Table(
+            name="cleaned.user_versions",
+            source="users",
+            primary_key=("version_id",),
+            write="batches",
+            partition_column="event_date",
+            identity=(
+                "user_id",
+                "name",
+                "username",
+                "email",
+                "phone",
+                "website",
+                "street",
+                "suite",
+                "city",
+                "zipcode",
+                "latitude",
+                "longitude",
+                "company_name",
+                "company_catch_phrase",
+                "company_bs",
+                "extra",
+            ),
+            redelivers=True,
+            least_judged_rows=100,
+        ).promise()
+
+
+class Users(Contract):
+    """One row per user: what the latest answer of the users API that kept every rule says."""
+
+    user_id: Text = column("The user.")
+    name: Text = column("The name as it came.", nullable=True)
+    honorific: Text = column("In front of the name: Mrs., Prof. …", nullable=True)
+    first_name: Text = column("First name.", nullable=True)
+    last_name: Text = column("Last name.", nullable=True)
+    suffix: Text = column("Behind the name: Jr., V …", nullable=True)
+    username: Text = column("Login name.", nullable=True)
+    email: Text = column("Address in lower case.", nullable=True)
+    phone: Text = column("As it came.", nullable=True)
+    website: Text = column("As it came.", nullable=True)
+    street: Text = column("Street.", nullable=True)
+    suite: Text = column("Apartment or suite.", nullable=True)
+    city: Text = column("City.", nullable=True)
+    zipcode: Text = column("Postal code.", nullable=True)
+    latitude: Ratio = column("Degrees north.", nullable=True)
+    longitude: Ratio = column("Degrees east.", nullable=True)
+    company_name: Text = column("Company.", nullable=True)
+    arrived_at: Instant = column("When that answer was put into the lake.")
+
+    class Config(Contract.Config):
+        """Table."""
+
+        metadata = Table(
+            name="cleaned.users",
+            primary_key=("user_id",),
+            write="whole",
+            reads=MappingProxyType({"cleaned.user_versions": Everything()}),
         ).promise()
 
 

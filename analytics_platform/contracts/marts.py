@@ -239,6 +239,59 @@ class ProductPerformance(Contract):
         ).promise()
 
 
+class UserMetrics(Contract):
+    """One row per customer: how many interactions, which favourite, when last seen.
+
+    Customers are the users that the users API told of. Other users that events name are no customers (ops.orphans), and
+    are here as soon as the API tells of them.
+    """
+
+    user_id: Text = column("The customer.")
+    name: Text = column("The name as the API gave it.", nullable=True)
+    interactions: Whole = column("Events of all sources that name the customer.", ge=0)
+    favourite_product: Text = column(
+        "Product with most view_item events; of equals the one viewed latest, then the smallest name.", nullable=True
+    )
+    favourite_views: Whole = column("Its view_item events.", ge=0)
+    first_seen_at: Instant = column("First event.", nullable=True)
+    last_active_at: Instant = column("Last event.", nullable=True)
+    sessions: Whole = column("Sessions.", ge=0)
+    orders: Whole = column("Orders; repeats of an order do not count.", ge=0)
+    revenue: Money = column("Their revenue.")
+
+    class Config(Contract.Config):
+        """Table."""
+
+        metadata = Table(name="marts.user_metrics", primary_key=("user_id",), write="upsert").promise()
+
+
+class UserProductAffinity(Contract):
+    """One row per user and product: how much the user likes it. Users who are no customers are here too."""
+
+    user_id: Text = column("The user.")
+    product: Text = column("Name of the product, else its id.")
+    rank: Whole = column(
+        "1 is the favourite: viewed most often; of equals the one viewed latest, then the smallest name.", ge=1
+    )
+    interactions: Whole = column("Events of the user about it.", ge=1)
+    views: Whole = column("view_item events.", ge=0)
+    add_to_carts: Whole = column("add_to_cart events.", ge=0)
+    orders: Whole = column("Orders with it; repeats of an order do not count.", ge=0)
+    share_of_views: Ratio = _share("views / view_item events of the user about any product.")
+    first_seen_at: Instant = column("First event.")
+    last_seen_at: Instant = column("Last event.")
+
+    class Config(Contract.Config):
+        """Table."""
+
+        metadata = Table(
+            name="marts.user_product_affinity",
+            primary_key=("user_id", "product"),
+            write="upsert",
+            reads=MappingProxyType({"sessionized.user_activity": TouchedKeys("user_id")}),
+        ).promise()
+
+
 class DataQualityDaily(Contract):
     """One row per day of events and source: what was accepted, what was refused."""
 

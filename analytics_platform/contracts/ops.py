@@ -100,3 +100,20 @@ class Acceptances(Contract):
         """Table."""
 
         metadata = Table(name="ops.acceptances", primary_key=("batch_id",), write="batches").promise()
+
+
+class Orphans(Contract):
+    """One row per user that interaction logs name and that is no known customer.
+
+    Their events are kept and counted, and left out of customer metrics until the users API tells of the user.
+    """
+
+    user_id: Text = column("The user.")
+    log_interactions: Whole = column("Interaction logs of the user.", ge=1)
+    first_seen_at: Instant = column("First event.")
+    last_active_at: Instant = column("Last event.")
+
+    class Config(Contract.Config):
+        """Table."""
+
+        metadata = Table(name="ops.orphans", primary_key=("user_id",), write="whole").promise()

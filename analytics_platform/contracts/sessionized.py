@@ -16,6 +16,7 @@ from analytics_platform.contracts.base import (
     RowRule,
     Table,
     Text,
+    TouchedKeys,
     Whole,
     column,
 )
@@ -252,4 +253,62 @@ class ProductInteractions(Contract):
                     Days(before=1),
                 )
             ),
+        ).promise()
+
+
+class UserActivity(Contract):
+    """One row per user, day and product (known by its name), and one per user and day for all of it (product '').
+
+    Users are those that events name, customers or not. No bots.
+    """
+
+    user_id: Text = column("The user.")
+    event_date: Day = column("Day (UTC).")
+    product: Text = column("Name of the product, else its id; empty in the row for the whole day.")
+    interactions: Whole = column("Events.", ge=1)
+    log_interactions: Whole = column("Those of the web shop's logs; in the row for the whole day only.", ge=0)
+    sessions: Whole = column("Sessions that start on the day; in the row for the whole day only.", ge=0)
+    views: Whole = column("view_item events.", ge=0)
+    add_to_carts: Whole = column("add_to_cart events.", ge=0)
+    orders: Whole = column("Orders; repeats of an order do not count.", ge=0)
+    revenue: Money = column("Their revenue; in the row for the whole day only.")
+    first_at: Instant = column("First of the events.")
+    last_at: Instant = column("Last of the events.")
+    last_viewed_at: Instant = column("Last view_item event.", nullable=True)
+
+    class Config(Contract.Config):
+        """Table."""
+
+        metadata = Table(
+            name="sessionized.user_activity",
+            primary_key=("user_id", "event_date", "product"),
+            write="days",
+            partition_column="event_date",
+        ).promise()
+
+
+class UserTotals(Contract):
+    """One row per user that any event names, customer or not, over all days."""
+
+    user_id: Text = column("The user.")
+    interactions: Whole = column("Events.", ge=1)
+    log_interactions: Whole = column("Those of the web shop's logs.", ge=0)
+    sessions: Whole = column("Sessions.", ge=0)
+    orders: Whole = column("Orders; repeats of an order do not count.", ge=0)
+    revenue: Money = column("Their revenue.")
+    favourite_product: Text = column(
+        "Product with most view_item events; of equals the one viewed latest, then the smallest name.", nullable=True
+    )
+    favourite_views: Whole = column("Its view_item events.", nullable=True, ge=1)
+    first_seen_at: Instant = column("First event.")
+    last_active_at: Instant = column("Last event.")
+
+    class Config(Contract.Config):
+        """Table."""
+
+        metadata = Table(
+            name="sessionized.user_totals",
+            primary_key=("user_id",),
+            write="upsert",
+            reads=MappingProxyType({"sessionized.user_activity": TouchedKeys("user_id")}),
         ).promise()

@@ -16,14 +16,6 @@ import nameparser
 
 from analytics_platform.gate.messages.exact_json import Fault, JsonError, canonical_json, plain_text, read_json
 
-EMAIL_PATTERN = (
-    r"^[a-z0-9.!#$%&'*+/=?^_`{|}~-]+"
-    r"@[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+$"
-)
-"""What browsers take for an e-mail address (HTML standard, "valid e-mail address"), in lower case and with a dot in the
-domain, for no customer of a shop has a mailbox on a host without one. Comments, quoted names and letters beyond ASCII,
-which RFC 5322 and 6531 allow, are refused. Holds in Python, Polars and DuckDB alike."""
-
 Path: TypeAlias = tuple[str, ...]
 Kind: TypeAlias = Literal["text", "whole number", "number"]
 

@@ -69,7 +69,7 @@ def _schema(contract: ContractType, earliest: dt.datetime, latest: dt.datetime) 
     schema = schema_of(contract).select_columns(list(usual_names(contract)))
     schema.checks = []
     key, identity = table_of(contract).primary_key[0], table_of(contract).identity
-    changes: dict[str, dict[str, object]] = {key: {"nullable": True}} if identity else {}
+    changes: dict[str, dict[str, object]] = {key: {"nullable": True}} if identity and key in schema.columns else {}
     if EVENT_TIME in schema.columns:
         bounds = pa.Check.in_range(earliest, latest)
         changes[EVENT_TIME] = {"checks": [*schema.columns[EVENT_TIME].checks, bounds]}

@@ -127,7 +127,12 @@ class Gate:
         }
         if EVENT_TIME in typed.columns:
             given[EVENT_DATE] = pl.col(EVENT_TIME).dt.date()
-        whole = typed.with_columns(**given).select(list(self._schema))
+        elif EVENT_DATE in self._schema:  # what has no time of its own is of the day it arrived
+            given[EVENT_DATE] = pl.lit(self._origin.arrived_at.date())
+        left_to_load = {
+            name: pl.lit(None, dtype=self._schema[name]) for name in self._schema if name not in typed.columns
+        }
+        whole = typed.with_columns(**{**left_to_load, **given}).select(list(self._schema))
         if refused.is_empty():
             return whole
         return whole.filter(pl.repeat(True, whole.height, eager=True).scatter(refused, False))

@@ -5,12 +5,22 @@ Assets and the command line both call these steps; each is safe to repeat.
 
 from analytics_platform.ingest.files import Landing, find_unreadable, land_files, new_files
 from analytics_platform.ingest.load import Replayed, affected_by, days_to_build, load_new_batches, replay
-from analytics_platform.ingest.sources import CLICKSTREAM, ECOMMERCE_EVENTS, SOURCES, Source, contract_of
+from analytics_platform.ingest.sources import (
+    CLICKSTREAM,
+    ECOMMERCE_EVENTS,
+    SOURCES,
+    USERS,
+    WEB_LOGS,
+    Source,
+    contract_of,
+)
 
 __all__ = [
     "CLICKSTREAM",
     "ECOMMERCE_EVENTS",
     "SOURCES",
+    "USERS",
+    "WEB_LOGS",
     "Landing",
     "Replayed",
     "Source",

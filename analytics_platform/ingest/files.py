@@ -7,10 +7,11 @@ from pathlib import Path
 
 from analytics_platform.contracts.base import ContractType
 from analytics_platform.gate import FileRefusedError, read_layout
-from analytics_platform.ingest.sources import contract_of
-from analytics_platform.lake import SUFFIXES, Batch, FolderLake, UnreadableError, check_decodable, open_decoded
+from analytics_platform.ingest.sources import SOURCES, WEB_LOGS, contract_of
+from analytics_platform.lake import CSV_SUFFIXES, Batch, FolderLake, UnreadableError, check_decodable, open_decoded
 from analytics_platform.settings import Settings
 from analytics_platform.sources.files import find_files
+from analytics_platform.sources.mongo.dumps import is_dump
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,12 @@ class Landing:
     refused: dict[str, str]
 
 
+def _files_of(source: str, settings: Settings) -> list[tuple[str, Path]]:
+    """The finished files in the source's landing folder that it can read."""
+    files = find_files(settings.landing_dir / source, SOURCES[source].suffixes)
+    return [(name, path) for name, path in files if source != WEB_LOGS or is_dump(name)]
+
+
 def land_files(source: str, settings: Settings, lake: FolderLake) -> Landing:
     """Copy every readable file of the source's landing folder into the lake; the same content is stored once.
 
@@ -30,7 +37,7 @@ def land_files(source: str, settings: Settings, lake: FolderLake) -> Landing:
     """
     register = lake.register(source)
     batches, changing, refused = [], [], {}
-    for name, path in find_files(settings.landing_dir / source, SUFFIXES):
+    for name, path in _files_of(source, settings):
         known = register.content_of(path)
         batch = lake.batch_with(source, known) if known else None
         if batch is None:
@@ -49,6 +56,9 @@ def land_files(source: str, settings: Settings, lake: FolderLake) -> Landing:
 
 
 def _unreadable(contract: ContractType, path: Path) -> str | None:
+    """Why a file is refused as a whole. Of a damaged dump whatever can be read is taken in."""
+    if not path.name.lower().endswith(CSV_SUFFIXES):
+        return None
     try:
         check_decodable(path)
         with open_decoded(path) as stream:
@@ -67,7 +77,7 @@ def new_files(source: str, settings: Settings, lake: FolderLake) -> list[str]:
     if folder.is_dir():
         next(folder.iterdir(), None)  # rglob takes a folder it may not read for an empty one
     register = lake.register(source)
-    files = find_files(folder, SUFFIXES)
+    files = _files_of(source, settings)
     return [_identity(name, path) for name, path in files if register.content_of(path) is None]
 
 
@@ -79,7 +89,7 @@ def _identity(name: str, path: Path) -> str:
 def find_unreadable(source: str, settings: Settings, lake: FolderLake) -> dict[str, str]:
     """The files of a source's landing folder that are refused as a whole: name → reason."""
     register = lake.register(source)
-    files = find_files(settings.landing_dir / source, SUFFIXES)
+    files = _files_of(source, settings)
     new = [(name, path) for name, path in files if register.content_of(path) is None]
     reasons = {name: _unreadable(contract_of(source), path) for name, path in new}
     return {name: reason for name, reason in reasons.items() if reason is not None}

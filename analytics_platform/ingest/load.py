@@ -23,7 +23,7 @@ def judge_batch(batch: Batch, settings: Settings, only: Collection[int] | None =
     source = SOURCES[batch.source]
     earliest = dt.datetime.combine(settings.partition_start, dt.time(), dt.UTC)
     with batch.open() as stream:
-        records = source.read(stream, source.contract, only)
+        records = source.read(batch, stream, only)
         yield from judge(records, source.contract, Origin(batch.batch_id, batch.arrived_at, earliest))
 
 

@@ -5,34 +5,64 @@ A new source is one entry here, a contract, and an asset that fetches it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import BinaryIO, TypeAlias
 
-from analytics_platform.contracts import CONTRACTS
+from analytics_platform.contracts import CONTRACTS, table_of
 from analytics_platform.contracts.base import ContractType
 from analytics_platform.gate import CSV_REASONS, MESSAGE_REASONS, Records, read_csv, read_messages, reasons_of
+from analytics_platform.gate.document_rows import Unreadable, read_documents
+from analytics_platform.gate.documents import read_parquet
+from analytics_platform.gate.people import REASONS as USER_REASONS
+from analytics_platform.gate.people_rows import read_users
+from analytics_platform.lake import CSV_SUFFIXES, DUMP_SUFFIXES, Batch
+from analytics_platform.sources.mongo.dumps import DUMP_REASONS, MalformedRecord, read_dump
+from analytics_platform.sources.rest_api import decode_pages, records
 
 CLICKSTREAM = "clickstream"
 ECOMMERCE_EVENTS = "ecommerce_events"
+WEB_LOGS = "web_logs"
+USERS = "users"
 
-Reader: TypeAlias = Callable[[BinaryIO, ContractType, Collection[int] | None], Iterator[Records]]
-"""Takes a batch apart; given positions, only the records at these."""
+DOCUMENT_REASONS = (
+    "document: not BSON",
+    "document: nested too deep",
+    "user_id: not a whole number",
+    "action: not text",
+    "item_name: not text",
+    "timestamp: not a time",
+    "event_at: out of range",
+    "device: not text",
+    "session_id: not a whole number or text",
+    *(f"{name}: NUL character" for name in ("document_id", "action", "item_name", "event_at", "device", "session_id")),
+    *(f"{name}: NUL character" for name in ("metadata", "extra")),
+    *DUMP_REASONS,
+)
+"""Why a document cannot be taken apart."""
+
+Reader: TypeAlias = Callable[[Batch, BinaryIO, Collection[int] | None], Iterator[Records]]
+"""Takes the content of a batch apart; given positions, only the records at these."""
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A source of raw input. `malformed` are the reasons for which a record of it cannot be taken apart at all."""
+    """A source of raw input.
+
+    `malformed` are the reasons for which a record of it cannot be taken apart at all, `suffixes` the ends of the names
+    of files in its landing folder.
+    """
 
     name: str
     read: Reader
     malformed: tuple[str, ...]
+    suffixes: tuple[str, ...] = ()
 
     @property
     def contract(self) -> ContractType:
         """The contract that its records are held against."""
-        return CONTRACTS[f"cleaned.{self.name}"]
+        return next(contract for contract in CONTRACTS.values() if table_of(contract).source == self.name)
 
     @property
     def reasons(self) -> tuple[str, ...]:
@@ -40,15 +70,39 @@ class Source:
         return tuple(dict.fromkeys((*reasons_of(self.contract), *self.malformed)))
 
 
-SOURCES: Mapping[str, Source] = MappingProxyType(
-    {
-        source.name: source
-        for source in (
-            Source(CLICKSTREAM, read_csv, CSV_REASONS),
-            Source(ECOMMERCE_EVENTS, read_messages, MESSAGE_REASONS),
-        )
-    }
+def _read_csv_batch(batch: Batch, stream: BinaryIO, only: Collection[int] | None) -> Iterator[Records]:
+    return read_csv(stream, contract_of(CLICKSTREAM), only)
+
+
+def _read_message_batch(batch: Batch, stream: BinaryIO, only: Collection[int] | None) -> Iterator[Records]:
+    return read_messages(stream, contract_of(ECOMMERCE_EVENTS), only)
+
+
+def _read_document_batch(batch: Batch, stream: BinaryIO, only: Collection[int] | None) -> Iterator[Records]:
+    """Documents read from a server come as Parquet, those of a dump as the dump."""
+    if batch.path.suffix == ".parquet":
+        return read_documents((document for some in read_parquet(stream) for document in some), only)
+    return read_documents(_unpack(read_dump(stream, batch.name)), only)
+
+
+def _unpack(found: Iterable[bytes | MalformedRecord]) -> Iterator[bytes | Unreadable]:
+    return (
+        Unreadable(record.raw, record.reason) if isinstance(record, MalformedRecord) else record for record in found
+    )
+
+
+def _read_user_batch(batch: Batch, stream: BinaryIO, only: Collection[int] | None) -> Iterator[Records]:
+    return read_users(((record.position, record.raw) for record in records(decode_pages(stream.read()))), only)
+
+
+_ALL = (
+    Source(CLICKSTREAM, _read_csv_batch, CSV_REASONS, CSV_SUFFIXES),
+    Source(ECOMMERCE_EVENTS, _read_message_batch, MESSAGE_REASONS),
+    Source(WEB_LOGS, _read_document_batch, DOCUMENT_REASONS, DUMP_SUFFIXES),
+    Source(USERS, _read_user_batch, USER_REASONS),
 )
+
+SOURCES: Mapping[str, Source] = MappingProxyType({source.name: source for source in _ALL})
 """Every source by its name."""
 
 

@@ -3,10 +3,19 @@
 No Dagster in here, and no opinion about what the bytes mean.
 """
 
-from analytics_platform.lake.codec import SUFFIXES, UnreadableError, check_decodable, open_decoded
+from analytics_platform.lake.codec import (
+    CSV_SUFFIXES,
+    DUMP_SUFFIXES,
+    SUFFIXES,
+    UnreadableError,
+    check_decodable,
+    open_decoded,
+)
 from analytics_platform.lake.folder import Batch, FolderLake, batch_id_of
 
 __all__ = [
+    "CSV_SUFFIXES",
+    "DUMP_SUFFIXES",
     "SUFFIXES",
     "Batch",
     "FolderLake",

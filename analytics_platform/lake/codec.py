@@ -10,7 +10,13 @@ from typing import BinaryIO, cast
 
 import pyarrow as pa
 
-SUFFIXES = (".csv", ".csv.gz", ".csv.zst")
+CSV_SUFFIXES = (".csv", ".csv.gz", ".csv.zst")
+"""Files with rows of text."""
+
+DUMP_SUFFIXES = tuple(f"{kind}{packing}" for kind in (".bson", ".json", ".jsonl") for packing in ("", ".gz"))
+"""Files with documents of MongoDB."""
+
+SUFFIXES = (*CSV_SUFFIXES, *DUMP_SUFFIXES)
 """The kinds of file the lake takes."""
 
 

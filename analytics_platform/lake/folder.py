@@ -137,6 +137,22 @@ class FolderLake:
             size=card["size"],
         )
 
+    def note(self, source: str, text: str) -> None:
+        """Keep a small text about a source, such as how far it has been read; the last one stays."""
+        path = self._prepare(source) / "source.note"
+        draft = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}")
+        with draft.open("w", encoding="utf-8") as writer:
+            writer.write(text)
+            writer.flush()
+            os.fsync(writer.fileno())
+        draft.rename(path)
+        _sync(path.parent)
+
+    def noted(self, source: str) -> str | None:
+        """The text kept about a source, if there is one."""
+        path = self.root / source / "source.note"
+        return path.read_text(encoding="utf-8") if path.exists() else None
+
     def register(self, source: str) -> Register:
         """What is remembered of the source's landing folder."""
         return Register(self.root / source / "landing.register")

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
-from decimal import Decimal
 from types import MappingProxyType
 
 from analytics_platform.simulator.truth import Sources
-from analytics_platform.warehouse import DuckDBSession
+from analytics_platform.warehouse import Session
 
-SOURCES = ("clickstream", "ecommerce_events")
+SOURCES = ("clickstream", "ecommerce_events", "web_logs")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +76,26 @@ GROUP BY list_name
 """
 
 
-def compare(session: DuckDBSession, truth: Sources) -> Iterator[Compared]:
+_ORPHANS = "SELECT user_id, log_interactions FROM ops.orphans"
+
+_PEOPLE = "SELECT user_id, first_name, last_name, email, company_name AS company, city FROM cleaned.users"
+
+_CUSTOMERS = """
+SELECT
+    user_id,
+    interactions,
+    favourite_product,
+    strftime(first_seen_at, '%Y-%m-%dT%H:%M:%S.%g+00:00') AS first_seen_at,
+    strftime(last_active_at, '%Y-%m-%dT%H:%M:%S.%g+00:00') AS last_active_at,
+    sessions,
+    orders,
+    CAST(revenue AS VARCHAR) AS revenue
+FROM marts.user_metrics
+WHERE interactions > 0
+"""
+
+
+def compare(session: Session, truth: Sources) -> Iterator[Compared]:
     """Every figure that both know."""
     for source in SOURCES:
         expected = asdict(getattr(truth, source))
@@ -87,36 +105,34 @@ def compare(session: DuckDBSession, truth: Sources) -> Iterator[Compared]:
     for name, figures in _lists(session).items():
         expected_figures = {figure: lists.get(name, {}).get(figure) for figure in figures}
         yield Compared("ecommerce_events", f"list {name}", expected_figures, figures)
+    yield Compared("web_logs", "orphans", dict(truth.web_logs.orphans_by_user), _pairs(session, _ORPHANS))
+    people = {user: asdict(person) for user, person in truth.users.people.items()}
+    yield Compared("users", "people", people, _by_user(session, _PEOPLE))
+    customers = {user: asdict(totals) for user, totals in truth.all_sources.customers.items()}
+    yield Compared("all", "customers", customers, _by_user(session, _CUSTOMERS))
+    everything = asdict(truth.all_sources)
     together = _one_row(session, _TOGETHER) | _groups(session, _GROUPS_TOGETHER)
-    yield from (Compared("all", name, _sum(truth, name), value) for name, value in together.items())
+    yield from (Compared("all", name, everything[name], value) for name, value in together.items())
 
 
-def _one_row(session: DuckDBSession, sql: str, source: str | None = None) -> dict[str, object]:
+def _one_row(session: Session, sql: str, source: str | None = None) -> dict[str, object]:
     return session.frame(sql, {"source": source} if source else None).row(0, named=True)
 
 
-def _groups(
-    session: DuckDBSession, queries: Mapping[str, str], source: str | None = None
-) -> dict[str, dict[str, object]]:
+def _groups(session: Session, queries: Mapping[str, str], source: str | None = None) -> dict[str, dict[str, object]]:
     parameters = {"source": source} if source else None
     return {name: {str(key): value for key, value in session.rows(sql, parameters)} for name, sql in queries.items()}
 
 
-def _lists(session: DuckDBSession) -> dict[str, dict[str, object]]:
+def _lists(session: Session) -> dict[str, dict[str, object]]:
     """List name → its figures, by the lists that the items themselves name."""
     return {str(row.pop("list_name")): row for row in session.frame(_LISTS).sort("list_name").iter_rows(named=True)}
 
 
-def _sum(truth: Sources, name: str) -> object:
-    """A figure of all sources together, which have no client in common."""
-    values = [getattr(getattr(truth, source), name) for source in SOURCES]
-    if isinstance(values[0], Mapping):
-        return {key: _add([value[key] for value in values if key in value]) for value in values for key in value}
-    return _add(values)
+def _pairs(session: Session, sql: str) -> dict[str, object]:
+    return {str(key): value for key, value in session.rows(sql)}
 
 
-def _add(values: Sequence[int | str]) -> int | str:
-    """Counts, or money as text."""
-    if isinstance(values[0], str):
-        return str(sum(Decimal(value) for value in values))
-    return sum(int(value) for value in values)
+def _by_user(session: Session, sql: str) -> dict[str, dict[str, object]]:
+    """User → the other columns."""
+    return {str(row.pop("user_id")): row for row in session.frame(sql).iter_rows(named=True)}

@@ -15,6 +15,8 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
+from bson import json_util
+from pymongo import MongoClient
 from rich.console import Console
 from rich.table import Table
 
@@ -23,7 +25,7 @@ from analytics_platform.ingest.queue import queue_of
 from analytics_platform.local.comparison import compare
 from analytics_platform.local.servers import start_servers
 from analytics_platform.settings import Settings, load_settings, masked
-from analytics_platform.simulator import read_messages, simulate
+from analytics_platform.simulator import read_documents, read_messages, simulate
 from analytics_platform.simulator.truth import Sources
 
 MARK = ".demo"
@@ -41,17 +43,19 @@ def run_demo(days: int, visitors: int, seed: int) -> bool:
     folder = settings.data_dir
     _empty(folder)
     first = dt.datetime.now(dt.UTC).date() - dt.timedelta(days=days)
-    last = first + dt.timedelta(days=days - 1)
-    console.print(f"Simulating {days} days of traffic, {first} to {last}, into {folder / 'simulated'} …")
+    last = first + dt.timedelta(days=days)  # today: users arrive on the day they are fetched
+    console.print(f"Simulating {days} days of traffic, from {first}, into {folder / 'simulated'} …")
     truth = simulate(days, visitors, seed, folder / "simulated", first)
-    with start_servers() as servers:
+    users = folder / "users.json"
+    shutil.copy(folder / "simulated" / "users.json", users)
+    with start_servers(users) as servers:
         os.environ |= {**_prepare(folder, first), **servers}
         settings, ok = load_settings(), True
         for title, part, sources in (
-            ("the files and messages of each day", "simulated", truth.sources.before_late),
-            ("the late ones", "simulated/late", truth.sources.total),
+            ("what arrives day by day", "simulated", truth.sources.before_late),
+            ("what arrives late", "simulated/late", truth.sources.total),
         ):
-            _deliver(folder / part, settings)
+            _deliver(folder / part, users, settings)
             console.print(f"\nMaterializing all assets for {first}...{last} with {title} …")
             if not _materialize(console, folder / "run.log", f"{first}...{last}"):
                 return False
@@ -71,12 +75,18 @@ def _empty(folder: Path) -> None:
     (folder / MARK).touch()
 
 
-def _deliver(part: Path, settings: Settings) -> None:
-    """Drop the files and send the messages of one part of the simulation."""
+def _deliver(part: Path, users: Path, settings: Settings) -> None:
+    """Let one part of the simulation arrive: files, messages, documents, and the API's answer."""
+    shutil.copy(part / "users.json", users)
     shutil.copytree(part / "clickstream", settings.landing_dir / "clickstream", dirs_exist_ok=True)
     queue = queue_of(settings)
     for path in sorted((part / "messages").glob("*.jsonl")):
         queue.send(read_messages(path))
+    with MongoClient[dict[str, object]](settings.mongodb_uri.get_secret_value()) as client:
+        collection = client[settings.mongodb_database][settings.mongodb_collection]
+        for path in sorted((part / "web_logs").glob("*.jsonl")):
+            for document in map(json_util.loads, read_documents(path)):
+                collection.replace_one({"_id": document["_id"]}, document, upsert=True)
 
 
 def _is_drained(console: Console, settings: Settings) -> bool:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from types import MappingProxyType
 
 import boto3
 
+from analytics_platform.local.http_api import serve_users
+from analytics_platform.local.mongo_server import serve_mongo
 from analytics_platform.local.sqs_server import serve_in_process
 
 QUEUE, DEAD_LETTERS = "shop-events", "shop-events-refused"
@@ -18,11 +21,16 @@ LOCAL_CREDENTIALS: Mapping[str, str] = MappingProxyType(
 
 
 @contextmanager
-def start_servers() -> Iterator[Mapping[str, str]]:
-    """Start them all on free ports for the length of a `with` block; yields the environment that leads to them."""
+def start_servers(users: Path) -> Iterator[Mapping[str, str]]:
+    """Start them all on free ports for the length of a `with` block; yields the environment that leads to them.
+
+    `users` is the file that the users API answers with.
+    """
     with ExitStack() as stack:
         queues = _make_queues(stack.enter_context(serve_in_process()))
-        yield {**LOCAL_CREDENTIALS, **queues}
+        mongo = {"MONGODB_URI": stack.enter_context(serve_mongo())}
+        api = {"USERS_API_URL": stack.enter_context(serve_users(users))}
+        yield {**LOCAL_CREDENTIALS, **queues, **mongo, **api}
 
 
 def _make_queues(endpoint: str) -> dict[str, str]:

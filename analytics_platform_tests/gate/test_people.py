@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analytics_platform.contracts.cleaned import EMAIL_PATTERN
 from analytics_platform.gate.people import (
     COLUMNS,
-    EMAIL_PATTERN,
     NAME_PARTS,
     REASONS,
     USUAL_TYPES,

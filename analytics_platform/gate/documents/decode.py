@@ -15,10 +15,10 @@ What a field may be, and what becomes of it (a field that is missing or null is 
 | `extra`       | every other field     | any type                  | canonical Extended JSON of one document  |
 
 Any other type breaks a rule (`user_id: not a whole number`, `timestamp: not a time`): 1.5 is not 1, and neither are
-1.0, `"1"`, true or a decimal. Every field of another type than usual is told in `type_changes`, whether it is refused for it or, like
-`metadata` that is no document or a `session_id` that is a string, kept as it is. A text with NUL breaks a rule too,
-for not every database stores it. Lone surrogates cannot occur: BSON's texts are UTF-8, and a document with any other
-bytes in a text is not BSON.
+1.0, `"1"`, true or a decimal. Every field of another type than usual is told in `type_changes`, whether it is refused
+for it or, like `metadata` that is no document or a `session_id` that is a string, kept as it is. A text with NUL
+breaks a rule too, for not every database stores it. Lone surrogates cannot occur: BSON's texts are UTF-8, and a
+document with any other bytes in a text is not BSON.
 """
 
 from __future__ import annotations

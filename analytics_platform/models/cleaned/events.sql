@@ -155,10 +155,46 @@ app AS (
         batch_id
     FROM cleaned.ecommerce_events
 ),
+logs AS (
+    SELECT
+        event_id,
+        'web_logs' AS source,
+        'user:' || CAST(user_id AS VARCHAR) AS client_id,
+        CAST(user_id AS VARCHAR) AS user_id,
+        action AS event_name,
+        action AS raw_event_name,
+        event_at,
+        event_date,
+        arrived_at AS received_at,
+        'WEB' AS platform,
+        NULL AS page_url,
+        NULL AS page_path,
+        NULL AS referrer,
+        NULL AS utm_source,
+        NULL AS utm_medium,
+        NULL AS utm_campaign,
+        NULL AS traffic_source,
+        NULL AS traffic_medium,
+        NULL AS traffic_campaign,
+        CASE WHEN lower(device) IN ('desktop', 'mobile', 'tablet', 'tv', 'console') THEN lower(device) ELSE 'unknown' END
+            AS device_type,
+        NULL AS os,
+        NULL AS browser,
+        FALSE AS is_bot,
+        NULL AS transaction_id,
+        NULL AS revenue,
+        NULL AS list_id,
+        NULL AS list_name,
+        named_item(item_name) AS items_json,
+        batch_id
+    FROM cleaned.web_logs
+),
 events AS (
     SELECT * FROM web
     UNION ALL
     SELECT * FROM app
+    UNION ALL
+    SELECT * FROM logs
 )
 SELECT
     event_id,

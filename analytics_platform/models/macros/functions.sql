@@ -6,7 +6,9 @@
 -- whole: the text as a count, null if it is a fraction, negative, above 2^31 or not a number.
 -- money: the text or number as an amount, null if it is not a number or ten billion or more. Far above any order, and far
 -- enough below the limit of the type that no sum over orders overflows: one absurd event must not stop all later builds.
--- is_known_event: whether the platform gives a meaning to this name (GA4's automatic and recommended events).
+-- is_known_event: whether the platform gives a meaning to this name (GA4's automatic and recommended events, and the two
+-- of the web shop's logs that GA4 has no name for).
+-- named_item: a JSON array of the one item of this name, null without a name.
 -- items_value: what the items of an event are worth together, null if none has a price. A missing quantity is one.
 -- date_key: the day as a number, 20260131.
 CREATE OR REPLACE TEMP MACRO surrogate_key(business_key) AS
@@ -34,7 +36,8 @@ CREATE OR REPLACE TEMP MACRO is_known_event(event_name) AS
         'add_payment_info', 'add_shipping_info', 'add_to_cart', 'add_to_wishlist', 'begin_checkout', 'first_visit',
         'generate_lead', 'login', 'page_view', 'purchase', 'refund', 'remove_from_cart', 'screen_view', 'scroll',
         'search', 'select_item', 'select_promotion', 'session_start', 'share', 'sign_up', 'user_engagement',
-        'view_cart', 'view_item', 'view_item_list', 'view_promotion', 'view_search_results'
+        'view_cart', 'view_item', 'view_item_list', 'view_promotion', 'view_search_results', 'click_review',
+        'apply_coupon'
     );
 CREATE OR REPLACE TEMP MACRO items_value(document) AS
     money(list_sum(list_transform(
@@ -44,3 +47,5 @@ CREATE OR REPLACE TEMP MACRO items_value(document) AS
     )));
 CREATE OR REPLACE TEMP MACRO date_key(calendar_day) AS
     CAST(year(calendar_day) * 10000 + month(calendar_day) * 100 + day(calendar_day) AS BIGINT);
+CREATE OR REPLACE TEMP MACRO named_item(item_name) AS
+    CASE WHEN item_name IS NOT NULL THEN CAST(json_array(json_object('item_name', item_name)) AS VARCHAR) END;

@@ -1,6 +1,6 @@
 -- Grain: one row per client ever seen, and the unknown member.
 -- Rules: made from day rollups, for the clients that the days that are built touch; so it stays exact when an old day
--- is replaced.
+-- is replaced. What the users API tells of the client's last user is as it was when the client was last built.
 WITH latest_user AS (
     SELECT
         client_id,
@@ -24,6 +24,15 @@ SELECT
     surrogate_key(clients.client_id) AS customer_key,
     clients.client_id,
     latest_user.user_id,
+    users.user_id IS NOT NULL AS is_customer,
+    users.name,
+    users.first_name,
+    users.last_name,
+    users.email,
+    users.city,
+    users.company_name,
+    users.latitude,
+    users.longitude,
     clients.first_seen_at,
     clients.last_seen_at,
     clients.active_days,
@@ -31,5 +40,6 @@ SELECT
     clients.is_bot
 FROM clients
 LEFT JOIN latest_user ON clients.client_id = latest_user.client_id AND latest_user.latest = 1
+LEFT JOIN cleaned.users AS users ON latest_user.user_id = users.user_id
 UNION ALL
-SELECT -1, 'unknown', NULL, NULL, NULL, 0, 0, FALSE
+SELECT -1, 'unknown', NULL, FALSE, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0, 0, FALSE

@@ -1,0 +1,10 @@
+-- Grain: one row per user that interaction logs name and that is no known customer.
+-- Rules: adopted, and so gone from here, as soon as the users API tells of the user.
+SELECT
+    totals.user_id,
+    totals.log_interactions,
+    totals.first_seen_at,
+    totals.last_active_at
+FROM sessionized.user_totals AS totals
+LEFT JOIN cleaned.users AS users ON totals.user_id = users.user_id
+WHERE totals.log_interactions > 0 AND users.user_id IS NULL

@@ -1,0 +1,97 @@
+-- Grain: one row per user, day and product (known by its name), and one per user and day for all of it (product '').
+-- Rules: users are those that events name. Bots are left out. Orders count once, by their first event; a session counts
+-- on the day it starts.
+WITH events AS (
+    SELECT
+        event_id,
+        user_id,
+        event_date,
+        event_at,
+        event_name,
+        source
+    FROM cleaned.events
+    WHERE user_id IS NOT NULL AND NOT is_bot
+),
+days AS (
+    SELECT
+        events.user_id,
+        events.event_date,
+        count(*) AS interactions,
+        count(*) FILTER (WHERE events.source = 'web_logs') AS log_interactions,
+        count(*) FILTER (WHERE events.event_name = 'view_item') AS views,
+        count(*) FILTER (WHERE events.event_name = 'add_to_cart') AS add_to_carts,
+        count(purchases.event_id) AS orders,
+        sum(purchases.revenue) AS revenue,
+        min(events.event_at) AS first_at,
+        max(events.event_at) AS last_at,
+        max(CASE WHEN events.event_name = 'view_item' THEN events.event_at END) AS last_viewed_at
+    FROM events
+    LEFT JOIN sessionized.purchases AS purchases ON events.event_id = purchases.event_id
+    GROUP BY events.user_id, events.event_date
+),
+starts AS (
+    SELECT user_id, session_date, count(*) AS sessions
+    FROM sessionized.sessions
+    WHERE user_id IS NOT NULL AND NOT is_bot
+    GROUP BY user_id, session_date
+),
+touched AS (
+    SELECT DISTINCT
+        events.event_id,
+        events.user_id,
+        events.event_date,
+        events.event_at,
+        events.event_name,
+        coalesce(items.product_name, items.product_id) AS product
+    FROM events
+    INNER JOIN cleaned.event_items AS items ON events.event_id = items.event_id
+    WHERE coalesce(items.product_name, items.product_id) IS NOT NULL
+),
+products AS (
+    SELECT
+        touched.user_id,
+        touched.event_date,
+        touched.product,
+        count(*) AS interactions,
+        count(*) FILTER (WHERE touched.event_name = 'view_item') AS views,
+        count(*) FILTER (WHERE touched.event_name = 'add_to_cart') AS add_to_carts,
+        count(purchases.event_id) AS orders,
+        min(touched.event_at) AS first_at,
+        max(touched.event_at) AS last_at,
+        max(CASE WHEN touched.event_name = 'view_item' THEN touched.event_at END) AS last_viewed_at
+    FROM touched
+    LEFT JOIN sessionized.purchases AS purchases ON touched.event_id = purchases.event_id
+    GROUP BY touched.user_id, touched.event_date, touched.product
+)
+SELECT
+    days.user_id,
+    days.event_date,
+    '' AS product,
+    days.interactions,
+    days.log_interactions,
+    coalesce(starts.sessions, 0) AS sessions,
+    days.views,
+    days.add_to_carts,
+    days.orders,
+    CAST(coalesce(days.revenue, 0) AS DECIMAL(18, 4)) AS revenue,
+    days.first_at,
+    days.last_at,
+    days.last_viewed_at
+FROM days
+LEFT JOIN starts ON days.user_id = starts.user_id AND days.event_date = starts.session_date
+UNION ALL
+SELECT
+    user_id,
+    event_date,
+    product,
+    interactions,
+    0 AS log_interactions,
+    0 AS sessions,
+    views,
+    add_to_carts,
+    orders,
+    CAST(0 AS DECIMAL(18, 4)) AS revenue,
+    first_at,
+    last_at,
+    last_viewed_at
+FROM products

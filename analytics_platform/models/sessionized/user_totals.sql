@@ -1,0 +1,48 @@
+-- Grain: one row per user that any event names, customer or not.
+-- Rules: made from the day rollup, for the users that the days that are built touch. The favourite product is the one
+-- viewed most often (view_item); of equals the one viewed latest, then the smallest name.
+WITH totals AS (
+    SELECT
+        user_id,
+        sum(interactions) AS interactions,
+        sum(log_interactions) AS log_interactions,
+        sum(sessions) AS sessions,
+        sum(orders) AS orders,
+        sum(revenue) AS revenue,
+        min(first_at) AS first_seen_at,
+        max(last_at) AS last_active_at
+    FROM sessionized.user_activity
+    WHERE product = ''
+    GROUP BY user_id
+),
+viewed AS (
+    SELECT
+        user_id,
+        product,
+        sum(views) AS views,
+        max(last_viewed_at) AS last_viewed_at
+    FROM sessionized.user_activity
+    WHERE product <> '' AND views > 0
+    GROUP BY user_id, product
+),
+ranked AS (
+    SELECT
+        user_id,
+        product,
+        views,
+        row_number() OVER (PARTITION BY user_id ORDER BY views DESC, last_viewed_at DESC, product) AS place
+    FROM viewed
+)
+SELECT
+    totals.user_id,
+    CAST(totals.interactions AS BIGINT) AS interactions,
+    CAST(totals.log_interactions AS BIGINT) AS log_interactions,
+    CAST(totals.sessions AS BIGINT) AS sessions,
+    CAST(totals.orders AS BIGINT) AS orders,
+    CAST(totals.revenue AS DECIMAL(18, 4)) AS revenue,
+    ranked.product AS favourite_product,
+    CAST(ranked.views AS BIGINT) AS favourite_views,
+    totals.first_seen_at,
+    totals.last_active_at
+FROM totals
+LEFT JOIN ranked ON totals.user_id = ranked.user_id AND ranked.place = 1
