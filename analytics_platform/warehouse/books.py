@@ -39,12 +39,14 @@ def seen_batches(session: Session) -> set[str]:
     return {str(batch) for (batch,) in session.rows("SELECT batch_id FROM ops.pipeline_logs")}
 
 
-def quarantined_batches(session: Session) -> dict[tuple[str, str], set[int]]:
-    """(source, batch id) → positions of its quarantined rows."""
+def quarantined_batches(session: Session) -> dict[tuple[str, str], dict[int, dt.date | None]]:
+    """(source, batch id) → positions of its quarantined rows, each with the day of the accepted row before it."""
     session.ensure(*BOOKS)
-    found: dict[tuple[str, str], set[int]] = {}
-    for source, batch, position in session.rows("SELECT source, batch_id, position FROM ops.quarantine"):
-        found.setdefault((str(source), str(batch)), set()).add(int(str(position)))
+    found: dict[tuple[str, str], dict[int, dt.date | None]] = {}
+    rows = session.rows("SELECT source, batch_id, position, neighbour_date FROM ops.quarantine")
+    for source, batch, position, day in rows:
+        day = day if isinstance(day, dt.date) else None
+        found.setdefault((str(source), str(batch)), {})[int(str(position))] = day
     return found
 
 
@@ -134,8 +136,8 @@ def find_breaches(session: Session, max_error_rate: float, days: DayRange | None
 
 
 def _least_judged_rows(source: str) -> int:
-    contract = CONTRACTS.get(f"cleaned.{source}")
-    return table_of(contract).least_judged_rows if contract else 1
+    tables = (table_of(contract) for contract in CONTRACTS.values())
+    return next((table.least_judged_rows for table in tables if table.source == source), 1)
 
 
 @dataclass(frozen=True, slots=True)

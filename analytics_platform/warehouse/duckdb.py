@@ -94,8 +94,7 @@ class DuckDBWarehouse:
 def _in_bytes(connection: duckdb.DuckDBPyConnection, size: str | None = None) -> int:
     """A size like `512MB` in bytes; without one, the memory limit of the connection."""
     sql = "SELECT parse_formatted_bytes(coalesce($size, current_setting('memory_limit')))"
-    row = connection.execute(sql, {"size": size}).fetchone()
-    assert row is not None
+    (row,) = connection.execute(sql, {"size": size}).fetchall()  # a result not read to its end blocks the connection
     return int(row[0])
 
 

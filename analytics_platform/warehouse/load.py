@@ -168,13 +168,13 @@ def _drop_refused_twins(session: DuckDBSession, card: BatchCard) -> None:
         """
         INSERT INTO twins
         WITH ranked AS (
-            SELECT batch_id, position, event_date, row_number() OVER (
+            SELECT batch_id, position, neighbour_date, row_number() OVER (
                 PARTITION BY raw ORDER BY batch_id = $batch_id, position
             ) AS place
             FROM ops.quarantine
             WHERE source = $source AND raw IN (SELECT raw FROM ops.quarantine WHERE batch_id = $batch_id)
         )
-        SELECT position, event_date FROM ranked WHERE place > 1 AND batch_id = $batch_id
+        SELECT position, neighbour_date FROM ranked WHERE place > 1 AND batch_id = $batch_id
         """,
         names,
     )
@@ -242,7 +242,7 @@ def _within(days: list[dt.date]) -> str:
 
 
 def write_days(session: DuckDBSession, contract: ContractType, card: BatchCard, span: Span) -> None:
-    """Count the batch's records by day; refused ones without a day go to the day most accepted ones have.
+    """Count the batch's records by day; refused ones without a day go to that of the accepted record before them.
 
     A batch none of whose records has a day is on no day.
     """
@@ -265,7 +265,11 @@ def write_days(session: DuckDBSession, contract: ContractType, card: BatchCard, 
         known AS (SELECT event_date FROM accepted UNION SELECT event_date FROM dated),
         refused AS (
             SELECT
-                CASE WHEN event_date IN (FROM known) THEN event_date ELSE (FROM main_day) END AS event_date,
+                CASE
+                    WHEN event_date IN (FROM known) THEN event_date
+                    WHEN neighbour_date IN (FROM known) THEN neighbour_date
+                    ELSE (FROM main_day)
+                END AS event_date,
                 count(*) AS records
             FROM ops.quarantine WHERE batch_id = $batch_id GROUP BY 1
         )

@@ -17,7 +17,6 @@ from analytics_platform.contracts import CONTRACTS
 from analytics_platform.engine import DayRange
 from analytics_platform_tests.kit import (
     Contents,
-    House,
     Row,
     build,
     build_touched,
@@ -60,7 +59,8 @@ Files: TypeAlias = Sequence[Sequence[Row]]
 """Files in the order they arrive. After each its days are built, some of them days that were built before."""
 
 
-def _day_of(row: Row) -> dt.date:
+def day_of(row: Row) -> dt.date:
+    """The day of an event."""
     return dt.datetime.fromisoformat(row["timestamp"]).date()
 
 
@@ -117,7 +117,7 @@ def make_traffic(seed: int) -> Files:
     in_time = [row for row in rows if row not in late]
     days = chance.sample(DAYS, len(DAYS))
     edges = sorted({0, len(DAYS), *chance.sample(range(1, len(DAYS)), 2)})
-    files = [[row for row in in_time if _day_of(row) in days[first:last]] for first, last in pairwise(edges)]
+    files = [[row for row in in_time if day_of(row) in days[first:last]] for first, last in pairwise(edges)]
     half = len(late) // 2
     repeated = chance.sample(in_time, 3)  # redelivered events are no new events
     return [file for file in (*files, late[:half] + repeated, late[half:]) if file]
@@ -125,16 +125,12 @@ def make_traffic(seed: int) -> Files:
 
 def incrementally(root: Path, files: Files) -> Contents:
     """Load file after file, and after each build what its days touch; at last the days without events."""
-    return incrementally_in(open_house(root), files)
-
-
-def incrementally_in(house: House, files: Files) -> Contents:
-    """The same, in this house."""
+    house = open_house(root)
     with house.session() as session:
         for number, rows in enumerate(files):
             load_rows(house, session, rows, f"{number}.csv")
-            build_touched(session, {_day_of(row) for row in rows}, HORIZON, house.settings)
-        quiet = set(DAYS) - {_day_of(row) for rows in files for row in rows}
+            build_touched(session, {day_of(row) for row in rows}, HORIZON, house.settings)
+        quiet = set(DAYS) - {day_of(row) for rows in files for row in rows}
         build_touched(session, quiet, HORIZON, house.settings)
         return contents(session)
 
@@ -155,7 +151,7 @@ def day_after_day(root: Path, files: Files) -> Contents:
     rows = [row for file in files for row in file]
     with house.session() as session:
         for day in DAYS:
-            load_rows(house, session, [row for row in rows if _day_of(row) == day], f"{day}.csv")
+            load_rows(house, session, [row for row in rows if day_of(row) == day], f"{day}.csv")
             build(session, DayRange(day, day), house.settings)
         return contents(session)
 
@@ -227,7 +223,7 @@ def test_a_look_back_of_the_marts_reaches_days_far_behind_a_late_event(tmp_path:
         for number, row in enumerate((order, visit)):
             load_rows(house, session, [row], f"{number}.csv")
             until = DayRange(START.date(), order_at.date())
-            build_touched(session, {_day_of(row)}, until, house.settings)
+            build_touched(session, {day_of(row)}, until, house.settings)
         credit = session.rows("SELECT model, source FROM marts.attribution ORDER BY model")
     assert credit == [("first_touch", "news"), ("last_non_direct", "news"), ("last_touch", "(direct)")]
 

@@ -33,12 +33,18 @@ BATCH_BOOKS: tuple[ContractType, ...] = (PipelineLogs, Quarantine, BatchDays)
 
 
 class Desk(DuckDBSession):
-    """An empty DuckDB that can fetch what it needs over `server`. Use `open_desk`."""
+    """A DuckDB that can fetch what it needs over `server`, which its session sets. Use `open_desk`."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, server: psycopg.Connection, folder: Path) -> None:
+    server: psycopg.Connection
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
         super().__init__(connection)
-        self.server = server
         self._folder = folder
+
+    def clear(self) -> None:
+        """Put away what was worked on before."""
+        for (layer,) in self.rows("SELECT schema_name FROM duckdb_schemas() WHERE NOT internal"):
+            self.connection.execute(f"DROP SCHEMA {quote(str(layer))} CASCADE")
 
     def bring(self, query: Query) -> None:
         """Fetch the windows of a query, all as they were at one moment."""
@@ -125,7 +131,7 @@ def _text(value: str) -> str:
 
 
 @contextmanager
-def open_desk(server: psycopg.Connection, memory: str, macros: Sequence[str]) -> Iterator[Desk]:
+def open_desk(memory: str, macros: Sequence[str]) -> Iterator[Desk]:
     """An empty desk for the length of a `with` block. What does not fit into `memory` spills to a temporary folder."""
     with tempfile.TemporaryDirectory(prefix="desk-") as folder:
         config: dict[str, str | bool | int | float | list[str]] = {
@@ -137,4 +143,4 @@ def open_desk(server: psycopg.Connection, memory: str, macros: Sequence[str]) ->
             connection.execute("SET TimeZone = 'UTC'")
             for macro in macros:
                 connection.execute(macro)
-            yield Desk(connection, server, Path(folder))
+            yield Desk(connection, Path(folder))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TypeVar
 
 import polars as pl
@@ -81,6 +81,8 @@ class PostgresSession:
         self.pool = pool
         self._read_only = read_only
         self._in_transaction = False
+        self._stack = ExitStack()
+        self._opened_desk: Desk | None = None
         self.connection = self._connect()
 
     def _connect(self) -> psycopg.Connection:
@@ -91,6 +93,7 @@ class PostgresSession:
 
     def close(self) -> None:
         """Give the connection back; one that is broken or in the middle of something is not used again."""
+        self._stack.close()
         if not self.connection.closed:
             if self.connection.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
                 self.connection.close()
@@ -256,8 +259,12 @@ class PostgresSession:
 
     @contextmanager
     def _desk(self) -> Iterator[Desk]:
-        with open_desk(self.connection, self._warehouse.memory, self._warehouse.macros) as desk:
-            yield desk
+        """The session's desk, empty. Opened when first needed: it takes longer than many a model."""
+        if self._opened_desk is None:
+            self._opened_desk = self._stack.enter_context(open_desk(self._warehouse.memory, self._warehouse.macros))
+        self._opened_desk.clear()
+        self._opened_desk.server = self.connection
+        yield self._opened_desk
 
 
 def _months(desk: Desk, contract: ContractType, where: str = "") -> list[dt.date]:

@@ -3,84 +3,120 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
+import dagster as dg
 import pytest
 
 from analytics_platform.checks.watchdog import watch
-from analytics_platform.contracts import CONTRACTS
-from analytics_platform.reports.queries import READS, read_facts
+from analytics_platform.engine import DayRange
+from analytics_platform.reports.queries import read_facts
 from analytics_platform.simulator import simulate
 from analytics_platform_tests.end_to_end.platform_run import Platform, failed_checks, failure_words
-from analytics_platform_tests.kit import VOLATILE, Contents, contents, open_house
-from analytics_platform_tests.models.test_incremental import incrementally_in, make_traffic
+from analytics_platform_tests.kit import (
+    Contents,
+    House,
+    build,
+    build_touched,
+    contents,
+    load_files,
+    load_rows,
+    open_house,
+)
+from analytics_platform_tests.models.test_incremental import HORIZON, Files, day_of, make_traffic
 from analytics_platform_tests.postgres import new_database
 
-START = dt.date(2026, 3, 1)
+START, LAST = dt.date(2026, 3, 1), dt.date(2026, 3, 4)
 
 
 def differing(one: Contents, other: Contents) -> list[str]:
     return [name for name in one if one[name] != other.get(name)]
 
 
-@pytest.mark.parametrize("seed", [3, 8])
-def test_random_traffic_built_day_by_day_in_any_order_gives_equal_tables(tmp_path: Path, url: str, seed: int) -> None:
-    files = make_traffic(seed)
-    on_duckdb = incrementally_in(open_house(tmp_path / "duckdb"), files)
-    on_postgres = incrementally_in(open_house(tmp_path / "postgres", warehouse_url=url), files)
+def _in_two_steps(house: House, files: Files) -> Contents:
+    """All days at once, then the last file late, and just what it touches."""
+    *in_time, late = files
+    with house.session() as session:
+        for number, rows in enumerate(in_time):
+            load_rows(house, session, rows, f"{number}.csv")
+        build(session, HORIZON, house.settings)
+        load_rows(house, session, late, "late.csv")
+        build_touched(session, {day_of(row) for row in late}, HORIZON, house.settings)
+        return contents(session)
+
+
+def test_random_traffic_with_late_files_gives_equal_tables(tmp_path: Path, url: str) -> None:
+    files = make_traffic(8)
+    on_duckdb = _in_two_steps(open_house(tmp_path / "duckdb"), files)
+    on_postgres = _in_two_steps(open_house(tmp_path / "postgres", warehouse_url=url), files)
     assert differing(on_duckdb, on_postgres) == []
     assert on_postgres["star.fact_orders"]
 
 
-class Run:
-    """The same simulated shop, materialized by Dagster on one warehouse: all files, then late ones."""
+class Seen:
+    """What a warehouse holds and answers."""
 
-    def __init__(self, folder: Path, simulated: Path, **settings: object) -> None:
-        self.platform = Platform(folder, partition_start=START, **settings)
-        self.results = []
-        for part in ("clickstream", "late/clickstream"):
-            for path in sorted((simulated / part).iterdir()):
-                self.platform.drop(path.name, path.read_bytes())
-            self.results.append(self.platform.materialize("2026-03-01", "2026-03-04"))
-        house = open_house(folder, partition_start=START, **settings)
+    def __init__(self, house: House) -> None:
+        now = dt.datetime(2026, 3, 9, tzinfo=dt.UTC)
         with house.session(read_only=True) as session:
             self.tables = contents(session)
-            now = dt.datetime(2026, 3, 9, tzinfo=dt.UTC)
             self.observed = {seen.name: (seen.passed, seen.seen) for seen in watch(session, house.settings, now)}
             self.facts = read_facts(session, now)
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Run]:
-    root = tmp_path_factory.mktemp("parity")
-    simulate(4, 40, 11, root / "simulated", START)
+def simulated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("simulated")
+    simulate(4, 40, 11, folder, START)
+    return folder / "clickstream"
+
+
+@pytest.fixture(scope="module")
+def on_duckdb(tmp_path_factory: pytest.TempPathFactory, simulated: Path) -> Seen:
+    house = open_house(tmp_path_factory.mktemp("duckdb"), partition_start=START)
+    with house.session() as session:
+        load_files(house, session, simulated)
+        build(session, DayRange(START, LAST), house.settings)
+    return Seen(house)
+
+
+@pytest.fixture(scope="module")
+def materialized(
+    tmp_path_factory: pytest.TempPathFactory, simulated: Path
+) -> Iterator[tuple[dg.ExecuteInProcessResult, Seen]]:
+    """The same files, materialized by Dagster on PostgreSQL."""
+    folder = tmp_path_factory.mktemp("postgres")
     with new_database() as url:
-        return {
-            "duckdb": Run(root / "duckdb", root / "simulated"),
-            "postgres": Run(root / "postgres", root / "simulated", warehouse_url=url),
-        }
+        platform = Platform(folder, partition_start=START, warehouse_url=url)
+        for path in sorted(simulated.iterdir()):
+            platform.drop(path.name, path.read_bytes())
+        result = platform.materialize(START.isoformat(), LAST.isoformat())
+        yield result, Seen(open_house(folder, partition_start=START, warehouse_url=url))
 
 
-def test_dagster_materializes_every_asset_on_postgresql(runs: Mapping[str, Run]) -> None:
-    for result in runs["postgres"].results:
-        assert result.success, failure_words(result)
-        assert failed_checks(result) == set()
+def test_dagster_materializes_every_asset_on_postgresql(
+    materialized: tuple[dg.ExecuteInProcessResult, Seen],
+) -> None:
+    result, _ = materialized
+    assert result.success, failure_words(result)
+    assert failed_checks(result) == set()
 
 
-def test_every_table_of_every_layer_is_equal(runs: Mapping[str, Run]) -> None:
-    one, other = runs["duckdb"].tables, runs["postgres"].tables
-    assert differing(one, other) == []
-    assert one.keys() == other.keys()
-    assert set(VOLATILE) <= set(CONTRACTS)
+def test_every_table_of_every_layer_is_equal(
+    on_duckdb: Seen, materialized: tuple[dg.ExecuteInProcessResult, Seen]
+) -> None:
+    tables = materialized[1].tables
+    assert differing(on_duckdb.tables, tables) == []
+    assert all(tables[name] for name in on_duckdb.tables if on_duckdb.tables[name])
 
 
-def test_the_watchdog_and_the_report_see_the_same(runs: Mapping[str, Run]) -> None:
-    one, other = runs["duckdb"], runs["postgres"]
-    assert {name: seen for name, seen in one.observed.items() if name != "fresh"} == {
-        name: seen for name, seen in other.observed.items() if name != "fresh"
-    }
+def test_the_watchdog_and_the_report_see_the_same(
+    on_duckdb: Seen, materialized: tuple[dg.ExecuteInProcessResult, Seen]
+) -> None:
+    _, on_postgres = materialized
+    for name in on_duckdb.observed.keys() - {"fresh"}:
+        assert on_postgres.observed[name] == on_duckdb.observed[name]
     for name in ("days", "funnel", "credits", "devices", "products", "quality", "reasons"):
-        found, expected = getattr(other.facts, name), getattr(one.facts, name)
+        found, expected = getattr(on_postgres.facts, name), getattr(on_duckdb.facts, name)
         assert found.equals(expected) and found.schema == expected.schema, name
-    assert set(READS) <= other.tables.keys()
