@@ -13,6 +13,7 @@ from typing import TypeVar
 import polars as pl
 import psycopg
 
+from analytics_platform.contracts import CONTRACTS
 from analytics_platform.contracts.base import ContractType, table_of
 from analytics_platform.contracts.rules import literal, quote, quote_table
 from analytics_platform.engine import DayRange, Query
@@ -166,8 +167,12 @@ class PostgresSession:
 
     def insert(self, table: str, frame: pl.DataFrame) -> None:
         """Append the rows of a frame."""
+        contract = table_of(CONTRACTS[table])
+        if is_partitioned(contract):
+            days = frame[str(contract.partition_column)].unique().drop_nulls()
+            catalogue.ensure_partitions(self.connection, contract, sorted({day.replace(day=1) for day in days}))
         types = {name: kind for name, kind in schema()[table].items() if name in frame.columns}
-        copy_frames(self.connection, [frame.select(types)], quote_table(table), types)
+        copy_frames(self.connection, [frame.select(list(types))], quote_table(table), types)
 
     def publish(self, contract: ContractType, rows: Query | pl.DataFrame, days: DayRange | None) -> Publication:
         """Build and audit on a desk, then replace the days, or merge the keys, in one transaction."""

@@ -1,0 +1,93 @@
+"""Moves a warehouse to another: every table, day by day, each day read back and compared value by value."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+
+import polars as pl
+
+from analytics_platform.contracts import CONTRACTS, table_of
+from analytics_platform.contracts.base import ContractType
+from analytics_platform.contracts.ddl import column_types, json_columns
+from analytics_platform.contracts.rules import literal, quote, quote_table
+from analytics_platform.engine import build_order
+from analytics_platform.warehouse.session import Session, WarehouseError
+
+
+def copy_warehouse(
+    source: Session, target: Session, report: Callable[[str, int], None] = lambda table, rows: None
+) -> dict[str, int]:
+    """Copy every table of `source` that has a contract; returns table → rows, and tells `report` as tables are done.
+
+    A table that `target` has already is not copied again, so that a copy which was broken off can be run again. Raises
+    `WarehouseError` for a table that has other rows there, and for one that does not read back as it was written.
+    """
+    existing = source.tables()
+    wanted = [CONTRACTS[name] for name in build_order() if name in existing]
+    source.ensure(*wanted)
+    target.ensure(*wanted)
+    copied = {}
+    for contract in wanted:
+        name = table_of(contract).name
+        if target.count(name) == 0:
+            with target.transaction():
+                for part in _parts(source, contract):
+                    target.insert(name, source.frame(part))
+        copied[name] = _verify(source, target, contract)
+        report(name, copied[name])
+    return copied
+
+
+def _parts(session: Session, contract: ContractType) -> Iterator[str]:
+    """Queries that give the table in parts: a day each, or all of it if it has no days."""
+    table = table_of(contract)
+    columns = ", ".join(map(quote, column_types(contract)))
+    everything = f"SELECT {columns} FROM {quote_table(table.name)}"
+    if table.partition_column is None:
+        yield everything
+        return
+    day = quote(table.partition_column)
+    days = session.rows(f"SELECT DISTINCT {day} FROM {quote_table(table.name)} ORDER BY 1")
+    for (value,) in days:
+        yield f"{everything} WHERE {day} {'IS NULL' if value is None else f'= {literal(value)}'}"
+
+
+def _verify(source: Session, target: Session, contract: ContractType) -> int:
+    """The number of rows of the table, which is the same on both sides, as is every value."""
+    name = table_of(contract).name
+    rows = source.count(name)
+    if target.count(name) != rows:
+        raise WarehouseError(
+            f"{name} has {target.count(name):,} rows in the target and {rows:,} in the source: "
+            "drop it in the target and copy again."
+        )
+    for part in _parts(source, contract):
+        if not _are_equal(source.frame(part), target.frame(part), contract):
+            where = part.partition(" WHERE ")[2] or "some rows"
+            raise WarehouseError(f"{name} differs in the target ({where}): drop it there and copy again.")
+    return rows
+
+
+def _are_equal(one: pl.DataFrame, other: pl.DataFrame, contract: ContractType) -> bool:
+    documents = sorted(json_columns(contract) & set(one.columns))
+    key = list(table_of(contract).primary_key)
+    first, second = (_as_stored(frame).sort(key) for frame in (one, other))
+    if not first.drop(documents).equals(second.drop(documents)):
+        return False
+    return all(
+        _mean_the_same(ours, theirs)
+        for name in documents
+        for ours, theirs in zip(first[name], second[name], strict=True)
+    )
+
+
+def _as_stored(frame: pl.DataFrame) -> pl.DataFrame:
+    """With the stand-in of the one character that PostgreSQL's text has not."""
+    return frame.with_columns(pl.col(pl.String).str.replace_all("\x00", "\ufffd", literal=True))
+
+
+def _mean_the_same(one: str | None, other: str | None) -> bool:
+    if one == other or one is None or other is None:
+        return one == other
+    return bool(json.loads(one) == json.loads(other))
