@@ -12,6 +12,7 @@ import polars as pl
 
 from analytics_platform.gate.documents import DecodedDocument, decode_document, document_text
 from analytics_platform.gate.records import Records, malformed_frame, no_records, readable
+from analytics_platform.gate.types import present
 
 DOCUMENTS_AT_A_TIME = 50_000
 _FIELDS = tuple(name for name in DecodedDocument._fields if name not in ("type_changes", "errors"))
@@ -54,8 +55,9 @@ def _to_records(stack: list[tuple[int, bytes | Unreadable]], changes: Counter[st
         else:
             good.append((place, raw))
             rows.append(tuple(getattr(document, field) for field in _FIELDS))
+    values = pl.DataFrame(rows, schema=dict.fromkeys(_FIELDS, pl.String), orient="row")
     return Records(
-        values=pl.DataFrame(rows, schema=dict.fromkeys(_FIELDS, pl.String), orient="row"),
+        values=values.with_columns(present(values["action"])),
         positions=np.array([place for place, _ in good], np.int64),
         raws=lambda index: (_text(good[row][1]) for row in index),
         malformed=malformed_frame(malformed),

@@ -11,6 +11,9 @@ from analytics_platform.warehouse import Session
 
 SOURCES = ("clickstream", "ecommerce_events", "web_logs")
 
+READ_AGAIN = ("web_logs",)
+"""Sources of which the newest records are read again, so that how many were read depends on the hour."""
+
 
 @dataclass(frozen=True, slots=True)
 class Compared:
@@ -100,6 +103,9 @@ def compare(session: Session, truth: Sources) -> Iterator[Compared]:
     for source in SOURCES:
         expected = asdict(getattr(truth, source))
         found = _one_row(session, _PER_SOURCE, source) | _groups(session, _GROUPS_PER_SOURCE, source)
+        if source in READ_AGAIN:
+            repeated = ("rows_read", "rows_duplicate")
+            found = {name: value for name, value in found.items() if name not in repeated}
         yield from (Compared(source, name, expected[name], value) for name, value in found.items())
     lists = {name: asdict(totals) for name, totals in truth.ecommerce_events.lists.items()}
     for name, figures in _lists(session).items():

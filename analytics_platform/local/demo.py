@@ -82,11 +82,20 @@ def _deliver(part: Path, users: Path, settings: Settings) -> None:
     queue = queue_of(settings)
     for path in sorted((part / "messages").glob("*.jsonl")):
         queue.send(read_messages(path))
+    documents = sorted((part / "web_logs").glob("*.jsonl"))
+    if part.name == "late":  # days late, as an export: reading the collection looks back minutes
+        for path in documents:
+            _copy(path, settings.landing_dir / "web_logs" / path.name)
+        return
     with MongoClient[dict[str, object]](settings.mongodb_uri.get_secret_value()) as client:
         collection = client[settings.mongodb_database][settings.mongodb_collection]
-        for path in sorted((part / "web_logs").glob("*.jsonl")):
-            for document in map(json_util.loads, read_documents(path)):
-                collection.replace_one({"_id": document["_id"]}, document, upsert=True)
+        for path in documents:
+            collection.insert_many(map(json_util.loads, read_documents(path)))
+
+
+def _copy(path: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy(path, target)
 
 
 def _is_drained(console: Console, settings: Settings) -> bool:
