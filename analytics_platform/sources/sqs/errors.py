@@ -1,0 +1,92 @@
+"""What can go wrong with a queue, in one sentence."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import urlsplit
+
+from botocore.exceptions import (  # type: ignore[import-untyped]
+    BotoCoreError,
+    ClientError,
+    CredentialRetrievalError,
+    EndpointConnectionError,
+    HTTPClientError,
+    NoCredentialsError,
+    NoRegionError,
+    PartialCredentialsError,
+)
+
+_CREDENTIALS = (NoCredentialsError, PartialCredentialsError, CredentialRetrievalError)
+_REFUSED = frozenset(
+    {
+        "ExpiredToken",
+        "ExpiredTokenException",
+        "IncompleteSignature",
+        "InvalidClientTokenId",
+        "InvalidSecurity",
+        "MissingAuthenticationToken",
+        "SignatureDoesNotMatch",
+        "UnrecognizedClientException",
+    }
+)
+
+
+class QueueError(RuntimeError):
+    """A queue cannot be used; the message says which, why and what to do, in one sentence, without secrets."""
+
+
+@contextmanager
+def explained(url: str, endpoint: str) -> Iterator[None]:
+    """Turn what boto3 raises for a call on the queue at `url` into a `QueueError`. boto3 has retried by then."""
+    try:
+        yield
+    except ClientError as error:
+        raise QueueError(_explain_answer(error, url)) from error
+    except _CREDENTIALS as error:
+        advice = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a profile, or a role"
+        raise QueueError(f"There are no AWS credentials for the queue {queue_name(url)}: {advice}.") from error
+    except NoRegionError as error:
+        raise QueueError(f"The AWS region of the queue {queue_name(url)} is not known: set AWS_REGION.") from error
+    except (HTTPClientError, EndpointConnectionError) as error:
+        where = _address(endpoint)
+        raise QueueError(
+            f"The queue {queue_name(url)} cannot be reached at {where}: check the network and AWS_ENDPOINT_URL."
+        ) from error
+    except (BotoCoreError, ValueError) as error:
+        raise QueueError(f"The queue {queue_name(url)} cannot be used: {_first_line(error)}") from error
+
+
+def _explain_answer(error: ClientError, url: str) -> str:
+    details = error.response.get("Error", {})
+    code, queue = str(details.get("Code", "")).rpartition(".")[2], f"queue {queue_name(url)}"
+    if code in ("NonExistentQueue", "QueueDoesNotExist"):
+        return f"The {queue} does not exist: check its URL, account and region."
+    if code.startswith("AccessDenied"):
+        return (
+            f"The {queue} denies {error.operation_name} to these credentials: allow sqs:{error.operation_name} on it."
+        )
+    if code in _REFUSED:
+        return f"AWS refuses the credentials for the {queue} ({code}): renew them."
+    if "Throttl" in code or code == "OverLimit":
+        return f"The {queue} takes no more requests for now ({code}): run fewer consumers or try again later."
+    return (
+        f"The {queue} answered {error.operation_name} with {code or 'an error'}: {_first_line(details.get('Message'))}"
+    )
+
+
+def queue_name(url: str) -> str:
+    """The last part of a queue's URL."""
+    return url.rstrip("/").rpartition("/")[2] or url
+
+
+def _address(endpoint: str) -> str:
+    """Host and port; what else an address may hold (user, password) is nobody's business."""
+    parts = urlsplit(endpoint)
+    return f"{parts.scheme}://{parts.hostname}" + (f":{parts.port}" if parts.port else "")
+
+
+def _first_line(error: object) -> str:
+    line = re.sub(r"//[^/@\s]*@", "//", str(error or "no reason given").strip().partition("\n")[0])[:300]
+    return line if line.endswith(".") else f"{line}."
