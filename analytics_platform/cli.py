@@ -33,7 +33,7 @@ def simulate(
     out: Annotated[Path, typer.Option(help="Folder to write into.")] = Path("data/simulated"),
     start: Annotated[dt.datetime | None, typer.Option(formats=["%Y-%m-%d"], help="First day (UTC).")] = None,
 ) -> None:
-    """Write believable clickstream files, and truth.json that says what is in them."""
+    """Write believable traffic of all sources, and truth.json that says what is in it."""
     from analytics_platform.simulator import simulate as write
 
     truth = write(days, visitors, seed, out, start.date() if start else None)
