@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
@@ -16,7 +16,7 @@ from pymongo.collection import Collection
 
 from analytics_platform.sources.mongo.batches import BatchSize, RawDocuments, gather
 from analytics_platform.sources.mongo.position import Position, Snapshot, decode_key, encode_key
-from analytics_platform.sources.mongo.queries import Filter, dated, made_before, unread
+from analytics_platform.sources.mongo.queries import Filter, dated, made_before, object_id_at, unread
 
 _EXACT: CodecOptions[dict[str, Any]] = CodecOptions(
     document_class=dict, tz_aware=False, datetime_conversion=DatetimeConversion.DATETIME_MS
@@ -52,8 +52,10 @@ class OpenCollection:
 
     def newest_object_id(self) -> str | None:
         """The highest ObjectId among the settled documents."""
-        found = self.documents.find_one(made_before(self.settled), {"_id": 1}, sort=[("_id", -1)])
-        return None if found is None else str(found["_id"])
+        highest = self.documents.find_one({}, {"_id": 1}, sort=[("_id", -1)])
+        if highest is None or not _is_before(highest["_id"], object_id_at(self.settled)):
+            highest = self.documents.find_one(made_before(self.settled), {"_id": 1}, sort=[("_id", -1)])
+        return None if highest is None else str(highest["_id"])
 
     def newest_timestamp(self) -> int | None:
         """The latest date among the settled documents, in milliseconds since 1970."""
@@ -72,13 +74,20 @@ class OpenCollection:
             yield RawDocuments(batch, replace(position, snapshot=snapshot))
         yield RawDocuments((), replace(position, snapshot=None))
 
-    def timestamp_of(self, raw: bytes) -> int | None:
-        """The date of a raw document in milliseconds since 1970; None if it has none."""
+    def last_timestamp(self, batch: Sequence[bytes]) -> int | None:
+        """The date of the last document that has one, in milliseconds since 1970."""
+        return next((at for at in map(self._timestamp_of, reversed(batch)) if at is not None), None)
+
+    def _timestamp_of(self, raw: bytes) -> int | None:
         try:
             found = bson.decode(raw, _EXACT).get(self.timestamp_field)
         except BSONError:
             return None
         return int(found) if isinstance(found, DatetimeMS) else None
+
+
+def _is_before(key: object, limit: ObjectId) -> bool:
+    return isinstance(key, ObjectId) and key < limit
 
 
 def _key_of(raw: bytes) -> str | None:

@@ -30,7 +30,7 @@ from bson.datetime_ms import DatetimeMS
 from analytics_platform.sources.mongo.batches import RawDocuments
 from analytics_platform.sources.mongo.collection import OpenCollection
 from analytics_platform.sources.mongo.position import Position, Snapshot
-from analytics_platform.sources.mongo.queries import Horizon, dated, otherwise, time_of
+from analytics_platform.sources.mongo.queries import Horizon, in_range, otherwise, time_of
 
 
 def read_keyset(collection: OpenCollection, position: Position | None) -> Iterator[RawDocuments]:
@@ -55,8 +55,8 @@ def _read_new(collection: OpenCollection, position: Position) -> Iterator[RawDoc
     for batch in collection.find(otherwise(field, horizon), "_id"):
         yield RawDocuments(batch, position)
     read = replace(position, object_id=max(filter(None, (position.object_id, newest)), default=None))
-    for batch in collection.find(dated(field, horizon.since, horizon.settled), field, "_id"):
-        position = read = replace(read, timestamp=_latest(read.timestamp, collection.timestamp_of(batch[-1])))
+    for batch in collection.find(in_range(field, horizon.since, horizon.settled), field, "_id"):
+        position = read = replace(read, timestamp=_latest(read.timestamp, collection.last_timestamp(batch)))
         yield RawDocuments(batch, position)
     if read != position:
         yield RawDocuments((), read)

@@ -60,10 +60,18 @@ def unread(after: Filter | None, floor: ObjectId | None) -> Filter:
     return {"$nor": done} if done else {}
 
 
+def in_range(field: str, since: DatetimeMS | None, until: dt.datetime) -> Filter:
+    """Documents whose `field` is a date from `since` on and before `until`: served by an index on it.
+
+    Found too are arrays with such dates, and on servers that compare values of all types some others. They come twice,
+    for `dated` and so `otherwise` take nothing for a date but a date.
+    """
+    return {field: {"$lt": until} if since is None else {"$gte": since, "$lt": until}}
+
+
 def dated(field: str, since: DatetimeMS | None, until: dt.datetime) -> Filter:
-    """Documents whose `field` is a date from `since` on and before `until`."""
-    bounds: dict[str, Any] = {"$lt": until} if since is None else {"$gte": since, "$lt": until}
-    return {"$and": [is_dated(field), {field: bounds}]}
+    """Documents whose `field` is a date from `since` on and before `until`, and nothing else."""
+    return {"$and": [is_dated(field), in_range(field, since, until)]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +90,9 @@ class Horizon:
 
 
 def otherwise(field: str, horizon: Horizon) -> Filter:
-    """The new documents that `dated` does not find, now or later.
+    """The new documents that `in_range` does not find, now or later.
 
-    Left out is what `dated` covers; what has an ObjectId made before the horizon, or so lately that it is left for the
+    Left out is what it covers; what has an ObjectId made before the horizon, or so lately that it is left for the
     next time; and what has a date before the horizon, unless its ObjectId is newer than the newest read.
     """
     ahead = horizon.now + AHEAD
