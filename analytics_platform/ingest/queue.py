@@ -12,6 +12,9 @@ from analytics_platform.lake import Batch, FolderLake
 from analytics_platform.settings import Settings, SettingsError
 from analytics_platform.sources.sqs import Drained, Message, Queue, drain, redrive, send_copies
 
+LONGEST_COPY = (1 << 20) - (8 << 10)
+"""Bytes of a refused message, with its attributes, that is copied: a queue takes 1 MiB, and the reason goes with it."""
+
 
 def queue_of(settings: Settings) -> Queue:
     """The queue of product events that the settings name. Raises `SettingsError` if they name none."""
@@ -35,15 +38,16 @@ def drain_queue(
     """Move what waits in the queue into the lake, at most so many messages or for so long.
 
     Messages that the gate refuses are copied to the dead-letter queue, with the reason, before they are deleted: what
-    is undecodable never blocks the queue. Raises `QueueError`.
+    is undecodable never blocks the queue. One too long for a queue to take it with a reason is in quarantine only, with
+    all others. Raises `QueueError`.
     """
     queue, dead_letters = queue_of(settings), dead_letters_of(settings)
 
     def store(messages: Sequence[Message]) -> None:
         batch = put_messages(lake, queue.name, messages)
         if dead_letters is not None:
-            reasons = _refusals(batch, settings)
-            send_copies(dead_letters, [(messages[place - 1], reason) for place, reason in reasons.items()])
+            refused = [(messages[place - 1], reason) for place, reason in _refusals(batch, settings).items()]
+            send_copies(dead_letters, [entry for entry in refused if _size(entry[0]) <= LONGEST_COPY])
 
     return drain(
         queue,
@@ -52,6 +56,10 @@ def drain_queue(
         max_seconds=max_seconds,
         on_progress=lambda drained: on_progress(drained.received),
     )
+
+
+def _size(message: Message) -> int:
+    return len("".join((message.body, *message.attributes, *message.attributes.values())).encode(errors="replace"))
 
 
 def put_messages(lake: FolderLake, queue_name: str, messages: Sequence[Message]) -> Batch:

@@ -1,7 +1,8 @@
 """A lake in a local folder: immutable batches of raw bytes, named by the hash of their content.
 
-Layout: `<root>/<source>/<sha256><suffix>` holds the bytes as they came, `<sha256>.json` beside it says where from
-and when. The JSON is written last, so a batch without it does not exist and is put again.
+Layout: `<root>/<source>/<sha256><suffix>` holds the bytes as they came, the card `_<sha256>.json` beside it says where
+from and when. The card is written last, so a batch without it does not exist and is put again. Athena, Spark and Arrow
+skip names that begin with `_` or `.`: given the folder of a source, they read its batches and nothing else.
 """
 
 from __future__ import annotations
@@ -10,8 +11,9 @@ import datetime as dt
 import hashlib
 import json
 import os
-import threading
+import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -20,6 +22,12 @@ from analytics_platform.lake.codec import SUFFIXES, open_decoded
 from analytics_platform.lake.register import Register
 
 CHUNK_BYTES = 1 << 20
+
+CARD = "_"
+"""What the name of a card begins with."""
+
+NOTE = "_source.note"
+"""File with the note about a source."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +70,25 @@ def _sync(folder: Path) -> None:
         os.close(handle)
 
 
+def _make_folder(folder: Path) -> None:
+    """Make a folder, and those above it, so that their names are durable too."""
+    if not folder.exists():
+        _make_folder(folder.parent)
+        folder.mkdir(exist_ok=True)
+        _sync(folder.parent)
+
+
+def _write_durably(path: Path, text: str) -> None:
+    """Write a small file whole or not at all; when this returns it is on the disk."""
+    draft = path.with_suffix(f".{uuid.uuid4().hex}")
+    with draft.open("w", encoding="utf-8") as writer:
+        writer.write(text)
+        writer.flush()
+        os.fsync(writer.fileno())
+    draft.rename(path)
+    _sync(path.parent)
+
+
 class FolderLake:
     """The lake below `root`. Writes are atomic (temporary file, fsync, rename) and idempotent."""
 
@@ -75,63 +102,66 @@ class FolderLake:
         run. Raises `OSError` if the lake cannot be written.
         """
         before = _fingerprint(path)
-        incoming = self._prepare(source) / f".incoming-{os.getpid()}"
         digest = hashlib.sha256()
-        with path.open("rb", buffering=0) as reader, incoming.open("wb", buffering=0) as writer:
-            while chunk := reader.read(CHUNK_BYTES):
-                digest.update(chunk)
-                writer.write(chunk)
-            os.fsync(writer.fileno())
-        if _fingerprint(path) != before:
-            incoming.unlink()
-            return None
-        return self._commit(source, name, incoming, digest.hexdigest(), _suffix(name))
+        with self._incoming(source) as incoming:
+            with path.open("rb", buffering=0) as reader, incoming.open("wb", buffering=0) as writer:
+                while chunk := reader.read(CHUNK_BYTES):
+                    digest.update(chunk)
+                    writer.write(chunk)
+                os.fsync(writer.fileno())
+            if _fingerprint(path) != before:
+                return None
+            return self._commit(source, name, incoming, digest.hexdigest(), _suffix(name))
 
     def put_bytes(self, source: str, name: str, suffix: str, content: bytes) -> Batch:
         """Store bytes that were fetched; when this returns they are on the disk. The same content is stored once."""
-        incoming = self._prepare(source) / f".incoming-{os.getpid()}-{threading.get_ident()}"
-        with incoming.open("wb", buffering=0) as writer:
-            writer.write(content)
-            os.fsync(writer.fileno())
-        return self._commit(source, name, incoming, hashlib.sha256(content).hexdigest(), suffix)
+        with self._incoming(source) as incoming:
+            with incoming.open("wb") as writer:
+                writer.write(content)
+                writer.flush()
+                os.fsync(writer.fileno())
+            return self._commit(source, name, incoming, hashlib.sha256(content).hexdigest(), suffix)
 
     def _prepare(self, source: str) -> Path:
         folder = self.root / source
-        folder.mkdir(parents=True, exist_ok=True)
+        _make_folder(folder)
         return folder
 
+    @contextmanager
+    def _incoming(self, source: str) -> Iterator[Path]:
+        """Where to write what may become a batch. A name of its own, for writers on several machines share a lake."""
+        path = self._prepare(source) / f".incoming-{uuid.uuid4().hex}"
+        try:
+            yield path
+        finally:
+            path.unlink(missing_ok=True)
+
     def _commit(self, source: str, name: str, incoming: Path, sha256: str, suffix: str) -> Batch:
-        known = self._read(source, incoming.parent / f"{sha256}.json")
+        known = self.batch_with(source, sha256)
         if known is not None:
-            incoming.unlink()
             return known
         data = incoming.parent / f"{sha256}{suffix}"
         size = incoming.stat().st_size
         incoming.rename(data)
         card = {"name": name, "file": data.name, "size": size, "arrived_at": dt.datetime.now(dt.UTC).isoformat()}
-        self._write_card(incoming.parent / f"{sha256}.json", card)
-        batch = self._read(source, incoming.parent / f"{sha256}.json")
+        _write_durably(self._card(source, sha256), json.dumps(card, ensure_ascii=False))
+        batch = self.batch_with(source, sha256)
         assert batch is not None
         return batch
 
-    def _write_card(self, path: Path, card: dict[str, object]) -> None:
-        draft = path.with_suffix(f".json.{os.getpid()}-{threading.get_ident()}")
-        with draft.open("w", encoding="utf-8") as writer:
-            json.dump(card, writer, ensure_ascii=False)
-            writer.flush()
-            os.fsync(writer.fileno())
-        draft.rename(path)
-        _sync(path.parent)
+    def _card(self, source: str, sha256: str) -> Path:
+        return self.root / source / f"{CARD}{sha256}.json"
 
     def _read(self, source: str, path: Path) -> Batch | None:
         if not path.exists():
             return None
         card = json.loads(path.read_text(encoding="utf-8"))
+        sha256 = path.stem.removeprefix(CARD)
         return Batch(
-            batch_id=batch_id_of(source, path.stem),
+            batch_id=batch_id_of(source, sha256),
             source=source,
             name=card["name"],
-            content_sha256=path.stem,
+            content_sha256=sha256,
             path=path.parent / card["file"],
             arrived_at=dt.datetime.fromisoformat(card["arrived_at"]),
             size=card["size"],
@@ -139,34 +169,27 @@ class FolderLake:
 
     def note(self, source: str, text: str) -> None:
         """Keep a small text about a source, such as how far it has been read; the last one stays."""
-        path = self._prepare(source) / "source.note"
-        draft = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}")
-        with draft.open("w", encoding="utf-8") as writer:
-            writer.write(text)
-            writer.flush()
-            os.fsync(writer.fileno())
-        draft.rename(path)
-        _sync(path.parent)
+        _write_durably(self._prepare(source) / NOTE, text)
 
     def noted(self, source: str) -> str | None:
         """The text kept about a source, if there is one."""
-        path = self.root / source / "source.note"
+        path = self.root / source / NOTE
         return path.read_text(encoding="utf-8") if path.exists() else None
 
     def register(self, source: str) -> Register:
         """What is remembered of the source's landing folder."""
-        return Register(self.root / source / "landing.register")
+        return Register(self.root / source / "_landing.register")
 
     def batch_with(self, source: str, content_sha256: str) -> Batch | None:
         """The batch with this content, if there is one."""
-        return self._read(source, self.root / source / f"{content_sha256}.json")
+        return self._read(source, self._card(source, content_sha256))
 
     def batches(self, source: str) -> list[Batch]:
         """All batches of a source, in the order they arrived."""
         return sorted(self._scan(source), key=lambda batch: (batch.arrived_at, batch.name))
 
     def _scan(self, source: str) -> Iterator[Batch]:
-        for path in (self.root / source).glob("*.json"):
+        for path in (self.root / source).glob(f"{CARD}*.json"):
             batch = self._read(source, path)
             if batch is not None:
                 yield batch

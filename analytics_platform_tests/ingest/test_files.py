@@ -68,7 +68,7 @@ def test_a_batch_without_its_card_does_not_exist_and_is_put_again(tmp_path: Path
     path.write_text(ROWS, "utf-8")
     batch = lake.put_file(CLICKSTREAM, "rows.csv", path)
     assert batch is not None
-    (tmp_path / "lake" / CLICKSTREAM / f"{batch.content_sha256}.json").unlink()
+    (tmp_path / "lake" / CLICKSTREAM / f"_{batch.content_sha256}.json").unlink()
     assert lake.batches(CLICKSTREAM) == []
 
     again = lake.put_file(CLICKSTREAM, "rows.csv", path)
