@@ -15,6 +15,7 @@ from types import MappingProxyType
 import duckdb
 import polars as pl
 import pyarrow as pa
+from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
 
 from analytics_platform.contracts.base import ContractType, table_of
 from analytics_platform.contracts.ddl import column_types, create_statements
@@ -26,6 +27,9 @@ from analytics_platform.warehouse.session import FETCH_ROWS, BatchCard, Publicat
 
 _EXACT_CASTS = frozenset({("HUGEINT", "BIGINT"), ("INTEGER", "BIGINT"), ("DATE", "DATE")})
 """Types a model may yield for a promised type: stored without loss, or with an error, never rounded."""
+
+PATIENCE_S = 5.0
+"""How long to wait for a file that another process has: sensors and people look at it for a moment."""
 
 ROW_GROUP = 122_880
 """Rows that DuckDB compresses and stores together. Just so many in one Arrow batch are written once, as they
@@ -69,9 +73,15 @@ class DuckDBWarehouse:
         return self.path.exists()
 
     def _connect(self, read_only: bool) -> duckdb.DuckDBPyConnection:
+        patient = Retrying(
+            retry=retry_if_exception(_is_taken),
+            stop=stop_after_delay(PATIENCE_S),
+            wait=wait_random(0.02, 0.2),
+            reraise=True,
+        )
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            connection = duckdb.connect(str(self.path), read_only=read_only, config=self._config())
+            connection = patient(duckdb.connect, str(self.path), read_only=read_only, config=self._config())
         except OSError as error:
             raise WarehouseError(f"The folder of the warehouse {self.path} cannot be made: {error}.") from error
         except duckdb.Error as error:
@@ -84,11 +94,16 @@ class DuckDBWarehouse:
 
     def _explain(self, error: duckdb.Error) -> str:
         text = str(error)
-        if "lock" in text.lower():
+        if _is_taken(error):
             return f"The warehouse {self.path} is in use by another process: wait until its run has ended, or stop it."
         if not self.path.exists():
             return f"There is no warehouse at {self.path} yet: materialize the assets first."
         return f"The warehouse {self.path} cannot be opened as a DuckDB file: {text.splitlines()[0]}"
+
+
+def _is_taken(error: BaseException) -> bool:
+    """Whether a file could not be opened because another process has it."""
+    return isinstance(error, duckdb.IOException) and "lock" in str(error).lower()
 
 
 def _in_bytes(connection: duckdb.DuckDBPyConnection, size: str | None = None) -> int:
