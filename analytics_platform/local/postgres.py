@@ -51,7 +51,7 @@ class LocalPostgres:
     def __init__(self, folder: Path, port: int = 0, forgetful: bool = False) -> None:
         self.folder = folder.resolve()
         self.port = port or _free_port()
-        self._settings = FORGETFUL if forgetful else DURABLE
+        self._settings = dict(FORGETFUL if forgetful else DURABLE)
         self._user = SERVER_USER if os.geteuid() == 0 else None
 
     @property
@@ -65,6 +65,7 @@ class LocalPostgres:
         is_new = not self._data.joinpath("PG_VERSION").exists()
         if is_new:
             self._make()
+        self._hand_over()
         options = " ".join(f"-c {name}={value}" for name, value in self._settings.items())
         options += f" -c listen_addresses={LOOPBACK} -c port={self.port} -c unix_socket_directories=''"
         log = str(self._data / "server.log")
@@ -101,7 +102,7 @@ class LocalPostgres:
         self._password_file.touch(mode=0o600)
         self._password_file.write_text(secrets.token_urlsafe(12), "utf-8")
         self._data.mkdir(mode=0o700)
-        self._hand_over()
+        self._hand_over()  # before the server's user fills it
         password = f"--pwfile={self._password_file}"
         who = ("-U", "postgres", "-A", "scram-sha-256", password)
         self._run("initdb", "-D", str(self._data), "-E", "UTF8", "--locale=C", *who)

@@ -13,7 +13,8 @@ SAMPLES = 40
 """Boundaries that are tried, spread evenly over all of them."""
 
 
-def _rows(day: int, clients: int) -> str:
+def rows_of(day: int, clients: int) -> str:
+    """A file of a day: good rows, two broken ones, and a twin."""
     good = [click(f"c{number}", f"2026-03-0{day}T10:{number:02}:00+00:00") for number in range(clients)]
     return to_csv([*good, click("", f"2026-03-0{day}T11:00:00+00:00"), click("c1", "yesterday"), good[0]])
 
@@ -23,10 +24,10 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A platform that has loaded and published one day, with files of two more days waiting."""
     root = tmp_path_factory.mktemp("start") / "data"
     house = open_house(root)
-    house.landing.joinpath("day1.csv").write_text(_rows(1, 20), "utf-8")
+    house.landing.joinpath("day1.csv").write_text(rows_of(1, 20), "utf-8")
     run(house)
-    house.landing.joinpath("day2.csv").write_text(_rows(2, 30), "utf-8")
-    house.landing.joinpath("late.csv").write_text(_rows(1, 25), "utf-8")
+    house.landing.joinpath("day2.csv").write_text(rows_of(2, 30), "utf-8")
+    house.landing.joinpath("late.csv").write_text(rows_of(1, 25), "utf-8")
     return root
 
 

@@ -19,7 +19,7 @@ from sqlglot import exp
 from analytics_platform.contracts import CONTRACTS
 from analytics_platform.contracts.base import ContractType, table_of
 from analytics_platform.contracts.ops import BatchDays, PipelineLogs, Quarantine
-from analytics_platform.contracts.rules import quote, quote_table
+from analytics_platform.contracts.rules import literal, quote, quote_table
 from analytics_platform.engine import Query
 from analytics_platform.warehouse.duckdb import DuckDBSession, Span
 from analytics_platform.warehouse.postgres.ddl import schema, typed_columns
@@ -87,24 +87,26 @@ class Desk(DuckDBSession):
     def _recall_rows(
         self, table: str, key: str, columns: dict[str, str], card: BatchCard, span: tuple[dt.date, dt.date]
     ) -> None:
-        name, days = quote_table(table), self._days(table, card)
-        self._ask_for(f"SELECT {quote(key)} AS id FROM {name}", "text")
+        name, mine = quote_table(table), f"batch_id = {_text(card.batch_id)}"
+        selected = f"SELECT {', '.join(map(quote, columns))} FROM {name}"
+        queries = list(self._find_others(name, key, selected, mine))
         # Nothing of a batch that is not in the ledger is stored, and to look for it would take a scan of its days.
-        within = f"event_date BETWEEN DATE '{span[0]}' AND DATE '{span[1]}'"
-        mine = f"{within} AND batch_id = {_text(card.batch_id)}" if self.count("ops.pipeline_logs") else "false"
-        listed = ", ".join(f"DATE '{day}'" for day in days) or "NULL"
-        query = f"""
-            SELECT {", ".join(f"stored.{quote(column)}" for column in columns)} FROM {name} AS stored
-            WHERE ({mine})
-            OR (event_date IN ({listed}) AND {quote(key)} IN (SELECT id FROM asked))
-        """
+        if self.count("ops.pipeline_logs"):
+            queries.append(f"{selected} WHERE {mine} AND event_date BETWEEN {literal(span[0])} AND {literal(span[1])}")
+        query = " UNION ALL ".join(queries) or f"{selected} WHERE false"
         fetch_rows(self.server, self, "recall.rows", columns, query, self._folder)
         self.execute(f"INSERT INTO {name} BY NAME SELECT * FROM recall.rows")
         self.execute("INSERT INTO recalled SELECT batch_id, position FROM recall.rows")
 
-    def _days(self, table: str, card: BatchCard) -> Sequence[object]:
-        sql = f"SELECT DISTINCT event_date FROM {quote_table(table)} WHERE batch_id = $batch_id ORDER BY 1"
-        return [day for (day,) in self.rows(sql, {"batch_id": card.batch_id})]
+    def _find_others(self, name: str, key: str, selected: str, mine: str) -> Iterator[str]:
+        """The query for rows of other batches with a key of this one, on its days; none where nothing is stored yet."""
+        days = self.rows(f"SELECT DISTINCT event_date FROM {name} WHERE {mine} ORDER BY 1")
+        listed = ", ".join(literal(day) for (day,) in days) or "NULL"
+        within = f"event_date IN ({listed})"
+        if self.server.execute(f"SELECT EXISTS (SELECT FROM {name} WHERE {within})").fetchone() == (True,):
+            self._ask_for(f"SELECT {quote(key)} AS id FROM {name}", "text")
+            others = mine.replace("=", "<>", 1)
+            yield f"{selected} WHERE {within} AND {others} AND {quote(key)} IN (SELECT id FROM asked)"
 
     def _recall_refused(self, card: BatchCard) -> None:
         """Fetch the refused records of other batches of the source with the text of one in this batch."""

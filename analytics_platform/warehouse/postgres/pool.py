@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import weakref
 from functools import lru_cache
 
 import psycopg
@@ -20,7 +21,7 @@ _WAIT_S = 30.0
 Pool = ConnectionPool[psycopg.Connection]
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=4)
 def pool_of(url: str, statement_timeout_s: float) -> Pool:
     """The pool for an address. Raises `WarehouseError` if the server cannot be reached now."""
     _try(url)
@@ -30,6 +31,7 @@ def pool_of(url: str, statement_timeout_s: float) -> Pool:
             ("timezone", "UTC"),
             ("client_encoding", "UTF8"),
             ("statement_timeout", str(round(statement_timeout_s * 1000))),
+            ("work_mem", "64MB"),  # keys that a window or a look for twins asks for are joined in memory
             ("idle_in_transaction_session_timeout", "0"),  # models run while a transaction holds the days they write
         ):
             connection.execute("SELECT set_config(%s, %s, false)", (name, value))
@@ -44,8 +46,14 @@ def pool_of(url: str, statement_timeout_s: float) -> Pool:
         check=Pool.check_connection,
         open=True,
     )
-    atexit.register(pool.close)
+    atexit.register(_close, weakref.ref(pool))
     return pool
+
+
+def _close(pool: weakref.ref[Pool]) -> None:
+    """Close the pool, unless it is gone already."""
+    if (still_there := pool()) is not None:
+        still_there.close()
 
 
 def take(pool: Pool, url: str) -> psycopg.Connection:
@@ -64,8 +72,12 @@ def _try(url: str) -> None:
         with psycopg.connect(url, connect_timeout=10) as connection:
             version = connection.info.server_version
     except psycopg.Error as error:
-        # The driver may quote parts of an address it cannot read: say nothing of it then.
-        why = str(error).strip().splitlines()[0] if isinstance(error, psycopg.OperationalError) else "wrong address"
-        raise WarehouseError(f"The warehouse {masked(url)} cannot be reached: {why}.") from None
+        raise WarehouseError(f"The warehouse {masked(url)} cannot be reached: {_reason(error)}.") from None
     if version < OLDEST_SERVER:
         raise WarehouseError(f"The warehouse {masked(url)} is PostgreSQL {version // 10000}: 16 or later is needed.")
+
+
+def _reason(error: psycopg.Error) -> str:
+    """What a server said. Of an address it cannot use the driver quotes parts, which may be of the password."""
+    first = str(error).strip().splitlines()[0]
+    return first if first.startswith("connection failed") else "its host, its port or an option is wrong"

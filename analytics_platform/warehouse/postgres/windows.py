@@ -112,7 +112,14 @@ def _conditions(node: exp.Table, types: Mapping[str, str]) -> dict[str, exp.Expr
         around = select.parent.parent if isinstance(select.parent, exp.Subquery) else select.parent
         if found and isinstance(around, exp.In) and _is_plain(around, around.this.table, types):
             found.append(_unqualified(around))
-    return {part.sql("duckdb"): part for part in found}
+    keys = {part.this.name for part in found if isinstance(part, exp.In)}
+    return {part.sql("duckdb"): part for part in found if _present(part) not in keys}
+
+
+def _present(part: exp.Expr) -> str | None:
+    """The column of `column IS NOT NULL`, which a column that is IN something fulfils anyway."""
+    is_null = part.this if isinstance(part, exp.Not) else None
+    return is_null.this.name if isinstance(is_null, exp.Is) and isinstance(is_null.expression, exp.Null) else None
 
 
 def _unqualified(part: exp.Expr) -> exp.Expr:

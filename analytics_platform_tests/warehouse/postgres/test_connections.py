@@ -1,0 +1,185 @@
+"""Connections: one pool, lost ones told apart by whether it is safe to go on, and no password anywhere."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import subprocess
+import sys
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import polars as pl
+import psycopg
+import pytest
+
+from analytics_platform.contracts import CONTRACTS
+from analytics_platform.contracts.ddl import polars_schema
+from analytics_platform.settings import Settings, SettingsError, load_settings, masked
+from analytics_platform.warehouse import BOOKS, Session, WarehouseError, open_warehouse
+from analytics_platform.warehouse.postgres.pool import pool_of
+from analytics_platform_tests.kit import House, click, load_rows, open_house
+
+LISTS = CONTRACTS["star.dim_list"]
+OTHERS = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+
+
+def cut_all(server: psycopg.Connection) -> None:
+    """End every other connection to the database, as a restart of the server does."""
+    server.execute(f"SELECT pg_terminate_backend(pid) {OTHERS}")
+
+
+@pytest.fixture
+def session(house: House) -> Iterator[Session]:
+    with house.session() as session:
+        session.ensure(*BOOKS)
+        yield session
+
+
+def test_a_process_has_one_pool_and_gives_its_connections_back(house: House, server: psycopg.Connection) -> None:
+    for _ in range(5):
+        with house.session() as session:
+            session.rows("SELECT 1")
+    pool = pool_of(house.settings.warehouse_url, house.settings.statement_timeout)
+    assert pool.get_stats()["requests_num"] == 5
+    assert pool.get_stats()["connections_num"] == 1
+
+
+def test_a_process_that_ends_leaves_no_connection(house: House, server: psycopg.Connection) -> None:
+    code = (
+        "from analytics_platform.settings import load_settings\n"
+        "from analytics_platform.warehouse import open_warehouse\n"
+        "with open_warehouse(load_settings()).session() as session: print(session.rows('SELECT 1'))"
+    )
+    environment = {
+        **os.environ,
+        "WAREHOUSE_URL": house.settings.warehouse_url,
+        "DATA_DIR": str(house.settings.data_dir),
+    }
+    ended = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    assert (ended.stdout, ended.stderr) == ("[(1,)]\n", "")
+    assert server.execute(f"SELECT count(*) {OTHERS}").fetchone() == (0,)
+
+
+def test_a_question_is_asked_again_when_the_connection_was_lost(session: Session, server: psycopg.Connection) -> None:
+    for ask in (
+        lambda: session.rows("SELECT count(*) FROM ops.pipeline_logs") == [(0,)],
+        lambda: session.frame("SELECT * FROM ops.pipeline_logs").height == 0,
+        lambda: "ops.pipeline_logs" in session.tables(),
+    ):
+        cut_all(server)
+        assert ask()
+
+
+def test_the_next_session_gets_a_connection_that_works(house: House, server: psycopg.Connection) -> None:
+    with house.session() as session:
+        session.rows("SELECT 1")
+    cut_all(server)
+    with house.session() as session:
+        assert session.rows("SELECT 1") == [(1,)]
+
+
+def test_a_connection_lost_in_the_middle_of_a_change_is_told_and_nothing_is_half_stored(
+    house: House, server: psycopg.Connection
+) -> None:
+    def rows() -> pl.DataFrame:
+        return pl.DataFrame([(1, "a", "Summer", None, None)], schema=polars_schema(LISTS), orient="row")
+
+    with house.session() as session:
+        session.publish(LISTS, rows(), None)
+    with pytest.raises(WarehouseError) as error, house.session() as session, session.transaction():
+        session.execute("DELETE FROM star.dim_list")
+        cut_all(server)
+        session.execute("DELETE FROM star.dim_list")
+    assert str(error.value).startswith(
+        f"The connection to the warehouse {masked(house.settings.warehouse_url)} was lost"
+    )
+    with house.session() as session:
+        assert session.count("star.dim_list") == 1
+
+
+def test_a_statement_that_takes_too_long_names_the_setting(tmp_path: Path, url: str) -> None:
+    settings = load_settings(data_dir=tmp_path, warehouse_url=url, statement_timeout=0.05)
+    with pytest.raises(WarehouseError, match="STATEMENT_TIMEOUT"), open_warehouse(settings).session() as session:
+        session.rows("SELECT pg_sleep(1)")
+
+
+def test_a_read_only_session_changes_nothing(house: House, session: Session) -> None:
+    with pytest.raises(WarehouseError, match="read-only"), house.session(read_only=True) as reader:
+        reader.execute("DELETE FROM ops.acceptances")
+    with house.session() as writer:
+        writer.execute("DELETE FROM ops.acceptances")
+
+
+def _with(url: str, **parts: str) -> str:
+    split = urlsplit(url)
+    host = parts.get("host", f"{split.hostname}:{split.port}")
+    return f"postgresql://{parts.get('user', 'postgres')}@{host}{split.path}{parts.get('query', '')}"
+
+
+@pytest.mark.parametrize(
+    ("parts", "why"),
+    [
+        ({"user": "ada:s3cret%2Fword"}, "password authentication failed"),
+        ({"user": "ada:s3cret", "host": "127.0.0.1:1"}, "Connection refused"),
+        ({"query": "?password=s3cret&sslmode=require"}, "SSL"),
+        ({"user": "ada:s3cret", "host": "127.0.0.1:port"}, "its host, its port or an option is wrong"),
+        ({"user": "ada:a@s3cret", "host": "s3cret@nowhere"}, "its host, its port"),
+    ],
+)
+def test_a_server_that_cannot_be_reached_is_one_sentence_without_the_password(
+    tmp_path: Path, url: str, parts: dict[str, str], why: str
+) -> None:
+    house = open_house(tmp_path, warehouse_url=_with(url, **parts))
+    with pytest.raises(WarehouseError, match=why) as error, house.session():
+        pass
+    whole = "".join(traceback.format_exception(error.value)) + repr(house.settings)
+    assert "s3cret" not in whole
+    assert str(error.value).startswith("The warehouse postgresql://")
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("postgresql://ada:pw@host/db", "postgresql://ada:***@host/db"),
+        ("postgresql://ada:p@w:x@host:5/db?sslmode=require", "postgresql://ada:***@host:5/db?sslmode=require"),
+        ("postgresql://host/db?user=a&password=pw&x=1", "postgresql://host/db?user=a&password=***&x=1"),
+        ("postgresql://ada@host/db", "postgresql://ada@host/db"),
+        ("duckdb:///data/w.duckdb", "duckdb:///data/w.duckdb"),
+    ],
+)
+def test_an_address_is_shown_without_its_password(url: str, shown: str) -> None:
+    assert masked(url) == shown
+
+
+def test_a_wrong_setting_is_told_without_the_password() -> None:
+    with pytest.raises(SettingsError) as error:
+        load_settings(warehouse_url="mysql://ada:s3cret@host/db")
+    assert "s3cret" not in str(error.value)
+    assert "s3cret" not in repr(Settings(warehouse_url="postgresql://ada:s3cret@host/db"))
+
+
+def test_a_load_that_loses_its_connection_is_not_in_the_books_and_can_be_repeated(
+    house: House, server: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from analytics_platform.warehouse import load
+
+    rows = [click("ada", "2024-03-01T10:00:00Z"), click("", "2024-03-01T10:00:00Z")]
+    write_days = load.write_days
+
+    def cut_then_write(*arguments: object) -> None:
+        cut_all(server)
+        write_days(*arguments)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as broken:
+        broken.setattr(load, "write_days", cut_then_write)
+        with pytest.raises(WarehouseError, match="was lost"), house.session() as session:
+            load_rows(house, session, rows)
+    with house.session() as session:
+        assert session.count("ops.pipeline_logs") == session.count("ops.quarantine") == 0
+        (loaded,) = load_rows(house, session, rows)
+        assert (loaded.rows_accepted, loaded.rows_quarantined) == (1, 1)
+        assert session.rows("SELECT min(event_date) FROM cleaned.clickstream") == [(dt.date(2024, 3, 1),)]

@@ -1,0 +1,164 @@
+"""PostgreSQL as the warehouse: loads against raw COPY and pandas.to_sql, and a day's build against DuckDB.
+
+`python -m benchmarks.postgres [--rows 2000000]`, on an embedded server or that of TEST_POSTGRES_URL. Raw COPY puts
+the same rows, as a CSV file that the server wrote itself, into the same table with its key, in one transaction.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pandas as pd
+import psycopg
+import sqlalchemy
+from sqlalchemy.dialects.postgresql import JSONB
+
+from analytics_platform.contracts import CONTRACTS
+from analytics_platform.engine import DayRange
+from analytics_platform.gate import Origin, Verdict, judge, read_csv
+from analytics_platform.local.postgres import serve_postgres
+from analytics_platform.simulator import simulate
+from analytics_platform.warehouse import BatchCard, Session, load_batch, open_warehouse
+from analytics_platform_tests.kit import build, load_files, open_house
+from benchmarks.clickstream import clickstream
+from benchmarks.report import Figure, report
+
+CONTRACT = CONTRACTS["cleaned.clickstream"]
+TABLE = "cleaned.clickstream"
+ARRIVED = dt.datetime(2026, 10, 5, tzinfo=dt.UTC)
+EARLIEST = dt.datetime(2010, 1, 1, tzinfo=dt.UTC)
+FIRST = dt.date(2026, 3, 1)
+DAYS = 5
+TO_SQL_ROWS = 20_000
+_BLOCK = 1 << 20
+
+
+def timed(work: Callable[[], object]) -> float:
+    """Seconds that `work` takes."""
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def accepted(path: Path, batch: str) -> list[Verdict]:
+    """The gate's verdicts over a file, all of them at hand, so that the load is measured without the gate."""
+    with path.open("rb", buffering=_BLOCK) as stream:
+        return list(judge(read_csv(stream, CONTRACT), CONTRACT, Origin(batch, ARRIVED, EARLIEST)))
+
+
+def load(session: Session, verdicts: list[Verdict], batch: str) -> float:
+    """Seconds to load the verdicts as a batch."""
+    card = BatchCard(batch, "clickstream", f"{batch}.csv", batch, ARRIVED, "benchmark")
+    return timed(lambda: load_batch(session, CONTRACT, card, verdicts))
+
+
+def raw_copy(connection: psycopg.Connection, path: Path) -> float:
+    """Seconds to COPY the table's own rows back into it."""
+    with (
+        path.open("wb") as file,
+        connection.cursor().copy(f"COPY (SELECT * FROM {TABLE}) TO STDOUT (FORMAT csv)") as out,
+    ):
+        for row in out:
+            file.write(row)
+    connection.execute(f"TRUNCATE {TABLE}")
+    connection.execute("CHECKPOINT")
+
+    def work() -> None:
+        statement = f"COPY {TABLE} FROM STDIN (FORMAT csv)"
+        with path.open("rb") as file, connection.transaction(), connection.cursor().copy(statement) as rows:
+            while block := file.read(_BLOCK):
+                rows.write(block)
+
+    return timed(work)
+
+
+def to_sql(connection: psycopg.Connection, url: str) -> float:
+    """Seconds to put `TO_SQL_ROWS` of the rows into the table with pandas."""
+    cursor = connection.execute(f"SELECT * FROM {TABLE} LIMIT {TO_SQL_ROWS}")
+    names = [column.name for column in cursor.description or ()]
+    frame = pd.DataFrame(cursor.fetchall(), columns=names)
+    connection.execute(f"TRUNCATE {TABLE}")
+    engine = sqlalchemy.create_engine(url.replace("postgresql://", "postgresql+psycopg2://"))
+    schema, _, table = TABLE.partition(".")
+    json = {"event_data": JSONB, "extra": JSONB}
+    return timed(lambda: frame.to_sql(table, engine, schema, if_exists="append", index=False, dtype=json))  # type: ignore[arg-type]
+
+
+def a_days_build(folder: Path, url: str | None, visitors: int) -> tuple[int, float]:
+    """Events of the last day, and seconds to build all tables for it, on DuckDB or at `url`."""
+    shutil.rmtree(folder, ignore_errors=True)
+    house = open_house(folder, partition_start=FIRST, **({"warehouse_url": url} if url else {}))
+    simulated = folder.parent / f"simulated_{visitors}"
+    if not simulated.exists():
+        simulate(DAYS, visitors, 1, simulated, FIRST)
+    last = FIRST + dt.timedelta(days=DAYS - 1)
+    with house.session() as session:
+        load_files(house, session, simulated / "clickstream")
+        build(session, DayRange(FIRST, last - dt.timedelta(days=1)), house.settings)
+        seconds = timed(lambda: build(session, DayRange(last, last), house.settings))
+        ((events,),) = session.rows("SELECT count(*) FROM cleaned.events WHERE event_date = $day", {"day": last})
+    return int(str(events)), seconds
+
+
+@contextmanager
+def server(folder: Path) -> Iterator[str]:
+    """The address of a server that keeps what is committed."""
+    given = os.environ.get("TEST_POSTGRES_URL")
+    if given:
+        yield given
+        return
+    shutil.rmtree(folder, ignore_errors=True)
+    with serve_postgres(folder) as started:
+        yield started.url
+
+
+def main() -> None:
+    """Measure and report."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, default=2_000_000)
+    parser.add_argument("--visitors", type=int, default=5_000, help="of the day that is built")
+    parser.add_argument("--folder", type=Path, default=Path("data/benchmarks/postgres"))
+    options = parser.parse_args()
+    options.folder.mkdir(parents=True, exist_ok=True)
+    path = clickstream(options.folder.parent, round(options.rows / 0.943))
+    with server(options.folder / "server") as url, psycopg.connect(url, autocommit=True) as connection:
+        settings = open_house(options.folder / "house", warehouse_url=url).settings
+        verdicts = accepted(path, "b1")
+        with open_warehouse(settings).session() as session:
+            connection.execute("CHECKPOINT")
+            load_s = load(session, verdicts, "b1")
+            rows = session.count(TABLE)
+            connection.execute("CHECKPOINT")
+            again_s = load(session, accepted(path, "b2"), "b2")
+        raw_s = raw_copy(connection, options.folder / "raw.csv")
+        to_sql_s = to_sql(connection, url)
+        for schema in ("ops", "cleaned"):
+            connection.execute(f"DROP SCHEMA {schema} CASCADE")
+        events, on_postgres = a_days_build(options.folder / "on_postgres", url, options.visitors)
+    _, on_duckdb = a_days_build(options.folder / "on_duckdb", None, options.visitors)
+    figures = [
+        Figure("raw COPY", rows, raw_s, "the same rows into the same table with its key"),
+        Figure("load_batch", rows, load_s, "with twins, quarantine, ledger; the gate's verdicts at hand"),
+        Figure("load_batch again", rows, again_s, "the same rows in another batch: all duplicates"),
+        Figure("pandas.to_sql", TO_SQL_ROWS, to_sql_s, "of these rows"),
+        Figure("a day's build on PostgreSQL", events, on_postgres, "all tables"),
+        Figure("a day's build on DuckDB", events, on_duckdb, "all tables"),
+    ]
+    ratios = {
+        "load / raw COPY": load_s / raw_s,
+        "load again / load": again_s / load_s,
+        "load, times faster than to_sql": (rows / load_s) / (TO_SQL_ROWS / to_sql_s),
+        "a day on PostgreSQL / on DuckDB": on_postgres / on_duckdb,
+    }
+    report("postgres", figures, ratios, {})
+
+
+if __name__ == "__main__":
+    main()
