@@ -17,7 +17,7 @@ that was read is found only while the document lies in the overlap, a deletion n
 arrives with a date before the overlap, and its `_id` is no ObjectId or one from before the last reading; or without a
 date, and with an ObjectId from before the overlap: restored from elsewhere, or by a writer whose clock is that wrong.
 After a restore, forget the position.
-The server looks through the whole collection once per reading, unless an index serves the first kind.
+The server looks through the whole collection for the second kind, and for the first unless the timestamp is indexed.
 """
 
 from __future__ import annotations
