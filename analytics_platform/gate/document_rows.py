@@ -37,7 +37,7 @@ def read_documents(documents: Iterable[bytes | Unreadable], only: Collection[int
     while stack := list(islice(wanted, DOCUMENTS_AT_A_TIME)):
         yield _to_records(stack, changes)
     if only is None:
-        yield no_records(*(f"{change} in {count:,} documents" for change, count in sorted(changes.items())))
+        yield no_records(*(_tell_change(change, count) for change, count in sorted(changes.items())))
 
 
 def _to_records(stack: list[tuple[int, bytes | Unreadable]], changes: Counter[str]) -> Records:
@@ -57,11 +57,20 @@ def _to_records(stack: list[tuple[int, bytes | Unreadable]], changes: Counter[st
             rows.append(tuple(getattr(document, field) for field in _FIELDS))
     values = pl.DataFrame(rows, schema=dict.fromkeys(_FIELDS, pl.String), orient="row")
     return Records(
-        values=values.with_columns(present(values["action"])),
+        values=values.with_columns(_unless_blank(values["action"])),
         positions=np.array([place for place, _ in good], np.int64),
         raws=lambda index: (_text(good[row][1]) for row in index),
         malformed=malformed_frame(malformed),
     )
+
+
+def _tell_change(change: str, count: int) -> str:
+    return f"{change} in {count:,} document{'s' if count > 1 else ''}"
+
+
+def _unless_blank(text: pl.Series) -> pl.Series:
+    """The text as it is; null where it is nothing but blanks."""
+    return text.set(present(text).is_null(), None)
 
 
 def _text(raw: bytes) -> str:
