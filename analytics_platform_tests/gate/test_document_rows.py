@@ -186,7 +186,7 @@ RAWS = st.lists(st.one_of(DOCUMENTS, NEARLY_LOGS, NEARLY_LOGS), max_size=6).map(
 
 def promised(raw: bytes) -> set[str]:
     """The rules that a document breaks, worked out from the words of the contract."""
-    document = bson.decode(raw, DECODING)
+    document: dict[str, Any] = bson.decode(raw, DECODING)
     return _broken_form(document) or _broken_contract(document)
 
 
@@ -285,7 +285,7 @@ def test_every_document_is_accepted_or_refused_exactly_once_as_the_contract_says
 @given(st.lists(NEARLY_LOGS, min_size=1, max_size=6))
 def test_an_accepted_row_says_what_the_document_said_in_value_and_type(documents: list[dict[str, Any]]) -> None:
     for row in verdict(list(map(bson.encode, documents))).accepted.iter_rows(named=True):
-        document = bson.decode(bson.encode(documents[row["position"] - 1]), DECODING)
+        document: dict[str, Any] = bson.decode(bson.encode(documents[row["position"] - 1]), DECODING)
         assert row["document_id"] == to_extended_json(document.pop("_id"))
         assert row["user_id"] == document.pop("user_id")
         assert row["action"] == document.pop("action")
