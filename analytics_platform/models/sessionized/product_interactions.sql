@@ -1,7 +1,8 @@
 -- Grain: one row per day, session, product and product list (either may be missing) with what was done there.
 -- Rules: an interaction belongs to the item's own list, else the event's, else to the list of the last click
--- (select_item) on the product before it in the same session: a click on a list credits that list. Purchases count the
--- first event of an order only. Bots are left out.
+-- (select_item) on the product before it in the same session: a click on a list credits that list. Many trackers tell
+-- whole seconds, so a click comes before what happened at the same moment. An item without a product follows no click.
+-- Purchases count the first event of an order only, and none of a visit with a bot in it. Bots are left out.
 WITH interactions AS (
     SELECT
         items.event_id,
@@ -32,9 +33,11 @@ clicked AS (
         event_at,
         client_id,
         session_id,
-        last_value(CASE WHEN event_name = 'select_item' THEN list_id END IGNORE NULLS) OVER (
+        last_value(
+            CASE WHEN event_name = 'select_item' AND product_id IS NOT NULL THEN list_id END IGNORE NULLS
+        ) OVER (
             PARTITION BY session_id, product_id
-            ORDER BY event_at, event_id, item_index
+            ORDER BY event_at, CASE WHEN event_name = 'select_item' THEN 0 ELSE 1 END, event_id, item_index
             ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
         ) AS clicked_list_id
     FROM interactions
@@ -52,7 +55,7 @@ credited AS (
         clicked.quantity,
         sessions.is_bounce,
         CASE
-            WHEN clicked.event_name = 'purchase' AND purchases.event_id IS NULL THEN 'repeated purchase'
+            WHEN clicked.event_name = 'purchase' AND (purchases.event_id IS NULL OR sessions.is_bot) THEN 'no order'
             ELSE clicked.event_name
         END AS event_name
     FROM clicked
