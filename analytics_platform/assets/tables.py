@@ -25,7 +25,7 @@ from analytics_platform.contracts.base import Days, Table
 from analytics_platform.contracts.ddl import table_doc
 from analytics_platform.engine import DayRange, Model, Query, all_models, plan, reads_of, refreshed_days, window_of
 from analytics_platform.settings import Settings
-from analytics_platform.warehouse import Publication, Session
+from analytics_platform.warehouse import BOOKS, Publication, Session
 
 POOL = "warehouse"
 """Guards the DuckDB file across runs: one writing process at a time."""
@@ -102,12 +102,12 @@ def table_asset(name: str, inputs: Sequence[str], make_rows: MakeRows, settings:
         asked = _days_of(context) if is_daily(table) else None
         days = asked and refreshed_days(name, asked, settings.model_values, settings.partition_start)
         with warehouse.session() as session:
+            session.ensure(*BOOKS, *(CONTRACTS[source] for source in inputs))
             if reads_gate:
                 verdict, stop = judge_error_rate(session, key, settings.max_error_rate, asked)
                 yield verdict
                 if stop:
                     raise dg.Failure(stop, allow_retries=False)
-            session.ensure(*(CONTRACTS[source] for source in inputs))
             publication = session.publish(contract, make_rows(session, days), days)
         context.log.info(f"{name}: {publication.rows:,} rows{f' for {days}' if days else ''}")
         yield from check_results(key, publication.results)
