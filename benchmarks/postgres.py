@@ -88,7 +88,7 @@ def to_sql(connection: psycopg.Connection, url: str) -> float:
     engine = sqlalchemy.create_engine(url.replace("postgresql://", "postgresql+psycopg2://"))
     schema, _, table = TABLE.partition(".")
     json = {"event_data": JSONB, "extra": JSONB}
-    return timed(lambda: frame.to_sql(table, engine, schema, if_exists="append", index=False, dtype=json))  # type: ignore[arg-type]
+    return timed(lambda: frame.to_sql(table, engine, schema=schema, if_exists="append", index=False, dtype=json))
 
 
 def a_days_build(folder: Path, url: str | None, visitors: int) -> tuple[int, float]:

@@ -21,7 +21,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
 
-import psutil  # type: ignore[import-untyped]
+import psutil
 import psycopg
 
 with warnings.catch_warnings():  # about a folder that is not used here

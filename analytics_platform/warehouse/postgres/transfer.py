@@ -7,7 +7,8 @@ quoted one.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import closing
 from pathlib import Path
 
 import polars as pl
@@ -17,6 +18,7 @@ from psycopg.copy import Copy
 from sqlglot import exp
 
 from analytics_platform.contracts.rules import quote, quote_table
+from analytics_platform.gate.ahead import in_background
 from analytics_platform.warehouse.duckdb import ROW_GROUP, DuckDBSession
 from analytics_platform.warehouse.postgres.ddl import JSON
 from analytics_platform.warehouse.postgres.dialect import translate_whole
@@ -104,19 +106,25 @@ def copy_frames(
     """Append frames with these columns to a table; returns the number of rows."""
     count = 0
     names = ", ".join(map(quote, columns))
-    with connection.cursor().copy(f"COPY {table} ({names}) FROM STDIN (FORMAT csv)") as copy:
-        for frame in frames:
-            count += frame.height
-            for piece in _as_csv(frame, columns):
-                copy.write(piece)
+    # The next frame is written out while the server takes in this one.
+    pieces = ((frame.height, _as_csv(frame, columns)) for frame in frames)
+    with (
+        connection.cursor().copy(f"COPY {table} ({names}) FROM STDIN (FORMAT csv)") as copy,
+        closing(in_background(pieces)) as ahead,
+    ):
+        for height, piece in ahead:
+            count += height
+            copy.write(piece)
     return count
 
 
-def _as_csv(frame: pl.DataFrame, columns: Mapping[str, str]) -> Iterator[bytes]:
+def _as_csv(frame: pl.DataFrame, columns: Mapping[str, str]) -> bytes:
     documents = [name for name, kind in columns.items() if kind == JSON]
     whole = frame.with_columns([_as_documents(frame[name]) for name in documents])
-    data = whole.write_csv(include_header=False, quote_style="non_numeric").encode()
-    yield data.replace(_NUL, _REPLACEMENT) if _NUL in data else data
+    buffer = io.BytesIO()
+    whole.write_csv(buffer, include_header=False, quote_style="non_numeric")
+    data = buffer.getvalue()
+    return data.replace(_NUL, _REPLACEMENT) if _NUL in data else data
 
 
 def _as_documents(texts: pl.Series) -> pl.Series:

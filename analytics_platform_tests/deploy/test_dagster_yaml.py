@@ -1,0 +1,90 @@
+"""The production instance of Dagster: its storage in PostgreSQL, runs through a queue that a daemon empties."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+import psycopg
+import pytest
+
+from analytics_platform_tests.end_to_end.platform_run import clickstream
+from analytics_platform_tests.postgres import new_database
+
+ROOT = Path(__file__).parents[2]
+LOCATION = ["-m", "analytics_platform.definitions"]
+ENDED = {dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE}
+PATIENCE_S = 180
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """Dagster's home and the warehouse, each with a database of its own, and one file to take in."""
+    home, data = tmp_path_factory.mktemp("home"), tmp_path_factory.mktemp("data")
+    shutil.copy(ROOT / "deploy" / "dagster.yaml", home)
+    landing = data / "landing" / "clickstream"
+    landing.mkdir(parents=True)
+    landing.joinpath("rows.csv").write_text(clickstream(50), "utf-8")
+    with new_database() as storage, new_database() as warehouse:
+        own = {"DAGSTER_HOME": str(home), "DAGSTER_POSTGRES_URL": storage.replace("://", "+psycopg2://", 1)}
+        yield {**os.environ, **own, "DATA_DIR": str(data), "WAREHOUSE_URL": warehouse, "PYTHONWARNINGS": "ignore"}
+
+
+@pytest.fixture(scope="module")
+def instance(environment: dict[str, str]) -> Iterator[dg.DagsterInstance]:
+    patch = pytest.MonkeyPatch()
+    patch.setenv("DAGSTER_POSTGRES_URL", environment["DAGSTER_POSTGRES_URL"])
+    with patch.context(), dg.DagsterInstance.from_config(environment["DAGSTER_HOME"]) as opened:
+        yield opened
+    patch.undo()
+
+
+def test_limits_monitoring_and_retention_are_set(instance: dg.DagsterInstance) -> None:
+    queue = instance.get_concurrency_config()
+    assert queue.run_queue_config is not None
+    assert queue.run_queue_config.max_concurrent_runs == 4
+    assert queue.pool_config.default_pool_limit == 4
+    assert instance.run_monitoring_enabled
+    assert instance.run_monitoring_max_runtime_seconds == 6 * 3600
+    days = instance.get_tick_retention_settings(dg._core.scheduler.instigation.InstigatorType.SENSOR)  # type: ignore[attr-defined]
+    assert set(days.values()) == {7, 90}
+
+
+def test_a_run_goes_through_the_queue_into_the_warehouse_and_is_kept_in_postgresql(
+    environment: dict[str, str], instance: dg.DagsterInstance
+) -> None:
+    dagster = [sys.executable, "-m", "dagster"]
+    launch = [*dagster, "job", "launch", *LOCATION, "-j", "ingest_everything"]
+    launched = subprocess.run(launch, env=environment, cwd=ROOT, capture_output=True, text=True)
+    assert launched.returncode == 0, launched.stderr
+    (run,) = instance.get_runs()
+    assert run.status == dg.DagsterRunStatus.QUEUED
+    daemon = [sys.executable, "-m", "dagster._daemon", "run", *LOCATION]
+    with subprocess.Popen(
+        daemon, env=environment, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    ) as process:
+        try:
+            status = _end_of(instance, run.run_id)
+        finally:
+            process.terminate()
+    assert status == dg.DagsterRunStatus.SUCCESS, [entry.message for entry in instance.all_logs(run.run_id)][-5:]
+    with psycopg.connect(environment["DAGSTER_POSTGRES_URL"].replace("+psycopg2", "")) as connection:
+        assert connection.execute("SELECT run_id, status FROM runs").fetchall() == [(run.run_id, "SUCCESS")]
+    with psycopg.connect(environment["WAREHOUSE_URL"]) as connection:
+        assert connection.execute("SELECT rows_accepted FROM ops.pipeline_logs").fetchall() == [(50,)]
+
+
+def _end_of(instance: dg.DagsterInstance, run_id: str) -> dg.DagsterRunStatus:
+    end = time.monotonic() + PATIENCE_S
+    while time.monotonic() < end:
+        run = instance.get_run_by_id(run_id)
+        if run is not None and run.status in ENDED:
+            return run.status
+        time.sleep(0.5)
+    raise TimeoutError(f"the run did not end in {PATIENCE_S} s")
