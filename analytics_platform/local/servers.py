@@ -27,10 +27,17 @@ def start_servers(users: Path) -> Iterator[Mapping[str, str]]:
     `users` is the file that the users API answers with.
     """
     with ExitStack() as stack:
-        queues = _make_queues(stack.enter_context(serve_in_process()))
+        queues = stack.enter_context(start_queue())
         mongo = {"MONGODB_URI": stack.enter_context(serve_mongo())}
         api = {"USERS_API_URL": stack.enter_context(serve_users(users))}
-        yield {**LOCAL_CREDENTIALS, **queues, **mongo, **api}
+        yield {**queues, **mongo, **api}
+
+
+@contextmanager
+def start_queue() -> Iterator[Mapping[str, str]]:
+    """Start the queue alone, with its dead letters; yields the environment that leads to it."""
+    with serve_in_process() as endpoint:
+        yield {**LOCAL_CREDENTIALS, **_make_queues(endpoint)}
 
 
 def _make_queues(endpoint: str) -> dict[str, str]:
