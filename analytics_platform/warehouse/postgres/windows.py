@@ -29,6 +29,15 @@ class Window:
     condition: exp.Expr | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """A mention of a table in a query, with the types of its columns."""
+
+    table: str
+    alias: str
+    types: Mapping[str, str]
+
+
 def windows_of(tree: exp.Expr, schema: Mapping[str, Mapping[str, str]]) -> list[Window]:
     """The windows of a query on the tables of `schema` (table → column → DuckDB type); other tables are left out."""
     found: dict[str, list[exp.Table]] = {}
@@ -107,10 +116,16 @@ def _conditions(node: exp.Table, types: Mapping[str, str]) -> dict[str, exp.Expr
         if where is not None and not select.args.get("joins") and not select.args.get("laterals"):
             alias = source.alias_or_name
             parts = where.this.flatten() if isinstance(where.this, exp.And) else [where.this]
-            found += [_unqualified(part) for part in parts if _is_plain(part, alias, types)]
+            found += [
+                _unqualified(part) for part in parts if _is_plain(part, _Source(f"{node.db}.{node.name}", alias, types))
+            ]
         # Rows of the touched days have touched keys: `key IN (SELECT key …)` holds for them too.
         around = select.parent.parent if isinstance(select.parent, exp.Subquery) else select.parent
-        if found and isinstance(around, exp.In) and _is_plain(around, around.this.table, types):
+        if (
+            found
+            and isinstance(around, exp.In)
+            and _is_plain(around, _Source(f"{node.db}.{node.name}", around.this.table, types))
+        ):
             found.append(_unqualified(around))
     keys = {part.this.name for part in found if isinstance(part, exp.In)}
     return {part.sql("duckdb"): part for part in found if _present(part) not in keys}
@@ -129,31 +144,30 @@ def _unqualified(part: exp.Expr) -> exp.Expr:
     return copy
 
 
-def _is_plain(part: exp.Expr, alias: str, types: Mapping[str, str]) -> bool:
+def _is_plain(part: exp.Expr, source: _Source) -> bool:
     """Whether a condition compares columns of one table with values, in a way both databases agree on."""
     if isinstance(part, _CONNECTIVES):
-        return all(_is_plain(child, alias, types) for child in part.iter_expressions())
+        return all(_is_plain(child, source) for child in part.iter_expressions())
     if isinstance(part, exp.Column):
-        return part.table in ("", alias) and types.get(part.name.lower(), "JSON") != "JSON"
+        return part.table in ("", source.alias) and source.types.get(part.name.lower(), "JSON") != "JSON"
     if isinstance(part, exp.In) and part.args.get("query") is not None:
-        return _is_plain(part.this, alias, types) and _is_plain_query(part.args["query"], types)
+        return _is_plain(part.this, source) and _is_plain_query(part.args["query"], source)
     if isinstance(part, _COMPARISONS):
-        return all(_is_plain(child, alias, types) for child in part.iter_expressions())
+        return all(_is_plain(child, source) for child in part.iter_expressions())
     if isinstance(part, _ORDERINGS):
         columns = list(part.find_all(exp.Column))
-        ordered = all(types.get(column.name.lower()) in _DATES for column in columns)
-        return ordered and all(_is_plain(child, alias, types) for child in part.iter_expressions())
+        ordered = all(source.types.get(column.name.lower()) in _DATES for column in columns)
+        return ordered and all(_is_plain(child, source) for child in part.iter_expressions())
     return isinstance(part, _VALUES) and all(isinstance(inner, _VALUES) for inner in part.walk())
 
 
-def _is_plain_query(query: exp.Expr, types: Mapping[str, str]) -> bool:
+def _is_plain_query(query: exp.Expr, source: _Source) -> bool:
     """`(SELECT column FROM the same table WHERE …)`: the keys that the days that are built touch."""
     select = query.this if isinstance(query, exp.Subquery) else query
     if not isinstance(select, exp.Select) or len(select.expressions) != 1 or select.args.get("joins"):
         return False
-    where = select.args.get("where")
-    sources = list(select.find_all(exp.Table))
-    plain_column = isinstance(select.expressions[0], exp.Column)
-    return (
-        plain_column and len(sources) == 1 and (where is None or _is_plain(where.this, sources[0].alias_or_name, types))
-    )
+    where, tables = select.args.get("where"), list(select.find_all(exp.Table))
+    if len(tables) != 1 or f"{tables[0].db}.{tables[0].name}" != source.table:
+        return False
+    inner = _Source(source.table, tables[0].alias_or_name, source.types)
+    return isinstance(select.expressions[0], exp.Column) and (where is None or _is_plain(where.this, inner))

@@ -1,0 +1,120 @@
+"""What is fetched of a table: the columns and days that a query can need, never fewer."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+from sqlglot import exp
+
+from analytics_platform.contracts import CONTRACTS, table_of
+from analytics_platform.engine import DayRange, all_models, plan
+from analytics_platform.settings import load_settings
+from analytics_platform.warehouse.postgres.ddl import is_partitioned, schema
+from analytics_platform.warehouse.postgres.dialect import parse, translate
+from analytics_platform.warehouse.postgres.windows import Window, windows_of
+
+DAY = dt.date(2024, 3, 1)
+EVENTS = "cleaned.events"
+
+
+def window(sql: str, table: str = EVENTS) -> Window:
+    (found,) = [part for part in windows_of(parse(sql), schema()) if part.table == table]
+    return found
+
+
+def condition(sql: str, table: str = EVENTS) -> str:
+    found = window(sql, table).condition
+    return "" if found is None else found.sql("duckdb")
+
+
+@pytest.mark.parametrize("name", sorted(all_models()))
+def test_no_model_fetches_a_table_that_grows_with_the_events_whole(name: str) -> None:
+    if table_of(CONTRACTS[name]).write == "whole":
+        return
+    query = plan(all_models()[name], DayRange(DAY, DAY), load_settings().model_values)
+    for part in windows_of(parse(query.sql), schema()):
+        if is_partitioned(table_of(CONTRACTS[part.table])):
+            assert part.condition is not None, part.table
+
+
+def test_only_columns_that_are_named_are_fetched() -> None:
+    assert window("SELECT client_id FROM cleaned.events WHERE is_bot").columns == ("client_id", "is_bot")
+    assert window("SELECT count(*) FROM cleaned.events").columns == ("event_id",)
+    assert window("SELECT e.client_id FROM (SELECT * FROM cleaned.events) AS e").columns == ("client_id",)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT * FROM cleaned.events",
+        "SELECT e.* FROM cleaned.events AS e JOIN star.dim_date AS d ON true",
+        "SELECT * EXCLUDE (event_id) FROM cleaned.events",
+        "FROM cleaned.events",
+        "SELECT * FROM (SELECT * FROM cleaned.events WHERE event_date = DATE '2024-03-01') AS e",
+        "SELECT COLUMNS('event.*') FROM cleaned.events",
+    ],
+)
+def test_a_star_fetches_every_column(sql: str) -> None:
+    assert window(sql).columns == tuple(schema()[EVENTS])
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        "\"event_date\" BETWEEN CAST('2024-03-01' AS DATE) AND CAST('2024-03-02' AS DATE)",
+        "event_name = 'purchase'",
+        "event_name IN ('purchase', 'refund')",
+        "NOT is_bot",
+        "revenue > 5 OR revenue IS NULL",
+    ],
+)
+def test_conditions_both_databases_judge_alike_are_left_to_postgresql(where: str) -> None:
+    expected = "" if "revenue >" in where else where  # decimals are compared here
+    assert condition(f"SELECT event_id FROM cleaned.events WHERE {where}") == expected
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT event_id FROM cleaned.events WHERE event_name > 'p'",
+        "SELECT event_id FROM cleaned.events WHERE lower(event_name) = 'p'",
+        "SELECT event_id FROM cleaned.events WHERE items_json = '[]'",
+        "SELECT e.event_id FROM cleaned.events AS e LEFT JOIN star.dim_date AS d ON true WHERE e.is_bot",
+        "SELECT e.event_id FROM star.dim_date AS d LEFT JOIN cleaned.events AS e ON e.is_bot",
+        "SELECT event_id FROM cleaned.events WHERE event_id NOT IN (SELECT event_id FROM star.fact_events)",
+        "SELECT event_id FROM cleaned.events QUALIFY row_number() OVER () = 1",
+    ],
+)
+def test_other_conditions_are_judged_where_models_run(sql: str) -> None:
+    assert condition(sql) == ""
+
+
+def test_of_two_mentions_of_a_table_the_rows_of_both_are_fetched() -> None:
+    one, other = "SELECT event_id FROM cleaned.events WHERE is_bot", "SELECT event_id FROM cleaned.events"
+    assert condition(f"{one} UNION ALL {one}") == "is_bot"
+    assert condition(f"{one} UNION ALL {other}") == ""
+    assert condition(f"{one} UNION ALL {other} WHERE event_name = 'x'") == "is_bot OR event_name = 'x'"
+
+
+def test_keys_that_the_days_touch_are_looked_up_by_the_key_alone() -> None:
+    query = plan(all_models()["star.dim_customer"], DayRange(DAY, DAY), {})
+    days = "\"event_date\" BETWEEN CAST('2024-03-01' AS DATE) AND CAST('2024-03-01' AS DATE)"
+    keys = f'SELECT "client_id" FROM "sessionized"."client_days" WHERE {days}'
+    assert condition(query.sql, "sessionized.client_days") == f'"client_id" IN ({keys})'
+
+
+def test_values_are_bound_and_keep_their_type() -> None:
+    tree = parse("SELECT $day, event_id FROM cleaned.events WHERE event_name = $name AND event_date < $day LIMIT $rows")
+    sql, values = translate(tree, {"name": "it's", "day": DAY, "rows": 3})
+    assert values == [DAY, 3, "it's"]
+    assert sql == (
+        "SELECT CAST($1 AS DATE), event_id FROM cleaned.events "
+        "WHERE event_name = CAST($3 AS TEXT) AND event_date < CAST($1 AS DATE) LIMIT CAST($2 AS BIGINT)"
+    )
+
+
+def test_what_cannot_be_said_in_postgresql_is_an_error() -> None:
+    assert isinstance(parse("SELECT 1"), exp.Select)
+    with pytest.raises(KeyError):
+        translate(parse("SELECT $nobody"), {})
