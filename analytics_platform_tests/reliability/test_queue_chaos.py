@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import datetime as dt
 import json
 import os
 import random
@@ -7,7 +8,11 @@ import uuid
 from collections.abc import Sequence
 from pathlib import Path
 
+from analytics_platform.ingest import ECOMMERCE_EVENTS, load_new_batches
+from analytics_platform.ingest.queue import put_messages
+from analytics_platform.lake import FolderLake
 from analytics_platform.sources.sqs import Message, Queue, drain
+from analytics_platform_tests.kit import open_house
 from analytics_platform_tests.reliability.queue_chaos import Chaos, run_chaos
 from analytics_platform_tests.sources.sqs.kit import DRAINED
 
@@ -53,3 +58,59 @@ def test_no_message_is_lost_though_one_of_two_consumers_is_killed_again_and_agai
     assert outcome.left == DRAINED
     assert set(stored) == set(bodies)
     assert len(stored) > len(set(stored)), "messages were to come more than once"
+
+
+POISON = 0.02
+
+
+def put_in_the_lake(queue: Queue, folder: Path) -> None:
+    """Drain the queue as the platform does, with a visibility that lets a test be short."""
+    lake = FolderLake(folder / "lake")
+    drain(
+        queue,
+        lambda messages: put_messages(lake, "events", messages) and None,
+        batch_messages=500,
+        batch_seconds=0.5,
+        visibility_seconds=2,
+        wait_seconds=1,
+    )
+
+
+def _events(seed: int) -> list[str]:
+    """Product events with some sent twice and some that nobody can read, in random order."""
+    draws, at = random.Random(seed), dt.datetime(2026, 3, 1, tzinfo=dt.UTC)
+    new = [
+        f'{{"event_timestamp": broken {number}'
+        if draws.random() < POISON
+        else json.dumps(
+            {
+                "event_timestamp": (at + dt.timedelta(seconds=number * 7)).isoformat(),
+                "user_id": number % 500,
+                "event_name": "view_item",
+                "platform": "IOS",
+                "items": f"[{{item_id=p{number % 40}, item_name=Audífonos, negro, price=10.5, coupon=(not set)}}]",
+            }
+        )
+        for number in range(int(MESSAGES * (1 - TWICE)))
+    ]
+    bodies = new + draws.sample(new, MESSAGES - len(new))
+    draws.shuffle(bodies)
+    return bodies
+
+
+def test_the_tables_hold_every_event_once_though_consumers_are_killed_again_and_again(tmp_path: Path) -> None:
+    bodies = _events(seed=20260302)
+    house = open_house(tmp_path, partition_start="2026-03-01")
+
+    outcome = run_chaos(put_in_the_lake, tmp_path, bodies, Chaos(seed=11))
+
+    with house.session() as session:
+        loads = [each for _, each in load_new_batches(ECOMMERCE_EVENTS, session, house.settings, house.lake, "chaos")]
+        poison = {body for body in bodies if "broken" in body}
+        assert outcome.kills >= 12
+        assert outcome.left == DRAINED
+        assert session.count("cleaned.ecommerce_events") == len(set(bodies) - poison)
+        assert {raw for (raw,) in session.rows("SELECT raw FROM ops.quarantine")} == poison
+        assert session.count("ops.quarantine") == len(poison)
+        assert sum(each.rows_read for each in loads) >= len(bodies)
+        assert sum(each.rows_accepted + each.rows_quarantined for each in loads) == len(set(bodies))
