@@ -18,6 +18,7 @@ from sqlglot import exp
 
 from analytics_platform.contracts import CONTRACTS
 from analytics_platform.contracts.base import ContractType, table_of
+from analytics_platform.contracts.ddl import create_statements
 from analytics_platform.contracts.ops import BatchDays, PipelineLogs, Quarantine
 from analytics_platform.contracts.rules import literal, quote, quote_table
 from analytics_platform.engine import Query
@@ -45,6 +46,13 @@ class Desk(DuckDBSession):
         """Put away what was worked on before."""
         for (layer,) in self.rows("SELECT schema_name FROM duckdb_schemas() WHERE NOT internal"):
             self.connection.execute(f"DROP SCHEMA {quote(str(layer))} CASCADE")
+
+    def ensure(self, *contracts: ContractType) -> None:
+        """Create the tables that are not here. Nobody reads comments on a desk."""
+        for contract in contracts:
+            make_schema, make_table, *_ = create_statements(contract)
+            self.connection.execute(make_schema)
+            self.connection.execute(make_table.replace("CREATE TABLE", "CREATE TABLE IF NOT EXISTS", 1))
 
     def bring(self, query: Query) -> None:
         """Fetch the windows of a query, all as they were at one moment."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TypeVar
 
 import polars as pl
@@ -30,6 +30,9 @@ from analytics_platform.warehouse.session import FETCH_ROWS, BatchCard, Publicat
 
 T = TypeVar("T")
 
+_LOST = ("08", "57P")
+"""Classes of errors (PostgreSQL, appendix A) after which there is no connection: it failed, or the server ended it."""
+
 
 class PostgresWarehouse:
     """A PostgreSQL database. `memory` is what a desk may use, `macros` are the functions that models share."""
@@ -51,14 +54,14 @@ class PostgresWarehouse:
 
         What the server refuses or breaks off within the block is a `WarehouseError` too.
         """
-        pool = pool_of(self.url, self.statement_timeout_s)
-        session = PostgresSession(self, pool, read_only)
         try:
-            yield session
+            session = PostgresSession(self, pool_of(self.url, self.statement_timeout_s), read_only)
+            try:
+                yield session
+            finally:
+                session.close()
         except psycopg.Error as error:
             raise WarehouseError(_explain(self.name, error)) from error
-        finally:
-            session.close()
 
     def exists(self) -> bool:
         """There is always a database to ask, or a reason why not, which opening it tells."""
@@ -69,7 +72,8 @@ def _explain(name: str, error: psycopg.Error) -> str:
     what = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
     if isinstance(error, psycopg.errors.QueryCanceled):
         return f"The warehouse {name} took longer than STATEMENT_TIMEOUT: raise it, or look for what holds it up."
-    if isinstance(error, psycopg.OperationalError):
+    if isinstance(error, psycopg.OperationalError) and (error.sqlstate or "08").startswith(_LOST):
+        # Also true of a COMMIT without an answer: days are replaced by the same rows, a batch is known by the ledger.
         return f"The connection to the warehouse {name} was lost, nothing is half stored: run it again ({what})."
     return f"The warehouse {name} refused a statement: {what}"
 
@@ -95,10 +99,10 @@ class PostgresSession:
     def close(self) -> None:
         """Give the connection back; one that is broken or in the middle of something is not used again."""
         self._stack.close()
-        if not self.connection.closed:
-            if self.connection.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
-                self.connection.close()
-            elif self._read_only:
+        if self.connection.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
+            self.connection.close()
+        elif self._read_only:
+            with suppress(psycopg.OperationalError):  # then it is broken, and the pool drops it
                 self.connection.execute("RESET default_transaction_read_only")
         self.pool.putconn(self.connection)
 
@@ -245,17 +249,15 @@ class PostgresSession:
 
     def _remove_lost(self, desk: Desk, contract: ContractType, mine: str) -> None:
         """Remove the rows of the batch that turned out to be twins of others in it, found by a replay."""
+        if "recall.rows" not in desk.tables():
+            return
         table = table_of(contract)
         name, key = quote_table(table.name), quote(table.primary_key[0])
-        lost = (
-            desk.rows(
-                f"""
+        lost = desk.rows(
+            f"""
             SELECT {key}, event_date FROM recall.rows
             WHERE {mine} AND position NOT IN (SELECT position FROM {name} WHERE {mine})
             """
-            )
-            if "recall.rows" in desk.tables()
-            else []
         )
         for identity, day in lost:
             self.connection.execute(
