@@ -1,0 +1,60 @@
+"""Interaction logs and users of the web shop for tests, and their way into a house without their servers."""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import bson
+from bson.objectid import ObjectId
+
+from analytics_platform.gate.documents import to_parquet
+from analytics_platform.ingest import USERS, WEB_LOGS, load_new_batches
+from analytics_platform.ingest.api import put_answer
+from analytics_platform.lake import Batch
+from analytics_platform.sources.rest_api import Content
+from analytics_platform_tests.kit import House
+
+_numbers = itertools.count(1)
+
+
+def log(
+    user: object, at: dt.datetime, action: str = "view_item", item: str | None = None, **fields: Any
+) -> dict[str, Any]:
+    """A log that happened and was made at a naive UTC time; other fields go in as they are."""
+    made = ObjectId(ObjectId.from_datetime(at).binary[:4] + next(_numbers).to_bytes(8, "big"))
+    product = {} if item is None else {"item_name": item}
+    metadata = {"device": "Mobile", "session_id": 12345}
+    return {"_id": made, "user_id": user, "action": action, **product, "timestamp": at, "metadata": metadata, **fields}
+
+
+def user(user_id: object, name: str = "Ada Lovelace", **fields: object) -> dict[str, object]:
+    """A user as the API gives it; other fields go in as they are."""
+    return {"id": user_id, "name": name, **fields}
+
+
+def put_logs(house: House, documents: Sequence[Mapping[str, Any]]) -> Batch:
+    """Put documents into the lake as one batch, as reading the collection does."""
+    return house.lake.put_bytes(WEB_LOGS, "shop.web_logs", ".parquet", to_parquet(list(map(bson.encode, documents))))
+
+
+def put_users(house: House, *users: Mapping[str, object]) -> Batch:
+    """Put an answer of the users API into the lake, as fetching it does."""
+    return put_answer(house.lake, Content(USERS, "", (json.dumps(users).encode(),)))
+
+
+def load(house: House, *sources: str) -> dict[str, tuple[int, int, int]]:
+    """Load the new batches of these sources (logs and users without): source → accepted, duplicate, quarantined."""
+    found = {}
+    with house.session() as session:
+        for source in sources or (WEB_LOGS, USERS):
+            loaded = [one for _, one in load_new_batches(source, session, house.settings, house.lake, run_id="test")]
+            found[source] = (
+                sum(one.rows_accepted for one in loaded),
+                sum(one.rows_duplicate for one in loaded),
+                sum(one.rows_quarantined for one in loaded),
+            )
+    return found
