@@ -8,9 +8,9 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias
 
-import boto3  # type: ignore[import-untyped]
+import boto3
 import pytest
-from botocore.exceptions import ClientError  # type: ignore[import-untyped]
+from botocore.exceptions import ClientError
 
 from analytics_platform.local.moto_server import serve_moto
 from analytics_platform.local.sqs_server import Faults, serve, serve_in_process

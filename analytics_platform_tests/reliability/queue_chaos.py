@@ -12,6 +12,8 @@ import random
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -25,6 +27,7 @@ from analytics_platform_tests.sources.sqs.kit import CREDENTIALS, DRAINED, creat
 Consume: TypeAlias = Callable[[Queue, Path], None]
 """Drains the queue once into a folder; a function of a module, for it is run in another process."""
 
+SENDERS = 4
 PATIENCE = 60
 """Seconds a consumer may take to start or, left alone, to drain the queue."""
 
@@ -41,7 +44,7 @@ class Chaos:
     def faults(self) -> Faults:
         """What the queue does wrong meanwhile."""
         faults = Faults(self.seed, shuffle=1.0, duplicates=0.03, empty_receives=0.03)
-        faults.failed_entries, faults.lost_deletes, faults.server_errors = 0.03, 0.01, 0.002
+        faults.failed_entries, faults.lost_deletes, faults.server_errors = 0.01, 0.01, 0.002
         return faults
 
 
@@ -102,25 +105,33 @@ def _consume(consume: Consume, url: str, endpoint: str, folder: Path, started: C
 
 
 def run_chaos(consume: Consume, folder: Path, bodies: Sequence[str], chaos: Chaos) -> Outcome:
-    """Send the messages part by part, kill the first consumer after each part, then let them drain what is left."""
+    """Send the messages in as many parts as there are kills, kill the first consumer during each, drain the rest."""
     draws, kills = random.Random(chaos.seed), 0
     with patch.dict(os.environ, CREDENTIALS), serve_in_process(chaos.faults()) as endpoint:
         queue = create_queue(endpoint, "events")
         crew = [Consumer(consume, queue, endpoint, folder) for _ in range(chaos.consumers)]
         try:
             for part in _parts(bodies, chaos.kills):
-                queue.send(part)
-                _replace_ended(crew)
-                kills += crew[0].kill_at_work(draws.uniform(*chaos.works_for))
-                _replace_ended(crew)
+                with _sending(queue, part):
+                    kills += crew[0].kill_at_work(draws.uniform(*chaos.works_for))
+                    _replace_ended(crew)
             return Outcome(kills, _drain_rest(crew, queue))
         finally:
             for consumer in crew:
                 consumer.close()
 
 
-def _parts(bodies: Sequence[str], count: int) -> Iterator[Sequence[str]]:
-    return (bodies[number::count] for number in range(count))
+@contextmanager
+def _sending(queue: Queue, bodies: Sequence[str]) -> Iterator[None]:
+    """Send in the background, with several senders."""
+    with ThreadPoolExecutor(SENDERS) as pool:
+        sent = [pool.submit(queue.send, part) for part in _parts(bodies, SENDERS)]
+        yield
+        assert sum(future.result() for future in sent) == len(bodies)
+
+
+def _parts(bodies: Sequence[str], count: int) -> list[Sequence[str]]:
+    return [bodies[number::count] for number in range(count)]
 
 
 def _replace_ended(crew: list[Consumer]) -> None:

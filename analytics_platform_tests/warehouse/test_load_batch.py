@@ -6,14 +6,12 @@ import datetime as dt
 import hashlib
 import io
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from analytics_platform.contracts import CONTRACTS
 from analytics_platform.gate import Origin, Verdict, judge, read_csv
-from analytics_platform.warehouse import BatchCard, DuckDBSession, Loaded, load_batch
-from analytics_platform.warehouse.duckdb import DuckDBWarehouse
+from analytics_platform.warehouse import BatchCard, Loaded, Session, load_batch
 from analytics_platform.warehouse.load import ROWS_PER_INSERT
 
 CONTRACT = CONTRACTS["cleaned.clickstream"]
@@ -22,24 +20,18 @@ ARRIVED = dt.datetime(2026, 10, 5, tzinfo=dt.UTC)
 LINE = "c{},/p,,2026-10-0{}T00:00:00Z,view,,,{}\n"
 
 
-@pytest.fixture
-def session(tmp_path: Path) -> Iterator[DuckDBSession]:
-    with DuckDBWarehouse(tmp_path / "warehouse.duckdb").session() as opened:
-        yield opened
-
-
 def verdicts(body: str, batch_id: str = "set below") -> Iterator[Verdict]:
     origin = Origin(batch_id, ARRIVED, dt.datetime(2010, 1, 1, tzinfo=dt.UTC))
     stream = io.BufferedReader(io.BytesIO(f"{','.join(HEADER)}\n{body}".encode()))  # type: ignore[arg-type]
     return judge(read_csv(stream, CONTRACT), CONTRACT, origin)
 
 
-def load(session: DuckDBSession, batch_id: str, body: str) -> Loaded:
+def load(session: Session, batch_id: str, body: str) -> Loaded:
     card = BatchCard(batch_id, "clickstream", "f.csv", batch_id, ARRIVED, "run")
     return load_batch(session, CONTRACT, card, verdicts(body, batch_id))
 
 
-def test_an_event_is_known_by_its_own_id_or_by_the_md5_of_its_content(session: DuckDBSession) -> None:
+def test_an_event_is_known_by_its_own_id_or_by_the_md5_of_its_content(session: Session) -> None:
     load(session, "b1", LINE.format(1, 1, "e1") + LINE.format(2, 1, ""))
     micros = 1_790_812_800_000_000
     content = "\x1f".join(["c2", "", str(micros), "view", "/p", "", ""])
@@ -47,7 +39,7 @@ def test_an_event_is_known_by_its_own_id_or_by_the_md5_of_its_content(session: D
     assert session.rows("SELECT event_id FROM cleaned.clickstream ORDER BY position") == expected
 
 
-def test_the_first_of_twins_stays_within_a_batch_and_across_batches(session: DuckDBSession) -> None:
+def test_the_first_of_twins_stays_within_a_batch_and_across_batches(session: Session) -> None:
     one, two, far = LINE.format(1, 1, ""), LINE.format(2, 1, ""), LINE.format(1, 4, "")
     assert load(session, "b2", one + one + two) == Loaded(2, 1, 0)
     assert load(session, "b1", far + one + far + "torn\n") == Loaded(1, 2, 1)
@@ -55,7 +47,7 @@ def test_the_first_of_twins_stays_within_a_batch_and_across_batches(session: Duc
     assert kept == [("b1", 2), ("b2", 2), ("b2", 4)]
 
 
-def test_batches_larger_than_one_insert_are_stored_whole(session: DuckDBSession) -> None:
+def test_batches_larger_than_one_insert_are_stored_whole(session: Session) -> None:
     rows = ROWS_PER_INSERT + 10_000
     body = "".join(LINE.format(number, 1, f"e{number}") for number in range(rows))
     assert load(session, "b1", body) == Loaded(rows, 0, 0)
@@ -63,7 +55,7 @@ def test_batches_larger_than_one_insert_are_stored_whole(session: DuckDBSession)
     assert found == [(rows, 2, rows + 1)]
 
 
-def test_an_error_in_the_judging_stores_nothing(session: DuckDBSession) -> None:
+def test_an_error_in_the_judging_stores_nothing(session: Session) -> None:
     def broken() -> Iterator[Verdict]:
         yield from verdicts(LINE.format(1, 1, "") + "torn\n")
         raise OSError("the disk is gone")

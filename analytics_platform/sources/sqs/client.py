@@ -1,4 +1,4 @@
-"""One SQS queue: a thin, thread-safe layer over boto3 that speaks of messages and fails with `QueueError`."""
+"""One SQS queue: a thin, thread-safe layer over botocore that speaks of messages and fails with `QueueError`."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
-import boto3  # type: ignore[import-untyped]
-from botocore.config import Config  # type: ignore[import-untyped]
+import botocore.session
+from botocore.config import Config
 
 from analytics_platform.sources.sqs.errors import QueueError, explained, queue_name
+from analytics_platform.sources.sqs.fast_calls import FastCalls
 from analytics_platform.sources.sqs.message import Depth, Message, parse_message
 
 Handles: TypeAlias = Mapping[str, str]
@@ -33,19 +34,24 @@ LONGEST_MESSAGE = 1 << 20
 ATTEMPTS = 5
 """How often failed entries of a batch are tried."""
 
-_CONFIG = Config(
-    retries={"mode": "standard"},  # three attempts, unless AWS_MAX_ATTEMPTS says otherwise
-    connect_timeout=5,
-    read_timeout=35,  # long polls last up to 20 s
-    max_pool_connections=64,
-    # A third of botocore's work would be checking arguments, which are made here, and building its own user agent.
-    parameter_validation=False,
-    user_agent="analytics-platform",
-)
+AGENT = "analytics-platform"
+
+
+def _config() -> Config:
+    """A client's configuration; each client gets its own, for botocore writes what it finds out into it."""
+    return Config(
+        retries={"mode": "standard"},  # three attempts, unless AWS_MAX_ATTEMPTS says otherwise
+        connect_timeout=5,
+        read_timeout=35,  # long polls last up to 20 s
+        max_pool_connections=64,
+        # A third of botocore's work would be checking arguments, made here, and building its own user agent.
+        parameter_validation=False,
+        user_agent=AGENT,
+    )
 
 
 class Queue:
-    """The queue at `url`. Credentials, region and endpoint come from boto3's default chain unless given.
+    """The queue at `url`. Credentials, region and endpoint come from the default chain of the AWS SDK unless given.
 
     A region that the chain does not know is taken from the URL. Methods raise `QueueError`.
     """
@@ -54,9 +60,10 @@ class Queue:
         self.url = url
         self._endpoint = endpoint_url or url
         with explained(url, self._endpoint):
-            session = boto3.Session()
-            chosen = region or session.region_name or _region_of(url)
-            self._client = session.client("sqs", region_name=chosen, endpoint_url=endpoint_url, config=_CONFIG)
+            session = botocore.session.get_session()
+            chosen = region or session.get_config_variable("region") or _region_of(url)
+            self._client = session.create_client("sqs", chosen, endpoint_url=endpoint_url, config=_config())
+            self._fast = FastCalls(session, self._client)
         self._endpoint = self._client.meta.endpoint_url
 
     @property
@@ -78,22 +85,28 @@ class Queue:
         They are hidden from other consumers for `visibility` s. A `wait` above 0 asks all servers of a queue; without
         it only some are asked, and an empty answer says little.
         """
+        call = {
+            "QueueUrl": self.url,
+            "MaxNumberOfMessages": limit,
+            "VisibilityTimeout": visibility,
+            "WaitTimeSeconds": wait,
+            "MessageSystemAttributeNames": ["SentTimestamp", "ApproximateReceiveCount"],
+            "MessageAttributeNames": ["All"],
+        }
         with explained(self.url, self._endpoint):
-            answer = self._client.receive_message(
-                QueueUrl=self.url,
-                MaxNumberOfMessages=limit,
-                VisibilityTimeout=visibility,
-                WaitTimeSeconds=wait,
-                MessageSystemAttributeNames=["SentTimestamp", "ApproximateReceiveCount"],
-                MessageAttributeNames=["All"],
-            )
+            answer = self._fast.call("ReceiveMessage", call)
+            if answer is None:
+                answer = self._client.receive_message(**call)
         return [(parse_message(raw), raw["ReceiptHandle"]) for raw in answer.get("Messages", ())]
 
     def delete(self, handles: Handles) -> frozenset[str]:
         """Delete up to 10 messages in one request; returns the ids of those that failed."""
         entries = [{"Id": str(number), "ReceiptHandle": handle} for number, handle in enumerate(handles.values())]
+        call = {"QueueUrl": self.url, "Entries": entries}
         with explained(self.url, self._endpoint):
-            answer = self._client.delete_message_batch(QueueUrl=self.url, Entries=entries)
+            answer = self._fast.call("DeleteMessageBatch", call)
+            if answer is None:
+                answer = self._client.delete_message_batch(**call)
         return _failed(answer, list(handles))
 
     def change_visibility(self, handles: Handles, seconds: int) -> frozenset[str]:
@@ -139,7 +152,7 @@ class Queue:
                 name: {"DataType": "String", "StringValue": value} for name, value in values if value
             }
         if self.name.endswith(".fifo"):
-            entry |= {"MessageGroupId": _CONFIG.user_agent, "MessageDeduplicationId": str(uuid.uuid4())}
+            entry |= {"MessageGroupId": AGENT, "MessageDeduplicationId": str(uuid.uuid4())}
         return entry
 
 

@@ -6,7 +6,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -95,7 +95,7 @@ class _Consumer:
         self._fetchers = fetchers
         self._pool = ThreadPoolExecutor(fetchers, "sqs-delete")
         self._done = threading.Event()
-        self._stored = self._batches = self._given_back = 0
+        self._stored = self._batches = 0
 
     def drained(self) -> Drained:
         """What was done so far."""
@@ -106,27 +106,33 @@ class _Consumer:
             redelivered=counts.redelivered,
             deleted=counts.deleted,
             not_deleted=self._held.not_deleted,
-            given_back=self._given_back,
+            given_back=counts.given_back,
             batches=self._batches,
         )
 
     @contextmanager
     def at_work(self) -> Iterator[None]:
         """Fetch in the background; at the end stop, and give back what is held and not stored."""
-        with ThreadPoolExecutor(1, "sqs-extend") as extender, self._pool:
+        with self._pool, ThreadPoolExecutor(1, "sqs-extend") as extender:
             extending = extender.submit(self._extend)
+            extending.add_done_callback(self._notice)
             try:
-                with ThreadPoolExecutor(self._fetchers, "sqs-fetch") as pool:
-                    fetching = [pool.submit(self._fetch) for _ in range(self._fetchers)]
-                    for future in [*fetching, extending]:
-                        future.add_done_callback(self._notice)
-                    try:
-                        yield
-                    finally:
-                        self._held.end()
+                with self._fetching():
+                    yield
             finally:
-                self._give_back(self._held.abandon())
                 self._done.set()
+                wait([extending])  # else it might hide again what is given back
+                self._give_back(self._held.abandon())
+
+    @contextmanager
+    def _fetching(self) -> Iterator[None]:
+        with ThreadPoolExecutor(self._fetchers, "sqs-fetch") as pool:
+            for _ in range(self._fetchers):
+                pool.submit(self._fetch).add_done_callback(self._notice)
+            try:
+                yield
+            finally:
+                self._held.end()
 
     def _notice(self, future: Future[None]) -> None:
         self._held.fail(future.exception())
@@ -142,12 +148,11 @@ class _Consumer:
 
     def _fetch(self) -> None:
         while limit := self._held.reserve():
-            wait = int(max(0, min(self._wait, self._held.seconds_left())))
+            seconds = int(max(0, min(self._wait, self._held.seconds_left())))
             asked_at = time.monotonic()
-            received = self._queue.receive(limit, self._visibility, wait)
+            received = self._queue.receive(limit, self._visibility, seconds)
             offered = self._held.offer(received, limit, asked_at, self._visibility)
-            if offered.give_back:
-                self._give_back(offered.give_back)
+            self._give_back(offered.give_back)
             if offered.delete:
                 self._delete(offered.delete)
 
@@ -171,18 +176,21 @@ class _Consumer:
         self._held.give_up(part)
 
     def _extend(self) -> None:
-        """Keep what is held hidden. What cannot be extended comes again, which does no harm."""
         while not self._done.wait(self._visibility / 8):
+            asked_at = time.monotonic()
             due = self._held.hidden_less_than(self._visibility / 2)
-            for handles in tens(due):
-                asked_at = time.monotonic()
-                with suppress(QueueError):
-                    self._queue.change_visibility(handles, self._visibility)
-                self._held.hide_until(handles, asked_at + self._visibility)
+            self._change_visibility(due, self._visibility)
+            self._held.hide_until(due, asked_at + self._visibility)
 
     def _give_back(self, handles: Handles) -> None:
-        """Make messages visible at once; where that fails they become visible by themselves."""
-        self._given_back += len(handles)
-        with suppress(QueueError):
-            for part in tens(handles):
-                self._queue.change_visibility(part, 0)
+        self._change_visibility(handles, 0)
+
+    def _change_visibility(self, handles: Handles, seconds: int) -> None:
+        """Where this fails messages become visible later or sooner than wished, which does no harm."""
+
+        def change(part: Handles) -> None:
+            with suppress(QueueError):
+                self._queue.change_visibility(part, seconds)
+
+        for _ in self._pool.map(change, tens(handles)):
+            pass

@@ -59,6 +59,7 @@ class Counts:
     redelivered: int = 0
     taken: int = 0
     deleted: int = 0
+    given_back: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +158,7 @@ class HeldMessages:
             offered.delete.append(new)
         elif over:
             offered.give_back[key] = new.handle
+            self.counts.given_back += 1
             return
         else:
             self._take(new)
@@ -254,6 +256,7 @@ class HeldMessages:
         """Let go of everything; returns what is not stored, to be given back."""
         with self._changed:
             left = {key: held.handle for key, held in self._held.items() if not held.stored}
+            self.counts.given_back += len(left)
             self._held.clear()
             self._open, self._open_bytes = [], 0
             self._closed.clear()

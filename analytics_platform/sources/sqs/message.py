@@ -50,5 +50,5 @@ def parse_message(raw: Mapping[str, Any]) -> Message:
 
 
 def _text(value: Mapping[str, Any]) -> str:
-    binary = value.get("BinaryValue")
-    return str(value.get("StringValue", "")) if binary is None else base64.b64encode(binary).decode()
+    binary = value.get("BinaryValue", b"")  # the client of botocore has decoded it
+    return str(value.get("StringValue", base64.b64encode(binary).decode() if isinstance(binary, bytes) else binary))

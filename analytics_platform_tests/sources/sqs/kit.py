@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-import boto3  # type: ignore[import-untyped]
+import boto3
 
 from analytics_platform.sources.sqs import Depth, Queue
 

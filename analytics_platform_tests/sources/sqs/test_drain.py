@@ -4,7 +4,7 @@ import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-import boto3  # type: ignore[import-untyped]
+import boto3
 import pytest
 
 from analytics_platform.local.sqs_server import Faults

@@ -2,15 +2,16 @@ from __future__ import annotations
 
 import datetime as dt
 import socket
+from dataclasses import replace
 
-import boto3  # type: ignore[import-untyped]
+import boto3
 import pytest
-from botocore.exceptions import ClientError  # type: ignore[import-untyped]
+from botocore.exceptions import ClientError
 
 from analytics_platform.local.sqs_server import Faults
 from analytics_platform.sources.sqs import Depth, Queue, QueueError, drain
 from analytics_platform.sources.sqs.errors import explained
-from analytics_platform_tests.sources.sqs.kit import numbered
+from analytics_platform_tests.sources.sqs.kit import DRAINED, numbered
 
 
 def test_a_message_says_what_was_sent_when_and_how_often_it_came(queue: Queue) -> None:
@@ -35,6 +36,39 @@ def test_binary_attributes_are_kept_as_base64(queue: Queue) -> None:
     ((message, _),) = queue.receive(1, visibility=30, wait=1)
 
     assert message.attributes == {"bytes": "AP8="}
+
+
+def test_a_call_that_fails_once_is_made_again_and_gives_the_same(
+    local_queue: Queue, local: str, faults: Faults
+) -> None:
+    attributes = {"bytes": {"DataType": "Binary", "BinaryValue": b"\x00\xff"}}
+    attributes["kind"] = {"DataType": "String", "StringValue": "é"}
+    client = boto3.client("sqs", endpoint_url=local)
+    client.send_message(QueueUrl=local_queue.url, MessageBody="-", MessageAttributes=attributes)
+    ((message, _),) = local_queue.receive(1, visibility=1, wait=1)
+
+    faults.server_errors, faults.at_most = 1.0, 1
+    ((again, handle),) = local_queue.receive(1, visibility=1, wait=3)
+
+    assert faults.at_most == 0
+    assert replace(again, receive_count=1) == message
+    faults.at_most = 1
+    assert local_queue.delete({again.message_id: handle}) == frozenset()
+    assert local_queue.depth() == DRAINED
+
+
+def test_how_often_one_queue_tries_says_nothing_of_another(
+    local_queue: Queue, local: str, faults: Faults, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as impatient:
+        impatient.setenv("AWS_MAX_ATTEMPTS", "1")
+        hasty = Queue(local_queue.url, local)
+    faults.server_errors, faults.at_most = 1.0, 1
+    with pytest.raises(QueueError, match="answered GetQueueAttributes with InternalError"):
+        hasty.depth()
+
+    faults.at_most = 2
+    assert Queue(local_queue.url, local).depth() == DRAINED
 
 
 def test_the_depth_tells_visible_in_flight_and_delayed_messages_apart(queue: Queue) -> None:

@@ -1,0 +1,57 @@
+"""The two calls that a drain makes all the time, at half of botocore's work for each.
+
+What bounds a drain is the processor time of this process for each request. botocore resolves endpoints, emits events,
+serializes and parses by a model of the API; for ReceiveMessage and DeleteMessageBatch all of this comes to one JSON
+object each way. Here botocore only signs and sends. Each call is tried once: whatever is not a plain success is left to
+the client, which tries again, backs off and knows the errors.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Mapping
+from typing import Any, Literal, TypeAlias
+
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.exceptions import BotoCoreError, ProxyConnectionError, SSLError
+from botocore.httpsession import URLLib3Session
+from botocore.utils import get_environ_proxies
+
+Action: TypeAlias = Literal["ReceiveMessage", "DeleteMessageBatch"]
+
+
+class FastCalls:
+    """Signed calls to the endpoint of a botocore client, with the session's credentials, proxies and certificates."""
+
+    def __init__(self, session: Any, client: Any) -> None:
+        config = client.meta.config
+        self._url = client.meta.endpoint_url.rstrip("/") + "/"
+        self._region = client.meta.region_name
+        self._credentials = session.get_credentials()
+        self._headers = {"Content-Type": "application/x-amz-json-1.0", "User-Agent": config.user_agent}
+        self._http = URLLib3Session(
+            verify=session.get_config_variable("ca_bundle") or True,
+            proxies=get_environ_proxies(self._url),
+            timeout=(config.connect_timeout, config.read_timeout),
+            max_pool_connections=config.max_pool_connections,
+            socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
+        )
+
+    def call(self, action: Action, parameters: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """The answer, or None if the client has to make the call."""
+        if self._credentials is None:
+            return None
+        headers = {**self._headers, "X-Amz-Target": f"AmazonSQS.{action}"}
+        request = AWSRequest("POST", self._url, headers=headers, data=json.dumps(parameters).encode())
+        try:
+            SigV4Auth(self._credentials.get_frozen_credentials(), "sqs", self._region).add_auth(request)
+            response = self._http.send(request.prepare())
+            answer = json.loads(response.content) if response.status_code == 200 else None
+        except (ProxyConnectionError, SSLError):  # this network wants settings that only the client knows
+            self._credentials = None
+            return None
+        except (BotoCoreError, ValueError):
+            return None
+        return answer if isinstance(answer, dict) else None
