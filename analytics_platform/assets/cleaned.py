@@ -49,7 +49,7 @@ def gate_asset(source: Source) -> dg.AssetsDefinition:
             session.ensure(contract)
             new = list(_load(context, source, session, settings, lake))
             written = write_spreadsheets(session, settings.quarantine_dir, {batch.name for batch, _ in new})
-            verdict, stop = judge_error_rate(session, key, settings.max_error_rate, source=source.name)
+            verdict, stop = judge_error_rate(session, key, settings.max_error_rate, {source.name})
             yield verdict
             yield from gate_check_results(session, key, source)
             metadata = _metadata(contract, new, session, settings)

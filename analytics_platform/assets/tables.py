@@ -21,7 +21,7 @@ from analytics_platform.assets.resources import WarehouseResource
 from analytics_platform.checks.error_rate import error_rate_spec, judge_error_rate
 from analytics_platform.checks.rules import check_results, check_specs
 from analytics_platform.contracts import CONTRACTS, table_of
-from analytics_platform.contracts.base import Days, Table
+from analytics_platform.contracts.base import Days, Table, is_gated
 from analytics_platform.contracts.ddl import table_doc
 from analytics_platform.engine import DayRange, Model, Query, all_models, plan, reads_of, refreshed_days, window_of
 from analytics_platform.settings import Settings
@@ -71,13 +71,13 @@ def _dependencies(table: Table, inputs: Sequence[str], settings: Settings) -> li
 def table_asset(name: str, inputs: Sequence[str], make_rows: MakeRows, settings: Settings) -> dg.AssetsDefinition:
     """The asset that fills the table `name` from `inputs`.
 
-    An asset that reads what the gate let through first judges the error rate of the days it builds.
+    An asset that reads what a gate let through first judges the error rate of those sources on the days it builds.
     """
     contract = CONTRACTS[name]
     table, key = table_of(contract), asset_key(name)
-    reads_gate = any(table_of(CONTRACTS[source]).write == "batches" for source in inputs)
+    judged = {table_of(CONTRACTS[source]).source for source in inputs if is_gated(CONTRACTS[source])}
     specs = check_specs(key, contract)
-    if reads_gate:
+    if judged:
         specs.insert(0, error_rate_spec(key))
 
     @dg.asset(
@@ -103,8 +103,8 @@ def table_asset(name: str, inputs: Sequence[str], make_rows: MakeRows, settings:
         days = asked and refreshed_days(name, asked, settings.model_values, settings.partition_start)
         with warehouse.session() as session:
             session.ensure(*BOOKS, *(CONTRACTS[source] for source in inputs))
-            if reads_gate:
-                verdict, stop = judge_error_rate(session, key, settings.max_error_rate, asked)
+            if judged:
+                verdict, stop = judge_error_rate(session, key, settings.max_error_rate, judged, asked)
                 yield verdict
                 if stop:
                     raise dg.Failure(stop, allow_retries=False)

@@ -6,7 +6,7 @@ contract is changed and the rows replayed, or a person takes responsibility for 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import dagster as dg
 
@@ -40,13 +40,11 @@ def judge_error_rate(
     session: Session,
     key: dg.AssetKey,
     max_error_rate: float,
+    sources: Collection[str],
     days: DayRange | None = None,
-    source: str | None = None,
 ) -> tuple[dg.AssetCheckResult, str | None]:
-    """The check's result, and the sentence to stop with if it failed; of one source or all, within `days` if given."""
-    breaches = [
-        breach for breach in find_breaches(session, max_error_rate, days) if source is None or breach.source == source
-    ]
+    """The check's result, and the sentence to stop with if it failed; of some sources, within `days` if given."""
+    breaches = [breach for breach in find_breaches(session, max_error_rate, days) if breach.source in sources]
     metadata: dict[str, dg.MetadataValue] = {
         "threshold": dg.MetadataValue.float(max_error_rate),
         "worst rate": dg.MetadataValue.float(max((breach.error_rate for breach in breaches), default=0.0)),

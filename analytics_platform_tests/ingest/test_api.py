@@ -71,10 +71,10 @@ def declared(api: ScriptedApi) -> Endpoint:
     return users_endpoint(load_settings(users_api_url=api.url))
 
 
-def take_in(house: House, api: ScriptedApi, *answers: Answer) -> Batch | None:
+def take_in(house: House, api: ScriptedApi, *answers: Answer, endpoint: Endpoint | None = None) -> Batch | None:
     """Fetch what the API answers, load it, and build the users."""
     api.script = list(answers)
-    batch = fetch_list(declared(api), house.lake, QUICK)
+    batch = fetch_list(endpoint or declared(api), house.lake, QUICK)
     load(house, USERS)
     with house.session() as session:
         build(session, TODAY, house.settings, {"cleaned.users"})
@@ -104,14 +104,25 @@ def test_the_untouched_answer_is_in_the_lake_before_anything_is_read_from_it(hou
 
 
 def test_an_answer_that_did_not_change_is_no_new_batch(house: House, api: ScriptedApi) -> None:
-    answer = json_answer([ADA, BEN], ETag='"1"')
-    assert take_in(house, api, answer) is not None
+    one_page = Endpoint(USERS, api.url)
+    assert take_in(house, api, json_answer([ADA, BEN], ETag='"1"'), endpoint=one_page) is not None
 
-    assert take_in(house, api, Answer(status=304)) is None
+    assert take_in(house, api, Answer(status=304), endpoint=one_page) is None
     assert api.asked[-1].headers["if-none-match"] == '"1"'
-    assert take_in(house, api, json_answer([ADA, BEN], ETag='"2"')) is None
+    assert take_in(house, api, json_answer([ADA, BEN], ETag='"2"'), endpoint=one_page) is None
 
     assert len(house.lake.batches(USERS)) == 1
+    assert users(house) == FIRST
+
+
+def test_a_list_whose_pages_are_links_is_fetched_whole_for_an_unchanged_page_names_no_next(
+    house: House, api: ScriptedApi
+) -> None:
+    assert take_in(house, api, json_answer([ADA], ETag='"1"')) is not None
+    first = json_answer([ADA], Link=f'<{api.url}?page=2>; rel="next"')
+
+    assert take_in(house, api, first, json_answer([BEN])) is not None
+    assert "if-none-match" not in api.asked[1].headers
     assert users(house) == FIRST
 
 

@@ -69,6 +69,7 @@ def test_it_depends_on_all_it_reads() -> None:
         "marts/daily_trends", "marts/funnel_daily", "marts/attribution", "marts/device_daily",
         "marts/product_daily", "marts/data_quality_daily",
         "star/dim_product", "star/fact_sessions", "cleaned/clickstream",
+        "cleaned/ecommerce_events", "cleaned/web_logs", "cleaned/user_versions",
     }  # fmt: skip
 
 

@@ -52,9 +52,10 @@ class OpenCollection:
 
     def newest_object_id(self) -> str | None:
         """The highest ObjectId among the settled documents."""
-        highest = self.documents.find_one({}, {"_id": 1}, sort=[("_id", -1)])
+        exact = self.documents.with_options(codec_options=_EXACT)
+        highest = exact.find_one({}, {"_id": 1}, sort=[("_id", -1)])
         if highest is None or not _is_before(highest["_id"], object_id_at(self.settled)):
-            highest = self.documents.find_one(made_before(self.settled), {"_id": 1}, sort=[("_id", -1)])
+            highest = exact.find_one(made_before(self.settled), {"_id": 1}, sort=[("_id", -1)])
         return None if highest is None else str(highest["_id"])
 
     def newest_timestamp(self) -> int | None:
