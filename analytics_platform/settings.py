@@ -73,10 +73,25 @@ class Settings(BaseSettings):
     drain_max_messages: Annotated[int, Field(ge=1)] = 1_000_000
     drain_max_seconds: Annotated[float, Field(gt=0)] = 600.0
 
+    shop_database_url: SecretStr = Field(
+        SecretStr(""), description="postgresql:// of the shop's own database; without it the source is absent."
+    )
+    redis_url: SecretStr = Field(SecretStr(""), description="redis:// of the shop's cache; without it nothing is cached.")
+    alert_webhook_url: SecretStr = Field(
+        SecretStr(""), description="Where alerts are posted, Slack-compatible; without it none are."
+    )
+    alert_email: str = Field("", description="Who gets alerts by e-mail; without it nobody does.")
+    smtp_url: SecretStr = Field(
+        SecretStr(""), description="Mail server: smtp://user:password@host:587, or smtps://… for TLS from the start."
+    )
+    dagster_url: str = Field(
+        "http://127.0.0.1:3000", description="Dagster's webserver: for links in alerts and the dashboard's runs."
+    )
+
     automation: bool = Field(False, description="Whether sensors and schedules run from the start.")
     sensor_seconds: Annotated[int, Field(ge=1)] = 5
 
-    @field_validator("sqs_queue_url", "sqs_dlq_url", "aws_endpoint_url", "users_api_url")
+    @field_validator("sqs_queue_url", "sqs_dlq_url", "aws_endpoint_url", "users_api_url", "dagster_url")
     @classmethod
     def _check_web_address(cls, url: str) -> str:
         if url and not url.startswith(("https://", "http://")):
