@@ -76,7 +76,7 @@ class Settings(BaseSettings):
     shop_database_url: SecretStr = Field(
         SecretStr(""), description="postgresql:// of the shop's own database; without it the source is absent."
     )
-    redis_url: SecretStr = Field(SecretStr(""), description="redis:// of the shop's cache; without it nothing is cached.")
+    redis_url: SecretStr = Field(SecretStr(""), description="redis:// of the shop's cache; optional.")
     alert_webhook_url: SecretStr = Field(
         SecretStr(""), description="Where alerts are posted, Slack-compatible; without it none are."
     )
