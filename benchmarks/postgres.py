@@ -1,7 +1,8 @@
 """PostgreSQL as the warehouse: loads against raw COPY and pandas.to_sql, and a day's build against DuckDB.
 
 `python -m benchmarks.postgres [--rows 2000000]`, on an embedded server or that of TEST_POSTGRES_URL. Raw COPY puts
-the same rows, as a CSV file that the server wrote itself, into the same table with its key, in one transaction.
+the same rows, as a CSV file that the server wrote itself, into the same table with its key, in one transaction. Both
+are measured in turns, and the fastest of each counts: the first to fill a new server also pays for its log's files.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ ARRIVED = dt.datetime(2026, 10, 5, tzinfo=dt.UTC)
 EARLIEST = dt.datetime(2010, 1, 1, tzinfo=dt.UTC)
 FIRST = dt.date(2026, 3, 1)
 DAYS = 5
-TO_SQL_ROWS = 20_000
+TO_SQL_ROWS = 100_000
 _BLOCK = 1 << 20
 
 
@@ -57,6 +58,15 @@ def load(session: Session, verdicts: list[Verdict], batch: str) -> float:
     """Seconds to load the verdicts as a batch."""
     card = BatchCard(batch, "clickstream", f"{batch}.csv", batch, ARRIVED, "benchmark")
     return timed(lambda: load_batch(session, CONTRACT, card, verdicts))
+
+
+def empty(connection: psycopg.Connection) -> None:
+    """Take all rows out of the table and the books, if they are there."""
+    tables = ("ops.pipeline_logs", "ops.quarantine", "ops.batch_days", TABLE)
+    for table in tables:
+        if connection.execute("SELECT to_regclass(%s)", (table,)).fetchone() != (None,):
+            connection.execute(f"TRUNCATE {table}")
+    connection.execute("CHECKPOINT")
 
 
 def raw_copy(connection: psycopg.Connection, path: Path) -> float:
@@ -123,6 +133,7 @@ def main() -> None:
     """Measure and report."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=2_000_000)
+    parser.add_argument("--turns", type=int, default=2, help="the fastest counts")
     parser.add_argument("--visitors", type=int, default=5_000, help="of the day that is built")
     parser.add_argument("--folder", type=Path, default=Path("data/benchmarks/postgres"))
     options = parser.parse_args()
@@ -130,14 +141,18 @@ def main() -> None:
     path = clickstream(options.folder.parent, round(options.rows / 0.943))
     with server(options.folder / "server") as url, psycopg.connect(url, autocommit=True) as connection:
         settings = open_house(options.folder / "house", warehouse_url=url).settings
-        verdicts = accepted(path, "b1")
+        first, second = accepted(path, "b1"), accepted(path, "b2")
+        loads, copies = [], []
         with open_warehouse(settings).session() as session:
-            connection.execute("CHECKPOINT")
-            load_s = load(session, verdicts, "b1")
-            rows = session.count(TABLE)
-            connection.execute("CHECKPOINT")
-            again_s = load(session, accepted(path, "b2"), "b2")
-        raw_s = raw_copy(connection, options.folder / "raw.csv")
+            for turn in range(options.turns):
+                empty(connection)
+                loads.append(load(session, first, "b1"))
+                rows = session.count(TABLE)
+                if not turn:
+                    connection.execute("CHECKPOINT")
+                    again_s = load(session, second, "b2")
+                copies.append(raw_copy(connection, options.folder / "raw.csv"))
+        load_s, raw_s = min(loads), min(copies)
         to_sql_s = to_sql(connection, url)
         for schema in ("ops", "cleaned"):
             connection.execute(f"DROP SCHEMA {schema} CASCADE")
