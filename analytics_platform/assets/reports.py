@@ -34,9 +34,10 @@ def _code_references() -> dg.CodeReferencesMetadataValue:
 @dg.asset(
     key=["reports", "findings"],
     description=(
-        "What the marts say, for people: daily trends, funnel, channels, devices, top products and data "
-        "quality, each with a plot, a small table and one sentence. Written to DATA_DIR/reports as "
-        "findings.md, with its plots beside it, and as findings.html, which holds everything."
+        "What the marts say, for people: daily trends, funnel, channels, devices, top products, product lists, views "
+        "that become purchases, customers, unknown users and data quality, each with a plot, a small table and one "
+        "sentence. Written to DATA_DIR/reports as findings.md, with its plots beside it, and as findings.html, which "
+        "holds everything."
     ),
     deps=_SOURCES,
     backfill_policy=dg.BackfillPolicy.single_run(),

@@ -15,7 +15,7 @@ WATCHED = dg.AssetKey(["marts", "daily_trends"])
 BUILT_BEFORE = [
     dg.AssetKey(name.split("."))
     for name in all_models()
-    if name.startswith(("star.", "marts.")) and name != "marts.daily_trends"
+    if name.startswith(("star.", "marts.", "ops.")) and name != "marts.daily_trends"
 ]
 """The watchdog looks once everything is built."""
 
@@ -25,6 +25,7 @@ DESCRIPTIONS: Mapping[str, str] = MappingProxyType(
         "error_rate": "No batch and no day is above MAX_ERROR_RATE.",
         "revenue": "The last week of data has revenue.",
         "volume": "The last complete day has about as many events as the week before it.",
+        "orphans": "At most a tenth of the logs name a user who is no known customer.",
         "conservation": "Every row read is accepted, duplicate or quarantined, and stored.",
         "incremental": "A sampled day of every table is what its model gives for that day now.",
     }

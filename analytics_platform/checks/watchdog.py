@@ -25,6 +25,9 @@ VOLUME_RANGE = (1 / 3, 3.0)
 LEDGER = tuple(table_of(contract).name for contract in BOOKS)
 GATED = tuple(name for name, contract in CONTRACTS.items() if is_gated(contract))
 
+ORPHANS_ALLOWED = 0.1
+"""Share of the logs that may name a user who is no known customer."""
+
 WEEK = 7
 LEAST_DAYS = 3
 """With fewer days of history, volume is not judged."""
@@ -47,6 +50,7 @@ def watch(session: Session, settings: Settings, now: dt.datetime) -> Iterator[Ob
         has_low_error_rate,
         has_revenue,
         has_usual_volume,
+        has_few_orphans,
         is_conserved,
         is_as_if_built_at_once,
     )
@@ -129,6 +133,24 @@ def has_usual_volume(session: Session, settings: Settings, now: dt.datetime) -> 
     return Observation(
         "volume", low <= counts[0] / usual <= high, seen, "Look for missing or doubled files of that day."
     )
+
+
+def has_few_orphans(session: Session, settings: Settings, now: dt.datetime) -> Observation:
+    """Hardly any log names a user who is no known customer. Bots are left out, as in the rollup of users."""
+    if _lacks(session, "ops.orphans", "sessionized.user_totals", "cleaned.users"):
+        return Observation("orphans", True, "no user is counted yet, so not judged")
+    (found,) = _one(session, "SELECT sum(log_interactions) FROM sessionized.user_totals")
+    logs = int(str(found or 0))
+    if not logs or not session.count("cleaned.users"):
+        what = "no customer is known" if logs else "no log names a user"
+        return Observation("orphans", True, f"{what} yet, so not judged")
+    users, interactions = _one(session, "SELECT count(*), sum(log_interactions) FROM ops.orphans")
+    orphaned = int(str(interactions or 0))
+    seen = f"{orphaned:,} of {logs:,} logs ({orphaned / logs:.1%}) name {users} users who are no known customers"
+    remedy = (
+        "Fetch the users (raw/users) and build up to today; if ops.orphans stays long, compare its ids with the API's."
+    )
+    return Observation("orphans", orphaned <= ORPHANS_ALLOWED * logs, f"{seen}, allowed {ORPHANS_ALLOWED:.0%}", remedy)
 
 
 def is_conserved(session: Session, settings: Settings, now: dt.datetime) -> Observation:

@@ -129,6 +129,10 @@ def _sections(facts: Facts, limit: float) -> tuple[Section, ...]:
         _attribution(facts),
         _devices(facts),
         _products(facts),
+        _lists(facts),
+        _bought(facts),
+        _customers(facts),
+        _orphans(facts),
         _quality(facts, limit),
     )
 
@@ -180,6 +184,54 @@ def _products(facts: Facts) -> Section:
         sentences.products_sentence(products),
         plot,
         _kept(tables.products_table(products)),
+    )
+
+
+def _lists(facts: Facts) -> Section:
+    lists = facts.lists
+    plot = _draw(lambda narrow: plots.lists_plot(lists, narrow), not lists.is_empty())
+    return Section(
+        "product_lists",
+        "Product lists by engagement",
+        sentences.lists_sentence(lists),
+        plot,
+        _kept(tables.lists_table(lists)),
+    )
+
+
+def _bought(facts: Facts) -> Section:
+    bought = facts.bought
+    plot = _draw(lambda narrow: plots.bought_plot(bought, narrow), not bought.is_empty())
+    return Section(
+        "view_to_purchase",
+        "From view to purchase",
+        sentences.bought_sentence(bought),
+        plot,
+        _kept(tables.bought_table(bought)),
+    )
+
+
+def _customers(facts: Facts) -> Section:
+    customers = facts.customers
+    plot = _draw(lambda narrow: plots.customers_plot(customers, narrow), not customers.is_empty())
+    return Section(
+        "customers",
+        "Most active customers",
+        sentences.customers_sentence(customers),
+        plot,
+        _kept(tables.customers_table(customers)),
+    )
+
+
+def _orphans(facts: Facts) -> Section:
+    orphans = facts.orphans
+    plot = _draw(lambda narrow: plots.orphans_plot(orphans, narrow), not orphans.is_empty())
+    return Section(
+        "orphans",
+        "Users who are no known customers",
+        sentences.orphans_sentence(orphans),
+        plot,
+        _kept(tables.orphans_table(orphans)),
     )
 
 

@@ -23,7 +23,13 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from PIL import Image
 
 from analytics_platform.reports.periods import WEEK
-from analytics_platform.reports.sentences import credit_shares, day_errors, product_label
+from analytics_platform.reports.sentences import (
+    credit_shares,
+    customer_label,
+    day_errors,
+    list_label,
+    product_label,
+)
 from analytics_platform.reports.wording import capital, clean, day, money, percent, share, threshold, whole
 
 BLUE, GREEN, VERMILLION, ORANGE, SKY = "#0072B2", "#009E73", "#D55E00", "#E69F00", "#56B4E9"
@@ -242,13 +248,54 @@ def products_plot(products: pl.DataFrame, narrow: bool) -> bytes:
     """The best sellers: revenue, or pieces where nothing was paid, or views where nothing was sold."""
     rows = products.rows(named=True)
     measure = next((name for name in ("revenue", "quantity") if any(row[name] > 0 for row in rows)), "views")
-    figure = _figure(narrow, 0.7 + 0.32 * max(len(rows), _SLOTS))
-    axes = figure.subplots()
     labels = [money(row[measure]) if measure == "revenue" else whole(row[measure]) for row in rows]
     names = [product_label(row, 20 if narrow else 36) for row in rows]
-    _bars(axes, names, [float(row[measure]) for row in rows], labels, BLUE)
-    _title(axes, {"revenue": "Revenue", "quantity": "Pieces ordered", "views": "Views"}[measure])
+    title = {"revenue": "Revenue", "quantity": "Pieces ordered", "views": "Views"}[measure]
+    return _ranked(title, names, [float(row[measure]) for row in rows], labels, narrow)
+
+
+def _ranked(title: str, names: Sequence[str], values: Sequence[float], labels: Sequence[str], narrow: bool) -> bytes:
+    figure = _figure(narrow, 0.7 + 0.32 * max(len(values), _SLOTS))
+    axes = figure.subplots()
+    _bars(axes, names, values, labels, BLUE)
+    _title(axes, title)
     return _png(figure)
+
+
+def lists_plot(lists: pl.DataFrame, narrow: bool) -> bytes:
+    """The engagement rate of the lists that engage most, with the sessions it is a part of."""
+    rows = lists.rows(named=True)
+    names = [list_label(row, 20 if narrow else 36) for row in rows]
+    labels = [f"{percent(row['engagement_rate'])} of {whole(row['sessions'])}" for row in rows]
+    return _ranked("Engagement rate, of sessions", names, lists["engagement_rate"].to_list(), labels, narrow)
+
+
+def bought_plot(bought: pl.DataFrame, narrow: bool) -> bytes:
+    """Purchases / views of the products that turn views into purchases best."""
+    rows = bought.rows(named=True)
+    names = [product_label(row, 18 if narrow else 26) for row in rows]
+    labels = [f"{percent(row['view_to_purchase_rate'])} of {whole(row['views'])}" for row in rows]
+    return _ranked("View-to-purchase rate, of views", names, bought["view_to_purchase_rate"].to_list(), labels, narrow)
+
+
+def customers_plot(customers: pl.DataFrame, narrow: bool) -> bytes:
+    """Interactions of the most active customers, each with the favourite product where there is room."""
+    rows = customers.rows(named=True)
+    names = [customer_label(row, 20 if narrow else 36) for row in rows]
+    likes = ["" if narrow else clean(row["favourite_product"], 24) for row in rows]
+    labels = [
+        whole(row["interactions"]) + (f" · {like}" if like else "") for row, like in zip(rows, likes, strict=True)
+    ]
+    title = "Interactions" if narrow else "Interactions · favourite product"
+    return _ranked(title, names, [float(row["interactions"]) for row in rows], labels, narrow)
+
+
+def orphans_plot(orphans: pl.DataFrame, narrow: bool) -> bytes:
+    """Share of each source's events that name a user who is no known customer."""
+    rows = orphans.rows(named=True)
+    shares = [share(row["orphan_interactions"], row["interactions"]) or 0.0 for row in rows]
+    labels = [f"{percent(part)} of {whole(row['interactions'])}" for part, row in zip(shares, rows, strict=True)]
+    return _ranked("Events of unknown users", [clean(row["source"], 20) for row in rows], shares, labels, narrow)
 
 
 def _error_lines(axes: Axes, quality: pl.DataFrame, limit: float, ticks: int) -> None:

@@ -19,6 +19,11 @@ READS = (
     "marts.device_daily",
     "marts.product_daily",
     "marts.data_quality_daily",
+    "marts.list_performance",
+    "marts.product_performance",
+    "marts.user_metrics",
+    "cleaned.events",
+    "cleaned.users",
     "star.dim_product",
     "star.fact_sessions",
     "ops.quarantine",
@@ -27,6 +32,9 @@ READS = (
 """The tables a report is made from."""
 
 TOP_PRODUCTS = 10
+TOP_LISTS = 10
+TOP_BOUGHT = 20
+TOP_CUSTOMERS = 10
 TOP_REASONS = 8
 
 _DAYS = """
@@ -107,6 +115,71 @@ ORDER BY sold.revenue DESC, sold.quantity DESC, sold.views DESC, sold.product_id
 LIMIT $top
 """
 
+_LISTS = """
+SELECT
+    list_id,
+    coalesce(list_name, '') AS list_name,
+    sessions,
+    impressions,
+    clicks,
+    purchases,
+    engagement_rate,
+    revenue::DECIMAL(38, 4) AS revenue,
+    count(*) OVER () AS lists
+FROM marts.list_performance
+ORDER BY engagement_rate DESC, sessions DESC, list_id
+LIMIT $top
+"""
+
+_BOUGHT = """
+WITH average AS (SELECT avg(views) AS average_views FROM marts.product_performance)
+SELECT
+    products.product_id,
+    coalesce(products.product_name, '') AS product_name,
+    products.views,
+    products.purchases,
+    products.view_to_purchase_rate,
+    products.revenue::DECIMAL(38, 4) AS revenue,
+    average.average_views,
+    count(*) OVER () AS products
+FROM marts.product_performance AS products
+INNER JOIN average ON products.views >= average.average_views
+WHERE products.views > 0
+ORDER BY products.view_to_purchase_rate DESC, products.purchases DESC, products.product_id
+LIMIT $top
+"""
+
+_CUSTOMERS = """
+SELECT
+    user_id,
+    coalesce(name, '') AS name,
+    interactions,
+    coalesce(favourite_product, '') AS favourite_product,
+    favourite_views,
+    last_active_at,
+    orders,
+    revenue::DECIMAL(38, 4) AS revenue,
+    count(*) OVER () AS customers,
+    CAST(sum(interactions) OVER () AS BIGINT) AS all_interactions
+FROM marts.user_metrics
+WHERE interactions > 0
+ORDER BY interactions DESC, last_active_at DESC, user_id
+LIMIT $top
+"""
+
+_ORPHANS = """
+SELECT
+    events.source,
+    count(DISTINCT events.user_id) AS users,
+    count(DISTINCT CASE WHEN users.user_id IS NULL THEN events.user_id END) AS orphans,
+    count(*) AS interactions,
+    sum(CASE WHEN users.user_id IS NULL THEN 1 ELSE 0 END) AS orphan_interactions
+FROM cleaned.events AS events
+LEFT JOIN cleaned.users AS users ON events.user_id = users.user_id
+WHERE events.user_id IS NOT NULL AND NOT events.is_bot
+GROUP BY events.source
+"""
+
 _QUALITY = """
 SELECT date, source, rows_accepted, rows_duplicate, rows_quarantined
 FROM marts.data_quality_daily
@@ -136,6 +209,10 @@ class Facts:
     credits: pl.DataFrame
     devices: pl.DataFrame
     products: pl.DataFrame
+    lists: pl.DataFrame
+    bought: pl.DataFrame
+    customers: pl.DataFrame
+    orphans: pl.DataFrame
     quality: pl.DataFrame
     reasons: pl.DataFrame
     loaded_at: dt.datetime | None
@@ -160,7 +237,19 @@ def read_facts(session: Session, as_of: dt.datetime) -> Facts:
         credits=session.frame(_CREDITS, models),
         devices=session.frame(_DEVICES),
         products=session.frame(_PRODUCTS, {"top": TOP_PRODUCTS}),
+        lists=session.frame(_LISTS, {"top": TOP_LISTS}),
+        bought=session.frame(_BOUGHT, {"top": TOP_BOUGHT}),
+        customers=session.frame(_CUSTOMERS, {"top": TOP_CUSTOMERS}),
+        orphans=_read_orphans(session),
         quality=session.frame(_QUALITY),
         reasons=session.frame(_REASONS, {"top": TOP_REASONS}),
         loaded_at=loaded_at if isinstance(loaded_at, dt.datetime) else None,
     )
+
+
+def _read_orphans(session: Session) -> pl.DataFrame:
+    """Users and events of each source that names users, counted by the warehouse: events are too many to fetch."""
+    counts = ("users", "orphans", "interactions", "orphan_interactions")
+    schema: dict[str, type[pl.DataType]] = {"source": pl.String} | dict.fromkeys(counts, pl.Int64)
+    rows = [[source, *(int(str(number)) for number in numbers)] for source, *numbers in session.rows(_ORPHANS)]
+    return pl.DataFrame(rows, schema=schema, orient="row").sort("source")

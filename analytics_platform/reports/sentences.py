@@ -21,6 +21,7 @@ from analytics_platform.reports.wording import (
     count,
     day,
     listed,
+    moment,
     money,
     percent,
     share,
@@ -208,6 +209,83 @@ def products_sentence(products: pl.DataFrame) -> str:
         return f"{first}."
     listed_part = percent(share(sum((row["revenue"] for row in sold), Decimal(0)), total))
     return f"{first}; the {len(sold)} best of {whole(best['products_sold'])} make up {listed_part}."
+
+
+def list_label(row: Row, longest: int = 60) -> str:
+    """The list's name, or its id where it has none."""
+    return clean(row["list_name"], longest) or clean(row["list_id"], longest) or "(no name)"
+
+
+def lists_sentence(lists: pl.DataFrame) -> str:
+    """Which list engages most, and how the least engaging of those listed compares."""
+    rows = lists.rows(named=True)
+    if not rows:
+        return "No product list has been met yet."
+    best, last = rows[0], rows[-1]
+    if not best["engagement_rate"]:
+        return f"None of the {count(best['lists'], 'list')} has led to a click, a cart or a purchase yet."
+    of = f"{percent(best['engagement_rate'])} of {count(best['sessions'], 'session')} with it"
+    first = f"“{list_label(best)}” engages most: {of} have a click, a cart or a purchase from it"
+    if len(rows) == 1:
+        return f"{first}; it is the only list."
+    place = "last" if last["lists"] == len(rows) else f"number {len(rows)}"
+    among = f"of {whole(last['lists'])} lists “{list_label(last)}” is {place}"
+    return f"{first}; {among} with {percent(last['engagement_rate'])}."
+
+
+def bought_sentence(bought: pl.DataFrame) -> str:
+    """Which product turns views into purchases best, among those with at least average views."""
+    rows = bought.rows(named=True)
+    if not rows:
+        return "No product has been viewed yet."
+    best = rows[0]
+    number, average = best["products"], f"{best['average_views']:,.1f}"
+    among = f"Among {count(number, 'product')} with at least the average of {average} views"
+    if not best["purchases"]:
+        return f"{among} none has been bought."
+    made = f"{count(best['purchases'], 'purchase')} from {count(best['views'], 'view')}"
+    rate = percent(best["view_to_purchase_rate"])
+    return f"{among}, “{product_label(best)}” turns views into purchases best: {made}, {rate}."
+
+
+def customer_label(row: Row, longest: int = 60) -> str:
+    """The customer's name, or the id where there is none."""
+    return clean(row["name"], longest) or clean(row["user_id"], longest) or "(no name)"
+
+
+def customers_sentence(customers: pl.DataFrame) -> str:
+    """Who is most active, what they like, when they were last seen."""
+    rows = customers.rows(named=True)
+    if not rows:
+        return "No known customer has been seen yet."
+    best = rows[0]
+    did = f"{customer_label(best)} is the most active customer with {count(best['interactions'], 'interaction')}"
+    seen = f"last seen on {moment(best['last_active_at'])}"
+    favourite = clean(best["favourite_product"])
+    views = count(best["favourite_views"], "view")
+    likes = f"; favourite product “{favourite}” ({views})" if favourite else ""
+    if len(rows) == 1:
+        return f"{did}, {seen}{likes}."
+    part = percent(share(sum(row["interactions"] for row in rows), best["all_interactions"]))
+    top = f"the {len(rows)} listed make up {part} of what {count(best['customers'], 'customer')} did"
+    return f"{did}, {seen}{likes}; {top}."
+
+
+def orphans_sentence(orphans: pl.DataFrame) -> str:
+    """How many of the users that events name the users API does not know, and which source names most of them."""
+    rows = orphans.rows(named=True)
+    total = sum(row["interactions"] for row in rows)
+    unknown = sum(row["orphan_interactions"] for row in rows)
+    if not rows:
+        return "No event names a user yet."
+    if not unknown:
+        return f"All users that {count(total, 'event')} name are known customers."
+    of = f"{percent(share(unknown, total))} of {count(total, 'event')} with a user name one who is no known customer"
+    most = max(rows, key=lambda row: (row["orphan_interactions"] / row["interactions"], row["source"]))
+    if len(rows) == 1:
+        return f"{of} ({count(most['orphans'], 'user')})."
+    part = percent(share(most["orphan_interactions"], most["interactions"]))
+    return f"{of}; {clean(most['source'])} has the largest part, {part} ({count(most['orphans'], 'user')})."
 
 
 def day_errors(quality: pl.DataFrame) -> list[tuple[dt.date, str, float]]:

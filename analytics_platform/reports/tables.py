@@ -9,13 +9,14 @@ from decimal import Decimal
 import polars as pl
 
 from analytics_platform.reports.periods import Total, best_day, total_of, weeks_of
-from analytics_platform.reports.sentences import credit_shares, product_label
+from analytics_platform.reports.sentences import credit_shares, customer_label, list_label, product_label
 from analytics_platform.reports.wording import (
     NOTHING,
     capital,
     change,
     clean,
     day,
+    moment,
     money,
     percent,
     share,
@@ -150,6 +151,76 @@ def products_table(products: pl.DataFrame) -> Table | None:
     )
     header = ("Product", "Views", "Put in cart", "Orders", "Pieces", "Revenue")
     return Table("Best sellers, by revenue", header, rows)
+
+
+def lists_table(lists: pl.DataFrame) -> Table | None:
+    """The lists with the highest engagement rate."""
+    if lists.is_empty():
+        return None
+    rows = tuple(
+        (
+            list_label(row),
+            percent(row["engagement_rate"]),
+            *(whole(row[name]) for name in ("sessions", "impressions", "clicks", "purchases")),
+            money(row["revenue"]),
+        )
+        for row in lists.rows(named=True)
+    )
+    header = ("List", "Engagement", "Sessions", "Impressions", "Clicks", "Purchases", "Revenue")
+    return Table("Sessions with a click, a cart or a purchase from the list / sessions that met it", header, rows)
+
+
+def bought_table(bought: pl.DataFrame) -> Table | None:
+    """The products that turn views into purchases best."""
+    if bought.is_empty():
+        return None
+    rows = tuple(
+        (
+            product_label(row),
+            percent(row["view_to_purchase_rate"]),
+            whole(row["purchases"]),
+            whole(row["views"]),
+            money(row["revenue"]),
+        )
+        for row in bought.rows(named=True)
+    )
+    caption = f"Purchases / views of products with at least the average of {bought['average_views'][0]:,.1f} views"
+    return Table(caption, ("Product", "Bought", "Purchases", "Views", "Revenue"), rows)
+
+
+def customers_table(customers: pl.DataFrame) -> Table | None:
+    """The most active customers."""
+    if customers.is_empty():
+        return None
+    rows = tuple(
+        (
+            customer_label(row),
+            clean(row["favourite_product"]) or NOTHING,
+            moment(row["last_active_at"]),
+            whole(row["interactions"]),
+            whole(row["orders"]),
+            money(row["revenue"]),
+        )
+        for row in customers.rows(named=True)
+    )
+    header = ("Customer", "Favourite", "Last seen", "Interactions", "Orders", "Revenue")
+    return Table("Most active customers; the favourite is what they viewed most", header, rows, names=3)
+
+
+def orphans_table(orphans: pl.DataFrame) -> Table | None:
+    """Users that the users API does not know, by source."""
+    if orphans.is_empty():
+        return None
+    rows = tuple(
+        (
+            clean(row["source"]),
+            *(whole(row[name]) for name in ("users", "orphans", "interactions", "orphan_interactions")),
+            percent(share(row["orphan_interactions"], row["interactions"])),
+        )
+        for row in orphans.rows(named=True)
+    )
+    header = ("Source", "Users", "Unknown", "Events", "Of unknown users", "Share")
+    return Table("Users that events name, and those of them that are no known customers", header, rows)
 
 
 def quality_table(quality: pl.DataFrame) -> Table | None:

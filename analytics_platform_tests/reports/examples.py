@@ -39,6 +39,23 @@ _SCHEMAS: Mapping[str, dict[str, Any]] = {
         "orders": pl.Int64, "quantity": pl.Int64, "revenue": _MONEY, "products_sold": pl.Int64,
         "total_revenue": _MONEY,
     },
+    "lists": {
+        "list_id": pl.String, "list_name": pl.String, "sessions": pl.Int64, "impressions": pl.Int64,
+        "clicks": pl.Int64, "purchases": pl.Int64, "engagement_rate": pl.Float64, "revenue": _MONEY, "lists": pl.Int64,
+    },
+    "bought": {
+        "product_id": pl.String, "product_name": pl.String, "views": pl.Int64, "purchases": pl.Int64,
+        "view_to_purchase_rate": pl.Float64, "revenue": _MONEY, "average_views": pl.Float64, "products": pl.Int64,
+    },
+    "customers": {
+        "user_id": pl.String, "name": pl.String, "interactions": pl.Int64, "favourite_product": pl.String,
+        "favourite_views": pl.Int64, "last_active_at": pl.Datetime("us", "UTC"), "orders": pl.Int64,
+        "revenue": _MONEY, "customers": pl.Int64, "all_interactions": pl.Int64,
+    },
+    "orphans": {
+        "source": pl.String, "users": pl.Int64, "orphans": pl.Int64, "interactions": pl.Int64,
+        "orphan_interactions": pl.Int64,
+    },
     "quality": {
         "date": pl.Date, "source": pl.String, "rows_accepted": pl.Int64, "rows_duplicate": pl.Int64,
         "rows_quarantined": pl.Int64,
@@ -117,6 +134,19 @@ def fill(session: DuckDBSession, last_arrival: dt.datetime = AS_OF) -> None:
             _add_day(session, NOV_1 + dt.timedelta(place), 100 + place)
     add(session, "star.dim_product", product_key=1, product_id="p-1", product_name=HOSTILE)
     add(session, "star.dim_product", product_key=2, product_id="p-2", product_name=None)
+    add(session, "marts.list_performance", list_id="l1", list_name=HOSTILE, sessions=9, engagement_rate=0.4)
+    add(session, "marts.list_performance", list_id="l2", sessions=8, engagement_rate=0.25)
+    sold = {"views": 40, "purchases": 10, "view_to_purchase_rate": 0.25, "revenue": Decimal(900)}
+    add(session, "marts.product_performance", product_id="p-1", product_name=HOSTILE, **sold)
+    noon = dt.datetime(2026, 11, 15, 12, tzinfo=dt.UTC)
+    liked = {"name": HOSTILE, "favourite_product": HOSTILE, "last_active_at": noon}
+    add(session, "marts.user_metrics", user_id="u1", interactions=12, **liked)
+    add(
+        session, "marts.user_metrics", user_id="u2", interactions=3, **liked | {"name": None, "favourite_product": None}
+    )
+    add(session, "cleaned.users", user_id="u1")
+    for number, user in enumerate(("u1", "u1", "u9")):
+        add(session, "cleaned.events", event_id=f"e{number}", source="web_logs", user_id=user)
     for client in (1, 1, 2):
         add(session, "star.fact_sessions", customer_key=client, session_date=NOV_1)
     add(session, "star.fact_sessions", customer_key=3, session_date=NOV_1, is_bot=True)

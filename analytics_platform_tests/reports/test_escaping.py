@@ -22,7 +22,15 @@ def written() -> tuple[str, str]:
     reasons = frame("reasons", [(HOSTILE, 3)])
     products = frame("products", [product(HOSTILE, 1, 5)])
     devices = frame("devices", [(HOSTILE, 3, 1, 1, 1, 5)])
-    report = make_report(facts(products=products, reasons=reasons, devices=devices), AS_OF, LIMIT)
+    lists = frame("lists", [(HOSTILE, HOSTILE, 3, 1, 1, 1, 0.5, 5, 1)])
+    bought = frame("bought", [(HOSTILE, HOSTILE, 3, 1, 0.3, 5, 3.0, 1)])
+    customers = frame("customers", [(HOSTILE, HOSTILE, 3, HOSTILE, 1, AS_OF, 1, 5, 1, 3)])
+    orphans = frame("orphans", [(HOSTILE, 3, 1, 5, 1)])
+    found = facts(
+        products=products, reasons=reasons, devices=devices, lists=lists, bought=bought, customers=customers,
+        orphans=orphans,
+    )  # fmt: skip
+    report = make_report(found, AS_OF, LIMIT)
     return markdown.to_markdown(report), html.to_html(report)
 
 

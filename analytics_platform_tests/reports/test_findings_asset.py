@@ -37,11 +37,12 @@ def test_the_report_is_written_and_its_plots_are_shown(settings: Settings) -> No
     metadata = materialize(settings)
     folder = settings.reports_dir
     assert sorted(str(file.relative_to(folder)) for file in folder.rglob("*.*")) == [
-        "findings.html", "findings.md", "plots/attribution.png", "plots/daily_trends.png",
-        "plots/data_quality.png", "plots/devices.png", "plots/funnel.png", "plots/top_products.png",
+        "findings.html", "findings.md", "plots/attribution.png", "plots/customers.png", "plots/daily_trends.png",
+        "plots/data_quality.png", "plots/devices.png", "plots/funnel.png", "plots/orphans.png",
+        "plots/product_lists.png", "plots/top_products.png", "plots/view_to_purchase.png",
     ]  # fmt: skip
     plots = [value.value for value in metadata.values() if isinstance(value, dg.MarkdownMetadataValue)]
-    assert len(plots) == 6
+    assert len(plots) == 10
     assert all("](data:image/png;base64," in str(plot) and len(str(plot)) < 60_000 for plot in plots)
     assert metadata["findings.html"] == dg.MetadataValue.path(folder.resolve() / "findings.html")
     assert metadata["findings.md"] == dg.MetadataValue.path(folder.resolve() / "findings.md")
@@ -68,6 +69,7 @@ def test_it_depends_on_all_it_reads() -> None:
     assert deps == {
         "marts/daily_trends", "marts/funnel_daily", "marts/attribution", "marts/device_daily",
         "marts/product_daily", "marts/data_quality_daily",
+        "marts/list_performance", "marts/product_performance", "marts/user_metrics", "cleaned/events", "cleaned/users",
         "star/dim_product", "star/fact_sessions", "cleaned/clickstream",
         "cleaned/ecommerce_events", "cleaned/web_logs", "cleaned/user_versions",
     }  # fmt: skip

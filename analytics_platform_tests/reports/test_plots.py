@@ -20,6 +20,7 @@ sources = [(NOV_1 + dt.timedelta(n), source, 90, 1, n % 12) for n in range(60) f
 APART = [
     (NOV_1 + dt.timedelta(n), source, 90, 1, n % 9 + place) for n in range(60) for place, source in enumerate("abc")
 ]
+NOON = dt.datetime(2026, 11, 1, 12, tzinfo=dt.UTC)
 Draw = Callable[[bool], bytes]
 DRAWN: dict[str, Draw] = {
     "one day": lambda narrow: plots.trends_plot(days((3, 1, 5)), narrow),
@@ -36,6 +37,19 @@ DRAWN: dict[str, Draw] = {
     "hostile products": lambda narrow: plots.products_plot(frame("products", [product(HOSTILE, 1, 5)] * 10), narrow),
     "products nobody bought": lambda narrow: plots.products_plot(frame("products", [product("a", 0, 0)]), narrow),
     "only refunds": lambda narrow: plots.products_plot(frame("products", [product("a", 1, -5)]), narrow),
+    "hostile lists": lambda narrow: plots.lists_plot(
+        frame("lists", [(HOSTILE, HOSTILE, 9, 9, 9, 9, 0.5, 1, 10)] * 10), narrow
+    ),
+    "a list without engagement": lambda narrow: plots.lists_plot(
+        frame("lists", [("l1", "", 9, 9, 0, 0, 0.0, 0, 1)]), narrow
+    ),
+    "20 products": lambda narrow: plots.bought_plot(
+        frame("bought", [(HOSTILE, "", 40, 50, 1.25, 5, 9.5, 30)] * 20), narrow
+    ),
+    "hostile customers": lambda narrow: plots.customers_plot(
+        frame("customers", [(HOSTILE, "", 9, HOSTILE, 3, NOON, 1, 5, 10, 90)] * 10), narrow
+    ),
+    "hostile source": lambda narrow: plots.orphans_plot(frame("orphans", [(HOSTILE, 3, 1, 9, 0)]), narrow),
     "three sources": lambda narrow: plots.quality_plot(
         frame("quality", sources), frame("reasons", [(HOSTILE, 9), ("$\\frac", 1)]), LIMIT, narrow
     ),

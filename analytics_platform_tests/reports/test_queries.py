@@ -19,7 +19,18 @@ def test_empty_tables_give_empty_frames_of_the_promised_types(path: Path) -> Non
         pass
     facts = read(path)
     assert facts.is_empty and facts.visitors == 0 and facts.loaded_at is None
-    for name in ("funnel", "credits", "devices", "products", "quality", "reasons"):
+    for name in (
+        "funnel",
+        "credits",
+        "devices",
+        "products",
+        "lists",
+        "bought",
+        "customers",
+        "orphans",
+        "quality",
+        "reasons",
+    ):
         assert getattr(facts, name).schema == frame(name).schema
     assert facts.days.schema == days().schema
 
@@ -85,3 +96,57 @@ def test_every_broken_rule_of_a_record_counts_as_a_reason(path: Path) -> None:
         ("record: | <b>", 1),
         ("timestamp: not a time", 1),
     ]
+
+
+def test_the_ten_lists_with_the_highest_engagement_rate_are_read(path: Path) -> None:
+    with warehouse(path) as session:
+        for number in range(12):
+            add(session, "marts.list_performance", list_id=f"l{number:02}", engagement_rate=min(number, 10) / 10)
+        add(session, "marts.list_performance", list_id="busy", sessions=9, engagement_rate=1.0)
+    lists = read(path).lists
+    assert lists["list_id"].to_list() == ["busy", "l10", "l11", *(f"l{n:02}" for n in range(9, 2, -1))]
+    assert lists["lists"].unique().to_list() == [13]
+
+
+def test_products_with_fewer_views_than_the_average_are_left_out(path: Path) -> None:
+    """Views 1, 4 and 7 are 4 on average: the product with 4 is in, the one with 1 is not, however good its rate."""
+    rates = {"rare": (1, 1.0), "average": (4, 0.25), "often": (7, 0.5)}
+    with warehouse(path) as session:
+        for name, (views, rate) in rates.items():
+            add(session, "marts.product_performance", product_id=name, views=views, view_to_purchase_rate=rate)
+    bought = read(path).bought
+    assert bought["product_id"].to_list() == ["often", "average"]
+    assert bought["average_views"].to_list() == [4.0, 4.0]
+
+
+def test_at_most_twenty_products_are_read_and_none_without_a_view(path: Path) -> None:
+    with warehouse(path) as session:
+        for number in range(22):
+            columns = {"views": 10, "purchases": number, "view_to_purchase_rate": number / 10}
+            add(session, "marts.product_performance", product_id=f"p{number:02}", **columns)
+    assert read(path).bought["product_id"].to_list() == [f"p{number:02}" for number in range(21, 1, -1)]
+
+
+def test_products_nobody_viewed_have_no_rate(path: Path) -> None:
+    with warehouse(path) as session:
+        add(session, "marts.product_performance", product_id="p1", views=0, view_to_purchase_rate=None)
+    assert read(path).bought.is_empty()
+
+
+def test_customers_are_read_by_what_they_did_and_those_who_did_nothing_are_not(path: Path) -> None:
+    with warehouse(path) as session:
+        for name, interactions in (("idle", 0), ("some", 3), ("most", 5)):
+            add(session, "marts.user_metrics", user_id=name, interactions=interactions)
+    customers = read(path).customers
+    assert customers["user_id"].to_list() == ["most", "some"]
+    assert customers.select("customers", "all_interactions").unique().row(0) == (2, 8)
+
+
+def test_orphans_are_counted_by_source_without_bots(path: Path) -> None:
+    with warehouse(path) as session:
+        add(session, "cleaned.users", user_id="ann")
+        events = [("web_logs", "ann"), ("web_logs", "eve"), ("web_logs", "eve"), ("app", "ann"), ("app", None)]
+        for number, (source, user) in enumerate(events):
+            add(session, "cleaned.events", event_id=str(number), source=source, user_id=user)
+        add(session, "cleaned.events", event_id="bot", source="app", user_id="eve", is_bot=True)
+    assert read(path).orphans.rows() == [("app", 1, 0, 1, 0), ("web_logs", 2, 1, 3, 2)]

@@ -15,6 +15,7 @@ from analytics_platform_tests.reports.examples import AS_OF, LIMIT, days, facts,
 
 TITLES = [
     "Daily trends", "Funnel", "Channels: first touch against last touch", "Devices", "Top products",
+    "Product lists by engagement", "From view to purchase", "Most active customers", "Users who are no known customers",
     "Data quality",
 ]  # fmt: skip
 
@@ -76,7 +77,7 @@ def test_the_same_warehouse_gives_the_same_files(path: Path, report: Report, tmp
         {file.relative_to(tmp_path / folder): file.read_bytes() for file in (tmp_path / folder).rglob("*.*")}
         for folder in ("one", "two")
     )
-    assert one == two and len(one) == 8
+    assert one == two and len(one) == 12
 
 
 def test_the_clock_is_read_nowhere_else(path: Path, report: Report) -> None:
@@ -88,7 +89,7 @@ def test_the_clock_is_read_nowhere_else(path: Path, report: Report) -> None:
 def test_the_page_loads_nothing(report: Report) -> None:
     page = to_html(report)
     addresses = re.findall(r'(?:src|srcset|href|action|poster|data)="([^"]*)"', page)
-    assert len(addresses) == 12 and all(address.startswith("data:image/png;base64,") for address in addresses)
+    assert len(addresses) == 20 and all(address.startswith("data:image/png;base64,") for address in addresses)
     style = page.split("<style>")[1].split("</style>")[0]
     assert not re.search(r"url\(|@import|https?:", style)
     assert not re.search(r"<(script|link|iframe|object|embed)\b", page)

@@ -183,6 +183,76 @@ class TestProducts:
         )
 
 
+class TestLists:
+    def test_the_most_engaging_list_and_the_last_of_those_listed_are_named(self) -> None:
+        rows = [("l1", "Top", 8, 90, 9, 1, 0.75, 5, 12), ("l2", "", 40, 70, 7, 0, 0.25, 0, 12)]
+        assert say.lists_sentence(frame("lists", rows)) == (
+            "“Top” engages most: 75 % of 8 sessions with it have a click, a cart or a purchase from it; "
+            "of 12 lists “l2” is number 2 with 25 %."
+        )
+
+    def test_one_list_and_no_engagement_and_no_list_are_said(self) -> None:
+        only = frame("lists", [("l1", "Top", 1, 9, 1, 0, 1.0, 0, 1)])
+        assert say.lists_sentence(only).endswith("of 1 session with it have a click, a cart or a purchase from it; "
+                                                 "it is the only list.")  # fmt: skip
+        silent = frame("lists", [("l1", "Top", 1, 9, 0, 0, 0.0, 0, 1)])
+        assert say.lists_sentence(silent) == "None of the 1 list has led to a click, a cart or a purchase yet."
+        assert say.lists_sentence(frame("lists")) == "No product list has been met yet."
+
+
+class TestBought:
+    def test_the_average_is_stated(self) -> None:
+        bought = frame("bought", [("p1", "Bed", 40, 10, 0.25, 900, 12.34, 7), ("p2", "Lamp", 20, 1, 0.05, 9, 12.34, 7)])
+        assert say.bought_sentence(bought) == (
+            "Among 7 products with at least the average of 12.3 views, “Bed” turns views into purchases best: "
+            "10 purchases from 40 views, 25 %."
+        )
+
+    def test_no_purchase_and_no_view_are_said(self) -> None:
+        assert say.bought_sentence(frame("bought", [("p1", "Bed", 4, 0, 0.0, 0, 4.0, 1)])) == (
+            "Among 1 product with at least the average of 4.0 views none has been bought."
+        )
+        assert say.bought_sentence(frame("bought")) == "No product has been viewed yet."
+
+
+class TestCustomers:
+    seen = dt.datetime(2026, 11, 21, 8, 29, tzinfo=dt.UTC)
+
+    def test_the_most_active_customer_the_favourite_and_the_last_visit_are_named(self) -> None:
+        rows = [
+            ("1", "Ann", 30, "Bed", 9, self.seen, 2, 900, 4, 60),
+            ("2", "Bo", 15, "", 0, self.seen, 0, 0, 4, 60),
+        ]
+        assert say.customers_sentence(frame("customers", rows)) == (
+            "Ann is the most active customer with 30 interactions, last seen on 21 Nov 2026, 08:29 UTC; favourite "
+            "product “Bed” (9 views); the 2 listed make up 75 % of what 4 customers did."
+        )
+
+    def test_a_customer_without_name_and_favourite_goes_by_the_id(self) -> None:
+        only = frame("customers", [("7", "", 1, "", 0, self.seen, 0, 0, 1, 1)])
+        assert say.customers_sentence(only) == (
+            "7 is the most active customer with 1 interaction, last seen on 21 Nov 2026, 08:29 UTC."
+        )
+        assert say.customers_sentence(frame("customers")) == "No known customer has been seen yet."
+
+
+class TestOrphans:
+    def test_the_source_with_the_largest_part_is_named(self) -> None:
+        orphans = frame("orphans", [("app", 9, 0, 75, 0), ("web_logs", 8, 2, 25, 5)])
+        assert say.orphans_sentence(orphans) == (
+            "5.0 % of 100 events with a user name one who is no known customer; "
+            "web_logs has the largest part, 20 % (2 users)."
+        )
+
+    def test_one_source_none_and_nothing_are_said(self) -> None:
+        assert say.orphans_sentence(frame("orphans", [("app", 9, 1, 10, 1)])) == (
+            "10 % of 10 events with a user name one who is no known customer (1 user)."
+        )
+        known = "All users that 75 events name are known customers."
+        assert say.orphans_sentence(frame("orphans", [("app", 9, 0, 75, 0)])) == known
+        assert say.orphans_sentence(frame("orphans")) == "No event names a user yet."
+
+
 REASONS = frame("reasons", [("client_id: missing", 30), ("record: NUL byte", 1)])
 
 

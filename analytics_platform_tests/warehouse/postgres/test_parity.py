@@ -117,6 +117,18 @@ def test_the_watchdog_and_the_report_see_the_same(
     _, on_postgres = materialized
     for name in on_duckdb.observed.keys() - {"fresh"}:
         assert on_postgres.observed[name] == on_duckdb.observed[name]
-    for name in ("days", "funnel", "credits", "devices", "products", "quality", "reasons"):
+    for name in (
+        "days",
+        "funnel",
+        "credits",
+        "devices",
+        "products",
+        "lists",
+        "bought",
+        "customers",
+        "orphans",
+        "quality",
+        "reasons",
+    ):
         found, expected = getattr(on_postgres.facts, name), getattr(on_duckdb.facts, name)
         assert found.equals(expected) and found.schema == expected.schema, name
