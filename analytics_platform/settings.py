@@ -98,6 +98,26 @@ class Settings(BaseSettings):
             raise ValueError("not an address, write https://…")
         return url
 
+    @field_validator("alert_webhook_url")
+    @classmethod
+    def _check_webhook(cls, url: SecretStr) -> SecretStr:
+        cls._check_web_address(url.get_secret_value())
+        return url
+
+    @field_validator("smtp_url")
+    @classmethod
+    def _check_mail_server(cls, url: SecretStr) -> SecretStr:
+        if url.get_secret_value() and not re.match(r"smtps?://[^/]", url.get_secret_value()):
+            raise ValueError("not a mail server, write smtp://user:password@host:587 or smtps://…")
+        return url
+
+    @field_validator("alert_email")
+    @classmethod
+    def _check_email(cls, address: str) -> str:
+        if address and not re.fullmatch(r"[^@\s,;]+@[^@\s,;]+", address):
+            raise ValueError("not an e-mail address, write one like team@shop.example")
+        return address
+
     @field_validator("warehouse_url")
     @classmethod
     def _check_warehouse(cls, url: str) -> str:
@@ -148,6 +168,11 @@ class Settings(BaseSettings):
         return self.data_dir / "reports"
 
 
+def _is_secret(name: str) -> bool:
+    field = Settings.model_fields.get(name.lower())
+    return field is not None and "SecretStr" in str(field.annotation)
+
+
 def load_settings(**overrides: Any) -> Settings:
     """Read the environment (and `overrides`) into `Settings`.
 
@@ -158,5 +183,5 @@ def load_settings(**overrides: Any) -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"]).upper()
-        value = first["input"]
+        value = "***" if _is_secret(name) else first["input"]
         raise SettingsError(f"{name}={masked(str(value))}: {first['msg'].removeprefix('Value error, ')}.") from error

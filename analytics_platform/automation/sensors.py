@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Sequence
 import dagster as dg
 
 from analytics_platform.assets.resources import warehouse_of
+from analytics_platform.automation.alerts import alerts_sensor
 from analytics_platform.automation.decisions import Runs, Start, Wait, decide_drain, decide_landing, decide_rebuild
 from analytics_platform.automation.jobs import INGEST, REBUILD
 from analytics_platform.engine import DayRange
@@ -148,4 +149,4 @@ def rebuild_sensor(settings: Settings) -> dg.SensorDefinition:
 
 def build_sensors(settings: Settings, lake: FolderLake) -> Sequence[dg.SensorDefinition]:
     """All sensors; whether they run from the start is the setting AUTOMATION."""
-    return [files_sensor(settings, lake), sqs_sensor(settings), rebuild_sensor(settings)]
+    return [files_sensor(settings, lake), sqs_sensor(settings), rebuild_sensor(settings), alerts_sensor(settings)]
