@@ -1,0 +1,1 @@
+"""The versions of the shop's schema, applied in order by Alembic."""

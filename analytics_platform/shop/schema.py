@@ -1,0 +1,61 @@
+"""The versions of the shop's schema: applied by Alembic, each in one transaction, recorded in `shop.schema_version`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import sqlalchemy
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy.exc import DBAPIError
+
+from analytics_platform.settings import masked
+from analytics_platform.shop.errors import ShopUnavailableError
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+_TWO_AT_ONCE = sqlalchemy.text("SELECT pg_advisory_xact_lock(hashtext('shop.schema_version'))")
+
+
+def migrate(url: str, version: str = "head") -> str:
+    """Bring the database at a postgresql:// address to a version of the schema (the newest); returns its name.
+
+    Nothing happens if it is there already. Two that do it at once wait for each other. Raises `ShopUnavailableError`.
+    """
+    engine = sqlalchemy.create_engine(_driver_url(url), poolclass=sqlalchemy.NullPool)
+    try:
+        with engine.begin() as connection:
+            connection.execute(_TWO_AT_ONCE)
+            connection.execute(sqlalchemy.text("CREATE SCHEMA IF NOT EXISTS shop"))
+            command.upgrade(_config(connection), version)
+            return _version_of(connection)
+    except DBAPIError as error:
+        reason = str(error.orig).strip().splitlines()[0]
+        raise ShopUnavailableError(f"The shop's database {masked(url)} cannot be set up: {reason}.") from None
+
+
+def newest_version() -> str:
+    """The version of the schema that this code works with."""
+    newest = ScriptDirectory(str(MIGRATIONS)).get_current_head()
+    assert newest is not None
+    return newest
+
+
+def _version_of(connection: sqlalchemy.Connection) -> str:
+    context = MigrationContext.configure(
+        connection, opts={"version_table": "schema_version", "version_table_schema": "shop"}
+    )
+    return context.get_current_revision() or "none"
+
+
+def _config(connection: sqlalchemy.Connection) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    return config
+
+
+def _driver_url(url: str) -> sqlalchemy.URL:
+    """The address as SQLAlchemy takes it, for psycopg 3."""
+    return sqlalchemy.make_url(url).set(drivername="postgresql+psycopg")
