@@ -23,6 +23,7 @@ from types import MappingProxyType
 
 import psutil
 import psycopg
+from psycopg import sql
 
 with warnings.catch_warnings():  # about a folder that is not used here
     warnings.simplefilter("ignore")
@@ -50,7 +51,7 @@ class LocalPostgres:
 
     def __init__(self, folder: Path, port: int = 0, forgetful: bool = False) -> None:
         self.folder = folder.resolve()
-        self.port = port or _free_port()
+        self.port = port or free_port()
         self._settings = dict(FORGETFUL if forgetful else DURABLE)
         self._user = SERVER_USER if os.geteuid() == 0 else None
 
@@ -71,7 +72,7 @@ class LocalPostgres:
         log = str(self._data / "server.log")
         self._run("pg_ctl", "-w", "-t", str(START_S), "-D", str(self._data), "-l", log, "-o", options, "start")
         if is_new:
-            self._make_database()
+            self.make_database(DATABASE)
 
     def stop(self) -> None:
         """Stop the server: connections are closed, what was committed is on disk."""
@@ -118,10 +119,12 @@ class LocalPostgres:
         for path in (self.folder, self._data, self._password_file):
             os.chown(path, entry.pw_uid, entry.pw_gid)
 
-    def _make_database(self) -> None:
-        url = self.url.removesuffix(DATABASE) + "postgres"
-        with psycopg.connect(url, autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {DATABASE}")
+    def make_database(self, name: str) -> str:
+        """Make one more database; returns its address."""
+        home = self.url.removesuffix(DATABASE)
+        with psycopg.connect(f"{home}postgres", autocommit=True) as connection:
+            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        return home + name
 
     def _run(self, program: str, *arguments: str) -> None:
         command: Sequence[str] = [str(BINARIES / program), *arguments]
@@ -132,7 +135,8 @@ class LocalPostgres:
             raise PostgresError(f"The local PostgreSQL in {self.folder} fails: {program} says: {ended.stdout.strip()}")
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port on loopback that nobody listens on."""
     with socket.socket() as probe:
         probe.bind((LOOPBACK, 0))
         return int(probe.getsockname()[1])

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import MappingProxyType
 
 import boto3
 
 from analytics_platform.local.http_api import serve_users
 from analytics_platform.local.mongo_server import serve_mongo
+from analytics_platform.local.postgres import serve_postgres
+from analytics_platform.local.redis_server import serve_redis
 from analytics_platform.local.sqs_server import serve_in_process
+from analytics_platform.shop import migrate
 
 QUEUE, DEAD_LETTERS = "shop-events", "shop-events-refused"
 LOCAL_CREDENTIALS: Mapping[str, str] = MappingProxyType(
@@ -30,7 +34,23 @@ def start_servers(users: Path) -> Iterator[Mapping[str, str]]:
         queues = stack.enter_context(start_queue())
         mongo = {"MONGODB_URI": stack.enter_context(serve_mongo())}
         api = {"USERS_API_URL": stack.enter_context(serve_users(users))}
-        yield {**queues, **mongo, **api}
+        shop = stack.enter_context(start_shop())
+        yield {**queues, **mongo, **api, **shop}
+
+
+@contextmanager
+def start_shop() -> Iterator[Mapping[str, str]]:
+    """Start the shop's own PostgreSQL, its tables made, and its Redis; yields the environment that leads to them.
+
+    What they hold is gone afterwards.
+    """
+    with ExitStack() as stack:
+        folder = stack.enter_context(TemporaryDirectory(prefix="shop-"))
+        postgres = stack.enter_context(serve_postgres(Path(folder) / "server", forgetful=True))
+        redis = stack.enter_context(serve_redis())
+        url = postgres.make_database("shop")
+        migrate(url)
+        yield {"SHOP_DATABASE_URL": url, "REDIS_URL": redis.url}
 
 
 @contextmanager

@@ -1,0 +1,149 @@
+"""The best sellers, read through Redis: counting them reads all orders, so it is done rarely and by one at a time.
+
+Three keys. The list itself, kept for an hour. `:fresh`, for a minute: while it lives the list is served as it is; an
+order removes it. `:lock`: who gets it counts anew, everybody else is served the old list meanwhile; it stays a moment
+after the count, so that many orders do not make many counts. `:fresh` is set before the count, not after: an order that
+is placed while it goes on removes it again, and is counted next time. Only without any list do others wait for it.
+
+With Redis away every read counts: slower, not broken.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+from redis.retry import Retry
+
+from analytics_platform.settings import masked
+from analytics_platform.shop.breaker import Breaker
+from analytics_platform.shop.domain import BestSeller
+from analytics_platform.shop.errors import ShopUnavailableError
+
+LOG = logging.getLogger(__name__)
+MOST = 10
+LIST = "shop:best_sellers"
+FRESH, LOCK = f"{LIST}:fresh", f"{LIST}:lock"
+_TIMEOUT_S = 0.5
+_POLL_S = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """Seconds. `kept`: how long a list lives; `fresh`: until it is counted anew; `least`: between two counts;
+    `lock`: what a count may take; `wait`: how long to wait for a first list that somebody else counts."""
+
+    kept: float = 3600.0
+    fresh: float = 60.0
+    least: float = 2.0
+    lock: float = 20.0
+    wait: float = 5.0
+
+
+class BestSellers:
+    """The best sellers at one address. Safe to share between threads."""
+
+    def __init__(self, url: str, count: Callable[[], Sequence[BestSeller]], times: Times = Times()) -> None:
+        """Nothing is connected yet. `count` is the slow way to the list; what it raises, `top` raises."""
+        self._url = url
+        self._redis = Redis.from_url(
+            url,
+            socket_timeout=_TIMEOUT_S,
+            socket_connect_timeout=_TIMEOUT_S,
+            retry=Retry(NoBackoff(), 1),  # a connection that a restart of the server left behind
+            decode_responses=True,
+        )
+        self._count = count
+        self._times = times
+        self._breaker = Breaker()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._redis.close()
+
+    def top(self) -> tuple[BestSeller, ...]:
+        """The best sellers, at most `MOST`, best first."""
+        if self._breaker.is_open:
+            return tuple(self._count())
+        try:
+            with self._spoken():
+                return self._read_through()
+        except ShopUnavailableError as error:
+            LOG.warning("%s The best sellers are counted instead.", error)
+            self._breaker.trip()
+            return tuple(self._count())
+
+    def touch(self) -> None:
+        """Let the list be counted anew: something was sold. Raises `ShopUnavailableError`."""
+        with self._spoken():
+            self._redis.delete(FRESH)
+
+    def refresh(self, top: Sequence[BestSeller]) -> None:
+        """Put a list there that was counted elsewhere. Raises `ShopUnavailableError`."""
+        with self._spoken():
+            self._redis.set(FRESH, 1, px=_ms(self._times.fresh))
+            self._keep(top)
+
+    def _read_through(self) -> tuple[BestSeller, ...]:
+        until = time.monotonic() + self._times.wait
+        while True:
+            text, fresh = self._redis.mget(LIST, FRESH)
+            known = _parse(text)
+            if known is not None and fresh is not None:
+                return known
+            if self._redis.set(LOCK, 1, nx=True, px=_ms(self._times.lock)):
+                return self._count_anew()
+            if known is not None:
+                return known
+            if time.monotonic() > until:
+                return tuple(self._count())
+            time.sleep(_POLL_S)
+
+    def _count_anew(self) -> tuple[BestSeller, ...]:
+        self._redis.set(FRESH, 1, px=_ms(self._times.fresh))
+        try:
+            top = tuple(self._count())
+            self._keep(top)
+        finally:
+            self._redis.pexpire(LOCK, _ms(self._times.least))
+        return top
+
+    def _keep(self, top: Sequence[BestSeller]) -> None:
+        self._redis.set(LIST, _write(top), px=_ms(self._times.kept))
+
+    @contextmanager
+    def _spoken(self) -> Iterator[None]:
+        """The driver's errors in the shop's words."""
+        try:
+            yield
+        except RedisError as error:
+            reason = str(error).splitlines()[0]
+            raise ShopUnavailableError(f"The cache {masked(self._url)} cannot be used: {reason}") from None
+
+
+def _ms(seconds: float) -> int:
+    return max(1, round(seconds * 1000))
+
+
+def _write(top: Sequence[BestSeller]) -> str:
+    rows = [(each.product_id, each.name, each.orders, each.quantity, str(each.revenue)) for each in top[:MOST]]
+    return json.dumps(rows, ensure_ascii=False)
+
+
+def _parse(text: str | bytes | None) -> tuple[BestSeller, ...] | None:
+    """The list; None if there is none, or something that is no list: it will be replaced."""
+    try:
+        return tuple(
+            BestSeller(product_id, name, int(orders), int(quantity), Decimal(revenue))
+            for product_id, name, orders, quantity, revenue in json.loads(text or "")
+        )
+    except (ValueError, TypeError, InvalidOperation):
+        return None

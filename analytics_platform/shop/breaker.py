@@ -1,0 +1,28 @@
+"""Leaves a server alone for a while that did not answer, so that not everybody waits for it to time out."""
+
+from __future__ import annotations
+
+import time
+
+PAUSE_S = 5.0
+
+
+class Breaker:
+    """Open after `trip`, for some seconds. Safe to share between threads: the worst is one try more."""
+
+    def __init__(self, pause_s: float = PAUSE_S) -> None:
+        self._pause_s = pause_s
+        self._until = 0.0
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the server should be left alone now."""
+        return time.monotonic() < self._until
+
+    def trip(self) -> None:
+        """The server did not answer."""
+        self._until = time.monotonic() + self._pause_s
+
+    def reset(self) -> None:
+        """The server answered."""
+        self._until = 0.0

@@ -1,0 +1,246 @@
+"""Carts in MongoDB: one document per cart, changed by compare-and-swap, so that every change is whole or not at all.
+
+A change reads the document, makes the new one, and replaces the old only if its `revision` is still the one that was
+read; else it begins again. Nothing but single-document writes is asked of the server: no transactions, no update
+operators. A cart expires after `lifetime` without a change: a TTL index removes it within minutes, and reading does not
+wait for that. `applied` names what was done to the cart that must not be done twice: orders, merges.
+
+The tests run against `nx-27017` (MongoDB's protocol on SQLite, which keeps the TTL index and never acts on it). With
+`MONGODB_URI` they run against a real server. What is used (unique `_id`, matched `replace_one`, TTL on a date) is as
+MongoDB's manual describes it, with majority write concern, which the local server ignores.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import secrets
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pymongo import MongoClient, WriteConcern
+from pymongo.errors import ConnectionFailure, DuplicateKeyError, PyMongoError
+
+from analytics_platform.settings import masked
+from analytics_platform.shop.domain import MOST_PIECES, Cart, CartLine
+from analytics_platform.shop.errors import BadCartError, CartBusyError, NotInCartError, ShopUnavailableError
+
+COLLECTION = "carts"
+VISITOR, CUSTOMER = "visitor:", "customer:"
+"""How the ids of carts begin: of somebody unknown, and of a customer."""
+
+LIFETIME = dt.timedelta(days=30)
+_TRIES = 200
+_REMEMBERED = 50
+"""How many of the latest orders and merges a cart remembers: those that may be repeated."""
+
+_TIMEOUT_MS = 1_500
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A cart as it is kept. A cart with `goes_to` is closed: its lines are on the way to that other cart."""
+
+    lines: tuple[CartLine, ...] = ()
+    applied: tuple[str, ...] = ()
+    goes_to: str | None = None
+    revision: str | None = None
+
+    @property
+    def is_open(self) -> bool:
+        return self.goes_to is None
+
+
+Change = Callable[[_Kept], _Kept]
+
+
+class Carts:
+    """The carts of one database. Safe to share between threads. All methods raise `ShopUnavailableError`."""
+
+    def __init__(
+        self,
+        uri: str,
+        database: str,
+        lifetime: dt.timedelta = LIFETIME,
+        now: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC),
+    ) -> None:
+        """Nothing is connected yet. `now` is the clock by which carts expire at reading."""
+        self._uri = uri
+        self._client: MongoClient[dict[str, Any]] = MongoClient(
+            uri,
+            tz_aware=True,
+            connect=False,
+            serverSelectionTimeoutMS=_TIMEOUT_MS,
+            connectTimeoutMS=_TIMEOUT_MS,
+            socketTimeoutMS=_TIMEOUT_MS,
+        )
+        self._carts = self._client[database].get_collection(COLLECTION, write_concern=WriteConcern(w="majority"))
+        self._lifetime = lifetime
+        self._now = now
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+    def prepare(self) -> None:
+        """Make the index by which the server removes expired carts. Happens once; again does nothing."""
+        with self._spoken():
+            self._carts.create_index("expires_at", expireAfterSeconds=0, name="expiry")
+
+    def get(self, cart_id: str) -> Cart:
+        """The cart; an empty one if there is none, or if it expired."""
+        return self._change(cart_id, lambda kept: kept)
+
+    def add(self, cart_id: str, line: CartLine) -> Cart:
+        """Put so many more pieces into the cart. Raises `BadQuantityError` beyond what a line holds."""
+
+        def add(kept: _Kept) -> _Kept:
+            pieces = _pieces(kept.lines)
+            pieces[line.thing] = pieces.get(line.thing, 0) + line.quantity
+            return replace(kept, lines=_lines(pieces))
+
+        return self._change(cart_id, add)
+
+    def change(self, cart_id: str, line: CartLine) -> Cart:
+        """Let the cart hold just so many pieces of what is in it. Raises `NotInCartError` if it is not."""
+
+        def change(kept: _Kept) -> _Kept:
+            pieces = _pieces(kept.lines)
+            if line.thing not in pieces:
+                raise NotInCartError(line.product_id)
+            return replace(kept, lines=_lines({**pieces, line.thing: line.quantity}))
+
+        return self._change(cart_id, change)
+
+    def remove(self, cart_id: str, product_id: str, variant: str | None = None) -> Cart:
+        """Take a product out of the cart, all pieces. What is not in it is out of it already."""
+        thing = (product_id, variant)
+        return self._change(
+            cart_id, lambda kept: replace(kept, lines=tuple(line for line in kept.lines if line.thing != thing))
+        )
+
+    def take_out(self, cart_id: str, lines: Sequence[CartLine], order_key: str) -> Cart:
+        """Take out what was ordered, once per order; what was put in since the order stays."""
+        return self._change(cart_id, lambda kept: _once(kept, f"order {order_key}", lambda old: _taken_out(old, lines)))
+
+    def merge(self, visitor_cart: str, customer_cart: str) -> Cart:
+        """At login: put what a visitor chose into the customer's cart, which is returned.
+
+        Both documents cannot change at once. So the visitor's cart is closed first, naming where its lines go; then
+        they are added, once; then it is deleted. Whoever meets a closed cart goes the rest of the way: nothing is lost
+        or added twice, wherever a process ends. Raises `BadCartError` unless the ids are of such carts.
+        """
+        if not visitor_cart.startswith(VISITOR) or not customer_cart.startswith(CUSTOMER):
+            raise BadCartError(f"Only a {VISITOR}… cart can be merged into a {CUSTOMER}… cart.")  # never in a circle
+        kept = self._swap(visitor_cart, lambda kept: replace(kept, goes_to=customer_cart) if kept.is_open else kept)
+        if not kept.is_open:
+            self._finish_merge(visitor_cart, kept)
+        return self.get(customer_cart)
+
+    def _finish_merge(self, cart_id: str, closed: _Kept) -> None:
+        """Move the lines of a closed cart to where they go, and delete it."""
+        assert closed.goes_to is not None
+        mark = f"cart {closed.revision}"
+        self._change(closed.goes_to, lambda kept: _once(kept, mark, lambda old: _merged(old, closed.lines)))
+        with self._spoken():
+            self._carts.delete_one({"_id": cart_id, "revision": closed.revision})
+
+    def _change(self, cart_id: str, change: Change) -> Cart:
+        """Change a cart that is open; one that is closed is moved first."""
+        while True:
+            kept = self._swap(cart_id, lambda kept: change(kept) if kept.is_open else kept)
+            if kept.is_open:
+                return Cart(kept.lines, cart_id)
+            self._finish_merge(cart_id, kept)
+
+    def _swap(self, cart_id: str, change: Change) -> _Kept:
+        """Read, change, and write if nobody else wrote meanwhile; else begin again. Returns what is kept now."""
+        for _ in range(_TRIES):
+            old = self._read(cart_id)
+            new = change(old)
+            if new == old:
+                return old
+            new = replace(new, revision=secrets.token_hex(8))
+            if self._write(cart_id, old.revision, new):
+                return new
+        raise CartBusyError(f"Cart {cart_id!r} is changed by too many at once: try again.")
+
+    def _read(self, cart_id: str) -> _Kept:
+        """The cart as it is kept; of an expired one only its revision, so that it can be replaced."""
+        with self._spoken():
+            document = self._carts.find_one({"_id": cart_id})
+        if document is None:
+            return _Kept()
+        if document["expires_at"] <= self._now():
+            return _Kept(revision=document["revision"])
+        lines = tuple(CartLine(line["product_id"], line["quantity"], line["variant"]) for line in document["lines"])
+        return _Kept(lines, tuple(document["applied"]), document["goes_to"], document["revision"])
+
+    def _write(self, cart_id: str, old_revision: str | None, new: _Kept) -> bool:
+        """Write the document in the place of the one with the old revision; False if that is not there any more."""
+        document = {
+            "_id": cart_id,
+            "lines": [
+                {"product_id": line.product_id, "variant": line.variant, "quantity": line.quantity}
+                for line in new.lines
+            ],
+            "applied": list(new.applied[-_REMEMBERED:]),
+            "goes_to": new.goes_to,
+            "revision": new.revision,
+            "expires_at": self._now() + self._lifetime,
+        }
+        with self._spoken():
+            if old_revision is not None:
+                found = self._carts.replace_one({"_id": cart_id, "revision": old_revision}, document)
+                return found.matched_count == 1
+            try:
+                self._carts.insert_one(document)
+            except DuplicateKeyError:
+                return False
+        return True
+
+    @contextmanager
+    def _spoken(self) -> Iterator[None]:
+        """The driver's errors in the shop's words."""
+        try:
+            yield
+        except ConnectionFailure:
+            raise ShopUnavailableError(
+                f"The carts at {masked(self._uri)} cannot be reached: try again later."
+            ) from None
+        except PyMongoError as error:
+            reason = str(error).splitlines()[0]
+            raise ShopUnavailableError(f"The carts at {masked(self._uri)} fail: {reason}") from None
+
+
+def _once(kept: _Kept, mark: str, change: Callable[[tuple[CartLine, ...]], tuple[CartLine, ...]]) -> _Kept:
+    """The cart with the change, unless the mark says that it is made."""
+    if mark in kept.applied:
+        return kept
+    return replace(kept, lines=change(kept.lines), applied=(*kept.applied, mark))
+
+
+def _merged(lines: tuple[CartLine, ...], more: Sequence[CartLine]) -> tuple[CartLine, ...]:
+    """The lines of both, up to what a line holds: a merge is not refused, it would never end."""
+    pieces = _pieces(lines)
+    for line in more:
+        pieces[line.thing] = min(pieces.get(line.thing, 0) + line.quantity, MOST_PIECES)
+    return _lines(pieces)
+
+
+def _taken_out(lines: tuple[CartLine, ...], ordered: Sequence[CartLine]) -> tuple[CartLine, ...]:
+    """The lines without the pieces that were ordered."""
+    pieces = _pieces(lines)
+    for line in ordered:
+        pieces[line.thing] = pieces.get(line.thing, 0) - line.quantity
+    return _lines({thing: quantity for thing, quantity in pieces.items() if quantity > 0})
+
+
+def _pieces(lines: Sequence[CartLine]) -> dict[tuple[str, str | None], int]:
+    return {line.thing: line.quantity for line in lines}
+
+
+def _lines(pieces: Mapping[tuple[str, str | None], int]) -> tuple[CartLine, ...]:
+    """Each thing in one line, in the order they came."""
+    return tuple(CartLine(product_id, quantity, variant) for (product_id, variant), quantity in pieces.items())

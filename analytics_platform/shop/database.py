@@ -1,0 +1,77 @@
+"""Connections to the shop's database, and the driver's errors in the shop's words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+from psycopg.rows import tuple_row
+from psycopg_pool import ConnectionPool, PoolTimeout
+
+from analytics_platform.settings import masked
+from analytics_platform.shop.errors import ShopUnavailableError
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+_WAIT_S = 15.0
+_OPTIONS = "-c timezone=UTC -c statement_timeout=30s -c lock_timeout=20s"
+
+
+class Database:
+    """A pool of connections to one address. Safe to share between threads; each process opens its own."""
+
+    def __init__(self, url: str, most: int = 10) -> None:
+        """Nothing is connected yet. `most` is how many connections there may be at once."""
+        self._url = url
+        self._pool = ConnectionPool[Connection](
+            url,
+            kwargs={"options": _OPTIONS, "application_name": "shop", "connect_timeout": 5, "row_factory": tuple_row},
+            check=ConnectionPool.check_connection,
+            min_size=0,
+            max_size=most,
+            timeout=_WAIT_S,
+            open=False,
+        )
+
+    def __enter__(self) -> Database:
+        self._try()
+        self._pool.open()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """A transaction that is committed at the end of the block, and rolled back if it raises.
+
+        Raises `ShopUnavailableError` if the server is away, or goes away: whether the transaction was committed is
+        then not known.
+        """
+        try:
+            with self._pool.connection() as connection:
+                yield connection
+        except PoolTimeout:
+            self._try()
+            raise ShopUnavailableError(
+                f"All connections to the shop's database {self} are in use: try again."
+            ) from None
+        except psycopg.OperationalError as error:
+            raise ShopUnavailableError(f"The shop's database {self} fails: {_reason(error)}.") from error
+
+    def __str__(self) -> str:
+        return masked(self._url)
+
+    def _try(self) -> None:
+        try:
+            psycopg.connect(self._url, connect_timeout=5).close()
+        except psycopg.Error as error:
+            raise ShopUnavailableError(f"The shop's database {self} cannot be reached: {_reason(error)}.") from None
+
+
+def _reason(error: psycopg.Error) -> str:
+    """What the server said. Of an address it cannot use the driver quotes parts, which may be of the password."""
+    first = (str(error).strip().splitlines() or ["no reason given"])[0]
+    return "its host, its port or an option is wrong" if isinstance(error, psycopg.ProgrammingError) else first

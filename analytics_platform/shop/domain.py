@@ -1,0 +1,96 @@
+"""What the shop deals in. Money is `Decimal` with up to four decimals, times are aware."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from types import MappingProxyType
+
+from analytics_platform.shop.errors import BadQuantityError
+
+MOST_PIECES = 1_000_000
+"""How many pieces a line may have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Customer:
+    """Somebody who may order; the e-mail address is kept in lower case and is one customer's."""
+
+    email: str
+    name: str
+    city: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """Something to order. `variants` are sizes or colours with their prices; without a variant it costs `price`."""
+
+    product_id: str
+    name: str
+    category: str
+    price: Decimal
+    stock: int
+    brand: str | None = None
+    variants: Mapping[str, Decimal] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True, slots=True)
+class CartLine:
+    """So many pieces of a product. Raises `BadQuantityError`."""
+
+    product_id: str
+    quantity: int
+    variant: str | None = None
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.quantity <= MOST_PIECES:
+            raise BadQuantityError(self.product_id, self.quantity)
+
+    @property
+    def thing(self) -> tuple[str, str | None]:
+        """What is in the line: a product, and which variant of it."""
+        return self.product_id, self.variant
+
+
+@dataclass(frozen=True, slots=True)
+class Cart:
+    """What somebody wants to order. A cart without an id is not kept anywhere."""
+
+    lines: tuple[CartLine, ...] = ()
+    cart_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OrderLine:
+    """A line of an order, at the price of the moment it was placed."""
+
+    product_id: str
+    quantity: int
+    unit_price: Decimal
+    variant: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """An order as it stands in the books; `total` is the sum of its lines."""
+
+    order_id: int
+    order_key: str
+    customer_id: int
+    status: str
+    total: Decimal
+    ordered_at: dt.datetime
+    lines: tuple[OrderLine, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BestSeller:
+    """A product and what was sold of it: orders, pieces, and what they brought."""
+
+    product_id: str
+    name: str
+    orders: int
+    quantity: int
+    revenue: Decimal
