@@ -5,7 +5,7 @@ Distinct values are collected by day and taken apart once. No Dagster in here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
 import polars as pl
@@ -15,24 +15,27 @@ from analytics_platform.engine import DayRange
 from analytics_platform.enrichment import parse_urls, parse_user_agents, source_categories
 from analytics_platform.warehouse import Session
 
+WITH_ADDRESSES, WITH_AGENTS = ("cleaned.clickstream", "cleaned.ecommerce_events"), ("cleaned.clickstream",)
+"""Tables whose events have addresses, and those whose events have user agents."""
 
-def _distinct(session: Session, days: DayRange | None, *columns: str) -> pl.DataFrame:
-    """The distinct values of text columns of the clickstream, by day: `event_date`, `value`."""
+
+def _distinct(session: Session, days: DayRange | None, tables: Sequence[str], *columns: str) -> pl.DataFrame:
+    """The distinct values of text columns of some tables, by day: `event_date`, `value`."""
     assert days is not None
     within = f"WHERE event_date BETWEEN {literal(days.first)} AND {literal(days.last)}"
-    parts = (f"SELECT event_date, {column} AS value FROM cleaned.clickstream {within}" for column in columns)
+    parts = (f"SELECT event_date, {column} AS value FROM {table} {within}" for table in tables for column in columns)
     return session.frame(f"SELECT DISTINCT * FROM ({' UNION ALL '.join(parts)}) WHERE value IS NOT NULL")
 
 
 def make_urls(session: Session, days: DayRange | None) -> pl.DataFrame:
     """The rows of cleaned.urls for the days: every address and referrer seen on them."""
-    seen = _distinct(session, days, "page_url", "referrer")
+    seen = _distinct(session, days, WITH_ADDRESSES, "page_url", "referrer")
     return seen.join(parse_urls(seen["value"].unique()), left_on="value", right_on="url").rename({"value": "url"})
 
 
 def make_user_agents(session: Session, days: DayRange | None) -> pl.DataFrame:
     """The rows of cleaned.user_agents for the days: every user agent seen on them."""
-    seen = _distinct(session, days, "user_agent")
+    seen = _distinct(session, days, WITH_AGENTS, "user_agent")
     parsed = parse_user_agents(seen["value"].unique())
     return seen.join(parsed, left_on="value", right_on="user_agent").rename({"value": "user_agent"})
 

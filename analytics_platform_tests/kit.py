@@ -37,7 +37,7 @@ from analytics_platform.engine import (
 )
 from analytics_platform.ingest import CLICKSTREAM, land_files, load_new_batches
 from analytics_platform.lake import FolderLake
-from analytics_platform.lookups import LOOKUPS
+from analytics_platform.lookups import LOOKUPS, WITH_ADDRESSES, WITH_AGENTS
 from analytics_platform.settings import Settings, load_settings
 from analytics_platform.warehouse import Loaded, Publication, Session, Warehouse, open_warehouse
 
@@ -174,6 +174,7 @@ def _publish(session: Session, name: str, days: DayRange, settings: Settings) ->
 
 def _make_rows(session: Session, name: str, days: DayRange | None, settings: Settings) -> Query | pl.DataFrame:
     if name in LOOKUPS:
+        session.ensure(*(CONTRACTS[source] for source in {*WITH_ADDRESSES, *WITH_AGENTS}))
         return LOOKUPS[name](session, days)
     model = all_models()[name]
     session.ensure(*(CONTRACTS[source] for source in model.inputs))

@@ -15,7 +15,7 @@ from analytics_platform.contracts.base import ContractType
 from analytics_platform.contracts.ddl import table_doc
 from analytics_platform.ingest import Source, days_to_build, load_new_batches
 from analytics_platform.lake import Batch, FolderLake
-from analytics_platform.lookups import make_source_categories, make_urls, make_user_agents
+from analytics_platform.lookups import WITH_ADDRESSES, WITH_AGENTS, make_source_categories, make_urls, make_user_agents
 from analytics_platform.settings import Settings
 from analytics_platform.warehouse import Loaded, Session
 from analytics_platform.warehouse.spreadsheet import write_spreadsheets
@@ -97,9 +97,8 @@ def _metadata(
 
 def lookup_assets(settings: Settings) -> list[dg.AssetsDefinition]:
     """The assets that take distinct values apart, and the list of known traffic sources."""
-    clickstream = ("cleaned.clickstream",)
     return [
-        table_asset("cleaned.urls", clickstream, make_urls, settings),
-        table_asset("cleaned.user_agents", clickstream, make_user_agents, settings),
+        table_asset("cleaned.urls", WITH_ADDRESSES, make_urls, settings),
+        table_asset("cleaned.user_agents", WITH_AGENTS, make_user_agents, settings),
         table_asset("cleaned.source_categories", (), make_source_categories, settings),
     ]

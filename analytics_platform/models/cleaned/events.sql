@@ -1,13 +1,13 @@
 -- Grain: one row per event of any source.
--- Rules: names are mapped to GA4's, unknown ones are kept and flagged. The traffic source is utm_*, else the ad
--- click, else a foreign referrer; a referrer of the page's own domain is none. Revenue and order number are read
--- from purchases only.
-WITH clickstream AS (
+-- Rules: each source is brought into one shape, then all are enriched alike. Names are mapped to GA4's, unknown ones
+-- are kept and flagged. The traffic source is utm_*, else the ad click, else a foreign referrer; a referrer of the
+-- page's own domain is none. Revenue and order number are read from purchases only.
+WITH web AS (
     SELECT
         event_id,
+        'clickstream' AS source,
         client_id,
         user_id,
-        event_name AS raw_event_name,
         CASE event_name
             WHEN 'page_viewed' THEN 'page_view'
             WHEN 'product_added_to_cart' THEN 'add_to_cart'
@@ -16,102 +16,16 @@ WITH clickstream AS (
             WHEN 'email_filled_on_popup' THEN 'generate_lead'
             ELSE event_name
         END AS event_name,
+        event_name AS raw_event_name,
         event_at,
         event_date,
         coalesce(received_at, arrived_at) AS received_at,
+        'WEB' AS platform,
         page_url,
         referrer,
         user_agent,
-        event_data,
-        batch_id
-    FROM cleaned.clickstream
-),
-addresses AS (
-    SELECT
-        event_date,
-        url,
-        path,
-        regexp_replace(host, '^www\.', '') AS host,
-        utm_source,
-        utm_medium,
-        utm_campaign,
-        coalesce(utm_source, utm_medium, utm_campaign) IS NOT NULL AS is_tagged,
-        click_source,
-        click_medium,
-        site,
-        CASE WHEN site_category = 'search' THEN 'organic' ELSE 'referral' END AS site_medium
-    FROM cleaned.urls
-),
-joined AS (
-    SELECT
-        events.event_id,
-        events.client_id,
-        events.user_id,
-        events.raw_event_name,
-        events.event_name,
-        events.event_at,
-        events.event_date,
-        events.received_at,
-        events.page_url,
-        events.referrer,
-        events.event_data,
-        events.batch_id,
-        page.path AS page_path,
-        page.utm_source,
-        page.utm_medium,
-        page.utm_campaign,
-        coalesce(page.is_tagged, FALSE) AS is_tagged,
-        page.click_source,
-        page.click_medium,
-        CASE
-            WHEN origin.host = page.host THEN NULL
-            WHEN right(origin.host, length(page.host) + 1) = '.' || page.host THEN NULL
-            WHEN right(page.host, length(origin.host) + 1) = '.' || origin.host THEN NULL
-            ELSE origin.site
-        END AS foreign_site,
-        origin.site_medium AS foreign_medium,
-        coalesce(agent.device_type, 'unknown') AS device_type,
-        agent.os,
-        agent.browser,
-        coalesce(agent.is_bot, FALSE) AS is_bot
-    FROM clickstream AS events
-    LEFT JOIN addresses AS page ON events.event_date = page.event_date AND events.page_url = page.url
-    LEFT JOIN addresses AS origin ON events.event_date = origin.event_date AND events.referrer = origin.url
-    LEFT JOIN cleaned.user_agents AS agent
-        ON events.event_date = agent.event_date AND events.user_agent = agent.user_agent
-),
-web AS (
-    SELECT
-        event_id,
-        'clickstream' AS source,
-        client_id,
-        user_id,
-        event_name,
-        raw_event_name,
-        event_at,
-        event_date,
-        received_at,
-        'WEB' AS platform,
-        page_url,
-        page_path,
-        referrer,
-        utm_source,
-        utm_medium,
-        utm_campaign,
-        CASE
-            WHEN is_tagged THEN coalesce(utm_source, click_source, '(not set)')
-            ELSE coalesce(click_source, foreign_site)
-        END AS traffic_source,
-        CASE
-            WHEN is_tagged THEN coalesce(utm_medium, click_medium, '(not set)')
-            WHEN click_source IS NOT NULL THEN click_medium
-            WHEN foreign_site IS NOT NULL THEN foreign_medium
-        END AS traffic_medium,
-        CASE WHEN is_tagged THEN utm_campaign END AS traffic_campaign,
-        device_type,
-        os,
-        browser,
-        is_bot,
+        NULL AS device_type,
+        NULL AS os,
         json_extract_string(event_data, '$.transaction_id') AS transaction_id,
         coalesce(
             money(json_extract_string(event_data, '$.revenue')), money(json_extract_string(event_data, '$.value'))
@@ -120,7 +34,7 @@ web AS (
         json_extract_string(event_data, '$.item_list_name') AS list_name,
         json_list(json_extract_string(event_data, '$.items')) AS items_json,
         batch_id
-    FROM joined
+    FROM cleaned.clickstream
 ),
 app AS (
     SELECT
@@ -135,18 +49,10 @@ app AS (
         coalesce(sent_at, arrived_at) AS received_at,
         platform,
         page_url,
-        NULL AS page_path,
         referrer,
-        NULL AS utm_source,
-        NULL AS utm_medium,
-        NULL AS utm_campaign,
-        NULL AS traffic_source,
-        NULL AS traffic_medium,
-        NULL AS traffic_campaign,
-        CASE WHEN platform IN ('IOS', 'ANDROID') THEN 'mobile' ELSE 'unknown' END AS device_type,
+        NULL AS user_agent,
+        CASE WHEN platform IN ('IOS', 'ANDROID') THEN 'mobile' END AS device_type,
         CASE platform WHEN 'IOS' THEN 'iOS' WHEN 'ANDROID' THEN 'Android' END AS os,
-        NULL AS browser,
-        FALSE AS is_bot,
         transaction_id,
         coalesce(revenue, items_value(items)) AS revenue,
         list_id,
@@ -168,19 +74,11 @@ logs AS (
         arrived_at AS received_at,
         'WEB' AS platform,
         NULL AS page_url,
-        NULL AS page_path,
         NULL AS referrer,
-        NULL AS utm_source,
-        NULL AS utm_medium,
-        NULL AS utm_campaign,
-        NULL AS traffic_source,
-        NULL AS traffic_medium,
-        NULL AS traffic_campaign,
-        CASE WHEN lower(device) IN ('desktop', 'mobile', 'tablet', 'tv', 'console') THEN lower(device) ELSE 'unknown' END
+        NULL AS user_agent,
+        CASE WHEN lower(device) IN ('desktop', 'mobile', 'tablet', 'tv', 'console') THEN lower(device) END
             AS device_type,
         NULL AS os,
-        NULL AS browser,
-        FALSE AS is_bot,
         NULL AS transaction_id,
         NULL AS revenue,
         NULL AS list_id,
@@ -195,6 +93,49 @@ events AS (
     SELECT * FROM app
     UNION ALL
     SELECT * FROM logs
+),
+addresses AS (
+    SELECT
+        event_date,
+        url,
+        path,
+        regexp_replace(host, '^www\.', '') AS host,
+        utm_source,
+        utm_medium,
+        utm_campaign,
+        coalesce(utm_source, utm_medium, utm_campaign) IS NOT NULL AS is_tagged,
+        click_source,
+        click_medium,
+        site,
+        CASE WHEN site_category = 'search' THEN 'organic' ELSE 'referral' END AS site_medium
+    FROM cleaned.urls
+),
+enriched AS (
+    SELECT
+        events.*,
+        page.path AS page_path,
+        page.utm_source,
+        page.utm_medium,
+        page.utm_campaign,
+        coalesce(page.is_tagged, FALSE) AS is_tagged,
+        page.click_source,
+        page.click_medium,
+        CASE
+            WHEN origin.host = page.host THEN NULL
+            WHEN right(origin.host, length(page.host) + 1) = '.' || page.host THEN NULL
+            WHEN right(page.host, length(origin.host) + 1) = '.' || origin.host THEN NULL
+            ELSE origin.site
+        END AS foreign_site,
+        origin.site_medium AS foreign_medium,
+        agent.device_type AS agent_device_type,
+        agent.os AS agent_os,
+        agent.browser,
+        coalesce(agent.is_bot, FALSE) AS is_bot
+    FROM events
+    LEFT JOIN addresses AS page ON events.event_date = page.event_date AND events.page_url = page.url
+    LEFT JOIN addresses AS origin ON events.event_date = origin.event_date AND events.referrer = origin.url
+    LEFT JOIN cleaned.user_agents AS agent
+        ON events.event_date = agent.event_date AND events.user_agent = agent.user_agent
 )
 SELECT
     event_id,
@@ -214,11 +155,18 @@ SELECT
     utm_source,
     utm_medium,
     utm_campaign,
-    traffic_source,
-    traffic_medium,
-    traffic_campaign,
-    device_type,
-    os,
+    CASE
+        WHEN is_tagged THEN coalesce(utm_source, click_source, '(not set)')
+        ELSE coalesce(click_source, foreign_site)
+    END AS traffic_source,
+    CASE
+        WHEN is_tagged THEN coalesce(utm_medium, click_medium, '(not set)')
+        WHEN click_source IS NOT NULL THEN click_medium
+        WHEN foreign_site IS NOT NULL THEN foreign_medium
+    END AS traffic_medium,
+    CASE WHEN is_tagged THEN utm_campaign END AS traffic_campaign,
+    coalesce(agent_device_type, device_type, 'unknown') AS device_type,
+    coalesce(agent_os, os) AS os,
     browser,
     is_bot,
     CASE WHEN event_name = 'purchase' THEN nullif(trim(transaction_id), '') END AS transaction_id,
@@ -227,4 +175,4 @@ SELECT
     nullif(list_name, '') AS list_name,
     items_json,
     batch_id
-FROM events
+FROM enriched
