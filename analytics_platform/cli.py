@@ -16,6 +16,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from analytics_platform.shop.cli import app as shop
+
 app = typer.Typer(
     name="analytics-platform",
     help="Raw behaviour data in, tables people trust out.",
@@ -23,6 +25,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(shop, name="shop")
 
 
 @app.command()
@@ -151,12 +154,13 @@ def demo(
 def main() -> None:
     """Run the command line. A user's mistake ends in one sentence and exit code 2."""
     from analytics_platform.settings import SettingsError
+    from analytics_platform.shop.errors import ShopError
     from analytics_platform.simulator import FolderInUseError
     from analytics_platform.sources.sqs import QueueError
     from analytics_platform.warehouse import WarehouseError
 
     try:
         app()
-    except (SettingsError, WarehouseError, FolderInUseError, QueueError) as error:
+    except (SettingsError, WarehouseError, FolderInUseError, QueueError, ShopError) as error:
         print(f"analytics-platform: {error}", file=sys.stderr)
         sys.exit(2)

@@ -12,6 +12,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
@@ -24,8 +25,10 @@ from analytics_platform.assets.resources import warehouse_of
 from analytics_platform.ingest.queue import queue_of
 from analytics_platform.local.comparison import compare
 from analytics_platform.local.servers import start_servers
+from analytics_platform.local.simulated_shop import Bookings, buy, reconcile, stock_shop
 from analytics_platform.settings import Settings, load_settings, masked
-from analytics_platform.simulator import read_documents, read_messages, simulate
+from analytics_platform.shop.service import open_shop
+from analytics_platform.simulator import PURCHASES, read_documents, read_messages, read_purchases, simulate
 from analytics_platform.simulator.truth import Sources
 
 MARK = ".demo"
@@ -51,6 +54,7 @@ def run_demo(days: int, visitors: int, seed: int) -> bool:
     with start_servers(users) as servers:
         os.environ |= {**_prepare(folder, first), **servers}
         settings, ok = load_settings(), True
+        bookings = _buy(console, settings, folder, truth.sources.total)
         for title, part, sources in (
             ("what arrives day by day", "simulated", truth.sources.before_late),
             ("what arrives late", "simulated/late", truth.sources.total),
@@ -61,6 +65,7 @@ def run_demo(days: int, visitors: int, seed: int) -> bool:
                 return False
             ok &= _compare(console, settings, sources, f"After {title}")
         ok &= _is_drained(console, settings)
+        ok &= _reconcile(console, settings, folder, bookings)
     _say_where(console, settings, folder)
     return ok
 
@@ -151,6 +156,32 @@ def _compare(console: Console, settings: Settings, truth: Sources, title: str) -
         mark = "[green]=[/]" if figure.equal else "[red]≠[/]"
         table.add_row(figure.scope, figure.name, _short(figure.truth), _short(figure.found), mark)
     console.print(table)
+    return all(figure.equal for figure in figures)
+
+
+def _buy(console: Console, settings: Settings, folder: Path, truth: Sources) -> Bookings:
+    """Let everything that is bought in the simulation be bought from the shop's own service."""
+    started = time.perf_counter()
+    with open_shop(settings) as shop:
+        shop.carts.prepare()
+        stock_shop(shop)
+        bookings = buy(shop, read_purchases(folder / "simulated" / PURCHASES), truth.users.people)
+    took = time.perf_counter() - started
+    console.print(f"{bookings.orders:,} orders placed with the shop's service in {took:.1f} s", highlight=False)
+    return bookings
+
+
+def _reconcile(console: Console, settings: Settings, folder: Path, bookings: Bookings) -> bool:
+    """Hold the shop's books, the warehouse and the truth against each other."""
+    with warehouse_of(settings).session(read_only=True) as session:
+        figures = list(reconcile(session, bookings, read_purchases(folder / "simulated" / PURCHASES)))
+    table = Table("", "shop", "warehouse", "truth", "", title="What was sold")
+    for figure in figures:
+        mark = "[green]=[/]" if figure.equal else "[red]≠[/]"
+        table.add_row(figure.name, _short(figure.shop), _short(figure.warehouse), _short(figure.truth), mark)
+    console.print(table)
+    for refusal in bookings.refused:
+        console.print(f"[red]Refused:[/] {refusal}")
     return all(figure.equal for figure in figures)
 
 

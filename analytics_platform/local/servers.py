@@ -15,7 +15,7 @@ from analytics_platform.local.mongo_server import serve_mongo
 from analytics_platform.local.postgres import serve_postgres
 from analytics_platform.local.redis_server import serve_redis
 from analytics_platform.local.sqs_server import serve_in_process
-from analytics_platform.shop import migrate
+from analytics_platform.shop.schema import migrate
 
 QUEUE, DEAD_LETTERS = "shop-events", "shop-events-refused"
 LOCAL_CREDENTIALS: Mapping[str, str] = MappingProxyType(

@@ -1,7 +1,18 @@
 """Synthetic web-shop traffic with the truth written down."""
 
+from analytics_platform.simulator.orders import PURCHASES, BoughtOrder, read_purchases
 from analytics_platform.simulator.read import read_documents, read_messages
 from analytics_platform.simulator.run import FolderInUseError, simulate
 from analytics_platform.simulator.truth import Totals, Truth
 
-__all__ = ["FolderInUseError", "Totals", "Truth", "read_documents", "read_messages", "simulate"]
+__all__ = [
+    "PURCHASES",
+    "BoughtOrder",
+    "FolderInUseError",
+    "Totals",
+    "Truth",
+    "read_documents",
+    "read_messages",
+    "read_purchases",
+    "simulate",
+]

@@ -4,14 +4,13 @@ from random import Random
 
 from analytics_platform.simulator.baskets import draw_basket, draw_transaction_id
 from analytics_platform.simulator.catalogue import SHOP
-from analytics_platform.simulator.event import Purchase
 from analytics_platform.simulator.payloads import (
     LISTS,
     Line,
     describe_items,
     describe_list,
     describe_purchase,
-    total_cents,
+    make_purchase,
 )
 from analytics_platform.simulator.visitor import Visit
 
@@ -48,6 +47,6 @@ def _buy_in_app(rng: Random, visit: Visit, lines: list[Line]) -> None:
     visit.record("begin_checkout", describe_items(lines))
     if rng.random() < 0.4:
         return
-    purchase = Purchase(draw_transaction_id(rng), total_cents(lines))
+    purchase = make_purchase(draw_transaction_id(rng), lines)
     visit.wait()
     visit.record("purchase", describe_purchase(purchase, lines), purchase)

@@ -1,11 +1,12 @@
 """The clickstream's files, and the count of them."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from analytics_platform.simulator.breakage import Breaker
 from analytics_platform.simulator.delivery import Delivery, FilePlan, Parcel
+from analytics_platform.simulator.event import Purchase
 from analytics_platform.simulator.scope import Scope
 from analytics_platform.simulator.staged import stage_events
 from analytics_platform.simulator.tally import Tally
@@ -47,6 +48,10 @@ class Clickstream:
     def total(self) -> Totals:
         """What is true of the files written so far."""
         return self._tally.total()
+
+    def purchases(self) -> Iterator[tuple[str, int, Purchase]]:
+        """The orders in the files written so far: client, time (milliseconds since 1970) and content."""
+        return self._tally.purchases()
 
     def _write(self, number: int, parcel: Parcel) -> None:
         """Write one file and count it."""

@@ -12,11 +12,20 @@ DAY = 24 * HOUR
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
+class Bought(NamedTuple):
+    """So many pieces of a product in an order; an empty variant is none."""
+
+    item_id: str
+    variant: str
+    quantity: int
+
+
 class Purchase(NamedTuple):
-    """What an order event says about money."""
+    """What an order event says: the number of the order, its money, and what was bought."""
 
     transaction_id: str
     cents: int
+    lines: tuple[Bought, ...]
 
 
 class Event(NamedTuple):

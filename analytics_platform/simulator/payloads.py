@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from analytics_platform.simulator.catalogue import PRODUCTS, Product, Variant
-from analytics_platform.simulator.event import Purchase
+from analytics_platform.simulator.event import Bought, Purchase
 
 _encode = json.JSONEncoder(ensure_ascii=False).encode
 
@@ -48,6 +48,13 @@ def hash_email(number: int) -> str:
 def total_cents(lines: Iterable[Line]) -> int:
     """What a basket costs, in cents."""
     return sum(line.variant.cents * line.quantity for line in lines)
+
+
+def make_purchase(transaction_id: str, lines: Iterable[Line]) -> Purchase:
+    """The order of a basket."""
+    basket = tuple(lines)
+    bought = (Bought(line.product.item_id, line.variant.name, line.quantity) for line in basket)
+    return Purchase(transaction_id, total_cents(basket), tuple(bought))
 
 
 def describe_signup(email: str) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
+from itertools import chain
 from pathlib import Path
 
 from analytics_platform.simulator.clickstream import Clickstream
@@ -10,6 +11,7 @@ from analytics_platform.simulator.delivery import plan_files
 from analytics_platform.simulator.feed import FeedFiles, plan_feed
 from analytics_platform.simulator.messages.source import make_messages
 from analytics_platform.simulator.messages.tally import MessageTally
+from analytics_platform.simulator.orders import PURCHASES, write_purchases
 from analytics_platform.simulator.population import client_of, plan_population
 from analytics_platform.simulator.scope import Scope
 from analytics_platform.simulator.tally import UserTally, merge
@@ -44,6 +46,7 @@ def simulate(
     UTC. `error_share` is the share of broken rows in each clickstream file, rounded down; messages and logs have
     two thirds of it. Files of the days go to `out/clickstream`, `out/messages` and `out/web_logs`, what arrives later
     to the same folders below `out/late`; the users API answers `out/users.json`, later `out/late/users.json`.
+    Every order of them all stands once in `out/purchases.jsonl`.
     """
     if days < 1 or visitors < 1 or not 0 <= error_share <= MOST_BROKEN:
         raise ValueError(f"days and visitors must be at least 1, error_share between 0 and {MOST_BROKEN}")
@@ -76,7 +79,7 @@ class _Simulation:
         )
         paths = [*(out / plan.path for plan in plans), *queue, *logs]
         refuse_foreign_files(paths)
-        self._files = len(paths) + 2  # and both answers of the users API
+        self._files = len(paths) + 3  # and both answers of the users API, and the orders
         population = plan_population(scope.visitors)
         self._answers = UserAnswers(scope, population)
         self._together = UserTally()
@@ -94,6 +97,9 @@ class _Simulation:
         for source in (self._clickstream, self._messages, self._logs):
             source.write_late()
         total = self._answer("late/users.json", self._answers.later)
+        write_purchases(
+            self._out / PURCHASES, chain(self._clickstream.purchases(), self._together.activity.purchases())
+        )
         return Truth(
             **asdict(total.clickstream),
             before_late=before_late.clickstream,

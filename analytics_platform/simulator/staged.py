@@ -1,14 +1,16 @@
 """Clients made by hand, each for one rule that chance might miss; events after the last day fall away."""
 
 import json
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from analytics_platform.simulator.agents import PEOPLE
 from analytics_platform.simulator.catalogue import PRODUCTS, SHOP
-from analytics_platform.simulator.event import DAY, HOUR, MINUTE, SECOND, Event, Purchase
-from analytics_platform.simulator.payloads import Line, describe_order, hash_email, total_cents
+from analytics_platform.simulator.event import DAY, HOUR, MINUTE, SECOND, Event
+from analytics_platform.simulator.payloads import Line, describe_order, hash_email, make_purchase
 
 _LINES = (Line(PRODUCTS[0], PRODUCTS[0].variants[3], 1), Line(PRODUCTS[14], PRODUCTS[14].variants[2], 2))
+_GIFT_CARD = Line(PRODUCTS[29], PRODUCTS[29].variants[0], 1)
 _BULK_BYTES = 1_000_000
 _BULK_TEXT = 'Größe 14" x 63", sehr bequem. '
 
@@ -39,10 +41,11 @@ def _view(client_id: str, *times: int) -> tuple[Event, ...]:
     return tuple(Event(client_id, at, "page_viewed", f"{SHOP}/", "", "", PEOPLE[0]) for at in times)
 
 
-def _order(client_id: str, at: int, transaction_id: str, *, cents: int, over_lines: bool = False) -> Event:
-    """An order confirmed at this time; zero cents means the one item of nulls."""
-    purchase = Purchase(transaction_id, cents)
-    lines = _LINES if cents else ()
+def _order(
+    client_id: str, at: int, transaction_id: str, lines: Sequence[Line] = _LINES, *, over_lines: bool = False
+) -> Event:
+    """An order confirmed at this time; no lines means no money and the one item of nulls."""
+    purchase = make_purchase(transaction_id, lines)
     data = describe_order(purchase, lines, hash_email(len(client_id)), over_lines=over_lines)
     url = f"{SHOP}/checkout/thank-you"
     return Event(client_id, at, "checkout_completed", url, f"{SHOP}/checkout", data, PEOPLE[2], purchase=purchase)
@@ -72,27 +75,24 @@ def _stage_midnights(start: int) -> tuple[Event, ...]:
 def _stage_orders(start: int) -> tuple[Event, ...]:
     """Orders of an id used twice, of nothing, sent again, and corrected a day later (the earliest wins)."""
     noon = start + 12 * HOUR
-    cents = total_cents(_LINES)
     return (
-        _order("order-same-id-one", noon, "5000000000001", cents=cents),
-        _order("order-same-id-two", noon + HOUR, "5000000000001", cents=cents),
-        _order("order-of-nothing", noon, "5000000000002", cents=0),
-        _order("order-sent-again", noon, "5000000000003", cents=cents),
-        _order("order-sent-again", noon + 7 * MINUTE, "5000000000003", cents=cents),
-        _order("order-corrected", noon, "5000000000004", cents=cents),
-        _order("order-corrected", noon + DAY, "5000000000004", cents=cents - 5_000),
+        _order("order-same-id-one", noon, "5000000000001"),
+        _order("order-same-id-two", noon + HOUR, "5000000000001"),
+        _order("order-of-nothing", noon, "5000000000002", ()),
+        _order("order-sent-again", noon, "5000000000003"),
+        _order("order-sent-again", noon + 7 * MINUTE, "5000000000003"),
+        _order("order-corrected", noon, "5000000000004"),
+        _order("order-corrected", noon + DAY, "5000000000004", _LINES[:1]),
     )
 
 
 def _stage_texts(start: int) -> tuple[Event, ...]:
     """Event data over several lines, and on the third day one record of about a megabyte."""
-    cents = total_cents(_LINES)
     pretty = (
         _order(
             "data-over-lines",
             start + day * DAY + 15 * HOUR,
             f"500000000010{day}",
-            cents=cents,
             over_lines=True,
         )
         for day in range(5)
@@ -115,7 +115,7 @@ def _stage_before_late(start: int) -> tuple[Event, ...]:
         *_view("late-earlier-start", noon, noon + 5 * MINUTE),
         *_view("late-before-midnight", midnight + 5 * MINUTE, midnight + 9 * MINUTE),
         *_view("late-kiosk", *before_pause, *after_pause),
-        _order("late-first-order", noon + DAY, "5000000000005", cents=total_cents(_LINES)),
+        _order("late-first-order", noon + DAY, "5000000000005"),
     )
 
 
@@ -132,5 +132,5 @@ def _stage_late(start: int) -> tuple[Event, ...]:
         *_view("late-before-midnight", midnight - 5 * MINUTE),
         *_view("late-kiosk", midnight + 12 * HOUR + 15 * MINUTE),
         *_view("late-alone", noon),
-        _order("late-first-order", noon, "5000000000005", cents=total_cents(_LINES) + 5_000),
+        _order("late-first-order", noon, "5000000000005", (*_LINES, _GIFT_CARD)),
     )

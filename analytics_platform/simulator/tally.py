@@ -22,7 +22,7 @@ class ActivityTally:
         """Start from nothing."""
         self._events_by_day: Counter[int] = Counter()
         self._times: dict[str, array[int]] = {}
-        self._orders: defaultdict[str, dict[str, tuple[int, int]]] = defaultdict(dict)
+        self._orders: defaultdict[str, dict[str, tuple[int, Purchase]]] = defaultdict(dict)
 
     @property
     def events(self) -> int:
@@ -41,7 +41,7 @@ class ActivityTally:
     def _add_order(self, client_id: str, at: int, purchase: Purchase) -> None:
         """Keep the earliest event of each order (DESIGN section 4: client and transaction id)."""
         orders, key = self._orders[client_id], purchase.transaction_id
-        orders[key] = min(orders.get(key, (at, purchase.cents)), (at, purchase.cents))
+        orders[key] = min(orders.get(key, (at, purchase)), (at, purchase))
 
     @property
     def clients(self) -> Iterable[str]:
@@ -54,7 +54,12 @@ class ActivityTally:
 
     def order_amounts(self, client_id: str) -> list[int]:
         """What each order of that client cost, in cents."""
-        return [cents for _, cents in self._orders.get(client_id, {}).values()]
+        return [purchase.cents for _, purchase in self._orders.get(client_id, {}).values()]
+
+    def purchases(self) -> Iterator[tuple[str, int, Purchase]]:
+        """Every order: client, time (milliseconds since 1970) and content of its earliest event."""
+        for client_id, orders in self._orders.items():
+            yield from ((client_id, at, purchase) for at, purchase in orders.values())
 
     def sessions(self, clients: Iterable[str]) -> Iterator[Session]:
         """The sessions of these clients."""
@@ -85,9 +90,9 @@ class ActivityTally:
         orders: Counter[int] = Counter()
         cents: Counter[int] = Counter()
         for own in self._orders.values():
-            for at, amount in own.values():
+            for at, purchase in own.values():
                 orders[at // DAY] += 1
-                cents[at // DAY] += amount
+                cents[at // DAY] += purchase.cents
         return orders, cents
 
 
@@ -151,6 +156,10 @@ class Tally:
             self._activity.add(event.client_id, event.at, event.purchase)
             if event.is_bot:
                 self._bot_events[event.client_id] += 1
+
+    def purchases(self) -> Iterator[tuple[str, int, Purchase]]:
+        """Every order: client, time (milliseconds since 1970) and content of its earliest event."""
+        return self._activity.purchases()
 
     def total(self) -> Totals:
         """Everything counted so far."""

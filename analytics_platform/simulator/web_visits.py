@@ -4,8 +4,8 @@ from random import Random
 
 from analytics_platform.simulator.baskets import draw_basket, draw_transaction_id
 from analytics_platform.simulator.catalogue import ARTICLES, COLLECTIONS, PRODUCTS, SEARCHES, SHOP, Product
-from analytics_platform.simulator.event import DAY, MINUTE, Purchase
-from analytics_platform.simulator.payloads import describe_order, describe_signup, total_cents
+from analytics_platform.simulator.event import DAY, MINUTE
+from analytics_platform.simulator.payloads import describe_order, describe_signup, make_purchase
 from analytics_platform.simulator.visitor import Visit, Visitor
 
 
@@ -58,7 +58,7 @@ def _check_out(rng: Random, visitor: Visitor, visit: Visit, product: Product) ->
     if rng.random() < 0.4:
         return
     lines = draw_basket(rng, product)
-    purchase = Purchase(draw_transaction_id(rng), total_cents(lines))
+    purchase = make_purchase(draw_transaction_id(rng), lines)
     visit.open(f"{SHOP}/checkout/thank-you")
     visit.record("checkout_completed", describe_order(purchase, lines, visitor.email), purchase)
     fate = rng.random()

@@ -11,7 +11,8 @@ import pytest
 from analytics_platform.local.mongo_server import serve_mongo
 from analytics_platform.local.redis_server import LocalRedis, serve_redis
 from analytics_platform.settings import Settings, load_settings
-from analytics_platform.shop import Shop, migrate, open_shop
+from analytics_platform.shop.schema import migrate
+from analytics_platform.shop.service import Shop, open_shop
 from analytics_platform_tests.postgres import new_database
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from analytics_platform.shop import Cart, CartLine, Customer, Product, Shop, seed_customers, seed_products
+from analytics_platform.shop.catalogue import seed_customers, seed_products
+from analytics_platform.shop.domain import Cart, CartLine, Customer, Product
+from analytics_platform.shop.service import Shop
 
 LAMP, DESK, VASE = "lamp", "desk", "vase"
 

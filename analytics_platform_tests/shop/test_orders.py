@@ -7,7 +7,8 @@ from decimal import Decimal
 
 import pytest
 
-from analytics_platform.shop import Cart, CartLine, Shop, change_price
+from analytics_platform.shop.catalogue import change_price
+from analytics_platform.shop.domain import Cart, CartLine
 from analytics_platform.shop.errors import (
     BadOrderError,
     BadQuantityError,
@@ -19,6 +20,7 @@ from analytics_platform.shop.errors import (
     UnknownProductError,
     UnknownVariantError,
 )
+from analytics_platform.shop.service import Shop
 from analytics_platform_tests.shop.kit import DESK, LAMP, VASE, books, cart_of, furnish, stock
 
 NOON = dt.datetime(2026, 3, 1, 12, tzinfo=dt.UTC)

@@ -2,9 +2,10 @@
 
 from typing import NamedTuple
 
-from analytics_platform.simulator.event import DAY, HOUR, MINUTE, Purchase
+from analytics_platform.simulator.event import DAY, HOUR, MINUTE
 from analytics_platform.simulator.messages.catalogue import APP_LISTS
 from analytics_platform.simulator.messages.event import AppEvent
+from analytics_platform.simulator.messages.visits import make_purchase
 
 PAUSE_USER, EDGE_USER, LATE_USER, ORDER_USER, SAME_ID_USER, LATE_ORDER_USER, LATE_LOG_USER, NIGHT_USER = range(1, 9)
 """Pauses: one that a log fills, one of exactly 30 minutes, one that a late message fills; three with orders; then a
@@ -51,5 +52,5 @@ def _order(user_id: int, at: int, transaction_id: str, quantity: int) -> AppEven
     """So many pieces of one product bought from a list."""
     item = APP_LISTS[1].items[1]._replace(quantity=quantity)
     cents = item.cents * quantity
-    purchase = Purchase(transaction_id, cents)
+    purchase = make_purchase(transaction_id, [item])
     return AppEvent(user_id, at, "purchase", (item._replace(total=cents),), purchase)

@@ -1,9 +1,10 @@
 """Visits to the app, from the first list to the last click."""
 
+from collections.abc import Iterable
 from random import Random
 
 from analytics_platform.simulator.baskets import draw_transaction_id
-from analytics_platform.simulator.event import SECOND, Purchase
+from analytics_platform.simulator.event import SECOND, Bought, Purchase
 from analytics_platform.simulator.messages.catalogue import (
     APP_LISTS,
     APP_PRODUCTS,
@@ -89,6 +90,13 @@ def total_cents(basket: tuple[Item, ...]) -> int:
     return sum(item.cents * (item.quantity or 0) for item in basket)
 
 
+def make_purchase(transaction_id: str, basket: Iterable[Item]) -> Purchase:
+    """The order of a basket."""
+    items = tuple(basket)
+    bought = (Bought(item.item_id, item.variant, item.quantity or 0) for item in items)
+    return Purchase(transaction_id, total_cents(items), tuple(bought))
+
+
 def _buy(visit: AppVisit, basket: tuple[Item, ...]) -> None:
     """Cart, checkout and purchase, each step left by some; a few purchases are told twice, at two times."""
     rng = visit.rng
@@ -100,7 +108,7 @@ def _buy(visit: AppVisit, basket: tuple[Item, ...]) -> None:
     visit.record("begin_checkout", *paid)
     if rng.random() < 0.35:
         return
-    purchase = Purchase(draw_transaction_id(rng), cents)
+    purchase = make_purchase(draw_transaction_id(rng), basket)
     visit.record("purchase", *paid, purchase=purchase)
     if rng.random() < 0.04:
         visit.record("purchase", *paid, purchase=purchase)
