@@ -12,6 +12,7 @@ from analytics_platform.assets.reports import findings
 from analytics_platform.assets.resources import build_resources, lake_of, warehouse_of
 from analytics_platform.assets.tables import model_asset
 from analytics_platform.automation.jobs import build_jobs
+from analytics_platform.automation.schedules import build_schedules
 from analytics_platform.automation.sensors import build_sensors
 from analytics_platform.automation.start import STOPPING, check_start
 from analytics_platform.checks.business import watchdog
@@ -36,6 +37,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
         assets=[*raw, *gates, *lookup_assets(settings), *models, findings],
         asset_checks=[files_readable_check(clickstream), watchdog],
         jobs=build_jobs(),
+        schedules=build_schedules(settings),
         sensors=build_sensors(settings, lake_of(settings)),
         resources=build_resources(settings),
         executor=dg.in_process_executor,

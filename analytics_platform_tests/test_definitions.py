@@ -26,15 +26,17 @@ def specs(definitions: dg.Definitions) -> list[dg.AssetSpec]:
     return list(definitions.resolve_all_asset_specs())
 
 
-def test_assets_checks_and_jobs_are_the_ones_written_down(definitions: dg.Definitions) -> None:
+def test_assets_checks_jobs_sensors_and_schedules_are_the_ones_written_down(definitions: dg.Definitions) -> None:
     """A change shows here, in review; run this file with `UPDATE_SNAPSHOTS=1` to write it down."""
-    graph = definitions.resolve_asset_graph()
+    graph, repository = definitions.resolve_asset_graph(), definitions.get_repository_def()
     found = {
         "assets": {
             node.key.to_user_string(): sorted(key.name for key in node.check_keys)
             for node in sorted(graph.asset_nodes, key=lambda node: node.key)
         },
         "jobs": sorted(job.name for job in definitions.resolve_all_job_defs() if not job.name.startswith("__")),
+        "sensors": sorted(sensor.name for sensor in repository.sensor_defs),
+        "schedules": {schedule.name: schedule.cron_schedule for schedule in repository.schedule_defs},
     }
     if os.environ.get("UPDATE_SNAPSHOTS"):
         SNAPSHOT.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
@@ -71,8 +73,28 @@ def _load(**environment: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_the_code_location_loads_in_a_fresh_interpreter_without_a_word(tmp_path: Path) -> None:
-    loaded = _load(DATA_DIR=str(tmp_path))
+@pytest.mark.parametrize("automation", [True, False])
+def test_sensors_and_schedules_run_from_the_start_if_the_setting_says_so(tmp_path: Path, automation: bool) -> None:
+    repository = build_definitions(load_settings(data_dir=tmp_path, automation=automation)).get_repository_def()
+    status = "RUNNING" if automation else "STOPPED"
+    for scheduled in [*repository.sensor_defs, *repository.schedule_defs]:
+        assert scheduled.default_status.value == status, scheduled.name
+
+
+def test_alerts_run_without_automation_if_there_is_somebody_to_tell(tmp_path: Path) -> None:
+    settings = load_settings(data_dir=tmp_path, alert_webhook_url="https://hooks.example/x")
+    running = {
+        sensor.name
+        for sensor in build_definitions(settings).get_repository_def().sensor_defs
+        if sensor.default_status is dg.DefaultSensorStatus.RUNNING
+    }
+    assert running == {"alerts"}
+
+
+@pytest.mark.parametrize("warehouse", ["", "postgresql://reader:hunter22@127.0.0.1:9/analytics"], ids=["duckdb", "pg"])
+def test_the_code_location_loads_in_a_fresh_interpreter_without_a_word(tmp_path: Path, warehouse: str) -> None:
+    """Of PostgreSQL also while the server is away: people must be able to look at what is defined."""
+    loaded = _load(DATA_DIR=str(tmp_path), WAREHOUSE_URL=warehouse)
 
     assert loaded.returncode == 0
     assert loaded.stderr == ""

@@ -5,6 +5,7 @@ from pathlib import Path
 import dagster as dg
 
 from analytics_platform.assets.metadata import column_schema
+from analytics_platform.assets.retries import failure
 from analytics_platform.ingest import Source, land_files
 from analytics_platform.ingest.api import fetch_users
 from analytics_platform.ingest.collection import read_collection
@@ -105,7 +106,7 @@ def collection_asset(source: Source) -> dg.AssetsDefinition:
                     documents += step.documents
                     context.log.info(step.note or f"{documents:,} documents read")
             except (MongoError, PositionError) as error:
-                raise dg.Failure(str(error)) from None
+                raise failure(error) from None
         return dg.MaterializeResult(
             metadata={
                 **_metadata(source, lake),
@@ -139,7 +140,7 @@ def api_asset(source: Source) -> dg.AssetsDefinition:
         try:
             batch = fetch_users(settings, lake)
         except RestError as error:
-            raise dg.Failure(str(error)) from None
+            raise failure(error) from None
         words = f"a new answer, {batch.size:,} bytes" if batch else "the same as last time"
         context.log.info(f"Users API: {words}")
         return dg.MaterializeResult(metadata={**_metadata(source, lake), "answer": words})
@@ -173,7 +174,7 @@ def queue_asset(source: Source) -> dg.AssetsDefinition:
             with progress_bar(source.name) as report:
                 drained = drain_queue(settings, lake, settings.drain_max_messages, settings.drain_max_seconds, report)
         except QueueError as error:
-            raise dg.Failure(str(error)) from None
+            raise failure(error) from None
         context.log.info(
             f"{drained.received:,} messages received, {drained.stored:,} stored in {drained.batches:,} batches, "
             f"{drained.redelivered:,} of them again, {drained.deleted:,} deleted from the queue"

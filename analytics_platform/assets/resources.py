@@ -4,8 +4,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-import dagster as dg
-
+from analytics_platform.assets.retries import failure
 from analytics_platform.lake import FolderLake
 from analytics_platform.settings import Settings, SettingsError
 from analytics_platform.warehouse import Session, Warehouse, WarehouseError, open_warehouse
@@ -27,7 +26,7 @@ class WarehouseResource:
             with self.warehouse().session(read_only) as session:
                 yield session
         except WarehouseError as error:
-            raise dg.Failure(str(error)) from None
+            raise failure(error) from None
 
     def warehouse(self) -> Warehouse:
         """The warehouse, for code that does not know Dagster."""

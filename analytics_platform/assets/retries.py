@@ -1,0 +1,87 @@
+"""Which failures of a step are worth another try: those of the infrastructure, which may pass by themselves.
+
+A broken contract, a wrong setting or an error in the code would fail again, and is not tried again.
+"""
+
+from collections.abc import Iterator
+
+import dagster as dg
+import duckdb
+import httpx
+import psycopg
+from botocore.exceptions import ClientError, EndpointConnectionError, HTTPClientError
+from dagster._core.errors import DagsterInvariantViolationError
+from pymongo.errors import ConnectionFailure, OperationFailure
+
+from analytics_platform.sources.rest_api import RestError
+
+RETRIES = 3
+"""How often a step is tried again."""
+
+FIRST_WAIT_S = 10.0
+"""Seconds before the first retry; each later one waits twice as long."""
+
+_LOST = ("08", "40", "53", "57P")
+"""Classes of PostgreSQL's errors that pass: connections, transactions rolled back, resources, server shut down."""
+
+_PASSING_STATUS = frozenset({408, 425, 429})
+_THROTTLED = ("OverLimit", "RequestThrottled", "ThrottlingException", "Throttling", "ServiceUnavailable")
+_CURSOR_GONE = frozenset({43, 237})
+_BUSY = ("starting up", "shutting down", "recovery mode", "too many clients", "connection slots")
+_PASSING = (
+    ConnectionFailure,
+    EndpointConnectionError,
+    HTTPClientError,
+    httpx.TransportError,
+    ConnectionError,
+    TimeoutError,
+)
+
+
+def may_pass(error: BaseException) -> bool:
+    """Whether the error, or one that led to it, passes by itself: a lost connection, a busy server, a file in use."""
+    return any(map(_passes, _chain(error)))
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _passes(error: BaseException) -> bool:
+    match error:
+        case psycopg.Error():
+            return _connection_passes(error) if error.sqlstate is None else error.sqlstate.startswith(_LOST)
+        case ClientError():
+            status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+            return status >= 500 or str(error.response.get("Error", {}).get("Code", "")).endswith(_THROTTLED)
+        case OperationFailure(code=int(code)):
+            return code in _CURSOR_GONE
+        case RestError(status=int(status)):
+            return status >= 500 or status in _PASSING_STATUS
+        case duckdb.IOException():
+            return "lock on file" in str(error)
+    return isinstance(error, _PASSING)
+
+
+def _connection_passes(error: psycopg.Error) -> bool:
+    """Of an error while connecting, for which there is no code: a server that refuses for good says FATAL."""
+    words = str(error)
+    return isinstance(error, psycopg.OperationalError) and ("FATAL" not in words or any(map(words.__contains__, _BUSY)))
+
+
+def failure(error: Exception) -> Exception:
+    """What a step raises for `error`, whose message is a sentence for people: a request to try again, or a failure.
+
+    The last try ends in the sentence.
+    """
+    try:
+        tried = dg.OpExecutionContext.get().retry_number
+    except DagsterInvariantViolationError:  # not in a run
+        tried = RETRIES
+    if tried >= RETRIES or not may_pass(error):
+        return dg.Failure(str(error), allow_retries=False)
+    wait = FIRST_WAIT_S * 2**tried
+    dg.OpExecutionContext.get().log.warning(f"{error} Trying again in {wait:g} s.")
+    return dg.RetryRequested(RETRIES, wait)

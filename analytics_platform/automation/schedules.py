@@ -1,0 +1,31 @@
+"""What runs by the clock: the watchdog looks every morning, then the findings are written. Times are UTC."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import dagster as dg
+
+from analytics_platform.automation.jobs import REPORT, WATCH
+from analytics_platform.settings import Settings
+
+
+def build_schedules(settings: Settings) -> Sequence[dg.ScheduleDefinition]:
+    """All schedules; whether they run from the start is the setting AUTOMATION."""
+    status = dg.DefaultScheduleStatus.RUNNING if settings.automation else dg.DefaultScheduleStatus.STOPPED
+    return [
+        dg.ScheduleDefinition(
+            name="every_morning_watch",
+            job_name=WATCH,
+            cron_schedule="30 5 * * *",
+            default_status=status,
+            description="Judges freshness, error rate, revenue, volume, conservation and a sampled day.",
+        ),
+        dg.ScheduleDefinition(
+            name="every_morning_report",
+            job_name=REPORT,
+            cron_schedule="0 6 * * *",
+            default_status=status,
+            description="Writes the findings.",
+        ),
+    ]
