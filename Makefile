@@ -2,7 +2,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 export DATA_DIR ?= data/demo
 
-.PHONY: demo test ui lock clean
+.PHONY: demo test test-browser ui dashboard lock clean
 demo: .venv/installed  ## Simulate a shop, build all tables, compare them with the truth
 	$(BIN)/analytics-platform demo
 
@@ -16,6 +16,13 @@ test: .venv/installed  ## Lint, types, import contracts, tests
 ui: .venv/installed  ## The Dagster UI on loopback with the demo's instance
 	@test -f $(DATA_DIR)/demo.env || { echo "There is no demo in $(DATA_DIR) yet: run 'make demo' first."; exit 1; }
 	set -a; . $(DATA_DIR)/demo.env; set +a; exec $(BIN)/dagster dev -w workspace.yaml -h 127.0.0.1 -p 3000
+
+dashboard: .venv/installed  ## The dashboard on loopback with the demo's data; its runs need `make ui` beside it
+	@test -f $(DATA_DIR)/demo.env || { echo "There is no demo in $(DATA_DIR) yet: run 'make demo' first."; exit 1; }
+	set -a; . $(DATA_DIR)/demo.env; set +a; exec $(BIN)/analytics-platform dashboard
+
+test-browser: .venv/installed  ## The dashboard in a real browser (needs Chromium)
+	$(BIN)/pytest analytics_platform_tests/browser
 
 lock:  ## Write requirements.lock anew from pyproject.toml (needs uv)
 	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \

@@ -151,6 +151,27 @@ def demo(
     raise typer.Exit(0 if run_demo(days, visitors, seed) else 1)
 
 
+@app.command()
+def dashboard(
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to serve on.")] = 8501,
+    address: Annotated[
+        str, typer.Option(help="Address to serve on; it has no login, so keep it to yourself.")
+    ] = "127.0.0.1",
+) -> None:
+    """Serve the dashboard; its page Pipeline needs Dagster at DAGSTER_URL."""
+    import os
+
+    from analytics_platform.reports.dashboard.serve import command
+    from analytics_platform.settings import SettingsError, load_settings
+
+    load_settings()  # a wrong one is told here, not on every page
+    try:
+        served = command(address, port)
+    except ModuleNotFoundError as error:
+        raise SettingsError(str(error)) from error
+    os.execv(served[0], served)
+
+
 def main() -> None:
     """Run the command line. A user's mistake ends in one sentence and exit code 2."""
     from analytics_platform.settings import SettingsError

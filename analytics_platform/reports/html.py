@@ -80,7 +80,8 @@ def _cells(tag: str, cells: tuple[str, ...], names: int) -> str:
     )
 
 
-def _table(table: Table) -> str:
+def table_html(table: Table) -> str:
+    """A table of text as HTML, everything escaped."""
     rows = "\n".join(f"<tr>{_cells('td', row, table.names)}</tr>" for row in table.rows)
     head = _cells("th", table.header, table.names)
     return (
@@ -93,7 +94,7 @@ def _table(table: Table) -> str:
 def _section(section: Section) -> str:
     figure = [_figure(section.plot, section.sentence)] if section.plot is not None else []
     head = f'<h2>{escape(section.title)}</h2>\n<p class="sentence">{escape(section.sentence)}</p>'
-    parts = [head, *figure, *map(_table, section.tables)]
+    parts = [head, *figure, *map(table_html, section.tables)]
     return f'<section id="{escape(section.name)}">\n' + "\n".join(parts) + "\n</section>"
 
 

@@ -22,6 +22,7 @@ from matplotlib.font_manager import findfont, get_font
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from PIL import Image
 
+from analytics_platform.reports.colours import BLUE, COLOURS, GREEN, INK, LINE, MUTED, ORANGE, VERMILLION
 from analytics_platform.reports.periods import WEEK
 from analytics_platform.reports.sentences import (
     credit_shares,
@@ -32,9 +33,6 @@ from analytics_platform.reports.sentences import (
 )
 from analytics_platform.reports.wording import capital, clean, day, money, percent, share, threshold, whole
 
-BLUE, GREEN, VERMILLION, ORANGE, SKY = "#0072B2", "#009E73", "#D55E00", "#E69F00", "#56B4E9"
-COLOURS = (BLUE, GREEN, VERMILLION, ORANGE, SKY)
-INK, MUTED, LINE = "#1f2933", "#667085", "#e4e7ec"
 CHANNELS = 10
 """Channels drawn; the table lists all."""
 
