@@ -21,6 +21,9 @@ ENDED = frozenset({"SUCCESS", "FAILURE", "CANCELED"})
 """Statuses after which a run changes no more."""
 
 TIMEOUT_S = 10.0
+START_TIMEOUT_S = 60.0
+"""Without a queue of runs, Dagster answers only when the run's process was started."""
+
 LOG_PAGE = 1000
 """Events asked for at a time."""
 
@@ -154,9 +157,8 @@ class Progress:
 class DagsterApi:
     """The webserver at `url`. Every method raises `DagsterError` in one sentence if it does not get its answer."""
 
-    def __init__(self, url: str, timeout_s: float = TIMEOUT_S) -> None:
+    def __init__(self, url: str) -> None:
         self.url = url.rstrip("/")
-        self._timeout_s = timeout_s
 
     def start(self, job: str, days: DayRange | None = None) -> str:
         """Start a run of a job, of these days if it has days; gives the run's id."""
@@ -167,7 +169,7 @@ class DagsterApi:
             "runConfigData": {},
             "executionMetadata": {"tags": [{"key": key, "value": value} for key, value in tags]},
         }
-        answer = self._ask(_LAUNCH, {"params": params})["launchRun"]
+        answer = self._ask(_LAUNCH, {"params": params}, START_TIMEOUT_S)["launchRun"]
         if answer["__typename"] != "LaunchRunSuccess":
             raise DagsterError(f"Dagster did not start {job}: {_words(answer)}")
         return str(answer["run"]["runId"])
@@ -203,17 +205,17 @@ class DagsterApi:
         where = f"see {self.url}/locations whether its code location loaded"
         raise DagsterError(f"Dagster at {self.url} has no job {job}: {where}, and DAGSTER_URL.")
 
-    def _ask(self, query: str, variables: Mapping[str, object]) -> dict[str, Any]:
+    def _ask(self, query: str, variables: Mapping[str, object], timeout_s: float = TIMEOUT_S) -> dict[str, Any]:
         try:
-            answer = httpx.post(
-                f"{self.url}/graphql", json={"query": query, "variables": variables}, timeout=self._timeout_s
-            )
+            answer = httpx.post(f"{self.url}/graphql", json={"query": query, "variables": variables}, timeout=timeout_s)
             answer.raise_for_status()
             content = answer.json()
         except httpx.HTTPStatusError as error:
             raise DagsterError(f"{self.url} answered {error.response.status_code}: check DAGSTER_URL.") from error
         except httpx.TimeoutException as error:
-            raise DagsterError(f"Dagster at {self.url} took longer than {self._timeout_s:g} s: try again.") from error
+            raise DagsterError(
+                f"Dagster at {self.url} did not answer within {timeout_s:g} s: look at its runs, then try again."
+            ) from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise DagsterError(
                 f"Dagster does not answer at {self.url}: start it (`make ui`), or set DAGSTER_URL."

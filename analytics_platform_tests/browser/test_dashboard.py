@@ -1,0 +1,136 @@
+"""A person with nothing but a browser: takes in a file, builds its days, sees the figures, downloads what was refused."""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from analytics_platform.reports.dashboard.serve import command
+from analytics_platform_tests.end_to_end.platform_run import clickstream
+from analytics_platform_tests.reports.dashboard.servers import dagster_webserver, free_port, serving
+
+DAY = dt.datetime.now(dt.UTC).date() - dt.timedelta(days=2)
+PAGES = ("Overview", "Channels", "Products", "Customers", "Data quality", "Pipeline")
+RUN_MS = 240_000
+LOOK_MS = 30_000
+
+
+@dataclass
+class Desk:
+    """A page of the browser at the dashboard, and what its console said."""
+
+    page: Page
+    complaints: list[str] = field(default_factory=list)
+
+    def visit(self, name: str) -> None:
+        """Go to a page by its name in the navigation."""
+        self.page.get_by_test_id("stTopNavLinkContainer").filter(has_text=name).click()
+        expect(self.page.get_by_role("heading", name=name, exact=True)).to_be_visible(timeout=LOOK_MS)
+        self.settle()
+
+    def settle(self) -> None:
+        """Wait until everything is drawn."""
+        self.page.wait_for_selector('[data-testid="stApp"][data-test-script-state="notRunning"]', timeout=LOOK_MS)
+
+    def figure(self, name: str) -> str:
+        """The value of a key figure."""
+        metric = self.page.get_by_test_id("stMetric").filter(has_text=name)
+        return metric.get_by_test_id("stMetricValue").inner_text()
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The dashboard of an empty platform in whose landing folder a file waits, with Dagster beside it."""
+    folder = tmp_path_factory.mktemp("platform")
+    landing = folder / "landing" / "clickstream"
+    landing.mkdir(parents=True)
+    (landing / "visits.csv").write_text(clickstream(300, without_client=9, day=str(DAY)))
+    environment = {"DATA_DIR": str(folder), "PARTITION_START": str(DAY - dt.timedelta(days=3))}
+    with dagster_webserver(folder, ["-m", "analytics_platform.definitions"], environment) as dagster:
+        url = f"http://127.0.0.1:{(port := free_port())}"
+        own = {**environment, "DAGSTER_URL": dagster}
+        with serving(command("127.0.0.1", port), f"{url}/_stcore/health", folder / "dashboard.log", own):
+            yield url
+
+
+@pytest.fixture(scope="module")
+def desk(browser: Browser, address: str) -> Iterator[Desk]:
+    page = browser.new_page(viewport={"width": 1440, "height": 900})
+    found = Desk(page)
+    page.on("console", lambda said: found.complaints.append(said.text) if said.type in ("error", "warning") else None)
+    page.on("pageerror", lambda error: found.complaints.append(str(error)))
+    page.goto(address)
+    expect(page.get_by_role("heading", name="Overview")).to_be_visible(timeout=LOOK_MS)
+    yield found
+    page.close()
+
+
+def test_an_empty_platform_says_what_to_do(desk: Desk) -> None:
+    expect(desk.page.get_by_text("There is nothing to show yet")).to_be_visible(timeout=LOOK_MS)
+
+
+def test_a_run_takes_in_the_file_and_shows_its_log_to_the_end(desk: Desk) -> None:
+    desk.visit("Pipeline")
+    desk.page.get_by_role("button", name="Start", exact=True).click()
+
+    log = desk.page.locator(".log").first
+    expect(log).to_contain_text("cleaned.clickstream", timeout=RUN_MS)
+    expect(desk.page.get_by_text("Take in what arrived: succeeded")).to_be_visible(timeout=RUN_MS)
+    expect(log).to_contain_text("Finished execution of run")
+
+
+def test_rebuilding_the_days_it_brought_gives_new_figures(desk: Desk) -> None:
+    desk.page.get_by_role("radio", name="Rebuild days").or_(
+        desk.page.get_by_role("button", name="Rebuild days")
+    ).first.click()
+    expect(desk.page.get_by_test_id("stDateInput").locator("input")).to_have_count(1, timeout=LOOK_MS)
+    desk.settle()
+    desk.page.get_by_role("button", name="Start", exact=True).click()
+    expect(desk.page.get_by_text(f"Rebuild days {DAY}: succeeded")).to_be_visible(timeout=RUN_MS)
+
+    desk.visit("Overview")
+    desk.page.get_by_text("All", exact=True).click()
+    expect(desk.page.get_by_test_id("stMetricValue").nth(3)).to_have_text("10", timeout=LOOK_MS)
+    assert desk.figure("Sessions") == "10"
+
+
+def test_the_refused_records_are_filtered_and_downloaded(desk: Desk, tmp_path: Path) -> None:
+    desk.visit("Data quality")
+    assert desk.figure("Refused") == "9"
+    desk.page.get_by_test_id("stSelectbox").locator("input").click()
+    desk.page.get_by_role("option", name="client_id: missing (9)").click()
+    desk.settle()
+    with desk.page.expect_download(timeout=LOOK_MS) as download:
+        desk.page.get_by_role("button", name="Download as CSV").click()
+    path = tmp_path / "quarantine.csv"
+    download.value.save_as(path)
+
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 9
+    assert {row["error_reason"] for row in rows} == {"client_id: missing"}
+    assert all(row["raw"].startswith(",https://shop.example/") for row in rows)
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+def test_no_page_is_wider_than_the_screen(desk: Desk, width: int) -> None:
+    wider = []
+    for name in PAGES:
+        desk.page.set_viewport_size({"width": 1440, "height": 900})
+        desk.visit(name)
+        desk.page.set_viewport_size({"width": width, "height": 844})
+        desk.page.wait_for_timeout(500)  # charts follow the width
+        measure = "page => page.scrollWidth - page.clientWidth"
+        if desk.page.get_by_test_id("stMain").evaluate(measure) > 0:
+            wider.append(name)
+    assert not wider
+
+
+def test_the_console_stayed_quiet(desk: Desk) -> None:
+    assert desk.complaints == []

@@ -1,0 +1,123 @@
+"""Runs are started, followed to their end and listed, on a real webserver; what is wrong is told in one sentence."""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+
+import pytest
+
+from analytics_platform.automation import jobs
+from analytics_platform.engine import DayRange
+from analytics_platform.reports.dashboard.dagster_api import INGEST, REBUILD, DagsterApi, DagsterError, LogLine, Run
+from analytics_platform_tests.reports.dashboard.servers import dagster_webserver, free_port
+
+PATIENCE_S = 60.0
+DAYS = DayRange(dt.date(2026, 2, 1), dt.date(2026, 2, 2))
+
+
+@pytest.fixture(scope="module")
+def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DagsterApi]:
+    code = ["-f", str(Path(__file__).with_name("small_location.py"))]
+    with dagster_webserver(tmp_path_factory.mktemp("api"), code) as url:
+        yield DagsterApi(url)
+
+
+def follow(api: DagsterApi, run_id: str) -> tuple[list[Run], list[LogLine]]:
+    """What was seen of a run, look by look, until it ended."""
+    seen: list[Run] = []
+    lines: list[LogLine] = []
+    cursor, ends = None, time.monotonic() + PATIENCE_S
+    while not seen or not seen[-1].has_ended:
+        assert time.monotonic() < ends, lines
+        progress = api.follow(run_id, cursor)
+        cursor = progress.cursor
+        seen.append(progress.run)
+        lines.extend(progress.lines)
+        time.sleep(0.1)
+    return seen, [*lines, *api.follow(run_id, cursor).lines]
+
+
+def test_the_jobs_are_those_of_the_platform() -> None:
+    assert {INGEST, REBUILD} <= {job.name for job in jobs.build_jobs()}
+
+
+def test_a_run_is_started_and_followed_to_its_end(api: DagsterApi) -> None:
+    run_id = api.start(INGEST)
+    seen, lines = follow(api, run_id)
+
+    last = seen[-1]
+    assert (last.run_id, last.job, last.status, last.days, last.planned) == (run_id, INGEST, "SUCCESS", "", 2)
+    assert [step.name for step in last.steps] == ["arrivals", "after"]
+    assert any(run.status == "STARTED" for run in seen)
+    assert last.seconds is not None and last.seconds >= 1
+    told = [(line.step, line.text) for line in lines]
+    assert told.count(("arrivals", "12 <b>rows</b> loaded")) == 1  # no line is missed, none is told twice
+    assert ("arrivals", "started") in told and ("after", "started") in told
+    assert any(step == "arrivals" and text.startswith("done in 1") for step, text in told)
+
+
+def test_a_failure_is_told_in_the_words_of_its_error(api: DagsterApi) -> None:
+    run_id = api.start(REBUILD, DAYS)
+    seen, lines = follow(api, run_id)
+
+    assert seen[-1].status == "FAILURE" and seen[-1].days == "2026-02-01 – 2026-02-02"
+    assert "building 2026-02-01 to 2026-02-02" in [line.text for line in lines]
+    (failure,) = [line for line in lines if line.kind == "ExecutionStepFailureEvent"]
+    assert failure.text == "The shop's database is away: start it."
+    assert not any("Traceback" in line.text for line in lines)
+    assert {step.name: step.status for step in seen[-1].steps} == {"days": "SUCCESS", "broken": "FAILURE"}
+    newest, *older = api.runs(10)
+    assert newest.run_id == run_id and run_id not in {run.run_id for run in older}
+    assert newest.steps == seen[-1].steps and newest.created_at.tzinfo is dt.UTC
+
+
+def test_unknown_runs_and_jobs_are_told(api: DagsterApi) -> None:
+    with pytest.raises(DagsterError, match="knows no run nothing: it was deleted, or is another server's"):
+        api.follow("nothing")
+    with pytest.raises(DagsterError, match=r"has no job sweep: see .*/locations whether its code location loaded"):
+        api.start("sweep")
+
+
+def test_a_server_that_is_down_is_told() -> None:
+    api = DagsterApi(f"http://127.0.0.1:{free_port()}")
+    for ask in (lambda: api.start(INGEST), lambda: api.runs(1), lambda: api.follow("r")):
+        with pytest.raises(DagsterError, match=r"Dagster does not answer at http.*: start it .*, or set DAGSTER_URL\."):
+            ask()
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "sentence"),
+    [
+        (200, b"<html>a shop</html>", "is not Dagster's webserver: check DAGSTER_URL"),
+        (404, b"", "answered 404: check DAGSTER_URL"),
+        (200, b"[]", "did not understand the question: is it another version"),
+        (200, b'{"errors": [{"message": "Cannot query field"}]}', "did not understand the question"),
+    ],
+)
+def test_another_server_is_told(status: int, body: bytes, sentence: str) -> None:
+    class Answer(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(status)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *values: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answer) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        with pytest.raises(DagsterError, match=sentence) as error:
+            DagsterApi(f"http://127.0.0.1:{server.server_port}").runs(1)
+        server.shutdown()
+    assert "\n" not in str(error.value)
+
+
+def test_an_address_that_is_none_is_told() -> None:
+    with pytest.raises(DagsterError, match="set DAGSTER_URL"):
+        DagsterApi("http://[").runs(1)

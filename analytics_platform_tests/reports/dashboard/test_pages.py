@@ -1,0 +1,210 @@
+"""Each page shows what is stored, says what to do when there is nothing, and takes foreign text as text."""
+
+from __future__ import annotations
+
+import csv
+import io
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from analytics_platform.engine import DayRange
+from analytics_platform.reports.dashboard.pages import quality
+from analytics_platform.reports.dashboard.serve import APP, OPTIONS, command
+from analytics_platform.reports.dashboard.shell import Chosen
+from analytics_platform.settings import load_settings
+from analytics_platform.warehouse import open_warehouse
+from analytics_platform_tests.postgres import new_database
+from analytics_platform_tests.reports.dashboard.servers import free_port
+from analytics_platform_tests.reports.dashboard.shop import FIRST, HOSTILE, LAST, fill
+
+PAGES = ("overview", "channels", "products", "customers", "quality", "pipeline")
+TIMEOUT_S = 60
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("shop")
+    with open_warehouse(load_settings(data_dir=folder)).session() as session:
+        fill(session)
+    return folder
+
+
+@pytest.fixture
+def visit(monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppTest]:
+    """Opens a page with these settings; Dagster is down."""
+    monkeypatch.setenv("DAGSTER_URL", f"http://127.0.0.1:{free_port()}")
+
+    def open_page(page: str, **settings: object) -> AppTest:
+        for name, value in settings.items():
+            monkeypatch.setenv(name.upper(), str(value))
+        script = f"from analytics_platform.reports.dashboard.pages.{page} import show\nshow()\n"
+        test = AppTest.from_string(script, default_timeout=TIMEOUT_S).run()
+        assert not test.exception, test.exception
+        return test
+
+    return open_page
+
+
+def html(test: AppTest) -> str:
+    return "\n".join(element.proto.body for element in test.get("html"))
+
+
+def figures(test: AppTest) -> dict[str, tuple[str, str]]:
+    return {metric.label: (metric.value, metric.delta) for metric in test.metric}
+
+
+def test_the_app_opens_on_the_overview(
+    visit: Callable[..., AppTest], monkeypatch: pytest.MonkeyPatch, shop: Path
+) -> None:
+    monkeypatch.setenv("DATA_DIR", str(shop))
+    test = AppTest.from_file(str(APP), default_timeout=TIMEOUT_S).run()
+
+    assert not test.exception
+    assert [title.value for title in test.title] == ["Overview"]
+
+
+def test_key_figures_are_compared_with_the_days_before(visit: Callable[..., AppTest], shop: Path) -> None:
+    test = visit("overview", data_dir=shop)
+
+    assert figures(test)["Revenue"] == ("14,007", "+100 %")
+    assert figures(test)["Orders"] == ("140", "+100 %")
+    assert figures(test)["Conversion"] == ("5.0 %", "0 pp")
+    assert "10–16 Nov 2026 (UTC), compared with 3–9 Nov." in html(test)
+    assert "Last data loaded 17 Nov 2026, 09:30 UTC." in html(test)
+
+
+def test_other_days_are_shown_as_chosen(visit: Callable[..., AppTest], shop: Path) -> None:
+    test = visit("overview", data_dir=shop)
+    test.button_group(key="period").set_value("All").run()
+    assert figures(test)["Orders"] == ("230", "")
+    assert "there is no data of as many days before" in html(test)
+
+    test.button_group(key="period").set_value("Other days").run()
+    test.date_input(key="other_days").set_value((LAST, LAST)).run()
+    assert figures(test)["Orders"] == ("20", "0 %")
+
+    test.button_group(key="measure").set_value("Conversion").run()
+    assert not test.exception
+
+
+def test_channels_of_some_traffic_sources(visit: Callable[..., AppTest], shop: Path) -> None:
+    test = visit("channels", data_dir=shop)
+    assert "Email" in html(test) and "Direct" in html(test)
+
+    test.multiselect(key="traffic_sources").set_value(["newsletter"]).run()
+    assert '<td class="name">Email</td>' in html(test) and "Direct</td>" not in html(test)
+
+
+def test_products_are_found_by_hostile_text(visit: Callable[..., AppTest], shop: Path) -> None:
+    test = visit("products", data_dir=shop)
+    assert "Top 20 [App]" in html(test)
+
+    test.text_input(key="product").set_value("DROP TABLE").run()
+    assert "=cmd|&#x27; /C calc&#x27;!A0 &lt;b&gt;" in html(test) and "p-2" not in html(test)
+
+    test.text_input(key="product").set_value("' OR 1=1 --").run()
+    assert "No product with this text" in html(test)
+
+
+def test_customers_by_city(visit: Callable[..., AppTest], shop: Path) -> None:
+    test = visit("customers", data_dir=shop)
+
+    assert figures(test)["Customers"][0] == "3" and figures(test)["Bought again"][0] == "50 %"
+    assert "Łódź" in html(test) and "City not known" in html(test) and "<b>" not in html(test).replace("<b>'", "")
+
+
+def test_quality_of_some_sources_and_reasons(visit: Callable[..., AppTest], shop: Path) -> None:
+    test = visit("quality", data_dir=shop)
+    assert figures(test)["Records"] == ("1,400", "+17 %")
+    assert figures(test)["Refused"][0] == "42" and len(test.dataframe[0].value) == 3
+
+    test.button_group(key="sources").set_value(["clickstream"]).run()
+    assert figures(test)["Records"][0] == "700" and len(test.dataframe[0].value) == 2
+
+    test.selectbox(key="reason").set_value("timestamp: not a time").run()
+    assert test.dataframe[0].value["error_reason"].to_list() == ["client_id: missing; timestamp: not a time"]
+
+
+def test_the_download_holds_the_chosen_records_whole(monkeypatch: pytest.MonkeyPatch, shop: Path) -> None:
+    monkeypatch.setenv("DATA_DIR", str(shop))
+    chosen = Chosen(DayRange(FIRST, LAST), None, LAST)
+    content = quality.download(chosen, ("clickstream",), "client_id: missing").decode("utf-8-sig")
+    rows = list(csv.DictReader(io.StringIO(content)))
+
+    assert [row["position"] for row in rows] == ["1", "2"]
+    assert rows[1]["raw"] == f"'{HOSTILE}"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_an_empty_warehouse_says_what_to_do(visit: Callable[..., AppTest], tmp_path: Path, page: str) -> None:
+    test = visit(page, data_dir=tmp_path)
+
+    assert ["start “Take in what arrived”" in info.value for info in test.info] == [True]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_postgres_is_shown_too_empty_and_full(visit: Callable[..., AppTest], tmp_path: Path, page: str) -> None:
+    with new_database() as url:
+        assert visit(page, data_dir=tmp_path, warehouse_url=url).info
+        with open_warehouse(load_settings(data_dir=tmp_path, warehouse_url=url)).session() as session:
+            fill(session)
+        test = visit(page, data_dir=tmp_path, warehouse_url=url)
+        assert not test.info and "Last data loaded 17 Nov 2026" in html(test)
+
+
+def test_while_a_run_writes_the_last_figures_are_shown(visit: Callable[..., AppTest], tmp_path: Path) -> None:
+    settings = load_settings(data_dir=tmp_path)
+    with open_warehouse(settings).session() as session:
+        fill(session)
+    visit("overview", data_dir=tmp_path)
+    with _writing(settings.warehouse_path):
+        test = visit("overview", data_dir=tmp_path)
+    assert "A run is writing: figures are as of" in html(test)
+    assert figures(test)["Orders"] == ("140", "+100 %")
+
+
+def _writing(path: Path) -> subprocess.Popen[str]:
+    """A process that has the file and has changed it; ends with the `with` block."""
+    script = (
+        "import duckdb, sys; c = duckdb.connect(sys.argv[1]); c.execute('CREATE TABLE t AS SELECT 1 AS a');"
+        "print('writing', flush=True); sys.stdin.read()"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", script, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None and process.stdout.readline()
+    return process
+
+
+def test_without_dagster_the_pipeline_says_so(visit: Callable[..., AppTest], shop: Path) -> None:
+    test = visit("pipeline", data_dir=shop)
+    assert ["Dagster does not answer" in warning.value for warning in test.warning] == [True]
+    assert "What passed the gate last" in html(test)
+
+    test.button(key="start").click().run()
+    assert ["Dagster does not answer" in error.value for error in test.error] == [True]
+
+
+def test_a_wrong_setting_is_told(visit: Callable[..., AppTest], shop: Path) -> None:
+    test = visit("overview", data_dir=shop, max_error_rate="much")
+    assert "MAX\\_ERROR\\_RATE=much" in test.error[0].value
+
+
+def test_it_is_served_on_loopback_without_menu_and_without_calling_home() -> None:
+    served = command("127.0.0.1", 8501)
+
+    assert served[:4] == [sys.executable, "-m", "streamlit", "run"]
+    assert "--server.address=127.0.0.1" in served and "--server.port=8501" in served
+    assert OPTIONS["browser.gatherUsageStats"] == "false" and OPTIONS["client.toolbarMode"] == "minimal"
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    for name in ("DATA_DIR", "WAREHOUSE_URL", "PARTITION_START"):
+        monkeypatch.delenv(name, raising=False)
+    yield
