@@ -140,6 +140,30 @@ def monitor() -> None:
 
 
 @app.command()
+def explain(
+    table: Annotated[str, typer.Argument(help="The table: customer_rfm, or with its schema star.fact_orders.")],
+    days: Annotated[str | None, typer.Option(help="Days to build, A...B; the last one with events without it.")] = None,
+) -> None:
+    """Run the model of a table without storing anything, and print how it was done (EXPLAIN ANALYZE)."""
+    from analytics_platform.assets.resources import warehouse_of
+    from analytics_platform.engine import DayRange, find_model
+    from analytics_platform.settings import load_settings
+    from analytics_platform.warehouse.explain import explain_model
+
+    settings, model = load_settings(), find_model(table)
+    try:
+        wanted = DayRange.parse(days) if days else None
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--days") from error
+    warehouse = warehouse_of(settings)
+    with warehouse.session(read_only=True) as session:
+        explained = explain_model(session, model, wanted, settings.model_values)
+    print(f"{model.name}, {explained.days or 'the whole table'}, in {warehouse.name}")
+    for step in explained.plans:
+        print(f"\n{step.step}\n{step.text}")
+
+
+@app.command()
 def demo(
     days: Annotated[int, typer.Option(min=2, help="Days of traffic.")] = 14,
     visitors: Annotated[int, typer.Option(min=1, help="Visitors a day, about.")] = 300,
@@ -174,6 +198,7 @@ def dashboard(
 
 def main() -> None:
     """Run the command line. A user's mistake ends in one sentence and exit code 2."""
+    from analytics_platform.engine import ModelError
     from analytics_platform.settings import SettingsError
     from analytics_platform.shop.errors import ShopError
     from analytics_platform.simulator import FolderInUseError
@@ -182,6 +207,6 @@ def main() -> None:
 
     try:
         app()
-    except (SettingsError, WarehouseError, FolderInUseError, QueueError, ShopError) as error:
+    except (SettingsError, WarehouseError, ModelError, FolderInUseError, QueueError, ShopError) as error:
         print(f"analytics-platform: {error}", file=sys.stderr)
         sys.exit(2)

@@ -292,6 +292,168 @@ class UserProductAffinity(Contract):
         ).promise()
 
 
+class CategorySellers(Contract):
+    """One row per product ever seen, ranked by revenue within its category."""
+
+    product_id: Text = column("The shop's product id.")
+    product_name: Text = column("Latest name.", nullable=True)
+    category: Text = column("Latest category; 'unknown' without any.")
+    rank: Whole = column(
+        "Place within the category, 1 the highest revenue; of equals more pieces, then the smaller product id.", ge=1
+    )
+    orders: Whole = column("Orders with the product.", ge=0)
+    quantity: Whole = column("Pieces ordered.", ge=0)
+    revenue: Money = column("Sum of the order lines' amounts.")
+    share_of_category: Ratio = column("revenue / revenue of the category; missing if that is 0.", nullable=True)
+
+    class Config(Contract.Config):
+        """Table."""
+
+        metadata = Table(name="marts.category_sellers", primary_key=("product_id",), write="whole").promise()
+
+
+class BoughtTogether(Contract):
+    """One row per product and other product that was bought with it, in both directions. Bots are left out.
+
+    Purchases of more than 100 products are left out.
+    """
+
+    product_id: Text = column("The shop's product id.")
+    other_product_id: Text = column("A product of the same order.")
+    rank: Whole = column(
+        "Place among the products bought with it, 1 the most orders; of equals the smaller product id.", ge=1
+    )
+    orders: Whole = column("Orders with both; 0 where what had both is a repeat or a bot's after all.", ge=0)
+    product_orders: Whole = column("Orders with product_id.", ge=0)
+    confidence: Ratio = column(
+        "orders / product_orders: how often an order with product_id has the other one too, the confidence of an "
+        "association rule (Agrawal, Imieliński and Swami 1993).",
+        nullable=True,
+        ge=0.0,
+        le=1.0,
+    )
+
+    class Config(Contract.Config):
+        """Table."""
+
+        metadata = Table(
+            name="marts.bought_together",
+            primary_key=("product_id", "other_product_id"),
+            write="upsert",
+            reads=MappingProxyType({"sessionized.product_pair_days": TouchedKeys("product_id")}),
+        ).promise()
+
+
+class CustomerRevenue(Contract):
+    """One row per customer (client) with an order: what each brought, from the best down. Bots are left out."""
+
+    client_id: Text = column("The browser or device.")
+    rank: Whole = column("1 brought most; of equals the smaller client id comes first.", ge=1)
+    orders: Whole = column("Orders; repeats of an order do not count.", ge=1)
+    revenue: Money = column("Their revenue.")
+    running_total: Money = column("Revenue of this customer and of all with a smaller rank.")
+    share: Ratio = column("revenue / revenue of all customers; missing if that is 0.", nullable=True)
+    running_share: Ratio = column("running_total / revenue of all customers; missing if that is 0.", nullable=True)
+    first_order_date: Day = column("Day of the first order (UTC).")
+    last_order_date: Day = column("Day of the last order (UTC).")
+
+    class Config(Contract.Config):
+        """Table."""
+
+        metadata = Table(name="marts.customer_revenue", primary_key=("client_id",), write="whole").promise()
+
+
+class MonthlyGrowth(Contract):
+    """One row per month from the first with an order to the last, those without any included. Bots are left out.
+
+    Growth is (this month - the calendar month before) / the month before. The last month may not be over.
+    """
+
+    month: Day = column("First day of the month (UTC).")
+    customers: Whole = column("Distinct clients with an order in the month.", ge=0)
+    new_customers: Whole = column("Those of them whose first order is in the month.", ge=0)
+    orders: Whole = column("Orders; repeats of an order do not count.", ge=0)
+    revenue: Money = column("Their revenue.")
+    customers_growth: Ratio = column("Growth of customers; missing if the month before had none.", nullable=True)
+    orders_growth: Ratio = column("Growth of orders; missing if the month before had none.", nullable=True)
+    revenue_growth: Ratio = column("Growth of revenue; missing if the month before had none.", nullable=True)
+
+    class Config(Contract.Config):
+        """Table."""
+
+        metadata = Table(name="marts.monthly_growth", primary_key=("month",), write="whole").promise()
+
+
+_QUINTILE = (
+    "1 to 5 by quintile (Hughes, Strategic Database Marketing, 1994): 1 + the whole fifths of all customers who are "
+    "strictly worse. Equal customers have equal scores. "
+)
+
+
+class CustomerRfm(Contract):
+    """One row per customer (client) with an order: recency, frequency and monetary value, scored. Bots are left out."""
+
+    client_id: Text = column("The browser or device.")
+    as_of_date: Day = column("Day that recency counts from: the last one with an event of any client (UTC).")
+    last_order_date: Day = column("Day of the last order (UTC).")
+    recency_days: Whole = column("Days from the last order to as_of_date.", ge=0)
+    orders: Whole = column("Frequency: orders; repeats of an order do not count.", ge=1)
+    revenue: Money = column("Monetary value: their revenue.")
+    recency_score: Whole = column(_QUINTILE + "5 ordered most lately.", ge=1, le=5)
+    frequency_score: Whole = column(_QUINTILE + "5 ordered most often.", ge=1, le=5)
+    monetary_score: Whole = column(_QUINTILE + "5 brought most.", ge=1, le=5)
+    rfm: Text = column("The three scores as digits, 555 the best.")
+
+    class Config(Contract.Config):
+        """Table."""
+
+        metadata = Table(name="marts.customer_rfm", primary_key=("client_id",), write="whole").promise()
+
+
+class CohortRetention(Contract):
+    """One row per cohort of customers (clients) and month in which someone of it ordered. Bots are left out.
+
+    A cohort is the customers whose first order is in the same month (acquisition cohort: Croll and Yoskovitz, Lean
+    Analytics, 2013). A month in which nobody of the cohort ordered has no row.
+    """
+
+    cohort_month: Day = column("First day of the month of the first order (UTC).")
+    month: Day = column("First day of the month looked at (UTC).")
+    months_since_first: Whole = column("Calendar months from cohort_month to month; 0 is the cohort's own.", ge=0)
+    cohort_size: Whole = column("Customers in the cohort.", ge=1)
+    customers: Whole = column("Those of them with an order in the month.", ge=1)
+    retention_rate: Ratio = _share("customers / cohort_size; 1 in the cohort's own month.")
+    orders: Whole = column("Their orders in the month.", ge=1)
+    revenue: Money = column("The revenue of these.")
+
+    class Config(Contract.Config):
+        """Table."""
+
+        metadata = Table(name="marts.cohort_retention", primary_key=("cohort_month", "month"), write="whole").promise()
+
+
+class CartAbandonment(Contract):
+    """One row per day on which a session with an add_to_cart event starts. Bots are left out.
+
+    A cart is abandoned if its session has an add_to_cart event and no purchase event: items placed in the cart without
+    a purchase during the same session (Kukar-Kinney and Close, Journal of the Academy of Marketing Science 38, 2010).
+    A purchase in a later session does not make up for it.
+    """
+
+    date: Day = column("Day (UTC) the sessions start.")
+    carts: Whole = column("Sessions with an add_to_cart event.", ge=1)
+    abandoned: Whole = column("Those of them without a purchase event.", ge=0)
+    abandoned_at_checkout: Whole = column("Those of the abandoned with a begin_checkout event.", ge=0)
+    abandonment_rate: Ratio = _share("abandoned / carts.")
+
+    class Config(Contract.Config):
+        """Table."""
+
+        metadata = Table(
+            name="marts.cart_abandonment", primary_key=("date",), write="days", partition_column="date"
+        ).promise()
+
+
 class DataQualityDaily(Contract):
     """One row per day of events and source: what was accepted, what was refused."""
 

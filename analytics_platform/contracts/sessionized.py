@@ -312,3 +312,74 @@ class UserTotals(Contract):
             write="upsert",
             reads=MappingProxyType({"sessionized.user_activity": TouchedKeys("user_id")}),
         ).promise()
+
+
+class CustomerDays(Contract):
+    """One row per client and day with a purchase event: what was bought. No bots.
+
+    A day on which no order counts (repeats of earlier ones, bots) is here with zeros.
+    """
+
+    client_id: Text = column("The browser or device.")
+    event_date: Day = column("Day (UTC).")
+    orders: Whole = column("Orders; repeats of an order and visits with a bot in them do not count.", ge=0)
+    revenue: Money = column("Their revenue.")
+
+    class Config(Contract.Config):
+        """Table."""
+
+        metadata = Table(
+            name="sessionized.customer_days",
+            primary_key=("client_id", "event_date"),
+            write="days",
+            partition_column="event_date",
+            reads=MappingProxyType({"sessionized.sessions": Days(before=1)}),
+        ).promise()
+
+
+class CustomerMonths(Contract):
+    """One row per client and month with a purchase event: the rollup that revenue, cohorts and scores are made from.
+
+    A month in which no order counts is here with zeros. It grows with customers and months, not with events.
+    """
+
+    client_id: Text = column("The browser or device.")
+    month: Day = column("First day of the month (UTC).")
+    orders: Whole = column("Orders; repeats of an order and visits with a bot in them do not count.", ge=0)
+    revenue: Money = column("Their revenue.")
+    first_order_date: Day = column("Day of the first order in the month.", nullable=True)
+    last_order_date: Day = column("Day of the last order in the month.", nullable=True)
+
+    class Config(Contract.Config):
+        """Table."""
+
+        metadata = Table(
+            name="sessionized.customer_months",
+            primary_key=("client_id", "month"),
+            write="upsert",
+            reads=MappingProxyType({"sessionized.customer_days": TouchedKeys("client_id")}),
+        ).promise()
+
+
+class ProductPairDays(Contract):
+    """One row per day, product and other product of one purchase; the row of a product with itself has all its orders.
+
+    Both directions of a pair are here. A pair of which no order counts (repeats, bots) is here with zero. Purchases of
+    more than 100 products are left out. No bots.
+    """
+
+    event_date: Day = column("Day of the orders (UTC).")
+    product_id: Text = column("The shop's product id.")
+    other_product_id: Text = column("Product in the same order; product_id itself in the row for all its orders.")
+    orders: Whole = column("Orders with both.", ge=0)
+
+    class Config(Contract.Config):
+        """Table."""
+
+        metadata = Table(
+            name="sessionized.product_pair_days",
+            primary_key=("event_date", "product_id", "other_product_id"),
+            write="days",
+            partition_column="event_date",
+            reads=MappingProxyType({"sessionized.sessions": Days(before=1)}),
+        ).promise()

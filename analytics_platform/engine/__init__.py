@@ -4,7 +4,7 @@ No Dagster in here, and no connection: where a query runs is the warehouse's bus
 """
 
 from analytics_platform.engine.affected import affected_days, build_order, day_ranges, refreshed_days
-from analytics_platform.engine.model import Model, ModelError, all_models, column_lineage, macros, transpile
+from analytics_platform.engine.model import Model, ModelError, all_models, column_lineage, find_model, macros, transpile
 from analytics_platform.engine.plan import DayRange, Query, plan, reads_of, window_of
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "build_order",
     "column_lineage",
     "day_ranges",
+    "find_model",
     "macros",
     "plan",
     "reads_of",

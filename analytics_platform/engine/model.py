@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
@@ -74,6 +75,19 @@ def all_models() -> Mapping[str, Model]:
     """Table name → model, for every SQL file but the macros."""
     paths = sorted(path for path in MODELS_DIR.glob("*/*.sql") if path.parent.name != "macros")
     return MappingProxyType({model.name: model for model in map(read_model, paths)})
+
+
+def find_model(name: str) -> Model:
+    """The model of a table; a mart may be named without its schema. Raises `ModelError` for an unknown name."""
+    models = all_models()
+    found = models.get(name) or models.get(f"marts.{name}")
+    if found is not None:
+        return found
+    wanted = name.rpartition(".")[2]
+    like = get_close_matches(wanted, [table.rpartition(".")[2] for table in models], n=3, cutoff=0.5)
+    close = [table for short in like for table in models if table.rpartition(".")[2] == short]
+    hint = f"did you mean {' or '.join(close)}?" if close else "the tables are listed in the README."
+    raise ModelError(f"There is no model of a table {name!r}: {hint}")
 
 
 @lru_cache(maxsize=1)

@@ -35,6 +35,15 @@ class DayRange:
         """The range with `before` more days at its start and `after` more at its end."""
         return DayRange(self.first - dt.timedelta(days=before), self.last + dt.timedelta(days=after))
 
+    @classmethod
+    def parse(cls, text: str) -> DayRange:
+        """The range `A...B`, or the one day `A`. Raises `ValueError` for anything else."""
+        first, _, last = text.partition("...")
+        try:
+            return cls(dt.date.fromisoformat(first), dt.date.fromisoformat(last or first))
+        except ValueError as error:
+            raise ValueError(f"{text} is no range of days: write YYYY-MM-DD...YYYY-MM-DD ({error}).") from error
+
     def __str__(self) -> str:
         """As Dagster writes a range of partitions."""
         return f"{self.first}...{self.last}"

@@ -8,7 +8,15 @@ from analytics_platform.warehouse.duckdb import DuckDBSession, DuckDBWarehouse
 from analytics_platform.warehouse.load import BOOKS, load_batch
 from analytics_platform.warehouse.open import open_warehouse
 from analytics_platform.warehouse.replay import replay_batch
-from analytics_platform.warehouse.session import BatchCard, Loaded, Publication, Session, Warehouse, WarehouseError
+from analytics_platform.warehouse.session import (
+    BatchCard,
+    Loaded,
+    Publication,
+    QueryPlan,
+    Session,
+    Warehouse,
+    WarehouseError,
+)
 
 __all__ = [
     "BOOKS",
@@ -17,6 +25,7 @@ __all__ = [
     "DuckDBWarehouse",
     "Loaded",
     "Publication",
+    "QueryPlan",
     "RuleResult",
     "Session",
     "Warehouse",

@@ -23,7 +23,7 @@ from analytics_platform.contracts.rules import literal, quote, quote_table
 from analytics_platform.engine import DayRange, Query
 from analytics_platform.warehouse.audit import audit
 from analytics_platform.warehouse.migration import changes
-from analytics_platform.warehouse.session import FETCH_ROWS, BatchCard, Publication, WarehouseError
+from analytics_platform.warehouse.session import FETCH_ROWS, BatchCard, Publication, QueryPlan, WarehouseError
 
 _EXACT_CASTS = frozenset({("HUGEINT", "BIGINT"), ("INTEGER", "BIGINT"), ("DATE", "DATE")})
 """Types a model may yield for a promised type: stored without loss, or with an error, never rounded."""
@@ -165,6 +165,11 @@ class DuckDBSession:
         """The result of a query as a frame."""
         relation = self.connection.sql(sql, params=dict(parameters) if parameters else None)
         return pl.DataFrame(pl.from_arrow(relation.to_arrow_table()))
+
+    def explain(self, query: Query) -> list[QueryPlan]:
+        """How DuckDB carries out a query."""
+        found = self.rows(f"EXPLAIN ANALYZE {query.sql}", query.parameters)
+        return [QueryPlan("DuckDB runs the model", "\n".join(str(text) for *_, text in found))]
 
     def tables(self) -> set[str]:
         """Names (`schema.table`) of the tables that exist."""

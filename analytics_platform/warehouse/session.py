@@ -42,6 +42,14 @@ class Publication:
 
 
 @dataclass(frozen=True, slots=True)
+class QueryPlan:
+    """How one `step` of a query was carried out, with rows and times, as the database that did it puts it."""
+
+    step: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class BatchCard:
     """What the books say of a batch before its rows are read."""
 
@@ -91,6 +99,10 @@ class Session(Protocol):
 
     def frame(self, sql: str, parameters: Mapping[str, object] | None = None) -> pl.DataFrame:
         """The result of any query, computed where models are. Of each table it reads no more than it names."""
+        ...
+
+    def explain(self, query: Query) -> list[QueryPlan]:
+        """Run a query, throw its rows away, and tell how each step of it was carried out (EXPLAIN ANALYZE)."""
         ...
 
     def execute(self, sql: str, parameters: Mapping[str, object] | None = None) -> None:

@@ -25,9 +25,9 @@ from analytics_platform.engine import Query
 from analytics_platform.warehouse.duckdb import DuckDBSession, Span
 from analytics_platform.warehouse.postgres.ddl import schema, typed_columns
 from analytics_platform.warehouse.postgres.dialect import parse
-from analytics_platform.warehouse.postgres.transfer import copy_in, fetch, fetch_rows
+from analytics_platform.warehouse.postgres.transfer import copy_in, fetch, fetch_rows, window_query
 from analytics_platform.warehouse.postgres.windows import windows_of
-from analytics_platform.warehouse.session import BatchCard
+from analytics_platform.warehouse.session import BatchCard, QueryPlan
 
 BATCH_BOOKS: tuple[ContractType, ...] = (PipelineLogs, Quarantine, BatchDays)
 """The books that hold what became of a batch."""
@@ -60,6 +60,13 @@ class Desk(DuckDBSession):
             self.server.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
             for window in windows_of(parse(query.sql), schema()):
                 fetch(self.server, self, window, schema()[window.table], query.parameters, self._folder)
+
+    def explain_reads(self, query: Query) -> Iterator[QueryPlan]:
+        """How the server reads each window of a query."""
+        for window in windows_of(parse(query.sql), schema()):
+            statement = window_query(window, schema()[window.table], query.parameters)
+            lines = self.server.execute(f"EXPLAIN (ANALYZE) {statement}").fetchall()
+            yield QueryPlan(f"PostgreSQL reads {window.table}", "\n".join(str(line) for (line,) in lines))
 
     def bring_books(self, card: BatchCard) -> None:
         """Fetch what the books say of a batch that was loaded before, but for its refused records."""

@@ -26,7 +26,7 @@ from analytics_platform.warehouse.postgres.dialect import parse, translate
 from analytics_platform.warehouse.postgres.locks import writing
 from analytics_platform.warehouse.postgres.pool import Pool, pool_of, take
 from analytics_platform.warehouse.postgres.transfer import copy_frames, copy_in
-from analytics_platform.warehouse.session import FETCH_ROWS, BatchCard, Publication, WarehouseError
+from analytics_platform.warehouse.session import FETCH_ROWS, BatchCard, Publication, QueryPlan, WarehouseError
 
 T = TypeVar("T")
 
@@ -148,6 +148,13 @@ class PostgresSession:
         with self._desk() as desk:
             desk.bring(Query(sql, parameters))
             return desk.frame(sql, parameters)
+
+    def explain(self, query: Query) -> list[QueryPlan]:
+        """How PostgreSQL reads each window of the tables, and how the model runs over them on a desk."""
+        with self._desk() as desk:
+            reads = list(desk.explain_reads(query))
+            desk.bring(query)
+            return [*reads, *desk.explain(query)]
 
     def execute(self, sql: str, parameters: Mapping[str, object] | None = None) -> None:
         """Run a statement that changes rows."""

@@ -38,15 +38,19 @@ def fetch(
     folder: Path,
 ) -> None:
     """Put the window of a table into the desk, as a table of the same name with these columns."""
+    columns = {name: types[name] for name in window.columns}
+    fetch_rows(connection, desk, window.table, columns, window_query(window, types, parameters), folder)
+
+
+def window_query(window: Window, types: Mapping[str, str], parameters: Mapping[str, object]) -> str:
+    """The query for the rows of a window, in PostgreSQL's own SQL."""
     # COPY takes no parameters: values are written into the query as literals, by the translator.
     selected = exp.select(*(exp.to_identifier(name, quoted=True) for name in window.columns))
     selected = selected.from_(exp.to_table(quote_table(window.table), dialect="duckdb"))
     if window.condition is not None:
         selected = selected.where(window.condition)
-    inner = translate_whole(selected, parameters)
     outer = ", ".join(_readable(name, types[name]) for name in window.columns)
-    columns = {name: types[name] for name in window.columns}
-    fetch_rows(connection, desk, window.table, columns, f"SELECT {outer} FROM ({inner}) AS part", folder)
+    return f"SELECT {outer} FROM ({translate_whole(selected, parameters)}) AS part"
 
 
 def _readable(name: str, kind: str) -> str:

@@ -1,0 +1,33 @@
+-- Grain: one row per product that was seen, ranked within its category. Bots are left out.
+-- Rules: rank 1 earned most; of equals the one with more pieces, then the smaller product id. The category is the latest
+-- one that is known, 'unknown' without any.
+WITH named AS (
+    SELECT
+        product_id,
+        max_by(product_name, last_seen_at) FILTER (WHERE product_name IS NOT NULL) AS product_name,
+        max_by(category, last_seen_at) FILTER (WHERE category IS NOT NULL) AS category
+    FROM star.dim_product
+    WHERE product_key <> -1
+    GROUP BY product_id
+),
+sellers AS (
+    SELECT
+        sales.product_id,
+        named.product_name,
+        coalesce(named.category, 'unknown') AS category,
+        sales.orders,
+        sales.quantity,
+        sales.revenue
+    FROM marts.top_sellers AS sales
+    LEFT JOIN named ON sales.product_id = named.product_id
+)
+SELECT
+    product_id,
+    product_name,
+    category,
+    row_number() OVER (PARTITION BY category ORDER BY revenue DESC, quantity DESC, product_id) AS rank,
+    orders,
+    quantity,
+    revenue,
+    CAST(revenue AS DOUBLE) / nullif(sum(revenue) OVER (PARTITION BY category), 0) AS share_of_category
+FROM sellers

@@ -1,0 +1,38 @@
+-- Grain: one row per customer (client) with an order. Bots are left out.
+-- Rules: rank 1 brought most; of equals the smaller client id comes first, and so in the running total.
+WITH customers AS (
+    SELECT
+        client_id,
+        sum(orders) AS orders,
+        sum(revenue) AS revenue,
+        min(first_order_date) AS first_order_date,
+        max(last_order_date) AS last_order_date
+    FROM sessionized.customer_months
+    WHERE orders > 0
+    GROUP BY client_id
+),
+ranked AS (
+    SELECT
+        client_id,
+        orders,
+        revenue,
+        first_order_date,
+        last_order_date,
+        row_number() OVER (ORDER BY revenue DESC, client_id) AS rank,
+        sum(revenue) OVER (
+            ORDER BY revenue DESC, client_id ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+        ) AS running_total,
+        sum(revenue) OVER () AS total
+    FROM customers
+)
+SELECT
+    client_id,
+    rank,
+    CAST(orders AS BIGINT) AS orders,
+    CAST(revenue AS DECIMAL(18, 4)) AS revenue,
+    CAST(running_total AS DECIMAL(18, 4)) AS running_total,
+    CAST(revenue AS DOUBLE) / nullif(total, 0) AS share,
+    CAST(running_total AS DOUBLE) / nullif(total, 0) AS running_share,
+    first_order_date,
+    last_order_date
+FROM ranked

@@ -1,0 +1,54 @@
+-- Grain: one row per customer (client) with an order. Bots are left out.
+-- Rules: scores are quintiles (Hughes 1994), 5 the best: the part of all customers that is strictly worse, in fifths.
+-- Customers who are equal have equal scores, in whatever order they are read. The day that recency counts from is the
+-- last one with an event, not today.
+WITH customers AS (
+    SELECT
+        client_id,
+        max(last_order_date) AS last_order_date,
+        sum(orders) AS orders,
+        sum(revenue) AS revenue
+    FROM sessionized.customer_months
+    WHERE orders > 0
+    GROUP BY client_id
+),
+last_day AS (
+    SELECT CAST(max(last_seen_at) AS DATE) AS as_of_date
+    FROM star.dim_customer
+),
+worse AS (
+    SELECT
+        client_id,
+        last_order_date,
+        orders,
+        revenue,
+        rank() OVER (ORDER BY last_order_date) - 1 AS less_recent,
+        rank() OVER (ORDER BY orders) - 1 AS less_frequent,
+        rank() OVER (ORDER BY revenue) - 1 AS less_valuable,
+        count(*) OVER () AS customers
+    FROM customers
+),
+scored AS (
+    SELECT
+        client_id,
+        last_order_date,
+        orders,
+        revenue,
+        CAST(1 + floor(CAST(5 * less_recent AS DOUBLE) / customers) AS BIGINT) AS recency_score,
+        CAST(1 + floor(CAST(5 * less_frequent AS DOUBLE) / customers) AS BIGINT) AS frequency_score,
+        CAST(1 + floor(CAST(5 * less_valuable AS DOUBLE) / customers) AS BIGINT) AS monetary_score
+    FROM worse
+)
+SELECT
+    scored.client_id,
+    last_day.as_of_date,
+    scored.last_order_date,
+    CAST(last_day.as_of_date - scored.last_order_date AS BIGINT) AS recency_days,
+    CAST(scored.orders AS BIGINT) AS orders,
+    CAST(scored.revenue AS DECIMAL(18, 4)) AS revenue,
+    scored.recency_score,
+    scored.frequency_score,
+    scored.monetary_score,
+    CAST(100 * scored.recency_score + 10 * scored.frequency_score + scored.monetary_score AS VARCHAR) AS rfm
+FROM scored
+CROSS JOIN last_day

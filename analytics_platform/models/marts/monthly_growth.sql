@@ -1,0 +1,54 @@
+-- Grain: one row per month from the first with an order to the last. Bots are left out.
+-- Rules: growth compares with the calendar month before, and is missing where that brought nothing.
+WITH bought AS (
+    SELECT
+        client_id,
+        month,
+        orders,
+        revenue,
+        min(month) OVER (PARTITION BY client_id) AS first_month
+    FROM sessionized.customer_months
+    WHERE orders > 0
+),
+bounds AS (
+    SELECT min(month) AS first, max(month) AS last
+    FROM bought
+),
+calendar AS (
+    SELECT CAST(unnest(generate_series(first, last, INTERVAL '1' MONTH)) AS DATE) AS month
+    FROM bounds
+    WHERE first IS NOT NULL
+),
+months AS (
+    SELECT
+        calendar.month,
+        count(bought.client_id) AS customers,
+        count(CASE WHEN bought.month = bought.first_month THEN bought.client_id END) AS new_customers,
+        coalesce(sum(bought.orders), 0) AS orders,
+        coalesce(sum(bought.revenue), 0) AS revenue
+    FROM calendar
+    LEFT JOIN bought ON calendar.month = bought.month
+    GROUP BY calendar.month
+),
+compared AS (
+    SELECT
+        month,
+        customers,
+        new_customers,
+        orders,
+        revenue,
+        lag(customers) OVER (ORDER BY month) AS customers_before,
+        lag(orders) OVER (ORDER BY month) AS orders_before,
+        lag(revenue) OVER (ORDER BY month) AS revenue_before
+    FROM months
+)
+SELECT
+    month,
+    customers,
+    new_customers,
+    CAST(orders AS BIGINT) AS orders,
+    CAST(revenue AS DECIMAL(18, 4)) AS revenue,
+    CAST(customers - customers_before AS DOUBLE) / nullif(customers_before, 0) AS customers_growth,
+    CAST(orders - orders_before AS DOUBLE) / nullif(orders_before, 0) AS orders_growth,
+    CAST(revenue - revenue_before AS DOUBLE) / nullif(revenue_before, 0) AS revenue_growth
+FROM compared

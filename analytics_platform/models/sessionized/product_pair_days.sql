@@ -1,0 +1,40 @@
+-- Grain: one row per day, product and other product of one purchase event; and one per day and product with itself, which
+-- counts all its orders.
+-- Rules: an order counts once, by its first event, and not if its visit has a bot in it. Pairs of which no order counts
+-- are kept with zero, so that no row vanishes when late events change what counts. Purchases of more than 100 products
+-- are left out: they say nothing about what goes together, and their pairs grow with the square.
+WITH lines AS (
+    SELECT DISTINCT
+        items.event_id,
+        items.event_date,
+        items.product_id
+    FROM cleaned.event_items AS items
+    INNER JOIN cleaned.events AS events ON items.event_id = events.event_id
+    WHERE events.event_name = 'purchase' AND items.product_id IS NOT NULL
+),
+sized AS (
+    SELECT
+        event_id,
+        event_date,
+        product_id,
+        count(*) OVER (PARTITION BY event_id) AS products
+    FROM lines
+),
+counted AS (
+    SELECT
+        purchases.event_id,
+        CASE WHEN coalesce(sessions.is_bot, FALSE) THEN 0 ELSE 1 END AS orders
+    FROM sessionized.purchases AS purchases
+    LEFT JOIN sessionized.session_events AS entries ON purchases.event_id = entries.event_id
+    LEFT JOIN sessionized.sessions AS sessions ON entries.session_id = sessions.session_id
+)
+SELECT
+    one.event_date,
+    one.product_id,
+    other.product_id AS other_product_id,
+    CAST(sum(coalesce(counted.orders, 0)) AS BIGINT) AS orders
+FROM sized AS one
+INNER JOIN sized AS other ON one.event_id = other.event_id
+LEFT JOIN counted ON one.event_id = counted.event_id
+WHERE one.products <= 100
+GROUP BY one.event_date, one.product_id, other.product_id

@@ -1,0 +1,43 @@
+"""How a model is run on the warehouse in use. Reads, and changes nothing."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from analytics_platform.contracts import CONTRACTS, table_of
+from analytics_platform.engine import DayRange, Model, plan
+from analytics_platform.warehouse.session import QueryPlan, Session, WarehouseError
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """The plans of a model. `days` are those it was run for; None for a table that is always made as a whole."""
+
+    model: Model
+    days: DayRange | None
+    plans: tuple[QueryPlan, ...]
+
+
+def explain_model(session: Session, model: Model, days: DayRange | None, settings: Mapping[str, int]) -> Explained:
+    """Run the model for `days` (None: the last day with events), keep nothing, and tell how it was done.
+
+    Raises `WarehouseError` if a table it reads is not built yet.
+    """
+    missing = [name for name in model.inputs if name not in session.tables()]
+    if missing:
+        raise WarehouseError(
+            f"{model.name} cannot be explained, {missing[0]} is not there yet: materialize the assets first."
+        )
+    is_whole = table_of(CONTRACTS[model.name]).write == "whole"
+    chosen = None if is_whole else days or _last_day(session)
+    return Explained(model, chosen, tuple(session.explain(plan(model, chosen, settings))))
+
+
+def _last_day(session: Session) -> DayRange:
+    found = session.rows("SELECT max(event_date) FROM cleaned.events") if "cleaned.events" in session.tables() else []
+    for (day,) in found:
+        if isinstance(day, dt.date):
+            return DayRange(day, day)
+    raise WarehouseError("There is no event yet, so no day to explain: name the days with --days.")
