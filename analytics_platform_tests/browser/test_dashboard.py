@@ -1,4 +1,4 @@
-"""A person with nothing but a browser takes in a file, builds its days, sees the figures, downloads what was refused."""
+"""A person with nothing but a browser builds its days, sees the figures, downloads what was refused."""
 
 from __future__ import annotations
 
