@@ -1,0 +1,37 @@
+"""The demo on all sources, small: what people run first."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+DEMO = "from analytics_platform.cli import main; main()"
+
+
+def run_demo(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", DEMO, "demo", *arguments]
+    environment = {**os.environ, "DATA_DIR": str(folder), "COLUMNS": "200"}
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600, check=False)
+
+
+def test_the_tables_of_all_sources_say_what_the_simulator_says_and_the_queue_is_empty(tmp_path: Path) -> None:
+    ran = run_demo(tmp_path / "demo", "--days", "3", "--visitors", "20")
+
+    assert ran.returncode == 0, ran.stdout[-3000:] + ran.stderr[-3000:]
+    assert "≠" not in ran.stdout
+    assert ran.stdout.count("After what arrives") == 2
+    for source in ("clickstream", "ecommerce_events", "web_logs", "users"):
+        assert source in ran.stdout
+    assert "The queue is empty." in ran.stdout
+
+
+def test_a_folder_with_other_data_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "precious.txt").write_text("mine", "utf-8")
+
+    ran = run_demo(tmp_path)
+
+    assert ran.returncode != 0
+    assert "holds other data" in ran.stderr and "Traceback" not in ran.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["precious.txt"]
