@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
+import duckdb
 import polars as pl
 
 from analytics_platform.contracts import CONTRACTS, table_of
@@ -32,6 +33,7 @@ from analytics_platform.engine import (
     all_models,
     build_order,
     day_ranges,
+    macros,
     plan,
     refreshed_days,
 )
@@ -39,7 +41,7 @@ from analytics_platform.ingest import CLICKSTREAM, land_files, load_new_batches
 from analytics_platform.lake import FolderLake
 from analytics_platform.lookups import LOOKUPS, WITH_ADDRESSES, WITH_AGENTS
 from analytics_platform.settings import Settings, load_settings
-from analytics_platform.warehouse import Loaded, Publication, Session, Warehouse, open_warehouse
+from analytics_platform.warehouse import DuckDBSession, Loaded, Publication, Session, Warehouse, open_warehouse
 
 Row: TypeAlias = Mapping[str, str]
 Contents: TypeAlias = dict[str, list[tuple[object, ...]]]
@@ -77,6 +79,18 @@ def open_house(root: Path, **settings: object) -> House:
     chosen = load_settings(data_dir=root, **settings)
     chosen.landing_dir.joinpath(CLICKSTREAM).mkdir(parents=True, exist_ok=True)
     return House(chosen, FolderLake(Path(chosen.lake_url)), open_warehouse(chosen))
+
+
+@contextmanager
+def memory_warehouse() -> Iterator[DuckDBSession]:
+    """A warehouse in memory with all tables, none with a row, and the functions that models share."""
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        for macro in macros():
+            connection.execute(macro)
+        session = DuckDBSession(connection)
+        session.ensure(*CONTRACTS.values())
+        yield session
 
 
 def click(client: str, at: dt.datetime | str, name: str = "page_viewed", **columns: object) -> Row:

@@ -235,7 +235,11 @@ class ProductPerformance(Contract):
             name="marts.product_performance",
             primary_key=("product_id",),
             write="upsert",
-            reads=MappingProxyType({"sessionized.product_interactions": TouchedKeys("product_id")}),
+            reads=MappingProxyType(
+                dict.fromkeys(
+                    ("sessionized.product_interactions", "sessionized.product_days"), TouchedKeys("product_id")
+                )
+            ),
         ).promise()
 
 

@@ -167,7 +167,7 @@ class ClientDays(Contract):
 
 
 class ProductDays(Contract):
-    """One row per product and day: its latest attributes that day."""
+    """One row per product and day: its latest attributes that day. What bots saw names nothing."""
 
     product_id: Text = column("The shop's product id.")
     event_date: Day = column("Day (UTC).")
@@ -190,7 +190,7 @@ class ProductDays(Contract):
 
 
 class ListDays(Contract):
-    """One row per product list and day: its latest name that day."""
+    """One row per product list and day: its latest name that day. What bots saw names nothing."""
 
     list_id: Text = column("The list's id, else its name.")
     event_date: Day = column("Day (UTC).")

@@ -6,6 +6,8 @@ import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import polars as pl
+
 from analytics_platform.reports import plots, sentences, tables
 from analytics_platform.reports.periods import total_of
 from analytics_platform.reports.queries import Facts
@@ -122,30 +124,87 @@ def _kept(*made: Table | None) -> tuple[Table, ...]:
     return tuple(table for table in made if table is not None)
 
 
+def _section(
+    name: str,
+    title: str,
+    frame: pl.DataFrame,
+    sentence: Callable[[pl.DataFrame], str],
+    plot: Callable[[pl.DataFrame, bool], bytes],
+    table: Callable[[pl.DataFrame], Table | None],
+) -> Section:
+    """A section made from one frame, with a plot if the frame has rows."""
+    drawn = _draw(lambda narrow: plot(frame, narrow), not frame.is_empty())
+    return Section(name, title, sentence(frame), drawn, _kept(table(frame)))
+
+
 def _sections(facts: Facts, limit: float) -> tuple[Section, ...]:
     return (
-        _trends(facts),
+        _section(
+            "daily_trends",
+            "Daily trends",
+            facts.days,
+            sentences.trends_sentence,
+            plots.trends_plot,
+            tables.trends_table,
+        ),
         _funnel(facts),
         _attribution(facts),
-        _devices(facts),
-        _products(facts),
-        _lists(facts),
-        _bought(facts),
-        _customers(facts),
-        _orphans(facts),
+        _section(
+            "devices", "Devices", facts.devices, sentences.devices_sentence, plots.devices_plot, tables.devices_table
+        ),
+        *_product_sections(facts),
+        *_user_sections(facts),
         _quality(facts, limit),
     )
 
 
-def _trends(facts: Facts) -> Section:
-    days = facts.days
-    plot = _draw(lambda narrow: plots.trends_plot(days, narrow), not days.is_empty())
-    return Section(
-        "daily_trends",
-        "Daily trends",
-        sentences.trends_sentence(days),
-        plot,
-        _kept(tables.trends_table(days)),
+def _product_sections(facts: Facts) -> tuple[Section, ...]:
+    return (
+        _section(
+            "top_products",
+            "Top products",
+            facts.products,
+            sentences.products_sentence,
+            plots.products_plot,
+            tables.products_table,
+        ),
+        _section(
+            "product_lists",
+            "Product lists by engagement",
+            facts.lists,
+            sentences.lists_sentence,
+            plots.lists_plot,
+            tables.lists_table,
+        ),
+        _section(
+            "view_to_purchase",
+            "From view to purchase",
+            facts.bought,
+            sentences.bought_sentence,
+            plots.bought_plot,
+            tables.bought_table,
+        ),
+    )
+
+
+def _user_sections(facts: Facts) -> tuple[Section, ...]:
+    return (
+        _section(
+            "customers",
+            "Most active customers",
+            facts.customers,
+            sentences.customers_sentence,
+            plots.customers_plot,
+            tables.customers_table,
+        ),
+        _section(
+            "orphans",
+            "Users who are no known customers",
+            facts.orphans,
+            sentences.orphans_sentence,
+            plots.orphans_plot,
+            tables.orphans_table,
+        ),
     )
 
 
@@ -164,74 +223,6 @@ def _attribution(facts: Facts) -> Section:
         sentences.attribution_sentence(credits),
         plot,
         _kept(tables.attribution_table(credits)),
-    )
-
-
-def _devices(facts: Facts) -> Section:
-    devices = facts.devices
-    plot = _draw(lambda narrow: plots.devices_plot(devices, narrow), not devices.is_empty())
-    return Section(
-        "devices", "Devices", sentences.devices_sentence(devices), plot, _kept(tables.devices_table(devices))
-    )
-
-
-def _products(facts: Facts) -> Section:
-    products = facts.products
-    plot = _draw(lambda narrow: plots.products_plot(products, narrow), not products.is_empty())
-    return Section(
-        "top_products",
-        "Top products",
-        sentences.products_sentence(products),
-        plot,
-        _kept(tables.products_table(products)),
-    )
-
-
-def _lists(facts: Facts) -> Section:
-    lists = facts.lists
-    plot = _draw(lambda narrow: plots.lists_plot(lists, narrow), not lists.is_empty())
-    return Section(
-        "product_lists",
-        "Product lists by engagement",
-        sentences.lists_sentence(lists),
-        plot,
-        _kept(tables.lists_table(lists)),
-    )
-
-
-def _bought(facts: Facts) -> Section:
-    bought = facts.bought
-    plot = _draw(lambda narrow: plots.bought_plot(bought, narrow), not bought.is_empty())
-    return Section(
-        "view_to_purchase",
-        "From view to purchase",
-        sentences.bought_sentence(bought),
-        plot,
-        _kept(tables.bought_table(bought)),
-    )
-
-
-def _customers(facts: Facts) -> Section:
-    customers = facts.customers
-    plot = _draw(lambda narrow: plots.customers_plot(customers, narrow), not customers.is_empty())
-    return Section(
-        "customers",
-        "Most active customers",
-        sentences.customers_sentence(customers),
-        plot,
-        _kept(tables.customers_table(customers)),
-    )
-
-
-def _orphans(facts: Facts) -> Section:
-    orphans = facts.orphans
-    plot = _draw(lambda narrow: plots.orphans_plot(orphans, narrow), not orphans.is_empty())
-    return Section(
-        "orphans",
-        "Users who are no known customers",
-        sentences.orphans_sentence(orphans),
-        plot,
-        _kept(tables.orphans_table(orphans)),
     )
 
 

@@ -6,7 +6,6 @@ import datetime as dt
 from collections.abc import Iterator
 from pathlib import Path
 
-import duckdb
 import pytest
 import sqlglot
 from sqlglot import exp
@@ -19,13 +18,13 @@ from analytics_platform.engine import (
     all_models,
     build_order,
     column_lineage,
-    macros,
     plan,
     transpile,
 )
 from analytics_platform.engine.model import read_model
 from analytics_platform.settings import load_settings
 from analytics_platform.warehouse import DuckDBSession
+from analytics_platform_tests.kit import memory_warehouse
 
 DAYS = DayRange(dt.date(2024, 3, 1), dt.date(2024, 3, 2))
 EXACT = {"INTEGER": "BIGINT", "HUGEINT": "BIGINT"}
@@ -37,12 +36,7 @@ every_model = pytest.mark.parametrize("name", all_models())
 @pytest.fixture(scope="module")
 def empty_warehouse() -> Iterator[DuckDBSession]:
     """All tables, none with a row."""
-    with duckdb.connect() as connection:
-        connection.execute("SET TimeZone = 'UTC'")
-        for macro in macros():
-            connection.execute(macro)
-        session = DuckDBSession(connection)
-        session.ensure(*CONTRACTS.values())
+    with memory_warehouse() as session:
         yield session
 
 

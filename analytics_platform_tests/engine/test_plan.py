@@ -5,13 +5,13 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator
 
-import duckdb
 import pytest
 
 from analytics_platform.contracts import CONTRACTS, table_of
 from analytics_platform.contracts.base import Days, Everything, TouchedKeys
-from analytics_platform.engine import DayRange, Query, all_models, macros, plan, reads_of
+from analytics_platform.engine import DayRange, Query, all_models, plan, reads_of
 from analytics_platform.warehouse import DuckDBSession
+from analytics_platform_tests.kit import memory_warehouse
 
 SETTINGS = {"attribution_lookback_days": 30}
 MARCH_10 = dt.date(2024, 3, 10)
@@ -20,12 +20,7 @@ ONE_DAY = DayRange(MARCH_10, MARCH_10)
 
 @pytest.fixture
 def session() -> Iterator[DuckDBSession]:
-    with duckdb.connect() as connection:
-        connection.execute("SET TimeZone = 'UTC'")
-        for macro in macros():
-            connection.execute(macro)
-        session = DuckDBSession(connection)
-        session.ensure(*CONTRACTS.values())
+    with memory_warehouse() as session:
         yield session
 
 

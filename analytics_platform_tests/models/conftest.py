@@ -4,20 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import duckdb
 import pytest
 
-from analytics_platform.contracts import CONTRACTS
-from analytics_platform.engine import macros
 from analytics_platform.warehouse import DuckDBSession
+from analytics_platform_tests.kit import memory_warehouse
 
 
 @pytest.fixture
 def warehouse() -> Iterator[DuckDBSession]:
-    with duckdb.connect() as connection:
-        connection.execute("SET TimeZone = 'UTC'")
-        for macro in macros():
-            connection.execute(macro)
-        session = DuckDBSession(connection)
-        session.ensure(*CONTRACTS.values())
+    with memory_warehouse() as session:
         yield session

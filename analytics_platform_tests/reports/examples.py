@@ -63,6 +63,9 @@ _SCHEMAS: Mapping[str, dict[str, Any]] = {
     "reasons": {"reason": pl.String, "rows": pl.Int64},
 }  # fmt: skip
 
+FRAMES = tuple(_SCHEMAS)
+"""The names of all frames of `Facts`."""
+
 
 def frame(name: str, rows: Sequence[Sequence[object]] = ()) -> pl.DataFrame:
     """A frame of `Facts` from plain values; money may be given as int or text."""

@@ -19,6 +19,11 @@ WITH totals AS (
     FROM sessionized.product_interactions
     WHERE product_id IS NOT NULL
     GROUP BY product_id
+),
+products AS (
+    SELECT product_id, max_by(product_name, event_date) FILTER (WHERE product_name IS NOT NULL) AS product_name
+    FROM sessionized.product_days
+    GROUP BY product_id
 )
 SELECT
     totals.product_id,
@@ -38,4 +43,4 @@ SELECT
     CAST(totals.prices AS DOUBLE) / nullif(totals.priced, 0) AS average_price,
     totals.first_seen_at
 FROM totals
-LEFT JOIN star.dim_product AS products ON totals.product_id = products.product_id
+LEFT JOIN products ON totals.product_id = products.product_id

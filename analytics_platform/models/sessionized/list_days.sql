@@ -1,11 +1,13 @@
 -- Grain: one row per product list and day, with its latest name that day.
 -- Rules: a list without id is known by its name; of two names at the same moment the later event id and item wins.
+-- What bots saw names nothing: marts without bots are not built again for days on which only a bot met the list.
 WITH seen AS (
     SELECT
         coalesce(items.list_id, items.list_name) AS list_id,
         items.event_date,
         items.list_name,
         events.event_at,
+        events.is_bot,
         row_number() OVER (
             PARTITION BY coalesce(items.list_id, items.list_name), items.event_date
             ORDER BY events.event_at, items.event_id, items.item_index
@@ -17,7 +19,7 @@ WITH seen AS (
 SELECT
     list_id,
     event_date,
-    max_by(list_name, sighting) FILTER (WHERE list_name IS NOT NULL) AS list_name,
+    max_by(list_name, sighting) FILTER (WHERE list_name IS NOT NULL AND NOT is_bot) AS list_name,
     min(event_at) AS first_at,
     max(event_at) AS last_at
 FROM seen

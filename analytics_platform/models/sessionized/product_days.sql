@@ -1,6 +1,7 @@
 -- Grain: one row per product and day, with its latest attributes that day.
 -- Rules: each attribute is the last one seen that day that is not missing; of two at the same moment the later event
--- id and item wins, so the answer does not depend on the order of rows.
+-- id and item wins, so the answer does not depend on the order of rows. What bots saw names nothing: marts without bots
+-- are not built again for days on which only a bot met the product.
 WITH seen AS (
     SELECT
         items.product_id,
@@ -10,6 +11,7 @@ WITH seen AS (
         items.category,
         items.price,
         events.event_at,
+        events.is_bot,
         row_number() OVER (
             PARTITION BY items.product_id, items.event_date
             ORDER BY events.event_at, items.event_id, items.item_index
@@ -21,10 +23,10 @@ WITH seen AS (
 SELECT
     product_id,
     event_date,
-    max_by(product_name, sighting) FILTER (WHERE product_name IS NOT NULL) AS product_name,
-    max_by(brand, sighting) FILTER (WHERE brand IS NOT NULL) AS brand,
-    max_by(category, sighting) FILTER (WHERE category IS NOT NULL) AS category,
-    max_by(price, sighting) FILTER (WHERE price IS NOT NULL) AS price,
+    max_by(product_name, sighting) FILTER (WHERE product_name IS NOT NULL AND NOT is_bot) AS product_name,
+    max_by(brand, sighting) FILTER (WHERE brand IS NOT NULL AND NOT is_bot) AS brand,
+    max_by(category, sighting) FILTER (WHERE category IS NOT NULL AND NOT is_bot) AS category,
+    max_by(price, sighting) FILTER (WHERE price IS NOT NULL AND NOT is_bot) AS price,
     min(event_at) AS first_at,
     max(event_at) AS last_at
 FROM seen

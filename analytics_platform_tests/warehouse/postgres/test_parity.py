@@ -26,6 +26,7 @@ from analytics_platform_tests.kit import (
 )
 from analytics_platform_tests.models.test_incremental import HORIZON, Files, day_of, make_traffic
 from analytics_platform_tests.postgres import new_database
+from analytics_platform_tests.reports.examples import FRAMES
 
 START, LAST = dt.date(2026, 3, 1), dt.date(2026, 3, 4)
 
@@ -117,18 +118,6 @@ def test_the_watchdog_and_the_report_see_the_same(
     _, on_postgres = materialized
     for name in on_duckdb.observed.keys() - {"fresh"}:
         assert on_postgres.observed[name] == on_duckdb.observed[name]
-    for name in (
-        "days",
-        "funnel",
-        "credits",
-        "devices",
-        "products",
-        "lists",
-        "bought",
-        "customers",
-        "orphans",
-        "quality",
-        "reasons",
-    ):
+    for name in FRAMES:
         found, expected = getattr(on_postgres.facts, name), getattr(on_duckdb.facts, name)
         assert found.equals(expected) and found.schema == expected.schema, name
