@@ -6,6 +6,7 @@ import sys
 
 import dagster as dg
 
+from analytics_platform.assets.cache import best_sellers
 from analytics_platform.assets.cleaned import gate_asset, lookup_assets
 from analytics_platform.assets.raw import api_asset, collection_asset, files_asset, queue_asset
 from analytics_platform.assets.reports import findings
@@ -34,7 +35,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
     ]
     gates = [gate_asset(source) for source in SOURCES.values()]
     return dg.Definitions(
-        assets=[*raw, *gates, *lookup_assets(settings), *models, findings],
+        assets=[*raw, *gates, *lookup_assets(settings), *models, findings, best_sellers],
         asset_checks=[files_readable_check(clickstream), watchdog],
         jobs=build_jobs(),
         schedules=build_schedules(settings),

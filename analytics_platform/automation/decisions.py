@@ -58,6 +58,14 @@ def decide_drain(visible: int, runs: Runs, now: dt.datetime) -> Wait | Start:
     return Wait(f"{visible} messages wait: {reason}") if reason else Start(None)
 
 
+def decide_outbox(due: int, runs: Runs, now: dt.datetime) -> Wait | Start:
+    """Whether to do what orders of the shop left to be done, of which so many tasks are due."""
+    if not due:
+        return Wait("nothing waits in the shop's outbox")
+    reason = _reason_to_wait(runs, now)
+    return Wait(f"{due} tasks wait in the shop's outbox: {reason}") if reason else Start(None)
+
+
 def decide_landing(new_files: Collection[str], runs: Runs, now: dt.datetime, cursor: str | None) -> Wait | Start:
     """Whether to take in files, given the identities (name, size, time) of those that are not in the lake.
 

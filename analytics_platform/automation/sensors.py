@@ -10,16 +10,27 @@ import dagster as dg
 
 from analytics_platform.assets.resources import warehouse_of
 from analytics_platform.automation.alerts import alerts_sensor
-from analytics_platform.automation.decisions import Runs, Start, Wait, decide_drain, decide_landing, decide_rebuild
-from analytics_platform.automation.jobs import INGEST, REBUILD
+from analytics_platform.automation.decisions import (
+    Runs,
+    Start,
+    Wait,
+    decide_drain,
+    decide_landing,
+    decide_outbox,
+    decide_rebuild,
+)
+from analytics_platform.automation.jobs import DRAIN_OUTBOX, INGEST, REBUILD
 from analytics_platform.engine import DayRange
 from analytics_platform.ingest import CLICKSTREAM, ECOMMERCE_EVENTS, affected_by, new_files
 from analytics_platform.ingest.queue import queue_of
 from analytics_platform.lake import FolderLake
 from analytics_platform.settings import Settings
+from analytics_platform.shop.outbox import count_due
+from analytics_platform.shop.service import open_shop
 from analytics_platform.warehouse.books import arrivals, find_breaches, latest_day
 
 SENSOR = "analytics/sensor"
+OUTBOX_SECONDS = 30
 RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 UNFINISHED = [
     dg.DagsterRunStatus.QUEUED,
@@ -147,6 +158,34 @@ def rebuild_sensor(settings: Settings) -> dg.SensorDefinition:
     return look
 
 
+def outbox_sensor(settings: Settings) -> dg.SensorDefinition:
+    """Does what orders of the shop left to be done while its carts or its cache were away."""
+
+    @dg.sensor(
+        name="outbox_waiting",
+        job_name=DRAIN_OUTBOX,
+        description="Does what orders of the shop left to be done while its carts or its cache were away.",
+        minimum_interval_seconds=max(settings.sensor_seconds, OUTBOX_SECONDS),
+        default_status=_status(settings),
+    )
+    def look(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+        if not settings.shop_database_url.get_secret_value():
+            return dg.SensorResult(skip_reason="SHOP_DATABASE_URL is not set: there is no outbox to look at")
+        with open_shop(settings) as shop:
+            due = count_due(shop.database)
+        runs = runs_of(context.instance, DRAIN_OUTBOX, "outbox_waiting")
+        decision = decide_outbox(due, runs, dt.datetime.now(dt.UTC))
+        return _carry_out(context, decision, DRAIN_OUTBOX, "outbox_waiting")
+
+    return look
+
+
 def build_sensors(settings: Settings, lake: FolderLake) -> Sequence[dg.SensorDefinition]:
     """All sensors; whether they run from the start is the setting AUTOMATION."""
-    return [files_sensor(settings, lake), sqs_sensor(settings), rebuild_sensor(settings), alerts_sensor(settings)]
+    return [
+        files_sensor(settings, lake),
+        sqs_sensor(settings),
+        rebuild_sensor(settings),
+        outbox_sensor(settings),
+        alerts_sensor(settings),
+    ]

@@ -14,7 +14,7 @@ import json
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
@@ -127,6 +127,12 @@ class BestSellers:
         except RedisError as error:
             reason = str(error).splitlines()[0]
             raise ShopUnavailableError(f"The cache {masked(self._url)} cannot be used: {reason}") from None
+
+
+def push_best_sellers(url: str, top: Sequence[BestSeller]) -> None:
+    """Put a list into the cache at that address that was counted elsewhere. Raises `ShopUnavailableError`."""
+    with closing(BestSellers(url, lambda: top)) as best_sellers:
+        best_sellers.refresh(top)
 
 
 def _ms(seconds: float) -> int:

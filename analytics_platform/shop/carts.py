@@ -5,9 +5,9 @@ read; else it begins again. Nothing but single-document writes is asked of the s
 operators. A cart expires after `lifetime` without a change: a TTL index removes it within minutes, and reading does not
 wait for that. `applied` names what was done to the cart that must not be done twice: orders, merges.
 
-The tests run against `nx-27017` (MongoDB's protocol on SQLite, which keeps the TTL index and never acts on it). With
-`MONGODB_URI` they run against a real server. What is used (unique `_id`, matched `replace_one`, TTL on a date) is as
-MongoDB's manual describes it, with majority write concern, which the local server ignores.
+The tests ran against `nx-27017` (MongoDB's protocol on SQLite), which removes expired documents whenever the collection
+is used and ignores the write concern. With `MONGODB_URI` they run against a real server; that was not tried. What is
+used (unique `_id`, matched `replace_one`, TTL on a date, majority write concern) is as MongoDB's manual describes it.
 """
 
 from __future__ import annotations

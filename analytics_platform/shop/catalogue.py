@@ -9,7 +9,7 @@ import psycopg
 from psycopg.types.json import Jsonb
 
 from analytics_platform.shop.database import Connection, Database
-from analytics_platform.shop.domain import Customer, Product
+from analytics_platform.shop.domain import CENT_OF_CENT, MOST_MONEY, Customer, Product
 from analytics_platform.shop.errors import BadCatalogueError, UnknownProductError
 
 _PUT_PRODUCTS = """
@@ -29,8 +29,11 @@ ON CONFLICT (email) DO UPDATE SET name = excluded.name, city = excluded.city
 def seed_products(database: Database, products: Iterable[Product]) -> int:
     """Put products into the shop, or bring those it has to this state, stock included; returns how many.
 
-    Raises `BadCatalogueError` with nothing changed if a price or a stock is below zero or a product comes twice.
+    Raises `BadCatalogueError` with nothing changed if a price or a stock is no amount, or a product comes twice.
     """
+    products = list(products)
+    for product in products:
+        _check_variants(product)
     rows = [
         (each.product_id, each.name, each.category, each.price, each.stock, Jsonb(_metadata(each))) for each in products
     ]
@@ -87,8 +90,15 @@ def _put(connection: Connection, columns: str, rows: Iterable[tuple[object, ...]
             for row in rows:
                 copy.write_row(row)
         return connection.execute(sql).rowcount
-    except (psycopg.IntegrityError, psycopg.DataError, psycopg.ProgrammingError) as error:
+    except (psycopg.IntegrityError, psycopg.DataError, psycopg.errors.CardinalityViolation) as error:
         raise BadCatalogueError(f"The shop does not take this: {_reason(error)}.") from None
+
+
+def _check_variants(product: Product) -> None:
+    """The database does not look into the metadata."""
+    for name, price in product.variants.items():
+        if not (price.is_finite() and 0 <= price < MOST_MONEY) or price != price.quantize(CENT_OF_CENT):
+            raise BadCatalogueError(f"Variant {name!r} of product {product.product_id!r} costs {price}: no such price.")
 
 
 def _metadata(product: Product) -> Mapping[str, object]:

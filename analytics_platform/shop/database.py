@@ -15,7 +15,10 @@ from analytics_platform.shop.errors import ShopUnavailableError
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
-_WAIT_S = 15.0
+_WAIT_S = 10.0
+_RECONNECT_S = 2.0
+"""How long the pool tries again by itself, ever more seldom. The next who asks makes it begin anew."""
+
 _OPTIONS = "-c timezone=UTC -c statement_timeout=30s -c lock_timeout=20s"
 
 
@@ -32,6 +35,7 @@ class Database:
             min_size=0,
             max_size=most,
             timeout=_WAIT_S,
+            reconnect_timeout=_RECONNECT_S,
             open=False,
         )
 
@@ -55,11 +59,13 @@ class Database:
                 yield connection
         except PoolTimeout:
             self._try()
+            raise ShopUnavailableError(f"No connection to the shop's database {self} became free: try again.") from None
+        except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName):
             raise ShopUnavailableError(
-                f"All connections to the shop's database {self} are in use: try again."
+                f"The shop's database {self} has no tables yet: run 'analytics-platform shop init'."
             ) from None
         except psycopg.OperationalError as error:
-            raise ShopUnavailableError(f"The shop's database {self} fails: {_reason(error)}.") from error
+            raise ShopUnavailableError(f"The shop's database {self} fails: {reason_of(error)}.") from error
 
     def __str__(self) -> str:
         return masked(self._url)
@@ -68,10 +74,11 @@ class Database:
         try:
             psycopg.connect(self._url, connect_timeout=5).close()
         except psycopg.Error as error:
-            raise ShopUnavailableError(f"The shop's database {self} cannot be reached: {_reason(error)}.") from None
+            raise ShopUnavailableError(f"The shop's database {self} cannot be reached: {reason_of(error)}.") from None
 
 
-def _reason(error: psycopg.Error) -> str:
+def reason_of(error: psycopg.Error) -> str:
     """What the server said. Of an address it cannot use the driver quotes parts, which may be of the password."""
-    first = (str(error).strip().splitlines() or ["no reason given"])[0]
-    return "its host, its port or an option is wrong" if isinstance(error, psycopg.ProgrammingError) else first
+    if isinstance(error, psycopg.ProgrammingError) and error.sqlstate is None:
+        return "its host, its port or an option is wrong"
+    return (str(error).strip().splitlines() or ["no reason given"])[0]

@@ -13,6 +13,9 @@ from analytics_platform.shop.errors import BadQuantityError
 MOST_PIECES = 1_000_000
 """How many pieces a line may have."""
 
+CENT_OF_CENT, MOST_MONEY = Decimal("0.0001"), Decimal(10) ** 14
+"""The smallest amount, and the one that no money column holds any more: numeric(18, 4)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Customer:

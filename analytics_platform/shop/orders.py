@@ -17,7 +17,7 @@ import psycopg
 from psycopg.types.json import Jsonb
 
 from analytics_platform.shop.database import Connection, Database
-from analytics_platform.shop.domain import Cart, CartLine, Order, OrderLine
+from analytics_platform.shop.domain import CENT_OF_CENT, Cart, CartLine, Order, OrderLine
 from analytics_platform.shop.errors import (
     BadOrderError,
     EmptyCartError,
@@ -154,7 +154,7 @@ def _write(connection: Connection, wish: Wish, tasks: Sequence[str]) -> Order | 
         row = connection.execute(_WRITE, _parameters(wish, lines, total, tasks)).fetchone()
     except psycopg.errors.ForeignKeyViolation:
         raise UnknownCustomerError(wish.customer_id) from None
-    except psycopg.DataError as error:
+    except (psycopg.DataError, psycopg.IntegrityError) as error:
         reason = str(error).splitlines()[0]
         raise BadOrderError(f"Order {wish.order_key!r} cannot be written: {reason}.") from None
     if row is None:
@@ -181,7 +181,7 @@ def _at_price(line: CartLine, price: Decimal, _: int, variants: Mapping[str, str
     """The line at what a piece costs now."""
     if line.variant is not None:
         try:
-            price = Decimal((variants or {})[line.variant])
+            price = Decimal(str((variants or {})[line.variant])).quantize(CENT_OF_CENT)
         except (KeyError, InvalidOperation):
             raise UnknownVariantError(line.product_id, line.variant) from None
     return OrderLine(line.product_id, line.quantity, price, line.variant)

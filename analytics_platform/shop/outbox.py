@@ -77,6 +77,14 @@ def count_waiting(database: Database) -> int:
     return int(row[0])
 
 
+def count_due(database: Database) -> int:
+    """How many tasks nobody has done, though they could have been done at once."""
+    with database.transaction() as connection:
+        row = connection.execute("SELECT count(*) FROM shop.outbox WHERE due_at < now() - interval '10 s'").fetchone()
+    assert row is not None
+    return int(row[0])
+
+
 def remove(database: Database, order_id: int, tasks: Sequence[str]) -> None:
     """Note that these tasks of an order are done. Lost with a crash, it means no more than doing them again."""
     with database.transaction() as connection:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import psycopg
 import sqlalchemy
 from alembic import command
 from alembic.config import Config
@@ -12,6 +13,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy.exc import DBAPIError
 
 from analytics_platform.settings import masked
+from analytics_platform.shop.database import reason_of
 from analytics_platform.shop.errors import ShopUnavailableError
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -23,7 +25,9 @@ def migrate(url: str, version: str = "head") -> str:
 
     Nothing happens if it is there already. Two that do it at once wait for each other. Raises `ShopUnavailableError`.
     """
-    engine = sqlalchemy.create_engine(_driver_url(url), poolclass=sqlalchemy.NullPool)
+    engine = sqlalchemy.create_engine(
+        "postgresql+psycopg://", creator=lambda: psycopg.connect(url, connect_timeout=10), poolclass=sqlalchemy.NullPool
+    )
     try:
         with engine.begin() as connection:
             connection.execute(_TWO_AT_ONCE)
@@ -31,7 +35,8 @@ def migrate(url: str, version: str = "head") -> str:
             command.upgrade(_config(connection), version)
             return _version_of(connection)
     except DBAPIError as error:
-        reason = str(error.orig).strip().splitlines()[0]
+        assert isinstance(error.orig, psycopg.Error)
+        reason = reason_of(error.orig)
         raise ShopUnavailableError(f"The shop's database {masked(url)} cannot be set up: {reason}.") from None
 
 
@@ -54,8 +59,3 @@ def _config(connection: sqlalchemy.Connection) -> Config:
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection
     return config
-
-
-def _driver_url(url: str) -> sqlalchemy.URL:
-    """The address as SQLAlchemy takes it, for psycopg 3."""
-    return sqlalchemy.make_url(url).set(drivername="postgresql+psycopg")

@@ -11,6 +11,8 @@ import logging
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 
+from pymongo.errors import PyMongoError
+
 from analytics_platform.settings import Settings, SettingsError
 from analytics_platform.shop import orders, outbox
 from analytics_platform.shop.best_sellers import MOST, BestSellers
@@ -169,8 +171,19 @@ def open_shop(settings: Settings, connections: int = 10) -> Iterator[Shop]:
         database = stack.enter_context(Database(url, connections))
         carts = best_sellers = None
         if mongodb_uri:
-            carts = stack.enter_context(closing(Carts(mongodb_uri, settings.mongodb_database)))
+            with _address("MONGODB_URI", "mongodb://host:27017"):
+                carts = stack.enter_context(closing(Carts(mongodb_uri, settings.mongodb_database)))
         if redis_url:
-            cache = BestSellers(redis_url, lambda: count_best_sellers(database))
+            with _address("REDIS_URL", "redis://host:6379/0"):
+                cache = BestSellers(redis_url, lambda: count_best_sellers(database))
             best_sellers = stack.enter_context(closing(cache))
         yield Shop(database, carts, best_sellers)
+
+
+@contextmanager
+def _address(name: str, example: str) -> Iterator[None]:
+    """Of an address it cannot use a driver quotes parts, which may be of the password."""
+    try:
+        yield
+    except (PyMongoError, ValueError):
+        raise SettingsError(f"{name} is no address that can be used: write it as {example}.") from None

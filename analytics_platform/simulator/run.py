@@ -100,6 +100,7 @@ class _Simulation:
         write_purchases(
             self._out / PURCHASES, chain(self._clickstream.purchases(), self._together.activity.purchases())
         )
+        self._report()
         return Truth(
             **asdict(total.clickstream),
             before_late=before_late.clickstream,

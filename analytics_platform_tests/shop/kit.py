@@ -26,6 +26,11 @@ def cart_of(*lines: tuple[str, int], cart_id: str | None = None) -> Cart:
     return Cart(tuple(CartLine(product_id, quantity) for product_id, quantity in lines), cart_id)
 
 
+def run(shop: Shop, sql: str) -> None:
+    with shop.database.transaction() as connection:
+        connection.execute(sql)  # type: ignore[call-overload]
+
+
 def rows(shop: Shop, sql: str) -> list[tuple[object, ...]]:
     with shop.database.transaction() as connection:
         return connection.execute(sql).fetchall()  # type: ignore[call-overload, no-any-return]

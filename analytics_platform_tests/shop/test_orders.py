@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from decimal import Decimal
 
 import pytest
@@ -21,7 +22,7 @@ from analytics_platform.shop.errors import (
     UnknownVariantError,
 )
 from analytics_platform.shop.service import Shop
-from analytics_platform_tests.shop.kit import DESK, LAMP, VASE, books, cart_of, furnish, stock
+from analytics_platform_tests.shop.kit import DESK, LAMP, VASE, books, cart_of, furnish, run, stock
 
 NOON = dt.datetime(2026, 3, 1, 12, tzinfo=dt.UTC)
 
@@ -91,6 +92,21 @@ def test_a_refused_order_says_why_and_changes_nothing(
     with pytest.raises(error, match=words):
         shop.place_order(cart, customer, "web/1")
     assert books(shop) == before
+
+
+@pytest.mark.parametrize("price", ["cheap", "-1", "NaN", "1e30", None, {}])
+def test_a_variant_whose_price_somebody_spoiled_is_refused(price: object, shop: Shop, customer: int) -> None:
+    run(shop, f"UPDATE shop.products SET metadata = '{json.dumps({'variants': {'oak': price}})}'")
+    before = books(shop)
+    with pytest.raises((UnknownVariantError, BadOrderError)):
+        shop.place_order(Cart((CartLine(DESK, 1, "oak"),)), customer, "web/1")
+    assert books(shop) == before
+
+
+def test_an_order_beyond_what_money_columns_hold_is_refused(shop: Shop, customer: int) -> None:
+    change_price(shop.database, LAMP, Decimal(10) ** 13)
+    with pytest.raises(BadOrderError, match="overflow"):
+        shop.place_order(cart_of((LAMP, 10)), customer, "web/1")
 
 
 def test_out_of_stock_names_product_wanted_and_left(shop: Shop, customer: int) -> None:

@@ -22,7 +22,7 @@ CREATE TABLE shop.products (
     product_id text PRIMARY KEY,
     name text NOT NULL,
     category text NOT NULL,
-    price numeric(18, 4) NOT NULL CHECK (price >= 0),
+    price numeric(18, 4) NOT NULL CHECK (price >= 0 AND price <> 'NaN'),
     stock integer NOT NULL CHECK (stock >= 0),
     metadata jsonb NOT NULL DEFAULT '{}',
     created_at timestamptz NOT NULL DEFAULT now(),
@@ -34,7 +34,7 @@ CREATE TABLE shop.orders (
     order_key text NOT NULL UNIQUE,
     customer_id bigint NOT NULL REFERENCES shop.customers,
     status text NOT NULL CHECK (status IN ('placed', 'cancelled')),
-    total numeric(18, 4) NOT NULL CHECK (total >= 0),
+    total numeric(18, 4) NOT NULL CHECK (total >= 0 AND total <> 'NaN'),
     ordered_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now()
 );
@@ -44,7 +44,7 @@ CREATE TABLE shop.order_items (
     line integer NOT NULL CHECK (line >= 1),
     product_id text NOT NULL REFERENCES shop.products,
     quantity integer NOT NULL CHECK (quantity > 0),
-    unit_price numeric(18, 4) NOT NULL CHECK (unit_price >= 0),
+    unit_price numeric(18, 4) NOT NULL CHECK (unit_price >= 0 AND unit_price <> 'NaN'),
     updated_at timestamptz NOT NULL DEFAULT now(),
     variant text,
     PRIMARY KEY (order_id, line)

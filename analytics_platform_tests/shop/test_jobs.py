@@ -1,0 +1,123 @@
+"""Dagster's part: the outbox is drained when something waits, and the marts' best sellers reach the cache."""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal
+from pathlib import Path
+
+import dagster as dg
+import pytest
+from redis import Redis
+
+from analytics_platform.assets.cache import best_sellers
+from analytics_platform.assets.resources import build_resources
+from analytics_platform.automation.decisions import Runs, Start, Wait, decide_outbox
+from analytics_platform.automation.jobs import drain_outbox
+from analytics_platform.automation.sensors import outbox_sensor
+from analytics_platform.contracts import CONTRACTS
+from analytics_platform.settings import Settings
+from analytics_platform.shop.best_sellers import LIST
+from analytics_platform.shop.domain import BestSeller, CartLine
+from analytics_platform.shop.service import Shop
+from analytics_platform.warehouse import open_warehouse
+from analytics_platform_tests.shop.kit import LAMP, VASE, books, cart_of, furnish, run
+
+NOW = dt.datetime(2026, 3, 1, tzinfo=dt.UTC)
+
+
+@pytest.fixture
+def settings(settings: Settings, tmp_path: Path) -> Settings:
+    changed = {"data_dir": tmp_path, "warehouse_url": f"duckdb:///{tmp_path / 'warehouse.duckdb'}"}
+    return settings.model_copy(update=changed)
+
+
+def drain(settings: Settings) -> dg.ExecuteInProcessResult:
+    return drain_outbox.execute_in_process(resources={"settings": settings}, raise_on_error=False)
+
+
+def fill_outbox(shop: Shop) -> None:
+    customer = furnish(shop)
+    shop.carts.add("customer:1", CartLine(LAMP, 1))
+    shop.place_order(cart_of((LAMP, 1), cart_id="customer:1"), customer, "web/1", follow_up=False)
+
+
+def test_the_job_does_what_waits(shop: Shop, settings: Settings) -> None:
+    fill_outbox(shop)
+    assert drain(settings).success
+    assert books(shop)["outbox"] == []
+    assert shop.carts.get("customer:1").lines == ()
+
+
+def test_the_job_fails_while_a_server_is_away_and_says_which(shop: Shop, settings: Settings) -> None:
+    fill_outbox(shop)
+    away = settings.model_copy(update={"redis_url": type(settings.redis_url)("redis://127.0.0.1:1/0")})
+    result = drain(away)
+    assert not result.success
+    (failure,) = [event for event in result.all_node_events if event.is_step_failure]
+    assert "The cache redis://127.0.0.1:1/0 cannot be used" in str(failure.event_specific_data)
+    assert [task for _, task in books(shop)["outbox"]] == ["count_sales"]
+
+
+def test_without_a_shop_the_job_and_the_sensor_say_so(settings: Settings) -> None:
+    without = settings.model_copy(update={"shop_database_url": type(settings.shop_database_url)("")})
+    assert drain(without).success
+    found = outbox_sensor(without)(dg.build_sensor_context())
+    assert isinstance(found, dg.SensorResult)
+    assert "SHOP_DATABASE_URL is not set" in str(found.skip_reason)
+
+
+def test_the_sensor_starts_the_job_when_something_waits(shop: Shop, settings: Settings) -> None:
+    look = outbox_sensor(settings)
+    with dg.instance_for_test() as instance:
+        context = dg.build_sensor_context(instance=instance)
+        fill_outbox(shop)
+        assert look(context).skip_reason.skip_message == "nothing waits in the shop's outbox"  # type: ignore[union-attr]
+        run(shop, "UPDATE shop.outbox SET due_at = now() - interval '1 min'")
+        assert [request.job_name for request in look(context).run_requests or ()] == ["drain_outbox"]  # type: ignore[union-attr]
+
+
+def test_a_job_that_failed_is_tried_again_after_a_while() -> None:
+    failed = Runs(failed_at=NOW)
+    assert isinstance(decide_outbox(3, failed, NOW + dt.timedelta(minutes=1)), Wait)
+    assert isinstance(decide_outbox(3, failed, NOW + dt.timedelta(minutes=6)), Start)
+    assert isinstance(decide_outbox(3, Runs(unfinished=1), NOW), Wait)
+    assert isinstance(decide_outbox(0, Runs(), NOW), Wait)
+
+
+def materialize(settings: Settings) -> dict[str, object]:
+    result = dg.materialize([best_sellers], resources=dict(build_resources(settings)))
+    (event,) = result.get_asset_materialization_events()
+    return {name: value.value for name, value in event.materialization.metadata.items()}
+
+
+def fill_marts(settings: Settings) -> None:
+    with open_warehouse(settings).session() as session:
+        session.ensure(CONTRACTS["marts.top_sellers"], CONTRACTS["star.dim_product"])
+        session.execute(
+            "INSERT INTO marts.top_sellers (product_id, orders, quantity, revenue)"
+            " VALUES ('lamp', 2, 7, 70), ('vase', 3, 9, 1.5), ('desk', 0, 0, 0)"
+        )
+
+
+def test_the_best_sellers_of_the_marts_are_served_by_the_shop(shop: Shop, settings: Settings) -> None:
+    fill_marts(settings)
+    assert materialize(settings)["cache"] == "refreshed"
+    assert shop.top_sellers() == (
+        BestSeller(VASE, VASE, 3, 9, Decimal("1.5000")),
+        BestSeller(LAMP, LAMP, 2, 7, Decimal("70.0000")),
+    )
+
+
+def test_before_there_are_marts_the_list_is_empty(settings: Settings, redis_url: str) -> None:
+    with open_warehouse(settings).session():
+        pass
+    materialize(settings)
+    assert Redis.from_url(redis_url).get(LIST) == b"[]"
+
+
+@pytest.mark.parametrize(("url", "words"), [("", "REDIS_URL is not set"), ("redis://127.0.0.1:1/0", "cannot be used")])
+def test_without_a_cache_the_asset_says_so_and_does_not_fail(url: str, words: str, settings: Settings) -> None:
+    fill_marts(settings)
+    without = settings.model_copy(update={"redis_url": type(settings.redis_url)(url)})
+    assert words in str(materialize(without)["cache"])
