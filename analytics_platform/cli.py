@@ -1,8 +1,4 @@
-"""The command line: what people do to the platform outside the Dagster UI.
-
-Exit codes: 0 all is well, 1 something was found wrong (a failing observation, a demo that differs from the truth),
-2 the command could not be carried out (wrong settings, warehouse in use, unknown batch).
-"""
+"""The command line: what people do to the platform outside the Dagster UI. `EPILOG` says what exit codes mean."""
 
 from __future__ import annotations
 
@@ -13,22 +9,38 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from analytics_platform.shop.cli import app as shop
 
+LOOK, OPERATE, TRY, SETUP = "Look", "Operate", "Try it", "Set up"
+"""The groups of commands in `--help`."""
+
+HELP = """Raw behaviour data in, tables people trust out.
+
+Settings are environment variables: see docs/settings.md. Tables are built in the Dagster UI (make ui), or with:
+
+dagster asset materialize --select '*' --partition-range FIRST...LAST -m analytics_platform.definitions
+"""
+
+EPILOG = """Exit codes: 0 all is well. 1 something was found wrong: a failing observation, a demo that differs from the
+truth. 2 the command could not be carried out: a wrong setting or argument, a warehouse in use, an unknown batch, a
+queue that cannot be reached; the reason is one sentence on standard error.
+"""
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+
 app = typer.Typer(
     name="analytics-platform",
-    help="Raw behaviour data in, tables people trust out.",
+    help=HELP,
+    epilog=EPILOG,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-app.add_typer(shop, name="shop")
+app.add_typer(shop, name="shop", rich_help_panel=OPERATE)
 
 
-@app.command()
+@app.command(rich_help_panel=TRY)
 def simulate(
     days: Annotated[int, typer.Option(min=1, help="Days of traffic.")] = 14,
     visitors: Annotated[int, typer.Option(min=1, help="Visitors a day, about.")] = 500,
@@ -43,7 +55,7 @@ def simulate(
     print(f"{truth.files} files, {truth.rows_read:,} rows in {out}; the truth about them is in {out / 'truth.json'}")
 
 
-@app.command()
+@app.command(rich_help_panel=OPERATE)
 def accept(
     batch: Annotated[str, typer.Argument(help="Id of the batch, or the start of it.")],
     reason: Annotated[str, typer.Option(help="Why the batch may pass.")],
@@ -61,7 +73,7 @@ def accept(
     print(f"Batch {batch_id} ({name}) is accepted: {reason.strip()}")
 
 
-@app.command()
+@app.command(rich_help_panel=OPERATE)
 def replay(
     batch: Annotated[str | None, typer.Argument(help="Id of one batch; all of them without it.")] = None,
 ) -> None:
@@ -89,7 +101,7 @@ def replay(
         print("No quarantined rows.")
 
 
-@app.command()
+@app.command(rich_help_panel=OPERATE)
 def drain(
     max_messages: Annotated[int | None, typer.Option(min=1, help="Stop after so many (DRAIN_MAX_MESSAGES).")] = None,
     max_seconds: Annotated[float | None, typer.Option(min=0.1, help="Stop after so long (DRAIN_MAX_SECONDS).")] = None,
@@ -110,7 +122,7 @@ def drain(
     )
 
 
-@app.command()
+@app.command(rich_help_panel=OPERATE)
 def redrive(
     max_messages: Annotated[int | None, typer.Option(min=1, help="At most so many; all of them without it.")] = None,
 ) -> None:
@@ -121,25 +133,36 @@ def redrive(
     print(f"{redrive_messages(load_settings(), max_messages):,} messages sent back to the queue")
 
 
-@app.command()
-def monitor() -> None:
+@app.command(rich_help_panel=LOOK)
+def status(json: JsonOption = False) -> None:
+    """Show sources, last batches, what is not as it should be, and the next step. Exits 0 whatever it finds."""
+    from analytics_platform.settings import load_settings
+    from analytics_platform.status import read_status
+    from analytics_platform.terminal import print_status, to_json
+
+    found = read_status(load_settings(), dt.datetime.now(dt.UTC))
+    print(to_json(found)) if json else print_status(found)
+
+
+@app.command(rich_help_panel=LOOK)
+def monitor(json: JsonOption = False) -> None:
     """Judge what is stored, print it as a table, and exit 1 if anything is not as it should be."""
     from analytics_platform.assets.resources import warehouse_of
     from analytics_platform.checks.watchdog import watch
     from analytics_platform.settings import load_settings, masked
+    from analytics_platform.terminal import print_observations, to_json
 
     settings = load_settings()
     with warehouse_of(settings).session(read_only=True) as session:
         observations = list(watch(session, settings, dt.datetime.now(dt.UTC)))
-    table = Table("check", "", "seen", "what to do", title=masked(settings.warehouse_url))
-    for observation in observations:
-        mark = "[green]ok[/]" if observation.passed else "[red]FAIL[/]"
-        table.add_row(observation.name, mark, observation.seen, "" if observation.passed else observation.remedy)
-    Console().print(table)
+    if json:
+        print(to_json(observations))
+    else:
+        print_observations(observations, masked(settings.warehouse_url))
     raise typer.Exit(0 if all(observation.passed for observation in observations) else 1)
 
 
-@app.command()
+@app.command(rich_help_panel=LOOK)
 def explain(
     table: Annotated[str, typer.Argument(help="The table: customer_rfm, or with its schema star.fact_orders.")],
     days: Annotated[str | None, typer.Option(help="Days to build, A...B; the last one with events without it.")] = None,
@@ -163,7 +186,29 @@ def explain(
         print(f"\n{step.step}\n{step.text}")
 
 
-@app.command()
+@app.command(rich_help_panel=SETUP)
+def copy(
+    source: Annotated[str, typer.Option("--from", help="Warehouse to copy: duckdb:///PATH or postgresql://…")],
+    target: Annotated[str, typer.Option("--to", help="Warehouse to fill; tables it has already must be the same.")],
+) -> None:
+    """Copy all tables into another warehouse and compare every value. Broken off, it goes on where it was."""
+    from analytics_platform.assets.resources import warehouse_of
+    from analytics_platform.settings import load_settings, masked
+    from analytics_platform.terminal import copying
+    from analytics_platform.warehouse import WarehouseError
+    from analytics_platform.warehouse.copy import copy_warehouse
+
+    given, filled = load_settings(warehouse_url=source), load_settings(warehouse_url=target)
+    if given.warehouse_url == filled.warehouse_url:
+        raise WarehouseError("--from and --to are the same warehouse.")
+    if not warehouse_of(given).exists():
+        raise WarehouseError(f"There is no warehouse at {masked(source)}: check --from.")
+    with warehouse_of(given).session() as there, warehouse_of(filled).session() as here, copying() as report:
+        copied = copy_warehouse(there, here, report)
+    print(f"{len(copied)} tables, {sum(copied.values()):,} rows are in {masked(target)}, every value compared.")
+
+
+@app.command(rich_help_panel=TRY)
 def demo(
     days: Annotated[int, typer.Option(min=2, help="Days of traffic.")] = 14,
     visitors: Annotated[int, typer.Option(min=1, help="Visitors a day, about.")] = 300,
@@ -175,7 +220,7 @@ def demo(
     raise typer.Exit(0 if run_demo(days, visitors, seed) else 1)
 
 
-@app.command()
+@app.command(rich_help_panel=LOOK)
 def dashboard(
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port to serve on.")] = 8501,
     address: Annotated[

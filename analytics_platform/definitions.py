@@ -8,6 +8,8 @@ import dagster as dg
 
 from analytics_platform.assets.cache import best_sellers
 from analytics_platform.assets.cleaned import gate_asset, lookup_assets
+from analytics_platform.assets.external import external_assets
+from analytics_platform.assets.freshness import with_freshness
 from analytics_platform.assets.raw import api_asset, collection_asset, files_asset, queue_asset
 from analytics_platform.assets.reports import findings
 from analytics_platform.assets.resources import build_resources, lake_of, warehouse_of
@@ -33,9 +35,10 @@ def build_definitions(settings: Settings) -> dg.Definitions:
         collection_asset(SOURCES[WEB_LOGS]),
         api_asset(SOURCES[USERS]),
     ]
-    gates = [gate_asset(source) for source in SOURCES.values()]
+    gates = [gate_asset(source, settings) for source in SOURCES.values()]
+    built = [*raw, *gates, *lookup_assets(settings), *models, findings, best_sellers]
     return dg.Definitions(
-        assets=[*raw, *gates, *lookup_assets(settings), *models, findings, best_sellers],
+        assets=[*with_freshness(built, settings), *external_assets(settings)],
         asset_checks=[files_readable_check(clickstream), watchdog],
         jobs=build_jobs(),
         schedules=build_schedules(settings),

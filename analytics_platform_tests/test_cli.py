@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -98,3 +99,72 @@ def test_simulate_writes_files_and_the_truth_about_them(tmp_path: Path) -> None:
     assert ended.returncode == 0
     assert (tmp_path / "out" / "truth.json").exists()
     assert len(list((tmp_path / "out" / "clickstream").iterdir())) == 2
+
+
+def test_status_before_the_first_run_names_the_sources_and_the_next_step(tmp_path: Path) -> None:
+    ended = _run(tmp_path, "status", "--json", MONGODB_URI="mongodb://bot:hunter22@db.example/?x=hunter22")
+
+    found = json.loads(ended.stdout)
+    assert ended.returncode == 0
+    assert "hunter22" not in ended.stdout
+    assert {source["name"]: source["configured"] for source in found["sources"]} == {
+        "clickstream": True,
+        "ecommerce_events": False,
+        "web_logs": True,
+        "users": False,
+    }
+    assert found["next_step"].startswith("Nothing was loaded yet: put exports into")
+
+
+def test_status_shows_batches_figures_and_what_to_do_about_what_fails(house: House) -> None:
+    ended = _run(house.settings.data_dir, "status")
+    found = json.loads(_run(house.settings.data_dir, "status", "--json").stdout)
+
+    assert ended.returncode == 0
+    assert "bad.csv" in ended.stdout
+    assert "Next: " in ended.stdout
+    assert found["batches"][0]["rows_quarantined"] == 58
+    assert found["sources"][0]["rows"] == 942
+    assert {"name", "passed", "seen", "remedy"} == set(found["observations"][0])
+
+
+def test_monitor_answers_scripts_in_json(house: House) -> None:
+    ended = _run(house.settings.data_dir, "monitor", "--json", MAX_ERROR_RATE="0.01")
+
+    observations = {entry["name"]: entry["passed"] for entry in json.loads(ended.stdout)}
+    assert observations["fresh"] is True
+    assert ended.returncode == (0 if all(observations.values()) else 1)
+
+
+def test_a_warehouse_is_copied_with_every_row(house: House, tmp_path: Path) -> None:
+    source, target = f"duckdb:///{house.settings.warehouse_path}", f"duckdb:///{tmp_path / 'copy.duckdb'}"
+    for _ in range(2):  # again, nothing changes
+        ended = _run(tmp_path, "copy", "--from", source, "--to", target)
+        assert ended.returncode == 0, ended.stderr
+        assert f"rows are in {target}, every value compared." in ended.stdout
+    with open_house(tmp_path, warehouse_url=target).session(read_only=True) as session:
+        assert session.rows("SELECT count(*) FROM cleaned.clickstream") == [(942,)]
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        (("duckdb:////nowhere/a.duckdb", "duckdb:////nowhere/b.duckdb"), "There is no warehouse at duckdb:////nowhere"),
+        (("duckdb:///a.duckdb", "duckdb:///a.duckdb"), "--from and --to are the same warehouse."),
+        (("mysql://bot:hunter22@x", "duckdb:///a.duckdb"), "WAREHOUSE_URL=mysql://bot:***@x: scheme 'mysql'"),
+    ],
+)
+def test_a_copy_that_cannot_be_made_ends_in_one_sentence(tmp_path: Path, given: tuple[str, str], sentence: str) -> None:
+    ended = _run(tmp_path, "copy", "--from", given[0], "--to", given[1])
+
+    assert ended.returncode == 2
+    assert ended.stderr.startswith(f"analytics-platform: {sentence}")
+    assert "Traceback" not in ended.stderr
+    assert "hunter22" not in ended.stderr
+
+
+def test_help_groups_the_commands_and_says_what_exit_codes_mean(tmp_path: Path) -> None:
+    text = _run(tmp_path, "--help").stdout
+
+    for words in ("Look", "Operate", "Set up", "Try it", "Exit codes", "status", "copy"):
+        assert words in text

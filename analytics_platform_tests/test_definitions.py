@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import datetime as dt
 import json
 import os
 import subprocess
@@ -55,14 +56,53 @@ def test_every_asset_says_what_it_is_and_where_it_is_written(specs: list[dg.Asse
             assert Path(reference.file_path).exists(), name
 
 
+def test_outside_systems_stand_before_their_raw_assets_and_the_dashboard_behind_the_marts(
+    definitions: dg.Definitions,
+) -> None:
+    graph = definitions.resolve_asset_graph()
+    systems = {key for key in graph.external_asset_keys if key.path[0] == "sources"}
+    assert len(systems) >= 5
+    for key in (key for key in graph.executable_asset_keys if key.path[0] == "raw"):
+        assert graph.get(key).parent_keys & systems, key
+    marts = {key for key in graph.executable_asset_keys if key.path[0] == "marts"}
+    assert graph.get(dg.AssetKey(["serving", "dashboard"])).parent_keys == marts
+
+
+def test_addresses_of_outside_systems_hold_no_secret(tmp_path: Path) -> None:
+    secret = "hunter22"
+    settings = load_settings(
+        data_dir=tmp_path,
+        mongodb_uri=f"mongodb://bot:{secret}@db.example:27017/?authSource={secret}",
+        users_api_url=f"https://api.example/users?token={secret}",
+        shop_database_url=f"postgresql://bot:{secret}@db.example/shop?password={secret}",
+        sqs_queue_url="https://sqs.example/1/events",
+    )
+    specs = list(build_definitions(settings).resolve_all_asset_specs())
+    shown = str([(spec.metadata, spec.description) for spec in specs])
+    assert "mongodb://db.example:27017/shop.web_logs" in shown
+    assert secret not in shown
+
+
+def test_what_is_late_is_judged_of_configured_sources_and_of_marts_only(tmp_path: Path) -> None:
+    specs = build_definitions(load_settings(data_dir=tmp_path, freshness_hours=6)).resolve_all_asset_specs()
+    judged = {spec.key.to_user_string(): spec.freshness_policy for spec in specs if spec.freshness_policy}
+    assert "raw/clickstream" in judged
+    assert "raw/web_logs" not in judged
+    assert {name.partition("/")[0] for name in judged} == {"raw", "marts", "reports"}
+    for policy in judged.values():
+        assert policy == dg.FreshnessPolicy.time_window(dt.timedelta(hours=6), dt.timedelta(hours=3))
+
+
 def test_every_table_is_known_by_its_name_in_the_warehouse(specs: list[dg.AssetSpec]) -> None:
-    tables = [spec for spec in specs if spec.key.path[0] not in ("raw", "reports", "cache")]
+    others = ("raw", "reports", "cache", "sources", "serving")
+    tables = [spec for spec in specs if spec.key.path[0] not in others]
     for spec in tables:
         assert spec.metadata["dagster/table_name"].value == ".".join(spec.key.path)
 
 
 def test_every_asset_can_be_built_for_a_range_of_days_in_one_run(definitions: dg.Definitions) -> None:
-    for node in definitions.resolve_asset_graph().asset_nodes:
+    graph = definitions.resolve_asset_graph()
+    for node in (graph.get(key) for key in graph.executable_asset_keys):
         assert node.backfill_policy == dg.BackfillPolicy.single_run(), node.key
 
 

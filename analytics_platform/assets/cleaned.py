@@ -4,9 +4,10 @@ from collections.abc import Iterator
 
 import dagster as dg
 
+from analytics_platform.assets.looks import preview
 from analytics_platform.assets.metadata import asset_key, column_schema, definition_metadata, lineage_of
 from analytics_platform.assets.raw import raw_key
-from analytics_platform.assets.resources import WarehouseResource
+from analytics_platform.assets.resources import WarehouseResource, warehouse_kind
 from analytics_platform.assets.tables import POOL, table_asset
 from analytics_platform.checks.error_rate import error_rate_spec, judge_error_rate
 from analytics_platform.checks.gate import gate_check_results, gate_check_specs
@@ -21,7 +22,7 @@ from analytics_platform.warehouse import Loaded, Session
 from analytics_platform.warehouse.spreadsheet import write_spreadsheets
 
 
-def gate_asset(source: Source) -> dg.AssetsDefinition:
+def gate_asset(source: Source, settings: Settings) -> dg.AssetsDefinition:
     """The asset that puts a source's new batches through the gate, and stops the line if too many rows were refused."""
     contract, table = source.contract, table_of(source.contract)
     key = asset_key(table.name)
@@ -33,7 +34,7 @@ def gate_asset(source: Source) -> dg.AssetsDefinition:
         backfill_policy=dg.BackfillPolicy.single_run(),
         group_name=table.layer,
         owners=[table.owner],
-        kinds={"duckdb", "pandera"},
+        kinds={warehouse_kind(settings), "pandera"},
         tags={"layer": table.layer},
         metadata=definition_metadata(contract),
         check_specs=[error_rate_spec(key), *gate_check_specs(key, source)],
@@ -91,6 +92,7 @@ def _metadata(
         "dagster/column_lineage": dg.MetadataValue.column_lineage(lineage_of(name)),
         "new batches": dg.MetadataValue.int(len(new)),
         "days to build": dg.MetadataValue.text(to_build or "none"),
+        "preview": preview(session, name),
         "new rows": dg.MetadataValue.int(sum(loaded.rows_accepted for _, loaded in new)),
     }
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import dagster as dg
 
+from analytics_platform.assets.external import system_of
 from analytics_platform.assets.metadata import column_schema
 from analytics_platform.assets.retries import failure
 from analytics_platform.ingest import Source, land_files
@@ -46,6 +47,7 @@ def files_asset(source: Source) -> dg.AssetsDefinition:
 
     @dg.asset(
         key=raw_key(source),
+        deps=[system_of(source.name)],
         description=f"Files from LANDING_DIR/{source.name}, byte for byte, each content once.",
         backfill_policy=dg.BackfillPolicy.single_run(),
         group_name="raw",
@@ -82,6 +84,7 @@ def collection_asset(source: Source) -> dg.AssetsDefinition:
 
     @dg.asset(
         key=raw_key(source),
+        deps=[system_of(source.name)],
         description=(
             "Documents of the collection MONGODB_COLLECTION as raw BSON in Parquet batches, only what is new since the "
             f"last run; and dumps (.bson, Extended JSON) from LANDING_DIR/{source.name}, byte for byte."
@@ -123,6 +126,7 @@ def api_asset(source: Source) -> dg.AssetsDefinition:
 
     @dg.asset(
         key=raw_key(source),
+        deps=[system_of(source.name)],
         description="The untouched answer of USERS_API_URL, all its pages or nothing; each different answer once.",
         backfill_policy=dg.BackfillPolicy.single_run(),
         group_name="raw",
@@ -153,6 +157,7 @@ def queue_asset(source: Source) -> dg.AssetsDefinition:
 
     @dg.asset(
         key=raw_key(source),
+        deps=[system_of(source.name)],
         description=(
             "Messages drained from the queue SQS_QUEUE_URL, as Parquet batches. A message is deleted from the queue "
             "only once it is here; delivered twice, it is here twice, and counted once behind the gate."

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from analytics_platform.assets.retries import failure
 from analytics_platform.lake import FolderLake
-from analytics_platform.settings import Settings, SettingsError
+from analytics_platform.settings import POSTGRES_SCHEMES, Settings, SettingsError
 from analytics_platform.warehouse import Session, Warehouse, WarehouseError, open_warehouse
 
 
@@ -36,6 +36,11 @@ class WarehouseResource:
 def warehouse_of(settings: Settings) -> Warehouse:
     """The warehouse that the settings name."""
     return open_warehouse(settings)
+
+
+def warehouse_kind(settings: Settings) -> str:
+    """What the UI shows of the place of a table."""
+    return "postgres" if settings.warehouse_url.startswith(POSTGRES_SCHEMES) else "duckdb"
 
 
 def lake_of(settings: Settings) -> FolderLake:

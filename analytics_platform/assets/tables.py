@@ -10,6 +10,7 @@ from typing import TypeAlias
 import dagster as dg
 import polars as pl
 
+from analytics_platform.assets.looks import looks
 from analytics_platform.assets.metadata import (
     BOOK_NAMES,
     GATED,
@@ -17,7 +18,7 @@ from analytics_platform.assets.metadata import (
     definition_metadata,
     publication_metadata,
 )
-from analytics_platform.assets.resources import WarehouseResource
+from analytics_platform.assets.resources import WarehouseResource, warehouse_kind
 from analytics_platform.checks.error_rate import error_rate_spec, judge_error_rate
 from analytics_platform.checks.rules import check_results, check_specs
 from analytics_platform.contracts import CONTRACTS, table_of
@@ -88,7 +89,7 @@ def table_asset(name: str, inputs: Sequence[str], make_rows: MakeRows, settings:
         backfill_policy=dg.BackfillPolicy.single_run(),
         group_name=table.layer,
         owners=[table.owner],
-        kinds={"duckdb", "sql" if name in all_models() else "python"},
+        kinds={warehouse_kind(settings), "sql" if name in all_models() else "python"},
         tags={"layer": table.layer, **table.tags},
         metadata=definition_metadata(contract),
         check_specs=specs,
@@ -109,10 +110,11 @@ def table_asset(name: str, inputs: Sequence[str], make_rows: MakeRows, settings:
                 if stop:
                     raise dg.Failure(stop, allow_retries=False)
             publication = session.publish(contract, make_rows(session, days), days)
+            seen = {} if publication.breaches else looks(session, name)
         context.log.info(f"{name}: {publication.rows:,} rows{f' for {days}' if days else ''}")
         yield from check_results(key, publication.results)
         _stop_if_broken(name, publication)
-        yield dg.MaterializeResult(asset_key=key, metadata=publication_metadata(contract, publication))
+        yield dg.MaterializeResult(asset_key=key, metadata=publication_metadata(contract, publication) | seen)
 
     return build
 

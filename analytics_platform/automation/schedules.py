@@ -1,4 +1,4 @@
-"""What runs by the clock: the watchdog looks every morning, then the findings are written. Times are UTC."""
+"""What runs by the clock, in UTC: every hour the intake, every morning the watchdog, then the findings."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import dagster as dg
 
-from analytics_platform.automation.jobs import REPORT, WATCH
+from analytics_platform.automation.jobs import INGEST, REPORT, WATCH
 from analytics_platform.settings import Settings
 
 
@@ -14,6 +14,13 @@ def build_schedules(settings: Settings) -> Sequence[dg.ScheduleDefinition]:
     """All schedules; whether they run from the start is the setting AUTOMATION."""
     status = dg.DefaultScheduleStatus.RUNNING if settings.automation else dg.DefaultScheduleStatus.STOPPED
     return [
+        dg.ScheduleDefinition(
+            name="every_hour_ingest",
+            job_name=INGEST,
+            cron_schedule="15 * * * *",
+            default_status=status,
+            description="Takes in what arrived, of all sources: collection and API have no sensor.",
+        ),
         dg.ScheduleDefinition(
             name="every_morning_watch",
             job_name=WATCH,

@@ -46,6 +46,8 @@ def gate_check_results(session: Session, key: dg.AssetKey, source: Source) -> It
         }
         if failing:
             metadata["sample"] = sample_table(_sample(session, name, reason))
+            metadata["what to do"] = dg.MetadataValue.text(_remedy(reason))
+            metadata["look further"] = dg.MetadataValue.md(f"```sql\n{_all_of(name, reason)}\n```")
         yield dg.AssetCheckResult(
             asset_key=key,
             check_name=check_name(reason),
@@ -63,6 +65,22 @@ _RULES = "string_split(regexp_replace(error_reason, ' \\([^;]*\\)', '', 'g'), ';
 _COUNTS = f"""
 SELECT rule, count(*) FROM (SELECT unnest({_RULES}) AS rule FROM ops.quarantine WHERE source = $source) GROUP BY rule
 """
+
+
+def _remedy(reason: str) -> str:
+    return (
+        f"Correct what writes «{reason}» and send the records again; or, if they are right and the contract is not, "
+        "correct analytics_platform/contracts/cleaned.py and run: analytics-platform replay"
+    )
+
+
+def _all_of(source: str, reason: str) -> str:
+    """SQL that shows all the rows refused for a reason, for people to paste."""
+    words = reason.replace("'", "''")
+    return (
+        "SELECT input, position, raw, error_reason FROM ops.quarantine\n"
+        f"WHERE source = '{source}' AND contains(error_reason, '{words}')\nORDER BY quarantined_at DESC;"
+    )
 
 
 def _one(session: Session, sql: str, source: str) -> object:

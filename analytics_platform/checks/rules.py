@@ -25,6 +25,17 @@ def sample_table(sample: Iterable[dict[str, str]]) -> dg.MetadataValue:
     return dg.MetadataValue.table([dg.TableRecord(dict(row)) for row in rows], schema=schema)
 
 
+def _remedy(key: dg.AssetKey, result: RuleResult) -> str:
+    table = ".".join(key.path)
+    if result.severity == "error":
+        where = f"contracts/{key.path[0]}.py"
+        return (
+            f"Nothing of {table} was published: the rows are in the sample. Follow the table's SQL and its inputs to "
+            f"where they come from; correct the source, the model or the rule ({where}), then build the days again."
+        )
+    return f"The rows are published. Look at them in {table}; correct their source, or the rule if it is too strict."
+
+
 def check_results(key: dg.AssetKey, results: Iterable[RuleResult]) -> Iterator[dg.AssetCheckResult]:
     """What the audit found, one result per rule."""
     for result in results:
@@ -33,6 +44,8 @@ def check_results(key: dg.AssetKey, results: Iterable[RuleResult]) -> Iterator[d
             "checked rows": dg.MetadataValue.int(result.checked),
             "failing share": dg.MetadataValue.float(result.failing / result.checked if result.checked else 0.0),
         }
+        if not result.passed:
+            metadata["what to do"] = dg.MetadataValue.text(_remedy(key, result))
         if result.sample:
             metadata["sample"] = sample_table(result.sample)
         yield dg.AssetCheckResult(
