@@ -57,8 +57,9 @@ def print_status(status: Status) -> None:
     if status.batches:
         batches = Table("batch", "source", "input", "arrived", "rows", "quarantined", title="Last batches")
         for batch in status.batches:
-            figures = (_minute(batch.arrived_at), f"{batch.rows_read:,}", f"{batch.rows_quarantined:,}")
-            batches.add_row(_text(batch.batch_id), batch.source, _text(batch.input), *figures)
+            counts = (f"{batch.rows_read:,}", f"{batch.rows_quarantined:,}")
+            named = (_text(batch.batch_id), batch.source, _text(batch.input), _minute(batch.arrived_at))
+            batches.add_row(*named, *counts)
         console.print(batches)
     if status.observations:
         print_observations(status.observations, "What is stored")
