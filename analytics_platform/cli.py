@@ -187,6 +187,15 @@ def explain(
 
 
 @app.command(rich_help_panel=SETUP)
+def reference(out: Annotated[Path, typer.Option(help="Folder of the pages.")] = Path("docs")) -> None:
+    """Write the data dictionary and the table of settings from the code."""
+    from analytics_platform.reference import write_reference
+
+    for path in write_reference(out):
+        print(path)
+
+
+@app.command(rich_help_panel=SETUP)
 def copy(
     source: Annotated[str, typer.Option("--from", help="Warehouse to copy: duckdb:///PATH or postgresql://…")],
     target: Annotated[str, typer.Option("--to", help="Warehouse to fill; tables it has already must be the same.")],

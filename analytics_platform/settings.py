@@ -50,9 +50,15 @@ class Settings(BaseSettings):
     partition_start: dt.date = Field(
         dt.date(2010, 1, 1), description="First day (UTC) of the daily partitions; older events are quarantined."
     )
-    max_error_rate: Annotated[float, Field(ge=0, le=1)] = 0.05
-    freshness_hours: Annotated[float, Field(gt=0)] = 48.0
-    attribution_lookback_days: Annotated[int, Field(ge=1, le=365)] = 30
+    max_error_rate: Annotated[float, Field(ge=0, le=1)] = Field(
+        0.05, description="Share of refused rows of a batch or a day above which the line stops."
+    )
+    freshness_hours: Annotated[float, Field(gt=0)] = Field(
+        48.0, description="How old the last batch may be before the watchdog and the UI say that data is late."
+    )
+    attribution_lookback_days: Annotated[int, Field(ge=1, le=365)] = Field(
+        30, description="How many days back a session may earn credit for an order."
+    )
     warehouse_memory: str = Field(
         "1GB",
         pattern=r"^\d+(\.\d+)?\s?(MB|GB|TB|MiB|GiB|TiB)$",
@@ -66,19 +72,17 @@ class Settings(BaseSettings):
     sqs_dlq_url: str = Field("", description="Queue that gets a copy of every refused message, with the reason.")
     aws_endpoint_url: str = Field("", description="Address of another SQS than Amazon's, e.g. http://127.0.0.1:9324.")
     mongodb_uri: SecretStr = Field(SecretStr(""), description="MongoDB server of the logs; without it they are absent.")
-    mongodb_database: str = "shop"
-    mongodb_collection: str = "web_logs"
+    mongodb_database: str = Field("shop", description="Its database.")
+    mongodb_collection: str = Field("web_logs", description="Its collection.")
     users_api_url: str = Field("", description="JSON API of users; without it the source is absent.")
     users_api_authorization: SecretStr | None = Field(None, description="Value of its Authorization header.")
-    drain_max_messages: Annotated[int, Field(ge=1)] = 1_000_000
-    drain_max_seconds: Annotated[float, Field(gt=0)] = 600.0
+    drain_max_messages: Annotated[int, Field(ge=1)] = Field(1_000_000, description="Messages after which a drain ends.")
+    drain_max_seconds: Annotated[float, Field(gt=0)] = Field(600.0, description="Seconds after which a drain ends.")
 
     shop_database_url: SecretStr = Field(
         SecretStr(""), description="postgresql:// of the shop's own database; without it the source is absent."
     )
-    redis_url: SecretStr = Field(
-        SecretStr(""), description="redis:// of the shop's cache; without it nothing is cached."
-    )
+    redis_url: SecretStr = Field(SecretStr(""), description="redis:// of the shop's cache; optional.")
     alert_webhook_url: SecretStr = Field(
         SecretStr(""), description="Where alerts are posted, Slack-compatible; without it none are."
     )
@@ -91,7 +95,7 @@ class Settings(BaseSettings):
     )
 
     automation: bool = Field(False, description="Whether sensors and schedules run from the start.")
-    sensor_seconds: Annotated[int, Field(ge=1)] = 5
+    sensor_seconds: Annotated[int, Field(ge=1)] = Field(5, description="Seconds between two looks of a sensor.")
 
     @field_validator("sqs_queue_url", "sqs_dlq_url", "aws_endpoint_url", "users_api_url", "dagster_url")
     @classmethod
@@ -99,6 +103,26 @@ class Settings(BaseSettings):
         if url and not url.startswith(("https://", "http://")):
             raise ValueError("not an address, write https://…")
         return url
+
+    @field_validator("alert_webhook_url")
+    @classmethod
+    def _check_webhook(cls, url: SecretStr) -> SecretStr:
+        cls._check_web_address(url.get_secret_value())
+        return url
+
+    @field_validator("smtp_url")
+    @classmethod
+    def _check_mail_server(cls, url: SecretStr) -> SecretStr:
+        if url.get_secret_value() and not re.match(r"smtps?://[^/]", url.get_secret_value()):
+            raise ValueError("not a mail server, write smtp://user:password@host:587 or smtps://…")
+        return url
+
+    @field_validator("alert_email")
+    @classmethod
+    def _check_email(cls, address: str) -> str:
+        if address and not re.fullmatch(r"[^@\s,;]+@[^@\s,;]+", address):
+            raise ValueError("not an e-mail address, write one like team@shop.example")
+        return address
 
     @field_validator("warehouse_url")
     @classmethod
@@ -150,6 +174,11 @@ class Settings(BaseSettings):
         return self.data_dir / "reports"
 
 
+def _is_secret(name: str) -> bool:
+    field = Settings.model_fields.get(name.lower())
+    return field is not None and "SecretStr" in str(field.annotation)
+
+
 def load_settings(**overrides: Any) -> Settings:
     """Read the environment (and `overrides`) into `Settings`.
 
@@ -160,5 +189,5 @@ def load_settings(**overrides: Any) -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"]).upper()
-        value = first["input"]
+        value = "***" if _is_secret(name) else first["input"]
         raise SettingsError(f"{name}={masked(str(value))}: {first['msg'].removeprefix('Value error, ')}.") from error

@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 import dagster as dg
 
-from analytics_platform.contracts import CONTRACTS
+from analytics_platform.contracts import CONTRACTS, table_of
 from analytics_platform.contracts.ddl import column_types
 from analytics_platform.contracts.rules import quote, quote_table
 from analytics_platform.warehouse import Session
@@ -94,7 +94,9 @@ def looks(session: Session, table: str) -> dict[str, dg.MetadataValue]:
 def preview(session: Session, table: str) -> dg.MetadataValue:
     """A few rows as a metadata table, personal columns hidden."""
     names = list(column_types(CONTRACTS[table]))
-    rows = session.rows(f"SELECT {', '.join(map(quote, names))} FROM {quote_table(table)} LIMIT {PREVIEW_ROWS}")
+    rows = session.rows(
+        f"SELECT {', '.join(map(quote, names))} FROM {quote_table(table)} {_latest_first(table)} LIMIT {PREVIEW_ROWS}"
+    )
     hidden = PERSONAL | {"name"} if PERSONAL.intersection(names) else PERSONAL
     records = [
         dg.TableRecord(
@@ -105,8 +107,16 @@ def preview(session: Session, table: str) -> dg.MetadataValue:
     return dg.MetadataValue.table(records, schema=dg.TableSchema([dg.TableColumn(name, "string") for name in names]))
 
 
+def _latest_first(table: str) -> str:
+    """Of marts, which are small, the last days come first; of others the rows that are found first will do."""
+    promise = table_of(CONTRACTS[table])
+    if promise.layer != "marts" or promise.partition_column is None:
+        return ""
+    return f"ORDER BY {quote(promise.partition_column)} DESC"
+
+
 def _short(cell: object) -> str:
-    text = "" if cell is None else str(cell)
+    text = "" if cell is None else f"{cell:.6g}" if isinstance(cell, float) else str(cell)
     return text if len(text) <= LONGEST_CELL else f"{text[: LONGEST_CELL - 1]}…"
 
 
@@ -114,7 +124,12 @@ def _address(svg: str) -> str:
     return "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode("ascii")
 
 
-WIDTH, HEIGHT, ROW = 640, 160, 22
+WIDTH, HEIGHT, ROW = 480, 140, 22
+"""Pixels; the UI's column for values is hardly wider."""
+
+LABELS, BARS = 170, 230
+"""Pixels for the labels of bars, and for the longest bar."""
+
 COLOUR, TEXT = "#4f6df5", 'font-family="sans-serif" font-size="12" fill="#555"'
 
 
@@ -151,14 +166,14 @@ def _bars(rows: Sequence[tuple[object, float]]) -> str:
     most = max(max(value for _, value in rows), 1e-9)
     parts = []
     for number, (label, value) in enumerate(rows):
-        y, long = number * ROW, 330 * max(value, 0) / most
-        parts.append(f'<text x="200" y="{y + 16}" text-anchor="end" {TEXT}>{escape(_label(label))}</text>')
-        parts.append(f'<rect x="210" y="{y + 5}" width="{long:.1f}" height="14" fill="{COLOUR}"/>')
-        parts.append(f'<text x="{216 + long:.1f}" y="{y + 16}" {TEXT}>{value:,.0f}</text>')
+        y, long = number * ROW, BARS * max(value, 0) / most
+        parts.append(f'<text x="{LABELS}" y="{y + 16}" text-anchor="end" {TEXT}>{escape(_label(label))}</text>')
+        parts.append(f'<rect x="{LABELS + 8}" y="{y + 5}" width="{long:.1f}" height="14" fill="{COLOUR}"/>')
+        parts.append(f'<text x="{LABELS + 14 + long:.1f}" y="{y + 16}" {TEXT}>{value:,.0f}</text>')
     return _svg(len(rows) * ROW, parts)
 
 
 def _label(label: object) -> str:
-    """Up to 28 printable characters; what XML cannot hold goes."""
+    """Up to 24 printable characters; what XML cannot hold goes."""
     text = "".join(sign if sign.isprintable() else " " for sign in str(label if label is not None else "unknown"))
-    return text if len(text) <= 28 else f"{text[:27]}…"
+    return text if len(text) <= 24 else f"{text[:23]}…"

@@ -65,7 +65,7 @@ def _title(message: Message) -> str:
 def _of_problem(problem: Problem, base: str) -> Iterator[str]:
     """The title, what is known of it, and a link to its asset's checks."""
     lines = [clean(problem.title)]
-    lines += [clean(problem.detail)] if problem.detail else []
+    lines += [clean(problem.detail, 2 * LONGEST_LINE)] if problem.detail else []
     if problem.days:
         lines.append(f"days: {problem.days.first} to {problem.days.last}")
     lines += [clean(f"{name}: {value}") for name, value in problem.figures.items()]

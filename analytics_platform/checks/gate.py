@@ -46,14 +46,13 @@ def gate_check_results(session: Session, key: dg.AssetKey, source: Source) -> It
         }
         if failing:
             metadata["sample"] = sample_table(_sample(session, name, reason))
-            metadata["what to do"] = dg.MetadataValue.text(_remedy(reason))
-            metadata["look further"] = dg.MetadataValue.md(f"```sql\n{_all_of(name, reason)}\n```")
+            metadata["look further"] = dg.MetadataValue.text(_all_of(name, reason))
         yield dg.AssetCheckResult(
             asset_key=key,
             check_name=check_name(reason),
             passed=failing == 0,
             severity=dg.AssetCheckSeverity.WARN,
-            description=f"{failing:,} of {read:,} rows refused." if failing else None,
+            description=f"{failing:,} of {read:,} rows refused. {_remedy(reason)}." if failing else None,
             metadata=metadata,
         )
     yield _layout_result(session, key, name)
@@ -70,7 +69,7 @@ SELECT rule, count(*) FROM (SELECT unnest({_RULES}) AS rule FROM ops.quarantine 
 def _remedy(reason: str) -> str:
     return (
         f"Correct what writes «{reason}» and send the records again; or, if they are right and the contract is not, "
-        "correct analytics_platform/contracts/cleaned.py and run: analytics-platform replay"
+        "correct analytics_platform/contracts/cleaned.py and run `analytics-platform replay`"
     )
 
 

@@ -36,6 +36,10 @@ def _remedy(key: dg.AssetKey, result: RuleResult) -> str:
     return f"The rows are published. Look at them in {table}; correct their source, or the rule if it is too strict."
 
 
+def _description(key: dg.AssetKey, result: RuleResult) -> str:
+    return f"{result.failing:,} of {result.checked:,} rows break it. {_remedy(key, result)}"
+
+
 def check_results(key: dg.AssetKey, results: Iterable[RuleResult]) -> Iterator[dg.AssetCheckResult]:
     """What the audit found, one result per rule."""
     for result in results:
@@ -44,8 +48,6 @@ def check_results(key: dg.AssetKey, results: Iterable[RuleResult]) -> Iterator[d
             "checked rows": dg.MetadataValue.int(result.checked),
             "failing share": dg.MetadataValue.float(result.failing / result.checked if result.checked else 0.0),
         }
-        if not result.passed:
-            metadata["what to do"] = dg.MetadataValue.text(_remedy(key, result))
         if result.sample:
             metadata["sample"] = sample_table(result.sample)
         yield dg.AssetCheckResult(
@@ -53,6 +55,8 @@ def check_results(key: dg.AssetKey, results: Iterable[RuleResult]) -> Iterator[d
             check_name=result.rule,
             passed=result.passed,
             severity=dg.AssetCheckSeverity.ERROR if result.severity == "error" else dg.AssetCheckSeverity.WARN,
-            description=None if result.passed else f"{result.failing:,} of {result.checked:,} rows break it.",
+            description=None
+            if result.passed
+            else f"{result.failing:,} of {result.checked:,} rows break it. {_remedy(key, result)}",
             metadata=metadata,
         )
