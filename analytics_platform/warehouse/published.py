@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import os
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -23,6 +24,8 @@ from analytics_platform.warehouse.open import open_warehouse
 from analytics_platform.warehouse.session import Warehouse, WarehouseError
 
 _SUFFIX = ".duckdb"
+_KEPT = 2
+"""Copies that stay: the newest, and the one before for who is just about to open it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +93,7 @@ class Published:
         return View(DuckDBWarehouse(copy, self._memory), copy.stem, as_of, is_behind)
 
     def _copy(self, source: Path) -> Path:
-        """Copy the tables into a file named after the state they are in; the older copies go."""
+        """Copy the tables into a file named after the state they are in; old copies go."""
         self._folder.mkdir(parents=True, exist_ok=True)
         draft = self._folder / f".{os.getpid()}.part"
         draft.unlink(missing_ok=True)
@@ -105,9 +108,8 @@ class Published:
             copy = draft.rename(self._folder / (version + _SUFFIX))
         finally:
             draft.unlink(missing_ok=True)
-        for old in self._copies():
-            if old != copy:
-                old.unlink(missing_ok=True)  # who has it open reads on
+        for old in self._copies()[:-_KEPT]:
+            old.unlink(missing_ok=True)  # who has it open reads on
         return copy
 
     def _copy_tables(self, connection: duckdb.DuckDBPyConnection) -> None:
@@ -126,8 +128,10 @@ class Published:
 
 def _version(path: Path) -> str:
     """The state of a DuckDB file: when it last changed (nanoseconds since 1970), its size, and that of its log."""
-    log = path.with_name(path.name + ".wal")
-    stats = [file.stat() for file in (path, log) if file.exists()]
+    stats = []
+    for file in (path, path.with_name(path.name + ".wal")):
+        with suppress(FileNotFoundError):  # the log comes and goes with every run
+            stats.append(file.stat())
     changed = max((stat.st_mtime_ns for stat in stats), default=0)
     return "-".join([f"{changed:020d}", *(str(stat.st_size) for stat in stats)])
 

@@ -17,7 +17,7 @@ from analytics_platform_tests.reports.dashboard.servers import dagster_webserver
 
 DAY = dt.datetime.now(dt.UTC).date() - dt.timedelta(days=2)
 PAGES = ("Overview", "Channels", "Products", "Customers", "Data quality", "Pipeline")
-RUN_MS = 240_000
+RUN_MS = 600_000
 LOOK_MS = 30_000
 
 

@@ -75,7 +75,11 @@ def test_only_the_wanted_tables_are_copied_and_only_when_something_changed(
     write(settings, 2)
     second = published.view()
     assert content(second) == [(2,)] and second.version != first.version
-    assert len(list((settings.data_dir / "dashboard").iterdir())) == 1
+    assert content(first) == [(1,)]  # who was about to open it still can
+
+    write(settings, 3)
+    published.view()
+    assert len(list((settings.data_dir / "dashboard").iterdir())) == 2
 
 
 def test_while_a_run_writes_the_last_tables_are_read(published: Published, settings: Settings) -> None:
@@ -87,6 +91,24 @@ def test_while_a_run_writes_the_last_tables_are_read(published: Published, setti
         assert content(during) == [(1,)]
     after = published.view()
     assert not after.is_behind and after.version != before.version
+
+
+def test_runs_that_come_and_go_and_readers_do_not_disturb_each_other(published: Published, settings: Settings) -> None:
+    write(settings, 0)
+    assert content(published.view()) == [(0,)]
+    script = (
+        "import sys; from pathlib import Path; from analytics_platform.warehouse import DuckDBWarehouse\n"
+        "for value in range(1, 31):\n"
+        "    with DuckDBWarehouse(Path(sys.argv[1])).session() as session, session.transaction():\n"
+        "        session.execute('UPDATE marts.daily_trends SET day = $value', {'value': value})\n"
+    )
+    seen = [0]
+    with subprocess.Popen([sys.executable, "-c", script, str(settings.warehouse_path)]) as process:
+        while process.poll() is None:
+            ((value,),) = content(published.view())
+            seen.append(int(str(value)))
+    assert process.returncode == 0 and seen == sorted(seen)
+    assert content(published.view()) == [(30,)]
 
 
 def test_the_copy_is_still_there_for_the_next_process(published: Published, settings: Settings) -> None:

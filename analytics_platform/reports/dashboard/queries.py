@@ -129,15 +129,15 @@ LIMIT $top
 """
 
 _LIST_SCHEMA: Schema = {
-    "list_name": pl.String, "impressions": pl.Int64, "clicks": pl.Int64, "add_to_carts": pl.Int64,
-    "purchases": pl.Int64, "revenue": _MONEY, "click_through_rate": pl.Float64, "conversion_rate": pl.Float64,
+    "list_id": pl.String, "list_name": pl.String, "sessions": pl.Int64, "impressions": pl.Int64, "clicks": pl.Int64,
+    "purchases": pl.Int64, "engagement_rate": pl.Float64, "revenue": _MONEY, "lists": pl.Int64,
 }  # fmt: skip
 _LISTS = """
 SELECT
-    coalesce(list_name, list_id) AS name, impressions, clicks, add_to_carts, purchases, revenue, click_through_rate,
-    conversion_rate
+    list_id, coalesce(list_name, ''), sessions, impressions, clicks, purchases, engagement_rate, revenue,
+    count(*) OVER ()
 FROM marts.list_performance
-ORDER BY revenue DESC, clicks DESC, name
+ORDER BY engagement_rate DESC, sessions DESC, list_id
 LIMIT $top
 """
 
@@ -316,7 +316,7 @@ def read_products(session: Session, days: DayRange, top: int, text: str = "") ->
 
 
 def read_lists(session: Session, top: int) -> pl.DataFrame:
-    """The product lists that sold best, over all days: there is no table of lists by day."""
+    """The product lists that engage best, over all days: there is no table of lists by day."""
     return _frame(session, _LISTS, _LIST_SCHEMA, top=top)
 
 

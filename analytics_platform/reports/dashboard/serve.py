@@ -16,6 +16,7 @@ OPTIONS = {
     "browser.gatherUsageStats": "false",
     "client.toolbarMode": "minimal",
     "client.showErrorDetails": "none",
+    "client.showErrorLinks": "false",
     "theme.base": "light",
     "theme.primaryColor": BLUE,
     "theme.textColor": INK,

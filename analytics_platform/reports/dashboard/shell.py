@@ -42,7 +42,7 @@ p.sentence {{ max-width: 48rem; overflow-wrap: anywhere; }}
   border-bottom: 1px solid {LINE}; color: {INK}; }}
 .scroll th {{ color: {MUTED}; font-weight: 600; }}
 .scroll .name {{ text-align: left; padding-left: 0; padding-right: .6rem; }}
-.scroll td.name {{ white-space: normal; overflow-wrap: anywhere; min-width: 6rem; }}
+.scroll td.name {{ white-space: normal; overflow-wrap: break-word; min-width: 5.5rem; max-width: 22rem; }}
 .log {{ font-size: .8rem; line-height: 1.6; font-variant-numeric: tabular-nums; overflow-wrap: anywhere; }}
 .log span {{ color: {MUTED}; padding-right: .6rem; }} .log .bad {{ color: #b42318; }}
 @media (max-width: 640px) {{
@@ -52,7 +52,7 @@ p.sentence {{ max-width: 48rem; overflow-wrap: anywhere; }}
   .st-key-figures [data-testid="stMetric"] {{ padding: .7rem .8rem; }}
   [class*="st-key-card"] {{ padding: .9rem; }}
   .scroll th, .scroll td {{ padding-left: .45rem; font-size: .75rem; }}
-  .scroll td.name {{ min-width: 4rem; }}
+  .scroll td.name {{ min-width: 4.4rem; max-width: 11rem; }}
   .scroll th {{ white-space: normal; vertical-align: bottom; }}
 }}
 </style>"""

@@ -20,7 +20,7 @@ from analytics_platform.reports.dashboard.dagster_api import (
 )
 from analytics_platform.reports.html import escape
 from analytics_platform.reports.tables import Table
-from analytics_platform.reports.wording import NOTHING, clean, count, moment, whole
+from analytics_platform.reports.wording import NOTHING, clean, count, day, moment, whole
 from analytics_platform.warehouse import Session, WarehouseError
 
 _RUNS, _BATCHES, _LINES = 10, 20, 400
@@ -226,12 +226,12 @@ def batches_table(batches: pl.DataFrame) -> Table | None:
     numbers = ("rows_read", "rows_accepted", "rows_duplicate", "rows_quarantined")
     rows = tuple(
         (
+            f"{day(row['finished_at'].date())}, {row['finished_at']:%H:%M}",
             clean(row["source"]),
             clean(row["input"], 40),
             *(whole(row[name]) for name in numbers),
-            moment(row["finished_at"]),
         )
         for row in batches.iter_rows(named=True)
     )
-    header = ("Source", "Input", "Read", "Accepted", "Seen before", "Refused", "Loaded")
-    return Table("What passed the gate last", header, rows, names=2)
+    header = ("Loaded", "Source", "Input", "Read", "Accepted", "Seen before", "Refused")
+    return Table("What passed the gate last (UTC)", header, rows, names=3)

@@ -7,9 +7,9 @@ import streamlit as st
 
 from analytics_platform.reports.dashboard import charts, queries, shell
 from analytics_platform.reports.dashboard.shell import Chosen
-from analytics_platform.reports.sentences import product_label, products_sentence
-from analytics_platform.reports.tables import Table, products_table
-from analytics_platform.reports.wording import clean, money, percent, whole
+from analytics_platform.reports.sentences import lists_sentence, product_label, products_sentence
+from analytics_platform.reports.tables import lists_table, products_table
+from analytics_platform.reports.wording import money
 from analytics_platform.warehouse import Session
 
 _TOP = 25
@@ -29,8 +29,9 @@ def _draw(session: Session) -> None:
     with shell.card("Products"):
         _products(session, chosen)
     with shell.card("Product lists"):
-        shell.sentence("Over all days: what was shown, clicked and bought through each list.")
-        shell.table(lists_table(queries.read_lists(session, _TOP)))
+        lists = queries.read_lists(session, _TOP)
+        shell.sentence(f"Over all days: {lists_sentence(lists)}")
+        shell.table(lists_table(lists), "No list was met yet.")
 
 
 def _products(session: Session, chosen: Chosen) -> None:
@@ -49,23 +50,3 @@ def _products(session: Session, chosen: Chosen) -> None:
     )  # fmt: skip
     found = queries.read_products(session, chosen.days, _TOP, text.strip()) if text.strip() else best
     shell.table(products_table(found), "No product with this text in its name or id was met in these days.")
-
-
-def lists_table(lists: pl.DataFrame) -> Table | None:
-    """The product lists as text."""
-    if lists.is_empty():
-        return None
-    rows = tuple(
-        (
-            clean(row["list_name"]),
-            whole(row["impressions"]),
-            whole(row["clicks"]),
-            percent(row["click_through_rate"]),
-            whole(row["add_to_carts"]),
-            whole(row["purchases"]),
-            money(row["revenue"]),
-        )
-        for row in lists.iter_rows(named=True)
-    )
-    header = ("List", "Shown", "Clicked", "Click-through", "Put in cart", "Bought", "Revenue")
-    return Table("Lists, by revenue", header, rows)
