@@ -1,0 +1,31 @@
+"""The simulated orders, placed through the service, are the truth's; placed again they change nothing."""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal
+from pathlib import Path
+
+from analytics_platform.local.simulated_shop import buy, stock_shop
+from analytics_platform.shop.service import Shop
+from analytics_platform.simulator import PURCHASES, read_purchases, simulate
+from analytics_platform_tests.shop.kit import books, rows
+
+
+def test_the_shop_s_books_are_the_truth_about_the_simulation(shop: Shop, tmp_path: Path) -> None:
+    truth = simulate(3, 25, seed=4, out=tmp_path, start=dt.date(2026, 3, 1)).sources.total
+    orders = list(read_purchases(tmp_path / PURCHASES))
+    stock_shop(shop)
+
+    bookings = buy(shop, orders, truth.users.people)
+
+    assert (bookings.free, bookings.refused) == (1, [])
+    assert bookings.orders == truth.all_sources.orders - 1
+    assert bookings.revenue == Decimal(truth.all_sources.revenue)
+    stood = books(shop)
+    assert stood["outbox"] == []
+    by_day = "SELECT (ordered_at AT TIME ZONE 'UTC')::date::text, sum(total)::text FROM shop.orders GROUP BY 1"
+    assert dict(rows(shop, by_day)) == truth.all_sources.revenue_by_day  # type: ignore[arg-type]
+
+    assert buy(shop, orders, truth.users.people) == bookings
+    assert {**books(shop), "outbox": []} == stood
