@@ -2,7 +2,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 export DATA_DIR ?= data/demo
 
-.PHONY: demo test test-browser ui dashboard lock clean
+.PHONY: demo test test-browser ui dashboard reference lock clean
 demo: .venv/installed  ## Simulate a shop, build all tables, compare them with the truth
 	$(BIN)/analytics-platform demo
 
@@ -23,6 +23,9 @@ dashboard: .venv/installed  ## The dashboard on loopback with the demo's data; i
 
 test-browser: .venv/installed  ## The dashboard in a real browser (needs Chromium)
 	$(BIN)/pytest analytics_platform_tests/browser
+
+reference: .venv/installed  ## Write docs/data_dictionary.md and docs/settings.md from the code
+	$(BIN)/analytics-platform reference
 
 lock:  ## Write requirements.lock anew from pyproject.toml (needs uv)
 	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \

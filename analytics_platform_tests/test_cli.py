@@ -4,11 +4,14 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeAlias
 
 import duckdb
 import pytest
 
+from analytics_platform.cli import main
 from analytics_platform_tests.end_to_end.platform_run import clickstream
 from analytics_platform_tests.kit import House, load_landed, open_house
 
@@ -101,8 +104,27 @@ def test_simulate_writes_files_and_the_truth_about_them(tmp_path: Path) -> None:
     assert len(list((tmp_path / "out" / "clickstream").iterdir())) == 2
 
 
-def test_status_before_the_first_run_names_the_sources_and_the_next_step(tmp_path: Path) -> None:
-    ended = _run(tmp_path, "status", "--json", MONGODB_URI="mongodb://bot:hunter22@db.example/?x=hunter22")
+Call: TypeAlias = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def call(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Call:
+    """The command line in this process, which is ten times as fast: arguments and result are those of `_run`."""
+
+    def run(data_dir: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        with monkeypatch.context() as patch:
+            patch.setattr(sys, "argv", ["analytics-platform", *arguments])
+            for name, value in {"DATA_DIR": str(data_dir), "COLUMNS": "160", **environment}.items():
+                patch.setenv(name, value)
+            with pytest.raises(SystemExit) as ended:
+                main()
+        return subprocess.CompletedProcess(arguments, int(str(ended.value.code or 0)), *capfd.readouterr())
+
+    return run
+
+
+def test_status_before_the_first_run_names_the_sources_and_the_next_step(call: Call, tmp_path: Path) -> None:
+    ended = call(tmp_path, "status", "--json", MONGODB_URI="mongodb://bot:hunter22@db.example/?x=hunter22")
 
     found = json.loads(ended.stdout)
     assert ended.returncode == 0
@@ -116,9 +138,9 @@ def test_status_before_the_first_run_names_the_sources_and_the_next_step(tmp_pat
     assert found["next_step"].startswith("Nothing was loaded yet: put exports into")
 
 
-def test_status_shows_batches_figures_and_what_to_do_about_what_fails(house: House) -> None:
-    ended = _run(house.settings.data_dir, "status")
-    found = json.loads(_run(house.settings.data_dir, "status", "--json").stdout)
+def test_status_shows_batches_figures_and_what_to_do_about_what_fails(call: Call, house: House) -> None:
+    ended = call(house.settings.data_dir, "status")
+    found = json.loads(call(house.settings.data_dir, "status", "--json").stdout)
 
     assert ended.returncode == 0
     assert "bad.csv" in ended.stdout
@@ -128,18 +150,18 @@ def test_status_shows_batches_figures_and_what_to_do_about_what_fails(house: Hou
     assert {"name", "passed", "seen", "remedy"} == set(found["observations"][0])
 
 
-def test_monitor_answers_scripts_in_json(house: House) -> None:
-    ended = _run(house.settings.data_dir, "monitor", "--json", MAX_ERROR_RATE="0.01")
+def test_monitor_answers_scripts_in_json(call: Call, house: House) -> None:
+    ended = call(house.settings.data_dir, "monitor", "--json", MAX_ERROR_RATE="0.01")
 
     observations = {entry["name"]: entry["passed"] for entry in json.loads(ended.stdout)}
     assert observations["fresh"] is True
     assert ended.returncode == (0 if all(observations.values()) else 1)
 
 
-def test_a_warehouse_is_copied_with_every_row(house: House, tmp_path: Path) -> None:
+def test_a_warehouse_is_copied_with_every_row(call: Call, house: House, tmp_path: Path) -> None:
     source, target = f"duckdb:///{house.settings.warehouse_path}", f"duckdb:///{tmp_path / 'copy.duckdb'}"
     for _ in range(2):  # again, nothing changes
-        ended = _run(tmp_path, "copy", "--from", source, "--to", target)
+        ended = call(tmp_path, "copy", "--from", source, "--to", target)
         assert ended.returncode == 0, ended.stderr
         assert f"rows are in {target}, every value compared." in ended.stdout
     with open_house(tmp_path, warehouse_url=target).session(read_only=True) as session:
@@ -154,8 +176,10 @@ def test_a_warehouse_is_copied_with_every_row(house: House, tmp_path: Path) -> N
         (("mysql://bot:hunter22@x", "duckdb:///a.duckdb"), "WAREHOUSE_URL=mysql://bot:***@x: scheme 'mysql'"),
     ],
 )
-def test_a_copy_that_cannot_be_made_ends_in_one_sentence(tmp_path: Path, given: tuple[str, str], sentence: str) -> None:
-    ended = _run(tmp_path, "copy", "--from", given[0], "--to", given[1])
+def test_a_copy_that_cannot_be_made_ends_in_one_sentence(
+    call: Call, tmp_path: Path, given: tuple[str, str], sentence: str
+) -> None:
+    ended = call(tmp_path, "copy", "--from", given[0], "--to", given[1])
 
     assert ended.returncode == 2
     assert ended.stderr.startswith(f"analytics-platform: {sentence}")
@@ -163,8 +187,8 @@ def test_a_copy_that_cannot_be_made_ends_in_one_sentence(tmp_path: Path, given: 
     assert "hunter22" not in ended.stderr
 
 
-def test_help_groups_the_commands_and_says_what_exit_codes_mean(tmp_path: Path) -> None:
-    text = _run(tmp_path, "--help").stdout
+def test_help_groups_the_commands_and_says_what_exit_codes_mean(call: Call, tmp_path: Path) -> None:
+    text = call(tmp_path, "--help").stdout
 
     for words in ("Look", "Operate", "Set up", "Try it", "Exit codes", "status", "copy"):
         assert words in text
