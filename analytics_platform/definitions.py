@@ -10,7 +10,7 @@ from analytics_platform.assets.cache import best_sellers
 from analytics_platform.assets.cleaned import gate_asset, lookup_assets
 from analytics_platform.assets.external import external_assets
 from analytics_platform.assets.freshness import with_freshness
-from analytics_platform.assets.raw import api_asset, collection_asset, files_asset, queue_asset
+from analytics_platform.assets.raw import api_asset, collection_asset, files_asset, queue_asset, shop_asset
 from analytics_platform.assets.reports import findings
 from analytics_platform.assets.resources import build_resources, lake_of, warehouse_of
 from analytics_platform.assets.tables import model_asset
@@ -21,7 +21,7 @@ from analytics_platform.automation.start import STOPPING, check_start
 from analytics_platform.checks.business import watchdog
 from analytics_platform.checks.files import files_readable_check
 from analytics_platform.engine import all_models
-from analytics_platform.ingest import CLICKSTREAM, ECOMMERCE_EVENTS, SOURCES, USERS, WEB_LOGS
+from analytics_platform.ingest import CLICKSTREAM, ECOMMERCE_EVENTS, SHOP, SOURCES, USERS, WEB_LOGS
 from analytics_platform.settings import Settings, load_settings
 
 
@@ -34,6 +34,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
         queue_asset(SOURCES[ECOMMERCE_EVENTS]),
         collection_asset(SOURCES[WEB_LOGS]),
         api_asset(SOURCES[USERS]),
+        *(shop_asset(SOURCES[table]) for table in SHOP),
     ]
     gates = [gate_asset(source, settings) for source in SOURCES.values()]
     built = [*raw, *gates, *lookup_assets(settings), *models, findings, best_sellers]

@@ -52,6 +52,9 @@ VOLATILE: Mapping[str, frozenset[str]] = {
     "ops.acceptances": frozenset({"accepted_at"}),
     "cleaned.clickstream": frozenset({"arrived_at"}),
     "cleaned.events": frozenset({"received_at"}),
+    **{
+        f"cleaned.{kind}_versions": frozenset({"arrived_at"}) for kind in ("customer", "product", "order", "order_item")
+    },
 }
 """Columns that tell when and by which run a row was written; two runs over the same data differ in them."""
 
@@ -165,9 +168,15 @@ def loaded_days(session: Session) -> DayRange:
     return DayRange(first, last)
 
 
-def build_touched(session: Session, touched: Collection[dt.date], horizon: DayRange, settings: Settings) -> None:
-    """Build of every table exactly the days that the touched days affect, cut off at the horizon."""
-    for name in filter(_is_built, build_order()):
+def build_touched(
+    session: Session,
+    touched: Collection[dt.date],
+    horizon: DayRange,
+    settings: Settings,
+    tables: Collection[str] | None = None,
+) -> None:
+    """Build of every table (or of `tables`) exactly the days that the touched days affect, cut off at the horizon."""
+    for name in (name for name in build_order() if _is_built(name) and (tables is None or name in tables)):
         affected = affected_days(name, touched, settings.model_values)
         for days in day_ranges(day for day in affected if horizon.first <= day <= horizon.last):
             _publish(session, name, days, settings)

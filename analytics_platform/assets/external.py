@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 import dagster as dg
 
 from analytics_platform.engine import all_models
-from analytics_platform.ingest import CLICKSTREAM, ECOMMERCE_EVENTS, USERS, WEB_LOGS
+from analytics_platform.ingest import CLICKSTREAM, ECOMMERCE_EVENTS, SHOP, USERS, WEB_LOGS
 from analytics_platform.settings import Settings
 
 SOURCES_GROUP, SERVING_GROUP = "sources", "serving"
@@ -15,6 +15,7 @@ SYSTEMS = {
     ECOMMERCE_EVENTS: "sqs_queue",
     WEB_LOGS: "mongodb_collection",
     USERS: "users_api",
+    **dict.fromkeys(SHOP, "shop_database"),
 }
 """Source → the system it comes from."""
 

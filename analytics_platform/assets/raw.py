@@ -12,10 +12,13 @@ from analytics_platform.ingest.api import fetch_users
 from analytics_platform.ingest.collection import read_collection
 from analytics_platform.ingest.progress import progress_bar
 from analytics_platform.ingest.queue import drain_queue
+from analytics_platform.ingest.shop import read_table
 from analytics_platform.lake import FolderLake
 from analytics_platform.settings import Settings
 from analytics_platform.sources.mongo import MongoError, PositionError
 from analytics_platform.sources.rest_api import RestError
+from analytics_platform.sources.shop_db import PositionError as ShopPositionError
+from analytics_platform.sources.shop_db import ShopDatabaseError
 from analytics_platform.sources.sqs import QueueError
 
 
@@ -194,3 +197,38 @@ def queue_asset(source: Source) -> dg.AssetsDefinition:
         )
 
     return drain
+
+
+def shop_asset(source: Source) -> dg.AssetsDefinition:
+    """The asset that reads one table of the shop's database into the lake."""
+
+    @dg.asset(
+        key=raw_key(source),
+        description=(
+            f"Rows of shop.{source.name} in SHOP_DATABASE_URL, as JSON lines that PostgreSQL wrote: what changed since "
+            "the last run, and the ten minutes before that once more for what was committed late."
+        ),
+        deps=[system_of(source.name)],
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        group_name="raw",
+        owners=["team:analytics"],
+        kinds={"postgres", "json"},
+        tags={"layer": "raw"},
+        metadata=_definition_metadata(source),
+    )
+    def read(
+        context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings], lake: dg.ResourceParam[FolderLake]
+    ) -> dg.MaterializeResult[None]:
+        rows = 0
+        if not settings.shop_database_url.get_secret_value():
+            context.log.warning(f"SHOP_DATABASE_URL is not set: no {source.name} are read.")
+            return dg.MaterializeResult(metadata={**_metadata(source, lake), "rows": "SHOP_DATABASE_URL is not set"})
+        try:
+            for some in read_table(source.name, settings, lake):
+                rows += some
+                context.log.info(f"{rows:,} rows read")
+        except (ShopDatabaseError, ShopPositionError) as error:
+            raise failure(error) from None
+        return dg.MaterializeResult(metadata={**_metadata(source, lake), "rows": dg.MetadataValue.int(rows)})
+
+    return read

@@ -85,19 +85,19 @@ def decide_rebuild(
     arrivals: Sequence[Arrival],
     breach: str | None,
     runs: Runs,
-    affected: Callable[[Collection[dt.date]], Collection[dt.date]],
+    affected: Callable[[Sequence[Arrival]], Collection[dt.date]],
     cursor: str | None,
 ) -> Wait | Start:
     """Which days to build again after `arrivals`, of which those up to `cursor` are done.
 
-    `affected` says which days of any table change with the events of some days. While a threshold is breached
+    `affected` says which days of any table change with what arrived. While a threshold is breached
     nothing is built. A lost cursor starts at the beginning: safe, since building a day again changes nothing.
     """
     new = [arrival for arrival in arrivals if cursor is None or arrival.place > cursor]
     if not new:
         return Wait("all that was loaded is built")
     last = max(arrival.place for arrival in new)
-    days = affected({day for arrival in new for day in arrival.days})
+    days = affected(new)
     if not days:
         return Wait("what was loaded brought no new event", cursor=last)
     if breach is not None:

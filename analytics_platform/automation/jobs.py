@@ -6,6 +6,7 @@ import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from analytics_platform.checks.business import watchdog
+from analytics_platform.contracts import table_of
 from analytics_platform.ingest import SOURCES
 from analytics_platform.settings import Settings
 from analytics_platform.shop.errors import ShopError
@@ -14,7 +15,10 @@ from analytics_platform.shop.service import open_shop
 INGEST, REBUILD, REPORT, WATCH = "ingest_everything", "rebuild_days", "publish_reports", "watch"
 DRAIN_OUTBOX = "drain_outbox"
 
-ARRIVALS = dg.AssetSelection.keys(*([layer, source] for source in SOURCES for layer in ("raw", "cleaned")))
+ARRIVALS = dg.AssetSelection.keys(
+    *(["raw", name] for name in SOURCES),
+    *(table_of(source.contract).name.split(".") for source in SOURCES.values()),
+)
 """Assets that take in what arrived; all others are built from them."""
 
 

@@ -21,13 +21,13 @@ from analytics_platform.automation.decisions import (
 )
 from analytics_platform.automation.jobs import DRAIN_OUTBOX, INGEST, REBUILD
 from analytics_platform.engine import DayRange
-from analytics_platform.ingest import CLICKSTREAM, ECOMMERCE_EVENTS, affected_by, new_files
+from analytics_platform.ingest import CLICKSTREAM, ECOMMERCE_EVENTS, days_after, new_files
 from analytics_platform.ingest.queue import queue_of
 from analytics_platform.lake import FolderLake
 from analytics_platform.settings import Settings
 from analytics_platform.shop.outbox import count_due
 from analytics_platform.shop.service import open_shop
-from analytics_platform.warehouse.books import arrivals, find_breaches, latest_day
+from analytics_platform.warehouse.books import Arrival, arrivals, find_breaches
 
 SENSOR = "analytics/sensor"
 OUTBOX_SECONDS = 30
@@ -144,16 +144,14 @@ def rebuild_sensor(settings: Settings) -> dg.SensorDefinition:
         with warehouse.session(read_only=True) as session:
             loaded = arrivals(session)
             breaches = find_breaches(session, settings.max_error_rate)
-            latest = latest_day(session)
+            breach = str(breaches[0]) if breaches else None
+            runs = runs_of(context.instance, REBUILD, "touched_days")
 
-        def affected(days: Collection[dt.date]) -> Collection[dt.date]:
-            return affected_by(days, latest, settings)
+            def affected(new: Sequence[Arrival]) -> Collection[dt.date]:
+                return days_after(session, [arrival.batch_id for arrival in new], settings)
 
-        breach = str(breaches[0]) if breaches else None
-        runs = runs_of(context.instance, REBUILD, "touched_days")
-        return _carry_out(
-            context, decide_rebuild(loaded, breach, runs, affected, context.cursor), REBUILD, "touched_days"
-        )
+            decision = decide_rebuild(loaded, breach, runs, affected, context.cursor)
+        return _carry_out(context, decision, REBUILD, "touched_days")
 
     return look
 

@@ -26,6 +26,7 @@ DESCRIPTIONS: Mapping[str, str] = MappingProxyType(
         "revenue": "The last week of data has revenue.",
         "volume": "The last complete day has about as many events as the week before it.",
         "orphans": "At most a tenth of the logs name a user who is no known customer.",
+        "orders": "Events and the shop's database tell of the same orders, in the last week of data.",
         "conservation": "Every row read is accepted, duplicate or quarantined, and stored.",
         "incremental": "A sampled day of every table is what its model gives for that day now.",
     }

@@ -51,6 +51,7 @@ def watch(session: Session, settings: Settings, now: dt.datetime) -> Iterator[Ob
         has_revenue,
         has_usual_volume,
         has_few_orphans,
+        has_the_shops_orders,
         is_conserved,
         is_as_if_built_at_once,
     )
@@ -151,6 +152,31 @@ def has_few_orphans(session: Session, settings: Settings, now: dt.datetime) -> O
         "Fetch the users (raw/users) and build up to today; if ops.orphans stays long, compare its ids with the API's."
     )
     return Observation("orphans", orphaned <= ORPHANS_ALLOWED * logs, f"{seen}, allowed {ORPHANS_ALLOWED:.0%}", remedy)
+
+
+def has_the_shops_orders(session: Session, settings: Settings, now: dt.datetime) -> Observation:
+    """In the last week of data, events and the shop's database tell of the same orders with the same values."""
+    table = "marts.order_reconciliation"
+    first, last = (None, None) if _lacks(session, table) else _one(session, _SHOP_DAYS)
+    if first is None:
+        return Observation("orders", True, "no order of the shop's database is built yet, so not judged")
+    found = session.rows(
+        f"""
+        SELECT outcome, count(*) FROM {table}
+        WHERE order_date >= $first AND order_date > CAST($last AS DATE) - CAST($week AS INTEGER)
+        GROUP BY outcome ORDER BY outcome
+        """,
+        {"first": first, "last": last, "week": WEEK},
+    )
+    wrong = [name for name, _ in found if name not in ("equal", "not tracked", "nothing bought")]
+    seen = ", ".join(f"{orders:,} {name}" for name, orders in found)
+    remedy = "Look at marts.order_reconciliation for orders that events or the shop's database lack."
+    return Observation("orders", not wrong, f"{seen} in the last {WEEK} days of data", remedy)
+
+
+_SHOP_DAYS = """
+SELECT min(order_date) FILTER (WHERE shop_order_id IS NOT NULL), max(order_date) FROM marts.order_reconciliation
+"""
 
 
 def is_conserved(session: Session, settings: Settings, now: dt.datetime) -> Observation:

@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from analytics_platform.contracts import cleaned, marts, ops, sessionized, star
+from analytics_platform.contracts import cleaned, marts, ops, sessionized, shop, star
 from analytics_platform.contracts.base import Contract, ContractType, table_of
 
 
 def _collect() -> Mapping[str, ContractType]:
     """Every contract by table name, in the order data flows."""
     found: dict[str, ContractType] = {}
-    for module in (ops, cleaned, sessionized, star, marts):
+    for module in (ops, cleaned, shop, sessionized, star, marts):
         for value in vars(module).values():
             if isinstance(value, type) and issubclass(value, Contract) and value is not Contract:
                 found.setdefault(table_of(value).name, value)

@@ -41,9 +41,14 @@ class Days:
 
 @dataclass(frozen=True, slots=True)
 class TouchedKeys:
-    """A model reads, over all days, the rows of the keys in `column` that occur in the days it builds."""
+    """A model reads, over all days, the rows of the keys in `column` that occur in the days it builds.
+
+    So are the keys that other tables have in those days: `also` holds pairs of a table, which has `column` too, and the
+    column with the day.
+    """
 
     column: str
+    also: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

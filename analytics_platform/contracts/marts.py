@@ -19,9 +19,14 @@ from analytics_platform.contracts.base import (
     Whole,
     column,
 )
+from analytics_platform.contracts.shop import ORDER_STATES
 from analytics_platform.contracts.star import CHANNELS
 
 FUNNEL_STEPS = ["view", "cart", "checkout", "purchase"]
+RECONCILED = [
+    *("equal", "amounts differ", "only in events", "only in shop"),
+    *("not tracked", "nothing bought", "no shop orders that day"),
+]
 ATTRIBUTION_MODELS = ["first_touch", "last_touch", "last_non_direct"]
 
 
@@ -482,6 +487,54 @@ class DataQualityDaily(Contract):
                     "has_rows",
                     "rows_accepted + rows_duplicate + rows_quarantined > 0",
                     "A day is listed because records arrived for it.",
+                ),
+            ),
+        ).promise()
+
+
+class OrderReconciliation(Contract):
+    """One row per order that events tell of, the shop's database has, or both. Bots are in.
+
+    They are the same order if the shop's order_key is <client_id>/<transaction_id>, and their days are the same or
+    neighbours. `outcome` is `not tracked` for an order of the shop whose key names no client, so that no event is
+    expected; `nothing bought` for one of events that is worth nothing, which the shop refuses; `no shop orders that
+    day` where the shop's database has none at all, as before it was there.
+    """
+
+    pair_id: Text = column("Hash of both orders' ids.")
+    order_date: Day = column("Day (UTC) of the order: the shop's, if it has the order.")
+    order_key: Text = column("<client_id>/<transaction_id>, or the shop's own key.")
+    shop_order_id: Whole = column("The shop's order (cleaned.orders).", nullable=True)
+    order_id: Text = column("The order as events tell of it (star.fact_orders).", nullable=True)
+    status: Text = column("placed or cancelled, in the shop.", nullable=True, isin=ORDER_STATES)
+    shop_total: Money = column("Value of the order in the shop, cancelled or not.", nullable=True)
+    shop_lines: Money = column("Sum of its lines in the shop.", nullable=True)
+    revenue: Money = column("Value of the order as events tell it.", nullable=True)
+    outcome: Text = column("How they compare.", isin=RECONCILED)
+
+    class Config(Contract.Config):
+        """Table."""
+
+        metadata = Table(
+            name="marts.order_reconciliation",
+            primary_key=("pair_id",),
+            write="days",
+            partition_column="order_date",
+            reads=MappingProxyType(
+                {"cleaned.orders": Days(before=1, after=1), "star.fact_orders": Days(before=2, after=2)}
+            ),
+            rules=(
+                RowRule(
+                    "orders_reconcile",
+                    "outcome NOT IN ('amounts differ', 'only in events', 'only in shop')",
+                    "Orders that events tell of are the shop's, with the same value. Events may be lost or sent twice.",
+                    "warn",
+                ),
+                RowRule(
+                    "lines_make_the_total",
+                    "shop_lines = shop_total",
+                    "The lines of an order in the shop sum to its total.",
+                    "warn",
                 ),
             ),
         ).promise()

@@ -18,6 +18,7 @@ from analytics_platform.contracts.base import (
     Whole,
     column,
 )
+from analytics_platform.contracts.shop import IN_ORDER, VALID_FROM, VALID_TO
 
 CHANNELS = [
     "Direct",
@@ -63,17 +64,29 @@ class DimDate(Contract):
 
 
 class DimCustomer(Contract):
-    """One row per client (browser or device) ever seen."""
+    """One row per client (browser or device) ever seen and period in which the shop knew the same of its customer.
 
-    customer_key: Whole = column("Hash of client_id. " + UNKNOWN)
+    A slowly changing dimension of type 2: facts point to the version that was valid at their time. Name, e-mail and
+    city of a client whose customer the shop knows are those of the version; all else is the same on all versions. Other
+    clients have one version for all time. `is_current` has every client once.
+    """
+
+    customer_key: Whole = column(
+        "The version's key: hash of client_id, from the second version on with its number. " + UNKNOWN
+    )
     client_id: Text = column("The browser or device.")
+    version: Whole = column("1 for the first version, 2 for the next …", ge=1)
+    valid_from: Instant = column(VALID_FROM)
+    valid_to: Instant = column(VALID_TO)
+    is_current: Flag = column("True for the last version; exactly one of a client.")
+    customer_id: Whole = column("The customer in the shop's database who ordered from the client.", nullable=True)
     user_id: Text = column("The last signed-in user.", nullable=True)
     is_customer: Flag = column("True if the users API tells of that user.")
-    name: Text = column("The user's name, as the API gives it.", nullable=True)
-    first_name: Text = column("First name.", nullable=True)
-    last_name: Text = column("Last name.", nullable=True)
-    email: Text = column("E-mail address in lower case.", nullable=True)
-    city: Text = column("City.", nullable=True)
+    name: Text = column("The name in the shop's database at the time, else as the users API gives it.", nullable=True)
+    first_name: Text = column("First name, from the users API.", nullable=True)
+    last_name: Text = column("Last name, from the users API.", nullable=True)
+    email: Text = column("E-mail address: the shop's at the time, else the users API's.", nullable=True)
+    city: Text = column("City: the shop's at the time, else the users API's.", nullable=True)
     company_name: Text = column("Company.", nullable=True)
     latitude: Ratio = column("Degrees north.", nullable=True)
     longitude: Ratio = column("Degrees east.", nullable=True)
@@ -90,19 +103,38 @@ class DimCustomer(Contract):
             name="star.dim_customer",
             primary_key=("customer_key",),
             write="upsert",
-            reads=MappingProxyType({"sessionized.client_days": TouchedKeys("client_id")}),
+            reads=MappingProxyType(
+                {
+                    "sessionized.client_days": TouchedKeys(
+                        "client_id",
+                        also=(("cleaned.customer_history", "read_date"), ("cleaned.customer_history", "linked_date")),
+                    )
+                }
+            ),
+            rules=(IN_ORDER,),
         ).promise()
 
 
 class DimProduct(Contract):
-    """One row per product ever seen, with its latest attributes."""
+    """One row per product ever seen in events and period in which the shop had the same name, category and price.
 
-    product_key: Whole = column("Hash of product_id. " + UNKNOWN)
+    A slowly changing dimension of type 2: facts point to the version that was valid at their time. Brand and the times
+    it was seen are the same on all versions. A product that the shop's database does not know has one version for all
+    time, with what events last said of it. `is_current` has every product once.
+    """
+
+    product_key: Whole = column(
+        "The version's key: hash of product_id, from the second version on with its number. " + UNKNOWN
+    )
     product_id: Text = column("The shop's product id.")
-    product_name: Text = column("Latest name.", nullable=True)
-    brand: Text = column("Latest brand.", nullable=True)
-    category: Text = column("Latest category.", nullable=True)
-    price: Money = column("Latest price (shop currency).", nullable=True)
+    version: Whole = column("1 for the first version, 2 for the next …", ge=1)
+    valid_from: Instant = column(VALID_FROM)
+    valid_to: Instant = column(VALID_TO)
+    is_current: Flag = column("True for the last version; exactly one of a product.")
+    product_name: Text = column("Name: the shop's at the time, else the latest of events.", nullable=True)
+    brand: Text = column("Latest brand of events.", nullable=True)
+    category: Text = column("Category: the shop's at the time, else the latest of events.", nullable=True)
+    price: Money = column("Price: the shop's at the time, else the latest of events (shop currency).", nullable=True)
     first_seen_at: Instant = column("First event about it.", nullable=True)
     last_seen_at: Instant = column("Last event about it.", nullable=True)
 
@@ -113,7 +145,14 @@ class DimProduct(Contract):
             name="star.dim_product",
             primary_key=("product_key",),
             write="upsert",
-            reads=MappingProxyType({"sessionized.product_days": TouchedKeys("product_id")}),
+            reads=MappingProxyType(
+                {
+                    "sessionized.product_days": TouchedKeys(
+                        "product_id", also=(("cleaned.product_history", "read_date"),)
+                    )
+                }
+            ),
+            rules=(IN_ORDER,),
         ).promise()
 
 
@@ -172,7 +211,7 @@ class FactEvents(Contract):
     date_key: Whole = column("dim_date.")
     event_at: Instant = column("When the event happened.")
     session_id: Text = column("The session (fact_sessions).")
-    customer_key: Whole = column("dim_customer.")
+    customer_key: Whole = column("dim_customer, the version valid at the time.")
     channel_key: Whole = column("dim_channel, of the session.")
     device_key: Whole = column("dim_device.")
     event_name: Text = column("GA4 name of the event.")
@@ -212,8 +251,8 @@ class FactEventItems(Contract):
     event_date: Day = column("Day of the event (UTC).")
     date_key: Whole = column("dim_date.")
     event_at: Instant = column("When the event happened.")
-    customer_key: Whole = column("dim_customer.")
-    product_key: Whole = column("dim_product.")
+    customer_key: Whole = column("dim_customer, the version valid at the time.")
+    product_key: Whole = column("dim_product, the version valid at the time.")
     list_key: Whole = column("dim_list.")
     client_id: Text = column("The browser or device.")
     user_id: Text = column("The signed-in user, if known.", nullable=True)
@@ -251,7 +290,8 @@ class FactSessions(Contract):
     session_id: Text = column("The session (sessionized.sessions).")
     session_date: Day = column("Day (UTC) the session starts.")
     date_key: Whole = column("dim_date.")
-    customer_key: Whole = column("dim_customer.")
+    client_id: Text = column("The browser or device.")
+    customer_key: Whole = column("dim_customer, the version valid at the time.")
     channel_key: Whole = column("dim_channel.")
     device_key: Whole = column("dim_device, of the first event.")
     started_at: Instant = column("First event.")
@@ -301,7 +341,8 @@ class FactOrders(Contract):
     date_key: Whole = column("dim_date.")
     ordered_at: Instant = column("When the order was placed.")
     session_id: Text = column("The session it was placed in (fact_sessions).")
-    customer_key: Whole = column("dim_customer.")
+    client_id: Text = column("The browser or device.")
+    customer_key: Whole = column("dim_customer, the version valid at the time.")
     channel_key: Whole = column("dim_channel, of the session.")
     device_key: Whole = column("dim_device, of the session.")
     items: Whole = column("Lines of the order.", ge=0)
@@ -337,8 +378,10 @@ class FactOrderItems(Contract):
     item_index: Whole = column("Line of the order, from 0.", ge=0)
     order_date: Day = column("Day of the order (UTC).")
     date_key: Whole = column("dim_date.")
-    customer_key: Whole = column("dim_customer.")
-    product_key: Whole = column("dim_product; -1 for a line without product (zero-revenue orders have one).")
+    customer_key: Whole = column("dim_customer, the version valid at the time.")
+    product_key: Whole = column(
+        "dim_product, the version valid at the time; -1 for a line without product (zero-revenue orders have one)."
+    )
     product_id: Text = column("The shop's product id.", nullable=True)
     product_name: Text = column("Name as the event gave it.", nullable=True)
     variant: Text = column("Size, colour or other variant.", nullable=True)

@@ -80,9 +80,9 @@ def _part_of(source: Table, reads: Reads, days: DayRange, settings: Mapping[str,
     if isinstance(reads, Everything) or source.partition_column is None:
         return None
     if isinstance(reads, TouchedKeys):
-        touched = _between(source.partition_column, days)
-        key = quote(reads.column)
-        return f"{key} IN (SELECT {key} FROM {quote_table(source.name)} WHERE {touched})"
+        key, places = quote(reads.column), ((source.name, source.partition_column), *reads.also)
+        touched = (f"SELECT {key} FROM {quote_table(name)} WHERE {_between(day, days)}" for name, day in places)
+        return f"{key} IN ({' UNION ALL '.join(touched)})"
     return _between(source.partition_column, days.widen(*window_of(reads, settings)))
 
 

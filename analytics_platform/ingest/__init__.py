@@ -4,10 +4,11 @@ Assets and the command line both call these steps; each is safe to repeat.
 """
 
 from analytics_platform.ingest.files import Landing, find_unreadable, land_files, new_files
-from analytics_platform.ingest.load import Replayed, affected_by, days_to_build, load_new_batches, replay
+from analytics_platform.ingest.load import Replayed, days_after, days_to_build, load_new_batches, replay
 from analytics_platform.ingest.sources import (
     CLICKSTREAM,
     ECOMMERCE_EVENTS,
+    SHOP,
     SOURCES,
     USERS,
     WEB_LOGS,
@@ -18,14 +19,15 @@ from analytics_platform.ingest.sources import (
 __all__ = [
     "CLICKSTREAM",
     "ECOMMERCE_EVENTS",
+    "SHOP",
     "SOURCES",
     "USERS",
     "WEB_LOGS",
     "Landing",
     "Replayed",
     "Source",
-    "affected_by",
     "contract_of",
+    "days_after",
     "days_to_build",
     "find_unreadable",
     "land_files",

@@ -12,6 +12,7 @@ from analytics_platform.engine import affected_days, build_order
 from analytics_platform.gate import Origin, Verdict, judge
 from analytics_platform.ingest.progress import progress_bar
 from analytics_platform.ingest.sources import SOURCES, contract_of
+from analytics_platform.ingest.versions import days_of_versions
 from analytics_platform.lake import Batch, FolderLake
 from analytics_platform.settings import Settings
 from analytics_platform.warehouse import BatchCard, Loaded, Session, load_batch, replay_batch
@@ -61,9 +62,15 @@ def affected_by(touched: Collection[dt.date], latest: dt.date | None, settings: 
     return {day for day in affected if settings.partition_start <= day <= latest}
 
 
+def days_after(session: Session, batch_ids: Sequence[str], settings: Settings) -> set[dt.date]:
+    """The days to build again after these batches were loaded: of their events, and of versions they brought."""
+    touched = {*touched_days(session, batch_ids), *days_of_versions(session, batch_ids)}
+    return affected_by(touched, latest_day(session), settings)
+
+
 def days_to_build(session: Session, batch_ids: Sequence[str], settings: Settings) -> str:
     """The range of days, `FIRST...LAST`, whose tables the rows of these batches change; empty if there are none."""
-    days = affected_by(touched_days(session, batch_ids), latest_day(session), settings)
+    days = days_after(session, batch_ids, settings)
     return f"{min(days)}...{max(days)}" if days else ""
 
 

@@ -17,14 +17,18 @@ from analytics_platform.gate.document_rows import Unreadable, read_documents
 from analytics_platform.gate.documents import read_parquet
 from analytics_platform.gate.people import REASONS as USER_REASONS
 from analytics_platform.gate.people_rows import read_users
+from analytics_platform.gate.shop_rows import ROW_REASONS, read_rows
 from analytics_platform.lake import CSV_SUFFIXES, DUMP_SUFFIXES, Batch
 from analytics_platform.sources.mongo.dumps import DUMP_REASONS, MalformedRecord, read_dump
 from analytics_platform.sources.rest_api import decode_pages, records
+from analytics_platform.sources.shop_db import TABLES
 
 CLICKSTREAM = "clickstream"
 ECOMMERCE_EVENTS = "ecommerce_events"
 WEB_LOGS = "web_logs"
 USERS = "users"
+SHOP = tuple(TABLES)
+"""Tables of the shop's database, each a source of the same name."""
 
 DOCUMENT_REASONS = (
     "document: not BSON",
@@ -95,11 +99,16 @@ def _read_user_batch(batch: Batch, stream: BinaryIO, only: Collection[int] | Non
     return read_users(((record.position, record.raw) for record in records(decode_pages(stream.read()))), only)
 
 
+def _read_row_batch(batch: Batch, stream: BinaryIO, only: Collection[int] | None) -> Iterator[Records]:
+    return read_rows(stream, contract_of(batch.source), only)
+
+
 _ALL = (
     Source(CLICKSTREAM, _read_csv_batch, CSV_REASONS, CSV_SUFFIXES),
     Source(ECOMMERCE_EVENTS, _read_message_batch, MESSAGE_REASONS),
     Source(WEB_LOGS, _read_document_batch, DOCUMENT_REASONS, DUMP_SUFFIXES),
     Source(USERS, _read_user_batch, USER_REASONS),
+    *(Source(table, _read_row_batch, ROW_REASONS) for table in SHOP),
 )
 
 SOURCES: Mapping[str, Source] = MappingProxyType({source.name: source for source in _ALL})

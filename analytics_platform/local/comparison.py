@@ -50,7 +50,7 @@ _GROUPS_PER_SOURCE: Mapping[str, str] = MappingProxyType(
 
 _TOGETHER = """
 SELECT
-    (SELECT count(DISTINCT customer_key) FROM star.fact_events) AS clients,
+    (SELECT count(DISTINCT client_id) FROM star.fact_events JOIN star.dim_customer USING (customer_key)) AS clients,
     (SELECT count(*) FROM star.fact_sessions) AS sessions,
     (SELECT count(*) FILTER (WHERE is_bounce) FROM star.fact_sessions) AS bounces,
     (SELECT count(*) FROM star.fact_orders) AS orders,

@@ -110,7 +110,7 @@ SELECT
     (SELECT count(*) FROM sold WHERE orders > 0) AS products_sold,
     (SELECT sum(revenue) FROM sold)::DECIMAL(38, 4) AS total_revenue
 FROM sold
-LEFT JOIN star.dim_product AS products ON sold.product_id = products.product_id
+LEFT JOIN star.dim_product AS products ON sold.product_id = products.product_id AND products.is_current
 ORDER BY sold.revenue DESC, sold.quantity DESC, sold.views DESC, sold.product_id
 LIMIT $top
 """
@@ -225,7 +225,7 @@ class Facts:
 
 def read_facts(session: Session, as_of: dt.datetime) -> Facts:
     """Read the tables of `READS`, all their days. A day later than `as_of` never counts as complete."""
-    ((visitors,),) = session.rows("SELECT count(DISTINCT customer_key) FROM star.fact_sessions WHERE NOT is_bot")
+    ((visitors,),) = session.rows("SELECT count(DISTINCT client_id) FROM star.fact_sessions WHERE NOT is_bot")
     ((loaded_at, arrived_at),) = session.rows("SELECT max(finished_at), max(arrived_at) FROM ops.pipeline_logs")
     arrival = arrived_at if isinstance(arrived_at, dt.datetime) else as_of
     complete_until = min(arrival, as_of).astimezone(dt.UTC).date()

@@ -31,9 +31,9 @@ def later(days: int) -> dt.date:
     return DAY + dt.timedelta(days=days)
 
 
-def with_next(touched: Collection[dt.date]) -> set[dt.date]:
+def with_next(new: Collection[Arrival]) -> set[dt.date]:
     """Days affected: those that are touched and the day after each."""
-    return {day + dt.timedelta(days=shift) for day in touched for shift in (0, 1)}
+    return {day + dt.timedelta(days=shift) for arrival in new for day in arrival.days for shift in (0, 1)}
 
 
 def rebuild(arrivals: list[Arrival], runs: Runs = IDLE, cursor: str | None = None, breach: str | None = None) -> object:

@@ -96,7 +96,7 @@ def test_a_range_that_ends_before_it_starts_is_refused() -> None:
 
 
 def test_no_model_reads_the_whole_of_a_table_that_grows_with_the_events() -> None:
-    """Versions of users grow with the changes of users, and have the day they were fetched."""
+    """Versions of users and customers grow with their changes, and have the day they were fetched."""
     whole = [
         (name, source)
         for name, model in all_models().items()
@@ -104,7 +104,10 @@ def test_no_model_reads_the_whole_of_a_table_that_grows_with_the_events() -> Non
         if isinstance(reads_of(table_of(CONTRACTS[name]), table_of(CONTRACTS[source])), Everything)
         and table_of(CONTRACTS[source]).partition_column is not None
     ]
-    assert whole == [("cleaned.users", "cleaned.user_versions")]
+    assert whole == [
+        ("cleaned.customer_history", "cleaned.customer_versions"),
+        ("cleaned.users", "cleaned.user_versions"),
+    ]
 
 
 def test_only_tables_without_days_are_made_from_touched_keys() -> None:

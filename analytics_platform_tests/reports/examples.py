@@ -135,8 +135,8 @@ def fill(session: DuckDBSession, last_arrival: dt.datetime = AS_OF) -> None:
     for place in range(16):
         if place != 7:
             _add_day(session, NOV_1 + dt.timedelta(place), 100 + place)
-    add(session, "star.dim_product", product_key=1, product_id="p-1", product_name=HOSTILE)
-    add(session, "star.dim_product", product_key=2, product_id="p-2", product_name=None)
+    add(session, "star.dim_product", product_key=1, product_id="p-1", product_name=HOSTILE, is_current=True)
+    add(session, "star.dim_product", product_key=2, product_id="p-2", product_name=None, is_current=True)
     add(session, "marts.list_performance", list_id="l1", list_name=HOSTILE, sessions=9, engagement_rate=0.4)
     add(session, "marts.list_performance", list_id="l2", sessions=8, engagement_rate=0.25)
     sold = {"views": 40, "purchases": 10, "view_to_purchase_rate": 0.25, "revenue": Decimal(900)}
@@ -150,9 +150,9 @@ def fill(session: DuckDBSession, last_arrival: dt.datetime = AS_OF) -> None:
     add(session, "cleaned.users", user_id="u1")
     for number, user in enumerate(("u1", "u1", "u9")):
         add(session, "cleaned.events", event_id=f"e{number}", source="web_logs", user_id=user)
-    for client in (1, 1, 2):
-        add(session, "star.fact_sessions", customer_key=client, session_date=NOV_1)
-    add(session, "star.fact_sessions", customer_key=3, session_date=NOV_1, is_bot=True)
+    for client in ("ada", "ada", "bob"):
+        add(session, "star.fact_sessions", client_id=client, session_date=NOV_1)
+    add(session, "star.fact_sessions", client_id="robot", session_date=NOV_1, is_bot=True)
     for reason in ("client_id: missing; timestamp: not a time", "client_id: missing", "record: | <b>"):
         add(session, "ops.quarantine", error_reason=reason)
     add(session, "ops.pipeline_logs", arrived_at=last_arrival, finished_at=last_arrival)

@@ -22,7 +22,7 @@ WITH touches AS (
         ) AS from_last_non_direct
     FROM star.fact_orders AS orders
     INNER JOIN star.fact_sessions AS sessions
-        ON orders.customer_key = sessions.customer_key
+        ON orders.client_id = sessions.client_id
         AND sessions.started_at <= orders.ordered_at
         AND sessions.session_date >= orders.order_date - CAST($attribution_lookback_days AS INTEGER)
     WHERE NOT orders.is_bot AND NOT sessions.is_bot

@@ -4,11 +4,10 @@
 WITH named AS (
     SELECT
         product_id,
-        max_by(product_name, last_seen_at) FILTER (WHERE product_name IS NOT NULL) AS product_name,
-        max_by(category, last_seen_at) FILTER (WHERE category IS NOT NULL) AS category
+        product_name,
+        category
     FROM star.dim_product
-    WHERE product_key <> -1
-    GROUP BY product_id
+    WHERE product_key <> -1 AND is_current
 ),
 sellers AS (
     SELECT

@@ -3,7 +3,7 @@ WITH visits AS (
     SELECT
         session_date AS date,
         count(*) AS sessions,
-        count(DISTINCT customer_key) AS visitors,
+        count(DISTINCT client_id) AS visitors,
         sum(events) AS events,
         sum(page_views) AS page_views,
         count(*) FILTER (WHERE is_bounce) AS bounces,

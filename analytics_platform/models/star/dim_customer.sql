@@ -1,6 +1,6 @@
--- Grain: one row per client ever seen, and the unknown member.
--- Rules: made from day rollups, for the clients that the days that are built touch; so it stays exact when an old day
--- is replaced. What the users API tells of the client's last user is as it was when the client was last built.
+-- Grain: one row per client ever seen and version of its customer in the shop's database, and the unknown member.
+-- Rules: made for the clients that the days that are built touch, by events (day rollups), by a version that was read or
+-- by a first order; so it stays exact when an old day is replaced. What the users API tells of the client's last user is as it was when the client was last built.
 WITH latest_user AS (
     SELECT
         client_id,
@@ -21,15 +21,20 @@ clients AS (
     GROUP BY client_id
 )
 SELECT
-    surrogate_key(clients.client_id) AS customer_key,
+    coalesce(versions.customer_key, surrogate_key(clients.client_id)) AS customer_key,
     clients.client_id,
+    coalesce(versions.version, 1) AS version,
+    coalesce(versions.valid_from, CAST('1900-01-01 00:00:00+00' AS TIMESTAMPTZ)) AS valid_from,
+    coalesce(versions.valid_to, CAST('9999-12-31 00:00:00+00' AS TIMESTAMPTZ)) AS valid_to,
+    coalesce(versions.is_current, TRUE) AS is_current,
+    versions.customer_id,
     latest_user.user_id,
     users.user_id IS NOT NULL AS is_customer,
-    users.name,
+    coalesce(versions.name, users.name) AS name,
     users.first_name,
     users.last_name,
-    users.email,
-    users.city,
+    coalesce(versions.email, users.email) AS email,
+    CASE WHEN versions.client_id IS NOT NULL THEN versions.city ELSE users.city END AS city,
     users.company_name,
     users.latitude,
     users.longitude,
@@ -41,5 +46,28 @@ SELECT
 FROM clients
 LEFT JOIN latest_user ON clients.client_id = latest_user.client_id AND latest_user.latest = 1
 LEFT JOIN cleaned.users AS users ON latest_user.user_id = users.user_id
+LEFT JOIN cleaned.customer_history AS versions ON clients.client_id = versions.client_id
 UNION ALL
-SELECT -1, 'unknown', NULL, FALSE, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0, 0, FALSE
+SELECT
+    -1,
+    'unknown',
+    1,
+    CAST('1900-01-01 00:00:00+00' AS TIMESTAMPTZ),
+    CAST('9999-12-31 00:00:00+00' AS TIMESTAMPTZ),
+    TRUE,
+    NULL,
+    NULL,
+    FALSE,
+    NULL,
+    NULL,
+    NULL,
+    NULL,
+    NULL,
+    NULL,
+    NULL,
+    NULL,
+    NULL,
+    NULL,
+    0,
+    0,
+    FALSE

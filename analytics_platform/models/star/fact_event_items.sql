@@ -1,12 +1,13 @@
 -- Grain: one row per product interaction, that is per item of an event.
+-- Rules: customer and product are the versions valid at the time; who has but one version is found without looking.
 SELECT
     items.event_id,
     items.item_index,
     items.event_date,
     date_key(items.event_date) AS date_key,
     events.event_at,
-    surrogate_key(events.client_id) AS customer_key,
-    surrogate_key(items.product_id) AS product_key,
+    coalesce(customers.customer_key, surrogate_key(events.client_id)) AS customer_key,
+    coalesce(products.product_key, surrogate_key(items.product_id)) AS product_key,
     surrogate_key(coalesce(items.list_id, items.list_name)) AS list_key,
     events.client_id,
     events.user_id,
@@ -20,3 +21,13 @@ SELECT
     events.is_bot
 FROM cleaned.event_items AS items
 INNER JOIN cleaned.events AS events ON items.event_id = events.event_id
+LEFT JOIN cleaned.customer_history AS customers
+    ON events.client_id = customers.client_id
+    AND customers.version > 1
+    AND events.event_at >= customers.valid_from
+    AND events.event_at < customers.valid_to
+LEFT JOIN cleaned.product_history AS products
+    ON items.product_id = products.product_id
+    AND products.version > 1
+    AND events.event_at >= products.valid_from
+    AND events.event_at < products.valid_to

@@ -1,11 +1,12 @@
 -- Grain: one row per event, with its session and the session's channel.
+-- Rules: the customer is the version valid at the time; who has but one version is found without looking.
 SELECT
     events.event_id,
     events.event_date,
     date_key(events.event_date) AS date_key,
     events.event_at,
     entries.session_id,
-    surrogate_key(events.client_id) AS customer_key,
+    coalesce(customers.customer_key, surrogate_key(events.client_id)) AS customer_key,
     surrogate_key(sessions.channel) AS channel_key,
     CASE
         WHEN events.device_type = 'unknown' AND events.os IS NULL AND events.browser IS NULL THEN -1
@@ -22,3 +23,8 @@ SELECT
 FROM cleaned.events AS events
 LEFT JOIN sessionized.session_events AS entries ON events.event_id = entries.event_id
 LEFT JOIN sessionized.sessions AS sessions ON entries.session_id = sessions.session_id
+LEFT JOIN cleaned.customer_history AS customers
+    ON events.client_id = customers.client_id
+    AND customers.version > 1
+    AND events.event_at >= customers.valid_from
+    AND events.event_at < customers.valid_to

@@ -1,13 +1,14 @@
 -- Grain: one row per line of an order.
 -- Rules: a line without quantity is one piece; a zero-revenue order has one line without product.
+-- Customer and product are the versions valid at the time; who has but one version is found without looking.
 SELECT
     purchases.order_id,
     purchases.event_id,
     items.item_index,
     purchases.event_date AS order_date,
     date_key(purchases.event_date) AS date_key,
-    surrogate_key(purchases.client_id) AS customer_key,
-    surrogate_key(items.product_id) AS product_key,
+    coalesce(customers.customer_key, surrogate_key(purchases.client_id)) AS customer_key,
+    coalesce(products.product_key, surrogate_key(items.product_id)) AS product_key,
     items.product_id,
     items.product_name,
     items.variant,
@@ -16,3 +17,13 @@ SELECT
     money(items.price * coalesce(items.quantity, 1)) AS amount
 FROM sessionized.purchases AS purchases
 INNER JOIN cleaned.event_items AS items ON purchases.event_id = items.event_id
+LEFT JOIN cleaned.customer_history AS customers
+    ON purchases.client_id = customers.client_id
+    AND customers.version > 1
+    AND purchases.ordered_at >= customers.valid_from
+    AND purchases.ordered_at < customers.valid_to
+LEFT JOIN cleaned.product_history AS products
+    ON items.product_id = products.product_id
+    AND products.version > 1
+    AND purchases.ordered_at >= products.valid_from
+    AND purchases.ordered_at < products.valid_to

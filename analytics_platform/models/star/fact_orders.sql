@@ -1,4 +1,5 @@
 -- Grain: one row per order, its earliest purchase event, with the session it was placed in.
+-- Rules: the customer is the version valid at the time; who has but one version is found without looking.
 WITH lines AS (
     SELECT
         event_id,
@@ -15,7 +16,8 @@ SELECT
     date_key(purchases.event_date) AS date_key,
     purchases.ordered_at,
     entries.session_id,
-    surrogate_key(purchases.client_id) AS customer_key,
+    purchases.client_id,
+    coalesce(customers.customer_key, surrogate_key(purchases.client_id)) AS customer_key,
     surrogate_key(sessions.channel) AS channel_key,
     CASE
         WHEN sessions.device_type = 'unknown' AND sessions.os IS NULL AND sessions.browser IS NULL THEN -1
@@ -33,3 +35,8 @@ FROM sessionized.purchases AS purchases
 LEFT JOIN sessionized.session_events AS entries ON purchases.event_id = entries.event_id
 LEFT JOIN sessionized.sessions AS sessions ON entries.session_id = sessions.session_id
 LEFT JOIN lines ON purchases.event_id = lines.event_id
+LEFT JOIN cleaned.customer_history AS customers
+    ON purchases.client_id = customers.client_id
+    AND customers.version > 1
+    AND purchases.ordered_at >= customers.valid_from
+    AND purchases.ordered_at < customers.valid_to

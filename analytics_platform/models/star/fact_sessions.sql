@@ -1,9 +1,11 @@
 -- Grain: one row per session, on the day it starts.
+-- Rules: the customer is the version valid at the time; who has but one version is found without looking.
 SELECT
     session_id,
     session_date,
     date_key(session_date) AS date_key,
-    surrogate_key(client_id) AS customer_key,
+    sessions.client_id,
+    coalesce(customers.customer_key, surrogate_key(sessions.client_id)) AS customer_key,
     surrogate_key(channel) AS channel_key,
     CASE
         WHEN device_type = 'unknown' AND os IS NULL AND browser IS NULL THEN -1
@@ -26,4 +28,9 @@ SELECT
     purchased,
     orders,
     revenue
-FROM sessionized.sessions
+FROM sessionized.sessions AS sessions
+LEFT JOIN cleaned.customer_history AS customers
+    ON sessions.client_id = customers.client_id
+    AND customers.version > 1
+    AND sessions.started_at >= customers.valid_from
+    AND sessions.started_at < customers.valid_to

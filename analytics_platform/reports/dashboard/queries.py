@@ -115,7 +115,7 @@ named AS (
         sold.product_id, coalesce(products.product_name, '') AS product_name, views, add_to_carts, orders, quantity,
         revenue
     FROM sold
-    LEFT JOIN star.dim_product AS products ON sold.product_id = products.product_id
+    LEFT JOIN star.dim_product AS products ON sold.product_id = products.product_id AND products.is_current
 ),
 totals AS (
     SELECT count(CASE WHEN orders > 0 THEN 1 END) AS products_sold, sum(revenue) AS total_revenue FROM named

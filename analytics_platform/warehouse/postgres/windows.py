@@ -31,11 +31,16 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """A mention of a table in a query, with the types of its columns."""
+    """A mention of a table in a query, and the types of the columns of all tables."""
 
     table: str
     alias: str
-    types: Mapping[str, str]
+    schema: Mapping[str, Mapping[str, str]]
+
+    @property
+    def types(self) -> Mapping[str, str]:
+        """Column → DuckDB type; empty for a table that is none of ours."""
+        return self.schema.get(self.table, {})
 
 
 def windows_of(tree: exp.Expr, schema: Mapping[str, Mapping[str, str]]) -> list[Window]:
@@ -46,14 +51,15 @@ def windows_of(tree: exp.Expr, schema: Mapping[str, Mapping[str, str]]) -> list[
         if node.db and name in schema:
             found.setdefault(name, []).append(node)
     named = {identifier.name.lower() for identifier in tree.find_all(exp.Identifier)}
-    return [_window(name, nodes, named, schema[name]) for name, nodes in found.items()]
+    return [_window(name, nodes, named, schema) for name, nodes in found.items()]
 
 
-def _window(table: str, nodes: list[exp.Table], named: set[str], types: Mapping[str, str]) -> Window:
+def _window(table: str, nodes: list[exp.Table], named: set[str], schema: Mapping[str, Mapping[str, str]]) -> Window:
+    types = schema[table]
     everything = any(_is_starred(node) for node in nodes)
     columns = [name for name in types if everything or name in named]
     # Without any column there would be no rows to count.
-    return Window(table, tuple(columns) or (next(iter(types)),), _either([_conditions(node, types) for node in nodes]))
+    return Window(table, tuple(columns) or (next(iter(types)),), _either([_conditions(node, schema) for node in nodes]))
 
 
 def _either(mentions: list[dict[str, exp.Expr]]) -> exp.Expr | None:
@@ -108,24 +114,21 @@ def _has_star(select: exp.Select) -> bool:
     )
 
 
-def _conditions(node: exp.Table, types: Mapping[str, str]) -> dict[str, exp.Expr]:
+def _conditions(node: exp.Table, schema: Mapping[str, Mapping[str, str]]) -> dict[str, exp.Expr]:
     """What all rows that a query takes from this mention of a table fulfil, as far as PostgreSQL can judge it."""
     found: list[exp.Expr] = []
+    table = f"{node.db}.{node.name}"
     for source, select in _levels(node):
         where = select.args.get("where")
         if where is not None and not select.args.get("joins") and not select.args.get("laterals"):
             alias = source.alias_or_name
             parts = where.this.flatten() if isinstance(where.this, exp.And) else [where.this]
-            found += [
-                _unqualified(part) for part in parts if _is_plain(part, _Source(f"{node.db}.{node.name}", alias, types))
-            ]
+            found += [_unqualified(part) for part in parts if _is_plain(part, _Source(table, alias, schema))]
         # Rows of the touched days have touched keys: `key IN (SELECT key …)` holds for them too.
-        around = select.parent.parent if isinstance(select.parent, exp.Subquery) else select.parent
-        if (
-            found
-            and isinstance(around, exp.In)
-            and _is_plain(around, _Source(f"{node.db}.{node.name}", around.this.table, types))
-        ):
+        around = select.parent
+        while isinstance(around, exp.Subquery | exp.Union):
+            around = around.parent
+        if found and isinstance(around, exp.In) and _is_plain(around, _Source(table, around.this.table, schema)):
             found.append(_unqualified(around))
     keys = {part.this.name for part in found if isinstance(part, exp.In)}
     return {part.sql("duckdb"): part for part in found if _present(part) not in keys}
@@ -151,7 +154,7 @@ def _is_plain(part: exp.Expr, source: _Source) -> bool:
     if isinstance(part, exp.Column):
         return part.table in ("", source.alias) and source.types.get(part.name.lower(), "JSON") != "JSON"
     if isinstance(part, exp.In) and part.args.get("query") is not None:
-        return _is_plain(part.this, source) and _is_plain_query(part.args["query"], source)
+        return _is_plain(part.this, source) and _is_plain_query(part.args["query"], source.schema)
     if isinstance(part, _COMPARISONS):
         return all(_is_plain(child, source) for child in part.iter_expressions())
     if isinstance(part, _ORDERINGS):
@@ -161,13 +164,16 @@ def _is_plain(part: exp.Expr, source: _Source) -> bool:
     return isinstance(part, _VALUES) and all(isinstance(inner, _VALUES) for inner in part.walk())
 
 
-def _is_plain_query(query: exp.Expr, source: _Source) -> bool:
-    """`(SELECT column FROM the same table WHERE …)`: the keys that the days that are built touch."""
-    select = query.this if isinstance(query, exp.Subquery) else query
-    if not isinstance(select, exp.Select) or len(select.expressions) != 1 or select.args.get("joins"):
+def _is_plain_query(query: exp.Expr, schema: Mapping[str, Mapping[str, str]]) -> bool:
+    """`(SELECT column FROM a table WHERE … UNION ALL …)`: the keys that the days that are built touch."""
+    if isinstance(query, exp.Subquery):
+        return _is_plain_query(query.this, schema)
+    if isinstance(query, exp.Union):
+        return _is_plain_query(query.left, schema) and _is_plain_query(query.right, schema)
+    if not isinstance(query, exp.Select) or len(query.expressions) != 1 or query.args.get("joins"):
         return False
-    where, tables = select.args.get("where"), list(select.find_all(exp.Table))
-    if len(tables) != 1 or f"{tables[0].db}.{tables[0].name}" != source.table:
+    where, tables = query.args.get("where"), list(query.find_all(exp.Table))
+    if len(tables) != 1:
         return False
-    inner = _Source(source.table, tables[0].alias_or_name, source.types)
-    return isinstance(select.expressions[0], exp.Column) and (where is None or _is_plain(where.this, inner))
+    inner = _Source(f"{tables[0].db}.{tables[0].name}", tables[0].alias_or_name, schema)
+    return _is_plain(query.expressions[0], inner) and where is not None and _is_plain(where.this, inner)

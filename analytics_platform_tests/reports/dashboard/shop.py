@@ -50,7 +50,11 @@ def fill(session: Session) -> None:
         date = FIRST + dt.timedelta(days=place)
         if date != QUIET:
             _add_day(session, date, 1 if place < 8 else 2)
-    insert(session, "star.dim_product", [{"product_key": 1, "product_id": "p-1", "product_name": HOSTILE}])
+    insert(
+        session,
+        "star.dim_product",
+        [{"product_key": 1, "product_id": "p-1", "product_name": HOSTILE, "is_current": True}],
+    )
     insert(session, "marts.list_performance", [{"list_id": "l", "list_name": "Top 20 [App]", "impressions": 1000}])
     _add_customers(session)
     _add_books(session)

@@ -25,6 +25,7 @@ from analytics_platform_tests.kit import (
     open_house,
 )
 from analytics_platform_tests.models.test_incremental import HORIZON, Files, day_of, make_traffic
+from analytics_platform_tests.models.test_versions import in_house, incrementally, make_steps
 from analytics_platform_tests.postgres import new_database
 from analytics_platform_tests.reports.examples import FRAMES
 
@@ -53,6 +54,16 @@ def test_random_traffic_with_late_files_gives_equal_tables(tmp_path: Path, url: 
     on_postgres = _in_two_steps(open_house(tmp_path / "postgres", warehouse_url=url), files)
     assert differing(on_duckdb, on_postgres) == []
     assert on_postgres["star.fact_orders"]
+
+
+def test_versions_of_products_and_customers_that_arrive_in_any_order_give_equal_tables(
+    tmp_path: Path, url: str
+) -> None:
+    steps = make_steps(3)[:5]
+    on_duckdb = in_house(tmp_path / "duckdb", incrementally, steps)
+    on_postgres = in_house(tmp_path / "postgres", incrementally, steps, warehouse_url=url)
+    assert differing(on_duckdb, on_postgres) == []
+    assert len(on_postgres["cleaned.product_history"]) > 2
 
 
 class Seen:

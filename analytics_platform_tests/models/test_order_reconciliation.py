@@ -1,0 +1,101 @@
+"""Orders as events tell of them held against the orders in the shop's database, worked out by hand."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+
+from analytics_platform.checks.watchdog import has_the_shops_orders
+from analytics_platform.contracts import CONTRACTS
+from analytics_platform.engine import DayRange
+from analytics_platform.warehouse import Session
+from analytics_platform_tests.kit import House, Row, build, build_touched, click, load_rows, open_house
+from analytics_platform_tests.shop_rows import load_shop, order
+
+NOON = dt.datetime(2026, 3, 2, 12, tzinfo=dt.UTC)
+MIDNIGHT = dt.datetime(2026, 3, 3, tzinfo=dt.UTC)
+SECOND = dt.timedelta(seconds=1)
+DAYS = DayRange(dt.date(2026, 3, 1), dt.date(2026, 3, 4))
+OUTCOMES = "SELECT order_date, order_key, outcome FROM marts.order_reconciliation ORDER BY order_key"
+
+
+def bought(client: str, at: dt.datetime, transaction: str, revenue: str = "5") -> Row:
+    return click(client, at, "checkout_completed", data={"transaction_id": transaction, "revenue": revenue})
+
+
+EVENTS = [
+    bought("ada", NOON, "T1"),
+    bought("ada", NOON, "T2", "5.0001"),
+    bought("bob", NOON, "T1"),
+    bought("eve", MIDNIGHT - SECOND, "T1"),
+    bought("eve", NOON, "T2", "0"),
+    bought("eve", NOON - dt.timedelta(days=1), "T0"),
+]
+ORDERS = [
+    order(1, "ada/T1", 1, NOON + SECOND),
+    order(2, "ada/T2", 1, NOON, status="cancelled"),
+    order(3, "bob/T9", 1, NOON),
+    order(4, "eve/T1", 1, MIDNIGHT + SECOND),
+    order(5, "by phone", 1, NOON),
+]
+EXPECTED = [
+    (dt.date(2026, 3, 2), "ada/T1", "equal"),
+    (dt.date(2026, 3, 2), "ada/T2", "amounts differ"),
+    (dt.date(2026, 3, 2), "bob/T1", "only in events"),
+    (dt.date(2026, 3, 2), "bob/T9", "only in shop"),
+    (dt.date(2026, 3, 2), "by phone", "not tracked"),
+    (dt.date(2026, 3, 1), "eve/T0", "no shop orders that day"),
+    (dt.date(2026, 3, 3), "eve/T1", "equal"),
+    (dt.date(2026, 3, 2), "eve/T2", "nothing bought"),
+]
+
+
+def filled(house: House, session: Session) -> None:
+    session.ensure(CONTRACTS["cleaned.clickstream"])
+    load_rows(house, session, EVENTS)
+    load_shop(house, session, "orders", ORDERS)
+
+
+def test_every_order_of_either_side_is_there_once_with_how_it_compares(tmp_path: Path) -> None:
+    house = open_house(tmp_path)
+    with house.session() as session:
+        filled(house, session)
+        made = build(session, DAYS, house.settings)
+        assert session.rows(OUTCOMES) == EXPECTED
+        (rule,) = (found for found in made["marts.order_reconciliation"].results if found.rule == "orders_reconcile")
+        assert (rule.failing, rule.severity) == (3, "warn")
+        assert {row["order_key"] for row in rule.sample} == {"ada/T2", "bob/T1", "bob/T9"}
+        seen = has_the_shops_orders(session, house.settings, NOON)
+        assert not seen.passed
+        assert seen.seen == (
+            "1 amounts differ, 2 equal, 1 not tracked, 1 nothing bought, 1 only in events, 1 only in shop "
+            "in the last 7 days of data"
+        )
+
+
+def test_an_order_that_arrives_late_on_either_side_makes_good_what_differed(tmp_path: Path) -> None:
+    house = open_house(tmp_path)
+    with house.session() as session:
+        filled(house, session)
+        build(session, DAYS, house.settings)
+        load_rows(house, session, [bought("bob", NOON, "T9")], "late.csv")
+        load_shop(house, session, "orders", [order(6, "bob/T1", 1, NOON), order(1, "ada/T1", 1, NOON + SECOND)])
+        load_shop(house, session, "orders", [order(2, "ada/T2", 1, NOON, "5.0001", updated_at=NOON + SECOND)])
+        build_touched(session, {NOON.date()}, DAYS, house.settings)
+        outcomes = {str(key): outcome for _, key, outcome in session.rows(OUTCOMES)}
+        assert {key for key, outcome in outcomes.items() if outcome == "equal"} == {
+            "ada/T1",
+            "ada/T2",
+            "bob/T1",
+            "bob/T9",
+            "eve/T1",
+        }
+
+
+def test_without_the_shops_database_nothing_is_held_against_anybody(tmp_path: Path) -> None:
+    house = open_house(tmp_path)
+    with house.session() as session:
+        load_rows(house, session, EVENTS)
+        made = build(session, DAYS, house.settings)
+        assert all(result.passed for result in made["marts.order_reconciliation"].results)
+        assert has_the_shops_orders(session, house.settings, NOON).passed
