@@ -6,6 +6,7 @@ import os
 import secrets
 from collections.abc import Iterator
 
+import psycopg
 import pytest
 
 from analytics_platform.local.mongo_server import serve_mongo
@@ -31,11 +32,20 @@ def redis_server() -> Iterator[LocalRedis]:
         yield server
 
 
-@pytest.fixture
-def database_url() -> Iterator[str]:
+@pytest.fixture(scope="session")
+def database() -> Iterator[str]:
     with new_database() as url:
         migrate(url)
         yield url
+
+
+@pytest.fixture
+def database_url(database: str) -> str:
+    """The shop's tables, empty."""
+    tables = "shop.outbox, shop.order_items, shop.orders, shop.products, shop.customers"
+    with psycopg.connect(database) as connection:
+        connection.execute(f"TRUNCATE {tables} RESTART IDENTITY")
+    return database
 
 
 @pytest.fixture

@@ -201,7 +201,8 @@ def test_an_order_repeated_later_does_not_take_from_a_refilled_cart(carts: Carts
     assert carts.take_out(ADA, (LAMP,), "web/1").lines == (LAMP,)
 
 
-def test_a_server_that_is_away_is_named_without_its_password() -> None:
+def test_a_server_that_is_away_is_named_without_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("analytics_platform.shop.carts._TIMEOUT_MS", 300)
     carts = Carts("mongodb://ada:secret@127.0.0.1:1/?directConnection=true", "shop")
     for _ in range(2):
         with pytest.raises(ShopUnavailableError, match=r"ada:\*\*\*@127.0.0.1:1") as caught:

@@ -14,7 +14,7 @@ from analytics_platform.local.mongo_server import serve_mongo
 from analytics_platform.local.postgres import free_port, serve_postgres
 from analytics_platform.local.redis_server import LocalRedis
 from analytics_platform.settings import Settings, SettingsError, load_settings
-from analytics_platform.shop import database, outbox
+from analytics_platform.shop import carts, database, outbox
 from analytics_platform.shop.domain import CartLine, Order
 from analytics_platform.shop.errors import ShopError, ShopUnavailableError
 from analytics_platform.shop.orders import CLEAR_CART, COUNT_SALES
@@ -25,12 +25,14 @@ from analytics_platform_tests.shop.kit import LAMP, VASE, books, cart_of, furnis
 
 @contextmanager
 def reopened(settings: Settings, **changed: object) -> Iterator[Shop]:
-    """The same shop with other addresses."""
+    """The same shop with other addresses, and little patience with those that do not answer."""
     names = ("shop_database_url", "mongodb_uri", "redis_url")
     same = {name: getattr(settings, name).get_secret_value() for name in names}
     chosen = load_settings(**{**same, "mongodb_database": settings.mongodb_database, **changed})
-    with open_shop(chosen) as shop:
-        yield shop
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(carts, "_TIMEOUT_MS", 300)
+        with open_shop(chosen) as shop:
+            yield shop
 
 
 NO_MONGO = {"mongodb_uri": "mongodb://127.0.0.1:1/?directConnection=true"}
@@ -68,7 +70,6 @@ def test_with_a_server_away_the_order_stands_and_the_rest_is_done_when_it_return
 
 
 def test_servers_that_stop_and_return_are_used_again(database_url: str, tmp_path: Path) -> None:
-    migrate(database_url)
     cache, port = LocalRedis(), free_port()
     mongo_uri = f"mongodb://127.0.0.1:{port}/?directConnection=true"
     settings = load_settings(shop_database_url=database_url, redis_url=cache.url, mongodb_uri=mongo_uri)
