@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from analytics_platform.settings import Settings, SettingsError, load_settings
 from analytics_platform.shop import carts, database, outbox
 from analytics_platform.shop.domain import CartLine, Order
 from analytics_platform.shop.errors import ShopError, ShopUnavailableError
-from analytics_platform.shop.orders import CLEAR_CART, COUNT_SALES
+from analytics_platform.shop.orders import CLEAR_CART, COUNT_SALES, Wish
 from analytics_platform.shop.schema import migrate
 from analytics_platform.shop.service import Shop, open_shop
 from analytics_platform_tests.shop.kit import LAMP, VASE, books, cart_of, furnish, rows, stock
@@ -168,6 +169,24 @@ def test_many_sales_are_told_to_the_cache_once(shop: Shop, settings: Settings) -
         shop.place_order(cart_of((VASE, 1)), customer, f"web/{number}", follow_up=False)
     drained = outbox.drain(shop.database, {COUNT_SALES: told.append})
     assert (drained.done, drained.left, len(told)) == (300, 0, 2)
+
+
+def test_several_who_drain_at_once_share_the_work(shop: Shop) -> None:
+    customer = furnish(shop, stock=900)
+    wishes = [Wish(cart_of((VASE, 1), cart_id="customer:1"), customer, f"web/{number}") for number in range(600)]
+    with ThreadPoolExecutor(8) as threads:
+        for wish in wishes:
+            threads.submit(shop.place_order, wish.cart, customer, wish.order_key, follow_up=False)
+    done: list[str] = []
+
+    def clear(payload: outbox.Payload) -> None:
+        done.append(payload["order_key"])
+
+    with ThreadPoolExecutor(3) as threads:
+        drained = list(threads.map(lambda _: outbox.drain(shop.database, {CLEAR_CART: clear}), range(3)))
+
+    assert sum(each.done for each in drained) == 600
+    assert sorted(done) == sorted(wish.order_key for wish in wishes)
 
 
 @pytest.mark.parametrize(
