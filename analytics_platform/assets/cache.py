@@ -11,7 +11,7 @@ from analytics_platform.shop.errors import ShopUnavailableError
 
 _TOP = """
 WITH names AS (
-    SELECT product_id, max(product_name) AS product_name FROM star.dim_product GROUP BY product_id
+    SELECT product_id, product_name FROM star.dim_product WHERE is_current
 )
 SELECT product_id, coalesce(product_name, product_id), orders, quantity, revenue
 FROM marts.top_sellers LEFT JOIN names USING (product_id)

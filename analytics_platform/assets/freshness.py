@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import dagster as dg
 
-from analytics_platform.ingest import CLICKSTREAM, ECOMMERCE_EVENTS, USERS, WEB_LOGS
+from analytics_platform.ingest import CLICKSTREAM, ECOMMERCE_EVENTS, SHOP, USERS, WEB_LOGS
 from analytics_platform.settings import Settings
 
 WARN_AT = 0.5
@@ -37,5 +37,6 @@ def _configured(settings: Settings) -> list[str]:
         ECOMMERCE_EVENTS: settings.sqs_queue_url,
         WEB_LOGS: settings.mongodb_uri.get_secret_value(),
         USERS: settings.users_api_url,
+        **dict.fromkeys(SHOP, settings.shop_database_url.get_secret_value()),
     }
     return [CLICKSTREAM, *(source for source, address in addresses.items() if address)]
