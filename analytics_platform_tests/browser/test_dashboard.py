@@ -103,11 +103,13 @@ def test_rebuilding_the_days_it_brought_gives_new_figures(desk: Desk) -> None:
 def test_the_refused_records_are_filtered_and_downloaded(desk: Desk, tmp_path: Path) -> None:
     desk.visit("Data quality")
     assert desk.figure("Refused") == "9"
-    desk.page.get_by_test_id("stSelectbox").locator("input").click()
-    desk.page.get_by_role("option", name="client_id: missing (9)").click()
+    expect(desk.page.get_by_test_id("stDownloadButton")).to_be_visible(timeout=LOOK_MS)
+    desk.page.get_by_test_id("stSelectbox").locator("input").fill("client_id: missing")
+    desk.page.keyboard.press("Enter")
+    expect(desk.page.get_by_test_id("stSelectbox")).to_contain_text("client_id: missing (9)", timeout=LOOK_MS)
     desk.settle()
     with desk.page.expect_download(timeout=LOOK_MS) as download:
-        desk.page.get_by_role("button", name="Download as CSV").click()
+        desk.page.get_by_test_id("stDownloadButton").get_by_role("button").click()
     path = tmp_path / "quarantine.csv"
     download.value.save_as(path)
 

@@ -111,8 +111,11 @@ def heading(title: str) -> None:
     st.title(title, anchor=False)
 
 
-def show(tables: Sequence[str], draw: Callable[[Session], None]) -> None:
-    """Draw with an open warehouse that has the tables; say what to do if it is empty, broken, or being written."""
+def show(tables: Sequence[str], draw: Callable[[Session], None], refreshes: bool = True) -> None:
+    """Draw with an open warehouse that has the tables; say what to do if it is empty, broken, or being written.
+
+    A page that `refreshes` is drawn anew once there is something newer.
+    """
     try:
         state = view()
         if state.warehouse is None:
@@ -124,19 +127,19 @@ def show(tables: Sequence[str], draw: Callable[[Session], None]) -> None:
                 return
             _about(state, session)
             draw(session)
+            if refreshes and state.version:
+                _refresh(state.version)
     except WarehouseError as error:
         st.warning(escape_markdown(str(error)))
 
 
 def _about(state: View, session: Session) -> None:
-    """When the data are of, refreshed by itself once there is something newer."""
+    """When the data are of."""
     loaded = queries.loaded_at(session) if not queries.missing_tables(session, queries.PIPELINE) else None
     text = f"Last data loaded {moment(loaded)}." if loaded else "No data loaded yet."
     if state.is_behind and state.as_of is not None:
         text += f" A run is writing: figures are as of {moment(state.as_of)}, new ones appear when it has ended."
     sentence(text, "about")
-    if state.version:
-        _refresh(state.version)
 
 
 @st.fragment(run_every=REFRESH_S)

@@ -13,6 +13,7 @@ import pytest
 
 from analytics_platform.automation import jobs
 from analytics_platform.engine import DayRange
+from analytics_platform.reports.dashboard import dagster_api
 from analytics_platform.reports.dashboard.dagster_api import INGEST, REBUILD, DagsterApi, DagsterError, LogLine, Run
 from analytics_platform_tests.reports.dashboard.servers import dagster_webserver, free_port
 
@@ -121,3 +122,11 @@ def test_another_server_is_told(status: int, body: bytes, sentence: str) -> None
 def test_an_address_that_is_none_is_told() -> None:
     with pytest.raises(DagsterError, match="set DAGSTER_URL"):
         DagsterApi("http://[").runs(1)
+
+
+def test_a_start_that_is_not_answered_in_time_is_found_again(api: DagsterApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dagster_api, "START_TIMEOUT_S", 0.5)  # starting a process takes longer
+    run_id = api.start(INGEST)
+
+    assert [run.run_id for run in api.runs(1)] == [run_id]
+    assert follow(api, run_id)[0][-1].status == "SUCCESS"

@@ -58,7 +58,7 @@ def show() -> None:
     with shell.card("Last runs"):
         _runs(api)
     with shell.card("Last batches"):
-        shell.show(queries.PIPELINE, _batches)
+        shell.show(queries.PIPELINE, _batches, refreshes=False)
 
 
 def _start(api: DagsterApi) -> None:
@@ -72,10 +72,18 @@ def _start(api: DagsterApi) -> None:
             "Loads new files, messages, logs and users. Their days are then rebuilt by hand, or by AUTOMATION."
         )
     if st.button("Start", type="primary", key="start", disabled=job == REBUILD and days is None):
+        followed = _followed()
         try:
-            st.session_state["followed"] = Followed(api.start(str(job), days))
+            with st.spinner("Starting …"):
+                followed[:] = [Followed(api.start(str(job), days))]
         except DagsterError as error:
             st.error(shell.escape_markdown(str(error)))
+
+
+def _followed() -> list[Followed]:
+    """The run that this browser session follows, if any: one list for the whole session."""
+    followed: list[Followed] = st.session_state.setdefault("followed", [])
+    return followed
 
 
 def _choose_days() -> DayRange | None:
@@ -108,11 +116,9 @@ def _last_load() -> tuple[dt.date, dt.date] | None:
 
 def _follow(api: DagsterApi) -> None:
     """The log of the run that was started, looked for every second until it ends."""
-    followed = st.session_state.get("followed")
-    if followed is None:
-        return
-    with shell.card("Run"):
-        st.fragment(_log, run_every=None if followed.has_ended else _POLL_S)(api, followed)
+    for followed in _followed():
+        with shell.card("Run"):
+            st.fragment(_log, run_every=None if followed.has_ended else _POLL_S)(api, followed)
 
 
 def _log(api: DagsterApi, followed: Followed) -> None:
