@@ -104,9 +104,8 @@ def test_the_refused_records_are_filtered_and_downloaded(desk: Desk, tmp_path: P
     desk.visit("Data quality")
     assert desk.figure("Refused") == "9"
     expect(desk.page.get_by_test_id("stDownloadButton")).to_be_visible(timeout=LOOK_MS)
-    desk.page.get_by_test_id("stSelectbox").locator("input").fill("client_id: missing")
-    desk.page.keyboard.press("Enter")
-    expect(desk.page.get_by_test_id("stSelectbox")).to_contain_text("client_id: missing (9)", timeout=LOOK_MS)
+    desk.page.get_by_test_id("stButtonGroup").get_by_text("clickstream", exact=True).click()
+    desk.page.wait_for_timeout(500)
     desk.settle()
     with desk.page.expect_download(timeout=LOOK_MS) as download:
         desk.page.get_by_test_id("stDownloadButton").get_by_role("button").click()
