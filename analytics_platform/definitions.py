@@ -8,7 +8,7 @@ import dagster as dg
 
 from analytics_platform.assets.cache import best_sellers
 from analytics_platform.assets.cleaned import gate_asset, lookup_assets
-from analytics_platform.assets.external import external_assets
+from analytics_platform.assets.external import with_outside
 from analytics_platform.assets.freshness import with_freshness
 from analytics_platform.assets.raw import api_asset, collection_asset, files_asset, queue_asset, shop_asset
 from analytics_platform.assets.reports import findings
@@ -17,7 +17,7 @@ from analytics_platform.assets.tables import model_asset
 from analytics_platform.automation.jobs import build_jobs
 from analytics_platform.automation.schedules import build_schedules
 from analytics_platform.automation.sensors import build_sensors
-from analytics_platform.automation.start import STOPPING, check_start
+from analytics_platform.automation.start import STOPPING, check_start, starts_run
 from analytics_platform.checks.business import watchdog
 from analytics_platform.checks.files import files_readable_check
 from analytics_platform.engine import all_models
@@ -25,8 +25,12 @@ from analytics_platform.ingest import CLICKSTREAM, ECOMMERCE_EVENTS, SHOP, SOURC
 from analytics_platform.settings import Settings, load_settings
 
 
-def build_definitions(settings: Settings) -> dg.Definitions:
-    """Everything Dagster knows of the platform. The one seam for tests, the command line and other environments."""
+def build_definitions(settings: Settings, outside: bool = True) -> dg.Definitions:
+    """Everything Dagster knows of the platform. The one seam for tests, the command line and other environments.
+
+    `outside` shows the systems around it too. `dagster asset materialize` gets on without: it refuses a selection like
+    `cleaned/events+` with an asset in it that nobody can build.
+    """
     models = [model_asset(model, settings) for model in all_models().values()]
     clickstream = SOURCES[CLICKSTREAM]
     raw = [
@@ -37,9 +41,9 @@ def build_definitions(settings: Settings) -> dg.Definitions:
         *(shop_asset(SOURCES[table]) for table in SHOP),
     ]
     gates = [gate_asset(source, settings) for source in SOURCES.values()]
-    built = [*raw, *gates, *lookup_assets(settings), *models, findings, best_sellers]
+    built = with_freshness([*raw, *gates, *lookup_assets(settings), *models, findings, best_sellers], settings)
     return dg.Definitions(
-        assets=[*with_freshness(built, settings), *external_assets(settings)],
+        assets=with_outside(built, settings) if outside else built,
         asset_checks=[files_readable_check(clickstream), watchdog],
         jobs=build_jobs(),
         schedules=build_schedules(settings),
@@ -52,6 +56,6 @@ def build_definitions(settings: Settings) -> dg.Definitions:
 try:
     _settings = load_settings()
     check_start(sys.argv, _settings, warehouse_of(_settings))
-    defs = build_definitions(_settings)
+    defs = build_definitions(_settings, outside=not starts_run(sys.argv))
 except STOPPING as error:
     sys.exit(f"analytics-platform: {error}")

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from analytics_platform.assets.resources import lake_of, warehouse_of
 from analytics_platform.checks.watchdog import Observation, watch
-from analytics_platform.ingest import CLICKSTREAM, ECOMMERCE_EVENTS, SOURCES, USERS, WEB_LOGS, new_files
+from analytics_platform.ingest import CLICKSTREAM, ECOMMERCE_EVENTS, SHOP, SOURCES, USERS, WEB_LOGS, new_files
 from analytics_platform.settings import Settings, masked
 from analytics_platform.warehouse import Session
 
@@ -82,6 +82,7 @@ def _places(settings: Settings) -> Iterator[tuple[str, tuple[bool, str]]]:
         (ECOMMERCE_EVENTS, settings.sqs_queue_url, "SQS_QUEUE_URL"),
         (WEB_LOGS, settings.mongodb_uri.get_secret_value(), "MONGODB_URI"),
         (USERS, settings.users_api_url, "USERS_API_URL"),
+        *((table, settings.shop_database_url.get_secret_value(), "SHOP_DATABASE_URL") for table in SHOP),
     ):
         yield source, (bool(address), _without_secrets(address) if address else f"{setting} is not set")
 

@@ -157,3 +157,10 @@ def test_a_wrong_setting_ends_in_one_sentence_that_names_it(environment: dict[st
     assert loaded.stderr.startswith(f"analytics-platform: {sentence}")
     assert "Traceback" not in loaded.stderr
     assert len(loaded.stderr.splitlines()) == 1
+
+
+def test_a_command_that_builds_sees_only_what_can_be_built(tmp_path: Path) -> None:
+    """Else `dagster asset materialize --select 'key:"cleaned/events"+' --partition-range …` is refused."""
+    graph = build_definitions(load_settings(data_dir=tmp_path), outside=False).resolve_asset_graph()
+
+    assert set(graph.get_all_asset_keys()) == set(graph.executable_asset_keys)

@@ -27,9 +27,14 @@ def system_key(name: str) -> dg.AssetKey:
     return dg.AssetKey([SOURCES_GROUP, name])
 
 
-def system_of(source: str) -> dg.AssetKey:
-    """The asset of the system that a source comes from."""
-    return system_key(SYSTEMS[source])
+def with_outside(assets: Sequence[dg.AssetsDefinition], settings: Settings) -> list[dg.AssetsDefinition | dg.AssetSpec]:
+    """The assets with the systems around them, raw assets behind the system they come from."""
+    raw = {dg.AssetKey(["raw", source]): system_key(name) for source, name in SYSTEMS.items()}
+
+    def placed(spec: dg.AssetSpec) -> dg.AssetSpec:
+        return spec.replace_attributes(deps=[*spec.deps, raw[spec.key]]) if spec.key in raw else spec
+
+    return [*(asset.map_asset_specs(placed) for asset in assets), *external_assets(settings)]
 
 
 def external_assets(settings: Settings) -> Sequence[dg.AssetSpec]:

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import dagster as dg
 
-from analytics_platform.assets.external import system_of
 from analytics_platform.assets.metadata import column_schema
 from analytics_platform.assets.retries import failure
 from analytics_platform.ingest import Source, land_files
@@ -50,7 +49,6 @@ def files_asset(source: Source) -> dg.AssetsDefinition:
 
     @dg.asset(
         key=raw_key(source),
-        deps=[system_of(source.name)],
         description=f"Files from LANDING_DIR/{source.name}, byte for byte, each content once.",
         backfill_policy=dg.BackfillPolicy.single_run(),
         group_name="raw",
@@ -87,7 +85,6 @@ def collection_asset(source: Source) -> dg.AssetsDefinition:
 
     @dg.asset(
         key=raw_key(source),
-        deps=[system_of(source.name)],
         description=(
             "Documents of the collection MONGODB_COLLECTION as raw BSON in Parquet batches, only what is new since the "
             f"last run; and dumps (.bson, Extended JSON) from LANDING_DIR/{source.name}, byte for byte."
@@ -129,7 +126,6 @@ def api_asset(source: Source) -> dg.AssetsDefinition:
 
     @dg.asset(
         key=raw_key(source),
-        deps=[system_of(source.name)],
         description="The untouched answer of USERS_API_URL, all its pages or nothing; each different answer once.",
         backfill_policy=dg.BackfillPolicy.single_run(),
         group_name="raw",
@@ -160,7 +156,6 @@ def queue_asset(source: Source) -> dg.AssetsDefinition:
 
     @dg.asset(
         key=raw_key(source),
-        deps=[system_of(source.name)],
         description=(
             "Messages drained from the queue SQS_QUEUE_URL, as Parquet batches. A message is deleted from the queue "
             "only once it is here; delivered twice, it is here twice, and counted once behind the gate."
@@ -208,7 +203,6 @@ def shop_asset(source: Source) -> dg.AssetsDefinition:
             f"Rows of shop.{source.name} in SHOP_DATABASE_URL, as JSON lines that PostgreSQL wrote: what changed since "
             "the last run, and the ten minutes before that once more for what was committed late."
         ),
-        deps=[system_of(source.name)],
         backfill_policy=dg.BackfillPolicy.single_run(),
         group_name="raw",
         owners=["team:analytics"],

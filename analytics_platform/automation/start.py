@@ -16,12 +16,17 @@ class StartError(ValueError):
     """The command cannot be carried out as given; the message is one sentence."""
 
 
+def starts_run(arguments: Sequence[str]) -> bool:
+    """Whether this is the command line of `dagster asset materialize`."""
+    return list(arguments[1:3]) == MATERIALIZE
+
+
 def check_start(arguments: Sequence[str], settings: Settings, warehouse: Warehouse) -> None:
     """Look at the command line of `dagster asset materialize`; any other command is let through.
 
     Raises `StartError` for days that are no partitions and for a warehouse that another process writes to.
     """
-    if list(arguments[1:3]) != MATERIALIZE:
+    if not starts_run(arguments):
         return
     for option, value in zip(arguments, [*arguments[1:], ""], strict=True):
         name, _, attached = option.partition("=")
