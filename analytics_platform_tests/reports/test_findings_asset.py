@@ -72,6 +72,8 @@ def test_it_depends_on_all_it_reads() -> None:
         "marts/list_performance", "marts/product_performance", "marts/user_metrics", "cleaned/events", "cleaned/users",
         "star/dim_product", "star/fact_sessions", "cleaned/clickstream",
         "cleaned/ecommerce_events", "cleaned/web_logs", "cleaned/user_versions",
+        "cleaned/customer_versions", "cleaned/product_versions", "cleaned/order_versions",
+        "cleaned/order_item_versions",
     }  # fmt: skip
 
 
