@@ -11,7 +11,7 @@ test: .venv/installed  ## Lint, types, import contracts, tests
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -n 2
+	$(BIN)/pytest -n 3 --dist worksteal
 
 ui: .venv/installed  ## The Dagster UI on loopback with the demo's instance
 	@test -f $(DATA_DIR)/demo.env || { echo "There is no demo in $(DATA_DIR) yet: run 'make demo' first."; exit 1; }

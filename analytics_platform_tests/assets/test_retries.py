@@ -80,7 +80,6 @@ def _events(result: dg.ExecuteInProcessResult, kind: dg.DagsterEventType) -> int
 def test_a_queue_that_stays_away_is_tried_again_and_ends_in_its_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(retries, "FIRST_WAIT_S", 0.01)
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "local")
@@ -96,7 +95,6 @@ def test_a_queue_that_stays_away_is_tried_again_and_ends_in_its_sentence(
 
 
 def test_a_queue_that_comes_back_is_drained_by_the_next_try(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retries, "FIRST_WAIT_S", 0.01)
     with start_queue() as queue:
         for name, value in queue.items():
             monkeypatch.setenv(name, value)

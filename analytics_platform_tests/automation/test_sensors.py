@@ -116,12 +116,13 @@ def test_loaded_events_have_their_days_built_once(house: House, instance: dg.Dag
 
     (request,) = found.run_requests or ()
     assert request.job_name == REBUILD
-    assert (request.tags[RANGE_START], request.tags[RANGE_END]) == ("2024-02-29", "2024-03-10")
+    # The reconciliation pairs a visit that began the evening before with orders of two days around it.
+    assert (request.tags[RANGE_START], request.tags[RANGE_END]) == ("2024-02-27", "2024-03-10")
     assert not look("touched_days", house, instance, found.cursor).run_requests
     assert look("touched_days", house, instance).run_requests == found.run_requests, "a cursor that was reset"
 
 
-def test_a_late_event_touches_the_day_before_it_and_those_that_look_back_at_it(
+def test_a_late_event_touches_the_days_just_before_it_and_those_that_look_back_at_it(
     house: House, instance: dg.DagsterInstance
 ) -> None:
     with house.session() as session:
@@ -129,9 +130,10 @@ def test_a_late_event_touches_the_day_before_it_and_those_that_look_back_at_it(
     cursor = look("touched_days", house, instance).cursor
     with house.session() as session:
         load_rows(house, session, [click("bob", AT + dt.timedelta(days=20))], "late.csv")
-    # A visit may begin the evening before; an order is known for 30 days, and 30 days after it credits a channel.
+    # A visit may begin the evening before, and is paired with the shop's orders of two days around it;
+    # an order is known for 30 days, and 30 days after it credits a channel.
     (request,) = look("touched_days", house, instance, cursor).run_requests or ()
-    assert (request.tags[RANGE_START], request.tags[RANGE_END]) == ("2024-03-20", "2024-05-20")
+    assert (request.tags[RANGE_START], request.tags[RANGE_END]) == ("2024-03-18", "2024-05-20")
 
 
 def test_days_are_not_built_twice_at_once(house: House, instance: dg.DagsterInstance) -> None:

@@ -17,8 +17,8 @@ from analytics_platform_tests.end_to_end.dagster_dev import DagsterServer, dagst
 from analytics_platform_tests.end_to_end.platform_run import clickstream
 
 TODAY = dt.datetime.now(dt.UTC).date()
-FILE_DAY = TODAY - dt.timedelta(days=3)
-UNTOUCHED_DAY = TODAY - dt.timedelta(days=6)
+FILE_DAY = TODAY - dt.timedelta(days=4)  # not among the days that an event of today touches
+UNTOUCHED_DAY = FILE_DAY - dt.timedelta(days=4)
 
 BUILT_DAYS = """
 query BuiltDays($key: AssetKeyInput!) {
