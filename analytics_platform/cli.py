@@ -5,11 +5,13 @@ from __future__ import annotations
 import datetime as dt
 import getpass
 import sys
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from analytics_platform.errors import UserError
 from analytics_platform.shop.cli import app as shop
 
 LOOK, OPERATE, TRY, SETUP = "Look", "Operate", "Try it", "Set up"
@@ -38,6 +40,20 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(shop, name="shop", rich_help_panel=OPERATE)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"analytics-platform {version('analytics-platform')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _every_command(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", is_eager=True, callback=_print_version)
+    ] = False,
+) -> None: ...
 
 
 @app.command(rich_help_panel=TRY)
@@ -252,15 +268,8 @@ def dashboard(
 
 def main() -> None:
     """Run the command line. A user's mistake ends in one sentence and exit code 2."""
-    from analytics_platform.engine import ModelError
-    from analytics_platform.settings import SettingsError
-    from analytics_platform.shop.errors import ShopError
-    from analytics_platform.simulator import FolderInUseError
-    from analytics_platform.sources.sqs import QueueError
-    from analytics_platform.warehouse import WarehouseError
-
     try:
         app()
-    except (SettingsError, WarehouseError, ModelError, FolderInUseError, QueueError, ShopError) as error:
+    except UserError as error:
         print(f"analytics-platform: {error}", file=sys.stderr)
         sys.exit(2)

@@ -14,6 +14,8 @@ from typing import Annotated, Any
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from analytics_platform.errors import UserError
+
 POSTGRES_SCHEMES = ("postgresql://", "postgres://")
 
 _PASSWORDS = re.compile(r"(?<=://)[^/?#]*@|(?<=[?&]password=)[^&]*")
@@ -32,7 +34,7 @@ def _mask(secret: str) -> str:
     return f"{user}:***@" if colon else secret
 
 
-class SettingsError(ValueError):
+class SettingsError(UserError, ValueError):
     """A setting is wrong; the message names it, its value and what to do, in one sentence."""
 
 

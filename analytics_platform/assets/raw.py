@@ -6,6 +6,7 @@ import dagster as dg
 
 from analytics_platform.assets.metadata import column_schema
 from analytics_platform.assets.retries import failure
+from analytics_platform.errors import UserError
 from analytics_platform.ingest import Source, land_files
 from analytics_platform.ingest.api import fetch_users
 from analytics_platform.ingest.collection import read_collection
@@ -14,11 +15,6 @@ from analytics_platform.ingest.queue import drain_queue
 from analytics_platform.ingest.shop import read_table
 from analytics_platform.lake import FolderLake
 from analytics_platform.settings import Settings
-from analytics_platform.sources.mongo import MongoError, PositionError
-from analytics_platform.sources.rest_api import RestError
-from analytics_platform.sources.shop_db import PositionError as ShopPositionError
-from analytics_platform.sources.shop_db import ShopDatabaseError
-from analytics_platform.sources.sqs import QueueError
 
 
 def raw_key(source: Source) -> dg.AssetKey:
@@ -108,7 +104,7 @@ def collection_asset(source: Source) -> dg.AssetsDefinition:
                 for step in read_collection(settings, lake):
                     documents += step.documents
                     context.log.info(step.note or f"{documents:,} documents read")
-            except (MongoError, PositionError) as error:
+            except UserError as error:
                 raise failure(error) from None
         return dg.MaterializeResult(
             metadata={
@@ -142,7 +138,7 @@ def api_asset(source: Source) -> dg.AssetsDefinition:
             return dg.MaterializeResult(metadata={**_metadata(source, lake), "answer": "USERS_API_URL is not set"})
         try:
             batch = fetch_users(settings, lake)
-        except RestError as error:
+        except UserError as error:
             raise failure(error) from None
         words = f"a new answer, {batch.size:,} bytes" if batch else "the same as last time"
         context.log.info(f"Users API: {words}")
@@ -176,7 +172,7 @@ def queue_asset(source: Source) -> dg.AssetsDefinition:
         try:
             with progress_bar(source.name) as report:
                 drained = drain_queue(settings, lake, settings.drain_max_messages, settings.drain_max_seconds, report)
-        except QueueError as error:
+        except UserError as error:
             raise failure(error) from None
         context.log.info(
             f"{drained.received:,} messages received, {drained.stored:,} stored in {drained.batches:,} batches, "
@@ -221,7 +217,7 @@ def shop_asset(source: Source) -> dg.AssetsDefinition:
             for some in read_table(source.name, settings, lake):
                 rows += some
                 context.log.info(f"{rows:,} rows read")
-        except (ShopDatabaseError, ShopPositionError) as error:
+        except UserError as error:
             raise failure(error) from None
         return dg.MaterializeResult(metadata={**_metadata(source, lake), "rows": dg.MetadataValue.int(rows)})
 

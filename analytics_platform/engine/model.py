@@ -17,11 +17,12 @@ from sqlglot import exp
 
 from analytics_platform.contracts import CONTRACTS
 from analytics_platform.contracts.ddl import column_types
+from analytics_platform.errors import UserError
 
 MODELS_DIR = Path(__file__).parent.parent / "models"
 
 
-class ModelError(ValueError):
+class ModelError(UserError):
     """A SQL model cannot be used; the message names the file and the remedy."""
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from analytics_platform.errors import UserError
 
-class ShopError(Exception):
+
+class ShopError(UserError):
     """Something the shop cannot do; the message says why."""
 
 

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import chain
 from pathlib import Path
 
+from analytics_platform.errors import UserError
 from analytics_platform.simulator.clickstream import Clickstream
 from analytics_platform.simulator.delivery import plan_files
 from analytics_platform.simulator.feed import FeedFiles, plan_feed
@@ -27,7 +28,7 @@ Progress = Callable[[int, int], None]
 """Told after each file how many are written, and how many there will be."""
 
 
-class FolderInUseError(ValueError):
+class FolderInUseError(UserError):
     """The output folder holds traffic of another simulation, which would be mixed with this one."""
 
 

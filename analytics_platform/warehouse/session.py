@@ -15,6 +15,7 @@ import polars as pl
 
 from analytics_platform.contracts.base import ContractType
 from analytics_platform.engine import DayRange, Query
+from analytics_platform.errors import UserError
 from analytics_platform.warehouse.audit import RuleResult
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ FETCH_ROWS = 10_000
 """Rows that `Session.stream` hands over at a time."""
 
 
-class WarehouseError(RuntimeError):
+class WarehouseError(UserError):
     """The warehouse cannot do what it was asked; the message is one sentence that says why and what to do."""
 
 

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from bson.errors import BSONError
 from pymongo.errors import ConnectionFailure, OperationFailure, PyMongoError
 
+from analytics_platform.errors import UserError
+
 UNAUTHORIZED = 13
 _AUTHENTICATION_FAILED = frozenset({18, 8000})
 _CURSOR_GONE = frozenset({43, 237})
@@ -15,7 +17,7 @@ _NO_CHANGE_STREAMS = frozenset({40573, 166, 40324})
 """Not a replica set; a view; a server that does not know `$changeStream`."""
 
 
-class MongoError(Exception):
+class MongoError(UserError):
     """MongoDB cannot be read; the message is one sentence that says why and what to do."""
 
 

@@ -14,6 +14,8 @@ from bson.json_util import JSONMode, JSONOptions
 from bson.objectid import ObjectId
 from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 
+from analytics_platform.errors import UserError
+
 Mode: TypeAlias = Literal["change_stream", "keyset"]
 
 _CANONICAL = JSONOptions(json_mode=JSONMode.CANONICAL, datetime_conversion=DatetimeConversion.DATETIME_MS)
@@ -50,7 +52,7 @@ Key: TypeAlias = Annotated[str, AfterValidator(_check_key)]
 ObjectIdText: TypeAlias = Annotated[str, AfterValidator(_check_object_id)]
 
 
-class PositionError(ValueError):
+class PositionError(UserError):
     """A stored position cannot be read; the message says what to do."""
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from analytics_platform.errors import UserError
+
 
 @dataclass(frozen=True, slots=True)
 class Retry:
@@ -14,7 +16,7 @@ class Retry:
     waited_s: float
 
 
-class RestError(Exception):
+class RestError(UserError):
     """An API could not be read; nothing of the answer is used.
 
     The message is one sentence that names source, page, address (without secrets), what happened and what to do.

@@ -7,8 +7,10 @@ from contextlib import contextmanager
 
 import psycopg
 
+from analytics_platform.errors import UserError
 
-class ShopDatabaseError(Exception):
+
+class ShopDatabaseError(UserError):
     """The shop's database cannot be read; the message is one sentence that says why and what to do."""
 
 

@@ -6,8 +6,10 @@ import datetime as dt
 import json
 from dataclasses import dataclass
 
+from analytics_platform.errors import UserError
 
-class PositionError(ValueError):
+
+class PositionError(UserError):
     """A stored position cannot be read; the message says what to do."""
 
 

@@ -18,6 +18,8 @@ from botocore.exceptions import (
     PartialCredentialsError,
 )
 
+from analytics_platform.errors import UserError
+
 _CREDENTIALS = (NoCredentialsError, PartialCredentialsError, CredentialRetrievalError)
 _REFUSED = frozenset(
     {
@@ -33,7 +35,7 @@ _REFUSED = frozenset(
 )
 
 
-class QueueError(RuntimeError):
+class QueueError(UserError):
     """A queue cannot be used; the message says which, why and what to do, in one sentence, without secrets."""
 
 
