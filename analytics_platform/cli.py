@@ -77,13 +77,13 @@ def accept(
     reason: Annotated[str, typer.Option(help="Why the batch may pass.")],
 ) -> None:
     """Take responsibility for a batch above the error threshold, so that the line goes on."""
-    from analytics_platform.assets.resources import warehouse_of
     from analytics_platform.settings import load_settings
+    from analytics_platform.warehouse import open_warehouse
     from analytics_platform.warehouse.books import accept_batch, find_batch
 
     if not reason.strip():
         raise typer.BadParameter("give a reason in words", param_hint="--reason")
-    with warehouse_of(load_settings()).session() as session:
+    with open_warehouse(load_settings()).session() as session:
         batch_id, name = find_batch(session, batch)
         accept_batch(session, batch_id, reason.strip(), getpass.getuser())
     print(f"Batch {batch_id} ({name}) is accepted: {reason.strip()}")
@@ -94,16 +94,17 @@ def replay(
     batch: Annotated[str | None, typer.Argument(help="Id of one batch; all of them without it.")] = None,
 ) -> None:
     """Judge quarantined rows anew, after a contract changed, and move those that pass now into their table."""
-    from analytics_platform.assets.resources import lake_of, warehouse_of
     from analytics_platform.ingest import days_to_build
     from analytics_platform.ingest import replay as judge_anew
+    from analytics_platform.lake import open_lake
     from analytics_platform.settings import load_settings
+    from analytics_platform.warehouse import open_warehouse
     from analytics_platform.warehouse.books import find_batch
     from analytics_platform.warehouse.spreadsheet import write_spreadsheets
 
     settings = load_settings()
-    lake = lake_of(settings)
-    with warehouse_of(settings).session() as session:
+    lake = open_lake(settings)
+    with open_warehouse(settings).session() as session:
         only = find_batch(session, batch)[0] if batch else None
         replayed = list(judge_anew(session, settings, lake, only))
         write_spreadsheets(session, settings.quarantine_dir, {entry.batch.name for entry in replayed})
@@ -123,15 +124,15 @@ def drain(
     max_seconds: Annotated[float | None, typer.Option(min=0.1, help="Stop after so long (DRAIN_MAX_SECONDS).")] = None,
 ) -> None:
     """Move what waits in the queue into the lake; materialize cleaned/ecommerce_events to load it."""
-    from analytics_platform.assets.resources import lake_of
     from analytics_platform.ingest.progress import progress_bar
     from analytics_platform.ingest.queue import drain_queue
+    from analytics_platform.lake import open_lake
     from analytics_platform.settings import load_settings
 
     settings = load_settings()
     limits = (max_messages or settings.drain_max_messages, max_seconds or settings.drain_max_seconds)
     with progress_bar("queue") as report:
-        drained = drain_queue(settings, lake_of(settings), *limits, report)
+        drained = drain_queue(settings, open_lake(settings), *limits, report)
     print(
         f"{drained.received:,} messages received, {drained.stored:,} stored in {drained.batches:,} batches, "
         f"{drained.deleted:,} deleted from the queue"
@@ -163,13 +164,13 @@ def status(json: JsonOption = False) -> None:
 @app.command(rich_help_panel=LOOK)
 def monitor(json: JsonOption = False) -> None:
     """Judge what is stored, print it as a table, and exit 1 if anything is not as it should be."""
-    from analytics_platform.assets.resources import warehouse_of
     from analytics_platform.checks.watchdog import watch
     from analytics_platform.settings import load_settings, masked
     from analytics_platform.terminal import print_observations, to_json
+    from analytics_platform.warehouse import open_warehouse
 
     settings = load_settings()
-    with warehouse_of(settings).session(read_only=True) as session:
+    with open_warehouse(settings).session(read_only=True) as session:
         observations = list(watch(session, settings, dt.datetime.now(dt.UTC)))
     if json:
         print(to_json(observations))
@@ -184,9 +185,9 @@ def explain(
     days: Annotated[str | None, typer.Option(help="Days to build, A...B; the last one with events without it.")] = None,
 ) -> None:
     """Run the model of a table without storing anything, and print how it was done (EXPLAIN ANALYZE)."""
-    from analytics_platform.assets.resources import warehouse_of
     from analytics_platform.engine import DayRange, find_model
     from analytics_platform.settings import load_settings
+    from analytics_platform.warehouse import open_warehouse
     from analytics_platform.warehouse.explain import explain_model
 
     settings, model = load_settings(), find_model(table)
@@ -194,7 +195,7 @@ def explain(
         wanted = DayRange.parse(days) if days else None
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--days") from error
-    warehouse = warehouse_of(settings)
+    warehouse = open_warehouse(settings)
     with warehouse.session(read_only=True) as session:
         explained = explain_model(session, model, wanted, settings.model_values)
     print(f"{model.name}, {explained.days or 'the whole table'}, in {warehouse.name}")
@@ -217,18 +218,17 @@ def copy(
     target: Annotated[str, typer.Option("--to", help="Warehouse to fill; tables it has already must be the same.")],
 ) -> None:
     """Copy all tables into another warehouse and compare every value. Broken off, it goes on where it was."""
-    from analytics_platform.assets.resources import warehouse_of
     from analytics_platform.settings import load_settings, masked
     from analytics_platform.terminal import copying
-    from analytics_platform.warehouse import WarehouseError
+    from analytics_platform.warehouse import WarehouseError, open_warehouse
     from analytics_platform.warehouse.copy import copy_warehouse
 
     given, filled = load_settings(warehouse_url=source), load_settings(warehouse_url=target)
     if given.warehouse_url == filled.warehouse_url:
         raise WarehouseError("--from and --to are the same warehouse.")
-    if not warehouse_of(given).exists():
+    if not open_warehouse(given).exists():
         raise WarehouseError(f"There is no warehouse at {masked(source)}: check --from.")
-    with warehouse_of(given).session() as there, warehouse_of(filled).session() as here, copying() as report:
+    with open_warehouse(given).session() as there, open_warehouse(filled).session() as here, copying() as report:
         copied = copy_warehouse(there, here, report)
     print(f"{len(copied)} tables, {sum(copied.values()):,} rows are in {masked(target)}, every value compared.")
 

@@ -12,7 +12,7 @@ from analytics_platform.assets.external import with_outside
 from analytics_platform.assets.freshness import with_freshness
 from analytics_platform.assets.raw import api_asset, collection_asset, files_asset, queue_asset, shop_asset
 from analytics_platform.assets.reports import findings
-from analytics_platform.assets.resources import build_resources, lake_of, warehouse_of
+from analytics_platform.assets.resources import build_resources
 from analytics_platform.assets.tables import model_asset
 from analytics_platform.automation.jobs import build_jobs
 from analytics_platform.automation.schedules import build_schedules
@@ -22,7 +22,9 @@ from analytics_platform.checks.business import watchdog
 from analytics_platform.checks.files import files_readable_check
 from analytics_platform.engine import all_models
 from analytics_platform.ingest import CLICKSTREAM, ECOMMERCE_EVENTS, SHOP, SOURCES, USERS, WEB_LOGS
+from analytics_platform.lake import open_lake
 from analytics_platform.settings import Settings, load_settings
+from analytics_platform.warehouse import open_warehouse
 
 
 def build_definitions(settings: Settings, outside: bool = True) -> dg.Definitions:
@@ -47,7 +49,7 @@ def build_definitions(settings: Settings, outside: bool = True) -> dg.Definition
         asset_checks=[files_readable_check(clickstream), watchdog],
         jobs=build_jobs(),
         schedules=build_schedules(settings),
-        sensors=build_sensors(settings, lake_of(settings)),
+        sensors=build_sensors(settings, open_lake(settings)),
         resources=build_resources(settings),
         executor=dg.in_process_executor,
     )
@@ -55,7 +57,7 @@ def build_definitions(settings: Settings, outside: bool = True) -> dg.Definition
 
 try:
     _settings = load_settings()
-    check_start(sys.argv, _settings, warehouse_of(_settings))
+    check_start(sys.argv, _settings, open_warehouse(_settings))
     defs = build_definitions(_settings, outside=not starts_run(sys.argv))
 except STOPPING as error:
     sys.exit(f"analytics-platform: {error}")

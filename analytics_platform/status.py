@@ -9,11 +9,11 @@ import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from analytics_platform.assets.resources import lake_of, warehouse_of
 from analytics_platform.checks.watchdog import Observation, watch
 from analytics_platform.ingest import CLICKSTREAM, ECOMMERCE_EVENTS, SHOP, SOURCES, USERS, WEB_LOGS, new_files
+from analytics_platform.lake import open_lake
 from analytics_platform.settings import Settings, masked
-from analytics_platform.warehouse import Session
+from analytics_platform.warehouse import Session, open_warehouse
 
 LAST_BATCHES = 5
 
@@ -61,8 +61,8 @@ class Status:
 
 def read_status(settings: Settings, now: dt.datetime) -> Status:
     """The status as of `now`. Raises `WarehouseError` if there is a warehouse that cannot be read."""
-    places, waiting = dict(_places(settings)), len(new_files(CLICKSTREAM, settings, lake_of(settings)))
-    where, warehouse = masked(settings.warehouse_url), warehouse_of(settings)
+    places, waiting = dict(_places(settings)), len(new_files(CLICKSTREAM, settings, open_lake(settings)))
+    where, warehouse = masked(settings.warehouse_url), open_warehouse(settings)
     if not warehouse.exists():
         sources = tuple(SourceStatus(name, *places[name]) for name in SOURCES if name in places)
         return Status(where, sources, _first_step(settings, waiting))

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import TypeAlias
 
@@ -31,6 +32,10 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> House:
     with house.session() as session:
         load_landed(house, session)
     return house
+
+
+def test_the_version_is_told(tmp_path: Path) -> None:
+    assert _run(tmp_path, "--version").stdout == f"analytics-platform {version('analytics-platform')}\n"
 
 
 def test_monitor_exits_1_and_names_the_breach(house: House) -> None:

@@ -21,12 +21,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from analytics_platform.assets.resources import warehouse_of
 from analytics_platform.local.demo import DAGSTER_YAML
 from analytics_platform.local.servers import start_queue
 from analytics_platform.settings import load_settings
 from analytics_platform.sources.sqs import Queue
-from analytics_platform.warehouse import WarehouseError
+from analytics_platform.warehouse import WarehouseError, open_warehouse
 from benchmarks.report import Figure, report
 
 LONGEST_S = 300.0
@@ -77,7 +76,7 @@ def dagster_dev(environment: Mapping[str, str], log: Path) -> Iterator[None]:
 
 def lists_known(settings_of: Mapping[str, str]) -> set[str]:
     """The lists in the mart; none while a run has the warehouse."""
-    warehouse = warehouse_of(load_settings(data_dir=Path(settings_of["DATA_DIR"])))
+    warehouse = open_warehouse(load_settings(data_dir=Path(settings_of["DATA_DIR"])))
     try:
         with warehouse.session(read_only=True) as session:
             if "marts.list_performance" not in session.tables():

@@ -2,10 +2,9 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 
 from analytics_platform.assets.retries import failure
-from analytics_platform.lake import FolderLake
+from analytics_platform.lake import open_lake
 from analytics_platform.settings import POSTGRES_SCHEMES, Settings, SettingsError
 from analytics_platform.warehouse import Session, Warehouse, WarehouseError, open_warehouse
 
@@ -33,19 +32,9 @@ class WarehouseResource:
         return open_warehouse(self._settings)
 
 
-def warehouse_of(settings: Settings) -> Warehouse:
-    """The warehouse that the settings name."""
-    return open_warehouse(settings)
-
-
 def warehouse_kind(settings: Settings) -> str:
     """What the UI shows of the place of a table."""
     return "postgres" if settings.warehouse_url.startswith(POSTGRES_SCHEMES) else "duckdb"
-
-
-def lake_of(settings: Settings) -> FolderLake:
-    """The lake that the settings name."""
-    return FolderLake(Path(settings.lake_url))
 
 
 def build_resources(settings: Settings) -> Mapping[str, object]:
@@ -53,7 +42,7 @@ def build_resources(settings: Settings) -> Mapping[str, object]:
     check_writable(settings)
     return {
         "settings": settings,
-        "lake": lake_of(settings),
+        "lake": open_lake(settings),
         "warehouse": WarehouseResource(settings),
     }
 

@@ -8,7 +8,6 @@ from collections.abc import Callable, Collection, Sequence
 
 import dagster as dg
 
-from analytics_platform.assets.resources import warehouse_of
 from analytics_platform.automation.alerts import alerts_sensor
 from analytics_platform.automation.decisions import (
     Runs,
@@ -27,6 +26,7 @@ from analytics_platform.lake import FolderLake
 from analytics_platform.settings import Settings
 from analytics_platform.shop.outbox import count_due
 from analytics_platform.shop.service import open_shop
+from analytics_platform.warehouse import open_warehouse
 from analytics_platform.warehouse.books import Arrival, arrivals, find_breaches
 
 SENSOR = "analytics/sensor"
@@ -138,7 +138,7 @@ def rebuild_sensor(settings: Settings) -> dg.SensorDefinition:
         default_status=_status(settings),
     )
     def look(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-        warehouse = warehouse_of(settings)
+        warehouse = open_warehouse(settings)
         if not warehouse.exists():
             return dg.SensorResult(skip_reason="nothing was loaded yet")
         with warehouse.session(read_only=True) as session:

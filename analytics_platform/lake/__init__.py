@@ -11,7 +11,7 @@ from analytics_platform.lake.codec import (
     check_decodable,
     open_decoded,
 )
-from analytics_platform.lake.folder import Batch, FolderLake, batch_id_of
+from analytics_platform.lake.folder import Batch, FolderLake, batch_id_of, open_lake
 
 __all__ = [
     "CSV_SUFFIXES",
@@ -23,4 +23,5 @@ __all__ = [
     "batch_id_of",
     "check_decodable",
     "open_decoded",
+    "open_lake",
 ]

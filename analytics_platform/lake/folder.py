@@ -20,6 +20,7 @@ from typing import BinaryIO
 
 from analytics_platform.lake.codec import SUFFIXES, open_decoded
 from analytics_platform.lake.register import Register
+from analytics_platform.settings import Settings
 
 CHUNK_BYTES = 1 << 20
 
@@ -193,3 +194,8 @@ class FolderLake:
             batch = self._read(source, path)
             if batch is not None:
                 yield batch
+
+
+def open_lake(settings: Settings) -> FolderLake:
+    """The lake at LAKE_URL."""
+    return FolderLake(Path(settings.lake_url))

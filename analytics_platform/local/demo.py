@@ -21,7 +21,6 @@ from pymongo import MongoClient
 from rich.console import Console
 from rich.table import Table
 
-from analytics_platform.assets.resources import warehouse_of
 from analytics_platform.ingest.queue import queue_of
 from analytics_platform.local.comparison import compare
 from analytics_platform.local.servers import start_servers
@@ -30,6 +29,7 @@ from analytics_platform.settings import Settings, load_settings, masked
 from analytics_platform.shop.service import open_shop
 from analytics_platform.simulator import PURCHASES, read_documents, read_messages, read_purchases, simulate
 from analytics_platform.simulator.truth import Sources
+from analytics_platform.warehouse import open_warehouse
 
 MARK = ".demo"
 """A file that says: this folder was made by the demo, which may empty it."""
@@ -149,7 +149,7 @@ def _follow(console: Console, lines: Iterable[str], keep: Callable[[str], object
 
 
 def _compare(console: Console, settings: Settings, truth: Sources, title: str) -> bool:
-    with warehouse_of(settings).session(read_only=True) as session:
+    with open_warehouse(settings).session(read_only=True) as session:
         figures = list(compare(session, truth))
     table = Table("", "", "truth", "tables", "", title=title)
     for figure in figures:
@@ -173,7 +173,7 @@ def _buy(console: Console, settings: Settings, folder: Path, truth: Sources) -> 
 
 def _reconcile(console: Console, settings: Settings, folder: Path, bookings: Bookings) -> bool:
     """Hold the shop's books, the warehouse and the truth against each other."""
-    with warehouse_of(settings).session(read_only=True) as session:
+    with open_warehouse(settings).session(read_only=True) as session:
         figures = list(reconcile(session, bookings, read_purchases(folder / "simulated" / PURCHASES)))
     table = Table("", "shop", "warehouse", "truth", "", title="What was sold")
     for figure in figures:

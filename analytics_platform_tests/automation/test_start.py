@@ -9,9 +9,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from analytics_platform.assets.resources import warehouse_of
 from analytics_platform.automation.start import StartError, check_days, check_start
 from analytics_platform.settings import Settings, load_settings
+from analytics_platform.warehouse import open_warehouse
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def test_other_days_are_named_with_what_to_write(settings: Settings, days: str, 
 
 
 def test_other_commands_are_not_looked_at(settings: Settings) -> None:
-    check_start(["dagster", "dev", "--partition", "soon"], settings, warehouse_of(settings))
+    check_start(["dagster", "dev", "--partition", "soon"], settings, open_warehouse(settings))
 
 
 def _materialize(data_dir: Path, days: str) -> subprocess.CompletedProcess[str]:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import dagster as dg
 
-from analytics_platform.assets.resources import warehouse_of
 from analytics_platform.contracts import CONTRACTS
 from analytics_platform.definitions import build_definitions
 from analytics_platform.settings import Settings, load_settings
+from analytics_platform.warehouse import open_warehouse
 
 HEADER = "client_id,page_url,referrer,timestamp,event_name,event_data,user_agent"
 
@@ -44,12 +44,12 @@ class Platform:
 
     def rows(self, sql: str) -> list[tuple[object, ...]]:
         """All rows of a query on the warehouse."""
-        with warehouse_of(self.settings).session(read_only=True) as session:
+        with open_warehouse(self.settings).session(read_only=True) as session:
             return session.rows(sql)
 
     def contents(self, *layers: str) -> dict[str, list[tuple[object, ...]]]:
         """Table → its sorted rows, for the tables of the layers (all of them without)."""
-        with warehouse_of(self.settings).session(read_only=True) as session:
+        with open_warehouse(self.settings).session(read_only=True) as session:
             names = [name for name in CONTRACTS if name in session.tables()]
             return {
                 name: sorted(session.rows(f"SELECT * FROM {name}"), key=repr)

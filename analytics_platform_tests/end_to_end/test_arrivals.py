@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from analytics_platform.assets.resources import warehouse_of
 from analytics_platform.local.servers import start_queue
 from analytics_platform.settings import load_settings
 from analytics_platform.sources.sqs import Queue
+from analytics_platform.warehouse import open_warehouse
 from analytics_platform_tests.automation.receivers import serve_webhook
 from analytics_platform_tests.end_to_end.dagster_dev import DagsterServer, dagster_dev
 from analytics_platform_tests.end_to_end.platform_run import clickstream
@@ -72,7 +72,7 @@ def test_a_file_and_messages_reach_the_marts_of_their_days_and_no_others(
                 server.wait_for(f"building {day}", lambda day=day: _built(server, day) and _all_ended_well(server))
             assert not _built(server, UNTOUCHED_DAY)
         assert hook.messages == []
-    with warehouse_of(load_settings(data_dir=data)).session(read_only=True) as session:
+    with open_warehouse(load_settings(data_dir=data)).session(read_only=True) as session:
         trends = session.rows("SELECT date, events FROM marts.daily_trends WHERE events > 0 ORDER BY date")
         lists = session.rows("SELECT list_id FROM marts.list_performance")
     assert trends == [(FILE_DAY, 40), (TODAY, 5)]

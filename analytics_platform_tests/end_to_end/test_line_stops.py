@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from analytics_platform.assets.resources import warehouse_of
+from analytics_platform.warehouse import open_warehouse
 from analytics_platform.warehouse.books import accept_batch
 from analytics_platform_tests.end_to_end.platform_run import Platform, clickstream, failed_checks, failure_words
 
@@ -71,7 +71,7 @@ def test_a_person_can_take_responsibility_for_one_batch(tmp_path: Path) -> None:
     platform = Platform(tmp_path)
     platform.drop("bad.csv", clickstream(1000, without_client=58))
     assert not platform.materialize(*DAYS, select='key:"cleaned/clickstream" or key:"raw/clickstream"').success
-    with warehouse_of(platform.settings).session() as session:
+    with open_warehouse(platform.settings).session() as session:
         batch_id = str(session.rows("SELECT batch_id FROM ops.pipeline_logs")[0][0])
         accept_batch(session, batch_id, "tracker outage, ticket 17", "mara")
 
