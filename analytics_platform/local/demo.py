@@ -195,4 +195,4 @@ def _say_where(console: Console, settings: Settings, folder: Path) -> None:
     console.print(f"\nTables      {masked(settings.warehouse_url)}")
     console.print(f"Findings    {settings.reports_dir / 'findings.html'}")
     console.print(f"Quarantine  {settings.quarantine_dir}")
-    console.print("Look        make ui")
+    console.print("Look        make ui, make dashboard")
