@@ -61,6 +61,26 @@ credited AS (
     FROM clicked
     INNER JOIN sessionized.sessions AS sessions ON clicked.session_id = sessions.session_id
     LEFT JOIN sessionized.purchases AS purchases ON clicked.event_id = purchases.event_id
+),
+per_event AS (
+    -- Once per event here, so that none is counted twice below: distinct counts would have to hold all ids in memory.
+    SELECT
+        event_date,
+        session_id,
+        client_id,
+        product_id,
+        list_id,
+        is_bounce,
+        event_id,
+        event_name,
+        count(*) AS items,
+        sum(quantity) AS quantity,
+        sum(money(price * quantity)) AS revenue,
+        sum(price) AS prices,
+        count(price) AS priced,
+        min(event_at) AS first_at
+    FROM credited
+    GROUP BY event_date, session_id, client_id, product_id, list_id, is_bounce, event_id, event_name
 )
 SELECT
     md5(
@@ -73,15 +93,15 @@ SELECT
     product_id,
     list_id,
     is_bounce,
-    count(*) FILTER (WHERE event_name = 'view_item_list') AS impressions,
-    count(*) FILTER (WHERE event_name = 'select_item') AS clicks,
-    count(DISTINCT event_id) FILTER (WHERE event_name = 'view_item') AS views,
-    count(DISTINCT event_id) FILTER (WHERE event_name = 'add_to_cart') AS add_to_carts,
-    count(DISTINCT event_id) FILTER (WHERE event_name = 'purchase') AS purchases,
+    CAST(coalesce(sum(items) FILTER (WHERE event_name = 'view_item_list'), 0) AS BIGINT) AS impressions,
+    CAST(coalesce(sum(items) FILTER (WHERE event_name = 'select_item'), 0) AS BIGINT) AS clicks,
+    count(*) FILTER (WHERE event_name = 'view_item') AS views,
+    count(*) FILTER (WHERE event_name = 'add_to_cart') AS add_to_carts,
+    count(*) FILTER (WHERE event_name = 'purchase') AS purchases,
     CAST(coalesce(sum(quantity) FILTER (WHERE event_name = 'purchase'), 0) AS BIGINT) AS quantity,
-    CAST(coalesce(sum(money(price * quantity)) FILTER (WHERE event_name = 'purchase'), 0) AS DECIMAL(18, 4)) AS revenue,
-    CAST(coalesce(sum(price), 0) AS DECIMAL(18, 4)) AS prices,
-    count(price) AS priced,
-    min(event_at) AS first_at
-FROM credited
+    CAST(coalesce(sum(revenue) FILTER (WHERE event_name = 'purchase'), 0) AS DECIMAL(18, 4)) AS revenue,
+    CAST(coalesce(sum(prices), 0) AS DECIMAL(18, 4)) AS prices,
+    CAST(sum(priced) AS BIGINT) AS priced,
+    min(first_at) AS first_at
+FROM per_event
 GROUP BY session_id, event_date, client_id, product_id, list_id, is_bounce
