@@ -35,6 +35,7 @@ def prepare(folder: Path, events: int) -> House:
         return house
     simulate(DAYS, round(events / DAYS / EVENTS_PER_VISITOR_DAY), 1, folder / "simulated", FIRST)
     with house.session() as session:
+        session.ensure(*(CONTRACTS[name] for name in build_order() if name not in all_models()))  # sources it lacks
         load_files(house, session, folder / "simulated" / "clickstream")
         for name, make in LOOKUPS.items():
             days = None if table_of(CONTRACTS[name]).write == "whole" else whole_range()
