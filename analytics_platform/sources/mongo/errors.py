@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from bson.errors import BSONError
-from pymongo.errors import ConnectionFailure, OperationFailure, PyMongoError
+from pymongo.errors import ConnectionFailure, NetworkTimeout, OperationFailure, PyMongoError
 
 from analytics_platform.errors import UserError
 
@@ -38,6 +38,11 @@ def clear_errors(uri: str, namespace: str) -> Iterator[None]:
         yield
     except OperationFailure as error:
         raise MongoError(_refusal(error, server, namespace)) from error
+    except NetworkTimeout as error:
+        raise MongoError(
+            f"{server} did not answer in time for {namespace}: give the collection an index on its timestamp, or look "
+            "what keeps the server; the next run goes on after the last committed batch."
+        ) from error
     except ConnectionFailure as error:
         raise MongoError(
             f"{server} did not answer or the connection broke: check that it runs and that MONGODB_URI is right; "

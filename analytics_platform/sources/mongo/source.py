@@ -26,8 +26,8 @@ class MongoSource:
     `mode` is how to find what is new; `auto` goes on as the position began, and begins with the change stream where
     the server has one (replica sets and sharded clusters) and with keys where not. `timestamp_field` is a field of the
     document itself. `overlap` is how far back is read again for what was written late; `lag` is how old a document
-    must be before reading by keys goes past it: longer than clocks differ and writes take. `timeout` bounds each wait
-    for the server.
+    must be before reading by keys goes past it: longer than clocks differ and writes take. `timeout` bounds the wait
+    for a connection, `answer_timeout` that for an answer: without an index the server looks through all documents.
 
     Everything is read from the primary: a secondary may lack what was written before the change stream's token.
     """
@@ -41,6 +41,7 @@ class MongoSource:
     lag: dt.timedelta = dt.timedelta(seconds=30)
     batch: BatchSize = field(default_factory=BatchSize)
     timeout: dt.timedelta = dt.timedelta(seconds=30)
+    answer_timeout: dt.timedelta = dt.timedelta(minutes=10)
 
     def __post_init__(self) -> None:
         if not self.timestamp_field or self.timestamp_field.startswith("$") or "." in self.timestamp_field:
@@ -70,10 +71,10 @@ class MongoSource:
             yield from reader(self._open(client, hello), position)
 
     def _connect(self) -> MongoClient[dict[str, Any]]:
-        wait = round(self.timeout.total_seconds() * 1000)
+        wait, answer = (round(limit.total_seconds() * 1000) for limit in (self.timeout, self.answer_timeout))
         try:
             return MongoClient(
-                self.uri, serverSelectionTimeoutMS=wait, connectTimeoutMS=wait, socketTimeoutMS=wait, tz_aware=False
+                self.uri, serverSelectionTimeoutMS=wait, connectTimeoutMS=wait, socketTimeoutMS=answer, tz_aware=False
             )
         except (PyMongoError, ValueError):  # their text may quote the connection string
             raise MongoError(
