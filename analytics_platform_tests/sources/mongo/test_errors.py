@@ -123,5 +123,5 @@ def test_a_server_that_is_too_slow_is_given_up(scripted: tuple[Shop, ScriptedSer
     shop, server = scripted
     shop.insert(log(START))
     server.faults.delay["find"] = 1.0
-    with pytest.raises(MongoError, match="did not answer in time for .*web_logs: give the collection an index"):
+    with pytest.raises(MongoError, match=r"did not answer in time for .*web_logs: give the collection an index"):
         shop.read(answer_timeout=dt.timedelta(milliseconds=200))
