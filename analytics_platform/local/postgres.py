@@ -39,7 +39,7 @@ DURABLE = MappingProxyType({"max_connections": "100", "max_wal_size": "4GB", "sh
 """Settings of a server that keeps what was committed, whatever happens."""
 
 FORGETFUL = MappingProxyType({**DURABLE, "fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"})
-"""Settings for tests: twice as fast. What was committed survives a killed server, but not a power cut."""
+"""Settings for tests: twice as fast. A server that is killed may forget its last commits, each of them whole."""
 
 
 class PostgresError(RuntimeError):
