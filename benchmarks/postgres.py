@@ -95,10 +95,10 @@ def to_sql(connection: psycopg.Connection, url: str) -> float:
     names = [column.name for column in cursor.description or ()]
     frame = pd.DataFrame(cursor.fetchall(), columns=names)
     connection.execute(f"TRUNCATE {TABLE}")
-    engine = sqlalchemy.create_engine(url.replace("postgresql://", "postgresql+psycopg2://"))
+    engine = sqlalchemy.create_engine(url)  # with the driver that SQLAlchemy takes by default
     schema, _, table = TABLE.partition(".")
-    json = {"event_data": JSONB, "extra": JSONB}
-    return timed(lambda: frame.to_sql(table, engine, schema=schema, if_exists="append", index=False, dtype=json))
+    types = {"event_data": JSONB, "extra": JSONB, "received_at": sqlalchemy.DateTime(timezone=True)}
+    return timed(lambda: frame.to_sql(table, engine, schema=schema, if_exists="append", index=False, dtype=types))
 
 
 def a_days_build(folder: Path, url: str | None, visitors: int) -> tuple[int, float]:
@@ -162,7 +162,7 @@ def main() -> None:
         Figure("raw COPY", rows, raw_s, "the same rows into the same table with its key"),
         Figure("load_batch", rows, load_s, "with twins, quarantine, ledger; the gate's verdicts at hand"),
         Figure("load_batch again", rows, again_s, "the same rows in another batch: all duplicates"),
-        Figure("pandas.to_sql", TO_SQL_ROWS, to_sql_s, "of these rows"),
+        Figure("pandas.to_sql", TO_SQL_ROWS, to_sql_s, "of these rows, with psycopg 3, as SQLAlchemy 2.1 does"),
         Figure("a day's build on PostgreSQL", events, on_postgres, "all tables"),
         Figure("a day's build on DuckDB", events, on_duckdb, "all tables"),
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -67,12 +68,12 @@ def test_a_run_goes_through_the_queue_into_the_warehouse_and_is_kept_in_postgres
     assert run.status == dg.DagsterRunStatus.QUEUED
     daemon = [sys.executable, "-m", "dagster._daemon", "run", *LOCATION]
     with subprocess.Popen(
-        daemon, env=environment, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        daemon, env=environment, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT, start_new_session=True
     ) as process:
         try:
             status = _end_of(instance, run.run_id)
         finally:
-            process.terminate()
+            os.killpg(process.pid, signal.SIGTERM)  # its code server with it
     assert status == dg.DagsterRunStatus.SUCCESS, [entry.message for entry in instance.all_logs(run.run_id)][-5:]
     with psycopg.connect(environment["DAGSTER_POSTGRES_URL"].replace("+psycopg2", "")) as connection:
         assert connection.execute("SELECT run_id, status FROM runs").fetchall() == [(run.run_id, "SUCCESS")]

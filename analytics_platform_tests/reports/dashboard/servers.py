@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -43,7 +44,7 @@ def serving(command: list[str], url: str, log: Path, environment: Mapping[str, s
         _wait_for(url, process, log)
         yield
     finally:
-        process.terminate()
+        os.killpg(process.pid, signal.SIGTERM)  # and what it started
         process.wait(30)
 
 
