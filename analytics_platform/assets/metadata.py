@@ -106,8 +106,3 @@ def publication_metadata(contract: ContractType, publication: Publication) -> di
         "dagster/column_schema": dg.MetadataValue.table_schema(column_schema(contract)),
         "dagster/column_lineage": dg.MetadataValue.column_lineage(lineage_of(table_of(contract).name)),
     }
-
-
-def known_tables() -> tuple[str, ...]:
-    """Tables that have an asset of their own."""
-    return tuple(name for name in CONTRACTS if name not in BOOK_NAMES)

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import dagster as dg
 
 from analytics_platform.checks.rules import sample_table
+from analytics_platform.contracts.base import ContractType, file_of
 from analytics_platform.ingest import Source
 from analytics_platform.warehouse import Session
 
@@ -52,7 +53,9 @@ def gate_check_results(session: Session, key: dg.AssetKey, source: Source) -> It
             check_name=check_name(reason),
             passed=failing == 0,
             severity=dg.AssetCheckSeverity.WARN,
-            description=f"{failing:,} of {read:,} rows refused. {_remedy(reason)}." if failing else None,
+            description=f"{failing:,} of {read:,} rows refused. {_remedy(reason, source.contract)}."
+            if failing
+            else None,
             metadata=metadata,
         )
     yield _layout_result(session, key, name)
@@ -66,10 +69,10 @@ SELECT rule, count(*) FROM (SELECT unnest({_RULES}) AS rule FROM ops.quarantine 
 """
 
 
-def _remedy(reason: str) -> str:
+def _remedy(reason: str, contract: ContractType) -> str:
     return (
         f"Correct what writes «{reason}» and send the records again; or, if they are right and the contract is not, "
-        "correct analytics_platform/contracts/cleaned.py and run `analytics-platform replay`"
+        f"correct {file_of(contract)} and run `analytics-platform replay`"
     )
 
 

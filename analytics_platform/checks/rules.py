@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 
 import dagster as dg
 
-from analytics_platform.contracts.base import ContractType
+from analytics_platform.contracts import CONTRACTS
+from analytics_platform.contracts.base import ContractType, file_of
 from analytics_platform.warehouse import RuleResult, rule_descriptions
 
 
@@ -28,10 +29,10 @@ def sample_table(sample: Iterable[dict[str, str]]) -> dg.MetadataValue:
 def _remedy(key: dg.AssetKey, result: RuleResult) -> str:
     table = ".".join(key.path)
     if result.severity == "error":
-        where = f"contracts/{key.path[0]}.py"
         return (
             f"Nothing of {table} was published: the rows are in the sample. Follow the table's SQL and its inputs to "
-            f"where they come from; correct the source, the model or the rule ({where}), then build the days again."
+            f"where they come from; correct the source, the model or the rule ({file_of(CONTRACTS[table])}), "
+            "then build the days again."
         )
     return f"The rows are published. Look at them in {table}; correct their source, or the rule if it is too strict."
 
@@ -55,8 +56,6 @@ def check_results(key: dg.AssetKey, results: Iterable[RuleResult]) -> Iterator[d
             check_name=result.rule,
             passed=result.passed,
             severity=dg.AssetCheckSeverity.ERROR if result.severity == "error" else dg.AssetCheckSeverity.WARN,
-            description=None
-            if result.passed
-            else f"{result.failing:,} of {result.checked:,} rows break it. {_remedy(key, result)}",
+            description=None if result.passed else _description(key, result),
             metadata=metadata,
         )

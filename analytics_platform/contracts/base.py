@@ -140,6 +140,11 @@ class Contract(pa.DataFrameModel):
 ContractType: TypeAlias = type[Contract]
 
 
+def file_of(contract: ContractType) -> str:
+    """The file that makes the promise, for people to open: `analytics_platform/contracts/marts.py`."""
+    return f"{contract.__module__.replace('.', '/')}.py"
+
+
 def table_of(contract: ContractType) -> Table:
     """The `Table` of a contract."""
     metadata = contract.__config__.metadata if contract.__config__ else None

@@ -10,8 +10,7 @@ PAUSE_S = 5.0
 class Breaker:
     """Open after `trip`, for some seconds. Safe to share between threads: the worst is one try more."""
 
-    def __init__(self, pause_s: float = PAUSE_S) -> None:
-        self._pause_s = pause_s
+    def __init__(self) -> None:
         self._until = 0.0
 
     @property
@@ -21,8 +20,4 @@ class Breaker:
 
     def trip(self) -> None:
         """The server did not answer."""
-        self._until = time.monotonic() + self._pause_s
-
-    def reset(self) -> None:
-        """The server answered."""
-        self._until = 0.0
+        self._until = time.monotonic() + PAUSE_S

@@ -63,15 +63,6 @@ def restock(database: Database, product_id: str, pieces: int) -> None:
     _change(database, "UPDATE shop.products SET stock = stock + %s WHERE product_id = %s", pieces, product_id)
 
 
-def stock_of(database: Database, product_id: str) -> int:
-    """How many pieces are left. Raises `UnknownProductError`."""
-    with database.transaction() as connection:
-        row = connection.execute("SELECT stock FROM shop.products WHERE product_id = %s", [product_id]).fetchone()
-    if row is None:
-        raise UnknownProductError(product_id)
-    return int(row[0])
-
-
 def _change(database: Database, sql: str, value: object, product_id: str) -> None:
     try:
         with database.transaction() as connection:

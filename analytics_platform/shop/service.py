@@ -93,12 +93,6 @@ class Shop:
         """The same, counted from the orders."""
         return count_best_sellers(self.database)
 
-    def refresh_best_sellers(self, top: tuple[BestSeller, ...]) -> None:
-        """Put a list into the cache that was counted elsewhere. Raises `ShopError` if there is no cache."""
-        if self._best_sellers is None:
-            raise ShopError("REDIS_URL is not set: nothing is cached.")
-        self._best_sellers.refresh(top)
-
     def drain_outbox(self) -> Drained:
         """Do what orders left to be done and could not be done at once."""
         return outbox.drain(self.database, self._tasks())

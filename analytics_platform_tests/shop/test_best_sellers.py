@@ -12,6 +12,7 @@ import pytest
 from redis import Redis
 
 from analytics_platform.local.redis_server import LocalRedis
+from analytics_platform.shop import breaker
 from analytics_platform.shop.best_sellers import FRESH, LIST, LOCK, BestSellers, Times, push_best_sellers
 from analytics_platform.shop.domain import BestSeller
 from analytics_platform.shop.errors import ShopUnavailableError
@@ -148,7 +149,8 @@ def test_a_cache_that_is_away_is_named_without_its_password(count: Counter) -> N
         assert "secret" not in str(caught.value)
 
 
-def test_a_cache_that_comes_back_is_used_again(count: Counter) -> None:
+def test_a_cache_that_comes_back_is_used_again(count: Counter, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(breaker, "PAUSE_S", 0.0)
     server = LocalRedis()
     server.start()
     best = BestSellers(server.url, count)
@@ -156,7 +158,6 @@ def test_a_cache_that_comes_back_is_used_again(count: Counter) -> None:
     server.stop()
     best.top()
     server.start()
-    best._breaker.reset()
     assert best.top() == best.top() == (seller(3),)
     server.stop()
 

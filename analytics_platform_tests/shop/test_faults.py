@@ -112,8 +112,6 @@ def test_without_carts_and_cache_orders_are_placed_and_nothing_waits(shop: Shop,
         assert [each.quantity for each in bare.top_sellers()] == [3]
         with pytest.raises(ShopError, match="MONGODB_URI is not set"):
             _ = bare.carts
-        with pytest.raises(ShopError, match="REDIS_URL is not set"):
-            bare.refresh_best_sellers(())
 
 
 def test_a_database_that_stops_and_returns_loses_nothing(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
