@@ -1,8 +1,10 @@
 """PostgreSQL as the warehouse: loads against raw COPY and pandas.to_sql, and a day's build against DuckDB.
 
 `python -m benchmarks.postgres [--rows 2000000]`, on an embedded server or that of TEST_POSTGRES_URL. Raw COPY puts
-the same rows, as a CSV file that the server wrote itself, into the same table with its key, in one transaction. Both
-are measured in turns, and the fastest of each counts: the first to fill a new server also pays for its log's files.
+the same rows in the order of the file, as CSV that the server wrote itself, into the same table with its key, in one
+transaction. Both are measured in turns, and the fastest of each counts: the first to fill a new server also pays for
+its log's files. `to_sql` gets the rows in the same order, with either driver: psycopg2 is what `pandas[postgresql]`
+brings along, psycopg 3 is what SQLAlchemy takes from 2.1 on if it is not told.
 """
 
 from __future__ import annotations
@@ -33,6 +35,7 @@ from benchmarks.report import Figure, report
 
 CONTRACT = CONTRACTS["cleaned.clickstream"]
 TABLE = "cleaned.clickstream"
+AS_IN_THE_FILE = f"SELECT * FROM {TABLE} ORDER BY position"
 ARRIVED = dt.datetime(2026, 10, 5, tzinfo=dt.UTC)
 EARLIEST = dt.datetime(2010, 1, 1, tzinfo=dt.UTC)
 FIRST = dt.date(2026, 3, 1)
@@ -72,7 +75,7 @@ def raw_copy(connection: psycopg.Connection, path: Path) -> float:
     """Seconds to COPY the table's own rows back into it."""
     with (
         path.open("wb") as file,
-        connection.cursor().copy(f"COPY (SELECT * FROM {TABLE}) TO STDOUT (FORMAT csv)") as out,
+        connection.cursor().copy(f"COPY ({AS_IN_THE_FILE}) TO STDOUT (FORMAT csv)") as out,
     ):
         for row in out:
             file.write(row)
@@ -88,13 +91,13 @@ def raw_copy(connection: psycopg.Connection, path: Path) -> float:
     return timed(work)
 
 
-def to_sql(connection: psycopg.Connection, url: str) -> float:
-    """Seconds to put the same rows into the table with pandas."""
-    cursor = connection.execute(f"SELECT * FROM {TABLE}")
+def to_sql(connection: psycopg.Connection, url: str, driver: str) -> float:
+    """Seconds to put the same rows into the table with pandas, over an SQLAlchemy driver."""
+    cursor = connection.execute(AS_IN_THE_FILE)
     names = [column.name for column in cursor.description or ()]
     frame = pd.DataFrame(cursor.fetchall(), columns=names)
     connection.execute(f"TRUNCATE {TABLE}")
-    engine = sqlalchemy.create_engine(url)  # with the driver that SQLAlchemy takes by default
+    engine = sqlalchemy.create_engine(sqlalchemy.make_url(url).set(drivername=f"postgresql+{driver}"))
     schema, _, table = TABLE.partition(".")
     types = {"event_data": JSONB, "extra": JSONB, "received_at": sqlalchemy.DateTime(timezone=True)}
     return timed(lambda: frame.to_sql(table, engine, schema=schema, if_exists="append", index=False, dtype=types))
@@ -152,7 +155,7 @@ def main() -> None:
                     again_s = load(session, second, "b2")
                 copies.append(raw_copy(connection, options.folder / "raw.csv"))
         load_s, raw_s = min(loads), min(copies)
-        to_sql_s = to_sql(connection, url)
+        pandas_s = {driver: to_sql(connection, url, driver) for driver in ("psycopg2", "psycopg")}
         for schema in ("ops", "cleaned"):
             connection.execute(f"DROP SCHEMA {schema} CASCADE")
         events, on_postgres = a_days_build(options.folder / "on_postgres", url, options.visitors)
@@ -161,14 +164,16 @@ def main() -> None:
         Figure("raw COPY", rows, raw_s, "the same rows into the same table with its key"),
         Figure("load_batch", rows, load_s, "with twins, quarantine, ledger; the gate's verdicts at hand"),
         Figure("load_batch again", rows, again_s, "the same rows in another batch: all duplicates"),
-        Figure("pandas.to_sql", rows, to_sql_s, "the same rows, with psycopg 3, as SQLAlchemy 2.1 does"),
+        Figure("pandas.to_sql, psycopg2", rows, pandas_s["psycopg2"], "the same rows"),
+        Figure("pandas.to_sql, psycopg 3", rows, pandas_s["psycopg"], "the same rows"),
         Figure("a day's build on PostgreSQL", events, on_postgres, "all tables"),
         Figure("a day's build on DuckDB", events, on_duckdb, "all tables"),
     ]
     ratios = {
         "load / raw COPY": load_s / raw_s,
         "load again / load": again_s / load_s,
-        "load, times faster than to_sql": to_sql_s / load_s,
+        "load, times faster than to_sql with psycopg2": pandas_s["psycopg2"] / load_s,
+        "load, times faster than to_sql with psycopg 3": pandas_s["psycopg"] / load_s,
         "a day on PostgreSQL / on DuckDB": on_postgres / on_duckdb,
     }
     report("postgres", figures, ratios, {})

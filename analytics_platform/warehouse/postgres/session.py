@@ -248,7 +248,7 @@ class PostgresSession:
         with self.connection.transaction():
             self._remove_lost(desk, contract, mine)
             new = f"FROM {name} WHERE {mine} AND (batch_id, position) NOT IN (FROM recalled)"
-            copy_in(self.connection, desk, new, name, typed_columns(contract))
+            copy_in(self.connection, desk, new, name, typed_columns(contract), key_of(table))
             for book in BATCH_BOOKS:
                 page = quote_table(table_of(book).name)
                 self.connection.execute(f"DELETE FROM {page} WHERE {mine}")

@@ -7,7 +7,7 @@ quoted one.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -95,11 +95,20 @@ def _write(rows: Copy, file: io.BufferedWriter) -> bool:
 
 
 def copy_in(
-    connection: psycopg.Connection, desk: DuckDBSession, query: str, table: str, columns: Mapping[str, str]
+    connection: psycopg.Connection,
+    desk: DuckDBSession,
+    query: str,
+    table: str,
+    columns: Mapping[str, str],
+    key: Sequence[str] = (),
 ) -> int:
-    """Append the result of a query on the desk to a table; returns the number of rows. `table` is quoted."""
+    """Append the result of a query on the desk to a table; returns the number of rows. `table` is quoted.
+
+    Many rows with a random key go in faster in the order of that `key`: its index is then filled page by page.
+    """
     names = ", ".join(map(quote, columns))
-    reader = desk.connection.sql(f"SELECT {names} FROM ({query})").to_arrow_reader(ROW_GROUP)
+    order = f" ORDER BY {', '.join(map(quote, key))}" if key else ""
+    reader = desk.connection.sql(f"SELECT {names} FROM ({query}){order}").to_arrow_reader(ROW_GROUP)
     frames = (pl.DataFrame(batch) for batch in reader)
     return copy_frames(connection, frames, table, columns)
 
