@@ -181,8 +181,7 @@ def _undecodable(text: bytes, starts: NDArray[np.int64], ends: NDArray[np.int64]
     """The lines that are not UTF-8."""
     if text.isascii() or _is_utf8(text):
         return []
-    beyond_ascii = np.flatnonzero(np.frombuffer(text, np.uint8) >= 0x80)
-    suspects = np.unique(np.searchsorted(ends, beyond_ascii))
+    suspects = np.flatnonzero(np.maximum.reduceat(np.frombuffer(text, np.uint8), starts) >= 0x80)
     bounds = zip(suspects.tolist(), starts[suspects].tolist(), ends[suspects].tolist(), strict=True)
     return [line for line, start, end in bounds if not _is_utf8(text[start:end])]
 
