@@ -7,7 +7,7 @@ import datetime as dt
 import io
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from rich.progress import track
@@ -35,9 +35,10 @@ _BROKEN = (
 )
 
 
-def clickstream(folder: Path, rows: int, seed: int = 1) -> Path:
-    """The file of `rows` rows, written if it is not in `folder` already."""
-    path = folder / f"clickstream_{rows}_{seed}.csv"
+def clickstream(folder: Path, rows: int, seed: int = 1, quotes_end: bool = False) -> Path:
+    """The file of `rows` rows, written if it is not in `folder` already; with `quotes_end`, every quote has its end."""
+    kinds = [kind for kind in _BROKEN if not (quotes_end and kind == "unterminated quote")]
+    path = folder / f"clickstream_{rows}_{seed}{'_quotes_end' if quotes_end else ''}.csv"
     if not path.exists():
         draft = path.with_suffix(".part")
         folder.mkdir(parents=True, exist_ok=True)
@@ -45,18 +46,18 @@ def clickstream(folder: Path, rows: int, seed: int = 1) -> Path:
             file.write((",".join(HEADER) + "\n").encode())
             for start in track(range(0, rows, _CHUNK), description=f"writing {path.name}"):
                 chunk = random.Random(f"{seed}:{start}")
-                file.write(b"".join(_records(chunk, start, min(start + _CHUNK, rows), rows)))
+                file.write(b"".join(_records(chunk, start, min(start + _CHUNK, rows), rows, kinds)))
         draft.rename(path)
     return path
 
 
-def _records(choose: random.Random, start: int, end: int, rows: int) -> Iterator[bytes]:
+def _records(choose: random.Random, start: int, end: int, rows: int, kinds: Sequence[str]) -> Iterator[bytes]:
     text = io.StringIO()
     for number in range(start, end):
         at = FIRST + dt.timedelta(days=DAYS) * (number / rows)
         record = _record(choose, at, number)
         if choose.random() < 0.06:
-            yield _broken(choose.choice(_BROKEN), record, text)
+            yield _broken(choose.choice(kinds), record, text)
         else:
             yield _written(record, text)
 
