@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from analytics_platform.contracts.base import ContractType
 from analytics_platform.gate.ahead import in_background
-from analytics_platform.gate.csv import Block, split, to_text_frame
+from analytics_platform.gate.csv import Block, Malformed, split, to_text_frame
 from analytics_platform.gate.layout import Layout, read_layout
-from analytics_platform.gate.records import Records, malformed_frame, no_records, readable
+from analytics_platform.gate.records import Records, no_records, readable, refused_frame
 from analytics_platform.gate.types import present
 
 BLOCK_BYTES = 8 << 20
@@ -54,8 +54,7 @@ def _concerns(block: Block, wanted: NDArray[np.int64] | None) -> bool:
     """Whether any record of a block is wanted."""
     if wanted is None:
         return True
-    malformed = [record.position for record in block.malformed]
-    return bool(np.isin(block.positions, wanted).any() or np.isin(malformed, wanted).any())
+    return any(np.isin(positions, wanted).any() for positions in (block.positions, block.malformed.positions))
 
 
 def _stacks(blocks: Iterable[Block]) -> Iterator[list[Block]]:
@@ -64,7 +63,7 @@ def _stacks(blocks: Iterable[Block]) -> Iterator[list[Block]]:
     records = 0
     for block in blocks:
         stack.append(block)
-        records += len(block.positions) + len(block.malformed)
+        records += len(block.positions) + len(block.malformed.raws)
         if records >= RECORDS_AT_A_TIME or len(stack) >= BLOCKS_AT_A_TIME:
             yield stack
             stack, records = [], 0
@@ -78,9 +77,7 @@ def _from_blocks(
     """The records of neighbouring blocks."""
     positions = np.concatenate([block.positions for block in blocks])
     text = pl.concat([to_text_frame(block, layout.names) for block in blocks])
-    malformed = malformed_frame(
-        (record.position, readable(record.raw), str(record.reason)) for block in blocks for record in block.malformed
-    )
+    malformed = pl.concat([_malformed(block.malformed) for block in blocks])
     index = np.arange(len(positions))
     if wanted is not None:
         index = np.flatnonzero(np.isin(positions, wanted))
@@ -89,9 +86,13 @@ def _from_blocks(
     return Records(
         values=_values(text, layout, contract),
         positions=positions,
-        raws=lambda rows: map(readable, _raws(blocks, index[rows])),
+        raws=lambda rows: pl.Series(list(_raws(blocks, index[rows])), dtype=pl.Binary).cast(pl.String),
         malformed=malformed,
     )
+
+
+def _malformed(found: Malformed) -> pl.DataFrame:
+    return refused_frame(found.positions, [readable(raw) for raw in found.raws], found.reasons)
 
 
 def _values(text: pl.DataFrame, layout: Layout, contract: ContractType) -> pl.DataFrame:
@@ -109,7 +110,7 @@ def _values(text: pl.DataFrame, layout: Layout, contract: ContractType) -> pl.Da
 
 
 def _raws(blocks: Sequence[Block], rows: NDArray[np.integer]) -> Iterator[bytes]:
-    """The original bytes of well-formed records; `rows` count through all blocks and ascend."""
+    """The original bytes of well-formed records, UTF-8 and without NUL; `rows` count through all blocks and ascend."""
     start = 0
     for block in blocks:
         end = start + len(block.positions)

@@ -59,7 +59,7 @@ def _to_records(stack: list[tuple[int, bytes | Unreadable]], changes: Counter[st
     return Records(
         values=values.with_columns(_unless_blank(values["action"])),
         positions=np.array([place for place, _ in good], np.int64),
-        raws=lambda index: (_text(good[row][1]) for row in index),
+        raws=lambda index: [_text(good[row][1]) for row in index],
         malformed=malformed_frame(malformed),
     )
 

@@ -80,7 +80,7 @@ def _decode(
     return Records(
         values=values.with_columns(when),
         positions=places[good],
-        raws=lambda rows: (_safe(bodies[good[row]]) for row in rows),
+        raws=lambda rows: [_safe(bodies[good[row]]) for row in rows],
         malformed=malformed_frame(malformed),
     )
 

@@ -40,7 +40,7 @@ def _to_records(stack: Iterable[tuple[int, str, User]]) -> Records:
     return Records(
         values=pl.DataFrame([user.values for _, _, user in good], schema=dict.fromkeys(COLUMNS, pl.String)),
         positions=np.array([position for position, _, _ in good], np.int64),
-        raws=lambda index: (good[row][1] for row in index),
+        raws=lambda index: [good[row][1] for row in index],
         malformed=malformed_frame(
             (position, raw, "; ".join(user.reasons)) for position, raw, user in rows if user.reasons
         ),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +21,10 @@ REFUSED = pl.Schema(
 """Columns of the refused records of a verdict. `neighbour_date` is the day of the accepted record before."""
 
 
+Texts = Sequence[str] | pl.Series
+"""Text, many times."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Records:
     """Some neighbouring records of a batch.
@@ -33,15 +37,25 @@ class Records:
 
     values: pl.DataFrame
     positions: NDArray[np.int64]
-    raws: Callable[[NDArray[np.integer]], Iterable[str]]
+    raws: Callable[[NDArray[np.integer]], Texts]
     malformed: pl.DataFrame
     drift: tuple[str, ...] = ()
 
 
+def refused_frame(
+    positions: NDArray[np.int64] | Sequence[int], raws: Texts, reasons: Texts, dates: pl.Series | None = None
+) -> pl.DataFrame:
+    """Refused records in the columns of `REFUSED`; `dates` are their days, where a source has them."""
+    nothing = pl.repeat(None, len(positions), dtype=pl.Date, eager=True)
+    columns = (positions, raws, reasons, nothing if dates is None else dates, nothing)
+    return pl.DataFrame(dict(zip(REFUSED, columns, strict=True)), schema=REFUSED)
+
+
 def malformed_frame(found: Iterable[tuple[int, str, str]]) -> pl.DataFrame:
     """`(position, raw, reason)` of malformed records in the columns of `REFUSED`."""
-    rows = [(position, raw, reason, None, None) for position, raw, reason in found]
-    return pl.DataFrame(rows, schema=REFUSED, orient="row")
+    rows = list(found)
+    positions, raws, reasons = zip(*rows, strict=True) if rows else ((), (), ())
+    return refused_frame(positions, raws, reasons)
 
 
 def readable(raw: bytes) -> str:

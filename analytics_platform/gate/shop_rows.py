@@ -42,7 +42,7 @@ def read_rows(stream: BinaryIO, contract: ContractType, only: Collection[int] | 
                 [row.values for row in good], schema=dict.fromkeys((*columns.values(), "extra"), pl.String)
             ),
             positions=np.array([row.place for row in good], np.int64),
-            raws=lambda index, good=good: (good[row].raw for row in index),  # type: ignore[misc]
+            raws=lambda index, good=good: [good[row].raw for row in index],  # type: ignore[misc]
             malformed=malformed_frame((row.place, row.raw, row.reason) for row in stack if row.reason),
         )
     yield no_records(*([f"unknown columns kept in extra: {', '.join(unknown)}"] if unknown and only is None else ()))

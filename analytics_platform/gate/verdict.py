@@ -18,7 +18,7 @@ from analytics_platform.contracts.base import ContractType
 from analytics_platform.contracts.ddl import polars_schema
 from analytics_platform.gate.convert import convert
 from analytics_platform.gate.layout import EVENT_TIME, usual_names
-from analytics_platform.gate.records import REFUSED, Records
+from analytics_platform.gate.records import REFUSED, Records, refused_frame
 from analytics_platform.gate.rulebook import Rulebook
 
 EVENT_DATE = "event_date"
@@ -102,19 +102,8 @@ class Gate:
 
     def _refused(self, records: Records, broken: pl.DataFrame, typed: pl.DataFrame) -> pl.DataFrame:
         rows = broken["row"]
-        dates = pl.repeat(None, len(rows), dtype=pl.Date, eager=True)
-        if EVENT_TIME in typed.columns:
-            dates = typed[EVENT_TIME].gather(rows).dt.date()
-        return pl.DataFrame(
-            {
-                "position": records.positions[rows],
-                "raw": list(records.raws(rows.to_numpy())),
-                "error_reason": broken["reason"],
-                "event_date": dates,
-                "neighbour_date": pl.repeat(None, len(rows), dtype=pl.Date, eager=True),
-            },
-            schema=REFUSED,
-        )
+        dates = typed[EVENT_TIME].gather(rows).dt.date() if EVENT_TIME in typed.columns else None
+        return refused_frame(records.positions[rows], records.raws(rows.to_numpy()), broken["reason"], dates)
 
     def _complete(self, typed: pl.DataFrame, records: Records, refused: pl.Series) -> pl.DataFrame:
         """The accepted records with all the contract's columns."""

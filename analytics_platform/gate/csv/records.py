@@ -18,7 +18,8 @@ so each is UTF-8 if the line is.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
-from typing import BinaryIO, NamedTuple
+from itertools import chain
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,17 +30,26 @@ MAX_RECORD_BYTES = 16 << 20
 BLOCK_BYTES = 8 << 20
 # The arrays that describe a window of this size stay in the processor's cache.
 _WINDOW_BYTES = 1 << 20
-# Malformed records are Python objects, many times the size of a short line: a block of many is closed early.
+# A malformed record's bytes are a Python object, many times a short line's size: a block of many is closed early.
 _MALFORMED_PER_BLOCK = 100_000
 _REASONS: Mapping[int, Reason] = {int(verdict): verdict.reason for verdict in Verdict if verdict > Verdict.BLANK}
 
 
-class Malformed(NamedTuple):
-    """A record that cannot be parsed: its line (header = 1), its bytes without the line end, and why."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Malformed:
+    """Records that cannot be parsed, in file order: columns of one length, for there may be very many."""
 
-    position: int
-    raw: bytes
-    reason: Reason
+    positions: NDArray[np.int64]
+    """The line each starts on (header = 1)."""
+    raws: Sequence[bytes]
+    """Their bytes without the line end."""
+    verdicts: NDArray[np.uint8]
+    """Why, as a `Verdict`."""
+
+    @property
+    def reasons(self) -> list[Reason]:
+        """Why, in words."""
+        return [_REASONS[verdict] for verdict in self.verdicts.tolist()]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,7 +62,7 @@ class Block:
     """For each well-formed record, the physical line it starts on (header = 1)."""
     offsets: NDArray[np.int64]
     """For each well-formed record, its first byte in `good`; one more entry: the length of `good`."""
-    malformed: Sequence[Malformed]
+    malformed: Malformed
     """The malformed records."""
 
     def raw(self, index: int) -> bytes:
@@ -85,7 +95,7 @@ def split(
     for stretch in _Splitter(stream, columns, first_line, min(block_bytes, _WINDOW_BYTES), max_record_bytes):
         stretches.append(stretch)
         size += stretch.size
-        malformed += len(stretch.malformed)
+        malformed += len(stretch.malformed.raws)
         if size >= block_bytes or malformed >= _MALFORMED_PER_BLOCK:
             yield _join(stretches)
             stretches, size, malformed = [], 0, 0
@@ -100,7 +110,7 @@ class _Stretch:
     good: Sequence[memoryview]
     positions: NDArray[np.int64]
     sizes: NDArray[np.int64]
-    malformed: Sequence[Malformed]
+    malformed: Malformed
     size: int
 
 
@@ -109,7 +119,15 @@ def _join(stretches: Sequence[_Stretch]) -> Block:
         good=b"".join(part for stretch in stretches for part in stretch.good),
         positions=np.concatenate([stretch.positions for stretch in stretches]),
         offsets=np.cumsum(np.concatenate([np.zeros(1, np.int64), *(stretch.sizes for stretch in stretches)])),
-        malformed=[record for stretch in stretches for record in stretch.malformed],
+        malformed=_join_malformed([stretch.malformed for stretch in stretches]),
+    )
+
+
+def _join_malformed(parts: Sequence[Malformed]) -> Malformed:
+    return Malformed(
+        positions=np.concatenate([part.positions for part in parts]),
+        raws=list(chain.from_iterable(part.raws for part in parts)),
+        verdicts=np.concatenate([part.verdicts for part in parts]),
     )
 
 
@@ -133,7 +151,7 @@ class _Splitter:
                 yield self._end_large_line()
             if b"\n" in self._buffer:
                 stretch = self._settle()
-                if len(stretch.positions) or stretch.malformed:
+                if len(stretch.positions) or stretch.malformed.raws:
                     yield stretch
             # One byte over the limit could still be the CR of a line end.
             if len(self._buffer) > self._limit + 1 and b"\n" not in self._buffer:
@@ -208,7 +226,8 @@ class _Splitter:
         return stretch
 
     def _large(self, pieces: Sequence[bytes]) -> _Stretch:
-        malformed = [Malformed(self._line, piece, Reason.TOO_LARGE) for piece in pieces]
+        line = Malformed(np.array([self._line]), [b""], np.array([Verdict.TOO_LARGE], np.uint8))
+        malformed = _in_pieces(line, [pieces])
         nothing = np.empty(0, np.int64)
         return _Stretch((), nothing, nothing, malformed, sum(map(len, pieces)))
 
@@ -297,18 +316,26 @@ def _runs(lines: Lines, chosen: NDArray[np.bool_]) -> list[memoryview]:
     return [text[start : end + 1] for start, end in zip(starts, ends, strict=True)]
 
 
-def _malformed(lines: Lines, verdicts: NDArray[np.uint8], first_line: int, max_record_bytes: int) -> list[Malformed]:
+def _malformed(lines: Lines, verdicts: NDArray[np.uint8], first_line: int, max_record_bytes: int) -> Malformed:
     """The malformed records among the lines with these verdicts."""
     refused = np.flatnonzero(verdicts > Verdict.BLANK)
-    facts = (refused + first_line, lines.starts[refused], lines.lengths[refused], verdicts[refused])
-    found = [
-        Malformed(position, lines.text[start : start + length], _REASONS[verdict])
-        for position, start, length, verdict in zip(*(fact.tolist() for fact in facts), strict=True)
-    ]
-    if (verdicts == Verdict.TOO_LARGE).any():
-        cut = [(record, _pieces(record.raw, max_record_bytes)) for record in found]
-        found = [record._replace(raw=piece) for record, pieces in cut for piece in pieces]
+    starts = lines.starts[refused]
+    bounds = zip(starts.tolist(), (starts + lines.lengths[refused]).tolist(), strict=True)
+    raws = [lines.text[start:end] for start, end in bounds]
+    found = Malformed(refused + first_line, raws, verdicts[refused])
+    if (found.verdicts == Verdict.TOO_LARGE).any():
+        return _in_pieces(found, [_pieces(raw, max_record_bytes) for raw in raws])
     return found
+
+
+def _in_pieces(records: Malformed, pieces: Sequence[Sequence[bytes]]) -> Malformed:
+    """The same records, each as several: its pieces."""
+    counts = list(map(len, pieces))
+    return Malformed(
+        positions=np.repeat(records.positions, counts),
+        raws=list(chain.from_iterable(pieces)),
+        verdicts=np.repeat(records.verdicts, counts),
+    )
 
 
 def _pieces(line: bytes, limit: int) -> list[bytes]:

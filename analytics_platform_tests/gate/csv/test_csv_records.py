@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from analytics_platform.gate.csv import Block, Malformed, Reason, split
+from analytics_platform.gate.csv import Block, Reason, split
 from analytics_platform.gate.csv.fields import parse_fields
 from analytics_platform_tests.gate.csv.tables import tables, written
 
@@ -48,8 +48,11 @@ torn_bytes = st.one_of(st.binary(), st.lists(st.sampled_from(FRAGMENTS), max_siz
 
 def records_of(blocks: Sequence[Block]) -> list[Record]:
     """All records in file order, pieces of one line in the order they came."""
-    found = [Record(*record) for block in blocks for record in block.malformed]
+    found = []
     for block in blocks:
+        malformed = block.malformed
+        columns = (malformed.positions.tolist(), malformed.raws, malformed.reasons)
+        found += [Record(*record) for record in zip(*columns, strict=True)]
         raws = block.raws(range(len(block.positions)))
         found += [Record(*pair, None) for pair in zip(block.positions.tolist(), raws, strict=True)]
     return sorted(found, key=lambda record: record.position)
@@ -205,7 +208,7 @@ def test_edges_of_a_file(data: bytes, expected: list[Record]) -> None:
 def test_positions_count_from_the_line_after_the_header() -> None:
     (block,) = split(io.BytesIO(b"a,b\nc\n\nd,e\n"), 2)
     assert block.positions.tolist() == [2, 5]
-    assert block.malformed == [Malformed(3, b"c", Reason.TOO_FEW_COLUMNS)]
+    assert [record for record in records_of([block]) if record.reason] == [Record(3, b"c", Reason.TOO_FEW_COLUMNS)]
     assert block.good == b"a,b\nd,e\n"
     assert (block.raw(1), block.raws([1, 0])) == (b"d,e", [b"d,e", b"a,b"])
 
@@ -242,6 +245,6 @@ def test_many_unterminated_quotes_cost_no_more_than_their_bytes(data: bytes) -> 
 def test_blocks_are_bounded_though_a_quote_makes_the_reader_look_far_ahead() -> None:
     data = b'a,"b\n' + b"x\n" * 3_000_000 + b'c"d\n' + b"1,2\n" * 10
     blocks = list(split(io.BytesIO(data), 2, 1))
-    assert max(len(block.malformed) for block in blocks) < 1_200_000
-    assert sum(len(block.malformed) for block in blocks) == 3_000_002
+    assert max(len(block.malformed.raws) for block in blocks) < 1_200_000
+    assert sum(len(block.malformed.raws) for block in blocks) == 3_000_002
     assert blocks[-1].positions.tolist() == list(range(3_000_003, 3_000_013))
