@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 import pytest
 from hypothesis import settings
 
@@ -9,6 +11,11 @@ from analytics_platform.assets import retries
 
 settings.register_profile("platform", deadline=None)  # a busy machine is no fault
 settings.load_profile("platform")
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A script's shell lets what it starts in the background ignore SIGINT. Dagster then ignores SIGTERM too, and the
+    # servers that the tests start would inherit both and never end.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
