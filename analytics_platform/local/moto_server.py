@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from threading import RLock
+from typing import Any
+from unittest import mock
 
 from moto.server import ThreadedMotoServer
+from moto.sqs.models import Queue, SQSBackend
 
 
 @contextmanager
@@ -21,6 +25,35 @@ def serve_moto(port: int = 0) -> Iterator[str]:
     server.start()
     try:
         host, bound = server.get_host_and_port()
-        yield f"http://{host}:{bound}"
+        with _one_at_a_time():
+            yield f"http://{host}:{bound}"
     finally:
         server.stop()
+
+
+@contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    """moto's queues are not made for threads: of two deletes at once, one brings back what the other deleted."""
+    lock = RLock()
+
+    def locked(bare: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: object, **named: object) -> object:
+            with lock:
+                return bare(*arguments, **named)
+
+        return call
+
+    def wait_for_messages(queue: Queue, timeout: int, bare: Callable[..., None] = Queue.wait_for_messages) -> None:
+        lock.release()  # which the receive that waits holds
+        try:
+            bare(queue, timeout)
+        finally:
+            lock.acquire()
+
+    with (
+        mock.patch.object(Queue, "add_message", locked(Queue.add_message)),
+        mock.patch.object(Queue, "delete_message", locked(Queue.delete_message)),
+        mock.patch.object(Queue, "wait_for_messages", wait_for_messages),
+        mock.patch.object(SQSBackend, "receive_message", locked(SQSBackend.receive_message)),
+    ):
+        yield
