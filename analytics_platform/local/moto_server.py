@@ -55,5 +55,6 @@ def _one_at_a_time() -> Iterator[None]:
         mock.patch.object(Queue, "delete_message", locked(Queue.delete_message)),
         mock.patch.object(Queue, "wait_for_messages", wait_for_messages),
         mock.patch.object(SQSBackend, "receive_message", locked(SQSBackend.receive_message)),
+        mock.patch.object(SQSBackend, "get_queue_attributes", locked(SQSBackend.get_queue_attributes)),
     ):
         yield
