@@ -63,7 +63,7 @@ def _stacks(blocks: Iterable[Block]) -> Iterator[list[Block]]:
     records = 0
     for block in blocks:
         stack.append(block)
-        records += len(block.positions) + len(block.malformed.raws)
+        records += len(block.positions) + len(block.malformed)
         if records >= RECORDS_AT_A_TIME or len(stack) >= BLOCKS_AT_A_TIME:
             yield stack
             stack, records = [], 0

@@ -46,6 +46,10 @@ class Malformed:
     verdicts: NDArray[np.uint8]
     """Why, as a `Verdict`."""
 
+    def __len__(self) -> int:
+        """How many they are."""
+        return len(self.raws)
+
     @property
     def reasons(self) -> list[Reason]:
         """Why, in words."""
@@ -95,7 +99,7 @@ def split(
     for stretch in _Splitter(stream, columns, first_line, min(block_bytes, _WINDOW_BYTES), max_record_bytes):
         stretches.append(stretch)
         size += stretch.size
-        malformed += len(stretch.malformed.raws)
+        malformed += len(stretch.malformed)
         if size >= block_bytes or malformed >= _MALFORMED_PER_BLOCK:
             yield _join(stretches)
             stretches, size, malformed = [], 0, 0
@@ -151,7 +155,7 @@ class _Splitter:
                 yield self._end_large_line()
             if b"\n" in self._buffer:
                 stretch = self._settle()
-                if len(stretch.positions) or stretch.malformed.raws:
+                if len(stretch.positions) or len(stretch.malformed):
                     yield stretch
             # One byte over the limit could still be the CR of a line end.
             if len(self._buffer) > self._limit + 1 and b"\n" not in self._buffer:
@@ -226,8 +230,8 @@ class _Splitter:
         return stretch
 
     def _large(self, pieces: Sequence[bytes]) -> _Stretch:
-        line = Malformed(np.array([self._line]), [b""], np.array([Verdict.TOO_LARGE], np.uint8))
-        malformed = _in_pieces(line, [pieces])
+        count = len(pieces)
+        malformed = Malformed(np.full(count, self._line), pieces, np.full(count, Verdict.TOO_LARGE, np.uint8))
         nothing = np.empty(0, np.int64)
         return _Stretch((), nothing, nothing, malformed, sum(map(len, pieces)))
 
