@@ -6,24 +6,30 @@ import sys
 
 import dagster as dg
 
-from analytics_platform.assets.cache import best_sellers
-from analytics_platform.assets.cleaned import gate_asset, lookup_assets
-from analytics_platform.assets.external import with_outside
-from analytics_platform.assets.freshness import with_freshness
-from analytics_platform.assets.raw import api_asset, collection_asset, files_asset, queue_asset, shop_asset
-from analytics_platform.assets.reports import findings
-from analytics_platform.assets.resources import build_resources
-from analytics_platform.assets.tables import model_asset
-from analytics_platform.automation.jobs import build_jobs
-from analytics_platform.automation.schedules import build_schedules
-from analytics_platform.automation.sensors import build_sensors
-from analytics_platform.automation.start import STOPPING, check_start, starts_run
-from analytics_platform.checks.business import watchdog
-from analytics_platform.checks.files import files_readable_check
-from analytics_platform.engine import all_models
 from analytics_platform.ingest import CLICKSTREAM, ECOMMERCE_EVENTS, SHOP, SOURCES, USERS, WEB_LOGS
 from analytics_platform.lake import open_lake
+from analytics_platform.orchestration.assets.cache import best_sellers
+from analytics_platform.orchestration.assets.cleaned import gate_asset, lookup_assets
+from analytics_platform.orchestration.assets.external import with_outside
+from analytics_platform.orchestration.assets.freshness import with_freshness
+from analytics_platform.orchestration.assets.raw import (
+    api_asset,
+    collection_asset,
+    files_asset,
+    queue_asset,
+    shop_asset,
+)
+from analytics_platform.orchestration.assets.reports import findings
+from analytics_platform.orchestration.assets.tables import model_asset
+from analytics_platform.orchestration.checks.business import watchdog
+from analytics_platform.orchestration.checks.files import files_readable_check
+from analytics_platform.orchestration.jobs import build_jobs
+from analytics_platform.orchestration.resources import build_resources
+from analytics_platform.orchestration.schedules import build_schedules
+from analytics_platform.orchestration.sensors import build_sensors
+from analytics_platform.orchestration.start import STOPPING, check_start, starts_run
 from analytics_platform.settings import Settings, load_settings
+from analytics_platform.transform import all_models
 from analytics_platform.warehouse import open_warehouse
 
 

@@ -7,7 +7,7 @@ import signal
 import pytest
 from hypothesis import settings
 
-from analytics_platform.assets import retries
+from analytics_platform.orchestration import retries
 
 settings.register_profile("platform", deadline=None)  # a busy machine is no fault
 settings.load_profile("platform")

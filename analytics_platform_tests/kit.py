@@ -23,10 +23,13 @@ from typing import TypeAlias
 import duckdb
 import polars as pl
 
-from analytics_platform.contracts import CONTRACTS, table_of
+from analytics_platform.contracts import CONTRACTS
 from analytics_platform.contracts.ddl import column_types, json_columns
-from analytics_platform.contracts.rules import quote, quote_table
-from analytics_platform.engine import (
+from analytics_platform.contracts.sql import quote, quote_table
+from analytics_platform.ingest import CLICKSTREAM, land_files, load_new_batches
+from analytics_platform.lake import FolderLake
+from analytics_platform.settings import Settings, load_settings
+from analytics_platform.transform import (
     DayRange,
     Query,
     affected_days,
@@ -37,10 +40,7 @@ from analytics_platform.engine import (
     plan,
     refreshed_days,
 )
-from analytics_platform.ingest import CLICKSTREAM, land_files, load_new_batches
-from analytics_platform.lake import FolderLake
-from analytics_platform.lookups import LOOKUPS, WITH_ADDRESSES, WITH_AGENTS
-from analytics_platform.settings import Settings, load_settings
+from analytics_platform.transform.lookups.tables import LOOKUPS, WITH_ADDRESSES, WITH_AGENTS
 from analytics_platform.warehouse import DuckDBSession, Loaded, Publication, Session, Warehouse, open_warehouse
 
 Row: TypeAlias = Mapping[str, str]
@@ -188,7 +188,7 @@ def _is_built(name: str) -> bool:
 
 def _publish(session: Session, name: str, days: DayRange, settings: Settings) -> Publication:
     contract = CONTRACTS[name]
-    own_days = None if table_of(contract).write == "whole" else days
+    own_days = None if contract.table.write == "whole" else days
     publication = session.publish(contract, _make_rows(session, name, own_days, settings), own_days)
     broken = {result.rule: result.sample for result in publication.breaches}
     assert not broken, f"{name} for {days}: {broken}"

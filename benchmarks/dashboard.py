@@ -18,9 +18,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from analytics_platform.contracts import CONTRACTS
-from analytics_platform.engine import DayRange
 from analytics_platform.reports.dashboard import queries
 from analytics_platform.settings import load_settings
+from analytics_platform.transform import DayRange
 from analytics_platform.warehouse import Session, Warehouse, open_warehouse
 from analytics_platform.warehouse.published import Published
 from analytics_platform_tests.kit import House, open_house

@@ -12,9 +12,9 @@ import shutil
 import time
 from pathlib import Path
 
-from analytics_platform.engine import DayRange
+from analytics_platform.demo.simulator import simulate
 from analytics_platform.lake.register import SETTLED_S
-from analytics_platform.simulator import simulate
+from analytics_platform.transform import DayRange
 from analytics_platform_tests.kit import build, load_landed, open_house
 from benchmarks.report import Figure, report
 

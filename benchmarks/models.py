@@ -13,11 +13,11 @@ import shutil
 import time
 from pathlib import Path
 
-from analytics_platform.contracts import CONTRACTS, table_of
-from analytics_platform.contracts.rules import quote_table
-from analytics_platform.engine import DayRange, all_models, build_order, plan
-from analytics_platform.lookups import LOOKUPS
-from analytics_platform.simulator import simulate
+from analytics_platform.contracts import CONTRACTS
+from analytics_platform.contracts.sql import quote_table
+from analytics_platform.demo.simulator import simulate
+from analytics_platform.transform import DayRange, all_models, build_order, plan
+from analytics_platform.transform.lookups.tables import LOOKUPS
 from analytics_platform.warehouse import DuckDBSession
 from analytics_platform_tests.kit import House, load_files, open_house
 from benchmarks.report import Figure, report
@@ -38,7 +38,7 @@ def prepare(folder: Path, events: int) -> House:
         session.ensure(*(CONTRACTS[name] for name in build_order() if name not in all_models()))  # sources it lacks
         load_files(house, session, folder / "simulated" / "clickstream")
         for name, make in LOOKUPS.items():
-            days = None if table_of(CONTRACTS[name]).write == "whole" else whole_range()
+            days = None if CONTRACTS[name].table.write == "whole" else whole_range()
             session.publish(CONTRACTS[name], make(session, days), days)
     (folder / "ready").touch()
     return house
@@ -58,7 +58,7 @@ def run_platform(session: DuckDBSession, house: House) -> dict[str, float]:
     """Seconds per table, as the platform builds it: windows, delete, insert, audit, transaction."""
     taken = {}
     for name in models_in_order():
-        days = None if table_of(CONTRACTS[name]).write == "whole" else whole_range()
+        days = None if CONTRACTS[name].table.write == "whole" else whole_range()
         started = time.perf_counter()
         query = plan(all_models()[name], days, house.settings.model_values)
         publication = session.publish(CONTRACTS[name], query, days)
@@ -105,7 +105,7 @@ def differing_tables(folder: Path) -> list[str]:
     with platform.session() as session:
         session.connection.execute(f"ATTACH '{baseline.settings.warehouse_path}' AS other (READ_ONLY)")
         for name in models_in_order():
-            columns = ", ".join(CONTRACTS[name].to_schema().columns)
+            columns = ", ".join(CONTRACTS[name].columns)
             one, two = (f"SELECT {columns} FROM {prefix}{quote_table(name)}" for prefix in ("", "other."))
             (rows,) = session.rows(
                 f"SELECT count(*) FROM (({one} EXCEPT ALL {two}) UNION ALL ({two} EXCEPT ALL {one}))"

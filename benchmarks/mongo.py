@@ -23,9 +23,9 @@ import pandas as pd
 from pymongo.collection import Collection
 
 from analytics_platform.contracts import CONTRACTS
-from analytics_platform.engine import all_models, plan
 from analytics_platform.ingest import WEB_LOGS, load_new_batches
 from analytics_platform.ingest.collection import read_collection
+from analytics_platform.transform import all_models, plan
 from analytics_platform.warehouse import Session
 from analytics_platform_tests.kit import House, open_house
 from benchmarks.mongo_read import COLLECTION, DATABASE, filled, insert

@@ -24,10 +24,10 @@ import sqlalchemy
 from sqlalchemy.dialects.postgresql import JSONB
 
 from analytics_platform.contracts import CONTRACTS
-from analytics_platform.engine import DayRange
+from analytics_platform.demo.servers.postgres import serve_postgres
+from analytics_platform.demo.simulator import simulate
 from analytics_platform.gate import Origin, Verdict, judge, read_csv
-from analytics_platform.local.postgres import serve_postgres
-from analytics_platform.simulator import simulate
+from analytics_platform.transform import DayRange
 from analytics_platform.warehouse import BatchCard, Session, load_batch, open_warehouse
 from analytics_platform_tests.kit import build, load_files, open_house
 from benchmarks.clickstream import clickstream

@@ -27,7 +27,7 @@ import pyarrow.parquet as pq
 from botocore.config import Config
 from rich.progress import track
 
-from analytics_platform.local.sqs_server import serve_in_process
+from analytics_platform.demo.servers.sqs_server import serve_in_process
 from analytics_platform.sources.sqs import Message, Queue, drain
 from benchmarks.report import Figure, report
 

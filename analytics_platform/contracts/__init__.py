@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from analytics_platform.contracts import cleaned, marts, ops, sessionized, shop, star
-from analytics_platform.contracts.base import Contract, ContractType, table_of
+from analytics_platform.contracts.base import Contract, ContractType
 
 
 def _collect() -> Mapping[str, ContractType]:
@@ -19,11 +19,11 @@ def _collect() -> Mapping[str, ContractType]:
     for module in (ops, cleaned, shop, sessionized, star, marts):
         for value in vars(module).values():
             if isinstance(value, type) and issubclass(value, Contract) and value is not Contract:
-                found.setdefault(table_of(value).name, value)
+                found.setdefault(value.table.name, value)
     return MappingProxyType(found)
 
 
 CONTRACTS: Mapping[str, ContractType] = _collect()
 """Table name → contract."""
 
-__all__ = ["CONTRACTS", "Contract", "ContractType", "table_of"]
+__all__ = ["CONTRACTS", "Contract", "ContractType"]

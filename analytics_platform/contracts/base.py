@@ -1,19 +1,21 @@
 """The vocabulary contracts are written in: column types, `column`, `Table`, `Contract`.
 
-A contract is a Pandera (Polars) model plus a `Table`, kept in the model's `Config.metadata`. What belongs
-here: how a promise is written down. What does not: what follows from it (rules.py, ddl.py).
+A contract is a Pandera (Polars) model; what it says of the table as a whole stands in the class keywords. What belongs
+here: how a contract is written. What does not: what is derived from it (rules.py, ddl.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, ClassVar, Generic, Literal, TypeAlias, TypeVar
 
 import pandera.polars as pa
 import polars as pl
 from pandera.api.dataframe.model_config import BaseConfig
+
+from analytics_platform.contracts.rules import RowRule, Rule, column_rules, row_rule
 
 Text: TypeAlias = pl.String
 Json: TypeAlias = pl.String
@@ -25,7 +27,6 @@ Instant: TypeAlias = Annotated[pl.Datetime, "us", "UTC"]
 Money: TypeAlias = Annotated[pl.Decimal, 18, 4]
 
 Write: TypeAlias = Literal["batches", "days", "upsert", "whole"]
-Severity: TypeAlias = Literal["error", "warn"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,20 +61,10 @@ Reads: TypeAlias = Days | TouchedKeys | Everything
 
 
 @dataclass(frozen=True, slots=True)
-class RowRule:
-    """A rule over several columns of one row: `sql` must not be false. Unknown (null) passes, as in SQL."""
-
-    name: str
-    sql: str
-    description: str
-    severity: Severity = "error"
-
-
-@dataclass(frozen=True, slots=True)
 class Table:
     """What a contract promises about its table as a whole.
 
-    `write` is how it is published (DESIGN 3.9). `reads` says what part of each input a model needs; an
+    `write` is how it is published. `reads` says what part of each input a model needs; an
     input that is not listed is read for exactly the days that are built (or whole, if it has no days).
     `foreign_keys` maps a column to the dimension whose primary key it holds.
     `source` is the source whose records the table holds as they passed the gate.
@@ -83,9 +74,9 @@ class Table:
     """
 
     name: str
-    primary_key: tuple[str, ...]
+    key: tuple[str, ...]
     write: Write
-    partition_column: str | None = None
+    partition: str | None = None
     reads: Mapping[str, Reads] = field(default_factory=lambda: MappingProxyType({}))
     rules: tuple[RowRule, ...] = ()
     foreign_keys: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
@@ -100,10 +91,6 @@ class Table:
     def layer(self) -> str:
         """The schema, which is also the asset group: `star` of `star.fact_orders`."""
         return self.name.partition(".")[0]
-
-    def promise(self) -> dict[str, Any]:
-        """The `Config.metadata` of the contract's model."""
-        return {"table": self}
 
 
 def column(
@@ -127,14 +114,63 @@ def column(
     return pa.Field(nullable=nullable, description=description, metadata=metadata, **checks)
 
 
-class Contract(pa.DataFrameModel):
-    """Base of all contracts; the docstring of a subclass is the table's description, first line the grain."""
+_Value = TypeVar("_Value")
+
+
+class _Derived(Generic[_Value]):
+    """A class attribute that is computed once per contract, at its first use."""
+
+    def __init__(self, derive: Callable[[Any], _Value]) -> None:
+        self._derive = derive
+        self._found: dict[type[object], _Value] = {}
+
+    def __get__(self, instance: object, owner: type[object]) -> _Value:
+        if owner not in self._found:
+            self._found[owner] = self._derive(owner)
+        return self._found[owner]
+
+
+class _Promises:
+    """What is known of a contract. Apart from `Contract`, since Pandera takes a model's attributes for columns."""
+
+    @_Derived
+    def table(cls: type[Contract]) -> Table:
+        """What the contract says of the table as a whole. Raises `TypeError` for a contract without a table."""
+        if "_table" not in vars(cls):
+            raise TypeError(f"{cls.__name__} names no table: class {cls.__name__}(Contract, table=…, key=…, write=…)")
+        return cls._table
+
+    @_Derived
+    def columns(cls: type[Contract]) -> Mapping[str, pa.Column]:
+        """Column name → Pandera column, in order."""
+        return MappingProxyType(cls.to_schema().columns)
+
+    @_Derived
+    def rules(cls: type[Contract]) -> tuple[Rule, ...]:
+        """All rules for single rows: by column in column order, then the rules over several columns."""
+        return (*column_rules(cls.columns), *map(row_rule, cls.table.rules))
+
+
+class Contract(_Promises, pa.DataFrameModel):
+    """Base of all contracts; the docstring of a subclass is the table's description, first line the grain.
+
+    The class keywords are the fields of `Table`; `table` is its name: `class Sessions(Contract, table="star.sessions",
+    key=("session_id",), write="days", partition="date")`.
+    """
+
+    _table: ClassVar[Table]
 
     class Config(BaseConfig):
         """Columns are exactly those listed and nothing is coerced."""
 
         strict = True
         coerce = False
+
+    def __init_subclass__(cls, *, table: str = "", **promises: Any) -> None:
+        """Keep what the keywords say of the table. Raises `TypeError` for a keyword that `Table` does not have."""
+        super().__init_subclass__()  # type: ignore[no-untyped-call]
+        if table:
+            cls._table = Table(table, **promises)
 
 
 ContractType: TypeAlias = type[Contract]
@@ -145,15 +181,6 @@ def file_of(contract: ContractType) -> str:
     return f"{contract.__module__.replace('.', '/')}.py"
 
 
-def table_of(contract: ContractType) -> Table:
-    """The `Table` of a contract."""
-    metadata = contract.__config__.metadata if contract.__config__ else None
-    if not metadata or "table" not in metadata:
-        raise TypeError(f"{contract.__name__} has no Table in its Config.metadata")
-    table: Table = metadata["table"]
-    return table
-
-
 def is_gated(contract: ContractType) -> bool:
     """Whether the table holds a source's records that passed the gate."""
-    return bool(table_of(contract).source)
+    return bool(contract.table.source)

@@ -13,12 +13,11 @@ from analytics_platform.contracts.base import (
     Json,
     Money,
     Ratio,
-    RowRule,
-    Table,
     Text,
     Whole,
     column,
 )
+from analytics_platform.contracts.rules import RowRule
 
 EMAIL_PATTERN = (
     r"^[a-z0-9.!#$%&'*+/=?^_`{|}~-]+"
@@ -31,7 +30,15 @@ which RFC 5322 and 6531 allow, are refused. Holds in Python, Polars and DuckDB a
 DEVICE_TYPES = ("desktop", "mobile", "tablet", "tv", "console", "bot", "unknown")
 
 
-class Clickstream(Contract):
+class Clickstream(
+    Contract,
+    table="cleaned.clickstream",
+    source="clickstream",
+    key=("event_id",),
+    write="batches",
+    partition="event_date",
+    identity=("client_id", "user_id", "event_at", "event_name", "page_url", "referrer", "event_data"),
+):
     """One row per distinct event of the CSV clickstream exports that kept every rule.
 
     Rows that broke a rule are in ops.quarantine. Duplicates are counted in ops.pipeline_logs.
@@ -71,20 +78,32 @@ class Clickstream(Contract):
     batch_id: Text = column("The batch the row came in (ops.pipeline_logs).")
     position: Whole = column("Line of the file on which the record starts; the header is line 1.", ge=1)
 
-    class Config(Contract.Config):
-        """Table."""
 
-        metadata = Table(
-            name="cleaned.clickstream",
-            source="clickstream",
-            primary_key=("event_id",),
-            write="batches",
-            partition_column="event_date",
-            identity=("client_id", "user_id", "event_at", "event_name", "page_url", "referrer", "event_data"),
-        ).promise()
-
-
-class EcommerceEvents(Contract):
+class EcommerceEvents(
+    Contract,
+    table="cleaned.ecommerce_events",
+    source="ecommerce_events",
+    key=("event_id",),
+    write="batches",
+    partition="event_date",
+    identity=(
+        "client_id",
+        "user_id",
+        "event_at",
+        "event_name",
+        "platform",
+        "items",
+        "transaction_id",
+        "revenue",
+        "list_id",
+        "list_name",
+        "page_url",
+        "referrer",
+        "extra",
+    ),
+    redelivers=True,
+    least_judged_rows=100,
+):
     """One row per distinct product event of the mobile shop's queue that kept every rule.
 
     The queue delivers at least once: a message that says the same as an earlier one, whatever its id and form, is a
@@ -124,36 +143,28 @@ class EcommerceEvents(Contract):
     batch_id: Text = column("The batch the message came in (ops.pipeline_logs).")
     position: Whole = column("Place of the message in its batch, from 1.", ge=1)
 
-    class Config(Contract.Config):
-        """Table."""
 
-        metadata = Table(
-            name="cleaned.ecommerce_events",
-            source="ecommerce_events",
-            primary_key=("event_id",),
-            write="batches",
-            partition_column="event_date",
-            identity=(
-                "client_id",
-                "user_id",
-                "event_at",
-                "event_name",
-                "platform",
-                "items",
-                "transaction_id",
-                "revenue",
-                "list_id",
-                "list_name",
-                "page_url",
-                "referrer",
-                "extra",
-            ),
-            redelivers=True,
-            least_judged_rows=100,
-        ).promise()
-
-
-class WebLogs(Contract):
+class WebLogs(
+    Contract,
+    table="cleaned.web_logs",
+    source="web_logs",
+    key=("event_id",),
+    write="batches",
+    partition="event_date",
+    identity=(
+        "document_id",
+        "user_id",
+        "action",
+        "item_name",
+        "event_at",
+        "device",
+        "session_id",
+        "metadata",
+        "extra",
+    ),
+    redelivers=True,
+    least_judged_rows=100,
+):
     """One row per distinct interaction log of the web shop's MongoDB collection that kept every rule.
 
     A document that is read again is a duplicate; one that was changed under the same _id is another row.
@@ -180,32 +191,35 @@ class WebLogs(Contract):
     batch_id: Text = column("The batch the document came in (ops.pipeline_logs).")
     position: Whole = column("Place of the document in its batch, from 1.", ge=1)
 
-    class Config(Contract.Config):
-        """Table."""
 
-        metadata = Table(
-            name="cleaned.web_logs",
-            source="web_logs",
-            primary_key=("event_id",),
-            write="batches",
-            partition_column="event_date",
-            identity=(
-                "document_id",
-                "user_id",
-                "action",
-                "item_name",
-                "event_at",
-                "device",
-                "session_id",
-                "metadata",
-                "extra",
-            ),
-            redelivers=True,
-            least_judged_rows=100,
-        ).promise()
-
-
-class UserVersions(Contract):
+class UserVersions(
+    Contract,
+    table="cleaned.user_versions",
+    source="users",
+    key=("version_id",),
+    write="batches",
+    partition="event_date",
+    identity=(
+        "user_id",
+        "name",
+        "username",
+        "email",
+        "phone",
+        "website",
+        "street",
+        "suite",
+        "city",
+        "zipcode",
+        "latitude",
+        "longitude",
+        "company_name",
+        "company_catch_phrase",
+        "company_bs",
+        "extra",
+    ),
+    redelivers=True,
+    least_judged_rows=100,
+):
     """One row per user, day and content in which the users API told of the user."""
 
     version_id: Text = column("MD5 of the content.", random=True)
@@ -243,39 +257,14 @@ class UserVersions(Contract):
     batch_id: Text = column("The answer the user came in (ops.pipeline_logs).")
     position: Whole = column("Place of the user in the answer, from 1.", ge=1)
 
-    class Config(Contract.Config):
-        """Table."""
 
-        metadata = Table(
-            name="cleaned.user_versions",
-            source="users",
-            primary_key=("version_id",),
-            write="batches",
-            partition_column="event_date",
-            identity=(
-                "user_id",
-                "name",
-                "username",
-                "email",
-                "phone",
-                "website",
-                "street",
-                "suite",
-                "city",
-                "zipcode",
-                "latitude",
-                "longitude",
-                "company_name",
-                "company_catch_phrase",
-                "company_bs",
-                "extra",
-            ),
-            redelivers=True,
-            least_judged_rows=100,
-        ).promise()
-
-
-class Users(Contract):
+class Users(
+    Contract,
+    table="cleaned.users",
+    key=("user_id",),
+    write="whole",
+    reads=MappingProxyType({"cleaned.user_versions": Everything()}),
+):
     """One row per user: what the latest answer of the users API that kept every rule says."""
 
     user_id: Text = column("The user.")
@@ -297,18 +286,14 @@ class Users(Contract):
     company_name: Text = column("Company.", nullable=True)
     arrived_at: Instant = column("When that answer was put into the lake.")
 
-    class Config(Contract.Config):
-        """Table."""
 
-        metadata = Table(
-            name="cleaned.users",
-            primary_key=("user_id",),
-            write="whole",
-            reads=MappingProxyType({"cleaned.user_versions": Everything()}),
-        ).promise()
-
-
-class Urls(Contract):
+class Urls(
+    Contract,
+    table="cleaned.urls",
+    key=("event_date", "url"),
+    write="days",
+    partition="event_date",
+):
     """One row per day and distinct address (page or referrer) seen that day, taken apart."""
 
     event_date: Day = column("Day (UTC) on which the address was seen.")
@@ -324,15 +309,14 @@ class Urls(Contract):
     site: Text = column("Name of the site as a traffic source, e.g. google for www.google.de.", nullable=True)
     site_category: Text = column("Kind of the site.", nullable=True, isin=["search", "social", "shopping", "video"])
 
-    class Config(Contract.Config):
-        """Table."""
 
-        metadata = Table(
-            name="cleaned.urls", primary_key=("event_date", "url"), write="days", partition_column="event_date"
-        ).promise()
-
-
-class UserAgents(Contract):
+class UserAgents(
+    Contract,
+    table="cleaned.user_agents",
+    key=("event_date", "user_agent"),
+    write="days",
+    partition="event_date",
+):
     """One row per day and distinct user agent seen that day, taken apart with ua-parser."""
 
     event_date: Day = column("Day (UTC) on which the user agent was seen.")
@@ -342,30 +326,51 @@ class UserAgents(Contract):
     browser: Text = column("Family of the browser.", nullable=True)
     is_bot: Flag = column("True for crawlers, monitors and scripts.")
 
-    class Config(Contract.Config):
-        """Table."""
 
-        metadata = Table(
-            name="cleaned.user_agents",
-            primary_key=("event_date", "user_agent"),
-            write="days",
-            partition_column="event_date",
-        ).promise()
-
-
-class SourceCategories(Contract):
+class SourceCategories(
+    Contract,
+    table="cleaned.source_categories",
+    key=("source",),
+    write="whole",
+):
     """One row per known traffic source: what kind of site it is. Our own list, shipped with the platform."""
 
     source: Text = column("Name or host of the source, lower case.")
     category: Text = column("Kind of the site.", isin=["search", "social", "shopping", "video"])
 
-    class Config(Contract.Config):
-        """Table."""
 
-        metadata = Table(name="cleaned.source_categories", primary_key=("source",), write="whole").promise()
-
-
-class Events(Contract):
+class Events(
+    Contract,
+    table="cleaned.events",
+    key=("event_id",),
+    write="days",
+    partition="event_date",
+    rules=(
+        RowRule(
+            "event_date_of_event_at",
+            "CAST(event_at AS DATE) = event_date",
+            "event_date is the day of event_at in UTC.",
+        ),
+        RowRule(
+            "purchase_has_transaction_id",
+            "event_name <> 'purchase' OR transaction_id IS NOT NULL",
+            "A purchase names its order. Without it, every such event counts as an order of its own.",
+            "warn",
+        ),
+        RowRule(
+            "purchase_has_revenue",
+            "event_name <> 'purchase' OR revenue IS NOT NULL",
+            "A purchase carries a revenue that is a number. Without it the order counts as 0.",
+            "warn",
+        ),
+        RowRule(
+            "event_name_known",
+            "is_known_event",
+            "The event name is one the platform gives a meaning to. Others are kept and flagged.",
+            "warn",
+        ),
+    ),
+):
     """One row per event of any source, in one shape with GA4 event names."""
 
     event_id: Text = column("Identity of the event (see the source's cleaned table).")
@@ -405,43 +410,14 @@ class Events(Contract):
     items_json: Json = column("The event's items as a JSON array, where it carries any.", nullable=True)
     batch_id: Text = column("The batch the event came in (ops.pipeline_logs).")
 
-    class Config(Contract.Config):
-        """Table."""
 
-        metadata = Table(
-            name="cleaned.events",
-            primary_key=("event_id",),
-            write="days",
-            partition_column="event_date",
-            rules=(
-                RowRule(
-                    "event_date_of_event_at",
-                    "CAST(event_at AS DATE) = event_date",
-                    "event_date is the day of event_at in UTC.",
-                ),
-                RowRule(
-                    "purchase_has_transaction_id",
-                    "event_name <> 'purchase' OR transaction_id IS NOT NULL",
-                    "A purchase names its order. Without it, every such event counts as an order of its own.",
-                    "warn",
-                ),
-                RowRule(
-                    "purchase_has_revenue",
-                    "event_name <> 'purchase' OR revenue IS NOT NULL",
-                    "A purchase carries a revenue that is a number. Without it the order counts as 0.",
-                    "warn",
-                ),
-                RowRule(
-                    "event_name_known",
-                    "is_known_event",
-                    "The event name is one the platform gives a meaning to. Others are kept and flagged.",
-                    "warn",
-                ),
-            ),
-        ).promise()
-
-
-class EventItems(Contract):
+class EventItems(
+    Contract,
+    table="cleaned.event_items",
+    key=("event_id", "item_index"),
+    write="days",
+    partition="event_date",
+):
     """One row per item of an event, in the order the event lists them."""
 
     event_id: Text = column("The event (cleaned.events).")
@@ -458,13 +434,3 @@ class EventItems(Contract):
     list_id: Text = column("The list the item was shown in: the item's own, else the event's.", nullable=True)
     list_name: Text = column("Its name.", nullable=True)
     list_index: Whole = column("Place of the item in that list.", nullable=True)
-
-    class Config(Contract.Config):
-        """Table."""
-
-        metadata = Table(
-            name="cleaned.event_items",
-            primary_key=("event_id", "item_index"),
-            write="days",
-            partition_column="event_date",
-        ).promise()

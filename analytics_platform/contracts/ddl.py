@@ -7,8 +7,8 @@ from types import MappingProxyType
 
 import polars as pl
 
-from analytics_platform.contracts.base import ContractType, table_of
-from analytics_platform.contracts.rules import literal, quote, quote_table
+from analytics_platform.contracts.base import ContractType
+from analytics_platform.contracts.sql import literal, quote, quote_table
 
 _TYPES: Mapping[object, str] = MappingProxyType(
     {
@@ -39,12 +39,12 @@ def sql_type(dtype: pl.DataType) -> str:
 
 def column_types(contract: ContractType) -> dict[str, str]:
     """Column → SQL type, in column order."""
-    return {name: sql_type(column.dtype.type) for name, column in contract.to_schema().columns.items()}
+    return {name: sql_type(column.dtype.type) for name, column in contract.columns.items()}
 
 
 def polars_schema(contract: ContractType) -> dict[str, pl.DataType]:
     """Column → Polars type, in column order."""
-    return {name: column.dtype.type for name, column in contract.to_schema().columns.items()}
+    return {name: column.dtype.type for name, column in contract.columns.items()}
 
 
 def json_columns(contract: ContractType) -> frozenset[str]:
@@ -54,7 +54,7 @@ def json_columns(contract: ContractType) -> frozenset[str]:
 
 def column_docs(contract: ContractType) -> dict[str, str]:
     """Column → description, in column order."""
-    return {name: column.description or "" for name, column in contract.to_schema().columns.items()}
+    return {name: column.description or "" for name, column in contract.columns.items()}
 
 
 def table_doc(contract: ContractType) -> str:
@@ -68,7 +68,7 @@ def _column(contract: ContractType, name: str, kind: str) -> str:
 
     To look for repetition in it takes a tenth of the time of a load, and every look for twins has to undo it.
     """
-    is_random = contract.to_schema().columns[name].metadata["random"]
+    is_random = contract.columns[name].metadata["random"]
     return f"{quote(name)} {kind}{' USING COMPRESSION uncompressed' if is_random else ''}"
 
 
@@ -77,9 +77,9 @@ def create_statements(contract: ContractType) -> Iterator[str]:
 
     No key constraint: uniqueness is asserted in the publishing transaction (DESIGN 7, DuckDB).
     """
-    table = quote_table(table_of(contract).name)
+    table = quote_table(contract.table.name)
     columns = ", ".join(_column(contract, name, kind) for name, kind in column_types(contract).items())
-    yield f"CREATE SCHEMA IF NOT EXISTS {quote(table_of(contract).layer)}"
+    yield f"CREATE SCHEMA IF NOT EXISTS {quote(contract.table.layer)}"
     yield f"CREATE TABLE {table} ({columns})"
     yield f"COMMENT ON TABLE {table} IS {literal(table_doc(contract))}"
     for name, description in column_docs(contract).items():

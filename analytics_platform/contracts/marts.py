@@ -12,13 +12,12 @@ from analytics_platform.contracts.base import (
     Instant,
     Money,
     Ratio,
-    RowRule,
-    Table,
     Text,
     TouchedKeys,
     Whole,
     column,
 )
+from analytics_platform.contracts.rules import RowRule
 from analytics_platform.contracts.shop import ORDER_STATES
 from analytics_platform.contracts.star import CHANNELS
 
@@ -35,7 +34,13 @@ def _share(description: str) -> Ratio:
     return share
 
 
-class DailyTrends(Contract):
+class DailyTrends(
+    Contract,
+    table="marts.daily_trends",
+    key=("date",),
+    write="days",
+    partition="date",
+):
     """One row per day: traffic, orders and revenue, bots left out."""
 
     date: Day = column("Day (UTC).")
@@ -50,15 +55,14 @@ class DailyTrends(Contract):
     average_order_value: Ratio = column("revenue / orders.", nullable=True)
     conversion_rate: Ratio = _share("Sessions with an order / sessions.")
 
-    class Config(Contract.Config):
-        """Table."""
 
-        metadata = Table(
-            name="marts.daily_trends", primary_key=("date",), write="days", partition_column="date"
-        ).promise()
-
-
-class FunnelDaily(Contract):
+class FunnelDaily(
+    Contract,
+    table="marts.funnel_daily",
+    key=("date", "step_index"),
+    write="days",
+    partition="date",
+):
     """One row per day and step of the funnel view → cart → checkout → purchase, counted in sessions.
 
     A session that reached a later step counts for the earlier ones too, so no rate is above 1.
@@ -71,18 +75,15 @@ class FunnelDaily(Contract):
     rate_from_previous: Ratio = _share("sessions / sessions of the previous step; 1 for the first.")
     rate_from_start: Ratio = _share("sessions / sessions of the first step.")
 
-    class Config(Contract.Config):
-        """Table."""
 
-        metadata = Table(
-            name="marts.funnel_daily",
-            primary_key=("date", "step_index"),
-            write="days",
-            partition_column="date",
-        ).promise()
-
-
-class Attribution(Contract):
+class Attribution(
+    Contract,
+    table="marts.attribution",
+    key=("date", "model", "channel", "source", "medium", "campaign"),
+    write="days",
+    partition="date",
+    reads=MappingProxyType({"star.fact_sessions": Days(before="attribution_lookback_days")}),
+):
     """One row per day of order, attribution model and traffic source: the credit it gets.
 
     Touches of an order are the client's sessions that start no later than the order and at most
@@ -100,19 +101,15 @@ class Attribution(Contract):
     orders: Whole = column("Orders credited.", ge=0)
     revenue: Money = column("Their revenue.")
 
-    class Config(Contract.Config):
-        """Table."""
 
-        metadata = Table(
-            name="marts.attribution",
-            primary_key=("date", "model", "channel", "source", "medium", "campaign"),
-            write="days",
-            partition_column="date",
-            reads=MappingProxyType({"star.fact_sessions": Days(before="attribution_lookback_days")}),
-        ).promise()
-
-
-class DeviceDaily(Contract):
+class DeviceDaily(
+    Contract,
+    table="marts.device_daily",
+    key=("date", "device_type"),
+    write="days",
+    partition="date",
+    reads=MappingProxyType({"star.dim_device": Everything()}),
+):
     """One row per day and kind of device, bots left out."""
 
     date: Day = column("Day (UTC) the sessions start.")
@@ -123,19 +120,14 @@ class DeviceDaily(Contract):
     revenue: Money = column("Their revenue.")
     conversion_rate: Ratio = _share("Sessions with an order / sessions.")
 
-    class Config(Contract.Config):
-        """Table."""
 
-        metadata = Table(
-            name="marts.device_daily",
-            primary_key=("date", "device_type"),
-            write="days",
-            partition_column="date",
-            reads=MappingProxyType({"star.dim_device": Everything()}),
-        ).promise()
-
-
-class ProductDaily(Contract):
+class ProductDaily(
+    Contract,
+    table="marts.product_daily",
+    key=("date", "product_id"),
+    write="days",
+    partition="date",
+):
     """One row per day and product: interest and sales, bots left out."""
 
     date: Day = column("Day (UTC).")
@@ -146,18 +138,14 @@ class ProductDaily(Contract):
     quantity: Whole = column("Pieces ordered.", ge=0)
     revenue: Money = column("Sum of the order lines' amounts.")
 
-    class Config(Contract.Config):
-        """Table."""
 
-        metadata = Table(
-            name="marts.product_daily",
-            primary_key=("date", "product_id"),
-            write="days",
-            partition_column="date",
-        ).promise()
-
-
-class TopSellers(Contract):
+class TopSellers(
+    Contract,
+    table="marts.top_sellers",
+    key=("product_id",),
+    write="upsert",
+    reads=MappingProxyType({"marts.product_daily": TouchedKeys("product_id")}),
+):
     """One row per product ever seen, with all its sales."""
 
     product_id: Text = column("The shop's product id.")
@@ -165,18 +153,14 @@ class TopSellers(Contract):
     quantity: Whole = column("Pieces ordered.", ge=0)
     revenue: Money = column("Sum of the order lines' amounts.")
 
-    class Config(Contract.Config):
-        """Table."""
 
-        metadata = Table(
-            name="marts.top_sellers",
-            primary_key=("product_id",),
-            write="upsert",
-            reads=MappingProxyType({"marts.product_daily": TouchedKeys("product_id")}),
-        ).promise()
-
-
-class ListPerformance(Contract):
+class ListPerformance(
+    Contract,
+    table="marts.list_performance",
+    key=("list_id",),
+    write="upsert",
+    reads=MappingProxyType({"sessionized.product_interactions": TouchedKeys("list_id")}),
+):
     """One row per product list that was met: how often its products were shown, clicked and bought. No bots.
 
     An interaction without a list of its own is credited to the list whose click led to it in the same session.
@@ -198,18 +182,16 @@ class ListPerformance(Contract):
     conversion_rate: Ratio = _share("Sessions with a purchase / sessions.")
     bounce_rate: Ratio = _share("Sessions in which the list was the only event / sessions.")
 
-    class Config(Contract.Config):
-        """Table."""
 
-        metadata = Table(
-            name="marts.list_performance",
-            primary_key=("list_id",),
-            write="upsert",
-            reads=MappingProxyType({"sessionized.product_interactions": TouchedKeys("list_id")}),
-        ).promise()
-
-
-class ProductPerformance(Contract):
+class ProductPerformance(
+    Contract,
+    table="marts.product_performance",
+    key=("product_id",),
+    write="upsert",
+    reads=MappingProxyType(
+        dict.fromkeys(("sessionized.product_interactions", "sessionized.product_days"), TouchedKeys("product_id"))
+    ),
+):
     """One row per product that was met: how often it was shown, viewed and bought. No bots."""
 
     product_id: Text = column("The shop's product id.")
@@ -233,22 +215,13 @@ class ProductPerformance(Contract):
     average_price: Ratio = column("Mean of the prices its interactions carry.", nullable=True)
     first_seen_at: Instant = column("First interaction with it.")
 
-    class Config(Contract.Config):
-        """Table."""
 
-        metadata = Table(
-            name="marts.product_performance",
-            primary_key=("product_id",),
-            write="upsert",
-            reads=MappingProxyType(
-                dict.fromkeys(
-                    ("sessionized.product_interactions", "sessionized.product_days"), TouchedKeys("product_id")
-                )
-            ),
-        ).promise()
-
-
-class UserMetrics(Contract):
+class UserMetrics(
+    Contract,
+    table="marts.user_metrics",
+    key=("user_id",),
+    write="upsert",
+):
     """One row per customer: how many interactions, which favourite, when last seen.
 
     Customers are the users that the users API told of. Other users that events name are no customers (ops.orphans), and
@@ -268,13 +241,14 @@ class UserMetrics(Contract):
     orders: Whole = column("Orders; repeats of an order do not count.", ge=0)
     revenue: Money = column("Their revenue.")
 
-    class Config(Contract.Config):
-        """Table."""
 
-        metadata = Table(name="marts.user_metrics", primary_key=("user_id",), write="upsert").promise()
-
-
-class UserProductAffinity(Contract):
+class UserProductAffinity(
+    Contract,
+    table="marts.user_product_affinity",
+    key=("user_id", "product"),
+    write="upsert",
+    reads=MappingProxyType({"sessionized.user_activity": TouchedKeys("user_id")}),
+):
     """One row per user and product: how much the user likes it. Users who are no customers are here too."""
 
     user_id: Text = column("The user.")
@@ -290,18 +264,13 @@ class UserProductAffinity(Contract):
     first_seen_at: Instant = column("First event.")
     last_seen_at: Instant = column("Last event.")
 
-    class Config(Contract.Config):
-        """Table."""
 
-        metadata = Table(
-            name="marts.user_product_affinity",
-            primary_key=("user_id", "product"),
-            write="upsert",
-            reads=MappingProxyType({"sessionized.user_activity": TouchedKeys("user_id")}),
-        ).promise()
-
-
-class CategorySellers(Contract):
+class CategorySellers(
+    Contract,
+    table="marts.category_sellers",
+    key=("product_id",),
+    write="whole",
+):
     """One row per product ever seen, ranked by revenue within its category."""
 
     product_id: Text = column("The shop's product id.")
@@ -315,13 +284,14 @@ class CategorySellers(Contract):
     revenue: Money = column("Sum of the order lines' amounts.")
     share_of_category: Ratio = column("revenue / revenue of the category; missing if that is 0.", nullable=True)
 
-    class Config(Contract.Config):
-        """Table."""
 
-        metadata = Table(name="marts.category_sellers", primary_key=("product_id",), write="whole").promise()
-
-
-class BoughtTogether(Contract):
+class BoughtTogether(
+    Contract,
+    table="marts.bought_together",
+    key=("product_id", "other_product_id"),
+    write="upsert",
+    reads=MappingProxyType({"sessionized.product_pair_days": TouchedKeys("product_id")}),
+):
     """One row per product and other product that was bought with it, in both directions. Bots are left out.
 
     Purchases of more than 100 products are left out.
@@ -342,18 +312,13 @@ class BoughtTogether(Contract):
         le=1.0,
     )
 
-    class Config(Contract.Config):
-        """Table."""
 
-        metadata = Table(
-            name="marts.bought_together",
-            primary_key=("product_id", "other_product_id"),
-            write="upsert",
-            reads=MappingProxyType({"sessionized.product_pair_days": TouchedKeys("product_id")}),
-        ).promise()
-
-
-class CustomerRevenue(Contract):
+class CustomerRevenue(
+    Contract,
+    table="marts.customer_revenue",
+    key=("client_id",),
+    write="whole",
+):
     """One row per customer (client) with an order: what each brought, from the best down. Bots are left out."""
 
     client_id: Text = column("The browser or device.")
@@ -366,13 +331,13 @@ class CustomerRevenue(Contract):
     first_order_date: Day = column("Day of the first order (UTC).")
     last_order_date: Day = column("Day of the last order (UTC).")
 
-    class Config(Contract.Config):
-        """Table."""
 
-        metadata = Table(name="marts.customer_revenue", primary_key=("client_id",), write="whole").promise()
-
-
-class MonthlyGrowth(Contract):
+class MonthlyGrowth(
+    Contract,
+    table="marts.monthly_growth",
+    key=("month",),
+    write="whole",
+):
     """One row per month from the first with an order to the last, those without any included. Bots are left out.
 
     Growth is (this month - the calendar month before) / the month before. The last month may not be over.
@@ -387,11 +352,6 @@ class MonthlyGrowth(Contract):
     orders_growth: Ratio = column("Growth of orders; missing if the month before had none.", nullable=True)
     revenue_growth: Ratio = column("Growth of revenue; missing if the month before had none.", nullable=True)
 
-    class Config(Contract.Config):
-        """Table."""
-
-        metadata = Table(name="marts.monthly_growth", primary_key=("month",), write="whole").promise()
-
 
 _QUINTILE = (
     "1 to 5 by quintile (Hughes, Strategic Database Marketing, 1994): 1 + the whole fifths of all customers who are "
@@ -399,7 +359,12 @@ _QUINTILE = (
 )
 
 
-class CustomerRfm(Contract):
+class CustomerRfm(
+    Contract,
+    table="marts.customer_rfm",
+    key=("client_id",),
+    write="whole",
+):
     """One row per customer (client) with an order: recency, frequency and monetary value, scored. Bots are left out."""
 
     client_id: Text = column("The browser or device.")
@@ -413,13 +378,13 @@ class CustomerRfm(Contract):
     monetary_score: Whole = column(_QUINTILE + "5 brought most.", ge=1, le=5)
     rfm: Text = column("The three scores as digits, 555 the best.")
 
-    class Config(Contract.Config):
-        """Table."""
 
-        metadata = Table(name="marts.customer_rfm", primary_key=("client_id",), write="whole").promise()
-
-
-class CohortRetention(Contract):
+class CohortRetention(
+    Contract,
+    table="marts.cohort_retention",
+    key=("cohort_month", "month"),
+    write="whole",
+):
     """One row per cohort of customers (clients) and month in which someone of it ordered. Bots are left out.
 
     A cohort is the customers whose first order is in the same month (acquisition cohort: Croll and Yoskovitz, Lean
@@ -435,13 +400,14 @@ class CohortRetention(Contract):
     orders: Whole = column("Their orders in the month.", ge=1)
     revenue: Money = column("The revenue of these.")
 
-    class Config(Contract.Config):
-        """Table."""
 
-        metadata = Table(name="marts.cohort_retention", primary_key=("cohort_month", "month"), write="whole").promise()
-
-
-class CartAbandonment(Contract):
+class CartAbandonment(
+    Contract,
+    table="marts.cart_abandonment",
+    key=("date",),
+    write="days",
+    partition="date",
+):
     """One row per day on which a session with an add_to_cart event starts. Bots are left out.
 
     A cart is abandoned if its session has an add_to_cart event and no purchase event: items placed in the cart without
@@ -455,15 +421,21 @@ class CartAbandonment(Contract):
     abandoned_at_checkout: Whole = column("Those of the abandoned with a begin_checkout event.", ge=0)
     abandonment_rate: Ratio = _share("abandoned / carts.")
 
-    class Config(Contract.Config):
-        """Table."""
 
-        metadata = Table(
-            name="marts.cart_abandonment", primary_key=("date",), write="days", partition_column="date"
-        ).promise()
-
-
-class DataQualityDaily(Contract):
+class DataQualityDaily(
+    Contract,
+    table="marts.data_quality_daily",
+    key=("date", "source"),
+    write="days",
+    partition="date",
+    rules=(
+        RowRule(
+            "has_rows",
+            "rows_accepted + rows_duplicate + rows_quarantined > 0",
+            "A day is listed because records arrived for it.",
+        ),
+    ),
+):
     """One row per day of events and source: what was accepted, what was refused."""
 
     date: Day = column("Day (UTC) of the events.")
@@ -474,25 +446,29 @@ class DataQualityDaily(Contract):
     rows_quarantined: Whole = column("Records refused.", ge=0)
     error_rate: Ratio = _share("rows_quarantined / all records of the day.")
 
-    class Config(Contract.Config):
-        """Table."""
 
-        metadata = Table(
-            name="marts.data_quality_daily",
-            primary_key=("date", "source"),
-            write="days",
-            partition_column="date",
-            rules=(
-                RowRule(
-                    "has_rows",
-                    "rows_accepted + rows_duplicate + rows_quarantined > 0",
-                    "A day is listed because records arrived for it.",
-                ),
-            ),
-        ).promise()
-
-
-class OrderReconciliation(Contract):
+class OrderReconciliation(
+    Contract,
+    table="marts.order_reconciliation",
+    key=("pair_id",),
+    write="days",
+    partition="order_date",
+    reads=MappingProxyType({"cleaned.orders": Days(before=1, after=1), "star.fact_orders": Days(before=2, after=2)}),
+    rules=(
+        RowRule(
+            "orders_reconcile",
+            "outcome NOT IN ('amounts differ', 'only in events', 'only in shop')",
+            "Orders that events tell of are the shop's, with the same value. Events may be lost or sent twice.",
+            "warn",
+        ),
+        RowRule(
+            "lines_make_the_total",
+            "shop_lines = shop_total",
+            "The lines of an order in the shop sum to its total.",
+            "warn",
+        ),
+    ),
+):
     """One row per order that events tell of, the shop's database has, or both. Bots are in.
 
     They are the same order if the shop's order_key is <client_id>/<transaction_id>, and their days are the same or
@@ -511,30 +487,3 @@ class OrderReconciliation(Contract):
     shop_lines: Money = column("Sum of its lines in the shop.", nullable=True)
     revenue: Money = column("Value of the order as events tell it.", nullable=True)
     outcome: Text = column("How they compare.", isin=RECONCILED)
-
-    class Config(Contract.Config):
-        """Table."""
-
-        metadata = Table(
-            name="marts.order_reconciliation",
-            primary_key=("pair_id",),
-            write="days",
-            partition_column="order_date",
-            reads=MappingProxyType(
-                {"cleaned.orders": Days(before=1, after=1), "star.fact_orders": Days(before=2, after=2)}
-            ),
-            rules=(
-                RowRule(
-                    "orders_reconcile",
-                    "outcome NOT IN ('amounts differ', 'only in events', 'only in shop')",
-                    "Orders that events tell of are the shop's, with the same value. Events may be lost or sent twice.",
-                    "warn",
-                ),
-                RowRule(
-                    "lines_make_the_total",
-                    "shop_lines = shop_total",
-                    "The lines of an order in the shop sum to its total.",
-                    "warn",
-                ),
-            ),
-        ).promise()

@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
-from analytics_platform.contracts.base import Contract, Day, Instant, Ratio, RowRule, Table, Text, Whole, column
+from analytics_platform.contracts.base import Contract, Day, Instant, Ratio, Text, Whole, column
+from analytics_platform.contracts.rules import RowRule
 
 
-class PipelineLogs(Contract):
+class PipelineLogs(
+    Contract,
+    table="ops.pipeline_logs",
+    key=("batch_id",),
+    write="batches",
+    rules=(
+        RowRule(
+            "rows_conserved",
+            "rows_read = rows_accepted + rows_duplicate + rows_quarantined",
+            "Every record read ended in exactly one place.",
+        ),
+    ),
+):
     """One row per batch that passed the gate: the audit log, and the ledger of what was seen.
 
     For every batch rows_read = rows_accepted + rows_duplicate + rows_quarantined.
@@ -28,24 +41,13 @@ class PipelineLogs(Contract):
     finished_at: Instant = column("When the load was committed.")
     run_id: Text = column("The run that loaded the batch.")
 
-    class Config(Contract.Config):
-        """Table."""
 
-        metadata = Table(
-            name="ops.pipeline_logs",
-            primary_key=("batch_id",),
-            write="batches",
-            rules=(
-                RowRule(
-                    "rows_conserved",
-                    "rows_read = rows_accepted + rows_duplicate + rows_quarantined",
-                    "Every record read ended in exactly one place.",
-                ),
-            ),
-        ).promise()
-
-
-class Quarantine(Contract):
+class Quarantine(
+    Contract,
+    table="ops.quarantine",
+    key=("batch_id", "position"),
+    write="batches",
+):
     """One row per refused record, with the whole original text and every broken rule."""
 
     batch_id: Text = column("The batch the record came in.")
@@ -58,13 +60,14 @@ class Quarantine(Contract):
     neighbour_date: Day = column("Day (UTC) of the accepted record before it in the batch.", nullable=True)
     quarantined_at: Instant = column("When the record was refused.")
 
-    class Config(Contract.Config):
-        """Table."""
 
-        metadata = Table(name="ops.quarantine", primary_key=("batch_id", "position"), write="batches").promise()
-
-
-class BatchDays(Contract):
+class BatchDays(
+    Contract,
+    table="ops.batch_days",
+    key=("batch_id", "event_date"),
+    write="batches",
+    partition="event_date",
+):
     """One row per batch and day of events in it: which days a batch touched, and the error rate of a day.
 
     A refused record whose time cannot be read counts on the day of the accepted record before it in the batch.
@@ -77,18 +80,13 @@ class BatchDays(Contract):
     rows_duplicate: Whole = column("Records of the day that were there already.", ge=0)
     rows_quarantined: Whole = column("Records refused that belong to the day.", ge=0)
 
-    class Config(Contract.Config):
-        """Table."""
 
-        metadata = Table(
-            name="ops.batch_days",
-            primary_key=("batch_id", "event_date"),
-            write="batches",
-            partition_column="event_date",
-        ).promise()
-
-
-class Acceptances(Contract):
+class Acceptances(
+    Contract,
+    table="ops.acceptances",
+    key=("batch_id",),
+    write="batches",
+):
     """One row per batch above the error threshold for which a person took responsibility."""
 
     batch_id: Text = column("The batch.")
@@ -96,13 +94,13 @@ class Acceptances(Contract):
     accepted_by: Text = column("Who took responsibility (login name).")
     accepted_at: Instant = column("When.")
 
-    class Config(Contract.Config):
-        """Table."""
 
-        metadata = Table(name="ops.acceptances", primary_key=("batch_id",), write="batches").promise()
-
-
-class Orphans(Contract):
+class Orphans(
+    Contract,
+    table="ops.orphans",
+    key=("user_id",),
+    write="whole",
+):
     """One row per user that interaction logs name and that is no known customer.
 
     Their events are kept and counted, and left out of customer metrics until the users API tells of the user.
@@ -112,8 +110,3 @@ class Orphans(Contract):
     log_interactions: Whole = column("Interaction logs of the user.", ge=1)
     first_seen_at: Instant = column("First event.")
     last_active_at: Instant = column("Last event.")
-
-    class Config(Contract.Config):
-        """Table."""
-
-        metadata = Table(name="ops.orphans", primary_key=("user_id",), write="whole").promise()

@@ -6,20 +6,33 @@ that both give the same verdict on any rows.
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import pandera.polars as pa
 import polars as pl
 
-from analytics_platform.contracts.base import ContractType, RowRule, Severity, table_of
+from analytics_platform.contracts.sql import literal, quote
+
+if TYPE_CHECKING:
+    from analytics_platform.contracts.base import ContractType
+
+Severity: TypeAlias = Literal["error", "warn"]
 
 NOT_NULL = "not_nullable"
 """The name Pandera gives to a null in a column that must not have one."""
+
+
+@dataclass(frozen=True, slots=True)
+class RowRule:
+    """A rule over several columns of one row: `sql` must not be false. Unknown (null) passes, as in SQL."""
+
+    name: str
+    sql: str
+    description: str
+    severity: Severity = "error"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,32 +45,6 @@ class Rule:
     sql: str
     description: str
     severity: Severity = "error"
-
-
-def quote(identifier: str) -> str:
-    """`identifier` as a quoted SQL name."""
-    return '"' + identifier.replace('"', '""') + '"'
-
-
-def quote_table(name: str) -> str:
-    """`schema.table` as a quoted SQL name."""
-    return ".".join(quote(part) for part in name.split("."))
-
-
-def literal(value: object) -> str:
-    """`value` as a SQL literal. Raises `TypeError` for types that contracts do not use."""
-    match value:
-        case bool():
-            return "TRUE" if value else "FALSE"
-        case int() | float():
-            return repr(value)
-        case str():
-            return "'" + value.replace("'", "''") + "'"
-        case dt.datetime():
-            return f"TIMESTAMPTZ '{value.astimezone(dt.UTC):%Y-%m-%d %H:%M:%S.%f}+00:00'"
-        case dt.date():
-            return f"DATE '{value.isoformat()}'"
-    raise TypeError(f"no SQL literal for {type(value).__name__}")
 
 
 def _literals(values: Iterable[object]) -> str:
@@ -117,16 +104,12 @@ def row_rule(rule: RowRule) -> Rule:
     return Rule(rule.name, None, rule.name, rule.sql, rule.description, rule.severity)
 
 
-@lru_cache(maxsize=256)
-def rules_of(contract: ContractType) -> tuple[Rule, ...]:
-    """All row rules of a contract: by column in column order, then the rules over several columns."""
-    rules: list[Rule] = []
-    for name, column in contract.to_schema().columns.items():
+def column_rules(columns: Mapping[str, pa.Column]) -> Iterator[Rule]:
+    """The rules of single columns, in column order."""
+    for name, column in columns.items():
         if not column.nullable:
-            rules.append(null_rule(name, column.dtype.type == pl.Float64))
-        rules.extend(check_rule(name, check) for check in column.checks)
-    rules.extend(row_rule(rule) for rule in table_of(contract).rules)
-    return tuple(rules)
+            yield null_rule(name, column.dtype.type == pl.Float64)
+        yield from (check_rule(name, check) for check in column.checks)
 
 
 def _as_check(rule: RowRule) -> pa.Check:
@@ -134,9 +117,8 @@ def _as_check(rule: RowRule) -> pa.Check:
     return pa.Check(lambda data: data.lazyframe.select(expression), name=rule.name, error=rule.name)
 
 
-@lru_cache(maxsize=256)
 def schema_of(contract: ContractType) -> pa.DataFrameSchema:
     """The Pandera schema of a contract, rules over several columns included."""
     schema = contract.to_schema()
-    schema.checks = [*schema.checks, *(_as_check(rule) for rule in table_of(contract).rules)]
+    schema.checks = [*schema.checks, *(_as_check(rule) for rule in contract.table.rules)]
     return schema

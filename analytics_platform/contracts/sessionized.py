@@ -13,14 +13,13 @@ from analytics_platform.contracts.base import (
     Instant,
     Money,
     Ratio,
-    RowRule,
-    Table,
     Text,
     TouchedKeys,
     Whole,
     column,
 )
 from analytics_platform.contracts.cleaned import DEVICE_TYPES
+from analytics_platform.contracts.rules import RowRule
 
 ORDER_REPEAT_DAYS = 30
 """A purchase seen again within this many days under the same client and transaction id is the same order."""
@@ -28,7 +27,15 @@ ORDER_REPEAT_DAYS = 30
 SPLIT_REASONS = ["pause", "midnight"]
 
 
-class SessionEvents(Contract):
+class SessionEvents(
+    Contract,
+    table="sessionized.session_events",
+    key=("event_id",),
+    write="days",
+    partition="event_date",
+    reads=MappingProxyType({"cleaned.events": Days(before=2)}),
+    rules=(RowRule("starts_before_event", "started_at <= event_at", "No event precedes its session."),),
+):
     """One row per event: the session it belongs to.
 
     A visit ends after a pause of more than 30 minutes of elapsed time. A visit that never pauses is cut at UTC
@@ -46,20 +53,15 @@ class SessionEvents(Contract):
     event_index: Whole = column("Place of the event in its session, from 1.", ge=1)
     split_reason: Text = column("Why the session began: after a pause, or cut at midnight.", isin=SPLIT_REASONS)
 
-    class Config(Contract.Config):
-        """Table."""
 
-        metadata = Table(
-            name="sessionized.session_events",
-            primary_key=("event_id",),
-            write="days",
-            partition_column="event_date",
-            reads=MappingProxyType({"cleaned.events": Days(before=2)}),
-            rules=(RowRule("starts_before_event", "started_at <= event_at", "No event precedes its session."),),
-        ).promise()
-
-
-class Purchases(Contract):
+class Purchases(
+    Contract,
+    table="sessionized.purchases",
+    key=("order_id",),
+    write="days",
+    partition="event_date",
+    reads=MappingProxyType({"cleaned.events": Days(before=ORDER_REPEAT_DAYS)}),
+):
     """One row per order: its earliest purchase event.
 
     An order is a client and a transaction id (ids collide across clients). A repeat within 30 days of the
@@ -74,19 +76,27 @@ class Purchases(Contract):
     ordered_at: Instant = column("When the order was placed.")
     revenue: Money = column("Value of the order (shop currency); 0 where the event has none.")
 
-    class Config(Contract.Config):
-        """Table."""
 
-        metadata = Table(
-            name="sessionized.purchases",
-            primary_key=("order_id",),
-            write="days",
-            partition_column="event_date",
-            reads=MappingProxyType({"cleaned.events": Days(before=ORDER_REPEAT_DAYS)}),
-        ).promise()
-
-
-class Sessions(Contract):
+class Sessions(
+    Contract,
+    table="sessionized.sessions",
+    key=("session_id",),
+    write="days",
+    partition="session_date",
+    reads=MappingProxyType(
+        {
+            "cleaned.events": Days(after=1),
+            "sessionized.session_events": Days(after=1),
+            "sessionized.purchases": Days(after=1),
+            "cleaned.source_categories": Everything(),
+        }
+    ),
+    rules=(
+        RowRule("ends_after_start", "ended_at >= started_at", "A session ends at or after its start."),
+        RowRule("bounce_is_one_event", "is_bounce = (events = 1)", "A bounce is a session of one event."),
+        RowRule("order_needs_purchase", "orders = 0 OR purchased", "Only sessions with a purchase have orders."),
+    ),
+):
     """One row per session (visit), on the day it starts."""
 
     session_id: Text = column("Stable hash of the client and of the start of the session.")
@@ -118,33 +128,14 @@ class Sessions(Contract):
     orders: Whole = column("Orders placed in the session (repeats of an order do not count).", ge=0)
     revenue: Money = column("Their revenue.")
 
-    class Config(Contract.Config):
-        """Table."""
 
-        metadata = Table(
-            name="sessionized.sessions",
-            primary_key=("session_id",),
-            write="days",
-            partition_column="session_date",
-            reads=MappingProxyType(
-                {
-                    "cleaned.events": Days(after=1),
-                    "sessionized.session_events": Days(after=1),
-                    "sessionized.purchases": Days(after=1),
-                    "cleaned.source_categories": Everything(),
-                }
-            ),
-            rules=(
-                RowRule("ends_after_start", "ended_at >= started_at", "A session ends at or after its start."),
-                RowRule("bounce_is_one_event", "is_bounce = (events = 1)", "A bounce is a session of one event."),
-                RowRule(
-                    "order_needs_purchase", "orders = 0 OR purchased", "Only sessions with a purchase have orders."
-                ),
-            ),
-        ).promise()
-
-
-class ClientDays(Contract):
+class ClientDays(
+    Contract,
+    table="sessionized.client_days",
+    key=("client_id", "event_date"),
+    write="days",
+    partition="event_date",
+):
     """One row per client and day: the rollup that all-time figures of clients are made from."""
 
     client_id: Text = column("The browser or device.")
@@ -155,18 +146,14 @@ class ClientDays(Contract):
     events: Whole = column("Events of the day.", ge=1)
     is_bot: Flag = column("True if any event came from a bot.")
 
-    class Config(Contract.Config):
-        """Table."""
 
-        metadata = Table(
-            name="sessionized.client_days",
-            primary_key=("client_id", "event_date"),
-            write="days",
-            partition_column="event_date",
-        ).promise()
-
-
-class ProductDays(Contract):
+class ProductDays(
+    Contract,
+    table="sessionized.product_days",
+    key=("product_id", "event_date"),
+    write="days",
+    partition="event_date",
+):
     """One row per product and day: its latest attributes that day. What bots saw names nothing."""
 
     product_id: Text = column("The shop's product id.")
@@ -178,18 +165,14 @@ class ProductDays(Contract):
     first_at: Instant = column("First event about the product that day.")
     last_at: Instant = column("Last event about the product that day.")
 
-    class Config(Contract.Config):
-        """Table."""
 
-        metadata = Table(
-            name="sessionized.product_days",
-            primary_key=("product_id", "event_date"),
-            write="days",
-            partition_column="event_date",
-        ).promise()
-
-
-class ListDays(Contract):
+class ListDays(
+    Contract,
+    table="sessionized.list_days",
+    key=("list_id", "event_date"),
+    write="days",
+    partition="event_date",
+):
     """One row per product list and day: its latest name that day. What bots saw names nothing."""
 
     list_id: Text = column("The list's id, else its name.")
@@ -198,18 +181,25 @@ class ListDays(Contract):
     first_at: Instant = column("First event about the list that day.")
     last_at: Instant = column("Last event about the list that day.")
 
-    class Config(Contract.Config):
-        """Table."""
 
-        metadata = Table(
-            name="sessionized.list_days",
-            primary_key=("list_id", "event_date"),
-            write="days",
-            partition_column="event_date",
-        ).promise()
-
-
-class ProductInteractions(Contract):
+class ProductInteractions(
+    Contract,
+    table="sessionized.product_interactions",
+    key=("interaction_id",),
+    write="days",
+    partition="event_date",
+    reads=MappingProxyType(
+        dict.fromkeys(
+            (
+                "cleaned.events",
+                "cleaned.event_items",
+                "sessionized.session_events",
+                "sessionized.sessions",
+            ),
+            Days(before=1),
+        )
+    ),
+):
     """One row per day, session, product and product list (either may be missing): what was done there. No bots.
 
     An interaction belongs to the item's own list, else the event's, else to the list of the last click on the
@@ -234,29 +224,14 @@ class ProductInteractions(Contract):
     priced: Whole = column("Interactions that carry a price.", ge=0)
     first_at: Instant = column("First of these interactions.")
 
-    class Config(Contract.Config):
-        """Table."""
 
-        metadata = Table(
-            name="sessionized.product_interactions",
-            primary_key=("interaction_id",),
-            write="days",
-            partition_column="event_date",
-            reads=MappingProxyType(
-                dict.fromkeys(
-                    (
-                        "cleaned.events",
-                        "cleaned.event_items",
-                        "sessionized.session_events",
-                        "sessionized.sessions",
-                    ),
-                    Days(before=1),
-                )
-            ),
-        ).promise()
-
-
-class UserActivity(Contract):
+class UserActivity(
+    Contract,
+    table="sessionized.user_activity",
+    key=("user_id", "event_date", "product"),
+    write="days",
+    partition="event_date",
+):
     """One row per user, day and product (known by its name), and one per user and day for all of it (product '').
 
     Users are those that events name, customers or not. No bots.
@@ -276,18 +251,14 @@ class UserActivity(Contract):
     last_at: Instant = column("Last of the events.")
     last_viewed_at: Instant = column("Last view_item event.", nullable=True)
 
-    class Config(Contract.Config):
-        """Table."""
 
-        metadata = Table(
-            name="sessionized.user_activity",
-            primary_key=("user_id", "event_date", "product"),
-            write="days",
-            partition_column="event_date",
-        ).promise()
-
-
-class UserTotals(Contract):
+class UserTotals(
+    Contract,
+    table="sessionized.user_totals",
+    key=("user_id",),
+    write="upsert",
+    reads=MappingProxyType({"sessionized.user_activity": TouchedKeys("user_id")}),
+):
     """One row per user that any event names, customer or not, over all days."""
 
     user_id: Text = column("The user.")
@@ -303,18 +274,15 @@ class UserTotals(Contract):
     first_seen_at: Instant = column("First event.")
     last_active_at: Instant = column("Last event.")
 
-    class Config(Contract.Config):
-        """Table."""
 
-        metadata = Table(
-            name="sessionized.user_totals",
-            primary_key=("user_id",),
-            write="upsert",
-            reads=MappingProxyType({"sessionized.user_activity": TouchedKeys("user_id")}),
-        ).promise()
-
-
-class CustomerDays(Contract):
+class CustomerDays(
+    Contract,
+    table="sessionized.customer_days",
+    key=("client_id", "event_date"),
+    write="days",
+    partition="event_date",
+    reads=MappingProxyType({"sessionized.sessions": Days(before=1)}),
+):
     """One row per client and day with a purchase event: what was bought. No bots.
 
     A day on which no order counts (repeats of earlier ones, bots) is here with zeros.
@@ -325,19 +293,14 @@ class CustomerDays(Contract):
     orders: Whole = column("Orders; repeats of an order and visits with a bot in them do not count.", ge=0)
     revenue: Money = column("Their revenue.")
 
-    class Config(Contract.Config):
-        """Table."""
 
-        metadata = Table(
-            name="sessionized.customer_days",
-            primary_key=("client_id", "event_date"),
-            write="days",
-            partition_column="event_date",
-            reads=MappingProxyType({"sessionized.sessions": Days(before=1)}),
-        ).promise()
-
-
-class CustomerMonths(Contract):
+class CustomerMonths(
+    Contract,
+    table="sessionized.customer_months",
+    key=("client_id", "month"),
+    write="upsert",
+    reads=MappingProxyType({"sessionized.customer_days": TouchedKeys("client_id")}),
+):
     """One row per client and month with a purchase event: the rollup that revenue, cohorts and scores are made from.
 
     A month in which no order counts is here with zeros. It grows with customers and months, not with events.
@@ -350,18 +313,15 @@ class CustomerMonths(Contract):
     first_order_date: Day = column("Day of the first order in the month.", nullable=True)
     last_order_date: Day = column("Day of the last order in the month.", nullable=True)
 
-    class Config(Contract.Config):
-        """Table."""
 
-        metadata = Table(
-            name="sessionized.customer_months",
-            primary_key=("client_id", "month"),
-            write="upsert",
-            reads=MappingProxyType({"sessionized.customer_days": TouchedKeys("client_id")}),
-        ).promise()
-
-
-class ProductPairDays(Contract):
+class ProductPairDays(
+    Contract,
+    table="sessionized.product_pair_days",
+    key=("event_date", "product_id", "other_product_id"),
+    write="days",
+    partition="event_date",
+    reads=MappingProxyType({"sessionized.sessions": Days(before=1)}),
+):
     """One row per day, product and other product of one purchase; the row of a product with itself has all its orders.
 
     Both directions of a pair are here. A pair of which no order counts (repeats, bots) is here with zero. Purchases of
@@ -372,14 +332,3 @@ class ProductPairDays(Contract):
     product_id: Text = column("The shop's product id.")
     other_product_id: Text = column("Product in the same order; product_id itself in the row for all its orders.")
     orders: Whole = column("Orders with both.", ge=0)
-
-    class Config(Contract.Config):
-        """Table."""
-
-        metadata = Table(
-            name="sessionized.product_pair_days",
-            primary_key=("event_date", "product_id", "other_product_id"),
-            write="days",
-            partition_column="event_date",
-            reads=MappingProxyType({"sessionized.sessions": Days(before=1)}),
-        ).promise()

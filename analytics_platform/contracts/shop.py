@@ -12,13 +12,12 @@ from analytics_platform.contracts.base import (
     Instant,
     Json,
     Money,
-    RowRule,
-    Table,
     Text,
     TouchedKeys,
     Whole,
     column,
 )
+from analytics_platform.contracts.rules import RowRule
 
 ORDER_STATES = ["placed", "cancelled"]
 VALID_FROM = (
@@ -28,7 +27,17 @@ VALID_TO = "Until when (excluded) this was so; 9999-12-31 for the current versio
 IN_ORDER = RowRule("valid_in_order", "valid_from <= valid_to", "A version does not end before it begins.")
 
 
-class CustomerVersions(Contract):
+class CustomerVersions(
+    Contract,
+    table="cleaned.customer_versions",
+    source="customers",
+    key=("version_id",),
+    write="batches",
+    partition="event_date",
+    identity=("customer_id", "email", "name", "city", "created_at", "updated_at", "extra"),
+    redelivers=True,
+    least_judged_rows=100,
+):
     """One row per day and content in which the shop's database was read to have a customer."""
 
     version_id: Text = column("MD5 of the content.", random=True)
@@ -44,22 +53,28 @@ class CustomerVersions(Contract):
     batch_id: Text = column("The batch the row came in (ops.pipeline_logs).")
     position: Whole = column("Place of the row in its batch, from 1.", ge=1)
 
-    class Config(Contract.Config):
-        """Table."""
 
-        metadata = Table(
-            name="cleaned.customer_versions",
-            source="customers",
-            primary_key=("version_id",),
-            write="batches",
-            partition_column="event_date",
-            identity=("customer_id", "email", "name", "city", "created_at", "updated_at", "extra"),
-            redelivers=True,
-            least_judged_rows=100,
-        ).promise()
-
-
-class ProductVersions(Contract):
+class ProductVersions(
+    Contract,
+    table="cleaned.product_versions",
+    source="products",
+    key=("version_id",),
+    write="batches",
+    partition="event_date",
+    identity=(
+        "product_id",
+        "name",
+        "category",
+        "price",
+        "stock",
+        "metadata",
+        "created_at",
+        "updated_at",
+        "extra",
+    ),
+    redelivers=True,
+    least_judged_rows=100,
+):
     """One row per day and content in which the shop's database was read to have a product."""
 
     version_id: Text = column("MD5 of the content.", random=True)
@@ -77,32 +92,18 @@ class ProductVersions(Contract):
     batch_id: Text = column("The batch the row came in (ops.pipeline_logs).")
     position: Whole = column("Place of the row in its batch, from 1.", ge=1)
 
-    class Config(Contract.Config):
-        """Table."""
 
-        metadata = Table(
-            name="cleaned.product_versions",
-            source="products",
-            primary_key=("version_id",),
-            write="batches",
-            partition_column="event_date",
-            identity=(
-                "product_id",
-                "name",
-                "category",
-                "price",
-                "stock",
-                "metadata",
-                "created_at",
-                "updated_at",
-                "extra",
-            ),
-            redelivers=True,
-            least_judged_rows=100,
-        ).promise()
-
-
-class OrderVersions(Contract):
+class OrderVersions(
+    Contract,
+    table="cleaned.order_versions",
+    source="orders",
+    key=("version_id",),
+    write="batches",
+    partition="event_date",
+    identity=("order_id", "order_key", "customer_id", "status", "total", "event_at", "updated_at", "extra"),
+    redelivers=True,
+    least_judged_rows=100,
+):
     """One row per content in which the shop's database was read to have an order."""
 
     version_id: Text = column("MD5 of the content.", random=True)
@@ -121,22 +122,28 @@ class OrderVersions(Contract):
     batch_id: Text = column("The batch the row came in (ops.pipeline_logs).")
     position: Whole = column("Place of the row in its batch, from 1.", ge=1)
 
-    class Config(Contract.Config):
-        """Table."""
 
-        metadata = Table(
-            name="cleaned.order_versions",
-            source="orders",
-            primary_key=("version_id",),
-            write="batches",
-            partition_column="event_date",
-            identity=("order_id", "order_key", "customer_id", "status", "total", "event_at", "updated_at", "extra"),
-            redelivers=True,
-            least_judged_rows=100,
-        ).promise()
-
-
-class OrderItemVersions(Contract):
+class OrderItemVersions(
+    Contract,
+    table="cleaned.order_item_versions",
+    source="order_items",
+    key=("version_id",),
+    write="batches",
+    partition="event_date",
+    identity=(
+        "order_id",
+        "line",
+        "product_id",
+        "variant",
+        "quantity",
+        "unit_price",
+        "event_at",
+        "updated_at",
+        "extra",
+    ),
+    redelivers=True,
+    least_judged_rows=100,
+):
     """One row per content in which the shop's database was read to have a line of an order."""
 
     version_id: Text = column("MD5 of the content.", random=True)
@@ -156,32 +163,14 @@ class OrderItemVersions(Contract):
     batch_id: Text = column("The batch the row came in (ops.pipeline_logs).")
     position: Whole = column("Place of the row in its batch, from 1.", ge=1)
 
-    class Config(Contract.Config):
-        """Table."""
 
-        metadata = Table(
-            name="cleaned.order_item_versions",
-            source="order_items",
-            primary_key=("version_id",),
-            write="batches",
-            partition_column="event_date",
-            identity=(
-                "order_id",
-                "line",
-                "product_id",
-                "variant",
-                "quantity",
-                "unit_price",
-                "event_at",
-                "updated_at",
-                "extra",
-            ),
-            redelivers=True,
-            least_judged_rows=100,
-        ).promise()
-
-
-class Orders(Contract):
+class Orders(
+    Contract,
+    table="cleaned.orders",
+    key=("order_id",),
+    write="days",
+    partition="order_date",
+):
     """One row per order of the shop's database, as its latest version that kept every rule says."""
 
     order_id: Whole = column("The shop's order.")
@@ -196,15 +185,14 @@ class Orders(Contract):
     ordered_at: Instant = column("When it was ordered.")
     updated_at: Instant = column("When the row was last changed.")
 
-    class Config(Contract.Config):
-        """Table."""
 
-        metadata = Table(
-            name="cleaned.orders", primary_key=("order_id",), write="days", partition_column="order_date"
-        ).promise()
-
-
-class OrderItems(Contract):
+class OrderItems(
+    Contract,
+    table="cleaned.order_items",
+    key=("order_id", "line"),
+    write="days",
+    partition="order_date",
+):
     """One row per line of an order of the shop's database, as its latest version that kept every rule says."""
 
     order_id: Whole = column("The shop's order (cleaned.orders).")
@@ -216,36 +204,29 @@ class OrderItems(Contract):
     unit_price: Money = column("Price of one piece when it was ordered.", ge=0)
     amount: Money = column("unit_price × quantity.", ge=0)
 
-    class Config(Contract.Config):
-        """Table."""
 
-        metadata = Table(
-            name="cleaned.order_items",
-            primary_key=("order_id", "line"),
-            write="days",
-            partition_column="order_date",
-        ).promise()
-
-
-class ShopClients(Contract):
+class ShopClients(
+    Contract,
+    table="cleaned.shop_clients",
+    key=("client_id", "customer_id"),
+    write="upsert",
+    reads=MappingProxyType({"cleaned.orders": TouchedKeys("client_id")}),
+):
     """One row per client (browser or device) and customer of the shop who ordered from it."""
 
     client_id: Text = column("The browser or device (cleaned.orders).")
     customer_id: Whole = column("The shop's customer.")
     linked_date: Day = column("Day (UTC) of the first such order.")
 
-    class Config(Contract.Config):
-        """Table."""
 
-        metadata = Table(
-            name="cleaned.shop_clients",
-            primary_key=("client_id", "customer_id"),
-            write="upsert",
-            reads=MappingProxyType({"cleaned.orders": TouchedKeys("client_id")}),
-        ).promise()
-
-
-class ProductHistory(Contract):
+class ProductHistory(
+    Contract,
+    table="cleaned.product_history",
+    key=("product_id", "version"),
+    write="upsert",
+    reads=MappingProxyType({"cleaned.product_versions": TouchedKeys("product_id")}),
+    rules=(IN_ORDER,),
+):
     """One row per product of the shop and period in which its name, category and price were the same.
 
     Versions are numbered in the order of their updated_at. The periods of a product have no gaps. Of two versions of
@@ -264,19 +245,15 @@ class ProductHistory(Contract):
     is_current: Flag = column("True for the last version of the product.")
     read_date: Day = column("Day (UTC) the version was first read.")
 
-    class Config(Contract.Config):
-        """Table."""
 
-        metadata = Table(
-            name="cleaned.product_history",
-            primary_key=("product_id", "version"),
-            write="upsert",
-            reads=MappingProxyType({"cleaned.product_versions": TouchedKeys("product_id")}),
-            rules=(IN_ORDER,),
-        ).promise()
-
-
-class CustomerHistory(Contract):
+class CustomerHistory(
+    Contract,
+    table="cleaned.customer_history",
+    key=("client_id", "version"),
+    write="upsert",
+    reads=MappingProxyType({"cleaned.customer_versions": Everything()}),
+    rules=(IN_ORDER,),
+):
     """One row per client that customers of the shop ordered from and period in which the shop knew the same of them.
 
     Name, e-mail and city are those of the client's customer; where several customers ordered from one client, of the
@@ -295,14 +272,3 @@ class CustomerHistory(Contract):
     is_current: Flag = column("True for the last version of the client.")
     read_date: Day = column("Day (UTC) the version was first read.")
     linked_date: Day = column("Day (UTC) of the customer's first order from the client.")
-
-    class Config(Contract.Config):
-        """Table."""
-
-        metadata = Table(
-            name="cleaned.customer_history",
-            primary_key=("client_id", "version"),
-            write="upsert",
-            reads=MappingProxyType({"cleaned.customer_versions": Everything()}),
-            rules=(IN_ORDER,),
-        ).promise()

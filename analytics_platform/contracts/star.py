@@ -12,7 +12,6 @@ from analytics_platform.contracts.base import (
     Instant,
     Money,
     Ratio,
-    Table,
     Text,
     TouchedKeys,
     Whole,
@@ -44,7 +43,12 @@ CHANNELS = [
 UNKNOWN = "-1 is the unknown member."
 
 
-class DimDate(Contract):
+class DimDate(
+    Contract,
+    table="star.dim_date",
+    key=("date_key",),
+    write="upsert",
+):
     """One row per calendar day."""
 
     date_key: Whole = column("The day as a number, YYYYMMDD. " + UNKNOWN)
@@ -57,13 +61,22 @@ class DimDate(Contract):
     iso_weekday: Whole = column("1 Monday to 7 Sunday.", nullable=True, in_range={"min_value": 1, "max_value": 7})
     is_weekend: Flag = column("Saturday or Sunday.", nullable=True)
 
-    class Config(Contract.Config):
-        """Table."""
 
-        metadata = Table(name="star.dim_date", primary_key=("date_key",), write="upsert").promise()
-
-
-class DimCustomer(Contract):
+class DimCustomer(
+    Contract,
+    table="star.dim_customer",
+    key=("customer_key",),
+    write="upsert",
+    reads=MappingProxyType(
+        {
+            "sessionized.client_days": TouchedKeys(
+                "client_id",
+                also=(("cleaned.customer_history", "read_date"), ("cleaned.customer_history", "linked_date")),
+            )
+        }
+    ),
+    rules=(IN_ORDER,),
+):
     """One row per client (browser or device) ever seen and period in which the shop knew the same of its customer.
 
     A slowly changing dimension of type 2: facts point to the version that was valid at their time. Name, e-mail and
@@ -96,26 +109,17 @@ class DimCustomer(Contract):
     events: Whole = column("Events.", ge=0)
     is_bot: Flag = column("True if any event came from a bot.")
 
-    class Config(Contract.Config):
-        """Table."""
 
-        metadata = Table(
-            name="star.dim_customer",
-            primary_key=("customer_key",),
-            write="upsert",
-            reads=MappingProxyType(
-                {
-                    "sessionized.client_days": TouchedKeys(
-                        "client_id",
-                        also=(("cleaned.customer_history", "read_date"), ("cleaned.customer_history", "linked_date")),
-                    )
-                }
-            ),
-            rules=(IN_ORDER,),
-        ).promise()
-
-
-class DimProduct(Contract):
+class DimProduct(
+    Contract,
+    table="star.dim_product",
+    key=("product_key",),
+    write="upsert",
+    reads=MappingProxyType(
+        {"sessionized.product_days": TouchedKeys("product_id", also=(("cleaned.product_history", "read_date"),))}
+    ),
+    rules=(IN_ORDER,),
+):
     """One row per product ever seen in events and period in which the shop had the same name, category and price.
 
     A slowly changing dimension of type 2: facts point to the version that was valid at their time. Brand and the times
@@ -138,25 +142,14 @@ class DimProduct(Contract):
     first_seen_at: Instant = column("First event about it.", nullable=True)
     last_seen_at: Instant = column("Last event about it.", nullable=True)
 
-    class Config(Contract.Config):
-        """Table."""
 
-        metadata = Table(
-            name="star.dim_product",
-            primary_key=("product_key",),
-            write="upsert",
-            reads=MappingProxyType(
-                {
-                    "sessionized.product_days": TouchedKeys(
-                        "product_id", also=(("cleaned.product_history", "read_date"),)
-                    )
-                }
-            ),
-            rules=(IN_ORDER,),
-        ).promise()
-
-
-class DimList(Contract):
+class DimList(
+    Contract,
+    table="star.dim_list",
+    key=("list_key",),
+    write="upsert",
+    reads=MappingProxyType({"sessionized.list_days": TouchedKeys("list_id")}),
+):
     """One row per product list ever seen, with its latest name."""
 
     list_key: Whole = column("Hash of list_id. " + UNKNOWN)
@@ -165,31 +158,26 @@ class DimList(Contract):
     first_seen_at: Instant = column("First event about it.", nullable=True)
     last_seen_at: Instant = column("Last event about it.", nullable=True)
 
-    class Config(Contract.Config):
-        """Table."""
 
-        metadata = Table(
-            name="star.dim_list",
-            primary_key=("list_key",),
-            write="upsert",
-            reads=MappingProxyType({"sessionized.list_days": TouchedKeys("list_id")}),
-        ).promise()
-
-
-class DimChannel(Contract):
+class DimChannel(
+    Contract,
+    table="star.dim_channel",
+    key=("channel_key",),
+    write="whole",
+):
     """One row per default channel group of GA4."""
 
     channel_key: Whole = column("Hash of channel. " + UNKNOWN)
     channel: Text = column("Name of the channel group.", isin=[*CHANNELS, "unknown"])
     is_paid: Flag = column("True for channels that are paid for.")
 
-    class Config(Contract.Config):
-        """Table."""
 
-        metadata = Table(name="star.dim_channel", primary_key=("channel_key",), write="whole").promise()
-
-
-class DimDevice(Contract):
+class DimDevice(
+    Contract,
+    table="star.dim_device",
+    key=("device_key",),
+    write="upsert",
+):
     """One row per combination of device type, operating system and browser ever seen."""
 
     device_key: Whole = column("Hash of the three. " + UNKNOWN)
@@ -197,13 +185,23 @@ class DimDevice(Contract):
     os: Text = column("Family of the operating system.")
     browser: Text = column("Family of the browser.")
 
-    class Config(Contract.Config):
-        """Table."""
 
-        metadata = Table(name="star.dim_device", primary_key=("device_key",), write="upsert").promise()
-
-
-class FactEvents(Contract):
+class FactEvents(
+    Contract,
+    table="star.fact_events",
+    key=("event_id",),
+    write="days",
+    partition="event_date",
+    reads=MappingProxyType({"sessionized.sessions": Days(before=1)}),
+    foreign_keys=MappingProxyType(
+        {
+            "date_key": "star.dim_date",
+            "customer_key": "star.dim_customer",
+            "channel_key": "star.dim_channel",
+            "device_key": "star.dim_device",
+        }
+    ),
+):
     """One row per event."""
 
     event_id: Text = column("The event (cleaned.events).")
@@ -223,27 +221,22 @@ class FactEvents(Contract):
     )
     is_bot: Flag = column("True for crawlers, monitors and scripts.")
 
-    class Config(Contract.Config):
-        """Table."""
 
-        metadata = Table(
-            name="star.fact_events",
-            primary_key=("event_id",),
-            write="days",
-            partition_column="event_date",
-            reads=MappingProxyType({"sessionized.sessions": Days(before=1)}),
-            foreign_keys=MappingProxyType(
-                {
-                    "date_key": "star.dim_date",
-                    "customer_key": "star.dim_customer",
-                    "channel_key": "star.dim_channel",
-                    "device_key": "star.dim_device",
-                }
-            ),
-        ).promise()
-
-
-class FactEventItems(Contract):
+class FactEventItems(
+    Contract,
+    table="star.fact_event_items",
+    key=("event_id", "item_index"),
+    write="days",
+    partition="event_date",
+    foreign_keys=MappingProxyType(
+        {
+            "date_key": "star.dim_date",
+            "customer_key": "star.dim_customer",
+            "product_key": "star.dim_product",
+            "list_key": "star.dim_list",
+        }
+    ),
+):
     """One row per product interaction: an item of an event."""
 
     event_id: Text = column("The event (fact_events).")
@@ -265,26 +258,22 @@ class FactEventItems(Contract):
     quantity: Whole = column("Pieces.", nullable=True)
     is_bot: Flag = column("True for crawlers, monitors and scripts.")
 
-    class Config(Contract.Config):
-        """Table."""
 
-        metadata = Table(
-            name="star.fact_event_items",
-            primary_key=("event_id", "item_index"),
-            write="days",
-            partition_column="event_date",
-            foreign_keys=MappingProxyType(
-                {
-                    "date_key": "star.dim_date",
-                    "customer_key": "star.dim_customer",
-                    "product_key": "star.dim_product",
-                    "list_key": "star.dim_list",
-                }
-            ),
-        ).promise()
-
-
-class FactSessions(Contract):
+class FactSessions(
+    Contract,
+    table="star.fact_sessions",
+    key=("session_id",),
+    write="days",
+    partition="session_date",
+    foreign_keys=MappingProxyType(
+        {
+            "date_key": "star.dim_date",
+            "customer_key": "star.dim_customer",
+            "channel_key": "star.dim_channel",
+            "device_key": "star.dim_device",
+        }
+    ),
+):
     """One row per session (visit), on the day it starts."""
 
     session_id: Text = column("The session (sessionized.sessions).")
@@ -312,26 +301,23 @@ class FactSessions(Contract):
     orders: Whole = column("Orders placed in the session.", ge=0)
     revenue: Money = column("Their revenue.")
 
-    class Config(Contract.Config):
-        """Table."""
 
-        metadata = Table(
-            name="star.fact_sessions",
-            primary_key=("session_id",),
-            write="days",
-            partition_column="session_date",
-            foreign_keys=MappingProxyType(
-                {
-                    "date_key": "star.dim_date",
-                    "customer_key": "star.dim_customer",
-                    "channel_key": "star.dim_channel",
-                    "device_key": "star.dim_device",
-                }
-            ),
-        ).promise()
-
-
-class FactOrders(Contract):
+class FactOrders(
+    Contract,
+    table="star.fact_orders",
+    key=("order_id",),
+    write="days",
+    partition="order_date",
+    reads=MappingProxyType({"sessionized.sessions": Days(before=1)}),
+    foreign_keys=MappingProxyType(
+        {
+            "date_key": "star.dim_date",
+            "customer_key": "star.dim_customer",
+            "channel_key": "star.dim_channel",
+            "device_key": "star.dim_device",
+        }
+    ),
+):
     """One row per order: its earliest purchase event, with the session it was placed in."""
 
     order_id: Text = column("Stable hash of the client, the transaction id (or the event, without one) and the time.")
@@ -350,27 +336,21 @@ class FactOrders(Contract):
     revenue: Money = column("Value of the order (shop currency).")
     is_bot: Flag = column("True if the session is a bot's.")
 
-    class Config(Contract.Config):
-        """Table."""
 
-        metadata = Table(
-            name="star.fact_orders",
-            primary_key=("order_id",),
-            write="days",
-            partition_column="order_date",
-            reads=MappingProxyType({"sessionized.sessions": Days(before=1)}),
-            foreign_keys=MappingProxyType(
-                {
-                    "date_key": "star.dim_date",
-                    "customer_key": "star.dim_customer",
-                    "channel_key": "star.dim_channel",
-                    "device_key": "star.dim_device",
-                }
-            ),
-        ).promise()
-
-
-class FactOrderItems(Contract):
+class FactOrderItems(
+    Contract,
+    table="star.fact_order_items",
+    key=("event_id", "item_index"),
+    write="days",
+    partition="order_date",
+    foreign_keys=MappingProxyType(
+        {
+            "date_key": "star.dim_date",
+            "customer_key": "star.dim_customer",
+            "product_key": "star.dim_product",
+        }
+    ),
+):
     """One row per line of an order."""
 
     order_id: Text = column("The order (fact_orders).")
@@ -388,20 +368,3 @@ class FactOrderItems(Contract):
     price: Money = column("Price of one piece.", nullable=True)
     quantity: Whole = column("Pieces.", nullable=True)
     amount: Money = column("price × quantity (one piece where the quantity is missing).", nullable=True)
-
-    class Config(Contract.Config):
-        """Table."""
-
-        metadata = Table(
-            name="star.fact_order_items",
-            primary_key=("event_id", "item_index"),
-            write="days",
-            partition_column="order_date",
-            foreign_keys=MappingProxyType(
-                {
-                    "date_key": "star.dim_date",
-                    "customer_key": "star.dim_customer",
-                    "product_key": "star.dim_product",
-                }
-            ),
-        ).promise()

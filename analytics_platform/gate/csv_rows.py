@@ -97,7 +97,7 @@ def _malformed(found: Malformed) -> pl.DataFrame:
 
 def _values(text: pl.DataFrame, layout: Layout, contract: ContractType) -> pl.DataFrame:
     """Contract column → its text in the file; blanks around required values are taken off."""
-    columns, values = contract.to_schema().columns, []
+    columns, values = contract.columns, []
     for name, source in layout.sources.items():
         column = columns[name]
         raw = text[source] if source else pl.repeat(None, text.height, dtype=pl.String, eager=True)

@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 import polars as pl
 
-from analytics_platform.contracts.base import ContractType, table_of
+from analytics_platform.contracts.base import ContractType
 from analytics_platform.contracts.rules import check_rule
 from analytics_platform.gate.convert import kind_of
 from analytics_platform.gate.csv import HeaderError, read_header
@@ -28,9 +28,9 @@ def reasons_of(contract: ContractType) -> tuple[str, ...]:
     contract's.
     """
     reasons: list[str] = []
-    made_by_load = table_of(contract).primary_key if table_of(contract).identity else ()
+    made_by_load = contract.table.key if contract.table.identity else ()
     for name, usual in usual_names(contract).items():
-        column = contract.to_schema().columns[name]
+        column = contract.columns[name]
         dtype, is_json = column.dtype.type, column.metadata["json"]
         if not column.nullable and name not in made_by_load:
             reasons.append(f"{usual}: missing")
@@ -58,13 +58,13 @@ class Layout:
 
 def usual_names(contract: ContractType) -> dict[str, str]:
     """Contract column → the usual name in raw input, for the columns that come from raw input."""
-    columns = contract.to_schema().columns
+    columns = contract.columns
     return {name: column.metadata["source"][0] for name, column in columns.items() if column.metadata["source"]}
 
 
 def _match(contract: ContractType, names: Sequence[str]) -> dict[str, str | None]:
     found: dict[str, str | None] = {}
-    for name, column in contract.to_schema().columns.items():
+    for name, column in contract.columns.items():
         aliases = column.metadata["source"]
         if aliases:
             found[name] = next((alias for alias in aliases if alias in names), None)
@@ -72,14 +72,14 @@ def _match(contract: ContractType, names: Sequence[str]) -> dict[str, str | None
 
 
 def _missing(contract: ContractType, sources: Mapping[str, str | None]) -> list[str]:
-    columns, usual = contract.to_schema().columns, usual_names(contract)
+    columns, usual = contract.columns, usual_names(contract)
     return [usual[name] for name, found in sources.items() if found is None and columns[name].metadata["required"]]
 
 
 def _drift(contract: ContractType, names: Sequence[str], sources: Mapping[str, str | None]) -> list[str]:
     usual = usual_names(contract)
     notes = [f"{found} read as {usual[name]}" for name, found in sources.items() if found and found != usual[name]]
-    columns = contract.to_schema().columns
+    columns = contract.columns
     notes += [
         f"no column {usual[name]}"
         for name, found in sources.items()

@@ -8,7 +8,7 @@ import pandera.polars as pa
 import polars as pl
 from pandera.errors import SchemaErrors
 
-from analytics_platform.contracts.base import ContractType, table_of
+from analytics_platform.contracts.base import ContractType
 from analytics_platform.contracts.rules import NOT_NULL, check_rule, schema_of
 from analytics_platform.gate.convert import kind_of
 from analytics_platform.gate.layout import EVENT_TIME, usual_names
@@ -68,7 +68,7 @@ def _schema(contract: ContractType, earliest: dt.datetime, latest: dt.datetime) 
     """
     schema = schema_of(contract).select_columns(list(usual_names(contract)))
     schema.checks = []
-    key, identity = table_of(contract).primary_key[0], table_of(contract).identity
+    key, identity = contract.table.key[0], contract.table.identity
     changes: dict[str, dict[str, object]] = {key: {"nullable": True}} if identity and key in schema.columns else {}
     if EVENT_TIME in schema.columns:
         bounds = pa.Check.in_range(earliest, latest)

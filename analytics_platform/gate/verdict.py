@@ -55,7 +55,7 @@ class Gate:
 
     def __init__(self, contract: ContractType, origin: Origin, engine: duckdb.DuckDBPyConnection) -> None:
         """`engine` is where JSON is judged."""
-        self._columns = contract.to_schema().columns
+        self._columns = contract.columns
         self._schema = polars_schema(contract)
         self._from_input = list(usual_names(contract))
         self._rulebook = Rulebook(contract, origin.earliest, origin.arrived_at + ARRIVAL_TOLERANCE)

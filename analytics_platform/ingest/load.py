@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 
 import polars as pl
 
-from analytics_platform.engine import affected_days, build_order
 from analytics_platform.gate import Origin, Verdict, judge
 from analytics_platform.ingest.progress import progress_bar
 from analytics_platform.ingest.sources import SOURCES, contract_of
 from analytics_platform.ingest.versions import days_of_versions
 from analytics_platform.lake import Batch, FolderLake
 from analytics_platform.settings import Settings
+from analytics_platform.transform import affected_days, build_order
 from analytics_platform.warehouse import BatchCard, Loaded, Session, load_batch, replay_batch
 from analytics_platform.warehouse.books import latest_day, quarantined_batches, seen_batches, touched_days
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import BinaryIO, TypeAlias
 
-from analytics_platform.contracts import CONTRACTS, table_of
+from analytics_platform.contracts import CONTRACTS
 from analytics_platform.contracts.base import ContractType
 from analytics_platform.gate import CSV_REASONS, MESSAGE_REASONS, Records, read_csv, read_messages, reasons_of
 from analytics_platform.gate.document_rows import Unreadable, read_documents
@@ -66,7 +66,7 @@ class Source:
     @property
     def contract(self) -> ContractType:
         """The contract that its records are held against."""
-        return next(contract for contract in CONTRACTS.values() if table_of(contract).source == self.name)
+        return next(contract for contract in CONTRACTS.values() if contract.table.source == self.name)
 
     @property
     def reasons(self) -> tuple[str, ...]:

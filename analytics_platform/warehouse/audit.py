@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import duckdb
 
 from analytics_platform.contracts import CONTRACTS
-from analytics_platform.contracts.base import ContractType, Severity, table_of
-from analytics_platform.contracts.rules import quote, quote_table, rules_of
+from analytics_platform.contracts.base import ContractType
+from analytics_platform.contracts.rules import Severity
+from analytics_platform.contracts.sql import quote, quote_table
 
 SAMPLE_ROWS = 5
 UNIQUE = "primary_key__unique"
@@ -40,12 +41,12 @@ class RuleResult:
 
 def rule_descriptions(contract: ContractType) -> dict[str, tuple[str, Severity]]:
     """Every check a table is audited with: name → (description, severity), in the order they run."""
-    table = table_of(contract)
+    table = contract.table
     found: dict[str, tuple[str, Severity]] = {
         COLUMNS: ("The table has exactly the columns and types of its contract.", "error")
     }
-    found |= {rule.name: (rule.description, rule.severity) for rule in rules_of(contract)}
-    key = ", ".join(table.primary_key)
+    found |= {rule.name: (rule.description, rule.severity) for rule in contract.rules}
+    key = ", ".join(table.key)
     found[UNIQUE] = (f"No two rows have the same {key}.", "error")
     for column, dimension in table.foreign_keys.items():
         found[f"{column}__known"] = (f"Every {column} exists in {dimension}.", "error")
@@ -59,7 +60,7 @@ def audit(connection: duckdb.DuckDBPyConnection, contract: ContractType, part: s
 
 def _judge(connection: duckdb.DuckDBPyConnection, contract: ContractType, part: str) -> Iterator[RuleResult]:
     described = rule_descriptions(contract)
-    rules = rules_of(contract)
+    rules = contract.rules
     counts = ", ".join(["count(*)", *(f"count(*) FILTER (WHERE NOT ({rule.sql}))" for rule in rules)])
     checked, *failing = _row(connection, f"SELECT {counts} FROM {part}")
     yield RuleResult(COLUMNS, *described[COLUMNS], checked=checked, failing=0)
@@ -67,14 +68,14 @@ def _judge(connection: duckdb.DuckDBPyConnection, contract: ContractType, part: 
         sample = _sample(connection, f"SELECT * FROM {part} WHERE NOT ({rule.sql})") if count else ()
         yield RuleResult(rule.name, *described[rule.name], checked, count, sample)
     yield _judge_key(connection, contract, part, checked)
-    for column, dimension in table_of(contract).foreign_keys.items():
+    for column, dimension in contract.table.foreign_keys.items():
         yield _judge_reference(connection, part, column, dimension, checked, described[f"{column}__known"])
 
 
 def _judge_key(connection: duckdb.DuckDBPyConnection, contract: ContractType, part: str, checked: int) -> RuleResult:
     """Uniqueness of the key: counted by hash, which is fast, and looked at exactly only if that finds twins."""
     description = rule_descriptions(contract)[UNIQUE]
-    key = ", ".join(quote(name) for name in table_of(contract).primary_key)
+    key = ", ".join(quote(name) for name in contract.table.key)
     distinct = _row(connection, f"SELECT count(DISTINCT hash({key})) FROM {part}")[0]
     if distinct == checked:
         return RuleResult(UNIQUE, *description, checked=checked, failing=0)
@@ -91,7 +92,7 @@ def _judge_reference(
     checked: int,
     described: tuple[str, Severity],
 ) -> RuleResult:
-    name, key = quote(column), quote(table_of(CONTRACTS[dimension]).primary_key[0])
+    name, key = quote(column), quote(CONTRACTS[dimension].table.key[0])
     members = quote_table(dimension)
     lost = f"SELECT * FROM {part} AS facts ANTI JOIN {members} AS dimension ON facts.{name} = dimension.{key}"
     failing = _row(connection, f"SELECT count(*) FROM ({lost})")[0]

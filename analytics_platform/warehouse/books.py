@@ -6,8 +6,8 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from analytics_platform.contracts import CONTRACTS, table_of
-from analytics_platform.engine import DayRange
+from analytics_platform.contracts import CONTRACTS
+from analytics_platform.transform import DayRange
 from analytics_platform.warehouse.load import BOOKS
 from analytics_platform.warehouse.session import Session, WarehouseError
 
@@ -136,7 +136,7 @@ def find_breaches(session: Session, max_error_rate: float, days: DayRange | None
 
 
 def _least_judged_rows(source: str) -> int:
-    tables = (table_of(contract) for contract in CONTRACTS.values())
+    tables = (contract.table for contract in CONTRACTS.values())
     return next((table.least_judged_rows for table in tables if table.source == source), 1)
 
 

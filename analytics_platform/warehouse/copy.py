@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 
 import polars as pl
 
-from analytics_platform.contracts import CONTRACTS, table_of
+from analytics_platform.contracts import CONTRACTS
 from analytics_platform.contracts.base import ContractType
 from analytics_platform.contracts.ddl import column_types, json_columns
-from analytics_platform.contracts.rules import literal, quote, quote_table
-from analytics_platform.engine import build_order
+from analytics_platform.contracts.sql import literal, quote, quote_table
+from analytics_platform.transform import build_order
 from analytics_platform.warehouse.session import Session, WarehouseError
 
 
@@ -29,7 +29,7 @@ def copy_warehouse(
     target.ensure(*wanted)
     copied = {}
     for contract in wanted:
-        name = table_of(contract).name
+        name = contract.table.name
         if target.count(name) == 0:
             with target.transaction():
                 for part in _parts(source, contract):
@@ -41,13 +41,13 @@ def copy_warehouse(
 
 def _parts(session: Session, contract: ContractType) -> Iterator[str]:
     """Queries that give the table in parts: a day each, or all of it if it has no days."""
-    table = table_of(contract)
+    table = contract.table
     columns = ", ".join(map(quote, column_types(contract)))
     everything = f"SELECT {columns} FROM {quote_table(table.name)}"
-    if table.partition_column is None:
+    if table.partition is None:
         yield everything
         return
-    day = quote(table.partition_column)
+    day = quote(table.partition)
     days = session.rows(f"SELECT DISTINCT {day} FROM {quote_table(table.name)} ORDER BY 1")
     for (value,) in days:
         yield f"{everything} WHERE {day} {'IS NULL' if value is None else f'= {literal(value)}'}"
@@ -55,7 +55,7 @@ def _parts(session: Session, contract: ContractType) -> Iterator[str]:
 
 def _verify(source: Session, target: Session, contract: ContractType) -> int:
     """The number of rows of the table, which is the same on both sides, as is every value."""
-    name = table_of(contract).name
+    name = contract.table.name
     rows = source.count(name)
     if target.count(name) != rows:
         raise WarehouseError(
@@ -71,7 +71,7 @@ def _verify(source: Session, target: Session, contract: ContractType) -> int:
 
 def _are_equal(one: pl.DataFrame, other: pl.DataFrame, contract: ContractType) -> bool:
     documents = sorted(json_columns(contract) & set(one.columns))
-    key = list(table_of(contract).primary_key)
+    key = list(contract.table.key)
     first, second = (_as_stored(frame).sort(key) for frame in (one, other))
     if not first.drop(documents).equals(second.drop(documents)):
         return False

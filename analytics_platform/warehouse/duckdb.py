@@ -17,10 +17,10 @@ import polars as pl
 import pyarrow as pa
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
 
-from analytics_platform.contracts.base import ContractType, table_of
+from analytics_platform.contracts.base import ContractType
 from analytics_platform.contracts.ddl import column_types, create_statements
-from analytics_platform.contracts.rules import literal, quote, quote_table
-from analytics_platform.engine import DayRange, Query
+from analytics_platform.contracts.sql import literal, quote, quote_table
+from analytics_platform.transform import DayRange, Query
 from analytics_platform.warehouse.audit import audit
 from analytics_platform.warehouse.migration import changes
 from analytics_platform.warehouse.session import FETCH_ROWS, BatchCard, Publication, QueryPlan, WarehouseError
@@ -183,7 +183,7 @@ class DuckDBSession:
         """
         existing = self.tables()
         for contract in contracts:
-            if table_of(contract).name in existing:
+            if contract.table.name in existing:
                 self._migrate(contract)
             else:
                 with self.transaction():
@@ -191,7 +191,7 @@ class DuckDBSession:
                         self.connection.execute(statement)
 
     def _migrate(self, contract: ContractType) -> None:
-        name = table_of(contract).name
+        name = contract.table.name
         stored = {str(row[0]): str(row[1]) for row in self.rows(f"DESCRIBE {quote_table(name)}")}
         needed = changes(name, stored, column_types(contract))
         for column, kind in needed.added.items():
@@ -248,17 +248,17 @@ class DuckDBSession:
         for column in [*promised, *found]:
             got, want = found.get(column), promised.get(column)
             if got != want and (got, want) not in _EXACT_CASTS:
-                name = table_of(contract).name
+                name = contract.table.name
                 raise WarehouseError(f"{name}: column {column} is {got or 'absent'}, its contract says {want or 'no'}.")
 
     def _replace(self, contract: ContractType, query: Query, days: DayRange | None) -> Publication:
-        table = table_of(contract)
+        table = contract.table
         if table.write == "upsert":
             return self._upsert(contract, query)
         name = quote_table(table.name)
         part, where = name, ""
-        if days is not None and table.partition_column is not None:
-            where = f" WHERE {quote(table.partition_column)} BETWEEN {literal(days.first)} AND {literal(days.last)}"
+        if days is not None and table.partition is not None:
+            where = f" WHERE {quote(table.partition)} BETWEEN {literal(days.first)} AND {literal(days.last)}"
             part = f"(SELECT * FROM {name}{where})"
         self.connection.execute(f"DELETE FROM {name}{where}")
         self.connection.execute(f"INSERT INTO {name} BY NAME {query.sql}", dict(query.parameters))
@@ -268,13 +268,13 @@ class DuckDBSession:
 
     def _upsert(self, contract: ContractType, query: Query) -> Publication:
         """Rows whose key is new are added, changed ones replaced, unchanged ones not touched."""
-        table = table_of(contract)
+        table = contract.table
         name = quote_table(table.name)
         columns = [quote(column) for column in column_types(contract)]
         self.connection.execute(f"CREATE OR REPLACE TEMP TABLE staged AS {query.sql}", dict(query.parameters))
         self.know_members(contract, "staged")
         results = audit(self.connection, contract, "staged")
-        same_key = " AND ".join(f"kept.{quote(key)} = staged.{quote(key)}" for key in table.primary_key)
+        same_key = " AND ".join(f"kept.{quote(key)} = staged.{quote(key)}" for key in table.key)
         changed = " OR ".join(f"kept.{column} IS DISTINCT FROM staged.{column}" for column in columns)
         self.connection.execute(f"DELETE FROM {name} AS kept USING staged WHERE {same_key} AND ({changed})")
         self.connection.execute(

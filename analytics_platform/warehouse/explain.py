@@ -6,8 +6,8 @@ import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from analytics_platform.contracts import CONTRACTS, table_of
-from analytics_platform.engine import DayRange, Model, plan
+from analytics_platform.contracts import CONTRACTS
+from analytics_platform.transform import DayRange, Model, plan
 from analytics_platform.warehouse.session import QueryPlan, Session, WarehouseError
 
 
@@ -30,7 +30,7 @@ def explain_model(session: Session, model: Model, days: DayRange | None, setting
         raise WarehouseError(
             f"{model.name} cannot be explained, {missing[0]} is not there yet: materialize the assets first."
         )
-    is_whole = table_of(CONTRACTS[model.name]).write == "whole"
+    is_whole = CONTRACTS[model.name].table.write == "whole"
     chosen = None if is_whole else days or _last_day(session)
     return Explained(model, chosen, tuple(session.explain(plan(model, chosen, settings))))
 

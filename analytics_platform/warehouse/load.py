@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from analytics_platform.contracts.base import ContractType, table_of
+from analytics_platform.contracts.base import ContractType
 from analytics_platform.contracts.ddl import INSTANT, column_types, polars_schema
 from analytics_platform.contracts.ops import Acceptances, BatchDays, PipelineLogs, Quarantine
-from analytics_platform.contracts.rules import literal, quote, quote_table
+from analytics_platform.contracts.sql import literal, quote, quote_table
 from analytics_platform.gate import Verdict
 from analytics_platform.gate.ahead import in_background
 from analytics_platform.warehouse.duckdb import ROW_GROUP, DuckDBSession, Span
@@ -101,7 +101,7 @@ def store_verdicts(
     progress: Callable[[int], None],
 ) -> Stored:
     """Insert the verdicts' rows, twins included."""
-    table, defaults = table_of(contract).name, _identity(contract)
+    table, defaults = contract.table.name, _identity(contract)
     waiting = pl.DataFrame(schema=polars_schema(contract))
     read, span = 0, None
     drift: dict[str, None] = {}
@@ -113,7 +113,7 @@ def store_verdicts(
                 session.insert(table, waiting.head(whole), defaults)
                 waiting = waiting.slice(whole)
             if verdict.refused.height:
-                session.insert(table_of(Quarantine).name, _as_quarantine(card, verdict.refused))
+                session.insert(Quarantine.table.name, _as_quarantine(card, verdict.refused))
             read += verdict.accepted.height + verdict.refused.height
             span = _widen(span, verdict.accepted["event_date"])
             drift |= dict.fromkeys(verdict.drift)
@@ -125,11 +125,9 @@ def store_verdicts(
 def _identity(contract: ContractType) -> dict[str, str]:
     """The key, and the SQL of what rows without get: the MD5 of what identifies them (times in µs)."""
     types = column_types(contract)
-    parts = [
-        f"epoch_us({quote(name)})" if types[name] == INSTANT else quote(name) for name in table_of(contract).identity
-    ]
+    parts = [f"epoch_us({quote(name)})" if types[name] == INSTANT else quote(name) for name in contract.table.identity]
     # Concat writes nothing for a null.
-    return {table_of(contract).primary_key[0]: f"md5(concat({', chr(31), '.join(parts)}))"} if parts else {}
+    return {contract.table.key[0]: f"md5(concat({', chr(31), '.join(parts)}))"} if parts else {}
 
 
 def _widen(span: Span, dates: pl.Series) -> Span:
@@ -157,7 +155,7 @@ def drop_twins(session: DuckDBSession, contract: ContractType, card: BatchCard, 
     session.connection.execute("CREATE OR REPLACE TEMP TABLE twins (position BIGINT, event_date DATE)")
     if span is not None:
         _drop_accepted_twins(session, contract, card.batch_id, span)
-    if table_of(contract).redelivers:
+    if contract.table.redelivers:
         _drop_refused_twins(session, card)
 
 
@@ -191,7 +189,7 @@ def _drop_accepted_twins(
 
     Candidates are found by hash of the id, which is fast, and then compared exactly.
     """
-    key, table = quote(table_of(contract).primary_key[0]), quote_table(table_of(contract).name)
+    key, table = quote(contract.table.key[0]), quote_table(contract.table.name)
     rows = f"(SELECT * FROM {table} WHERE {_within(_days_of(session, table, batch_id, span))})"
     session.connection.execute(
         f"""
@@ -251,7 +249,7 @@ def write_days(session: DuckDBSession, contract: ContractType, card: BatchCard, 
         f"""
         INSERT INTO ops.batch_days BY NAME
         WITH accepted AS (
-            SELECT event_date, count(*) AS records FROM {quote_table(table_of(contract).name)}
+            SELECT event_date, count(*) AS records FROM {quote_table(contract.table.name)}
             WHERE event_date BETWEEN $first AND $last AND batch_id = $batch_id GROUP BY 1
         ),
         dated AS (SELECT event_date, count(*) AS records FROM twins WHERE event_date IS NOT NULL GROUP BY 1),

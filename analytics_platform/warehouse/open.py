@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from analytics_platform.engine import macros
 from analytics_platform.settings import POSTGRES_SCHEMES, Settings
+from analytics_platform.transform import macros
 from analytics_platform.warehouse.duckdb import DuckDBWarehouse
 from analytics_platform.warehouse.session import Warehouse
 

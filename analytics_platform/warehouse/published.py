@@ -17,7 +17,7 @@ from threading import Lock
 
 import duckdb
 
-from analytics_platform.contracts.rules import literal, quote, quote_table
+from analytics_platform.contracts.sql import literal, quote, quote_table
 from analytics_platform.settings import Settings
 from analytics_platform.warehouse.duckdb import DuckDBWarehouse
 from analytics_platform.warehouse.open import open_warehouse

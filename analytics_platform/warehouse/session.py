@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Protocol
 import polars as pl
 
 from analytics_platform.contracts.base import ContractType
-from analytics_platform.engine import DayRange, Query
 from analytics_platform.errors import UserError
+from analytics_platform.transform import DayRange, Query
 from analytics_platform.warehouse.audit import RuleResult
 
 if TYPE_CHECKING:

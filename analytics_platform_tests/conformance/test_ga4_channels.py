@@ -6,7 +6,7 @@ from pathlib import Path
 import duckdb
 import polars as pl
 
-from analytics_platform.enrichment import source_categories
+from analytics_platform.transform.lookups import source_categories
 
 MACRO = files("analytics_platform.models").joinpath("macros/channel.sql")
 

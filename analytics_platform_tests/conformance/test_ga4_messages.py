@@ -12,8 +12,8 @@ import pytest
 
 from analytics_platform.contracts import CONTRACTS
 from analytics_platform.contracts.ddl import column_types
-from analytics_platform.engine import DayRange, all_models
 from analytics_platform.gate.messages import canonical_json, decode_message, parse_items
+from analytics_platform.transform import DayRange, all_models
 from analytics_platform.warehouse import Session
 from analytics_platform_tests.kit import VOLATILE, Contents, House, build, contents, load_landed, open_house
 from analytics_platform_tests.shop_messages import load_messages

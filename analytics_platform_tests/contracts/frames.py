@@ -50,6 +50,6 @@ def _values(column: pa.Column) -> st.SearchStrategy[object]:
 
 def frames(contract: ContractType) -> st.SearchStrategy[pl.DataFrame]:
     """Up to eight rows with the contract's columns, whether they keep its rules or not."""
-    columns = contract.to_schema().columns.values()
+    columns = contract.columns.values()
     rows = st.lists(st.tuples(*map(_values, columns)), min_size=1, max_size=8)
     return rows.map(lambda rows: pl.DataFrame(rows, schema=polars_schema(contract), orient="row"))

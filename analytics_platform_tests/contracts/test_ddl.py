@@ -16,7 +16,7 @@ from analytics_platform.contracts.ddl import (
     polars_schema,
     sql_type,
 )
-from analytics_platform.contracts.rules import quote_table
+from analytics_platform.contracts.sql import quote_table
 from analytics_platform.warehouse import DuckDBSession
 from analytics_platform_tests.contracts.frames import frames
 

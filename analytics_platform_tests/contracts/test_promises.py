@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from analytics_platform.contracts import CONTRACTS, table_of
+from analytics_platform.contracts import CONTRACTS
 from analytics_platform.contracts.base import Days, TouchedKeys, is_gated
 from analytics_platform.contracts.ddl import column_docs, column_types, table_doc
-from analytics_platform.contracts.rules import rules_of
-from analytics_platform.engine import all_models
-from analytics_platform.lookups import LOOKUPS
+from analytics_platform.transform import all_models
+from analytics_platform.transform.lookups.tables import LOOKUPS
 from analytics_platform.warehouse import BOOKS, rule_descriptions
 
 LOADED_BY_THE_GATE = {name for name, contract in CONTRACTS.items() if is_gated(contract)}
@@ -27,51 +26,51 @@ def test_table_and_columns_are_described(name: str) -> None:
 
 @every_contract
 def test_primary_key_columns_exist_and_are_never_null(name: str) -> None:
-    columns, key = CONTRACTS[name].to_schema().columns, table_of(CONTRACTS[name]).primary_key
+    columns, key = CONTRACTS[name].columns, CONTRACTS[name].table.key
     assert key
     assert [column for column in key if columns[column].nullable] == []
 
 
 @every_contract
 def test_partition_column_is_a_day_that_is_never_null(name: str) -> None:
-    table = table_of(CONTRACTS[name])
-    assert (table.partition_column is not None) or table.write != "days"
-    if table.partition_column is not None:
-        assert column_types(CONTRACTS[name])[table.partition_column] == "DATE"
-        assert not CONTRACTS[name].to_schema().columns[table.partition_column].nullable
+    table = CONTRACTS[name].table
+    assert (table.partition is not None) or table.write != "days"
+    if table.partition is not None:
+        assert column_types(CONTRACTS[name])[table.partition] == "DATE"
+        assert not CONTRACTS[name].columns[table.partition].nullable
 
 
 @every_contract
 def test_foreign_keys_hold_the_key_of_a_dimension(name: str) -> None:
     types = column_types(CONTRACTS[name])
-    for column, dimension in table_of(CONTRACTS[name]).foreign_keys.items():
-        (key,) = table_of(CONTRACTS[dimension]).primary_key
+    for column, dimension in CONTRACTS[name].table.foreign_keys.items():
+        (key,) = CONTRACTS[dimension].table.key
         assert types[column] == column_types(CONTRACTS[dimension])[key]
-        assert not CONTRACTS[name].to_schema().columns[column].nullable, "facts never have null foreign keys"
+        assert not CONTRACTS[name].columns[column].nullable, "facts never have null foreign keys"
 
 
 @every_contract
 def test_windows_are_on_inputs_that_the_model_reads(name: str) -> None:
-    reads = table_of(CONTRACTS[name]).reads
+    reads = CONTRACTS[name].table.reads
     assert set(reads) <= set(all_models()[name].inputs if name in all_models() else ())
     for source, part in reads.items():
         if isinstance(part, TouchedKeys):
             assert part.column in column_types(CONTRACTS[source])
         if isinstance(part, Days):
-            assert table_of(CONTRACTS[source]).partition_column is not None
+            assert CONTRACTS[source].table.partition is not None
 
 
 @every_contract
 def test_every_check_has_a_name_of_its_own_and_says_what_it_checks(name: str) -> None:
     described = rule_descriptions(CONTRACTS[name])
-    names = [rule.name for rule in rules_of(CONTRACTS[name])]
+    names = [rule.name for rule in CONTRACTS[name].rules]
     assert len(set(names)) == len(names)
     assert [rule for rule, (description, _) in described.items() if not description.strip()] == []
 
 
 def test_every_table_but_the_books_is_made_by_sql_or_python() -> None:
     made = {*all_models(), *LOOKUPS, *LOADED_BY_THE_GATE}
-    assert set(CONTRACTS) - {table_of(contract).name for contract in BOOKS} == made
+    assert set(CONTRACTS) - {contract.table.name for contract in BOOKS} == made
 
 
 def test_no_table_is_made_twice() -> None:

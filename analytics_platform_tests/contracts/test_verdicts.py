@@ -13,7 +13,7 @@ from pandera.errors import SchemaErrors
 
 from analytics_platform.contracts import CONTRACTS
 from analytics_platform.contracts.base import ContractType
-from analytics_platform.contracts.rules import NOT_NULL, rules_of, schema_of
+from analytics_platform.contracts.rules import NOT_NULL, schema_of
 from analytics_platform_tests.contracts.frames import frames
 
 Verdicts: TypeAlias = dict[str, set[int]]
@@ -47,7 +47,7 @@ def _rule_names(contract: ContractType) -> dict[tuple[str, str], str]:
 
 
 def by_pandera(contract: ContractType, frame: pl.DataFrame) -> Verdicts:
-    names, broken = _rule_names(contract), {rule.name: set[int]() for rule in rules_of(contract)}
+    names, broken = _rule_names(contract), {rule.name: set[int]() for rule in contract.rules}
     try:
         schema_of(contract).validate(frame, lazy=True)
     except SchemaErrors as errors:
@@ -59,7 +59,7 @@ def by_pandera(contract: ContractType, frame: pl.DataFrame) -> Verdicts:
 def by_sql(connection: duckdb.DuckDBPyConnection, contract: ContractType, frame: pl.DataFrame) -> Verdicts:
     connection.register("frame", frame.with_row_index("row_number").to_arrow())
     broken = {}
-    for rule in rules_of(contract):
+    for rule in contract.rules:
         found = connection.execute(f"SELECT row_number FROM frame WHERE NOT ({rule.sql})").fetchall()
         broken[rule.name] = {row for (row,) in found}
     return broken

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 import httpx
 
-from analytics_platform.local.demo import DAGSTER_YAML
+from analytics_platform.demo.run import DAGSTER_YAML
 
 T = TypeVar("T")
 PATIENCE_S = 600.0

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from analytics_platform.local.servers import start_queue
+from analytics_platform.demo.servers.start import start_queue
 from analytics_platform.settings import load_settings
 from analytics_platform.sources.sqs import Queue
 from analytics_platform.warehouse import open_warehouse
-from analytics_platform_tests.automation.receivers import serve_webhook
 from analytics_platform_tests.end_to_end.dagster_dev import DagsterServer, dagster_dev
 from analytics_platform_tests.end_to_end.platform_run import clickstream
+from analytics_platform_tests.orchestration.receivers import serve_webhook
 
 TODAY = dt.datetime.now(dt.UTC).date()
 FILE_DAY = TODAY - dt.timedelta(days=4)  # not among the days that an event of today touches

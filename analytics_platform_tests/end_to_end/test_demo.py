@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-DEMO = "from analytics_platform.cli import main; main()"
+DEMO = "from analytics_platform.cli.main import main; main()"
 
 
 def run_demo(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -7,9 +7,9 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from analytics_platform.assets.metadata import BOOK_NAMES
 from analytics_platform.contracts import CONTRACTS
-from analytics_platform.simulator import Truth, simulate
+from analytics_platform.demo.simulator import Truth, simulate
+from analytics_platform.orchestration.assets.metadata import BOOK_NAMES
 from analytics_platform_tests.end_to_end.platform_run import HEADER, Platform, clickstream, failed_checks, failure_words
 
 START = dt.date(2026, 3, 1)

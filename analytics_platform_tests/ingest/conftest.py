@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from analytics_platform.local.sqs_server import Faults, serve
+from analytics_platform.demo.servers.sqs_server import Faults, serve
 from analytics_platform.sources.sqs import Queue
 from analytics_platform_tests.kit import House, open_house
 from analytics_platform_tests.sources.sqs.kit import CREDENTIALS, create_queue

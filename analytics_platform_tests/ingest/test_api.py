@@ -14,17 +14,16 @@ import numpy as np
 import polars as pl
 import pytest
 
-from analytics_platform.assets.raw import api_asset
-from analytics_platform.assets.resources import build_resources
-from analytics_platform.contracts.base import Contract, Day, Instant, Json, Money, Table, Text, Whole, column
-from analytics_platform.engine import DayRange
+from analytics_platform.contracts.base import Contract, Day, Instant, Json, Money, Text, Whole, column
+from analytics_platform.demo.servers.http_api import serve_users
 from analytics_platform.gate import Origin, Records, judge
 from analytics_platform.gate.messages.exact_json import canonical_json, plain_text, read_json
 from analytics_platform.gate.records import malformed_frame
 from analytics_platform.ingest import SOURCES, USERS
 from analytics_platform.ingest.api import fetch_list, fetch_users, users_endpoint
 from analytics_platform.lake import Batch
-from analytics_platform.local.http_api import serve_users
+from analytics_platform.orchestration.assets.raw import api_asset
+from analytics_platform.orchestration.resources import build_resources
 from analytics_platform.settings import load_settings
 from analytics_platform.sources.rest_api import (
     Content,
@@ -35,6 +34,7 @@ from analytics_platform.sources.rest_api import (
     decode_pages,
     records,
 )
+from analytics_platform.transform import DayRange
 from analytics_platform.warehouse import BatchCard, load_batch
 from analytics_platform_tests.kit import House, build, open_house
 from analytics_platform_tests.shop_logs import load, user
@@ -288,7 +288,16 @@ def test_the_asset_fails_in_one_sentence(
 PRODUCTS = "products"
 
 
-class ProductVersions(Contract):
+class ProductVersions(
+    Contract,
+    table="cleaned.product_versions",
+    source=PRODUCTS,
+    key=("version_id",),
+    write="batches",
+    partition="event_date",
+    identity=("product_id", "title", "price", "extra"),
+    redelivers=True,
+):
     """One row per product and answer."""
 
     version_id: Text = column("MD5 of the content.", random=True)
@@ -300,19 +309,6 @@ class ProductVersions(Contract):
     arrived_at: Instant = column("When the answer arrived.")
     batch_id: Text = column("The answer.")
     position: Whole = column("Place in the answer.", ge=1)
-
-    class Config(Contract.Config):
-        """Table."""
-
-        metadata = Table(
-            name="cleaned.product_versions",
-            source=PRODUCTS,
-            primary_key=("version_id",),
-            write="batches",
-            partition_column="event_date",
-            identity=("product_id", "title", "price", "extra"),
-            redelivers=True,
-        ).promise()
 
 
 def products_endpoint(url: str) -> Endpoint:

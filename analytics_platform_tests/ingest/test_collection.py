@@ -20,12 +20,12 @@ import pytest
 from bson import json_util
 from pymongo import MongoClient
 
-from analytics_platform.assets.raw import collection_asset
-from analytics_platform.assets.resources import build_resources
 from analytics_platform.gate.documents import document_text, read_parquet
 from analytics_platform.ingest import SOURCES, WEB_LOGS, land_files
 from analytics_platform.ingest.collection import collection_of, read_collection
 from analytics_platform.lake import FolderLake
+from analytics_platform.orchestration.assets.raw import collection_asset
+from analytics_platform.orchestration.resources import build_resources
 from analytics_platform.settings import SettingsError, load_settings
 from analytics_platform.sources.mongo import BatchSize, PositionError
 from analytics_platform.sources.mongo.collection import OpenCollection

@@ -16,13 +16,13 @@ import dagster as dg
 import pyarrow.dataset
 import pytest
 
-from analytics_platform.assets.raw import queue_asset
-from analytics_platform.assets.resources import build_resources
+from analytics_platform.demo.servers.sqs_server import Faults
 from analytics_platform.ingest import ECOMMERCE_EVENTS, SOURCES, replay
 from analytics_platform.ingest import queue as ingest_queue
 from analytics_platform.ingest.queue import drain_queue, put_messages, queue_of, redrive_messages
 from analytics_platform.lake import Batch, FolderLake
-from analytics_platform.local.sqs_server import Faults
+from analytics_platform.orchestration.assets.raw import queue_asset
+from analytics_platform.orchestration.resources import build_resources
 from analytics_platform.settings import Settings, SettingsError, load_settings
 from analytics_platform.sources.sqs import Drained, Message, Queue, QueueError
 from analytics_platform_tests.kit import House, open_house
@@ -304,7 +304,7 @@ def test_the_asset_fails_in_one_sentence_when_the_queue_cannot_be_reached(
 
 
 def _run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", "from analytics_platform.cli import main; main()", *arguments]
+    command = [sys.executable, "-c", "from analytics_platform.cli.main import main; main()", *arguments]
     own = {"PYTHONWARNINGS": "ignore", "AWS_MAX_ATTEMPTS": "1"}
     return subprocess.run(command, capture_output=True, text=True, env={**os.environ, **own, **environment})
 

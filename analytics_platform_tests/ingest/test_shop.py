@@ -14,10 +14,10 @@ import dagster as dg
 import psycopg
 import pytest
 
-from analytics_platform.assets.raw import shop_asset
-from analytics_platform.assets.resources import build_resources
 from analytics_platform.ingest import SHOP, SOURCES
 from analytics_platform.ingest.shop import read_table
+from analytics_platform.orchestration.assets.raw import shop_asset
+from analytics_platform.orchestration.resources import build_resources
 from analytics_platform.settings import SettingsError, load_settings
 from analytics_platform.shop.schema import migrate
 from analytics_platform.sources.shop_db import TABLES, BatchSize, PositionError, ShopDatabase, ShopDatabaseError

@@ -11,8 +11,8 @@ import polars as pl
 
 from analytics_platform.contracts import CONTRACTS
 from analytics_platform.contracts.ddl import polars_schema
-from analytics_platform.engine import DayRange, all_models, plan
 from analytics_platform.settings import load_settings
+from analytics_platform.transform import DayRange, all_models, plan
 from analytics_platform.warehouse import DuckDBSession
 
 

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 import pytest
 
-from analytics_platform.engine import DayRange
+from analytics_platform.transform import DayRange
 from analytics_platform.warehouse import Session
 from analytics_platform_tests.kit import Row, build, click, load_rows, open_house
 from analytics_platform_tests.shop_messages import load_messages, shop_message

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from analytics_platform.contracts import CONTRACTS
 from analytics_platform.contracts.ddl import polars_schema
-from analytics_platform.engine import DayRange, affected_days, all_models, build_order, day_ranges, plan
 from analytics_platform.settings import load_settings
+from analytics_platform.transform import DayRange, affected_days, all_models, build_order, day_ranges, plan
 from analytics_platform.warehouse import DuckDBSession
 from analytics_platform_tests.kit import Contents, contents
 from analytics_platform_tests.models.stored import at

@@ -5,10 +5,10 @@ from __future__ import annotations
 import datetime as dt
 from pathlib import Path
 
-from analytics_platform.checks.watchdog import has_the_shops_orders
 from analytics_platform.contracts import CONTRACTS
-from analytics_platform.engine import DayRange
+from analytics_platform.transform import DayRange
 from analytics_platform.warehouse import Session
+from analytics_platform.warehouse.watchdog import has_the_shops_orders
 from analytics_platform_tests.kit import House, Row, build, build_touched, click, load_rows, open_house
 from analytics_platform_tests.shop_rows import load_shop, order
 

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from analytics_platform.contracts import CONTRACTS
-from analytics_platform.engine import all_models, plan
+from analytics_platform.transform import all_models, plan
 from analytics_platform.warehouse import DuckDBSession, Session
 from analytics_platform_tests.kit import Row, built_house, click
 
@@ -217,7 +217,7 @@ def test_the_column_docs_say_what_is_counted_and_whose_definition_it_is() -> Non
         "bought_together": ("confidence of an association rule", "1993"),
     }.items():
         contract = CONTRACTS[f"marts.{name}"]
-        docs = [column.description for column in contract.to_schema().columns.values()]
+        docs = [column.description for column in contract.columns.values()]
         text = " ".join(" ".join([str(contract.__doc__), *map(str, docs)]).split())
         assert all(word in text for word in words), name
 

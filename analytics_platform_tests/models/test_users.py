@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from analytics_platform.engine import DayRange, all_models
+from analytics_platform.transform import DayRange, all_models
 from analytics_platform_tests.kit import House, build, click, contents, load_rows, open_house
 from analytics_platform_tests.shop_logs import load, log, put_logs, put_users, user
 

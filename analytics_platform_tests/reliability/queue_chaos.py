@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TypeAlias
 from unittest.mock import patch
 
-from analytics_platform.local.sqs_server import Faults, serve_in_process
+from analytics_platform.demo.servers.sqs_server import Faults, serve_in_process
 from analytics_platform.sources.sqs import Depth, Queue
 from analytics_platform_tests.sources.sqs.kit import CREDENTIALS, DRAINED, create_queue
 

@@ -19,8 +19,8 @@ import pytest
 
 from analytics_platform.contracts import CONTRACTS
 from analytics_platform.contracts.ddl import polars_schema
-from analytics_platform.engine import DayRange
-from analytics_platform.local.postgres import DATABASE, LocalPostgres, serve_postgres
+from analytics_platform.demo.servers.postgres import DATABASE, LocalPostgres, serve_postgres
+from analytics_platform.transform import DayRange
 from analytics_platform.warehouse.postgres.locks import writing
 from analytics_platform_tests.kit import Contents, House, contents
 from analytics_platform_tests.postgres import new_database

@@ -16,7 +16,7 @@ from typing import Any
 
 import duckdb
 
-from analytics_platform.engine import DayRange
+from analytics_platform.transform import DayRange
 from analytics_platform.warehouse.spreadsheet import write_spreadsheets
 from analytics_platform_tests.kit import House, build, load_landed, open_house
 

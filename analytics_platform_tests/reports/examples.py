@@ -10,8 +10,8 @@ from typing import Any
 import polars as pl
 
 from analytics_platform.contracts import CONTRACTS
-from analytics_platform.engine import macros
 from analytics_platform.reports.queries import READS, Facts, read_facts
+from analytics_platform.transform import macros
 from analytics_platform.warehouse import DuckDBSession, DuckDBWarehouse
 
 NOV_1 = dt.date(2026, 11, 1)

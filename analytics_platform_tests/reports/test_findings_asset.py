@@ -7,9 +7,9 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from analytics_platform.assets.reports import findings
-from analytics_platform.assets.resources import build_resources
-from analytics_platform.assets.tables import POOL
+from analytics_platform.orchestration.assets.reports import findings
+from analytics_platform.orchestration.assets.tables import POOL
+from analytics_platform.orchestration.resources import build_resources
 from analytics_platform.settings import Settings, load_settings
 from analytics_platform_tests.reports.examples import fill, warehouse
 
@@ -78,5 +78,5 @@ def test_it_depends_on_all_it_reads() -> None:
 
 
 def test_loading_the_asset_does_not_load_matplotlib() -> None:
-    code = "import sys, analytics_platform.assets.reports; sys.exit('matplotlib' in sys.modules)"
+    code = "import sys, analytics_platform.orchestration.assets.reports; sys.exit('matplotlib' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

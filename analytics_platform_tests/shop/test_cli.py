@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from analytics_platform.cli import main
+from analytics_platform.cli.main import main
 from analytics_platform.settings import Settings
 from analytics_platform.shop.service import open_shop
 from analytics_platform_tests.shop.kit import stock

@@ -10,12 +10,12 @@ import dagster as dg
 import pytest
 from redis import Redis
 
-from analytics_platform.assets.cache import best_sellers
-from analytics_platform.assets.resources import build_resources
-from analytics_platform.automation.decisions import Runs, Start, Wait, decide_outbox
-from analytics_platform.automation.jobs import drain_outbox
-from analytics_platform.automation.sensors import outbox_sensor
 from analytics_platform.contracts import CONTRACTS
+from analytics_platform.orchestration.assets.cache import best_sellers
+from analytics_platform.orchestration.decisions import Runs, Start, Wait, decide_outbox
+from analytics_platform.orchestration.jobs import drain_outbox
+from analytics_platform.orchestration.resources import build_resources
+from analytics_platform.orchestration.sensors import outbox_sensor
 from analytics_platform.settings import Settings
 from analytics_platform.shop.best_sellers import LIST
 from analytics_platform.shop.domain import BestSeller, CartLine

@@ -6,9 +6,9 @@ import datetime as dt
 from decimal import Decimal
 from pathlib import Path
 
-from analytics_platform.local.simulated_shop import buy, stock_shop
+from analytics_platform.demo.simulated_shop import buy, stock_shop
+from analytics_platform.demo.simulator import PURCHASES, read_purchases, simulate
 from analytics_platform.shop.service import Shop
-from analytics_platform.simulator import PURCHASES, read_purchases, simulate
 from analytics_platform_tests.shop.kit import books, rows
 
 

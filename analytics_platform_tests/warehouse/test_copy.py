@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from analytics_platform.simulator import simulate
+from analytics_platform.demo.simulator import simulate
 from analytics_platform.warehouse import Session, WarehouseError
 from analytics_platform.warehouse.copy import copy_warehouse
 from analytics_platform_tests.kit import Contents, House, build, contents, load_files, loaded_days, open_house

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from analytics_platform.engine import DayRange
+from analytics_platform.transform import DayRange
 from analytics_platform.warehouse import Loaded, Session, WarehouseError
 from analytics_platform.warehouse.books import accept_batch, acceptances, find_batch, find_breaches
 from analytics_platform_tests.kit import House, Row, click, load_landed, load_rows, open_house

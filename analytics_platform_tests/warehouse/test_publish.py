@@ -10,7 +10,7 @@ import pytest
 
 from analytics_platform.contracts import CONTRACTS
 from analytics_platform.contracts.ddl import polars_schema
-from analytics_platform.engine import DayRange, Query
+from analytics_platform.transform import DayRange, Query
 from analytics_platform.warehouse import Session, WarehouseError
 
 FUNNEL = CONTRACTS["marts.funnel_daily"]

@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 
-from analytics_platform.engine import DayRange
+from analytics_platform.transform import DayRange
 
 INGEST, REBUILD = "ingest_everything", "rebuild_days"
 """The jobs that people start from the dashboard (`automation.jobs`)."""

@@ -10,13 +10,13 @@ from typing import Literal
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from analytics_platform.engine import DayRange
 from analytics_platform.reports.colours import INK, LINE, MUTED
 from analytics_platform.reports.dashboard import queries
 from analytics_platform.reports.html import escape, table_html
 from analytics_platform.reports.tables import Table
 from analytics_platform.reports.wording import moment, percent, span
 from analytics_platform.settings import Settings, SettingsError, load_settings
+from analytics_platform.transform import DayRange
 from analytics_platform.warehouse import Session, WarehouseError
 from analytics_platform.warehouse.published import Published, View
 

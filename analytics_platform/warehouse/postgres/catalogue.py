@@ -9,9 +9,9 @@ from contextlib import contextmanager
 import psycopg
 
 from analytics_platform.contracts import CONTRACTS
-from analytics_platform.contracts.base import ContractType, Table, table_of
+from analytics_platform.contracts.base import ContractType, Table
 from analytics_platform.contracts.ddl import column_docs
-from analytics_platform.contracts.rules import quote
+from analytics_platform.contracts.sql import quote
 from analytics_platform.warehouse.migration import changes
 from analytics_platform.warehouse.postgres.ddl import (
     add_column,
@@ -53,12 +53,12 @@ def ensure(connection: psycopg.Connection, contracts: Iterable[ContractType]) ->
     """Create the tables that are missing, dimensions before the facts that refer to them, and migrate the others."""
     wanted = list(dict.fromkeys(_with_dimensions(contracts)))
     stored = stored_columns(connection)
-    if all(stored.get(table_of(contract).name) == typed_columns(contract) for contract in wanted):
+    if all(stored.get(contract.table.name) == typed_columns(contract) for contract in wanted):
         return
     with _changing(connection):
         stored = stored_columns(connection)
         for contract in wanted:
-            name = table_of(contract).name
+            name = contract.table.name
             statements = _migrate(contract, stored[name]) if name in stored else _create(contract)
             for statement in statements:
                 connection.execute(statement)
@@ -66,18 +66,18 @@ def ensure(connection: psycopg.Connection, contracts: Iterable[ContractType]) ->
 
 def _with_dimensions(contracts: Iterable[ContractType]) -> Iterator[ContractType]:
     for contract in contracts:
-        for dimension in table_of(contract).foreign_keys.values():
+        for dimension in contract.table.foreign_keys.values():
             yield CONTRACTS[dimension]
         yield contract
 
 
 def _create(contract: ContractType) -> Iterator[str]:
-    yield f"CREATE SCHEMA IF NOT EXISTS {quote(table_of(contract).layer)}"
+    yield f"CREATE SCHEMA IF NOT EXISTS {quote(contract.table.layer)}"
     yield from create_statements(contract)
 
 
 def _migrate(contract: ContractType, stored: dict[str, str]) -> Iterator[str]:
-    name = table_of(contract).name
+    name = contract.table.name
     needed = changes(name, stored, typed_columns(contract))
     for column, kind in needed.added.items():
         yield from add_column(name, column, kind, column_docs(contract)[column])

@@ -8,9 +8,9 @@ from functools import lru_cache
 from types import MappingProxyType
 
 from analytics_platform.contracts import CONTRACTS
-from analytics_platform.contracts.base import ContractType, Table, table_of
+from analytics_platform.contracts.base import ContractType, Table
 from analytics_platform.contracts.ddl import INSTANT, column_docs, column_types, json_columns, table_doc
-from analytics_platform.contracts.rules import literal, quote, quote_table
+from analytics_platform.contracts.sql import literal, quote, quote_table
 
 JSON = "JSON"
 """The type of text that is a JSON document."""
@@ -78,24 +78,24 @@ def duckdb_type(kind: str) -> str:
 
 def is_partitioned(table: Table) -> bool:
     """Whether the table is cut into months by its day."""
-    return table.partition_column is not None and table.layer in _PARTITIONED_LAYERS
+    return table.partition is not None and table.layer in _PARTITIONED_LAYERS
 
 
 def key_of(table: Table) -> tuple[str, ...]:
     """The columns of the primary key. Of a table cut by day the day is one: the same row is always of the same day."""
-    if is_partitioned(table) and table.partition_column not in table.primary_key:
-        return (*table.primary_key, str(table.partition_column))
-    return table.primary_key
+    if is_partitioned(table) and table.partition not in table.key:
+        return (*table.key, str(table.partition))
+    return table.key
 
 
 def create_statements(contract: ContractType) -> Iterator[str]:
     """The statements that create the table, empty and without partitions. Its schema must exist."""
-    table = table_of(contract)
+    table = contract.table
     name = quote_table(table.name)
     parts = [_column(contract, column, kind) for column, kind in typed_columns(contract).items()]
     parts.append(f"PRIMARY KEY ({_list(key_of(table))})")
     parts += [_reference(column, dimension) for column, dimension in table.foreign_keys.items()]
-    cut = f" PARTITION BY RANGE ({quote(str(table.partition_column))})" if is_partitioned(table) else ""
+    cut = f" PARTITION BY RANGE ({quote(str(table.partition))})" if is_partitioned(table) else ""
     yield f"CREATE TABLE {name} ({', '.join(parts)}){cut}"
     yield from _comments(contract)
     for columns in _indexes(contract):
@@ -103,28 +103,28 @@ def create_statements(contract: ContractType) -> Iterator[str]:
 
 
 def _column(contract: ContractType, name: str, kind: str) -> str:
-    nullable = contract.to_schema().columns[name].nullable
+    nullable = contract.columns[name].nullable
     return f"{quote(name)} {postgres_type(kind)}{'' if nullable else ' NOT NULL'}"
 
 
 def _reference(column: str, dimension: str) -> str:
-    key = table_of(CONTRACTS[dimension]).primary_key[0]
+    key = CONTRACTS[dimension].table.key[0]
     return f"FOREIGN KEY ({quote(column)}) REFERENCES {quote_table(dimension)} ({quote(key)})"
 
 
 def _comments(contract: ContractType) -> Iterator[str]:
-    name = quote_table(table_of(contract).name)
+    name = quote_table(contract.table.name)
     yield f"COMMENT ON TABLE {name} IS {literal(table_doc(contract))}"
     for column, description in column_docs(contract).items():
         yield f"COMMENT ON COLUMN {name}.{quote(column)} IS {literal(description)}"
 
 
 def _indexes(contract: ContractType) -> Iterator[str]:
-    table = table_of(contract)
+    table = contract.table
     yield from _INDEXES.get(table.name, ())
-    if table.layer == "star" and table.partition_column is not None:
+    if table.layer == "star" and table.partition is not None:
         for columns in _LOOKED_UP:
-            if set(columns) <= set(column_types(contract)) and columns != table.primary_key:
+            if set(columns) <= set(column_types(contract)) and columns != table.key:
                 yield _list(columns)
 
 

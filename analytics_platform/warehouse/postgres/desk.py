@@ -17,11 +17,11 @@ import psycopg
 from sqlglot import exp
 
 from analytics_platform.contracts import CONTRACTS
-from analytics_platform.contracts.base import ContractType, table_of
+from analytics_platform.contracts.base import ContractType
 from analytics_platform.contracts.ddl import create_statements
 from analytics_platform.contracts.ops import BatchDays, PipelineLogs, Quarantine
-from analytics_platform.contracts.rules import literal, quote, quote_table
-from analytics_platform.engine import Query
+from analytics_platform.contracts.sql import literal, quote, quote_table
+from analytics_platform.transform import Query
 from analytics_platform.warehouse.duckdb import DuckDBSession, Span
 from analytics_platform.warehouse.postgres.ddl import schema, typed_columns
 from analytics_platform.warehouse.postgres.dialect import parse
@@ -72,14 +72,14 @@ class Desk(DuckDBSession):
         """Fetch what the books say of a batch that was loaded before, but for its refused records."""
         self.ensure(*BATCH_BOOKS)
         for contract in (PipelineLogs, BatchDays):
-            name = table_of(contract).name
+            name = contract.table.name
             query = exp.select("*").from_(name).where(exp.column("batch_id").eq(card.batch_id)).sql("postgres")
             fetch_rows(self.server, self, name, typed_columns(contract), query, self._folder)
 
     def know_members(self, contract: ContractType, part: str) -> None:
         """Fetch the members of dimensions that the rows of `part` refer to. What was brought of a dimension goes."""
-        for column, dimension in table_of(contract).foreign_keys.items():
-            key = table_of(CONTRACTS[dimension]).primary_key[0]
+        for column, dimension in contract.table.foreign_keys.items():
+            key = CONTRACTS[dimension].table.key[0]
             self._ask_for(
                 f"SELECT DISTINCT {quote(column)} AS id FROM {part} WHERE {quote(column)} IS NOT NULL", "bigint"
             )
@@ -91,7 +91,7 @@ class Desk(DuckDBSession):
 
         Key, day and place of each; noted in `recalled`, so that they are not stored again.
         """
-        table, key = table_of(contract), table_of(contract).primary_key[0]
+        table, key = contract.table, contract.table.key[0]
         self.execute("CREATE OR REPLACE TEMP TABLE recalled (batch_id VARCHAR, position BIGINT)")
         if span is not None:
             columns = {name: typed_columns(contract)[name] for name in (key, "event_date", "batch_id", "position")}

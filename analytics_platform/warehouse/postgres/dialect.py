@@ -13,7 +13,7 @@ from functools import lru_cache
 import sqlglot
 from sqlglot import exp
 
-from analytics_platform.contracts.rules import literal
+from analytics_platform.contracts.sql import literal
 
 _PARAMETERS: tuple[tuple[type, str], ...] = (
     (bool, "boolean"),

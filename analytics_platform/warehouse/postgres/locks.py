@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 import psycopg
 
-from analytics_platform.engine import DayRange
+from analytics_platform.transform import DayRange
 
 _MANY = 64
 """Days from which on the table is locked as a whole: each lock takes a place in the server's memory."""

@@ -14,10 +14,10 @@ import polars as pl
 import psycopg
 
 from analytics_platform.contracts import CONTRACTS
-from analytics_platform.contracts.base import ContractType, table_of
-from analytics_platform.contracts.rules import literal, quote, quote_table
-from analytics_platform.engine import DayRange, Query
+from analytics_platform.contracts.base import ContractType
+from analytics_platform.contracts.sql import literal, quote, quote_table
 from analytics_platform.settings import masked
+from analytics_platform.transform import DayRange, Query
 from analytics_platform.warehouse.duckdb import DuckDBSession
 from analytics_platform.warehouse.postgres import catalogue
 from analytics_platform.warehouse.postgres.ddl import is_partitioned, key_of, schema, typed_columns
@@ -174,13 +174,13 @@ class PostgresSession:
         today = dt.datetime.now(dt.UTC).date()
         catalogue.ensure(self.connection, contracts)
         for contract in contracts:
-            catalogue.ensure_partitions(self.connection, table_of(contract), catalogue.months_ahead(today))
+            catalogue.ensure_partitions(self.connection, contract.table, catalogue.months_ahead(today))
 
     def insert(self, table: str, frame: pl.DataFrame) -> None:
         """Append the rows of a frame."""
-        contract = table_of(CONTRACTS[table])
+        contract = CONTRACTS[table].table
         if is_partitioned(contract):
-            days = frame[str(contract.partition_column)].unique().drop_nulls()
+            days = frame[str(contract.partition)].unique().drop_nulls()
             catalogue.ensure_partitions(self.connection, contract, sorted({day.replace(day=1) for day in days}))
         types = {name: kind for name, kind in schema()[table].items() if name in frame.columns}
         copy_frames(self.connection, [frame.select(list(types))], quote_table(table), types)
@@ -188,7 +188,7 @@ class PostgresSession:
     def publish(self, contract: ContractType, rows: Query | pl.DataFrame, days: DayRange | None) -> Publication:
         """Build and audit on a desk, then replace the days, or merge the keys, in one transaction."""
         self.ensure(contract)
-        table = table_of(contract)
+        table = contract.table
         locked = days if table.write == "days" else None
         with writing(self.connection, table.name, locked), self._desk() as desk:
             if isinstance(rows, Query):
@@ -200,7 +200,7 @@ class PostgresSession:
         return publication
 
     def _store(self, desk: Desk, contract: ContractType, days: DayRange | None) -> None:
-        table = table_of(contract)
+        table = contract.table
         catalogue.ensure_partitions(self.connection, table, _months(desk, contract))
         with self.connection.transaction():
             if table.write == "days" and days is not None:
@@ -209,15 +209,15 @@ class PostgresSession:
                 self._merge(desk, contract)
 
     def _replace_days(self, desk: Desk, contract: ContractType, days: DayRange) -> None:
-        table = table_of(contract)
-        name, day = quote_table(table.name), quote(str(table.partition_column))
+        table = contract.table
+        name, day = quote_table(table.name), quote(str(table.partition))
         within = f"{day} BETWEEN {literal(days.first)} AND {literal(days.last)}"
         self.connection.execute(f"DELETE FROM {name} WHERE {within}")
         copy_in(self.connection, desk, f"FROM {name} WHERE {within}", name, typed_columns(contract))
 
     def _merge(self, desk: Desk, contract: ContractType) -> None:
         """Add rows whose key is new, change those that differ, leave the others; `whole` tables lose all other keys."""
-        table, types = table_of(contract), typed_columns(contract)
+        table, types = contract.table, typed_columns(contract)
         name, keys = quote_table(table.name), ", ".join(map(quote, key_of(table)))
         columns = ", ".join(map(quote, types))
         self.connection.execute(f"CREATE TEMP TABLE staged (LIKE {name}) ON COMMIT DROP")
@@ -235,14 +235,14 @@ class PostgresSession:
     @contextmanager
     def batch(self, contract: ContractType, card: BatchCard) -> Iterator[DuckDBSession]:
         """A desk with what the books say of the batch; what it holds of the batch at the end is stored."""
-        with self._desk() as desk, writing(self.connection, table_of(contract).name, None):
+        with self._desk() as desk, writing(self.connection, contract.table.name, None):
             desk.ensure(contract)
             desk.bring_books(card)
             yield desk
             self._store_batch(desk, contract, card)
 
     def _store_batch(self, desk: Desk, contract: ContractType, card: BatchCard) -> None:
-        table, mine = table_of(contract), f"batch_id = {literal(card.batch_id)}"
+        table, mine = contract.table, f"batch_id = {literal(card.batch_id)}"
         name = quote_table(table.name)
         catalogue.ensure_partitions(self.connection, table, _months(desk, contract, f"WHERE {mine}"))
         with self.connection.transaction():
@@ -250,7 +250,7 @@ class PostgresSession:
             new = f"FROM {name} WHERE {mine} AND (batch_id, position) NOT IN (FROM recalled)"
             copy_in(self.connection, desk, new, name, typed_columns(contract), key_of(table))
             for book in BATCH_BOOKS:
-                page = quote_table(table_of(book).name)
+                page = quote_table(book.table.name)
                 self.connection.execute(f"DELETE FROM {page} WHERE {mine}")
                 copy_in(self.connection, desk, f"FROM {page} WHERE {mine}", page, typed_columns(book))
 
@@ -258,8 +258,8 @@ class PostgresSession:
         """Remove the rows of the batch that turned out to be twins of others in it, found by a replay."""
         if "recall.rows" not in desk.tables():
             return
-        table = table_of(contract)
-        name, key = quote_table(table.name), quote(table.primary_key[0])
+        table = contract.table
+        name, key = quote_table(table.name), quote(table.key[0])
         lost = desk.rows(
             f"""
             SELECT {key}, event_date FROM recall.rows
@@ -283,9 +283,9 @@ class PostgresSession:
 
 def _months(desk: Desk, contract: ContractType, where: str = "") -> list[dt.date]:
     """The first days of the months that a table's rows on the desk are of."""
-    table = table_of(contract)
+    table = contract.table
     if not is_partitioned(table):
         return []
-    day = quote(str(table.partition_column))
+    day = quote(str(table.partition))
     found = desk.rows(f"SELECT DISTINCT date_trunc('month', {day})::DATE FROM {quote_table(table.name)} {where}")
     return sorted(month for (month,) in found if isinstance(month, dt.date))

@@ -17,7 +17,7 @@ from psycopg import sql
 from psycopg.copy import Copy
 from sqlglot import exp
 
-from analytics_platform.contracts.rules import quote, quote_table
+from analytics_platform.contracts.sql import quote, quote_table
 from analytics_platform.gate.ahead import in_background
 from analytics_platform.warehouse.duckdb import ROW_GROUP, DuckDBSession
 from analytics_platform.warehouse.postgres.ddl import JSON

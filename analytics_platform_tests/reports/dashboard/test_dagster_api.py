@@ -11,10 +11,10 @@ from threading import Thread
 
 import pytest
 
-from analytics_platform.automation import jobs
-from analytics_platform.engine import DayRange
+from analytics_platform.orchestration import jobs
 from analytics_platform.reports.dashboard import dagster_api
 from analytics_platform.reports.dashboard.dagster_api import INGEST, REBUILD, DagsterApi, DagsterError, LogLine, Run
+from analytics_platform.transform import DayRange
 from analytics_platform_tests.reports.dashboard.servers import dagster_webserver, free_port
 
 PATIENCE_S = 60.0

@@ -12,9 +12,9 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from analytics_platform.contracts import CONTRACTS
-from analytics_platform.engine import DayRange
 from analytics_platform.reports.dashboard import queries
 from analytics_platform.settings import load_settings
+from analytics_platform.transform import DayRange
 from analytics_platform.warehouse import Session, open_warehouse
 from analytics_platform_tests.postgres import new_database
 from analytics_platform_tests.reports.dashboard.shop import FIRST, HOSTILE, LAST, LOADED, QUIET, fill

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from analytics_platform.engine import DayRange
 from analytics_platform.reports.dashboard.pages import quality
 from analytics_platform.reports.dashboard.serve import APP, OPTIONS, command
 from analytics_platform.reports.dashboard.shell import Chosen
 from analytics_platform.settings import load_settings
+from analytics_platform.transform import DayRange
 from analytics_platform.warehouse import open_warehouse
 from analytics_platform_tests.postgres import new_database
 from analytics_platform_tests.reports.dashboard.servers import free_port

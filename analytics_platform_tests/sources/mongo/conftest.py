@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from pymongo import MongoClient
 
-from analytics_platform.local.mongo_server import serve_mongo
+from analytics_platform.demo.servers.mongo_server import serve_mongo
 from analytics_platform_tests.sources.mongo.scripted_server import ScriptedServer, serve
 from analytics_platform_tests.sources.mongo.shop import Shop
 

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import pytest
 from pymongo import MongoClient
 
-from analytics_platform.local.mongo_server import MongoServerError, serve_mongo
+from analytics_platform.demo.servers.mongo_server import MongoServerError, serve_mongo
 from analytics_platform.sources.mongo import MongoSource
 
 
@@ -56,7 +56,7 @@ def test_a_port_in_use_is_said_to_be() -> None:
 
 @pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_the_server_of_a_command_ends_with_it(signal_number: int) -> None:
-    command = [sys.executable, "-m", "analytics_platform.local.mongo_server", "--port", "0"]
+    command = [sys.executable, "-m", "analytics_platform.demo.servers.mongo_server", "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         uri = process.stdout.readline().strip()

@@ -11,7 +11,7 @@ from urllib.request import urlopen
 
 import pytest
 
-from analytics_platform.local.http_api import serve_users
+from analytics_platform.demo.servers.http_api import serve_users
 from analytics_platform.sources.rest_api import (
     Endpoint,
     Fetched,
@@ -83,7 +83,7 @@ def test_a_file_that_is_not_there_yet_is_for_later(tmp_path: Path) -> None:
 
 
 def test_the_server_runs_as_a_command(file: Path) -> None:
-    command = [sys.executable, "-m", "analytics_platform.local.http_api", str(file), "--port", "0"]
+    command = [sys.executable, "-m", "analytics_platform.demo.servers.http_api", str(file), "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         name, _, url = process.stdout.readline().strip().partition("=")

@@ -6,8 +6,8 @@ from typing import TypeAlias
 
 import pytest
 
-from analytics_platform.local.moto_server import serve_moto
-from analytics_platform.local.sqs_server import Faults, serve
+from analytics_platform.demo.servers.moto_server import serve_moto
+from analytics_platform.demo.servers.sqs_server import Faults, serve
 from analytics_platform.sources.sqs import Message, Queue
 from analytics_platform_tests.sources.sqs.kit import CREDENTIALS, create_queue
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from analytics_platform.local.sqs_server import Faults
+from analytics_platform.demo.servers.sqs_server import Faults
 from analytics_platform.sources.sqs import Message, Queue, QueueError, drain, redrive, send_copies
 from analytics_platform_tests.sources.sqs.conftest import NewQueue, Shelf
 from analytics_platform_tests.sources.sqs.kit import DRAINED, create_queue, numbered

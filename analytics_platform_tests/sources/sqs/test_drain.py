@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import boto3
 import pytest
 
-from analytics_platform.local.sqs_server import Faults
+from analytics_platform.demo.servers.sqs_server import Faults
 from analytics_platform.sources.sqs import Drained, Message, Queue, QueueError, drain
 from analytics_platform_tests.sources.sqs.conftest import Shelf
 from analytics_platform_tests.sources.sqs.kit import DRAINED, numbered

@@ -8,7 +8,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from analytics_platform.local.sqs_server import Faults
+from analytics_platform.demo.servers.sqs_server import Faults
 from analytics_platform.sources.sqs import Depth, Queue, QueueError, drain
 from analytics_platform.sources.sqs.errors import explained
 from analytics_platform_tests.sources.sqs.kit import DRAINED, numbered

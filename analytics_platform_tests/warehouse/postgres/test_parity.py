@@ -9,10 +9,10 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from analytics_platform.checks.watchdog import watch
-from analytics_platform.engine import DayRange
+from analytics_platform.demo.simulator import simulate
 from analytics_platform.reports.queries import read_facts
-from analytics_platform.simulator import simulate
+from analytics_platform.transform import DayRange
+from analytics_platform.warehouse.watchdog import watch
 from analytics_platform_tests.end_to_end.platform_run import Platform, failed_checks, failure_words
 from analytics_platform_tests.kit import (
     Contents,

@@ -10,10 +10,10 @@ import polars as pl
 import psycopg
 import pytest
 
-from analytics_platform.contracts import CONTRACTS, table_of
-from analytics_platform.contracts.base import Contract, Table, Text, Whole, column
+from analytics_platform.contracts import CONTRACTS
+from analytics_platform.contracts.base import Contract, Text, Whole, column
 from analytics_platform.contracts.ddl import column_docs, column_types, json_columns, polars_schema, table_doc
-from analytics_platform.engine import DayRange
+from analytics_platform.transform import DayRange
 from analytics_platform.warehouse import WarehouseError
 from analytics_platform_tests.kit import House
 
@@ -51,9 +51,9 @@ def test_every_table_has_the_types_nulls_and_comments_of_its_contract(house: Hou
         ]
         found = server.execute(COLUMNS, (name,)).fetchall()
         assert [(row[0], row[1], row[3]) for row in found] == promised, name
-        keys = set(table_of(contract).primary_key)
+        keys = set(contract.table.key)
         for column_name, _, is_required, _ in found:
-            nullable = contract.to_schema().columns[column_name].nullable
+            nullable = contract.columns[column_name].nullable
             assert is_required == (not nullable or column_name in keys), f"{name}.{column_name}"
         comment = server.execute("SELECT obj_description(%s::regclass, 'pg_class')", (name,)).fetchone()
         assert comment == (table_doc(contract),), name
@@ -63,12 +63,12 @@ def test_every_table_has_its_primary_key_and_facts_refer_to_dimensions(
     house: House, server: psycopg.Connection
 ) -> None:
     for name, contract in CONTRACTS.items():
-        table = table_of(contract)
+        table = contract.table
         ((key,),) = server.execute(CONSTRAINTS, (name, "p")).fetchall()
-        assert key.replace('"', "").startswith(f"PRIMARY KEY ({', '.join(table.primary_key)}"), name
+        assert key.replace('"', "").startswith(f"PRIMARY KEY ({', '.join(table.key)}"), name
         references = {row[0] for row in server.execute(CONSTRAINTS, (name, "f"))}
         assert references == {
-            f"FOREIGN KEY ({column}) REFERENCES {dimension}({table_of(CONTRACTS[dimension]).primary_key[0]})"
+            f"FOREIGN KEY ({column}) REFERENCES {dimension}({CONTRACTS[dimension].table.key[0]})"
             for column, dimension in table.foreign_keys.items()
         }, name
 
@@ -161,16 +161,16 @@ def test_questions_of_analysts_look_into_one_partition_and_use_its_indexes(fille
         assert "Index" in text and "Seq Scan" not in text, f"{name}: {text}"
 
 
-class Old(Contract):
+class Old(
+    Contract,
+    table="marts.notes",
+    key=("note_id",),
+    write="upsert",
+):
     """Notes."""
 
     note_id: Whole = column("Number.")
     note: Text = column("Words.", nullable=True)
-
-    class Config(Contract.Config):
-        """Table."""
-
-        metadata = Table(name="marts.notes", primary_key=("note_id",), write="upsert").promise()
 
 
 class New(Old):

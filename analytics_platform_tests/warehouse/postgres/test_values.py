@@ -21,13 +21,12 @@ from analytics_platform.contracts.base import (
     Json,
     Money,
     Ratio,
-    Table,
     Text,
     Whole,
     column,
 )
 from analytics_platform.contracts.ddl import polars_schema
-from analytics_platform.engine import Query
+from analytics_platform.transform import Query
 from analytics_platform.warehouse import Session
 from analytics_platform.warehouse.postgres import ddl, desk
 from analytics_platform.warehouse.postgres import session as room
@@ -36,7 +35,12 @@ from analytics_platform_tests.kit import open_house
 from analytics_platform_tests.postgres import new_database
 
 
-class Everything(Contract):
+class Everything(
+    Contract,
+    table="marts.everything",
+    key=("place",),
+    write="whole",
+):
     """One of each type."""
 
     place: Whole = column("Number.")
@@ -48,11 +52,6 @@ class Everything(Contract):
     money: Money = column("An amount.", nullable=True)
     instant: Instant = column("A moment.", nullable=True)
     document: Json = column("A document.", nullable=True)
-
-    class Config(Contract.Config):
-        """Table."""
-
-        metadata = Table(name="marts.everything", primary_key=("place",), write="whole").promise()
 
 
 @pytest.fixture(scope="module")

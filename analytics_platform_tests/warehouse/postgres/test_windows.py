@@ -7,9 +7,9 @@ import datetime as dt
 import pytest
 from sqlglot import exp
 
-from analytics_platform.contracts import CONTRACTS, table_of
-from analytics_platform.engine import DayRange, all_models, plan
+from analytics_platform.contracts import CONTRACTS
 from analytics_platform.settings import load_settings
+from analytics_platform.transform import DayRange, all_models, plan
 from analytics_platform.warehouse.postgres.ddl import is_partitioned, schema
 from analytics_platform.warehouse.postgres.dialect import parse, translate
 from analytics_platform.warehouse.postgres.windows import Window, windows_of
@@ -30,11 +30,11 @@ def condition(sql: str, table: str = EVENTS) -> str:
 
 @pytest.mark.parametrize("name", sorted(all_models()))
 def test_no_model_fetches_a_table_that_grows_with_the_events_whole(name: str) -> None:
-    if name == "cleaned.customer_history" or table_of(CONTRACTS[name]).write == "whole":
+    if name == "cleaned.customer_history" or CONTRACTS[name].table.write == "whole":
         return  # versions of users and customers grow with their changes
     query = plan(all_models()[name], DayRange(DAY, DAY), load_settings().model_values)
     for part in windows_of(parse(query.sql), schema()):
-        if is_partitioned(table_of(CONTRACTS[part.table])):
+        if is_partitioned(CONTRACTS[part.table].table):
             assert part.condition is not None, part.table
 
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 import polars as pl
 import streamlit as st
 
-from analytics_platform.engine import DayRange
 from analytics_platform.reports.dashboard import queries, shell
 from analytics_platform.reports.dashboard.dagster_api import (
     INGEST,
@@ -21,6 +20,7 @@ from analytics_platform.reports.dashboard.dagster_api import (
 from analytics_platform.reports.html import escape
 from analytics_platform.reports.tables import Table
 from analytics_platform.reports.wording import NOTHING, clean, count, day, moment, whole
+from analytics_platform.transform import DayRange
 from analytics_platform.warehouse import Session, WarehouseError
 
 _RUNS, _BATCHES, _LINES = 10, 20, 400

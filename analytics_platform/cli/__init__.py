@@ -1,0 +1,1 @@
+"""The commands of `analytics-platform`, and what they print."""

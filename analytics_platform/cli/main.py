@@ -1,0 +1,275 @@
+"""The command line: what people do to the platform outside the Dagster UI. `EPILOG` says what exit codes mean."""
+
+from __future__ import annotations
+
+import datetime as dt
+import getpass
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from analytics_platform.errors import UserError
+from analytics_platform.shop.cli import app as shop
+
+LOOK, OPERATE, TRY, SETUP = "Look", "Operate", "Try it", "Set up"
+"""The groups of commands in `--help`."""
+
+HELP = """Raw behaviour data in, tables people trust out.
+
+Settings are environment variables: see docs/settings.md. Tables are built in the Dagster UI (make ui), or with:
+
+dagster asset materialize --select '*' --partition-range FIRST...LAST -m analytics_platform.definitions
+"""
+
+EPILOG = """Exit codes: 0 all is well. 1 something was found wrong: a failing observation, a demo that differs from the
+truth. 2 the command could not be carried out: a wrong setting or argument, a warehouse in use, an unknown batch, a
+queue that cannot be reached; the reason is one sentence on standard error.
+"""
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+
+app = typer.Typer(
+    name="analytics-platform",
+    help=HELP,
+    epilog=EPILOG,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(shop, name="shop", rich_help_panel=OPERATE)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"analytics-platform {version('analytics-platform')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _every_command(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", is_eager=True, callback=_print_version)
+    ] = False,
+) -> None: ...
+
+
+@app.command(rich_help_panel=TRY)
+def simulate(
+    days: Annotated[int, typer.Option(min=1, help="Days of traffic.")] = 14,
+    visitors: Annotated[int, typer.Option(min=1, help="Visitors a day, about.")] = 500,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same files.")] = 1,
+    out: Annotated[Path, typer.Option(help="Folder to write into.")] = Path("data/simulated"),
+    start: Annotated[dt.datetime | None, typer.Option(formats=["%Y-%m-%d"], help="First day (UTC).")] = None,
+) -> None:
+    """Write believable traffic of all sources, and truth.json that says what is in it."""
+    from analytics_platform.demo.simulator import simulate as write
+
+    truth = write(days, visitors, seed, out, start.date() if start else None)
+    print(f"{truth.files} files, {truth.rows_read:,} rows in {out}; the truth about them is in {out / 'truth.json'}")
+
+
+@app.command(rich_help_panel=OPERATE)
+def accept(
+    batch: Annotated[str, typer.Argument(help="Id of the batch, or the start of it.")],
+    reason: Annotated[str, typer.Option(help="Why the batch may pass.")],
+) -> None:
+    """Take responsibility for a batch above the error threshold, so that the line goes on."""
+    from analytics_platform.settings import load_settings
+    from analytics_platform.warehouse import open_warehouse
+    from analytics_platform.warehouse.books import accept_batch, find_batch
+
+    if not reason.strip():
+        raise typer.BadParameter("give a reason in words", param_hint="--reason")
+    with open_warehouse(load_settings()).session() as session:
+        batch_id, name = find_batch(session, batch)
+        accept_batch(session, batch_id, reason.strip(), getpass.getuser())
+    print(f"Batch {batch_id} ({name}) is accepted: {reason.strip()}")
+
+
+@app.command(rich_help_panel=OPERATE)
+def replay(
+    batch: Annotated[str | None, typer.Argument(help="Id of one batch; all of them without it.")] = None,
+) -> None:
+    """Judge quarantined rows anew, after a contract changed, and move those that pass now into their table."""
+    from analytics_platform.ingest import days_to_build
+    from analytics_platform.ingest import replay as judge_anew
+    from analytics_platform.lake import open_lake
+    from analytics_platform.settings import load_settings
+    from analytics_platform.warehouse import open_warehouse
+    from analytics_platform.warehouse.books import find_batch
+    from analytics_platform.warehouse.spreadsheet import write_spreadsheets
+
+    settings = load_settings()
+    lake = open_lake(settings)
+    with open_warehouse(settings).session() as session:
+        only = find_batch(session, batch)[0] if batch else None
+        replayed = list(judge_anew(session, settings, lake, only))
+        write_spreadsheets(session, settings.quarantine_dir, {entry.batch.name for entry in replayed})
+        moved = [entry.batch.batch_id for entry in replayed if entry.moved]
+        days = days_to_build(session, moved, settings)
+    for entry in replayed:
+        print(f"{entry.batch.name}: {entry.moved:,} rows moved, {entry.loaded.rows_quarantined:,} stay quarantined")
+    if days:
+        print(f"Materialize the days whose tables they change: --partition-range {days}")
+    elif not replayed:
+        print("No quarantined rows.")
+
+
+@app.command(rich_help_panel=OPERATE)
+def drain(
+    max_messages: Annotated[int | None, typer.Option(min=1, help="Stop after so many (DRAIN_MAX_MESSAGES).")] = None,
+    max_seconds: Annotated[float | None, typer.Option(min=0.1, help="Stop after so long (DRAIN_MAX_SECONDS).")] = None,
+) -> None:
+    """Move what waits in the queue into the lake; materialize cleaned/ecommerce_events to load it."""
+    from analytics_platform.ingest.progress import progress_bar
+    from analytics_platform.ingest.queue import drain_queue
+    from analytics_platform.lake import open_lake
+    from analytics_platform.settings import load_settings
+
+    settings = load_settings()
+    limits = (max_messages or settings.drain_max_messages, max_seconds or settings.drain_max_seconds)
+    with progress_bar("queue") as report:
+        drained = drain_queue(settings, open_lake(settings), *limits, report)
+    print(
+        f"{drained.received:,} messages received, {drained.stored:,} stored in {drained.batches:,} batches, "
+        f"{drained.deleted:,} deleted from the queue"
+    )
+
+
+@app.command(rich_help_panel=OPERATE)
+def redrive(
+    max_messages: Annotated[int | None, typer.Option(min=1, help="At most so many; all of them without it.")] = None,
+) -> None:
+    """Send the refused messages in the dead-letter queue back to the queue, after their cause is corrected."""
+    from analytics_platform.ingest.queue import redrive_messages
+    from analytics_platform.settings import load_settings
+
+    print(f"{redrive_messages(load_settings(), max_messages):,} messages sent back to the queue")
+
+
+@app.command(rich_help_panel=LOOK)
+def status(json: JsonOption = False) -> None:
+    """Show sources, last batches, what is not as it should be, and the next step. Exits 0 whatever it finds."""
+    from analytics_platform.cli.status import read_status
+    from analytics_platform.cli.terminal import print_status, to_json
+    from analytics_platform.settings import load_settings
+
+    found = read_status(load_settings(), dt.datetime.now(dt.UTC))
+    print(to_json(found)) if json else print_status(found)
+
+
+@app.command(rich_help_panel=LOOK)
+def monitor(json: JsonOption = False) -> None:
+    """Judge what is stored, print it as a table, and exit 1 if anything is not as it should be."""
+    from analytics_platform.cli.terminal import print_observations, to_json
+    from analytics_platform.settings import load_settings, masked
+    from analytics_platform.warehouse import open_warehouse
+    from analytics_platform.warehouse.watchdog import watch
+
+    settings = load_settings()
+    with open_warehouse(settings).session(read_only=True) as session:
+        observations = list(watch(session, settings, dt.datetime.now(dt.UTC)))
+    if json:
+        print(to_json(observations))
+    else:
+        print_observations(observations, masked(settings.warehouse_url))
+    raise typer.Exit(0 if all(observation.passed for observation in observations) else 1)
+
+
+@app.command(rich_help_panel=LOOK)
+def explain(
+    table: Annotated[str, typer.Argument(help="The table: customer_rfm, or with its schema star.fact_orders.")],
+    days: Annotated[str | None, typer.Option(help="Days to build, A...B; the last one with events without it.")] = None,
+) -> None:
+    """Run the model of a table without storing anything, and print how it was done (EXPLAIN ANALYZE)."""
+    from analytics_platform.settings import load_settings
+    from analytics_platform.transform import DayRange, find_model
+    from analytics_platform.warehouse import open_warehouse
+    from analytics_platform.warehouse.explain import explain_model
+
+    settings, model = load_settings(), find_model(table)
+    try:
+        wanted = DayRange.parse(days) if days else None
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--days") from error
+    warehouse = open_warehouse(settings)
+    with warehouse.session(read_only=True) as session:
+        explained = explain_model(session, model, wanted, settings.model_values)
+    print(f"{model.name}, {explained.days or 'the whole table'}, in {warehouse.name}")
+    for step in explained.plans:
+        print(f"\n{step.step}\n{step.text}")
+
+
+@app.command(rich_help_panel=SETUP)
+def reference(out: Annotated[Path, typer.Option(help="Folder of the pages.")] = Path("docs")) -> None:
+    """Write the data dictionary and the table of settings from the code."""
+    from analytics_platform.cli.reference import write_reference
+
+    for path in write_reference(out):
+        print(path)
+
+
+@app.command(rich_help_panel=SETUP)
+def copy(
+    source: Annotated[str, typer.Option("--from", help="Warehouse to copy: duckdb:///PATH or postgresql://…")],
+    target: Annotated[str, typer.Option("--to", help="Warehouse to fill; tables it has already must be the same.")],
+) -> None:
+    """Copy all tables into another warehouse and compare every value. Broken off, it goes on where it was."""
+    from analytics_platform.cli.terminal import copying
+    from analytics_platform.settings import load_settings, masked
+    from analytics_platform.warehouse import WarehouseError, open_warehouse
+    from analytics_platform.warehouse.copy import copy_warehouse
+
+    given, filled = load_settings(warehouse_url=source), load_settings(warehouse_url=target)
+    if given.warehouse_url == filled.warehouse_url:
+        raise WarehouseError("--from and --to are the same warehouse.")
+    if not open_warehouse(given).exists():
+        raise WarehouseError(f"There is no warehouse at {masked(source)}: check --from.")
+    with open_warehouse(given).session() as there, open_warehouse(filled).session() as here, copying() as report:
+        copied = copy_warehouse(there, here, report)
+    print(f"{len(copied)} tables, {sum(copied.values()):,} rows are in {masked(target)}, every value compared.")
+
+
+@app.command(rich_help_panel=TRY)
+def demo(
+    days: Annotated[int, typer.Option(min=2, help="Days of traffic.")] = 14,
+    visitors: Annotated[int, typer.Option(min=1, help="Visitors a day, about.")] = 300,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same traffic.")] = 1,
+) -> None:
+    """Run the whole platform on simulated traffic in DATA_DIR and compare its tables with the truth."""
+    from analytics_platform.demo.run import run_demo
+
+    raise typer.Exit(0 if run_demo(days, visitors, seed) else 1)
+
+
+@app.command(rich_help_panel=LOOK)
+def dashboard(
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to serve on.")] = 8501,
+    address: Annotated[
+        str, typer.Option(help="Address to serve on; it has no login, so keep it to yourself.")
+    ] = "127.0.0.1",
+) -> None:
+    """Serve the dashboard; its page Pipeline needs Dagster at DAGSTER_URL."""
+    import os
+
+    from analytics_platform.reports.dashboard.serve import command
+    from analytics_platform.settings import SettingsError, load_settings
+
+    load_settings()  # a wrong one is told here, not on every page
+    try:
+        served = command(address, port)
+    except ModuleNotFoundError as error:
+        raise SettingsError(str(error)) from error
+    os.execv(served[0], served)
+
+
+def main() -> None:
+    """Run the command line. A user's mistake ends in one sentence and exit code 2."""
+    try:
+        app()
+    except UserError as error:
+        print(f"analytics-platform: {error}", file=sys.stderr)
+        sys.exit(2)

@@ -1,0 +1,118 @@
+"""Reference pages written from the code: the data dictionary from the contracts, the settings from settings.py.
+
+`analytics-platform reference` writes them into docs/; a test says when they are out of date.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import groupby
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from analytics_platform.contracts import CONTRACTS
+from analytics_platform.contracts.base import ContractType, Table, is_gated
+from analytics_platform.contracts.ddl import column_docs, column_types, table_doc
+from analytics_platform.settings import Settings
+from analytics_platform.transform import all_models, column_lineage
+
+NOTE = "<!-- Written by `analytics-platform reference`; do not edit. -->"
+
+PUBLISHED: Mapping[str, str] = {
+    "batches": "appended batch by batch",
+    "days": "whole days are replaced",
+    "upsert": "rows are replaced by their key",
+    "whole": "built anew as a whole",
+}
+
+
+def write_reference(folder: Path) -> list[Path]:
+    """Write all pages; returns their paths."""
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for name, text in pages().items():
+        path = folder / name
+        path.write_text(text, "utf-8")
+        paths.append(path)
+    return paths
+
+
+def pages() -> dict[str, str]:
+    """File name → text."""
+    return {"data_dictionary.md": data_dictionary(), "settings.md": settings_page()}
+
+
+def data_dictionary() -> str:
+    """Every table: what a row is, how it is published, its columns with where they come from, its rules."""
+    return "\n".join(_dictionary_lines()) + "\n"
+
+
+def _dictionary_lines() -> Iterator[str]:
+    yield from (NOTE, "", "# Data dictionary", "")
+    yield "Every table of the warehouse, in the order data flows. Times are UTC, money is `DECIMAL(18,4)`, surrogate"
+    yield "keys are hashes with `-1` for unknown. «from» names what a column is computed from, as read from the SQL."
+    layers = {layer: list(names) for layer, names in groupby(CONTRACTS, lambda name: name.partition(".")[0])}
+    yield ""
+    for layer, names in layers.items():
+        yield f"- **{layer}**: " + ", ".join(f"[{_bare(name)}](#{name.replace('.', '')})" for name in names)
+    for name in CONTRACTS:
+        yield from _table_lines(CONTRACTS[name])
+
+
+def _table_lines(contract: ContractType) -> Iterator[str]:
+    table, docs, kinds = contract.table, column_docs(contract), column_types(contract)
+    lineage = column_lineage(table.name) if table.name in all_models() else {}
+    yield from ("", f"## {table.name}", "", table_doc(contract), "")
+    days = f", days in `{table.partition}`" if table.partition else ""
+    yield f"Key: {_codes(table.key)}; {PUBLISHED[table.write]}{days}."
+    yield from ("", "| column | type | what it is | from |", "| --- | --- | --- | --- |")
+    columns = contract.columns
+    for name, kind in kinds.items():
+        null = "" if columns[name].nullable else " not null"
+        origin = ", ".join(f"`{source}.{column}`" for source, column in lineage.get(name, ()))
+        yield f"| `{name}` | {kind}{null} | {_cell(docs[name])} | {origin or _origin(contract, table, name)} |"
+    rules = [f"- `{rule.name}`: {_cell(rule.description)}" for rule in table.rules]
+    rules += [f"- `{column}` exists in `{other}`." for column, other in table.foreign_keys.items()]
+    if rules:
+        yield from ("", "Rules over a row:", "", *rules)
+
+
+def _origin(contract: ContractType, table: Table, column: str) -> str:
+    """The names a column has in raw input, of a table behind the gate."""
+    if not is_gated(contract):
+        return ""
+    names = (contract.columns[column].metadata or {}).get("source", ())
+    return f"{table.source}: {_codes(names)}" if names else ""
+
+
+def _codes(names: tuple[str, ...]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def _bare(name: str) -> str:
+    return name.partition(".")[2]
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+def settings_page() -> str:
+    """Every setting with its default."""
+    return "\n".join(_settings_lines()) + "\n"
+
+
+def _settings_lines() -> Iterator[str]:
+    yield from (NOTE, "", "# Settings", "")
+    yield "Every setting is an environment variable. A wrong one ends the start with one sentence that names it."
+    yield "Secrets (marked) are shown nowhere: not in logs, metadata, messages or errors. What is empty is absent."
+    yield from ("", "| setting | default | what it is |", "| --- | --- | --- |")
+    for name, field in Settings.model_fields.items():
+        secret = " (secret)" if "SecretStr" in str(field.annotation) else ""
+        yield f"| `{name.upper()}` | {_default(field.default)} | {_cell(field.description or '')}{secret} |"
+
+
+def _default(value: object) -> str:
+    text = "" if value is None or isinstance(value, SecretStr) else str(value)
+    return f"`{text}`" if text not in ("", ".") else ""

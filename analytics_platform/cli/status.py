@@ -1,0 +1,133 @@
+"""Where the platform stands, for people at a terminal and for scripts: sources, last batches, checks, what to do next.
+
+Reads the warehouse without writing, and neither a queue nor an API: it answers at once, also when they are down.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from analytics_platform.ingest import CLICKSTREAM, ECOMMERCE_EVENTS, SHOP, SOURCES, USERS, WEB_LOGS, new_files
+from analytics_platform.lake import open_lake
+from analytics_platform.settings import Settings, masked
+from analytics_platform.warehouse import Session, open_warehouse
+from analytics_platform.warehouse.watchdog import Observation, watch
+
+LAST_BATCHES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class SourceStatus:
+    """A source: where it comes from or which setting is missing, and what was loaded from it (None: nothing yet)."""
+
+    name: str
+    configured: bool
+    place: str
+    batches: int = 0
+    rows: int = 0
+    quarantined: int = 0
+    last_arrival: dt.datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BatchStatus:
+    """A loaded batch."""
+
+    batch_id: str
+    source: str
+    input: str
+    arrived_at: dt.datetime
+    rows_read: int
+    rows_quarantined: int
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """The whole picture. `next_step` is one sentence."""
+
+    warehouse: str
+    sources: tuple[SourceStatus, ...]
+    next_step: str
+    batches: tuple[BatchStatus, ...] = ()
+    observations: tuple[Observation, ...] = field(default=())
+
+    @property
+    def well(self) -> bool:
+        """Whether every observation is as it should be."""
+        return all(observation.passed for observation in self.observations)
+
+
+def read_status(settings: Settings, now: dt.datetime) -> Status:
+    """The status as of `now`. Raises `WarehouseError` if there is a warehouse that cannot be read."""
+    places, waiting = dict(_places(settings)), len(new_files(CLICKSTREAM, settings, open_lake(settings)))
+    where, warehouse = masked(settings.warehouse_url), open_warehouse(settings)
+    if not warehouse.exists():
+        sources = tuple(SourceStatus(name, *places[name]) for name in SOURCES if name in places)
+        return Status(where, sources, _first_step(settings, waiting))
+    with warehouse.session(read_only=True) as session:
+        if "ops.pipeline_logs" not in session.tables():
+            sources = tuple(SourceStatus(name, *places[name]) for name in SOURCES if name in places)
+            return Status(where, sources, _first_step(settings, waiting))
+        observations = tuple(watch(session, settings, now))
+        sources = tuple(_sources(session, places))
+        return Status(where, sources, _next_step(observations, waiting), tuple(_batches(session)), observations)
+
+
+def _places(settings: Settings) -> Iterator[tuple[str, tuple[bool, str]]]:
+    """(source, (configured, where it comes from or what to set))."""
+    yield CLICKSTREAM, (True, str(settings.landing_dir / CLICKSTREAM))
+    for source, address, setting in (
+        (ECOMMERCE_EVENTS, settings.sqs_queue_url, "SQS_QUEUE_URL"),
+        (WEB_LOGS, settings.mongodb_uri.get_secret_value(), "MONGODB_URI"),
+        (USERS, settings.users_api_url, "USERS_API_URL"),
+        *((table, settings.shop_database_url.get_secret_value(), "SHOP_DATABASE_URL") for table in SHOP),
+    ):
+        yield source, (bool(address), _without_secrets(address) if address else f"{setting} is not set")
+
+
+def _without_secrets(address: str) -> str:
+    scheme, _, rest = address.partition("://")
+    return f"{scheme}://{rest.partition('?')[0].rpartition('@')[2]}"
+
+
+def _first_step(settings: Settings, waiting: int) -> str:
+    if waiting:
+        return f"{waiting} new files wait: start `dagster dev` and materialize all assets, or set AUTOMATION=true."
+    return f"Nothing was loaded yet: put exports into {settings.landing_dir / CLICKSTREAM}, or try `make demo`."
+
+
+def _next_step(observations: tuple[Observation, ...], waiting: int) -> str:
+    failing = next((observation for observation in observations if not observation.passed), None)
+    if failing is not None:
+        return failing.remedy
+    if waiting:
+        return f"{waiting} new files wait in the landing folder: run the job ingest_everything."
+    return "Nothing to do."
+
+
+def _sources(session: Session, places: dict[str, tuple[bool, str]]) -> Iterator[SourceStatus]:
+    loaded = {
+        str(source): (int(str(batches)), int(str(rows)), int(str(refused)), last)
+        for source, batches, rows, refused, last in session.rows(
+            "SELECT source, count(*), sum(rows_accepted), sum(rows_quarantined), max(arrived_at) "
+            "FROM ops.pipeline_logs GROUP BY source"
+        )
+    }
+    for name in SOURCES:
+        configured, place = places.get(name, (True, ""))
+        batches, rows, refused, last = loaded.get(name, (0, 0, 0, None))
+        yield SourceStatus(
+            name, configured, place, batches, rows, refused, last if isinstance(last, dt.datetime) else None
+        )
+
+
+def _batches(session: Session) -> Iterator[BatchStatus]:
+    rows = session.rows(
+        "SELECT batch_id, source, input, arrived_at, rows_read, rows_quarantined FROM ops.pipeline_logs "
+        f"ORDER BY finished_at DESC, batch_id LIMIT {LAST_BATCHES}"
+    )
+    for batch_id, source, name, arrived_at, read, refused in rows:
+        assert isinstance(arrived_at, dt.datetime)
+        yield BatchStatus(str(batch_id), str(source), str(name), arrived_at, int(str(read)), int(str(refused)))

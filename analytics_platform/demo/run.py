@@ -1,0 +1,198 @@
+"""The demo: the main job on simulated traffic, then every figure held against the simulator's truth.
+
+It runs what a user runs (`dagster asset materialize`), twice: on the files of each day, then again when late files have
+arrived. The same folder then serves the UI (`make ui`).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+
+from bson import json_util
+from pymongo import MongoClient
+from rich.console import Console
+from rich.table import Table
+
+from analytics_platform.demo.comparison import compare
+from analytics_platform.demo.servers.start import start_servers
+from analytics_platform.demo.simulated_shop import Bookings, buy, reconcile, stock_shop
+from analytics_platform.demo.simulator import PURCHASES, read_documents, read_messages, read_purchases, simulate
+from analytics_platform.demo.simulator.truth import Sources
+from analytics_platform.ingest.queue import queue_of
+from analytics_platform.settings import Settings, load_settings, masked
+from analytics_platform.shop.service import open_shop
+from analytics_platform.warehouse import open_warehouse
+
+MARK = ".demo"
+"""A file that says: this folder was made by the demo, which may empty it."""
+
+DAGSTER_YAML = Path(__file__).parent / "dagster.yaml"
+_STEP = re.compile(r"Finished execution of step \"(?P<step>\S+)\" in (?P<took>\S+)\.$")
+_ERROR = re.compile(r"dagster\._core\.definitions\.events\.Failure: (?P<words>.*)$")
+
+
+def run_demo(days: int, visitors: int, seed: int) -> bool:
+    """Simulate, load, compare, twice; True if every table says what the truth says."""
+    console = Console()
+    settings = load_settings()
+    folder = settings.data_dir
+    _empty(folder)
+    first = dt.datetime.now(dt.UTC).date() - dt.timedelta(days=days)
+    last = first + dt.timedelta(days=days)  # today: users arrive on the day they are fetched
+    console.print(f"Simulating {days} days of traffic, from {first}, into {folder / 'simulated'} …")
+    truth = simulate(days, visitors, seed, folder / "simulated", first)
+    users = folder / "users.json"
+    shutil.copy(folder / "simulated" / "users.json", users)
+    with start_servers(users) as servers:
+        os.environ |= {**_prepare(folder, first), **servers}
+        settings, ok = load_settings(), True
+        bookings = _buy(console, settings, folder, truth.sources.total)
+        for title, part, sources in (
+            ("what arrives day by day", "simulated", truth.sources.before_late),
+            ("what arrives late", "simulated/late", truth.sources.total),
+        ):
+            _deliver(folder / part, users, settings)
+            console.print(f"\nMaterializing all assets for {first}...{last} with {title} …")
+            if not _materialize(console, folder / "run.log", f"{first}...{last}"):
+                return False
+            ok &= _compare(console, settings, sources, f"After {title}")
+        ok &= _is_drained(console, settings)
+        ok &= _reconcile(console, settings, folder, bookings)
+    _say_where(console, settings, folder)
+    return ok
+
+
+def _empty(folder: Path) -> None:
+    """Start from an empty folder; one that the demo did not make is left alone."""
+    if folder.exists() and any(folder.iterdir()):
+        if not (folder / MARK).exists():
+            sys.exit(f"analytics-platform: DATA_DIR={folder} holds other data; give the demo a folder of its own.")
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / MARK).touch()
+
+
+def _deliver(part: Path, users: Path, settings: Settings) -> None:
+    """Let one part of the simulation arrive: files, messages, documents, and the API's answer."""
+    shutil.copy(part / "users.json", users)
+    shutil.copytree(part / "clickstream", settings.landing_dir / "clickstream", dirs_exist_ok=True)
+    queue = queue_of(settings)
+    for path in sorted((part / "messages").glob("*.jsonl")):
+        queue.send(read_messages(path))
+    documents = sorted((part / "web_logs").glob("*.jsonl"))
+    if part.name == "late":  # days late, as an export: reading the collection looks back minutes
+        for path in documents:
+            _copy(path, settings.landing_dir / "web_logs" / path.name)
+        return
+    with MongoClient[dict[str, object]](settings.mongodb_uri.get_secret_value()) as client:
+        collection = client[settings.mongodb_database][settings.mongodb_collection]
+        for path in documents:
+            collection.insert_many(map(json_util.loads, read_documents(path)))
+
+
+def _copy(path: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy(path, target)
+
+
+def _is_drained(console: Console, settings: Settings) -> bool:
+    """Whether the queue is empty, said on the console."""
+    depth = queue_of(settings).depth()
+    left = depth.visible + depth.in_flight + depth.delayed
+    console.print(f"The queue is {'empty' if not left else f'not empty: {left} messages are left'}.")
+    return not left
+
+
+def _prepare(folder: Path, first: dt.date) -> dict[str, str]:
+    """The environment of the demo's runs, also written to `demo.env` for the UI."""
+    home = (folder / "dagster").resolve()
+    home.mkdir()
+    shutil.copy(DAGSTER_YAML, home / "dagster.yaml")
+    own = {
+        "DAGSTER_HOME": str(home),
+        "DATA_DIR": str(folder.resolve()),
+        "PARTITION_START": first.isoformat(),
+    }
+    (folder / "demo.env").write_text("".join(f"{name}={value}\n" for name, value in own.items()), "utf-8")
+    return own
+
+
+def _materialize(console: Console, log: Path, days: str) -> bool:
+    command = [sys.executable, "-m", "dagster", "asset", "materialize", "--select", "*"]
+    command += ["--partition-range", days, "-m", "analytics_platform.definitions"]
+    with log.open("a", encoding="utf-8") as file:
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        assert process.stdout is not None
+        failures = list(_follow(console, process.stdout, file.write))
+    if process.wait() == 0:
+        return True
+    console.print(f"[red]The run failed.[/] {' '.join(dict.fromkeys(failures))} The whole log is in {log}.")
+    return False
+
+
+def _follow(console: Console, lines: Iterable[str], keep: Callable[[str], object]) -> Iterator[str]:
+    """Show the steps as they end and keep the whole log; yields the sentences of failures."""
+    for line in lines:
+        keep(line)
+        if step := _STEP.search(line.rstrip()):
+            console.print(f"  {step['step'].replace('__', '.'):36} {step['took']:>8}", highlight=False)
+        elif error := _ERROR.search(line.rstrip()):
+            yield error["words"]
+
+
+def _compare(console: Console, settings: Settings, truth: Sources, title: str) -> bool:
+    with open_warehouse(settings).session(read_only=True) as session:
+        figures = list(compare(session, truth))
+    table = Table("", "", "truth", "tables", "", title=title)
+    for figure in figures:
+        mark = "[green]=[/]" if figure.equal else "[red]≠[/]"
+        table.add_row(figure.scope, figure.name, _short(figure.truth), _short(figure.found), mark)
+    console.print(table)
+    return all(figure.equal for figure in figures)
+
+
+def _buy(console: Console, settings: Settings, folder: Path, truth: Sources) -> Bookings:
+    """Let everything that is bought in the simulation be bought from the shop's own service."""
+    started = time.perf_counter()
+    with open_shop(settings) as shop:
+        shop.carts.prepare()
+        stock_shop(shop)
+        bookings = buy(shop, read_purchases(folder / "simulated" / PURCHASES), truth.users.people)
+    took = time.perf_counter() - started
+    console.print(f"{bookings.orders:,} orders placed with the shop's service in {took:.1f} s", highlight=False)
+    return bookings
+
+
+def _reconcile(console: Console, settings: Settings, folder: Path, bookings: Bookings) -> bool:
+    """Hold the shop's books, the warehouse and the truth against each other."""
+    with open_warehouse(settings).session(read_only=True) as session:
+        figures = list(reconcile(session, bookings, read_purchases(folder / "simulated" / PURCHASES)))
+    table = Table("", "shop", "warehouse", "truth", "", title="What was sold")
+    for figure in figures:
+        mark = "[green]=[/]" if figure.equal else "[red]≠[/]"
+        table.add_row(figure.name, _short(figure.shop), _short(figure.warehouse), _short(figure.truth), mark)
+    console.print(table)
+    for refusal in bookings.refused:
+        console.print(f"[red]Refused:[/] {refusal}")
+    return all(figure.equal for figure in figures)
+
+
+def _short(value: object) -> str:
+    if isinstance(value, Mapping):
+        return f"{len(value)} values"
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _say_where(console: Console, settings: Settings, folder: Path) -> None:
+    console.print(f"\nTables      {masked(settings.warehouse_url)}")
+    console.print(f"Findings    {settings.reports_dir / 'findings.html'}")
+    console.print(f"Quarantine  {settings.quarantine_dir}")
+    console.print("Look        make ui, make dashboard")

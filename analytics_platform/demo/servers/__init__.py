@@ -1,0 +1,1 @@
+"""Servers on loopback that the demo and the tests start."""

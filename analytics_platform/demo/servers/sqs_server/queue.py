@@ -1,0 +1,165 @@
+"""One standard queue in memory: what is visible, in flight and delayed. Times are seconds of one monotonic clock."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import heapq
+import itertools
+import time
+import uuid
+from collections import Counter, deque
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+from analytics_platform.demo.servers.sqs_server.faults import Faults
+
+State: TypeAlias = Literal["visible", "in flight", "delayed"]
+
+
+@dataclass(slots=True, eq=False)
+class Stored:
+    """One message in the queue. `due` is when it becomes visible, `handle` the newest receipt handle."""
+
+    message_id: str
+    body: str
+    attributes: Mapping[str, Any]
+    sent_ms: int
+    md5: str
+    state: State = "delayed"
+    due: float = 0.0
+    handle: str = ""
+    receive_count: int = 0
+    first_received_ms: int = 0
+
+
+@dataclass(slots=True)
+class Waiting:
+    """The receives that wait for messages, the longest waiting first."""
+
+    futures: deque[asyncio.Future[None]] = field(default_factory=deque)
+
+    def wake(self, count: int) -> None:
+        """Let up to `count` of them look again."""
+        while count and self.futures:
+            future = self.futures.popleft()
+            if not future.done():
+                future.set_result(None)
+                count -= 1
+
+
+class LocalQueue:
+    """A queue; send, receive, delete and change take O(log n)."""
+
+    def __init__(self, name: str, faults: Faults, attributes: Mapping[str, str]) -> None:
+        self.name = name
+        self.attributes = dict(attributes)
+        self.waiting = Waiting()
+        self._faults = faults
+        self._messages: dict[str, Stored] = {}
+        self._order = itertools.count()
+        self._visible: list[tuple[float, int, Stored]] = []
+        self._timers: list[tuple[float, int, Stored]] = []
+        self._counts: Counter[State] = Counter()
+
+    def seconds(self, attribute: str, default: int) -> int:
+        """A whole number of seconds among the queue's attributes."""
+        return int(self.attributes.get(attribute, default))
+
+    def send(self, body: str, attributes: Mapping[str, Any], delay: float) -> Stored:
+        """Add a message that becomes visible after `delay` seconds."""
+        md5 = hashlib.md5(body.encode(), usedforsecurity=False).hexdigest()
+        message = Stored(str(uuid.uuid4()), body, attributes, time.time_ns() // 1_000_000, md5)
+        self._messages[message.message_id] = message
+        self._counts["delayed"] += 1
+        self._hide(message, delay, "delayed")
+        return message
+
+    def receive(self, limit: int, visibility: float) -> list[Stored]:
+        """Up to `limit` visible messages, which then are in flight for `visibility` seconds."""
+        self._show_due()
+        popped = list(itertools.islice(self._pop_visible(), limit))
+        return [self._hand_out(message, visibility) for message in popped]
+
+    def _pop_visible(self) -> Iterator[Stored]:
+        while self._visible:
+            message = heapq.heappop(self._visible)[2]
+            if message.message_id in self._messages:
+                yield message
+
+    def _hand_out(self, message: Stored, visibility: float) -> Stored:
+        message.receive_count += 1
+        message.first_received_ms = message.first_received_ms or time.time_ns() // 1_000_000
+        message.handle = f"{message.message_id}#{message.receive_count}"
+        twice = self._faults.strike(self._faults.duplicates)
+        self._hide(message, 0 if twice else visibility, "in flight")
+        return message
+
+    def delete(self, handle: str) -> None:
+        """Delete the message, if this is its newest handle; an older one has no effect, as the real service warns."""
+        message = self._messages.get(message_id_of(handle))
+        lost = self._faults.strike(self._faults.lost_deletes)
+        if message is not None and message.handle == handle and not lost:
+            del self._messages[message.message_id]
+            self._counts[message.state] -= 1
+
+    def change_visibility(self, handle: str, seconds: float) -> bool:
+        """Make the message visible in so many seconds from now; False if it is not in flight."""
+        self._show_due()
+        message = self._messages.get(message_id_of(handle))
+        if message is None or message.state != "in flight":
+            return False
+        if message.handle == handle:
+            self._hide(message, seconds, "in flight")
+        return True
+
+    def purge(self) -> None:
+        """Delete everything."""
+        self._messages.clear()
+        self._visible.clear()
+        self._timers.clear()
+        self._counts.clear()
+
+    def depth(self) -> Mapping[State, int]:
+        """How many messages are in each state."""
+        self._show_due()
+        return self._counts
+
+    def until_next(self) -> float:
+        """Seconds until the next message may become visible; infinite if none will."""
+        return self._timers[0][0] - time.monotonic() if self._timers else float("inf")
+
+    def _hide(self, message: Stored, seconds: float, state: State) -> None:
+        if seconds <= 0:
+            self._show(message)
+            return
+        message.due = time.monotonic() + seconds
+        self._move(message, state)
+        heapq.heappush(self._timers, (message.due, next(self._order), message))
+
+    def _show(self, message: Stored) -> None:
+        message.due = 0.0
+        self._move(message, "visible")
+        number = next(self._order)
+        draw = self._faults.draws.random
+        rank = draw() * number if draw() < self._faults.shuffle else number
+        heapq.heappush(self._visible, (rank, number, message))
+        self.waiting.wake(1)
+
+    def _show_due(self) -> None:
+        now = time.monotonic()
+        while self._timers and self._timers[0][0] <= now:
+            due, _, message = heapq.heappop(self._timers)
+            if message.due == due and message.message_id in self._messages:
+                self._show(message)
+
+    def _move(self, message: Stored, state: State) -> None:
+        self._counts[message.state] -= 1
+        self._counts[state] += 1
+        message.state = state
+
+
+def message_id_of(handle: str) -> str:
+    """The id of the message that a receipt handle was given out for."""
+    return handle.partition("#")[0]

@@ -1,0 +1,145 @@
+"""The answers of the users API, in the shape of jsonplaceholder's `/users`: one now, one later."""
+
+import json
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from random import Random
+from typing import Any, NamedTuple
+
+from analytics_platform.demo.simulator import refusals
+from analytics_platform.demo.simulator.population import STAGED, Population
+from analytics_platform.demo.simulator.scope import Scope
+from analytics_platform.demo.simulator.truth import Person, UserTotals
+
+CHANGED_USER = STAGED + 1
+"""The one customer whose later answer differs."""
+
+_FIRST_NAMES = (
+    *("Annelie", "Björn", "Chloé", "Darius", "Elif", "Farid", "Greta", "Hélène", "Ines", "Jean-Luc", "Kamila"),
+    *("Lars", "Mónica", "Nils", "Oona", "Pía", "Quentin", "Rasmus", "Sanne", "Tamás", "Ulla", "Viktor", "Wanda"),
+)
+_LAST_NAMES = (
+    *("Abt", "Brandström", "Castaño", "DuBois", "Engel", "Fjeld", "García", "Hübner", "Ilves", "Jäger", "Kowalska"),
+    *("Lindqvist", "McAdam", "Nowak", "O'Shea", "Petit", "Quist", "Rötger", "Santos", "Thorn", "Vogt-Maas", "Zeller"),
+)
+_HONORIFICS = ("Mrs.", "Mr.", "Ms.", "Dr.", "Prof.")
+_SUFFIXES = ("V", "III", "Jr.", "Sr.", "PhD", "MD")
+_COMPANIES = ("Abt-Engel", "Fjeld Group", "Kowalska and Sons", "Nowak LLC", "Petit, Thorn & Quist")
+_CITIES = ("Gävle", "Köln", "Łódź", "Málaga", "Nîmes", "South Elvis", "Århus")
+_BAD_EMAILS = ("nobody", "anna@", "@mail.example", "anna at mail.example", "anna@@mail.example", "an na@mail.example")
+_BAD_EMAIL_WITH_LOGS = 20
+_BAD_EMAIL_EVERY = 37
+
+
+class User(NamedTuple):
+    """One user: the answer's entry, and what the platform must make of it; nothing if it is refused."""
+
+    user_id: int
+    entry: dict[str, Any]
+    person: Person | None
+
+
+class UserAnswers:
+    """Both answers: the later one also names the newcomers, and one customer has moved."""
+
+    def __init__(self, scope: Scope, population: Population) -> None:
+        """Draw everybody; without broken records nobody's e-mail address is malformed."""
+        rng = scope.random("users")
+        newcomers = population.newcomers
+        bad = find_bad_addresses(population) if scope.error_share else ()
+        users = {user_id: _draw_user(rng, user_id, user_id in bad) for user_id in (*population.customers, *newcomers)}
+        self.first = [users[user_id] for user_id in population.customers]
+        users[CHANGED_USER] = _move(users[CHANGED_USER])
+        self.later = list(users.values())
+
+
+def find_bad_addresses(population: Population) -> tuple[int, ...]:
+    """Whose e-mail address is malformed: one user with logs, which become orphans, and some without."""
+    without_logs = range(population.web_users.stop, population.customers.stop)
+    return (_BAD_EMAIL_WITH_LOGS, *without_logs[::_BAD_EMAIL_EVERY])
+
+
+def write_answer(path: Path, users: Iterable[User]) -> None:
+    """Write an answer's body."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps([user.entry for user in users], ensure_ascii=False, indent=2)
+    path.write_text(text + "\n", encoding="utf-8", newline="\n")
+
+
+def count_users(users: Iterable[User]) -> UserTotals:
+    """What is true of an answer."""
+    answer = list(users)
+    people = {str(user.user_id): user.person for user in answer if user.person is not None}
+    refused = len(answer) - len(people)
+    return UserTotals(
+        rows_read=len(answer),
+        customers=len(people),
+        rows_quarantined=refused,
+        quarantined_by_reason={refusals.EMAIL_MALFORMED: refused} if refused else {},
+        people=people,
+    )
+
+
+def _draw_user(rng: Random, user_id: int, is_bad: bool) -> User:
+    """A user who never changes, with an e-mail address of their own."""
+    first, last = rng.choice(_FIRST_NAMES), rng.choice(_LAST_NAMES)
+    local = unicodedata.normalize("NFKD", f"{first}.{last}").encode("ascii", "ignore").decode().replace("'", "")
+    email = f"{local}{user_id}@Mail.example"
+    company = rng.choice(_COMPANIES) if rng.random() < 0.9 else None
+    city = rng.choice(_CITIES) if rng.random() < 0.95 else None
+    entry = {
+        "id": user_id,
+        "name": _dress_name(rng, first, last),
+        "username": f"{first}{user_id}" if rng.random() < 0.5 else f"{first}_{last}",
+        "email": rng.choice(_BAD_EMAILS) if is_bad else email,
+        "address": _draw_address(rng, city),
+        "phone": f"1-770-{rng.randrange(1_000):03}-{rng.randrange(10_000):04} x{rng.randrange(100_000)}",
+        "website": f"{local.lower()}.example",
+        "company": {"name": company, "catchPhrase": "Multi-layered sleep", "bs": "ship soft pillows"},
+    }
+    person = Person(first_name=first, last_name=last, email=email.lower(), company=company, city=city)
+    return User(user_id, dict(_lose_values(rng, entry, company)), None if is_bad else person)
+
+
+def _dress_name(rng: Random, first: str, last: str) -> str:
+    """The name as people write it, some with an honorific in front, some with a suffix behind."""
+    honorific = f"{rng.choice(_HONORIFICS)} " if rng.random() < 0.12 else ""
+    suffix = f" {rng.choice(_SUFFIXES)}" if rng.random() < 0.1 else ""
+    return f"{honorific}{first} {last}{suffix}"
+
+
+def _draw_address(rng: Random, city: str | None) -> dict[str, Any]:
+    """An address; the coordinates are numbers as text, and missing for some."""
+    geo = {"lat": f"{rng.uniform(-80, 80):.4f}", "lng": f"{rng.uniform(-180, 180):.4f}"}
+    return {
+        "street": f"{rng.choice(_LAST_NAMES)} Street",
+        "suite": f"Apt. {rng.randrange(1, 999)}",
+        "city": city,
+        "zipcode": f"{rng.randrange(100_000):05}-{rng.randrange(10_000):04}",
+        "geo": geo if rng.random() < 0.95 else None,
+    }
+
+
+def _lose_values(rng: Random, entry: Mapping[str, Any], company: str | None) -> Iterator[tuple[str, Any]]:
+    """The fields of an entry: without company that field is not there; phone and website are missing for some."""
+    for name, value in entry.items():
+        if name == "company" and company is None:
+            continue
+        is_lost = name in ("phone", "website") and rng.random() < 0.05
+        yield name, (None if name == "phone" else "") if is_lost else value
+
+
+def _move(user: User) -> User:
+    """The same user with another e-mail address and city."""
+    assert user.person is not None
+    city, email = "Reykjavík", f"Moved{user.user_id}@Mail.example"
+    entry = {**user.entry, "email": email, "address": {**user.entry["address"], "city": city}}
+    person = Person(
+        first_name=user.person.first_name,
+        last_name=user.person.last_name,
+        email=email.lower(),
+        company=user.person.company,
+        city=city,
+    )
+    return User(user.user_id, entry, person)

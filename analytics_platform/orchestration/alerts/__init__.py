@@ -1,0 +1,1 @@
+"""Alerts: which incidents are open, and who gets a message."""

@@ -1,0 +1,111 @@
+"""The cleaned layer that is not SQL: the gate of each source, and the lookups that Python makes."""
+
+from collections.abc import Iterator
+
+import dagster as dg
+
+from analytics_platform.contracts.base import ContractType
+from analytics_platform.contracts.ddl import table_doc
+from analytics_platform.ingest import Source, days_to_build, load_new_batches
+from analytics_platform.lake import Batch, FolderLake
+from analytics_platform.orchestration.assets.looks import preview
+from analytics_platform.orchestration.assets.metadata import asset_key, column_schema, definition_metadata, lineage_of
+from analytics_platform.orchestration.assets.raw import raw_key
+from analytics_platform.orchestration.assets.tables import POOL, table_asset
+from analytics_platform.orchestration.checks.error_rate import error_rate_spec, judge_error_rate
+from analytics_platform.orchestration.checks.gate import gate_check_results, gate_check_specs
+from analytics_platform.orchestration.resources import WarehouseResource, warehouse_kind
+from analytics_platform.settings import Settings
+from analytics_platform.transform.lookups.tables import (
+    WITH_ADDRESSES,
+    WITH_AGENTS,
+    make_source_categories,
+    make_urls,
+    make_user_agents,
+)
+from analytics_platform.warehouse import Loaded, Session
+from analytics_platform.warehouse.spreadsheet import write_spreadsheets
+
+
+def gate_asset(source: Source, settings: Settings) -> dg.AssetsDefinition:
+    """The asset that puts a source's new batches through the gate, and stops the line if too many rows were refused."""
+    contract, table = source.contract, source.contract.table
+    key = asset_key(table.name)
+
+    @dg.asset(
+        key=key,
+        description=table_doc(contract),
+        deps=[raw_key(source)],
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        group_name=table.layer,
+        owners=[table.owner],
+        kinds={warehouse_kind(settings), "pandera"},
+        tags={"layer": table.layer},
+        metadata=definition_metadata(contract),
+        check_specs=[error_rate_spec(key), *gate_check_specs(key, source)],
+        pool=POOL,
+    )
+    def load(
+        context: dg.AssetExecutionContext,
+        settings: dg.ResourceParam[Settings],
+        lake: dg.ResourceParam[FolderLake],
+        warehouse: dg.ResourceParam[WarehouseResource],
+    ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult[None]]:
+        with warehouse.session() as session:
+            session.ensure(contract)
+            new = list(_load(context, source, session, settings, lake))
+            written = write_spreadsheets(session, settings.quarantine_dir, {batch.name for batch, _ in new})
+            verdict, stop = judge_error_rate(session, key, settings.max_error_rate, {source.name})
+            yield verdict
+            yield from gate_check_results(session, key, source)
+            metadata = _metadata(contract, new, session, settings)
+        if stop:
+            raise dg.Failure(stop, allow_retries=False)
+        yield dg.MaterializeResult(
+            asset_key=key,
+            metadata={**metadata, "quarantine files": dg.MetadataValue.text("\n".join(map(str, written)) or "none")},
+        )
+
+    return load
+
+
+def _load(
+    context: dg.AssetExecutionContext, source: Source, session: Session, settings: Settings, lake: FolderLake
+) -> Iterator[tuple[Batch, Loaded]]:
+    """Load the new batches, and log where the rows of each ended."""
+    none = True
+    for batch, loaded in load_new_batches(source.name, session, settings, lake, context.run_id):
+        none = False
+        context.log.info(
+            f"{batch.name}: {loaded.rows_read:,} rows read = {loaded.rows_accepted:,} accepted "
+            f"+ {loaded.rows_duplicate:,} duplicate + {loaded.rows_quarantined:,} quarantined"
+        )
+        yield batch, loaded
+    if none:
+        context.log.info("No new batch in the lake: nothing read.")
+
+
+def _metadata(
+    contract: ContractType, new: list[tuple[Batch, Loaded]], session: Session, settings: Settings
+) -> dict[str, dg.MetadataValue]:
+    name = contract.table.name
+    rows = session.count(name)
+    to_build = days_to_build(session, [batch.batch_id for batch, _ in new], settings)
+    return {
+        "dagster/row_count": dg.MetadataValue.int(rows),
+        "dagster/column_schema": dg.MetadataValue.table_schema(column_schema(contract)),
+        "dagster/column_lineage": dg.MetadataValue.column_lineage(lineage_of(name)),
+        "new batches": dg.MetadataValue.int(len(new)),
+        "days to build": dg.MetadataValue.text(to_build or "none"),
+        "preview": preview(session, name),
+        "new rows": dg.MetadataValue.int(sum(loaded.rows_accepted for _, loaded in new)),
+    }
+
+
+def lookup_assets(settings: Settings) -> list[dg.AssetsDefinition]:
+    """The assets that take distinct values apart, and the list of known traffic sources."""
+    return [
+        table_asset("cleaned.urls", WITH_ADDRESSES, make_urls, settings),
+        table_asset("cleaned.user_agents", WITH_AGENTS, make_user_agents, settings),
+        table_asset("cleaned.source_categories", (), make_source_categories, settings),
+    ]

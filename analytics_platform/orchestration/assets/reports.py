@@ -1,0 +1,98 @@
+"""The findings report as an asset: files for people, and the same plots in the Dagster UI."""
+
+import datetime as dt
+import inspect
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from analytics_platform.contracts import CONTRACTS
+from analytics_platform.orchestration.assets.metadata import producers_of
+from analytics_platform.orchestration.assets.tables import POOL
+from analytics_platform.orchestration.resources import WarehouseResource
+from analytics_platform.reports.queries import READS, Facts, read_facts
+from analytics_platform.settings import Settings
+
+if TYPE_CHECKING:
+    from analytics_platform.reports.files import Written
+    from analytics_platform.reports.findings import Report
+
+_SOURCES = sorted({key for table in READS for key in producers_of(table)})
+
+
+def _code_references() -> dg.CodeReferencesMetadataValue:
+    places = ((Path(__file__), "asset"), (Path(inspect.getfile(read_facts)), "queries"))
+    return dg.CodeReferencesMetadataValue(
+        code_references=[
+            dg.LocalFileCodeReference(file_path=str(path), line_number=1, label=label) for path, label in places
+        ]
+    )
+
+
+@dg.asset(
+    key=["reports", "findings"],
+    description=(
+        "What the marts say, for people: daily trends, funnel, channels, devices, top products, product lists, views "
+        "that become purchases, customers, unknown users and data quality, each with a plot, a small table and one "
+        "sentence. Written to DATA_DIR/reports as findings.md, with its plots beside it, and as findings.html, which "
+        "holds everything."
+    ),
+    deps=_SOURCES,
+    backfill_policy=dg.BackfillPolicy.single_run(),
+    group_name="reports",
+    owners=["team:analytics"],
+    kinds={"markdown", "matplotlib"},
+    tags={"layer": "reports"},
+    metadata={"dagster/code_references": _code_references()},
+    pool=POOL,
+)
+def findings(
+    context: dg.AssetExecutionContext,
+    warehouse: dg.ResourceParam[WarehouseResource],
+    settings: dg.ResourceParam[Settings],
+) -> dg.MaterializeResult[None]:
+    """Read the marts, write the report, show its plots."""
+    from analytics_platform.reports.files import write_report  # with matplotlib, which only this asset needs
+    from analytics_platform.reports.findings import make_report
+
+    as_of = dt.datetime.now(dt.UTC)
+    report = make_report(_read(warehouse, as_of), as_of, settings.max_error_rate)
+    written = write_report(report, settings.reports_dir.resolve())
+    for section in report.sections:
+        context.log.info(f"{section.title}: {section.sentence}")
+    return dg.MaterializeResult(metadata=_metadata(report, written))
+
+
+def _read(warehouse: WarehouseResource, as_of: dt.datetime) -> Facts:
+    """The facts; tables that were never filled are made first, empty, as the models do with their inputs."""
+    if not _all_exist(warehouse):
+        with warehouse.session() as session:
+            session.ensure(*(CONTRACTS[table] for table in READS))
+    with warehouse.session(read_only=True) as session:
+        return read_facts(session, as_of)
+
+
+def _all_exist(warehouse: WarehouseResource) -> bool:
+    if not warehouse.warehouse().exists():
+        return False
+    with warehouse.session(read_only=True) as session:
+        return set(READS) <= session.tables()
+
+
+def _metadata(report: "Report", written: "Written") -> Mapping[str, dg.MetadataValue]:
+    """Plots with their sentences, headline figures, and where the files are."""
+    from analytics_platform.reports.html import data_url
+    from analytics_platform.reports.markdown import escape
+
+    shown: dict[str, dg.MetadataValue] = {"about": dg.MetadataValue.text(report.about)}
+    shown |= {name.lower(): dg.MetadataValue.text(value) for name, value in report.figures}
+    for section in report.sections:
+        shown[section.title] = dg.MetadataValue.text(section.sentence)
+        if section.plot is not None:
+            picture = f"![{escape(section.title)}]({data_url(section.plot.wide)})"
+            shown[f"{section.title} (plot)"] = dg.MetadataValue.md(f"{escape(section.sentence)}\n\n{picture}")
+    shown["findings.html"] = dg.MetadataValue.path(written.html)
+    shown["findings.md"] = dg.MetadataValue.path(written.markdown)
+    return shown

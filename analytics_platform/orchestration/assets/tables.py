@@ -1,0 +1,145 @@
+"""The factory that turns a contract and a way to make its rows into an asset: write, audit, publish.
+
+The dependencies come from the inputs, the partitions, checks and metadata from the contract. A broken rule is recorded
+as a failed check, nothing is published, and the run stops.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeAlias
+
+import dagster as dg
+import polars as pl
+
+from analytics_platform.contracts import CONTRACTS
+from analytics_platform.contracts.base import Days, Table, is_gated
+from analytics_platform.contracts.ddl import table_doc
+from analytics_platform.orchestration.assets.looks import looks
+from analytics_platform.orchestration.assets.metadata import (
+    BOOK_NAMES,
+    GATED,
+    asset_key,
+    definition_metadata,
+    publication_metadata,
+)
+from analytics_platform.orchestration.checks.error_rate import error_rate_spec, judge_error_rate
+from analytics_platform.orchestration.checks.rules import check_results, check_specs
+from analytics_platform.orchestration.resources import WarehouseResource, warehouse_kind
+from analytics_platform.settings import Settings
+from analytics_platform.transform import DayRange, Model, Query, all_models, plan, reads_of, refreshed_days, window_of
+from analytics_platform.warehouse import BOOKS, Publication, Session
+
+POOL = "warehouse"
+"""Guards the DuckDB file across runs: one writing process at a time."""
+
+MakeRows: TypeAlias = Callable[[Session, DayRange | None], Query | pl.DataFrame]
+"""Makes the rows of a table for the days that are built (None: for the whole table)."""
+
+
+def daily_partitions(settings: Settings) -> dg.DailyPartitionsDefinition:
+    """One partition a day (UTC) from PARTITION_START to tomorrow, which events may be dated at most."""
+    return dg.DailyPartitionsDefinition(start_date=settings.partition_start.isoformat(), end_offset=2)
+
+
+def is_daily(table: Table) -> bool:
+    """Whether the table's asset has a partition per day: all but those loaded by batch or built whole."""
+    return table.write in ("days", "upsert")
+
+
+def _dependency(table: Table, source: Table, settings: Settings) -> dg.AssetDep:
+    """The dependency on an input; between daily assets with the window the contract gives."""
+    reads = reads_of(table, source)
+    if not (is_daily(table) and is_daily(source) and isinstance(reads, Days)):
+        return dg.AssetDep(asset_key(source.name))
+    before, after = window_of(reads, settings.model_values)
+    mapping = dg.TimeWindowPartitionMapping(
+        start_offset=-before, end_offset=after, allow_nonexistent_upstream_partitions=True
+    )
+    return dg.AssetDep(asset_key(source.name), partition_mapping=mapping)
+
+
+def _dependencies(table: Table, inputs: Sequence[str], settings: Settings) -> list[dg.AssetDep]:
+    # A table without inputs waits for the gates too: what a gate stops changes no table.
+    written_by_loads = not inputs or not BOOK_NAMES.isdisjoint(inputs)
+    found = {name: dg.AssetDep(asset_key(name)) for name in (GATED if written_by_loads else ())}
+    found |= {name: _dependency(table, CONTRACTS[name].table, settings) for name in inputs if name not in BOOK_NAMES}
+    for dimension in table.foreign_keys.values():
+        found.setdefault(dimension, dg.AssetDep(asset_key(dimension)))
+    return list(found.values())
+
+
+def table_asset(name: str, inputs: Sequence[str], make_rows: MakeRows, settings: Settings) -> dg.AssetsDefinition:
+    """The asset that fills the table `name` from `inputs`.
+
+    An asset that reads what a gate let through first judges the error rate of those sources on the days it builds.
+    """
+    contract = CONTRACTS[name]
+    table, key = contract.table, asset_key(name)
+    judged = {CONTRACTS[source].table.source for source in inputs if is_gated(CONTRACTS[source])}
+    specs = check_specs(key, contract)
+    if judged:
+        specs.insert(0, error_rate_spec(key))
+
+    @dg.asset(
+        key=key,
+        description=table_doc(contract),
+        deps=_dependencies(table, inputs, settings),
+        partitions_def=daily_partitions(settings) if is_daily(table) else None,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        group_name=table.layer,
+        owners=[table.owner],
+        kinds={warehouse_kind(settings), "sql" if name in all_models() else "python"},
+        tags={"layer": table.layer, **table.tags},
+        metadata=definition_metadata(contract),
+        check_specs=specs,
+        pool=POOL,
+    )
+    def build(
+        context: dg.AssetExecutionContext,
+        warehouse: dg.ResourceParam[WarehouseResource],
+        settings: dg.ResourceParam[Settings],
+    ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult[None]]:
+        asked = _days_of(context) if is_daily(table) else None
+        days = asked and refreshed_days(name, asked, settings.model_values, settings.partition_start)
+        with warehouse.session() as session:
+            session.ensure(*BOOKS, *(CONTRACTS[source] for source in inputs))
+            if judged:
+                verdict, stop = judge_error_rate(session, key, settings.max_error_rate, judged, asked)
+                yield verdict
+                if stop:
+                    raise dg.Failure(stop, allow_retries=False)
+            publication = session.publish(contract, make_rows(session, days), days)
+            seen = {} if publication.breaches else looks(session, name)
+        context.log.info(f"{name}: {publication.rows:,} rows{f' for {days}' if days else ''}")
+        yield from check_results(key, publication.results)
+        _stop_if_broken(name, publication)
+        yield dg.MaterializeResult(asset_key=key, metadata=publication_metadata(contract, publication) | seen)
+
+    return build
+
+
+def _days_of(context: dg.AssetExecutionContext) -> DayRange:
+    window = context.partition_time_window
+    last = context.partition_key_range.end
+    return DayRange(window.start.date(), type(window.start).fromisoformat(last).date())
+
+
+def _stop_if_broken(name: str, publication: Publication) -> None:
+    """Raise the failure that ends the run if a rule was broken; retrying would not help."""
+    if not publication.breaches:
+        return
+    words = "; ".join(
+        f"{result.rule}: {result.failing:,} of {result.checked:,} rows" for result in publication.breaches
+    )
+    raise dg.Failure(
+        f"{name} was not published, rows break its contract ({words}). The failed checks show sample rows.",
+        allow_retries=False,
+    )
+
+
+def model_asset(model: Model, settings: Settings) -> dg.AssetsDefinition:
+    """The asset of a SQL model."""
+
+    def make_rows(session: Session, days: DayRange | None) -> Query:
+        return plan(model, days, settings.model_values)
+
+    return table_asset(model.name, model.inputs, make_rows, settings)

@@ -1,0 +1,69 @@
+"""The check that stops the line: no batch and no day may have more refused rows than the threshold allows.
+
+It judges what is stored, so a run without new data is refused just the same, until the data is corrected, the
+contract is changed and the rows replayed, or a person takes responsibility for the batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+import dagster as dg
+
+from analytics_platform.transform import DayRange
+from analytics_platform.warehouse import Session
+from analytics_platform.warehouse.books import Breach, acceptances, find_breaches
+
+ERROR_RATE = "error_rate"
+
+
+def error_rate_spec(key: dg.AssetKey) -> dg.AssetCheckSpec:
+    """The spec of the check on an asset."""
+    return dg.AssetCheckSpec(
+        name=ERROR_RATE,
+        asset=key,
+        description="No batch and no day has more refused rows than MAX_ERROR_RATE, save accepted batches.",
+        blocking=True,
+    )
+
+
+def _remedy(breaches: Sequence[Breach]) -> str:
+    batch = next((breach.name for breach in breaches if breach.kind == "batch"), None)
+    accept = f", or accept it: analytics-platform accept {batch} --reason '…'" if batch else ""
+    return (
+        "Look at the reasons (ops.quarantine, DATA_DIR/quarantine), correct the source and drop the file again, "
+        f"or correct the contract and run analytics-platform replay{accept}."
+    )
+
+
+def judge_error_rate(
+    session: Session,
+    key: dg.AssetKey,
+    max_error_rate: float,
+    sources: Collection[str],
+    days: DayRange | None = None,
+) -> tuple[dg.AssetCheckResult, str | None]:
+    """The check's result, and the sentence to stop with if it failed; of some sources, within `days` if given."""
+    breaches = [breach for breach in find_breaches(session, max_error_rate, days) if breach.source in sources]
+    metadata: dict[str, dg.MetadataValue] = {
+        "threshold": dg.MetadataValue.float(max_error_rate),
+        "worst rate": dg.MetadataValue.float(max((breach.error_rate for breach in breaches), default=0.0)),
+    }
+    words = acceptances(session)
+    if words:
+        metadata["accepted batches"] = dg.MetadataValue.text("\n".join(map(str, words)))
+    if breaches:
+        metadata["above the threshold"] = dg.MetadataValue.text("\n".join(map(str, breaches)))
+        metadata["what to do"] = dg.MetadataValue.text(_remedy(breaches))
+    result = dg.AssetCheckResult(
+        asset_key=key,
+        check_name=ERROR_RATE,
+        passed=not breaches,
+        severity=dg.AssetCheckSeverity.ERROR,
+        description=str(breaches[0]) if breaches else None,
+        metadata=metadata,
+    )
+    if not breaches:
+        return result, None
+    more = f" and {len(breaches) - 1} more" if len(breaches) > 1 else ""
+    return result, f"error_rate: {breaches[0]}{more}; allowed is {max_error_rate:.2%}. {_remedy(breaches)}"

@@ -1,0 +1,58 @@
+"""Jobs with plain names for what people start by hand."""
+
+from collections.abc import Sequence
+
+import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
+
+from analytics_platform.ingest import SOURCES
+from analytics_platform.orchestration.checks.business import watchdog
+from analytics_platform.settings import Settings
+from analytics_platform.shop.errors import ShopError
+from analytics_platform.shop.service import open_shop
+
+INGEST, REBUILD, REPORT, WATCH = "ingest_everything", "rebuild_days", "publish_reports", "watch"
+DRAIN_OUTBOX = "drain_outbox"
+
+ARRIVALS = dg.AssetSelection.keys(
+    *(["raw", name] for name in SOURCES),
+    *(source.contract.table.name.split(".") for source in SOURCES.values()),
+)
+"""Assets that take in what arrived; all others are built from them."""
+
+
+@dg.op(description="Clear carts and let best sellers be counted anew, for orders that could not do it at once.")
+def drain_shop(context: dg.OpExecutionContext, settings: dg.ResourceParam[Settings]) -> None:
+    """Do what is due in the shop's outbox; fails with the reasons if a server is still away."""
+    if not settings.shop_database_url.get_secret_value():
+        context.log.warning("SHOP_DATABASE_URL is not set: there is no outbox to drain.")
+        return
+    try:
+        with open_shop(settings) as shop:
+            drained = shop.drain_outbox()
+    except ShopError as error:
+        raise dg.Failure(str(error)) from None
+    context.log.info(f"{drained.done:,} tasks done, {drained.left:,} left")
+    if drained.reasons:
+        raise dg.Failure(f"{drained.left:,} tasks are left in the shop's outbox. {' '.join(drained.reasons)}")
+
+
+@dg.job(name=DRAIN_OUTBOX, description="Do what orders of the shop left to be done.")
+def drain_outbox() -> None:
+    """One step."""
+    drain_shop()
+
+
+def build_jobs() -> Sequence[UnresolvedAssetJobDefinition | dg.JobDefinition]:
+    """`ingest_everything` takes in what arrived; `rebuild_days` builds all tables of a range of days.
+
+    `publish_reports` writes the findings, `watch` judges what is stored and changes nothing.
+    """
+    daily = dg.AssetSelection.groups("cleaned", "sessionized", "star", "marts", "ops") - ARRIVALS
+    return [
+        dg.define_asset_job(INGEST, ARRIVALS, description="Take in whatever arrived."),
+        dg.define_asset_job(REPORT, dg.AssetSelection.groups("reports", "cache"), description="Write the findings."),
+        dg.define_asset_job(REBUILD, daily, description="Build all tables for a range of days."),
+        dg.define_asset_job(WATCH, dg.AssetSelection.checks(watchdog), description="Judge what is stored."),
+        drain_outbox,
+    ]

@@ -1,0 +1,35 @@
+"""Turns SQL models and the days to build into queries: DuckDB on one machine, Spark on many.
+
+No Dagster in here, and no connection: where a query runs is the warehouse's business.
+"""
+
+from analytics_platform.transform.affected import affected_days, build_order, day_ranges, refreshed_days
+from analytics_platform.transform.model import (
+    Model,
+    ModelError,
+    all_models,
+    column_lineage,
+    find_model,
+    macros,
+    transpile,
+)
+from analytics_platform.transform.plan import DayRange, Query, plan, reads_of, window_of
+
+__all__ = [
+    "DayRange",
+    "Model",
+    "ModelError",
+    "Query",
+    "affected_days",
+    "all_models",
+    "build_order",
+    "column_lineage",
+    "day_ranges",
+    "find_model",
+    "macros",
+    "plan",
+    "reads_of",
+    "refreshed_days",
+    "transpile",
+    "window_of",
+]

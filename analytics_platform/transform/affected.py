@@ -1,0 +1,80 @@
+"""Which days of which table must be built again after events of some days changed.
+
+The windows of the contracts, read backwards: if a table reads its input from `before` days ahead to `after`
+days behind, a changed day of the input touches the table from `after` days ahead to `before` days behind.
+Followed from table to table this gives every day on which an incremental build could differ from a full one.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from functools import lru_cache
+from graphlib import TopologicalSorter
+
+from analytics_platform.contracts import CONTRACTS
+from analytics_platform.contracts.base import Days
+from analytics_platform.transform.model import all_models
+from analytics_platform.transform.plan import DayRange, reads_of, window_of
+
+
+@lru_cache(maxsize=1)
+def build_order() -> tuple[str, ...]:
+    """Every table with a contract, after the tables its SQL reads and the dimensions its keys point to."""
+    models = all_models()
+    needs = {
+        name: {*(models[name].inputs if name in models else ()), *contract.table.foreign_keys.values()}
+        for name, contract in CONTRACTS.items()
+    }
+    return tuple(TopologicalSorter(needs).static_order())
+
+
+def affected_days(table: str, touched: Collection[dt.date], settings: Mapping[str, int]) -> frozenset[dt.date]:
+    """The days of `table` to build again after the events of the days in `touched` changed.
+
+    `settings` gives values to windows that are named after a setting. Tables that Python makes, and models
+    without an input that has days, follow the touched days themselves. For tables without days of their own
+    (dimensions, all-time marts) these are the days whose keys are computed anew. Days after the last event
+    are among them; building them is cheap and changes nothing, so a caller may cut them off.
+    """
+    return _all_affected(frozenset(touched), tuple(sorted(settings.items())))[table]
+
+
+def refreshed_days(table: str, days: DayRange, settings: Mapping[str, int], start: dt.date) -> DayRange:
+    """The days of `table` to publish when `days` are built: these, and the days before them that they complete.
+
+    A visit may go on past midnight, so the events of a day complete the sessions of the day before. Building
+    days one by one, in order, thus ends with the tables of one build. No day before `start` is published.
+    """
+    earliest = min(affected_days(table, [days.first], settings))
+    return DayRange(max(earliest, min(start, days.first)), days.last)
+
+
+@lru_cache(maxsize=64)
+def _all_affected(
+    touched: frozenset[dt.date], settings: tuple[tuple[str, int], ...]
+) -> Mapping[str, frozenset[dt.date]]:
+    found: dict[str, frozenset[dt.date]] = {}
+    for name in build_order():
+        found[name] = touched.union(*_through_inputs(name, found, dict(settings)))
+    return found
+
+
+def _through_inputs(
+    name: str, found: Mapping[str, frozenset[dt.date]], settings: Mapping[str, int]
+) -> Iterator[frozenset[dt.date]]:
+    """Per input of the table `name`: its affected days, moved through the window on it."""
+    model, table = all_models().get(name), CONTRACTS[name].table
+    for source in model.inputs if model else ():
+        reads = reads_of(table, CONTRACTS[source].table)
+        before, after = window_of(reads, settings) if isinstance(reads, Days) else (0, 0)
+        days = found[source]
+        yield frozenset(day + dt.timedelta(days=shift) for day in days for shift in range(-after, before + 1))
+
+
+def day_ranges(days: Iterable[dt.date]) -> Iterator[DayRange]:
+    """The fewest ranges without gaps that hold exactly these days, in order."""
+    ordered = sorted(set(days))
+    starts = [day for day in ordered if day - dt.timedelta(days=1) not in ordered]
+    ends = [day for day in ordered if day + dt.timedelta(days=1) not in ordered]
+    return map(DayRange, starts, ends)

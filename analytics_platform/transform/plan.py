@@ -1,0 +1,119 @@
+"""From a model and the days to build to the one query that builds them.
+
+A model's SQL names whole tables. The plan puts a window on each input, as the contract says, and keeps of the
+result the days that are built: the same SQL is the full build and the build of any day.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import sqlglot
+from sqlglot import exp
+
+from analytics_platform.contracts import CONTRACTS
+from analytics_platform.contracts.base import Days, Everything, Reads, Table, TouchedKeys
+from analytics_platform.contracts.sql import literal, quote, quote_table
+from analytics_platform.transform.model import Model
+
+
+@dataclass(frozen=True, slots=True)
+class DayRange:
+    """The days from `first` to `last`, both included."""
+
+    first: dt.date
+    last: dt.date
+
+    def __post_init__(self) -> None:
+        """Refuse a range that ends before it starts."""
+        if self.last < self.first:
+            raise ValueError(f"the range ends ({self.last}) before it starts ({self.first})")
+
+    def widen(self, before: int, after: int) -> DayRange:
+        """The range with `before` more days at its start and `after` more at its end."""
+        return DayRange(self.first - dt.timedelta(days=before), self.last + dt.timedelta(days=after))
+
+    @classmethod
+    def parse(cls, text: str) -> DayRange:
+        """The range `A...B`, or the one day `A`. Raises `ValueError` for anything else."""
+        first, _, last = text.partition("...")
+        try:
+            return cls(dt.date.fromisoformat(first), dt.date.fromisoformat(last or first))
+        except ValueError as error:
+            raise ValueError(f"{text} is no range of days: write YYYY-MM-DD...YYYY-MM-DD ({error}).") from error
+
+    def __str__(self) -> str:
+        """As Dagster writes a range of partitions."""
+        return f"{self.first}...{self.last}"
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """SQL with the values of its `$parameters`, bound by the warehouse."""
+
+    sql: str
+    parameters: Mapping[str, object]
+
+
+def reads_of(table: Table, source: Table) -> Reads:
+    """What part of `source` the model of `table` reads: as declared, else the days built, else all."""
+    declared = table.reads.get(source.name)
+    if declared is not None:
+        return declared
+    return Days() if source.partition else Everything()
+
+
+def window_of(reads: Days, settings: Mapping[str, int]) -> tuple[int, int]:
+    """Days before and after, with the setting a window may be named after looked up."""
+    before = settings[reads.before] if isinstance(reads.before, str) else reads.before
+    return before, reads.after
+
+
+def _between(column: str, days: DayRange) -> str:
+    return f"{quote(column)} BETWEEN {literal(days.first)} AND {literal(days.last)}"
+
+
+def _part_of(source: Table, reads: Reads, days: DayRange, settings: Mapping[str, int]) -> str | None:
+    """The condition on `source` that selects what is read, or None for all of it."""
+    if isinstance(reads, Everything) or source.partition is None:
+        return None
+    if isinstance(reads, TouchedKeys):
+        key, places = quote(reads.column), ((source.name, source.partition), *reads.also)
+        touched = (f"SELECT {key} FROM {quote_table(name)} WHERE {_between(day, days)}" for name, day in places)
+        return f"{key} IN ({' UNION ALL '.join(touched)})"
+    return _between(source.partition, days.widen(*window_of(reads, settings)))
+
+
+def _put_windows(model: Model, days: DayRange, settings: Mapping[str, int]) -> exp.Query:
+    table, tree = CONTRACTS[model.name].table, model.expression()
+    for node in list(tree.find_all(exp.Table)):
+        if not node.db:
+            continue
+        source = CONTRACTS[f"{node.db}.{node.name}"].table
+        condition = _part_of(source, reads_of(table, source), days, settings)
+        if condition is not None:
+            part = f"SELECT * FROM {quote_table(source.name)} WHERE {condition}"
+            subquery = sqlglot.parse_one(part, dialect="duckdb")
+            node.replace(exp.Subquery(this=subquery, alias=exp.TableAlias(this=exp.to_identifier(node.alias_or_name))))
+    return tree
+
+
+def plan(model: Model, days: DayRange | None, settings: Mapping[str, int]) -> Query:
+    """The query that builds `days` of the model (None: all of it, for tables without days).
+
+    `settings` gives values to windows and parameters that are named after a setting. Raises `KeyError` for a
+    parameter that nothing gives a value to.
+    """
+    values: dict[str, object] = dict(settings)
+    if days is not None:
+        values |= {"first_day": days.first, "last_day": days.last}
+    parameters = {name: values[name] for name in model.parameters}
+    if days is None:
+        return Query(model.sql, parameters)
+    sql = _put_windows(model, days, settings).sql("duckdb")
+    own = CONTRACTS[model.name].table.partition
+    if own is not None:
+        sql = f"SELECT * FROM ({sql}) AS built WHERE {_between(own, days)}"
+    return Query(sql, parameters)

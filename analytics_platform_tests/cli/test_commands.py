@@ -1,0 +1,201 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import TypeAlias
+
+import duckdb
+import pytest
+
+from analytics_platform.cli.main import main
+from analytics_platform.ingest import SHOP
+from analytics_platform_tests.end_to_end.platform_run import clickstream
+from analytics_platform_tests.kit import House, load_landed, open_house
+
+
+def _run(data_dir: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", "from analytics_platform.cli.main import main; main()", *arguments]
+    own = {"DATA_DIR": str(data_dir), "COLUMNS": "160", "PYTHONWARNINGS": "ignore"}
+    return subprocess.run(command, capture_output=True, text=True, env={**os.environ, **own, **environment})
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> House:
+    """A loaded file of which 5.8 % of the rows were refused."""
+    house = open_house(tmp_path_factory.mktemp("data"))
+    house.landing.joinpath("bad.csv").write_text(clickstream(1000, without_client=58), "utf-8")
+    with house.session() as session:
+        load_landed(house, session)
+    return house
+
+
+def test_the_version_is_told(tmp_path: Path) -> None:
+    assert _run(tmp_path, "--version").stdout == f"analytics-platform {version('analytics-platform')}\n"
+
+
+def test_monitor_exits_1_and_names_the_breach(house: House) -> None:
+    ended = _run(house.settings.data_dir, "monitor")
+
+    assert ended.returncode == 1
+    assert "error_rate" in ended.stdout
+    assert "58 of 1,000 rows refused (5.80%)" in ended.stdout
+
+
+def test_monitor_exits_0_when_the_threshold_allows_it(house: House) -> None:
+    assert _run(house.settings.data_dir, "monitor", MAX_ERROR_RATE="0.10").returncode == 0
+
+
+def test_monitor_before_the_first_run_says_what_to_do(tmp_path: Path) -> None:
+    ended = _run(tmp_path, "monitor")
+
+    assert ended.returncode == 2
+    assert ended.stderr.startswith("analytics-platform: There is no warehouse at")
+    assert "Traceback" not in ended.stderr
+
+
+def test_monitor_says_when_the_warehouse_is_in_use(house: House) -> None:
+    with duckdb.connect(str(house.settings.warehouse_path)):
+        ended = _run(house.settings.data_dir, "monitor")
+
+    assert ended.returncode == 2
+    assert "is in use by another process" in ended.stderr
+
+
+def test_accepting_an_unknown_batch_is_refused_in_one_sentence(house: House) -> None:
+    ended = _run(house.settings.data_dir, "accept", "zzz", "--reason", "no")
+
+    assert ended.returncode == 2
+    assert (
+        ended.stderr
+        == "analytics-platform: No batch has an id that starts with 'zzz': see batch_id in ops.pipeline_logs.\n"
+    )
+
+
+def test_an_accepted_batch_no_longer_fails_the_monitor(house: House) -> None:
+    with house.session(read_only=True) as session:
+        batch_id = str(session.rows("SELECT batch_id FROM ops.pipeline_logs")[0][0])
+
+    accepted = _run(house.settings.data_dir, "accept", batch_id[:6], "--reason", "tracker outage")
+
+    assert accepted.returncode == 0
+    assert accepted.stdout == f"Batch {batch_id} (bad.csv) is accepted: tracker outage\n"
+    assert _run(house.settings.data_dir, "monitor").returncode == 0
+
+
+def test_replay_moves_rows_that_pass_now_and_names_the_days_to_build(tmp_path: Path) -> None:
+    house = open_house(tmp_path, partition_start="2026-03-02")
+    house.landing.joinpath("early.csv").write_text(clickstream(100, day="2026-03-01"), "utf-8")
+    with house.session() as session:
+        load_landed(house, session)
+
+    ended = _run(tmp_path, "replay", PARTITION_START="2026-03-01")
+
+    assert ended.returncode == 0
+    assert "early.csv: 100 rows moved, 0 stay quarantined" in ended.stdout
+    assert "--partition-range 2026-03-01...2026-03-01" in ended.stdout
+    with house.session(read_only=True) as session:
+        assert session.rows("SELECT count(*) FROM cleaned.clickstream") == [(100,)]
+
+
+def test_simulate_writes_files_and_the_truth_about_them(tmp_path: Path) -> None:
+    ended = _run(tmp_path, "simulate", "--days", "2", "--visitors", "20", "--seed", "3", "--out", str(tmp_path / "out"))
+
+    assert ended.returncode == 0
+    assert (tmp_path / "out" / "truth.json").exists()
+    assert len(list((tmp_path / "out" / "clickstream").iterdir())) == 2
+
+
+Call: TypeAlias = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def call(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Call:
+    """The command line in this process, which is ten times as fast: arguments and result are those of `_run`."""
+
+    def run(data_dir: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        with monkeypatch.context() as patch:
+            patch.setattr(sys, "argv", ["analytics-platform", *arguments])
+            for name, value in {"DATA_DIR": str(data_dir), "COLUMNS": "160", **environment}.items():
+                patch.setenv(name, value)
+            with pytest.raises(SystemExit) as ended:
+                main()
+        return subprocess.CompletedProcess(arguments, int(str(ended.value.code or 0)), *capfd.readouterr())
+
+    return run
+
+
+def test_status_before_the_first_run_names_the_sources_and_the_next_step(call: Call, tmp_path: Path) -> None:
+    ended = call(tmp_path, "status", "--json", MONGODB_URI="mongodb://bot:hunter22@db.example/?x=hunter22")
+
+    found = json.loads(ended.stdout)
+    assert ended.returncode == 0
+    assert "hunter22" not in ended.stdout
+    assert {source["name"]: source["configured"] for source in found["sources"]} == {
+        "clickstream": True,
+        "ecommerce_events": False,
+        "web_logs": True,
+        "users": False,
+        **dict.fromkeys(SHOP, False),
+    }
+    assert found["next_step"].startswith("Nothing was loaded yet: put exports into")
+
+
+def test_status_shows_batches_figures_and_what_to_do_about_what_fails(call: Call, house: House) -> None:
+    ended = call(house.settings.data_dir, "status")
+    found = json.loads(call(house.settings.data_dir, "status", "--json").stdout)
+
+    assert ended.returncode == 0
+    assert "bad.csv" in ended.stdout
+    assert "Next: " in ended.stdout
+    assert found["batches"][0]["rows_quarantined"] == 58
+    assert found["sources"][0]["rows"] == 942
+    assert {"name", "passed", "seen", "remedy"} == set(found["observations"][0])
+
+
+def test_monitor_answers_scripts_in_json(call: Call, house: House) -> None:
+    ended = call(house.settings.data_dir, "monitor", "--json", MAX_ERROR_RATE="0.01")
+
+    observations = {entry["name"]: entry["passed"] for entry in json.loads(ended.stdout)}
+    assert observations["fresh"] is True
+    assert ended.returncode == (0 if all(observations.values()) else 1)
+
+
+def test_a_warehouse_is_copied_with_every_row(call: Call, house: House, tmp_path: Path) -> None:
+    source, target = f"duckdb:///{house.settings.warehouse_path}", f"duckdb:///{tmp_path / 'copy.duckdb'}"
+    for _ in range(2):  # again, nothing changes
+        ended = call(tmp_path, "copy", "--from", source, "--to", target)
+        assert ended.returncode == 0, ended.stderr
+        assert f"rows are in {target}, every value compared." in ended.stdout
+    with open_house(tmp_path, warehouse_url=target).session(read_only=True) as session:
+        assert session.rows("SELECT count(*) FROM cleaned.clickstream") == [(942,)]
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        (("duckdb:////nowhere/a.duckdb", "duckdb:////nowhere/b.duckdb"), "There is no warehouse at duckdb:////nowhere"),
+        (("duckdb:///a.duckdb", "duckdb:///a.duckdb"), "--from and --to are the same warehouse."),
+        (("mysql://bot:hunter22@x", "duckdb:///a.duckdb"), "WAREHOUSE_URL=mysql://bot:***@x: scheme 'mysql'"),
+    ],
+)
+def test_a_copy_that_cannot_be_made_ends_in_one_sentence(
+    call: Call, tmp_path: Path, given: tuple[str, str], sentence: str
+) -> None:
+    ended = call(tmp_path, "copy", "--from", given[0], "--to", given[1])
+
+    assert ended.returncode == 2
+    assert ended.stderr.startswith(f"analytics-platform: {sentence}")
+    assert "Traceback" not in ended.stderr
+    assert "hunter22" not in ended.stderr
+
+
+def test_help_groups_the_commands_and_says_what_exit_codes_mean(call: Call, tmp_path: Path) -> None:
+    text = call(tmp_path, "--help").stdout
+
+    for words in ("Look", "Operate", "Set up", "Try it", "Exit codes", "status", "copy"):
+        assert words in text

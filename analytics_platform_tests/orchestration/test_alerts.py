@@ -1,0 +1,243 @@
+"""What a person is told, through Dagster: runs on an instance, the sensor's ticks, receivers on loopback."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from analytics_platform.orchestration.alerts.sensor import alerts_sensor
+from analytics_platform.settings import Settings, load_settings
+from analytics_platform_tests.end_to_end.platform_run import Platform, clickstream
+from analytics_platform_tests.orchestration.receivers import MailServer, Webhook, serve_mail, serve_webhook
+
+
+class Desk:
+    """An instance, a job with one asset and its checks, and the sensor with its cursor."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.instance = dg.DagsterInstance.ephemeral()
+        self.cursor: str | None = None
+
+    def run(self, fails: str = "", stops: bool = False, error: str = "", sample: str = "x") -> None:
+        """One run; checks in `fails` fail, `stops` fails the step too, `error` fails it for another reason."""
+
+        @dg.asset(key=["marts", "tiny"], check_specs=[dg.AssetCheckSpec(n, asset=["marts", "tiny"]) for n in NAMES])
+        def tiny() -> Iterator[dg.AssetCheckResult | dg.MaterializeResult[None]]:
+            for name in NAMES:
+                yield _result(name, name not in fails, sample)
+            if stops or error:
+                raise dg.Failure(error or "a rule was broken", allow_retries=False)
+            yield dg.MaterializeResult()
+
+        dg.materialize([tiny], instance=self.instance, raise_on_error=False)
+
+    def tick(self) -> dg.SensorResult:
+        """One look of the sensor."""
+        context = dg.build_sensor_context(instance=self.instance, cursor=self.cursor)
+        result = alerts_sensor(self.settings)(context)
+        assert isinstance(result, dg.SensorResult)
+        self.cursor = result.cursor
+        return result
+
+
+NAMES = ("rule", "other", "warns")
+
+
+def _result(name: str, passed: bool, sample: str) -> dg.AssetCheckResult:
+    severity = dg.AssetCheckSeverity.WARN if name == "warns" else dg.AssetCheckSeverity.ERROR
+    rows = dg.MetadataValue.table([dg.TableRecord({"raw": sample})])
+    metadata = {"failing rows": 3, "sample": rows, "what to do": "Ask the shop."}
+    return dg.AssetCheckResult(check_name=name, passed=passed, severity=severity, metadata=metadata)
+
+
+@pytest.fixture
+def hook() -> Iterator[Webhook]:
+    with serve_webhook() as receiver:
+        yield receiver
+
+
+@pytest.fixture
+def desk(tmp_path: Path, hook: Webhook) -> Desk:
+    return Desk(load_settings(data_dir=tmp_path, alert_webhook_url=hook.url, dagster_url="https://dagster.example"))
+
+
+def _titles(hook: Webhook) -> list[str]:
+    return [message["blocks"][0]["text"]["text"] for message in hook.messages]
+
+
+def test_a_check_that_fails_its_run_too_is_one_message(desk: Desk, hook: Webhook) -> None:
+    desk.run(fails="rule", stops=True)
+    desk.tick()
+    desk.tick()
+
+    assert _titles(hook) == ["Failed: marts/tiny: check rule"]
+    body = json.dumps(hook.messages)
+    assert "failing rows: 3" in body
+    assert "raw=x" in body
+    assert "what to do: Ask the shop." in body
+    assert "https://dagster.example/runs/" in body
+
+
+def test_a_check_that_fails_in_a_run_that_ends_well_is_told_too(desk: Desk, hook: Webhook) -> None:
+    desk.run(fails="other")
+    desk.tick()
+
+    assert _titles(hook) == ["Failed: marts/tiny: check other"]
+
+
+def test_a_step_that_fails_for_another_reason_is_told_with_its_words(desk: Desk, hook: Webhook) -> None:
+    desk.run(error="the disk is full")
+    desk.tick()
+
+    assert _titles(hook) == ["Failed: step marts__tiny"]
+    assert "the disk is full" in json.dumps(hook.messages)
+
+
+def test_repeated_failures_are_one_message_and_recovery_another(desk: Desk, hook: Webhook) -> None:
+    for _ in range(3):
+        desk.run(fails="rule", stops=True)
+        desk.tick()
+    desk.run()
+    desk.tick()
+
+    assert _titles(hook) == ["Failed: marts/tiny: check rule", "Recovered: marts/tiny: check rule"]
+    assert "after 3 failures since" in json.dumps(hook.messages[1])
+
+
+def test_a_run_that_fails_and_one_that_ends_well_before_anybody_looks_are_told_in_order(
+    desk: Desk, hook: Webhook
+) -> None:
+    desk.run(fails="rule")
+    desk.run()
+    desk.tick()
+
+    assert [title.split(":")[0] for title in _titles(hook)] == ["Failed", "Recovered"]
+
+
+def test_a_warning_is_not_told(desk: Desk, hook: Webhook) -> None:
+    desk.run(fails="warns")
+    desk.tick()
+
+    assert hook.messages == []
+
+
+def test_a_run_that_ended_before_any_step_began_is_told(desk: Desk, hook: Webhook) -> None:
+    run = desk.instance.create_run_for_job(dg.job(name="nightly")(lambda: None))
+    desk.instance.report_run_failed(run, "the process is gone")
+    desk.tick()
+
+    assert _titles(hook) == ["Failed: job nightly"]
+    assert "the process is gone" in json.dumps(hook.messages)
+
+
+@pytest.mark.parametrize("status", [500, 404])
+def test_a_refused_message_is_logged_kept_and_sent_as_soon_as_it_is_taken(
+    desk: Desk, hook: Webhook, status: int, capfd: pytest.CaptureFixture[str]
+) -> None:
+    hook.status = status
+    desk.run(fails="rule")
+    waiting = desk.tick()
+    hook.status = 200
+    done = desk.tick()
+
+    assert _titles(hook) == ["Failed: marts/tiny: check rule"]
+    assert "1 messages wait" in str(waiting.skip_reason)
+    assert "0 messages wait" in str(done.skip_reason)
+    logged = capfd.readouterr().err
+    assert f"An alert could not be sent and is tried again: the webhook answered {status}" in logged
+    assert "s3cretpath" not in logged + str(waiting.cursor)
+
+
+def test_a_receiver_that_goes_on_refusing_is_asked_less_and_less_often(desk: Desk, hook: Webhook) -> None:
+    hook.status = 500
+    desk.run(fails="rule")
+    for _ in range(10):
+        desk.tick()
+
+    assert hook.asked == 2
+
+
+def test_an_unreadable_cursor_starts_anew(desk: Desk, hook: Webhook) -> None:
+    desk.cursor = "gone"
+    desk.run(fails="rule")
+    desk.tick()
+
+    assert len(hook.messages) == 1
+
+
+def test_secrets_in_error_messages_are_not_told(tmp_path: Path, hook: Webhook) -> None:
+    desk = Desk(
+        load_settings(
+            data_dir=tmp_path,
+            alert_webhook_url=hook.url,
+            mongodb_uri="mongodb://ann:pa55word@db",
+            redis_url="redis://r",
+        )
+    )
+    desk.run(error=f"cannot reach postgresql://x:hunter22@db with pa55word or {hook.url}")
+    desk.tick()
+
+    body = json.dumps(hook.messages)
+    assert "cannot reach" in body
+    for secret in ("pa55word", "hunter22", "s3cretpath"):
+        assert secret not in body
+        assert secret not in str(desk.cursor)
+
+
+def test_hostile_rows_reach_the_channel_as_text(desk: Desk, hook: Webhook) -> None:
+    desk.run(fails="rule", sample="<!channel> ``` *bold* \x1b[31m <https://evil.example|click>")
+    desk.tick()
+
+    body = json.dumps(hook.messages)
+    assert "&lt;!channel&gt; ''' *bold*" in body
+    assert "<!channel>" not in body
+    assert "\\u001b" not in body
+
+
+@pytest.fixture
+def mails() -> Iterator[MailServer]:
+    with serve_mail() as server:
+        yield server
+
+
+def test_mail_is_sent_although_the_webhook_refuses(tmp_path: Path, hook: Webhook, mails: MailServer) -> None:
+    desk = Desk(
+        load_settings(
+            data_dir=tmp_path, alert_webhook_url=hook.url, alert_email="team@shop.example", smtp_url=mails.url
+        )
+    )
+    hook.status = 500
+    desk.run(fails="rule", stops=True)
+    desk.tick()
+    desk.tick()
+
+    assert len(mails.mails) == 1
+    assert "Subject: Failed: marts/tiny: check rule" in mails.mails[0]
+
+
+def test_without_a_receiver_the_sensor_says_so(tmp_path: Path) -> None:
+    desk = Desk(load_settings(data_dir=tmp_path))
+
+    assert "nobody to tell" in str(desk.tick().skip_reason)
+
+
+def test_a_line_that_stops_is_told_once_with_its_check_and_once_when_it_goes_on(tmp_path: Path, hook: Webhook) -> None:
+    """End to end: a file of which 5.8 % are refused, twice, then a threshold that allows it."""
+    platform = Platform(tmp_path, alert_webhook_url=hook.url)
+    desk = Desk(platform.settings)
+    desk.instance = platform.instance
+    platform.drop("bad.csv", clickstream(1000, without_client=58))
+    for limit in (0.05, 0.05, 0.1):
+        platform.configure(max_error_rate=limit, alert_webhook_url=hook.url)
+        platform.materialize("2026-03-01", "2026-03-01", select='key:"raw/clickstream"+1')
+        desk.tick()
+
+    name = "cleaned/clickstream: check error_rate"
+    assert _titles(hook) == [f"Failed: {name}", f"Recovered: {name}"]
+    assert "58 of 1,000 rows refused (5.80%)" in json.dumps(hook.messages[0])
+    assert "analytics-platform replay" in json.dumps(hook.messages[0])

@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+import datetime as dt
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analytics_platform.orchestration.alerts.incidents import (
+    FORGET_AFTER,
+    REMIND_AFTER,
+    Days,
+    EndedRun,
+    Incident,
+    Kind,
+    Message,
+    Problem,
+    judge_runs,
+)
+
+NOW = dt.datetime(2026, 3, 1, 12, tzinfo=dt.UTC)
+DAY = dt.timedelta(days=1)
+
+
+def _days(first: int, last: int) -> Days:
+    return Days(first=dt.date(2026, 3, first), last=dt.date(2026, 3, last))
+
+
+def _run(failed: str = "", well: str = "", days: Days | None = None, at: dt.datetime = NOW) -> EndedRun:
+    """A run in which each letter of `failed` is a problem, and each of `well` is not."""
+    problems = tuple(Problem(key=key, title=key, days=days) for key in failed)
+    return EndedRun(run_id="r", job="j", ended_at=at, problems=problems, well=dict.fromkeys(well, days))
+
+
+def _told(*runs: EndedRun) -> list[tuple[Kind, str]]:
+    _, messages = judge_runs({}, runs, NOW)
+    return [(message.kind, _keys(message)) for message in messages]
+
+
+def _keys(message: Message) -> str:
+    return "".join(problem.title for problem in message.problems) or "".join(i.title for i in message.incidents)
+
+
+def test_a_problem_is_told_once_however_often_it_happens_and_once_when_it_is_over() -> None:
+    runs = [_run("a"), _run("a"), _run("a"), _run(well="a"), _run(well="a")]
+
+    assert _told(*runs) == [(Kind.FAILED, "a"), (Kind.RECOVERED, "a")]
+
+
+def test_what_is_over_says_how_often_it_happened() -> None:
+    _, messages = judge_runs({}, [_run("a"), _run("a"), _run("a"), _run(well="a")], NOW)
+
+    assert messages[-1].incidents[0].count == 3
+
+
+def test_new_problems_of_one_run_make_one_message_without_the_known_ones() -> None:
+    assert _told(_run("a"), _run("abc")) == [(Kind.FAILED, "a"), (Kind.FAILED, "bc")]
+
+
+def test_a_run_of_other_days_does_not_end_a_problem() -> None:
+    assert _told(_run("a", days=_days(1, 2)), _run(well="a", days=_days(2, 3))) == [(Kind.FAILED, "a")]
+
+
+def test_a_problem_of_several_days_is_over_when_all_of_them_are_well() -> None:
+    runs = [_run("a", days=_days(1, 1)), _run("a", days=_days(5, 6)), _run(well="a", days=_days(5, 6))]
+
+    assert _told(*runs) == [(Kind.FAILED, "a")]
+    assert _told(*runs, _run(well="a", days=_days(1, 3)))[-1] == (Kind.RECOVERED, "a")
+
+
+def test_a_run_that_judges_all_days_ends_a_problem_of_some() -> None:
+    assert _told(_run("a", days=_days(1, 1)), _run(well="a"))[-1] == (Kind.RECOVERED, "a")
+
+
+def test_what_goes_on_is_told_again_once_a_day_in_one_message() -> None:
+    known, _ = judge_runs({}, [_run("a"), _run("b")], NOW)
+    known, early = judge_runs(known, [], NOW + REMIND_AFTER / 2)
+    known, late = judge_runs(known, [], NOW + REMIND_AFTER)
+    _, again = judge_runs(known, [], NOW + REMIND_AFTER)
+
+    assert (early, again) == ([], [])
+    assert [(message.kind, _keys(message)) for message in late] == [(Kind.REMINDER, "ab")]
+
+
+def test_what_is_never_judged_again_is_dropped_with_a_last_word() -> None:
+    known, _ = judge_runs({}, [_run("a")], NOW)
+
+    known, messages = judge_runs(known, [], NOW + FORGET_AFTER)
+
+    assert known == {}
+    assert [message.kind for message in messages] == [Kind.REMINDER]
+
+
+_RUNS = st.lists(
+    st.builds(
+        lambda marks, first, length: _run(
+            "".join(key for key, mark in marks.items() if mark == "failed"),
+            "".join(key for key, mark in marks.items() if mark == "well"),
+            _days(first, first + length) if length >= 0 else None,
+        ),
+        st.dictionaries(st.sampled_from("abc"), st.sampled_from(["failed", "well"]), max_size=3),
+        st.integers(1, 5),
+        st.integers(-1, 4),
+    ),
+    max_size=30,
+)
+
+
+@given(_RUNS)
+def test_beginning_and_end_of_a_problem_are_told_in_turn(runs: list[EndedRun]) -> None:
+    going_on, messages = judge_runs({}, runs, NOW)
+
+    for key in "abc":
+        told = [message.kind for message in messages if key in _keys(message)]
+        assert told == [Kind.FAILED, Kind.RECOVERED] * (len(told) // 2) + [Kind.FAILED] * (len(told) % 2)
+        assert (key in going_on) == (len(told) % 2 == 1)
+
+
+@given(_RUNS, st.integers(0, 30))
+def test_it_makes_no_difference_how_runs_fall_into_ticks(runs: list[EndedRun], cut: int) -> None:
+    known: dict[str, Incident]
+    known, first = judge_runs({}, runs[:cut], NOW)
+    known, second = judge_runs(known, runs[cut:], NOW)
+
+    assert (known, [*first, *second]) == judge_runs({}, runs, NOW)

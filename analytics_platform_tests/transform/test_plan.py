@@ -1,0 +1,119 @@
+"""The plan reads of each input what the contract says, and keeps of the result the days that are built."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+
+import pytest
+
+from analytics_platform.contracts import CONTRACTS
+from analytics_platform.contracts.base import Days, Everything, TouchedKeys
+from analytics_platform.transform import DayRange, Query, all_models, plan, reads_of
+from analytics_platform.warehouse import DuckDBSession
+from analytics_platform_tests.kit import memory_warehouse
+
+SETTINGS = {"attribution_lookback_days": 30}
+MARCH_10 = dt.date(2024, 3, 10)
+ONE_DAY = DayRange(MARCH_10, MARCH_10)
+
+
+@pytest.fixture
+def session() -> Iterator[DuckDBSession]:
+    with memory_warehouse() as session:
+        yield session
+
+
+def run(session: DuckDBSession, query: Query) -> list[tuple[object, ...]]:
+    return session.rows(query.sql, query.parameters)
+
+
+def fill(session: DuckDBSession, table: str, **columns: str) -> None:
+    names, values = ", ".join(columns), ", ".join(columns.values())
+    session.connection.execute(f"INSERT INTO {table} ({names}) SELECT {values} FROM range(-40, 40) AS t(i)")
+
+
+def test_an_input_without_a_window_is_read_for_the_days_that_are_built(session: DuckDBSession) -> None:
+    fill(session, "sessionized.sessions", session_id="'s' || i", session_date="DATE '2024-03-10' + i::INTEGER")
+    days = DayRange(dt.date(2024, 3, 9), dt.date(2024, 3, 11))
+    built = run(session, plan(all_models()["star.fact_sessions"], days, SETTINGS))
+    assert sorted(str(row[0]) for row in built) == ["s-1", "s0", "s1"]
+
+
+@pytest.mark.parametrize("lookback", [1, 30])
+def test_a_window_named_after_a_setting_has_its_length(lookback: int) -> None:
+    query = plan(all_models()["marts.attribution"], ONE_DAY, {"attribution_lookback_days": lookback})
+    first = MARCH_10 - dt.timedelta(days=lookback)
+    assert f"BETWEEN CAST('{first}' AS DATE) AND CAST('2024-03-10' AS DATE)" in query.sql
+    assert query.parameters == {"attribution_lookback_days": lookback}
+
+
+def test_touched_keys_are_read_over_all_days(session: DuckDBSession) -> None:
+    fill(
+        session,
+        "sessionized.client_days",
+        client_id="CASE WHEN i % 2 = 0 THEN 'even' ELSE 'odd' END",
+        event_date="DATE '2024-03-10' + i::INTEGER",
+        events="1",
+        is_bot="FALSE",
+    )
+    query = plan(all_models()["star.dim_customer"], ONE_DAY, SETTINGS)
+    built = session.frame(query.sql, query.parameters).select("client_id", "events").rows()
+    assert set(built) == {("even", 40), ("unknown", 0)}
+
+
+def test_days_outside_the_range_are_read_but_not_kept(session: DuckDBSession) -> None:
+    fill(
+        session,
+        "cleaned.events",
+        event_id="'e' || i",
+        client_id="'ada'",
+        event_at="TIMESTAMPTZ '2024-03-10 00:00:00+00' + INTERVAL (i) DAY",
+        event_date="DATE '2024-03-10' + i::INTEGER",
+    )
+    built = run(session, plan(all_models()["sessionized.session_events"], ONE_DAY, SETTINGS))
+    assert [row[0] for row in built] == ["e0"]
+
+
+def test_a_table_that_is_named_twice_has_its_window_both_times() -> None:
+    sql = plan(all_models()["sessionized.sessions"], ONE_DAY, SETTINGS).sql
+    assert sql.count('"cleaned"."events" WHERE "event_date" BETWEEN') == sql.count('"cleaned"."events"') == 2
+
+
+def test_without_days_the_model_is_run_as_it_is_written() -> None:
+    model = all_models()["star.dim_channel"]
+    assert plan(model, None, SETTINGS) == Query(model.sql, {})
+
+
+def test_a_parameter_that_nothing_gives_a_value_to_is_an_error() -> None:
+    with pytest.raises(KeyError, match="attribution_lookback_days"):
+        plan(all_models()["marts.attribution"], None, {})
+
+
+def test_a_range_that_ends_before_it_starts_is_refused() -> None:
+    with pytest.raises(ValueError, match="ends"):
+        DayRange(MARCH_10, MARCH_10 - dt.timedelta(days=1))
+
+
+def test_no_model_reads_the_whole_of_a_table_that_grows_with_the_events() -> None:
+    """Versions of users and customers grow with their changes, and have the day they were fetched."""
+    whole = [
+        (name, source)
+        for name, model in all_models().items()
+        for source in model.inputs
+        if isinstance(reads_of(CONTRACTS[name].table, CONTRACTS[source].table), Everything)
+        and CONTRACTS[source].table.partition is not None
+    ]
+    assert whole == [
+        ("cleaned.customer_history", "cleaned.customer_versions"),
+        ("cleaned.users", "cleaned.user_versions"),
+    ]
+
+
+def test_only_tables_without_days_are_made_from_touched_keys() -> None:
+    for name, model in all_models().items():
+        for source in model.inputs:
+            reads = reads_of(CONTRACTS[name].table, CONTRACTS[source].table)
+            assert isinstance(reads, Days | Everything | TouchedKeys)
+            if isinstance(reads, TouchedKeys):
+                assert CONTRACTS[name].table.write == "upsert"

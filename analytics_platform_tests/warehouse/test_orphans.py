@@ -1,0 +1,66 @@
+"""The watchdog barks when too many logs name users whom nobody knows."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from analytics_platform.contracts import CONTRACTS
+from analytics_platform.contracts.ddl import polars_schema
+from analytics_platform.orchestration.checks.business import DESCRIPTIONS
+from analytics_platform.warehouse.watchdog import Observation, has_few_orphans, watch
+from analytics_platform_tests.kit import open_house
+
+NOW = dt.datetime(2026, 3, 9, tzinfo=dt.UTC)
+
+
+def observe(root: Path, known: dict[str, int], orphaned: dict[str, int]) -> Observation:
+    """What is observed where known and unknown users (user → logs) are all there is."""
+    house = open_house(root)
+    logs = known | orphaned
+    filled = {
+        "cleaned.users": {"user_id": list(known)},
+        "sessionized.user_totals": {"user_id": list(logs), "log_interactions": list(logs.values())},
+        "ops.orphans": {"user_id": list(orphaned), "log_interactions": list(orphaned.values())},
+    }
+    with house.session() as session:
+        for name, columns in filled.items():
+            types = polars_schema(CONTRACTS[name])
+            session.ensure(CONTRACTS[name])
+            session.insert(name, pl.DataFrame(columns, schema={column: types[column] for column in columns}))
+        return has_few_orphans(session, house.settings, NOW)
+
+
+def test_a_tenth_of_the_logs_may_be_of_unknown_users(tmp_path: Path) -> None:
+    seen = observe(tmp_path, {"ann": 90}, {"eve": 7, "mal": 3})
+    assert seen.passed
+    assert seen.seen == "10 of 100 logs (10.0%) name 2 users who are no known customers, allowed 10%"
+
+
+def test_more_than_a_tenth_is_too_many_and_it_says_what_to_do(tmp_path: Path) -> None:
+    seen = observe(tmp_path, {"ann": 89}, {"eve": 11})
+    assert not seen.passed
+    assert "Fetch the users" in seen.remedy and "ops.orphans" in seen.remedy
+
+
+@pytest.mark.parametrize(("known", "orphaned"), [({}, {"eve": 5}), ({"ann": 0}, {})])
+def test_without_customers_or_logs_nothing_is_judged(
+    tmp_path: Path, known: dict[str, int], orphaned: dict[str, int]
+) -> None:
+    seen = observe(tmp_path, known, orphaned)
+    assert seen.passed and seen.seen.endswith("not judged")
+
+
+def test_before_the_first_build_nothing_is_judged(tmp_path: Path) -> None:
+    house = open_house(tmp_path)
+    with house.session() as session:
+        assert has_few_orphans(session, house.settings, NOW).passed
+
+
+def test_every_observation_is_an_asset_check_too(tmp_path: Path) -> None:
+    house = open_house(tmp_path)
+    with house.session() as session:
+        assert [seen.name for seen in watch(session, house.settings, NOW)] == list(DESCRIPTIONS)
