@@ -1,65 +1,15 @@
-"""The code location: assets, checks, jobs and resources, in one screen."""
+"""The code location. Importing it reads settings and nothing else; `build_definitions` says what is in it."""
 
 from __future__ import annotations
 
 import sys
 
-import dagster as dg
-
-from analytics_platform.ingest import CLICKSTREAM, ECOMMERCE_EVENTS, SHOP, SOURCES, USERS, WEB_LOGS
-from analytics_platform.lake import open_lake
-from analytics_platform.orchestration.assets.cache import best_sellers
-from analytics_platform.orchestration.assets.cleaned import gate_asset, lookup_assets
-from analytics_platform.orchestration.assets.external import with_outside
-from analytics_platform.orchestration.assets.freshness import with_freshness
-from analytics_platform.orchestration.assets.raw import (
-    api_asset,
-    collection_asset,
-    files_asset,
-    queue_asset,
-    shop_asset,
-)
-from analytics_platform.orchestration.assets.reports import findings
-from analytics_platform.orchestration.assets.tables import model_asset
-from analytics_platform.orchestration.checks.business import watchdog
-from analytics_platform.orchestration.checks.files import files_readable_check
-from analytics_platform.orchestration.jobs import build_jobs
-from analytics_platform.orchestration.resources import build_resources
-from analytics_platform.orchestration.schedules import build_schedules
-from analytics_platform.orchestration.sensors import build_sensors
+from analytics_platform.orchestration.build import build_definitions
 from analytics_platform.orchestration.start import STOPPING, check_start, starts_run
-from analytics_platform.settings import Settings, load_settings
-from analytics_platform.transform import all_models
+from analytics_platform.settings import load_settings
 from analytics_platform.warehouse import open_warehouse
 
-
-def build_definitions(settings: Settings, outside: bool = True) -> dg.Definitions:
-    """Everything Dagster knows of the platform. The one seam for tests, the command line and other environments.
-
-    `outside` shows the systems around it too. `dagster asset materialize` gets on without: it refuses a selection like
-    `cleaned/events+` with an asset in it that nobody can build.
-    """
-    models = [model_asset(model, settings) for model in all_models().values()]
-    clickstream = SOURCES[CLICKSTREAM]
-    raw = [
-        files_asset(clickstream),
-        queue_asset(SOURCES[ECOMMERCE_EVENTS]),
-        collection_asset(SOURCES[WEB_LOGS]),
-        api_asset(SOURCES[USERS]),
-        *(shop_asset(SOURCES[table]) for table in SHOP),
-    ]
-    gates = [gate_asset(source, settings) for source in SOURCES.values()]
-    built = with_freshness([*raw, *gates, *lookup_assets(settings), *models, findings, best_sellers], settings)
-    return dg.Definitions(
-        assets=with_outside(built, settings) if outside else built,
-        asset_checks=[files_readable_check(clickstream), watchdog],
-        jobs=build_jobs(),
-        schedules=build_schedules(settings),
-        sensors=build_sensors(settings, open_lake(settings)),
-        resources=build_resources(settings),
-        executor=dg.in_process_executor,
-    )
-
+__all__ = ["build_definitions", "defs"]
 
 try:
     _settings = load_settings()

@@ -59,6 +59,10 @@ VOLATILE: Mapping[str, frozenset[str]] = {
 """Columns that tell when and by which run a row was written; two runs over the same data differ in them."""
 
 
+HISTORIES = frozenset({"ops.rule_results"})
+"""Tables with rows per run: two ways to the same tables differ in them."""
+
+
 @dataclass(frozen=True, slots=True)
 class House:
     """A landing folder, a lake and a warehouse below one folder."""
@@ -206,7 +210,7 @@ def _make_rows(session: Session, name: str, days: DayRange | None, settings: Set
 
 def contents(session: Session, tables: Iterable[str] | None = None) -> Contents:
     """Table → its rows in a fixed order, without the columns that tell when they were written; documents by value."""
-    existing = session.tables()
+    existing = session.tables() - HISTORIES
     names = [name for name in (tables or CONTRACTS) if name in existing]
     return {name: _all_rows(session, name) for name in names}
 

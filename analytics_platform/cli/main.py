@@ -21,7 +21,7 @@ HELP = """Raw behaviour data in, tables people trust out.
 
 Settings are environment variables: see docs/settings.md. Tables are built in the Dagster UI (make ui), or with:
 
-dagster asset materialize --select '*' --partition-range FIRST...LAST -m analytics_platform.definitions
+analytics-platform materialize --days FIRST...LAST
 """
 
 EPILOG = """Exit codes: 0 all is well. 1 something was found wrong: a failing observation, a demo that differs from the
@@ -69,6 +69,23 @@ def simulate(
 
     truth = write(days, visitors, seed, out, start.date() if start else None)
     print(f"{truth.files} files, {truth.rows_read:,} rows in {out}; the truth about them is in {out / 'truth.json'}")
+
+
+@app.command(rich_help_panel=OPERATE)
+def materialize(
+    days: Annotated[
+        str | None, typer.Option(help="Days to build, A...B; without it, load what arrived and build what it touches.")
+    ] = None,
+    select: Annotated[str, typer.Option(help="Assets to run, in Dagster's selection syntax.")] = "*",
+    debug: Annotated[bool, typer.Option("--debug", help="Print every event instead of a line per step.")] = False,
+) -> None:
+    """Load new data and build tables; the history of runs is kept in DATA_DIR/dagster, for the UI."""
+    from analytics_platform.orchestration.build import build_definitions
+    from analytics_platform.orchestration.launch import materialize as run
+    from analytics_platform.settings import load_settings
+
+    settings = load_settings()
+    raise typer.Exit(0 if run(build_definitions(settings, outside=False), settings, select, days, debug) else 1)
 
 
 @app.command(rich_help_panel=OPERATE)
@@ -273,3 +290,7 @@ def main() -> None:
     except UserError as error:
         print(f"analytics-platform: {error}", file=sys.stderr)
         sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

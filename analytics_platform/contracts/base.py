@@ -70,7 +70,8 @@ class Table:
     `source` is the source whose records the table holds as they passed the gate.
     `identity` names the columns whose content identifies a row of a source without an id of its own. A source that
     `redelivers` may hand over a record again: one that is refused again is a duplicate, known by its text. The error
-    rate of a batch or day with fewer than `least_judged_rows` says nothing and is not judged.
+    rate of a batch or day with fewer than `least_judged_rows` says nothing and is not judged. A run that reads a larger
+    share of rejected records than `quarantine_warning` warns.
     """
 
     name: str
@@ -83,6 +84,7 @@ class Table:
     identity: tuple[str, ...] = ()
     redelivers: bool = False
     least_judged_rows: int = 1
+    quarantine_warning: float = 0.05
     source: str = ""
     owner: str = "team:analytics"
     tags: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))

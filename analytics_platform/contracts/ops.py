@@ -95,6 +95,28 @@ class Acceptances(
     accepted_at: Instant = column("When.")
 
 
+class RuleResults(
+    Contract,
+    table="ops.rule_results",
+    key=("run_id", "table_name", "rule", "checked_at"),
+    write="batches",
+):
+    """One row per run, table and rule of its contract: how many rows were checked and how many broke it.
+
+    The history of a rule is `SELECT checked_at, failing FROM ops.rule_results WHERE table_name = … AND rule = …`.
+    """
+
+    run_id: Text = column("The Dagster run.")
+    table_name: Text = column("The table, as schema.table.")
+    rule: Text = column("The rule; for a gate the reason for which it rejects a record.")
+    severity: Text = column("error: nothing is published. warn: the rows are published.", isin=["error", "warn"])
+    first_day: Day = column("First of the days that were built; empty for a table without days.", nullable=True)
+    last_day: Day = column("Last of them.", nullable=True)
+    checked: Whole = column("Rows that were checked.", ge=0)
+    failing: Whole = column("Rows among them that broke the rule.", ge=0)
+    checked_at: Instant = column("When the rows were checked.")
+
+
 class Orphans(
     Contract,
     table="ops.orphans",

@@ -34,7 +34,7 @@ from analytics_platform.warehouse import open_warehouse
 MARK = ".demo"
 """A file that says: this folder was made by the demo, which may empty it."""
 
-DAGSTER_YAML = Path(__file__).parent / "dagster.yaml"
+DAGSTER_YAML = Path(__file__).parents[1] / "orchestration" / "dagster.yaml"
 _STEP = re.compile(r"Finished execution of step \"(?P<step>\S+)\" in (?P<took>\S+)\.$")
 _ERROR = re.compile(r"dagster\._core\.definitions\.events\.Failure: (?P<words>.*)$")
 

@@ -1,7 +1,7 @@
 """Dagster's SQLite event log, with connections that are kept.
 
 Dagster's own opens an engine and a connection for each of the ten or so statements behind one event and compiles every
-statement anew: three quarters of the time of a run with little data. `demo/dagster.yaml` names this class; on
+statement anew: three quarters of the time of a run with little data. `dagster.yaml` names this class; on
 PostgreSQL (`deploy/dagster.yaml`) Dagster keeps its connections by itself.
 """
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 
+from analytics_platform.errors import UserError
 from analytics_platform.settings import Settings, SettingsError
 from analytics_platform.warehouse import Warehouse, WarehouseError
 
@@ -12,7 +13,7 @@ MATERIALIZE = ["asset", "materialize"]
 RANGE_SEPARATOR = "..."
 
 
-class StartError(ValueError):
+class StartError(UserError):
     """The command cannot be carried out as given; the message is one sentence."""
 
 

@@ -19,7 +19,8 @@ COLUMNS = "columns__as_promised"
 
 @dataclass(frozen=True, slots=True)
 class RuleResult:
-    """How rows did against one rule. `sample` holds up to `SAMPLE_ROWS` failing rows as column → text."""
+    """How rows did against one rule. `sample` holds up to `SAMPLE_ROWS` failing rows as column → text,
+    `condition` is the SQL that selects failing rows of the table, where one row is enough to tell."""
 
     rule: str
     description: str
@@ -27,6 +28,7 @@ class RuleResult:
     checked: int
     failing: int
     sample: tuple[dict[str, str], ...] = ()
+    condition: str = ""
 
     @property
     def passed(self) -> bool:
@@ -66,7 +68,7 @@ def _judge(connection: duckdb.DuckDBPyConnection, contract: ContractType, part: 
     yield RuleResult(COLUMNS, *described[COLUMNS], checked=checked, failing=0)
     for rule, count in zip(rules, failing, strict=True):
         sample = _sample(connection, f"SELECT * FROM {part} WHERE NOT ({rule.sql})") if count else ()
-        yield RuleResult(rule.name, *described[rule.name], checked, count, sample)
+        yield RuleResult(rule.name, *described[rule.name], checked, count, sample, f"NOT ({rule.sql})")
     yield _judge_key(connection, contract, part, checked)
     for column, dimension in contract.table.foreign_keys.items():
         yield _judge_reference(connection, part, column, dimension, checked, described[f"{column}__known"])

@@ -11,6 +11,7 @@ from analytics_platform.contracts import CONTRACTS
 from analytics_platform.definitions import build_definitions
 from analytics_platform.settings import Settings, load_settings
 from analytics_platform.warehouse import open_warehouse
+from analytics_platform_tests.kit import HISTORIES
 
 HEADER = "client_id,page_url,referrer,timestamp,event_name,event_data,user_agent"
 
@@ -54,7 +55,7 @@ class Platform:
             return {
                 name: sorted(session.rows(f"SELECT * FROM {name}"), key=repr)
                 for name in names
-                if not layers or name.partition(".")[0] in layers
+                if (not layers or name.partition(".")[0] in layers) and name not in HISTORIES
             }
 
 

@@ -147,10 +147,10 @@ def _figures(metadata: Mapping[str, dg.MetadataValue]) -> Iterator[tuple[str, st
 
 
 def _sample(metadata: Mapping[str, dg.MetadataValue]) -> Iterator[str]:
-    for value in metadata.values():
-        if isinstance(value, dg.TableMetadataValue):
-            for record in value.records[:SAMPLE_ROWS]:
-                yield " | ".join(f"{name}={cell}" for name, cell in record.data.items())
+    value = metadata.get("sample")
+    if isinstance(value, dg.TableMetadataValue):
+        for record in value.records[:SAMPLE_ROWS]:
+            yield " | ".join(f"{name}={cell}" for name, cell in record.data.items())
 
 
 def _step_key(step: str) -> str:

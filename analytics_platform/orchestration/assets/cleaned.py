@@ -13,7 +13,7 @@ from analytics_platform.orchestration.assets.metadata import asset_key, column_s
 from analytics_platform.orchestration.assets.raw import raw_key
 from analytics_platform.orchestration.assets.tables import POOL, table_asset
 from analytics_platform.orchestration.checks.error_rate import error_rate_spec, judge_error_rate
-from analytics_platform.orchestration.checks.gate import gate_check_results, gate_check_specs
+from analytics_platform.orchestration.checks.gate import count_reasons, quarantine_result, quarantine_spec
 from analytics_platform.orchestration.resources import WarehouseResource, warehouse_kind
 from analytics_platform.settings import Settings
 from analytics_platform.transform.lookups.tables import (
@@ -24,6 +24,7 @@ from analytics_platform.transform.lookups.tables import (
     make_user_agents,
 )
 from analytics_platform.warehouse import Loaded, Session
+from analytics_platform.warehouse.rule_results import record_results
 from analytics_platform.warehouse.spreadsheet import write_spreadsheets
 
 
@@ -42,7 +43,7 @@ def gate_asset(source: Source, settings: Settings) -> dg.AssetsDefinition:
         kinds={warehouse_kind(settings), "pandera"},
         tags={"layer": table.layer},
         metadata=definition_metadata(contract),
-        check_specs=[error_rate_spec(key), *gate_check_specs(key, source)],
+        check_specs=[error_rate_spec(key), quarantine_spec(key, source)],
         pool=POOL,
     )
     def load(
@@ -57,7 +58,12 @@ def gate_asset(source: Source, settings: Settings) -> dg.AssetsDefinition:
             written = write_spreadsheets(session, settings.quarantine_dir, {batch.name for batch, _ in new})
             verdict, stop = judge_error_rate(session, key, settings.max_error_rate, {source.name})
             yield verdict
-            yield from gate_check_results(session, key, source)
+            read = sum(loaded.rows_read for _, loaded in new)
+            reasons = count_reasons(session, source, [batch.batch_id for batch, _ in new], read)
+            if new:
+                record_results(session, table.name, reasons, None, context.run_id)
+            rejected = sum(loaded.rows_quarantined for _, loaded in new)
+            yield quarantine_result(session, key, source, reasons, rejected)
             metadata = _metadata(contract, new, session, settings)
         if stop:
             raise dg.Failure(stop, allow_retries=False)

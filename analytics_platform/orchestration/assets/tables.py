@@ -21,12 +21,13 @@ from analytics_platform.orchestration.assets.metadata import (
     definition_metadata,
     publication_metadata,
 )
+from analytics_platform.orchestration.checks.contract import contract_result, contract_spec
 from analytics_platform.orchestration.checks.error_rate import error_rate_spec, judge_error_rate
-from analytics_platform.orchestration.checks.rules import check_results, check_specs
 from analytics_platform.orchestration.resources import WarehouseResource, warehouse_kind
 from analytics_platform.settings import Settings
 from analytics_platform.transform import DayRange, Model, Query, all_models, plan, reads_of, refreshed_days, window_of
 from analytics_platform.warehouse import BOOKS, Publication, Session
+from analytics_platform.warehouse.rule_results import record_results
 
 POOL = "warehouse"
 """Guards the DuckDB file across runs: one writing process at a time."""
@@ -75,9 +76,7 @@ def table_asset(name: str, inputs: Sequence[str], make_rows: MakeRows, settings:
     contract = CONTRACTS[name]
     table, key = contract.table, asset_key(name)
     judged = {CONTRACTS[source].table.source for source in inputs if is_gated(CONTRACTS[source])}
-    specs = check_specs(key, contract)
-    if judged:
-        specs.insert(0, error_rate_spec(key))
+    specs = [*([error_rate_spec(key)] if judged else []), contract_spec(key)]
 
     @dg.asset(
         key=key,
@@ -107,10 +106,12 @@ def table_asset(name: str, inputs: Sequence[str], make_rows: MakeRows, settings:
                 yield verdict
                 if stop:
                     raise dg.Failure(stop, allow_retries=False)
-            publication = session.publish(contract, make_rows(session, days), days)
+            rows = make_rows(session, days)
+            publication = session.publish(contract, rows, days)
+            record_results(session, name, publication.results, days, context.run_id)
             seen = {} if publication.breaches else looks(session, name)
         context.log.info(f"{name}: {publication.rows:,} rows{f' for {days}' if days else ''}")
-        yield from check_results(key, publication.results)
+        yield contract_result(key, publication.results, rows.sql if isinstance(rows, Query) else "")
         _stop_if_broken(name, publication)
         yield dg.MaterializeResult(asset_key=key, metadata=publication_metadata(contract, publication) | seen)
 
@@ -131,7 +132,7 @@ def _stop_if_broken(name: str, publication: Publication) -> None:
         f"{result.rule}: {result.failing:,} of {result.checked:,} rows" for result in publication.breaches
     )
     raise dg.Failure(
-        f"{name} was not published, rows break its contract ({words}). The failed checks show sample rows.",
+        f"{name} was not published, rows break its contract ({words}). The check contract shows sample rows.",
         allow_retries=False,
     )
 

@@ -1,122 +1,123 @@
-"""Checks on what the gate refused: one per rule, judged over the stored quarantine. Refused rows are a warning by
-themselves, since they are kept with their reason; too many of them stop the line (error_rate)."""
+"""The check `quarantine` of a gate: the share of records that the gate rejected in the batches of this run.
+
+Rejected records are kept with their reason, so the check warns and stops nothing; too many of them stop the run
+(error_rate). It is about this run only: a check that counted all batches ever loaded would stay on orange for ever.
+"""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
+from collections.abc import Collection, Sequence
 
 import dagster as dg
 
-from analytics_platform.contracts.base import ContractType, file_of
+from analytics_platform.contracts.base import file_of
 from analytics_platform.ingest import Source
-from analytics_platform.orchestration.checks.rules import sample_table
-from analytics_platform.warehouse import Session
+from analytics_platform.orchestration.checks.contract import text_table
+from analytics_platform.warehouse import RuleResult, Session
 
+QUARANTINE = "quarantine"
 SAMPLE_ROWS = 5
+LATEST_LAYOUTS = 20
 
-
-def check_name(reason: str) -> str:
-    """The name of the check for a reason: `client_id__missing` for `client_id: missing`."""
-    return re.sub(r"[^A-Za-z0-9_]+", "_", reason.replace(": ", "__"))
-
-
-def gate_check_specs(key: dg.AssetKey, source: Source) -> list[dg.AssetCheckSpec]:
-    """One spec per reason for which the gate refuses a row, and one for changes of the layout."""
-    specs = [
-        dg.AssetCheckSpec(check_name(reason), asset=key, description=f"No row is refused for «{reason}».")
-        for reason in source.reasons
-    ]
-    drift = dg.AssetCheckSpec("layout__as_usual", asset=key, description="The latest batches have the usual columns.")
-    return [*specs, drift]
-
-
-def gate_check_results(session: Session, key: dg.AssetKey, source: Source) -> Iterator[dg.AssetCheckResult]:
-    """Figures and sample rows per reason, over all stored batches of the source."""
-    name = source.name
-    read = int(
-        str(_one(session, "SELECT coalesce(sum(rows_read), 0) FROM ops.pipeline_logs WHERE source = $source", name))
-    )
-    counts = {str(reason): int(str(rows)) for reason, rows in session.rows(_COUNTS, {"source": name})}
-    for reason in source.reasons:
-        failing = counts.get(reason, 0)
-        metadata: dict[str, dg.MetadataValue] = {
-            "refused rows": dg.MetadataValue.int(failing),
-            "read rows": dg.MetadataValue.int(read),
-            "refused share": dg.MetadataValue.float(failing / read if read else 0.0),
-        }
-        if failing:
-            metadata["sample"] = sample_table(_sample(session, name, reason))
-            metadata["look further"] = dg.MetadataValue.text(_all_of(name, reason))
-        yield dg.AssetCheckResult(
-            asset_key=key,
-            check_name=check_name(reason),
-            passed=failing == 0,
-            severity=dg.AssetCheckSeverity.WARN,
-            description=f"{failing:,} of {read:,} rows refused. {_remedy(reason, source.contract)}."
-            if failing
-            else None,
-            metadata=metadata,
-        )
-    yield _layout_result(session, key, name)
-
-
+# The rules a rejected record broke, without what a parser says of the place.
 _RULES = "string_split(regexp_replace(error_reason, ' \\([^;]*\\)', '', 'g'), '; ')"
-"""SQL: the rules a refused row broke, without what a parser says of the place."""
-
-_COUNTS = f"""
-SELECT rule, count(*) FROM (SELECT unnest({_RULES}) AS rule FROM ops.quarantine WHERE source = $source) GROUP BY rule
-"""
 
 
-def _remedy(reason: str, contract: ContractType) -> str:
-    return (
-        f"Correct what writes «{reason}» and send the records again; or, if they are right and the contract is not, "
-        f"correct {file_of(contract)} and run `analytics-platform replay`"
+def quarantine_spec(key: dg.AssetKey, source: Source) -> dg.AssetCheckSpec:
+    """The spec of the check on a gate."""
+    share = source.contract.table.quarantine_warning
+    return dg.AssetCheckSpec(
+        QUARANTINE,
+        asset=key,
+        description=f"At most {share:.0%} of the records that this run read were rejected. Rejected ones are kept.",
     )
 
 
-def _all_of(source: str, reason: str) -> str:
-    """SQL that shows all the rows refused for a reason, for people to paste."""
-    words = reason.replace("'", "''")
+def count_reasons(session: Session, source: Source, batches: Collection[str], read: int) -> Sequence[RuleResult]:
+    """How the `read` records of these batches did against every reason for which the gate rejects a record."""
+    found = session.rows(
+        f"""
+        SELECT rule, count(*) FROM (
+            SELECT unnest({_RULES}) AS rule FROM ops.quarantine
+            WHERE source = $source AND list_contains($batches, batch_id)
+        ) GROUP BY rule
+        """,
+        {"source": source.name, "batches": list(batches)},
+    )
+    counts = {str(reason): int(str(rows)) for reason, rows in found}
+    return [
+        RuleResult(reason, f"No record is rejected for «{reason}».", "warn", read, counts.get(reason, 0))
+        for reason in dict.fromkeys((*source.reasons, *counts))
+    ]
+
+
+def quarantine_result(
+    session: Session, key: dg.AssetKey, source: Source, reasons: Sequence[RuleResult], rejected: int
+) -> dg.AssetCheckResult:
+    """The check's result, given how often each reason occurred in this run; all-time figures are metadata."""
+    read = reasons[0].checked if reasons else 0
+    share, allowed = rejected / read if read else 0.0, source.contract.table.quarantine_warning
+    ((all_read, all_rejected),) = session.rows(
+        "SELECT coalesce(sum(rows_read), 0), coalesce(sum(rows_quarantined), 0) FROM ops.pipeline_logs "
+        "WHERE source = $source",
+        {"source": source.name},
+    )
+    metadata: dict[str, dg.MetadataValue] = {
+        "read in this run": dg.MetadataValue.int(read),
+        "rejected in this run": dg.MetadataValue.int(rejected),
+        "share": dg.MetadataValue.float(share),
+        "warns above": dg.MetadataValue.float(allowed),
+        "read, all batches": dg.MetadataValue.int(int(str(all_read))),
+        "rejected, all batches": dg.MetadataValue.int(int(str(all_rejected))),
+    }
+    broken = sorted((reason for reason in reasons if reason.failing), key=lambda reason: -reason.failing)
+    if broken:
+        metadata["reasons"] = text_table({"reason": each.rule, "records": f"{each.failing:,}"} for each in broken)
+        metadata["sample"] = text_table(_sample(session, source.name))
+        metadata["look further"] = dg.MetadataValue.md(f"```sql\n{_all_of(source.name)}\n```")
+        metadata["what to do"] = dg.MetadataValue.text(
+            "Correct what writes these records and send them again; or, if they are right and the contract is not, "
+            f"correct {file_of(source.contract)} and run `analytics-platform replay`."
+        )
+    layouts = _layouts(session, source.name)
+    if layouts:
+        metadata["batches with another layout"] = text_table(layouts)
+    return dg.AssetCheckResult(
+        asset_key=key,
+        check_name=QUARANTINE,
+        passed=share <= allowed,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=f"{rejected:,} of {read:,} records rejected in this run ({share:.2%})." if read else None,
+        metadata=metadata,
+    )
+
+
+def _all_of(source: str) -> str:
+    """SQL that shows the latest rejected records, for people to paste."""
     return (
         "SELECT input, position, raw, error_reason FROM ops.quarantine\n"
-        f"WHERE source = '{source}' AND contains(error_reason, '{words}')\nORDER BY quarantined_at DESC;"
+        f"WHERE source = '{source}'\nORDER BY quarantined_at DESC;"
     )
 
 
-def _one(session: Session, sql: str, source: str) -> object:
-    return session.rows(sql, {"source": source})[0][0]
-
-
-def _sample(session: Session, source: str, reason: str) -> list[dict[str, str]]:
+def _sample(session: Session, source: str) -> list[dict[str, str]]:
     rows = session.rows(
-        f"""
+        """
         SELECT input, CAST(position AS VARCHAR), left(raw, 200), error_reason FROM ops.quarantine
-        WHERE source = $source AND list_contains({_RULES}, $reason)
-        ORDER BY quarantined_at DESC, position LIMIT $rows
+        WHERE source = $source ORDER BY quarantined_at DESC, position LIMIT $rows
         """,
-        {"source": source, "reason": reason, "rows": SAMPLE_ROWS},
+        {"source": source, "rows": SAMPLE_ROWS},
     )
-    names = ("input", "line", "raw", "error_reason")
-    return [dict(zip(names, map(str, row), strict=True)) for row in rows]
+    return [dict(zip(("input", "line", "raw", "error_reason"), map(str, row), strict=True)) for row in rows]
 
 
-def _layout_result(session: Session, key: dg.AssetKey, source: str) -> dg.AssetCheckResult:
+def _layouts(session: Session, source: str) -> list[dict[str, str]]:
+    """The latest batches whose columns were not the usual ones."""
     rows = session.rows(
         """
         SELECT input, drift FROM ops.pipeline_logs WHERE source = $source AND drift IS NOT NULL
-        ORDER BY finished_at DESC LIMIT 20
+        ORDER BY finished_at DESC LIMIT $rows
         """,
-        {"source": source},
+        {"source": source, "rows": LATEST_LAYOUTS},
     )
-    metadata: dict[str, dg.MetadataValue] = {"batches with another layout": dg.MetadataValue.int(len(rows))}
-    if rows:
-        metadata["latest"] = sample_table({"input": str(name), "drift": str(drift)} for name, drift in rows)
-    return dg.AssetCheckResult(
-        asset_key=key,
-        check_name="layout__as_usual",
-        passed=not rows,
-        severity=dg.AssetCheckSeverity.WARN,
-        metadata=metadata,
-    )
+    return [{"input": str(name), "drift": str(drift)} for name, drift in rows]
