@@ -45,7 +45,9 @@ class RunSummary(logging.Handler):
         if event.event_type is dg.DagsterEventType.ASSET_CHECK_EVALUATION:
             check = event.asset_check_evaluation_data
             what = f"{check.asset_key.to_user_string()}, check {check.check_name}: {check.description or 'failed'}"
-            return "" if check.passed else f"  {check.severity.value.lower()}: {what}"
+            # A failed check of severity ERROR fails its step too, whose sentence says the same.
+            warns = not check.passed and check.severity is dg.AssetCheckSeverity.WARN
+            return f"  warning: {what}" if warns else ""
         return f"  {step}: {event.message}" if event.event_type is dg.DagsterEventType.STEP_UP_FOR_RETRY else ""
 
 

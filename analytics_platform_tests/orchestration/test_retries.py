@@ -14,7 +14,8 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from pymongo.errors import AutoReconnect, OperationFailure
 
 from analytics_platform.demo.servers.start import start_queue
-from analytics_platform.orchestration.assets import raw, retries
+from analytics_platform.orchestration import retries
+from analytics_platform.orchestration.assets import raw
 from analytics_platform.orchestration.retries import may_pass
 from analytics_platform.sources.rest_api import RestError
 from analytics_platform.sources.sqs import QueueError

@@ -1,0 +1,101 @@
+"""`analytics-platform materialize`: what people type, and what they see."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from analytics_platform.settings import load_settings
+from analytics_platform.warehouse import open_warehouse
+from analytics_platform_tests.end_to_end.platform_run import clickstream
+
+
+def _run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = {name: value for name, value in os.environ.items() if name != "DAGSTER_HOME"}
+    return subprocess.run(
+        [sys.executable, "-m", "analytics_platform.cli.main", "materialize", *arguments],
+        capture_output=True,
+        text=True,
+        env={**environment, "DATA_DIR": str(folder), "PARTITION_START": "2026-01-01"},
+    )
+
+
+def _drop(folder: Path, content: str, name: str = "day.csv") -> None:
+    landing = folder / "landing" / "clickstream"
+    landing.mkdir(parents=True, exist_ok=True)
+    (landing / name).write_text(content, "utf-8")
+
+
+@pytest.fixture(scope="module")
+def loaded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
+    folder = tmp_path_factory.mktemp("command")
+    _drop(folder, clickstream(100))
+    return folder, _run(folder)
+
+
+def test_without_days_it_loads_what_arrived_and_builds_what_that_touches(
+    loaded: tuple[Path, subprocess.CompletedProcess[str]],
+) -> None:
+    folder, run = loaded
+
+    assert run.returncode == 0, run.stdout + run.stderr
+    with open_warehouse(load_settings(data_dir=folder)).session(read_only=True) as session:
+        assert session.rows("SELECT sum(events) FROM marts.daily_trends") == [(100,)]
+
+
+def test_it_prints_a_line_per_step_and_no_debug_lines(loaded: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+    _, run = loaded
+
+    assert "DEBUG" not in run.stdout + run.stderr
+    assert len(run.stdout.splitlines()) < 150
+    assert any(line.split()[:1] == ["marts.daily_trends"] for line in run.stdout.splitlines())
+
+
+def test_its_history_is_where_the_ui_looks_for_it(
+    loaded: tuple[Path, subprocess.CompletedProcess[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, _ = loaded
+    monkeypatch.setenv("DAGSTER_HOME", str(folder / "dagster"))
+
+    with dg.DagsterInstance.from_config(str(folder / "dagster")) as instance:
+        assert {run.status for run in instance.get_runs()} == {dg.DagsterRunStatus.SUCCESS}
+
+
+def test_a_second_run_without_news_reads_nothing_and_logs_no_failed_check(
+    loaded: tuple[Path, subprocess.CompletedProcess[str]],
+) -> None:
+    folder, _ = loaded
+
+    again = _run(folder)
+
+    assert again.returncode == 0
+    assert again.stdout.splitlines()[-1] == "Nothing new was loaded: no day to build."
+    assert "check" not in again.stdout
+
+
+def test_a_failed_run_names_its_cause_first_and_last_and_counts_the_steps_that_wait(tmp_path: Path) -> None:
+    _drop(tmp_path, clickstream(1000, without_client=60))
+
+    run = _run(tmp_path, "--days", "2026-03-01...2026-03-01")
+
+    lines = run.stdout.splitlines()
+    told = [line for line in lines if "error_rate: batch" in line]
+    assert run.returncode == 1
+    assert told[0].startswith("Failed: cleaned.clickstream: error_rate: batch")
+    assert lines[-1] == told[-1]
+    assert lines[-1].startswith("Failed after ")
+    assert lines[-2].endswith(" steps wait for it and did not run.")
+    assert "Traceback" not in run.stdout + run.stderr
+
+
+def test_days_that_are_no_partitions_are_refused_in_one_sentence(tmp_path: Path) -> None:
+    run = _run(tmp_path, "--days", "2025-01-01...2025-01-02")
+
+    assert run.returncode == 2
+    assert run.stderr.startswith("analytics-platform: There is no partition 2025-01-01")
+    assert len(run.stderr.splitlines()) == 1
