@@ -1,7 +1,7 @@
 """What a run costs beside the SQL: a folder with 50 rows of 5 days, loaded and built by the command people type.
 
-`python -m benchmarks.overhead`. CPU seconds of the whole process, fresh data folder and again without news. The baseline
-of the same run is a process that only imports the definitions.
+`python -m benchmarks.overhead`. CPU seconds of the whole process, fresh data folder and again without news. The
+baseline of the same run is a process that only imports the definitions.
 """
 
 from __future__ import annotations
