@@ -39,7 +39,7 @@ class SettingsError(UserError, ValueError):
 
 
 class Settings(BaseSettings):
-    """The settings of DESIGN section 6. Every field is the environment variable of the same name."""
+    """The settings. Every field is the environment variable of the same name."""
 
     model_config = SettingsConfigDict(extra="ignore", frozen=True, env_ignore_empty=True)
 
@@ -53,7 +53,7 @@ class Settings(BaseSettings):
         dt.date(2010, 1, 1), description="First day (UTC) of the daily partitions; older events are quarantined."
     )
     max_error_rate: Annotated[float, Field(ge=0, le=1)] = Field(
-        0.05, description="Share of refused rows of a batch or a day above which the line stops."
+        0.05, description="Share of rejected rows of a batch or a day above which runs stop."
     )
     freshness_hours: Annotated[float, Field(gt=0)] = Field(
         48.0, description="How old the last batch may be before the watchdog and the UI say that data is late."
@@ -88,7 +88,7 @@ class Settings(BaseSettings):
     alert_webhook_url: SecretStr = Field(
         SecretStr(""), description="Where alerts are posted, Slack-compatible; without it none are."
     )
-    alert_email: str = Field("", description="Who gets alerts by e-mail; without it nobody does.")
+    alert_email: str = Field("", description="Address that gets alerts by e-mail; without it none are mailed.")
     smtp_url: SecretStr = Field(
         SecretStr(""), description="Mail server: smtp://user:password@host:587, or smtps://… for TLS from the start."
     )

@@ -93,7 +93,7 @@ def accept(
     batch: Annotated[str, typer.Argument(help="Id of the batch, or the start of it.")],
     reason: Annotated[str, typer.Option(help="Why the batch may pass.")],
 ) -> None:
-    """Take responsibility for a batch above the error threshold, so that the line goes on."""
+    """Take responsibility for a batch above the error threshold, so that runs go on."""
     from analytics_platform.settings import load_settings
     from analytics_platform.warehouse import open_warehouse
     from analytics_platform.warehouse.books import accept_batch, find_batch
@@ -110,9 +110,9 @@ def accept(
 def replay(
     batch: Annotated[str | None, typer.Argument(help="Id of one batch; all of them without it.")] = None,
 ) -> None:
-    """Judge quarantined rows anew, after a contract changed, and move those that pass now into their table."""
+    """Validate quarantined rows again, after a contract changed, and move those that pass now into their table."""
     from analytics_platform.ingest import days_to_build
-    from analytics_platform.ingest import replay as judge_anew
+    from analytics_platform.ingest import replay as replay_batches
     from analytics_platform.lake import open_lake
     from analytics_platform.settings import load_settings
     from analytics_platform.warehouse import open_warehouse
@@ -123,7 +123,7 @@ def replay(
     lake = open_lake(settings)
     with open_warehouse(settings).session() as session:
         only = find_batch(session, batch)[0] if batch else None
-        replayed = list(judge_anew(session, settings, lake, only))
+        replayed = list(replay_batches(session, settings, lake, only))
         write_spreadsheets(session, settings.quarantine_dir, {entry.batch.name for entry in replayed})
         moved = [entry.batch.batch_id for entry in replayed if entry.moved]
         days = days_to_build(session, moved, settings)
@@ -180,7 +180,7 @@ def status(json: JsonOption = False) -> None:
 
 @app.command(rich_help_panel=LOOK)
 def monitor(json: JsonOption = False) -> None:
-    """Judge what is stored, print it as a table, and exit 1 if anything is not as it should be."""
+    """Run the data-health checks, print them as a table, and exit 1 if one fails."""
     from analytics_platform.cli.terminal import print_observations, to_json
     from analytics_platform.settings import load_settings, masked
     from analytics_platform.warehouse import open_warehouse
@@ -275,7 +275,7 @@ def dashboard(
     from analytics_platform.reports.dashboard.serve import command
     from analytics_platform.settings import SettingsError, load_settings
 
-    load_settings()  # a wrong one is told here, not on every page
+    load_settings()  # a wrong setting fails here, not on every page
     try:
         served = command(address, port)
     except ModuleNotFoundError as error:

@@ -72,7 +72,7 @@ def _minute(at: dt.datetime | None) -> str:
 
 @contextmanager
 def copying() -> Iterator[Callable[[str, int], None]]:
-    """Progress of a copy on standard error; what is yielded is told of every table that is done, and its rows."""
+    """Progress of a copy on standard error; the yielded function is called with every finished table and its rows."""
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True)) as progress:
         task, tables, rows = progress.add_task("copying …", total=None), 0, 0

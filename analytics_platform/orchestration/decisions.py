@@ -59,7 +59,7 @@ def decide_drain(visible: int, runs: Runs, now: dt.datetime) -> Wait | Start:
 
 
 def decide_outbox(due: int, runs: Runs, now: dt.datetime) -> Wait | Start:
-    """Whether to do what orders of the shop left to be done, of which so many tasks are due."""
+    """Whether to do what orders of the shop left to be done, of which `due` tasks wait."""
     if not due:
         return Wait("nothing waits in the shop's outbox")
     reason = _reason_to_wait(runs, now)
@@ -101,7 +101,7 @@ def decide_rebuild(
     if not days:
         return Wait("what was loaded brought no new event", cursor=last)
     if breach is not None:
-        return Wait(f"the line is stopped: {breach}")
+        return Wait(f"stopped by the check error_rate: {breach}")
     if runs.unfinished:
         return Wait("a run is going on already")
     return Start(f"days-{hashlib.sha256(last.encode()).hexdigest()[:16]}", tuple(day_ranges(days)), cursor=last)

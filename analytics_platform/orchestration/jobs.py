@@ -46,13 +46,13 @@ def drain_outbox() -> None:
 def build_jobs() -> Sequence[UnresolvedAssetJobDefinition | dg.JobDefinition]:
     """`ingest_everything` takes in what arrived; `rebuild_days` builds all tables of a range of days.
 
-    `publish_reports` writes the findings, `watch` judges what is stored and changes nothing.
+    `publish_reports` writes the findings, `watch` runs the data-health checks and changes nothing.
     """
     daily = dg.AssetSelection.groups("cleaned", "sessionized", "star", "marts", "ops") - ARRIVALS
     return [
-        dg.define_asset_job(INGEST, ARRIVALS, description="Take in whatever arrived."),
+        dg.define_asset_job(INGEST, ARRIVALS, description="Load new data."),
         dg.define_asset_job(REPORT, dg.AssetSelection.groups("reports", "cache"), description="Write the findings."),
         dg.define_asset_job(REBUILD, daily, description="Build all tables for a range of days."),
-        dg.define_asset_job(WATCH, dg.AssetSelection.checks(watchdog), description="Judge what is stored."),
+        dg.define_asset_job(WATCH, dg.AssetSelection.checks(watchdog), description="Run the data-health checks."),
         drain_outbox,
     ]

@@ -19,14 +19,14 @@ def build_schedules(settings: Settings) -> Sequence[dg.ScheduleDefinition]:
             job_name=INGEST,
             cron_schedule="15 * * * *",
             default_status=status,
-            description="Takes in what arrived, of all sources: collection and API have no sensor.",
+            description="Loads new data of all sources: collection and API have no sensor.",
         ),
         dg.ScheduleDefinition(
             name="every_morning_watch",
             job_name=WATCH,
             cron_schedule="30 5 * * *",
             default_status=status,
-            description="Judges freshness, error rate, revenue, volume, conservation and a sampled day.",
+            description="Checks freshness, error rate, revenue, volume, conservation and a sampled day.",
         ),
         dg.ScheduleDefinition(
             name="every_morning_report",

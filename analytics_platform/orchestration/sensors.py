@@ -106,12 +106,12 @@ def _status(settings: Settings) -> dg.DefaultSensorStatus:
 
 
 def files_sensor(settings: Settings, lake: FolderLake) -> dg.SensorDefinition:
-    """Takes in new clickstream files."""
+    """Loads new clickstream files."""
 
     def decide(context: dg.SensorEvaluationContext, runs: Runs, now: dt.datetime) -> Wait | Start:
         return decide_landing(new_files(CLICKSTREAM, settings, lake), runs, now, context.cursor)
 
-    return _arrival_sensor("file_arrivals", CLICKSTREAM, "Takes in new clickstream files.", decide, settings)
+    return _arrival_sensor("file_arrivals", CLICKSTREAM, "Loads new clickstream files.", decide, settings)
 
 
 def sqs_sensor(settings: Settings) -> dg.SensorDefinition:

@@ -81,7 +81,7 @@ def test_a_run_takes_in_the_file_and_shows_its_log_to_the_end(desk: Desk) -> Non
 
     log = desk.page.locator(".log").first
     expect(log).to_contain_text("cleaned.clickstream", timeout=RUN_MS)
-    expect(desk.page.get_by_text("Take in what arrived: succeeded")).to_be_visible(timeout=RUN_MS)
+    expect(desk.page.get_by_text("Load new data: succeeded")).to_be_visible(timeout=RUN_MS)
     expect(log).to_contain_text("Finished execution of run")
 
 

@@ -55,7 +55,7 @@ def test_recovery_says_how_often_and_since_when() -> None:
     written = write(Message(kind=Kind.RECOVERED, incidents=(incident,)), URL)
 
     assert written.title == "Recovered: marts/x: check y"
-    assert written.parts == ("marts/x: check y: well again, after 4 failures since 2026-03-01 12:00 UTC",)
+    assert written.parts == ("marts/x: check y: resolved, after 4 failures since 2026-03-01 12:00 UTC",)
 
 
 def test_many_problems_of_one_run_are_counted() -> None:

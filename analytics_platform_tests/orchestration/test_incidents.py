@@ -14,7 +14,7 @@ from analytics_platform.orchestration.alerts.incidents import (
     Kind,
     Message,
     Problem,
-    judge_runs,
+    update_incidents,
 )
 
 NOW = dt.datetime(2026, 3, 1, 12, tzinfo=dt.UTC)
@@ -32,7 +32,7 @@ def _run(failed: str = "", well: str = "", days: Days | None = None, at: dt.date
 
 
 def _told(*runs: EndedRun) -> list[tuple[Kind, str]]:
-    _, messages = judge_runs({}, runs, NOW)
+    _, messages = update_incidents({}, runs, NOW)
     return [(message.kind, _keys(message)) for message in messages]
 
 
@@ -47,7 +47,7 @@ def test_a_problem_is_told_once_however_often_it_happens_and_once_when_it_is_ove
 
 
 def test_what_is_over_says_how_often_it_happened() -> None:
-    _, messages = judge_runs({}, [_run("a"), _run("a"), _run("a"), _run(well="a")], NOW)
+    _, messages = update_incidents({}, [_run("a"), _run("a"), _run("a"), _run(well="a")], NOW)
 
     assert messages[-1].incidents[0].count == 3
 
@@ -72,19 +72,19 @@ def test_a_run_that_judges_all_days_ends_a_problem_of_some() -> None:
 
 
 def test_what_goes_on_is_told_again_once_a_day_in_one_message() -> None:
-    known, _ = judge_runs({}, [_run("a"), _run("b")], NOW)
-    known, early = judge_runs(known, [], NOW + REMIND_AFTER / 2)
-    known, late = judge_runs(known, [], NOW + REMIND_AFTER)
-    _, again = judge_runs(known, [], NOW + REMIND_AFTER)
+    known, _ = update_incidents({}, [_run("a"), _run("b")], NOW)
+    known, early = update_incidents(known, [], NOW + REMIND_AFTER / 2)
+    known, late = update_incidents(known, [], NOW + REMIND_AFTER)
+    _, again = update_incidents(known, [], NOW + REMIND_AFTER)
 
     assert (early, again) == ([], [])
     assert [(message.kind, _keys(message)) for message in late] == [(Kind.REMINDER, "ab")]
 
 
 def test_what_is_never_judged_again_is_dropped_with_a_last_word() -> None:
-    known, _ = judge_runs({}, [_run("a")], NOW)
+    known, _ = update_incidents({}, [_run("a")], NOW)
 
-    known, messages = judge_runs(known, [], NOW + FORGET_AFTER)
+    known, messages = update_incidents(known, [], NOW + FORGET_AFTER)
 
     assert known == {}
     assert [message.kind for message in messages] == [Kind.REMINDER]
@@ -107,7 +107,7 @@ _RUNS = st.lists(
 
 @given(_RUNS)
 def test_beginning_and_end_of_a_problem_are_told_in_turn(runs: list[EndedRun]) -> None:
-    going_on, messages = judge_runs({}, runs, NOW)
+    going_on, messages = update_incidents({}, runs, NOW)
 
     for key in "abc":
         told = [message.kind for message in messages if key in _keys(message)]
@@ -118,7 +118,7 @@ def test_beginning_and_end_of_a_problem_are_told_in_turn(runs: list[EndedRun]) -
 @given(_RUNS, st.integers(0, 30))
 def test_it_makes_no_difference_how_runs_fall_into_ticks(runs: list[EndedRun], cut: int) -> None:
     known: dict[str, Incident]
-    known, first = judge_runs({}, runs[:cut], NOW)
-    known, second = judge_runs(known, runs[cut:], NOW)
+    known, first = update_incidents({}, runs[:cut], NOW)
+    known, second = update_incidents(known, runs[cut:], NOW)
 
-    assert (known, [*first, *second]) == judge_runs({}, runs, NOW)
+    assert (known, [*first, *second]) == update_incidents({}, runs, NOW)

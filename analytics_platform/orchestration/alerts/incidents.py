@@ -13,7 +13,7 @@ from enum import StrEnum
 from pydantic import BaseModel, ConfigDict, Field
 
 REMIND_AFTER = dt.timedelta(hours=24)
-"""Problems that go on are told again, all in one message, no sooner than this after they were told last."""
+"""Open problems are repeated, all in one message, no sooner than this after the last message about them."""
 
 FORGET_AFTER = dt.timedelta(days=30)
 """A problem that neither happened again nor ended for so long is dropped, with a last word: its check may be gone."""
@@ -62,7 +62,7 @@ class EndedRun(_Frozen):
 
 
 class Incident(_Frozen):
-    """A problem that goes on. `days` are those not seen well again; none if it has no days."""
+    """A problem that goes on. `days` are those not yet seen resolved; none if it has no days."""
 
     title: str
     since: dt.datetime
@@ -92,7 +92,7 @@ class Message(_Frozen):
 Incidents = Mapping[str, Incident]
 
 
-def judge_runs(
+def update_incidents(
     known: Incidents, runs: Sequence[EndedRun], now: dt.datetime
 ) -> tuple[dict[str, Incident], list[Message]]:
     """Take in runs in the order they ended; returns what goes on after them, and the messages to send, in order."""

@@ -79,8 +79,8 @@ def _of_problem(problem: Problem, base: str) -> Iterator[str]:
 def _of_incident(incident: Incident, message: Message) -> str:
     times = f"{incident.count} {'failure' if incident.count == 1 else 'failures'} since {_minute(incident.since)}"
     if message.kind is Kind.RECOVERED:
-        return f"{clean(incident.title)}: well again, after {times}"
-    gone = "" if incident.told - incident.last < FORGET_AFTER else ", not judged for long: this is the last reminder"
+        return f"{clean(incident.title)}: resolved, after {times}"
+    gone = "" if incident.told - incident.last < FORGET_AFTER else ", not checked for long: this is the last reminder"
     return f"{clean(incident.title)}: {times}, last {_minute(incident.last)}{gone}"
 
 

@@ -3,7 +3,7 @@
 A failed check trips no run-failure sensor, and a run may end well with failed checks in it, so every ended run is
 looked into. Told are: failed checks of severity ERROR, those of the watchdog (which warn, and stop nothing), steps that
 failed without one of these, and runs that failed without a failed step. Rows that the gate refused are warnings of
-their own checks and are not told: they are told when there are too many (`error_rate`).
+their own checks and raise no alert; too many of them do (`error_rate`).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import dagster as dg
 from analytics_platform.orchestration.alerts.incidents import Days, EndedRun, Problem
 
 WATCHDOG = "watchdog"
-"""The step of the watchdog's checks, which are told although they only warn."""
+"""The step of the watchdog's checks, which raise an alert although they only warn."""
 
 RUNS_A_TICK = 50
 RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
@@ -45,7 +45,7 @@ def ended_runs(
 ) -> tuple[list[EndedRun], int | None]:
     """The next runs that ended, in order, after event `after` (None: after `since`), and the event to go on from.
 
-    `daily_steps` are the steps that judge only the days their run builds.
+    `daily_steps` are the steps that check only the days their run builds.
     """
     endings: list[dg.EventLogRecord] = []
     horizons = []
@@ -55,7 +55,7 @@ def ended_runs(
         )
         found = instance.fetch_run_status_changes(wanted, limit=RUNS_A_TICK, ascending=True).records
         endings += found
-        if len(found) == RUNS_A_TICK:  # of the other kinds, what comes behind must wait, to be judged in order
+        if len(found) == RUNS_A_TICK:  # of the other kinds, what comes behind must wait, to be handled in order
             horizons.append(found[-1].storage_id)
     endings = sorted(
         (record for record in endings if record.storage_id <= min(horizons, default=record.storage_id)),

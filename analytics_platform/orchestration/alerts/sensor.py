@@ -14,14 +14,14 @@ from pydantic import BaseModel, SecretStr, ValidationError
 
 from analytics_platform.contracts import CONTRACTS
 from analytics_platform.orchestration.alerts.delivery import DeliveryError, mail, post
-from analytics_platform.orchestration.alerts.incidents import Incident, Message, judge_runs
+from analytics_platform.orchestration.alerts.incidents import Incident, Message, update_incidents
 from analytics_platform.orchestration.alerts.messages import Written, to_slack, to_text, write
 from analytics_platform.orchestration.alerts.runs_ended import ended_runs
 from analytics_platform.orchestration.assets.tables import is_daily
 from analytics_platform.settings import Settings, masked
 
 FIRST_LOOK = dt.timedelta(hours=1)
-"""Without a cursor, runs that ended in the last hour are told; older ones are history."""
+"""Without a cursor, runs that ended in the last hour raise alerts; older ones do not."""
 
 LONGEST_WAIT = dt.timedelta(hours=1)
 """A message that was refused is sent again at the next tick, then after twice as long each time, up to this."""
@@ -54,13 +54,13 @@ class State(BaseModel):
 
 
 def alerts_sensor(settings: Settings) -> dg.SensorDefinition:
-    """Sends one message for what fails, and one when it is well again. Runs from the start if it has a receiver."""
+    """Sends one message for what fails, and one when it is resolved. Runs from the start if it has a receiver."""
     receivers = _receivers(settings)
     wanted = settings.automation or bool(receivers)
 
     @dg.sensor(
         name="alerts",
-        description="Tells ALERT_WEBHOOK_URL and ALERT_EMAIL what failed, and when it is well again.",
+        description="Tells ALERT_WEBHOOK_URL and ALERT_EMAIL what failed, and when it is resolved.",
         minimum_interval_seconds=settings.sensor_seconds,
         default_status=dg.DefaultSensorStatus.RUNNING if wanted else dg.DefaultSensorStatus.STOPPED,
     )
@@ -70,7 +70,7 @@ def alerts_sensor(settings: Settings) -> dg.SensorDefinition:
         now = dt.datetime.now(dt.UTC)
         state = _read_state(context, now)
         runs, after = ended_runs(context.instance, state.after, state.since, _daily_steps())
-        incidents, messages = judge_runs(state.incidents, runs, now)
+        incidents, messages = update_incidents(state.incidents, runs, now)
         letters = [*state.letters, *_letters(messages, receivers, settings, now)]
         left = _send_all(context, letters, settings, now)
         kept = State(after=after, since=state.since, incidents=incidents, letters=left)

@@ -12,7 +12,7 @@ from analytics_platform.orchestration.assets.looks import preview
 from analytics_platform.orchestration.assets.metadata import asset_key, column_schema, definition_metadata, lineage_of
 from analytics_platform.orchestration.assets.raw import raw_key
 from analytics_platform.orchestration.assets.tables import POOL, table_asset
-from analytics_platform.orchestration.checks.error_rate import error_rate_spec, judge_error_rate
+from analytics_platform.orchestration.checks.error_rate import check_error_rate, error_rate_spec
 from analytics_platform.orchestration.checks.gate import count_reasons, quarantine_result, quarantine_spec
 from analytics_platform.orchestration.resources import WarehouseResource, warehouse_kind
 from analytics_platform.settings import Settings
@@ -29,7 +29,7 @@ from analytics_platform.warehouse.spreadsheet import write_spreadsheets
 
 
 def gate_asset(source: Source, settings: Settings) -> dg.AssetsDefinition:
-    """The asset that puts a source's new batches through the gate, and stops the line if too many rows were refused."""
+    """The asset that puts a source's new batches through the gate, and stops the run if too many rows were rejected."""
     contract, table = source.contract, source.contract.table
     key = asset_key(table.name)
 
@@ -56,7 +56,7 @@ def gate_asset(source: Source, settings: Settings) -> dg.AssetsDefinition:
             session.ensure(contract)
             new = list(_load(context, source, session, settings, lake))
             written = write_spreadsheets(session, settings.quarantine_dir, {batch.name for batch, _ in new})
-            verdict, stop = judge_error_rate(session, key, settings.max_error_rate, {source.name})
+            verdict, stop = check_error_rate(session, key, settings.max_error_rate, {source.name})
             yield verdict
             read = sum(loaded.rows_read for _, loaded in new)
             reasons = count_reasons(session, source, [batch.batch_id for batch, _ in new], read)

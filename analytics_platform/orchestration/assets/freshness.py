@@ -24,11 +24,11 @@ def with_freshness(assets: Sequence[dg.AssetsDefinition], settings: Settings) ->
     policy = dg.FreshnessPolicy.time_window(fail_window=late, warn_window=late * WARN_AT)
     sources = {dg.AssetKey(["raw", source]) for source in _configured(settings)}
 
-    def judged(spec: dg.AssetSpec) -> dg.AssetSpec:
+    def with_policy(spec: dg.AssetSpec) -> dg.AssetSpec:
         watched = spec.key in sources or spec.key.path[0] in WATCHED_LAYERS
         return spec.replace_attributes(freshness_policy=policy) if watched else spec
 
-    return [asset.map_asset_specs(judged) for asset in assets]
+    return [asset.map_asset_specs(with_policy) for asset in assets]
 
 
 def _configured(settings: Settings) -> list[str]:

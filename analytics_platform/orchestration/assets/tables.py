@@ -22,7 +22,7 @@ from analytics_platform.orchestration.assets.metadata import (
     publication_metadata,
 )
 from analytics_platform.orchestration.checks.contract import contract_result, contract_spec
-from analytics_platform.orchestration.checks.error_rate import error_rate_spec, judge_error_rate
+from analytics_platform.orchestration.checks.error_rate import check_error_rate, error_rate_spec
 from analytics_platform.orchestration.resources import WarehouseResource, warehouse_kind
 from analytics_platform.settings import Settings
 from analytics_platform.transform import DayRange, Model, Query, all_models, plan, reads_of, refreshed_days, window_of
@@ -71,7 +71,7 @@ def _dependencies(table: Table, inputs: Sequence[str], settings: Settings) -> li
 def table_asset(name: str, inputs: Sequence[str], make_rows: MakeRows, settings: Settings) -> dg.AssetsDefinition:
     """The asset that fills the table `name` from `inputs`.
 
-    An asset that reads what a gate let through first judges the error rate of those sources on the days it builds.
+    An asset that reads what a gate let through first checks the error rate of those sources on the days it builds.
     """
     contract = CONTRACTS[name]
     table, key = contract.table, asset_key(name)
@@ -102,7 +102,7 @@ def table_asset(name: str, inputs: Sequence[str], make_rows: MakeRows, settings:
         with warehouse.session() as session:
             session.ensure(*BOOKS, *(CONTRACTS[source] for source in inputs))
             if judged:
-                verdict, stop = judge_error_rate(session, key, settings.max_error_rate, judged, asked)
+                verdict, stop = check_error_rate(session, key, settings.max_error_rate, judged, asked)
                 yield verdict
                 if stop:
                     raise dg.Failure(stop, allow_retries=False)

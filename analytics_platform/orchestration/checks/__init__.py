@@ -1,1 +1,1 @@
-"""Asset checks, and the watchdog that judges what is stored."""
+"""Asset checks, and the watchdog, which checks the health of the stored data."""

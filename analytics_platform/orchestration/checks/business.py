@@ -44,7 +44,7 @@ DESCRIPTIONS: Mapping[str, str] = MappingProxyType(
 def watchdog(
     warehouse: dg.ResourceParam[WarehouseResource], settings: dg.ResourceParam[Settings]
 ) -> Iterator[dg.AssetCheckResult]:
-    """Judge what is stored, once the marts are built."""
+    """Run the data-health checks, once the marts are built."""
     with warehouse.session(read_only=True) as session:
         observations = list(watch(session, settings, datetime.now(UTC)))
     for observation in observations:

@@ -1,6 +1,6 @@
-"""The check that stops the line: no batch and no day may have more refused rows than the threshold allows.
+"""The check that stops the run: no batch and no day may have more rejected rows than the threshold allows.
 
-It judges what is stored, so a run without new data is refused just the same, until the data is corrected, the
+It is about what is stored, so a run without new data is refused just the same, until the data is corrected, the
 contract is changed and the rows replayed, or a person takes responsibility for the batch.
 """
 
@@ -22,7 +22,7 @@ def error_rate_spec(key: dg.AssetKey) -> dg.AssetCheckSpec:
     return dg.AssetCheckSpec(
         name=ERROR_RATE,
         asset=key,
-        description="No batch and no day has more refused rows than MAX_ERROR_RATE, save accepted batches.",
+        description="No batch and no day has more rejected rows than MAX_ERROR_RATE, except accepted batches.",
         blocking=True,
     )
 
@@ -36,7 +36,7 @@ def _remedy(breaches: Sequence[Breach]) -> str:
     )
 
 
-def judge_error_rate(
+def check_error_rate(
     session: Session,
     key: dg.AssetKey,
     max_error_rate: float,

@@ -144,7 +144,7 @@ def test_the_download_holds_the_chosen_records_whole(monkeypatch: pytest.MonkeyP
 def test_an_empty_warehouse_says_what_to_do(visit: Callable[..., AppTest], tmp_path: Path, page: str) -> None:
     test = visit(page, data_dir=tmp_path)
 
-    assert ["start “Take in what arrived”" in info.value for info in test.info] == [True]
+    assert ["start “Load new data”" in info.value for info in test.info] == [True]
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -1,0 +1,63 @@
+"""`analytics_platform.read`: a table as a pandas frame."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+import analytics_platform
+from analytics_platform.errors import UserError
+from analytics_platform_tests.kit import build, click, load_rows, loaded_days, open_house
+
+PURCHASE = {"transaction_id": "T1", "revenue": 49.9}
+
+
+@pytest.fixture
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATA_DIR", str(tmp_path))
+    house = open_house(tmp_path)
+    with house.session() as session:
+        rows = [
+            click("ada", "2026-03-01T10:00:00", "checkout_completed", data=PURCHASE),
+            click("bob", "2026-03-02T10:00:00"),
+        ]
+        load_rows(house, session, rows)
+        build(session, loaded_days(session), house.settings, {"marts.daily_trends", *_inputs()})
+
+
+def _inputs() -> set[str]:
+    from analytics_platform.transform import build_order
+
+    return set(build_order())
+
+
+@pytest.mark.usefixtures("shop")
+def test_a_table_is_read_as_a_pandas_frame_with_exact_amounts() -> None:
+    frame = analytics_platform.read("marts.daily_trends")
+
+    assert list(frame["orders"]) == [1, 0]
+    assert frame["revenue"][0] == Decimal("49.9000")
+
+
+@pytest.mark.usefixtures("shop")
+def test_days_select_a_part() -> None:
+    frame = analytics_platform.read("marts.daily_trends", days="2026-03-02...2026-03-03")
+
+    assert [str(day)[:10] for day in frame["date"]] == ["2026-03-02"]
+
+
+@pytest.mark.usefixtures("shop")
+@pytest.mark.parametrize(
+    ("table", "days", "sentence"),
+    [
+        ("marts.daily", None, "There is no table 'marts.daily'"),
+        ("marts.customer_rfm", "2026-03-01", "marts.customer_rfm has no days"),
+        ("marts.daily_trends", "soon", "soon is no range of days"),
+        ("ops.rule_results", None, "ops.rule_results is not built yet"),
+    ],
+)
+def test_a_mistake_is_one_sentence(table: str, days: str | None, sentence: str) -> None:
+    with pytest.raises(UserError, match=sentence):
+        analytics_platform.read(table, days)
