@@ -9,7 +9,7 @@ import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from analytics_platform.ingest import CLICKSTREAM, ECOMMERCE_EVENTS, SHOP, SOURCES, USERS, WEB_LOGS, new_files
+from analytics_platform.ingest import CLICKSTREAM, SOURCES, new_files
 from analytics_platform.lake import open_lake
 from analytics_platform.settings import Settings, masked
 from analytics_platform.warehouse import Session, open_warehouse
@@ -77,14 +77,10 @@ def read_status(settings: Settings, now: dt.datetime) -> Status:
 
 def _places(settings: Settings) -> Iterator[tuple[str, tuple[bool, str]]]:
     """(source, (configured, where it comes from or what to set))."""
-    yield CLICKSTREAM, (True, str(settings.landing_dir / CLICKSTREAM))
-    for source, address, setting in (
-        (ECOMMERCE_EVENTS, settings.sqs_queue_url, "SQS_QUEUE_URL"),
-        (WEB_LOGS, settings.mongodb_uri.get_secret_value(), "MONGODB_URI"),
-        (USERS, settings.users_api_url, "USERS_API_URL"),
-        *((table, settings.shop_database_url.get_secret_value(), "SHOP_DATABASE_URL") for table in SHOP),
-    ):
-        yield source, (bool(address), _without_secrets(address) if address else f"{setting} is not set")
+    for source in SOURCES.values():
+        address = source.address(settings)
+        place = _without_secrets(address) if "://" in address else address
+        yield source.name, (bool(address), place or f"{source.arrival.setting} is not set")
 
 
 def _without_secrets(address: str) -> str:

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import BinaryIO, TypeAlias
 
+from pydantic import SecretStr
+
 from analytics_platform.contracts import CONTRACTS
 from analytics_platform.contracts.base import ContractType
 from analytics_platform.gate import CSV_REASONS, MESSAGE_REASONS, Records, read_csv, read_messages, reasons_of
@@ -19,6 +21,7 @@ from analytics_platform.gate.people import REASONS as USER_REASONS
 from analytics_platform.gate.people_rows import read_users
 from analytics_platform.gate.shop_rows import ROW_REASONS, read_rows
 from analytics_platform.lake import CSV_SUFFIXES, DUMP_SUFFIXES, Batch
+from analytics_platform.settings import Settings
 from analytics_platform.sources.mongo.dumps import DUMP_REASONS, MalformedRecord, read_dump
 from analytics_platform.sources.rest_api import decode_pages, records
 from analytics_platform.sources.shop_db import TABLES
@@ -51,17 +54,68 @@ Reader: TypeAlias = Callable[[Batch, BinaryIO, Collection[int] | None], Iterator
 
 
 @dataclass(frozen=True, slots=True)
+class Arrival:
+    """How a source's records arrive: the `system` they come from, and the `setting` that holds its address.
+
+    Files have no setting: they are dropped into LANDING_DIR. `kinds` are the badges the UI shows.
+    """
+
+    system: str
+    description: str
+    kinds: tuple[str, ...]
+    setting: str = ""
+
+
+FILES = Arrival("landing_folder", "Files from LANDING_DIR, byte for byte, each content once.", ("csv", "file"))
+QUEUE = Arrival(
+    "sqs_queue",
+    "Messages drained from the queue SQS_QUEUE_URL, as Parquet batches. A message is deleted from the queue only once "
+    "it is here; delivered twice, it is here twice, and counted once behind the gate.",
+    ("sqs", "parquet"),
+    "SQS_QUEUE_URL",
+)
+COLLECTION = Arrival(
+    "mongodb_collection",
+    "Documents of the collection MONGODB_COLLECTION as raw BSON in Parquet batches, only what is new since the last "
+    "run; and dumps (.bson, Extended JSON) from LANDING_DIR, byte for byte.",
+    ("mongodb", "parquet"),
+    "MONGODB_URI",
+)
+API = Arrival(
+    "users_api",
+    "The untouched answer of USERS_API_URL, all its pages or nothing; each different answer once.",
+    ("json", "api"),
+    "USERS_API_URL",
+)
+DATABASE = Arrival(
+    "shop_database",
+    "Rows of a table in SHOP_DATABASE_URL, as JSON lines that PostgreSQL wrote: what changed since the last run, and "
+    "the ten minutes before that once more for what was committed late.",
+    ("postgres", "json"),
+    "SHOP_DATABASE_URL",
+)
+
+
+@dataclass(frozen=True, slots=True)
 class Source:
-    """A source of raw input.
+    """A source of raw input: raw asset, gate, freshness, status and the system before it follow from this.
 
     `malformed` are the reasons for which a record of it cannot be taken apart at all, `suffixes` the ends of the names
     of files in its landing folder.
     """
 
     name: str
+    arrival: Arrival
     read: Reader
     malformed: tuple[str, ...]
     suffixes: tuple[str, ...] = ()
+
+    def address(self, settings: Settings) -> str:
+        """Where its records come from; empty if its setting is not set."""
+        if not self.arrival.setting:
+            return str(settings.landing_dir / self.name)
+        value = getattr(settings, self.arrival.setting.lower())
+        return str(value.get_secret_value() if isinstance(value, SecretStr) else value)
 
     @property
     def contract(self) -> ContractType:
@@ -104,11 +158,11 @@ def _read_row_batch(batch: Batch, stream: BinaryIO, only: Collection[int] | None
 
 
 _ALL = (
-    Source(CLICKSTREAM, _read_csv_batch, CSV_REASONS, CSV_SUFFIXES),
-    Source(ECOMMERCE_EVENTS, _read_message_batch, MESSAGE_REASONS),
-    Source(WEB_LOGS, _read_document_batch, DOCUMENT_REASONS, DUMP_SUFFIXES),
-    Source(USERS, _read_user_batch, USER_REASONS),
-    *(Source(table, _read_row_batch, ROW_REASONS) for table in SHOP),
+    Source(CLICKSTREAM, FILES, _read_csv_batch, CSV_REASONS, CSV_SUFFIXES),
+    Source(ECOMMERCE_EVENTS, QUEUE, _read_message_batch, MESSAGE_REASONS),
+    Source(WEB_LOGS, COLLECTION, _read_document_batch, DOCUMENT_REASONS, DUMP_SUFFIXES),
+    Source(USERS, API, _read_user_batch, USER_REASONS),
+    *(Source(table, DATABASE, _read_row_batch, ROW_REASONS) for table in SHOP),
 )
 
 SOURCES: Mapping[str, Source] = MappingProxyType({source.name: source for source in _ALL})

@@ -4,19 +4,13 @@ from __future__ import annotations
 
 import dagster as dg
 
-from analytics_platform.ingest import CLICKSTREAM, ECOMMERCE_EVENTS, SHOP, SOURCES, USERS, WEB_LOGS
+from analytics_platform.ingest import CLICKSTREAM, SOURCES
 from analytics_platform.lake import open_lake
 from analytics_platform.orchestration.assets.cache import best_sellers
 from analytics_platform.orchestration.assets.cleaned import gate_asset, lookup_assets
 from analytics_platform.orchestration.assets.external import with_outside
 from analytics_platform.orchestration.assets.freshness import with_freshness
-from analytics_platform.orchestration.assets.raw import (
-    api_asset,
-    collection_asset,
-    files_asset,
-    queue_asset,
-    shop_asset,
-)
+from analytics_platform.orchestration.assets.raw import raw_asset
 from analytics_platform.orchestration.assets.reports import findings
 from analytics_platform.orchestration.assets.tables import model_asset
 from analytics_platform.orchestration.checks.business import watchdog
@@ -36,19 +30,12 @@ def build_definitions(settings: Settings, outside: bool = True) -> dg.Definition
     `cleaned/events+` with an asset in it that nobody can build.
     """
     models = [model_asset(model, settings) for model in all_models().values()]
-    clickstream = SOURCES[CLICKSTREAM]
-    raw = [
-        files_asset(clickstream),
-        queue_asset(SOURCES[ECOMMERCE_EVENTS]),
-        collection_asset(SOURCES[WEB_LOGS]),
-        api_asset(SOURCES[USERS]),
-        *(shop_asset(SOURCES[table]) for table in SHOP),
-    ]
+    raw = [raw_asset(source) for source in SOURCES.values()]
     gates = [gate_asset(source, settings) for source in SOURCES.values()]
     built = with_freshness([*raw, *gates, *lookup_assets(settings), *models, findings, best_sellers], settings)
     return dg.Definitions(
         assets=with_outside(built, settings) if outside else built,
-        asset_checks=[files_readable_check(clickstream), watchdog],
+        asset_checks=[files_readable_check(SOURCES[CLICKSTREAM]), watchdog],
         jobs=build_jobs(),
         schedules=build_schedules(settings),
         sensors=build_sensors(settings, open_lake(settings)),

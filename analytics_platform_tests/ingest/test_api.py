@@ -22,7 +22,7 @@ from analytics_platform.gate.records import malformed_frame
 from analytics_platform.ingest import SOURCES, USERS
 from analytics_platform.ingest.api import fetch_list, fetch_users, users_endpoint
 from analytics_platform.lake import Batch
-from analytics_platform.orchestration.assets.raw import api_asset
+from analytics_platform.orchestration.assets.raw import raw_asset
 from analytics_platform.orchestration.resources import build_resources
 from analytics_platform.settings import load_settings
 from analytics_platform.sources.rest_api import (
@@ -235,7 +235,7 @@ def test_users_whose_id_is_gone_are_refused_and_stay_as_they_were(house: House, 
 
 def _materialize(root: Path, instance: dg.DagsterInstance, **settings: object) -> dg.ExecuteInProcessResult:
     resources = dict(build_resources(load_settings(data_dir=root, **settings)))
-    return dg.materialize([api_asset(SOURCES[USERS])], resources=resources, instance=instance, raise_on_error=False)
+    return dg.materialize([raw_asset(SOURCES[USERS])], resources=resources, instance=instance, raise_on_error=False)
 
 
 def test_the_asset_says_whether_the_answer_is_new(tmp_path: Path) -> None:
@@ -256,7 +256,7 @@ def test_the_asset_without_an_api_is_done_and_says_so(tmp_path: Path) -> None:
     result = _materialize(tmp_path, instance)
 
     assert result.success
-    assert "USERS_API_URL is not set: no users are fetched." in [
+    assert "USERS_API_URL is not set: nothing of users is read from there." in [
         entry.user_message for entry in instance.all_logs(result.run_id)
     ]
     assert not (tmp_path / "lake").exists()

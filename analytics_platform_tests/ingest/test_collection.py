@@ -24,7 +24,7 @@ from analytics_platform.gate.documents import document_text, read_parquet
 from analytics_platform.ingest import SOURCES, WEB_LOGS, land_files
 from analytics_platform.ingest.collection import collection_of, read_collection
 from analytics_platform.lake import FolderLake
-from analytics_platform.orchestration.assets.raw import collection_asset
+from analytics_platform.orchestration.assets.raw import raw_asset
 from analytics_platform.orchestration.resources import build_resources
 from analytics_platform.settings import SettingsError, load_settings
 from analytics_platform.sources.mongo import BatchSize, PositionError
@@ -239,9 +239,7 @@ def test_without_an_address_there_is_no_collection(tmp_path: Path) -> None:
 
 def _materialize(root: Path, instance: dg.DagsterInstance, **settings: object) -> dg.ExecuteInProcessResult:
     resources = dict(build_resources(load_settings(data_dir=root, **settings)))
-    return dg.materialize(
-        [collection_asset(SOURCES[WEB_LOGS])], resources=resources, instance=instance, raise_on_error=False
-    )
+    return dg.materialize([raw_asset(SOURCES[WEB_LOGS])], resources=resources, instance=instance, raise_on_error=False)
 
 
 def test_the_asset_without_a_server_takes_dumps_in_and_says_so(tmp_path: Path) -> None:
@@ -251,7 +249,7 @@ def test_the_asset_without_a_server_takes_dumps_in_and_says_so(tmp_path: Path) -
     result = _materialize(tmp_path, instance)
 
     assert result.success
-    assert "MONGODB_URI is not set: no collection is read." in [
+    assert "MONGODB_URI is not set: nothing of web_logs is read from there." in [
         entry.user_message for entry in instance.all_logs(result.run_id)
     ]
     assert len(FolderLake(tmp_path / "lake").batches(WEB_LOGS)) == 1

@@ -21,7 +21,7 @@ from analytics_platform.ingest import ECOMMERCE_EVENTS, SOURCES, replay
 from analytics_platform.ingest import queue as ingest_queue
 from analytics_platform.ingest.queue import drain_queue, put_messages, queue_of, redrive_messages
 from analytics_platform.lake import Batch, FolderLake
-from analytics_platform.orchestration.assets.raw import queue_asset
+from analytics_platform.orchestration.assets.raw import raw_asset
 from analytics_platform.orchestration.resources import build_resources
 from analytics_platform.settings import Settings, SettingsError, load_settings
 from analytics_platform.sources.sqs import Drained, Message, Queue, QueueError
@@ -268,7 +268,7 @@ def unreachable(tmp_path: Path, closed_port: int) -> Settings:
 
 
 def _materialize(settings: Settings) -> dg.ExecuteInProcessResult:
-    asset = queue_asset(SOURCES[ECOMMERCE_EVENTS])
+    asset = raw_asset(SOURCES[ECOMMERCE_EVENTS])
     return dg.materialize([asset], resources=dict(build_resources(settings)), raise_on_error=False)
 
 
@@ -277,7 +277,7 @@ def test_the_asset_without_a_queue_is_done_and_says_so(tmp_path: Path) -> None:
 
     assert result.success
     (event,) = result.get_asset_materialization_events()
-    assert event.materialization.metadata["queue"] == dg.MetadataValue.text("SQS_QUEUE_URL is not set")
+    assert event.materialization.metadata["not read"] == dg.MetadataValue.text("SQS_QUEUE_URL is not set")
     assert not (tmp_path / "lake").exists()
 
 

@@ -16,7 +16,7 @@ import pytest
 
 from analytics_platform.ingest import SHOP, SOURCES
 from analytics_platform.ingest.shop import read_table
-from analytics_platform.orchestration.assets.raw import shop_asset
+from analytics_platform.orchestration.assets.raw import raw_asset
 from analytics_platform.orchestration.resources import build_resources
 from analytics_platform.settings import SettingsError, load_settings
 from analytics_platform.shop.schema import migrate
@@ -281,13 +281,13 @@ def test_without_a_database_the_asset_says_so(tmp_path: Path) -> None:
     settings = load_settings(data_dir=tmp_path)
     with pytest.raises(SettingsError, match="SHOP_DATABASE_URL is not set"):
         list(read_table("orders", settings, open_house(tmp_path).lake))
-    result = dg.materialize([shop_asset(SOURCES["orders"])], resources=dict(build_resources(settings)))
+    result = dg.materialize([raw_asset(SOURCES["orders"])], resources=dict(build_resources(settings)))
     (made,) = result.asset_materializations_for_node("raw__orders")
-    assert made.metadata["rows"].value == "SHOP_DATABASE_URL is not set"
+    assert made.metadata["not read"].value == "SHOP_DATABASE_URL is not set"
 
 
 def test_the_asset_reads_and_tells_how_many(house: House, shop: psycopg.Connection) -> None:
     add_products(shop, 0, 5)
-    result = dg.materialize([shop_asset(SOURCES["products"])], resources=dict(build_resources(house.settings)))
+    result = dg.materialize([raw_asset(SOURCES["products"])], resources=dict(build_resources(house.settings)))
     (made,) = result.asset_materializations_for_node("raw__products")
     assert made.metadata["rows"].value == 5

@@ -5,20 +5,12 @@ from urllib.parse import urlsplit
 
 import dagster as dg
 
-from analytics_platform.ingest import CLICKSTREAM, ECOMMERCE_EVENTS, SHOP, USERS, WEB_LOGS
+from analytics_platform.ingest import SOURCES
+from analytics_platform.orchestration.assets.raw import raw_key
 from analytics_platform.settings import Settings
 from analytics_platform.transform import all_models
 
 SOURCES_GROUP, SERVING_GROUP = "sources", "serving"
-SYSTEMS = {
-    CLICKSTREAM: "landing_folder",
-    ECOMMERCE_EVENTS: "sqs_queue",
-    WEB_LOGS: "mongodb_collection",
-    USERS: "users_api",
-    **dict.fromkeys(SHOP, "shop_database"),
-}
-"""Source → the system it comes from."""
-
 DASHBOARD_ADDRESS = "http://127.0.0.1:8501"
 
 
@@ -29,7 +21,7 @@ def system_key(name: str) -> dg.AssetKey:
 
 def with_outside(assets: Sequence[dg.AssetsDefinition], settings: Settings) -> list[dg.AssetsDefinition | dg.AssetSpec]:
     """The assets with the systems around them, raw assets behind the system they come from."""
-    raw = {dg.AssetKey(["raw", source]): system_key(name) for source, name in SYSTEMS.items()}
+    raw = {raw_key(source): system_key(source.arrival.system) for source in SOURCES.values()}
 
     def placed(spec: dg.AssetSpec) -> dg.AssetSpec:
         return spec.replace_attributes(deps=[*spec.deps, raw[spec.key]]) if spec.key in raw else spec

@@ -9,7 +9,8 @@ from datetime import timedelta
 
 import dagster as dg
 
-from analytics_platform.ingest import CLICKSTREAM, ECOMMERCE_EVENTS, SHOP, USERS, WEB_LOGS
+from analytics_platform.ingest import SOURCES
+from analytics_platform.orchestration.assets.raw import raw_key
 from analytics_platform.settings import Settings
 
 WARN_AT = 0.5
@@ -22,21 +23,10 @@ def with_freshness(assets: Sequence[dg.AssetsDefinition], settings: Settings) ->
     """The assets, those whose age matters with a policy: configured sources, marts, reports."""
     late = timedelta(hours=settings.freshness_hours)
     policy = dg.FreshnessPolicy.time_window(fail_window=late, warn_window=late * WARN_AT)
-    sources = {dg.AssetKey(["raw", source]) for source in _configured(settings)}
+    sources = {raw_key(source) for source in SOURCES.values() if source.address(settings)}
 
     def with_policy(spec: dg.AssetSpec) -> dg.AssetSpec:
         watched = spec.key in sources or spec.key.path[0] in WATCHED_LAYERS
         return spec.replace_attributes(freshness_policy=policy) if watched else spec
 
     return [asset.map_asset_specs(with_policy) for asset in assets]
-
-
-def _configured(settings: Settings) -> list[str]:
-    """Sources that are expected to bring something."""
-    addresses = {
-        ECOMMERCE_EVENTS: settings.sqs_queue_url,
-        WEB_LOGS: settings.mongodb_uri.get_secret_value(),
-        USERS: settings.users_api_url,
-        **dict.fromkeys(SHOP, settings.shop_database_url.get_secret_value()),
-    }
-    return [CLICKSTREAM, *(source for source, address in addresses.items() if address)]

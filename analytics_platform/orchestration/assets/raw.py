@@ -1,6 +1,8 @@
-"""The raw layer: whatever arrived, untouched, as batches in the lake."""
+"""The raw layer: whatever arrived, untouched, as batches in the lake. One factory for all sources."""
 
-from pathlib import Path
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import TypeAlias
 
 import dagster as dg
 
@@ -11,10 +13,14 @@ from analytics_platform.ingest.collection import read_collection
 from analytics_platform.ingest.progress import progress_bar
 from analytics_platform.ingest.queue import drain_queue
 from analytics_platform.ingest.shop import read_table
+from analytics_platform.ingest.sources import API, COLLECTION, DATABASE, QUEUE, Arrival
 from analytics_platform.lake import FolderLake
 from analytics_platform.orchestration.assets.metadata import column_schema
 from analytics_platform.orchestration.retries import failure
 from analytics_platform.settings import Settings
+
+Metadata: TypeAlias = dict[str, dg.MetadataValue]
+Fetch: TypeAlias = Callable[[dg.AssetExecutionContext, Source, Settings, FolderLake], Metadata]
 
 
 def raw_key(source: Source) -> dg.AssetKey:
@@ -22,203 +28,104 @@ def raw_key(source: Source) -> dg.AssetKey:
     return dg.AssetKey(["raw", source.name])
 
 
-def _definition_metadata(source: Source) -> dict[str, dg.MetadataValue]:
-    """Metadata that is known before any run."""
+def raw_asset(source: Source) -> dg.AssetsDefinition:
+    """The asset that brings what arrived of a source into the lake: landed files, and what its system holds."""
     here = dg.LocalFileCodeReference(file_path=__file__, line_number=1, label="asset")
-    return {
-        "dagster/table_name": dg.MetadataValue.text(f"lake.{source.name}"),
-        "dagster/code_references": dg.CodeReferencesMetadataValue(code_references=[here]),
-    }
-
-
-def _metadata(source: Source, lake: FolderLake) -> dict[str, dg.MetadataValue]:
-    """Metadata that every fetch has."""
-    return {
-        "dagster/row_count": dg.MetadataValue.int(len(lake.batches(source.name))),
-        "dagster/column_schema": dg.MetadataValue.table_schema(column_schema(source.contract)),
-        "dagster/column_lineage": dg.MetadataValue.column_lineage(dg.TableColumnLineage({})),
-    }
-
-
-def files_asset(source: Source) -> dg.AssetsDefinition:
-    """The asset that takes in the files of a source's landing folder."""
 
     @dg.asset(
         key=raw_key(source),
-        description=f"Files from LANDING_DIR/{source.name}, byte for byte, each content once.",
+        description=source.arrival.description,
         backfill_policy=dg.BackfillPolicy.single_run(),
         group_name="raw",
         owners=["team:analytics"],
-        kinds={"csv", "file"},
+        kinds=set(source.arrival.kinds),
         tags={"layer": "raw"},
-        metadata=_definition_metadata(source),
-    )
-    def land(
-        context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings], lake: dg.ResourceParam[FolderLake]
-    ) -> dg.MaterializeResult[None]:
-        folder: Path = settings.landing_dir / source.name
-        if not folder.is_dir():
-            context.log.warning(f"{folder} does not exist: no files of {source.name}.")
-        landing = land_files(source.name, settings, lake)
-        for name, reason in landing.refused.items():
-            context.log.error(f"{folder / name} is refused: {reason}")
-        for name in landing.changing:
-            context.log.info(f"{folder / name} changed while it was read: left for the next run.")
-        return dg.MaterializeResult(
-            metadata={
-                **_metadata(source, lake),
-                "files": dg.MetadataValue.int(len(landing.batches)),
-                "refused files": dg.MetadataValue.text("\n".join(landing.refused) or "none"),
-                "files still changing": dg.MetadataValue.text("\n".join(landing.changing) or "none"),
-            }
-        )
-
-    return land
-
-
-def collection_asset(source: Source) -> dg.AssetsDefinition:
-    """The asset that reads the MongoDB collection, and its dump files in the landing folder, into the lake."""
-
-    @dg.asset(
-        key=raw_key(source),
-        description=(
-            "Documents of the collection MONGODB_COLLECTION as raw BSON in Parquet batches, only what is new since the "
-            f"last run; and dumps (.bson, Extended JSON) from LANDING_DIR/{source.name}, byte for byte."
-        ),
-        backfill_policy=dg.BackfillPolicy.single_run(),
-        group_name="raw",
-        owners=["team:analytics"],
-        kinds={"mongodb", "parquet"},
-        tags={"layer": "raw"},
-        metadata=_definition_metadata(source),
-    )
-    def read(
-        context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings], lake: dg.ResourceParam[FolderLake]
-    ) -> dg.MaterializeResult[None]:
-        landing = land_files(source.name, settings, lake)
-        documents = 0
-        if not settings.mongodb_uri.get_secret_value():
-            context.log.warning("MONGODB_URI is not set: no collection is read.")
-        else:
-            try:
-                for step in read_collection(settings, lake):
-                    documents += step.documents
-                    context.log.info(step.note or f"{documents:,} documents read")
-            except UserError as error:
-                raise failure(error) from None
-        return dg.MaterializeResult(
-            metadata={
-                **_metadata(source, lake),
-                "documents read": dg.MetadataValue.int(documents),
-                "files": dg.MetadataValue.int(len(landing.batches)),
-            }
-        )
-
-    return read
-
-
-def api_asset(source: Source) -> dg.AssetsDefinition:
-    """The asset that fetches the users API into the lake."""
-
-    @dg.asset(
-        key=raw_key(source),
-        description="The untouched answer of USERS_API_URL, all its pages or nothing; each different answer once.",
-        backfill_policy=dg.BackfillPolicy.single_run(),
-        group_name="raw",
-        owners=["team:analytics"],
-        kinds={"json", "api"},
-        tags={"layer": "raw"},
-        metadata=_definition_metadata(source),
+        metadata={
+            "dagster/table_name": dg.MetadataValue.text(f"lake.{source.name}"),
+            "dagster/code_references": dg.CodeReferencesMetadataValue(code_references=[here]),
+        },
     )
     def fetch(
         context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings], lake: dg.ResourceParam[FolderLake]
     ) -> dg.MaterializeResult[None]:
-        if not settings.users_api_url:
-            context.log.warning("USERS_API_URL is not set: no users are fetched.")
-            return dg.MaterializeResult(metadata={**_metadata(source, lake), "answer": "USERS_API_URL is not set"})
-        try:
-            batch = fetch_users(settings, lake)
-        except UserError as error:
-            raise failure(error) from None
-        words = f"a new answer, {batch.size:,} bytes" if batch else "the same as last time"
-        context.log.info(f"Users API: {words}")
-        return dg.MaterializeResult(metadata={**_metadata(source, lake), "answer": words})
+        metadata = _land(context, source, settings, lake) if source.suffixes else {}
+        setting = source.arrival.setting
+        if setting and not source.address(settings):
+            context.log.info(f"{setting} is not set: nothing of {source.name} is read from there.")
+            metadata["not read"] = dg.MetadataValue.text(f"{setting} is not set")
+        elif setting:
+            try:
+                metadata |= _FETCH[source.arrival](context, source, settings, lake)
+            except UserError as error:
+                raise failure(error) from None
+        return dg.MaterializeResult(
+            metadata={
+                "dagster/row_count": dg.MetadataValue.int(len(lake.batches(source.name))),
+                "dagster/column_schema": dg.MetadataValue.table_schema(column_schema(source.contract)),
+                "dagster/column_lineage": dg.MetadataValue.column_lineage(dg.TableColumnLineage({})),
+                **metadata,
+            }
+        )
 
     return fetch
 
 
-def queue_asset(source: Source) -> dg.AssetsDefinition:
-    """The asset that drains the queue of product events into the lake."""
+def _land(context: dg.AssetExecutionContext, source: Source, settings: Settings, lake: FolderLake) -> Metadata:
+    """Take in the files of the source's landing folder."""
+    folder = settings.landing_dir / source.name
+    if not folder.is_dir() and not source.arrival.setting:
+        context.log.warning(f"{folder} does not exist: no files of {source.name}.")
+    landing = land_files(source.name, settings, lake)
+    for name, reason in landing.refused.items():
+        context.log.error(f"{folder / name} is refused: {reason}")
+    for name in landing.changing:
+        context.log.info(f"{folder / name} changed while it was read: left for the next run.")
+    return {
+        "files": dg.MetadataValue.int(len(landing.batches)),
+        "refused files": dg.MetadataValue.text("\n".join(landing.refused) or "none"),
+        "files still changing": dg.MetadataValue.text("\n".join(landing.changing) or "none"),
+    }
 
-    @dg.asset(
-        key=raw_key(source),
-        description=(
-            "Messages drained from the queue SQS_QUEUE_URL, as Parquet batches. A message is deleted from the queue "
-            "only once it is here; delivered twice, it is here twice, and counted once behind the gate."
-        ),
-        backfill_policy=dg.BackfillPolicy.single_run(),
-        group_name="raw",
-        owners=["team:analytics"],
-        kinds={"sqs", "parquet"},
-        tags={"layer": "raw"},
-        metadata=_definition_metadata(source),
+
+def _read_collection(
+    context: dg.AssetExecutionContext, source: Source, settings: Settings, lake: FolderLake
+) -> Metadata:
+    documents = 0
+    for step in read_collection(settings, lake):
+        documents += step.documents
+        context.log.info(step.note or f"{documents:,} documents read")
+    return {"documents read": dg.MetadataValue.int(documents)}
+
+
+def _fetch_answer(context: dg.AssetExecutionContext, source: Source, settings: Settings, lake: FolderLake) -> Metadata:
+    batch = fetch_users(settings, lake)
+    words = f"a new answer, {batch.size:,} bytes" if batch else "the same as last time"
+    context.log.info(f"Users API: {words}")
+    return {"answer": dg.MetadataValue.text(words)}
+
+
+def _drain(context: dg.AssetExecutionContext, source: Source, settings: Settings, lake: FolderLake) -> Metadata:
+    with progress_bar(source.name) as report:
+        drained = drain_queue(settings, lake, settings.drain_max_messages, settings.drain_max_seconds, report)
+    context.log.info(
+        f"{drained.received:,} messages received, {drained.stored:,} stored in {drained.batches:,} batches, "
+        f"{drained.redelivered:,} of them again, {drained.deleted:,} deleted from the queue"
     )
-    def drain(
-        context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings], lake: dg.ResourceParam[FolderLake]
-    ) -> dg.MaterializeResult[None]:
-        if not settings.sqs_queue_url:
-            context.log.warning("SQS_QUEUE_URL is not set: no queue is drained.")
-            return dg.MaterializeResult(metadata={**_metadata(source, lake), "queue": "SQS_QUEUE_URL is not set"})
-        try:
-            with progress_bar(source.name) as report:
-                drained = drain_queue(settings, lake, settings.drain_max_messages, settings.drain_max_seconds, report)
-        except UserError as error:
-            raise failure(error) from None
-        context.log.info(
-            f"{drained.received:,} messages received, {drained.stored:,} stored in {drained.batches:,} batches, "
-            f"{drained.redelivered:,} of them again, {drained.deleted:,} deleted from the queue"
-        )
-        return dg.MaterializeResult(
-            metadata={
-                **_metadata(source, lake),
-                "messages received": dg.MetadataValue.int(drained.received),
-                "messages stored": dg.MetadataValue.int(drained.stored),
-                "messages not deleted": dg.MetadataValue.int(drained.not_deleted),
-            }
-        )
-
-    return drain
+    return {
+        "messages received": dg.MetadataValue.int(drained.received),
+        "messages stored": dg.MetadataValue.int(drained.stored),
+        "messages not deleted": dg.MetadataValue.int(drained.not_deleted),
+    }
 
 
-def shop_asset(source: Source) -> dg.AssetsDefinition:
-    """The asset that reads one table of the shop's database into the lake."""
+def _read_table(context: dg.AssetExecutionContext, source: Source, settings: Settings, lake: FolderLake) -> Metadata:
+    rows = 0
+    for some in read_table(source.name, settings, lake):
+        rows += some
+        context.log.info(f"{rows:,} rows read")
+    return {"rows": dg.MetadataValue.int(rows)}
 
-    @dg.asset(
-        key=raw_key(source),
-        description=(
-            f"Rows of shop.{source.name} in SHOP_DATABASE_URL, as JSON lines that PostgreSQL wrote: what changed since "
-            "the last run, and the ten minutes before that once more for what was committed late."
-        ),
-        backfill_policy=dg.BackfillPolicy.single_run(),
-        group_name="raw",
-        owners=["team:analytics"],
-        kinds={"postgres", "json"},
-        tags={"layer": "raw"},
-        metadata=_definition_metadata(source),
-    )
-    def read(
-        context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings], lake: dg.ResourceParam[FolderLake]
-    ) -> dg.MaterializeResult[None]:
-        rows = 0
-        if not settings.shop_database_url.get_secret_value():
-            context.log.warning(f"SHOP_DATABASE_URL is not set: no {source.name} are read.")
-            return dg.MaterializeResult(metadata={**_metadata(source, lake), "rows": "SHOP_DATABASE_URL is not set"})
-        try:
-            for some in read_table(source.name, settings, lake):
-                rows += some
-                context.log.info(f"{rows:,} rows read")
-        except UserError as error:
-            raise failure(error) from None
-        return dg.MaterializeResult(metadata={**_metadata(source, lake), "rows": dg.MetadataValue.int(rows)})
 
-    return read
+_FETCH: Mapping[Arrival, Fetch] = MappingProxyType(
+    {API: _fetch_answer, COLLECTION: _read_collection, DATABASE: _read_table, QUEUE: _drain}
+)
