@@ -130,7 +130,7 @@ def replay(
     for entry in replayed:
         print(f"{entry.batch.name}: {entry.moved:,} rows moved, {entry.loaded.rows_quarantined:,} stay quarantined")
     if days:
-        print(f"Materialize the days whose tables they change: --partition-range {days}")
+        print(f"Build the days whose tables they change: analytics-platform materialize --days {days}")
     elif not replayed:
         print("No quarantined rows.")
 

@@ -90,7 +90,9 @@ def _without_secrets(address: str) -> str:
 
 def _first_step(settings: Settings, waiting: int) -> str:
     if waiting:
-        return f"{waiting} new files wait: start `dagster dev` and materialize all assets, or set AUTOMATION=true."
+        return (
+            f"{waiting} new files wait: run `analytics-platform materialize`, or set AUTOMATION=true for `dagster dev`."
+        )
     return f"Nothing was loaded yet: put exports into {settings.landing_dir / CLICKSTREAM}, or try `make demo`."
 
 
@@ -99,7 +101,7 @@ def _next_step(observations: tuple[Observation, ...], waiting: int) -> str:
     if failing is not None:
         return failing.remedy
     if waiting:
-        return f"{waiting} new files wait in the landing folder: run the job ingest_everything."
+        return f"{waiting} new files wait in the landing folder: run `analytics-platform materialize`."
     return "Nothing to do."
 
 

@@ -210,7 +210,9 @@ def is_as_if_built_at_once(session: Session, settings: Settings, now: dt.datetim
     if not stale:
         return Observation("incremental", True, f"{day} is as if built at once, in all {len(_daily_models())} tables")
     seen = f"{day} is behind in {', '.join(stale)}"
-    return Observation("incremental", False, seen, f"Materialize the day again: --partition-range {day}...{day}")
+    return Observation(
+        "incremental", False, seen, f"Build the day again: analytics-platform materialize --days {day}...{day}"
+    )
 
 
 def _daily_models() -> list[str]:

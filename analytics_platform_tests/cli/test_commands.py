@@ -97,7 +97,7 @@ def test_replay_moves_rows_that_pass_now_and_names_the_days_to_build(tmp_path: P
 
     assert ended.returncode == 0
     assert "early.csv: 100 rows moved, 0 stay quarantined" in ended.stdout
-    assert "--partition-range 2026-03-01...2026-03-01" in ended.stdout
+    assert "materialize --days 2026-03-01...2026-03-01" in ended.stdout
     with house.session(read_only=True) as session:
         assert session.rows("SELECT count(*) FROM cleaned.clickstream") == [(100,)]
 
