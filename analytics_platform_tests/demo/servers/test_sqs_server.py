@@ -12,8 +12,8 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from analytics_platform.demo.servers.moto_server import serve_moto
 from analytics_platform.demo.servers.sqs_server import Faults, serve, serve_in_process
+from analytics_platform_tests.moto_server import serve_moto
 
 Client: TypeAlias = Any
 

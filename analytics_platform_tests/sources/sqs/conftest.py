@@ -6,9 +6,9 @@ from typing import TypeAlias
 
 import pytest
 
-from analytics_platform.demo.servers.moto_server import serve_moto
 from analytics_platform.demo.servers.sqs_server import Faults, serve
 from analytics_platform.sources.sqs import Message, Queue
+from analytics_platform_tests.moto_server import serve_moto
 from analytics_platform_tests.sources.sqs.kit import CREDENTIALS, create_queue
 
 NewQueue: TypeAlias = Callable[..., Queue]
