@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from analytics_platform.demo.simulator import BoughtOrder
+from analytics_platform.demo.simulator.catalogue import APP_PRODUCTS, Variant
 from analytics_platform.demo.simulator.catalogue import Product as SimulatedProduct
-from analytics_platform.demo.simulator.catalogue import Variant
-from analytics_platform.demo.simulator.event import Bought
-from analytics_platform.demo.simulator.messages.catalogue import APP_PRODUCTS
+from analytics_platform.demo.simulator.events import Bought
 from analytics_platform.demo.simulator.truth import Person
 from analytics_platform.shop.bulk import place_orders
 from analytics_platform.shop.carts import CUSTOMER

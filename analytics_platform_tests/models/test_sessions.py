@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from analytics_platform.demo.simulator.event import DAY, EPOCH, MINUTE, instant_of
-from analytics_platform.demo.simulator.sessions import find_sessions
+from analytics_platform.demo.simulator.events import DAY, EPOCH, MINUTE, instant_of
+from analytics_platform.demo.simulator.tally import find_sessions
 from analytics_platform.warehouse import DuckDBSession
 from analytics_platform_tests.models.stored import Event, at, days_of, run, run_day_by_day, store
 

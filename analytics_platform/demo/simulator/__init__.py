@@ -1,7 +1,12 @@
 """Synthetic web-shop traffic with the truth written down."""
 
-from analytics_platform.demo.simulator.orders import PURCHASES, BoughtOrder, read_purchases
-from analytics_platform.demo.simulator.read import read_documents, read_messages
+from analytics_platform.demo.simulator.delivery import (
+    PURCHASES,
+    BoughtOrder,
+    read_documents,
+    read_messages,
+    read_purchases,
+)
 from analytics_platform.demo.simulator.run import FolderInUseError, simulate
 from analytics_platform.demo.simulator.truth import Totals, Truth
 

@@ -13,8 +13,25 @@ from itertools import cycle
 from random import Random
 from typing import NamedTuple
 
+from analytics_platform.demo.simulator.bodies import (
+    Document,
+    ItemsForm,
+    MessageForm,
+    Value,
+    date,
+    describe_event,
+    draw_message_form,
+    encode,
+    fraction,
+    whole,
+    wrap_body,
+    write_ga4,
+    write_json,
+    write_object,
+)
 from analytics_platform.demo.simulator.catalogue import SHOP
-from analytics_platform.demo.simulator.drift import (
+from analytics_platform.demo.simulator.events import AppEvent, Event
+from analytics_platform.demo.simulator.rows import (
     CLIENT_ID,
     EVENT_DATA,
     EVENT_NAME,
@@ -24,7 +41,24 @@ from analytics_platform.demo.simulator.drift import (
     list_values,
     quote_values,
 )
-from analytics_platform.demo.simulator.event import Event
+
+BODY_NOT_JSON = "body: not JSON"
+ITEMS_UNREADABLE = "items: cannot be parsed"
+USER_MISSING = "user_id: missing"
+USER_NO_NAME = "user_id: not a text or whole number"
+USER_NOT_WHOLE = "user_id: not a whole number"
+STAMP_NO_TIME = "event_timestamp: not a time"
+TIMESTAMP_NO_TIME = "timestamp: not a time"
+OUT_OF_RANGE = "event_at: out of range"
+NAME_MISSING = "event_name: missing"
+ACTION_MISSING = "action: missing"
+EMAIL_MALFORMED = "email: malformed"
+
+
+def join(*reasons: str) -> str:
+    """One reason of several, given in the order of the columns."""
+    return "; ".join(reasons)
+
 
 _BULKY = 10_000
 """Characters of event data from which on an event is no model for a broken row."""
@@ -135,7 +169,7 @@ def _replace_page(cells: list[str], style: FileStyle, url: str) -> str:
     return ",".join([*cells[:place], url, *cells[place + 1 :]])
 
 
-BREAKAGES: tuple[Breakage, ...] = (
+BROKEN_ROWS: tuple[Breakage, ...] = (
     BrokenValues((_NO_CLIENT,)),
     BrokenRecord("record: too few columns", _tear),
     BrokenValues((_NO_TIME,)),
@@ -162,7 +196,7 @@ class Breaker:
         """`error_share` is the share of broken rows in all rows of each file, never exceeded."""
         self.rng = rng
         self._share = Fraction(str(error_share))
-        self._kinds: Iterator[Breakage] = cycle(BREAKAGES)
+        self._kinds: Iterator[Breakage] = cycle(BROKEN_ROWS)
 
     def plan(self, rows: Sequence[Event]) -> dict[int, Breakage]:
         """Broken rows by the place in `rows` before which they stand."""
@@ -182,3 +216,133 @@ def find_places(rows: Sequence[Event]) -> Sequence[int]:
     if not bulky:
         return range(len(rows))
     return [place for place in range(len(rows)) if place not in bulky and place - 1 not in bulky]
+
+
+_MISSING_TEXTS = (None, "", "  ")
+_NO_TIME_TEXTS = ("yesterday", "2026-02-30T10:00:00Z", "2026-11-01T25:61:00Z")
+_NO_TIMES = (*_NO_TIME_TEXTS, True)
+_FAR_TIMES = (
+    "1999-12-31T23:59:59.999Z",
+    "2087-06-01T12:00:00Z",
+    3_706_000_000,
+    3_706_000_000_000,
+    3_706_000_000_000_000,
+)
+_NO_USERS: tuple[Value, ...] = ({"id": 7}, [7], 7.5)
+
+
+class BrokenMessage(NamedTuple):
+    """One kind of poison; `make` gets a tag that no other body has, and a sound event as model."""
+
+    reason: str
+    make: Callable[[Random, str, AppEvent], str]
+
+
+def _describe(rng: Random, tag: str, model: AppEvent) -> tuple[dict[str, Value], MessageForm]:
+    """The fields of a body that is still sound, the tag first."""
+    form = draw_message_form(rng, model)
+    return {"trace_id": tag, **describe_event(model, form)}, form
+
+
+def _replace_fields(**choices: tuple[Value, ...]) -> Callable[[Random, str, AppEvent], str]:
+    """BrokenMessage that has one of these values in each of these fields."""
+
+    def make(rng: Random, tag: str, model: AppEvent) -> str:
+        fields, form = _describe(rng, tag, model)
+        fields |= {name: rng.choice(values) for name, values in choices.items()}
+        return wrap_body(write_object(fields, model.items, form.items), model, form.wrap)
+
+    return make
+
+
+def _omit_user(rng: Random, tag: str, model: AppEvent) -> str:
+    """The user's field is not there at all."""
+    fields, form = _describe(rng, tag, model)
+    del fields["user_id"]
+    return wrap_body(write_object(fields, model.items, form.items), model, form.wrap)
+
+
+def _say_no_json(rng: Random, tag: str, model: AppEvent) -> str:
+    """Some other text."""
+    return rng.choice(
+        (
+            f"heartbeat {tag} ok",
+            f"<event id='{tag}'><name>{model.name}</name></event>",
+            f"user_id={model.user_id}&event_name={model.name}&trace_id={tag}",
+            f"{{'trace_id': '{tag}', 'event_name': '{model.name}'}}",
+        )
+    )
+
+
+def _cut_off(rng: Random, tag: str, model: AppEvent) -> str:
+    """A body that ends in the middle."""
+    fields, form = _describe(rng, tag, model)
+    text = write_object(fields, model.items, form.items)
+    return text[: rng.randrange(len(encode(tag)) + 20, len(text))]
+
+
+def _garble_items(rng: Random, tag: str, model: AppEvent) -> str:
+    """Items that are no list in any form: cut off, or what JavaScript makes of an object."""
+    fields, form = _describe(rng, tag, model)
+    texts = ["[object Object]", "[{item_id=prod_1, item_name=Audífonos, neg", '[{"item_id": "prod_1", "item_na']
+    if model.items:
+        ga4, text = write_ga4(model.items), write_json(model.items)
+        texts += [ga4[: rng.randrange(2, len(ga4) - 2)], text[: rng.randrange(2, len(text) - 2)]]
+    fields["items"] = rng.choice(texts)
+    return wrap_body(write_object(fields, (), ItemsForm.LIST), model, form.wrap)
+
+
+BROKEN_MESSAGES = (
+    BrokenMessage(BODY_NOT_JSON, _say_no_json),
+    BrokenMessage(ITEMS_UNREADABLE, _garble_items),
+    BrokenMessage(USER_MISSING, _replace_fields(user_id=_MISSING_TEXTS)),
+    BrokenMessage(STAMP_NO_TIME, _replace_fields(event_timestamp=_NO_TIMES)),
+    BrokenMessage(BODY_NOT_JSON, _cut_off),
+    BrokenMessage(OUT_OF_RANGE, _replace_fields(event_timestamp=_FAR_TIMES)),
+    BrokenMessage(USER_NO_NAME, _replace_fields(user_id=_NO_USERS)),
+    BrokenMessage(NAME_MISSING, _replace_fields(event_name=_MISSING_TEXTS)),
+    BrokenMessage(USER_MISSING, _omit_user),
+    BrokenMessage(
+        join(USER_MISSING, NAME_MISSING),
+        _replace_fields(user_id=_MISSING_TEXTS, event_name=_MISSING_TEXTS),
+    ),
+    BrokenMessage(
+        join(STAMP_NO_TIME, NAME_MISSING),
+        _replace_fields(event_timestamp=_NO_TIME_TEXTS, event_name=_MISSING_TEXTS),
+    ),
+)
+"""Every kind of poison, dealt in turn."""
+
+
+_ABSENT = object()
+_MISSING = (_ABSENT, None)
+_NO_ACTIONS = (*_MISSING, "", "  ")
+_NO_WHOLES = (fraction(1.5), fraction(7.25), "seven", {"id": whole(7)})
+_NO_LOG_TIMES = ("yesterday", "2026-02-30T10:00:00Z", "2026-11-01T25:61:00", {"at": date(0)}, True)
+_FAR_LOG_TIMES = (date(3_706_000_000_000), "2087-06-01T12:00:00Z", "1999-12-31T23:59:59", date(946_684_799_999))
+
+
+class BrokenDocument(NamedTuple):
+    """One kind of broken document: a value of each list stands in the field named."""
+
+    reason: str
+    choices: tuple[tuple[str, tuple[object, ...]], ...]
+
+    def break_document(self, rng: Random, document: Document) -> Document:
+        """The document with broken values."""
+        values = {name: rng.choice(values) for name, values in self.choices}
+        return {name: value for name, value in {**document, **values}.items() if value is not _ABSENT}
+
+
+BROKEN_DOCUMENTS = (
+    BrokenDocument(USER_MISSING, (("user_id", _MISSING),)),
+    BrokenDocument(TIMESTAMP_NO_TIME, (("timestamp", _NO_LOG_TIMES),)),
+    BrokenDocument(USER_NOT_WHOLE, (("user_id", _NO_WHOLES),)),
+    BrokenDocument(OUT_OF_RANGE, (("timestamp", _FAR_LOG_TIMES),)),
+    BrokenDocument(ACTION_MISSING, (("action", _NO_ACTIONS),)),
+    BrokenDocument(
+        join(USER_MISSING, ACTION_MISSING),
+        (("user_id", _MISSING), ("action", _NO_ACTIONS)),
+    ),
+)
+"""Every kind of broken document, dealt in turn."""

@@ -1,6 +1,10 @@
-"""The shop's products, and their pages."""
+"""What the shop shows, who looks at it, and where visitors come from."""
 
+from itertools import accumulate
+from random import Random
 from typing import NamedTuple
+
+from analytics_platform.demo.simulator.events import HOUR, Item
 
 SHOP = "https://www.shop.example"
 
@@ -92,3 +96,199 @@ ARTICLES = ("how-to-sleep-better", "choosing-a-mattress", "what-is-perkal", "bed
 
 SEARCHES = ("topper", "kissen+90x200", "bettw%C3%A4sche", "sale", "12%22+mattress")
 """What visitors type into the shop's own search, as it stands in the address."""
+
+
+def _app_product(number: int, name: str, brand: str, cents: int) -> Product:
+    """A product sold in the app only."""
+    return Product(f"prod_{number}", name, brand, "Extras", f"prod-{number}", (Variant("", cents),))
+
+
+APP_PRODUCTS = (
+    *PRODUCTS,
+    _app_product(1, "Audífonos, negro", "", 149_900),
+    _app_product(2, "Kabel [2 m], weiß", "Lumen", 1_290),
+    _app_product(3, "Lampe E=27, warmweiß", "Lumen", 2_490),
+    _app_product(4, "Set {3 Teile}, grün", "", 3_900),
+    _app_product(5, "Lámpara níquel (2 uds.), más luz", "Nordhus", 7_450),
+    _app_product(6, "Größe = L, Maß [cm] 40x80", "Nachtruh", 1_999),
+    _app_product(7, "Thé & café; 50 % d’arôme", "Douce Nuit", 890),
+    _app_product(8, "枕カバー、白", "", 2_200),
+)
+
+_LIST_LENGTH = 20
+
+
+class AppList(NamedTuple):
+    """A list of products in the app, as it shows them; the lists of the web shop have other names."""
+
+    name: str
+    items: tuple[Item, ...]
+
+
+def describe_product(product: Product, variant: int) -> Item:
+    """A product on no list."""
+    chosen = product.variants[variant]
+    return Item(product.item_id, product.name, product.brand, product.category, chosen.name, chosen.cents)
+
+
+def _deal(name: str, first: int, step: int) -> AppList:
+    """A list of every `step`th product; no product twice, as no step shares a factor with their number."""
+    products = (APP_PRODUCTS[(first + place * step) % len(APP_PRODUCTS)] for place in range(_LIST_LENGTH))
+    shown = (describe_product(product, 0) for product in products)
+    items = (item._replace(list_name=name, list_index=index) for index, item in enumerate(shown, start=1))
+    return AppList(name, tuple(items))
+
+
+APP_LISTS = (
+    _deal("Los más comprados", 30, 1),
+    _deal("Neuheiten der Woche", 3, 3),
+    _deal("Ofertas, hasta -50 %", 8, 5),
+    _deal("Für dich empfohlen", 21, 7),
+    _deal("Top 20 [App]", 13, 9),
+    _deal("Wieder da = schnell sein", 1, 11),
+    _deal("Zuletzt angesehen", 17, 13),
+    _deal("Suche: Größe {M}", 26, 15),
+)
+
+LIST_WEIGHTS = (24, 16, 14, 14, 10, 6, 10, 6)
+"""How often each of `APP_LISTS` is opened, in the same order."""
+
+
+_WINDOWS = "Mozilla/5.0 (Windows NT 10.0; Win64; x64)"
+_MAC = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7)"
+_LINUX = "Mozilla/5.0 (X11; Linux x86_64)"
+_BLINK = "AppleWebKit/537.36 (KHTML, like Gecko)"
+_WEBKIT = "AppleWebKit/605.1.15 (KHTML, like Gecko)"
+_IPHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS"
+_ANDROID = "Mozilla/5.0 (Linux; Android"
+
+_DESKTOP = (
+    f"{_WINDOWS} {_BLINK} Chrome/129.0.0.0 Safari/537.36",
+    f"{_WINDOWS} {_BLINK} Chrome/130.0.0.0 Safari/537.36",
+    f"{_WINDOWS} {_BLINK} Chrome/131.0.0.0 Safari/537.36",
+    f"{_WINDOWS} {_BLINK} Chrome/130.0.0.0 Safari/537.36 Edg/130.0.0.0",
+    f"{_WINDOWS} {_BLINK} Chrome/131.0.0.0 Safari/537.36 Edg/131.0.0.0",
+    f"{_WINDOWS} {_BLINK} Chrome/129.0.0.0 Safari/537.36 OPR/115.0.0.0",
+    f"{_MAC} {_BLINK} Chrome/130.0.0.0 Safari/537.36",
+    f"{_MAC} {_BLINK} Chrome/131.0.0.0 Safari/537.36",
+    f"{_MAC} {_WEBKIT} Version/17.6 Safari/605.1.15",
+    f"{_MAC} {_WEBKIT} Version/18.1 Safari/605.1.15",
+    f"{_LINUX} {_BLINK} Chrome/131.0.0.0 Safari/537.36",
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:132.0) Gecko/20100101 Firefox/132.0",
+    "Mozilla/5.0 (Macintosh; Intel Mac OS X 10.15; rv:132.0) Gecko/20100101 Firefox/132.0",
+    "Mozilla/5.0 (X11; Ubuntu; Linux x86_64; rv:131.0) Gecko/20100101 Firefox/131.0",
+)
+
+_MOBILE = (
+    f"{_IPHONE} 17_6 like Mac OS X) {_WEBKIT} Version/17.6 Mobile/15E148 Safari/604.1",
+    f"{_IPHONE} 18_0 like Mac OS X) {_WEBKIT} Version/18.0 Mobile/15E148 Safari/604.1",
+    f"{_IPHONE} 18_1 like Mac OS X) {_WEBKIT} Version/18.1 Mobile/15E148 Safari/604.1",
+    f"{_IPHONE} 18_1 like Mac OS X) {_WEBKIT} CriOS/131.0.6778.73 Mobile/15E148 Safari/604.1",
+    f"{_IPHONE} 17_5 like Mac OS X) {_WEBKIT} Mobile/15E148 Instagram 353.0.4.18.87",
+    f"{_ANDROID} 10; K) {_BLINK} Chrome/130.0.0.0 Mobile Safari/537.36",
+    f"{_ANDROID} 10; K) {_BLINK} Chrome/131.0.0.0 Mobile Safari/537.36",
+    f"{_ANDROID} 14; SM-S921B) {_BLINK} Chrome/130.0.6723.102 Mobile Safari/537.36",
+    f"{_ANDROID} 15; Pixel 8) {_BLINK} Chrome/131.0.6778.39 Mobile Safari/537.36",
+    f"{_ANDROID} 14; SM-A546B) {_BLINK} SamsungBrowser/26.0 Chrome/122.0.0.0 Mobile Safari/537.36",
+    "Mozilla/5.0 (Android 14; Mobile; rv:132.0) Gecko/132.0 Firefox/132.0",
+)
+
+_TABLET = (
+    f"Mozilla/5.0 (iPad; CPU OS 16_7 like Mac OS X) {_WEBKIT} Version/16.6 Mobile/15E148 Safari/604.1",
+    f"Mozilla/5.0 (iPad; CPU OS 17_6 like Mac OS X) {_WEBKIT} Version/17.6 Mobile/15E148 Safari/604.1",
+    f"{_ANDROID} 13; SM-X200) {_BLINK} Chrome/130.0.0.0 Safari/537.36",
+    f"{_ANDROID} 12; Lenovo TB-X606F) {_BLINK} Chrome/129.0.0.0 Safari/537.36",
+)
+
+PEOPLE = _DESKTOP + _MOBILE + _TABLET
+"""Browsers of visitors."""
+
+PEOPLE_WEIGHTS = (3,) * len(_DESKTOP) + (6,) * len(_MOBILE) + (2,) * len(_TABLET)
+"""How common each of `PEOPLE` is, in the same order."""
+
+GOOGLEBOT = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"
+
+CRAWLERS = (
+    "Mozilla/5.0 (compatible; AhrefsBot/7.0; +http://ahrefs.com/robot/)",
+    "Mozilla/5.0 (compatible; SemrushBot/7~bl; +http://www.semrush.com/bot.html)",
+    "Mozilla/5.0 (compatible; bingbot/2.0; +http://www.bing.com/bingbot.htm)",
+    "Mozilla/5.0 (compatible; YandexBot/3.0; +http://yandex.com/bots)",
+    "Mozilla/5.0 (compatible; DotBot/1.2; +https://opensiteexplorer.org/dotbot; help@moz.com)",
+    "Mozilla/5.0 (compatible; MJ12bot/v1.4.8; http://mj12bot.com/)",
+    f"{_ANDROID} 6.0.1; Nexus 5X Build/MMB29P) {_BLINK} Chrome/130.0.0.0 "
+    "Mobile Safari/537.36 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)",
+    f"Mozilla/5.0 {_BLINK}; compatible; GPTBot/1.2; +https://openai.com/gptbot)",
+    "DuckDuckBot/1.1; (+http://duckduckgo.com/duckduckbot.html)",
+)
+"""Crawlers that come in bursts."""
+
+
+class Arrival(NamedTuple):
+    """How a visit begins: the query of the landing page's address and the referrer; both may be empty."""
+
+    query: str
+    referrer: str
+
+
+class Channel(NamedTuple):
+    """One way to the shop; `click_id` is the name of the parameter an ad network appends, or empty."""
+
+    weight: int
+    query: str
+    referrer: str
+    click_id: str = ""
+
+
+CHANNELS = (
+    Channel(240, "", ""),
+    Channel(170, "", "https://www.google.com/"),
+    Channel(30, "", "https://www.bing.com/"),
+    Channel(12, "", "https://duckduckgo.com/"),
+    Channel(30, "", "https://www.instagram.com/"),
+    Channel(14, "", "https://m.facebook.com/"),
+    Channel(8, "", "https://www.youtube.com/"),
+    Channel(16, "", "https://schlafblog.example/test/matratzen-2026"),
+    Channel(10, "", "https://homestories.example/"),
+    Channel(18, "", "https://www.shop.example/"),
+    Channel(90, "utm_source=google&utm_medium=cpc&utm_campaign=brand", "https://www.google.com/", "gclid"),
+    Channel(60, "utm_source=google&utm_medium=cpc&utm_campaign=shopping_de", "https://www.google.com/", "gclid"),
+    Channel(25, "", "https://www.google.com/", "gclid"),
+    Channel(20, "utm_source=bing&utm_medium=cpc&utm_campaign=brand", "https://www.bing.com/", "msclkid"),
+    Channel(70, "utm_source=newsletter&utm_medium=email&utm_campaign=autumn_sale", ""),
+    Channel(30, "utm_source=newsletter&utm_medium=email&utm_campaign=welcome+series", ""),
+    Channel(
+        60,
+        "utm_source=facebook&utm_medium=paid_social&utm_campaign=retargeting",
+        "https://l.facebook.com/",
+        "fbclid",
+    ),
+    Channel(25, "utm_source=instagram&utm_medium=social&utm_campaign=bio", "https://l.instagram.com/"),
+    Channel(15, "", "https://l.facebook.com/", "fbclid"),
+    Channel(12, "utm_source=youtube&utm_medium=paid_video&utm_campaign=sleep_stories", "https://www.youtube.com/"),
+    Channel(12, "utm_source=criteo&utm_medium=display&utm_campaign=prospecting", ""),
+    Channel(15, "utm_source=awin&utm_medium=affiliate&utm_campaign=deals", "https://deals.example/"),
+    Channel(4, "utm_source=sms&utm_medium=sms&utm_campaign=flash", ""),
+    Channel(3, "utm_source=leaflet&utm_medium=print&utm_campaign=fr%C3%BChjahr", ""),
+)
+
+_CHANNEL_WEIGHTS = tuple(accumulate(channel.weight for channel in CHANNELS))
+
+_HOUR_WEIGHTS = tuple(
+    accumulate((4, 2, 1, 1, 1, 2, 5, 9, 12, 14, 15, 15, 16, 15, 14, 14, 15, 17, 19, 22, 24, 22, 14, 8))
+)
+"""How many visits begin in each hour of a day in UTC, added up."""
+
+
+def draw_arrival(rng: Random) -> Arrival:
+    """How one visit begins."""
+    channel = rng.choices(CHANNELS, cum_weights=_CHANNEL_WEIGHTS)[0]
+    if not channel.click_id:
+        return Arrival(channel.query, channel.referrer)
+    click_id = f"{channel.click_id}=Cj0K{rng.getrandbits(96):024x}"
+    return Arrival(f"{channel.query}&{click_id}" if channel.query else click_id, channel.referrer)
+
+
+def draw_time_of_day(rng: Random) -> int:
+    """When in its day a visit begins, in milliseconds since midnight UTC."""
+    hour = rng.choices(range(24), cum_weights=_HOUR_WEIGHTS)[0]
+    return hour * HOUR + rng.randrange(HOUR)

@@ -6,19 +6,12 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import chain
 from pathlib import Path
 
-from analytics_platform.demo.simulator.clickstream import Clickstream
-from analytics_platform.demo.simulator.delivery import plan_files
-from analytics_platform.demo.simulator.feed import FeedFiles, plan_feed
-from analytics_platform.demo.simulator.messages.source import make_messages
-from analytics_platform.demo.simulator.messages.tally import MessageTally
-from analytics_platform.demo.simulator.orders import PURCHASES, write_purchases
-from analytics_platform.demo.simulator.population import client_of, plan_population
-from analytics_platform.demo.simulator.scope import Scope
-from analytics_platform.demo.simulator.tally import UserTally, merge
+from analytics_platform.demo.simulator.delivery import PURCHASES, FeedFiles, plan_feed, plan_files, write_purchases
+from analytics_platform.demo.simulator.events import Scope, client_of, plan_population
+from analytics_platform.demo.simulator.sources import Clickstream, make_logs, make_messages
+from analytics_platform.demo.simulator.tally import LogTally, MessageTally, UserTally, merge
 from analytics_platform.demo.simulator.truth import AllTotals, CustomerTotals, Sources, Stages, Truth
 from analytics_platform.demo.simulator.users import User, UserAnswers, count_users, write_answer
-from analytics_platform.demo.simulator.web_logs.source import make_logs
-from analytics_platform.demo.simulator.web_logs.tally import LogTally
 from analytics_platform.errors import UserError
 
 MOST_BROKEN = 0.4

@@ -1,13 +1,13 @@
-"""Clients made by hand, each for one rule that chance might miss; events after the last day fall away."""
+"""Clients and users made by hand, each for one rule that chance might miss; events after the last day fall away."""
 
 import json
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
-from analytics_platform.demo.simulator.agents import PEOPLE
-from analytics_platform.demo.simulator.catalogue import PRODUCTS, SHOP
-from analytics_platform.demo.simulator.event import DAY, HOUR, MINUTE, SECOND, Event
-from analytics_platform.demo.simulator.payloads import Line, describe_order, hash_email, make_purchase
+from analytics_platform.demo.simulator.bodies import Line, describe_order, hash_email, make_purchase
+from analytics_platform.demo.simulator.catalogue import APP_LISTS, PEOPLE, PRODUCTS, SHOP
+from analytics_platform.demo.simulator.events import DAY, HOUR, MINUTE, SECOND, AppEvent, Event, LogEvent, Population
+from analytics_platform.demo.simulator.visits import make_item_purchase
 
 _LINES = (Line(PRODUCTS[0], PRODUCTS[0].variants[3], 1), Line(PRODUCTS[14], PRODUCTS[14].variants[2], 2))
 _GIFT_CARD = Line(PRODUCTS[29], PRODUCTS[29].variants[0], 1)
@@ -15,14 +15,17 @@ _BULK_BYTES = 1_000_000
 _BULK_TEXT = 'Größe 14" x 63", sehr bequem. '
 
 
-class Staged(NamedTuple):
+EventT = TypeVar("EventT")
+
+
+class Staged(NamedTuple, Generic[EventT]):
     """Events that arrive with their day, and events that arrive late."""
 
-    on_time: tuple[Event, ...]
-    late: tuple[Event, ...]
+    on_time: tuple[EventT, ...]
+    late: tuple[EventT, ...]
 
 
-def stage_events(start: int) -> Staged:
+def stage_events(start: int) -> Staged[Event]:
     """Every hand-made event, for traffic whose first day begins at `start` (milliseconds since 1970)."""
     return Staged(
         on_time=(
@@ -134,3 +137,78 @@ def _stage_late(start: int) -> tuple[Event, ...]:
         *_view("late-alone", noon),
         _order("late-first-order", noon, "5000000000005", (*_LINES, _GIFT_CARD)),
     )
+
+
+PAUSE_USER, EDGE_USER, LATE_USER, ORDER_USER, SAME_ID_USER, LATE_ORDER_USER, LATE_LOG_USER, NIGHT_USER = range(1, 9)
+"""Pauses: one that a log fills, one of exactly 30 minutes, one that a late message fills; three with orders; then a
+pause that a late log fills, and a visit that goes on over midnight in the logs."""
+
+
+def stage_messages(start: int) -> Staged[AppEvent]:
+    """Every hand-made event, for traffic whose first day begins at `start` (milliseconds since 1970)."""
+    noon = start + 12 * HOUR
+    return Staged(
+        on_time=(
+            *_view_item(PAUSE_USER, noon, noon + 50 * MINUTE),
+            *_view_item(EDGE_USER, noon, noon + 30 * MINUTE, noon + 60 * MINUTE + 1),
+            *_view_item(LATE_USER, noon, noon + 45 * MINUTE),
+            *_view_item(LATE_LOG_USER, noon, noon + 50 * MINUTE),
+            *_view_item(NIGHT_USER, start + DAY - 15 * MINUTE),
+            _buy_item(ORDER_USER, noon, "5000000000003", 1),
+            _buy_item(ORDER_USER, noon + 7 * MINUTE, "5000000000003", 1),
+            _buy_item(ORDER_USER, noon + DAY, "5000000000003", 2),
+            _buy_item(SAME_ID_USER, noon, "5000000000003", 3),
+            _buy_item(LATE_ORDER_USER, noon + DAY, "5000000000005", 1),
+        ),
+        late=(
+            *_view_item(LATE_USER, noon + 20 * MINUTE),
+            _buy_item(LATE_ORDER_USER, noon, "5000000000005", 2),
+        ),
+    )
+
+
+def _view_item(user_id: int, *times: int) -> tuple[AppEvent, ...]:
+    """One user's looks at a product, at these times."""
+    item = APP_LISTS[0].items[0]._replace(quantity=1)
+    return tuple(AppEvent(user_id, at, "view_item", (item,)) for at in times)
+
+
+def _buy_item(user_id: int, at: int, transaction_id: str, quantity: int) -> AppEvent:
+    """So many pieces of one product bought from a list."""
+    item = APP_LISTS[1].items[1]._replace(quantity=quantity)
+    cents = item.cents * quantity
+    purchase = make_item_purchase(transaction_id, [item])
+    return AppEvent(user_id, at, "purchase", (item._replace(total=cents),), purchase)
+
+
+TIE_USER, SAME_TIME_USER, NO_VIEW_USER = range(9, 12)
+"""A favourite among equals is the one viewed latest, then the smallest name; who views nothing has none."""
+
+_FIRST, _SECOND = "Audífonos, negro", "Bed Frame, solid oak"
+
+
+def stage_logs(start: int, population: Population) -> Staged[LogEvent]:
+    """Every hand-made event, for traffic whose first day begins at `start` (milliseconds since 1970)."""
+    noon = start + 12 * HOUR
+    return Staged(
+        on_time=(
+            _log(PAUSE_USER, noon + 25 * MINUTE, "click_review"),
+            _log(NIGHT_USER, start + DAY + 10 * MINUTE, "view_item"),
+            *(_log(TIE_USER, noon + minute * MINUTE, "view_item", _FIRST) for minute in (0, 9)),
+            *(_log(TIE_USER, noon + minute * MINUTE, "view_item", _SECOND) for minute in (3, 6)),
+            _log(SAME_TIME_USER, noon, "view_item", _SECOND),
+            _log(SAME_TIME_USER, noon, "view_item", _FIRST),
+            _log(NO_VIEW_USER, noon, "add_to_cart"),
+            *(_log(user_id, noon, "view_item") for user_id in population.strangers),
+        ),
+        late=(
+            _log(LATE_LOG_USER, noon + 25 * MINUTE, "view_item"),
+            _log(TIE_USER, noon + 10 * MINUTE, "view_item", _SECOND),
+            *(_log(user_id, noon + HOUR, "view_item") for user_id in population.strangers),
+        ),
+    )
+
+
+def _log(user_id: int, at: int, action: str, item_name: str = _FIRST) -> LogEvent:
+    """One interaction of one user."""
+    return LogEvent(user_id, at, action, item_name, "Mobile", 12_345)

@@ -2,17 +2,68 @@
 
 from array import array
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
-from analytics_platform.demo.simulator.agenda import Timed
-from analytics_platform.demo.simulator.event import DAY, Event, Purchase, day_of, instant_of
-from analytics_platform.demo.simulator.sessions import Session, find_sessions
-from analytics_platform.demo.simulator.truth import Activity, CustomerTotals, Interactions, Totals
+from analytics_platform.demo.simulator.delivery import Packed
+from analytics_platform.demo.simulator.events import (
+    DAY,
+    MINUTE,
+    AppEvent,
+    Event,
+    Item,
+    LogEvent,
+    Purchase,
+    Timed,
+    client_of,
+    day_of,
+    format_money,
+    format_time,
+)
+from analytics_platform.demo.simulator.truth import (
+    Activity,
+    CustomerTotals,
+    Interactions,
+    ListTotals,
+    LogTotals,
+    MessageTotals,
+    Totals,
+)
 
-CENT = Decimal("0.01")
+LONGEST_PAUSE = 30 * MINUTE
+"""Milliseconds; a pause of exactly this length does not end a session."""
+
+
+class Session(NamedTuple):
+    """A session of one client: when it starts (milliseconds since 1970) and how many events it has."""
+
+    starts_at: int
+    events: int
+
+
+def find_sessions(times: Iterable[int]) -> list[Session]:
+    """Sessions of one client from the times of its events (milliseconds since 1970, any order)."""
+    sessions: list[Session] = []
+    starts_at, events = 0, 0
+    last_at: int | None = None
+    last_pause_day: int | None = None
+    for at in sorted(times):
+        day = at // DAY
+        after_pause = last_at is None or at - last_at > LONGEST_PAUSE
+        first_of_day = last_at is None or day != last_at // DAY
+        if after_pause or (first_of_day and last_pause_day != day - 1):
+            if events:
+                sessions.append(Session(starts_at, events))
+            starts_at, events = at, 0
+        if after_pause:
+            last_pause_day = day
+        events += 1
+        last_at = at
+    if events:
+        sessions.append(Session(starts_at, events))
+    return sessions
 
 
 class ActivityTally:
@@ -224,11 +275,112 @@ def name_days(counts: Mapping[int, int]) -> dict[str, int]:
     return {day_of(number * DAY).isoformat(): counts[number] for number in sorted(counts)}
 
 
-def format_money(cents: int) -> str:
-    """An amount as text with four decimals, the scale of `DECIMAL(18,4)`."""
-    return f"{cents * CENT:.4f}"
+_SHOWN, _CLICKED, _VIEWED, _CARTED = "view_item_list", "select_item", "view_item", "add_to_cart"
 
 
-def format_time(at: int) -> str:
-    """An instant (milliseconds since 1970) as ISO 8601 in UTC."""
-    return instant_of(at).isoformat(timespec="milliseconds")
+class MessageTally:
+    """A running count of messages and of what their events say; `total` may be asked at any time."""
+
+    def __init__(self, together: UserTally) -> None:
+        """Start from nothing; `together` also counts what the same users do elsewhere."""
+        self._rows = RowTally()
+        self._activity = ActivityTally()
+        self._together = together
+        self._lists = ListTally()
+
+    def add_file(self, packed: Packed[AppEvent]) -> None:
+        """Count one file: its new events, its copies, its poison."""
+        self._rows.add(packed.duplicates, packed.reasons)
+        for event in packed.events:
+            self._activity.add(event.client_id, event.at, event.purchase)
+            viewed = [item.name for item in event.items] if event.name == _VIEWED else ()
+            self._together.add(event, event.purchase, viewed)
+            self._lists.add(event)
+
+    def total(self) -> MessageTotals:
+        """Everything counted so far."""
+        return MessageTotals(
+            **asdict(self._activity.total()),
+            **self._rows.total(self._activity.events),
+            lists=self._lists.total(),
+        )
+
+
+class ListTally:
+    """A running count of what each list did."""
+
+    def __init__(self) -> None:
+        """Start from nothing."""
+        self._items: Counter[tuple[str, str]] = Counter()
+        self._users: defaultdict[str, set[int]] = defaultdict(set)
+        self._products: defaultdict[str, set[str]] = defaultdict(set)
+        self._orders: dict[tuple[int, str], AppEvent] = {}
+
+    def add(self, event: AppEvent) -> None:
+        """Count one event for every list that its items name; of an order's events only the earliest stays."""
+        for item in event.items:
+            if item.list_name:
+                self._items[item.list_name, event.name] += 1
+                self._users[item.list_name].add(event.user_id)
+                self._products[item.list_name].add(item.item_id)
+        if event.purchase is not None:
+            key = (event.user_id, event.purchase.transaction_id)
+            self._orders[key] = min(self._orders.get(key, event), event, key=lambda each: each.at)
+
+    def total(self) -> dict[str, ListTotals]:
+        """Everything counted so far, by list name."""
+        sold = self._find_sold_items()
+        return {
+            name: ListTotals(
+                impressions=self._items[name, _SHOWN],
+                clicks=self._items[name, _CLICKED],
+                views=self._items[name, _VIEWED],
+                add_to_carts=self._items[name, _CARTED],
+                purchases=len({order for order, _ in sold[name]}),
+                unique_users=len(users),
+                unique_products=len(self._products[name]),
+                revenue=format_money(sum(item.cents * (item.quantity or 0) for _, item in sold[name])),
+            )
+            for name, users in sorted(self._users.items())
+        }
+
+    def _find_sold_items(self) -> Mapping[str, list[tuple[tuple[int, str], Item]]]:
+        """By list name: the items bought from it, each with the key of its order."""
+        sold: defaultdict[str, list[tuple[tuple[int, str], Item]]] = defaultdict(list)
+        for key, event in self._orders.items():
+            for item in event.items:
+                sold[item.list_name].append((key, item))
+        return sold
+
+
+class LogTally:
+    """A running count of documents and of what each user did; `total` may be asked at any time."""
+
+    def __init__(self, together: UserTally) -> None:
+        """Start from nothing; `together` also counts what the same users do elsewhere."""
+        self._rows = RowTally()
+        self._own = UserTally()
+        self._together = together
+        self._users: set[int] = set()
+
+    def add_file(self, packed: Packed[LogEvent]) -> None:
+        """Count one file: its new documents, its copies, its broken ones."""
+        self._rows.add(packed.duplicates, packed.reasons)
+        for event in packed.events:
+            viewed = [event.item_name] if event.action == "view_item" and event.item_name else ()
+            self._own.add(event, None, viewed)
+            self._together.add(event, None, viewed)
+            self._users.add(event.user_id)
+
+    def total(self, customers: Container[str]) -> LogTotals:
+        """Everything counted so far, if the customers are those with these ids."""
+        activity = self._own.activity
+        users = {str(user_id): client_of(user_id) for user_id in sorted(self._users)}
+        orphans = {user: len(activity.times(client)) for user, client in users.items() if user not in customers}
+        return LogTotals(
+            **asdict(activity.total()),
+            **self._rows.total(activity.events),
+            orphans=sum(orphans.values()),
+            orphans_by_user=orphans,
+            customers={user: self._own.describe(client) for user, client in users.items() if user in customers},
+        )

@@ -1,15 +1,87 @@
-"""All traffic, day by day: people, crawlers and the hand-made clients together."""
+"""All traffic, day by day: people, crawlers and staged clients together."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from operator import attrgetter
 from random import Random
+from typing import Generic, TypeVar
 
-from analytics_platform.demo.simulator.arrivals import draw_time_of_day
-from analytics_platform.demo.simulator.crawlers import crawl_day, crawl_without_pause
-from analytics_platform.demo.simulator.event import DAY, Event
-from analytics_platform.demo.simulator.visitor import Visitor, draw_visitor
-from analytics_platform.demo.simulator.visits import make_visit
+from analytics_platform.demo.simulator.catalogue import (
+    COLLECTIONS,
+    CRAWLERS,
+    GOOGLEBOT,
+    PRODUCTS,
+    SHOP,
+    draw_time_of_day,
+)
+from analytics_platform.demo.simulator.events import DAY, MINUTE, SECOND, Event, Timed
+from analytics_platform.demo.simulator.visits import Visitor, draw_visitor, make_visit
+
+TimedT = TypeVar("TimedT", bound=Timed)
+_by_time = attrgetter("at", "client_id")
+
+
+class Agenda(Generic[TimedT]):
+    """The events of a span of days, made visit by visit; those after the last day fall away."""
+
+    def __init__(self, rng: Random, start: int, days: int) -> None:
+        """An agenda of so many days from `start` (milliseconds since 1970, a midnight) on."""
+        self._rng = rng
+        self._start = start
+        self._days = days
+        self._planned: defaultdict[int, list[TimedT]] = defaultdict(list)
+
+    def plan(self, events: Iterable[TimedT]) -> None:
+        """Put events to the days they belong to."""
+        for event in events:
+            self._planned[event.at // DAY].append(event)
+
+    def make_days(self, visits: int, make_visit: Callable[[int], list[TimedT]]) -> Iterator[list[TimedT]]:
+        """The events of each day by time, of about so many visits; `make_visit` gets the time a visit begins."""
+        for midnight in range(self._start, self._start + self._days * DAY, DAY):
+            for _ in range(max(1, round(visits * self._rng.uniform(0.85, 1.15)))):
+                self.plan(make_visit(midnight + draw_time_of_day(self._rng)))
+            yield sorted(self._planned.pop(midnight // DAY, []), key=_by_time)
+
+
+def drop_duplicates(events: Iterable[TimedT]) -> list[TimedT]:
+    """Events in their order, without a second one of the same client in the same millisecond."""
+    return list({_by_time(event): event for event in events}.values())
+
+
+_PAGES = (
+    f"{SHOP}/",
+    *(f"{SHOP}/collections/{slug}" for slug in COLLECTIONS),
+    *(each.page_url for each in PRODUCTS),
+)
+
+
+def crawl_without_pause(rng: Random, starts_at: int, ends_at: int) -> Iterator[Event]:
+    """One client that never rests: an event every 5 to 25 minutes (times in milliseconds since 1970).
+
+    Only the midnight cut of the session rule ends its sessions.
+    """
+    at = starts_at + rng.randrange(5 * MINUTE)
+    while at < ends_at:
+        yield _view_page(rng, "googlebot-66-249-66-1", at, GOOGLEBOT)
+        at += rng.randrange(5 * MINUTE, 25 * MINUTE)
+
+
+def crawl_day(rng: Random, midnight: int, visitors: int) -> Iterator[Event]:
+    """Short bursts of other crawlers in the day that begins at `midnight`, about one to 150 visitors."""
+    for _ in range(2 + visitors // 150):
+        number = rng.randrange(len(CRAWLERS))
+        client_id = f"crawler-{number}-{rng.randrange(4)}"
+        at = midnight + rng.randrange(DAY)
+        for _ in range(rng.randint(3, 40)):
+            yield _view_page(rng, client_id, at, CRAWLERS[number])
+            at += rng.randrange(SECOND, 3 * MINUTE)
+
+
+def _view_page(rng: Random, client_id: str, at: int, user_agent: str) -> Event:
+    """A page fetched without a referrer."""
+    return Event(client_id, at, "page_viewed", rng.choice(_PAGES), "", "", user_agent, is_bot=True)
+
 
 _WEEKDAY_FACTORS = (1.0, 0.95, 0.95, 1.0, 0.9, 1.05, 1.2)
 """Visitors of a day, Monday first, as a share of the average."""

@@ -7,9 +7,7 @@ from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
 
-from analytics_platform.demo.simulator import refusals
-from analytics_platform.demo.simulator.population import STAGED, Population
-from analytics_platform.demo.simulator.scope import Scope
+from analytics_platform.demo.simulator.events import STAGED, Population, Scope
 from analytics_platform.demo.simulator.truth import Person, UserTotals
 
 CHANGED_USER = STAGED + 1
@@ -76,7 +74,7 @@ def count_users(users: Iterable[User]) -> UserTotals:
         rows_read=len(answer),
         customers=len(people),
         rows_quarantined=refused,
-        quarantined_by_reason={refusals.EMAIL_MALFORMED: refused} if refused else {},
+        quarantined_by_reason={"email: malformed": refused} if refused else {},
         people=people,
     )
 

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analytics_platform.demo.simulator import FolderInUseError, simulate
-from analytics_platform.demo.simulator.breakage import BREAKAGES, count_broken
-from analytics_platform.demo.simulator.drift import DAY_STYLES, LATE_STYLES, USER_AGENT
-from analytics_platform.demo.simulator.event import DAY, MINUTE
-from analytics_platform.demo.simulator.sessions import find_sessions
+from analytics_platform.demo.simulator.breakage import BROKEN_ROWS, count_broken
+from analytics_platform.demo.simulator.events import DAY, MINUTE
+from analytics_platform.demo.simulator.rows import DAY_STYLES, LATE_STYLES, USER_AGENT
+from analytics_platform.demo.simulator.tally import find_sessions
 from analytics_platform_tests.demo.simulator.conftest import START, Traffic
 from analytics_platform_tests.demo.simulator.reader import read_bytes, read_file
 
@@ -86,7 +86,7 @@ def test_broken_rows_are_as_many_as_the_share_allows_and_not_one_more(sound: int
 
 
 def test_every_kind_of_broken_row_appears(traffic: Traffic) -> None:
-    assert set(traffic.truth.quarantined_by_reason) == {breakage.reason for breakage in BREAKAGES}
+    assert set(traffic.truth.quarantined_by_reason) == {breakage.reason for breakage in BROKEN_ROWS}
 
 
 def test_every_kind_of_drift_appears(traffic: Traffic) -> None:

@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 
 from analytics_platform.demo.simulator import read_messages, simulate
-from analytics_platform.demo.simulator.messages.poison import POISONS
-from analytics_platform.demo.simulator.messages.staged import (
+from analytics_platform.demo.simulator.breakage import BROKEN_MESSAGES
+from analytics_platform.demo.simulator.staged import (
     EDGE_USER,
     LATE_ORDER_USER,
     LATE_USER,
     ORDER_USER,
     PAUSE_USER,
 )
-from analytics_platform.demo.simulator.sessions import find_sessions
+from analytics_platform.demo.simulator.tally import find_sessions
 from analytics_platform.demo.simulator.truth import ListTotals, MessageTotals
 from analytics_platform_tests.demo.simulator.conftest import START, Traffic
 from analytics_platform_tests.demo.simulator.message_reader import Message, amount, distinct, orders_of, read_body
@@ -114,7 +114,9 @@ def test_poison_is_spread_and_each_body_is_another(traffic: Traffic) -> None:
     bodies = [body for path in traffic.message_files for body in read_messages(path)]
     poison = [body for body in bodies if read_body(body).reason]
     assert len(poison) == len(set(poison))
-    assert set(traffic.truth.sources.total.ecommerce_events.quarantined_by_reason) == {each.reason for each in POISONS}
+    assert set(traffic.truth.sources.total.ecommerce_events.quarantined_by_reason) == {
+        each.reason for each in BROKEN_MESSAGES
+    }
     for start in range(0, len(traffic.messages) - 100, 100):
         assert sum(bool(message.reason) for message in traffic.messages[start : start + 100]) <= 4
 

@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 from analytics_platform.demo.simulator import PURCHASES, read_purchases
-from analytics_platform.demo.simulator.messages.catalogue import APP_PRODUCTS
+from analytics_platform.demo.simulator.catalogue import APP_PRODUCTS
 from analytics_platform_tests.demo.simulator.conftest import Traffic
 
 

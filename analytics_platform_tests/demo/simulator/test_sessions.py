@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analytics_platform.demo.simulator.event import DAY, HOUR, MINUTE, SECOND
-from analytics_platform.demo.simulator.sessions import Session, find_sessions
+from analytics_platform.demo.simulator.events import DAY, HOUR, MINUTE, SECOND
+from analytics_platform.demo.simulator.tally import Session, find_sessions
 
 NOON = 12 * HOUR
 

@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from datetime import datetime
 from decimal import Decimal
 
-from analytics_platform.demo.simulator.sessions import find_sessions
+from analytics_platform.demo.simulator.tally import find_sessions
 from analytics_platform.demo.simulator.truth import Totals, Truth
 from analytics_platform_tests.demo.simulator.conftest import Traffic
 from analytics_platform_tests.demo.simulator.reader import Row

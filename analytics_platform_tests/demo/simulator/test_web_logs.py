@@ -13,13 +13,19 @@ from bson import json_util
 from bson.codec_options import DatetimeConversion
 
 from analytics_platform.demo.simulator import read_documents, simulate
-from analytics_platform.demo.simulator.messages.staged import LATE_LOG_USER, NIGHT_USER, PAUSE_USER
-from analytics_platform.demo.simulator.population import plan_population
-from analytics_platform.demo.simulator.sessions import find_sessions
+from analytics_platform.demo.simulator.breakage import BROKEN_DOCUMENTS
+from analytics_platform.demo.simulator.events import plan_population
+from analytics_platform.demo.simulator.staged import (
+    LATE_LOG_USER,
+    NIGHT_USER,
+    NO_VIEW_USER,
+    PAUSE_USER,
+    SAME_TIME_USER,
+    TIE_USER,
+)
+from analytics_platform.demo.simulator.tally import find_sessions
 from analytics_platform.demo.simulator.truth import Person, Sources
 from analytics_platform.demo.simulator.users import CHANGED_USER
-from analytics_platform.demo.simulator.web_logs.breakage import BREAKAGES
-from analytics_platform.demo.simulator.web_logs.staged import NO_VIEW_USER, SAME_TIME_USER, TIE_USER
 from analytics_platform_tests.demo.simulator.conftest import START, Traffic
 from analytics_platform_tests.demo.simulator.log_reader import Log, distinct_logs, read_users
 from analytics_platform_tests.demo.simulator.message_reader import Message, distinct, orders_of
@@ -98,7 +104,7 @@ def test_every_document_is_accepted_a_duplicate_or_quarantined(stage: Stage) -> 
     assert totals.rows_accepted == len(stage.events)
     assert totals.rows_duplicate == accepted - len(stage.events)
     assert totals.events_by_day == Counter(log.at.date().isoformat() for log in stage.events)
-    assert set(reasons) == {each.reason for each in BREAKAGES}
+    assert set(reasons) == {each.reason for each in BROKEN_DOCUMENTS}
 
 
 def test_orphans_are_the_documents_of_users_the_answer_does_not_name(stage: Stage) -> None:

@@ -1,10 +1,10 @@
-"""How a file looks (order and names of columns, time format, line ends), and events as rows of it."""
+"""How a clickstream file looks (order and names of columns, time format, line ends), and events as rows of it."""
 
 from dataclasses import dataclass
 from datetime import timedelta, timezone
 from enum import Enum
 
-from analytics_platform.demo.simulator.event import Event, instant_of
+from analytics_platform.demo.simulator.events import Event, instant_of
 
 COLUMNS = (
     "client_id",

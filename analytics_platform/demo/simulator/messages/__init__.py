@@ -1,1 +1,0 @@
-"""What the mobile shop sends to its queue."""

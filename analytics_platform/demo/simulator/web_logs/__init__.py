@@ -1,1 +1,0 @@
-"""What the web shop's servers log about signed-in users, as documents of MongoDB."""
