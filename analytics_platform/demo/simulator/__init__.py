@@ -1,6 +1,6 @@
 """Synthetic web-shop traffic with the truth written down."""
 
-from analytics_platform.demo.simulator.delivery import (
+from analytics_platform.demo.simulator.files import (
     PURCHASES,
     BoughtOrder,
     read_documents,

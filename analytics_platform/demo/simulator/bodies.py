@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import Enum
 from functools import lru_cache
 from random import Random
@@ -50,16 +50,11 @@ def hash_email(number: int) -> str:
     return hashlib.sha256(f"visitor{number}@mail.example".encode()).hexdigest()
 
 
-def total_cents(lines: Iterable[Line]) -> int:
-    """What a basket costs, in cents."""
-    return sum(line.variant.cents * line.quantity for line in lines)
-
-
 def make_purchase(transaction_id: str, lines: Iterable[Line]) -> Purchase:
     """The order of a basket."""
     basket = tuple(lines)
-    bought = (Bought(line.product.item_id, line.variant.name, line.quantity) for line in basket)
-    return Purchase(transaction_id, total_cents(basket), tuple(bought))
+    bought = tuple(Bought(line.product.item_id, line.variant.name, line.quantity) for line in basket)
+    return Purchase(transaction_id, sum(line.variant.cents * line.quantity for line in basket), bought)
 
 
 def describe_signup(email: str) -> str:
@@ -108,15 +103,8 @@ def describe_items(lines: Iterable[Line]) -> str:
 
 def describe_purchase(purchase: Purchase, lines: Iterable[Line]) -> str:
     """The data of `purchase`."""
-    items = [_describe_line(line) for line in lines]
-    return encode(
-        {
-            "transaction_id": purchase.transaction_id,
-            "value": purchase.cents / 100,
-            "currency": "EUR",
-            "items": items,
-        }
-    )
+    order = {"transaction_id": purchase.transaction_id, "value": purchase.cents / 100, "currency": "EUR"}
+    return encode({**order, "items": [_describe_line(line) for line in lines]})
 
 
 def describe_list(shown: ProductList, first: int, last: int) -> str:
@@ -129,8 +117,6 @@ def describe_list(shown: ProductList, first: int, last: int) -> str:
 
 
 Value = str | int | float | None | Sequence["Value"] | Mapping[str, "Value"]
-
-encode = json.JSONEncoder(ensure_ascii=False).encode
 _USD_PERCENT = 108
 _COUNTS = ("quantity", "int_value", "float_value", "double_value")
 """Fields whose missing value the export writes as `null`; others are `(not set)`."""
@@ -159,18 +145,15 @@ def _describe_item(item: Item) -> dict[str, Value]:
 
 
 def _describe_params(item: Item, total: int) -> list[Value]:
-    """Parameters of an item at a checkout."""
-    return [
-        {"key": "totalPrice", "value": _describe_param(string_value=f"${total / 100:,.2f}")},
-        {"key": "discounts", "value": _describe_param(string_value="CAMPAIGN_A|EXP_01" if item.coupon else None)},
-        {"key": "position", "value": _describe_param(int_value=item.list_index)},
-        {"key": "share", "value": _describe_param(double_value=item.cents * (item.quantity or 0) * 100 // total / 100)},
-    ]
-
-
-def _describe_param(**value: Value) -> dict[str, Value]:
-    """A parameter's value, in the one of four fields that fits its type."""
-    return {"string_value": None, "int_value": None, "float_value": None, "double_value": None} | value
+    """Parameters of an item at a checkout; each value stands in the one of four fields that fits its type."""
+    nothing = {"string_value": None, "int_value": None, "float_value": None, "double_value": None}
+    values: dict[str, dict[str, Value]] = {
+        "totalPrice": {"string_value": f"${total / 100:,.2f}"},
+        "discounts": {"string_value": "CAMPAIGN_A|EXP_01" if item.coupon else None},
+        "position": {"int_value": item.list_index},
+        "share": {"double_value": item.cents * (item.quantity or 0) * 100 // total / 100},
+    }
+    return [{"key": key, "value": nothing | value} for key, value in values.items()]
 
 
 def write_json(items: Sequence[Item]) -> str:
@@ -193,21 +176,17 @@ def _write_item_ga4(item: Item) -> str:
     return _write_value(_describe_item(item))
 
 
-def _write_value(value: Value) -> str:
-    """A value of an item in the export's serialization; a text stands as it is, whatever it holds."""
+def _write_value(value: Value, name: str = "") -> str:
+    """The value of a field in the export's serialization; a text stands as it is, whatever it holds."""
+    if value is None and name and name not in _COUNTS:
+        return "(not set)"
     if isinstance(value, Mapping):
-        return f"{{{', '.join(f'{name}={_write_field(name, each)}' for name, each in value.items())}}}"
+        return f"{{{', '.join(f'{name}={_write_value(each, name)}' for name, each in value.items())}}}"
     if isinstance(value, str):
         return value
     if isinstance(value, Sequence):
         return f"[{', '.join(map(_write_value, value))}]"
     return encode(value)
-
-
-def _write_field(name: str, value: Value) -> str:
-    if value is None and name not in _COUNTS:
-        return "(not set)"
-    return _write_value(value)
 
 
 _TOPIC = "arn:aws:sns:eu-central-1:000000000000:shop-events"
@@ -217,7 +196,10 @@ _NUMERIC_USER_EVERY = 5
 
 
 class Stamp(Enum):
-    """How the time is written; only a whole second can be written in seconds."""
+    """How a time is written: a number of which the magnitude tells the unit, a text, or a BSON date.
+
+    Only a whole second can be written in seconds; a text without a zone is UTC.
+    """
 
     SECONDS = 0
     MILLISECONDS = 1
@@ -225,6 +207,7 @@ class Stamp(Enum):
     ISO = 3
     SPACED = 4
     NAIVE = 5
+    DATE = 6
 
 
 class ItemsForm(Enum):
@@ -251,17 +234,16 @@ class MessageForm(NamedTuple):
     wrap: Wrap
 
 
-_MESSAGE_STAMPS, _MESSAGE_STAMP_WEIGHTS = tuple(Stamp), (0, 40, 25, 20, 10, 5)
-_ITEMS, _ITEMS_WEIGHTS = tuple(ItemsForm), (35, 20, 45)
-_WRAPS, _WRAP_WEIGHTS = tuple(Wrap), (88, 5, 7)
+_MESSAGE_STAMPS = (Stamp.MILLISECONDS, Stamp.MICROSECONDS, Stamp.ISO, Stamp.SPACED, Stamp.NAIVE)
+_LOG_STAMPS = (Stamp.DATE, Stamp.ISO, Stamp.SPACED, Stamp.NAIVE)
 
 
 def draw_message_form(rng: Random, event: AppEvent) -> MessageForm:
     """The form in which an event is first sent."""
-    stamp = rng.choices(_MESSAGE_STAMPS, _MESSAGE_STAMP_WEIGHTS)[0]
+    stamp = rng.choices(_MESSAGE_STAMPS, (40, 25, 20, 10, 5))[0]
     if event.at % SECOND == 0 and rng.random() < 0.8:
         stamp = Stamp.SECONDS
-    return MessageForm(stamp, rng.choices(_ITEMS, _ITEMS_WEIGHTS)[0], rng.choices(_WRAPS, _WRAP_WEIGHTS)[0])
+    return MessageForm(stamp, rng.choices(tuple(ItemsForm), (35, 20, 45))[0], rng.choices(tuple(Wrap), (88, 5, 7))[0])
 
 
 def draw_other_form(rng: Random, form: MessageForm) -> MessageForm:
@@ -325,53 +307,25 @@ def wrap_body(text: str, event: AppEvent, wrap: Wrap) -> str:
     return encode(envelope)
 
 
-def _write_stamp(at: int, stamp: Stamp) -> Value:
-    """An instant (milliseconds since 1970) as a number told apart by its magnitude, or as text."""
-    if stamp is Stamp.SECONDS:
-        return at // SECOND
-    if stamp is Stamp.MILLISECONDS:
-        return at
-    if stamp is Stamp.MICROSECONDS:
-        return at * 1_000
-    if stamp is Stamp.NAIVE:
-        return instant_of(at).replace(tzinfo=None).isoformat(timespec="milliseconds")
-    return write_time(at, TimeFormat.ISO if stamp is Stamp.ISO else TimeFormat.SPACED)
-
-
 Document = dict[str, object]
-
-encode = json.JSONEncoder(ensure_ascii=False).encode
-
-
-class LogStamp(Enum):
-    """How the time is stored: as a BSON date, or as text with a zone or without one (then UTC)."""
-
-    DATE = 0
-    ISO = 1
-    OFFSET = 2
-    NAIVE = 3
 
 
 class DocumentForm(NamedTuple):
     """What a stored document has beside the event; drawn once, as documents do not change."""
 
     object_id: str
-    stamp: LogStamp
+    stamp: Stamp
     details: Document
     """Of the metadata."""
     extra: Document
     """Of the document itself."""
 
 
-_EXTRA_SHARE = 0.1
-_STAMPS, _STAMP_WEIGHTS = tuple(LogStamp), (70, 15, 5, 10)
-
-
 def draw_document_form(rng: Random, event: LogEvent) -> DocumentForm:
     """The document's id, the way its time is stored, and its further fields."""
     object_id = f"{event.at // SECOND:08x}{rng.getrandbits(64):016x}"
-    extra: Document = {"host": f"web-{rng.randrange(4)}"} if rng.random() < _EXTRA_SHARE else {}
-    return DocumentForm(object_id, rng.choices(_STAMPS, _STAMP_WEIGHTS)[0], _draw_details(rng), extra)
+    extra: Document = {"host": f"web-{rng.randrange(4)}"} if rng.random() < 0.1 else {}
+    return DocumentForm(object_id, rng.choices(_LOG_STAMPS, (70, 15, 5, 10))[0], _draw_details(rng), extra)
 
 
 def describe_document(event: LogEvent, form: DocumentForm) -> Document:
@@ -381,7 +335,7 @@ def describe_document(event: LogEvent, form: DocumentForm) -> Document:
         "user_id": whole(event.user_id),
         "action": event.action,
         "item_name": event.item_name,
-        "timestamp": _store_time(event.at, form.stamp),
+        "timestamp": _write_stamp(event.at, form.stamp),
         "metadata": {"device": event.device, "session_id": whole(event.session_id), **form.details},
         **form.extra,
     }
@@ -393,32 +347,38 @@ def whole(value: int) -> Document:
     return {"$numberInt" if -(2**31) <= value < 2**31 else "$numberLong": str(value)}
 
 
-def fraction(value: float) -> Document:
+def double(value: float) -> Document:
     """A double."""
     return {"$numberDouble": repr(value)}
 
 
-def date(at: int) -> Document:
+def mongo_date(at: int) -> dict[str, Value]:
     """A date, from milliseconds since 1970."""
     return {"$date": {"$numberLong": str(at)}}
 
 
-def _store_time(at: int, stamp: LogStamp) -> object:
-    if stamp is LogStamp.DATE:
-        return date(at)
-    if stamp is LogStamp.NAIVE:
-        return instant_of(at).replace(tzinfo=None).isoformat(timespec="milliseconds")
-    return write_time(at, TimeFormat.ISO if stamp is LogStamp.ISO else TimeFormat.SPACED)
+def _write_stamp(at: int, stamp: Stamp) -> Value:
+    """An instant (milliseconds since 1970) in that form."""
+    written: dict[Stamp, Callable[[], Value]] = {
+        Stamp.SECONDS: lambda: at // SECOND,
+        Stamp.MILLISECONDS: lambda: at,
+        Stamp.MICROSECONDS: lambda: at * 1_000,
+        Stamp.ISO: lambda: write_time(at, TimeFormat.ISO),
+        Stamp.SPACED: lambda: write_time(at, TimeFormat.SPACED),
+        Stamp.NAIVE: lambda: instant_of(at).replace(tzinfo=None).isoformat(timespec="milliseconds"),
+        Stamp.DATE: lambda: mongo_date(at),
+    }
+    return written[stamp]()
 
 
 def _draw_details(rng: Random) -> Document:
     """Fields of the metadata that only some documents have, some nested, some of more than one type."""
-    versions: Sequence[object] = (whole(131), "131.0.6778.73", fraction(18.1))
+    versions: Sequence[object] = (whole(131), "131.0.6778.73", double(18.1))
     details: Document = {}
     if rng.random() < 0.3:
         details["browser"] = {"name": rng.choice(("Chrome", "Firefox", "Safari")), "version": rng.choice(versions)}
     if rng.random() < 0.1:
-        bucket = [whole(rng.randrange(4)), fraction(rng.randrange(1, 8) / 8)]
+        bucket = [whole(rng.randrange(4)), double(rng.randrange(1, 8) / 8)]
         details["experiment"] = {"id": "EXP_01", "bucket": bucket, "is_control": rng.random() < 0.5}
     if rng.random() < 0.01:
         details["session_id"] = f"s-{rng.getrandbits(32):08x}"

@@ -1,4 +1,4 @@
-"""Broken rows of every kind, each with the one reason the platform must give.
+"""Broken records of every kind and source, each with the one reason the platform must give.
 
 The reasons are the platform's vocabulary: broken values are named by column, several joined by `; ` in the
 order of the columns; a record that cannot be read at all has exactly one reason. A physical line with an odd
@@ -6,23 +6,24 @@ number of quotes is an unterminated record of its own, unless it opens a well-fo
 lines; so broken rows never stand next to each other, nor next to such a record.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from itertools import cycle
 from random import Random
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 from analytics_platform.demo.simulator.bodies import (
     Document,
     ItemsForm,
     MessageForm,
     Value,
-    date,
+    describe_document,
     describe_event,
+    double,
+    draw_document_form,
     draw_message_form,
     encode,
-    fraction,
+    mongo_date,
     whole,
     wrap_body,
     write_ga4,
@@ -30,7 +31,7 @@ from analytics_platform.demo.simulator.bodies import (
     write_object,
 )
 from analytics_platform.demo.simulator.catalogue import SHOP
-from analytics_platform.demo.simulator.events import AppEvent, Event
+from analytics_platform.demo.simulator.events import AppEvent, Event, LogEvent
 from analytics_platform.demo.simulator.rows import (
     CLIENT_ID,
     EVENT_DATA,
@@ -42,29 +43,19 @@ from analytics_platform.demo.simulator.rows import (
     quote_values,
 )
 
-BODY_NOT_JSON = "body: not JSON"
-ITEMS_UNREADABLE = "items: cannot be parsed"
-USER_MISSING = "user_id: missing"
-USER_NO_NAME = "user_id: not a text or whole number"
-USER_NOT_WHOLE = "user_id: not a whole number"
-STAMP_NO_TIME = "event_timestamp: not a time"
-TIMESTAMP_NO_TIME = "timestamp: not a time"
-OUT_OF_RANGE = "event_at: out of range"
-NAME_MISSING = "event_name: missing"
-ACTION_MISSING = "action: missing"
-EMAIL_MALFORMED = "email: malformed"
+MakeT = TypeVar("MakeT")
 
 
-def join(*reasons: str) -> str:
-    """One reason of several, given in the order of the columns."""
-    return "; ".join(reasons)
+class Broken(NamedTuple, Generic[MakeT]):
+    """One kind of broken record; `make` writes one, modelled on a sound event."""
+
+    reason: str
+    make: MakeT
 
 
-_BULKY = 10_000
-"""Characters of event data from which on an event is no model for a broken row."""
-
-_LATIN_1 = "?q=Gr\udcf6\udcdfe"
-"""Bytes of Latin-1 that are not UTF-8, as surrogate escapes."""
+MakeRow = Callable[[Random, Event, FileStyle], str]
+MakeMessage = Callable[[Random, AppEvent], str]
+MakeDocument = Callable[[Random, LogEvent], str]
 
 
 class Fault(NamedTuple):
@@ -95,38 +86,25 @@ _BAD_DATA = Fault(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class BrokenValues:
-    """A row that can be read, with values that break rules; the faults stand in the order of the columns."""
+def _break_values(*faults: Fault) -> Broken[MakeRow]:
+    """A row that can be read; the faults stand in the order of the columns."""
 
-    faults: tuple[Fault, ...]
-
-    @property
-    def reason(self) -> str:
-        """Every broken rule."""
-        return "; ".join(fault.reason for fault in self.faults)
-
-    def write(self, rng: Random, model: Event, style: FileStyle) -> str:
-        """A broken row modelled on a sound event."""
+    def make(rng: Random, model: Event, style: FileStyle) -> str:
         values = list_values(model, style)
-        for fault in self.faults:
+        for fault in faults:
             values[fault.column] = rng.choice(fault.texts)
         return ",".join(quote_values(values, style))
 
+    return Broken("; ".join(fault.reason for fault in faults), make)
 
-@dataclass(frozen=True, slots=True)
-class BrokenRecord:
+
+def _break_record(reason: str, damage: Callable[[Random, list[str], FileStyle], str]) -> Broken[MakeRow]:
     """A row that cannot be read; `damage` makes it from the cells of a sound row (in file order, quoted)."""
 
-    reason: str
-    damage: Callable[[Random, list[str], FileStyle], str]
+    def make(rng: Random, model: Event, style: FileStyle) -> str:
+        return damage(rng, quote_values(list_values(model, style), style), style)
 
-    def write(self, rng: Random, model: Event, style: FileStyle) -> str:
-        """A broken row modelled on a sound event."""
-        return self.damage(rng, quote_values(list_values(model, style), style), style)
-
-
-Breakage = BrokenValues | BrokenRecord
+    return Broken(reason, make)
 
 
 def _tear(rng: Random, cells: list[str], style: FileStyle) -> str:
@@ -136,57 +114,48 @@ def _tear(rng: Random, cells: list[str], style: FileStyle) -> str:
     return text[: rng.randint(min(8, len(text)), len(text))]
 
 
-def _add_cell(rng: Random, cells: list[str], style: FileStyle) -> str:
-    """The row has one cell too many."""
-    return ",".join([*cells, rng.choice(("surplus", "1", "x y"))])
-
-
 def _lose_quote(rng: Random, cells: list[str], style: FileStyle) -> str:
     """A quoted cell is never closed."""
     place = rng.choice([place for place, cell in enumerate(cells) if cell.startswith('"')])
     return ",".join([*cells[:place], cells[place][:-1], *cells[place + 1 :]])
 
 
-def _stray_quotes(rng: Random, cells: list[str], style: FileStyle) -> str:
-    """Quotes stand inside a cell that is not quoted."""
-    size = rng.choice(('12" x 14"', '63" x 79"'))
-    return _replace_page(cells, style, f"{SHOP}/search?q={size} bed")
+def _replace_page(draw_path: Callable[[Random], str]) -> Callable[[Random, list[str], FileStyle], str]:
+    """The row has another page address, as it stands."""
+
+    def damage(rng: Random, cells: list[str], style: FileStyle) -> str:
+        place = style.order.index(PAGE_URL)
+        return ",".join([*cells[:place], f"{SHOP}/search{draw_path(rng)}", *cells[place + 1 :]])
+
+    return damage
 
 
-def _use_latin_1(rng: Random, cells: list[str], style: FileStyle) -> str:
-    """The page's address is in another encoding."""
-    return _replace_page(cells, style, f"{SHOP}/search{_LATIN_1}+{rng.randrange(200)}")
+_SIZES = ('12" x 14"', '63" x 79"')
 
-
-def _add_nul(rng: Random, cells: list[str], style: FileStyle) -> str:
-    """The page's address holds a NUL byte."""
-    return _replace_page(cells, style, f"{SHOP}/search?q=\0{rng.randrange(200)}")
-
-
-def _replace_page(cells: list[str], style: FileStyle, url: str) -> str:
-    """The row with another page address, as it stands."""
-    place = style.order.index(PAGE_URL)
-    return ",".join([*cells[:place], url, *cells[place + 1 :]])
-
-
-BROKEN_ROWS: tuple[Breakage, ...] = (
-    BrokenValues((_NO_CLIENT,)),
-    BrokenRecord("record: too few columns", _tear),
-    BrokenValues((_NO_TIME,)),
-    BrokenRecord("record: unterminated quote", _lose_quote),
-    BrokenValues((_BAD_TIME,)),
-    BrokenValues((_BAD_DATA,)),
-    BrokenRecord("record: too many columns", _add_cell),
-    BrokenValues((_FAR_TIME,)),
-    BrokenRecord("record: stray quote", _stray_quotes),
-    BrokenValues((_NO_NAME,)),
-    BrokenRecord("record: not UTF-8", _use_latin_1),
-    BrokenValues((_NO_CLIENT, _NO_NAME)),
-    BrokenRecord("record: NUL byte", _add_nul),
-    BrokenValues((_NO_CLIENT, _BAD_TIME)),
-    BrokenValues((_NO_TIME, _NO_NAME, _BAD_DATA)),
+BROKEN_ROWS = (
+    _break_values(_NO_CLIENT),
+    _break_record("record: too few columns", _tear),
+    _break_values(_NO_TIME),
+    _break_record("record: unterminated quote", _lose_quote),
+    _break_values(_BAD_TIME),
+    _break_values(_BAD_DATA),
+    _break_record(
+        "record: too many columns", lambda rng, cells, _: ",".join([*cells, rng.choice(("surplus", "1", "x y"))])
+    ),
+    _break_values(_FAR_TIME),
+    _break_record("record: stray quote", _replace_page(lambda rng: "?q=" + rng.choice(_SIZES) + " bed")),
+    _break_values(_NO_NAME),
+    # bytes of Latin-1 that are not UTF-8, as surrogate escapes
+    _break_record("record: not UTF-8", _replace_page(lambda rng: f"?q=Gr\udcf6\udcdfe+{rng.randrange(200)}")),
+    _break_values(_NO_CLIENT, _NO_NAME),
+    _break_record("record: NUL byte", _replace_page(lambda rng: f"?q=\0{rng.randrange(200)}")),
+    _break_values(_NO_CLIENT, _BAD_TIME),
+    _break_values(_NO_TIME, _NO_NAME, _BAD_DATA),
 )
 """Every kind of broken row, dealt in turn."""
+
+_BULKY = 10_000
+"""Characters of event data from which on an event is no model for a broken row."""
 
 
 class Breaker:
@@ -196,11 +165,12 @@ class Breaker:
         """`error_share` is the share of broken rows in all rows of each file, never exceeded."""
         self.rng = rng
         self._share = Fraction(str(error_share))
-        self._kinds: Iterator[Breakage] = cycle(BROKEN_ROWS)
+        self._kinds = cycle(BROKEN_ROWS)
 
-    def plan(self, rows: Sequence[Event]) -> dict[int, Breakage]:
-        """Broken rows by the place in `rows` before which they stand."""
-        places = find_places(rows)
+    def plan(self, rows: Sequence[Event]) -> dict[int, Broken[MakeRow]]:
+        """Broken rows by the place in `rows` before which they stand: their neighbours are on one line, not huge."""
+        bulky = {place for place, row in enumerate(rows) if "\n" in row.data or len(row.data) > _BULKY}
+        places = [place for place in range(len(rows)) if place not in bulky and place - 1 not in bulky]
         count = min(count_broken(len(rows), self._share), len(places))
         return {place: next(self._kinds) for place in sorted(self.rng.sample(places, count))}
 
@@ -210,17 +180,8 @@ def count_broken(sound: int, share: Fraction) -> int:
     return int(sound * share / (1 - share))
 
 
-def find_places(rows: Sequence[Event]) -> Sequence[int]:
-    """The places before which a broken row may stand: its neighbours are on one line and not huge."""
-    bulky = {place for place, row in enumerate(rows) if "\n" in row.data or len(row.data) > _BULKY}
-    if not bulky:
-        return range(len(rows))
-    return [place for place in range(len(rows)) if place not in bulky and place - 1 not in bulky]
-
-
 _MISSING_TEXTS = (None, "", "  ")
 _NO_TIME_TEXTS = ("yesterday", "2026-02-30T10:00:00Z", "2026-11-01T25:61:00Z")
-_NO_TIMES = (*_NO_TIME_TEXTS, True)
 _FAR_TIMES = (
     "1999-12-31T23:59:59.999Z",
     "2087-06-01T12:00:00Z",
@@ -231,39 +192,35 @@ _FAR_TIMES = (
 _NO_USERS: tuple[Value, ...] = ({"id": 7}, [7], 7.5)
 
 
-class BrokenMessage(NamedTuple):
-    """One kind of poison; `make` gets a tag that no other body has, and a sound event as model."""
-
-    reason: str
-    make: Callable[[Random, str, AppEvent], str]
+def _break_message(reason: str, make_body: MakeMessage) -> Broken[MakeMessage]:
+    return Broken(reason, lambda rng, model: encode({"body": make_body(rng, model)}))
 
 
-def _describe(rng: Random, tag: str, model: AppEvent) -> tuple[dict[str, Value], MessageForm]:
-    """The fields of a body that is still sound, the tag first."""
-    form = draw_message_form(rng, model)
+def _describe(rng: Random, model: AppEvent) -> tuple[dict[str, Value], MessageForm]:
+    """The fields of a body that is still sound, a tag first that no other body has."""
+    tag, form = f"{rng.getrandbits(64):016x}", draw_message_form(rng, model)
     return {"trace_id": tag, **describe_event(model, form)}, form
 
 
-def _replace_fields(**choices: tuple[Value, ...]) -> Callable[[Random, str, AppEvent], str]:
-    """BrokenMessage that has one of these values in each of these fields."""
+def _replace_fields(**choices: tuple[Value, ...]) -> MakeMessage:
+    """One of these values stands in each of these fields."""
 
-    def make(rng: Random, tag: str, model: AppEvent) -> str:
-        fields, form = _describe(rng, tag, model)
+    def make(rng: Random, model: AppEvent) -> str:
+        fields, form = _describe(rng, model)
         fields |= {name: rng.choice(values) for name, values in choices.items()}
         return wrap_body(write_object(fields, model.items, form.items), model, form.wrap)
 
     return make
 
 
-def _omit_user(rng: Random, tag: str, model: AppEvent) -> str:
-    """The user's field is not there at all."""
-    fields, form = _describe(rng, tag, model)
+def _omit_user(rng: Random, model: AppEvent) -> str:
+    fields, form = _describe(rng, model)
     del fields["user_id"]
     return wrap_body(write_object(fields, model.items, form.items), model, form.wrap)
 
 
-def _say_no_json(rng: Random, tag: str, model: AppEvent) -> str:
-    """Some other text."""
+def _say_no_json(rng: Random, model: AppEvent) -> str:
+    tag = f"{rng.getrandbits(64):016x}"
     return rng.choice(
         (
             f"heartbeat {tag} ok",
@@ -274,16 +231,16 @@ def _say_no_json(rng: Random, tag: str, model: AppEvent) -> str:
     )
 
 
-def _cut_off(rng: Random, tag: str, model: AppEvent) -> str:
-    """A body that ends in the middle."""
-    fields, form = _describe(rng, tag, model)
+def _cut_off(rng: Random, model: AppEvent) -> str:
+    """A body that ends in the middle, after its tag."""
+    fields, form = _describe(rng, model)
     text = write_object(fields, model.items, form.items)
-    return text[: rng.randrange(len(encode(tag)) + 20, len(text))]
+    return text[: rng.randrange(len(encode(fields["trace_id"])) + 20, len(text))]
 
 
-def _garble_items(rng: Random, tag: str, model: AppEvent) -> str:
+def _garble_items(rng: Random, model: AppEvent) -> str:
     """Items that are no list in any form: cut off, or what JavaScript makes of an object."""
-    fields, form = _describe(rng, tag, model)
+    fields, form = _describe(rng, model)
     texts = ["[object Object]", "[{item_id=prod_1, item_name=Audífonos, neg", '[{"item_id": "prod_1", "item_na']
     if model.items:
         ga4, text = write_ga4(model.items), write_json(model.items)
@@ -293,56 +250,55 @@ def _garble_items(rng: Random, tag: str, model: AppEvent) -> str:
 
 
 BROKEN_MESSAGES = (
-    BrokenMessage(BODY_NOT_JSON, _say_no_json),
-    BrokenMessage(ITEMS_UNREADABLE, _garble_items),
-    BrokenMessage(USER_MISSING, _replace_fields(user_id=_MISSING_TEXTS)),
-    BrokenMessage(STAMP_NO_TIME, _replace_fields(event_timestamp=_NO_TIMES)),
-    BrokenMessage(BODY_NOT_JSON, _cut_off),
-    BrokenMessage(OUT_OF_RANGE, _replace_fields(event_timestamp=_FAR_TIMES)),
-    BrokenMessage(USER_NO_NAME, _replace_fields(user_id=_NO_USERS)),
-    BrokenMessage(NAME_MISSING, _replace_fields(event_name=_MISSING_TEXTS)),
-    BrokenMessage(USER_MISSING, _omit_user),
-    BrokenMessage(
-        join(USER_MISSING, NAME_MISSING),
-        _replace_fields(user_id=_MISSING_TEXTS, event_name=_MISSING_TEXTS),
+    _break_message("body: not JSON", _say_no_json),
+    _break_message("items: cannot be parsed", _garble_items),
+    _break_message("user_id: missing", _replace_fields(user_id=_MISSING_TEXTS)),
+    _break_message("event_timestamp: not a time", _replace_fields(event_timestamp=(*_NO_TIME_TEXTS, True))),
+    _break_message("body: not JSON", _cut_off),
+    _break_message("event_at: out of range", _replace_fields(event_timestamp=_FAR_TIMES)),
+    _break_message("user_id: not a text or whole number", _replace_fields(user_id=_NO_USERS)),
+    _break_message("event_name: missing", _replace_fields(event_name=_MISSING_TEXTS)),
+    _break_message("user_id: missing", _omit_user),
+    _break_message(
+        "user_id: missing; event_name: missing", _replace_fields(user_id=_MISSING_TEXTS, event_name=_MISSING_TEXTS)
     ),
-    BrokenMessage(
-        join(STAMP_NO_TIME, NAME_MISSING),
+    _break_message(
+        "event_timestamp: not a time; event_name: missing",
         _replace_fields(event_timestamp=_NO_TIME_TEXTS, event_name=_MISSING_TEXTS),
     ),
 )
-"""Every kind of poison, dealt in turn."""
-
+"""Every kind of message that no delivery makes better, dealt in turn; no two bodies are equal."""
 
 _ABSENT = object()
-_MISSING = (_ABSENT, None)
-_NO_ACTIONS = (*_MISSING, "", "  ")
-_NO_WHOLES = (fraction(1.5), fraction(7.25), "seven", {"id": whole(7)})
-_NO_LOG_TIMES = ("yesterday", "2026-02-30T10:00:00Z", "2026-11-01T25:61:00", {"at": date(0)}, True)
-_FAR_LOG_TIMES = (date(3_706_000_000_000), "2087-06-01T12:00:00Z", "1999-12-31T23:59:59", date(946_684_799_999))
+_NO_VALUES = (_ABSENT, None)
+_NO_ACTIONS = (*_NO_VALUES, "", "  ")
+_NO_WHOLES = (double(1.5), double(7.25), "seven", {"id": whole(7)})
+_NO_LOG_TIMES = ("yesterday", "2026-02-30T10:00:00Z", "2026-11-01T25:61:00", {"at": mongo_date(0)}, True)
+_FAR_LOG_TIMES = (
+    mongo_date(3_706_000_000_000),
+    "2087-06-01T12:00:00Z",
+    "1999-12-31T23:59:59",
+    mongo_date(946_684_799_999),
+)
 
 
-class BrokenDocument(NamedTuple):
-    """One kind of broken document: a value of each list stands in the field named."""
+def _break_document(reason: str, **choices: tuple[object, ...]) -> Broken[MakeDocument]:
+    """One of these values stands in each of these fields."""
 
-    reason: str
-    choices: tuple[tuple[str, tuple[object, ...]], ...]
+    def make(rng: Random, model: LogEvent) -> str:
+        document: Document = describe_document(model, draw_document_form(rng, model))
+        document |= {name: rng.choice(values) for name, values in choices.items()}
+        return encode({name: value for name, value in document.items() if value is not _ABSENT})
 
-    def break_document(self, rng: Random, document: Document) -> Document:
-        """The document with broken values."""
-        values = {name: rng.choice(values) for name, values in self.choices}
-        return {name: value for name, value in {**document, **values}.items() if value is not _ABSENT}
+    return Broken(reason, make)
 
 
 BROKEN_DOCUMENTS = (
-    BrokenDocument(USER_MISSING, (("user_id", _MISSING),)),
-    BrokenDocument(TIMESTAMP_NO_TIME, (("timestamp", _NO_LOG_TIMES),)),
-    BrokenDocument(USER_NOT_WHOLE, (("user_id", _NO_WHOLES),)),
-    BrokenDocument(OUT_OF_RANGE, (("timestamp", _FAR_LOG_TIMES),)),
-    BrokenDocument(ACTION_MISSING, (("action", _NO_ACTIONS),)),
-    BrokenDocument(
-        join(USER_MISSING, ACTION_MISSING),
-        (("user_id", _MISSING), ("action", _NO_ACTIONS)),
-    ),
+    _break_document("user_id: missing", user_id=_NO_VALUES),
+    _break_document("timestamp: not a time", timestamp=_NO_LOG_TIMES),
+    _break_document("user_id: not a whole number", user_id=_NO_WHOLES),
+    _break_document("event_at: out of range", timestamp=_FAR_LOG_TIMES),
+    _break_document("action: missing", action=_NO_ACTIONS),
+    _break_document("user_id: missing; action: missing", user_id=_NO_VALUES, action=_NO_ACTIONS),
 )
 """Every kind of broken document, dealt in turn."""

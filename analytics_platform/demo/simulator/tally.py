@@ -5,9 +5,9 @@ from collections import Counter, defaultdict
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple
 
-from analytics_platform.demo.simulator.delivery import Packed
+from analytics_platform.demo.simulator.delivery import EventT, Packed
 from analytics_platform.demo.simulator.events import (
     DAY,
     MINUTE,
@@ -70,7 +70,6 @@ class ActivityTally:
     """A running count of distinct events, their sessions and orders; `total` may be asked at any time."""
 
     def __init__(self) -> None:
-        """Start from nothing."""
         self._events_by_day: Counter[int] = Counter()
         self._times: dict[str, array[int]] = {}
         self._orders: defaultdict[str, dict[str, tuple[int, Purchase]]] = defaultdict(dict)
@@ -86,13 +85,9 @@ class ActivityTally:
             self._times[client_id] = array("q")
         self._times[client_id].append(at)
         self._events_by_day[at // DAY] += 1
-        if purchase is not None:
-            self._add_order(client_id, at, purchase)
-
-    def _add_order(self, client_id: str, at: int, purchase: Purchase) -> None:
-        """Keep the earliest event of each order (DESIGN section 4: client and transaction id)."""
-        orders, key = self._orders[client_id], purchase.transaction_id
-        orders[key] = min(orders.get(key, (at, purchase)), (at, purchase))
+        if purchase is not None:  # the earliest event of an order stays (DESIGN section 4: client and transaction id)
+            orders, key = self._orders[client_id], purchase.transaction_id
+            orders[key] = min(orders.get(key, (at, purchase)), (at, purchase))
 
     @property
     def clients(self) -> Iterable[str]:
@@ -123,7 +118,11 @@ class ActivityTally:
         for session in self.sessions(self._times):
             starts[session.starts_at // DAY] += 1
             bounces += session.events == 1
-        orders, cents = self._count_orders()
+        orders: Counter[int] = Counter()
+        cents: Counter[int] = Counter()
+        for _, at, purchase in self.purchases():
+            orders[at // DAY] += 1
+            cents[at // DAY] += purchase.cents
         return Activity(
             clients=len(self._times),
             events_by_day=name_days(self._events_by_day),
@@ -136,22 +135,11 @@ class ActivityTally:
             revenue_by_day={day: format_money(amount) for day, amount in name_days(cents).items()},
         )
 
-    def _count_orders(self) -> tuple[Counter[int], Counter[int]]:
-        """Orders and their cents by day number."""
-        orders: Counter[int] = Counter()
-        cents: Counter[int] = Counter()
-        for own in self._orders.values():
-            for at, purchase in own.values():
-                orders[at // DAY] += 1
-                cents[at // DAY] += purchase.cents
-        return orders, cents
-
 
 class UserTally:
     """A running count of what each signed-in user did; `activity` is that of all of them."""
 
     def __init__(self) -> None:
-        """Start from nothing."""
         self.activity = ActivityTally()
         self._views: defaultdict[str, dict[str, tuple[int, int]]] = defaultdict(dict)
 
@@ -165,10 +153,11 @@ class UserTally:
 
     def describe(self, client_id: str) -> Interactions:
         """What that client did."""
-        times = self.activity.times(client_id)
+        times, views = self.activity.times(client_id), self._views[client_id]
         return Interactions(
             interactions=len(times),
-            favourite_product=self._find_favourite(client_id),
+            # viewed most; among equals viewed latest, then the smallest name
+            favourite_product=min(views, key=lambda name: (-views[name][0], -views[name][1], name), default=None),
             first_seen_at=format_time(min(times)),
             last_active_at=format_time(max(times)),
         )
@@ -183,69 +172,57 @@ class UserTally:
             revenue=format_money(sum(amounts)),
         )
 
-    def _find_favourite(self, client_id: str) -> str | None:
-        """The product viewed most; among equals the one viewed latest, then the smallest name."""
-        views = self._views[client_id]
-        return min(views, key=lambda name: (-views[name][0], -views[name][1], name), default=None)
 
-
-class Tally:
-    """A running count of the clickstream: files, rows and distinct events."""
+class SourceTally(Generic[EventT]):
+    """A running count of a source's files: what became of their records, and what clients did."""
 
     def __init__(self) -> None:
-        """Start from nothing."""
+        self.activity = ActivityTally()
         self._files = 0
-        self._rows = RowTally()
-        self._activity = ActivityTally()
-        self._bot_events: Counter[str] = Counter()
-
-    def add_file(self, events: Iterable[Event], duplicates: int, reasons: Mapping[str, int]) -> None:
-        """Count one file: its new events, its rows that were sent before, its broken rows by reason."""
-        self._files += 1
-        self._rows.add(duplicates, reasons)
-        for event in events:
-            self._activity.add(event.client_id, event.at, event.purchase)
-            if event.is_bot:
-                self._bot_events[event.client_id] += 1
-
-    def purchases(self) -> Iterator[tuple[str, int, Purchase]]:
-        """Every order: client, time (milliseconds since 1970) and content of its earliest event."""
-        return self._activity.purchases()
-
-    def total(self) -> Totals:
-        """Everything counted so far."""
-        return Totals(
-            **asdict(self._activity.total()),
-            **self._rows.total(self._activity.events),
-            files=self._files,
-            bot_events=self._bot_events.total(),
-            bot_sessions=sum(1 for _ in self._activity.sessions(self._bot_events)),
-        )
-
-
-class RowTally:
-    """A running count of what became of the records that are no new events."""
-
-    def __init__(self) -> None:
-        """Start from nothing."""
         self._duplicates = 0
         self._reasons: Counter[str] = Counter()
 
-    def add(self, duplicates: int, reasons: Mapping[str, int]) -> None:
-        """Count a file's copies, and its broken records by reason."""
-        self._duplicates += duplicates
-        self._reasons.update(reasons)
+    def add_file(self, packed: Packed[EventT]) -> None:
+        """Count one file: its new events, its copies, its broken records by reason."""
+        self._files += 1
+        self._duplicates += packed.duplicates
+        self._reasons.update(packed.reasons)
+        for event in packed.events:
+            self._add(event)
 
-    def total(self, accepted: int) -> dict[str, Any]:
-        """The fields of `SourceTotals` about records, with so many accepted ones."""
-        quarantined = self._reasons.total()
+    def _add(self, event: EventT) -> None:
+        raise NotImplementedError
+
+    def _count(self) -> dict[str, Any]:
+        """The fields of `SourceTotals`."""
+        accepted, quarantined = self.activity.events, self._reasons.total()
         return {
+            **asdict(self.activity.total()),
             "rows_read": accepted + self._duplicates + quarantined,
             "rows_accepted": accepted,
             "rows_duplicate": self._duplicates,
             "rows_quarantined": quarantined,
             "quarantined_by_reason": dict(sorted(self._reasons.items())),
         }
+
+
+class ClickTally(SourceTally[Event]):
+    """A running count of the clickstream."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._bot_events: Counter[str] = Counter()
+
+    def _add(self, event: Event) -> None:
+        self.activity.add(event.client_id, event.at, event.purchase)
+        if event.is_bot:
+            self._bot_events[event.client_id] += 1
+
+    def total(self) -> Totals:
+        """Tell everything counted so far."""
+        bot_sessions = sum(1 for _ in self.activity.sessions(self._bot_events))
+        bot_events = self._bot_events.total()
+        return Totals(**self._count(), files=self._files, bot_events=bot_events, bot_sessions=bot_sessions)
 
 
 def merge(one: Activity, other: Activity) -> Activity:
@@ -278,39 +255,29 @@ def name_days(counts: Mapping[int, int]) -> dict[str, int]:
 _SHOWN, _CLICKED, _VIEWED, _CARTED = "view_item_list", "select_item", "view_item", "add_to_cart"
 
 
-class MessageTally:
-    """A running count of messages and of what their events say; `total` may be asked at any time."""
+class MessageTally(SourceTally[AppEvent]):
+    """A running count of messages; `together` also counts what the same users do elsewhere."""
 
     def __init__(self, together: UserTally) -> None:
-        """Start from nothing; `together` also counts what the same users do elsewhere."""
-        self._rows = RowTally()
-        self._activity = ActivityTally()
+        super().__init__()
         self._together = together
         self._lists = ListTally()
 
-    def add_file(self, packed: Packed[AppEvent]) -> None:
-        """Count one file: its new events, its copies, its poison."""
-        self._rows.add(packed.duplicates, packed.reasons)
-        for event in packed.events:
-            self._activity.add(event.client_id, event.at, event.purchase)
-            viewed = [item.name for item in event.items] if event.name == _VIEWED else ()
-            self._together.add(event, event.purchase, viewed)
-            self._lists.add(event)
+    def _add(self, event: AppEvent) -> None:
+        viewed = [item.name for item in event.items] if event.name == _VIEWED else ()
+        self.activity.add(event.client_id, event.at, event.purchase)
+        self._together.add(event, event.purchase, viewed)
+        self._lists.add(event)
 
     def total(self) -> MessageTotals:
-        """Everything counted so far."""
-        return MessageTotals(
-            **asdict(self._activity.total()),
-            **self._rows.total(self._activity.events),
-            lists=self._lists.total(),
-        )
+        """Tell everything counted so far."""
+        return MessageTotals(**self._count(), lists=self._lists.total())
 
 
 class ListTally:
     """A running count of what each list did."""
 
     def __init__(self) -> None:
-        """Start from nothing."""
         self._items: Counter[tuple[str, str]] = Counter()
         self._users: defaultdict[str, set[int]] = defaultdict(set)
         self._products: defaultdict[str, set[str]] = defaultdict(set)
@@ -329,7 +296,10 @@ class ListTally:
 
     def total(self) -> dict[str, ListTotals]:
         """Everything counted so far, by list name."""
-        sold = self._find_sold_items()
+        sold: defaultdict[str, list[tuple[tuple[int, str], Item]]] = defaultdict(list)
+        for key, event in self._orders.items():
+            for item in event.items:
+                sold[item.list_name].append((key, item))
         return {
             name: ListTotals(
                 impressions=self._items[name, _SHOWN],
@@ -344,42 +314,29 @@ class ListTally:
             for name, users in sorted(self._users.items())
         }
 
-    def _find_sold_items(self) -> Mapping[str, list[tuple[tuple[int, str], Item]]]:
-        """By list name: the items bought from it, each with the key of its order."""
-        sold: defaultdict[str, list[tuple[tuple[int, str], Item]]] = defaultdict(list)
-        for key, event in self._orders.items():
-            for item in event.items:
-                sold[item.list_name].append((key, item))
-        return sold
 
-
-class LogTally:
-    """A running count of documents and of what each user did; `total` may be asked at any time."""
+class LogTally(SourceTally[LogEvent]):
+    """A running count of documents; `together` also counts what the same users do elsewhere."""
 
     def __init__(self, together: UserTally) -> None:
-        """Start from nothing; `together` also counts what the same users do elsewhere."""
-        self._rows = RowTally()
+        super().__init__()
         self._own = UserTally()
+        self.activity = self._own.activity
         self._together = together
         self._users: set[int] = set()
 
-    def add_file(self, packed: Packed[LogEvent]) -> None:
-        """Count one file: its new documents, its copies, its broken ones."""
-        self._rows.add(packed.duplicates, packed.reasons)
-        for event in packed.events:
-            viewed = [event.item_name] if event.action == "view_item" and event.item_name else ()
-            self._own.add(event, None, viewed)
-            self._together.add(event, None, viewed)
-            self._users.add(event.user_id)
+    def _add(self, event: LogEvent) -> None:
+        viewed = [event.item_name] if event.action == _VIEWED and event.item_name else ()
+        for tally in (self._own, self._together):
+            tally.add(event, None, viewed)
+        self._users.add(event.user_id)
 
     def total(self, customers: Container[str]) -> LogTotals:
-        """Everything counted so far, if the customers are those with these ids."""
-        activity = self._own.activity
+        """Tell everything counted so far, if the customers are those with these ids."""
         users = {str(user_id): client_of(user_id) for user_id in sorted(self._users)}
-        orphans = {user: len(activity.times(client)) for user, client in users.items() if user not in customers}
+        orphans = {user: len(self.activity.times(client)) for user, client in users.items() if user not in customers}
         return LogTotals(
-            **asdict(activity.total()),
-            **self._rows.total(activity.events),
+            **self._count(),
             orphans=sum(orphans.values()),
             orphans_by_user=orphans,
             customers={user: self._own.describe(client) for user, client in users.items() if user in customers},

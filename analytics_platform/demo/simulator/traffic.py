@@ -36,16 +36,20 @@ class Agenda(Generic[TimedT]):
         for event in events:
             self._planned[event.at // DAY].append(event)
 
+    def take_day(self, midnight: int) -> list[TimedT]:
+        """Take the events of the day that begins at `midnight`, by time."""
+        return sorted(self._planned.pop(midnight // DAY, []), key=_by_time)
+
     def make_days(self, visits: int, make_visit: Callable[[int], list[TimedT]]) -> Iterator[list[TimedT]]:
-        """The events of each day by time, of about so many visits; `make_visit` gets the time a visit begins."""
+        """Make the events of each day by time, of about so many visits; `make_visit` gets the time a visit begins."""
         for midnight in range(self._start, self._start + self._days * DAY, DAY):
             for _ in range(max(1, round(visits * self._rng.uniform(0.85, 1.15)))):
                 self.plan(make_visit(midnight + draw_time_of_day(self._rng)))
-            yield sorted(self._planned.pop(midnight // DAY, []), key=_by_time)
+            yield self.take_day(midnight)
 
 
 def drop_duplicates(events: Iterable[TimedT]) -> list[TimedT]:
-    """Events in their order, without a second one of the same client in the same millisecond."""
+    """Keep the last event of a client in each millisecond, in the order of the events."""
     return list({_by_time(event): event for event in events}.values())
 
 
@@ -91,7 +95,6 @@ _KNOWN_VISITORS = 20_000
 
 _RETURNING_SHARE = 0.3
 _SECOND_VISIT_SHARE = 0.25
-_by_time = attrgetter("at", "client_id")
 
 
 class Traffic:
@@ -101,25 +104,20 @@ class Traffic:
         """About `visitors` visitors a day from `start` (milliseconds since 1970, a midnight) on."""
         self._rng = rng
         self._start = start
-        self._days = days
+        self._ends_at = start + days * DAY
         self._visitors = visitors
         self._known: list[Visitor] = []
-        self._planned: defaultdict[int, list[Event]] = defaultdict(list)
+        self._agenda: Agenda[Event] = Agenda(rng, start, days)
 
     def generate_days(self, staged: Iterable[Event]) -> Iterator[list[Event]]:
-        """The events of each day by time, no two of a client at once; none after the last day."""
-        ends_at = self._start + self._days * DAY
-        self._plan(staged)
-        self._plan(crawl_without_pause(self._rng, self._start, ends_at))
-        for midnight in range(self._start, ends_at, DAY):
-            self._plan(crawl_day(self._rng, midnight, self._visitors))
+        """Make the events of each day by time, no two of a client at once; none after the last day."""
+        self._agenda.plan(staged)
+        self._agenda.plan(crawl_without_pause(self._rng, self._start, self._ends_at))
+        for midnight in range(self._start, self._ends_at, DAY):
+            self._agenda.plan(crawl_day(self._rng, midnight, self._visitors))
             self._visit_day(midnight)
-            yield drop_twins(self._planned.pop(midnight // DAY, []))
-
-    def _plan(self, events: Iterable[Event]) -> None:
-        """Put events to the days they belong to."""
-        for event in events:
-            self._planned[event.at // DAY].append(event)
+            # of events at once the first stays: backwards it is the last
+            yield drop_duplicates(self._agenda.take_day(midnight)[::-1])[::-1]
 
     def _visit_day(self, midnight: int) -> None:
         """The visits that begin in the day that begins at `midnight`."""
@@ -127,9 +125,9 @@ class Traffic:
         factor = _WEEKDAY_FACTORS[(midnight // DAY + 3) % 7] * rng.uniform(0.95, 1.05)
         for _ in range(max(1, round(self._visitors * factor))):
             visitor = self._draw_visitor()
-            self._plan(make_visit(rng, visitor, midnight + draw_time_of_day(rng)))
+            self._agenda.plan(make_visit(rng, visitor, midnight + draw_time_of_day(rng)))
             while rng.random() < _SECOND_VISIT_SHARE:
-                self._plan(make_visit(rng, visitor, midnight + draw_time_of_day(rng)))
+                self._agenda.plan(make_visit(rng, visitor, midnight + draw_time_of_day(rng)))
 
     def _draw_visitor(self) -> Visitor:
         """Somebody who was here before, or somebody new."""
@@ -142,16 +140,3 @@ class Traffic:
         else:
             known[rng.randrange(_KNOWN_VISITORS)] = visitor
         return visitor
-
-
-def drop_twins(events: list[Event]) -> list[Event]:
-    """Events by time, without a second one of the same client in the same millisecond."""
-    events.sort(key=_by_time)
-    kept: list[Event] = []
-    last = None
-    for event in events:
-        key = (event.at, event.client_id)
-        if key != last:
-            kept.append(event)
-        last = key
-    return kept
