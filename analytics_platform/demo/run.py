@@ -116,11 +116,7 @@ def _prepare(folder: Path, first: dt.date) -> dict[str, str]:
     home = (folder / "dagster").resolve()
     home.mkdir()
     shutil.copy(DAGSTER_YAML, home / "dagster.yaml")
-    own = {
-        "DAGSTER_HOME": str(home),
-        "DATA_DIR": str(folder.resolve()),
-        "PARTITION_START": first.isoformat(),
-    }
+    own = {"DAGSTER_HOME": str(home), "DATA_DIR": str(folder.resolve()), "PARTITION_START": first.isoformat()}
     (folder / "demo.env").write_text("".join(f"{name}={value}\n" for name, value in own.items()), "utf-8")
     return own
 

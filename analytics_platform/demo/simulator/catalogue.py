@@ -67,14 +67,7 @@ PRODUCTS = (
     Product("L-4001", "Bettwäsche Perkal", "Nordhus", "Bettwäsche", "bettwaesche-perkal", _colours(8_990)),
     Product("L-4002", "Linen Duvet Cover", "Nordhus", "Bettwäsche", "linen-duvet-cover", _colours(15_900)),
     Product("L-4003", "Spannbettlaken, Jersey", "Nachtruh", "Bettwäsche", "spannbettlaken-jersey", _colours(2_990)),
-    Product(
-        "L-4004",
-        "Housse de couette Été",
-        "Douce Nuit",
-        "Bettwäsche",
-        "housse-de-couette-ete",
-        _colours(11_950),
-    ),
+    Product("L-4004", "Housse de couette Été", "Douce Nuit", "Bettwäsche", "housse-de-couette-ete", _colours(11_950)),
     Product("D-5001", "Daunendecke, Übergröße", "Nachtruh", "Decken", "daunendecke-uebergroesse", _one(24_900)),
     Product("D-5002", "Weighted Blanket 15 lb", "Lumen", "Decken", "weighted-blanket-15", _colours(12_900)),
     Product("D-5003", "Couverture, laine mérinos", "Douce Nuit", "Decken", "couverture-laine", _colours(13_500)),
@@ -257,10 +250,7 @@ CHANNELS = (
     Channel(70, "utm_source=newsletter&utm_medium=email&utm_campaign=autumn_sale", ""),
     Channel(30, "utm_source=newsletter&utm_medium=email&utm_campaign=welcome+series", ""),
     Channel(
-        60,
-        "utm_source=facebook&utm_medium=paid_social&utm_campaign=retargeting",
-        "https://l.facebook.com/",
-        "fbclid",
+        60, "utm_source=facebook&utm_medium=paid_social&utm_campaign=retargeting", "https://l.facebook.com/", "fbclid"
     ),
     Channel(25, "utm_source=instagram&utm_medium=social&utm_campaign=bio", "https://l.instagram.com/"),
     Channel(15, "", "https://l.facebook.com/", "fbclid"),

@@ -12,8 +12,6 @@ HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 """Durations in milliseconds, the unit of every time in this package."""
 
-CENT = Decimal("0.01")
-
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -62,11 +60,6 @@ class Event(NamedTuple):
     purchase: Purchase | None = None
 
 
-def midnight_of(day: date) -> int:
-    """Milliseconds since 1970 at which this UTC day begins."""
-    return (day - EPOCH.date()).days * DAY
-
-
 def day_of(at: int) -> date:
     """The UTC day that holds this instant (milliseconds since 1970)."""
     return EPOCH.date() + timedelta(days=at // DAY)
@@ -79,7 +72,7 @@ def instant_of(at: int) -> datetime:
 
 def format_money(cents: int) -> str:
     """An amount as text with four decimals, the scale of `DECIMAL(18,4)`."""
-    return f"{cents * CENT:.4f}"
+    return f"{Decimal(cents) / 100:.4f}"
 
 
 def format_time(at: int) -> str:
@@ -184,10 +177,6 @@ def client_of(user_id: int | str) -> str:
     return f"user:{user_id}"
 
 
-_FEED_ERRORS = Fraction(2, 3)
-"""The share of broken records in messages and logs, against that in the clickstream."""
-
-
 class Scope(NamedTuple):
     """The arguments of a simulation, which fix every byte it writes."""
 
@@ -200,7 +189,7 @@ class Scope(NamedTuple):
     @property
     def start(self) -> int:
         """The midnight at which the first day begins, in milliseconds since 1970."""
-        return midnight_of(self.first_day)
+        return (self.first_day - EPOCH.date()).days * DAY
 
     @property
     def end(self) -> int:
@@ -209,8 +198,8 @@ class Scope(NamedTuple):
 
     @property
     def feed_error_share(self) -> Fraction:
-        """The highest share of broken records in a file of messages or logs."""
-        return Fraction(str(self.error_share)) * _FEED_ERRORS
+        """The highest share of broken records in a file of messages or logs: two thirds of that in the clickstream."""
+        return Fraction(str(self.error_share)) * Fraction(2, 3)
 
     def random(self, matter: str) -> Random:
         """A stream of chance for one matter, which no other matter disturbs."""

@@ -6,16 +6,7 @@ from enum import Enum
 
 from analytics_platform.demo.simulator.events import Event, instant_of
 
-COLUMNS = (
-    "client_id",
-    "page_url",
-    "referrer",
-    "timestamp",
-    "event_name",
-    "event_data",
-    "user_agent",
-    "app_version",
-)
+COLUMNS = ("client_id", "page_url", "referrer", "timestamp", "event_name", "event_data", "user_agent", "app_version")
 """The seven columns of the agreed header, and the extra one that some files have."""
 
 CLIENT_ID, PAGE_URL, REFERRER, TIMESTAMP, EVENT_NAME, EVENT_DATA, USER_AGENT, APP_VERSION = range(len(COLUMNS))

@@ -92,12 +92,7 @@ def _stage_orders(start: int) -> tuple[Event, ...]:
 def _stage_texts(start: int) -> tuple[Event, ...]:
     """Event data over several lines, and on the third day one record of about a megabyte."""
     pretty = (
-        _order(
-            "data-over-lines",
-            start + day * DAY + 15 * HOUR,
-            f"500000000010{day}",
-            over_lines=True,
-        )
+        _order("data-over-lines", start + day * DAY + 15 * HOUR, f"500000000010{day}", over_lines=True)
         for day in range(5)
     )
     text = _BULK_TEXT * (_BULK_BYTES // len(json.dumps(_BULK_TEXT, ensure_ascii=False).encode()))
@@ -160,10 +155,7 @@ def stage_messages(start: int) -> Staged[AppEvent]:
             _buy_item(SAME_ID_USER, noon, "5000000000003", 3),
             _buy_item(LATE_ORDER_USER, noon + DAY, "5000000000005", 1),
         ),
-        late=(
-            *_view_item(LATE_USER, noon + 20 * MINUTE),
-            _buy_item(LATE_ORDER_USER, noon, "5000000000005", 2),
-        ),
+        late=(*_view_item(LATE_USER, noon + 20 * MINUTE), _buy_item(LATE_ORDER_USER, noon, "5000000000005", 2)),
     )
 
 

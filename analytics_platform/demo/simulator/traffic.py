@@ -53,11 +53,7 @@ def drop_duplicates(events: Iterable[TimedT]) -> list[TimedT]:
     return list({_by_time(event): event for event in events}.values())
 
 
-_PAGES = (
-    f"{SHOP}/",
-    *(f"{SHOP}/collections/{slug}" for slug in COLLECTIONS),
-    *(each.page_url for each in PRODUCTS),
-)
+_PAGES = (f"{SHOP}/", *(f"{SHOP}/collections/{slug}" for slug in COLLECTIONS), *(each.page_url for each in PRODUCTS))
 
 
 def crawl_without_pause(rng: Random, starts_at: int, ends_at: int) -> Iterator[Event]:

@@ -1,6 +1,6 @@
 """Visits of people to the web shop and to the app, from the first page to the last click."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from itertools import accumulate
 from random import Random
 from typing import NamedTuple
@@ -104,21 +104,10 @@ class Visit:
         self._page, self._referrer = url, self._page
 
     def record(self, name: str, data: str = "", purchase: Purchase | None = None) -> None:
-        """Something happens on the open page."""
-        visitor = self._visitor
-        self.events.append(
-            Event(
-                visitor.client_id,
-                self._at,
-                name,
-                self._page,
-                self._referrer,
-                data,
-                visitor.user_agent,
-                False,
-                purchase,
-            )
-        )
+        """Let something happen on the open page."""
+        client_id, agent, *_ = self._visitor
+        event = Event(client_id, self._at, name, self._page, self._referrer, data, agent, purchase=purchase)
+        self.events.append(event)
 
     def wait(self) -> None:
         """Stay on the page for a while."""
@@ -263,7 +252,7 @@ class AppVisit:
         self._at = starts_at
 
     def record(self, name: str, *items: Item, purchase: Purchase | None = None) -> None:
-        """Something happens, and a pause follows; some events fall on a whole second."""
+        """Let something happen, and a pause follow; some events fall on a whole second."""
         if self.rng.random() < _WHOLE_SECOND_SHARE:
             self._at = -(-self._at // SECOND) * SECOND
         self.events.append(AppEvent(self._user_id, self._at, name, items, purchase))
@@ -277,15 +266,11 @@ def make_app_visit(rng: Random, user_id: int, starts_at: int) -> list[AppEvent]:
     if fate < 0.10:
         visit.record("app_open")
     elif fate < 0.18:
-        _follow_push(visit)
+        # a notification leads straight to a product, past any list
+        visit.record("view_item", describe_product(rng.choice(APP_PRODUCTS), 0)._replace(quantity=1))
     while _browse_list(visit) and rng.random() < 0.5:
         pass
     return visit.events
-
-
-def _follow_push(visit: AppVisit) -> None:
-    """A notification leads straight to a product, past any list."""
-    visit.record("view_item", describe_product(visit.rng.choice(APP_PRODUCTS), 0)._replace(quantity=1))
 
 
 def _browse_list(visit: AppVisit) -> bool:
@@ -317,16 +302,11 @@ def _draw_app_basket(rng: Random, clicked: Item) -> tuple[Item, ...]:
     return tuple(item._replace(quantity=rng.choice((1, 1, 1, 2)), coupon=coupon) for item in basket)
 
 
-def total_items(basket: tuple[Item, ...]) -> int:
-    """What a basket costs, in cents."""
-    return sum(item.cents * (item.quantity or 0) for item in basket)
-
-
-def make_item_purchase(transaction_id: str, basket: Iterable[Item]) -> Purchase:
+def make_item_purchase(transaction_id: str, basket: Sequence[Item]) -> Purchase:
     """The order of a basket."""
-    items = tuple(basket)
-    bought = (Bought(item.item_id, item.variant, item.quantity or 0) for item in items)
-    return Purchase(transaction_id, total_items(items), tuple(bought))
+    cents = sum(item.cents * (item.quantity or 0) for item in basket)
+    bought = tuple(Bought(item.item_id, item.variant, item.quantity or 0) for item in basket)
+    return Purchase(transaction_id, cents, bought)
 
 
 def _buy_items(visit: AppVisit, basket: tuple[Item, ...]) -> None:
@@ -335,20 +315,15 @@ def _buy_items(visit: AppVisit, basket: tuple[Item, ...]) -> None:
     visit.record("add_to_cart", *basket)
     if rng.random() < 0.4:
         return
-    cents = total_items(basket)
-    paid = tuple(item._replace(total=cents) for item in basket)
+    purchase = make_item_purchase("", basket)
+    paid = tuple(item._replace(total=purchase.cents) for item in basket)
     visit.record("begin_checkout", *paid)
     if rng.random() < 0.35:
         return
-    purchase = make_item_purchase(draw_transaction_id(rng), basket)
+    purchase = purchase._replace(transaction_id=draw_transaction_id(rng))
     visit.record("purchase", *paid, purchase=purchase)
     if rng.random() < 0.04:
         visit.record("purchase", *paid, purchase=purchase)
-
-
-DEVICES = ("Mobile", "Desktop", "Tablet")
-_DEVICE_WEIGHTS = (6, 4, 1)
-_SESSION_IDS = range(10_000, 1_000_000_000)
 
 
 class LoggedVisit:
@@ -360,11 +335,11 @@ class LoggedVisit:
         self.rng = rng
         self.user_id = user_id
         self._at = starts_at
-        self._device = rng.choices(DEVICES, _DEVICE_WEIGHTS)[0]
-        self._session_id = rng.choice(_SESSION_IDS)
+        self._device = rng.choices(("Mobile", "Desktop", "Tablet"), (6, 4, 1))[0]
+        self._session_id = rng.choice(range(10_000, 1_000_000_000))
 
     def record(self, action: str, item_name: str | None) -> None:
-        """Something happens, and a pause follows."""
+        """Let something happen, and a pause follow."""
         self.events.append(LogEvent(self.user_id, self._at, action, item_name, self._device, self._session_id))
         self._at += draw_pause(self.rng)
 
@@ -381,7 +356,9 @@ def make_logged_visit(rng: Random, user_id: int, starts_at: int) -> list[LogEven
 def _look_at_product(visit: LoggedVisit) -> None:
     """View a product, perhaps read its reviews, perhaps put it into the cart and out again."""
     rng = visit.rng
-    name = _draw_logged_product(rng, visit.user_id)
+    # the user's favourite, or any product
+    place = visit.user_id * 7 if rng.random() < 0.25 else rng.randrange(len(PRODUCTS))
+    name = PRODUCTS[place % len(PRODUCTS)].name
     visit.record("view_item", name)
     if rng.random() < 0.15:
         visit.record("click_review", name)
@@ -392,9 +369,3 @@ def _look_at_product(visit: LoggedVisit) -> None:
             visit.record("remove_from_cart", name)
         elif fate < 0.4:
             visit.record("apply_coupon", None)
-
-
-def _draw_logged_product(rng: Random, user_id: int) -> str:
-    """The user's favourite, or any product."""
-    place = user_id * 7 if rng.random() < 0.25 else rng.randrange(len(PRODUCTS))
-    return PRODUCTS[place % len(PRODUCTS)].name
