@@ -1,4 +1,4 @@
-"""One standard queue in memory: what is visible, in flight and delayed. Times are seconds of one monotonic clock."""
+"""One standard queue in memory, and what it does wrong on demand. Times are seconds of one monotonic clock."""
 
 from __future__ import annotations
 
@@ -6,14 +6,50 @@ import asyncio
 import hashlib
 import heapq
 import itertools
+import random
 import time
 import uuid
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from math import inf
 from typing import Any, Literal, TypeAlias
 
-from analytics_platform.demo.servers.sqs_server.faults import Faults
+
+@dataclass(slots=True)
+class Faults:
+    """The chance (0 to 1) of each fault, drawn from one seeded generator. May be changed while the server runs."""
+
+    seed: int = 0
+    at_most: float = inf
+    """So many faults happen in all."""
+    shuffle: float = 0.0
+    """A message is received at a random place in the order, not after those sent before it."""
+    duplicates: float = 0.0
+    """A received message stays visible, so that it is received again at once, with a new receipt handle."""
+    empty_receives: float = 0.0
+    """A receive comes back empty at once, as if it had asked the wrong part of the queue."""
+    failed_entries: float = 0.0
+    """An entry of a batch (send, delete, change of visibility) fails while others succeed."""
+    lost_deletes: float = 0.0
+    """A delete is answered as successful, and the message stays."""
+    server_errors: float = 0.0
+    """A request is answered with status 500; half of these were carried out all the same."""
+    draws: random.Random = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self.draws = random.Random(self.seed)
+
+    def strike(self, chance: float) -> bool:
+        """Whether a fault of this chance happens now."""
+        struck = chance > 0 and self.at_most > 0 and self.draws.random() < chance
+        self.at_most -= struck
+        return struck
+
+
+CHANCES = tuple(knob.name for knob in fields(Faults) if knob.name not in ("seed", "at_most", "draws"))
+"""The names of the faults."""
+
 
 State: TypeAlias = Literal["visible", "in flight", "delayed"]
 
@@ -79,6 +115,7 @@ class LocalQueue:
     def receive(self, limit: int, visibility: float) -> list[Stored]:
         """Up to `limit` visible messages, which then are in flight for `visibility` seconds."""
         self._show_due()
+        # all are taken before one is handed out: a duplicate becomes visible again at once
         popped = list(itertools.islice(self._pop_visible(), limit))
         return [self._hand_out(message, visibility) for message in popped]
 

@@ -10,8 +10,7 @@ import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from analytics_platform.demo.servers.sqs_server.faults import Faults
-from analytics_platform.demo.servers.sqs_server.queue import LocalQueue, Stored, message_id_of
+from analytics_platform.demo.servers.sqs_queue import Faults, LocalQueue, Stored, message_id_of
 
 Json: TypeAlias = Mapping[str, Any]
 Answer: TypeAlias = "Json | Awaitable[Json]"
