@@ -1,4 +1,4 @@
-"""What the tables say, held against the simulator's truth: per source, and over all of them."""
+"""What the tables say, compared with the simulator's truth: per source, and over all of them."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ WHERE interactions > 0
 
 
 def compare(session: Session, truth: Sources) -> Iterator[Compared]:
-    """Every figure that both know."""
+    """Compare every figure that both know."""
     for source in SOURCES:
         expected = asdict(getattr(truth, source))
         found = _one_row(session, _PER_SOURCE, source) | _groups(session, _GROUPS_PER_SOURCE, source)
@@ -108,14 +108,15 @@ def compare(session: Session, truth: Sources) -> Iterator[Compared]:
             found = {name: value for name, value in found.items() if name not in repeated}
         yield from (Compared(source, name, expected[name], value) for name, value in found.items())
     lists = {name: asdict(totals) for name, totals in truth.ecommerce_events.lists.items()}
-    for name, figures in _lists(session).items():
+    for name, figures in _by_key(session, _LISTS, "list_name").items():
         expected_figures = {figure: lists.get(name, {}).get(figure) for figure in figures}
         yield Compared("ecommerce_events", f"list {name}", expected_figures, figures)
-    yield Compared("web_logs", "orphans", dict(truth.web_logs.orphans_by_user), _pairs(session, _ORPHANS))
+    orphans = {str(user): logs for user, logs in session.rows(_ORPHANS)}
+    yield Compared("web_logs", "orphans", dict(truth.web_logs.orphans_by_user), orphans)
     people = {user: asdict(person) for user, person in truth.users.people.items()}
-    yield Compared("users", "people", people, _by_user(session, _PEOPLE))
+    yield Compared("users", "people", people, _by_key(session, _PEOPLE))
     customers = {user: asdict(totals) for user, totals in truth.all_sources.customers.items()}
-    yield Compared("all", "customers", customers, _by_user(session, _CUSTOMERS))
+    yield Compared("all", "customers", customers, _by_key(session, _CUSTOMERS))
     everything = asdict(truth.all_sources)
     together = _one_row(session, _TOGETHER) | _groups(session, _GROUPS_TOGETHER)
     yield from (Compared("all", name, everything[name], value) for name, value in together.items())
@@ -130,15 +131,6 @@ def _groups(session: Session, queries: Mapping[str, str], source: str | None = N
     return {name: {str(key): value for key, value in session.rows(sql, parameters)} for name, sql in queries.items()}
 
 
-def _lists(session: Session) -> dict[str, dict[str, object]]:
-    """List name → its figures, by the lists that the items themselves name."""
-    return {str(row.pop("list_name")): row for row in session.frame(_LISTS).sort("list_name").iter_rows(named=True)}
-
-
-def _pairs(session: Session, sql: str) -> dict[str, object]:
-    return {str(key): value for key, value in session.rows(sql)}
-
-
-def _by_user(session: Session, sql: str) -> dict[str, dict[str, object]]:
-    """User → the other columns."""
-    return {str(row.pop("user_id")): row for row in session.frame(sql).iter_rows(named=True)}
+def _by_key(session: Session, sql: str, key: str = "user_id") -> dict[str, dict[str, object]]:
+    """The value of the key → the other columns, in order."""
+    return {str(row.pop(key)): row for row in session.frame(sql).sort(key).iter_rows(named=True)}

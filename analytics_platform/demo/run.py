@@ -1,4 +1,4 @@
-"""The demo: the main job on simulated traffic, then every figure held against the simulator's truth.
+"""The demo: the main job on simulated traffic, then every figure compared with the simulator's truth.
 
 It runs what a user runs (`dagster asset materialize`), twice: on the files of each day, then again when late files have
 arrived. The same folder then serves the UI (`make ui`).
@@ -90,17 +90,14 @@ def _deliver(part: Path, users: Path, settings: Settings) -> None:
     documents = sorted((part / "web_logs").glob("*.jsonl"))
     if part.name == "late":  # days late, as an export: reading the collection looks back minutes
         for path in documents:
-            _copy(path, settings.landing_dir / "web_logs" / path.name)
+            target = settings.landing_dir / "web_logs" / path.name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(path, target)
         return
     with MongoClient[dict[str, object]](settings.mongodb_uri.get_secret_value()) as client:
         collection = client[settings.mongodb_database][settings.mongodb_collection]
         for path in documents:
             collection.insert_many(map(json_util.loads, read_documents(path)))
-
-
-def _copy(path: Path, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copy(path, target)
 
 
 def _is_drained(console: Console, settings: Settings) -> bool:
@@ -147,12 +144,18 @@ def _follow(console: Console, lines: Iterable[str], keep: Callable[[str], object
 def _compare(console: Console, settings: Settings, truth: Sources, title: str) -> bool:
     with open_warehouse(settings).session(read_only=True) as session:
         figures = list(compare(session, truth))
-    table = Table("", "", "truth", "tables", "", title=title)
-    for figure in figures:
-        mark = "[green]=[/]" if figure.equal else "[red]≠[/]"
-        table.add_row(figure.scope, figure.name, _short(figure.truth), _short(figure.found), mark)
+    rows = [(each.equal, each.scope, each.name, _short(each.truth), _short(each.found)) for each in figures]
+    return _show(console, Table("", "", "truth", "tables", "", title=title), rows)
+
+
+def _show(console: Console, table: Table, rows: Iterable[tuple[bool, *tuple[str, ...]]]) -> bool:
+    """Show figures, each with whether all who know it say the same; True if all do."""
+    same = True
+    for equal, *texts in rows:
+        table.add_row(*texts, "[green]=[/]" if equal else "[red]≠[/]")
+        same &= equal
     console.print(table)
-    return all(figure.equal for figure in figures)
+    return same
 
 
 def _buy(console: Console, settings: Settings, folder: Path, truth: Sources) -> Bookings:
@@ -168,17 +171,14 @@ def _buy(console: Console, settings: Settings, folder: Path, truth: Sources) -> 
 
 
 def _reconcile(console: Console, settings: Settings, folder: Path, bookings: Bookings) -> bool:
-    """Hold the shop's books, the warehouse and the truth against each other."""
+    """Compare what the shop, the warehouse and the truth say was sold."""
     with open_warehouse(settings).session(read_only=True) as session:
         figures = list(reconcile(session, bookings, read_purchases(folder / "simulated" / PURCHASES)))
-    table = Table("", "shop", "warehouse", "truth", "", title="What was sold")
-    for figure in figures:
-        mark = "[green]=[/]" if figure.equal else "[red]≠[/]"
-        table.add_row(figure.name, _short(figure.shop), _short(figure.warehouse), _short(figure.truth), mark)
-    console.print(table)
+    rows = [(each.equal, each.name, _short(each.shop), _short(each.warehouse), _short(each.truth)) for each in figures]
+    same = _show(console, Table("", "shop", "warehouse", "truth", "", title="What was sold"), rows)
     for refusal in bookings.refused:
         console.print(f"[red]Refused:[/] {refusal}")
-    return all(figure.equal for figure in figures)
+    return same
 
 
 def _short(value: object) -> str:

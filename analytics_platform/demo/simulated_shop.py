@@ -10,7 +10,6 @@ from decimal import Decimal
 from analytics_platform.demo.simulator import BoughtOrder
 from analytics_platform.demo.simulator.catalogue import APP_PRODUCTS, Variant
 from analytics_platform.demo.simulator.catalogue import Product as SimulatedProduct
-from analytics_platform.demo.simulator.events import Bought
 from analytics_platform.demo.simulator.truth import Person
 from analytics_platform.shop.bulk import place_orders
 from analytics_platform.shop.carts import CUSTOMER
@@ -27,7 +26,7 @@ _USER = "user:"
 
 @dataclass(frozen=True, slots=True)
 class Bookings:
-    """What stands in the shop's books, and what was refused: `free` orders, for an empty cart, and all others."""
+    """What the shop has sold, and what was refused: `free` orders, for an empty cart, and all others."""
 
     orders: int
     revenue: Decimal
@@ -60,7 +59,7 @@ FROM star.fact_orders
 
 
 def reconcile(session: Session, bookings: Bookings, orders: Iterable[BoughtOrder]) -> Iterator[Reconciled]:
-    """What the shop sold, what the warehouse says it sold, and what was really bought."""
+    """Compare what the shop sold, what the warehouse says it sold, and what was really bought."""
     orders = list(orders)
     found = session.frame(_WAREHOUSE).row(0, named=True)
     bought = [order for order in orders if order.lines]
@@ -88,7 +87,11 @@ def buy(shop: Shop, orders: Iterable[BoughtOrder], people: Mapping[str, Person])
     guests = [wish for wish in wishes if not wish.order_key.startswith(_USER)]
     refused = [error for _, error in place_orders(shop, guests).refused]
     refused += _buy_signed_in(shop, [wish for wish in wishes if wish.order_key.startswith(_USER)])
-    return _read_books(shop, refused)
+    with shop.database.transaction() as connection:
+        row = connection.execute("SELECT count(*), coalesce(sum(total), 0) FROM shop.orders").fetchone()
+    assert row is not None
+    others = [error for error in refused if not isinstance(error, EmptyCartError)]
+    return Bookings(row[0], row[1], len(refused) - len(others), others)
 
 
 def _buy_signed_in(shop: Shop, wishes: Iterable[Wish]) -> list[OrderRefusedError]:
@@ -103,14 +106,6 @@ def _buy_signed_in(shop: Shop, wishes: Iterable[Wish]) -> list[OrderRefusedError
         except OrderRefusedError as error:
             refused.append(error)
     return refused
-
-
-def _read_books(shop: Shop, refused: Sequence[OrderRefusedError]) -> Bookings:
-    with shop.database.transaction() as connection:
-        row = connection.execute("SELECT count(*), coalesce(sum(total), 0) FROM shop.orders").fetchone()
-    assert row is not None
-    others = [error for error in refused if not isinstance(error, EmptyCartError)]
-    return Bookings(row[0], row[1], len(refused) - len(others), others)
 
 
 def _product(product: SimulatedProduct) -> Product:
@@ -133,9 +128,5 @@ def _customer(client_id: str, people: Mapping[str, Person]) -> Customer:
 
 
 def _wish(order: BoughtOrder, customer_id: int) -> Wish:
-    cart = Cart(tuple(map(_line, order.lines)))
-    return Wish(cart, customer_id, f"{order.client_id}/{order.transaction_id}", order.at)
-
-
-def _line(line: Bought) -> CartLine:
-    return CartLine(line.item_id, line.quantity, line.variant or None)
+    lines = (CartLine(line.item_id, line.quantity, line.variant or None) for line in order.lines)
+    return Wish(Cart(tuple(lines)), customer_id, f"{order.client_id}/{order.transaction_id}", order.at)

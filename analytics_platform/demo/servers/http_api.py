@@ -49,7 +49,7 @@ class UsersServer(ThreadingHTTPServer):
 
 @contextmanager
 def serve_users(file: Path, port: int = 0, page_size: int = 0) -> Iterator[str]:
-    """The address at which the file is served while the context lasts."""
+    """Yield the address at which the file is served while the context lasts."""
     with UsersServer(file, port, page_size) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
         thread.start()

@@ -136,7 +136,7 @@ class LocalPostgres:
 
 
 def free_port() -> int:
-    """A port on loopback that nobody listens on."""
+    """Find a port on loopback that nobody listens on."""
     with socket.socket() as probe:
         probe.bind((LOOPBACK, 0))
         return int(probe.getsockname()[1])
@@ -144,7 +144,7 @@ def free_port() -> int:
 
 @contextmanager
 def serve_postgres(folder: Path, port: int = 0, forgetful: bool = False) -> Iterator[LocalPostgres]:
-    """A started server for the length of a `with` block."""
+    """Yield a started server for the length of a `with` block."""
     server = LocalPostgres(folder, port, forgetful)
     server.start()
     try:

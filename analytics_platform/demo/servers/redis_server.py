@@ -62,7 +62,7 @@ class LocalRedis:
 
 @contextmanager
 def serve_redis(port: int = 0) -> Iterator[LocalRedis]:
-    """A started server for the length of a `with` block."""
+    """Yield a started server for the length of a `with` block."""
     server = LocalRedis(port)
     server.start()
     try:

@@ -41,7 +41,7 @@ class Faults:
         self.draws = random.Random(self.seed)
 
     def strike(self, chance: float) -> bool:
-        """Whether a fault of this chance happens now."""
+        """Tell whether a fault of this chance happens now."""
         struck = chance > 0 and self.at_most > 0 and self.draws.random() < chance
         self.at_most -= struck
         return struck
@@ -100,7 +100,7 @@ class LocalQueue:
         self._counts: Counter[State] = Counter()
 
     def seconds(self, attribute: str, default: int) -> int:
-        """A whole number of seconds among the queue's attributes."""
+        """Return a whole number of seconds among the queue's attributes."""
         return int(self.attributes.get(attribute, default))
 
     def send(self, body: str, attributes: Mapping[str, Any], delay: float) -> Stored:
@@ -113,7 +113,7 @@ class LocalQueue:
         return message
 
     def receive(self, limit: int, visibility: float) -> list[Stored]:
-        """Up to `limit` visible messages, which then are in flight for `visibility` seconds."""
+        """Return up to `limit` visible messages, which then are in flight for `visibility` seconds."""
         self._show_due()
         # all are taken before one is handed out: a duplicate becomes visible again at once
         popped = list(itertools.islice(self._pop_visible(), limit))
@@ -159,12 +159,12 @@ class LocalQueue:
         self._counts.clear()
 
     def depth(self) -> Mapping[State, int]:
-        """How many messages are in each state."""
+        """Tell how many messages are in each state."""
         self._show_due()
         return self._counts
 
     def until_next(self) -> float:
-        """Seconds until the next message may become visible; infinite if none will."""
+        """Return seconds until the next message may become visible; infinite if none will."""
         return self._timers[0][0] - time.monotonic() if self._timers else float("inf")
 
     def _hide(self, message: Stored, seconds: float, state: State) -> None:
@@ -198,5 +198,5 @@ class LocalQueue:
 
 
 def message_id_of(handle: str) -> str:
-    """The id of the message that a receipt handle was given out for."""
+    """Return the id of the message that a receipt handle was given out for."""
     return handle.partition("#")[0]

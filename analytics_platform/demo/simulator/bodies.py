@@ -46,24 +46,24 @@ LISTS = (
 
 
 def hash_email(number: int) -> str:
-    """The SHA-256 of the made-up e-mail address of a visitor, in hex."""
+    """Compute the SHA-256 of the made-up e-mail address of a visitor, in hex."""
     return hashlib.sha256(f"visitor{number}@mail.example".encode()).hexdigest()
 
 
 def make_purchase(transaction_id: str, lines: Iterable[Line]) -> Purchase:
-    """The order of a basket."""
+    """Make the order of a basket."""
     basket = tuple(lines)
     bought = tuple(Bought(line.product.item_id, line.variant.name, line.quantity) for line in basket)
     return Purchase(transaction_id, sum(line.variant.cents * line.quantity for line in basket), bought)
 
 
 def describe_signup(email: str) -> str:
-    """The data of `email_filled_on_popup`."""
+    """Describe the data of `email_filled_on_popup`."""
     return encode({"user_email": email})
 
 
 def describe_order(purchase: Purchase, lines: Sequence[Line], email: str, *, over_lines: bool = False) -> str:
-    """The data of `checkout_completed`; no lines means the item of nulls; `over_lines` puts newlines in."""
+    """Describe the data of `checkout_completed`; no lines means the item of nulls; `over_lines` puts newlines in."""
     items: list[dict[str, Any]] = [
         {
             "item_id": line.product.item_id,
@@ -97,18 +97,18 @@ def _describe_line(line: Line) -> dict[str, Any]:
 
 
 def describe_items(lines: Iterable[Line]) -> str:
-    """The data of `view_item`, `add_to_cart` and `begin_checkout`."""
+    """Describe the data of `view_item`, `add_to_cart` and `begin_checkout`."""
     return encode({"items": [_describe_line(line) for line in lines]})
 
 
 def describe_purchase(purchase: Purchase, lines: Iterable[Line]) -> str:
-    """The data of `purchase`."""
+    """Describe the data of `purchase`."""
     order = {"transaction_id": purchase.transaction_id, "value": purchase.cents / 100, "currency": "EUR"}
     return encode({**order, "items": [_describe_line(line) for line in lines]})
 
 
 def describe_list(shown: ProductList, first: int, last: int) -> str:
-    """The data of `view_item_list` and `select_item`: places `first` to `last` of a list, counted from 1."""
+    """Describe the data of `view_item_list` and `select_item`: places `first` to `last` of a list, counted from 1."""
     items = [
         _describe_line(Line(product, product.variants[0], 1)) | {"index": index}
         for index, product in enumerate(shown.products[first - 1 : last], start=first)
@@ -157,12 +157,12 @@ def _describe_params(item: Item, total: int) -> list[Value]:
 
 
 def write_json(items: Sequence[Item]) -> str:
-    """Items as a JSON array."""
+    """Write items as a JSON array."""
     return f"[{', '.join(map(_write_item_json, items))}]"
 
 
 def write_ga4(items: Sequence[Item]) -> str:
-    """Items as the GA4 export serializes them: `[{item_id=prod_1, item_name=Audífonos, negro, …}, {…}]`."""
+    """Write items as the GA4 export serializes them: `[{item_id=prod_1, item_name=Audífonos, negro, …}, {…}]`."""
     return f"[{', '.join(map(_write_item_ga4, items))}]"
 
 
@@ -239,7 +239,7 @@ _LOG_STAMPS = (Stamp.DATE, Stamp.ISO, Stamp.SPACED, Stamp.NAIVE)
 
 
 def draw_message_form(rng: Random, event: AppEvent) -> MessageForm:
-    """The form in which an event is first sent."""
+    """Draw the form in which an event is first sent."""
     stamp = rng.choices(_MESSAGE_STAMPS, (40, 25, 20, 10, 5))[0]
     if event.at % SECOND == 0 and rng.random() < 0.8:
         stamp = Stamp.SECONDS
@@ -247,19 +247,19 @@ def draw_message_form(rng: Random, event: AppEvent) -> MessageForm:
 
 
 def draw_other_form(rng: Random, form: MessageForm) -> MessageForm:
-    """Another form of the same event: with other items text, another wrap, or both."""
+    """Draw another form of the same event: with other items text, another wrap, or both."""
     others = [MessageForm(form.stamp, items, wrap) for items in ItemsForm for wrap in Wrap]
     others.remove(form)
     return rng.choice(others)
 
 
 def write_body(event: AppEvent, form: MessageForm) -> str:
-    """The message body of an event."""
+    """Write the message body of an event."""
     return wrap_body(write_object(describe_event(event, form), event.items, form.items), event, form.wrap)
 
 
 def describe_event(event: AppEvent, form: MessageForm) -> dict[str, Value]:
-    """The fields of the body's object, without the items."""
+    """Describe the fields of the body's object, without the items."""
     names_by_number = event.user_id % _NUMERIC_USER_EVERY == 0
     fields: dict[str, Value] = {
         "event_timestamp": _write_stamp(event.at, form.stamp),
@@ -278,7 +278,7 @@ def describe_event(event: AppEvent, form: MessageForm) -> dict[str, Value]:
 
 
 def write_object(fields: dict[str, Value], items: tuple[Item, ...], form: ItemsForm) -> str:
-    """The body's object as JSON; without items it has no such field."""
+    """Write the body's object as JSON; without items it has no such field."""
     text = encode(fields)
     if not items:
         return text
@@ -291,7 +291,7 @@ def write_object(fields: dict[str, Value], items: tuple[Item, ...], form: ItemsF
 
 
 def wrap_body(text: str, event: AppEvent, wrap: Wrap) -> str:
-    """The object as the queue gets it."""
+    """Write the object as the queue gets it."""
     if wrap is Wrap.NONE:
         return text
     if wrap is Wrap.TEXT:
@@ -322,14 +322,14 @@ class DocumentForm(NamedTuple):
 
 
 def draw_document_form(rng: Random, event: LogEvent) -> DocumentForm:
-    """The document's id, the way its time is stored, and its further fields."""
+    """Draw the document's id, the way its time is stored, and its further fields."""
     object_id = f"{event.at // SECOND:08x}{rng.getrandbits(64):016x}"
     extra: Document = {"host": f"web-{rng.randrange(4)}"} if rng.random() < 0.1 else {}
     return DocumentForm(object_id, rng.choices(_LOG_STAMPS, (70, 15, 5, 10))[0], _draw_details(rng), extra)
 
 
 def describe_document(event: LogEvent, form: DocumentForm) -> Document:
-    """A document; an event without an item has no such field."""
+    """Describe a document; an event without an item has no such field."""
     document: Document = {
         "_id": {"$oid": form.object_id},
         "user_id": whole(event.user_id),
@@ -343,17 +343,17 @@ def describe_document(event: LogEvent, form: DocumentForm) -> Document:
 
 
 def whole(value: int) -> Document:
-    """A 32-bit integer, or a 64-bit one if it does not fit."""
+    """Return a 32-bit integer, or a 64-bit one if it does not fit."""
     return {"$numberInt" if -(2**31) <= value < 2**31 else "$numberLong": str(value)}
 
 
 def double(value: float) -> Document:
-    """A double."""
+    """Return a double."""
     return {"$numberDouble": repr(value)}
 
 
 def mongo_date(at: int) -> dict[str, Value]:
-    """A date, from milliseconds since 1970."""
+    """Return a date, from milliseconds since 1970."""
     return {"$date": {"$numberLong": str(at)}}
 
 

@@ -168,7 +168,7 @@ class Breaker:
         self._kinds = cycle(BROKEN_ROWS)
 
     def plan(self, rows: Sequence[Event]) -> dict[int, Broken[MakeRow]]:
-        """Broken rows by the place in `rows` before which they stand: their neighbours are on one line, not huge."""
+        """Plan broken rows by the place in `rows` before which they stand: next to none that is huge or has lines."""
         bulky = {place for place, row in enumerate(rows) if "\n" in row.data or len(row.data) > _BULKY}
         places = [place for place in range(len(rows)) if place not in bulky and place - 1 not in bulky]
         count = min(count_broken(len(rows), self._share), len(places))
@@ -176,7 +176,7 @@ class Breaker:
 
 
 def count_broken(sound: int, share: Fraction) -> int:
-    """How many broken rows to add to so many sound ones: as many as `share` of all rows allows."""
+    """Count how many broken rows to add to so many sound ones: as many as `share` of all rows allows."""
     return int(sound * share / (1 - share))
 
 

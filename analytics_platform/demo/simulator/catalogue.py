@@ -119,7 +119,7 @@ class AppList(NamedTuple):
 
 
 def describe_product(product: Product, variant: int) -> Item:
-    """A product on no list."""
+    """Describe a product on no list."""
     chosen = product.variants[variant]
     return Item(product.item_id, product.name, product.brand, product.category, chosen.name, chosen.cents)
 
@@ -270,7 +270,7 @@ _HOUR_WEIGHTS = tuple(
 
 
 def draw_arrival(rng: Random) -> Arrival:
-    """How one visit begins."""
+    """Draw how one visit begins."""
     channel = rng.choices(CHANNELS, cum_weights=_CHANNEL_WEIGHTS)[0]
     if not channel.click_id:
         return Arrival(channel.query, channel.referrer)
@@ -279,6 +279,6 @@ def draw_arrival(rng: Random) -> Arrival:
 
 
 def draw_time_of_day(rng: Random) -> int:
-    """When in its day a visit begins, in milliseconds since midnight UTC."""
+    """Draw when in its day a visit begins, in milliseconds since midnight UTC."""
     hour = rng.choices(range(24), cum_weights=_HOUR_WEIGHTS)[0]
     return hour * HOUR + rng.randrange(HOUR)

@@ -43,7 +43,7 @@ class Packed(NamedTuple, Generic[EventT]):
 
 
 def plan_files(start: date, days: int) -> tuple[FilePlan, ...]:
-    """One file a day, then the late files: of the last day, if it has a day before, and of the next day."""
+    """Plan one file a day, then the late files: of the last day, if it has a day before, and of the next day."""
     plans = []
     for number in range(days):
         day, style = start + timedelta(days=number), DAY_STYLES[number % len(DAY_STYLES)]
@@ -113,7 +113,7 @@ class Delivery:
 
 
 def scatter(rng: Random, rows: list[Event], extra: list[Event]) -> list[Event]:
-    """Rows in their order, with the extra ones at places drawn by chance."""
+    """Return rows in their order, with the extra ones at places drawn by chance."""
     places = sorted(rng.randrange(len(rows) + 1) for _ in extra)
     mixed: list[Event] = []
     previous = 0
@@ -210,6 +210,6 @@ class Feed(Generic[EventT, FormT]):
 
 
 def plan_feed(name: str, start: date, days: int) -> tuple[PurePosixPath, ...]:
-    """One file a day, then the late one."""
+    """Plan one file a day, then the late one."""
     daily = (PurePosixPath(f"{name}/{start + timedelta(days=number)}.jsonl") for number in range(days))
     return (*daily, PurePosixPath(f"late/{name}/late.jsonl"))

@@ -61,22 +61,22 @@ class Event(NamedTuple):
 
 
 def day_of(at: int) -> date:
-    """The UTC day that holds this instant (milliseconds since 1970)."""
+    """Return the UTC day that holds this instant (milliseconds since 1970)."""
     return EPOCH.date() + timedelta(days=at // DAY)
 
 
 def instant_of(at: int) -> datetime:
-    """The aware UTC datetime of this instant (milliseconds since 1970)."""
+    """Return the aware UTC datetime of this instant (milliseconds since 1970)."""
     return EPOCH + timedelta(milliseconds=at)
 
 
 def format_money(cents: int) -> str:
-    """An amount as text with four decimals, the scale of `DECIMAL(18,4)`."""
+    """Format an amount as text with four decimals, the scale of `DECIMAL(18,4)`."""
     return f"{Decimal(cents) / 100:.4f}"
 
 
 def format_time(at: int) -> str:
-    """An instant (milliseconds since 1970) as ISO 8601 in UTC."""
+    """Format an instant (milliseconds since 1970) as ISO 8601 in UTC."""
     return instant_of(at).isoformat(timespec="milliseconds")
 
 
@@ -161,7 +161,7 @@ class Population(NamedTuple):
 
 
 def plan_population(visitors: int) -> Population:
-    """The users of a shop with about that many visitors a day."""
+    """Plan the users of a shop with about that many visitors a day."""
     last = max(_FEWEST, visitors)
     chosen = last - STAGED
     return Population(
@@ -173,7 +173,7 @@ def plan_population(visitors: int) -> Population:
 
 
 def client_of(user_id: int | str) -> str:
-    """The client id of a source that only knows users (DESIGN section 4)."""
+    """Return the client id of a source that only knows users (DESIGN section 4)."""
     return f"user:{user_id}"
 
 
@@ -202,5 +202,5 @@ class Scope(NamedTuple):
         return Fraction(str(self.error_share)) * Fraction(2, 3)
 
     def random(self, matter: str) -> Random:
-        """A stream of chance for one matter, which no other matter disturbs."""
+        """Return a stream of chance for one matter, which no other matter disturbs."""
         return Random(f"{self.seed}: {matter}")

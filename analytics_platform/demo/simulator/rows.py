@@ -71,7 +71,7 @@ LATE_STYLES = (FileStyle(has_bom=True), FileStyle(order=_SHUFFLED, newline="\r\n
 
 
 def write_time(at: int, time_format: TimeFormat) -> str:
-    """An instant (milliseconds since 1970) as text; one in `_OFFSET_EVERY` at another offset."""
+    """Write an instant (milliseconds since 1970) as text; one in `_OFFSET_EVERY` at another offset."""
     instant = instant_of(at)
     if at % _OFFSET_EVERY == 0:
         return instant.astimezone(_SUMMER_TIME).isoformat(timespec="milliseconds")
@@ -81,7 +81,7 @@ def write_time(at: int, time_format: TimeFormat) -> str:
 
 
 def list_values(event: Event, style: FileStyle) -> list[str]:
-    """The text of every column of `COLUMNS`, before quoting."""
+    """List the text of every column of `COLUMNS`, before quoting."""
     return [
         event.client_id,
         event.page_url,
@@ -95,7 +95,7 @@ def list_values(event: Event, style: FileStyle) -> list[str]:
 
 
 def quote_values(values: list[str], style: FileStyle) -> list[str]:
-    """The cells of a row in the file's order, quoted as RFC 4180 asks; user agents always are."""
+    """Make the cells of a row in the file's order, quoted as RFC 4180 asks; user agents always are."""
     cells = []
     for column in style.order:
         value = values[column]
@@ -106,5 +106,5 @@ def quote_values(values: list[str], style: FileStyle) -> list[str]:
 
 
 def write_row(event: Event, style: FileStyle) -> str:
-    """An event as one record, without its line end."""
+    """Write an event as one record, without its line end."""
     return ",".join(quote_values(list_values(event, style), style))

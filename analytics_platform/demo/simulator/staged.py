@@ -26,7 +26,7 @@ class Staged(NamedTuple, Generic[EventT]):
 
 
 def stage_events(start: int) -> Staged[Event]:
-    """Every hand-made event, for traffic whose first day begins at `start` (milliseconds since 1970)."""
+    """Make every hand-made event, for traffic whose first day begins at `start` (milliseconds since 1970)."""
     return Staged(
         on_time=(
             *_stage_pauses(start),
@@ -140,7 +140,7 @@ pause that a late log fills, and a visit that goes on over midnight in the logs.
 
 
 def stage_messages(start: int) -> Staged[AppEvent]:
-    """Every hand-made event, for traffic whose first day begins at `start` (milliseconds since 1970)."""
+    """Make every hand-made event, for traffic whose first day begins at `start` (milliseconds since 1970)."""
     noon = start + 12 * HOUR
     return Staged(
         on_time=(
@@ -180,7 +180,7 @@ _FIRST, _SECOND = "Audífonos, negro", "Bed Frame, solid oak"
 
 
 def stage_logs(start: int, population: Population) -> Staged[LogEvent]:
-    """Every hand-made event, for traffic whose first day begins at `start` (milliseconds since 1970)."""
+    """Make every hand-made event, for traffic whose first day begins at `start` (milliseconds since 1970)."""
     noon = start + 12 * HOUR
     return Staged(
         on_time=(

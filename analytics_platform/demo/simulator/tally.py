@@ -44,7 +44,7 @@ class Session(NamedTuple):
 
 
 def find_sessions(times: Iterable[int]) -> list[Session]:
-    """Sessions of one client from the times of its events (milliseconds since 1970, any order)."""
+    """Find sessions of one client from the times of its events (milliseconds since 1970, any order)."""
     sessions: list[Session] = []
     starts_at, events = 0, 0
     last_at: int | None = None
@@ -95,24 +95,24 @@ class ActivityTally:
         return self._times.keys()
 
     def times(self, client_id: str) -> Sequence[int]:
-        """When the events of that client were (milliseconds since 1970), in no order."""
+        """Return when the events of that client were (milliseconds since 1970), in no order."""
         return self._times[client_id]
 
     def order_amounts(self, client_id: str) -> list[int]:
-        """What each order of that client cost, in cents."""
+        """Return what each order of that client cost, in cents."""
         return [purchase.cents for _, purchase in self._orders.get(client_id, {}).values()]
 
     def purchases(self) -> Iterator[tuple[str, int, Purchase]]:
-        """Every order: client, time (milliseconds since 1970) and content of its earliest event."""
+        """Return every order: client, time (milliseconds since 1970) and content of its earliest event."""
         for client_id, orders in self._orders.items():
             yield from ((client_id, at, purchase) for at, purchase in orders.values())
 
     def sessions(self, clients: Iterable[str]) -> Iterator[Session]:
-        """The sessions of these clients."""
+        """Return the sessions of these clients."""
         return (session for client_id in clients for session in find_sessions(self._times[client_id]))
 
     def total(self) -> Activity:
-        """Everything counted so far."""
+        """Return everything counted so far."""
         starts: Counter[int] = Counter()
         bounces = 0
         for session in self.sessions(self._times):
@@ -152,7 +152,7 @@ class UserTally:
             views[name] = (count + 1, max(last_at, event.at))
 
     def describe(self, client_id: str) -> Interactions:
-        """What that client did."""
+        """Describe what that client did."""
         times, views = self.activity.times(client_id), self._views[client_id]
         return Interactions(
             interactions=len(times),
@@ -163,7 +163,7 @@ class UserTally:
         )
 
     def describe_customer(self, client_id: str) -> CustomerTotals:
-        """What that client did, with sessions and orders."""
+        """Describe what that client did, with sessions and orders."""
         amounts = self.activity.order_amounts(client_id)
         return CustomerTotals(
             **asdict(self.describe(client_id)),
@@ -226,7 +226,7 @@ class ClickTally(SourceTally[Event]):
 
 
 def merge(one: Activity, other: Activity) -> Activity:
-    """The activity of both, which have no client in common."""
+    """Add up the activity of both, which have no client in common."""
     return Activity(
         clients=one.clients + other.clients,
         events_by_day=_add_days(one.events_by_day, other.events_by_day),
@@ -248,7 +248,7 @@ def _add_days(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int
 
 
 def name_days(counts: Mapping[int, int]) -> dict[str, int]:
-    """Counts by ISO date, in order, from counts by day number since 1970."""
+    """Return counts by ISO date, in order, from counts by day number since 1970."""
     return {day_of(number * DAY).isoformat(): counts[number] for number in sorted(counts)}
 
 
@@ -295,7 +295,7 @@ class ListTally:
             self._orders[key] = min(self._orders.get(key, event), event, key=lambda each: each.at)
 
     def total(self) -> dict[str, ListTotals]:
-        """Everything counted so far, by list name."""
+        """Return everything counted so far, by list name."""
         sold: defaultdict[str, list[tuple[tuple[int, str], Item]]] = defaultdict(list)
         for key, event in self._orders.items():
             for item in event.items:

@@ -57,7 +57,7 @@ _PAGES = (f"{SHOP}/", *(f"{SHOP}/collections/{slug}" for slug in COLLECTIONS), *
 
 
 def crawl_without_pause(rng: Random, starts_at: int, ends_at: int) -> Iterator[Event]:
-    """One client that never rests: an event every 5 to 25 minutes (times in milliseconds since 1970).
+    """Make one client that never rests: an event every 5 to 25 minutes (times in milliseconds since 1970).
 
     Only the midnight cut of the session rule ends its sessions.
     """
@@ -68,7 +68,7 @@ def crawl_without_pause(rng: Random, starts_at: int, ends_at: int) -> Iterator[E
 
 
 def crawl_day(rng: Random, midnight: int, visitors: int) -> Iterator[Event]:
-    """Short bursts of other crawlers in the day that begins at `midnight`, about one to 150 visitors."""
+    """Make short bursts of other crawlers in the day that begins at `midnight`, about one to 150 visitors."""
     for _ in range(2 + visitors // 150):
         number = rng.randrange(len(CRAWLERS))
         client_id = f"crawler-{number}-{rng.randrange(4)}"

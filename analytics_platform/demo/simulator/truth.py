@@ -179,10 +179,10 @@ class Truth(Totals):
     sources: Stages
 
     def to_json(self) -> str:
-        """The truth as JSON text, stable from run to run."""
+        """Return the truth as JSON text, stable from run to run."""
         return json.dumps(asdict(self), indent=2, sort_keys=True) + "\n"
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """The truth that `to_json` wrote."""
+        """Return the truth that `to_json` wrote."""
         return TypeAdapter(cls).validate_json(text)

@@ -53,7 +53,7 @@ class UserAnswers:
 
 
 def find_bad_addresses(population: Population) -> tuple[int, ...]:
-    """Whose e-mail address is malformed: one user with logs, which become orphans, and some without."""
+    """Find whose e-mail address is malformed: one user with logs, which become orphans, and some without."""
     without_logs = range(population.web_users.stop, population.customers.stop)
     return (_BAD_EMAIL_WITH_LOGS, *without_logs[::_BAD_EMAIL_EVERY])
 
@@ -66,7 +66,7 @@ def write_answer(path: Path, users: Iterable[User]) -> None:
 
 
 def count_users(users: Iterable[User]) -> UserTotals:
-    """What is true of an answer."""
+    """Count what is true of an answer."""
     answer = list(users)
     people = {str(user.user_id): user.person for user in answer if user.person is not None}
     refused = len(answer) - len(people)

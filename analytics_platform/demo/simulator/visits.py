@@ -60,7 +60,7 @@ class Visitor(NamedTuple):
 
 
 def draw_visitor(rng: Random) -> Visitor:
-    """A client never seen before."""
+    """Draw a client never seen before."""
     return Visitor(
         client_id=f"{rng.getrandbits(96):024x}",
         user_agent=rng.choices(PEOPLE, cum_weights=_AGENT_WEIGHTS)[0],
@@ -70,7 +70,7 @@ def draw_visitor(rng: Random) -> Visitor:
 
 
 def draw_pause(rng: Random) -> int:
-    """Milliseconds until the next event: mostly under a minute or two, sometimes near the 30-minute edge."""
+    """Draw milliseconds until the next event: mostly under a minute or two, sometimes near the 30-minute edge."""
     fate = rng.random()
     if fate < 0.002:
         return rng.choice(_EDGES)
@@ -120,18 +120,18 @@ class Visit:
 
 
 def draw_basket(rng: Random, first: Product) -> list[Line]:
-    """A basket of one to three lines, beginning with the product just seen."""
+    """Draw a basket of one to three lines, beginning with the product just seen."""
     others = rng.sample(PRODUCTS, rng.choice((0, 0, 0, 1, 1, 2)))
     return [Line(product, rng.choice(product.variants), rng.choice((1, 1, 1, 2))) for product in (first, *others)]
 
 
 def draw_transaction_id(rng: Random) -> str:
-    """An order number as the shop writes it."""
+    """Draw an order number as the shop writes it."""
     return f"{rng.randrange(4_000_000_000_000, 6_000_000_000_000)}"
 
 
 def browse(rng: Random, visitor: Visitor, visit: Visit) -> None:
-    """The web shop: pages, perhaps a pop-up, a cart and a checkout."""
+    """Visit the web shop: pages, perhaps a pop-up, a cart and a checkout."""
     product = rng.choice(PRODUCTS) if rng.random() < 0.4 else None
     visit.land(f"/products/{product.slug}" if product else _draw_path(rng))
     visit.record("page_viewed")
@@ -190,7 +190,7 @@ def _check_out(rng: Random, visitor: Visitor, visit: Visit, product: Product) ->
 
 
 def use_app(rng: Random, visit: Visit) -> None:
-    """The app-like part of the shop, which speaks Google Analytics 4."""
+    """Visit the app-like part of the shop, which speaks Google Analytics 4."""
     visit.land("/app/")
     while True:
         shown = rng.choice(LISTS)
@@ -227,7 +227,7 @@ def _buy_in_app(rng: Random, visit: Visit, lines: list[Line]) -> None:
 
 
 def make_visit(rng: Random, visitor: Visitor, starts_at: int) -> list[Event]:
-    """The events of one visit, beginning at `starts_at` (milliseconds since 1970)."""
+    """Make the events of one visit, beginning at `starts_at` (milliseconds since 1970)."""
     visit = Visit(rng, visitor, starts_at)
     if visitor.uses_app:
         use_app(rng, visit)
@@ -260,7 +260,7 @@ class AppVisit:
 
 
 def make_app_visit(rng: Random, user_id: int, starts_at: int) -> list[AppEvent]:
-    """The events of one visit, beginning at `starts_at` (milliseconds since 1970)."""
+    """Make the events of one visit, beginning at `starts_at` (milliseconds since 1970)."""
     visit = AppVisit(rng, user_id, starts_at)
     fate = rng.random()
     if fate < 0.10:
@@ -303,7 +303,7 @@ def _draw_app_basket(rng: Random, clicked: Item) -> tuple[Item, ...]:
 
 
 def make_item_purchase(transaction_id: str, basket: Sequence[Item]) -> Purchase:
-    """The order of a basket."""
+    """Make the order of a basket."""
     cents = sum(item.cents * (item.quantity or 0) for item in basket)
     bought = tuple(Bought(item.item_id, item.variant, item.quantity or 0) for item in basket)
     return Purchase(transaction_id, cents, bought)
@@ -345,7 +345,7 @@ class LoggedVisit:
 
 
 def make_logged_visit(rng: Random, user_id: int, starts_at: int) -> list[LogEvent]:
-    """The events of one visit, beginning at `starts_at` (milliseconds since 1970)."""
+    """Make the events of one visit, beginning at `starts_at` (milliseconds since 1970)."""
     visit = LoggedVisit(rng, user_id, starts_at)
     _look_at_product(visit)
     while rng.random() < 0.7:

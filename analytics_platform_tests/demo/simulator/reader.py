@@ -45,7 +45,7 @@ def read_file(path: Path) -> list[Row]:
     lines = [line.removesuffix(b"\r") for line in read_bytes(path).removeprefix(b"\xef\xbb\xbf").split(b"\n")]
     header = lines[0].decode().replace("clientId", "client_id").split(",")
     texts = [line.decode(errors="surrogateescape") for line in lines[1:] if line]
-    return [judge(record, header) for record in split_records(texts, len(header))]
+    return [check(record, header) for record in split_records(texts, len(header))]
 
 
 def split_records(lines: list[str], width: int) -> Iterator[str]:
@@ -72,7 +72,7 @@ def parse(text: str) -> list[str]:
     return next(csv.reader(text.splitlines(keepends=True), strict=True))
 
 
-def judge(record: str, header: list[str]) -> Row:
+def check(record: str, header: list[str]) -> Row:
     reason = find_record_fault(record, len(header))
     if reason:
         return Row({}, reason)
