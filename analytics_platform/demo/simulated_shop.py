@@ -83,7 +83,11 @@ def buy(shop: Shop, orders: Iterable[BoughtOrder], people: Mapping[str, Person])
     orders = list(orders)
     customers = {client: _customer(client, people) for client in {order.client_id for order in orders}}
     ids = seed_customers(shop.database, customers.values())
-    wishes = [_wish(order, ids[customers[order.client_id].email]) for order in orders]
+    wishes = []
+    for order in orders:
+        cart = Cart(tuple(CartLine(line.item_id, line.quantity, line.variant or None) for line in order.lines))
+        key = f"{order.client_id}/{order.transaction_id}"
+        wishes.append(Wish(cart, ids[customers[order.client_id].email], key, order.at))
     guests = [wish for wish in wishes if not wish.order_key.startswith(_USER)]
     refused = [error for _, error in place_orders(shop, guests).refused]
     refused += _buy_signed_in(shop, [wish for wish in wishes if wish.order_key.startswith(_USER)])
@@ -125,8 +129,3 @@ def _customer(client_id: str, people: Mapping[str, Person]) -> Customer:
         return Customer(person.email, f"{person.first_name} {person.last_name}", person.city)
     number = hashlib.sha256(client_id.encode()).hexdigest()[:16]
     return Customer(f"guest-{number}@mail.example", "Guest")
-
-
-def _wish(order: BoughtOrder, customer_id: int) -> Wish:
-    lines = (CartLine(line.item_id, line.quantity, line.variant or None) for line in order.lines)
-    return Wish(Cart(tuple(lines)), customer_id, f"{order.client_id}/{order.transaction_id}", order.at)

@@ -2,7 +2,8 @@
 
 import json
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
@@ -65,13 +66,12 @@ def write_answer(path: Path, users: Iterable[User]) -> None:
     path.write_text(text + "\n", encoding="utf-8", newline="\n")
 
 
-def count_users(users: Iterable[User]) -> UserTotals:
+def count_users(users: Sequence[User]) -> UserTotals:
     """Count what is true of an answer."""
-    answer = list(users)
-    people = {str(user.user_id): user.person for user in answer if user.person is not None}
-    refused = len(answer) - len(people)
+    people = {str(user.user_id): user.person for user in users if user.person is not None}
+    refused = len(users) - len(people)
     return UserTotals(
-        rows_read=len(answer),
+        rows_read=len(users),
         customers=len(people),
         rows_quarantined=refused,
         quarantined_by_reason={"email: malformed": refused} if refused else {},
@@ -86,9 +86,12 @@ def _draw_user(rng: Random, user_id: int, is_bad: bool) -> User:
     email = f"{local}{user_id}@Mail.example"
     company = rng.choice(_COMPANIES) if rng.random() < 0.9 else None
     city = rng.choice(_CITIES) if rng.random() < 0.95 else None
+    # names as people write them
+    honorific = f"{rng.choice(_HONORIFICS)} " if rng.random() < 0.12 else ""
+    suffix = f" {rng.choice(_SUFFIXES)}" if rng.random() < 0.1 else ""
     entry = {
         "id": user_id,
-        "name": _dress_name(rng, first, last),
+        "name": f"{honorific}{first} {last}{suffix}",
         "username": f"{first}{user_id}" if rng.random() < 0.5 else f"{first}_{last}",
         "email": rng.choice(_BAD_EMAILS) if is_bad else email,
         "address": _draw_address(rng, city),
@@ -98,13 +101,6 @@ def _draw_user(rng: Random, user_id: int, is_bad: bool) -> User:
     }
     person = Person(first_name=first, last_name=last, email=email.lower(), company=company, city=city)
     return User(user_id, dict(_lose_values(rng, entry, company)), None if is_bad else person)
-
-
-def _dress_name(rng: Random, first: str, last: str) -> str:
-    """The name as people write it, some with an honorific in front, some with a suffix behind."""
-    honorific = f"{rng.choice(_HONORIFICS)} " if rng.random() < 0.12 else ""
-    suffix = f" {rng.choice(_SUFFIXES)}" if rng.random() < 0.1 else ""
-    return f"{honorific}{first} {last}{suffix}"
 
 
 def _draw_address(rng: Random, city: str | None) -> dict[str, Any]:
@@ -133,11 +129,4 @@ def _move(user: User) -> User:
     assert user.person is not None
     city, email = "Reykjavík", f"Moved{user.user_id}@Mail.example"
     entry = {**user.entry, "email": email, "address": {**user.entry["address"], "city": city}}
-    person = Person(
-        first_name=user.person.first_name,
-        last_name=user.person.last_name,
-        email=email.lower(),
-        company=user.person.company,
-        city=city,
-    )
-    return User(user.user_id, entry, person)
+    return User(user.user_id, entry, replace(user.person, email=email.lower(), city=city))

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 COLUMNS = ("client_id", "page_url", "referrer", "timestamp", "event_name", "event_data", "user_agent")
 FIELD = r'(?:"(?:[^"]|"")*"|[^",\n]*)'
 WELL_FORMED = re.compile(rf"{FIELD}(?:,{FIELD})*")
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 EARLIEST, LATEST = datetime(2020, 1, 1, tzinfo=UTC), datetime(2030, 1, 1, tzinfo=UTC)
 
 csv.field_size_limit(10_000_000)

@@ -1,7 +1,10 @@
-"""The files keep their promises: the same bytes again, the error share, every kind of drift and breakage."""
+"""The files keep their promises: the same bytes again, the error share, every kind of drift and breakage;
+and the orders told to the shop are those of the events, each once, and cost what the catalogue says.
+"""
 
 from collections import Counter
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -10,8 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analytics_platform.demo.simulator import FolderInUseError, simulate
+from analytics_platform.demo.simulator import PURCHASES, FolderInUseError, read_purchases, simulate
 from analytics_platform.demo.simulator.breakage import BROKEN_ROWS, count_broken
+from analytics_platform.demo.simulator.catalogue import APP_PRODUCTS
 from analytics_platform.demo.simulator.events import DAY, MINUTE
 from analytics_platform.demo.simulator.rows import DAY_STYLES, LATE_STYLES, USER_AGENT
 from analytics_platform.demo.simulator.tally import find_sessions
@@ -159,3 +163,24 @@ def test_the_late_kiosk_event_moves_a_start_to_a_midnight(traffic: Traffic) -> N
     times = traffic.times_of("late-kiosk")
     second = find_sessions(times)[1].starts_at
     assert second == min(at for at in times if at // DAY == times[0] // DAY + 2)
+
+
+def test_every_order_of_the_events_is_there_once_with_what_it_cost(traffic: Traffic) -> None:
+    truth = traffic.truth.sources.total.all_sources
+    orders = list(read_purchases(traffic.folder / PURCHASES))
+
+    assert len({(order.client_id, order.transaction_id) for order in orders}) == len(orders) == truth.orders
+    assert sum(order.revenue for order in orders) == Decimal(truth.revenue)
+    assert [order.at for order in orders] == sorted(order.at for order in orders)
+
+
+def test_an_order_costs_what_its_lines_cost_in_the_catalogue(traffic: Traffic) -> None:
+    cents = {(product.item_id, variant.name): variant.cents for product in APP_PRODUCTS for variant in product.variants}
+    for order in read_purchases(traffic.folder / PURCHASES):
+        total = sum(cents[line.item_id, line.variant] * line.quantity for line in order.lines)
+        assert order.revenue == Decimal(total) / 100, order
+
+
+def test_an_order_of_nothing_is_among_them(traffic: Traffic) -> None:
+    free = [order for order in read_purchases(traffic.folder / PURCHASES) if not order.lines]
+    assert [order.revenue for order in free] == [0]
