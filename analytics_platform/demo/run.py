@@ -1,19 +1,18 @@
 """The demo: the main job on simulated traffic, then every figure compared with the simulator's truth.
 
-It runs what a user runs (`dagster asset materialize`), twice: on the files of each day, then again when late files have
-arrived. The same folder then serves the UI (`make ui`).
+It runs what a user runs (`analytics-platform materialize`), twice: on the files of each day, then again when late
+files have arrived. The same folder then serves the UI (`make ui`).
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import os
-import re
 import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from bson import json_util
@@ -33,10 +32,6 @@ from analytics_platform.warehouse import open_warehouse
 
 MARK = ".demo"
 """A file that says: this folder was made by the demo, which may empty it."""
-
-DAGSTER_YAML = Path(__file__).parents[1] / "orchestration" / "dagster.yaml"
-_STEP = re.compile(r"Finished execution of step \"(?P<step>\S+)\" in (?P<took>\S+)\.$")
-_ERROR = re.compile(r"dagster\._core\.definitions\.events\.Failure: (?P<words>.*)$")
 
 
 def run_demo(days: int, visitors: int, seed: int) -> bool:
@@ -61,7 +56,9 @@ def run_demo(days: int, visitors: int, seed: int) -> bool:
         ):
             _deliver(folder / part, users, settings)
             console.print(f"\nMaterializing all assets for {first}...{last} with {title} …")
-            if not _materialize(console, folder / "run.log", f"{first}...{last}"):
+            # A process of its own, as people start it; it prints its steps and the cause of a failure.
+            command = [sys.executable, "-m", "analytics_platform.cli.main", "materialize"]
+            if subprocess.run([*command, "--days", f"{first}...{last}"]).returncode:
                 return False
             ok &= _compare(console, settings, sources, f"After {title}")
         ok &= _is_drained(console, settings)
@@ -111,34 +108,9 @@ def _is_drained(console: Console, settings: Settings) -> bool:
 def _prepare(folder: Path, first: dt.date) -> dict[str, str]:
     """The environment of the demo's runs, also written to `demo.env` for the UI."""
     home = (folder / "dagster").resolve()
-    home.mkdir()
-    shutil.copy(DAGSTER_YAML, home / "dagster.yaml")
     own = {"DAGSTER_HOME": str(home), "DATA_DIR": str(folder.resolve()), "PARTITION_START": first.isoformat()}
     (folder / "demo.env").write_text("".join(f"{name}={value}\n" for name, value in own.items()), "utf-8")
     return own
-
-
-def _materialize(console: Console, log: Path, days: str) -> bool:
-    command = [sys.executable, "-m", "dagster", "asset", "materialize", "--select", "*"]
-    command += ["--partition-range", days, "-m", "analytics_platform.definitions"]
-    with log.open("a", encoding="utf-8") as file:
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        assert process.stdout is not None
-        failures = list(_follow(console, process.stdout, file.write))
-    if process.wait() == 0:
-        return True
-    console.print(f"[red]The run failed.[/] {' '.join(dict.fromkeys(failures))} The whole log is in {log}.")
-    return False
-
-
-def _follow(console: Console, lines: Iterable[str], keep: Callable[[str], object]) -> Iterator[str]:
-    """Show the steps as they end and keep the whole log; yields the sentences of failures."""
-    for line in lines:
-        keep(line)
-        if step := _STEP.search(line.rstrip()):
-            console.print(f"  {step['step'].replace('__', '.'):36} {step['took']:>8}", highlight=False)
-        elif error := _ERROR.search(line.rstrip()):
-            yield error["words"]
 
 
 def _compare(console: Console, settings: Settings, truth: Sources, title: str) -> bool:

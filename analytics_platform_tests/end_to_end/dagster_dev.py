@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 import httpx
 
-from analytics_platform.demo.run import DAGSTER_YAML
+from analytics_platform.orchestration.launch import INSTANCE
 
 T = TypeVar("T")
 PATIENCE_S = 600.0
@@ -59,7 +59,7 @@ def dagster_dev(folder: Path, environment: Mapping[str, str]) -> Iterator[Dagste
     """Web server, daemon and code server on loopback for the length of a `with` block, Dagster's home in `folder`."""
     home = folder / "dagster"
     home.mkdir(parents=True)
-    shutil.copy(DAGSTER_YAML, home / "dagster.yaml")
+    shutil.copy(INSTANCE, home / "dagster.yaml")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
