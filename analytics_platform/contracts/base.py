@@ -138,9 +138,10 @@ class _Promises:
     @_Derived
     def table(cls: type[Contract]) -> Table:
         """What the contract says of the table as a whole. Raises `TypeError` for a contract without a table."""
-        if "_table" not in vars(cls):
+        found = getattr(cls, "_table", None)  # a contract derived from another has that one's
+        if not isinstance(found, Table):
             raise TypeError(f"{cls.__name__} names no table: class {cls.__name__}(Contract, table=…, key=…, write=…)")
-        return cls._table
+        return found
 
     @_Derived
     def columns(cls: type[Contract]) -> Mapping[str, pa.Column]:
