@@ -24,7 +24,7 @@ dashboard: .venv/installed  ## The dashboard on loopback with the demo's data; i
 test-browser: .venv/installed  ## The dashboard in a real browser (needs Chromium)
 	$(BIN)/pytest analytics_platform_tests/browser
 
-reference: .venv/installed  ## Write docs/data_dictionary.md and docs/settings.md from the code
+reference: .venv/installed  ## Write docs/data_dictionary.md, docs/settings.md and .env.example from the code
 	$(BIN)/analytics-platform reference
 
 lock:  ## Write requirements.lock anew from pyproject.toml (needs uv)

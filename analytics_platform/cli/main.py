@@ -222,7 +222,7 @@ def explain(
 
 @app.command(rich_help_panel=SETUP)
 def reference(out: Annotated[Path, typer.Option(help="Folder of the pages.")] = Path("docs")) -> None:
-    """Write the data dictionary and the table of settings from the code."""
+    """Write the data dictionary, the table of settings and .env.example from the code."""
     from analytics_platform.cli.reference import write_reference
 
     for path in write_reference(out):

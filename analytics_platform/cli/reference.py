@@ -1,6 +1,7 @@
 """Reference pages written from the code: the data dictionary from the contracts, the settings from settings.py.
 
-`analytics-platform reference` writes them into docs/; a test says when they are out of date.
+`analytics-platform reference` writes them into docs/, and the file `.env.example` beside that folder if there is one; a
+test says when they are out of date.
 """
 
 from __future__ import annotations
@@ -35,6 +36,10 @@ def write_reference(folder: Path) -> list[Path]:
         path = folder / name
         path.write_text(text, "utf-8")
         paths.append(path)
+    example = folder.resolve().parent / ".env.example"
+    if example.exists():  # in a checkout; beside another folder nothing is written
+        example.write_text(env_example(), "utf-8")
+        paths.append(example)
     return paths
 
 
@@ -113,6 +118,24 @@ def _settings_lines() -> Iterator[str]:
         yield f"| `{name.upper()}` | {_default(field.default)} | {_cell(field.description or '')}{secret} |"
 
 
+def env_example() -> str:
+    """Every setting with its default, as a file for a shell or Dagster to read."""
+    return "\n".join(_example_lines()) + "\n"
+
+
+def _example_lines() -> Iterator[str]:
+    yield "# Written by `analytics-platform reference`. Copy it to .env, keep the lines you change; empty is absent."
+    yield "# `dagster dev` reads .env in the folder where it is started; for other commands: set -a; . ./.env; set +a"
+    for name, field in Settings.model_fields.items():
+        yield from ("", f"# {field.description}", f"{name.upper()}={_text(field.default)}")
+
+
 def _default(value: object) -> str:
+    text = _text(value)
+    return f"`{text}`" if text else ""
+
+
+def _text(value: object) -> str:
+    """A default as the environment writes it; empty for what is absent or a secret."""
     text = "" if value is None or isinstance(value, SecretStr) else str(value)
-    return f"`{text}`" if text not in ("", ".") else ""
+    return "" if text == "." else text

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from analytics_platform.cli.reference import env_example
+from analytics_platform.settings import Settings, load_settings
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "analytics_platform"
+
+
+def _read(name: str) -> str:
+    return (ROOT / name).read_text("utf-8")
+
+
+def _assignments() -> dict[str, str]:
+    lines = [line for line in _read(".env.example").splitlines() if line and not line.startswith("#")]
+    return dict(line.split("=", 1) for line in lines)
+
+
+def test_the_example_of_an_environment_is_up_to_date() -> None:
+    """If this fails: run `analytics-platform reference`."""
+    assert _read(".env.example") == env_example()
+
+
+def test_the_example_of_an_environment_has_every_setting_and_nothing_else() -> None:
+    assert list(_assignments()) == [name.upper() for name in Settings.model_fields]
+
+
+def test_the_example_of_an_environment_changes_no_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in _assignments():
+        monkeypatch.delenv(name, raising=False)
+    defaults = load_settings()
+
+    for name, value in _assignments().items():
+        monkeypatch.setenv(name, value)
+
+    assert load_settings() == defaults
+
+
+def test_the_workflow_installs_the_lock_builds_and_monitors() -> None:
+    workflow = yaml.safe_load(_read("docs/examples/github-actions.yml"))
+    steps = [step for job in workflow["jobs"].values() for step in job["steps"]]
+    commands = "\n".join(step.get("run", "") for step in steps)
+    order = [
+        "--require-hashes -r requirements.lock",
+        "/landing/clickstream/",
+        "dagster asset materialize --select '*' --partition-range",
+        "analytics-platform monitor",
+    ]
+
+    assert [part for part in order if part not in commands] == []
+    assert sorted(order, key=commands.index) == order
+    assert set(workflow["env"]) <= {name.upper() for name in Settings.model_fields}
+    assert "${{" not in commands, "an input inside a script could run as one: pass it by env"
+
+
+def test_the_changelog_names_the_version_of_the_package() -> None:
+    version = re.search(r'^version = "(.+)"$', _read("pyproject.toml"), re.MULTILINE)
+    assert version is not None
+    assert f"\n## {version[1]} - " in _read("CHANGELOG.md")
+    assert "\n## Unreleased\n" in _read("CHANGELOG.md")
+
+
+def test_the_pages_for_contributors_link_to_files_that_exist() -> None:
+    for page in ("CONTRIBUTING.md", "CHANGELOG.md"):
+        for target in re.findall(r"\]\(([^)#\s]+)", _read(page)):
+            assert "://" in target or (ROOT / target).exists(), f"{page}: {target}"
