@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -70,3 +71,35 @@ def test_the_pages_for_contributors_link_to_files_that_exist() -> None:
     for page in ("CONTRIBUTING.md", "CHANGELOG.md"):
         for target in re.findall(r"\]\(([^)#\s]+)", _read(page)):
             assert "://" in target or (ROOT / target).exists(), f"{page}: {target}"
+
+
+def test_the_architecture_names_every_folder_of_the_package() -> None:
+    folders = {path.parent.name for path in PACKAGE.glob("*/*.py")} | {"models"}
+    named = set(re.findall(r"^\| `(\w+)/` \|", _read("docs/architecture.md"), re.MULTILINE))
+    assert named == folders
+
+
+def test_the_architecture_names_only_files_that_exist() -> None:
+    named = re.findall(r"`([\w/]+/(?:[\w/]*\.(?:py|sql))?)`", _read("docs/architecture.md"))
+    roots = (PACKAGE, ROOT)
+    assert [name for name in named if name.endswith((".py", ".sql")) and not (PACKAGE / name).is_file()] == []
+    assert [name for name in named if name.endswith("/") and not any((root / name).is_dir() for root in roots)] == []
+
+
+def test_the_architecture_lists_the_layers_of_the_import_contract_in_their_order() -> None:
+    layers = tomllib.loads(_read("pyproject.toml"))["tool"]["importlinter"]["contracts"][0]["layers"]
+    written = re.findall(r"^ +\d+\. (.+)$", _read("docs/architecture.md"), re.MULTILINE)
+    assert [re.findall(r"`(\w+)`", line) for line in written] == [
+        re.findall(r"analytics_platform\.(\w+)", layer) for layer in layers
+    ]
+
+
+def test_the_readme_lists_every_mart() -> None:
+    section = _read("README.md").partition("\n## The tables\n")[2].partition("\n## ")[0]
+    marts = {path.stem for path in (PACKAGE / "models" / "marts").glob("*.sql")}
+    assert marts - set(re.findall(r"`(?:marts\.)?(\w+)`", section)) == set()
+
+
+def test_the_glossary_is_in_order() -> None:
+    terms = re.findall(r"^\| ([\w -]+) \|", _read("docs/glossary.md"), re.MULTILINE)[1:]
+    assert terms == sorted(terms)
