@@ -75,7 +75,7 @@ def _column(contract: ContractType, name: str, kind: str) -> str:
 def create_statements(contract: ContractType) -> Iterator[str]:
     """The statements that create the table and document it.
 
-    No key constraint: uniqueness is asserted in the publishing transaction (DESIGN 7, DuckDB).
+    No key constraint: uniqueness is asserted in the publishing transaction.
     """
     table = quote_table(contract.table.name)
     columns = ", ".join(_column(contract, name, kind) for name, kind in column_types(contract).items())

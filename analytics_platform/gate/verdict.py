@@ -25,7 +25,7 @@ EVENT_DATE = "event_date"
 """The column with the day of an event."""
 
 ARRIVAL_TOLERANCE = dt.timedelta(days=1)
-"""An event may be this much later than its arrival, since clocks differ; beyond, it is refused (DESIGN 4)."""
+"""An event may be this much later than its arrival, since clocks differ; beyond, it is rejected."""
 
 
 @dataclass(frozen=True, slots=True)

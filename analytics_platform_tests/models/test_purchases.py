@@ -1,4 +1,4 @@
-"""The rule of orders (DESIGN 4): a client and a transaction id, its earliest event wins, repeats are one order."""
+"""The rule of orders: a client and a transaction id, its earliest event wins, repeats are one order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The session rule (DESIGN 4): a pause of more than 30 minutes, else the second midnight, ends a visit."""
+"""The session rule: a pause of more than 30 minutes, else the second midnight, ends a visit."""
 
 from __future__ import annotations
 
