@@ -173,7 +173,7 @@ def plan_population(visitors: int) -> Population:
 
 
 def client_of(user_id: int | str) -> str:
-    """Return the client id of a source that only knows users (DESIGN section 4)."""
+    """Return the client id of a user in a source that only knows users."""
     return f"user:{user_id}"
 
 

@@ -85,7 +85,7 @@ class ActivityTally:
             self._times[client_id] = array("q")
         self._times[client_id].append(at)
         self._events_by_day[at // DAY] += 1
-        if purchase is not None:  # the earliest event of an order stays (DESIGN section 4: client and transaction id)
+        if purchase is not None:  # the earliest event of an order stays: an order is a client and a transaction id
             orders, key = self._orders[client_id], purchase.transaction_id
             orders[key] = min(orders.get(key, (at, purchase)), (at, purchase))
 
