@@ -32,7 +32,7 @@ class _NoAddresses(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         if isinstance(record.args, tuple):
-            record.args = tuple("(webhook)" if isinstance(part, httpx.URL) else part for part in record.args)
+            record.args = tuple("(webhook)" if "://" in str(part) else part for part in record.args)
         return True
 
 

@@ -59,7 +59,7 @@ p.sentence {{ max-width: 48rem; overflow-wrap: anywhere; }}
 
 _EMPTY = (
     "There is nothing to show yet. Let data arrive (files into the landing folder, messages, logs, users), then start "
-    "“Take in what arrived” and “Rebuild days” on the page Pipeline. `make demo` fills everything with simulated data."
+    "“Load new data” and “Rebuild days” on the page Pipeline. `make demo` fills everything with simulated data."
 )
 _PERIODS = {"7 days": 7, "14 days": 14, "28 days": 28, "90 days": 90}
 _ALL, _OTHER = "All", "Other days"

@@ -30,7 +30,7 @@ _WORDS = {
     "QUEUED": "waits", "NOT_STARTED": "waits", "STARTING": "starts", "STARTED": "goes on",
 }  # fmt: skip
 _MARKS = {"SUCCESS": "●", "FAILURE": "▲", "CANCELED": "■"}
-_ACTIONS = {INGEST: "Take in what arrived", REBUILD: "Rebuild days"}
+_ACTIONS = {INGEST: "Load new data", REBUILD: "Rebuild days"}
 
 
 @dataclass
