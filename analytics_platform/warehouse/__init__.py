@@ -8,15 +8,8 @@ from analytics_platform.warehouse.duckdb import DuckDBSession, DuckDBWarehouse
 from analytics_platform.warehouse.load import BOOKS, load_batch
 from analytics_platform.warehouse.open import open_warehouse
 from analytics_platform.warehouse.replay import replay_batch
-from analytics_platform.warehouse.session import (
-    BatchCard,
-    Loaded,
-    Publication,
-    QueryPlan,
-    Session,
-    Warehouse,
-    WarehouseError,
-)
+from analytics_platform.warehouse.session import Session, Warehouse
+from analytics_platform.warehouse.types import BatchCard, Loaded, Publication, QueryPlan, WarehouseError
 
 __all__ = [
     "BOOKS",

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from analytics_platform.contracts import CONTRACTS
 from analytics_platform.transform import DayRange
 from analytics_platform.warehouse.load import BOOKS
-from analytics_platform.warehouse.session import Session, WarehouseError
+from analytics_platform.warehouse.session import Session
+from analytics_platform.warehouse.types import WarehouseError
 
 
 @dataclass(frozen=True, slots=True)

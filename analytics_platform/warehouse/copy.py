@@ -12,7 +12,8 @@ from analytics_platform.contracts.base import ContractType
 from analytics_platform.contracts.ddl import column_types, json_columns
 from analytics_platform.contracts.sql import literal, quote, quote_table
 from analytics_platform.transform import build_order
-from analytics_platform.warehouse.session import Session, WarehouseError
+from analytics_platform.warehouse.session import Session
+from analytics_platform.warehouse.types import WarehouseError
 
 
 def copy_warehouse(

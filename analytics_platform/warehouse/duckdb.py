@@ -6,7 +6,6 @@ process has the file.
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,7 +22,8 @@ from analytics_platform.contracts.sql import literal, quote, quote_table
 from analytics_platform.transform import DayRange, Query
 from analytics_platform.warehouse.audit import audit
 from analytics_platform.warehouse.migration import changes
-from analytics_platform.warehouse.session import FETCH_ROWS, BatchCard, Publication, QueryPlan, WarehouseError
+from analytics_platform.warehouse.session import FETCH_ROWS
+from analytics_platform.warehouse.types import BatchCard, Publication, QueryPlan, Span, WarehouseError
 
 _EXACT_CASTS = frozenset({("HUGEINT", "BIGINT"), ("INTEGER", "BIGINT"), ("DATE", "DATE")})
 """Types a model may yield for a promised type: stored without loss, or with an error, never rounded."""
@@ -39,9 +39,6 @@ which takes half as long as the load itself."""
 
 LOAD_MEMORY = "512MB"
 """What DuckDB may use during a load: enough for its inserts, and it leaves room for the gate that works beside it."""
-
-Span = tuple[dt.date, dt.date] | None
-"""First and last day of the events of a batch, if it has any."""
 
 
 class DuckDBWarehouse:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from analytics_platform.contracts import CONTRACTS
 from analytics_platform.transform import DayRange, Model, plan
-from analytics_platform.warehouse.session import QueryPlan, Session, WarehouseError
+from analytics_platform.warehouse.session import Session
+from analytics_platform.warehouse.types import QueryPlan, WarehouseError
 
 
 @dataclass(frozen=True, slots=True)

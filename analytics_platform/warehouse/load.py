@@ -18,8 +18,9 @@ from analytics_platform.contracts.ops import Acceptances, BatchDays, PipelineLog
 from analytics_platform.contracts.sql import literal, quote, quote_table
 from analytics_platform.gate import Verdict
 from analytics_platform.gate.ahead import in_background
-from analytics_platform.warehouse.duckdb import ROW_GROUP, DuckDBSession, Span
-from analytics_platform.warehouse.session import BatchCard, Loaded, Session
+from analytics_platform.warehouse.duckdb import ROW_GROUP
+from analytics_platform.warehouse.session import BatchSession, Session
+from analytics_platform.warehouse.types import BatchCard, Loaded, Span
 
 ROWS_PER_INSERT = 1 * ROW_GROUP
 """Accepted rows are written so many at a time, in whole row groups: for two threads, and little memory."""
@@ -75,7 +76,7 @@ def _load(
     return loaded
 
 
-def _stop_if_known(desk: DuckDBSession, batch_id: str) -> None:
+def _stop_if_known(desk: BatchSession, batch_id: str) -> None:
     found = desk.rows(
         "SELECT rows_accepted, rows_duplicate, rows_quarantined FROM ops.pipeline_logs WHERE batch_id = $batch_id",
         {"batch_id": batch_id},
@@ -94,7 +95,7 @@ class Stored:
 
 
 def store_verdicts(
-    session: DuckDBSession,
+    session: BatchSession,
     contract: ContractType,
     card: BatchCard,
     verdicts: Iterable[Verdict],
@@ -146,23 +147,23 @@ def _as_quarantine(card: BatchCard, refused: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def drop_twins(session: DuckDBSession, contract: ContractType, card: BatchCard, span: Span) -> None:
+def drop_twins(session: BatchSession, contract: ContractType, card: BatchCard, span: Span) -> None:
     """Delete this batch's records that are there already, and note them in the temporary table `twins`.
 
     The one that was there first stays, within the batch the first. A refused record is a twin only where the source
     delivers records again: in a file, two broken lines alike are two.
     """
-    session.connection.execute("CREATE OR REPLACE TEMP TABLE twins (position BIGINT, event_date DATE)")
+    session.execute("CREATE OR REPLACE TEMP TABLE twins (position BIGINT, event_date DATE)")
     if span is not None:
         _drop_accepted_twins(session, contract, card.batch_id, span)
     if contract.table.redelivers:
         _drop_refused_twins(session, card)
 
 
-def _drop_refused_twins(session: DuckDBSession, card: BatchCard) -> None:
+def _drop_refused_twins(session: BatchSession, card: BatchCard) -> None:
     """A refused record is known by its original text."""
     names = {"batch_id": card.batch_id, "source": card.source}
-    session.connection.execute(
+    session.execute(
         """
         INSERT INTO twins
         WITH ranked AS (
@@ -176,14 +177,14 @@ def _drop_refused_twins(session: DuckDBSession, card: BatchCard) -> None:
         """,
         names,
     )
-    session.connection.execute(
+    session.execute(
         "DELETE FROM ops.quarantine WHERE batch_id = $batch_id AND position IN (SELECT position FROM twins)",
         {"batch_id": card.batch_id},
     )
 
 
 def _drop_accepted_twins(
-    session: DuckDBSession, contract: ContractType, batch_id: str, span: tuple[dt.date, dt.date]
+    session: BatchSession, contract: ContractType, batch_id: str, span: tuple[dt.date, dt.date]
 ) -> None:
     """The same event always has the same time, so its twin is on the same day.
 
@@ -191,7 +192,7 @@ def _drop_accepted_twins(
     """
     key, table = quote(contract.table.key[0]), quote_table(contract.table.name)
     rows = f"(SELECT * FROM {table} WHERE {_within(_days_of(session, table, batch_id, span))})"
-    session.connection.execute(
+    session.execute(
         f"""
         CREATE OR REPLACE TEMP TABLE repeated AS
         SELECT hash({key}) AS code FROM {rows} GROUP BY 1 HAVING count(*) > 1
@@ -199,7 +200,7 @@ def _drop_accepted_twins(
     )
     if session.rows("SELECT count(*) FROM repeated") == [(0,)]:
         return
-    session.connection.execute(
+    session.execute(
         f"""
         INSERT INTO twins
         WITH ranked AS (
@@ -212,7 +213,7 @@ def _drop_accepted_twins(
         """,
         {"batch_id": batch_id},
     )
-    session.connection.execute(
+    session.execute(
         f"""
         DELETE FROM {table}
         WHERE event_date BETWEEN $first AND $last AND batch_id = $batch_id
@@ -222,7 +223,7 @@ def _drop_accepted_twins(
     )
 
 
-def _days_of(session: DuckDBSession, table: str, batch_id: str, span: tuple[dt.date, dt.date]) -> list[dt.date]:
+def _days_of(session: BatchSession, table: str, batch_id: str, span: tuple[dt.date, dt.date]) -> list[dt.date]:
     """The days of a batch's events. They may be few and far apart: one late event, and the span is long."""
     days = session.rows(
         f"""
@@ -239,13 +240,13 @@ def _within(days: list[dt.date]) -> str:
     return f"event_date IN ({', '.join(map(literal, days))})"
 
 
-def write_days(session: DuckDBSession, contract: ContractType, card: BatchCard, span: Span) -> None:
+def write_days(session: BatchSession, contract: ContractType, card: BatchCard, span: Span) -> None:
     """Count the batch's records by day; refused ones without a day go to that of the accepted record before them.
 
     A batch none of whose records has a day is on no day.
     """
     first, last = span or (dt.date.max, dt.date.min)
-    session.connection.execute(
+    session.execute(
         f"""
         INSERT INTO ops.batch_days BY NAME
         WITH accepted AS (
@@ -283,7 +284,7 @@ def write_days(session: DuckDBSession, contract: ContractType, card: BatchCard, 
     )
 
 
-def count_rows(session: DuckDBSession, batch_id: str) -> Loaded:
+def count_rows(session: BatchSession, batch_id: str) -> Loaded:
     """The batch's records by where they ended, counted in the tables themselves (and `twins`)."""
     accepted, duplicate, quarantined = session.rows(
         """
@@ -297,9 +298,7 @@ def count_rows(session: DuckDBSession, batch_id: str) -> Loaded:
     return Loaded(int(str(accepted)), int(str(duplicate)), int(str(quarantined)))
 
 
-def _write_log(
-    session: DuckDBSession, card: BatchCard, loaded: Loaded, stored: Stored, started_at: dt.datetime
-) -> None:
+def _write_log(session: BatchSession, card: BatchCard, loaded: Loaded, stored: Stored, started_at: dt.datetime) -> None:
     first, last = stored.span or (None, None)
     row = {
         "batch_id": card.batch_id,
@@ -321,4 +320,4 @@ def _write_log(
     }
     names = ", ".join(row)
     values = ", ".join(f"${name}" for name in row)
-    session.connection.execute(f"INSERT INTO ops.pipeline_logs ({names}) VALUES ({values})", row)
+    session.execute(f"INSERT INTO ops.pipeline_logs ({names}) VALUES ({values})", row)

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from analytics_platform.warehouse.session import WarehouseError
+from analytics_platform.warehouse.types import WarehouseError
 
 _DIGITS = {"INTEGER": 10, "BIGINT": 19}
 """Decimal digits that every value of a whole-number type fits in."""

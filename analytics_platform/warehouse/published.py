@@ -21,7 +21,8 @@ from analytics_platform.contracts.sql import literal, quote, quote_table
 from analytics_platform.settings import Settings
 from analytics_platform.warehouse.duckdb import DuckDBWarehouse
 from analytics_platform.warehouse.open import open_warehouse
-from analytics_platform.warehouse.session import Warehouse, WarehouseError
+from analytics_platform.warehouse.session import Warehouse
+from analytics_platform.warehouse.types import WarehouseError
 
 _SUFFIX = ".duckdb"
 _KEPT = 2

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable
 
 from analytics_platform.contracts.base import ContractType
 from analytics_platform.gate import Verdict
-from analytics_platform.warehouse.duckdb import DuckDBSession, Span
 from analytics_platform.warehouse.load import count_rows, drop_twins, store_verdicts, write_days
-from analytics_platform.warehouse.session import BatchCard, Loaded, Session
+from analytics_platform.warehouse.session import BatchSession, Session
+from analytics_platform.warehouse.types import BatchCard, Loaded, Span
 
 
 def replay_batch(
@@ -59,11 +59,11 @@ def _in_the_log(session: Session, batch_id: str) -> tuple[int, int]:
     return int(str(read)), int(str(duplicate))
 
 
-def _forget(session: DuckDBSession, table: str, batch_id: str) -> None:
-    session.connection.execute(f"DELETE FROM {table} WHERE batch_id = $batch_id", {"batch_id": batch_id})
+def _forget(session: BatchSession, table: str, batch_id: str) -> None:
+    session.execute(f"DELETE FROM {table} WHERE batch_id = $batch_id", {"batch_id": batch_id})
 
 
-def _whole_span(session: DuckDBSession, batch_id: str, span: Span) -> Span:
+def _whole_span(session: BatchSession, batch_id: str, span: Span) -> Span:
     """First and last day of all the batch's rows: those stored before and those that pass now."""
     days = [
         day
@@ -77,9 +77,9 @@ def _whole_span(session: DuckDBSession, batch_id: str, span: Span) -> Span:
     return (min(days), max(days)) if days else None
 
 
-def _remember_duplicates(session: DuckDBSession, batch_id: str, duplicates: int) -> None:
+def _remember_duplicates(session: BatchSession, batch_id: str, duplicates: int) -> None:
     """Add the duplicates of the first load to the twins found now, so that all counts hold both."""
-    session.connection.execute(
+    session.execute(
         """
         INSERT INTO twins
         WITH dated AS (
@@ -93,8 +93,8 @@ def _remember_duplicates(session: DuckDBSession, batch_id: str, duplicates: int)
     )
 
 
-def _update_log(session: DuckDBSession, batch_id: str, loaded: Loaded) -> None:
-    session.connection.execute(
+def _update_log(session: BatchSession, batch_id: str, loaded: Loaded) -> None:
+    session.execute(
         """
         UPDATE ops.pipeline_logs SET
             rows_accepted = $accepted, rows_duplicate = $duplicate, rows_quarantined = $quarantined,

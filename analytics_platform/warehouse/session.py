@@ -5,80 +5,38 @@ Everything outside this room works with a `Session` from `open_warehouse`, and n
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import polars as pl
 
 from analytics_platform.contracts.base import ContractType
-from analytics_platform.errors import UserError
 from analytics_platform.transform import DayRange, Query
-from analytics_platform.warehouse.audit import RuleResult
-
-if TYPE_CHECKING:
-    from analytics_platform.warehouse.duckdb import DuckDBSession
+from analytics_platform.warehouse.types import BatchCard, Publication, QueryPlan, Span
 
 FETCH_ROWS = 10_000
 """Rows that `Session.stream` hands over at a time."""
 
 
-class WarehouseError(UserError):
-    """The warehouse cannot do what it was asked; the message is one sentence that says why and what to do."""
+class BatchSession(Protocol):
+    """Where the records of one batch are put and counted before they are stored: a DuckDB, whatever the warehouse."""
 
+    def rows(self, sql: str, parameters: Mapping[str, object] | None = None) -> list[tuple[object, ...]]:
+        """All rows of a query."""
+        ...
 
-@dataclass(frozen=True, slots=True)
-class Publication:
-    """What came of publishing a table: `rows` in the published part, and how they did against each rule."""
+    def execute(self, sql: str, parameters: Mapping[str, object] | None = None) -> None:
+        """Run a statement that changes rows."""
+        ...
 
-    rows: int
-    results: tuple[RuleResult, ...]
+    def insert(self, table: str, frame: pl.DataFrame, defaults: Mapping[str, str] = ...) -> None:
+        """Append the rows of a frame, columns matched by name; `defaults` (SQL) stand in for nulls."""
+        ...
 
-    @property
-    def breaches(self) -> tuple[RuleResult, ...]:
-        """The rules that stopped the line; empty if the rows were published."""
-        return tuple(result for result in self.results if result.stops_the_line)
-
-
-@dataclass(frozen=True, slots=True)
-class QueryPlan:
-    """How one `step` of a query was carried out, with rows and times, as the database that did it puts it."""
-
-    step: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class BatchCard:
-    """What the books say of a batch before its rows are read."""
-
-    batch_id: str
-    source: str
-    input: str
-    content_sha256: str
-    arrived_at: dt.datetime
-    run_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Loaded:
-    """How many records of a batch ended where."""
-
-    rows_accepted: int
-    rows_duplicate: int
-    rows_quarantined: int
-
-    @property
-    def rows_read(self) -> int:
-        """All records of the batch."""
-        return self.rows_accepted + self.rows_duplicate + self.rows_quarantined
-
-    @property
-    def error_rate(self) -> float:
-        """Share of refused records; 0 for an empty batch."""
-        return self.rows_quarantined / self.rows_read if self.rows_read else 0.0
+    def recall(self, contract: ContractType, card: BatchCard, span: Span) -> None:
+        """Bring here the stored rows that the batch's may duplicate."""
+        ...
 
 
 class Session(Protocol):
@@ -142,7 +100,7 @@ class Session(Protocol):
         """
         ...
 
-    def batch(self, contract: ContractType, card: BatchCard) -> AbstractContextManager[DuckDBSession]:
+    def batch(self, contract: ContractType, card: BatchCard) -> AbstractContextManager[BatchSession]:
         """Where a batch's records are put and counted; what is there at the end of the `with` block is stored.
 
         In one transaction, and not at all if the block raises.

@@ -16,8 +16,9 @@ from analytics_platform.contracts.ddl import json_columns
 from analytics_platform.contracts.sql import literal, quote, quote_table
 from analytics_platform.settings import Settings
 from analytics_platform.transform import DayRange, all_models, plan
-from analytics_platform.warehouse import BOOKS, Session
 from analytics_platform.warehouse.books import find_breaches
+from analytics_platform.warehouse.load import BOOKS
+from analytics_platform.warehouse.session import Session
 
 VOLUME_RANGE = (1 / 3, 3.0)
 """A day's events may be between a third and three times the mean of the week before."""

@@ -22,12 +22,12 @@ from analytics_platform.contracts.ddl import create_statements
 from analytics_platform.contracts.ops import BatchDays, PipelineLogs, Quarantine
 from analytics_platform.contracts.sql import literal, quote, quote_table
 from analytics_platform.transform import Query
-from analytics_platform.warehouse.duckdb import DuckDBSession, Span
+from analytics_platform.warehouse.duckdb import DuckDBSession
 from analytics_platform.warehouse.postgres.ddl import schema, typed_columns
 from analytics_platform.warehouse.postgres.dialect import parse
 from analytics_platform.warehouse.postgres.transfer import copy_in, fetch, fetch_rows, window_query
 from analytics_platform.warehouse.postgres.windows import windows_of
-from analytics_platform.warehouse.session import BatchCard, QueryPlan
+from analytics_platform.warehouse.types import BatchCard, QueryPlan, Span
 
 BATCH_BOOKS: tuple[ContractType, ...] = (PipelineLogs, Quarantine, BatchDays)
 """The books that hold what became of a batch."""

@@ -10,7 +10,7 @@ import psycopg
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from analytics_platform.settings import masked
-from analytics_platform.warehouse.session import WarehouseError
+from analytics_platform.warehouse.types import WarehouseError
 
 OLDEST_SERVER = 160000
 """PostgreSQL 16, as `server_version` counts."""

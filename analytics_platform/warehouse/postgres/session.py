@@ -26,7 +26,8 @@ from analytics_platform.warehouse.postgres.dialect import parse, translate
 from analytics_platform.warehouse.postgres.locks import writing
 from analytics_platform.warehouse.postgres.pool import Pool, pool_of, take
 from analytics_platform.warehouse.postgres.transfer import copy_frames, copy_in
-from analytics_platform.warehouse.session import FETCH_ROWS, BatchCard, Publication, QueryPlan, WarehouseError
+from analytics_platform.warehouse.session import FETCH_ROWS
+from analytics_platform.warehouse.types import BatchCard, Publication, QueryPlan, WarehouseError
 
 T = TypeVar("T")
 
