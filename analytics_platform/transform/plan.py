@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from types import MappingProxyType
 
 import sqlglot
 from sqlglot import exp
@@ -51,10 +52,14 @@ class DayRange:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """SQL with the values of its `$parameters`, bound by the warehouse."""
+    """SQL with the values of its `$parameters`, bound by the warehouse, and what it reads.
+
+    `inputs` maps each table it reads to the SQL condition that selects all rows it needs of it, None for all rows.
+    """
 
     sql: str
     parameters: Mapping[str, object]
+    inputs: Mapping[str, str | None] = field(default_factory=lambda: MappingProxyType({}))
 
 
 def reads_of(table: Table, source: Table) -> Reads:
@@ -86,15 +91,30 @@ def _part_of(source: Table, reads: Reads, days: DayRange, settings: Mapping[str,
     return _between(source.partition, days.widen(*window_of(reads, settings)))
 
 
-def _put_windows(model: Model, days: DayRange, settings: Mapping[str, int]) -> exp.Query:
-    table, tree = CONTRACTS[model.name].table, model.expression()
+def _windows(model: Model, days: DayRange, settings: Mapping[str, int]) -> dict[str, str | None]:
+    """Input → the condition on it."""
+    table, sources = CONTRACTS[model.name].table, (CONTRACTS[name].table for name in model.inputs)
+    return {source.name: _part_of(source, reads_of(table, source), days, settings) for source in sources}
+
+
+def _with_touching(table: Table, windows: Mapping[str, str | None], days: DayRange) -> dict[str, str | None]:
+    """The windows, and the rows of the days in which tables touch keys that are read."""
+    found = dict(windows)
+    for reads in table.reads.values():
+        for name, day in reads.also if isinstance(reads, TouchedKeys) else ():
+            condition = _between(day, days)
+            known = found.get(name, condition)
+            found[name] = known if known in (None, condition) else f"{known} OR {condition}"
+    return found
+
+
+def _put_windows(model: Model, windows: Mapping[str, str | None]) -> exp.Query:
+    tree = model.expression()
     for node in list(tree.find_all(exp.Table)):
-        if not node.db:
-            continue
-        source = CONTRACTS[f"{node.db}.{node.name}"].table
-        condition = _part_of(source, reads_of(table, source), days, settings)
+        name = f"{node.db}.{node.name}"
+        condition = windows.get(name)
         if condition is not None:
-            part = f"SELECT * FROM {quote_table(source.name)} WHERE {condition}"
+            part = f"SELECT * FROM {quote_table(name)} WHERE {condition}"
             subquery = sqlglot.parse_one(part, dialect="duckdb")
             node.replace(exp.Subquery(this=subquery, alias=exp.TableAlias(this=exp.to_identifier(node.alias_or_name))))
     return tree
@@ -111,9 +131,9 @@ def plan(model: Model, days: DayRange | None, settings: Mapping[str, int]) -> Qu
         values |= {"first_day": days.first, "last_day": days.last}
     parameters = {name: values[name] for name in model.parameters}
     if days is None:
-        return Query(model.sql, parameters)
-    sql = _put_windows(model, days, settings).sql("duckdb")
-    own = CONTRACTS[model.name].table.partition
-    if own is not None:
-        sql = f"SELECT * FROM ({sql}) AS built WHERE {_between(own, days)}"
-    return Query(sql, parameters)
+        return Query(model.sql, parameters, dict.fromkeys(model.inputs))
+    table, windows = CONTRACTS[model.name].table, _windows(model, days, settings)
+    sql = _put_windows(model, windows).sql("duckdb")
+    if table.partition is not None:
+        sql = f"SELECT * FROM ({sql}) AS built WHERE {_between(table.partition, days)}"
+    return Query(sql, parameters, _with_touching(table, windows, days))

@@ -158,8 +158,9 @@ class DuckDBSession:
         """Number of rows of a table."""
         return int(str(self.rows(f"SELECT count(*) FROM {quote_table(table)}")[0][0]))
 
-    def frame(self, sql: str, parameters: Mapping[str, object] | None = None) -> pl.DataFrame:
+    def frame(self, sql: str | Query, parameters: Mapping[str, object] | None = None) -> pl.DataFrame:
         """The result of a query as a frame."""
+        sql, parameters = (sql.sql, sql.parameters) if isinstance(sql, Query) else (sql, parameters)
         relation = self.connection.sql(sql, params=dict(parameters) if parameters else None)
         return pl.DataFrame(pl.from_arrow(relation.to_arrow_table()))
 

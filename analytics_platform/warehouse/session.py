@@ -56,8 +56,11 @@ class Session(Protocol):
         """The rows of such a question, `FETCH_ROWS` at a time, for answers that are not small."""
         ...
 
-    def frame(self, sql: str, parameters: Mapping[str, object] | None = None) -> pl.DataFrame:
-        """The result of any query, computed where models are. Of each table it reads no more than it names."""
+    def frame(self, sql: str | Query, parameters: Mapping[str, object] | None = None) -> pl.DataFrame:
+        """The result of any query, computed where models are. A `Query` has its parameters with it.
+
+        Of each table no columns are read that the SQL does not name, and of a `Query` no rows but those of its inputs.
+        """
         ...
 
     def explain(self, query: Query) -> list[QueryPlan]:

@@ -15,7 +15,7 @@ from analytics_platform.contracts.base import is_gated
 from analytics_platform.contracts.ddl import json_columns
 from analytics_platform.contracts.sql import literal, quote, quote_table
 from analytics_platform.settings import Settings
-from analytics_platform.transform import DayRange, all_models, plan
+from analytics_platform.transform import DayRange, Query, all_models, plan
 from analytics_platform.warehouse.books import find_breaches
 from analytics_platform.warehouse.load import BOOKS
 from analytics_platform.warehouse.session import Session
@@ -226,13 +226,12 @@ def _is_current(session: Session, settings: Settings, name: str, day: dt.date) -
     # A document may be written in another way than it was computed, and mean the same: what is made of it is compared.
     documents = json_columns(CONTRACTS[name])
     columns = ", ".join(quote(column) for column in CONTRACTS[name].columns if column not in documents)
-    stored = f"SELECT {columns} FROM {quote_table(name)} WHERE {quote(table.partition or '')} = {literal(day)}"
-    found = session.frame(
-        f"""
-        WITH stored AS ({stored}), computed AS (SELECT {columns} FROM ({query.sql}))
+    of_day = f"{quote(table.partition or '')} = {literal(day)}"
+    sql = f"""
+        WITH stored AS (SELECT {columns} FROM {quote_table(name)} WHERE {of_day}),
+            computed AS (SELECT {columns} FROM ({query.sql}))
         SELECT (SELECT count(*) FROM (FROM stored EXCEPT ALL FROM computed))
             + (SELECT count(*) FROM (FROM computed EXCEPT ALL FROM stored)) AS differing
-        """,
-        query.parameters,
-    )
+    """
+    found = session.frame(Query(sql, query.parameters, {**query.inputs, name: of_day}))
     return bool(found["differing"][0] == 0)

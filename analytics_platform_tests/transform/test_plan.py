@@ -82,7 +82,23 @@ def test_a_table_that_is_named_twice_has_its_window_both_times() -> None:
 
 def test_without_days_the_model_is_run_as_it_is_written() -> None:
     model = all_models()["star.dim_channel"]
-    assert plan(model, None, SETTINGS) == Query(model.sql, {})
+    assert plan(model, None, SETTINGS) == Query(model.sql, {}, dict.fromkeys(model.inputs))
+
+
+def test_a_query_says_which_rows_of_its_inputs_it_reads() -> None:
+    days = "BETWEEN DATE '2024-03-10' AND DATE '2024-03-10'"
+    assert plan(all_models()["star.fact_sessions"], ONE_DAY, SETTINGS).inputs == {
+        "cleaned.customer_history": None,
+        "sessionized.sessions": f'"session_date" {days}',
+    }
+    keys = f'SELECT "client_id" FROM "sessionized"."client_days" WHERE "event_date" {days}'
+    for column in ("read_date", "linked_date"):
+        keys = f'{keys} UNION ALL SELECT "client_id" FROM "cleaned"."customer_history" WHERE "{column}" {days}'
+    assert plan(all_models()["star.dim_customer"], ONE_DAY, SETTINGS).inputs == {
+        "cleaned.customer_history": None,
+        "cleaned.users": None,
+        "sessionized.client_days": f'"client_id" IN ({keys})',
+    }
 
 
 def test_a_parameter_that_nothing_gives_a_value_to_is_an_error() -> None:

@@ -24,9 +24,8 @@ from analytics_platform.contracts.sql import literal, quote, quote_table
 from analytics_platform.transform import Query
 from analytics_platform.warehouse.duckdb import DuckDBSession
 from analytics_platform.warehouse.postgres.ddl import schema, typed_columns
-from analytics_platform.warehouse.postgres.dialect import parse
-from analytics_platform.warehouse.postgres.transfer import copy_in, fetch, fetch_rows, window_query
-from analytics_platform.warehouse.postgres.windows import windows_of
+from analytics_platform.warehouse.postgres.transfer import copy_in, fetch_rows, part_query
+from analytics_platform.warehouse.postgres.windows import columns_of
 from analytics_platform.warehouse.types import BatchCard, QueryPlan, Span
 
 BATCH_BOOKS: tuple[ContractType, ...] = (PipelineLogs, Quarantine, BatchDays)
@@ -58,15 +57,14 @@ class Desk(DuckDBSession):
         """Fetch the windows of a query, all as they were at one moment."""
         with self.server.transaction():
             self.server.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-            for window in windows_of(parse(query.sql), schema()):
-                fetch(self.server, self, window, schema()[window.table], query.parameters, self._folder)
+            for table, columns, statement in _reads(query):
+                fetch_rows(self.server, self, table, columns, statement, self._folder)
 
     def explain_reads(self, query: Query) -> Iterator[QueryPlan]:
         """How the server reads each window of a query."""
-        for window in windows_of(parse(query.sql), schema()):
-            statement = window_query(window, schema()[window.table], query.parameters)
+        for table, _, statement in _reads(query):
             lines = self.server.execute(f"EXPLAIN (ANALYZE) {statement}").fetchall()
-            yield QueryPlan(f"PostgreSQL reads {window.table}", "\n".join(str(line) for (line,) in lines))
+            yield QueryPlan(f"PostgreSQL reads {table}", "\n".join(str(line) for (line,) in lines))
 
     def bring_books(self, card: BatchCard) -> None:
         """Fetch what the books say of a batch that was loaded before, but for its refused records."""
@@ -141,6 +139,14 @@ class Desk(DuckDBSession):
         self.server.execute(f"CREATE TEMP TABLE asked (id {kind})")
         copy_in(self.server, self, ids, "asked", {"id": "VARCHAR" if kind == "text" else "BIGINT"})
         self.server.execute("ANALYZE asked")
+
+
+def _reads(query: Query) -> Iterator[tuple[str, dict[str, str], str]]:
+    """For each input of a query: its name, the columns to fetch, and the statement that selects them on the server."""
+    for table, condition in query.inputs.items():
+        types = schema()[table]
+        columns = {name: types[name] for name in columns_of(query, table, types)}
+        yield table, columns, part_query(table, columns, condition, query.parameters)
 
 
 def _text(value: str) -> str:

@@ -26,6 +26,7 @@ from analytics_platform.warehouse.postgres.dialect import parse, translate
 from analytics_platform.warehouse.postgres.locks import writing
 from analytics_platform.warehouse.postgres.pool import Pool, pool_of, take
 from analytics_platform.warehouse.postgres.transfer import copy_frames, copy_in
+from analytics_platform.warehouse.postgres.windows import question
 from analytics_platform.warehouse.session import FETCH_ROWS
 from analytics_platform.warehouse.types import BatchCard, Publication, QueryPlan, WarehouseError
 
@@ -141,14 +142,15 @@ class PostgresSession:
             while rows := cursor.fetchmany(FETCH_ROWS):
                 yield rows
 
-    def frame(self, sql: str, parameters: Mapping[str, object] | None = None) -> pl.DataFrame:
+    def frame(self, sql: str | Query, parameters: Mapping[str, object] | None = None) -> pl.DataFrame:
         """The result of a query, computed on a desk."""
-        return self._retrying(lambda: self._frame(sql, parameters or {}))
+        query = sql if isinstance(sql, Query) else question(sql, parameters or {}, schema())
+        return self._retrying(lambda: self._frame(query))
 
-    def _frame(self, sql: str, parameters: Mapping[str, object]) -> pl.DataFrame:
+    def _frame(self, query: Query) -> pl.DataFrame:
         with self._desk() as desk:
-            desk.bring(Query(sql, parameters))
-            return desk.frame(sql, parameters)
+            desk.bring(query)
+            return desk.frame(query)
 
     def explain(self, query: Query) -> list[QueryPlan]:
         """How PostgreSQL reads each window of the tables, and how the model runs over them on a desk."""

@@ -15,46 +15,25 @@ import polars as pl
 import psycopg
 from psycopg import sql
 from psycopg.copy import Copy
-from sqlglot import exp
 
 from analytics_platform.contracts.sql import quote, quote_table
 from analytics_platform.gate.ahead import in_background
 from analytics_platform.warehouse.duckdb import ROW_GROUP, DuckDBSession
 from analytics_platform.warehouse.postgres.ddl import JSON
-from analytics_platform.warehouse.postgres.dialect import translate_whole
+from analytics_platform.warehouse.postgres.dialect import parse, translate_whole
 from analytics_platform.warehouse.postgres.documents import READ, as_jsonb
-from analytics_platform.warehouse.postgres.windows import Window
 
 _NUL, _REPLACEMENT = b"\x00", "\ufffd".encode()
 """PostgreSQL's text has no U+0000; it gets U+FFFD, the character that stands for one that cannot be shown."""
 
 
-def fetch(
-    connection: psycopg.Connection,
-    desk: DuckDBSession,
-    window: Window,
-    types: Mapping[str, str],
-    parameters: Mapping[str, object],
-    folder: Path,
-) -> None:
-    """Put the window of a table into the desk, as a table of the same name with these columns."""
-    columns = {name: types[name] for name in window.columns}
-    fetch_rows(connection, desk, window.table, columns, window_query(window, types, parameters), folder)
-
-
-def window_query(window: Window, types: Mapping[str, str], parameters: Mapping[str, object]) -> str:
-    """The query for the rows of a window, in PostgreSQL's own SQL."""
+def part_query(table: str, columns: Mapping[str, str], condition: str | None, parameters: Mapping[str, object]) -> str:
+    """The query for these columns (name → DuckDB type) of the rows that fulfil `condition`, in PostgreSQL's own SQL."""
     # COPY takes no parameters: values are written into the query as literals, by the translator.
-    selected = exp.select(*(exp.to_identifier(name, quoted=True) for name in window.columns))
-    selected = selected.from_(exp.to_table(quote_table(window.table), dialect="duckdb"))
-    if window.condition is not None:
-        selected = selected.where(window.condition)
-    outer = ", ".join(_readable(name, types[name]) for name in window.columns)
-    return f"SELECT {outer} FROM ({translate_whole(selected, parameters)}) AS part"
-
-
-def _readable(name: str, kind: str) -> str:
-    return READ.format(column=quote(name)) if kind == JSON else quote(name)
+    where = f" WHERE {condition}" if condition else ""
+    selected = parse(f"SELECT {', '.join(map(quote, columns))} FROM {quote_table(table)}{where}")
+    outer = (READ.format(column=quote(name)) if kind == JSON else quote(name) for name, kind in columns.items())
+    return f"SELECT {', '.join(outer)} FROM ({translate_whole(selected, parameters)}) AS part"
 
 
 def fetch_rows(
