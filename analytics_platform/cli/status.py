@@ -107,18 +107,16 @@ def _next_step(observations: tuple[Observation, ...], waiting: int) -> str:
 
 def _sources(session: Session, places: dict[str, tuple[bool, str]]) -> Iterator[SourceStatus]:
     loaded = {
-        str(source): (int(str(batches)), int(str(rows)), int(str(refused)), last)
-        for source, batches, rows, refused, last in session.rows(
-            "SELECT source, count(*), sum(rows_accepted), sum(rows_quarantined), max(arrived_at) "
-            "FROM ops.pipeline_logs GROUP BY source"
+        source: counted
+        for source, *counted in session.rows(
+            "SELECT source, count(*), CAST(sum(rows_accepted) AS BIGINT), CAST(sum(rows_quarantined) AS BIGINT), "
+            "max(arrived_at) FROM ops.pipeline_logs GROUP BY source"
         )
     }
     for name in SOURCES:
         configured, place = places.get(name, (True, ""))
         batches, rows, refused, last = loaded.get(name, (0, 0, 0, None))
-        yield SourceStatus(
-            name, configured, place, batches, rows, refused, last if isinstance(last, dt.datetime) else None
-        )
+        yield SourceStatus(name, configured, place, batches, rows, refused, last)
 
 
 def _batches(session: Session) -> Iterator[BatchStatus]:
@@ -126,6 +124,5 @@ def _batches(session: Session) -> Iterator[BatchStatus]:
         "SELECT batch_id, source, input, arrived_at, rows_read, rows_quarantined FROM ops.pipeline_logs "
         f"ORDER BY finished_at DESC, batch_id LIMIT {LAST_BATCHES}"
     )
-    for batch_id, source, name, arrived_at, read, refused in rows:
-        assert isinstance(arrived_at, dt.datetime)
-        yield BatchStatus(str(batch_id), str(source), str(name), arrived_at, int(str(read)), int(str(refused)))
+    for row in rows:
+        yield BatchStatus(*row)

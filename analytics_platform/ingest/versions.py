@@ -81,7 +81,7 @@ def days_of_versions(session: Session, batch_ids: Sequence[str]) -> set[dt.date]
         {"batches": list(batch_ids)},
     )
     existing = session.tables()
-    sources = {str(source) for (source,) in found if existing.issuperset(_READS.get(str(source), ()))}
+    sources = {source for (source,) in found if existing.issuperset(_READS.get(source, ()))}
     questions = []
     if "products" in sources:
         questions.append(_OF_PRODUCTS)

@@ -62,7 +62,7 @@ def _ids_of_batches(settings: Settings) -> set[str]:
     with warehouse.session(read_only=True) as session:
         if "ops.pipeline_logs" not in session.tables():
             return set()
-        return {str(batch) for (batch,) in session.rows("SELECT batch_id FROM ops.pipeline_logs")}
+        return {batch for (batch,) in session.rows("SELECT batch_id FROM ops.pipeline_logs")}
 
 
 def _run(

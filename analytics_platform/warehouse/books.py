@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from analytics_platform.contracts import CONTRACTS
 from analytics_platform.transform import DayRange
 from analytics_platform.warehouse.load import BOOKS
-from analytics_platform.warehouse.session import Session
+from analytics_platform.warehouse.session import Session, one
 from analytics_platform.warehouse.types import WarehouseError
 
 
@@ -37,7 +37,7 @@ class Breach:
 def seen_batches(session: Session) -> set[str]:
     """Ids of the batches in the ledger."""
     session.ensure(*BOOKS)
-    return {str(batch) for (batch,) in session.rows("SELECT batch_id FROM ops.pipeline_logs")}
+    return {batch for (batch,) in session.rows("SELECT batch_id FROM ops.pipeline_logs")}
 
 
 def quarantined_batches(session: Session) -> dict[tuple[str, str], dict[int, dt.date | None]]:
@@ -46,8 +46,7 @@ def quarantined_batches(session: Session) -> dict[tuple[str, str], dict[int, dt.
     found: dict[tuple[str, str], dict[int, dt.date | None]] = {}
     rows = session.rows("SELECT source, batch_id, position, neighbour_date FROM ops.quarantine")
     for source, batch, position, day in rows:
-        day = day if isinstance(day, dt.date) else None
-        found.setdefault((str(source), str(batch)), {})[int(str(position))] = day
+        found.setdefault((source, batch), {})[position] = day
     return found
 
 
@@ -57,7 +56,7 @@ def touched_days(session: Session, batch_ids: Sequence[str]) -> list[dt.date]:
         "SELECT DISTINCT event_date FROM ops.batch_days WHERE list_contains($batches, batch_id) ORDER BY 1",
         {"batches": list(batch_ids)},
     )
-    return [day for (day,) in days if isinstance(day, dt.date)]
+    return [day for (day,) in days]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,17 +83,17 @@ def arrivals(session: Session) -> list[Arrival]:
     )
     found: dict[tuple[dt.datetime, str], list[dt.date]] = {}
     for at, batch, day in rows:
-        assert isinstance(at, dt.datetime)
-        days = found.setdefault((at, str(batch)), [])
-        if isinstance(day, dt.date):
+        days = found.setdefault((at, batch), [])
+        if day is not None:
             days.append(day)
     return [Arrival(at, batch, tuple(days)) for (at, batch), days in found.items()]
 
 
 def latest_day(session: Session) -> dt.date | None:
     """The last day (UTC) with events."""
-    (day,) = session.rows("SELECT max(event_date) FROM ops.batch_days")[0]
-    return day if isinstance(day, dt.date) else None
+    day: dt.date | None
+    (day,) = one(session, "SELECT max(event_date) FROM ops.batch_days")
+    return day
 
 
 def find_breaches(session: Session, max_error_rate: float, days: DayRange | None = None) -> list[Breach]:
@@ -129,10 +128,7 @@ def find_breaches(session: Session, max_error_rate: float, days: DayRange | None
         """,
         limits,
     )
-    found = [
-        Breach(str(kind), str(name), str(source), str(given), int(str(read)), int(str(refused)))
-        for kind, name, source, given, read, refused in [*batches, *daily]
-    ]
+    found = [Breach(*row) for row in [*batches, *daily]]
     return [breach for breach in found if breach.rows_read >= _least_judged_rows(breach.source)]
 
 
@@ -170,7 +166,8 @@ def find_batch(session: Session, name: str) -> tuple[str, str]:
     if len(found) != 1 or not name:
         what = "No batch has" if not found else f"{len(found)} batches have"
         raise WarehouseError(f"{what} an id that starts with '{name}': see batch_id in ops.pipeline_logs.")
-    return str(found[0][0]), str(found[0][1])
+    batch_id, given = found[0]
+    return batch_id, given
 
 
 def accept_batch(session: Session, batch_id: str, reason: str, accepted_by: str) -> None:

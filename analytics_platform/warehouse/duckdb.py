@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import duckdb
 import polars as pl
@@ -22,7 +23,7 @@ from analytics_platform.contracts.sql import literal, quote, quote_table
 from analytics_platform.transform import DayRange, Query
 from analytics_platform.warehouse.audit import audit
 from analytics_platform.warehouse.migration import changes
-from analytics_platform.warehouse.session import FETCH_ROWS
+from analytics_platform.warehouse.session import FETCH_ROWS, one
 from analytics_platform.warehouse.types import BatchCard, Publication, QueryPlan, Span, WarehouseError
 
 _EXACT_CASTS = frozenset({("HUGEINT", "BIGINT"), ("INTEGER", "BIGINT"), ("DATE", "DATE")})
@@ -140,11 +141,11 @@ class DuckDBSession:
         finally:
             self.connection.execute(f"SET memory_limit = '{self._memory}B'")
 
-    def rows(self, sql: str, parameters: Mapping[str, object] | None = None) -> list[tuple[object, ...]]:
+    def rows(self, sql: str, parameters: Mapping[str, object] | None = None) -> list[tuple[Any, ...]]:
         """All rows of a query."""
         return self.connection.execute(sql, dict(parameters or {})).fetchall()
 
-    def stream(self, sql: str, parameters: Mapping[str, object] | None = None) -> Iterator[list[tuple[object, ...]]]:
+    def stream(self, sql: str, parameters: Mapping[str, object] | None = None) -> Iterator[list[tuple[Any, ...]]]:
         """All rows of a query, some at a time."""
         cursor = self.connection.execute(sql, dict(parameters or {}))
         while rows := cursor.fetchmany(FETCH_ROWS):
@@ -156,7 +157,7 @@ class DuckDBSession:
 
     def count(self, table: str) -> int:
         """Number of rows of a table."""
-        return int(str(self.rows(f"SELECT count(*) FROM {quote_table(table)}")[0][0]))
+        return int(one(self, f"SELECT count(*) FROM {quote_table(table)}")[0])
 
     def frame(self, sql: str | Query, parameters: Mapping[str, object] | None = None) -> pl.DataFrame:
         """The result of a query as a frame."""
@@ -167,12 +168,13 @@ class DuckDBSession:
     def explain(self, query: Query) -> list[QueryPlan]:
         """How DuckDB carries out a query."""
         found = self.rows(f"EXPLAIN ANALYZE {query.sql}", query.parameters)
-        return [QueryPlan("DuckDB runs the model", "\n".join(str(text) for *_, text in found))]
+        return [QueryPlan("DuckDB runs the model", "\n".join(text for *_, text in found))]
 
     def tables(self) -> set[str]:
         """Names (`schema.table`) of the tables that exist."""
-        found = self.rows("SELECT table_schema || '.' || table_name FROM information_schema.tables")
-        return {str(name) for (name,) in found}
+        return {
+            name for (name,) in self.rows("SELECT table_schema || '.' || table_name FROM information_schema.tables")
+        }
 
     def ensure(self, *contracts: ContractType) -> None:
         """Make sure the tables exist as promised: create them, add columns that are new, widen types.
@@ -190,7 +192,7 @@ class DuckDBSession:
 
     def _migrate(self, contract: ContractType) -> None:
         name = contract.table.name
-        stored = {str(row[0]): str(row[1]) for row in self.rows(f"DESCRIBE {quote_table(name)}")}
+        stored = {row[0]: row[1] for row in self.rows(f"DESCRIBE {quote_table(name)}")}
         needed = changes(name, stored, column_types(contract))
         for column, kind in needed.added.items():
             self.connection.execute(f"ALTER TABLE {quote_table(name)} ADD COLUMN {quote(column)} {kind}")
@@ -240,8 +242,7 @@ class DuckDBSession:
         return publication
 
     def _check_columns(self, contract: ContractType, query: Query) -> None:
-        described = self.rows(f"DESCRIBE {query.sql}", query.parameters)
-        found = {str(row[0]): str(row[1]) for row in described}
+        found = {row[0]: row[1] for row in self.rows(f"DESCRIBE {query.sql}", query.parameters)}
         promised = column_types(contract)
         for column in [*promised, *found]:
             got, want = found.get(column), promised.get(column)

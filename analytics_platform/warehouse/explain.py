@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from analytics_platform.contracts import CONTRACTS
 from analytics_platform.transform import DayRange, Model, plan
-from analytics_platform.warehouse.session import Session
+from analytics_platform.warehouse.session import Session, one
 from analytics_platform.warehouse.types import QueryPlan, WarehouseError
 
 
@@ -37,8 +36,8 @@ def explain_model(session: Session, model: Model, days: DayRange | None, setting
 
 
 def _last_day(session: Session) -> DayRange:
-    found = session.rows("SELECT max(event_date) FROM cleaned.events") if "cleaned.events" in session.tables() else []
-    for (day,) in found:
-        if isinstance(day, dt.date):
-            return DayRange(day, day)
-    raise WarehouseError("There is no event yet, so no day to explain: name the days with --days.")
+    exists = "cleaned.events" in session.tables()
+    (day,) = one(session, "SELECT max(event_date) FROM cleaned.events") if exists else (None,)
+    if day is None:
+        raise WarehouseError("There is no event yet, so no day to explain: name the days with --days.")
+    return DayRange(day, day)

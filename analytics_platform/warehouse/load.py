@@ -19,7 +19,7 @@ from analytics_platform.contracts.sql import literal, quote, quote_table
 from analytics_platform.gate import Verdict
 from analytics_platform.gate.ahead import in_background
 from analytics_platform.warehouse.duckdb import ROW_GROUP
-from analytics_platform.warehouse.session import BatchSession, Session
+from analytics_platform.warehouse.session import BatchSession, Session, one
 from analytics_platform.warehouse.types import BatchCard, Loaded, Span
 
 ROWS_PER_INSERT = 1 * ROW_GROUP
@@ -82,7 +82,7 @@ def _stop_if_known(desk: BatchSession, batch_id: str) -> None:
         {"batch_id": batch_id},
     )
     if found:
-        raise _KnownBatchError(Loaded(*(int(str(value)) for value in found[0])))
+        raise _KnownBatchError(Loaded(*found[0]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +232,7 @@ def _days_of(session: BatchSession, table: str, batch_id: str, span: tuple[dt.da
         """,
         {"first": span[0], "last": span[1], "batch_id": batch_id},
     )
-    return sorted(day for (day,) in days if isinstance(day, dt.date))
+    return sorted(day for (day,) in days)
 
 
 def _within(days: list[dt.date]) -> str:
@@ -286,7 +286,8 @@ def write_days(session: BatchSession, contract: ContractType, card: BatchCard, s
 
 def count_rows(session: BatchSession, batch_id: str) -> Loaded:
     """The batch's records by where they ended, counted in the tables themselves (and `twins`)."""
-    accepted, duplicate, quarantined = session.rows(
+    counts = one(
+        session,
         """
         SELECT
             (SELECT coalesce(sum(rows_accepted), 0)::BIGINT FROM ops.batch_days WHERE batch_id = $batch_id),
@@ -294,8 +295,8 @@ def count_rows(session: BatchSession, batch_id: str) -> Loaded:
             (SELECT count(*) FROM ops.quarantine WHERE batch_id = $batch_id)
         """,
         {"batch_id": batch_id},
-    )[0]
-    return Loaded(int(str(accepted)), int(str(duplicate)), int(str(quarantined)))
+    )
+    return Loaded(*counts)
 
 
 def _write_log(session: BatchSession, card: BatchCard, loaded: Loaded, stored: Stored, started_at: dt.datetime) -> None:

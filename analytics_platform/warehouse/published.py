@@ -117,7 +117,7 @@ class Published:
         found = connection.execute(
             "SELECT schema_name || '.' || table_name FROM duckdb_tables() WHERE database_name = 'source'"
         ).fetchall()
-        existing = {str(name) for (name,) in found}
+        existing = {name for (name,) in found}
         for table in filter(existing.__contains__, self._tables):
             connection.execute(f"CREATE SCHEMA IF NOT EXISTS {quote(table.partition('.')[0])}")
             connection.execute(f"CREATE TABLE {quote_table(table)} AS FROM source.{quote_table(table)}")

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Callable, Iterable
 
 from analytics_platform.contracts.base import ContractType
 from analytics_platform.gate import Verdict
 from analytics_platform.warehouse.load import count_rows, drop_twins, store_verdicts, write_days
-from analytics_platform.warehouse.session import BatchSession, Session
+from analytics_platform.warehouse.session import BatchSession, Session, one
 from analytics_platform.warehouse.types import BatchCard, Loaded, Span
 
 
@@ -53,10 +52,9 @@ def _read_card(session: Session, batch_id: str) -> BatchCard:
 
 def _in_the_log(session: Session, batch_id: str) -> tuple[int, int]:
     """Records read, and duplicates among them."""
-    read, duplicate = session.rows(
-        "SELECT rows_read, rows_duplicate FROM ops.pipeline_logs WHERE batch_id = $batch_id", {"batch_id": batch_id}
-    )[0]
-    return int(str(read)), int(str(duplicate))
+    sql = "SELECT rows_read, rows_duplicate FROM ops.pipeline_logs WHERE batch_id = $batch_id"
+    read, duplicate = one(session, sql, {"batch_id": batch_id})
+    return read, duplicate
 
 
 def _forget(session: BatchSession, table: str, batch_id: str) -> None:
@@ -65,15 +63,8 @@ def _forget(session: BatchSession, table: str, batch_id: str) -> None:
 
 def _whole_span(session: BatchSession, batch_id: str, span: Span) -> Span:
     """First and last day of all the batch's rows: those stored before and those that pass now."""
-    days = [
-        day
-        for row in session.rows(
-            "SELECT min(event_date), max(event_date) FROM ops.batch_days WHERE batch_id = $batch_id",
-            {"batch_id": batch_id},
-        )
-        for day in (*row, *(span or ()))
-        if isinstance(day, dt.date)
-    ]
+    sql = "SELECT min(event_date), max(event_date) FROM ops.batch_days WHERE batch_id = $batch_id"
+    days = [day for day in (*one(session, sql, {"batch_id": batch_id}), *(span or ())) if day is not None]
     return (min(days), max(days)) if days else None
 
 

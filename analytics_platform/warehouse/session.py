@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
-from typing import Protocol
+from typing import Any, Protocol
 
 import polars as pl
 
@@ -19,16 +19,29 @@ FETCH_ROWS = 10_000
 """Rows that `Session.stream` hands over at a time."""
 
 
-class BatchSession(Protocol):
-    """Where the records of one batch are put and counted before they are stored: a DuckDB, whatever the warehouse."""
+class Queryable(Protocol):
+    """What answers questions in SQL."""
 
-    def rows(self, sql: str, parameters: Mapping[str, object] | None = None) -> list[tuple[object, ...]]:
-        """All rows of a query."""
+    def rows(self, sql: str, parameters: Mapping[str, object] | None = None) -> list[tuple[Any, ...]]:
+        """The rows of a question that the warehouse answers itself. For counts and small answers over any table.
+
+        Keep to SQL that other databases have too: the warehouse may have to translate it.
+        """
         ...
 
     def execute(self, sql: str, parameters: Mapping[str, object] | None = None) -> None:
         """Run a statement that changes rows."""
         ...
+
+
+def one(session: Queryable, sql: str, parameters: Mapping[str, object] | None = None) -> tuple[Any, ...]:
+    """The only row of a question that has exactly one."""
+    (row,) = session.rows(sql, parameters)
+    return row
+
+
+class BatchSession(Queryable, Protocol):
+    """Where the records of one batch are put and counted before they are stored: a DuckDB, whatever the warehouse."""
 
     def insert(self, table: str, frame: pl.DataFrame, defaults: Mapping[str, str] = ...) -> None:
         """Append the rows of a frame, columns matched by name; `defaults` (SQL) stand in for nulls."""
@@ -39,20 +52,13 @@ class BatchSession(Protocol):
         ...
 
 
-class Session(Protocol):
+class Session(Queryable, Protocol):
     """An open warehouse. SQL is DuckDB's, tables are `schema.table`, values are bound to its `$parameters`.
 
     Everything that changes a table does so in one transaction, and readers never see half of it.
     """
 
-    def rows(self, sql: str, parameters: Mapping[str, object] | None = None) -> list[tuple[object, ...]]:
-        """The rows of a question that the warehouse answers itself. For counts and small answers over any table.
-
-        Keep to SQL that other databases have too: the warehouse may have to translate it.
-        """
-        ...
-
-    def stream(self, sql: str, parameters: Mapping[str, object] | None = None) -> Iterator[list[tuple[object, ...]]]:
+    def stream(self, sql: str, parameters: Mapping[str, object] | None = None) -> Iterator[list[tuple[Any, ...]]]:
         """The rows of such a question, `FETCH_ROWS` at a time, for answers that are not small."""
         ...
 
@@ -65,10 +71,6 @@ class Session(Protocol):
 
     def explain(self, query: Query) -> list[QueryPlan]:
         """Run a query, throw its rows away, and tell how each step of it was carried out (EXPLAIN ANALYZE)."""
-        ...
-
-    def execute(self, sql: str, parameters: Mapping[str, object] | None = None) -> None:
-        """Run a statement that changes rows."""
         ...
 
     def transaction(self) -> AbstractContextManager[None]:

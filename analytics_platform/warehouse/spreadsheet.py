@@ -29,7 +29,7 @@ def write_spreadsheets(session: Session, folder: Path, inputs: set[str] | None =
 
     Files of inputs without refused records are removed. Each file is written beside and then renamed.
     """
-    counts = {str(name) for (name,) in session.rows("SELECT DISTINCT input FROM ops.quarantine")}
+    counts = {name for (name,) in session.rows("SELECT DISTINCT input FROM ops.quarantine")}
     folder.mkdir(parents=True, exist_ok=True)
     for name in (inputs or set()) - counts:
         (folder / spreadsheet_name(name)).unlink(missing_ok=True)
@@ -52,6 +52,6 @@ def _write(session: Session, name: str, path: Path) -> Path:
         writer = csv.writer(file)
         writer.writerow(["batch_id", "position", "error_reason", "raw"])
         for rows in found:
-            writer.writerows((batch, position, reason, harmless(str(raw))) for batch, position, reason, raw in rows)
+            writer.writerows((batch, position, reason, harmless(raw)) for batch, position, reason, raw in rows)
     draft.rename(path)
     return path

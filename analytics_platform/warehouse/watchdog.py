@@ -18,7 +18,7 @@ from analytics_platform.settings import Settings
 from analytics_platform.transform import DayRange, Query, all_models, plan
 from analytics_platform.warehouse.books import find_breaches
 from analytics_platform.warehouse.load import BOOKS
-from analytics_platform.warehouse.session import Session
+from analytics_platform.warehouse.session import Session, one
 
 VOLUME_RANGE = (1 / 3, 3.0)
 """A day's events may be between a third and three times the mean of the week before."""
@@ -64,15 +64,11 @@ def _lacks(session: Session, *tables: str) -> bool:
     return not session.tables().issuperset(tables)
 
 
-def _one(session: Session, sql: str, **parameters: object) -> tuple[object, ...]:
-    return session.rows(sql, parameters)[0]
-
-
 def is_fresh(session: Session, settings: Settings, now: dt.datetime) -> Observation:
     """The latest batch arrived at most FRESHNESS_HOURS ago."""
-    (latest,) = (None,) if _lacks(session, *LEDGER) else _one(session, "SELECT max(arrived_at) FROM ops.pipeline_logs")
+    (latest,) = (None,) if _lacks(session, *LEDGER) else one(session, "SELECT max(arrived_at) FROM ops.pipeline_logs")
     remedy = "Check that exports still arrive in the landing folder and that runs are started."
-    if not isinstance(latest, dt.datetime):
+    if latest is None:
         return Observation("fresh", False, "nothing was ever loaded", remedy)
     hours = (now - latest).total_seconds() / 3600
     seen = f"last batch {hours:.1f} h ago, allowed {settings.freshness_hours:g} h"
@@ -84,8 +80,8 @@ def has_low_error_rate(session: Session, settings: Settings, now: dt.datetime) -
     if _lacks(session, *LEDGER):
         return Observation("error_rate", True, "nothing was ever loaded, so not judged")
     breaches = find_breaches(session, settings.max_error_rate)
-    read, refused = _one(session, "SELECT sum(rows_read), sum(rows_quarantined) FROM ops.pipeline_logs")
-    total = f"{int(str(refused or 0)):,} of {int(str(read or 0)):,} rows refused"
+    read, refused = one(session, "SELECT sum(rows_read), sum(rows_quarantined) FROM ops.pipeline_logs")
+    total = f"{refused or 0:,} of {read or 0:,} rows refused"
     if not breaches:
         return Observation("error_rate", True, f"{total}, none above {settings.max_error_rate:.2%}")
     more = f" and {len(breaches) - 1} more" if len(breaches) > 1 else ""
@@ -97,18 +93,18 @@ def has_revenue(session: Session, settings: Settings, now: dt.datetime) -> Obser
     """The last week of data has revenue, if the shop ever had an order."""
     if _lacks(session, "marts.daily_trends"):
         return Observation("revenue", True, "no mart is built yet, so not judged")
-    ever, last = _one(session, "SELECT count(*), max(date) FROM marts.daily_trends WHERE orders > 0")
+    ever, last = one(session, "SELECT count(*), max(date) FROM marts.daily_trends WHERE orders > 0")
     if not ever:
         return Observation("revenue", True, "no order in the data yet, so not judged")
-    orders, revenue = _one(
+    orders, revenue = one(
         session,
         """
         SELECT sum(orders), sum(revenue) FROM marts.daily_trends
         WHERE date > (SELECT max(date) FROM marts.daily_trends) - CAST($week AS INTEGER)
         """,
-        week=WEEK,
+        {"week": WEEK},
     )
-    amount = float(str(revenue or 0))
+    amount = revenue or 0
     seen = f"{amount:,.2f} from {orders or 0} orders in the last {WEEK} days of data, last order on {last}"
     return Observation("revenue", amount > 0, seen, "Check that purchase events still arrive with their revenue.")
 
@@ -125,7 +121,7 @@ def has_usual_volume(session: Session, settings: Settings, now: dt.datetime) -> 
         """,
         {"days": WEEK + 1},
     )
-    counts = [int(str(count)) for _, count in days]
+    counts = [count for _, count in days]
     if len(counts) <= LEAST_DAYS:
         return Observation("volume", True, f"{len(counts)} complete days, too few to judge")
     usual = sum(counts[1:]) / len(counts[1:])
@@ -141,24 +137,22 @@ def has_few_orphans(session: Session, settings: Settings, now: dt.datetime) -> O
     """Hardly any log names a user who is no known customer. Bots are left out, as in the rollup of users."""
     if _lacks(session, "ops.orphans", "sessionized.user_totals", "cleaned.users"):
         return Observation("orphans", True, "no user is counted yet, so not judged")
-    (found,) = _one(session, "SELECT sum(log_interactions) FROM sessionized.user_totals")
-    logs = int(str(found or 0))
+    (logs,) = one(session, "SELECT coalesce(sum(log_interactions), 0) FROM sessionized.user_totals")
     if not logs or not session.count("cleaned.users"):
         what = "no customer is known" if logs else "no log names a user"
         return Observation("orphans", True, f"{what} yet, so not judged")
-    users, interactions = _one(session, "SELECT count(*), sum(log_interactions) FROM ops.orphans")
-    orphaned = int(str(interactions or 0))
+    users, orphaned = one(session, "SELECT count(*), coalesce(sum(log_interactions), 0) FROM ops.orphans")
     seen = f"{orphaned:,} of {logs:,} logs ({orphaned / logs:.1%}) name {users} users who are no known customers"
     remedy = (
         "Fetch the users (raw/users) and build up to today; if ops.orphans stays long, compare its ids with the API's."
     )
-    return Observation("orphans", orphaned <= ORPHANS_ALLOWED * logs, f"{seen}, allowed {ORPHANS_ALLOWED:.0%}", remedy)
+    return Observation("orphans", orphaned / logs <= ORPHANS_ALLOWED, f"{seen}, allowed {ORPHANS_ALLOWED:.0%}", remedy)
 
 
 def has_the_shops_orders(session: Session, settings: Settings, now: dt.datetime) -> Observation:
     """In the last week of data, events and the shop's database tell of the same orders with the same values."""
     table = "marts.order_reconciliation"
-    first, last = (None, None) if _lacks(session, table) else _one(session, _SHOP_DAYS)
+    first, last = (None, None) if _lacks(session, table) else one(session, _SHOP_DAYS)
     if first is None:
         return Observation("orders", True, "no order of the shop's database is built yet, so not judged")
     found = session.rows(
@@ -184,13 +178,15 @@ def is_conserved(session: Session, settings: Settings, now: dt.datetime) -> Obse
     """Every row read is accepted, duplicate or quarantined, and the tables hold what the books say."""
     if _lacks(session, *LEDGER):
         return Observation("conservation", True, "nothing was ever loaded, so not judged")
-    (torn,) = _one(
+    (torn,) = one(
         session,
         "SELECT count(*) FROM ops.pipeline_logs WHERE rows_read <> rows_accepted + rows_duplicate + rows_quarantined",
     )
-    booked = _one(session, "SELECT sum(rows_accepted), sum(rows_quarantined) FROM ops.pipeline_logs")
+    booked = one(
+        session, "SELECT coalesce(sum(rows_accepted), 0), coalesce(sum(rows_quarantined), 0) FROM ops.pipeline_logs"
+    )
     stored = (sum(session.count(name) for name in GATED if not _lacks(session, name)), session.count("ops.quarantine"))
-    equal = [int(str(value or 0)) for value in booked] == [*stored]
+    equal = booked == stored
     seen = f"{stored[0]:,} rows accepted and {stored[1]:,} quarantined are stored, "
     seen += "as the books say" if equal else f"but the books say {booked[0]} and {booked[1]}"
     return Observation("conservation", equal and torn == 0, seen, "Rows were changed by hand: load the batches anew.")
@@ -206,7 +202,6 @@ def is_as_if_built_at_once(session: Session, settings: Settings, now: dt.datetim
     if not built:
         return Observation("incremental", True, "no day is built yet")
     day = built[now.date().toordinal() % len(built)]
-    assert isinstance(day, dt.date)
     stale = [name for name in _daily_models() if not _is_current(session, settings, name, day)]
     if not stale:
         return Observation("incremental", True, f"{day} is as if built at once, in all {len(_daily_models())} tables")

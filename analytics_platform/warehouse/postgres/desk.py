@@ -44,7 +44,7 @@ class Desk(DuckDBSession):
     def clear(self) -> None:
         """Put away what was worked on before."""
         for (layer,) in self.rows("SELECT schema_name FROM duckdb_schemas() WHERE NOT internal"):
-            self.connection.execute(f"DROP SCHEMA {quote(str(layer))} CASCADE")
+            self.connection.execute(f"DROP SCHEMA {quote(layer)} CASCADE")
 
     def ensure(self, *contracts: ContractType) -> None:
         """Create the tables that are not here. Nobody reads comments on a desk."""
@@ -64,7 +64,7 @@ class Desk(DuckDBSession):
         """How the server reads each window of a query."""
         for table, _, statement in _reads(query):
             lines = self.server.execute(f"EXPLAIN (ANALYZE) {statement}").fetchall()
-            yield QueryPlan(f"PostgreSQL reads {table}", "\n".join(str(line) for (line,) in lines))
+            yield QueryPlan(f"PostgreSQL reads {table}", "\n".join(line for (line,) in lines))
 
     def bring_books(self, card: BatchCard) -> None:
         """Fetch what the books say of a batch that was loaded before, but for its refused records."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import polars as pl
 import psycopg
@@ -27,7 +27,7 @@ from analytics_platform.warehouse.postgres.locks import writing
 from analytics_platform.warehouse.postgres.pool import Pool, pool_of, take
 from analytics_platform.warehouse.postgres.transfer import copy_frames, copy_in
 from analytics_platform.warehouse.postgres.windows import question
-from analytics_platform.warehouse.session import FETCH_ROWS
+from analytics_platform.warehouse.session import FETCH_ROWS, one
 from analytics_platform.warehouse.types import BatchCard, Publication, QueryPlan, WarehouseError
 
 T = TypeVar("T")
@@ -129,12 +129,12 @@ class PostgresSession:
         finally:
             self._in_transaction = False
 
-    def rows(self, sql: str, parameters: Mapping[str, object] | None = None) -> list[tuple[object, ...]]:
+    def rows(self, sql: str, parameters: Mapping[str, object] | None = None) -> list[tuple[Any, ...]]:
         """The rows of a question, answered by PostgreSQL."""
         statement, values = translate(parse(sql), parameters or {})
         return self._retrying(lambda: psycopg.RawCursor(self.connection).execute(statement, values).fetchall())
 
-    def stream(self, sql: str, parameters: Mapping[str, object] | None = None) -> Iterator[list[tuple[object, ...]]]:
+    def stream(self, sql: str, parameters: Mapping[str, object] | None = None) -> Iterator[list[tuple[Any, ...]]]:
         """The rows of a question, some at a time."""
         statement, values = translate(parse(sql), parameters or {})
         with self.connection.transaction(), psycopg.RawServerCursor(self.connection, "stream") as cursor:
@@ -166,7 +166,7 @@ class PostgresSession:
 
     def count(self, table: str) -> int:
         """Number of rows of a table."""
-        return int(str(self.rows(f"SELECT count(*) FROM {quote_table(table)}")[0][0]))
+        return int(one(self, f"SELECT count(*) FROM {quote_table(table)}")[0])
 
     def tables(self) -> set[str]:
         """Names (`schema.table`) of the tables that exist; partitions are part of theirs."""
@@ -291,4 +291,4 @@ def _months(desk: Desk, contract: ContractType, where: str = "") -> list[dt.date
         return []
     day = quote(str(table.partition))
     found = desk.rows(f"SELECT DISTINCT date_trunc('month', {day})::DATE FROM {quote_table(table.name)} {where}")
-    return sorted(month for (month,) in found if isinstance(month, dt.date))
+    return sorted(month for (month,) in found if month is not None)
