@@ -96,7 +96,7 @@ def accept(
     """Take responsibility for a batch above the error threshold, so that runs go on."""
     from analytics_platform.settings import load_settings
     from analytics_platform.warehouse import open_warehouse
-    from analytics_platform.warehouse.books import accept_batch, find_batch
+    from analytics_platform.warehouse.ledger import accept_batch, find_batch
 
     if not reason.strip():
         raise typer.BadParameter("give a reason in words", param_hint="--reason")
@@ -116,7 +116,7 @@ def replay(
     from analytics_platform.lake import open_lake
     from analytics_platform.settings import load_settings
     from analytics_platform.warehouse import open_warehouse
-    from analytics_platform.warehouse.books import find_batch
+    from analytics_platform.warehouse.ledger import find_batch
     from analytics_platform.warehouse.spreadsheet import write_spreadsheets
 
     settings = load_settings()

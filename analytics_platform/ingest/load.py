@@ -16,7 +16,7 @@ from analytics_platform.lake import Batch, FolderLake
 from analytics_platform.settings import Settings
 from analytics_platform.transform import affected_days, build_order
 from analytics_platform.warehouse import BatchCard, Loaded, Session, load_batch, replay_batch
-from analytics_platform.warehouse.books import latest_day, quarantined_batches, seen_batches, touched_days
+from analytics_platform.warehouse.ledger import latest_day, quarantined_batches, seen_batches, touched_days
 
 
 def judge_batch(batch: Batch, settings: Settings, only: Collection[int] | None = None) -> Iterator[Verdict]:

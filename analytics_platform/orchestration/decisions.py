@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from analytics_platform.transform import DayRange, day_ranges
-from analytics_platform.warehouse.books import Arrival
+from analytics_platform.warehouse.ledger import Arrival
 
 RETRY_AFTER = dt.timedelta(minutes=5)
 """After a run that failed, the next is started no sooner than this."""

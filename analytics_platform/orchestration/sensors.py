@@ -27,7 +27,7 @@ from analytics_platform.shop.outbox import count_due
 from analytics_platform.shop.service import open_shop
 from analytics_platform.transform import DayRange
 from analytics_platform.warehouse import open_warehouse
-from analytics_platform.warehouse.books import Arrival, arrivals, find_breaches
+from analytics_platform.warehouse.ledger import Arrival, arrivals, find_breaches
 
 SENSOR = "analytics/sensor"
 OUTBOX_SECONDS = 30

@@ -5,14 +5,14 @@ No Dagster in here. Every change of a table is one transaction, and every statem
 
 from analytics_platform.warehouse.audit import RuleResult, rule_descriptions
 from analytics_platform.warehouse.duckdb import DuckDBSession, DuckDBWarehouse
-from analytics_platform.warehouse.load import BOOKS, load_batch
+from analytics_platform.warehouse.load import LEDGER_TABLES, load_batch
 from analytics_platform.warehouse.open import open_warehouse
 from analytics_platform.warehouse.replay import replay_batch
 from analytics_platform.warehouse.session import Session, Warehouse
 from analytics_platform.warehouse.types import BatchCard, Loaded, Publication, QueryPlan, WarehouseError
 
 __all__ = [
-    "BOOKS",
+    "LEDGER_TABLES",
     "BatchCard",
     "DuckDBSession",
     "DuckDBWarehouse",

@@ -1,4 +1,4 @@
-"""Holds stored rows against their contract with SQL, where the rows lie: one pass for all rules over single rows."""
+"""Checks stored rows against their contract in SQL, where the rows lie: one pass for all rules over single rows."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class RuleResult:
         return self.failing == 0
 
     @property
-    def stops_the_line(self) -> bool:
+    def blocks_publication(self) -> bool:
         """True if rows broke a rule that must not be broken."""
         return self.failing > 0 and self.severity == "error"
 
@@ -75,15 +75,15 @@ def _judge(connection: duckdb.DuckDBPyConnection, contract: ContractType, part: 
 
 
 def _judge_key(connection: duckdb.DuckDBPyConnection, contract: ContractType, part: str, checked: int) -> RuleResult:
-    """Uniqueness of the key: counted by hash, which is fast, and looked at exactly only if that finds twins."""
+    """Uniqueness of the key: counted by hash, which is fast, and looked at exactly only if that finds duplicates."""
     description = rule_descriptions(contract)[UNIQUE]
     key = ", ".join(quote(name) for name in contract.table.key)
     distinct = _row(connection, f"SELECT count(DISTINCT hash({key})) FROM {part}")[0]
     if distinct == checked:
         return RuleResult(UNIQUE, *description, checked=checked, failing=0)
-    twins = f"SELECT {key}, count(*) AS rows FROM {part} GROUP BY {key} HAVING count(*) > 1"
-    failing = _row(connection, f"SELECT coalesce(sum(rows - 1), 0)::BIGINT FROM ({twins})")[0]
-    return RuleResult(UNIQUE, *description, checked, failing, _sample(connection, twins))
+    duplicates = f"SELECT {key}, count(*) AS rows FROM {part} GROUP BY {key} HAVING count(*) > 1"
+    failing = _row(connection, f"SELECT coalesce(sum(rows - 1), 0)::BIGINT FROM ({duplicates})")[0]
+    return RuleResult(UNIQUE, *description, checked, failing, _sample(connection, duplicates))
 
 
 def _judge_reference(

@@ -215,10 +215,10 @@ class DuckDBSession:
             yield self
 
     def recall(self, contract: ContractType, card: BatchCard, span: Span) -> None:
-        """See to it that the stored rows are here which may be twins of the batch's: they are."""
+        """Nothing to bring: the stored rows that may be duplicates of the batch's are here."""
 
     def know_members(self, contract: ContractType, part: str) -> None:
-        """See to it that the members of dimensions are here which the rows of `part` refer to: they are."""
+        """Nothing to bring: the members of dimensions that the rows of `part` refer to are here."""
 
     def publish(self, contract: ContractType, rows: Query | pl.DataFrame, days: DayRange | None) -> Publication:
         """Replace the published part of a table by `rows`, audited before anyone can see them.

@@ -1,6 +1,6 @@
-"""Loads one batch: accepted rows, refused rows, ledger and audit log in one transaction, duplicates left out.
+"""Loads one batch: accepted rows, rejected rows, ledger and audit log in one transaction, duplicates left out.
 
-A batch is in the books exactly once. Killed anywhere, nothing of it is there, and a re-run loads it whole.
+A batch is in the ledger exactly once. Killed anywhere, nothing of it is there, and a re-run loads it whole.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from analytics_platform.warehouse.types import BatchCard, Loaded, Span
 ROWS_PER_INSERT = 1 * ROW_GROUP
 """Accepted rows are written so many at a time, in whole row groups: for two threads, and little memory."""
 
-BOOKS: tuple[ContractType, ...] = (PipelineLogs, Quarantine, BatchDays, Acceptances)
+LEDGER_TABLES: tuple[ContractType, ...] = (PipelineLogs, Quarantine, BatchDays, Acceptances)
 """The tables every load writes besides the source's own."""
 
 
@@ -41,7 +41,7 @@ def load_batch(
     A batch that another run has loaded meanwhile is left as it is. Raises `AssertionError` if a record did not end in
     exactly one place; nothing is stored then.
     """
-    session.ensure(contract, *BOOKS)
+    session.ensure(contract, *LEDGER_TABLES)
     try:
         return _load(session, contract, card, verdicts, progress)
     except _KnownBatchError as known:
@@ -64,20 +64,20 @@ def _load(
     progress: Callable[[int], None],
 ) -> Loaded:
     started_at = dt.datetime.now(dt.UTC)
-    with session.batch(contract, card) as desk:
-        _stop_if_known(desk, card.batch_id)
-        stored = store_verdicts(desk, contract, card, verdicts, progress)
-        desk.recall(contract, card, stored.span)
-        drop_twins(desk, contract, card, stored.span)
-        write_days(desk, contract, card, stored.span)
-        loaded = count_rows(desk, card.batch_id)
-        assert loaded.rows_read == stored.read, f"{card.input}: {stored.read} records read, {loaded} in the books"
-        _write_log(desk, card, loaded, stored, started_at)
+    with session.batch(contract, card) as staging:
+        _stop_if_known(staging, card.batch_id)
+        stored = store_verdicts(staging, contract, card, verdicts, progress)
+        staging.recall(contract, card, stored.span)
+        drop_duplicates(staging, contract, card, stored.span)
+        write_days(staging, contract, card, stored.span)
+        loaded = count_rows(staging, card.batch_id)
+        assert loaded.rows_read == stored.read, f"{card.input}: {stored.read} records read, {loaded} in the ledger"
+        _write_log(staging, card, loaded, stored, started_at)
     return loaded
 
 
-def _stop_if_known(desk: BatchSession, batch_id: str) -> None:
-    found = desk.rows(
+def _stop_if_known(staging: BatchSession, batch_id: str) -> None:
+    found = staging.rows(
         "SELECT rows_accepted, rows_duplicate, rows_quarantined FROM ops.pipeline_logs WHERE batch_id = $batch_id",
         {"batch_id": batch_id},
     )
@@ -101,7 +101,7 @@ def store_verdicts(
     verdicts: Iterable[Verdict],
     progress: Callable[[int], None],
 ) -> Stored:
-    """Insert the verdicts' rows, twins included."""
+    """Insert the verdicts' rows, duplicates included."""
     table, defaults = contract.table.name, _identity(contract)
     waiting = pl.DataFrame(schema=polars_schema(contract))
     read, span = 0, None
@@ -138,8 +138,8 @@ def _widen(span: Span, dates: pl.Series) -> Span:
     return (first, last) if span is None else (min(span[0], first), max(span[1], last))
 
 
-def _as_quarantine(card: BatchCard, refused: pl.DataFrame) -> pl.DataFrame:
-    return refused.with_columns(
+def _as_quarantine(card: BatchCard, rejected: pl.DataFrame) -> pl.DataFrame:
+    return rejected.with_columns(
         pl.lit(card.batch_id).alias("batch_id"),
         pl.lit(card.source).alias("source"),
         pl.lit(card.input).alias("input"),
@@ -147,25 +147,25 @@ def _as_quarantine(card: BatchCard, refused: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def drop_twins(session: BatchSession, contract: ContractType, card: BatchCard, span: Span) -> None:
-    """Delete this batch's records that are there already, and note them in the temporary table `twins`.
+def drop_duplicates(session: BatchSession, contract: ContractType, card: BatchCard, span: Span) -> None:
+    """Delete this batch's records that are there already, and note them in the temporary table `duplicates`.
 
-    The one that was there first stays, within the batch the first. A refused record is a twin only where the source
-    delivers records again: in a file, two broken lines alike are two.
+    The one that was there first stays, within the batch the first. A rejected record is a duplicate only where the
+    source delivers records again: in a file, two broken lines alike are two.
     """
-    session.execute("CREATE OR REPLACE TEMP TABLE twins (position BIGINT, event_date DATE)")
+    session.execute("CREATE OR REPLACE TEMP TABLE duplicates (position BIGINT, event_date DATE)")
     if span is not None:
-        _drop_accepted_twins(session, contract, card.batch_id, span)
+        _drop_accepted_duplicates(session, contract, card.batch_id, span)
     if contract.table.redelivers:
-        _drop_refused_twins(session, card)
+        _drop_rejected_duplicates(session, card)
 
 
-def _drop_refused_twins(session: BatchSession, card: BatchCard) -> None:
-    """A refused record is known by its original text."""
+def _drop_rejected_duplicates(session: BatchSession, card: BatchCard) -> None:
+    """A rejected record is known by its original text."""
     names = {"batch_id": card.batch_id, "source": card.source}
     session.execute(
         """
-        INSERT INTO twins
+        INSERT INTO duplicates
         WITH ranked AS (
             SELECT batch_id, position, neighbour_date, row_number() OVER (
                 PARTITION BY raw ORDER BY batch_id = $batch_id, position
@@ -178,15 +178,15 @@ def _drop_refused_twins(session: BatchSession, card: BatchCard) -> None:
         names,
     )
     session.execute(
-        "DELETE FROM ops.quarantine WHERE batch_id = $batch_id AND position IN (SELECT position FROM twins)",
+        "DELETE FROM ops.quarantine WHERE batch_id = $batch_id AND position IN (SELECT position FROM duplicates)",
         {"batch_id": card.batch_id},
     )
 
 
-def _drop_accepted_twins(
+def _drop_accepted_duplicates(
     session: BatchSession, contract: ContractType, batch_id: str, span: tuple[dt.date, dt.date]
 ) -> None:
-    """The same event always has the same time, so its twin is on the same day.
+    """The same event always has the same time, so its duplicate is on the same day.
 
     Candidates are found by hash of the id, which is fast, and then compared exactly.
     """
@@ -202,7 +202,7 @@ def _drop_accepted_twins(
         return
     session.execute(
         f"""
-        INSERT INTO twins
+        INSERT INTO duplicates
         WITH ranked AS (
             SELECT batch_id, position, event_date, row_number() OVER (
                 PARTITION BY {key} ORDER BY batch_id = $batch_id, position
@@ -217,7 +217,7 @@ def _drop_accepted_twins(
         f"""
         DELETE FROM {table}
         WHERE event_date BETWEEN $first AND $last AND batch_id = $batch_id
-            AND position IN (SELECT position FROM twins)
+            AND position IN (SELECT position FROM duplicates)
         """,
         {"first": span[0], "last": span[1], "batch_id": batch_id},
     )
@@ -241,7 +241,7 @@ def _within(days: list[dt.date]) -> str:
 
 
 def write_days(session: BatchSession, contract: ContractType, card: BatchCard, span: Span) -> None:
-    """Count the batch's records by day; refused ones without a day go to that of the accepted record before them.
+    """Count the batch's records by day; rejected ones without a day go to that of the accepted record before them.
 
     A batch none of whose records has a day is on no day.
     """
@@ -253,16 +253,16 @@ def write_days(session: BatchSession, contract: ContractType, card: BatchCard, s
             SELECT event_date, count(*) AS records FROM {quote_table(contract.table.name)}
             WHERE event_date BETWEEN $first AND $last AND batch_id = $batch_id GROUP BY 1
         ),
-        dated AS (SELECT event_date, count(*) AS records FROM twins WHERE event_date IS NOT NULL GROUP BY 1),
+        dated AS (SELECT event_date, count(*) AS records FROM duplicates WHERE event_date IS NOT NULL GROUP BY 1),
         main_day AS (
             SELECT event_date FROM (FROM accepted UNION ALL FROM dated)
             GROUP BY 1 ORDER BY sum(records) DESC, event_date LIMIT 1
         ),
         duplicate AS (
-            SELECT coalesce(event_date, (FROM main_day)) AS event_date, count(*) AS records FROM twins GROUP BY 1
+            SELECT coalesce(event_date, (FROM main_day)) AS event_date, count(*) AS records FROM duplicates GROUP BY 1
         ),
         known AS (SELECT event_date FROM accepted UNION SELECT event_date FROM dated),
-        refused AS (
+        rejected AS (
             SELECT
                 CASE
                     WHEN event_date IN (FROM known) THEN event_date
@@ -276,22 +276,22 @@ def write_days(session: BatchSession, contract: ContractType, card: BatchCard, s
             $batch_id AS batch_id, $source AS source, known.event_date,
             coalesce(accepted.records, 0) AS rows_accepted,
             coalesce(duplicate.records, 0) AS rows_duplicate,
-            coalesce(refused.records, 0) AS rows_quarantined
+            coalesce(rejected.records, 0) AS rows_quarantined
         FROM known LEFT JOIN accepted USING (event_date) LEFT JOIN duplicate USING (event_date)
-        LEFT JOIN refused USING (event_date)
+        LEFT JOIN rejected USING (event_date)
         """,
         {"first": first, "last": last, "batch_id": card.batch_id, "source": card.source},
     )
 
 
 def count_rows(session: BatchSession, batch_id: str) -> Loaded:
-    """The batch's records by where they ended, counted in the tables themselves (and `twins`)."""
+    """The batch's records by where they ended, counted in the tables themselves (and `duplicates`)."""
     counts = one(
         session,
         """
         SELECT
             (SELECT coalesce(sum(rows_accepted), 0)::BIGINT FROM ops.batch_days WHERE batch_id = $batch_id),
-            (SELECT count(*) FROM twins),
+            (SELECT count(*) FROM duplicates),
             (SELECT count(*) FROM ops.quarantine WHERE batch_id = $batch_id)
         """,
         {"batch_id": batch_id},

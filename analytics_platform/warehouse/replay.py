@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 from analytics_platform.contracts.base import ContractType
 from analytics_platform.gate import Verdict
-from analytics_platform.warehouse.load import count_rows, drop_twins, store_verdicts, write_days
+from analytics_platform.warehouse.load import count_rows, drop_duplicates, store_verdicts, write_days
 from analytics_platform.warehouse.session import BatchSession, Session, one
 from analytics_platform.warehouse.types import BatchCard, Loaded, Span
 
@@ -24,18 +24,18 @@ def replay_batch(
     """
     card = _read_card(session, batch_id)
     before, duplicates = _in_the_log(session, batch_id)
-    with session.batch(contract, card) as desk:
-        _forget(desk, "ops.quarantine", batch_id)
-        stored = store_verdicts(desk, contract, card, verdicts, progress)
-        span = _whole_span(desk, batch_id, stored.span)
-        desk.recall(contract, card, span)
-        drop_twins(desk, contract, card, span)
-        _remember_duplicates(desk, batch_id, duplicates)
-        _forget(desk, "ops.batch_days", batch_id)
-        write_days(desk, contract, card, span)
-        after = count_rows(desk, batch_id)
+    with session.batch(contract, card) as staging:
+        _forget(staging, "ops.quarantine", batch_id)
+        stored = store_verdicts(staging, contract, card, verdicts, progress)
+        span = _whole_span(staging, batch_id, stored.span)
+        staging.recall(contract, card, span)
+        drop_duplicates(staging, contract, card, span)
+        _remember_duplicates(staging, batch_id, duplicates)
+        _forget(staging, "ops.batch_days", batch_id)
+        write_days(staging, contract, card, span)
+        after = count_rows(staging, batch_id)
         assert after.rows_read == before, f"{card.input}: {before} records before the replay, {after} after"
-        _update_log(desk, batch_id, after)
+        _update_log(staging, batch_id, after)
     return after
 
 
@@ -69,10 +69,10 @@ def _whole_span(session: BatchSession, batch_id: str, span: Span) -> Span:
 
 
 def _remember_duplicates(session: BatchSession, batch_id: str, duplicates: int) -> None:
-    """Add the duplicates of the first load to the twins found now, so that all counts hold both."""
+    """Add the duplicates of the first load to those found now, so that all counts hold both."""
     session.execute(
         """
-        INSERT INTO twins
+        INSERT INTO duplicates
         WITH dated AS (
             SELECT event_date, unnest(range(rows_duplicate)) FROM ops.batch_days WHERE batch_id = $batch_id
         )

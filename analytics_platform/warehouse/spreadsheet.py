@@ -1,4 +1,4 @@
-"""Writes the refused records of an input as a CSV file that people open in a spreadsheet."""
+"""Writes the rejected records of an input as a CSV file that people open in a spreadsheet."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def harmless(text: str) -> str:
 
 
 def spreadsheet_name(name: str) -> str:
-    """File name of the refused records of an input; the folders of an input become a hash in its name."""
+    """File name of the rejected records of an input; the folders of an input become a hash in its name."""
     folder, _, file = name.rpartition("/")
     return f"{file}_{hashlib.sha256(folder.encode()).hexdigest()[:8]}_errors.csv" if folder else f"{file}_errors.csv"
 
@@ -27,7 +27,7 @@ def spreadsheet_name(name: str) -> str:
 def write_spreadsheets(session: Session, folder: Path, inputs: set[str] | None = None) -> list[Path]:
     """Write `<input>_errors.csv` for the `inputs`, and for any other input whose file is missing.
 
-    Files of inputs without refused records are removed. Each file is written beside and then renamed.
+    Files of inputs without rejected records are removed. Each file is written beside and then renamed.
     """
     counts = {name for (name,) in session.rows("SELECT DISTINCT input FROM ops.quarantine")}
     folder.mkdir(parents=True, exist_ok=True)

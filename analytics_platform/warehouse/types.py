@@ -26,8 +26,8 @@ class Publication:
 
     @property
     def breaches(self) -> tuple[RuleResult, ...]:
-        """The rules that stopped the line; empty if the rows were published."""
-        return tuple(result for result in self.results if result.stops_the_line)
+        """The rules that stopped the publication; empty if the rows were published."""
+        return tuple(result for result in self.results if result.blocks_publication)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class QueryPlan:
 
 @dataclass(frozen=True, slots=True)
 class BatchCard:
-    """What the books say of a batch before its rows are read."""
+    """What the ledger says of a batch before its rows are read."""
 
     batch_id: str
     source: str
@@ -65,5 +65,5 @@ class Loaded:
 
     @property
     def error_rate(self) -> float:
-        """Share of refused records; 0 for an empty batch."""
+        """Share of rejected records; 0 for an empty batch."""
         return self.rows_quarantined / self.rows_read if self.rows_read else 0.0

@@ -16,14 +16,14 @@ from analytics_platform.contracts.ddl import json_columns
 from analytics_platform.contracts.sql import literal, quote, quote_table
 from analytics_platform.settings import Settings
 from analytics_platform.transform import DayRange, Query, all_models, plan
-from analytics_platform.warehouse.books import find_breaches
-from analytics_platform.warehouse.load import BOOKS
+from analytics_platform.warehouse.ledger import find_breaches
+from analytics_platform.warehouse.load import LEDGER_TABLES
 from analytics_platform.warehouse.session import Session, one
 
 VOLUME_RANGE = (1 / 3, 3.0)
 """A day's events may be between a third and three times the mean of the week before."""
 
-LEDGER = tuple(contract.table.name for contract in BOOKS)
+LEDGER = tuple(contract.table.name for contract in LEDGER_TABLES)
 GATED = tuple(name for name, contract in CONTRACTS.items() if is_gated(contract))
 
 ORPHANS_ALLOWED = 0.1
@@ -80,8 +80,8 @@ def has_low_error_rate(session: Session, settings: Settings, now: dt.datetime) -
     if _lacks(session, *LEDGER):
         return Observation("error_rate", True, "nothing was ever loaded, so not judged")
     breaches = find_breaches(session, settings.max_error_rate)
-    read, refused = one(session, "SELECT sum(rows_read), sum(rows_quarantined) FROM ops.pipeline_logs")
-    total = f"{refused or 0:,} of {read or 0:,} rows refused"
+    read, rejected = one(session, "SELECT sum(rows_read), sum(rows_quarantined) FROM ops.pipeline_logs")
+    total = f"{rejected or 0:,} of {read or 0:,} rows rejected"
     if not breaches:
         return Observation("error_rate", True, f"{total}, none above {settings.max_error_rate:.2%}")
     more = f" and {len(breaches) - 1} more" if len(breaches) > 1 else ""
@@ -175,7 +175,7 @@ SELECT min(order_date) FILTER (WHERE shop_order_id IS NOT NULL), max(order_date)
 
 
 def is_conserved(session: Session, settings: Settings, now: dt.datetime) -> Observation:
-    """Every row read is accepted, duplicate or quarantined, and the tables hold what the books say."""
+    """Every row read is accepted, duplicate or quarantined, and the tables hold what the ledger says."""
     if _lacks(session, *LEDGER):
         return Observation("conservation", True, "nothing was ever loaded, so not judged")
     (torn,) = one(
@@ -188,7 +188,7 @@ def is_conserved(session: Session, settings: Settings, now: dt.datetime) -> Obse
     stored = (sum(session.count(name) for name in GATED if not _lacks(session, name)), session.count("ops.quarantine"))
     equal = booked == stored
     seen = f"{stored[0]:,} rows accepted and {stored[1]:,} quarantined are stored, "
-    seen += "as the books say" if equal else f"but the books say {booked[0]} and {booked[1]}"
+    seen += "as the ledger says" if equal else f"but the ledger says {booked[0]} and {booked[1]}"
     return Observation("conservation", equal and torn == 0, seen, "Rows were changed by hand: load the batches anew.")
 
 

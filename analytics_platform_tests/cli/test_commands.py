@@ -20,7 +20,7 @@ from analytics_platform_tests.kit import House, load_landed, open_house
 
 def _run(data_dir: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-c", "from analytics_platform.cli.main import main; main()", *arguments]
-    own = {"DATA_DIR": str(data_dir), "COLUMNS": "160", "PYTHONWARNINGS": "ignore"}
+    own = {"DATA_DIR": str(data_dir), "COLUMNS": "170", "PYTHONWARNINGS": "ignore"}
     return subprocess.run(command, capture_output=True, text=True, env={**os.environ, **own, **environment})
 
 
@@ -43,7 +43,7 @@ def test_monitor_exits_1_and_names_the_breach(house: House) -> None:
 
     assert ended.returncode == 1
     assert "error_rate" in ended.stdout
-    assert "58 of 1,000 rows refused (5.80%)" in ended.stdout
+    assert "58 of 1,000 rows rejected (5.80%)" in ended.stdout
 
 
 def test_monitor_exits_0_when_the_threshold_allows_it(house: House) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from analytics_platform.warehouse import open_warehouse
-from analytics_platform.warehouse.books import accept_batch
+from analytics_platform.warehouse.ledger import accept_batch
 from analytics_platform_tests.end_to_end.platform_run import Platform, clickstream, failed_checks, failure_words
 
 DAYS = ("2026-03-01", "2026-03-02")
@@ -30,7 +30,7 @@ def test_a_breach_names_its_check_stores_the_rows_and_leaves_star_and_marts_as_t
     assert not result.success
     assert failed_checks(result) == {"cleaned/clickstream: error_rate"}
     assert "error_rate: batch" in failure_words(result)
-    assert "58 of 1,000 rows refused (5.80%)" in failure_words(result)
+    assert "58 of 1,000 rows rejected (5.80%)" in failure_words(result)
     assert stopped.rows("SELECT count(*) FROM cleaned.clickstream") == [(1442,)]
     assert stopped.rows("SELECT count(*), min(error_reason) FROM ops.quarantine") == [(58, "client_id: missing")]
     assert stopped.contents(*DOWNSTREAM) == before

@@ -17,7 +17,7 @@ from analytics_platform.ingest.versions import days_of_versions
 from analytics_platform.transform import DayRange, all_models
 from analytics_platform.transform.lookups.tables import LOOKUPS
 from analytics_platform.warehouse import Session
-from analytics_platform.warehouse.books import seen_batches, touched_days
+from analytics_platform.warehouse.ledger import seen_batches, touched_days
 from analytics_platform_tests.kit import (
     Contents,
     House,

@@ -239,5 +239,5 @@ def test_a_line_that_stops_is_told_once_with_its_check_and_once_when_it_goes_on(
 
     name = "cleaned/clickstream: check error_rate"
     assert _titles(hook) == [f"Failed: {name}", f"Recovered: {name}"]
-    assert "58 of 1,000 rows refused (5.80%)" in json.dumps(hook.messages[0])
+    assert "58 of 1,000 rows rejected (5.80%)" in json.dumps(hook.messages[0])
     assert "analytics-platform replay" in json.dumps(hook.messages[0])

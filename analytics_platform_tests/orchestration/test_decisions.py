@@ -15,7 +15,7 @@ from analytics_platform.orchestration.decisions import (
     decide_rebuild,
 )
 from analytics_platform.transform import DayRange
-from analytics_platform.warehouse.books import Arrival
+from analytics_platform.warehouse.ledger import Arrival
 
 NOW = dt.datetime(2024, 3, 10, 12, tzinfo=dt.UTC)
 DAY = dt.date(2024, 3, 1)
@@ -102,7 +102,7 @@ def test_batches_that_brought_no_event_are_done_without_a_run() -> None:
 
 
 def test_a_breach_stops_the_line_and_what_came_stays_to_be_built() -> None:
-    stopped = rebuild([arrival(1, 0)], breach="day 2024-03-01: 58 of 1,000 rows refused")
+    stopped = rebuild([arrival(1, 0)], breach="day 2024-03-01: 58 of 1,000 rows rejected")
     assert isinstance(stopped, Wait) and stopped.cursor is None and "58 of 1,000" in stopped.reason
     assert isinstance(rebuild([arrival(1, 0)]), Start)
 

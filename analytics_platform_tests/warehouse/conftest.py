@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from analytics_platform.contracts import CONTRACTS
-from analytics_platform.warehouse import BOOKS, Session
+from analytics_platform.warehouse import LEDGER_TABLES, Session
 from analytics_platform_tests.kit import House, open_house
 from analytics_platform_tests.postgres import new_database
 
@@ -25,5 +25,5 @@ def house(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[House]:
 @pytest.fixture
 def session(house: House) -> Iterator[Session]:
     with house.session() as session:
-        session.ensure(CONTRACTS["cleaned.clickstream"], *BOOKS)
+        session.ensure(CONTRACTS["cleaned.clickstream"], *LEDGER_TABLES)
         yield session

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from analytics_platform.transform import DayRange
 from analytics_platform.warehouse import Loaded, Session, WarehouseError
-from analytics_platform.warehouse.books import accept_batch, acceptances, find_batch, find_breaches
+from analytics_platform.warehouse.ledger import accept_batch, acceptances, find_batch, find_breaches
 from analytics_platform_tests.kit import House, Row, click, load_landed, load_rows, open_house
 
 AT = "2024-03-01T10:00:00Z"
@@ -24,12 +24,12 @@ def stored(session: Session) -> list[tuple[object, ...]]:
     return session.rows("SELECT client_id, position, batch_id FROM cleaned.clickstream ORDER BY ALL")
 
 
-def test_twins_within_a_batch_are_counted_and_the_first_line_stays(house: House, session: Session) -> None:
+def test_duplicates_within_a_batch_are_counted_and_the_first_line_stays(house: House, session: Session) -> None:
     assert load_rows(house, session, [OTHER, GOOD, GOOD, GOOD]) == [Loaded(2, 2, 0)]
     assert [row[:2] for row in stored(session)] == [("ada", 3), ("bob", 2)]
 
 
-def test_twins_of_an_earlier_batch_are_counted_and_the_earlier_stays(house: House, session: Session) -> None:
+def test_duplicates_of_an_earlier_batch_are_counted_and_the_earlier_stays(house: House, session: Session) -> None:
     load_rows(house, session, [GOOD], "first.csv")
     before = stored(session)
     assert load_rows(house, session, [OTHER, GOOD], "second.csv") == [Loaded(1, 1, 0)]
@@ -46,7 +46,7 @@ def test_a_twin_is_known_by_its_time_however_it_is_written(house: House, session
 
 
 @pytest.mark.parametrize("column", ["page_url", "referrer", "event_data", "event_name", "user_id"])
-def test_events_that_differ_in_anything_that_identifies_them_are_no_twins(
+def test_events_that_differ_in_anything_that_identifies_them_are_no_duplicates(
     house: House, session: Session, column: str
 ) -> None:
     other = {**GOOD, column: '{"a": 1}' if column == "event_data" else "/other"}
@@ -107,7 +107,7 @@ def test_a_batch_above_the_threshold_is_a_breach_of_batch_and_day(house: House, 
     batch, day = find_breaches(session, 0.2)
     assert (batch.kind, batch.input, batch.rows_quarantined, batch.rows_read) == ("batch", "rows.csv", 1, 4)
     assert (day.kind, day.name, day.rows_quarantined, day.rows_read) == ("day", "2024-03-01", 1, 3)
-    assert str(day) == "day 2024-03-01 of clickstream: 1 of 3 rows refused (33.33%)"
+    assert str(day) == "day 2024-03-01 of clickstream: 1 of 3 rows rejected (33.33%)"
     assert [breach.kind for breach in find_breaches(session, 0.3)] == ["day"]
     assert find_breaches(session, 0.34) == []
 

@@ -1,4 +1,4 @@
-"""What `load_batch` promises: ids from content, twins left out, whole batches or nothing."""
+"""What `load_batch` promises: ids from content, duplicates left out, whole batches or nothing."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_an_event_is_known_by_its_own_id_or_by_the_md5_of_its_content(session: S
     assert session.rows("SELECT event_id FROM cleaned.clickstream ORDER BY position") == expected
 
 
-def test_the_first_of_twins_stays_within_a_batch_and_across_batches(session: Session) -> None:
+def test_the_first_of_duplicates_stays_within_a_batch_and_across_batches(session: Session) -> None:
     one, two, far = LINE.format(1, 1, ""), LINE.format(2, 1, ""), LINE.format(1, 4, "")
     assert load(session, "b2", one + one + two) == Loaded(2, 1, 0)
     assert load(session, "b1", far + one + far + "torn\n") == Loaded(1, 2, 1)

@@ -155,8 +155,8 @@ def test_an_upsert_leaves_rows_that_did_not_change_untouched(session: Session) -
 
 def test_an_upsert_that_breaks_a_rule_changes_nothing(session: Session) -> None:
     session.publish(LISTS, lists(a="Summer"), None)
-    twins = pl.concat([lists(a="Autumn"), lists(a="Winter")])
-    assert [breach.rule for breach in session.publish(LISTS, twins, None).breaches] == ["primary_key__unique"]
+    duplicates = pl.concat([lists(a="Autumn"), lists(a="Winter")])
+    assert [breach.rule for breach in session.publish(LISTS, duplicates, None).breaches] == ["primary_key__unique"]
     assert session.rows("SELECT list_name FROM star.dim_list") == [("Summer",)]
 
 

@@ -70,8 +70,8 @@ def test_a_row_that_came_again_meanwhile_is_a_duplicate(house: House, session: S
     later = allowing_2023(house)
     load_rows(later, session, [OLD], "1.csv")
     assert replayed(later, session) == [(1, 1, 1, 0)]
-    twins = session.rows("SELECT count(*), count(DISTINCT event_id) FROM cleaned.clickstream")
-    assert twins == [(2, 2)]
+    duplicates = session.rows("SELECT count(*), count(DISTINCT event_id) FROM cleaned.clickstream")
+    assert duplicates == [(2, 2)]
 
 
 def test_a_replay_can_be_kept_to_one_batch(house: House, session: Session) -> None:

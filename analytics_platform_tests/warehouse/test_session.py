@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from analytics_platform.warehouse import Session
-from analytics_platform.warehouse.books import accept_batch
+from analytics_platform.warehouse.ledger import accept_batch
 
 
 def test_a_transaction_that_raises_leaves_nothing(session: Session) -> None:

@@ -10,12 +10,12 @@ from analytics_platform.contracts import CONTRACTS
 from analytics_platform.contracts.base import ContractType, is_gated
 from analytics_platform.contracts.ddl import column_docs, column_types
 from analytics_platform.transform import all_models, column_lineage
-from analytics_platform.warehouse import BOOKS, Publication
+from analytics_platform.warehouse import LEDGER_TABLES, Publication
 
 GATED = tuple(name for name, contract in CONTRACTS.items() if is_gated(contract))
 """Tables behind a gate, one per source."""
 
-BOOK_NAMES = frozenset(contract.table.name for contract in BOOKS)
+BOOK_NAMES = frozenset(contract.table.name for contract in LEDGER_TABLES)
 """Tables that every load writes together with its own: the assets of the gated tables stand for them."""
 
 

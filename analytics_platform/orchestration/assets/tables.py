@@ -26,7 +26,7 @@ from analytics_platform.orchestration.checks.error_rate import check_error_rate,
 from analytics_platform.orchestration.resources import WarehouseResource, warehouse_kind
 from analytics_platform.settings import Settings
 from analytics_platform.transform import DayRange, Model, Query, all_models, plan, reads_of, refreshed_days, window_of
-from analytics_platform.warehouse import BOOKS, Publication, Session
+from analytics_platform.warehouse import LEDGER_TABLES, Publication, Session
 from analytics_platform.warehouse.rule_results import record_results
 
 POOL = "warehouse"
@@ -100,7 +100,7 @@ def table_asset(name: str, inputs: Sequence[str], make_rows: MakeRows, settings:
         asked = _days_of(context) if is_daily(table) else None
         days = asked and refreshed_days(name, asked, settings.model_values, settings.partition_start)
         with warehouse.session() as session:
-            session.ensure(*BOOKS, *(CONTRACTS[source] for source in inputs))
+            session.ensure(*LEDGER_TABLES, *(CONTRACTS[source] for source in inputs))
             if judged:
                 verdict, stop = check_error_rate(session, key, settings.max_error_rate, judged, asked)
                 yield verdict

@@ -38,7 +38,7 @@ def contract_result(key: dg.AssetKey, results: Sequence[RuleResult], query: str)
     """
     table = ".".join(key.path)
     failing = [result for result in results if not result.passed]
-    stopped = any(result.stops_the_line for result in failing)
+    stopped = any(result.blocks_publication for result in failing)
     metadata: dict[str, dg.MetadataValue] = {
         "rules": text_table(_row(result) for result in sorted(results, key=lambda result: result.passed)),
         "checked rows": dg.MetadataValue.int(max((result.checked for result in results), default=0)),

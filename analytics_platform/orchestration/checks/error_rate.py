@@ -12,7 +12,7 @@ import dagster as dg
 
 from analytics_platform.transform import DayRange
 from analytics_platform.warehouse import Session
-from analytics_platform.warehouse.books import Breach, acceptances, find_breaches
+from analytics_platform.warehouse.ledger import Breach, acceptances, find_breaches
 
 ERROR_RATE = "error_rate"
 

@@ -30,7 +30,7 @@ _TYPES: Mapping[str, str] = MappingProxyType(
 _NAMES: Mapping[str, str] = MappingProxyType({postgres: duckdb for duckdb, postgres in _TYPES.items()})
 
 _PARTITIONED_LAYERS = ("cleaned", "sessionized", "star")
-"""Layers whose tables with days grow with the events. Marts and the books have a few rows a day."""
+"""Layers whose tables with days grow with the events. Marts and the ledger have a few rows a day."""
 
 _LOOKED_UP = (
     ("event_at",),
@@ -51,7 +51,7 @@ _INDEXES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "sessionized.product_interactions": ("product_id", "list_id"),
     }
 )
-"""What the platform itself looks for: refused records by their file and text, keys over all days."""
+"""What the platform itself looks for: rejected records by their file and text, keys over all days."""
 
 
 def typed_columns(contract: ContractType) -> dict[str, str]:

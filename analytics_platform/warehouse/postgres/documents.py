@@ -57,11 +57,11 @@ def _number(text: str) -> float:
     return number
 
 
-def _refuse(text: str) -> NoReturn:
+def _reject(text: str) -> NoReturn:
     raise _Unfaithful
 
 
-_DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_float=_number, parse_constant=_refuse)
+_DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_float=_number, parse_constant=_reject)
 
 READ = "CASE WHEN jsonb_typeof({column}) = 'string' THEN {column} #>> '{{}}' ELSE CAST({column} AS text) END"
 """SQL, in PostgreSQL: the text of a stored document."""

@@ -31,7 +31,7 @@ def pool_of(url: str, statement_timeout_s: float) -> Pool:
             ("timezone", "UTC"),
             ("client_encoding", "UTF8"),
             ("statement_timeout", str(round(statement_timeout_s * 1000))),
-            ("work_mem", "64MB"),  # keys that a window or a look for twins asks for are joined in memory
+            ("work_mem", "64MB"),  # keys that a window or a search for duplicates asks for are joined in memory
             ("idle_in_transaction_session_timeout", "0"),  # models run while a transaction holds the days they write
         ):
             connection.execute("SELECT set_config(%s, %s, false)", (name, value))

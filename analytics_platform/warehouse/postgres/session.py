@@ -1,6 +1,7 @@
 """The warehouse in PostgreSQL: a session reads windows of its tables, and writes days of them, in one transaction each.
 
-Models, and the sorting of a batch, run on a desk (desk.py); PostgreSQL keeps the rows, their keys and their readers.
+Models, and the sorting of a batch, run in a staging database (staging.py); PostgreSQL keeps the rows and their keys,
+and serves the readers.
 """
 
 from __future__ import annotations
@@ -21,10 +22,10 @@ from analytics_platform.transform import DayRange, Query
 from analytics_platform.warehouse.duckdb import DuckDBSession
 from analytics_platform.warehouse.postgres import catalogue
 from analytics_platform.warehouse.postgres.ddl import is_partitioned, key_of, schema, typed_columns
-from analytics_platform.warehouse.postgres.desk import BATCH_BOOKS, Desk, open_desk
 from analytics_platform.warehouse.postgres.dialect import parse, translate
 from analytics_platform.warehouse.postgres.locks import writing
 from analytics_platform.warehouse.postgres.pool import Pool, pool_of, take
+from analytics_platform.warehouse.postgres.staging import BATCH_TABLES, StagingSession, open_staging
 from analytics_platform.warehouse.postgres.transfer import copy_frames, copy_in
 from analytics_platform.warehouse.postgres.windows import question
 from analytics_platform.warehouse.session import FETCH_ROWS, one
@@ -37,7 +38,7 @@ _LOST = ("08", "57P")
 
 
 class PostgresWarehouse:
-    """A PostgreSQL database. `memory` is what a desk may use, `macros` are the functions that models share."""
+    """A PostgreSQL database. `memory` is the limit of a staging database, `macros` are the functions models share."""
 
     def __init__(self, url: str, memory: str, macros: Sequence[str], statement_timeout_s: float) -> None:
         self.url = url
@@ -54,7 +55,7 @@ class PostgresWarehouse:
     def session(self, read_only: bool = False) -> Iterator[PostgresSession]:
         """A connection of the pool for the length of a `with` block. Raises `WarehouseError` if there is none.
 
-        What the server refuses or breaks off within the block is a `WarehouseError` too.
+        What the server rejects or breaks off within the block is a `WarehouseError` too.
         """
         try:
             session = PostgresSession(self, pool_of(self.url, self.statement_timeout_s), read_only)
@@ -77,7 +78,7 @@ def _explain(name: str, error: psycopg.Error) -> str:
     if isinstance(error, psycopg.OperationalError) and (error.sqlstate or "08").startswith(_LOST):
         # Also true of a COMMIT without an answer: days are replaced by the same rows, a batch is known by the ledger.
         return f"The connection to the warehouse {name} was lost, nothing is half stored: run it again ({what})."
-    return f"The warehouse {name} refused a statement: {what}"
+    return f"The warehouse {name} rejected a statement: {what}"
 
 
 class PostgresSession:
@@ -89,7 +90,7 @@ class PostgresSession:
         self._read_only = read_only
         self._in_transaction = False
         self._stack = ExitStack()
-        self._opened_desk: Desk | None = None
+        self._opened_staging: StagingSession | None = None
         self.connection = self._connect()
 
     def _connect(self) -> psycopg.Connection:
@@ -143,21 +144,21 @@ class PostgresSession:
                 yield rows
 
     def frame(self, sql: str | Query, parameters: Mapping[str, object] | None = None) -> pl.DataFrame:
-        """The result of a query, computed on a desk."""
+        """The result of a query, computed in a staging database."""
         query = sql if isinstance(sql, Query) else question(sql, parameters or {}, schema())
         return self._retrying(lambda: self._frame(query))
 
     def _frame(self, query: Query) -> pl.DataFrame:
-        with self._desk() as desk:
-            desk.bring(query)
-            return desk.frame(query)
+        with self._staging() as staging:
+            staging.bring(query)
+            return staging.frame(query)
 
     def explain(self, query: Query) -> list[QueryPlan]:
-        """How PostgreSQL reads each window of the tables, and how the model runs over them on a desk."""
-        with self._desk() as desk:
-            reads = list(desk.explain_reads(query))
-            desk.bring(query)
-            return [*reads, *desk.explain(query)]
+        """How PostgreSQL reads each window of the tables, and how the model runs over them in a staging database."""
+        with self._staging() as staging:
+            reads = list(staging.explain_reads(query))
+            staging.bring(query)
+            return [*reads, *staging.explain(query)]
 
     def execute(self, sql: str, parameters: Mapping[str, object] | None = None) -> None:
         """Run a statement that changes rows."""
@@ -189,42 +190,42 @@ class PostgresSession:
         copy_frames(self.connection, [frame.select(list(types))], quote_table(table), types)
 
     def publish(self, contract: ContractType, rows: Query | pl.DataFrame, days: DayRange | None) -> Publication:
-        """Build and audit on a desk, then replace the days, or merge the keys, in one transaction."""
+        """Build and audit in a staging database, then replace the days, or merge the keys, in one transaction."""
         self.ensure(contract)
         table = contract.table
         locked = days if table.write == "days" else None
-        with writing(self.connection, table.name, locked), self._desk() as desk:
+        with writing(self.connection, table.name, locked), self._staging() as staging:
             if isinstance(rows, Query):
-                desk.bring(rows)
-                desk.execute(f"DROP TABLE IF EXISTS {quote_table(table.name)}")
-            publication = desk.publish(contract, rows, days)
+                staging.bring(rows)
+                staging.execute(f"DROP TABLE IF EXISTS {quote_table(table.name)}")
+            publication = staging.publish(contract, rows, days)
             if not publication.breaches:
-                self._store(desk, contract, days)
+                self._store(staging, contract, days)
         return publication
 
-    def _store(self, desk: Desk, contract: ContractType, days: DayRange | None) -> None:
+    def _store(self, staging: StagingSession, contract: ContractType, days: DayRange | None) -> None:
         table = contract.table
-        catalogue.ensure_partitions(self.connection, table, _months(desk, contract))
+        catalogue.ensure_partitions(self.connection, table, _months(staging, contract))
         with self.connection.transaction():
             if table.write == "days" and days is not None:
-                self._replace_days(desk, contract, days)
+                self._replace_days(staging, contract, days)
             else:
-                self._merge(desk, contract)
+                self._merge(staging, contract)
 
-    def _replace_days(self, desk: Desk, contract: ContractType, days: DayRange) -> None:
+    def _replace_days(self, staging: StagingSession, contract: ContractType, days: DayRange) -> None:
         table = contract.table
         name, day = quote_table(table.name), quote(str(table.partition))
         within = f"{day} BETWEEN {literal(days.first)} AND {literal(days.last)}"
         self.connection.execute(f"DELETE FROM {name} WHERE {within}")
-        copy_in(self.connection, desk, f"FROM {name} WHERE {within}", name, typed_columns(contract))
+        copy_in(self.connection, staging, f"FROM {name} WHERE {within}", name, typed_columns(contract))
 
-    def _merge(self, desk: Desk, contract: ContractType) -> None:
+    def _merge(self, staging: StagingSession, contract: ContractType) -> None:
         """Add rows whose key is new, change those that differ, leave the others; `whole` tables lose all other keys."""
         table, types = contract.table, typed_columns(contract)
         name, keys = quote_table(table.name), ", ".join(map(quote, key_of(table)))
         columns = ", ".join(map(quote, types))
         self.connection.execute(f"CREATE TEMP TABLE staged (LIKE {name}) ON COMMIT DROP")
-        copy_in(self.connection, desk, f"FROM {name}", "staged", types)
+        copy_in(self.connection, staging, f"FROM {name}", "staged", types)
         if table.write != "upsert":
             same = " AND ".join(f"kept.{quote(key)} = staged.{quote(key)}" for key in key_of(table))
             self.connection.execute(f"DELETE FROM {name} AS kept WHERE NOT EXISTS (SELECT 1 FROM staged WHERE {same})")
@@ -237,33 +238,33 @@ class PostgresSession:
 
     @contextmanager
     def batch(self, contract: ContractType, card: BatchCard) -> Iterator[DuckDBSession]:
-        """A desk with what the books say of the batch; what it holds of the batch at the end is stored."""
-        with self._desk() as desk, writing(self.connection, contract.table.name, None):
-            desk.ensure(contract)
-            desk.bring_books(card)
-            yield desk
-            self._store_batch(desk, contract, card)
+        """A staging database with the batch's entries of the ledger; what it holds of it at the end is stored."""
+        with self._staging() as staging, writing(self.connection, contract.table.name, None):
+            staging.ensure(contract)
+            staging.bring_ledger(card)
+            yield staging
+            self._store_batch(staging, contract, card)
 
-    def _store_batch(self, desk: Desk, contract: ContractType, card: BatchCard) -> None:
+    def _store_batch(self, staging: StagingSession, contract: ContractType, card: BatchCard) -> None:
         table, mine = contract.table, f"batch_id = {literal(card.batch_id)}"
         name = quote_table(table.name)
-        catalogue.ensure_partitions(self.connection, table, _months(desk, contract, f"WHERE {mine}"))
+        catalogue.ensure_partitions(self.connection, table, _months(staging, contract, f"WHERE {mine}"))
         with self.connection.transaction():
-            self._remove_lost(desk, contract, mine)
+            self._remove_lost(staging, contract, mine)
             new = f"FROM {name} WHERE {mine} AND (batch_id, position) NOT IN (FROM recalled)"
-            copy_in(self.connection, desk, new, name, typed_columns(contract), key_of(table))
-            for book in BATCH_BOOKS:
-                page = quote_table(book.table.name)
-                self.connection.execute(f"DELETE FROM {page} WHERE {mine}")
-                copy_in(self.connection, desk, f"FROM {page} WHERE {mine}", page, typed_columns(book))
+            copy_in(self.connection, staging, new, name, typed_columns(contract), key_of(table))
+            for recorded in BATCH_TABLES:
+                ledger = quote_table(recorded.table.name)
+                self.connection.execute(f"DELETE FROM {ledger} WHERE {mine}")
+                copy_in(self.connection, staging, f"FROM {ledger} WHERE {mine}", ledger, typed_columns(recorded))
 
-    def _remove_lost(self, desk: Desk, contract: ContractType, mine: str) -> None:
-        """Remove the rows of the batch that turned out to be twins of others in it, found by a replay."""
-        if "recall.rows" not in desk.tables():
+    def _remove_lost(self, staging: StagingSession, contract: ContractType, mine: str) -> None:
+        """Remove the rows of the batch that turned out to be duplicates of others in it, found by a replay."""
+        if "recall.rows" not in staging.tables():
             return
         table = contract.table
         name, key = quote_table(table.name), quote(table.key[0])
-        lost = desk.rows(
+        lost = staging.rows(
             f"""
             SELECT {key}, event_date FROM recall.rows
             WHERE {mine} AND position NOT IN (SELECT position FROM {name} WHERE {mine})
@@ -275,20 +276,22 @@ class PostgresSession:
             )
 
     @contextmanager
-    def _desk(self) -> Iterator[Desk]:
-        """The session's desk, empty. Opened when first needed: it takes longer than many a model."""
-        if self._opened_desk is None:
-            self._opened_desk = self._stack.enter_context(open_desk(self._warehouse.memory, self._warehouse.macros))
-        self._opened_desk.clear()
-        self._opened_desk.server = self.connection
-        yield self._opened_desk
+    def _staging(self) -> Iterator[StagingSession]:
+        """The session's staging database, empty. Opened when first needed: it takes longer than many a model."""
+        if self._opened_staging is None:
+            self._opened_staging = self._stack.enter_context(
+                open_staging(self._warehouse.memory, self._warehouse.macros)
+            )
+        self._opened_staging.clear()
+        self._opened_staging.server = self.connection
+        yield self._opened_staging
 
 
-def _months(desk: Desk, contract: ContractType, where: str = "") -> list[dt.date]:
-    """The first days of the months that a table's rows on the desk are of."""
+def _months(staging: StagingSession, contract: ContractType, where: str = "") -> list[dt.date]:
+    """The first days of the months that a table's rows in the staging database are of."""
     table = contract.table
     if not is_partitioned(table):
         return []
     day = quote(str(table.partition))
-    found = desk.rows(f"SELECT DISTINCT date_trunc('month', {day})::DATE FROM {quote_table(table.name)} {where}")
+    found = staging.rows(f"SELECT DISTINCT date_trunc('month', {day})::DATE FROM {quote_table(table.name)} {where}")
     return sorted(month for (month,) in found if month is not None)

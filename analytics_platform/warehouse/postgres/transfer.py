@@ -38,20 +38,20 @@ def part_query(table: str, columns: Mapping[str, str], condition: str | None, pa
 
 def fetch_rows(
     connection: psycopg.Connection,
-    desk: DuckDBSession,
+    staging: DuckDBSession,
     table: str,
     columns: Mapping[str, str],
     query: str,
     folder: Path,
 ) -> None:
-    """Make `table` in the desk from the result of a query in PostgreSQL's own SQL."""
+    """Make `table` in the staging database from the result of a query in PostgreSQL's own SQL."""
     path = folder / f"{table}.csv"
     statement = sql.SQL(f"COPY ({query}) TO STDOUT (FORMAT csv)")
     with path.open("wb") as file, connection.cursor().copy(statement) as rows:
         one_line_each = _write(rows, file)
     kinds = {name: "VARCHAR" if kind == JSON else kind for name, kind in columns.items()}
-    desk.connection.execute(f"CREATE SCHEMA IF NOT EXISTS {quote(table.partition('.')[0])}")
-    desk.connection.execute(
+    staging.connection.execute(f"CREATE SCHEMA IF NOT EXISTS {quote(table.partition('.')[0])}")
+    staging.connection.execute(
         f"""
         CREATE OR REPLACE TABLE {quote_table(table)} AS SELECT * FROM read_csv(
             $path, columns = $columns, parallel = $parallel, header = false, auto_detect = false, delim = ',',
@@ -75,19 +75,19 @@ def _write(rows: Copy, file: io.BufferedWriter) -> bool:
 
 def copy_in(
     connection: psycopg.Connection,
-    desk: DuckDBSession,
+    staging: DuckDBSession,
     query: str,
     table: str,
     columns: Mapping[str, str],
     key: Sequence[str] = (),
 ) -> int:
-    """Append the result of a query on the desk to a table; returns the number of rows. `table` is quoted.
+    """Append the result of a query on the staging database to a table; returns the number of rows. `table` is quoted.
 
     Many rows with a random key go in faster in the order of that `key`: its index is then filled page by page.
     """
     names = ", ".join(map(quote, columns))
     order = f" ORDER BY {', '.join(map(quote, key))}" if key else ""
-    reader = desk.connection.sql(f"SELECT {names} FROM ({query}){order}").to_arrow_reader(ROW_GROUP)
+    reader = staging.connection.sql(f"SELECT {names} FROM ({query}){order}").to_arrow_reader(ROW_GROUP)
     frames = (pl.DataFrame(batch) for batch in reader)
     return copy_frames(connection, frames, table, columns)
 

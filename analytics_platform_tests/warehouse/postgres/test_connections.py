@@ -18,7 +18,7 @@ import pytest
 from analytics_platform.contracts import CONTRACTS
 from analytics_platform.contracts.ddl import polars_schema
 from analytics_platform.settings import Settings, SettingsError, load_settings, masked
-from analytics_platform.warehouse import BOOKS, Session, WarehouseError, open_warehouse
+from analytics_platform.warehouse import LEDGER_TABLES, Session, WarehouseError, open_warehouse
 from analytics_platform.warehouse.postgres.pool import pool_of
 from analytics_platform_tests.kit import House, click, load_rows, open_house
 
@@ -34,7 +34,7 @@ def cut_all(server: psycopg.Connection) -> None:
 @pytest.fixture
 def session(house: House) -> Iterator[Session]:
     with house.session() as session:
-        session.ensure(*BOOKS)
+        session.ensure(*LEDGER_TABLES)
         yield session
 
 

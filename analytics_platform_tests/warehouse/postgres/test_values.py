@@ -28,7 +28,7 @@ from analytics_platform.contracts.base import (
 from analytics_platform.contracts.ddl import polars_schema
 from analytics_platform.transform import Query
 from analytics_platform.warehouse import Session
-from analytics_platform.warehouse.postgres import ddl, desk
+from analytics_platform.warehouse.postgres import ddl, staging
 from analytics_platform.warehouse.postgres import session as room
 from analytics_platform.warehouse.postgres.documents import as_jsonb, is_kept
 from analytics_platform_tests.kit import open_house
@@ -58,7 +58,7 @@ class Everything(
 def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
     patch = pytest.MonkeyPatch()
     known = {**ddl.schema(), "marts.everything": ddl.typed_columns(Everything)}
-    for module in (desk, room):
+    for module in (staging, room):
         patch.setattr(module, "schema", lambda: known)
     with (
         patch.context(),

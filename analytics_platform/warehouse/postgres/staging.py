@@ -1,7 +1,7 @@
-"""The desk: a DuckDB in memory on which the work of a step is done before PostgreSQL gets its result.
+"""The staging database: a DuckDB in memory in which the work of a step is done before PostgreSQL gets its result.
 
 A model runs here over the windows of its inputs and is audited here; a batch is sorted into accepted, duplicate and
-refused here. It is the very code that works on the DuckDB warehouse, so the rows are the same.
+rejected here. It is the very code that works on the DuckDB warehouse, so the rows are the same.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from analytics_platform.warehouse.postgres.transfer import copy_in, fetch_rows, 
 from analytics_platform.warehouse.postgres.windows import columns_of
 from analytics_platform.warehouse.types import BatchCard, QueryPlan, Span
 
-BATCH_BOOKS: tuple[ContractType, ...] = (PipelineLogs, Quarantine, BatchDays)
-"""The books that hold what became of a batch."""
+BATCH_TABLES: tuple[ContractType, ...] = (PipelineLogs, Quarantine, BatchDays)
+"""The tables of the ledger that hold what became of a batch."""
 
 
-class Desk(DuckDBSession):
-    """A DuckDB that can fetch what it needs over `server`, which its session sets. Use `open_desk`."""
+class StagingSession(DuckDBSession):
+    """A DuckDB that can fetch what it needs over `server`, which its session sets. Use `open_staging`."""
 
     server: psycopg.Connection
 
@@ -47,7 +47,7 @@ class Desk(DuckDBSession):
             self.connection.execute(f"DROP SCHEMA {quote(layer)} CASCADE")
 
     def ensure(self, *contracts: ContractType) -> None:
-        """Create the tables that are not here. Nobody reads comments on a desk."""
+        """Create the tables that are not here. Nobody reads comments there."""
         for contract in contracts:
             make_schema, make_table, *_ = create_statements(contract)
             self.connection.execute(make_schema)
@@ -66,9 +66,9 @@ class Desk(DuckDBSession):
             lines = self.server.execute(f"EXPLAIN (ANALYZE) {statement}").fetchall()
             yield QueryPlan(f"PostgreSQL reads {table}", "\n".join(line for (line,) in lines))
 
-    def bring_books(self, card: BatchCard) -> None:
-        """Fetch what the books say of a batch that was loaded before, but for its refused records."""
-        self.ensure(*BATCH_BOOKS)
+    def bring_ledger(self, card: BatchCard) -> None:
+        """Fetch what the ledger says of a batch that was loaded before, but for its rejected records."""
+        self.ensure(*BATCH_TABLES)
         for contract in (PipelineLogs, BatchDays):
             name = contract.table.name
             query = exp.select("*").from_(name).where(exp.column("batch_id").eq(card.batch_id)).sql("postgres")
@@ -85,7 +85,7 @@ class Desk(DuckDBSession):
             fetch_rows(self.server, self, dimension, {key: "BIGINT"}, query, self._folder)
 
     def recall(self, contract: ContractType, card: BatchCard, span: Span) -> None:
-        """Fetch the stored rows that may be twins of the batch's, and the rows of the batch that are stored already.
+        """Fetch the stored rows that the batch's may duplicate, and the rows of the batch that are stored already.
 
         Key, day and place of each; noted in `recalled`, so that they are not stored again.
         """
@@ -95,7 +95,7 @@ class Desk(DuckDBSession):
             columns = {name: typed_columns(contract)[name] for name in (key, "event_date", "batch_id", "position")}
             self._recall_rows(table.name, key, columns, card, span)
         if table.redelivers:
-            self._recall_refused(card)
+            self._recall_rejected(card)
 
     def _recall_rows(
         self, table: str, key: str, columns: dict[str, str], card: BatchCard, span: tuple[dt.date, dt.date]
@@ -121,8 +121,8 @@ class Desk(DuckDBSession):
             others = mine.replace("=", "<>", 1)
             yield f"{selected} WHERE {within} AND {others} AND {quote(key)} IN (SELECT id FROM asked)"
 
-    def _recall_refused(self, card: BatchCard) -> None:
-        """Fetch the refused records of other batches of the source with the text of one in this batch."""
+    def _recall_rejected(self, card: BatchCard) -> None:
+        """Fetch the rejected records of other batches of the source with the text of one in this batch."""
         self._ask_for("SELECT DISTINCT md5(raw) AS id FROM ops.quarantine", "text")
         columns = typed_columns(Quarantine)
         query = f"""
@@ -130,11 +130,11 @@ class Desk(DuckDBSession):
             WHERE source = {_text(card.source)} AND batch_id <> {_text(card.batch_id)}
             AND md5(raw) IN (SELECT id FROM asked)
         """
-        fetch_rows(self.server, self, "recall.refused", columns, query, self._folder)
-        self.execute("INSERT INTO ops.quarantine BY NAME SELECT * FROM recall.refused")
+        fetch_rows(self.server, self, "recall.rejected", columns, query, self._folder)
+        self.execute("INSERT INTO ops.quarantine BY NAME SELECT * FROM recall.rejected")
 
     def _ask_for(self, ids: str, kind: str) -> None:
-        """Put ids from a query on the desk where the server can join them: in its temporary table `asked`."""
+        """Put the ids of a query where the server can join them: in its temporary table `asked`."""
         self.server.execute("DROP TABLE IF EXISTS asked")
         self.server.execute(f"CREATE TEMP TABLE asked (id {kind})")
         copy_in(self.server, self, ids, "asked", {"id": "VARCHAR" if kind == "text" else "BIGINT"})
@@ -154,9 +154,9 @@ def _text(value: str) -> str:
 
 
 @contextmanager
-def open_desk(memory: str, macros: Sequence[str]) -> Iterator[Desk]:
-    """An empty desk for the length of a `with` block. What does not fit into `memory` spills to a temporary folder."""
-    with tempfile.TemporaryDirectory(prefix="desk-") as folder:
+def open_staging(memory: str, macros: Sequence[str]) -> Iterator[StagingSession]:
+    """An empty staging database for the length of a `with` block; what `memory` does not hold spills to a folder."""
+    with tempfile.TemporaryDirectory(prefix="staging-") as folder:
         config: dict[str, str | bool | int | float | list[str]] = {
             "memory_limit": memory,
             "preserve_insertion_order": "false",
@@ -166,4 +166,4 @@ def open_desk(memory: str, macros: Sequence[str]) -> Iterator[Desk]:
             connection.execute("SET TimeZone = 'UTC'")
             for macro in macros:
                 connection.execute(macro)
-            yield Desk(connection, Path(folder))
+            yield StagingSession(connection, Path(folder))

@@ -1,4 +1,4 @@
-"""Questions to the platform's own books: what was loaded, what was refused, what is above the threshold."""
+"""Questions to the ledger: what was loaded, what was rejected, what is above the threshold."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from dataclasses import dataclass
 
 from analytics_platform.contracts import CONTRACTS
 from analytics_platform.transform import DayRange
-from analytics_platform.warehouse.load import BOOKS
+from analytics_platform.warehouse.load import LEDGER_TABLES
 from analytics_platform.warehouse.session import Session, one
 from analytics_platform.warehouse.types import WarehouseError
 
 
 @dataclass(frozen=True, slots=True)
 class Breach:
-    """A batch or a day with more refused records than allowed."""
+    """A batch or a day with more rejected records than allowed."""
 
     kind: str
     name: str
@@ -26,23 +26,23 @@ class Breach:
 
     @property
     def error_rate(self) -> float:
-        """Share of refused records."""
+        """Share of rejected records."""
         return self.rows_quarantined / self.rows_read
 
     def __str__(self) -> str:
         what = f"batch {self.name} ({self.input})" if self.kind == "batch" else f"day {self.name} of {self.source}"
-        return f"{what}: {self.rows_quarantined:,} of {self.rows_read:,} rows refused ({self.error_rate:.2%})"
+        return f"{what}: {self.rows_quarantined:,} of {self.rows_read:,} rows rejected ({self.error_rate:.2%})"
 
 
 def seen_batches(session: Session) -> set[str]:
     """Ids of the batches in the ledger."""
-    session.ensure(*BOOKS)
+    session.ensure(*LEDGER_TABLES)
     return {batch for (batch,) in session.rows("SELECT batch_id FROM ops.pipeline_logs")}
 
 
 def quarantined_batches(session: Session) -> dict[tuple[str, str], dict[int, dt.date | None]]:
     """(source, batch id) → positions of its quarantined rows, each with the day of the accepted row before it."""
-    session.ensure(*BOOKS)
+    session.ensure(*LEDGER_TABLES)
     found: dict[tuple[str, str], dict[int, dt.date | None]] = {}
     rows = session.rows("SELECT source, batch_id, position, neighbour_date FROM ops.quarantine")
     for source, batch, position, day in rows:
@@ -172,7 +172,7 @@ def find_batch(session: Session, name: str) -> tuple[str, str]:
 
 def accept_batch(session: Session, batch_id: str, reason: str, accepted_by: str) -> None:
     """Note that a person takes responsibility for a batch above the threshold. A later word replaces an earlier."""
-    session.ensure(*BOOKS)
+    session.ensure(*LEDGER_TABLES)
     values = {"batch_id": batch_id, "reason": reason, "by": accepted_by, "at": dt.datetime.now(dt.UTC)}
     with session.transaction():
         session.execute("DELETE FROM ops.acceptances WHERE batch_id = $batch_id", {"batch_id": batch_id})
