@@ -73,7 +73,9 @@ def _verify(source: Session, target: Session, contract: ContractType) -> int:
 def _are_equal(one: pl.DataFrame, other: pl.DataFrame, contract: ContractType) -> bool:
     documents = sorted(json_columns(contract) & set(one.columns))
     key = list(contract.table.key)
-    first, second = (_as_stored(frame).sort(key) for frame in (one, other))
+    # PostgreSQL stores U+FFFD for the one character that its text cannot hold.
+    stored = pl.col(pl.String).str.replace_all("\x00", "\ufffd", literal=True)
+    first, second = (frame.with_columns(stored).sort(key) for frame in (one, other))
     if not first.drop(documents).equals(second.drop(documents)):
         return False
     return all(
@@ -81,11 +83,6 @@ def _are_equal(one: pl.DataFrame, other: pl.DataFrame, contract: ContractType) -
         for name in documents
         for ours, theirs in zip(first[name], second[name], strict=True)
     )
-
-
-def _as_stored(frame: pl.DataFrame) -> pl.DataFrame:
-    """With the stand-in of the one character that PostgreSQL's text has not."""
-    return frame.with_columns(pl.col(pl.String).str.replace_all("\x00", "\ufffd", literal=True))
 
 
 def _mean_the_same(one: str | None, other: str | None) -> bool:

@@ -77,18 +77,16 @@ class DuckDBWarehouse:
             wait=wait_random(0.02, 0.2),
             reraise=True,
         )
+        config = {"memory_limit": self.memory, "preserve_insertion_order": "false"}
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            connection = patient(duckdb.connect, str(self.path), read_only=read_only, config=self._config())
+            connection = patient(duckdb.connect, str(self.path), read_only=read_only, config=config)
         except OSError as error:
             raise WarehouseError(f"The folder of the warehouse {self.path} cannot be made: {error}.") from error
         except duckdb.Error as error:
             raise WarehouseError(self._explain(error)) from error
         connection.execute("SET TimeZone = 'UTC'")
         return connection
-
-    def _config(self) -> dict[str, str | bool | int | float | list[str]]:
-        return {"memory_limit": self.memory, "preserve_insertion_order": "false"}
 
     def _explain(self, error: duckdb.Error) -> str:
         text = str(error)

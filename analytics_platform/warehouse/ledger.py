@@ -128,13 +128,9 @@ def find_breaches(session: Session, max_error_rate: float, days: DayRange | None
         """,
         limits,
     )
-    found = [Breach(*row) for row in [*batches, *daily]]
-    return [breach for breach in found if breach.rows_read >= _least_judged_rows(breach.source)]
-
-
-def _least_judged_rows(source: str) -> int:
-    tables = (contract.table for contract in CONTRACTS.values())
-    return next((table.least_judged_rows for table in tables if table.source == source), 1)
+    least = {contract.table.source: contract.table.least_judged_rows for contract in CONTRACTS.values()}
+    found = (Breach(*row) for row in [*batches, *daily])
+    return [breach for breach in found if breach.rows_read >= least.get(breach.source, 1)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -191,7 +191,9 @@ def _drop_accepted_duplicates(
     Candidates are found by hash of the id, which is fast, and then compared exactly.
     """
     key, table = quote(contract.table.key[0]), quote_table(contract.table.name)
-    rows = f"(SELECT * FROM {table} WHERE {_within(_days_of(session, table, batch_id, span))})"
+    # Days as literals, so that DuckDB skips what is stored for others.
+    days = ", ".join(map(literal, _days_of(session, table, batch_id, span)))
+    rows = f"(SELECT * FROM {table} WHERE event_date IN ({days}))"
     session.execute(
         f"""
         CREATE OR REPLACE TEMP TABLE repeated AS
@@ -233,11 +235,6 @@ def _days_of(session: BatchSession, table: str, batch_id: str, span: tuple[dt.da
         {"first": span[0], "last": span[1], "batch_id": batch_id},
     )
     return sorted(day for (day,) in days)
-
-
-def _within(days: list[dt.date]) -> str:
-    """SQL: the event is of one of these days. Literals, so that DuckDB skips what is stored for others."""
-    return f"event_date IN ({', '.join(map(literal, days))})"
 
 
 def write_days(session: BatchSession, contract: ContractType, card: BatchCard, span: Span) -> None:

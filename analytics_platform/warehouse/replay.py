@@ -23,7 +23,8 @@ def replay_batch(
     Raises `AssertionError` if the batch does not have as many records afterwards as before; nothing is stored then.
     """
     card = _read_card(session, batch_id)
-    before, duplicates = _in_the_log(session, batch_id)
+    sql = "SELECT rows_read, rows_duplicate FROM ops.pipeline_logs WHERE batch_id = $batch_id"
+    before, duplicates = one(session, sql, {"batch_id": batch_id})
     with session.batch(contract, card) as staging:
         _forget(staging, "ops.quarantine", batch_id)
         stored = store_verdicts(staging, contract, card, verdicts, progress)
@@ -48,13 +49,6 @@ def _read_card(session: Session, batch_id: str) -> BatchCard:
         {"batch_id": batch_id},
     )
     return BatchCard(**logs.row(0, named=True))
-
-
-def _in_the_log(session: Session, batch_id: str) -> tuple[int, int]:
-    """Records read, and duplicates among them."""
-    sql = "SELECT rows_read, rows_duplicate FROM ops.pipeline_logs WHERE batch_id = $batch_id"
-    read, duplicate = one(session, sql, {"batch_id": batch_id})
-    return read, duplicate
 
 
 def _forget(session: BatchSession, table: str, batch_id: str) -> None:
