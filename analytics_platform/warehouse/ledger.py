@@ -135,7 +135,7 @@ def find_breaches(session: Session, max_error_rate: float, days: DayRange | None
 
 @dataclass(frozen=True, slots=True)
 class Acceptance:
-    """A person's word for a batch."""
+    """That a person accepted a batch above the threshold, and why."""
 
     batch_id: str
     reason: str
@@ -167,7 +167,7 @@ def find_batch(session: Session, name: str) -> tuple[str, str]:
 
 
 def accept_batch(session: Session, batch_id: str, reason: str, accepted_by: str) -> None:
-    """Note that a person takes responsibility for a batch above the threshold. A later word replaces an earlier."""
+    """Note that a person takes responsibility for a batch above the threshold. A later note replaces an earlier one."""
     session.ensure(*LEDGER_TABLES)
     values = {"batch_id": batch_id, "reason": reason, "by": accepted_by, "at": dt.datetime.now(dt.UTC)}
     with session.transaction():

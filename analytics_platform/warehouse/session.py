@@ -1,4 +1,4 @@
-"""What the platform asks of a warehouse, whichever it is: the two protocols, and the words they are spoken in.
+"""What the platform asks of a warehouse, whichever it is: the protocols of warehouses and their sessions.
 
 Everything outside this room works with a `Session` from `open_warehouse`, and never learns where the tables live.
 """

@@ -1,7 +1,7 @@
 """From DuckDB's SQL to PostgreSQL's: the one place where a statement is translated.
 
 Meant for questions to the ledger and counts over large tables, not for models: those run in DuckDB, so that results do
-not depend on the warehouse. What SQLGlot cannot put into words for PostgreSQL is an error here, never something else.
+not depend on the warehouse. What SQLGlot cannot translate is an error here, never something else.
 """
 
 from __future__ import annotations
