@@ -25,7 +25,7 @@ from analytics_platform.transform import Query
 from analytics_platform.warehouse.duckdb import DuckDBSession
 from analytics_platform.warehouse.postgres.ddl import schema, typed_columns
 from analytics_platform.warehouse.postgres.transfer import copy_in, fetch_rows, part_query
-from analytics_platform.warehouse.postgres.windows import columns_of
+from analytics_platform.warehouse.postgres.windows import columns_of, condition_of
 from analytics_platform.warehouse.types import BatchCard, QueryPlan, Span
 
 BATCH_TABLES: tuple[ContractType, ...] = (PipelineLogs, Quarantine, BatchDays)
@@ -143,10 +143,10 @@ class StagingSession(DuckDBSession):
 
 def _reads(query: Query) -> Iterator[tuple[str, dict[str, str], str]]:
     """For each input of a query: its name, the columns to fetch, and the statement that selects them on the server."""
-    for table, condition in query.inputs.items():
+    for table in query.inputs:
         types = schema()[table]
         columns = {name: types[name] for name in columns_of(query, table, types)}
-        yield table, columns, part_query(table, columns, condition, query.parameters)
+        yield table, columns, part_query(table, columns, condition_of(query, table, types), query.parameters)
 
 
 def _text(value: str) -> str:

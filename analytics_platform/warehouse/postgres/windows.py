@@ -1,13 +1,13 @@
-"""What a question reads of each table: which columns, and which rows at least.
+"""What a query reads of each table: which columns, and which rows at least.
 
-A `Query` brings the conditions on its inputs along. Of a question in plain SQL they are read from its own WHERE, and
-only where PostgreSQL judges them as DuckDB does: more rows than it reads are harmless, for it is run over what was
-fetched just as it would be over the whole tables; fewer are never allowed.
+The conditions on its inputs a `Query` brings along. Conditions in its own WHERE come on top, where PostgreSQL judges
+them as DuckDB does. More rows than it reads are harmless, for it is run over what was fetched just as it would be over
+the whole tables; fewer are never allowed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from sqlglot import exp
 
@@ -25,65 +25,73 @@ Schema = Mapping[str, Mapping[str, str]]
 
 
 def question(sql: str, parameters: Mapping[str, object], schema: Schema) -> Query:
-    """The query that asks `sql`, with what it reads of the tables of `schema`; other tables are left out."""
-    inputs: dict[str, str | None] = {}
-    for node in parse(sql).find_all(exp.Table):
-        name = f"{node.db}.{node.name}"
-        if name in schema:
-            found = _condition(node, schema[name])
-            known = inputs.get(name, found)
-            inputs[name] = found if found == known else _either(known, found)
-    return Query(sql, parameters, inputs)
-
-
-def _either(one: str | None, other: str | None) -> str | None:
-    return exp.or_(one, other, dialect="duckdb").sql("duckdb") if one and other else None
+    """The query that asks `sql` of the tables of `schema` that it names; other tables are left out."""
+    names = (f"{node.db}.{node.name}" for node in parse(sql).find_all(exp.Table))
+    return Query(sql, parameters, {name: None for name in names if name in schema})
 
 
 def columns_of(query: Query, table: str, types: Mapping[str, str]) -> tuple[str, ...]:
     """The columns of `table` that a query reads, as far as its names tell; at least one, for rows are counted too."""
-    tree = parse(query.sql)
-    if any(_is_starred(node) for node in tree.find_all(exp.Table) if f"{node.db}.{node.name}" == table):
+    if any(map(_is_starred, _mentions(query, table))):
         return tuple(types)
-    named = {identifier.name.lower() for identifier in tree.find_all(exp.Identifier)}
+    named = {identifier.name.lower() for identifier in parse(query.sql).find_all(exp.Identifier)}
     return tuple(name for name in types if name in named) or (next(iter(types)),)
 
 
-def _select(node: exp.Expr) -> exp.Select | None:
-    """The SELECT in whose FROM or JOIN the node stands."""
-    parent = node.parent
-    if isinstance(parent, exp.From | exp.Join) and isinstance(parent.parent, exp.Select):
-        return parent.parent
-    return None
+def condition_of(query: Query, table: str, types: Mapping[str, str]) -> str | None:
+    """A condition that all rows of `table` fulfil which a query reads; None: it may read all."""
+    given = query.inputs[table]
+    known = {parse(given).sql("duckdb")} if given else set()
+    mentions = [tuple(_conditions(node, types) - known) for node in _mentions(query, table)]
+    parts = list(known)
+    if all(mentions):
+        each = (exp.and_(*sorted(mention), dialect="duckdb") for mention in dict.fromkeys(mentions))
+        parts.append(exp.or_(*each).sql("duckdb"))
+    return exp.and_(*parts, dialect="duckdb").sql("duckdb") if parts else None
 
 
-def _is_starred(node: exp.Expr) -> bool:
-    """Whether all columns of a source are used without being named.
+def _mentions(query: Query, table: str) -> list[exp.Table]:
+    return [node for node in parse(query.sql).find_all(exp.Table) if f"{node.db}.{node.name}" == table]
 
-    A plan puts `(SELECT * FROM table WHERE …) AS alias` in place of a table: there the SELECT around it decides.
+
+def _levels(node: exp.Table) -> Iterator[tuple[exp.Expr, exp.Select]]:
+    """The SELECTs that hand on the rows of a table as they are, from the inside out, each with its source.
+
+    A plan puts `(SELECT * FROM table WHERE …) AS alias` in place of a table: that is two levels.
     """
-    select = _select(node)
-    if select is None:
+    source: exp.Expr = node
+    while isinstance(source.parent, exp.From | exp.Join) and isinstance(select := source.parent.parent, exp.Select):
+        yield source, select
+        bare = not any(select.args.get(part) for part in ("joins", "group", "distinct", "limit", "qualify"))
+        is_wrapper = [type(item) for item in select.expressions] == [exp.Star]
+        if not (bare and is_wrapper and isinstance(select.parent, exp.Subquery)):
+            return
+        source = select.parent
+
+
+def _is_starred(node: exp.Table) -> bool:
+    """Whether a query uses all columns of a table without naming them."""
+    levels = list(_levels(node))
+    if not levels:
         return True
-    is_bare = not any(select.args.get(part) for part in ("joins", "group", "distinct", "limit", "qualify"))
-    items = [item.unalias() for item in select.expressions]
-    if is_bare and isinstance(select.parent, exp.Subquery) and [type(item) for item in items] == [exp.Star]:
-        return _is_starred(select.parent)
+    items = [item.unalias() for item in levels[-1][1].expressions]
     items = [item.this if isinstance(item, exp.Column) else item for item in items]
     return any(isinstance(item, exp.Star | exp.Columns) for item in items)
 
 
-def _condition(node: exp.Table, types: Mapping[str, str]) -> str | None:
-    """What all rows fulfil that a query takes from this mention of a table, if nothing is joined to it there."""
-    select = _select(node)
-    if select is None or select.args.get("joins") or select.args.get("laterals") or not select.args.get("where"):
-        return None
-    where = select.args["where"].this
-    parts = where.flatten() if isinstance(where, exp.And) else [where]
-    plain = [part.copy() for part in parts if _is_plain(part, types, node.alias_or_name)]
-    for column in (column for part in plain for column in part.find_all(exp.Column)):
-        column.set("table", None)
-    return exp.and_(*plain).sql("duckdb") if plain else None
+def _conditions(node: exp.Table, types: Mapping[str, str]) -> set[str]:
+    """What all rows fulfil that a query takes from this mention of a table, where nothing is joined to it."""
+    found = set()
+    for source, select in _levels(node):
+        where = select.args.get("where")
+        if where is None or select.args.get("joins") or select.args.get("laterals"):
+            continue
+        parts = where.this.flatten() if isinstance(where.this, exp.And) else [where.this]
+        for part in (part.copy() for part in parts if _is_plain(part, types, source.alias_or_name)):
+            for column in part.find_all(exp.Column):
+                column.set("table", None)
+            found.add(part.sql("duckdb"))
+    return found
 
 
 def _is_plain(part: exp.Expr, types: Mapping[str, str], alias: str) -> bool:

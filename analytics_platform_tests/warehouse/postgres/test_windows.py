@@ -12,7 +12,7 @@ from analytics_platform.settings import load_settings
 from analytics_platform.transform import DayRange, all_models, plan
 from analytics_platform.warehouse.postgres.ddl import is_partitioned, schema
 from analytics_platform.warehouse.postgres.dialect import parse, translate
-from analytics_platform.warehouse.postgres.windows import columns_of, question
+from analytics_platform.warehouse.postgres.windows import columns_of, condition_of, question
 
 DAY = dt.date(2024, 3, 1)
 EVENTS = "cleaned.events"
@@ -23,7 +23,7 @@ def columns(sql: str) -> tuple[str, ...]:
 
 
 def condition(sql: str) -> str:
-    return question(sql, {}, schema()).inputs[EVENTS] or ""
+    return condition_of(question(sql, {}, schema()), EVENTS, schema()[EVENTS]) or ""
 
 
 @pytest.mark.parametrize("name", sorted(all_models()))
@@ -97,8 +97,14 @@ def test_of_two_mentions_of_a_table_the_rows_of_both_are_fetched() -> None:
 
 def test_conditions_in_brackets_and_in_subqueries_keep_their_meaning() -> None:
     sql = "SELECT e.event_id FROM cleaned.events AS e WHERE (e.is_bot OR e.event_name = 'x') AND e.event_name IN ('y')"
-    assert condition(sql) == "(is_bot OR event_name = 'x') AND event_name IN ('y')"
+    assert condition(sql) == "event_name IN ('y') AND (is_bot OR event_name = 'x')"
     assert condition(f"SELECT * FROM ({sql}) JOIN star.dim_date ON true WHERE is_weekend") == condition(sql)
+
+
+def test_the_where_of_a_model_comes_on_top_of_the_days_it_reads() -> None:
+    query = plan(all_models()["sessionized.purchases"], DayRange(DAY, DAY), load_settings().model_values)
+    days = "\"event_date\" BETWEEN CAST('2024-01-31' AS DATE) AND CAST('2024-03-01' AS DATE)"
+    assert condition_of(query, EVENTS, schema()[EVENTS]) == f"{days} AND event_name = 'purchase'"
 
 
 def test_values_are_bound_and_keep_their_type() -> None:
