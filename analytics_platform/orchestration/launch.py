@@ -15,9 +15,12 @@ from analytics_platform.orchestration.console import RunSummary, console_logger
 from analytics_platform.orchestration.jobs import INGEST
 from analytics_platform.orchestration.start import check_days
 from analytics_platform.settings import Settings
-from analytics_platform.warehouse import open_warehouse
+from analytics_platform.transform import DayRange
+from analytics_platform.warehouse import LEDGER_TABLES, open_warehouse
+from analytics_platform.warehouse.ledger import arrivals
 
 JOB = "materialize"
+BUILT_UP_TO = "analytics/built_up_to"
 INSTANCE = Path(__file__).with_name("dagster.yaml")
 
 
@@ -33,36 +36,57 @@ def prepare_home(settings: Settings) -> Path:
 def materialize(definitions: dg.Definitions, settings: Settings, select: str, days: str | None, debug: bool) -> bool:
     """Run the selected assets for the range `days`, and print a line per step; True if the run succeeded.
 
-    Without days: load what arrived, then build the days that the loaded records touch. Raises `StartError` for days
-    that are no partitions.
+    Without days: load what arrived, then build the days touched by all that was loaded and is not built yet. Raises
+    `StartError` for days that are no partitions.
     """
     if days:
         check_days(days, settings)
     prepare_home(settings)
     chosen = dg.AssetSelection.from_string(select)
     with dg.DagsterInstance.get() as instance:
-        if days:
-            return _run(definitions, instance, chosen, days, debug)
-        known = _ids_of_batches(settings)
-        if not _run(definitions, instance, None, None, debug):
+        if not days:
+            if not _run(definitions, instance, None, None, debug):
+                return False
+            days, _ = _waiting(instance, settings)
+            if not days:
+                print("Nothing new was loaded: no day to build.")
+                return True
+            print(f"Building {days}.")
+        if not _run(definitions, instance, chosen, days, debug):
             return False
-        with open_warehouse(settings).session(read_only=True) as session:
-            touched = days_to_build(session, sorted(_ids_of_batches(settings) - known), settings)
-        if not touched:
-            print("Nothing new was loaded: no day to build.")
-            return True
-        print(f"Building {touched}. If this is interrupted, run: analytics-platform materialize --days {touched}")
-        return _run(definitions, instance, chosen, touched, debug)
+        if select == "*":
+            _remember(instance, settings, DayRange.parse(days))
+        return True
 
 
-def _ids_of_batches(settings: Settings) -> set[str]:
-    warehouse = open_warehouse(settings)
-    if not warehouse.exists():
-        return set()
-    with warehouse.session(read_only=True) as session:
-        if "ops.pipeline_logs" not in session.tables():
-            return set()
-        return {batch for (batch,) in session.rows("SELECT batch_id FROM ops.pipeline_logs")}
+def _waiting(instance: dg.DagsterInstance, settings: Settings) -> tuple[str, str]:
+    """The range of days to build after all that was loaded and not built, and the place of the last such batch.
+
+    Batches count as built up to the mark that a successful run left. It is kept with the runs, not taken from what
+    this process loaded: after a run that loaded and was killed before it built, the next must not find nothing to do.
+    """
+    built = _mark(instance)
+    with open_warehouse(settings).session(read_only=True) as session:
+        if not session.tables().issuperset(table.table.name for table in LEDGER_TABLES):
+            return "", built
+        new = [arrival for arrival in arrivals(session) if arrival.place > built]
+        last = max((arrival.place for arrival in new), default=built)
+        return days_to_build(session, [arrival.batch_id for arrival in new], settings), last
+
+
+def _mark(instance: dg.DagsterInstance) -> str:
+    """How far the ledger is built; empty if no run left a mark, so that everything is built again."""
+    runs = instance.get_runs(dg.RunsFilter(job_name=JOB, statuses=[dg.DagsterRunStatus.SUCCESS]))
+    return max((run.tags.get(BUILT_UP_TO, "") for run in runs), default="")
+
+
+def _remember(instance: dg.DagsterInstance, settings: Settings, built: DayRange) -> None:
+    """Leave the mark on the run that just succeeded, if it built every day that waited."""
+    days, last = _waiting(instance, settings)
+    wanted = DayRange.parse(days) if days else built
+    if last and built.first <= wanted.first and wanted.last <= built.last:
+        (run,) = instance.get_runs(dg.RunsFilter(job_name=JOB), limit=1)
+        instance.add_run_tags(run.run_id, {BUILT_UP_TO: last})
 
 
 def _run(

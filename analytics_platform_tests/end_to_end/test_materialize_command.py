@@ -99,3 +99,16 @@ def test_days_that_are_no_partitions_are_refused_in_one_sentence(tmp_path: Path)
     assert run.returncode == 2
     assert run.stderr.startswith("analytics-platform: There is no partition 2025-01-01")
     assert len(run.stderr.splitlines()) == 1
+
+
+def test_what_was_loaded_and_not_built_is_built_by_the_next_call(tmp_path: Path) -> None:
+    """As after a kill between the load and the build."""
+    _drop(tmp_path, clickstream(100))
+    load = 'key:"raw/clickstream" or key:"cleaned/clickstream"'
+    assert _run(tmp_path, "--days", "2026-03-01...2026-03-01", "--select", load).returncode == 0
+
+    run = _run(tmp_path)
+
+    assert run.returncode == 0, run.stdout + run.stderr
+    with open_warehouse(load_settings(data_dir=tmp_path)).session(read_only=True) as session:
+        assert session.rows("SELECT sum(events) FROM marts.daily_trends") == [(100,)]
