@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import shutil
 import time
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from analytics_platform.ingest import days_to_build
+from analytics_platform.ingest import SOURCES, days_to_build
 from analytics_platform.orchestration.console import RunSummary, console_logger
 from analytics_platform.orchestration.jobs import INGEST
 from analytics_platform.orchestration.start import check_days
@@ -59,8 +60,8 @@ def materialize(definitions: dg.Definitions, settings: Settings, select: str, da
         return True
 
 
-def _waiting(instance: dg.DagsterInstance, settings: Settings) -> tuple[str, str]:
-    """The range of days to build after all that was loaded and not built, and the place of the last such batch.
+def _waiting(instance: dg.DagsterInstance, settings: Settings, until: dt.datetime | None = None) -> tuple[str, str]:
+    """The range of days to build after what was loaded (`until` then) and is not built, and the last batch's place.
 
     Batches count as built up to the mark that a successful run left. It is kept with the runs, not taken from what
     this process loaded: after a run that loaded and was killed before it built, the next must not find nothing to do.
@@ -69,7 +70,8 @@ def _waiting(instance: dg.DagsterInstance, settings: Settings) -> tuple[str, str
     with open_warehouse(settings).session(read_only=True) as session:
         if not session.tables().issuperset(table.table.name for table in LEDGER_TABLES):
             return "", built
-        new = [arrival for arrival in arrivals(session) if arrival.place > built]
+        loaded = [each for each in arrivals(session) if until is None or each.finished_at <= until]
+        new = [arrival for arrival in loaded if arrival.place > built]
         last = max((arrival.place for arrival in new), default=built)
         return days_to_build(session, [arrival.batch_id for arrival in new], settings), last
 
@@ -82,10 +84,17 @@ def _mark(instance: dg.DagsterInstance) -> str:
 
 def _remember(instance: dg.DagsterInstance, settings: Settings, built: DayRange) -> None:
     """Leave the mark on the run that just succeeded, if it built every day that waited."""
-    days, last = _waiting(instance, settings)
+    (run,) = instance.get_runs(dg.RunsFilter(job_name=JOB), limit=1)
+    loads = {f"cleaned__{source.contract.table.name.partition('.')[2]}" for source in SOURCES.values()}
+    begun = [
+        stats.start_time
+        for stats in instance.get_run_step_stats(run.run_id)
+        if stats.start_time and stats.step_key not in loads and not stats.step_key.startswith("raw__")
+    ]
+    # What another process loaded after the first table was begun may be missing from it.
+    days, last = _waiting(instance, settings, dt.datetime.fromtimestamp(min(begun), dt.UTC))
     wanted = DayRange.parse(days) if days else built
     if last and built.first <= wanted.first and wanted.last <= built.last:
-        (run,) = instance.get_runs(dg.RunsFilter(job_name=JOB), limit=1)
         instance.add_run_tags(run.run_id, {BUILT_UP_TO: last})
 
 
