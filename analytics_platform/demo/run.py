@@ -56,7 +56,7 @@ def run_demo(days: int, visitors: int, seed: int) -> bool:
         ):
             _deliver(folder / part, users, settings)
             console.print(f"\nMaterializing all assets for {first}...{last} with {title} …")
-            # A process of its own, as people start it; it prints its steps and the cause of a failure.
+            # A separate process, as people start it; it prints its steps and the cause of a failure.
             command = [sys.executable, "-m", "analytics_platform.cli.main", "materialize"]
             if subprocess.run([*command, "--days", f"{first}...{last}"]).returncode:
                 return False

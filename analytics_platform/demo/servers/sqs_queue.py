@@ -22,7 +22,7 @@ class Faults:
 
     seed: int = 0
     at_most: float = inf
-    """So many faults happen in all."""
+    """How many faults happen in all."""
     shuffle: float = 0.0
     """A message is received at a random place in the order, not after those sent before it."""
     duplicates: float = 0.0

@@ -160,7 +160,7 @@ async def _cancel_all() -> None:
 
 @contextmanager
 def serve_in_process(faults: Faults | None = None, port: int = 0) -> Iterator[str]:
-    """Serve in a process of its own, which ends with this one; yields the endpoint's URL.
+    """Serve in a separate process, which ends with this one; yields the endpoint's URL.
 
     Raises `OSError` if it does not start. Of `faults` the seed and the chances are handed over.
     """

@@ -192,7 +192,7 @@ def _write_value(value: Value, name: str = "") -> str:
 _TOPIC = "arn:aws:sns:eu-central-1:000000000000:shop-events"
 _APP_VERSIONS = ("5.2.0", "5.2.1", "5.3.0")
 _NUMERIC_USER_EVERY = 5
-"""One user in so many is named by a number, the others by a text."""
+"""Every n-th user is named by a number, the others by a text."""
 
 
 class Stamp(Enum):

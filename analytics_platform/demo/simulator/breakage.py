@@ -176,7 +176,7 @@ class Breaker:
 
 
 def count_broken(sound: int, share: Fraction) -> int:
-    """Count how many broken rows to add to so many sound ones: as many as `share` of all rows allows."""
+    """Count the broken rows to add to sound ones, so that they are `share` of all rows."""
     return int(sound * share / (1 - share))
 
 

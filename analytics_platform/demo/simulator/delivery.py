@@ -144,7 +144,7 @@ class Feed(Generic[EventT, FormT]):
     """Packs the file of one day after the other, then the late one; late events and copies wait for theirs."""
 
     def __init__(self, rng: Random, writer: Writer[EventT, FormT], days: int, broken_share: Fraction) -> None:
-        """A feed of so many daily files, each with at most that share of broken records."""
+        """A feed of daily files, each with at most `share` of broken records."""
         self._rng = rng
         self._writer = writer
         self._late = days

@@ -28,7 +28,7 @@ class Timed(Protocol):
 
 
 class Bought(NamedTuple):
-    """So many pieces of a product in an order; an empty variant is none."""
+    """The pieces of a product in an order; an empty variant is none."""
 
     item_id: str
     variant: str

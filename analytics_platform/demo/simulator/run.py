@@ -76,7 +76,7 @@ class _Files(Generic[EventT]):
         self._report = report
 
     def write(self, count: int | None = None) -> None:
-        """Write the next so many files, or all that are left."""
+        """Write the next files, at most the given number."""
         for path, packed in islice(self._files, count):
             packed.write(path)
             self._tally.add_file(packed)

@@ -173,7 +173,7 @@ class UserTally:
         )
 
 
-class SourceTally(Generic[EventT]):
+class SourceTally(ABC, Generic[EventT]):
     """A running count of a source's files: what became of their records, and what clients did."""
 
     def __init__(self) -> None:
@@ -190,8 +190,9 @@ class SourceTally(Generic[EventT]):
         for event in packed.events:
             self._add(event)
 
+    @abstractmethod
     def _add(self, event: EventT) -> None:
-        raise NotImplementedError
+        """Count one event."""
 
     def _count(self) -> dict[str, Any]:
         """The fields of `SourceTotals`."""
