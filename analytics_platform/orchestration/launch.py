@@ -13,7 +13,7 @@ import dagster as dg
 
 from analytics_platform.ingest import SOURCES, days_to_build
 from analytics_platform.orchestration.console import RunSummary, console_logger
-from analytics_platform.orchestration.jobs import INGEST
+from analytics_platform.orchestration.jobs import ARRIVALS, INGEST
 from analytics_platform.orchestration.start import check_days
 from analytics_platform.settings import Settings
 from analytics_platform.transform import DayRange
@@ -53,6 +53,7 @@ def materialize(definitions: dg.Definitions, settings: Settings, select: str, da
                 print("Nothing new was loaded: no day to build.")
                 return True
             print(f"Building {days}.")
+            chosen = chosen - ARRIVALS  # they have just run
         if not _run(definitions, instance, chosen, days, debug):
             return False
         if select == "*":

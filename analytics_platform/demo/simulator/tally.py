@@ -1,5 +1,6 @@
 """Counting what is written, to become the truth."""
 
+from abc import ABC, abstractmethod
 from array import array
 from collections import Counter, defaultdict
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
