@@ -68,8 +68,8 @@ def main() -> None:
         {"load and build / import": first / imports, "again / import": again / imports},
         {
             "checks": len(graph.asset_check_keys),
-            "events of the first run": events[0],
-            "events of the second": events[1],
+            "events of the load": events[0],
+            "events of the build": events[1],
         },
     )
 
