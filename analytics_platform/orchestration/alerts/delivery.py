@@ -32,6 +32,8 @@ class _NoAddresses(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         if isinstance(record.args, tuple):
+            # By text, not by httpx.URL: once a REST client was opened in the process, its filter has made text of the
+            # address before this one sees it, and the secret path of a webhook was logged.
             record.args = tuple("(webhook)" if "://" in str(part) else part for part in record.args)
         return True
 
