@@ -11,11 +11,11 @@ from typing import Any
 import bson
 from bson.objectid import ObjectId
 
+from analytics_platform.connectors.rest_api import Content
 from analytics_platform.gate.documents import to_parquet
 from analytics_platform.ingest import USERS, WEB_LOGS, load_new_batches
 from analytics_platform.ingest.api import put_answer
 from analytics_platform.lake import Batch
-from analytics_platform.sources.rest_api import Content
 from analytics_platform_tests.kit import House
 
 _numbers = itertools.count(1)

@@ -6,9 +6,9 @@ import datetime as dt
 import json
 from collections.abc import Sequence
 
+from analytics_platform.connectors.sqs import Message
 from analytics_platform.ingest import ECOMMERCE_EVENTS, load_new_batches
 from analytics_platform.ingest.queue import put_messages
-from analytics_platform.sources.sqs import Message
 from analytics_platform.warehouse import Loaded, Session
 from analytics_platform_tests.kit import House
 

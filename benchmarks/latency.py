@@ -21,10 +21,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from analytics_platform.connectors.sqs import Queue
 from analytics_platform.demo.run import DAGSTER_YAML
 from analytics_platform.demo.servers.start import start_queue
 from analytics_platform.settings import load_settings
-from analytics_platform.sources.sqs import Queue
 from analytics_platform.warehouse import WarehouseError, open_warehouse
 from benchmarks.report import Figure, report
 

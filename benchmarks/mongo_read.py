@@ -28,11 +28,11 @@ from pymongo import MongoClient
 from pymongo.collection import Collection
 from rich.progress import track
 
+from analytics_platform.connectors.mongo import BatchSize, MongoSource, Position
+from analytics_platform.connectors.mongo.batches import gather
+from analytics_platform.connectors.mongo.dumps import read_dump
 from analytics_platform.demo.servers.mongo_server import serve_mongo
 from analytics_platform.gate.documents import decode_document, document_text, to_parquet
-from analytics_platform.sources.mongo import BatchSize, MongoSource, Position
-from analytics_platform.sources.mongo.batches import gather
-from analytics_platform.sources.mongo.dumps import read_dump
 from benchmarks.report import Figure, report
 
 DATABASE, COLLECTION = "mongo_read_benchmark", "web_logs"

@@ -27,8 +27,8 @@ import pyarrow.parquet as pq
 from botocore.config import Config
 from rich.progress import track
 
+from analytics_platform.connectors.sqs import Message, Queue, drain
 from analytics_platform.demo.servers.sqs_server import serve_in_process
-from analytics_platform.sources.sqs import Message, Queue, drain
 from benchmarks.report import Figure, report
 
 THREADS = 8

@@ -8,10 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 
-from analytics_platform.ingest.sources import USERS
-from analytics_platform.lake import Batch, FolderLake
-from analytics_platform.settings import Settings
-from analytics_platform.sources.rest_api import (
+from analytics_platform.connectors.rest_api import (
     Content,
     Endpoint,
     Limits,
@@ -22,6 +19,9 @@ from analytics_platform.sources.rest_api import (
     encode_pages,
     fetch,
 )
+from analytics_platform.ingest.sources import USERS
+from analytics_platform.lake import Batch, FolderLake
+from analytics_platform.settings import Settings
 
 SUFFIX = ".pages.jsonl"
 """End of the names of files with an answer."""

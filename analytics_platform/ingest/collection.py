@@ -11,12 +11,12 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from analytics_platform.connectors.mongo import BatchSize, MongoSource, Position, PositionError
+from analytics_platform.connectors.mongo.errors import address_of
 from analytics_platform.gate.documents import to_parquet
 from analytics_platform.ingest.sources import WEB_LOGS
 from analytics_platform.lake import FolderLake
 from analytics_platform.settings import Settings, SettingsError
-from analytics_platform.sources.mongo import BatchSize, MongoSource, Position, PositionError
-from analytics_platform.sources.mongo.errors import address_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from analytics_platform.connectors.files import find_files
+from analytics_platform.connectors.mongo.dumps import is_dump
 from analytics_platform.contracts.base import ContractType
 from analytics_platform.gate import FileRefusedError, read_layout
 from analytics_platform.ingest.sources import SOURCES, WEB_LOGS, contract_of
 from analytics_platform.lake import CSV_SUFFIXES, Batch, FolderLake, UnreadableError, check_decodable, open_decoded
 from analytics_platform.settings import Settings
-from analytics_platform.sources.files import find_files
-from analytics_platform.sources.mongo.dumps import is_dump
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 
+from analytics_platform.connectors.sqs import Drained, Message, Queue, drain, redrive, send_copies
 from analytics_platform.gate import encode_messages
 from analytics_platform.ingest.load import judge_batch
 from analytics_platform.ingest.sources import ECOMMERCE_EVENTS
 from analytics_platform.lake import Batch, FolderLake
 from analytics_platform.settings import Settings, SettingsError
-from analytics_platform.sources.sqs import Drained, Message, Queue, drain, redrive, send_copies
 
 LONGEST_COPY = (1 << 20) - (8 << 10)
 """Bytes of a refused message, with its attributes, that is copied: a queue takes 1 MiB, and the reason goes with it."""

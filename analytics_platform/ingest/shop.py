@@ -10,9 +10,9 @@ import datetime as dt
 import json
 from collections.abc import Iterator
 
+from analytics_platform.connectors.shop_db import TABLES, BatchSize, Position, PositionError, ShopDatabase
 from analytics_platform.lake import FolderLake
 from analytics_platform.settings import Settings, SettingsError
-from analytics_platform.sources.shop_db import TABLES, BatchSize, Position, PositionError, ShopDatabase
 
 SUFFIX = ".rows.jsonl"
 """End of the names of files with rows."""

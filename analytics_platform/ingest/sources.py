@@ -12,6 +12,9 @@ from typing import BinaryIO, TypeAlias
 
 from pydantic import SecretStr
 
+from analytics_platform.connectors.mongo.dumps import DUMP_REASONS, MalformedRecord, read_dump
+from analytics_platform.connectors.rest_api import decode_pages, records
+from analytics_platform.connectors.shop_db import TABLES
 from analytics_platform.contracts import CONTRACTS
 from analytics_platform.contracts.base import ContractType
 from analytics_platform.gate import CSV_REASONS, MESSAGE_REASONS, Records, read_csv, read_messages, reasons_of
@@ -22,9 +25,6 @@ from analytics_platform.gate.people_rows import read_users
 from analytics_platform.gate.shop_rows import ROW_REASONS, read_rows
 from analytics_platform.lake import CSV_SUFFIXES, DUMP_SUFFIXES, Batch
 from analytics_platform.settings import Settings
-from analytics_platform.sources.mongo.dumps import DUMP_REASONS, MalformedRecord, read_dump
-from analytics_platform.sources.rest_api import decode_pages, records
-from analytics_platform.sources.shop_db import TABLES
 
 CLICKSTREAM = "clickstream"
 ECOMMERCE_EVENTS = "ecommerce_events"

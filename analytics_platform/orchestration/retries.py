@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError, HTTPClient
 from dagster._core.errors import DagsterInvariantViolationError
 from pymongo.errors import ConnectionFailure, OperationFailure
 
-from analytics_platform.sources.rest_api import RestError
+from analytics_platform.connectors.rest_api import RestError
 
 RETRIES = 3
 """How often a step is tried again."""

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from analytics_platform.connectors.sqs import Queue
 from analytics_platform.demo.servers.start import start_queue
 from analytics_platform.settings import load_settings
-from analytics_platform.sources.sqs import Queue
 from analytics_platform.warehouse import open_warehouse
 from analytics_platform_tests.end_to_end.dagster_dev import DagsterServer, dagster_dev
 from analytics_platform_tests.end_to_end.platform_run import clickstream

@@ -20,6 +20,7 @@ from bson.objectid import ObjectId
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from analytics_platform.connectors.mongo.dumps import MalformedRecord, read_dump
 from analytics_platform.contracts import CONTRACTS
 from analytics_platform.contracts.ddl import polars_schema
 from analytics_platform.gate import Origin, Verdict, judge, reasons_of
@@ -30,8 +31,7 @@ from analytics_platform.gate.documents.extended_json import DECODING
 from analytics_platform.gate.records import malformed_frame
 from analytics_platform.gate.types import to_instants
 from analytics_platform.ingest.sources import DOCUMENT_REASONS
-from analytics_platform.sources.mongo.dumps import MalformedRecord, read_dump
-from analytics_platform_tests.sources.mongo.arbitrary_bson import DOCUMENTS, KEYS, TEXTS, VALUES
+from analytics_platform_tests.connectors.mongo.arbitrary_bson import DOCUMENTS, KEYS, TEXTS, VALUES
 
 CONTRACT = CONTRACTS["cleaned.web_logs"]
 EARLIEST = dt.datetime(2010, 1, 1, tzinfo=dt.UTC)

@@ -30,7 +30,7 @@ from analytics_platform.gate.documents import (
     to_parquet,
 )
 from analytics_platform.gate.documents.extended_json import DECODING
-from analytics_platform_tests.sources.mongo.arbitrary_bson import DOCUMENTS
+from analytics_platform_tests.connectors.mongo.arbitrary_bson import DOCUMENTS
 
 CANONICAL = JSONOptions(json_mode=JSONMode.CANONICAL, datetime_conversion=DECODING.datetime_conversion)
 LOG: dict[str, Any] = {

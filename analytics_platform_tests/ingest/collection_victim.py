@@ -6,9 +6,9 @@ import multiprocessing
 from collections.abc import Callable
 from pathlib import Path
 
+from analytics_platform.connectors.mongo import BatchSize
 from analytics_platform.ingest import WEB_LOGS
 from analytics_platform.ingest.collection import read_collection
-from analytics_platform.sources.mongo import BatchSize
 from analytics_platform_tests.kit import House, open_house
 from analytics_platform_tests.reliability.victim import Fuse, light
 from analytics_platform_tests.shop_logs import load

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from analytics_platform.connectors.sqs import Queue
 from analytics_platform.demo.servers.sqs_server import Faults, serve
-from analytics_platform.sources.sqs import Queue
+from analytics_platform_tests.connectors.sqs.kit import CREDENTIALS, create_queue
 from analytics_platform_tests.kit import House, open_house
-from analytics_platform_tests.sources.sqs.kit import CREDENTIALS, create_queue
 
 
 @pytest.fixture(autouse=True)

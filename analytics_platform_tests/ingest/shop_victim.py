@@ -6,8 +6,8 @@ import multiprocessing
 from collections.abc import Callable
 from pathlib import Path
 
+from analytics_platform.connectors.shop_db import BatchSize
 from analytics_platform.ingest.shop import read_table
-from analytics_platform.sources.shop_db import BatchSize
 from analytics_platform_tests.kit import House, open_house
 from analytics_platform_tests.reliability.victim import Fuse, light
 from analytics_platform_tests.shop_logs import load

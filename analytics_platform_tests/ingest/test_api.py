@@ -14,6 +14,15 @@ import numpy as np
 import polars as pl
 import pytest
 
+from analytics_platform.connectors.rest_api import (
+    Content,
+    Endpoint,
+    LinkHeader,
+    PageNumber,
+    RestError,
+    decode_pages,
+    records,
+)
 from analytics_platform.contracts.base import Contract, Day, Instant, Json, Money, Text, Whole, column
 from analytics_platform.demo.servers.http_api import serve_users
 from analytics_platform.gate import Origin, Records, judge
@@ -25,20 +34,9 @@ from analytics_platform.lake import Batch
 from analytics_platform.orchestration.assets.raw import raw_asset
 from analytics_platform.orchestration.resources import build_resources
 from analytics_platform.settings import load_settings
-from analytics_platform.sources.rest_api import (
-    Content,
-    Endpoint,
-    LinkHeader,
-    PageNumber,
-    RestError,
-    decode_pages,
-    records,
-)
 from analytics_platform.transform import DayRange
 from analytics_platform.warehouse import BatchCard, load_batch
-from analytics_platform_tests.kit import House, build, open_house
-from analytics_platform_tests.shop_logs import load, user
-from analytics_platform_tests.sources.rest_api.scripted import (
+from analytics_platform_tests.connectors.rest_api.scripted import (
     IMPATIENT,
     QUICK,
     Answer,
@@ -48,6 +46,8 @@ from analytics_platform_tests.sources.rest_api.scripted import (
     json_answer,
     scripted_api,
 )
+from analytics_platform_tests.kit import House, build, open_house
+from analytics_platform_tests.shop_logs import load, user
 
 JSON = {"Content-Type": "application/json"}
 TODAY = DayRange(dt.date(2024, 1, 1), dt.date(2024, 1, 1))

@@ -20,6 +20,8 @@ import pytest
 from bson import json_util
 from pymongo import MongoClient
 
+from analytics_platform.connectors.mongo import BatchSize, PositionError
+from analytics_platform.connectors.mongo.collection import OpenCollection
 from analytics_platform.gate.documents import document_text, read_parquet
 from analytics_platform.ingest import SOURCES, WEB_LOGS, land_files
 from analytics_platform.ingest.collection import collection_of, read_collection
@@ -27,13 +29,11 @@ from analytics_platform.lake import FolderLake
 from analytics_platform.orchestration.assets.raw import raw_asset
 from analytics_platform.orchestration.resources import build_resources
 from analytics_platform.settings import SettingsError, load_settings
-from analytics_platform.sources.mongo import BatchSize, PositionError
-from analytics_platform.sources.mongo.collection import OpenCollection
+from analytics_platform_tests.connectors.mongo.conftest import real_shop, server_uri
+from analytics_platform_tests.connectors.mongo.shop import Shop
 from analytics_platform_tests.ingest.collection_victim import SMALL, kill_at, run
 from analytics_platform_tests.kit import Contents, House, open_house
 from analytics_platform_tests.shop_logs import load, log
-from analytics_platform_tests.sources.mongo.conftest import real_shop, server_uri
-from analytics_platform_tests.sources.mongo.shop import Shop
 
 __all__ = ["real_shop", "server_uri"]
 

@@ -16,6 +16,7 @@ import dagster as dg
 import pyarrow.dataset
 import pytest
 
+from analytics_platform.connectors.sqs import Drained, Message, Queue, QueueError
 from analytics_platform.demo.servers.sqs_server import Faults
 from analytics_platform.ingest import ECOMMERCE_EVENTS, SOURCES, replay
 from analytics_platform.ingest import queue as ingest_queue
@@ -24,10 +25,9 @@ from analytics_platform.lake import Batch, FolderLake
 from analytics_platform.orchestration.assets.raw import raw_asset
 from analytics_platform.orchestration.resources import build_resources
 from analytics_platform.settings import Settings, SettingsError, load_settings
-from analytics_platform.sources.sqs import Drained, Message, Queue, QueueError
+from analytics_platform_tests.connectors.sqs.kit import DRAINED
 from analytics_platform_tests.kit import House, open_house
 from analytics_platform_tests.shop_messages import load_drained, shop_message
-from analytics_platform_tests.sources.sqs.kit import DRAINED
 
 DAY = "2026-03-01"
 BOOKS = "SELECT sum(rows_read)::INT, sum(rows_accepted)::INT, sum(rows_duplicate)::INT, sum(rows_quarantined)::INT"

@@ -14,13 +14,13 @@ import dagster as dg
 import psycopg
 import pytest
 
+from analytics_platform.connectors.shop_db import TABLES, BatchSize, PositionError, ShopDatabase, ShopDatabaseError
 from analytics_platform.ingest import SHOP, SOURCES
 from analytics_platform.ingest.shop import read_table
 from analytics_platform.orchestration.assets.raw import raw_asset
 from analytics_platform.orchestration.resources import build_resources
 from analytics_platform.settings import SettingsError, load_settings
 from analytics_platform.shop.schema import migrate
-from analytics_platform.sources.shop_db import TABLES, BatchSize, PositionError, ShopDatabase, ShopDatabaseError
 from analytics_platform_tests.ingest.shop_victim import SMALL, kill_at, run
 from analytics_platform_tests.kit import Contents, House, contents, open_house
 from analytics_platform_tests.postgres import new_database

@@ -5,10 +5,10 @@ from email import message_from_bytes, policy
 
 import pytest
 
+from analytics_platform.connectors.rest_api.client import open_client
+from analytics_platform.connectors.rest_api.endpoint import Endpoint, Limits
 from analytics_platform.orchestration.alerts import delivery
 from analytics_platform.orchestration.alerts.delivery import DeliveryError, mail, post
-from analytics_platform.sources.rest_api.client import open_client
-from analytics_platform.sources.rest_api.endpoint import Endpoint, Limits
 from analytics_platform_tests.orchestration.receivers import serve_mail, serve_webhook
 
 

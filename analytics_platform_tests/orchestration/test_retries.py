@@ -13,12 +13,12 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 from pymongo.errors import AutoReconnect, OperationFailure
 
+from analytics_platform.connectors.rest_api import RestError
+from analytics_platform.connectors.sqs import QueueError
 from analytics_platform.demo.servers.start import start_queue
 from analytics_platform.orchestration import retries
 from analytics_platform.orchestration.assets import raw
 from analytics_platform.orchestration.retries import may_pass
-from analytics_platform.sources.rest_api import RestError
-from analytics_platform.sources.sqs import QueueError
 from analytics_platform.warehouse import WarehouseError
 from analytics_platform_tests.end_to_end.platform_run import Platform, clickstream, failure_words
 

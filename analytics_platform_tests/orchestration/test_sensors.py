@@ -9,11 +9,11 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from analytics_platform.connectors.sqs import Queue, QueueError
 from analytics_platform.demo.servers.start import start_queue
 from analytics_platform.orchestration.jobs import INGEST, REBUILD
 from analytics_platform.orchestration.sensors import RANGE_END, RANGE_START, SENSOR, build_sensors
 from analytics_platform.settings import load_settings
-from analytics_platform.sources.sqs import Queue, QueueError
 from analytics_platform_tests.kit import House, click, load_rows, open_house, to_csv
 
 AT = dt.datetime(2024, 3, 1, 10, tzinfo=dt.UTC)

@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import TypeAlias
 from unittest.mock import patch
 
+from analytics_platform.connectors.sqs import Depth, Queue
 from analytics_platform.demo.servers.sqs_server import Faults, serve_in_process
-from analytics_platform.sources.sqs import Depth, Queue
-from analytics_platform_tests.sources.sqs.kit import CREDENTIALS, DRAINED, create_queue
+from analytics_platform_tests.connectors.sqs.kit import CREDENTIALS, DRAINED, create_queue
 
 Consume: TypeAlias = Callable[[Queue, Path], None]
 """Drains the queue once into a folder; a function of a module, for it is run in another process."""

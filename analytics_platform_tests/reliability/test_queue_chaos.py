@@ -8,13 +8,13 @@ import uuid
 from collections.abc import Sequence
 from pathlib import Path
 
+from analytics_platform.connectors.sqs import Message, Queue, drain
 from analytics_platform.ingest import ECOMMERCE_EVENTS, load_new_batches
 from analytics_platform.ingest.queue import put_messages
 from analytics_platform.lake import FolderLake
-from analytics_platform.sources.sqs import Message, Queue, drain
+from analytics_platform_tests.connectors.sqs.kit import DRAINED
 from analytics_platform_tests.kit import open_house
 from analytics_platform_tests.reliability.queue_chaos import Chaos, run_chaos
-from analytics_platform_tests.sources.sqs.kit import DRAINED
 
 MESSAGES = 20_000
 TWICE = 0.1

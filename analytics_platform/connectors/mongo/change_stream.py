@@ -1,0 +1,162 @@
+"""Reads a collection by its change stream, and by snapshots where the stream cannot tell.
+
+The token is taken before the first snapshot begins, so what is written meanwhile is in the stream. Each reading goes
+on until the stream has nothing more, or past the server's clock at the start. Inserted, replaced and updated
+documents are handed on whole (an update as the document is when it is looked up); deletions are not.
+
+Where the stream cannot go on from the token, a new token is taken first, and then read again:
+
+- if the server's history no longer reaches back (its oplog is too short for the pause between two readings), the
+  documents whose `_id` is an ObjectId made since the last completed reading minus `overlap`, and all documents with
+  another kind of `_id`. Updates of older documents in the gap are missed; the note says so.
+- if the collection was dropped or renamed, the whole collection that now has the name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from bson.codec_options import CodecOptions
+from bson.raw_bson import RawBSONDocument
+from bson.timestamp import Timestamp
+from pymongo.change_stream import CollectionChangeStream
+from pymongo.errors import OperationFailure
+
+from analytics_platform.connectors.mongo.batches import Gathering, RawDocuments
+from analytics_platform.connectors.mongo.collection import OpenCollection
+from analytics_platform.connectors.mongo.errors import MongoError
+from analytics_platform.connectors.mongo.position import Position, Snapshot, decode_key, encode_key
+from analytics_platform.connectors.mongo.queries import object_id_at, time_of
+
+HISTORY_LOST = frozenset({136, 222, 260, 280, 286, 10334, 40576, 50811})
+"""Codes that say the stream cannot go on from a token: the history is gone, the token is not of this history, or an
+event is larger than the server may send."""
+
+_WRITES = frozenset({"insert", "replace", "update"})
+_AWAIT_MS = 1000
+_RAW: CodecOptions[RawBSONDocument] = CodecOptions(document_class=RawBSONDocument)
+
+LOST_NOTE = (
+    "MongoDB no longer has the history since the last reading of {name}: its documents made since then are read again, "
+    "updates of older ones in between are missed; read more often or enlarge the oplog."
+)
+DROPPED_NOTE = "The collection {name} was dropped or renamed: what has its name now is read from the start."
+
+
+class _CannotResume(Exception):
+    """The stream cannot go on: the collection was dropped or renamed, or else its history is lost."""
+
+    def __init__(self, *, dropped: bool) -> None:
+        super().__init__("dropped" if dropped else "history lost")
+        self.dropped = dropped
+
+
+def read_changes(collection: OpenCollection, position: Position | None) -> Iterator[RawDocuments]:
+    """What is new since `position`; the last batch has the position after all of it.
+
+    Raises `MongoError` if the stream breaks off again right after a new token was taken.
+    """
+    if position is None:
+        position = _start(collection, Snapshot())
+    try:
+        yield from _read_on(collection, position)
+    except _CannotResume as broken:
+        anew = _start(collection, _bounded(collection, position, dropped=broken.dropped))
+        note = (DROPPED_NOTE if broken.dropped else LOST_NOTE).format(name=collection.documents.full_name)
+    else:
+        return
+    yield RawDocuments((), anew, note)
+    try:
+        yield from _read_on(collection, anew)
+    except _CannotResume as error:
+        raise MongoError(
+            f"The change stream of {collection.documents.full_name} broke off twice in a row: the server keeps too "
+            "little history for a snapshot of the collection, enlarge its oplog."
+        ) from error
+
+
+def _bounded(collection: OpenCollection, position: Position, *, dropped: bool) -> Snapshot:
+    """The snapshot of what the stream cannot tell since `position`."""
+    if dropped or position.object_id is None:
+        return Snapshot()
+    return Snapshot(floor=str(object_id_at(time_of(position.object_id) - collection.overlap)))
+
+
+def _start(collection: OpenCollection, snapshot: Snapshot) -> Position:
+    """A position now, from which the stream can go on after a snapshot is read."""
+    with _watch(collection, None) as stream:
+        token = stream.resume_token
+        if token is None:
+            stream.try_next()
+            token = stream.resume_token
+    if token is None:
+        raise MongoError("MongoDB gave no token for its change stream: use version 4.2 or later, or the mode 'keyset'.")
+    return Position("change_stream", encode_key(token), collection.newest_object_id(), snapshot=snapshot)
+
+
+def _read_on(collection: OpenCollection, position: Position) -> Iterator[RawDocuments]:
+    """The rest of the snapshot, if one is under way, and then the changes."""
+    if position.snapshot is not None:
+        yield from collection.read_snapshot(position)
+        position = replace(position, snapshot=None)
+    newest = collection.newest_object_id()
+    for found in _read_stream(collection, position):
+        assert found.position is not None
+        position = found.position
+        yield found
+    reached = replace(position, object_id=max(filter(None, (position.object_id, newest)), default=None))
+    if reached != position:
+        yield RawDocuments((), reached)
+
+
+def _read_stream(collection: OpenCollection, position: Position) -> Iterator[RawDocuments]:
+    """The changed documents in batches. Raises `_CannotResume` after the last batch that could be read."""
+    gathering = Gathering(collection.batch)
+    token: Mapping[str, Any] = decode_key(position.token or "")
+    broken: _CannotResume | None = None
+    try:
+        with _watch(collection, token) as stream:
+            while (change := stream.try_next()) is not None and change["operationType"] != "invalidate":
+                token = change["_id"]
+                document = _written(change)
+                if document is not None and gathering.add(document):
+                    position = replace(position, token=encode_key(token))
+                    yield RawDocuments(gathering.take(), position)
+                if _is_later(change, collection):
+                    break
+            if change is None:
+                token = stream.resume_token or token
+            elif change["operationType"] == "invalidate":
+                broken = _CannotResume(dropped=True)
+    except OperationFailure as error:
+        if error.code not in HISTORY_LOST:
+            raise
+        broken = _CannotResume(dropped=False)
+    reached = replace(position, token=encode_key(token))
+    if reached != position:
+        yield RawDocuments(gathering.take(), reached)
+    if broken is not None:
+        raise broken
+
+
+def _written(change: RawBSONDocument) -> bytes | None:
+    """The document that a change left behind, if there is one and it was not deleted since."""
+    document = change.get("fullDocument") if change["operationType"] in _WRITES else None
+    return None if document is None else document.raw
+
+
+def _is_later(change: RawBSONDocument, collection: OpenCollection) -> bool:
+    """Whether a change was made after the reading began."""
+    made = change.get("clusterTime")
+    return isinstance(made, Timestamp) and made.as_datetime().replace(tzinfo=None) > collection.now
+
+
+def _watch(collection: OpenCollection, token: Mapping[str, Any] | None) -> CollectionChangeStream[RawBSONDocument]:
+    return collection.documents.with_options(codec_options=_RAW).watch(
+        full_document="updateLookup",
+        resume_after=token,
+        max_await_time_ms=_AWAIT_MS,
+        batch_size=collection.batch.documents,
+    )

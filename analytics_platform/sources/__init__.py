@@ -1,1 +1,0 @@
-"""How to fetch raw data. No Dagster in here."""

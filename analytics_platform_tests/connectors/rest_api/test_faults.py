@@ -1,0 +1,333 @@
+"""What becomes of a fetch when the API fails: it passes and is noted, or nothing is loaded and a sentence says why."""
+
+from __future__ import annotations
+
+import datetime as dt
+import email.utils
+import gzip
+import json
+import logging
+import socket
+from dataclasses import replace
+
+import pytest
+
+from analytics_platform.connectors.rest_api import Endpoint, Fetched, Limits, LinkHeader, PageNumber, RestError, fetch
+from analytics_platform_tests.connectors.rest_api.scripted import (
+    IMPATIENT,
+    QUICK,
+    Answer,
+    Clock,
+    Fault,
+    Request,
+    ScriptedApi,
+    items,
+    json_answer,
+    scripted_api,
+)
+
+GOOD = json_answer([{"id": 1}, {"id": 2}])
+JSON = {"Content-Type": "application/json"}
+
+
+def refusal(api: ScriptedApi, limits: Limits = QUICK, **declared: object) -> RestError:
+    with pytest.raises(RestError) as caught:
+        fetch(items(api, **declared), limits=limits, sleep=Clock())
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("failure", "reason"),
+    [
+        (Answer(status=500), "answered 500 Internal Server Error"),
+        (Answer(status=503), "answered 503 Service Unavailable"),
+        (Answer(status=599), "answered 599"),
+        (Answer(status=429), "answered 429 Too Many Requests"),
+        (Answer(fault="silent"), "sent nothing for 0.2 s"),
+        (Answer(fault="hangs up"), "broke off: the connection was closed or no HTTP"),
+        (Answer(GOOD.body[:10], headers=JSON, fault="cut short"), "broke off: the connection was closed or no HTTP"),
+        (Answer(GOOD.body[:-1], headers=JSON), "breaks off (line 1 column 22)"),
+        (Answer(b'[{"id": 1', headers=JSON), "breaks off (line 1 column 10)"),
+        (Answer(b"", headers=JSON), "breaks off (line 1 column 1)"),
+        (Answer(b"[1, oops]", headers=JSON), "is not JSON (line 1 column 5: Expecting value)"),
+        (Answer(b"[1] [2]", headers=JSON), "is not JSON (more text after character 3)"),
+        (Answer(b"[NaN]", headers=JSON), "is not JSON (NaN is no JSON number)"),
+        (Answer(b'["\xff"]', headers=JSON), "is not UTF-8 (byte 2)"),
+        (Answer(b"[" * 100_000, headers=JSON), "is nested too deeply"),
+        (Answer(b"no gzip", headers=JSON | {"Content-Encoding": "gzip"}), "cannot be decompressed"),
+        (Answer(gzip.compress(GOOD.body)[:-12], headers=JSON | {"Content-Encoding": "gzip"}), "breaks off"),
+    ],
+)
+def test_a_failure_that_may_pass_is_tried_again_and_noted(failure: Answer, reason: str) -> None:
+    clock = Clock()
+    with scripted_api([failure, failure, GOOD]) as api:
+        fetched = fetch(items(api), limits=IMPATIENT if failure.fault == "silent" else QUICK, sleep=clock)
+    assert isinstance(fetched, Fetched)
+    assert [page.body for page in fetched.pages] == [GOOD.body]
+    assert [retry.page for retry in fetched.retries] == [1, 1]
+    assert all(retry.reason.startswith(reason) for retry in fetched.retries)
+    assert [retry.waited_s for retry in fetched.retries] == clock.slept
+
+
+def test_500_twice_then_200_is_a_whole_answer_with_two_retries_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    with scripted_api([Answer(status=500), Answer(status=500), GOOD]) as api:
+        fetched = fetch(items(api), limits=QUICK, sleep=Clock())
+    assert isinstance(fetched, Fetched) and fetched.count == 2
+    told = [record.getMessage() for record in caplog.records if "rest_api" in record.name]
+    assert told[0].startswith("items: page 1 answered 500 Internal Server Error (attempt 1 of 3); trying again in")
+    assert told[-1] == "items: 2 records on 1 pages, 22 bytes, 2 retries"
+
+
+@pytest.mark.parametrize("fault", ["silent", "hangs up", "cut short"])
+def test_a_failure_that_does_not_pass_loads_nothing_and_says_so(fault: Fault) -> None:
+    with scripted_api(lambda request: Answer(b"[", headers=JSON, fault=fault)) as api:
+        error = refusal(api, IMPATIENT if fault == "silent" else QUICK)
+        assert len(api.asked) == QUICK.attempts
+        assert str(error).startswith(f"items: page 1 of {api.url} ")
+    assert "(3 attempts); nothing was loaded, run again when the API is well." in str(error)
+    assert len(error.retries) == 2 and error.status is None
+
+
+def test_truncated_json_loads_nothing_however_often_it_comes() -> None:
+    with scripted_api(lambda request: Answer(b'[{"id": 1}, {"id"', headers=JSON)) as api:
+        error = refusal(api)
+        assert f"items: page 1 of {api.url} breaks off (line 1 column 18) (3 attempts); nothing was loaded" in str(
+            error
+        )
+    assert error.status == 200
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (Answer(status=404), "answered 404 Not Found; nothing was loaded, check the address of the source."),
+        (Answer(status=401), "answered 401 Unauthorized; nothing was loaded, check the credentials of the source."),
+        (Answer(status=403), "answered 403 Forbidden; nothing was loaded, check the credentials"),
+        (Answer(status=400), "answered 400 Bad Request; nothing was loaded, correct the declaration"),
+        (Answer(b"[1]", 206, JSON), "answered 206 Partial Content"),
+        (Answer(status=204), "answered 204 No Content"),
+        (Answer(status=304), "answered 304 Not Modified"),
+        (Answer(status=301), "answered 301 Moved Permanently"),
+        (Answer(b"<html>", headers={"Content-Type": "text/html; charset=utf-8"}), "is 'text/html', not JSON"),
+        (Answer(b"[]", headers=JSON | {"Content-Encoding": "br"}), "is encoded as 'br', which was not asked for"),
+        (Answer(b"[]", headers=JSON | {"Content-Encoding": "gzip, gzip"}), "is encoded as 'gzip, gzip'"),
+        (json_answer({"error": "no"}), "has no list at its top but an object with 'error'"),
+        (json_answer(None), "has no list at its top but null"),
+        (json_answer("[]"), "has no list at its top but a single value"),
+    ],
+)
+def test_a_failure_that_would_last_is_not_tried_again(answer: Answer, words: str) -> None:
+    with scripted_api([answer]) as api:
+        error = refusal(api)
+        assert str(error).startswith(f"items: page 1 of {api.url} {words}")
+        assert len(api.asked) == 1
+    assert error.retries == () and error.status == answer.status
+
+
+@pytest.mark.parametrize(
+    ("document", "words"),
+    [
+        ({"items": [], "total": 0}, "has no 'data' at its top, which is an object with 'items', 'total'"),
+        ({"data": {"rows\x1b[2J": []}}, "has no 'list' at its 'data', which is an object with 'rows\\x1b[2J'"),
+        ({"data": {"list": {}}}, "has no list at its 'list' but an object with nothing"),
+        ([], "has no 'data' at its top, which is a list"),
+    ],
+)
+def test_a_renamed_or_moved_list_is_told_with_what_is_there_instead(document: object, words: str) -> None:
+    with scripted_api([json_answer(document)]) as api:
+        assert f"{words}; nothing was loaded, correct the declaration" in str(refusal(api, record_path="data.list"))
+
+
+def test_a_list_that_is_there_twice_is_refused() -> None:
+    with scripted_api([Answer(b'{"data": [1], "data": [2]}', headers=JSON)]) as api:
+        assert "has 'data' twice" in str(refusal(api, record_path="data"))
+
+
+def test_an_api_that_is_not_there_is_told() -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with pytest.raises(RestError, match=r"cannot be reached \(.*refused.*\) \(3 attempts\); nothing was loaded"):
+        fetch(Endpoint("items", f"http://127.0.0.1:{port}/"), limits=QUICK, sleep=Clock())
+
+
+def test_retry_after_in_seconds_is_waited_for() -> None:
+    clock = Clock()
+    with scripted_api([Answer(status=429, headers={"Retry-After": "2"}), GOOD]) as api:
+        fetched = fetch(items(api), limits=QUICK, sleep=clock)
+    assert clock.slept == [2.0]
+    assert isinstance(fetched, Fetched) and fetched.retries[0].reason == "answered 429 Too Many Requests"
+
+
+def test_retry_after_as_a_date_is_waited_for() -> None:
+    clock = Clock()
+    later = email.utils.format_datetime(dt.datetime.now(dt.UTC) + dt.timedelta(seconds=30), usegmt=True)
+    with scripted_api([Answer(status=503, headers={"Retry-After": later}), GOOD]) as api:
+        fetch(items(api), limits=replace(QUICK, longest_wait_s=60, total_s=60), sleep=clock)
+    assert 0 < clock.slept[0] <= 30
+
+
+@pytest.mark.parametrize("past", ["Wed, 21 Oct 2015 07:28:00 GMT", "soon", "-1", "٣", "Wed, 99 Oct 2015"])
+def test_a_retry_after_that_says_nothing_does_not_stop_the_fetch(past: str) -> None:
+    script = [Answer(status=429, headers={"Retry-After": past.encode().decode("latin-1")}), GOOD]
+    with scripted_api(script) as api:
+        assert isinstance(fetch(items(api), limits=QUICK, sleep=Clock()), Fetched)
+
+
+def test_a_retry_after_beyond_the_limit_ends_the_fetch_at_once() -> None:
+    clock = Clock()
+    with (
+        scripted_api([Answer(status=429, headers={"Retry-After": "3600"})]) as api,
+        pytest.raises(RestError) as caught,
+    ):
+        fetch(items(api), limits=QUICK, sleep=clock)
+    assert clock.slept == []
+    words = "answered 429 Too Many Requests and asks to wait 3600 s; nothing was loaded, run again after that."
+    assert words in str(caught.value)
+
+
+def test_pauses_between_attempts_grow_within_their_bounds() -> None:
+    clock = Clock()
+    limits = replace(QUICK, attempts=6, first_wait_s=1, longest_wait_s=4, total_s=100)
+    with scripted_api(lambda request: Answer(status=500)) as api, pytest.raises(RestError):
+        fetch(items(api), limits=limits, sleep=clock)
+    assert all(0 <= slept <= bound for slept, bound in zip(clock.slept, [1, 2, 4, 4, 4], strict=True))
+
+
+@pytest.mark.parametrize("fault", ["drips body", "drips header"])
+def test_an_api_that_drips_its_answer_is_cut_off_when_the_time_is_up(fault: Fault) -> None:
+    with scripted_api([Answer(b"[", headers=JSON, fault=fault)]) as api:
+        with pytest.raises(RestError, match=r"was not there after 0.3 s in all; nothing was loaded"):
+            fetch(items(api), limits=replace(QUICK, total_s=0.3))
+        assert len(api.asked) <= 1
+
+
+def test_no_attempt_is_made_after_the_time_is_up() -> None:
+    with (
+        scripted_api([Answer(status=429, headers={"Retry-After": "40"}), GOOD]) as api,
+        pytest.raises(RestError, match="answered 429"),
+    ):
+        fetch(items(api), limits=replace(QUICK, total_s=30, longest_wait_s=60), sleep=Clock())
+
+
+def numbered(pages: dict[int, Answer]) -> list[Answer]:
+    return [pages[number] for number in sorted(pages)]
+
+
+def test_a_missing_page_in_the_middle_loads_nothing() -> None:
+    pages = [json_answer([1]), Answer(status=404), json_answer([3]), json_answer([])]
+    with scripted_api(pages) as api:
+        error = refusal(api, pagination=PageNumber())
+        assert f"items: page 2 of {api.url}?page=2 answered 404 Not Found; nothing was loaded" in str(error)
+
+
+def test_a_page_that_comes_up_empty_in_the_middle_is_noticed_by_the_total() -> None:
+    def answer(request: Request) -> Answer:
+        number = int(request.target.partition("=")[2])
+        return json_answer([number] if number in (1, 3) else [], X_Total_Count="3")
+
+    with scripted_api(answer) as api:
+        error = refusal(api, pagination=PageNumber(), total_header="X-Total-Count")
+        assert len(api.asked) == 2 * QUICK.walks
+        assert str(error) == (
+            f"items: {api.url} changes while it is read or is incomplete: its pages have 1 records but it says 3 "
+            "(read 3 times); nothing was loaded, run again when the API is calm."
+        )
+
+
+@pytest.mark.parametrize("headers", [{}, {"X-Total-Count": "many"}, {"X-Total-Count": "-1"}])
+def test_a_total_that_is_gone_is_told(headers: dict[str, str]) -> None:
+    with scripted_api([Answer(b"[1]", headers=JSON | headers)]) as api:
+        error = refusal(api, pagination=PageNumber(), total_header="X-Total-Count")
+    assert "does not say at 'X-Total-Count' how many records there are" in str(error)
+
+
+def test_a_failure_on_a_later_page_is_tried_again_there() -> None:
+    pages = [json_answer([1]), Answer(status=500), json_answer([2]), json_answer([])]
+    with scripted_api(pages) as api:
+        fetched = fetch(items(api, pagination=PageNumber()), limits=QUICK, sleep=Clock())
+        assert api.targets == ["/items?page=1", "/items?page=2", "/items?page=2", "/items?page=3"]
+    assert isinstance(fetched, Fetched) and [retry.page for retry in fetched.retries] == [2]
+
+
+def test_a_link_to_a_page_that_was_read_already_is_a_loop() -> None:
+    def answer(request: Request) -> Answer:
+        here, there = ("a", "b") if request.target.endswith("a") else ("b", "a")
+        return json_answer([here], Link=f'</items?at={there}>; rel="next"')
+
+    with scripted_api(answer) as api:
+        error = refusal(api, pagination=LinkHeader())
+        assert len(api.asked) == 3
+    assert "leads back to a page that was read already; nothing was loaded, tell the API's owner." in str(error)
+
+
+def test_an_api_that_does_not_turn_pages_is_found_out() -> None:
+    with scripted_api(lambda request: json_answer([1, 2])) as api:
+        error = refusal(api, pagination=PageNumber())
+        assert len(api.asked) == 2
+    assert "is the same as the page before; nothing was loaded, correct the declared pagination." in str(error)
+
+
+def test_pages_without_end_are_cut_off() -> None:
+    with scripted_api(lambda request: json_answer([request.target])) as api:
+        with pytest.raises(RestError, match="is not the last of 5 pages; nothing was loaded, ask for larger pages"):
+            fetch(items(api, pagination=PageNumber()), limits=replace(QUICK, pages=5))
+        assert len(api.asked) == 5
+
+
+def test_an_answer_that_is_too_large_is_cut_off() -> None:
+    with (
+        scripted_api([json_answer(["x" * 100_000])]) as api,
+        pytest.raises(RestError, match="makes the answer larger than 50,000 bytes; nothing was loaded"),
+    ):
+        fetch(items(api), limits=replace(QUICK, bytes=50_000))
+
+
+def test_the_size_is_limited_for_all_pages_together_and_after_decompression() -> None:
+    page = Answer(gzip.compress(json.dumps(["x" * 30_000]).encode()), headers=JSON | {"Content-Encoding": "gzip"})
+    other = Answer(gzip.compress(json.dumps(["y" * 30_000]).encode()), headers=JSON | {"Content-Encoding": "gzip"})
+    with (
+        scripted_api([page, other]) as api,
+        pytest.raises(RestError, match=r"page 2 of .* makes the answer larger than 50,000 bytes"),
+    ):
+        fetch(items(api, pagination=PageNumber()), limits=replace(QUICK, bytes=50_000))
+
+
+def test_an_answer_that_began_to_come_in_pages_is_not_taken_for_the_whole() -> None:
+    with scripted_api([json_answer([1], Link='</items?page=2>; rel="next"')]) as api:
+        assert "links to a next page, but is declared to be the only one" in str(refusal(api))
+
+
+@pytest.mark.parametrize("link", ["/items?page=2; rel=next", '<//>; rel="next', '</a>; rel="next" oops'])
+def test_a_link_header_that_cannot_be_read_is_no_end(link: str) -> None:
+    with scripted_api([json_answer([1], Link=link)]) as api:
+        assert "has a Link header that cannot be read" in str(refusal(api, pagination=LinkHeader()))
+
+
+@pytest.mark.parametrize("target", ["ftp://127.0.0.1/", "file:///etc/passwd", "http://127.0.0.1:port/", "//x:y"])
+def test_a_link_or_redirect_that_leaves_the_web_is_not_followed(target: str) -> None:
+    for script in (
+        [json_answer([1], Link=f"<{target}>; rel=next")],
+        [Answer(status=302, headers={"Location": target})],
+    ):
+        with scripted_api(script) as api:
+            assert "points to an address that is no" in str(refusal(api, pagination=LinkHeader()))
+            assert len(api.asked) == 1
+
+
+def test_redirects_are_followed_but_not_for_ever() -> None:
+    with scripted_api([Answer(status=307, headers={"Location": "/new"}), GOOD]) as api:
+        assert isinstance(fetch(items(api), limits=QUICK), Fetched)
+        assert api.targets == ["/items", "/new"]
+    with scripted_api(lambda request: Answer(status=302, headers={"Location": request.target})) as api:
+        assert "redirects more than 5 times" in str(refusal(api))
+        assert len(api.asked) == 6
+
+
+def test_what_ends_the_wait_ends_the_fetch() -> None:
+    def interrupt(seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    with scripted_api([Answer(status=500)]) as api, pytest.raises(KeyboardInterrupt):
+        fetch(items(api), limits=QUICK, sleep=interrupt)

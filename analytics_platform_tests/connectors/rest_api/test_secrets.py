@@ -1,0 +1,107 @@
+"""Credentials go to their own host and nowhere else."""
+
+from __future__ import annotations
+
+import base64
+import logging
+
+import httpx
+import pytest
+from pydantic import SecretStr
+
+from analytics_platform.connectors.rest_api import Endpoint, Fetched, LinkHeader, RestError, fetch
+from analytics_platform_tests.connectors.rest_api.scripted import (
+    QUICK,
+    Answer,
+    Clock,
+    ScriptedApi,
+    json_answer,
+    scripted_api,
+)
+
+KEY = "k3y-s3cr3t"
+
+
+def guarded(api: ScriptedApi) -> Endpoint:
+    """An API with a password and a key in its address, and a token in a header."""
+    url = api.url.replace("http://", f"http://ada:{KEY}@") + f"?api_key={KEY}&account=12345678"
+    return Endpoint("items", url, pagination=LinkHeader(), secret_headers={"X-Token": SecretStr(KEY)})
+
+
+def holds(text: str) -> bool:
+    basic = base64.b64encode(f"ada:{KEY}".encode()).decode()
+    return KEY in text or basic in text or "12345678" in text or "ada" in text
+
+
+def test_credentials_are_sent_to_their_own_host_on_every_page() -> None:
+    with scripted_api([json_answer([1], Link="</items?page=2>; rel=next"), json_answer([2])]) as api:
+        fetch(guarded(api), limits=QUICK)
+    basic = base64.b64encode(f"ada:{KEY}".encode()).decode()
+    assert [request.headers["x-token"] for request in api.asked] == [KEY, KEY]
+    assert [request.headers["authorization"] for request in api.asked] == [f"Basic {basic}"] * 2
+    assert api.targets[0] == f"/items?api_key={KEY}&account=12345678"
+
+
+def test_credentials_do_not_follow_a_redirect_or_a_link_to_another_host() -> None:
+    with scripted_api([json_answer([1]), json_answer([2])]) as other:
+        target = other.url.replace("127.0.0.1", "localhost")
+        script = [Answer(status=302, headers={"Location": target}), json_answer([1], Link=f"<{target}>; rel=next")]
+        with scripted_api(script) as api:
+            fetch(guarded(api), limits=QUICK)
+            fetch(guarded(api), limits=QUICK)
+    assert len(other.asked) == 2
+    for request in other.asked:
+        assert not holds(request.target) and not any(map(holds, request.headers.values()))
+
+
+def test_credentials_do_not_go_to_another_port_of_the_host() -> None:
+    with (
+        scripted_api([json_answer([1])]) as other,
+        scripted_api([Answer(status=302, headers={"Location": other.url})]) as api,
+    ):
+        fetch(guarded(api), limits=QUICK)
+    assert not any(map(holds, other.asked[0].headers.values()))
+
+
+def test_credentials_follow_an_upgrade_to_https_and_nothing_follows_a_downgrade() -> None:
+    plain = Endpoint("items", "http://api.example/x", secret_headers={"X-Token": SecretStr(KEY)})
+    safe = Endpoint("items", "https://api.example/x", secret_headers={"X-Token": SecretStr(KEY)})
+    assert plain.headers_to(httpx.URL("https://api.example/y")) == {"X-Token": KEY}
+    assert safe.headers_to(httpx.URL("http://api.example/y")) == {}
+    assert safe.headers_to(httpx.URL("https://api.example:444/y")) == {}
+    assert safe.headers_to(httpx.URL("https://api.example.evil/y")) == {}
+
+
+@pytest.mark.parametrize("status", [500, 404, 200])
+def test_no_secret_is_in_a_log_or_an_error(status: int, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    with scripted_api(lambda request: Answer(b"{}", status)) as api:
+        with pytest.raises(RestError) as caught:
+            fetch(guarded(api), limits=QUICK, sleep=Clock())
+        assert f"{api.url}?api_key=…&account=…" in str(caught.value)
+        assert not holds(repr(guarded(api)))
+    assert not holds(str(caught.value)) and not holds(repr(caught.value))
+    assert "HTTP Request: GET" in caplog.text
+    assert not holds(caplog.text)
+
+
+def test_no_secret_is_in_what_is_kept() -> None:
+    with scripted_api([json_answer([1])]) as api:
+        fetched = fetch(guarded(api), limits=QUICK)
+    assert isinstance(fetched, Fetched)
+    assert not holds(repr(fetched)) and not holds(fetched.validators.to_json())
+
+
+@pytest.mark.parametrize("url", ["", "users", "/etc/passwd", "ftp://x/y", "http://", "http://x:y", f"x://ada:{KEY}@h/"])
+def test_an_address_that_is_none_is_told_without_it(url: str) -> None:
+    with pytest.raises(ValueError, match="items: the address of the API") as caught:
+        Endpoint("items", url)
+    assert not holds(str(caught.value))
+
+
+@pytest.mark.parametrize("headers", [{"X-Token": f"{KEY}\n"}, {"X-Token": f"{KEY}ä"}, {"X Token": KEY}])
+def test_a_header_that_cannot_be_sent_is_told_without_its_value(headers: dict[str, str]) -> None:
+    secret = {name: SecretStr(value) for name, value in headers.items()}
+    with pytest.raises(ValueError, match="use one line of plain characters") as caught:
+        Endpoint("items", "http://api.example/", secret_headers=secret)
+    assert not holds(str(caught.value))

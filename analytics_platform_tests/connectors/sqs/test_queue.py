@@ -1,0 +1,165 @@
+from __future__ import annotations
+
+import datetime as dt
+import socket
+from dataclasses import replace
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+
+from analytics_platform.connectors.sqs import Depth, Queue, QueueError, drain
+from analytics_platform.connectors.sqs.errors import explained
+from analytics_platform.demo.servers.sqs_server import Faults
+from analytics_platform_tests.connectors.sqs.kit import DRAINED, numbered
+
+
+def test_a_message_says_what_was_sent_when_and_how_often_it_came(queue: Queue) -> None:
+    before = dt.datetime.now(dt.UTC) - dt.timedelta(seconds=1)
+    queue.send_messages([("Audífonos, 1.499 €", {"kind": "test"})])
+
+    ((first, handle),) = queue.receive(1, visibility=30, wait=1)
+    queue.change_visibility({first.message_id: handle}, 0)
+    ((again, _),) = queue.receive(1, visibility=30, wait=1)
+
+    assert (first.body, first.attributes, first.receive_count) == ("Audífonos, 1.499 €", {"kind": "test"}, 1)
+    assert first.sent_at is not None
+    assert before <= first.sent_at <= dt.datetime.now(dt.UTC)
+    assert (again.message_id, again.receive_count) == (first.message_id, 2)
+
+
+def test_binary_attributes_are_kept_as_base64(queue: Queue) -> None:
+    client = boto3.client("sqs", endpoint_url=queue.url.partition("/0")[0].partition("/1234")[0])
+    value = {"DataType": "Binary", "BinaryValue": b"\x00\xff"}
+    client.send_message(QueueUrl=queue.url, MessageBody="-", MessageAttributes={"bytes": value})
+
+    ((message, _),) = queue.receive(1, visibility=30, wait=1)
+
+    assert message.attributes == {"bytes": "AP8="}
+
+
+def test_a_call_that_fails_once_is_made_again_and_gives_the_same(
+    local_queue: Queue, local: str, faults: Faults
+) -> None:
+    attributes = {"bytes": {"DataType": "Binary", "BinaryValue": b"\x00\xff"}}
+    attributes["kind"] = {"DataType": "String", "StringValue": "é"}
+    client = boto3.client("sqs", endpoint_url=local)
+    client.send_message(QueueUrl=local_queue.url, MessageBody="-", MessageAttributes=attributes)
+    ((message, _),) = local_queue.receive(1, visibility=1, wait=1)
+
+    faults.server_errors, faults.at_most = 1.0, 1
+    ((again, handle),) = local_queue.receive(1, visibility=1, wait=3)
+
+    assert faults.at_most == 0
+    assert replace(again, receive_count=1) == message
+    faults.at_most = 1
+    assert local_queue.delete({again.message_id: handle}) == frozenset()
+    assert local_queue.depth() == DRAINED
+
+
+def test_how_often_one_queue_tries_says_nothing_of_another(
+    local_queue: Queue, local: str, faults: Faults, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as impatient:
+        impatient.setenv("AWS_MAX_ATTEMPTS", "1")
+        hasty = Queue(local_queue.url, local)
+    faults.server_errors, faults.at_most = 1.0, 1
+    with pytest.raises(QueueError, match="answered GetQueueAttributes with InternalError"):
+        hasty.depth()
+
+    faults.at_most = 2
+    assert Queue(local_queue.url, local).depth() == DRAINED
+
+
+def test_the_depth_tells_visible_in_flight_and_delayed_messages_apart(queue: Queue) -> None:
+    queue.send(numbered(12))
+    queue.receive(5, visibility=30, wait=1)
+
+    assert queue.depth() == Depth(visible=7, in_flight=5, delayed=0)
+
+
+def test_long_messages_are_sent_in_several_requests(queue: Queue) -> None:
+    bodies = [letter * 150_000 for letter in "abcde"]
+
+    assert queue.send(bodies) == 5
+    assert queue.depth().visible == 5
+
+
+def test_entries_that_fail_to_be_sent_are_sent_again_and_only_those(local_queue: Queue, faults: Faults) -> None:
+    faults.failed_entries, faults.at_most = 1.0, 12
+
+    assert local_queue.send(numbered(50)) == 50
+    assert faults.at_most == 0
+    assert local_queue.depth().visible == 50
+
+
+def test_messages_that_cannot_be_sent_are_an_error(local_queue: Queue, faults: Faults) -> None:
+    faults.failed_entries = 1.0
+
+    with pytest.raises(QueueError, match=r"The queue events took 0 of 3 messages \(InternalError\)\."):
+        local_queue.send(numbered(3))
+
+
+def test_a_missing_queue_is_named_in_one_sentence(queue: Queue) -> None:
+    missing = Queue(f"{queue.url}-misspelt", queue.url.rpartition("/")[0].rpartition("/")[0])
+
+    with pytest.raises(QueueError, match=r"The queue \S+-misspelt does not exist: check its URL, account and region\."):
+        missing.depth()
+    with pytest.raises(QueueError, match="does not exist"):
+        drain(missing, lambda messages: None)
+
+
+def test_an_endpoint_that_cannot_be_reached_is_named_without_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    with socket.create_server(("127.0.0.1", 0)) as closing:
+        port = closing.getsockname()[1]
+    queue = Queue(f"http://127.0.0.1:{port}/1/events", f"http://user:hunter2@127.0.0.1:{port}")
+
+    with pytest.raises(QueueError, match=f"The queue events cannot be reached at http://127.0.0.1:{port}: ") as caught:
+        drain(queue, lambda messages: None)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_missing_credentials_are_said_with_what_to_do(local_queue: Queue, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE"):
+        monkeypatch.setenv(name, "/nonexistent")
+
+    with pytest.raises(QueueError, match="There are no AWS credentials for the queue events: set AWS_ACCESS_KEY_ID"):
+        Queue(local_queue.url, local_queue.url).depth()
+
+
+def test_the_region_is_taken_from_the_url_if_nothing_else_tells_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_DEFAULT_REGION")
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")
+
+    Queue("https://sqs.eu-west-1.amazonaws.com/123456789012/events")
+    with pytest.raises(QueueError, match="The AWS region of the queue events is not known: set AWS_REGION"):
+        Queue("https://queues.example/123456789012/events")
+
+
+def test_an_endpoint_that_is_no_address_is_refused_in_one_sentence() -> None:
+    with pytest.raises(QueueError, match="The queue events cannot be used: Invalid endpoint: somewhere"):
+        Queue("https://sqs.eu-west-1.amazonaws.com/123456789012/events", "somewhere")
+
+
+@pytest.mark.parametrize(
+    ("code", "sentence"),
+    [
+        (
+            "AccessDenied",
+            "The queue events denies DeleteMessageBatch to these credentials: allow sqs:DeleteMessageBatch",
+        ),
+        ("AccessDeniedException", "The queue events denies DeleteMessageBatch to these credentials"),
+        ("ExpiredToken", r"AWS refuses the credentials for the queue events \(ExpiredToken\): renew them\."),
+        ("RequestThrottled", r"The queue events takes no more requests for now \(RequestThrottled\): run fewer"),
+        ("KmsDisabled", "The queue events answered DeleteMessageBatch with KmsDisabled: The key is disabled."),
+    ],
+)
+def test_an_answer_of_the_service_becomes_one_sentence(code: str, sentence: str) -> None:
+    answer = {"Error": {"Code": code, "Message": "The key is disabled.\nsecond line"}}
+
+    with pytest.raises(QueueError, match=sentence) as caught, explained("https://host/1/events", "https://host"):
+        raise ClientError(answer, "DeleteMessageBatch")
+    assert "\n" not in str(caught.value)
