@@ -18,7 +18,7 @@ def read(table: str, days: str | None = None) -> pd.DataFrame:
     process writes a DuckDB warehouse.
     """
     # Imported here: the package is also imported by what only wants its settings.
-    from analytics_platform.contracts import CONTRACTS
+    from analytics_platform.catalog import CONTRACTS
     from analytics_platform.contracts.sql import literal, quote, quote_table
     from analytics_platform.errors import UserError
     from analytics_platform.settings import load_settings

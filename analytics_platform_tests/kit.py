@@ -23,12 +23,13 @@ from typing import TypeAlias
 import duckdb
 import polars as pl
 
-from analytics_platform.contracts import CONTRACTS
+from analytics_platform.catalog import CONTRACTS
 from analytics_platform.contracts.ddl import column_types, json_columns
 from analytics_platform.contracts.sql import quote, quote_table
-from analytics_platform.ingest import CLICKSTREAM, land_files, load_new_batches
 from analytics_platform.lake import FolderLake
 from analytics_platform.settings import Settings, load_settings
+from analytics_platform.sources.arrivals.files import land_files
+from analytics_platform.sources.registry import SOURCES
 from analytics_platform.transform import (
     DayRange,
     Query,
@@ -40,8 +41,10 @@ from analytics_platform.transform import (
     plan,
     refreshed_days,
 )
-from analytics_platform.transform.lookups.tables import LOOKUPS, WITH_ADDRESSES, WITH_AGENTS
+from analytics_platform.transform.lookups.tables import LOOKUPS, tables_with
 from analytics_platform.warehouse import DuckDBSession, Loaded, Publication, Session, Warehouse, open_warehouse
+from analytics_platform.warehouse.intake import load_new_batches
+from analytics_platform_tests.names import CLICKSTREAM
 
 Row: TypeAlias = Mapping[str, str]
 Contents: TypeAlias = dict[str, list[tuple[object, ...]]]
@@ -139,8 +142,8 @@ def load_files(house: House, session: Session, folder: Path) -> list[Loaded]:
 def load_landed(house: House, session: Session) -> list[Loaded]:
     """Load what lies in the landing folder and is not loaded yet."""
     session.ensure(CONTRACTS[f"cleaned.{CLICKSTREAM}"])
-    land_files(CLICKSTREAM, house.settings, house.lake)
-    batches = load_new_batches(CLICKSTREAM, session, house.settings, house.lake, run_id="test")
+    land_files(SOURCES[CLICKSTREAM], house.settings, house.lake)
+    batches = load_new_batches(SOURCES[CLICKSTREAM], session, house.settings, house.lake, run_id="test")
     return [loaded for _, loaded in batches]
 
 
@@ -201,7 +204,7 @@ def _publish(session: Session, name: str, days: DayRange, settings: Settings) ->
 
 def _make_rows(session: Session, name: str, days: DayRange | None, settings: Settings) -> Query | pl.DataFrame:
     if name in LOOKUPS:
-        session.ensure(*(CONTRACTS[source] for source in {*WITH_ADDRESSES, *WITH_AGENTS}))
+        session.ensure(*(CONTRACTS[source] for source in tables_with("page_url", "referrer", "user_agent")))
         return LOOKUPS[name](session, days)
     model = all_models()[name]
     session.ensure(*(CONTRACTS[source] for source in model.inputs))

@@ -12,11 +12,13 @@ import bson
 from bson.objectid import ObjectId
 
 from analytics_platform.connectors.rest_api import Content
-from analytics_platform.gate.documents import to_parquet
-from analytics_platform.ingest import USERS, WEB_LOGS, load_new_batches
-from analytics_platform.ingest.api import put_answer
 from analytics_platform.lake import Batch
+from analytics_platform.sources.arrivals.api import put_answer
+from analytics_platform.sources.arrivals.collection import to_parquet
+from analytics_platform.sources.registry import SOURCES
+from analytics_platform.warehouse.intake import load_new_batches
 from analytics_platform_tests.kit import House
+from analytics_platform_tests.names import USERS, WEB_LOGS
 
 _numbers = itertools.count(1)
 
@@ -51,7 +53,9 @@ def load(house: House, *sources: str) -> dict[str, tuple[int, int, int]]:
     found = {}
     with house.session() as session:
         for source in sources or (WEB_LOGS, USERS):
-            loaded = [one for _, one in load_new_batches(source, session, house.settings, house.lake, run_id="test")]
+            loaded = [
+                one for _, one in load_new_batches(SOURCES[source], session, house.settings, house.lake, run_id="test")
+            ]
             found[source] = (
                 sum(one.rows_accepted for one in loaded),
                 sum(one.rows_duplicate for one in loaded),

@@ -7,10 +7,12 @@ import json
 from collections.abc import Sequence
 
 from analytics_platform.connectors.sqs import Message
-from analytics_platform.ingest import ECOMMERCE_EVENTS, load_new_batches
-from analytics_platform.ingest.queue import put_messages
+from analytics_platform.sources.arrivals.queue import put_messages
+from analytics_platform.sources.registry import SOURCES
 from analytics_platform.warehouse import Loaded, Session
+from analytics_platform.warehouse.intake import load_new_batches
 from analytics_platform_tests.kit import House
+from analytics_platform_tests.names import ECOMMERCE_EVENTS
 
 SENT_AT = dt.datetime(2026, 10, 1, tzinfo=dt.UTC)
 
@@ -24,11 +26,11 @@ def shop_message(user: str | None, at: dt.datetime | str, name: str = "view_item
 def load_messages(house: House, session: Session, bodies: Sequence[str]) -> list[Loaded]:
     """Put messages into the lake as one batch, as a drain does, and load it."""
     received = [Message(f"m{number}", body, SENT_AT, 1, {}) for number, body in enumerate(bodies)]
-    put_messages(house.lake, "events", received)
+    put_messages(house.lake, ECOMMERCE_EVENTS, "events", received)
     return load_drained(house, session)
 
 
 def load_drained(house: House, session: Session) -> list[Loaded]:
     """Load the batches of messages in the lake that are not loaded yet."""
-    batches = load_new_batches(ECOMMERCE_EVENTS, session, house.settings, house.lake, run_id="test")
+    batches = load_new_batches(SOURCES[ECOMMERCE_EVENTS], session, house.settings, house.lake, run_id="test")
     return [loaded for _, loaded in batches]

@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import TypeAlias
 
-from analytics_platform.ingest import load_new_batches
-from analytics_platform.ingest.shop import SUFFIX
+from analytics_platform.sources.arrivals.tables import SUFFIX
+from analytics_platform.sources.registry import SOURCES
 from analytics_platform.warehouse import Session
+from analytics_platform.warehouse.intake import load_new_batches
 from analytics_platform_tests.kit import House
 
 ShopRow: TypeAlias = Mapping[str, object]
@@ -50,5 +51,5 @@ def load_shop(house: House, session: Session, source: str, rows: Sequence[ShopRo
     """Put rows into the lake as one batch, as reading the table does, and load it: the ids of the new batches."""
     content = "".join(f"{_as_json(row)}\n" for row in rows).encode()
     house.lake.put_bytes(source, f"shop.{source}", SUFFIX, content)
-    loaded = load_new_batches(source, session, house.settings, house.lake, run_id="test")
+    loaded = load_new_batches(SOURCES[source], session, house.settings, house.lake, run_id="test")
     return [batch.batch_id for batch, _ in loaded]

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from analytics_platform.contracts import CONTRACTS
+from analytics_platform.catalog import CONTRACTS
 from analytics_platform.reports.dashboard import queries
 from analytics_platform.settings import load_settings
 from analytics_platform.transform import DayRange
@@ -71,7 +71,7 @@ def quality(session: Session) -> None:
     for _ in range(2):  # and the days before
         queries.read_quality(session, days)
     queries.read_reasons(session, days)
-    queries.read_refused(session, days, 501, ["clickstream"], "client_id: missing")
+    queries.read_rejected(session, days, 501, ["clickstream"], "client_id: missing")
 
 
 def pipeline(session: Session) -> None:

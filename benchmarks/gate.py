@@ -1,7 +1,7 @@
 """The gate against a bare load of the same file, and against row-wise validation.
 
 `python -m benchmarks.gate` measures in one run, each on a fresh database:
-(a) DuckDB's `CREATE TABLE AS read_csv(all varchar)`, which refuses what it cannot parse and judges nothing;
+(a) DuckDB's `CREATE TABLE AS read_csv(all varchar)`, which rejects what it cannot parse and checks nothing;
 (b) the gate and the load, through the calls the asset uses;
 (c) Polars' reader, a pydantic model per row, and an insert, on a slice of the file, scaled by its rows.
 `python -m benchmarks.gate --memory` measures the peak memory of a process that does (b) on 2 GB.
@@ -29,8 +29,8 @@ import polars as pl
 from pydantic import AwareDatetime, BaseModel, Json, ValidationError, field_validator
 from rich.progress import track
 
-from analytics_platform.contracts import CONTRACTS
-from analytics_platform.gate import Origin, judge, read_csv
+from analytics_platform.catalog import CONTRACTS
+from analytics_platform.gate import Origin, read_csv, validate
 from analytics_platform.settings import load_settings
 from analytics_platform.warehouse import BatchCard, load_batch
 from analytics_platform.warehouse.duckdb import DuckDBWarehouse
@@ -92,7 +92,7 @@ def gate_load(path: Path, folder: Path) -> Run:
     warehouse = DuckDBWarehouse(folder / "gate.duckdb", MEMORY)
     with warehouse.session() as session, path.open("rb", buffering=1 << 20) as stream:
         start = time.perf_counter()
-        verdicts = judge(read_csv(stream, contract), contract, Origin(card.batch_id, ARRIVED, EARLIEST))
+        verdicts = validate(read_csv(stream, contract), contract, Origin(card.batch_id, ARRIVED, EARLIEST))
         loaded = load_batch(session, contract, card, verdicts)
         committed = time.perf_counter()
     return Run(loaded.rows_read, committed - start, time.perf_counter() - start)

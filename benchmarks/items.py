@@ -19,7 +19,9 @@ from random import Random
 
 from rich.progress import track
 
-from analytics_platform.gate.messages import canonical_json, decode_message, parse_items
+from analytics_platform.gate.exact_json import canonical_json
+from analytics_platform.sources.ecommerce_events.decode import decode_message
+from analytics_platform.sources.ecommerce_events.items import parse_items
 from benchmarks.report import Figure, report
 
 FIELDS = (

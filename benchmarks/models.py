@@ -13,7 +13,7 @@ import shutil
 import time
 from pathlib import Path
 
-from analytics_platform.contracts import CONTRACTS
+from analytics_platform.catalog import CONTRACTS
 from analytics_platform.contracts.sql import quote_table
 from analytics_platform.demo.simulator import simulate
 from analytics_platform.transform import DayRange, all_models, build_order, plan

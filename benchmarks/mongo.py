@@ -22,12 +22,14 @@ import duckdb
 import pandas as pd
 from pymongo.collection import Collection
 
-from analytics_platform.contracts import CONTRACTS
-from analytics_platform.ingest import WEB_LOGS, load_new_batches
-from analytics_platform.ingest.collection import read_collection
+from analytics_platform.catalog import CONTRACTS
+from analytics_platform.sources.arrivals.collection import read_collection
+from analytics_platform.sources.registry import SOURCES
 from analytics_platform.transform import all_models, plan
 from analytics_platform.warehouse import Session
+from analytics_platform.warehouse.intake import load_new_batches
 from analytics_platform_tests.kit import House, open_house
+from analytics_platform_tests.names import WEB_LOGS
 from benchmarks.mongo_read import COLLECTION, DATABASE, filled, insert
 from benchmarks.report import Figure, report
 
@@ -43,10 +45,10 @@ def timed(work: Callable[[], int]) -> tuple[int, float]:
 
 def take_in(house: House) -> int:
     """Move what is new from the server to the table: how many documents were read."""
-    read = sum(step.documents for step in read_collection(house.settings, house.lake))
+    read = sum(step.documents for step in read_collection(WEB_LOGS, house.settings, house.lake))
     with house.session() as session:
         session.ensure(CONTRACTS["cleaned.web_logs"])
-        for _ in load_new_batches(WEB_LOGS, session, house.settings, house.lake, run_id="benchmark"):
+        for _ in load_new_batches(SOURCES[WEB_LOGS], session, house.settings, house.lake, run_id="benchmark"):
             pass
     return read
 

@@ -31,8 +31,10 @@ from rich.progress import track
 from analytics_platform.connectors.mongo import BatchSize, MongoSource, Position
 from analytics_platform.connectors.mongo.batches import gather
 from analytics_platform.connectors.mongo.dumps import read_dump
+from analytics_platform.connectors.mongo.extended_json import document_text
 from analytics_platform.demo.servers.mongo_server import serve_mongo
-from analytics_platform.gate.documents import decode_document, document_text, to_parquet
+from analytics_platform.sources.arrivals.collection import to_parquet
+from analytics_platform.sources.web_logs.decode import decode_document
 from benchmarks.report import Figure, report
 
 DATABASE, COLLECTION = "mongo_read_benchmark", "web_logs"

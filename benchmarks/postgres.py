@@ -23,10 +23,10 @@ import psycopg
 import sqlalchemy
 from sqlalchemy.dialects.postgresql import JSONB
 
-from analytics_platform.contracts import CONTRACTS
+from analytics_platform.catalog import CONTRACTS
 from analytics_platform.demo.servers.postgres import serve_postgres
 from analytics_platform.demo.simulator import simulate
-from analytics_platform.gate import Origin, Verdict, judge, read_csv
+from analytics_platform.gate import Origin, Verdict, read_csv, validate
 from analytics_platform.transform import DayRange
 from analytics_platform.warehouse import BatchCard, Session, load_batch, open_warehouse
 from analytics_platform_tests.kit import build, load_files, open_house
@@ -53,7 +53,7 @@ def timed(work: Callable[[], object]) -> float:
 def accepted(path: Path, batch: str) -> list[Verdict]:
     """The gate's verdicts over a file, all of them at hand, so that the load is measured without the gate."""
     with path.open("rb", buffering=_BLOCK) as stream:
-        return list(judge(read_csv(stream, CONTRACT), CONTRACT, Origin(batch, ARRIVED, EARLIEST)))
+        return list(validate(read_csv(stream, CONTRACT), CONTRACT, Origin(batch, ARRIVED, EARLIEST)))
 
 
 def load(session: Session, verdicts: list[Verdict], batch: str) -> float:

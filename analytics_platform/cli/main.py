@@ -111,13 +111,13 @@ def replay(
     batch: Annotated[str | None, typer.Argument(help="Id of one batch; all of them without it.")] = None,
 ) -> None:
     """Validate quarantined rows again, after a contract changed, and move those that pass now into their table."""
-    from analytics_platform.ingest import days_to_build
-    from analytics_platform.ingest import replay as replay_batches
     from analytics_platform.lake import open_lake
     from analytics_platform.settings import load_settings
     from analytics_platform.warehouse import open_warehouse
     from analytics_platform.warehouse.ledger import find_batch
+    from analytics_platform.warehouse.replay import replay as replay_batches
     from analytics_platform.warehouse.spreadsheet import write_spreadsheets
+    from analytics_platform.warehouse.touched import days_to_build
 
     settings = load_settings()
     lake = open_lake(settings)
@@ -141,15 +141,16 @@ def drain(
     max_seconds: Annotated[float | None, typer.Option(min=0.1, help="Stop after so long (DRAIN_MAX_SECONDS).")] = None,
 ) -> None:
     """Move what waits in the queue into the lake; materialize cleaned/ecommerce_events to load it."""
-    from analytics_platform.ingest.progress import progress_bar
-    from analytics_platform.ingest.queue import drain_queue
     from analytics_platform.lake import open_lake
+    from analytics_platform.progress import progress_bar
     from analytics_platform.settings import load_settings
+    from analytics_platform.sources.arrivals.queue import drain_queue
+    from analytics_platform.sources.registry import SOURCES
 
     settings = load_settings()
     limits = (max_messages or settings.drain_max_messages, max_seconds or settings.drain_max_seconds)
     with progress_bar("queue") as report:
-        drained = drain_queue(settings, open_lake(settings), *limits, report)
+        drained = drain_queue(SOURCES["ecommerce_events"], settings, open_lake(settings), *limits, report)
     print(
         f"{drained.received:,} messages received, {drained.stored:,} stored in {drained.batches:,} batches, "
         f"{drained.deleted:,} deleted from the queue"
@@ -161,8 +162,8 @@ def redrive(
     max_messages: Annotated[int | None, typer.Option(min=1, help="At most so many; all of them without it.")] = None,
 ) -> None:
     """Send the refused messages in the dead-letter queue back to the queue, after their cause is corrected."""
-    from analytics_platform.ingest.queue import redrive_messages
     from analytics_platform.settings import load_settings
+    from analytics_platform.sources.arrivals.queue import redrive_messages
 
     print(f"{redrive_messages(load_settings(), max_messages):,} messages sent back to the queue")
 

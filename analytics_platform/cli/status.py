@@ -9,9 +9,10 @@ import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from analytics_platform.ingest import CLICKSTREAM, SOURCES, new_files
 from analytics_platform.lake import open_lake
 from analytics_platform.settings import Settings, masked
+from analytics_platform.sources.arrivals.files import new_files
+from analytics_platform.sources.registry import SOURCES
 from analytics_platform.warehouse import Session, open_warehouse
 from analytics_platform.warehouse.watchdog import Observation, watch
 
@@ -61,7 +62,8 @@ class Status:
 
 def read_status(settings: Settings, now: dt.datetime) -> Status:
     """The status as of `now`. Raises `WarehouseError` if there is a warehouse that cannot be read."""
-    places, waiting = dict(_places(settings)), len(new_files(CLICKSTREAM, settings, open_lake(settings)))
+    places, lake = dict(_places(settings)), open_lake(settings)
+    waiting = sum(len(new_files(source, settings, lake)) for source in SOURCES.values() if source.format.suffixes)
     where, warehouse = masked(settings.warehouse_url), open_warehouse(settings)
     if not warehouse.exists():
         sources = tuple(SourceStatus(name, *places[name]) for name in SOURCES if name in places)
@@ -93,7 +95,7 @@ def _first_step(settings: Settings, waiting: int) -> str:
         return (
             f"{waiting} new files wait: run `analytics-platform materialize`, or set AUTOMATION=true for `dagster dev`."
         )
-    return f"Nothing was loaded yet: put exports into {settings.landing_dir / CLICKSTREAM}, or try `make demo`."
+    return f"Nothing was loaded yet: put exports into a folder of {settings.landing_dir}, or try `make demo`."
 
 
 def _next_step(observations: tuple[Observation, ...], waiting: int) -> str:

@@ -18,7 +18,6 @@ from pandera.api.dataframe.model_config import BaseConfig
 from analytics_platform.contracts.rules import RowRule, Rule, column_rules, row_rule
 
 Text: TypeAlias = pl.String
-Json: TypeAlias = pl.String
 Whole: TypeAlias = pl.Int64
 Flag: TypeAlias = pl.Boolean
 Day: TypeAlias = pl.Date
@@ -69,9 +68,9 @@ class Table:
     `foreign_keys` maps a column to the dimension whose primary key it holds.
     `source` is the source whose records the table holds as they passed the gate.
     `identity` names the columns whose content identifies a row of a source without an id of its own. A source that
-    `redelivers` may hand over a record again: one that is refused again is a duplicate, known by its text. The error
-    rate of a batch or day with fewer than `least_judged_rows` says nothing and is not judged. A run that reads a larger
-    share of rejected records than `quarantine_warning` warns.
+    `redelivers` may hand over a record again: one that is rejected again is a duplicate, known by its text. The error
+    rate of a batch or day with fewer than `least_checked_rows` says nothing and is not checked. A run that reads
+    a larger share of rejected records than `quarantine_warning` warns.
     """
 
     name: str
@@ -83,7 +82,7 @@ class Table:
     foreign_keys: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     identity: tuple[str, ...] = ()
     redelivers: bool = False
-    least_judged_rows: int = 1
+    least_checked_rows: int = 1
     quarantine_warning: float = 0.05
     source: str = ""
     owner: str = "team:analytics"
@@ -109,8 +108,8 @@ def column(
     """One column of a contract; `checks` are Pandera's (`isin`, `ge`, `le`, `in_range`, `str_matches` …).
 
     `source` lists the names the column has in raw input, first the usual one. A source that lacks a
-    `required` column is refused as a whole; the lack of a `usual` one is reported as drift. `json` marks text that must
-    be valid JSON, `random` text that does not repeat, such as ids and hashes, and so is stored as it is.
+    `required` column is rejected as a whole; the lack of a `usual` one is reported as drift. `json` marks text that
+    must be valid JSON, `random` text that does not repeat, such as ids and hashes, and so is stored as it is.
     """
     metadata = {"source": source, "required": required, "usual": usual or required, "json": json, "random": random}
     return pa.Field(nullable=nullable, description=description, metadata=metadata, **checks)
@@ -145,8 +144,10 @@ class _Promises:
 
     @_Derived
     def columns(cls: type[Contract]) -> Mapping[str, pa.Column]:
-        """Column name → Pandera column, in order."""
-        return MappingProxyType(cls.to_schema().columns)
+        """Column name → Pandera column, in order: those of the class itself, then those of its base."""
+        found = cls.to_schema().columns
+        own = [name for name in cls.__annotations__ if name in found]
+        return MappingProxyType({name: found[name] for name in dict.fromkeys([*own, *found])})
 
     @_Derived
     def rules(cls: type[Contract]) -> tuple[Rule, ...]:
@@ -174,6 +175,45 @@ class Contract(_Promises, pa.DataFrameModel):
         super().__init_subclass__()  # type: ignore[no-untyped-call]
         if table:
             cls._table = Table(table, **promises)
+
+
+class SourceRows(Contract):
+    """Base of the contracts of sources: the columns that the platform adds to every record that passed the gate."""
+
+    event_date: Day = column("Day (UTC) of event_at; without that column, of arrival.")
+    extra: Text = column(
+        "What the record has beside the columns of the contract, as one JSON object.", nullable=True, json=True
+    )
+    arrived_at: Instant = column("When the batch was put into the lake.")
+    batch_id: Text = column("The batch the record came in (ops.pipeline_logs).")
+    position: Whole = column(
+        "Place of the record in its batch, from 1; of a CSV file the line, on which the header is line 1.", ge=1
+    )
+
+
+class SourceEvents(Contract):
+    """The shape in which the `events.sql` of a source gives its events. What may be null may be left out."""
+
+    event_id: Text = column("Identity of the event within its source.")
+    client_id: Text = column("The browser or device; user:<user_id> for a source that only knows users.")
+    user_id: Text = column("The signed-in user.", nullable=True)
+    event_name: Text = column("GA4's name of the event; a name that GA4 does not know as it came.")
+    raw_event_name: Text = column("The name the source gave, where it is another.", nullable=True)
+    event_at: Instant = column("When the event happened (UTC).")
+    event_date: Day = column("Day of event_at (UTC).")
+    received_at: Instant = column("When the collector got it, else when its batch arrived.")
+    platform: Text = column("WEB, IOS or ANDROID.", nullable=True)
+    page_url: Text = column("Address of the page.", nullable=True)
+    referrer: Text = column("Address the visitor came from.", nullable=True)
+    user_agent: Text = column("The browser's own description.", nullable=True)
+    device_type: Text = column("Kind of device, where there is no user agent.", nullable=True)
+    os: Text = column("Operating system, where there is no user agent.", nullable=True)
+    transaction_id: Text = column("The shop's order number, on purchases.", nullable=True)
+    revenue: Money = column("Value of the order, on purchases.", nullable=True)
+    list_id: Text = column("The product list the event is about.", nullable=True)
+    list_name: Text = column("Its name.", nullable=True)
+    items_json: Text = column("The items as a JSON array of objects: item_id, item_name, price …", nullable=True)
+    batch_id: Text = column("The batch the event came in (ops.pipeline_logs).")
 
 
 ContractType: TypeAlias = type[Contract]

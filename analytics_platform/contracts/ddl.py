@@ -48,8 +48,8 @@ def polars_schema(contract: ContractType) -> dict[str, pl.DataType]:
 
 
 def json_columns(contract: ContractType) -> frozenset[str]:
-    """The columns that hold JSON documents: those annotated `Json`, which to Polars is text."""
-    return frozenset(name for name, kind in contract.__annotations__.items() if kind == "Json")
+    """The columns that hold JSON documents, which to Polars are text."""
+    return frozenset(name for name, column in contract.columns.items() if column.metadata["json"])
 
 
 def column_docs(contract: ContractType) -> dict[str, str]:
@@ -66,7 +66,7 @@ def table_doc(contract: ContractType) -> str:
 def _column(contract: ContractType, name: str, kind: str) -> str:
     """A column in `CREATE TABLE`. Random text is stored as it is.
 
-    To look for repetition in it takes a tenth of the time of a load, and every look for twins has to undo it.
+    To look for repetition in it takes a tenth of the time of a load, and every search for duplicates has to undo it.
     """
     is_random = contract.columns[name].metadata["random"]
     return f"{quote(name)} {kind}{' USING COMPRESSION uncompressed' if is_random else ''}"

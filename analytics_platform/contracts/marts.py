@@ -436,14 +436,14 @@ class DataQualityDaily(
         ),
     ),
 ):
-    """One row per day of events and source: what was accepted, what was refused."""
+    """One row per day of events and source: what was accepted, what was rejected."""
 
     date: Day = column("Day (UTC) of the events.")
     source: Text = column("The source.")
     batches: Whole = column("Batches that brought events of the day.", ge=1)
     rows_accepted: Whole = column("Records accepted.", ge=0)
     rows_duplicate: Whole = column("Records that were there already.", ge=0)
-    rows_quarantined: Whole = column("Records refused.", ge=0)
+    rows_quarantined: Whole = column("Records rejected.", ge=0)
     error_rate: Ratio = _share("rows_quarantined / all records of the day.")
 
 
@@ -473,7 +473,7 @@ class OrderReconciliation(
 
     They are the same order if the shop's order_key is <client_id>/<transaction_id>, and their days are the same or
     neighbours. `outcome` is `not tracked` for an order of the shop whose key names no client, so that no event is
-    expected; `nothing bought` for one of events that is worth nothing, which the shop refuses; `no shop orders that
+    expected; `nothing bought` for one of events that is worth nothing, which the shop rejects; `no shop orders that
     day` where the shop's database has none at all, as before it was there.
     """
 

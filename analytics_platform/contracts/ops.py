@@ -1,4 +1,4 @@
-"""Contracts of the platform's own books: what arrived, what was refused and why, who took responsibility."""
+"""Contracts of the platform's own books: what arrived, what was rejected and why, who took responsibility."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class PipelineLogs(
     rows_read: Whole = column("Records in the batch.", ge=0)
     rows_accepted: Whole = column("Records that are now in the cleaned table.", ge=0)
     rows_duplicate: Whole = column("Records that were there already, in this batch or an earlier one.", ge=0)
-    rows_quarantined: Whole = column("Records refused with a reason, kept in ops.quarantine.", ge=0)
+    rows_quarantined: Whole = column("Records rejected with a reason, kept in ops.quarantine.", ge=0)
     error_rate: Ratio = column("rows_quarantined / rows_read; 0 for an empty batch.", ge=0.0, le=1.0)
     min_event_date: Day = column("Earliest day (UTC) of an accepted record.", nullable=True)
     max_event_date: Day = column("Latest day (UTC) of an accepted record.", nullable=True)
@@ -48,7 +48,7 @@ class Quarantine(
     key=("batch_id", "position"),
     write="batches",
 ):
-    """One row per refused record, with the whole original text and every broken rule."""
+    """One row per rejected record, with the whole original text and every broken rule."""
 
     batch_id: Text = column("The batch the record came in.")
     source: Text = column("The source the batch came from.")
@@ -58,7 +58,7 @@ class Quarantine(
     error_reason: Text = column("Every broken rule: `column: rule; column: rule`.")
     event_date: Day = column("Day (UTC) of the event, where its time could be read.", nullable=True)
     neighbour_date: Day = column("Day (UTC) of the accepted record before it in the batch.", nullable=True)
-    quarantined_at: Instant = column("When the record was refused.")
+    quarantined_at: Instant = column("When the record was rejected.")
 
 
 class BatchDays(
@@ -70,7 +70,7 @@ class BatchDays(
 ):
     """One row per batch and day of events in it: which days a batch touched, and the error rate of a day.
 
-    A refused record whose time cannot be read counts on the day of the accepted record before it in the batch.
+    A rejected record whose time cannot be read counts on the day of the accepted record before it in the batch.
     """
 
     batch_id: Text = column("The batch.")
@@ -78,7 +78,7 @@ class BatchDays(
     event_date: Day = column("Day (UTC) of the events.")
     rows_accepted: Whole = column("Records accepted for the day.", ge=0)
     rows_duplicate: Whole = column("Records of the day that were there already.", ge=0)
-    rows_quarantined: Whole = column("Records refused that belong to the day.", ge=0)
+    rows_quarantined: Whole = column("Records rejected that belong to the day.", ge=0)
 
 
 class Acceptances(

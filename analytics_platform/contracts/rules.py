@@ -1,6 +1,6 @@
 """From a contract to its rules, each in two forms: a Pandera check and one SQL expression.
 
-The Pandera form judges frames (the gate), the SQL form judges tables where they lie. A property test proves
+The Pandera form checks frames (the gate), the SQL form checks tables where they lie. A property test proves
 that both give the same verdict on any rows.
 """
 
@@ -37,7 +37,7 @@ class RowRule:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One promise about a row. `sql` must not be false; `reason` is what a refused row is told."""
+    """One promise about a row. `sql` must not be false; `reason` is what a rejected row is told."""
 
     name: str
     column: str | None

@@ -25,9 +25,9 @@ from analytics_platform.demo.servers.start import start_servers
 from analytics_platform.demo.simulated_shop import Bookings, buy, reconcile, stock_shop
 from analytics_platform.demo.simulator import PURCHASES, read_documents, read_messages, read_purchases, simulate
 from analytics_platform.demo.simulator.truth import Sources
-from analytics_platform.ingest.queue import queue_of
 from analytics_platform.settings import Settings, load_settings, masked
 from analytics_platform.shop.service import open_shop
+from analytics_platform.sources.arrivals.queue import queue_of
 from analytics_platform.warehouse import open_warehouse
 
 MARK = ".demo"

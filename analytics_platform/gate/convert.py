@@ -1,6 +1,6 @@
 """The one place that says how the text of raw input becomes a value of each type a contract may promise.
 
-Nothing is coerced: text that is not of the type becomes null, and the record is refused for it. Only amounts are
+Nothing is coerced: text that is not of the type becomes null, and the record is rejected for it. Only amounts are
 rounded, to the decimals that the contract gives them.
 """
 
@@ -29,7 +29,7 @@ def kind_of(dtype: pl.DataType, is_json: bool) -> str:
 
 
 def convert(text: pl.Series, dtype: pl.DataType, is_json: bool, engine: duckdb.DuckDBPyConnection) -> pl.Series:
-    """The text as values of a type; null where it is none. JSON is judged by `engine`.
+    """The text as values of a type; null where it is none. JSON is validated by `engine`.
 
     Raises `TypeError` for a type that raw input cannot have.
     """

@@ -17,12 +17,12 @@ EVENT_TIME = "event_at"
 """The column whose time must lie between PARTITION_START and arrival + 1 day."""
 
 
-class FileRefusedError(ValueError):
+class FileRejectedError(ValueError):
     """A file cannot be read as a whole; the message names what is wrong and what to do."""
 
 
 def reasons_of(contract: ContractType) -> tuple[str, ...]:
-    """Every reason for which the gate refuses a record of this contract, in the order they are named.
+    """Every reason for which the gate rejects a record of this contract, in the order they are named.
 
     Reasons for which a record cannot be taken apart at all are those of its form (CSV, message …), not the
     contract's.
@@ -95,12 +95,12 @@ def _drift(contract: ContractType, names: Sequence[str], sources: Mapping[str, s
 
 
 def resolve_layout(contract: ContractType, names: Sequence[str], first_line: int = 2) -> Layout:
-    """The layout of a file with the header `names`. Raises `FileRefusedError` naming a missing required column."""
+    """The layout of a file with the header `names`. Raises `FileRejectedError` naming a missing required column."""
     sources = _match(contract, names)
     missing = _missing(contract, sources)
     if missing:
         columns = ", ".join(names) or "none"
-        raise FileRefusedError(
+        raise FileRejectedError(
             f"required column{'s' if len(missing) > 1 else ''} {', '.join(missing)} missing "
             f"(the header has: {columns[:200]}); correct the export and drop the file again"
         )
@@ -108,10 +108,10 @@ def resolve_layout(contract: ContractType, names: Sequence[str], first_line: int
     return Layout(tuple(names), first_line, sources, extras, tuple(_drift(contract, names, sources)))
 
 
-def read_layout(contract: ContractType, stream: BinaryIO) -> Layout | None:
-    """Read the header of a CSV stream; None for a file without content. Raises `FileRefusedError`."""
+def read_layout(contract: ContractType, stream: BinaryIO, delimiter: str = ",") -> Layout | None:
+    """Read the header of a CSV stream; None for a file without content. Raises `FileRejectedError`."""
     try:
-        header = read_header(stream)
+        header = read_header(stream, delimiter)
     except HeaderError as error:
-        raise FileRefusedError(str(error)) from error
+        raise FileRejectedError(str(error)) from error
     return None if header is None else resolve_layout(contract, header.names, header.first_line)

@@ -1,4 +1,4 @@
-"""The rules a batch is held against, made ready once, and the reasons of the records that break them."""
+"""The rules that a batch is validated by, made ready once, and the reasons of the records that break them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _FAILURES = {"row": pl.UInt32, "column": pl.String, "reason": pl.String}
 
 
 class Rulebook:
-    """A contract's Pandera schema for one batch, and its rules in words: dear to build, cheap to use."""
+    """A contract's Pandera schema for one batch, and its rules in words: slow to build, quick to use."""
 
     def __init__(self, contract: ContractType, earliest: dt.datetime, latest: dt.datetime) -> None:
         """Events of the batch may not be before `earliest`, nor after `latest`."""
@@ -27,7 +27,7 @@ class Rulebook:
         self._places = pl.DataFrame({"column": list(self._usual)}).with_row_index("place")
 
     def broken(self, values: pl.DataFrame, typed: pl.DataFrame) -> pl.DataFrame:
-        """One row per record to refuse: `row` (index into `typed`) and `reason`, every broken rule by column.
+        """One row per record to reject: `row` (index into `typed`) and `reason`, every broken rule by column.
 
         `values` is the text that `typed` was converted from. Of a column's broken rules the first is told.
         """

@@ -88,7 +88,7 @@ def to_instants(text: pl.Series) -> pl.Series:
 
 
 def to_json(text: pl.Series, engine: duckdb.DuckDBPyConnection) -> pl.Series:
-    """JSON text as it is, null where it is not valid: judged by the engine that the models read it with."""
+    """JSON text as it is, null where it is not valid: validated by the engine that the models read it with."""
     documents = pl.DataFrame({"place": pl.int_range(len(text), eager=True), "document": text}).drop_nulls()
     if documents.is_empty():
         return text

@@ -1,4 +1,4 @@
-"""The gate: every record of a batch is accepted, or refused with every rule it breaks.
+"""The gate: every record of a batch is accepted, or rejected with every rule it breaks.
 
 Duplicates are not the gate's business: they are found where the table is, in the transaction that loads the
 batch.
@@ -18,7 +18,7 @@ from analytics_platform.contracts.base import ContractType
 from analytics_platform.contracts.ddl import polars_schema
 from analytics_platform.gate.convert import convert
 from analytics_platform.gate.layout import EVENT_TIME, usual_names
-from analytics_platform.gate.records import REFUSED, Records, refused_frame
+from analytics_platform.gate.records import REJECTED, Records, rejected_frame
 from analytics_platform.gate.rulebook import Rulebook
 
 EVENT_DATE = "event_date"
@@ -39,22 +39,22 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The verdict over some records: `accepted` has the contract's columns, `refused` `REFUSED`.
+    """The verdict over some records: `accepted` has the contract's columns, `rejected` `REJECTED`.
 
     The key of an accepted record is null where the source gives none: the load makes it. `drift` says how the
     records differ from the usual without being wrong.
     """
 
     accepted: pl.DataFrame
-    refused: pl.DataFrame
+    rejected: pl.DataFrame
     drift: tuple[str, ...] = ()
 
 
 class Gate:
-    """The gate for one batch: what its records are held against, made ready once."""
+    """The gate for one batch: the rules for its records, made ready once."""
 
     def __init__(self, contract: ContractType, origin: Origin, engine: duckdb.DuckDBPyConnection) -> None:
-        """`engine` is where JSON is judged."""
+        """`engine` is where JSON is validated."""
         self._columns = contract.columns
         self._schema = polars_schema(contract)
         self._from_input = list(usual_names(contract))
@@ -63,7 +63,7 @@ class Gate:
         self._engine = engine
         self._last_date: dt.date | None = None
 
-    def judge(self, records: Records) -> Verdict:
+    def validate(self, records: Records) -> Verdict:
         """The verdict over some records of the batch."""
         if not len(records.positions):
             none = pl.DataFrame(schema=self._schema)
@@ -72,20 +72,20 @@ class Gate:
         typed = self._convert(values)
         broken = self._rulebook.broken(values, typed)
         accepted = self._complete(typed, records, broken["row"])
-        refused = pl.concat([records.malformed, self._refused(records, broken, typed)])
-        refused = refused.sort("position", maintain_order=True)
-        return Verdict(accepted, self._with_neighbours(refused, accepted), records.drift)
+        rejected = pl.concat([records.malformed, self._rejected(records, broken, typed)])
+        rejected = rejected.sort("position", maintain_order=True)
+        return Verdict(accepted, self._with_neighbours(rejected, accepted), records.drift)
 
-    def _with_neighbours(self, refused: pl.DataFrame, accepted: pl.DataFrame) -> pl.DataFrame:
-        """Refused records with the day of the accepted record before them, be it of an earlier call."""
-        if EVENT_DATE not in self._schema or refused.is_empty():
+    def _with_neighbours(self, rejected: pl.DataFrame, accepted: pl.DataFrame) -> pl.DataFrame:
+        """Rejected records with the day of the accepted record before them, be it of an earlier call."""
+        if EVENT_DATE not in self._schema or rejected.is_empty():
             self._last_date = self._last_of(accepted)
-            return refused
+            return rejected
         dates = accepted.select("position", neighbour_date=EVENT_DATE)
-        found = refused.drop("neighbour_date").join_asof(dates, on="position")
+        found = rejected.drop("neighbour_date").join_asof(dates, on="position")
         filled = found.with_columns(pl.col("neighbour_date").fill_null(pl.lit(self._last_date, dtype=pl.Date)))
         self._last_date = self._last_of(accepted)
-        return filled.select(list(REFUSED))
+        return filled.select(list(REJECTED))
 
     def _last_of(self, accepted: pl.DataFrame) -> dt.date | None:
         last: dt.date | None = accepted[EVENT_DATE][-1] if EVENT_DATE in self._schema and accepted.height else None
@@ -100,12 +100,12 @@ class Gate:
             ]
         )
 
-    def _refused(self, records: Records, broken: pl.DataFrame, typed: pl.DataFrame) -> pl.DataFrame:
+    def _rejected(self, records: Records, broken: pl.DataFrame, typed: pl.DataFrame) -> pl.DataFrame:
         rows = broken["row"]
         dates = typed[EVENT_TIME].gather(rows).dt.date() if EVENT_TIME in typed.columns else None
-        return refused_frame(records.positions[rows], records.raws(rows.to_numpy()), broken["reason"], dates)
+        return rejected_frame(records.positions[rows], records.raws(rows.to_numpy()), broken["reason"], dates)
 
-    def _complete(self, typed: pl.DataFrame, records: Records, refused: pl.Series) -> pl.DataFrame:
+    def _complete(self, typed: pl.DataFrame, records: Records, rejected: pl.Series) -> pl.DataFrame:
         """The accepted records with all the contract's columns."""
         nothing = pl.lit(None, dtype=pl.String)
         given = {
@@ -122,14 +122,14 @@ class Gate:
             name: pl.lit(None, dtype=self._schema[name]) for name in self._schema if name not in typed.columns
         }
         whole = typed.with_columns(**{**left_to_load, **given}).select(list(self._schema))
-        if refused.is_empty():
+        if rejected.is_empty():
             return whole
-        return whole.filter(pl.repeat(True, whole.height, eager=True).scatter(refused, False))
+        return whole.filter(pl.repeat(True, whole.height, eager=True).scatter(rejected, False))
 
 
-def judge(records: Iterable[Records], contract: ContractType, origin: Origin) -> Iterator[Verdict]:
-    """Judge the records of a batch, some at a time, in their order."""
+def validate(records: Iterable[Records], contract: ContractType, origin: Origin) -> Iterator[Verdict]:
+    """Validate the records of a batch, some at a time, in their order."""
     with closing(duckdb.connect(":memory:")) as engine:
         gate = Gate(contract, origin, engine)
         for some in records:
-            yield gate.judge(some)
+            yield gate.validate(some)

@@ -4,9 +4,6 @@ No Dagster in here, and no opinion about what the bytes mean.
 """
 
 from analytics_platform.lake.codec import (
-    CSV_SUFFIXES,
-    DUMP_SUFFIXES,
-    SUFFIXES,
     UnreadableError,
     check_decodable,
     open_decoded,
@@ -14,9 +11,6 @@ from analytics_platform.lake.codec import (
 from analytics_platform.lake.folder import Batch, FolderLake, batch_id_of, open_lake
 
 __all__ = [
-    "CSV_SUFFIXES",
-    "DUMP_SUFFIXES",
-    "SUFFIXES",
     "Batch",
     "FolderLake",
     "UnreadableError",

@@ -10,15 +10,6 @@ from typing import BinaryIO, cast
 
 import pyarrow as pa
 
-CSV_SUFFIXES = (".csv", ".csv.gz", ".csv.zst")
-"""Files with rows of text."""
-
-DUMP_SUFFIXES = tuple(f"{kind}{packing}" for kind in (".bson", ".json", ".jsonl") for packing in ("", ".gz"))
-"""Files with documents of MongoDB."""
-
-SUFFIXES = (*CSV_SUFFIXES, *DUMP_SUFFIXES)
-"""The kinds of file the lake takes."""
-
 
 class UnreadableError(ValueError):
     """A compressed file is damaged; the message says how."""

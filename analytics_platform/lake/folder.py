@@ -11,6 +11,7 @@ import datetime as dt
 import hashlib
 import json
 import os
+import re
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from analytics_platform.lake.codec import SUFFIXES, open_decoded
+from analytics_platform.lake.codec import open_decoded
 from analytics_platform.lake.register import Register
 from analytics_platform.settings import Settings
 
@@ -54,7 +55,8 @@ def batch_id_of(source: str, content_sha256: str) -> str:
 
 
 def _suffix(name: str) -> str:
-    return next((suffix for suffix in reversed(SUFFIXES) if name.lower().endswith(suffix)), "")
+    found = re.search(r"(\.[a-z0-9]{1,10})?(\.gz|\.zst)?$", name.lower())
+    return found[0] if found else ""
 
 
 def _fingerprint(path: Path) -> tuple[int, int]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dagster as dg
 
-from analytics_platform.ingest import CLICKSTREAM, SOURCES
 from analytics_platform.lake import open_lake
 from analytics_platform.orchestration.assets.cache import best_sellers
 from analytics_platform.orchestration.assets.cleaned import gate_asset, lookup_assets
@@ -20,6 +19,7 @@ from analytics_platform.orchestration.resources import build_resources
 from analytics_platform.orchestration.schedules import build_schedules
 from analytics_platform.orchestration.sensors import build_sensors
 from analytics_platform.settings import Settings
+from analytics_platform.sources.registry import SOURCES
 from analytics_platform.transform import all_models
 
 
@@ -33,9 +33,10 @@ def build_definitions(settings: Settings, outside: bool = True) -> dg.Definition
     raw = [raw_asset(source) for source in SOURCES.values()]
     gates = [gate_asset(source, settings) for source in SOURCES.values()]
     built = with_freshness([*raw, *gates, *lookup_assets(settings), *models, findings, best_sellers], settings)
+    readable = [files_readable_check(source) for source in SOURCES.values() if source.format.suffixes]
     return dg.Definitions(
         assets=with_outside(built, settings) if outside else built,
-        asset_checks=[files_readable_check(SOURCES[CLICKSTREAM]), watchdog],
+        asset_checks=[*readable, watchdog],
         jobs=build_jobs(),
         schedules=build_schedules(settings),
         sensors=build_sensors(settings, open_lake(settings)),

@@ -30,6 +30,8 @@ class RunSummary(logging.Handler):
 
     def _of_message(self, record: logging.LogRecord) -> str:
         message = str(getattr(record, _META, {}).get("orig_message") or record.getMessage())
+        if message.startswith("Dependencies for step"):
+            return ""  # one line at the end counts all steps that wait for the failed one
         return f"  {record.levelname.lower()}: {message}" if record.levelno >= logging.WARNING else ""
 
     def _of_event(self, event: dg.DagsterEvent) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from analytics_platform.transform import DayRange, day_ranges
-from analytics_platform.warehouse.ledger import Arrival
+from analytics_platform.warehouse.ledger import Loading
 
 RETRY_AFTER = dt.timedelta(minutes=5)
 """After a run that failed, the next is started no sooner than this."""
@@ -82,10 +82,10 @@ def decide_landing(new_files: Collection[str], runs: Runs, now: dt.datetime, cur
 
 
 def decide_rebuild(
-    arrivals: Sequence[Arrival],
+    arrivals: Sequence[Loading],
     breach: str | None,
     runs: Runs,
-    affected: Callable[[Sequence[Arrival]], Collection[dt.date]],
+    affected: Callable[[Sequence[Loading]], Collection[dt.date]],
     cursor: str | None,
 ) -> Wait | Start:
     """Which days to build again after `arrivals`, of which those up to `cursor` are done.

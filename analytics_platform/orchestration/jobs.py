@@ -5,11 +5,11 @@ from collections.abc import Sequence
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
-from analytics_platform.ingest import SOURCES
 from analytics_platform.orchestration.checks.business import watchdog
 from analytics_platform.settings import Settings
 from analytics_platform.shop.errors import ShopError
 from analytics_platform.shop.service import open_shop
+from analytics_platform.sources.registry import SOURCES
 
 INGEST, REBUILD, REPORT, WATCH = "ingest_everything", "rebuild_days", "publish_reports", "watch"
 DRAIN_OUTBOX = "drain_outbox"

@@ -11,14 +11,15 @@ from pathlib import Path
 
 import dagster as dg
 
-from analytics_platform.ingest import SOURCES, days_to_build
 from analytics_platform.orchestration.console import RunSummary, console_logger
 from analytics_platform.orchestration.jobs import ARRIVALS, INGEST
 from analytics_platform.orchestration.start import check_days
 from analytics_platform.settings import Settings
+from analytics_platform.sources.registry import SOURCES
 from analytics_platform.transform import DayRange
 from analytics_platform.warehouse import LEDGER_TABLES, open_warehouse
-from analytics_platform.warehouse.ledger import arrivals
+from analytics_platform.warehouse.ledger import loadings
+from analytics_platform.warehouse.touched import days_to_build
 
 JOB = "materialize"
 BUILT_UP_TO = "analytics/built_up_to"
@@ -71,7 +72,7 @@ def _waiting(instance: dg.DagsterInstance, settings: Settings, until: dt.datetim
     with open_warehouse(settings).session(read_only=True) as session:
         if not session.tables().issuperset(table.table.name for table in LEDGER_TABLES):
             return "", built
-        loaded = [each for each in arrivals(session) if until is None or each.finished_at <= until]
+        loaded = [each for each in loadings(session) if until is None or each.finished_at <= until]
         new = [arrival for arrival in loaded if arrival.place > built]
         last = max((arrival.place for arrival in new), default=built)
         return days_to_build(session, [arrival.batch_id for arrival in new], settings), last

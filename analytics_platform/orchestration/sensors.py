@@ -8,8 +8,6 @@ from collections.abc import Callable, Collection, Sequence
 
 import dagster as dg
 
-from analytics_platform.ingest import CLICKSTREAM, ECOMMERCE_EVENTS, days_after, new_files
-from analytics_platform.ingest.queue import queue_of
 from analytics_platform.lake import FolderLake
 from analytics_platform.orchestration.alerts.sensor import alerts_sensor
 from analytics_platform.orchestration.decisions import (
@@ -25,9 +23,13 @@ from analytics_platform.orchestration.jobs import DRAIN_OUTBOX, INGEST, REBUILD
 from analytics_platform.settings import Settings
 from analytics_platform.shop.outbox import count_due
 from analytics_platform.shop.service import open_shop
+from analytics_platform.sources.arrivals.files import new_files
+from analytics_platform.sources.registry import SOURCES
+from analytics_platform.sources.source import Source
 from analytics_platform.transform import DayRange
 from analytics_platform.warehouse import open_warehouse
-from analytics_platform.warehouse.ledger import Arrival, arrivals, find_breaches
+from analytics_platform.warehouse.ledger import Loading, find_breaches, loadings
+from analytics_platform.warehouse.touched import days_after
 
 SENSOR = "analytics/sensor"
 OUTBOX_SECONDS = 30
@@ -79,13 +81,13 @@ def _range_tags(days: DayRange | None) -> dict[str, str]:
 
 def _arrival_sensor(
     name: str,
-    source: str,
+    source: Source,
     description: str,
     decide: Callable[[dg.SensorEvaluationContext, Runs, dt.datetime], Wait | Start],
     settings: Settings,
 ) -> dg.SensorDefinition:
     """A sensor that starts the intake of one source."""
-    assets = [dg.AssetKey([layer, source]) for layer in ("raw", "cleaned")]
+    assets = [dg.AssetKey(["raw", source.name]), dg.AssetKey(source.contract.table.name.split("."))]
 
     @dg.sensor(
         name=name,
@@ -105,26 +107,26 @@ def _status(settings: Settings) -> dg.DefaultSensorStatus:
     return dg.DefaultSensorStatus.RUNNING if settings.automation else dg.DefaultSensorStatus.STOPPED
 
 
-def files_sensor(settings: Settings, lake: FolderLake) -> dg.SensorDefinition:
-    """Loads new clickstream files."""
+def files_sensor(source: Source, settings: Settings, lake: FolderLake) -> dg.SensorDefinition:
+    """Loads the new files of a source."""
 
     def decide(context: dg.SensorEvaluationContext, runs: Runs, now: dt.datetime) -> Wait | Start:
-        return decide_landing(new_files(CLICKSTREAM, settings, lake), runs, now, context.cursor)
+        return decide_landing(new_files(source, settings, lake), runs, now, context.cursor)
 
-    return _arrival_sensor("file_arrivals", CLICKSTREAM, "Loads new clickstream files.", decide, settings)
+    return _arrival_sensor(f"{source.name}_files", source, f"Loads new files of {source.name}.", decide, settings)
 
 
-def sqs_sensor(settings: Settings) -> dg.SensorDefinition:
-    """Drains the queue when there is something in it and no drain is going on."""
+def system_sensor(source: Source, settings: Settings) -> dg.SensorDefinition:
+    """Fetches what waits in a source's system, when something does and no fetch is going on."""
+    setting = source.arrival.setting
 
     def decide(context: dg.SensorEvaluationContext, runs: Runs, now: dt.datetime) -> Wait | Start:
-        if not settings.sqs_queue_url:
-            return Wait("SQS_QUEUE_URL is not set: there is no queue to look at")
-        return decide_drain(queue_of(settings).depth().visible, runs, now)
+        if not source.address(settings):
+            return Wait(f"{setting} is not set: there is nothing to look at")
+        return decide_drain(source.arrival.waiting(settings) or 0, runs, now)
 
-    return _arrival_sensor(
-        "sqs_arrivals", ECOMMERCE_EVENTS, "Drains the queue of product events when something waits.", decide, settings
-    )
+    description = f"Fetches {source.name} when something waits ({setting})."
+    return _arrival_sensor(f"{source.name}_{source.arrival.system}", source, description, decide, settings)
 
 
 def rebuild_sensor(settings: Settings) -> dg.SensorDefinition:
@@ -142,13 +144,13 @@ def rebuild_sensor(settings: Settings) -> dg.SensorDefinition:
         if not warehouse.exists():
             return dg.SensorResult(skip_reason="nothing was loaded yet")
         with warehouse.session(read_only=True) as session:
-            loaded = arrivals(session)
+            loaded = loadings(session)
             breaches = find_breaches(session, settings.max_error_rate)
             breach = str(breaches[0]) if breaches else None
             runs = runs_of(context.instance, REBUILD, "touched_days")
 
-            def affected(new: Sequence[Arrival]) -> Collection[dt.date]:
-                return days_after(session, [arrival.batch_id for arrival in new], settings)
+            def affected(new: Sequence[Loading]) -> Collection[dt.date]:
+                return days_after(session, [loading.batch_id for loading in new], settings)
 
             decision = decide_rebuild(loaded, breach, runs, affected, context.cursor)
         return _carry_out(context, decision, REBUILD, "touched_days")
@@ -181,8 +183,8 @@ def outbox_sensor(settings: Settings) -> dg.SensorDefinition:
 def build_sensors(settings: Settings, lake: FolderLake) -> Sequence[dg.SensorDefinition]:
     """All sensors; whether they run from the start is the setting AUTOMATION."""
     return [
-        files_sensor(settings, lake),
-        sqs_sensor(settings),
+        *(files_sensor(source, settings, lake) for source in SOURCES.values() if source.format.suffixes),
+        *(system_sensor(source, settings) for source in SOURCES.values() if source.arrival.can_be_counted),
         rebuild_sensor(settings),
         outbox_sensor(settings),
         alerts_sensor(settings),

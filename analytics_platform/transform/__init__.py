@@ -6,7 +6,6 @@ No Dagster in here, and no connection: where a query runs is the warehouse's bus
 from analytics_platform.transform.affected import affected_days, build_order, day_ranges, refreshed_days
 from analytics_platform.transform.model import (
     Model,
-    ModelError,
     all_models,
     column_lineage,
     find_model,
@@ -14,6 +13,7 @@ from analytics_platform.transform.model import (
     transpile,
 )
 from analytics_platform.transform.plan import DayRange, Query, plan, reads_of, window_of
+from analytics_platform.transform.source_events import ModelError
 
 __all__ = [
     "DayRange",

@@ -15,15 +15,11 @@ from types import MappingProxyType
 import sqlglot
 from sqlglot import exp
 
-from analytics_platform.contracts import CONTRACTS
+from analytics_platform.catalog import CONTRACTS
 from analytics_platform.contracts.ddl import column_types
-from analytics_platform.errors import UserError
+from analytics_platform.transform.source_events import NAME, ModelError, parse, tables_in, union
 
 MODELS_DIR = Path(__file__).parent.parent / "models"
-
-
-class ModelError(UserError):
-    """A SQL model cannot be used; the message names the file and the remedy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,23 +34,7 @@ class Model:
 
     def expression(self) -> exp.Query:
         """A fresh syntax tree of the model, free to be changed."""
-        return _parse(self.path, self.sql)
-
-
-def _parse(path: Path, sql: str) -> exp.Query:
-    try:
-        tree = sqlglot.parse_one(sql, dialect="duckdb")
-    except sqlglot.errors.ParseError as error:
-        raise ModelError(f"{path}: not one SQL statement: {error}") from error
-    if not isinstance(tree, exp.Query):
-        raise ModelError(f"{path}: a model is one SELECT, not {tree.key.upper()}")
-    return tree
-
-
-def _inputs(tree: exp.Query) -> tuple[str, ...]:
-    """Tables of ours that the query names, in order of appearance; CTEs have no schema and are left out."""
-    tables = (table for table in tree.find_all(exp.Table) if table.db)
-    return tuple(dict.fromkeys(f"{table.db}.{table.name}" for table in tables))
+        return parse(self.path, self.sql)
 
 
 @lru_cache(maxsize=256)
@@ -62,13 +42,25 @@ def read_model(path: Path) -> Model:
     """The model in a file named `<layer>/<table>.sql`. Raises `ModelError` if it reads an unknown table."""
     name = f"{path.parent.name}.{path.stem}"
     sql = path.read_text(encoding="utf-8")
-    tree = _parse(path, sql)
-    inputs = _inputs(tree)
+    tree = parse(path, sql)
+    if NAME in tables_in(tree):
+        tree = _with_source_events(tree)
+        sql = tree.sql("duckdb")
+    inputs = tables_in(tree)
     unknown = [table for table in (name, *inputs) if table not in CONTRACTS]
     if unknown:
         raise ModelError(f"{path}: there is no contract for {', '.join(unknown)}")
     parameters = dict.fromkeys(parameter.name for parameter in tree.find_all(exp.Parameter, exp.Placeholder))
     return Model(name, path, sql, tuple(sorted(inputs)), tuple(parameters))
+
+
+def _with_source_events(tree: exp.Query) -> exp.Query:
+    """Put the union of the sources' events in the place of its name."""
+    for node in list(tree.find_all(exp.Table)):
+        if f"{node.db}.{node.name}" == NAME:
+            alias = exp.TableAlias(this=exp.to_identifier(node.alias_or_name))
+            node.replace(exp.Subquery(this=sqlglot.parse_one(union(), dialect="duckdb"), alias=alias))
+    return tree
 
 
 @lru_cache(maxsize=1)

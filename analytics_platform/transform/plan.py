@@ -14,7 +14,7 @@ from types import MappingProxyType
 import sqlglot
 from sqlglot import exp
 
-from analytics_platform.contracts import CONTRACTS
+from analytics_platform.catalog import CONTRACTS
 from analytics_platform.contracts.base import Days, Everything, Reads, Table, TouchedKeys
 from analytics_platform.contracts.sql import literal, quote, quote_table
 from analytics_platform.transform.model import Model
@@ -28,7 +28,7 @@ class DayRange:
     last: dt.date
 
     def __post_init__(self) -> None:
-        """Refuse a range that ends before it starts."""
+        """Reject a range that ends before it starts."""
         if self.last < self.first:
             raise ValueError(f"the range ends ({self.last}) before it starts ({self.first})")
 

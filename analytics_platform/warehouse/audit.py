@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import duckdb
 
-from analytics_platform.contracts import CONTRACTS
+from analytics_platform.catalog import CONTRACTS
 from analytics_platform.contracts.base import ContractType
 from analytics_platform.contracts.rules import Severity
 from analytics_platform.contracts.sql import quote, quote_table
@@ -56,7 +56,7 @@ def rule_descriptions(contract: ContractType) -> dict[str, tuple[str, Severity]]
 
 
 def audit(connection: duckdb.DuckDBPyConnection, contract: ContractType, part: str) -> tuple[RuleResult, ...]:
-    """Judge the rows of `part`, a quoted table or a parenthesized query with the contract's columns."""
+    """Validate the rows of `part`, a quoted table or a parenthesized query with the contract's columns."""
     return tuple(_judge(connection, contract, part))
 
 

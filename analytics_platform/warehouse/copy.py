@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import polars as pl
 
-from analytics_platform.contracts import CONTRACTS
+from analytics_platform.catalog import CONTRACTS
 from analytics_platform.contracts.base import ContractType
 from analytics_platform.contracts.ddl import column_types, json_columns
 from analytics_platform.contracts.sql import literal, quote, quote_table

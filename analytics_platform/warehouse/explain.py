@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from analytics_platform.contracts import CONTRACTS
+from analytics_platform.catalog import CONTRACTS
 from analytics_platform.transform import DayRange, Model, plan
 from analytics_platform.warehouse.session import Session, one
 from analytics_platform.warehouse.types import QueryPlan, WarehouseError

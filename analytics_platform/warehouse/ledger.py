@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from analytics_platform.contracts import CONTRACTS
+from analytics_platform.catalog import CONTRACTS
 from analytics_platform.transform import DayRange
 from analytics_platform.warehouse.load import LEDGER_TABLES
 from analytics_platform.warehouse.session import Session, one
@@ -60,7 +60,7 @@ def touched_days(session: Session, batch_ids: Sequence[str]) -> list[dt.date]:
 
 
 @dataclass(frozen=True, slots=True)
-class Arrival:
+class Loading:
     """A loaded batch: its place in the ledger (when its load was committed), and the days of its new events."""
 
     finished_at: dt.datetime
@@ -73,7 +73,7 @@ class Arrival:
         return f"{self.finished_at.astimezone(dt.UTC):%Y-%m-%dT%H:%M:%S.%f} {self.batch_id}"
 
 
-def arrivals(session: Session) -> list[Arrival]:
+def loadings(session: Session) -> list[Loading]:
     """The ledger in its order."""
     rows = session.rows(
         """
@@ -86,7 +86,7 @@ def arrivals(session: Session) -> list[Arrival]:
         days = found.setdefault((at, batch), [])
         if day is not None:
             days.append(day)
-    return [Arrival(at, batch, tuple(days)) for (at, batch), days in found.items()]
+    return [Loading(at, batch, tuple(days)) for (at, batch), days in found.items()]
 
 
 def latest_day(session: Session) -> dt.date | None:
@@ -99,7 +99,7 @@ def latest_day(session: Session) -> dt.date | None:
 def find_breaches(session: Session, max_error_rate: float, days: DayRange | None = None) -> list[Breach]:
     """Batches and days above the threshold, batches a person accepted left out; within `days`, if given.
 
-    Those with too few rows to judge (`least_judged_rows` of their source's contract) are left out too.
+    Those with too few rows to check (`least_checked_rows` of their source's contract) are left out too.
     """
     first, last = (days.first, days.last) if days else (dt.date.min, dt.date.max)
     limits = {"limit": max_error_rate, "first": first, "last": last}
@@ -128,7 +128,7 @@ def find_breaches(session: Session, max_error_rate: float, days: DayRange | None
         """,
         limits,
     )
-    least = {contract.table.source: contract.table.least_judged_rows for contract in CONTRACTS.values()}
+    least = {contract.table.source: contract.table.least_checked_rows for contract in CONTRACTS.values()}
     found = (Breach(*row) for row in [*batches, *daily])
     return [breach for breach in found if breach.rows_read >= least.get(breach.source, 1)]
 

@@ -113,9 +113,9 @@ def store_verdicts(
             if whole:
                 session.insert(table, waiting.head(whole), defaults)
                 waiting = waiting.slice(whole)
-            if verdict.refused.height:
-                session.insert(Quarantine.table.name, _as_quarantine(card, verdict.refused))
-            read += verdict.accepted.height + verdict.refused.height
+            if verdict.rejected.height:
+                session.insert(Quarantine.table.name, _as_quarantine(card, verdict.rejected))
+            read += verdict.accepted.height + verdict.rejected.height
             span = _widen(span, verdict.accepted["event_date"])
             drift |= dict.fromkeys(verdict.drift)
             progress(read)

@@ -1,14 +1,57 @@
-"""Stores a new verdict over the quarantined rows of a batch that was loaded before, in one transaction."""
+"""Validates quarantined rows again after a contract changed, and moves those that pass into their table."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import datetime as dt
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+import polars as pl
 
 from analytics_platform.contracts.base import ContractType
 from analytics_platform.gate import Verdict
+from analytics_platform.lake import Batch, FolderLake
+from analytics_platform.progress import progress_bar
+from analytics_platform.settings import Settings
+from analytics_platform.sources.registry import SOURCES
+from analytics_platform.warehouse.ledger import quarantined_batches
 from analytics_platform.warehouse.load import count_rows, drop_duplicates, store_verdicts, write_days
 from analytics_platform.warehouse.session import BatchSession, Session, one
 from analytics_platform.warehouse.types import BatchCard, Loaded, Span
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """What a replay came to: `moved` quarantined rows of the batch passed; `loaded` counts where all of it is now."""
+
+    batch: Batch
+    moved: int
+    loaded: Loaded
+
+
+def replay(session: Session, settings: Settings, lake: FolderLake, only: str | None = None) -> Iterator[Replayed]:
+    """Validate quarantined rows anew, after a contract changed, and move those that pass now into their table.
+
+    All batches with quarantined rows, or the one whose id is `only`. Yields what each batch came to.
+    """
+    waiting = quarantined_batches(session)
+    for source in {name for name, _ in waiting}:
+        for batch in lake.batches(source):
+            positions = waiting.get((source, batch.batch_id))
+            if positions and only in (None, batch.batch_id):
+                with progress_bar(batch.name) as report:
+                    verdicts = (
+                        _beside(verdict, positions) for verdict in SOURCES[source].validate(batch, settings, positions)
+                    )
+                    loaded = replay_batch(session, SOURCES[source].contract, batch.batch_id, verdicts, report)
+                yield Replayed(batch, len(positions) - loaded.rows_quarantined, loaded)
+
+
+def _beside(verdict: Verdict, neighbours: Mapping[int, dt.date | None]) -> Verdict:
+    """A verdict over quarantined rows alone, with the neighbours they had in the whole batch."""
+    dates = [neighbours[position] for position in verdict.rejected["position"]]
+    rejected = verdict.rejected.with_columns(pl.Series("neighbour_date", dates, dtype=pl.Date))
+    return replace(verdict, rejected=rejected)
 
 
 def replay_batch(

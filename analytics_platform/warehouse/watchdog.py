@@ -1,4 +1,4 @@
-"""The watchdog: what a person would look at every morning, judged from what is stored.
+"""The watchdog: what a person would look at every morning, checked from what is stored.
 
 Each question is a function of a session and the settings and answers with an `Observation`. No Dagster in here, so that
 the command line and the asset checks tell the same.
@@ -10,7 +10,7 @@ import datetime as dt
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from analytics_platform.contracts import CONTRACTS
+from analytics_platform.catalog import CONTRACTS
 from analytics_platform.contracts.base import is_gated
 from analytics_platform.contracts.ddl import json_columns
 from analytics_platform.contracts.sql import literal, quote, quote_table
@@ -31,7 +31,7 @@ ORPHANS_ALLOWED = 0.1
 
 WEEK = 7
 LEAST_DAYS = 3
-"""With fewer days of history, volume is not judged."""
+"""With fewer days of history, volume is not checked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ def is_fresh(session: Session, settings: Settings, now: dt.datetime) -> Observat
 def has_low_error_rate(session: Session, settings: Settings, now: dt.datetime) -> Observation:
     """No batch and no day is above MAX_ERROR_RATE, batches that a person accepted left out."""
     if _lacks(session, *LEDGER):
-        return Observation("error_rate", True, "nothing was ever loaded, so not judged")
+        return Observation("error_rate", True, "nothing was ever loaded, so not checked")
     breaches = find_breaches(session, settings.max_error_rate)
     read, rejected = one(session, "SELECT sum(rows_read), sum(rows_quarantined) FROM ops.pipeline_logs")
     total = f"{rejected or 0:,} of {read or 0:,} rows rejected"
@@ -92,10 +92,10 @@ def has_low_error_rate(session: Session, settings: Settings, now: dt.datetime) -
 def has_revenue(session: Session, settings: Settings, now: dt.datetime) -> Observation:
     """The last week of data has revenue, if the shop ever had an order."""
     if _lacks(session, "marts.daily_trends"):
-        return Observation("revenue", True, "no mart is built yet, so not judged")
+        return Observation("revenue", True, "no mart is built yet, so not checked")
     ever, last = one(session, "SELECT count(*), max(date) FROM marts.daily_trends WHERE orders > 0")
     if not ever:
-        return Observation("revenue", True, "no order in the data yet, so not judged")
+        return Observation("revenue", True, "no order in the data yet, so not checked")
     orders, revenue = one(
         session,
         """
@@ -112,7 +112,7 @@ def has_revenue(session: Session, settings: Settings, now: dt.datetime) -> Obser
 def has_usual_volume(session: Session, settings: Settings, now: dt.datetime) -> Observation:
     """The last complete day has about as many events as the week before it. The last day of all may be incomplete."""
     if _lacks(session, "star.fact_events"):
-        return Observation("volume", True, "no day is built yet, so not judged")
+        return Observation("volume", True, "no day is built yet, so not checked")
     days = session.rows(
         """
         SELECT event_date, count(*) FROM star.fact_events
@@ -123,7 +123,7 @@ def has_usual_volume(session: Session, settings: Settings, now: dt.datetime) -> 
     )
     counts = [count for _, count in days]
     if len(counts) <= LEAST_DAYS:
-        return Observation("volume", True, f"{len(counts)} complete days, too few to judge")
+        return Observation("volume", True, f"{len(counts)} complete days, too few to check")
     usual = sum(counts[1:]) / len(counts[1:])
     low, high = VOLUME_RANGE
     share = f"{counts[0] / usual:.0%} of the mean of the {len(counts) - 1} days before"
@@ -136,11 +136,11 @@ def has_usual_volume(session: Session, settings: Settings, now: dt.datetime) -> 
 def has_few_orphans(session: Session, settings: Settings, now: dt.datetime) -> Observation:
     """Hardly any log names a user who is no known customer. Bots are left out, as in the rollup of users."""
     if _lacks(session, "ops.orphans", "sessionized.user_totals", "cleaned.users"):
-        return Observation("orphans", True, "no user is counted yet, so not judged")
+        return Observation("orphans", True, "no user is counted yet, so not checked")
     (logs,) = one(session, "SELECT coalesce(sum(log_interactions), 0) FROM sessionized.user_totals")
     if not logs or not session.count("cleaned.users"):
         what = "no customer is known" if logs else "no log names a user"
-        return Observation("orphans", True, f"{what} yet, so not judged")
+        return Observation("orphans", True, f"{what} yet, so not checked")
     users, orphaned = one(session, "SELECT count(*), coalesce(sum(log_interactions), 0) FROM ops.orphans")
     seen = f"{orphaned:,} of {logs:,} logs ({orphaned / logs:.1%}) name {users} users who are no known customers"
     remedy = (
@@ -154,7 +154,7 @@ def has_the_shops_orders(session: Session, settings: Settings, now: dt.datetime)
     table = "marts.order_reconciliation"
     first, last = (None, None) if _lacks(session, table) else one(session, _SHOP_DAYS)
     if first is None:
-        return Observation("orders", True, "no order of the shop's database is built yet, so not judged")
+        return Observation("orders", True, "no order of the shop's database is built yet, so not checked")
     found = session.rows(
         f"""
         SELECT outcome, count(*) FROM {table}
@@ -177,7 +177,7 @@ SELECT min(order_date) FILTER (WHERE shop_order_id IS NOT NULL), max(order_date)
 def is_conserved(session: Session, settings: Settings, now: dt.datetime) -> Observation:
     """Every row read is accepted, duplicate or quarantined, and the tables hold what the ledger says."""
     if _lacks(session, *LEDGER):
-        return Observation("conservation", True, "nothing was ever loaded, so not judged")
+        return Observation("conservation", True, "nothing was ever loaded, so not checked")
     (torn,) = one(
         session,
         "SELECT count(*) FROM ops.pipeline_logs WHERE rows_read <> rows_accepted + rows_duplicate + rows_quarantined",

@@ -13,9 +13,9 @@ import duckdb
 import pytest
 
 from analytics_platform.cli.main import main
-from analytics_platform.ingest import SHOP
 from analytics_platform_tests.end_to_end.platform_run import clickstream
 from analytics_platform_tests.kit import House, load_landed, open_house
+from analytics_platform_tests.names import SHOP
 
 
 def _run(data_dir: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:

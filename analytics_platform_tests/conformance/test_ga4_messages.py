@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from analytics_platform.contracts import CONTRACTS
+from analytics_platform.catalog import CONTRACTS
 from analytics_platform.contracts.ddl import column_types
-from analytics_platform.gate.messages import canonical_json, decode_message, parse_items
+from analytics_platform.gate.exact_json import canonical_json
+from analytics_platform.sources.ecommerce_events.decode import decode_message
+from analytics_platform.sources.ecommerce_events.items import parse_items
 from analytics_platform.transform import DayRange, all_models
 from analytics_platform.warehouse import Session
 from analytics_platform_tests.kit import VOLATILE, Contents, House, build, contents, load_landed, open_house

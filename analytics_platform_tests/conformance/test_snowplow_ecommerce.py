@@ -1,6 +1,6 @@
 """The integration data of dbt-snowplow-ecommerce: its events through our gate and models, against its own tables.
 
-The vendor drops the events of one `app_id`; that event has no client, so our gate refuses it by itself. Sessions are
+The vendor drops the events of one `app_id`; that event has no client, so our gate rejects it by itself. Sessions are
 compared by their members, since the vendor dates them by the time of receipt and we by the time of the event.
 """
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from polars.testing import assert_frame_equal
 
-from analytics_platform.contracts import CONTRACTS
+from analytics_platform.catalog import CONTRACTS
 from analytics_platform.contracts.ddl import (
     column_docs,
     column_types,
@@ -57,6 +57,6 @@ def test_the_database_shows_types_and_descriptions(name: str) -> None:
     assert {column: comment for column, _, comment in columns} == column_docs(contract)
 
 
-def test_a_type_without_a_sql_form_is_refused() -> None:
+def test_a_type_without_a_sql_form_is_rejected() -> None:
     with pytest.raises(TypeError, match="no SQL type"):
         sql_type(pl.Datetime("ms", "UTC"))

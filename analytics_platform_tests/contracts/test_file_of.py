@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from analytics_platform.contracts import CONTRACTS
+from analytics_platform.catalog import CONTRACTS
 from analytics_platform.contracts.base import file_of
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from analytics_platform.contracts import CONTRACTS
+from analytics_platform.catalog import CONTRACTS
 from analytics_platform.contracts.base import Days, TouchedKeys, is_gated
 from analytics_platform.contracts.ddl import column_docs, column_types, table_doc
 from analytics_platform.transform import all_models

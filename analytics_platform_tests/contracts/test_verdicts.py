@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from pandera.errors import SchemaErrors
 
-from analytics_platform.contracts import CONTRACTS
+from analytics_platform.catalog import CONTRACTS
 from analytics_platform.contracts.base import ContractType
 from analytics_platform.contracts.rules import NOT_NULL, schema_of
 from analytics_platform_tests.contracts.frames import frames

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from analytics_platform.contracts import CONTRACTS
+from analytics_platform.catalog import CONTRACTS
 from analytics_platform.definitions import build_definitions
 from analytics_platform.settings import Settings, load_settings
 from analytics_platform.warehouse import open_warehouse

@@ -3,60 +3,161 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+
+import pytest
 
 import analytics_platform
 from analytics_platform_tests.end_to_end.platform_run import clickstream
 
 PACKAGE = Path(analytics_platform.__file__).parent
+PAGE = (PACKAGE.parent / "docs" / "extend.md").read_text("utf-8")
 
-CONTRACT = '''
-
-class BrowserDaily(Contract, table="marts.browser_daily", key=("date", "browser"), write="days", partition="date"):
-    """One row per day and browser, bots included."""
-
-    date: Day = column("Day (UTC) of the events.")
-    browser: Text = column("Browser, unknown where the user agent does not say.")
-    events: Whole = column("Events.", ge=1)
-'''
-
-SQL = """-- Grain: one row per day and browser.
-SELECT
-    event_date AS date,
-    coalesce(browser, 'unknown') AS browser,
-    count(*) AS events
-FROM cleaned.events
-GROUP BY 1, 2
+STOREFRONT = """event_time,event_type,product_id,category_id,category_code,brand,price,user_id,user_session
+2026-03-01 10:00:00 UTC,view,1004767,53,electronics.smartphone,samsung,251.47,520088904,a
+2026-03-01 10:05:00 UTC,cart,1004767,53,electronics.smartphone,samsung,251.47,520088904,a
+2026-03-01 10:06:00 UTC,purchase,1004767,53,electronics.smartphone,samsung,251.47,520088904,a
+2026-03-01 10:06:00 UTC,purchase,3900821,54,,aqua,33.20,520088904,a
+2026-03-01 23:50:00 UTC,view,3900821,54,,aqua,33.20,530496790,b
+2026-03-02 00:10:00 UTC,cart,3900821,54,,aqua,33.20,530496790,b
+2026-03-02 00:11:00 UTC,remove_from_cart,3900821,54,,aqua,33.20,530496790,b
+2026-03-02 09:00:00 UTC,view,1004767,53,electronics.smartphone,samsung,-1,520088904,c
+2026-03-02 09:01:00 UTC,view,1004767,53,electronics.smartphone,samsung,240.00,520088904,c
 """
+"""Nine rows: two visitors, three visits (one over midnight), two orders, one price below zero."""
 
 
-def _python(scratch: Path, data: Path, *arguments: str) -> str:
-    environment = {name: value for name, value in os.environ.items() if name != "DAGSTER_HOME"}
-    environment |= {"PYTHONPATH": str(scratch), "DATA_DIR": str(data), "PARTITION_START": "2026-01-01"}
-    done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, env=environment, cwd=scratch)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+def _block(language: str, containing: str) -> str:
+    """The code block of the page with this text in it."""
+    (found,) = (code for code in re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL) if containing in code)
+    return str(found)
 
 
-def test_a_table_is_one_contract_and_one_sql_file(tmp_path: Path) -> None:
-    scratch, data = tmp_path / "scratch", tmp_path / "data"
-    shutil.copytree(PACKAGE, scratch / "analytics_platform", ignore=shutil.ignore_patterns("__pycache__"))
-    with (scratch / "analytics_platform" / "contracts" / "marts.py").open("a", encoding="utf-8") as contracts:
-        contracts.write(CONTRACT)
-    (scratch / "analytics_platform" / "models" / "marts" / "browser_daily.sql").write_text(SQL, "utf-8")
-    landing = data / "landing" / "clickstream"
-    landing.mkdir(parents=True)
-    (landing / "day.csv").write_text(clickstream(100), "utf-8")
+class Scratch:
+    """A copy of the package, with the data it makes."""
 
-    select = '+key:"marts/browser_daily"'
-    command = ["-m", "analytics_platform.cli.main", "materialize", "--days", "2026-03-01...2026-03-01"]
-    printed = _python(scratch, data, *command, "--select", select)
-    read = "import analytics_platform as a; print(a.__file__, a.read('marts.browser_daily').to_dict('records'))"
+    def __init__(self, root: Path) -> None:
+        self.root, self.package, self.data = root, root / "analytics_platform", root / "data"
+        shutil.copytree(PACKAGE, self.package, ignore=shutil.ignore_patterns("__pycache__"))
+
+    def add_browser_daily(self) -> None:
+        """Add the table that the page shows."""
+        with (self.package / "contracts" / "marts.py").open("a", encoding="utf-8") as contracts:
+            contracts.write("\n\n" + _block("python", "class BrowserDaily"))
+        (self.package / "models" / "marts" / "browser_daily.sql").write_text(_block("sql", "AS browser"), "utf-8")
+
+    def drop(self, source: str, name: str, text: str) -> None:
+        """Put a file into a landing folder."""
+        folder = self.data / "landing" / source
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text, "utf-8")
+
+    def python(self, *arguments: str) -> str:
+        """Run Python on the copy; returns what it prints."""
+        environment = {name: value for name, value in os.environ.items() if name != "DAGSTER_HOME"}
+        environment |= {
+            "PYTHONPATH": str(self.root),
+            "DATA_DIR": str(self.data),
+            "PARTITION_START": "2026-01-01",
+            "MAX_ERROR_RATE": "0.3",
+        }
+        done = subprocess.run(
+            [sys.executable, *arguments], capture_output=True, text=True, env=environment, cwd=self.root
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def materialize(self, *arguments: str) -> str:
+        """Run the command line on the copy."""
+        return self.python("-m", "analytics_platform.cli.main", "materialize", *arguments)
+
+    def rows(self, table: str, *columns: str) -> str:
+        """The rows of a table, in order, as text."""
+        frame = f"a.read({table!r})[{list(columns)}].sort_values({list(columns)})"
+        return self.python("-c", f"import analytics_platform as a; print({frame}.to_csv(index=False))").strip()
+
+
+@pytest.fixture
+def scratch(tmp_path: Path) -> Scratch:
+    return Scratch(tmp_path)
+
+
+def test_a_table_is_one_contract_and_one_sql_file(scratch: Scratch) -> None:
+    scratch.add_browser_daily()
+    scratch.drop("clickstream", "day.csv", clickstream(100))
+
+    printed = scratch.materialize("--days", "2026-03-01...2026-03-01", "--select", '+key:"marts/browser_daily"')
 
     assert "marts.browser_daily" in printed
-    found = _python(scratch, data, "-c", read)
-    assert found.startswith(str(scratch))
-    assert "'browser': 'unknown', 'events': 100" in found
+    assert scratch.rows("marts.browser_daily", "browser", "events") == "browser,events\nunknown,100"
+
+
+def test_a_source_of_files_is_one_folder_with_a_contract_and_its_sql(scratch: Scratch) -> None:
+    folder = scratch.package / "sources" / "storefront"
+    folder.mkdir()
+    source, events = _block("python", "class Storefront"), _block("sql", "FROM cleaned.storefront")
+    assert len((source + events).splitlines()) <= 60
+    (folder / "source.py").write_text(source, "utf-8")
+    (folder / "events.sql").write_text(events, "utf-8")
+    scratch.drop("storefront", "2026-03.csv", STOREFRONT)
+
+    tables = '+key:"star/fact_orders" or +key:"star/fact_sessions" or +key:"star/dim_product"'
+    printed = scratch.materialize("--days", "2026-03-01...2026-03-02", "--select", tables)
+
+    assert "1 of 9 records rejected" in printed  # with a warning, since it is more than five percent
+    assert scratch.rows("star.fact_orders", "order_date", "revenue") == (
+        "order_date,revenue\n2026-03-01,33.2000\n2026-03-01,251.4700"
+    )
+    assert scratch.rows("star.fact_sessions", "session_date", "events") == (
+        "session_date,events\n2026-03-01,3\n2026-03-01,4\n2026-03-02,1"
+    )
+    assert scratch.rows("star.dim_product", "product_id", "brand", "price") == (
+        "product_id,brand,price\n1004767,samsung,240.0000\n3900821,aqua,33.2000\nunknown,,"
+    )
+    status = scratch.python("-m", "analytics_platform.cli.main", "status")
+    assert "storefront" in status
+
+
+COLUMN: Mapping[str, tuple[str, str]] = {
+    "sources/clickstream/source.py": (
+        "    received_at: Instant = column(",
+        '    country: Text = column("Country.", nullable=True, source=("country",))\n',
+    ),
+    "sources/clickstream/events.sql": ("    batch_id\n", "    country,\n"),
+    "contracts/base.py": (
+        '    batch_id: Text = column("The batch the event came in (ops.pipeline_logs).")\n',
+        '    country: Text = column("Country.", nullable=True)\n',
+    ),
+    "contracts/cleaned.py": (
+        '    batch_id: Text = column("The batch the event came in (ops.pipeline_logs).")\n',
+        '    country: Text = column("Country.", nullable=True)\n',
+    ),
+    "models/cleaned/events.sql": ("    batch_id\nFROM enriched", "    country,\n"),
+    "contracts/marts.py": (
+        '    events: Whole = column("Events.", ge=1)\n',
+        '    countries: Whole = column("Countries.", ge=0)\n',
+    ),
+    "models/marts/browser_daily.sql": ("    count(*) AS events", "    count(DISTINCT country) AS countries,\n"),
+}
+"""File → the text in it before which a line is put."""
+
+
+def test_a_column_from_file_to_mart_is_the_contracts_and_the_sql_that_carry_it(scratch: Scratch) -> None:
+    scratch.add_browser_daily()
+    for name, (before, line) in COLUMN.items():
+        path = scratch.package / name
+        text = path.read_text("utf-8")
+        assert text.count(before) == 1, name
+        path.write_text(text.replace(before, line + before), "utf-8")
+    header, *lines = clickstream(4).splitlines()
+    exported = [f"{header},country", *(f"{line},{code}" for line, code in zip(lines, "DDFF", strict=True))]
+    scratch.drop("clickstream", "day.csv", "\n".join(exported) + "\n")
+
+    scratch.materialize("--days", "2026-03-01...2026-03-01", "--select", '+key:"marts/browser_daily"')
+
+    assert scratch.rows("marts.browser_daily", "countries", "events") == "countries,events\n2,4"

@@ -7,7 +7,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from analytics_platform.contracts import CONTRACTS
+from analytics_platform.catalog import CONTRACTS
 from analytics_platform.demo.simulator import Truth, simulate
 from analytics_platform.orchestration.assets.metadata import BOOK_NAMES
 from analytics_platform_tests.end_to_end.platform_run import HEADER, Platform, clickstream, failed_checks, failure_words

@@ -1,4 +1,4 @@
-"""What `gate.judge` promises of any CSV."""
+"""What `gate.validate` promises of any CSV."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analytics_platform.contracts import CONTRACTS
-from analytics_platform.gate import CSV_REASONS, Origin, Verdict, judge, read_csv, reasons_of
+from analytics_platform.catalog import CONTRACTS
+from analytics_platform.gate import CSV_REASONS, Origin, Verdict, read_csv, reasons_of, validate
 from analytics_platform.gate.csv import split
 from analytics_platform.gate.records import readable
 
@@ -43,8 +43,8 @@ def verdict(
 ) -> Verdict:
     content = body if isinstance(body, bytes) else body.encode()
     stream = io.BufferedReader(io.BytesIO(header.encode() + b"\n" + content))  # type: ignore[arg-type]
-    found = list(judge(read_csv(stream, CONTRACT, only, block_bytes), CONTRACT, ORIGIN))
-    return Verdict(pl.concat([part.accepted for part in found]), pl.concat([part.refused for part in found]))
+    found = list(validate(read_csv(stream, CONTRACT, only, block_bytes), CONTRACT, ORIGIN))
+    return Verdict(pl.concat([part.accepted for part in found]), pl.concat([part.rejected for part in found]))
 
 
 EXAMPLES = {
@@ -69,7 +69,7 @@ def test_a_broken_record_is_refused_with_its_reason_and_its_text_and_no_other(re
     raw = broken if isinstance(broken, bytes) else broken.encode()
     found = verdict(line().encode() + raw + line(client_id="c2").encode())
     assert found.accepted["client_id"].to_list() == ["c1", "c2"]
-    assert found.refused.select("position", "raw", "error_reason").rows() == [
+    assert found.rejected.select("position", "raw", "error_reason").rows() == [
         (3, readable(raw.removesuffix(b"\n")), reason)
     ]
 
@@ -80,15 +80,15 @@ def test_every_reason_has_an_example() -> None:
     assert {*reasons_of(CONTRACT), *CSV_REASONS} == set(EXAMPLES) | dear | absent
 
 
-def test_a_time_of_receipt_that_is_none_is_refused() -> None:
+def test_a_time_of_receipt_that_is_none_is_rejected() -> None:
     body = line().rstrip("\n") + ",whenever\n"
     found = verdict(body, header=",".join([*HEADER, "received_at"]))
-    assert found.refused["error_reason"].to_list() == ["received_at: not a time"]
+    assert found.rejected["error_reason"].to_list() == ["received_at: not a time"]
 
 
 def test_several_broken_rules_are_told_in_the_order_of_the_columns() -> None:
     found = verdict(line(event_data="{", client_id="", timestamp="2031-01-01", event_name=" "))
-    assert found.refused["error_reason"].to_list() == [
+    assert found.rejected["error_reason"].to_list() == [
         "client_id: missing; event_at: out of range; event_name: missing; event_data: not JSON"
     ]
 
@@ -108,13 +108,13 @@ def test_an_event_lies_between_the_first_partition_and_a_day_after_arrival(time:
 
 def test_what_can_be_read_of_a_refused_record_says_its_day() -> None:
     found = verdict(line(client_id="") + line(timestamp="never"))
-    assert found.refused["event_date"].to_list() == [dt.date(2026, 10, 1), None]
+    assert found.rejected["event_date"].to_list() == [dt.date(2026, 10, 1), None]
 
 
 def test_a_refused_record_knows_the_day_of_the_accepted_one_before_it() -> None:
     body = "torn\n" + line() + line(timestamp="never") + line(timestamp="2026-10-02") + "torn\n"
     for block_bytes in (1, 1 << 20):
-        dates = verdict(body, block_bytes=block_bytes).refused["neighbour_date"].to_list()
+        dates = verdict(body, block_bytes=block_bytes).rejected["neighbour_date"].to_list()
         assert dates == [None, dt.date(2026, 10, 1), dt.date(2026, 10, 2)]
 
 
@@ -142,7 +142,7 @@ def test_whatever_the_bytes_every_record_is_accepted_or_refused_once(body: bytes
     expected = [int(position) for block in blocks for position in block.positions]
     expected += [int(position) for block in blocks for position in block.malformed.positions]
     found = verdict(body)
-    places = [frame["position"].to_list() for frame in (found.accepted, found.refused) if frame.width]
+    places = [frame["position"].to_list() for frame in (found.accepted, found.rejected) if frame.width]
     assert sorted(place for part in places for place in part) == sorted(expected)
 
 
@@ -150,16 +150,16 @@ def test_whatever_the_bytes_every_record_is_accepted_or_refused_once(body: bytes
 def test_the_verdict_does_not_depend_on_the_size_of_blocks(body: bytes, block_bytes: int) -> None:
     small, large = verdict(body, block_bytes=block_bytes), verdict(body)
     assert small.accepted.equals(large.accepted)
-    assert small.refused.equals(large.refused)
+    assert small.rejected.equals(large.rejected)
 
 
 @given(bodies, st.sets(st.integers(2, 40)))
 def test_only_the_chosen_positions_are_judged_and_judged_alike(body: bytes, only: set[int]) -> None:
     whole, chosen = verdict(body), verdict(body, only)
-    for name in ("accepted", "refused"):
+    for name in ("accepted", "rejected"):
         expected, found = getattr(whole, name), getattr(chosen, name)
         expected = expected.filter(pl.col("position").is_in(list(only)))
-        alone = cs.exclude("neighbour_date")  # which accepted record is before depends on what is judged
+        alone = cs.exclude("neighbour_date")  # which accepted record is before depends on what is checked
         assert found.select(alone).rows() == expected.select(alone).rows()
 
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from analytics_platform.contracts import CONTRACTS
+from analytics_platform.catalog import CONTRACTS
 from analytics_platform.contracts.ddl import polars_schema
 from analytics_platform.settings import load_settings
 from analytics_platform.transform import DayRange, affected_days, all_models, build_order, day_ranges, plan

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from analytics_platform.contracts import CONTRACTS
+from analytics_platform.catalog import CONTRACTS
 from analytics_platform.transform import all_models, plan
 from analytics_platform.warehouse import DuckDBSession, Session
 from analytics_platform_tests.kit import Row, built_house, click

@@ -12,12 +12,12 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from analytics_platform.contracts import CONTRACTS
-from analytics_platform.ingest.versions import days_of_versions
+from analytics_platform.catalog import CONTRACTS
 from analytics_platform.transform import DayRange, all_models
 from analytics_platform.transform.lookups.tables import LOOKUPS
 from analytics_platform.warehouse import Session
 from analytics_platform.warehouse.ledger import seen_batches, touched_days
+from analytics_platform.warehouse.touched import days_of_versions
 from analytics_platform_tests.kit import (
     Contents,
     House,

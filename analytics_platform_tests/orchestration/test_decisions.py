@@ -15,7 +15,7 @@ from analytics_platform.orchestration.decisions import (
     decide_rebuild,
 )
 from analytics_platform.transform import DayRange
-from analytics_platform.warehouse.ledger import Arrival
+from analytics_platform.warehouse.ledger import Loading
 
 NOW = dt.datetime(2024, 3, 10, 12, tzinfo=dt.UTC)
 DAY = dt.date(2024, 3, 1)
@@ -23,20 +23,20 @@ IDLE, BUSY = Runs(), Runs(unfinished=1)
 JUST_FAILED, FAILED_LONG_AGO = Runs(failed_at=NOW - RETRY_AFTER / 2), Runs(failed_at=NOW - RETRY_AFTER)
 
 
-def arrival(second: int, *days: int) -> Arrival:
-    return Arrival(NOW + dt.timedelta(seconds=second), f"batch{second}", tuple(later(day) for day in days))
+def arrival(second: int, *days: int) -> Loading:
+    return Loading(NOW + dt.timedelta(seconds=second), f"batch{second}", tuple(later(day) for day in days))
 
 
 def later(days: int) -> dt.date:
     return DAY + dt.timedelta(days=days)
 
 
-def with_next(new: Collection[Arrival]) -> set[dt.date]:
+def with_next(new: Collection[Loading]) -> set[dt.date]:
     """Days affected: those that are touched and the day after each."""
     return {day + dt.timedelta(days=shift) for arrival in new for day in arrival.days for shift in (0, 1)}
 
 
-def rebuild(arrivals: list[Arrival], runs: Runs = IDLE, cursor: str | None = None, breach: str | None = None) -> object:
+def rebuild(arrivals: list[Loading], runs: Runs = IDLE, cursor: str | None = None, breach: str | None = None) -> object:
     return decide_rebuild(arrivals, breach, runs, with_next, cursor)
 
 

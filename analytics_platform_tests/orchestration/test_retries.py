@@ -17,8 +17,8 @@ from analytics_platform.connectors.rest_api import RestError
 from analytics_platform.connectors.sqs import QueueError
 from analytics_platform.demo.servers.start import start_queue
 from analytics_platform.orchestration import retries
-from analytics_platform.orchestration.assets import raw
 from analytics_platform.orchestration.retries import may_pass
+from analytics_platform.sources.arrivals import queue as queue_arrival
 from analytics_platform.warehouse import WarehouseError
 from analytics_platform_tests.end_to_end.platform_run import Platform, clickstream, failure_words
 
@@ -100,7 +100,7 @@ def test_a_queue_that_comes_back_is_drained_by_the_next_try(tmp_path: Path, monk
         for name, value in queue.items():
             monkeypatch.setenv(name, value)
         platform = Platform(tmp_path)
-        drain, calls = raw.drain_queue, []
+        drain, calls = queue_arrival.drain_queue, []
 
         def drain_after_a_fault(*given: Any) -> Any:
             calls.append(given)
@@ -108,7 +108,7 @@ def test_a_queue_that_comes_back_is_drained_by_the_next_try(tmp_path: Path, monk
                 raise QueueError("The line is cut.") from TimeoutError()
             return drain(*given)
 
-        monkeypatch.setattr(raw, "drain_queue", drain_after_a_fault)
+        monkeypatch.setattr(queue_arrival, "drain_queue", drain_after_a_fault)
         result = platform.materialize(DAY, DAY, select='key:"raw/ecommerce_events"')
 
     assert result.success

@@ -57,15 +57,15 @@ def starting_run(instance: dg.DagsterInstance, job: str, sensor: str) -> None:
 
 
 def test_a_new_file_starts_the_intake_of_its_source_once(house: House, instance: dg.DagsterInstance) -> None:
-    assert not look("file_arrivals", house, instance).run_requests
+    assert not look("clickstream_files", house, instance).run_requests
     (house.landing / "a.csv").write_text(to_csv([click("ada", AT)]), "utf-8")
 
-    found = look("file_arrivals", house, instance)
+    found = look("clickstream_files", house, instance)
 
     (request,) = found.run_requests or ()
     assert request.job_name == INGEST
     assert request.asset_selection == [dg.AssetKey([layer, "clickstream"]) for layer in ("raw", "cleaned")]
-    assert not look("file_arrivals", house, instance, found.cursor).run_requests
+    assert not look("clickstream_files", house, instance, found.cursor).run_requests
 
 
 def test_a_file_that_is_still_written_and_one_that_is_hidden_start_nothing(
@@ -73,18 +73,18 @@ def test_a_file_that_is_still_written_and_one_that_is_hidden_start_nothing(
 ) -> None:
     for name in (".a.csv", "a.csv.part", "a.csv.tmp"):
         (house.landing / name).write_text(to_csv([click("ada", AT)]), "utf-8")
-    assert not look("file_arrivals", house, instance).run_requests
+    assert not look("clickstream_files", house, instance).run_requests
 
 
 def test_messages_in_the_queue_start_a_drain_unless_one_is_going_on(
     house: House, queue: Queue, instance: dg.DagsterInstance
 ) -> None:
     house = at_the_queue(house)
-    assert not look("sqs_arrivals", house, instance).run_requests
+    assert not look("ecommerce_events_sqs_queue", house, instance).run_requests
     queue.send(["{}"])
-    assert len(look("sqs_arrivals", house, instance).run_requests or ()) == 1
-    starting_run(instance, INGEST, "sqs_arrivals")
-    assert not look("sqs_arrivals", house, instance).run_requests
+    assert len(look("ecommerce_events_sqs_queue", house, instance).run_requests or ()) == 1
+    starting_run(instance, INGEST, "ecommerce_events_sqs_queue")
+    assert not look("ecommerce_events_sqs_queue", house, instance).run_requests
 
 
 def test_a_queue_that_cannot_be_looked_at_is_not_an_empty_one(
@@ -100,11 +100,11 @@ def test_a_queue_that_cannot_be_looked_at_is_not_an_empty_one(
         aws_endpoint_url="http://127.0.0.1:9",
     )
     with pytest.raises(QueueError, match=r"127\.0\.0\.1:9"):
-        look("sqs_arrivals", House(settings, house.lake, house.warehouse), instance)
+        look("ecommerce_events_sqs_queue", House(settings, house.lake, house.warehouse), instance)
 
 
 def test_without_a_queue_the_sensor_says_which_setting_is_missing(house: House, instance: dg.DagsterInstance) -> None:
-    assert "SQS_QUEUE_URL" in str(look("sqs_arrivals", house, instance).skip_reason)
+    assert "SQS_QUEUE_URL" in str(look("ecommerce_events_sqs_queue", house, instance).skip_reason)
 
 
 def test_loaded_events_have_their_days_built_once(house: House, instance: dg.DagsterInstance) -> None:

@@ -17,7 +17,7 @@ import polars as pl
 import psycopg
 import pytest
 
-from analytics_platform.contracts import CONTRACTS
+from analytics_platform.catalog import CONTRACTS
 from analytics_platform.contracts.ddl import polars_schema
 from analytics_platform.demo.servers.postgres import DATABASE, LocalPostgres, serve_postgres
 from analytics_platform.transform import DayRange

@@ -9,11 +9,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from analytics_platform.connectors.sqs import Message, Queue, drain
-from analytics_platform.ingest import ECOMMERCE_EVENTS, load_new_batches
-from analytics_platform.ingest.queue import put_messages
 from analytics_platform.lake import FolderLake
+from analytics_platform.sources.arrivals.queue import put_messages
+from analytics_platform.sources.registry import SOURCES
+from analytics_platform.warehouse.intake import load_new_batches
 from analytics_platform_tests.connectors.sqs.kit import DRAINED
 from analytics_platform_tests.kit import open_house
+from analytics_platform_tests.names import ECOMMERCE_EVENTS
 from analytics_platform_tests.reliability.queue_chaos import Chaos, run_chaos
 
 MESSAGES = 20_000
@@ -68,7 +70,7 @@ def put_in_the_lake(queue: Queue, folder: Path) -> None:
     lake = FolderLake(folder / "lake")
     drain(
         queue,
-        lambda messages: put_messages(lake, "events", messages) and None,
+        lambda messages: put_messages(lake, ECOMMERCE_EVENTS, "events", messages) and None,
         batch_messages=500,
         batch_seconds=0.5,
         visibility_seconds=2,
@@ -105,7 +107,10 @@ def test_the_tables_hold_every_event_once_though_consumers_are_killed_again_and_
     outcome = run_chaos(put_in_the_lake, tmp_path, bodies, Chaos(seed=11))
 
     with house.session() as session:
-        loads = [each for _, each in load_new_batches(ECOMMERCE_EVENTS, session, house.settings, house.lake, "chaos")]
+        loads = [
+            each
+            for _, each in load_new_batches(SOURCES[ECOMMERCE_EVENTS], session, house.settings, house.lake, "chaos")
+        ]
         poison = {body for body in bodies if "broken" in body}
         assert outcome.kills >= 12
         assert outcome.left == DRAINED

@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from analytics_platform.contracts import CONTRACTS
+from analytics_platform.catalog import CONTRACTS
 from analytics_platform.reports.queries import READS, Facts, read_facts
 from analytics_platform.transform import macros
 from analytics_platform.warehouse import DuckDBSession, DuckDBWarehouse

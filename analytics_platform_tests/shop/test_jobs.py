@@ -10,7 +10,7 @@ import dagster as dg
 import pytest
 from redis import Redis
 
-from analytics_platform.contracts import CONTRACTS
+from analytics_platform.catalog import CONTRACTS
 from analytics_platform.orchestration.assets.cache import best_sellers
 from analytics_platform.orchestration.decisions import Runs, Start, Wait, decide_outbox
 from analytics_platform.orchestration.jobs import drain_outbox

@@ -8,7 +8,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analytics_platform.contracts import CONTRACTS
+from analytics_platform.catalog import CONTRACTS
 from analytics_platform.transform import DayRange, affected_days, day_ranges
 
 SETTINGS = {"attribution_lookback_days": 30}

@@ -10,7 +10,7 @@ import pytest
 import sqlglot
 from sqlglot import exp
 
-from analytics_platform.contracts import CONTRACTS
+from analytics_platform.catalog import CONTRACTS
 from analytics_platform.contracts.ddl import column_types
 from analytics_platform.settings import load_settings
 from analytics_platform.transform import (
@@ -42,7 +42,7 @@ def empty_warehouse() -> Iterator[DuckDBSession]:
 
 @every_model
 def test_model_says_its_grain_and_is_one_select(name: str) -> None:
-    sql = all_models()[name].sql
+    sql = all_models()[name].path.read_text("utf-8")
     assert sql.startswith("-- Grain: one row per ")
     (statement,) = sqlglot.parse(sql, dialect="duckdb")
     assert isinstance(statement, exp.Query)

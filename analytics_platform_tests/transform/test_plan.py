@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from analytics_platform.contracts import CONTRACTS
+from analytics_platform.catalog import CONTRACTS
 from analytics_platform.contracts.base import Days, Everything, TouchedKeys
 from analytics_platform.transform import DayRange, Query, all_models, plan, reads_of
 from analytics_platform.warehouse import DuckDBSession
@@ -106,7 +106,7 @@ def test_a_parameter_that_nothing_gives_a_value_to_is_an_error() -> None:
         plan(all_models()["marts.attribution"], None, {})
 
 
-def test_a_range_that_ends_before_it_starts_is_refused() -> None:
+def test_a_range_that_ends_before_it_starts_is_rejected() -> None:
     with pytest.raises(ValueError, match="ends"):
         DayRange(MARCH_10, MARCH_10 - dt.timedelta(days=1))
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from analytics_platform.contracts import CONTRACTS
+from analytics_platform.catalog import CONTRACTS
 from analytics_platform.warehouse import LEDGER_TABLES, Session
 from analytics_platform_tests.kit import House, open_house
 from analytics_platform_tests.postgres import new_database

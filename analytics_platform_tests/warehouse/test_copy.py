@@ -1,4 +1,4 @@
-"""A warehouse moves to another kind with every table and value, and what cannot be vouched for is refused."""
+"""A warehouse moves to another kind with every table and value, and what cannot be vouched for is rejected."""
 
 from __future__ import annotations
 

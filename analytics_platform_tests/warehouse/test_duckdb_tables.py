@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from analytics_platform.contracts import CONTRACTS
+from analytics_platform.catalog import CONTRACTS
 from analytics_platform.contracts.ddl import column_types
 from analytics_platform.warehouse import DuckDBSession, DuckDBWarehouse, WarehouseError
 from analytics_platform_tests.kit import House, open_house

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from analytics_platform.contracts import CONTRACTS
-from analytics_platform.gate import Origin, Verdict, judge, read_csv
+from analytics_platform.catalog import CONTRACTS
+from analytics_platform.gate import Origin, Verdict, read_csv, validate
 from analytics_platform.warehouse import BatchCard, Loaded, Session, load_batch
 from analytics_platform.warehouse.load import ROWS_PER_INSERT
 
@@ -23,7 +23,7 @@ LINE = "c{},/p,,2026-10-0{}T00:00:00Z,view,,,{}\n"
 def verdicts(body: str, batch_id: str = "set below") -> Iterator[Verdict]:
     origin = Origin(batch_id, ARRIVED, dt.datetime(2010, 1, 1, tzinfo=dt.UTC))
     stream = io.BufferedReader(io.BytesIO(f"{','.join(HEADER)}\n{body}".encode()))  # type: ignore[arg-type]
-    return judge(read_csv(stream, CONTRACT), CONTRACT, origin)
+    return validate(read_csv(stream, CONTRACT), CONTRACT, origin)
 
 
 def load(session: Session, batch_id: str, body: str) -> Loaded:

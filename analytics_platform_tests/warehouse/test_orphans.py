@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from analytics_platform.contracts import CONTRACTS
+from analytics_platform.catalog import CONTRACTS
 from analytics_platform.contracts.ddl import polars_schema
 from analytics_platform.orchestration.checks.business import DESCRIPTIONS
 from analytics_platform.warehouse.watchdog import Observation, has_few_orphans, watch
@@ -51,7 +51,7 @@ def test_without_customers_or_logs_nothing_is_judged(
     tmp_path: Path, known: dict[str, int], orphaned: dict[str, int]
 ) -> None:
     seen = observe(tmp_path, known, orphaned)
-    assert seen.passed and seen.seen.endswith("not judged")
+    assert seen.passed and seen.seen.endswith("not checked")
 
 
 def test_before_the_first_build_nothing_is_judged(tmp_path: Path) -> None:

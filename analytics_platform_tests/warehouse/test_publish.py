@@ -8,7 +8,7 @@ from collections.abc import Callable
 import polars as pl
 import pytest
 
-from analytics_platform.contracts import CONTRACTS
+from analytics_platform.catalog import CONTRACTS
 from analytics_platform.contracts.ddl import polars_schema
 from analytics_platform.transform import DayRange, Query
 from analytics_platform.warehouse import Session, WarehouseError

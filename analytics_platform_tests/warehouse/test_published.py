@@ -130,7 +130,7 @@ def test_reading_leaves_the_file_to_writers(published: Published, settings: Sett
     view = published.view()
     assert view.warehouse is not None
     with view.warehouse.session(read_only=True):
-        write(settings, 2)  # not refused
+        write(settings, 2)  # not rejected
     assert content(published.view()) == [(2,)]
 
 

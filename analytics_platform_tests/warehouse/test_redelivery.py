@@ -1,4 +1,4 @@
-"""Sources that deliver records again: what came before, accepted or refused, is a duplicate and is known as such."""
+"""Sources that deliver records again: what came before, accepted or rejected, is a duplicate and is known as such."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import datetime as dt
 
 import polars as pl
 
-from analytics_platform.contracts import CONTRACTS
+from analytics_platform.catalog import CONTRACTS
 from analytics_platform.contracts.ddl import polars_schema
 from analytics_platform.gate import Verdict
-from analytics_platform.gate.records import REFUSED
+from analytics_platform.gate.records import REJECTED
 from analytics_platform.warehouse import BatchCard, Loaded, Session, load_batch
 from analytics_platform_tests.kit import contents
 
@@ -17,8 +17,8 @@ MESSAGES = CONTRACTS["cleaned.ecommerce_events"]
 AT = dt.datetime(2024, 3, 1, 10, tzinfo=dt.UTC)
 
 
-def deliver(session: Session, batch: str, accepted: str, refused: str) -> Loaded:
-    """A batch: an event for each letter of `accepted`, then a broken message for each of `refused`."""
+def deliver(session: Session, batch: str, accepted: str, rejected: str) -> Loaded:
+    """A batch: an event for each letter of `accepted`, then a broken message for each of `rejected`."""
     schema = polars_schema(MESSAGES)
     nothing = dict.fromkeys(schema)
     events = [
@@ -38,9 +38,9 @@ def deliver(session: Session, batch: str, accepted: str, refused: str) -> Loaded
     ]
     broken = [
         {"position": place, "raw": f'{{"{letter}\n', "error_reason": "not JSON", "event_date": None}
-        for place, letter in enumerate(refused, len(accepted) + 1)
+        for place, letter in enumerate(rejected, len(accepted) + 1)
     ]
-    verdict = Verdict(pl.from_dicts(events, schema=schema), pl.from_dicts(broken, schema=REFUSED))
+    verdict = Verdict(pl.from_dicts(events, schema=schema), pl.from_dicts(broken, schema=REJECTED))
     card = BatchCard(batch, "ecommerce_events", batch, batch, AT, "run")
     return load_batch(session, MESSAGES, card, [verdict])
 

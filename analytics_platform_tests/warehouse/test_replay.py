@@ -1,4 +1,4 @@
-"""After a contract changed, quarantined rows are judged anew; those that pass move into their table."""
+"""After a contract changed, quarantined rows are validated anew; those that pass move into their table."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import datetime as dt
 
 import pytest
 
-from analytics_platform.ingest import replay
 from analytics_platform.warehouse import Session
+from analytics_platform.warehouse.replay import replay
 from analytics_platform_tests.kit import Contents, House, Row, click, contents, load_rows, open_house
 
 OLD, NEW = click("ada", "2023-12-31T23:59:59Z"), click("ada", "2024-03-01T10:00:00Z")
@@ -25,7 +25,7 @@ def allowing_2023(house: House) -> House:
 
 
 def replayed(house: House, session: Session, only: str | None = None) -> list[tuple[int, int, int, int]]:
-    """(moved, accepted, duplicate, quarantined) of each batch that was judged anew."""
+    """(moved, accepted, duplicate, quarantined) of each batch that was validated anew."""
     return [
         (found.moved, found.loaded.rows_accepted, found.loaded.rows_duplicate, found.loaded.rows_quarantined)
         for found in replay(session, house.settings, house.lake, only)

@@ -1,4 +1,4 @@
-"""Refused records as files that people open in a spreadsheet: whole, and without running anything."""
+"""Rejected records as files that people open in a spreadsheet: whole, and without running anything."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_every_refused_record_is_in_the_file_of_its_input(house: House, session:
     rows = [click("", AT, page_url=f'/"quoted", {number}\nsecond line') for number in range(20)]
     load_rows(house, session, [*rows, click("ada", AT)], "some.csv")
     load_rows(house, session, [{"timestamp": "", **click("ada", "never"), "client_id": FORMULA}], "other.csv")
-    paths = write_spreadsheets(session, tmp_path / "refused")
+    paths = write_spreadsheets(session, tmp_path / "rejected")
     assert [path.name for path in paths] == ["other.csv_errors.csv", "some.csv_errors.csv"]
     stored = session.rows("SELECT batch_id, position::VARCHAR, error_reason, raw FROM ops.quarantine ORDER BY 1, 2")
     found = [

@@ -1,18 +1,23 @@
 """Reads one CSV record into its fields: slow, simple and exact."""
 
 import re
-
-# A quoted field or a bare one, and what it ends with. The quantifiers never give back what they took, so a
-# long field costs neither stack nor time.
-_FIELD = re.compile(r'(?:"((?:[^"]++|"")*+)"|([^",]*+))(,|\Z)')
+from functools import cache
 
 
-def parse_fields(record: str) -> list[str] | None:
-    """The fields of one record given without its line end, or None if a quote is stray or unterminated."""
-    fields: list[str] = []
-    position, separator = 0, ","
+@cache
+def _field(delimiter: str) -> re.Pattern[str]:
+    # A quoted field or a bare one, and what it ends with. The quantifiers never give back what they took, so a
+    # long field costs neither stack nor time.
+    separator = re.escape(delimiter)
+    return re.compile(rf'(?:"((?:[^"]++|"")*+)"|([^"{separator}]*+))({separator}|\Z)')
+
+
+def parse_fields(record: str, delimiter: str = ",") -> list[str] | None:
+    """Split a record, given without its line end, into its fields; None if a quote is stray or unterminated."""
+    field, fields = _field(delimiter), []
+    position, separator = 0, delimiter
     while separator:
-        match = _FIELD.match(record, position)
+        match = field.match(record, position)
         if match is None:
             return None
         quoted, bare, separator = match.groups()

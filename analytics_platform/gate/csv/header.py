@@ -22,7 +22,7 @@ class Header:
     first_line: int
 
 
-def read_header(stream: BinaryIO) -> Header | None:
+def read_header(stream: BinaryIO, delimiter: str = ",") -> Header | None:
     """Read the header and leave the stream at the byte after it; None if the file has only blank lines.
 
     The header is the first line that is not blank, and always one line. A UTF-8 byte order mark and the white
@@ -36,7 +36,7 @@ def read_header(stream: BinaryIO) -> Header | None:
         number += 1
         line = _read_line(stream)
     text = line.removesuffix(b"\n").removesuffix(b"\r")
-    return Header(_names(text), number + 1) if text else None
+    return Header(_names(text, delimiter), number + 1) if text else None
 
 
 def _read_line(stream: BinaryIO) -> bytes:
@@ -46,11 +46,11 @@ def _read_line(stream: BinaryIO) -> bytes:
     return line
 
 
-def _names(text: bytes) -> list[str]:
+def _names(text: bytes, delimiter: str) -> list[str]:
     if b"\0" in text:
         raise HeaderError("The header contains a NUL byte.")
     try:
-        fields = parse_fields(text.decode())
+        fields = parse_fields(text.decode(), delimiter)
     except UnicodeDecodeError as error:
         raise HeaderError(f"The header is not UTF-8: its byte {error.start + 1} cannot be decoded.") from error
     if fields is None:

@@ -1,7 +1,7 @@
 """What each physical line of a CSV file looks like, found for a whole window of lines at once.
 
 Every line is read as if a record began at its start ("from outside"). Lines that turn out to lie within a
-quoted field are judged a second time by what they look like "from inside": there quoted and unquoted
+quoted field are checked a second time by what they look like "from inside": there quoted and unquoted
 stretches change places.
 """
 
@@ -11,7 +11,7 @@ from enum import IntEnum, StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-_LF, _CR, _QUOTE, _COMMA = b'\n\r",'
+_LF, _CR, _QUOTE = b'\n\r"'
 
 
 class Reason(StrEnum):
@@ -41,7 +41,7 @@ class Verdict(IntEnum):
 
     @property
     def reason(self) -> Reason:
-        """The reason a record with this verdict is refused for; `KeyError` if it is not refused."""
+        """The reason a record with this verdict is rejected for; `KeyError` if it is not rejected."""
         return Reason[self.name]
 
 
@@ -51,6 +51,8 @@ class Lines:
 
     text: bytes
     """Whole lines, each ended by LF."""
+    separator: int
+    """The code of the delimiter."""
     starts: NDArray[np.int64]
     """Offset of the line's first byte."""
     ends: NDArray[np.int64]
@@ -59,10 +61,10 @@ class Lines:
     """Bytes of the line without its LF or CRLF."""
     odd: NDArray[np.bool_]
     """Whether the line holds an odd number of quotes."""
-    outer_commas: NDArray[np.int32]
-    """Commas that separate fields, read from outside."""
-    inner_commas: NDArray[np.int32]
-    """Commas that separate fields, read from inside; only filled if some line is odd."""
+    outer_delimiters: NDArray[np.int32]
+    """Delimiters that separate fields, read from outside."""
+    inner_delimiters: NDArray[np.int32]
+    """Delimiters that separate fields, read from inside; only filled if some line is odd."""
     stray: NDArray[np.bool_]
     """Whether a quote stands where none may stand, read from outside."""
     verdicts: NDArray[np.uint8]
@@ -78,14 +80,15 @@ class Lines:
 
     def stray_from_inside(self) -> NDArray[np.bool_]:
         """Whether a quote stands where none may stand, for each line read from inside."""
-        return _stray_quotes(self.text, self.ends, self.quotes, ~self.opening)
+        return _stray_quotes(self.text, self.separator, self.ends, self.quotes, ~self.opening)
 
 
-def read_lines(text: bytes, columns: int, max_record_bytes: int) -> Lines:
+def read_lines(text: bytes, columns: int, max_record_bytes: int, delimiter: str = ",") -> Lines:
     """Describe the lines of `text`, which must end with LF, for a file of `columns` columns."""
     codes = np.frombuffer(text, np.uint8)
     # Three comparisons and a search beat one look-up table: they run on whole vector registers.
-    special = codes == _COMMA
+    separator = ord(delimiter)
+    special = codes == separator
     special |= codes == _QUOTE
     special |= codes == _LF
     at = np.flatnonzero(special)
@@ -99,15 +102,30 @@ def read_lines(text: bytes, columns: int, max_record_bytes: int) -> Lines:
 
     is_quote = kind == _QUOTE
     quoted, odd = _quoted_stretches(is_quote, newlines)
-    is_comma = kind == _COMMA
-    outer_commas = _count_per_line(is_comma & ~quoted, newlines)
-    inner_commas = _count_per_line(is_comma & quoted, newlines) if odd.any() else np.zeros_like(outer_commas)
+    is_delimiter = kind == separator
+    outer_delimiters = _count_per_line(is_delimiter & ~quoted, newlines)
+    inner_delimiters = (
+        _count_per_line(is_delimiter & quoted, newlines) if odd.any() else np.zeros_like(outer_delimiters)
+    )
     which = np.flatnonzero(is_quote)
     quotes, opening = at[which], quoted[which]
-    stray = _stray_quotes(text, ends, quotes, opening)
+    stray = _stray_quotes(text, separator, ends, quotes, opening)
 
     verdicts = np.zeros(len(ends), np.uint8)
-    lines = Lines(text, starts, ends, lengths, odd, outer_commas, inner_commas, stray, verdicts, quotes, opening)
+    lines = Lines(
+        text,
+        separator,
+        starts,
+        ends,
+        lengths,
+        odd,
+        outer_delimiters,
+        inner_delimiters,
+        stray,
+        verdicts,
+        quotes,
+        opening,
+    )
     _judge(lines, columns, max_record_bytes)
     return lines
 
@@ -115,8 +133,8 @@ def read_lines(text: bytes, columns: int, max_record_bytes: int) -> Lines:
 def _judge(lines: Lines, columns: int, max_record_bytes: int) -> None:
     """Fill in the verdicts, the ones that prevail after the ones they prevail over."""
     verdicts, text = lines.verdicts, lines.text
-    verdicts[lines.outer_commas < columns - 1] = Verdict.TOO_FEW_COLUMNS
-    verdicts[lines.outer_commas > columns - 1] = Verdict.TOO_MANY_COLUMNS
+    verdicts[lines.outer_delimiters < columns - 1] = Verdict.TOO_FEW_COLUMNS
+    verdicts[lines.outer_delimiters > columns - 1] = Verdict.TOO_MANY_COLUMNS
     verdicts[lines.stray] = Verdict.STRAY_QUOTE
     verdicts[lines.odd] = Verdict.UNTERMINATED_QUOTE
     verdicts[_undecodable(text, lines.starts, lines.ends)] = Verdict.NOT_UTF8
@@ -157,17 +175,17 @@ def _count_per_line(flags: NDArray[np.bool_], newlines: NDArray[np.int64]) -> ND
 
 
 def _stray_quotes(
-    text: bytes, ends: NDArray[np.int64], quotes: NDArray[np.int64], opening: NDArray[np.bool_]
+    text: bytes, separator: int, ends: NDArray[np.int64], quotes: NDArray[np.int64], opening: NDArray[np.bool_]
 ) -> NDArray[np.bool_]:
-    """For each line, whether some quote stands neither at the edge of a field nor beside its twin.
+    """For each line, whether some quote stands neither at the edge of a field nor beside another quote.
 
-    An opening quote follows a comma, a line end or (in `""`) a quote; a closing one is followed by one of
+    An opening quote follows a delimiter, a line end or (in `""`) a quote; a closing one is followed by one of
     these.
     """
     codes = np.frombuffer(text, np.uint8)
     # The quote at offset 0 looks at -1: the last byte of the text, which is a LF too.
     beside = codes[quotes + np.where(opening, -1, 1)]
-    lawful = beside == _COMMA
+    lawful = beside == separator
     lawful |= beside == _QUOTE
     lawful |= beside == _LF
     wrong = np.flatnonzero(~lawful)

@@ -1,7 +1,7 @@
 """Cuts the bytes of a CSV file into records, well-formed ones and malformed ones with a reason.
 
 Grammar (RFC 4180, strict): outside quotes a LF or CRLF ends a record, and so does the end of the file; a
-quoted field starts at the start of a field, writes a quote as `""`, and is followed by a comma or the end of
+quoted field starts at the start of a field, writes a quote as `""`, and is followed by a delimiter or the end of
 the record; a lone CR is data. Lines between records that hold nothing, or only the CR of a CRLF, are blank
 and skipped.
 
@@ -86,6 +86,7 @@ def split(
     first_line: int = 2,
     block_bytes: int = BLOCK_BYTES,
     max_record_bytes: int = MAX_RECORD_BYTES,
+    delimiter: str = ",",
 ) -> Iterator[Block]:
     """Read the rest of `stream` as records of `columns` columns; its first line has the number `first_line`.
 
@@ -96,7 +97,7 @@ def split(
     """
     stretches: list[_Stretch] = []
     size = malformed = 0
-    for stretch in _Splitter(stream, columns, first_line, min(block_bytes, _WINDOW_BYTES), max_record_bytes):
+    for stretch in _Splitter(stream, columns, first_line, min(block_bytes, _WINDOW_BYTES), max_record_bytes, delimiter):
         stretches.append(stretch)
         size += stretch.size
         malformed += len(stretch.malformed)
@@ -138,12 +139,15 @@ def _join_malformed(parts: Sequence[Malformed]) -> Malformed:
 class _Splitter:
     """Reads a stream window by window and yields the records whose verdict no later byte can change."""
 
-    def __init__(self, stream: BinaryIO, columns: int, first_line: int, window: int, max_record_bytes: int) -> None:
+    def __init__(
+        self, stream: BinaryIO, columns: int, first_line: int, window: int, max_record_bytes: int, delimiter: str
+    ) -> None:
         self._stream = stream
         self._columns = columns
         self._line = first_line
         self._window = window
         self._limit = max_record_bytes
+        self._delimiter = delimiter
         self._buffer = b""
         self._unread: list[BytesIO] = []
         self._ended = False
@@ -183,15 +187,15 @@ class _Splitter:
         return self._stream.read(size)
 
     def _settle(self) -> _Stretch:
-        """Judge the whole lines in the buffer, and keep those that more bytes could still complete."""
+        """Validate the whole lines in the buffer, and keep those that more bytes could still complete."""
         whole = self._buffer.rfind(b"\n") + 1
-        lines = read_lines(self._buffer[:whole], self._columns, self._limit)
+        lines = read_lines(self._buffer[:whole], self._columns, self._limit, self._delimiter)
         openers, closers = _multi_line_records(lines, self._columns, self._limit)
         settled = len(lines.ends) if self._ended else self._settled_lines(lines, closers)
         enough = _lines_until(2 * self._window, lines, openers, closers)
         rest = self._buffer[lines.end_of(min(settled, enough)) :]
         if settled > enough:
-            # The buffer grew to judge one record: read the lines after it again, window by window, for there
+            # The buffer grew to check one record: read the lines after it again, window by window, for there
             # may be millions of them and their records should not be in memory all at once.
             self._unread.append(BytesIO(rest))
             settled, rest = enough, b""
@@ -201,15 +205,15 @@ class _Splitter:
         return stretch
 
     def _settled_lines(self, lines: Lines, closers: NDArray[np.int64]) -> int:
-        """How many lines can be judged now: all, or those before a record that may go on after the buffer."""
+        """How many lines can be checked now: all, or those before a record that may go on after the buffer."""
         odd = np.flatnonzero(lines.odd)
         if not odd.size or (closers.size and closers[-1] == odd[-1]):
             return len(lines.ends)
         opener = int(odd[-1])
-        commas = int(lines.outer_commas[opener]) + int(lines.inner_commas[opener + 1 :].sum())
+        delimiters = int(lines.outer_delimiters[opener]) + int(lines.inner_delimiters[opener + 1 :].sum())
         hopeless = (
             not _may_open(lines, odd[-1:])[0]
-            or commas > self._columns - 1
+            or delimiters > self._columns - 1
             or len(self._buffer) - int(lines.starts[opener]) - 1 > self._limit
         )
         return len(lines.ends) if hopeless else opener
@@ -248,10 +252,10 @@ def _multi_line_records(
     """The first and the last line of every record of several lines."""
     odd = np.flatnonzero(lines.odd)
     opener, closer = odd[:-1], odd[1:]
-    commas = _sums_between(lines.inner_commas, opener, closer) + lines.outer_commas[opener]
+    delimiters = _sums_between(lines.inner_delimiters, opener, closer) + lines.outer_delimiters[opener]
     size = lines.starts[closer] + lines.lengths[closer] - lines.starts[opener]
-    fits = (commas == columns - 1) & (size <= max_record_bytes) & _may_open(lines, opener)
-    # A file without multi-line records hardly ever gets this far, and is spared the dearer look from inside.
+    fits = (delimiters == columns - 1) & (size <= max_record_bytes) & _may_open(lines, opener)
+    # A file without multi-line records hardly ever gets this far, and is spared the slower look from inside.
     if fits.any():
         flaws = lines.stray_from_inside() | (lines.verdicts >= Verdict.NOT_UTF8)
         fits &= _sums_between(flaws, opener, closer) == 0
@@ -322,11 +326,11 @@ def _runs(lines: Lines, chosen: NDArray[np.bool_]) -> list[memoryview]:
 
 def _malformed(lines: Lines, verdicts: NDArray[np.uint8], first_line: int, max_record_bytes: int) -> Malformed:
     """The malformed records among the lines with these verdicts."""
-    refused = np.flatnonzero(verdicts > Verdict.BLANK)
-    starts = lines.starts[refused]
-    bounds = zip(starts.tolist(), (starts + lines.lengths[refused]).tolist(), strict=True)
+    rejected = np.flatnonzero(verdicts > Verdict.BLANK)
+    starts = lines.starts[rejected]
+    bounds = zip(starts.tolist(), (starts + lines.lengths[rejected]).tolist(), strict=True)
     raws = [lines.text[start:end] for start, end in bounds]
-    found = Malformed(refused + first_line, raws, verdicts[refused])
+    found = Malformed(rejected + first_line, raws, verdicts[rejected])
     if (found.verdicts == Verdict.TOO_LARGE).any():
         return _in_pieces(found, [_pieces(raw, max_record_bytes) for raw in raws])
     return found

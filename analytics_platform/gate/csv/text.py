@@ -14,7 +14,7 @@ from analytics_platform.gate.csv.records import Block
 _MISTAKEN_STARTS = (codecs.BOM_UTF8, b"x\x01", b"x^")
 
 
-def to_text_frame(block: Block, names: Sequence[str]) -> pl.DataFrame:
+def to_text_frame(block: Block, names: Sequence[str], delimiter: str = ",") -> pl.DataFrame:
     """One String column per name, one row per entry of `block.positions`, in that order.
 
     An empty field is null, quoted or not. `names` are as many as the columns the block was split for, and
@@ -22,21 +22,21 @@ def to_text_frame(block: Block, names: Sequence[str]) -> pl.DataFrame:
     """
     if _is_safe_for_polars(block.good):
         try:
-            frame = _parse_fast(block.good, names)
+            frame = _parse_fast(block.good, names, delimiter)
         except (pl.exceptions.PolarsError, OSError):
-            return parse_exactly(block, names)
+            return parse_exactly(block, names, delimiter)
         if frame.height == len(block.positions):
             return frame
-    return parse_exactly(block, names)
+    return parse_exactly(block, names, delimiter)
 
 
-def parse_exactly(block: Block, names: Sequence[str]) -> pl.DataFrame:
+def parse_exactly(block: Block, names: Sequence[str], delimiter: str = ",") -> pl.DataFrame:
     """The frame of `to_text_frame`, parsed record by record: many times slower, and right on any block.
 
     The csv module will not do: it takes a lone CR for a line end and has a limit on fields that is global.
     """
     records = block.raws(range(len(block.positions)))
-    rows = [parse_fields(record.decode()) or [] for record in records]
+    rows = [parse_fields(record.decode(), delimiter) or [] for record in records]
     columns = zip(*rows, strict=True) if rows else [()] * len(names)
     return pl.DataFrame(
         {name: [field or None for field in column] for name, column in zip(names, columns, strict=True)},
@@ -56,10 +56,11 @@ def _is_safe_for_polars(good: bytes) -> bool:
     return bool((after == ord("\n")).all())
 
 
-def _parse_fast(good: bytes, names: Sequence[str]) -> pl.DataFrame:
+def _parse_fast(good: bytes, names: Sequence[str], delimiter: str) -> pl.DataFrame:
     return pl.read_csv(
         good,
         has_header=False,
+        separator=delimiter,
         schema=dict.fromkeys(names, pl.String),
         infer_schema=False,
         null_values="",

@@ -1,100 +1,9 @@
 -- Grain: one row per event of any source.
--- Rules: each source is brought into one shape, then all are enriched alike. Names are mapped to GA4's, unknown ones
--- are kept and flagged. The traffic source is utm_*, else the ad click, else a foreign referrer; a referrer of the
--- page's own domain is none. Revenue and order number are read from purchases only.
-WITH web AS (
-    SELECT
-        event_id,
-        'clickstream' AS source,
-        client_id,
-        user_id,
-        CASE event_name
-            WHEN 'page_viewed' THEN 'page_view'
-            WHEN 'product_added_to_cart' THEN 'add_to_cart'
-            WHEN 'checkout_started' THEN 'begin_checkout'
-            WHEN 'checkout_completed' THEN 'purchase'
-            WHEN 'email_filled_on_popup' THEN 'generate_lead'
-            ELSE event_name
-        END AS event_name,
-        event_name AS raw_event_name,
-        event_at,
-        event_date,
-        coalesce(received_at, arrived_at) AS received_at,
-        'WEB' AS platform,
-        page_url,
-        referrer,
-        user_agent,
-        NULL AS device_type,
-        NULL AS os,
-        json_extract_string(event_data, '$.transaction_id') AS transaction_id,
-        coalesce(
-            money(json_extract_string(event_data, '$.revenue')), money(json_extract_string(event_data, '$.value'))
-        ) AS revenue,
-        json_extract_string(event_data, '$.item_list_id') AS list_id,
-        json_extract_string(event_data, '$.item_list_name') AS list_name,
-        json_list(json_extract_string(event_data, '$.items')) AS items_json,
-        batch_id
-    FROM cleaned.clickstream
-),
-app AS (
-    SELECT
-        event_id,
-        'ecommerce_events' AS source,
-        client_id,
-        user_id,
-        event_name,
-        event_name AS raw_event_name,
-        event_at,
-        event_date,
-        coalesce(sent_at, arrived_at) AS received_at,
-        platform,
-        page_url,
-        referrer,
-        NULL AS user_agent,
-        CASE WHEN platform IN ('IOS', 'ANDROID') THEN 'mobile' END AS device_type,
-        CASE platform WHEN 'IOS' THEN 'iOS' WHEN 'ANDROID' THEN 'Android' END AS os,
-        transaction_id,
-        coalesce(revenue, items_value(items)) AS revenue,
-        list_id,
-        list_name,
-        items AS items_json,
-        batch_id
-    FROM cleaned.ecommerce_events
-),
-logs AS (
-    SELECT
-        event_id,
-        'web_logs' AS source,
-        'user:' || CAST(user_id AS VARCHAR) AS client_id,
-        CAST(user_id AS VARCHAR) AS user_id,
-        action AS event_name,
-        action AS raw_event_name,
-        event_at,
-        event_date,
-        arrived_at AS received_at,
-        'WEB' AS platform,
-        NULL AS page_url,
-        NULL AS referrer,
-        NULL AS user_agent,
-        CASE WHEN lower(device) IN ('desktop', 'mobile', 'tablet', 'tv', 'console') THEN lower(device) END
-            AS device_type,
-        NULL AS os,
-        NULL AS transaction_id,
-        NULL AS revenue,
-        NULL AS list_id,
-        NULL AS list_name,
-        named_item(item_name) AS items_json,
-        batch_id
-    FROM cleaned.web_logs
-),
-events AS (
-    SELECT * FROM web
-    UNION ALL
-    SELECT * FROM app
-    UNION ALL
-    SELECT * FROM logs
-),
-addresses AS (
+-- Rules: sources.events stands for the events.sql of every source, which the platform puts in its place with the name of
+-- the source. All are enriched alike. Event names are GA4's, unknown ones are kept and flagged. The traffic source is
+-- utm_*, else the ad click, else a foreign referrer; a referrer of the page's own domain is none. Revenue and order
+-- number are read from purchases only.
+WITH addresses AS (
     SELECT
         event_date,
         url,
@@ -131,7 +40,7 @@ enriched AS (
         agent.os AS agent_os,
         agent.browser,
         coalesce(agent.is_bot, FALSE) AS is_bot
-    FROM events
+    FROM sources.events AS events
     LEFT JOIN addresses AS page ON events.event_date = page.event_date AND events.page_url = page.url
     LEFT JOIN addresses AS origin ON events.event_date = origin.event_date AND events.referrer = origin.url
     LEFT JOIN cleaned.user_agents AS agent
@@ -143,7 +52,7 @@ SELECT
     client_id,
     user_id,
     event_name,
-    raw_event_name,
+    coalesce(raw_event_name, event_name) AS raw_event_name,
     is_known_event(event_name) AS is_known_event,
     event_at,
     event_date,

@@ -9,6 +9,7 @@
 -- is_known_event: whether the platform gives a meaning to this name (GA4's automatic and recommended events, and the two
 -- of the web shop's logs that GA4 has no name for).
 -- named_item: a JSON array of the one item of this name, null without a name.
+-- one_item: a JSON array of the one item a row is about, one piece of it.
 -- items_value: what the items of an event are worth together, null if none has a price. A missing quantity is one.
 -- date_key: the day as a number, 20260131.
 CREATE OR REPLACE TEMP MACRO surrogate_key(business_key) AS
@@ -49,3 +50,11 @@ CREATE OR REPLACE TEMP MACRO date_key(calendar_day) AS
     CAST(year(calendar_day) * 10000 + month(calendar_day) * 100 + day(calendar_day) AS BIGINT);
 CREATE OR REPLACE TEMP MACRO named_item(item_name) AS
     CASE WHEN item_name IS NOT NULL THEN CAST(json_array(json_object('item_name', item_name)) AS VARCHAR) END;
+CREATE OR REPLACE TEMP MACRO one_item(item_id, item_brand, item_category, price) AS
+    CASE
+        WHEN item_id IS NOT NULL THEN CAST(
+            json_array(json_object(
+                'item_id', item_id, 'item_brand', item_brand, 'item_category', item_category, 'price', price, 'quantity', 1
+            )) AS VARCHAR
+        )
+    END;

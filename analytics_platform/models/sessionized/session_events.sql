@@ -32,7 +32,7 @@ paused_days AS (
     FROM marked
     WHERE after_pause
 ),
-judged AS (
+checked AS (
     SELECT
         marked.event_id,
         marked.client_id,
@@ -57,7 +57,7 @@ assigned AS (
         max(CASE WHEN is_start THEN event_at END) OVER so_far AS started_at,
         max(CASE WHEN is_start THEN client_index END) OVER so_far AS start_index,
         max(CASE WHEN is_start AND NOT after_pause THEN client_index END) OVER so_far AS midnight_index
-    FROM judged
+    FROM checked
     WINDOW so_far AS (
         PARTITION BY client_id ORDER BY client_index ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
     )

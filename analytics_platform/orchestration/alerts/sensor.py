@@ -12,7 +12,7 @@ from itertools import chain
 import dagster as dg
 from pydantic import BaseModel, SecretStr, ValidationError
 
-from analytics_platform.contracts import CONTRACTS
+from analytics_platform.catalog import CONTRACTS
 from analytics_platform.orchestration.alerts.delivery import DeliveryError, mail, post
 from analytics_platform.orchestration.alerts.incidents import Incident, Message, update_incidents
 from analytics_platform.orchestration.alerts.messages import Written, to_slack, to_text, write

@@ -6,7 +6,6 @@ import dagster as dg
 
 from analytics_platform.contracts.base import ContractType
 from analytics_platform.contracts.ddl import table_doc
-from analytics_platform.ingest import Source, days_to_build, load_new_batches
 from analytics_platform.lake import Batch, FolderLake
 from analytics_platform.orchestration.assets.looks import preview
 from analytics_platform.orchestration.assets.metadata import asset_key, column_schema, definition_metadata, lineage_of
@@ -16,16 +15,18 @@ from analytics_platform.orchestration.checks.error_rate import check_error_rate,
 from analytics_platform.orchestration.checks.gate import count_reasons, quarantine_result, quarantine_spec
 from analytics_platform.orchestration.resources import WarehouseResource, warehouse_kind
 from analytics_platform.settings import Settings
+from analytics_platform.sources.source import Source
 from analytics_platform.transform.lookups.tables import (
-    WITH_ADDRESSES,
-    WITH_AGENTS,
     make_source_categories,
     make_urls,
     make_user_agents,
+    tables_with,
 )
 from analytics_platform.warehouse import Loaded, Session
+from analytics_platform.warehouse.intake import load_new_batches
 from analytics_platform.warehouse.rule_results import record_results
 from analytics_platform.warehouse.spreadsheet import write_spreadsheets
+from analytics_platform.warehouse.touched import days_to_build
 
 
 def gate_asset(source: Source, settings: Settings) -> dg.AssetsDefinition:
@@ -80,7 +81,7 @@ def _load(
 ) -> Iterator[tuple[Batch, Loaded]]:
     """Load the new batches, and log where the rows of each ended."""
     none = True
-    for batch, loaded in load_new_batches(source.name, session, settings, lake, context.run_id):
+    for batch, loaded in load_new_batches(source, session, settings, lake, context.run_id):
         none = False
         context.log.info(
             f"{batch.name}: {loaded.rows_read:,} rows read = {loaded.rows_accepted:,} accepted "
@@ -111,7 +112,7 @@ def _metadata(
 def lookup_assets(settings: Settings) -> list[dg.AssetsDefinition]:
     """The assets that take distinct values apart, and the list of known traffic sources."""
     return [
-        table_asset("cleaned.urls", WITH_ADDRESSES, make_urls, settings),
-        table_asset("cleaned.user_agents", WITH_AGENTS, make_user_agents, settings),
+        table_asset("cleaned.urls", tables_with("page_url", "referrer"), make_urls, settings),
+        table_asset("cleaned.user_agents", tables_with("user_agent"), make_user_agents, settings),
         table_asset("cleaned.source_categories", (), make_source_categories, settings),
     ]

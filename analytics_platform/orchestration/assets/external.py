@@ -1,13 +1,15 @@
 """The systems around the platform, as assets that it does not build: where data comes from, and who reads it."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import dagster as dg
 
-from analytics_platform.ingest import SOURCES
 from analytics_platform.orchestration.assets.raw import raw_key
 from analytics_platform.settings import Settings
+from analytics_platform.sources.registry import SOURCES
+from analytics_platform.sources.source import Arrival
 from analytics_platform.transform import all_models
 
 SOURCES_GROUP, SERVING_GROUP = "sources", "serving"
@@ -31,15 +33,9 @@ def with_outside(assets: Sequence[dg.AssetsDefinition], settings: Settings) -> l
 
 def external_assets(settings: Settings) -> Sequence[dg.AssetSpec]:
     """All of them; addresses without users, passwords and queries, and whether they are configured."""
-    mongodb, shop = settings.mongodb_uri.get_secret_value(), settings.shop_database_url.get_secret_value()
-    folder = str(settings.landing_dir.resolve())
-    collection = mongodb and f"{_address(mongodb)}/{settings.mongodb_database}.{settings.mongodb_collection}"
+    arrivals = {source.arrival.system: source.arrival for source in SOURCES.values()}
     return [
-        _system("landing_folder", "Where exports and dumps are dropped, a folder per source.", "file", folder),
-        _system("sqs_queue", "Queue of product events (SQS_QUEUE_URL).", "sqs", _address(settings.sqs_queue_url)),
-        _system("mongodb_collection", "Collection of web logs (MONGODB_URI).", "mongodb", collection),
-        _system("users_api", "JSON API of users (USERS_API_URL).", "api", _address(settings.users_api_url)),
-        _system("shop_database", "The shop's own database (SHOP_DATABASE_URL).", "postgres", _address(shop)),
+        *(_system(arrival, arrival.address(settings)) for arrival in arrivals.values()),
         dg.AssetSpec(
             dg.AssetKey([SERVING_GROUP, "dashboard"]),
             description="The dashboard that people look at: `make dashboard`. It reads the marts and writes nothing.",
@@ -53,17 +49,18 @@ def external_assets(settings: Settings) -> Sequence[dg.AssetSpec]:
     ]
 
 
-def _system(name: str, description: str, kind: str, address: str) -> dg.AssetSpec:
-    web = address.startswith(("http://", "https://"))
-    shown = dg.MetadataValue.url(address) if web else dg.MetadataValue.text(address or "not configured")
+def _system(arrival: Arrival, address: str) -> dg.AssetSpec:
+    shown = _without_secrets(address)
+    web = shown.startswith(("http://", "https://"))
+    value = dg.MetadataValue.url(shown) if web else dg.MetadataValue.text(shown or "not configured")
     return dg.AssetSpec(
-        system_key(name),
-        description=description,
+        system_key(arrival.system),
+        description=arrival.about,
         group_name=SOURCES_GROUP,
         owners=["team:shop"],
-        kinds={kind},
+        kinds={arrival.kinds[0]},
         tags={"layer": SOURCES_GROUP},
-        metadata={"address": shown, "configured": dg.MetadataValue.bool(bool(address)), **_here()},
+        metadata={"address": value, "configured": dg.MetadataValue.bool(bool(address)), **_here()},
     )
 
 
@@ -72,9 +69,9 @@ def _here() -> dict[str, dg.MetadataValue]:
     return {"dagster/code_references": dg.CodeReferencesMetadataValue(code_references=[place])}
 
 
-def _address(url: str) -> str:
+def _without_secrets(url: str) -> str:
     """Scheme, hosts and path: users, passwords, tokens in queries and options are nobody's business."""
-    if not url:
-        return ""
+    if "://" not in url:  # a folder
+        return url and str(Path(url).resolve())
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}".rstrip("/")

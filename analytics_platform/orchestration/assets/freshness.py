@@ -9,9 +9,9 @@ from datetime import timedelta
 
 import dagster as dg
 
-from analytics_platform.ingest import SOURCES
 from analytics_platform.orchestration.assets.raw import raw_key
 from analytics_platform.settings import Settings
+from analytics_platform.sources.registry import SOURCES
 
 WARN_AT = 0.5
 """Share of FRESHNESS_HOURS after which the UI warns."""

@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 import dagster as dg
 
-from analytics_platform.contracts import CONTRACTS
+from analytics_platform.catalog import CONTRACTS
 from analytics_platform.contracts.ddl import column_types
 from analytics_platform.contracts.sql import quote, quote_table
 from analytics_platform.warehouse import Session

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from analytics_platform.contracts import CONTRACTS
+from analytics_platform.catalog import CONTRACTS
 from analytics_platform.contracts.base import ContractType, is_gated
 from analytics_platform.contracts.ddl import column_docs, column_types
 from analytics_platform.transform import all_models, column_lineage

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from analytics_platform.contracts import CONTRACTS
+from analytics_platform.catalog import CONTRACTS
 from analytics_platform.orchestration.assets.metadata import producers_of
 from analytics_platform.orchestration.assets.tables import POOL
 from analytics_platform.orchestration.resources import WarehouseResource

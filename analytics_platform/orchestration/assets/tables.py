@@ -10,7 +10,7 @@ from typing import TypeAlias
 import dagster as dg
 import polars as pl
 
-from analytics_platform.contracts import CONTRACTS
+from analytics_platform.catalog import CONTRACTS
 from analytics_platform.contracts.base import Days, Table, is_gated
 from analytics_platform.contracts.ddl import table_doc
 from analytics_platform.orchestration.assets.looks import looks

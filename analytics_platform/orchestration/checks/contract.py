@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 
 import dagster as dg
 
-from analytics_platform.contracts import CONTRACTS
+from analytics_platform.catalog import CONTRACTS
 from analytics_platform.contracts.base import file_of
 from analytics_platform.warehouse import RuleResult
 

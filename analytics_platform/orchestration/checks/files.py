@@ -8,16 +8,17 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from analytics_platform.ingest import Source, find_unreadable
 from analytics_platform.lake import FolderLake
 from analytics_platform.orchestration.assets.raw import raw_key
 from analytics_platform.settings import Settings
+from analytics_platform.sources.arrivals.files import find_unreadable
+from analytics_platform.sources.source import Source
 
 FILES_READABLE = "files_readable"
 
 
 def files_readable_check(source: Source) -> dg.AssetChecksDefinition:
-    """The check on a raw asset: fails, and fails the run, if a file in the source's landing folder was refused."""
+    """The check on a raw asset: fails, and fails the run, if a file in the source's landing folder was rejected."""
     key = raw_key(source)
     spec = dg.AssetCheckSpec(
         FILES_READABLE,
@@ -29,17 +30,17 @@ def files_readable_check(source: Source) -> dg.AssetChecksDefinition:
     def files_readable(
         settings: dg.ResourceParam[Settings], lake: dg.ResourceParam[FolderLake]
     ) -> Iterator[dg.AssetCheckResult]:
-        refused = find_unreadable(source.name, settings, lake)
-        words = "; ".join(f"{settings.landing_dir / source.name / name}: {reason}" for name, reason in refused.items())
+        rejected = find_unreadable(source, settings, lake)
+        words = "; ".join(f"{settings.landing_dir / source.name / name}: {reason}" for name, reason in rejected.items())
         yield dg.AssetCheckResult(
             asset_key=key,
             check_name=FILES_READABLE,
-            passed=not refused,
+            passed=not rejected,
             severity=dg.AssetCheckSeverity.ERROR,
             description=words or None,
-            metadata={name: dg.MetadataValue.text(reason) for name, reason in refused.items()},
+            metadata={name: dg.MetadataValue.text(reason) for name, reason in rejected.items()},
         )
-        if refused:
+        if rejected:
             raise dg.Failure(f"files_readable: {words}", allow_retries=False)
 
     return files_readable

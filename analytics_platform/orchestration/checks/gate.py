@@ -11,8 +11,8 @@ from collections.abc import Collection, Sequence
 import dagster as dg
 
 from analytics_platform.contracts.base import file_of
-from analytics_platform.ingest import Source
 from analytics_platform.orchestration.checks.contract import text_table
+from analytics_platform.sources.source import Source
 from analytics_platform.warehouse import RuleResult, Session
 
 QUARANTINE = "quarantine"

@@ -5,46 +5,56 @@ Distinct values are collected by day and taken apart once. No Dagster in here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from itertools import chain
 from types import MappingProxyType
 from typing import Protocol
 
 import polars as pl
 
-from analytics_platform.contracts.sql import literal
+from analytics_platform.contracts.sql import literal, quote
 from analytics_platform.transform.lookups import parse_urls, parse_user_agents, source_categories
-from analytics_platform.transform.plan import DayRange
+from analytics_platform.transform.plan import DayRange, Query
+from analytics_platform.transform.source_events import source_events
 
 
 class Reader(Protocol):
     """Answers a query; an open warehouse does."""
 
-    def frame(self, sql: str) -> pl.DataFrame:
+    def frame(self, sql: Query) -> pl.DataFrame:
         """The result of the query."""
         ...
 
 
-WITH_ADDRESSES, WITH_AGENTS = ("cleaned.clickstream", "cleaned.ecommerce_events"), ("cleaned.clickstream",)
-"""Tables whose events have addresses, and those whose events have user agents."""
+def tables_with(*columns: str) -> tuple[str, ...]:
+    """Name the tables of the sources whose events have one of these columns."""
+    found = (query.inputs for query in source_events().values() if not query.columns.isdisjoint(columns))
+    return tuple(sorted(set(chain.from_iterable(found))))
 
 
-def _distinct(session: Reader, days: DayRange | None, tables: Sequence[str], *columns: str) -> pl.DataFrame:
-    """The distinct values of text columns of some tables, by day: `event_date`, `value`."""
+def _distinct(session: Reader, days: DayRange | None, *columns: str) -> pl.DataFrame:
+    """The distinct values of text columns of all sources' events, by day: `event_date`, `value`."""
     assert days is not None
-    within = f"WHERE event_date BETWEEN {literal(days.first)} AND {literal(days.last)}"
-    parts = (f"SELECT event_date, {column} AS value FROM {table} {within}" for table in tables for column in columns)
-    return session.frame(f"SELECT DISTINCT * FROM ({' UNION ALL '.join(parts)}) WHERE value IS NOT NULL")
+    within = f"event_date BETWEEN {literal(days.first)} AND {literal(days.last)}"
+    parts = [
+        f"SELECT event_date, {column} AS value FROM ({query.sql}) AS {quote(name)} WHERE {within}"
+        for name, query in source_events().items()
+        for column in columns
+        if column in query.columns
+    ]
+    sql = f"SELECT DISTINCT * FROM ({' UNION ALL '.join(parts)}) AS seen WHERE value IS NOT NULL"
+    return session.frame(Query(sql, {}, dict.fromkeys(tables_with(*columns), within)))
 
 
 def make_urls(session: Reader, days: DayRange | None) -> pl.DataFrame:
     """The rows of cleaned.urls for the days: every address and referrer seen on them."""
-    seen = _distinct(session, days, WITH_ADDRESSES, "page_url", "referrer")
+    seen = _distinct(session, days, "page_url", "referrer")
     return seen.join(parse_urls(seen["value"].unique()), left_on="value", right_on="url").rename({"value": "url"})
 
 
 def make_user_agents(session: Reader, days: DayRange | None) -> pl.DataFrame:
     """The rows of cleaned.user_agents for the days: every user agent seen on them."""
-    seen = _distinct(session, days, WITH_AGENTS, "user_agent")
+    seen = _distinct(session, days, "user_agent")
     parsed = parse_user_agents(seen["value"].unique())
     return seen.join(parsed, left_on="value", right_on="user_agent").rename({"value": "user_agent"})
 

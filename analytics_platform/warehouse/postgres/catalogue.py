@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import psycopg
 
-from analytics_platform.contracts import CONTRACTS
+from analytics_platform.catalog import CONTRACTS
 from analytics_platform.contracts.base import ContractType, Table
 from analytics_platform.contracts.ddl import column_docs
 from analytics_platform.contracts.sql import quote

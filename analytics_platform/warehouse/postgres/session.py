@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import polars as pl
 import psycopg
 
-from analytics_platform.contracts import CONTRACTS
+from analytics_platform.catalog import CONTRACTS
 from analytics_platform.contracts.base import ContractType
 from analytics_platform.contracts.sql import literal, quote, quote_table
 from analytics_platform.settings import masked

@@ -16,7 +16,7 @@ import duckdb
 import psycopg
 from sqlglot import exp
 
-from analytics_platform.contracts import CONTRACTS
+from analytics_platform.catalog import CONTRACTS
 from analytics_platform.contracts.base import ContractType
 from analytics_platform.contracts.ddl import create_statements
 from analytics_platform.contracts.ops import BatchDays, PipelineLogs, Quarantine

@@ -1,6 +1,6 @@
 """What a query reads of each table: which columns, and which rows at least.
 
-The conditions on its inputs a `Query` brings along. Conditions in its own WHERE come on top, where PostgreSQL judges
+The conditions on its inputs a `Query` brings along. Conditions in its own WHERE come on top, where PostgreSQL checks
 them as DuckDB does. More rows than it reads are harmless, for it is run over what was fetched just as it would be over
 the whole tables; fewer are never allowed.
 """

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analytics_platform.contracts import CONTRACTS
+from analytics_platform.catalog import CONTRACTS
 from analytics_platform.orchestration.assets.looks import HIDDEN, LOOKS, draw, looks, preview
 from analytics_platform.warehouse import Session
 from analytics_platform_tests.kit import built_house, click, open_house

@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from analytics_platform.contracts import CONTRACTS
+from analytics_platform.catalog import CONTRACTS
 from analytics_platform.contracts.ddl import column_types
 from analytics_platform.reports.dashboard.queries import READS
 from analytics_platform.warehouse import Session

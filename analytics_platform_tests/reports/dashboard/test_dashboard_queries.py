@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from analytics_platform.contracts import CONTRACTS
+from analytics_platform.catalog import CONTRACTS
 from analytics_platform.reports.dashboard import queries
 from analytics_platform.settings import load_settings
 from analytics_platform.transform import DayRange

@@ -15,7 +15,7 @@ import polars as pl
 import psycopg
 import pytest
 
-from analytics_platform.contracts import CONTRACTS
+from analytics_platform.catalog import CONTRACTS
 from analytics_platform.contracts.ddl import polars_schema
 from analytics_platform.settings import Settings, SettingsError, load_settings, masked
 from analytics_platform.warehouse import LEDGER_TABLES, Session, WarehouseError, open_warehouse
@@ -123,7 +123,7 @@ def _with(url: str, **parts: str) -> str:
     ("parts", "why"),
     [
         ({"user": "ada:s3cret%2Fword"}, "password authentication failed"),
-        ({"user": "ada:s3cret", "host": "127.0.0.1:1"}, "Connection refused"),
+        ({"user": "ada:s3cret", "host": "127.0.0.1:1"}, "Connection rejected"),
         ({"query": "?password=s3cret&sslmode=require"}, "SSL"),
         ({"user": "ada:s3cret", "host": "127.0.0.1:port"}, "its host, its port or an option is wrong"),
         ({"user": "ada:a@s3cret", "host": "s3cret@nowhere"}, "its host, its port"),

@@ -10,7 +10,7 @@ import polars as pl
 import psycopg
 import pytest
 
-from analytics_platform.contracts import CONTRACTS
+from analytics_platform.catalog import CONTRACTS
 from analytics_platform.contracts.base import Contract, Text, Whole, column
 from analytics_platform.contracts.ddl import column_docs, column_types, json_columns, polars_schema, table_doc
 from analytics_platform.transform import DayRange

@@ -18,7 +18,6 @@ from analytics_platform.contracts.base import (
     Day,
     Flag,
     Instant,
-    Json,
     Money,
     Ratio,
     Text,
@@ -51,7 +50,7 @@ class Everything(
     ratio: Ratio = column("A float.", nullable=True)
     money: Money = column("An amount.", nullable=True)
     instant: Instant = column("A moment.", nullable=True)
-    document: Json = column("A document.", nullable=True)
+    document: Text = column("A document.", nullable=True, json=True)
 
 
 @pytest.fixture(scope="module")

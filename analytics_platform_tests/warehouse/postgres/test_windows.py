@@ -7,7 +7,7 @@ import datetime as dt
 import pytest
 from sqlglot import exp
 
-from analytics_platform.contracts import CONTRACTS
+from analytics_platform.catalog import CONTRACTS
 from analytics_platform.settings import load_settings
 from analytics_platform.transform import DayRange, all_models, plan
 from analytics_platform.warehouse.postgres.ddl import is_partitioned, schema

@@ -1,0 +1,242 @@
+"""JSON read and written exactly: numbers to their last digit, keys once, and no text that a database rejects.
+
+Stricter than RFC 8259, so that two readers never see two messages: a key given twice, NaN and Infinity are
+rejected. So are NUL, which no database stores, and lone surrogates, which UTF-8 cannot write. Nesting and the
+length of numbers are bounded, so no text costs more than time and memory proportional to its length.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator
+from decimal import Decimal
+from enum import StrEnum
+from json.encoder import encode_basestring
+from typing import NoReturn
+
+MAX_DEPTH = 64
+"""Lists and objects may be nested so deep."""
+
+MAX_DIGITS = 100
+"""A number has at most so many characters, as it is written and written plainly: `1e99` just fits."""
+
+
+class Fault(StrEnum):
+    """Why a text is not JSON that can be used."""
+
+    NOT_JSON = "not JSON"
+    TOO_DEEP = "nested too deep"
+    DUPLICATE_KEY = "duplicate key"
+    LONG_NUMBER = "number too long"
+    NUL = "NUL character"
+    SURROGATE = "lone surrogate"
+
+
+class JsonError(ValueError):
+    """A text is not JSON, or JSON that cannot be stored: `fault`, `detail` in words, and the place if known.
+
+    `position` counts characters from 0.
+    """
+
+    def __init__(self, fault: Fault, detail: str = "", position: int | None = None) -> None:
+        super().__init__(f"{fault}: {detail}" if detail else str(fault))
+        self.fault = fault
+        self.detail = detail
+        self.position = position
+
+
+class _Rejected(ValueError):
+    """What the decoder's hooks raise; they do not know the position of the literal."""
+
+    def __init__(self, fault: Fault, detail: str, literal: str | None = None) -> None:
+        super().__init__(detail)
+        self.fault = fault
+        self.detail = detail
+        self.literal = literal
+
+
+# The quantifiers of tokens never give back what they took, so no text costs more than one pass.
+_NUMBER = re.compile(r"(-?[0-9]++)(?:\.([0-9]++))?([eE][+-]?[0-9]++)?")
+_TOKEN = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[^\s"\[\]{},:]++', re.DOTALL)
+_SUSPECT = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
+
+
+def number_of(text: str) -> int | Decimal | None:
+    """The number that a text in JSON's notation (leading zeros allowed) writes; None if it is none or too long.
+
+    A whole number is an int however it is written (`1499.0`, `1e3`), any other an exact Decimal without
+    trailing zeros.
+    """
+    if len(text) > MAX_DIGITS:
+        return None
+    if text.isdecimal() and text.isascii():  # the usual case, in half the time
+        return int(text)
+    match = _NUMBER.fullmatch(text)
+    if match is None:
+        return None
+    whole, fraction, exponent = match.groups("")
+    if exponent:
+        number = _decimal(text)
+        if number is None:
+            return None
+        whole, _, fraction = plain_text(number).partition(".")
+    fraction = fraction.rstrip("0")
+    return Decimal(f"{whole}.{fraction}") if fraction else int(whole)
+
+
+def plain_text(number: int | Decimal) -> str:
+    """The one notation of a number: no exponent, no trailing zeros, no negative zero. Needs a finite number."""
+    text = format(number, "f") if isinstance(number, Decimal) else str(number)
+    if "." in text:
+        text = text.rstrip("0").removesuffix(".")
+    return "0" if text == "-0" else text
+
+
+def _decimal(text: str) -> Decimal | None:
+    """The number that this literal of JSON writes, None if its plain notation is too long."""
+    _, written, exponent = text.lower().partition("e")
+    # Checked first, for an exponent beyond what Decimal takes is an error or NaN, depending on the context.
+    if len(text) > MAX_DIGITS or len(exponent.lstrip("+-0")) > len(str(MAX_DIGITS)):
+        return None
+    number = Decimal(text)
+    return None if written and len(plain_text(number)) > MAX_DIGITS else number
+
+
+def _read_whole(literal: str) -> int:
+    if len(literal) > MAX_DIGITS:
+        raise _Rejected(Fault.LONG_NUMBER, f"more than {MAX_DIGITS} digits", literal)
+    return int(literal)
+
+
+def _read_fraction(literal: str) -> Decimal:
+    number = _decimal(literal)
+    if number is None:
+        raise _Rejected(Fault.LONG_NUMBER, f"more than {MAX_DIGITS} digits", literal)
+    return number
+
+
+def _reject_constant(literal: str) -> NoReturn:
+    raise _Rejected(Fault.NOT_JSON, f"{literal} is no number", literal)
+
+
+def _read_object(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        twice = Counter(key for key, _ in pairs).most_common(1)[0][0]
+        raise _Rejected(Fault.DUPLICATE_KEY, f"{twice[:40]!r} is given twice in an object")
+    return found
+
+
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_read_object,
+    parse_int=_read_whole,
+    parse_float=_read_fraction,
+    parse_constant=_reject_constant,
+)
+
+
+def read_json(text: str) -> object:
+    """The value of a JSON text: objects, lists, str, int, Decimal, bool, None. Raises `JsonError`.
+
+    A number written with point or exponent is a Decimal as written, any other an int.
+    """
+    check_characters(text)
+    try:
+        value: object = _DECODER.decode(text)
+    except json.JSONDecodeError as error:
+        raise JsonError(Fault.NOT_JSON, error.msg, error.pos) from error
+    except _Rejected as error:
+        raise JsonError(error.fault, error.detail, _position_of(error.literal, text)) from error
+    except RecursionError:
+        raise JsonError(Fault.TOO_DEEP, f"more than {MAX_DEPTH} levels") from None
+    if text.count("[") + text.count("{") > MAX_DEPTH:
+        check_depth(value)
+    if "\\u" in text and _SUSPECT.search(text):
+        for part in _texts(value):
+            check_characters(part, escaped=True)
+    return value
+
+
+def check_characters(text: str, *, escaped: bool = False) -> None:
+    """Raise `JsonError` if a text holds NUL or a lone surrogate; with `escaped`, no position in it is told."""
+    if (place := text.find("\0")) >= 0:
+        raise JsonError(Fault.NUL, "no database stores it", None if escaped else place)
+    if text.isascii():
+        return
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise JsonError(Fault.SURROGATE, "UTF-8 cannot write it", None if escaped else error.start) from error
+
+
+def check_depth(value: object) -> None:
+    """Raise `JsonError` if lists and objects are nested more than `MAX_DEPTH` deep."""
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        level = [child for node in level for child in _children(node)]
+        if not level:
+            return
+    raise JsonError(Fault.TOO_DEEP, f"more than {MAX_DEPTH} levels")
+
+
+def _children(node: object) -> Iterator[object]:
+    """The lists and objects in a list or object."""
+    children = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
+    return (child for child in children if isinstance(child, (dict, list)))
+
+
+def _texts(value: object) -> Iterator[str]:
+    """All texts in a value, keys too."""
+    waiting = [value]
+    while waiting:
+        match waiting.pop():
+            case str() as text:
+                yield text
+            case dict() as found:
+                yield from found
+                waiting.extend(found.values())
+            case list() as found:
+                waiting.extend(found)
+
+
+def _position_of(literal: str | None, text: str) -> int | None:
+    """Where a literal stands in a JSON text outside of strings."""
+    if literal is None:
+        return None
+    return next((token.start() for token in _TOKEN.finditer(text) if token[0] == literal), None)
+
+
+def canonical_json(value: object) -> str:
+    """The one JSON text of a decoded value: compact, keys in code point order, numbers exact and plain.
+
+    `1499.0` and `1499`, or two orders of keys, give the same text. Characters beyond ASCII are written as they
+    are. `value` is what `read_json` or `parse_items` returns; a float is written as Python shows it. Raises
+    ValueError for NaN and Infinity, TypeError for what JSON does not know.
+    """
+    if isinstance(value, str):
+        return encode_basestring(value)
+    if value is None or isinstance(value, bool):
+        return _WORDS[value]
+    if isinstance(value, dict):
+        pairs = [f"{encode_basestring(key)}:{canonical_json(value[key])}" for key in sorted(value)]
+        return f"{{{','.join(pairs)}}}"
+    if isinstance(value, list):
+        return f"[{','.join(map(canonical_json, value))}]"
+    if isinstance(value, float):
+        return plain_text(finite(value))
+    if isinstance(value, (int, Decimal)):
+        return plain_text(value)
+    raise TypeError(f"JSON does not know {type(value).__name__}")
+
+
+_WORDS = {None: "null", True: "true", False: "false"}
+
+
+def finite(number: float) -> Decimal:
+    """A float as the decimal that Python shows it as. Raises ValueError for NaN and Infinity."""
+    exact = Decimal(repr(number))
+    if not exact.is_finite():
+        raise ValueError(f"{number} is no number of JSON")
+    return exact

@@ -1,0 +1,99 @@
+"""Lists of JSON APIs: into the lake, the untouched answer first, so that no re-run needs a second call."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+
+from analytics_platform.connectors.rest_api import (
+    Content,
+    Endpoint,
+    Limits,
+    LinkHeader,
+    NotModified,
+    RestError,
+    Validators,
+    encode_pages,
+    fetch,
+)
+from analytics_platform.lake import Batch, FolderLake
+from analytics_platform.settings import Settings
+from analytics_platform.sources.source import Arrival, Say, Source
+
+SUFFIX = ".pages.jsonl"
+"""End of the names of files with an answer."""
+
+
+class JsonApi(Arrival):
+    """The whole answer of an API, all its pages."""
+
+    system = "users_api"
+    about = "JSON API of users (USERS_API_URL)."
+    description = "The untouched answer of USERS_API_URL, all its pages or nothing; each different answer once."
+    kinds = ("json", "api")
+    setting = "USERS_API_URL"
+
+    def fetch(self, source: Source, settings: Settings, lake: FolderLake, say: Say) -> Mapping[str, int | str]:
+        """Fetch the answer, if it is another than last time. Raises `RestError`."""
+        batch = fetch_list(users_endpoint(source.name, settings), lake)
+        words = f"a new answer, {batch.size:,} bytes" if batch else "the same as last time"
+        say(f"{source.name} API: {words}")
+        return {"answer": words}
+
+
+def users_endpoint(source: str, settings: Settings) -> Endpoint:
+    """Give the API of users that the settings name. Raises `RestError` if they name none that can be asked."""
+    secrets = {"Authorization": settings.users_api_authorization} if settings.users_api_authorization else {}
+    try:
+        return Endpoint(source, settings.users_api_url, pagination=LinkHeader(), secret_headers=secrets)
+    except ValueError as error:
+        raise RestError(f"{error}: check USERS_API_URL and USERS_API_AUTHORIZATION.") from None
+
+
+def fetch_list(endpoint: Endpoint, lake: FolderLake, limits: Limits | None = None) -> Batch | None:
+    """Put an API's whole answer into the lake; None if it is the latest there. Raises `RestError`.
+
+    What the server said of the answer is noted once the answer is on the disk. Killed in between, the same answer is
+    fetched again, and is found to be there.
+    """
+    source = endpoint.name
+    latest = _latest(source, lake)
+    answer = fetch(endpoint, _known(source, lake, latest), limits or Limits())
+    if isinstance(answer, NotModified):
+        return None
+    batch = put_answer(lake, answer.content)
+    lake.note(source, json.dumps({"batch": batch.content_sha256, "validators": answer.validators.to_json()}))
+    return None if batch == latest else batch
+
+
+def put_answer(lake: FolderLake, answer: Content) -> Batch:
+    """The batch with an answer: the latest if that is the same, else a new one, be it what the API said once before.
+
+    The lake stores the same bytes once; empty lines at the end, which mean nothing, tell such answers apart.
+    """
+    source, content = answer.endpoint, encode_pages(answer)
+    latest = _latest(source, lake)
+    while known := lake.batch_with(source, hashlib.sha256(content).hexdigest()):
+        if known == latest:
+            return known
+        content += b"\n"
+    return lake.put_bytes(source, source, SUFFIX, content)
+
+
+def _latest(source: str, lake: FolderLake) -> Batch | None:
+    batches = lake.batches(source)
+    return batches[-1] if batches else None
+
+
+def _known(source: str, lake: FolderLake, latest: Batch | None) -> Validators | None:
+    """What the server said of its last answer, if that is the latest in the lake.
+
+    It only saves work: where the note is damaged, everything is fetched.
+    """
+    try:
+        noted = json.loads(lake.noted(source) or "{}")
+        validators = Validators.from_json(noted["validators"])
+        return validators if latest and noted["batch"] == latest.content_sha256 else None
+    except (ValueError, TypeError, KeyError):
+        return None

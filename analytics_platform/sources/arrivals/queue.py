@@ -1,0 +1,164 @@
+"""Messages: from the queue into the lake. A message is deleted only once it is in the lake, on the disk.
+
+A batch is one Parquet file that Athena, Spark and DuckDB can read as it is.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from analytics_platform.connectors.sqs import Drained, Message, Queue, drain, redrive, send_copies
+from analytics_platform.lake import Batch, FolderLake
+from analytics_platform.progress import progress_bar
+from analytics_platform.settings import Settings, SettingsError
+from analytics_platform.sources.source import Arrival, Say, Source
+
+LONGEST_COPY = (1 << 20) - (8 << 10)
+"""Bytes of a rejected message, with its attributes, that is copied: a queue takes 1 MiB, the reason included."""
+
+
+MESSAGE_SCHEMA = pa.schema(
+    [
+        pa.field("message_id", pa.string(), nullable=False),
+        pa.field("body", pa.string(), nullable=False),
+        pa.field("sent_at", pa.timestamp("us", "UTC")),
+        pa.field("receive_count", pa.int64()),
+        pa.field("attributes", pa.string()),
+    ]
+)
+"""A raw message: its id on the queue, its whole text, when it was sent, how often received, attributes as JSON."""
+
+
+class SqsQueue(Arrival):
+    """Messages of an SQS queue."""
+
+    system = "sqs_queue"
+    about = "Queue of product events (SQS_QUEUE_URL)."
+    description = (
+        "Messages drained from the queue SQS_QUEUE_URL, as Parquet batches. A message is deleted from the queue only "
+        "once it is here; delivered twice, it is here twice, and counted once behind the gate."
+    )
+    kinds = ("sqs", "parquet")
+    setting = "SQS_QUEUE_URL"
+    can_be_counted = True
+
+    def waiting(self, settings: Settings) -> int:
+        """Count the messages that can be received, about."""
+        return queue_of(settings).depth().visible
+
+    def fetch(self, source: Source, settings: Settings, lake: FolderLake, say: Say) -> Mapping[str, int | str]:
+        """Drain the queue, within DRAIN_MAX_MESSAGES and DRAIN_MAX_SECONDS."""
+        with progress_bar(source.name) as report:
+            drained = drain_queue(
+                source, settings, lake, settings.drain_max_messages, settings.drain_max_seconds, report
+            )
+        say(
+            f"{drained.received:,} messages received, {drained.stored:,} stored in {drained.batches:,} batches, "
+            f"{drained.redelivered:,} of them again, {drained.deleted:,} deleted from the queue"
+        )
+        return {
+            "messages received": drained.received,
+            "messages stored": drained.stored,
+            "messages not deleted": drained.not_deleted,
+        }
+
+
+def queue_of(settings: Settings) -> Queue:
+    """The queue of product events that the settings name. Raises `SettingsError` if they name none."""
+    if not settings.sqs_queue_url:
+        raise SettingsError("SQS_QUEUE_URL is not set: give the address of the queue.")
+    return Queue(settings.sqs_queue_url, settings.aws_endpoint_url or None)
+
+
+def dead_letters_of(settings: Settings) -> Queue | None:
+    """The queue for copies of rejected messages, if there is one."""
+    return Queue(settings.sqs_dlq_url, settings.aws_endpoint_url or None) if settings.sqs_dlq_url else None
+
+
+def drain_queue(
+    source: Source,
+    settings: Settings,
+    lake: FolderLake,
+    max_messages: int,
+    max_seconds: float,
+    on_progress: Callable[[int], None] = lambda messages: None,
+) -> Drained:
+    """Move what waits in the queue into the lake, at most so many messages or for so long.
+
+    Messages that the gate rejects are copied to the dead-letter queue, with the reason, before they are deleted: what
+    is undecodable never blocks the queue. One too long for a queue to take it with a reason is in quarantine only, with
+    all others. Raises `QueueError`.
+    """
+    queue, dead_letters = queue_of(settings), dead_letters_of(settings)
+
+    def store(messages: Sequence[Message]) -> None:
+        batch = put_messages(lake, source.name, queue.name, messages)
+        if dead_letters is not None:
+            rejected = [(messages[place - 1], reason) for place, reason in _rejections(source, batch, settings).items()]
+            send_copies(dead_letters, [entry for entry in rejected if _size(entry[0]) <= LONGEST_COPY])
+
+    return drain(
+        queue,
+        store,
+        max_messages=max_messages,
+        max_seconds=max_seconds,
+        on_progress=lambda drained: on_progress(drained.received),
+    )
+
+
+def _size(message: Message) -> int:
+    return len("".join((message.body, *message.attributes, *message.attributes.values())).encode(errors="replace"))
+
+
+def put_messages(lake: FolderLake, source: str, queue_name: str, messages: Sequence[Message]) -> Batch:
+    """Store messages as one batch of the lake; when this returns they are on the disk."""
+    rows = [
+        {
+            "message_id": message.message_id,
+            "body": message.body,
+            "sent_at": message.sent_at,
+            "receive_count": message.receive_count,
+            "attributes": json.dumps(dict(message.attributes), sort_keys=True),
+        }
+        for message in messages
+    ]
+    return lake.put_bytes(source, queue_name, ".parquet", encode_messages(rows))
+
+
+def encode_messages(rows: Iterable[Mapping[str, object]]) -> bytes:
+    """Write messages, as rows with the columns of `MESSAGE_SCHEMA`, as the bytes of one Parquet file.
+
+    Half of a surrogate pair, which UTF-8 cannot write, becomes \\xNN: one hostile message must not hold up the others.
+    """
+    whole = [
+        {
+            **row,
+            "body": str(row["body"]).encode("utf-8", errors="surrogatepass").decode("utf-8", errors="backslashreplace"),
+        }
+        for row in rows
+    ]
+    table = pa.Table.from_pylist(whole, schema=MESSAGE_SCHEMA)
+    buffer = io.BytesIO()
+    pq.write_table(table, buffer, compression="zstd")
+    return buffer.getvalue()
+
+
+def _rejections(source: Source, batch: Batch, settings: Settings) -> dict[int, str]:
+    """Place in the batch → reason, for the messages that the gate rejects."""
+    rejected = [verdict.rejected for verdict in source.validate(batch, settings)]
+    return {
+        place: reason for frame in rejected for place, reason in frame.select("position", "error_reason").iter_rows()
+    }
+
+
+def redrive_messages(settings: Settings, max_messages: int | None) -> int:
+    """Send the copies in the dead-letter queue back to the queue; returns how many. Raises `QueueError`."""
+    dead_letters = dead_letters_of(settings)
+    if dead_letters is None:
+        raise SettingsError("SQS_DLQ_URL is not set: give the address of the dead-letter queue.")
+    return redrive(dead_letters, queue_of(settings), max_messages)

@@ -1,0 +1,78 @@
+"""Tables of the shop's database: into the lake.
+
+How far a table is read is noted after its rows are on the disk. Killed in between, the same rows are read again, and
+are duplicates behind the gate. The note says of which database it is: another one is read from the start.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Iterator, Mapping
+
+from analytics_platform.connectors.shop_db import TABLES, BatchSize, Position, PositionError, ShopDatabase
+from analytics_platform.lake import FolderLake
+from analytics_platform.settings import Settings, SettingsError
+from analytics_platform.sources.source import Arrival, Say, Source
+
+SUFFIX = ".rows.jsonl"
+"""End of the names of files with rows."""
+
+
+class DatabaseTable(Arrival):
+    """Rows of the table in the shop's database that has the name of the source."""
+
+    system = "shop_database"
+    about = "The shop's own database (SHOP_DATABASE_URL)."
+    description = (
+        "Rows of a table in SHOP_DATABASE_URL, as JSON lines that PostgreSQL wrote: what changed since the last run, "
+        "and the ten minutes before that once more for what was committed late."
+    )
+    kinds = ("postgres", "json")
+    setting = "SHOP_DATABASE_URL"
+
+    def fetch(self, source: Source, settings: Settings, lake: FolderLake, say: Say) -> Mapping[str, int | str]:
+        """Read what changed in the table."""
+        rows = 0
+        for some in read_table(source.name, settings, lake):
+            rows += some
+            say(f"{rows:,} rows read")
+        return {"rows": rows}
+
+
+def shop_of(settings: Settings, batch: BatchSize | None = None) -> ShopDatabase:
+    """The shop's database that the settings name. Raises `SettingsError` if they name none."""
+    url = settings.shop_database_url.get_secret_value()
+    if not url:
+        raise SettingsError("SHOP_DATABASE_URL is not set: give the address of the shop's database.")
+    return ShopDatabase(url, batch=batch or BatchSize())
+
+
+def read_table(source: str, settings: Settings, lake: FolderLake, batch: BatchSize | None = None) -> Iterator[int]:
+    """Move what changed in the table of this source into the lake; yields the rows of each batch.
+
+    Raises `ShopDatabaseError`, `PositionError` if what was noted cannot be read, `SettingsError` without a database.
+    """
+    shop = shop_of(settings, batch)
+    earliest = dt.datetime.combine(settings.partition_start, dt.time(), dt.UTC)
+    for found in shop.read(TABLES[source], _position(source, shop, lake), earliest):
+        content = "".join(f"{row}\n" for row in found.rows).encode()
+        lake.put_bytes(source, f"shop.{source}", SUFFIX, content)
+        lake.note(source, json.dumps({"place": shop.place, "position": found.position.to_json()}))
+        yield len(found.rows)
+
+
+def _position(source: str, shop: ShopDatabase, lake: FolderLake) -> Position | None:
+    """How far the table of this database was read; None if it was not. Raises `PositionError`."""
+    noted = lake.noted(source)
+    if noted is None:
+        return None
+    try:
+        note = json.loads(noted)
+        place, position = str(note["place"]), str(note["position"])
+    except (ValueError, TypeError, KeyError) as error:
+        raise PositionError(
+            f"The note on how far shop.{source} was read cannot be read; delete it (_source.note in the lake's folder "
+            f"{source}) to read the table again from the start."
+        ) from error
+    return Position.from_json(position) if place == shop.place else None

@@ -1,0 +1,104 @@
+"""What a source declares of itself: its contract, how its records arrive, and how its bytes become records."""
+
+from __future__ import annotations
+
+import datetime as dt
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, ClassVar, TypeAlias
+
+from pydantic import SecretStr
+
+from analytics_platform.contracts.base import ContractType
+from analytics_platform.gate import Origin, Records, Verdict, reasons_of, validate
+from analytics_platform.lake import Batch, FolderLake, check_decodable
+from analytics_platform.settings import Settings
+
+Say: TypeAlias = Callable[[str], None]
+"""Takes a sentence for the log."""
+
+
+class Format(ABC):
+    """How the bytes of a batch become records.
+
+    `suffixes` are the ends of the names of files that are taken from the landing folder (none: no file is), `reasons`
+    those for which a record cannot be parsed at all.
+    """
+
+    suffixes: ClassVar[tuple[str, ...]] = ()
+    reasons: ClassVar[tuple[str, ...]] = ()
+
+    @abstractmethod
+    def read(
+        self, batch: Batch, stream: BinaryIO, contract: ContractType, only: Collection[int] | None
+    ) -> Iterator[Records]:
+        """Parse the content of a batch; given positions, only the records at these."""
+
+    def takes(self, name: str) -> bool:
+        """Tell whether a file of this name is one of the source's."""
+        return name.lower().endswith(self.suffixes)
+
+    def check(self, path: Path, contract: ContractType) -> None:
+        """Raise `FileRejectedError` or `UnreadableError` for a file none of whose records can be read."""
+        check_decodable(path)
+
+
+class Arrival(ABC):
+    """How a source's records arrive: the `system` they come from, and the `setting` that holds its address.
+
+    Files have no setting: they are dropped into LANDING_DIR. `about` describes the system and `description` what is
+    taken from it; `kinds` are the badges in the UI, the system's first.
+    """
+
+    system: ClassVar[str]
+    about: ClassVar[str]
+    description: ClassVar[str]
+    kinds: ClassVar[tuple[str, ...]]
+    setting: ClassVar[str] = ""
+    can_be_counted: ClassVar[bool] = False
+
+    def address(self, settings: Settings) -> str:
+        """Give the address of the system; empty if its setting is not set."""
+        value = getattr(settings, self.setting.lower()) if self.setting else settings.landing_dir
+        return str(value.get_secret_value() if isinstance(value, SecretStr) else value)
+
+    def waiting(self, settings: Settings) -> int:
+        """Count what waits in the system, about, where that `can_be_counted` without taking it."""
+        raise NotImplementedError
+
+    def fetch(self, source: Source, settings: Settings, lake: FolderLake, say: Say) -> Mapping[str, int | str]:
+        """Move what is new in the system into the lake; returns figures for people. Raises `UserError`."""
+        return {}
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A source of raw input. Raw asset, gate, sensor, landing folder, freshness and status follow from it."""
+
+    contract: ContractType
+    arrival: Arrival
+    format: Format
+
+    @property
+    def name(self) -> str:
+        """The name of the source, of its landing folder and of its folder in the lake."""
+        return self.contract.table.source
+
+    def address(self, settings: Settings) -> str:
+        """Give where its records come from; empty if its setting is not set."""
+        address = self.arrival.address(settings)
+        return address if self.arrival.setting else str(Path(address) / self.name)
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Every reason for which the gate rejects one of its records."""
+        return tuple(dict.fromkeys((*reasons_of(self.contract), *self.format.reasons)))
+
+    def validate(self, batch: Batch, settings: Settings, only: Collection[int] | None = None) -> Iterator[Verdict]:
+        """Put the records of a batch through the gate; with `only`, those at these positions."""
+        earliest = dt.datetime.combine(settings.partition_start, dt.time(), dt.UTC)
+        with batch.open() as stream:
+            records = self.format.read(batch, stream, self.contract, only)
+            yield from validate(records, self.contract, Origin(batch.batch_id, batch.arrived_at, earliest))

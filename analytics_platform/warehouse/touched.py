@@ -1,0 +1,118 @@
+"""Which days to build again after batches were loaded: those of their events, and those that new versions touch.
+
+Facts may point to another version of a product or customer now. The days of a version are those on which the product
+or client was seen, from the moment on at which the new version took effect. They follow from the loaded rows alone, so
+they can be asked for at any time, and again after a failed run. Days whose events are loaded and not built yet are not
+among them: their own batches tell of those.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Collection, Sequence
+
+from analytics_platform.settings import Settings
+from analytics_platform.transform import affected_days, build_order
+from analytics_platform.warehouse.ledger import latest_day, touched_days
+from analytics_platform.warehouse.session import Session
+
+_READS = {
+    "products": ("cleaned.product_versions", "sessionized.product_days"),
+    "customers": ("cleaned.customer_versions", "cleaned.order_versions", "sessionized.client_days"),
+    "orders": ("cleaned.customer_versions", "cleaned.order_versions", "sessionized.client_days"),
+}
+"""Source → the tables that say which days its new rows touch."""
+
+_OF_PRODUCTS = """
+WITH ordered AS (
+    SELECT
+        product_id, updated_at, list_contains($batches, batch_id) AS is_new,
+        row_number() OVER versions AS place,
+        row(name, category, price) AS content,
+        lag(row(name, category, price)) OVER versions AS before,
+        lead(row(name, category, price)) OVER versions AS after,
+        lead(updated_at) OVER versions AS next_at
+    FROM cleaned.product_versions
+    WHERE product_id IN (SELECT product_id FROM cleaned.product_versions WHERE list_contains($batches, batch_id))
+    WINDOW versions AS (PARTITION BY product_id ORDER BY updated_at, arrived_at, batch_id, position)
+),
+changed AS (
+    SELECT product_id, min(updated_at) AS since FROM ordered
+    WHERE is_new AND CASE WHEN place > 1 THEN content <> before ELSE next_at IS NOT NULL AND content <> after END
+    GROUP BY product_id
+)
+SELECT DISTINCT event_date FROM sessionized.product_days AS days
+INNER JOIN changed ON days.product_id = changed.product_id AND days.event_date >= CAST(changed.since AS DATE)
+"""
+
+_OF_CLIENTS = """
+WITH links AS (
+    SELECT
+        nullif(regexp_extract(order_key, '^(.*)/[^/]*$', 1), '') AS client_id, customer_id,
+        bool_and(list_contains($batches, batch_id)) AS is_new
+    FROM cleaned.order_versions
+    GROUP BY ALL
+),
+ordered AS (
+    SELECT
+        links.client_id, versions.updated_at, links.is_new OR list_contains($batches, versions.batch_id) AS is_new,
+        row_number() OVER line AS place,
+        row(versions.customer_id, name, email, coalesce(city, '')) AS content,
+        lag(row(versions.customer_id, name, email, coalesce(city, ''))) OVER line AS before,
+        lead(row(versions.customer_id, name, email, coalesce(city, ''))) OVER line AS after,
+        lead(versions.updated_at) OVER line AS next_at
+    FROM links
+    INNER JOIN cleaned.customer_versions AS versions ON links.customer_id = versions.customer_id
+    WHERE links.client_id IS NOT NULL
+    WINDOW line AS (PARTITION BY links.client_id ORDER BY versions.updated_at, arrived_at, batch_id, position)
+),
+changed AS (
+    SELECT client_id, min(updated_at) AS since FROM ordered
+    WHERE is_new AND CASE WHEN place > 1 THEN content <> before ELSE next_at IS NOT NULL AND content <> after END
+    GROUP BY client_id
+)
+SELECT DISTINCT event_date FROM sessionized.client_days AS days
+INNER JOIN changed ON days.client_id = changed.client_id AND days.event_date >= CAST(changed.since AS DATE)
+"""
+
+
+def days_of_versions(session: Session, batch_ids: Sequence[str]) -> set[dt.date]:
+    """The days whose facts may point to another version of a product or customer since these batches were loaded."""
+    if not session.tables().issuperset(("ops.pipeline_logs",)):
+        return set()
+    found = session.rows(
+        "SELECT DISTINCT source FROM ops.pipeline_logs WHERE list_contains($batches, batch_id) AND rows_accepted > 0",
+        {"batches": list(batch_ids)},
+    )
+    existing = session.tables()
+    sources = {source for (source,) in found if existing.issuperset(_READS.get(source, ()))}
+    questions = []
+    if "products" in sources:
+        questions.append(_OF_PRODUCTS)
+    if sources & {"customers", "orders"}:
+        questions.append(_OF_CLIENTS)
+    frames = [session.frame(sql, {"batches": list(batch_ids)}) for sql in questions]
+    return {day for frame in frames for day in frame["event_date"]}
+
+
+def affected_by(touched: Collection[dt.date], latest: dt.date | None, settings: Settings) -> set[dt.date]:
+    """The days to build again after the events of some days changed, over all tables.
+
+    Up to the `latest` day with events: windows reach further, but there is nothing to build yet.
+    """
+    if latest is None or not touched:
+        return set()
+    affected = {day for table in build_order() for day in affected_days(table, touched, settings.model_values)}
+    return {day for day in affected if settings.partition_start <= day <= latest}
+
+
+def days_after(session: Session, batch_ids: Sequence[str], settings: Settings) -> set[dt.date]:
+    """The days to build again after these batches were loaded: of their events, and of versions they brought."""
+    touched = {*touched_days(session, batch_ids), *days_of_versions(session, batch_ids)}
+    return affected_by(touched, latest_day(session), settings)
+
+
+def days_to_build(session: Session, batch_ids: Sequence[str], settings: Settings) -> str:
+    """The range of days, `FIRST...LAST`, whose tables the rows of these batches change; empty if there are none."""
+    days = days_after(session, batch_ids, settings)
+    return f"{min(days)}...{max(days)}" if days else ""

@@ -1,0 +1,51 @@
+"""A process that reads a collection and loads what it read, and is killed before its N-th boundary."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Callable
+from pathlib import Path
+
+from analytics_platform.connectors.mongo import BatchSize
+from analytics_platform.sources.arrivals.collection import read_collection
+from analytics_platform_tests.kit import House, open_house
+from analytics_platform_tests.names import WEB_LOGS
+from analytics_platform_tests.reliability.victim import Fuse, light
+from analytics_platform_tests.shop_logs import load
+
+SMALL = BatchSize(documents=50)
+"""So that what is read comes in several batches."""
+
+
+def run(house: House) -> None:
+    """Read, and load: the whole way of new documents."""
+    for _ in read_collection(WEB_LOGS, house.settings, house.lake, SMALL):
+        pass
+    load(house, WEB_LOGS)
+
+
+def house_at(root: Path, uri: str, database: str) -> House:
+    return open_house(root, mongodb_uri=uri, mongodb_database=database)
+
+
+def run_with_fuse(
+    root: Path, uri: str, database: str, length: int | None, report: Callable[[int], None] = lambda passed: None
+) -> None:
+    """Entry point of the child process."""
+    fuse = Fuse(length)
+    light(fuse)
+    run(house_at(root, uri, database))
+    report(fuse.passed)
+
+
+def kill_at(root: Path, uri: str, database: str, length: int | None) -> tuple[int, int]:
+    """Run in a child that is killed at the boundary: (its exit code, the boundaries it passed, if it lived)."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    receiver, sender = context.Pipe(duplex=False)
+    child = context.Process(target=run_with_fuse, args=(root, uri, database, length, sender.send))
+    child.start()
+    sender.close()
+    child.join(timeout=120)
+    passed = receiver.recv() if child.exitcode == 0 else -1
+    return child.exitcode or 0, passed

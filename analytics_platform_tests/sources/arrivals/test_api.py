@@ -1,0 +1,373 @@
+"""From a JSON API to the table: whole answers, untouched and once; a fault is told and leaves everything as it was."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import dagster as dg
+import numpy as np
+import polars as pl
+import pytest
+
+from analytics_platform.connectors.rest_api import (
+    Content,
+    Endpoint,
+    LinkHeader,
+    PageNumber,
+    RestError,
+    decode_pages,
+    records,
+)
+from analytics_platform.contracts.base import Contract, Day, Instant, Money, Text, Whole, column
+from analytics_platform.demo.servers.http_api import serve_users
+from analytics_platform.gate import Origin, Records, validate
+from analytics_platform.gate.exact_json import canonical_json, plain_text, read_json
+from analytics_platform.gate.records import malformed_frame
+from analytics_platform.lake import Batch
+from analytics_platform.orchestration.assets.raw import raw_asset
+from analytics_platform.orchestration.resources import build_resources
+from analytics_platform.settings import load_settings
+from analytics_platform.sources.arrivals.api import fetch_list, users_endpoint
+from analytics_platform.sources.registry import SOURCES
+from analytics_platform.transform import DayRange
+from analytics_platform.warehouse import BatchCard, load_batch
+from analytics_platform_tests.connectors.rest_api.scripted import (
+    IMPATIENT,
+    QUICK,
+    Answer,
+    Request,
+    Script,
+    ScriptedApi,
+    json_answer,
+    scripted_api,
+)
+from analytics_platform_tests.kit import House, build, open_house
+from analytics_platform_tests.names import USERS
+from analytics_platform_tests.shop_logs import load, user
+
+JSON = {"Content-Type": "application/json"}
+TODAY = DayRange(dt.date(2024, 1, 1), dt.date(2024, 1, 1))
+ADA, BEN, EVE = (user(number, name, email=f"{name}@shop.example") for number, name in enumerate(("Ada", "Ben", "Eve")))
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> House:
+    return open_house(tmp_path)
+
+
+@pytest.fixture
+def api() -> Iterator[ScriptedApi]:
+    """An API that says what a test scripts."""
+    with scripted_api([]) as api:
+        yield api
+
+
+def declared(api: ScriptedApi) -> Endpoint:
+    """The users, as the platform declares them."""
+    return users_endpoint(USERS, load_settings(users_api_url=api.url))
+
+
+def take_in(house: House, api: ScriptedApi, *answers: Answer, endpoint: Endpoint | None = None) -> Batch | None:
+    """Fetch what the API answers, load it, and build the users."""
+    api.script = list(answers)
+    batch = fetch_list(endpoint or declared(api), house.lake, QUICK)
+    load(house, USERS)
+    with house.session() as session:
+        build(session, TODAY, house.settings, {"cleaned.users"})
+    return batch
+
+
+def rows(house: House, sql: str) -> list[tuple[object, ...]]:
+    with house.session(read_only=True) as session:
+        return session.rows(sql)
+
+
+def users(house: House) -> list[tuple[object, ...]]:
+    return rows(house, "SELECT user_id, name, email FROM cleaned.users ORDER BY 1")
+
+
+FIRST = [("0", "Ada", "ada@shop.example"), ("1", "Ben", "ben@shop.example")]
+
+
+def test_the_untouched_answer_is_in_the_lake_before_anything_is_read_from_it(house: House, api: ScriptedApi) -> None:
+    body = b' [ {"id" : 1, "name": "Ad\\u00e9", "more": 1.50} ]\r\n'
+    batch = take_in(house, api, Answer(body, headers=JSON))
+
+    assert batch is not None
+    with batch.open() as stream:
+        assert decode_pages(stream.read()) == Content(USERS, "", (body,))
+    assert users(house) == [("1", "Adé", None)]
+
+
+def test_an_answer_that_did_not_change_is_no_new_batch(house: House, api: ScriptedApi) -> None:
+    one_page = Endpoint(USERS, api.url)
+    assert take_in(house, api, json_answer([ADA, BEN], ETag='"1"'), endpoint=one_page) is not None
+
+    assert take_in(house, api, Answer(status=304), endpoint=one_page) is None
+    assert api.asked[-1].headers["if-none-match"] == '"1"'
+    assert take_in(house, api, json_answer([ADA, BEN], ETag='"2"'), endpoint=one_page) is None
+
+    assert len(house.lake.batches(USERS)) == 1
+    assert users(house) == FIRST
+
+
+def test_a_list_whose_pages_are_links_is_fetched_whole_for_an_unchanged_page_names_no_next(
+    house: House, api: ScriptedApi
+) -> None:
+    assert take_in(house, api, json_answer([ADA], ETag='"1"')) is not None
+    first = json_answer([ADA], Link=f'<{api.url}?page=2>; rel="next"')
+
+    assert take_in(house, api, first, json_answer([BEN])) is not None
+    assert "if-none-match" not in api.asked[1].headers
+    assert users(house) == FIRST
+
+
+def test_without_a_note_the_same_answer_is_fetched_and_found_to_be_there(house: House, api: ScriptedApi) -> None:
+    """As after a kill between the answer and its note."""
+    answer = json_answer([ADA, BEN], ETag='"1"')
+    take_in(house, api, answer)
+    for note in ("", "{", "[]", '{"batch": 1, "validators": "{}"}'):
+        house.lake.note(USERS, note)
+        assert take_in(house, api, answer) is None
+        assert "if-none-match" not in api.asked[-1].headers
+    assert len(house.lake.batches(USERS)) == 1
+
+
+def test_what_the_api_goes_back_to_is_loaded_again(house: House, api: ScriptedApi) -> None:
+    first, second = [ADA, BEN], [ADA | {"email": "new@shop.example"}, BEN]
+    take_in(house, api, json_answer(first))
+    for answer in (second, first, second, first):
+        assert take_in(house, api, json_answer(answer)) is not None
+        assert take_in(house, api, json_answer(answer)) is None
+
+    assert len(house.lake.batches(USERS)) == 5
+
+
+def test_nothing_is_taken_for_unchanged_when_the_note_is_not_of_the_latest_answer(
+    house: House, api: ScriptedApi
+) -> None:
+    """As after a kill between a second answer and its note, when the API goes back to the first."""
+    take_in(house, api, json_answer([ADA], ETag='"1"'))
+    noted = house.lake.noted(USERS)
+    take_in(house, api, json_answer([BEN], ETag='"2"'))
+    house.lake.note(USERS, noted or "")
+
+    assert take_in(house, api, json_answer([ADA], ETag='"1"')) is not None
+
+
+def test_the_note_holds_no_address(house: House, api: ScriptedApi) -> None:
+    api.script = [json_answer([ADA])]
+    url = api.url.replace("http://", "http://ada:s3cret@") + "?key=t0ken"
+    fetch_list(users_endpoint(USERS, load_settings(users_api_url=url)), house.lake, QUICK)
+
+    noted = house.lake.noted(USERS) or ""
+    assert "validators" in noted and "s3cret" not in noted and "t0ken" not in noted
+
+
+@pytest.mark.parametrize(
+    ("answers", "words"),
+    [
+        ([Answer(fault="silent")] * 3, "sent nothing for 0.2 s (3 attempts); nothing was loaded"),
+        ([Answer(status=500)] * 3, "answered 500 Internal Server Error (3 attempts); nothing was loaded"),
+        ([Answer(b'[{"id": 5', headers=JSON)] * 3, "breaks off (line 1 column 10) (3 attempts); nothing was loaded"),
+        ([Answer(status=401)], "answered 401 Unauthorized; nothing was loaded, check the credentials"),
+        ([json_answer({"users": [EVE]})], "nothing was loaded, correct the declaration of the source"),
+        (
+            [json_answer([EVE], Link='</items?page=2>; rel="next"'), Answer(status=404)],
+            "page 2 of http://127.0.0.1:",
+        ),
+    ],
+)
+def test_a_fault_is_told_in_one_sentence_and_leaves_lake_and_tables_as_they_were(
+    answers: list[Answer], words: str, house: House, api: ScriptedApi
+) -> None:
+    take_in(house, api, json_answer([ADA, BEN], ETag='"1"'))
+    lake = [(path, path.read_bytes()) for path in sorted(house.lake.root.rglob("*")) if path.is_file()]
+
+    api.script = list(answers)
+    with pytest.raises(RestError) as caught:
+        fetch_list(declared(api), house.lake, IMPATIENT)
+
+    assert str(caught.value).startswith("users: page ") and words in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert [(path, path.read_bytes()) for path in sorted(house.lake.root.rglob("*")) if path.is_file()] == lake
+    assert load(house, USERS) == {USERS: (0, 0, 0)}
+    assert users(house) == FIRST
+    assert take_in(house, api, json_answer([ADA, BEN, EVE])) is not None
+    assert users(house) == [*FIRST, ("2", "Eve", "eve@shop.example")]
+
+
+def test_500_twice_then_200_is_a_whole_answer(house: House, api: ScriptedApi) -> None:
+    take_in(house, api, Answer(status=500), Answer(status=500), json_answer([ADA, BEN]))
+    assert users(house) == FIRST
+
+
+def test_all_pages_are_one_batch(house: House, api: ScriptedApi) -> None:
+    first = json_answer([ADA], Link=f'<{api.url}?page=2>; rel="next"')
+    take_in(house, api, first, Answer(status=503), json_answer([BEN]))
+
+    assert users(house) == FIRST
+    assert rows(house, "SELECT rows_read FROM ops.pipeline_logs") == [(2,)]
+
+
+def test_a_field_that_is_gone_is_told_as_drift(house: House, api: ScriptedApi) -> None:
+    take_in(house, api, json_answer([ADA, BEN]))
+    take_in(house, api, json_answer([{"id": one["id"], "name": one["name"], "tier": "gold"} for one in (ADA, BEN)]))
+
+    assert users(house) == [("0", "Ada", None), ("1", "Ben", None)]
+    drift = rows(house, "SELECT drift FROM ops.pipeline_logs ORDER BY finished_at")
+    assert "no field email" not in str(drift[0][0]).split("; ")
+    assert "no field email" in str(drift[1][0]).split("; ")
+    assert "unknown fields kept in extra: tier" in str(drift[1][0])
+
+
+def test_users_whose_id_is_gone_are_refused_and_stay_as_they_were(house: House, api: ScriptedApi) -> None:
+    take_in(house, api, json_answer([ADA, BEN]))
+    take_in(house, api, json_answer([{"uid": 0, "name": "New"}, BEN | {"name": "Benjamin"}]))
+
+    assert users(house) == [FIRST[0], ("1", "Benjamin", "ben@shop.example")]
+    assert rows(house, "SELECT source, position, error_reason FROM ops.quarantine") == [(USERS, 1, "id: missing")]
+
+
+def _materialize(root: Path, instance: dg.DagsterInstance, **settings: object) -> dg.ExecuteInProcessResult:
+    resources = dict(build_resources(load_settings(data_dir=root, **settings)))
+    return dg.materialize([raw_asset(SOURCES[USERS])], resources=resources, instance=instance, raise_on_error=False)
+
+
+def test_the_asset_says_whether_the_answer_is_new(tmp_path: Path) -> None:
+    file, instance = tmp_path / "users.json", dg.DagsterInstance.ephemeral()
+    file.write_text(json.dumps([ADA, BEN]), "utf-8")
+    with serve_users(file, page_size=1) as url:
+        said = []
+        for _ in range(2):
+            (event,) = _materialize(tmp_path, instance, users_api_url=url).get_asset_materialization_events()
+            said.append(event.materialization.metadata["answer"].value)
+        assert (
+            fetch_list(
+                users_endpoint(USERS, load_settings(data_dir=tmp_path, users_api_url=url)), open_house(tmp_path).lake
+            )
+            is None
+        )
+    assert str(said[0]).startswith("a new answer, ")
+    assert said[1] == "the same as last time"
+
+
+def test_the_asset_without_an_api_is_done_and_says_so(tmp_path: Path) -> None:
+    instance = dg.DagsterInstance.ephemeral()
+    result = _materialize(tmp_path, instance)
+
+    assert result.success
+    assert "USERS_API_URL is not set: nothing of users is read from there." in [
+        entry.user_message for entry in instance.all_logs(result.run_id)
+    ]
+    assert not (tmp_path / "lake").exists()
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"users_api_url": "https://"}, "must begin with http:// or https:// and a host: check USERS_API_URL"),
+        ({"users_api_url": "http://x", "users_api_authorization": "s3\ncret"}, "cannot be sent; use one line"),
+        ({"users_api_url": "http://127.0.0.1:1/users"}, "http://127.0.0.1:1/users"),
+    ],
+)
+def test_the_asset_fails_in_one_sentence(
+    settings: dict[str, Any], words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("analytics_platform.sources.arrivals.api.Limits", lambda: QUICK)
+    result = _materialize(tmp_path, dg.DagsterInstance.ephemeral(), **settings)
+
+    (failure,) = [event for event in result.all_events if event.is_step_failure]
+    error = failure.step_failure_data.error
+    assert error is not None and error.cause is None
+    assert words in error.message and error.message.count("\n") == 1
+    assert "cret" not in error.message
+
+
+# Another source: the list of an API, declared; the promise of its table; and how one of its records is taken apart.
+
+PRODUCTS = "products"
+
+
+class ProductVersions(
+    Contract,
+    table="cleaned.product_versions",
+    source=PRODUCTS,
+    key=("version_id",),
+    write="batches",
+    partition="event_date",
+    identity=("product_id", "title", "price", "extra"),
+    redelivers=True,
+):
+    """One row per product and answer."""
+
+    version_id: Text = column("MD5 of the content.", random=True)
+    product_id: Whole = column("The product.", source=("id",))
+    title: Text = column("Name.", source=("title",))
+    price: Money = column("Price.", source=("price",), ge=0)
+    extra: Text = column("Other fields.", nullable=True, json=True)
+    event_date: Day = column("Day the answer arrived.")
+    arrived_at: Instant = column("When the answer arrived.")
+    batch_id: Text = column("The answer.")
+    position: Whole = column("Place in the answer.", ge=1)
+
+
+def products_endpoint(url: str) -> Endpoint:
+    return Endpoint(
+        PRODUCTS, url, record_path="data.items", pagination=PageNumber("page", size=2), total_path="data.total"
+    )
+
+
+def read_products(content: Content) -> Iterator[Records]:
+    found = [(record.position, record.raw, _fields(record.raw)) for record in records(content)]
+    yield Records(
+        values=pl.DataFrame([fields for *_, fields in found]),
+        positions=np.array([position for position, *_ in found], np.int64),
+        raws=lambda index: (found[row][1] for row in index),
+        malformed=malformed_frame(()),
+    )
+
+
+def _fields(raw: str) -> dict[str, str | None]:
+    record = read_json(raw)
+    assert isinstance(record, dict)
+    known = {name: plain_text(record.pop(key, None)) for name, key in (("product_id", "id"), ("price", "price"))}
+    return {**known, "title": record.pop("title", None), "extra": canonical_json(record) if record else None}
+
+
+def products(wanted: list[dict[str, object]]) -> Script:
+    def answer(request: Request) -> Answer:
+        page = int(parse_qs(urlsplit(request.target).query)["page"][0])
+        return json_answer({"data": {"items": wanted[2 * page - 2 : 2 * page], "total": len(wanted)}})
+
+    return answer
+
+
+def test_another_api_is_a_declaration_a_contract_and_a_reader_of_its_records(house: House, api: ScriptedApi) -> None:
+    wanted: list[dict[str, object]] = [
+        {"id": 1, "title": "Hawaiian", "price": 9.5, "tags": ["fruit"]},
+        {"id": 2, "title": "Margherita", "price": 8},
+        {"id": 3, "title": "Marinara", "price": -1},
+    ]
+    api.script = products(wanted)
+    for expected in ((2, 0, 1), (0, 2, 1)):
+        batch = fetch_list(products_endpoint(api.url), house.lake, QUICK)
+        assert batch is not None
+        assert fetch_list(products_endpoint(api.url), house.lake, QUICK) is None
+        origin = Origin(batch.batch_id, batch.arrived_at, dt.datetime(2010, 1, 1, tzinfo=dt.UTC))
+        card = BatchCard(batch.batch_id, PRODUCTS, batch.name, batch.content_sha256, batch.arrived_at, "test")
+        with batch.open() as stream, house.session() as session:
+            verdicts = validate(read_products(decode_pages(stream.read())), ProductVersions, origin)
+            loaded = load_batch(session, ProductVersions, card, verdicts)
+        assert (loaded.rows_accepted, loaded.rows_duplicate, loaded.rows_quarantined) == expected
+        wanted[2] = wanted[2] | {"price": -2}
+
+    stored = "SELECT product_id, title, CAST(price AS VARCHAR), extra FROM cleaned.product_versions ORDER BY 1"
+    assert rows(house, stored) == [(1, "Hawaiian", "9.5000", '{"tags":["fruit"]}'), (2, "Margherita", "8.0000", None)]
+    assert rows(house, "SELECT error_reason FROM ops.quarantine ORDER BY quarantined_at") == [("price: too small",)] * 2
+    assert isinstance(declared(api).pagination, LinkHeader)

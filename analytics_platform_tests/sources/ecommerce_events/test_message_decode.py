@@ -1,0 +1,228 @@
+"""What `decode_message` promises."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from analytics_platform.gate.exact_json import canonical_json
+from analytics_platform.sources.ecommerce_events.decode import RULES, DecodedMessage, decode_message
+from analytics_platform.sources.ecommerce_events.envelope import MessageError
+from analytics_platform.sources.ecommerce_events.items import parse_items
+from analytics_platform_tests.sources.ecommerce_events.written_items import TEXTS, Written, written_items
+
+
+def decode(**fields: object) -> DecodedMessage:
+    return decode_message(json.dumps(fields))
+
+
+def refusal(**fields: object) -> MessageError:
+    with pytest.raises(MessageError) as caught:
+        decode(**fields)
+    assert caught.value.rule in RULES
+    return caught.value
+
+
+def test_every_column_is_read_from_the_message() -> None:
+    message = decode(
+        event_id=" e-1 ",
+        user_id=42,
+        event_timestamp=1759276800,
+        event_name="purchase",
+        platform="ios",
+        items="[{item_id=prod_1, item_name=Audífonos, negro, price=1499.0}]",
+        transaction_id="T1",
+        value=1499.50,
+        currency="MXN",
+        item_list_id=7,
+        item_list_name="Los más comprados",
+        page_location="https://shop.example/p",
+        page_referrer="(not set)",
+        app={"version": "5.2.0"},
+    )
+    assert message == DecodedMessage(
+        event_id="e-1",
+        client_id="user:42",
+        user_id="42",
+        event_at="1759276800",
+        event_name="purchase",
+        platform="IOS",
+        items='[{"item_id":"prod_1","item_name":"Audífonos, negro","price":1499}]',
+        transaction_id="T1",
+        revenue="1499.5",
+        list_id="7",
+        list_name="Los más comprados",
+        page_url="https://shop.example/p",
+        referrer=None,
+        extra='{"app":{"version":"5.2.0"},"currency":"MXN"}',
+    )
+
+
+def test_a_message_without_fields_has_no_values() -> None:
+    assert decode_message("{}") == DecodedMessage(*[None] * 14)
+
+
+def test_params_are_read_like_outer_fields_and_the_outer_ones_win() -> None:
+    message = decode(
+        client_id="c",
+        currency="EUR",
+        app="a",
+        params={
+            "client_id": "d",
+            "page_url": "/p",
+            "currency": "USD",
+            "app": "a",
+            "items": [{"item_id": 1}],
+            "n": None,
+        },
+    )
+    assert (message.client_id, message.page_url, message.items) == ("c", "/p", '[{"item_id":"1"}]')
+    assert message.extra == '{"app":"a","client_id":"d","currency":"EUR","n":null,"params":{"currency":"USD"}}'
+
+
+def test_params_that_are_no_object_are_kept() -> None:
+    assert decode(params=[1]).extra == '{"params":[1]}'
+    assert decode(x=1, params={"x": 2, "params": 3}).extra == '{"params":{"params":3,"x":2},"x":1}'
+
+
+def test_the_first_name_that_has_a_value_wins_and_the_others_are_kept() -> None:
+    message = decode(
+        event_timestamp=None, timestamp="2026-10-01", revenue="", value=3, page_location="/a", page_url="/b"
+    )
+    assert (message.event_at, message.revenue, message.page_url) == ("2026-10-01", "3", "/a")
+    assert message.extra == '{"page_url":"/b"}'
+    assert decode(revenue=13, value=13.0).extra is None
+
+
+@pytest.mark.parametrize("user", [None, "", "  ", "null", "(not set)"])
+def test_a_client_is_named_by_its_user_only_if_there_is_one(user: str | None) -> None:
+    assert decode(user_id=user)[:3] == (None, None, None)
+    assert decode(user_id=user, client_id="c").client_id == "c"
+    assert decode(user_id="u", client_id=user).client_id == "user:u"
+    assert decode(user_id="u", client_id="c").client_id == "c"
+
+
+@pytest.mark.parametrize("value", [True, 7.5, 7.0, {"id": 7}, [7]])
+@pytest.mark.parametrize(
+    "name", ["event_id", "client_id", "user_id", "transaction_id", "item_list_id", "item_list_name"]
+)
+def test_an_id_is_a_text_or_a_whole_number(name: str, value: object) -> None:
+    assert refusal(**{name: value}).reason == f"{name}: not a text or whole number"
+    assert refusal(params={name: value}).reason == f"{name}: not a text or whole number"
+
+
+@pytest.mark.parametrize("value", [True, 1.5, 1759276800.0, None, [], {}])
+def test_a_time_of_the_wrong_type_is_rejected(value: object) -> None:
+    assert refusal(event_timestamp=value).reason == "event_timestamp: not a time"
+    assert refusal(timestamp=value).reason == "event_timestamp: not a time"
+
+
+@pytest.mark.parametrize("value", [1759276800, 1759276800000000, "2026-10-01T00:00:00Z", "yesterday", -5, "1.5"])
+def test_a_time_is_left_to_the_gate_as_it_came(value: object) -> None:
+    assert decode(event_timestamp=value).event_at == str(value)
+
+
+@pytest.mark.parametrize("name", ["event_name", "platform", "page_location", "page_referrer"])
+def test_a_text_is_a_text(name: str) -> None:
+    values: list[object] = [True, 7, {}, [""]]
+    for value in values:
+        assert refusal(**{name: value}).reason == f"{name}: not a text"
+
+
+def test_revenue_is_a_number_in_plain_notation_or_the_text_as_it_came() -> None:
+    body = '{"revenue": %s}'
+    texts = ["1e2", "1499.50", "0.10000000000000000000001", "-3", '"$1,499.00"', '"1499.50"']
+    found = [decode_message(body % text).revenue for text in texts]
+    assert found == ["100", "1499.5", "0.10000000000000000000001", "-3", "$1,499.00", "1499.50"]
+    values: list[object] = [True, {}, []]
+    for value in values:
+        assert refusal(revenue=value).reason == "revenue: not a number"
+
+
+@pytest.mark.parametrize("items", [None, "", "null", "(not set)", [], "[]", " [ ] "])
+def test_no_items_are_none_in_every_form(items: object) -> None:
+    message = decode(items=items)
+    assert message.items is None
+    assert message.extra is None
+
+
+def test_items_that_cannot_be_parsed_are_refused_with_the_position() -> None:
+    error = refusal(items="[{item_id=1, price=3, price=4}]")
+    assert error.rule == "items: cannot be parsed"
+    assert error.detail == "position 22: price is given twice in one item"
+    assert error.reason == "items: cannot be parsed (position 22: price is given twice in one item)"
+    assert refusal(items={"item_id": 1}).reason == "items: cannot be parsed (expected a list of items)"
+
+
+@given(written_items())
+@example(Written([{}], [{}], "[{}]"))
+def test_a_message_says_the_same_whatever_the_form_of_its_items_and_its_envelope(items: Written) -> None:
+    bodies = [
+        json.dumps({"user_id": "u", "items": form}, ensure_ascii=ascii_only)
+        for form in (items.in_json, json.dumps(items.in_json), items.in_ga4)
+        for ascii_only in (True, False)
+    ]
+    bodies += [json.dumps(body) for body in bodies]
+    bodies += [json.dumps({"Type": "Notification", "Message": body}) for body in bodies]
+    expected = DecodedMessage(*[None] * 14)._replace(
+        client_id="user:u", user_id="u", items=canonical_json(items.says) if items.says else None
+    )
+    assert {decode_message(body) for body in bodies} == {expected}
+
+
+def decodes_or_refuses(body: str) -> None:
+    """Nothing but a `MessageError` with a known rule, or columns that any database can store."""
+    try:
+        message = decode_message(body)
+    except MessageError as error:
+        assert error.rule in RULES
+        assert error.reason.encode()
+        assert len(error.detail) < 200
+        return
+    for text in message:
+        assert text is None or "\0" not in text
+        assert text is None or text.encode().decode() == text
+    assert message.items is None or parse_items(message.items)
+    assert message.extra is None or isinstance(json.loads(message.extra), dict)
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(exclude_categories=())) | TEXTS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=5,
+)
+WORDS = """
+event_id client_id user_id event_timestamp timestamp event_name platform items transaction_id revenue value
+item_list_name page_url page_referrer params x Type Message detail-type detail
+"""
+NAMES = st.sampled_from(WORDS.split())
+MESSAGES = st.dictionaries(NAMES, VALUES | st.dictionaries(NAMES, VALUES, max_size=3), max_size=6)
+
+
+@given(st.text() | st.text(st.characters(exclude_categories=())) | st.text('{}[]",:0a\\ u', max_size=20))
+def test_any_text_is_decoded_or_rejected(body: str) -> None:
+    decodes_or_refuses(body)
+
+
+@given(MESSAGES, st.data())
+def test_any_message_whole_or_damaged_is_decoded_or_rejected(message: dict[str, object], data: st.DataObject) -> None:
+    body = json.dumps(message)
+    decodes_or_refuses(body)
+    start = data.draw(st.integers(0, len(body)))
+    end = data.draw(st.integers(start, min(len(body), start + 5)))
+    decodes_or_refuses(body[:start] + data.draw(st.text('"{}[],:\\0', max_size=2)) + body[end:])
+
+
+def test_a_large_message_costs_no_more_than_its_size() -> None:
+    for part in ('"', "\\", '{"a":', "[", "{item_id=", ", price=1", "}, {", "\\u0000", "9", "é"):
+        text = part * 200_000
+        for body in (
+            text,
+            f'{{"items": {text}',
+            json.dumps({"items": text, "user_id": text}),
+            json.dumps(json.dumps(text)),
+        ):
+            decodes_or_refuses(body)

@@ -1,0 +1,107 @@
+"""What `unwrap` promises of bodies, envelopes and the JSON in them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analytics_platform.sources.ecommerce_events.decode import RULES
+from analytics_platform.sources.ecommerce_events.envelope import MessageError, unwrap
+
+MESSAGE: dict[str, object] = {"event_name": "view_item", "título": "Los más 😀", "price": 7}
+
+
+def in_string(text: str) -> str:
+    return json.dumps(text)
+
+
+def in_sns(text: str) -> str:
+    return json.dumps({"Type": "Notification", "MessageId": "1", "TopicArn": "arn:aws:sns:x", "Message": text})
+
+
+def in_eventbridge(text: str) -> str:
+    return f'{{"version": "0", "detail-type": "shop", "detail": {text}}}'
+
+
+@given(st.lists(st.sampled_from([in_string, in_sns, in_eventbridge]), max_size=8), st.booleans())
+def test_a_message_is_found_in_any_few_envelopes(envelopes: list[Callable[[str], str]], ascii_only: bool) -> None:
+    text = json.dumps(MESSAGE, ensure_ascii=ascii_only)
+    for envelope in envelopes:
+        text = envelope(text)
+    assert unwrap(text) == MESSAGE
+
+
+def test_a_message_in_too_many_envelopes_is_rejected() -> None:
+    text = json.dumps(MESSAGE)
+    for _ in range(9):
+        text = in_sns(text) if len(text) < 2_000 else in_string(text)
+    with pytest.raises(MessageError, match="body: nested too deep"):
+        unwrap(text)
+
+
+def test_a_message_that_only_resembles_an_envelope_is_itself_the_message() -> None:
+    messages: list[dict[str, object]] = [
+        {"Type": "Notification"},
+        {"Type": "Other", "Message": "{}"},
+        {"detail-type": "x", "detail": 3},
+        {"detail": {}},
+    ]
+    for message in messages:
+        assert unwrap(json.dumps(message)) == message
+
+
+def test_numbers_are_exact() -> None:
+    assert unwrap('{"a": 12345678901234567890123, "b": 0.1000000000000000000001, "c": 12.0}') == {
+        "a": 12345678901234567890123,
+        "b": Decimal("0.1000000000000000000001"),
+        "c": Decimal("12.0"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        ("", "body: not JSON (position 0: Expecting value)"),
+        ('{"event_name": view}', "body: not JSON (position 15: Expecting value)"),
+        ('{"a": 1} x', "body: not JSON (position 9: Extra data)"),
+        ('{"a": NaN}', "body: not JSON (position 6: NaN is no number)"),
+        (in_string('{"a": 1'), "body: not JSON (position 7: Expecting ',' delimiter, inside 1 envelope)"),
+        (in_sns("hello"), "body: not JSON (position 0: Expecting value, inside 1 envelope)"),
+        (in_string(in_sns("hello")), "body: not JSON (position 0: Expecting value, inside 2 envelopes)"),
+        ("[1]", "body: not a JSON object"),
+        ("7", "body: not a JSON object"),
+        ("null", "body: not a JSON object"),
+        ('{"a": 1, "b": 2, "a": 1}', "body: duplicate key ('a' is given twice in an object)"),
+        ('{"a": {"b": 1, "b": 2}}', "body: duplicate key ('b' is given twice in an object)"),
+        ('{"a": 1e400}', "body: number too long (position 6: more than 100 digits)"),
+        ('{"a": ' + "9" * 5000 + "}", "body: number too long (position 6: more than 100 digits)"),
+        ('{"a": "\0"}', "body: NUL character (position 7: no database stores it)"),
+        ('{"a": "\\u0000"}', "body: NUL character (no database stores it)"),
+        ('{"\\u0000": 1}', "body: NUL character (no database stores it)"),
+        ('{"a": "\ud83d"}', "body: lone surrogate (position 7: UTF-8 cannot write it)"),
+        ('{"a": ["\\uD83D"]}', "body: lone surrogate (UTF-8 cannot write it)"),
+        ('{"a": ' + "[" * 64 + "]" * 64 + "}", "body: nested too deep (more than 64 levels)"),
+        ("[" * 100_000, "body: nested too deep (more than 64 levels)"),
+        ('{"a":' * 100_000, "body: nested too deep (more than 64 levels)"),
+    ],
+)
+def test_a_body_that_cannot_be_used_is_refused_with_rule_and_position(body: str, reason: str) -> None:
+    with pytest.raises(MessageError) as caught:
+        unwrap(body)
+    assert caught.value.reason == reason
+    assert caught.value.rule in RULES
+    assert reason == (f"{caught.value.rule} ({caught.value.detail})" if caught.value.detail else caught.value.rule)
+
+
+def test_escapes_that_stand_for_whole_characters_are_fine() -> None:
+    assert unwrap('{"a": "\\ud83d\\ude00", "b": "\\\\u0000 \\\\ud83d"}') == {"a": "😀", "b": "\\u0000 \\ud83d"}
+
+
+def test_nesting_up_to_the_limit_is_read_whatever_stands_in_texts() -> None:
+    assert unwrap('{"a": ' + "[" * 63 + "]" * 63 + "}")
+    assert unwrap(json.dumps({"a": "[" * 10_000, "b": [[]] * 10_000}))

@@ -1,0 +1,389 @@
+"""What becomes of a user's record: names taken apart, values as text, nothing lost and nothing coerced."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+import duckdb
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analytics_platform.sources.users.decode import (
+    COLUMNS,
+    NAME_PARTS,
+    REASONS,
+    USUAL_TYPES,
+    Name,
+    decode_user,
+    split_name,
+)
+from analytics_platform.sources.users.records import read_users
+from analytics_platform.sources.users.source import EMAIL_PATTERN
+
+USER = {
+    "id": 6,
+    "name": "Mrs. Dennis Schulist",
+    "username": "Leopoldo_Corkery",
+    "email": " Karley_Dach@Jasper.info ",
+    "address": {
+        "street": "Norberto Crossing",
+        "suite": "Apt. 950",
+        "city": "South Christy",
+        "zipcode": "23505-1337",
+        "geo": {"lat": "-71.4197", "lng": "71.7478"},
+    },
+    "phone": "1-477-935-8478 x6430",
+    "website": "ola.org",
+    "company": {"name": "Considine-Lockman", "catchPhrase": "Synchronised interface", "bs": "e-enable"},
+}
+
+NAMES = [
+    # The ten of jsonplaceholder.
+    ("Leanne Graham", None, "Leanne", "Graham", None),
+    ("Ervin Howell", None, "Ervin", "Howell", None),
+    ("Clementine Bauch", None, "Clementine", "Bauch", None),
+    ("Patricia Lebsack", None, "Patricia", "Lebsack", None),
+    ("Chelsey Dietrich", None, "Chelsey", "Dietrich", None),
+    ("Mrs. Dennis Schulist", "Mrs.", "Dennis", "Schulist", None),
+    ("Kurtis Weissnat", None, "Kurtis", "Weissnat", None),
+    ("Nicholas Runolfsdottir V", None, "Nicholas", "Runolfsdottir", "V"),
+    ("Glenna Reichert", None, "Glenna", "Reichert", None),
+    ("Clementina DuBuque", None, "Clementina", "DuBuque", None),
+    # Honorifics in front, suffixes behind.
+    ("Clementine Bauch V", None, "Clementine", "Bauch", "V"),
+    ("Kurtis Weissnat Jr.", None, "Kurtis", "Weissnat", "Jr."),
+    ("Kurtis Weissnat, Jr.", None, "Kurtis", "Weissnat", "Jr."),
+    ("Dr. Martin Luther King Jr.", "Dr.", "Martin", "King", "Jr."),
+    ("Prof. Dr. Max Planck", "Prof. Dr.", "Max", "Planck", None),
+    ("Miss Terrance Kessler DVM", "Miss", "Terrance", "Kessler", "DVM"),
+    ("Mr. Jean-Luc O'Shea III", "Mr.", "Jean-Luc", "O'Shea", "III"),
+    ("Mrs. Schulist", "Mrs.", None, "Schulist", None),
+    ("Dean Martin", None, "Dean", "Martin", None),
+    # Particles belong to the last name.
+    ("Ludwig van Beethoven", None, "Ludwig", "van Beethoven", None),
+    ("Anna-Lena von der Heide", None, "Anna-Lena", "von der Heide", None),
+    ("Ms. Ana de la Cruz", "Ms.", "Ana", "de la Cruz", None),
+    ("Ali bin Ahmad", None, "Ali", "bin Ahmad", None),
+    ("Van Morrison", None, "Van", "Morrison", None),
+    # Last name first.
+    ("Weissnat, Kurtis", None, "Kurtis", "Weissnat", None),
+    ("Weissnat, Mr. Kurtis, Jr.", "Mr.", "Kurtis", "Weissnat", "Jr."),
+    ("de la Cruz, Ana Maria", None, "Ana", "de la Cruz", None),
+    # One word, nicknames, blanks, little.
+    ("Madonna", None, "Madonna", None, None),
+    ("Prince", None, "Prince", None, None),
+    ("Dr.", "Dr.", None, None, None),
+    ("V", None, "V", None, None),
+    ('José "Pepe" García', None, "José", "García", None),
+    ("  Anna   Lee ", None, "Anna", "Lee", None),
+    (",", None, None, None, None),
+    ("", None, None, None, None),
+]
+
+
+@pytest.mark.parametrize(("name", "honorific", "first", "last", "suffix"), NAMES)
+def test_names_are_taken_apart(
+    name: str, honorific: str | None, first: str | None, last: str | None, suffix: str | None
+) -> None:
+    assert split_name(name) == Name(honorific, first, last, suffix)
+    values = decode_user(json.dumps({"name": name})).values
+    assert [values[part] for part in NAME_PARTS] == [honorific, first, last, suffix]
+    assert values["name"] == (name.strip() or None)
+
+
+@given(st.text(max_size=300) | st.text("Dr. van,()\"'V", max_size=300))
+def test_no_text_is_too_odd_for_a_name(text: str) -> None:
+    assert all(part is None or part for part in split_name(text))
+
+
+def test_a_text_too_long_for_a_name_stays_whole() -> None:
+    name = "Anna " * 41
+    assert split_name(name) == Name()
+    assert decode_user(json.dumps({"name": name})).values["name"] == name.strip()
+
+
+def test_a_user_becomes_the_columns_of_the_table() -> None:
+    user = decode_user(json.dumps(USER))
+    assert user.values == {
+        "user_id": "6",
+        "name": "Mrs. Dennis Schulist",
+        "honorific": "Mrs.",
+        "first_name": "Dennis",
+        "last_name": "Schulist",
+        "suffix": None,
+        "username": "Leopoldo_Corkery",
+        "email": "karley_dach@jasper.info",
+        "phone": "1-477-935-8478 x6430",
+        "website": "ola.org",
+        "street": "Norberto Crossing",
+        "suite": "Apt. 950",
+        "city": "South Christy",
+        "zipcode": "23505-1337",
+        "latitude": "-71.4197",
+        "longitude": "71.7478",
+        "company_name": "Considine-Lockman",
+        "company_catch_phrase": "Synchronised interface",
+        "company_bs": "e-enable",
+        "extra": None,
+    }
+    assert (user.reasons, user.unknown, user.retyped) == ((), (), ())
+    assert user.fields == set(USUAL_TYPES)
+
+
+@pytest.mark.parametrize("raw", ["{}", '{"name": null, "email": "  ", "address": null, "company": {}}'])
+def test_what_is_missing_or_blank_is_nothing(raw: str) -> None:
+    user = decode_user(raw)
+    assert user.values == dict.fromkeys(COLUMNS)
+    assert user.reasons == ()
+
+
+def test_unknown_fields_are_kept_where_they_were() -> None:
+    user = decode_user('{"vip": true, "id": 1, "address": {"geo": {"alt": 1.50}, "a.b": null}, "address.city": "x"}')
+    assert user.values["extra"] == '{"address":{"a.b":null,"geo":{"alt":1.5}},"address.city":"x","vip":true}'
+    assert user.unknown == ("vip", "address.geo.alt", "address.a.b", "address.city")
+    assert user.values["city"] is None and user.reasons == ()
+
+
+def test_every_wrong_type_is_told_at_once_and_kept() -> None:
+    user = decode_user(
+        '{"id": 1.5, "name": 5, "email": true, "company": "Acme", "phone": 17,'
+        ' "address": {"zipcode": 33263, "geo": {"lat": "north", "lng": [1]}}}'
+    )
+    assert user.reasons == (
+        "company: not an object",
+        "id: not a whole number",
+        "name: not a text",
+        "email: not a text",
+        "phone: not a text",
+        "address.zipcode: not a text",
+        "address.geo.lat: not a number",
+        "address.geo.lng: not a number",
+    )
+    assert {name for name, value in user.values.items() if value is not None} == {"extra"}
+    assert json.loads(user.values["extra"] or "")["address"] == {"zipcode": 33263, "geo": {"lat": "north", "lng": [1]}}
+
+
+@pytest.mark.parametrize(
+    ("raw", "reason"),
+    [
+        ("[]", "record: not an object"),
+        ('"x"', "record: not an object"),
+        ("null", "record: not an object"),
+        ("", "record: not JSON"),
+        ('{"id": NaN}', "record: not JSON"),
+        ('{"id": 1, "id": 2}', "record: duplicate key"),
+        ('{"name": "\\u0000"}', "record: NUL character"),
+        ('{"name": "\\ud800"}', "record: lone surrogate"),
+        ('{"x": ' + "[" * 90 + "]" * 90 + "}", "record: nested too deep"),
+        ('{"x": ' + "[" * 50_000 + "]" * 50_000 + "}", "record: nested too deep"),
+        ('{"id": ' + "9" * 5000 + "}", "record: number too long"),
+        ('{"address": 5}', "address: not an object"),
+        ('{"address": {"geo": "here"}}', "address.geo: not an object"),
+    ],
+)
+def test_a_record_that_cannot_be_taken_apart_says_why(raw: str, reason: str) -> None:
+    assert decode_user(raw).reasons == (reason,)
+    assert reason in REASONS
+
+
+@pytest.mark.parametrize("number", ["0", "1", "-7", "123456789012345678"])
+def test_an_id_is_a_whole_number_or_its_text(number: str) -> None:
+    for raw in (number, f'" {number} "'):
+        user = decode_user(f'{{"id": {raw}}}')
+        assert (user.values["user_id"], user.reasons) == (number, ())
+
+
+NO_IDS = ["1.5", "1.0", "1e3", "true", '"1.0"', '"007"', '"+1"', '"٣"', "1234567890123456789", "[]"]
+
+
+@pytest.mark.parametrize("raw", NO_IDS)
+def test_nothing_else_is_taken_for_an_id(raw: str) -> None:
+    user = decode_user(f'{{"id": {raw}}}')
+    assert (user.values["user_id"], user.reasons) == (None, ("id: not a whole number",))
+
+
+@pytest.mark.parametrize(
+    ("raw", "text"),
+    [
+        ('"-37.3159"', "-37.3159"),
+        ('"81.1490"', "81.1490"),
+        ("12.345678901234567890123", "12.345678901234567890123"),
+        ("-0.5", "-0.5"),
+        ("7", "7"),
+        ('" 1e-5"', "1e-5"),
+    ],
+)
+def test_coordinates_keep_every_digit(raw: str, text: str) -> None:
+    user = decode_user(f'{{"address": {{"geo": {{"lat": {raw}}}}}}}')
+    assert (user.values["latitude"], user.reasons) == (text, ())
+
+
+@pytest.mark.parametrize("raw", ['"12,5"', '"1.2.3"', '"NaN"', '"inf"', '"0x1F"', '"1_0"', "false", "{}", '"٣"'])
+def test_nothing_else_is_taken_for_a_coordinate(raw: str) -> None:
+    assert decode_user(f'{{"address": {{"geo": {{"lng": {raw}}}}}}}').reasons == ("address.geo.lng: not a number",)
+
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
+SCALARS = st.none() | st.booleans() | st.integers(-(10**20), 10**20) | st.floats(allow_nan=False, allow_infinity=False)
+KNOWN = st.sampled_from(["id", "name", "email", "address", "geo", "lat", "lng", "city", "company", "catchPhrase"])
+KEYS = KNOWN | TEXTS
+VALUES = SCALARS | TEXTS | st.sampled_from(["1", "-7.5", "Mrs. Ada Lovelace", " A@B.Example "])
+DOCUMENTS = st.recursive(VALUES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner), max_leaves=9)
+WHOLE: frozenset[str] = frozenset()
+PARTS = st.frozensets(st.sampled_from([*USER, "geo", "lat", "city", "bs"])).map(frozenset(["record"]).union)
+
+
+def record_of(document: Any, keep: frozenset[str], extra: dict[str, Any]) -> Any:
+    """The sample with any document in place of some of its parts, and other fields beside them."""
+    if not keep:
+        return document
+
+    def replace(value: Any, name: str) -> Any:
+        if name not in keep:
+            return document
+        return {key: replace(inner, key) for key, inner in value.items()} | extra if isinstance(value, dict) else value
+
+    return replace(USER, "record")
+
+
+def leaves(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Everything in a record that is no object, with its path; empty objects too, and lists whole."""
+    if isinstance(value, dict) and value:
+        for key, inner in value.items():
+            yield from leaves(inner, (*path, key))
+    else:
+        yield path, value
+
+
+COLUMN_OF = {
+    tuple(name.split(".")): column for name, column in zip(USUAL_TYPES, COLUMNS[: len(USUAL_TYPES)], strict=True)
+}
+NOTHING_THERE = object()
+
+
+def find(extra: Any, path: tuple[str, ...]) -> Any:
+    for key in path:
+        if not isinstance(extra, dict) or key not in extra:
+            return NOTHING_THERE
+        extra = extra[key]
+    return extra
+
+
+def is_kept(value: Any, column: str | None) -> bool:
+    """Whether a column holds a value of the record."""
+    if isinstance(value, str):
+        return column in (value.strip(), value.strip().lower())
+    return column is not None and isinstance(value, Decimal) and Decimal(column) == value
+
+
+def exact(text: str) -> Any:
+    """The document of a JSON text; no two numbers that differ are equal in it."""
+    return json.loads(text, parse_float=Decimal, parse_int=Decimal)
+
+
+@given(DOCUMENTS, st.just(WHOLE) | PARTS, st.dictionaries(TEXTS, VALUES, max_size=3))
+def test_no_record_fails_and_every_leaf_is_found_again(document: Any, keep: frozenset[str], extra: Any) -> None:
+    raw = json.dumps(record_of(document, keep, extra))
+    user = decode_user(raw)
+    assert set(user.values) == set(COLUMNS)
+    assert set(user.reasons) <= set(REASONS)
+    if any(reason.startswith("record: ") and "object" not in reason for reason in user.reasons):
+        return  # cannot be taken apart at all: the gate keeps its text
+    left = exact(user.values["extra"] or "{}")
+    for path, value in leaves(exact(raw)):
+        is_nothing = value in (None, {}) or (isinstance(value, str) and not value.strip())
+        known = path in COLUMN_OF or any(known[: len(path)] == path for known in COLUMN_OF)
+        assert (
+            (find(left, path) == value and type(find(left, path)) is type(value))
+            or (is_nothing and known)
+            or (path in COLUMN_OF and is_kept(value, user.values[COLUMN_OF[path]]))
+        ), path
+
+
+@given(st.text() | st.text('{}[]":, 0123456789eE+-.\\u"truefalsn', max_size=60))
+def test_no_text_makes_the_decoder_fail(text: str) -> None:
+    user = decode_user(text)
+    assert set(user.values) == set(COLUMNS) and set(user.reasons) <= set(REASONS)
+
+
+@given(DOCUMENTS)
+def test_what_is_decoded_can_be_stored(document: Any) -> None:
+    values = decode_user(json.dumps(record_of(document, frozenset({"record", "id"}), {}))).values
+    assert pl.DataFrame([values], schema=dict.fromkeys(COLUMNS, pl.String)).row(0) == tuple(values[c] for c in COLUMNS)
+
+
+EMAILS = [
+    ("sincere@april.biz", True),
+    ("julianne.oconner@kory.org", True),
+    ("a+b%c_d-e'f@sub.domain.example.co.uk", True),
+    ("x@1.io", True),
+    ("nobody", False),
+    ("anna@", False),
+    ("@mail.example", False),
+    ("anna at mail.example", False),
+    ("anna@@mail.example", False),
+    ("an na@mail.example", False),
+    ("anna@mail", False),
+    ("anna@-mail.example", False),
+    ("anna@mail-.example", False),
+    ("anna@mail..example", False),
+    ("anna@mail.example.", False),
+    ("anna@mail.example\n", False),
+    ("jörg@mail.example", False),
+    ("anna@" + "a" * 64 + ".example", False),
+    ("anna@mail.example, ben@mail.example", False),
+]
+
+
+@pytest.mark.parametrize(("email", "good"), EMAILS)
+def test_python_polars_and_duckdb_agree_on_what_an_address_is(email: str, good: bool) -> None:
+    assert bool(re.search(EMAIL_PATTERN.removesuffix("$") + r"\Z", email)) == good
+    assert pl.Series([email]).str.contains(EMAIL_PATTERN).to_list() == [good]
+    assert duckdb.execute("SELECT regexp_matches(?, ?)", [email, EMAIL_PATTERN]).fetchall() == [(good,)]
+
+
+def test_the_gate_gets_text_positions_and_the_refused_with_their_reasons() -> None:
+    rows = [(1, json.dumps(USER)), (2, '{"id": "x", "name": 5}'), (3, '{"id": 3}')]
+    first, last = read_users(rows)
+    assert first.values["user_id"].to_list() == ["6", "3"]
+    assert first.positions.tolist() == [1, 3]
+    assert list(first.raws(first.positions[:0])) == []
+    assert list(first.raws(pl.Series([1]).to_numpy())) == ['{"id": 3}']
+    assert first.malformed.select("position", "raw", "error_reason").rows() == [
+        (2, '{"id": "x", "name": 5}', "id: not a whole number; name: not a text")
+    ]
+    assert last.drift == ()
+
+
+def test_only_the_wanted_records_are_read_again() -> None:
+    (records,) = read_users([(1, '{"id": 1}'), (2, '{"id": 2}'), (3, "[]")], only={2})
+    assert records.positions.tolist() == [2] and records.malformed.is_empty()
+
+
+def test_refused_records_alone_are_no_trouble() -> None:
+    first, _ = read_users([(1, "[]")])
+    assert first.values.shape == (0, len(COLUMNS)) and first.malformed.height == 1
+
+
+def test_a_field_that_is_gone_new_or_of_another_type_is_told_as_drift() -> None:
+    user = {key: value for key, value in USER.items() if key not in ("email", "company")}
+    rows = [(1, json.dumps(user | {"id": "1", "tier\x1b": "gold"})), (2, json.dumps(user | {"since": 2020}))]
+    *_, last = read_users(rows)
+    assert last.drift == (
+        "no field email",
+        "no field company.name",
+        "no field company.catchPhrase",
+        "no field company.bs",
+        "id is not a number as usual",
+        "unknown fields kept in extra: 'tier\\x1b', since",
+    )
+
+
+def test_no_users_are_told_as_drift() -> None:
+    assert [records.drift for records in read_users([])] == [("no users",)]

@@ -1,0 +1,326 @@
+"""What the gate promises of a batch of documents, whatever BSON they hold: one verdict each, and nothing coerced."""
+
+from __future__ import annotations
+
+import datetime as dt
+import io
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import bson
+import polars as pl
+import pytest
+from bson import json_util
+from bson.binary import Binary
+from bson.datetime_ms import DatetimeMS
+from bson.decimal128 import Decimal128
+from bson.int64 import Int64
+from bson.json_util import JSONMode, JSONOptions
+from bson.objectid import ObjectId
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from analytics_platform.catalog import CONTRACTS
+from analytics_platform.connectors.mongo.dumps import MalformedRecord, read_dump
+from analytics_platform.connectors.mongo.extended_json import DECODING, document_text, to_extended_json
+from analytics_platform.contracts.ddl import polars_schema
+from analytics_platform.gate import Origin, Verdict, reasons_of, validate
+from analytics_platform.gate.records import malformed_frame
+from analytics_platform.gate.types import to_instants
+from analytics_platform.sources.web_logs import records as module
+from analytics_platform.sources.web_logs.records import DOCUMENT_REASONS, Unreadable, read_documents
+from analytics_platform_tests.connectors.mongo.arbitrary_bson import DOCUMENTS, KEYS, TEXTS, VALUES
+
+CONTRACT = CONTRACTS["cleaned.web_logs"]
+EARLIEST = dt.datetime(2010, 1, 1, tzinfo=dt.UTC)
+ORIGIN = Origin("b1", dt.datetime(2026, 10, 5, 12, tzinfo=dt.UTC), EARLIEST)
+LATEST = ORIGIN.arrived_at + dt.timedelta(days=1)
+CANONICAL = JSONOptions(json_mode=JSONMode.CANONICAL, datetime_conversion=DECODING.datetime_conversion)
+
+LOG: dict[str, Any] = {
+    "_id": ObjectId("65920080c2a6b1d1f3a4b5c6"),
+    "user_id": 7,
+    "action": "view_item",
+    "item_name": "Hawaiian",
+    "timestamp": dt.datetime(2026, 10, 1, 12, 30, 15, 456_000),
+    "metadata": {"device": "Mobile", "session_id": 12345, "app": {"version": 1.5}},
+}
+
+
+def log(**fields: Any) -> bytes:
+    """The usual log with some other fields; those that are `...` it lacks."""
+    return bson.encode({name: value for name, value in {**LOG, **fields}.items() if value is not ...})
+
+
+def verdict(documents: Sequence[bytes | Unreadable], only: Collection[int] | None = None) -> Verdict:
+    found = list(validate(read_documents(documents, only), CONTRACT, ORIGIN))
+    drift = tuple(note for part in found for note in part.drift)
+    accepted = pl.concat([pl.DataFrame(schema=polars_schema(CONTRACT)), *(part.accepted for part in found)])
+    return Verdict(accepted, pl.concat([malformed_frame(()), *(part.rejected for part in found)]), drift)
+
+
+def rejections(found: Verdict) -> list[tuple[int, str, str]]:
+    return found.rejected.select("position", "raw", "error_reason").rows()
+
+
+def test_a_usual_log_becomes_a_row_of_the_table() -> None:
+    row = verdict([log(experiment=["b", Int64(3)])]).accepted.row(0, named=True)
+
+    assert row == {
+        "event_id": None,
+        "document_id": '{"$oid":"65920080c2a6b1d1f3a4b5c6"}',
+        "user_id": 7,
+        "action": "view_item",
+        "item_name": "Hawaiian",
+        "event_at": dt.datetime(2026, 10, 1, 12, 30, 15, 456_000, dt.UTC),
+        "event_date": dt.date(2026, 10, 1),
+        "device": "Mobile",
+        "session_id": "12345",
+        "metadata": '{"device":"Mobile","session_id":{"$numberInt":"12345"},"app":{"version":{"$numberDouble":"1.5"}}}',
+        "extra": '{"experiment":["b",{"$numberLong":"3"}]}',
+        "arrived_at": ORIGIN.arrived_at,
+        "batch_id": "b1",
+        "position": 1,
+    }
+
+
+@pytest.mark.parametrize(
+    "text", ["2026-10-01T12:30:15.456", "2026-10-01 12:30:15.456", "2026-10-01T14:30:15.456+02:00"]
+)
+def test_a_time_without_zone_is_utc_and_one_with_a_zone_is_that_moment(text: str) -> None:
+    assert verdict([log(timestamp=text)]).accepted["event_at"].to_list() == [
+        LOG["timestamp"].replace(tzinfo=dt.UTC),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"user_id": 1.5}, "user_id: not a whole number"),
+        ({"user_id": 1.0}, "user_id: not a whole number"),
+        ({"user_id": "1"}, "user_id: not a whole number"),
+        ({"user_id": True}, "user_id: not a whole number"),
+        ({"user_id": Decimal128("1")}, "user_id: not a whole number"),
+        ({"user_id": ...}, "user_id: missing"),
+        ({"user_id": None}, "user_id: missing"),
+        ({"user_id": -1}, "user_id: too small"),
+        ({"action": ""}, "action: missing"),
+        ({"action": " \t\n\u00a0"}, "action: missing"),
+        ({"action": ...}, "action: missing"),
+        ({"timestamp": ...}, "timestamp: missing"),
+        ({"timestamp": "yesterday"}, "timestamp: not a time"),
+        ({"timestamp": " "}, "timestamp: not a time"),
+        ({"timestamp": 1_790_000_000}, "timestamp: not a time"),
+        ({"timestamp": DatetimeMS(2**60)}, "event_at: out of range"),
+        ({"timestamp": dt.datetime(2030, 1, 1)}, "event_at: out of range"),
+        ({"timestamp": "2009-12-31"}, "event_at: out of range"),
+        ({"_id": ..., "user_id": None, "action": " "}, "document_id: missing; user_id: missing; action: missing"),
+        ({"user_id": 1.5, "item_name": 2, "action": " "}, "user_id: not a whole number; item_name: not text"),
+    ],
+)
+def test_a_document_that_breaks_a_rule_is_refused_whole_with_its_text(fields: dict[str, Any], reason: str) -> None:
+    raw = log(**fields)
+    assert rejections(verdict([log(), raw])) == [(2, document_text(raw), reason)]
+
+
+def test_blanks_around_what_a_text_says_are_kept() -> None:
+    found = verdict([log(action=" view item ", item_name=" Hawaiian", metadata={"device": " "})]).accepted
+    assert found.select("action", "item_name", "device").row(0) == (" view item ", " Hawaiian", " ")
+
+
+def test_how_often_a_field_has_another_type_is_counted_over_all_documents_refused_or_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "DOCUMENTS_AT_A_TIME", 2)
+    changed = [log(user_id=1.5), log(metadata={"session_id": "s"}), log(user_id=2.5), log(user_id="1"), log()]
+
+    assert verdict(changed).drift == (
+        "metadata.session_id: string instead of int in 1 document",
+        "user_id: double instead of int in 2 documents",
+        "user_id: string instead of int in 1 document",
+    )
+    assert verdict([log(), log(user_id=Int64(2**40), timestamp="2026-10-01", surprise=Binary(b"x"))]).drift == ()
+
+
+def test_what_of_a_dump_is_no_document_is_refused_in_its_place() -> None:
+    found = verdict([log(), Unreadable(b"\0\xff{", "document: cut short"), b"\x05", log()])
+    assert rejections(found) == [
+        (2, "\\x00\\xff{", "document: cut short"),
+        (3, "05", "document: not BSON"),
+    ]
+    assert found.accepted["position"].to_list() == [1, 4]
+
+
+def test_an_empty_batch_holds_no_records() -> None:
+    found = verdict([])
+    assert (found.accepted.height, found.rejected.height, found.drift) == (0, 0, ())
+
+
+TIMES = st.one_of(
+    VALUES,
+    st.datetimes(dt.datetime(2009, 12, 1), dt.datetime(2026, 11, 1)),
+    st.datetimes(dt.datetime(2009, 12, 1), dt.datetime(2026, 11, 1)).map(dt.datetime.isoformat),
+    st.sampled_from(["2026-10-01T10:00:00Z", "2026-10-01 10:00", "2026-02-30", "1790000000", "", " "]),
+)
+WHOLES = st.integers(-2, 10) | st.integers(-(2**63), 2**63 - 1).map(Int64) | st.sampled_from([10**18, 10**18 - 1])
+NEARLY_LOGS = st.fixed_dictionaries(
+    {
+        "_id": st.one_of(st.binary(min_size=12, max_size=12).map(ObjectId), VALUES),
+        "user_id": WHOLES,
+        "action": st.sampled_from(["view_item", "add_to_cart", "", "  "]) | TEXTS,
+        "timestamp": TIMES,
+    },
+    optional={
+        "item_name": TEXTS,
+        "metadata": st.fixed_dictionaries({}, optional={"device": TEXTS, "session_id": WHOLES | TEXTS, "more": VALUES}),
+        "more": VALUES,
+    },
+)
+"""Logs that keep the rules now and then."""
+RAWS = st.lists(st.one_of(DOCUMENTS, NEARLY_LOGS, NEARLY_LOGS), max_size=6).map(
+    lambda some: list(map(bson.encode, some))
+)
+
+
+def promised(raw: bytes) -> set[str]:
+    """The rules that a document breaks, worked out from the words of the contract."""
+    document: dict[str, Any] = bson.decode(raw, DECODING)
+    return _broken_form(document) or _broken_contract(document)
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _has_nul(value: object) -> bool:
+    match value:
+        case str():
+            return "\0" in value
+        case dict():
+            return any(_has_nul(part) for pair in value.items() for part in pair)
+        case list():
+            return any(map(_has_nul, value))
+    return "\\u0000" in to_extended_json(value)  # code with NUL
+
+
+def _broken_form(document: dict[str, Any]) -> set[str]:
+    metadata = document.get("metadata")
+    inner = metadata if isinstance(metadata, dict) else {}
+    broken = set()
+    if document.get("user_id") is not None and not _is_whole(document["user_id"]):
+        broken.add("user_id: not a whole number")
+    for column, value in (
+        ("action", document.get("action")),
+        ("item_name", document.get("item_name")),
+        ("device", inner.get("device")),
+    ):
+        if value is not None and type(value) is not str:
+            broken.add(f"{column}: not text")
+    session, time = inner.get("session_id"), document.get("timestamp")
+    if session is not None and not _is_whole(session) and type(session) is not str:
+        broken.add("session_id: not a whole number or text")
+    if time is not None and not isinstance(time, (str, dt.datetime, DatetimeMS)):
+        broken.add("timestamp: not a time")
+    if isinstance(time, DatetimeMS):
+        broken.add("event_at: out of range")
+    texts = {
+        "document_id": document.get("_id"),
+        "action": document.get("action"),
+        "item_name": document.get("item_name"),
+        "event_at": time,
+        "device": inner.get("device"),
+        "session_id": session,
+    }
+    broken |= {f"{column}: NUL character" for column, value in texts.items() if type(value) is str and _has_nul(value)}
+    known = {"_id", "user_id", "action", "item_name", "timestamp", "metadata"}
+    rest = {name: value for name, value in document.items() if name not in known}
+    wholes = {"document_id": document.get("_id"), "metadata": metadata, "extra": rest}
+    return broken | {f"{column}: NUL character" for column, value in wholes.items() if _has_nul(value)}
+
+
+def _broken_contract(document: dict[str, Any]) -> set[str]:
+    broken = set()
+    if "_id" not in document:
+        broken.add("document_id: missing")
+    user = document.get("user_id")
+    if user is None:
+        broken.add("user_id: missing")
+    elif abs(user) >= 10**18:
+        broken.add("user_id: not a whole number")
+    elif user < 0:
+        broken.add("user_id: too small")
+    if not (document.get("action") or "").strip():
+        broken.add("action: missing")
+    time = document.get("timestamp")
+    at = to_instants(pl.Series([time]))[0] if isinstance(time, str) else time and time.replace(tzinfo=dt.UTC)
+    if at is None:
+        broken.add("timestamp: missing" if time is None else "timestamp: not a time")
+    elif not EARLIEST <= at <= LATEST:
+        broken.add("event_at: out of range")
+    return broken
+
+
+@settings(max_examples=50)
+@given(RAWS, st.sets(st.integers(1, 7)))
+def test_every_document_is_accepted_or_refused_exactly_once_as_the_contract_says(
+    raws: list[bytes], only: set[int]
+) -> None:
+    found = verdict(raws)
+
+    assert sorted([*found.accepted["position"], *found.rejected["position"]]) == list(range(1, len(raws) + 1))
+    told = {place: set[str]() for place in range(1, len(raws) + 1)}
+    told |= {place: set(reason.split("; ")) for place, _, reason in rejections(found)}
+    assert told == {place: promised(raw) for place, raw in enumerate(raws, 1)}
+    assert set().union(*told.values()) <= {*reasons_of(CONTRACT), *DOCUMENT_REASONS}
+    for place, text, _ in rejections(found):
+        assert bson.encode(json_util.loads(text, json_options=CANONICAL)) == raws[place - 1]
+    some = verdict(raws, only)
+    assert some.accepted["position"].to_list() == [place for place in found.accepted["position"] if place in only]
+    assert rejections(some) == [refusal for refusal in rejections(found) if refusal[0] in only]
+
+
+@settings(max_examples=25)
+@given(st.lists(NEARLY_LOGS, min_size=1, max_size=6))
+def test_an_accepted_row_says_what_the_document_said_in_value_and_type(documents: list[dict[str, Any]]) -> None:
+    for row in verdict(list(map(bson.encode, documents))).accepted.iter_rows(named=True):
+        document: dict[str, Any] = bson.decode(bson.encode(documents[row["position"] - 1]), DECODING)
+        assert row["document_id"] == to_extended_json(document.pop("_id"))
+        assert row["user_id"] == document.pop("user_id")
+        assert row["action"] == document.pop("action")
+        assert row["item_name"] == document.pop("item_name", None)
+        time = document.pop("timestamp")
+        assert isinstance(time, str) or row["event_at"] == time.replace(tzinfo=dt.UTC)
+        metadata = document.pop("metadata", None)
+        assert row["metadata"] == (None if metadata is None else to_extended_json(metadata))
+        inner = metadata or {}
+        session = inner.get("session_id")
+        assert (row["device"], row["session_id"]) == (inner.get("device"), None if session is None else str(session))
+        assert row["extra"] == (to_extended_json(document) if document else None)
+
+
+@settings(max_examples=25)
+@given(st.lists(NEARLY_LOGS, max_size=4), st.data())
+def test_a_damaged_dump_is_taken_in_whole_as_documents_and_pieces_that_are_none(
+    documents: list[dict[str, Any]], data: st.DataObject
+) -> None:
+    dump = bytearray(b"".join(map(bson.encode, documents)))
+    if dump:
+        for place in data.draw(st.lists(st.integers(0, len(dump) - 1), max_size=3)):
+            dump[place] = data.draw(st.integers(0, 255))
+    pieces = list(read_dump(io.BytesIO(bytes(dump)), "logs.bson"))
+    found = verdict([Unreadable(one.raw, one.reason) if isinstance(one, MalformedRecord) else one for one in pieces])
+
+    assert sorted([*found.accepted["position"], *found.rejected["position"]]) == list(range(1, len(pieces) + 1))
+    assert b"".join(one.raw if isinstance(one, MalformedRecord) else one for one in pieces) == bytes(dump)
+
+
+@settings(max_examples=25)
+@given(st.dictionaries(KEYS, VALUES, min_size=1, max_size=4))
+def test_fields_that_the_contract_does_not_know_are_kept_with_their_types(unknown: dict[str, Any]) -> None:
+    rest = {name: value for name, value in unknown.items() if name not in LOG}
+    found = verdict([log(**rest)])
+    if found.accepted.is_empty():
+        assert [reason for _, _, reason in rejections(found)] == ["extra: NUL character"]
+    elif rest:
+        (extra,) = found.accepted["extra"]
+        assert bson.encode(json_util.loads(extra, json_options=CANONICAL)) == bson.encode(rest)
