@@ -38,7 +38,7 @@ def read_parquet_rows(
     file, layout = open_parquet(stream, contract)
     yield no_records(*layout.drift)
     first = 1
-    with closing(duckdb.connect(":memory:", config={"TimeZone": "UTC"})) as engine:
+    with closing(duckdb.connect(":memory:")) as engine:
         for part in file.iter_batches(ROWS_AT_A_TIME):
             places = np.arange(first, first + part.num_rows, dtype=np.int64)
             first += part.num_rows
@@ -51,12 +51,18 @@ def read_parquet_rows(
 
 def _as_text(part: pa.RecordBatch, engine: duckdb.DuckDBPyConnection) -> tuple[pl.DataFrame, pl.Series]:
     """The columns of some rows as text, and each row as one JSON object."""
-    rows = pa.Table.from_batches([part])  # noqa: F841  DuckDB finds the variable by its name
+    # Times with a zone are instants: without it DuckDB writes them in UTC, wherever the machine is.
+    plain = pa.schema([field.with_type(_without_zone(field.type)) for field in part.schema])
+    rows = pa.Table.from_batches([part]).cast(plain, safe=False)  # noqa: F841  DuckDB finds the variable by its name
     columns = ", ".join(f"{_text_of(field)} AS {quote(field.name)}" for field in part.schema)
     frame = pl.from_arrow(engine.sql(f"SELECT {columns} FROM rows").to_arrow_table())
     raws = pl.from_arrow(engine.sql("SELECT CAST(to_json(rows) AS VARCHAR) AS raw FROM rows").to_arrow_table())
     assert isinstance(frame, pl.DataFrame) and isinstance(raws, pl.DataFrame)
     return frame, raws["raw"]
+
+
+def _without_zone(kind: pa.DataType) -> pa.DataType:
+    return pa.timestamp("us") if pa.types.is_timestamp(kind) else kind
 
 
 def _text_of(field: pa.Field) -> str:

@@ -1,0 +1,180 @@
+"""The same records in every form of file that a source may declare."""
+
+from __future__ import annotations
+
+import datetime as dt
+import gzip
+import io
+import json
+from pathlib import Path
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analytics_platform.contracts.base import Instant, Money, SourceRows, Text, Whole, column
+from analytics_platform.lake import Batch
+from analytics_platform.sources.arrivals.files import LandingFolder, find_unreadable, land_files
+from analytics_platform.sources.formats import Csv, JsonLines, Parquet
+from analytics_platform.sources.source import Format, Source
+from analytics_platform_tests.kit import House, open_house
+
+
+class Visits(
+    SourceRows,
+    table="cleaned.visits",
+    source="visits",
+    key=("visit_id",),
+    write="batches",
+    partition="event_date",
+    identity=("event_at", "name"),
+):
+    """One row per visit."""
+
+    visit_id: Text = column("MD5 of the content.", random=True)
+    event_at: Instant = column("When.", source=("time", "at"), required=True)
+    name: Text = column("Who.", nullable=True, source=("name",), required=True)
+    amount: Money = column("How much.", nullable=True, source=("amount",))
+    pieces: Whole = column("How many.", nullable=True, source=("pieces",))
+    tags: Text = column("Which.", nullable=True, source=("tags",), json=True)
+
+
+HEADER = ("time", "name", "amount", "pieces", "tags", "other")
+ROWS = [
+    ("2026-03-01T10:00:00Z", "Zoë", "1.50", "2", '["a","b"]', "x"),
+    ("2026-03-01T11:00:00Z", "Öl; Essig, Salz", None, None, None, None),
+    ("not a time", "late", "3", "1", None, None),
+]
+
+
+def _csv(delimiter: str, encoding: str) -> bytes:
+    quoted = lambda value: "" if value is None else '"' + value.replace('"', '""') + '"'  # noqa: E731
+    lines = [delimiter.join(map(quoted, row)) for row in (HEADER, *ROWS)]
+    return "".join(f"{line}\r\n" for line in lines).encode(encoding)
+
+
+def _json_lines() -> bytes:
+    rows = [dict(zip(HEADER, row, strict=True)) for row in ROWS]
+    for row in rows:
+        row["tags"] = row["tags"] and json.loads(row["tags"])
+        row["pieces"] = row["pieces"] and int(row["pieces"])
+    return "".join(f"{json.dumps({k: v for k, v in row.items() if v is not None})}\n\n" for row in rows).encode()
+
+
+def _parquet() -> bytes:
+    frame = pl.DataFrame(ROWS, schema=list(HEADER), orient="row").with_columns(
+        pl.col("amount").cast(pl.Float64),
+        pl.col("pieces").cast(pl.Float64),
+        pl.col("tags").str.json_decode(pl.List(pl.String)),
+    )
+    buffer = io.BytesIO()
+    frame.write_parquet(buffer)
+    return buffer.getvalue()
+
+
+BATCH = Batch("b", "visits", "a.csv", "0", Path("a.csv"), dt.datetime(2026, 3, 2, tzinfo=dt.UTC), 0)
+
+FORMS: list[tuple[str, Format, bytes]] = [
+    ("a.csv", Csv(), _csv(",", "utf-8")),
+    ("a.CSV.gz", Csv(), gzip.compress(_csv(",", "utf-8-sig"))),
+    ("b.csv", Csv(delimiter=";", encoding="cp1252"), _csv(";", "cp1252")),
+    ("c.csv", Csv(delimiter="\t", encoding="utf-16"), _csv("\t", "utf-16")),
+    ("d.csv", Csv(delimiter="|"), _csv("|", "utf-8")),
+    ("e.jsonl", JsonLines(), _json_lines()),
+    ("e.ndjson.gz", JsonLines(), gzip.compress(_json_lines())),
+    ("f.parquet", Parquet(), _parquet()),
+    ("f.parquet.gz", Parquet(), gzip.compress(_parquet())),
+]
+
+
+def _land(folder: Path, name: str, form: Format, content: bytes) -> tuple[House, Source]:
+    house, source = open_house(folder), Source(Visits, LandingFolder(), form)
+    (house.settings.landing_dir / "visits").mkdir(parents=True)
+    (house.settings.landing_dir / "visits" / name).write_bytes(content)
+    return house, source
+
+
+@pytest.mark.parametrize(("name", "form", "content"), FORMS, ids=[name for name, _, _ in FORMS])
+def test_the_same_records_are_read_from_every_form(tmp_path: Path, name: str, form: Format, content: bytes) -> None:
+    house, source = _land(tmp_path, name, form, content)
+
+    (batch,) = land_files(source, house.settings, house.lake).batches
+    verdicts = list(source.validate(batch, house.settings))
+
+    accepted = pl.concat([verdict.accepted for verdict in verdicts])
+    assert accepted.select("name", pl.col("amount").cast(pl.String), "pieces").rows() == [
+        ("Zoë", "1.5000", 2),
+        ("Öl; Essig, Salz", None, None),
+    ]
+    assert json.loads(accepted["tags"][0]) == ["a", "b"] and json.loads(accepted["extra"][0]) == {"other": "x"}
+    rejected = pl.concat([verdict.rejected for verdict in verdicts])
+    assert rejected["error_reason"].to_list() == ["time: not a time"]
+    assert "not a time" in rejected["raw"][0]
+    again = [verdict.rejected for verdict in source.validate(batch, house.settings, rejected["position"].to_list())]
+    assert pl.concat(again)["raw"].to_list() == rejected["raw"].to_list()
+
+
+@pytest.mark.parametrize(
+    ("name", "form", "content", "words"),
+    [
+        ("a.csv", Csv(), _csv(";", "utf-8"), "separated by ';', not ',': declare Csv(delimiter=';')"),
+        ("a.csv", Csv(delimiter=";"), _csv(",", "utf-8"), "declare Csv(delimiter=',')"),
+        ("a.csv", Csv(), _csv(",", "utf-16"), "encoded as UTF-16: declare Csv(encoding='utf-16')"),
+        ("a.csv", Csv(), b"time,who\n", "required column name missing"),
+        ("a.csv", Csv(), "time,naïve\n".encode("cp1252"), "not UTF-8"),
+        ("a.parquet", Parquet(), b"PAR1 and no more", "not a Parquet file"),
+        ("a.parquet.gz", Parquet(), gzip.compress(_parquet())[:-9], "cannot be decompressed"),
+    ],
+)
+def test_a_file_in_another_form_is_rejected_with_what_to_declare(
+    tmp_path: Path, name: str, form: Format, content: bytes, words: str
+) -> None:
+    house, source = _land(tmp_path, name, form, content)
+    assert words in find_unreadable(source, house.settings, house.lake)[name]
+    assert not land_files(source, house.settings, house.lake).batches
+
+
+@pytest.mark.parametrize("wrong", [{"delimiter": ""}, {"delimiter": '"'}, {"delimiter": "é"}, {"encoding": "klingon"}])
+def test_a_declaration_that_cannot_be_used_is_an_error_where_it_stands(wrong: dict[str, str]) -> None:
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        Csv(**wrong)
+
+
+def test_of_the_names_of_a_column_the_first_with_a_value_is_read(tmp_path: Path) -> None:
+    lines = b'{"at": "2026-03-01T10:00:00Z", "name": "a"}\n{"time": null, "at": "2026-03-01T11:00:00Z", "name": "b"}\n'
+    house, source = _land(tmp_path, "a.json", JsonLines(), lines)
+    (batch,) = land_files(source, house.settings, house.lake).batches
+    accepted = pl.concat([verdict.accepted for verdict in source.validate(batch, house.settings)])
+    assert accepted["event_at"].dt.hour().to_list() == [10, 11]
+
+
+@given(
+    st.lists(st.text(st.characters(codec="latin-1", exclude_characters="\0\r\n")), min_size=1, max_size=5),
+    st.sampled_from([",", ";", "\t", "|"]),
+    st.sampled_from(["utf-8", "latin-1", "utf-16", "utf-8-sig"]),
+)
+def test_every_text_is_read_as_it_was_written(texts: list[str], delimiter: str, encoding: str) -> None:
+    lines = [f'2026-03-01{delimiter}"{text.replace(chr(34), chr(34) * 2)}"\n' for text in texts]
+    content = "".join([f"time{delimiter}name\n", *lines]).encode(encoding)
+    form = Csv(delimiter=delimiter, encoding=encoding)
+    records = form.read(BATCH, io.BytesIO(content), Visits, None)
+    found = [name for some in records if len(some.positions) for name in some.values["name"]]
+    assert found == [text or None for text in texts]
+
+
+def test_a_time_in_a_parquet_file_is_the_same_instant_whatever_its_zone_and_unit(tmp_path: Path) -> None:
+    at = dt.datetime(2026, 3, 1, 10, 30, 0, 123_000)
+    frames = [
+        pl.DataFrame({"time": [at], "name": ["naive"]}, schema_overrides={"time": pl.Datetime("ms")}),
+        pl.DataFrame({"time": [at], "name": ["zoned"]}).with_columns(
+            pl.col("time").dt.replace_time_zone("UTC").dt.convert_time_zone("Asia/Tokyo").dt.cast_time_unit("ns")
+        ),
+    ]
+    for frame in frames:
+        buffer = io.BytesIO()
+        frame.write_parquet(buffer)
+        house, source = _land(tmp_path / frame["name"][0], "a.parquet", Parquet(), buffer.getvalue())
+        (batch,) = land_files(source, house.settings, house.lake).batches
+        accepted = pl.concat([verdict.accepted for verdict in source.validate(batch, house.settings)])
+        assert accepted["event_at"].to_list() == [at.replace(tzinfo=dt.UTC)]
