@@ -123,7 +123,7 @@ def _with(url: str, **parts: str) -> str:
     ("parts", "why"),
     [
         ({"user": "ada:s3cret%2Fword"}, "password authentication failed"),
-        ({"user": "ada:s3cret", "host": "127.0.0.1:1"}, "Connection rejected"),
+        ({"user": "ada:s3cret", "host": "127.0.0.1:1"}, "Connection refused"),
         ({"query": "?password=s3cret&sslmode=require"}, "SSL"),
         ({"user": "ada:s3cret", "host": "127.0.0.1:port"}, "its host, its port or an option is wrong"),
         ({"user": "ada:a@s3cret", "host": "s3cret@nowhere"}, "its host, its port"),
