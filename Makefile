@@ -2,7 +2,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 export DATA_DIR ?= data/demo
 
-.PHONY: demo test test-browser ui dashboard reference lock clean
+.PHONY: demo test test-slow test-browser ui dashboard reference lock clean
 demo: .venv/installed  ## Simulate a shop, build all tables, compare them with the truth
 	$(BIN)/analytics-platform demo
 
@@ -12,6 +12,9 @@ test: .venv/installed  ## Lint, types, import contracts, tests
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest -n 3 --dist worksteal
+
+test-slow: .venv/installed  ## More of what `make test` tries on a few cases: places to be killed at, orders of arrival, random inputs
+	$(BIN)/pytest -n 3 --dist worksteal --hypothesis-profile=thorough -m "slow or not slow"
 
 ui: .venv/installed  ## The Dagster UI on loopback, with the runs of `make demo` or of `analytics-platform materialize` in DATA_DIR
 	@test -d $(DATA_DIR)/dagster || { echo "There are no runs in $(DATA_DIR) yet: run 'make demo' or 'analytics-platform materialize'."; exit 1; }

@@ -10,7 +10,7 @@ from collections.abc import Collection
 import polars as pl
 import polars.selectors as cs
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from analytics_platform.catalog import CONTRACTS
@@ -135,7 +135,6 @@ pieces = st.one_of(records, st.binary(max_size=20), st.sampled_from([b"\n", b"\r
 bodies = st.lists(pieces, max_size=30).map(b"".join)
 
 
-@settings(max_examples=200)
 @given(bodies)
 def test_whatever_the_bytes_every_record_is_accepted_or_refused_once(body: bytes) -> None:
     blocks = list(split(io.BytesIO(body), len(HEADER)))

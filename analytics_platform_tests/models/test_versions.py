@@ -205,6 +205,7 @@ def test_facts_point_to_the_version_valid_at_their_time_in_any_order_of_arrival(
     assert differing(some, full) == {}
 
 
+@pytest.mark.slow
 @settings(
     max_examples=2,
     deadline=None,

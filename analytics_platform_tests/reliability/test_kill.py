@@ -8,9 +8,10 @@ import pytest
 
 from analytics_platform_tests.kit import Contents, click, contents, open_house, to_csv
 from analytics_platform_tests.reliability.victim import kill_at, run
+from analytics_platform_tests.slow import spread
 
-SAMPLES = 40
-"""Boundaries that are tried, spread evenly over all of them."""
+SAMPLES, QUICK = 40, 8
+"""Boundaries that are tried, spread evenly over all of them, and how many of them `make test` tries."""
 
 
 def rows_of(day: int, clients: int) -> str:
@@ -53,7 +54,7 @@ def test_a_run_has_boundaries_to_be_killed_at(undisturbed: tuple[int, object]) -
     assert undisturbed[0] > SAMPLES
 
 
-@pytest.mark.parametrize("sample", range(SAMPLES))
+@pytest.mark.parametrize("sample", spread(SAMPLES, QUICK))
 def test_killed_anywhere_a_rerun_ends_with_the_tables_of_an_undisturbed_run(
     sample: int, start: Path, undisturbed: tuple[int, tuple[Contents, dict[str, str]]], tmp_path: Path
 ) -> None:

@@ -27,6 +27,7 @@ from analytics_platform_tests.postgres import new_database
 from analytics_platform_tests.reliability.postgres_victim import LOST, ServerFuse, burn_at, house_at, run_at_once, start
 from analytics_platform_tests.reliability.test_kill import rows_of
 from analytics_platform_tests.reliability.victim import Fuse, run
+from analytics_platform_tests.slow import spread
 
 RUN_SAMPLES = 10
 SERVER_SAMPLES = 6
@@ -90,7 +91,7 @@ def test_a_run_has_boundaries_to_be_killed_at(bench: Bench) -> None:
     assert bench.expected[0]["star.dim_customer"]
 
 
-@pytest.mark.parametrize("sample", range(RUN_SAMPLES))
+@pytest.mark.parametrize("sample", spread(RUN_SAMPLES, 3))
 def test_a_run_killed_anywhere_ends_the_same_after_a_rerun(sample: int, bench: Bench) -> None:
     with bench.copy(f"run_{sample}") as (root, url):
         code, _ = burn_at(root, url, Fuse((2 * sample + 1) * bench.boundaries // (2 * RUN_SAMPLES)))
@@ -99,7 +100,7 @@ def test_a_run_killed_anywhere_ends_the_same_after_a_rerun(sample: int, bench: B
         assert state(house_at(root, url)) == bench.expected
 
 
-@pytest.mark.parametrize("sample", range(SERVER_SAMPLES))
+@pytest.mark.parametrize("sample", spread(SERVER_SAMPLES, 3))
 def test_a_server_killed_anywhere_is_told_and_a_rerun_ends_the_same(sample: int, bench: Bench) -> None:
     with bench.copy(f"server_{sample}") as (root, url):
         at = (2 * sample + 1) * bench.boundaries // (2 * SERVER_SAMPLES)
