@@ -14,23 +14,22 @@ from analytics_platform_tests.kit import build, click, load_rows, loaded_days, o
 PURCHASE = {"transaction_id": "T1", "revenue": 49.9}
 
 
-@pytest.fixture
-def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DATA_DIR", str(tmp_path))
-    house = open_house(tmp_path)
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    house = open_house(tmp_path_factory.mktemp("data"))
     with house.session() as session:
         rows = [
             click("ada", "2026-03-01T10:00:00", "checkout_completed", data=PURCHASE),
             click("bob", "2026-03-02T10:00:00"),
         ]
         load_rows(house, session, rows)
-        build(session, loaded_days(session), house.settings, {"marts.daily_trends", *_inputs()})
+        build(session, loaded_days(session), house.settings)
+    return house.settings.data_dir
 
 
-def _inputs() -> set[str]:
-    from analytics_platform.transform import build_order
-
-    return set(build_order())
+@pytest.fixture
+def shop(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATA_DIR", str(folder))
 
 
 @pytest.mark.usefixtures("shop")

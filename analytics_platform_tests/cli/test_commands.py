@@ -24,6 +24,25 @@ def _run(data_dir: Path, *arguments: str, **environment: str) -> subprocess.Comp
     return subprocess.run(command, capture_output=True, text=True, env={**os.environ, **own, **environment})
 
 
+Call: TypeAlias = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def call(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Call:
+    """The command line in this process, which is ten times as fast: arguments and result are those of `_run`."""
+
+    def run(data_dir: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        with monkeypatch.context() as patch:
+            patch.setattr(sys, "argv", ["analytics-platform", *arguments])
+            for name, value in {"DATA_DIR": str(data_dir), "COLUMNS": "170", **environment}.items():
+                patch.setenv(name, value)
+            with pytest.raises(SystemExit) as ended:
+                main()
+        return subprocess.CompletedProcess(arguments, int(str(ended.value.code or 0)), *capfd.readouterr())
+
+    return run
+
+
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> House:
     """A loaded file of which 5.8 % of the rows were refused."""
@@ -38,20 +57,20 @@ def test_the_version_is_told(tmp_path: Path) -> None:
     assert _run(tmp_path, "--version").stdout == f"analytics-platform {version('analytics-platform')}\n"
 
 
-def test_monitor_exits_1_and_names_the_breach(house: House) -> None:
-    ended = _run(house.settings.data_dir, "monitor")
+def test_monitor_exits_1_and_names_the_breach(call: Call, house: House) -> None:
+    ended = call(house.settings.data_dir, "monitor")
 
     assert ended.returncode == 1
     assert "error_rate" in ended.stdout
     assert "58 of 1,000 rows rejected (5.80%)" in ended.stdout
 
 
-def test_monitor_exits_0_when_the_threshold_allows_it(house: House) -> None:
-    assert _run(house.settings.data_dir, "monitor", MAX_ERROR_RATE="0.10").returncode == 0
+def test_monitor_exits_0_when_the_threshold_allows_it(call: Call, house: House) -> None:
+    assert call(house.settings.data_dir, "monitor", MAX_ERROR_RATE="0.10").returncode == 0
 
 
-def test_monitor_before_the_first_run_says_what_to_do(tmp_path: Path) -> None:
-    ended = _run(tmp_path, "monitor")
+def test_monitor_before_the_first_run_says_what_to_do(call: Call, tmp_path: Path) -> None:
+    ended = call(tmp_path, "monitor")
 
     assert ended.returncode == 2
     assert ended.stderr.startswith("analytics-platform: There is no warehouse at")
@@ -66,8 +85,8 @@ def test_monitor_says_when_the_warehouse_is_in_use(house: House) -> None:
     assert "is in use by another process" in ended.stderr
 
 
-def test_accepting_an_unknown_batch_is_refused_in_one_sentence(house: House) -> None:
-    ended = _run(house.settings.data_dir, "accept", "zzz", "--reason", "no")
+def test_accepting_an_unknown_batch_is_refused_in_one_sentence(call: Call, house: House) -> None:
+    ended = call(house.settings.data_dir, "accept", "zzz", "--reason", "no")
 
     assert ended.returncode == 2
     assert (
@@ -76,24 +95,24 @@ def test_accepting_an_unknown_batch_is_refused_in_one_sentence(house: House) -> 
     )
 
 
-def test_an_accepted_batch_no_longer_fails_the_monitor(house: House) -> None:
+def test_an_accepted_batch_no_longer_fails_the_monitor(call: Call, house: House) -> None:
     with house.session(read_only=True) as session:
         batch_id = str(session.rows("SELECT batch_id FROM ops.pipeline_logs")[0][0])
 
-    accepted = _run(house.settings.data_dir, "accept", batch_id[:6], "--reason", "tracker outage")
+    accepted = call(house.settings.data_dir, "accept", batch_id[:6], "--reason", "tracker outage")
 
     assert accepted.returncode == 0
     assert accepted.stdout == f"Batch {batch_id} (bad.csv) is accepted: tracker outage\n"
-    assert _run(house.settings.data_dir, "monitor").returncode == 0
+    assert call(house.settings.data_dir, "monitor").returncode == 0
 
 
-def test_replay_moves_rows_that_pass_now_and_names_the_days_to_build(tmp_path: Path) -> None:
+def test_replay_moves_rows_that_pass_now_and_names_the_days_to_build(call: Call, tmp_path: Path) -> None:
     house = open_house(tmp_path, partition_start="2026-03-02")
     house.landing.joinpath("early.csv").write_text(clickstream(100, day="2026-03-01"), "utf-8")
     with house.session() as session:
         load_landed(house, session)
 
-    ended = _run(tmp_path, "replay", PARTITION_START="2026-03-01")
+    ended = call(tmp_path, "replay", PARTITION_START="2026-03-01")
 
     assert ended.returncode == 0
     assert "early.csv: 100 rows moved, 0 stay quarantined" in ended.stdout
@@ -102,31 +121,20 @@ def test_replay_moves_rows_that_pass_now_and_names_the_days_to_build(tmp_path: P
         assert session.rows("SELECT count(*) FROM cleaned.clickstream") == [(100,)]
 
 
-def test_simulate_writes_files_and_the_truth_about_them(tmp_path: Path) -> None:
-    ended = _run(tmp_path, "simulate", "--days", "2", "--visitors", "20", "--seed", "3", "--out", str(tmp_path / "out"))
+def test_simulate_writes_files_and_the_truth_about_them(call: Call, tmp_path: Path) -> None:
+    ended = call(tmp_path, "simulate", "--days", "2", "--visitors", "20", "--seed", "3", "--out", str(tmp_path / "out"))
 
     assert ended.returncode == 0
     assert (tmp_path / "out" / "truth.json").exists()
     assert len(list((tmp_path / "out" / "clickstream").iterdir())) == 2
 
 
-Call: TypeAlias = Callable[..., subprocess.CompletedProcess[str]]
+def test_days_that_are_no_partitions_are_refused_in_one_sentence(call: Call, tmp_path: Path) -> None:
+    ended = call(tmp_path, "materialize", "--days", "2025-01-01...2025-01-02", PARTITION_START="2026-01-01")
 
-
-@pytest.fixture
-def call(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Call:
-    """The command line in this process, which is ten times as fast: arguments and result are those of `_run`."""
-
-    def run(data_dir: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        with monkeypatch.context() as patch:
-            patch.setattr(sys, "argv", ["analytics-platform", *arguments])
-            for name, value in {"DATA_DIR": str(data_dir), "COLUMNS": "160", **environment}.items():
-                patch.setenv(name, value)
-            with pytest.raises(SystemExit) as ended:
-                main()
-        return subprocess.CompletedProcess(arguments, int(str(ended.value.code or 0)), *capfd.readouterr())
-
-    return run
+    assert ended.returncode == 2
+    assert ended.stderr.startswith("analytics-platform: There is no partition 2025-01-01")
+    assert len(ended.stderr.splitlines()) == 1
 
 
 def test_status_before_the_first_run_names_the_sources_and_the_next_step(call: Call, tmp_path: Path) -> None:

@@ -10,14 +10,16 @@ from analytics_platform_tests.end_to_end.platform_run import Platform, clickstre
 
 DAYS = ("2026-03-01", "2026-03-02")
 DOWNSTREAM = ("sessionized", "star", "marts")
+LOAD = 'key:"raw/clickstream"+1'
+TREND = '+key:"marts/daily_trends"'
 
 
 @pytest.fixture(scope="module")
 def stopped(tmp_path_factory: pytest.TempPathFactory) -> Platform:
-    """A platform with a good day, into which a file with 5.8 % refused rows was dropped."""
+    """A platform with a good day up to a mart, into which a file with 5.8 % rejected rows was dropped."""
     platform = Platform(tmp_path_factory.mktemp("stopped"))
     platform.drop("good.csv", clickstream(500))
-    assert platform.materialize(*DAYS).success
+    assert platform.materialize(*DAYS, TREND).success
     platform.drop("bad.csv", clickstream(1000, without_client=58, day="2026-03-02", name="d"))
     return platform
 
@@ -37,32 +39,32 @@ def test_a_breach_names_its_check_stores_the_rows_and_leaves_star_and_marts_as_t
 
 
 def test_a_rerun_without_new_data_is_refused_just_the_same(stopped: Platform) -> None:
-    stopped.materialize(*DAYS)
+    stopped.materialize(*DAYS, LOAD)
 
-    assert failed_checks(stopped.materialize(*DAYS)) == {"cleaned/clickstream: error_rate"}
+    assert failed_checks(stopped.materialize(*DAYS, TREND)) == {"cleaned/clickstream: error_rate"}
 
 
 def test_a_run_of_only_the_downstream_tables_is_refused_too(stopped: Platform) -> None:
-    stopped.materialize(*DAYS)
+    stopped.materialize(*DAYS, LOAD)
     before = stopped.contents(*DOWNSTREAM)
 
-    result = stopped.materialize(*DAYS, select='key:"cleaned/events"+')
+    result = stopped.materialize(*DAYS, 'key:"cleaned/events"+')
 
     assert "cleaned/events: error_rate" in failed_checks(result)
     assert stopped.contents(*DOWNSTREAM) == before
 
 
 def test_other_days_than_those_of_the_breach_can_still_be_built(stopped: Platform) -> None:
-    stopped.materialize(*DAYS)
+    stopped.materialize(*DAYS, LOAD)
 
-    assert stopped.materialize(DAYS[0], DAYS[0], select='key:"cleaned/events"').success
+    assert stopped.materialize(DAYS[0], DAYS[0], 'key:"cleaned/events"').success
 
 
 def test_a_higher_threshold_lets_the_same_data_through(stopped: Platform) -> None:
-    stopped.materialize(*DAYS)
+    stopped.materialize(*DAYS, LOAD)
     stopped.configure(max_error_rate=0.10)
     try:
-        assert stopped.materialize(*DAYS).success
+        assert stopped.materialize(*DAYS, TREND).success
     finally:
         stopped.configure()
 
@@ -70,12 +72,12 @@ def test_a_higher_threshold_lets_the_same_data_through(stopped: Platform) -> Non
 def test_a_person_can_take_responsibility_for_one_batch(tmp_path: Path) -> None:
     platform = Platform(tmp_path)
     platform.drop("bad.csv", clickstream(1000, without_client=58))
-    assert not platform.materialize(*DAYS, select='key:"cleaned/clickstream" or key:"raw/clickstream"').success
+    assert not platform.materialize(*DAYS, LOAD).success
     with open_warehouse(platform.settings).session() as session:
         batch_id = str(session.rows("SELECT batch_id FROM ops.pipeline_logs")[0][0])
         accept_batch(session, batch_id, "tracker outage, ticket 17", "mara")
 
-    result = platform.materialize(*DAYS, select='key:"cleaned/clickstream"')
+    result = platform.materialize(*DAYS, 'key:"cleaned/clickstream"')
 
     assert result.success
     (check,) = [c for c in result.get_asset_check_evaluations() if c.check_name == "error_rate"]

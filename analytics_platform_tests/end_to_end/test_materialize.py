@@ -8,8 +8,10 @@ import dagster as dg
 import pytest
 
 from analytics_platform.catalog import CONTRACTS
+from analytics_platform.definitions import build_definitions
 from analytics_platform.demo.simulator import Truth, simulate
 from analytics_platform.orchestration.assets.metadata import BOOK_NAMES
+from analytics_platform.orchestration.checks.business import DESCRIPTIONS
 from analytics_platform_tests.end_to_end.platform_run import HEADER, Platform, clickstream, failed_checks, failure_words
 from analytics_platform_tests.kit import HISTORIES
 
@@ -55,6 +57,17 @@ def test_every_table_has_its_columns_row_count_and_lineage_in_the_ui(run: Run) -
         assert isinstance(metadata["dagster/column_lineage"], dg.TableColumnLineageMetadataValue), name
 
 
+def test_the_watchdog_is_a_job_that_checks_and_builds_nothing(run: Run) -> None:
+    job = build_definitions(run.platform.settings).resolve_job_def("watch")
+
+    result = job.execute_in_process(instance=run.platform.instance)
+
+    assert result.success
+    passed = {check.check_name: check.passed for check in result.get_asset_check_evaluations()}
+    assert passed == dict.fromkeys(DESCRIPTIONS, True)
+    assert not [event for event in result.all_events if event.is_step_materialization]
+
+
 def test_a_second_run_changes_no_table_and_reads_no_row_again(run: Run) -> None:
     before = run.platform.contents()
 
@@ -78,7 +91,7 @@ def test_a_file_without_a_required_column_is_refused_by_name_and_the_others_stil
     platform.drop("good.csv", clickstream(20))
     platform.drop("bad.csv", clickstream(20, name="x").replace("timestamp", "time", 1))
 
-    result = platform.materialize("2026-03-01", "2026-03-01")
+    result = platform.materialize("2026-03-01", "2026-03-01", select='+key:"star/fact_events"')
 
     assert not result.success
     assert failed_checks(result) == {"raw/clickstream: files_readable"}
@@ -100,14 +113,15 @@ def test_damaged_compressed_files_are_refused_and_unfinished_ones_ignored(tmp_pa
     assert platform.rows("SELECT input, rows_accepted FROM ops.pipeline_logs") == [("whole.csv.gz", 200)]
 
 
-@pytest.mark.parametrize("content", ["", HEADER, HEADER + "\n", "\n\n"])
-def test_empty_and_header_only_files_are_batches_of_no_rows(tmp_path: Path, content: str) -> None:
+def test_empty_and_header_only_files_are_batches_of_no_rows(tmp_path: Path) -> None:
     platform = Platform(tmp_path)
-    platform.drop("nothing.csv", content)
+    for number, content in enumerate(("", HEADER, HEADER + "\n", "\n\n")):
+        platform.drop(f"{number}.csv", content)
 
     assert platform.materialize("2026-03-01", "2026-03-01", select='key:"raw/clickstream"+1').success
 
-    assert platform.rows("SELECT input, rows_read FROM ops.pipeline_logs") == [("nothing.csv", 0)]
+    found = platform.rows("SELECT input, rows_read FROM ops.pipeline_logs ORDER BY 1")
+    assert found == [(f"{number}.csv", 0) for number in range(4)]
 
 
 def test_an_empty_landing_folder_gives_empty_tables_and_no_error(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import pytest
 from analytics_platform.settings import load_settings
 from analytics_platform.warehouse import open_warehouse
 from analytics_platform_tests.end_to_end.platform_run import clickstream
+from analytics_platform_tests.kit import load_landed, open_house
 
 
 def _run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -33,19 +35,25 @@ def _drop(folder: Path, content: str, name: str = "day.csv") -> None:
 
 @pytest.fixture(scope="module")
 def loaded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
+    """A folder with a day that was loaded and not built, as after a kill in between; a file came; and the run then."""
     folder = tmp_path_factory.mktemp("command")
     _drop(folder, clickstream(100))
+    house = open_house(folder, partition_start="2026-01-01")
+    with house.session() as session:
+        load_landed(house, session)
+    _drop(folder, clickstream(50, day="2026-03-02"), "more.csv")
     return folder, _run(folder)
 
 
-def test_without_days_it_loads_what_arrived_and_builds_what_that_touches(
+def test_without_days_it_loads_what_arrived_and_builds_the_days_of_all_that_was_loaded_and_not_built(
     loaded: tuple[Path, subprocess.CompletedProcess[str]],
 ) -> None:
     folder, run = loaded
 
     assert run.returncode == 0, run.stdout + run.stderr
     with open_warehouse(load_settings(data_dir=folder)).session(read_only=True) as session:
-        assert session.rows("SELECT sum(events) FROM marts.daily_trends") == [(100,)]
+        found = session.rows("SELECT date, events FROM marts.daily_trends WHERE events > 0 ORDER BY 1")
+    assert found == [(dt.date(2026, 3, 1), 100), (dt.date(2026, 3, 2), 50)]
 
 
 def test_it_prints_a_line_per_step_and_no_debug_lines(loaded: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
@@ -81,7 +89,7 @@ def test_a_second_run_without_news_reads_nothing_and_logs_no_failed_check(
 def test_a_failed_run_names_its_cause_first_and_last_and_counts_the_steps_that_wait(tmp_path: Path) -> None:
     _drop(tmp_path, clickstream(1000, without_client=60))
 
-    run = _run(tmp_path, "--days", "2026-03-01...2026-03-01")
+    run = _run(tmp_path, "--days", "2026-03-01...2026-03-01", "--select", '+key:"marts/daily_trends"')
 
     lines = run.stdout.splitlines()
     told = [line for line in lines if "error_rate: batch" in line]
@@ -91,24 +99,3 @@ def test_a_failed_run_names_its_cause_first_and_last_and_counts_the_steps_that_w
     assert lines[-1].startswith("Failed after ")
     assert lines[-2].endswith(" steps wait for it and did not run.")
     assert "Traceback" not in run.stdout + run.stderr
-
-
-def test_days_that_are_no_partitions_are_refused_in_one_sentence(tmp_path: Path) -> None:
-    run = _run(tmp_path, "--days", "2025-01-01...2025-01-02")
-
-    assert run.returncode == 2
-    assert run.stderr.startswith("analytics-platform: There is no partition 2025-01-01")
-    assert len(run.stderr.splitlines()) == 1
-
-
-def test_what_was_loaded_and_not_built_is_built_by_the_next_call(tmp_path: Path) -> None:
-    """As after a kill between the load and the build."""
-    _drop(tmp_path, clickstream(100))
-    load = 'key:"raw/clickstream" or key:"cleaned/clickstream"'
-    assert _run(tmp_path, "--days", "2026-03-01...2026-03-01", "--select", load).returncode == 0
-
-    run = _run(tmp_path)
-
-    assert run.returncode == 0, run.stdout + run.stderr
-    with open_warehouse(load_settings(data_dir=tmp_path)).session(read_only=True) as session:
-        assert session.rows("SELECT sum(events) FROM marts.daily_trends") == [(100,)]

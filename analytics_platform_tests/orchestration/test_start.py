@@ -51,24 +51,19 @@ def test_other_commands_are_not_looked_at(settings: Settings) -> None:
     check_start(["dagster", "dev", "--partition", "soon"], settings, open_warehouse(settings))
 
 
-def _materialize(data_dir: Path, days: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "dagster", "asset", "materialize", "--select", "*"]
-    command += ["--partition-range", days, "-m", "analytics_platform.definitions"]
-    environment = {**os.environ, "DATA_DIR": str(data_dir), "PYTHONWARNINGS": "ignore"}
-    return subprocess.run(command, capture_output=True, text=True, env=environment)
+COMMAND = ["dagster", "asset", "materialize", "--select", "*", "-m", "analytics_platform.definitions"]
 
 
-def test_an_unknown_partition_ends_the_command_in_one_sentence(tmp_path: Path) -> None:
-    ended = _materialize(tmp_path, "2009-01-01...2009-01-02")
-
-    assert ended.returncode == 1
-    assert "analytics-platform: There is no partition 2009-01-01" in ended.stderr
-    assert "Traceback" not in ended.stderr
+def test_an_unknown_partition_ends_the_command_in_one_sentence(settings: Settings) -> None:
+    with pytest.raises(StartError, match="There is no partition 2009-01-01"):
+        check_start([*COMMAND, "--partition-range", "2009-01-01...2009-01-02"], settings, open_warehouse(settings))
 
 
 def test_a_warehouse_in_use_ends_the_command_in_one_sentence(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", *COMMAND, "--partition-range", "2026-01-01"]
+    environment = {**os.environ, "DATA_DIR": str(tmp_path), "PYTHONWARNINGS": "ignore"}
     with duckdb.connect(str(tmp_path / "warehouse.duckdb")):
-        ended = _materialize(tmp_path, "2026-01-01")
+        ended = subprocess.run(command, capture_output=True, text=True, env=environment)
 
     assert ended.returncode == 1
     assert "is in use by another process: wait until its run has ended, or stop it." in ended.stderr
