@@ -151,7 +151,7 @@ def build(
     session: Session, days: DayRange, settings: Settings, tables: Collection[str] | None = None
 ) -> dict[str, Publication]:
     """Build the days of every table (or of `tables`) as the assets do, inputs first. No rule may be broken."""
-    wanted = [name for name in build_order() if _is_built(name) and (tables is None or name in tables)]
+    wanted = _prepare(session, tables)
     values, start = settings.model_values, settings.partition_start
     return {name: _publish(session, name, refreshed_days(name, days, values, start), settings) for name in wanted}
 
@@ -160,12 +160,21 @@ def build(
 def built_house(
     root: Path, rows: Sequence[Row], tables: Collection[str] | None = None, **settings: object
 ) -> Iterator[Session]:
-    """The open warehouse of a new house with these rows loaded and every table (or `tables`) built."""
+    """The open warehouse of a new house with these rows loaded and every table built, or what `tables` need."""
     house = open_house(root, **settings)
     with house.session() as session:
         load_rows(house, session, rows)
-        build(session, loaded_days(session), house.settings, tables)
+        build(session, loaded_days(session), house.settings, None if tables is None else needed(*tables))
         yield session
+
+
+def needed(*tables: str) -> frozenset[str]:
+    """Return the tables, what their SQL reads, and the dimensions that their keys point to, and so on."""
+    wanted, models = set(tables), all_models()
+    for name in reversed(build_order()):
+        if name in wanted:
+            wanted.update(CONTRACTS[name].table.foreign_keys.values(), models[name].inputs if name in models else ())
+    return frozenset(wanted)
 
 
 def loaded_days(session: Session) -> DayRange:
@@ -183,32 +192,33 @@ def build_touched(
     tables: Collection[str] | None = None,
 ) -> None:
     """Build of every table (or of `tables`) exactly the days that the touched days affect, cut off at the horizon."""
-    for name in (name for name in build_order() if _is_built(name) and (tables is None or name in tables)):
+    for name in _prepare(session, tables):
         affected = affected_days(name, touched, settings.model_values)
         for days in day_ranges(day for day in affected if horizon.first <= day <= horizon.last):
             _publish(session, name, days, settings)
 
 
-def _is_built(name: str) -> bool:
-    return name in all_models() or name in LOOKUPS
+def _prepare(session: Session, tables: Collection[str] | None) -> Sequence[str]:
+    """Make the tables that are read; return those to build, inputs first."""
+    texts = tables_with("page_url", "referrer", "user_agent")
+    made = {**dict.fromkeys(LOOKUPS, texts), **{name: model.inputs for name, model in all_models().items()}}
+    wanted = [name for name in build_order() if name in made and (tables is None or name in tables)]
+    session.ensure(*(CONTRACTS[source] for source in {source for name in wanted for source in made[name]}))
+    return wanted
 
 
 def _publish(session: Session, name: str, days: DayRange, settings: Settings) -> Publication:
     contract = CONTRACTS[name]
     own_days = None if contract.table.write == "whole" else days
-    publication = session.publish(contract, _make_rows(session, name, own_days, settings), own_days)
+    rows: Query | pl.DataFrame
+    if name in LOOKUPS:
+        rows = LOOKUPS[name](session, own_days)
+    else:
+        rows = plan(all_models()[name], own_days, settings.model_values)
+    publication = session.publish(contract, rows, own_days)
     broken = {result.rule: result.sample for result in publication.breaches}
     assert not broken, f"{name} for {days}: {broken}"
     return publication
-
-
-def _make_rows(session: Session, name: str, days: DayRange | None, settings: Settings) -> Query | pl.DataFrame:
-    if name in LOOKUPS:
-        session.ensure(*(CONTRACTS[source] for source in tables_with("page_url", "referrer", "user_agent")))
-        return LOOKUPS[name](session, days)
-    model = all_models()[name]
-    session.ensure(*(CONTRACTS[source] for source in model.inputs))
-    return plan(model, days, settings.model_values)
 
 
 def contents(session: Session, tables: Iterable[str] | None = None) -> Contents:

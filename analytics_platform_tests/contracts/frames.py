@@ -48,8 +48,8 @@ def _values(column: pa.Column) -> st.SearchStrategy[object]:
     return st.none() | st.sampled_from([*_near_bounds(column), *plain])
 
 
-def frames(contract: ContractType) -> st.SearchStrategy[pl.DataFrame]:
-    """Up to eight rows with the contract's columns, whether they keep its rules or not."""
+def frames(contract: ContractType, least: int = 1, most: int = 8) -> st.SearchStrategy[pl.DataFrame]:
+    """Rows with the contract's columns, whether they keep its rules or not: `least` to `most` of them."""
     columns = contract.columns.values()
-    rows = st.lists(st.tuples(*map(_values, columns)), min_size=1, max_size=8)
+    rows = st.lists(st.tuples(*map(_values, columns)), min_size=least, max_size=most)
     return rows.map(lambda rows: pl.DataFrame(rows, schema=polars_schema(contract), orient="row"))

@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 
 from analytics_platform.transform import DayRange, all_models
-from analytics_platform_tests.kit import House, build, click, contents, load_rows, open_house
+from analytics_platform_tests.kit import House, build, click, contents, load_rows, needed, open_house
 from analytics_platform_tests.shop_logs import load, log, put_logs, put_users, user
 
 NOON = dt.datetime(2024, 3, 1, 12)
 MINUTE = dt.timedelta(minutes=1)
 DAYS = DayRange(NOON.date(), NOON.date() + dt.timedelta(days=2))
+TABLES = needed("marts.user_metrics", "marts.user_product_affinity", "ops.orphans", "star.fact_events")
 ADA, BEN = user(1, "Ada Lovelace", email="ada@shop.example"), user(2, "Ben King")
 
 
@@ -34,7 +35,7 @@ def arrive(
         put_logs(house, logs)
     load(house)
     with house.session() as session:
-        build(session, DAYS, house.settings)
+        build(session, DAYS, house.settings, TABLES)
 
 
 def rows(house: House, sql: str) -> list[tuple[object, ...]]:
@@ -126,7 +127,7 @@ def test_a_second_build_changes_nothing(house: House) -> None:
     arrive(house, logs=[log(n % 4, NOON + n * MINUTE, item=f"P{n % 3}") for n in range(20)], users=[ADA, BEN])
     with house.session() as session:
         before = contents(session, all_models())
-        build(session, DAYS, house.settings)
+        build(session, DAYS, house.settings, TABLES)
         assert contents(session, all_models()) == before
 
 
