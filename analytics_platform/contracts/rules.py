@@ -84,7 +84,7 @@ def check_rule(column: str, check: pa.Check) -> Rule:
     if name not in _SQL:
         raise TypeError(f"{column}: check '{name}' has no SQL form; write it as a RowRule")
     sql = _SQL[name](quote(column), check.statistics or {})
-    return Rule(f"{column}__{name}", column, _REASONS[name], sql, f"{column}: {check.error or sql}")
+    return Rule(f"{column}__{name}", column, _REASONS[name], sql, _SQL[name](column, check.statistics or {}))
 
 
 def null_rule(column: str, is_float: bool = False) -> Rule:

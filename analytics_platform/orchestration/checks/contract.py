@@ -6,9 +6,11 @@ The history of a single rule is in `ops.rule_results`.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 
 import dagster as dg
+import sqlglot
 
 from analytics_platform.catalog import CONTRACTS
 from analytics_platform.contracts.base import file_of
@@ -44,14 +46,22 @@ def contract_result(key: dg.AssetKey, results: Sequence[RuleResult], query: str)
         "checked rows": dg.MetadataValue.int(max((result.checked for result in results), default=0)),
         "failing rules": dg.MetadataValue.int(len(failing)),
     }
-    samples = [{"rule": result.rule, "row": str(row)[:500]} for result in failing for row in result.sample]
+    samples = [
+        {
+            "rule": result.rule,
+            "value": row.get(result.rule.partition("__")[0], ""),
+            "row": json.dumps(row, ensure_ascii=False),
+        }
+        for result in failing
+        for row in result.sample
+    ]
     if samples:
         metadata["sample"] = text_table(samples)
     if failing:
         metadata["what to do"] = dg.MetadataValue.text(_remedy(table, stopped))
     # Rows that were not published are not in the table: the query that made them finds them again.
     place = f"({query})" if stopped and query else table
-    further = [f"SELECT * FROM {place} WHERE {result.condition};" for result in failing if result.condition]
+    further = [_pretty(f"SELECT * FROM {place} WHERE {result.condition}") for result in failing if result.condition]
     if further:
         metadata["look further"] = dg.MetadataValue.md("\n".join(f"```sql\n{sql}\n```" for sql in further))
     return dg.AssetCheckResult(
@@ -62,6 +72,10 @@ def contract_result(key: dg.AssetKey, results: Sequence[RuleResult], query: str)
         description=_summary(failing) if failing else None,
         metadata=metadata,
     )
+
+
+def _pretty(sql: str) -> str:
+    return sqlglot.parse_one(sql, dialect="duckdb").sql("duckdb", pretty=True, comments=False) + ";"
 
 
 def _row(result: RuleResult) -> dict[str, str]:

@@ -30,8 +30,10 @@ def test_a_broken_rule_stands_first_with_its_share_sample_remedy_and_sql_over_wh
     assert check.severity is dg.AssetCheckSeverity.ERROR
     first = check.metadata["rules"].value.records[0].data
     assert (first["rule"], first["checked"], first["failing"], first["share"]) == (BROKEN.rule, "10", "2", "20.00%")
-    assert check.metadata["sample"].value.records[0].data == {"rule": BROKEN.rule, "row": "{'sessions': '-1'}"}
-    assert "SELECT * FROM (SELECT * FROM star.fact_sessions) WHERE NOT" in str(check.metadata["look further"].value)
+    sample = check.metadata["sample"].value.records[0].data
+    assert sample == {"rule": BROKEN.rule, "value": "-1", "row": '{"sessions": "-1"}'}
+    further = " ".join(str(check.metadata["look further"].value).split())
+    assert "FROM ( SELECT * FROM star.fact_sessions ) WHERE NOT" in further
     assert "Nothing of marts.daily_trends was published" in str(check.metadata["what to do"].value)
     assert check.description == f"{BROKEN.rule}: 2 of 10 rows"
 
