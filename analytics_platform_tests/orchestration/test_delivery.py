@@ -5,8 +5,8 @@ from email import message_from_bytes, policy
 
 import pytest
 
-from analytics_platform.connectors.rest_api.client import open_client
-from analytics_platform.connectors.rest_api.endpoint import Endpoint, Limits
+from analytics_platform.connectors.rest_api import Endpoint, Limits
+from analytics_platform.connectors.rest_api.client import PageClient
 from analytics_platform.orchestration.alerts import delivery
 from analytics_platform.orchestration.alerts.delivery import DeliveryError, mail, post
 from analytics_platform_tests.orchestration.receivers import serve_mail, serve_webhook
@@ -23,8 +23,7 @@ def test_a_webhook_gets_the_document_and_no_log_its_address(caplog: pytest.LogCa
 def test_no_log_has_the_address_after_a_rest_client_was_opened_in_the_process(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    with open_client(Endpoint("users", "http://127.0.0.1:9/users"), Limits(), lambda _: None):
-        pass
+    PageClient(Endpoint("users", "http://127.0.0.1:9/users"), Limits(), lambda _: None).close()
     with serve_webhook() as hook, caplog.at_level(logging.DEBUG):
         post(hook.url, {})
 

@@ -30,7 +30,7 @@ class RestError(UserError):
 
 
 class BadAnswerError(Exception):
-    """An attempt failed. `lasting` failures would fail again, the others may pass if tried again.
+    """An attempt failed. A `lasting` failure would come again, the others may pass if tried again.
 
     `retry_after_s` is how long the API asks to wait. For use inside this package: `fetch` raises `RestError`.
     """
@@ -38,7 +38,7 @@ class BadAnswerError(Exception):
     def __init__(
         self,
         what: str,
-        remedy: str = "run again when the API is well",
+        remedy: str = "run again later",
         *,
         status: int | None = None,
         lasting: bool = True,
@@ -50,7 +50,3 @@ class BadAnswerError(Exception):
         self.status = status
         self.lasting = lasting
         self.retry_after_s = retry_after_s
-
-
-class ChangedError(Exception):
-    """The data changed while its pages were read; the message says how that was noticed."""

@@ -3,20 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 
-from analytics_platform.connectors.rest_api import (
-    Content,
-    Endpoint,
-    Limits,
-    LinkHeader,
-    NotModified,
-    RestError,
-    Validators,
-    encode_pages,
-    fetch,
-)
+from analytics_platform.connectors.rest_api import Content, Endpoint, Limits, RestError, encode_pages, fetch
 from analytics_platform.lake import Batch, FolderLake
 from analytics_platform.settings import Settings
 from analytics_platform.sources.source import Arrival, Say, Source
@@ -46,24 +35,15 @@ def users_endpoint(source: str, settings: Settings) -> Endpoint:
     """Give the API of users that the settings name. Raises `RestError` if they name none that can be asked."""
     secrets = {"Authorization": settings.users_api_authorization} if settings.users_api_authorization else {}
     try:
-        return Endpoint(source, settings.users_api_url, pagination=LinkHeader(), secret_headers=secrets)
+        return Endpoint(source, settings.users_api_url, secret_headers=secrets)
     except ValueError as error:
         raise RestError(f"{error}: check USERS_API_URL and USERS_API_AUTHORIZATION.") from None
 
 
 def fetch_list(endpoint: Endpoint, lake: FolderLake, limits: Limits | None = None) -> Batch | None:
-    """Put an API's whole answer into the lake; None if it is the latest there. Raises `RestError`.
-
-    What the server said of the answer is noted once the answer is on the disk. Killed in between, the same answer is
-    fetched again, and is found to be there.
-    """
-    source = endpoint.name
-    latest = _latest(source, lake)
-    answer = fetch(endpoint, _known(source, lake, latest), limits or Limits())
-    if isinstance(answer, NotModified):
-        return None
-    batch = put_answer(lake, answer.content)
-    lake.note(source, json.dumps({"batch": batch.content_sha256, "validators": answer.validators.to_json()}))
+    """Put an API's whole answer into the lake; None if it is the latest there. Raises `RestError`."""
+    latest = _latest(endpoint.name, lake)
+    batch = put_answer(lake, fetch(endpoint, limits or Limits()).content)
     return None if batch == latest else batch
 
 
@@ -84,16 +64,3 @@ def put_answer(lake: FolderLake, answer: Content) -> Batch:
 def _latest(source: str, lake: FolderLake) -> Batch | None:
     batches = lake.batches(source)
     return batches[-1] if batches else None
-
-
-def _known(source: str, lake: FolderLake, latest: Batch | None) -> Validators | None:
-    """What the server said of its last answer, if that is the latest in the lake.
-
-    It only saves work: where the note is damaged, everything is fetched.
-    """
-    try:
-        noted = json.loads(lake.noted(source) or "{}")
-        validators = Validators.from_json(noted["validators"])
-        return validators if latest and noted["batch"] == latest.content_sha256 else None
-    except (ValueError, TypeError, KeyError):
-        return None

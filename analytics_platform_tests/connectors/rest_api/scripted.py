@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -71,7 +71,7 @@ class ScriptedApi(ThreadingHTTPServer):
             return self.script.pop(0) if self.script else Answer(b"the script is over", 418)
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """A client that goes away is part of the play."""
+        """Expect clients that close the connection."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -84,9 +84,9 @@ class _Handler(BaseHTTPRequestHandler):
         answer = self.server.answer(Request(self.path, headers))
         self.close_connection = bool(answer.fault)
         with suppress(OSError):
-            self._play(answer)
+            self._send(answer)
 
-    def _play(self, answer: Answer) -> None:
+    def _send(self, answer: Answer) -> None:
         match answer.fault:
             case "silent":
                 self.server.over.wait(60)
@@ -149,3 +149,15 @@ class Clock:
 def items(api: ScriptedApi, **declared: object) -> Endpoint:
     """The API's list, declared."""
     return Endpoint("items", api.url, **declared)  # type: ignore[arg-type]
+
+
+def linked(pages: Sequence[Answer]) -> Script:
+    """Pages at `/items`, `/items?page=2`, …, each with a `Link` to the next."""
+
+    def answer(request: Request) -> Answer:
+        number = int(request.target.partition("=")[2] or 1)
+        page = pages[number - 1]
+        link = {"Link": f'</items?page={number + 1}>; rel="next"'} if number < len(pages) else {}
+        return replace(page, headers={**page.headers, **link})
+
+    return answer

@@ -10,7 +10,6 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from analytics_platform.connectors.rest_api import Content, ContentError, decode_pages, encode_pages, records
-from analytics_platform.connectors.rest_api.document import DocumentError
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
 DOCUMENTS = st.recursive(
@@ -51,7 +50,7 @@ def test_records_are_found_wherever_and_however_they_are_written(
     content = Content("x", ".".join(path), (text.encode("utf-8", "surrogatepass"),) if not plain else (text.encode(),))
     if not plain and any("\ud800" <= sign <= "\udfff" for sign in text):
         # Half of a surrogate pair can be escaped in JSON; its bare bytes are no UTF-8.
-        with pytest.raises(DocumentError, match="is not UTF-8"):
+        with pytest.raises(ContentError, match="is not UTF-8"):
             list(records(content))
         return
     found = list(records(content))

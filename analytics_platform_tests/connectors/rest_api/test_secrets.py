@@ -9,7 +9,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from analytics_platform.connectors.rest_api import Endpoint, Fetched, LinkHeader, RestError, fetch
+from analytics_platform.connectors.rest_api import Endpoint, RestError, fetch
 from analytics_platform_tests.connectors.rest_api.scripted import (
     QUICK,
     Answer,
@@ -25,7 +25,7 @@ KEY = "k3y-s3cr3t"
 def guarded(api: ScriptedApi) -> Endpoint:
     """An API with a password and a key in its address, and a token in a header."""
     url = api.url.replace("http://", f"http://ada:{KEY}@") + f"?api_key={KEY}&account=12345678"
-    return Endpoint("items", url, pagination=LinkHeader(), secret_headers={"X-Token": SecretStr(KEY)})
+    return Endpoint("items", url, secret_headers={"X-Token": SecretStr(KEY)})
 
 
 def holds(text: str) -> bool:
@@ -78,7 +78,7 @@ def test_no_secret_is_in_a_log_or_an_error(status: int, caplog: pytest.LogCaptur
     with scripted_api(lambda request: Answer(b"{}", status)) as api:
         with pytest.raises(RestError) as caught:
             fetch(guarded(api), limits=QUICK, sleep=Clock())
-        assert f"{api.url}?api_key=…&account=…" in str(caught.value)
+        assert f" of {api.url} " in str(caught.value)
         assert not holds(repr(guarded(api)))
     assert not holds(str(caught.value)) and not holds(repr(caught.value))
     assert "HTTP Request: GET" in caplog.text
@@ -87,9 +87,7 @@ def test_no_secret_is_in_a_log_or_an_error(status: int, caplog: pytest.LogCaptur
 
 def test_no_secret_is_in_what_is_kept() -> None:
     with scripted_api([json_answer([1])]) as api:
-        fetched = fetch(guarded(api), limits=QUICK)
-    assert isinstance(fetched, Fetched)
-    assert not holds(repr(fetched)) and not holds(fetched.validators.to_json())
+        assert not holds(repr(fetch(guarded(api), limits=QUICK)))
 
 
 @pytest.mark.parametrize("url", ["", "users", "/etc/passwd", "ftp://x/y", "http://", "http://x:y", f"x://ada:{KEY}@h/"])

@@ -11,17 +11,7 @@ from urllib.request import urlopen
 
 import pytest
 
-from analytics_platform.connectors.rest_api import (
-    Endpoint,
-    Fetched,
-    LinkHeader,
-    NoPages,
-    NotModified,
-    PageNumber,
-    Pagination,
-    fetch,
-    records,
-)
+from analytics_platform.connectors.rest_api import Endpoint, fetch, records
 from analytics_platform.demo.servers.http_api import serve_users
 
 USERS = [{"id": number, "name": f"Ada {number}", "city": "Gävle"} for number in range(1, 8)]
@@ -34,37 +24,17 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize(
-    ("pagination", "total", "pages"),
-    [
-        (NoPages(), "", 1),
-        (LinkHeader("_limit", 3), "X-Total-Count", 3),
-        (PageNumber("_page", size_parameter="_limit", size=3), "", 4),
-        (PageNumber("_page", size_parameter="_limit", size=3), "X-Total-Count", 3),
-    ],
-)
-def test_all_users_are_read_and_then_known(file: Path, pagination: Pagination, total: str, pages: int) -> None:
-    with serve_users(file) as url:
-        source = Endpoint("users", url, pagination=pagination, total_header=total)
-        fetched = fetch(source)
-        assert isinstance(fetched, Fetched) and fetched.verified and len(fetched.pages) == pages
-        assert [json.loads(record.raw) for record in records(fetched.content)] == USERS
-        assert isinstance(fetch(source, fetched.validators), NotModified)
-        file.write_text(json.dumps(USERS[:6]), encoding="utf-8")
-        again = fetch(source, fetched.validators)
-        assert isinstance(again, Fetched) and again.count == 6
+@pytest.mark.parametrize(("page_size", "pages"), [(0, 1), (3, 3), (2, 4)])
+def test_all_users_are_read_from_one_page_or_several(file: Path, page_size: int, pages: int) -> None:
+    with serve_users(file, page_size=page_size) as url:
+        fetched = fetch(Endpoint("users", url))
+    assert fetched.verified and len(fetched.content.bodies) == pages
+    assert [json.loads(record.raw) for record in records(fetched.content)] == USERS
 
 
 def test_the_file_is_served_byte_for_byte(file: Path) -> None:
     with serve_users(file) as url:
-        fetched = fetch(Endpoint("users", url))
-    assert isinstance(fetched, Fetched) and fetched.content.bodies == (file.read_bytes(),)
-
-
-def test_a_server_may_give_pages_unasked(file: Path) -> None:
-    with serve_users(file, page_size=2) as url:
-        fetched = fetch(Endpoint("users", url, pagination=LinkHeader()))
-    assert isinstance(fetched, Fetched) and [page.number for page in fetched.pages] == [1, 2, 3, 4]
+        assert fetch(Endpoint("users", url)).content.bodies == (file.read_bytes(),)
 
 
 @pytest.mark.parametrize(("target", "status"), [("/", 404), ("?_limit=x", 400), ("?_limit=2&_page=x", 400)])
@@ -92,4 +62,4 @@ def test_the_server_runs_as_a_command(file: Path) -> None:
         finally:
             process.terminate()
     assert name == "USERS_API_URL"
-    assert isinstance(fetched, Fetched) and fetched.count == len(USERS)
+    assert fetched.count == len(USERS)

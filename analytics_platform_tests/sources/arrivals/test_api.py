@@ -7,22 +7,13 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import dagster as dg
 import numpy as np
 import polars as pl
 import pytest
 
-from analytics_platform.connectors.rest_api import (
-    Content,
-    Endpoint,
-    LinkHeader,
-    PageNumber,
-    RestError,
-    decode_pages,
-    records,
-)
+from analytics_platform.connectors.rest_api import Content, Endpoint, RestError, decode_pages, records
 from analytics_platform.contracts.base import Contract, Day, Instant, Money, Text, Whole, column
 from analytics_platform.demo.servers.http_api import serve_users
 from analytics_platform.gate import Origin, Records, validate
@@ -40,10 +31,9 @@ from analytics_platform_tests.connectors.rest_api.scripted import (
     IMPATIENT,
     QUICK,
     Answer,
-    Request,
-    Script,
     ScriptedApi,
     json_answer,
+    linked,
     scripted_api,
 )
 from analytics_platform_tests.kit import House, build, open_house
@@ -72,10 +62,10 @@ def declared(api: ScriptedApi) -> Endpoint:
     return users_endpoint(USERS, load_settings(users_api_url=api.url))
 
 
-def take_in(house: House, api: ScriptedApi, *answers: Answer, endpoint: Endpoint | None = None) -> Batch | None:
+def take_in(house: House, api: ScriptedApi, *answers: Answer) -> Batch | None:
     """Fetch what the API answers, load it, and build the users."""
     api.script = list(answers)
-    batch = fetch_list(endpoint or declared(api), house.lake, QUICK)
+    batch = fetch_list(declared(api), house.lake, QUICK)
     load(house, USERS)
     with house.session() as session:
         build(session, TODAY, house.settings, {"cleaned.users"})
@@ -105,37 +95,11 @@ def test_the_untouched_answer_is_in_the_lake_before_anything_is_read_from_it(hou
 
 
 def test_an_answer_that_did_not_change_is_no_new_batch(house: House, api: ScriptedApi) -> None:
-    one_page = Endpoint(USERS, api.url)
-    assert take_in(house, api, json_answer([ADA, BEN], ETag='"1"'), endpoint=one_page) is not None
-
-    assert take_in(house, api, Answer(status=304), endpoint=one_page) is None
-    assert api.asked[-1].headers["if-none-match"] == '"1"'
-    assert take_in(house, api, json_answer([ADA, BEN], ETag='"2"'), endpoint=one_page) is None
+    assert take_in(house, api, json_answer([ADA, BEN], ETag='"1"')) is not None
+    assert take_in(house, api, json_answer([ADA, BEN], ETag='"2"')) is None
 
     assert len(house.lake.batches(USERS)) == 1
     assert users(house) == FIRST
-
-
-def test_a_list_whose_pages_are_links_is_fetched_whole_for_an_unchanged_page_names_no_next(
-    house: House, api: ScriptedApi
-) -> None:
-    assert take_in(house, api, json_answer([ADA], ETag='"1"')) is not None
-    first = json_answer([ADA], Link=f'<{api.url}?page=2>; rel="next"')
-
-    assert take_in(house, api, first, json_answer([BEN])) is not None
-    assert "if-none-match" not in api.asked[1].headers
-    assert users(house) == FIRST
-
-
-def test_without_a_note_the_same_answer_is_fetched_and_found_to_be_there(house: House, api: ScriptedApi) -> None:
-    """As after a kill between the answer and its note."""
-    answer = json_answer([ADA, BEN], ETag='"1"')
-    take_in(house, api, answer)
-    for note in ("", "{", "[]", '{"batch": 1, "validators": "{}"}'):
-        house.lake.note(USERS, note)
-        assert take_in(house, api, answer) is None
-        assert "if-none-match" not in api.asked[-1].headers
-    assert len(house.lake.batches(USERS)) == 1
 
 
 def test_what_the_api_goes_back_to_is_loaded_again(house: House, api: ScriptedApi) -> None:
@@ -146,27 +110,6 @@ def test_what_the_api_goes_back_to_is_loaded_again(house: House, api: ScriptedAp
         assert take_in(house, api, json_answer(answer)) is None
 
     assert len(house.lake.batches(USERS)) == 5
-
-
-def test_nothing_is_taken_for_unchanged_when_the_note_is_not_of_the_latest_answer(
-    house: House, api: ScriptedApi
-) -> None:
-    """As after a kill between a second answer and its note, when the API goes back to the first."""
-    take_in(house, api, json_answer([ADA], ETag='"1"'))
-    noted = house.lake.noted(USERS)
-    take_in(house, api, json_answer([BEN], ETag='"2"'))
-    house.lake.note(USERS, noted or "")
-
-    assert take_in(house, api, json_answer([ADA], ETag='"1"')) is not None
-
-
-def test_the_note_holds_no_address(house: House, api: ScriptedApi) -> None:
-    api.script = [json_answer([ADA])]
-    url = api.url.replace("http://", "http://ada:s3cret@") + "?key=t0ken"
-    fetch_list(users_endpoint(USERS, load_settings(users_api_url=url)), house.lake, QUICK)
-
-    noted = house.lake.noted(USERS) or ""
-    assert "validators" in noted and "s3cret" not in noted and "t0ken" not in noted
 
 
 @pytest.mark.parametrize(
@@ -318,9 +261,7 @@ class ProductVersions(
 
 
 def products_endpoint(url: str) -> Endpoint:
-    return Endpoint(
-        PRODUCTS, url, record_path="data.items", pagination=PageNumber("page", size=2), total_path="data.total"
-    )
+    return Endpoint(PRODUCTS, url, record_path="data.items")
 
 
 def read_products(content: Content) -> Iterator[Records]:
@@ -340,22 +281,16 @@ def _fields(raw: str) -> dict[str, str | None]:
     return {**known, "title": record.pop("title", None), "extra": canonical_json(record) if record else None}
 
 
-def products(wanted: list[dict[str, object]]) -> Script:
-    def answer(request: Request) -> Answer:
-        page = int(parse_qs(urlsplit(request.target).query)["page"][0])
-        return json_answer({"data": {"items": wanted[2 * page - 2 : 2 * page], "total": len(wanted)}})
-
-    return answer
-
-
 def test_another_api_is_a_declaration_a_contract_and_a_reader_of_its_records(house: House, api: ScriptedApi) -> None:
     wanted: list[dict[str, object]] = [
         {"id": 1, "title": "Hawaiian", "price": 9.5, "tags": ["fruit"]},
         {"id": 2, "title": "Margherita", "price": 8},
         {"id": 3, "title": "Marinara", "price": -1},
     ]
-    api.script = products(wanted)
     for expected in ((2, 0, 1), (0, 2, 1)):
+        api.script = linked(
+            [json_answer({"data": {"items": wanted[:2]}}), json_answer({"data": {"items": wanted[2:]}})]
+        )
         batch = fetch_list(products_endpoint(api.url), house.lake, QUICK)
         assert batch is not None
         assert fetch_list(products_endpoint(api.url), house.lake, QUICK) is None
@@ -370,4 +305,3 @@ def test_another_api_is_a_declaration_a_contract_and_a_reader_of_its_records(hou
     stored = "SELECT product_id, title, CAST(price AS VARCHAR), extra FROM cleaned.product_versions ORDER BY 1"
     assert rows(house, stored) == [(1, "Hawaiian", "9.5000", '{"tags":["fruit"]}'), (2, "Margherita", "8.0000", None)]
     assert rows(house, "SELECT error_reason FROM ops.quarantine ORDER BY quarantined_at") == [("price: too small",)] * 2
-    assert isinstance(declared(api).pagination, LinkHeader)
