@@ -28,8 +28,8 @@ from pymongo import MongoClient
 from pymongo.collection import Collection
 from rich.progress import track
 
-from analytics_platform.connectors.mongo import BatchSize, MongoSource, Position
-from analytics_platform.connectors.mongo.batches import gather
+from analytics_platform.connectors.mongo import BatchSize, MongoPosition, MongoSource
+from analytics_platform.connectors.mongo.collection import gather
 from analytics_platform.connectors.mongo.dumps import read_dump
 from analytics_platform.connectors.mongo.extended_json import document_text
 from analytics_platform.demo.servers.mongo_server import serve_mongo
@@ -87,7 +87,7 @@ def measure_server(rows: int, given: str) -> list[Figure]:
     """Parts (a) to (c)."""
     with filled(rows, given) as (uri, collection):
         source = MongoSource(uri, DATABASE, COLLECTION, mode="keyset")
-        position: Position | None = None
+        position: MongoPosition | None = None
 
         def read() -> int:
             nonlocal position

@@ -24,11 +24,10 @@ from bson.timestamp import Timestamp
 from pymongo.change_stream import CollectionChangeStream
 from pymongo.errors import OperationFailure
 
-from analytics_platform.connectors.mongo.batches import Gathering, RawDocuments
-from analytics_platform.connectors.mongo.collection import OpenCollection
+from analytics_platform.connectors.batches import Gathering
+from analytics_platform.connectors.mongo.collection import OpenCollection, RawDocuments, object_id_at, time_of
 from analytics_platform.connectors.mongo.errors import MongoError
-from analytics_platform.connectors.mongo.position import Position, Snapshot, decode_key, encode_key
-from analytics_platform.connectors.mongo.queries import object_id_at, time_of
+from analytics_platform.connectors.mongo.position import MongoPosition, Snapshot, decode_key, encode_key
 
 HISTORY_LOST = frozenset({136, 222, 260, 280, 286, 10334, 40576, 50811})
 """Codes that say the stream cannot go on from a token: the history is gone, the token is not of this history, or an
@@ -53,8 +52,8 @@ class _CannotResume(Exception):
         self.dropped = dropped
 
 
-def read_changes(collection: OpenCollection, position: Position | None) -> Iterator[RawDocuments]:
-    """What is new since `position`; the last batch has the position after all of it.
+def read_changes(collection: OpenCollection, position: MongoPosition | None) -> Iterator[RawDocuments]:
+    """Read what is new since `position`; the last batch has the position after all of it.
 
     Raises `MongoError` if the stream breaks off again right after a new token was taken.
     """
@@ -62,12 +61,14 @@ def read_changes(collection: OpenCollection, position: Position | None) -> Itera
         position = _start(collection, Snapshot())
     try:
         yield from _read_on(collection, position)
-    except _CannotResume as broken:
-        anew = _start(collection, _bounded(collection, position, dropped=broken.dropped))
-        note = (DROPPED_NOTE if broken.dropped else LOST_NOTE).format(name=collection.documents.full_name)
-    else:
         return
-    yield RawDocuments((), anew, note)
+    except _CannotResume as broken:
+        dropped = broken.dropped
+    snapshot = Snapshot()
+    if not dropped and position.object_id is not None:
+        snapshot = Snapshot(floor=str(object_id_at(time_of(position.object_id) - collection.overlap)))
+    anew = _start(collection, snapshot)
+    yield RawDocuments((), anew, (DROPPED_NOTE if dropped else LOST_NOTE).format(name=collection.documents.full_name))
     try:
         yield from _read_on(collection, anew)
     except _CannotResume as error:
@@ -77,15 +78,8 @@ def read_changes(collection: OpenCollection, position: Position | None) -> Itera
         ) from error
 
 
-def _bounded(collection: OpenCollection, position: Position, *, dropped: bool) -> Snapshot:
-    """The snapshot of what the stream cannot tell since `position`."""
-    if dropped or position.object_id is None:
-        return Snapshot()
-    return Snapshot(floor=str(object_id_at(time_of(position.object_id) - collection.overlap)))
-
-
-def _start(collection: OpenCollection, snapshot: Snapshot) -> Position:
-    """A position now, from which the stream can go on after a snapshot is read."""
+def _start(collection: OpenCollection, snapshot: Snapshot) -> MongoPosition:
+    """Return a position now, from which the stream can go on after a snapshot is read."""
     with _watch(collection, None) as stream:
         token = stream.resume_token
         if token is None:
@@ -93,11 +87,11 @@ def _start(collection: OpenCollection, snapshot: Snapshot) -> Position:
             token = stream.resume_token
     if token is None:
         raise MongoError("MongoDB gave no token for its change stream: use version 4.2 or later, or the mode 'keyset'.")
-    return Position("change_stream", encode_key(token), collection.newest_object_id(), snapshot=snapshot)
+    return MongoPosition("change_stream", encode_key(token), collection.newest_object_id(), snapshot=snapshot)
 
 
-def _read_on(collection: OpenCollection, position: Position) -> Iterator[RawDocuments]:
-    """The rest of the snapshot, if one is under way, and then the changes."""
+def _read_on(collection: OpenCollection, position: MongoPosition) -> Iterator[RawDocuments]:
+    """Read the rest of the snapshot, if one is under way, and then the changes."""
     if position.snapshot is not None:
         yield from collection.read_snapshot(position)
         position = replace(position, snapshot=None)
@@ -111,17 +105,18 @@ def _read_on(collection: OpenCollection, position: Position) -> Iterator[RawDocu
         yield RawDocuments((), reached)
 
 
-def _read_stream(collection: OpenCollection, position: Position) -> Iterator[RawDocuments]:
-    """The changed documents in batches. Raises `_CannotResume` after the last batch that could be read."""
-    gathering = Gathering(collection.batch)
+def _read_stream(collection: OpenCollection, position: MongoPosition) -> Iterator[RawDocuments]:
+    """Yield the changed documents in batches. Raises `_CannotResume` after the last batch that could be read."""
+    gathering: Gathering[bytes] = Gathering(collection.batch)
     token: Mapping[str, Any] = decode_key(position.token or "")
     broken: _CannotResume | None = None
     try:
         with _watch(collection, token) as stream:
             while (change := stream.try_next()) is not None and change["operationType"] != "invalidate":
                 token = change["_id"]
-                document = _written(change)
-                if document is not None and gathering.add(document):
+                # None: the document was deleted since, or the change is of another kind.
+                document = change.get("fullDocument") if change["operationType"] in _WRITES else None
+                if document is not None and gathering.add(document.raw):
                     position = replace(position, token=encode_key(token))
                     yield RawDocuments(gathering.take(), position)
                 if _is_later(change, collection):
@@ -141,14 +136,8 @@ def _read_stream(collection: OpenCollection, position: Position) -> Iterator[Raw
         raise broken
 
 
-def _written(change: RawBSONDocument) -> bytes | None:
-    """The document that a change left behind, if there is one and it was not deleted since."""
-    document = change.get("fullDocument") if change["operationType"] in _WRITES else None
-    return None if document is None else document.raw
-
-
 def _is_later(change: RawBSONDocument, collection: OpenCollection) -> bool:
-    """Whether a change was made after the reading began."""
+    """Return whether a change was made after the reading began."""
     made = change.get("clusterTime")
     return isinstance(made, Timestamp) and made.as_datetime().replace(tzinfo=None) > collection.now
 
@@ -158,5 +147,5 @@ def _watch(collection: OpenCollection, token: Mapping[str, Any] | None) -> Colle
         full_document="updateLookup",
         resume_after=token,
         max_await_time_ms=_AWAIT_MS,
-        batch_size=collection.batch.documents,
+        batch_size=collection.batch.records,
     )

@@ -22,7 +22,7 @@ class MongoError(UserError):
 
 
 def address_of(uri: str) -> str:
-    """Scheme and hosts of a connection string, without the user, the password and the options."""
+    """Return scheme and hosts of a connection string, without the user, the password and the options."""
     scheme, separator, rest = uri.partition("://")
     if not separator:
         return "the given address"
@@ -37,11 +37,11 @@ def clear_errors(uri: str, namespace: str) -> Iterator[None]:
     try:
         yield
     except OperationFailure as error:
-        raise MongoError(_refusal(error, server, namespace)) from error
+        raise MongoError(_explain(error, server, namespace)) from error
     except NetworkTimeout as error:
         raise MongoError(
-            f"{server} did not answer in time for {namespace}: give the collection an index on its timestamp, or look "
-            "what keeps the server; the next run goes on after the last committed batch."
+            f"{server} did not answer in time for {namespace}: give the collection an index on its timestamp, or find "
+            "out what the server is busy with; the next run goes on after the last committed batch."
         ) from error
     except ConnectionFailure as error:
         raise MongoError(
@@ -54,15 +54,15 @@ def clear_errors(uri: str, namespace: str) -> Iterator[None]:
         ) from error
 
 
-def _refusal(error: OperationFailure, server: str, namespace: str) -> str:
+def _explain(error: OperationFailure, server: str, namespace: str) -> str:
     code = error.code
     if code in _AUTHENTICATION_FAILED:
-        return f"{server} refused user or password: check MONGODB_URI and its authSource."
+        return f"{server} rejected user or password: check MONGODB_URI and its authSource."
     if code == UNAUTHORIZED:
         return f"{server} does not let this user read {namespace}: grant it the role 'read' on the database."
     if code in _CURSOR_GONE:
-        return f"{server} gave up the reading of {namespace}: run again, it goes on after the last committed batch."
+        return f"{server} closed the cursor on {namespace}: run again, it goes on after the last committed batch."
     if code in _NO_CHANGE_STREAMS:
         return f"{server} has no change streams for {namespace}: read it with the mode 'keyset'."
     name = (error.details or {}).get("codeName", "no name")
-    return f"{server} refused to read {namespace} with error {code} ({name})."
+    return f"{server} answered the query of {namespace} with error {code} ({name})."

@@ -8,7 +8,7 @@ reading asks for two kinds of documents:
 - **otherwise**: all that the first kind does not cover now or later, in the order of `_id`: no timestamp, one that is
   no date (ISO strings, numbers: they sort apart from dates), or a date more than a day ahead. If `_id` is an ObjectId,
   those made since the newest settled one minus `overlap`. If `_id` is anything else, nothing tells when the document
-  was made: those without a usable date are read again as a whole every time. That is dear for a collection of only
+  was made: those without a usable date are read again as a whole every time. That is slow for a collection of only
   such documents, and never skips one. And documents whose date lies before the overlap, if their ObjectId is newer
   than the newest settled one.
 
@@ -22,21 +22,35 @@ The server looks through the whole collection for the second kind, and for the f
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator
 from dataclasses import replace
 
 from bson.datetime_ms import DatetimeMS
+from bson.objectid import ObjectId
 
-from analytics_platform.connectors.mongo.batches import RawDocuments
-from analytics_platform.connectors.mongo.collection import OpenCollection
-from analytics_platform.connectors.mongo.position import Position, Snapshot
-from analytics_platform.connectors.mongo.queries import Horizon, in_range, otherwise, time_of
+from analytics_platform.connectors.mongo.collection import (
+    IS_OBJECT_ID,
+    Filter,
+    OpenCollection,
+    RawDocuments,
+    dated,
+    in_range,
+    is_dated,
+    object_id_at,
+    object_ids,
+    time_of,
+)
+from analytics_platform.connectors.mongo.position import MongoPosition, Snapshot
+
+AHEAD = dt.timedelta(days=1)
+"""A time this far in the future is a mistake of the writer, not one of clocks; it is not waited for."""
 
 
-def read_keyset(collection: OpenCollection, position: Position | None) -> Iterator[RawDocuments]:
-    """What is new since `position`, oldest first; the last batch has the position after all of it."""
+def read_keyset(collection: OpenCollection, position: MongoPosition | None) -> Iterator[RawDocuments]:
+    """Read what is new since `position`, oldest first; the last batch has the position after all of it."""
     if position is None:
-        position = Position(
+        position = MongoPosition(
             mode="keyset",
             object_id=collection.newest_object_id(),
             timestamp=collection.newest_timestamp(),
@@ -48,29 +62,38 @@ def read_keyset(collection: OpenCollection, position: Position | None) -> Iterat
         yield from _read_new(collection, position)
 
 
-def _read_new(collection: OpenCollection, position: Position) -> Iterator[RawDocuments]:
-    """The two kinds of new documents; first those that the position of the other kind decides about."""
-    field, horizon = collection.timestamp_field, _horizon(collection, position)
+def _read_new(collection: OpenCollection, position: MongoPosition) -> Iterator[RawDocuments]:
+    """Read the two kinds of new documents; first those that the position of the other kind decides about."""
+    field, since = collection.timestamp_field, None
+    if position.timestamp is not None:
+        overlap = round(collection.overlap.total_seconds() * 1000)
+        since = DatetimeMS(max(position.timestamp - overlap, -(2**63)))
     newest = collection.newest_object_id()
-    for batch in collection.find(otherwise(field, horizon), "_id"):
+    for batch in collection.find(_otherwise(collection, position.object_id, since), "_id"):
         yield RawDocuments(batch, position)
     read = replace(position, object_id=max(filter(None, (position.object_id, newest)), default=None))
-    for batch in collection.find(in_range(field, horizon.since, horizon.settled), field, "_id"):
-        position = read = replace(read, timestamp=_latest(read.timestamp, collection.last_timestamp(batch)))
+    for batch in collection.find(in_range(field, since, collection.settled), field, "_id"):
+        known = [at for at in (read.timestamp, collection.last_timestamp(batch)) if at is not None]
+        position = read = replace(read, timestamp=max(known, default=None))
         yield RawDocuments(batch, position)
     if read != position:
         yield RawDocuments((), read)
 
 
-def _horizon(collection: OpenCollection, position: Position) -> Horizon:
-    since = made_since = None
-    if position.timestamp is not None:
-        overlap = round(collection.overlap.total_seconds() * 1000)
-        since = DatetimeMS(max(position.timestamp - overlap, -(2**63)))
-    if position.object_id is not None:
-        made_since = time_of(position.object_id) - collection.overlap
-    return Horizon(since, made_since, position.object_id, collection.settled, collection.now)
+def _otherwise(collection: OpenCollection, newest: str | None, since: DatetimeMS | None) -> Filter:
+    """Select the new documents that `in_range` does not find, now or later.
 
-
-def _latest(*timestamps: int | None) -> int | None:
-    return max((moment for moment in timestamps if moment is not None), default=None)
+    Left out is what it covers; what has an ObjectId made before the overlap, or so lately that it is left for the
+    next time; and what has a date before `since`, unless its ObjectId is newer than the `newest` one read.
+    """
+    field, ahead = collection.timestamp_field, collection.now + AHEAD
+    covered = [
+        dated(field, since, ahead),
+        object_ids({"$gte": object_id_at(collection.settled), "$lt": object_id_at(ahead)}),
+    ]
+    if newest is not None:
+        covered.append(object_ids({"$lt": object_id_at(time_of(newest) - collection.overlap)}))
+    if since is not None:
+        is_newer = IS_OBJECT_ID if newest is None else object_ids({"$gt": ObjectId(newest)})
+        covered.append({"$and": [is_dated(field), {field: {"$lt": since}}, {"$nor": [is_newer]}]})
+    return {"$nor": covered}

@@ -14,7 +14,7 @@ from bson.json_util import JSONMode, JSONOptions
 from bson.objectid import ObjectId
 from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 
-from analytics_platform.errors import UserError
+from analytics_platform.connectors.mongo.errors import MongoError
 
 Mode: TypeAlias = Literal["change_stream", "keyset"]
 
@@ -22,12 +22,12 @@ _CANONICAL = JSONOptions(json_mode=JSONMode.CANONICAL, datetime_conversion=Datet
 
 
 def encode_key(value: Mapping[str, Any]) -> str:
-    """A BSON document, such as a resume token, as canonical Extended JSON."""
+    """Write a BSON document, such as a resume token, as canonical Extended JSON."""
     return json_util.dumps(dict(value), json_options=_CANONICAL)
 
 
 def decode_key(text: str) -> dict[str, Any]:
-    """What `encode_key` wrote. Raises `ValueError` for anything else."""
+    """Read what `encode_key` wrote. Raises `ValueError` for anything else."""
     try:
         found = json_util.loads(text, json_options=_CANONICAL)
     except (BSONError, TypeError, ArithmeticError, RecursionError) as error:
@@ -52,10 +52,6 @@ Key: TypeAlias = Annotated[str, AfterValidator(_check_key)]
 ObjectIdText: TypeAlias = Annotated[str, AfterValidator(_check_object_id)]
 
 
-class PositionError(UserError):
-    """A stored position cannot be read; the message says what to do."""
-
-
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """A reading of the collection in the order of `_id` that is under way.
@@ -69,7 +65,7 @@ class Snapshot:
 
 
 @dataclass(frozen=True, slots=True)
-class Position:
+class MongoPosition:
     """How far a collection has been read.
 
     `token` resumes the change stream. `object_id` is the newest ObjectId, and `timestamp` the newest date in
@@ -84,27 +80,27 @@ class Position:
     snapshot: Snapshot | None = None
 
     def to_json(self) -> str:
-        """This position as JSON text."""
+        """Write this position as JSON text."""
         return json.dumps(asdict(self))
 
     @classmethod
-    def from_json(cls, text: str) -> Position:
-        """The position that `to_json` wrote. Raises `PositionError` for any other text."""
+    def from_json(cls, text: str) -> MongoPosition:
+        """Read the position that `to_json` wrote. Raises `MongoError` for any other text."""
         try:
             position = _ADAPTER.validate_json(text, extra="forbid")
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
             place = ".".join(map(str, first["loc"])) or "the whole"
-            raise PositionError(
+            raise MongoError(
                 f"The stored position in MongoDB cannot be read ({place}: {first['msg']}); "
                 "delete it to read the collection again from the start."
             ) from error
         if position.mode == "change_stream" and position.token is None:
-            raise PositionError(
+            raise MongoError(
                 "The stored position in MongoDB has no token for its change stream; "
                 "delete it to read the collection again from the start."
             )
         return position
 
 
-_ADAPTER = TypeAdapter(Position)
+_ADAPTER = TypeAdapter(MongoPosition)

@@ -11,12 +11,12 @@ from pymongo import MongoClient, ReadPreference
 from pymongo.database import Database
 from pymongo.errors import OperationFailure, PyMongoError
 
-from analytics_platform.connectors.mongo.batches import BatchSize, RawDocuments
+from analytics_platform.connectors.batches import BatchSize
 from analytics_platform.connectors.mongo.change_stream import read_changes
-from analytics_platform.connectors.mongo.collection import OpenCollection
+from analytics_platform.connectors.mongo.collection import OpenCollection, RawDocuments
 from analytics_platform.connectors.mongo.errors import UNAUTHORIZED, MongoError, address_of, clear_errors
 from analytics_platform.connectors.mongo.keyset import read_keyset
-from analytics_platform.connectors.mongo.position import Mode, Position
+from analytics_platform.connectors.mongo.position import Mode, MongoPosition
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +51,8 @@ class MongoSource:
         if min(self.overlap, self.lag) < dt.timedelta(0):
             raise ValueError("The overlap and the lag cannot be negative.")
 
-    def read(self, position: Position | None) -> Iterator[RawDocuments]:
-        """What is new since `position`, or everything for None, in batches with the position to commit with each.
+    def read(self, position: MongoPosition | None) -> Iterator[RawDocuments]:
+        """Read what is new since `position`, or everything for None, in batches with the position to commit with each.
 
         The last batch has the position after all that was there when the reading began. Raises `MongoError`.
         """
@@ -67,8 +67,10 @@ class MongoSource:
                 note = f"The last reading was by {position.mode}, this one is by {mode}: everything is read again."
                 yield RawDocuments((), None, note)
                 position = None
-            reader = read_keyset if mode == "keyset" else read_changes
-            yield from reader(self._open(client, hello), position)
+            documents = client[self.database].get_collection(self.collection, read_preference=ReadPreference.PRIMARY)
+            now = hello["localTime"]
+            opened = OpenCollection(documents, self.timestamp_field, self.overlap, self.lag, self.batch, now)
+            yield from (read_keyset if mode == "keyset" else read_changes)(opened, position)
 
     def _connect(self) -> MongoClient[dict[str, Any]]:
         wait, answer = (round(limit.total_seconds() * 1000) for limit in (self.timeout, self.answer_timeout))
@@ -82,7 +84,7 @@ class MongoSource:
                 "special characters in its password."
             ) from None
 
-    def _choose(self, hello: Mapping[str, Any], position: Position | None) -> Mode:
+    def _choose(self, hello: Mapping[str, Any], position: MongoPosition | None) -> Mode:
         has_changes = "setName" in hello or hello.get("msg") == "isdbgrid"
         began = position.mode if position is not None else "change_stream" if has_changes else "keyset"
         mode = began if self.mode == "auto" else self.mode
@@ -93,15 +95,9 @@ class MongoSource:
             )
         return mode
 
-    def _open(self, client: MongoClient[dict[str, Any]], hello: Mapping[str, Any]) -> OpenCollection:
-        documents = client[self.database].get_collection(self.collection, read_preference=ReadPreference.PRIMARY)
-        return OpenCollection(
-            documents, self.timestamp_field, self.overlap, self.lag, self.batch, now=hello["localTime"]
-        )
-
 
 def _exists(database: Database[dict[str, Any]], name: str) -> bool:
-    """Whether a collection exists; taken for granted where the user may not ask."""
+    """Return whether a collection exists; True where the user may not ask."""
     try:
         return name in database.list_collection_names(filter={"name": name})
     except OperationFailure as error:

@@ -1,17 +1,7 @@
 """Customers, products, orders and their items from the shop's own PostgreSQL: what changed since the last reading."""
 
-from analytics_platform.connectors.shop_db.errors import ShopDatabaseError
-from analytics_platform.connectors.shop_db.position import Position, PositionError
-from analytics_platform.connectors.shop_db.reader import BatchSize, Rows, ShopDatabase
-from analytics_platform.connectors.shop_db.tables import TABLES, ShopTable
+from analytics_platform.connectors.batches import BatchSize
+from analytics_platform.connectors.shop_db.reader import ShopDatabase, ShopRows
+from analytics_platform.connectors.shop_db.tables import TABLES, ShopDatabaseError, ShopPosition, ShopTable
 
-__all__ = [
-    "TABLES",
-    "BatchSize",
-    "Position",
-    "PositionError",
-    "Rows",
-    "ShopDatabase",
-    "ShopDatabaseError",
-    "ShopTable",
-]
+__all__ = ["TABLES", "BatchSize", "ShopDatabase", "ShopDatabaseError", "ShopPosition", "ShopRows", "ShopTable"]

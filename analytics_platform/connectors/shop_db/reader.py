@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,11 +19,8 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import tuple_row
 
-from analytics_platform.connectors.shop_db.errors import ShopDatabaseError, clear_errors
-from analytics_platform.connectors.shop_db.position import Position
-from analytics_platform.connectors.shop_db.tables import ShopTable
-
-_Connection = psycopg.Connection[tuple[Any, ...]]
+from analytics_platform.connectors.batches import BatchSize, Gathering
+from analytics_platform.connectors.shop_db.tables import ShopDatabaseError, ShopPosition, ShopTable
 
 _OPTIONS = "-c timezone=UTC -c default_transaction_read_only=on -c default_transaction_isolation=repeatable\\ read"
 _ROWS_AT_A_TIME = 1_000
@@ -43,22 +41,14 @@ ORDER BY {order}
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
+class ShopRows:
     """Some rows, each as the JSON text that PostgreSQL gives (numbers and microseconds exact), and how far that is.
 
     Commit `position` with the rows or after them, and none is missed.
     """
 
     rows: Sequence[str]
-    position: Position
-
-
-@dataclass(frozen=True, slots=True)
-class BatchSize:
-    """A batch is complete when it has `rows` rows or `characters` characters."""
-
-    rows: int = 50_000
-    characters: int = 32 << 20
+    position: ShopPosition
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +65,7 @@ class ShopDatabase:
 
     @property
     def place(self) -> str:
-        """Server and database, without credentials. Raises `ShopDatabaseError` for an address that is none."""
+        """Server and database, without credentials. Raises `ShopDatabaseError` for an address that is not valid."""
         try:
             parts = conninfo_to_dict(self.url)
         except psycopg.Error:  # its text quotes the address
@@ -86,41 +76,71 @@ class ShopDatabase:
         host, port = parts.get("host") or "localhost", parts.get("port") or "5432"
         return f"postgresql://{host}:{port}/{parts.get('dbname') or ''}"
 
-    def read(self, table: ShopTable, position: Position | None, earliest: dt.datetime) -> Iterator[Rows]:
-        """What changed since `position` minus the overlap, or everything for None; orders from `earliest` on.
+    def read(self, table: ShopTable, position: ShopPosition | None, earliest: dt.datetime) -> Iterator[ShopRows]:
+        """Read what changed since `position` minus the overlap, or everything for None; orders from `earliest` on.
 
-        All of it is of one moment, read through a cursor on the server, a batch at a time. Raises `ShopDatabaseError`.
+        All of it is of one moment, read through a cursor on the server, in batches that are not empty. Raises
+        `ShopDatabaseError`.
         """
-        with clear_errors(self.place, table.name), self._connect() as connection:
+        with _clear_errors(self.place, table.name), self._connect() as connection:
             (settled,) = connection.execute(_SETTLED).fetchone() or (None,)
-            connection.commit()  # what is read is seen after that, not before
+            connection.commit()  # the snapshot of what is read begins after that, not before
             since = "-infinity" if position is None else (position.changed_at - self.overlap).isoformat()
             values = {"settled": settled, "since": since, "earliest": earliest}
             sql = _CHANGED.format(query=table.query, order=table.order)
+            gathering: Gathering[str] = Gathering(self.batch)
             with connection.cursor(name="changed") as cursor:
-                cursor.itersize = min(_ROWS_AT_A_TIME, self.batch.rows)
+                cursor.itersize = min(_ROWS_AT_A_TIME, self.batch.records)
                 cursor.execute(sql.encode(), values)
-                yield from self._gather(cursor)
+                for row, changed_at in cursor:
+                    if gathering.add(row):
+                        yield ShopRows(gathering.take(), ShopPosition(changed_at))
+            if rows := gathering.take():
+                yield ShopRows(rows, ShopPosition(changed_at))
 
-    def _gather(self, found: Iterator[tuple[Any, ...]]) -> Iterator[Rows]:
-        """The rows in batches, none of them empty."""
-        rows: list[str] = []
-        size = 0
-        for row, changed_at in found:
-            rows.append(row)
-            size += len(row)
-            if len(rows) >= self.batch.rows or size >= self.batch.characters:
-                yield Rows(rows, Position(changed_at))
-                rows, size = [], 0
-        if rows:
-            yield Rows(rows, Position(changed_at))
-
-    def _connect(self) -> _Connection:
-        milliseconds = round(self.timeout.total_seconds() * 1000)
+    def _connect(self) -> psycopg.Connection[tuple[Any, ...]]:
+        seconds = self.timeout.total_seconds()
         return psycopg.connect(
             self.url,
-            connect_timeout=max(2, round(self.timeout.total_seconds())),
-            options=f"{_OPTIONS} -c statement_timeout={milliseconds}",
+            connect_timeout=max(2, round(seconds)),
+            options=f"{_OPTIONS} -c statement_timeout={round(seconds * 1000)}",
             application_name="analytics_platform",
             row_factory=tuple_row,
         )
+
+
+@contextmanager
+def _clear_errors(place: str, table: str) -> Iterator[None]:
+    """Turn the driver's errors into `ShopDatabaseError`. `place` is the address without credentials."""
+    where = f"The shop's database {place}"
+    try:
+        yield
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise ShopDatabaseError(
+            f"{where} does not let this user read shop.{table}: grant USAGE on the schema and SELECT on its tables."
+        ) from error
+    except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn) as error:
+        raise ShopDatabaseError(
+            f"{where} has no table shop.{table} as expected: run its migrations, or correct SHOP_DATABASE_URL."
+        ) from error
+    except psycopg.errors.QueryCanceled as error:
+        raise ShopDatabaseError(
+            f"{where} took too long to read shop.{table}: look for what holds it up, and run again."
+        ) from error
+    # The driver's own words may quote the address, so they are left out of the chain.
+    except psycopg.OperationalError as error:
+        raise ShopDatabaseError(f"{where} {_why_unreachable(error)}") from None
+    except psycopg.Error as error:
+        code = error.sqlstate or type(error).__name__
+        raise ShopDatabaseError(f"{where} cannot be read ({code}): check SHOP_DATABASE_URL.") from None
+
+
+def _why_unreachable(error: psycopg.OperationalError) -> str:
+    if error.sqlstate in ("28P01", "28000") or "authentication failed" in str(error):
+        return "rejected user or password: check SHOP_DATABASE_URL."
+    if error.sqlstate == "3D000" or "does not exist" in str(error):
+        return "does not exist on that server: check SHOP_DATABASE_URL."
+    return (
+        "did not answer or the connection broke: check that it runs and that SHOP_DATABASE_URL is right; the next run "
+        "goes on after the last committed batch."
+    )

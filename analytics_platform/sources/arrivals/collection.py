@@ -16,7 +16,7 @@ from typing import BinaryIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from analytics_platform.connectors.mongo import BatchSize, MongoSource, Position, PositionError
+from analytics_platform.connectors.mongo import BatchSize, MongoError, MongoPosition, MongoSource
 from analytics_platform.connectors.mongo.errors import address_of
 from analytics_platform.connectors.mongo.extended_json import document_id_of
 from analytics_platform.lake import FolderLake
@@ -74,7 +74,7 @@ def collection_of(settings: Settings, batch: BatchSize | None = None) -> MongoSo
 def read_collection(name: str, settings: Settings, lake: FolderLake, batch: BatchSize | None = None) -> Iterator[Read]:
     """Move what is new in the collection into the lake as the source `name`, in batches of the size `batch`.
 
-    Raises `MongoError`, `PositionError` if what was noted cannot be read, and `SettingsError` without a server.
+    Raises `MongoError`, also if what was noted cannot be read, and `SettingsError` without a server.
     """
     source = collection_of(settings, batch)
     noted = lake.noted(name)
@@ -96,17 +96,17 @@ def _place_of(source: MongoSource) -> str:
     return f"{scheme}://{','.join(sorted(hosts.split(',')))}/{source.database}.{source.collection}"
 
 
-def _position_in(noted: str, source: MongoSource, name: str) -> Position | None:
-    """How far this collection was read; None if the note is of another one. Raises `PositionError`."""
+def _position_in(noted: str, source: MongoSource, name: str) -> MongoPosition | None:
+    """How far this collection was read; None if the note is of another one. Raises `MongoError`."""
     try:
         note = json.loads(noted)
         place, position = str(note["place"]), str(note["position"])
     except (ValueError, TypeError, KeyError) as error:
-        raise PositionError(
+        raise MongoError(
             "The note on how far MongoDB was read cannot be read; delete it (_source.note in the lake's folder "
             f"{name}) to read the collection again from the start."
         ) from error
-    return Position.from_json(position) if place == _place_of(source) else None
+    return MongoPosition.from_json(position) if place == _place_of(source) else None
 
 
 def to_parquet(documents: Sequence[bytes]) -> bytes:

@@ -10,7 +10,7 @@ import datetime as dt
 import json
 from collections.abc import Iterator, Mapping
 
-from analytics_platform.connectors.shop_db import TABLES, BatchSize, Position, PositionError, ShopDatabase
+from analytics_platform.connectors.shop_db import TABLES, BatchSize, ShopDatabase, ShopDatabaseError, ShopPosition
 from analytics_platform.lake import FolderLake
 from analytics_platform.settings import Settings, SettingsError
 from analytics_platform.sources.source import Arrival, Say, Source
@@ -51,7 +51,7 @@ def shop_of(settings: Settings, batch: BatchSize | None = None) -> ShopDatabase:
 def read_table(source: str, settings: Settings, lake: FolderLake, batch: BatchSize | None = None) -> Iterator[int]:
     """Move what changed in the table of this source into the lake; yields the rows of each batch.
 
-    Raises `ShopDatabaseError`, `PositionError` if what was noted cannot be read, `SettingsError` without a database.
+    Raises `ShopDatabaseError`, also if what was noted cannot be read, and `SettingsError` without a database.
     """
     shop = shop_of(settings, batch)
     earliest = dt.datetime.combine(settings.partition_start, dt.time(), dt.UTC)
@@ -62,8 +62,8 @@ def read_table(source: str, settings: Settings, lake: FolderLake, batch: BatchSi
         yield len(found.rows)
 
 
-def _position(source: str, shop: ShopDatabase, lake: FolderLake) -> Position | None:
-    """How far the table of this database was read; None if it was not. Raises `PositionError`."""
+def _position(source: str, shop: ShopDatabase, lake: FolderLake) -> ShopPosition | None:
+    """How far the table of this database was read; None if it was not. Raises `ShopDatabaseError`."""
     noted = lake.noted(source)
     if noted is None:
         return None
@@ -71,8 +71,8 @@ def _position(source: str, shop: ShopDatabase, lake: FolderLake) -> Position | N
         note = json.loads(noted)
         place, position = str(note["place"]), str(note["position"])
     except (ValueError, TypeError, KeyError) as error:
-        raise PositionError(
+        raise ShopDatabaseError(
             f"The note on how far shop.{source} was read cannot be read; delete it (_source.note in the lake's folder "
             f"{source}) to read the table again from the start."
         ) from error
-    return Position.from_json(position) if place == shop.place else None
+    return ShopPosition.from_json(position) if place == shop.place else None

@@ -69,7 +69,7 @@ class Faults:
 
 
 def order(value: Any) -> tuple[int, Any]:
-    """The place of a value in BSON's order; documents, lists, patterns and code are only told apart."""
+    """The place of a value in BSON's order; documents, lists, patterns and code are only distinguished."""
     rank = _RANKS[type(value).__name__]
     match value:
         case Decimal128():
@@ -178,8 +178,8 @@ class ScriptedServer:
                 raise CommandError(59, "CommandNotFound")
             with self._lock:
                 return {**handler(command, documents), "ok": 1.0}
-        except CommandError as refused:
-            return refused.reply
+        except CommandError as error:
+            return error.reply
 
     def _on_hello(self, command: dict[str, Any], documents: object) -> Reply:
         member = {"setName": "scripted", "hosts": ["127.0.0.1"], "primary": "127.0.0.1", "me": "127.0.0.1"}

@@ -13,7 +13,7 @@ from bson.objectid import ObjectId
 from pymongo.collection import Collection
 from pymongo.database import Database
 
-from analytics_platform.connectors.mongo import BatchSize, MongoSource, Position, RawDocuments
+from analytics_platform.connectors.mongo import BatchSize, MongoPosition, MongoSource, RawDocuments
 
 START = dt.datetime(2024, 3, 1, 12)
 """Before this time nothing happened in the tests."""
@@ -44,7 +44,7 @@ class Reading:
     """What one reading gave: batches, and the position to go on from."""
 
     batches: list[RawDocuments]
-    position: Position | None
+    position: MongoPosition | None
 
     @property
     def documents(self) -> list[bytes]:
@@ -76,13 +76,13 @@ class Shop:
         usual = {"mode": "keyset", "lag": dt.timedelta(0), "overlap": 10 * MINUTE, "timeout": dt.timedelta(seconds=5)}
         return MongoSource(self.uri, self.database.name, NAME, **{**usual, **self.settings, **settings})
 
-    def read(self, position: Position | None = None, **settings: Any) -> Reading:
+    def read(self, position: MongoPosition | None = None, **settings: Any) -> Reading:
         """Read to the end; every position is written and read again on the way, as a caller does."""
         batches = []
         for batch in self.source(**settings).read(position):
             batches.append(batch)
             if batch.position is not None:
-                position = Position.from_json(batch.position.to_json())
+                position = MongoPosition.from_json(batch.position.to_json())
                 assert position == batch.position
         return Reading(batches, position)
 
@@ -92,7 +92,7 @@ class Shop:
         return [document["_id"] for document in documents]
 
 
-def stopped_readings(shop: Shop, position: Position | None, **settings: Any) -> Iterable[Sequence[bytes]]:
+def stopped_readings(shop: Shop, position: MongoPosition | None, **settings: Any) -> Iterable[Sequence[bytes]]:
     """What is stored if a reading is killed after any number of commits, and then run again to the end."""
     whole = list(shop.source(**settings).read(position))
     for commits in range(len(whole) + 1):
@@ -107,4 +107,4 @@ def stopped_readings(shop: Shop, position: Position | None, **settings: Any) -> 
         yield stored + shop.read(committed, **settings).documents
 
 
-SMALL = BatchSize(documents=7)
+SMALL = BatchSize(records=7)

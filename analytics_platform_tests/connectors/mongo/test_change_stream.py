@@ -8,7 +8,7 @@ from typing import Any
 import bson
 import pytest
 
-from analytics_platform.connectors.mongo import MongoError, Position
+from analytics_platform.connectors.mongo import MongoError, MongoPosition
 from analytics_platform_tests.connectors.mongo.scripted_server import CommandError, ScriptedServer
 from analytics_platform_tests.connectors.mongo.shop import (
     MINUTE,
@@ -24,7 +24,7 @@ from analytics_platform_tests.connectors.mongo.shop import (
 STREAM = {"mode": "auto"}
 
 
-def read(shop: Shop, position: Position | None = None, **settings: Any) -> Reading:
+def read(shop: Shop, position: MongoPosition | None = None, **settings: Any) -> Reading:
     return shop.read(position, **{**STREAM, **settings})
 
 

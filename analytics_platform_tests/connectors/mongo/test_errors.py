@@ -72,9 +72,9 @@ def test_an_address_is_shown_without_user_password_and_options(uri: str, address
 
 
 @pytest.mark.parametrize(
-    ("command", "code", "name", "told"),
+    ("command", "code", "name", "words"),
     [
-        ("hello", 18, "AuthenticationFailed", "refused user or password"),
+        ("hello", 18, "AuthenticationFailed", "rejected user or password"),
         ("find", 13, "Unauthorized", "grant it the role 'read'"),
         ("aggregate", 13, "Unauthorized", "grant it the role 'read'"),
         ("getMore", 43, "CursorNotFound", "run again"),
@@ -82,8 +82,8 @@ def test_an_address_is_shown_without_user_password_and_options(uri: str, address
         ("find", 96, "OperationFailed", "error 96 (OperationFailed)"),
     ],
 )
-def test_each_refusal_of_the_server_says_what_to_do(
-    scripted: tuple[Shop, ScriptedServer], command: str, code: int, name: str, told: str
+def test_each_error_of_the_server_says_what_to_do(
+    scripted: tuple[Shop, ScriptedServer], command: str, code: int, name: str, words: str
 ) -> None:
     shop, server = scripted
     shop.insert(*(log(START) for _ in range(20)))
@@ -91,7 +91,7 @@ def test_each_refusal_of_the_server_says_what_to_do(
         server.faults.errors[command] = CommandError(code, name)
         with pytest.raises(MongoError) as caught:
             shop.read(mode="auto", batch=SMALL, timeout=dt.timedelta(seconds=1))
-    assert told in str(caught.value)
+    assert words in str(caught.value)
     assert str(caught.value).endswith(".")
 
 

@@ -11,7 +11,7 @@ from bson.datetime_ms import DatetimeMS
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from analytics_platform.connectors.mongo import BatchSize, MongoSource, Position
+from analytics_platform.connectors.mongo import BatchSize, MongoPosition, MongoSource
 from analytics_platform_tests.connectors.mongo.arbitrary_bson import DOCUMENTS, SCALARS, VALUES
 from analytics_platform_tests.connectors.mongo.scripted_server import ScriptedServer
 from analytics_platform_tests.connectors.mongo.shop import MINUTE, SMALL, START, Shop, log, object_id, stopped_readings
@@ -179,7 +179,7 @@ def test_what_is_written_during_the_first_reading_is_not_missed(shop: Shop) -> N
 
 def test_a_batch_ends_when_it_is_large_enough(shop: Shop) -> None:
     shop.insert(*(log(START, note="x" * 1000) for _ in range(10)))
-    batches = shop.read(batch=BatchSize(documents=1000, size=3000)).batches
+    batches = shop.read(batch=BatchSize(records=1000, size=3000)).batches
     assert [len(batch.documents) for batch in batches] == [3, 3, 3, 1, 0]
 
 
@@ -214,10 +214,10 @@ def test_no_document_is_lost_or_changed_whatever_it_holds(
         bson.encode({"_id": key}): bson.encode({**rest, "_id": key, "timestamp": stamp}) for key, stamp, rest in rows
     }
     server.store("web_logs", documents)
-    batch = BatchSize(documents=data.draw(st.integers(1, 5)))
+    batch = BatchSize(records=data.draw(st.integers(1, 5)))
     reading = shop.source(batch=batch).read(None)
     stored: set[bytes] = set()
-    position: Position | None = None
+    position: MongoPosition | None = None
     for _, found in zip(range(data.draw(st.integers(0, 4))), reading, strict=False):
         stored |= set(found.documents)
         position = found.position

@@ -1,4 +1,4 @@
-"""A position is read back as it was written, or refused in one sentence."""
+"""A position is read back as it was written, or rejected in one sentence."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analytics_platform.connectors.mongo import Position, PositionError
+from analytics_platform.connectors.mongo import MongoError, MongoPosition
 from analytics_platform.connectors.mongo.position import Snapshot, decode_key, encode_key
 from analytics_platform_tests.connectors.mongo.arbitrary_bson import SCALARS
 
 KEYS = SCALARS.map(lambda value: encode_key({"_id": value}))
 OBJECT_IDS = st.binary(min_size=12, max_size=12).map(bytes.hex)
 POSITIONS = st.builds(
-    Position,
+    MongoPosition,
     mode=st.sampled_from(["change_stream", "keyset"]),
     token=KEYS,
     object_id=st.none() | OBJECT_IDS,
@@ -25,8 +25,8 @@ POSITIONS = st.builds(
 
 
 @given(POSITIONS)
-def test_a_position_survives_its_text(position: Position) -> None:
-    assert Position.from_json(position.to_json()) == position
+def test_a_position_survives_its_text(position: MongoPosition) -> None:
+    assert MongoPosition.from_json(position.to_json()) == position
 
 
 @given(SCALARS)
@@ -54,12 +54,12 @@ def test_a_key_survives_its_text(value: object) -> None:
         '{"mode": "change_stream", "token": "not json"}',
     ],
 )
-def test_a_corrupt_position_is_refused_and_says_what_to_do(text: str) -> None:
-    with pytest.raises(PositionError, match=r"delete it to read the collection again from the start\.$"):
-        Position.from_json(text)
+def test_a_corrupt_position_is_rejected_and_says_what_to_do(text: str) -> None:
+    with pytest.raises(MongoError, match=r"delete it to read the collection again from the start\.$"):
+        MongoPosition.from_json(text)
 
 
 @given(st.text() | st.recursive(st.none() | st.integers() | st.text(), st.lists).map(json.dumps))
-def test_any_other_text_is_refused(text: str) -> None:
-    with pytest.raises(PositionError):
-        Position.from_json(text)
+def test_any_other_text_is_rejected(text: str) -> None:
+    with pytest.raises(MongoError):
+        MongoPosition.from_json(text)

@@ -74,9 +74,9 @@ def test_500_twice_then_200_is_a_whole_answer_with_two_retries_in_the_log(caplog
     with scripted_api([Answer(status=500), Answer(status=500), GOOD]) as api:
         fetched = fetch(items(api), limits=QUICK, sleep=Clock())
     assert fetched.count == 2
-    told = [record.getMessage() for record in caplog.records if "rest_api" in record.name]
-    assert told[0].startswith("items: page 1 answered 500 Internal Server Error (attempt 1 of 3); trying again in")
-    assert told[-1] == "items: 2 records on 1 pages, 22 bytes, 2 retries"
+    logged = [record.getMessage() for record in caplog.records if "rest_api" in record.name]
+    assert logged[0].startswith("items: page 1 answered 500 Internal Server Error (attempt 1 of 3); trying again in")
+    assert logged[-1] == "items: 2 records on 1 pages, 22 bytes, 2 retries"
 
 
 @pytest.mark.parametrize("fault", ["silent", "hangs up", "cut short"])

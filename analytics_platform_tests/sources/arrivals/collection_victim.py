@@ -13,7 +13,7 @@ from analytics_platform_tests.names import WEB_LOGS
 from analytics_platform_tests.reliability.victim import Fuse, light
 from analytics_platform_tests.shop_logs import load
 
-SMALL = BatchSize(documents=50)
+SMALL = BatchSize(records=50)
 """So that what is read comes in several batches."""
 
 

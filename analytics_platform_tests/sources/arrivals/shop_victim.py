@@ -12,7 +12,7 @@ from analytics_platform_tests.kit import House, open_house
 from analytics_platform_tests.reliability.victim import Fuse, light
 from analytics_platform_tests.shop_logs import load
 
-SMALL = BatchSize(rows=50)
+SMALL = BatchSize(records=50)
 """So that what is read comes in several batches."""
 
 

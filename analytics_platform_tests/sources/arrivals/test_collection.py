@@ -20,7 +20,7 @@ import pytest
 from bson import json_util
 from pymongo import MongoClient
 
-from analytics_platform.connectors.mongo import BatchSize, PositionError
+from analytics_platform.connectors.mongo import BatchSize, MongoError
 from analytics_platform.connectors.mongo.collection import OpenCollection
 from analytics_platform.connectors.mongo.extended_json import document_text
 from analytics_platform.lake import FolderLake
@@ -230,7 +230,7 @@ def test_the_note_holds_nothing_of_the_address_but_its_hosts(real_shop: Shop, tm
 def test_a_note_that_cannot_be_read_stops_the_reading_and_says_what_to_do(real_shop: Shop, tmp_path: Path) -> None:
     house = at(tmp_path, real_shop)
     house.lake.note(WEB_LOGS, "{")
-    with pytest.raises(PositionError, match="delete it"):
+    with pytest.raises(MongoError, match="delete it"):
         read(house)
 
 

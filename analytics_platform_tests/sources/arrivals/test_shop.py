@@ -14,7 +14,7 @@ import dagster as dg
 import psycopg
 import pytest
 
-from analytics_platform.connectors.shop_db import TABLES, BatchSize, PositionError, ShopDatabase, ShopDatabaseError
+from analytics_platform.connectors.shop_db import TABLES, BatchSize, ShopDatabase, ShopDatabaseError
 from analytics_platform.orchestration.assets.raw import raw_asset
 from analytics_platform.orchestration.resources import build_resources
 from analytics_platform.settings import SettingsError, load_settings
@@ -244,7 +244,7 @@ def test_another_database_is_read_from_the_start(house: House, tmp_path: Path, s
 @pytest.mark.parametrize("note", ["", "{", "[]", '{"place": "x"}'])
 def test_a_damaged_note_is_told_in_one_sentence(house: House, note: str) -> None:
     house.lake.note("products", note)
-    with pytest.raises(PositionError, match="delete it"):
+    with pytest.raises(ShopDatabaseError, match="delete it"):
         read(house)
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from analytics_platform.connectors.mongo.batches import SMALLEST_DOCUMENT, length_at
-from analytics_platform.connectors.mongo.dumps.records import (
+from analytics_platform.connectors.mongo.collection import SMALLEST_DOCUMENT, length_at
+from analytics_platform.connectors.mongo.dumps.parts import (
     ARCHIVE,
     CUT_SHORT,
     DAMAGED_GZIP,
@@ -23,7 +23,7 @@ _ARCHIVE_MAGIC = b"\x6d\xe2\x99\x81"
 
 
 def read_bson(chunks: Iterator[bytes]) -> Iterator[bytes | MalformedRecord]:
-    """The documents, and the rest of the file as one record from where it cannot be followed."""
+    """Yield the documents, and the rest of the file as one record from where it cannot be followed."""
     waiting, start, passed = b"", 0, 0
     ended = CUT_SHORT
     while True:

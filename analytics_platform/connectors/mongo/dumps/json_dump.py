@@ -18,7 +18,7 @@ from bson.codec_options import DatetimeConversion
 from bson.errors import BSONError
 from bson.json_util import JSONMode, JSONOptions
 
-from analytics_platform.connectors.mongo.dumps.records import (
+from analytics_platform.connectors.mongo.dumps.parts import (
     CUT_SHORT,
     DAMAGED_GZIP,
     NOT_EXTENDED_JSON,
@@ -46,7 +46,7 @@ _SCANNER = json.JSONDecoder(strict=False)
 
 
 def to_bson(text: bytes) -> bytes | None:
-    """The BSON that the Extended JSON of one document stands for; None if it is not that."""
+    """Return the BSON that the Extended JSON of one document stands for; None if it is not that."""
     try:
         found = json.loads(text.decode("utf-8"), object_pairs_hook=_read_object)
         return bson.encode(found) if isinstance(found, dict) else None
@@ -55,9 +55,9 @@ def to_bson(text: bytes) -> bytes | None:
 
 
 def _read_object(pairs: list[tuple[str, Any]]) -> Any:
-    """A document, or the value that an object of Extended JSON stands for; stricter than the driver.
+    """Return a document, or the value that an object of Extended JSON stands for; stricter than the driver.
 
-    A key given twice would lose a value, and an `$oid` of null would make up an id.
+    A key given twice would lose a value, and an `$oid` of null would become a new id.
     """
     found = dict(pairs)
     if len(found) < len(pairs) or not isinstance(found.get("$oid", ""), str):
@@ -92,7 +92,7 @@ class _Text:
 
 
 def read_json(chunks: Iterator[bytes]) -> Iterator[bytes | MalformedRecord]:
-    """The documents, and what is none, in their order."""
+    """Yield the documents, and what is none, in their order."""
     text = _Text(chunks)
     text.grow(_HEAD_BYTES)
     if text.data.startswith(_MARK):
@@ -101,7 +101,7 @@ def read_json(chunks: Iterator[bytes]) -> Iterator[bytes | MalformedRecord]:
 
 
 def _is_by_lines(head: bytes) -> bool:
-    """Whether the file has a document per line, judged by its first mebibyte."""
+    """Return whether the file has a document per line, by its first mebibyte."""
     if head.lstrip().startswith(b"[") or _OPENED.search(head):
         return False
     lines = head.split(b"\n")
@@ -128,7 +128,7 @@ def _read_lines(text: _Text) -> Iterator[bytes | MalformedRecord]:
 
 
 def _document(offset: int, text: bytes, otherwise: str) -> Iterator[bytes | MalformedRecord]:
-    """The document that a text is, or a malformed record; nothing for blanks."""
+    """Yield the document that a text is, or a malformed record; nothing for blanks."""
     if not text or text.isspace():
         return
     found = to_bson(text)
@@ -147,7 +147,7 @@ def _skip_line(text: _Text) -> MalformedRecord:
 
 
 def _read_one_by_one(text: _Text) -> Iterator[bytes | MalformedRecord]:
-    """Documents in an array, or just one after the other."""
+    """Yield documents in an array, or just one after the other."""
     text.drop(len(text.data) - len(text.data.lstrip()))
     in_array = text.data.startswith(b"[")
     text.drop(int(in_array))
@@ -174,7 +174,7 @@ def _read_one_by_one(text: _Text) -> Iterator[bytes | MalformedRecord]:
 
 
 def _end_of(window: str, start: int) -> int | None:
-    """Where the JSON that begins at `start` ends; None if it does not end within the window.
+    """Return where the JSON that begins at `start` ends; None if it does not end within the window.
 
     The window holds a character for each byte, so places in it are places in the file, whatever the encoding.
     """

@@ -1,10 +1,15 @@
-"""What of a dump could not be read."""
+"""A dump as chunks of bytes, and what of it could not be read."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import gzip
+import zlib
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import BinaryIO
+
+CHUNK_BYTES = 1 << 20
 
 SHOWN_BYTES = 1 << 20
 """So many bytes of a malformed record are kept: the file has them all, from its offset on."""
@@ -17,15 +22,7 @@ NOT_EXTENDED_JSON = "document: not Extended JSON"
 TOO_LARGE = "document: too large"
 DAMAGED_GZIP = "document: damaged gzip"
 
-DUMP_REASONS = (
-    CUT_SHORT,
-    IMPOSSIBLE_LENGTH,
-    NOT_TERMINATED,
-    ARCHIVE,
-    NOT_EXTENDED_JSON,
-    TOO_LARGE,
-    DAMAGED_GZIP,
-)
+DUMP_REASONS = (CUT_SHORT, IMPOSSIBLE_LENGTH, NOT_TERMINATED, ARCHIVE, NOT_EXTENDED_JSON, TOO_LARGE, DAMAGED_GZIP)
 """Every reason for which a part of a dump is malformed."""
 
 
@@ -46,8 +43,19 @@ class DamagedError(Exception):
     """The compressed stream breaks off; everything before was read."""
 
 
+def read_chunks(stream: BinaryIO) -> Iterator[bytes]:
+    """Yield the content in chunks of at most a mebibyte. Raises `DamagedError` after the last that can be read."""
+    # Where the stream can be read in pieces: one that breaks off keeps what it gave before.
+    read: Callable[[int], bytes] = getattr(stream, "read1", stream.read)
+    try:
+        while chunk := read(CHUNK_BYTES):
+            yield chunk
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise DamagedError(str(error)) from error
+
+
 def rest_of(offset: int, begun: bytes, chunks: Iterator[bytes], reason: str) -> MalformedRecord:
-    """All that is left of a dump as one record; `begun` is what of it was read already."""
+    """Return all that is left of a dump as one record; `begun` is what of it was read already."""
     raw, size = begun[:SHOWN_BYTES], len(begun)
     with suppress(DamagedError):
         for chunk in chunks:
