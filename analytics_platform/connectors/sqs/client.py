@@ -1,23 +1,25 @@
-"""One SQS queue: a thin, thread-safe layer over botocore that speaks of messages and fails with `QueueError`."""
+"""One SQS queue: a thin, thread-safe layer over botocore that gives messages and fails with `QueueError`."""
 
 from __future__ import annotations
 
+import base64
+import datetime as dt
 import random
 import re
 import time
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, TypeAlias
+from dataclasses import dataclass
+from typing import Any, TypeAlias, TypeVar
 
 import botocore.session
 from botocore.config import Config
 
 from analytics_platform.connectors.sqs.errors import QueueError, explained, queue_name
 from analytics_platform.connectors.sqs.fast_calls import FastCalls
-from analytics_platform.connectors.sqs.message import Depth, Message, parse_message
 
 Handles: TypeAlias = Mapping[str, str]
-"""Message id → receipt handle: what a consumer needs to speak of a message that it holds."""
+"""Message id → receipt handle, which names a message that was received."""
 
 Outgoing: TypeAlias = tuple[str, Mapping[str, str]]
 """A body and its attributes."""
@@ -36,18 +38,33 @@ ATTEMPTS = 5
 
 AGENT = "analytics-platform"
 
+AnyT = TypeVar("AnyT")
 
-def _config() -> Config:
-    """A client's configuration; each client gets its own, for botocore writes what it finds out into it."""
-    return Config(
-        retries={"mode": "standard"},  # three attempts, unless AWS_MAX_ATTEMPTS says otherwise
-        connect_timeout=5,
-        read_timeout=35,  # long polls last up to 20 s
-        max_pool_connections=64,
-        # A third of botocore's work would be checking arguments, made here, and building its own user agent.
-        parameter_validation=False,
-        user_agent=AGENT,
-    )
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message as received. `attributes` are the sender's; binary values are base64 text.
+
+    `receive_count` is approximate, 1 at the first delivery. `sent_at` (UTC) is absent if the service does not say.
+    """
+
+    message_id: str
+    body: str
+    sent_at: dt.datetime | None
+    receive_count: int
+    attributes: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Depth:
+    """How many messages a queue has; the service only promises approximate numbers.
+
+    `in_flight` are received by someone and neither deleted nor visible again; `delayed` will be visible later.
+    """
+
+    visible: int
+    in_flight: int
+    delayed: int
 
 
 class Queue:
@@ -59,10 +76,19 @@ class Queue:
     def __init__(self, url: str, endpoint_url: str | None = None, region: str | None = None) -> None:
         self.url = url
         self._endpoint = endpoint_url or url
+        config = Config(  # one for each client, since botocore writes what it finds out into it
+            retries={"mode": "standard"},  # three attempts, unless AWS_MAX_ATTEMPTS says otherwise
+            connect_timeout=5,
+            read_timeout=35,  # long polls last up to 20 s
+            max_pool_connections=64,
+            # A third of botocore's work would be checking arguments, made here, and building its own user agent.
+            parameter_validation=False,
+            user_agent=AGENT,
+        )
         with explained(url, self._endpoint):
             session = botocore.session.get_session()
             chosen = region or session.get_config_variable("region") or _region_of(url)
-            self._client = session.create_client("sqs", chosen, endpoint_url=endpoint_url, config=_config())
+            self._client = session.create_client("sqs", chosen, endpoint_url=endpoint_url, config=config)
             self._fast = FastCalls(session, self._client)
         self._endpoint = self._client.meta.endpoint_url
 
@@ -72,7 +98,7 @@ class Queue:
         return queue_name(self.url)
 
     def depth(self) -> Depth:
-        """How many messages it holds, approximately."""
+        """Return how many messages it has, approximately."""
         prefix = "ApproximateNumberOfMessages"
         names = [prefix, f"{prefix}NotVisible", f"{prefix}Delayed"]
         with explained(self.url, self._endpoint):
@@ -80,7 +106,7 @@ class Queue:
         return Depth(*(int(answer["Attributes"][name]) for name in names))
 
     def receive(self, limit: int, visibility: int, wait: int) -> list[tuple[Message, str]]:
-        """Up to `limit` (1 to 10) messages with receipt handles, waiting up to `wait` s until there is one.
+        """Receive up to `limit` (1 to 10) messages with receipt handles, waiting up to `wait` s until there is one.
 
         They are hidden from other consumers for `visibility` s. A `wait` above 0 asks all servers of a queue; without
         it only some are asked, and an empty answer says little.
@@ -97,7 +123,7 @@ class Queue:
             answer = self._fast.call("ReceiveMessage", call)
             if answer is None:
                 answer = self._client.receive_message(**call)
-        return [(parse_message(raw), raw["ReceiptHandle"]) for raw in answer.get("Messages", ())]
+        return [(_parse_message(raw), raw["ReceiptHandle"]) for raw in answer.get("Messages", ())]
 
     def delete(self, handles: Handles) -> frozenset[str]:
         """Delete up to 10 messages in one request; returns the ids of those that failed."""
@@ -156,10 +182,10 @@ class Queue:
         return entry
 
 
-def tens(handles: Handles) -> Iterator[Handles]:
-    """The handles in parts that fit into one request."""
-    items = list(handles.items())
-    return (dict(items[start : start + BATCH]) for start in range(0, len(items), BATCH))
+def in_tens(items: Iterable[AnyT]) -> Iterator[list[AnyT]]:
+    """Yield the items in parts that fit into one request."""
+    rest = list(items)
+    return (rest[start : start + BATCH] for start in range(0, len(rest), BATCH))
 
 
 def pause(attempt: int) -> None:
@@ -183,9 +209,27 @@ def _in_requests(messages: Iterable[Outgoing]) -> Iterator[list[Outgoing]]:
 
 
 def bytes_of(message: Outgoing) -> int:
-    """Size of a message as SQS counts it: body, and names, types and values of the attributes."""
+    """Return the size of a message in bytes as SQS counts it: body, and names, types and values of the attributes."""
     body, attributes = message
     return len(body.encode()) + sum(len((name + value).encode()) + 6 for name, value in attributes.items())
+
+
+def _parse_message(raw: Mapping[str, Any]) -> Message:
+    system = raw.get("Attributes", {})
+    sent_ms = system.get("SentTimestamp")
+    attributes = raw.get("MessageAttributes")
+    return Message(
+        raw["MessageId"],
+        raw["Body"],
+        None if sent_ms is None else dt.datetime.fromtimestamp(int(sent_ms) / 1000, dt.UTC),
+        int(system.get("ApproximateReceiveCount", 1)),
+        {name: _text(value) for name, value in attributes.items()} if attributes else {},
+    )
+
+
+def _text(value: Mapping[str, Any]) -> str:
+    binary = value.get("BinaryValue", b"")  # the client of botocore has decoded it
+    return str(value.get("StringValue", base64.b64encode(binary).decode() if isinstance(binary, bytes) else binary))
 
 
 def _failed(answer: Mapping[str, Any], ids: Sequence[str]) -> frozenset[str]:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from analytics_platform.connectors.sqs.client import LONGEST_MESSAGE, Outgoing, Queue, bytes_of
+from analytics_platform.connectors.sqs.client import LONGEST_MESSAGE, Message, Outgoing, Queue, bytes_of
 from analytics_platform.connectors.sqs.drain import drain
-from analytics_platform.connectors.sqs.message import Message
 
 REASON = "error_reason"
 ORIGINAL_ID = "original_message_id"
@@ -22,40 +21,38 @@ _ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _MOST_ATTRIBUTES = 10
 
 
-def send_copies(dead_letters: Queue, refused: Iterable[tuple[Message, str]]) -> int:
-    """Send a copy of each message with the reason it was refused for as its attribute `error_reason`; returns how many.
+def send_copies(dead_letters: Queue, rejected: Iterable[tuple[Message, str]]) -> int:
+    """Send a copy of each message with the reason it was rejected for as its attribute `error_reason`.
 
-    The reason is cut to 1,000 characters, and those that SQS does not take become `?`; a message so long that no
-    attribute fits goes without. Raises `QueueError`.
+    Returns how many. The reason is cut to 1,000 characters, and those that SQS does not take become `?`; a message so
+    long that no attribute fits goes without. Raises `QueueError`.
     """
-    return dead_letters.send_messages(_copies(refused))
 
+    def copies() -> Iterator[Outgoing]:
+        for message, reason in rejected:
+            own = {REASON: _ILLEGAL.sub("?", reason)[:LONGEST_REASON], ORIGINAL_ID: message.message_id}
+            kept = list(_senders_own(message).items())[: _MOST_ATTRIBUTES - len(own)]
+            copy = message.body, {**dict(kept), **own}
+            yield copy if bytes_of(copy) <= LONGEST_MESSAGE else (message.body, {})
 
-def _copies(refused: Iterable[tuple[Message, str]]) -> Iterator[Outgoing]:
-    for message, reason in refused:
-        own = {REASON: _ILLEGAL.sub("?", reason)[:LONGEST_REASON], ORIGINAL_ID: message.message_id}
-        kept = list(_senders_own(message).items())[: _MOST_ATTRIBUTES - len(own)]
-        copy = message.body, {**dict(kept), **own}
-        yield copy if bytes_of(copy) <= LONGEST_MESSAGE else (message.body, {})
-
-
-def _senders_own(message: Message) -> dict[str, str]:
-    return {name: value for name, value in message.attributes.items() if name not in (REASON, ORIGINAL_ID)}
+    return dead_letters.send_messages(copies())
 
 
 def redrive(dead_letters: Queue, queue: Queue, max_messages: int | None = None) -> int:
-    """Send dead letters back to `queue`; returns how many. They are deleted only when they are sent.
+    """Send dead letters back to `queue`; return how many. They are deleted only when they are sent.
 
-    Without `max_messages` as many as lie there now: what is refused again meanwhile waits for the next time.
+    Without `max_messages` as many as are there now: what is rejected again meanwhile waits for the next time.
     Raises `QueueError`; what was sent until then may be sent again next time.
     """
     most = dead_letters.depth().visible if max_messages is None else max_messages
+    if not most:
+        return 0
 
     def send_back(messages: Iterable[Message]) -> None:
         queue.send_messages((message.body, _senders_own(message)) for message in messages)
 
-    return (
-        drain(dead_letters, send_back, max_messages=most, batch_messages=REDRIVE_BATCH, wait_seconds=1).stored
-        if most
-        else 0
-    )
+    return drain(dead_letters, send_back, max_messages=most, batch_messages=REDRIVE_BATCH, wait_seconds=1).stored
+
+
+def _senders_own(message: Message) -> dict[str, str]:
+    return {name: value for name, value in message.attributes.items() if name not in (REASON, ORIGINAL_ID)}

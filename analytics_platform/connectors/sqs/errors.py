@@ -21,7 +21,7 @@ from botocore.exceptions import (
 from analytics_platform.errors import UserError
 
 _CREDENTIALS = (NoCredentialsError, PartialCredentialsError, CredentialRetrievalError)
-_REFUSED = frozenset(
+_INVALID_CREDENTIALS = frozenset(
     {
         "ExpiredToken",
         "ExpiredTokenException",
@@ -52,7 +52,8 @@ def explained(url: str, endpoint: str) -> Iterator[None]:
     except NoRegionError as error:
         raise QueueError(f"The AWS region of the queue {queue_name(url)} is not known: set AWS_REGION.") from error
     except (HTTPClientError, EndpointConnectionError) as error:
-        where = _address(endpoint)
+        parts = urlsplit(endpoint)  # it may also have a user and a password
+        where = f"{parts.scheme}://{parts.hostname}" + (f":{parts.port}" if parts.port else "")
         raise QueueError(
             f"The queue {queue_name(url)} cannot be reached at {where}: check the network and AWS_ENDPOINT_URL."
         ) from error
@@ -69,8 +70,8 @@ def _explain_answer(error: ClientError, url: str) -> str:
         return (
             f"The {queue} denies {error.operation_name} to these credentials: allow sqs:{error.operation_name} on it."
         )
-    if code in _REFUSED:
-        return f"AWS refuses the credentials for the {queue} ({code}): renew them."
+    if code in _INVALID_CREDENTIALS:
+        return f"AWS rejects the credentials for the {queue} ({code}): renew them."
     if "Throttl" in code or code == "OverLimit":
         return f"The {queue} takes no more requests for now ({code}): run fewer consumers or try again later."
     return (
@@ -79,14 +80,8 @@ def _explain_answer(error: ClientError, url: str) -> str:
 
 
 def queue_name(url: str) -> str:
-    """The last part of a queue's URL."""
+    """Return the last part of a queue's URL."""
     return url.rstrip("/").rpartition("/")[2] or url
-
-
-def _address(endpoint: str) -> str:
-    """Host and port; what else an address may hold (user, password) is nobody's business."""
-    parts = urlsplit(endpoint)
-    return f"{parts.scheme}://{parts.hostname}" + (f":{parts.port}" if parts.port else "")
 
 
 def _first_line(error: object) -> str:

@@ -40,7 +40,7 @@ class FastCalls:
         )
 
     def call(self, action: Action, parameters: Mapping[str, Any]) -> Mapping[str, Any] | None:
-        """The answer, or None if the client has to make the call."""
+        """Return the answer, or None if the client has to make the call."""
         if self._credentials is None:
             return None
         headers = {**self._headers, "X-Amz-Target": f"AmazonSQS.{action}"}
@@ -49,7 +49,7 @@ class FastCalls:
             SigV4Auth(self._credentials.get_frozen_credentials(), "sqs", self._region).add_auth(request)
             response = self._http.send(request.prepare())
             answer = json.loads(response.content) if response.status_code == 200 else None
-        except (ProxyConnectionError, SSLError):  # this network wants settings that only the client knows
+        except (ProxyConnectionError, SSLError):  # the network needs settings that only the client knows
             self._credentials = None
             return None
         except (BotoCoreError, ValueError):

@@ -14,12 +14,12 @@ def _received(queue: Queue) -> list[Message]:
     return [message for batch in shelf.batches for message in batch]
 
 
-def _refused(count: int) -> list[tuple[Message, str]]:
+def _rejected(count: int) -> list[tuple[Message, str]]:
     return [(Message(f"id-{number}", f"body {number}", None, 1, {"kind": "test"}), "bad") for number in range(count)]
 
 
 def test_a_copy_carries_body_attributes_reason_and_original_id(queue: Queue) -> None:
-    assert send_copies(queue, _refused(23)) == 23
+    assert send_copies(queue, _rejected(23)) == 23
 
     copies = {message.body: message.attributes for message in _received(queue)}
     assert len(copies) == 23
@@ -60,7 +60,7 @@ def test_the_longest_message_is_copied_though_its_reason_does_not_fit(queue: Que
 
 def test_redrive_sends_dead_letters_back_without_the_reason(new_queue: NewQueue) -> None:
     dead, queue = new_queue(), new_queue()
-    send_copies(dead, _refused(23))
+    send_copies(dead, _rejected(23))
 
     assert redrive(dead, queue) == 23
     assert dead.depth() == DRAINED

@@ -68,7 +68,7 @@ def test_a_stop_by_the_user_gives_everything_back(queue: Queue) -> None:
     assert queue.depth().visible == 15
 
 
-def test_held_messages_stay_hidden_while_the_store_is_slow(queue: Queue, shelf: Shelf) -> None:
+def test_messages_in_flight_stay_hidden_while_the_store_is_slow(queue: Queue, shelf: Shelf) -> None:
     queue.send(numbered(25))
     seen_by_others: list[object] = []
 
@@ -175,7 +175,7 @@ def test_a_bounded_drain_takes_no_more_than_it_may_and_leaves_the_rest_visible(q
     assert (left.visible, left.in_flight) == (35, 0)
 
 
-def test_when_time_is_up_what_is_held_is_stored_and_the_rest_stays_visible(local_queue: Queue, shelf: Shelf) -> None:
+def test_when_time_is_up_what_came_is_stored_and_the_rest_stays_visible(local_queue: Queue, shelf: Shelf) -> None:
     local_queue.send(numbered(400))
     waits = threading.Event()
 
@@ -264,13 +264,13 @@ def test_the_order_within_a_group_of_a_fifo_queue_is_kept(moto: str, shelf: Shel
     assert queue.depth() == DRAINED
 
 
-def test_progress_is_told_after_every_batch(local_queue: Queue, shelf: Shelf) -> None:
+def test_progress_is_reported_after_every_batch(local_queue: Queue, shelf: Shelf) -> None:
     local_queue.send(numbered(30))
-    told: list[Drained] = []
+    reported: list[Drained] = []
 
-    drain(local_queue, shelf, batch_messages=10, fetchers=1, wait_seconds=0, on_progress=told.append)
+    drain(local_queue, shelf, batch_messages=10, fetchers=1, wait_seconds=0, on_progress=reported.append)
 
-    assert [progress.deleted for progress in told] == [10, 20, 30]
+    assert [progress.deleted for progress in reported] == [10, 20, 30]
 
 
 def test_an_empty_queue_is_drained_without_a_batch(queue: Queue, shelf: Shelf) -> None:

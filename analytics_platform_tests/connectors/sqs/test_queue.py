@@ -71,7 +71,7 @@ def test_how_often_one_queue_tries_says_nothing_of_another(
     assert Queue(local_queue.url, local).depth() == DRAINED
 
 
-def test_the_depth_tells_visible_in_flight_and_delayed_messages_apart(queue: Queue) -> None:
+def test_the_depth_has_visible_in_flight_and_delayed_messages(queue: Queue) -> None:
     queue.send(numbered(12))
     queue.receive(5, visibility=30, wait=1)
 
@@ -130,7 +130,7 @@ def test_missing_credentials_are_said_with_what_to_do(local_queue: Queue, monkey
         Queue(local_queue.url, local_queue.url).depth()
 
 
-def test_the_region_is_taken_from_the_url_if_nothing_else_tells_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_region_is_taken_from_the_url_if_nothing_else_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AWS_DEFAULT_REGION")
     monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")
 
@@ -139,7 +139,7 @@ def test_the_region_is_taken_from_the_url_if_nothing_else_tells_it(monkeypatch: 
         Queue("https://queues.example/123456789012/events")
 
 
-def test_an_endpoint_that_is_no_address_is_refused_in_one_sentence() -> None:
+def test_an_endpoint_that_is_no_address_is_rejected_in_one_sentence() -> None:
     with pytest.raises(QueueError, match="The queue events cannot be used: Invalid endpoint: somewhere"):
         Queue("https://sqs.eu-west-1.amazonaws.com/123456789012/events", "somewhere")
 
@@ -152,7 +152,7 @@ def test_an_endpoint_that_is_no_address_is_refused_in_one_sentence() -> None:
             "The queue events denies DeleteMessageBatch to these credentials: allow sqs:DeleteMessageBatch",
         ),
         ("AccessDeniedException", "The queue events denies DeleteMessageBatch to these credentials"),
-        ("ExpiredToken", r"AWS refuses the credentials for the queue events \(ExpiredToken\): renew them\."),
+        ("ExpiredToken", r"AWS rejects the credentials for the queue events \(ExpiredToken\): renew them\."),
         ("RequestThrottled", r"The queue events takes no more requests for now \(RequestThrottled\): run fewer"),
         ("KmsDisabled", "The queue events answered DeleteMessageBatch with KmsDisabled: The key is disabled."),
     ],

@@ -1,4 +1,4 @@
-"""What one drain holds: the open batch, closed ones, and the newest receipt handle of every message not yet deleted.
+"""The messages in flight in one drain: the open batch, closed ones, and the newest receipt handle of each message.
 
 Shared by all threads of a drain; every method takes the lock for a moment. It knows no queue and does no I/O.
 Times are seconds of the monotonic clock.
@@ -11,17 +11,16 @@ import threading
 import time
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from analytics_platform.connectors.sqs.client import BATCH, Handles
-from analytics_platform.connectors.sqs.message import Message
+from analytics_platform.connectors.sqs.client import BATCH, Handles, Message
 
 WAITING_BATCHES = 2
 """So many closed batches may wait to be stored; then the fetchers pause."""
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class DrainLimits:
     """When a batch is closed (whichever comes first), and when the drain ends."""
 
     batch_messages: int
@@ -31,8 +30,27 @@ class Limits:
     max_seconds: float | None
 
 
+@dataclass(slots=True)
+class Drained:
+    """What a drain did, in messages: received = stored + redelivered + given back.
+
+    `received` counts every receipt, `redelivered` those of a message that this drain had received already,
+    `stored` what went through `store`, in so many `batches`. Of these, `deleted` are gone from the queue and
+    `not_deleted` are still there (deleting failed time and again): they will come again.
+    `given_back` were received too late for a bounded drain and made visible again.
+    """
+
+    received: int = 0
+    stored: int = 0
+    redelivered: int = 0
+    deleted: int = 0
+    not_deleted: int = 0
+    given_back: int = 0
+    batches: int = 0
+
+
 @dataclass(slots=True, eq=False)
-class Held:
+class InFlight:
     """One message with its newest receipt handle. It is hidden from other consumers until `hidden_until`."""
 
     message: Message
@@ -45,49 +63,26 @@ class Held:
         """The message's id."""
         return self.message.message_id
 
-    def renew(self, again: Held) -> None:
-        """Take over the handle of another receipt, if it is the newer one: answers may overtake each other."""
-        if again.message.receive_count >= self.message.receive_count:
-            self.message, self.handle, self.hidden_until = again.message, again.handle, again.hidden_until
 
-
-@dataclass(slots=True)
-class Counts:
-    """What happened so far; the words are those of `Drained`."""
-
-    received: int = 0
-    redelivered: int = 0
-    taken: int = 0
-    deleted: int = 0
-    given_back: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Offered:
-    """Received messages that were not taken: give them back to the queue, or delete them, for they are stored."""
-
-    give_back: dict[str, str]
-    delete: list[Held]
-
-
-class HeldMessages:
-    """The messages in hand, from receive to delete.
+class InFlightMessages:
+    """The messages of a drain from receive to delete.
 
     The drain is idle after a row of `row` empty receives, each begun after the last message came. Receives that would
     only make the row longer are not begun, so none is under way when it ends.
     """
 
-    def __init__(self, limits: Limits, row: int) -> None:
-        self.counts = Counts()
+    def __init__(self, limits: DrainLimits, row: int) -> None:
         self._limits = limits
         self._row = row
         self._changed = threading.Condition()
-        self._held: dict[str, Held] = {}
+        self._counts = Drained()
+        self._in_flight: dict[str, InFlight] = {}
         self._undeleted: set[str] = set()
-        self._open: list[Held] = []
+        self._open: list[InFlight] = []
         self._open_bytes = 0
         self._opened_at = 0.0
-        self._closed: deque[list[Held]] = deque()
+        self._closed: deque[list[InFlight]] = deque()
+        self._taken = 0
         self._reserved = 0
         self._polling = 0
         self._empties = 0
@@ -99,24 +94,24 @@ class HeldMessages:
     def is_over(self) -> bool:
         """Whether nothing more is taken: a limit is reached, or `end` was called."""
         most = self._limits.max_messages
-        return time.monotonic() >= self._end or (most is not None and self.counts.taken >= most)
+        return time.monotonic() >= self._end or (most is not None and self._taken >= most)
 
-    @property
-    def not_deleted(self) -> int:
-        """How many stored messages are left in the queue, since deleting them failed."""
-        return len(self._undeleted)
+    def drained(self) -> Drained:
+        """Return what was done so far."""
+        with self._changed:
+            return replace(self._counts, not_deleted=len(self._undeleted))
 
     def seconds_left(self) -> float:
-        """Seconds until the time limit; infinite if there is none."""
+        """Return the seconds until the time limit; infinite if there is none."""
         return self._end - time.monotonic()
 
     def reserve(self) -> int:
-        """How many messages (1 to 10) a fetcher may ask for; waits for room, 0 means stop."""
+        """Return how many messages (1 to 10) a fetcher may ask for; waits for room, 0 means stop."""
         with self._changed:
             while not self.is_over:
                 room = BATCH
                 if self._limits.max_messages is not None:
-                    room = min(room, self._limits.max_messages - self.counts.taken - self._reserved)
+                    room = min(room, self._limits.max_messages - self._taken - self._reserved)
                 if room > 0 and len(self._closed) < WAITING_BATCHES and self._polling + self._empties < self._row:
                     self._reserved += room
                     self._polling += 1
@@ -126,52 +121,59 @@ class HeldMessages:
 
     def offer(
         self, received: Sequence[tuple[Message, str]], reserved: int, asked_at: float, visibility: float
-    ) -> Offered:
+    ) -> tuple[dict[str, str], list[InFlight]]:
         """Take the answer to a receive that was asked for `reserved` messages at `asked_at`.
 
-        A message that is held already keeps its place and gets the newer receipt handle, the only one that surely
-        deletes it. One that was stored, but could not be deleted, is to be deleted now.
+        Returns what was not taken: messages to give back to the queue, and messages to delete, which are stored.
         """
-        offered = Offered({}, [])
+        give_back: dict[str, str] = {}
+        delete: list[InFlight] = []
         with self._changed:
             self._reserved -= reserved
             self._polling -= 1
             over = self.is_over
             for message, handle in received:
-                self._place(Held(message, handle, asked_at + visibility), over, offered)
-            self.counts.received += len(received)
+                new = InFlight(message, handle, asked_at + visibility)
+                if self._is_known(new):
+                    self._counts.redelivered += 1
+                    if new.stored:
+                        delete.append(new)
+                elif over:
+                    give_back[new.key] = handle
+                else:
+                    self._take(new)
+            self._counts.received += len(received)
+            self._counts.given_back += len(give_back)
             if received:
                 self._empties, self._last_arrival = 0, time.monotonic()
             elif asked_at >= self._last_arrival:
                 self._empties += 1
             self._changed.notify_all()
-        return offered
+        return give_back, delete
 
-    def _place(self, new: Held, over: bool, offered: Offered) -> None:
-        key = new.key
-        known = self._held.get(key)
+    def _is_known(self, new: InFlight) -> bool:
+        """Return whether a message came before; it is then marked as stored if it is to be deleted now.
+
+        A message in flight keeps its place and gets the newer receipt handle, the only one that surely deletes it.
+        """
+        known = self._in_flight.get(new.key)
         if known is not None:
-            known.renew(new)
-        elif key in self._undeleted:
-            self._undeleted.discard(key)
-            self._held[key], new.stored = new, True
-            offered.delete.append(new)
-        elif over:
-            offered.give_back[key] = new.handle
-            self.counts.given_back += 1
-            return
-        else:
-            self._take(new)
-            return
-        self.counts.redelivered += 1
+            if new.message.receive_count >= known.message.receive_count:  # answers may overtake each other
+                known.message, known.handle, known.hidden_until = new.message, new.handle, new.hidden_until
+            return True
+        if new.key not in self._undeleted:
+            return False
+        self._undeleted.discard(new.key)
+        self._in_flight[new.key], new.stored = new, True
+        return True
 
-    def _take(self, new: Held) -> None:
+    def _take(self, new: InFlight) -> None:
         if not self._open:
             self._opened_at = time.monotonic()
-        self._held[new.key] = new
+        self._in_flight[new.key] = new
         self._open.append(new)
         self._open_bytes += len(new.message.body)
-        self.counts.taken += 1
+        self._taken += 1
         if len(self._open) >= self._limits.batch_messages or self._open_bytes >= self._limits.batch_bytes:
             self._close()
 
@@ -179,10 +181,10 @@ class HeldMessages:
         self._closed.append(self._open)
         self._open, self._open_bytes = [], 0
 
-    def next_batch(self) -> list[Held] | None:
-        """The next closed batch, waiting for it; None when the drain is over or idle, and nothing is open.
+    def next_batch(self) -> list[InFlight] | None:
+        """Wait for the next closed batch and return it; None when the drain is over or idle, and nothing is open.
 
-        Raises what `fail` was told.
+        Raises what `fail` was given.
         """
         with self._changed:
             while True:
@@ -220,44 +222,52 @@ class HeldMessages:
             self._end = 0.0
             self._changed.notify_all()
 
-    def settle(self, batch: Sequence[Held], used: Handles, failed: frozenset[str]) -> list[Held]:
-        """Let go of what was deleted with the handles `used`; returns what must be tried again.
+    def note_stored(self, batch: Sequence[InFlight]) -> None:
+        """Note that a batch is stored."""
+        with self._changed:
+            for each in batch:
+                each.stored = True
+            self._counts.stored += len(batch)
+            self._counts.batches += 1
+
+    def settle(self, batch: Sequence[InFlight], used: Handles, failed: frozenset[str]) -> list[InFlight]:
+        """Remove what was deleted with the handles `used`; return what must be tried again.
 
         A delete with a handle that is not the newest may be answered as successful and have no effect.
         """
         with self._changed:
-            again = [held for held in batch if held.key in failed or held.handle != used[held.key]]
-            for held in batch:
-                if held not in again:
-                    self._held.pop(held.key, None)
-            self.counts.deleted += len(batch) - len(again)
+            again = [each for each in batch if each.key in failed or each.handle != used[each.key]]
+            for each in batch:
+                if each not in again:
+                    self._in_flight.pop(each.key, None)
+            self._counts.deleted += len(batch) - len(again)
         return again
 
-    def give_up(self, batch: Sequence[Held]) -> None:
+    def give_up(self, batch: Sequence[InFlight]) -> None:
         """Leave stored messages in the queue; they will come again and are deleted then."""
         with self._changed:
-            for held in batch:
-                self._undeleted.add(held.key)
-                self._held.pop(held.key, None)
+            for each in batch:
+                self._undeleted.add(each.key)
+                self._in_flight.pop(each.key, None)
 
     def hidden_less_than(self, seconds: float) -> Handles:
-        """The messages that become visible to others within so many seconds."""
+        """Return the messages that become visible to others within so many seconds."""
         limit = time.monotonic() + seconds
         with self._changed:
-            return {key: held.handle for key, held in self._held.items() if held.hidden_until < limit}
+            return {key: each.handle for key, each in self._in_flight.items() if each.hidden_until < limit}
 
     def hide_until(self, handles: Handles, until: float) -> None:
         """Note that the messages are hidden longer."""
         with self._changed:
-            for key in handles.keys() & self._held.keys():
-                self._held[key].hidden_until = until
+            for key in handles.keys() & self._in_flight.keys():
+                self._in_flight[key].hidden_until = until
 
     def abandon(self) -> Handles:
-        """Let go of everything; returns what is not stored, to be given back."""
+        """Remove everything; return what is not stored, to be given back."""
         with self._changed:
-            left = {key: held.handle for key, held in self._held.items() if not held.stored}
-            self.counts.given_back += len(left)
-            self._held.clear()
+            left = {key: each.handle for key, each in self._in_flight.items() if not each.stored}
+            self._counts.given_back += len(left)
+            self._in_flight.clear()
             self._open, self._open_bytes = [], 0
             self._closed.clear()
         return left
