@@ -165,19 +165,13 @@ def dated(field: str, since: DatetimeMS | None, until: dt.datetime) -> Filter:
     return {"$and": [is_dated(field), in_range(field, since, until)]}
 
 
-def length_at(data: bytes | bytearray, offset: int) -> int:
-    """Return the length in bytes that the document at `offset` claims to have."""
-    length: int = _LENGTH.unpack_from(data, offset)[0]
-    return length
-
-
 def gather(blocks: Iterable[bytes], limit: BatchSize) -> Iterator[list[bytes]]:
     """Cut replies of the server into documents, and yield these in batches, none of them empty."""
     gathering: Gathering[bytes] = Gathering(limit)
     for block in blocks:
         start, end = 0, len(block)
         while start < end:
-            stop = start + length_at(block, start) if end - start >= SMALLEST_DOCUMENT else 0
+            stop = start + _LENGTH.unpack_from(block, start)[0] if end - start >= SMALLEST_DOCUMENT else 0
             if not start + SMALLEST_DOCUMENT <= stop <= end:
                 raise MongoError("MongoDB sent a reply that is no sequence of documents: run again.")
             if gathering.add(block[start:stop]):

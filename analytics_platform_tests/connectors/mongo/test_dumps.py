@@ -129,7 +129,7 @@ def test_an_archive_is_recognized() -> None:
 
 def test_damage_never_costs_more_memory_than_a_document() -> None:
     claims_16_mb = struct.pack("<i", 16 << 20)
-    for content in (claims_16_mb + b"x" * 20, struct.pack("<i", -5) + b"\0" * (24 << 20)):
+    for content in (claims_16_mb + b"x" * 20, struct.pack("<i", -5) + b"\0" * (48 << 20)):
         tracemalloc.start()
         found = list(read_dump(io.BytesIO(content), "logs.bson"))
         _, peak = tracemalloc.get_traced_memory()
@@ -137,7 +137,7 @@ def test_damage_never_costs_more_memory_than_a_document() -> None:
         (record,) = malformed(found)
         assert record.size == len(content)
         assert len(record.raw) <= SHOWN_BYTES
-        assert peak < 8 << 20
+        assert peak < 20 << 20
 
 
 def test_a_gzip_bomb_is_read_in_pieces() -> None:

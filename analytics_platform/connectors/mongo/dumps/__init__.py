@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 from analytics_platform.connectors.mongo.dumps.bson_dump import read_bson
 from analytics_platform.connectors.mongo.dumps.json_dump import read_json
-from analytics_platform.connectors.mongo.dumps.parts import DUMP_REASONS, MalformedRecord, read_chunks
+from analytics_platform.connectors.mongo.dumps.parts import DUMP_REASONS, Dump, MalformedRecord
 
 DUMP_SUFFIXES = tuple(f"{kind}{packing}" for kind in (".bson", ".json", ".jsonl") for packing in ("", ".gz"))
 """Ends of names of files that can be read."""
@@ -38,4 +38,4 @@ def read_dump(stream: BinaryIO, name: str) -> Iterator[bytes | MalformedRecord]:
     if not is_dump(name):
         raise ValueError(f"{name!r} is no dump of MongoDB: expected one of {', '.join(DUMP_SUFFIXES)}.")
     read = read_bson if name.lower().removesuffix(".gz").endswith(".bson") else read_json
-    return read(read_chunks(stream))
+    return read(Dump(stream))

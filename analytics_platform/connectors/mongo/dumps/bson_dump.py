@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from analytics_platform.connectors.mongo.collection import SMALLEST_DOCUMENT, length_at
+from analytics_platform.connectors.mongo.collection import SMALLEST_DOCUMENT
 from analytics_platform.connectors.mongo.dumps.parts import (
     ARCHIVE,
     CUT_SHORT,
     DAMAGED_GZIP,
     IMPOSSIBLE_LENGTH,
     NOT_TERMINATED,
-    DamagedError,
+    Dump,
     MalformedRecord,
-    rest_of,
 )
 
 LARGEST_DOCUMENT = (16 << 20) + (16 << 10)
@@ -22,35 +21,21 @@ LARGEST_DOCUMENT = (16 << 20) + (16 << 10)
 _ARCHIVE_MAGIC = b"\x6d\xe2\x99\x81"
 
 
-def read_bson(chunks: Iterator[bytes]) -> Iterator[bytes | MalformedRecord]:
+def read_bson(dump: Dump) -> Iterator[bytes | MalformedRecord]:
     """Yield the documents, and the rest of the file as one record from where it cannot be followed."""
-    waiting, start, passed = b"", 0, 0
-    ended = CUT_SHORT
-    while True:
-        try:
-            chunk = next(chunks, b"")
-        except DamagedError:
-            chunk, ended = b"", DAMAGED_GZIP
-        waiting, passed, start = waiting[start:] + chunk, passed + start, 0
-        while len(waiting) - start >= SMALLEST_DOCUMENT:
-            length = length_at(waiting, start)
-            wrong = _what_is_wrong(waiting, start, length)
-            if wrong:
-                yield rest_of(passed + start, waiting[start:], chunks, wrong)
-                return
-            if len(waiting) - start < length:
-                break
-            yield waiting[start : start + length]
-            start += length
-        if not chunk:
+    offset, wrong = 0, ""
+    while document := dump.read(4):
+        length = int.from_bytes(document, "little", signed=True)
+        if len(document) < 4:
+            wrong = CUT_SHORT
+        elif not SMALLEST_DOCUMENT <= length <= LARGEST_DOCUMENT:
+            wrong = ARCHIVE if document == _ARCHIVE_MAGIC else IMPOSSIBLE_LENGTH
+        else:
+            document += dump.read(length - 4)
+            wrong = CUT_SHORT if len(document) < length else NOT_TERMINATED if document[-1] else ""
+        if wrong:
             break
-    if start < len(waiting) or ended == DAMAGED_GZIP:
-        yield rest_of(passed + start, waiting[start:], iter(()), ended)
-
-
-def _what_is_wrong(data: bytes, start: int, length: int) -> str | None:
-    if not SMALLEST_DOCUMENT <= length <= LARGEST_DOCUMENT:
-        return ARCHIVE if data.startswith(_ARCHIVE_MAGIC, start) else IMPOSSIBLE_LENGTH
-    if len(data) - start >= length and data[start + length - 1]:
-        return NOT_TERMINATED
-    return None
+        yield document
+        offset += length
+    if wrong or dump.damaged:
+        yield dump.rest(offset, document, DAMAGED_GZIP if dump.damaged else wrong)

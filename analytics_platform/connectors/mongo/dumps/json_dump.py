@@ -19,14 +19,14 @@ from bson.errors import BSONError
 from bson.json_util import JSONMode, JSONOptions
 
 from analytics_platform.connectors.mongo.dumps.parts import (
+    CHUNK_BYTES,
     CUT_SHORT,
     DAMAGED_GZIP,
     NOT_EXTENDED_JSON,
     SHOWN_BYTES,
     TOO_LARGE,
-    DamagedError,
+    Dump,
     MalformedRecord,
-    rest_of,
 )
 
 LARGEST_TEXT = 64 << 20
@@ -35,7 +35,6 @@ LARGEST_TEXT = 64 << 20
 _OPTIONS = JSONOptions(
     json_mode=JSONMode.CANONICAL, tz_aware=False, datetime_conversion=DatetimeConversion.DATETIME_AUTO
 )
-_HEAD_BYTES = 1 << 20
 _MARK = b"\xef\xbb\xbf"
 _OPENED = re.compile(rb"^\{\r?\n[ \t]", re.MULTILINE)
 """How a document over several lines begins."""
@@ -65,39 +64,12 @@ def _read_object(pairs: list[tuple[str, Any]]) -> Any:
     return json_util.object_hook(found, _OPTIONS)
 
 
-class _Text:
-    """A window on the file that can grow: `data` begins at the offset `passed`; `damaged` if the file broke off."""
-
-    def __init__(self, chunks: Iterator[bytes]) -> None:
-        self.chunks = chunks
-        self.data = b""
-        self.passed = 0
-        self.damaged = False
-
-    def grow(self, size: int = 1) -> bool:
-        """Make the window at least `size` bytes longer, or as much as the file still has; False if it has nothing."""
-        grown: list[bytes] = []
-        try:
-            while sum(map(len, grown)) < size and (chunk := next(self.chunks, None)) is not None:
-                grown.append(chunk)
-        except DamagedError:
-            self.damaged = True
-        self.data = b"".join((self.data, *grown))
-        return any(grown)
-
-    def drop(self, size: int) -> None:
-        """Let the window begin `size` bytes later."""
-        self.data = self.data[size:]
-        self.passed += size
-
-
-def read_json(chunks: Iterator[bytes]) -> Iterator[bytes | MalformedRecord]:
+def read_json(dump: Dump) -> Iterator[bytes | MalformedRecord]:
     """Yield the documents, and what is none, in their order."""
-    text = _Text(chunks)
-    text.grow(_HEAD_BYTES)
-    if text.data.startswith(_MARK):
-        text.drop(len(_MARK))
-    return _read_lines(text) if _is_by_lines(text.data) else _read_one_by_one(text)
+    head = dump.head()
+    start = len(_MARK) if head.startswith(_MARK) else 0
+    dump.read(start)
+    return _read_lines(dump, start) if _is_by_lines(head[start:]) else _read_one_by_one(dump, start)
 
 
 def _is_by_lines(head: bytes) -> bool:
@@ -108,23 +80,19 @@ def _is_by_lines(head: bytes) -> bool:
     return len(lines) == 1 or any(line.startswith(b"{") and to_bson(line) is not None for line in lines)
 
 
-def _read_lines(text: _Text) -> Iterator[bytes | MalformedRecord]:
-    start = 0
-    while True:
-        end = text.data.find(b"\n", start)
-        if end >= 0:
-            yield from _document(text.passed + start, text.data[start:end], NOT_EXTENDED_JSON)
-            start = end + 1
-            continue
-        text.drop(start)
-        start = 0
-        if len(text.data) > LARGEST_TEXT:
-            yield _skip_line(text)
-        elif not text.grow():
-            break
-    yield from _document(text.passed, text.data, CUT_SHORT)
-    if text.damaged:
-        yield MalformedRecord(text.passed + len(text.data), b"", 0, DAMAGED_GZIP)
+def _read_lines(dump: Dump, offset: int) -> Iterator[bytes | MalformedRecord]:
+    while line := dump.readline(LARGEST_TEXT + 1):
+        size, end = len(line), line
+        if size > LARGEST_TEXT:  # the rest of the line is passed over, and never held
+            while not end.endswith(b"\n") and (end := dump.readline(CHUNK_BYTES)):
+                size += len(end)
+            yield MalformedRecord(offset, line[:SHOWN_BYTES], size, TOO_LARGE)
+        else:
+            reason = NOT_EXTENDED_JSON if line.endswith(b"\n") else CUT_SHORT
+            yield from _document(offset, line.removesuffix(b"\n"), reason)
+        offset += size
+    if dump.damaged:
+        yield MalformedRecord(offset, b"", 0, DAMAGED_GZIP)
 
 
 def _document(offset: int, text: bytes, otherwise: str) -> Iterator[bytes | MalformedRecord]:
@@ -135,51 +103,33 @@ def _document(offset: int, text: bytes, otherwise: str) -> Iterator[bytes | Malf
     yield MalformedRecord(offset, text[:SHOWN_BYTES], len(text), otherwise) if found is None else found
 
 
-def _skip_line(text: _Text) -> MalformedRecord:
-    """Go on after a line that is too long, and never hold it."""
-    offset, shown = text.passed, text.data[:SHOWN_BYTES]
-    while (end := text.data.find(b"\n")) < 0:
-        text.drop(len(text.data))
-        if not text.grow():
-            break
-    text.drop(end + 1)
-    return MalformedRecord(offset, shown, text.passed - offset, TOO_LARGE)
+def _read_one_by_one(dump: Dump, offset: int) -> Iterator[bytes | MalformedRecord]:
+    """Yield documents in an array, or just one after the other.
 
-
-def _read_one_by_one(text: _Text) -> Iterator[bytes | MalformedRecord]:
-    """Yield documents in an array, or just one after the other."""
-    text.drop(len(text.data) - len(text.data.lstrip()))
-    in_array = text.data.startswith(b"[")
-    text.drop(int(in_array))
-    between = _IN_ARRAY if in_array else _BLANKS
-    window, start = text.data.decode("latin-1"), 0
-    while True:
-        found = between.match(window, start)
-        start = found.end() if found else start
-        if in_array and window.startswith("]", start):
-            in_array, between, start = False, _BLANKS, start + 1
-            continue
-        end = _end_of(window, start)
-        if end is not None:
-            yield from _document(text.passed + start, text.data[start:end], NOT_EXTENDED_JSON)
-            start = end
-            continue
-        text.drop(start)
-        if len(text.data) > LARGEST_TEXT or not text.grow(max(len(text.data), 1)):
-            break
-        window, start = text.data.decode("latin-1"), 0
-    if text.data or text.damaged or in_array:
-        reason = DAMAGED_GZIP if text.damaged else NOT_EXTENDED_JSON if text.data else CUT_SHORT
-        yield rest_of(text.passed, text.data, text.chunks, reason)
-
-
-def _end_of(window: str, start: int) -> int | None:
-    """Return where the JSON that begins at `start` ends; None if it does not end within the window.
-
-    The window holds a character for each byte, so places in it are places in the file, whatever the encoding.
+    `window` is a part of the file from `offset` on. It has a character for each byte, so places in it are places in the
+    file, whatever the encoding.
     """
-    try:
-        _, end = _SCANNER.raw_decode(window, start)
-    except (ValueError, RecursionError):
-        return None
-    return end
+    window = dump.read(CHUNK_BYTES).decode("latin-1")
+    start = len(window) - len(window.lstrip(" \t\r\n"))
+    in_array = window.startswith("[", start)
+    start += in_array
+    while True:
+        between = (_IN_ARRAY if in_array else _BLANKS).match(window, start)
+        start = between.end() if between else start
+        if in_array and window.startswith("]", start):
+            in_array, start = False, start + 1
+            continue
+        try:
+            _, end = _SCANNER.raw_decode(window, start)
+        except (ValueError, RecursionError):  # not JSON, or not all of it is in the window
+            window, offset, start = window[start:], offset + start, 0
+            more = b"" if len(window) > LARGEST_TEXT else dump.read(max(len(window), CHUNK_BYTES))
+            if not more:
+                break
+            window += more.decode("latin-1")
+            continue
+        yield from _document(offset + start, window[start:end].encode("latin-1"), NOT_EXTENDED_JSON)
+        start = end
+    if window or dump.damaged or in_array:
+        reason = DAMAGED_GZIP if dump.damaged else NOT_EXTENDED_JSON if window else CUT_SHORT
+        yield dump.rest(offset, window.encode("latin-1"), reason)

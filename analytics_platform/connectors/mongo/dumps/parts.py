@@ -1,13 +1,13 @@
-"""A dump as chunks of bytes, and what of it could not be read."""
+"""A dump as a stream of bytes, and what of it could not be read."""
 
 from __future__ import annotations
 
 import gzip
+import io
 import zlib
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 CHUNK_BYTES = 1 << 20
 
@@ -39,26 +39,53 @@ class MalformedRecord:
     reason: str
 
 
-class DamagedError(Exception):
-    """The compressed stream breaks off; everything before was read."""
+class _Source(io.RawIOBase):
+    """The bytes of a stream, `waiting` ones first; they end where its compression is damaged."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        # Read in pieces, a stream that breaks off gives what comes before.
+        self._read: Callable[[int], bytes] = getattr(stream, "read1", stream.read)
+        self.waiting = b""
+        self.damaged = False
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        if not self.waiting:
+            try:
+                self.waiting = self._read(len(buffer))
+            except (EOFError, gzip.BadGzipFile, zlib.error):
+                self.damaged = True
+        chunk, self.waiting = self.waiting[: len(buffer)], self.waiting[len(buffer) :]
+        buffer[: len(chunk)] = chunk
+        return len(chunk)
 
 
-def read_chunks(stream: BinaryIO) -> Iterator[bytes]:
-    """Yield the content in chunks of at most a mebibyte. Raises `DamagedError` after the last that can be read."""
-    # Where the stream can be read in pieces: one that breaks off keeps what it gave before.
-    read: Callable[[int], bytes] = getattr(stream, "read1", stream.read)
-    try:
-        while chunk := read(CHUNK_BYTES):
-            yield chunk
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise DamagedError(str(error)) from error
+class Dump(io.BufferedReader):
+    """The content of a dump, up to where its compression is damaged."""
 
+    def __init__(self, stream: BinaryIO) -> None:
+        self._source = _Source(stream)
+        super().__init__(self._source, CHUNK_BYTES)
 
-def rest_of(offset: int, begun: bytes, chunks: Iterator[bytes], reason: str) -> MalformedRecord:
-    """Return all that is left of a dump as one record; `begun` is what of it was read already."""
-    raw, size = begun[:SHOWN_BYTES], len(begun)
-    with suppress(DamagedError):
-        for chunk in chunks:
+    @property
+    def damaged(self) -> bool:
+        """Whether the end that was reached is that of a damaged file."""
+        return self._source.damaged
+
+    def head(self) -> bytes:
+        """Return the first mebibyte, before anything is read; it can be read afterwards."""
+        head = b""
+        while len(head) < CHUNK_BYTES and (chunk := self._source.read(CHUNK_BYTES)):
+            head += chunk
+        self._source.waiting = head
+        return head
+
+    def rest(self, offset: int, begun: bytes, reason: str) -> MalformedRecord:
+        """Return all that is left as one record, which begins at `offset`; `begun` was read of it already."""
+        raw, size = begun[:SHOWN_BYTES], len(begun)
+        while chunk := self.read1(CHUNK_BYTES):
             raw += chunk[: SHOWN_BYTES - len(raw)]
             size += len(chunk)
-    return MalformedRecord(offset, raw, size, reason)
+        return MalformedRecord(offset, raw, size, reason)
