@@ -86,7 +86,7 @@ def _start(collection: OpenCollection, snapshot: Snapshot) -> MongoPosition:
             stream.try_next()
             token = stream.resume_token
     if token is None:
-        raise MongoError("MongoDB gave no token for its change stream: use version 4.2 or later, or the mode 'keyset'.")
+        raise MongoError("MongoDB gave no token for its change stream: use version 4.2 or later.")
     return MongoPosition("change_stream", encode_key(token), collection.newest_object_id(), snapshot=snapshot)
 
 
@@ -119,8 +119,9 @@ def _read_stream(collection: OpenCollection, position: MongoPosition) -> Iterato
                 if document is not None and gathering.add(document.raw):
                     position = replace(position, token=encode_key(token))
                     yield RawDocuments(gathering.take(), position)
-                if _is_later(change, collection):
-                    break
+                made = change.get("clusterTime")
+                if isinstance(made, Timestamp) and made.as_datetime().replace(tzinfo=None) > collection.now:
+                    break  # the change was made after the reading began
             if change is None:
                 token = stream.resume_token or token
             elif change["operationType"] == "invalidate":
@@ -134,12 +135,6 @@ def _read_stream(collection: OpenCollection, position: MongoPosition) -> Iterato
         yield RawDocuments(gathering.take(), reached)
     if broken is not None:
         raise broken
-
-
-def _is_later(change: RawBSONDocument, collection: OpenCollection) -> bool:
-    """Return whether a change was made after the reading began."""
-    made = change.get("clusterTime")
-    return isinstance(made, Timestamp) and made.as_datetime().replace(tzinfo=None) > collection.now
 
 
 def _watch(collection: OpenCollection, token: Mapping[str, Any] | None) -> CollectionChangeStream[RawBSONDocument]:

@@ -63,6 +63,6 @@ def _explain(error: OperationFailure, server: str, namespace: str) -> str:
     if code in _CURSOR_GONE:
         return f"{server} closed the cursor on {namespace}: run again, it goes on after the last committed batch."
     if code in _NO_CHANGE_STREAMS:
-        return f"{server} has no change streams for {namespace}: read it with the mode 'keyset'."
+        return f"{server} has no change streams for {namespace}: name a collection, not a view, in MONGODB_COLLECTION."
     name = (error.details or {}).get("codeName", "no name")
     return f"{server} answered the query of {namespace} with error {code} ({name})."

@@ -11,7 +11,6 @@ from bson import json_util
 from bson.codec_options import DatetimeConversion
 from bson.errors import BSONError
 from bson.json_util import JSONMode, JSONOptions
-from bson.objectid import ObjectId
 from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 
 from analytics_platform.connectors.mongo.errors import MongoError
@@ -42,14 +41,8 @@ def _check_key(text: str) -> str:
     return text
 
 
-def _check_object_id(text: str) -> str:
-    if not ObjectId.is_valid(text):
-        raise ValueError("not an ObjectId")
-    return text
-
-
 Key: TypeAlias = Annotated[str, AfterValidator(_check_key)]
-ObjectIdText: TypeAlias = Annotated[str, AfterValidator(_check_object_id)]
+ObjectIdText: TypeAlias = Annotated[str, Field(pattern="^[0-9a-f]{24}$")]
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 from pymongo import MongoClient, ReadPreference
 from pymongo.database import Database
@@ -14,7 +14,7 @@ from pymongo.errors import OperationFailure, PyMongoError
 from analytics_platform.connectors.batches import BatchSize
 from analytics_platform.connectors.mongo.change_stream import read_changes
 from analytics_platform.connectors.mongo.collection import OpenCollection, RawDocuments
-from analytics_platform.connectors.mongo.errors import UNAUTHORIZED, MongoError, address_of, clear_errors
+from analytics_platform.connectors.mongo.errors import UNAUTHORIZED, MongoError, clear_errors
 from analytics_platform.connectors.mongo.keyset import read_keyset
 from analytics_platform.connectors.mongo.position import Mode, MongoPosition
 
@@ -23,11 +23,11 @@ from analytics_platform.connectors.mongo.position import Mode, MongoPosition
 class MongoSource:
     """A collection to read, and how.
 
-    `mode` is how to find what is new; `auto` goes on as the position began, and begins with the change stream where
-    the server has one (replica sets and sharded clusters) and with keys where not. `timestamp_field` is a field of the
-    document itself. `overlap` is how far back is read again for what was written late; `lag` is how old a document
-    must be before reading by keys goes past it: longer than clocks differ and writes take. `timeout` bounds the wait
-    for a connection, `answer_timeout` that for an answer: without an index the server looks through all documents.
+    `mode` is how to find what is new; None is by the change stream where the server has one (replica sets and sharded
+    clusters) and by keys where not. `timestamp_field` is a field of the document itself. `overlap` is how far back is
+    read again for what was written late. `lag` is how old a document must be before reading by keys goes past it:
+    longer than clocks differ and writes take. `timeout` bounds the wait for a connection, `answer_timeout` that for an
+    answer: without an index the server looks through all documents.
 
     Everything is read from the primary: a secondary may lack what was written before the change stream's token.
     """
@@ -36,20 +36,12 @@ class MongoSource:
     database: str
     collection: str
     timestamp_field: str = "timestamp"
-    mode: Mode | Literal["auto"] = "auto"
+    mode: Mode | None = None
     overlap: dt.timedelta = dt.timedelta(minutes=10)
     lag: dt.timedelta = dt.timedelta(seconds=30)
     batch: BatchSize = field(default_factory=BatchSize)
     timeout: dt.timedelta = dt.timedelta(seconds=30)
     answer_timeout: dt.timedelta = dt.timedelta(minutes=10)
-
-    def __post_init__(self) -> None:
-        if not self.timestamp_field or self.timestamp_field.startswith("$") or "." in self.timestamp_field:
-            raise ValueError(
-                f"The timestamp field must be a field of the document itself, not {self.timestamp_field!r}."
-            )
-        if min(self.overlap, self.lag) < dt.timedelta(0):
-            raise ValueError("The overlap and the lag cannot be negative.")
 
     def read(self, position: MongoPosition | None) -> Iterator[RawDocuments]:
         """Read what is new since `position`, or everything for None, in batches with the position to commit with each.
@@ -58,7 +50,8 @@ class MongoSource:
         """
         with clear_errors(self.uri, f"{self.database}.{self.collection}"), self._connect() as client:
             hello = client.admin.command("hello")
-            mode = self._choose(hello, position)
+            has_changes = "setName" in hello or hello.get("msg") == "isdbgrid"
+            mode = self.mode or ("change_stream" if has_changes else "keyset")
             if mode == "keyset" and not _exists(client[self.database], self.collection):
                 note = f"MongoDB has no collection {self.database}.{self.collection}: nothing to read."
                 yield RawDocuments((), None, note)
@@ -83,17 +76,6 @@ class MongoSource:
                 "The address of MongoDB is not valid or its name is unknown: check MONGODB_URI, and percent-encode "
                 "special characters in its password."
             ) from None
-
-    def _choose(self, hello: Mapping[str, Any], position: MongoPosition | None) -> Mode:
-        has_changes = "setName" in hello or hello.get("msg") == "isdbgrid"
-        began = position.mode if position is not None else "change_stream" if has_changes else "keyset"
-        mode = began if self.mode == "auto" else self.mode
-        if mode == "change_stream" and not has_changes:
-            raise MongoError(
-                f"MongoDB at {address_of(self.uri)} is no replica set and no sharded cluster, so it has no change "
-                "streams: read it with the mode 'keyset'."
-            )
-        return mode
 
 
 def _exists(database: Database[dict[str, Any]], name: str) -> bool:

@@ -15,7 +15,7 @@ from analytics_platform.connectors.rest_api.content import (
     records,
 )
 from analytics_platform.connectors.rest_api.endpoint import Endpoint, Limits
-from analytics_platform.connectors.rest_api.errors import RestError, Retry
+from analytics_platform.connectors.rest_api.errors import RestError
 from analytics_platform.connectors.rest_api.fetch import Fetched, fetch
 
 __all__ = [
@@ -26,7 +26,6 @@ __all__ = [
     "Limits",
     "Record",
     "RestError",
-    "Retry",
     "decode_pages",
     "encode_pages",
     "fetch",

@@ -21,14 +21,8 @@ _CONTENT_TYPES = ("", "application/json", "text/json")
 _LATER = frozenset({408, 425, 429})
 """Statuses below 500 that say: later (RFC 9110, RFC 8470, RFC 6585)."""
 
-_REMEDIES: Mapping[int, str] = MappingProxyType(
-    {
-        401: "check the credentials of the source",
-        403: "check the credentials of the source",
-        404: "check the address of the source",
-        410: "check the address of the source",
-    }
-)
+_CREDENTIALS, _ADDRESS = "check the credentials of the source", "check the address of the source"
+_REMEDIES: Mapping[int, str] = MappingProxyType({401: _CREDENTIALS, 403: _CREDENTIALS, 404: _ADDRESS, 410: _ADDRESS})
 _REDECLARE = "correct the declaration of the source if its API changed"
 
 _LINK = re.compile(
@@ -60,7 +54,7 @@ def check(response: httpx.Response, longest_wait_s: float) -> None:
     given = response.headers.get("Content-Type", "")
     kind = given.partition(";")[0].strip().lower()
     if kind not in _CONTENT_TYPES and not kind.endswith("+json"):
-        raise BadAnswerError(f"is {ascii(kind)[:60]}, not JSON", "check the address of the source", status=status)
+        raise BadAnswerError(f"is {ascii(kind)[:60]}, not JSON", _ADDRESS, status=status)
     encoding = response.headers.get("Content-Encoding", "identity").lower()
     if encoding not in ("identity", "gzip"):
         raise BadAnswerError(f"is encoded as {ascii(encoding)[:60]}, which was not asked for", status=status)

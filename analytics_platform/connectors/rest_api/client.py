@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import cache
 from http import HTTPStatus
-from types import MappingProxyType
 from typing import Any
 
 import httpx
@@ -19,14 +18,9 @@ from tenacity import RetryCallState, Retrying, retry_if_exception, wait_random_e
 
 from analytics_platform.connectors.rest_api.answer import TELL_OWNER, Page, check, join, read_page
 from analytics_platform.connectors.rest_api.endpoint import Endpoint, Limits, bare
-from analytics_platform.connectors.rest_api.errors import BadAnswerError, RestError, Retry
+from analytics_platform.connectors.rest_api.errors import BadAnswerError, RestError
 
 LOG = logging.getLogger(__name__)
-
-_LOOPBACK: Mapping[str, None] = MappingProxyType(
-    {"all://localhost": None, "all://127.0.0.1": None, "all://[::1]": None}
-)
-"""Hosts that are reached without the proxy of the environment."""
 
 
 class _BareAddresses(logging.Filter):
@@ -54,10 +48,11 @@ class PageClient:
         logging.getLogger("httpx").addFilter(_BARE_ADDRESSES)
         self.endpoint = endpoint
         self.limits = limits
-        self.retries: tuple[Retry, ...] = ()
         self._sleep = sleep
         self._backoff = wait_random_exponential(limits.first_wait_s, limits.longest_wait_s)
-        self._http = httpx.Client(mounts=dict(_LOOPBACK), follow_redirects=False, verify=_trusted())
+        # The proxy of the environment does not reach this machine.
+        direct = dict.fromkeys(("all://localhost", "all://127.0.0.1", "all://[::1]"))
+        self._http = httpx.Client(mounts=direct, follow_redirects=False, verify=_trusted())
         self._socket: socket.socket | None = None
         self._deadline = time.monotonic() + limits.total_s
         # A read timeout is never reached if bytes come one by one.
@@ -93,7 +88,7 @@ class PageClient:
         tried = f" ({attempts} attempts)" if attempts > 1 else ""
         where = f"{self.endpoint.name}: page {number} of {bare(url)}"
         message = f"{where} {error.what}{tried}; nothing was loaded, {error.remedy}."
-        return RestError(message, error.status, self.retries)
+        return RestError(message, error.status)
 
     @property
     def _left_s(self) -> float:
@@ -114,11 +109,9 @@ class PageClient:
         return self._backoff(state) if error.retry_after_s is None else error.retry_after_s
 
     def _note(self, number: int, state: RetryCallState) -> None:
-        retry = Retry(number, _error_of(state).what, state.upcoming_sleep)
-        self.retries += (retry,)
-        attempt = f"attempt {state.attempt_number} of {self.limits.attempts}"
+        what, attempt = _error_of(state).what, f"attempt {state.attempt_number} of {self.limits.attempts}"
         words = "%s: page %d %s (%s); trying again in %.1f s"
-        LOG.warning(words, self.endpoint.name, number, retry.reason, attempt, retry.waited_s)
+        LOG.warning(words, self.endpoint.name, number, what, attempt, state.upcoming_sleep)
 
     def _attempt(self, number: int, url: httpx.URL, room: int, known: Page | None) -> Page:
         conditions = {"If-None-Match": known.etag} if known and known.etag else {}

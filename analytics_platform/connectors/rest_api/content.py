@@ -37,14 +37,9 @@ class Content:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One record: its JSON text exactly as it stands in the answer.
-
-    `position` counts from 1 through all pages, `page` from 1, `index` from 1 within the page.
-    """
+    """One record: its place in the answer, from 1 through all pages, and its JSON text exactly as it stands there."""
 
     position: int
-    page: int
-    index: int
     raw: str
 
 
@@ -72,12 +67,12 @@ def decode_pages(data: bytes) -> Content:
 def records(content: Content) -> Iterator[Record]:
     """Yield every record of every page, in order. Raises `ContentError` if a body is not what `fetch` lets pass."""
     position = 0
-    for page, body in enumerate(content.bodies, 1):
+    for body in content.bodies:
         text = to_text(body)
         count_records(text, content.record_path)
-        for index, (start, end) in enumerate(_elements(text, _place_of_list(text, content.record_path)), 1):
+        for start, end in _elements(text, _place_of_list(text, content.record_path)):
             position += 1
-            yield Record(position, page, index, text[start:end])
+            yield Record(position, text[start:end])
 
 
 def to_text(body: bytes) -> str:

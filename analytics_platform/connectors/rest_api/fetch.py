@@ -14,7 +14,7 @@ from analytics_platform.connectors.rest_api.answer import TELL_OWNER, Page
 from analytics_platform.connectors.rest_api.client import PageClient
 from analytics_platform.connectors.rest_api.content import Content
 from analytics_platform.connectors.rest_api.endpoint import Endpoint, Limits, bare
-from analytics_platform.connectors.rest_api.errors import BadAnswerError, RestError, Retry
+from analytics_platform.connectors.rest_api.errors import BadAnswerError, RestError
 
 LOG = logging.getLogger(__name__)
 USUAL = Limits()
@@ -30,7 +30,6 @@ class Fetched:
     content: Content
     count: int
     verified: bool
-    retries: tuple[Retry, ...]
 
 
 def fetch(endpoint: Endpoint, limits: Limits = USUAL, sleep: Callable[[float], None] = time.sleep) -> Fetched:
@@ -42,10 +41,9 @@ def fetch(endpoint: Endpoint, limits: Limits = USUAL, sleep: Callable[[float], N
     with closing(PageClient(endpoint, limits, sleep)) as client:
         pages, verified = _read_unchanged(client)
     content = Content(endpoint.name, endpoint.record_path, tuple(page.body for page in pages))
-    fetched = Fetched(content, sum(page.count for page in pages), verified, client.retries)
+    fetched = Fetched(content, sum(page.count for page in pages), verified)
     size = sum(map(len, content.bodies))
-    words = "%s: %d records on %d pages, %d bytes, %d retries"
-    LOG.info(words, endpoint.name, fetched.count, len(pages), size, len(fetched.retries))
+    LOG.info("%s: %d records on %d pages, %d bytes", endpoint.name, fetched.count, len(pages), size)
     return fetched
 
 
@@ -67,8 +65,7 @@ def _read_unchanged(client: PageClient) -> tuple[list[Page], bool]:
         LOG.warning("%s: page %d changed while the list was read (walk %d of %d)", name, changed, walk, walks)
     raise RestError(
         f"{name}: page {changed} of {bare(client.endpoint.target)} changed while the list was read, {walks} times; "
-        "nothing was loaded, run again later.",
-        retries=client.retries,
+        "nothing was loaded, run again later."
     )
 
 

@@ -21,7 +21,7 @@ from analytics_platform_tests.connectors.mongo.shop import (
     stopped_readings,
 )
 
-STREAM = {"mode": "auto"}
+STREAM = {"mode": None}
 
 
 def read(shop: Shop, position: MongoPosition | None = None, **settings: Any) -> Reading:
@@ -173,13 +173,14 @@ def test_a_collection_that_does_not_exist_yet_is_read_when_it_does(streamed: Sho
     assert read(streamed, first.position).ids == new
 
 
-def test_a_server_without_change_streams_is_named(scripted: tuple[Shop, ScriptedServer]) -> None:
+def test_a_server_that_has_no_change_streams_any_more_is_read_by_keys_from_the_start(
+    scripted: tuple[Shop, ScriptedServer],
+) -> None:
     shop, server = scripted
-    shop.insert(log(START))
+    everything = shop.insert(log(START))
     position = read(shop).position
     server.replica_set = False
-    for wrong in ({"mode": "change_stream"}, {}):
-        with pytest.raises(MongoError, match="read it with the mode 'keyset'"):
-            read(shop, position, **wrong)
-    anew = read(shop)
+    anew = read(shop, position)
+    assert anew.ids == everything
+    assert anew.notes == ["The last reading was by change_stream, this one is by keyset: everything is read again."]
     assert anew.position is not None and anew.position.mode == "keyset"

@@ -78,7 +78,7 @@ def test_an_address_is_shown_without_user_password_and_options(uri: str, address
         ("find", 13, "Unauthorized", "grant it the role 'read'"),
         ("aggregate", 13, "Unauthorized", "grant it the role 'read'"),
         ("getMore", 43, "CursorNotFound", "run again"),
-        ("aggregate", 40573, "Location40573", "mode 'keyset'"),
+        ("aggregate", 40573, "Location40573", "MONGODB_COLLECTION"),
         ("find", 96, "OperationFailed", "error 96 (OperationFailed)"),
     ],
 )
@@ -90,7 +90,7 @@ def test_each_error_of_the_server_says_what_to_do(
     with shop.database.client:
         server.faults.errors[command] = CommandError(code, name)
         with pytest.raises(MongoError) as caught:
-            shop.read(mode="auto", batch=SMALL, timeout=dt.timedelta(seconds=1))
+            shop.read(mode=None, batch=SMALL, timeout=dt.timedelta(seconds=1))
     assert words in str(caught.value)
     assert str(caught.value).endswith(".")
 

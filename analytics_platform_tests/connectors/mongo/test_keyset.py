@@ -11,7 +11,7 @@ from bson.datetime_ms import DatetimeMS
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from analytics_platform.connectors.mongo import BatchSize, MongoPosition, MongoSource
+from analytics_platform.connectors.mongo import BatchSize, MongoPosition
 from analytics_platform_tests.connectors.mongo.arbitrary_bson import DOCUMENTS, SCALARS, VALUES
 from analytics_platform_tests.connectors.mongo.scripted_server import ScriptedServer
 from analytics_platform_tests.connectors.mongo.shop import MINUTE, SMALL, START, Shop, log, object_id, stopped_readings
@@ -196,12 +196,6 @@ def test_another_mode_than_before_reads_everything_again_and_says_so(scripted: t
     reading = shop.read(by_keys, mode="change_stream")
     assert reading.ids == everything
     assert reading.notes == ["The last reading was by keyset, this one is by change_stream: everything is read again."]
-
-
-@pytest.mark.parametrize("field", ["", "meta.at", "$natural"])
-def test_the_timestamp_is_a_field_of_the_document_itself(field: str) -> None:
-    with pytest.raises(ValueError, match="timestamp"):
-        MongoSource("mongodb://localhost", "shop", "web_logs", timestamp_field=field)
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
