@@ -67,10 +67,12 @@ def read_changes(collection: OpenCollection, position: MongoPosition | None) -> 
     snapshot = Snapshot()
     if not dropped and position.object_id is not None:
         snapshot = Snapshot(floor=str(object_id_at(time_of(position.object_id) - collection.overlap)))
-    anew = _start(collection, snapshot)
-    yield RawDocuments((), anew, (DROPPED_NOTE if dropped else LOST_NOTE).format(name=collection.documents.full_name))
+    restarted = _start(collection, snapshot)
+    yield RawDocuments(
+        (), restarted, (DROPPED_NOTE if dropped else LOST_NOTE).format(name=collection.documents.full_name)
+    )
     try:
-        yield from _read_on(collection, anew)
+        yield from _read_on(collection, restarted)
     except _CannotResume as error:
         raise MongoError(
             f"The change stream of {collection.documents.full_name} broke off twice in a row: the server keeps too "

@@ -6,7 +6,6 @@ import logging
 import time
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass
 
 import httpx
 
@@ -20,35 +19,21 @@ LOG = logging.getLogger(__name__)
 USUAL = Limits()
 
 
-@dataclass(frozen=True, slots=True)
-class Fetched:
-    """A whole answer of `count` records.
-
-    `verified` says that all pages are known to be of one moment: there is one only, or the API gives ETags.
-    """
-
-    content: Content
-    count: int
-    verified: bool
-
-
-def fetch(endpoint: Endpoint, limits: Limits = USUAL, sleep: Callable[[float], None] = time.sleep) -> Fetched:
+def fetch(endpoint: Endpoint, limits: Limits = USUAL, sleep: Callable[[float], None] = time.sleep) -> Content:
     """Get all pages of a list.
 
     Raises `RestError` if that is not possible within `limits`; there is no half of an answer. `sleep` waits between
     attempts and may raise to end the fetch.
     """
     with closing(PageClient(endpoint, limits, sleep)) as client:
-        pages, verified = _read_unchanged(client)
-    content = Content(endpoint.name, endpoint.record_path, tuple(page.body for page in pages))
-    fetched = Fetched(content, sum(page.count for page in pages), verified)
-    size = sum(map(len, content.bodies))
-    LOG.info("%s: %d records on %d pages, %d bytes", endpoint.name, fetched.count, len(pages), size)
-    return fetched
+        pages = _read_unchanged(client)
+    count, size = sum(page.count for page in pages), sum(len(page.body) for page in pages)
+    LOG.info("%s: %d records on %d pages, %d bytes", endpoint.name, count, len(pages), size)
+    return Content(endpoint.name, endpoint.record_path, tuple(page.body for page in pages))
 
 
-def _read_unchanged(client: PageClient) -> tuple[list[Page], bool]:
-    """Read all pages, again if one of them changed meanwhile; and say whether that none did is certain.
+def _read_unchanged(client: PageClient) -> list[Page]:
+    """Read all pages, again if one of them changed meanwhile.
 
     If no page before the last changed between its reading and now, all are as they were when the last was read.
     """
@@ -57,11 +42,12 @@ def _read_unchanged(client: PageClient) -> tuple[list[Page], bool]:
         pages = _read_pages(client)
         before = pages[:-1]
         if not all(page.etag for page in before):
-            return pages, False
+            LOG.warning("%s: pages have no ETag: if one changed while the list was read, it is not noticed", name)
+            return pages
         again = (client.get(page.number, page.url, client.limits.bytes, page) for page in before)
         changed = next((page.number for page, now in zip(before, again, strict=True) if page.body != now.body), None)
         if changed is None:
-            return pages, True
+            return pages
         LOG.warning("%s: page %d changed while the list was read (walk %d of %d)", name, changed, walk, walks)
     raise RestError(
         f"{name}: page {changed} of {bare(client.endpoint.target)} changed while the list was read, {walks} times; "

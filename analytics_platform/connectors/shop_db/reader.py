@@ -129,18 +129,13 @@ def _clear_errors(place: str, table: str) -> Iterator[None]:
         ) from error
     # The driver's own words may quote the address, so they are left out of the chain.
     except psycopg.OperationalError as error:
-        raise ShopDatabaseError(f"{where} {_why_unreachable(error)}") from None
+        why = "did not answer or the connection broke: check that it runs and that SHOP_DATABASE_URL is right; "
+        why += "the next run goes on after the last committed batch."
+        if error.sqlstate in ("28P01", "28000") or "authentication failed" in str(error):
+            why = "rejected user or password: check SHOP_DATABASE_URL."
+        elif error.sqlstate == "3D000" or "does not exist" in str(error):
+            why = "does not exist on that server: check SHOP_DATABASE_URL."
+        raise ShopDatabaseError(f"{where} {why}") from None
     except psycopg.Error as error:
         code = error.sqlstate or type(error).__name__
         raise ShopDatabaseError(f"{where} cannot be read ({code}): check SHOP_DATABASE_URL.") from None
-
-
-def _why_unreachable(error: psycopg.OperationalError) -> str:
-    if error.sqlstate in ("28P01", "28000") or "authentication failed" in str(error):
-        return "rejected user or password: check SHOP_DATABASE_URL."
-    if error.sqlstate == "3D000" or "does not exist" in str(error):
-        return "does not exist on that server: check SHOP_DATABASE_URL."
-    return (
-        "did not answer or the connection broke: check that it runs and that SHOP_DATABASE_URL is right; the next run "
-        "goes on after the last committed batch."
-    )

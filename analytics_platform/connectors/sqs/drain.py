@@ -129,10 +129,7 @@ class _Consumer:
 
     def _extend(self) -> None:
         while not self._done.wait(self._visibility / 8):
-            asked_at = time.monotonic()
-            due = self._messages.hidden_less_than(self._visibility / 2)
-            self._change_visibility(due, self._visibility)
-            self._messages.hide_until(due, asked_at + self._visibility)
+            self._change_visibility(self._messages.extend(self._visibility / 2, self._visibility), self._visibility)
 
     def _change_visibility(self, handles: Handles, seconds: int) -> None:
         """Change it in parallel. Where this fails messages become visible later or sooner, which does no harm."""

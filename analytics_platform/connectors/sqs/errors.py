@@ -21,17 +21,9 @@ from botocore.exceptions import (
 from analytics_platform.errors import UserError
 
 _CREDENTIALS = (NoCredentialsError, PartialCredentialsError, CredentialRetrievalError)
-_INVALID_CREDENTIALS = frozenset(
-    {
-        "ExpiredToken",
-        "ExpiredTokenException",
-        "IncompleteSignature",
-        "InvalidClientTokenId",
-        "InvalidSecurity",
-        "MissingAuthenticationToken",
-        "SignatureDoesNotMatch",
-        "UnrecognizedClientException",
-    }
+_INVALID_CREDENTIALS = re.compile(
+    "ExpiredToken|IncompleteSignature|InvalidClientTokenId|InvalidSecurity|MissingAuthenticationToken|"
+    "SignatureDoesNotMatch|UnrecognizedClient"
 )
 
 
@@ -70,7 +62,7 @@ def _explain_answer(error: ClientError, url: str) -> str:
         return (
             f"The {queue} denies {error.operation_name} to these credentials: allow sqs:{error.operation_name} on it."
         )
-    if code in _INVALID_CREDENTIALS:
+    if _INVALID_CREDENTIALS.match(code):
         return f"AWS rejects the credentials for the {queue} ({code}): renew them."
     if "Throttl" in code or code == "OverLimit":
         return f"The {queue} takes no more requests for now ({code}): run fewer consumers or try again later."

@@ -250,17 +250,14 @@ class InFlightMessages:
                 self._undeleted.add(each.key)
                 self._in_flight.pop(each.key, None)
 
-    def hidden_less_than(self, seconds: float) -> Handles:
-        """Return the messages that become visible to others within so many seconds."""
-        limit = time.monotonic() + seconds
+    def extend(self, below: float, seconds: float) -> Handles:
+        """Return what becomes visible to others within `below` s, and note that it is hidden for `seconds` from now."""
+        now = time.monotonic()
         with self._changed:
-            return {key: each.handle for key, each in self._in_flight.items() if each.hidden_until < limit}
-
-    def hide_until(self, handles: Handles, until: float) -> None:
-        """Note that the messages are hidden longer."""
-        with self._changed:
-            for key in handles.keys() & self._in_flight.keys():
-                self._in_flight[key].hidden_until = until
+            due = [each for each in self._in_flight.values() if each.hidden_until < now + below]
+            for each in due:
+                each.hidden_until = now + seconds
+            return {each.key: each.handle for each in due}
 
     def abandon(self) -> Handles:
         """Remove everything; return what is not stored, to be given back."""

@@ -43,7 +43,7 @@ def users_endpoint(source: str, settings: Settings) -> Endpoint:
 def fetch_list(endpoint: Endpoint, lake: FolderLake, limits: Limits | None = None) -> Batch | None:
     """Put an API's whole answer into the lake; None if it is the latest there. Raises `RestError`."""
     latest = _latest(endpoint.name, lake)
-    batch = put_answer(lake, fetch(endpoint, limits or Limits()).content)
+    batch = put_answer(lake, fetch(endpoint, limits or Limits()))
     return None if batch == latest else batch
 
 

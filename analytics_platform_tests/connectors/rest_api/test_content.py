@@ -9,7 +9,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from analytics_platform.connectors.rest_api import Content, ContentError, decode_pages, encode_pages, records
+from analytics_platform.connectors.rest_api import Content, decode_pages, encode_pages, records
+from analytics_platform.connectors.rest_api.content import ContentError
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
 DOCUMENTS = st.recursive(

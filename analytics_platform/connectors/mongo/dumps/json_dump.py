@@ -83,7 +83,7 @@ def _is_by_lines(head: bytes) -> bool:
 def _read_lines(dump: Dump, offset: int) -> Iterator[bytes | MalformedRecord]:
     while line := dump.readline(LARGEST_TEXT + 1):
         size, end = len(line), line
-        if size > LARGEST_TEXT:  # the rest of the line is passed over, and never held
+        if size > LARGEST_TEXT:  # the rest of the line is skipped, and never in memory
             while not end.endswith(b"\n") and (end := dump.readline(CHUNK_BYTES)):
                 size += len(end)
             yield MalformedRecord(offset, line[:SHOWN_BYTES], size, TOO_LARGE)
