@@ -11,13 +11,12 @@ from analytics_platform.demo.simulator import BoughtOrder
 from analytics_platform.demo.simulator.catalogue import APP_PRODUCTS, Variant
 from analytics_platform.demo.simulator.catalogue import Product as SimulatedProduct
 from analytics_platform.demo.simulator.truth import Person
-from analytics_platform.shop.bulk import place_orders
 from analytics_platform.shop.carts import CUSTOMER
 from analytics_platform.shop.catalogue import seed_customers, seed_products
 from analytics_platform.shop.domain import Cart, CartLine, Customer, Product
-from analytics_platform.shop.errors import EmptyCartError, OrderRefusedError
-from analytics_platform.shop.orders import Wish
-from analytics_platform.shop.service import Shop
+from analytics_platform.shop.errors import EmptyCartError, OrderRejectedError
+from analytics_platform.shop.orders import OrderRequest
+from analytics_platform.shop.service import Shop, place_orders
 from analytics_platform.warehouse import Session
 
 STOCK = 1_000_000
@@ -31,7 +30,7 @@ class Bookings:
     orders: int
     revenue: Decimal
     free: int
-    refused: Sequence[OrderRefusedError]
+    refused: Sequence[OrderRejectedError]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +86,9 @@ def buy(shop: Shop, orders: Iterable[BoughtOrder], people: Mapping[str, Person])
     for order in orders:
         cart = Cart(tuple(CartLine(line.item_id, line.quantity, line.variant or None) for line in order.lines))
         key = f"{order.client_id}/{order.transaction_id}"
-        wishes.append(Wish(cart, ids[customers[order.client_id].email], key, order.at))
+        wishes.append(OrderRequest(cart, ids[customers[order.client_id].email], key, order.at))
     guests = [wish for wish in wishes if not wish.order_key.startswith(_USER)]
-    refused = [error for _, error in place_orders(shop, guests).refused]
+    refused = [error for error in place_orders(shop, guests) if isinstance(error, OrderRejectedError)]
     refused += _buy_signed_in(shop, [wish for wish in wishes if wish.order_key.startswith(_USER)])
     with shop.database.transaction() as connection:
         row = connection.execute("SELECT count(*), coalesce(sum(total), 0) FROM shop.orders").fetchone()
@@ -98,7 +97,7 @@ def buy(shop: Shop, orders: Iterable[BoughtOrder], people: Mapping[str, Person])
     return Bookings(row[0], row[1], len(refused) - len(others), others)
 
 
-def _buy_signed_in(shop: Shop, wishes: Iterable[Wish]) -> list[OrderRefusedError]:
+def _buy_signed_in(shop: Shop, wishes: Iterable[OrderRequest]) -> list[OrderRejectedError]:
     """Fill the customer's cart and order what is in it."""
     refused = []
     for wish in wishes:
@@ -107,7 +106,7 @@ def _buy_signed_in(shop: Shop, wishes: Iterable[Wish]) -> list[OrderRefusedError
             cart = shop.carts.add(f"{CUSTOMER}{wish.customer_id}", line)
         try:
             shop.place_order(cart, wish.customer_id, wish.order_key, wish.ordered_at)
-        except OrderRefusedError as error:
+        except OrderRejectedError as error:
             refused.append(error)
     return refused
 

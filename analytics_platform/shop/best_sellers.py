@@ -1,30 +1,29 @@
 """The best sellers, read through Redis: counting them reads all orders, so it is done rarely and by one at a time.
 
 Three keys. The list itself, kept for an hour. `:fresh`, for a minute: while it lives the list is served as it is; an
-order removes it. `:lock`: who gets it counts anew, everybody else is served the old list meanwhile; it stays a moment
+order removes it. `:lock`: its owner counts again, all others are served the old list meanwhile; it stays a moment
 after the count, so that many orders do not make many counts. `:fresh` is set before the count, not after: an order that
 is placed while it goes on removes it again, and is counted next time. Only without any list do others wait for it.
 
-With Redis away every read counts: slower, not broken.
+Without Redis every read counts: slower, not broken.
 """
 
 from __future__ import annotations
 
-import json
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
 
+from pydantic import TypeAdapter, ValidationError
 from redis import Redis
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
 from analytics_platform.settings import masked
-from analytics_platform.shop.breaker import Breaker
+from analytics_platform.shop.breaker import CircuitBreaker
 from analytics_platform.shop.domain import BestSeller
 from analytics_platform.shop.errors import ShopUnavailableError
 
@@ -34,12 +33,13 @@ LIST = "shop:best_sellers"
 FRESH, LOCK = f"{LIST}:fresh", f"{LIST}:lock"
 _TIMEOUT_S = 0.5
 _POLL_S = 0.02
+_LIST = TypeAdapter(tuple[BestSeller, ...])
 
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """Seconds. `kept`: how long a list lives; `fresh`: until it is counted anew; `least`: between two counts;
-    `lock`: what a count may take; `wait`: how long to wait for a first list that somebody else counts."""
+    """Seconds. `kept`: how long a list lives; `fresh`: until it is counted again; `least`: between two counts;
+    `lock`: what a count may take; `wait`: how long to wait for a first list that another process counts."""
 
     kept: float = 3600.0
     fresh: float = 60.0
@@ -63,18 +63,18 @@ class BestSellers:
         )
         self._count = count
         self._times = times
-        self._breaker = Breaker()
+        self._breaker = CircuitBreaker()
 
     def close(self) -> None:
         """Close the connections."""
         self._redis.close()
 
     def top(self) -> tuple[BestSeller, ...]:
-        """The best sellers, at most `MOST`, best first."""
+        """Return the best sellers, at most `MOST`, best first."""
         if self._breaker.is_open:
             return tuple(self._count())
         try:
-            with self._spoken():
+            with self._clear_errors():
                 return self._read_through()
         except ShopUnavailableError as error:
             LOG.warning("%s The best sellers are counted instead.", error)
@@ -82,13 +82,13 @@ class BestSellers:
             return tuple(self._count())
 
     def touch(self) -> None:
-        """Let the list be counted anew: something was sold. Raises `ShopUnavailableError`."""
-        with self._spoken():
+        """Let the list be counted again: something was sold. Raises `ShopUnavailableError`."""
+        with self._clear_errors():
             self._redis.delete(FRESH)
 
     def refresh(self, top: Sequence[BestSeller]) -> None:
         """Put a list there that was counted elsewhere. Raises `ShopUnavailableError`."""
-        with self._spoken():
+        with self._clear_errors():
             self._redis.set(FRESH, 1, px=_ms(self._times.fresh))
             self._keep(top)
 
@@ -96,18 +96,18 @@ class BestSellers:
         until = time.monotonic() + self._times.wait
         while True:
             text, fresh = self._redis.mget(LIST, FRESH)
-            known = _parse(text)
+            known = _read_list(text)
             if known is not None and fresh is not None:
                 return known
             if self._redis.set(LOCK, 1, nx=True, px=_ms(self._times.lock)):
-                return self._count_anew()
+                return self._count_again()
             if known is not None:
                 return known
             if time.monotonic() > until:
                 return tuple(self._count())
             time.sleep(_POLL_S)
 
-    def _count_anew(self) -> tuple[BestSeller, ...]:
+    def _count_again(self) -> tuple[BestSeller, ...]:
         self._redis.set(FRESH, 1, px=_ms(self._times.fresh))
         try:
             top = tuple(self._count())
@@ -117,16 +117,16 @@ class BestSellers:
         return top
 
     def _keep(self, top: Sequence[BestSeller]) -> None:
-        self._redis.set(LIST, _write(top), px=_ms(self._times.kept))
+        self._redis.set(LIST, _LIST.dump_json(tuple(top[:MOST])), px=_ms(self._times.kept))
 
     @contextmanager
-    def _spoken(self) -> Iterator[None]:
-        """The driver's errors in the shop's words."""
+    def _clear_errors(self) -> Iterator[None]:
+        """Turn the driver's errors into `ShopUnavailableError`."""
         try:
             yield
         except RedisError as error:
-            reason = str(error).splitlines()[0]
-            raise ShopUnavailableError(f"The cache {masked(self._url)} cannot be used: {reason}") from None
+            where, reason = masked(self._url), str(error).splitlines()[0]
+            raise ShopUnavailableError(f"The cache {where} cannot be used: {reason}") from None
 
 
 def push_best_sellers(url: str, top: Sequence[BestSeller]) -> None:
@@ -139,17 +139,9 @@ def _ms(seconds: float) -> int:
     return max(1, round(seconds * 1000))
 
 
-def _write(top: Sequence[BestSeller]) -> str:
-    rows = [(each.product_id, each.name, each.orders, each.quantity, str(each.revenue)) for each in top[:MOST]]
-    return json.dumps(rows, ensure_ascii=False)
-
-
-def _parse(text: str | bytes | None) -> tuple[BestSeller, ...] | None:
-    """The list; None if there is none, or something that is no list: it will be replaced."""
+def _read_list(text: str | bytes | None) -> tuple[BestSeller, ...] | None:
+    """Return the list; None if there is none, or something that is no list: it will be replaced."""
     try:
-        return tuple(
-            BestSeller(product_id, name, int(orders), int(quantity), Decimal(revenue))
-            for product_id, name, orders, quantity, revenue in json.loads(text or "")
-        )
-    except (ValueError, TypeError, InvalidOperation):
+        return _LIST.validate_json(text or "")
+    except ValidationError:
         return None

@@ -1,4 +1,4 @@
-"""Leaves a server alone for a while that did not answer, so that not everybody waits for it to time out."""
+"""Leaves a server alone for a while that did not answer, so that not every request waits for it to time out."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 PAUSE_S = 5.0
 
 
-class Breaker:
+class CircuitBreaker:
     """Open after `trip`, for some seconds. Safe to share between threads: the worst is one try more."""
 
     def __init__(self) -> None:
@@ -19,5 +19,5 @@ class Breaker:
         return time.monotonic() < self._until
 
     def trip(self) -> None:
-        """The server did not answer."""
+        """Note that the server did not answer."""
         self._until = time.monotonic() + PAUSE_S

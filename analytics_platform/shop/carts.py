@@ -16,7 +16,7 @@ import datetime as dt
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from pymongo import MongoClient, WriteConcern
@@ -24,11 +24,11 @@ from pymongo.errors import ConnectionFailure, DuplicateKeyError, PyMongoError
 
 from analytics_platform.settings import masked
 from analytics_platform.shop.domain import MOST_PIECES, Cart, CartLine
-from analytics_platform.shop.errors import BadCartError, CartBusyError, NotInCartError, ShopUnavailableError
+from analytics_platform.shop.errors import BadOrderError, CartBusyError, NotInCartError, ShopUnavailableError
 
 COLLECTION = "carts"
 VISITOR, CUSTOMER = "visitor:", "customer:"
-"""How the ids of carts begin: of somebody unknown, and of a customer."""
+"""How the ids of carts begin: of an unknown visitor, and of a customer."""
 
 LIFETIME = dt.timedelta(days=30)
 _TRIES = 200
@@ -40,16 +40,12 @@ _TIMEOUT_MS = 1_500
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
-    """A cart as it is kept. A cart with `goes_to` is closed: its lines are on the way to that other cart."""
+    """A cart as it is stored. One with `goes_to` is closed: its lines are being moved to that other cart."""
 
     lines: tuple[CartLine, ...] = ()
     applied: tuple[str, ...] = ()
     goes_to: str | None = None
     revision: str | None = None
-
-    @property
-    def is_open(self) -> bool:
-        return self.goes_to is None
 
 
 Change = Callable[[_Kept], _Kept]
@@ -85,11 +81,11 @@ class Carts:
 
     def prepare(self) -> None:
         """Make the index by which the server removes expired carts. Happens once; again does nothing."""
-        with self._spoken():
+        with self._clear_errors():
             self._carts.create_index("expires_at", expireAfterSeconds=0, name="expiry")
 
     def get(self, cart_id: str) -> Cart:
-        """The cart; an empty one if there is none, or if it expired."""
+        """Return the cart; an empty one if there is none, or if it expired."""
         return self._change(cart_id, lambda kept: kept)
 
     def add(self, cart_id: str, line: CartLine) -> Cart:
@@ -128,13 +124,15 @@ class Carts:
         """At login: put what a visitor chose into the customer's cart, which is returned.
 
         Both documents cannot change at once. So the visitor's cart is closed first, naming where its lines go; then
-        they are added, once; then it is deleted. Whoever meets a closed cart goes the rest of the way: nothing is lost
-        or added twice, wherever a process ends. Raises `BadCartError` unless the ids are of such carts.
+        they are added, once; then it is deleted. Whoever reads a closed cart finishes the merge: nothing is lost or
+        added twice, wherever a process ends. Raises `BadOrderError` unless the ids are of such carts.
         """
         if not visitor_cart.startswith(VISITOR) or not customer_cart.startswith(CUSTOMER):
-            raise BadCartError(f"Only a {VISITOR}… cart can be merged into a {CUSTOMER}… cart.")  # never in a circle
-        kept = self._swap(visitor_cart, lambda kept: replace(kept, goes_to=customer_cart) if kept.is_open else kept)
-        if not kept.is_open:
+            raise BadOrderError(f"Only a {VISITOR}… cart can be merged into a {CUSTOMER}… cart.")  # never in a circle
+        kept = self._swap(
+            visitor_cart, lambda kept: replace(kept, goes_to=customer_cart) if kept.goes_to is None else kept
+        )
+        if kept.goes_to is not None:
             self._finish_merge(visitor_cart, kept)
         return self.get(customer_cart)
 
@@ -143,19 +141,19 @@ class Carts:
         assert closed.goes_to is not None
         mark = f"cart {closed.revision}"
         self._change(closed.goes_to, lambda kept: _once(kept, mark, lambda old: _merged(old, closed.lines)))
-        with self._spoken():
+        with self._clear_errors():
             self._carts.delete_one({"_id": cart_id, "revision": closed.revision})
 
     def _change(self, cart_id: str, change: Change) -> Cart:
         """Change a cart that is open; one that is closed is moved first."""
         while True:
-            kept = self._swap(cart_id, lambda kept: change(kept) if kept.is_open else kept)
-            if kept.is_open:
+            kept = self._swap(cart_id, lambda kept: change(kept) if kept.goes_to is None else kept)
+            if kept.goes_to is None:
                 return Cart(kept.lines, cart_id)
             self._finish_merge(cart_id, kept)
 
     def _swap(self, cart_id: str, change: Change) -> _Kept:
-        """Read, change, and write if nobody else wrote meanwhile; else begin again. Returns what is kept now."""
+        """Read, change, and write if nobody else wrote meanwhile; else begin again. Returns what is stored now."""
         for _ in range(_TRIES):
             old = self._read(cart_id)
             new = change(old)
@@ -167,33 +165,27 @@ class Carts:
         raise CartBusyError(f"Cart {cart_id!r} is changed by too many at once: try again.")
 
     def _read(self, cart_id: str) -> _Kept:
-        """The cart as it is kept; of an expired one only its revision, so that it can be replaced."""
-        with self._spoken():
+        """Return the cart as it is stored; of an expired one only its revision, so that it can be replaced."""
+        with self._clear_errors():
             document = self._carts.find_one({"_id": cart_id})
         if document is None:
             return _Kept()
         if document["expires_at"] <= self._now():
             return _Kept(revision=document["revision"])
-        lines = tuple(CartLine(line["product_id"], line["quantity"], line["variant"]) for line in document["lines"])
+        lines = tuple(CartLine(**line) for line in document["lines"])
         return _Kept(lines, tuple(document["applied"]), document["goes_to"], document["revision"])
 
     def _write(self, cart_id: str, old_revision: str | None, new: _Kept) -> bool:
         """Write the document in the place of the one with the old revision; False if that is not there any more."""
         document = {
+            **asdict(new),
             "_id": cart_id,
-            "lines": [
-                {"product_id": line.product_id, "variant": line.variant, "quantity": line.quantity}
-                for line in new.lines
-            ],
-            "applied": list(new.applied[-_REMEMBERED:]),
-            "goes_to": new.goes_to,
-            "revision": new.revision,
+            "applied": new.applied[-_REMEMBERED:],
             "expires_at": self._now() + self._lifetime,
         }
-        with self._spoken():
+        with self._clear_errors():
             if old_revision is not None:
-                found = self._carts.replace_one({"_id": cart_id, "revision": old_revision}, document)
-                return found.matched_count == 1
+                return self._carts.replace_one({"_id": cart_id, "revision": old_revision}, document).matched_count == 1
             try:
                 self._carts.insert_one(document)
             except DuplicateKeyError:
@@ -201,28 +193,26 @@ class Carts:
         return True
 
     @contextmanager
-    def _spoken(self) -> Iterator[None]:
-        """The driver's errors in the shop's words."""
+    def _clear_errors(self) -> Iterator[None]:
+        """Turn the driver's errors into `ShopUnavailableError`."""
         try:
             yield
         except ConnectionFailure:
-            raise ShopUnavailableError(
-                f"The carts at {masked(self._uri)} cannot be reached: try again later."
-            ) from None
+            raise ShopUnavailableError(f"The carts at {masked(self._uri)} cannot be reached: try later.") from None
         except PyMongoError as error:
             reason = str(error).splitlines()[0]
             raise ShopUnavailableError(f"The carts at {masked(self._uri)} fail: {reason}") from None
 
 
 def _once(kept: _Kept, mark: str, change: Callable[[tuple[CartLine, ...]], tuple[CartLine, ...]]) -> _Kept:
-    """The cart with the change, unless the mark says that it is made."""
+    """Return the cart with the change, unless the mark says that it is made."""
     if mark in kept.applied:
         return kept
     return replace(kept, lines=change(kept.lines), applied=(*kept.applied, mark))
 
 
 def _merged(lines: tuple[CartLine, ...], more: Sequence[CartLine]) -> tuple[CartLine, ...]:
-    """The lines of both, up to what a line holds: a merge is not refused, it would never end."""
+    """Return the lines of both, up to what a line holds: a merge that is rejected would never end."""
     pieces = _pieces(lines)
     for line in more:
         pieces[line.thing] = min(pieces.get(line.thing, 0) + line.quantity, MOST_PIECES)
@@ -230,7 +220,7 @@ def _merged(lines: tuple[CartLine, ...], more: Sequence[CartLine]) -> tuple[Cart
 
 
 def _taken_out(lines: tuple[CartLine, ...], ordered: Sequence[CartLine]) -> tuple[CartLine, ...]:
-    """The lines without the pieces that were ordered."""
+    """Return the lines without the pieces that were ordered."""
     pieces = _pieces(lines)
     for line in ordered:
         pieces[line.thing] = pieces.get(line.thing, 0) - line.quantity
@@ -242,5 +232,5 @@ def _pieces(lines: Sequence[CartLine]) -> dict[tuple[str, str | None], int]:
 
 
 def _lines(pieces: Mapping[tuple[str, str | None], int]) -> tuple[CartLine, ...]:
-    """Each thing in one line, in the order they came."""
+    """Return each thing in one line, in the order they came."""
     return tuple(CartLine(product_id, quantity, variant) for (product_id, variant), quantity in pieces.items())

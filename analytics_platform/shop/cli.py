@@ -1,4 +1,4 @@
-"""`analytics-platform shop …`: the shop for humans.
+"""`analytics-platform shop …`: the shop at the command line.
 
 Settings: SHOP_DATABASE_URL, and for carts MONGODB_URI and MONGODB_DATABASE, for the cache REDIS_URL.
 """
@@ -6,7 +6,7 @@ Settings: SHOP_DATABASE_URL, and for carts MONGODB_URI and MONGODB_DATABASE, for
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -22,6 +22,7 @@ from analytics_platform.shop.domain import Cart, CartLine, Customer, Product
 from analytics_platform.shop.errors import BadCatalogueError, BadOrderError
 
 if TYPE_CHECKING:
+    from analytics_platform.shop.carts import Carts
     from analytics_platform.shop.service import Shop
 
 app = typer.Typer(
@@ -84,9 +85,7 @@ def order(
     with _open() as shop:
         cart = Cart(tuple(map(_line, lines))) if lines else shop.carts.get(f"customer:{customer}")
         placed = shop.place_order(cart, customer, key or f"cli/{uuid4()}")
-    table = Table(
-        "product", "variant", "pieces", "price", title=f"Order {placed.order_id} ({escape(placed.order_key)})"
-    )
+    table = Table("product", "variant", "pieces", "price", title=f"Order {placed.order_id}: {escape(placed.order_key)}")
     for line in placed.lines:
         table.add_row(escape(line.product_id), escape(line.variant or ""), f"{line.quantity:,}", f"{line.unit_price:,}")
     Console().print(table)
@@ -109,7 +108,7 @@ def top_sellers(
 
 @app.command("drain-outbox")
 def drain_outbox() -> None:
-    """Do what orders left to be done while carts or cache were away. The job drain_outbox does the same."""
+    """Do what orders left to be done while carts or cache did not answer. The job drain_outbox does the same."""
     with _open() as shop:
         drained = shop.drain_outbox()
     print(f"{drained.done:,} done, {drained.left:,} left.")
@@ -121,34 +120,31 @@ def drain_outbox() -> None:
 @carts.command("get")
 def get_cart(cart: CartId) -> None:
     """Show what is in a cart."""
-    with _open() as shop:
-        _print_cart(shop.carts.get(cart))
+    _change_cart(cart, [], lambda carts, line: None)
 
 
 @carts.command("add")
 def add_to_cart(cart: CartId, lines: Lines) -> None:
     """Put products into a cart."""
-    with _open() as shop:
-        for line in map(_line, lines):
-            shop.carts.add(cart, line)
-        _print_cart(shop.carts.get(cart))
+    _change_cart(cart, lines, lambda carts, line: carts.add(cart, line))
 
 
 @carts.command("change")
 def change_cart(cart: CartId, lines: Lines) -> None:
-    """Let a cart hold just so many pieces of what is in it."""
-    with _open() as shop:
-        for line in map(_line, lines):
-            shop.carts.change(cart, line)
-        _print_cart(shop.carts.get(cart))
+    """Set how many pieces of a product are in a cart."""
+    _change_cart(cart, lines, lambda carts, line: carts.change(cart, line))
 
 
 @carts.command("remove")
 def remove_from_cart(cart: CartId, lines: Lines) -> None:
     """Take products out of a cart, all pieces of them."""
+    _change_cart(cart, lines, lambda carts, line: carts.remove(cart, *line.thing))
+
+
+def _change_cart(cart: str, lines: list[str], change: Callable[[Carts, CartLine], object]) -> None:
     with _open() as shop:
         for line in map(_line, lines):
-            shop.carts.remove(cart, *line.thing)
+            change(shop.carts, line)
         _print_cart(shop.carts.get(cart))
 
 
@@ -169,13 +165,13 @@ def _open() -> Iterator[Shop]:
 
 
 def _line(text: str) -> CartLine:
-    """`desk/oak=2` as a line."""
+    """Parse `desk/oak=2`."""
     thing, _, pieces = text.partition("=")
     product_id, _, variant = thing.partition("/")
     try:
         return CartLine(product_id, int(pieces or 1), variant or None)
     except ValueError:
-        raise BadOrderError(f"{text!r} is no line of a cart: write PRODUCT, PRODUCT=2 or PRODUCT/VARIANT=2.") from None
+        raise BadOrderError(f"{text!r} is not a cart line: write PRODUCT, PRODUCT=2 or PRODUCT/VARIANT=2.") from None
 
 
 def _print_cart(cart: Cart) -> None:
@@ -200,7 +196,7 @@ def _read_customers(path: Path | None) -> Iterator[Customer]:
 
 
 def _read(path: Path | None, names: tuple[str, ...]) -> Iterator[tuple[int, dict[str, str]]]:
-    """The rows of a CSV file with their line numbers; none without a file."""
+    """Read the rows of a CSV file with their line numbers; none without a file."""
     if path is None:
         return
     try:

@@ -1,4 +1,4 @@
-"""Connections to the shop's database, and the driver's errors in the shop's words."""
+"""Connections to the shop's database, and the driver's errors as `ShopUnavailableError`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 
 _WAIT_S = 10.0
 _RECONNECT_S = 2.0
-"""How long the pool tries again by itself, ever more seldom. The next who asks makes it begin anew."""
+"""How long the pool tries again by itself, with longer pauses each time. The next request makes it begin again."""
 
 _OPTIONS = "-c timezone=UTC -c statement_timeout=30s -c lock_timeout=20s"
 
@@ -51,7 +51,7 @@ class Database:
     def transaction(self) -> Iterator[Connection]:
         """A transaction that is committed at the end of the block, and rolled back if it raises.
 
-        Raises `ShopUnavailableError` if the server is away, or goes away: whether the transaction was committed is
+        Raises `ShopUnavailableError` if the server does not answer, or stops: whether the transaction was committed is
         then not known.
         """
         try:
@@ -78,7 +78,7 @@ class Database:
 
 
 def reason_of(error: psycopg.Error) -> str:
-    """What the server said. Of an address it cannot use the driver quotes parts, which may be of the password."""
+    """Return what the server said, without parts of an address, which may be of the password."""
     if isinstance(error, psycopg.ProgrammingError) and error.sqlstate is None:
         return "its host, its port or an option is wrong"
     return (str(error).strip().splitlines() or ["no reason given"])[0]

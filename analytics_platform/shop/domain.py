@@ -1,4 +1,4 @@
-"""What the shop deals in. Money is `Decimal` with up to four decimals, times are aware."""
+"""The shop's data classes. Money is `Decimal` with up to four decimals, times are aware."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CENT_OF_CENT, MOST_MONEY = Decimal("0.0001"), Decimal(10) ** 14
 
 @dataclass(frozen=True, slots=True)
 class Customer:
-    """Somebody who may order; the e-mail address is kept in lower case and is one customer's."""
+    """A customer who may order; the e-mail address is kept in lower case and is one customer's."""
 
     email: str
     name: str
@@ -59,7 +59,7 @@ class CartLine:
 
 @dataclass(frozen=True, slots=True)
 class Cart:
-    """What somebody wants to order. A cart without an id is not kept anywhere."""
+    """What a customer wants to order. A cart without an id is not stored."""
 
     lines: tuple[CartLine, ...] = ()
     cart_id: str | None = None
@@ -77,7 +77,7 @@ class OrderLine:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """An order as it stands in the books; `total` is the sum of its lines."""
+    """An order as it is stored; `total` is the sum of its lines."""
 
     order_id: int
     order_key: str

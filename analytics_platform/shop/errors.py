@@ -13,54 +13,59 @@ class ShopUnavailableError(ShopError):
     """The shop's database, its carts or its cache cannot be reached, or lost the connection."""
 
 
-class OrderRefusedError(ShopError):
+class CartBusyError(ShopError):
+    """So many others change the cart that this change found no gap."""
+
+
+class BadCatalogueError(ShopError):
+    """Products or customers the shop does not take."""
+
+
+class OrderRejectedError(ShopError):
     """An order, or a change of a cart, that the shop does not take. Nothing was changed."""
 
 
-class EmptyCartError(OrderRefusedError):
+class BadOrderError(OrderRejectedError):
+    """Something else is wrong: the key or time of an order, an amount beyond money columns, carts to merge."""
+
+
+class EmptyCartError(OrderRejectedError):
     """There is nothing to order."""
 
     def __init__(self, order_key: str) -> None:
         super().__init__(f"The cart of order {order_key!r} is empty: put something into it first.")
 
 
-class BadQuantityError(OrderRefusedError):
+class BadQuantityError(OrderRejectedError):
     """A line of nothing, of less than nothing, or of more than a line holds."""
 
     def __init__(self, product_id: str, quantity: int) -> None:
-        super().__init__(
-            f"{quantity} pieces of product {product_id!r} cannot be ordered: order between 1 and 1,000,000."
-        )
-        self.product_id = product_id
-        self.quantity = quantity
+        words = f"{quantity} pieces of product {product_id!r} cannot be ordered"
+        super().__init__(f"{words}: order between 1 and 1,000,000.")
 
 
-class UnknownProductError(OrderRefusedError):
+class UnknownProductError(OrderRejectedError):
     """A product the shop does not have."""
 
     def __init__(self, product_id: str) -> None:
         super().__init__(f"The shop has no product {product_id!r}: take it out of the cart.")
-        self.product_id = product_id
 
 
-class UnknownVariantError(OrderRefusedError):
+class UnknownVariantError(OrderRejectedError):
     """A size or colour that a product does not come in."""
 
     def __init__(self, product_id: str, variant: str) -> None:
         super().__init__(f"Product {product_id!r} does not come as {variant!r}: choose another variant.")
-        self.product_id = product_id
-        self.variant = variant
 
 
-class UnknownCustomerError(OrderRefusedError):
+class UnknownCustomerError(OrderRejectedError):
     """A customer the shop does not know."""
 
     def __init__(self, customer_id: int) -> None:
         super().__init__(f"The shop has no customer {customer_id}: register the customer first.")
-        self.customer_id = customer_id
 
 
-class OutOfStockError(OrderRefusedError):
+class OutOfStockError(OrderRejectedError):
     """More pieces of a product are wanted than are left."""
 
     def __init__(self, product_id: str, wanted: int, left: int) -> None:
@@ -70,33 +75,15 @@ class OutOfStockError(OrderRefusedError):
         self.left = left
 
 
-class OrderKeyTakenError(OrderRefusedError):
-    """The key names an order of somebody else."""
+class OrderKeyTakenError(OrderRejectedError):
+    """The key names another customer's order."""
 
     def __init__(self, order_key: str) -> None:
         super().__init__(f"The order key {order_key!r} is another customer's: choose a new one.")
-        self.order_key = order_key
 
 
-class BadOrderError(OrderRefusedError):
-    """Something else is wrong about the order: its key, its time, or an amount beyond what money columns hold."""
-
-
-class NotInCartError(OrderRefusedError):
+class NotInCartError(OrderRejectedError):
     """What is to be changed is not in the cart."""
 
     def __init__(self, product_id: str) -> None:
         super().__init__(f"Product {product_id!r} is not in the cart: add it first.")
-        self.product_id = product_id
-
-
-class BadCartError(OrderRefusedError):
-    """Carts that cannot be merged."""
-
-
-class CartBusyError(ShopError):
-    """So many others change the cart that this change found no gap."""
-
-
-class BadCatalogueError(ShopError):
-    """Products or customers the shop does not take."""

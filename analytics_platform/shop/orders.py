@@ -1,4 +1,4 @@
-"""Placing an order: one transaction that checks the stock, writes the books, and notes what is to follow.
+"""Placing an order: one transaction that checks the stock, writes the order, and notes what is to follow.
 
 The rows of the products are locked in the order of their ids, so that two orders never wait for each other in a circle.
 Then one statement writes everything: order, lines, stock, outbox. The unique order key makes it happen once: who comes
@@ -16,13 +16,13 @@ from decimal import Decimal, InvalidOperation
 import psycopg
 from psycopg.types.json import Jsonb
 
-from analytics_platform.shop.database import Connection, Database
+from analytics_platform.shop.database import Connection, Database, reason_of
 from analytics_platform.shop.domain import CENT_OF_CENT, Cart, CartLine, Order, OrderLine
 from analytics_platform.shop.errors import (
     BadOrderError,
     EmptyCartError,
     OrderKeyTakenError,
-    OrderRefusedError,
+    OrderRejectedError,
     OutOfStockError,
     UnknownCustomerError,
     UnknownProductError,
@@ -43,7 +43,7 @@ WITH placed AS (
     INSERT INTO shop.orders (order_key, customer_id, status, total, ordered_at)
     VALUES (%(order_key)s, %(customer_id)s::bigint, 'placed', %(total)s, coalesce(%(ordered_at)s, now()))
     ON CONFLICT (order_key) DO NOTHING
-    RETURNING order_id, ordered_at
+    RETURNING order_id, ordered_at, total
 ),
 lines AS (
     INSERT INTO shop.order_items (order_id, line, product_id, variant, quantity, unit_price)
@@ -61,7 +61,7 @@ noted AS (
     SELECT task, order_id, payload
     FROM placed, unnest(%(tasks)s::text[], %(payloads)s::jsonb[]) AS noted (task, payload)
 )
-SELECT order_id, ordered_at FROM placed
+SELECT order_id, ordered_at, total FROM placed
 """
 
 _FIND = """
@@ -73,8 +73,8 @@ SELECT product_id, quantity, unit_price, variant FROM shop.order_items WHERE ord
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
-    """An order as it is asked for."""
+class OrderRequest:
+    """An order as the customer requests it."""
 
     cart: Cart
     customer_id: int
@@ -82,103 +82,82 @@ class Wish:
     ordered_at: dt.datetime | None = None
 
     def check(self) -> None:
-        """Raise `BadOrderError` if it is wrong in a way that needs no look into the database."""
+        """Raise `BadOrderError` if it is wrong, as far as that shows without the database."""
         if not self.order_key.strip() or len(self.order_key) > LONGEST_KEY or "\0" in self.order_key:
             raise BadOrderError(
-                f"The order key {self.order_key[:50]!r} is no name: give 1 to {LONGEST_KEY} characters."
+                f"The order key {self.order_key[:50]!r} is not valid: give 1 to {LONGEST_KEY} characters."
             )
         if self.ordered_at is not None and self.ordered_at.tzinfo is None:
             raise BadOrderError(f"The time of order {self.order_key!r} has no time zone: give one.")
 
 
-@dataclass(frozen=True, slots=True)
-class Placed:
-    """An order, and whether it was placed by this call or stood already."""
-
-    order: Order
-    is_new: bool
-
-
-def place(database: Database, wish: Wish, tasks: Sequence[str]) -> Placed:
+def place(database: Database, request: OrderRequest, tasks: Sequence[str]) -> tuple[Order, bool]:
     """Place the order, with `tasks` noted in the outbox in the same transaction, or find the one with its key.
 
-    A refusal is only final if there is no such order: its own success may be why nothing is left. Raises
-    `OrderRefusedError` with nothing changed, `ShopUnavailableError` with the outcome unknown: ask again, same key.
+    Returns it, and whether it is new. Raises `OrderRejectedError` with nothing changed, `ShopUnavailableError` with the
+    outcome unknown: ask again, same key.
     """
-    wish.check()
-    refusal: OrderRefusedError | None = None
-    order: Order | None = None
+    request.check()
+    rejection: OrderRejectedError | None = None
     try:
         with database.transaction() as connection:
-            order = _write(connection, wish, tasks)
-    except OrderRefusedError as error:
-        refusal = error
-    if order is not None:
-        return Placed(order, is_new=True)
-    with database.transaction() as connection:
-        known = _find_own(connection, wish)
+            order = _write(connection, request, tasks)
+        if order is not None:
+            return order, True
+    except OrderRejectedError as error:
+        # Only final if there is no such order: that its first attempt succeeded may be why nothing is left.
+        rejection = error
+    known = find_order(database, request.order_key)
     if known is None:
-        assert refusal is not None, "the key was taken, and orders are never deleted"
-        raise refusal
-    return Placed(known, is_new=False)
+        assert rejection is not None, "the key was taken, and orders are never deleted"
+        raise rejection
+    if known.customer_id != request.customer_id:
+        raise OrderKeyTakenError(request.order_key)
+    return known, False
 
 
 def find_order(database: Database, order_key: str) -> Order | None:
-    """The order with that key. Raises `ShopUnavailableError`."""
+    """Return the order with that key. Raises `ShopUnavailableError`."""
     with database.transaction() as connection:
-        return _find(connection, order_key)
+        row = connection.execute(_FIND, [order_key]).fetchone()
+        if row is None:
+            return None
+        order_id, key, customer_id, status, total, ordered_at = row
+        lines = tuple(OrderLine(*line) for line in connection.execute(_LINES, [order_id]))
+        return Order(order_id, key, customer_id, status, total, ordered_at, lines)
 
 
-def _find(connection: Connection, order_key: str) -> Order | None:
-    row = connection.execute(_FIND, [order_key]).fetchone()
-    if row is None:
-        return None
-    lines = tuple(OrderLine(*line) for line in connection.execute(_LINES, [row[0]]))
-    order_id, key, customer_id, status, total, ordered_at = row
-    return Order(order_id, key, customer_id, status, total, ordered_at, lines)
-
-
-def _find_own(connection: Connection, wish: Wish) -> Order | None:
-    """The order with the key of the wish, if it is the same customer's."""
-    order = _find(connection, wish.order_key)
-    if order is not None and order.customer_id != wish.customer_id:
-        raise OrderKeyTakenError(wish.order_key)
-    return order
-
-
-def _write(connection: Connection, wish: Wish, tasks: Sequence[str]) -> Order | None:
-    """Check and write; None if the key is taken."""
+def _write(connection: Connection, request: OrderRequest, tasks: Sequence[str]) -> Order | None:
+    """Check and write the order; None if the key is taken."""
     try:
-        lines = _price(connection, wish)
-        total = sum((line.unit_price * line.quantity for line in lines), Decimal())
-        row = connection.execute(_WRITE, _parameters(wish, lines, total, tasks)).fetchone()
+        lines = _price(connection, request)
+        row = connection.execute(_WRITE, _parameters(request, lines, tasks)).fetchone()
     except psycopg.errors.ForeignKeyViolation:
-        raise UnknownCustomerError(wish.customer_id) from None
+        raise UnknownCustomerError(request.customer_id) from None
     except (psycopg.DataError, psycopg.IntegrityError) as error:
-        reason = str(error).splitlines()[0]
-        raise BadOrderError(f"Order {wish.order_key!r} cannot be written: {reason}.") from None
+        raise BadOrderError(f"Order {request.order_key!r} cannot be written: {reason_of(error)}.") from None
     if row is None:
         return None
-    order_id, ordered_at = row
-    return Order(order_id, wish.order_key, wish.customer_id, "placed", total, ordered_at, lines)
+    order_id, ordered_at, total = row
+    return Order(order_id, request.order_key, request.customer_id, "placed", total, ordered_at, lines)
 
 
-def _price(connection: Connection, wish: Wish) -> tuple[OrderLine, ...]:
-    """The lines at the prices of this moment, their products locked and their stock found enough."""
-    if not wish.cart.lines:
-        raise EmptyCartError(wish.order_key)
-    wanted = _count_pieces(wish.cart.lines)
+def _price(connection: Connection, request: OrderRequest) -> tuple[OrderLine, ...]:
+    """Return the lines at the prices of this moment, their products locked and their stock found enough."""
+    if not request.cart.lines:
+        raise EmptyCartError(request.order_key)
+    wanted = _count_pieces(request.cart.lines)
     found = {row[0]: row[1:] for row in connection.execute(_LOCK, [sorted(wanted)])}
     for product_id, quantity in wanted.items():
         if product_id not in found:
             raise UnknownProductError(product_id)
         if quantity > found[product_id][1]:
             raise OutOfStockError(product_id, quantity, found[product_id][1])
-    return tuple(_at_price(line, *found[line.product_id]) for line in wish.cart.lines)
+    return tuple(_at_price(line, *found[line.product_id]) for line in request.cart.lines)
 
 
 def _at_price(line: CartLine, price: Decimal, _: int, variants: Mapping[str, str] | None) -> OrderLine:
-    """The line at what a piece costs now."""
+    """Return the line at what a piece costs now."""
     if line.variant is not None:
         try:
             price = Decimal(str((variants or {})[line.variant])).quantize(CENT_OF_CENT)
@@ -187,21 +166,21 @@ def _at_price(line: CartLine, price: Decimal, _: int, variants: Mapping[str, str
     return OrderLine(line.product_id, line.quantity, price, line.variant)
 
 
-def _count_pieces(lines: Sequence[CartLine] | Sequence[OrderLine]) -> Mapping[str, int]:
-    """Pieces wanted of each product, over all its variants."""
+def _count_pieces(lines: Sequence[CartLine]) -> Mapping[str, int]:
+    """Count the pieces wanted of each product, over all its variants."""
     wanted: Counter[str] = Counter()
     for line in lines:
         wanted[line.product_id] += line.quantity
     return wanted
 
 
-def _parameters(wish: Wish, lines: Sequence[OrderLine], total: Decimal, tasks: Sequence[str]) -> Mapping[str, object]:
-    wanted = _count_pieces(lines)
+def _parameters(request: OrderRequest, lines: Sequence[OrderLine], tasks: Sequence[str]) -> Mapping[str, object]:
+    wanted = _count_pieces(request.cart.lines)
     return {
-        "order_key": wish.order_key,
-        "customer_id": wish.customer_id,
-        "total": total,
-        "ordered_at": wish.ordered_at,
+        "order_key": request.order_key,
+        "customer_id": request.customer_id,
+        "total": sum((line.unit_price * line.quantity for line in lines), Decimal()),
+        "ordered_at": request.ordered_at,
         "product_ids": [line.product_id for line in lines],
         "variants": [line.variant for line in lines],
         "quantities": [line.quantity for line in lines],
@@ -209,16 +188,16 @@ def _parameters(wish: Wish, lines: Sequence[OrderLine], total: Decimal, tasks: S
         "wanted_ids": list(wanted),
         "wanted": list(wanted.values()),
         "tasks": list(tasks),
-        "payloads": [Jsonb(payload_of(task, wish)) for task in tasks],
+        "payloads": [Jsonb(payload_of(task, request)) for task in tasks],
     }
 
 
-def payload_of(task: str, wish: Wish) -> Mapping[str, object]:
-    """What is needed to do the task without looking at anything else."""
+def payload_of(task: str, request: OrderRequest) -> Mapping[str, object]:
+    """Return what is needed to do the task without looking at anything else."""
     if task != CLEAR_CART:
         return {}
     return {
-        "cart_id": wish.cart.cart_id,
-        "order_key": wish.order_key,
-        "lines": [asdict(line) for line in wish.cart.lines],
+        "cart_id": request.cart.cart_id,
+        "order_key": request.order_key,
+        "lines": [asdict(line) for line in request.cart.lines],
     }

@@ -1,6 +1,6 @@
 """What follows an order and may have to wait: the rows of `shop.outbox`, each removed when its task is done.
 
-A task may be done more than once (a process ends between the deed and its removal), so tasks are such that the second
+A task may be done more than once (a process ends between the task and its removal), so tasks are such that the second
 time changes nothing.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, LiteralString
 
 from analytics_platform.shop.database import Connection, Database
 from analytics_platform.shop.errors import ShopError, ShopUnavailableError
@@ -38,7 +38,7 @@ DELETE FROM shop.outbox WHERE outbox_id IN (
 
 
 @dataclass(frozen=True, slots=True)
-class Drained:
+class OutboxDrained:
     """How many tasks were done, how many are left, and why (each reason once)."""
 
     done: int
@@ -46,41 +46,62 @@ class Drained:
     reasons: tuple[str, ...]
 
 
-def drain(database: Database, tasks: Mapping[str, Task]) -> Drained:
-    """Do what is due. A server that is away ends its kind of task for this time; a task that fails is put off, longer
-    every time, and keeps nothing else waiting. Several may drain at once. Raises `ShopUnavailableError` if the
-    database is away.
+def drain(database: Database, tasks: Mapping[str, Task]) -> OutboxDrained:
+    """Do what is due.
+
+    A server that does not answer ends its kind of task for this time. A task that fails is put off, longer every time,
+    and does not delay the others. Several may drain at once. Raises `ShopUnavailableError` if the database does not
+    answer.
     """
     done = 0
     reasons: dict[str, None] = {}
-    open_tasks = dict(tasks)
-    while open_tasks:
+    available, rows = dict(tasks), True
+    while available and rows:
         with database.transaction() as connection:
-            batch = _Batch(connection, open_tasks)
-            rows = connection.execute(_TAKE, [list(open_tasks), _BATCH]).fetchall()
-            for row in rows:
-                batch.do(*row)
-            batch.remove_done()
-        done += len(batch.done)
-        reasons |= dict.fromkeys(batch.reasons)
-        open_tasks = {name: task for name, task in open_tasks.items() if name not in batch.away}
-        if not rows:
-            break
-    return Drained(done, count_waiting(database), tuple(reasons))
+            taken = connection.execute(_TAKE, [list(available), _BATCH]).fetchall()
+            finished = _do_batch(connection, taken, available, reasons)
+            connection.execute("DELETE FROM shop.outbox WHERE outbox_id = ANY(%s)", [finished])
+        done, rows = done + len(finished), bool(taken)
+    return OutboxDrained(done, _count(database, "SELECT count(*) FROM shop.outbox"), tuple(reasons))
 
 
-def count_waiting(database: Database) -> int:
-    """How many tasks wait, due or not."""
-    with database.transaction() as connection:
-        row = connection.execute("SELECT count(*) FROM shop.outbox").fetchone()
-    assert row is not None
-    return int(row[0])
+def _do_batch(
+    connection: Connection, rows: Sequence[tuple[Any, ...]], tasks: dict[str, Task], reasons: dict[str, None]
+) -> list[int]:
+    """Do the tasks of these rows, and one that repeats another once; return the ids of what is done.
+
+    Removes from `tasks` those whose server does not answer, and adds to `reasons` why something is not done.
+    """
+    known: set[tuple[str, str]] = set()
+    finished = []
+    for outbox_id, name, payload, attempts in rows:
+        if name not in tasks:
+            continue
+        same = (name, json.dumps(payload, sort_keys=True))
+        try:
+            if same not in known:
+                tasks[name](payload)
+        except ShopUnavailableError as error:
+            del tasks[name]
+            reasons[str(error)] = None
+        except (ShopError, KeyError, TypeError, ValueError) as error:
+            reason = f"{name} {outbox_id} failed for the {attempts + 1}. time: {error}"
+            connection.execute(_PUT_OFF, [reason, outbox_id])
+            reasons[reason] = None
+        else:
+            known.add(same)
+            finished.append(outbox_id)
+    return finished
 
 
 def count_due(database: Database) -> int:
-    """How many tasks nobody has done, though they could have been done at once."""
+    """Return how many tasks are not done though they could have been done at once."""
+    return _count(database, "SELECT count(*) FROM shop.outbox WHERE due_at < now() - interval '10 s'")
+
+
+def _count(database: Database, sql: LiteralString) -> int:
     with database.transaction() as connection:
-        row = connection.execute("SELECT count(*) FROM shop.outbox WHERE due_at < now() - interval '10 s'").fetchone()
+        row = connection.execute(sql).fetchone()
     assert row is not None
     return int(row[0])
 
@@ -90,38 +111,3 @@ def remove(database: Database, order_id: int, tasks: Sequence[str]) -> None:
     with database.transaction() as connection:
         connection.execute("SET LOCAL synchronous_commit = off")
         connection.execute(_REMOVE_OF_ORDER, [order_id, list(tasks)])
-
-
-class _Batch:
-    """Rows of the outbox that this transaction holds."""
-
-    def __init__(self, connection: Connection, tasks: Mapping[str, Task]) -> None:
-        self._connection = connection
-        self._tasks = tasks
-        self._known: set[tuple[str, str]] = set()
-        self.done: list[int] = []
-        self.away: set[str] = set()
-        self.reasons: list[str] = []
-
-    def do(self, outbox_id: int, name: str, payload: Payload, attempts: int) -> None:
-        """Do a task, unless its server is away, or it is the same as one just done."""
-        if name in self.away:
-            return
-        same = (name, json.dumps(payload, sort_keys=True))
-        try:
-            if same not in self._known:
-                self._tasks[name](payload)
-        except ShopUnavailableError as error:
-            self.away.add(name)
-            self.reasons.append(str(error))
-        except (ShopError, KeyError, TypeError, ValueError) as error:
-            reason = f"{name} {outbox_id} failed for the {attempts + 1}. time: {error}"
-            self._connection.execute(_PUT_OFF, [reason, outbox_id])
-            self.reasons.append(reason)
-        else:
-            self._known.add(same)
-            self.done.append(outbox_id)
-
-    def remove_done(self) -> None:
-        """Remove the rows of what is done."""
-        self._connection.execute("DELETE FROM shop.outbox WHERE outbox_id = ANY(%s)", [self.done])

@@ -9,7 +9,6 @@ import sqlalchemy
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy.exc import DBAPIError
 
 from analytics_platform.settings import masked
@@ -17,7 +16,7 @@ from analytics_platform.shop.database import reason_of
 from analytics_platform.shop.errors import ShopUnavailableError
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-_TWO_AT_ONCE = sqlalchemy.text("SELECT pg_advisory_xact_lock(hashtext('shop.schema_version'))")
+_LOCK = sqlalchemy.text("SELECT pg_advisory_xact_lock(hashtext('shop.schema_version'))")
 
 
 def migrate(url: str, version: str = "head") -> str:
@@ -30,32 +29,21 @@ def migrate(url: str, version: str = "head") -> str:
     )
     try:
         with engine.begin() as connection:
-            connection.execute(_TWO_AT_ONCE)
+            connection.execute(_LOCK)
             connection.execute(sqlalchemy.text("CREATE SCHEMA IF NOT EXISTS shop"))
-            command.upgrade(_config(connection), version)
-            return _version_of(connection)
+            command.upgrade(alembic_config(connection), version)
+            context = MigrationContext.configure(
+                connection, opts={"version_table": "schema_version", "version_table_schema": "shop"}
+            )
+            return context.get_current_revision() or "none"
     except DBAPIError as error:
         assert isinstance(error.orig, psycopg.Error)
-        reason = reason_of(error.orig)
-        raise ShopUnavailableError(f"The shop's database {masked(url)} cannot be set up: {reason}.") from None
+        where = f"The shop's database {masked(url)}"
+        raise ShopUnavailableError(f"{where} cannot be set up: {reason_of(error.orig)}.") from None
 
 
-def newest_version() -> str:
-    """The version of the schema that this code works with."""
-    newest = ScriptDirectory(str(MIGRATIONS)).get_current_head()
-    assert newest is not None
-    return newest
-
-
-def _version_of(connection: sqlalchemy.Connection) -> str:
-    context = MigrationContext.configure(
-        connection, opts={"version_table": "schema_version", "version_table_schema": "shop"}
-    )
-    return context.get_current_revision() or "none"
-
-
-def _config(connection: sqlalchemy.Connection) -> Config:
-    config = Config()
+def alembic_config(connection: sqlalchemy.Connection) -> Config:
+    """Return the configuration for Alembic's commands on a connection."""
+    config = Config(attributes={"connection": connection})
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-    config.attributes["connection"] = connection
     return config

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 
 from pymongo.errors import PyMongoError
@@ -16,13 +17,13 @@ from pymongo.errors import PyMongoError
 from analytics_platform.settings import Settings, SettingsError
 from analytics_platform.shop import orders, outbox
 from analytics_platform.shop.best_sellers import MOST, BestSellers
-from analytics_platform.shop.breaker import Breaker
+from analytics_platform.shop.breaker import CircuitBreaker
 from analytics_platform.shop.carts import Carts
 from analytics_platform.shop.database import Database
 from analytics_platform.shop.domain import BestSeller, Cart, CartLine, Order
-from analytics_platform.shop.errors import ShopError, ShopUnavailableError
-from analytics_platform.shop.orders import CLEAR_CART, COUNT_SALES, Wish
-from analytics_platform.shop.outbox import Drained, Payload, Task
+from analytics_platform.shop.errors import OrderRejectedError, ShopError, ShopUnavailableError
+from analytics_platform.shop.orders import CLEAR_CART, COUNT_SALES, OrderRequest
+from analytics_platform.shop.outbox import OutboxDrained, Payload, Task
 
 LOG = logging.getLogger(__name__)
 
@@ -47,7 +48,7 @@ class Shop:
         self.database = database
         self._carts = carts
         self._best_sellers = best_sellers
-        self._breakers: Mapping[str, Breaker] = {CLEAR_CART: Breaker(), COUNT_SALES: Breaker()}
+        self._breakers: Mapping[str, CircuitBreaker] = {CLEAR_CART: CircuitBreaker(), COUNT_SALES: CircuitBreaker()}
 
     @property
     def carts(self) -> Carts:
@@ -67,61 +68,55 @@ class Shop:
         """Order what is in the cart, at the prices of this moment; the same key again returns the same order.
 
         Order, lines, stock and outbox change in one transaction, or nothing does. Then what was ordered is taken out of
-        the cart and the best sellers are told, at once if their servers answer, by `drain_outbox` if not, or if
-        `follow_up` is false. `ordered_at` is now unless given.
+        the cart and the best sellers become stale: at once if their servers answer, by `drain_outbox` if not or without
+        `follow_up`. `ordered_at` is now unless given.
 
-        Raises `OrderRefusedError` (`EmptyCartError`, `UnknownProductError`, `UnknownVariantError`, `OutOfStockError`,
+        Raises `OrderRejectedError` (`EmptyCartError`, `UnknownProductError`, `UnknownVariantError`, `OutOfStockError`,
         `UnknownCustomerError`, `OrderKeyTakenError`, `BadOrderError`) with nothing changed, and `ShopUnavailableError`
-        if the database is away: ask again with the same key.
+        if the database does not answer: ask again with the same key.
         """
-        wish = Wish(cart, customer_id, order_key, ordered_at)
-        tasks = self._tasks_of(cart)
-        placed = orders.place(self.database, wish, tasks)
-        if placed.is_new and follow_up:
-            self._follow_up(wish, placed.order, tasks)
-        return placed.order
-
-    def find_order(self, order_key: str) -> Order | None:
-        """The order with that key. Raises `ShopUnavailableError`."""
-        return orders.find_order(self.database, order_key)
+        request = OrderRequest(cart, customer_id, order_key, ordered_at)
+        tasks = {name: task for name, task in self._tasks().items() if name != CLEAR_CART or cart.cart_id is not None}
+        order, is_new = orders.place(self.database, request, list(tasks))
+        if is_new and follow_up:
+            self._follow_up(request, order, tasks)
+        return order
 
     def top_sellers(self) -> tuple[BestSeller, ...]:
-        """The ten products of which most pieces were sold, from the cache if there is one."""
+        """Return the ten products of which most pieces were sold, from the cache if there is one."""
         return self._best_sellers.top() if self._best_sellers else self.count_top_sellers()
 
     def count_top_sellers(self) -> tuple[BestSeller, ...]:
-        """The same, counted from the orders."""
+        """Return the same, counted from the orders."""
         return count_best_sellers(self.database)
 
-    def drain_outbox(self) -> Drained:
+    def drain_outbox(self) -> OutboxDrained:
         """Do what orders left to be done and could not be done at once."""
         return outbox.drain(self.database, self._tasks())
 
-    def _tasks_of(self, cart: Cart) -> list[str]:
-        wanted = {CLEAR_CART: cart.cart_id is not None}
-        return [task for task in self._tasks() if wanted.get(task, True)]
-
     def _tasks(self) -> Mapping[str, Task]:
-        """What can be done, and how."""
+        """Return what can be done, and how."""
+        carts, best_sellers = self._carts, self._best_sellers
         tasks: dict[str, Task] = {}
-        if self._carts is not None:
-            tasks[CLEAR_CART] = self._clear_cart
-        if self._best_sellers is not None:
-            tasks[COUNT_SALES] = self._touch
+        if carts is not None:
+            tasks[CLEAR_CART] = lambda payload: _clear_cart(carts, payload)
+        if best_sellers is not None:
+            tasks[COUNT_SALES] = lambda _: best_sellers.touch()
         return tasks
 
-    def _clear_cart(self, payload: Payload) -> None:
-        lines = [CartLine(**line) for line in payload["lines"]]
-        self.carts.take_out(payload["cart_id"], lines, payload["order_key"])
-
-    def _touch(self, _: Payload) -> None:
-        assert self._best_sellers is not None
-        self._best_sellers.touch()
-
-    def _follow_up(self, wish: Wish, order: Order, names: list[str]) -> None:
-        """Do now what can be done now. The order stands already: nothing that fails here may fail it."""
-        tasks = self._tasks()
-        done = [name for name in names if self._did(name, tasks[name], orders.payload_of(name, wish))]
+    def _follow_up(self, request: OrderRequest, order: Order, tasks: Mapping[str, Task]) -> None:
+        """Do now what can be done now. The order is placed already: nothing that fails here may fail it."""
+        done = []
+        for name, task in tasks.items():
+            if self._breakers[name].is_open:
+                continue
+            try:
+                task(orders.payload_of(name, request))
+                done.append(name)
+            except ShopError as error:
+                if isinstance(error, ShopUnavailableError):
+                    self._breakers[name].trip()
+                LOG.warning("%s waits in the outbox: %s", name, error)
         if not done:
             return
         try:
@@ -129,31 +124,43 @@ class Shop:
         except ShopUnavailableError as error:
             LOG.warning("What followed order %r will be done again: %s", order.order_key, error)
 
-    def _did(self, name: str, task: Task, payload: Payload) -> bool:
-        breaker = self._breakers[name]
-        if breaker.is_open:
-            return False
+
+def _clear_cart(carts: Carts, payload: Payload) -> None:
+    lines = [CartLine(**line) for line in payload["lines"]]
+    carts.take_out(payload["cart_id"], lines, payload["order_key"])
+
+
+def place_orders(shop: Shop, requests: Iterable[OrderRequest], at_once: int = 4) -> list[Order | OrderRejectedError]:
+    """Place many orders, several at a time: for simulations and migrations.
+
+    Returns what became of each, in the order of the requests. What follows them is done together at the end, as far as
+    it can be. Raises `ShopUnavailableError` if the database does not answer: the same requests again place what is
+    missing, and nothing twice.
+    """
+
+    def place(request: OrderRequest) -> Order | OrderRejectedError:
         try:
-            task(payload)
-        except ShopUnavailableError as error:
-            breaker.trip()
-            LOG.warning("%s waits in the outbox: %s", name, error)
-        except ShopError as error:
-            LOG.warning("%s waits in the outbox: %s", name, error)
-        else:
-            return True
-        return False
+            return shop.place_order(
+                request.cart, request.customer_id, request.order_key, request.ordered_at, follow_up=False
+            )
+        except OrderRejectedError as error:
+            return error
+
+    with ThreadPoolExecutor(at_once) as threads:
+        outcomes = list(threads.map(place, requests))
+    shop.drain_outbox()
+    return outcomes
 
 
 def count_best_sellers(database: Database) -> tuple[BestSeller, ...]:
-    """The ten products of which most pieces were sold; of equals those that brought more, then by id."""
+    """Return the ten products of which most pieces were sold; of equals those that brought more, then by id."""
     with database.transaction() as connection:
         return tuple(BestSeller(*row) for row in connection.execute(_COUNT, [MOST]))
 
 
 @contextmanager
 def open_shop(settings: Settings, connections: int = 10) -> Iterator[Shop]:
-    """The shop of the settings. Carts need MONGODB_URI, the cache REDIS_URL; neither has to answer now.
+    """Open the shop of the settings. Carts need MONGODB_URI, the cache REDIS_URL; neither has to answer yet.
 
     Raises `SettingsError` if SHOP_DATABASE_URL is not set, `ShopUnavailableError` if the database does not answer.
     """
@@ -176,8 +183,7 @@ def open_shop(settings: Settings, connections: int = 10) -> Iterator[Shop]:
 
 @contextmanager
 def _address(name: str, example: str) -> Iterator[None]:
-    """Of an address it cannot use a driver quotes parts, which may be of the password."""
     try:
         yield
-    except (PyMongoError, ValueError):
-        raise SettingsError(f"{name} is no address that can be used: write it as {example}.") from None
+    except (PyMongoError, ValueError):  # their text quotes parts of the address, which may be of the password
+        raise SettingsError(f"{name} is not a valid address: write it as {example}.") from None

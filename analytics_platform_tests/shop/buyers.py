@@ -47,7 +47,7 @@ def _fused(method: Callable[..., Any], fuse: Fuse) -> Callable[..., Any]:
 
 
 def buy(settings: dict[str, str], customer: int, keys: Sequence[str], with_cart: bool, fuse: int | None) -> None:
-    """Entry point: order one lamp per key. A refusal is fine; anything else ends the process with an error."""
+    """Entry point: order one lamp per key. A rejected order is fine; anything else ends the process with an error."""
     burning = Fuse(fuse)
     light(burning)
     with open_shop(load_settings(**settings)) as shop:

@@ -1,4 +1,4 @@
-"""A small shop to buy in, and what its books say."""
+"""A small shop to buy in, and what is stored of it."""
 
 from __future__ import annotations
 
@@ -26,9 +26,13 @@ def cart_of(*lines: tuple[str, int], cart_id: str | None = None) -> Cart:
     return Cart(tuple(CartLine(product_id, quantity) for product_id, quantity in lines), cart_id)
 
 
-def run(shop: Shop, sql: str) -> None:
+def run(shop: Shop, sql: str, *values: object) -> None:
     with shop.database.transaction() as connection:
-        connection.execute(sql)  # type: ignore[call-overload]
+        connection.execute(sql, values)  # type: ignore[call-overload]
+
+
+def change_price(shop: Shop, product_id: str, price: Decimal) -> None:
+    run(shop, "UPDATE shop.products SET price = %s WHERE product_id = %s", price, product_id)
 
 
 def rows(shop: Shop, sql: str) -> list[tuple[object, ...]]:
@@ -36,7 +40,7 @@ def rows(shop: Shop, sql: str) -> list[tuple[object, ...]]:
         return connection.execute(sql).fetchall()  # type: ignore[call-overload, no-any-return]
 
 
-def books(shop: Shop) -> dict[str, list[tuple[object, ...]]]:
+def stored(shop: Shop) -> dict[str, list[tuple[object, ...]]]:
     """Everything an order may change."""
     return {
         "stock": rows(shop, "SELECT product_id, stock FROM shop.products ORDER BY 1"),

@@ -1,4 +1,4 @@
-"""Best sellers: from the cache, counted by one at a time, told of orders, and without a cache slower but not broken."""
+"""Best sellers: from the cache, counted by one at a time, stale after orders; without a cache slower, not broken."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def test_of_many_who_find_an_old_list_one_counts_and_the_others_do_not_wait(
     assert best.top() == (seller(2),)
 
 
-def test_an_order_lets_the_list_be_counted_anew_but_not_at_once_again(
+def test_an_order_lets_the_list_be_counted_again_but_not_at_once_again(
     redis_url: str, client: Redis, count: Counter
 ) -> None:
     best = BestSellers(redis_url, count)

@@ -13,7 +13,7 @@ from pymongo import MongoClient
 
 from analytics_platform.shop.carts import COLLECTION, Carts
 from analytics_platform.shop.domain import CartLine
-from analytics_platform.shop.errors import BadCartError, BadQuantityError, NotInCartError, ShopUnavailableError
+from analytics_platform.shop.errors import BadOrderError, BadQuantityError, NotInCartError, ShopUnavailableError
 
 ADA, GUEST = "customer:1", "visitor:abc"
 LAMP, DESK = CartLine("lamp", 2), CartLine("desk", 1, "oak")
@@ -138,7 +138,7 @@ def test_at_login_the_visitor_s_cart_goes_into_the_customer_s(carts: Carts) -> N
 
 def test_only_a_visitor_s_cart_is_merged_and_only_into_a_customer_s(carts: Carts) -> None:
     for one, other in ((ADA, GUEST), (ADA, "customer:2"), (GUEST, "visitor:2")):
-        with pytest.raises(BadCartError):
+        with pytest.raises(BadOrderError):
             carts.merge(one, other)
 
 

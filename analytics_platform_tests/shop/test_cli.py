@@ -74,7 +74,7 @@ def test_files_are_put_into_the_shop(run: Run, tmp_path: Path) -> None:
         (("order", "1", "sofa"), "The shop has no product 'sofa': take it out of the cart."),
         (
             ("order", "1", "lamp=many"),
-            "'lamp=many' is no line of a cart: write PRODUCT, PRODUCT=2 or PRODUCT/VARIANT=2.",
+            "'lamp=many' is not a cart line: write PRODUCT, PRODUCT=2 or PRODUCT/VARIANT=2.",
         ),
         (("order", "1", "lamp=0"), "0 pieces of product 'lamp' cannot be ordered: order between 1 and 1,000,000."),
         (("order", "1", "lamp=101"), "Of product 'lamp' 101 are wanted and 100 are left: order fewer."),

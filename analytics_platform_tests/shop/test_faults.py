@@ -1,4 +1,4 @@
-"""A server goes away at any step: the order stands or nothing happened, and what is left to do is done later."""
+"""A server stops at any step: the order is placed or nothing happened, and what is left to do is done later."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from analytics_platform.settings import Settings, SettingsError, load_settings
 from analytics_platform.shop import carts, database, outbox
 from analytics_platform.shop.domain import CartLine, Order
 from analytics_platform.shop.errors import ShopError, ShopUnavailableError
-from analytics_platform.shop.orders import CLEAR_CART, COUNT_SALES, Wish
+from analytics_platform.shop.orders import CLEAR_CART, COUNT_SALES, OrderRequest, find_order
 from analytics_platform.shop.schema import migrate
 from analytics_platform.shop.service import Shop, open_shop
-from analytics_platform_tests.shop.kit import LAMP, VASE, books, cart_of, furnish, rows, stock
+from analytics_platform_tests.shop.kit import LAMP, VASE, cart_of, furnish, rows, stock, stored
 
 
 @contextmanager
@@ -41,27 +41,27 @@ NO_REDIS = {"redis_url": "redis://127.0.0.1:1/0"}
 
 
 @pytest.mark.parametrize(
-    ("away", "waiting"),
+    ("missing", "waiting"),
     [
         (NO_MONGO, [CLEAR_CART]),
         (NO_REDIS, [COUNT_SALES]),
         ({**NO_MONGO, **NO_REDIS}, [CLEAR_CART, COUNT_SALES]),
     ],
 )
-def test_with_a_server_away_the_order_stands_and_the_rest_is_done_when_it_returns(
-    away: dict[str, str], waiting: list[str], shop: Shop, settings: Settings
+def test_without_a_server_the_order_is_placed_and_the_rest_is_done_when_it_returns(
+    missing: dict[str, str], waiting: list[str], shop: Shop, settings: Settings
 ) -> None:
     customer = furnish(shop)
     cart_id = f"customer:{customer}"
     shop.carts.add(cart_id, CartLine(LAMP, 2))
     assert shop.top_sellers() == ()
-    with reopened(settings, **away) as lame:
-        order = lame.place_order(cart_of((LAMP, 2), cart_id=cart_id), customer, "web/1")
-        assert [task for _, task in books(lame)["outbox"]] == waiting
-        drained = lame.drain_outbox()
+    with reopened(settings, **missing) as degraded:
+        order = degraded.place_order(cart_of((LAMP, 2), cart_id=cart_id), customer, "web/1")
+        assert [task for _, task in stored(degraded)["outbox"]] == waiting
+        drained = degraded.drain_outbox()
         assert (drained.done, drained.left, len(drained.reasons)) == (0, len(waiting), len(waiting))
-        assert {each.product_id for each in lame.top_sellers()} <= {LAMP}
-    assert shop.find_order("web/1") == order
+        assert {each.product_id for each in degraded.top_sellers()} <= {LAMP}
+    assert find_order(shop.database, "web/1") == order
     assert stock(shop)[LAMP] == 8
 
     drained = shop.drain_outbox()
@@ -81,12 +81,12 @@ def test_servers_that_stop_and_return_are_used_again(database_url: str, tmp_path
             cache.start()
             assert shop.carts.add(f"customer:{customer}", CartLine(LAMP, 3)).lines
             shop.place_order(cart, customer, "web/1")
-            assert books(shop)["outbox"] == []
+            assert stored(shop)["outbox"] == []
             cache.stop()
         shop.place_order(cart, customer, "web/2")
         with pytest.raises(ShopUnavailableError, match="cannot be reached"):
             shop.carts.get(f"customer:{customer}")
-        assert len(books(shop)["outbox"]) == 2
+        assert len(stored(shop)["outbox"]) == 2
         with serve_mongo(tmp_path, port):
             cache.start()
             assert shop.drain_outbox().left == 0
@@ -94,13 +94,13 @@ def test_servers_that_stop_and_return_are_used_again(database_url: str, tmp_path
             cache.stop()
 
 
-def test_a_server_that_is_away_keeps_only_the_first_order_waiting(
+def test_a_server_that_does_not_answer_delays_only_the_first_order(
     shop: Shop, settings: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
     customer = furnish(shop)
-    with reopened(settings, **NO_MONGO) as lame:
+    with reopened(settings, **NO_MONGO) as degraded:
         for number in range(5):
-            lame.place_order(cart_of((LAMP, 1), cart_id="customer:1"), customer, f"web/{number}")
+            degraded.place_order(cart_of((LAMP, 1), cart_id="customer:1"), customer, f"web/{number}")
     assert len([record for record in caplog.records if "cannot be reached" in record.message]) == 1
 
 
@@ -108,7 +108,7 @@ def test_without_carts_and_cache_orders_are_placed_and_nothing_waits(shop: Shop,
     customer = furnish(shop)
     with reopened(settings, mongodb_uri="", redis_url="") as bare:
         bare.place_order(cart_of((LAMP, 3), cart_id="customer:1"), customer, "web/1")
-        assert books(bare)["outbox"] == []
+        assert stored(bare)["outbox"] == []
         assert [each.quantity for each in bare.top_sellers()] == [3]
         with pytest.raises(ShopError, match="MONGODB_URI is not set"):
             _ = bare.carts
@@ -160,21 +160,23 @@ def test_a_task_that_fails_is_put_off_and_keeps_nothing_else_waiting(shop: Shop)
     assert outbox.count_due(shop.database) == 0
 
 
-def test_many_sales_are_told_to_the_cache_once(shop: Shop, settings: Settings) -> None:
+def test_many_sales_make_the_cache_stale_once(shop: Shop, settings: Settings) -> None:
     customer = furnish(shop, stock=500)
-    told: list[object] = []
+    calls: list[object] = []
     for number in range(300):
         shop.place_order(cart_of((VASE, 1)), customer, f"web/{number}", follow_up=False)
-    drained = outbox.drain(shop.database, {COUNT_SALES: told.append})
-    assert (drained.done, drained.left, len(told)) == (300, 0, 2)
+    drained = outbox.drain(shop.database, {COUNT_SALES: calls.append})
+    assert (drained.done, drained.left, len(calls)) == (300, 0, 2)
 
 
 def test_several_who_drain_at_once_share_the_work(shop: Shop) -> None:
     customer = furnish(shop, stock=900)
-    wishes = [Wish(cart_of((VASE, 1), cart_id="customer:1"), customer, f"web/{number}") for number in range(600)]
+    requests = [
+        OrderRequest(cart_of((VASE, 1), cart_id="customer:1"), customer, f"web/{number}") for number in range(600)
+    ]
     with ThreadPoolExecutor(8) as threads:
-        for wish in wishes:
-            threads.submit(shop.place_order, wish.cart, customer, wish.order_key, follow_up=False)
+        for request in requests:
+            threads.submit(shop.place_order, request.cart, customer, request.order_key, follow_up=False)
     done: list[str] = []
 
     def clear(payload: outbox.Payload) -> None:
@@ -184,15 +186,15 @@ def test_several_who_drain_at_once_share_the_work(shop: Shop) -> None:
         drained = list(threads.map(lambda _: outbox.drain(shop.database, {CLEAR_CART: clear}), range(3)))
 
     assert sum(each.done for each in drained) == 600
-    assert sorted(done) == sorted(wish.order_key for wish in wishes)
+    assert sorted(done) == sorted(request.order_key for request in requests)
 
 
 @pytest.mark.parametrize(
     ("changed", "sentence"),
     [
         ({"shop_database_url": ""}, "SHOP_DATABASE_URL is not set"),
-        ({"mongodb_uri": "http://ada:secret@x"}, "MONGODB_URI is no address"),
-        ({"redis_url": "http://ada:secret@x"}, "REDIS_URL is no address"),
+        ({"mongodb_uri": "http://ada:secret@x"}, "MONGODB_URI is not a valid address"),
+        ({"redis_url": "http://ada:secret@x"}, "REDIS_URL is not a valid address"),
     ],
 )
 def test_wrong_settings_are_named_without_secrets(changed: dict[str, str], sentence: str, settings: Settings) -> None:
@@ -201,7 +203,7 @@ def test_wrong_settings_are_named_without_secrets(changed: dict[str, str], sente
     assert "secret" not in str(caught.value)
 
 
-def test_a_database_that_is_away_is_named_without_its_password() -> None:
+def test_a_database_that_does_not_answer_is_named_without_its_password() -> None:
     for url in ("postgresql://ada:secret@127.0.0.1:1/shop", "postgresql://ada:secret@127.0.0.1:x/shop"):
         with pytest.raises(ShopUnavailableError) as caught, open_shop(load_settings(shop_database_url=url)):
             pass

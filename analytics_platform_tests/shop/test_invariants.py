@@ -8,11 +8,11 @@ from decimal import Decimal
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from analytics_platform.shop.catalogue import change_price, restock, seed_customers, seed_products
+from analytics_platform.shop.catalogue import seed_customers, seed_products
 from analytics_platform.shop.domain import Cart, CartLine, Customer, Product
-from analytics_platform.shop.errors import EmptyCartError, OrderRefusedError, OutOfStockError
+from analytics_platform.shop.errors import EmptyCartError, OrderRejectedError, OutOfStockError
 from analytics_platform.shop.service import Shop
-from analytics_platform_tests.shop.kit import rows, run, stock
+from analytics_platform_tests.shop.kit import change_price, rows, run, stock
 
 PRODUCTS = ("a", "b", "c")
 FIRST_STOCK = 6
@@ -38,7 +38,7 @@ class Model:
         self.orders: dict[str, Decimal] = {}
         self.prices = dict.fromkeys(PRODUCTS, Decimal(1))
 
-    def order(self, key: str, wanted: Counter[tuple[str, str | None]]) -> type[OrderRefusedError] | None:
+    def order(self, key: str, wanted: Counter[tuple[str, str | None]]) -> type[OrderRejectedError] | None:
         """What an order must end in."""
         if key in self.orders:
             return None
@@ -96,21 +96,21 @@ def take(shop: Shop, model: Model, cart_id: str, customer: int, number: int, wha
         case "order past the cart", list(chosen):
             order(shop, model, Cart(tuple(chosen)), customer, f"step {number}")
         case "price", str(product), Decimal() as price:
-            change_price(shop.database, product, price)
+            change_price(shop, product, price)
             model.prices[product] = price
         case "restock", str(product), int(pieces):
-            restock(shop.database, product, pieces)
+            run(shop, "UPDATE shop.products SET stock = stock + %s WHERE product_id = %s", pieces, product)
             model.stock[product] += pieces
 
 
 def order(shop: Shop, model: Model, cart: Cart, customer: int, key: str) -> None:
-    refusal = model.order(key, counted(cart.lines))
+    rejection = model.order(key, counted(cart.lines))
     try:
         placed = shop.place_order(cart, customer, key)
-    except OrderRefusedError as error:
-        assert type(error) is refusal
+    except OrderRejectedError as error:
+        assert type(error) is rejection
     else:
-        assert refusal is None
+        assert rejection is None
         assert placed.total == model.orders[key] == sum(line.unit_price * line.quantity for line in placed.lines)
 
 

@@ -21,7 +21,7 @@ from analytics_platform.shop.best_sellers import LIST
 from analytics_platform.shop.domain import BestSeller, CartLine
 from analytics_platform.shop.service import Shop
 from analytics_platform.warehouse import open_warehouse
-from analytics_platform_tests.shop.kit import LAMP, VASE, books, cart_of, furnish, run
+from analytics_platform_tests.shop.kit import LAMP, VASE, cart_of, furnish, run, stored
 
 NOW = dt.datetime(2026, 3, 1, tzinfo=dt.UTC)
 
@@ -45,7 +45,7 @@ def fill_outbox(shop: Shop) -> None:
 def test_the_job_does_what_waits(shop: Shop, settings: Settings) -> None:
     fill_outbox(shop)
     assert drain(settings).success
-    assert books(shop)["outbox"] == []
+    assert stored(shop)["outbox"] == []
     assert shop.carts.get("customer:1").lines == ()
 
 
@@ -56,7 +56,7 @@ def test_the_job_fails_while_a_server_is_away_and_says_which(shop: Shop, setting
     assert not result.success
     (failure,) = [event for event in result.all_node_events if event.is_step_failure]
     assert "The cache redis://127.0.0.1:1/0 cannot be used" in str(failure.event_specific_data)
-    assert [task for _, task in books(shop)["outbox"]] == ["count_sales"]
+    assert [task for _, task in stored(shop)["outbox"]] == ["count_sales"]
 
 
 def test_without_a_shop_the_job_and_the_sensor_say_so(settings: Settings) -> None:

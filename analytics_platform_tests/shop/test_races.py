@@ -10,17 +10,16 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from analytics_platform.settings import Settings
-from analytics_platform.shop.bulk import place_orders
 from analytics_platform.shop.domain import Order
 from analytics_platform.shop.errors import OutOfStockError
-from analytics_platform.shop.orders import Wish
-from analytics_platform.shop.service import Shop
+from analytics_platform.shop.orders import OrderRequest
+from analytics_platform.shop.service import Shop, place_orders
 from analytics_platform_tests.shop.buyers import start_buyer
-from analytics_platform_tests.shop.kit import DESK, LAMP, VASE, books, cart_of, furnish, rows, stock
+from analytics_platform_tests.shop.kit import DESK, LAMP, VASE, cart_of, furnish, rows, stock, stored
 from analytics_platform_tests.slow import spread
 
 
-def test_fifty_who_race_for_ten_pieces_buy_ten_and_are_refused_990_times(shop: Shop) -> None:
+def test_fifty_who_race_for_ten_pieces_buy_ten_and_are_rejected_990_times(shop: Shop) -> None:
     customer = furnish(shop, stock=10)
 
     def attempt(number: int) -> str:
@@ -28,13 +27,13 @@ def test_fifty_who_race_for_ten_pieces_buy_ten_and_are_refused_990_times(shop: S
             shop.place_order(cart_of((LAMP, 1)), customer, f"race/{number}", follow_up=False)
         except OutOfStockError as error:
             assert (error.product_id, error.wanted, error.left) == (LAMP, 1, 0)
-            return "refused"
+            return "rejected"
         return "sold"
 
     with ThreadPoolExecutor(50) as threads:
         outcomes = Counter(threads.map(attempt, range(1_000)))
 
-    assert outcomes == {"sold": 10, "refused": 990}
+    assert outcomes == {"sold": 10, "rejected": 990}
     assert stock(shop)[LAMP] == 0
     assert rows(shop, "SELECT sum(quantity), count(*) FROM shop.order_items") == [(10, 10)]
 
@@ -43,11 +42,11 @@ def test_carts_in_any_order_never_wait_for_each_other_in_a_circle(shop: Shop) ->
     customer = furnish(shop, stock=1_000)
     rng = random.Random(6)
     carts = [rng.sample(((LAMP, 1), (DESK, 2), (VASE, 1)), 3) for _ in range(200)]
-    wishes = [Wish(cart_of(*lines), customer, f"circle/{number}") for number, lines in enumerate(carts)]
+    requests = [OrderRequest(cart_of(*lines), customer, f"circle/{number}") for number, lines in enumerate(carts)]
 
-    outcome = place_orders(shop, wishes, at_once=16)
+    placed = place_orders(shop, requests, at_once=16)
 
-    assert len(outcome.orders) == 200
+    assert all(isinstance(order, Order) for order in placed) and len(placed) == 200
     assert stock(shop) == {LAMP: 800, DESK: 600, VASE: 800}
 
 
@@ -83,19 +82,19 @@ def test_with_processes_killed_anywhere_ten_pieces_are_sold_ten_times(
         buyer.join(timeout=120)
 
     assert [buyer.exitcode for buyer in buyers] == [-signal.SIGKILL, 0, 0, 0]
-    assert_books_add_up(shop, sold=10)
+    assert_sales_add_up(shop, sold=10)
 
-    before = books(shop)["orders"]
-    again = start_buyer(own, customer, [key for each in keys for key in each], False, None)  # everybody asks again
+    before = stored(shop)["orders"]
+    again = start_buyer(own, customer, [key for each in keys for key in each], False, None)  # all orders are repeated
     again.join(timeout=120)
     assert again.exitcode == 0
-    assert books(shop)["orders"] == before
+    assert stored(shop)["orders"] == before
     drained = shop.drain_outbox()
     assert (drained.left, drained.reasons) == (0, ())
-    assert_books_add_up(shop, sold=10)
+    assert_sales_add_up(shop, sold=10)
 
 
-def assert_books_add_up(shop: Shop, sold: int) -> None:
+def assert_sales_add_up(shop: Shop, sold: int) -> None:
     assert stock(shop)[LAMP] == 10 - sold
     assert rows(shop, "SELECT count(*), sum(total) / 19.99 FROM shop.orders") == [(sold, sold)]
     assert rows(

@@ -9,10 +9,10 @@ from pathlib import Path
 from analytics_platform.demo.simulated_shop import buy, stock_shop
 from analytics_platform.demo.simulator import PURCHASES, read_purchases, simulate
 from analytics_platform.shop.service import Shop
-from analytics_platform_tests.shop.kit import books, rows
+from analytics_platform_tests.shop.kit import rows, stored
 
 
-def test_the_shop_s_books_are_the_truth_about_the_simulation(shop: Shop, tmp_path: Path) -> None:
+def test_what_the_shop_sold_is_the_truth_about_the_simulation(shop: Shop, tmp_path: Path) -> None:
     truth = simulate(3, 25, seed=4, out=tmp_path, start=dt.date(2026, 3, 1)).sources.total
     orders = list(read_purchases(tmp_path / PURCHASES))
     stock_shop(shop)
@@ -22,10 +22,10 @@ def test_the_shop_s_books_are_the_truth_about_the_simulation(shop: Shop, tmp_pat
     assert (bookings.free, bookings.refused) == (1, [])
     assert bookings.orders == truth.all_sources.orders - 1
     assert bookings.revenue == Decimal(truth.all_sources.revenue)
-    stood = books(shop)
-    assert stood["outbox"] == []
+    before = stored(shop)
+    assert before["outbox"] == []
     by_day = "SELECT (ordered_at AT TIME ZONE 'UTC')::date::text, sum(total)::text FROM shop.orders GROUP BY 1"
     assert dict(rows(shop, by_day)) == truth.all_sources.revenue_by_day  # type: ignore[arg-type]
 
     assert buy(shop, orders, truth.users.people) == bookings
-    assert {**books(shop), "outbox": []} == stood
+    assert {**stored(shop), "outbox": []} == before

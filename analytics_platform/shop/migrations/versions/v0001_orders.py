@@ -92,12 +92,11 @@ CREATE TRIGGER stamp_update BEFORE UPDATE ON shop.{table}
 FOR EACH ROW WHEN (OLD IS DISTINCT FROM NEW) EXECUTE FUNCTION shop.stamp_update()
 """
 
-_STAMPED = ("customers", "products", "orders", "order_items")
-
 
 def upgrade() -> None:
     """Make the tables, their indexes and triggers in the schema `shop`, which exists."""
-    for statements in (_TABLES, _INDEXES, _STAMP, *(_TRIGGER.format(table=table) for table in _STAMPED)):
+    triggers = (_TRIGGER.format(table=table) for table in ("customers", "products", "orders", "order_items"))
+    for statements in (_TABLES, _INDEXES, _STAMP, *triggers):
         op.execute(statements)
 
 
