@@ -2,34 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-from analytics_platform_tests.kit import built_house, click
+from analytics_platform_tests.kit import Row, built_house, click
 
 CLEANED = {"cleaned.urls", "cleaned.user_agents", "cleaned.source_categories", "cleaned.events", "cleaned.event_items"}
 AT = "2024-03-01T10:00:00Z"
 
 
-def event_of(root: Path, **columns: Any) -> Mapping[str, Any]:
-    """The one row of cleaned.events that a clickstream row becomes."""
-    with built_house(root, [click("ada", AT, **columns)], CLEANED) as session:
-        return session.frame("SELECT * FROM cleaned.events").row(0, named=True)
+def events_of(root: Path, *cases: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The row of cleaned.events that a clickstream row with the columns of each case becomes."""
+    with built_house(root, _clicks(cases), CLEANED) as session:
+        return session.frame("SELECT * FROM cleaned.events ORDER BY client_id").rows(named=True)
 
 
-def items_of(root: Path, data: object, name: str = "view_item") -> list[dict[str, Any]]:
-    """The rows of cleaned.event_items that an event carrying `data` becomes."""
-    with built_house(root, [click("ada", AT, name, data=data)], CLEANED) as session:
-        return session.frame("SELECT * FROM cleaned.event_items ORDER BY item_index").rows(named=True)
+def items_of(root: Path, *cases: object) -> list[list[dict[str, Any]]]:
+    """The rows of cleaned.event_items that an event carrying the data of each case becomes."""
+    with built_house(root, _clicks([{"name": "view_item", "data": data} for data in cases]), CLEANED) as session:
+        joined = "cleaned.event_items AS items JOIN cleaned.events USING (event_id)"
+        items = session.frame(f"SELECT client_id, items.* FROM {joined} ORDER BY item_index").rows(named=True)
+    return [[item for item in items if item["client_id"] == f"c{n:02}"] for n in range(len(cases))]
 
 
-@pytest.mark.parametrize(
-    ("raw", "name", "known"),
-    [
+def _clicks(cases: Sequence[Mapping[str, Any]]) -> list[Row]:
+    return [click(f"c{number:02}", AT, **columns) for number, columns in enumerate(cases)]
+
+
+def test_names_are_ga4s_and_unknown_ones_are_kept_and_flagged(tmp_path: Path) -> None:
+    cases = [
         ("page_viewed", "page_view", True),
         ("product_added_to_cart", "add_to_cart", True),
         ("checkout_started", "begin_checkout", True),
@@ -37,16 +40,13 @@ def items_of(root: Path, data: object, name: str = "view_item") -> list[dict[str
         ("email_filled_on_popup", "generate_lead", True),
         ("view_item", "view_item", True),
         ("wiggled_mouse", "wiggled_mouse", False),
-    ],
-)
-def test_names_are_ga4s_and_unknown_ones_are_kept_and_flagged(tmp_path: Path, raw: str, name: str, known: bool) -> None:
-    event = event_of(tmp_path, name=raw)
-    assert (event["event_name"], event["raw_event_name"], event["is_known_event"]) == (name, raw, known)
+    ]
+    events = events_of(tmp_path, *({"name": raw} for raw, _, _ in cases))
+    assert [(event["raw_event_name"], event["event_name"], event["is_known_event"]) for event in events] == cases
 
 
-@pytest.mark.parametrize(
-    ("page", "referrer", "traffic"),
-    [
+def test_traffic_is_the_tag_else_the_ad_click_else_a_foreign_referrer(tmp_path: Path) -> None:
+    cases = [
         ("https://shop.example/", "", (None, None, None)),
         ("https://shop.example/", "https://www.google.de/", ("google", "organic", None)),
         ("https://shop.example/", "https://blog.other.example/a", ("blog.other.example", "referral", None)),
@@ -58,18 +58,14 @@ def test_names_are_ga4s_and_unknown_ones_are_kept_and_flagged(tmp_path: Path, ra
         ("https://shop.example/?utm_source=news&utm_medium=email&utm_campaign=may", "", ("news", "email", "may")),
         ("https://shop.example/?utm_campaign=may", "", ("(not set)", "(not set)", "may")),
         ("/relative/path", "https://www.google.de/", ("google", "organic", None)),
-    ],
-)
-def test_traffic_is_the_tag_else_the_ad_click_else_a_foreign_referrer(
-    tmp_path: Path, page: str, referrer: str, traffic: tuple[str | None, ...]
-) -> None:
-    event = event_of(tmp_path, page_url=page, referrer=referrer)
-    assert (event["traffic_source"], event["traffic_medium"], event["traffic_campaign"]) == traffic
+    ]
+    events = events_of(tmp_path, *({"page_url": page, "referrer": referrer} for page, referrer, _ in cases))
+    found = [(event["traffic_source"], event["traffic_medium"], event["traffic_campaign"]) for event in events]
+    assert list(zip(cases, found, strict=True)) == [(case, case[2]) for case in cases]
 
 
-@pytest.mark.parametrize(
-    ("data", "transaction", "revenue"),
-    [
+def test_order_number_and_revenue_are_read_or_left_empty(tmp_path: Path) -> None:
+    cases: list[tuple[object, str | None, str | None]] = [
         ({"transaction_id": "T1", "revenue": 12.5}, "T1", "12.5"),
         ({"transaction_id": 1001, "revenue": "12.5"}, "1001", "12.5"),
         ({"transaction_id": " T1 ", "value": 7}, "T1", "7"),
@@ -84,25 +80,22 @@ def test_traffic_is_the_tag_else_the_ad_click_else_a_foreign_referrer(
         ("[1, 2]", None, None),
         ('"text"', None, None),
         ("", None, None),
-    ],
-)
-def test_order_number_and_revenue_are_read_or_left_empty(
-    tmp_path: Path, data: object, transaction: str | None, revenue: str | None
-) -> None:
-    event = event_of(tmp_path, name="checkout_completed", data=data)
-    assert event["transaction_id"] == transaction
-    assert event["revenue"] == (Decimal(revenue) if revenue else None)
+    ]
+    events = events_of(tmp_path, *({"name": "checkout_completed", "data": data} for data, _, _ in cases))
+    for (data, transaction, revenue), event in zip(cases, events, strict=True):
+        assert event["transaction_id"] == transaction, data
+        assert event["revenue"] == (Decimal(revenue) if revenue else None), data
 
 
 def test_order_number_and_revenue_are_read_from_purchases_only(tmp_path: Path) -> None:
-    event = event_of(tmp_path, name="add_to_cart", data={"transaction_id": "T1", "revenue": 5})
+    (event,) = events_of(tmp_path, {"name": "add_to_cart", "data": {"transaction_id": "T1", "revenue": 5}})
     assert (event["transaction_id"], event["revenue"]) == (None, None)
 
 
 def test_items_of_both_dialects_are_read_in_their_order(tmp_path: Path) -> None:
     tracker = {"item_id": "1", "item_name": '8" pan', "item_price": "2.50", "item_variant": "red", "quantity": "2"}
     ga4 = {"item_id": 2, "price": 3, "item_brand": "B", "item_category": "C", "coupon": "X", "index": 4}
-    first, second = items_of(tmp_path, {"items": [tracker, ga4], "item_list_id": "L", "item_list_name": "List"})
+    ((first, second),) = items_of(tmp_path, {"items": [tracker, ga4], "item_list_id": "L", "item_list_name": "List"})
     assert (first["item_index"], second["item_index"]) == (0, 1)
     assert (first["product_id"], first["product_name"], first["variant"]) == ("1", '8" pan', "red")
     assert (first["price"], first["quantity"]) == (Decimal("2.5"), 2)
@@ -112,40 +105,40 @@ def test_items_of_both_dialects_are_read_in_their_order(tmp_path: Path) -> None:
 
 
 def test_items_may_come_as_a_json_string(tmp_path: Path) -> None:
-    (item,) = items_of(tmp_path, {"items": '[{"item_id": "1", "price": 2}]'})
+    ((item,),) = items_of(tmp_path, {"items": '[{"item_id": "1", "price": 2}]'})
     assert (item["product_id"], item["price"]) == ("1", Decimal(2))
 
 
-@pytest.mark.parametrize("items", [None, [], {}, "", "[", "no json", '"[]"', 7, {"item_id": "1"}])
-def test_what_is_not_a_list_of_items_has_none(tmp_path: Path, items: object) -> None:
-    assert items_of(tmp_path, {"items": items}) == []
+def test_what_is_not_a_list_of_items_has_none(tmp_path: Path) -> None:
+    cases: list[object] = [None, [], {}, "", "[", "no json", '"[]"', 7, {"item_id": "1"}]
+    assert items_of(tmp_path, *({"items": items} for items in cases)) == [[]] * len(cases)
 
 
-@pytest.mark.parametrize("item", [{}, None, 1, "x", [1], {"item_id": None}, {"item_id": " "}, {"item_id": ""}])
-def test_an_item_without_fields_is_kept(tmp_path: Path, item: object) -> None:
-    (row,) = items_of(tmp_path, {"items": [item]})
-    assert (row["item_index"], row["product_id"], row["price"], row["quantity"]) == (0, None, None, None)
+def test_an_item_without_fields_is_kept(tmp_path: Path) -> None:
+    cases: list[object] = [{}, None, 1, "x", [1], {"item_id": None}, {"item_id": " "}, {"item_id": ""}]
+    for item, (row,) in zip(cases, items_of(tmp_path, *({"items": [item]} for item in cases)), strict=True):
+        assert (row["item_index"], row["product_id"], row["price"], row["quantity"]) == (0, None, None, None), item
 
 
-@pytest.mark.parametrize("quantity", [1.5, -1, "two", None, True, 10**12, "NaN"])
-def test_what_is_not_a_count_is_no_quantity(tmp_path: Path, quantity: object) -> None:
-    (row,) = items_of(tmp_path, {"items": [{"item_id": "1", "quantity": quantity}]})
-    assert row["quantity"] is None
+def test_what_is_not_a_count_is_no_quantity(tmp_path: Path) -> None:
+    cases: list[object] = [1.5, -1, "two", None, True, 10**12, "NaN"]
+    found = items_of(tmp_path, *({"items": [{"item_id": "1", "quantity": quantity}]} for quantity in cases))
+    assert [item["quantity"] for (item,) in found] == [None] * len(cases)
 
 
 def test_the_same_product_twice_is_two_items(tmp_path: Path) -> None:
-    rows = items_of(tmp_path, {"items": [{"item_id": "1"}, {"item_id": "1"}]})
+    (rows,) = items_of(tmp_path, {"items": [{"item_id": "1"}, {"item_id": "1"}]})
     assert [(row["item_index"], row["product_id"]) for row in rows] == [(0, "1"), (1, "1")]
 
 
 def test_an_event_with_tens_of_thousands_of_items_is_taken_apart(tmp_path: Path) -> None:
-    rows = items_of(tmp_path, {"items": [{"item_id": str(n)} for n in range(30_000)]})
+    (rows,) = items_of(tmp_path, {"items": [{"item_id": str(n)} for n in range(30_000)]})
     assert [row["product_id"] for row in rows] == [str(n) for n in range(30_000)]
 
 
 def test_an_event_was_received_when_the_export_says_or_else_when_it_arrived(tmp_path: Path) -> None:
-    received = event_of(tmp_path / "said", received_at="2024-03-01T10:00:02Z")["received_at"]
-    assert received.isoformat() == "2024-03-01T10:00:02+00:00"
+    (event,) = events_of(tmp_path / "said", {"received_at": "2024-03-01T10:00:02Z"})
+    assert event["received_at"].isoformat() == "2024-03-01T10:00:02+00:00"
     with built_house(tmp_path / "unsaid", [click("ada", AT)], CLEANED) as session:
         same = session.rows(
             "SELECT events.received_at = rows.arrived_at"
