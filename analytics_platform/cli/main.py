@@ -85,7 +85,7 @@ def materialize(
     from analytics_platform.settings import load_settings
 
     settings = load_settings()
-    raise typer.Exit(0 if run(build_definitions(settings, outside=False), settings, select, days, debug) else 1)
+    raise typer.Exit(0 if run(build_definitions(settings), settings, select, days, debug) else 1)
 
 
 @app.command(rich_help_panel=OPERATE)

@@ -7,14 +7,14 @@ import dagster as dg
 from analytics_platform.lake import open_lake
 from analytics_platform.orchestration.assets.cache import best_sellers
 from analytics_platform.orchestration.assets.cleaned import gate_asset, lookup_assets
-from analytics_platform.orchestration.assets.external import with_outside
+from analytics_platform.orchestration.assets.external import with_systems
 from analytics_platform.orchestration.assets.freshness import with_freshness
 from analytics_platform.orchestration.assets.raw import raw_asset
 from analytics_platform.orchestration.assets.reports import findings
 from analytics_platform.orchestration.assets.tables import model_asset
 from analytics_platform.orchestration.checks.business import watchdog
 from analytics_platform.orchestration.checks.files import files_readable_check
-from analytics_platform.orchestration.jobs import build_jobs
+from analytics_platform.orchestration.jobs import drain_outbox, ingest_everything, publish_reports, rebuild_days, watch
 from analytics_platform.orchestration.resources import build_resources
 from analytics_platform.orchestration.schedules import build_schedules
 from analytics_platform.orchestration.sensors import build_sensors
@@ -23,21 +23,17 @@ from analytics_platform.sources.registry import SOURCES
 from analytics_platform.transform import all_models
 
 
-def build_definitions(settings: Settings, outside: bool = True) -> dg.Definitions:
-    """Everything Dagster knows of the platform. The one seam for tests, the command line and other environments.
-
-    `outside` shows the systems around it too. `dagster asset materialize` gets on without: it refuses a selection like
-    `cleaned/events+` with an asset in it that nobody can build.
-    """
+def build_definitions(settings: Settings) -> dg.Definitions:
+    """Put together everything Dagster knows of the platform: for the code location, the command line and tests."""
     models = [model_asset(model, settings) for model in all_models().values()]
     raw = [raw_asset(source) for source in SOURCES.values()]
     gates = [gate_asset(source, settings) for source in SOURCES.values()]
     built = with_freshness([*raw, *gates, *lookup_assets(settings), *models, findings, best_sellers], settings)
     readable = [files_readable_check(source) for source in SOURCES.values() if source.format.suffixes]
     return dg.Definitions(
-        assets=with_outside(built, settings) if outside else built,
+        assets=with_systems(built, settings),
         asset_checks=[*readable, watchdog],
-        jobs=build_jobs(),
+        jobs=[ingest_everything, rebuild_days, publish_reports, watch, drain_outbox],
         schedules=build_schedules(settings),
         sensors=build_sensors(settings, open_lake(settings)),
         resources=build_resources(settings),

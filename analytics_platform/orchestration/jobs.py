@@ -1,9 +1,6 @@
 """Jobs with plain names for what people start by hand."""
 
-from collections.abc import Sequence
-
 import dagster as dg
-from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from analytics_platform.orchestration.checks.business import watchdog
 from analytics_platform.settings import Settings
@@ -13,6 +10,8 @@ from analytics_platform.sources.registry import SOURCES
 
 INGEST, REBUILD, REPORT, WATCH = "ingest_everything", "rebuild_days", "publish_reports", "watch"
 DRAIN_OUTBOX = "drain_outbox"
+RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
+"""Dagster's tags for the first and the last day that a run builds."""
 
 ARRIVALS = dg.AssetSelection.keys(
     *(["raw", name] for name in SOURCES),
@@ -43,16 +42,13 @@ def drain_outbox() -> None:
     drain_shop()
 
 
-def build_jobs() -> Sequence[UnresolvedAssetJobDefinition | dg.JobDefinition]:
-    """`ingest_everything` takes in what arrived; `rebuild_days` builds all tables of a range of days.
-
-    `publish_reports` writes the findings, `watch` runs the data-health checks and changes nothing.
-    """
-    daily = dg.AssetSelection.groups("cleaned", "sessionized", "star", "marts", "ops") - ARRIVALS
-    return [
-        dg.define_asset_job(INGEST, ARRIVALS, description="Load new data."),
-        dg.define_asset_job(REPORT, dg.AssetSelection.groups("reports", "cache"), description="Write the findings."),
-        dg.define_asset_job(REBUILD, daily, description="Build all tables for a range of days."),
-        dg.define_asset_job(WATCH, dg.AssetSelection.checks(watchdog), description="Run the data-health checks."),
-        drain_outbox,
-    ]
+ingest_everything = dg.define_asset_job(INGEST, ARRIVALS, description="Load new data.")
+rebuild_days = dg.define_asset_job(
+    REBUILD,
+    dg.AssetSelection.groups("cleaned", "sessionized", "star", "marts", "ops") - ARRIVALS,
+    description="Build all tables for a range of days.",
+)
+publish_reports = dg.define_asset_job(
+    REPORT, dg.AssetSelection.groups("reports", "cache"), description="Write the findings."
+)
+watch = dg.define_asset_job(WATCH, dg.AssetSelection.checks(watchdog), description="Run the data-health checks.")

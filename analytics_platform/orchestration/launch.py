@@ -11,9 +11,10 @@ from pathlib import Path
 
 import dagster as dg
 
+from analytics_platform.errors import UserError
 from analytics_platform.orchestration.console import RunSummary, console_logger
-from analytics_platform.orchestration.jobs import ARRIVALS, INGEST
-from analytics_platform.orchestration.start import check_days
+from analytics_platform.orchestration.jobs import ARRIVALS, INGEST, RANGE_END, RANGE_START
+from analytics_platform.orchestration.resources import check_writable
 from analytics_platform.settings import Settings
 from analytics_platform.sources.registry import SOURCES
 from analytics_platform.transform import DayRange
@@ -24,6 +25,23 @@ from analytics_platform.warehouse.touched import days_to_build
 JOB = "materialize"
 BUILT_UP_TO = "analytics/built_up_to"
 INSTANCE = Path(__file__).with_name("dagster.yaml")
+
+
+class StartError(UserError):
+    """The command cannot be carried out as given."""
+
+
+def check_days(text: str, settings: Settings) -> DayRange:
+    """Read a day or a range `A...B`. Raises `StartError` unless all its days are partitions."""
+    try:
+        days = DayRange.parse(text)
+    except ValueError as error:
+        raise StartError(str(error)) from error
+    first, last = settings.partition_start, dt.datetime.now(dt.UTC).date() + dt.timedelta(days=1)
+    for day in (days.first, days.last):
+        if not first <= day <= last:
+            raise StartError(f"There is no partition {day}: days run from {first} (PARTITION_START) to {last}.")
+    return days
 
 
 def prepare_home(settings: Settings) -> Path:
@@ -39,64 +57,61 @@ def materialize(definitions: dg.Definitions, settings: Settings, select: str, da
     """Run the selected assets for the range `days`, and print a line per step; True if the run succeeded.
 
     Without days: load what arrived, then build the days touched by all that was loaded and is not built yet. Raises
-    `StartError` for days that are no partitions.
+    `StartError` for days that are no partitions, `SettingsError` if DATA_DIR cannot be written.
     """
-    if days:
-        check_days(days, settings)
+    wanted = check_days(days, settings) if days else None
+    check_writable(settings)
     prepare_home(settings)
     chosen = dg.AssetSelection.from_string(select)
     with dg.DagsterInstance.get() as instance:
-        if not days:
+        if wanted is None:
             if not _run(definitions, instance, None, None, debug):
                 return False
-            days, _ = _waiting(instance, settings)
-            if not days:
+            wanted, _ = _waiting(instance, settings)
+            if wanted is None:
                 print("Nothing new was loaded: no day to build.")
                 return True
-            print(f"Building {days}.")
+            print(f"Building {wanted}.")
             chosen = chosen - ARRIVALS  # they have just run
-        if not _run(definitions, instance, chosen, days, debug):
+        if not _run(definitions, instance, chosen, wanted, debug):
             return False
         if select == "*":
-            _remember(instance, settings, DayRange.parse(days))
+            _mark_built(instance, settings, wanted)
         return True
 
 
-def _waiting(instance: dg.DagsterInstance, settings: Settings, until: dt.datetime | None = None) -> tuple[str, str]:
-    """The range of days to build after what was loaded (`until` then) and is not built, and the last batch's place.
+def _waiting(
+    instance: dg.DagsterInstance, settings: Settings, until: dt.datetime | None = None
+) -> tuple[DayRange | None, str]:
+    """Find the days to build after what was loaded (`until` then) and is not built, and the last batch's place.
 
     Batches count as built up to the mark that a successful run left. It is kept with the runs, not taken from what
     this process loaded: after a run that loaded and was killed before it built, the next must not find nothing to do.
+    Without a mark everything is built again.
     """
-    built = _mark(instance)
+    runs = instance.get_runs(dg.RunsFilter(job_name=JOB, statuses=[dg.DagsterRunStatus.SUCCESS]))
+    built = max((run.tags.get(BUILT_UP_TO, "") for run in runs), default="")
     with open_warehouse(settings).session(read_only=True) as session:
         if not session.tables().issuperset(table.table.name for table in LEDGER_TABLES):
-            return "", built
+            return None, built
         loaded = [each for each in loadings(session) if until is None or each.finished_at <= until]
-        new = [arrival for arrival in loaded if arrival.place > built]
-        last = max((arrival.place for arrival in new), default=built)
-        return days_to_build(session, [arrival.batch_id for arrival in new], settings), last
+        new = [each for each in loaded if each.place > built]
+        days = days_to_build(session, [each.batch_id for each in new], settings)
+    return DayRange.parse(days) if days else None, max((each.place for each in new), default=built)
 
 
-def _mark(instance: dg.DagsterInstance) -> str:
-    """How far the ledger is built; empty if no run left a mark, so that everything is built again."""
-    runs = instance.get_runs(dg.RunsFilter(job_name=JOB, statuses=[dg.DagsterRunStatus.SUCCESS]))
-    return max((run.tags.get(BUILT_UP_TO, "") for run in runs), default="")
-
-
-def _remember(instance: dg.DagsterInstance, settings: Settings, built: DayRange) -> None:
+def _mark_built(instance: dg.DagsterInstance, settings: Settings, built: DayRange) -> None:
     """Leave the mark on the run that just succeeded, if it built every day that waited."""
     (run,) = instance.get_runs(dg.RunsFilter(job_name=JOB), limit=1)
-    loads = {f"cleaned__{source.contract.table.name.partition('.')[2]}" for source in SOURCES.values()}
+    loads = {source.contract.table.name.replace(".", "__") for source in SOURCES.values()}
     begun = [
         stats.start_time
         for stats in instance.get_run_step_stats(run.run_id)
         if stats.start_time and stats.step_key not in loads and not stats.step_key.startswith("raw__")
     ]
     # What another process loaded after the first table was begun may be missing from it.
-    days, last = _waiting(instance, settings, dt.datetime.fromtimestamp(min(begun), dt.UTC))
-    wanted = DayRange.parse(days) if days else built
-    if last and built.first <= wanted.first and wanted.last <= built.last:
+    waiting, last = _waiting(instance, settings, dt.datetime.fromtimestamp(min(begun), dt.UTC))
+    if last and (waiting is None or (built.first <= waiting.first and waiting.last <= built.last)):
         instance.add_run_tags(run.run_id, {BUILT_UP_TO: last})
 
 
@@ -104,10 +119,10 @@ def _run(
     definitions: dg.Definitions,
     instance: dg.DagsterInstance,
     selection: dg.AssetSelection | None,
-    days: str | None,
+    days: DayRange | None,
     debug: bool,
 ) -> bool:
-    """One run: of the selection, else of the job that loads what arrived."""
+    """Run the selection (None: the job that loads what arrived) and print how it ended; True if it succeeded."""
     started, summary = time.monotonic(), RunSummary()
     extra = dg.Definitions(
         jobs=[] if selection is None else [dg.define_asset_job(JOB, selection)],
@@ -115,11 +130,8 @@ def _run(
     )
     job = dg.Definitions.merge(definitions, extra).resolve_job_def(INGEST if selection is None else JOB)
     config: Mapping[str, object] = {} if debug else {"loggers": {"console": {"config": {}}}}
-    first, _, last = (days or "").partition("...")
-    tags = {"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last or first}
-    result = job.execute_in_process(
-        run_config=config, instance=instance, tags=tags if days else {}, raise_on_error=False
-    )
+    tags = {RANGE_START: str(days.first), RANGE_END: str(days.last)} if days else {}
+    result = job.execute_in_process(run_config=config, instance=instance, tags=tags, raise_on_error=False)
     took = time.monotonic() - started
     planned = {node.name.replace("__", ".") for node in job.nodes}
     if result.success:

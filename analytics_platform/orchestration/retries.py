@@ -10,7 +10,6 @@ import duckdb
 import httpx
 import psycopg
 from botocore.exceptions import ClientError, EndpointConnectionError, HTTPClientError
-from dagster._core.errors import DagsterInvariantViolationError
 from pymongo.errors import ConnectionFailure, OperationFailure
 
 from analytics_platform.connectors.rest_api import RestError
@@ -78,7 +77,7 @@ def failure(error: Exception) -> Exception:
     """
     try:
         tried = dg.OpExecutionContext.get().retry_number
-    except DagsterInvariantViolationError:  # not in a run
+    except dg.DagsterInvariantViolationError:  # not in a run
         tried = RETRIES
     if tried >= RETRIES or not may_pass(error):
         return dg.Failure(str(error), allow_retries=False)

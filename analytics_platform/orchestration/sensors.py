@@ -19,7 +19,7 @@ from analytics_platform.orchestration.decisions import (
     decide_outbox,
     decide_rebuild,
 )
-from analytics_platform.orchestration.jobs import DRAIN_OUTBOX, INGEST, REBUILD
+from analytics_platform.orchestration.jobs import DRAIN_OUTBOX, INGEST, RANGE_END, RANGE_START, REBUILD
 from analytics_platform.settings import Settings
 from analytics_platform.shop.outbox import count_due
 from analytics_platform.shop.service import open_shop
@@ -33,7 +33,6 @@ from analytics_platform.warehouse.touched import days_after
 
 SENSOR = "analytics/sensor"
 OUTBOX_SECONDS = 30
-RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 UNFINISHED = [
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.NOT_STARTED,

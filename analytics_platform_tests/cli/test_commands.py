@@ -184,6 +184,23 @@ def test_a_warehouse_is_copied_with_every_row(call: Call, house: House, tmp_path
 
 
 @pytest.mark.parametrize(
+    ("folder", "arguments", "sentence"),
+    [
+        ("/dev/null/data", (), "DATA_DIR=/dev/null/data: the folder cannot be written"),
+        ("data", ("--days", "2009-01-01"), "There is no partition 2009-01-01: days run from 2010-01-01"),
+    ],
+)
+def test_a_run_that_cannot_be_started_is_refused_in_one_sentence(
+    call: Call, tmp_path: Path, folder: str, arguments: tuple[str, ...], sentence: str
+) -> None:
+    ended = call(tmp_path / folder, "materialize", *arguments)
+
+    assert ended.returncode == 2
+    assert ended.stderr.startswith(f"analytics-platform: {sentence}")
+    assert len(ended.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
     ("given", "sentence"),
     [
         (("duckdb:////nowhere/a.duckdb", "duckdb:////nowhere/b.duckdb"), "There is no warehouse at duckdb:////nowhere"),

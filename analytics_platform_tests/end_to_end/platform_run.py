@@ -39,7 +39,7 @@ class Platform:
 
     def materialize(self, first: str, last: str, select: str = "*") -> dg.ExecuteInProcessResult:
         """`dagster asset materialize --select … --partition-range first...last`."""
-        definitions = build_definitions(self.settings, outside=False)  # as that command does
+        definitions = build_definitions(self.settings)
         job = dg.define_asset_job("run", dg.AssetSelection.from_string(select))
         resolved = dg.Definitions.merge(definitions, dg.Definitions(jobs=[job])).resolve_job_def("run")
         tags = {"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last}

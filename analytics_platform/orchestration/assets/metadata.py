@@ -15,6 +15,9 @@ from analytics_platform.warehouse import LEDGER_TABLES, Publication
 GATED = tuple(name for name, contract in CONTRACTS.items() if is_gated(contract))
 """Tables behind a gate, one per source."""
 
+DASHBOARD = "http://127.0.0.1:8501"
+"""Where `analytics-platform dashboard` serves the marts, if it is not told another port."""
+
 BOOK_NAMES = frozenset(contract.table.name for contract in LEDGER_TABLES)
 """Tables that every load writes together with its own: the assets of the gated tables stand for them."""
 
@@ -55,7 +58,9 @@ def code_references(contract: ContractType) -> dg.CodeReferencesMetadataValue:
 def definition_metadata(contract: ContractType) -> dict[str, dg.MetadataValue]:
     """Metadata that is known before any run."""
     table = contract.table
+    readers = {"dashboard": dg.MetadataValue.url(DASHBOARD)} if table.layer == "marts" else {}
     return {
+        **readers,
         "dagster/table_name": dg.MetadataValue.text(table.name),
         "dagster/code_references": code_references(contract),
         "primary_key": dg.MetadataValue.text(", ".join(table.key)),
