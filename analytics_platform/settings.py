@@ -73,6 +73,8 @@ class Settings(BaseSettings):
     sqs_queue_url: str = Field("", description="Queue of product events; without it the source is absent.")
     sqs_dlq_url: str = Field("", description="Queue that gets a copy of every refused message, with the reason.")
     aws_endpoint_url: str = Field("", description="Address of another SQS than Amazon's, e.g. http://127.0.0.1:9324.")
+    aws_default_region: str = Field("", description="Region of the queues (default: that of the AWS SDK or the URL).")
+    aws_max_attempts: Annotated[int, Field(ge=1)] = Field(3, description="How often a request to SQS is tried.")
     mongodb_uri: SecretStr = Field(SecretStr(""), description="MongoDB server of the logs; without it they are absent.")
     mongodb_database: str = Field("shop", description="Its database.")
     mongodb_collection: str = Field("web_logs", description="Its collection.")

@@ -1,49 +1,147 @@
-"""What assets work with, chosen by the settings: the lake, the warehouse, the settings themselves."""
+"""The connections that assets work with, as Dagster resources: the Resources page shows each with its configuration.
+
+No secret is part of a configuration. Dagster masks a secret field on that page, but not in the schema of the launchpad,
+which GraphQL shows to everyone. Secrets reach a run through the environment instead.
+"""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, ClassVar
 
-from analytics_platform.lake import open_lake
+import dagster as dg
+from botocore.session import Session as AwsSession
+from dagster_aws.utils import ResourceWithBoto3Configuration
+from dagster_duckdb import DuckDBResource
+from psycopg.conninfo import conninfo_to_dict
+from pydantic import Field, create_model
+
+from analytics_platform.connectors.sqs import Queue
+from analytics_platform.lake import FolderLake
 from analytics_platform.orchestration.retries import failure
-from analytics_platform.settings import POSTGRES_SCHEMES, Settings, SettingsError
+from analytics_platform.settings import POSTGRES_SCHEMES, Settings, SettingsError, load_settings
+from analytics_platform.transform import macros
 from analytics_platform.warehouse import Session, Warehouse, WarehouseError, open_warehouse
+from analytics_platform.warehouse.duckdb import DuckDBWarehouse
+
+
+class SettingsResource(dg.ConfigurableResource[Settings]):
+    """The settings. Those shown can be changed for one run; addresses and secrets come from the environment only."""
+
+    loaded: ClassVar[Settings]
+
+    def create_resource(self, context: dg.InitResourceContext) -> Settings:
+        """Validate the settings of the run. Raises `SettingsError`, also if DATA_DIR cannot be written."""
+        settings = load_settings(**{**dict(self.loaded), **self.model_dump()})
+        check_writable(settings)
+        return settings
+
+
+def settings_resource(settings: Settings) -> SettingsResource:
+    """Make the resource of the settings: a field for each that is no secret and no address, which may hold one."""
+    kinds = {
+        name: field.annotation if field.annotation in (bool, int, float) else str
+        for name, field in Settings.model_fields.items()
+        if "SecretStr" not in str(field.annotation) and not name.endswith("_url")
+    }
+    values = {name: kind(getattr(settings, name)) for name, kind in kinds.items()}
+    shown: dict[str, Any] = {
+        name: (kind, Field(values[name], description=Settings.model_fields[name].description))
+        for name, kind in kinds.items()
+    }
+    # The secrets are kept by a class: Dagster makes a resource anew from its fields before every run.
+    made = create_model("RunSettingsResource", __base__=SettingsResource, __doc__=SettingsResource.__doc__, **shown)
+    made.loaded = settings
+    return made(**values)
+
+
+class LakeResource(dg.ConfigurableResource[FolderLake]):
+    """The lake of raw batches, below `folder`."""
+
+    folder: str
+
+    def create_resource(self, context: dg.InitResourceContext) -> FolderLake:
+        """Give the lake; nothing is read or written yet."""
+        return FolderLake(Path(self.folder))
 
 
 class WarehouseResource:
-    """The warehouse that the settings name. `session` opens it for the length of one asset's work.
+    """The warehouse. A session is opened for the length of one asset's work."""
 
-    No resource with a configuration: the UI would show that, and the address may hold a password.
-    """
-
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    def warehouse(self) -> Warehouse:
+        """Give the warehouse, for code that does not know Dagster."""
+        raise NotImplementedError
 
     @contextmanager
     def session(self, read_only: bool = False) -> Iterator[Session]:
-        """A session with the models' functions defined; a refusal ends the step in its one sentence."""
+        """Open a session with the models' functions defined; an error ends the step in its one sentence."""
         try:
             with self.warehouse().session(read_only) as session:
                 yield session
         except WarehouseError as error:
             raise failure(error) from None
 
+
+class DuckDBWarehouseResource(DuckDBResource, WarehouseResource):
+    """The warehouse in the DuckDB file `database`. Sessions use `memory_limit` of `connection_config`."""
+
     def warehouse(self) -> Warehouse:
-        """The warehouse, for code that does not know Dagster."""
-        return open_warehouse(self._settings)
+        """Give the warehouse in the file."""
+        return DuckDBWarehouse(Path(self.database), self.connection_config["memory_limit"], macros())
+
+
+class PostgresWarehouseResource(dg.ConfigurableResource[Any], WarehouseResource):
+    """The warehouse in the PostgreSQL database at `url`, whose password is that of WAREHOUSE_URL."""
+
+    url: str
+    settings: dg.ResourceDependency[Settings]
+
+    def warehouse(self) -> Warehouse:
+        """Give the warehouse; another `url` than that of the settings is used as it is, without a password."""
+        if self.url == _without_password(self.settings.warehouse_url):
+            return open_warehouse(self.settings)
+        return open_warehouse(self.settings.model_copy(update={"warehouse_url": self.url}))
+
+
+def _without_password(url: str) -> str:
+    # libpq's own parser: a password may hold signs at which other parsers cut an address, and it would show.
+    parts = conninfo_to_dict(url)
+    return f"postgresql://{parts.get('user', '')}@{parts.get('host', '')}:{parts.get('port', 5432)}/{parts['dbname']}"
+
+
+class SQSResource(ResourceWithBoto3Configuration):
+    """The connection to SQS. What is not configured here comes from the default chain of the AWS SDK."""
+
+    def connect(self, url: str) -> Queue:
+        """Give the client of the queue at `url`."""
+        session = AwsSession(profile=self.profile_name)
+        for name, value in {"max_attempts": self.max_attempts, "ca_bundle": self.verify}.items():
+            if value is not True:
+                session.set_config_variable(name, value)
+        if self.aws_access_key_id:
+            session.set_credentials(self.aws_access_key_id, self.aws_secret_access_key, self.aws_session_token)
+        return Queue(url, self.endpoint_url, self.region_name, session)
 
 
 def warehouse_kind(settings: Settings) -> str:
-    """What the UI shows of the place of a table."""
+    """Name the warehouse as the UI's badges do."""
     return "postgres" if settings.warehouse_url.startswith(POSTGRES_SCHEMES) else "duckdb"
 
 
 def build_resources(settings: Settings) -> Mapping[str, object]:
-    """The resources of the code location. Raises `SettingsError` if DATA_DIR cannot be written."""
-    check_writable(settings)
+    """Make the resources of the code location; nothing is connected, read or written."""
+    own, url, memory = settings_resource(settings), settings.warehouse_url, {"memory_limit": settings.warehouse_memory}
     return {
-        "settings": settings,
-        "lake": open_lake(settings),
-        "warehouse": WarehouseResource(settings),
+        "settings": own,
+        "lake": LakeResource(folder=settings.lake_url),
+        "warehouse": PostgresWarehouseResource(url=_without_password(url), settings=own)
+        if warehouse_kind(settings) == "postgres"
+        else DuckDBWarehouseResource(database=str(settings.warehouse_path), connection_config=memory),
+        "sqs": SQSResource(
+            region_name=settings.aws_default_region or None,
+            endpoint_url=settings.aws_endpoint_url or None,
+            max_attempts=settings.aws_max_attempts,
+        ),
     }
 
 

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, ClassVar, TypeAlias
+from typing import Any, BinaryIO, ClassVar, TypeAlias
 
 from pydantic import SecretStr
 
@@ -18,6 +18,9 @@ from analytics_platform.settings import Settings
 
 Say: TypeAlias = Callable[[str], None]
 """Takes a sentence for the log."""
+
+Connect: TypeAlias = Callable[[str], Any]
+"""Makes the client of the system at an address."""
 
 
 class Format(ABC):
@@ -68,8 +71,13 @@ class Arrival(ABC):
         """Count what waits in the system, about, where that `can_be_counted` without taking it."""
         raise NotImplementedError
 
-    def fetch(self, source: Source, settings: Settings, lake: FolderLake, say: Say) -> Mapping[str, int | str]:
-        """Move what is new in the system into the lake; returns figures for people. Raises `UserError`."""
+    def fetch(
+        self, source: Source, settings: Settings, lake: FolderLake, say: Say, connect: Connect | None = None
+    ) -> Mapping[str, int | str]:
+        """Move what is new in the system into the lake; returns figures for people. Raises `UserError`.
+
+        Given `connect`, the client of the system is what that returns for its address, not one made by the settings.
+        """
         return {}
 
 

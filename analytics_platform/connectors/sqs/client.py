@@ -70,10 +70,16 @@ class Depth:
 class Queue:
     """The queue at `url`. Credentials, region and endpoint come from the default chain of the AWS SDK unless given.
 
-    A region that the chain does not know is taken from the URL. Methods raise `QueueError`.
+    A `session` is one of botocore. A region that it does not know is taken from the URL. Methods raise `QueueError`.
     """
 
-    def __init__(self, url: str, endpoint_url: str | None = None, region: str | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        endpoint_url: str | None = None,
+        region: str | None = None,
+        session: botocore.session.Session | None = None,
+    ) -> None:
         self.url = url
         self._endpoint = endpoint_url or url
         config = Config(  # one for each client, since botocore writes what it finds out into it
@@ -86,7 +92,7 @@ class Queue:
             user_agent=AGENT,
         )
         with explained(url, self._endpoint):
-            session = botocore.session.get_session()
+            session = session or botocore.session.get_session()
             chosen = region or session.get_config_variable("region") or _region_of(url)
             self._client = session.create_client("sqs", chosen, endpoint_url=endpoint_url, config=config)
             self._fast = FastCalls(session, self._client)

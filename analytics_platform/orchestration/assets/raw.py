@@ -7,6 +7,7 @@ import dagster as dg
 from analytics_platform.errors import UserError
 from analytics_platform.lake import FolderLake
 from analytics_platform.orchestration.assets.metadata import column_schema
+from analytics_platform.orchestration.resources import SQSResource
 from analytics_platform.orchestration.retries import failure
 from analytics_platform.settings import Settings
 from analytics_platform.sources.arrivals.files import land_files
@@ -38,7 +39,10 @@ def raw_asset(source: Source) -> dg.AssetsDefinition:
         },
     )
     def fetch(
-        context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings], lake: dg.ResourceParam[FolderLake]
+        context: dg.AssetExecutionContext,
+        settings: dg.ResourceParam[Settings],
+        lake: dg.ResourceParam[FolderLake],
+        sqs: SQSResource,
     ) -> dg.MaterializeResult[None]:
         metadata = _land(context, source, settings, lake) if source.format.suffixes else {}
         setting = source.arrival.setting
@@ -47,7 +51,7 @@ def raw_asset(source: Source) -> dg.AssetsDefinition:
             metadata["not read"] = dg.MetadataValue.text(f"{setting} is not set")
         elif setting:
             try:
-                fetched = source.arrival.fetch(source, settings, lake, context.log.info)
+                fetched = source.arrival.fetch(source, settings, lake, context.log.info, sqs.connect)
             except UserError as error:
                 raise failure(error) from None
             metadata |= {name: _value(figure) for name, figure in fetched.items()}

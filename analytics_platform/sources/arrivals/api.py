@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from analytics_platform.connectors.rest_api import Content, Endpoint, Limits, RestError, encode_pages, fetch
 from analytics_platform.lake import Batch, FolderLake
 from analytics_platform.settings import Settings
-from analytics_platform.sources.source import Arrival, Say, Source
+from analytics_platform.sources.source import Arrival, Connect, Say, Source
 
 SUFFIX = ".pages.jsonl"
 """End of the names of files with an answer."""
@@ -23,7 +23,9 @@ class JsonApi(Arrival):
     kinds = ("json", "api")
     setting = "USERS_API_URL"
 
-    def fetch(self, source: Source, settings: Settings, lake: FolderLake, say: Say) -> Mapping[str, int | str]:
+    def fetch(
+        self, source: Source, settings: Settings, lake: FolderLake, say: Say, connect: Connect | None = None
+    ) -> Mapping[str, int | str]:
         """Fetch the answer, if it is another than last time. Raises `RestError`."""
         batch = fetch_list(users_endpoint(source.name, settings), lake)
         words = f"a new answer, {batch.size:,} bytes" if batch else "the same as last time"

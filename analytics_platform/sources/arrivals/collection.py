@@ -21,7 +21,7 @@ from analytics_platform.connectors.mongo.errors import address_of
 from analytics_platform.connectors.mongo.extended_json import document_id_of
 from analytics_platform.lake import FolderLake
 from analytics_platform.settings import Settings, SettingsError
-from analytics_platform.sources.source import Arrival, Say, Source
+from analytics_platform.sources.source import Arrival, Connect, Say, Source
 
 DOCUMENT_SCHEMA = pa.schema([pa.field("document_id", pa.string()), pa.field("document", pa.binary(), nullable=False)])
 """A raw document: its `_id` as canonical Extended JSON (null if it has none), and its BSON as it came."""
@@ -46,7 +46,9 @@ class MongoCollection(Arrival):
         uri = super().address(settings)
         return uri and f"{address_of(uri)}/{settings.mongodb_database}.{settings.mongodb_collection}"
 
-    def fetch(self, source: Source, settings: Settings, lake: FolderLake, say: Say) -> Mapping[str, int | str]:
+    def fetch(
+        self, source: Source, settings: Settings, lake: FolderLake, say: Say, connect: Connect | None = None
+    ) -> Mapping[str, int | str]:
         """Read what is new in the collection."""
         documents = 0
         for step in read_collection(source.name, settings, lake):

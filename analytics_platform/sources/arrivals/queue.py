@@ -16,7 +16,7 @@ from analytics_platform.connectors.sqs import Drained, Message, Queue, drain, re
 from analytics_platform.lake import Batch, FolderLake
 from analytics_platform.progress import progress_bar
 from analytics_platform.settings import Settings, SettingsError
-from analytics_platform.sources.source import Arrival, Say, Source
+from analytics_platform.sources.source import Arrival, Connect, Say, Source
 
 LONGEST_COPY = (1 << 20) - (8 << 10)
 """Bytes of a rejected message, with its attributes, that is copied: a queue takes 1 MiB, the reason included."""
@@ -51,11 +51,13 @@ class SqsQueue(Arrival):
         """Count the messages that can be received, about."""
         return queue_of(settings).depth().visible
 
-    def fetch(self, source: Source, settings: Settings, lake: FolderLake, say: Say) -> Mapping[str, int | str]:
+    def fetch(
+        self, source: Source, settings: Settings, lake: FolderLake, say: Say, connect: Connect | None = None
+    ) -> Mapping[str, int | str]:
         """Drain the queue, within DRAIN_MAX_MESSAGES and DRAIN_MAX_SECONDS."""
         with progress_bar(source.name) as report:
             drained = drain_queue(
-                source, settings, lake, settings.drain_max_messages, settings.drain_max_seconds, report
+                source, settings, lake, settings.drain_max_messages, settings.drain_max_seconds, report, connect
             )
         say(
             f"{drained.received:,} messages received, {drained.stored:,} stored in {drained.batches:,} batches, "
@@ -68,16 +70,22 @@ class SqsQueue(Arrival):
         }
 
 
-def queue_of(settings: Settings) -> Queue:
+def queue_of(settings: Settings, connect: Connect | None = None) -> Queue:
     """The queue of product events that the settings name. Raises `SettingsError` if they name none."""
     if not settings.sqs_queue_url:
         raise SettingsError("SQS_QUEUE_URL is not set: give the address of the queue.")
-    return Queue(settings.sqs_queue_url, settings.aws_endpoint_url or None)
+    return _client(settings.sqs_queue_url, settings, connect)
 
 
-def dead_letters_of(settings: Settings) -> Queue | None:
+def dead_letters_of(settings: Settings, connect: Connect | None = None) -> Queue | None:
     """The queue for copies of rejected messages, if there is one."""
-    return Queue(settings.sqs_dlq_url, settings.aws_endpoint_url or None) if settings.sqs_dlq_url else None
+    return _client(settings.sqs_dlq_url, settings, connect) if settings.sqs_dlq_url else None
+
+
+def _client(url: str, settings: Settings, connect: Connect | None) -> Queue:
+    return (
+        connect(url) if connect else Queue(url, settings.aws_endpoint_url or None, settings.aws_default_region or None)
+    )
 
 
 def drain_queue(
@@ -87,6 +95,7 @@ def drain_queue(
     max_messages: int,
     max_seconds: float,
     on_progress: Callable[[int], None] = lambda messages: None,
+    connect: Connect | None = None,
 ) -> Drained:
     """Move what waits in the queue into the lake, at most so many messages or for so long.
 
@@ -94,7 +103,7 @@ def drain_queue(
     is undecodable never blocks the queue. One too long for a queue to take it with a reason is in quarantine only, with
     all others. Raises `QueueError`.
     """
-    queue, dead_letters = queue_of(settings), dead_letters_of(settings)
+    queue, dead_letters = queue_of(settings, connect), dead_letters_of(settings, connect)
 
     def store(messages: Sequence[Message]) -> None:
         batch = put_messages(lake, source.name, queue.name, messages)

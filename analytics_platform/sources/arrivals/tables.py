@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from analytics_platform.connectors.shop_db import TABLES, BatchSize, ShopDatabase, ShopDatabaseError, ShopPosition
 from analytics_platform.lake import FolderLake
 from analytics_platform.settings import Settings, SettingsError
-from analytics_platform.sources.source import Arrival, Say, Source
+from analytics_platform.sources.source import Arrival, Connect, Say, Source
 
 SUFFIX = ".rows.jsonl"
 """End of the names of files with rows."""
@@ -31,7 +31,9 @@ class DatabaseTable(Arrival):
     kinds = ("postgres", "json")
     setting = "SHOP_DATABASE_URL"
 
-    def fetch(self, source: Source, settings: Settings, lake: FolderLake, say: Say) -> Mapping[str, int | str]:
+    def fetch(
+        self, source: Source, settings: Settings, lake: FolderLake, say: Say, connect: Connect | None = None
+    ) -> Mapping[str, int | str]:
         """Read what changed in the table."""
         rows = 0
         for some in read_table(source.name, settings, lake):
