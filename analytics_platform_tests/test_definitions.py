@@ -122,7 +122,7 @@ def test_sensors_and_schedules_run_from_the_start_if_the_setting_says_so(tmp_pat
         assert scheduled.default_status.value == status, scheduled.name
 
 
-def test_alerts_run_without_automation_if_there_is_somebody_to_tell(tmp_path: Path) -> None:
+def test_alerts_run_without_automation_if_there_is_a_receiver(tmp_path: Path) -> None:
     settings = load_settings(data_dir=tmp_path, alert_webhook_url="https://hooks.example/x")
     running = {
         sensor.name

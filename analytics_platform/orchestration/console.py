@@ -41,7 +41,7 @@ class RunSummary(logging.Handler):
             return f"  {step:40} {event.step_success_data.duration_ms / 1000:8.1f} s"
         if event.is_step_failure:
             self.ended.add(step)
-            words = f"{step}: {_cause_of(event)}"
+            words = f"{step}: {cause_of(event)}"
             self.cause = self.cause or words
             return f"Failed: {words}"
         if event.event_type is dg.DagsterEventType.ASSET_CHECK_EVALUATION:
@@ -53,8 +53,8 @@ class RunSummary(logging.Handler):
         return f"  {step}: {event.message}" if event.event_type is dg.DagsterEventType.STEP_UP_FOR_RETRY else ""
 
 
-def _cause_of(event: dg.DagsterEvent) -> str:
-    """The sentence a step failed with; of an unexpected error its type and message."""
+def cause_of(event: dg.DagsterEvent) -> str:
+    """Give the sentence a step failed with; of an unexpected error its type and message."""
     failure = event.step_failure_data
     if failure.user_failure_data and failure.user_failure_data.description:
         return str(failure.user_failure_data.description)

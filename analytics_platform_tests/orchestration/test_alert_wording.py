@@ -22,10 +22,10 @@ def _failed(*problems: Problem) -> Message:
 
 
 def _problem(**values: object) -> Problem:
-    return Problem.model_validate({"key": "k", "title": "marts/x: check y", **values})
+    return Problem(**{"key": "k", "title": "marts/x: check y", **values})  # type: ignore[arg-type]
 
 
-def test_a_failed_check_is_told_with_its_asset_figures_sample_remedy_and_links() -> None:
+def test_a_failed_check_is_reported_with_its_asset_figures_sample_remedy_and_links() -> None:
     problem = _problem(
         asset="marts/x",
         detail="3 of 9 rows break it.",
@@ -51,7 +51,7 @@ def test_a_failed_check_is_told_with_its_asset_figures_sample_remedy_and_links()
 
 
 def test_recovery_says_how_often_and_since_when() -> None:
-    incident = Incident(title="marts/x: check y", since=AT, last=AT, told=AT, count=4)
+    incident = Incident(title="marts/x: check y", since=AT, last=AT, reported=AT, count=4)
     written = write(Message(kind=Kind.RECOVERED, incidents=(incident,)), URL)
 
     assert written.title == "Recovered: marts/x: check y"

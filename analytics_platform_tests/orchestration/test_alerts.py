@@ -1,4 +1,4 @@
-"""What a person is told, through Dagster: runs on an instance, the sensor's ticks, receivers on loopback."""
+"""What is reported, through Dagster: runs on an instance, the sensor's ticks, receivers on loopback."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from analytics_platform_tests.end_to_end.platform_run import Platform, clickstre
 from analytics_platform_tests.orchestration.receivers import MailServer, Webhook, serve_mail, serve_webhook
 
 
-class Desk:
+class Monitor:
     """An instance, a job with one asset and its checks, and the sensor with its cursor."""
 
     def __init__(self, settings: Settings) -> None:
@@ -62,18 +62,18 @@ def hook() -> Iterator[Webhook]:
 
 
 @pytest.fixture
-def desk(tmp_path: Path, hook: Webhook) -> Desk:
-    return Desk(load_settings(data_dir=tmp_path, alert_webhook_url=hook.url, dagster_url="https://dagster.example"))
+def monitor(tmp_path: Path, hook: Webhook) -> Monitor:
+    return Monitor(load_settings(data_dir=tmp_path, alert_webhook_url=hook.url, dagster_url="https://dagster.example"))
 
 
 def _titles(hook: Webhook) -> list[str]:
     return [message["blocks"][0]["text"]["text"] for message in hook.messages]
 
 
-def test_a_check_that_fails_its_run_too_is_one_message(desk: Desk, hook: Webhook) -> None:
-    desk.run(fails="rule", stops=True)
-    desk.tick()
-    desk.tick()
+def test_a_check_that_fails_its_run_too_is_one_message(monitor: Monitor, hook: Webhook) -> None:
+    monitor.run(fails="rule", stops=True)
+    monitor.tick()
+    monitor.tick()
 
     assert _titles(hook) == ["Failed: marts/tiny: check rule"]
     body = json.dumps(hook.messages)
@@ -83,53 +83,53 @@ def test_a_check_that_fails_its_run_too_is_one_message(desk: Desk, hook: Webhook
     assert "https://dagster.example/runs/" in body
 
 
-def test_a_check_that_fails_in_a_run_that_ends_well_is_told_too(desk: Desk, hook: Webhook) -> None:
-    desk.run(fails="other")
-    desk.tick()
+def test_a_check_that_fails_in_a_run_that_succeeds_is_reported_too(monitor: Monitor, hook: Webhook) -> None:
+    monitor.run(fails="other")
+    monitor.tick()
 
     assert _titles(hook) == ["Failed: marts/tiny: check other"]
 
 
-def test_a_step_that_fails_for_another_reason_is_told_with_its_words(desk: Desk, hook: Webhook) -> None:
-    desk.run(error="the disk is full")
-    desk.tick()
+def test_a_step_that_fails_for_another_reason_is_reported_with_its_words(monitor: Monitor, hook: Webhook) -> None:
+    monitor.run(error="the disk is full")
+    monitor.tick()
 
     assert _titles(hook) == ["Failed: step marts__tiny"]
     assert "the disk is full" in json.dumps(hook.messages)
 
 
-def test_repeated_failures_are_one_message_and_recovery_another(desk: Desk, hook: Webhook) -> None:
+def test_repeated_failures_are_one_message_and_recovery_another(monitor: Monitor, hook: Webhook) -> None:
     for _ in range(3):
-        desk.run(fails="rule", stops=True)
-        desk.tick()
-    desk.run()
-    desk.tick()
+        monitor.run(fails="rule", stops=True)
+        monitor.tick()
+    monitor.run()
+    monitor.tick()
 
     assert _titles(hook) == ["Failed: marts/tiny: check rule", "Recovered: marts/tiny: check rule"]
     assert "after 3 failures since" in json.dumps(hook.messages[1])
 
 
-def test_a_run_that_fails_and_one_that_ends_well_before_anybody_looks_are_told_in_order(
-    desk: Desk, hook: Webhook
+def test_a_run_that_fails_and_one_that_succeeds_before_anybody_looks_are_reported_in_order(
+    monitor: Monitor, hook: Webhook
 ) -> None:
-    desk.run(fails="rule")
-    desk.run()
-    desk.tick()
+    monitor.run(fails="rule")
+    monitor.run()
+    monitor.tick()
 
     assert [title.split(":")[0] for title in _titles(hook)] == ["Failed", "Recovered"]
 
 
-def test_a_warning_is_not_told(desk: Desk, hook: Webhook) -> None:
-    desk.run(fails="warns")
-    desk.tick()
+def test_a_warning_is_not_reported(monitor: Monitor, hook: Webhook) -> None:
+    monitor.run(fails="warns")
+    monitor.tick()
 
     assert hook.messages == []
 
 
-def test_a_run_that_ended_before_any_step_began_is_told(desk: Desk, hook: Webhook) -> None:
-    run = desk.instance.create_run_for_job(dg.job(name="nightly")(lambda: None))
-    desk.instance.report_run_failed(run, "the process is gone")
-    desk.tick()
+def test_a_run_that_ended_before_any_step_began_is_reported(monitor: Monitor, hook: Webhook) -> None:
+    run = monitor.instance.create_run_for_job(dg.job(name="nightly")(lambda: None))
+    monitor.instance.report_run_failed(run, "the process is gone")
+    monitor.tick()
 
     assert _titles(hook) == ["Failed: job nightly"]
     assert "the process is gone" in json.dumps(hook.messages)
@@ -137,13 +137,13 @@ def test_a_run_that_ended_before_any_step_began_is_told(desk: Desk, hook: Webhoo
 
 @pytest.mark.parametrize("status", [500, 404])
 def test_a_refused_message_is_logged_kept_and_sent_as_soon_as_it_is_taken(
-    desk: Desk, hook: Webhook, status: int, capfd: pytest.CaptureFixture[str]
+    monitor: Monitor, hook: Webhook, status: int, capfd: pytest.CaptureFixture[str]
 ) -> None:
     hook.status = status
-    desk.run(fails="rule")
-    waiting = desk.tick()
+    monitor.run(fails="rule")
+    waiting = monitor.tick()
     hook.status = 200
-    done = desk.tick()
+    done = monitor.tick()
 
     assert _titles(hook) == ["Failed: marts/tiny: check rule"]
     assert "1 messages wait" in str(waiting.skip_reason)
@@ -153,25 +153,25 @@ def test_a_refused_message_is_logged_kept_and_sent_as_soon_as_it_is_taken(
     assert "s3cretpath" not in logged + str(waiting.cursor)
 
 
-def test_a_receiver_that_goes_on_refusing_is_asked_less_and_less_often(desk: Desk, hook: Webhook) -> None:
+def test_a_receiver_that_goes_on_refusing_is_asked_less_and_less_often(monitor: Monitor, hook: Webhook) -> None:
     hook.status = 500
-    desk.run(fails="rule")
+    monitor.run(fails="rule")
     for _ in range(10):
-        desk.tick()
+        monitor.tick()
 
     assert hook.asked == 2
 
 
-def test_an_unreadable_cursor_starts_anew(desk: Desk, hook: Webhook) -> None:
-    desk.cursor = "gone"
-    desk.run(fails="rule")
-    desk.tick()
+def test_an_unreadable_cursor_starts_anew(monitor: Monitor, hook: Webhook) -> None:
+    monitor.cursor = "gone"
+    monitor.run(fails="rule")
+    monitor.tick()
 
     assert len(hook.messages) == 1
 
 
-def test_secrets_in_error_messages_are_not_told(tmp_path: Path, hook: Webhook) -> None:
-    desk = Desk(
+def test_secrets_in_error_messages_are_not_reported(tmp_path: Path, hook: Webhook) -> None:
+    monitor = Monitor(
         load_settings(
             data_dir=tmp_path,
             alert_webhook_url=hook.url,
@@ -179,19 +179,19 @@ def test_secrets_in_error_messages_are_not_told(tmp_path: Path, hook: Webhook) -
             redis_url="redis://r",
         )
     )
-    desk.run(error=f"cannot reach postgresql://x:hunter22@db with pa55word or {hook.url}")
-    desk.tick()
+    monitor.run(error=f"cannot reach postgresql://x:hunter22@db with pa55word or {hook.url}")
+    monitor.tick()
 
     body = json.dumps(hook.messages)
     assert "cannot reach" in body
     for secret in ("pa55word", "hunter22", "s3cretpath"):
         assert secret not in body
-        assert secret not in str(desk.cursor)
+        assert secret not in str(monitor.cursor)
 
 
-def test_hostile_rows_reach_the_channel_as_text(desk: Desk, hook: Webhook) -> None:
-    desk.run(fails="rule", sample="<!channel> ``` *bold* \x1b[31m <https://evil.example|click>")
-    desk.tick()
+def test_hostile_rows_reach_the_channel_as_text(monitor: Monitor, hook: Webhook) -> None:
+    monitor.run(fails="rule", sample="<!channel> ``` *bold* \x1b[31m <https://evil.example|click>")
+    monitor.tick()
 
     body = json.dumps(hook.messages)
     assert "&lt;!channel&gt; ''' *bold*" in body
@@ -206,36 +206,38 @@ def mails() -> Iterator[MailServer]:
 
 
 def test_mail_is_sent_although_the_webhook_refuses(tmp_path: Path, hook: Webhook, mails: MailServer) -> None:
-    desk = Desk(
+    monitor = Monitor(
         load_settings(
             data_dir=tmp_path, alert_webhook_url=hook.url, alert_email="team@shop.example", smtp_url=mails.url
         )
     )
     hook.status = 500
-    desk.run(fails="rule", stops=True)
-    desk.tick()
-    desk.tick()
+    monitor.run(fails="rule", stops=True)
+    monitor.tick()
+    monitor.tick()
 
     assert len(mails.mails) == 1
     assert "Subject: Failed: marts/tiny: check rule" in mails.mails[0]
 
 
 def test_without_a_receiver_the_sensor_says_so(tmp_path: Path) -> None:
-    desk = Desk(load_settings(data_dir=tmp_path))
+    monitor = Monitor(load_settings(data_dir=tmp_path))
 
-    assert "nobody to tell" in str(desk.tick().skip_reason)
+    assert "no receiver" in str(monitor.tick().skip_reason)
 
 
-def test_a_line_that_stops_is_told_once_with_its_check_and_once_when_it_goes_on(tmp_path: Path, hook: Webhook) -> None:
+def test_a_line_that_stops_is_reported_once_with_its_check_and_once_when_it_goes_on(
+    tmp_path: Path, hook: Webhook
+) -> None:
     """End to end: a file of which 5.8 % are refused, twice, then a threshold that allows it."""
     platform = Platform(tmp_path, alert_webhook_url=hook.url)
-    desk = Desk(platform.settings)
-    desk.instance = platform.instance
+    monitor = Monitor(platform.settings)
+    monitor.instance = platform.instance
     platform.drop("bad.csv", clickstream(1000, without_client=58))
     for limit in (0.05, 0.05, 0.1):
         platform.configure(max_error_rate=limit, alert_webhook_url=hook.url)
         platform.materialize("2026-03-01", "2026-03-01", select='key:"raw/clickstream"+1')
-        desk.tick()
+        monitor.tick()
 
     name = "cleaned/clickstream: check error_rate"
     assert _titles(hook) == [f"Failed: {name}", f"Recovered: {name}"]

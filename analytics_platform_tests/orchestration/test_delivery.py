@@ -7,8 +7,8 @@ import pytest
 
 from analytics_platform.connectors.rest_api import Endpoint, Limits
 from analytics_platform.connectors.rest_api.client import PageClient
-from analytics_platform.orchestration.alerts import delivery
-from analytics_platform.orchestration.alerts.delivery import DeliveryError, mail, post
+from analytics_platform.orchestration.alerts import messages
+from analytics_platform.orchestration.alerts.messages import DeliveryError, mail, post
 from analytics_platform_tests.orchestration.receivers import serve_mail, serve_webhook
 
 
@@ -41,7 +41,7 @@ def test_any_other_answer_than_taken_is_a_refusal_without_the_address(status: in
 
 
 def test_a_webhook_that_answers_without_end_is_given_up_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(delivery, "WEBHOOK_SECONDS", 0.3)
+    monkeypatch.setattr(messages, "WEBHOOK_SECONDS", 0.3)
     with serve_webhook() as hook, pytest.raises(DeliveryError, match="did not answer within"):
         hook.status = "slow"
         post(hook.url, {})

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 from analytics_platform.orchestration.alerts.incidents import (
     FORGET_AFTER,
     REMIND_AFTER,
-    Days,
     EndedRun,
     Incident,
     Kind,
@@ -16,22 +15,23 @@ from analytics_platform.orchestration.alerts.incidents import (
     Problem,
     update_incidents,
 )
+from analytics_platform.transform import DayRange
 
 NOW = dt.datetime(2026, 3, 1, 12, tzinfo=dt.UTC)
 DAY = dt.timedelta(days=1)
 
 
-def _days(first: int, last: int) -> Days:
-    return Days(first=dt.date(2026, 3, first), last=dt.date(2026, 3, last))
+def _days(first: int, last: int) -> DayRange:
+    return DayRange(dt.date(2026, 3, first), dt.date(2026, 3, last))
 
 
-def _run(failed: str = "", well: str = "", days: Days | None = None, at: dt.datetime = NOW) -> EndedRun:
-    """A run in which each letter of `failed` is a problem, and each of `well` is not."""
+def _run(failed: str = "", passed: str = "", days: DayRange | None = None, at: dt.datetime = NOW) -> EndedRun:
+    """A run in which each letter of `failed` is a problem, and each of `passed` is not."""
     problems = tuple(Problem(key=key, title=key, days=days) for key in failed)
-    return EndedRun(run_id="r", job="j", ended_at=at, problems=problems, well=dict.fromkeys(well, days))
+    return EndedRun(run_id="r", job="j", ended_at=at, problems=problems, passed=dict.fromkeys(passed, days))
 
 
-def _told(*runs: EndedRun) -> list[tuple[Kind, str]]:
+def _reported(*runs: EndedRun) -> list[tuple[Kind, str]]:
     _, messages = update_incidents({}, runs, NOW)
     return [(message.kind, _keys(message)) for message in messages]
 
@@ -40,38 +40,38 @@ def _keys(message: Message) -> str:
     return "".join(problem.title for problem in message.problems) or "".join(i.title for i in message.incidents)
 
 
-def test_a_problem_is_told_once_however_often_it_happens_and_once_when_it_is_over() -> None:
-    runs = [_run("a"), _run("a"), _run("a"), _run(well="a"), _run(well="a")]
+def test_a_problem_is_reported_once_however_often_it_happens_and_once_when_it_is_resolved() -> None:
+    runs = [_run("a"), _run("a"), _run("a"), _run(passed="a"), _run(passed="a")]
 
-    assert _told(*runs) == [(Kind.FAILED, "a"), (Kind.RECOVERED, "a")]
+    assert _reported(*runs) == [(Kind.FAILED, "a"), (Kind.RECOVERED, "a")]
 
 
-def test_what_is_over_says_how_often_it_happened() -> None:
-    _, messages = update_incidents({}, [_run("a"), _run("a"), _run("a"), _run(well="a")], NOW)
+def test_a_resolved_problem_says_how_often_it_happened() -> None:
+    _, messages = update_incidents({}, [_run("a"), _run("a"), _run("a"), _run(passed="a")], NOW)
 
     assert messages[-1].incidents[0].count == 3
 
 
 def test_new_problems_of_one_run_make_one_message_without_the_known_ones() -> None:
-    assert _told(_run("a"), _run("abc")) == [(Kind.FAILED, "a"), (Kind.FAILED, "bc")]
+    assert _reported(_run("a"), _run("abc")) == [(Kind.FAILED, "a"), (Kind.FAILED, "bc")]
 
 
-def test_a_run_of_other_days_does_not_end_a_problem() -> None:
-    assert _told(_run("a", days=_days(1, 2)), _run(well="a", days=_days(2, 3))) == [(Kind.FAILED, "a")]
+def test_a_run_of_other_days_does_not_resolve_a_problem() -> None:
+    assert _reported(_run("a", days=_days(1, 2)), _run(passed="a", days=_days(2, 3))) == [(Kind.FAILED, "a")]
 
 
-def test_a_problem_of_several_days_is_over_when_all_of_them_are_well() -> None:
-    runs = [_run("a", days=_days(1, 1)), _run("a", days=_days(5, 6)), _run(well="a", days=_days(5, 6))]
+def test_a_problem_of_several_days_is_resolved_when_all_of_them_pass() -> None:
+    runs = [_run("a", days=_days(1, 1)), _run("a", days=_days(5, 6)), _run(passed="a", days=_days(5, 6))]
 
-    assert _told(*runs) == [(Kind.FAILED, "a")]
-    assert _told(*runs, _run(well="a", days=_days(1, 3)))[-1] == (Kind.RECOVERED, "a")
-
-
-def test_a_run_that_judges_all_days_ends_a_problem_of_some() -> None:
-    assert _told(_run("a", days=_days(1, 1)), _run(well="a"))[-1] == (Kind.RECOVERED, "a")
+    assert _reported(*runs) == [(Kind.FAILED, "a")]
+    assert _reported(*runs, _run(passed="a", days=_days(1, 3)))[-1] == (Kind.RECOVERED, "a")
 
 
-def test_what_goes_on_is_told_again_once_a_day_in_one_message() -> None:
+def test_a_run_of_all_days_resolves_a_problem_of_some() -> None:
+    assert _reported(_run("a", days=_days(1, 1)), _run(passed="a"))[-1] == (Kind.RECOVERED, "a")
+
+
+def test_open_incidents_are_repeated_once_a_day_in_one_message() -> None:
     known, _ = update_incidents({}, [_run("a"), _run("b")], NOW)
     known, early = update_incidents(known, [], NOW + REMIND_AFTER / 2)
     known, late = update_incidents(known, [], NOW + REMIND_AFTER)
@@ -81,7 +81,7 @@ def test_what_goes_on_is_told_again_once_a_day_in_one_message() -> None:
     assert [(message.kind, _keys(message)) for message in late] == [(Kind.REMINDER, "ab")]
 
 
-def test_what_is_never_judged_again_is_dropped_with_a_last_word() -> None:
+def test_what_is_never_checked_again_is_dropped_with_its_last_reminder() -> None:
     known, _ = update_incidents({}, [_run("a")], NOW)
 
     known, messages = update_incidents(known, [], NOW + FORGET_AFTER)
@@ -94,10 +94,10 @@ _RUNS = st.lists(
     st.builds(
         lambda marks, first, length: _run(
             "".join(key for key, mark in marks.items() if mark == "failed"),
-            "".join(key for key, mark in marks.items() if mark == "well"),
+            "".join(key for key, mark in marks.items() if mark == "passed"),
             _days(first, first + length) if length >= 0 else None,
         ),
-        st.dictionaries(st.sampled_from("abc"), st.sampled_from(["failed", "well"]), max_size=3),
+        st.dictionaries(st.sampled_from("abc"), st.sampled_from(["failed", "passed"]), max_size=3),
         st.integers(1, 5),
         st.integers(-1, 4),
     ),
@@ -106,13 +106,13 @@ _RUNS = st.lists(
 
 
 @given(_RUNS)
-def test_beginning_and_end_of_a_problem_are_told_in_turn(runs: list[EndedRun]) -> None:
+def test_beginning_and_end_of_a_problem_are_reported_in_turn(runs: list[EndedRun]) -> None:
     going_on, messages = update_incidents({}, runs, NOW)
 
     for key in "abc":
-        told = [message.kind for message in messages if key in _keys(message)]
-        assert told == [Kind.FAILED, Kind.RECOVERED] * (len(told) // 2) + [Kind.FAILED] * (len(told) % 2)
-        assert (key in going_on) == (len(told) % 2 == 1)
+        reported = [message.kind for message in messages if key in _keys(message)]
+        assert reported == [Kind.FAILED, Kind.RECOVERED] * (len(reported) // 2) + [Kind.FAILED] * (len(reported) % 2)
+        assert (key in going_on) == (len(reported) % 2 == 1)
 
 
 @given(_RUNS, st.integers(0, 30))

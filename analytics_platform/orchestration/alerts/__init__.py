@@ -1,1 +1,1 @@
-"""Alerts: which incidents are open, and who gets a message."""
+"""Alerts: which incidents are open, and the messages about them."""

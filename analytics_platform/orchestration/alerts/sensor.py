@@ -1,27 +1,41 @@
-"""The sensor that tells people what failed: it reads the event log, asks incidents.py, and sends.
+"""The sensor that reports failures: it reads from the event log how runs ended, asks incidents.py, and sends.
 
-Its cursor holds how far it has read, what goes on, and what could not be sent yet. A message is told at least once: if
-the process dies between sending and keeping the cursor, it is sent again. Sending never fails a tick, let alone a run.
+Its cursor holds how far it has read, the open incidents, and what could not be sent yet. A message is sent at least
+once: if the process dies between sending and keeping the cursor, it is sent again. Sending never fails a tick.
+
+A failed check trips no run-failure sensor, and a run may succeed with failed checks in it, so every ended run is read.
+Reported are: failed checks of severity ERROR, those of the watchdog (which warn, and stop nothing), steps that failed
+without one of these, and runs that failed without a failed step. Rejected rows alone are not; too many of them are, by
+the check `error_rate`.
 """
+
+from __future__ import annotations
 
 import datetime as dt
 import time
-from collections.abc import Mapping, Sequence
-from itertools import chain
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Literal, TypeAlias
 
 import dagster as dg
 from pydantic import BaseModel, SecretStr, ValidationError
 
 from analytics_platform.catalog import CONTRACTS
-from analytics_platform.orchestration.alerts.delivery import DeliveryError, mail, post
-from analytics_platform.orchestration.alerts.incidents import Incident, Message, update_incidents
-from analytics_platform.orchestration.alerts.messages import Written, to_slack, to_text, write
-from analytics_platform.orchestration.alerts.runs_ended import ended_runs
+from analytics_platform.orchestration.alerts.incidents import EndedRun, Incident, Problem, update_incidents
+from analytics_platform.orchestration.alerts.messages import Alert, DeliveryError, mail, post, to_slack, to_text, write
 from analytics_platform.orchestration.assets.tables import is_daily
+from analytics_platform.orchestration.console import cause_of
+from analytics_platform.orchestration.jobs import RANGE_END, RANGE_START
 from analytics_platform.settings import Settings, masked
+from analytics_platform.transform import DayRange
+
+WATCHDOG = "watchdog"
+"""The step of the watchdog's checks, which are reported although they only warn."""
+
+DAILY_STEPS = frozenset(name.replace(".", "__") for name, contract in CONTRACTS.items() if is_daily(contract.table))
+"""The steps that check only the days their run builds."""
 
 FIRST_LOOK = dt.timedelta(hours=1)
-"""Without a cursor, runs that ended in the last hour raise alerts; older ones do not."""
+"""Without a cursor, runs that ended in the last hour are reported; older ones are not."""
 
 LONGEST_WAIT = dt.timedelta(hours=1)
 """A message that was refused is sent again at the next tick, then after twice as long each time, up to this."""
@@ -32,62 +46,71 @@ SENDING_SECONDS = 30.0
 MOST_WAITING = 200
 """More messages do not wait: the oldest are dropped, and the log says so."""
 
+RUNS_A_TICK, SAMPLE_ROWS = 50, 3
+PARTITION = "dagster/partition"
 WEBHOOK, EMAIL = "webhook", "e-mail"
 
+_Ending: TypeAlias = Literal[
+    dg.DagsterEventType.RUN_SUCCESS, dg.DagsterEventType.RUN_FAILURE, dg.DagsterEventType.RUN_CANCELED
+]
+_ENDINGS: tuple[_Ending, ...] = (
+    dg.DagsterEventType.RUN_SUCCESS,
+    dg.DagsterEventType.RUN_FAILURE,
+    dg.DagsterEventType.RUN_CANCELED,
+)
+_READ = {
+    dg.DagsterEventType.ASSET_CHECK_EVALUATION,
+    dg.DagsterEventType.STEP_FAILURE,
+    dg.DagsterEventType.STEP_SUCCESS,
+    dg.DagsterEventType.RUN_FAILURE,
+}
 
-class Letter(BaseModel):
+
+class Unsent(BaseModel):
     """A message on its way to one receiver."""
 
     receiver: str
-    written: Written
+    alert: Alert
     refusals: int = 0
     not_before: dt.datetime
 
 
 class State(BaseModel):
-    """The cursor."""
+    """The cursor: the last event read (None: read since `since`), open incidents, messages that wait."""
 
     after: int | None = None
     since: dt.datetime
     incidents: dict[str, Incident] = {}
-    letters: list[Letter] = []
+    unsent: list[Unsent] = []
 
 
 def alerts_sensor(settings: Settings) -> dg.SensorDefinition:
-    """Sends one message for what fails, and one when it is resolved. Runs from the start if it has a receiver."""
-    receivers = _receivers(settings)
+    """Make the sensor that sends one message for what fails, and one when it is resolved."""
+    receivers = [WEBHOOK] if settings.alert_webhook_url.get_secret_value() else []
+    receivers += [EMAIL] if settings.alert_email and settings.smtp_url.get_secret_value() else []
     wanted = settings.automation or bool(receivers)
 
     @dg.sensor(
         name="alerts",
-        description="Tells ALERT_WEBHOOK_URL and ALERT_EMAIL what failed, and when it is resolved.",
+        description="Reports to ALERT_WEBHOOK_URL and ALERT_EMAIL what failed, and when it is resolved.",
         minimum_interval_seconds=settings.sensor_seconds,
         default_status=dg.DefaultSensorStatus.RUNNING if wanted else dg.DefaultSensorStatus.STOPPED,
     )
-    def tell(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+    def report(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         if not receivers:
-            return dg.SensorResult(skip_reason="neither ALERT_WEBHOOK_URL nor ALERT_EMAIL is set: nobody to tell")
+            return dg.SensorResult(skip_reason="neither ALERT_WEBHOOK_URL nor ALERT_EMAIL is set: no receiver")
         now = dt.datetime.now(dt.UTC)
         state = _read_state(context, now)
-        runs, after = ended_runs(context.instance, state.after, state.since, _daily_steps())
+        runs, after = ended_runs(context.instance, state.after, state.since)
         incidents, messages = update_incidents(state.incidents, runs, now)
-        letters = [*state.letters, *_letters(messages, receivers, settings, now)]
-        left = _send_all(context, letters, settings, now)
-        kept = State(after=after, since=state.since, incidents=incidents, letters=left)
-        reason = f"{len(runs)} runs ended, {len(incidents)} problems go on, {len(left)} messages wait"
+        alerts = [_without_secrets(write(message, settings.dagster_url), settings) for message in messages]
+        new = [Unsent(receiver=name, alert=alert, not_before=now) for alert in alerts for name in receivers]
+        left = _send_all(context, [*state.unsent, *new], settings, now)
+        kept = State(after=after, since=state.since, incidents=incidents, unsent=left)
+        reason = f"{len(runs)} runs ended, {len(incidents)} incidents are open, {len(left)} messages wait"
         return dg.SensorResult(skip_reason=reason, cursor=kept.model_dump_json())
 
-    return tell
-
-
-def _receivers(settings: Settings) -> list[str]:
-    found = [WEBHOOK] if settings.alert_webhook_url.get_secret_value() else []
-    return [*found, EMAIL] if settings.alert_email and settings.smtp_url.get_secret_value() else found
-
-
-def _daily_steps() -> frozenset[str]:
-    """The steps of assets with days."""
-    return frozenset(name.replace(".", "__") for name, contract in CONTRACTS.items() if is_daily(contract.table))
+    return report
 
 
 def _read_state(context: dg.SensorEvaluationContext, now: dt.datetime) -> State:
@@ -98,66 +121,160 @@ def _read_state(context: dg.SensorEvaluationContext, now: dt.datetime) -> State:
         return State(since=now - FIRST_LOOK)
 
 
-def _letters(
-    messages: Sequence[Message], receivers: Sequence[str], settings: Settings, now: dt.datetime
-) -> list[Letter]:
-    written = [_without_secrets(write(message, settings.dagster_url), settings) for message in messages]
-    return [Letter(receiver=name, written=words, not_before=now) for words in written for name in receivers]
+def ended_runs(
+    instance: dg.DagsterInstance, after: int | None, since: dt.datetime
+) -> tuple[list[EndedRun], int | None]:
+    """Read the next runs that ended after event `after` (None: after `since`), in order.
+
+    Returns them, at most `RUNS_A_TICK` of each kind of ending, and the event to go on from.
+    """
+    endings: list[dg.EventLogRecord] = []
+    horizons = []
+    for kind in _ENDINGS:
+        wanted = dg.RunStatusChangeRecordsFilter(
+            event_type=kind, after_storage_id=after, after_timestamp=since.timestamp() if after is None else None
+        )
+        found = instance.fetch_run_status_changes(wanted, limit=RUNS_A_TICK, ascending=True).records
+        endings += found
+        if len(found) == RUNS_A_TICK:  # of the other kinds, what comes behind must wait, to be handled in order
+            horizons.append(found[-1].storage_id)
+    endings = sorted(
+        (record for record in endings if record.storage_id <= min(horizons, default=record.storage_id)),
+        key=lambda record: record.storage_id,
+    )
+    runs = [run for record in endings if (run := _read_run(instance, record)) is not None]
+    return runs, endings[-1].storage_id if endings else after
+
+
+def _read_run(instance: dg.DagsterInstance, ending: dg.EventLogRecord) -> EndedRun | None:
+    """Read what happened in a run; None if it was deleted meanwhile."""
+    run = instance.get_run_by_id(ending.run_id)
+    if run is None:
+        return None
+    days = _days_of(run.tags)
+    records = instance.get_records_for_run(run.run_id, of_type=_READ).records
+    events = [record.event_log_entry.get_dagster_event() for record in records]
+    problems: list[Problem] = []
+    passed: dict[str, DayRange | None] = {}
+    explained = set()
+    for step, check in _last_evaluations(events):
+        key, built = f"check {check.asset_key.to_user_string()}: {check.check_name}", _if_daily(days, step)
+        if check.passed:
+            passed[key] = built
+        elif check.severity == dg.AssetCheckSeverity.ERROR or step == WATCHDOG:
+            problems.append(_failed_check(key, check, built))
+            explained.add(step)
+    for event in events:
+        step = str(event.step_key)
+        if event.is_step_success:
+            passed[f"step {step}"] = _if_daily(days, step)
+        elif event.is_step_failure and step not in explained:
+            problems.append(_failed_step(event, _if_daily(days, step)))
+    name = f"job {run.job_name}"
+    if run.status is dg.DagsterRunStatus.FAILURE and not problems:
+        words = [str(event.message) for event in events if event.is_run_failure]
+        problems.append(Problem(name, name, detail=" ".join(words)))
+    if run.status is dg.DagsterRunStatus.SUCCESS:
+        passed[name] = None
+    return EndedRun(run.run_id, run.job_name, dt.datetime.fromtimestamp(ending.timestamp, dt.UTC), problems, passed)
+
+
+def _days_of(tags: Mapping[str, str]) -> DayRange | None:
+    first, last = tags.get(RANGE_START, tags.get(PARTITION)), tags.get(RANGE_END, tags.get(PARTITION))
+    try:
+        return DayRange.parse(f"{first}...{last}")
+    except ValueError:  # no partitions, or those of another code location on this instance
+        return None
+
+
+def _if_daily(days: DayRange | None, step: str) -> DayRange | None:
+    return days if step in DAILY_STEPS else None
+
+
+def _last_evaluations(events: Sequence[dg.DagsterEvent]) -> Iterator[tuple[str, dg.AssetCheckEvaluation]]:
+    """Yield the last evaluation of each check in a run, with its step."""
+    last = {
+        (event.asset_check_evaluation_data.asset_key, event.asset_check_evaluation_data.check_name): event
+        for event in events
+        if event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION
+    }
+    return ((str(event.step_key), event.asset_check_evaluation_data) for event in last.values())
+
+
+def _failed_check(key: str, check: dg.AssetCheckEvaluation, days: DayRange | None) -> Problem:
+    asset, metadata = check.asset_key.to_user_string(), check.metadata
+    sample = metadata.get("sample")
+    rows = sample.records[:SAMPLE_ROWS] if isinstance(sample, dg.TableMetadataValue) else ()
+    return Problem(
+        key,
+        f"{asset}: check {check.check_name}",
+        asset,
+        check.description or "",
+        dict(_figures(metadata)),
+        [" | ".join(f"{name}={cell}" for name, cell in row.data.items()) for row in rows],
+        str(metadata["what to do"].value) if "what to do" in metadata else "",
+        days,
+    )
+
+
+def _figures(metadata: Mapping[str, dg.MetadataValue]) -> Iterator[tuple[str, str]]:
+    for name, value in metadata.items():
+        if isinstance(value, dg.IntMetadataValue):
+            yield name, f"{value.value:,}"
+        elif isinstance(value, dg.FloatMetadataValue):
+            yield name, f"{value.value:.4g}"
+
+
+def _failed_step(event: dg.DagsterEvent, days: DayRange | None) -> Problem:
+    name = f"step {event.step_key}"
+    asset = str(event.step_key).replace("__", "/", 1) if "__" in str(event.step_key) else ""
+    return Problem(name, name, asset, cause_of(event), days=days)
 
 
 def _send_all(
-    context: dg.SensorEvaluationContext, letters: Sequence[Letter], settings: Settings, now: dt.datetime
-) -> list[Letter]:
-    """Send what is due; returns what has to wait. One refusal spares its receiver for the rest of the tick."""
-    left: list[Letter] = []
+    context: dg.SensorEvaluationContext, waiting: Sequence[Unsent], settings: Settings, now: dt.datetime
+) -> list[Unsent]:
+    """Send what is due; returns what has to wait. After one refusal its receiver is left alone for this tick."""
+    left: list[Unsent] = []
     refusing: set[str] = set()
     end = time.monotonic() + SENDING_SECONDS
-    for letter in letters:
-        if letter.not_before > now or letter.receiver in refusing or time.monotonic() > end:
-            left.append(letter)
+    for one in waiting:
+        if one.not_before > now or one.receiver in refusing or time.monotonic() > end:
+            left.append(one)
             continue
         try:
-            _send(letter, settings)
+            _send(one, settings)
         except DeliveryError as error:
-            refusing.add(letter.receiver)
-            left.append(_later(letter, settings, now))
-            context.log.error(
-                f"An alert could not be sent and is tried again: {error}. It says: {letter.written.title}"
-            )
+            refusing.add(one.receiver)
+            left.append(_later(one, settings, now))
+            context.log.error(f"An alert could not be sent and is tried again: {error}. It says: {one.alert.title}")
     for lost in left[:-MOST_WAITING]:
-        context.log.error(f"An alert is given up, {MOST_WAITING} others wait. It said: {lost.written.title}")
+        context.log.error(f"An alert is given up, {MOST_WAITING} others wait. It said: {lost.alert.title}")
     return left[-MOST_WAITING:]
 
 
-def _later(letter: Letter, settings: Settings, now: dt.datetime) -> Letter:
-    wait = min(LONGEST_WAIT, dt.timedelta(seconds=settings.sensor_seconds) * 2 ** min(letter.refusals, 20))
+def _later(one: Unsent, settings: Settings, now: dt.datetime) -> Unsent:
+    wait = min(LONGEST_WAIT, dt.timedelta(seconds=settings.sensor_seconds) * 2 ** min(one.refusals, 20))
     # The first refusal is tried again at the very next tick.
-    return letter.model_copy(update={"refusals": letter.refusals + 1, "not_before": now + wait * (letter.refusals > 0)})
+    return one.model_copy(update={"refusals": one.refusals + 1, "not_before": now + wait * (one.refusals > 0)})
 
 
-def _send(letter: Letter, settings: Settings) -> None:
-    if letter.receiver == WEBHOOK:
-        post(settings.alert_webhook_url.get_secret_value(), to_slack(letter.written))
-        return
-    mail(settings.smtp_url.get_secret_value(), settings.alert_email, letter.written.title, to_text(letter.written))
+def _send(one: Unsent, settings: Settings) -> None:
+    if one.receiver == WEBHOOK:
+        post(settings.alert_webhook_url.get_secret_value(), to_slack(one.alert))
+    else:
+        mail(settings.smtp_url.get_secret_value(), settings.alert_email, one.alert.title, to_text(one.alert))
 
 
-def _without_secrets(written: Written, settings: Settings) -> Written:
-    """The words without any secret of the settings, should an error message hold one."""
-    secrets = sorted(_secrets(settings), key=len, reverse=True)
+def _without_secrets(alert: Alert, settings: Settings) -> Alert:
+    """Mask every secret of the settings in the words, should an error message hold one."""
+    secrets = [value.get_secret_value() for _, value in settings if isinstance(value, SecretStr)]
+    addresses = [*secrets, settings.warehouse_url]
+    secrets += [part.rpartition("@")[0].rpartition(":")[2] for part in addresses if "@" in part]
 
     def hide(text: str) -> str:
-        for secret in secrets:
-            text = text.replace(secret, "***")
+        for secret in sorted(secrets, key=len, reverse=True):
+            text = text.replace(secret, "***") if len(secret) > 3 else text
         return masked(text)
 
-    return Written(title=hide(written.title), parts=tuple(map(hide, written.parts)), link=written.link)
-
-
-def _secrets(settings: Settings) -> set[str]:
-    """The secret settings, and the passwords in addresses."""
-    values: Mapping[str, object] = dict(settings)
-    whole = [value.get_secret_value() for value in values.values() if isinstance(value, SecretStr)]
-    addresses = [*whole, settings.warehouse_url]
-    passwords = [part.rpartition("@")[0].rpartition(":")[2] for part in addresses if "@" in part]
-    return {secret for secret in chain(whole, passwords) if len(secret) > 3}
+    return Alert(title=hide(alert.title), parts=tuple(map(hide, alert.parts)), link=alert.link)
