@@ -91,20 +91,18 @@ def macros() -> tuple[str, ...]:
     return tuple(tree.sql("duckdb", comments=False) for tree in statements if tree is not None)
 
 
-def _table_schema() -> dict[str, dict[str, dict[str, str]]]:
-    schema: dict[str, dict[str, dict[str, str]]] = {}
-    for name, contract in CONTRACTS.items():
-        layer, _, table = name.partition(".")
-        schema.setdefault(layer, {})[table] = column_types(contract)
-    return schema
-
-
 @lru_cache(maxsize=256)
 def column_lineage(name: str) -> Mapping[str, tuple[tuple[str, str], ...]]:
     """Column of the model `name` → the (table, column) pairs it is computed from, read from the SQL."""
     from sqlglot.lineage import lineage  # slow to import, and only needed when a table is published
 
-    nodes = lineage(None, all_models()[name].expression(), _table_schema(), dialect="duckdb")
+    model, schema = all_models()[name], dict[str, dict[str, dict[str, str]]]()
+    for source in model.inputs:
+        layer, _, table = source.partition(".")
+        schema.setdefault(layer, {})[table] = column_types(CONTRACTS[source])
+    # Of a node only the tables at its leaves are read. Cutting each node's SQL to its own column, and copying the tree
+    # first, took nine tenths of the time: 1.6 CPU seconds a run for all models.
+    nodes = lineage(None, model.expression(), schema, dialect="duckdb", trim_selects=False, copy=False)
     found: dict[str, tuple[tuple[str, str], ...]] = {}
     for column, node in nodes.items():
         leaves = [(leaf.name.rpartition(".")[2], leaf.expression) for leaf in node.walk()]
