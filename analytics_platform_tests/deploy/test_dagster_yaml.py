@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -22,6 +23,7 @@ ROOT = Path(__file__).parents[2]
 LOCATION = ["-m", "analytics_platform.definitions"]
 ENDED = {dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE}
 PATIENCE_S = 180
+CLEANED = dg.AssetKey(["cleaned", "clickstream"])
 
 
 @pytest.fixture(scope="module")
@@ -53,11 +55,10 @@ def test_limits_monitoring_and_retention_are_set(instance: dg.DagsterInstance) -
     assert queue.pool_config.default_pool_limit == 4
     assert instance.run_monitoring_enabled
     assert instance.run_monitoring_max_runtime_seconds == 6 * 3600
-    days = instance.get_tick_retention_settings(dg._core.scheduler.instigation.InstigatorType.SENSOR)  # type: ignore[attr-defined]
-    assert set(days.values()) == {7, 90}
+    assert set(instance.get_settings("retention")["sensor"]["purge_after_days"].values()) == {7, 90}
 
 
-def test_a_run_goes_through_the_queue_into_the_warehouse_and_is_kept_in_postgresql(
+def test_a_run_goes_through_the_queue_into_the_warehouse_and_its_events_are_read_back_from_postgresql(
     environment: dict[str, str], instance: dg.DagsterInstance
 ) -> None:
     dagster = [sys.executable, "-m", "dagster"]
@@ -75,8 +76,17 @@ def test_a_run_goes_through_the_queue_into_the_warehouse_and_is_kept_in_postgres
         finally:
             os.killpg(process.pid, signal.SIGTERM)  # its code server with it
     assert status == dg.DagsterRunStatus.SUCCESS, [entry.message for entry in instance.all_logs(run.run_id)][-5:]
+    (record,) = instance.get_asset_records([CLEANED])
+    event = record.asset_entry.last_materialization
+    assert event is not None and event.run_id == run.run_id
+    assert event.asset_materialization is not None
+    assert event.asset_materialization.metadata["new rows"].value == 50
+    kinds = {entry.dagster_event.event_type for entry in instance.all_logs(run.run_id) if entry.dagster_event}
+    assert kinds >= {dg.DagsterEventType.ASSET_CHECK_EVALUATION, dg.DagsterEventType.RUN_SUCCESS}
     with psycopg.connect(environment["DAGSTER_POSTGRES_URL"].replace("+psycopg2", "")) as connection:
         assert connection.execute("SELECT run_id, status FROM runs").fetchall() == [(run.run_id, "SUCCESS")]
+        keys = {key for (key,) in connection.execute("SELECT asset_key FROM asset_keys").fetchall()}
+        assert json.dumps(CLEANED.path) in keys
     with psycopg.connect(environment["WAREHOUSE_URL"]) as connection:
         assert connection.execute("SELECT rows_accepted FROM ops.pipeline_logs").fetchall() == [(50,)]
 
