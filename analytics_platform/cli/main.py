@@ -1,4 +1,4 @@
-"""The command line: what people do to the platform outside the Dagster UI. `EPILOG` says what exit codes mean."""
+"""The command line. `EPILOG` says what exit codes mean. Commands import what they need: `--help` answers at once."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Settings are environment variables: see docs/settings.md. Tables are built in th
 analytics-platform materialize --days FIRST...LAST
 """
 
-EPILOG = """Exit codes: 0 all is well. 1 something was found wrong: a failing observation, a demo that differs from the
+EPILOG = """Exit codes: 0 success. 1 something was found wrong: a failing observation, a demo that differs from the
 truth. 2 the command could not be carried out: a wrong setting or argument, a warehouse in use, an unknown batch, a
 queue that cannot be reached; the reason is one sentence on standard error.
 """
@@ -42,18 +42,11 @@ app = typer.Typer(
 app.add_typer(shop, name="shop", rich_help_panel=OPERATE)
 
 
-def _print_version(wanted: bool) -> None:
-    if wanted:
+@app.callback(invoke_without_command=True)
+def _every_command(show: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    if show:
         print(f"analytics-platform {version('analytics-platform')}")
         raise typer.Exit
-
-
-@app.callback()
-def _every_command(
-    version: Annotated[
-        bool, typer.Option("--version", help="Print the version.", is_eager=True, callback=_print_version)
-    ] = False,
-) -> None: ...
 
 
 @app.command(rich_help_panel=TRY)
@@ -64,7 +57,7 @@ def simulate(
     out: Annotated[Path, typer.Option(help="Folder to write into.")] = Path("data/simulated"),
     start: Annotated[dt.datetime | None, typer.Option(formats=["%Y-%m-%d"], help="First day (UTC).")] = None,
 ) -> None:
-    """Write believable traffic of all sources, and truth.json that says what is in it."""
+    """Write realistic traffic of all sources, and truth.json that says what is in it."""
     from analytics_platform.demo.simulator import simulate as write
 
     truth = write(days, visitors, seed, out, start.date() if start else None)
@@ -91,9 +84,9 @@ def materialize(
 @app.command(rich_help_panel=OPERATE)
 def accept(
     batch: Annotated[str, typer.Argument(help="Id of the batch, or the start of it.")],
-    reason: Annotated[str, typer.Option(help="Why the batch may pass.")],
+    reason: Annotated[str, typer.Option(help="Why the batch is accepted.")],
 ) -> None:
-    """Take responsibility for a batch above the error threshold, so that runs go on."""
+    """Accept a batch whose error rate is above the threshold, so that runs continue."""
     from analytics_platform.settings import load_settings
     from analytics_platform.warehouse import open_warehouse
     from analytics_platform.warehouse.ledger import accept_batch, find_batch
@@ -110,7 +103,7 @@ def accept(
 def replay(
     batch: Annotated[str | None, typer.Argument(help="Id of one batch; all of them without it.")] = None,
 ) -> None:
-    """Validate quarantined rows again, after a contract changed, and move those that pass now into their table."""
+    """Validate quarantined rows again after a contract changed, and move those that pass into their table."""
     from analytics_platform.lake import open_lake
     from analytics_platform.settings import load_settings
     from analytics_platform.warehouse import open_warehouse
@@ -130,7 +123,7 @@ def replay(
     for entry in replayed:
         print(f"{entry.batch.name}: {entry.moved:,} rows moved, {entry.loaded.rows_quarantined:,} stay quarantined")
     if days:
-        print(f"Build the days whose tables they change: analytics-platform materialize --days {days}")
+        print(f"Build the days that change: analytics-platform materialize --days {days}")
     elif not replayed:
         print("No quarantined rows.")
 
@@ -140,7 +133,7 @@ def drain(
     max_messages: Annotated[int | None, typer.Option(min=1, help="Stop after so many (DRAIN_MAX_MESSAGES).")] = None,
     max_seconds: Annotated[float | None, typer.Option(min=0.1, help="Stop after so long (DRAIN_MAX_SECONDS).")] = None,
 ) -> None:
-    """Move what waits in the queue into the lake; materialize cleaned/ecommerce_events to load it."""
+    """Move the messages of the queue into the lake; materialize cleaned/ecommerce_events to load them."""
     from analytics_platform.lake import open_lake
     from analytics_platform.progress import progress_bar
     from analytics_platform.settings import load_settings
@@ -161,7 +154,7 @@ def drain(
 def redrive(
     max_messages: Annotated[int | None, typer.Option(min=1, help="At most so many; all of them without it.")] = None,
 ) -> None:
-    """Send the refused messages in the dead-letter queue back to the queue, after their cause is corrected."""
+    """Send rejected messages from the dead-letter queue back to the queue, after their cause was corrected."""
     from analytics_platform.settings import load_settings
     from analytics_platform.sources.arrivals.queue import redrive_messages
 
@@ -170,7 +163,7 @@ def redrive(
 
 @app.command(rich_help_panel=LOOK)
 def status(json: JsonOption = False) -> None:
-    """Show sources, last batches, what is not as it should be, and the next step. Exits 0 whatever it finds."""
+    """Show sources, latest batches, data-health checks and the next step. Exits 0 whatever it finds."""
     from analytics_platform.cli.status import read_status
     from analytics_platform.cli.terminal import print_status, to_json
     from analytics_platform.settings import load_settings
@@ -202,7 +195,7 @@ def explain(
     table: Annotated[str, typer.Argument(help="The table: customer_rfm, or with its schema star.fact_orders.")],
     days: Annotated[str | None, typer.Option(help="Days to build, A...B; the last one with events without it.")] = None,
 ) -> None:
-    """Run the model of a table without storing anything, and print how it was done (EXPLAIN ANALYZE)."""
+    """Run the model of a table without storing anything, and print its plan (EXPLAIN ANALYZE)."""
     from analytics_platform.settings import load_settings
     from analytics_platform.transform import DayRange, find_model
     from analytics_platform.warehouse import open_warehouse
@@ -233,9 +226,9 @@ def reference(out: Annotated[Path, typer.Option(help="Folder of the pages.")] = 
 @app.command(rich_help_panel=SETUP)
 def copy(
     source: Annotated[str, typer.Option("--from", help="Warehouse to copy: duckdb:///PATH or postgresql://…")],
-    target: Annotated[str, typer.Option("--to", help="Warehouse to fill; tables it has already must be the same.")],
+    target: Annotated[str, typer.Option("--to", help="Warehouse to fill; tables that it has must be equal.")],
 ) -> None:
-    """Copy all tables into another warehouse and compare every value. Broken off, it goes on where it was."""
+    """Copy all tables into another warehouse and compare every value. After an interruption it continues."""
     from analytics_platform.cli.terminal import copying
     from analytics_platform.settings import load_settings, masked
     from analytics_platform.warehouse import WarehouseError, open_warehouse
@@ -257,7 +250,7 @@ def demo(
     visitors: Annotated[int, typer.Option(min=1, help="Visitors a day, about.")] = 300,
     seed: Annotated[int, typer.Option(help="The same seed gives the same traffic.")] = 1,
 ) -> None:
-    """Run the whole platform on simulated traffic in DATA_DIR and compare its tables with the truth."""
+    """Run the platform on simulated traffic in DATA_DIR and compare its tables with the truth."""
     from analytics_platform.demo.run import run_demo
 
     raise typer.Exit(0 if run_demo(days, visitors, seed) else 1)
@@ -266,9 +259,7 @@ def demo(
 @app.command(rich_help_panel=LOOK)
 def dashboard(
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port to serve on.")] = 8501,
-    address: Annotated[
-        str, typer.Option(help="Address to serve on; it has no login, so keep it to yourself.")
-    ] = "127.0.0.1",
+    address: Annotated[str, typer.Option(help="Address to serve on; there is no login.")] = "127.0.0.1",
 ) -> None:
     """Serve the dashboard; its page Pipeline needs Dagster at DAGSTER_URL."""
     import os

@@ -31,26 +31,19 @@ PUBLISHED: Mapping[str, str] = {
 def write_reference(folder: Path) -> list[Path]:
     """Write all pages; returns their paths."""
     folder.mkdir(parents=True, exist_ok=True)
-    paths = []
-    for name, text in pages().items():
-        path = folder / name
-        path.write_text(text, "utf-8")
-        paths.append(path)
+    texts = {folder / name: text for name, text in pages().items()}
     example = folder.resolve().parent / ".env.example"
     if example.exists():  # in a checkout; beside another folder nothing is written
-        example.write_text(env_example(), "utf-8")
-        paths.append(example)
-    return paths
+        texts[example] = env_example()
+    for path, text in texts.items():
+        path.write_text(text, "utf-8")
+    return list(texts)
 
 
 def pages() -> dict[str, str]:
-    """File name → text."""
-    return {"data_dictionary.md": data_dictionary(), "settings.md": settings_page()}
-
-
-def data_dictionary() -> str:
-    """Every table: what a row is, how it is published, its columns with where they come from, its rules."""
-    return "\n".join(_dictionary_lines()) + "\n"
+    """Give the text of each page by its file name."""
+    lines = {"data_dictionary.md": _dictionary_lines(), "settings.md": _settings_lines()}
+    return {name: "\n".join(page) + "\n" for name, page in lines.items()}
 
 
 def _dictionary_lines() -> Iterator[str]:
@@ -60,7 +53,7 @@ def _dictionary_lines() -> Iterator[str]:
     layers = {layer: list(names) for layer, names in groupby(CONTRACTS, lambda name: name.partition(".")[0])}
     yield ""
     for layer, names in layers.items():
-        yield f"- **{layer}**: " + ", ".join(f"[{_bare(name)}](#{name.replace('.', '')})" for name in names)
+        yield f"- **{layer}**: " + ", ".join(f"[{name.partition('.')[2]}](#{name.replace('.', '')})" for name in names)
     for name in CONTRACTS:
         yield from _table_lines(CONTRACTS[name])
 
@@ -84,7 +77,7 @@ def _table_lines(contract: ContractType) -> Iterator[str]:
 
 
 def _origin(contract: ContractType, table: Table, column: str) -> str:
-    """The names a column has in raw input, of a table behind the gate."""
+    """Give the names a column has in raw input, of a table behind the gate."""
     if not is_gated(contract):
         return ""
     names = (contract.columns[column].metadata or {}).get("source", ())
@@ -95,17 +88,8 @@ def _codes(names: tuple[str, ...]) -> str:
     return ", ".join(f"`{name}`" for name in names)
 
 
-def _bare(name: str) -> str:
-    return name.partition(".")[2]
-
-
 def _cell(text: str) -> str:
     return text.replace("|", "\\|").replace("\n", " ")
-
-
-def settings_page() -> str:
-    """Every setting with its default."""
-    return "\n".join(_settings_lines()) + "\n"
 
 
 def _settings_lines() -> Iterator[str]:
@@ -114,12 +98,12 @@ def _settings_lines() -> Iterator[str]:
     yield "Secrets (marked) are shown nowhere: not in logs, metadata, messages or errors. What is empty is absent."
     yield from ("", "| setting | default | what it is |", "| --- | --- | --- |")
     for name, field in Settings.model_fields.items():
-        secret = " (secret)" if "SecretStr" in str(field.annotation) else ""
-        yield f"| `{name.upper()}` | {_default(field.default)} | {_cell(field.description or '')}{secret} |"
+        default, secret = _text(field.default), " (secret)" if "SecretStr" in str(field.annotation) else ""
+        yield f"| `{name.upper()}` | {default and f'`{default}`'} | {_cell(field.description or '')}{secret} |"
 
 
 def env_example() -> str:
-    """Every setting with its default, as a file for a shell or Dagster to read."""
+    """Write every setting with its default, as a file for a shell or Dagster to read."""
     return "\n".join(_example_lines()) + "\n"
 
 
@@ -130,12 +114,7 @@ def _example_lines() -> Iterator[str]:
         yield from ("", f"# {field.description}", f"{name.upper()}={_text(field.default)}")
 
 
-def _default(value: object) -> str:
-    text = _text(value)
-    return f"`{text}`" if text else ""
-
-
 def _text(value: object) -> str:
-    """A default as the environment writes it; empty for what is absent or a secret."""
+    """Write a default as the environment does; empty for what is absent or a secret."""
     text = "" if value is None or isinstance(value, SecretStr) else str(value)
     return "" if text == "." else text

@@ -1,4 +1,4 @@
-"""What the sensors decide, as pure functions of what they saw. No Dagster in here."""
+"""What the sensors decide, as pure functions of what they read. No Dagster in here."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ RETRY_AFTER = dt.timedelta(minutes=5)
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Start nothing, for this reason; what was seen so far stays to be done, unless `cursor` says it is."""
+    """Start nothing, for this reason; what was read so far stays to be done, unless `cursor` says it is."""
 
     reason: str
     cursor: str | None = None
@@ -24,7 +24,7 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Start one run per entry of `days` (None: a run without days). `key` names the work: none is done twice."""
+    """Start one run per entry of `days` (None: a run without days). `key` names the work, done once."""
 
     key: str | None
     days: tuple[DayRange | None, ...] = (None,)
@@ -33,7 +33,7 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class Runs:
-    """The runs of a job: how many are queued or going on, and when the last one failed, if the last one did."""
+    """The runs of a job: how many are queued or running, and when the last one failed, if the last one did."""
 
     unfinished: int = 0
     failed_at: dt.datetime | None = None
@@ -41,42 +41,34 @@ class Runs:
 
 def _reason_to_wait(runs: Runs, now: dt.datetime) -> str | None:
     if runs.unfinished:
-        return "a run is going on already"
+        return "a run has not ended yet"
     if runs.failed_at is not None and now - runs.failed_at < RETRY_AFTER:
         return f"the last run failed at {runs.failed_at:%H:%M:%S} UTC, trying again after {RETRY_AFTER}"
     return None
 
 
-def decide_drain(visible: int, runs: Runs, now: dt.datetime) -> Wait | Start:
-    """Whether to drain a queue in which about `visible` messages can be received.
+def decide_waiting(waiting: int, where: str, runs: Runs, now: dt.datetime) -> Wait | Start:
+    """Decide whether to take what waits somewhere, of which there is about so much.
 
     No key: the same number of messages means other messages the next time.
     """
-    if not visible:
-        return Wait("the queue is empty")
+    if not waiting:
+        return Wait(f"nothing waits in {where}")
     reason = _reason_to_wait(runs, now)
-    return Wait(f"{visible} messages wait: {reason}") if reason else Start(None)
-
-
-def decide_outbox(due: int, runs: Runs, now: dt.datetime) -> Wait | Start:
-    """Whether to do what orders of the shop left to be done, of which `due` tasks wait."""
-    if not due:
-        return Wait("nothing waits in the shop's outbox")
-    reason = _reason_to_wait(runs, now)
-    return Wait(f"{due} tasks wait in the shop's outbox: {reason}") if reason else Start(None)
+    return Wait(f"{waiting} wait in {where}: {reason}") if reason else Start(None)
 
 
 def decide_landing(new_files: Collection[str], runs: Runs, now: dt.datetime, cursor: str | None) -> Wait | Start:
-    """Whether to take in files, given the identities (name, size, time) of those that are not in the lake.
+    """Decide whether to take in files, given the identities (name, size, time) of those that are not in the lake.
 
-    The same files are tried once: one that is refused starts no run again until it changes. A lost cursor does no
-    harm, since the key says the same.
+    The same files are tried once: one that is rejected starts no run again until it changes. A lost cursor does no
+    harm, since the key is the same.
     """
     if not new_files:
         return Wait("no new file")
     key = hashlib.sha256("\n".join(sorted(new_files)).encode()).hexdigest()[:16]
     if key == cursor:
-        return Wait(f"{len(new_files)} files were tried already and refused: see the check files_readable")
+        return Wait(f"{len(new_files)} files were tried already and rejected: see the check files_readable")
     reason = _reason_to_wait(runs, now)
     return Wait(f"{len(new_files)} new files: {reason}") if reason else Start(f"files-{key}", cursor=key)
 
@@ -88,7 +80,7 @@ def decide_rebuild(
     affected: Callable[[Sequence[Loading]], Collection[dt.date]],
     cursor: str | None,
 ) -> Wait | Start:
-    """Which days to build again after `arrivals`, of which those up to `cursor` are done.
+    """Decide which days to build again after `arrivals`, of which those up to `cursor` are done.
 
     `affected` says which days of any table change with what arrived. While a threshold is breached
     nothing is built. A lost cursor starts at the beginning: safe, since building a day again changes nothing.
@@ -103,5 +95,5 @@ def decide_rebuild(
     if breach is not None:
         return Wait(f"stopped by the check error_rate: {breach}")
     if runs.unfinished:
-        return Wait("a run is going on already")
+        return Wait("a run has not ended yet")
     return Start(f"days-{hashlib.sha256(last.encode()).hexdigest()[:16]}", tuple(day_ranges(days)), cursor=last)

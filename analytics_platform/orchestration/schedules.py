@@ -1,4 +1,4 @@
-"""What runs by the clock, in UTC: every hour the intake, every morning the watchdog, then the findings."""
+"""What runs by the clock, in UTC: loading every hour, and every morning the watchdog and then the findings."""
 
 from __future__ import annotations
 
@@ -9,30 +9,22 @@ import dagster as dg
 from analytics_platform.orchestration.jobs import INGEST, REPORT, WATCH
 from analytics_platform.settings import Settings
 
+SCHEDULES = (
+    ("every_hour_ingest", INGEST, "15 * * * *", "Loads new data of all sources: collection and API have no sensor."),
+    (
+        "every_morning_watch",
+        WATCH,
+        "30 5 * * *",
+        "Checks freshness, error rate, revenue, volume, conservation and a sampled day.",
+    ),
+    ("every_morning_report", REPORT, "0 6 * * *", "Writes the findings."),
+)
+
 
 def build_schedules(settings: Settings) -> Sequence[dg.ScheduleDefinition]:
-    """All schedules; whether they run from the start is the setting AUTOMATION."""
+    """Make all schedules; whether they run from the start is the setting AUTOMATION."""
     status = dg.DefaultScheduleStatus.RUNNING if settings.automation else dg.DefaultScheduleStatus.STOPPED
     return [
-        dg.ScheduleDefinition(
-            name="every_hour_ingest",
-            job_name=INGEST,
-            cron_schedule="15 * * * *",
-            default_status=status,
-            description="Loads new data of all sources: collection and API have no sensor.",
-        ),
-        dg.ScheduleDefinition(
-            name="every_morning_watch",
-            job_name=WATCH,
-            cron_schedule="30 5 * * *",
-            default_status=status,
-            description="Checks freshness, error rate, revenue, volume, conservation and a sampled day.",
-        ),
-        dg.ScheduleDefinition(
-            name="every_morning_report",
-            job_name=REPORT,
-            cron_schedule="0 6 * * *",
-            default_status=status,
-            description="Writes the findings.",
-        ),
+        dg.ScheduleDefinition(name=name, job_name=job, cron_schedule=cron, description=text, default_status=status)
+        for name, job, cron, text in SCHEDULES
     ]

@@ -1,23 +1,25 @@
-"""The sensors: they look, ask decisions.py, and start runs.
+"""The sensors: they read what waits, ask decisions.py, and start runs.
 
-"Could not look" is not "empty": when a look fails, the tick fails with the reason and the cursor stays.
+What cannot be read is not empty: the tick fails with the reason, and the cursor stays.
 """
 
 import datetime as dt
 from collections.abc import Callable, Collection, Sequence
+from typing import TypeAlias
 
 import dagster as dg
 
 from analytics_platform.lake import FolderLake
 from analytics_platform.orchestration.alerts.sensor import alerts_sensor
+from analytics_platform.orchestration.assets.metadata import asset_key
+from analytics_platform.orchestration.assets.raw import raw_key
 from analytics_platform.orchestration.decisions import (
     Runs,
     Start,
     Wait,
-    decide_drain,
     decide_landing,
-    decide_outbox,
     decide_rebuild,
+    decide_waiting,
 )
 from analytics_platform.orchestration.jobs import DRAIN_OUTBOX, INGEST, RANGE_END, RANGE_START, REBUILD
 from analytics_platform.settings import Settings
@@ -26,13 +28,13 @@ from analytics_platform.shop.service import open_shop
 from analytics_platform.sources.arrivals.files import new_files
 from analytics_platform.sources.registry import SOURCES
 from analytics_platform.sources.source import Source
-from analytics_platform.transform import DayRange
 from analytics_platform.warehouse import open_warehouse
 from analytics_platform.warehouse.ledger import Loading, find_breaches, loadings
 from analytics_platform.warehouse.touched import days_after
 
 SENSOR = "analytics/sensor"
 OUTBOX_SECONDS = 30
+Decide: TypeAlias = Callable[[dg.SensorEvaluationContext, Runs, dt.datetime], Wait | Start]
 UNFINISHED = [
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.NOT_STARTED,
@@ -43,144 +45,114 @@ UNFINISHED = [
 
 
 def runs_of(instance: dg.DagsterInstance, job: str, sensor: str) -> Runs:
-    """What the instance knows of a job's runs: whoever started those that go on, the failed one by this sensor."""
+    """Read what the instance knows of a job's runs: unfinished ones of any origin, the failed one of this sensor."""
     wanted = dg.RunsFilter(job_name=job, tags={SENSOR: sensor})
-    going_on = instance.get_runs_count(dg.RunsFilter(job_name=job, statuses=UNFINISHED))
+    unfinished = instance.get_runs_count(dg.RunsFilter(job_name=job, statuses=UNFINISHED))
     last = instance.get_run_records(wanted, limit=1)
     if not last or last[0].dagster_run.status != dg.DagsterRunStatus.FAILURE:
-        return Runs(going_on)
-    return Runs(going_on, last[0].update_timestamp)
+        return Runs(unfinished)
+    return Runs(unfinished, last[0].update_timestamp)
 
 
-def _carry_out(
-    context: dg.SensorEvaluationContext,
-    decision: Wait | Start,
-    job: str,
-    sensor: str,
-    assets: Sequence[dg.AssetKey] | None = None,
-) -> dg.SensorResult:
-    """The decision as Dagster takes it."""
-    if isinstance(decision, Wait):
-        return dg.SensorResult(skip_reason=decision.reason, cursor=decision.cursor or context.cursor)
-    requests = [
-        dg.RunRequest(
-            job_name=job,
-            run_key=decision.key and f"{decision.key}-{days or ''}",
-            asset_selection=assets,
-            tags={SENSOR: sensor, **_range_tags(days)},
-        )
-        for days in decision.days
-    ]
-    return dg.SensorResult(run_requests=requests, cursor=decision.cursor or context.cursor)
-
-
-def _range_tags(days: DayRange | None) -> dict[str, str]:
-    return {RANGE_START: str(days.first), RANGE_END: str(days.last)} if days else {}
-
-
-def _arrival_sensor(
+def _sensor(
     name: str,
-    source: Source,
+    job: str,
     description: str,
-    decide: Callable[[dg.SensorEvaluationContext, Runs, dt.datetime], Wait | Start],
+    decide: Decide,
     settings: Settings,
+    assets: Sequence[dg.AssetKey] | None = None,
+    seconds: int = 1,
 ) -> dg.SensorDefinition:
-    """A sensor that starts the intake of one source."""
-    assets = [dg.AssetKey(["raw", source.name]), dg.AssetKey(source.contract.table.name.split("."))]
+    """Make a sensor that carries out what `decide` says: runs of a job, or of some of its assets, or none yet."""
 
     @dg.sensor(
         name=name,
-        job_name=INGEST,
+        job_name=job,
         description=description,
-        minimum_interval_seconds=settings.sensor_seconds,
-        default_status=_status(settings),
+        minimum_interval_seconds=max(settings.sensor_seconds, seconds),
+        default_status=dg.DefaultSensorStatus.RUNNING if settings.automation else dg.DefaultSensorStatus.STOPPED,
     )
-    def look(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-        runs = runs_of(context.instance, INGEST, name)
-        return _carry_out(context, decide(context, runs, dt.datetime.now(dt.UTC)), INGEST, name, assets)
+    def evaluate(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+        decision = decide(context, runs_of(context.instance, job, name), dt.datetime.now(dt.UTC))
+        cursor = decision.cursor or context.cursor
+        if isinstance(decision, Wait):
+            return dg.SensorResult(skip_reason=decision.reason, cursor=cursor)
+        requests = [
+            dg.RunRequest(
+                run_key=decision.key and f"{decision.key}-{days or ''}",
+                job_name=job,
+                asset_selection=assets,
+                tags={SENSOR: name} | ({RANGE_START: str(days.first), RANGE_END: str(days.last)} if days else {}),
+            )
+            for days in decision.days
+        ]
+        return dg.SensorResult(run_requests=requests, cursor=cursor)
 
-    return look
-
-
-def _status(settings: Settings) -> dg.DefaultSensorStatus:
-    return dg.DefaultSensorStatus.RUNNING if settings.automation else dg.DefaultSensorStatus.STOPPED
+    return evaluate
 
 
 def files_sensor(source: Source, settings: Settings, lake: FolderLake) -> dg.SensorDefinition:
-    """Loads the new files of a source."""
+    """Make the sensor that loads the new files of a source."""
 
     def decide(context: dg.SensorEvaluationContext, runs: Runs, now: dt.datetime) -> Wait | Start:
         return decide_landing(new_files(source, settings, lake), runs, now, context.cursor)
 
-    return _arrival_sensor(f"{source.name}_files", source, f"Loads new files of {source.name}.", decide, settings)
+    description = f"Loads new files of {source.name}."
+    return _sensor(f"{source.name}_files", INGEST, description, decide, settings, _assets(source))
 
 
 def system_sensor(source: Source, settings: Settings) -> dg.SensorDefinition:
-    """Fetches what waits in a source's system, when something does and no fetch is going on."""
+    """Make the sensor that fetches what waits in a source's system."""
     setting = source.arrival.setting
 
     def decide(context: dg.SensorEvaluationContext, runs: Runs, now: dt.datetime) -> Wait | Start:
         if not source.address(settings):
             return Wait(f"{setting} is not set: there is nothing to look at")
-        return decide_drain(source.arrival.waiting(settings) or 0, runs, now)
+        return decide_waiting(source.arrival.waiting(settings), source.arrival.system, runs, now)
 
-    description = f"Fetches {source.name} when something waits ({setting})."
-    return _arrival_sensor(f"{source.name}_{source.arrival.system}", source, description, decide, settings)
+    name, description = f"{source.name}_{source.arrival.system}", f"Fetches {source.name} if some wait ({setting})."
+    return _sensor(name, INGEST, description, decide, settings, _assets(source))
+
+
+def _assets(source: Source) -> list[dg.AssetKey]:
+    return [raw_key(source), asset_key(source.contract.table.name)]
 
 
 def rebuild_sensor(settings: Settings) -> dg.SensorDefinition:
-    """Builds the days again whose events changed, and no others."""
+    """Make the sensor that builds the days again whose events changed, and no others."""
 
-    @dg.sensor(
-        name="touched_days",
-        job_name=REBUILD,
-        description="Builds the days again that newly loaded events touch, in every table behind them.",
-        minimum_interval_seconds=settings.sensor_seconds,
-        default_status=_status(settings),
-    )
-    def look(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+    def decide(context: dg.SensorEvaluationContext, runs: Runs, now: dt.datetime) -> Wait | Start:
         warehouse = open_warehouse(settings)
         if not warehouse.exists():
-            return dg.SensorResult(skip_reason="nothing was loaded yet")
+            return Wait("nothing was loaded yet")
         with warehouse.session(read_only=True) as session:
-            loaded = loadings(session)
             breaches = find_breaches(session, settings.max_error_rate)
-            breach = str(breaches[0]) if breaches else None
-            runs = runs_of(context.instance, REBUILD, "touched_days")
 
             def affected(new: Sequence[Loading]) -> Collection[dt.date]:
                 return days_after(session, [loading.batch_id for loading in new], settings)
 
-            decision = decide_rebuild(loaded, breach, runs, affected, context.cursor)
-        return _carry_out(context, decision, REBUILD, "touched_days")
+            breach = str(breaches[0]) if breaches else None
+            return decide_rebuild(loadings(session), breach, runs, affected, context.cursor)
 
-    return look
+    description = "Builds the days again that newly loaded events touch, in every table behind them."
+    return _sensor("touched_days", REBUILD, description, decide, settings)
 
 
 def outbox_sensor(settings: Settings) -> dg.SensorDefinition:
-    """Does what orders of the shop left to be done while its carts or its cache were away."""
+    """Make the sensor that does what orders of the shop could not do at once."""
 
-    @dg.sensor(
-        name="outbox_waiting",
-        job_name=DRAIN_OUTBOX,
-        description="Does what orders of the shop left to be done while its carts or its cache were away.",
-        minimum_interval_seconds=max(settings.sensor_seconds, OUTBOX_SECONDS),
-        default_status=_status(settings),
-    )
-    def look(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+    def decide(context: dg.SensorEvaluationContext, runs: Runs, now: dt.datetime) -> Wait | Start:
         if not settings.shop_database_url.get_secret_value():
-            return dg.SensorResult(skip_reason="SHOP_DATABASE_URL is not set: there is no outbox to look at")
+            return Wait("SHOP_DATABASE_URL is not set: there is no outbox to look at")
         with open_shop(settings) as shop:
-            due = count_due(shop.database)
-        runs = runs_of(context.instance, DRAIN_OUTBOX, "outbox_waiting")
-        decision = decide_outbox(due, runs, dt.datetime.now(dt.UTC))
-        return _carry_out(context, decision, DRAIN_OUTBOX, "outbox_waiting")
+            return decide_waiting(count_due(shop.database), "the shop's outbox", runs, now)
 
-    return look
+    description = "Does what is in the outbox of the shop since its carts or its cache were not available."
+    return _sensor("outbox_waiting", DRAIN_OUTBOX, description, decide, settings, seconds=OUTBOX_SECONDS)
 
 
 def build_sensors(settings: Settings, lake: FolderLake) -> Sequence[dg.SensorDefinition]:
-    """All sensors; whether they run from the start is the setting AUTOMATION."""
+    """Make all sensors; whether they run from the start is the setting AUTOMATION."""
     return [
         *(files_sensor(source, settings, lake) for source in SOURCES.values() if source.format.suffixes),
         *(system_sensor(source, settings) for source in SOURCES.values() if source.arrival.can_be_counted),

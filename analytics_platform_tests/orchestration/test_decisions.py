@@ -10,9 +10,9 @@ from analytics_platform.orchestration.decisions import (
     Runs,
     Start,
     Wait,
-    decide_drain,
     decide_landing,
     decide_rebuild,
+    decide_waiting,
 )
 from analytics_platform.transform import DayRange
 from analytics_platform.warehouse.ledger import Loading
@@ -41,21 +41,21 @@ def rebuild(arrivals: list[Loading], runs: Runs = IDLE, cursor: str | None = Non
 
 
 def test_an_empty_queue_starts_nothing() -> None:
-    assert isinstance(decide_drain(0, IDLE, NOW), Wait)
+    assert isinstance(decide_waiting(0, "the queue", IDLE, NOW), Wait)
 
 
 def test_messages_start_one_drain_and_no_second_while_it_goes_on() -> None:
-    assert decide_drain(3, IDLE, NOW) == Start(None)
-    assert isinstance(decide_drain(3, BUSY, NOW), Wait)
+    assert decide_waiting(3, "the queue", IDLE, NOW) == Start(None)
+    assert isinstance(decide_waiting(3, "the queue", BUSY, NOW), Wait)
 
 
 def test_the_same_number_of_messages_may_be_other_messages_and_starts_a_drain_again() -> None:
-    assert decide_drain(3, IDLE, NOW) == decide_drain(3, IDLE, NOW) == Start(None)
+    assert decide_waiting(3, "the queue", IDLE, NOW) == decide_waiting(3, "the queue", IDLE, NOW) == Start(None)
 
 
 def test_after_a_failed_drain_the_next_one_waits_a_while() -> None:
-    assert isinstance(decide_drain(3, JUST_FAILED, NOW), Wait)
-    assert decide_drain(3, FAILED_LONG_AGO, NOW) == Start(None)
+    assert isinstance(decide_waiting(3, "the queue", JUST_FAILED, NOW), Wait)
+    assert decide_waiting(3, "the queue", FAILED_LONG_AGO, NOW) == Start(None)
 
 
 def test_new_files_start_one_run_and_the_same_files_no_other() -> None:

@@ -12,7 +12,7 @@ from redis import Redis
 
 from analytics_platform.catalog import CONTRACTS
 from analytics_platform.orchestration.assets.cache import best_sellers
-from analytics_platform.orchestration.decisions import Runs, Start, Wait, decide_outbox
+from analytics_platform.orchestration.decisions import Runs, Start, Wait, decide_waiting
 from analytics_platform.orchestration.jobs import drain_outbox
 from analytics_platform.orchestration.resources import build_resources
 from analytics_platform.orchestration.sensors import outbox_sensor
@@ -62,7 +62,7 @@ def test_the_job_fails_while_a_server_is_away_and_says_which(shop: Shop, setting
 def test_without_a_shop_the_job_and_the_sensor_say_so(settings: Settings) -> None:
     without = settings.model_copy(update={"shop_database_url": type(settings.shop_database_url)("")})
     assert drain(without).success
-    found = outbox_sensor(without)(dg.build_sensor_context())
+    found = outbox_sensor(without)(dg.build_sensor_context(dg.DagsterInstance.ephemeral()))
     assert isinstance(found, dg.SensorResult)
     assert "SHOP_DATABASE_URL is not set" in str(found.skip_reason)
 
@@ -79,10 +79,10 @@ def test_the_sensor_starts_the_job_when_something_waits(shop: Shop, settings: Se
 
 def test_a_job_that_failed_is_tried_again_after_a_while() -> None:
     failed = Runs(failed_at=NOW)
-    assert isinstance(decide_outbox(3, failed, NOW + dt.timedelta(minutes=1)), Wait)
-    assert isinstance(decide_outbox(3, failed, NOW + dt.timedelta(minutes=6)), Start)
-    assert isinstance(decide_outbox(3, Runs(unfinished=1), NOW), Wait)
-    assert isinstance(decide_outbox(0, Runs(), NOW), Wait)
+    assert isinstance(decide_waiting(3, "the outbox", failed, NOW + dt.timedelta(minutes=1)), Wait)
+    assert isinstance(decide_waiting(3, "the outbox", failed, NOW + dt.timedelta(minutes=6)), Start)
+    assert isinstance(decide_waiting(3, "the outbox", Runs(unfinished=1), NOW), Wait)
+    assert isinstance(decide_waiting(0, "the outbox", Runs(), NOW), Wait)
 
 
 def materialize(settings: Settings) -> dict[str, object]:

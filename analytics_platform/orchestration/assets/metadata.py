@@ -18,18 +18,18 @@ GATED = tuple(name for name, contract in CONTRACTS.items() if is_gated(contract)
 DASHBOARD = "http://127.0.0.1:8501"
 """Where `analytics-platform dashboard` serves the marts, if it is not told another port."""
 
-BOOK_NAMES = frozenset(contract.table.name for contract in LEDGER_TABLES)
+WRITTEN_BY_LOADS = frozenset(contract.table.name for contract in LEDGER_TABLES)
 """Tables that every load writes together with its own: the assets of the gated tables stand for them."""
 
 
 def asset_key(table: str) -> dg.AssetKey:
-    """The asset that fills a table: `star/fact_orders` for `star.fact_orders`."""
+    """Give the key of the asset that fills a table: `star/fact_orders` for `star.fact_orders`."""
     return dg.AssetKey(table.split("."))
 
 
 def producers_of(table: str) -> tuple[dg.AssetKey, ...]:
-    """The assets that write a table."""
-    return tuple(map(asset_key, GATED if table in BOOK_NAMES else (table,)))
+    """Give the keys of the assets that write a table."""
+    return tuple(map(asset_key, GATED if table in WRITTEN_BY_LOADS else (table,)))
 
 
 @lru_cache(maxsize=64)
@@ -38,13 +38,13 @@ def _lines(file: str) -> tuple[str, ...]:
 
 
 def _line_of(contract: ContractType) -> int:
-    """Line of the class in its file. inspect.getsourcelines parses the file anew for every class: 10 ms each."""
+    # inspect.getsourcelines parses the file anew for every class: 10 ms each.
     start = f"class {contract.__name__}("
     return 1 + next(n for n, line in enumerate(_lines(inspect.getfile(contract))) if line.startswith(start))
 
 
 def code_references(contract: ContractType) -> dg.CodeReferencesMetadataValue:
-    """Where the contract is written, and the SQL, if the table has any."""
+    """Give the places of the contract and of the SQL, if the table has any."""
     file = Path(inspect.getfile(contract))
     places: list[dg.LocalFileCodeReference | dg.UrlCodeReference] = [
         dg.LocalFileCodeReference(file_path=str(file), line_number=_line_of(contract), label="contract")
@@ -56,7 +56,7 @@ def code_references(contract: ContractType) -> dg.CodeReferencesMetadataValue:
 
 
 def definition_metadata(contract: ContractType) -> dict[str, dg.MetadataValue]:
-    """Metadata that is known before any run."""
+    """Give the metadata that is known before any run."""
     table = contract.table
     readers = {"dashboard": dg.MetadataValue.url(DASHBOARD)} if table.layer == "marts" else {}
     return {
@@ -69,7 +69,7 @@ def definition_metadata(contract: ContractType) -> dict[str, dg.MetadataValue]:
 
 
 def column_schema(contract: ContractType) -> dg.TableSchema:
-    """The Columns tab: name, SQL type, description and rules of every column."""
+    """Give the Columns tab: name, SQL type, description and rules of every column."""
     columns, kinds, docs = contract.columns, column_types(contract), column_docs(contract)
     key = contract.table.key
     return dg.TableSchema(
@@ -90,7 +90,7 @@ def column_schema(contract: ContractType) -> dg.TableSchema:
 
 
 def lineage_of(table: str) -> dg.TableColumnLineage:
-    """Which columns of other tables each column is computed from, read from the SQL."""
+    """Give the columns of other tables that each column is computed from, read from the SQL."""
     found = column_lineage(table) if table in all_models() else {}
     return dg.TableColumnLineage(
         deps_by_column={
@@ -105,7 +105,7 @@ def lineage_of(table: str) -> dg.TableColumnLineage:
 
 
 def publication_metadata(contract: ContractType, publication: Publication) -> dict[str, dg.MetadataValue]:
-    """Metadata of one publication."""
+    """Give the metadata of one publication."""
     return {
         "dagster/row_count": dg.MetadataValue.int(publication.rows),
         "dagster/column_schema": dg.MetadataValue.table_schema(column_schema(contract)),

@@ -15,18 +15,18 @@ from analytics_platform.contracts.base import Days, Table, is_gated
 from analytics_platform.contracts.ddl import table_doc
 from analytics_platform.orchestration.assets.looks import looks
 from analytics_platform.orchestration.assets.metadata import (
-    BOOK_NAMES,
     GATED,
+    WRITTEN_BY_LOADS,
     asset_key,
     definition_metadata,
     publication_metadata,
 )
-from analytics_platform.orchestration.checks.contract import contract_result, contract_spec
+from analytics_platform.orchestration.checks.contract import contract_result, contract_spec, summary
 from analytics_platform.orchestration.checks.error_rate import check_error_rate, error_rate_spec
 from analytics_platform.orchestration.resources import WarehouseResource, warehouse_kind
 from analytics_platform.settings import Settings
 from analytics_platform.transform import DayRange, Model, Query, all_models, plan, reads_of, refreshed_days, window_of
-from analytics_platform.warehouse import LEDGER_TABLES, Publication, Session
+from analytics_platform.warehouse import LEDGER_TABLES, Session
 from analytics_platform.warehouse.rule_results import record_results
 
 POOL = "warehouse"
@@ -37,17 +37,17 @@ MakeRows: TypeAlias = Callable[[Session, DayRange | None], Query | pl.DataFrame]
 
 
 def daily_partitions(settings: Settings) -> dg.DailyPartitionsDefinition:
-    """One partition a day (UTC) from PARTITION_START to tomorrow, which events may be dated at most."""
+    """Give one partition a day (UTC) from PARTITION_START to tomorrow, which events may be dated at most."""
     return dg.DailyPartitionsDefinition(start_date=settings.partition_start.isoformat(), end_offset=2)
 
 
 def is_daily(table: Table) -> bool:
-    """Whether the table's asset has a partition per day: all but those loaded by batch or built whole."""
+    """Tell whether the table's asset has a partition per day: all but those loaded by batch or built whole."""
     return table.write in ("days", "upsert")
 
 
 def _dependency(table: Table, source: Table, settings: Settings) -> dg.AssetDep:
-    """The dependency on an input; between daily assets with the window the contract gives."""
+    """Give the dependency on an input; between daily assets with the window the contract gives."""
     reads = reads_of(table, source)
     if not (is_daily(table) and is_daily(source) and isinstance(reads, Days)):
         return dg.AssetDep(asset_key(source.name))
@@ -60,23 +60,25 @@ def _dependency(table: Table, source: Table, settings: Settings) -> dg.AssetDep:
 
 def _dependencies(table: Table, inputs: Sequence[str], settings: Settings) -> list[dg.AssetDep]:
     # A table without inputs waits for the gates too: what a gate stops changes no table.
-    written_by_loads = not inputs or not BOOK_NAMES.isdisjoint(inputs)
-    found = {name: dg.AssetDep(asset_key(name)) for name in (GATED if written_by_loads else ())}
-    found |= {name: _dependency(table, CONTRACTS[name].table, settings) for name in inputs if name not in BOOK_NAMES}
+    waits = not inputs or not WRITTEN_BY_LOADS.isdisjoint(inputs)
+    found = {name: dg.AssetDep(asset_key(name)) for name in (GATED if waits else ())}
+    found |= {
+        name: _dependency(table, CONTRACTS[name].table, settings) for name in inputs if name not in WRITTEN_BY_LOADS
+    }
     for dimension in table.foreign_keys.values():
         found.setdefault(dimension, dg.AssetDep(asset_key(dimension)))
     return list(found.values())
 
 
 def table_asset(name: str, inputs: Sequence[str], make_rows: MakeRows, settings: Settings) -> dg.AssetsDefinition:
-    """The asset that fills the table `name` from `inputs`.
+    """Make the asset that fills the table `name` from `inputs`.
 
     An asset that reads what a gate let through first checks the error rate of those sources on the days it builds.
     """
     contract = CONTRACTS[name]
     table, key = contract.table, asset_key(name)
-    judged = {CONTRACTS[source].table.source for source in inputs if is_gated(CONTRACTS[source])}
-    specs = [*([error_rate_spec(key)] if judged else []), contract_spec(key)]
+    gated = {CONTRACTS[source].table.source for source in inputs if is_gated(CONTRACTS[source])}
+    specs = [*([error_rate_spec(key)] if gated else []), contract_spec(key)]
 
     @dg.asset(
         key=key,
@@ -97,13 +99,14 @@ def table_asset(name: str, inputs: Sequence[str], make_rows: MakeRows, settings:
         warehouse: dg.ResourceParam[WarehouseResource],
         settings: dg.ResourceParam[Settings],
     ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult[None]]:
-        asked = _days_of(context) if is_daily(table) else None
+        built = context.partition_key_range if is_daily(table) else None
+        asked = built and DayRange.parse(f"{built.start}...{built.end}")
         days = asked and refreshed_days(name, asked, settings.model_values, settings.partition_start)
         with warehouse.session() as session:
             session.ensure(*LEDGER_TABLES, *(CONTRACTS[source] for source in inputs))
-            if judged:
-                verdict, stop = check_error_rate(session, key, settings.max_error_rate, judged, asked)
-                yield verdict
+            if gated:
+                result, stop = check_error_rate(session, key, settings.max_error_rate, gated, asked)
+                yield result
                 if stop:
                     raise dg.Failure(stop, allow_retries=False)
             rows = make_rows(session, days)
@@ -112,33 +115,19 @@ def table_asset(name: str, inputs: Sequence[str], make_rows: MakeRows, settings:
             seen = {} if publication.breaches else looks(session, name)
         context.log.info(f"{name}: {publication.rows:,} rows{f' for {days}' if days else ''}")
         yield contract_result(key, publication.results, rows.sql if isinstance(rows, Query) else "")
-        _stop_if_broken(name, publication)
+        if publication.breaches:
+            raise dg.Failure(
+                f"{name} was not published, rows break its contract ({summary(publication.breaches)}). "
+                "The check contract shows sample rows.",
+                allow_retries=False,
+            )
         yield dg.MaterializeResult(asset_key=key, metadata=publication_metadata(contract, publication) | seen)
 
     return build
 
 
-def _days_of(context: dg.AssetExecutionContext) -> DayRange:
-    window = context.partition_time_window
-    last = context.partition_key_range.end
-    return DayRange(window.start.date(), type(window.start).fromisoformat(last).date())
-
-
-def _stop_if_broken(name: str, publication: Publication) -> None:
-    """Raise the failure that ends the run if a rule was broken; retrying would not help."""
-    if not publication.breaches:
-        return
-    words = "; ".join(
-        f"{result.rule}: {result.failing:,} of {result.checked:,} rows" for result in publication.breaches
-    )
-    raise dg.Failure(
-        f"{name} was not published, rows break its contract ({words}). The check contract shows sample rows.",
-        allow_retries=False,
-    )
-
-
 def model_asset(model: Model, settings: Settings) -> dg.AssetsDefinition:
-    """The asset of a SQL model."""
+    """Make the asset of a SQL model."""
 
     def make_rows(session: Session, days: DayRange | None) -> Query:
         return plan(model, days, settings.model_values)

@@ -6,6 +6,7 @@ from types import MappingProxyType
 
 import dagster as dg
 
+from analytics_platform.orchestration.assets.metadata import asset_key
 from analytics_platform.orchestration.resources import WarehouseResource
 from analytics_platform.settings import Settings
 from analytics_platform.transform import all_models
@@ -13,11 +14,11 @@ from analytics_platform.warehouse.watchdog import watch
 
 WATCHED = dg.AssetKey(["marts", "daily_trends"])
 BUILT_BEFORE = [
-    dg.AssetKey(name.split("."))
+    asset_key(name)
     for name in all_models()
-    if name.startswith(("star.", "marts.", "ops.")) and name != "marts.daily_trends"
+    if name.startswith(("star.", "marts.", "ops.")) and asset_key(name) != WATCHED
 ]
-"""The watchdog looks once everything is built."""
+"""The watchdog runs once everything is built."""
 
 DESCRIPTIONS: Mapping[str, str] = MappingProxyType(
     {
@@ -26,7 +27,7 @@ DESCRIPTIONS: Mapping[str, str] = MappingProxyType(
         "revenue": "The last week of data has revenue.",
         "volume": "The last complete day has about as many events as the week before it.",
         "orphans": "At most a tenth of the logs name a user who is no known customer.",
-        "orders": "Events and the shop's database tell of the same orders, in the last week of data.",
+        "orders": "Events and the shop's database have the same orders, in the last week of data.",
         "conservation": "Every row read is accepted, duplicate or quarantined, and stored.",
         "incremental": "A sampled day of every table is what its model gives for that day now.",
     }

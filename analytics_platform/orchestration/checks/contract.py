@@ -20,21 +20,21 @@ CONTRACT = "contract"
 
 
 def contract_spec(key: dg.AssetKey) -> dg.AssetCheckSpec:
-    """The spec of the check on a table. It blocks: what is built from the table waits for it."""
+    """Specify the check on a table. It blocks: what is built from the table waits for it."""
     return dg.AssetCheckSpec(
         CONTRACT, asset=key, description="The rows keep every rule of the contract.", blocking=True
     )
 
 
 def text_table(rows: Iterable[dict[str, str]]) -> dg.MetadataValue:
-    """Rows of text as a metadata table; the first row names the columns."""
+    """Make a metadata table of rows of text; the first row names the columns."""
     listed = list(rows)
     schema = dg.TableSchema([dg.TableColumn(name, "string") for name in (listed[0] if listed else ())])
     return dg.MetadataValue.table([dg.TableRecord(dict(row)) for row in listed], schema=schema)
 
 
 def contract_result(key: dg.AssetKey, results: Sequence[RuleResult], query: str) -> dg.AssetCheckResult:
-    """What the audit found of the rows that `query` gives: failing rules first, with sample rows and SQL to go on.
+    """Report the audit of the rows that `query` gives: failing rules first, with sample rows and SQL to look further.
 
     Fails with severity ERROR if a rule stopped the publication, with WARN if rows were published that broke one.
     """
@@ -61,21 +61,18 @@ def contract_result(key: dg.AssetKey, results: Sequence[RuleResult], query: str)
         metadata["what to do"] = dg.MetadataValue.text(_remedy(table, stopped))
     # Rows that were not published are not in the table: the query that made them finds them again.
     place = f"({query})" if stopped and query else table
-    further = [_pretty(f"SELECT * FROM {place} WHERE {result.condition}") for result in failing if result.condition]
+    queries = [f"SELECT * FROM {place} WHERE {result.condition}" for result in failing if result.condition]
+    further = [sqlglot.transpile(query, "duckdb", "duckdb", pretty=True, comments=False)[0] for query in queries]
     if further:
-        metadata["look further"] = dg.MetadataValue.md("\n".join(f"```sql\n{sql}\n```" for sql in further))
+        metadata["look further"] = dg.MetadataValue.md("\n".join(f"```sql\n{sql};\n```" for sql in further))
     return dg.AssetCheckResult(
         asset_key=key,
         check_name=CONTRACT,
         passed=not failing,
         severity=dg.AssetCheckSeverity.WARN if failing and not stopped else dg.AssetCheckSeverity.ERROR,
-        description=_summary(failing) if failing else None,
+        description=summary(failing) if failing else None,
         metadata=metadata,
     )
-
-
-def _pretty(sql: str) -> str:
-    return sqlglot.parse_one(sql, dialect="duckdb").sql("duckdb", pretty=True, comments=False) + ";"
 
 
 def _row(result: RuleResult) -> dict[str, str]:
@@ -90,7 +87,8 @@ def _row(result: RuleResult) -> dict[str, str]:
     }
 
 
-def _summary(failing: Sequence[RuleResult]) -> str:
+def summary(failing: Sequence[RuleResult]) -> str:
+    """Write the rules that failed on one line, with how many rows break each."""
     return "; ".join(f"{result.rule}: {result.failing:,} of {result.checked:,} rows" for result in failing)
 
 

@@ -1,7 +1,7 @@
 """The check that stops the run: no batch and no day may have more rejected rows than the threshold allows.
 
-It is about what is stored, so a run without new data is refused just the same, until the data is corrected, the
-contract is changed and the rows replayed, or a person takes responsibility for the batch.
+It is about what is stored, so it stops a run without new data too, until the data is corrected, the contract is changed
+and the rows replayed, or a person accepts the batch.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ ERROR_RATE = "error_rate"
 
 
 def error_rate_spec(key: dg.AssetKey) -> dg.AssetCheckSpec:
-    """The spec of the check on an asset."""
+    """Specify the check on an asset."""
     return dg.AssetCheckSpec(
         name=ERROR_RATE,
         asset=key,
@@ -43,7 +43,7 @@ def check_error_rate(
     sources: Collection[str],
     days: DayRange | None = None,
 ) -> tuple[dg.AssetCheckResult, str | None]:
-    """The check's result, and the sentence to stop with if it failed; of some sources, within `days` if given."""
+    """Give the check's result, and the sentence to stop with if it failed; of some sources, within `days` if given."""
     # With a limit of 0 the worst rate is known also when it is allowed.
     rates = [breach for breach in find_breaches(session, 0.0, days) if breach.source in sources]
     breaches = [breach for breach in rates if breach.error_rate > max_error_rate]
