@@ -84,13 +84,13 @@ def test_addresses_of_outside_systems_hold_no_secret(tmp_path: Path) -> None:
     assert secret not in shown
 
 
-def test_what_is_late_is_judged_of_configured_sources_and_of_marts_only(tmp_path: Path) -> None:
+def test_freshness_is_checked_of_configured_sources_marts_and_reports_only(tmp_path: Path) -> None:
     specs = build_definitions(load_settings(data_dir=tmp_path, freshness_hours=6)).resolve_all_asset_specs()
-    judged = {spec.key.to_user_string(): spec.freshness_policy for spec in specs if spec.freshness_policy}
-    assert "raw/clickstream" in judged
-    assert "raw/web_logs" not in judged
-    assert {name.partition("/")[0] for name in judged} == {"raw", "marts", "reports"}
-    for policy in judged.values():
+    policies = {spec.key.to_user_string(): spec.freshness_policy for spec in specs if spec.freshness_policy}
+    assert "raw/clickstream" in policies
+    assert "raw/web_logs" not in policies
+    assert {name.partition("/")[0] for name in policies} == {"raw", "marts", "reports"}
+    for policy in policies.values():
         assert policy == dg.FreshnessPolicy.time_window(dt.timedelta(hours=6), dt.timedelta(hours=3))
 
 

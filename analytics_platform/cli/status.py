@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from analytics_platform.lake import open_lake
 from analytics_platform.settings import Settings, masked
@@ -52,12 +52,7 @@ class Status:
     sources: tuple[SourceStatus, ...]
     next_step: str
     batches: tuple[BatchStatus, ...] = ()
-    observations: tuple[Observation, ...] = field(default=())
-
-    @property
-    def well(self) -> bool:
-        """Whether every observation is as it should be."""
-        return all(observation.passed for observation in self.observations)
+    observations: tuple[Observation, ...] = ()
 
 
 def read_status(settings: Settings, now: dt.datetime) -> Status:

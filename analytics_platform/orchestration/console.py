@@ -22,7 +22,7 @@ class RunSummary(logging.Handler):
         self._stream = stream or sys.stdout
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Print a record, if it tells people something."""
+        """Print a record, if people need it."""
         event = getattr(record, _META, {}).get("dagster_event")
         text = self._of_event(event) if isinstance(event, dg.DagsterEvent) else self._of_message(record)
         if text:

@@ -53,7 +53,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> House:
     return house
 
 
-def test_the_version_is_told(tmp_path: Path) -> None:
+def test_the_version_is_printed(tmp_path: Path) -> None:
     assert _run(tmp_path, "--version").stdout == f"analytics-platform {version('analytics-platform')}\n"
 
 

@@ -226,7 +226,7 @@ def test_without_a_receiver_the_sensor_says_so(tmp_path: Path) -> None:
     assert "no receiver" in str(monitor.tick().skip_reason)
 
 
-def test_a_line_that_stops_is_reported_once_with_its_check_and_once_when_it_goes_on(
+def test_runs_that_a_check_stops_are_reported_once_with_the_check_and_once_when_it_passes(
     tmp_path: Path, hook: Webhook
 ) -> None:
     """End to end: a file of which 5.8 % are refused, twice, then a threshold that allows it."""

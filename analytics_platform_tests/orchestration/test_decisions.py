@@ -101,7 +101,7 @@ def test_batches_that_brought_no_event_are_done_without_a_run() -> None:
     assert isinstance(found, Wait) and found.cursor == arrival(1).place
 
 
-def test_a_breach_stops_the_line_and_what_came_stays_to_be_built() -> None:
+def test_after_a_breach_nothing_is_built_and_what_came_stays_to_be_built() -> None:
     stopped = rebuild([arrival(1, 0)], breach="day 2024-03-01: 58 of 1,000 rows rejected")
     assert isinstance(stopped, Wait) and stopped.cursor is None and "58 of 1,000" in stopped.reason
     assert isinstance(rebuild([arrival(1, 0)]), Start)

@@ -39,7 +39,7 @@ QUESTION = """{
 }"""
 
 
-def test_the_ui_is_told_every_resource_and_no_secret(tmp_path: Path) -> None:
+def test_the_ui_shows_every_resource_and_no_secret(tmp_path: Path) -> None:
     """GraphQL is asked for all that the Resources page and the launchpad can show; a code server answers."""
     (tmp_path / "dagster.yaml").write_text("telemetry: {enabled: false}\n", "utf-8")
     command = "from dagster_graphql.cli import main; main()"

@@ -113,7 +113,7 @@ def _happened(before: Incident | None, problem: Problem, at: dt.datetime, now: d
 
 
 def _resolve(going_on: dict[str, Incident], key: str, days: DayRange | None) -> Incident | None:
-    """Remove the incident whose key passed on `days`, and return it; one that has other days too goes on with these."""
+    """Remove the incident whose key passed on `days`, and return it; one that has other days too keeps these."""
     incident = going_on.get(key)
     if incident is None:
         return None

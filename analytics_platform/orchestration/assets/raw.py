@@ -54,7 +54,10 @@ def raw_asset(source: Source) -> dg.AssetsDefinition:
                 fetched = source.arrival.fetch(source, settings, lake, context.log.info, sqs.connect)
             except UserError as error:
                 raise failure(error) from None
-            metadata |= {name: _value(figure) for name, figure in fetched.items()}
+            metadata |= {
+                name: dg.MetadataValue.int(figure) if isinstance(figure, int) else dg.MetadataValue.text(figure)
+                for name, figure in fetched.items()
+            }
         return dg.MaterializeResult(
             metadata={
                 "dagster/row_count": dg.MetadataValue.int(len(lake.batches(source.name))),
@@ -82,7 +85,3 @@ def _land(context: dg.AssetExecutionContext, source: Source, settings: Settings,
         "rejected files": dg.MetadataValue.text("\n".join(landing.rejected) or "none"),
         "files still changing": dg.MetadataValue.text("\n".join(landing.changing) or "none"),
     }
-
-
-def _value(figure: int | str) -> dg.MetadataValue:
-    return dg.MetadataValue.int(figure) if isinstance(figure, int) else dg.MetadataValue.text(figure)

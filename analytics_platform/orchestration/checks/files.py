@@ -1,7 +1,7 @@
 """The check that every file in the landing folder can be read.
 
 An unreadable file does not hold up the others: they flow through to the marts. But the run ends as failed, so that
-nobody takes the tables for complete.
+the tables are not taken for complete.
 """
 
 from collections.abc import Iterator

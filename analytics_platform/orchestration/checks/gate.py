@@ -74,7 +74,10 @@ def quarantine_result(
     if broken:
         metadata["reasons"] = text_table({"reason": each.rule, "records": f"{each.failing:,}"} for each in broken)
         metadata["sample"] = text_table(_sample(session, source.name))
-        metadata["look further"] = dg.MetadataValue.md(f"```sql\n{_all_of(source.name)}\n```")
+        metadata["look further"] = dg.MetadataValue.md(
+            "```sql\nSELECT input, position, raw, error_reason FROM ops.quarantine\n"
+            f"WHERE source = '{source.name}'\nORDER BY quarantined_at DESC;\n```"
+        )
         metadata["what to do"] = dg.MetadataValue.text(
             "Correct what writes these records and send them again; or, if they are right and the contract is not, "
             f"correct {file_of(source.contract)} and run `analytics-platform replay`."
@@ -89,14 +92,6 @@ def quarantine_result(
         severity=dg.AssetCheckSeverity.WARN,
         description=f"{rejected:,} of {read:,} records rejected in this run ({share:.2%})." if read else None,
         metadata=metadata,
-    )
-
-
-def _all_of(source: str) -> str:
-    """SQL that shows the latest rejected records, for people to paste."""
-    return (
-        "SELECT input, position, raw, error_reason FROM ops.quarantine\n"
-        f"WHERE source = '{source}'\nORDER BY quarantined_at DESC;"
     )
 
 
