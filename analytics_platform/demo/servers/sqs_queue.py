@@ -1,4 +1,4 @@
-"""One standard queue in memory, and what it does wrong on demand. Times are seconds of one monotonic clock."""
+"""One standard queue in memory, and the faults that it makes on demand. Times are seconds of one monotonic clock."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import time
 import uuid
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from contextlib import suppress
+from dataclasses import dataclass, field
 from math import inf
 from typing import Any, Literal, TypeAlias
 
@@ -41,14 +42,10 @@ class Faults:
         self.draws = random.Random(self.seed)
 
     def strike(self, chance: float) -> bool:
-        """Tell whether a fault of this chance happens now."""
+        """Decide whether a fault of this chance happens now."""
         struck = chance > 0 and self.at_most > 0 and self.draws.random() < chance
         self.at_most -= struck
         return struck
-
-
-CHANCES = tuple(knob.name for knob in fields(Faults) if knob.name not in ("seed", "at_most", "draws"))
-"""The names of the faults."""
 
 
 State: TypeAlias = Literal["visible", "in flight", "delayed"]
@@ -70,34 +67,19 @@ class Stored:
     first_received_ms: int = 0
 
 
-@dataclass(slots=True)
-class Waiting:
-    """The receives that wait for messages, the longest waiting first."""
-
-    futures: deque[asyncio.Future[None]] = field(default_factory=deque)
-
-    def wake(self, count: int) -> None:
-        """Let up to `count` of them look again."""
-        while count and self.futures:
-            future = self.futures.popleft()
-            if not future.done():
-                future.set_result(None)
-                count -= 1
-
-
 class LocalQueue:
     """A queue; send, receive, delete and change take O(log n)."""
 
     def __init__(self, name: str, faults: Faults, attributes: Mapping[str, str]) -> None:
         self.name = name
         self.attributes = dict(attributes)
-        self.waiting = Waiting()
-        self._faults = faults
+        self.faults = faults
         self._messages: dict[str, Stored] = {}
         self._order = itertools.count()
         self._visible: list[tuple[float, int, Stored]] = []
         self._timers: list[tuple[float, int, Stored]] = []
         self._counts: Counter[State] = Counter()
+        self._waiting: deque[asyncio.Future[None]] = deque()
 
     def seconds(self, attribute: str, default: int) -> int:
         """Return a whole number of seconds among the queue's attributes."""
@@ -129,14 +111,22 @@ class LocalQueue:
         message.receive_count += 1
         message.first_received_ms = message.first_received_ms or time.time_ns() // 1_000_000
         message.handle = f"{message.message_id}#{message.receive_count}"
-        twice = self._faults.strike(self._faults.duplicates)
+        twice = self.faults.strike(self.faults.duplicates)
         self._hide(message, 0 if twice else visibility, "in flight")
         return message
 
+    async def wait(self, seconds: float) -> None:
+        """Wait until a message may have become visible, at most so many seconds."""
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(future)
+        until_next = self._timers[0][0] - time.monotonic() if self._timers else inf
+        with suppress(TimeoutError):
+            await asyncio.wait_for(future, max(0.0, min(seconds, until_next)))
+
     def delete(self, handle: str) -> None:
-        """Delete the message, if this is its newest handle; an older one has no effect, as the real service warns."""
+        """Delete the message, if this is its newest handle; an older one has no effect, as in the real service."""
         message = self._messages.get(message_id_of(handle))
-        lost = self._faults.strike(self._faults.lost_deletes)
+        lost = self.faults.strike(self.faults.lost_deletes)
         if message is not None and message.handle == handle and not lost:
             del self._messages[message.message_id]
             self._counts[message.state] -= 1
@@ -153,19 +143,13 @@ class LocalQueue:
 
     def purge(self) -> None:
         """Delete everything."""
-        self._messages.clear()
-        self._visible.clear()
-        self._timers.clear()
-        self._counts.clear()
+        for each in (self._messages, self._visible, self._timers, self._counts):
+            each.clear()
 
     def depth(self) -> Mapping[State, int]:
-        """Tell how many messages are in each state."""
+        """Count the messages in each state."""
         self._show_due()
         return self._counts
-
-    def until_next(self) -> float:
-        """Return seconds until the next message may become visible; infinite if none will."""
-        return self._timers[0][0] - time.monotonic() if self._timers else float("inf")
 
     def _hide(self, message: Stored, seconds: float, state: State) -> None:
         if seconds <= 0:
@@ -176,13 +160,19 @@ class LocalQueue:
         heapq.heappush(self._timers, (message.due, next(self._order), message))
 
     def _show(self, message: Stored) -> None:
+        """Make a message visible, and wake the receive that has waited longest."""
         message.due = 0.0
         self._move(message, "visible")
         number = next(self._order)
-        draw = self._faults.draws.random
-        rank = draw() * number if draw() < self._faults.shuffle else number
+        draw = self.faults.draws.random
+        rank = draw() * number if draw() < self.faults.shuffle else number
         heapq.heappush(self._visible, (rank, number, message))
-        self.waiting.wake(1)
+        while self._waiting:
+            future = self._waiting.popleft()
+            # the future of a client that went away is done: to wake it would leave the message to nobody
+            if not future.done():
+                future.set_result(None)
+                break
 
     def _show_due(self) -> None:
         now = time.monotonic()

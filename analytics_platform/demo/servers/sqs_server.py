@@ -1,8 +1,10 @@
-"""A small, fast SQS on loopback for load and faults, speaking the protocol of the AWS SDKs (AWS JSON 1.0).
+"""A small, fast SQS on loopback for load and faults, with the protocol of the AWS SDKs (AWS JSON 1.0).
 
 `python -m analytics_platform.demo.servers.sqs_server` runs it alone, `serve()` in a thread, `serve_in_process()` in a
 process. Clients differ from those of the real service by AWS_ENDPOINT_URL only. Queues live in memory and are
 standard ones: no FIFO order, no redrive policy, no signature is checked.
+
+Source of names, limits and errors: Amazon Simple Queue Service API Reference (2012-11-05).
 """
 
 from __future__ import annotations
@@ -10,125 +12,289 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import re
 import subprocess
 import sys
-import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from typing import Any
+import time
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import fields
+from functools import partial
+from types import MappingProxyType
+from typing import Any, TypeAlias
 
-from analytics_platform.demo.servers.sqs_actions import Json, Service, ServiceError
-from analytics_platform.demo.servers.sqs_queue import CHANCES, Faults
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from analytics_platform.demo.servers.asgi import LOOPBACK, serve_app
+from analytics_platform.demo.servers.sqs_queue import Faults, LocalQueue, Stored, message_id_of
 
 __all__ = ["Faults", "serve", "serve_in_process"]
 
-MAX_HEAD = 64 << 10
-MAX_BODY = 4 << 20
+Json: TypeAlias = Mapping[str, Any]
+Answer: TypeAlias = Json | Awaitable[Json] | None
+
+MAX_REQUEST_BYTES = 4 << 20
+MAX_BYTES = 1 << 20
+"""The longest message, and the longest batch."""
+
+LONGEST_VISIBILITY = 43_200
+_ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_NAME = re.compile(r"[\w-]{1,80}")
+_ACCOUNT = "000000000000"
 _FAULT: Json = {"__type": "InternalError", "message": "A fault was asked for."}
-_REASONS = {200: "OK", 400: "Bad Request", 404: "Not Found", 413: "Content Too Large", 500: "Internal Server Error"}
-
-
-class Connection(asyncio.Protocol):
-    """One client. A receive that waits is cancelled when its client goes away."""
-
-    def __init__(self, service: Service) -> None:
-        self._service = service
-        self._buffer = bytearray()
-        self._waiting: asyncio.Task[None] | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Remember where to answer."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-
-    def connection_lost(self, error: Exception | None) -> None:
-        """Stop waiting for messages."""
-        if self._waiting is not None:
-            self._waiting.cancel()
-
-    def data_received(self, data: bytes) -> None:
-        """Answer every request that is complete."""
-        self._buffer += data
-        self._answer_buffered()
-
-    def _answer_buffered(self) -> None:
-        while self._waiting is None and (end := self._buffer.find(b"\r\n\r\n")) >= 0:
-            headers = _headers(bytes(self._buffer[:end]))
-            length = headers.get("content-length", "0")
-            if not length.isdigit() or int(length) > MAX_BODY:
-                self._refuse(413)
-                return
-            complete = end + 4 + int(length)
-            if len(self._buffer) < complete:
-                return
-            body = bytes(self._buffer[end + 4 : complete])
-            del self._buffer[:complete]
-            self._answer(headers.get("x-amz-target", ""), body)
-        if self._waiting is None and len(self._buffer) > MAX_HEAD + MAX_BODY:
-            self._refuse(413)
-
-    def _answer(self, target: str, body: bytes) -> None:
-        faults = self._service.faults
-        broken = faults.strike(faults.server_errors)
-        if broken and faults.draws.random() < 0.5:
-            self._write(500, _FAULT)
-            return
-        try:
-            answer = self._call(target, body)
-        except ServiceError as error:
-            extra = f"x-amzn-query-error: {error.query_code};Sender\r\n"
-            self._write(400, {"__type": f"com.amazonaws.sqs#{error.code}", "message": str(error)}, extra)
-            return
-        if isinstance(answer, Mapping):
-            self._write(500 if broken else 200, _FAULT if broken else answer)
-        else:
-            self._waiting = asyncio.ensure_future(self._send_later(answer, broken))
-
-    def _call(self, target: str, body: bytes) -> Any:
-        action = self._service.actions.get(target.removeprefix("AmazonSQS."))
-        if action is None:
-            raise ServiceError("UnsupportedOperation", f"The local queue has no action {target!r}.")
-        try:
-            return action(json.loads(body))
-        except (KeyError, TypeError, AttributeError, UnicodeError, json.JSONDecodeError) as error:
-            raise ServiceError("InvalidParameterValue", f"The request is not understood: {error!r}.") from error
-
-    async def _send_later(self, answer: Any, broken: bool) -> None:
-        result = await answer
-        self._waiting = None
-        self._write(500 if broken else 200, _FAULT if broken else result)
-        self._answer_buffered()
-
-    def _refuse(self, status: int) -> None:
-        self._write(status, {})
-        self._transport.close()
-
-    def _write(self, status: int, answer: Json, extra: str = "") -> None:
-        body = json.dumps(answer).encode()
-        head = (
-            f"HTTP/1.1 {status} {_REASONS[status]}\r\nContent-Type: application/x-amz-json-1.0\r\n"
-            f"Content-Length: {len(body)}\r\n{extra}\r\n"
-        )
-        self._transport.write(head.encode() + body)
-
-
-def _headers(head: bytes) -> Mapping[str, str]:
-    """Names in lower case. The request line has no colon before its first space worth keeping."""
-    lines = head.decode("latin-1").split("\r\n")[1:]
-    parts = (line.partition(":") for line in lines)
-    return {name.lower(): value.strip() for name, _, value in parts}
-
-
-LOOPBACK = "127.0.0.1"
 _MODULE = "analytics_platform.demo.servers.sqs_server"
 
 
-async def _listen(service: Service, host: str, port: int) -> asyncio.Server:
-    loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: Connection(service), host, port)
-    bound = server.sockets[0].getsockname()
-    service.url = f"http://{bound[0]}:{bound[1]}"
-    return server
+class ServiceError(Exception):
+    """An error of the service: its code, its message, and the code of the older query protocol."""
+
+    def __init__(self, code: str, message: str, query_code: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+        self.query_code = query_code or code
+
+
+class Service:
+    """All queues, as an ASGI application. `url` is the address of the server, without a path."""
+
+    def __init__(self, faults: Faults) -> None:
+        self.url = ""
+        self._faults = faults
+        self._queues: dict[str, LocalQueue] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        request = Request(scope, receive)
+        body = await _read(request)
+        response = _respond({}, 413) if body is None else await self._answer(request, body)
+        await response(scope, receive, send)
+
+    async def _answer(self, request: Request, body: bytes) -> Response:
+        broken = self._faults.strike(self._faults.server_errors)
+        if broken and self._faults.draws.random() < 0.5:
+            return _respond(_FAULT, 500)
+        try:
+            answer = self._call(request.headers.get("x-amz-target", "").removeprefix("AmazonSQS."), json.loads(body))
+            if isinstance(answer, Awaitable):
+                answer = await _unless_gone(answer, request)
+        except ServiceError as error:
+            headers = {"x-amzn-query-error": f"{error.query_code};Sender"}
+            return _respond({"__type": f"com.amazonaws.sqs#{error.code}", "message": str(error)}, 400, headers)
+        except (KeyError, TypeError, AttributeError, UnicodeError, json.JSONDecodeError) as error:
+            message = f"The request is not understood: {error!r}."
+            return _respond({"__type": "com.amazonaws.sqs#InvalidParameterValue", "message": message}, 400)
+        return _respond(_FAULT, 500) if broken else _respond(answer or {})
+
+    def _call(self, action: str, call: Json) -> Answer:
+        match action:
+            case "CreateQueue":
+                if not _NAME.fullmatch(name := call["QueueName"]):
+                    raise ServiceError("InvalidParameterValue", "A queue name has 1 to 80 letters, digits, - and _.")
+                queue = LocalQueue(name, self._faults, call.get("Attributes", {}))
+                return {"QueueUrl": self._url_of(self._queues.setdefault(name, queue))}
+            case "GetQueueUrl":
+                return {"QueueUrl": self._url_of(self._named(call["QueueName"]))}
+            case "ListQueues":
+                prefix = call.get("QueueNamePrefix", "")
+                return {
+                    "QueueUrls": [self._url_of(self._queues[name]) for name in self._queues if name.startswith(prefix)]
+                }
+            case "DeleteQueue":
+                del self._queues[self._named(call["QueueUrl"]).name]
+                return {}
+        if action not in _ACTIONS:
+            raise ServiceError("UnsupportedOperation", f"The local queue has no action {action!r}.")
+        return _ACTIONS[action](self._named(call["QueueUrl"]), call)
+
+    def _named(self, name: str) -> LocalQueue:
+        """Find a queue by its name or its URL."""
+        queue = self._queues.get(name.rpartition("/")[2])
+        if queue is None:
+            code = "AWS.SimpleQueueService.NonExistentQueue"
+            raise ServiceError("QueueDoesNotExist", "The specified queue does not exist.", code)
+        return queue
+
+    def _url_of(self, queue: LocalQueue) -> str:
+        return f"{self.url}/{_ACCOUNT}/{queue.name}"
+
+
+async def _read(request: Request) -> bytes | None:
+    """Read the body; None if it is too large."""
+    body = bytearray()
+    if int(request.headers.get("content-length", 0)) <= MAX_REQUEST_BYTES:
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > MAX_REQUEST_BYTES:
+                return None
+        return bytes(body)
+    return None
+
+
+async def _unless_gone(answer: Awaitable[Json], request: Request) -> Json:
+    """Wait for an answer, or until the client goes away: then the answer takes no message."""
+    waiting, gone = asyncio.ensure_future(answer), asyncio.ensure_future(request.receive())
+    await asyncio.wait({waiting, gone}, return_when=asyncio.FIRST_COMPLETED)
+    gone.cancel()
+    return waiting.result() if waiting.done() or not waiting.cancel() else {}
+
+
+def _respond(answer: Json, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    return Response(json.dumps(answer), status, headers, media_type="application/x-amz-json-1.0")
+
+
+def _attributes(queue: LocalQueue, call: Json) -> Json:
+    depth = queue.depth()
+    known = {
+        **queue.attributes,
+        "VisibilityTimeout": str(queue.seconds("VisibilityTimeout", 30)),
+        "QueueArn": f"arn:aws:sqs:us-east-1:{_ACCOUNT}:{queue.name}",
+        "ApproximateNumberOfMessages": str(depth["visible"]),
+        "ApproximateNumberOfMessagesNotVisible": str(depth["in flight"]),
+        "ApproximateNumberOfMessagesDelayed": str(depth["delayed"]),
+    }
+    wanted = call.get("AttributeNames", [])
+    return {"Attributes": {name: known[name] for name in known if name in wanted or "All" in wanted}}
+
+
+def _number(call: Json, name: str, default: int, least: int, most: int) -> int:
+    value = call.get(name)
+    number = default if value is None else value
+    if not isinstance(number, int) or not least <= number <= most:
+        reason = f"Must be between {least} and {most}, if provided."
+        raise ServiceError("InvalidParameterValue", f"Value {number} for parameter {name} is invalid. Reason: {reason}")
+    return number
+
+
+def _receive(queue: LocalQueue, call: Json) -> Answer:
+    limit = _number(call, "MaxNumberOfMessages", 1, 1, 10)
+    visibility = _number(call, "VisibilityTimeout", queue.seconds("VisibilityTimeout", 30), 0, LONGEST_VISIBILITY)
+    wait = _number(call, "WaitTimeSeconds", queue.seconds("ReceiveMessageWaitTimeSeconds", 0), 0, 20)
+    if queue.faults.strike(queue.faults.empty_receives):
+        return {}
+    messages = queue.receive(limit, visibility)
+    if messages or not wait:
+        return _received(messages, call)
+
+    async def poll() -> Json:
+        end, found = time.monotonic() + wait, messages
+        while not found and (left := end - time.monotonic()) > 0:
+            await queue.wait(left)
+            found = queue.receive(limit, visibility)
+        return _received(found, call)
+
+    return poll()
+
+
+def _received(messages: Sequence[Stored], call: Json) -> Json:
+    if not messages:
+        return {}
+    wanted = {*call.get("AttributeNames", ()), *call.get("MessageSystemAttributeNames", ())}
+    names = set(call.get("MessageAttributeNames", ()))
+    return {"Messages": [_shown(message, wanted, names) for message in messages]}
+
+
+def _shown(message: Stored, wanted: set[str], names: set[str]) -> Json:
+    shown: dict[str, Any] = {
+        "MessageId": message.message_id,
+        "ReceiptHandle": message.handle,
+        "MD5OfBody": message.md5,
+        "Body": message.body,
+    }
+    if wanted:
+        known = {
+            "SentTimestamp": str(message.sent_ms),
+            "ApproximateReceiveCount": str(message.receive_count),
+            "ApproximateFirstReceiveTimestamp": str(message.first_received_ms),
+            "SenderId": "LOCAL",
+        }
+        shown["Attributes"] = known if "All" in wanted else {name: known[name] for name in known if name in wanted}
+    chosen = {name: value for name, value in message.attributes.items() if names & {"All", ".*", name}}
+    return {**shown, "MessageAttributes": chosen} if chosen else shown
+
+
+def _size(entry: Json) -> int:
+    """Count the bytes of a message: its body, and name, type and value of its attributes."""
+    attributes = entry.get("MessageAttributes", {}).items()
+    texts = [name + value["DataType"] + value.get("StringValue", "") for name, value in attributes]
+    return sum(len(text.encode(errors="surrogatepass")) for text in [entry["MessageBody"], *texts])
+
+
+def _send(queue: LocalQueue, entry: Json) -> Json:
+    attributes = entry.get("MessageAttributes", {})
+    texts = [entry["MessageBody"], *(value.get("StringValue", "-") for value in attributes.values())]
+    if not all(texts) or len(attributes) > 10 or _size(entry) > MAX_BYTES:
+        raise ServiceError("InvalidParameterValue", f"A message has 1 to {MAX_BYTES} bytes and up to 10 attributes.")
+    if any(map(_ILLEGAL.search, texts)):
+        raise ServiceError("InvalidMessageContents", "Invalid characters found.")
+    delay = _number(entry, "DelaySeconds", queue.seconds("DelaySeconds", 0), 0, 900)
+    sent = queue.send(entry["MessageBody"], attributes, delay)
+    return {"MessageId": sent.message_id, "MD5OfMessageBody": sent.md5}
+
+
+def _delete(queue: LocalQueue, entry: Json) -> Json:
+    queue.delete(_handle(entry))
+    return {}
+
+
+def _change_visibility(queue: LocalQueue, entry: Json) -> Json:
+    seconds = _number(entry, "VisibilityTimeout", 0, 0, LONGEST_VISIBILITY)
+    if not queue.change_visibility(_handle(entry), seconds):
+        message = "Message does not exist or is not available for visibility timeout change."
+        raise ServiceError("InvalidParameterValue", message)
+    return {}
+
+
+def _handle(entry: Json) -> str:
+    handle = str(entry["ReceiptHandle"])
+    if not message_id_of(handle) or "#" not in handle:
+        raise ServiceError("ReceiptHandleIsInvalid", "The input receipt handle is invalid.")
+    return handle
+
+
+def _each(queue: LocalQueue, call: Json, action: Callable[[LocalQueue, Json], Json]) -> Json:
+    """Carry out a batch: every entry succeeds or fails by itself."""
+    entries = call.get("Entries", [])
+    _check_batch(entries, _size if action is _send else lambda entry: 0)
+    done: list[Json] = []
+    failed: list[Json] = []
+    for entry in entries:
+        try:
+            if queue.faults.strike(queue.faults.failed_entries):
+                raise ServiceError("InternalError", _FAULT["message"])
+            done.append({"Id": entry["Id"], **action(queue, entry)})
+        except ServiceError as error:
+            sender = error.code != "InternalError"
+            failed.append({"Id": entry["Id"], "SenderFault": sender, "Code": error.code, "Message": str(error)})
+    return {"Successful": done, "Failed": failed}
+
+
+def _check_batch(entries: Sequence[Json], size: Callable[[Json], int]) -> None:
+    if not entries:
+        raise ServiceError("EmptyBatchRequest", "There should be at least one entry in the request.")
+    if len(entries) > 10:
+        raise ServiceError("TooManyEntriesInBatchRequest", "Maximum number of entries per request is 10.")
+    if len({entry["Id"] for entry in entries}) < len(entries):
+        raise ServiceError("BatchEntryIdsNotDistinct", "Two or more batch entries have the same Id.")
+    if sum(map(size, entries)) > MAX_BYTES:
+        raise ServiceError("BatchRequestTooLong", f"Batch requests cannot be longer than {MAX_BYTES} bytes.")
+
+
+_ACTIONS: Mapping[str, Callable[[LocalQueue, Json], Answer]] = MappingProxyType(
+    {
+        "GetQueueAttributes": _attributes,
+        "SetQueueAttributes": lambda queue, call: queue.attributes.update(call["Attributes"]),
+        "PurgeQueue": lambda queue, _: queue.purge(),
+        "SendMessage": _send,
+        "SendMessageBatch": partial(_each, action=_send),
+        "ReceiveMessage": _receive,
+        "DeleteMessage": _delete,
+        "DeleteMessageBatch": partial(_each, action=_delete),
+        "ChangeMessageVisibility": _change_visibility,
+        "ChangeMessageVisibilityBatch": partial(_each, action=_change_visibility),
+    }
+)
 
 
 @contextmanager
@@ -137,36 +303,19 @@ def serve(faults: Faults | None = None, port: int = 0) -> Iterator[str]:
 
     Raises `OSError` if the port is taken.
     """
-    service, loop = Service(faults or Faults()), asyncio.new_event_loop()
-    server = loop.run_until_complete(_listen(service, LOOPBACK, port))
-    thread = threading.Thread(target=loop.run_forever, name="sqs-server", daemon=True)
-    thread.start()
-    try:
+    service = Service(faults or Faults())
+    with serve_app(service, port) as service.url:
         yield service.url
-    finally:
-        loop.call_soon_threadsafe(server.close)
-        asyncio.run_coroutine_threadsafe(_cancel_all(), loop).result()
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        loop.close()
-
-
-async def _cancel_all() -> None:
-    others = asyncio.all_tasks() - {asyncio.current_task()}
-    for task in others:
-        task.cancel()
-    await asyncio.gather(*others, return_exceptions=True)
 
 
 @contextmanager
 def serve_in_process(faults: Faults | None = None, port: int = 0) -> Iterator[str]:
     """Serve in a separate process, which ends with this one; yields the endpoint's URL.
 
-    Raises `OSError` if it does not start. Of `faults` the seed and the chances are handed over.
+    Raises `OSError` if it does not start.
     """
-    chosen = faults or Faults()
-    command = [sys.executable, "-m", _MODULE, "--port", str(port), "--until-stdin-ends"]
-    command += [f"--seed={chosen.seed}", *(f"--{name.replace('_', '-')}={getattr(chosen, name)}" for name in CHANCES)]
+    chances = {each.name: getattr(faults, each.name) for each in fields(Faults) if each.init} if faults else {}
+    command = [sys.executable, "-m", _MODULE, "--port", str(port), "--faults", json.dumps(chances)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
@@ -175,36 +324,21 @@ def serve_in_process(faults: Faults | None = None, port: int = 0) -> Iterator[st
                 raise OSError(f"the local queue did not start on port {port}")
             yield url
         finally:
-            process.terminate()
+            process.kill()
 
 
 def main() -> None:
-    """Read the arguments, print the address, serve until interrupted."""
+    """Read the arguments, print the address, serve until interrupted or until the input ends."""
     parser = argparse.ArgumentParser(prog="sqs_server", description="A local SQS for AWS_ENDPOINT_URL.")
-    parser.add_argument("--host", default=LOOPBACK)
     parser.add_argument("--port", type=int, default=9324, help="0 takes a free one")
-    parser.add_argument("--seed", type=int, default=0, help="of the faults")
-    for name in CHANCES:
-        parser.add_argument(f"--{name.replace('_', '-')}", type=float, default=0.0, metavar="CHANCE", help="0 to 1")
-    parser.add_argument("--until-stdin-ends", action="store_true", help="stop when whoever holds stdin is gone")
-    arguments = vars(parser.parse_args())
-    host, port, bounded = arguments.pop("host"), arguments.pop("port"), arguments.pop("until_stdin_ends")
+    parser.add_argument("--faults", type=json.loads, default={}, help='chances from 0 to 1: {"server_errors": 0.1}')
+    arguments = parser.parse_args()
     try:
-        asyncio.run(_serve_forever(Service(Faults(**arguments)), host, port, bounded))
-    except KeyboardInterrupt:
-        return
+        with serve(Faults(**arguments.faults), arguments.port) as url, suppress(KeyboardInterrupt):
+            print(url, flush=True)
+            sys.stdin.read()
     except OSError as error:
-        sys.exit(f"sqs_server: cannot listen on {host}:{port}: {error.strerror}.")
-
-
-async def _serve_forever(service: Service, host: str, port: int, until_stdin_ends: bool) -> None:
-    server = await _listen(service, host, port)
-    print(service.url, flush=True)
-    if not until_stdin_ends:
-        await server.serve_forever()
-    ended = asyncio.Event()
-    asyncio.get_running_loop().add_reader(sys.stdin.fileno(), ended.set)
-    await ended.wait()
+        sys.exit(f"sqs_server: cannot listen on {LOOPBACK}:{arguments.port}: {error.strerror}.")
 
 
 if __name__ == "__main__":

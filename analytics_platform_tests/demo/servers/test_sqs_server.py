@@ -45,7 +45,7 @@ def local(faults: Faults) -> Iterator[str]:
 
 @pytest.fixture(params=["local", "moto"])
 def client(request: pytest.FixtureRequest) -> Client:
-    """What holds on moto holds on our server: the one keeps the other honest."""
+    """Every test with this client proves the same of moto and of our server."""
     return boto3.client("sqs", endpoint_url=request.getfixturevalue(request.param))
 
 
@@ -182,7 +182,7 @@ def test_a_purged_queue_is_empty(client: Client, queue: str) -> None:
     assert _counts(client, queue) == ("0", "0", "0")
 
 
-def test_messages_that_sqs_refuses_are_refused(local_client: Client) -> None:
+def test_messages_that_sqs_rejects_are_rejected(local_client: Client) -> None:
     queue = _create(local_client, "strict")
 
     assert _code_of(local_client.send_message, QueueUrl=queue, MessageBody="\x00") == "InvalidMessageContents"
@@ -237,7 +237,7 @@ def test_the_order_is_that_of_sending_unless_it_is_shuffled(local_client: Client
     assert sorted(shuffled, key=int) == bodies
 
 
-def test_a_client_that_goes_away_while_it_waits_takes_no_message_with_it(local: str, local_client: Client) -> None:
+def test_a_client_that_goes_away_while_it_waits_takes_no_message(local: str, local_client: Client) -> None:
     queue = _create(local_client, "q")
     body = json.dumps({"QueueUrl": queue, "WaitTimeSeconds": 20}).encode()
     host, _, port = local.removeprefix("http://").partition(":")
@@ -255,14 +255,15 @@ def test_a_client_that_goes_away_while_it_waits_takes_no_message_with_it(local: 
     ("request_bytes", "status"),
     [
         (b"POST / HTTP/1.1\r\nContent-Length: 999999999\r\n\r\n", b"413"),
-        (b"POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n", b"413"),
+        (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n500000\r\n" + b"x" * 0x500000, b"413"),
+        (b"POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n", b"400"),
         (b"GET / HTTP/1.1\r\n\r\n", b"400"),
         (b"POST / HTTP/1.1\r\nX-Amz-Target: AmazonSQS.SendMessage\r\nContent-Length: 2\r\n\r\n[]", b"400"),
         (b"POST / HTTP/1.1\r\nX-Amz-Target: AmazonSQS.SendMessage\r\nContent-Length: 2\r\n\r\n\xff\xff", b"400"),
-        (b"\x00" * (5 << 20), b"413"),
+        (b"\x00" * 100, b"400"),
     ],
 )
-def test_a_request_that_is_none_is_refused_and_the_server_goes_on(
+def test_a_malformed_request_is_rejected_and_later_requests_are_answered(
     local: str, local_client: Client, request_bytes: bytes, status: bytes
 ) -> None:
     host, _, port = local.removeprefix("http://").partition(":")
@@ -294,7 +295,7 @@ def test_it_runs_in_a_process_of_its_own_on_loopback() -> None:
             urllib.request.urlopen(url, data=b"{}")
 
 
-def test_a_taken_port_is_said_in_one_sentence(local: str, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_taken_port_is_reported_in_one_sentence(local: str, capfd: pytest.CaptureFixture[str]) -> None:
     port = int(local.rpartition(":")[2])
 
     with pytest.raises(OSError, match=f"the local queue did not start on port {port}"), serve_in_process(port=port):
