@@ -61,7 +61,8 @@ def simulate(
     from analytics_platform.demo.simulator import simulate as write
 
     truth = write(days, visitors, seed, out, start.date() if start else None)
-    print(f"{truth.files} files, {truth.rows_read:,} rows in {out}; the truth about them is in {out / 'truth.json'}")
+    records = sum(count for (_, name), count in truth.total.items() if name == "rows_read")
+    print(f"{records:,} records in {out}; the truth about them is in {out / 'truth.json'}")
 
 
 @app.command(rich_help_panel=OPERATE)

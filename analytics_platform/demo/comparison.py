@@ -1,33 +1,31 @@
-"""What the tables say, compared with the simulator's truth: per source, and over all of them."""
+"""What the tables contain, compared with the simulator's truth: per source, and over all of them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from types import MappingProxyType
 
-from analytics_platform.demo.simulator.truth import Sources
+from analytics_platform.demo.simulator.tally import Figures
 from analytics_platform.warehouse import Session
 
 SOURCES = ("clickstream", "ecommerce_events", "web_logs")
 
-READ_AGAIN = ("web_logs",)
-"""Sources of which the newest records are read again, so that how many were read depends on the hour."""
+READ_AGAIN = (("web_logs", "rows_read"), ("web_logs", "rows_duplicate"))
+"""Figures that differ from run to run, as the newest documents are read again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """One figure: `scope` is a source or `all`."""
+    """One figure: what it is about, and its value in each place where it is known."""
 
-    scope: str
-    name: str
-    truth: object
-    found: object
+    labels: tuple[str, ...]
+    values: tuple[object, ...]
 
     @property
     def equal(self) -> bool:
-        """Whether the tables say what the truth says."""
-        return self.truth == self.found
+        """Whether all values are equal."""
+        return all(value == self.values[0] for value in self.values)
 
 
 _PER_SOURCE = """
@@ -98,28 +96,27 @@ WHERE interactions > 0
 """
 
 
-def compare(session: Session, truth: Sources) -> Iterator[Compared]:
-    """Compare every figure that both know."""
+def compare(session: Session, truth: Figures) -> Iterator[Compared]:
+    """Compare the figures of the truth with those of the tables."""
+    found = find_figures(session)
+    for key in {**truth, **found}:
+        if key not in READ_AGAIN:
+            yield Compared(key, (truth.get(key), found.get(key)))
+
+
+def find_figures(session: Session) -> Figures:
+    """Compute from the tables every figure that the truth has."""
+    found: Figures = {}
     for source in SOURCES:
-        expected = asdict(getattr(truth, source))
-        found = _one_row(session, _PER_SOURCE, source) | _groups(session, _GROUPS_PER_SOURCE, source)
-        if source in READ_AGAIN:
-            repeated = ("rows_read", "rows_duplicate")
-            found = {name: value for name, value in found.items() if name not in repeated}
-        yield from (Compared(source, name, expected[name], value) for name, value in found.items())
-    lists = {name: asdict(totals) for name, totals in truth.ecommerce_events.lists.items()}
-    for name, figures in _by_key(session, _LISTS, "list_name").items():
-        expected_figures = {figure: lists.get(name, {}).get(figure) for figure in figures}
-        yield Compared("ecommerce_events", f"list {name}", expected_figures, figures)
-    orphans = {str(user): logs for user, logs in session.rows(_ORPHANS)}
-    yield Compared("web_logs", "orphans", dict(truth.web_logs.orphans_by_user), orphans)
-    people = {user: asdict(person) for user, person in truth.users.people.items()}
-    yield Compared("users", "people", people, _by_key(session, _PEOPLE))
-    customers = {user: asdict(totals) for user, totals in truth.all_sources.customers.items()}
-    yield Compared("all", "customers", customers, _by_key(session, _CUSTOMERS))
-    everything = asdict(truth.all_sources)
+        figures = _one_row(session, _PER_SOURCE, source) | _groups(session, _GROUPS_PER_SOURCE, source)
+        found |= {(source, name): value for name, value in figures.items()}
+    lists = _by_key(session, _LISTS, "list_name")
+    found |= {("ecommerce_events", f"list {name}"): figures for name, figures in lists.items()}
+    found["web_logs", "orphans"] = {str(user): logs for user, logs in session.rows(_ORPHANS)}
+    found["users", "people"] = _by_key(session, _PEOPLE)
+    found["all", "customers"] = _by_key(session, _CUSTOMERS)
     together = _one_row(session, _TOGETHER) | _groups(session, _GROUPS_TOGETHER)
-    yield from (Compared("all", name, everything[name], value) for name, value in together.items())
+    return found | {("all", name): value for name, value in together.items()}
 
 
 def _one_row(session: Session, sql: str, source: str | None = None) -> dict[str, object]:
@@ -132,5 +129,5 @@ def _groups(session: Session, queries: Mapping[str, str], source: str | None = N
 
 
 def _by_key(session: Session, sql: str, key: str = "user_id") -> dict[str, dict[str, object]]:
-    """The value of the key → the other columns, in order."""
+    """Return the other columns by the value of the key, in order."""
     return {str(row.pop(key)): row for row in session.frame(sql).sort(key).iter_rows(named=True)}

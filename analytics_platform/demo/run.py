@@ -20,22 +20,22 @@ from pymongo import MongoClient
 from rich.console import Console
 from rich.table import Table
 
-from analytics_platform.demo.comparison import compare
+from analytics_platform.demo.comparison import Compared, compare
 from analytics_platform.demo.servers.start import start_servers
-from analytics_platform.demo.simulated_shop import Bookings, buy, reconcile, stock_shop
+from analytics_platform.demo.simulated_shop import Sales, buy, reconcile, stock_shop
 from analytics_platform.demo.simulator import PURCHASES, read_documents, read_messages, read_purchases, simulate
-from analytics_platform.demo.simulator.truth import Sources
+from analytics_platform.demo.simulator.tally import Figures
 from analytics_platform.settings import Settings, load_settings, masked
 from analytics_platform.shop.service import open_shop
 from analytics_platform.sources.arrivals.queue import queue_of
 from analytics_platform.warehouse import open_warehouse
 
 MARK = ".demo"
-"""A file that says: this folder was made by the demo, which may empty it."""
+"""A file that marks a folder as made by the demo, which may empty it."""
 
 
 def run_demo(days: int, visitors: int, seed: int) -> bool:
-    """Simulate, load, compare, twice; True if every table says what the truth says."""
+    """Simulate, load, compare, twice; True if every figure of the tables is that of the truth."""
     console = Console()
     settings = load_settings()
     folder = settings.data_dir
@@ -49,10 +49,10 @@ def run_demo(days: int, visitors: int, seed: int) -> bool:
     with start_servers(users) as servers:
         os.environ |= {**_prepare(folder, first), **servers}
         settings, ok = load_settings(), True
-        bookings = _buy(console, settings, folder, truth.sources.total)
-        for title, part, sources in (
-            ("what arrives day by day", "simulated", truth.sources.before_late),
-            ("what arrives late", "simulated/late", truth.sources.total),
+        sales = _buy(console, settings, folder, truth.total)
+        for title, part, figures in (
+            ("what arrives day by day", "simulated", truth.before_late),
+            ("what arrives late", "simulated/late", truth.total),
         ):
             _deliver(folder / part, users, settings)
             console.print(f"\nMaterializing all assets for {first}...{last} with {title} …")
@@ -60,10 +60,15 @@ def run_demo(days: int, visitors: int, seed: int) -> bool:
             command = [sys.executable, "-m", "analytics_platform.cli.main", "materialize"]
             if subprocess.run([*command, "--days", f"{first}...{last}"]).returncode:
                 return False
-            ok &= _compare(console, settings, sources, f"After {title}")
+            table = Table("", "", "truth", "tables", "", title=f"After {title}")
+            with open_warehouse(settings).session(read_only=True) as session:
+                ok &= _show(console, table, compare(session, figures))
         ok &= _is_drained(console, settings)
-        ok &= _reconcile(console, settings, folder, bookings)
-    _say_where(console, settings, folder)
+        ok &= _reconcile(console, settings, folder, sales)
+    console.print(f"\nTables      {masked(settings.warehouse_url)}")
+    console.print(f"Findings    {settings.reports_dir / 'findings.html'}")
+    console.print(f"Quarantine  {settings.quarantine_dir}")
+    console.print("Look        make ui, make dashboard")
     return ok
 
 
@@ -78,7 +83,7 @@ def _empty(folder: Path) -> None:
 
 
 def _deliver(part: Path, users: Path, settings: Settings) -> None:
-    """Let one part of the simulation arrive: files, messages, documents, and the API's answer."""
+    """Deliver one part of the simulation: files, messages, documents, and the API's answer."""
     shutil.copy(part / "users.json", users)
     shutil.copytree(part / "clickstream", settings.landing_dir / "clickstream", dirs_exist_ok=True)
     queue = queue_of(settings)
@@ -98,7 +103,7 @@ def _deliver(part: Path, users: Path, settings: Settings) -> None:
 
 
 def _is_drained(console: Console, settings: Settings) -> bool:
-    """Whether the queue is empty, said on the console."""
+    """Print whether the queue is empty, and return it."""
     depth = queue_of(settings).depth()
     left = depth.visible + depth.in_flight + depth.delayed
     console.print(f"The queue is {'empty' if not left else f'not empty: {left} messages are left'}.")
@@ -106,49 +111,42 @@ def _is_drained(console: Console, settings: Settings) -> bool:
 
 
 def _prepare(folder: Path, first: dt.date) -> dict[str, str]:
-    """The environment of the demo's runs, also written to `demo.env` for the UI."""
+    """Return the environment of the demo's runs; it is also written to `demo.env` for the UI."""
     home = (folder / "dagster").resolve()
     own = {"DAGSTER_HOME": str(home), "DATA_DIR": str(folder.resolve()), "PARTITION_START": first.isoformat()}
     (folder / "demo.env").write_text("".join(f"{name}={value}\n" for name, value in own.items()), "utf-8")
     return own
 
 
-def _compare(console: Console, settings: Settings, truth: Sources, title: str) -> bool:
-    with open_warehouse(settings).session(read_only=True) as session:
-        figures = list(compare(session, truth))
-    rows = [(each.equal, each.scope, each.name, _short(each.truth), _short(each.found)) for each in figures]
-    return _show(console, Table("", "", "truth", "tables", "", title=title), rows)
-
-
-def _show(console: Console, table: Table, rows: Iterable[tuple[bool, *tuple[str, ...]]]) -> bool:
-    """Show figures, each with whether all who know it say the same; True if all do."""
+def _show(console: Console, table: Table, figures: Iterable[Compared]) -> bool:
+    """Show figures, each with whether its values are equal; True if all are."""
     same = True
-    for equal, *texts in rows:
-        table.add_row(*texts, "[green]=[/]" if equal else "[red]≠[/]")
-        same &= equal
+    for figure in figures:
+        table.add_row(*figure.labels, *map(_short, figure.values), "[green]=[/]" if figure.equal else "[red]≠[/]")
+        same &= figure.equal
     console.print(table)
     return same
 
 
-def _buy(console: Console, settings: Settings, folder: Path, truth: Sources) -> Bookings:
-    """Let everything that is bought in the simulation be bought from the shop's own service."""
+def _buy(console: Console, settings: Settings, folder: Path, truth: Figures) -> Sales:
+    """Place every order of the simulation through the shop's own service."""
     started = time.perf_counter()
     with open_shop(settings) as shop:
         shop.carts.prepare()
         stock_shop(shop)
-        bookings = buy(shop, read_purchases(folder / "simulated" / PURCHASES), truth.users.people)
+        sales = buy(shop, read_purchases(folder / "simulated" / PURCHASES), truth["users", "people"])
     took = time.perf_counter() - started
-    console.print(f"{bookings.orders:,} orders placed with the shop's service in {took:.1f} s", highlight=False)
-    return bookings
+    console.print(f"{sales.orders:,} orders placed with the shop's service in {took:.1f} s", highlight=False)
+    return sales
 
 
-def _reconcile(console: Console, settings: Settings, folder: Path, bookings: Bookings) -> bool:
-    """Compare what the shop, the warehouse and the truth say was sold."""
+def _reconcile(console: Console, settings: Settings, folder: Path, sales: Sales) -> bool:
+    """Compare sales according to the shop, the warehouse and the truth."""
+    table = Table("", "shop", "warehouse", "truth", "", title="What was sold")
     with open_warehouse(settings).session(read_only=True) as session:
-        figures = list(reconcile(session, bookings, read_purchases(folder / "simulated" / PURCHASES)))
-    rows = [(each.equal, each.name, _short(each.shop), _short(each.warehouse), _short(each.truth)) for each in figures]
-    same = _show(console, Table("", "shop", "warehouse", "truth", "", title="What was sold"), rows)
-    for refusal in bookings.refused:
+        orders = read_purchases(folder / "simulated" / PURCHASES)
+        same = _show(console, table, reconcile(session, sales, orders))
+    for refusal in sales.refused:
         console.print(f"[red]Refused:[/] {refusal}")
     return same
 
@@ -157,10 +155,3 @@ def _short(value: object) -> str:
     if isinstance(value, Mapping):
         return f"{len(value)} values"
     return f"{value:,}" if isinstance(value, int) else str(value)
-
-
-def _say_where(console: Console, settings: Settings, folder: Path) -> None:
-    console.print(f"\nTables      {masked(settings.warehouse_url)}")
-    console.print(f"Findings    {settings.reports_dir / 'findings.html'}")
-    console.print(f"Quarantine  {settings.quarantine_dir}")
-    console.print("Look        make ui, make dashboard")

@@ -9,7 +9,7 @@ import pytest
 
 from analytics_platform.catalog import CONTRACTS
 from analytics_platform.definitions import build_definitions
-from analytics_platform.demo.simulator import Truth, simulate
+from analytics_platform.demo.simulator import simulate
 from analytics_platform.orchestration.assets.metadata import BOOK_NAMES
 from analytics_platform.orchestration.checks.business import DESCRIPTIONS
 from analytics_platform_tests.end_to_end.platform_run import HEADER, Platform, clickstream, failed_checks, failure_words
@@ -23,7 +23,7 @@ class Run:
     """One simulated shop, loaded once for all tests of this file."""
 
     def __init__(self, folder: Path) -> None:
-        self.truth: Truth = simulate(5, 60, 11, folder / "simulated", START)
+        simulate(5, 60, 11, folder / "simulated", START)
         self.platform = Platform(folder / "data", partition_start=START)
         for path in sorted((folder / "simulated" / "clickstream").iterdir()):
             self.platform.drop(path.name, path.read_bytes())

@@ -13,19 +13,19 @@ from analytics_platform_tests.shop.kit import rows, stored
 
 
 def test_what_the_shop_sold_is_the_truth_about_the_simulation(shop: Shop, tmp_path: Path) -> None:
-    truth = simulate(3, 25, seed=4, out=tmp_path, start=dt.date(2026, 3, 1)).sources.total
+    truth = simulate(3, 25, seed=4, out=tmp_path, start=dt.date(2026, 3, 1)).total
     orders = list(read_purchases(tmp_path / PURCHASES))
     stock_shop(shop)
 
-    bookings = buy(shop, orders, truth.users.people)
+    sales = buy(shop, orders, truth["users", "people"])
 
-    assert (bookings.free, bookings.refused) == (1, [])
-    assert bookings.orders == truth.all_sources.orders - 1
-    assert bookings.revenue == Decimal(truth.all_sources.revenue)
+    assert (sales.free, sales.refused) == (1, [])
+    assert sales.orders == truth["all", "orders"] - 1
+    assert sales.revenue == Decimal(truth["all", "revenue"])
     before = stored(shop)
     assert before["outbox"] == []
     by_day = "SELECT (ordered_at AT TIME ZONE 'UTC')::date::text, sum(total)::text FROM shop.orders GROUP BY 1"
-    assert dict(rows(shop, by_day)) == truth.all_sources.revenue_by_day  # type: ignore[arg-type]
+    assert dict(rows(shop, by_day)) == truth["all", "revenue_by_day"]
 
-    assert buy(shop, orders, truth.users.people) == bookings
+    assert buy(shop, orders, truth["users", "people"]) == sales
     assert {**stored(shop), "outbox": []} == before

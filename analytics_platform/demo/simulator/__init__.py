@@ -1,23 +1,124 @@
-"""Synthetic web-shop traffic with the truth written down."""
+"""Synthetic traffic of a web shop, from end to end, with the truth about it written down."""
 
-from analytics_platform.demo.simulator.files import (
-    PURCHASES,
-    BoughtOrder,
-    read_documents,
-    read_messages,
-    read_purchases,
-)
-from analytics_platform.demo.simulator.run import FolderInUseError, simulate
-from analytics_platform.demo.simulator.truth import Totals, Truth
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from itertools import islice
+from pathlib import Path
+from typing import Any, NamedTuple
 
-__all__ = [
-    "PURCHASES",
-    "BoughtOrder",
-    "FolderInUseError",
-    "Totals",
-    "Truth",
-    "read_documents",
-    "read_messages",
-    "read_purchases",
-    "simulate",
-]
+from pydantic import TypeAdapter
+
+from analytics_platform.demo.simulator.events import Bought, Scope, instant_of
+from analytics_platform.demo.simulator.sources import Clickstream, Logs, Messages, write_lines
+from analytics_platform.demo.simulator.tally import Figures, Tally
+from analytics_platform.demo.simulator.users import User, draw_answers
+from analytics_platform.errors import UserError
+
+PURCHASES = "purchases.jsonl"
+
+
+class FolderInUseError(UserError):
+    """The output folder holds traffic of another simulation, which would be mixed with this one."""
+
+
+class Truth(NamedTuple):
+    """What is true before the late files arrive, and with them."""
+
+    before_late: Figures
+    total: Figures
+
+
+@dataclass(frozen=True, slots=True)
+class BoughtOrder:
+    """An order of a client: its number, time and revenue, and what was bought; a free one has no lines."""
+
+    client_id: str
+    transaction_id: str
+    at: datetime
+    revenue: Decimal
+    lines: tuple[Bought, ...]
+
+
+_ORDER = TypeAdapter(BoughtOrder)
+
+
+def simulate(days: int, visitors: int, seed: int, out: Path, start: date | None = None) -> Truth:
+    """Write shop traffic below `out` and `out/truth.json`; the same arguments give the same bytes.
+
+    `visitors` is the rough number of distinct visitors a day. Without a `start` the last day is yesterday in UTC. Files
+    of the days go to `out/clickstream`, `out/messages` and `out/web_logs`, what arrives later to the same folders below
+    `out/late`; the users API answers `out/users.json`, later `out/late/users.json`. Every order of them all stands once
+    in `out/purchases.jsonl`. Raises `FolderInUseError`.
+    """
+    first_day = start or datetime.now(UTC).date() - timedelta(days=days)
+    scope = Scope(seed, first_day, days, visitors)
+    sources = {
+        "clickstream": Clickstream(scope, out),
+        "ecommerce_events": Messages(scope, out),
+        "web_logs": Logs(scope, out),
+    }
+    _check_folders({path for source in sources.values() for path in source.paths})
+    tally, figures = Tally(), []
+    files = {name: zip(source.paths, source.pack(), strict=True) for name, source in sources.items()}
+    for part, count, users in zip((out, out / "late"), (days, None), draw_answers(scope), strict=True):
+        for name, source in sources.items():
+            for path, packed in islice(files[name], count):
+                source.write(path, packed)
+                tally.add(name, packed)
+        figures.append(tally.figures(_answer(part / "users.json", users)))
+    write_lines(out / PURCHASES, _list_orders(tally))
+    truth = Truth(*figures)
+    write_lines(out / "truth.json", [json.dumps(_by_scope(truth), indent=2, sort_keys=True)])
+    return truth
+
+
+def _check_folders(ours: set[Path]) -> None:
+    """Raise if the folders to be written hold files that this simulation does not write itself."""
+    for folder in sorted({path.parent for path in ours}):
+        for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+            if path not in ours:
+                raise FolderInUseError(f"{path} is not of this simulation: choose an empty folder, or empty this one")
+
+
+def _answer(path: Path, users: Mapping[int, User]) -> dict[str, dict[str, str | None]]:
+    """Write an answer of the users API; returns the customers in it by id."""
+    entries = [user.entry for user in users.values()]
+    write_lines(path, [json.dumps(entries, ensure_ascii=False, indent=2)])
+    return {str(user_id): user.person for user_id, user in users.items() if user.person is not None}
+
+
+def _list_orders(tally: Tally) -> Iterator[str]:
+    """Yield every order as a line of JSON, as the shop's own service gets them: by time."""
+    for client_id, at, purchase in sorted(tally.purchases(), key=lambda each: (each[1], each[0], each[2])):
+        revenue = Decimal(purchase.cents) / 100
+        order = BoughtOrder(client_id, purchase.transaction_id, instant_of(at), revenue, purchase.lines)
+        yield _ORDER.dump_json(order).decode()
+
+
+def _by_scope(truth: Truth) -> dict[str, dict[str, dict[str, Any]]]:
+    """Return the truth in the shape of `truth.json`: by stage, scope and name."""
+    found: dict[str, dict[str, dict[str, Any]]] = {}
+    for stage, figures in truth._asdict().items():
+        for (scope, name), value in figures.items():
+            found.setdefault(stage, {}).setdefault(scope, {})[name] = value
+    return found
+
+
+def read_purchases(path: Path) -> Iterator[BoughtOrder]:
+    """Read the orders of a simulation, by time."""
+    return map(_ORDER.validate_json, read_documents(path))
+
+
+def read_messages(path: Path) -> Iterator[str]:
+    """Read the message bodies of a file of `messages`, in sending order, each the exact text."""
+    return (json.loads(line)["body"] for line in read_documents(path))
+
+
+def read_documents(path: Path) -> Iterator[str]:
+    """Read the documents of a file of `web_logs`, in order, each as canonical Extended JSON."""
+    with path.open(encoding="utf-8", newline="\n") as stream:
+        for line in stream:
+            yield line.rstrip("\n")

@@ -31,6 +31,11 @@ class Product(NamedTuple):
         """The product's page."""
         return f"{SHOP}/products/{self.slug}"
 
+    def item(self, variant: Variant | None = None, quantity: int | None = None) -> Item:
+        """Return the product as an item on no list; without a variant it is the first."""
+        name, cents = variant or self.variants[0]
+        return Item(self.item_id, self.name, self.brand, self.category, name, cents, quantity)
+
 
 def _sizes(small: int, step: int) -> tuple[Variant, ...]:
     """Four bed sizes; prices in whole currency units minus one cent."""
@@ -108,28 +113,37 @@ APP_PRODUCTS = (
     _app_product(8, "枕カバー、白", "", 2_200),
 )
 
-_LIST_LENGTH = 20
 
+class ProductList(NamedTuple):
+    """A list of products as the shop shows it; the items have its name and their place, from 1."""
 
-class AppList(NamedTuple):
-    """A list of products in the app, as it shows them; the lists of the web shop have other names."""
-
+    list_id: str
     name: str
+    products: tuple[Product, ...]
     items: tuple[Item, ...]
 
 
-def describe_product(product: Product, variant: int) -> Item:
-    """Describe a product on no list."""
-    chosen = product.variants[variant]
-    return Item(product.item_id, product.name, product.brand, product.category, chosen.name, chosen.cents)
+def _show(list_id: str, name: str, products: tuple[Product, ...]) -> ProductList:
+    shown = enumerate((product.item() for product in products), start=1)
+    items = tuple(item._replace(list_name=name, list_index=index) for index, item in shown)
+    return ProductList(list_id, name, products, items)
 
 
-def _deal(name: str, first: int, step: int) -> AppList:
-    """A list of every `step`th product; no product twice, as no step shares a factor with their number."""
-    products = (APP_PRODUCTS[(first + place * step) % len(APP_PRODUCTS)] for place in range(_LIST_LENGTH))
-    shown = (describe_product(product, 0) for product in products)
-    items = (item._replace(list_name=name, list_index=index) for index, item in enumerate(shown, start=1))
-    return AppList(name, tuple(items))
+LISTS = (
+    _show("home_best", "Best sellers", PRODUCTS[0:6]),
+    _show("home_new", "Neu für dich", PRODUCTS[10:15]),
+    _show("col_linen", "Bettwäsche, alles", PRODUCTS[15:19]),
+    _show("col_beds", "Betten", PRODUCTS[6:10]),
+    _show("related", "Passt dazu", PRODUCTS[24:30]),
+    _show("search", "Search results", PRODUCTS[2:28:5]),
+)
+"""The lists of the app-like part of the web shop."""
+
+
+def _deal(name: str, first: int, step: int) -> ProductList:
+    """Show every `step`th product, 20 in all; no product twice, as no step shares a factor with their number."""
+    places = range(first, first + 20 * step, step)
+    return _show("", name, tuple(APP_PRODUCTS[place % len(APP_PRODUCTS)] for place in places))
 
 
 APP_LISTS = (
@@ -142,6 +156,8 @@ APP_LISTS = (
     _deal("Zuletzt angesehen", 17, 13),
     _deal("Suche: Größe {M}", 26, 15),
 )
+
+"""The lists of the app; the lists of the web shop have other names."""
 
 LIST_WEIGHTS = (24, 16, 14, 14, 10, 6, 10, 6)
 """How often each of `APP_LISTS` is opened, in the same order."""
@@ -196,8 +212,8 @@ _TABLET = (
 PEOPLE = _DESKTOP + _MOBILE + _TABLET
 """Browsers of visitors."""
 
-PEOPLE_WEIGHTS = (3,) * len(_DESKTOP) + (6,) * len(_MOBILE) + (2,) * len(_TABLET)
-"""How common each of `PEOPLE` is, in the same order."""
+PEOPLE_WEIGHTS = tuple(accumulate((3,) * len(_DESKTOP) + (6,) * len(_MOBILE) + (2,) * len(_TABLET)))
+"""How common each of `PEOPLE` is, in the same order, added up."""
 
 GOOGLEBOT = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"
 
@@ -214,13 +230,6 @@ CRAWLERS = (
     "DuckDuckBot/1.1; (+http://duckduckgo.com/duckduckbot.html)",
 )
 """Crawlers that come in bursts."""
-
-
-class Arrival(NamedTuple):
-    """How a visit begins: the query of the landing page's address and the referrer; both may be empty."""
-
-    query: str
-    referrer: str
 
 
 class Channel(NamedTuple):
@@ -269,13 +278,11 @@ _HOUR_WEIGHTS = tuple(
 """How many visits begin in each hour of a day in UTC, added up."""
 
 
-def draw_arrival(rng: Random) -> Arrival:
-    """Draw how one visit begins."""
+def draw_arrival(rng: Random) -> tuple[str, str]:
+    """Draw how one visit begins: the query of the landing page's address and the referrer; both may be empty."""
     channel = rng.choices(CHANNELS, cum_weights=_CHANNEL_WEIGHTS)[0]
-    if not channel.click_id:
-        return Arrival(channel.query, channel.referrer)
-    click_id = f"{channel.click_id}=Cj0K{rng.getrandbits(96):024x}"
-    return Arrival(f"{channel.query}&{click_id}" if channel.query else click_id, channel.referrer)
+    click_id = f"{channel.click_id}=Cj0K{rng.getrandbits(96):024x}" if channel.click_id else ""
+    return "&".join(filter(None, (channel.query, click_id))), channel.referrer
 
 
 def draw_time_of_day(rng: Random) -> int:

@@ -1,107 +1,280 @@
-"""The three sources of events, file by file."""
+"""The files of the three sources of events: which file has which event, on time, late or again, and broken records."""
 
-from collections.abc import Iterable, Iterator, Sequence
+import gzip
+from abc import ABC, abstractmethod
+from collections import Counter, defaultdict
+from collections.abc import Container, Iterable, Iterator, Sequence
+from datetime import timedelta
+from itertools import cycle
+from pathlib import Path
 from random import Random
+from typing import ClassVar, NamedTuple
 
-from analytics_platform.demo.simulator.bodies import (
-    DocumentForm,
+from analytics_platform.demo.simulator.breakage import BROKEN_DOCUMENTS, BROKEN_MESSAGES, BROKEN_ROWS, Broken
+from analytics_platform.demo.simulator.events import DAY, HOUR, MINUTE, Event, Scope
+from analytics_platform.demo.simulator.forms import (
+    DAY_STYLES,
+    LATE_STYLES,
+    FileStyle,
     MessageForm,
-    describe_document,
-    draw_document_form,
+    draw_copy_form,
+    draw_document,
     draw_message_form,
-    draw_other_form,
-    encode,
-    write_body,
+    write_document,
+    write_message,
+    write_row,
 )
-from analytics_platform.demo.simulator.breakage import BROKEN_DOCUMENTS, BROKEN_MESSAGES, Breaker
-from analytics_platform.demo.simulator.delivery import Delivery, EventT, Feed, FilePlan, FormT, Packed, Writer
-from analytics_platform.demo.simulator.events import AppEvent, Event, LogEvent, Population, Scope
-from analytics_platform.demo.simulator.staged import Staged, stage_events, stage_logs, stage_messages
-from analytics_platform.demo.simulator.traffic import Agenda, Traffic, drop_duplicates
-from analytics_platform.demo.simulator.visits import make_app_visit, make_logged_visit
-
-_APP_VISITS_PER_VISITOR = 0.52
-"""Visits to the app a day, against visitors of the web shop: about a third of the clickstream's events."""
-
-_LOGGED_VISITS_PER_VISITOR = 0.3
-"""Visits of signed-in users a day, against visitors of the web shop."""
-
-_OTHER_FORM_SHARE = 0.4
-_STRANGER_SHARE = 0.008
-
-MESSAGES: Writer[AppEvent, MessageForm] = Writer(
-    copy_share=0.1,
-    copy_targets=(7, 2, 1),
-    draw_form=draw_message_form,
-    # the same form, as redelivery has it, or another one
-    draw_copy_form=lambda rng, form: draw_other_form(rng, form) if rng.random() < _OTHER_FORM_SHARE else form,
-    write=lambda event, form: encode({"body": write_body(event, form)}),
-    broken=BROKEN_MESSAGES,
-)
-"""How the queue's producers write: one message in ten is sent twice, some of those in another form."""
-
-LOGS: Writer[LogEvent, DocumentForm] = Writer(
-    copy_share=0.01,
-    copy_targets=(0, 0, 1),
-    draw_form=draw_document_form,
-    draw_copy_form=lambda rng, form: form,
-    write=lambda event, form: encode(describe_document(event, form)),
-    broken=BROKEN_DOCUMENTS,
-)
-"""How documents are exported: a few stand in the late file once more, as they were."""
+from analytics_platform.demo.simulator.staged import Staged, stage_clicks, stage_logs, stage_messages
+from analytics_platform.demo.simulator.visits import make_app_days, make_log_days, make_web_days
 
 
-def make_clickstream(scope: Scope, plans: Sequence[FilePlan]) -> Iterator[Packed[Event]]:
-    """Make the clickstream's file of each day, then the late ones; each is to be written before the next is made."""
-    delivery = Delivery(scope.random("delivery"), plans, Breaker(scope.random("breakage"), scope.error_share))
-    staged = stage_events(scope.start)
-    for event in staged.late:
-        if event.at < scope.end:
-            delivery.hold(event)
-    traffic = Traffic(scope.random("traffic"), scope.start, scope.days, scope.visitors)
-    for number, events in enumerate(traffic.generate_days(staged.on_time)):
-        yield delivery.pack_day(number, events)
-    for number in range(scope.days, len(plans)):
-        yield delivery.pack_late(number)
+def write_lines(path: Path, lines: Iterable[str], newline: str = "\n", has_final_newline: bool = True) -> None:
+    """Write lines as UTF-8, below a temporary name until they are complete; `.gz` is compressed."""
+    text = "".join(f"{line}{newline}" for line in lines)
+    # lone surrogates stand for bytes that are not UTF-8
+    data = (text if has_final_newline else text.removesuffix(newline)).encode(errors="surrogateescape")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(path.name + ".part")
+    part.write_bytes(gzip.compress(data, mtime=0) if path.suffix == ".gz" else data)
+    part.replace(path)
 
 
-def make_messages(scope: Scope, population: Population) -> Iterator[Packed[AppEvent]]:
-    """Make the messages of each day, then the late ones."""
-    rng = scope.random("messages")
-    agenda: Agenda[AppEvent] = Agenda(rng, scope.start, scope.days)
-    staged = stage_messages(scope.start)
-    agenda.plan(staged.on_time)
-    days = agenda.make_days(
-        round(scope.visitors * _APP_VISITS_PER_VISITOR),
-        lambda starts_at: make_app_visit(rng, rng.choice(population.app_users), starts_at),
-    )
-    return _feed(scope, "queue", MESSAGES, staged, map(drop_duplicates, days))
+class Packed(NamedTuple):
+    """A file: its lines, the events that no file had before, how many copies, and broken records by reason."""
+
+    lines: list[str]
+    events: list[Event]
+    copies: int
+    reasons: Counter[str]
 
 
-def make_logs(scope: Scope, population: Population) -> Iterator[Packed[LogEvent]]:
-    """Make the web shop's logs of each day, then the late ones."""
-    rng = scope.random("logs")
-    agenda: Agenda[LogEvent] = Agenda(rng, scope.start, scope.days)
-    staged = stage_logs(scope.start, population)
-    agenda.plan(staged.on_time)
-    days = agenda.make_days(
-        round(scope.visitors * _LOGGED_VISITS_PER_VISITOR),
-        lambda starts_at: make_logged_visit(rng, draw_user(rng, population), starts_at),
-    )
-    return _feed(scope, "collection", LOGS, staged, days)
+class Source(ABC):
+    """Packs the events of one source into files: one a day, then the late ones.
+
+    Late events and copies wait for their file. Broken records are at most `broken_percent` of each file.
+    """
+
+    name: ClassVar[str]
+    late_share: ClassVar[float]
+    broken_percent: ClassVar[int]
+    broken: ClassVar[Sequence[Broken]]
+
+    def __init__(self, scope: Scope, rng: Random, paths: list[Path], staged: Staged) -> None:
+        self.paths = paths
+        self._scope = scope
+        self._rng = rng
+        self._staged = staged
+        self._held: defaultdict[int, list[Event]] = defaultdict(list)
+        self._kinds = cycle(self.broken)
+
+    def pack(self) -> Iterator[Packed]:
+        """Pack one file after the other, in the order of `paths`."""
+        for event in self._staged.late:
+            if event.at < self._scope.end:
+                self._hold(event)
+        punctual = self._punctual()
+        for number, events in enumerate(self._make_days()):
+            on_time = []
+            for event in events:
+                if self._rng.random() < self.late_share and event not in punctual:
+                    self._hold(event)
+                else:
+                    on_time.append(event)
+            yield self._pack(number, on_time)
+        for number in range(self._scope.days, len(self.paths)):
+            yield self._pack(number, self._held.pop(number, []))
+
+    def write(self, path: Path, packed: Packed) -> None:
+        """Write a packed file."""
+        write_lines(path, packed.lines)
+
+    @abstractmethod
+    def _make_days(self) -> Iterator[list[Event]]: ...
+
+    @abstractmethod
+    def _pack(self, number: int, events: list[Event]) -> Packed: ...
+
+    def _hold(self, event: Event) -> None:
+        """Keep an event for the late file."""
+        self._held[len(self.paths) - 1].append(event)
+
+    def _punctual(self) -> Container[Event]:
+        """Return the events that must not be late."""
+        return {*self._staged.on_time}
+
+    def _count_broken(self, sound: int) -> int:
+        return sound * self.broken_percent // (100 - self.broken_percent)
+
+    def _insert_broken(
+        self,
+        events: list[Event],
+        rows: Sequence[tuple[Event, str]],
+        places: Container[int],
+        rng: Random,
+        *style: object,
+    ) -> Packed:
+        """Put a broken record, modelled on the next row, before each of these places."""
+        lines: list[str] = []
+        reasons: Counter[str] = Counter()
+        for place, (event, line) in enumerate(rows):
+            if place in places:
+                kind = next(self._kinds)
+                lines.append(kind.make(rng, event, *style))
+                reasons[kind.reason] += 1
+            lines.append(line)
+        return Packed(lines, events, len(rows) - len(events), reasons)
 
 
-def _feed(
-    scope: Scope, matter: str, writer: Writer[EventT, FormT], staged: Staged[EventT], days: Iterable[list[EventT]]
-) -> Iterator[Packed[EventT]]:
-    feed = Feed(scope.random(matter), writer, scope.days, scope.feed_error_share)
-    feed.hurry(staged.on_time)
-    feed.hold(event for event in staged.late if event.at < scope.end)
-    for number, events in enumerate(days):
-        yield feed.pack_day(number, events)
-    yield feed.pack_late()
+class Clickstream(Source):
+    """CSV files in several styles; the first late file arrives on the last day, the other one day later."""
+
+    name, late_share, broken_percent, broken = "clickstream", 0.004, 3, BROKEN_ROWS
+    copy_share: ClassVar[float] = 0.01
+    longest_model: ClassVar[int] = 10_000
+    """Characters of event data up to which an event is a model for a broken row."""
+
+    def __init__(self, scope: Scope, out: Path) -> None:
+        self._plans: list[tuple[FileStyle, int]] = []
+        paths = []
+        for number in range(scope.days):
+            style = DAY_STYLES[number % len(DAY_STYLES)]
+            suffix = ".csv.gz" if style.is_gzipped else ".csv"
+            paths.append(out / f"clickstream/events_{scope.first_day + timedelta(days=number)}{suffix}")
+            self._plans.append((style, number))
+        for number, style in zip((scope.days - 1, scope.days), LATE_STYLES, strict=True):
+            if number > 0:  # no event is late on the first day
+                paths.append(out / f"late/clickstream/late_{scope.first_day + timedelta(days=number)}.csv")
+                self._plans.append((style, number))
+        super().__init__(scope, scope.random("delivery"), paths, stage_clicks(scope.start))
+        self._copies: defaultdict[int, list[Event]] = defaultdict(list)
+        self._breakage = scope.random("breakage")
+
+    def write(self, path: Path, packed: Packed) -> None:
+        """Write a packed file in its style."""
+        style, _ = self._plans[self.paths.index(path)]
+        write_lines(path, [style.header, *packed.lines], style.newline, style.has_final_newline)
+
+    def _make_days(self) -> Iterator[list[Event]]:
+        return make_web_days(self._scope, self._staged.on_time)
+
+    def _punctual(self) -> Container[Event]:
+        return ()
+
+    def _hold(self, event: Event) -> None:
+        """Keep an event for a late file that arrives after the event's day."""
+        day = (event.at - self._scope.start) // DAY
+        late = [number for number in range(self._scope.days, len(self.paths)) if self._plans[number][1] > day]
+        self._held[self._rng.choice(late)].append(event)
+
+    def _pack(self, number: int, events: list[Event]) -> Packed:
+        """Put copies of some of the events, and of earlier ones, among them; late events have no order."""
+        rng, style = self._rng, self._plans[number][0]
+        if number >= self._scope.days:
+            rng.shuffle(events)
+        for event in events:
+            if rng.random() < self.copy_share:
+                self._copies[self._draw_target(number)].append(event)
+        rows = self._scatter(events, self._copies.pop(number, []))
+        # a broken row beside one over several lines would become part of its record
+        bulky = {place for place, row in enumerate(rows) if "\n" in row.data or len(row.data) > self.longest_model}
+        places = [place for place in range(len(rows)) if place not in bulky and place - 1 not in bulky]
+        chosen = {*self._breakage.sample(places, min(self._count_broken(len(rows)), len(places)))}
+        written = [(row, write_row(row, style)) for row in rows]
+        return self._insert_broken(events, written, chosen, self._breakage, style)
+
+    def _draw_target(self, number: int) -> int:
+        """Draw the file that repeats a row of this one: itself, the next, or a late one.
+
+        A row goes to another file only where both have the same columns, else it would be another event.
+        """
+        fate = self._rng.random()
+        last = len(self.paths) - 1
+        target = number if fate < 0.6 else min(number + 1, last) if fate < 0.9 else last
+        same_columns = self._plans[number][0].is_complete and self._plans[target][0].is_complete
+        return target if same_columns else number
+
+    def _scatter(self, rows: list[Event], copies: list[Event]) -> list[Event]:
+        """Return rows in their order, with the copies at places drawn by chance."""
+        places = sorted(self._rng.randrange(len(rows) + 1) for _ in copies)
+        mixed: list[Event] = []
+        previous = 0
+        for place, event in zip(places, copies, strict=True):
+            mixed += [*rows[previous:place], event]
+            previous = place
+        return mixed + rows[previous:]
 
 
-def draw_user(rng: Random, population: Population) -> int:
-    """Draw a customer, or rarely somebody nobody knows as one."""
-    return rng.choice(population.strangers if rng.random() < _STRANGER_SHARE else population.web_users)
+class LinesSource(Source):
+    """Files of one JSON object a line; `copy_weights`: how often a copy is in the same file, the next, the late one."""
+
+    late_share, broken_percent = 0.01, 2
+    copy_share: ClassVar[float]
+    copy_weights: ClassVar[tuple[int, int, int]]
+
+    def __init__(self, scope: Scope, out: Path, matter: str, staged: Staged) -> None:
+        daily = [out / f"{self.name}/{scope.first_day + timedelta(days=number)}.jsonl" for number in range(scope.days)]
+        super().__init__(scope, scope.random(matter), [*daily, out / f"late/{self.name}/late.jsonl"], staged)
+        self._copies: defaultdict[int, list[tuple[Event, str]]] = defaultdict(list)
+
+    @abstractmethod
+    def _write(self, event: Event) -> tuple[str, MessageForm | None]:
+        """Write an event, in a form drawn by chance."""
+
+    def _write_again(self, event: Event, line: str, form: MessageForm | None) -> str:
+        """Write a copy of an event."""
+        return line
+
+    def _pack(self, number: int, events: list[Event]) -> Packed:
+        """Write events, mostly in their order, and the copies that are due."""
+        rng, late = self._rng, len(self.paths) - 1
+        placed: list[tuple[float, Event, str]] = []
+        for event in events:
+            line, form = self._write(event)
+            placed.append((event.at + rng.expovariate(1 / MINUTE), event, line))
+            if rng.random() < self.copy_share:
+                again = self._write_again(event, line, form)
+                target = rng.choices((number, min(number + 1, late), late), self.copy_weights)[0]
+                self._copies[target].append((event, again))
+        for event, line in self._copies.pop(number, []):
+            near = rng.choice(events) if events else event
+            placed.append((max(near.at, event.at) + rng.expovariate(1 / HOUR), event, line))
+        placed.sort(key=lambda each: each[0])
+        # broken records are spread evenly, so that no stretch has many
+        sound, count = len(placed), self._count_broken(len(placed))
+        places = {sound * n // count + rng.randrange(sound // count) for n in range(count)}
+        return self._insert_broken(events, [(event, line) for _, event, line in placed], places, rng)
+
+
+class Messages(LinesSource):
+    """The queue's messages: one in ten is sent twice, some of those in another form."""
+
+    name, copy_share, copy_weights, broken = "messages", 0.1, (7, 2, 1), BROKEN_MESSAGES
+
+    def __init__(self, scope: Scope, out: Path) -> None:
+        super().__init__(scope, out, "queue", stage_messages(scope.start))
+
+    def _make_days(self) -> Iterator[list[Event]]:
+        return make_app_days(self._scope, self._staged.on_time)
+
+    def _write(self, event: Event) -> tuple[str, MessageForm | None]:
+        form = draw_message_form(self._rng, event)
+        return write_message(event, form), form
+
+    def _write_again(self, event: Event, line: str, form: MessageForm | None) -> str:
+        assert form is not None
+        return write_message(event, draw_copy_form(self._rng, form))
+
+
+class Logs(LinesSource):
+    """The exported documents of the web shop's logs: the late file repeats a few unchanged."""
+
+    name, copy_share, copy_weights, broken = "web_logs", 0.01, (0, 0, 1), BROKEN_DOCUMENTS
+
+    def __init__(self, scope: Scope, out: Path) -> None:
+        super().__init__(scope, out, "collection", stage_logs(scope.start, scope.population))
+
+    def _make_days(self) -> Iterator[list[Event]]:
+        return make_log_days(self._scope, self._staged.on_time)
+
+    def _write(self, event: Event) -> tuple[str, MessageForm | None]:
+        return write_document(draw_document(self._rng, event)), None

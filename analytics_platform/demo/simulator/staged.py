@@ -1,61 +1,57 @@
-"""Clients and users made by hand, each for one rule that chance might miss; events after the last day fall away."""
+"""Clients and users made by hand, each for one rule that chance might miss; events after the last day are left out."""
 
 import json
 from collections.abc import Sequence
-from typing import Generic, NamedTuple, TypeVar
+from typing import NamedTuple
 
-from analytics_platform.demo.simulator.bodies import Line, describe_order, hash_email, make_purchase
-from analytics_platform.demo.simulator.catalogue import APP_LISTS, PEOPLE, PRODUCTS, SHOP
-from analytics_platform.demo.simulator.events import DAY, HOUR, MINUTE, SECOND, AppEvent, Event, LogEvent, Population
-from analytics_platform.demo.simulator.visits import make_item_purchase
+from analytics_platform.demo.simulator.catalogue import APP_LISTS, APP_PRODUCTS, PEOPLE, PRODUCTS, SHOP
+from analytics_platform.demo.simulator.events import DAY, HOUR, MINUTE, SECOND, USER, Event, Item, Population
+from analytics_platform.demo.simulator.forms import describe_order
+from analytics_platform.demo.simulator.visits import hash_email, make_purchase
 
-_LINES = (Line(PRODUCTS[0], PRODUCTS[0].variants[3], 1), Line(PRODUCTS[14], PRODUCTS[14].variants[2], 2))
-_GIFT_CARD = Line(PRODUCTS[29], PRODUCTS[29].variants[0], 1)
+_BED, _PILLOWS = PRODUCTS[0].item(PRODUCTS[0].variants[3], 1), PRODUCTS[14].item(PRODUCTS[14].variants[2], 2)
+_GIFT_CARD = PRODUCTS[29].item(quantity=1)
 _BULK_BYTES = 1_000_000
 _BULK_TEXT = 'Größe 14" x 63", sehr bequem. '
 
 
-EventT = TypeVar("EventT")
-
-
-class Staged(NamedTuple, Generic[EventT]):
+class Staged(NamedTuple):
     """Events that arrive with their day, and events that arrive late."""
 
-    on_time: tuple[EventT, ...]
-    late: tuple[EventT, ...]
+    on_time: tuple[Event, ...]
+    late: tuple[Event, ...]
 
 
-def stage_events(start: int) -> Staged[Event]:
-    """Make every hand-made event, for traffic whose first day begins at `start` (milliseconds since 1970)."""
-    return Staged(
-        on_time=(
-            *_stage_pauses(start),
-            *_stage_midnights(start),
-            *_stage_orders(start),
-            *_stage_texts(start),
-            *_stage_before_late(start),
-        ),
-        late=_stage_late(start),
-    )
+def stage_clicks(start: int) -> Staged:
+    """Make the clickstream's events, for traffic whose first day begins at `start` (milliseconds since 1970)."""
+    on_time = (_stage_pauses, _stage_midnights, _stage_orders, _stage_texts, _stage_before_late)
+    return Staged(tuple(event for stage in on_time for event in stage(start)), _stage_late(start))
 
 
 def _view(client_id: str, *times: int) -> tuple[Event, ...]:
-    """Page views of one client at these times."""
-    return tuple(Event(client_id, at, "page_viewed", f"{SHOP}/", "", "", PEOPLE[0]) for at in times)
+    """Make page views of one client at these times."""
+    return tuple(Event(client_id, at, "page_viewed", page_url=f"{SHOP}/", user_agent=PEOPLE[0]) for at in times)
 
 
 def _order(
-    client_id: str, at: int, transaction_id: str, lines: Sequence[Line] = _LINES, *, over_lines: bool = False
+    client_id: str, at: int, transaction_id: str, items: Sequence[Item] = (_BED, _PILLOWS), *, over_lines: bool = False
 ) -> Event:
-    """An order confirmed at this time; no lines means no money and the one item of nulls."""
-    purchase = make_purchase(transaction_id, lines)
-    data = describe_order(purchase, lines, hash_email(len(client_id)), over_lines=over_lines)
-    url = f"{SHOP}/checkout/thank-you"
-    return Event(client_id, at, "checkout_completed", url, f"{SHOP}/checkout", data, PEOPLE[2], purchase=purchase)
+    """Make an order confirmed at this time; an order of no items costs nothing."""
+    purchase = make_purchase(transaction_id, items)
+    return Event(
+        client_id,
+        at,
+        "checkout_completed",
+        purchase=purchase,
+        page_url=f"{SHOP}/checkout/thank-you",
+        referrer=f"{SHOP}/checkout",
+        data=describe_order(purchase, items, hash_email(len(client_id)), over_lines=over_lines),
+        user_agent=PEOPLE[2],
+    )
 
 
 def _stage_pauses(start: int) -> tuple[Event, ...]:
-    """Pauses at the 30-minute edge: the first does not split, the other two do."""
+    """Make pauses at the 30-minute edge: the first does not split, the other two do."""
     noon = start + 12 * HOUR
     return (
         *_view("edge-exactly-30-minutes", noon, noon + 30 * MINUTE),
@@ -65,7 +61,7 @@ def _stage_pauses(start: int) -> tuple[Event, ...]:
 
 
 def _stage_midnights(start: int) -> tuple[Event, ...]:
-    """Visits over midnight are one session; one that goes on through a second midnight is cut there."""
+    """Make visits over midnight, which are one session; one that goes on through a second midnight is cut there."""
     midnight = start + DAY
     return (
         *_view("midnight-crosser", midnight - 10 * MINUTE, midnight + 10 * MINUTE),
@@ -76,7 +72,7 @@ def _stage_midnights(start: int) -> tuple[Event, ...]:
 
 
 def _stage_orders(start: int) -> tuple[Event, ...]:
-    """Orders of an id used twice, of nothing, sent again, and corrected a day later (the earliest wins)."""
+    """Make orders of an id used twice, of nothing, sent again, and corrected a day later (the earliest wins)."""
     noon = start + 12 * HOUR
     return (
         _order("order-same-id-one", noon, "5000000000001"),
@@ -85,12 +81,12 @@ def _stage_orders(start: int) -> tuple[Event, ...]:
         _order("order-sent-again", noon, "5000000000003"),
         _order("order-sent-again", noon + 7 * MINUTE, "5000000000003"),
         _order("order-corrected", noon, "5000000000004"),
-        _order("order-corrected", noon + DAY, "5000000000004", _LINES[:1]),
+        _order("order-corrected", noon + DAY, "5000000000004", (_BED,)),
     )
 
 
 def _stage_texts(start: int) -> tuple[Event, ...]:
-    """Event data over several lines, and on the third day one record of about a megabyte."""
+    """Make event data over several lines, and on the third day one record of about a megabyte."""
     pretty = (
         _order("data-over-lines", start + day * DAY + 15 * HOUR, f"500000000010{day}", over_lines=True)
         for day in range(5)
@@ -102,7 +98,7 @@ def _stage_texts(start: int) -> tuple[Event, ...]:
 
 
 def _stage_before_late(start: int) -> tuple[Event, ...]:
-    """The half of the late clients' events that arrives on time."""
+    """Make the half of the late clients' events that arrives on time."""
     noon = start + 12 * HOUR
     midnight = start + DAY
     next_noon = midnight + 12 * HOUR
@@ -118,7 +114,7 @@ def _stage_before_late(start: int) -> tuple[Event, ...]:
 
 
 def _stage_late(start: int) -> tuple[Event, ...]:
-    """The late half: it joins two sessions, moves two starts and an order, and adds a session.
+    """Make the late half: it joins two sessions, moves two starts and an order, and adds a session.
 
     The kiosk's late event fills the only pause of its second day, so that its third day begins with a cut.
     """
@@ -130,7 +126,7 @@ def _stage_late(start: int) -> tuple[Event, ...]:
         *_view("late-before-midnight", midnight - 5 * MINUTE),
         *_view("late-kiosk", midnight + 12 * HOUR + 15 * MINUTE),
         *_view("late-alone", noon),
-        _order("late-first-order", noon, "5000000000005", (*_LINES, _GIFT_CARD)),
+        _order("late-first-order", noon, "5000000000005", (_BED, _PILLOWS, _GIFT_CARD)),
     )
 
 
@@ -139,8 +135,8 @@ PAUSE_USER, EDGE_USER, LATE_USER, ORDER_USER, SAME_ID_USER, LATE_ORDER_USER, LAT
 pause that a late log fills, and a visit that goes on over midnight in the logs."""
 
 
-def stage_messages(start: int) -> Staged[AppEvent]:
-    """Make every hand-made event, for traffic whose first day begins at `start` (milliseconds since 1970)."""
+def stage_messages(start: int) -> Staged:
+    """Make the app's events, for traffic whose first day begins at `start` (milliseconds since 1970)."""
     noon = start + 12 * HOUR
     return Staged(
         on_time=(
@@ -159,28 +155,27 @@ def stage_messages(start: int) -> Staged[AppEvent]:
     )
 
 
-def _view_item(user_id: int, *times: int) -> tuple[AppEvent, ...]:
-    """One user's looks at a product, at these times."""
+def _view_item(user_id: int, *times: int) -> tuple[Event, ...]:
+    """Make one user's views of a product, at these times."""
     item = APP_LISTS[0].items[0]._replace(quantity=1)
-    return tuple(AppEvent(user_id, at, "view_item", (item,)) for at in times)
+    return tuple(Event(f"{USER}{user_id}", at, "view_item", (item,)) for at in times)
 
 
-def _buy_item(user_id: int, at: int, transaction_id: str, quantity: int) -> AppEvent:
-    """So many pieces of one product bought from a list."""
+def _buy_item(user_id: int, at: int, transaction_id: str, quantity: int) -> Event:
+    """Make a purchase of so many pieces of one product of a list."""
     item = APP_LISTS[1].items[1]._replace(quantity=quantity)
-    cents = item.cents * quantity
-    purchase = make_item_purchase(transaction_id, [item])
-    return AppEvent(user_id, at, "purchase", (item._replace(total=cents),), purchase)
+    purchase = make_purchase(transaction_id, [item])
+    return Event(f"{USER}{user_id}", at, "purchase", (item._replace(total=purchase.cents),), purchase)
 
 
 TIE_USER, SAME_TIME_USER, NO_VIEW_USER = range(9, 12)
 """A favourite among equals is the one viewed latest, then the smallest name; who views nothing has none."""
 
-_FIRST, _SECOND = "Audífonos, negro", "Bed Frame, solid oak"
+_FIRST, _SECOND = APP_PRODUCTS[30].item(), PRODUCTS[7].item()  # "Audífonos, negro" is before "Bed Frame, solid oak"
 
 
-def stage_logs(start: int, population: Population) -> Staged[LogEvent]:
-    """Make every hand-made event, for traffic whose first day begins at `start` (milliseconds since 1970)."""
+def stage_logs(start: int, population: Population) -> Staged:
+    """Make the logged events, for traffic whose first day begins at `start` (milliseconds since 1970)."""
     noon = start + 12 * HOUR
     return Staged(
         on_time=(
@@ -201,6 +196,6 @@ def stage_logs(start: int, population: Population) -> Staged[LogEvent]:
     )
 
 
-def _log(user_id: int, at: int, action: str, item_name: str = _FIRST) -> LogEvent:
-    """One interaction of one user."""
-    return LogEvent(user_id, at, action, item_name, "Mobile", 12_345)
+def _log(user_id: int, at: int, action: str, item: Item = _FIRST) -> Event:
+    """Make one interaction of one user."""
+    return Event(f"{USER}{user_id}", at, action, (item,), device="Mobile", session_id=12_345)

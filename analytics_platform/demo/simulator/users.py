@@ -1,15 +1,11 @@
 """The answers of the users API, in the shape of jsonplaceholder's `/users`: one now, one later."""
 
-import json
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
-from pathlib import Path
+from collections.abc import Iterator, Mapping
 from random import Random
 from typing import Any, NamedTuple
 
 from analytics_platform.demo.simulator.events import STAGED, Population, Scope
-from analytics_platform.demo.simulator.truth import Person, UserTotals
 
 CHANGED_USER = STAGED + 1
 """The one customer whose later answer differs."""
@@ -32,55 +28,30 @@ _BAD_EMAIL_EVERY = 37
 
 
 class User(NamedTuple):
-    """One user: the answer's entry, and what the platform must make of it; nothing if it is refused."""
+    """One user: the entry of the answer, and the customer the platform must make of it; None if it is rejected."""
 
-    user_id: int
     entry: dict[str, Any]
-    person: Person | None
+    person: dict[str, str | None] | None
 
 
-class UserAnswers:
-    """Both answers: the later one also names the newcomers, and one customer has moved."""
-
-    def __init__(self, scope: Scope, population: Population) -> None:
-        """Draw everybody; without broken records nobody's e-mail address is malformed."""
-        rng = scope.random("users")
-        newcomers = population.newcomers
-        bad = find_bad_addresses(population) if scope.error_share else ()
-        users = {user_id: _draw_user(rng, user_id, user_id in bad) for user_id in (*population.customers, *newcomers)}
-        self.first = [users[user_id] for user_id in population.customers]
-        users[CHANGED_USER] = _move(users[CHANGED_USER])
-        self.later = list(users.values())
+def draw_answers(scope: Scope) -> tuple[dict[int, User], dict[int, User]]:
+    """Draw both answers by user id: the later one also has the newcomers, and one customer has moved."""
+    rng, population = scope.random("users"), scope.population
+    bad = _find_bad_addresses(population)
+    ids = (*population.customers, *population.newcomers)
+    later = {user_id: _draw_user(rng, user_id, user_id in bad) for user_id in ids}
+    first = {user_id: later[user_id] for user_id in population.customers}
+    return first, later | {CHANGED_USER: _move(later[CHANGED_USER])}
 
 
-def find_bad_addresses(population: Population) -> tuple[int, ...]:
+def _find_bad_addresses(population: Population) -> tuple[int, ...]:
     """Find whose e-mail address is malformed: one user with logs, which become orphans, and some without."""
     without_logs = range(population.web_users.stop, population.customers.stop)
     return (_BAD_EMAIL_WITH_LOGS, *without_logs[::_BAD_EMAIL_EVERY])
 
 
-def write_answer(path: Path, users: Iterable[User]) -> None:
-    """Write an answer's body."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    text = json.dumps([user.entry for user in users], ensure_ascii=False, indent=2)
-    path.write_text(text + "\n", encoding="utf-8", newline="\n")
-
-
-def count_users(users: Sequence[User]) -> UserTotals:
-    """Count what is true of an answer."""
-    people = {str(user.user_id): user.person for user in users if user.person is not None}
-    refused = len(users) - len(people)
-    return UserTotals(
-        rows_read=len(users),
-        customers=len(people),
-        rows_quarantined=refused,
-        quarantined_by_reason={"email: malformed": refused} if refused else {},
-        people=people,
-    )
-
-
 def _draw_user(rng: Random, user_id: int, is_bad: bool) -> User:
-    """A user who never changes, with an e-mail address of their own."""
+    """Draw a user with an e-mail address of their own."""
     first, last = rng.choice(_FIRST_NAMES), rng.choice(_LAST_NAMES)
     local = unicodedata.normalize("NFKD", f"{first}.{last}").encode("ascii", "ignore").decode().replace("'", "")
     email = f"{local}{user_id}@Mail.example"
@@ -99,12 +70,12 @@ def _draw_user(rng: Random, user_id: int, is_bad: bool) -> User:
         "website": f"{local.lower()}.example",
         "company": {"name": company, "catchPhrase": "Multi-layered sleep", "bs": "ship soft pillows"},
     }
-    person = Person(first_name=first, last_name=last, email=email.lower(), company=company, city=city)
-    return User(user_id, dict(_lose_values(rng, entry, company)), None if is_bad else person)
+    person = {"first_name": first, "last_name": last, "email": email.lower(), "company": company, "city": city}
+    return User(dict(_lose_values(rng, entry, company)), None if is_bad else person)
 
 
 def _draw_address(rng: Random, city: str | None) -> dict[str, Any]:
-    """An address; the coordinates are numbers as text, and missing for some."""
+    """Draw an address; the coordinates are numbers as text, and missing for some."""
     geo = {"lat": f"{rng.uniform(-80, 80):.4f}", "lng": f"{rng.uniform(-180, 180):.4f}"}
     return {
         "street": f"{rng.choice(_LAST_NAMES)} Street",
@@ -116,7 +87,7 @@ def _draw_address(rng: Random, city: str | None) -> dict[str, Any]:
 
 
 def _lose_values(rng: Random, entry: Mapping[str, Any], company: str | None) -> Iterator[tuple[str, Any]]:
-    """The fields of an entry: without company that field is not there; phone and website are missing for some."""
+    """Yield the fields of an entry: without company that field is not there; phone and website are missing for some."""
     for name, value in entry.items():
         if name == "company" and company is None:
             continue
@@ -125,8 +96,8 @@ def _lose_values(rng: Random, entry: Mapping[str, Any], company: str | None) -> 
 
 
 def _move(user: User) -> User:
-    """The same user with another e-mail address and city."""
+    """Give a user another e-mail address and city."""
     assert user.person is not None
-    city, email = "Reykjavík", f"Moved{user.user_id}@Mail.example"
+    city, email = "Reykjavík", f"Moved{user.entry['id']}@Mail.example"
     entry = {**user.entry, "email": email, "address": {**user.entry["address"], "city": city}}
-    return User(user.user_id, entry, replace(user.person, email=email.lower(), city=city))
+    return User(entry, {**user.person, "email": email.lower(), "city": city})

@@ -1,72 +1,47 @@
-"""Visits of people to the web shop and to the app, from the first page to the last click."""
+"""Visits of people and crawlers to the web shop and the app, and the events of each day."""
 
-from collections.abc import Sequence
-from itertools import accumulate
+import hashlib
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain, groupby
+from operator import attrgetter
 from random import Random
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from analytics_platform.demo.simulator.bodies import (
-    LISTS,
-    Line,
-    describe_items,
-    describe_list,
-    describe_order,
-    describe_purchase,
-    describe_signup,
-    hash_email,
-    make_purchase,
-)
 from analytics_platform.demo.simulator.catalogue import (
     APP_LISTS,
     APP_PRODUCTS,
     ARTICLES,
     COLLECTIONS,
+    CRAWLERS,
+    GOOGLEBOT,
     LIST_WEIGHTS,
+    LISTS,
     PEOPLE,
     PEOPLE_WEIGHTS,
     PRODUCTS,
     SEARCHES,
     SHOP,
-    AppList,
     Product,
-    describe_product,
     draw_arrival,
+    draw_time_of_day,
 )
 from analytics_platform.demo.simulator.events import (
     DAY,
     MINUTE,
     SECOND,
-    AppEvent,
+    USER,
     Bought,
     Event,
     Item,
-    LogEvent,
     Purchase,
+    Scope,
 )
+from analytics_platform.demo.simulator.forms import describe_items, describe_list, describe_order, encode
 
-_AGENT_WEIGHTS = tuple(accumulate(PEOPLE_WEIGHTS))
 _MEAN_PAUSE = 45 * SECOND
 _EDGES = (30 * MINUTE - 1, 30 * MINUTE, 30 * MINUTE + 1, 30 * MINUTE + SECOND)
 """Pauses in milliseconds at the edge of the session rule."""
-
-
-class Visitor(NamedTuple):
-    """A client and what stays the same from visit to visit."""
-
-    client_id: str
-    user_agent: str
-    email: str
-    uses_app: bool
-
-
-def draw_visitor(rng: Random) -> Visitor:
-    """Draw a client never seen before."""
-    return Visitor(
-        client_id=f"{rng.getrandbits(96):024x}",
-        user_agent=rng.choices(PEOPLE, cum_weights=_AGENT_WEIGHTS)[0],
-        email=hash_email(rng.getrandbits(48)),
-        uses_app=rng.random() < 0.1,
-    )
 
 
 def draw_pause(rng: Random) -> int:
@@ -80,49 +55,47 @@ def draw_pause(rng: Random) -> int:
 
 
 class Visit:
-    """One visit being made: it knows the clock, the open page, and the events so far."""
+    """One visit of a client: the clock (milliseconds since 1970), the open page, and the events so far."""
 
-    def __init__(self, rng: Random, visitor: Visitor, starts_at: int) -> None:
-        """Begin at `starts_at` (milliseconds since 1970) with no page open."""
+    def __init__(self, rng: Random, client_id: str, starts_at: int, **fields: Any) -> None:
+        """Begin a visit; `fields` are those that all its events have in common."""
+        self.rng = rng
+        self.at = starts_at
         self.events: list[Event] = []
-        self._rng = rng
-        self._visitor = visitor
-        self._at = starts_at
-        self._page = ""
-        self._referrer = ""
+        self._open = Event(client_id, starts_at, "", **fields)
+
+    def record(self, name: str, **fields: Any) -> None:
+        """Add an event on the open page."""
+        self.events.append(self._open._replace(at=self.at, name=name, **fields))
+
+    def wait(self) -> None:
+        """Pause on the page."""
+        self.at += draw_pause(self.rng)
 
     def land(self, path: str) -> None:
         """Open the first page, with the campaign and the referrer that led here."""
-        arrival = draw_arrival(self._rng)
+        query, referrer = draw_arrival(self.rng)
         mark = "&" if "?" in path else "?"
-        self._page = SHOP + path + (mark + arrival.query if arrival.query else "")
-        self._referrer = arrival.referrer
+        self._open = self._open._replace(page_url=SHOP + path + (mark + query if query else ""), referrer=referrer)
 
     def open(self, url: str) -> None:
         """Follow a link after a pause, without an event."""
-        self._at += draw_pause(self._rng)
-        self._page, self._referrer = url, self._page
-
-    def record(self, name: str, data: str = "", purchase: Purchase | None = None) -> None:
-        """Let something happen on the open page."""
-        client_id, agent, *_ = self._visitor
-        event = Event(client_id, self._at, name, self._page, self._referrer, data, agent, purchase=purchase)
-        self.events.append(event)
-
-    def wait(self) -> None:
-        """Stay on the page for a while."""
-        self._at += draw_pause(self._rng)
-
-    def repeat_last(self, delay: int) -> None:
-        """Send the last event again `delay` milliseconds later, as reloaded confirmation pages do."""
-        last = self.events[-1]
-        self.events.append(last._replace(at=last.at + delay))
+        self.wait()
+        self._open = self._open._replace(page_url=url, referrer=self._open.page_url)
 
 
-def draw_basket(rng: Random, first: Product) -> list[Line]:
-    """Draw a basket of one to three lines, beginning with the product just seen."""
-    others = rng.sample(PRODUCTS, rng.choice((0, 0, 0, 1, 1, 2)))
-    return [Line(product, rng.choice(product.variants), rng.choice((1, 1, 1, 2))) for product in (first, *others)]
+class Visitor(NamedTuple):
+    """A client of the web shop and what stays the same from visit to visit."""
+
+    client_id: str
+    user_agent: str
+    email: str
+    uses_app: bool
+
+
+def hash_email(number: int) -> str:
+    """Compute the SHA-256 of the made-up e-mail address of a visitor, in hex."""
+    return hashlib.sha256(f"visitor{number}@mail.example".encode()).hexdigest()
 
 
 def draw_transaction_id(rng: Random) -> str:
@@ -130,14 +103,37 @@ def draw_transaction_id(rng: Random) -> str:
     return f"{rng.randrange(4_000_000_000_000, 6_000_000_000_000)}"
 
 
-def browse(rng: Random, visitor: Visitor, visit: Visit) -> None:
-    """Visit the web shop: pages, perhaps a pop-up, a cart and a checkout."""
+def make_purchase(transaction_id: str, basket: Sequence[Item]) -> Purchase:
+    """Make the order of a basket."""
+    bought = tuple(Bought(item.item_id, item.variant, item.quantity or 0) for item in basket)
+    return Purchase(transaction_id, sum(item.cents * (item.quantity or 0) for item in basket), bought)
+
+
+def _draw_basket(rng: Random, first: Product) -> list[Item]:
+    """Draw a basket of one to three products, beginning with the one just seen."""
+    others = rng.sample(PRODUCTS, rng.choice((0, 0, 0, 1, 1, 2)))
+    return [product.item(rng.choice(product.variants), rng.choice((1, 1, 1, 2))) for product in (first, *others)]
+
+
+def visit_shop(rng: Random, visitor: Visitor, starts_at: int) -> list[Event]:
+    """Make the events of one visit to the web shop or its app-like part."""
+    visit = Visit(rng, visitor.client_id, starts_at, user_agent=visitor.user_agent)
+    if visitor.uses_app:
+        _browse_lists(visit)
+    else:
+        _browse_pages(visit, visitor.email)
+    return visit.events
+
+
+def _browse_pages(visit: Visit, email: str) -> None:
+    """View pages, perhaps a pop-up, a cart and a checkout."""
+    rng = visit.rng
     product = rng.choice(PRODUCTS) if rng.random() < 0.4 else None
     visit.land(f"/products/{product.slug}" if product else _draw_path(rng))
     visit.record("page_viewed")
     if rng.random() < 0.04:
         visit.wait()
-        visit.record("email_filled_on_popup", describe_signup(visitor.email))
+        visit.record("email_filled_on_popup", data=encode({"user_email": email}))
     while rng.random() < 0.76:
         product = rng.choice(PRODUCTS) if rng.random() < 0.5 else None
         visit.open(_draw_product_url(rng, product) if product else SHOP + _draw_path(rng))
@@ -146,12 +142,12 @@ def browse(rng: Random, visitor: Visitor, visit: Visit) -> None:
             visit.wait()
             visit.record("product_added_to_cart")
             if rng.random() < 0.45:
-                _check_out(rng, visitor, visit, product)
+                _check_out(visit, email, product)
                 return
 
 
 def _draw_path(rng: Random) -> str:
-    """A page that is not a product's."""
+    """Draw a page that is not a product's."""
     kind = rng.random()
     if kind < 0.35:
         return "/"
@@ -163,7 +159,7 @@ def _draw_path(rng: Random) -> str:
 
 
 def _draw_product_url(rng: Random, product: Product) -> str:
-    """A product's page, sometimes with a variant chosen, rarely with a comma in its address."""
+    """Draw the address of a product's page, sometimes with a variant, rarely with a comma."""
     kind = rng.random()
     if kind < 0.7:
         return product.page_url
@@ -172,118 +168,100 @@ def _draw_product_url(rng: Random, product: Product) -> str:
     return f"{product.page_url}?sort=price,asc"
 
 
-def _check_out(rng: Random, visitor: Visitor, visit: Visit, product: Product) -> None:
-    """The checkout, which many leave; a few confirmations are sent again, minutes or a day later."""
+def _check_out(visit: Visit, email: str, product: Product) -> None:
+    """Check out, which many leave; a few confirmations are sent again, minutes or a day later, as by a reload."""
+    rng = visit.rng
     visit.open(f"{SHOP}/checkout")
     visit.record("checkout_started")
     if rng.random() < 0.4:
         return
-    lines = draw_basket(rng, product)
-    purchase = make_purchase(draw_transaction_id(rng), lines)
+    basket = _draw_basket(rng, product)
+    purchase = make_purchase(draw_transaction_id(rng), basket)
     visit.open(f"{SHOP}/checkout/thank-you")
-    visit.record("checkout_completed", describe_order(purchase, lines, visitor.email), purchase)
-    fate = rng.random()
+    visit.record("checkout_completed", data=describe_order(purchase, basket, email), purchase=purchase)
+    fate, last = rng.random(), visit.events[-1]
     if fate < 0.02:
-        visit.repeat_last(rng.randrange(MINUTE, 20 * MINUTE))
+        visit.events.append(last._replace(at=last.at + rng.randrange(MINUTE, 20 * MINUTE)))
     elif fate < 0.03:
-        visit.repeat_last(DAY + rng.randrange(20 * MINUTE))
+        visit.events.append(last._replace(at=last.at + DAY + rng.randrange(20 * MINUTE)))
 
 
-def use_app(rng: Random, visit: Visit) -> None:
-    """Visit the app-like part of the shop, which speaks Google Analytics 4."""
+def _browse_lists(visit: Visit) -> None:
+    """Visit the app-like part of the web shop, whose events are those of Google Analytics 4."""
+    rng = visit.rng
     visit.land("/app/")
     while True:
         shown = rng.choice(LISTS)
-        visit.record("view_item_list", describe_list(shown, 1, len(shown.products)))
+        visit.record("view_item_list", data=describe_list(shown, 1, len(shown.products)))
         index = rng.randint(1, len(shown.products))
         product = shown.products[index - 1]
         if rng.random() < 0.35:
             return
         visit.wait()
-        visit.record("select_item", describe_list(shown, index, index))
+        visit.record("select_item", data=describe_list(shown, index, index))
         visit.open(f"{SHOP}/app/products/{product.slug}")
-        visit.record("view_item", describe_items([Line(product, product.variants[0], 1)]))
+        visit.record("view_item", data=describe_items([product.item(quantity=1)]))
         if rng.random() < 0.15:
-            _buy_in_app(rng, visit, draw_basket(rng, product))
+            _buy_basket(visit, _draw_basket(rng, product))
             return
         if rng.random() < 0.5:
             return
         visit.open(f"{SHOP}/app/lists/{shown.list_id}")
 
 
-def _buy_in_app(rng: Random, visit: Visit, lines: list[Line]) -> None:
-    """Cart, checkout and purchase, each step left by some."""
+def _buy_basket(visit: Visit, basket: list[Item]) -> None:
+    """Go from cart to checkout to purchase; some leave at each step."""
+    rng = visit.rng
     visit.wait()
-    visit.record("add_to_cart", describe_items(lines))
+    visit.record("add_to_cart", data=describe_items(basket))
     if rng.random() < 0.5:
         return
     visit.open(f"{SHOP}/app/checkout")
-    visit.record("begin_checkout", describe_items(lines))
+    visit.record("begin_checkout", data=describe_items(basket))
     if rng.random() < 0.4:
         return
-    purchase = make_purchase(draw_transaction_id(rng), lines)
+    purchase = make_purchase(draw_transaction_id(rng), basket)
     visit.wait()
-    visit.record("purchase", describe_purchase(purchase, lines), purchase)
-
-
-def make_visit(rng: Random, visitor: Visitor, starts_at: int) -> list[Event]:
-    """Make the events of one visit, beginning at `starts_at` (milliseconds since 1970)."""
-    visit = Visit(rng, visitor, starts_at)
-    if visitor.uses_app:
-        use_app(rng, visit)
-    else:
-        browse(rng, visitor, visit)
-    return visit.events
+    order = {"transaction_id": purchase.transaction_id, "value": purchase.cents / 100, "currency": "EUR"}
+    visit.record("purchase", data=describe_items(basket, **order), purchase=purchase)
 
 
 _WHOLE_SECOND_SHARE = 0.25
-_SHORTEST_LIST, _LONGEST_LIST = 10, 20
-"""How many items of a list are shown."""
 
 
-class AppVisit:
-    """One visit being made: it knows the clock and the events so far."""
-
-    def __init__(self, rng: Random, user_id: int, starts_at: int) -> None:
-        """Begin at `starts_at` (milliseconds since 1970)."""
-        self.events: list[AppEvent] = []
-        self.rng = rng
-        self._user_id = user_id
-        self._at = starts_at
-
-    def record(self, name: str, *items: Item, purchase: Purchase | None = None) -> None:
-        """Let something happen, and a pause follow; some events fall on a whole second."""
-        if self.rng.random() < _WHOLE_SECOND_SHARE:
-            self._at = -(-self._at // SECOND) * SECOND
-        self.events.append(AppEvent(self._user_id, self._at, name, items, purchase))
-        self._at += draw_pause(self.rng)
-
-
-def make_app_visit(rng: Random, user_id: int, starts_at: int) -> list[AppEvent]:
-    """Make the events of one visit, beginning at `starts_at` (milliseconds since 1970)."""
-    visit = AppVisit(rng, user_id, starts_at)
+def visit_app(rng: Random, user_id: int, starts_at: int) -> list[Event]:
+    """Make the events of one visit of a user to the app."""
+    visit = Visit(rng, f"{USER}{user_id}", starts_at)
     fate = rng.random()
     if fate < 0.10:
-        visit.record("app_open")
+        _tap(visit, "app_open")
     elif fate < 0.18:
         # a notification leads straight to a product, past any list
-        visit.record("view_item", describe_product(rng.choice(APP_PRODUCTS), 0)._replace(quantity=1))
-    while _browse_list(visit) and rng.random() < 0.5:
+        _tap(visit, "view_item", rng.choice(APP_PRODUCTS).item(quantity=1))
+    while _browse_app_list(visit) and rng.random() < 0.5:
         pass
     return visit.events
 
 
-def _browse_list(visit: AppVisit) -> bool:
-    """Look at a list and perhaps at one of its products; False once the visit is over."""
+def _tap(visit: Visit, name: str, *items: Item, purchase: Purchase | None = None) -> None:
+    """Add an event, sometimes at a whole second, and pause."""
+    if visit.rng.random() < _WHOLE_SECOND_SHARE:
+        visit.at = -(-visit.at // SECOND) * SECOND
+    visit.record(name, items=items, purchase=purchase)
+    visit.wait()
+
+
+def _browse_app_list(visit: Visit) -> bool:
+    """Look at a list of 10 to 20 items and perhaps at one of its products; False once the visit is over."""
     rng = visit.rng
-    shown: AppList = rng.choices(APP_LISTS, weights=LIST_WEIGHTS)[0]
-    length = rng.randint(_SHORTEST_LIST, _LONGEST_LIST)
-    visit.record("view_item_list", *shown.items[:length])
+    shown = rng.choices(APP_LISTS, weights=LIST_WEIGHTS)[0]
+    length = rng.randint(10, 20)
+    _tap(visit, "view_item_list", *shown.items[:length])
     if rng.random() < 0.35:
         return False
     clicked = shown.items[min(length - 1, int(rng.expovariate(0.2)))]
-    visit.record("select_item", clicked)
-    visit.record("view_item", clicked._replace(quantity=1))
+    _tap(visit, "select_item", clicked)
+    _tap(visit, "view_item", clicked._replace(quantity=1))
     if rng.random() < 0.2:
         _buy_items(visit, _draw_app_basket(rng, clicked))
         return False
@@ -291,7 +269,7 @@ def _browse_list(visit: AppVisit) -> bool:
 
 
 def _draw_app_basket(rng: Random, clicked: Item) -> tuple[Item, ...]:
-    """The product just seen and up to two more, each credited to a list of its own or to none."""
+    """Draw the product just seen and up to two more, each credited to a list of its own or to none."""
     coupon = "WELCOME10" if rng.random() < 0.15 else ""
     others = [each for each in APP_LISTS if each.name != clicked.list_name]
     basket = [clicked]
@@ -302,70 +280,175 @@ def _draw_app_basket(rng: Random, clicked: Item) -> tuple[Item, ...]:
     return tuple(item._replace(quantity=rng.choice((1, 1, 1, 2)), coupon=coupon) for item in basket)
 
 
-def make_item_purchase(transaction_id: str, basket: Sequence[Item]) -> Purchase:
-    """Make the order of a basket."""
-    cents = sum(item.cents * (item.quantity or 0) for item in basket)
-    bought = tuple(Bought(item.item_id, item.variant, item.quantity or 0) for item in basket)
-    return Purchase(transaction_id, cents, bought)
-
-
-def _buy_items(visit: AppVisit, basket: tuple[Item, ...]) -> None:
-    """Cart, checkout and purchase, each step left by some; a few purchases are told twice, at two times."""
+def _buy_items(visit: Visit, basket: tuple[Item, ...]) -> None:
+    """Go from cart to checkout to purchase; some leave at each step, and a few purchases are sent at two times."""
     rng = visit.rng
-    visit.record("add_to_cart", *basket)
+    _tap(visit, "add_to_cart", *basket)
     if rng.random() < 0.4:
         return
-    purchase = make_item_purchase("", basket)
-    paid = tuple(item._replace(total=purchase.cents) for item in basket)
-    visit.record("begin_checkout", *paid)
+    total = make_purchase("", basket).cents
+    paid = tuple(item._replace(total=total) for item in basket)
+    _tap(visit, "begin_checkout", *paid)
     if rng.random() < 0.35:
         return
-    purchase = purchase._replace(transaction_id=draw_transaction_id(rng))
-    visit.record("purchase", *paid, purchase=purchase)
+    purchase = make_purchase(draw_transaction_id(rng), basket)
+    _tap(visit, "purchase", *paid, purchase=purchase)
     if rng.random() < 0.04:
-        visit.record("purchase", *paid, purchase=purchase)
+        _tap(visit, "purchase", *paid, purchase=purchase)
 
 
-class LoggedVisit:
-    """One visit being made: it knows the clock and the events so far."""
-
-    def __init__(self, rng: Random, user_id: int, starts_at: int) -> None:
-        """Begin at `starts_at` (milliseconds since 1970)."""
-        self.events: list[LogEvent] = []
-        self.rng = rng
-        self.user_id = user_id
-        self._at = starts_at
-        self._device = rng.choices(("Mobile", "Desktop", "Tablet"), (6, 4, 1))[0]
-        self._session_id = rng.choice(range(10_000, 1_000_000_000))
-
-    def record(self, action: str, item_name: str | None) -> None:
-        """Let something happen, and a pause follow."""
-        self.events.append(LogEvent(self.user_id, self._at, action, item_name, self._device, self._session_id))
-        self._at += draw_pause(self.rng)
-
-
-def make_logged_visit(rng: Random, user_id: int, starts_at: int) -> list[LogEvent]:
-    """Make the events of one visit, beginning at `starts_at` (milliseconds since 1970)."""
-    visit = LoggedVisit(rng, user_id, starts_at)
-    _look_at_product(visit)
+def visit_signed_in(rng: Random, user_id: int, starts_at: int) -> list[Event]:
+    """Make the logged events of one visit of a user to the web shop."""
+    device = rng.choices(("Mobile", "Desktop", "Tablet"), (6, 4, 1))[0]
+    session_id = rng.choice(range(10_000, 1_000_000_000))
+    visit = Visit(rng, f"{USER}{user_id}", starts_at, device=device, session_id=session_id)
+    _look_at_product(visit, user_id)
     while rng.random() < 0.7:
-        _look_at_product(visit)
+        _look_at_product(visit, user_id)
     return visit.events
 
 
-def _look_at_product(visit: LoggedVisit) -> None:
+def _look_at_product(visit: Visit, user_id: int) -> None:
     """View a product, perhaps read its reviews, perhaps put it into the cart and out again."""
     rng = visit.rng
+
+    def log(action: str, *items: Item) -> None:
+        visit.record(action, items=items)
+        visit.wait()
+
     # the user's favourite, or any product
-    place = visit.user_id * 7 if rng.random() < 0.25 else rng.randrange(len(PRODUCTS))
-    name = PRODUCTS[place % len(PRODUCTS)].name
-    visit.record("view_item", name)
+    place = user_id * 7 if rng.random() < 0.25 else rng.randrange(len(PRODUCTS))
+    item = PRODUCTS[place % len(PRODUCTS)].item()
+    log("view_item", item)
     if rng.random() < 0.15:
-        visit.record("click_review", name)
+        log("click_review", item)
     if rng.random() < 0.2:
-        visit.record("add_to_cart", name)
+        log("add_to_cart", item)
         fate = rng.random()
         if fate < 0.2:
-            visit.record("remove_from_cart", name)
+            log("remove_from_cart", item)
         elif fate < 0.4:
-            visit.record("apply_coupon", None)
+            log("apply_coupon")
+
+
+_PAGES = (f"{SHOP}/", *(f"{SHOP}/collections/{slug}" for slug in COLLECTIONS), *(each.page_url for each in PRODUCTS))
+
+
+def _crawl_without_pause(rng: Random, scope: Scope) -> Iterator[Event]:
+    """Make one client that never pauses: an event every 5 to 25 minutes, so that only midnight cuts its sessions."""
+    at = scope.start + rng.randrange(5 * MINUTE)
+    while at < scope.end:
+        yield _crawl_page(rng, "googlebot-66-249-66-1", at, GOOGLEBOT)
+        at += rng.randrange(5 * MINUTE, 25 * MINUTE)
+
+
+def _crawl_day(rng: Random, midnight: int, visitors: int) -> Iterator[Event]:
+    """Make short bursts of other crawlers in the day that begins at `midnight`, about one to 150 visitors."""
+    for _ in range(2 + visitors // 150):
+        number = rng.randrange(len(CRAWLERS))
+        client_id = f"crawler-{number}-{rng.randrange(4)}"
+        at = midnight + rng.randrange(DAY)
+        for _ in range(rng.randint(3, 40)):
+            yield _crawl_page(rng, client_id, at, CRAWLERS[number])
+            at += rng.randrange(SECOND, 3 * MINUTE)
+
+
+def _crawl_page(rng: Random, client_id: str, at: int, user_agent: str) -> Event:
+    return Event(client_id, at, "page_viewed", page_url=rng.choice(_PAGES), user_agent=user_agent)
+
+
+_WEEKDAY_FACTORS = (1.0, 0.95, 0.95, 1.0, 0.9, 1.05, 1.2)
+"""Visitors of a day, Monday first, as a share of the average."""
+
+_KNOWN_VISITORS = 20_000
+"""How many earlier visitors may come back; a new one replaces any of them."""
+
+_RETURNING_SHARE = 0.3
+_SECOND_VISIT_SHARE = 0.25
+
+_APP_VISITS_PER_VISITOR = 0.52
+"""Visits to the app a day, against visitors of the web shop: about a third of the clickstream's events."""
+
+_LOGGED_VISITS_PER_VISITOR = 0.3
+"""Visits of signed-in users a day, against visitors of the web shop."""
+
+_STRANGER_SHARE = 0.008
+
+_by_time = attrgetter("at", "client_id")
+
+
+def make_days(
+    scope: Scope, planned: Iterable[Event], make_day: Callable[[int], Iterable[Event]]
+) -> Iterator[list[Event]]:
+    """Yield the events of each day by time: those planned, and those that `make_day` makes from its midnight on.
+
+    Events after the last day are left out.
+    """
+    days: defaultdict[int, list[Event]] = defaultdict(list)
+    for event in planned:
+        days[event.at // DAY].append(event)
+    for midnight in range(scope.start, scope.end, DAY):
+        for event in make_day(midnight):
+            days[event.at // DAY].append(event)
+        yield sorted(days.pop(midnight // DAY, []), key=_by_time)
+
+
+def make_web_days(scope: Scope, staged: Iterable[Event]) -> Iterator[list[Event]]:
+    """Yield the clickstream's events of each day; of a client's events in one millisecond the first stays."""
+    rng, known = scope.random("traffic"), list[Visitor]()
+
+    def draw_visitor() -> Visitor:
+        if known and rng.random() < _RETURNING_SHARE:
+            return rng.choice(known)
+        client_id, agent = f"{rng.getrandbits(96):024x}", rng.choices(PEOPLE, cum_weights=PEOPLE_WEIGHTS)[0]
+        visitor = Visitor(client_id, agent, hash_email(rng.getrandbits(48)), uses_app=rng.random() < 0.1)
+        if len(known) < _KNOWN_VISITORS:
+            known.append(visitor)
+        else:
+            known[rng.randrange(_KNOWN_VISITORS)] = visitor
+        return visitor
+
+    def make_day(midnight: int) -> Iterator[Event]:
+        yield from _crawl_day(rng, midnight, scope.visitors)
+        factor = _WEEKDAY_FACTORS[(midnight // DAY + 3) % 7] * rng.uniform(0.95, 1.05)
+        for _ in range(max(1, round(scope.visitors * factor))):
+            visitor = draw_visitor()
+            yield from visit_shop(rng, visitor, midnight + draw_time_of_day(rng))
+            while rng.random() < _SECOND_VISIT_SHARE:
+                yield from visit_shop(rng, visitor, midnight + draw_time_of_day(rng))
+
+    for events in make_days(scope, chain(staged, _crawl_without_pause(rng, scope)), make_day):
+        yield [next(same) for _, same in groupby(events, _by_time)]
+
+
+def make_app_days(scope: Scope, staged: Iterable[Event]) -> Iterator[list[Event]]:
+    """Yield the app's events of each day; of a user's events in one millisecond the last stays."""
+    rng, users = scope.random("messages"), scope.population.app_users
+    make_day = _visits_of_a_day(
+        rng, scope.visitors * _APP_VISITS_PER_VISITOR, lambda at: visit_app(rng, rng.choice(users), at)
+    )
+    for events in make_days(scope, staged, make_day):
+        yield [list(same)[-1] for _, same in groupby(events, _by_time)]
+
+
+def make_log_days(scope: Scope, staged: Iterable[Event]) -> Iterator[list[Event]]:
+    """Yield the logged events of each day, of customers, and rarely of users who are none."""
+    rng, population = scope.random("logs"), scope.population
+
+    def visit(at: int) -> list[Event]:
+        users = population.strangers if rng.random() < _STRANGER_SHARE else population.web_users
+        return visit_signed_in(rng, rng.choice(users), at)
+
+    return make_days(scope, staged, _visits_of_a_day(rng, scope.visitors * _LOGGED_VISITS_PER_VISITOR, visit))
+
+
+def _visits_of_a_day(
+    rng: Random, visits: float, visit: Callable[[int], list[Event]]
+) -> Callable[[int], Iterator[Event]]:
+    """Return a function that makes about so many visits in the day that begins at its argument."""
+
+    def make_day(midnight: int) -> Iterator[Event]:
+        for _ in range(max(1, round(round(visits) * rng.uniform(0.85, 1.15)))):
+            yield from visit(midnight + draw_time_of_day(rng))
+
+    return make_day

@@ -13,7 +13,7 @@ EMAIL = re.compile(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+")
 
 
 class Log(NamedTuple):
-    """One document: its text, its fields if it is accepted, and why it is refused (empty: accepted)."""
+    """One document: its text, its fields if it is accepted, and why it is rejected (empty: accepted)."""
 
     text: str
     user_id: str
@@ -29,6 +29,11 @@ class Log(NamedTuple):
     @property
     def milliseconds(self) -> int:
         return (self.at - EPOCH) // timedelta(milliseconds=1)
+
+    @property
+    def views(self) -> list[tuple[str, int]]:
+        """The product viewed, and when (milliseconds since 1970)."""
+        return [(self.item_name or "", self.milliseconds)] if self.action == "view_item" else []
 
 
 def read_document(text: str) -> Log:

@@ -14,7 +14,7 @@ Item = dict[str, Any]
 
 
 class Message(NamedTuple):
-    """One body: its event in one shape whatever its form, and why it is refused (empty: accepted)."""
+    """One body: its event in one shape whatever its form, and why it is rejected (empty: accepted)."""
 
     event: dict[str, Any]
     reason: str
@@ -38,6 +38,16 @@ class Message(NamedTuple):
     def items(self) -> list[Item]:
         items: list[Item] = self.event["items"]
         return items
+
+    @property
+    def revenue(self) -> Decimal:
+        return Decimal(str(self.event["value"]))
+
+    @property
+    def views(self) -> list[tuple[str, int]]:
+        """Each product viewed, and when (milliseconds since 1970)."""
+        viewed = self.items if self.event["event_name"] == "view_item" else []
+        return [(item["item_name"], self.milliseconds) for item in viewed]
 
     @property
     def identity(self) -> str:

@@ -4,8 +4,9 @@ import csv
 import gzip
 import json
 import re
-from collections.abc import Iterator
-from datetime import UTC, datetime
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,7 +20,7 @@ csv.field_size_limit(10_000_000)
 
 
 class Row(NamedTuple):
-    """One record: its values by column if it could be read, and why it is refused (empty: accepted)."""
+    """One record: its values by column if it could be read, and why it is rejected (empty: accepted)."""
 
     values: dict[str, str | None]
     reason: str
@@ -29,6 +30,18 @@ class Row(NamedTuple):
         return datetime.fromisoformat(self.values["timestamp"] or "").astimezone(UTC)
 
     @property
+    def milliseconds(self) -> int:
+        return (self.at - EPOCH) // timedelta(milliseconds=1)
+
+    @property
+    def client_id(self) -> str:
+        return self.values["client_id"] or ""
+
+    @property
+    def revenue(self) -> Decimal:
+        return Decimal(str(self.data["revenue"] if "revenue" in self.data else self.data["value"]))
+
+    @property
     def data(self) -> dict[str, Any]:
         parsed: dict[str, Any] = json.loads(self.values["event_data"] or "{}")
         return parsed
@@ -36,6 +49,18 @@ class Row(NamedTuple):
     @property
     def identity(self) -> tuple[str | datetime | None, ...]:
         return tuple(self.at if name == "timestamp" else self.values[name] or None for name in COLUMNS)
+
+
+def distinct_rows(rows: Iterable[Row]) -> list[Row]:
+    return list({row.identity: row for row in rows if not row.reason}.values())
+
+
+def earliest_orders(rows: Iterable[Row]) -> list[Row]:
+    orders: dict[tuple[str, str], Row] = {}
+    for row in sorted(distinct_rows(rows), key=lambda row: row.at):
+        if row.values["event_name"] in ("checkout_completed", "purchase"):
+            orders.setdefault((row.client_id, row.data["transaction_id"]), row)
+    return list(orders.values())
 
 
 def read_bytes(path: Path) -> bytes:

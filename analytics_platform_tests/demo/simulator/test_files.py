@@ -1,8 +1,9 @@
-"""The files keep their promises: the same bytes again, the error share, every kind of drift and breakage;
-and the orders told to the shop are those of the events, each once, and cost what the catalogue says.
+"""The files keep their promises: the same bytes again, the error share, every kind of drift; and the orders for the
+shop are those of the events, each once, and cost what the catalogue says.
 """
 
 from collections import Counter
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -10,17 +11,23 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from analytics_platform.demo.simulator import PURCHASES, FolderInUseError, read_purchases, simulate
-from analytics_platform.demo.simulator.breakage import BROKEN_ROWS, count_broken
+from analytics_platform.demo.simulator import (
+    PURCHASES,
+    FolderInUseError,
+    read_documents,
+    read_messages,
+    read_purchases,
+    simulate,
+)
 from analytics_platform.demo.simulator.catalogue import APP_PRODUCTS
 from analytics_platform.demo.simulator.events import DAY, MINUTE
-from analytics_platform.demo.simulator.rows import DAY_STYLES, LATE_STYLES, USER_AGENT
+from analytics_platform.demo.simulator.forms import DAY_STYLES, LATE_STYLES
 from analytics_platform.demo.simulator.tally import find_sessions
 from analytics_platform_tests.demo.simulator.conftest import START, Traffic
-from analytics_platform_tests.demo.simulator.reader import read_bytes, read_file
+from analytics_platform_tests.demo.simulator.log_reader import Log, read_document
+from analytics_platform_tests.demo.simulator.message_reader import Message, read_body
+from analytics_platform_tests.demo.simulator.reader import Row, distinct_rows, read_bytes, read_file
 
 
 def digest_folder(folder: Path) -> dict[str, bytes]:
@@ -48,53 +55,35 @@ def test_other_traffic_in_the_folder_is_not_mixed_in(tmp_path: Path) -> None:
     assert digest_folder(tmp_path) == before
 
 
-@pytest.mark.parametrize(("days", "visitors", "share"), [(0, 1, 0.03), (1, 0, 0.03), (1, 1, -0.1), (1, 1, 0.5)])
-def test_senseless_arguments_are_refused(tmp_path: Path, days: int, visitors: int, share: float) -> None:
-    with pytest.raises(ValueError, match="must be"):
-        simulate(days, visitors, seed=1, out=tmp_path, start=START, error_share=share)
-
-
 def test_without_a_start_the_last_day_is_yesterday(tmp_path: Path) -> None:
-    truth = simulate(2, 10, seed=1, out=tmp_path)
-    assert date.fromisoformat(max(truth.events_by_day)) >= datetime.now(UTC).date() - timedelta(days=2)
-    assert datetime.fromisoformat(max(truth.events_by_day)).date() < datetime.now(UTC).date()
+    days = simulate(2, 10, seed=1, out=tmp_path).total["all", "sessions_by_day"]
+    assert datetime.now(UTC).date() - timedelta(days=2) <= date.fromisoformat(max(days)) < datetime.now(UTC).date()
 
 
 def test_a_single_day_has_one_late_file(tmp_path: Path) -> None:
-    truth = simulate(1, 5, seed=1, out=tmp_path, start=START)
-    assert (truth.before_late.files, truth.files) == (1, 2)
+    simulate(1, 5, seed=1, out=tmp_path, start=START)
+    assert len(list(tmp_path.glob("clickstream/*"))) == len(list(tmp_path.glob("late/clickstream/*"))) == 1
 
 
-def test_progress_is_told_after_each_file(tmp_path: Path) -> None:
-    told: list[tuple[int, int]] = []
-    simulate(2, 5, seed=1, out=tmp_path, start=START, progress=lambda done, total: told.append((done, total)))
-    files = [path for path in tmp_path.rglob("*") if path.is_file() and path.name != "truth.json"]
-    assert told == [(number, len(files)) for number in range(1, len(files) + 1)]
-
-
-@pytest.mark.parametrize("share", [0.0, 0.03, 0.058, 0.4])
-def test_no_file_has_more_broken_rows_than_asked_for(tmp_path: Path, share: float) -> None:
-    simulate(3, 40, seed=2, out=tmp_path, start=START, error_share=share)
-    for path in tmp_path.rglob("*.csv*"):
-        rows = read_file(path)
-        broken = sum(bool(row.reason) for row in rows)
-        assert Fraction(broken, len(rows)) <= Fraction(str(share))
-        assert broken >= int(len(rows) * share) - 1
-
-
-@given(st.integers(0, 10_000_000), st.fractions(0, Fraction(2, 5)))
-def test_broken_rows_are_as_many_as_the_share_allows_and_not_one_more(sound: int, share: Fraction) -> None:
-    broken = count_broken(sound, share)
-    assert broken <= share * (sound + broken)
-    assert broken + 1 > share * (sound + broken + 1)
-
-
-def test_every_kind_of_broken_row_appears(traffic: Traffic) -> None:
-    assert set(traffic.truth.quarantined_by_reason) == {breakage.reason for breakage in BROKEN_ROWS}
+@pytest.mark.parametrize(
+    ("pattern", "read", "share"),
+    [
+        ("clickstream/*", read_file, Fraction(3, 100)),
+        ("messages/*", lambda path: [read_body(body) for body in read_messages(path)], Fraction(2, 100)),
+        ("web_logs/*", lambda path: [read_document(text) for text in read_documents(path)], Fraction(2, 100)),
+    ],
+)
+def test_each_file_has_as_many_broken_records_as_its_share_allows(
+    traffic: Traffic, pattern: str, read: Callable[[Path], Sequence[Row | Message | Log]], share: Fraction
+) -> None:
+    for path in traffic.folder.rglob(pattern):
+        records = read(path)
+        broken = sum(bool(record.reason) for record in records)
+        assert Fraction(broken, len(records)) <= share < Fraction(broken + 1, len(records) + 1)
 
 
 def test_every_kind_of_drift_appears(traffic: Traffic) -> None:
-    texts = [read_bytes(path) for path in traffic.files]
+    texts = [read_bytes(path) for path in traffic.total.files]
     headers = [text.split(b"\n")[0] for text in texts]
     assert any(header.startswith(b"clientId,") for header in headers)
     assert any(b"referrer" not in header for header in headers)
@@ -103,25 +92,25 @@ def test_every_kind_of_drift_appears(traffic: Traffic) -> None:
     assert any(header.startswith(b"\xef\xbb\xbf") for header in headers)
     assert any(header.endswith(b"\r") for header in headers)
     assert any(not text.endswith(b"\n") for text in texts)
-    assert any(path.suffix == ".gz" for path in traffic.files)
-    assert {"Z", "+00:00", "+02:00"} <= {(row.values["timestamp"] or "")[-1:] for row in traffic.events} | {
-        (row.values["timestamp"] or "")[-6:] for row in traffic.events
-    }
+    assert any(path.suffix == ".gz" for path in traffic.total.files)
+    times = [row.values["timestamp"] or "" for row in distinct_rows(traffic.total.rows)]
+    assert {"Z", "+00:00", "+02:00"} <= {time[-1:] for time in times} | {time[-6:] for time in times}
 
 
 def test_quoted_columns_never_open_a_row() -> None:
-    assert all(USER_AGENT not in style.order[:2] for style in DAY_STYLES + LATE_STYLES)
+    assert all("user_agent" not in style.order[:2] for style in DAY_STYLES + LATE_STYLES)
 
 
 def test_each_daily_file_holds_events_of_its_day_and_copies_of_the_day_before(traffic: Traffic) -> None:
-    for number, rows in enumerate(traffic.on_time.values()):
+    for number, rows in enumerate(traffic.before_late.files.values()):
         day = START + timedelta(days=number)
         days = Counter(row.at.date() for row in rows if not row.reason)
         assert set(days) <= {day, day - timedelta(days=1)}
 
 
 def test_late_files_hold_earlier_days(traffic: Traffic) -> None:
-    for path, rows in traffic.late.items():
+    for path in traffic.total.files.keys() - traffic.before_late.files.keys():
+        rows = traffic.total.files[path]
         arrived = date.fromisoformat(path.name[5:15])
         assert all(row.at.date() <= arrived for row in rows if not row.reason)
         assert sum(not row.reason for row in rows) > 10
@@ -132,45 +121,29 @@ def test_no_file_under_a_temporary_name_stays(traffic: Traffic) -> None:
 
 
 def test_some_events_carry_a_megabyte_or_several_lines(traffic: Traffic) -> None:
-    texts = [row.values["event_data"] or "" for row in traffic.events]
+    texts = [row.values["event_data"] or "" for row in distinct_rows(traffic.total.rows)]
     assert sum(len(text.encode()) > 900_000 for text in texts) == 1
     assert sum("\n" in text for text in texts) == 5
 
 
-def test_the_tireless_crawler_visits_every_day_without_a_pause(traffic: Traffic) -> None:
-    times = traffic.times_of("googlebot-66-249-66-1")
+def test_one_crawler_visits_every_day_without_a_pause(traffic: Traffic) -> None:
+    times = traffic.total.times["googlebot-66-249-66-1"]
     assert max(later - earlier for earlier, later in pairwise(times)) <= 30 * MINUTE
     assert len(find_sessions(times)) == 7, "eight days: the first two are one session"
 
 
-def test_the_hand_made_edges_end_as_named(traffic: Traffic) -> None:
-    expected = {
-        "edge-exactly-30-minutes": 1,
-        "edge-one-millisecond-more": 2,
-        "edge-one-second-more": 2,
-        "midnight-crosser": 1,
-        "midnight-exactly": 1,
-        "midnight-last-millisecond": 1,
-        "midnight-twice": 2,
-        "late-fills-pause": 1,
-        "late-before-midnight": 1,
-        "late-kiosk": 2,
-    }
-    assert {client: len(find_sessions(traffic.times_of(client))) for client in expected} == expected
-
-
 def test_the_late_kiosk_event_moves_a_start_to_a_midnight(traffic: Traffic) -> None:
-    times = traffic.times_of("late-kiosk")
+    times = traffic.total.times["late-kiosk"]
     second = find_sessions(times)[1].starts_at
     assert second == min(at for at in times if at // DAY == times[0] // DAY + 2)
 
 
 def test_every_order_of_the_events_is_there_once_with_what_it_cost(traffic: Traffic) -> None:
-    truth = traffic.truth.sources.total.all_sources
+    truth = traffic.total.truth
     orders = list(read_purchases(traffic.folder / PURCHASES))
 
-    assert len({(order.client_id, order.transaction_id) for order in orders}) == len(orders) == truth.orders
-    assert sum(order.revenue for order in orders) == Decimal(truth.revenue)
+    assert len({(order.client_id, order.transaction_id) for order in orders}) == len(orders) == truth["all", "orders"]
+    assert sum(order.revenue for order in orders) == Decimal(truth["all", "revenue"])
     assert [order.at for order in orders] == sorted(order.at for order in orders)
 
 

@@ -1,88 +1,213 @@
-"""The truth agrees with a plain reading of the files."""
+"""The truth agrees with a plain reading of the files, before the late ones arrive and with them."""
 
+import json
 from collections import Counter, defaultdict
-from datetime import datetime
+from collections.abc import Iterable
+from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
+import pytest
+
+from analytics_platform.demo.simulator.breakage import BROKEN_DOCUMENTS, BROKEN_MESSAGES, BROKEN_ROWS
+from analytics_platform.demo.simulator.events import Scope
+from analytics_platform.demo.simulator.staged import (
+    EDGE_USER,
+    LATE_LOG_USER,
+    LATE_ORDER_USER,
+    LATE_USER,
+    NIGHT_USER,
+    NO_VIEW_USER,
+    ORDER_USER,
+    PAUSE_USER,
+    SAME_TIME_USER,
+    TIE_USER,
+)
 from analytics_platform.demo.simulator.tally import find_sessions
-from analytics_platform.demo.simulator.truth import Totals, Truth
-from analytics_platform_tests.demo.simulator.conftest import Traffic
-from analytics_platform_tests.demo.simulator.reader import Row
+from analytics_platform.demo.simulator.users import CHANGED_USER
+from analytics_platform_tests.demo.simulator.conftest import START, Stage, Traffic
+from analytics_platform_tests.demo.simulator.log_reader import read_users
+from analytics_platform_tests.demo.simulator.message_reader import amount, distinct, orders_of
 
-ORDER_NAMES = ("checkout_completed", "purchase")
-
-
-def count_days(times: list[datetime]) -> dict[str, int]:
-    return dict(Counter(at.date().isoformat() for at in times))
+SOURCES = {"clickstream": BROKEN_ROWS, "ecommerce_events": BROKEN_MESSAGES, "web_logs": BROKEN_DOCUMENTS}
 
 
-def earliest_orders(events: list[Row]) -> list[Row]:
-    orders: dict[tuple[str | None, str], Row] = {}
-    for row in sorted(events, key=lambda row: row.at):
-        if row.values["event_name"] in ORDER_NAMES:
-            orders.setdefault((row.values["client_id"], row.data["transaction_id"]), row)
-    return list(orders.values())
+def count_days(times: Iterable[datetime]) -> Counter[str]:
+    return Counter(at.date().isoformat() for at in times)
 
 
-def revenue_of(row: Row) -> Decimal:
-    return Decimal(str(row.data["revenue"] if "revenue" in row.data else row.data["value"]))
+def by_client(stage: Stage, *sources: str) -> dict[str, list[Any]]:
+    found: defaultdict[str, list[Any]] = defaultdict(list)
+    for source in sources:
+        for event in stage.events[source]:
+            found[event.client_id].append(event)
+    return found
 
 
-def test_truth_adds_up(traffic: Traffic) -> None:
-    for totals in (traffic.truth, traffic.truth.before_late):
-        assert totals.rows_read == totals.rows_accepted + totals.rows_duplicate + totals.rows_quarantined
-        assert sum(totals.quarantined_by_reason.values()) == totals.rows_quarantined
-        assert sum(totals.events_by_day.values()) == totals.rows_accepted
-        assert sum(totals.sessions_by_day.values()) == totals.sessions
-        assert sum(totals.orders_by_day.values()) == totals.orders
-        assert sum(map(Decimal, totals.revenue_by_day.values())) == Decimal(totals.revenue)
+def test_every_record_is_accepted_a_duplicate_or_quarantined(stage: Stage) -> None:
+    for source, broken in SOURCES.items():
+        reasons = Counter(record.reason for record in stage.records[source])
+        accepted, events = reasons.pop(""), stage.events[source]
+        assert stage.truth[source, "rows_read"] == len(stage.records[source])
+        assert stage.truth[source, "rows_accepted"] == len(events)
+        assert stage.truth[source, "rows_duplicate"] == accepted - len(events)
+        assert stage.truth[source, "rows_quarantined"] == reasons.total()
+        assert stage.truth[source, "quarantined_by_reason"] == reasons
+        assert stage.truth[source, "events_by_day"] == count_days(event.at for event in events)
+        assert set(reasons) == {each.reason for each in broken}
 
 
-def test_rows_and_reasons_are_those_in_the_files(traffic: Traffic) -> None:
-    reasons = Counter(row.reason for row in traffic.rows)
-    accepted = reasons.pop("")
-    assert reasons == traffic.truth.quarantined_by_reason
-    assert traffic.truth.rows_read == len(traffic.rows)
-    assert traffic.truth.rows_accepted == len(traffic.events)
-    assert traffic.truth.rows_duplicate == accepted - len(traffic.events) > 0
-    assert traffic.truth.files == len(traffic.files)
+def test_clients_and_sessions_are_those_of_the_events_of_all_sources(stage: Stage) -> None:
+    clients = by_client(stage, *SOURCES)
+    sessions = [each for own in clients.values() for each in find_sessions(event.milliseconds for event in own)]
+    days = count_days(datetime.fromtimestamp(session.starts_at / 1000, UTC) for session in sessions)
+    assert stage.truth["all", "clients"] == len(clients)
+    assert stage.truth["all", "sessions"] == len(sessions)
+    assert stage.truth["all", "sessions_by_day"] == days
+    assert stage.truth["all", "bounces"] == sum(session.events == 1 for session in sessions)
 
 
-def test_events_and_clients_are_those_in_the_files(traffic: Traffic) -> None:
-    assert traffic.truth.events_by_day == count_days([row.at for row in traffic.events])
-    assert traffic.truth.clients == len({row.values["client_id"] for row in traffic.events})
+def test_orders_and_revenue_are_those_of_the_earliest_event_of_each_order(stage: Stage) -> None:
+    revenue: defaultdict[str, Decimal] = defaultdict(Decimal)
+    for order in stage.orders:
+        revenue[order.at.date().isoformat()] += order.revenue
+    assert stage.truth["all", "orders"] == len(stage.orders)
+    assert stage.truth["all", "orders_by_day"] == count_days(order.at for order in stage.orders)
+    assert Decimal(stage.truth["all", "revenue"]) == sum(revenue.values())
+    assert {day: Decimal(text) for day, text in stage.truth["all", "revenue_by_day"].items()} == revenue
 
 
-def test_orders_are_those_in_the_files(traffic: Traffic) -> None:
-    orders = earliest_orders(traffic.events)
-    assert traffic.truth.orders == len(orders)
-    assert traffic.truth.orders_by_day == count_days([row.at for row in orders])
-    assert Decimal(traffic.truth.revenue) == sum(map(revenue_of, orders))
+def test_lists_did_what_the_items_of_messages_show(stage: Stage) -> None:
+    events = distinct(stage.messages)
+    for name in {item["item_list_name"] for each in events for item in each.items if "item_list_name" in item}:
+        found = [(each, item) for each in events for item in each.items if item.get("item_list_name") == name]
+        counts = Counter(message.event["event_name"] for message, _ in found)
+        assert stage.truth["ecommerce_events", f"list {name}"] == {
+            "impressions": counts["view_item_list"],
+            "clicks": counts["select_item"],
+            "add_to_carts": counts["add_to_cart"],
+            "unique_users": len({message.client_id for message, _ in found}),
+            "unique_products": len({item["item_id"] for _, item in found}),
+        }
 
 
-def test_sessions_are_those_of_the_files(traffic: Traffic) -> None:
-    times: defaultdict[str | None, list[int]] = defaultdict(list)
-    for row in traffic.events:
-        times[row.values["client_id"]].append(round(row.at.timestamp() * 1000))
-    sessions = [session for each in times.values() for session in find_sessions(each)]
-    assert traffic.truth.sessions == len(sessions)
-    assert traffic.truth.bounces == sum(session.events == 1 for session in sessions)
+def favourite(views: Iterable[tuple[str, int]]) -> str | None:
+    """By the rule: most views; among equals the one viewed latest; then the smallest name."""
+    times: defaultdict[str, list[int]] = defaultdict(list)
+    for name, at in views:
+        times[name].append(at)
+    most = max(map(len, times.values()), default=0)
+    often = {name: max(each) for name, each in times.items() if len(each) == most}
+    return min((name for name, at in often.items() if at == max(often.values())), default=None)
 
 
-def test_before_late_leaves_the_late_files_out(traffic: Traffic) -> None:
-    rows = [row for rows in traffic.on_time.values() for row in rows]
-    assert traffic.truth.before_late.files == len(traffic.on_time)
-    assert traffic.truth.before_late.rows_read == len(rows)
-    assert traffic.truth.before_late.rows_accepted == len({row.identity for row in rows if not row.reason})
+def test_customers_did_over_all_sources_what_messages_and_documents_show(stage: Stage) -> None:
+    clients = by_client(stage, "ecommerce_events", "web_logs")
+    found = stage.truth["all", "customers"]
+    assert set(found) == {user for user in stage.customers if f"user:{user}" in clients}
+    for user, truth in found.items():
+        own = clients[f"user:{user}"]
+        paid = [order.revenue for order in stage.orders if order.client_id == f"user:{user}"]
+        assert truth["interactions"] == len(own)
+        assert truth["favourite_product"] == favourite(view for event in own for view in event.views)
+        assert datetime.fromisoformat(truth["first_seen_at"]) == min(event.at for event in own)
+        assert datetime.fromisoformat(truth["last_active_at"]) == max(event.at for event in own)
+        assert truth["sessions"] == len(find_sessions(event.milliseconds for event in own))
+        assert (truth["orders"], Decimal(truth["revenue"])) == (len(paid), sum(paid))
 
 
-def test_no_two_events_of_a_client_share_an_instant(traffic: Traffic) -> None:
-    instants = Counter((row.values["client_id"], row.at) for row in traffic.events)
-    assert max(instants.values()) == 1
+def test_orphans_are_the_documents_of_users_that_the_answer_does_not_contain(stage: Stage) -> None:
+    users = [event.client_id.removeprefix("user:") for event in stage.events["web_logs"]]
+    orphans = Counter(user for user in users if user not in stage.customers)
+    assert stage.truth["web_logs", "orphans"] == orphans
+    assert 0 < orphans.total() / len(users) < 0.04
 
 
-def test_truth_survives_json(traffic: Traffic) -> None:
-    text = (traffic.folder / "truth.json").read_text(encoding="utf-8")
-    assert Truth.from_json(text) == traffic.truth
-    assert Truth.from_json(text).to_json() == text
-    assert isinstance(Truth.from_json(text).before_late, Totals)
+def test_people_are_those_of_the_answer(stage: Stage) -> None:
+    people = stage.truth["users", "people"]
+    assert set(people) == set(stage.customers)
+    for user, entry in stage.customers.items():
+        assert people[user]["email"] == entry["email"].lower()
+        assert people[user]["company"] == entry.get("company", {}).get("name")
+        assert people[user]["city"] == entry["address"]["city"]
+        assert f"{people[user]['first_name']} {people[user]['last_name']}" in entry["name"]
+
+
+def test_the_later_answer_contains_some_orphans_and_one_customer_has_changed(traffic: Traffic) -> None:
+    first, later = traffic.before_late.customers, traffic.total.customers
+    newcomers = {user for user in later if user not in first}
+    early, late = (each.truth["web_logs", "orphans"] for each in (traffic.before_late, traffic.total))
+    assert newcomers == {str(user) for user in Scope(7, START, 8, 150).population.newcomers} <= set(early)
+    assert set(late) == set(early) - newcomers
+    assert [user for user in first if first[user] != later[user]] == [str(CHANGED_USER)]
+
+
+def test_some_users_are_rejected_for_their_e_mail_address(stage: Stage) -> None:
+    assert read_users(stage.users)[1] > 1
+
+
+def test_an_order_costs_what_its_items_cost(traffic: Traffic) -> None:
+    for order in orders_of(traffic.total.messages):
+        assert sum(map(amount, order.items)) == order.revenue
+
+
+def test_no_two_events_of_a_client_in_a_source_share_an_instant(stage: Stage) -> None:
+    for source in ("clickstream", "ecommerce_events"):
+        events = stage.events[source]
+        assert len({(event.client_id, event.at) for event in events}) == len(events)
+
+
+@pytest.mark.parametrize(
+    ("user", "early", "late"),
+    [
+        (PAUSE_USER, 1, 1),
+        (EDGE_USER, 2, 2),
+        (LATE_USER, 2, 1),
+        (ORDER_USER, 2, 2),
+        (NIGHT_USER, 1, 1),
+        (LATE_LOG_USER, 2, 1),
+    ],
+)
+def test_hand_made_users_have_the_sessions_meant_for_them(traffic: Traffic, user: int, early: int, late: int) -> None:
+    for stage, expected in ((traffic.before_late, early), (traffic.total, late)):
+        assert len(find_sessions(stage.times[f"user:{user}"])) == expected
+
+
+def test_hand_made_clients_have_the_sessions_meant_for_them(traffic: Traffic) -> None:
+    expected = {
+        "edge-exactly-30-minutes": 1,
+        "edge-one-millisecond-more": 2,
+        "edge-one-second-more": 2,
+        "midnight-crosser": 1,
+        "midnight-exactly": 1,
+        "midnight-last-millisecond": 1,
+        "midnight-twice": 2,
+        "late-fills-pause": 1,
+        "late-before-midnight": 1,
+        "late-kiosk": 2,
+    }
+    assert {client: len(find_sessions(traffic.total.times[client])) for client in expected} == expected
+
+
+def test_the_favourite_of_equals_is_the_latest_then_the_smallest_name(traffic: Traffic) -> None:
+    early, late = (stage.truth["all", "customers"] for stage in (traffic.before_late, traffic.total))
+    assert early[str(TIE_USER)]["favourite_product"] == "Audífonos, negro"
+    assert late[str(TIE_USER)]["favourite_product"] == "Bed Frame, solid oak"
+    assert early[str(SAME_TIME_USER)]["favourite_product"] == "Audífonos, negro"
+    assert early[str(NO_VIEW_USER)]["favourite_product"] is None
+
+
+def test_a_late_message_can_be_the_earliest_of_its_order(traffic: Traffic) -> None:
+    early, late = (
+        next(order.at for order in stage.orders if order.client_id == f"user:{LATE_ORDER_USER}")
+        for stage in (traffic.before_late, traffic.total)
+    )
+    assert late < early
+
+
+def test_the_file_of_the_truth_has_every_figure(traffic: Traffic) -> None:
+    found = json.loads((traffic.folder / "truth.json").read_text("utf-8"))
+    for name in ("before_late", "total"):
+        stage: Stage = getattr(traffic, name)
+        figures = {(scope, figure): value for scope in found[name] for figure, value in found[name][scope].items()}
+        assert figures == stage.truth
