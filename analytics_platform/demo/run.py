@@ -1,7 +1,7 @@
 """The demo: the main job on simulated traffic, then every figure compared with the simulator's truth.
 
-It runs what a user runs (`analytics-platform materialize`), twice: on the files of each day, then again when late
-files have arrived. The same folder then serves the UI (`make ui`).
+It runs `analytics-platform materialize` on the files of each day, and again when late files have arrived. The UI shows
+the same folder (`make ui`).
 """
 
 from __future__ import annotations
@@ -47,7 +47,10 @@ def run_demo(days: int, visitors: int, seed: int) -> bool:
     users = folder / "users.json"
     shutil.copy(folder / "simulated" / "users.json", users)
     with start_servers(users) as servers:
-        os.environ |= {**_prepare(folder, first), **servers}
+        home = str((folder / "dagster").resolve())
+        own = {"DAGSTER_HOME": home, "DATA_DIR": str(folder.resolve()), "PARTITION_START": first.isoformat()}
+        (folder / "demo.env").write_text("".join(f"{name}={value}\n" for name, value in own.items()), "utf-8")
+        os.environ |= {**own, **servers}
         settings, ok = load_settings(), True
         sales = _buy(console, settings, folder, truth.total)
         for title, part, figures in (
@@ -63,8 +66,7 @@ def run_demo(days: int, visitors: int, seed: int) -> bool:
             table = Table("", "", "truth", "tables", "", title=f"After {title}")
             with open_warehouse(settings).session(read_only=True) as session:
                 ok &= _show(console, table, compare(session, figures))
-        ok &= _is_drained(console, settings)
-        ok &= _reconcile(console, settings, folder, sales)
+        ok &= _is_complete(console, settings, folder, sales)
     console.print(f"\nTables      {masked(settings.warehouse_url)}")
     console.print(f"Findings    {settings.reports_dir / 'findings.html'}")
     console.print(f"Quarantine  {settings.quarantine_dir}")
@@ -73,10 +75,10 @@ def run_demo(days: int, visitors: int, seed: int) -> bool:
 
 
 def _empty(folder: Path) -> None:
-    """Start from an empty folder; one that the demo did not make is left alone."""
+    """Empty the folder, or exit if the demo did not make it."""
     if folder.exists() and any(folder.iterdir()):
         if not (folder / MARK).exists():
-            sys.exit(f"analytics-platform: DATA_DIR={folder} holds other data; give the demo a folder of its own.")
+            sys.exit(f"analytics-platform: DATA_DIR={folder} has other data; give the demo a folder of its own.")
         shutil.rmtree(folder)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / MARK).touch()
@@ -102,22 +104,6 @@ def _deliver(part: Path, users: Path, settings: Settings) -> None:
             collection.insert_many(map(json_util.loads, read_documents(path)))
 
 
-def _is_drained(console: Console, settings: Settings) -> bool:
-    """Print whether the queue is empty, and return it."""
-    depth = queue_of(settings).depth()
-    left = depth.visible + depth.in_flight + depth.delayed
-    console.print(f"The queue is {'empty' if not left else f'not empty: {left} messages are left'}.")
-    return not left
-
-
-def _prepare(folder: Path, first: dt.date) -> dict[str, str]:
-    """Return the environment of the demo's runs; it is also written to `demo.env` for the UI."""
-    home = (folder / "dagster").resolve()
-    own = {"DAGSTER_HOME": str(home), "DATA_DIR": str(folder.resolve()), "PARTITION_START": first.isoformat()}
-    (folder / "demo.env").write_text("".join(f"{name}={value}\n" for name, value in own.items()), "utf-8")
-    return own
-
-
 def _show(console: Console, table: Table, figures: Iterable[Compared]) -> bool:
     """Show figures, each with whether its values are equal; True if all are."""
     same = True
@@ -140,15 +126,21 @@ def _buy(console: Console, settings: Settings, folder: Path, truth: Figures) -> 
     return sales
 
 
-def _reconcile(console: Console, settings: Settings, folder: Path, sales: Sales) -> bool:
-    """Compare sales according to the shop, the warehouse and the truth."""
+def _is_complete(console: Console, settings: Settings, folder: Path, sales: Sales) -> bool:
+    """Print what is left in the queue, and sales according to the shop, the warehouse and the truth.
+
+    True if nothing is left and sales are equal.
+    """
+    depth = queue_of(settings).depth()
+    left = depth.visible + depth.in_flight + depth.delayed
+    console.print(f"The queue is {'empty' if not left else f'not empty: {left} messages are left'}.")
     table = Table("", "shop", "warehouse", "truth", "", title="What was sold")
     with open_warehouse(settings).session(read_only=True) as session:
         orders = read_purchases(folder / "simulated" / PURCHASES)
         same = _show(console, table, reconcile(session, sales, orders))
     for refusal in sales.refused:
         console.print(f"[red]Refused:[/] {refusal}")
-    return same
+    return same and not left
 
 
 def _short(value: object) -> str:

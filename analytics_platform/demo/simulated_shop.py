@@ -10,8 +10,7 @@ from typing import TypeAlias
 
 from analytics_platform.demo.comparison import Compared
 from analytics_platform.demo.simulator import BoughtOrder
-from analytics_platform.demo.simulator.catalogue import APP_PRODUCTS, Variant
-from analytics_platform.demo.simulator.catalogue import Product as SimulatedProduct
+from analytics_platform.demo.simulator.catalogue import APP_PRODUCTS, SimulatedProduct, Variant
 from analytics_platform.demo.simulator.events import USER
 from analytics_platform.shop.carts import CUSTOMER
 from analytics_platform.shop.catalogue import seed_customers, seed_products
@@ -25,7 +24,7 @@ STOCK = 1_000_000
 
 
 People: TypeAlias = Mapping[str, Mapping[str, str | None]]
-"""The users by id, as the users API knows them."""
+"""The users of the users API, by id."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,5 @@
 """The users API of the demo and the tests: a JSON file served on loopback.
 
-with serve_users(Path("users.json")) as url: …
-python -m analytics_platform.demo.servers.http_api users.json --port 8080
-
 `/users` is the content of the file, with ETag and Last-Modified; a new content is served as soon as it is there. With
 `_page` and `_limit` (or `page_size`) it comes in pages, with `Link` and `X-Total-Count`, as from json-server.
 """
@@ -13,29 +10,21 @@ import datetime as dt
 import email.utils
 import hashlib
 import json
-import signal
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
 
-import typer
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from analytics_platform.demo.servers.asgi import serve_app
-
-PATH = "/users"
+from analytics_platform.demo.servers.local import serve_app
 
 
 @contextmanager
-def serve_users(file: Path, port: int = 0, page_size: int = 0) -> Iterator[str]:
-    """Yield the address at which the file is served while the context lasts.
-
-    `page_size` cuts answers into pages also when none are asked for. Raises `OSError` if the port is taken.
-    """
+def serve_users(file: Path, page_size: int = 0) -> Iterator[str]:
+    """Yield the address of the file's content while the context lasts; `page_size` gives pages also unasked."""
 
     def answer(request: Request) -> Response:
         try:
@@ -48,8 +37,8 @@ def serve_users(file: Path, port: int = 0, page_size: int = 0) -> Iterator[str]:
             return Response(status_code=304, headers=headers)
         return Response(body, headers=headers, media_type="application/json")
 
-    with serve_app(Starlette(routes=[Route(PATH, answer)]), port) as url:
-        yield url + PATH
+    with serve_app(Starlette(routes=[Route("/users", answer)])) as url:
+        yield f"{url}/users"
 
 
 def _page(request: Request, file: Path, page_size: int) -> tuple[bytes, dict[str, str]]:
@@ -69,18 +58,3 @@ def _page(request: Request, file: Path, page_size: int) -> tuple[bytes, dict[str
         )
         headers |= {"X-Total-Count": str(len(users)), "Link": ", ".join(links)}
     return body, headers | {"ETag": f'"{hashlib.sha256(body).hexdigest()[:32]}"'}
-
-
-def main(
-    file: Annotated[Path, typer.Argument(help="JSON list of users.", exists=True, dir_okay=False)],
-    port: Annotated[int, typer.Option(help="Port on loopback; 0 is any free one.")] = 8080,
-    page_size: Annotated[int, typer.Option(help="Users per page; 0 is all on one page.")] = 0,
-) -> None:
-    """Serve a JSON file of users on loopback until Ctrl-C."""
-    with serve_users(file, port, page_size) as url, suppress(KeyboardInterrupt):
-        print(f"USERS_API_URL={url}", flush=True)
-        signal.pause()
-
-
-if __name__ == "__main__":
-    typer.run(main)

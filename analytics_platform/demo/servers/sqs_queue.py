@@ -52,7 +52,7 @@ State: TypeAlias = Literal["visible", "in flight", "delayed"]
 
 
 @dataclass(slots=True, eq=False)
-class Stored:
+class QueuedMessage:
     """One message in the queue. `due` is when it becomes visible, `handle` the newest receipt handle."""
 
     message_id: str
@@ -74,10 +74,10 @@ class LocalQueue:
         self.name = name
         self.attributes = dict(attributes)
         self.faults = faults
-        self._messages: dict[str, Stored] = {}
+        self._messages: dict[str, QueuedMessage] = {}
         self._order = itertools.count()
-        self._visible: list[tuple[float, int, Stored]] = []
-        self._timers: list[tuple[float, int, Stored]] = []
+        self._visible: list[tuple[float, int, QueuedMessage]] = []
+        self._timers: list[tuple[float, int, QueuedMessage]] = []
         self._counts: Counter[State] = Counter()
         self._waiting: deque[asyncio.Future[None]] = deque()
 
@@ -85,29 +85,29 @@ class LocalQueue:
         """Return a whole number of seconds among the queue's attributes."""
         return int(self.attributes.get(attribute, default))
 
-    def send(self, body: str, attributes: Mapping[str, Any], delay: float) -> Stored:
+    def send(self, body: str, attributes: Mapping[str, Any], delay: float) -> QueuedMessage:
         """Add a message that becomes visible after `delay` seconds."""
         md5 = hashlib.md5(body.encode(), usedforsecurity=False).hexdigest()
-        message = Stored(str(uuid.uuid4()), body, attributes, time.time_ns() // 1_000_000, md5)
+        message = QueuedMessage(str(uuid.uuid4()), body, attributes, time.time_ns() // 1_000_000, md5)
         self._messages[message.message_id] = message
         self._counts["delayed"] += 1
         self._hide(message, delay, "delayed")
         return message
 
-    def receive(self, limit: int, visibility: float) -> list[Stored]:
+    def receive(self, limit: int, visibility: float) -> list[QueuedMessage]:
         """Return up to `limit` visible messages, which then are in flight for `visibility` seconds."""
         self._show_due()
         # all are taken before one is handed out: a duplicate becomes visible again at once
         popped = list(itertools.islice(self._pop_visible(), limit))
         return [self._hand_out(message, visibility) for message in popped]
 
-    def _pop_visible(self) -> Iterator[Stored]:
+    def _pop_visible(self) -> Iterator[QueuedMessage]:
         while self._visible:
             message = heapq.heappop(self._visible)[2]
             if message.message_id in self._messages:
                 yield message
 
-    def _hand_out(self, message: Stored, visibility: float) -> Stored:
+    def _hand_out(self, message: QueuedMessage, visibility: float) -> QueuedMessage:
         message.receive_count += 1
         message.first_received_ms = message.first_received_ms or time.time_ns() // 1_000_000
         message.handle = f"{message.message_id}#{message.receive_count}"
@@ -151,7 +151,7 @@ class LocalQueue:
         self._show_due()
         return self._counts
 
-    def _hide(self, message: Stored, seconds: float, state: State) -> None:
+    def _hide(self, message: QueuedMessage, seconds: float, state: State) -> None:
         if seconds <= 0:
             self._show(message)
             return
@@ -159,7 +159,7 @@ class LocalQueue:
         self._move(message, state)
         heapq.heappush(self._timers, (message.due, next(self._order), message))
 
-    def _show(self, message: Stored) -> None:
+    def _show(self, message: QueuedMessage) -> None:
         """Make a message visible, and wake the receive that has waited longest."""
         message.due = 0.0
         self._move(message, "visible")
@@ -169,7 +169,7 @@ class LocalQueue:
         heapq.heappush(self._visible, (rank, number, message))
         while self._waiting:
             future = self._waiting.popleft()
-            # the future of a client that went away is done: to wake it would leave the message to nobody
+            # the future of a client that went away is done: to wake it would wake no receive
             if not future.done():
                 future.set_result(None)
                 break
@@ -181,7 +181,7 @@ class LocalQueue:
             if message.due == due and message.message_id in self._messages:
                 self._show(message)
 
-    def _move(self, message: Stored, state: State) -> None:
+    def _move(self, message: QueuedMessage, state: State) -> None:
         self._counts[message.state] -= 1
         self._counts[state] += 1
         message.state = state

@@ -1,23 +1,21 @@
 """A small, fast SQS on loopback for load and faults, with the protocol of the AWS SDKs (AWS JSON 1.0).
 
-`python -m analytics_platform.demo.servers.sqs_server` runs it alone, `serve()` in a thread, `serve_in_process()` in a
-process. Clients differ from those of the real service by AWS_ENDPOINT_URL only. Queues live in memory and are
-standard ones: no FIFO order, no redrive policy, no signature is checked.
+`serve()` runs it in a thread, `serve_in_process()` in a process. Clients differ from those of the real service by
+AWS_ENDPOINT_URL only. Queues live in memory and are standard ones: no FIFO order, no redrive policy, no signature is
+checked.
 
 Source of names, limits and errors: Amazon Simple Queue Service API Reference (2012-11-05).
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import json
 import re
-import subprocess
 import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import fields
 from functools import partial
 from types import MappingProxyType
@@ -27,8 +25,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from analytics_platform.demo.servers.asgi import LOOPBACK, serve_app
-from analytics_platform.demo.servers.sqs_queue import Faults, LocalQueue, Stored, message_id_of
+from analytics_platform.demo.servers.local import serve_app, serve_module
+from analytics_platform.demo.servers.sqs_queue import Faults, LocalQueue, QueuedMessage, message_id_of
 
 __all__ = ["Faults", "serve", "serve_in_process"]
 
@@ -78,7 +76,12 @@ class Service:
         try:
             answer = self._call(request.headers.get("x-amz-target", "").removeprefix("AmazonSQS."), json.loads(body))
             if isinstance(answer, Awaitable):
-                answer = await _unless_gone(answer, request)
+                # a client that goes away while it waits must take no message
+                waiting, gone = asyncio.ensure_future(answer), asyncio.ensure_future(request.receive())
+                await asyncio.wait({waiting, gone}, return_when=asyncio.FIRST_COMPLETED)
+                answer = waiting.result() if waiting.done() else {}
+                waiting.cancel()
+                gone.cancel()
         except ServiceError as error:
             headers = {"x-amzn-query-error": f"{error.query_code};Sender"}
             return _respond({"__type": f"com.amazonaws.sqs#{error.code}", "message": str(error)}, 400, headers)
@@ -132,14 +135,6 @@ async def _read(request: Request) -> bytes | None:
     return None
 
 
-async def _unless_gone(answer: Awaitable[Json], request: Request) -> Json:
-    """Wait for an answer, or until the client goes away: then the answer takes no message."""
-    waiting, gone = asyncio.ensure_future(answer), asyncio.ensure_future(request.receive())
-    await asyncio.wait({waiting, gone}, return_when=asyncio.FIRST_COMPLETED)
-    gone.cancel()
-    return waiting.result() if waiting.done() or not waiting.cancel() else {}
-
-
 def _respond(answer: Json, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     return Response(json.dumps(answer), status, headers, media_type="application/x-amz-json-1.0")
 
@@ -187,7 +182,7 @@ def _receive(queue: LocalQueue, call: Json) -> Answer:
     return poll()
 
 
-def _received(messages: Sequence[Stored], call: Json) -> Json:
+def _received(messages: Sequence[QueuedMessage], call: Json) -> Json:
     if not messages:
         return {}
     wanted = {*call.get("AttributeNames", ()), *call.get("MessageSystemAttributeNames", ())}
@@ -195,7 +190,7 @@ def _received(messages: Sequence[Stored], call: Json) -> Json:
     return {"Messages": [_shown(message, wanted, names) for message in messages]}
 
 
-def _shown(message: Stored, wanted: set[str], names: set[str]) -> Json:
+def _shown(message: QueuedMessage, wanted: set[str], names: set[str]) -> Json:
     shown: dict[str, Any] = {
         "MessageId": message.message_id,
         "ReceiptHandle": message.handle,
@@ -308,38 +303,19 @@ def serve(faults: Faults | None = None, port: int = 0) -> Iterator[str]:
         yield service.url
 
 
-@contextmanager
-def serve_in_process(faults: Faults | None = None, port: int = 0) -> Iterator[str]:
+def serve_in_process(faults: Faults | None = None, port: int = 0) -> AbstractContextManager[str]:
     """Serve in a separate process, which ends with this one; yields the endpoint's URL.
 
-    Raises `OSError` if it does not start.
+    Raises `LocalServerError`.
     """
     chances = {each.name: getattr(faults, each.name) for each in fields(Faults) if each.init} if faults else {}
-    command = [sys.executable, "-m", _MODULE, "--port", str(port), "--faults", json.dumps(chances)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        try:
-            url = process.stdout.readline().strip()
-            if not url:
-                raise OSError(f"the local queue did not start on port {port}")
-            yield url
-        finally:
-            process.kill()
-
-
-def main() -> None:
-    """Read the arguments, print the address, serve until interrupted or until the input ends."""
-    parser = argparse.ArgumentParser(prog="sqs_server", description="A local SQS for AWS_ENDPOINT_URL.")
-    parser.add_argument("--port", type=int, default=9324, help="0 takes a free one")
-    parser.add_argument("--faults", type=json.loads, default={}, help='chances from 0 to 1: {"server_errors": 0.1}')
-    arguments = parser.parse_args()
-    try:
-        with serve(Faults(**arguments.faults), arguments.port) as url, suppress(KeyboardInterrupt):
-            print(url, flush=True)
-            sys.stdin.read()
-    except OSError as error:
-        sys.exit(f"sqs_server: cannot listen on {LOOPBACK}:{arguments.port}: {error.strerror}.")
+    return serve_module(_MODULE, str(port), json.dumps(chances))
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        with serve(Faults(**json.loads(sys.argv[2])), int(sys.argv[1])) as endpoint:
+            print(endpoint, flush=True)
+            sys.stdin.read()
+    except OSError:
+        print(f"port {sys.argv[1]} is taken")

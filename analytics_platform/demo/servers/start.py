@@ -21,12 +21,12 @@ QUEUE, DEAD_LETTERS = "shop-events", "shop-events-refused"
 LOCAL_CREDENTIALS: Mapping[str, str] = MappingProxyType(
     {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local", "AWS_DEFAULT_REGION": "eu-west-1"}
 )
-"""The local queue asks for none, but the client will not call without."""
+"""The local queue needs none, but the client makes no request without."""
 
 
 @contextmanager
 def start_servers(users: Path) -> Iterator[Mapping[str, str]]:
-    """Start them all on free ports for the length of a `with` block; yields the environment that leads to them.
+    """Start them all on free ports while the context lasts; yields the environment that leads to them.
 
     `users` is the file that the users API answers with.
     """
@@ -40,9 +40,9 @@ def start_servers(users: Path) -> Iterator[Mapping[str, str]]:
 
 @contextmanager
 def start_shop() -> Iterator[Mapping[str, str]]:
-    """Start the shop's own PostgreSQL, its tables made, and its Redis; yields the environment that leads to them.
+    """Start the shop's own PostgreSQL with its tables, and its Redis; yields the environment that leads to them.
 
-    What they hold is gone afterwards.
+    Their content is lost afterwards.
     """
     with ExitStack() as stack:
         folder = stack.enter_context(TemporaryDirectory(prefix="shop-"))
@@ -57,19 +57,16 @@ def start_shop() -> Iterator[Mapping[str, str]]:
 def start_queue() -> Iterator[Mapping[str, str]]:
     """Start the queue alone, with its dead letters; yields the environment that leads to it."""
     with serve_in_process() as endpoint:
-        yield {**LOCAL_CREDENTIALS, **_make_queues(endpoint)}
-
-
-def _make_queues(endpoint: str) -> dict[str, str]:
-    client = boto3.client(
-        "sqs",
-        endpoint_url=endpoint,
-        aws_access_key_id=LOCAL_CREDENTIALS["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=LOCAL_CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
-        region_name=LOCAL_CREDENTIALS["AWS_DEFAULT_REGION"],
-    )
-    return {
-        "AWS_ENDPOINT_URL": endpoint,
-        "SQS_QUEUE_URL": client.create_queue(QueueName=QUEUE)["QueueUrl"],
-        "SQS_DLQ_URL": client.create_queue(QueueName=DEAD_LETTERS)["QueueUrl"],
-    }
+        client = boto3.client(
+            "sqs",
+            endpoint_url=endpoint,
+            region_name=LOCAL_CREDENTIALS["AWS_DEFAULT_REGION"],
+            aws_access_key_id=LOCAL_CREDENTIALS["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=LOCAL_CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
+        )
+        yield {
+            **LOCAL_CREDENTIALS,
+            "AWS_ENDPOINT_URL": endpoint,
+            "SQS_QUEUE_URL": client.create_queue(QueueName=QUEUE)["QueueUrl"],
+            "SQS_DLQ_URL": client.create_queue(QueueName=DEAD_LETTERS)["QueueUrl"],
+        }

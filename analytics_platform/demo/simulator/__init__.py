@@ -1,4 +1,4 @@
-"""Synthetic traffic of a web shop, from end to end, with the truth about it written down."""
+"""Synthetic traffic of a web shop, from end to end, and the truth about it."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -12,16 +12,16 @@ from typing import Any, NamedTuple
 from pydantic import TypeAdapter
 
 from analytics_platform.demo.simulator.events import Bought, Scope, instant_of
-from analytics_platform.demo.simulator.sources import Clickstream, Logs, Messages, write_lines
-from analytics_platform.demo.simulator.tally import Figures, Tally
-from analytics_platform.demo.simulator.users import User, draw_answers
+from analytics_platform.demo.simulator.feeds import ClickFeed, LogFeed, MessageFeed, write_lines
+from analytics_platform.demo.simulator.tally import Figures, Tally, format_money
+from analytics_platform.demo.simulator.users import SimulatedUser, draw_answers
 from analytics_platform.errors import UserError
 
 PURCHASES = "purchases.jsonl"
 
 
 class FolderInUseError(UserError):
-    """The output folder holds traffic of another simulation, which would be mixed with this one."""
+    """The output folder contains traffic of another simulation, which would be mixed with this one."""
 
 
 class Truth(NamedTuple):
@@ -50,15 +50,15 @@ def simulate(days: int, visitors: int, seed: int, out: Path, start: date | None 
 
     `visitors` is the rough number of distinct visitors a day. Without a `start` the last day is yesterday in UTC. Files
     of the days go to `out/clickstream`, `out/messages` and `out/web_logs`, what arrives later to the same folders below
-    `out/late`; the users API answers `out/users.json`, later `out/late/users.json`. Every order of them all stands once
-    in `out/purchases.jsonl`. Raises `FolderInUseError`.
+    `out/late`; the users API answers `out/users.json`, later `out/late/users.json`. `out/purchases.jsonl` has every
+    order once. Raises `FolderInUseError`.
     """
     first_day = start or datetime.now(UTC).date() - timedelta(days=days)
     scope = Scope(seed, first_day, days, visitors)
     sources = {
-        "clickstream": Clickstream(scope, out),
-        "ecommerce_events": Messages(scope, out),
-        "web_logs": Logs(scope, out),
+        "clickstream": ClickFeed(scope, out),
+        "ecommerce_events": MessageFeed(scope, out),
+        "web_logs": LogFeed(scope, out),
     }
     _check_folders({path for source in sources.values() for path in source.paths})
     tally, figures = Tally(), []
@@ -76,14 +76,14 @@ def simulate(days: int, visitors: int, seed: int, out: Path, start: date | None 
 
 
 def _check_folders(ours: set[Path]) -> None:
-    """Raise if the folders to be written hold files that this simulation does not write itself."""
+    """Raise if the folders to be written contain files that this simulation does not write itself."""
     for folder in sorted({path.parent for path in ours}):
         for path in sorted(folder.iterdir()) if folder.is_dir() else ():
             if path not in ours:
                 raise FolderInUseError(f"{path} is not of this simulation: choose an empty folder, or empty this one")
 
 
-def _answer(path: Path, users: Mapping[int, User]) -> dict[str, dict[str, str | None]]:
+def _answer(path: Path, users: Mapping[int, SimulatedUser]) -> dict[str, dict[str, str | None]]:
     """Write an answer of the users API; returns the customers in it by id."""
     entries = [user.entry for user in users.values()]
     write_lines(path, [json.dumps(entries, ensure_ascii=False, indent=2)])
@@ -93,7 +93,7 @@ def _answer(path: Path, users: Mapping[int, User]) -> dict[str, dict[str, str | 
 def _list_orders(tally: Tally) -> Iterator[str]:
     """Yield every order as a line of JSON, as the shop's own service gets them: by time."""
     for client_id, at, purchase in sorted(tally.purchases(), key=lambda each: (each[1], each[0], each[2])):
-        revenue = Decimal(purchase.cents) / 100
+        revenue = Decimal(format_money(purchase.cents))
         order = BoughtOrder(client_id, purchase.transaction_id, instant_of(at), revenue, purchase.lines)
         yield _ORDER.dump_json(order).decode()
 

@@ -2,8 +2,8 @@
 
 The reasons are those of the platform: broken values are named by column, several joined by `; ` in the order of the
 columns; a record that cannot be read at all has exactly one reason. A physical line with an odd number of quotes is
-an unterminated record of its own, unless it opens a well-formed record over several lines; so broken rows never stand
-next to each other, nor next to such a record.
+an unterminated record of its own, unless it opens a well-formed record over several lines; so broken rows are
+never next to each other, nor next to such a record.
 """
 
 from collections.abc import Callable
@@ -36,7 +36,7 @@ class Broken(NamedTuple):
     make: Callable[..., str]
 
 
-class Fault(NamedTuple):
+class BrokenValue(NamedTuple):
     """One broken value: its column, the rule it breaks, and texts that break it."""
 
     column: str
@@ -44,28 +44,28 @@ class Fault(NamedTuple):
     texts: tuple[str, ...]
 
 
-_NO_CLIENT = Fault("client_id", "client_id: missing", ("", "   "))
-_NO_TIME = Fault("timestamp", "timestamp: missing", ("", " "))
-_BAD_TIME = Fault(
+_NO_CLIENT = BrokenValue("client_id", "client_id: missing", ("", "   "))
+_NO_TIME = BrokenValue("timestamp", "timestamp: missing", ("", " "))
+_BAD_TIME = BrokenValue(
     "timestamp",
     "timestamp: not a time",
     ("yesterday", "2026-02-30T10:00:00Z", "2026-13-01T08:15:00Z", "not-a-date", "2026-11-01T25:61:00Z"),
 )
-_FAR_TIME = Fault(
+_FAR_TIME = BrokenValue(
     "timestamp",
     "event_at: out of range",
     ("1999-12-31T23:59:59.999Z", "2087-06-01T12:00:00.000Z", "2061-01-01T00:00:00.000Z"),
 )
-_NO_NAME = Fault("event_name", "event_name: missing", ("", "  "))
-_BAD_DATA = Fault(
+_NO_NAME = BrokenValue("event_name", "event_name: missing", ("", "  "))
+_BAD_DATA = BrokenValue(
     "event_data",
     "event_data: not JSON",
     ("{broken", '{"transaction_id": "50000', '{"user_email": "ab12"', '{"items": [{"item_id": "M-1001"}]'),
 )
 
 
-def _break_values(*faults: Fault) -> Broken:
-    """Break values of a row that can be read; the faults stand in the order of the columns."""
+def _break_values(*faults: BrokenValue) -> Broken:
+    """Break values of a row that can be read; the faults are in the order of the columns."""
 
     def make(rng: Random, model: Event, style: FileStyle) -> str:
         values = row_values(model, style)
@@ -86,7 +86,7 @@ def _break_record(reason: str, damage: Callable[[Random, list[str], FileStyle], 
 
 
 def _tear(rng: Random, cells: list[str], style: FileStyle) -> str:
-    """End the row in the middle of what stands before its first quoted cell."""
+    """End the row in the middle, before its first quoted cell."""
     quoted = next(place for place, cell in enumerate(cells) if cell.startswith('"'))
     text = ",".join(cells[:quoted])
     return text[: rng.randint(min(8, len(text)), len(text))]

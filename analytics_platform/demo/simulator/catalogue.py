@@ -1,4 +1,4 @@
-"""What the shop shows, who looks at it, and where visitors come from."""
+"""The products and lists of the shop, the browsers of its visitors, and the channels they come from."""
 
 from itertools import accumulate
 from random import Random
@@ -16,7 +16,7 @@ class Variant(NamedTuple):
     cents: int
 
 
-class Product(NamedTuple):
+class SimulatedProduct(NamedTuple):
     """One product; `slug` is the last part of its page's address."""
 
     item_id: str
@@ -54,36 +54,54 @@ def _one(price: int) -> tuple[Variant, ...]:
 
 
 PRODUCTS = (
-    Product("M-1001", 'Matratze 14" Größe L', "Nachtruh", "Matratzen", "matratze-14-zoll-l", _sizes(699, 150)),
-    Product("M-1002", 'Matratze 10" Größe M', "Nachtruh", "Matratzen", "matratze-10-zoll-m", _sizes(449, 100)),
-    Product("M-1003", "Matelas Rêve, ferme", "Douce Nuit", "Matratzen", "matelas-reve-ferme", _sizes(549, 120)),
-    Product("M-1004", "Matelas Rêve, souple", "Douce Nuit", "Matratzen", "matelas-reve-souple", _sizes(549, 120)),
-    Product("M-1005", 'Hybrid Mattress 12"', "Lumen", "Matratzen", "hybrid-mattress-12", _sizes(899, 200)),
-    Product("M-1006", "Kindermatratze Bärchen", "Nachtruh", "Matratzen", "kindermatratze-baerchen", _one(14_900)),
-    Product("B-2001", "Boxspringbett Malmö", "Nordhus", "Betten", "boxspringbett-malmoe", _sizes(1299, 250)),
-    Product("B-2002", "Bed Frame, solid oak", "Nordhus", "Betten", "bed-frame-solid-oak", _sizes(799, 120)),
-    Product("B-2003", 'Metal Bed 14" high', "Lumen", "Betten", "metal-bed-14-high", _sizes(249, 50)),
-    Product("B-2004", "Etagenbett Zoë", "Nordhus", "Betten", "etagenbett-zoe", _one(59_900)),
-    Product("P-3001", "Kissen Wölkchen", "Nachtruh", "Kissen", "kissen-woelkchen", _one(4_990)),
-    Product("P-3002", "Memory Foam Pillow", "Lumen", "Kissen", "memory-foam-pillow", _one(6_950)),
-    Product("P-3003", "Oreiller ergonomique, côté", "Douce Nuit", "Kissen", "oreiller-ergonomique", _one(7_900)),
-    Product("P-3004", 'Travel Pillow 12" x 8"', "Lumen", "Kissen", "travel-pillow", _colours(2_495)),
-    Product("P-3005", "Kissenbezug, 2 Stück", "Nachtruh", "Kissen", "kissenbezug-2", _colours(1_999)),
-    Product("L-4001", "Bettwäsche Perkal", "Nordhus", "Bettwäsche", "bettwaesche-perkal", _colours(8_990)),
-    Product("L-4002", "Linen Duvet Cover", "Nordhus", "Bettwäsche", "linen-duvet-cover", _colours(15_900)),
-    Product("L-4003", "Spannbettlaken, Jersey", "Nachtruh", "Bettwäsche", "spannbettlaken-jersey", _colours(2_990)),
-    Product("L-4004", "Housse de couette Été", "Douce Nuit", "Bettwäsche", "housse-de-couette-ete", _colours(11_950)),
-    Product("D-5001", "Daunendecke, Übergröße", "Nachtruh", "Decken", "daunendecke-uebergroesse", _one(24_900)),
-    Product("D-5002", "Weighted Blanket 15 lb", "Lumen", "Decken", "weighted-blanket-15", _colours(12_900)),
-    Product("D-5003", "Couverture, laine mérinos", "Douce Nuit", "Decken", "couverture-laine", _colours(13_500)),
-    Product("D-5004", "Sommerdecke leicht", "Nachtruh", "Decken", "sommerdecke-leicht", _one(5_990)),
-    Product("F-6001", 'Nightstand 18"', "Nordhus", "Möbel", "nightstand-18", _colours(17_900)),
-    Product("F-6002", "Lattenrost, verstellbar", "Nordhus", "Möbel", "lattenrost-verstellbar", _sizes(179, 40)),
-    Product("F-6003", "Commode Élodie", "Douce Nuit", "Möbel", "commode-elodie", _colours(39_900)),
-    Product("A-7001", "Mattress Protector", "Lumen", "Zubehör", "mattress-protector", _sizes(39, 10)),
-    Product("A-7002", 'Topper 3", Größe L', "Nachtruh", "Zubehör", "topper-3-zoll-l", _sizes(149, 30)),
-    Product("A-7003", "Lavendelspray, 100 ml", "Douce Nuit", "Zubehör", "lavendelspray", _one(1_290)),
-    Product("A-7004", "Gift Card", "Shop", "Zubehör", "gift-card", _one(5_000)),
+    SimulatedProduct("M-1001", 'Matratze 14" Größe L', "Nachtruh", "Matratzen", "matratze-14-zoll-l", _sizes(699, 150)),
+    SimulatedProduct("M-1002", 'Matratze 10" Größe M', "Nachtruh", "Matratzen", "matratze-10-zoll-m", _sizes(449, 100)),
+    SimulatedProduct(
+        "M-1003", "Matelas Rêve, ferme", "Douce Nuit", "Matratzen", "matelas-reve-ferme", _sizes(549, 120)
+    ),
+    SimulatedProduct(
+        "M-1004", "Matelas Rêve, souple", "Douce Nuit", "Matratzen", "matelas-reve-souple", _sizes(549, 120)
+    ),
+    SimulatedProduct("M-1005", 'Hybrid Mattress 12"', "Lumen", "Matratzen", "hybrid-mattress-12", _sizes(899, 200)),
+    SimulatedProduct(
+        "M-1006", "Kindermatratze Bärchen", "Nachtruh", "Matratzen", "kindermatratze-baerchen", _one(14_900)
+    ),
+    SimulatedProduct("B-2001", "Boxspringbett Malmö", "Nordhus", "Betten", "boxspringbett-malmoe", _sizes(1299, 250)),
+    SimulatedProduct("B-2002", "Bed Frame, solid oak", "Nordhus", "Betten", "bed-frame-solid-oak", _sizes(799, 120)),
+    SimulatedProduct("B-2003", 'Metal Bed 14" high', "Lumen", "Betten", "metal-bed-14-high", _sizes(249, 50)),
+    SimulatedProduct("B-2004", "Etagenbett Zoë", "Nordhus", "Betten", "etagenbett-zoe", _one(59_900)),
+    SimulatedProduct("P-3001", "Kissen Wölkchen", "Nachtruh", "Kissen", "kissen-woelkchen", _one(4_990)),
+    SimulatedProduct("P-3002", "Memory Foam Pillow", "Lumen", "Kissen", "memory-foam-pillow", _one(6_950)),
+    SimulatedProduct(
+        "P-3003", "Oreiller ergonomique, côté", "Douce Nuit", "Kissen", "oreiller-ergonomique", _one(7_900)
+    ),
+    SimulatedProduct("P-3004", 'Travel Pillow 12" x 8"', "Lumen", "Kissen", "travel-pillow", _colours(2_495)),
+    SimulatedProduct("P-3005", "Kissenbezug, 2 Stück", "Nachtruh", "Kissen", "kissenbezug-2", _colours(1_999)),
+    SimulatedProduct("L-4001", "Bettwäsche Perkal", "Nordhus", "Bettwäsche", "bettwaesche-perkal", _colours(8_990)),
+    SimulatedProduct("L-4002", "Linen Duvet Cover", "Nordhus", "Bettwäsche", "linen-duvet-cover", _colours(15_900)),
+    SimulatedProduct(
+        "L-4003", "Spannbettlaken, Jersey", "Nachtruh", "Bettwäsche", "spannbettlaken-jersey", _colours(2_990)
+    ),
+    SimulatedProduct(
+        "L-4004", "Housse de couette Été", "Douce Nuit", "Bettwäsche", "housse-de-couette-ete", _colours(11_950)
+    ),
+    SimulatedProduct(
+        "D-5001", "Daunendecke, Übergröße", "Nachtruh", "Decken", "daunendecke-uebergroesse", _one(24_900)
+    ),
+    SimulatedProduct("D-5002", "Weighted Blanket 15 lb", "Lumen", "Decken", "weighted-blanket-15", _colours(12_900)),
+    SimulatedProduct(
+        "D-5003", "Couverture, laine mérinos", "Douce Nuit", "Decken", "couverture-laine", _colours(13_500)
+    ),
+    SimulatedProduct("D-5004", "Sommerdecke leicht", "Nachtruh", "Decken", "sommerdecke-leicht", _one(5_990)),
+    SimulatedProduct("F-6001", 'Nightstand 18"', "Nordhus", "Möbel", "nightstand-18", _colours(17_900)),
+    SimulatedProduct(
+        "F-6002", "Lattenrost, verstellbar", "Nordhus", "Möbel", "lattenrost-verstellbar", _sizes(179, 40)
+    ),
+    SimulatedProduct("F-6003", "Commode Élodie", "Douce Nuit", "Möbel", "commode-elodie", _colours(39_900)),
+    SimulatedProduct("A-7001", "Mattress Protector", "Lumen", "Zubehör", "mattress-protector", _sizes(39, 10)),
+    SimulatedProduct("A-7002", 'Topper 3", Größe L', "Nachtruh", "Zubehör", "topper-3-zoll-l", _sizes(149, 30)),
+    SimulatedProduct("A-7003", "Lavendelspray, 100 ml", "Douce Nuit", "Zubehör", "lavendelspray", _one(1_290)),
+    SimulatedProduct("A-7004", "Gift Card", "Shop", "Zubehör", "gift-card", _one(5_000)),
 )
 
 COLLECTIONS = ("matratzen", "betten", "kissen", "bettwaesche", "decken", "moebel", "zubehoer", "sale")
@@ -93,12 +111,12 @@ ARTICLES = ("how-to-sleep-better", "choosing-a-mattress", "what-is-perkal", "bed
 """Slugs of the blog's articles."""
 
 SEARCHES = ("topper", "kissen+90x200", "bettw%C3%A4sche", "sale", "12%22+mattress")
-"""What visitors type into the shop's own search, as it stands in the address."""
+"""What visitors type into the shop's own search, as it is in the address."""
 
 
-def _app_product(number: int, name: str, brand: str, cents: int) -> Product:
+def _app_product(number: int, name: str, brand: str, cents: int) -> SimulatedProduct:
     """A product sold in the app only."""
-    return Product(f"prod_{number}", name, brand, "Extras", f"prod-{number}", (Variant("", cents),))
+    return SimulatedProduct(f"prod_{number}", name, brand, "Extras", f"prod-{number}", (Variant("", cents),))
 
 
 APP_PRODUCTS = (
@@ -119,11 +137,11 @@ class ProductList(NamedTuple):
 
     list_id: str
     name: str
-    products: tuple[Product, ...]
+    products: tuple[SimulatedProduct, ...]
     items: tuple[Item, ...]
 
 
-def _show(list_id: str, name: str, products: tuple[Product, ...]) -> ProductList:
+def _show(list_id: str, name: str, products: tuple[SimulatedProduct, ...]) -> ProductList:
     shown = enumerate((product.item() for product in products), start=1)
     items = tuple(item._replace(list_name=name, list_index=index) for index, item in shown)
     return ProductList(list_id, name, products, items)

@@ -1,4 +1,4 @@
-"""What happens in the shop as the simulator knows it, before it becomes text; and the scope of a simulation."""
+"""Events in the shop before they become text, and the scope of a simulation."""
 
 from datetime import UTC, date, datetime, timedelta
 from random import Random
@@ -21,8 +21,8 @@ def instant_of(at: int) -> datetime:
 class Item(NamedTuple):
     """A product in an event; empty texts and None are missing values, money is in cents.
 
-    `list_name` is the list the product was shown on or reached from. `total` is what its basket costs; it stands
-    in the item's parameters of a checkout.
+    `list_name` is the list the product was shown on or reached from. `total` is what its basket costs, a
+    parameter of the item in a checkout.
     """
 
     item_id: str
@@ -75,7 +75,7 @@ class Event(NamedTuple):
 
     @property
     def user_id(self) -> int:
-        """The user, in a source that knows users."""
+        """The user, in a source that has users."""
         return int(self.client_id.removeprefix(USER))
 
     @property

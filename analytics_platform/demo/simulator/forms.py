@@ -32,7 +32,7 @@ _OFFSET_EVERY = 397
 class FileStyle:
     """One way of writing the agreed clickstream file: the order and names of columns, the time format, line ends.
 
-    Columns that are always quoted never stand among the first two.
+    Columns that are always quoted are never among the first two.
     """
 
     order: tuple[str, ...] = _AGREED
@@ -173,7 +173,7 @@ def _describe_exported(item: Item) -> dict[str, object]:
 
 
 def _describe_params(item: Item, total: int) -> list[dict[str, object]]:
-    """Return parameters of an item at a checkout; each value stands in the one of four fields that fits its type."""
+    """Return parameters of an item at a checkout; each value is in the one of four fields that fits its type."""
     nothing = dict.fromkeys(("string_value", "int_value", "float_value", "double_value"))
     values: dict[str, dict[str, object]] = {
         "totalPrice": {"string_value": f"${total / 100:,.2f}"},

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple, TypeAlias
 
 from analytics_platform.demo.simulator.events import DAY, EPOCH, MINUTE, USER, Event, Purchase, instant_of
-from analytics_platform.demo.simulator.sources import Packed
+from analytics_platform.demo.simulator.feeds import Packed
 
 LONGEST_PAUSE = 30 * MINUTE
 """Milliseconds; a pause of exactly this length does not end a session."""
@@ -22,16 +22,16 @@ whole reasons, several broken rules joined by `; ` in the order of the columns.
 """
 
 
-class Session(NamedTuple):
+class FoundSession(NamedTuple):
     """A session of one client: when it starts (milliseconds since 1970) and how many events it has."""
 
     starts_at: int
     events: int
 
 
-def find_sessions(times: Iterable[int]) -> list[Session]:
+def find_sessions(times: Iterable[int]) -> list[FoundSession]:
     """Find sessions of one client from the times of its events (milliseconds since 1970, any order)."""
-    sessions: list[Session] = []
+    sessions: list[FoundSession] = []
     starts_at, events = 0, 0
     last_at: int | None = None
     last_pause_day: int | None = None
@@ -41,15 +41,25 @@ def find_sessions(times: Iterable[int]) -> list[Session]:
         first_of_day = last_at is None or day != last_at // DAY
         if after_pause or (first_of_day and last_pause_day != day - 1):
             if events:
-                sessions.append(Session(starts_at, events))
+                sessions.append(FoundSession(starts_at, events))
             starts_at, events = at, 0
         if after_pause:
             last_pause_day = day
         events += 1
         last_at = at
     if events:
-        sessions.append(Session(starts_at, events))
+        sessions.append(FoundSession(starts_at, events))
     return sessions
+
+
+def format_money(cents: int) -> str:
+    """Format an amount with four decimals, the scale of `DECIMAL(18,4)`."""
+    return f"{Decimal(cents) / 100:.4f}"
+
+
+def name_days(counts: Mapping[int, int]) -> dict[str, int]:
+    """Return counts by ISO date, in order, from counts by day number since 1970."""
+    return {str(EPOCH.date() + timedelta(days=number)): counts[number] for number in sorted(counts)}
 
 
 class SourceTally:
@@ -175,7 +185,7 @@ class Tally:
             "last_active_at": instant_of(max(times)).isoformat(timespec="milliseconds"),
             "sessions": len(find_sessions(times)),
             "orders": len(orders),
-            "revenue": _money(sum(purchase.cents for _, purchase in orders.values())),
+            "revenue": format_money(sum(purchase.cents for _, purchase in orders.values())),
         }
 
     def _describe_activity(self) -> dict[str, Any]:
@@ -195,18 +205,8 @@ class Tally:
             "sessions": starts.total(),
             "bounces": bounces,
             "orders": orders.total(),
-            "revenue": _money(cents.total()),
+            "revenue": format_money(cents.total()),
             "sessions_by_day": name_days(starts),
             "orders_by_day": name_days(orders),
-            "revenue_by_day": {day: _money(amount) for day, amount in name_days(cents).items()},
+            "revenue_by_day": {day: format_money(amount) for day, amount in name_days(cents).items()},
         }
-
-
-def _money(cents: int) -> str:
-    """Format an amount with four decimals, the scale of `DECIMAL(18,4)`."""
-    return f"{Decimal(cents) / 100:.4f}"
-
-
-def name_days(counts: Mapping[int, int]) -> dict[str, int]:
-    """Return counts by ISO date, in order, from counts by day number since 1970."""
-    return {str(EPOCH.date() + timedelta(days=number)): counts[number] for number in sorted(counts)}

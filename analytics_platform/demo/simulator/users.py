@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from random import Random
 from typing import Any, NamedTuple
 
-from analytics_platform.demo.simulator.events import STAGED, Population, Scope
+from analytics_platform.demo.simulator.events import STAGED, Scope
 
 CHANGED_USER = STAGED + 1
 """The one customer whose later answer differs."""
@@ -27,30 +27,26 @@ _BAD_EMAIL_WITH_LOGS = 20
 _BAD_EMAIL_EVERY = 37
 
 
-class User(NamedTuple):
+class SimulatedUser(NamedTuple):
     """One user: the entry of the answer, and the customer the platform must make of it; None if it is rejected."""
 
     entry: dict[str, Any]
     person: dict[str, str | None] | None
 
 
-def draw_answers(scope: Scope) -> tuple[dict[int, User], dict[int, User]]:
+def draw_answers(scope: Scope) -> tuple[dict[int, SimulatedUser], dict[int, SimulatedUser]]:
     """Draw both answers by user id: the later one also has the newcomers, and one customer has moved."""
     rng, population = scope.random("users"), scope.population
-    bad = _find_bad_addresses(population)
+    # malformed is the address of one user with logs, which become orphans, and of some without
+    without_logs = range(population.web_users.stop, population.customers.stop)
+    bad = {_BAD_EMAIL_WITH_LOGS, *without_logs[::_BAD_EMAIL_EVERY]}
     ids = (*population.customers, *population.newcomers)
     later = {user_id: _draw_user(rng, user_id, user_id in bad) for user_id in ids}
     first = {user_id: later[user_id] for user_id in population.customers}
     return first, later | {CHANGED_USER: _move(later[CHANGED_USER])}
 
 
-def _find_bad_addresses(population: Population) -> tuple[int, ...]:
-    """Find whose e-mail address is malformed: one user with logs, which become orphans, and some without."""
-    without_logs = range(population.web_users.stop, population.customers.stop)
-    return (_BAD_EMAIL_WITH_LOGS, *without_logs[::_BAD_EMAIL_EVERY])
-
-
-def _draw_user(rng: Random, user_id: int, is_bad: bool) -> User:
+def _draw_user(rng: Random, user_id: int, is_bad: bool) -> SimulatedUser:
     """Draw a user with an e-mail address of their own."""
     first, last = rng.choice(_FIRST_NAMES), rng.choice(_LAST_NAMES)
     local = unicodedata.normalize("NFKD", f"{first}.{last}").encode("ascii", "ignore").decode().replace("'", "")
@@ -71,7 +67,7 @@ def _draw_user(rng: Random, user_id: int, is_bad: bool) -> User:
         "company": {"name": company, "catchPhrase": "Multi-layered sleep", "bs": "ship soft pillows"},
     }
     person = {"first_name": first, "last_name": last, "email": email.lower(), "company": company, "city": city}
-    return User(dict(_lose_values(rng, entry, company)), None if is_bad else person)
+    return SimulatedUser(dict(_lose_values(rng, entry, company)), None if is_bad else person)
 
 
 def _draw_address(rng: Random, city: str | None) -> dict[str, Any]:
@@ -95,9 +91,9 @@ def _lose_values(rng: Random, entry: Mapping[str, Any], company: str | None) -> 
         yield name, (None if name == "phone" else "") if is_lost else value
 
 
-def _move(user: User) -> User:
+def _move(user: SimulatedUser) -> SimulatedUser:
     """Give a user another e-mail address and city."""
     assert user.person is not None
     city, email = "Reykjavík", f"Moved{user.entry['id']}@Mail.example"
     entry = {**user.entry, "email": email, "address": {**user.entry["address"], "city": city}}
-    return User(entry, {**user.person, "email": email.lower(), "city": city})
+    return SimulatedUser(entry, {**user.person, "email": email.lower(), "city": city})

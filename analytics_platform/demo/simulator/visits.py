@@ -22,7 +22,7 @@ from analytics_platform.demo.simulator.catalogue import (
     PRODUCTS,
     SEARCHES,
     SHOP,
-    Product,
+    SimulatedProduct,
     draw_arrival,
     draw_time_of_day,
 )
@@ -109,7 +109,7 @@ def make_purchase(transaction_id: str, basket: Sequence[Item]) -> Purchase:
     return Purchase(transaction_id, sum(item.cents * (item.quantity or 0) for item in basket), bought)
 
 
-def _draw_basket(rng: Random, first: Product) -> list[Item]:
+def _draw_basket(rng: Random, first: SimulatedProduct) -> list[Item]:
     """Draw a basket of one to three products, beginning with the one just seen."""
     others = rng.sample(PRODUCTS, rng.choice((0, 0, 0, 1, 1, 2)))
     return [product.item(rng.choice(product.variants), rng.choice((1, 1, 1, 2))) for product in (first, *others)]
@@ -158,7 +158,7 @@ def _draw_path(rng: Random) -> str:
     return f"/search?q={rng.choice(SEARCHES)}"
 
 
-def _draw_product_url(rng: Random, product: Product) -> str:
+def _draw_product_url(rng: Random, product: SimulatedProduct) -> str:
     """Draw the address of a product's page, sometimes with a variant, rarely with a comma."""
     kind = rng.random()
     if kind < 0.7:
@@ -168,7 +168,7 @@ def _draw_product_url(rng: Random, product: Product) -> str:
     return f"{product.page_url}?sort=price,asc"
 
 
-def _check_out(visit: Visit, email: str, product: Product) -> None:
+def _check_out(visit: Visit, email: str, product: SimulatedProduct) -> None:
     """Check out, which many leave; a few confirmations are sent again, minutes or a day later, as by a reload."""
     rng = visit.rng
     visit.open(f"{SHOP}/checkout")

@@ -15,7 +15,8 @@ import pytest
 from pymongo import MongoClient
 
 from analytics_platform.connectors.mongo import MongoSource
-from analytics_platform.demo.servers.mongo_server import MongoServerError, serve_mongo
+from analytics_platform.demo.servers.local import LocalServerError
+from analytics_platform.demo.servers.mongo_server import serve_mongo
 
 
 def port_of(uri: str) -> int:
@@ -45,18 +46,27 @@ def test_it_keeps_its_documents_in_a_folder(tmp_path: Path) -> None:
             client["shop"]["logs"].insert_one({"_id": expected})
 
 
-def test_a_port_in_use_is_said_to_be() -> None:
+def test_a_taken_port_is_reported() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        with pytest.raises(MongoServerError, match=f"port {port} is taken"), serve_mongo(port=port):
+        with pytest.raises(LocalServerError, match=f"port {port} is taken"), serve_mongo(port=port):
             pass
 
 
+PARENT = """
+import time
+from analytics_platform.demo.servers.mongo_server import serve_mongo
+with serve_mongo() as uri:
+    print(uri, flush=True)
+    time.sleep(60)
+"""
+
+
 @pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_the_server_of_a_command_ends_with_it(signal_number: int) -> None:
-    command = [sys.executable, "-m", "analytics_platform.demo.servers.mongo_server", "--port", "0"]
+def test_the_server_ends_with_the_process_that_started_it(signal_number: int) -> None:
+    command = [sys.executable, "-c", PARENT]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         uri = process.stdout.readline().strip()

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import urlopen
@@ -50,16 +48,3 @@ def test_a_file_that_is_not_there_yet_is_for_later(tmp_path: Path) -> None:
         urlopen(url)
     assert caught.value.code == 503 and caught.value.headers["Retry-After"] == "1"
     caught.value.close()
-
-
-def test_the_server_runs_as_a_command(file: Path) -> None:
-    command = [sys.executable, "-m", "analytics_platform.demo.servers.http_api", str(file), "--port", "0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        name, _, url = process.stdout.readline().strip().partition("=")
-        try:
-            fetched = fetch(Endpoint("users", url))
-        finally:
-            process.terminate()
-    assert name == "USERS_API_URL"
-    assert len(list(records(fetched))) == len(USERS)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analytics_platform.demo.simulator.events import DAY, HOUR, MINUTE, SECOND
-from analytics_platform.demo.simulator.tally import Session, find_sessions
+from analytics_platform.demo.simulator.tally import FoundSession, find_sessions
 
 NOON = 12 * HOUR
 
@@ -19,7 +19,7 @@ def test_no_event_makes_no_session() -> None:
 
 
 def test_one_event_is_a_session_of_one() -> None:
-    assert find_sessions([NOON]) == [Session(NOON, 1)]
+    assert find_sessions([NOON]) == [FoundSession(NOON, 1)]
 
 
 @pytest.mark.parametrize(
@@ -31,11 +31,11 @@ def test_only_a_pause_of_more_than_30_minutes_splits(pause: int, sessions: int) 
 
 
 def test_events_may_come_in_any_order() -> None:
-    assert find_sessions([NOON + HOUR, NOON]) == [Session(NOON, 1), Session(NOON + HOUR, 1)]
+    assert find_sessions([NOON + HOUR, NOON]) == [FoundSession(NOON, 1), FoundSession(NOON + HOUR, 1)]
 
 
 def test_a_visit_goes_on_over_midnight() -> None:
-    assert find_sessions([DAY - MINUTE, DAY + MINUTE]) == [Session(DAY - MINUTE, 2)]
+    assert find_sessions([DAY - MINUTE, DAY + MINUTE]) == [FoundSession(DAY - MINUTE, 2)]
 
 
 def test_a_visit_that_never_pauses_is_cut_at_every_midnight_but_its_first() -> None:

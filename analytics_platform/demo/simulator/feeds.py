@@ -31,7 +31,7 @@ from analytics_platform.demo.simulator.visits import make_app_days, make_log_day
 def write_lines(path: Path, lines: Iterable[str], newline: str = "\n", has_final_newline: bool = True) -> None:
     """Write lines as UTF-8, below a temporary name until they are complete; `.gz` is compressed."""
     text = "".join(f"{line}{newline}" for line in lines)
-    # lone surrogates stand for bytes that are not UTF-8
+    # lone surrogates are bytes that are not UTF-8
     data = (text if has_final_newline else text.removesuffix(newline)).encode(errors="surrogateescape")
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + ".part")
@@ -48,7 +48,7 @@ class Packed(NamedTuple):
     reasons: Counter[str]
 
 
-class Source(ABC):
+class Feed(ABC):
     """Packs the events of one source into files: one a day, then the late ones.
 
     Late events and copies wait for their file. Broken records are at most `broken_percent` of each file.
@@ -64,6 +64,7 @@ class Source(ABC):
         self._scope = scope
         self._rng = rng
         self._staged = staged
+        self._punctual: Container[Event] = ()
         self._held: defaultdict[int, list[Event]] = defaultdict(list)
         self._kinds = cycle(self.broken)
 
@@ -72,11 +73,10 @@ class Source(ABC):
         for event in self._staged.late:
             if event.at < self._scope.end:
                 self._hold(event)
-        punctual = self._punctual()
         for number, events in enumerate(self._make_days()):
             on_time = []
             for event in events:
-                if self._rng.random() < self.late_share and event not in punctual:
+                if self._rng.random() < self.late_share and event not in self._punctual:
                     self._hold(event)
                 else:
                     on_time.append(event)
@@ -97,10 +97,6 @@ class Source(ABC):
     def _hold(self, event: Event) -> None:
         """Keep an event for the late file."""
         self._held[len(self.paths) - 1].append(event)
-
-    def _punctual(self) -> Container[Event]:
-        """Return the events that must not be late."""
-        return {*self._staged.on_time}
 
     def _count_broken(self, sound: int) -> int:
         return sound * self.broken_percent // (100 - self.broken_percent)
@@ -125,7 +121,7 @@ class Source(ABC):
         return Packed(lines, events, len(rows) - len(events), reasons)
 
 
-class Clickstream(Source):
+class ClickFeed(Feed):
     """CSV files in several styles; the first late file arrives on the last day, the other one day later."""
 
     name, late_share, broken_percent, broken = "clickstream", 0.004, 3, BROKEN_ROWS
@@ -156,9 +152,6 @@ class Clickstream(Source):
 
     def _make_days(self) -> Iterator[list[Event]]:
         return make_web_days(self._scope, self._staged.on_time)
-
-    def _punctual(self) -> Container[Event]:
-        return ()
 
     def _hold(self, event: Event) -> None:
         """Keep an event for a late file that arrives after the event's day."""
@@ -204,7 +197,7 @@ class Clickstream(Source):
         return mixed + rows[previous:]
 
 
-class LinesSource(Source):
+class LineFeed(Feed):
     """Files of one JSON object a line; `copy_weights`: how often a copy is in the same file, the next, the late one."""
 
     late_share, broken_percent = 0.01, 2
@@ -214,6 +207,7 @@ class LinesSource(Source):
     def __init__(self, scope: Scope, out: Path, matter: str, staged: Staged) -> None:
         daily = [out / f"{self.name}/{scope.first_day + timedelta(days=number)}.jsonl" for number in range(scope.days)]
         super().__init__(scope, scope.random(matter), [*daily, out / f"late/{self.name}/late.jsonl"], staged)
+        self._punctual = {*staged.on_time}
         self._copies: defaultdict[int, list[tuple[Event, str]]] = defaultdict(list)
 
     @abstractmethod
@@ -245,7 +239,7 @@ class LinesSource(Source):
         return self._insert_broken(events, [(event, line) for _, event, line in placed], places, rng)
 
 
-class Messages(LinesSource):
+class MessageFeed(LineFeed):
     """The queue's messages: one in ten is sent twice, some of those in another form."""
 
     name, copy_share, copy_weights, broken = "messages", 0.1, (7, 2, 1), BROKEN_MESSAGES
@@ -265,7 +259,7 @@ class Messages(LinesSource):
         return write_message(event, draw_copy_form(self._rng, form))
 
 
-class Logs(LinesSource):
+class LogFeed(LineFeed):
     """The exported documents of the web shop's logs: the late file repeats a few unchanged."""
 
     name, copy_share, copy_weights, broken = "web_logs", 0.01, (0, 0, 1), BROKEN_DOCUMENTS
