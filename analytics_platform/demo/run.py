@@ -138,8 +138,8 @@ def _is_complete(console: Console, settings: Settings, folder: Path, sales: Sale
     with open_warehouse(settings).session(read_only=True) as session:
         orders = read_purchases(folder / "simulated" / PURCHASES)
         same = _show(console, table, reconcile(session, sales, orders))
-    for refusal in sales.refused:
-        console.print(f"[red]Refused:[/] {refusal}")
+    for error in sales.rejected:
+        console.print(f"[red]Rejected:[/] {error}")
     return same and not left
 
 

@@ -34,7 +34,7 @@ class Sales:
     orders: int
     revenue: Decimal
     free: int
-    refused: Sequence[OrderRejectedError]
+    rejected: Sequence[OrderRejectedError]
 
 
 _WAREHOUSE = """
@@ -54,7 +54,7 @@ def reconcile(session: Session, sales: Sales, orders: Iterable[BoughtOrder]) -> 
     yield Compared(("orders",), (sales.orders, found["orders"], len(paid)))
     yield Compared(("revenue",), (sales.revenue, found["revenue"], sum(order.revenue for order in paid)))
     yield Compared(("orders of an empty cart",), (sales.free, found["free"], len(orders) - len(paid)))
-    yield Compared(("other refusals",), (len(sales.refused), 0, 0))
+    yield Compared(("other rejected orders",), (len(sales.rejected), 0, 0))
 
 
 def stock_shop(shop: Shop) -> int:
@@ -75,30 +75,30 @@ def buy(shop: Shop, orders: Iterable[BoughtOrder], people: People) -> Sales:
     for order in orders:
         cart = Cart(tuple(CartLine(line.item_id, line.quantity, line.variant or None) for line in order.lines))
         key = f"{order.client_id}/{order.transaction_id}"
-        wish = OrderRequest(cart, ids[customers[order.client_id].email], key, order.at)
-        (signed_in if order.client_id.startswith(USER) else guests).append(wish)
-    refused = [error for error in place_orders(shop, guests) if isinstance(error, OrderRejectedError)]
-    refused += _buy_signed_in(shop, signed_in)
+        request = OrderRequest(cart, ids[customers[order.client_id].email], key, order.at)
+        (signed_in if order.client_id.startswith(USER) else guests).append(request)
+    rejected = [error for error in place_orders(shop, guests) if isinstance(error, OrderRejectedError)]
+    rejected += _buy_signed_in(shop, signed_in)
     with shop.database.transaction() as connection:
         row = connection.execute("SELECT count(*), coalesce(sum(total), 0) FROM shop.orders").fetchone()
     assert row is not None
-    others = [error for error in refused if not isinstance(error, EmptyCartError)]
-    return Sales(row[0], row[1], len(refused) - len(others), others)
+    others = [error for error in rejected if not isinstance(error, EmptyCartError)]
+    return Sales(row[0], row[1], len(rejected) - len(others), others)
 
 
-def _buy_signed_in(shop: Shop, wishes: Iterable[OrderRequest]) -> list[OrderRejectedError]:
-    """Fill the customer's cart and order what is in it; returns the rejections."""
-    refused = []
-    for wish in wishes:
-        cart_id = f"{CUSTOMER}{wish.customer_id}"
+def _buy_signed_in(shop: Shop, requests: Iterable[OrderRequest]) -> list[OrderRejectedError]:
+    """Fill the customer's cart and order what is in it; returns the errors."""
+    rejected = []
+    for request in requests:
+        cart_id = f"{CUSTOMER}{request.customer_id}"
         cart = Cart(cart_id=cart_id)
-        for line in wish.cart.lines:
+        for line in request.cart.lines:
             cart = shop.carts.add(cart_id, line)
         try:
-            shop.place_order(cart, wish.customer_id, wish.order_key, wish.ordered_at)
+            shop.place_order(cart, request.customer_id, request.order_key, request.ordered_at)
         except OrderRejectedError as error:
-            refused.append(error)
-    return refused
+            rejected.append(error)
+    return rejected
 
 
 def _product(product: SimulatedProduct) -> Product:

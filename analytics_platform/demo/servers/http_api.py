@@ -1,13 +1,11 @@
 """The users API of the demo and the tests: a JSON file served on loopback.
 
-`/users` is the content of the file, with ETag and Last-Modified; a new content is served as soon as it is there. With
-`_page` and `_limit` (or `page_size`) it comes in pages, with `Link` and `X-Total-Count`, as from json-server.
+`/users` is the content of the file, with ETag; new content is served as soon as it is there. With
+`_page` and `_limit` (or `page_size`) it comes in pages, with `Link`, as from json-server.
 """
 
 from __future__ import annotations
 
-import datetime as dt
-import email.utils
 import hashlib
 import json
 from collections.abc import Iterator
@@ -44,8 +42,7 @@ def serve_users(file: Path, page_size: int = 0) -> Iterator[str]:
 def _page(request: Request, file: Path, page_size: int) -> tuple[bytes, dict[str, str]]:
     """Return the body that a request asks for, and its headers. Raises `ValueError` if the query is wrong."""
     body = file.read_bytes()
-    changed = dt.datetime.fromtimestamp(file.stat().st_mtime, dt.UTC)
-    headers = {"Last-Modified": email.utils.format_datetime(changed, usegmt=True)}
+    headers = {}
     size = int(request.query_params.get("_limit", page_size))
     if size > 0:
         users, page = json.loads(body), max(1, int(request.query_params.get("_page", 1)))
@@ -56,5 +53,5 @@ def _page(request: Request, file: Path, page_size: int) -> tuple[bytes, dict[str
             for relation, number in {"first": 1, "prev": page - 1, "next": page + 1, "last": last}.items()
             if 1 <= number <= last
         )
-        headers |= {"X-Total-Count": str(len(users)), "Link": ", ".join(links)}
+        headers["Link"] = ", ".join(links)
     return body, headers | {"ETag": f'"{hashlib.sha256(body).hexdigest()[:32]}"'}

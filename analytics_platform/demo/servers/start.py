@@ -17,7 +17,7 @@ from analytics_platform.demo.servers.redis_server import serve_redis
 from analytics_platform.demo.servers.sqs_server import serve_in_process
 from analytics_platform.shop.schema import migrate
 
-QUEUE, DEAD_LETTERS = "shop-events", "shop-events-refused"
+QUEUE, DEAD_LETTERS = "shop-events", "shop-events-dead-letters"
 LOCAL_CREDENTIALS: Mapping[str, str] = MappingProxyType(
     {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local", "AWS_DEFAULT_REGION": "eu-west-1"}
 )
