@@ -69,7 +69,7 @@ class LocalPostgres:
         self._run("pg_ctl", "-w", "-D", str(self._data), "-m", "fast", "stop")
 
     def kill(self) -> None:
-        """SIGKILL the server, as in a crash; `start` recovers. Returns when all its processes have ended."""
+        """Kill the server, as in a crash; `start` recovers. Returns when all its processes have ended."""
         server = psutil.Process(self.pid)
         processes = [server, *server.children()]
         server.kill()

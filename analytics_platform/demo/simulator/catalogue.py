@@ -38,18 +38,18 @@ class SimulatedProduct(NamedTuple):
 
 
 def _sizes(small: int, step: int) -> tuple[Variant, ...]:
-    """Four bed sizes; prices in whole currency units minus one cent."""
+    """Make four bed sizes; prices in whole currency units minus one cent."""
     names = ("90 x 200", "140 x 200", "160 x 200", '63" x 79"')
     return tuple(Variant(name, (small + step * number) * 100 - 1) for number, name in enumerate(names))
 
 
 def _colours(price: int) -> tuple[Variant, ...]:
-    """Three colours at one price in cents."""
+    """Make three colours at one price in cents."""
     return tuple(Variant(name, price) for name in ("Weiß", "Anthrazit", "Crème, meliert"))
 
 
 def _one(price: int) -> tuple[Variant, ...]:
-    """The only variant, at a price in cents."""
+    """Make the only variant, at a price in cents."""
     return (Variant("Standard", price),)
 
 
@@ -115,7 +115,7 @@ SEARCHES = ("topper", "kissen+90x200", "bettw%C3%A4sche", "sale", "12%22+mattres
 
 
 def _app_product(number: int, name: str, brand: str, cents: int) -> SimulatedProduct:
-    """A product sold in the app only."""
+    """Make a product sold in the app only."""
     return SimulatedProduct(f"prod_{number}", name, brand, "Extras", f"prod-{number}", (Variant("", cents),))
 
 
