@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from analytics_platform.catalog import CONTRACTS
-from analytics_platform.reports.dashboard import queries
+from analytics_platform.reports import queries, records
 from analytics_platform.settings import load_settings
 from analytics_platform.transform import DayRange
 from analytics_platform.warehouse import Session, Warehouse, open_warehouse
@@ -61,22 +61,22 @@ def products(session: Session) -> None:
 
 
 def customers(session: Session) -> None:
-    queries.read_customers(session)
+    queries.read_customer_totals(session)
     queries.read_cities(session, 25)
-    queries.read_best_customers(session, 25)
+    queries.read_customers(session, "revenue", 25)
 
 
 def quality(session: Session) -> None:
     days, _ = _days(session)
     for _ in range(2):  # and the days before
-        queries.read_quality(session, days)
-    queries.read_reasons(session, days)
-    queries.read_rejected(session, days, 501, ["clickstream"], "client_id: missing")
+        records.read_quality(session, days)
+    records.read_reasons(session, days)
+    records.read_rejected(session, days, 501, ["clickstream"], "client_id: missing")
 
 
 def pipeline(session: Session) -> None:
-    queries.read_batches(session, 20)
-    queries.days_of_last_load(session)
+    records.read_batches(session, 20)
+    records.days_of_last_load(session)
 
 
 PAGES: Mapping[str, Callable[[Session], None]] = {
@@ -103,8 +103,8 @@ def measure(warehouse: Warehouse, page: Callable[[Session], None]) -> float:
     for _ in range(RUNS + 1):
         started = time.perf_counter()
         with warehouse.session(read_only=True) as session:
-            queries.missing_tables(session, queries.READS)
-            queries.loaded_at(session)
+            queries.missing_tables(session, queries.DASHBOARD)
+            records.loaded_at(session)
             page(session)
         taken.append(time.perf_counter() - started)
     return max(taken[1:])
@@ -114,7 +114,7 @@ def copy_for_readers(house: House, folder: Path) -> tuple[Warehouse, float]:
     """The copy that pages read, and the seconds it took."""
     shutil.rmtree(folder, ignore_errors=True)
     started = time.perf_counter()
-    view = Published(house.settings, queries.READS, folder).view()
+    view = Published(house.settings, queries.DASHBOARD, folder).view()
     assert view.warehouse is not None
     return view.warehouse, time.perf_counter() - started
 
@@ -125,8 +125,8 @@ def in_postgres(source: Warehouse) -> Iterator[Warehouse]:
     with new_database() as url, source.session(read_only=True) as read:
         target = open_warehouse(load_settings(warehouse_url=url))
         with target.session() as write:
-            write.ensure(*(CONTRACTS[table] for table in queries.READS))
-            for table in queries.READS:
+            write.ensure(*(CONTRACTS[table] for table in queries.DASHBOARD))
+            for table in queries.DASHBOARD:
                 write.insert(table, read.frame(f"SELECT * FROM {table}"))
         yield target
 

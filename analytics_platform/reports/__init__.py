@@ -1,5 +1,5 @@
-"""Findings for people: the marts as sentences, small tables and plots, in Markdown and in one HTML file.
+"""Findings and dashboard: the marts as sentences, small tables and plots, in Markdown, HTML and a web application.
 
-`queries` reads, `sentences` and `tables` put numbers into words, `plots` draws, `findings` puts a report
-together, `markdown` and `html` write it down. Nothing in here knows Dagster; only `plots` needs matplotlib.
+`queries` and `records` read, `sentences` and `tables` put numbers into words, `plots` draws, `findings` puts the report
+together, `render` fills the templates. Nothing in here knows Dagster; only `plots` and `drawing` need matplotlib.
 """

@@ -4,4 +4,4 @@ from __future__ import annotations
 
 BLUE, GREEN, VERMILLION, ORANGE, SKY = "#0072B2", "#009E73", "#D55E00", "#E69F00", "#56B4E9"
 COLOURS = (BLUE, GREEN, VERMILLION, ORANGE, SKY)
-INK, MUTED, LINE, PAGE = "#1f2933", "#667085", "#e4e7ec", "#f6f7f9"
+INK, MUTED, FAINT, LINE, PAGE = "#1f2933", "#667085", "#b6bfcc", "#e4e7ec", "#f6f7f9"

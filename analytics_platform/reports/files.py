@@ -3,46 +3,32 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
 from analytics_platform.reports.findings import Report
-from analytics_platform.reports.html import to_html
-from analytics_platform.reports.markdown import PLOTS, to_markdown
+from analytics_platform.reports.render import render_html, render_markdown
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
-    """Where the report is."""
-
-    markdown: Path
-    html: Path
-    plots: tuple[Path, ...]
-
-
-def write_report(report: Report, folder: Path) -> Written:
-    """Write the report below `folder`; plots of an earlier report that this one does not have are removed.
+def write_report(report: Report, folder: Path) -> None:
+    """Write the report below `folder`, and remove plots of an earlier report that this one does not have.
 
     Every file is written beside its place and renamed. Raises `OSError` if the folder cannot be written.
     """
-    drawn = {section.name: section.plot.wide for section in report.sections if section.plot is not None}
-    (folder / PLOTS).mkdir(parents=True, exist_ok=True)
-    plots = tuple(_replace(folder / PLOTS / f"{name}.png", png) for name, png in drawn.items())
-    written = Written(
-        _replace(folder / "findings.md", to_markdown(report).encode()),
-        _replace(folder / "findings.html", to_html(report).encode()),
-        plots,
-    )
-    for old in set((folder / PLOTS).glob("*.png")) - set(plots):
+    plots = folder / "plots"
+    plots.mkdir(parents=True, exist_ok=True)
+    drawn = {plots / f"{section.name}.png": section.plot.wide for section in report.sections if section.plot}
+    for path, png in drawn.items():
+        _replace(path, png)
+    for name, render in (("findings.md", render_markdown), ("findings.html", render_html)):
+        _replace(folder / name, render(f"{name}.j2", report=report).encode())
+    for old in set(plots.glob("*.png")) - drawn.keys():
         old.unlink()
-    return written
 
 
-def _replace(path: Path, content: bytes) -> Path:
+def _replace(path: Path, content: bytes) -> None:
     draft = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         draft.write_bytes(content)
         draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)
-    return path

@@ -21,6 +21,7 @@ class Total:
     last: dt.date
     days: int
     sessions: int
+    visitors: int
     orders: int
     converted: int
     revenue: Decimal
@@ -29,6 +30,11 @@ class Total:
     def conversion(self) -> float | None:
         """Sessions with an order / sessions; None without sessions."""
         return share(self.converted, self.sessions)
+
+    @property
+    def average_order(self) -> Decimal | None:
+        """Revenue / orders; None without orders."""
+        return self.revenue / self.orders if self.orders else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,22 +46,15 @@ class Weeks:
 
 
 def total_of(days: pl.DataFrame) -> Total | None:
-    """The sums of all `days`, in order of date; None if there are none."""
+    """Return the sums of all `days`, in order of date; None if there are none."""
     if days.is_empty():
         return None
-    return Total(
-        first=days["date"][0],
-        last=days["date"][-1],
-        days=len(days),
-        sessions=int(days["sessions"].sum()),
-        orders=int(days["orders"].sum()),
-        converted=int(days["converted"].sum()),
-        revenue=Decimal(days["revenue"].sum()),
-    )
+    counts = {name: int(days[name].sum()) for name in ("sessions", "visitors", "orders", "converted")}
+    return Total(days["date"][0], days["date"][-1], len(days), revenue=Decimal(days["revenue"].sum()), **counts)
 
 
 def weeks_of(days: pl.DataFrame) -> Weeks | None:
-    """The two weeks to compare; None with fewer than fourteen complete days. `days` has no gaps."""
+    """Return the two weeks to compare; None with fewer than fourteen complete days. `days` has no gaps."""
     complete = days.filter("is_complete")
     if len(complete) < 2 * WEEK:
         return None
@@ -64,6 +63,6 @@ def weeks_of(days: pl.DataFrame) -> Weeks | None:
 
 
 def best_day(days: pl.DataFrame, measure: str) -> tuple[dt.date, Decimal | int]:
-    """The first of the days with the highest `measure`, and its value. There must be a day."""
+    """Return the first of the days with the highest `measure`, and its value. There must be a day."""
     top = days.sort([pl.col(measure), pl.col("date")], descending=[True, False]).row(0, named=True)
     return top["date"], top[measure]

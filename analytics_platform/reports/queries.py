@@ -1,255 +1,277 @@
-"""What the report reads: small frames from the marts, summed by the warehouse, in a fixed order.
+"""What findings and dashboard read of the marts: small frames of a range of days, in a fixed order.
 
-The tables in `READS` must exist; they may be empty. Values are bound, never written into the SQL.
+The warehouse answers, whichever it is, so the SQL keeps to what DuckDB and PostgreSQL both have. Values are bound,
+never written into the SQL. Tables that are read must exist; they may be empty.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
 import polars as pl
 
+from analytics_platform.transform import DayRange
 from analytics_platform.warehouse import Session
+from analytics_platform.warehouse.session import one
 
-READS = (
-    "marts.daily_trends",
-    "marts.funnel_daily",
-    "marts.attribution",
-    "marts.device_daily",
-    "marts.product_daily",
-    "marts.data_quality_daily",
-    "marts.list_performance",
-    "marts.product_performance",
-    "marts.user_metrics",
-    "cleaned.events",
-    "cleaned.users",
-    "star.dim_product",
-    "star.fact_sessions",
-    "ops.quarantine",
-    "ops.pipeline_logs",
+OVERVIEW = ("marts.daily_trends", "marts.funnel_daily", "marts.device_daily", "ops.pipeline_logs")
+CHANNELS = ("marts.attribution",)
+PRODUCTS = ("marts.product_daily", "marts.list_performance", "star.dim_product")
+CUSTOMERS = ("marts.user_metrics", "cleaned.users", "ops.orphans")
+QUALITY = ("marts.data_quality_daily", "ops.quarantine")
+PIPELINE = ("ops.pipeline_logs",)
+DASHBOARD = tuple(sorted({*OVERVIEW, *CHANNELS, *PRODUCTS, *CUSTOMERS, *QUALITY, *PIPELINE}))
+"""The tables that pages of the dashboard are made from. None has a row per event."""
+
+FINDINGS = (
+    *(table for table in DASHBOARD if table != "ops.orphans"),
+    *("marts.product_performance", "cleaned.events", "star.fact_sessions"),
 )
-"""The tables a report is made from."""
+"""The tables that the findings are made from."""
 
-TOP_PRODUCTS = 10
-TOP_LISTS = 10
-TOP_BOUGHT = 20
-TOP_CUSTOMERS = 10
-TOP_REASONS = 8
+ALL_DAYS = DayRange(dt.date.min, dt.date.max)
+TOP, TOP_BOUGHT = 10, 20
+"""Rows of a ranking in the findings: of most, and of products by view-to-purchase rate."""
 
-_DAYS = """
-WITH bounds AS (SELECT min(date) AS first, max(date) AS last FROM marts.daily_trends),
-calendar AS (
-    SELECT CAST(unnest(generate_series(first, last, INTERVAL 1 DAY)) AS DATE) AS date
-    FROM bounds
-    WHERE first IS NOT NULL
-)
-SELECT
-    calendar.date,
-    calendar.date < CAST($complete_until AS DATE) AS is_complete,
-    coalesce(trends.sessions, 0) AS sessions,
-    coalesce(trends.visitors, 0) AS visitors,
-    CAST(round(coalesce(trends.conversion_rate * trends.sessions, 0)) AS BIGINT) AS converted,
-    coalesce(trends.orders, 0) AS orders,
-    CAST(coalesce(trends.revenue, 0) AS DECIMAL(38, 4)) AS revenue
-FROM calendar
-LEFT JOIN marts.daily_trends AS trends ON calendar.date = trends.date
-ORDER BY calendar.date
+_MONEY = pl.Decimal(38, 4)
+_TEXTS = """
+step device_type channel product_id product_name list_id list_name user_id user_name city favourite_product source input
+error_reason raw
 """
+_TYPES: Mapping[str, Any] = {
+    **dict.fromkeys(_TEXTS.split(), pl.String),
+    **dict.fromkeys(("revenue", "total_revenue", "first_revenue", "last_revenue", "indirect_revenue"), _MONEY),
+    **dict.fromkeys(("engagement_rate", "view_to_purchase_rate", "average_views"), pl.Float64),
+    **dict.fromkeys(("finished_at", "last_active_at"), pl.Datetime("us", "UTC")),
+    "date": pl.Date,
+}
+"""The types of columns, by name; all other columns are counts."""
 
-_FUNNEL = """
-SELECT step_index, step, CAST(sum(sessions) AS BIGINT) AS sessions
-FROM marts.funnel_daily
-GROUP BY step_index, step
-ORDER BY step_index
-"""
-
-_CREDITS = """
-SELECT
-    channel,
-    CAST(coalesce(sum(orders) FILTER (WHERE model = $first), 0) AS BIGINT) AS first_orders,
-    CAST(coalesce(sum(orders) FILTER (WHERE model = $last), 0) AS BIGINT) AS last_orders,
-    CAST(coalesce(sum(orders) FILTER (WHERE model = $indirect), 0) AS BIGINT) AS indirect_orders,
-    coalesce(sum(revenue) FILTER (WHERE model = $first), 0)::DECIMAL(38, 4) AS first_revenue,
-    coalesce(sum(revenue) FILTER (WHERE model = $last), 0)::DECIMAL(38, 4) AS last_revenue,
-    coalesce(sum(revenue) FILTER (WHERE model = $indirect), 0)::DECIMAL(38, 4) AS indirect_revenue
-FROM marts.attribution
-GROUP BY channel
-ORDER BY last_revenue DESC, last_orders DESC, channel
-"""
-
-_DEVICES = """
-SELECT
-    device_type,
-    CAST(sum(sessions) AS BIGINT) AS sessions,
-    CAST(sum(bounces) AS BIGINT) AS bounces,
-    CAST(sum(round(coalesce(conversion_rate, 0) * sessions)) AS BIGINT) AS converted,
-    CAST(sum(orders) AS BIGINT) AS orders,
-    sum(revenue)::DECIMAL(38, 4) AS revenue
-FROM marts.device_daily
-GROUP BY device_type
-ORDER BY sessions DESC, device_type
-"""
-
-_PRODUCTS = """
-WITH sold AS (
-    SELECT
-        product_id,
-        CAST(sum(views) AS BIGINT) AS views,
-        CAST(sum(add_to_carts) AS BIGINT) AS add_to_carts,
-        CAST(sum(orders) AS BIGINT) AS orders,
-        CAST(sum(quantity) AS BIGINT) AS quantity,
-        sum(revenue)::DECIMAL(38, 4) AS revenue
-    FROM marts.product_daily
-    GROUP BY product_id
-)
-SELECT
-    sold.product_id,
-    coalesce(products.product_name, '') AS product_name,
-    sold.* EXCLUDE (product_id),
-    (SELECT count(*) FROM sold WHERE orders > 0) AS products_sold,
-    (SELECT sum(revenue) FROM sold)::DECIMAL(38, 4) AS total_revenue
-FROM sold
-LEFT JOIN star.dim_product AS products ON sold.product_id = products.product_id AND products.is_current
-ORDER BY sold.revenue DESC, sold.quantity DESC, sold.views DESC, sold.product_id
-LIMIT $top
-"""
-
-_LISTS = """
-SELECT
-    list_id,
-    coalesce(list_name, '') AS list_name,
-    sessions,
-    impressions,
-    clicks,
-    purchases,
-    engagement_rate,
-    revenue::DECIMAL(38, 4) AS revenue,
-    count(*) OVER () AS lists
-FROM marts.list_performance
-ORDER BY engagement_rate DESC, sessions DESC, list_id
-LIMIT $top
-"""
-
-_BOUGHT = """
-WITH average AS (SELECT avg(views) AS average_views FROM marts.product_performance)
-SELECT
-    products.product_id,
-    coalesce(products.product_name, '') AS product_name,
-    products.views,
-    products.purchases,
-    products.view_to_purchase_rate,
-    products.revenue::DECIMAL(38, 4) AS revenue,
-    average.average_views,
-    count(*) OVER () AS products
-FROM marts.product_performance AS products
-INNER JOIN average ON products.views >= average.average_views
-WHERE products.views > 0
-ORDER BY products.view_to_purchase_rate DESC, products.purchases DESC, products.product_id
-LIMIT $top
-"""
-
-_CUSTOMERS = """
-SELECT
-    user_id,
-    coalesce(name, '') AS name,
-    interactions,
-    coalesce(favourite_product, '') AS favourite_product,
-    favourite_views,
-    last_active_at,
-    orders,
-    revenue::DECIMAL(38, 4) AS revenue,
-    count(*) OVER () AS customers,
-    CAST(sum(interactions) OVER () AS BIGINT) AS all_interactions
-FROM marts.user_metrics
-WHERE interactions > 0
-ORDER BY interactions DESC, last_active_at DESC, user_id
-LIMIT $top
-"""
-
-_ORPHANS = """
-SELECT
-    events.source,
-    count(DISTINCT events.user_id) AS users,
-    count(DISTINCT CASE WHEN users.user_id IS NULL THEN events.user_id END) AS orphans,
-    count(*) AS interactions,
-    sum(CASE WHEN users.user_id IS NULL THEN 1 ELSE 0 END) AS orphan_interactions
-FROM cleaned.events AS events
-LEFT JOIN cleaned.users AS users ON events.user_id = users.user_id
-WHERE events.user_id IS NOT NULL AND NOT events.is_bot
-GROUP BY events.source
-"""
-
-_QUALITY = """
-SELECT date, source, rows_accepted, rows_duplicate, rows_quarantined
-FROM marts.data_quality_daily
-ORDER BY date, source
-"""
-
-_REASONS = """
-SELECT reason, count(*) AS rows
-FROM (SELECT unnest(list_distinct(string_split(error_reason, '; '))) AS reason FROM ops.quarantine)
-GROUP BY reason
-ORDER BY rows DESC, reason
-LIMIT $top
-"""
+OF_SOURCES = "($all_sources OR list_contains($sources, source))"
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """Everything a report is made from.
+def frame(session: Session, columns: str, sql: str, days: DayRange | None = None, **values: Any) -> pl.DataFrame:
+    """Return the rows of a query as a frame of these columns, with the days and the values as its parameters."""
+    bound = values if days is None else {"first": days.first, "last": days.last, **values}
+    schema = {name: _TYPES.get(name, pl.Int64) for name in columns.split()}
+    # DuckDB 2.0 drops the LIMIT of `read_products` while star.dim_product is empty, so the rows are cut here too.
+    rows = session.rows(sql, bound)[: values.get("top")]
+    return pl.DataFrame(rows, schema=schema, orient="row")
 
-    `days` has a row for every day from the first to the last with traffic, those without any included. A day
-    is complete once data arrived after it had ended.
+
+def chosen(sources: Sequence[str]) -> dict[str, Any]:
+    """Return the parameters of a filter by source. No source chosen means all of them."""
+    return {"all_sources": not sources, "sources": list(sources) or [""]}
+
+
+def missing_tables(session: Session, wanted: Sequence[str]) -> list[str]:
+    """Return those of the tables that were never made."""
+    return sorted(set(wanted) - session.tables())
+
+
+def days_with_data(session: Session, now: dt.datetime) -> tuple[DayRange, dt.date] | None:
+    """Return the days from the first to the last with traffic, and the first day that is not complete.
+
+    A day is complete once data arrived after it had ended, and it is before the day of `now`. None without any traffic.
     """
-
-    days: pl.DataFrame
-    visitors: int
-    funnel: pl.DataFrame
-    credits: pl.DataFrame
-    devices: pl.DataFrame
-    products: pl.DataFrame
-    lists: pl.DataFrame
-    bought: pl.DataFrame
-    customers: pl.DataFrame
-    orphans: pl.DataFrame
-    quality: pl.DataFrame
-    reasons: pl.DataFrame
-    loaded_at: dt.datetime | None
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether there is nothing at all to report."""
-        return self.days.is_empty() and self.quality.is_empty() and self.reasons.is_empty()
+    first, last = one(session, "SELECT min(date), max(date) FROM marts.daily_trends")
+    (arrived_at,) = one(session, "SELECT max(arrived_at) FROM ops.pipeline_logs")
+    if first is None:
+        return None
+    return DayRange(first, last), min(arrived_at or now, now).astimezone(dt.UTC).date()
 
 
-def read_facts(session: Session, as_of: dt.datetime) -> Facts:
-    """Read the tables of `READS`, all their days. A day later than `as_of` never counts as complete."""
-    ((visitors,),) = session.rows("SELECT count(DISTINCT client_id) FROM star.fact_sessions WHERE NOT is_bot")
-    ((loaded_at, arrived_at),) = session.rows("SELECT max(finished_at), max(arrived_at) FROM ops.pipeline_logs")
-    arrival = arrived_at if isinstance(arrived_at, dt.datetime) else as_of
-    complete_until = min(arrival, as_of).astimezone(dt.UTC).date()
-    models = {"first": "first_touch", "last": "last_touch", "indirect": "last_non_direct"}
-    return Facts(
-        days=session.frame(_DAYS, {"complete_until": complete_until}),
-        visitors=int(str(visitors)),
-        funnel=session.frame(_FUNNEL),
-        credits=session.frame(_CREDITS, models),
-        devices=session.frame(_DEVICES),
-        products=session.frame(_PRODUCTS, {"top": TOP_PRODUCTS}),
-        lists=session.frame(_LISTS, {"top": TOP_LISTS}),
-        bought=session.frame(_BOUGHT, {"top": TOP_BOUGHT}),
-        customers=session.frame(_CUSTOMERS, {"top": TOP_CUSTOMERS}),
-        orphans=_read_orphans(session),
-        quality=session.frame(_QUALITY),
-        reasons=session.frame(_REASONS, {"top": TOP_REASONS}),
-        loaded_at=loaded_at if isinstance(loaded_at, dt.datetime) else None,
+def read_days(session: Session, days: DayRange, complete_until: dt.date) -> pl.DataFrame:
+    """Return one row for every day of the range, those without traffic included."""
+    sql = """
+        SELECT date, sessions, visitors, round(coalesce(conversion_rate * sessions, 0))::BIGINT, orders, revenue
+        FROM marts.daily_trends
+        WHERE date BETWEEN $first AND $last
+        """
+    found = frame(session, "date sessions visitors converted orders revenue", sql, days)
+    calendar = pl.DataFrame({"date": pl.date_range(days.first, days.last, eager=True)})
+    joined = calendar.join(found, on="date", how="left", maintain_order="left")
+    return joined.with_columns(pl.exclude("date").fill_null(0), is_complete=pl.col("date") < complete_until)
+
+
+def read_funnel(session: Session, days: DayRange) -> pl.DataFrame:
+    """Return the sessions that reached each step of the funnel."""
+    sql = """
+        SELECT step_index, step, sum(sessions)::BIGINT
+        FROM marts.funnel_daily
+        WHERE date BETWEEN $first AND $last
+        GROUP BY step_index, step
+        ORDER BY step_index
+        """
+    return frame(session, "step_index step sessions", sql, days)
+
+
+def read_devices(session: Session, days: DayRange) -> pl.DataFrame:
+    """Return sessions and sales by kind of device."""
+    sql = """
+        SELECT
+            device_type, sum(sessions)::BIGINT AS visits, sum(bounces)::BIGINT,
+            sum(round(coalesce(conversion_rate, 0) * sessions))::BIGINT, sum(orders)::BIGINT, sum(revenue)
+        FROM marts.device_daily
+        WHERE date BETWEEN $first AND $last
+        GROUP BY device_type
+        ORDER BY visits DESC, device_type
+        """
+    return frame(session, "device_type sessions bounces converted orders revenue", sql, days)
+
+
+def read_credits(session: Session, days: DayRange, sources: Sequence[str] = ()) -> pl.DataFrame:
+    """Return what each channel is credited with by the three rules; of these traffic sources only, if any are given."""
+    sql = f"""
+        SELECT
+            channel,
+            coalesce(sum(orders) FILTER (WHERE model = 'first_touch'), 0)::BIGINT,
+            coalesce(sum(orders) FILTER (WHERE model = 'last_touch'), 0)::BIGINT AS last_orders,
+            coalesce(sum(orders) FILTER (WHERE model = 'last_non_direct'), 0)::BIGINT,
+            coalesce(sum(revenue) FILTER (WHERE model = 'first_touch'), 0),
+            coalesce(sum(revenue) FILTER (WHERE model = 'last_touch'), 0) AS last_revenue,
+            coalesce(sum(revenue) FILTER (WHERE model = 'last_non_direct'), 0)
+        FROM marts.attribution
+        WHERE date BETWEEN $first AND $last AND {OF_SOURCES}
+        GROUP BY channel
+        ORDER BY last_revenue DESC, last_orders DESC, channel
+        """
+    columns = "channel first_orders last_orders indirect_orders first_revenue last_revenue indirect_revenue"
+    return frame(session, columns, sql, days, **chosen(sources))
+
+
+def traffic_sources(session: Session, days: DayRange, top: int) -> list[str]:
+    """Return the traffic sources that were credited with orders, those with most orders first."""
+    sql = """
+        SELECT source, sum(orders)::BIGINT AS orders
+        FROM marts.attribution
+        WHERE date BETWEEN $first AND $last
+        GROUP BY source
+        ORDER BY orders DESC, source
+        LIMIT $top
+        """
+    return frame(session, "source orders", sql, days, top=top)["source"].to_list()
+
+
+def read_products(session: Session, days: DayRange, top: int = TOP, text: str = "") -> pl.DataFrame:
+    """Return the products that sold best, of those with `text` in their name or id.
+
+    `products_sold` and `total_revenue` are those of all products.
+    """
+    sql = """
+        WITH sold AS (
+            SELECT
+                product_id, sum(views)::BIGINT AS views, sum(add_to_carts)::BIGINT AS add_to_carts,
+                sum(orders)::BIGINT AS orders, sum(quantity)::BIGINT AS quantity, sum(revenue) AS revenue
+            FROM marts.product_daily
+            WHERE date BETWEEN $first AND $last
+            GROUP BY product_id
+        ),
+        named AS (
+            SELECT
+                sold.product_id, coalesce(products.product_name, '') AS product_name, views, add_to_carts, orders,
+                quantity, revenue
+            FROM sold
+            LEFT JOIN star.dim_product AS products ON sold.product_id = products.product_id AND products.is_current
+        ),
+        totals AS (SELECT count(CASE WHEN orders > 0 THEN 1 END), sum(revenue) FROM sold)
+        SELECT * FROM named CROSS JOIN totals
+        WHERE strpos(lower(product_name), lower($text)) > 0 OR strpos(lower(product_id), lower($text)) > 0
+        ORDER BY revenue DESC, quantity DESC, views DESC, product_id
+        LIMIT $top
+        """
+    columns = "product_id product_name views add_to_carts orders quantity revenue products_sold total_revenue"
+    return frame(session, columns, sql, days, text=text, top=top)
+
+
+def read_lists(session: Session, top: int = TOP) -> pl.DataFrame:
+    """Return the product lists with the highest engagement rate, over all days: no table has lists by day."""
+    sql = """
+        SELECT
+            list_id, coalesce(list_name, ''), sessions, impressions, clicks, purchases, engagement_rate, revenue,
+            count(*) OVER ()
+        FROM marts.list_performance
+        ORDER BY engagement_rate DESC, sessions DESC, list_id
+        LIMIT $top
+        """
+    columns = "list_id list_name sessions impressions clicks purchases engagement_rate revenue lists"
+    return frame(session, columns, sql, top=top)
+
+
+def read_bought(session: Session, top: int = TOP_BOUGHT) -> pl.DataFrame:
+    """Return the products with the highest view-to-purchase rate, of those with at least the average of views."""
+    sql = """
+        WITH viewed AS (SELECT *, avg(views) OVER () AS average_views FROM marts.product_performance)
+        SELECT
+            product_id, coalesce(product_name, ''), views, purchases, view_to_purchase_rate, revenue,
+            average_views::DOUBLE, count(*) OVER ()
+        FROM viewed
+        WHERE views > 0 AND views >= average_views
+        ORDER BY view_to_purchase_rate DESC, purchases DESC, product_id
+        LIMIT $top
+        """
+    columns = "product_id product_name views purchases view_to_purchase_rate revenue average_views products"
+    return frame(session, columns, sql, top=top)
+
+
+def read_customers(session: Session, by: Literal["interactions", "revenue"], top: int = TOP) -> pl.DataFrame:
+    """Return the customers with most interactions or revenue; `customers` and `all_interactions` are of all of them."""
+    sql = f"""
+        SELECT
+            metrics.user_id, coalesce(metrics.name, ''), coalesce(users.city, ''), interactions,
+            coalesce(favourite_product, ''), favourite_views, last_active_at, orders, revenue, count(*) OVER (),
+            (sum(interactions) OVER ())::BIGINT
+        FROM marts.user_metrics AS metrics
+        LEFT JOIN cleaned.users AS users ON metrics.user_id = users.user_id
+        WHERE interactions > 0 OR orders > 0
+        ORDER BY {by} DESC, last_active_at DESC, metrics.user_id
+        LIMIT $top
+        """
+    columns = (
+        "user_id user_name city interactions favourite_product favourite_views last_active_at orders revenue customers "
+        "all_interactions"
     )
+    return frame(session, columns, sql, top=top)
 
 
-def _read_orphans(session: Session) -> pl.DataFrame:
-    """Users and events of each source that names users, counted by the warehouse: events are too many to fetch."""
-    counts = ("users", "orphans", "interactions", "orphan_interactions")
-    schema: dict[str, type[pl.DataType]] = {"source": pl.String} | dict.fromkeys(counts, pl.Int64)
-    rows = [[source, *(int(str(number)) for number in numbers)] for source, *numbers in session.rows(_ORPHANS)]
-    return pl.DataFrame(rows, schema=schema, orient="row").sort("source")
+def read_customer_totals(session: Session) -> dict[str, Any]:
+    """Return how many customers there are and what they did, over all days."""
+    sql = """
+        SELECT
+            count(*), count(CASE WHEN sessions > 0 THEN 1 END), count(CASE WHEN orders > 0 THEN 1 END),
+            count(CASE WHEN orders > 1 THEN 1 END), coalesce(sum(revenue), 0), (SELECT count(*) FROM ops.orphans)
+        FROM marts.user_metrics
+        """
+    return frame(session, "customers active buyers repeat_buyers revenue orphans", sql).row(0, named=True)
+
+
+def read_cities(session: Session, top: int) -> pl.DataFrame:
+    """Return where customers live, by revenue. The city is empty where it is not known."""
+    sql = """
+        SELECT
+            coalesce(users.city, '') AS city, count(*) AS customers, count(CASE WHEN metrics.orders > 0 THEN 1 END),
+            sum(metrics.orders)::BIGINT, sum(metrics.revenue) AS revenue
+        FROM marts.user_metrics AS metrics
+        LEFT JOIN cleaned.users AS users ON metrics.user_id = users.user_id
+        GROUP BY coalesce(users.city, '')
+        ORDER BY revenue DESC, customers DESC, city
+        LIMIT $top
+        """
+    return frame(session, "city customers buyers orders revenue", sql, top=top)
+
+
+def read_orphans(session: Session) -> pl.DataFrame:
+    """Return users and events of each source that names users, and how many of them are no known customers."""
+    sql = """
+        SELECT
+            source, count(DISTINCT events.user_id),
+            count(DISTINCT CASE WHEN users.user_id IS NULL THEN events.user_id END), count(*),
+            count(CASE WHEN users.user_id IS NULL THEN 1 END)
+        FROM cleaned.events AS events
+        LEFT JOIN cleaned.users AS users ON events.user_id = users.user_id
+        WHERE events.user_id IS NOT NULL AND NOT events.is_bot
+        GROUP BY source
+        """
+    return frame(session, "source users orphans interactions orphan_interactions", sql).sort("source")

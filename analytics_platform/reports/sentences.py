@@ -1,7 +1,6 @@
-"""One sentence per section that says what its plot shows. Pure: the same frame gives the same sentence.
+"""One sentence per section that says what its plot shows.
 
-Names that come from outside are cleaned of control characters and shortened, but not escaped: that is the
-business of who writes the sentence down.
+Names that come from outside are shortened and cleaned of control characters. They are escaped by the templates.
 """
 
 from __future__ import annotations
@@ -20,6 +19,7 @@ from analytics_platform.reports.wording import (
     clean,
     count,
     day,
+    label,
     listed,
     moment,
     money,
@@ -38,7 +38,7 @@ _TELLING = 0.05
 
 
 def _moved(name: str, before: Decimal | int, after: Decimal | int, shown: str) -> str:
-    """`revenue rose 12 % to 84,120`, for any two numbers."""
+    """Say `revenue rose 12 % to 84,120`, for any two numbers."""
     if before == after:
         return f"{name} stayed at {shown}"
     ratio = share(after - before, before)
@@ -75,7 +75,7 @@ def _summed(total: Total) -> str:
 
 
 def trends_sentence(days: pl.DataFrame) -> str:
-    """What the daily trends show: the last week against the one before, or what the few days brought."""
+    """Say what the daily trends show: the last week against the one before, or what the few days brought."""
     total = total_of(days)
     if total is None or not (total.sessions or total.orders or total.revenue):
         return "There was no traffic and there were no orders yet."
@@ -89,70 +89,63 @@ def trends_sentence(days: pl.DataFrame) -> str:
 
 
 def funnel_sentence(funnel: pl.DataFrame) -> str:
-    """How many of the sessions bought, and at which step most of them stayed behind."""
+    """Say how many of the sessions bought, and at which step most of them were lost."""
     steps = funnel.rows(named=True)
     if not steps or steps[0]["sessions"] <= 0:
         return "No session has entered the funnel yet."
     start, end = steps[0]["sessions"], steps[-1]["sessions"]
     buyers = f"{whole(end)} ({percent(share(end, start))})" if end else "none"
-    bought = f"{buyers} ended in a purchase"
+    of = f"Of {count(start, 'session')} with a view, {buyers} ended in a purchase"
     rates = [
-        (rate, before["step"], after["step"])
+        (share(after["sessions"], before["sessions"]), before["step"], after["step"])
         for before, after in pairwise(steps)
-        if (rate := share(after["sessions"], before["sessions"])) is not None
+        if before["sessions"] > 0
     ]
-    of = f"Of {count(start, 'session')} with a view, {bought}"
-    if not rates or min(rates)[0] >= 1:
-        return f"{of}: nobody was lost on the way."
-    rate, before, after = min(rates, key=lambda step: step[0])
+    rate, before, after = min(rates, key=lambda step: step[0] or 0.0)
+    if rate is None or rate >= 1:
+        return f"{of}: no session was lost on the way."
     passed = f"{percent(rate)} went on" if rate else "nobody went on"
     return f"{of}; the narrowest step is {before} → {after}, where {passed}."
 
 
-def credit_shares(credits: pl.DataFrame) -> list[tuple[str, float, float, float]]:
-    """Channel and its share by first, last and last non-direct touch; the highest by last touch first.
+def credit_shares(credits: pl.DataFrame) -> pl.DataFrame:
+    """Add each channel's share by `first`, `last` and last non-direct (`indirect`) touch; the highest by last first.
 
-    Shares are of revenue, or of orders where nothing was paid. Empty without orders.
+    Shares are of revenue, or of orders where nothing was paid. No rows without orders.
     """
     measure = "revenue" if credits["last_revenue"].sum() > 0 else "orders"
-    models = ("first", "last", "indirect")
-    totals = [Decimal(credits[f"{model}_{measure}"].sum()) for model in models]
-    if min(totals) <= 0:
-        return []
-    first, last, indirect = (
-        [share(part, total) or 0.0 for part in credits[f"{model}_{measure}"]]
-        for model, total in zip(models, totals, strict=True)
-    )
-    found = zip(credits["channel"], first, last, indirect, strict=True)
-    return sorted(found, key=lambda shares: (-shares[2], -shares[1], shares[0]))
+    totals = {model: float(credits[f"{model}_{measure}"].sum()) for model in ("first", "last", "indirect")}
+    if min(totals.values()) <= 0:
+        return credits.clear()
+    shares = {model: pl.col(f"{model}_{measure}").cast(pl.Float64) / total for model, total in totals.items()}
+    return credits.with_columns(**shares).sort("last", "first", "channel", descending=[True, True, False])
 
 
 def attribution_sentence(credits: pl.DataFrame) -> str:
-    """Who gets the credit by last touch, and for which channel the rule matters most."""
-    shares = credit_shares(credits)
-    if not shares:
+    """Say who gets the credit by last touch, and for which channel the rule matters most."""
+    rows = credit_shares(credits).rows(named=True)
+    if not rows:
         return "No order could be credited to a channel yet."
     what = "revenue" if credits["last_revenue"].sum() > 0 else "orders"
-    channel, first, last, _ = shares[0]
-    if len(shares) == 1:
+    best = rows[0]
+    channel = clean(best["channel"])
+    if len(rows) == 1:
         return f"{channel} gets the credit for all {what}, by first touch as by last."
-    most = f"{percent(last)} ({percent(first)} by first touch)"
+    most = f"{percent(best['last'])} ({percent(best['first'])} by first touch)"
     leads = f"By last touch {channel} earns the largest part of the {what}, {most}"
-    moved, by_first, by_last, _ = max(shares, key=lambda row: round(abs(row[2] - row[1]), 6))
-    points = abs(by_last - by_first) * 100
-    if points < 0.05:
+    moved = max(rows, key=lambda row: round(abs(row["last"] - row["first"]), 6))
+    less, more = sorted((moved["first"], moved["last"]))
+    if more - less < 0.0005:
         return f"{leads}; the two rules agree on every channel."
-    if moved == channel:
+    if moved is best:
         return f"{leads}: no channel depends more on the rule."
-    better = "last" if by_last > by_first else "first"
-    return (
-        f"{leads}; the rule matters most for {moved}, which {better} touch gives "
-        f"{percent(max(by_first, by_last))} instead of {percent(min(by_first, by_last))}."
-    )
+    better = "last" if moved["last"] == more else "first"
+    gives = f"which {better} touch gives {percent(more)} instead of {percent(less)}"
+    return f"{leads}; the rule matters most for {clean(moved['channel'])}, {gives}."
 
 
 def devices_sentence(devices: pl.DataFrame) -> str:
-    """Where the visits come from, and on which device they become orders."""
+    """Say which device brings most sessions, and on which one they become orders."""
     rows = [row for row in devices.rows(named=True) if row["sessions"] > 0]
     sessions = sum(row["sessions"] for row in rows)
     if not rows:
@@ -167,7 +160,7 @@ def devices_sentence(devices: pl.DataFrame) -> str:
 
 
 def _best_converting(rows: Sequence[Row], most: Row, sessions: int) -> str:
-    """`desktop converts best, 7.2 % against 4.1 %`; devices with hardly any sessions are left out."""
+    """Say `desktop converts best, 7.2 % against 4.1 %`; devices with hardly any sessions are left out."""
     if not any(row["converted"] for row in rows):
         return "no session has led to an order"
     telling = [row for row in rows if row["sessions"] >= _TELLING * sessions]
@@ -181,13 +174,8 @@ def _best_converting(rows: Sequence[Row], most: Row, sessions: int) -> str:
     return f"{rate} of its sessions lead to an order" + (", more than on any other device" if leads else "")
 
 
-def product_label(row: Row, longest: int = 60) -> str:
-    """The product's name, or its id where it has none."""
-    return clean(row["product_name"], longest) or clean(row["product_id"], longest) or "(no name)"
-
-
 def products_sentence(products: pl.DataFrame) -> str:
-    """What sold best, and how much of the sales the listed products make."""
+    """Say what sold best, and how much of the sales the listed products make."""
     rows = products.rows(named=True)
     if not rows:
         return "No product has been seen or sold yet."
@@ -196,45 +184,38 @@ def products_sentence(products: pl.DataFrame) -> str:
     if not sold:
         seen = max(rows, key=lambda row: row["views"])
         views = count(seen["views"], "view")
-        return f"No product has been sold yet; the most viewed is “{product_label(seen)}” with {views}."
+        return f"No product has been sold yet; the most viewed is “{label(seen, 'product')}” with {views}."
     part = share(best["revenue"], total)
     if part is None:
         pieces = count(sold[0]["quantity"], "piece")
-        return f"“{product_label(sold[0])}” was ordered most, {pieces}, but the products brought no revenue."
-    first = (
-        f"“{product_label(best)}” sold best: {money(best['revenue'])} from {count(best['orders'], 'order')}, "
-        f"{percent(part)} of what all products sold for"
-    )
+        return f"“{label(sold[0], 'product')}” was ordered most, {pieces}, but the products brought no revenue."
+    made = f"{money(best['revenue'])} from {count(best['orders'], 'order')}"
+    first = f"“{label(best, 'product')}” sold best: {made}, {percent(part)} of the revenue of all products"
     if len(sold) < 2 or best["products_sold"] <= len(sold):
         return f"{first}."
     listed_part = percent(share(sum((row["revenue"] for row in sold), Decimal(0)), total))
     return f"{first}; the {len(sold)} best of {whole(best['products_sold'])} make up {listed_part}."
 
 
-def list_label(row: Row, longest: int = 60) -> str:
-    """The list's name, or its id where it has none."""
-    return clean(row["list_name"], longest) or clean(row["list_id"], longest) or "(no name)"
-
-
 def lists_sentence(lists: pl.DataFrame) -> str:
-    """Which list engages most, and how the least engaging of those listed compares."""
+    """Say which list engages most, and how the least engaging of those listed compares."""
     rows = lists.rows(named=True)
     if not rows:
-        return "No product list has been met yet."
+        return "No product list has been shown yet."
     best, last = rows[0], rows[-1]
     if not best["engagement_rate"]:
         return f"None of the {count(best['lists'], 'list')} has led to a click, a cart or a purchase yet."
-    of = f"{percent(best['engagement_rate'])} of {count(best['sessions'], 'session')} with it"
-    first = f"“{list_label(best)}” engages most: {of} have a click, a cart or a purchase from it"
+    of = f"{percent(best['engagement_rate'])} of {count(best['sessions'], 'session')} that saw it"
+    first = f"“{label(best, 'list')}” engages most: {of} have a click, a cart or a purchase from it"
     if len(rows) == 1:
         return f"{first}; it is the only list."
     place = "last" if last["lists"] == len(rows) else f"number {len(rows)}"
-    among = f"of {whole(last['lists'])} lists “{list_label(last)}” is {place}"
+    among = f"of {whole(last['lists'])} lists “{label(last, 'list')}” is {place}"
     return f"{first}; {among} with {percent(last['engagement_rate'])}."
 
 
 def bought_sentence(bought: pl.DataFrame) -> str:
-    """Which product turns views into purchases best, among those with at least average views."""
+    """Say which product turns views into purchases best, among those with at least average views."""
     rows = bought.rows(named=True)
     if not rows:
         return "No product has been viewed yet."
@@ -245,21 +226,16 @@ def bought_sentence(bought: pl.DataFrame) -> str:
         return f"{among} none has been bought."
     made = f"{count(best['purchases'], 'purchase')} from {count(best['views'], 'view')}"
     rate = percent(best["view_to_purchase_rate"])
-    return f"{among}, “{product_label(best)}” turns views into purchases best: {made}, {rate}."
-
-
-def customer_label(row: Row, longest: int = 60) -> str:
-    """The customer's name, or the id where there is none."""
-    return clean(row["name"], longest) or clean(row["user_id"], longest) or "(no name)"
+    return f"{among}, “{label(best, 'product')}” turns views into purchases best: {made}, {rate}."
 
 
 def customers_sentence(customers: pl.DataFrame) -> str:
-    """Who is most active, what they like, when they were last seen."""
+    """Say who is most active, what they like, when they were last seen."""
     rows = customers.rows(named=True)
     if not rows:
         return "No known customer has been seen yet."
     best = rows[0]
-    did = f"{customer_label(best)} is the most active customer with {count(best['interactions'], 'interaction')}"
+    did = f"{label(best, 'user')} is the most active customer with {count(best['interactions'], 'interaction')}"
     seen = f"last seen on {moment(best['last_active_at'])}"
     favourite = clean(best["favourite_product"])
     views = count(best["favourite_views"], "view")
@@ -272,15 +248,16 @@ def customers_sentence(customers: pl.DataFrame) -> str:
 
 
 def orphans_sentence(orphans: pl.DataFrame) -> str:
-    """How many of the users that events name the users API does not know, and which source names most of them."""
+    """Say how many events are of users that the users API does not know, and which source has most of them."""
     rows = orphans.rows(named=True)
     total = sum(row["interactions"] for row in rows)
     unknown = sum(row["orphan_interactions"] for row in rows)
     if not rows:
-        return "No event names a user yet."
+        return "No event has a user id yet."
     if not unknown:
-        return f"All users that {count(total, 'event')} name are known customers."
-    of = f"{percent(share(unknown, total))} of {count(total, 'event')} with a user name one who is no known customer"
+        return f"All users in {count(total, 'event')} are known customers."
+    events = f"{percent(share(unknown, total))} of {count(total, 'event')} with a user id"
+    of = f"{events} are of users who are no known customers"
     most = max(rows, key=lambda row: (row["orphan_interactions"] / row["interactions"], row["source"]))
     if len(rows) == 1:
         return f"{of} ({count(most['orphans'], 'user')})."
@@ -289,7 +266,7 @@ def orphans_sentence(orphans: pl.DataFrame) -> str:
 
 
 def day_errors(quality: pl.DataFrame) -> list[tuple[dt.date, str, float]]:
-    """Day, source and the part of its records that was refused; days without records are left out."""
+    """Return day, source and the part of its records that was rejected; days without records are left out."""
     read = pl.sum_horizontal("rows_accepted", "rows_duplicate", "rows_quarantined")
     counted = quality.select("date", "source", "rows_quarantined", read=read)
     return [
@@ -300,19 +277,19 @@ def day_errors(quality: pl.DataFrame) -> list[tuple[dt.date, str, float]]:
 
 
 def quality_sentence(quality: pl.DataFrame, reasons: pl.DataFrame, limit: float) -> str:
-    """How much was accepted and refused, the most common reason, and the worst day against the limit."""
-    accepted, duplicate, refused = (
+    """Say how much was accepted and rejected, the most common reason, and the worst day against the limit."""
+    accepted, duplicate, rejected = (
         int(quality[name].sum()) for name in ("rows_accepted", "rows_duplicate", "rows_quarantined")
     )
-    read = accepted + duplicate + refused
+    read = accepted + duplicate + rejected
     if read <= 0:
         return "No record of any day has been read yet."
-    kept, seen, lost = (percent(share(part, read)) for part in (accepted, duplicate, refused))
+    kept, seen, lost = (percent(share(part, read)) for part in (accepted, duplicate, rejected))
     parts = f"Of {count(read, 'record')} {kept} were accepted and {seen} were duplicates"
-    if not refused:
-        return f"{parts}; none was refused."
+    if not rejected:
+        return f"{parts}; none was rejected."
     why = f", most often for “{clean(reasons['reason'][0])}”" if len(reasons) else ""
-    return f"{parts}; {lost} were refused{why}, {_worst_day(quality, limit)}."
+    return f"{parts}; {lost} were rejected{why}, {_worst_day(quality, limit)}."
 
 
 def _worst_day(quality: pl.DataFrame, limit: float) -> str:

@@ -1,25 +1,27 @@
-"""The small tables of the report: frames as rows of text."""
+"""The small tables of findings and dashboard: frames as rows of text."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any, TypeAlias
 
 import polars as pl
 
 from analytics_platform.reports.periods import Total, best_day, total_of, weeks_of
-from analytics_platform.reports.sentences import credit_shares, customer_label, list_label, product_label
+from analytics_platform.reports.sentences import credit_shares
 from analytics_platform.reports.wording import (
     NOTHING,
     capital,
     change,
     clean,
     day,
-    moment,
+    label,
     money,
     percent,
     share,
+    shown,
     span,
     whole,
 )
@@ -29,13 +31,30 @@ LATEST = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class TextTable:
     """A table of text. The first `names` columns are words, the others numbers, set to the right."""
 
     caption: str
     header: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     names: int = 1
+
+
+Columns: TypeAlias = Mapping[str, str | Callable[[dict[str, Any]], str]]
+"""Heading of each column, and the column of the frame it shows or how its text is made from a row."""
+
+
+def _table(caption: str, frame: pl.DataFrame, columns: Columns, names: int = 1) -> TextTable | None:
+    """Make a table with a row per row of the frame; None without rows."""
+    rows = tuple(
+        tuple(shown(row[cell]) if isinstance(cell, str) else cell(row) for cell in columns.values())
+        for row in frame.iter_rows(named=True)
+    )
+    return TextTable(caption, tuple(columns), rows, names) if rows else None
+
+
+def _ratio(part: str, total: str) -> Callable[[dict[str, Any]], str]:
+    return lambda row: percent(share(row[part], row[total]))
 
 
 _MEASURES: tuple[tuple[str, Callable[[Total], Decimal | int]], ...] = (
@@ -45,16 +64,8 @@ _MEASURES: tuple[tuple[str, Callable[[Total], Decimal | int]], ...] = (
 )
 
 
-def _shown(number: Decimal | int) -> str:
-    return money(number) if isinstance(number, Decimal) else whole(number)
-
-
-def _a_day(number: Decimal | int, days: int) -> str:
-    return money(number / days) if isinstance(number, Decimal) else f"{number / days:,.1f}"
-
-
-def trends_table(days: pl.DataFrame) -> Table | None:
-    """Totals, daily average and best day; with two complete weeks also what they brought and the change."""
+def trends_table(days: pl.DataFrame) -> TextTable | None:
+    """Show totals, daily average and best day; with two complete weeks also what they brought and the change."""
     total, weeks = total_of(days), weeks_of(days)
     if total is None:
         return None
@@ -62,193 +73,135 @@ def trends_table(days: pl.DataFrame) -> Table | None:
     rows: list[tuple[str, ...]] = []
     for name, of in _MEASURES:
         date, best = best_day(days, name.lower())
-        top = f"{_shown(best)} ({day(date)})" if best > 0 else NOTHING
-        rows.append((name, _shown(of(total)), _a_day(of(total), total.days), top))
+        mean = of(total) / total.days
+        average = money(mean) if isinstance(mean, Decimal) else f"{mean:,.1f}"
+        rows.append((name, shown(of(total)), average, f"{shown(best)} ({day(date)})" if best > 0 else NOTHING))
+    conversion: tuple[str, ...] = ("Conversion", percent(total.conversion), "", "")
     if weeks is not None:
         before, after = weeks.before, weeks.after
         header += (span(after.first, after.last), span(before.first, before.last), "Change")
         for place, (_, of) in enumerate(_MEASURES):
-            rows[place] += (_shown(of(after)), _shown(of(before)), change(of(before), of(after)))
-    conversion: tuple[str, ...] = ("Conversion", percent(total.conversion), "", "")
-    if weeks is not None:
-        conversion += (percent(weeks.after.conversion), percent(weeks.before.conversion), "")
-    return Table(f"All days, {span(total.first, total.last)}", header, (*rows, conversion))
+            rows[place] += (shown(of(after)), shown(of(before)), change(of(before), of(after)))
+        conversion += (percent(after.conversion), percent(before.conversion), "")
+    return TextTable(f"All days, {span(total.first, total.last)}", header, (*rows, conversion))
 
 
-def funnel_table(funnel: pl.DataFrame) -> Table | None:
-    """Sessions that reached each step, and the rates between the steps."""
-    if funnel.is_empty():
-        return None
-    reached = funnel["sessions"].to_list()
-    rows = tuple(
-        (
-            capital(clean(step)),
-            whole(sessions),
-            percent(share(sessions, previous)) if place else "",
-            percent(share(sessions, reached[0])),
-            whole(previous - sessions) if place else "",
-        )
-        for place, (step, sessions, previous) in enumerate(
-            zip(funnel["step"], reached, [reached[0], *reached[:-1]], strict=True)
-        )
-    )
-    return Table("Sessions that came at least as far", ("Step", "Sessions", "Of step before", "Of all", "Lost"), rows)
+def funnel_table(funnel: pl.DataFrame) -> TextTable | None:
+    """Show the sessions that reached each step, and the rates between the steps."""
+    sessions = pl.col("sessions")
+    steps = funnel.with_columns(first=sessions.first(), before=sessions.shift(1), lost=sessions.shift(1) - sessions)
+    columns: Columns = {
+        "Step": lambda row: capital(clean(row["step"])),
+        "Sessions": "sessions",
+        "Of step before": lambda row: "" if row["before"] is None else percent(share(row["sessions"], row["before"])),
+        "Of all": _ratio("sessions", "first"),
+        "Lost": lambda row: "" if row["lost"] is None else whole(row["lost"]),
+    }
+    return _table("Sessions that came at least as far", steps, columns)
 
 
-def attribution_table(credits: pl.DataFrame) -> Table | None:
-    """Credit of each channel by the three rules; the highest by last touch first."""
-    shares = credit_shares(credits)
-    if not shares:
-        return None
-    amounts = {row["channel"]: row for row in credits.rows(named=True)}
-    rows = tuple(
-        (
-            clean(channel),
-            money(amounts[channel]["first_revenue"]),
-            money(amounts[channel]["last_revenue"]),
-            money(amounts[channel]["indirect_revenue"]),
-            percent(last),
-            whole(amounts[channel]["last_orders"]),
-        )
-        for channel, _, last, _ in shares
-    )
-    header = ("Channel", "First touch", "Last touch", "Last non-direct", "Share (last)", "Orders (last)")
-    return Table("Revenue credited to each channel", header, rows)
+def attribution_table(credits: pl.DataFrame) -> TextTable | None:
+    """Show the credit of each channel by the three rules; the highest by last touch first."""
+    columns: Columns = {
+        "Channel": "channel", "First touch": "first_revenue", "Last touch": "last_revenue",
+        "Last non-direct": "indirect_revenue", "Share (last)": "last", "Orders (last)": "last_orders",
+    }  # fmt: skip
+    return _table("Revenue credited to each channel", credit_shares(credits), columns)
 
 
-def devices_table(devices: pl.DataFrame) -> Table | None:
-    """Visits, bounces and sales by kind of device."""
-    if devices.is_empty():
-        return None
-    rows = tuple(
-        (
-            capital(clean(row["device_type"])),
-            whole(row["sessions"]),
-            percent(share(row["bounces"], row["sessions"])),
-            whole(row["orders"]),
-            percent(share(row["converted"], row["sessions"])),
-            money(row["revenue"]),
-        )
-        for row in devices.rows(named=True)
-    )
-    return Table("By kind of device", ("Device", "Sessions", "Bounces", "Orders", "Conversion", "Revenue"), rows)
+def devices_table(devices: pl.DataFrame) -> TextTable | None:
+    """Show sessions, bounces and sales by kind of device."""
+    columns: Columns = {
+        "Device": lambda row: capital(clean(row["device_type"])),
+        "Sessions": "sessions",
+        "Bounces": _ratio("bounces", "sessions"),
+        "Orders": "orders",
+        "Conversion": _ratio("converted", "sessions"),
+        "Revenue": "revenue",
+    }
+    return _table("By kind of device", devices, columns)
 
 
-def products_table(products: pl.DataFrame) -> Table | None:
-    """The products that sold best."""
-    if products.is_empty():
-        return None
-    rows = tuple(
-        (
-            product_label(row),
-            whole(row["views"]),
-            whole(row["add_to_carts"]),
-            whole(row["orders"]),
-            whole(row["quantity"]),
-            money(row["revenue"]),
-        )
-        for row in products.rows(named=True)
-    )
-    header = ("Product", "Views", "Put in cart", "Orders", "Pieces", "Revenue")
-    return Table("Best sellers, by revenue", header, rows)
+def products_table(products: pl.DataFrame) -> TextTable | None:
+    """Show the products that sold best."""
+    columns: Columns = {
+        "Product": lambda row: label(row, "product"), "Views": "views", "Put in cart": "add_to_carts",
+        "Orders": "orders", "Pieces": "quantity", "Revenue": "revenue",
+    }  # fmt: skip
+    return _table("Best sellers, by revenue", products, columns)
 
 
-def lists_table(lists: pl.DataFrame) -> Table | None:
-    """The lists with the highest engagement rate."""
-    if lists.is_empty():
-        return None
-    rows = tuple(
-        (
-            list_label(row),
-            percent(row["engagement_rate"]),
-            *(whole(row[name]) for name in ("sessions", "impressions", "clicks", "purchases")),
-            money(row["revenue"]),
-        )
-        for row in lists.rows(named=True)
-    )
-    header = ("List", "Engagement", "Sessions", "Impressions", "Clicks", "Purchases", "Revenue")
-    return Table("Sessions with a click, a cart or a purchase from the list / sessions that met it", header, rows)
+def lists_table(lists: pl.DataFrame) -> TextTable | None:
+    """Show the lists with the highest engagement rate."""
+    columns: Columns = {
+        "List": lambda row: label(row, "list"), "Engagement": "engagement_rate", "Sessions": "sessions",
+        "Impressions": "impressions", "Clicks": "clicks", "Purchases": "purchases", "Revenue": "revenue",
+    }  # fmt: skip
+    caption = "Engagement: sessions with a click, a cart or a purchase from the list / sessions that saw it"
+    return _table(caption, lists, columns)
 
 
-def bought_table(bought: pl.DataFrame) -> Table | None:
-    """The products that turn views into purchases best."""
-    if bought.is_empty():
-        return None
-    rows = tuple(
-        (
-            product_label(row),
-            percent(row["view_to_purchase_rate"]),
-            whole(row["purchases"]),
-            whole(row["views"]),
-            money(row["revenue"]),
-        )
-        for row in bought.rows(named=True)
-    )
-    caption = f"Purchases / views of products with at least the average of {bought['average_views'][0]:,.1f} views"
-    return Table(caption, ("Product", "Bought", "Purchases", "Views", "Revenue"), rows)
+def bought_table(bought: pl.DataFrame) -> TextTable | None:
+    """Show the products with the highest view-to-purchase rate."""
+    columns: Columns = {
+        "Product": lambda row: label(row, "product"), "Bought": "view_to_purchase_rate", "Purchases": "purchases",
+        "Views": "views", "Revenue": "revenue",
+    }  # fmt: skip
+    average = f"{0.0 if bought.is_empty() else bought['average_views'][0]:,.1f}"
+    return _table(f"Purchases / views of products with at least the average of {average} views", bought, columns)
 
 
-def customers_table(customers: pl.DataFrame) -> Table | None:
-    """The most active customers."""
-    if customers.is_empty():
-        return None
-    rows = tuple(
-        (
-            customer_label(row),
-            clean(row["favourite_product"]) or NOTHING,
-            moment(row["last_active_at"]),
-            whole(row["interactions"]),
-            whole(row["orders"]),
-            money(row["revenue"]),
-        )
-        for row in customers.rows(named=True)
-    )
-    header = ("Customer", "Favourite", "Last seen", "Interactions", "Orders", "Revenue")
-    return Table("Most active customers; the favourite is what they viewed most", header, rows, names=3)
+def customers_table(customers: pl.DataFrame, caption: str = "Most active customers") -> TextTable | None:
+    """Show customers, what they did and what they bought."""
+    columns: Columns = {
+        "Customer": lambda row: label(row, "user", 40), "City": "city", "Favourite": "favourite_product",
+        "Last seen": "last_active_at", "Interactions": "interactions", "Orders": "orders", "Revenue": "revenue",
+    }  # fmt: skip
+    return _table(f"{caption}; the favourite is the product they viewed most", customers, columns, names=4)
 
 
-def orphans_table(orphans: pl.DataFrame) -> Table | None:
-    """Users that the users API does not know, by source."""
-    if orphans.is_empty():
-        return None
-    rows = tuple(
-        (
-            clean(row["source"]),
-            *(whole(row[name]) for name in ("users", "orphans", "interactions", "orphan_interactions")),
-            percent(share(row["orphan_interactions"], row["interactions"])),
-        )
-        for row in orphans.rows(named=True)
-    )
-    header = ("Source", "Users", "Unknown", "Events", "Of unknown users", "Share")
-    return Table("Users that events name, and those of them that are no known customers", header, rows)
+def cities_table(cities: pl.DataFrame) -> TextTable | None:
+    """Show where customers live."""
+    columns: Columns = {
+        "City": lambda row: clean(row["city"]) or "City not known", "Customers": "customers",
+        "Have bought": _ratio("buyers", "customers"), "Orders": "orders", "Revenue": "revenue",
+    }  # fmt: skip
+    return _table("Cities, by revenue", cities, columns)
 
 
-def quality_table(quality: pl.DataFrame) -> Table | None:
-    """What the gate did with the records of the latest days, and all days of each source in sum."""
-    if quality.is_empty():
-        return None
+def orphans_table(orphans: pl.DataFrame) -> TextTable | None:
+    """Show the users that the users API does not know, by source."""
+    columns: Columns = {
+        "Source": "source", "Users": "users", "Unknown": "orphans", "Events": "interactions",
+        "Of unknown users": "orphan_interactions", "Share": _ratio("orphan_interactions", "interactions"),
+    }  # fmt: skip
+    return _table("Users in events, and those of them who are no known customers", orphans, columns)
+
+
+def quality_table(quality: pl.DataFrame) -> TextTable | None:
+    """Show what became of the records of the latest days, and of all days of each source in sum."""
     numbers = ("rows_accepted", "rows_duplicate", "rows_quarantined")
     sums = quality.group_by("source").agg(pl.col(*numbers).sum()).sort("source")
-    latest = quality[-LATEST:]
-    years = latest["date"][0].year != latest["date"][-1].year
-    days = [(day(row["date"], years), row) for row in latest.rows(named=True)]
-    entries = [*days, *(("All days", row) for row in sums.rows(named=True))]
-    rows = tuple(
-        (
-            when,
-            clean(row["source"]),
-            *(whole(row[name]) for name in numbers),
-            percent(share(row["rows_quarantined"], sum(row[name] for name in numbers))),
-        )
-        for when, row in entries
-    )
-    header = ("Day", "Source", "Accepted", "Duplicate", "Refused", "Error rate")
-    return Table("Records by day of the event and source, the latest days", header, rows, names=2)
+    entries = pl.concat([quality[-LATEST:], sums], how="diagonal").with_columns(read=pl.sum_horizontal(numbers))
+    years = entries["date"].dt.year().n_unique() > 2
+    columns: Columns = {
+        "Day": lambda row: day(row["date"], years) if row["date"] else "All days", "Source": "source",
+        "Accepted": "rows_accepted", "Duplicate": "rows_duplicate", "Rejected": "rows_quarantined",
+        "Error rate": _ratio("rows_quarantined", "read"),
+    }  # fmt: skip
+    return _table("Records by day of the event and source, the latest days", entries, columns, names=2)
 
 
-def reasons_table(reasons: pl.DataFrame) -> Table | None:
-    """Why records were refused."""
-    if reasons.is_empty():
-        return None
-    rows = tuple((clean(row["reason"]), whole(row["rows"])) for row in reasons.rows(named=True))
-    return Table("Most common reasons of refusal", ("Reason", "Records"), rows)
+def reasons_table(reasons: pl.DataFrame) -> TextTable | None:
+    """Show why records were rejected."""
+    return _table("Most common reasons of rejection", reasons, {"Reason": "reason", "Records": "rows"})
+
+
+def batches_table(batches: pl.DataFrame) -> TextTable | None:
+    """Show the latest batches."""
+    columns: Columns = {
+        "Loaded": lambda row: f"{day(row['finished_at'].date())}, {row['finished_at']:%H:%M}", "Source": "source",
+        "Input": lambda row: clean(row["input"], 40), "Read": "rows_read", "Accepted": "rows_accepted",
+        "Duplicate": "rows_duplicate", "Rejected": "rows_quarantined",
+    }  # fmt: skip
+    return _table("Latest batches (UTC)", batches, columns, names=3)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import unicodedata
+from collections.abc import Mapping
 from decimal import Decimal
+from typing import Any
 
 NOTHING = "–"
 """What stands for a number that does not exist, such as a share of nothing."""
@@ -15,17 +17,17 @@ _GROSS = 1000
 
 
 def whole(number: int) -> str:
-    """`12,345`."""
+    """Write a count: `12,345`."""
     return f"{number:,}".replace("-", "−")
 
 
 def count(number: int, thing: str) -> str:
-    """`1 order`, `1,200 orders`."""
+    """Write a number of things: `1 order`, `1,200 orders`."""
     return f"{whole(number)} {thing if number == 1 else thing + 's'}"
 
 
 def money(amount: Decimal) -> str:
-    """`84,120`, and below a thousand `512.30`. The shop's currency is not known here and not shown."""
+    """Write `84,120`, and below a thousand `512.30`. The shop's currency is not known here and not shown."""
     if amount == 0:
         return "0"
     text = f"{amount:,.0f}" if abs(amount) >= _GROSS else f"{amount:,.2f}"
@@ -33,12 +35,12 @@ def money(amount: Decimal) -> str:
 
 
 def share(part: Decimal | int, total: Decimal | int) -> float | None:
-    """`part / total`; None where that has no meaning (a total of zero or below)."""
+    """Divide `part` by `total`. None where that has no meaning: a total of zero or below."""
     return float(part) / float(total) if total > 0 else None
 
 
 def percent(ratio: float | None) -> str:
-    """`12 %`, below a tenth `9.5 %`; what is not quite nothing or everything is not rounded to it."""
+    """Write `12 %`, below a tenth `9.5 %`. What is not quite nothing or everything is not rounded to it."""
     if ratio is None:
         return NOTHING
     size = abs(ratio)
@@ -53,23 +55,38 @@ def percent(ratio: float | None) -> str:
 
 
 def threshold(ratio: float) -> str:
-    """A chosen limit as it was chosen: `5 %`, `2.5 %`."""
+    """Write a limit as it was set: `5 %`, `2.5 %`."""
     return f"{ratio * 100:.4g} %"
 
 
-def change(before: Decimal | int, after: Decimal | int) -> str:
-    """`+12 %` or `−3.4 %`; a dash where there was nothing before."""
-    ratio = share(after - before, before)
+def change(before: Decimal | float | None, after: Decimal | float | None) -> str:
+    """Write `+12 %` or `−3.4 %`, a dash where there was nothing before."""
+    ratio = None if before is None or after is None else share(Decimal(after) - Decimal(before), Decimal(before))
     return f"+{percent(ratio)}" if ratio is not None and ratio > 0 else percent(ratio)
 
 
+def points(before: float | None, after: float | None) -> str:
+    """Write the change of a share in percentage points, `+0.4 pp`; a dash where there was nothing before or after."""
+    if before is None or after is None:
+        return NOTHING
+    difference = round((after - before) * 100, 1)
+    return f"{difference:+.1f} pp".replace("-", "−") if difference else "0 pp"
+
+
+def duration(seconds: float | None) -> str:
+    """Write `8.3 s`, `2 min 5 s`, a dash for None."""
+    if seconds is None:
+        return NOTHING
+    return f"{seconds:.1f} s" if seconds < 60 else f"{seconds // 60:.0f} min {seconds % 60:.0f} s"
+
+
 def day(date: dt.date, year: bool = False) -> str:
-    """`15 Nov`, with the year `15 Nov 2026`."""
+    """Write `15 Nov`, with the year `15 Nov 2026`."""
     return f"{date.day} {_MONTHS[date.month - 1]}" + (f" {date.year}" if year else "")
 
 
 def span(first: dt.date, last: dt.date, year: bool = False) -> str:
-    """`11–20 Nov`, `28 Oct – 3 Nov`; the years are shown if asked for, or if they differ."""
+    """Write `11–20 Nov`, `28 Oct – 3 Nov`; the years are shown if asked for, or if they differ."""
     years = year or first.year != last.year
     if first == last:
         return day(last, years)
@@ -79,23 +96,44 @@ def span(first: dt.date, last: dt.date, year: bool = False) -> str:
 
 
 def moment(instant: dt.datetime) -> str:
-    """`21 Nov 2026, 08:29 UTC`."""
+    """Write `21 Nov 2026, 08:29 UTC`."""
     utc = instant.astimezone(dt.UTC)
     return f"{day(utc.date(), year=True)}, {utc:%H:%M} UTC"
 
 
 def clean(text: str, longest: int = 60) -> str:
-    """Foreign text on one line: without control and direction marks, not longer than `longest`."""
+    """Put foreign text on one line, without control and direction marks, not longer than `longest`."""
     visible = "".join(" " if unicodedata.category(letter) in ("Cc", "Cf", "Zl", "Zp") else letter for letter in text)
     line = " ".join(visible.split())
     return line if len(line) <= longest else line[: longest - 1].rstrip() + "…"
 
 
+def shown(value: object) -> str:
+    """Write a value as its type is read: a count, an amount of money, a share, a moment, a day, or text."""
+    match value:
+        case int():
+            return whole(value)
+        case Decimal():
+            return money(value)
+        case float():
+            return percent(value)
+        case dt.datetime():
+            return moment(value)
+        case dt.date():
+            return day(value)
+    return clean(str(value or "")) or NOTHING
+
+
+def label(row: Mapping[str, Any], kind: str, longest: int = 60) -> str:
+    """Return the name of a `product`, `list` or `user`, or its id where it has no name."""
+    return clean(row[f"{kind}_name"], longest) or clean(row[f"{kind}_id"], longest) or "(no name)"
+
+
 def capital(text: str) -> str:
-    """The text with its first letter in upper case, the others as they are."""
+    """Put the first letter in upper case and leave the others."""
     return text[:1].upper() + text[1:]
 
 
 def listed(words: list[str]) -> str:
-    """`a`, `a and b`, `a, b and c`."""
+    """Write `a`, `a and b`, `a, b and c`."""
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"

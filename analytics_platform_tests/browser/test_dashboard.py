@@ -1,4 +1,4 @@
-"""A person with nothing but a browser takes in a file, builds its days, sees figures, downloads what was refused."""
+"""A person with nothing but a browser takes in a file, builds its days, sees figures, downloads what was rejected."""
 
 from __future__ import annotations
 
@@ -100,9 +100,9 @@ def test_rebuilding_the_days_it_brought_gives_new_figures(desk: Desk) -> None:
     assert desk.figure("Sessions") == "10"
 
 
-def test_the_refused_records_are_filtered_and_downloaded(desk: Desk, tmp_path: Path) -> None:
+def test_the_rejected_records_are_filtered_and_downloaded(desk: Desk, tmp_path: Path) -> None:
     desk.visit("Data quality")
-    assert desk.figure("Refused") == "9"
+    assert desk.figure("Rejected") == "9"
     expect(desk.page.get_by_test_id("stDownloadButton")).to_be_visible(timeout=LOOK_MS)
     desk.page.get_by_test_id("stButtonGroup").get_by_text("clickstream", exact=True).click()
     desk.page.wait_for_timeout(500)

@@ -10,7 +10,8 @@ from typing import Any
 import polars as pl
 
 from analytics_platform.catalog import CONTRACTS
-from analytics_platform.reports.queries import READS, Facts, read_facts
+from analytics_platform.reports.facts import Facts, read_facts
+from analytics_platform.reports.queries import FINDINGS
 from analytics_platform.transform import macros
 from analytics_platform.warehouse import DuckDBSession, DuckDBWarehouse
 
@@ -22,8 +23,8 @@ HOSTILE = "a|b <script>alert(1)</script>\n# $x^2$ [c](http://evil.example) *d* `
 _MONEY = pl.Decimal(38, 4)
 _SCHEMAS: Mapping[str, dict[str, Any]] = {
     "days": {
-        "date": pl.Date, "is_complete": pl.Boolean, "sessions": pl.Int64, "visitors": pl.Int64,
-        "converted": pl.Int64, "orders": pl.Int64, "revenue": _MONEY,
+        "date": pl.Date, "sessions": pl.Int64, "visitors": pl.Int64, "converted": pl.Int64, "orders": pl.Int64,
+        "revenue": _MONEY, "is_complete": pl.Boolean,
     },
     "funnel": {"step_index": pl.Int64, "step": pl.String, "sessions": pl.Int64},
     "credits": {
@@ -48,7 +49,8 @@ _SCHEMAS: Mapping[str, dict[str, Any]] = {
         "view_to_purchase_rate": pl.Float64, "revenue": _MONEY, "average_views": pl.Float64, "products": pl.Int64,
     },
     "customers": {
-        "user_id": pl.String, "name": pl.String, "interactions": pl.Int64, "favourite_product": pl.String,
+        "user_id": pl.String, "user_name": pl.String, "city": pl.String, "interactions": pl.Int64,
+        "favourite_product": pl.String,
         "favourite_views": pl.Int64, "last_active_at": pl.Datetime("us", "UTC"), "orders": pl.Int64,
         "revenue": _MONEY, "customers": pl.Int64, "all_interactions": pl.Int64,
     },
@@ -85,12 +87,12 @@ def days(*numbers: tuple[int, int, object], first: dt.date = NOV_1, unfinished: 
         [
             (
                 first + dt.timedelta(place),
-                place < complete,
                 sessions,
                 sessions,
                 min(orders, sessions),
                 orders,
                 revenue,
+                place < complete,
             )
             for place, (sessions, orders, revenue) in enumerate(numbers)
         ],
@@ -114,7 +116,7 @@ def facts(**frames: pl.DataFrame) -> Facts:
 def warehouse(path: Path) -> Iterator[DuckDBSession]:
     """A writable session on a warehouse that has the tables a report reads."""
     with DuckDBWarehouse(path, macros=macros()).session() as session:
-        session.ensure(*(CONTRACTS[table] for table in READS), CONTRACTS["ops.batch_days"])
+        session.ensure(*(CONTRACTS[table] for table in FINDINGS), CONTRACTS["ops.batch_days"])
         yield session
 
 

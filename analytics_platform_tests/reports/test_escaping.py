@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analytics_platform.reports import html, markdown
-from analytics_platform.reports.findings import make_report
-from analytics_platform.reports.tables import Table
+from analytics_platform.reports.findings import Report, Section, make_report
+from analytics_platform.reports.render import escape_markdown, render_html, render_markdown
+from analytics_platform.reports.tables import TextTable
 from analytics_platform_tests.reports.examples import AS_OF, HOSTILE, LIMIT, facts, frame, product
 
 hostile = st.text(st.sampled_from(list("|\\`*_[](){}<>!#$&~\"'\n\r:/ab 1%")), max_size=20) | st.text()
@@ -24,14 +24,14 @@ def written() -> tuple[str, str]:
     devices = frame("devices", [(HOSTILE, 3, 1, 1, 1, 5)])
     lists = frame("lists", [(HOSTILE, HOSTILE, 3, 1, 1, 1, 0.5, 5, 1)])
     bought = frame("bought", [(HOSTILE, HOSTILE, 3, 1, 0.3, 5, 3.0, 1)])
-    customers = frame("customers", [(HOSTILE, HOSTILE, 3, HOSTILE, 1, AS_OF, 1, 5, 1, 3)])
+    customers = frame("customers", [(HOSTILE, HOSTILE, HOSTILE, 3, HOSTILE, 1, AS_OF, 1, 5, 1, 3)])
     orphans = frame("orphans", [(HOSTILE, 3, 1, 5, 1)])
     found = facts(
         products=products, reasons=reasons, devices=devices, lists=lists, bought=bought, customers=customers,
         orphans=orphans,
     )  # fmt: skip
     report = make_report(found, AS_OF, LIMIT)
-    return markdown.to_markdown(report), html.to_html(report)
+    return render_markdown("findings.md.j2", report=report), render_html("findings.html.j2", report=report)
 
 
 class Tags(HTMLParser):
@@ -73,16 +73,15 @@ def test_the_page_holds_no_handlers_and_forbids_scripts(written: tuple[str, str]
 
 @given(hostile)
 def test_html_shows_the_same_text(text: str) -> None:
-    shown = html.escape(text)
-    assert not set("<>\"'") & set(shown)
-    assert stdlib_html.unescape(shown).replace("\u00a0", " ") == stdlib_html.unescape(stdlib_html.escape(text)).replace(
-        "\u00a0", " "
-    )
+    page = render_html("table.html.j2", table=TextTable("caption", ("a",), ((text,),)))
+    cell = page.partition('<td class="name">')[2].partition("</td>")[0]
+    assert not set("<>\"'") & set(cell)
+    assert stdlib_html.unescape(cell).replace("\u00a0", " ") == text.replace("\u00a0", " ")
 
 
 @given(hostile)
 def test_markdown_shows_the_same_text_on_one_line(text: str) -> None:
-    shown = markdown.escape(text)
+    shown = escape_markdown(text)
     assert "\n" not in shown and not re.search(r"(?<!\\)(\\\\)*[|*_`\[\]<>]", re.sub(r"\\.", "", shown))
     assert stdlib_html.unescape(re.sub(r"\\(.)", r"\1", shown)) == stdlib_html.unescape(
         stdlib_html.escape(" ".join(text.split()), quote=False)
@@ -91,6 +90,7 @@ def test_markdown_shows_the_same_text_on_one_line(text: str) -> None:
 
 @given(st.lists(hostile, min_size=3, max_size=3))
 def test_any_row_of_a_table_keeps_its_columns(cells: list[str]) -> None:
-    rows = markdown._table(Table("caption", ("a", "b", "c"), (tuple(cells),))).splitlines()[2:]
-    assert len(rows) == 3
+    section = Section("name", "Title", "Sentence.", None, (TextTable("caption", ("a", "b", "c"), (tuple(cells),)),))
+    page = render_markdown("findings.md.j2", report=Report("Findings", "About.", (), (), (section,)))
+    rows = page.splitlines()[-3:]
     assert [len(re.findall(r"\|", re.sub(r"\\.", "", row))) for row in rows] == [4, 4, 4]

@@ -5,11 +5,13 @@ import io
 import sys
 import warnings
 from collections.abc import Callable
+from decimal import Decimal
 
+import polars as pl
 import pytest
 from PIL import Image
 
-from analytics_platform.reports import plots
+from analytics_platform.reports import drawing, plots
 from analytics_platform_tests.reports.examples import HOSTILE, LIMIT, NOV_1, days, frame, product
 
 LARGEST = 45_000
@@ -47,14 +49,18 @@ DRAWN: dict[str, Draw] = {
         frame("bought", [(HOSTILE, "", 40, 50, 1.25, 5, 9.5, 30)] * 20), narrow
     ),
     "hostile customers": lambda narrow: plots.customers_plot(
-        frame("customers", [(HOSTILE, "", 9, HOSTILE, 3, NOON, 1, 5, 10, 90)] * 10), narrow
+        frame("customers", [(HOSTILE, "", "", 9, HOSTILE, 3, NOON, 1, 5, 10, 90)] * 10), narrow
     ),
     "hostile source": lambda narrow: plots.orphans_plot(frame("orphans", [(HOSTILE, 3, 1, 9, 0)]), narrow),
     "three sources": lambda narrow: plots.quality_plot(
         frame("quality", sources), frame("reasons", [(HOSTILE, 9), ("$\\frac", 1)]), LIMIT, narrow
     ),
-    "nothing refused": lambda narrow: plots.quality_plot(
+    "nothing rejected": lambda narrow: plots.quality_plot(
         frame("quality", [(NOV_1, "web", 1, 0, 0)]), frame("reasons"), 0.0, narrow
+    ),
+    "errors without a limit": lambda narrow: plots.errors_plot(frame("quality", sources), narrow=narrow),
+    "a city not known": lambda narrow: plots.cities_plot(
+        pl.DataFrame({"city": ["", HOSTILE], "revenue": [Decimal(5), Decimal(3)]}), narrow
     ),
     "reasons only": lambda narrow: plots.quality_plot(frame("quality"), frame("reasons", [("a", 1)]), LIMIT, narrow),
 }
@@ -83,7 +89,7 @@ def test_the_colours_that_tell_lines_apart_survive_the_palette() -> None:
 
 
 def test_letters_the_font_lacks_become_boxes() -> None:
-    assert plots._drawable("枕 Größe →") == "▯ Größe →"
+    assert drawing.drawable("枕 Größe →") == "▯ Größe →"
 
 
 def test_nothing_global_of_matplotlib_is_used() -> None:

@@ -9,8 +9,7 @@ import pytest
 from analytics_platform.reports import files
 from analytics_platform.reports.files import write_report
 from analytics_platform.reports.findings import NO_DATA, Report, make_report
-from analytics_platform.reports.html import to_html
-from analytics_platform.reports.markdown import to_markdown
+from analytics_platform.reports.render import render_html, render_markdown
 from analytics_platform_tests.reports.examples import AS_OF, LIMIT, days, facts, fill, frame, read, warehouse
 
 TITLES = [
@@ -82,12 +81,12 @@ def test_the_same_warehouse_gives_the_same_files(path: Path, report: Report, tmp
 
 def test_the_clock_is_read_nowhere_else(path: Path, report: Report) -> None:
     later = AS_OF + dt.timedelta(days=3)
-    text = to_markdown(make_report(read(path, later), later, LIMIT))
-    assert to_markdown(report).replace("1 Dec 2026", "4 Dec 2026") == text
+    text = render_markdown("findings.md.j2", report=make_report(read(path, later), later, LIMIT))
+    assert render_markdown("findings.md.j2", report=report).replace("1 Dec 2026", "4 Dec 2026") == text
 
 
 def test_the_page_loads_nothing(report: Report) -> None:
-    page = to_html(report)
+    page = render_html("findings.html.j2", report=report)
     addresses = re.findall(r'(?:src|srcset|href|action|poster|data)="([^"]*)"', page)
     assert len(addresses) == 20 and all(address.startswith("data:image/png;base64,") for address in addresses)
     style = page.split("<style>")[1].split("</style>")[0]
@@ -96,17 +95,17 @@ def test_the_page_loads_nothing(report: Report) -> None:
 
 
 def test_markdown_finds_its_plots(report: Report, tmp_path: Path) -> None:
-    written = write_report(report, tmp_path / "reports")
-    linked = re.findall(r"!\[[^]]*\]\(([^)]*)\)", written.markdown.read_text())
-    assert [written.markdown.parent / link for link in linked] == list(written.plots)
-    assert all(plot.read_bytes().startswith(b"\x89PNG") for plot in written.plots)
+    write_report(report, tmp_path)
+    linked = re.findall(r"!\[[^]]*\]\(([^)]*)\)", (tmp_path / "findings.md").read_text())
+    assert len(linked) == len(TITLES)
+    assert all((tmp_path / link).read_bytes().startswith(b"\x89PNG") for link in linked)
 
 
 def test_an_empty_warehouse_is_said_in_both_files(tmp_path: Path) -> None:
     report = make_report(facts(), AS_OF, LIMIT)
-    written = write_report(report, tmp_path)
-    assert NO_DATA in written.markdown.read_text() and NO_DATA in written.html.read_text()
-    assert written.plots == () and report.figures == () and report.sections == ()
+    write_report(report, tmp_path)
+    assert NO_DATA in (tmp_path / "findings.md").read_text() and NO_DATA in (tmp_path / "findings.html").read_text()
+    assert report.figures == () and report.sections == () and not list((tmp_path / "plots").iterdir())
 
 
 @pytest.mark.parametrize(
@@ -120,10 +119,10 @@ def test_an_empty_warehouse_is_said_in_both_files(tmp_path: Path) -> None:
 )
 def test_a_warehouse_with_little_in_it_gives_every_section_without_nonsense(some: dict[str, object]) -> None:
     report = make_report(facts(**some), AS_OF, LIMIT)  # type: ignore[arg-type]
-    text = to_markdown(report)
+    text = render_markdown("findings.md.j2", report=report)
     assert [section.title for section in report.sections] == TITLES
     assert not re.search(r"\b(nan|inf|None)\b", text)
-    assert "<h2>Funnel</h2>" in to_html(report)
+    assert "<h2>Funnel</h2>" in render_html("findings.html.j2", report=report)
 
 
 def test_plots_that_are_no_longer_drawn_are_removed(report: Report, tmp_path: Path) -> None:
@@ -135,7 +134,7 @@ def test_plots_that_are_no_longer_drawn_are_removed(report: Report, tmp_path: Pa
 def test_a_write_that_fails_leaves_the_old_report_whole(
     report: Report, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    written = write_report(report, tmp_path)
+    write_report(report, tmp_path)
     before = {file: file.read_bytes() for file in tmp_path.rglob("*.*")}
 
     def half(self: Path, content: bytes) -> int:
@@ -148,4 +147,3 @@ def test_a_write_that_fails_leaves_the_old_report_whole(
         write_report(report, tmp_path)
     monkeypatch.undo()
     assert {file: file.read_bytes() for file in tmp_path.rglob("*.*")} == before
-    assert written.html.exists()

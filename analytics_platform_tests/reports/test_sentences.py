@@ -88,7 +88,7 @@ class TestFunnel:
 
     def test_a_funnel_that_loses_nobody_has_no_narrowest_step(self) -> None:
         assert say.funnel_sentence(funnel(1, 1, 1, 1)) == (
-            "Of 1 session with a view, 1 (100 %) ended in a purchase: nobody was lost on the way."
+            "Of 1 session with a view, 1 (100 %) ended in a purchase: no session was lost on the way."
         )
 
     @pytest.mark.parametrize("empty", [frame("funnel"), funnel(0, 0, 0, 0)])
@@ -158,7 +158,7 @@ class TestProducts:
     def test_the_best_seller_and_the_part_of_the_listed_are_named(self) -> None:
         rows = [product("Bed", 2, 600, sold=5, total=1000), product("Pillow", 9, 300, sold=5, total=1000)]
         assert say.products_sentence(frame("products", rows)) == (
-            "“Bed” sold best: 600.00 from 2 orders, 60 % of what all products sold for; the 2 best of 5 make up 90 %."
+            "“Bed” sold best: 600.00 from 2 orders, 60 % of the revenue of all products; the 2 best of 5 make up 90 %."
         )
 
     def test_a_product_without_name_goes_by_its_id(self) -> None:
@@ -187,17 +187,17 @@ class TestLists:
     def test_the_most_engaging_list_and_the_last_of_those_listed_are_named(self) -> None:
         rows = [("l1", "Top", 8, 90, 9, 1, 0.75, 5, 12), ("l2", "", 40, 70, 7, 0, 0.25, 0, 12)]
         assert say.lists_sentence(frame("lists", rows)) == (
-            "“Top” engages most: 75 % of 8 sessions with it have a click, a cart or a purchase from it; "
+            "“Top” engages most: 75 % of 8 sessions that saw it have a click, a cart or a purchase from it; "
             "of 12 lists “l2” is number 2 with 25 %."
         )
 
     def test_one_list_and_no_engagement_and_no_list_are_said(self) -> None:
         only = frame("lists", [("l1", "Top", 1, 9, 1, 0, 1.0, 0, 1)])
-        assert say.lists_sentence(only).endswith("of 1 session with it have a click, a cart or a purchase from it; "
+        assert say.lists_sentence(only).endswith("of 1 session that saw it have a click, a cart or a purchase from it; "
                                                  "it is the only list.")  # fmt: skip
         silent = frame("lists", [("l1", "Top", 1, 9, 0, 0, 0.0, 0, 1)])
         assert say.lists_sentence(silent) == "None of the 1 list has led to a click, a cart or a purchase yet."
-        assert say.lists_sentence(frame("lists")) == "No product list has been met yet."
+        assert say.lists_sentence(frame("lists")) == "No product list has been shown yet."
 
 
 class TestBought:
@@ -220,8 +220,8 @@ class TestCustomers:
 
     def test_the_most_active_customer_the_favourite_and_the_last_visit_are_named(self) -> None:
         rows = [
-            ("1", "Ann", 30, "Bed", 9, self.seen, 2, 900, 4, 60),
-            ("2", "Bo", 15, "", 0, self.seen, 0, 0, 4, 60),
+            ("1", "Ann", "", 30, "Bed", 9, self.seen, 2, 900, 4, 60),
+            ("2", "Bo", "", 15, "", 0, self.seen, 0, 0, 4, 60),
         ]
         assert say.customers_sentence(frame("customers", rows)) == (
             "Ann is the most active customer with 30 interactions, last seen on 21 Nov 2026, 08:29 UTC; favourite "
@@ -229,7 +229,7 @@ class TestCustomers:
         )
 
     def test_a_customer_without_name_and_favourite_goes_by_the_id(self) -> None:
-        only = frame("customers", [("7", "", 1, "", 0, self.seen, 0, 0, 1, 1)])
+        only = frame("customers", [("7", "", "", 1, "", 0, self.seen, 0, 0, 1, 1)])
         assert say.customers_sentence(only) == (
             "7 is the most active customer with 1 interaction, last seen on 21 Nov 2026, 08:29 UTC."
         )
@@ -240,27 +240,27 @@ class TestOrphans:
     def test_the_source_with_the_largest_part_is_named(self) -> None:
         orphans = frame("orphans", [("app", 9, 0, 75, 0), ("web_logs", 8, 2, 25, 5)])
         assert say.orphans_sentence(orphans) == (
-            "5.0 % of 100 events with a user name one who is no known customer; "
+            "5.0 % of 100 events with a user id are of users who are no known customers; "
             "web_logs has the largest part, 20 % (2 users)."
         )
 
     def test_one_source_none_and_nothing_are_said(self) -> None:
         assert say.orphans_sentence(frame("orphans", [("app", 9, 1, 10, 1)])) == (
-            "10 % of 10 events with a user name one who is no known customer (1 user)."
+            "10 % of 10 events with a user id are of users who are no known customers (1 user)."
         )
-        known = "All users that 75 events name are known customers."
+        known = "All users in 75 events are known customers."
         assert say.orphans_sentence(frame("orphans", [("app", 9, 0, 75, 0)])) == known
-        assert say.orphans_sentence(frame("orphans")) == "No event names a user yet."
+        assert say.orphans_sentence(frame("orphans")) == "No event has a user id yet."
 
 
 REASONS = frame("reasons", [("client_id: missing", 30), ("record: NUL byte", 1)])
 
 
 class TestQuality:
-    def test_the_worst_day_is_held_against_the_limit(self) -> None:
+    def test_the_worst_day_is_compared_with_the_limit(self) -> None:
         quality = frame("quality", [(NOV_1, "web", 950, 20, 30), (NOV_1 + dt.timedelta(1), "web", 99, 0, 1)])
         assert say.quality_sentence(quality, REASONS, LIMIT) == (
-            "Of 1,100 records 95 % were accepted and 1.8 % were duplicates; 2.8 % were refused, most "
+            "Of 1,100 records 95 % were accepted and 1.8 % were duplicates; 2.8 % were rejected, most "
             "often for “client_id: missing”, and no day went over the limit of 5 % (the worst, 1 Nov: 3.0 %)."
         )
 
@@ -272,7 +272,7 @@ class TestQuality:
 
     def test_a_clean_load_is_said(self) -> None:
         assert say.quality_sentence(frame("quality", [(NOV_1, "web", 9, 1, 0)]), frame("reasons"), LIMIT) == (
-            "Of 10 records 90 % were accepted and 10 % were duplicates; none was refused."
+            "Of 10 records 90 % were accepted and 10 % were duplicates; none was rejected."
         )
 
     def test_nothing_read_is_said(self) -> None:

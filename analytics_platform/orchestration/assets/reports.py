@@ -12,14 +12,15 @@ from analytics_platform.catalog import CONTRACTS
 from analytics_platform.orchestration.assets.metadata import producers_of
 from analytics_platform.orchestration.assets.tables import POOL
 from analytics_platform.orchestration.resources import WarehouseResource
-from analytics_platform.reports.queries import READS, Facts, read_facts
+from analytics_platform.reports.facts import Facts, read_facts
+from analytics_platform.reports.queries import FINDINGS
+from analytics_platform.reports.render import data_url, escape_markdown
 from analytics_platform.settings import Settings
 
 if TYPE_CHECKING:
-    from analytics_platform.reports.files import Written
     from analytics_platform.reports.findings import Report
 
-_SOURCES = sorted({key for table in READS for key in producers_of(table)})
+_SOURCES = sorted({key for table in FINDINGS for key in producers_of(table)})
 
 
 def _code_references() -> dg.CodeReferencesMetadataValue:
@@ -58,18 +59,19 @@ def findings(
     from analytics_platform.reports.findings import make_report
 
     as_of = dt.datetime.now(dt.UTC)
+    folder = settings.reports_dir.resolve()
     report = make_report(_read(warehouse, as_of), as_of, settings.max_error_rate)
-    written = write_report(report, settings.reports_dir.resolve())
+    write_report(report, folder)
     for section in report.sections:
         context.log.info(f"{section.title}: {section.sentence}")
-    return dg.MaterializeResult(metadata=_metadata(report, written))
+    return dg.MaterializeResult(metadata=_metadata(report, folder))
 
 
 def _read(warehouse: WarehouseResource, as_of: dt.datetime) -> Facts:
     """The facts; tables that were never filled are made first, empty, as the models do with their inputs."""
     if not _all_exist(warehouse):
         with warehouse.session() as session:
-            session.ensure(*(CONTRACTS[table] for table in READS))
+            session.ensure(*(CONTRACTS[table] for table in FINDINGS))
     with warehouse.session(read_only=True) as session:
         return read_facts(session, as_of)
 
@@ -78,21 +80,18 @@ def _all_exist(warehouse: WarehouseResource) -> bool:
     if not warehouse.warehouse().exists():
         return False
     with warehouse.session(read_only=True) as session:
-        return set(READS) <= session.tables()
+        return set(FINDINGS) <= session.tables()
 
 
-def _metadata(report: "Report", written: "Written") -> Mapping[str, dg.MetadataValue]:
+def _metadata(report: "Report", folder: Path) -> Mapping[str, dg.MetadataValue]:
     """Plots with their sentences, headline figures, and where the files are."""
-    from analytics_platform.reports.html import data_url
-    from analytics_platform.reports.markdown import escape
-
     shown: dict[str, dg.MetadataValue] = {"about": dg.MetadataValue.text(report.about)}
     shown |= {name.lower(): dg.MetadataValue.text(value) for name, value in report.figures}
     for section in report.sections:
         shown[section.title] = dg.MetadataValue.text(section.sentence)
         if section.plot is not None:
-            picture = f"![{escape(section.title)}]({data_url(section.plot.wide)})"
-            shown[f"{section.title} (plot)"] = dg.MetadataValue.md(f"{escape(section.sentence)}\n\n{picture}")
-    shown["findings.html"] = dg.MetadataValue.path(written.html)
-    shown["findings.md"] = dg.MetadataValue.path(written.markdown)
+            picture = f"![{escape_markdown(section.title)}]({data_url(section.plot.wide)})"
+            shown[f"{section.title} (plot)"] = dg.MetadataValue.md(f"{escape_markdown(section.sentence)}\n\n{picture}")
+    shown["findings.html"] = dg.MetadataValue.path(folder / "findings.html")
+    shown["findings.md"] = dg.MetadataValue.path(folder / "findings.md")
     return shown

@@ -10,7 +10,7 @@ from analytics_platform.reports.dashboard.pages import channels, customers, over
 
 def main() -> None:
     """Draw the page that was chosen."""
-    st.set_page_config(shell.TITLE, layout="wide", initial_sidebar_state="collapsed")
+    st.set_page_config("Analytics", layout="wide", initial_sidebar_state="collapsed")
     pages = [
         st.Page(overview.show, title="Overview", url_path="overview", default=True),
         st.Page(channels.show, title="Channels", url_path="channels"),
@@ -21,6 +21,7 @@ def main() -> None:
     ]
     page = st.navigation(pages, position="top")
     shell.style()
+    st.title(page.title, anchor=False)
     page.run()
 
 

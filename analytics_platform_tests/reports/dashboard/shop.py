@@ -1,4 +1,4 @@
-"""A small shop in any warehouse: sixteen days of marts, customers in two cities, refused records with hostile text."""
+"""A small shop in any warehouse: sixteen days of marts, customers in two cities, rejected records with hostile text."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import polars as pl
 
 from analytics_platform.catalog import CONTRACTS
 from analytics_platform.contracts.ddl import column_types
-from analytics_platform.reports.dashboard.queries import READS
+from analytics_platform.reports.queries import DASHBOARD
 from analytics_platform.warehouse import Session
 
 FIRST = dt.date(2026, 11, 1)
@@ -45,7 +45,7 @@ def _plain(kind: str) -> object:
 
 def fill(session: Session) -> None:
     """Make the tables that the dashboard reads, with the shop in them. The last eight days sell twice as much."""
-    session.ensure(*(CONTRACTS[table] for table in READS))
+    session.ensure(*(CONTRACTS[table] for table in DASHBOARD))
     for place in range(16):
         date = FIRST + dt.timedelta(days=place)
         if date != QUIET:
@@ -57,7 +57,7 @@ def fill(session: Session) -> None:
     )
     insert(session, "marts.list_performance", [{"list_id": "l", "list_name": "Top 20 [App]", "impressions": 1000}])
     _add_customers(session)
-    _add_books(session)
+    _add_batches(session)
 
 
 def _add_day(session: Session, date: dt.date, much: int) -> None:
@@ -99,11 +99,11 @@ def _add_day(session: Session, date: dt.date, much: int) -> None:
     )
     sold = [{"date": date, "product_id": id, "orders": orders, "revenue": revenue / 2} for id in ("p-1", "p-2")]
     insert(session, "marts.product_daily", sold)
-    judged = [
+    validated = [
         {"date": date, "source": source, "rows_accepted": 95, "rows_duplicate": 2, "rows_quarantined": 3}
         for source in ("clickstream", "web_logs")
     ]
-    insert(session, "marts.data_quality_daily", judged)
+    insert(session, "marts.data_quality_daily", validated)
 
 
 def _add_customers(session: Session) -> None:
@@ -120,7 +120,7 @@ def _add_customers(session: Session) -> None:
     insert(session, "ops.orphans", [{"user_id": "9", "log_interactions": 1}])
 
 
-def _add_books(session: Session) -> None:
+def _add_batches(session: Session) -> None:
     batches = [
         {"batch_id": "a", "source": "clickstream", "rows_read": 100, "min_event_date": FIRST, "run_id": "old"},
         {"batch_id": "b", "source": "web_logs", "rows_read": 100, "min_event_date": LAST, "max_event_date": LAST},
@@ -128,12 +128,12 @@ def _add_books(session: Session) -> None:
     for number, batch in enumerate(batches):
         batch["finished_at"] = LOADED - dt.timedelta(hours=1 - number)
     insert(session, "ops.pipeline_logs", batches)
-    refused: list[dict[str, object]] = [
+    rejected: list[dict[str, object]] = [
         {"source": "clickstream", "error_reason": "client_id: missing; timestamp: not a time", "event_date": None},
         {"source": "clickstream", "error_reason": "client_id: missing", "event_date": LAST, "raw": HOSTILE},
         {"source": "web_logs", "error_reason": "body: not JSON (position 3: Expecting value)", "event_date": LAST},
         {"source": "web_logs", "error_reason": "body: not JSON (position 9: Expecting value)", "event_date": FIRST},
     ]
-    for position, row in enumerate(refused, 1):
+    for position, row in enumerate(rejected, 1):
         row |= {"position": position, "neighbour_date": LAST}
-    insert(session, "ops.quarantine", refused)
+    insert(session, "ops.quarantine", rejected)

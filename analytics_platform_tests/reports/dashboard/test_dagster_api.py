@@ -52,7 +52,7 @@ def test_a_run_is_started_and_followed_to_its_end(api: DagsterApi) -> None:
     seen, lines = follow(api, run_id)
 
     last = seen[-1]
-    assert (last.run_id, last.job, last.status, last.days, last.planned) == (run_id, INGEST, "SUCCESS", "", 2)
+    assert (last.run_id, last.job, last.status, last.days, len(last.planned)) == (run_id, INGEST, "SUCCESS", "", 2)
     assert [step.name for step in last.steps] == ["arrivals", "after"]
     assert any(run.status == "STARTED" for run in seen)
     assert last.seconds is not None and last.seconds >= 1
@@ -74,7 +74,7 @@ def test_a_failure_is_told_in_the_words_of_its_error(api: DagsterApi) -> None:
     assert {step.name: step.status for step in seen[-1].steps} == {"days": "SUCCESS", "broken": "FAILURE"}
     newest, *older = api.runs(10)
     assert newest.run_id == run_id and run_id not in {run.run_id for run in older}
-    assert newest.steps == seen[-1].steps and newest.created_at.tzinfo is dt.UTC
+    assert newest.steps == seen[-1].steps and newest.created_at.utcoffset() == dt.timedelta(0)
 
 
 def test_unknown_runs_and_jobs_are_told(api: DagsterApi) -> None:
@@ -96,8 +96,8 @@ def test_a_server_that_is_down_is_told() -> None:
     [
         (200, b"<html>a shop</html>", "is not Dagster's webserver: check DAGSTER_URL"),
         (404, b"", "answered 404: check DAGSTER_URL"),
-        (200, b"[]", "did not understand the question: is it another version"),
-        (200, b'{"errors": [{"message": "Cannot query field"}]}', "did not understand the question"),
+        (200, b"[]", "did not understand the query: is it another version"),
+        (200, b'{"errors": [{"message": "Cannot query field"}]}', "did not understand the query"),
     ],
 )
 def test_another_server_is_told(status: int, body: bytes, sentence: str) -> None:

@@ -12,7 +12,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from analytics_platform.catalog import CONTRACTS
-from analytics_platform.reports.dashboard import queries
+from analytics_platform.reports import queries, records
 from analytics_platform.settings import load_settings
 from analytics_platform.transform import DayRange
 from analytics_platform.warehouse import Session, open_warehouse
@@ -51,11 +51,11 @@ FRAMES: dict[str, Callable[[Session], pl.DataFrame]] = {
     "products": lambda session: queries.read_products(session, ALL, 10),
     "lists": lambda session: queries.read_lists(session, 10),
     "cities": lambda session: queries.read_cities(session, 10),
-    "best customers": lambda session: queries.read_best_customers(session, 10),
-    "quality": lambda session: queries.read_quality(session, ALL, ["web_logs"]),
-    "reasons": lambda session: queries.read_reasons(session, ALL),
-    "refused": lambda session: queries.read_refused(session, ALL, 10, ["clickstream"], "client_id: missing"),
-    "batches": lambda session: queries.read_batches(session, 10),
+    "best customers": lambda session: queries.read_customers(session, "revenue"),
+    "quality": lambda session: records.read_quality(session, ALL, ["web_logs"]),
+    "reasons": lambda session: records.read_reasons(session, ALL),
+    "rejected": lambda session: records.read_rejected(session, ALL, 10, ["clickstream"], "client_id: missing"),
+    "batches": lambda session: records.read_batches(session, 10),
 }
 
 
@@ -71,7 +71,7 @@ def test_postgres_answers_as_duckdb_does(name: str, duck: Session, postgres: Ses
 def test_without_rows_the_columns_are_the_same(name: str, duck: Session, tmp_path: Path) -> None:
     warehouse = open_warehouse(load_settings(data_dir=tmp_path))
     with warehouse.session() as session:
-        session.ensure(*(CONTRACTS[table] for table in queries.READS))
+        session.ensure(*(CONTRACTS[table] for table in queries.DASHBOARD))
         assert FRAMES[name](session).schema == FRAMES[name](duck).schema
 
 
@@ -88,10 +88,10 @@ def test_every_day_is_there_and_the_last_is_not_complete(duck: Session) -> None:
 def test_the_days_with_data_are_known(duck: Session, postgres: Session) -> None:
     for session in (duck, postgres):
         assert queries.days_with_data(session, LOADED + dt.timedelta(days=9)) == (ALL, LOADED.date())
-        assert queries.loaded_at(session) == LOADED
-        assert queries.days_of_last_load(session) == (LAST, LAST)
+        assert records.loaded_at(session) == LOADED
+        assert records.days_of_last_load(session) == (LAST, LAST)
         assert queries.traffic_sources(session, ALL, 1) == ["newsletter"]
-        assert queries.data_sources(session) == ["clickstream", "web_logs"]
+        assert records.data_sources(session) == ["clickstream", "web_logs"]
 
 
 def test_a_search_keeps_the_totals_of_all_products(duck: Session, postgres: Session) -> None:
@@ -103,10 +103,10 @@ def test_a_search_keeps_the_totals_of_all_products(duck: Session, postgres: Sess
 
 
 def test_reasons_are_counted_each_and_without_their_place(duck: Session) -> None:
-    assert queries.read_reasons(duck, ALL).rows() == [
+    assert records.read_reasons(duck, ALL).rows() == [
         ("body: not JSON", 2), ("client_id: missing", 2), ("timestamp: not a time", 1),
     ]  # fmt: skip
-    assert queries.read_reasons(duck, LATEST, ["web_logs"]).rows() == [("body: not JSON", 1)]
+    assert records.read_reasons(duck, LATEST, ["web_logs"]).rows() == [("body: not JSON", 1)]
 
 
 @pytest.mark.parametrize(
@@ -116,22 +116,15 @@ def test_reasons_are_counted_each_and_without_their_place(duck: Session) -> None
 )  # fmt: skip
 def test_a_reason_finds_its_records(duck: Session, postgres: Session, reason: str, positions: list[int]) -> None:
     for session in (duck, postgres):
-        assert sorted(queries.read_refused(session, ALL, 10, (), reason)["position"]) == positions
+        assert sorted(records.read_rejected(session, ALL, 10, (), reason)["position"]) == positions
 
 
 def test_hostile_filters_are_text(duck: Session, postgres: Session) -> None:
     for session in (duck, postgres):
-        assert queries.read_refused(session, ALL, 10, [HOSTILE], HOSTILE).is_empty()
+        assert records.read_rejected(session, ALL, 10, [HOSTILE], HOSTILE).is_empty()
         assert queries.read_credits(session, ALL, [HOSTILE, "'); DELETE FROM marts.attribution; --"]).is_empty()
         assert queries.read_products(session, ALL, 10, "%' OR 1=1 --").is_empty()
-        assert len(queries.read_refused(session, ALL, 10)) == 4
-
-
-def test_no_cell_of_a_download_is_run_by_a_spreadsheet(duck: Session) -> None:
-    header, *rows = queries.spreadsheet(queries.read_refused(duck, LATEST, 10, ["clickstream"]))
-
-    assert list(header) == ["date", "source", "input", "position", "error_reason", "raw"]
-    assert [row[-1] for row in rows] == ["x", f"'{HOSTILE}"]
+        assert len(records.read_rejected(session, ALL, 10)) == 4
 
 
 def test_tables_that_were_never_made_are_named(tmp_path: Path) -> None:

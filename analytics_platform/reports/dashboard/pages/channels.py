@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
-from analytics_platform.reports.dashboard import charts, queries, shell
+from analytics_platform.reports import queries
+from analytics_platform.reports.dashboard import shell
+from analytics_platform.reports.dashboard.days import choose_days
 from analytics_platform.reports.sentences import attribution_sentence, credit_shares
 from analytics_platform.reports.tables import attribution_table
 from analytics_platform.warehouse import Session
@@ -15,12 +17,11 @@ _SOURCES = 200
 
 def show() -> None:
     """Draw the page."""
-    shell.heading("Channels")
     shell.show((*queries.OVERVIEW, *queries.CHANNELS), _draw)
 
 
 def _draw(session: Session) -> None:
-    chosen = shell.choose_days(session)
+    chosen = choose_days(session)
     if chosen is None:
         return
     sources = st.multiselect(
@@ -28,11 +29,8 @@ def _draw(session: Session) -> None:
         placeholder="All traffic sources", label_visibility="collapsed",
     )  # fmt: skip
     credits = queries.read_credits(session, chosen.days, sources)
-    shares = credit_shares(credits)
     with shell.card("First touch against last touch"):
-        shell.sentence(attribution_sentence(credits))
-        if shares:
-            st.altair_chart(charts.touches(shares), theme=None, alt="Share of revenue by first and last touch")
-            shell.sentence("Hollow: first touch. Full: last touch.", "caption")
+        st.text(attribution_sentence(credits))
+        shell.plot("attribution_plot", "Share of revenue by first and last touch", credit_shares(credits))
     with shell.card("Credit by channel"):
         shell.table(attribution_table(credits))

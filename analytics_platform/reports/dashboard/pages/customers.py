@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import polars as pl
 import streamlit as st
 
-from analytics_platform.reports.dashboard import charts, queries, shell
+from analytics_platform.reports import queries
+from analytics_platform.reports.dashboard import shell
 from analytics_platform.reports.dashboard.shell import KeyFigure
-from analytics_platform.reports.tables import Table
-from analytics_platform.reports.wording import NOTHING, clean, day, money, percent, share, whole
+from analytics_platform.reports.tables import cities_table, customers_table
+from analytics_platform.reports.wording import money, percent, share, whole
 from analytics_platform.warehouse import Session
 
 _TOP = 25
@@ -16,13 +16,13 @@ _TOP = 25
 
 def show() -> None:
     """Draw the page."""
-    shell.heading("Customers")
     shell.show(queries.CUSTOMERS, _draw)
 
 
 def _draw(session: Session) -> None:
-    found = queries.read_customers(session)
-    shell.sentence("Customers the users API told of, over all days.", "caption")
+    found = queries.read_customer_totals(session)
+    st.text("Customers that the users API lists, over all days.")
+    unknown = "Users in the logs that the users API does not know."
     shell.key_figures(
         [
             KeyFigure("Customers", whole(found["customers"])),
@@ -30,54 +30,13 @@ def _draw(session: Session) -> None:
             KeyFigure("Have bought", whole(found["buyers"])),
             KeyFigure("Bought again", percent(share(found["repeat_buyers"], found["buyers"]))),
             KeyFigure("Their revenue", money(found["revenue"])),
-            KeyFigure(
-                "Unknown users", whole(found["orphans"]), help="Users in the logs that the users API does not know."
-            ),
+            KeyFigure("Unknown users", whole(found["orphans"]), help=unknown),
         ]
     )
-    cities = queries.read_cities(session, _TOP).with_columns(
-        city=pl.col("city").map_elements(lambda city: clean(city) or "City not known", return_dtype=pl.String)
-    )
+    cities = queries.read_cities(session, _TOP)
     with shell.card("Where they live"):
-        if not cities.is_empty():
-            st.altair_chart(charts.ranked(cities, "city", "revenue", money), theme=None, alt="Revenue by city")
+        shell.plot("cities_plot", "Revenue by city", cities)
         shell.table(cities_table(cities), "No customers yet.")
     with shell.card("Best customers"):
-        shell.table(best_table(queries.read_best_customers(session, _TOP)), "No customers yet.")
-
-
-def cities_table(cities: pl.DataFrame) -> Table | None:
-    """Cities as text."""
-    if cities.is_empty():
-        return None
-    rows = tuple(
-        (
-            row["city"],
-            whole(row["customers"]),
-            percent(share(row["buyers"], row["customers"])),
-            whole(row["orders"]),
-            money(row["revenue"]),
-        )
-        for row in cities.iter_rows(named=True)
-    )
-    return Table("Cities, by revenue", ("City", "Customers", "Have bought", "Orders", "Revenue"), rows)
-
-
-def best_table(customers: pl.DataFrame) -> Table | None:
-    """Customers as text."""
-    if customers.is_empty():
-        return None
-    rows = tuple(
-        (
-            clean(row["name"], 40),
-            clean(row["city"], 30) or NOTHING,
-            clean(row["favourite"], 40) or NOTHING,
-            whole(row["sessions"]),
-            whole(row["orders"]),
-            money(row["revenue"]),
-            day(row["last_active_at"].date(), True) if row["last_active_at"] else NOTHING,
-        )
-        for row in customers.iter_rows(named=True)
-    )
-    header = ("Customer", "City", "Favourite product", "Sessions", "Orders", "Revenue", "Last seen")
-    return Table("Customers, by revenue", header, rows, names=3)
+        best = customers_table(queries.read_customers(session, "revenue", _TOP), "Customers by revenue")
+        shell.table(best, "No customers yet.")

@@ -2,105 +2,113 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 
 import polars as pl
 import streamlit as st
 
-from analytics_platform.reports.dashboard import charts, queries, shell
-from analytics_platform.reports.dashboard.shell import Chosen, KeyFigure, changed, points
-from analytics_platform.reports.periods import total_of
+from analytics_platform.reports import queries
+from analytics_platform.reports.colours import BLUE, FAINT, SKY
+from analytics_platform.reports.dashboard import shell
+from analytics_platform.reports.dashboard.days import choose_days
+from analytics_platform.reports.dashboard.shell import KeyFigure
+from analytics_platform.reports.periods import Total, total_of
 from analytics_platform.reports.sentences import devices_sentence, funnel_sentence
 from analytics_platform.reports.tables import devices_table
-from analytics_platform.reports.wording import NOTHING, money, percent, share, whole
+from analytics_platform.reports.wording import change, money, percent, points, shown, whole
 from analytics_platform.warehouse import Session
+
+_CONVERSION = pl.col("converted") / pl.col("sessions") * 100
+_MEASURES = {
+    "Revenue": pl.col("revenue"), "Orders": pl.col("orders"), "Sessions": pl.col("sessions"),
+    "Visitors": pl.col("visitors"), "Conversion, %": _CONVERSION.fill_nan(None),
+}  # fmt: skip
+_BEFORE, _OPEN = "Days before", "Not over yet"
 
 
 def show() -> None:
     """Draw the page."""
-    shell.heading("Overview")
     shell.show(queries.OVERVIEW, _draw)
 
 
 def _draw(session: Session) -> None:
-    chosen = shell.choose_days(session)
+    chosen = choose_days(session)
     if chosen is None:
         return
     days = queries.read_days(session, chosen.days, chosen.complete_until)
-    before = queries.read_days(session, chosen.before, chosen.complete_until) if chosen.before else None
+    before = queries.read_days(session, chosen.before, chosen.complete_until) if chosen.before else days.clear()
     shell.key_figures(figures(days, before))
-    _trend(days, before)
+    with shell.card("Daily trend"):
+        _trend(days, before)
     left, right = st.columns(2, gap="small")
-    with left:
-        _funnel(session, chosen)
-    with right:
-        _devices(session, chosen)
+    with left, shell.card("Funnel"):
+        steps = queries.read_funnel(session, chosen.days)
+        st.text(funnel_sentence(steps))
+        shell.plot("funnel_plot", "Sessions that reached each step", steps)
+    with right, shell.card("Devices"):
+        devices = queries.read_devices(session, chosen.days)
+        st.text(devices_sentence(devices))
+        shell.table(devices_table(devices))
 
 
-def figures(days: pl.DataFrame, before: pl.DataFrame | None) -> list[KeyFigure]:
-    """The key figures of the days, and their change against the days before."""
-    now, then = _measures(days), _measures(before) if before is not None else {}
-    average, conversion = now["average"], now["conversion"]
+def figures(days: pl.DataFrame, before: pl.DataFrame) -> list[KeyFigure]:
+    """Return the key figures of the days, and their change against the days before, which may be none."""
+    now, then = total_of(days), total_of(before)
+    if now is None:
+        return []
+
+    def moved(measure: Callable[[Total], Decimal | float | None], write: Callable[..., str] = change) -> str:
+        return write(measure(then) if then else None, measure(now))
+
     return [
-        KeyFigure("Revenue", money(Decimal(days["revenue"].sum())), changed(then.get("revenue"), now["revenue"])),
-        KeyFigure("Orders", whole(int(days["orders"].sum())), changed(then.get("orders"), now["orders"])),
-        KeyFigure(
-            "Average order",
-            NOTHING if average is None else money(Decimal(str(average))),
-            changed(then.get("average"), average),
-        ),
-        KeyFigure("Sessions", whole(int(days["sessions"].sum())), changed(then.get("sessions"), now["sessions"])),
+        KeyFigure("Revenue", money(now.revenue), moved(lambda total: float(total.revenue))),
+        KeyFigure("Orders", whole(now.orders), moved(lambda total: total.orders)),
+        KeyFigure("Average order", shown(now.average_order), moved(lambda total: total.average_order)),
+        KeyFigure("Sessions", whole(now.sessions), moved(lambda total: total.sessions)),
         KeyFigure(
             "Visitors a day",
-            whole(round(now["visitors"] or 0)),
-            changed(then.get("visitors"), now["visitors"]),
+            whole(round(now.visitors / now.days)),
+            moved(lambda total: total.visitors / total.days),
             help="Mean over the days. Distinct visitors of several days are not stored by day.",
         ),
         KeyFigure(
             "Conversion",
-            percent(conversion),
-            points(then.get("conversion"), conversion),
+            percent(now.conversion),
+            moved(lambda total: total.conversion, points),
             help="Sessions with an order / sessions. Change in percentage points.",
         ),
     ]
 
 
-def _measures(days: pl.DataFrame) -> dict[str, float | None]:
-    total = total_of(days)
-    if total is None:
-        return {}
-    return {
-        "revenue": float(total.revenue),
-        "orders": total.orders,
-        "average": share(total.revenue, total.orders),
-        "sessions": total.sessions,
-        "visitors": float(days["visitors"].sum()) / total.days,
-        "conversion": total.conversion,
-    }
+def trend(days: pl.DataFrame, before: pl.DataFrame, measure: str) -> pl.DataFrame:
+    """Return a measure by day: of complete days, of days that are not over, and of the days before, moved onto these.
+
+    A day that is not over is joined to the complete day before it.
+    """
+    value, complete = _MEASURES[measure].cast(pl.Float64), pl.col("is_complete")
+    shown_days = days.select(
+        "date",
+        pl.when(complete).then(value).alias(measure),
+        pl.when(~complete | ~complete.shift(-1, fill_value=True)).then(value).alias(_OPEN),
+    )
+    if days["is_complete"].all():
+        shown_days = shown_days.drop(_OPEN)
+    if before.is_empty():
+        return shown_days
+    return shown_days.with_columns(before.select(value.alias(_BEFORE)).to_series())
 
 
-def _trend(days: pl.DataFrame, before: pl.DataFrame | None) -> None:
-    with shell.card("Daily trend"):
-        measure = st.segmented_control(
-            "Measure", list(charts.MEASURES), default="Revenue", key="measure", label_visibility="collapsed",
-            persist_state="session", required=True,
-        )  # fmt: skip
-        st.altair_chart(charts.trend(days, before, str(measure)), theme=None, alt=f"{measure} by day")
-        says = "Grey: the same number of days before. " if before is not None else ""
-        dotted = "Dotted: days that were not over when the data arrived." if not days["is_complete"].all() else ""
-        shell.sentence(says + dotted, "caption")
-
-
-def _funnel(session: Session, chosen: Chosen) -> None:
-    steps = queries.read_funnel(session, chosen.days)
-    with shell.card("Funnel"):
-        shell.sentence(funnel_sentence(steps))
-        if steps["sessions"].sum():
-            st.altair_chart(charts.funnel(steps), theme=None, alt="Sessions that reached each step")
-
-
-def _devices(session: Session, chosen: Chosen) -> None:
-    devices = queries.read_devices(session, chosen.days)
-    with shell.card("Devices"):
-        shell.sentence(devices_sentence(devices))
-        shell.table(devices_table(devices))
+def _trend(days: pl.DataFrame, before: pl.DataFrame) -> None:
+    measure = st.segmented_control(
+        "Measure", list(_MEASURES), default="Revenue", key="measure", label_visibility="collapsed",
+        persist_state="session", required=True,
+    )  # fmt: skip
+    lines = trend(days, before, str(measure))
+    colours = {_BEFORE: FAINT, _OPEN: SKY, str(measure): BLUE}
+    drawn = [name for name in colours if name in lines.columns]
+    draw = st.line_chart if len(lines) > 1 else st.scatter_chart  # a line needs two days
+    draw(
+        lines, x="date", y=drawn, x_label="", y_label="", color=[colours[name] for name in drawn], height=280,
+        alt=f"{measure} by day",
+    )  # fmt: skip

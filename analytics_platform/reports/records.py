@@ -1,0 +1,102 @@
+"""What findings and dashboard read of batches and their records: accepted, duplicate, rejected."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+
+import polars as pl
+
+from analytics_platform.reports.queries import OF_SOURCES, chosen, frame
+from analytics_platform.transform import DayRange
+from analytics_platform.warehouse import Session
+from analytics_platform.warehouse.session import one
+
+# The day a rejected record counts on, as in ops.batch_days; without any time of its own, the day it was rejected.
+_REJECTED_ON = "coalesce(event_date, neighbour_date, CAST(quarantined_at AS DATE))"
+
+
+def loaded_at(session: Session) -> dt.datetime | None:
+    """Return when the last batch was loaded."""
+    (finished_at,) = one(session, "SELECT max(finished_at) FROM ops.pipeline_logs")
+    return finished_at if isinstance(finished_at, dt.datetime) else None
+
+
+def days_of_last_load(session: Session) -> tuple[dt.date, dt.date] | None:
+    """Return the first and the last day of the events that the run which loaded last brought, if any."""
+    first, last = one(
+        session,
+        """
+        SELECT min(min_event_date), max(max_event_date) FROM ops.pipeline_logs
+        WHERE run_id = (SELECT run_id FROM ops.pipeline_logs ORDER BY finished_at DESC, batch_id LIMIT 1)
+        """,
+    )
+    return (first, last) if first and last else None
+
+
+def data_sources(session: Session) -> list[str]:
+    """Return the sources that data came from."""
+    return [str(source) for (source,) in session.rows("SELECT DISTINCT source FROM ops.pipeline_logs ORDER BY source")]
+
+
+def read_quality(session: Session, days: DayRange, sources: Sequence[str] = ()) -> pl.DataFrame:
+    """Return how many records of each day and source were accepted, were duplicates and were rejected."""
+    sql = f"""
+        SELECT date, source, rows_accepted, rows_duplicate, rows_quarantined
+        FROM marts.data_quality_daily
+        WHERE date BETWEEN $first AND $last AND {OF_SOURCES}
+        ORDER BY date, source
+        """
+    return frame(session, "date source rows_accepted rows_duplicate rows_quarantined", sql, days, **chosen(sources))
+
+
+def read_reasons(session: Session, days: DayRange, sources: Sequence[str] = ()) -> pl.DataFrame:
+    """Return how many records each reason rejected, the most common first. A record with two reasons counts for both.
+
+    What a reason says of the place (`body: not JSON (position 7: …)`) is left out.
+    """
+    sql = f"""
+        SELECT error_reason, count(*)
+        FROM ops.quarantine
+        WHERE {_REJECTED_ON} BETWEEN $first AND $last AND {OF_SOURCES}
+        GROUP BY error_reason
+        """
+    found = frame(session, "error_reason rows", sql, days, **chosen(sources))
+    kinds = pl.col("error_reason").str.split("; ").list.eval(pl.element().str.split(" (").list.first()).list.unique()
+    single = found.select(kinds.alias("reason"), "rows").explode("reason")
+    return single.group_by("reason").agg(pl.col("rows").sum()).sort(["rows", "reason"], descending=[True, False])
+
+
+def read_rejected(
+    session: Session, days: DayRange, top: int, sources: Sequence[str] = (), reason: str = ""
+) -> pl.DataFrame:
+    """Return rejected records, the latest days first; those that a reason rejected, if one is given."""
+    sql = f"""
+        SELECT {_REJECTED_ON} AS day, source, input, position, error_reason, raw
+        FROM ops.quarantine
+        WHERE
+            {_REJECTED_ON} BETWEEN $first AND $last
+            AND {OF_SOURCES}
+            AND (
+                $reason = ''
+                OR strpos('; ' || error_reason || ';', '; ' || $reason || ';') > 0
+                OR strpos('; ' || error_reason, '; ' || $reason || ' (') > 0
+            )
+        ORDER BY day DESC, source, input, position
+        LIMIT $top
+        """
+    columns = "date source input position error_reason raw"
+    return frame(session, columns, sql, days, **chosen(sources), reason=reason, top=top)
+
+
+def read_batches(session: Session, top: int, sources: Sequence[str] = ()) -> pl.DataFrame:
+    """Return the latest batches."""
+    sql = f"""
+        SELECT finished_at, source, input, rows_read, rows_accepted, rows_duplicate, rows_quarantined
+        FROM ops.pipeline_logs
+        WHERE {OF_SOURCES}
+        ORDER BY finished_at DESC, input
+        LIMIT $top
+        """
+    columns = "finished_at source input rows_read rows_accepted rows_duplicate rows_quarantined"
+    return frame(session, columns, sql, top=top, **chosen(sources))
