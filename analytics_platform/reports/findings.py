@@ -5,8 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 
-from analytics_platform.reports import plots, tables
-from analytics_platform.reports import sentences as say
+from analytics_platform.reports import plots, sentences, tables
 from analytics_platform.reports.drawing import Plot, draw
 from analytics_platform.reports.facts import Facts
 from analytics_platform.reports.periods import total_of
@@ -92,62 +91,29 @@ def _notes(facts: Facts) -> tuple[str, ...]:
     return (basis, f"{listed(unfinished)} {left_out}.")
 
 
+_SECTIONS = (
+    ("daily_trends", "Daily trends", "trends", "days"),
+    ("funnel", "Funnel", "funnel", "funnel"),
+    ("attribution", "Channels: first touch against last touch", "attribution", "credits"),
+    ("devices", "Devices", "devices", "devices"),
+    ("top_products", "Top products", "products", "products"),
+    ("product_lists", "Product lists by engagement", "lists", "lists"),
+    ("view_to_purchase", "From view to purchase", "bought", "bought"),
+    ("customers", "Most active customers", "customers", "customers"),
+    ("orphans", "Users who are no known customers", "orphans", "orphans"),
+)
+"""Name and title of a section, what its sentence, plot and table are called, and the frame of `Facts` they are from."""
+
+
 def _sections(facts: Facts, limit: float) -> tuple[Section, ...]:
-    """Make a section of each question, with a plot if a table of it has rows."""
-    channels = "Channels: first touch against last touch"
-    orphans = "Users who are no known customers"
-    asked = (
-        ("daily_trends", "Daily trends", say.trends_sentence, plots.trends_plot, tables.trends_table, facts.days),
-        ("funnel", "Funnel", say.funnel_sentence, plots.funnel_plot, tables.funnel_table, facts.funnel),
-        (
-            "attribution",
-            channels,
-            say.attribution_sentence,
-            plots.attribution_plot,
-            tables.attribution_table,
-            facts.credits,
-        ),
-        ("devices", "Devices", say.devices_sentence, plots.devices_plot, tables.devices_table, facts.devices),
-        (
-            "top_products",
-            "Top products",
-            say.products_sentence,
-            plots.products_plot,
-            tables.products_table,
-            facts.products,
-        ),
-        (
-            "product_lists",
-            "Product lists by engagement",
-            say.lists_sentence,
-            plots.lists_plot,
-            tables.lists_table,
-            facts.lists,
-        ),
-        (
-            "view_to_purchase",
-            "From view to purchase",
-            say.bought_sentence,
-            plots.bought_plot,
-            tables.bought_table,
-            facts.bought,
-        ),
-        (
-            "customers",
-            "Most active customers",
-            say.customers_sentence,
-            plots.customers_plot,
-            tables.customers_table,
-            facts.customers,
-        ),
-        ("orphans", orphans, say.orphans_sentence, plots.orphans_plot, tables.orphans_table, facts.orphans),
-    )
-    made = [
-        Section(
-            name, title, sentence(frame), draw(plot, frame) if (rows := table(frame)) else None, (rows,) if rows else ()
-        )
-        for name, title, sentence, plot, table, frame in asked
-    ]
+    """Make the sections, each with a plot if its table has rows."""
+    made = []
+    for name, title, subject, source in _SECTIONS:
+        frame = getattr(facts, source)
+        sentence = getattr(sentences, f"{subject}_sentence")(frame)
+        table = getattr(tables, f"{subject}_table")(frame)
+        plot = draw(getattr(plots, f"{subject}_plot"), frame) if table else None
+        made.append(Section(name, title, sentence, plot, (table,) if table else ()))
     return (*made, _quality(facts, limit))
 
 
@@ -155,4 +121,4 @@ def _quality(facts: Facts, limit: float) -> Section:
     quality, reasons = facts.quality, facts.reasons
     made = tuple(filter(None, (tables.quality_table(quality), tables.reasons_table(reasons))))
     plot = draw(plots.quality_plot, quality, reasons, limit) if made else None
-    return Section("data_quality", "Data quality", say.quality_sentence(quality, reasons, limit), plot, made)
+    return Section("data_quality", "Data quality", sentences.quality_sentence(quality, reasons, limit), plot, made)

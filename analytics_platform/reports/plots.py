@@ -5,6 +5,7 @@ Import this module only where something is drawn: matplotlib takes long to load.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from itertools import pairwise
@@ -205,11 +206,13 @@ def _errors(axes: Axes, quality: pl.DataFrame, limit: float | None, ticks: int) 
         colour, name = COLOURS[number % len(COLOURS)], drawable(clean(source, 20))
         mark = "o-" if len(dates) <= 31 else "-"
         axes.plot(list(rates), list(rates.values()), mark, markersize=3, linewidth=2, color=colour, label=name)
-    if len(sources) > 1:
+    highest = max([limit or 0.0, *(rate for _, _, rate in errors)]) * 100
+    if len(sources) > 1:  # above the lines: three sources a row
         axes.legend(loc="upper left", ncols=3, frameon=False, fontsize=8, labelcolor=INK, columnspacing=1.0)
+        highest *= 1 + 0.15 * math.ceil(len(sources) / 3)
     if dates:
         day_axis(axes, dates, ticks)
-    value_axis(axes, [(limit or 0.0) * 100, *(rate * 100 for _, _, rate in errors)], lambda value, _: f"{value:g} %")
+    value_axis(axes, [highest], lambda value, _: f"{value:g} %")
     if limit is not None:
         axes.axhline(limit * 100, color=MUTED, linewidth=1, linestyle="--")
         note(axes, f"limit {threshold(limit)}", (0, limit * 100), MUTED)

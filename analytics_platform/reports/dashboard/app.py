@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from analytics_platform.reports.dashboard import shell
-from analytics_platform.reports.dashboard.pages import channels, customers, overview, pipeline, products, quality
+from analytics_platform.reports.dashboard.views import channels, customers, overview, pipeline, products, quality
 
 
 def main() -> None:

@@ -13,8 +13,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from analytics_platform.reports.dashboard.days import Chosen
-from analytics_platform.reports.dashboard.pages import quality
 from analytics_platform.reports.dashboard.serve import APP, OPTIONS, command
+from analytics_platform.reports.dashboard.views import quality
 from analytics_platform.settings import load_settings
 from analytics_platform.transform import DayRange
 from analytics_platform.warehouse import open_warehouse
@@ -42,7 +42,7 @@ def visit(monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppTest]:
     def open_page(page: str, **settings: object) -> AppTest:
         for name, value in settings.items():
             monkeypatch.setenv(name.upper(), str(value))
-        script = f"from analytics_platform.reports.dashboard.pages.{page} import show\nshow()\n"
+        script = f"from analytics_platform.reports.dashboard.views.{page} import show\nshow()\n"
         test = AppTest.from_string(script, default_timeout=TIMEOUT_S).run()
         assert not test.exception, test.exception
         return test

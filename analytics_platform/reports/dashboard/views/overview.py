@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from decimal import Decimal
 
+import altair as alt
 import polars as pl
 import streamlit as st
 
 from analytics_platform.reports import queries
-from analytics_platform.reports.colours import BLUE, FAINT, SKY
+from analytics_platform.reports.colours import BLUE, FAINT
 from analytics_platform.reports.dashboard import shell
 from analytics_platform.reports.dashboard.days import choose_days
 from analytics_platform.reports.dashboard.shell import KeyFigure
 from analytics_platform.reports.periods import Total, total_of
 from analytics_platform.reports.sentences import devices_sentence, funnel_sentence
 from analytics_platform.reports.tables import devices_table
-from analytics_platform.reports.wording import change, money, percent, points, shown, whole
+from analytics_platform.reports.wording import change, day, money, percent, points, shown, whole
 from analytics_platform.warehouse import Session
 
 _CONVERSION = pl.col("converted") / pl.col("sessions") * 100
@@ -82,21 +83,22 @@ def figures(days: pl.DataFrame, before: pl.DataFrame) -> list[KeyFigure]:
 
 
 def trend(days: pl.DataFrame, before: pl.DataFrame, measure: str) -> pl.DataFrame:
-    """Return a measure by day: of complete days, of days that are not over, and of the days before, moved onto these.
+    """Return the points of each line: of complete days, of days that are not over, and of the days before.
 
-    A day that is not over is joined to the complete day before it.
+    A day that is not over is joined to the complete day before it. The days before are moved onto these days.
     """
     value, complete = _MEASURES[measure].cast(pl.Float64), pl.col("is_complete")
-    shown_days = days.select(
+    lines = days.select(
         "date",
+        pl.col("date").map_elements(lambda date: day(date, True), pl.String).alias("day"),
         pl.when(complete).then(value).alias(measure),
         pl.when(~complete | ~complete.shift(-1, fill_value=True)).then(value).alias(_OPEN),
     )
+    if not before.is_empty():
+        lines = lines.with_columns(before.select(value.alias(_BEFORE)).to_series())
     if days["is_complete"].all():
-        shown_days = shown_days.drop(_OPEN)
-    if before.is_empty():
-        return shown_days
-    return shown_days.with_columns(before.select(value.alias(_BEFORE)).to_series())
+        lines = lines.drop(_OPEN)
+    return lines.unpivot(index=["date", "day"], variable_name="line").drop_nulls()
 
 
 def _trend(days: pl.DataFrame, before: pl.DataFrame) -> None:
@@ -105,10 +107,15 @@ def _trend(days: pl.DataFrame, before: pl.DataFrame) -> None:
         persist_state="session", required=True,
     )  # fmt: skip
     lines = trend(days, before, str(measure))
-    colours = {_BEFORE: FAINT, _OPEN: SKY, str(measure): BLUE}
-    drawn = [name for name in colours if name in lines.columns]
-    draw = st.line_chart if len(lines) > 1 else st.scatter_chart  # a line needs two days
-    draw(
-        lines, x="date", y=drawn, x_label="", y_label="", color=[colours[name] for name in drawn], height=280,
-        alt=f"{measure} by day",
-    )  # fmt: skip
+    looks = {str(measure): (BLUE, [1, 0]), _OPEN: (BLUE, [2, 4]), _BEFORE: (FAINT, [1, 0])}
+    names = [name for name in looks if name in lines["line"]]
+    colours, dashes = zip(*(looks[name] for name in names), strict=True)
+    chart = alt.Chart(lines, height=280, background="transparent").mark_line(point=True)
+    chart = chart.encode(
+        x=alt.X("date:T", title=None, scale=alt.Scale(type="utc"), axis=alt.Axis(format="%-d %b", tickCount=7)),
+        y=alt.Y("value:Q", title=None, axis=alt.Axis(tickCount=4)),
+        color=alt.Color("line:N", title=None, legend=alt.Legend(orient="top")).scale(domain=names, range=colours),
+        strokeDash=alt.StrokeDash("line:N", legend=None).scale(domain=names, range=dashes),
+        tooltip=[alt.Tooltip("day:N"), alt.Tooltip("line:N"), alt.Tooltip("value:Q", format=",.2~f")],
+    )
+    st.altair_chart(chart, alt=f"{measure} by day")

@@ -1,0 +1,5 @@
+"""One module per page, each with a function `show` that draws it.
+
+The folder must not be called `pages`: Streamlit shows the files of such a folder to whoever opens a page by its address
+before anybody has opened the dashboard.
+"""
