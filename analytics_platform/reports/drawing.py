@@ -17,7 +17,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.font_manager import findfont, get_font
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import EngFormatter, FormatStrFormatter, MaxNLocator
 from PIL import Image
 
 from analytics_platform.reports.colours import BLUE, INK, LINE, MUTED
@@ -87,14 +87,6 @@ def bare(axes: Axes, grid: str | None = None, title: str = "") -> None:
     axes.set_title(drawable(title), loc="left", fontsize=10, fontweight="bold", color=INK, parse_math=False)
 
 
-def short(value: float, _: int = 0) -> str:
-    """Write labels of an axis: `12k`, `3.4M`."""
-    for size, unit in ((1e9, "bn"), (1e6, "M"), (1e3, "k")):
-        if abs(value) >= size:
-            return f"{value / size:,.4g}{unit}"
-    return f"{value:,.4g}"
-
-
 def day_axis(axes: Axes, dates: Sequence[dt.date], ticks: int) -> None:
     """Show a few dates below the plot, evenly spaced, the last among them."""
     places = range(len(dates) - 1, -1, -math.ceil(len(dates) / ticks))
@@ -103,12 +95,12 @@ def day_axis(axes: Axes, dates: Sequence[dt.date], ticks: int) -> None:
     axes.set_xlim(-0.5, len(dates) - 0.5)
 
 
-def value_axis(axes: Axes, values: Sequence[float], write: Callable[[float, int], str] = short) -> None:
-    """Show a few values beside the plot, as they are written."""
+def value_axis(axes: Axes, values: Sequence[float], unit: str = "") -> None:
+    """Show a few values beside the plot: `12k`, `3.4M`, or with a unit."""
     top, bottom = max([*values, 0.0]), min([*values, 0.0])
     axes.set_ylim(bottom * 1.2, top * 1.25 or (0.0 if bottom else 1.0))
     axes.yaxis.set_major_locator(MaxNLocator(3))
-    axes.yaxis.set_major_formatter(FuncFormatter(write))
+    axes.yaxis.set_major_formatter(FormatStrFormatter(f"%g{unit}") if unit else EngFormatter(sep=""))
 
 
 def note(axes: Axes, text: str, place: tuple[float, float], colour: str, side: str = "left") -> None:
@@ -125,26 +117,21 @@ def legend(figure: Figure, axes: Axes, columns: int) -> None:
     )  # fmt: skip
 
 
-def bars(axes: Axes, names: Sequence[str], values: Sequence[float], labels: Sequence[str], colour: str = BLUE) -> None:
-    """Draw horizontal bars from top to bottom, each with its label at its end instead of an axis."""
-    places = range(len(values))
-    axes.barh(places, values, color=colour, height=0.66)
-    widest = max([*values, 0.0]) or 1.0
-    for place, value, text in zip(places, values, labels, strict=True):
-        end = max(value, 0.0) + widest * 0.015
-        axes.text(end, place, drawable(text), va="center", fontsize=9, color=INK, parse_math=False)
-    axes.set_yticks(places, [drawable(name) for name in names], color=INK, parse_math=False)
-    axes.set_xticks([])
-    axes.spines["bottom"].set_visible(False)
-    axes.set_xlim(min([*values, 0.0]), widest * (1.06 + 0.022 * max(map(len, labels), default=0)))
-    axes.set_ylim(max(len(values), _SLOTS) - 0.5, -0.5)
-
-
 def ranked(title: str, rows: Sequence[tuple[str, Any, str]], narrow: bool) -> bytes:
-    """Draw a bar for each name, value and label."""
+    """Draw a horizontal bar for each name and value, from top to bottom, with its label at its end."""
     figure = new_figure(narrow, 0.7 + 0.32 * max(len(rows), _SLOTS))
     axes = figure.subplots()
     bare(axes, title=title)
-    names, values, labels = zip(*rows, strict=True)
-    bars(axes, names, [float(value) for value in values], labels)
+    values = [float(value) for _, value, _ in rows]
+    labels = [drawable(label) for _, _, label in rows]
+    axes.bar_label(
+        axes.barh(range(len(rows)), values, color=BLUE, height=0.66), labels, padding=4, fontsize=9, color=INK,
+        parse_math=False,
+    )  # fmt: skip
+    axes.set_yticks(range(len(rows)), [drawable(name) for name, _, _ in rows], color=INK, parse_math=False)
+    axes.set_xticks([])
+    axes.spines["bottom"].set_visible(False)
+    room = 0.06 + 0.022 * max(map(len, labels))  # for the labels
+    axes.set_xlim(min([*values, 0.0]) * (1 + room), (max([*values, 0.0]) or 1.0) * (1 + room))
+    axes.set_ylim(max(len(rows), _SLOTS) - 0.5, -0.5)
     return png(figure)

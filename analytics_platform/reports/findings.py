@@ -119,6 +119,6 @@ def _sections(facts: Facts, limit: float) -> tuple[Section, ...]:
 
 def _quality(facts: Facts, limit: float) -> Section:
     quality, reasons = facts.quality, facts.reasons
-    made = tuple(filter(None, (tables.quality_table(quality), tables.reasons_table(reasons))))
-    plot = draw(plots.quality_plot, quality, reasons, limit) if made else None
-    return Section("data_quality", "Data quality", sentences.quality_sentence(quality, reasons, limit), plot, made)
+    shown = tuple(filter(None, (tables.quality_table(quality), tables.reasons_table(reasons))))
+    plot = None if quality.is_empty() else draw(plots.errors_plot, quality, limit)
+    return Section("data_quality", "Data quality", sentences.quality_sentence(quality, reasons, limit), plot, shown)

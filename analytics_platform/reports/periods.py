@@ -32,17 +32,14 @@ class Total:
         return share(self.converted, self.sessions)
 
     @property
+    def visitors_a_day(self) -> float:
+        """The mean over the days."""
+        return self.visitors / self.days
+
+    @property
     def average_order(self) -> Decimal | None:
         """Revenue / orders; None without orders."""
         return self.revenue / self.orders if self.orders else None
-
-
-@dataclass(frozen=True, slots=True)
-class Weeks:
-    """The last seven complete days, and the seven before them."""
-
-    before: Total
-    after: Total
 
 
 def total_of(days: pl.DataFrame) -> Total | None:
@@ -53,13 +50,14 @@ def total_of(days: pl.DataFrame) -> Total | None:
     return Total(days["date"][0], days["date"][-1], len(days), revenue=Decimal(days["revenue"].sum()), **counts)
 
 
-def weeks_of(days: pl.DataFrame) -> Weeks | None:
-    """Return the two weeks to compare; None with fewer than fourteen complete days. `days` has no gaps."""
+def weeks_of(days: pl.DataFrame) -> tuple[Total, Total] | None:
+    """Return the sums of the last seven complete days and, first, of the seven before. None with fewer complete days.
+
+    `days` has no gaps.
+    """
     complete = days.filter("is_complete")
-    if len(complete) < 2 * WEEK:
-        return None
     before, after = total_of(complete[-2 * WEEK : -WEEK]), total_of(complete[-WEEK:])
-    return Weeks(before, after) if before is not None and after is not None else None
+    return (before, after) if len(complete) >= 2 * WEEK and before and after else None
 
 
 def best_day(days: pl.DataFrame, measure: str) -> tuple[dt.date, Decimal | int]:

@@ -13,21 +13,10 @@ from typing import Any
 
 import polars as pl
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FormatStrFormatter, MaxNLocator
 
+from analytics_platform.reports import drawing
 from analytics_platform.reports.colours import BLUE, COLOURS, GREEN, INK, LINE, MUTED, ORANGE, VERMILLION
-from analytics_platform.reports.drawing import (
-    bare,
-    bars,
-    day_axis,
-    drawable,
-    legend,
-    new_figure,
-    note,
-    png,
-    ranked,
-    value_axis,
-)
 from analytics_platform.reports.periods import WEEK
 from analytics_platform.reports.queries import TOP
 from analytics_platform.reports.sentences import credit_shares, day_errors
@@ -63,13 +52,13 @@ def _trend(axes: Axes, values: Sequence[float], complete: int, colour: str, mean
     peak = max(places, key=lambda place: values[place])
     side = "left" if peak < len(values) / 10 else "right" if peak > len(values) * 0.9 else "center"
     if values[peak] > 0:
-        note(axes, f"{values[peak]:,.0f}", (peak, values[peak]), INK, side)
-    value_axis(axes, values)
+        drawing.note(axes, f"{values[peak]:,.0f}", (peak, values[peak]), INK, side)
+    drawing.value_axis(axes, values)
 
 
 def trends_plot(days: pl.DataFrame, narrow: bool) -> bytes:
     """Draw sessions, orders and revenue by day, one above the other."""
-    figure = new_figure(narrow, 5.4)
+    figure = drawing.new_figure(narrow, 5.4)
     panels = figure.subplots(3, 1, sharex=True)
     complete = int(days["is_complete"].sum())
     means = 2 * WEEK <= complete <= _LONG
@@ -79,10 +68,10 @@ def trends_plot(days: pl.DataFrame, narrow: bool) -> bytes:
         days = days.filter("is_complete").with_columns(numbers.rolling_mean(WEEK))[WEEK - 1 :]
         complete, remark = len(days), " a day, mean of 7 days"
     for axes, name, colour in zip(panels, ("Sessions", "Orders", "Revenue"), COLOURS, strict=False):
-        bare(axes, "y", name + remark)
+        drawing.bare(axes, "y", name + remark)
         _trend(axes, [float(value) for value in days[name.lower()]], complete, colour, means)
-    day_axis(panels[-1], days["date"].to_list(), 3 if narrow else 7)
-    return png(figure)
+    drawing.day_axis(panels[-1], days["date"].to_list(), 3 if narrow else 7)
+    return drawing.png(figure)
 
 
 def funnel_plot(funnel: pl.DataFrame, narrow: bool) -> bytes:
@@ -92,15 +81,15 @@ def funnel_plot(funnel: pl.DataFrame, narrow: bool) -> bytes:
     rates = [f" · {percent(share(after, before))}{of}" for before, after in pairwise(reached)]
     names = [capital(clean(step)) for step in funnel["step"]]
     labels = [whole(number) + rate for number, rate in zip(reached, ["", *rates], strict=True)]
-    return ranked("", list(zip(names, reached, labels, strict=True)), narrow)
+    return drawing.ranked("", list(zip(names, reached, labels, strict=True)), narrow)
 
 
 def attribution_plot(credits: pl.DataFrame, narrow: bool) -> bytes:
     """Draw each channel's share by first, last and last non-direct touch, in marks that stay visible on one spot."""
     shares = credit_shares(credits)[:_CHANNELS]
-    figure = new_figure(narrow, 1.1 + 0.34 * len(shares))
+    figure = drawing.new_figure(narrow, 1.1 + 0.34 * len(shares))
     axes = figure.subplots()
-    bare(axes, "x")
+    drawing.bare(axes, "x")
     first, last, indirect = ((shares[model] * 100).to_list() for model in ("first", "last", "indirect"))
     lows, highs = (list(map(end, first, last, indirect)) for end in (min, max))
     places = range(len(shares))
@@ -108,43 +97,44 @@ def attribution_plot(credits: pl.DataFrame, narrow: bool) -> bytes:
     axes.scatter(first, places, 105, facecolor="none", edgecolor=BLUE, linewidth=2, label="First touch", zorder=5)
     axes.scatter(last, places, 40, color=VERMILLION, label="Last touch", zorder=4)
     axes.scatter(indirect, places, 190, marker="|", color=GREEN, linewidth=2.5, label="Last non-direct", zorder=3)
-    names = [drawable(clean(channel, 26)) for channel in shares["channel"]]
+    names = [drawing.drawable(clean(channel, 26)) for channel in shares["channel"]]
     axes.set_yticks(places, names, color=INK, parse_math=False)
     axes.set_ylim(len(shares) - 0.5, -0.5)
     most = max(highs)
     axes.set_xlim(min([*lows, 0.0]) - 0.02 * most, most * 1.05)
     axes.xaxis.set_major_locator(MaxNLocator(4 if narrow else 8))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g} %"))
-    legend(figure, axes, 3)
-    return png(figure)
+    axes.xaxis.set_major_formatter(FormatStrFormatter("%g %%"))
+    drawing.legend(figure, axes, 3)
+    return drawing.png(figure)
 
 
 def devices_plot(devices: pl.DataFrame, narrow: bool) -> bytes:
     """Draw the share of sessions beside the share of revenue, by kind of device."""
-    figure = new_figure(narrow, 1.0 + 0.62 * len(devices))
+    figure = drawing.new_figure(narrow, 1.0 + 0.62 * len(devices))
     axes = figure.subplots()
-    bare(axes)
+    drawing.bare(axes)
     for offset, measure, colour in ((-0.19, "sessions", BLUE), (0.19, "revenue", ORANGE)):
         total = Decimal(devices[measure].sum())
         ratios = [share(value, total) for value in devices[measure]]
         places = [place + offset for place in range(len(devices))]
-        axes.barh(places, [(ratio or 0.0) for ratio in ratios], 0.36, color=colour, label=f"Share of {measure}")
-        for place, ratio in zip(places, ratios, strict=True):
-            axes.text(max(ratio or 0.0, 0.0) + 0.008, place, percent(ratio), va="center", fontsize=9, color=INK)
-    names = [drawable(capital(clean(name, 20))) for name in devices["device_type"]]
+        bars = axes.barh(places, [ratio or 0.0 for ratio in ratios], 0.36, color=colour, label=f"Share of {measure}")
+        axes.bar_label(bars, [percent(ratio) for ratio in ratios], padding=4, fontsize=9, color=INK)
+    names = [drawing.drawable(capital(clean(name, 20))) for name in devices["device_type"]]
     axes.set_yticks(range(len(devices)), names, color=INK, parse_math=False)
     axes.set_ylim(len(devices) - 0.5, -0.5)
     axes.set_xticks([])
     axes.spines["bottom"].set_visible(False)
     axes.margins(x=0.12)
-    legend(figure, axes, 2)
-    return png(figure)
+    drawing.legend(figure, axes, 2)
+    return drawing.png(figure)
 
 
 def _best(title: str, frame: pl.DataFrame, kind: str, value: str, text: Callable[[Any], str], narrow: bool) -> bytes:
     """Draw products, lists or users by a value."""
     longest = 18 if narrow else 30
-    return ranked(title, [(label(row, kind, longest), row[value], text(row)) for row in frame.rows(named=True)], narrow)
+    return drawing.ranked(
+        title, [(label(row, kind, longest), row[value], text(row)) for row in frame.rows(named=True)], narrow
+    )
 
 
 def products_plot(products: pl.DataFrame, narrow: bool) -> bytes:
@@ -183,7 +173,7 @@ def cities_plot(cities: pl.DataFrame, narrow: bool) -> bytes:
     """Draw revenue by city."""
     rows = cities[:TOP].rows(named=True)
     found = [(clean(row["city"], 20) or "City not known", row["revenue"], money(row["revenue"])) for row in rows]
-    return ranked("Revenue", found, narrow)
+    return drawing.ranked("Revenue", found, narrow)
 
 
 def orphans_plot(orphans: pl.DataFrame, narrow: bool) -> bytes:
@@ -192,45 +182,31 @@ def orphans_plot(orphans: pl.DataFrame, narrow: bool) -> bytes:
     for row in orphans.rows(named=True):
         part = share(row["orphan_interactions"], row["interactions"]) or 0.0
         found.append((clean(row["source"], 20), part, f"{percent(part)} of {whole(row['interactions'])}"))
-    return ranked("Events of unknown users", found, narrow)
+    return drawing.ranked("Events of unknown users", found, narrow)
 
 
-def _errors(axes: Axes, quality: pl.DataFrame, limit: float | None, ticks: int) -> None:
+def errors_plot(quality: pl.DataFrame, limit: float | None = None, *, narrow: bool) -> bytes:
     """Draw the error rate by day, a line for each source, and the limit, if there is one."""
+    figure = drawing.new_figure(narrow, 3.0)
+    axes = figure.subplots()
+    drawing.bare(axes, "y", "Rejected records by day")
     errors = day_errors(quality)
-    dates = sorted({date for date, _, _ in errors})
-    sources = sorted({source for _, source, _ in errors})
-    bare(axes, "y", "Rejected records by day")
+    dates = errors["date"].unique().sort().to_list()
+    sources = errors["source"].unique().sort().to_list()
+    mark = "o-" if len(dates) <= 31 else "-"
     for number, source in enumerate(sources):
-        rates = {dates.index(date): rate * 100 for date, name, rate in errors if name == source}
-        colour, name = COLOURS[number % len(COLOURS)], drawable(clean(source, 20))
-        mark = "o-" if len(dates) <= 31 else "-"
-        axes.plot(list(rates), list(rates.values()), mark, markersize=3, linewidth=2, color=colour, label=name)
-    highest = max([limit or 0.0, *(rate for _, _, rate in errors)]) * 100
+        rates = errors.filter(source=source)
+        places = [dates.index(date) for date in rates["date"]]
+        colour, name = COLOURS[number % len(COLOURS)], drawing.drawable(clean(source, 20))
+        axes.plot(places, rates["rate"] * 100, mark, markersize=3, linewidth=2, color=colour, label=name)
+    highest = max([limit or 0.0, *errors["rate"]]) * 100
     if len(sources) > 1:  # above the lines: three sources a row
         axes.legend(loc="upper left", ncols=3, frameon=False, fontsize=8, labelcolor=INK, columnspacing=1.0)
         highest *= 1 + 0.15 * math.ceil(len(sources) / 3)
     if dates:
-        day_axis(axes, dates, ticks)
-    value_axis(axes, [highest], lambda value, _: f"{value:g} %")
+        drawing.day_axis(axes, dates, 3 if narrow else 7)
+    drawing.value_axis(axes, [highest], " %%")
     if limit is not None:
         axes.axhline(limit * 100, color=MUTED, linewidth=1, linestyle="--")
-        note(axes, f"limit {threshold(limit)}", (0, limit * 100), MUTED)
-
-
-def errors_plot(quality: pl.DataFrame, limit: float | None = None, *, narrow: bool) -> bytes:
-    """Draw the error rate by day and source against the limit."""
-    figure = new_figure(narrow, 3.0)
-    _errors(figure.subplots(), quality, limit, 3 if narrow else 7)
-    return png(figure)
-
-
-def quality_plot(quality: pl.DataFrame, reasons: pl.DataFrame, limit: float, narrow: bool) -> bytes:
-    """Draw the error rate by day and source against the limit, and why records were rejected."""
-    figure = new_figure(narrow, 5.6 if narrow else 3.2)
-    left, right = figure.subplots(2, 1) if narrow else figure.subplots(1, 2)
-    _errors(left, quality, limit, 3 if narrow else 4)
-    bare(right, title="Reasons of rejection, records" if len(reasons) else "Nothing was rejected")
-    rows = reasons["rows"].to_list()
-    bars(right, [clean(reason, 28) for reason in reasons["reason"]], rows, [whole(number) for number in rows], MUTED)
-    return png(figure)
+        drawing.note(axes, f"limit {threshold(limit)}", (0, limit * 100), MUTED)
+    return drawing.png(figure)

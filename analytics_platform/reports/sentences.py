@@ -5,7 +5,6 @@ Names that come from outside are shortened and cleaned of control characters. Th
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Sequence
 from decimal import Decimal
 from itertools import pairwise
@@ -13,14 +12,13 @@ from typing import Any, TypeAlias
 
 import polars as pl
 
-from analytics_platform.reports.periods import Total, Weeks, best_day, total_of, weeks_of
+from analytics_platform.reports.periods import best_day, total_of, weeks_of
 from analytics_platform.reports.wording import (
     capital,
     clean,
     count,
     day,
     label,
-    listed,
     moment,
     money,
     percent,
@@ -58,34 +56,24 @@ def _best(days: pl.DataFrame, years: bool) -> str:
     return f"the {'best' if measure == 'revenue' else 'busiest'} day was {day(date, years)} with {shown}"
 
 
-def _compared(days: pl.DataFrame, weeks: Weeks, years: bool) -> str:
-    before, after = weeks.before, weeks.after
-    last = days.filter(pl.col("date").is_between(after.first, after.last))
-    moves = [
-        _moved("revenue", before.revenue, after.revenue, money(after.revenue)),
-        _moved("sessions", before.sessions, after.sessions, whole(after.sessions)),
-    ]
-    week = f"In the 7 days to {day(after.last, years)}, against the 7 before"
-    return f"{week}, {listed(moves)}; {_best(last, years)}."
-
-
-def _summed(total: Total) -> str:
-    parts = [count(total.sessions, "session"), count(total.orders, "order")]
-    return listed([*parts, f"{money(total.revenue)} in revenue" if total.revenue else "no revenue"])
-
-
 def trends_sentence(days: pl.DataFrame) -> str:
     """Say what the daily trends show: the last week against the one before, or what the few days brought."""
     total = total_of(days)
     if total is None or not (total.sessions or total.orders or total.revenue):
         return "There was no traffic and there were no orders yet."
     years = total.first.year != total.last.year
-    weeks = weeks_of(days)
-    if weeks is not None:
-        return _compared(days, weeks, years)
+    if (weeks := weeks_of(days)) is not None:
+        before, after = weeks
+        revenue = _moved("revenue", before.revenue, after.revenue, money(after.revenue))
+        sessions = _moved("sessions", before.sessions, after.sessions, whole(after.sessions))
+        last = days.filter(pl.col("date").is_between(after.first, after.last))
+        week = f"In the 7 days to {day(after.last, years)}, against the 7 before"
+        return f"{week}, {revenue} and {sessions}; {_best(last, years)}."
+    revenue = f"{money(total.revenue)} in revenue" if total.revenue else "no revenue"
+    brought = f"brought {count(total.sessions, 'session')}, {count(total.orders, 'order')} and {revenue}"
     if total.days == 1:
-        return f"The only day, {day(total.last)}, brought {_summed(total)}."
-    return f"The {total.days} days brought {_summed(total)}; {_best(days, years)}."
+        return f"The only day, {day(total.last)}, {brought}."
+    return f"The {total.days} days {brought}; {_best(days, years)}."
 
 
 def funnel_sentence(funnel: pl.DataFrame) -> str:
@@ -265,41 +253,31 @@ def orphans_sentence(orphans: pl.DataFrame) -> str:
     return f"{of}; {clean(most['source'])} has the largest part, {part} ({count(most['orphans'], 'user')})."
 
 
-def day_errors(quality: pl.DataFrame) -> list[tuple[dt.date, str, float]]:
-    """Return day, source and the part of its records that was rejected; days without records are left out."""
+def day_errors(quality: pl.DataFrame) -> pl.DataFrame:
+    """Return date, source and error `rate`, of days and sources with records."""
     read = pl.sum_horizontal("rows_accepted", "rows_duplicate", "rows_quarantined")
-    counted = quality.select("date", "source", "rows_quarantined", read=read)
-    return [
-        (row["date"], row["source"], row["rows_quarantined"] / row["read"])
-        for row in counted.rows(named=True)
-        if row["read"] > 0
-    ]
+    return quality.filter(read > 0).select("date", "source", rate=pl.col("rows_quarantined") / read)
 
 
 def quality_sentence(quality: pl.DataFrame, reasons: pl.DataFrame, limit: float) -> str:
     """Say how much was accepted and rejected, the most common reason, and the worst day against the limit."""
-    accepted, duplicate, rejected = (
-        int(quality[name].sum()) for name in ("rows_accepted", "rows_duplicate", "rows_quarantined")
-    )
-    read = accepted + duplicate + rejected
+    numbers = quality.select("rows_accepted", "rows_duplicate", "rows_quarantined").sum().row(0)
+    read = sum(numbers)
     if read <= 0:
         return "No record of any day has been read yet."
-    kept, seen, lost = (percent(share(part, read)) for part in (accepted, duplicate, rejected))
-    parts = f"Of {count(read, 'record')} {kept} were accepted and {seen} were duplicates"
-    if not rejected:
+    accepted, duplicate, rejected = (percent(share(part, read)) for part in numbers)
+    parts = f"Of {count(read, 'record')} {accepted} were accepted and {duplicate} were duplicates"
+    if not numbers[2]:
         return f"{parts}; none was rejected."
     why = f", most often for “{clean(reasons['reason'][0])}”" if len(reasons) else ""
-    return f"{parts}; {lost} were rejected{why}, {_worst_day(quality, limit)}."
+    return f"{parts}; {rejected} were rejected{why}, {_worst_day(day_errors(quality), limit)}."
 
 
-def _worst_day(quality: pl.DataFrame, limit: float) -> str:
-    errors = day_errors(quality)
-    date, source, rate = min(errors, key=lambda error: (-error[2], error[0], error[1]))
-    over = len({error[0] for error in errors if error[2] > limit})
-    several = len({error[1] for error in errors}) > 1
-    on = day(date, errors[0][0].year != errors[-1][0].year)
-    where = f"{clean(source)} on {on}" if several else on
-    if over:
-        days = count(over, "day")
-        return f"and {days} went over the limit of {threshold(limit)}, {where} the farthest with {percent(rate)}"
-    return f"and no day went over the limit of {threshold(limit)} (the worst, {where}: {percent(rate)})"
+def _worst_day(errors: pl.DataFrame, limit: float) -> str:
+    worst = errors.sort("rate", "date", "source", descending=[True, False, False]).row(0, named=True)
+    on = day(worst["date"], errors["date"].dt.year().n_unique() > 1)
+    where = f"{clean(worst['source'])} on {on}" if errors["source"].n_unique() > 1 else on
+    if over := errors.filter(pl.col("rate") > limit)["date"].n_unique():
+        farthest = f"{where} the farthest with {percent(worst['rate'])}"
+        return f"and {count(over, 'day')} went over the limit of {threshold(limit)}, {farthest}"
+    return f"and no day went over the limit of {threshold(limit)} (the worst, {where}: {percent(worst['rate'])})"

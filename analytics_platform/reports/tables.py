@@ -78,7 +78,7 @@ def trends_table(days: pl.DataFrame) -> TextTable | None:
         rows.append((name, shown(of(total)), average, f"{shown(best)} ({day(date)})" if best > 0 else NOTHING))
     conversion: tuple[str, ...] = ("Conversion", percent(total.conversion), "", "")
     if weeks is not None:
-        before, after = weeks.before, weeks.after
+        before, after = weeks
         header += (span(after.first, after.last), span(before.first, before.last), "Change")
         for place, (_, of) in enumerate(_MEASURES):
             rows[place] += (shown(of(after)), shown(of(before)), change(of(before), of(after)))

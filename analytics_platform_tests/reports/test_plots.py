@@ -52,17 +52,15 @@ DRAWN: dict[str, Draw] = {
         frame("customers", [(HOSTILE, "", "", 9, HOSTILE, 3, NOON, 1, 5, 10, 90)] * 10), narrow
     ),
     "hostile source": lambda narrow: plots.orphans_plot(frame("orphans", [(HOSTILE, 3, 1, 9, 0)]), narrow),
-    "three sources": lambda narrow: plots.quality_plot(
-        frame("quality", sources), frame("reasons", [(HOSTILE, 9), ("$\\frac", 1)]), LIMIT, narrow
-    ),
-    "nothing rejected": lambda narrow: plots.quality_plot(
-        frame("quality", [(NOV_1, "web", 1, 0, 0)]), frame("reasons"), 0.0, narrow
+    "three sources": lambda narrow: plots.errors_plot(frame("quality", sources), LIMIT, narrow=narrow),
+    "a hostile source without errors": lambda narrow: plots.errors_plot(
+        frame("quality", [(NOV_1, HOSTILE, 1, 0, 0), (NOV_1, "$\\frac", 1, 0, 0)]), 0.0, narrow=narrow
     ),
     "errors without a limit": lambda narrow: plots.errors_plot(frame("quality", sources), narrow=narrow),
     "a city not known": lambda narrow: plots.cities_plot(
         pl.DataFrame({"city": ["", HOSTILE], "revenue": [Decimal(5), Decimal(3)]}), narrow
     ),
-    "reasons only": lambda narrow: plots.quality_plot(frame("quality"), frame("reasons", [("a", 1)]), LIMIT, narrow),
+    "no records": lambda narrow: plots.errors_plot(frame("quality"), LIMIT, narrow=narrow),
 }
 
 
@@ -81,7 +79,7 @@ def test_the_same_numbers_give_the_same_picture() -> None:
 
 
 def test_the_colours_that_tell_lines_apart_survive_the_palette() -> None:
-    picture = Image.open(io.BytesIO(plots.quality_plot(frame("quality", APART), frame("reasons"), LIMIT, False)))
+    picture = Image.open(io.BytesIO(plots.errors_plot(frame("quality", APART), LIMIT, narrow=False)))
     pixels = {colour for _, colour in picture.convert("RGB").getcolors(1 << 24)}
     for wanted in plots.COLOURS[:3]:
         rgb = tuple(int(wanted[place : place + 2], 16) for place in (1, 3, 5))

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import httpx
@@ -71,16 +70,6 @@ class DagsterError(RuntimeError):
     """Dagster cannot do what it was asked; the message is one sentence that says why and what to do."""
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """The state of a run, and what was logged since the last request. `cursor` is for the next request."""
-
-    run: Run
-    lines: list[LogLine]
-    cursor: str | None
-    has_more: bool
-
-
 class DagsterApi:
     """The webserver at `url`. Every method raises `DagsterError` if it does not get its answer."""
 
@@ -116,15 +105,19 @@ class DagsterApi:
             raise DagsterError(f"Dagster at {self.url} does not list its runs: {_words(answer)}")
         return [Run.model_validate(found) for found in answer["results"]]
 
-    def follow(self, run_id: str, after: str | None = None) -> Progress:
-        """Return a run, and what it logged after the cursor of an earlier request."""
-        answer = self._ask(_FOLLOW, {"runId": run_id, "after": after, "limit": _PAGE})
-        if answer["runOrError"]["__typename"] != "Run":
-            raise DagsterError(f"Dagster at {self.url} knows no run {run_id}: it was deleted, or is another server's.")
-        log = answer["logsForRun"]
-        lines = [line for event in log.get("events", ()) if (line := log_line(event)) is not None]
-        run = Run.model_validate(answer["runOrError"])
-        return Progress(run, lines, log.get("cursor", after), bool(log.get("hasMore")))
+    def follow(self, run_id: str, after: str | None = None) -> tuple[Run, list[LogLine], str | None]:
+        """Return a run, all it logged after the cursor of an earlier request, and the cursor for the next request."""
+        lines: list[LogLine] = []
+        while True:
+            answer = self._ask(_FOLLOW, {"runId": run_id, "after": after, "limit": _PAGE})
+            found, log = answer["runOrError"], answer["logsForRun"]
+            if found["__typename"] != "Run":
+                gone = "it was deleted, or is another server's"
+                raise DagsterError(f"Dagster at {self.url} knows no run {run_id}: {gone}.")
+            lines += [line for event in log.get("events", ()) if (line := log_line(event)) is not None]
+            after = log.get("cursor", after)
+            if not log.get("hasMore"):
+                return Run.model_validate(found), lines, after
 
     def link(self, run_id: str) -> str:
         """Return the address of the run in Dagster's UI."""

@@ -1,4 +1,4 @@
-"""Runs are started, followed to their end and listed, on a real webserver; what is wrong is told in one sentence."""
+"""Runs are started, followed to their end and listed, on a real webserver; what is wrong is said in one sentence."""
 
 from __future__ import annotations
 
@@ -35,12 +35,11 @@ def follow(api: DagsterApi, run_id: str) -> tuple[list[Run], list[LogLine]]:
     cursor, ends = None, time.monotonic() + PATIENCE_S
     while not seen or not seen[-1].has_ended:
         assert time.monotonic() < ends, lines
-        progress = api.follow(run_id, cursor)
-        cursor = progress.cursor
-        seen.append(progress.run)
-        lines.extend(progress.lines)
+        run, found, cursor = api.follow(run_id, cursor)
+        seen.append(run)
+        lines.extend(found)
         time.sleep(0.1)
-    return seen, [*lines, *api.follow(run_id, cursor).lines]
+    return seen, [*lines, *api.follow(run_id, cursor)[1]]
 
 
 def test_the_jobs_are_those_of_the_platform() -> None:
@@ -62,7 +61,7 @@ def test_a_run_is_started_and_followed_to_its_end(api: DagsterApi) -> None:
     assert any(step == "arrivals" and text.startswith("done in 1") for step, text in told)
 
 
-def test_a_failure_is_told_in_the_words_of_its_error(api: DagsterApi) -> None:
+def test_a_failure_is_reported_in_the_words_of_its_error(api: DagsterApi) -> None:
     run_id = api.start(REBUILD, DAYS)
     seen, lines = follow(api, run_id)
 
@@ -77,14 +76,14 @@ def test_a_failure_is_told_in_the_words_of_its_error(api: DagsterApi) -> None:
     assert newest.steps == seen[-1].steps and newest.created_at.utcoffset() == dt.timedelta(0)
 
 
-def test_unknown_runs_and_jobs_are_told(api: DagsterApi) -> None:
+def test_unknown_runs_and_jobs_are_reported(api: DagsterApi) -> None:
     with pytest.raises(DagsterError, match="knows no run nothing: it was deleted, or is another server's"):
         api.follow("nothing")
     with pytest.raises(DagsterError, match=r"has no job sweep: see .*/locations whether its code location loaded"):
         api.start("sweep")
 
 
-def test_a_server_that_is_down_is_told() -> None:
+def test_a_server_that_is_down_is_reported() -> None:
     api = DagsterApi(f"http://127.0.0.1:{free_port()}")
     for ask in (lambda: api.start(INGEST), lambda: api.runs(1), lambda: api.follow("r")):
         with pytest.raises(DagsterError, match=r"Dagster does not answer at http.*: start it .*, or set DAGSTER_URL\."):
@@ -100,7 +99,7 @@ def test_a_server_that_is_down_is_told() -> None:
         (200, b'{"errors": [{"message": "Cannot query field"}]}', "did not understand the query"),
     ],
 )
-def test_another_server_is_told(status: int, body: bytes, sentence: str) -> None:
+def test_another_server_is_reported(status: int, body: bytes, sentence: str) -> None:
     class Answer(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             self.rfile.read(int(self.headers["Content-Length"]))

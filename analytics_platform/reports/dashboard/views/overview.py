@@ -25,6 +25,8 @@ _MEASURES = {
     "Revenue": pl.col("revenue"), "Orders": pl.col("orders"), "Sessions": pl.col("sessions"),
     "Visitors": pl.col("visitors"), "Conversion, %": _CONVERSION.fill_nan(None),
 }  # fmt: skip
+_VISITORS = "Mean over the days. Distinct visitors of several days are not stored by day."
+_SESSIONS = "Sessions with an order / sessions. Change in percentage points."
 _BEFORE, _OPEN = "Days before", "Not over yet"
 
 
@@ -71,14 +73,9 @@ def figures(days: pl.DataFrame, before: pl.DataFrame) -> list[KeyFigure]:
             "Visitors a day",
             whole(round(now.visitors / now.days)),
             moved(lambda total: total.visitors / total.days),
-            help="Mean over the days. Distinct visitors of several days are not stored by day.",
+            help=_VISITORS,
         ),
-        KeyFigure(
-            "Conversion",
-            percent(now.conversion),
-            moved(lambda total: total.conversion, points),
-            help="Sessions with an order / sessions. Change in percentage points.",
-        ),
+        KeyFigure("Conversion", percent(now.conversion), moved(lambda total: total.conversion, points), help=_SESSIONS),
     ]
 
 

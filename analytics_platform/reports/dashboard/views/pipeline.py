@@ -105,7 +105,8 @@ def _log(api: DagsterApi, followed: Followed) -> None:
     was_going_on = not followed.has_ended
     if was_going_on:
         try:
-            _fetch(api, followed)
+            followed.run, lines, followed.cursor = api.follow(followed.run_id, followed.cursor)
+            followed.lines += lines
         except DagsterError as error:
             st.warning(escape_markdown(str(error)))
     if followed.run is not None:
@@ -114,14 +115,6 @@ def _log(api: DagsterApi, followed: Followed) -> None:
         st.html(render_html("log.html.j2", lines=followed.lines[-_LINES:]))
     if was_going_on and followed.has_ended:
         st.rerun()  # for the list of runs, and to stop polling
-
-
-def _fetch(api: DagsterApi, followed: Followed) -> None:
-    has_more = True
-    while has_more:
-        progress = api.follow(followed.run_id, followed.cursor)
-        followed.run, followed.cursor, has_more = progress.run, progress.cursor, progress.has_more
-        followed.lines.extend(progress.lines)
 
 
 def _progress(api: DagsterApi, run: Run) -> None:
