@@ -32,8 +32,8 @@ class Total:
         return share(self.converted, self.sessions)
 
     @property
-    def visitors_a_day(self) -> float:
-        """The mean over the days."""
+    def daily_visitors(self) -> float:
+        """The mean of the visitors of each day."""
         return self.visitors / self.days
 
     @property

@@ -77,11 +77,11 @@ def trends_plot(days: pl.DataFrame, narrow: bool) -> bytes:
 def funnel_plot(funnel: pl.DataFrame, narrow: bool) -> bytes:
     """Draw how many sessions came as far as each step."""
     reached = funnel["sessions"].to_list()
-    of = "" if narrow else " of the step before"
-    rates = [f" · {percent(share(after, before))}{of}" for before, after in pairwise(reached)]
+    rates = ["", *(f" · {percent(share(after, before))}" for before, after in pairwise(reached))]
     names = [capital(clean(step)) for step in funnel["step"]]
-    labels = [whole(number) + rate for number, rate in zip(reached, ["", *rates], strict=True)]
-    return drawing.ranked("", list(zip(names, reached, labels, strict=True)), narrow)
+    labels = [whole(number) + rate for number, rate in zip(reached, rates, strict=True)]
+    bars = list(zip(names, reached, labels, strict=True))
+    return drawing.ranked("Sessions · share of the step before", bars, narrow)
 
 
 def attribution_plot(credits: pl.DataFrame, narrow: bool) -> bytes:

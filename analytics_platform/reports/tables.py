@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 import polars as pl
 
-from analytics_platform.reports.periods import Total, best_day, total_of, weeks_of
+from analytics_platform.reports.periods import best_day, total_of, weeks_of
 from analytics_platform.reports.sentences import credit_shares
 from analytics_platform.reports.wording import (
     NOTHING,
@@ -57,13 +57,6 @@ def _ratio(part: str, total: str) -> Callable[[dict[str, Any]], str]:
     return lambda row: percent(share(row[part], row[total]))
 
 
-_MEASURES: tuple[tuple[str, Callable[[Total], Decimal | int]], ...] = (
-    ("Sessions", lambda total: total.sessions),
-    ("Orders", lambda total: total.orders),
-    ("Revenue", lambda total: total.revenue),
-)
-
-
 def trends_table(days: pl.DataFrame) -> TextTable | None:
     """Show totals, daily average and best day; with two complete weeks also what they brought and the change."""
     total, weeks = total_of(days), weeks_of(days)
@@ -71,17 +64,20 @@ def trends_table(days: pl.DataFrame) -> TextTable | None:
         return None
     header: tuple[str, ...] = ("", "Total", "A day", "Best day")
     rows: list[tuple[str, ...]] = []
-    for name, of in _MEASURES:
-        date, best = best_day(days, name.lower())
-        mean = of(total) / total.days
+    measures = ("sessions", "orders", "revenue")
+    for measure in measures:
+        value, (date, best) = getattr(total, measure), best_day(days, measure)
+        mean = value / total.days
         average = money(mean) if isinstance(mean, Decimal) else f"{mean:,.1f}"
-        rows.append((name, shown(of(total)), average, f"{shown(best)} ({day(date)})" if best > 0 else NOTHING))
+        top = f"{shown(best)} ({day(date)})" if best > 0 else NOTHING
+        rows.append((capital(measure), shown(value), average, top))
     conversion: tuple[str, ...] = ("Conversion", percent(total.conversion), "", "")
     if weeks is not None:
         before, after = weeks
         header += (span(after.first, after.last), span(before.first, before.last), "Change")
-        for place, (_, of) in enumerate(_MEASURES):
-            rows[place] += (shown(of(after)), shown(of(before)), change(of(before), of(after)))
+        for place, measure in enumerate(measures):
+            now, then = getattr(after, measure), getattr(before, measure)
+            rows[place] += (shown(now), shown(then), change(then, now))
         conversion += (percent(after.conversion), percent(before.conversion), "")
     return TextTable(f"All days, {span(total.first, total.last)}", header, (*rows, conversion))
 

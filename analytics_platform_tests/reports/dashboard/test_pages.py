@@ -14,13 +14,14 @@ from streamlit.testing.v1 import AppTest
 
 from analytics_platform.reports.dashboard.days import Chosen
 from analytics_platform.reports.dashboard.serve import APP, OPTIONS, command
-from analytics_platform.reports.dashboard.views import quality
+from analytics_platform.reports.dashboard.views import overview, quality
 from analytics_platform.settings import load_settings
 from analytics_platform.transform import DayRange
 from analytics_platform.warehouse import open_warehouse
 from analytics_platform_tests.postgres import new_database
 from analytics_platform_tests.reports.dashboard.servers import free_port
 from analytics_platform_tests.reports.dashboard.shop import FIRST, HOSTILE, LAST, fill
+from analytics_platform_tests.reports.examples import days
 
 PAGES = ("overview", "channels", "products", "customers", "quality", "pipeline")
 TIMEOUT_S = 60
@@ -94,6 +95,21 @@ def test_other_days_are_shown_as_chosen(visit: Callable[..., AppTest], shop: Pat
 
     test.button_group(key="measure").set_value("Conversion, %").run()
     assert not test.exception
+
+
+def test_the_trend_joins_days_that_are_not_over_and_moves_the_days_before_onto_them() -> None:
+    now, before = days((4, 1, 10), (8, 2, 30), (2, 0, 5), unfinished=1), days((1, 1, 7), (2, 1, 8), (0, 0, 9))
+    drawn = overview.trend(now, before, "Revenue")
+    lines = {name: dict(rows.select("day", "value").rows()) for (name,), rows in drawn.group_by("line")}
+    assert lines == {
+        "Revenue": {"1 Nov 2026": 10, "2 Nov 2026": 30},
+        "Not over yet": {"2 Nov 2026": 30, "3 Nov 2026": 5},
+        "Days before": {"1 Nov 2026": 7, "2 Nov 2026": 8, "3 Nov 2026": 9},
+    }
+
+
+def test_days_without_sessions_have_no_conversion() -> None:
+    assert overview.trend(days((0, 0, 0)), days(), "Conversion, %").is_empty()
 
 
 def test_channels_of_some_traffic_sources(visit: Callable[..., AppTest], shop: Path) -> None:

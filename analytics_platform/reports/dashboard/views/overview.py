@@ -25,7 +25,7 @@ _MEASURES = {
     "Revenue": pl.col("revenue"), "Orders": pl.col("orders"), "Sessions": pl.col("sessions"),
     "Visitors": pl.col("visitors"), "Conversion, %": _CONVERSION.fill_nan(None),
 }  # fmt: skip
-_VISITORS = "Mean over the days. Distinct visitors of several days are not stored by day."
+_MEAN = "Mean over the days. Distinct visitors of several days are not stored by day."
 _SESSIONS = "Sessions with an order / sessions. Change in percentage points."
 _BEFORE, _OPEN = "Days before", "Not over yet"
 
@@ -70,10 +70,7 @@ def figures(days: pl.DataFrame, before: pl.DataFrame) -> list[KeyFigure]:
         KeyFigure("Average order", shown(now.average_order), moved(lambda total: total.average_order)),
         KeyFigure("Sessions", whole(now.sessions), moved(lambda total: total.sessions)),
         KeyFigure(
-            "Visitors a day",
-            whole(round(now.visitors / now.days)),
-            moved(lambda total: total.visitors / total.days),
-            help=_VISITORS,
+            "Visitors a day", whole(round(now.daily_visitors)), moved(lambda total: total.daily_visitors), help=_MEAN
         ),
         KeyFigure("Conversion", percent(now.conversion), moved(lambda total: total.conversion, points), help=_SESSIONS),
     ]
@@ -104,15 +101,16 @@ def _trend(days: pl.DataFrame, before: pl.DataFrame) -> None:
         persist_state="session", required=True,
     )  # fmt: skip
     lines = trend(days, before, str(measure))
-    looks = {str(measure): (BLUE, [1, 0]), _OPEN: (BLUE, [2, 4]), _BEFORE: (FAINT, [1, 0])}
-    names = [name for name in looks if name in lines["line"]]
-    colours, dashes = zip(*(looks[name] for name in names), strict=True)
+    colours = {str(measure): BLUE, _OPEN: BLUE, _BEFORE: FAINT}
+    names = [name for name in colours if name in lines["line"]]
     chart = alt.Chart(lines, height=280, background="transparent").mark_line(point=True)
     chart = chart.encode(
         x=alt.X("date:T", title=None, scale=alt.Scale(type="utc"), axis=alt.Axis(format="%-d %b", tickCount=7)),
         y=alt.Y("value:Q", title=None, axis=alt.Axis(tickCount=4)),
-        color=alt.Color("line:N", title=None, legend=alt.Legend(orient="top")).scale(domain=names, range=colours),
-        strokeDash=alt.StrokeDash("line:N", legend=None).scale(domain=names, range=dashes),
+        color=alt.Color("line:N", title=None, legend=alt.Legend(orient="top")).scale(
+            domain=names, range=[colours[name] for name in names]
+        ),
+        strokeDash=alt.when(alt.datum.line == _OPEN).then(alt.value([2, 4])).otherwise(alt.value([1, 0])),
         tooltip=[alt.Tooltip("day:N"), alt.Tooltip("line:N"), alt.Tooltip("value:Q", format=",.2~f")],
     )
     st.altair_chart(chart, alt=f"{measure} by day")
