@@ -31,7 +31,7 @@ class Desk:
     def visit(self, name: str) -> None:
         """Go to a page by its name in the navigation."""
         self.page.get_by_test_id("stTopNavLinkContainer").filter(has_text=name).click()
-        expect(self.page.get_by_role("heading", name=name, exact=True)).to_be_visible(timeout=LOOK_MS)
+        expect(self.page.get_by_role("heading", name=name, exact=True, level=1)).to_be_visible(timeout=LOOK_MS)
         self.settle()
 
     def settle(self) -> None:

@@ -13,7 +13,8 @@ import pytest
 
 from analytics_platform.orchestration import jobs
 from analytics_platform.reports.dashboard import dagster_api
-from analytics_platform.reports.dashboard.dagster_api import INGEST, REBUILD, DagsterApi, DagsterError, LogLine, Run
+from analytics_platform.reports.dashboard.dagster_api import INGEST, REBUILD, DagsterApi, DagsterError
+from analytics_platform.reports.dashboard.runs import RANGE, LogLine, Run
 from analytics_platform.transform import DayRange
 from analytics_platform_tests.reports.dashboard.servers import dagster_webserver, free_port
 
@@ -42,8 +43,8 @@ def follow(api: DagsterApi, run_id: str) -> tuple[list[Run], list[LogLine]]:
     return seen, [*lines, *api.follow(run_id, cursor)[1]]
 
 
-def test_the_jobs_are_those_of_the_platform() -> None:
-    assert {INGEST, REBUILD} <= {job.name for job in jobs.build_jobs()}
+def test_jobs_and_tags_are_called_as_in_the_platform() -> None:
+    assert (INGEST, REBUILD, *RANGE) == (jobs.INGEST, jobs.REBUILD, jobs.RANGE_START, jobs.RANGE_END)
 
 
 def test_a_run_is_started_and_followed_to_its_end(api: DagsterApi) -> None:

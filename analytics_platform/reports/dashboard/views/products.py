@@ -24,7 +24,7 @@ def _draw(session: Session) -> None:
     chosen = choose_days(session)
     if chosen is None:
         return
-    with shell.card("Products"):
+    with shell.card("Best sellers"):
         _products(session, chosen)
     with shell.card("Product lists"):
         lists = queries.read_lists(session, _TOP)
