@@ -13,8 +13,9 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from analytics_platform.catalog import CONTRACTS
-from analytics_platform.contracts.base import ContractType, Table, is_gated
+from analytics_platform.contracts.base import ContractType, is_gated
 from analytics_platform.contracts.ddl import column_docs, column_types, table_doc
+from analytics_platform.contracts.table import Table
 from analytics_platform.settings import Settings
 from analytics_platform.transform import all_models, column_lineage
 

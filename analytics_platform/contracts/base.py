@@ -1,21 +1,21 @@
-"""The vocabulary contracts are written in: column types, `column`, `Table`, `Contract`.
+"""The vocabulary contracts are written in: column types, `column`, `Contract`.
 
-A contract is a Pandera (Polars) model; what it says of the table as a whole stands in the class keywords. What belongs
-here: how a contract is written. What does not: what is derived from it (rules.py, ddl.py).
+A contract is a Pandera (Polars) model; what it says of the table as a whole stands in the class keywords, which are the
+fields of `Table` (table.py). What is derived from a contract is in rules.py and ddl.py.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Annotated, Any, ClassVar, Generic, Literal, TypeAlias, TypeVar
+from typing import Annotated, Any, ClassVar, Generic, TypeAlias, TypeVar
 
 import pandera.polars as pa
 import polars as pl
 from pandera.api.dataframe.model_config import BaseConfig
 
-from analytics_platform.contracts.rules import RowRule, Rule, column_rules, row_rule
+from analytics_platform.contracts.rules import Rule, column_rules, row_rule
+from analytics_platform.contracts.table import Table
 
 Text: TypeAlias = pl.String
 Whole: TypeAlias = pl.Int64
@@ -24,74 +24,6 @@ Day: TypeAlias = pl.Date
 Ratio: TypeAlias = pl.Float64
 Instant: TypeAlias = Annotated[pl.Datetime, "us", "UTC"]
 Money: TypeAlias = Annotated[pl.Decimal, 18, 4]
-
-Write: TypeAlias = Literal["batches", "days", "upsert", "whole"]
-
-
-@dataclass(frozen=True, slots=True)
-class Days:
-    """A model reads an input from `before` days ahead of its first day to `after` days behind its last.
-
-    `before` may be the name of a setting (in days) instead of a number.
-    """
-
-    before: int | str = 0
-    after: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class TouchedKeys:
-    """A model reads, over all days, the rows of the keys in `column` that occur in the days it builds.
-
-    So are the keys that other tables have in those days: `also` holds pairs of a table, which has `column` too, and the
-    column with the day.
-    """
-
-    column: str
-    also: tuple[tuple[str, str], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Everything:
-    """A model reads the whole input. For inputs that do not grow with the events only."""
-
-
-Reads: TypeAlias = Days | TouchedKeys | Everything
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """What a contract promises about its table as a whole.
-
-    `write` is how it is published. `reads` says what part of each input a model needs; an
-    input that is not listed is read for exactly the days that are built (or whole, if it has no days).
-    `foreign_keys` maps a column to the dimension whose primary key it holds.
-    `source` is the source whose records the table holds as they passed the gate.
-    `identity` names the columns whose content identifies a row of a source without an id of its own. A source that
-    `redelivers` may hand over a record again: one that is rejected again is a duplicate, known by its text. The error
-    rate of a batch or day with fewer than `least_checked_rows` says nothing and is not checked. A run that reads
-    a larger share of rejected records than `quarantine_warning` warns.
-    """
-
-    name: str
-    key: tuple[str, ...]
-    write: Write
-    partition: str | None = None
-    reads: Mapping[str, Reads] = field(default_factory=lambda: MappingProxyType({}))
-    rules: tuple[RowRule, ...] = ()
-    foreign_keys: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
-    identity: tuple[str, ...] = ()
-    redelivers: bool = False
-    least_checked_rows: int = 1
-    quarantine_warning: float = 0.05
-    source: str = ""
-    owner: str = "team:analytics"
-    tags: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
-
-    @property
-    def layer(self) -> str:
-        """The schema, which is also the asset group: `star` of `star.fact_orders`."""
-        return self.name.partition(".")[0]
 
 
 def column(
@@ -105,7 +37,7 @@ def column(
     random: bool = False,
     **checks: Any,
 ) -> Any:
-    """One column of a contract; `checks` are Pandera's (`isin`, `ge`, `le`, `in_range`, `str_matches` …).
+    """Describe one column of a contract; `checks` are Pandera's (`isin`, `ge`, `le`, `in_range`, `str_matches` …).
 
     `source` lists the names the column has in raw input, first the usual one. A source that lacks a
     `required` column is rejected as a whole; the lack of a `usual` one is reported as drift. `json` marks text that
@@ -113,6 +45,11 @@ def column(
     """
     metadata = {"source": source, "required": required, "usual": usual or required, "json": json, "random": random}
     return pa.Field(nullable=nullable, description=description, metadata=metadata, **checks)
+
+
+def share(description: str) -> Any:
+    """Describe a column with a number from 0 to 1, missing where there is nothing to divide by."""
+    return column(description, nullable=True, ge=0.0, le=1.0)
 
 
 _Value = TypeVar("_Value")
@@ -220,10 +157,10 @@ ContractType: TypeAlias = type[Contract]
 
 
 def file_of(contract: ContractType) -> str:
-    """The file that makes the promise, for people to open: `analytics_platform/contracts/marts.py`."""
+    """Return the file that makes the promise, for people to open: `analytics_platform/contracts/star.py`."""
     return f"{contract.__module__.replace('.', '/')}.py"
 
 
 def is_gated(contract: ContractType) -> bool:
-    """Whether the table holds a source's records that passed the gate."""
+    """Return whether the table holds a source's records that passed the gate."""
     return bool(contract.table.source)

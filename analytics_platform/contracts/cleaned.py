@@ -2,31 +2,15 @@
 
 from __future__ import annotations
 
-from types import MappingProxyType
-
-from analytics_platform.contracts.base import (
-    Contract,
-    Day,
-    Everything,
-    Flag,
-    Instant,
-    Money,
-    Ratio,
-    Text,
-    Whole,
-    column,
-)
+from analytics_platform.contracts.base import Contract, Day, Flag, Instant, Money, Ratio, Text, Whole, column
 from analytics_platform.contracts.rules import RowRule
+from analytics_platform.contracts.table import Everything
 
 DEVICE_TYPES = ("desktop", "mobile", "tablet", "tv", "console", "bot", "unknown")
 
 
 class Users(
-    Contract,
-    table="cleaned.users",
-    key=("user_id",),
-    write="whole",
-    reads=MappingProxyType({"cleaned.user_versions": Everything()}),
+    Contract, table="cleaned.users", key=("user_id",), write="whole", reads={"cleaned.user_versions": Everything()}
 ):
     """One row per user: what the latest answer of the users API that kept every rule says."""
 
@@ -50,13 +34,7 @@ class Users(
     arrived_at: Instant = column("When that answer was put into the lake.")
 
 
-class Urls(
-    Contract,
-    table="cleaned.urls",
-    key=("event_date", "url"),
-    write="days",
-    partition="event_date",
-):
+class Urls(Contract, table="cleaned.urls", key=("event_date", "url"), write="days", partition="event_date"):
     """One row per day and distinct address (page or referrer) seen that day, taken apart."""
 
     event_date: Day = column("Day (UTC) on which the address was seen.")
@@ -74,11 +52,7 @@ class Urls(
 
 
 class UserAgents(
-    Contract,
-    table="cleaned.user_agents",
-    key=("event_date", "user_agent"),
-    write="days",
-    partition="event_date",
+    Contract, table="cleaned.user_agents", key=("event_date", "user_agent"), write="days", partition="event_date"
 ):
     """One row per day and distinct user agent seen that day, taken apart with ua-parser."""
 
@@ -90,12 +64,7 @@ class UserAgents(
     is_bot: Flag = column("True for crawlers, monitors and scripts.")
 
 
-class SourceCategories(
-    Contract,
-    table="cleaned.source_categories",
-    key=("source",),
-    write="whole",
-):
+class SourceCategories(Contract, table="cleaned.source_categories", key=("source",), write="whole"):
     """One row per known traffic source: what kind of site it is. Our own list, shipped with the platform."""
 
     source: Text = column("Name or host of the source, lower case.")
@@ -110,9 +79,7 @@ class Events(
     partition="event_date",
     rules=(
         RowRule(
-            "event_date_of_event_at",
-            "CAST(event_at AS DATE) = event_date",
-            "event_date is the day of event_at in UTC.",
+            "event_date_of_event_at", "CAST(event_at AS DATE) = event_date", "event_date is the day of event_at in UTC."
         ),
         RowRule(
             "purchase_has_transaction_id",
@@ -175,11 +142,7 @@ class Events(
 
 
 class EventItems(
-    Contract,
-    table="cleaned.event_items",
-    key=("event_id", "item_index"),
-    write="days",
-    partition="event_date",
+    Contract, table="cleaned.event_items", key=("event_id", "item_index"), write="days", partition="event_date"
 ):
     """One row per item of an event, in the order the event lists them."""
 

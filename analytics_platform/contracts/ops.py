@@ -1,4 +1,4 @@
-"""Contracts of the platform's own books: what arrived, what was rejected and why, who took responsibility."""
+"""Contracts of the ledger and the history of rules: what arrived, what was rejected and why, who accepted it."""
 
 from __future__ import annotations
 
@@ -42,12 +42,7 @@ class PipelineLogs(
     run_id: Text = column("The run that loaded the batch.")
 
 
-class Quarantine(
-    Contract,
-    table="ops.quarantine",
-    key=("batch_id", "position"),
-    write="batches",
-):
+class Quarantine(Contract, table="ops.quarantine", key=("batch_id", "position"), write="batches"):
     """One row per rejected record, with the whole original text and every broken rule."""
 
     batch_id: Text = column("The batch the record came in.")
@@ -62,11 +57,7 @@ class Quarantine(
 
 
 class BatchDays(
-    Contract,
-    table="ops.batch_days",
-    key=("batch_id", "event_date"),
-    write="batches",
-    partition="event_date",
+    Contract, table="ops.batch_days", key=("batch_id", "event_date"), write="batches", partition="event_date"
 ):
     """One row per batch and day of events in it: which days a batch touched, and the error rate of a day.
 
@@ -81,12 +72,7 @@ class BatchDays(
     rows_quarantined: Whole = column("Records rejected that belong to the day.", ge=0)
 
 
-class Acceptances(
-    Contract,
-    table="ops.acceptances",
-    key=("batch_id",),
-    write="batches",
-):
+class Acceptances(Contract, table="ops.acceptances", key=("batch_id",), write="batches"):
     """One row per batch above the error threshold for which a person took responsibility."""
 
     batch_id: Text = column("The batch.")
@@ -96,10 +82,7 @@ class Acceptances(
 
 
 class RuleResults(
-    Contract,
-    table="ops.rule_results",
-    key=("run_id", "table_name", "rule", "checked_at"),
-    write="batches",
+    Contract, table="ops.rule_results", key=("run_id", "table_name", "rule", "checked_at"), write="batches"
 ):
     """One row per run, table and rule of its contract: how many rows were checked and how many broke it.
 
@@ -117,12 +100,7 @@ class RuleResults(
     checked_at: Instant = column("When the rows were checked.")
 
 
-class Orphans(
-    Contract,
-    table="ops.orphans",
-    key=("user_id",),
-    write="whole",
-):
+class Orphans(Contract, table="ops.orphans", key=("user_id",), write="whole"):
     """One row per user that interaction logs name and that is no known customer.
 
     Their events are kept and counted, and left out of customer metrics until the users API tells of the user.

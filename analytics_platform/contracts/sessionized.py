@@ -2,24 +2,10 @@
 
 from __future__ import annotations
 
-from types import MappingProxyType
-
-from analytics_platform.contracts.base import (
-    Contract,
-    Day,
-    Days,
-    Everything,
-    Flag,
-    Instant,
-    Money,
-    Ratio,
-    Text,
-    TouchedKeys,
-    Whole,
-    column,
-)
+from analytics_platform.contracts.base import Contract, Day, Flag, Instant, Money, Ratio, Text, Whole, column
 from analytics_platform.contracts.cleaned import DEVICE_TYPES
 from analytics_platform.contracts.rules import RowRule
+from analytics_platform.contracts.table import Days, Everything, TouchedKeys
 
 ORDER_REPEAT_DAYS = 30
 """A purchase seen again within this many days under the same client and transaction id is the same order."""
@@ -33,7 +19,7 @@ class SessionEvents(
     key=("event_id",),
     write="days",
     partition="event_date",
-    reads=MappingProxyType({"cleaned.events": Days(before=2)}),
+    reads={"cleaned.events": Days(before=2)},
     rules=(RowRule("starts_before_event", "started_at <= event_at", "No event precedes its session."),),
 ):
     """One row per event: the session it belongs to.
@@ -60,7 +46,7 @@ class Purchases(
     key=("order_id",),
     write="days",
     partition="event_date",
-    reads=MappingProxyType({"cleaned.events": Days(before=ORDER_REPEAT_DAYS)}),
+    reads={"cleaned.events": Days(before=ORDER_REPEAT_DAYS)},
 ):
     """One row per order: its earliest purchase event.
 
@@ -77,20 +63,40 @@ class Purchases(
     revenue: Money = column("Value of the order (shop currency); 0 where the event has none.")
 
 
+class SessionFigures(Contract):
+    """Base of the tables with a row per session: when it was, where it came from, and what was done in it."""
+
+    started_at: Instant = column("First event.")
+    ended_at: Instant = column("Last event.")
+    duration_s: Ratio = column("Seconds from first to last event.", ge=0.0)
+    events: Whole = column("Events in the session.", ge=1)
+    page_views: Whole = column("page_view and screen_view events.", ge=0)
+    is_bounce: Flag = column("True for a session of one event.")
+    source: Text = column("Traffic source of the first event that has one, else (direct).")
+    medium: Text = column("Its medium, else (none).")
+    campaign: Text = column("Its campaign, else (not set).")
+    channel: Text = column("Default channel group of source, medium and campaign, by the rules of GA4.")
+    is_bot: Flag = column("True if any event came from a bot.")
+    viewed: Flag = column("Saw a page, a screen, a product or a list.")
+    added_to_cart: Flag = column("Has an add_to_cart event.")
+    began_checkout: Flag = column("Has a begin_checkout event.")
+    purchased: Flag = column("Has a purchase event.")
+    orders: Whole = column("Orders placed in the session (repeats of an order do not count).", ge=0)
+    revenue: Money = column("Their revenue.")
+
+
 class Sessions(
-    Contract,
+    SessionFigures,
     table="sessionized.sessions",
     key=("session_id",),
     write="days",
     partition="session_date",
-    reads=MappingProxyType(
-        {
-            "cleaned.events": Days(after=1),
-            "sessionized.session_events": Days(after=1),
-            "sessionized.purchases": Days(after=1),
-            "cleaned.source_categories": Everything(),
-        }
-    ),
+    reads={
+        "cleaned.events": Days(after=1),
+        "sessionized.session_events": Days(after=1),
+        "sessionized.purchases": Days(after=1),
+        "cleaned.source_categories": Everything(),
+    },
     rules=(
         RowRule("ends_after_start", "ended_at >= started_at", "A session ends at or after its start."),
         RowRule("bounce_is_one_event", "is_bounce = (events = 1)", "A bounce is a session of one event."),
@@ -103,38 +109,17 @@ class Sessions(
     client_id: Text = column("The browser or device.")
     user_id: Text = column("The last signed-in user of the session.", nullable=True)
     session_date: Day = column("Day (UTC) the session starts.")
-    started_at: Instant = column("First event.")
-    ended_at: Instant = column("Last event.")
-    duration_s: Ratio = column("Seconds from first to last event.", ge=0.0)
-    events: Whole = column("Events in the session.", ge=1)
-    page_views: Whole = column("page_view and screen_view events.", ge=0)
-    is_bounce: Flag = column("True for a session of one event.")
     entry_page: Text = column("Path of the first page.", nullable=True)
     exit_page: Text = column("Path of the last page.", nullable=True)
-    source: Text = column("Traffic source of the first event that has one, else (direct).")
-    medium: Text = column("Its medium, else (none).")
-    campaign: Text = column("Its campaign, else (not set).")
-    channel: Text = column("Default channel group of source, medium and campaign, by the rules of GA4.")
     device_type: Text = column("Device of the first event.", isin=list(DEVICE_TYPES))
     os: Text = column("Operating system of the first event.", nullable=True)
     browser: Text = column("Browser of the first event.", nullable=True)
-    is_bot: Flag = column("True if any event came from a bot.")
     split_reason: Text = column("Why the session began: after a pause, or cut at midnight.", isin=SPLIT_REASONS)
-    viewed: Flag = column("Saw a page, a screen, a product or a list.")
     viewed_product: Flag = column("Has a view_item event.")
-    added_to_cart: Flag = column("Has an add_to_cart event.")
-    began_checkout: Flag = column("Has a begin_checkout event.")
-    purchased: Flag = column("Has a purchase event.")
-    orders: Whole = column("Orders placed in the session (repeats of an order do not count).", ge=0)
-    revenue: Money = column("Their revenue.")
 
 
 class ClientDays(
-    Contract,
-    table="sessionized.client_days",
-    key=("client_id", "event_date"),
-    write="days",
-    partition="event_date",
+    Contract, table="sessionized.client_days", key=("client_id", "event_date"), write="days", partition="event_date"
 ):
     """One row per client and day: the rollup that all-time figures of clients are made from."""
 
@@ -148,11 +133,7 @@ class ClientDays(
 
 
 class ProductDays(
-    Contract,
-    table="sessionized.product_days",
-    key=("product_id", "event_date"),
-    write="days",
-    partition="event_date",
+    Contract, table="sessionized.product_days", key=("product_id", "event_date"), write="days", partition="event_date"
 ):
     """One row per product and day: its latest attributes that day. What bots saw names nothing."""
 
@@ -167,11 +148,7 @@ class ProductDays(
 
 
 class ListDays(
-    Contract,
-    table="sessionized.list_days",
-    key=("list_id", "event_date"),
-    write="days",
-    partition="event_date",
+    Contract, table="sessionized.list_days", key=("list_id", "event_date"), write="days", partition="event_date"
 ):
     """One row per product list and day: its latest name that day. What bots saw names nothing."""
 
@@ -188,16 +165,8 @@ class ProductInteractions(
     key=("interaction_id",),
     write="days",
     partition="event_date",
-    reads=MappingProxyType(
-        dict.fromkeys(
-            (
-                "cleaned.events",
-                "cleaned.event_items",
-                "sessionized.session_events",
-                "sessionized.sessions",
-            ),
-            Days(before=1),
-        )
+    reads=dict.fromkeys(
+        ("cleaned.events", "cleaned.event_items", "sessionized.session_events", "sessionized.sessions"), Days(before=1)
     ),
 ):
     """One row per day, session, product and product list (either may be missing): what was done there. No bots.
@@ -257,7 +226,7 @@ class UserTotals(
     table="sessionized.user_totals",
     key=("user_id",),
     write="upsert",
-    reads=MappingProxyType({"sessionized.user_activity": TouchedKeys("user_id")}),
+    reads={"sessionized.user_activity": TouchedKeys("user_id")},
 ):
     """One row per user that any event names, customer or not, over all days."""
 
@@ -281,7 +250,7 @@ class CustomerDays(
     key=("client_id", "event_date"),
     write="days",
     partition="event_date",
-    reads=MappingProxyType({"sessionized.sessions": Days(before=1)}),
+    reads={"sessionized.sessions": Days(before=1)},
 ):
     """One row per client and day with a purchase event: what was bought. No bots.
 
@@ -299,7 +268,7 @@ class CustomerMonths(
     table="sessionized.customer_months",
     key=("client_id", "month"),
     write="upsert",
-    reads=MappingProxyType({"sessionized.customer_days": TouchedKeys("client_id")}),
+    reads={"sessionized.customer_days": TouchedKeys("client_id")},
 ):
     """One row per client and month with a purchase event: the rollup that revenue, cohorts and scores are made from.
 
@@ -320,7 +289,7 @@ class ProductPairDays(
     key=("event_date", "product_id", "other_product_id"),
     write="days",
     partition="event_date",
-    reads=MappingProxyType({"sessionized.sessions": Days(before=1)}),
+    reads={"sessionized.sessions": Days(before=1)},
 ):
     """One row per day, product and other product of one purchase; the row of a product with itself has all its orders.
 

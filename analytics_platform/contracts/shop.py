@@ -2,37 +2,26 @@
 
 from __future__ import annotations
 
-from types import MappingProxyType
-
-from analytics_platform.contracts.base import (
-    Contract,
-    Day,
-    Everything,
-    Flag,
-    Instant,
-    Money,
-    Text,
-    TouchedKeys,
-    Whole,
-    column,
-)
+from analytics_platform.contracts.base import Contract, Day, Flag, Instant, Money, Text, Whole, column
 from analytics_platform.contracts.rules import RowRule
+from analytics_platform.contracts.table import Everything, TouchedKeys
 
 ORDER_STATES = ["placed", "cancelled"]
-VALID_FROM = (
-    "From when on (included) this was so; 1900-01-01 for the first version, which reaches back to the beginning."
-)
-VALID_TO = "Until when (excluded) this was so; 9999-12-31 for the current version."
 IN_ORDER = RowRule("valid_in_order", "valid_from <= valid_to", "A version does not end before it begins.")
 
 
-class Orders(
-    Contract,
-    table="cleaned.orders",
-    key=("order_id",),
-    write="days",
-    partition="order_date",
-):
+class Versions(Contract):
+    """Base of tables with a row per version: when it was valid. They have the rule `IN_ORDER`."""
+
+    version: Whole = column("1 for the first version, 2 for the next …", ge=1)
+    valid_from: Instant = column(
+        "From when on (included) this was so; 1900-01-01 for the first version, which reaches back to the beginning."
+    )
+    valid_to: Instant = column("Until when (excluded) this was so; 9999-12-31 for the current version.")
+    is_current: Flag = column("True for the last version; each product and client has exactly one.")
+
+
+class Orders(Contract, table="cleaned.orders", key=("order_id",), write="days", partition="order_date"):
     """One row per order of the shop's database, as its latest version that kept every rule says."""
 
     order_id: Whole = column("The shop's order.")
@@ -48,13 +37,7 @@ class Orders(
     updated_at: Instant = column("When the row was last changed.")
 
 
-class OrderItems(
-    Contract,
-    table="cleaned.order_items",
-    key=("order_id", "line"),
-    write="days",
-    partition="order_date",
-):
+class OrderItems(Contract, table="cleaned.order_items", key=("order_id", "line"), write="days", partition="order_date"):
     """One row per line of an order of the shop's database, as its latest version that kept every rule says."""
 
     order_id: Whole = column("The shop's order (cleaned.orders).")
@@ -72,7 +55,7 @@ class ShopClients(
     table="cleaned.shop_clients",
     key=("client_id", "customer_id"),
     write="upsert",
-    reads=MappingProxyType({"cleaned.orders": TouchedKeys("client_id")}),
+    reads={"cleaned.orders": TouchedKeys("client_id")},
 ):
     """One row per client (browser or device) and customer of the shop who ordered from it."""
 
@@ -82,11 +65,11 @@ class ShopClients(
 
 
 class ProductHistory(
-    Contract,
+    Versions,
     table="cleaned.product_history",
     key=("product_id", "version"),
     write="upsert",
-    reads=MappingProxyType({"cleaned.product_versions": TouchedKeys("product_id")}),
+    reads={"cleaned.product_versions": TouchedKeys("product_id")},
     rules=(IN_ORDER,),
 ):
     """One row per product of the shop and period in which its name, category and price were the same.
@@ -97,23 +80,19 @@ class ProductHistory(
     """
 
     product_id: Text = column("The shop's product.")
-    version: Whole = column("1 for the first version of the product, 2 for the next …", ge=1)
     product_key: Whole = column("The version's key: hash of product_id, from the second version on with its number.")
     product_name: Text = column("Name in that period.")
     category: Text = column("Category in that period.")
     price: Money = column("Price of one piece in that period (shop currency).")
-    valid_from: Instant = column(VALID_FROM)
-    valid_to: Instant = column(VALID_TO)
-    is_current: Flag = column("True for the last version of the product.")
     read_date: Day = column("Day (UTC) the version was first read.")
 
 
 class CustomerHistory(
-    Contract,
+    Versions,
     table="cleaned.customer_history",
     key=("client_id", "version"),
     write="upsert",
-    reads=MappingProxyType({"cleaned.customer_versions": Everything()}),
+    reads={"cleaned.customer_versions": Everything()},
     rules=(IN_ORDER,),
 ):
     """One row per client that customers of the shop ordered from and period in which the shop knew the same of them.
@@ -123,14 +102,10 @@ class CustomerHistory(
     """
 
     client_id: Text = column("The browser or device (cleaned.shop_clients).")
-    version: Whole = column("1 for the first version of the client, 2 for the next …", ge=1)
     customer_key: Whole = column("The version's key: hash of client_id, from the second version on with its number.")
     customer_id: Whole = column("The shop's customer.")
     name: Text = column("Name in that period.")
     email: Text = column("E-mail address in that period.")
     city: Text = column("City in that period.", nullable=True)
-    valid_from: Instant = column(VALID_FROM)
-    valid_to: Instant = column(VALID_TO)
-    is_current: Flag = column("True for the last version of the client.")
     read_date: Day = column("Day (UTC) the version was first read.")
     linked_date: Day = column("Day (UTC) of the customer's first order from the client.")

@@ -6,17 +6,17 @@ import datetime as dt
 
 
 def quote(identifier: str) -> str:
-    """`identifier` as a quoted SQL name."""
+    """Return `identifier` as a quoted SQL name."""
     return '"' + identifier.replace('"', '""') + '"'
 
 
 def quote_table(name: str) -> str:
-    """`schema.table` as a quoted SQL name."""
+    """Return `schema.table` as a quoted SQL name."""
     return ".".join(quote(part) for part in name.split("."))
 
 
 def literal(value: object) -> str:
-    """`value` as a SQL literal. Raises `TypeError` for types that contracts do not use."""
+    """Return `value` as a SQL literal. Raises `TypeError` for types that contracts do not use."""
     match value:
         case bool():
             return "TRUE" if value else "FALSE"

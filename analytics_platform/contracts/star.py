@@ -2,53 +2,25 @@
 
 from __future__ import annotations
 
-from types import MappingProxyType
-
-from analytics_platform.contracts.base import (
-    Contract,
-    Day,
-    Days,
-    Flag,
-    Instant,
-    Money,
-    Ratio,
-    Text,
-    TouchedKeys,
-    Whole,
-    column,
-)
-from analytics_platform.contracts.shop import IN_ORDER, VALID_FROM, VALID_TO
+from analytics_platform.contracts.base import Contract, Day, Flag, Instant, Money, Ratio, Text, Whole, column
+from analytics_platform.contracts.sessionized import SessionFigures
+from analytics_platform.contracts.shop import IN_ORDER, Versions
+from analytics_platform.contracts.table import Days, TouchedKeys
 
 CHANNELS = [
-    "Direct",
-    "Cross-network",
-    "Paid Shopping",
-    "Paid Search",
-    "Paid Social",
-    "Paid Video",
-    "Display",
-    "Paid Other",
-    "Organic Shopping",
-    "Organic Social",
-    "Organic Video",
-    "Organic Search",
-    "Referral",
-    "Email",
-    "Affiliates",
-    "Audio",
-    "SMS",
-    "Mobile Push Notifications",
-    "Unassigned",
+    *("Direct", "Cross-network", "Paid Shopping", "Paid Search", "Paid Social", "Paid Video", "Display", "Paid Other"),
+    *("Organic Shopping", "Organic Social", "Organic Video", "Organic Search", "Referral", "Email", "Affiliates"),
+    *("Audio", "SMS", "Mobile Push Notifications", "Unassigned"),
 ]
 UNKNOWN = "-1 is the unknown member."
 
 
-class DimDate(
-    Contract,
-    table="star.dim_date",
-    key=("date_key",),
-    write="upsert",
-):
+def dimensions(*names: str) -> dict[str, str]:
+    """Return the foreign keys to dimensions: `date_key` of `star.dim_date` for `date`."""
+    return {f"{name}_key": f"star.dim_{name}" for name in names}
+
+
+class DimDate(Contract, table="star.dim_date", key=("date_key",), write="upsert"):
     """One row per calendar day."""
 
     date_key: Whole = column("The day as a number, YYYYMMDD. " + UNKNOWN)
@@ -63,18 +35,15 @@ class DimDate(
 
 
 class DimCustomer(
-    Contract,
+    Versions,
     table="star.dim_customer",
     key=("customer_key",),
     write="upsert",
-    reads=MappingProxyType(
-        {
-            "sessionized.client_days": TouchedKeys(
-                "client_id",
-                also=(("cleaned.customer_history", "read_date"), ("cleaned.customer_history", "linked_date")),
-            )
-        }
-    ),
+    reads={
+        "sessionized.client_days": TouchedKeys(
+            "client_id", also=(("cleaned.customer_history", "read_date"), ("cleaned.customer_history", "linked_date"))
+        )
+    },
     rules=(IN_ORDER,),
 ):
     """One row per client (browser or device) ever seen and period in which the shop knew the same of its customer.
@@ -88,10 +57,6 @@ class DimCustomer(
         "The version's key: hash of client_id, from the second version on with its number. " + UNKNOWN
     )
     client_id: Text = column("The browser or device.")
-    version: Whole = column("1 for the first version, 2 for the next …", ge=1)
-    valid_from: Instant = column(VALID_FROM)
-    valid_to: Instant = column(VALID_TO)
-    is_current: Flag = column("True for the last version; exactly one of a client.")
     customer_id: Whole = column("The customer in the shop's database who ordered from the client.", nullable=True)
     user_id: Text = column("The last signed-in user.", nullable=True)
     is_customer: Flag = column("True if the users API tells of that user.")
@@ -111,13 +76,11 @@ class DimCustomer(
 
 
 class DimProduct(
-    Contract,
+    Versions,
     table="star.dim_product",
     key=("product_key",),
     write="upsert",
-    reads=MappingProxyType(
-        {"sessionized.product_days": TouchedKeys("product_id", also=(("cleaned.product_history", "read_date"),))}
-    ),
+    reads={"sessionized.product_days": TouchedKeys("product_id", also=(("cleaned.product_history", "read_date"),))},
     rules=(IN_ORDER,),
 ):
     """One row per product ever seen in events and period in which the shop had the same name, category and price.
@@ -131,10 +94,6 @@ class DimProduct(
         "The version's key: hash of product_id, from the second version on with its number. " + UNKNOWN
     )
     product_id: Text = column("The shop's product id.")
-    version: Whole = column("1 for the first version, 2 for the next …", ge=1)
-    valid_from: Instant = column(VALID_FROM)
-    valid_to: Instant = column(VALID_TO)
-    is_current: Flag = column("True for the last version; exactly one of a product.")
     product_name: Text = column("Name: the shop's at the time, else the latest of events.", nullable=True)
     brand: Text = column("Latest brand of events.", nullable=True)
     category: Text = column("Category: the shop's at the time, else the latest of events.", nullable=True)
@@ -148,7 +107,7 @@ class DimList(
     table="star.dim_list",
     key=("list_key",),
     write="upsert",
-    reads=MappingProxyType({"sessionized.list_days": TouchedKeys("list_id")}),
+    reads={"sessionized.list_days": TouchedKeys("list_id")},
 ):
     """One row per product list ever seen, with its latest name."""
 
@@ -159,12 +118,7 @@ class DimList(
     last_seen_at: Instant = column("Last event about it.", nullable=True)
 
 
-class DimChannel(
-    Contract,
-    table="star.dim_channel",
-    key=("channel_key",),
-    write="whole",
-):
+class DimChannel(Contract, table="star.dim_channel", key=("channel_key",), write="whole"):
     """One row per default channel group of GA4."""
 
     channel_key: Whole = column("Hash of channel. " + UNKNOWN)
@@ -172,12 +126,7 @@ class DimChannel(
     is_paid: Flag = column("True for channels that are paid for.")
 
 
-class DimDevice(
-    Contract,
-    table="star.dim_device",
-    key=("device_key",),
-    write="upsert",
-):
+class DimDevice(Contract, table="star.dim_device", key=("device_key",), write="upsert"):
     """One row per combination of device type, operating system and browser ever seen."""
 
     device_key: Whole = column("Hash of the three. " + UNKNOWN)
@@ -192,15 +141,8 @@ class FactEvents(
     key=("event_id",),
     write="days",
     partition="event_date",
-    reads=MappingProxyType({"sessionized.sessions": Days(before=1)}),
-    foreign_keys=MappingProxyType(
-        {
-            "date_key": "star.dim_date",
-            "customer_key": "star.dim_customer",
-            "channel_key": "star.dim_channel",
-            "device_key": "star.dim_device",
-        }
-    ),
+    reads={"sessionized.sessions": Days(before=1)},
+    foreign_keys=dimensions("date", "customer", "channel", "device"),
 ):
     """One row per event."""
 
@@ -228,14 +170,7 @@ class FactEventItems(
     key=("event_id", "item_index"),
     write="days",
     partition="event_date",
-    foreign_keys=MappingProxyType(
-        {
-            "date_key": "star.dim_date",
-            "customer_key": "star.dim_customer",
-            "product_key": "star.dim_product",
-            "list_key": "star.dim_list",
-        }
-    ),
+    foreign_keys=dimensions("date", "customer", "product", "list"),
 ):
     """One row per product interaction: an item of an event."""
 
@@ -260,19 +195,12 @@ class FactEventItems(
 
 
 class FactSessions(
-    Contract,
+    SessionFigures,
     table="star.fact_sessions",
     key=("session_id",),
     write="days",
     partition="session_date",
-    foreign_keys=MappingProxyType(
-        {
-            "date_key": "star.dim_date",
-            "customer_key": "star.dim_customer",
-            "channel_key": "star.dim_channel",
-            "device_key": "star.dim_device",
-        }
-    ),
+    foreign_keys=dimensions("date", "customer", "channel", "device"),
 ):
     """One row per session (visit), on the day it starts."""
 
@@ -283,23 +211,7 @@ class FactSessions(
     customer_key: Whole = column("dim_customer, the version valid at the time.")
     channel_key: Whole = column("dim_channel.")
     device_key: Whole = column("dim_device, of the first event.")
-    started_at: Instant = column("First event.")
-    ended_at: Instant = column("Last event.")
-    duration_s: Ratio = column("Seconds from first to last event.", ge=0.0)
-    source: Text = column("Traffic source.")
-    medium: Text = column("Traffic medium.")
-    campaign: Text = column("Campaign.")
     channel: Text = column("Default channel group.", isin=CHANNELS)
-    events: Whole = column("Events in the session.", ge=1)
-    page_views: Whole = column("page_view and screen_view events.", ge=0)
-    is_bounce: Flag = column("True for a session of one event.")
-    is_bot: Flag = column("True if any event came from a bot.")
-    viewed: Flag = column("Saw a page, a screen, a product or a list.")
-    added_to_cart: Flag = column("Has an add_to_cart event.")
-    began_checkout: Flag = column("Has a begin_checkout event.")
-    purchased: Flag = column("Has a purchase event.")
-    orders: Whole = column("Orders placed in the session.", ge=0)
-    revenue: Money = column("Their revenue.")
 
 
 class FactOrders(
@@ -308,15 +220,8 @@ class FactOrders(
     key=("order_id",),
     write="days",
     partition="order_date",
-    reads=MappingProxyType({"sessionized.sessions": Days(before=1)}),
-    foreign_keys=MappingProxyType(
-        {
-            "date_key": "star.dim_date",
-            "customer_key": "star.dim_customer",
-            "channel_key": "star.dim_channel",
-            "device_key": "star.dim_device",
-        }
-    ),
+    reads={"sessionized.sessions": Days(before=1)},
+    foreign_keys=dimensions("date", "customer", "channel", "device"),
 ):
     """One row per order: its earliest purchase event, with the session it was placed in."""
 
@@ -343,13 +248,7 @@ class FactOrderItems(
     key=("event_id", "item_index"),
     write="days",
     partition="order_date",
-    foreign_keys=MappingProxyType(
-        {
-            "date_key": "star.dim_date",
-            "customer_key": "star.dim_customer",
-            "product_key": "star.dim_product",
-        }
-    ),
+    foreign_keys=dimensions("date", "customer", "product"),
 ):
     """One row per line of an order."""
 

@@ -13,7 +13,7 @@ from functools import lru_cache
 from graphlib import TopologicalSorter
 
 from analytics_platform.catalog import CONTRACTS
-from analytics_platform.contracts.base import Days
+from analytics_platform.contracts.table import Days
 from analytics_platform.transform.model import all_models
 from analytics_platform.transform.plan import DayRange, reads_of, window_of
 

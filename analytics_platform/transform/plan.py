@@ -15,8 +15,8 @@ import sqlglot
 from sqlglot import exp
 
 from analytics_platform.catalog import CONTRACTS
-from analytics_platform.contracts.base import Days, Everything, Reads, Table, TouchedKeys
 from analytics_platform.contracts.sql import literal, quote, quote_table
+from analytics_platform.contracts.table import Days, Everything, Reads, Table, TouchedKeys
 from analytics_platform.transform.model import Model
 
 

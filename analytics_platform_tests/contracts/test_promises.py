@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from analytics_platform.catalog import CONTRACTS
-from analytics_platform.contracts.base import Days, TouchedKeys, is_gated
+from analytics_platform.contracts.base import is_gated
 from analytics_platform.contracts.ddl import column_docs, column_types, table_doc
+from analytics_platform.contracts.table import Days, TouchedKeys
 from analytics_platform.transform import all_models
 from analytics_platform.transform.lookups.tables import LOOKUPS
 from analytics_platform.warehouse import LEDGER_TABLES, rule_descriptions

@@ -47,7 +47,7 @@ class Scratch:
 
     def add_browser_daily(self) -> None:
         """Add the table that the page shows."""
-        with (self.package / "contracts" / "marts.py").open("a", encoding="utf-8") as contracts:
+        with (self.package / "contracts" / "marts_traffic.py").open("a", encoding="utf-8") as contracts:
             contracts.write("\n\n" + _block("python", "class BrowserDaily"))
         (self.package / "models" / "marts" / "browser_daily.sql").write_text(_block("sql", "AS browser"), "utf-8")
 
@@ -138,7 +138,7 @@ COLUMN: Mapping[str, tuple[str, str]] = {
         '    country: Text = column("Country.", nullable=True)\n',
     ),
     "models/cleaned/events.sql": ("    batch_id\nFROM enriched", "    country,\n"),
-    "contracts/marts.py": (
+    "contracts/marts_traffic.py": (
         '    events: Whole = column("Events.", ge=1)\n',
         '    countries: Whole = column("Countries.", ge=0)\n',
     ),

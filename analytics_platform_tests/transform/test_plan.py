@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from analytics_platform.catalog import CONTRACTS
-from analytics_platform.contracts.base import Days, Everything, TouchedKeys
+from analytics_platform.contracts.table import Days, Everything, TouchedKeys
 from analytics_platform.transform import DayRange, Query, all_models, plan, reads_of
 from analytics_platform.warehouse import DuckDBSession
 from analytics_platform_tests.kit import memory_warehouse

@@ -11,8 +11,9 @@ import dagster as dg
 import polars as pl
 
 from analytics_platform.catalog import CONTRACTS
-from analytics_platform.contracts.base import Days, Table, is_gated
+from analytics_platform.contracts.base import is_gated
 from analytics_platform.contracts.ddl import table_doc
+from analytics_platform.contracts.table import Days, Table
 from analytics_platform.orchestration.assets.looks import looks
 from analytics_platform.orchestration.assets.metadata import (
     GATED,

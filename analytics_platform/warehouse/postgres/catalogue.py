@@ -9,9 +9,10 @@ from contextlib import contextmanager
 import psycopg
 
 from analytics_platform.catalog import CONTRACTS
-from analytics_platform.contracts.base import ContractType, Table
+from analytics_platform.contracts.base import ContractType
 from analytics_platform.contracts.ddl import column_docs
 from analytics_platform.contracts.sql import quote
+from analytics_platform.contracts.table import Table
 from analytics_platform.warehouse.migration import changes
 from analytics_platform.warehouse.postgres.ddl import (
     add_column,

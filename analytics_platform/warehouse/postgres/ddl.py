@@ -8,9 +8,10 @@ from functools import lru_cache
 from types import MappingProxyType
 
 from analytics_platform.catalog import CONTRACTS
-from analytics_platform.contracts.base import ContractType, Table
+from analytics_platform.contracts.base import ContractType
 from analytics_platform.contracts.ddl import INSTANT, column_docs, column_types, json_columns, table_doc
 from analytics_platform.contracts.sql import literal, quote, quote_table
+from analytics_platform.contracts.table import Table
 
 JSON = "JSON"
 """The type of text that is a JSON document."""

@@ -1,0 +1,118 @@
+"""Contracts of the marts about customers and their orders. Bots are left out."""
+
+from __future__ import annotations
+
+from analytics_platform.contracts.base import Contract, Day, Instant, Money, Ratio, Text, Whole, column, share
+from analytics_platform.contracts.table import TouchedKeys
+
+
+class UserMetrics(Contract, table="marts.user_metrics", key=("user_id",), write="upsert"):
+    """One row per customer: how many interactions, which favourite, when last seen.
+
+    Customers are the users that the users API told of. Other users that events name are no customers (ops.orphans), and
+    are here as soon as the API tells of them.
+    """
+
+    user_id: Text = column("The customer.")
+    name: Text = column("The name as the API gave it.", nullable=True)
+    interactions: Whole = column("Events of all sources that name the customer.", ge=0)
+    favourite_product: Text = column(
+        "Product with most view_item events; of equals the one viewed latest, then the smallest name.", nullable=True
+    )
+    favourite_views: Whole = column("Its view_item events.", ge=0)
+    first_seen_at: Instant = column("First event.", nullable=True)
+    last_active_at: Instant = column("Last event.", nullable=True)
+    sessions: Whole = column("Sessions.", ge=0)
+    orders: Whole = column("Orders; repeats of an order do not count.", ge=0)
+    revenue: Money = column("Their revenue.")
+
+
+class UserProductAffinity(
+    Contract,
+    table="marts.user_product_affinity",
+    key=("user_id", "product"),
+    write="upsert",
+    reads={"sessionized.user_activity": TouchedKeys("user_id")},
+):
+    """One row per user and product: how much the user likes it. Users who are no customers are here too."""
+
+    user_id: Text = column("The user.")
+    product: Text = column("Name of the product, else its id.")
+    rank: Whole = column(
+        "1 is the favourite: viewed most often; of equals the one viewed latest, then the smallest name.", ge=1
+    )
+    interactions: Whole = column("Events of the user about it.", ge=1)
+    views: Whole = column("view_item events.", ge=0)
+    add_to_carts: Whole = column("add_to_cart events.", ge=0)
+    orders: Whole = column("Orders with it; repeats of an order do not count.", ge=0)
+    share_of_views: Ratio = share("views / view_item events of the user about any product.")
+    first_seen_at: Instant = column("First event.")
+    last_seen_at: Instant = column("Last event.")
+
+
+class CustomerRevenue(Contract, table="marts.customer_revenue", key=("client_id",), write="whole"):
+    """One row per customer (client) with an order: what each brought, from the best down. Bots are left out."""
+
+    client_id: Text = column("The browser or device.")
+    rank: Whole = column("1 brought most; of equals the smaller client id comes first.", ge=1)
+    orders: Whole = column("Orders; repeats of an order do not count.", ge=1)
+    revenue: Money = column("Their revenue.")
+    running_total: Money = column("Revenue of this customer and of all with a smaller rank.")
+    share: Ratio = column("revenue / revenue of all customers; missing if that is 0.", nullable=True)
+    running_share: Ratio = column("running_total / revenue of all customers; missing if that is 0.", nullable=True)
+    first_order_date: Day = column("Day of the first order (UTC).")
+    last_order_date: Day = column("Day of the last order (UTC).")
+
+
+class MonthlyGrowth(Contract, table="marts.monthly_growth", key=("month",), write="whole"):
+    """One row per month from the first with an order to the last, those without any included. Bots are left out.
+
+    Growth is (this month - the calendar month before) / the month before. The last month may not be over.
+    """
+
+    month: Day = column("First day of the month (UTC).")
+    customers: Whole = column("Distinct clients with an order in the month.", ge=0)
+    new_customers: Whole = column("Those of them whose first order is in the month.", ge=0)
+    orders: Whole = column("Orders; repeats of an order do not count.", ge=0)
+    revenue: Money = column("Their revenue.")
+    customers_growth: Ratio = column("Growth of customers; missing if the month before had none.", nullable=True)
+    orders_growth: Ratio = column("Growth of orders; missing if the month before had none.", nullable=True)
+    revenue_growth: Ratio = column("Growth of revenue; missing if the month before had none.", nullable=True)
+
+
+_QUINTILE = (
+    "1 to 5 by quintile (Hughes, Strategic Database Marketing, 1994): 1 + the whole fifths of all customers who are "
+    "strictly worse. Equal customers have equal scores. "
+)
+
+
+class CustomerRfm(Contract, table="marts.customer_rfm", key=("client_id",), write="whole"):
+    """One row per customer (client) with an order: recency, frequency and monetary value, scored. Bots are left out."""
+
+    client_id: Text = column("The browser or device.")
+    as_of_date: Day = column("Day that recency counts from: the last one with an event of any client (UTC).")
+    last_order_date: Day = column("Day of the last order (UTC).")
+    recency_days: Whole = column("Days from the last order to as_of_date.", ge=0)
+    orders: Whole = column("Frequency: orders; repeats of an order do not count.", ge=1)
+    revenue: Money = column("Monetary value: their revenue.")
+    recency_score: Whole = column(_QUINTILE + "5 ordered most lately.", ge=1, le=5)
+    frequency_score: Whole = column(_QUINTILE + "5 ordered most often.", ge=1, le=5)
+    monetary_score: Whole = column(_QUINTILE + "5 brought most.", ge=1, le=5)
+    rfm: Text = column("The three scores as digits, 555 the best.")
+
+
+class CohortRetention(Contract, table="marts.cohort_retention", key=("cohort_month", "month"), write="whole"):
+    """One row per cohort of customers (clients) and month in which someone of it ordered. Bots are left out.
+
+    A cohort is the customers whose first order is in the same month (acquisition cohort: Croll and Yoskovitz, Lean
+    Analytics, 2013). A month in which nobody of the cohort ordered has no row.
+    """
+
+    cohort_month: Day = column("First day of the month of the first order (UTC).")
+    month: Day = column("First day of the month looked at (UTC).")
+    months_since_first: Whole = column("Calendar months from cohort_month to month; 0 is the cohort's own.", ge=0)
+    cohort_size: Whole = column("Customers in the cohort.", ge=1)
+    customers: Whole = column("Those of them with an order in the month.", ge=1)
+    retention_rate: Ratio = share("customers / cohort_size; 1 in the cohort's own month.")
+    orders: Whole = column("Their orders in the month.", ge=1)
+    revenue: Money = column("The revenue of these.")

@@ -1,0 +1,80 @@
+"""Contracts of the marts about the data itself: rejected records, and orders that two sources tell of."""
+
+from __future__ import annotations
+
+from analytics_platform.contracts.base import Contract, Day, Money, Ratio, Text, Whole, column, share
+from analytics_platform.contracts.rules import RowRule
+from analytics_platform.contracts.shop import ORDER_STATES
+from analytics_platform.contracts.table import Days
+
+RECONCILED = [
+    *("equal", "amounts differ", "only in events", "only in shop"),
+    *("not tracked", "nothing bought", "no shop orders that day"),
+]
+
+
+class DataQualityDaily(
+    Contract,
+    table="marts.data_quality_daily",
+    key=("date", "source"),
+    write="days",
+    partition="date",
+    rules=(
+        RowRule(
+            "has_rows",
+            "rows_accepted + rows_duplicate + rows_quarantined > 0",
+            "A day is listed because records arrived for it.",
+        ),
+    ),
+):
+    """One row per day of events and source: what was accepted, what was rejected."""
+
+    date: Day = column("Day (UTC) of the events.")
+    source: Text = column("The source.")
+    batches: Whole = column("Batches that brought events of the day.", ge=1)
+    rows_accepted: Whole = column("Records accepted.", ge=0)
+    rows_duplicate: Whole = column("Records that were there already.", ge=0)
+    rows_quarantined: Whole = column("Records rejected.", ge=0)
+    error_rate: Ratio = share("rows_quarantined / all records of the day.")
+
+
+class OrderReconciliation(
+    Contract,
+    table="marts.order_reconciliation",
+    key=("pair_id",),
+    write="days",
+    partition="order_date",
+    reads={"cleaned.orders": Days(before=1, after=1), "star.fact_orders": Days(before=2, after=2)},
+    rules=(
+        RowRule(
+            "orders_reconcile",
+            "outcome NOT IN ('amounts differ', 'only in events', 'only in shop')",
+            "Orders that events tell of are the shop's, with the same value. Events may be lost or sent twice.",
+            "warn",
+        ),
+        RowRule(
+            "lines_make_the_total",
+            "shop_lines = shop_total",
+            "The lines of an order in the shop sum to its total.",
+            "warn",
+        ),
+    ),
+):
+    """One row per order that events tell of, the shop's database has, or both. Bots are in.
+
+    They are the same order if the shop's order_key is <client_id>/<transaction_id>, and their days are the same or
+    neighbours. `outcome` is `not tracked` for an order of the shop whose key names no client, so that no event is
+    expected; `nothing bought` for one of events that is worth nothing, which the shop rejects; `no shop orders that
+    day` where the shop's database has none at all, as before it was there.
+    """
+
+    pair_id: Text = column("Hash of both orders' ids.")
+    order_date: Day = column("Day (UTC) of the order: the shop's, if it has the order.")
+    order_key: Text = column("<client_id>/<transaction_id>, or the shop's own key.")
+    shop_order_id: Whole = column("The shop's order (cleaned.orders).", nullable=True)
+    order_id: Text = column("The order as events tell of it (star.fact_orders).", nullable=True)
+    status: Text = column("placed or cancelled, in the shop.", nullable=True, isin=ORDER_STATES)
+    shop_total: Money = column("Value of the order in the shop, cancelled or not.", nullable=True)
+    shop_lines: Money = column("Sum of its lines in the shop.", nullable=True)
+    revenue: Money = column("Value of the order as events tell it.", nullable=True)
+    outcome: Text = column("How they compare.", isin=RECONCILED)

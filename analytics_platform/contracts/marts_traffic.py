@@ -1,0 +1,100 @@
+"""Contracts of the marts about visits by day: traffic, funnel, channels, devices and carts. Bots are left out."""
+
+from __future__ import annotations
+
+from analytics_platform.contracts.base import Contract, Day, Money, Ratio, Text, Whole, column, share
+from analytics_platform.contracts.star import CHANNELS
+from analytics_platform.contracts.table import Days, Everything
+
+FUNNEL_STEPS = ["view", "cart", "checkout", "purchase"]
+ATTRIBUTION_MODELS = ["first_touch", "last_touch", "last_non_direct"]
+
+
+class DailyTrends(Contract, table="marts.daily_trends", key=("date",), write="days", partition="date"):
+    """One row per day: traffic, orders and revenue, bots left out."""
+
+    date: Day = column("Day (UTC).")
+    sessions: Whole = column("Sessions that start on the day.", ge=0)
+    visitors: Whole = column("Distinct clients among them.", ge=0)
+    events: Whole = column("Events in these sessions.", ge=0)
+    page_views: Whole = column("Page views in these sessions.", ge=0)
+    bounces: Whole = column("Sessions of one event.", ge=0)
+    bounce_rate: Ratio = share("bounces / sessions.")
+    orders: Whole = column("Orders placed on the day.", ge=0)
+    revenue: Money = column("Their revenue (shop currency).")
+    average_order_value: Ratio = column("revenue / orders.", nullable=True)
+    conversion_rate: Ratio = share("Sessions with an order / sessions.")
+
+
+class FunnelDaily(Contract, table="marts.funnel_daily", key=("date", "step_index"), write="days", partition="date"):
+    """One row per day and step of the funnel view → cart → checkout → purchase, counted in sessions.
+
+    A session that reached a later step counts for the earlier ones too, so no rate is above 1.
+    """
+
+    date: Day = column("Day (UTC) the sessions start.")
+    step_index: Whole = column("1 to 4.", ge=1, le=4)
+    step: Text = column("Name of the step.", isin=FUNNEL_STEPS)
+    sessions: Whole = column("Sessions that reached the step or a later one.", ge=0)
+    rate_from_previous: Ratio = share("sessions / sessions of the previous step; 1 for the first.")
+    rate_from_start: Ratio = share("sessions / sessions of the first step.")
+
+
+class Attribution(
+    Contract,
+    table="marts.attribution",
+    key=("date", "model", "channel", "source", "medium", "campaign"),
+    write="days",
+    partition="date",
+    reads={"star.fact_sessions": Days(before="attribution_lookback_days")},
+):
+    """One row per day of order, attribution model and traffic source: the credit it gets.
+
+    Touches of an order are the client's sessions that start no later than the order and at most
+    ATTRIBUTION_LOOKBACK_DAYS days before its day. first_touch credits the earliest, last_touch the latest,
+    last_non_direct the latest that is not Direct (or the latest, when all are). For each model the credit of a day
+    sums to the revenue of its orders exactly.
+    """
+
+    date: Day = column("Day of the orders (UTC).")
+    model: Text = column("The rule that picks the touch.", isin=ATTRIBUTION_MODELS)
+    channel: Text = column("Channel of the credited session.", isin=CHANNELS)
+    source: Text = column("Source of the credited session.")
+    medium: Text = column("Medium of the credited session.")
+    campaign: Text = column("Campaign of the credited session.")
+    orders: Whole = column("Orders credited.", ge=0)
+    revenue: Money = column("Their revenue.")
+
+
+class DeviceDaily(
+    Contract,
+    table="marts.device_daily",
+    key=("date", "device_type"),
+    write="days",
+    partition="date",
+    reads={"star.dim_device": Everything()},
+):
+    """One row per day and kind of device, bots left out."""
+
+    date: Day = column("Day (UTC) the sessions start.")
+    device_type: Text = column("Kind of device.")
+    sessions: Whole = column("Sessions.", ge=0)
+    bounces: Whole = column("Sessions of one event.", ge=0)
+    orders: Whole = column("Orders placed in these sessions.", ge=0)
+    revenue: Money = column("Their revenue.")
+    conversion_rate: Ratio = share("Sessions with an order / sessions.")
+
+
+class CartAbandonment(Contract, table="marts.cart_abandonment", key=("date",), write="days", partition="date"):
+    """One row per day on which a session with an add_to_cart event starts. Bots are left out.
+
+    A cart is abandoned if its session has an add_to_cart event and no purchase event: items placed in the cart without
+    a purchase during the same session (Kukar-Kinney and Close, Journal of the Academy of Marketing Science 38, 2010).
+    A purchase in a later session does not make up for it.
+    """
+
+    date: Day = column("Day (UTC) the sessions start.")
+    carts: Whole = column("Sessions with an add_to_cart event.", ge=1)
+    abandoned: Whole = column("Those of them without a purchase event.", ge=0)
+    abandoned_at_checkout: Whole = column("Those of the abandoned with a begin_checkout event.", ge=0)
+    abandonment_rate: Ratio = share("abandoned / carts.")

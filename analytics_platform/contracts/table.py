@@ -1,0 +1,77 @@
+"""What a contract promises about its table as a whole: how it is published, and what its model reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+from analytics_platform.contracts.rules import RowRule
+
+Write: TypeAlias = Literal["batches", "days", "upsert", "whole"]
+
+
+@dataclass(frozen=True, slots=True)
+class Days:
+    """A model reads an input from `before` days ahead of its first day to `after` days behind its last.
+
+    `before` may be the name of a setting (in days) instead of a number.
+    """
+
+    before: int | str = 0
+    after: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TouchedKeys:
+    """A model reads, over all days, the rows of the keys in `column` that occur in the days it builds.
+
+    So are the keys that other tables have in those days: `also` holds pairs of a table, which has `column` too, and the
+    column with the day.
+    """
+
+    column: str
+    also: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Everything:
+    """A model reads the whole input. For inputs that do not grow with the events only."""
+
+
+Reads: TypeAlias = Days | TouchedKeys | Everything
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """What a contract promises about its table as a whole.
+
+    `write` is how it is published. `reads` says what part of each input a model needs; an
+    input that is not listed is read for exactly the days that are built (or whole, if it has no days).
+    `foreign_keys` maps a column to the dimension whose primary key it holds.
+    `source` is the source whose records the table holds as they passed the gate.
+    `identity` names the columns whose content identifies a row of a source without an id of its own. A source that
+    `redelivers` may hand over a record again: one that is rejected again is a duplicate, known by its text. The error
+    rate of a batch or day with fewer than `least_checked_rows` says nothing and is not checked. A run that reads
+    a larger share of rejected records than `quarantine_warning` warns.
+    """
+
+    name: str
+    key: tuple[str, ...]
+    write: Write
+    partition: str | None = None
+    reads: Mapping[str, Reads] = field(default_factory=dict)
+    rules: tuple[RowRule, ...] = ()
+    foreign_keys: Mapping[str, str] = field(default_factory=dict)
+    identity: tuple[str, ...] = ()
+    redelivers: bool = False
+    least_checked_rows: int = 1
+    quarantine_warning: float = 0.05
+    source: str = ""
+    owner: str = "team:analytics"
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def layer(self) -> str:
+        """The schema, which is also the asset group: `star` of `star.fact_orders`."""
+        return self.name.partition(".")[0]
