@@ -1,4 +1,4 @@
-"""Lets the steps of a batch work at the same time: while one item is used, the next is in the making."""
+"""Lets the steps of a batch work at the same time: while one item is used, the next is made."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Item = TypeVar("Item")
 
 
 def in_background(items: Iterable[Item]) -> Generator[Item, None, None]:
-    """The same items, each made in a thread while the one before is used, so that one is waiting at most.
+    """Give the same items, each made in a thread while the one before is used, so that one is waiting at most.
 
     What making an item raises is raised here. Close the generator if it is not used up: that ends the thread.
     """

@@ -17,7 +17,7 @@ _AMOUNT = r"^-?[0-9]{1,10}(\.[0-9]+)?$"
 
 
 def kind_of(dtype: pl.DataType, is_json: bool) -> str:
-    """What text must be to become a value of this type, as people say it: `a time`."""
+    """Say what text must be to become a value of this type: `a time`."""
     if is_json:
         return "JSON"
     if dtype == INSTANT:
@@ -29,7 +29,7 @@ def kind_of(dtype: pl.DataType, is_json: bool) -> str:
 
 
 def convert(text: pl.Series, dtype: pl.DataType, is_json: bool, engine: duckdb.DuckDBPyConnection) -> pl.Series:
-    """The text as values of a type; null where it is none. JSON is validated by `engine`.
+    """Convert text to a type; null where it is not of the type. JSON is validated by `engine`.
 
     Raises `TypeError` for a type that raw input cannot have.
     """
@@ -58,7 +58,7 @@ def _matching(text: pl.Series, pattern: str) -> pl.Series:
 
 
 def _round(text: pl.Series, dtype: pl.Decimal, engine: duckdb.DuckDBPyConnection) -> pl.Series:
-    """Numbers in plain notation as amounts, half a unit rounded away from zero, as the models do it."""
+    """Round numbers in plain notation to amounts, half a unit away from zero, as the models do it."""
     written = pl.DataFrame({"amount": text}).to_arrow(compat_level=pl.CompatLevel.newest())
     engine.register("written", written)
     amounts = engine.sql(f"SELECT CAST(amount AS DECIMAL({dtype.precision}, {dtype.scale})) AS amount FROM written")

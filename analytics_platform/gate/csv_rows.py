@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from analytics_platform.contracts.base import ContractType
 from analytics_platform.gate.ahead import in_background
-from analytics_platform.gate.csv import Block, Malformed, split, to_text_frame
+from analytics_platform.gate.csv import Block, split, to_text_frame
 from analytics_platform.gate.layout import Layout, read_layout
 from analytics_platform.gate.records import Records, no_records, readable, rejected_frame, values_of
 
@@ -33,7 +33,7 @@ def read_csv(
     block_bytes: int = BLOCK_BYTES,
     delimiter: str = ",",
 ) -> Iterator[Records]:
-    """The records of a CSV stream, from its header on, in file order; with `only`, those at these positions.
+    """Read the records of a CSV stream, from its header on, in file order; with `only`, those at these positions.
 
     What the records are does not depend on `block_bytes`. Raises `FileRejectedError` if the header lacks a required
     column.
@@ -45,25 +45,20 @@ def read_csv(
     yield no_records(*layout.drift)
     wanted = None if only is None else np.unique(np.fromiter(only, np.int64))
     blocks = split(stream, len(layout.names), layout.first_line, block_bytes, delimiter=delimiter)
-    with closing(in_background(_stacks(block for block in blocks if _concerns(block, wanted)))) as ahead:
+    if wanted is not None:
+        blocks = (x for x in blocks if np.isin(np.append(x.positions, x.malformed.positions), wanted).any())
+    with closing(in_background(_stacks(blocks))) as ahead:
         for stack in ahead:
             yield _from_blocks(stack, layout, contract, wanted, delimiter)
 
 
-def _concerns(block: Block, wanted: NDArray[np.int64] | None) -> bool:
-    """Whether any record of a block is wanted."""
-    if wanted is None:
-        return True
-    return any(np.isin(positions, wanted).any() for positions in (block.positions, block.malformed.positions))
-
-
 def _stacks(blocks: Iterable[Block]) -> Iterator[list[Block]]:
-    """Neighbouring blocks to check together."""
+    """Put neighbouring blocks together, to be validated at once."""
     stack: list[Block] = []
     records = 0
     for block in blocks:
         stack.append(block)
-        records += len(block.positions) + len(block.malformed)
+        records += len(block.positions) + len(block.malformed.raws)
         if records >= RECORDS_AT_A_TIME or len(stack) >= BLOCKS_AT_A_TIME:
             yield stack
             stack, records = [], 0
@@ -74,10 +69,11 @@ def _stacks(blocks: Iterable[Block]) -> Iterator[list[Block]]:
 def _from_blocks(
     blocks: Sequence[Block], layout: Layout, contract: ContractType, wanted: NDArray[np.int64] | None, delimiter: str
 ) -> Records:
-    """The records of neighbouring blocks."""
+    """Give the records of neighbouring blocks."""
     positions = np.concatenate([block.positions for block in blocks])
     text = pl.concat([to_text_frame(block, layout.names, delimiter) for block in blocks])
-    malformed = pl.concat([_malformed(block.malformed) for block in blocks])
+    bad = [block.malformed for block in blocks]
+    malformed = pl.concat([rejected_frame(x.positions, list(map(readable, x.raws)), x.reasons) for x in bad])
     index = np.arange(len(positions))
     if wanted is not None:
         index = np.flatnonzero(np.isin(positions, wanted))
@@ -91,12 +87,8 @@ def _from_blocks(
     )
 
 
-def _malformed(found: Malformed) -> pl.DataFrame:
-    return rejected_frame(found.positions, [readable(raw) for raw in found.raws], found.reasons)
-
-
 def _raws(blocks: Sequence[Block], rows: NDArray[np.integer]) -> Iterator[bytes]:
-    """The original bytes of well-formed records, UTF-8 and without NUL; `rows` count through all blocks and ascend."""
+    """Give the bytes of well-formed records, UTF-8 and without NUL; `rows` count through all blocks and ascend."""
     start = 0
     for block in blocks:
         end = start + len(block.positions)

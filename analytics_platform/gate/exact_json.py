@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from enum import StrEnum
 from json.encoder import encode_basestring
@@ -37,23 +37,14 @@ class Fault(StrEnum):
 class JsonError(ValueError):
     """A text is not JSON, or JSON that cannot be stored: `fault`, `detail` in words, and the place if known.
 
-    `position` counts characters from 0.
+    `position` counts characters from 0. Hooks of the decoder do not know it; they name the `literal` instead.
     """
 
-    def __init__(self, fault: Fault, detail: str = "", position: int | None = None) -> None:
-        super().__init__(f"{fault}: {detail}" if detail else str(fault))
+    def __init__(self, fault: Fault, detail: str, position: int | None = None, literal: str | None = None) -> None:
+        super().__init__(f"{fault}: {detail}")
         self.fault = fault
         self.detail = detail
         self.position = position
-
-
-class _Rejected(ValueError):
-    """What the decoder's hooks raise; they do not know the position of the literal."""
-
-    def __init__(self, fault: Fault, detail: str, literal: str | None = None) -> None:
-        super().__init__(detail)
-        self.fault = fault
-        self.detail = detail
         self.literal = literal
 
 
@@ -64,7 +55,7 @@ _SUSPECT = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
 
 
 def number_of(text: str) -> int | Decimal | None:
-    """The number that a text in JSON's notation (leading zeros allowed) writes; None if it is none or too long.
+    """Read the number that a text in JSON's notation (leading zeros allowed) writes; None if it is none or too long.
 
     A whole number is an int however it is written (`1499.0`, `1e3`), any other an exact Decimal without
     trailing zeros.
@@ -87,7 +78,7 @@ def number_of(text: str) -> int | Decimal | None:
 
 
 def plain_text(number: int | Decimal) -> str:
-    """The one notation of a number: no exponent, no trailing zeros, no negative zero. Needs a finite number."""
+    """Write a finite number in its one notation: no exponent, no trailing zeros, no negative zero."""
     text = format(number, "f") if isinstance(number, Decimal) else str(number)
     if "." in text:
         text = text.rstrip("0").removesuffix(".")
@@ -95,7 +86,7 @@ def plain_text(number: int | Decimal) -> str:
 
 
 def _decimal(text: str) -> Decimal | None:
-    """The number that this literal of JSON writes, None if its plain notation is too long."""
+    """Read the number that this literal of JSON writes; None if its plain notation is too long."""
     _, written, exponent = text.lower().partition("e")
     # Checked first, for an exponent beyond what Decimal takes is an error or NaN, depending on the context.
     if len(text) > MAX_DIGITS or len(exponent.lstrip("+-0")) > len(str(MAX_DIGITS)):
@@ -104,41 +95,35 @@ def _decimal(text: str) -> Decimal | None:
     return None if written and len(plain_text(number)) > MAX_DIGITS else number
 
 
-def _read_whole(literal: str) -> int:
-    if len(literal) > MAX_DIGITS:
-        raise _Rejected(Fault.LONG_NUMBER, f"more than {MAX_DIGITS} digits", literal)
-    return int(literal)
-
-
-def _read_fraction(literal: str) -> Decimal:
-    number = _decimal(literal)
+def _read_number(literal: str, read: Callable[[str], int | Decimal | None]) -> int | Decimal:
+    number = read(literal) if len(literal) <= MAX_DIGITS else None
     if number is None:
-        raise _Rejected(Fault.LONG_NUMBER, f"more than {MAX_DIGITS} digits", literal)
+        raise JsonError(Fault.LONG_NUMBER, f"more than {MAX_DIGITS} digits", literal=literal)
     return number
 
 
 def _reject_constant(literal: str) -> NoReturn:
-    raise _Rejected(Fault.NOT_JSON, f"{literal} is no number", literal)
+    raise JsonError(Fault.NOT_JSON, f"{literal} is no number", literal=literal)
 
 
 def _read_object(pairs: list[tuple[str, object]]) -> dict[str, object]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        twice = Counter(key for key, _ in pairs).most_common(1)[0][0]
-        raise _Rejected(Fault.DUPLICATE_KEY, f"{twice[:40]!r} is given twice in an object")
+        repeated = Counter(key for key, _ in pairs).most_common(1)[0][0]
+        raise JsonError(Fault.DUPLICATE_KEY, f"{repeated[:40]!r} is given twice in an object")
     return found
 
 
 _DECODER = json.JSONDecoder(
     object_pairs_hook=_read_object,
-    parse_int=_read_whole,
-    parse_float=_read_fraction,
+    parse_int=lambda literal: _read_number(literal, int),
+    parse_float=lambda literal: _read_number(literal, _decimal),
     parse_constant=_reject_constant,
 )
 
 
 def read_json(text: str) -> object:
-    """The value of a JSON text: objects, lists, str, int, Decimal, bool, None. Raises `JsonError`.
+    """Read the value of a JSON text: objects, lists, str, int, Decimal, bool, None. Raises `JsonError`.
 
     A number written with point or exponent is a Decimal as written, any other an int.
     """
@@ -147,8 +132,9 @@ def read_json(text: str) -> object:
         value: object = _DECODER.decode(text)
     except json.JSONDecodeError as error:
         raise JsonError(Fault.NOT_JSON, error.msg, error.pos) from error
-    except _Rejected as error:
-        raise JsonError(error.fault, error.detail, _position_of(error.literal, text)) from error
+    except JsonError as error:
+        places = (token.start() for token in _TOKEN.finditer(text) if token[0] == error.literal)
+        raise JsonError(error.fault, error.detail, next(places, None)) from error
     except RecursionError:
         raise JsonError(Fault.TOO_DEEP, f"more than {MAX_DEPTH} levels") from None
     if text.count("[") + text.count("{") > MAX_DEPTH:
@@ -160,7 +146,7 @@ def read_json(text: str) -> object:
 
 
 def check_characters(text: str, *, escaped: bool = False) -> None:
-    """Raise `JsonError` if a text holds NUL or a lone surrogate; with `escaped`, no position in it is told."""
+    """Raise `JsonError` if a text holds NUL or a lone surrogate; with `escaped`, no position in it is given."""
     if (place := text.find("\0")) >= 0:
         raise JsonError(Fault.NUL, "no database stores it", None if escaped else place)
     if text.isascii():
@@ -175,20 +161,15 @@ def check_depth(value: object) -> None:
     """Raise `JsonError` if lists and objects are nested more than `MAX_DEPTH` deep."""
     level = [value]
     for _ in range(MAX_DEPTH):
-        level = [child for node in level for child in _children(node)]
+        inner = (node.values() if isinstance(node, dict) else node for node in level if isinstance(node, dict | list))
+        level = [child for children in inner for child in children if isinstance(child, dict | list)]
         if not level:
             return
     raise JsonError(Fault.TOO_DEEP, f"more than {MAX_DEPTH} levels")
 
 
-def _children(node: object) -> Iterator[object]:
-    """The lists and objects in a list or object."""
-    children = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
-    return (child for child in children if isinstance(child, (dict, list)))
-
-
 def _texts(value: object) -> Iterator[str]:
-    """All texts in a value, keys too."""
+    """Find all texts in a value, keys too."""
     waiting = [value]
     while waiting:
         match waiting.pop():
@@ -201,15 +182,11 @@ def _texts(value: object) -> Iterator[str]:
                 waiting.extend(found)
 
 
-def _position_of(literal: str | None, text: str) -> int | None:
-    """Where a literal stands in a JSON text outside of strings."""
-    if literal is None:
-        return None
-    return next((token.start() for token in _TOKEN.finditer(text) if token[0] == literal), None)
+_WORDS = {None: "null", True: "true", False: "false"}
 
 
 def canonical_json(value: object) -> str:
-    """The one JSON text of a decoded value: compact, keys in code point order, numbers exact and plain.
+    """Write a decoded value as its one JSON text: compact, keys in code point order, numbers exact and plain.
 
     `1499.0` and `1499`, or two orders of keys, give the same text. Characters beyond ASCII are written as they
     are. `value` is what `read_json` or `parse_items` returns; a float is written as Python shows it. Raises
@@ -225,18 +202,9 @@ def canonical_json(value: object) -> str:
     if isinstance(value, list):
         return f"[{','.join(map(canonical_json, value))}]"
     if isinstance(value, float):
-        return plain_text(finite(value))
+        value = Decimal(repr(value))
+        if not value.is_finite():
+            raise ValueError(f"{value} is no number of JSON")
     if isinstance(value, (int, Decimal)):
         return plain_text(value)
     raise TypeError(f"JSON does not know {type(value).__name__}")
-
-
-_WORDS = {None: "null", True: "true", False: "false"}
-
-
-def finite(number: float) -> Decimal:
-    """A float as the decimal that Python shows it as. Raises ValueError for NaN and Infinity."""
-    exact = Decimal(repr(number))
-    if not exact.is_finite():
-        raise ValueError(f"{number} is no number of JSON")
-    return exact

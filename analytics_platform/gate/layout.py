@@ -1,8 +1,8 @@
-"""How the columns of one file answer to the columns of a contract, and how that differs from usual (drift)."""
+"""How the columns of a file map to the columns of a contract, and how that differs from usual (drift)."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -22,10 +22,9 @@ class FileRejectedError(ValueError):
 
 
 def reasons_of(contract: ContractType) -> tuple[str, ...]:
-    """Every reason for which the gate rejects a record of this contract, in the order they are named.
+    """List every reason for which the gate rejects a record of this contract, in the order they are named.
 
-    Reasons for which a record cannot be taken apart at all are those of its form (CSV, message …), not the
-    contract's.
+    Reasons for which a record cannot be parsed at all are those of its form (CSV, message …), not the contract's.
     """
     reasons: list[str] = []
     made_by_load = contract.table.key if contract.table.identity else ()
@@ -57,55 +56,40 @@ class Layout:
 
 
 def usual_names(contract: ContractType) -> dict[str, str]:
-    """Contract column → the usual name in raw input, for the columns that come from raw input."""
+    """Map each contract column that comes from raw input to its usual name there."""
     columns = contract.columns
     return {name: column.metadata["source"][0] for name, column in columns.items() if column.metadata["source"]}
 
 
-def _match(contract: ContractType, names: Sequence[str]) -> dict[str, str | None]:
-    found: dict[str, str | None] = {}
-    for name, column in contract.columns.items():
-        aliases = column.metadata["source"]
-        if aliases:
-            found[name] = next((alias for alias in aliases if alias in names), None)
-    return found
-
-
-def _missing(contract: ContractType, sources: Mapping[str, str | None]) -> list[str]:
-    columns, usual = contract.columns, usual_names(contract)
-    return [usual[name] for name, found in sources.items() if found is None and columns[name].metadata["required"]]
-
-
-def _drift(contract: ContractType, names: Sequence[str], sources: Mapping[str, str | None]) -> list[str]:
+def _drift(
+    contract: ContractType, names: Sequence[str], sources: Mapping[str, str | None], extras: Sequence[str]
+) -> Iterator[str]:
     usual = usual_names(contract)
-    notes = [f"{found} read as {usual[name]}" for name, found in sources.items() if found and found != usual[name]]
-    columns = contract.columns
-    notes += [
-        f"no column {usual[name]}"
-        for name, found in sources.items()
-        if found is None and columns[name].metadata["usual"]
-    ]
-    extras = [name for name in names if name not in sources.values()]
+    yield from (f"{found} read as {usual[name]}" for name, found in sources.items() if found not in (None, usual[name]))
+    absent = [name for name, found in sources.items() if found is None]
+    yield from (f"no column {usual[name]}" for name in absent if contract.columns[name].metadata["usual"])
     if extras:
-        notes.append(f"unknown columns kept in extra: {', '.join(extras)}")
-    known = [name for name in names if name in sources.values()]
+        yield f"unknown columns kept in extra: {', '.join(extras)}"
+    known = [name for name in names if name not in extras]
     if known != sorted(known, key=list(sources.values()).index):
-        notes.append("columns in another order")
-    return notes
+        yield "columns in another order"
 
 
 def resolve_layout(contract: ContractType, names: Sequence[str], first_line: int = 2) -> Layout:
-    """The layout of a file with the header `names`. Raises `FileRejectedError` naming a missing required column."""
-    sources = _match(contract, names)
-    missing = _missing(contract, sources)
+    """Find the columns of a file with the header `names`. Raises `FileRejectedError` naming a missing required one."""
+    columns, usual = contract.columns, usual_names(contract)
+    sources = {
+        name: next((alias for alias in columns[name].metadata["source"] if alias in names), None) for name in usual
+    }
+    missing = [usual[name] for name in usual if sources[name] is None and columns[name].metadata["required"]]
     if missing:
-        columns = ", ".join(names) or "none"
+        header = ", ".join(names) or "none"
         raise FileRejectedError(
             f"required column{'s' if len(missing) > 1 else ''} {', '.join(missing)} missing "
-            f"(the header has: {columns[:200]}); correct the export and drop the file again"
+            f"(the header has: {header[:200]}); correct the export and drop the file again"
         )
     extras = tuple(name for name in names if name not in sources.values())
-    return Layout(tuple(names), first_line, sources, extras, tuple(_drift(contract, names, sources)))
+    return Layout(tuple(names), first_line, sources, extras, tuple(_drift(contract, names, sources, extras)))
 
 
 def read_layout(contract: ContractType, stream: BinaryIO, delimiter: str = ",") -> Layout | None:

@@ -50,9 +50,10 @@ def read_parquet_rows(
 
 
 def _as_text(part: pa.RecordBatch, engine: duckdb.DuckDBPyConnection) -> tuple[pl.DataFrame, pl.Series]:
-    """The columns of some rows as text, and each row as one JSON object."""
+    """Give the columns of some rows as text, and each row as one JSON object."""
     # Times with a zone are instants: without it DuckDB writes them in UTC, wherever the machine is.
-    plain = pa.schema([field.with_type(_without_zone(field.type)) for field in part.schema])
+    instant, is_time = pa.timestamp("us"), pa.types.is_timestamp
+    plain = pa.schema([field.with_type(instant) if is_time(field.type) else field for field in part.schema])
     rows = pa.Table.from_batches([part]).cast(plain, safe=False)  # noqa: F841  DuckDB finds the variable by its name
     columns = ", ".join(f"{_text_of(field)} AS {quote(field.name)}" for field in part.schema)
     frame = pl.from_arrow(engine.sql(f"SELECT {columns} FROM rows").to_arrow_table())
@@ -61,12 +62,8 @@ def _as_text(part: pa.RecordBatch, engine: duckdb.DuckDBPyConnection) -> tuple[p
     return frame, raws["raw"]
 
 
-def _without_zone(kind: pa.DataType) -> pa.DataType:
-    return pa.timestamp("us") if pa.types.is_timestamp(kind) else kind
-
-
 def _text_of(field: pa.Field) -> str:
-    """SQL that writes a value as CSV files do. A whole number stays one where the file holds it as a float."""
+    """Give SQL that writes a value as CSV files do. A whole number stays one where the file holds it as a float."""
     name = quote(field.name)
     if pa.types.is_nested(field.type):
         return f"CAST(to_json({name}) AS VARCHAR)"

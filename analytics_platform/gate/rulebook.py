@@ -27,9 +27,9 @@ class Rulebook:
         self._places = pl.DataFrame({"column": list(self._usual)}).with_row_index("place")
 
     def broken(self, values: pl.DataFrame, typed: pl.DataFrame) -> pl.DataFrame:
-        """One row per record to reject: `row` (index into `typed`) and `reason`, every broken rule by column.
+        """Give one row per record to reject: `row` (index into `typed`) and `reason`, every broken rule by column.
 
-        `values` is the text that `typed` was converted from. Of a column's broken rules the first is told.
+        `values` is the text that `typed` was converted from. Of a column's broken rules the first is named.
         """
         found = pl.concat([self._not_convertible(values, typed), self._not_valid(typed)])
         return (
@@ -51,18 +51,18 @@ class Rulebook:
         return pl.concat(frames)
 
     def _not_valid(self, typed: pl.DataFrame) -> pl.DataFrame:
-        """The contract's own verdict, by Pandera, in words."""
+        """Validate with Pandera: the broken rules of the contract, in words."""
         try:
             self._schema.validate(typed, lazy=True)
         except SchemaErrors as errors:
             cases: pl.DataFrame = errors.failure_cases
-            told = cases.join(self._words, on=["column", "check"], how="left")
-            return told.select(pl.col("index").cast(pl.UInt32).alias("row"), "column", "reason")
+            named = cases.join(self._words, on=["column", "check"], how="left")
+            return named.select(pl.col("index").cast(pl.UInt32).alias("row"), "column", "reason")
         return pl.DataFrame(schema=_FAILURES)
 
 
 def _schema(contract: ContractType, earliest: dt.datetime, latest: dt.datetime) -> pa.DataFrameSchema:
-    """The contract's columns that come from raw input, with the bounds of time that hold for the batch.
+    """Give the contract's columns that come from raw input, with the bounds of time that hold for the batch.
 
     The key of a table with an identity may be missing there: the load then makes one from the row's content.
     """
@@ -77,7 +77,7 @@ def _schema(contract: ContractType, earliest: dt.datetime, latest: dt.datetime) 
 
 
 def _words(schema: pa.DataFrameSchema, usual: dict[str, str]) -> pl.DataFrame:
-    """(column, check) as Pandera names them → the reason as people read it."""
+    """Give for each (column, check), as Pandera names them, the reason as people read it."""
     rows = [(name, NOT_NULL, f"{usual[name]}: missing") for name in schema.columns]
     rows += [
         (name, str(check.error), f"{name}: {check_rule(name, check).reason}")

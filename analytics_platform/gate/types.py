@@ -34,7 +34,7 @@ _EPOCHS = (10**8, 10**11, 10**14, 10**17)
 
 
 def present(text: pl.Series) -> pl.Series:
-    """`text` without blanks around it; null where nothing is left."""
+    """Take off the blanks around `text`; null where nothing is left."""
     stripped = text.str.strip_chars()
     nothing = stripped == ""
     return stripped.set(nothing, None) if nothing.any() else stripped
@@ -42,10 +42,6 @@ def present(text: pl.Series) -> pl.Series:
 
 def _parse_form(text: pl.Series, form: str) -> pl.Series:
     return text.str.to_datetime(form, strict=False, time_unit="us", time_zone="UTC", cache=False)
-
-
-def _parse_date(text: pl.Series) -> pl.Series:
-    return text.str.to_date("%Y-%m-%d", strict=False).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
 
 
 def _parse_epoch(text: pl.Series) -> pl.Series:
@@ -56,21 +52,16 @@ def _parse_epoch(text: pl.Series) -> pl.Series:
     return pl.select((number * unit).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")).to_series()
 
 
-def _fixed_form(text: pl.Series) -> str:
-    """The form of fixed width that the first time may have."""
-    first = text.is_not_null().arg_max()
-    length = len(text[first] or "") if first is not None else 0
-    return _FIXED.get(length, _FORMS[0])
-
-
 def to_instants(text: pl.Series) -> pl.Series:
-    """Times as UTC microseconds; null where the text is not a time.
+    """Parse times as UTC microseconds; null where the text is not a time.
 
     A time without zone is UTC, a date its midnight, a whole number a Unix time in seconds, milliseconds or
     microseconds, told apart by its magnitude. Each form is tried on what the forms before it left over,
     so a uniform column costs one pass.
     """
-    parsed = _parse_form(text, _fixed_form(text))
+    first = text.is_not_null().arg_max()
+    length = len(text[first] or "") if first is not None else 0
+    parsed = _parse_form(text, _FIXED.get(length, _FORMS[0]))
     for form in (*_FORMS, "date", "epoch"):
         left = (parsed.is_null() & text.is_not_null()).arg_true()
         if left.is_empty():
@@ -78,7 +69,8 @@ def to_instants(text: pl.Series) -> pl.Series:
         rest = text.gather(left)
         match form:
             case "date":
-                found = _parse_date(rest)
+                day = rest.str.to_date("%Y-%m-%d", strict=False)
+                found = day.cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
             case "epoch":
                 found = _parse_epoch(rest)
             case _:
@@ -88,7 +80,7 @@ def to_instants(text: pl.Series) -> pl.Series:
 
 
 def to_json(text: pl.Series, engine: duckdb.DuckDBPyConnection) -> pl.Series:
-    """JSON text as it is, null where it is not valid: validated by the engine that the models read it with."""
+    """Give JSON text as it is, null where it is not valid: validated by the engine that the models read it with."""
     documents = pl.DataFrame({"place": pl.int_range(len(text), eager=True), "document": text}).drop_nulls()
     if documents.is_empty():
         return text

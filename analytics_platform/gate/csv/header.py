@@ -1,6 +1,7 @@
 """Reads the header of a CSV file: the names of its columns, as the file writes them."""
 
 import codecs
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -56,9 +57,7 @@ def _names(text: bytes, delimiter: str) -> list[str]:
     if fields is None:
         raise HeaderError("The header contains a quote that is unterminated or stands in the middle of a name.")
     names = [field.strip() for field in fields]
-    seen: set[str] = set()
-    for name in names:
-        if name in seen:
-            raise HeaderError(f"The header names the column {name!r} more than once.")
-        seen.add(name)
+    name, count = Counter(names).most_common(1)[0]
+    if count > 1:
+        raise HeaderError(f"The header names the column {name!r} more than once.")
     return names

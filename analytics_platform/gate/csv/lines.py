@@ -5,8 +5,10 @@ quoted field are checked a second time by what they look like "from inside": the
 stretches change places.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import IntEnum, StrEnum
+from enum import IntEnum
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,22 +16,10 @@ from numpy.typing import NDArray
 _LF, _CR, _QUOTE = b'\n\r"'
 
 
-class Reason(StrEnum):
-    """Why a record is malformed: exactly one reason for each."""
+class Flaw(IntEnum):
+    """Why a line is no record when it is read by itself; of several flaws the highest holds."""
 
-    TOO_FEW_COLUMNS = "record: too few columns"
-    TOO_MANY_COLUMNS = "record: too many columns"
-    STRAY_QUOTE = "record: stray quote"
-    UNTERMINATED_QUOTE = "record: unterminated quote"
-    NOT_UTF8 = "record: not UTF-8"
-    NUL_BYTE = "record: NUL byte"
-    TOO_LARGE = "record: too large"
-
-
-class Verdict(IntEnum):
-    """What a line is when read as a record by itself; of several verdicts the highest holds."""
-
-    WELL_FORMED = 0
+    NONE = 0
     BLANK = 1
     TOO_FEW_COLUMNS = 2
     TOO_MANY_COLUMNS = 3
@@ -39,10 +29,19 @@ class Verdict(IntEnum):
     NUL_BYTE = 7
     TOO_LARGE = 8
 
-    @property
-    def reason(self) -> Reason:
-        """The reason a record with this verdict is rejected for; `KeyError` if it is not rejected."""
-        return Reason[self.name]
+
+REASONS: Mapping[Flaw, str] = MappingProxyType(
+    {
+        Flaw.TOO_FEW_COLUMNS: "record: too few columns",
+        Flaw.TOO_MANY_COLUMNS: "record: too many columns",
+        Flaw.STRAY_QUOTE: "record: stray quote",
+        Flaw.UNTERMINATED_QUOTE: "record: unterminated quote",
+        Flaw.NOT_UTF8: "record: not UTF-8",
+        Flaw.NUL_BYTE: "record: NUL byte",
+        Flaw.TOO_LARGE: "record: too large",
+    }
+)
+"""Flaw → the one reason for which a record is malformed."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,19 +66,19 @@ class Lines:
     """Delimiters that separate fields, read from inside; only filled if some line is odd."""
     stray: NDArray[np.bool_]
     """Whether a quote stands where none may stand, read from outside."""
-    verdicts: NDArray[np.uint8]
-    """The line's `Verdict`."""
+    flaws: NDArray[np.uint8]
+    """The line's `Flaw`."""
     quotes: NDArray[np.int64]
     """Offset of every quote of the text."""
     opening: NDArray[np.bool_]
     """Whether that quote opens a quoted stretch, read from outside."""
 
     def end_of(self, count: int) -> int:
-        """How many bytes the first `count` lines take, line ends included."""
+        """Count the bytes of the first `count` lines, line ends included."""
         return int(self.ends[count - 1]) + 1 if count else 0
 
     def stray_from_inside(self) -> NDArray[np.bool_]:
-        """Whether a quote stands where none may stand, for each line read from inside."""
+        """Tell for each line, read from inside, whether a quote stands where none may stand."""
         return _stray_quotes(self.text, self.separator, self.ends, self.quotes, ~self.opening)
 
 
@@ -110,45 +109,32 @@ def read_lines(text: bytes, columns: int, max_record_bytes: int, delimiter: str 
     which = np.flatnonzero(is_quote)
     quotes, opening = at[which], quoted[which]
     stray = _stray_quotes(text, separator, ends, quotes, opening)
-
-    verdicts = np.zeros(len(ends), np.uint8)
-    lines = Lines(
-        text,
-        separator,
-        starts,
-        ends,
-        lengths,
-        odd,
-        outer_delimiters,
-        inner_delimiters,
-        stray,
-        verdicts,
-        quotes,
-        opening,
-    )
-    _judge(lines, columns, max_record_bytes)
+    counts = (outer_delimiters, inner_delimiters)
+    flaws = np.zeros(len(ends), np.uint8)
+    lines = Lines(text, separator, starts, ends, lengths, odd, *counts, stray, flaws, quotes, opening)
+    _find_flaws(lines, columns, max_record_bytes)
     return lines
 
 
-def _judge(lines: Lines, columns: int, max_record_bytes: int) -> None:
-    """Fill in the verdicts, the ones that prevail after the ones they prevail over."""
-    verdicts, text = lines.verdicts, lines.text
-    verdicts[lines.outer_delimiters < columns - 1] = Verdict.TOO_FEW_COLUMNS
-    verdicts[lines.outer_delimiters > columns - 1] = Verdict.TOO_MANY_COLUMNS
-    verdicts[lines.stray] = Verdict.STRAY_QUOTE
-    verdicts[lines.odd] = Verdict.UNTERMINATED_QUOTE
-    verdicts[_undecodable(text, lines.starts, lines.ends)] = Verdict.NOT_UTF8
+def _find_flaws(lines: Lines, columns: int, max_record_bytes: int) -> None:
+    """Fill in the flaws, the higher after the lower."""
+    flaws, text = lines.flaws, lines.text
+    flaws[lines.outer_delimiters < columns - 1] = Flaw.TOO_FEW_COLUMNS
+    flaws[lines.outer_delimiters > columns - 1] = Flaw.TOO_MANY_COLUMNS
+    flaws[lines.stray] = Flaw.STRAY_QUOTE
+    flaws[lines.odd] = Flaw.UNTERMINATED_QUOTE
+    flaws[_undecodable(text, lines.starts, lines.ends)] = Flaw.NOT_UTF8
     if b"\0" in text:
         nul_bytes = np.flatnonzero(np.frombuffer(text, np.uint8) == 0)
-        verdicts[np.searchsorted(lines.ends, nul_bytes)] = Verdict.NUL_BYTE
-    verdicts[lines.lengths > max_record_bytes] = Verdict.TOO_LARGE
-    verdicts[lines.lengths == 0] = Verdict.BLANK
+        flaws[np.searchsorted(lines.ends, nul_bytes)] = Flaw.NUL_BYTE
+    flaws[lines.lengths > max_record_bytes] = Flaw.TOO_LARGE
+    flaws[lines.lengths == 0] = Flaw.BLANK
 
 
 def _quoted_stretches(
     is_quote: NDArray[np.bool_], newlines: NDArray[np.int64]
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Whether each special byte opens or lies in a quoted stretch, and whether each line's quotes are odd.
+    """Tell of each special byte whether it opens or lies in a quoted stretch, of each line whether its quotes are odd.
 
     `newlines` are the places of the line ends among the special bytes.
     """
@@ -165,19 +151,19 @@ def _quoted_stretches(
 
 
 def _running_parity(toggles: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Whether the number of true values up to and including each place is odd."""
+    """Tell of each place whether the number of true values up to and including it is odd."""
     return np.bitwise_xor.accumulate(toggles.view(np.uint8)).view(np.bool_)
 
 
 def _count_per_line(flags: NDArray[np.bool_], newlines: NDArray[np.int64]) -> NDArray[np.int32]:
-    """The number of true flags in each line."""
+    """Count the true flags in each line."""
     return np.diff(np.cumsum(flags, dtype=np.int32)[newlines], prepend=np.int32(0))
 
 
 def _stray_quotes(
     text: bytes, separator: int, ends: NDArray[np.int64], quotes: NDArray[np.int64], opening: NDArray[np.bool_]
 ) -> NDArray[np.bool_]:
-    """For each line, whether some quote stands neither at the edge of a field nor beside another quote.
+    """Tell of each line whether some quote stands neither at the edge of a field nor beside another quote.
 
     An opening quote follows a delimiter, a line end or (in `""`) a quote; a closing one is followed by one of
     these.
@@ -196,7 +182,7 @@ def _stray_quotes(
 
 
 def _undecodable(text: bytes, starts: NDArray[np.int64], ends: NDArray[np.int64]) -> list[int]:
-    """The lines that are not UTF-8."""
+    """Find the lines that are not UTF-8."""
     if text.isascii() or _is_utf8(text):
         return []
     suspects = np.flatnonzero(np.maximum.reduceat(np.frombuffer(text, np.uint8), starts) >= 0x80)

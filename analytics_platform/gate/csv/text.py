@@ -15,14 +15,17 @@ _MISTAKEN_STARTS = (codecs.BOM_UTF8, b"x\x01", b"x^")
 
 
 def to_text_frame(block: Block, names: Sequence[str], delimiter: str = ",") -> pl.DataFrame:
-    """One String column per name, one row per entry of `block.positions`, in that order.
+    """Parse a block: one String column per name, one row per entry of `block.positions`, in that order.
 
     An empty field is null, quoted or not. `names` are as many as the columns the block was split for, and
     distinct.
     """
     if _is_safe_for_polars(block.good):
+        schema = dict.fromkeys(names, pl.String)
         try:
-            frame = _parse_fast(block.good, names, delimiter)
+            frame = pl.read_csv(
+                block.good, has_header=False, separator=delimiter, schema=schema, infer_schema=False, null_values=""
+            )
         except (pl.exceptions.PolarsError, OSError):
             return parse_exactly(block, names, delimiter)
         if frame.height == len(block.positions):
@@ -31,7 +34,7 @@ def to_text_frame(block: Block, names: Sequence[str], delimiter: str = ",") -> p
 
 
 def parse_exactly(block: Block, names: Sequence[str], delimiter: str = ",") -> pl.DataFrame:
-    """The frame of `to_text_frame`, parsed record by record: many times slower, and right on any block.
+    """Give the frame of `to_text_frame`, parsed record by record: many times slower, and right on any block.
 
     The csv module will not do: it takes a lone CR for a line end and has a limit on fields that is global.
     """
@@ -45,7 +48,7 @@ def parse_exactly(block: Block, names: Sequence[str], delimiter: str = ",") -> p
 
 
 def _is_safe_for_polars(good: bytes) -> bool:
-    """Whether Polars is known to read every field as it stands."""
+    """Tell whether Polars is known to read every field as it stands."""
     if good.startswith(_MISTAKEN_STARTS):
         return False
     if b"\r" not in good:
@@ -54,14 +57,3 @@ def _is_safe_for_polars(good: bytes) -> bool:
     codes = np.frombuffer(good, np.uint8)
     after = codes[np.flatnonzero(codes == ord("\r")) + 1]
     return bool((after == ord("\n")).all())
-
-
-def _parse_fast(good: bytes, names: Sequence[str], delimiter: str) -> pl.DataFrame:
-    return pl.read_csv(
-        good,
-        has_header=False,
-        separator=delimiter,
-        schema=dict.fromkeys(names, pl.String),
-        infer_schema=False,
-        null_values="",
-    )
