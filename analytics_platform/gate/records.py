@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
+from typing import TypeVar
 
 import numpy as np
 import polars as pl
@@ -24,9 +26,15 @@ REJECTED = pl.Schema(
 )
 """Columns of the rejected records of a verdict. `neighbour_date` is the day of the accepted record before."""
 
+RECORDS_AT_A_TIME = 20_000
+"""So many records that are parsed one by one are validated together."""
 
 Texts = Sequence[str] | pl.Series
-"""Text, many times."""
+Raw = TypeVar("Raw")
+
+
+class MalformedError(ValueError):
+    """A record cannot be parsed. The message is the reason, or several joined by `; `."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,8 +43,8 @@ class Records:
 
     `values` has one String column per contract column that comes from raw input, and perhaps `extra`; null where the
     record has nothing. `raws` gives the original text of the records at some indices, which ascend. `malformed` are
-    records that could not be taken apart, with the columns of `REJECTED`. `drift` says in words how these records
-    differ from the usual without being wrong.
+    records that could not be parsed, with the columns of `REJECTED`. `drift` says in words how these records differ
+    from the usual without being wrong.
     """
 
     values: pl.DataFrame
@@ -49,27 +57,63 @@ class Records:
 def rejected_frame(
     positions: NDArray[np.int64] | Sequence[int], raws: Texts, reasons: Texts, dates: pl.Series | None = None
 ) -> pl.DataFrame:
-    """Rejected records in the columns of `REJECTED`; `dates` are their days, where a source has them."""
+    """Give rejected records the columns of `REJECTED`; `dates` are their days, where a source has them."""
     nothing = pl.repeat(None, len(positions), dtype=pl.Date, eager=True)
     columns = (positions, raws, reasons, nothing if dates is None else dates, nothing)
     return pl.DataFrame(dict(zip(REJECTED, columns, strict=True)), schema=REJECTED)
 
 
-def malformed_frame(found: Iterable[tuple[int, str, str]]) -> pl.DataFrame:
-    """`(position, raw, reason)` of malformed records in the columns of `REJECTED`."""
-    rows = list(found)
-    positions, raws, reasons = zip(*rows, strict=True) if rows else ((), (), ())
-    return rejected_frame(positions, raws, reasons)
-
-
 def readable(raw: bytes) -> str:
-    """`raw` as text; bytes that are not UTF-8, and NUL, which no database takes, are written as \\xNN."""
+    """Decode bytes; those that are not UTF-8, and NUL, which no database stores, are written as \\xNN."""
     return raw.decode("utf-8", errors="backslashreplace").replace("\0", "\\x00")
 
 
 def no_records(*drift: str) -> Records:
-    """No records, only what is to be said of the batch."""
-    return Records(pl.DataFrame(), np.empty(0, np.int64), lambda rows: (), malformed_frame(()), drift)
+    """Give no records, only what is to be said of the batch."""
+    return Records(pl.DataFrame(), np.empty(0, np.int64), lambda rows: (), rejected_frame((), (), ()), drift)
+
+
+def numbered(records: Iterable[Raw], only: Collection[int] | None) -> Iterator[tuple[int, Raw]]:
+    """Number records from 1; with `only`, give those at these positions."""
+    return (pair for pair in enumerate(records, 1) if only is None or pair[0] in only)
+
+
+def parse_records(
+    records: Iterable[tuple[int, Raw]],
+    columns: Sequence[str],
+    parse: Callable[[Raw], Sequence[str | None]],
+    text_of: Callable[[Raw], str],
+) -> Iterator[Records]:
+    """Parse records, given with their positions, one by one.
+
+    `parse` gives the values of `columns` or raises `MalformedError`. `text_of` gives the original as text.
+    """
+    left = iter(records)
+    while some := list(islice(left, RECORDS_AT_A_TIME)):
+        yield _parse(some, columns, parse, text_of)
+
+
+def _parse(
+    records: Sequence[tuple[int, Raw]],
+    columns: Sequence[str],
+    parse: Callable[[Raw], Sequence[str | None]],
+    text_of: Callable[[Raw], str],
+) -> Records:
+    good, rows, malformed = [], [], []
+    for position, raw in records:
+        try:
+            rows.append(parse(raw))
+        except MalformedError as error:
+            malformed.append((position, text_of(raw), str(error)))
+        else:
+            good.append((position, raw))
+    places, raws, reasons = zip(*malformed, strict=True) if malformed else ((), (), ())
+    return Records(
+        values=pl.DataFrame(rows, schema=dict.fromkeys(columns, pl.String), orient="row"),
+        positions=np.array([position for position, _ in good], np.int64),
+        raws=lambda index: [text_of(good[row][1]) for row in index],
+        malformed=rejected_frame(places, raws, reasons),
+    )
 
 
 def values_of(text: pl.DataFrame, layout: Layout, contract: ContractType) -> pl.DataFrame:

@@ -28,14 +28,15 @@ def test_every_message_is_decoded_and_says_what_its_csv_row_says(conformance_dat
     messages = [decode_message(line) for line in (folder / "ga4_events.jsonl").read_text(encoding="utf-8").splitlines()]
     assert len(messages) == len(rows) == 833
     for message in messages:
-        row = rows[message.event_id or ""]
+        row = rows[message["event_id"] or ""]
         data = json.loads(row["event_data"] or "{}")
         items = parse_items(data.get("items", []))
-        assert message.items == (canonical_json(items) if items else None)
-        found = (message.client_id, message.event_at, message.page_url, message.referrer)
+        assert message["items"] == (canonical_json(items) if items else None)
+        found = tuple(message[name] for name in ("client_id", "event_at", "page_url", "referrer"))
         told = (row["client_id"], row["timestamp"], row["page_url"], row["referrer"])
         assert found == tuple(text or None for text in told)
-        assert (message.transaction_id, message.list_name) == (data.get("transaction_id"), data.get("item_list_name"))
+        assert message["transaction_id"] == data.get("transaction_id")
+        assert message["list_name"] == data.get("item_list_name")
 
 
 OF_THE_FORM: Mapping[str, frozenset[str]] = {

@@ -50,7 +50,7 @@ def fetch_list(endpoint: Endpoint, lake: FolderLake, limits: Limits | None = Non
 
 
 def put_answer(lake: FolderLake, answer: Content) -> Batch:
-    """The batch with an answer: the latest if that is the same, else a new one, be it what the API said once before.
+    """Store an answer as a batch: the latest if that is the same, else a new one, be it what the API said once before.
 
     The lake stores the same bytes once; empty lines at the end, which mean nothing, tell such answers apart.
     """

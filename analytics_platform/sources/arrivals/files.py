@@ -39,16 +39,14 @@ def find_files(source: Source, settings: Settings) -> list[tuple[str, Path]]:
     Hidden files and folders, and unfinished ones, are left out. A folder that does not exist has no files.
     """
     folder = settings.landing_dir / source.name
-    found = ((path.relative_to(folder), path) for path in folder.rglob("*"))
-    return sorted((name.as_posix(), path) for name, path in found if _is_finished(name) and _is_taken(source, path))
-
-
-def _is_finished(name: Path) -> bool:
-    return not name.name.lower().endswith(UNFINISHED) and not any(part.startswith(".") for part in name.parts)
-
-
-def _is_taken(source: Source, path: Path) -> bool:
-    return source.format.takes(path.name) and path.is_file()
+    found = ((path.relative_to(folder), path) for path in folder.rglob("*") if source.format.takes(path.name))
+    return sorted(
+        (name.as_posix(), path)
+        for name, path in found
+        if not path.name.lower().endswith(UNFINISHED)
+        and not any(part.startswith(".") for part in name.parts)
+        and path.is_file()
+    )
 
 
 def land_files(source: Source, settings: Settings, lake: FolderLake) -> Landing:
@@ -86,7 +84,7 @@ def _unreadable(source: Source, path: Path) -> str | None:
 
 
 def _unknown_files(source: Source, settings: Settings, lake: FolderLake) -> Iterator[tuple[str, Path]]:
-    """The files that are not known to be in the lake."""
+    """Find the files that are not known to be in the lake."""
     register = lake.register(source.name)
     files = find_files(source, settings)
     return ((name, path) for name, path in files if register.content_of(path) is None)

@@ -1,21 +1,17 @@
-"""Messages: from the queue into the lake. A message is deleted only once it is in the lake, on the disk.
-
-A batch is one Parquet file that Athena, Spark and DuckDB can read as it is.
-"""
+"""Messages: from the queue into the lake. A message is deleted only once it is in the lake, on the disk."""
 
 from __future__ import annotations
 
-import io
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from analytics_platform.connectors.sqs import Drained, Message, Queue, drain, redrive, send_copies
 from analytics_platform.lake import Batch, FolderLake
 from analytics_platform.progress import progress_bar
 from analytics_platform.settings import Settings, SettingsError
+from analytics_platform.sources.arrivals.parquet import encode_table
 from analytics_platform.sources.source import Arrival, Connect, Say, Source
 
 LONGEST_COPY = (1 << 20) - (8 << 10)
@@ -71,14 +67,14 @@ class SqsQueue(Arrival):
 
 
 def queue_of(settings: Settings, connect: Connect | None = None) -> Queue:
-    """The queue of product events that the settings name. Raises `SettingsError` if they name none."""
+    """Give the queue of product events that the settings name. Raises `SettingsError` if they name none."""
     if not settings.sqs_queue_url:
         raise SettingsError("SQS_QUEUE_URL is not set: give the address of the queue.")
     return _client(settings.sqs_queue_url, settings, connect)
 
 
 def dead_letters_of(settings: Settings, connect: Connect | None = None) -> Queue | None:
-    """The queue for copies of rejected messages, if there is one."""
+    """Give the queue for copies of rejected messages, if there is one."""
     return _client(settings.sqs_dlq_url, settings, connect) if settings.sqs_dlq_url else None
 
 
@@ -107,9 +103,16 @@ def drain_queue(
 
     def store(messages: Sequence[Message]) -> None:
         batch = put_messages(lake, source.name, queue.name, messages)
-        if dead_letters is not None:
-            rejected = [(messages[place - 1], reason) for place, reason in _rejections(source, batch, settings).items()]
-            send_copies(dead_letters, [entry for entry in rejected if _size(entry[0]) <= LONGEST_COPY])
+        if dead_letters is None:
+            return
+        copies = []
+        for verdict in source.validate(batch, settings):
+            for place, reason in verdict.rejected.select("position", "error_reason").iter_rows():
+                message = messages[place - 1]
+                text = "".join((message.body, *message.attributes, *message.attributes.values()))
+                if len(text.encode(errors="replace")) <= LONGEST_COPY:
+                    copies.append((message, reason))
+        send_copies(dead_letters, copies)
 
     return drain(
         queue,
@@ -120,53 +123,31 @@ def drain_queue(
     )
 
 
-def _size(message: Message) -> int:
-    return len("".join((message.body, *message.attributes, *message.attributes.values())).encode(errors="replace"))
-
-
 def put_messages(lake: FolderLake, source: str, queue_name: str, messages: Sequence[Message]) -> Batch:
     """Store messages as one batch of the lake; when this returns they are on the disk."""
+    return lake.put_bytes(source, queue_name, ".parquet", encode_messages(messages))
+
+
+def encode_messages(messages: Sequence[Message]) -> bytes:
+    """Write messages as the bytes of one Parquet file with the columns of `MESSAGE_SCHEMA`.
+
+    Half of a surrogate pair, which UTF-8 cannot write, becomes \\xNN: one hostile message must not hold up the others.
+    """
     rows = [
         {
             "message_id": message.message_id,
-            "body": message.body,
+            "body": message.body.encode(errors="surrogatepass").decode(errors="backslashreplace"),
             "sent_at": message.sent_at,
             "receive_count": message.receive_count,
             "attributes": json.dumps(dict(message.attributes), sort_keys=True),
         }
         for message in messages
     ]
-    return lake.put_bytes(source, queue_name, ".parquet", encode_messages(rows))
-
-
-def encode_messages(rows: Iterable[Mapping[str, object]]) -> bytes:
-    """Write messages, as rows with the columns of `MESSAGE_SCHEMA`, as the bytes of one Parquet file.
-
-    Half of a surrogate pair, which UTF-8 cannot write, becomes \\xNN: one hostile message must not hold up the others.
-    """
-    whole = [
-        {
-            **row,
-            "body": str(row["body"]).encode("utf-8", errors="surrogatepass").decode("utf-8", errors="backslashreplace"),
-        }
-        for row in rows
-    ]
-    table = pa.Table.from_pylist(whole, schema=MESSAGE_SCHEMA)
-    buffer = io.BytesIO()
-    pq.write_table(table, buffer, compression="zstd")
-    return buffer.getvalue()
-
-
-def _rejections(source: Source, batch: Batch, settings: Settings) -> dict[int, str]:
-    """Place in the batch → reason, for the messages that the gate rejects."""
-    rejected = [verdict.rejected for verdict in source.validate(batch, settings)]
-    return {
-        place: reason for frame in rejected for place, reason in frame.select("position", "error_reason").iter_rows()
-    }
+    return encode_table(pa.Table.from_pylist(rows, schema=MESSAGE_SCHEMA))
 
 
 def redrive_messages(settings: Settings, max_messages: int | None) -> int:
-    """Send the copies in the dead-letter queue back to the queue; returns how many. Raises `QueueError`."""
+    """Send the copies in the dead-letter queue back to the queue and count them. Raises `QueueError`."""
     dead_letters = dead_letters_of(settings)
     if dead_letters is None:
         raise SettingsError("SQS_DLQ_URL is not set: give the address of the dead-letter queue.")

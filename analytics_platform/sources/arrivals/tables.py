@@ -1,18 +1,14 @@
-"""Tables of the shop's database: into the lake.
-
-How far a table is read is noted after its rows are on the disk. Killed in between, the same rows are read again, and
-are duplicates behind the gate. The note says of which database it is: another one is read from the start.
-"""
+"""Tables of the shop's database: into the lake."""
 
 from __future__ import annotations
 
 import datetime as dt
-import json
 from collections.abc import Iterator, Mapping
 
-from analytics_platform.connectors.shop_db import TABLES, BatchSize, ShopDatabase, ShopDatabaseError, ShopPosition
+from analytics_platform.connectors.shop_db import TABLES, BatchSize, ShopDatabase, ShopPosition
 from analytics_platform.lake import FolderLake
 from analytics_platform.settings import Settings, SettingsError
+from analytics_platform.sources.arrivals.position import note_position, noted_position
 from analytics_platform.sources.source import Arrival, Connect, Say, Source
 
 SUFFIX = ".rows.jsonl"
@@ -43,7 +39,7 @@ class DatabaseTable(Arrival):
 
 
 def shop_of(settings: Settings, batch: BatchSize | None = None) -> ShopDatabase:
-    """The shop's database that the settings name. Raises `SettingsError` if they name none."""
+    """Give the shop's database that the settings name. Raises `SettingsError` if they name none."""
     url = settings.shop_database_url.get_secret_value()
     if not url:
         raise SettingsError("SHOP_DATABASE_URL is not set: give the address of the shop's database.")
@@ -53,28 +49,14 @@ def shop_of(settings: Settings, batch: BatchSize | None = None) -> ShopDatabase:
 def read_table(source: str, settings: Settings, lake: FolderLake, batch: BatchSize | None = None) -> Iterator[int]:
     """Move what changed in the table of this source into the lake; yields the rows of each batch.
 
-    Raises `ShopDatabaseError`, also if what was noted cannot be read, and `SettingsError` without a database.
+    Raises `ShopDatabaseError`, `PositionNoteError`, and `SettingsError` without a database.
     """
     shop = shop_of(settings, batch)
     earliest = dt.datetime.combine(settings.partition_start, dt.time(), dt.UTC)
-    for found in shop.read(TABLES[source], _position(source, shop, lake), earliest):
+    noted = noted_position(lake, source, shop.place)
+    position = None if noted is None else ShopPosition.from_json(noted)
+    for found in shop.read(TABLES[source], position, earliest):
         content = "".join(f"{row}\n" for row in found.rows).encode()
         lake.put_bytes(source, f"shop.{source}", SUFFIX, content)
-        lake.note(source, json.dumps({"place": shop.place, "position": found.position.to_json()}))
+        note_position(lake, source, shop.place, found.position.to_json())
         yield len(found.rows)
-
-
-def _position(source: str, shop: ShopDatabase, lake: FolderLake) -> ShopPosition | None:
-    """How far the table of this database was read; None if it was not. Raises `ShopDatabaseError`."""
-    noted = lake.noted(source)
-    if noted is None:
-        return None
-    try:
-        note = json.loads(noted)
-        place, position = str(note["place"]), str(note["position"])
-    except (ValueError, TypeError, KeyError) as error:
-        raise ShopDatabaseError(
-            f"The note on how far shop.{source} was read cannot be read; delete it (_source.note in the lake's folder "
-            f"{source}) to read the table again from the start."
-        ) from error
-    return ShopPosition.from_json(position) if place == shop.place else None

@@ -18,33 +18,7 @@ from analytics_platform.sources.ecommerce_events.items import ItemsError, parse_
 _MISSING = frozenset({"", "null", "(not set)"})
 
 
-class DecodedMessage(NamedTuple):
-    """An event as its message tells it. None is missing; which columns may be missing is for the contract to say."""
-
-    event_id: str | None
-    client_id: str | None
-    """The message's own, else `user:<user_id>`."""
-    user_id: str | None
-    event_at: str | None
-    """As it came, a whole number as its digits: `gate.types.to_instants` reads both."""
-    event_name: str | None
-    platform: str | None
-    """In upper case."""
-    items: str | None
-    """Canonical JSON of the items, the same whatever their form; None if there are none."""
-    transaction_id: str | None
-    revenue: str | None
-    """A number in plain notation, or the text as it came."""
-    list_id: str | None
-    list_name: str | None
-    page_url: str | None
-    referrer: str | None
-    extra: str | None
-    """Canonical JSON of the other fields, those of `params` beside the outer ones; under `params` those that
-    differ from an outer field of the same name."""
-
-
-class _Field(NamedTuple):
+class _MessageField(NamedTuple):
     """The names of a field, the usual first, how its value becomes text, and what is said of a value it cannot be."""
 
     names: tuple[str, ...]
@@ -61,33 +35,40 @@ def _text(value: object) -> str | None:
 
 
 def _text_or_whole(value: object) -> str | None:
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
-    return _text(value)
-
-
-def _text_or_number(value: object) -> str | None:
-    return plain_text(value) if isinstance(value, Decimal) else _text_or_whole(value)
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else _text(value)
 
 
 _ID = "not a text or whole number"
 _FIELDS = {
-    "event_id": _Field(("event_id",), _text_or_whole, _ID),
-    "client_id": _Field(("client_id",), _text_or_whole, _ID),
-    "user_id": _Field(("user_id",), _text_or_whole, _ID),
-    "event_at": _Field(("event_timestamp", "timestamp"), _text_or_whole, "not a time"),
-    "event_name": _Field(("event_name",), _text, "not a text"),
-    "platform": _Field(("platform",), _text, "not a text"),
-    "transaction_id": _Field(("transaction_id",), _text_or_whole, _ID),
-    "revenue": _Field(("revenue", "value"), _text_or_number, "not a number"),
-    "list_id": _Field(("item_list_id", "list_id"), _text_or_whole, _ID),
-    "list_name": _Field(("item_list_name", "list_name"), _text_or_whole, _ID),
-    "page_url": _Field(("page_location", "page_url"), _text, "not a text"),
-    "referrer": _Field(("page_referrer", "referrer"), _text, "not a text"),
+    "event_id": _MessageField(("event_id",), _text_or_whole, _ID),
+    "client_id": _MessageField(("client_id",), _text_or_whole, _ID),
+    "user_id": _MessageField(("user_id",), _text_or_whole, _ID),
+    "event_at": _MessageField(("event_timestamp", "timestamp"), _text_or_whole, "not a time"),
+    "event_name": _MessageField(("event_name",), _text, "not a text"),
+    "platform": _MessageField(("platform",), _text, "not a text"),
+    "transaction_id": _MessageField(("transaction_id",), _text_or_whole, _ID),
+    "revenue": _MessageField(
+        ("revenue", "value"),
+        lambda value: plain_text(value) if isinstance(value, Decimal) else _text_or_whole(value),
+        "not a number",
+    ),
+    "list_id": _MessageField(("item_list_id", "list_id"), _text_or_whole, _ID),
+    "list_name": _MessageField(("item_list_name", "list_name"), _text_or_whole, _ID),
+    "page_url": _MessageField(("page_location", "page_url"), _text, "not a text"),
+    "referrer": _MessageField(("page_referrer", "referrer"), _text, "not a text"),
 }
 """Column → where it comes from. The wrong type of value is rejected, never made to fit."""
 
 _ITEMS_RULE = "items: cannot be parsed"
+
+COLUMNS = (*_FIELDS, "items", "extra")
+"""The columns that come from a message.
+
+`client_id` is the message's own, else `user:<user_id>`. `event_at` is as it came, a whole number as its digits.
+`platform` is in upper case. `items` is canonical JSON, the same whatever the form of the items; null if there are none.
+`revenue` is a number in plain notation, or the text as it came. `extra` is canonical JSON of the other fields, those of
+`params` beside the outer ones; under `params` those that differ from an outer field of the same name.
+"""
 
 RULES = (
     *(f"body: {fault}" for fault in Fault),
@@ -110,22 +91,23 @@ class _Fields:
             del self._outer["params"]
 
     def hold_null(self, names: tuple[str, ...]) -> bool:
-        """Whether one of these names is there with null."""
+        """Tell whether one of these names is there with null."""
         return any(fields.get(name, "") is None for fields in (self._outer, self._inner) for name in names)
 
     def take(self, names: tuple[str, ...]) -> object:
-        """The first value under these names, None if there is none. Others that say the same go with it."""
+        """Take the first value under these names, None if there is none. Others that say the same go with it."""
         found: object = None
         for name in names:
             for fields in (self._outer, self._inner):
                 value = fields.get(name)
-                if _is_missing(value) or found is None or _is_same(value, found):
+                is_missing = value is None or (isinstance(value, str) and value.strip() in _MISSING)
+                if is_missing or found is None or _is_same(value, found):
                     fields.pop(name, None)
-                    found = value if found is None and not _is_missing(value) else found
+                    found = value if found is None and not is_missing else found
         return found
 
     def rest(self) -> dict[str, object]:
-        """What has not been taken."""
+        """Give what has not been taken."""
         beside = {name: value for name, value in self._inner.items() if name not in self._outer and name != "params"}
         clashing = {
             name: value
@@ -135,48 +117,30 @@ class _Fields:
         return {**beside, **self._outer, **({"params": clashing} if clashing else {})}
 
 
-def _is_missing(value: object) -> bool:
-    return value is None or (isinstance(value, str) and value.strip() in _MISSING)
-
-
 def _is_same(value: object, other: object) -> bool:
     # Compared as text, for True equals 1 in Python.
     return canonical_json(value) == canonical_json(other)
 
 
-def _taken(fields: _Fields, field: _Field) -> str | None:
-    """The text of a field, None if it has no value. Raises `MessageError` if its value has the wrong type."""
-    value = fields.take(field.names)
-    if value is None:
-        return None
-    text = field.convert(value)
-    if text is None:
-        raise MessageError(field.rule)
-    return text
-
-
-def _items(value: object) -> str | None:
-    if value is None:
-        return None
+def decode_message(body: str) -> dict[str, str | None]:
+    """Decode the event in the text of a queue message into `COLUMNS`. Raises `MessageError`, nothing else."""
+    fields = _Fields(unwrap(body))
+    has_null_time = fields.hold_null(_FIELDS["event_at"].names)
+    texts: dict[str, str | None] = dict.fromkeys(COLUMNS)
+    for column, field in _FIELDS.items():
+        value = fields.take(field.names)
+        texts[column] = None if value is None else field.convert(value)
+        if texts[column] is None and (value is not None or (column == "event_at" and has_null_time)):
+            raise MessageError(field.rule)
+    written = fields.take(("items",))
     try:
-        items = parse_items(value)
+        items = parse_items([] if written is None else written)
     except ItemsError as error:
         raise MessageError(_ITEMS_RULE, str(error)) from error
-    return canonical_json(items) if items else None
-
-
-def decode_message(body: str) -> DecodedMessage:
-    """The event in the text of a queue message. Raises `MessageError` for whatever cannot be decoded, nothing else."""
-    fields = _Fields(unwrap(body))
-    times = _FIELDS["event_at"]
-    null_time = fields.hold_null(times.names)
-    texts = {column: _taken(fields, field) for column, field in _FIELDS.items()}
-    if texts["event_at"] is None and null_time:
-        raise MessageError(times.rule)
-    items = _items(fields.take(("items",)))
+    texts["items"] = canonical_json(items) if items else None
     if texts["client_id"] is None and texts["user_id"] is not None:
         texts["client_id"] = f"user:{texts['user_id']}"
-    if texts["platform"] is not None:
-        texts["platform"] = texts["platform"].upper()
+    texts["platform"] = texts["platform"] and texts["platform"].upper()
     extra = fields.rest()
-    return DecodedMessage(items=items, extra=canonical_json(extra) if extra else None, **texts)
+    texts["extra"] = canonical_json(extra) if extra else None
+    return texts

@@ -1,23 +1,75 @@
-"""From the users of an API's answer to the records that the gate validates."""
+"""From the users of an API's answer to the records that the gate validates.
+
+pandas flattens the nested objects, nameparser splits the names. Nothing is coerced and nothing dropped: a value of the
+wrong type is a reason to reject the user, a field that no column takes is kept in `extra`. Blank and null are missing;
+which columns may be missing is for the contract to say.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+import json
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from decimal import Decimal
 from itertools import islice
-from typing import BinaryIO
+from types import MappingProxyType
+from typing import Any, BinaryIO
 
-import numpy as np
-import polars as pl
+import nameparser
+import pandas as pd
 
 from analytics_platform.connectors.rest_api import decode_pages, records
 from analytics_platform.contracts.base import ContractType
-from analytics_platform.gate.records import Records, malformed_frame, no_records
+from analytics_platform.gate.exact_json import Fault, canonical_json
+from analytics_platform.gate.json_rows import read_object
+from analytics_platform.gate.records import MalformedError, Records, no_records, parse_records
 from analytics_platform.lake import Batch
 from analytics_platform.sources.source import Format
-from analytics_platform.sources.users.decode import COLUMNS, REASONS, USUAL_TYPES, User, decode_user
 
-_RECORDS_AT_A_TIME = 10_000
-_NAMES_TOLD = 20
+_FIELDS: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        "id": ("user_id", "whole number"),
+        "name": ("name", "text"),
+        "username": ("username", "text"),
+        "email": ("email", "text"),
+        "phone": ("phone", "text"),
+        "website": ("website", "text"),
+        "address.street": ("street", "text"),
+        "address.suite": ("suite", "text"),
+        "address.city": ("city", "text"),
+        "address.zipcode": ("zipcode", "text"),
+        "address.geo.lat": ("latitude", "number"),
+        "address.geo.lng": ("longitude", "number"),
+        "company.name": ("company_name", "text"),
+        "company.catchPhrase": ("company_catch_phrase", "text"),
+        "company.bs": ("company_bs", "text"),
+    }
+)
+"""Flat name of a field → its column, and what its value must be."""
+
+_OBJECTS = ("address", "address.geo", "company")
+_KNOWN = frozenset(tuple(name.split(".")) for name in (*_FIELDS, *_OBJECTS))
+_FORMS = {
+    "text": re.compile(r".*", re.DOTALL),
+    "whole number": re.compile(r"-?(0|[1-9][0-9]{0,17})"),
+    "number": re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?"),
+}
+
+NAME_PARTS = ("honorific", "first_name", "last_name", "suffix")
+COLUMNS = (*(column for column, _ in _FIELDS.values()), *NAME_PARTS, "extra")
+"""The columns that come from a user."""
+
+REASONS: tuple[str, ...] = (
+    *(f"record: {fault}" for fault in Fault),
+    "record: not an object",
+    *(f"{name}: not an object" for name in _OBJECTS),
+    *(f"{name}: not a {kind}" for name, (_, kind) in _FIELDS.items()),
+)
+"""Why a user cannot be parsed, in the order reasons are named."""
+
+_USERS_AT_A_TIME = 10_000
+_NAMES_SHOWN = 20
+_LONGEST_NAME = 200
 
 
 class Answers(Format):
@@ -34,48 +86,103 @@ class Answers(Format):
 
 
 def read_users(rows: Iterable[tuple[int, str]], only: Collection[int] | None = None) -> Iterator[Records]:
-    """Records of users, `(position, JSON text)`, for the gate; with `only`, those at these positions.
+    """Parse users, `(position, JSON text)`; with `only`, those at these positions.
 
-    The last ones say how all of them differ from the usual: fields nobody has, unknown fields, other types.
+    The last records say how all of them differ from the usual: fields nobody has, unknown fields, other types.
     """
-    wanted = iter(rows) if only is None else (row for row in rows if row[0] in only)
-    fields: set[str] = set()
-    unknown: dict[str, None] = {}
-    retyped: dict[str, None] = {}
-    while stack := [(*row, decode_user(row[1])) for row in islice(wanted, _RECORDS_AT_A_TIME)]:
-        for _, _, user in stack:
-            fields |= user.fields
-            unknown |= dict.fromkeys(user.unknown)
-            retyped |= dict.fromkeys(user.retyped)
-        yield _to_records(stack)
-    if only is None:
-        yield no_records(*_describe_drift(fields, list(unknown), list(retyped)))
+    parser = _UserParser()
+    flat = parser.flatten(row for row in rows if only is None or row[0] in only)
+    yield from parse_records(flat, COLUMNS, parser.parse, lambda user: user[0])
+    yield no_records(*(parser.drift() if only is None else ()))
 
 
-def _to_records(stack: Iterable[tuple[int, str, User]]) -> Records:
-    rows = list(stack)
-    good = [(position, raw, user) for position, raw, user in rows if not user.reasons]
-    return Records(
-        values=pl.DataFrame([user.values for _, _, user in good], schema=dict.fromkeys(COLUMNS, pl.String)),
-        positions=np.array([position for position, _, _ in good], np.int64),
-        raws=lambda index: [good[row][1] for row in index],
-        malformed=malformed_frame(
-            (position, raw, "; ".join(user.reasons)) for position, raw, user in rows if user.reasons
-        ),
-    )
+class _UserParser:
+    """Parses users, and remembers how they differ from the usual."""
+
+    def __init__(self) -> None:
+        self._fields: set[str] = set()
+        self._retyped: dict[str, None] = {}
+        self._unknown: dict[str, None] = {}
+
+    def flatten(self, rows: Iterable[tuple[int, str]]) -> Iterator[tuple[int, tuple[str, dict[str, Any], Any]]]:
+        """Flatten users, some at a time: text, known fields as JSON text by flat name, other fields or the error."""
+        left = iter(rows)
+        while some := list(islice(left, _USERS_AT_A_TIME)):
+            users: list[tuple[dict[str, Any], Any]] = []
+            for _, raw in some:
+                try:
+                    users.append(self._divide(read_object(raw, "record")))
+                except MalformedError as error:
+                    users.append(({}, error))
+            flat = pd.json_normalize([known for known, _ in users], sep=".").to_dict("records")
+            for (position, raw), cells, (_, rest) in zip(some, flat, users, strict=True):
+                yield position, (raw, cells, rest)
+
+    def _divide(self, user: Mapping[str, object], above: tuple[str, ...] = ()) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Divide an object into its known fields, their values as JSON text, and the others."""
+        known, rest = dict[str, Any](), dict[str, Any]()
+        for key, value in user.items():
+            path = (*above, key)
+            if path not in _KNOWN:
+                self._unknown[".".join(path)] = None
+                rest[key] = value
+            elif isinstance(value, dict) and ".".join(path) in _OBJECTS:
+                known[key], inner = self._divide(value, path)
+                rest |= {key: inner} if inner else {}
+            else:
+                # pandas would make floats of whole numbers beside missing ones, and lose digits of long ones.
+                known[key] = str(value) if isinstance(value, Decimal) else canonical_json(value)
+        return known, rest
+
+    def parse(self, user: tuple[str, dict[str, Any], Any]) -> list[str | None]:
+        """Give the values of `COLUMNS`. Raises `MalformedError` with every reason."""
+        _, cells, rest = user
+        if isinstance(rest, MalformedError):
+            raise rest
+        cells = {name: cell for name, cell in cells.items() if isinstance(cell, str)}  # NaN stands for missing
+        self._fields |= cells.keys()
+        reasons = [f"{name}: not an object" for name in _OBJECTS if cells.get(name, "null") != "null"]
+        values: dict[str, str | None] = dict.fromkeys(COLUMNS)
+        for name, (column, kind) in _FIELDS.items():
+            cell = cells.get(name, "null")
+            is_text = cell[0] == '"'
+            text = json.loads(cell).strip() if is_text else cell
+            if cell == "null" or not text:
+                continue
+            if not _FORMS[kind].fullmatch(text) or (kind == "text" and not is_text):
+                reasons.append(f"{name}: not a {kind}")
+            elif is_text == (name == "id"):
+                self._retyped[name] = None
+            values[column] = text
+        if reasons:
+            raise MalformedError("; ".join(reasons))
+        values["email"] = values["email"] and values["email"].lower()
+        values |= zip(NAME_PARTS, split_name(values["name"] or ""), strict=True)
+        values["extra"] = canonical_json(rest) if rest else None
+        return list(values.values())
+
+    def drift(self) -> Iterator[str]:
+        """Say in words how the users differ from the usual."""
+        if not self._fields and not self._unknown:
+            yield "no users"
+            return
+        yield from (f"no field {name}" for name in _FIELDS if name not in self._fields)
+        yield from (f"{name} is not a {'number' if name == 'id' else 'text'} as usual" for name in self._retyped)
+        if self._unknown:
+            shown = [(x if x.isprintable() else ascii(x))[:60] for x in islice(self._unknown, _NAMES_SHOWN)]
+            more = ", …" if len(self._unknown) > _NAMES_SHOWN else ""
+            yield f"unknown fields kept in extra: {', '.join(shown)}{more}"
 
 
-def _describe_drift(fields: Collection[str], unknown: list[str], retyped: list[str]) -> list[str]:
-    if not fields and not unknown:
-        return ["no users"]
-    notes = [f"no field {name}" for name in USUAL_TYPES if name not in fields]
-    notes += [f"{name} is not {USUAL_TYPES[name]} as usual" for name in retyped]
-    if unknown:
-        more = ", …" if len(unknown) > _NAMES_TOLD else ""
-        notes.append(f"unknown fields kept in extra: {', '.join(map(_tell_name, unknown[:_NAMES_TOLD]))}{more}")
-    return notes
+def split_name(name: str) -> tuple[str | None, str | None, str | None, str | None]:
+    """Split a name into `NAME_PARTS` by the rules of nameparser: `Mrs. Dennis Schulist` → Mrs., Dennis, Schulist.
 
-
-def _tell_name(name: str) -> str:
-    """A foreign name as it may be shown."""
-    return (name if name.isprintable() else ascii(name))[:60]
+    Middle names and nicknames are in no part: the whole name is kept beside them. A name of one word is a first name,
+    unless it is an abbreviated honorific (`Dr.`). A text too long for a name has no parts.
+    """
+    if len(name) > _LONGEST_NAME:
+        return None, None, None, None
+    parts = nameparser.parse(name)
+    if parts.title and not parts.given and not parts.family and " " not in name and not name.endswith("."):
+        return None, name, None, None
+    return parts.title or None, parts.given or None, parts.family or None, parts.suffix or None

@@ -1,4 +1,4 @@
-"""A raw document taken apart into the text columns of the contract for interaction logs.
+"""Decodes a raw document into the columns of the contract for interaction logs, all of them text.
 
 What a field may be, and what becomes of it (a field that is missing or null is null, and its contract decides):
 
@@ -15,19 +15,20 @@ What a field may be, and what becomes of it (a field that is missing or null is 
 | `extra`       | every other field     | any type                  | canonical Extended JSON of one document  |
 
 Any other type breaks a rule (`user_id: not a whole number`, `timestamp: not a time`): 1.5 is not 1, and neither are
-1.0, `"1"`, true or a decimal. Every field of another type than usual is told in `type_changes`, whether it is rejected
-for it or, like `metadata` that is no document or a `session_id` that is a string, kept as it is. A text with NUL
-breaks a rule too, for not every database stores it. Lone surrogates cannot occur: BSON's texts are UTF-8, and a
-document with any other bytes in a text is not BSON.
+1.0, `"1"`, true or a decimal. Every field of another type than usual is counted, whether it is rejected for it or, like
+`metadata` that is no document or a `session_id` that is a string, kept as it is. A text with NUL breaks a rule too, for
+not every database stores it. Lone surrogates cannot occur: BSON's texts are UTF-8, and a document with any other bytes
+in a text is not BSON.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import bson
 from bson.binary import Binary
@@ -44,35 +45,7 @@ from bson.regex import Regex
 from bson.timestamp import Timestamp
 
 from analytics_platform.connectors.mongo.extended_json import DECODING, to_extended_json
-
-
-class DocumentError(ValueError):
-    """A document breaks a rule; `rule` names the column and what is wrong with it."""
-
-    def __init__(self, rule: str) -> None:
-        super().__init__(rule)
-        self.rule = rule
-
-
-class DecodedDocument(NamedTuple):
-    """The columns of a document as text, all of its broken rules, and its fields of another type than usual.
-
-    `type_changes` reads `user_id: double instead of int`. Of a document with `errors` the other columns are what
-    could be read.
-    """
-
-    document_id: str | None = None
-    user_id: str | None = None
-    action: str | None = None
-    item_name: str | None = None
-    event_at: str | None = None
-    device: str | None = None
-    session_id: str | None = None
-    metadata: str | None = None
-    extra: str | None = None
-    type_changes: tuple[str, ...] = ()
-    errors: tuple[DocumentError, ...] = ()
-
+from analytics_platform.gate.records import MalformedError
 
 _TYPES: Mapping[type, str] = MappingProxyType(
     {
@@ -102,108 +75,98 @@ _TYPES: Mapping[type, str] = MappingProxyType(
 _ESCAPED_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 
 
-class _Report:
-    """What is wrong with a document, and what is unusual about it."""
-
-    __slots__ = ("errors", "type_changes")
-
-    def __init__(self) -> None:
-        self.errors: list[DocumentError] = []
-        self.type_changes: list[str] = []
-
-    def reject(self, rule: str) -> None:
-        self.errors.append(DocumentError(rule))
-
-    def change(self, field: str, value: object, usual: str) -> None:
-        self.type_changes.append(f"{field}: {_TYPES.get(type(value), type(value).__name__)} instead of {usual}")
+_WHOLE: Mapping[type, Callable[[Any], str]] = MappingProxyType({int: str, Int64: str})
+_TEXT: Mapping[type, Callable[[Any], str]] = MappingProxyType({str: str})
+_TIME: Mapping[type, Callable[[Any], str]] = MappingProxyType(
+    {dt.datetime: lambda time: f"{time.isoformat(timespec='microseconds')}Z", str: str}
+)
 
 
-def decode_document(raw: bytes) -> DecodedDocument:
-    """Take a raw BSON document apart. Never raises: whatever is wrong is in `errors`."""
+class _DocumentField(NamedTuple):
+    """A field, the types that are kept and how they become text, the usual types, and the reason for any other."""
+
+    path: tuple[str, ...]
+    kept: Mapping[type, Callable[[Any], str]]
+    usual: tuple[str, ...]
+    reason: str
+
+
+_FIELDS: Mapping[str, _DocumentField] = MappingProxyType(
+    {
+        "user_id": _DocumentField(("user_id",), _WHOLE, ("int", "long"), "user_id: not a whole number"),
+        "action": _DocumentField(("action",), _TEXT, ("string",), "action: not text"),
+        "item_name": _DocumentField(("item_name",), _TEXT, ("string",), "item_name: not text"),
+        "event_at": _DocumentField(("timestamp",), _TIME, ("date", "string"), "timestamp: not a time"),
+        "device": _DocumentField(("metadata", "device"), _TEXT, ("string",), "device: not text"),
+        "session_id": _DocumentField(
+            ("metadata", "session_id"), {**_WHOLE, **_TEXT}, ("int", "long"), "session_id: not a whole number or text"
+        ),
+    }
+)
+_TIME_OUT_OF_RANGE = "event_at: out of range"
+
+_JSON_COLUMNS = ("document_id", "metadata", "extra")
+_ESCAPED_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
+
+COLUMNS = ("document_id", *_FIELDS, "metadata", "extra")
+"""The columns that come from a document."""
+
+DECODE_REASONS = (
+    "document: not BSON",
+    "document: nested too deep",
+    *(field.reason for field in _FIELDS.values()),
+    _TIME_OUT_OF_RANGE,
+    *(f"{name}: NUL character" for name in COLUMNS if name != "user_id"),
+)
+"""Why a document cannot be decoded."""
+
+
+def decode_document(raw: bytes, type_changes: Counter[str]) -> list[str | None]:
+    """Decode a raw BSON document into the values of `COLUMNS`; null where the document has nothing.
+
+    Counts the fields of another type than usual: `user_id: double instead of int`. Raises `MalformedError` with every
+    broken rule.
+    """
     try:
-        return _decode(bson.decode(raw, DECODING))
-    except BSONError:
-        return DecodedDocument(errors=(DocumentError("document: not BSON"),))
-    except RecursionError:
-        return DecodedDocument(errors=(DocumentError("document: nested too deep"),))
+        values, reasons = _decode(bson.decode(raw, DECODING), type_changes)
+    except BSONError as error:
+        raise MalformedError("document: not BSON") from error
+    except RecursionError as error:
+        raise MalformedError("document: nested too deep") from error
+    for column, value in values.items():
+        if value and ("\0" in value or (column in _JSON_COLUMNS and _ESCAPED_NUL.search(value))):
+            reasons[column] = f"{column}: NUL character"
+    if not (values["action"] or "").strip():
+        values["action"] = None  # for the contract to reject as missing
+    if reasons:
+        raise MalformedError("; ".join(reasons[column] for column in COLUMNS if column in reasons))
+    return list(values.values())
 
 
-def _decode(found: dict[str, object]) -> DecodedDocument:
-    """The columns of a decoded document. The known fields are taken out of it."""
-    report = _Report()
-    metadata = found.pop("metadata", None)
-    device = session = None
-    if type(metadata) is dict:
-        device, session = metadata.get("device"), metadata.get("session_id")
-    elif metadata is not None:
-        report.change("metadata", metadata, "object")
-    return DecodedDocument(
-        document_id=_json(found.pop("_id"), "document_id", report) if "_id" in found else None,
-        user_id=_whole_number(found.pop("user_id", None), "user_id", "user_id", report),
-        action=_text(found.pop("action", None), "action", "action", report),
-        item_name=_text(found.pop("item_name", None), "item_name", "item_name", report),
-        event_at=_time(found.pop("timestamp", None), "event_at", "timestamp", report),
-        device=_text(device, "device", "metadata.device", report),
-        session_id=_identifier(session, "session_id", "metadata.session_id", report),
-        metadata=None if metadata is None else _json(metadata, "metadata", report),
-        extra=_json(found, "extra", report) if found else None,
-        type_changes=tuple(report.type_changes),
-        errors=tuple(report.errors),
-    )
+def _type_of(value: object) -> str:
+    return _TYPES.get(type(value), type(value).__name__)
 
 
-def _whole_number(value: object, column: str, field: str, report: _Report) -> str | None:
-    if type(value) is int or type(value) is Int64:
-        return str(value)
-    if value is not None:
-        report.change(field, value, "int")
-        report.reject(f"{column}: not a whole number")
-    return None
-
-
-def _text(value: object, column: str, field: str, report: _Report) -> str | None:
-    if type(value) is str:
-        return _without_nul(value, column, report)
-    if value is not None:
-        report.change(field, value, "string")
-        report.reject(f"{column}: not text")
-    return None
-
-
-def _identifier(value: object, column: str, field: str, report: _Report) -> str | None:
-    if type(value) is int or type(value) is Int64:
-        return str(value)
-    if type(value) is str:
-        report.change(field, value, "int")
-        return _without_nul(value, column, report)
-    if value is not None:
-        report.change(field, value, "int")
-        report.reject(f"{column}: not a whole number or text")
-    return None
-
-
-def _time(value: object, column: str, field: str, report: _Report) -> str | None:
-    if type(value) is dt.datetime:
-        return f"{value.isoformat(timespec='microseconds')}Z"
-    if type(value) is str:
-        return _without_nul(value, column, report)
-    if type(value) is DatetimeMS:
-        report.reject(f"{column}: out of range")
-    elif value is not None:
-        report.change(field, value, "date")
-        report.reject(f"{field}: not a time")
-    return None
-
-
-def _without_nul(value: str, column: str, report: _Report) -> str | None:
-    if "\0" not in value:
-        return value
-    report.reject(f"{column}: NUL character")
-    return None
-
-
-def _json(value: object, column: str, report: _Report) -> str:
-    text = to_extended_json(value)
-    if "\\u0000" in text and _ESCAPED_NUL.search(text):
-        report.reject(f"{column}: NUL character")
-    return text
+def _decode(found: dict[str, Any], type_changes: Counter[str]) -> tuple[dict[str, str | None], dict[str, str]]:
+    """Give the values by column, and the reasons by column."""
+    metadata, reasons = found.get("metadata"), dict[str, str]()
+    inner = metadata if type(metadata) is dict else {}
+    if metadata is not None and inner is not metadata:
+        type_changes[f"metadata: {_type_of(metadata)} instead of object"] += 1
+    values = {"document_id": to_extended_json(found["_id"]) if "_id" in found else None}
+    for column, field in _FIELDS.items():
+        value = (found if len(field.path) == 1 else inner).get(field.path[-1])
+        to_text = field.kept.get(type(value))
+        values[column] = to_text(value) if to_text else None
+        if value is None:
+            continue
+        if _type_of(value) not in field.usual:
+            type_changes[f"{'.'.join(field.path)}: {_type_of(value)} instead of {field.usual[0]}"] += 1
+        if to_text is None:
+            is_far = column == "event_at" and type(value) is DatetimeMS
+            reasons[column] = _TIME_OUT_OF_RANGE if is_far else field.reason
+    values["metadata"] = None if metadata is None else to_extended_json(metadata)
+    known = {"_id", "metadata", *(field.path[0] for field in _FIELDS.values())}
+    extra = {name: value for name, value in found.items() if name not in known}
+    values["extra"] = to_extended_json(extra) if extra else None
+    return values, reasons

@@ -18,7 +18,7 @@ from analytics_platform.contracts.base import Contract, Day, Instant, Money, Tex
 from analytics_platform.demo.servers.http_api import serve_users
 from analytics_platform.gate import Origin, Records, validate
 from analytics_platform.gate.exact_json import canonical_json, plain_text, read_json
-from analytics_platform.gate.records import malformed_frame
+from analytics_platform.gate.records import no_records
 from analytics_platform.lake import Batch
 from analytics_platform.orchestration.assets.raw import raw_asset
 from analytics_platform.orchestration.resources import build_resources
@@ -270,7 +270,7 @@ def read_products(content: Content) -> Iterator[Records]:
         values=pl.DataFrame([fields for *_, fields in found]),
         positions=np.array([position for position, *_ in found], np.int64),
         raws=lambda index: (found[row][1] for row in index),
-        malformed=malformed_frame(()),
+        malformed=no_records().malformed,
     )
 
 

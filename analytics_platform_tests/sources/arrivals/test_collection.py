@@ -20,15 +20,17 @@ import pytest
 from bson import json_util
 from pymongo import MongoClient
 
-from analytics_platform.connectors.mongo import BatchSize, MongoError
+from analytics_platform.connectors.mongo import BatchSize
 from analytics_platform.connectors.mongo.collection import OpenCollection
 from analytics_platform.connectors.mongo.extended_json import document_text
 from analytics_platform.lake import FolderLake
 from analytics_platform.orchestration.assets.raw import raw_asset
 from analytics_platform.orchestration.resources import build_resources
 from analytics_platform.settings import SettingsError, load_settings
-from analytics_platform.sources.arrivals.collection import collection_of, read_collection, read_parquet
+from analytics_platform.sources.arrivals.collection import collection_of, read_collection
 from analytics_platform.sources.arrivals.files import land_files
+from analytics_platform.sources.arrivals.parquet import read_columns
+from analytics_platform.sources.arrivals.position import PositionNoteError
 from analytics_platform.sources.registry import SOURCES
 from analytics_platform_tests.connectors.mongo.conftest import real_shop, server_uri
 from analytics_platform_tests.connectors.mongo.shop import Shop
@@ -230,7 +232,7 @@ def test_the_note_holds_nothing_of_the_address_but_its_hosts(real_shop: Shop, tm
 def test_a_note_that_cannot_be_read_stops_the_reading_and_says_what_to_do(real_shop: Shop, tmp_path: Path) -> None:
     house = at(tmp_path, real_shop)
     house.lake.note(WEB_LOGS, "{")
-    with pytest.raises(MongoError, match="delete it"):
+    with pytest.raises(PositionNoteError, match="delete it"):
         read(house)
 
 
@@ -303,7 +305,7 @@ def read_to_the_end(house: House) -> tuple[set[bytes], str | None]:
     documents: set[bytes] = set()
     for batch in house.lake.batches(WEB_LOGS):
         with batch.open() as stream:
-            documents.update(*read_parquet(stream))
+            documents.update(raw for (raw,) in read_columns(stream, "document"))
     return documents, house.lake.noted(WEB_LOGS)
 
 

@@ -19,6 +19,7 @@ from analytics_platform.orchestration.assets.raw import raw_asset
 from analytics_platform.orchestration.resources import build_resources
 from analytics_platform.settings import SettingsError, load_settings
 from analytics_platform.shop.schema import migrate
+from analytics_platform.sources.arrivals.position import PositionNoteError
 from analytics_platform.sources.arrivals.tables import read_table
 from analytics_platform.sources.registry import SOURCES
 from analytics_platform_tests.kit import Contents, House, contents, open_house
@@ -242,9 +243,9 @@ def test_another_database_is_read_from_the_start(house: House, tmp_path: Path, s
 
 
 @pytest.mark.parametrize("note", ["", "{", "[]", '{"place": "x"}'])
-def test_a_damaged_note_is_told_in_one_sentence(house: House, note: str) -> None:
+def test_a_damaged_note_is_named_in_one_sentence(house: House, note: str) -> None:
     house.lake.note("products", note)
-    with pytest.raises(ShopDatabaseError, match="delete it"):
+    with pytest.raises(PositionNoteError, match="delete it"):
         read(house)
 
 

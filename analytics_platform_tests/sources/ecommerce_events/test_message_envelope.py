@@ -90,10 +90,10 @@ def test_numbers_are_exact() -> None:
         ('{"a":' * 100_000, "body: nested too deep (more than 64 levels)"),
     ],
 )
-def test_a_body_that_cannot_be_used_is_refused_with_rule_and_position(body: str, reason: str) -> None:
+def test_a_body_that_cannot_be_used_is_rejected_with_rule_and_position(body: str, reason: str) -> None:
     with pytest.raises(MessageError) as caught:
         unwrap(body)
-    assert caught.value.reason == reason
+    assert str(caught.value) == reason
     assert caught.value.rule in RULES
     assert reason == (f"{caught.value.rule} ({caught.value.detail})" if caught.value.detail else caught.value.rule)
 

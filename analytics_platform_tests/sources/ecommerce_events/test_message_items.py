@@ -235,7 +235,7 @@ def test_an_error_tells_where_parsing_stopped_and_why(text: str, position: int, 
         [{"a": [float("inf")]}],
     ],
 )
-def test_what_is_no_list_of_objects_is_refused_without_a_position(value: object) -> None:
+def test_what_is_no_list_of_objects_is_rejected_without_a_position(value: object) -> None:
     with pytest.raises(ItemsError) as caught:
         parse_items(value)
     assert caught.value.position is None
@@ -247,7 +247,7 @@ def test_json_that_two_readers_would_read_differently_or_no_database_stores_is_r
         parse_items(text)
 
 
-def parses_or_refuses(text: str) -> None:
+def parses_or_rejects(text: str) -> None:
     """Nothing but `ItemsError`, and what is read has a canonical text that UTF-8 can write."""
     try:
         items = parse_items(text)
@@ -261,9 +261,9 @@ def parses_or_refuses(text: str) -> None:
     st.text() | st.text(st.characters(exclude_categories=())) | st.text("[]{}=, \"':0aeENI.-\\u", max_size=40) | TEXTS
 )
 def test_any_text_is_read_or_rejected(text: str) -> None:
-    parses_or_refuses(text)
-    parses_or_refuses(f"[{{item_id={text}}}]")
-    parses_or_refuses(f"[{{item_params=[{{key={text}, value={{string_value={text}}}}}]}}]")
+    parses_or_rejects(text)
+    parses_or_rejects(f"[{{item_id={text}}}]")
+    parses_or_rejects(f"[{{item_params=[{{key={text}, value={{string_value={text}}}}}]}}]")
 
 
 @given(written_items(), st.booleans(), st.data())
@@ -274,7 +274,7 @@ def test_any_damaged_list_is_read_or_rejected(items: Written, as_json: bool, dat
         end = data.draw(st.integers(start, min(len(text), start + 5)))
         put = data.draw(st.sampled_from(["", "}", "{", "]", "[", ", ", "=", '"', "}, {", "}}", ", price=1", "\0"]))
         text = text[:start] + put + text[end:]
-    parses_or_refuses(text)
+    parses_or_rejects(text)
 
 
 N = 50_000
@@ -308,7 +308,7 @@ HOSTILE = (
 def test_a_large_text_costs_no_more_than_its_size(start: str) -> None:
     for middle in HOSTILE:
         for end in ("", "}}]}]"):
-            parses_or_refuses(start + middle + end)
+            parses_or_rejects(start + middle + end)
 
 
 def test_a_value_may_be_a_megabyte() -> None:

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analytics_platform.catalog import CONTRACTS
+from analytics_platform.connectors.sqs import Message
 from analytics_platform.gate import Origin, Verdict, reasons_of, validate
 from analytics_platform.gate.records import readable
 from analytics_platform.sources.arrivals.queue import encode_messages
@@ -30,15 +31,11 @@ def body(**changes: object) -> str:
 
 
 def batch(bodies: Sequence[str], sent_at: dt.datetime | None = SENT) -> io.BytesIO:
-    rows = [
-        {"message_id": f"m{number}", "body": body, "sent_at": sent_at, "receive_count": 1, "attributes": "{}"}
-        for number, body in enumerate(bodies)
-    ]
-    return io.BytesIO(encode_messages(rows))
+    return io.BytesIO(encode_messages([Message(f"m{n}", body, sent_at, 1, {}) for n, body in enumerate(bodies)]))
 
 
 def verdict(bodies: Sequence[str], only: Collection[int] | None = None, sent_at: dt.datetime | None = SENT) -> Verdict:
-    found = list(validate(read_messages(batch(bodies, sent_at), CONTRACT, only), CONTRACT, ORIGIN))
+    found = list(validate(read_messages(batch(bodies, sent_at), only), CONTRACT, ORIGIN))
     return Verdict(pl.concat([part.accepted for part in found]), pl.concat([part.rejected for part in found]))
 
 
@@ -70,7 +67,7 @@ def test_an_empty_batch_holds_no_records() -> None:
     assert (found.accepted.height, found.rejected.height) == (0, 0)
 
 
-def test_only_the_messages_at_the_given_places_are_judged() -> None:
+def test_only_the_messages_at_the_given_places_are_validated() -> None:
     bodies = [body(user_id="a"), "poison", body(user_id="b"), "venom", body(user_id="c")]
 
     found = verdict(bodies, only=[2, 3, 9])
@@ -95,7 +92,7 @@ def test_when_a_message_was_sent_is_kept_to_the_microsecond_and_may_be_unknown()
         (body(user_id=["u1"]), "user_id: not a text or whole number"),
     ],
 )
-def test_what_cannot_be_decoded_is_refused_whole_with_the_place_where_it_went_wrong(text: str, reason: str) -> None:
+def test_what_cannot_be_decoded_is_rejected_whole_with_the_place_where_it_went_wrong(text: str, reason: str) -> None:
     ((place, raw, told),) = rejections(verdict([body(), text]))[-1:]
 
     assert (place, raw) == (2, text)
@@ -114,7 +111,7 @@ def test_what_cannot_be_decoded_is_refused_whole_with_the_place_where_it_went_wr
         (body(event_name="", event_timestamp=""), "event_timestamp: missing; event_name: missing"),
     ],
 )
-def test_a_message_that_breaks_the_contract_is_refused_whole_with_every_broken_rule(text: str, reason: str) -> None:
+def test_a_message_that_breaks_the_contract_is_rejected_whole_with_every_broken_rule(text: str, reason: str) -> None:
     assert rejections(verdict([text])) == [(1, text, reason)]
 
 
@@ -153,7 +150,7 @@ BODIES = st.lists(
 
 @settings(max_examples=40)
 @given(BODIES, st.sets(st.integers(1, 7)))
-def test_every_message_is_accepted_or_refused_exactly_once(bodies: list[str], only: set[int]) -> None:
+def test_every_message_is_accepted_or_rejected_exactly_once(bodies: list[str], only: set[int]) -> None:
     found = verdict(bodies)
     places = [*found.accepted["position"], *found.rejected["position"]]
     assert sorted(places) == list(range(1, len(bodies) + 1))
@@ -162,4 +159,4 @@ def test_every_message_is_accepted_or_refused_exactly_once(bodies: list[str], on
 
     some = verdict(bodies, only)
     assert some.accepted["position"].to_list() == [place for place in found.accepted["position"] if place in only]
-    assert rejections(some) == [refusal for refusal in rejections(found) if refusal[0] in only]
+    assert rejections(some) == [rejection for rejection in rejections(found) if rejection[0] in only]

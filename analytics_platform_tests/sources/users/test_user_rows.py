@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 
 from analytics_platform.catalog import CONTRACTS
 from analytics_platform.gate import Origin, Verdict, reasons_of, validate
-from analytics_platform.sources.users.decode import REASONS
-from analytics_platform.sources.users.records import read_users
+from analytics_platform.sources.users.records import REASONS, read_users
 
 CONTRACT = CONTRACTS["cleaned.user_versions"]
 ORIGIN = Origin("b1", dt.datetime(2026, 10, 5, 12, tzinfo=dt.UTC), dt.datetime(2010, 1, 1, tzinfo=dt.UTC))
@@ -70,7 +69,7 @@ def test_a_user_becomes_a_row_of_the_day_the_answer_arrived() -> None:
         ("[1]", "record: not an object"),
     ],
 )
-def test_a_user_that_breaks_a_rule_is_refused_whole_with_its_text(raw: str, reason: str) -> None:
+def test_a_user_that_breaks_a_rule_is_rejected_whole_with_its_text(raw: str, reason: str) -> None:
     assert rejections(verdict([user(), raw])) == [(2, raw, reason)]
 
 
@@ -95,7 +94,7 @@ RECORDS = st.one_of(
 
 @settings(max_examples=40)
 @given(st.lists(RECORDS, min_size=1, max_size=6))
-def test_every_user_is_accepted_or_refused_exactly_once(records: list[str]) -> None:
+def test_every_user_is_accepted_or_rejected_exactly_once(records: list[str]) -> None:
     found = verdict(records)
 
     assert sorted([*found.accepted["position"], *found.rejected["position"]]) == list(range(1, len(records) + 1))

@@ -25,10 +25,10 @@ from analytics_platform.connectors.mongo.dumps import MalformedRecord, read_dump
 from analytics_platform.connectors.mongo.extended_json import DECODING, document_text, to_extended_json
 from analytics_platform.contracts.ddl import polars_schema
 from analytics_platform.gate import Origin, Verdict, reasons_of, validate
-from analytics_platform.gate.records import malformed_frame
+from analytics_platform.gate import records as gate_records
+from analytics_platform.gate.records import no_records
 from analytics_platform.gate.types import to_instants
-from analytics_platform.sources.web_logs import records as module
-from analytics_platform.sources.web_logs.records import DOCUMENT_REASONS, Unreadable, read_documents
+from analytics_platform.sources.web_logs.records import DOCUMENT_REASONS, read_documents
 from analytics_platform_tests.connectors.mongo.arbitrary_bson import DOCUMENTS, KEYS, TEXTS, VALUES
 
 CONTRACT = CONTRACTS["cleaned.web_logs"]
@@ -52,11 +52,11 @@ def log(**fields: Any) -> bytes:
     return bson.encode({name: value for name, value in {**LOG, **fields}.items() if value is not ...})
 
 
-def verdict(documents: Sequence[bytes | Unreadable], only: Collection[int] | None = None) -> Verdict:
+def verdict(documents: Sequence[bytes | MalformedRecord], only: Collection[int] | None = None) -> Verdict:
     found = list(validate(read_documents(documents, only), CONTRACT, ORIGIN))
     drift = tuple(note for part in found for note in part.drift)
     accepted = pl.concat([pl.DataFrame(schema=polars_schema(CONTRACT)), *(part.accepted for part in found)])
-    return Verdict(accepted, pl.concat([malformed_frame(()), *(part.rejected for part in found)]), drift)
+    return Verdict(accepted, pl.concat([no_records().malformed, *(part.rejected for part in found)]), drift)
 
 
 def rejections(found: Verdict) -> list[tuple[int, str, str]]:
@@ -118,7 +118,7 @@ def test_a_time_without_zone_is_utc_and_one_with_a_zone_is_that_moment(text: str
         ({"user_id": 1.5, "item_name": 2, "action": " "}, "user_id: not a whole number; item_name: not text"),
     ],
 )
-def test_a_document_that_breaks_a_rule_is_refused_whole_with_its_text(fields: dict[str, Any], reason: str) -> None:
+def test_a_document_that_breaks_a_rule_is_rejected_whole_with_its_text(fields: dict[str, Any], reason: str) -> None:
     raw = log(**fields)
     assert rejections(verdict([log(), raw])) == [(2, document_text(raw), reason)]
 
@@ -128,10 +128,10 @@ def test_blanks_around_what_a_text_says_are_kept() -> None:
     assert found.select("action", "item_name", "device").row(0) == (" view item ", " Hawaiian", " ")
 
 
-def test_how_often_a_field_has_another_type_is_counted_over_all_documents_refused_or_not(
+def test_how_often_a_field_has_another_type_is_counted_over_all_documents_rejected_or_not(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(module, "DOCUMENTS_AT_A_TIME", 2)
+    monkeypatch.setattr(gate_records, "RECORDS_AT_A_TIME", 2)
     changed = [log(user_id=1.5), log(metadata={"session_id": "s"}), log(user_id=2.5), log(user_id="1"), log()]
 
     assert verdict(changed).drift == (
@@ -142,8 +142,8 @@ def test_how_often_a_field_has_another_type_is_counted_over_all_documents_refuse
     assert verdict([log(), log(user_id=Int64(2**40), timestamp="2026-10-01", surprise=Binary(b"x"))]).drift == ()
 
 
-def test_what_of_a_dump_is_no_document_is_refused_in_its_place() -> None:
-    found = verdict([log(), Unreadable(b"\0\xff{", "document: cut short"), b"\x05", log()])
+def test_what_of_a_dump_is_no_document_is_rejected_in_its_place() -> None:
+    found = verdict([log(), MalformedRecord(0, b"\0\xff{", 3, "document: cut short"), b"\x05", log()])
     assert rejections(found) == [
         (2, "\\x00\\xff{", "document: cut short"),
         (3, "05", "document: not BSON"),
@@ -219,7 +219,7 @@ def _broken_form(document: dict[str, Any]) -> set[str]:
     session, time = inner.get("session_id"), document.get("timestamp")
     if session is not None and not _is_whole(session) and type(session) is not str:
         broken.add("session_id: not a whole number or text")
-    if time is not None and not isinstance(time, (str, dt.datetime, DatetimeMS)):
+    if time is not None and type(time) not in (str, dt.datetime, DatetimeMS):
         broken.add("timestamp: not a time")
     if isinstance(time, DatetimeMS):
         broken.add("event_at: out of range")
@@ -262,7 +262,7 @@ def _broken_contract(document: dict[str, Any]) -> set[str]:
 
 @settings(max_examples=50)
 @given(RAWS, st.sets(st.integers(1, 7)))
-def test_every_document_is_accepted_or_refused_exactly_once_as_the_contract_says(
+def test_every_document_is_accepted_or_rejected_exactly_once_as_the_contract_says(
     raws: list[bytes], only: set[int]
 ) -> None:
     found = verdict(raws)
@@ -276,7 +276,7 @@ def test_every_document_is_accepted_or_refused_exactly_once_as_the_contract_says
         assert bson.encode(json_util.loads(text, json_options=CANONICAL)) == raws[place - 1]
     some = verdict(raws, only)
     assert some.accepted["position"].to_list() == [place for place in found.accepted["position"] if place in only]
-    assert rejections(some) == [refusal for refusal in rejections(found) if refusal[0] in only]
+    assert rejections(some) == [rejection for rejection in rejections(found) if rejection[0] in only]
 
 
 @settings(max_examples=25)
@@ -308,7 +308,7 @@ def test_a_damaged_dump_is_taken_in_whole_as_documents_and_pieces_that_are_none(
         for place in data.draw(st.lists(st.integers(0, len(dump) - 1), max_size=3)):
             dump[place] = data.draw(st.integers(0, 255))
     pieces = list(read_dump(io.BytesIO(bytes(dump)), "logs.bson"))
-    found = verdict([Unreadable(one.raw, one.reason) if isinstance(one, MalformedRecord) else one for one in pieces])
+    found = verdict(pieces)
 
     assert sorted([*found.accepted["position"], *found.rejected["position"]]) == list(range(1, len(pieces) + 1))
     assert b"".join(one.raw if isinstance(one, MalformedRecord) else one for one in pieces) == bytes(dump)
