@@ -15,17 +15,7 @@ class WebLogs(
     key=("event_id",),
     write="batches",
     partition="event_date",
-    identity=(
-        "document_id",
-        "user_id",
-        "action",
-        "item_name",
-        "event_at",
-        "device",
-        "session_id",
-        "metadata",
-        "extra",
-    ),
+    identity=("document_id", "user_id", "action", "item_name", "event_at", "device", "session_id", "metadata", "extra"),
     redelivers=True,
     least_checked_rows=100,
 ):
