@@ -1,4 +1,4 @@
-"""Which days of which table must be built again after events of some days changed.
+"""Finds the days of each table that must be built again after events of some days changed.
 
 The windows of the contracts, read backwards: if a table reads its input from `before` days ahead to `after`
 days behind, a changed day of the input touches the table from `after` days ahead to `before` days behind.
@@ -20,7 +20,7 @@ from analytics_platform.transform.plan import DayRange, reads_of, window_of
 
 @lru_cache(maxsize=1)
 def build_order() -> tuple[str, ...]:
-    """Every table with a contract, after the tables its SQL reads and the dimensions its keys point to."""
+    """List every table with a contract, after the tables its SQL reads and the dimensions its keys point to."""
     models = all_models()
     needs = {
         name: {*(models[name].inputs if name in models else ()), *contract.table.foreign_keys.values()}
@@ -30,7 +30,7 @@ def build_order() -> tuple[str, ...]:
 
 
 def affected_days(table: str, touched: Collection[dt.date], settings: Mapping[str, int]) -> frozenset[dt.date]:
-    """The days of `table` to build again after the events of the days in `touched` changed.
+    """Find the days of `table` to build again after the events of the days in `touched` changed.
 
     `settings` gives values to windows that are named after a setting. Tables that Python makes, and models
     without an input that has days, follow the touched days themselves. For tables without days of their own
@@ -41,7 +41,7 @@ def affected_days(table: str, touched: Collection[dt.date], settings: Mapping[st
 
 
 def refreshed_days(table: str, days: DayRange, settings: Mapping[str, int], start: dt.date) -> DayRange:
-    """The days of `table` to publish when `days` are built: these, and the days before them that they complete.
+    """Find the days of `table` to publish when `days` are built: these, and the days before them that they complete.
 
     A visit may go on past midnight, so the events of a day complete the sessions of the day before. Building
     days one by one, in order, thus ends with the tables of one build. No day before `start` is published.
@@ -56,24 +56,18 @@ def _all_affected(
 ) -> Mapping[str, frozenset[dt.date]]:
     found: dict[str, frozenset[dt.date]] = {}
     for name in build_order():
-        found[name] = touched.union(*_through_inputs(name, found, dict(settings)))
+        days, model, table = set(touched), all_models().get(name), CONTRACTS[name].table
+        for source in model.inputs if model else ():
+            reads = reads_of(table, CONTRACTS[source].table)
+            before, after = window_of(reads, dict(settings)) if isinstance(reads, Days) else (0, 0)
+            shifts = [dt.timedelta(days=shift) for shift in range(-after, before + 1)]
+            days.update(day + shift for day in found[source] for shift in shifts)
+        found[name] = frozenset(days)
     return found
 
 
-def _through_inputs(
-    name: str, found: Mapping[str, frozenset[dt.date]], settings: Mapping[str, int]
-) -> Iterator[frozenset[dt.date]]:
-    """Per input of the table `name`: its affected days, moved through the window on it."""
-    model, table = all_models().get(name), CONTRACTS[name].table
-    for source in model.inputs if model else ():
-        reads = reads_of(table, CONTRACTS[source].table)
-        before, after = window_of(reads, settings) if isinstance(reads, Days) else (0, 0)
-        days = found[source]
-        yield frozenset(day + dt.timedelta(days=shift) for day in days for shift in range(-after, before + 1))
-
-
 def day_ranges(days: Iterable[dt.date]) -> Iterator[DayRange]:
-    """The fewest ranges without gaps that hold exactly these days, in order."""
+    """Give the fewest ranges without gaps that hold exactly these days, in order."""
     ordered = sorted(set(days))
     starts = [day for day in ordered if day - dt.timedelta(days=1) not in ordered]
     ends = [day for day in ordered if day + dt.timedelta(days=1) not in ordered]

@@ -33,13 +33,13 @@ class Model:
     parameters: tuple[str, ...]
 
     def expression(self) -> exp.Query:
-        """A fresh syntax tree of the model, free to be changed."""
+        """Parse a fresh syntax tree of the model, free to be changed."""
         return parse(self.path, self.sql)
 
 
 @lru_cache(maxsize=256)
 def read_model(path: Path) -> Model:
-    """The model in a file named `<layer>/<table>.sql`. Raises `ModelError` if it reads an unknown table."""
+    """Read the model in a file named `<layer>/<table>.sql`. Raises `ModelError` if it reads an unknown table."""
     name = f"{path.parent.name}.{path.stem}"
     sql = path.read_text(encoding="utf-8")
     tree = parse(path, sql)
@@ -65,13 +65,13 @@ def _with_source_events(tree: exp.Query) -> exp.Query:
 
 @lru_cache(maxsize=1)
 def all_models() -> Mapping[str, Model]:
-    """Table name → model, for every SQL file but the macros."""
+    """Map each table to its model, for every SQL file but the macros."""
     paths = sorted(path for path in MODELS_DIR.glob("*/*.sql") if path.parent.name != "macros")
     return MappingProxyType({model.name: model for model in map(read_model, paths)})
 
 
 def find_model(name: str) -> Model:
-    """The model of a table; a mart may be named without its schema. Raises `ModelError` for an unknown name."""
+    """Find the model of a table; a mart may be named without its schema. Raises `ModelError` for an unknown name."""
     models = all_models()
     found = models.get(name) or models.get(f"marts.{name}")
     if found is not None:
@@ -85,7 +85,7 @@ def find_model(name: str) -> Model:
 
 @lru_cache(maxsize=1)
 def macros() -> tuple[str, ...]:
-    """The statements that define the functions models share, for DuckDB."""
+    """Read the statements that define the functions models share, for DuckDB."""
     files = sorted((MODELS_DIR / "macros").glob("*.sql"))
     statements = (tree for path in files for tree in sqlglot.parse(path.read_text("utf-8"), dialect="duckdb"))
     return tuple(tree.sql("duckdb", comments=False) for tree in statements if tree is not None)
@@ -93,7 +93,7 @@ def macros() -> tuple[str, ...]:
 
 @lru_cache(maxsize=256)
 def column_lineage(name: str) -> Mapping[str, tuple[tuple[str, str], ...]]:
-    """Column of the model `name` → the (table, column) pairs it is computed from, read from the SQL."""
+    """Map each column of the model `name` to the (table, column) pairs it is computed from, read from the SQL."""
     from sqlglot.lineage import lineage  # slow to import, and only needed when a table is published
 
     model, schema = all_models()[name], dict[str, dict[str, dict[str, str]]]()
@@ -112,5 +112,5 @@ def column_lineage(name: str) -> Mapping[str, tuple[tuple[str, str], ...]]:
 
 
 def transpile(model: Model, dialect: str) -> str:
-    """The model's SQL in another dialect. Raises sqlglot's `UnsupportedError` if that has no words for it."""
+    """Write the model's SQL in another dialect. Raises sqlglot's `UnsupportedError` if that cannot express it."""
     return model.expression().sql(dialect, unsupported_level=sqlglot.ErrorLevel.RAISE)

@@ -33,12 +33,12 @@ class DayRange:
             raise ValueError(f"the range ends ({self.last}) before it starts ({self.first})")
 
     def widen(self, before: int, after: int) -> DayRange:
-        """The range with `before` more days at its start and `after` more at its end."""
+        """Give the range with `before` more days at its start and `after` more at its end."""
         return DayRange(self.first - dt.timedelta(days=before), self.last + dt.timedelta(days=after))
 
     @classmethod
     def parse(cls, text: str) -> DayRange:
-        """The range `A...B`, or the one day `A`. Raises `ValueError` for anything else."""
+        """Read the range `A...B`, or the one day `A`. Raises `ValueError` for anything else."""
         first, _, last = text.partition("...")
         try:
             return cls(dt.date.fromisoformat(first), dt.date.fromisoformat(last or first))
@@ -46,7 +46,7 @@ class DayRange:
             raise ValueError(f"{text} is no range of days: write YYYY-MM-DD...YYYY-MM-DD ({error}).") from error
 
     def __str__(self) -> str:
-        """As Dagster writes a range of partitions."""
+        """Write it as Dagster writes a range of partitions."""
         return f"{self.first}...{self.last}"
 
 
@@ -63,7 +63,7 @@ class Query:
 
 
 def reads_of(table: Table, source: Table) -> Reads:
-    """What part of `source` the model of `table` reads: as declared, else the days built, else all."""
+    """Find what part of `source` the model of `table` reads: as declared, else the days built, else all."""
     declared = table.reads.get(source.name)
     if declared is not None:
         return declared
@@ -71,7 +71,7 @@ def reads_of(table: Table, source: Table) -> Reads:
 
 
 def window_of(reads: Days, settings: Mapping[str, int]) -> tuple[int, int]:
-    """Days before and after, with the setting a window may be named after looked up."""
+    """Give the days before and after; a window may be named after a setting, which is looked up."""
     before = settings[reads.before] if isinstance(reads.before, str) else reads.before
     return before, reads.after
 
@@ -81,7 +81,7 @@ def _between(column: str, days: DayRange) -> str:
 
 
 def _part_of(source: Table, reads: Reads, days: DayRange, settings: Mapping[str, int]) -> str | None:
-    """The condition on `source` that selects what is read, or None for all of it."""
+    """Write the condition on `source` that selects what is read; None for all of it."""
     if isinstance(reads, Everything) or source.partition is None:
         return None
     if isinstance(reads, TouchedKeys):
@@ -91,14 +91,8 @@ def _part_of(source: Table, reads: Reads, days: DayRange, settings: Mapping[str,
     return _between(source.partition, days.widen(*window_of(reads, settings)))
 
 
-def _windows(model: Model, days: DayRange, settings: Mapping[str, int]) -> dict[str, str | None]:
-    """Input → the condition on it."""
-    table, sources = CONTRACTS[model.name].table, (CONTRACTS[name].table for name in model.inputs)
-    return {source.name: _part_of(source, reads_of(table, source), days, settings) for source in sources}
-
-
 def _with_touching(table: Table, windows: Mapping[str, str | None], days: DayRange) -> dict[str, str | None]:
-    """The windows, and the rows of the days in which tables touch keys that are read."""
+    """Add to the windows the rows of the days in which tables touch keys that are read."""
     found = dict(windows)
     for reads in table.reads.values():
         for name, day in reads.also if isinstance(reads, TouchedKeys) else ():
@@ -121,7 +115,7 @@ def _put_windows(model: Model, windows: Mapping[str, str | None]) -> exp.Query:
 
 
 def plan(model: Model, days: DayRange | None, settings: Mapping[str, int]) -> Query:
-    """The query that builds `days` of the model (None: all of it, for tables without days).
+    """Write the query that builds `days` of the model (None: all of it, for tables without days).
 
     `settings` gives values to windows and parameters that are named after a setting. Raises `KeyError` for a
     parameter that nothing gives a value to.
@@ -132,7 +126,8 @@ def plan(model: Model, days: DayRange | None, settings: Mapping[str, int]) -> Qu
     parameters = {name: values[name] for name in model.parameters}
     if days is None:
         return Query(model.sql, parameters, dict.fromkeys(model.inputs))
-    table, windows = CONTRACTS[model.name].table, _windows(model, days, settings)
+    table, sources = CONTRACTS[model.name].table, [CONTRACTS[name].table for name in model.inputs]
+    windows = {source.name: _part_of(source, reads_of(table, source), days, settings) for source in sources}
     sql = _put_windows(model, windows).sql("duckdb")
     if table.partition is not None:
         sql = f"SELECT * FROM ({sql}) AS built WHERE {_between(table.partition, days)}"

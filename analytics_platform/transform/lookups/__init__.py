@@ -1,4 +1,4 @@
-"""What can be read out of one raw value: a URL, a user agent, a traffic source.
+"""Reads what is in one raw value: a URL, a user agent, a traffic source.
 
 Pure functions over *distinct* values. A model collects the distinct values of a column, has them parsed here
 once, and joins the result back; nothing in this package knows of a warehouse or of Dagster.

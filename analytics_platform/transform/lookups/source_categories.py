@@ -1,4 +1,4 @@
-"""Which traffic sources are search engines, social networks, shops and video sites.
+"""Tells which traffic sources are search engines, social networks, shops and video sites.
 
 The list is `source_categories.csv` beside this file: `source,category`, lower-case, one source a row. A
 source is a name as campaigns write it (`facebook`) or a host as referrers show it (`l.facebook.com`). One
@@ -6,12 +6,12 @@ that ends in `.*` stands for a brand with sites in many countries: `amazon.*` is
 `amazon.com`, `amazon.de`, `amazon.co.uk` and so on, so that users of the list need no rule but equality.
 """
 
-import io
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 
 import polars as pl
 
+_LIST = Path(__file__).with_name("source_categories.csv")
 _EVERY_COUNTRY = ".*"
 
 _COUNTRY_SUFFIXES = (
@@ -27,23 +27,15 @@ _COUNTRY_SUFFIXES = (
 
 @cache
 def source_categories() -> pl.DataFrame:
-    """The list with every country spelt out: `source` (unique, lower-case), `category`.
+    """Read the list, with every country spelt out: `source` (unique, lower-case), `category`.
 
     `category` is one of `search`, `social`, `shopping`, `video`. A row written out in the file wins over one
     that a brand's `.*` stands for.
     """
-    text = files(__package__).joinpath("source_categories.csv").read_text(encoding="utf-8")
-    listed = pl.read_csv(io.StringIO(text), schema={"source": pl.String, "category": pl.String})
-    brands = listed.filter(pl.col("source").str.ends_with(_EVERY_COUNTRY))
-    names = brands.with_columns(pl.col("source").str.strip_suffix(_EVERY_COUNTRY))
-    written = listed.filter(~pl.col("source").str.ends_with(_EVERY_COUNTRY))
-    every = pl.concat([written, names, _country_sites(names)])
+    listed = pl.read_csv(_LIST, schema={"source": pl.String, "category": pl.String})
+    is_brand = pl.col("source").str.ends_with(_EVERY_COUNTRY)
+    names = listed.filter(is_brand).with_columns(pl.col("source").str.strip_suffix(_EVERY_COUNTRY))
+    sites = names.join(pl.DataFrame({"suffix": _COUNTRY_SUFFIXES.split()}), how="cross")
+    sites = sites.select(pl.concat_str("source", "suffix", separator=".").alias("source"), "category")
+    every = pl.concat([listed.filter(~is_brand), names, sites])
     return every.unique("source", keep="first", maintain_order=True).sort("source")
-
-
-def _country_sites(names: pl.DataFrame) -> pl.DataFrame:
-    """Each brand of `names` (`source, category`) under every suffix: `amazon.com`, `amazon.de`, …"""
-    suffixes = pl.DataFrame({"suffix": _COUNTRY_SUFFIXES.split()})
-    return names.join(suffixes, how="cross").select(
-        pl.concat_str("source", "suffix", separator=".").alias("source"), "category"
-    )

@@ -1,6 +1,6 @@
 """The tables of the cleaned layer that Python makes: addresses, user agents, known traffic sources.
 
-Distinct values are collected by day and taken apart once. No Dagster in here.
+Distinct values are collected by day and parsed once. No Dagster in here.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Reader(Protocol):
     """Answers a query; an open warehouse does."""
 
     def frame(self, sql: Query) -> pl.DataFrame:
-        """The result of the query."""
+        """Give the result of the query."""
         ...
 
 
@@ -33,7 +33,7 @@ def tables_with(*columns: str) -> tuple[str, ...]:
 
 
 def _distinct(session: Reader, days: DayRange | None, *columns: str) -> pl.DataFrame:
-    """The distinct values of text columns of all sources' events, by day: `event_date`, `value`."""
+    """Collect the distinct values of text columns of all sources' events, by day: `event_date`, `value`."""
     assert days is not None
     within = f"event_date BETWEEN {literal(days.first)} AND {literal(days.last)}"
     parts = [
@@ -47,20 +47,20 @@ def _distinct(session: Reader, days: DayRange | None, *columns: str) -> pl.DataF
 
 
 def make_urls(session: Reader, days: DayRange | None) -> pl.DataFrame:
-    """The rows of cleaned.urls for the days: every address and referrer seen on them."""
+    """Make the rows of cleaned.urls for the days: every address and referrer seen on them."""
     seen = _distinct(session, days, "page_url", "referrer")
     return seen.join(parse_urls(seen["value"].unique()), left_on="value", right_on="url").rename({"value": "url"})
 
 
 def make_user_agents(session: Reader, days: DayRange | None) -> pl.DataFrame:
-    """The rows of cleaned.user_agents for the days: every user agent seen on them."""
+    """Make the rows of cleaned.user_agents for the days: every user agent seen on them."""
     seen = _distinct(session, days, "user_agent")
     parsed = parse_user_agents(seen["value"].unique())
     return seen.join(parsed, left_on="value", right_on="user_agent").rename({"value": "user_agent"})
 
 
 def make_source_categories(session: Reader, days: DayRange | None) -> pl.DataFrame:
-    """The rows of cleaned.source_categories, the same for every session and day."""
+    """Make the rows of cleaned.source_categories, the same for every session and day."""
     return source_categories()
 
 

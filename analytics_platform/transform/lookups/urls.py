@@ -1,10 +1,11 @@
-"""What a page address or a referrer tells: its host and path, its campaign, the traffic source it stands for.
+"""Reads from a page address or a referrer its host and path, its campaign, and the traffic source it stands for.
 
 One regular expression after RFC 3986 appendix B, with the host rules of the WHATWG URL standard, reads a
 whole column at once; it has no errors to raise and its time is linear in the text. Only percent-encoded
 campaign values meet Python, once per distinct value.
 """
 
+from collections.abc import Mapping
 from urllib.parse import unquote_plus
 
 import polars as pl
@@ -59,17 +60,13 @@ _SEARCH_ENGINE = (
 _ALTERNATE_SITE = r"^(?:m|l|lm|mobile|touch|old|new|out|away|[a-z]{2}(?:-[a-z]{2})?)\."
 """First label of a site's mobile, redirecting and language hosts."""
 
-_COLUMNS = (
-    *("host", "path", *_UTM),
-    *("click_id", "click_source", "click_medium"),
-    *("site", "site_category"),
-)
+_COLUMNS = ("host", "path", *_UTM, "click_id", "click_source", "click_medium", "site", "site_category")
 
 _CONTROLS = r"[\x00-\x1f\x7f]+"
 
 
 def parse_urls(urls: pl.Series) -> pl.DataFrame:
-    """One row per value of `urls`, in the same order; every column is a nullable string.
+    """Parse addresses: one row per value of `urls`, in the same order; every column is a nullable string.
 
     * `url`: the value as it came.
     * `host`: lower-case, without port and user; null for a relative address (`/a/b?utm_source=x`).
@@ -86,80 +83,62 @@ def parse_urls(urls: pl.Series) -> pl.DataFrame:
     but `url`.
     """
     frame = urls.cast(pl.String).alias("url").to_frame().lazy()
+    categories = dict(source_categories().iter_rows())
+    sites = (pl.col("site"), pl.col("site").str.replace(_ALTERNATE_SITE, ""))
     parsed = (
         frame.with_columns(pl.col("url").str.strip_chars().str.extract_groups(_URL).alias("parts"))
         .unnest("parts")
-        .with_columns(_host(), _is_address().alias("is_address"))
-        .with_columns(_site(), _path(), _click_id(), *(_utm(name) for name in _UTM))
-        .with_columns(_click("source", 0), _click("medium", 1), _site_category())
+        .with_columns(pl.coalesce("ipv6", "name").str.to_lowercase().alias("host"))
+        .with_columns(
+            _is_address().alias("is_address"),
+            _site().alias("site"),
+            pl.col("path").replace("", "/"),
+            pl.col("query").str.extract(_CLICK_ID, 1).str.to_lowercase().alias("click_id"),
+            *(_utm(name).alias(name) for name in _UTM),
+        )
+        .with_columns(
+            _found(pl.col("click_id"), {name: source for name, (source, _) in _CLICK_IDS.items()}).alias(
+                "click_source"
+            ),
+            _found(pl.col("click_id"), {name: medium for name, (_, medium) in _CLICK_IDS.items()}).alias(
+                "click_medium"
+            ),
+            # The category of the site, or of the site that this is a mobile or language host of.
+            pl.coalesce(_found(site, categories) for site in sites).alias("site_category"),
+        )
     )
     return parsed.select("url", *(pl.when("is_address").then(name).alias(name) for name in _COLUMNS)).collect()
 
 
-def _host() -> pl.Expr:
-    """The host in lower case; IPv6 without brackets."""
-    return pl.coalesce("ipv6", "name").str.to_lowercase().alias("host")
-
-
 def _is_address() -> pl.Expr:
-    """Whether the value is an address, absolute or relative, with a host and a port that can exist."""
+    """Tell whether the value is an address, absolute or relative, with a host and a port that can exist."""
     port = pl.col("port").str.strip_chars_start("0")
     port_fits = (port.str.len_chars() <= 5) & (port.str.to_integer(strict=False).fill_null(0) <= _MAX_PORT)
-    host_fits = pl.coalesce("ipv6", "name").str.len_chars() <= _MAX_HOST
-    return (
-        pl.col("path").is_not_null()
-        & (pl.col("url").str.strip_chars() != "")
-        & port_fits.fill_null(True)
-        & host_fits.fill_null(True)
-    )
-
-
-def _path() -> pl.Expr:
-    """The path, `/` when the address has none."""
-    return pl.col("path").replace("", "/")
+    host_fits = pl.col("host").str.len_chars() <= _MAX_HOST
+    is_given = pl.col("path").is_not_null() & (pl.col("url").str.strip_chars() != "")
+    return is_given & port_fits.fill_null(True) & host_fits.fill_null(True)
 
 
 def _utm(name: str) -> pl.Expr:
-    """One campaign parameter, decoded; control characters become spaces (PostgreSQL refuses NUL)."""
+    """Give a campaign parameter, decoded; control characters become spaces, for PostgreSQL stores no NUL."""
     raw = pl.col("query").str.extract(rf"(?:^|&){name}=([^&]*)", 1)
     text = raw.map_batches(_percent_decoded, return_dtype=pl.String).str.replace_all(_CONTROLS, " ")
-    return text.str.strip_chars().replace("", None).alias(name)
+    return text.str.strip_chars().replace("", None)
 
 
 def _percent_decoded(raw: pl.Series) -> pl.Series:
-    """`raw` with `%XX` and `+` decoded; bytes that are not UTF-8 become U+FFFD, broken escapes stay."""
+    """Decode `%XX` and `+`; bytes that are not UTF-8 become U+FFFD, broken escapes stay."""
     encoded = raw.filter(raw.str.contains(r"[%+]")).unique()
     return raw.replace(encoded, pl.Series([unquote_plus(text) for text in encoded], dtype=pl.String))
 
 
-def _click_id() -> pl.Expr:
-    """The first ad click parameter of the query, in lower case."""
-    return pl.col("query").str.extract(_CLICK_ID, 1).str.to_lowercase().alias("click_id")
-
-
-def _click(what: str, place: int) -> pl.Expr:
-    """`click_source` or `click_medium` of the row's `click_id`."""
-    known = {name: traffic[place] for name, traffic in _CLICK_IDS.items()}
-    named = pl.col("click_id").replace_strict(known, default=None, return_dtype=pl.String)
-    return named.alias(f"click_{what}")
-
-
 def _site() -> pl.Expr:
-    """The engine's name for a search host, else the host without `www.` and without a final dot."""
+    """Give the engine's name for a search host, else the host without `www.` and without a final dot."""
     host = pl.col("host")
     plain = host.str.strip_prefix("www.").str.strip_suffix(".")
-    return (
-        pl.coalesce(host.str.extract(_SEARCH_ENGINE, 1), host.str.extract(_SEARCH_ENGINE, 2), plain)
-        .replace("", None)
-        .alias("site")
-    )
+    engines = (host.str.extract(_SEARCH_ENGINE, group) for group in (1, 2))
+    return pl.coalesce(*engines, plain).replace("", None)
 
 
-def _site_category() -> pl.Expr:
-    """The list's category of the site, or of the site that this is a mobile or language host of."""
-    listed = source_categories()
-    sites = (pl.col("site"), pl.col("site").str.replace(_ALTERNATE_SITE, ""))
-    return pl.coalesce(
-        site.replace_strict(listed["source"], listed["category"], default=None, return_dtype=pl.String)
-        for site in sites
-    ).alias("site_category")
+def _found(value: pl.Expr, known: Mapping[str, str]) -> pl.Expr:
+    return value.replace_strict(known, default=None, return_dtype=pl.String)

@@ -1,8 +1,8 @@
-"""What a user agent tells: device type, operating system, browser, person or machine.
+"""Reads from a user agent the device type, operating system, browser, and whether it is a person or a machine.
 
 Families of system, browser and crawler come from ua-parser and its uap-core rules. It is ten to forty times
 faster with a compiled engine (`ua-parser[re2]`, `ua-parser[regex]`), which it finds by itself. uap-core names
-devices but not their types; those are told here by the words that makers put into the text.
+devices but not their types; those are found here by the words that makers put into the text.
 """
 
 from functools import lru_cache
@@ -17,7 +17,7 @@ _MAX_TEXT = 1_024
 _CACHED = 20_000
 
 _MACHINE_WORDS = (
-    # says so itself, or gives an address to complain to; a CUBOT is a telephone
+    # says so itself, or gives an address for complaints; a CUBOT is a telephone
     r"(?:^|[^u]|[^c]u)bot\b|crawl|spider|\+https?://",
     # browsers driven by programs
     r"headless|lighthouse|phantomjs|selenium|puppeteer|playwright|cypress|synthetic|gtmetrix|ptst/",
@@ -57,7 +57,7 @@ class _Families(NamedTuple):
 
 
 def parse_user_agents(values: pl.Series) -> pl.DataFrame:
-    """One row per value of `values`, in the same order.
+    """Parse user agents: one row per value of `values`, in the same order.
 
     * `user_agent`: the value as it came, nullable.
     * `device_type`: `desktop`, `mobile`, `tablet`, `tv`, `console`, `bot` or `unknown`; never null. An iPad
@@ -82,7 +82,7 @@ def parse_user_agents(values: pl.Series) -> pl.DataFrame:
 
 @lru_cache(maxsize=_CACHED)
 def _families(text: str) -> _Families:
-    """One user agent by the rules of uap-core."""
+    """Parse one user agent by the rules of uap-core."""
     result = ua_parser.parse(text)
     return _Families(
         os=result.os.family if result.os else None,
@@ -92,12 +92,12 @@ def _families(text: str) -> _Families:
 
 
 def _says(*words: str) -> pl.Expr:
-    """Whether the lower-case `text` matches any of these patterns."""
+    """Tell whether the lower-case `text` matches any of these patterns."""
     return pl.col("text").str.contains("|".join(words))
 
 
 def _device_type() -> pl.Expr:
-    """`bot`, or the first device type whose words occur in the lower-case `text`."""
+    """Give `bot`, or the first device type whose words occur in the lower-case `text`."""
     says = {device_type: _says(words) for device_type, words in _DEVICE_WORDS.items()}
     says["tablet"] |= _says("android") & ~_says(_TELEPHONE_OR_APP)
     rules = [pl.when("is_bot").then(pl.lit("bot"))]
