@@ -223,6 +223,11 @@ def test_it_is_served_on_loopback_without_menu_and_without_sending_statistics() 
     assert OPTIONS["browser.gatherUsageStats"] == "false" and OPTIONS["client.toolbarMode"] == "minimal"
 
 
+def test_streamlit_finds_no_pages_of_its_own_beside_the_app() -> None:
+    """Else it would show them, without navigation, to whoever opens a page by its address first."""
+    assert not (APP.parent / "pages").exists()
+
+
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name in ("DATA_DIR", "WAREHOUSE_URL", "PARTITION_START"):
