@@ -6,7 +6,7 @@ file, and the fixed cost of a validation is paid seldom.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from typing import BinaryIO
 
@@ -18,7 +18,8 @@ from analytics_platform.contracts.base import ContractType
 from analytics_platform.gate.ahead import in_background
 from analytics_platform.gate.csv import Block, split, to_text_frame
 from analytics_platform.gate.layout import Layout, read_layout
-from analytics_platform.gate.records import Records, no_records, readable, rejected_frame, values_of
+from analytics_platform.gate.records import Positions, Records, no_records, rejected_frame, values_of
+from analytics_platform.gate.types import readable
 
 BLOCK_BYTES = 8 << 20
 RECORDS_AT_A_TIME = 250_000
@@ -29,7 +30,7 @@ BLOCKS_AT_A_TIME = 4
 def read_csv(
     stream: BinaryIO,
     contract: ContractType,
-    only: Collection[int] | None = None,
+    only: Positions = None,
     block_bytes: int = BLOCK_BYTES,
     delimiter: str = ",",
 ) -> Iterator[Records]:

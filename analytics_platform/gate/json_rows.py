@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from decimal import Decimal
 from itertools import chain
 from typing import BinaryIO
 
 from analytics_platform.contracts.base import ContractType
 from analytics_platform.gate.exact_json import Fault, JsonError, canonical_json, plain_text, read_json
-from analytics_platform.gate.records import MalformedError, Records, no_records, numbered, parse_records, readable
+from analytics_platform.gate.records import MalformedError, Positions, Records, no_records, numbered, parse_records
+from analytics_platform.gate.types import readable
 
 ROW_REASONS = (*(f"row: {fault}" for fault in Fault), "row: not an object")
 """Why a line cannot be parsed. PostgreSQL, which writes the rows of the shop's tables, writes none of these."""
@@ -26,7 +27,7 @@ def read_object(text: str, what: str) -> dict[str, object]:
     return found
 
 
-def read_json_lines(stream: BinaryIO, contract: ContractType, only: Collection[int] | None = None) -> Iterator[Records]:
+def read_json_lines(stream: BinaryIO, contract: ContractType, only: Positions = None) -> Iterator[Records]:
     """Parse the lines of a stream, by their place from 1; with `only`, those at these places. Blank lines are no rows.
 
     Of the names that a column has, the first with a value is read.
@@ -36,15 +37,15 @@ def read_json_lines(stream: BinaryIO, contract: ContractType, only: Collection[i
     }
     known, unknown = frozenset(chain.from_iterable(sources.values())), dict[str, None]()
 
-    def parse(line: bytes) -> list[str | None]:
-        row = read_object(readable(line.rstrip(b"\r\n")), "row")
+    def parse(line: str) -> list[str | None]:
+        row = read_object(line, "row")
         extra = {name: value for name, value in row.items() if name not in known}
         unknown.update(dict.fromkeys(extra))
         found = (next((row[name] for name in names if row.get(name) is not None), None) for names in sources.values())
         return [*map(_to_text, found), canonical_json(extra) if extra else None]
 
-    lines = ((place, line) for place, line in numbered(stream, only) if not line.isspace())
-    yield from parse_records(lines, (*sources, "extra"), parse, lambda line: readable(line.rstrip(b"\r\n")))
+    lines = ((place, readable(line.rstrip(b"\r\n"))) for place, line in numbered(stream, only) if not line.isspace())
+    yield from parse_records(lines, (*sources, "extra"), parse, str)
     yield no_records(*([f"unknown columns kept in extra: {', '.join(unknown)}"] if unknown and only is None else ()))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from typing import BinaryIO
 
@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from analytics_platform.contracts.base import ContractType
 from analytics_platform.contracts.sql import quote
 from analytics_platform.gate.layout import FileRejectedError, Layout, resolve_layout
-from analytics_platform.gate.records import Records, no_records, values_of
+from analytics_platform.gate.records import Positions, Records, no_records, values_of
 
 ROWS_AT_A_TIME = 50_000
 
@@ -31,9 +31,7 @@ def open_parquet(stream: BinaryIO, contract: ContractType) -> tuple[pq.ParquetFi
     return file, resolve_layout(contract, file.schema_arrow.names)
 
 
-def read_parquet_rows(
-    stream: BinaryIO, contract: ContractType, only: Collection[int] | None = None
-) -> Iterator[Records]:
+def read_parquet_rows(stream: BinaryIO, contract: ContractType, only: Positions = None) -> Iterator[Records]:
     """Read the rows of a file, by their place from 1; with `only`, those at these places."""
     file, layout = open_parquet(stream, contract)
     yield no_records(*layout.drift)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 import polars as pl
@@ -29,7 +29,10 @@ REJECTED = pl.Schema(
 RECORDS_AT_A_TIME = 20_000
 """So many records that are parsed one by one are validated together."""
 
-Texts = Sequence[str] | pl.Series
+Texts: TypeAlias = Sequence[str] | pl.Series
+Positions: TypeAlias = Collection[int] | None
+"""The positions of the records to read; None for all."""
+
 Raw = TypeVar("Raw")
 
 
@@ -63,23 +66,18 @@ def rejected_frame(
     return pl.DataFrame(dict(zip(REJECTED, columns, strict=True)), schema=REJECTED)
 
 
-def readable(raw: bytes) -> str:
-    """Decode bytes; those that are not UTF-8, and NUL, which no database stores, are written as \\xNN."""
-    return raw.decode("utf-8", errors="backslashreplace").replace("\0", "\\x00")
-
-
 def no_records(*drift: str) -> Records:
     """Give no records, only what is to be said of the batch."""
     return Records(pl.DataFrame(), np.empty(0, np.int64), lambda rows: (), rejected_frame((), (), ()), drift)
 
 
-def numbered(records: Iterable[Raw], only: Collection[int] | None) -> Iterator[tuple[int, Raw]]:
-    """Number records from 1; with `only`, give those at these positions."""
+def numbered(records: Iterable[Raw], only: Positions) -> Iterator[tuple[int, Raw]]:
+    """Number records from 1, and choose those to read."""
     return (pair for pair in enumerate(records, 1) if only is None or pair[0] in only)
 
 
 def parse_records(
-    records: Iterable[tuple[int, Raw]],
+    records: Iterator[tuple[int, Raw]],
     columns: Sequence[str],
     parse: Callable[[Raw], Sequence[str | None]],
     text_of: Callable[[Raw], str],
@@ -88,8 +86,7 @@ def parse_records(
 
     `parse` gives the values of `columns` or raises `MalformedError`. `text_of` gives the original as text.
     """
-    left = iter(records)
-    while some := list(islice(left, RECORDS_AT_A_TIME)):
+    while some := list(islice(records, RECORDS_AT_A_TIME)):
         yield _parse(some, columns, parse, text_of)
 
 
@@ -107,12 +104,12 @@ def _parse(
             malformed.append((position, text_of(raw), str(error)))
         else:
             good.append((position, raw))
-    places, raws, reasons = zip(*malformed, strict=True) if malformed else ((), (), ())
+    positions, raws, reasons = zip(*malformed, strict=True) if malformed else ((), (), ())
     return Records(
         values=pl.DataFrame(rows, schema=dict.fromkeys(columns, pl.String), orient="row"),
         positions=np.array([position for position, _ in good], np.int64),
         raws=lambda index: [text_of(good[row][1]) for row in index],
-        malformed=rejected_frame(places, raws, reasons),
+        malformed=rejected_frame(positions, raws, reasons),
     )
 
 

@@ -1,4 +1,4 @@
-"""From text to the types a contract promises. What cannot be converted becomes null, which is not missing."""
+"""From bytes to text, and from text to the types a contract promises. What cannot be converted becomes null."""
 
 from __future__ import annotations
 
@@ -31,6 +31,11 @@ _FIXED: Mapping[int, str] = MappingProxyType(
 _EPOCHS = (10**8, 10**11, 10**14, 10**17)
 """Unix times in seconds, milliseconds, microseconds lie between these numbers: each unit covers the years 1973 to
 5138, so no number has two meanings, and 20261001 is a mistaken date rather than a day in 1970."""
+
+
+def readable(raw: bytes) -> str:
+    """Decode bytes; those that are not UTF-8, and NUL, which no database stores, are written as \\xNN."""
+    return raw.decode("utf-8", errors="backslashreplace").replace("\0", "\\x00")
 
 
 def present(text: pl.Series) -> pl.Series:

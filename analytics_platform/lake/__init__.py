@@ -1,21 +1,9 @@
 """The landing zone: immutable batches of raw bytes, each known by the hash of its content.
 
-No Dagster in here, and no opinion about what the bytes mean.
+There is no Dagster in here, and no knowledge of what the bytes mean.
 """
 
-from analytics_platform.lake.codec import (
-    UnreadableError,
-    check_decodable,
-    open_decoded,
-)
+from analytics_platform.lake.codec import UnreadableError, check_decodable, open_decoded
 from analytics_platform.lake.folder import Batch, FolderLake, batch_id_of, open_lake
 
-__all__ = [
-    "Batch",
-    "FolderLake",
-    "UnreadableError",
-    "batch_id_of",
-    "check_decodable",
-    "open_decoded",
-    "open_lake",
-]
+__all__ = ["Batch", "FolderLake", "UnreadableError", "batch_id_of", "check_decodable", "open_decoded", "open_lake"]

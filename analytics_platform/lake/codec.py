@@ -1,4 +1,4 @@
-"""Opens files as the bytes they stand for: plain, gzip or zstandard, told by the end of the name."""
+"""Opens files as the bytes they stand for: plain, gzip or zstandard, by the end of the name."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class UnreadableError(ValueError):
 
 
 def open_decoded(path: Path) -> BinaryIO:
-    """The decompressed content of `path` as a buffered stream."""
+    """Open the decompressed content of `path` as a buffered stream."""
     name = path.name.lower()
     if name.endswith(".gz"):
         return cast(BinaryIO, gzip.open(path, "rb"))

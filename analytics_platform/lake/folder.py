@@ -45,18 +45,13 @@ class Batch:
     size: int
 
     def open(self) -> BinaryIO:
-        """The decompressed content."""
+        """Open the decompressed content."""
         return open_decoded(self.path)
 
 
 def batch_id_of(source: str, content_sha256: str) -> str:
-    """Stable id of a batch: 16 hex digits over its source and content."""
+    """Give the stable id of a batch: 16 hex digits over its source and content."""
     return hashlib.sha256(f"{source}:{content_sha256}".encode()).hexdigest()[:16]
-
-
-def _suffix(name: str) -> str:
-    found = re.search(r"(\.[a-z0-9]{1,10})?(\.gz|\.zst)?$", name.lower())
-    return found[0] if found else ""
 
 
 def _fingerprint(path: Path) -> tuple[int, int]:
@@ -114,7 +109,8 @@ class FolderLake:
                 os.fsync(writer.fileno())
             if _fingerprint(path) != before:
                 return None
-            return self._commit(source, name, incoming, digest.hexdigest(), _suffix(name))
+            suffix = re.search(r"(\.[a-z0-9]{1,10})?(\.gz|\.zst)?$", name.lower())
+            return self._commit(source, name, incoming, digest.hexdigest(), suffix[0] if suffix else "")
 
     def put_bytes(self, source: str, name: str, suffix: str, content: bytes) -> Batch:
         """Store bytes that were fetched; when this returns they are on the disk. The same content is stored once."""
@@ -132,7 +128,7 @@ class FolderLake:
 
     @contextmanager
     def _incoming(self, source: str) -> Iterator[Path]:
-        """Where to write what may become a batch. A name of its own, for writers on several machines share a lake."""
+        """Give a file for what may become a batch. Its name is unique, for writers on several machines share a lake."""
         path = self._prepare(source) / f".incoming-{uuid.uuid4().hex}"
         try:
             yield path
@@ -175,29 +171,24 @@ class FolderLake:
         _write_durably(self._prepare(source) / NOTE, text)
 
     def noted(self, source: str) -> str | None:
-        """The text kept about a source, if there is one."""
+        """Give the text kept about a source, if there is one."""
         path = self.root / source / NOTE
         return path.read_text(encoding="utf-8") if path.exists() else None
 
     def register(self, source: str) -> Register:
-        """What is remembered of the source's landing folder."""
+        """Open what is remembered of the source's landing folder."""
         return Register(self.root / source / "_landing.register")
 
     def batch_with(self, source: str, content_sha256: str) -> Batch | None:
-        """The batch with this content, if there is one."""
+        """Find the batch with this content, if there is one."""
         return self._read(source, self._card(source, content_sha256))
 
     def batches(self, source: str) -> list[Batch]:
-        """All batches of a source, in the order they arrived."""
-        return sorted(self._scan(source), key=lambda batch: (batch.arrived_at, batch.name))
-
-    def _scan(self, source: str) -> Iterator[Batch]:
-        for path in (self.root / source).glob(f"{CARD}*.json"):
-            batch = self._read(source, path)
-            if batch is not None:
-                yield batch
+        """List all batches of a source, in the order they arrived."""
+        found = (self._read(source, path) for path in (self.root / source).glob(f"{CARD}*.json"))
+        return sorted(filter(None, found), key=lambda batch: (batch.arrived_at, batch.name))
 
 
 def open_lake(settings: Settings) -> FolderLake:
-    """The lake at LAKE_URL."""
+    """Open the lake at LAKE_URL."""
     return FolderLake(Path(settings.lake_url))

@@ -24,12 +24,11 @@ class Register:
         self._met: dict[str, str] = {}
 
     def content_of(self, file: Path) -> str | None:
-        """The SHA-256 of a file that did not change since it was remembered."""
+        """Give the SHA-256 of a file that did not change since it was remembered."""
         identity = _identity(file)
-        found = self._known.get(identity)
-        if found is not None:
-            self._met[identity] = found
-        return found
+        if identity in self._known:
+            self._met[identity] = self._known[identity]
+        return self._met.get(identity)
 
     def remember(self, file: Path, content_sha256: str) -> None:
         """Remember a file that was put into the lake just now, if it has settled."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 import io
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -13,6 +13,7 @@ from analytics_platform.contracts.base import ContractType, file_of
 from analytics_platform.gate import CSV_REASONS, ROW_REASONS, FileRejectedError, Records, read_csv, read_layout
 from analytics_platform.gate.json_rows import read_json_lines
 from analytics_platform.gate.parquet_rows import open_parquet, read_parquet_rows
+from analytics_platform.gate.records import Positions
 from analytics_platform.lake import Batch, open_decoded
 from analytics_platform.sources.source import Format
 
@@ -47,9 +48,7 @@ class Csv(Format):
         except LookupError as error:
             raise ValueError(f"Csv(encoding={self.encoding!r}): Python knows no such encoding") from error
 
-    def read(
-        self, batch: Batch, stream: BinaryIO, contract: ContractType, only: Collection[int] | None
-    ) -> Iterator[Records]:
+    def read(self, batch: Batch, stream: BinaryIO, contract: ContractType, only: Positions) -> Iterator[Records]:
         """Parse the lines behind the header."""
         return read_csv(self._as_utf8(stream), contract, only, delimiter=self.delimiter)
 
@@ -117,9 +116,7 @@ class JsonLines(Format):
     suffixes = packed(".jsonl", ".ndjson", ".json")
     reasons = ROW_REASONS
 
-    def read(
-        self, batch: Batch, stream: BinaryIO, contract: ContractType, only: Collection[int] | None
-    ) -> Iterator[Records]:
+    def read(self, batch: Batch, stream: BinaryIO, contract: ContractType, only: Positions) -> Iterator[Records]:
         """Parse the lines."""
         return read_json_lines(stream, contract, only)
 
@@ -129,9 +126,7 @@ class Parquet(Format):
 
     suffixes = packed(".parquet")
 
-    def read(
-        self, batch: Batch, stream: BinaryIO, contract: ContractType, only: Collection[int] | None
-    ) -> Iterator[Records]:
+    def read(self, batch: Batch, stream: BinaryIO, contract: ContractType, only: Positions) -> Iterator[Records]:
         """Read the rows."""
         return read_parquet_rows(stream, contract, only)
 

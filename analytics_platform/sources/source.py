@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, ClassVar, TypeAlias
@@ -13,6 +13,7 @@ from pydantic import SecretStr
 
 from analytics_platform.contracts.base import ContractType
 from analytics_platform.gate import Origin, Records, Verdict, reasons_of, validate
+from analytics_platform.gate.records import Positions
 from analytics_platform.lake import Batch, FolderLake, check_decodable
 from analytics_platform.settings import Settings
 
@@ -34,9 +35,7 @@ class Format(ABC):
     reasons: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
-    def read(
-        self, batch: Batch, stream: BinaryIO, contract: ContractType, only: Collection[int] | None
-    ) -> Iterator[Records]:
+    def read(self, batch: Batch, stream: BinaryIO, contract: ContractType, only: Positions) -> Iterator[Records]:
         """Parse the content of a batch; given positions, only the records at these."""
 
     def takes(self, name: str) -> bool:
@@ -104,7 +103,7 @@ class Source:
         """Every reason for which the gate rejects one of its records."""
         return tuple(dict.fromkeys((*reasons_of(self.contract), *self.format.reasons)))
 
-    def validate(self, batch: Batch, settings: Settings, only: Collection[int] | None = None) -> Iterator[Verdict]:
+    def validate(self, batch: Batch, settings: Settings, only: Positions = None) -> Iterator[Verdict]:
         """Put the records of a batch through the gate; with `only`, those at these positions."""
         earliest = dt.datetime.combine(settings.partition_start, dt.time(), dt.UTC)
         with batch.open() as stream:

@@ -17,7 +17,7 @@ from sqlglot import exp
 
 from analytics_platform.catalog import CONTRACTS
 from analytics_platform.contracts.ddl import column_types
-from analytics_platform.transform.source_events import NAME, ModelError, parse, tables_in, union
+from analytics_platform.transform.source_events import NAME, ModelError, parse, put_queries, tables_in, union
 
 MODELS_DIR = Path(__file__).parent.parent / "models"
 
@@ -44,7 +44,7 @@ def read_model(path: Path) -> Model:
     sql = path.read_text(encoding="utf-8")
     tree = parse(path, sql)
     if NAME in tables_in(tree):
-        tree = _with_source_events(tree)
+        tree = put_queries(tree, {NAME: union()})
         sql = tree.sql("duckdb")
     inputs = tables_in(tree)
     unknown = [table for table in (name, *inputs) if table not in CONTRACTS]
@@ -52,15 +52,6 @@ def read_model(path: Path) -> Model:
         raise ModelError(f"{path}: there is no contract for {', '.join(unknown)}")
     parameters = dict.fromkeys(parameter.name for parameter in tree.find_all(exp.Parameter, exp.Placeholder))
     return Model(name, path, sql, tuple(sorted(inputs)), tuple(parameters))
-
-
-def _with_source_events(tree: exp.Query) -> exp.Query:
-    """Put the union of the sources' events in the place of its name."""
-    for node in list(tree.find_all(exp.Table)):
-        if f"{node.db}.{node.name}" == NAME:
-            alias = exp.TableAlias(this=exp.to_identifier(node.alias_or_name))
-            node.replace(exp.Subquery(this=sqlglot.parse_one(union(), dialect="duckdb"), alias=alias))
-    return tree
 
 
 @lru_cache(maxsize=1)

@@ -11,13 +11,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-import sqlglot
-from sqlglot import exp
-
 from analytics_platform.catalog import CONTRACTS
 from analytics_platform.contracts.sql import literal, quote, quote_table
 from analytics_platform.contracts.table import Days, Everything, Reads, Table, TouchedKeys
 from analytics_platform.transform.model import Model
+from analytics_platform.transform.source_events import put_queries
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,18 +100,6 @@ def _with_touching(table: Table, windows: Mapping[str, str | None], days: DayRan
     return found
 
 
-def _put_windows(model: Model, windows: Mapping[str, str | None]) -> exp.Query:
-    tree = model.expression()
-    for node in list(tree.find_all(exp.Table)):
-        name = f"{node.db}.{node.name}"
-        condition = windows.get(name)
-        if condition is not None:
-            part = f"SELECT * FROM {quote_table(name)} WHERE {condition}"
-            subquery = sqlglot.parse_one(part, dialect="duckdb")
-            node.replace(exp.Subquery(this=subquery, alias=exp.TableAlias(this=exp.to_identifier(node.alias_or_name))))
-    return tree
-
-
 def plan(model: Model, days: DayRange | None, settings: Mapping[str, int]) -> Query:
     """Write the query that builds `days` of the model (None: all of it, for tables without days).
 
@@ -128,7 +114,8 @@ def plan(model: Model, days: DayRange | None, settings: Mapping[str, int]) -> Qu
         return Query(model.sql, parameters, dict.fromkeys(model.inputs))
     table, sources = CONTRACTS[model.name].table, [CONTRACTS[name].table for name in model.inputs]
     windows = {source.name: _part_of(source, reads_of(table, source), days, settings) for source in sources}
-    sql = _put_windows(model, windows).sql("duckdb")
+    parts = {name: f"SELECT * FROM {quote_table(name)} WHERE {part}" for name, part in windows.items() if part}
+    sql = put_queries(model.expression(), parts).sql("duckdb")
     if table.partition is not None:
         sql = f"SELECT * FROM ({sql}) AS built WHERE {_between(table.partition, days)}"
     return Query(sql, parameters, _with_touching(table, windows, days))

@@ -51,6 +51,15 @@ def tables_in(tree: exp.Query) -> tuple[str, ...]:
     return tuple(dict.fromkeys(f"{table.db}.{table.name}" for table in tables))
 
 
+def put_queries(tree: exp.Query, queries: Mapping[str, str]) -> exp.Query:
+    """Put a query in the place of each table that is named."""
+    for node in list(tree.find_all(exp.Table)):
+        if sql := queries.get(f"{node.db}.{node.name}"):
+            alias = exp.TableAlias(this=exp.to_identifier(node.alias_or_name))
+            node.replace(exp.Subquery(this=sqlglot.parse_one(sql, dialect="duckdb"), alias=alias))
+    return tree
+
+
 @lru_cache(maxsize=1)
 def source_events() -> Mapping[str, EventQuery]:
     """Read the `events.sql` of every source that has one. Raises `ModelError` for columns that are not of the shape."""

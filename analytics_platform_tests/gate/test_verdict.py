@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from analytics_platform.catalog import CONTRACTS
 from analytics_platform.gate import CSV_REASONS, Origin, Verdict, read_csv, reasons_of, validate
 from analytics_platform.gate.csv import split
-from analytics_platform.gate.records import readable
+from analytics_platform.gate.types import readable
 
 CONTRACT = CONTRACTS["cleaned.clickstream"]
 HEADER = ("client_id", "page_url", "referrer", "timestamp", "event_name", "event_data", "user_agent")

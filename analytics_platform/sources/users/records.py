@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from itertools import islice
 from types import MappingProxyType
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeAlias
 
 import nameparser
 import pandas as pd
@@ -22,7 +22,7 @@ from analytics_platform.connectors.rest_api import decode_pages, records
 from analytics_platform.contracts.base import ContractType
 from analytics_platform.gate.exact_json import Fault, canonical_json
 from analytics_platform.gate.json_rows import read_object
-from analytics_platform.gate.records import MalformedError, Records, no_records, parse_records
+from analytics_platform.gate.records import MalformedError, Positions, Records, no_records, numbered, parse_records
 from analytics_platform.lake import Batch
 from analytics_platform.sources.source import Format
 
@@ -67,6 +67,9 @@ REASONS: tuple[str, ...] = (
 )
 """Why a user cannot be parsed, in the order reasons are named."""
 
+_FlatUser: TypeAlias = tuple[str, dict[str, Any], Any]
+"""A user: its text, its known fields by flat name as JSON text, and its other fields or the `MalformedError`."""
+
 _USERS_AT_A_TIME = 10_000
 _NAMES_SHOWN = 20
 _LONGEST_NAME = 200
@@ -77,22 +80,18 @@ class Answers(Format):
 
     reasons = REASONS
 
-    def read(
-        self, batch: Batch, stream: BinaryIO, contract: ContractType, only: Collection[int] | None
-    ) -> Iterator[Records]:
+    def read(self, batch: Batch, stream: BinaryIO, contract: ContractType, only: Positions) -> Iterator[Records]:
         """Parse the users."""
-        found = records(decode_pages(stream.read()))
-        return read_users(((record.position, record.raw) for record in found), only)
+        return read_users((record.raw for record in records(decode_pages(stream.read()))), only)
 
 
-def read_users(rows: Iterable[tuple[int, str]], only: Collection[int] | None = None) -> Iterator[Records]:
-    """Parse users, `(position, JSON text)`; with `only`, those at these positions.
+def read_users(texts: Iterable[str], only: Positions = None) -> Iterator[Records]:
+    """Parse users, given as JSON texts, by their position from 1; with `only`, those at these positions.
 
     The last records say how all of them differ from the usual: fields nobody has, unknown fields, other types.
     """
     parser = _UserParser()
-    flat = parser.flatten(row for row in rows if only is None or row[0] in only)
-    yield from parse_records(flat, COLUMNS, parser.parse, lambda user: user[0])
+    yield from parse_records(numbered(parser.flatten(texts), only), COLUMNS, parser.parse, lambda user: user[0])
     yield no_records(*(parser.drift() if only is None else ()))
 
 
@@ -104,19 +103,18 @@ class _UserParser:
         self._retyped: dict[str, None] = {}
         self._unknown: dict[str, None] = {}
 
-    def flatten(self, rows: Iterable[tuple[int, str]]) -> Iterator[tuple[int, tuple[str, dict[str, Any], Any]]]:
-        """Flatten users, some at a time: text, known fields as JSON text by flat name, other fields or the error."""
-        left = iter(rows)
+    def flatten(self, texts: Iterable[str]) -> Iterator[_FlatUser]:
+        """Flatten users, some at a time."""
+        left = iter(texts)
         while some := list(islice(left, _USERS_AT_A_TIME)):
             users: list[tuple[dict[str, Any], Any]] = []
-            for _, raw in some:
+            for text in some:
                 try:
-                    users.append(self._divide(read_object(raw, "record")))
+                    users.append(self._divide(read_object(text, "record")))
                 except MalformedError as error:
                     users.append(({}, error))
             flat = pd.json_normalize([known for known, _ in users], sep=".").to_dict("records")
-            for (position, raw), cells, (_, rest) in zip(some, flat, users, strict=True):
-                yield position, (raw, cells, rest)
+            yield from zip(some, flat, (rest for _, rest in users), strict=True)
 
     def _divide(self, user: Mapping[str, object], above: tuple[str, ...] = ()) -> tuple[dict[str, Any], dict[str, Any]]:
         """Divide an object into its known fields, their values as JSON text, and the others."""
@@ -134,7 +132,7 @@ class _UserParser:
                 known[key] = str(value) if isinstance(value, Decimal) else canonical_json(value)
         return known, rest
 
-    def parse(self, user: tuple[str, dict[str, Any], Any]) -> list[str | None]:
+    def parse(self, user: _FlatUser) -> list[str | None]:
         """Give the values of `COLUMNS`. Raises `MalformedError` with every reason."""
         _, cells, rest = user
         if isinstance(rest, MalformedError):

@@ -38,42 +38,27 @@ from bson.dbref import DBRef
 from bson.decimal128 import Decimal128
 from bson.errors import BSONError
 from bson.int64 import Int64
-from bson.max_key import MaxKey
-from bson.min_key import MinKey
-from bson.objectid import ObjectId
-from bson.regex import Regex
-from bson.timestamp import Timestamp
 
 from analytics_platform.connectors.mongo.extended_json import DECODING, to_extended_json
 from analytics_platform.gate.records import MalformedError
 
 _TYPES: Mapping[type, str] = MappingProxyType(
     {
-        int: "int",
         Int64: "long",
         float: "double",
         Decimal128: "decimal",
         str: "string",
-        bool: "bool",
         dict: "object",
         DBRef: "object",
         list: "array",
         dt.datetime: "date",
         DatetimeMS: "date",
-        Timestamp: "timestamp",
-        ObjectId: "objectId",
         bytes: "binData",
         Binary: "binData",
-        Regex: "regex",
         Code: "javascript",
-        MinKey: "minKey",
-        MaxKey: "maxKey",
     }
 )
-"""Types as the decoder gives them → their names in MongoDB's own language."""
-
-_ESCAPED_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
-
+"""Types as the decoder gives them → their names in MongoDB's own language, unless it has the class's own name."""
 
 _WHOLE: Mapping[type, Callable[[Any], str]] = MappingProxyType({int: str, Int64: str})
 _TEXT: Mapping[type, Callable[[Any], str]] = MappingProxyType({str: str})
@@ -104,7 +89,6 @@ _FIELDS: Mapping[str, _DocumentField] = MappingProxyType(
     }
 )
 _TIME_OUT_OF_RANGE = "event_at: out of range"
-
 _JSON_COLUMNS = ("document_id", "metadata", "extra")
 _ESCAPED_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 
@@ -144,7 +128,8 @@ def decode_document(raw: bytes, type_changes: Counter[str]) -> list[str | None]:
 
 
 def _type_of(value: object) -> str:
-    return _TYPES.get(type(value), type(value).__name__)
+    kind = type(value)
+    return _TYPES.get(kind, kind.__name__[0].lower() + kind.__name__[1:])
 
 
 def _decode(found: dict[str, Any], type_changes: Counter[str]) -> tuple[dict[str, str | None], dict[str, str]]:

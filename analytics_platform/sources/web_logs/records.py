@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 from analytics_platform.connectors.mongo.dumps import DUMP_REASONS, DUMP_SUFFIXES, MalformedRecord, is_dump, read_dump
 from analytics_platform.connectors.mongo.extended_json import document_text
 from analytics_platform.contracts.base import ContractType
-from analytics_platform.gate.records import MalformedError, Records, no_records, numbered, parse_records, readable
+from analytics_platform.gate.records import MalformedError, Positions, Records, no_records, numbered, parse_records
+from analytics_platform.gate.types import readable
 from analytics_platform.lake import Batch
 from analytics_platform.sources.arrivals.parquet import read_columns
 from analytics_platform.sources.source import Format
@@ -33,18 +34,14 @@ class Documents(Format):
     def check(self, path: Path, contract: ContractType) -> None:
         """Reject no file: of a damaged dump whatever can be read is taken in."""
 
-    def read(
-        self, batch: Batch, stream: BinaryIO, contract: ContractType, only: Collection[int] | None
-    ) -> Iterator[Records]:
+    def read(self, batch: Batch, stream: BinaryIO, contract: ContractType, only: Positions) -> Iterator[Records]:
         """Parse the documents."""
         if batch.path.suffix == ".parquet":
             return read_documents((document for (document,) in read_columns(stream, "document")), only)
         return read_documents(read_dump(stream, batch.name), only)
 
 
-def read_documents(
-    documents: Iterable[bytes | MalformedRecord], only: Collection[int] | None = None
-) -> Iterator[Records]:
+def read_documents(documents: Iterable[bytes | MalformedRecord], only: Positions = None) -> Iterator[Records]:
     """Parse raw BSON documents, by their place from 1; with `only`, those at these places.
 
     The last records say which fields had another type than usual, and how often.

@@ -6,15 +6,12 @@ devices but not their types; those are found here by the words that makers put i
 """
 
 from functools import lru_cache
-from typing import NamedTuple
 
 import polars as pl
 import ua_parser
 
 _MAX_TEXT = 1_024
 """Characters read of a user agent; real ones have a tenth, and the rules are not linear in longer ones."""
-
-_CACHED = 20_000
 
 _MACHINE_WORDS = (
     # says so itself, or gives an address for complaints; a CUBOT is a telephone
@@ -48,14 +45,6 @@ _TELEPHONE_OR_APP = r"mobi|okhttp|^dalvik"
 """Android browsers say Mobile on telephones only; apps say nothing and are taken for telephones."""
 
 
-class _Families(NamedTuple):
-    """What uap-core knows of one user agent."""
-
-    os: str | None
-    browser: str | None
-    is_spider: bool
-
-
 def parse_user_agents(values: pl.Series) -> pl.DataFrame:
     """Parse user agents: one row per value of `values`, in the same order.
 
@@ -80,15 +69,13 @@ def parse_user_agents(values: pl.Series) -> pl.DataFrame:
     )
 
 
-@lru_cache(maxsize=_CACHED)
-def _families(text: str) -> _Families:
-    """Parse one user agent by the rules of uap-core."""
-    result = ua_parser.parse(text)
-    return _Families(
-        os=result.os.family if result.os else None,
-        browser=result.user_agent.family if result.user_agent else None,
-        is_spider=result.device is not None and result.device.family == "Spider",
-    )
+@lru_cache(maxsize=20_000)
+def _families(text: str) -> tuple[str | None, str | None, bool]:
+    """Give what uap-core knows of a user agent: families of system and browser, and whether it is a crawler."""
+    found = ua_parser.parse(text)
+    is_spider = found.device is not None and found.device.family == "Spider"
+    browser = found.user_agent.family if found.user_agent else None
+    return found.os.family if found.os else None, browser, is_spider
 
 
 def _says(*words: str) -> pl.Expr:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from analytics_platform.catalog import CONTRACTS
 from analytics_platform.connectors.sqs import Message
 from analytics_platform.gate import Origin, Verdict, reasons_of, validate
-from analytics_platform.gate.records import readable
+from analytics_platform.gate.types import readable
 from analytics_platform.sources.arrivals.queue import encode_messages
 from analytics_platform.sources.ecommerce_events.decode import RULES as MESSAGE_REASONS
 from analytics_platform.sources.ecommerce_events.records import read_messages
