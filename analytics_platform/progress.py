@@ -12,7 +12,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 @contextmanager
 def progress_bar(name: str) -> Iterator[Callable[[int], None]]:
-    """A bar on the terminal with the rows read so far and their rate; nothing where there is no terminal."""
+    """Show a bar on the terminal with the rows read so far and their rate; nothing where there is no terminal."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),

@@ -1,4 +1,4 @@
-"""Every knob of the platform, read once from the environment and validated.
+"""Every setting of the platform, read once from the environment and validated.
 
 What does not belong here: defaults of single functions, secrets in clear text (they are masked), and
 anything that reads a file or opens a connection.
@@ -23,7 +23,7 @@ _PASSWORDS = re.compile(r"(?<=://)[^/?#]*@|(?<=[?&]password=)[^&]*")
 
 
 def masked(url: str) -> str:
-    """An address without its password, for people to read."""
+    """Write an address without its password, for people to read."""
     return _PASSWORDS.sub(lambda found: _mask(found[0]), url)
 
 
@@ -71,7 +71,7 @@ class Settings(BaseSettings):
     )
 
     sqs_queue_url: str = Field("", description="Queue of product events; without it the source is absent.")
-    sqs_dlq_url: str = Field("", description="Queue that gets a copy of every refused message, with the reason.")
+    sqs_dlq_url: str = Field("", description="Queue that gets a copy of every rejected message, with the reason.")
     aws_endpoint_url: str = Field("", description="Address of another SQS than Amazon's, e.g. http://127.0.0.1:9324.")
     aws_default_region: str = Field("", description="Region of the queues (default: that of the AWS SDK or the URL).")
     aws_max_attempts: Annotated[int, Field(ge=1)] = Field(3, description="How often a request to SQS is tried.")
@@ -159,22 +159,22 @@ class Settings(BaseSettings):
 
     @property
     def warehouse_path(self) -> Path:
-        """The DuckDB file that `warehouse_url` names."""
+        """Give the DuckDB file that `warehouse_url` names."""
         return Path(self.warehouse_url.removeprefix("duckdb:///"))
 
     @property
     def model_values(self) -> dict[str, int]:
-        """The settings that models and their windows may name."""
+        """Give the settings that models and their windows may name."""
         return {"attribution_lookback_days": self.attribution_lookback_days}
 
     @property
     def quarantine_dir(self) -> Path:
-        """Folder of the spreadsheets of refused rows, one per input file."""
+        """Give the folder of the spreadsheets of rejected rows, one per input file."""
         return self.data_dir / "quarantine"
 
     @property
     def reports_dir(self) -> Path:
-        """Folder of the written findings."""
+        """Give the folder of the written findings."""
         return self.data_dir / "reports"
 
 

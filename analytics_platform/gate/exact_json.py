@@ -23,7 +23,7 @@ MAX_DIGITS = 100
 """A number has at most so many characters, as it is written and written plainly: `1e99` just fits."""
 
 
-class Fault(StrEnum):
+class JsonFault(StrEnum):
     """Why a text is not JSON that can be used."""
 
     NOT_JSON = "not JSON"
@@ -40,7 +40,7 @@ class JsonError(ValueError):
     `position` counts characters from 0. Hooks of the decoder do not know it; they name the `literal` instead.
     """
 
-    def __init__(self, fault: Fault, detail: str, position: int | None = None, literal: str | None = None) -> None:
+    def __init__(self, fault: JsonFault, detail: str, position: int | None = None, literal: str | None = None) -> None:
         super().__init__(f"{fault}: {detail}")
         self.fault = fault
         self.detail = detail
@@ -98,19 +98,19 @@ def _decimal(text: str) -> Decimal | None:
 def _read_number(literal: str, read: Callable[[str], int | Decimal | None]) -> int | Decimal:
     number = read(literal) if len(literal) <= MAX_DIGITS else None
     if number is None:
-        raise JsonError(Fault.LONG_NUMBER, f"more than {MAX_DIGITS} digits", literal=literal)
+        raise JsonError(JsonFault.LONG_NUMBER, f"more than {MAX_DIGITS} digits", literal=literal)
     return number
 
 
 def _reject_constant(literal: str) -> NoReturn:
-    raise JsonError(Fault.NOT_JSON, f"{literal} is no number", literal=literal)
+    raise JsonError(JsonFault.NOT_JSON, f"{literal} is no number", literal=literal)
 
 
 def _read_object(pairs: list[tuple[str, object]]) -> dict[str, object]:
     found = dict(pairs)
     if len(found) < len(pairs):
         repeated = Counter(key for key, _ in pairs).most_common(1)[0][0]
-        raise JsonError(Fault.DUPLICATE_KEY, f"{repeated[:40]!r} is given twice in an object")
+        raise JsonError(JsonFault.DUPLICATE_KEY, f"{repeated[:40]!r} is given twice in an object")
     return found
 
 
@@ -131,12 +131,12 @@ def read_json(text: str) -> object:
     try:
         value: object = _DECODER.decode(text)
     except json.JSONDecodeError as error:
-        raise JsonError(Fault.NOT_JSON, error.msg, error.pos) from error
+        raise JsonError(JsonFault.NOT_JSON, error.msg, error.pos) from error
     except JsonError as error:
         places = (token.start() for token in _TOKEN.finditer(text) if token[0] == error.literal)
         raise JsonError(error.fault, error.detail, next(places, None)) from error
     except RecursionError:
-        raise JsonError(Fault.TOO_DEEP, f"more than {MAX_DEPTH} levels") from None
+        raise JsonError(JsonFault.TOO_DEEP, f"more than {MAX_DEPTH} levels") from None
     if text.count("[") + text.count("{") > MAX_DEPTH:
         check_depth(value)
     if "\\u" in text and _SUSPECT.search(text):
@@ -148,13 +148,13 @@ def read_json(text: str) -> object:
 def check_characters(text: str, *, escaped: bool = False) -> None:
     """Raise `JsonError` if a text holds NUL or a lone surrogate; with `escaped`, no position in it is given."""
     if (place := text.find("\0")) >= 0:
-        raise JsonError(Fault.NUL, "no database stores it", None if escaped else place)
+        raise JsonError(JsonFault.NUL, "no database stores it", None if escaped else place)
     if text.isascii():
         return
     try:
         text.encode()
     except UnicodeEncodeError as error:
-        raise JsonError(Fault.SURROGATE, "UTF-8 cannot write it", None if escaped else error.start) from error
+        raise JsonError(JsonFault.SURROGATE, "UTF-8 cannot write it", None if escaped else error.start) from error
 
 
 def check_depth(value: object) -> None:
@@ -165,7 +165,7 @@ def check_depth(value: object) -> None:
         level = [child for children in inner for child in children if isinstance(child, dict | list)]
         if not level:
             return
-    raise JsonError(Fault.TOO_DEEP, f"more than {MAX_DEPTH} levels")
+    raise JsonError(JsonFault.TOO_DEEP, f"more than {MAX_DEPTH} levels")
 
 
 def _texts(value: object) -> Iterator[str]:

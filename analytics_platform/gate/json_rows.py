@@ -8,11 +8,11 @@ from itertools import chain
 from typing import BinaryIO
 
 from analytics_platform.contracts.base import ContractType
-from analytics_platform.gate.exact_json import Fault, JsonError, canonical_json, plain_text, read_json
+from analytics_platform.gate.exact_json import JsonError, JsonFault, canonical_json, plain_text, read_json
 from analytics_platform.gate.records import MalformedError, Positions, Records, no_records, numbered, parse_records
 from analytics_platform.gate.types import readable
 
-ROW_REASONS = (*(f"row: {fault}" for fault in Fault), "row: not an object")
+ROW_REASONS = (*(f"row: {fault}" for fault in JsonFault), "row: not an object")
 """Why a line cannot be parsed. PostgreSQL, which writes the rows of the shop's tables, writes none of these."""
 
 

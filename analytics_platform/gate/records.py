@@ -67,7 +67,7 @@ def rejected_frame(
 
 
 def no_records(*drift: str) -> Records:
-    """Give no records, only what is to be said of the batch."""
+    """Give no records, only the drift of the batch."""
     return Records(pl.DataFrame(), np.empty(0, np.int64), lambda rows: (), rejected_frame((), (), ()), drift)
 
 

@@ -20,7 +20,7 @@ class Rulebook:
     """A contract's Pandera schema for one batch, and its rules in words: slow to build, quick to use."""
 
     def __init__(self, contract: ContractType, earliest: dt.datetime, latest: dt.datetime) -> None:
-        """Events of the batch may not be before `earliest`, nor after `latest`."""
+        """Make the rules ready. Events of the batch may not be before `earliest`, nor after `latest`."""
         self._usual = usual_names(contract)
         self._schema = _schema(contract, earliest, latest)
         self._words = _words(self._schema, self._usual)

@@ -61,7 +61,7 @@ def to_instants(text: pl.Series) -> pl.Series:
     """Parse times as UTC microseconds; null where the text is not a time.
 
     A time without zone is UTC, a date its midnight, a whole number a Unix time in seconds, milliseconds or
-    microseconds, told apart by its magnitude. Each form is tried on what the forms before it left over,
+    microseconds, by its magnitude. Each form is tried on what the forms before it left over,
     so a uniform column costs one pass.
     """
     first = text.is_not_null().arg_max()

@@ -53,7 +53,7 @@ class Gate:
     """The gate for one batch: the rules for its records, made ready once."""
 
     def __init__(self, contract: ContractType, origin: Origin, engine: duckdb.DuckDBPyConnection) -> None:
-        """`engine` is where JSON is validated."""
+        """Make the rules ready; JSON is validated by `engine`."""
         self._columns = contract.columns
         self._schema = polars_schema(contract)
         self._from_input = list(usual_names(contract))

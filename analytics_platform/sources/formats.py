@@ -65,7 +65,7 @@ class Csv(Format):
             read_layout(contract, self._as_utf8(stream), delimiter)
 
     def _hint(self, path: Path, contract: ContractType) -> str | None:
-        """What the file has instead of what is declared, if that can be told."""
+        """Say what the file has instead of what is declared; None if that cannot be found."""
         with open_decoded(path) as stream:
             start = stream.read(4)
         if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) and not self.encoding.startswith("utf-16"):

@@ -17,7 +17,7 @@ _FOLDERS = sorted(
 
 
 def _find(folder: Path) -> Iterator[Source]:
-    """The sources that the file source.py of a folder declares. Raises `UserError` if it declares none."""
+    """Find the sources that the file source.py of a folder declares. Raises `UserError` if it declares none."""
     if not (folder / "source.py").exists():
         raise UserError(f"{folder} has no source.py: a folder of sources/ declares a source in it.")
     module = f"{__package__}.{folder.name}.source"

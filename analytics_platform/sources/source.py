@@ -73,7 +73,7 @@ class Arrival(ABC):
     def fetch(
         self, source: Source, settings: Settings, lake: FolderLake, say: Say, connect: Connect | None = None
     ) -> Mapping[str, int | str]:
-        """Move what is new in the system into the lake; returns figures for people. Raises `UserError`.
+        """Move what is new in the system into the lake, and give figures for people. Raises `UserError`.
 
         Given `connect`, the client of the system is what that returns for its address, not one made by the settings.
         """
@@ -90,7 +90,7 @@ class Source:
 
     @property
     def name(self) -> str:
-        """The name of the source, of its landing folder and of its folder in the lake."""
+        """Give the name of the source, of its landing folder and of its folder in the lake."""
         return self.contract.table.source
 
     def address(self, settings: Settings) -> str:
@@ -100,7 +100,7 @@ class Source:
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        """Every reason for which the gate rejects one of its records."""
+        """List every reason for which the gate rejects one of its records."""
         return tuple(dict.fromkeys((*reasons_of(self.contract), *self.format.reasons)))
 
     def validate(self, batch: Batch, settings: Settings, only: Positions = None) -> Iterator[Verdict]:

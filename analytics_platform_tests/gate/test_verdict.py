@@ -64,7 +64,7 @@ EXAMPLES = {
 
 
 @pytest.mark.parametrize("reason", EXAMPLES)
-def test_a_broken_record_is_refused_with_its_reason_and_its_text_and_no_other(reason: str) -> None:
+def test_a_broken_record_is_rejected_with_its_reason_and_its_text_and_no_other(reason: str) -> None:
     broken = EXAMPLES[reason]
     raw = broken if isinstance(broken, bytes) else broken.encode()
     found = verdict(line().encode() + raw + line(client_id="c2").encode())
@@ -86,7 +86,7 @@ def test_a_time_of_receipt_that_is_none_is_rejected() -> None:
     assert found.rejected["error_reason"].to_list() == ["received_at: not a time"]
 
 
-def test_several_broken_rules_are_told_in_the_order_of_the_columns() -> None:
+def test_several_broken_rules_are_named_in_the_order_of_the_columns() -> None:
     found = verdict(line(event_data="{", client_id="", timestamp="2031-01-01", event_name=" "))
     assert found.rejected["error_reason"].to_list() == [
         "client_id: missing; event_at: out of range; event_name: missing; event_data: not JSON"
@@ -106,12 +106,12 @@ def test_an_event_lies_between_the_first_partition_and_a_day_after_arrival(time:
     assert verdict(line(timestamp=time)).accepted.height == accepted
 
 
-def test_what_can_be_read_of_a_refused_record_says_its_day() -> None:
+def test_what_can_be_read_of_a_rejected_record_says_its_day() -> None:
     found = verdict(line(client_id="") + line(timestamp="never"))
     assert found.rejected["event_date"].to_list() == [dt.date(2026, 10, 1), None]
 
 
-def test_a_refused_record_knows_the_day_of_the_accepted_one_before_it() -> None:
+def test_a_rejected_record_knows_the_day_of_the_accepted_one_before_it() -> None:
     body = "torn\n" + line() + line(timestamp="never") + line(timestamp="2026-10-02") + "torn\n"
     for block_bytes in (1, 1 << 20):
         dates = verdict(body, block_bytes=block_bytes).rejected["neighbour_date"].to_list()
@@ -136,7 +136,7 @@ bodies = st.lists(pieces, max_size=30).map(b"".join)
 
 
 @given(bodies)
-def test_whatever_the_bytes_every_record_is_accepted_or_refused_once(body: bytes) -> None:
+def test_whatever_the_bytes_every_record_is_accepted_or_rejected_once(body: bytes) -> None:
     blocks = list(split(io.BytesIO(body), len(HEADER)))
     expected = [int(position) for block in blocks for position in block.positions]
     expected += [int(position) for block in blocks for position in block.malformed.positions]
@@ -153,7 +153,7 @@ def test_the_verdict_does_not_depend_on_the_size_of_blocks(body: bytes, block_by
 
 
 @given(bodies, st.sets(st.integers(2, 40)))
-def test_only_the_chosen_positions_are_judged_and_judged_alike(body: bytes, only: set[int]) -> None:
+def test_only_the_chosen_positions_are_validated_and_validated_alike(body: bytes, only: set[int]) -> None:
     whole, chosen = verdict(body), verdict(body, only)
     for name in ("accepted", "rejected"):
         expected, found = getattr(whole, name), getattr(chosen, name)

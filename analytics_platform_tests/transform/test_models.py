@@ -103,7 +103,7 @@ def test_inputs_are_the_tables_the_sql_names(tmp_path: Path) -> None:
         ("SELECT * FROM cleaned.evnets", "there is no contract for cleaned.evnets"),
     ],
 )
-def test_a_file_that_is_no_model_is_refused_with_its_name(tmp_path: Path, sql: str, complaint: str) -> None:
+def test_a_file_that_is_no_model_is_rejected_with_its_name(tmp_path: Path, sql: str, complaint: str) -> None:
     path = tmp_path / "star" / "fact_events.sql"
     path.parent.mkdir()
     path.write_text(sql)

@@ -1,8 +1,6 @@
-"""What each physical line of a CSV file looks like, found for a whole window of lines at once.
+"""Finds what each physical line of a CSV file looks like, for a whole window of lines at once.
 
-Every line is read as if a record began at its start ("from outside"). Lines that turn out to lie within a
-quoted field are checked a second time by what they look like "from inside": there quoted and unquoted
-stretches change places.
+Every line is read as if a record began at its start.
 """
 
 from collections.abc import Mapping
@@ -46,12 +44,10 @@ REASONS: Mapping[Flaw, str] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Lines:
-    """The lines of `text`, one entry per line in every array but the last two."""
+    """The lines of `text`, one entry per line in every array."""
 
     text: bytes
     """Whole lines, each ended by LF."""
-    separator: int
-    """The code of the delimiter."""
     starts: NDArray[np.int64]
     """Offset of the line's first byte."""
     ends: NDArray[np.int64]
@@ -60,26 +56,12 @@ class Lines:
     """Bytes of the line without its LF or CRLF."""
     odd: NDArray[np.bool_]
     """Whether the line holds an odd number of quotes."""
-    outer_delimiters: NDArray[np.int32]
-    """Delimiters that separate fields, read from outside."""
-    inner_delimiters: NDArray[np.int32]
-    """Delimiters that separate fields, read from inside; only filled if some line is odd."""
-    stray: NDArray[np.bool_]
-    """Whether a quote stands where none may stand, read from outside."""
     flaws: NDArray[np.uint8]
     """The line's `Flaw`."""
-    quotes: NDArray[np.int64]
-    """Offset of every quote of the text."""
-    opening: NDArray[np.bool_]
-    """Whether that quote opens a quoted stretch, read from outside."""
 
     def end_of(self, count: int) -> int:
         """Count the bytes of the first `count` lines, line ends included."""
         return int(self.ends[count - 1]) + 1 if count else 0
-
-    def stray_from_inside(self) -> NDArray[np.bool_]:
-        """Tell for each line, read from inside, whether a quote stands where none may stand."""
-        return _stray_quotes(self.text, self.separator, self.ends, self.quotes, ~self.opening)
 
 
 def read_lines(text: bytes, columns: int, max_record_bytes: int, delimiter: str = ",") -> Lines:
@@ -101,34 +83,20 @@ def read_lines(text: bytes, columns: int, max_record_bytes: int, delimiter: str 
 
     is_quote = kind == _QUOTE
     quoted, odd = _quoted_stretches(is_quote, newlines)
-    is_delimiter = kind == separator
-    outer_delimiters = _count_per_line(is_delimiter & ~quoted, newlines)
-    inner_delimiters = (
-        _count_per_line(is_delimiter & quoted, newlines) if odd.any() else np.zeros_like(outer_delimiters)
-    )
+    delimiters = np.diff(np.cumsum((kind == separator) & ~quoted, dtype=np.int32)[newlines], prepend=np.int32(0))
     which = np.flatnonzero(is_quote)
-    quotes, opening = at[which], quoted[which]
-    stray = _stray_quotes(text, separator, ends, quotes, opening)
-    counts = (outer_delimiters, inner_delimiters)
+    # The higher flaws after the lower ones that they prevail over.
     flaws = np.zeros(len(ends), np.uint8)
-    lines = Lines(text, separator, starts, ends, lengths, odd, *counts, stray, flaws, quotes, opening)
-    _find_flaws(lines, columns, max_record_bytes)
-    return lines
-
-
-def _find_flaws(lines: Lines, columns: int, max_record_bytes: int) -> None:
-    """Fill in the flaws, the higher after the lower."""
-    flaws, text = lines.flaws, lines.text
-    flaws[lines.outer_delimiters < columns - 1] = Flaw.TOO_FEW_COLUMNS
-    flaws[lines.outer_delimiters > columns - 1] = Flaw.TOO_MANY_COLUMNS
-    flaws[lines.stray] = Flaw.STRAY_QUOTE
-    flaws[lines.odd] = Flaw.UNTERMINATED_QUOTE
-    flaws[_undecodable(text, lines.starts, lines.ends)] = Flaw.NOT_UTF8
+    flaws[delimiters < columns - 1] = Flaw.TOO_FEW_COLUMNS
+    flaws[delimiters > columns - 1] = Flaw.TOO_MANY_COLUMNS
+    flaws[np.searchsorted(ends, _stray_quotes(codes, separator, at[which], quoted[which]))] = Flaw.STRAY_QUOTE
+    flaws[odd] = Flaw.UNTERMINATED_QUOTE
+    flaws[_undecodable(text, starts, ends)] = Flaw.NOT_UTF8
     if b"\0" in text:
-        nul_bytes = np.flatnonzero(np.frombuffer(text, np.uint8) == 0)
-        flaws[np.searchsorted(lines.ends, nul_bytes)] = Flaw.NUL_BYTE
-    flaws[lines.lengths > max_record_bytes] = Flaw.TOO_LARGE
-    flaws[lines.lengths == 0] = Flaw.BLANK
+        flaws[np.searchsorted(ends, np.flatnonzero(codes == 0))] = Flaw.NUL_BYTE
+    flaws[lengths > max_record_bytes] = Flaw.TOO_LARGE
+    flaws[lengths == 0] = Flaw.BLANK
+    return Lines(text, starts, ends, lengths, odd, flaws)
 
 
 def _quoted_stretches(
@@ -143,7 +111,7 @@ def _quoted_stretches(
     odd = at_end.copy()
     odd[1:] ^= at_end[:-1]
     if odd.any():
-        # Let the end of an odd line count as one more quote, so that every line begins outside.
+        # Let the end of an odd line count as one more quote, so that no line begins in a quoted stretch.
         toggles = is_quote.copy()
         toggles[newlines[odd]] = True
         quoted = _running_parity(toggles)
@@ -155,20 +123,14 @@ def _running_parity(toggles: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return np.bitwise_xor.accumulate(toggles.view(np.uint8)).view(np.bool_)
 
 
-def _count_per_line(flags: NDArray[np.bool_], newlines: NDArray[np.int64]) -> NDArray[np.int32]:
-    """Count the true flags in each line."""
-    return np.diff(np.cumsum(flags, dtype=np.int32)[newlines], prepend=np.int32(0))
-
-
 def _stray_quotes(
-    text: bytes, separator: int, ends: NDArray[np.int64], quotes: NDArray[np.int64], opening: NDArray[np.bool_]
-) -> NDArray[np.bool_]:
-    """Tell of each line whether some quote stands neither at the edge of a field nor beside another quote.
+    codes: NDArray[np.uint8], separator: int, quotes: NDArray[np.int64], opening: NDArray[np.bool_]
+) -> NDArray[np.int64]:
+    """Find the quotes that stand neither at the edge of a field nor beside another quote.
 
     An opening quote follows a delimiter, a line end or (in `""`) a quote; a closing one is followed by one of
     these.
     """
-    codes = np.frombuffer(text, np.uint8)
     # The quote at offset 0 looks at -1: the last byte of the text, which is a LF too.
     beside = codes[quotes + np.where(opening, -1, 1)]
     lawful = beside == separator
@@ -176,8 +138,7 @@ def _stray_quotes(
     lawful |= beside == _LF
     wrong = np.flatnonzero(~lawful)
     wrong = wrong[opening[wrong] | (beside[wrong] != _CR) | (codes.take(quotes[wrong] + 2, mode="clip") != _LF)]
-    stray = np.zeros(len(ends), np.bool_)
-    stray[np.searchsorted(ends, quotes[wrong])] = True
+    stray: NDArray[np.int64] = quotes[wrong]
     return stray
 
 

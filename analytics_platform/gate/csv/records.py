@@ -18,12 +18,13 @@ so each is UTF-8 if the line is.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from io import BytesIO
-from itertools import chain
+from itertools import chain, pairwise
 from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
+from analytics_platform.gate.csv.fields import parse_fields
 from analytics_platform.gate.csv.lines import REASONS, Flaw, Lines, read_lines
 
 MAX_RECORD_BYTES = 16 << 20
@@ -47,7 +48,7 @@ class Malformed:
 
     @property
     def reasons(self) -> list[str]:
-        """Why, in words."""
+        """Give the flaws in words."""
         return [REASONS[Flaw(flaw)] for flaw in self.flaws.tolist()]
 
 
@@ -171,7 +172,7 @@ class _Splitter:
         """Validate the whole lines in the buffer, and keep those that more bytes could still complete."""
         whole = self._buffer.rfind(b"\n") + 1
         lines = read_lines(self._buffer[:whole], self._columns, self._limit, self._delimiter)
-        openers, closers = _multi_line_records(lines, self._columns, self._limit)
+        openers, closers = _multi_line_records(lines, self._columns, self._limit, self._delimiter)
         settled = len(lines.ends) if self._ended else self._settled_lines(lines, closers)
         enough = int(np.searchsorted(lines.starts, 2 * self._window))
         if begun := int(np.searchsorted(openers, enough)):
@@ -193,13 +194,10 @@ class _Splitter:
         if not odd.size or (closers.size and closers[-1] == odd[-1]):
             return len(lines.ends)
         opener = int(odd[-1])
-        delimiters = int(lines.outer_delimiters[opener]) + int(lines.inner_delimiters[opener + 1 :].sum())
-        hopeless = (
-            not _may_open(lines, odd[-1:])[0]
-            or delimiters > self._columns - 1
-            or len(self._buffer) - int(lines.starts[opener]) - 1 > self._limit
+        may_open = lines.flaws[opener] == Flaw.UNTERMINATED_QUOTE
+        return (
+            opener if may_open and len(self._buffer) - int(lines.starts[opener]) - 1 <= self._limit else len(lines.ends)
         )
-        return len(lines.ends) if hopeless else opener
 
     def _end_large_line(self) -> Block:
         """Cut the rest of the line longer than the limit, whose end is in the buffer."""
@@ -215,44 +213,26 @@ class _Splitter:
         return Block(b"", nothing, nothing, malformed)
 
 
-def _may_open(lines: Lines, which: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Tell of these odd lines whether they are flawless, read as the start of a longer record."""
-    unterminated: NDArray[np.bool_] = lines.flaws[which] == Flaw.UNTERMINATED_QUOTE
-    return unterminated & ~lines.stray[which]
-
-
 def _multi_line_records(
-    lines: Lines, columns: int, max_record_bytes: int
+    lines: Lines, columns: int, max_record_bytes: int, delimiter: str
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Find the first and the last line of every record of several lines."""
-    odd = np.flatnonzero(lines.odd)
-    opener, closer = odd[:-1], odd[1:]
-    delimiters = _sums_between(lines.inner_delimiters, opener, closer) + lines.outer_delimiters[opener]
-    size = lines.starts[closer] + lines.lengths[closer] - lines.starts[opener]
-    fits = (delimiters == columns - 1) & (size <= max_record_bytes) & _may_open(lines, opener)
-    # A file without multi-line records hardly ever gets this far, and is spared the slower look from inside.
-    if fits.any():
-        flaws = lines.stray_from_inside() | (lines.flaws >= Flaw.NOT_UTF8)
-        fits &= _sums_between(flaws, opener, closer) == 0
-    taken = _first_come(fits)
-    return opener[taken], closer[taken]
+    taken: list[tuple[int, int]] = []
+    for opener, closer in pairwise(np.flatnonzero(lines.odd).tolist()):
+        raw = lines.text[lines.starts[opener] : lines.starts[closer] + lines.lengths[closer]]
+        is_free = not taken or opener > taken[-1][1]
+        if is_free and len(raw) <= max_record_bytes and _is_well_formed(raw, columns, delimiter):
+            taken.append((opener, closer))
+    openers, closers = np.array(taken, np.int64).reshape(-1, 2).T
+    return openers, closers
 
 
-def _sums_between(values: NDArray[np.generic], after: NDArray[np.int64], upto: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Sum `values` over the stretches of lines after `after` and up to `upto`, inclusive."""
-    sums = np.cumsum(values, dtype=np.int64)
-    return sums[upto] - sums[after]
-
-
-def _first_come(fits: NDArray[np.bool_]) -> list[int]:
-    """Take the pairs (odd line n, odd line n + 1) that fit and share no line with a pair taken before."""
-    taken: list[int] = []
-    free = 0
-    for pair in np.flatnonzero(fits).tolist():
-        if pair >= free:
-            taken.append(pair)
-            free = pair + 2
-    return taken
+def _is_well_formed(raw: bytes, columns: int, delimiter: str) -> bool:
+    try:
+        fields = parse_fields(raw.decode(), delimiter)
+    except UnicodeDecodeError:
+        return False
+    return fields is not None and len(fields) == columns and b"\0" not in raw
 
 
 def _cut(
@@ -290,11 +270,13 @@ def _malformed(lines: Lines, flaws: NDArray[np.uint8], first_line: int, max_reco
     rejected = np.flatnonzero(flaws > Flaw.BLANK)
     starts = lines.starts[rejected]
     bounds = zip(starts.tolist(), (starts + lines.lengths[rejected]).tolist(), strict=True)
-    pieces = [_pieces(lines.text[start:end], max_record_bytes) for start, end in bounds]
-    counts = np.fromiter(map(len, pieces), np.int64, len(pieces))
-    return Malformed(
-        np.repeat(rejected + first_line, counts), list(chain.from_iterable(pieces)), np.repeat(flaws[rejected], counts)
-    )
+    raws = [lines.text[start:end] for start, end in bounds]
+    positions, found = rejected + first_line, flaws[rejected]
+    if not (found == Flaw.TOO_LARGE).any():
+        return Malformed(positions, raws, found)
+    pieces = [_pieces(raw, max_record_bytes) for raw in raws]
+    counts = list(map(len, pieces))
+    return Malformed(np.repeat(positions, counts), list(chain.from_iterable(pieces)), np.repeat(found, counts))
 
 
 def _pieces(line: bytes, limit: int) -> list[bytes]:

@@ -52,7 +52,7 @@ def fetch_list(endpoint: Endpoint, lake: FolderLake, limits: Limits | None = Non
 def put_answer(lake: FolderLake, answer: Content) -> Batch:
     """Store an answer as a batch: the latest if that is the same, else a new one, be it what the API said once before.
 
-    The lake stores the same bytes once; empty lines at the end, which mean nothing, tell such answers apart.
+    The lake stores the same bytes once; empty lines at the end, which mean nothing, make such answers differ.
     """
     source, content = answer.endpoint, encode_pages(answer)
     latest = _latest(source, lake)

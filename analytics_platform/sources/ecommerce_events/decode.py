@@ -11,7 +11,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import NamedTuple
 
-from analytics_platform.gate.exact_json import Fault, canonical_json, plain_text
+from analytics_platform.gate.exact_json import JsonFault, canonical_json, plain_text
 from analytics_platform.sources.ecommerce_events.envelope import MessageError, unwrap
 from analytics_platform.sources.ecommerce_events.items import ItemsError, parse_items
 
@@ -71,7 +71,7 @@ COLUMNS = (*_FIELDS, "items", "extra")
 """
 
 RULES = (
-    *(f"body: {fault}" for fault in Fault),
+    *(f"body: {fault}" for fault in JsonFault),
     "body: not a JSON object",
     *(field.rule for field in _FIELDS.values()),
     _ITEMS_RULE,

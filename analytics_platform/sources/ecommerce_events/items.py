@@ -14,7 +14,7 @@ Grammar of the GA4 form (blanks around the whole are skipped):
     name   = a letter or "_", then 1 to 39 letters, digits or "_" (ASCII; 40 is GA4's own limit)
     text   = any characters, as few as possible
 
-A text may hold commas, equals signs, brackets and braces. It ends at the first place where the grammar goes on:
+A text may hold commas, equals signs, brackets and braces. It ends at the first of these places:
 
 - the text of a field at `, name=`; at `}, {name=` and `}, {}`, where its item ends; at the final `}]`;
 - a key at `, value=`; the text of a typed value at `, ` and another of the typed names and `=`; at `}}, {key=`;
@@ -27,7 +27,7 @@ What is ambiguous, and how it is decided:
   `a, b=c` (a name has two characters at least), `a,color=red` and `a, color = red` (the blanks differ),
   `a, código=1` (not ASCII), and an unknown name that the item already has (no struct has a field twice).
 - A known name that the item already has, or a typed name twice in one value, is an error: such a list has lost
-  a brace, or one of its texts imitates a field, and nobody can tell which.
+  a brace, or one of its texts imitates a field, and nothing says which.
 - Lists and structs in a field other than `item_params` are texts, cut by the same rules.
 
 The same for all three forms:
@@ -133,7 +133,7 @@ def _parse_text(text: str) -> list[dict[str, object]]:
 class _Reader:
     """Reads items in the GA4 form from a place in a text to its end, one token after the other.
 
-    Each text is searched once for the place where the grammar goes on.
+    Each text is searched once for its end.
     """
 
     def __init__(self, text: str, start: int) -> None:

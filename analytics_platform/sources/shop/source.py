@@ -5,8 +5,14 @@ from __future__ import annotations
 from analytics_platform.contracts.base import Instant, Money, SourceRows, Text, Whole, column
 from analytics_platform.contracts.shop import ORDER_STATES
 from analytics_platform.sources.arrivals.tables import DatabaseTable
-from analytics_platform.sources.shop.records import TableRows
+from analytics_platform.sources.formats import JsonLines
 from analytics_platform.sources.source import Source
+
+
+class TableRows(JsonLines):
+    """Rows as JSON lines that PostgreSQL wrote; no file is taken from the landing folder."""
+
+    suffixes = ()
 
 
 class CustomerVersions(

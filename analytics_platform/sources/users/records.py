@@ -20,7 +20,7 @@ import pandas as pd
 
 from analytics_platform.connectors.rest_api import decode_pages, records
 from analytics_platform.contracts.base import ContractType
-from analytics_platform.gate.exact_json import Fault, canonical_json
+from analytics_platform.gate.exact_json import JsonFault, canonical_json
 from analytics_platform.gate.json_rows import read_object
 from analytics_platform.gate.records import MalformedError, Positions, Records, no_records, numbered, parse_records
 from analytics_platform.lake import Batch
@@ -60,7 +60,7 @@ COLUMNS = (*(column for column, _ in _FIELDS.values()), *NAME_PARTS, "extra")
 """The columns that come from a user."""
 
 REASONS: tuple[str, ...] = (
-    *(f"record: {fault}" for fault in Fault),
+    *(f"record: {fault}" for fault in JsonFault),
     "record: not an object",
     *(f"{name}: not an object" for name in _OBJECTS),
     *(f"{name}: not a {kind}" for name, (_, kind) in _FIELDS.items()),

@@ -1,18 +1,7 @@
 """Decodes a raw document into the columns of the contract for interaction logs, all of them text.
 
-What a field may be, and what becomes of it (a field that is missing or null is null, and its contract decides):
-
-| column        | field                 | accepted                  | as text                                  |
-| ------------- | --------------------- | ------------------------- | ---------------------------------------- |
-| `document_id` | `_id`                 | any type                  | canonical Extended JSON                  |
-| `user_id`     | `user_id`             | int, long                 | digits                                   |
-| `action`      | `action`              | string                    | as it is                                 |
-| `item_name`   | `item_name`           | string                    | as it is                                 |
-| `event_at`    | `timestamp`           | date, string              | ISO 8601 in UTC; a string as it is       |
-| `device`      | `metadata.device`     | string                    | as it is                                 |
-| `session_id`  | `metadata.session_id` | int, long, string         | digits; a string as it is                |
-| `metadata`    | `metadata`            | any type                  | canonical Extended JSON                  |
-| `extra`       | every other field     | any type                  | canonical Extended JSON of one document  |
+A field that is missing or null is null, and its contract decides. `metadata`, `_id` and all fields that no column takes
+(`extra`) may be of any type and become canonical Extended JSON. A time becomes ISO 8601 in UTC.
 
 Any other type breaks a rule (`user_id: not a whole number`, `timestamp: not a time`): 1.5 is not 1, and neither are
 1.0, `"1"`, true or a decimal. Every field of another type than usual is counted, whether it is rejected for it or, like

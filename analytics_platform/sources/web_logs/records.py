@@ -32,7 +32,7 @@ class Documents(Format):
         return is_dump(name)
 
     def check(self, path: Path, contract: ContractType) -> None:
-        """Reject no file: of a damaged dump whatever can be read is taken in."""
+        """Reject no file: of a damaged dump whatever can be read is read."""
 
     def read(self, batch: Batch, stream: BinaryIO, contract: ContractType, only: Positions) -> Iterator[Records]:
         """Parse the documents."""
@@ -54,8 +54,8 @@ def read_documents(documents: Iterable[bytes | MalformedRecord], only: Positions
         return decode_document(document, changes)
 
     yield from parse_records(numbered(documents, only), COLUMNS, parse, _text_of)
-    told = [f"{change} in {count:,} document{'s' if count > 1 else ''}" for change, count in sorted(changes.items())]
-    yield no_records(*(told if only is None else ()))
+    drift = [f"{change} in {count:,} document{'s' if count > 1 else ''}" for change, count in sorted(changes.items())]
+    yield no_records(*(drift if only is None else ()))
 
 
 def _text_of(document: bytes | MalformedRecord) -> str:

@@ -51,7 +51,7 @@ def test_the_stream_is_left_at_the_first_record() -> None:
         ),
     ],
 )
-def test_a_header_that_cannot_be_used_is_refused_in_one_sentence(data: bytes, message: str) -> None:
+def test_a_header_that_cannot_be_used_is_rejected_in_one_sentence(data: bytes, message: str) -> None:
     with pytest.raises(HeaderError) as rejected:
         read_header(io.BytesIO(data))
     assert str(rejected.value) == message

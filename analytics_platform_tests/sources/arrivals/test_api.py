@@ -126,7 +126,7 @@ def test_what_the_api_goes_back_to_is_loaded_again(house: House, api: ScriptedAp
         ),
     ],
 )
-def test_a_fault_is_told_in_one_sentence_and_leaves_lake_and_tables_as_they_were(
+def test_a_fault_is_named_in_one_sentence_and_leaves_lake_and_tables_as_they_were(
     answers: list[Answer], words: str, house: House, api: ScriptedApi
 ) -> None:
     take_in(house, api, json_answer([ADA, BEN], ETag='"1"'))
@@ -158,7 +158,7 @@ def test_all_pages_are_one_batch(house: House, api: ScriptedApi) -> None:
     assert rows(house, "SELECT rows_read FROM ops.pipeline_logs") == [(2,)]
 
 
-def test_a_field_that_is_gone_is_told_as_drift(house: House, api: ScriptedApi) -> None:
+def test_a_field_that_is_gone_is_drift(house: House, api: ScriptedApi) -> None:
     take_in(house, api, json_answer([ADA, BEN]))
     take_in(house, api, json_answer([{"id": one["id"], "name": one["name"], "tier": "gold"} for one in (ADA, BEN)]))
 
@@ -169,7 +169,7 @@ def test_a_field_that_is_gone_is_told_as_drift(house: House, api: ScriptedApi) -
     assert "unknown fields kept in extra: tier" in str(drift[1][0])
 
 
-def test_users_whose_id_is_gone_are_refused_and_stay_as_they_were(house: House, api: ScriptedApi) -> None:
+def test_users_whose_id_is_gone_are_rejected_and_stay_as_they_were(house: House, api: ScriptedApi) -> None:
     take_in(house, api, json_answer([ADA, BEN]))
     take_in(house, api, json_answer([{"uid": 0, "name": "New"}, BEN | {"name": "Benjamin"}]))
 

@@ -190,7 +190,7 @@ def test_poison_is_copied_to_the_dead_letters_with_its_reason_and_does_not_block
     assert load(careful_house) == (4, 2, 0, 2)
 
 
-def test_a_refused_message_too_long_to_be_copied_does_not_block_the_queue(
+def test_a_rejected_message_too_long_to_be_copied_does_not_block_the_queue(
     careful_house: House, queue: Queue, dead_letters: Queue
 ) -> None:
     queue.send(["x" * (1 << 20), view(1)])
@@ -201,7 +201,7 @@ def test_a_refused_message_too_long_to_be_copied_does_not_block_the_queue(
     assert load(careful_house) == (2, 1, 0, 1)
 
 
-def test_refused_messages_sent_back_after_their_cause_is_corrected_are_in_the_table_once(
+def test_rejected_messages_sent_back_after_their_cause_is_corrected_are_in_the_table_once(
     careful_house: House, queue: Queue, dead_letters: Queue
 ) -> None:
     """Until PARTITION_START is corrected their events are too old."""
@@ -227,7 +227,7 @@ def _with(settings: Settings, **changes: object) -> Settings:
     return load_settings(**{**settings.model_dump(exclude_defaults=True), **changes})
 
 
-def test_what_is_refused_again_after_a_redrive_waits_in_the_dead_letters(
+def test_what_is_rejected_again_after_a_redrive_waits_in_the_dead_letters(
     careful_house: House, queue: Queue, dead_letters: Queue
 ) -> None:
     queue.send(["poison"])

@@ -249,7 +249,7 @@ def test_a_damaged_note_is_named_in_one_sentence(house: House, note: str) -> Non
         read(house)
 
 
-def test_a_wrong_address_is_told_in_one_sentence_without_its_password(url: str) -> None:
+def test_a_wrong_address_is_named_in_one_sentence_without_its_password(url: str) -> None:
     secret = psycopg.conninfo.conninfo_to_dict(url)["password"]
     for wrong in (
         url.replace(f":{secret}@", ":s3cr3t@"),
@@ -266,7 +266,7 @@ def test_a_wrong_address_is_told_in_one_sentence_without_its_password(url: str) 
     assert str(secret) not in repr(ShopDatabase(url))
 
 
-def test_what_the_user_may_not_read_or_what_is_not_there_is_told(url: str, shop: psycopg.Connection) -> None:
+def test_what_the_user_may_not_read_or_what_is_not_there_is_named(url: str, shop: psycopg.Connection) -> None:
     secret = psycopg.conninfo.conninfo_to_dict(url)["password"]
     shop.execute("CREATE ROLE reader LOGIN PASSWORD 'r'")
     try:
