@@ -10,8 +10,8 @@ import polars as pl
 
 from analytics_platform.contracts.base import ContractType
 from analytics_platform.contracts.rules import check_rule
-from analytics_platform.gate.convert import kind_of
 from analytics_platform.gate.csv import HeaderError, read_header
+from analytics_platform.gate.types import kind_of
 
 EVENT_TIME = "event_at"
 """The column whose time must lie between PARTITION_START and arrival + 1 day."""

@@ -10,8 +10,8 @@ from pandera.errors import SchemaErrors
 
 from analytics_platform.contracts.base import ContractType
 from analytics_platform.contracts.rules import NOT_NULL, check_rule, schema_of
-from analytics_platform.gate.convert import kind_of
 from analytics_platform.gate.layout import EVENT_TIME, usual_names
+from analytics_platform.gate.types import kind_of
 
 _FAILURES = {"row": pl.UInt32, "column": pl.String, "reason": pl.String}
 

@@ -15,10 +15,10 @@ import polars as pl
 
 from analytics_platform.contracts.base import ContractType
 from analytics_platform.contracts.ddl import polars_schema
-from analytics_platform.gate.convert import convert
 from analytics_platform.gate.layout import EVENT_TIME, usual_names
 from analytics_platform.gate.records import REJECTED, Records, rejected_frame
 from analytics_platform.gate.rulebook import Rulebook
+from analytics_platform.gate.types import convert
 
 EVENT_DATE = "event_date"
 """The column with the day of an event."""

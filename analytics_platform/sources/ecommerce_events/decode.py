@@ -1,5 +1,6 @@
 """Decodes an e-commerce message into the columns that the gate validates, all of them text.
 
+It is taken out of its envelopes first: JSON in a JSON string, an SNS notification, an EventBridge event.
 The message's fields are read from its object and from the object `params` in it; the outer field wins. A field
 is known under several names, the first that has a value wins. Null, blank, `null` and `(not set)` are no values;
 blanks around a value are taken off. What is left over goes to `extra`, so nothing is dropped in silence.
@@ -11,8 +12,8 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import NamedTuple
 
-from analytics_platform.gate.exact_json import JsonFault, canonical_json, plain_text
-from analytics_platform.sources.ecommerce_events.envelope import MessageError, unwrap
+from analytics_platform.gate.exact_json import JsonError, JsonFault, canonical_json, plain_text, read_json
+from analytics_platform.gate.records import MalformedError
 from analytics_platform.sources.ecommerce_events.items import ItemsError, parse_items
 
 _MISSING = frozenset({"", "null", "(not set)"})
@@ -77,6 +78,57 @@ RULES = (
     _ITEMS_RULE,
 )
 """Every rule that a `MessageError` may name."""
+
+
+MAX_LAYERS = 8
+"""A message is taken out of so many envelopes at most."""
+
+
+class MessageError(MalformedError):
+    """A message cannot be decoded: `rule` is the broken rule (`items: cannot be parsed`), one of `RULES`.
+
+    `detail` says where and how (`position 42: …`, characters counted from 0), or is empty.
+    """
+
+    def __init__(self, rule: str, detail: str = "") -> None:
+        detail = detail.replace(";", ",")  # a semicolon separates the reasons of a record
+        super().__init__(f"{rule} ({detail})" if detail else rule)
+        self.rule = rule
+        self.detail = detail
+
+
+def unwrap(body: str) -> dict[str, object]:
+    """Take the message's own JSON object out of up to `MAX_LAYERS` envelopes.
+
+    An envelope is a JSON string, the `Message` of an SNS notification (`"Type": "Notification"`), or the `detail`
+    of an EventBridge event (`detail-type`). Numbers with point or exponent are Decimals, see `read_json`. Raises
+    `MessageError` for anything else, and for what `read_json` rejects: it is not stored in part or changed.
+    """
+    found: object = body
+    for layer in range(MAX_LAYERS + 1):
+        if isinstance(found, str):
+            found = _read(found, layer)
+        inner = found
+        if isinstance(found, dict):
+            is_sns, is_event = found.get("Type") == "Notification", "detail-type" in found
+            inner = found.get("Message") if is_sns else found.get("detail") if is_event else None
+        if not isinstance(inner, str | dict):
+            break
+        found = inner
+    else:
+        raise MessageError("body: nested too deep", f"more than {MAX_LAYERS} envelopes")
+    if not isinstance(found, dict):
+        raise MessageError("body: not a JSON object")
+    return found
+
+
+def _read(text: str, layer: int) -> object:
+    try:
+        return read_json(text)
+    except JsonError as error:
+        place = "" if error.position is None else f"position {error.position}: "
+        depth = f", inside {layer} envelope{'s' if layer > 1 else ''}" if layer else ""
+        raise MessageError(f"body: {error.fault}", f"{place}{error.detail}{depth}") from error
 
 
 class _Fields:

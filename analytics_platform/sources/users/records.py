@@ -12,7 +12,6 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from itertools import islice
-from types import MappingProxyType
 from typing import Any, BinaryIO, TypeAlias
 
 import nameparser
@@ -26,25 +25,23 @@ from analytics_platform.gate.records import MalformedError, Positions, Records, 
 from analytics_platform.lake import Batch
 from analytics_platform.sources.source import Format
 
-_FIELDS: Mapping[str, tuple[str, str]] = MappingProxyType(
-    {
-        "id": ("user_id", "whole number"),
-        "name": ("name", "text"),
-        "username": ("username", "text"),
-        "email": ("email", "text"),
-        "phone": ("phone", "text"),
-        "website": ("website", "text"),
-        "address.street": ("street", "text"),
-        "address.suite": ("suite", "text"),
-        "address.city": ("city", "text"),
-        "address.zipcode": ("zipcode", "text"),
-        "address.geo.lat": ("latitude", "number"),
-        "address.geo.lng": ("longitude", "number"),
-        "company.name": ("company_name", "text"),
-        "company.catchPhrase": ("company_catch_phrase", "text"),
-        "company.bs": ("company_bs", "text"),
-    }
-)
+_FIELDS: Mapping[str, tuple[str, str]] = {
+    "id": ("user_id", "whole number"),
+    "name": ("name", "text"),
+    "username": ("username", "text"),
+    "email": ("email", "text"),
+    "phone": ("phone", "text"),
+    "website": ("website", "text"),
+    "address.street": ("street", "text"),
+    "address.suite": ("suite", "text"),
+    "address.city": ("city", "text"),
+    "address.zipcode": ("zipcode", "text"),
+    "address.geo.lat": ("latitude", "number"),
+    "address.geo.lng": ("longitude", "number"),
+    "company.name": ("company_name", "text"),
+    "company.catchPhrase": ("company_catch_phrase", "text"),
+    "company.bs": ("company_bs", "text"),
+}
 """Flat name of a field → its column, and what its value must be."""
 
 _OBJECTS = ("address", "address.geo", "company")

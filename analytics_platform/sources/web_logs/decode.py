@@ -3,11 +3,11 @@
 A field that is missing or null is null, and its contract decides. `metadata`, `_id` and all fields that no column takes
 (`extra`) may be of any type and become canonical Extended JSON. A time becomes ISO 8601 in UTC.
 
-Any other type breaks a rule (`user_id: not a whole number`, `timestamp: not a time`): 1.5 is not 1, and neither are
-1.0, `"1"`, true or a decimal. Every field of another type than usual is counted, whether it is rejected for it or, like
-`metadata` that is no document or a `session_id` that is a string, kept as it is. A text with NUL breaks a rule too, for
-not every database stores it. Lone surrogates cannot occur: BSON's texts are UTF-8, and a document with any other bytes
-in a text is not BSON.
+A value of another type than `_FIELDS` keeps breaks a rule (`user_id: not a whole number`): 1.5 is not 1, and neither
+are 1.0, `"1"`, true or a decimal. Every field of another type than usual is counted, whether it is rejected for it or,
+like `metadata` that is no document or a `session_id` that is a string, kept as it is. A text with NUL breaks a rule,
+for not every database stores it. Lone surrogates cannot occur: BSON's texts are UTF-8, and a document with any other
+bytes in a text is not BSON.
 """
 
 from __future__ import annotations
@@ -16,8 +16,7 @@ import datetime as dt
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping
-from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import bson
 from bson.binary import Binary
@@ -31,52 +30,47 @@ from bson.int64 import Int64
 from analytics_platform.connectors.mongo.extended_json import DECODING, to_extended_json
 from analytics_platform.gate.records import MalformedError
 
-_TYPES: Mapping[type, str] = MappingProxyType(
-    {
-        Int64: "long",
-        float: "double",
-        Decimal128: "decimal",
-        str: "string",
-        dict: "object",
-        DBRef: "object",
-        list: "array",
-        dt.datetime: "date",
-        DatetimeMS: "date",
-        bytes: "binData",
-        Binary: "binData",
-        Code: "javascript",
-    }
-)
+_TYPES: Mapping[type, str] = {
+    Int64: "long",
+    float: "double",
+    Decimal128: "decimal",
+    str: "string",
+    dict: "object",
+    DBRef: "object",
+    list: "array",
+    dt.datetime: "date",
+    DatetimeMS: "date",
+    bytes: "binData",
+    Binary: "binData",
+    Code: "javascript",
+}
 """Types as the decoder gives them → their names in MongoDB's own language, unless it has the class's own name."""
 
-_WHOLE: Mapping[type, Callable[[Any], str]] = MappingProxyType({int: str, Int64: str})
-_TEXT: Mapping[type, Callable[[Any], str]] = MappingProxyType({str: str})
-_TIME: Mapping[type, Callable[[Any], str]] = MappingProxyType(
-    {dt.datetime: lambda time: f"{time.isoformat(timespec='microseconds')}Z", str: str}
-)
+_Kept: TypeAlias = Mapping[type, Callable[[Any], str]]
+_WHOLE: _Kept = {int: str, Int64: str}
+_TEXT: _Kept = {str: str}
+_TIME: _Kept = {dt.datetime: lambda time: f"{time.isoformat(timespec='microseconds')}Z", str: str}
 
 
 class _DocumentField(NamedTuple):
     """A field, the types that are kept and how they become text, the usual types, and the reason for any other."""
 
     path: tuple[str, ...]
-    kept: Mapping[type, Callable[[Any], str]]
+    kept: _Kept
     usual: tuple[str, ...]
     reason: str
 
 
-_FIELDS: Mapping[str, _DocumentField] = MappingProxyType(
-    {
-        "user_id": _DocumentField(("user_id",), _WHOLE, ("int", "long"), "user_id: not a whole number"),
-        "action": _DocumentField(("action",), _TEXT, ("string",), "action: not text"),
-        "item_name": _DocumentField(("item_name",), _TEXT, ("string",), "item_name: not text"),
-        "event_at": _DocumentField(("timestamp",), _TIME, ("date", "string"), "timestamp: not a time"),
-        "device": _DocumentField(("metadata", "device"), _TEXT, ("string",), "device: not text"),
-        "session_id": _DocumentField(
-            ("metadata", "session_id"), {**_WHOLE, **_TEXT}, ("int", "long"), "session_id: not a whole number or text"
-        ),
-    }
-)
+_FIELDS = {
+    "user_id": _DocumentField(("user_id",), _WHOLE, ("int", "long"), "user_id: not a whole number"),
+    "action": _DocumentField(("action",), _TEXT, ("string",), "action: not text"),
+    "item_name": _DocumentField(("item_name",), _TEXT, ("string",), "item_name: not text"),
+    "event_at": _DocumentField(("timestamp",), _TIME, ("date", "string"), "timestamp: not a time"),
+    "device": _DocumentField(("metadata", "device"), _TEXT, ("string",), "device: not text"),
+    "session_id": _DocumentField(
+        ("metadata", "session_id"), {**_WHOLE, **_TEXT}, ("int", "long"), "session_id: not a whole number or text"
+    ),
+}
 _TIME_OUT_OF_RANGE = "event_at: out of range"
 _JSON_COLUMNS = ("document_id", "metadata", "extra")
 _ESCAPED_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")

@@ -9,8 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from analytics_platform.gate.exact_json import canonical_json
-from analytics_platform.sources.ecommerce_events.decode import COLUMNS, RULES, decode_message
-from analytics_platform.sources.ecommerce_events.envelope import MessageError
+from analytics_platform.sources.ecommerce_events.decode import COLUMNS, RULES, MessageError, decode_message
 from analytics_platform.sources.ecommerce_events.items import parse_items
 from analytics_platform_tests.sources.ecommerce_events.written_items import TEXTS, Written, written_items
 

@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analytics_platform.sources.ecommerce_events.decode import RULES
-from analytics_platform.sources.ecommerce_events.envelope import MessageError, unwrap
+from analytics_platform.sources.ecommerce_events.decode import RULES, MessageError, unwrap
 
 MESSAGE: dict[str, object] = {"event_name": "view_item", "título": "Los más 😀", "price": 7}
 
