@@ -6,7 +6,8 @@ rounded, to the decimals that the contract gives them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 
 import duckdb
 import polars as pl
@@ -62,31 +63,35 @@ def _parse_epoch(text: pl.Series) -> pl.Series:
     return pl.select((number * unit).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")).to_series()
 
 
+def _parse_date(text: pl.Series) -> pl.Series:
+    return text.str.to_date("%Y-%m-%d", strict=False).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
+
+
 def to_instants(text: pl.Series) -> pl.Series:
     """Parse times as UTC microseconds; null where the text is not a time.
 
     A time without zone is UTC, a date its midnight, a whole number a Unix time in seconds, milliseconds or
-    microseconds, by its magnitude. Each form is tried on what the forms before it left over,
-    so a uniform column costs one pass.
+    microseconds, by its magnitude. Each form is tried on what the forms before it left over, so a uniform column
+    costs one pass.
     """
     first = text.is_not_null().arg_max()
     length = len(text[first] or "") if first is not None else 0
     parsed = _parse_form(text, _FIXED.get(length, _FORMS[0]))
-    for form in (*_FORMS, "date", "epoch"):
+    forms: list[Callable[[pl.Series], pl.Series]] = [partial(_parse_form, form=form) for form in _FORMS]
+    for parse in (*forms, _parse_date, _parse_epoch):
         left = (parsed.is_null() & text.is_not_null()).arg_true()
         if left.is_empty():
             break
-        rest = text.gather(left)
-        match form:
-            case "date":
-                day = rest.str.to_date("%Y-%m-%d", strict=False)
-                found = day.cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
-            case "epoch":
-                found = _parse_epoch(rest)
-            case _:
-                found = _parse_form(rest, form)
-        parsed = parsed.scatter(left, found)
+        parsed = parsed.scatter(left, parse(text.gather(left)))
     return parsed
+
+
+def _query(engine: duckdb.DuckDBPyConnection, sql: str, given: pl.DataFrame) -> pl.Series:
+    """Run a query with one column over the table `given`."""
+    engine.register("given", given.to_arrow(compat_level=pl.CompatLevel.newest()))
+    found = engine.sql(sql).to_arrow_table()
+    engine.unregister("given")
+    return pl.Series(pl.from_arrow(found.column(0)))
 
 
 def to_json(text: pl.Series, engine: duckdb.DuckDBPyConnection) -> pl.Series:
@@ -94,9 +99,7 @@ def to_json(text: pl.Series, engine: duckdb.DuckDBPyConnection) -> pl.Series:
     documents = pl.DataFrame({"place": pl.int_range(len(text), eager=True), "document": text}).drop_nulls()
     if documents.is_empty():
         return text
-    engine.register("documents", documents.to_arrow(compat_level=pl.CompatLevel.newest()))
-    broken = engine.sql("SELECT place FROM documents WHERE NOT json_valid(document)").pl()["place"]
-    engine.unregister("documents")
+    broken = _query(engine, "SELECT place FROM given WHERE NOT json_valid(document)", documents)
     return text.scatter(broken, None) if len(broken) else text
 
 
@@ -143,9 +146,5 @@ def _matching(text: pl.Series, pattern: str) -> pl.Series:
 
 def _round(text: pl.Series, dtype: pl.Decimal, engine: duckdb.DuckDBPyConnection) -> pl.Series:
     """Round numbers in plain notation to amounts, half a unit away from zero, as the models do it."""
-    written = pl.DataFrame({"amount": text}).to_arrow(compat_level=pl.CompatLevel.newest())
-    engine.register("written", written)
-    amounts = engine.sql(f"SELECT CAST(amount AS DECIMAL({dtype.precision}, {dtype.scale})) AS amount FROM written")
-    rounded = pl.Series(pl.from_arrow(amounts.to_arrow_table()["amount"]))
-    engine.unregister("written")
-    return rounded.alias(text.name)
+    sql = f"SELECT CAST(amount AS DECIMAL({dtype.precision}, {dtype.scale})) FROM given"
+    return _query(engine, sql, pl.DataFrame({"amount": text})).alias(text.name)

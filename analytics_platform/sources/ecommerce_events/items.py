@@ -14,11 +14,8 @@ Grammar of the GA4 form (blanks around the whole are skipped):
     name   = a letter or "_", then 1 to 39 letters, digits or "_" (ASCII; 40 is GA4's own limit)
     text   = any characters, as few as possible
 
-A text may hold commas, equals signs, brackets and braces. It ends at the first of these places:
-
-- the text of a field at `, name=`; at `}, {name=` and `}, {}`, where its item ends; at the final `}]`;
-- a key at `, value=`; the text of a typed value at `, ` and another of the typed names and `=`; at `}}, {key=`;
-  at `}}], name=`; at `}}]}` where its item ends.
+A text may hold commas, equals signs, brackets and braces. It ends at the first place where the grammar can continue:
+`_ENDS_TEXT`, `_ENDS_KEY` and `_ENDS_TYPED`.
 
 What is ambiguous, and how it is decided:
 
