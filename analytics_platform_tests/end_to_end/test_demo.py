@@ -33,5 +33,5 @@ def test_a_folder_with_other_data_is_left_alone(tmp_path: Path) -> None:
     ran = run_demo(tmp_path)
 
     assert ran.returncode != 0
-    assert "holds other data" in ran.stderr and "Traceback" not in ran.stderr
+    assert "has other data" in ran.stderr and "Traceback" not in ran.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["precious.txt"]
