@@ -43,7 +43,7 @@ from analytics_platform.transform import (
 )
 from analytics_platform.transform.lookups.tables import LOOKUPS, tables_with
 from analytics_platform.warehouse import DuckDBSession, Loaded, Publication, Session, Warehouse, open_warehouse
-from analytics_platform.warehouse.intake import load_new_batches
+from analytics_platform.warehouse.load import load_new_batches
 from analytics_platform_tests.names import CLICKSTREAM
 
 Row: TypeAlias = Mapping[str, str]

@@ -16,7 +16,7 @@ from analytics_platform.lake import Batch
 from analytics_platform.sources.arrivals.api import put_answer
 from analytics_platform.sources.arrivals.collection import to_parquet
 from analytics_platform.sources.registry import SOURCES
-from analytics_platform.warehouse.intake import load_new_batches
+from analytics_platform.warehouse.load import load_new_batches
 from analytics_platform_tests.kit import House
 from analytics_platform_tests.names import USERS, WEB_LOGS
 

@@ -10,7 +10,7 @@ from analytics_platform.connectors.sqs import Message
 from analytics_platform.sources.arrivals.queue import put_messages
 from analytics_platform.sources.registry import SOURCES
 from analytics_platform.warehouse import Loaded, Session
-from analytics_platform.warehouse.intake import load_new_batches
+from analytics_platform.warehouse.load import load_new_batches
 from analytics_platform_tests.kit import House
 from analytics_platform_tests.names import ECOMMERCE_EVENTS
 

@@ -11,7 +11,7 @@ from typing import TypeAlias
 from analytics_platform.sources.arrivals.tables import SUFFIX
 from analytics_platform.sources.registry import SOURCES
 from analytics_platform.warehouse import Session
-from analytics_platform.warehouse.intake import load_new_batches
+from analytics_platform.warehouse.load import load_new_batches
 from analytics_platform_tests.kit import House
 
 ShopRow: TypeAlias = Mapping[str, object]

@@ -27,7 +27,7 @@ from analytics_platform.sources.arrivals.collection import read_collection
 from analytics_platform.sources.registry import SOURCES
 from analytics_platform.transform import all_models, plan
 from analytics_platform.warehouse import Session
-from analytics_platform.warehouse.intake import load_new_batches
+from analytics_platform.warehouse.load import load_new_batches
 from analytics_platform_tests.kit import House, open_house
 from analytics_platform_tests.names import WEB_LOGS
 from benchmarks.mongo_read import COLLECTION, DATABASE, filled, insert

@@ -5,11 +5,19 @@ No Dagster in here. Every change of a table is one transaction, and every statem
 
 from analytics_platform.warehouse.audit import RuleResult, rule_descriptions
 from analytics_platform.warehouse.duckdb import DuckDBSession, DuckDBWarehouse
-from analytics_platform.warehouse.load import LEDGER_TABLES, load_batch
+from analytics_platform.warehouse.ledger import LEDGER_TABLES
+from analytics_platform.warehouse.load import load_batch
 from analytics_platform.warehouse.open import open_warehouse
 from analytics_platform.warehouse.replay import replay_batch
-from analytics_platform.warehouse.session import Session, Warehouse
-from analytics_platform.warehouse.types import BatchCard, Loaded, Publication, QueryPlan, WarehouseError
+from analytics_platform.warehouse.session import (
+    BatchCard,
+    Loaded,
+    Publication,
+    QueryPlan,
+    Session,
+    Warehouse,
+    WarehouseError,
+)
 
 __all__ = [
     "LEDGER_TABLES",

@@ -1,4 +1,4 @@
-"""Checks stored rows against their contract in SQL, where the rows lie: one pass for all rules over single rows."""
+"""Checks stored rows against their contract in SQL, where the rows are: one pass for all rules over single rows."""
 
 from __future__ import annotations
 
@@ -42,69 +42,49 @@ class RuleResult:
 
 
 def rule_descriptions(contract: ContractType) -> dict[str, tuple[str, Severity]]:
-    """Every check a table is audited with: name → (description, severity), in the order they run."""
+    """Return every check a table is audited with: name → (description, severity), in the order they run."""
     table = contract.table
-    found: dict[str, tuple[str, Severity]] = {
-        COLUMNS: ("The table has exactly the columns and types of its contract.", "error")
+    return {
+        COLUMNS: ("The table has exactly the columns and types of its contract.", "error"),
+        **{rule.name: (rule.description, rule.severity) for rule in contract.rules},
+        UNIQUE: (f"No two rows have the same {', '.join(table.key)}.", "error"),
+        **{
+            f"{column}__known": (f"Every {column} exists in {dimension}.", "error")
+            for column, dimension in table.foreign_keys.items()
+        },
     }
-    found |= {rule.name: (rule.description, rule.severity) for rule in contract.rules}
-    key = ", ".join(table.key)
-    found[UNIQUE] = (f"No two rows have the same {key}.", "error")
-    for column, dimension in table.foreign_keys.items():
-        found[f"{column}__known"] = (f"Every {column} exists in {dimension}.", "error")
-    return found
 
 
-def audit(connection: duckdb.DuckDBPyConnection, contract: ContractType, part: str) -> tuple[RuleResult, ...]:
-    """Validate the rows of `part`, a quoted table or a parenthesized query with the contract's columns."""
-    return tuple(_judge(connection, contract, part))
+def audit(connection: duckdb.DuckDBPyConnection, contract: ContractType, part: str) -> Iterator[RuleResult]:
+    """Validate the rows of `part`, a quoted table or a parenthesized query with the contract's columns.
 
-
-def _judge(connection: duckdb.DuckDBPyConnection, contract: ContractType, part: str) -> Iterator[RuleResult]:
-    described = rule_descriptions(contract)
-    rules = contract.rules
+    Yields a result per rule, in the order of `rule_descriptions`. The columns were compared before.
+    """
+    described, rules = rule_descriptions(contract), contract.rules
     counts = ", ".join(["count(*)", *(f"count(*) FILTER (WHERE NOT ({rule.sql}))" for rule in rules)])
     checked, *failing = _row(connection, f"SELECT {counts} FROM {part}")
-    yield RuleResult(COLUMNS, *described[COLUMNS], checked=checked, failing=0)
+
+    def result(rule: str, failing: int, broken: str, condition: str = "") -> RuleResult:
+        sample = _sample(connection, broken) if failing else ()
+        return RuleResult(rule, *described[rule], checked, failing, sample, condition)
+
+    yield result(COLUMNS, 0, "")
     for rule, count in zip(rules, failing, strict=True):
-        sample = _sample(connection, f"SELECT * FROM {part} WHERE NOT ({rule.sql})") if count else ()
-        yield RuleResult(rule.name, *described[rule.name], checked, count, sample, f"NOT ({rule.sql})")
-    yield _judge_key(connection, contract, part, checked)
+        yield result(rule.name, count, f"SELECT * FROM {part} WHERE NOT ({rule.sql})", f"NOT ({rule.sql})")
+    key = ", ".join(map(quote, contract.table.key))
+    repeated = f"SELECT {key}, count(*) AS rows FROM {part} GROUP BY {key} HAVING count(*) > 1"
+    # Counted by hash, which is fast; the keys themselves are compared only if that finds duplicates.
+    (distinct,) = _row(connection, f"SELECT count(DISTINCT hash({key})) FROM {part}")
+    total = f"SELECT coalesce(sum(rows - 1), 0)::BIGINT FROM ({repeated})"
+    yield result(UNIQUE, 0 if distinct == checked else _row(connection, total)[0], repeated)
     for column, dimension in contract.table.foreign_keys.items():
-        yield _judge_reference(connection, part, column, dimension, checked, described[f"{column}__known"])
-
-
-def _judge_key(connection: duckdb.DuckDBPyConnection, contract: ContractType, part: str, checked: int) -> RuleResult:
-    """Uniqueness of the key: counted by hash, which is fast, and looked at exactly only if that finds duplicates."""
-    description = rule_descriptions(contract)[UNIQUE]
-    key = ", ".join(quote(name) for name in contract.table.key)
-    distinct = _row(connection, f"SELECT count(DISTINCT hash({key})) FROM {part}")[0]
-    if distinct == checked:
-        return RuleResult(UNIQUE, *description, checked=checked, failing=0)
-    duplicates = f"SELECT {key}, count(*) AS rows FROM {part} GROUP BY {key} HAVING count(*) > 1"
-    failing = _row(connection, f"SELECT coalesce(sum(rows - 1), 0)::BIGINT FROM ({duplicates})")[0]
-    return RuleResult(UNIQUE, *description, checked, failing, _sample(connection, duplicates))
-
-
-def _judge_reference(
-    connection: duckdb.DuckDBPyConnection,
-    part: str,
-    column: str,
-    dimension: str,
-    checked: int,
-    described: tuple[str, Severity],
-) -> RuleResult:
-    name, key = quote(column), quote(CONTRACTS[dimension].table.key[0])
-    members = quote_table(dimension)
-    lost = f"SELECT * FROM {part} AS facts ANTI JOIN {members} AS dimension ON facts.{name} = dimension.{key}"
-    failing = _row(connection, f"SELECT count(*) FROM ({lost})")[0]
-    sample = _sample(connection, lost) if failing else ()
-    return RuleResult(f"{column}__known", *described, checked, failing, sample)
+        same = f"facts.{quote(column)} = dimension.{quote(CONTRACTS[dimension].table.key[0])}"
+        lost = f"SELECT * FROM {part} AS facts ANTI JOIN {quote_table(dimension)} AS dimension ON {same}"
+        yield result(f"{column}__known", _row(connection, f"SELECT count(*) FROM ({lost})")[0], lost)
 
 
 def _row(connection: duckdb.DuckDBPyConnection, sql: str) -> tuple[int, ...]:
-    row = connection.execute(sql).fetchone()
-    assert row is not None
+    (row,) = connection.execute(sql).fetchall()
     return tuple(row)
 
 

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 from analytics_platform.catalog import CONTRACTS
 from analytics_platform.transform import DayRange, Model, plan
-from analytics_platform.warehouse.session import Session, one
-from analytics_platform.warehouse.types import QueryPlan, WarehouseError
+from analytics_platform.warehouse.session import QueryPlan, Session, WarehouseError
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,21 +22,20 @@ class Explained:
 def explain_model(session: Session, model: Model, days: DayRange | None, settings: Mapping[str, int]) -> Explained:
     """Run the model for `days` (None: the last day with events), keep nothing, and tell how it was done.
 
-    Raises `WarehouseError` if a table it reads is not built yet.
+    Raises `WarehouseError` if a table it reads is not built yet, or there is no event and so no last day.
     """
-    missing = [name for name in model.inputs if name not in session.tables()]
-    if missing:
-        raise WarehouseError(
-            f"{model.name} cannot be explained, {missing[0]} is not there yet: materialize the assets first."
-        )
-    is_whole = CONTRACTS[model.name].table.write == "whole"
-    chosen = None if is_whole else days or _last_day(session)
-    return Explained(model, chosen, tuple(session.explain(plan(model, chosen, settings))))
-
-
-def _last_day(session: Session) -> DayRange:
-    exists = "cleaned.events" in session.tables()
-    (day,) = one(session, "SELECT max(event_date) FROM cleaned.events") if exists else (None,)
-    if day is None:
-        raise WarehouseError("There is no event yet, so no day to explain: name the days with --days.")
-    return DayRange(day, day)
+    existing = session.tables()
+    for name in model.inputs:
+        if name not in existing:
+            raise WarehouseError(
+                f"{model.name} cannot be explained, {name} is not there yet: materialize the assets first."
+            )
+    if CONTRACTS[model.name].table.write == "whole":
+        days = None
+    elif days is None:
+        sql = "SELECT max(event_date) FROM cleaned.events"
+        (last,) = session.one(sql) if "cleaned.events" in existing else (None,)
+        if last is None:
+            raise WarehouseError("There is no event yet, so no day to explain: name the days with --days.")
+        days = DayRange(last, last)
+    return Explained(model, days, tuple(session.explain(plan(model, days, settings))))

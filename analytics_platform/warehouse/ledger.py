@@ -1,16 +1,23 @@
-"""Questions to the ledger: what was loaded, what was rejected, what is above the threshold."""
+"""The ledger: what was loaded, what was rejected, what is above the threshold, and how rows did against each rule."""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+import polars as pl
+
 from analytics_platform.catalog import CONTRACTS
+from analytics_platform.contracts.base import ContractType
+from analytics_platform.contracts.ddl import polars_schema
+from analytics_platform.contracts.ops import Acceptances, BatchDays, PipelineLogs, Quarantine, RuleResults
 from analytics_platform.transform import DayRange
-from analytics_platform.warehouse.load import LEDGER_TABLES
-from analytics_platform.warehouse.session import Session, one
-from analytics_platform.warehouse.types import WarehouseError
+from analytics_platform.warehouse.audit import RuleResult
+from analytics_platform.warehouse.session import Session, WarehouseError
+
+LEDGER_TABLES: tuple[ContractType, ...] = (PipelineLogs, Quarantine, BatchDays, Acceptances)
+"""The tables every load writes besides the source's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +42,13 @@ class Breach:
 
 
 def seen_batches(session: Session) -> set[str]:
-    """Ids of the batches in the ledger."""
+    """Return the ids of the batches in the ledger."""
     session.ensure(*LEDGER_TABLES)
     return {batch for (batch,) in session.rows("SELECT batch_id FROM ops.pipeline_logs")}
 
 
 def quarantined_batches(session: Session) -> dict[tuple[str, str], dict[int, dt.date | None]]:
-    """(source, batch id) → positions of its quarantined rows, each with the day of the accepted row before it."""
+    """Return (source, batch id) → positions of its quarantined rows, each with the day of the accepted row before."""
     session.ensure(*LEDGER_TABLES)
     found: dict[tuple[str, str], dict[int, dt.date | None]] = {}
     rows = session.rows("SELECT source, batch_id, position, neighbour_date FROM ops.quarantine")
@@ -51,7 +58,7 @@ def quarantined_batches(session: Session) -> dict[tuple[str, str], dict[int, dt.
 
 
 def touched_days(session: Session, batch_ids: Sequence[str]) -> list[dt.date]:
-    """The days of the events that these batches brought, in order."""
+    """Return the days of the events that these batches brought, in order."""
     days = session.rows(
         "SELECT DISTINCT event_date FROM ops.batch_days WHERE list_contains($batches, batch_id) ORDER BY 1",
         {"batches": list(batch_ids)},
@@ -69,12 +76,12 @@ class Loading:
 
     @property
     def place(self) -> str:
-        """Sorts as the ledger does."""
+        """Text that sorts as the ledger does."""
         return f"{self.finished_at.astimezone(dt.UTC):%Y-%m-%dT%H:%M:%S.%f} {self.batch_id}"
 
 
 def loadings(session: Session) -> list[Loading]:
-    """The ledger in its order."""
+    """Return the loaded batches in the order of the ledger."""
     rows = session.rows(
         """
         SELECT finished_at, batch_id, event_date FROM ops.pipeline_logs LEFT JOIN ops.batch_days USING (batch_id)
@@ -90,16 +97,17 @@ def loadings(session: Session) -> list[Loading]:
 
 
 def latest_day(session: Session) -> dt.date | None:
-    """The last day (UTC) with events."""
+    """Return the last day (UTC) with events."""
     day: dt.date | None
-    (day,) = one(session, "SELECT max(event_date) FROM ops.batch_days")
+    (day,) = session.one("SELECT max(event_date) FROM ops.batch_days")
     return day
 
 
 def find_breaches(session: Session, max_error_rate: float, days: DayRange | None = None) -> list[Breach]:
-    """Batches and days above the threshold, batches a person accepted left out; within `days`, if given.
+    """Return the batches and days above the threshold, within `days` if given.
 
-    Those with too few rows to check (`least_checked_rows` of their source's contract) are left out too.
+    Batches that a person accepted are left out, and those with too few rows to check (`least_checked_rows` of their
+    source's contract).
     """
     first, last = (days.first, days.last) if days else (dt.date.min, dt.date.max)
     limits = {"limit": max_error_rate, "first": first, "last": last}
@@ -147,23 +155,21 @@ class Acceptance:
 
 
 def acceptances(session: Session) -> list[Acceptance]:
-    """All batches that a person took responsibility for, the latest first."""
-    rows = session.frame(
-        "SELECT batch_id, reason, accepted_by, accepted_at FROM ops.acceptances ORDER BY accepted_at DESC"
-    )
-    return [Acceptance(**row) for row in rows.iter_rows(named=True)]
+    """Return all batches that a person took responsibility for, the latest first."""
+    sql = "SELECT batch_id, reason, accepted_by, accepted_at FROM ops.acceptances ORDER BY accepted_at DESC"
+    return [Acceptance(*row) for row in session.rows(sql)]
 
 
 def find_batch(session: Session, name: str) -> tuple[str, str]:
-    """(batch id, input) of the one batch whose id starts with `name`. Raises `WarehouseError` if not exactly one."""
+    """Return (batch id, input) of the batch whose id starts with `name`. Raises `WarehouseError` if not exactly one."""
     found = session.rows(
         "SELECT batch_id, input FROM ops.pipeline_logs WHERE starts_with(batch_id, $name) ORDER BY 1", {"name": name}
     )
     if len(found) != 1 or not name:
         what = "No batch has" if not found else f"{len(found)} batches have"
         raise WarehouseError(f"{what} an id that starts with '{name}': see batch_id in ops.pipeline_logs.")
-    batch_id, given = found[0]
-    return batch_id, given
+    batch_id, source_input = found[0]
+    return batch_id, source_input
 
 
 def accept_batch(session: Session, batch_id: str, reason: str, accepted_by: str) -> None:
@@ -173,3 +179,18 @@ def accept_batch(session: Session, batch_id: str, reason: str, accepted_by: str)
     with session.transaction():
         session.execute("DELETE FROM ops.acceptances WHERE batch_id = $batch_id", {"batch_id": batch_id})
         session.execute("INSERT INTO ops.acceptances VALUES ($batch_id, $reason, $by, $at)", values)
+
+
+def record_results(
+    session: Session, table: str, results: Iterable[RuleResult], days: DayRange | None, run_id: str
+) -> None:
+    """Add a row per rule, in a transaction of its own: what was found counts also where nothing was published."""
+    first, last = (days.first, days.last) if days else (None, None)
+    now = dt.datetime.now(dt.UTC)
+    rows = [
+        (run_id, table, found.rule, found.severity, first, last, found.checked, found.failing, now) for found in results
+    ]
+    if rows:
+        session.ensure(RuleResults)
+        with session.transaction():
+            session.insert(RuleResults.table.name, pl.DataFrame(rows, polars_schema(RuleResults), orient="row"))

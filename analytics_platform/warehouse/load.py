@@ -6,27 +6,45 @@ A batch is in the ledger exactly once. Killed anywhere, nothing of it is there, 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import polars as pl
 
 from analytics_platform.contracts.base import ContractType
 from analytics_platform.contracts.ddl import INSTANT, column_types, polars_schema
-from analytics_platform.contracts.ops import Acceptances, BatchDays, PipelineLogs, Quarantine
+from analytics_platform.contracts.ops import Quarantine
 from analytics_platform.contracts.sql import literal, quote, quote_table
 from analytics_platform.gate import Verdict
 from analytics_platform.gate.ahead import in_background
-from analytics_platform.warehouse.duckdb import ROW_GROUP
-from analytics_platform.warehouse.session import BatchSession, Session, one
-from analytics_platform.warehouse.types import BatchCard, Loaded, Span
+from analytics_platform.lake import Batch, FolderLake
+from analytics_platform.progress import progress_bar
+from analytics_platform.settings import Settings
+from analytics_platform.sources.source import Source
+from analytics_platform.warehouse.duckdb import ROW_GROUP, DuckDBSession
+from analytics_platform.warehouse.ledger import LEDGER_TABLES, seen_batches
+from analytics_platform.warehouse.session import BatchCard, Loaded, Session, Span
 
 ROWS_PER_INSERT = 1 * ROW_GROUP
 """Accepted rows are written so many at a time, in whole row groups: for two threads, and little memory."""
 
-LEDGER_TABLES: tuple[ContractType, ...] = (PipelineLogs, Quarantine, BatchDays, Acceptances)
-"""The tables every load writes besides the source's own."""
+
+class _KnownBatchError(Exception):
+    """The batch is in the ledger already; the argument is where its records ended, as `Loaded`."""
+
+
+def load_new_batches(
+    source: Source, session: Session, settings: Settings, lake: FolderLake, run_id: str
+) -> Iterator[tuple[Batch, Loaded]]:
+    """Put the batches that are not in the ledger through the gate and into the warehouse, one transaction each."""
+    seen = seen_batches(session)
+    for batch in lake.batches(source.name):
+        if batch.batch_id not in seen:
+            card = BatchCard(batch.batch_id, batch.source, batch.name, batch.content_sha256, batch.arrived_at, run_id)
+            with progress_bar(batch.name) as report:
+                loaded = load_batch(session, source.contract, card, source.validate(batch, settings), report)
+            yield batch, loaded
 
 
 def load_batch(
@@ -36,57 +54,39 @@ def load_batch(
     verdicts: Iterable[Verdict],
     progress: Callable[[int], None] = lambda rows: None,
 ) -> Loaded:
-    """Store the verdicts over a batch in one transaction. `progress` is told the records read so far.
+    """Store the verdicts over a batch in one transaction. `progress` is called with the records read so far.
 
     A batch that another run has loaded meanwhile is left as it is. Raises `AssertionError` if a record did not end in
     exactly one place; nothing is stored then.
     """
     session.ensure(contract, *LEDGER_TABLES)
-    try:
-        return _load(session, contract, card, verdicts, progress)
-    except _KnownBatchError as known:
-        return known.loaded
-
-
-class _KnownBatchError(Exception):
-    """The batch is in the ledger: these are its records."""
-
-    def __init__(self, loaded: Loaded) -> None:
-        super().__init__()
-        self.loaded = loaded
-
-
-def _load(
-    session: Session,
-    contract: ContractType,
-    card: BatchCard,
-    verdicts: Iterable[Verdict],
-    progress: Callable[[int], None],
-) -> Loaded:
     started_at = dt.datetime.now(dt.UTC)
-    with session.batch(contract, card) as staging:
-        _stop_if_known(staging, card.batch_id)
-        stored = store_verdicts(staging, contract, card, verdicts, progress)
-        staging.recall(contract, card, stored.span)
-        drop_duplicates(staging, contract, card, stored.span)
-        write_days(staging, contract, card, stored.span)
-        loaded = count_rows(staging, card.batch_id)
-        assert loaded.rows_read == stored.read, f"{card.input}: {stored.read} records read, {loaded} in the ledger"
-        _write_log(staging, card, loaded, stored, started_at)
+    try:
+        with session.batch(contract, card) as staging:
+            _stop_if_known(staging, card.batch_id)
+            stored = store_verdicts(staging, contract, card, verdicts, progress)
+            drop_duplicates(staging, contract, card, stored.span)
+            write_days(staging, contract, card, stored.span)
+            loaded = count_rows(staging, card.batch_id)
+            assert loaded.rows_read == stored.read, f"{card.input}: {stored.read} records read, {loaded} in the ledger"
+            _write_log(staging, card, loaded, stored, started_at)
+    except _KnownBatchError as known:
+        (loaded,) = known.args
     return loaded
 
 
-def _stop_if_known(staging: BatchSession, batch_id: str) -> None:
+def _stop_if_known(staging: DuckDBSession, batch_id: str) -> None:
+    """Leave the batch by a `_KnownBatchError` if it is in the ledger."""
     found = staging.rows(
         "SELECT rows_accepted, rows_duplicate, rows_quarantined FROM ops.pipeline_logs WHERE batch_id = $batch_id",
         {"batch_id": batch_id},
     )
-    if found:
-        raise _KnownBatchError(Loaded(*found[0]))
+    for counts in found:
+        raise _KnownBatchError(Loaded(*counts))
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class StoredVerdicts:
     """What was stored of a batch: records read, days of the accepted ones, and how they differ from the usual."""
 
     read: int
@@ -95,16 +95,16 @@ class Stored:
 
 
 def store_verdicts(
-    session: BatchSession,
+    session: DuckDBSession,
     contract: ContractType,
     card: BatchCard,
     verdicts: Iterable[Verdict],
     progress: Callable[[int], None],
-) -> Stored:
+) -> StoredVerdicts:
     """Insert the verdicts' rows, duplicates included."""
     table, defaults = contract.table.name, _identity(contract)
     waiting = pl.DataFrame(schema=polars_schema(contract))
-    read, span = 0, None
+    read, days = 0, set[dt.date]()
     drift: dict[str, None] = {}
     with closing(in_background(verdicts)) as ahead:
         for verdict in ahead:
@@ -116,133 +116,108 @@ def store_verdicts(
             if verdict.rejected.height:
                 session.insert(Quarantine.table.name, _as_quarantine(card, verdict.rejected))
             read += verdict.accepted.height + verdict.rejected.height
-            span = _widen(span, verdict.accepted["event_date"])
+            days.update(verdict.accepted["event_date"].unique())
             drift |= dict.fromkeys(verdict.drift)
             progress(read)
     session.insert(table, waiting, defaults)
-    return Stored(read, span, "; ".join(drift) or None)
+    return StoredVerdicts(read, (min(days), max(days)) if days else None, "; ".join(drift) or None)
 
 
 def _identity(contract: ContractType) -> dict[str, str]:
-    """The key, and the SQL of what rows without get: the MD5 of what identifies them (times in µs)."""
+    """Return the key, and the SQL of what rows without get: the MD5 of what identifies them (times in µs)."""
     types = column_types(contract)
     parts = [f"epoch_us({quote(name)})" if types[name] == INSTANT else quote(name) for name in contract.table.identity]
     # Concat writes nothing for a null.
     return {contract.table.key[0]: f"md5(concat({', chr(31), '.join(parts)}))"} if parts else {}
 
 
-def _widen(span: Span, dates: pl.Series) -> Span:
-    first, last = dates.min(), dates.max()
-    if not isinstance(first, dt.date) or not isinstance(last, dt.date):
-        return span
-    return (first, last) if span is None else (min(span[0], first), max(span[1], last))
-
-
 def _as_quarantine(card: BatchCard, rejected: pl.DataFrame) -> pl.DataFrame:
+    now = dt.datetime.now(dt.UTC)
     return rejected.with_columns(
-        pl.lit(card.batch_id).alias("batch_id"),
-        pl.lit(card.source).alias("source"),
-        pl.lit(card.input).alias("input"),
-        pl.lit(dt.datetime.now(dt.UTC)).alias("quarantined_at"),
+        batch_id=pl.lit(card.batch_id), source=pl.lit(card.source), input=pl.lit(card.input), quarantined_at=pl.lit(now)
     )
 
 
-def drop_duplicates(session: BatchSession, contract: ContractType, card: BatchCard, span: Span) -> None:
-    """Delete this batch's records that are there already, and note them in the temporary table `duplicates`.
+def drop_duplicates(session: DuckDBSession, contract: ContractType, card: BatchCard, span: Span) -> None:
+    """Delete this batch's records that are stored already, and note them in the temporary table `duplicates`.
 
-    The one that was there first stays, within the batch the first. A rejected record is a duplicate only where the
-    source delivers records again: in a file, two broken lines alike are two.
+    The record that was stored first stays, within the batch the first. A rejected record is a duplicate only where the
+    source delivers records again: in a file, two equal broken lines are two records.
     """
+    session.recall(contract, card, span)
     session.execute("CREATE OR REPLACE TEMP TABLE duplicates (position BIGINT, event_date DATE)")
     if span is not None:
-        _drop_accepted_duplicates(session, contract, card.batch_id, span)
+        _drop_accepted(session, contract, card.batch_id, span)
     if contract.table.redelivers:
-        _drop_rejected_duplicates(session, card)
-
-
-def _drop_rejected_duplicates(session: BatchSession, card: BatchCard) -> None:
-    """A rejected record is known by its original text."""
-    names = {"batch_id": card.batch_id, "source": card.source}
-    session.execute(
+        # A rejected record is known by its original text.
+        rows = f"""
+            (SELECT * FROM ops.quarantine WHERE source = {literal(card.source)} AND raw IN (
+                SELECT raw FROM ops.quarantine WHERE batch_id = {literal(card.batch_id)}
+            ))
         """
+        _note_duplicates(session, rows, "raw", "neighbour_date", card.batch_id)
+        session.execute(
+            "DELETE FROM ops.quarantine WHERE batch_id = $batch_id AND position IN (SELECT position FROM duplicates)",
+            {"batch_id": card.batch_id},
+        )
+
+
+def _note_duplicates(session: DuckDBSession, rows: str, same: str, day: str, batch_id: str) -> None:
+    """Note the rows of the batch that have a row with the `same` before them in `rows`, each with its `day`."""
+    session.execute(
+        f"""
         INSERT INTO duplicates
         WITH ranked AS (
-            SELECT batch_id, position, neighbour_date, row_number() OVER (
-                PARTITION BY raw ORDER BY batch_id = $batch_id, position
+            SELECT batch_id, position, {day} AS event_date, row_number() OVER (
+                PARTITION BY {same} ORDER BY batch_id = $batch_id, position
             ) AS place
-            FROM ops.quarantine
-            WHERE source = $source AND raw IN (SELECT raw FROM ops.quarantine WHERE batch_id = $batch_id)
+            FROM {rows}
         )
-        SELECT position, neighbour_date FROM ranked WHERE place > 1 AND batch_id = $batch_id
+        SELECT position, event_date FROM ranked WHERE place > 1 AND batch_id = $batch_id
         """,
-        names,
-    )
-    session.execute(
-        "DELETE FROM ops.quarantine WHERE batch_id = $batch_id AND position IN (SELECT position FROM duplicates)",
-        {"batch_id": card.batch_id},
+        {"batch_id": batch_id},
     )
 
 
-def _drop_accepted_duplicates(
-    session: BatchSession, contract: ContractType, batch_id: str, span: tuple[dt.date, dt.date]
+def _drop_accepted(
+    session: DuckDBSession, contract: ContractType, batch_id: str, span: tuple[dt.date, dt.date]
 ) -> None:
-    """The same event always has the same time, so its duplicate is on the same day.
+    """Delete accepted rows that are stored already. The same event has the same time, so both are on the same day.
 
     Candidates are found by hash of the id, which is fast, and then compared exactly.
     """
     key, table = quote(contract.table.key[0]), quote_table(contract.table.name)
-    # Days as literals, so that DuckDB skips what is stored for others.
-    days = ", ".join(map(literal, _days_of(session, table, batch_id, span)))
-    rows = f"(SELECT * FROM {table} WHERE event_date IN ({days}))"
+    mine, values = (
+        "event_date BETWEEN $first AND $last AND batch_id = $batch_id",
+        {"batch_id": batch_id, **_limits(span)},
+    )
+    # Days as literals, so that DuckDB skips what is stored for others. They may be few and far apart: one late event,
+    # and the span is long.
+    found = session.rows(f"SELECT DISTINCT event_date FROM {table} WHERE {mine} ORDER BY 1", values)
+    rows = f"(SELECT * FROM {table} WHERE event_date IN ({', '.join(literal(day) for (day,) in found)}))"
     session.execute(
         f"""
         CREATE OR REPLACE TEMP TABLE repeated AS
         SELECT hash({key}) AS code FROM {rows} GROUP BY 1 HAVING count(*) > 1
         """
     )
-    if session.rows("SELECT count(*) FROM repeated") == [(0,)]:
-        return
-    session.execute(
-        f"""
-        INSERT INTO duplicates
-        WITH ranked AS (
-            SELECT batch_id, position, event_date, row_number() OVER (
-                PARTITION BY {key} ORDER BY batch_id = $batch_id, position
-            ) AS place
-            FROM {rows} WHERE hash({key}) IN (SELECT code FROM repeated)
-        )
-        SELECT position, event_date FROM ranked WHERE place > 1 AND batch_id = $batch_id
-        """,
-        {"batch_id": batch_id},
-    )
-    session.execute(
-        f"""
-        DELETE FROM {table}
-        WHERE event_date BETWEEN $first AND $last AND batch_id = $batch_id
-            AND position IN (SELECT position FROM duplicates)
-        """,
-        {"first": span[0], "last": span[1], "batch_id": batch_id},
-    )
+    if session.count("repeated"):
+        candidates = f"{rows} WHERE hash({key}) IN (SELECT code FROM repeated)"
+        _note_duplicates(session, candidates, key, "event_date", batch_id)
+        session.execute(f"DELETE FROM {table} WHERE {mine} AND position IN (SELECT position FROM duplicates)", values)
 
 
-def _days_of(session: BatchSession, table: str, batch_id: str, span: tuple[dt.date, dt.date]) -> list[dt.date]:
-    """The days of a batch's events. They may be few and far apart: one late event, and the span is long."""
-    days = session.rows(
-        f"""
-        SELECT DISTINCT event_date FROM {table}
-        WHERE event_date BETWEEN $first AND $last AND batch_id = $batch_id
-        """,
-        {"first": span[0], "last": span[1], "batch_id": batch_id},
-    )
-    return sorted(day for (day,) in days)
+def _limits(span: Span) -> dict[str, dt.date]:
+    """Return the parameters `first` and `last` of a condition on days; without a span no day fulfils it."""
+    first, last = span or (dt.date.max, dt.date.min)
+    return {"first": first, "last": last}
 
 
-def write_days(session: BatchSession, contract: ContractType, card: BatchCard, span: Span) -> None:
-    """Count the batch's records by day; rejected ones without a day go to that of the accepted record before them.
+def write_days(session: DuckDBSession, contract: ContractType, card: BatchCard, span: Span) -> None:
+    """Count the batch's records by day. Rejected ones without a day go to the day of the accepted record before them.
 
     A batch none of whose records has a day is on no day.
     """
-    first, last = span or (dt.date.max, dt.date.min)
     session.execute(
         f"""
         INSERT INTO ops.batch_days BY NAME
@@ -277,14 +252,13 @@ def write_days(session: BatchSession, contract: ContractType, card: BatchCard, s
         FROM known LEFT JOIN accepted USING (event_date) LEFT JOIN duplicate USING (event_date)
         LEFT JOIN rejected USING (event_date)
         """,
-        {"first": first, "last": last, "batch_id": card.batch_id, "source": card.source},
+        {"batch_id": card.batch_id, "source": card.source, **_limits(span)},
     )
 
 
-def count_rows(session: BatchSession, batch_id: str) -> Loaded:
-    """The batch's records by where they ended, counted in the tables themselves (and `duplicates`)."""
-    counts = one(
-        session,
+def count_rows(session: DuckDBSession, batch_id: str) -> Loaded:
+    """Count the batch's records by where they ended, in the tables themselves (and `duplicates`)."""
+    counts = session.one(
         """
         SELECT
             (SELECT coalesce(sum(rows_accepted), 0)::BIGINT FROM ops.batch_days WHERE batch_id = $batch_id),
@@ -296,26 +270,22 @@ def count_rows(session: BatchSession, batch_id: str) -> Loaded:
     return Loaded(*counts)
 
 
-def _write_log(session: BatchSession, card: BatchCard, loaded: Loaded, stored: Stored, started_at: dt.datetime) -> None:
+def _write_log(
+    session: DuckDBSession, card: BatchCard, loaded: Loaded, stored: StoredVerdicts, started_at: dt.datetime
+) -> None:
     first, last = stored.span or (None, None)
-    row = {
-        "batch_id": card.batch_id,
-        "source": card.source,
-        "input": card.input,
-        "content_sha256": card.content_sha256,
-        "rows_read": loaded.rows_read,
-        "rows_accepted": loaded.rows_accepted,
-        "rows_duplicate": loaded.rows_duplicate,
-        "rows_quarantined": loaded.rows_quarantined,
-        "error_rate": loaded.error_rate,
-        "min_event_date": first,
-        "max_event_date": last,
-        "drift": stored.drift,
-        "arrived_at": card.arrived_at,
-        "started_at": started_at,
-        "finished_at": dt.datetime.now(dt.UTC),
-        "run_id": card.run_id,
-    }
-    names = ", ".join(row)
+    row = (
+        asdict(card)
+        | asdict(loaded)
+        | {
+            "rows_read": loaded.rows_read,
+            "error_rate": loaded.error_rate,
+            "min_event_date": first,
+            "max_event_date": last,
+            "drift": stored.drift,
+            "started_at": started_at,
+            "finished_at": dt.datetime.now(dt.UTC),
+        }
+    )
     values = ", ".join(f"${name}" for name in row)
-    session.execute(f"INSERT INTO ops.pipeline_logs ({names}) VALUES ({values})", row)
+    session.execute(f"INSERT INTO ops.pipeline_logs ({', '.join(row)}) VALUES ({values})", row)

@@ -9,7 +9,7 @@ from analytics_platform.warehouse.session import Warehouse
 
 
 def open_warehouse(settings: Settings) -> Warehouse:
-    """The warehouse at WAREHOUSE_URL. Nothing is connected until a session is opened."""
+    """Return the warehouse at WAREHOUSE_URL. Nothing is connected until a session is opened."""
     url, memory = settings.warehouse_url, settings.warehouse_memory
     if not url.startswith(POSTGRES_SCHEMES):
         return DuckDBWarehouse(settings.warehouse_path, memory, macros())

@@ -1,8 +1,8 @@
-"""What readers see of the warehouse while runs write it: the last published tables, never a wait, never a lock.
+"""What readers see of the warehouse while runs write it: the last published tables, without waiting for a lock.
 
 PostgreSQL serves readers beside writers, so it is read directly. A DuckDB file is closed to everyone else while a
-process writes it. Small tables are therefore copied out whenever the file has changed and is free, which takes a
-moment, and read from the copy; while a run is writing, readers keep the last copy and are told so.
+process writes it. So small tables are copied when the file has changed and is free, which takes a moment, and read from
+the copy. While a run is writing, readers keep the last copy, and the view says so.
 """
 
 from __future__ import annotations
@@ -19,14 +19,13 @@ import duckdb
 
 from analytics_platform.contracts.sql import literal, quote, quote_table
 from analytics_platform.settings import Settings
-from analytics_platform.warehouse.duckdb import DuckDBWarehouse
+from analytics_platform.warehouse.duckdb import DuckDBWarehouse, is_taken
 from analytics_platform.warehouse.open import open_warehouse
-from analytics_platform.warehouse.session import Warehouse
-from analytics_platform.warehouse.types import WarehouseError
+from analytics_platform.warehouse.session import Warehouse, WarehouseError
 
 _SUFFIX = ".duckdb"
 _KEPT = 2
-"""Copies that stay: the newest, and the one before for who is just about to open it."""
+"""Copies that stay: the newest, and the one before for a reader that is about to open it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +48,7 @@ class Published:
     def __init__(self, settings: Settings, tables: Collection[str], folder: Path) -> None:
         self._warehouse = open_warehouse(settings)
         self._memory = settings.warehouse_memory
-        self._tables = sorted(tables)
+        self._tables = tables
         self._folder = folder
         self._copying = Lock()
 
@@ -59,7 +58,7 @@ class Published:
         return self._warehouse.name
 
     def view(self) -> View:
-        """The newest state that can be read now; without a warehouse while there is none yet.
+        """Return the newest state that can be read now; without a warehouse while there is none yet.
 
         Raises `WarehouseError` if the warehouse is broken or the copy cannot be written, and if a run is writing
         before there was ever a copy.
@@ -72,37 +71,30 @@ class Published:
             return self._newest_copy(self._warehouse.path)
 
     def _newest_copy(self, source: Path) -> View:
-        copy = self._folder / (_version(source) + _SUFFIX)
-        if copy.exists():
-            return self._view_of(copy, is_behind=False)
+        copy, is_behind = self._folder / (_version(source) + _SUFFIX), False
         try:
-            return self._view_of(self._copy(source), is_behind=False)
-        except duckdb.IOException as error:
-            if "lock" not in str(error).lower():
-                raise WarehouseError(_explain(source, error)) from error
+            if not copy.exists():
+                copy = self._copy(source)
         except (duckdb.Error, OSError) as error:
-            raise WarehouseError(_explain(source, error)) from error
-        copies = self._copies()
-        if not copies:
-            raise WarehouseError(
-                f"A run is writing the warehouse {source} for the first time: wait until it has ended."
-            )
-        return self._view_of(copies[-1], is_behind=True)
-
-    def _view_of(self, copy: Path, is_behind: bool) -> View:
+            if not is_taken(error):
+                reason = str(error).splitlines()[0]
+                raise WarehouseError(f"The tables of {source} cannot be copied for readers: {reason}") from error
+            if not (copies := self._copies()):
+                raise WarehouseError(
+                    f"A run is writing the warehouse {source} for the first time: wait until it has ended."
+                ) from None
+            copy, is_behind = copies[-1], True
         as_of = dt.datetime.fromtimestamp(int(copy.stem.partition("-")[0]) / 1e9, dt.UTC)
         return View(DuckDBWarehouse(copy, self._memory), copy.stem, as_of, is_behind)
 
     def _copy(self, source: Path) -> Path:
-        """Copy the tables into a file named after the state they are in; old copies go."""
+        """Copy the tables into a file named after the state they are in, and remove old copies."""
         self._folder.mkdir(parents=True, exist_ok=True)
         draft = self._folder / f".{os.getpid()}.part"
         draft.unlink(missing_ok=True)
         try:
             with duckdb.connect(str(draft)) as connection:
-                connection.execute(
-                    f"ATTACH {literal(str(source))} AS source (READ_ONLY)"
-                )  # fails if it is being written
+                connection.execute(f"ATTACH {literal(str(source))} AS source (READ_ONLY)")  # fails while it is written
                 version = _version(source)  # nobody writes it from here on
                 self._copy_tables(connection)
                 connection.execute("DETACH source")
@@ -110,32 +102,27 @@ class Published:
         finally:
             draft.unlink(missing_ok=True)
         for old in self._copies()[:-_KEPT]:
-            old.unlink(missing_ok=True)  # who has it open reads on
+            old.unlink(missing_ok=True)  # a reader that has it open reads on
         return copy
 
     def _copy_tables(self, connection: duckdb.DuckDBPyConnection) -> None:
         found = connection.execute(
             "SELECT schema_name || '.' || table_name FROM duckdb_tables() WHERE database_name = 'source'"
         ).fetchall()
-        existing = {name for (name,) in found}
-        for table in filter(existing.__contains__, self._tables):
+        for table in sorted({name for (name,) in found}.intersection(self._tables)):
             connection.execute(f"CREATE SCHEMA IF NOT EXISTS {quote(table.partition('.')[0])}")
             connection.execute(f"CREATE TABLE {quote_table(table)} AS FROM source.{quote_table(table)}")
 
     def _copies(self) -> list[Path]:
-        """The copies there are, the oldest first."""
+        """Return the copies there are, the oldest first."""
         return sorted(self._folder.glob(f"*{_SUFFIX}"), key=lambda copy: copy.stem)
 
 
 def _version(path: Path) -> str:
-    """The state of a DuckDB file: when it last changed (nanoseconds since 1970), its size, and that of its log."""
+    """Return the state of a DuckDB file: when it changed (nanoseconds since 1970), its size, and that of its log."""
     stats = []
     for file in (path, path.with_name(path.name + ".wal")):
         with suppress(FileNotFoundError):  # the log comes and goes with every run
             stats.append(file.stat())
     changed = max((stat.st_mtime_ns for stat in stats), default=0)
     return "-".join([f"{changed:020d}", *(str(stat.st_size) for stat in stats)])
-
-
-def _explain(source: Path, error: Exception) -> str:
-    return f"The tables of {source} cannot be copied for readers: {str(error).splitlines()[0]}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 import polars as pl
 
@@ -14,10 +14,10 @@ from analytics_platform.lake import Batch, FolderLake
 from analytics_platform.progress import progress_bar
 from analytics_platform.settings import Settings
 from analytics_platform.sources.registry import SOURCES
+from analytics_platform.warehouse.duckdb import DuckDBSession
 from analytics_platform.warehouse.ledger import quarantined_batches
 from analytics_platform.warehouse.load import count_rows, drop_duplicates, store_verdicts, write_days
-from analytics_platform.warehouse.session import BatchSession, Session, one
-from analytics_platform.warehouse.types import BatchCard, Loaded, Span
+from analytics_platform.warehouse.session import BatchCard, Loaded, Session
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,28 +30,28 @@ class Replayed:
 
 
 def replay(session: Session, settings: Settings, lake: FolderLake, only: str | None = None) -> Iterator[Replayed]:
-    """Validate quarantined rows anew, after a contract changed, and move those that pass now into their table.
+    """Validate quarantined rows again, after a contract changed, and move those that pass now into their table.
 
     All batches with quarantined rows, or the one whose id is `only`. Yields what each batch came to.
     """
     waiting = quarantined_batches(session)
     for source in {name for name, _ in waiting}:
         for batch in lake.batches(source):
-            positions = waiting.get((source, batch.batch_id))
-            if positions and only in (None, batch.batch_id):
+            neighbours = waiting.get((source, batch.batch_id))
+            if neighbours and only in (None, batch.batch_id):
                 with progress_bar(batch.name) as report:
-                    verdicts = (
-                        _beside(verdict, positions) for verdict in SOURCES[source].validate(batch, settings, positions)
-                    )
-                    loaded = replay_batch(session, SOURCES[source].contract, batch.batch_id, verdicts, report)
-                yield Replayed(batch, len(positions) - loaded.rows_quarantined, loaded)
+                    verdicts = SOURCES[source].validate(batch, settings, neighbours)
+                    beside = _beside(verdicts, neighbours)
+                    loaded = replay_batch(session, SOURCES[source].contract, batch.batch_id, beside, report)
+                yield Replayed(batch, len(neighbours) - loaded.rows_quarantined, loaded)
 
 
-def _beside(verdict: Verdict, neighbours: Mapping[int, dt.date | None]) -> Verdict:
-    """A verdict over quarantined rows alone, with the neighbours they had in the whole batch."""
-    dates = [neighbours[position] for position in verdict.rejected["position"]]
-    rejected = verdict.rejected.with_columns(pl.Series("neighbour_date", dates, dtype=pl.Date))
-    return replace(verdict, rejected=rejected)
+def _beside(verdicts: Iterable[Verdict], neighbours: Mapping[int, dt.date | None]) -> Iterator[Verdict]:
+    """Put rows that were validated alone beside the neighbours that they had in the whole batch."""
+    for verdict in verdicts:
+        dates = [neighbours[position] for position in verdict.rejected["position"]]
+        rejected = verdict.rejected.with_columns(neighbour_date=pl.Series(dates, dtype=pl.Date))
+        yield replace(verdict, rejected=rejected)
 
 
 def replay_batch(
@@ -65,14 +65,20 @@ def replay_batch(
 
     Raises `AssertionError` if the batch does not have as many records afterwards as before; nothing is stored then.
     """
-    card = _read_card(session, batch_id)
-    sql = "SELECT rows_read, rows_duplicate FROM ops.pipeline_logs WHERE batch_id = $batch_id"
-    before, duplicates = one(session, sql, {"batch_id": batch_id})
+    *known, before, duplicates = session.one(
+        """
+        SELECT batch_id, source, input, content_sha256, arrived_at, run_id, rows_read, rows_duplicate
+        FROM ops.pipeline_logs WHERE batch_id = $batch_id
+        """,
+        {"batch_id": batch_id},
+    )
+    card = BatchCard(*known)
     with session.batch(contract, card) as staging:
         _forget(staging, "ops.quarantine", batch_id)
         stored = store_verdicts(staging, contract, card, verdicts, progress)
-        span = _whole_span(staging, batch_id, stored.span)
-        staging.recall(contract, card, span)
+        sql = "SELECT min(event_date), max(event_date) FROM ops.batch_days WHERE batch_id = $batch_id"
+        days = [day for day in (*staging.one(sql, {"batch_id": batch_id}), *(stored.span or ())) if day is not None]
+        span = (min(days), max(days)) if days else None  # of the rows stored before, and of those that pass now
         drop_duplicates(staging, contract, card, span)
         _remember_duplicates(staging, batch_id, duplicates)
         _forget(staging, "ops.batch_days", batch_id)
@@ -83,29 +89,11 @@ def replay_batch(
     return after
 
 
-def _read_card(session: Session, batch_id: str) -> BatchCard:
-    logs = session.frame(
-        """
-        SELECT batch_id, source, input, content_sha256, arrived_at, run_id
-        FROM ops.pipeline_logs WHERE batch_id = $batch_id
-        """,
-        {"batch_id": batch_id},
-    )
-    return BatchCard(**logs.row(0, named=True))
-
-
-def _forget(session: BatchSession, table: str, batch_id: str) -> None:
+def _forget(session: DuckDBSession, table: str, batch_id: str) -> None:
     session.execute(f"DELETE FROM {table} WHERE batch_id = $batch_id", {"batch_id": batch_id})
 
 
-def _whole_span(session: BatchSession, batch_id: str, span: Span) -> Span:
-    """First and last day of all the batch's rows: those stored before and those that pass now."""
-    sql = "SELECT min(event_date), max(event_date) FROM ops.batch_days WHERE batch_id = $batch_id"
-    days = [day for day in (*one(session, sql, {"batch_id": batch_id}), *(span or ())) if day is not None]
-    return (min(days), max(days)) if days else None
-
-
-def _remember_duplicates(session: BatchSession, batch_id: str, duplicates: int) -> None:
+def _remember_duplicates(session: DuckDBSession, batch_id: str, duplicates: int) -> None:
     """Add the duplicates of the first load to those found now, so that all counts hold both."""
     session.execute(
         """
@@ -121,21 +109,15 @@ def _remember_duplicates(session: BatchSession, batch_id: str, duplicates: int) 
     )
 
 
-def _update_log(session: BatchSession, batch_id: str, loaded: Loaded) -> None:
+def _update_log(session: DuckDBSession, batch_id: str, loaded: Loaded) -> None:
     session.execute(
         """
         UPDATE ops.pipeline_logs SET
-            rows_accepted = $accepted, rows_duplicate = $duplicate, rows_quarantined = $quarantined,
+            rows_accepted = $rows_accepted, rows_duplicate = $rows_duplicate, rows_quarantined = $rows_quarantined,
             error_rate = $error_rate,
             min_event_date = (SELECT min(event_date) FROM ops.batch_days WHERE batch_id = $batch_id),
             max_event_date = (SELECT max(event_date) FROM ops.batch_days WHERE batch_id = $batch_id)
         WHERE batch_id = $batch_id
         """,
-        {
-            "batch_id": batch_id,
-            "accepted": loaded.rows_accepted,
-            "duplicate": loaded.rows_duplicate,
-            "quarantined": loaded.rows_quarantined,
-            "error_rate": loaded.error_rate,
-        },
+        {**asdict(loaded), "error_rate": loaded.error_rate, "batch_id": batch_id},
     )

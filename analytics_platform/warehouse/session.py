@@ -1,101 +1,155 @@
-"""What the platform asks of a warehouse, whichever it is: the protocols of warehouses and their sessions.
+"""What the platform asks of a warehouse, whichever it is, and the values that go in and out.
 
-Everything outside this room works with a `Session` from `open_warehouse`, and never learns where the tables live.
+Everything outside this folder works with a `Session` from `open_warehouse`, and does not know where the tables are.
 """
 
 from __future__ import annotations
 
+import datetime as dt
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import polars as pl
 
 from analytics_platform.contracts.base import ContractType
+from analytics_platform.contracts.sql import quote_table
+from analytics_platform.errors import UserError
 from analytics_platform.transform import DayRange, Query
-from analytics_platform.warehouse.types import BatchCard, Publication, QueryPlan, Span
+from analytics_platform.warehouse.audit import RuleResult
+
+if TYPE_CHECKING:
+    from analytics_platform.warehouse.duckdb import DuckDBSession
 
 FETCH_ROWS = 10_000
-"""Rows that `Session.stream` hands over at a time."""
+"""Rows that `Session.stream` yields at a time."""
+
+Parameters: TypeAlias = Mapping[str, object] | None
+"""Values of the `$parameters` of a statement, by name."""
+
+Span: TypeAlias = tuple[dt.date, dt.date] | None
+"""First and last day of the events of a batch, if it has any."""
 
 
-class Queryable(Protocol):
-    """What answers questions in SQL."""
-
-    def rows(self, sql: str, parameters: Mapping[str, object] | None = None) -> list[tuple[Any, ...]]:
-        """The rows of a question that the warehouse answers itself. For counts and small answers over any table.
-
-        Keep to SQL that other databases have too: the warehouse may have to translate it.
-        """
-        ...
-
-    def execute(self, sql: str, parameters: Mapping[str, object] | None = None) -> None:
-        """Run a statement that changes rows."""
-        ...
+class WarehouseError(UserError):
+    """The warehouse cannot do what it was asked; the message is one sentence that says why and what to do."""
 
 
-def one(session: Queryable, sql: str, parameters: Mapping[str, object] | None = None) -> tuple[Any, ...]:
-    """The only row of a question that has exactly one."""
-    (row,) = session.rows(sql, parameters)
-    return row
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """What came of publishing a table: `rows` in the published part, and how they did against each rule."""
+
+    rows: int
+    results: tuple[RuleResult, ...]
+
+    @property
+    def breaches(self) -> tuple[RuleResult, ...]:
+        """The rules that stopped the publication; empty if the rows were published."""
+        return tuple(result for result in self.results if result.blocks_publication)
 
 
-class BatchSession(Queryable, Protocol):
-    """Where the records of one batch are put and counted before they are stored: a DuckDB, whatever the warehouse."""
+@dataclass(frozen=True, slots=True)
+class QueryPlan:
+    """How one `step` of a query was carried out, with rows and times, as the database that did it puts it."""
 
-    def insert(self, table: str, frame: pl.DataFrame, defaults: Mapping[str, str] = ...) -> None:
-        """Append the rows of a frame, columns matched by name; `defaults` (SQL) stand in for nulls."""
-        ...
-
-    def recall(self, contract: ContractType, card: BatchCard, span: Span) -> None:
-        """Bring here the stored rows that the batch's may duplicate."""
-        ...
+    step: str
+    text: str
 
 
-class Session(Queryable, Protocol):
+@dataclass(frozen=True, slots=True)
+class BatchCard:
+    """What the ledger says of a batch before its rows are read."""
+
+    batch_id: str
+    source: str
+    input: str
+    content_sha256: str
+    arrived_at: dt.datetime
+    run_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """How many records of a batch ended where."""
+
+    rows_accepted: int
+    rows_duplicate: int
+    rows_quarantined: int
+
+    @property
+    def rows_read(self) -> int:
+        """All records of the batch."""
+        return self.rows_accepted + self.rows_duplicate + self.rows_quarantined
+
+    @property
+    def error_rate(self) -> float:
+        """Share of rejected records; 0 for an empty batch."""
+        return self.rows_quarantined / self.rows_read if self.rows_read else 0.0
+
+
+class Session(ABC):
     """An open warehouse. SQL is DuckDB's, tables are `schema.table`, values are bound to its `$parameters`.
 
     Everything that changes a table does so in one transaction, and readers never see half of it.
     """
 
-    def stream(self, sql: str, parameters: Mapping[str, object] | None = None) -> Iterator[list[tuple[Any, ...]]]:
-        """The rows of such a question, `FETCH_ROWS` at a time, for answers that are not small."""
-        ...
+    @abstractmethod
+    def rows(self, sql: str, parameters: Parameters = None) -> list[tuple[Any, ...]]:
+        """Return the rows of a question that the warehouse answers itself: counts and small answers over any table.
 
-    def frame(self, sql: str | Query, parameters: Mapping[str, object] | None = None) -> pl.DataFrame:
-        """The result of any query, computed where models are. A `Query` has its parameters with it.
+        Keep to SQL that other databases have too: the warehouse may have to translate it.
+        """
+
+    def one(self, sql: str, parameters: Parameters = None) -> tuple[Any, ...]:
+        """Return the only row of a question that has exactly one."""
+        (row,) = self.rows(sql, parameters)
+        return row
+
+    def count(self, table: str) -> int:
+        """Return the number of rows of a table."""
+        return int(self.one(f"SELECT count(*) FROM {quote_table(table)}")[0])
+
+    @abstractmethod
+    def stream(self, sql: str, parameters: Parameters = None) -> Iterator[list[tuple[Any, ...]]]:
+        """Yield the rows of such a question, `FETCH_ROWS` at a time, for answers that are not small."""
+
+    @abstractmethod
+    def frame(self, sql: str | Query, parameters: Parameters = None) -> pl.DataFrame:
+        """Return the result of any query, computed where models are. A `Query` has its parameters with it.
 
         Of each table no columns are read that the SQL does not name, and of a `Query` no rows but those of its inputs.
         """
-        ...
 
+    @abstractmethod
     def explain(self, query: Query) -> list[QueryPlan]:
         """Run a query, throw its rows away, and tell how each step of it was carried out (EXPLAIN ANALYZE)."""
-        ...
 
+    @abstractmethod
+    def execute(self, sql: str, parameters: Parameters = None) -> None:
+        """Run a statement that changes rows."""
+
+    @abstractmethod
     def transaction(self) -> AbstractContextManager[None]:
         """Commit at the end of the `with` block, roll back if it raises."""
-        ...
 
-    def count(self, table: str) -> int:
-        """Number of rows of a table."""
-        ...
-
+    @abstractmethod
     def tables(self) -> set[str]:
-        """Names (`schema.table`) of the tables that exist."""
-        ...
+        """Return the names (`schema.table`) of the tables that exist."""
 
+    @abstractmethod
     def ensure(self, *contracts: ContractType) -> None:
-        """Make sure the tables exist as promised: create them, add columns that are new, widen types.
+        """Make the tables what the contracts promise: create them, add columns that are new, widen types.
 
         Raises `WarehouseError` for a stored column that the contract lacks, and for a type that would lose values.
         """
-        ...
 
+    @abstractmethod
     def insert(self, table: str, frame: pl.DataFrame) -> None:
         """Append the rows of a frame, columns matched by name."""
-        ...
 
+    @abstractmethod
     def publish(self, contract: ContractType, rows: Query | pl.DataFrame, days: DayRange | None) -> Publication:
         """Replace the published part of a table by `rows`, audited before anyone can see them.
 
@@ -103,18 +157,17 @@ class Session(Queryable, Protocol):
         If a rule is broken nothing changes; the returned `Publication` says which. Raises `WarehouseError` if
         `rows` do not have the contract's columns.
         """
-        ...
 
-    def batch(self, contract: ContractType, card: BatchCard) -> AbstractContextManager[BatchSession]:
-        """Where a batch's records are put and counted; what is there at the end of the `with` block is stored.
+    @abstractmethod
+    def batch(self, contract: ContractType, card: BatchCard) -> AbstractContextManager[DuckDBSession]:
+        """Open a DuckDB in which a batch's records are put and counted; at the end of the `with` block it is stored.
 
         In one transaction, and not at all if the block raises.
         """
-        ...
 
 
 class Warehouse(Protocol):
-    """Where tables live."""
+    """Where tables are."""
 
     @property
     def name(self) -> str:
@@ -122,9 +175,9 @@ class Warehouse(Protocol):
         ...
 
     def session(self, read_only: bool = False) -> AbstractContextManager[Session]:
-        """An open warehouse for the length of a `with` block. Raises `WarehouseError` if it cannot be opened."""
+        """Open the warehouse for the length of a `with` block. Raises `WarehouseError` if it cannot be opened."""
         ...
 
     def exists(self) -> bool:
-        """Whether there is a warehouse that could be opened."""
+        """Return whether there is a warehouse that could be opened."""
         ...

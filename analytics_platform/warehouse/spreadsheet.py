@@ -14,14 +14,8 @@ _STARTS_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 def harmless(text: str) -> str:
-    """`text` as a cell that no spreadsheet runs: an apostrophe is put before what would start a formula."""
+    """Return `text` as a cell that no spreadsheet runs: with an apostrophe before what would start a formula."""
     return f"'{text}" if text.lstrip(" ").startswith(_STARTS_FORMULA) else text
-
-
-def spreadsheet_name(name: str) -> str:
-    """File name of the rejected records of an input; the folders of an input become a hash in its name."""
-    folder, _, file = name.rpartition("/")
-    return f"{file}_{hashlib.sha256(folder.encode()).hexdigest()[:8]}_errors.csv" if folder else f"{file}_errors.csv"
 
 
 def write_spreadsheets(session: Session, folder: Path, inputs: set[str] | None = None) -> list[Path]:
@@ -29,29 +23,28 @@ def write_spreadsheets(session: Session, folder: Path, inputs: set[str] | None =
 
     Files of inputs without rejected records are removed. Each file is written beside and then renamed.
     """
-    counts = {name for (name,) in session.rows("SELECT DISTINCT input FROM ops.quarantine")}
+    rejected = {name for (name,) in session.rows("SELECT DISTINCT input FROM ops.quarantine")}
     folder.mkdir(parents=True, exist_ok=True)
-    for name in (inputs or set()) - counts:
-        (folder / spreadsheet_name(name)).unlink(missing_ok=True)
-    wanted = [
-        name for name in sorted(counts) if name in (inputs or set()) or not (folder / spreadsheet_name(name)).exists()
-    ]
-    return [_write(session, name, folder / spreadsheet_name(name)) for name in wanted]
+    for name in (inputs or set()) - rejected:
+        _path(folder, name).unlink(missing_ok=True)
+    wanted = {name for name in rejected if name in (inputs or set()) or not _path(folder, name).exists()}
+    return [_write(session, name, _path(folder, name)) for name in sorted(wanted)]
+
+
+def _path(folder: Path, name: str) -> Path:
+    """Return the file for the rejected records of an input; the folders of an input become a hash in its name."""
+    parent, _, file = name.rpartition("/")
+    mark = f"_{hashlib.sha256(parent.encode()).hexdigest()[:8]}" if parent else ""
+    return folder / f"{file}{mark}_errors.csv"
 
 
 def _write(session: Session, name: str, path: Path) -> Path:
     draft = path.with_name(f".{path.name}.{os.getpid()}.part")
-    found = session.stream(
-        """
-        SELECT batch_id, position, error_reason, raw FROM ops.quarantine WHERE input = $name
-        ORDER BY batch_id, position
-        """,
-        {"name": name},
-    )
+    sql = "SELECT batch_id, position, error_reason, raw FROM ops.quarantine WHERE input = $name ORDER BY 1, 2"
     with draft.open("w", encoding="utf-8-sig", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["batch_id", "position", "error_reason", "raw"])
-        for rows in found:
+        for rows in session.stream(sql, {"name": name}):
             writer.writerows((batch, position, reason, harmless(raw)) for batch, position, reason, raw in rows)
     draft.rename(path)
     return path

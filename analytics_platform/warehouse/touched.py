@@ -9,19 +9,12 @@ among them: their own batches tell of those.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 from analytics_platform.settings import Settings
 from analytics_platform.transform import affected_days, build_order
 from analytics_platform.warehouse.ledger import latest_day, touched_days
 from analytics_platform.warehouse.session import Session
-
-_READS = {
-    "products": ("cleaned.product_versions", "sessionized.product_days"),
-    "customers": ("cleaned.customer_versions", "cleaned.order_versions", "sessionized.client_days"),
-    "orders": ("cleaned.customer_versions", "cleaned.order_versions", "sessionized.client_days"),
-}
-"""Source → the tables that say which days its new rows touch."""
 
 _OF_PRODUCTS = """
 WITH ordered AS (
@@ -75,44 +68,40 @@ SELECT DISTINCT event_date FROM sessionized.client_days AS days
 INNER JOIN changed ON days.client_id = changed.client_id AND days.event_date >= CAST(changed.since AS DATE)
 """
 
+_CLIENT_TABLES = ("cleaned.customer_versions", "cleaned.order_versions", "sessionized.client_days")
+_QUESTIONS = {
+    "products": (("cleaned.product_versions", "sessionized.product_days"), _OF_PRODUCTS),
+    "customers": (_CLIENT_TABLES, _OF_CLIENTS),
+    "orders": (_CLIENT_TABLES, _OF_CLIENTS),
+}
+"""Source → the query for the days that its new rows touch, after the tables it reads."""
+
 
 def days_of_versions(session: Session, batch_ids: Sequence[str]) -> set[dt.date]:
-    """The days whose facts may point to another version of a product or customer since these batches were loaded."""
-    if not session.tables().issuperset(("ops.pipeline_logs",)):
+    """Return the days whose facts may point to another version of a product or customer since these batches."""
+    existing, batches = session.tables(), {"batches": list(batch_ids)}
+    if "ops.pipeline_logs" not in existing:
         return set()
-    found = session.rows(
-        "SELECT DISTINCT source FROM ops.pipeline_logs WHERE list_contains($batches, batch_id) AND rows_accepted > 0",
-        {"batches": list(batch_ids)},
-    )
-    existing = session.tables()
-    sources = {source for (source,) in found if existing.issuperset(_READS.get(source, ()))}
-    questions = []
-    if "products" in sources:
-        questions.append(_OF_PRODUCTS)
-    if sources & {"customers", "orders"}:
-        questions.append(_OF_CLIENTS)
-    frames = [session.frame(sql, {"batches": list(batch_ids)}) for sql in questions]
+    sql = "SELECT DISTINCT source FROM ops.pipeline_logs WHERE list_contains($batches, batch_id) AND rows_accepted > 0"
+    asked = {_QUESTIONS[source] for (source,) in session.rows(sql, batches) if source in _QUESTIONS}
+    frames = [session.frame(question, batches) for tables, question in asked if existing.issuperset(tables)]
     return {day for frame in frames for day in frame["event_date"]}
 
 
-def affected_by(touched: Collection[dt.date], latest: dt.date | None, settings: Settings) -> set[dt.date]:
-    """The days to build again after the events of some days changed, over all tables.
+def days_after(session: Session, batch_ids: Sequence[str], settings: Settings) -> set[dt.date]:
+    """Return the days to build again after these batches were loaded: of their events, and of versions they brought.
 
-    Up to the `latest` day with events: windows reach further, but there is nothing to build yet.
+    Up to the latest day with events: windows reach further, but there is nothing to build yet.
     """
+    touched = {*touched_days(session, batch_ids), *days_of_versions(session, batch_ids)}
+    latest = latest_day(session)
     if latest is None or not touched:
         return set()
     affected = {day for table in build_order() for day in affected_days(table, touched, settings.model_values)}
     return {day for day in affected if settings.partition_start <= day <= latest}
 
 
-def days_after(session: Session, batch_ids: Sequence[str], settings: Settings) -> set[dt.date]:
-    """The days to build again after these batches were loaded: of their events, and of versions they brought."""
-    touched = {*touched_days(session, batch_ids), *days_of_versions(session, batch_ids)}
-    return affected_by(touched, latest_day(session), settings)
-
-
 def days_to_build(session: Session, batch_ids: Sequence[str], settings: Settings) -> str:
-    """The range of days, `FIRST...LAST`, whose tables the rows of these batches change; empty if there are none."""
+    """Return the range of days, `FIRST...LAST`, whose tables the rows of these batches change; empty without any."""
     days = days_after(session, batch_ids, settings)
     return f"{min(days)}...{max(days)}" if days else ""

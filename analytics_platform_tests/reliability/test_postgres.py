@@ -21,7 +21,7 @@ from analytics_platform.catalog import CONTRACTS
 from analytics_platform.contracts.ddl import polars_schema
 from analytics_platform.demo.servers.postgres import DATABASE, LocalPostgres, serve_postgres
 from analytics_platform.transform import DayRange
-from analytics_platform.warehouse.postgres.locks import writing
+from analytics_platform.warehouse.postgres.connections import writing
 from analytics_platform_tests.kit import Contents, House, contents
 from analytics_platform_tests.postgres import new_database
 from analytics_platform_tests.reliability.postgres_victim import LOST, ServerFuse, burn_at, house_at, run_at_once, start

@@ -12,7 +12,7 @@ from analytics_platform.connectors.sqs import Message, Queue, drain
 from analytics_platform.lake import FolderLake
 from analytics_platform.sources.arrivals.queue import put_messages
 from analytics_platform.sources.registry import SOURCES
-from analytics_platform.warehouse.intake import load_new_batches
+from analytics_platform.warehouse.load import load_new_batches
 from analytics_platform_tests.connectors.sqs.kit import DRAINED
 from analytics_platform_tests.kit import open_house
 from analytics_platform_tests.names import ECOMMERCE_EVENTS

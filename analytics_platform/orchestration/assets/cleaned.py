@@ -23,8 +23,8 @@ from analytics_platform.transform.lookups.tables import (
     tables_with,
 )
 from analytics_platform.warehouse import Loaded, Session
-from analytics_platform.warehouse.intake import load_new_batches
-from analytics_platform.warehouse.rule_results import record_results
+from analytics_platform.warehouse.ledger import record_results
+from analytics_platform.warehouse.load import load_new_batches
 from analytics_platform.warehouse.spreadsheet import write_spreadsheets
 from analytics_platform.warehouse.touched import days_to_build
 

@@ -28,7 +28,7 @@ from analytics_platform.orchestration.resources import WarehouseResource, wareho
 from analytics_platform.settings import Settings
 from analytics_platform.transform import DayRange, Model, Query, all_models, plan, reads_of, refreshed_days, window_of
 from analytics_platform.warehouse import LEDGER_TABLES, Session
-from analytics_platform.warehouse.rule_results import record_results
+from analytics_platform.warehouse.ledger import record_results
 
 POOL = "warehouse"
 """Guards the DuckDB file across runs: one writing process at a time."""

@@ -1,13 +1,12 @@
 """The warehouse in PostgreSQL: a session reads windows of its tables, and writes days of them, in one transaction each.
 
-Models, and the sorting of a batch, run in a staging database (staging.py); PostgreSQL keeps the rows and their keys,
+Models, and the sorting of a batch, run in a staging database (staging.py). PostgreSQL stores the rows and their keys,
 and serves the readers.
 """
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Any, TypeVar
 
@@ -20,16 +19,28 @@ from analytics_platform.contracts.sql import literal, quote, quote_table
 from analytics_platform.settings import masked
 from analytics_platform.transform import DayRange, Query
 from analytics_platform.warehouse.duckdb import DuckDBSession
-from analytics_platform.warehouse.postgres import catalogue
-from analytics_platform.warehouse.postgres.ddl import is_partitioned, key_of, schema, typed_columns
-from analytics_platform.warehouse.postgres.dialect import parse, translate
-from analytics_platform.warehouse.postgres.locks import writing
-from analytics_platform.warehouse.postgres.pool import Pool, pool_of, take
+from analytics_platform.warehouse.postgres.connections import Pool, pool_of, take, writing
+from analytics_platform.warehouse.postgres.queries import question, translate
 from analytics_platform.warehouse.postgres.staging import BATCH_TABLES, StagingSession, open_staging
-from analytics_platform.warehouse.postgres.transfer import copy_frames, copy_in
-from analytics_platform.warehouse.postgres.windows import question
-from analytics_platform.warehouse.session import FETCH_ROWS, one
-from analytics_platform.warehouse.types import BatchCard, Publication, QueryPlan, WarehouseError
+from analytics_platform.warehouse.postgres.tables import (
+    ensure_partitions,
+    ensure_tables,
+    is_partitioned,
+    key_of,
+    schema,
+    stored_columns,
+    typed_columns,
+)
+from analytics_platform.warehouse.postgres.transfer import copy_frames
+from analytics_platform.warehouse.session import (
+    FETCH_ROWS,
+    BatchCard,
+    Parameters,
+    Publication,
+    QueryPlan,
+    Session,
+    WarehouseError,
+)
 
 T = TypeVar("T")
 
@@ -53,7 +64,7 @@ class PostgresWarehouse:
 
     @contextmanager
     def session(self, read_only: bool = False) -> Iterator[PostgresSession]:
-        """A connection of the pool for the length of a `with` block. Raises `WarehouseError` if there is none.
+        """Take a connection of the pool for the length of a `with` block. Raises `WarehouseError` if there is none.
 
         What the server rejects or breaks off within the block is a `WarehouseError` too.
         """
@@ -67,7 +78,7 @@ class PostgresWarehouse:
             raise WarehouseError(_explain(self.name, error)) from error
 
     def exists(self) -> bool:
-        """There is always a database to ask, or a reason why not, which opening it tells."""
+        """Return True: there is a database to ask, or opening it tells why not."""
         return True
 
 
@@ -81,8 +92,8 @@ def _explain(name: str, error: psycopg.Error) -> str:
     return f"The warehouse {name} rejected a statement: {what}"
 
 
-class PostgresSession:
-    """One connection. Implements `warehouse.session.Session`; see there for what each method promises."""
+class PostgresSession(Session):
+    """One connection to the server, and a staging database when one is needed."""
 
     def __init__(self, warehouse: PostgresWarehouse, pool: Pool, read_only: bool) -> None:
         self._warehouse = warehouse
@@ -110,7 +121,7 @@ class PostgresSession:
         self.pool.putconn(self.connection)
 
     def _retrying(self, read: Callable[[], T]) -> T:
-        """What `read` gives; once more over a new connection if this one was lost. Only for what changes nothing."""
+        """Return what `read` gives; once more over a new connection if this one was lost. `read` changes nothing."""
         try:
             return read()
         except psycopg.OperationalError:
@@ -119,6 +130,15 @@ class PostgresSession:
         self.pool.putconn(self.connection)
         self.connection = self._connect()
         return read()
+
+    def _staging(self) -> StagingSession:
+        """Return the session's staging database, empty."""
+        if self._opened_staging is None:  # opened when first needed: that takes longer than many a model
+            opening = open_staging(self._warehouse.memory, self._warehouse.macros)
+            self._opened_staging = self._stack.enter_context(opening)
+        self._opened_staging.clear()
+        self._opened_staging.server = self.connection
+        return self._opened_staging
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -130,62 +150,56 @@ class PostgresSession:
         finally:
             self._in_transaction = False
 
-    def rows(self, sql: str, parameters: Mapping[str, object] | None = None) -> list[tuple[Any, ...]]:
-        """The rows of a question, answered by PostgreSQL."""
-        statement, values = translate(parse(sql), parameters or {})
+    def rows(self, sql: str, parameters: Parameters = None) -> list[tuple[Any, ...]]:
+        """Return the rows of a question, answered by PostgreSQL."""
+        statement, values = translate(sql, parameters or {})
         return self._retrying(lambda: psycopg.RawCursor(self.connection).execute(statement, values).fetchall())
 
-    def stream(self, sql: str, parameters: Mapping[str, object] | None = None) -> Iterator[list[tuple[Any, ...]]]:
-        """The rows of a question, some at a time."""
-        statement, values = translate(parse(sql), parameters or {})
+    def stream(self, sql: str, parameters: Parameters = None) -> Iterator[list[tuple[Any, ...]]]:
+        """Yield the rows of a question, some at a time."""
+        statement, values = translate(sql, parameters or {})
         with self.connection.transaction(), psycopg.RawServerCursor(self.connection, "stream") as cursor:
             cursor.execute(statement, values)
             while rows := cursor.fetchmany(FETCH_ROWS):
                 yield rows
 
-    def frame(self, sql: str | Query, parameters: Mapping[str, object] | None = None) -> pl.DataFrame:
-        """The result of a query, computed in a staging database."""
-        query = sql if isinstance(sql, Query) else question(sql, parameters or {}, schema())
-        return self._retrying(lambda: self._frame(query))
+    def execute(self, sql: str, parameters: Parameters = None) -> None:
+        """Run a statement that changes rows."""
+        statement, values = translate(sql, parameters or {})
+        psycopg.RawCursor(self.connection).execute(statement, values)
 
-    def _frame(self, query: Query) -> pl.DataFrame:
-        with self._staging() as staging:
+    def frame(self, sql: str | Query, parameters: Parameters = None) -> pl.DataFrame:
+        """Return the result of a query, computed in a staging database."""
+        query = sql if isinstance(sql, Query) else question(sql, parameters or {})
+
+        def read() -> pl.DataFrame:
+            staging = self._staging()
             staging.bring(query)
             return staging.frame(query)
 
+        return self._retrying(read)
+
     def explain(self, query: Query) -> list[QueryPlan]:
-        """How PostgreSQL reads each window of the tables, and how the model runs over them in a staging database."""
-        with self._staging() as staging:
-            reads = list(staging.explain_reads(query))
-            staging.bring(query)
-            return [*reads, *staging.explain(query)]
-
-    def execute(self, sql: str, parameters: Mapping[str, object] | None = None) -> None:
-        """Run a statement that changes rows."""
-        statement, values = translate(parse(sql), parameters or {})
-        psycopg.RawCursor(self.connection).execute(statement, values)
-
-    def count(self, table: str) -> int:
-        """Number of rows of a table."""
-        return int(one(self, f"SELECT count(*) FROM {quote_table(table)}")[0])
+        """Tell how PostgreSQL reads each window of the tables, and how the model runs over them."""
+        staging = self._staging()
+        windows = list(staging.explain_reads(query))
+        staging.bring(query)
+        return [*windows, *staging.explain(query)]
 
     def tables(self) -> set[str]:
-        """Names (`schema.table`) of the tables that exist; partitions are part of theirs."""
-        return self._retrying(lambda: set(catalogue.stored_columns(self.connection)))
+        """Return the names (`schema.table`) of the tables that exist; partitions are part of theirs."""
+        return self._retrying(lambda: set(stored_columns(self.connection)))
 
     def ensure(self, *contracts: ContractType) -> None:
-        """Make sure the tables exist as promised, with this month's partitions and the next's."""
-        today = dt.datetime.now(dt.UTC).date()
-        catalogue.ensure(self.connection, contracts)
-        for contract in contracts:
-            catalogue.ensure_partitions(self.connection, contract.table, catalogue.months_ahead(today))
+        """Make the tables what the contracts promise, with this month's partitions and the next's."""
+        ensure_tables(self.connection, contracts)
 
     def insert(self, table: str, frame: pl.DataFrame) -> None:
         """Append the rows of a frame."""
         contract = CONTRACTS[table].table
         if is_partitioned(contract):
             days = frame[str(contract.partition)].unique().drop_nulls()
-            catalogue.ensure_partitions(self.connection, contract, sorted({day.replace(day=1) for day in days}))
+            ensure_partitions(self.connection, contract, sorted({day.replace(day=1) for day in days}))
         types = {name: kind for name, kind in schema()[table].items() if name in frame.columns}
         copy_frames(self.connection, [frame.select(list(types))], quote_table(table), types)
 
@@ -193,31 +207,35 @@ class PostgresSession:
         """Build and audit in a staging database, then replace the days, or merge the keys, in one transaction."""
         self.ensure(contract)
         table = contract.table
-        locked = days if table.write == "days" else None
-        with writing(self.connection, table.name, locked), self._staging() as staging:
+        with writing(self.connection, table.name, days if table.write == "days" else None):
+            staging = self._staging()
             if isinstance(rows, Query):
                 staging.bring(rows)
                 staging.execute(f"DROP TABLE IF EXISTS {quote_table(table.name)}")
             publication = staging.publish(contract, rows, days)
             if not publication.breaches:
-                self._store(staging, contract, days)
+                self._make_partitions(staging, contract)
+                with self.connection.transaction():
+                    if table.write == "days" and days is not None:
+                        self._replace_days(staging, contract, days)
+                    else:
+                        self._merge(staging, contract)
         return publication
 
-    def _store(self, staging: StagingSession, contract: ContractType, days: DayRange | None) -> None:
+    def _make_partitions(self, staging: StagingSession, contract: ContractType, where: str = "") -> None:
+        """Make the partitions that a table's rows in the staging database belong to."""
         table = contract.table
-        catalogue.ensure_partitions(self.connection, table, _months(staging, contract))
-        with self.connection.transaction():
-            if table.write == "days" and days is not None:
-                self._replace_days(staging, contract, days)
-            else:
-                self._merge(staging, contract)
+        if is_partitioned(table):
+            month = f"date_trunc('month', {quote(str(table.partition))})::DATE"
+            found = staging.rows(f"SELECT DISTINCT {month} FROM {quote_table(table.name)} {where} ORDER BY 1")
+            ensure_partitions(self.connection, table, [month for (month,) in found if month is not None])
 
     def _replace_days(self, staging: StagingSession, contract: ContractType, days: DayRange) -> None:
         table = contract.table
         name, day = quote_table(table.name), quote(str(table.partition))
         within = f"{day} BETWEEN {literal(days.first)} AND {literal(days.last)}"
         self.connection.execute(f"DELETE FROM {name} WHERE {within}")
-        copy_in(self.connection, staging, f"FROM {name} WHERE {within}", name, typed_columns(contract))
+        staging.send(f"FROM {name} WHERE {within}", name, typed_columns(contract))
 
     def _merge(self, staging: StagingSession, contract: ContractType) -> None:
         """Add rows whose key is new, change those that differ, leave the others; `whole` tables lose all other keys."""
@@ -225,7 +243,7 @@ class PostgresSession:
         name, keys = quote_table(table.name), ", ".join(map(quote, key_of(table)))
         columns = ", ".join(map(quote, types))
         self.connection.execute(f"CREATE TEMP TABLE staged (LIKE {name}) ON COMMIT DROP")
-        copy_in(self.connection, staging, f"FROM {name}", "staged", types)
+        staging.send(f"FROM {name}", "staged", types)
         if table.write != "upsert":
             same = " AND ".join(f"kept.{quote(key)} = staged.{quote(key)}" for key in key_of(table))
             self.connection.execute(f"DELETE FROM {name} AS kept WHERE NOT EXISTS (SELECT 1 FROM staged WHERE {same})")
@@ -238,8 +256,9 @@ class PostgresSession:
 
     @contextmanager
     def batch(self, contract: ContractType, card: BatchCard) -> Iterator[DuckDBSession]:
-        """A staging database with the batch's entries of the ledger; what it holds of it at the end is stored."""
-        with self._staging() as staging, writing(self.connection, contract.table.name, None):
+        """Yield a staging database with the batch's entries of the ledger, and store what it holds of it at the end."""
+        staging = self._staging()
+        with writing(self.connection, contract.table.name, None):
             staging.ensure(contract)
             staging.bring_ledger(card)
             yield staging
@@ -248,50 +267,21 @@ class PostgresSession:
     def _store_batch(self, staging: StagingSession, contract: ContractType, card: BatchCard) -> None:
         table, mine = contract.table, f"batch_id = {literal(card.batch_id)}"
         name = quote_table(table.name)
-        catalogue.ensure_partitions(self.connection, table, _months(staging, contract, f"WHERE {mine}"))
+        self._make_partitions(staging, contract, f"WHERE {mine}")
         with self.connection.transaction():
             self._remove_lost(staging, contract, mine)
             new = f"FROM {name} WHERE {mine} AND (batch_id, position) NOT IN (FROM recalled)"
-            copy_in(self.connection, staging, new, name, typed_columns(contract), key_of(table))
+            staging.send(new, name, typed_columns(contract), key_of(table))
             for recorded in BATCH_TABLES:
                 ledger = quote_table(recorded.table.name)
                 self.connection.execute(f"DELETE FROM {ledger} WHERE {mine}")
-                copy_in(self.connection, staging, f"FROM {ledger} WHERE {mine}", ledger, typed_columns(recorded))
+                staging.send(f"FROM {ledger} WHERE {mine}", ledger, typed_columns(recorded))
 
     def _remove_lost(self, staging: StagingSession, contract: ContractType, mine: str) -> None:
         """Remove the rows of the batch that turned out to be duplicates of others in it, found by a replay."""
-        if "recall.rows" not in staging.tables():
-            return
-        table = contract.table
-        name, key = quote_table(table.name), quote(table.key[0])
-        lost = staging.rows(
-            f"""
-            SELECT {key}, event_date FROM recall.rows
-            WHERE {mine} AND position NOT IN (SELECT position FROM {name} WHERE {mine})
-            """
-        )
-        for identity, day in lost:
-            self.connection.execute(
-                f"DELETE FROM {name} WHERE {key} = %s AND event_date = %s AND {mine}", (identity, day)
-            )
-
-    @contextmanager
-    def _staging(self) -> Iterator[StagingSession]:
-        """The session's staging database, empty. Opened when first needed: it takes longer than many a model."""
-        if self._opened_staging is None:
-            self._opened_staging = self._stack.enter_context(
-                open_staging(self._warehouse.memory, self._warehouse.macros)
-            )
-        self._opened_staging.clear()
-        self._opened_staging.server = self.connection
-        yield self._opened_staging
-
-
-def _months(staging: StagingSession, contract: ContractType, where: str = "") -> list[dt.date]:
-    """The first days of the months that a table's rows in the staging database are of."""
-    table = contract.table
-    if not is_partitioned(table):
-        return []
-    day = quote(str(table.partition))
-    found = staging.rows(f"SELECT DISTINCT date_trunc('month', {day})::DATE FROM {quote_table(table.name)} {where}")
-    return sorted(month for (month,) in found if month is not None)
+        name, key = quote_table(contract.table.name), quote(contract.table.key[0])
+        if "recall.rows" in staging.tables():
+            kept = f"SELECT position FROM {name} WHERE {mine}"
+            lost = f"SELECT {key}, event_date FROM recall.rows WHERE {mine} AND position NOT IN ({kept})"
+            for row in staging.rows(lost):
+                self.connection.execute(f"DELETE FROM {name} WHERE {key} = %s AND event_date = %s AND {mine}", row)

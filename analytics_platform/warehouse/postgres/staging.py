@@ -1,20 +1,24 @@
 """The staging database: a DuckDB in memory in which the work of a step is done before PostgreSQL gets its result.
 
-A model runs here over the windows of its inputs and is audited here; a batch is sorted into accepted, duplicate and
-rejected here. It is the very code that works on the DuckDB warehouse, so the rows are the same.
+A model runs here over the windows of its inputs and is audited here. A batch is sorted into accepted, duplicate and
+rejected here. It is the code of the DuckDB warehouse, so the rows are the same. Windows come out of PostgreSQL as CSV,
+by COPY (see transfer.py).
 """
 
 from __future__ import annotations
 
 import datetime as dt
+import io
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
+import polars as pl
 import psycopg
-from sqlglot import exp
+from psycopg import sql
+from psycopg.copy import Copy
 
 from analytics_platform.catalog import CONTRACTS
 from analytics_platform.contracts.base import ContractType
@@ -22,18 +26,18 @@ from analytics_platform.contracts.ddl import create_statements
 from analytics_platform.contracts.ops import BatchDays, PipelineLogs, Quarantine
 from analytics_platform.contracts.sql import literal, quote, quote_table
 from analytics_platform.transform import Query
-from analytics_platform.warehouse.duckdb import DuckDBSession
-from analytics_platform.warehouse.postgres.ddl import schema, typed_columns
-from analytics_platform.warehouse.postgres.transfer import copy_in, fetch_rows, part_query
-from analytics_platform.warehouse.postgres.windows import columns_of, condition_of
-from analytics_platform.warehouse.types import BatchCard, QueryPlan, Span
+from analytics_platform.warehouse.duckdb import ROW_GROUP, DuckDBSession, connect
+from analytics_platform.warehouse.postgres.queries import reads
+from analytics_platform.warehouse.postgres.tables import JSON, typed_columns
+from analytics_platform.warehouse.postgres.transfer import copy_frames
+from analytics_platform.warehouse.session import BatchCard, QueryPlan, Span
 
 BATCH_TABLES: tuple[ContractType, ...] = (PipelineLogs, Quarantine, BatchDays)
 """The tables of the ledger that hold what became of a batch."""
 
 
 class StagingSession(DuckDBSession):
-    """A DuckDB that can fetch what it needs over `server`, which its session sets. Use `open_staging`."""
+    """A DuckDB that fetches what it needs over `server`, which its session sets. Use `open_staging`."""
 
     server: psycopg.Connection
 
@@ -42,27 +46,56 @@ class StagingSession(DuckDBSession):
         self._folder = folder
 
     def clear(self) -> None:
-        """Put away what was worked on before."""
+        """Drop the tables of the work before."""
         for (layer,) in self.rows("SELECT schema_name FROM duckdb_schemas() WHERE NOT internal"):
             self.connection.execute(f"DROP SCHEMA {quote(layer)} CASCADE")
 
     def ensure(self, *contracts: ContractType) -> None:
-        """Create the tables that are not here. Nobody reads comments there."""
+        """Create the tables that are not here, without comments, which nobody reads here."""
         for contract in contracts:
             make_schema, make_table, *_ = create_statements(contract)
             self.connection.execute(make_schema)
             self.connection.execute(make_table.replace("CREATE TABLE", "CREATE TABLE IF NOT EXISTS", 1))
 
+    def fetch(self, table: str, columns: Mapping[str, str], query: str) -> None:
+        """Make `table` from the result of a query in PostgreSQL's own SQL; `columns` is name → DuckDB type."""
+        path = self._folder / f"{table}.csv"
+        statement = sql.SQL(f"COPY ({query}) TO STDOUT (FORMAT csv)")
+        with path.open("wb") as file, self.server.cursor().copy(statement) as rows:
+            one_line_each = _write(rows, file)
+        kinds = {name: "VARCHAR" if kind == JSON else kind for name, kind in columns.items()}
+        self.connection.execute(f"CREATE SCHEMA IF NOT EXISTS {quote(table.partition('.')[0])}")
+        self.connection.execute(
+            f"""
+            CREATE OR REPLACE TABLE {quote_table(table)} AS SELECT * FROM read_csv(
+                $path, columns = $columns, parallel = $parallel, header = false, auto_detect = false, delim = ',',
+                quote = '"', escape = '"', new_line = '\\n', nullstr = '', allow_quoted_nulls = false,
+                max_line_size = 1000000000
+            )
+            """,
+            {"path": str(path), "columns": kinds, "parallel": one_line_each},
+        )
+        path.unlink()
+
+    def send(self, query: str, table: str, columns: Mapping[str, str], key: Sequence[str] = ()) -> None:
+        """Append the result of a query here to a table of the server, whose name is quoted.
+
+        Many rows with a random key go in faster in the order of that `key`: its index is then filled page by page.
+        """
+        order = f" ORDER BY {', '.join(map(quote, key))}" if key else ""
+        result = self.connection.sql(f"SELECT {', '.join(map(quote, columns))} FROM ({query}){order}")
+        copy_frames(self.server, map(pl.DataFrame, result.to_arrow_reader(ROW_GROUP)), table, columns)
+
     def bring(self, query: Query) -> None:
         """Fetch the windows of a query, all as they were at one moment."""
         with self.server.transaction():
             self.server.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-            for table, columns, statement in _reads(query):
-                fetch_rows(self.server, self, table, columns, statement, self._folder)
+            for table, columns, statement in reads(query):
+                self.fetch(table, columns, statement)
 
     def explain_reads(self, query: Query) -> Iterator[QueryPlan]:
-        """How the server reads each window of a query."""
-        for table, _, statement in _reads(query):
+        """Tell how the server reads each window of a query."""
+        for table, _, statement in reads(query):
             lines = self.server.execute(f"EXPLAIN (ANALYZE) {statement}").fetchall()
             yield QueryPlan(f"PostgreSQL reads {table}", "\n".join(line for (line,) in lines))
 
@@ -71,55 +104,46 @@ class StagingSession(DuckDBSession):
         self.ensure(*BATCH_TABLES)
         for contract in (PipelineLogs, BatchDays):
             name = contract.table.name
-            query = exp.select("*").from_(name).where(exp.column("batch_id").eq(card.batch_id)).sql("postgres")
-            fetch_rows(self.server, self, name, typed_columns(contract), query, self._folder)
+            self.fetch(name, typed_columns(contract), f"SELECT * FROM {name} WHERE batch_id = {literal(card.batch_id)}")
 
     def know_members(self, contract: ContractType, part: str) -> None:
-        """Fetch the members of dimensions that the rows of `part` refer to. What was brought of a dimension goes."""
+        """Fetch the members of dimensions that the rows of `part` refer to, in place of what was fetched of them."""
         for column, dimension in contract.table.foreign_keys.items():
-            key = CONTRACTS[dimension].table.key[0]
-            self._ask_for(
-                f"SELECT DISTINCT {quote(column)} AS id FROM {part} WHERE {quote(column)} IS NOT NULL", "bigint"
-            )
+            key, name = CONTRACTS[dimension].table.key[0], quote(column)
+            self._ask_for(f"SELECT DISTINCT {name} AS id FROM {part} WHERE {name} IS NOT NULL", "bigint")
             query = f"SELECT {quote(key)} FROM {quote_table(dimension)} WHERE {quote(key)} IN (SELECT id FROM asked)"
-            fetch_rows(self.server, self, dimension, {key: "BIGINT"}, query, self._folder)
+            self.fetch(dimension, {key: "BIGINT"}, query)
 
     def recall(self, contract: ContractType, card: BatchCard, span: Span) -> None:
         """Fetch the stored rows that the batch's may duplicate, and the rows of the batch that are stored already.
 
-        Key, day and place of each; noted in `recalled`, so that they are not stored again.
+        Key, day and position of each; noted in `recalled`, so that they are not stored again.
         """
-        table, key = contract.table, contract.table.key[0]
         self.execute("CREATE OR REPLACE TEMP TABLE recalled (batch_id VARCHAR, position BIGINT)")
         if span is not None:
-            columns = {name: typed_columns(contract)[name] for name in (key, "event_date", "batch_id", "position")}
-            self._recall_rows(table.name, key, columns, card, span)
-        if table.redelivers:
+            self._recall_rows(contract, card, span)
+        if contract.table.redelivers:
             self._recall_rejected(card)
 
-    def _recall_rows(
-        self, table: str, key: str, columns: dict[str, str], card: BatchCard, span: tuple[dt.date, dt.date]
-    ) -> None:
-        name, mine = quote_table(table), f"batch_id = {_text(card.batch_id)}"
-        selected = f"SELECT {', '.join(map(quote, columns))} FROM {name}"
-        queries = list(self._find_others(name, key, selected, mine))
-        # Nothing of a batch that is not in the ledger is stored, and to look for it would take a scan of its days.
-        if self.count("ops.pipeline_logs"):
-            queries.append(f"{selected} WHERE {mine} AND event_date BETWEEN {literal(span[0])} AND {literal(span[1])}")
-        query = " UNION ALL ".join(queries) or f"{selected} WHERE false"
-        fetch_rows(self.server, self, "recall.rows", columns, query, self._folder)
-        self.execute(f"INSERT INTO {name} BY NAME SELECT * FROM recall.rows")
-        self.execute("INSERT INTO recalled SELECT batch_id, position FROM recall.rows")
-
-    def _find_others(self, name: str, key: str, selected: str, mine: str) -> Iterator[str]:
-        """The query for rows of other batches with a key of this one, on its days; none where nothing is stored yet."""
-        days = self.rows(f"SELECT DISTINCT event_date FROM {name} WHERE {mine} ORDER BY 1")
-        listed = ", ".join(literal(day) for (day,) in days) or "NULL"
-        within = f"event_date IN ({listed})"
+    def _recall_rows(self, contract: ContractType, card: BatchCard, span: tuple[dt.date, dt.date]) -> None:
+        name, key = quote_table(contract.table.name), contract.table.key[0]
+        columns = {column: typed_columns(contract)[column] for column in (key, "event_date", "batch_id", "position")}
+        selected, batch = f"SELECT {', '.join(map(quote, columns))} FROM {name}", literal(card.batch_id)
+        queries = ["SELECT NULL, NULL, NULL, NULL WHERE false"]
+        # Rows of other batches with a key of this one, on its days.
+        days = self.rows(f"SELECT DISTINCT event_date FROM {name} WHERE batch_id = {batch} ORDER BY 1")
+        within = f"event_date IN ({', '.join(literal(day) for (day,) in days) or 'NULL'})"
         if self.server.execute(f"SELECT EXISTS (SELECT FROM {name} WHERE {within})").fetchone() == (True,):
             self._ask_for(f"SELECT {quote(key)} AS id FROM {name}", "text")
-            others = mine.replace("=", "<>", 1)
-            yield f"{selected} WHERE {within} AND {others} AND {quote(key)} IN (SELECT id FROM asked)"
+            others = f"batch_id <> {batch} AND {quote(key)} IN (SELECT id FROM asked)"
+            queries.append(f"{selected} WHERE {within} AND {others}")
+        # Nothing of a batch that is not in the ledger is stored, and to look for it would take a scan of its days.
+        if self.count("ops.pipeline_logs"):
+            between = f"event_date BETWEEN {literal(span[0])} AND {literal(span[1])}"
+            queries.append(f"{selected} WHERE batch_id = {batch} AND {between}")
+        self.fetch("recall.rows", columns, " UNION ALL ".join(queries))
+        self.execute(f"INSERT INTO {name} BY NAME SELECT * FROM recall.rows")
+        self.execute("INSERT INTO recalled SELECT batch_id, position FROM recall.rows")
 
     def _recall_rejected(self, card: BatchCard) -> None:
         """Fetch the rejected records of other batches of the source with the text of one in this batch."""
@@ -127,43 +151,33 @@ class StagingSession(DuckDBSession):
         columns = typed_columns(Quarantine)
         query = f"""
             SELECT {", ".join(map(quote, columns))} FROM ops.quarantine
-            WHERE source = {_text(card.source)} AND batch_id <> {_text(card.batch_id)}
+            WHERE source = {literal(card.source)} AND batch_id <> {literal(card.batch_id)}
             AND md5(raw) IN (SELECT id FROM asked)
         """
-        fetch_rows(self.server, self, "recall.rejected", columns, query, self._folder)
+        self.fetch("recall.rejected", columns, query)
         self.execute("INSERT INTO ops.quarantine BY NAME SELECT * FROM recall.rejected")
 
     def _ask_for(self, ids: str, kind: str) -> None:
         """Put the ids of a query where the server can join them: in its temporary table `asked`."""
         self.server.execute("DROP TABLE IF EXISTS asked")
         self.server.execute(f"CREATE TEMP TABLE asked (id {kind})")
-        copy_in(self.server, self, ids, "asked", {"id": "VARCHAR" if kind == "text" else "BIGINT"})
+        self.send(ids, "asked", {"id": "VARCHAR" if kind == "text" else "BIGINT"})
         self.server.execute("ANALYZE asked")
 
 
-def _reads(query: Query) -> Iterator[tuple[str, dict[str, str], str]]:
-    """For each input of a query: its name, the columns to fetch, and the statement that selects them on the server."""
-    for table in query.inputs:
-        types = schema()[table]
-        columns = {name: types[name] for name in columns_of(query, table, types)}
-        yield table, columns, part_query(table, columns, condition_of(query, table, types), query.parameters)
-
-
-def _text(value: str) -> str:
-    return exp.Literal.string(value).sql("postgres")
+def _write(rows: Copy, file: io.BufferedWriter) -> bool:
+    """Write the rows, and return whether each is one line: breaks in fields forbid to cut the file at lines."""
+    one_line_each = True
+    for row in map(bytes, rows):
+        one_line_each &= row.find(b"\n") == len(row) - 1 and b"\r" not in row
+        file.write(row)
+    return one_line_each
 
 
 @contextmanager
 def open_staging(memory: str, macros: Sequence[str]) -> Iterator[StagingSession]:
-    """An empty staging database for the length of a `with` block; what `memory` does not hold spills to a folder."""
+    """Open an empty staging database for the length of a `with` block; what exceeds `memory` spills to a folder."""
     with tempfile.TemporaryDirectory(prefix="staging-") as folder:
-        config: dict[str, str | bool | int | float | list[str]] = {
-            "memory_limit": memory,
-            "preserve_insertion_order": "false",
-            "temp_directory": folder,
-        }
-        with duckdb.connect(":memory:", config=config) as connection:
-            connection.execute("SET TimeZone = 'UTC'")
-            for macro in macros:
-                connection.execute(macro)
+        config = {"memory_limit": memory, "temp_directory": folder}
+        with connect(":memory:", macros, config=config) as connection:
             yield StagingSession(connection, Path(folder))

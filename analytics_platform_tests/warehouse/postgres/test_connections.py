@@ -19,7 +19,7 @@ from analytics_platform.catalog import CONTRACTS
 from analytics_platform.contracts.ddl import polars_schema
 from analytics_platform.settings import Settings, SettingsError, load_settings, masked
 from analytics_platform.warehouse import LEDGER_TABLES, Session, WarehouseError, open_warehouse
-from analytics_platform.warehouse.postgres.pool import pool_of
+from analytics_platform.warehouse.postgres.connections import pool_of
 from analytics_platform_tests.kit import House, click, load_rows, open_house
 
 LISTS = CONTRACTS["star.dim_list"]

@@ -27,9 +27,9 @@ from analytics_platform.contracts.base import (
 from analytics_platform.contracts.ddl import polars_schema
 from analytics_platform.transform import Query
 from analytics_platform.warehouse import Session
-from analytics_platform.warehouse.postgres import ddl, staging
+from analytics_platform.warehouse.postgres import queries, tables
 from analytics_platform.warehouse.postgres import session as room
-from analytics_platform.warehouse.postgres.documents import as_jsonb, is_kept
+from analytics_platform.warehouse.postgres.transfer import as_jsonb, is_kept
 from analytics_platform_tests.kit import open_house
 from analytics_platform_tests.postgres import new_database
 
@@ -56,8 +56,8 @@ class Everything(
 @pytest.fixture(scope="module")
 def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
     patch = pytest.MonkeyPatch()
-    known = {**ddl.schema(), "marts.everything": ddl.typed_columns(Everything)}
-    for module in (staging, room):
+    known = {**tables.schema(), "marts.everything": tables.typed_columns(Everything)}
+    for module in (queries, room):
         patch.setattr(module, "schema", lambda: known)
     with (
         patch.context(),

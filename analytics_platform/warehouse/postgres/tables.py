@@ -1,0 +1,192 @@
+"""Tables in PostgreSQL: from a contract to types, keys, comments, monthly partitions and indexes.
+
+Changes of tables wait for each other.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import lru_cache
+from types import MappingProxyType
+
+import psycopg
+
+from analytics_platform.catalog import CONTRACTS
+from analytics_platform.contracts.base import ContractType
+from analytics_platform.contracts.ddl import INSTANT, column_docs, column_types, comment_statements, json_columns
+from analytics_platform.contracts.sql import literal, quote, quote_table
+from analytics_platform.contracts.table import Table
+from analytics_platform.warehouse.migration import changes
+
+JSON = "JSON"
+"""The type of text that is a JSON document."""
+
+_TYPES: Mapping[str, str] = MappingProxyType(
+    {
+        "VARCHAR": "text",
+        "INTEGER": "integer",
+        "BIGINT": "bigint",
+        "BOOLEAN": "boolean",
+        "DATE": "date",
+        "DOUBLE": "double precision",
+        INSTANT: "timestamp with time zone",
+        JSON: "jsonb",
+    }
+)
+"""DuckDB type → PostgreSQL type."""
+
+_NAMES: Mapping[str, str] = MappingProxyType({postgres: duckdb for duckdb, postgres in _TYPES.items()})
+
+_PARTITIONED_LAYERS = ("cleaned", "sessionized", "star")
+"""Layers whose tables with days grow with the events. Marts and the ledger have a few rows a day."""
+
+_LOOKED_UP = (
+    *("event_at", "started_at", "ordered_at", "customer_key"),
+    *("product_key", "product_id", "list_key", "session_id"),
+)
+"""What analysts filter the star by."""
+
+_INDEXES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "ops.quarantine": ("input", "source, md5(raw)"),
+        "ops.batch_days": ("event_date",),
+        "sessionized.product_interactions": ("product_id", "list_id"),
+    }
+)
+"""What the platform itself looks for: rejected records by their file and text, keys over all days."""
+
+_LOCK = 7_301_405_331
+"""The advisory lock on the definitions of tables, an arbitrary number above those of the locks on tables."""
+
+_COLUMNS = """
+SELECT n.nspname || '.' || c.relname, a.attname, format_type(a.atttypid, a.atttypmod)
+FROM pg_class AS c
+JOIN pg_namespace AS n ON n.oid = c.relnamespace
+LEFT JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relpersistence = 'p'
+    AND n.nspname NOT IN ('pg_catalog', 'information_schema')
+ORDER BY c.oid, a.attnum
+"""
+
+
+def typed_columns(contract: ContractType) -> dict[str, str]:
+    """Return column → DuckDB type, with documents told apart from text."""
+    documents = json_columns(contract)
+    return {name: JSON if name in documents else kind for name, kind in column_types(contract).items()}
+
+
+@lru_cache(maxsize=1)
+def schema() -> Mapping[str, Mapping[str, str]]:
+    """Return table → column → DuckDB type, for every contract."""
+    return MappingProxyType({name: typed_columns(contract) for name, contract in CONTRACTS.items()})
+
+
+def is_partitioned(table: Table) -> bool:
+    """Return whether the table is cut into months by its day."""
+    return table.partition is not None and table.layer in _PARTITIONED_LAYERS
+
+
+def key_of(table: Table) -> tuple[str, ...]:
+    """Return the columns of the primary key. The day is one of a table cut by day: a row is always of the same day."""
+    if is_partitioned(table) and table.partition not in table.key:
+        return (*table.key, str(table.partition))
+    return table.key
+
+
+def stored_columns(connection: psycopg.Connection) -> dict[str, dict[str, str]]:
+    """Return table → column → DuckDB type, of every table of the database; partitions are part of theirs."""
+    found: dict[str, dict[str, str]] = {}
+    for table, column, kind in connection.execute(_COLUMNS):
+        columns = found.setdefault(table, {})
+        if column is not None:
+            columns[column] = _NAMES.get(kind) or kind.upper().replace("NUMERIC", "DECIMAL")
+    return found
+
+
+def ensure_tables(connection: psycopg.Connection, contracts: Iterable[ContractType]) -> None:
+    """Create the tables that are missing, dimensions before the facts that refer to them, and migrate the others.
+
+    This month's partitions and the next's are there afterwards. Raises `WarehouseError` where values would be lost.
+    """
+    wanted: dict[str, ContractType] = {}
+    for contract in contracts:
+        wanted |= {dimension: CONTRACTS[dimension] for dimension in contract.table.foreign_keys.values()}
+        wanted[contract.table.name] = contract
+    stored = stored_columns(connection)
+    if any(stored.get(name) != typed_columns(contract) for name, contract in wanted.items()):
+        with _changing(connection):
+            stored = stored_columns(connection)
+            for name, contract in wanted.items():
+                statements = _migrate(contract, stored[name]) if name in stored else _create(contract)
+                for statement in statements:
+                    connection.execute(statement)
+    this = dt.datetime.now(dt.UTC).date().replace(day=1)
+    for contract in contracts:
+        ensure_partitions(connection, contract.table, [this, _next_month(this)])
+
+
+def _create(contract: ContractType) -> Iterator[str]:
+    """Yield the statements that create the table, empty and without partitions."""
+    table, types = contract.table, typed_columns(contract)
+    name = quote_table(table.name)
+    parts = [
+        f"{quote(column)} {_postgres_type(kind)}{'' if contract.columns[column].nullable else ' NOT NULL'}"
+        for column, kind in types.items()
+    ]
+    parts.append(f"PRIMARY KEY ({', '.join(map(quote, key_of(table)))})")
+    for column, dimension in table.foreign_keys.items():
+        key = quote(CONTRACTS[dimension].table.key[0])
+        parts.append(f"FOREIGN KEY ({quote(column)}) REFERENCES {quote_table(dimension)} ({key})")
+    cut = f" PARTITION BY RANGE ({quote(str(table.partition))})" if is_partitioned(table) else ""
+    yield f"CREATE SCHEMA IF NOT EXISTS {quote(table.layer)}"
+    yield f"CREATE TABLE {name} ({', '.join(parts)}){cut}"
+    yield from comment_statements(contract)
+    indexes = list(_INDEXES.get(table.name, ()))
+    if table.layer == "star" and table.partition is not None:
+        indexes += [quote(column) for column in _LOOKED_UP if column in types and (column,) != table.key]
+    for columns in indexes:
+        yield f"CREATE INDEX ON {name} ({columns})"
+
+
+def _migrate(contract: ContractType, stored: dict[str, str]) -> Iterator[str]:
+    """Yield the statements that add columns, without values in rows that are there, and widen types."""
+    name = quote_table(contract.table.name)
+    needed = changes(contract.table.name, stored, typed_columns(contract))
+    for column, kind in needed.added.items():
+        yield f"ALTER TABLE {name} ADD COLUMN {quote(column)} {_postgres_type(kind)}"
+        yield f"COMMENT ON COLUMN {name}.{quote(column)} IS {literal(column_docs(contract)[column])}"
+    for column, kind in needed.widened.items():
+        yield f"ALTER TABLE {name} ALTER COLUMN {quote(column)} TYPE {_postgres_type(kind)}"
+
+
+def _postgres_type(kind: str) -> str:
+    return _TYPES.get(kind) or kind.lower().replace("decimal", "numeric")
+
+
+def ensure_partitions(connection: psycopg.Connection, table: Table, months: Iterable[dt.date]) -> None:
+    """Make the partitions of these months (given by their first days) that are missing."""
+    named = {f"{table.name}_{month:%Y_%m}": month for month in months}
+    missing = "SELECT part FROM unnest(%s::text[]) AS part WHERE to_regclass(part) IS NULL"
+    if not is_partitioned(table) or not connection.execute(missing, [list(named)]).fetchall():
+        return
+    with _changing(connection):
+        for (part,) in connection.execute(missing, [list(named)]).fetchall():
+            name, whole, month = quote_table(part), quote_table(table.name), named[part]
+            within = f"FROM ({literal(month)}) TO ({literal(_next_month(month))})"
+            # Made apart and then attached: that does not wait for readers of the table.
+            connection.execute(f"CREATE TABLE {name} (LIKE {whole} INCLUDING ALL)")
+            connection.execute(f"ALTER TABLE {whole} ATTACH PARTITION {name} FOR VALUES {within}")
+
+
+def _next_month(month: dt.date) -> dt.date:
+    return (month + dt.timedelta(days=31)).replace(day=1)
+
+
+@contextmanager
+def _changing(connection: psycopg.Connection) -> Iterator[None]:
+    """Open a transaction in which no other session changes tables."""
+    with connection.transaction():
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
+        yield
