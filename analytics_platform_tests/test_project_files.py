@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import ast
 import re
 import tomllib
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -103,3 +105,10 @@ def test_the_readme_lists_every_mart() -> None:
 def test_the_glossary_is_in_order() -> None:
     terms = re.findall(r"^\| ([\w -]+) \|", _read("docs/glossary.md"), re.MULTILINE)[1:]
     assert terms == sorted(terms)
+
+
+def test_no_two_classes_of_the_package_have_the_same_name() -> None:
+    package = ROOT / "analytics_platform"
+    trees = [ast.parse(path.read_text("utf-8")) for path in package.rglob("*.py")]
+    names = Counter(node.name for tree in trees for node in ast.walk(tree) if isinstance(node, ast.ClassDef))
+    assert [name for name, count in names.items() if count > 1] == []

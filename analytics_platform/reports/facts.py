@@ -11,7 +11,6 @@ from analytics_platform.reports import queries, records
 from analytics_platform.reports.queries import ALL_DAYS
 from analytics_platform.transform import DayRange
 from analytics_platform.warehouse import Session
-from analytics_platform.warehouse.session import one
 
 _REASONS = 8
 
@@ -44,7 +43,7 @@ def read_facts(session: Session, as_of: dt.datetime) -> Facts:
     """Read the tables of `queries.FINDINGS`, all their days. A day later than `as_of` never counts as complete."""
     known, today = queries.days_with_data(session, as_of), as_of.date()
     days = queries.read_days(session, *(known or (DayRange(today, today), today)))
-    (visitors,) = one(session, "SELECT count(DISTINCT client_id) FROM star.fact_sessions WHERE NOT is_bot")
+    (visitors,) = session.one("SELECT count(DISTINCT client_id) FROM star.fact_sessions WHERE NOT is_bot")
     return Facts(
         days=days if known else days.clear(),
         visitors=int(visitors),

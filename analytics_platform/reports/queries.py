@@ -14,7 +14,6 @@ import polars as pl
 
 from analytics_platform.transform import DayRange
 from analytics_platform.warehouse import Session
-from analytics_platform.warehouse.session import one
 
 OVERVIEW = ("marts.daily_trends", "marts.funnel_daily", "marts.device_daily", "ops.pipeline_logs")
 CHANNELS = ("marts.attribution",)
@@ -76,8 +75,8 @@ def days_with_data(session: Session, now: dt.datetime) -> tuple[DayRange, dt.dat
 
     A day is complete once data arrived after it had ended, and it is before the day of `now`. None without any traffic.
     """
-    first, last = one(session, "SELECT min(date), max(date) FROM marts.daily_trends")
-    (arrived_at,) = one(session, "SELECT max(arrived_at) FROM ops.pipeline_logs")
+    first, last = session.one("SELECT min(date), max(date) FROM marts.daily_trends")
+    (arrived_at,) = session.one("SELECT max(arrived_at) FROM ops.pipeline_logs")
     if first is None:
         return None
     return DayRange(first, last), min(arrived_at or now, now).astimezone(dt.UTC).date()

@@ -10,7 +10,6 @@ import polars as pl
 from analytics_platform.reports.queries import OF_SOURCES, chosen, frame
 from analytics_platform.transform import DayRange
 from analytics_platform.warehouse import Session
-from analytics_platform.warehouse.session import one
 
 # The day a rejected record counts on, as in ops.batch_days; without any time of its own, the day it was rejected.
 _REJECTED_ON = "coalesce(event_date, neighbour_date, CAST(quarantined_at AS DATE))"
@@ -18,14 +17,13 @@ _REJECTED_ON = "coalesce(event_date, neighbour_date, CAST(quarantined_at AS DATE
 
 def loaded_at(session: Session) -> dt.datetime | None:
     """Return when the last batch was loaded."""
-    (finished_at,) = one(session, "SELECT max(finished_at) FROM ops.pipeline_logs")
+    (finished_at,) = session.one("SELECT max(finished_at) FROM ops.pipeline_logs")
     return finished_at if isinstance(finished_at, dt.datetime) else None
 
 
 def days_of_last_load(session: Session) -> tuple[dt.date, dt.date] | None:
     """Return the first and the last day of the events that the run which loaded last brought, if any."""
-    first, last = one(
-        session,
+    first, last = session.one(
         """
         SELECT min(min_event_date), max(max_event_date) FROM ops.pipeline_logs
         WHERE run_id = (SELECT run_id FROM ops.pipeline_logs ORDER BY finished_at DESC, batch_id LIMIT 1)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analytics_platform.orchestration.alerts.incidents import EndedRun, Incident, Kind, Message, Problem
+from analytics_platform.orchestration.alerts.incidents import EndedRun, Incident, Kind, News, Problem
 from analytics_platform.orchestration.alerts.messages import clean, to_slack, to_text, write
 
 AT = dt.datetime(2026, 3, 1, 12, tzinfo=dt.UTC)
@@ -16,9 +16,9 @@ URL = "https://dagster.example/"
 HOSTILE = st.text(st.sampled_from("<>&`*_~|@!#\n\r\t\x00\x1b\u202e\u2028 ab"), max_size=60)
 
 
-def _failed(*problems: Problem) -> Message:
+def _failed(*problems: Problem) -> News:
     run = EndedRun(run_id="0123456789", job="rebuild_days", ended_at=AT, problems=problems)
-    return Message(kind=Kind.FAILED, run=run, problems=problems)
+    return News(kind=Kind.FAILED, run=run, problems=problems)
 
 
 def _problem(**values: object) -> Problem:
@@ -52,7 +52,7 @@ def test_a_failed_check_is_reported_with_its_asset_figures_sample_remedy_and_lin
 
 def test_recovery_says_how_often_and_since_when() -> None:
     incident = Incident(title="marts/x: check y", since=AT, last=AT, reported=AT, count=4)
-    written = write(Message(kind=Kind.RECOVERED, incidents=(incident,)), URL)
+    written = write(News(kind=Kind.RECOVERED, incidents=(incident,)), URL)
 
     assert written.title == "Recovered: marts/x: check y"
     assert written.parts == ("marts/x: check y: resolved, after 4 failures since 2026-03-01 12:00 UTC",)

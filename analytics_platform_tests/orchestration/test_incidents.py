@@ -11,7 +11,7 @@ from analytics_platform.orchestration.alerts.incidents import (
     EndedRun,
     Incident,
     Kind,
-    Message,
+    News,
     Problem,
     update_incidents,
 )
@@ -36,7 +36,7 @@ def _reported(*runs: EndedRun) -> list[tuple[Kind, str]]:
     return [(message.kind, _keys(message)) for message in messages]
 
 
-def _keys(message: Message) -> str:
+def _keys(message: News) -> str:
     return "".join(problem.title for problem in message.problems) or "".join(i.title for i in message.incidents)
 
 

@@ -72,7 +72,7 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class News:
     """One message: of a run's new problems, of incidents that it resolved, or of all that are open."""
 
     kind: Kind
@@ -83,7 +83,7 @@ class Message:
 
 def update_incidents(
     known: Mapping[str, Incident], runs: Sequence[EndedRun], now: dt.datetime
-) -> tuple[dict[str, Incident], list[Message]]:
+) -> tuple[dict[str, Incident], list[News]]:
     """Take in runs in the order they ended; returns the incidents open after them, and the messages to send, in order.
 
     Incidents are named by the keys of their problems.
@@ -94,11 +94,11 @@ def update_incidents(
         for problem in run.problems:
             going_on[problem.key] = _happened(going_on.get(problem.key), problem, run.ended_at, now)
         resolved = [over for key, days in run.passed.items() if (over := _resolve(going_on, key, days))]
-        messages += [Message(Kind.FAILED, run, new)] if new else []
-        messages += [Message(Kind.RECOVERED, run, incidents=resolved)] if resolved else []
+        messages += [News(Kind.FAILED, run, new)] if new else []
+        messages += [News(Kind.RECOVERED, run, incidents=resolved)] if resolved else []
     if any(now - incident.reported >= REMIND_AFTER for incident in going_on.values()):
         going_on = {key: incident.model_copy(update={"reported": now}) for key, incident in going_on.items()}
-        messages.append(Message(Kind.REMINDER, incidents=tuple(going_on.values())))
+        messages.append(News(Kind.REMINDER, incidents=tuple(going_on.values())))
         going_on = {key: incident for key, incident in going_on.items() if now - incident.last < FORGET_AFTER}
     return going_on, messages
 

@@ -22,7 +22,7 @@ from urllib.parse import quote, unquote, urlsplit
 import httpx
 from pydantic import BaseModel, ConfigDict
 
-from analytics_platform.orchestration.alerts.incidents import FORGET_AFTER, Incident, Kind, Message, Problem
+from analytics_platform.orchestration.alerts.incidents import FORGET_AFTER, Incident, Kind, News, Problem
 
 MOST_PROBLEMS = 8
 """Of a run with more new problems, only so many are shown; the others are counted."""
@@ -58,7 +58,7 @@ def clean(text: str, longest: int = LONGEST_LINE) -> str:
     return line if len(line) <= longest else f"{line[: longest - 1]}…"
 
 
-def write(message: Message, dagster_url: str) -> Alert:
+def write(message: News, dagster_url: str) -> Alert:
     """Put the message in words, with links into the Dagster UI at `dagster_url`."""
     base, run = dagster_url.rstrip("/"), message.run
     parts = ["\n".join(_lines(problem, base)) for problem in message.problems[:MOST_PROBLEMS]]

@@ -13,7 +13,6 @@ from analytics_platform.reports import queries, records
 from analytics_platform.reports.render import data_url
 from analytics_platform.transform import DayRange
 from analytics_platform.warehouse import Session
-from analytics_platform.warehouse.session import one
 
 PREVIEW_ROWS = 5
 LONGEST_CELL = 80
@@ -59,7 +58,7 @@ def looks(session: Session, table: str) -> dict[str, dg.MetadataValue]:
 def _last_days(session: Session, table: str) -> DayRange:
     if CONTRACTS[table].table.partition is None:
         return queries.ALL_DAYS
-    (last,) = one(session, f"SELECT max(date) FROM {quote_table(table)}")
+    (last,) = session.one(f"SELECT max(date) FROM {quote_table(table)}")
     return DayRange(last, last).widen(29, 0)
 
 
