@@ -129,7 +129,9 @@ def convert(text: pl.Series, dtype: pl.DataType, is_json: bool, engine: duckdb.D
     if dtype == pl.Int64:
         return _matching(text, _WHOLE).cast(pl.Int64)
     if isinstance(dtype, pl.Decimal):
-        return _round(_matching(text, _AMOUNT), dtype, engine)
+        # The engine rounds half a unit away from zero, as the models do it.
+        sql = f"SELECT CAST(amount AS DECIMAL({dtype.precision}, {dtype.scale})) FROM given"
+        return _query(engine, sql, pl.DataFrame({"amount": _matching(text, _AMOUNT)})).alias(text.name)
     if dtype == pl.Float64:
         number = text.cast(pl.Float64, strict=False)
         return number.set(~number.is_finite(), None)
@@ -142,9 +144,3 @@ def convert(text: pl.Series, dtype: pl.DataType, is_json: bool, engine: duckdb.D
 
 def _matching(text: pl.Series, pattern: str) -> pl.Series:
     return text.set(~text.str.contains(pattern), None)
-
-
-def _round(text: pl.Series, dtype: pl.Decimal, engine: duckdb.DuckDBPyConnection) -> pl.Series:
-    """Round numbers in plain notation to amounts, half a unit away from zero, as the models do it."""
-    sql = f"SELECT CAST(amount AS DECIMAL({dtype.precision}, {dtype.scale})) FROM given"
-    return _query(engine, sql, pl.DataFrame({"amount": text})).alias(text.name)
