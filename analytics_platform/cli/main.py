@@ -131,7 +131,7 @@ def replay(
 
 @app.command(rich_help_panel=OPERATE)
 def drain(
-    max_messages: Annotated[int | None, typer.Option(min=1, help="Stop after so many (DRAIN_MAX_MESSAGES).")] = None,
+    max_messages: Annotated[int | None, typer.Option(min=1, help="Stop after this many (DRAIN_MAX_MESSAGES).")] = None,
     max_seconds: Annotated[float | None, typer.Option(min=0.1, help="Stop after so long (DRAIN_MAX_SECONDS).")] = None,
 ) -> None:
     """Move the messages of the queue into the lake; materialize cleaned/ecommerce_events to load them."""
@@ -153,7 +153,7 @@ def drain(
 
 @app.command(rich_help_panel=OPERATE)
 def redrive(
-    max_messages: Annotated[int | None, typer.Option(min=1, help="At most so many; all of them without it.")] = None,
+    max_messages: Annotated[int | None, typer.Option(min=1, help="Send at most this many; all without it.")] = None,
 ) -> None:
     """Send rejected messages from the dead-letter queue back to the queue, after their cause was corrected."""
     from analytics_platform.settings import load_settings

@@ -78,7 +78,7 @@ def _empty(folder: Path) -> None:
     """Empty the folder, or exit if the demo did not make it."""
     if folder.exists() and any(folder.iterdir()):
         if not (folder / MARK).exists():
-            sys.exit(f"analytics-platform: DATA_DIR={folder} has other data; give the demo a folder of its own.")
+            sys.exit(f"analytics-platform: DATA_DIR={folder} has other data; give the demo another folder.")
         shutil.rmtree(folder)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / MARK).touch()

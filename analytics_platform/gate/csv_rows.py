@@ -24,7 +24,7 @@ from analytics_platform.gate.types import readable
 BLOCK_BYTES = 8 << 20
 RECORDS_AT_A_TIME = 250_000
 BLOCKS_AT_A_TIME = 4
-"""Blocks are put together until they hold so many records, or are so many."""
+"""Blocks are put together until one of these numbers, of records or of blocks, is reached."""
 
 
 def read_csv(

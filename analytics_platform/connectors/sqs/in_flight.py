@@ -35,7 +35,7 @@ class Drained:
     """What a drain did, in messages: received = stored + redelivered + given back.
 
     `received` counts every receipt, `redelivered` those of a message that this drain had received already,
-    `stored` what went through `store`, in so many `batches`. Of these, `deleted` are gone from the queue and
+    `stored` what went through `store`, in `batches` batches. Of these, `deleted` are gone from the queue and
     `not_deleted` are still there (deleting failed time and again): they will come again.
     `given_back` were received too late for a bounded drain and made visible again.
     """

@@ -116,7 +116,7 @@ class LocalQueue:
         return message
 
     async def wait(self, seconds: float) -> None:
-        """Wait until a message may have become visible, at most so many seconds."""
+        """Wait until a message may have become visible, for at most the given seconds."""
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append(future)
         until_next = self._timers[0][0] - time.monotonic() if self._timers else inf
@@ -132,7 +132,7 @@ class LocalQueue:
             self._counts[message.state] -= 1
 
     def change_visibility(self, handle: str, seconds: float) -> bool:
-        """Make the message visible in so many seconds from now; False if it is not in flight."""
+        """Make the message visible after the given seconds; False if it is not in flight."""
         self._show_due()
         message = self._messages.get(message_id_of(handle))
         if message is None or message.state != "in flight":

@@ -25,7 +25,7 @@ _WITH_VERSION = (*_AGREED[:-1], "app_version", "user_agent")
 _VERSIONS = ("4.1.0", "4.1.2", "4.2.0")
 _SUMMER_TIME = timezone(timedelta(hours=2))
 _OFFSET_EVERY = 397
-"""One event in so many is written at a local offset."""
+"""One of this many events is written at a local offset."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from pydantic import BaseModel, ConfigDict
 from analytics_platform.orchestration.alerts.incidents import FORGET_AFTER, Incident, Kind, News, Problem
 
 MOST_PROBLEMS = 8
-"""Of a run with more new problems, only so many are shown; the others are counted."""
+"""Of a run with more new problems, this many are shown; the others are counted."""
 
 LONGEST_LINE, LONGEST_BLOCK, LONGEST_TITLE = 300, 2800, 140
 """Characters; Slack takes 3,000 in a block and 150 in a header."""

@@ -81,7 +81,7 @@ RULES = (
 
 
 MAX_LAYERS = 8
-"""A message is taken out of so many envelopes at most."""
+"""The most envelopes that a message is taken out of."""
 
 
 class MessageError(MalformedError):
