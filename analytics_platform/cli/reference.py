@@ -15,7 +15,6 @@ from pydantic import SecretStr
 from analytics_platform.catalog import CONTRACTS
 from analytics_platform.contracts.base import ContractType, is_gated
 from analytics_platform.contracts.ddl import column_docs, column_types, table_doc
-from analytics_platform.contracts.table import Table
 from analytics_platform.settings import Settings
 from analytics_platform.transform import all_models, column_lineage
 
@@ -30,7 +29,7 @@ PUBLISHED: Mapping[str, str] = {
 
 
 def write_reference(folder: Path) -> list[Path]:
-    """Write all pages; returns their paths."""
+    """Write all pages, and return their paths."""
     folder.mkdir(parents=True, exist_ok=True)
     texts = {folder / name: text for name, text in pages().items()}
     example = folder.resolve().parent / ".env.example"
@@ -70,19 +69,13 @@ def _table_lines(contract: ContractType) -> Iterator[str]:
     for name, kind in kinds.items():
         null = "" if columns[name].nullable else " not null"
         origin = ", ".join(f"`{source}.{column}`" for source, column in lineage.get(name, ()))
-        yield f"| `{name}` | {kind}{null} | {_cell(docs[name])} | {origin or _origin(contract, table, name)} |"
+        raw = columns[name].metadata["source"] if is_gated(contract) else ()  # its names in raw input
+        origin = origin or (f"{table.source}: {_codes(raw)}" if raw else "")
+        yield f"| `{name}` | {kind}{null} | {_cell(docs[name])} | {origin} |"
     rules = [f"- `{rule.name}`: {_cell(rule.description)}" for rule in table.rules]
     rules += [f"- `{column}` exists in `{other}`." for column, other in table.foreign_keys.items()]
     if rules:
         yield from ("", "Rules over a row:", "", *rules)
-
-
-def _origin(contract: ContractType, table: Table, column: str) -> str:
-    """Give the names a column has in raw input, of a table behind the gate."""
-    if not is_gated(contract):
-        return ""
-    names = (contract.columns[column].metadata or {}).get("source", ())
-    return f"{table.source}: {_codes(names)}" if names else ""
 
 
 def _codes(names: tuple[str, ...]) -> str:
@@ -105,14 +98,13 @@ def _settings_lines() -> Iterator[str]:
 
 def env_example() -> str:
     """Write every setting with its default, as a file for a shell or Dagster to read."""
-    return "\n".join(_example_lines()) + "\n"
-
-
-def _example_lines() -> Iterator[str]:
-    yield "# Written by `analytics-platform reference`. Copy it to .env, keep the lines you change; empty is absent."
-    yield "# `dagster dev` reads .env in the folder where it is started; for other commands: set -a; . ./.env; set +a"
+    lines = [
+        "# Written by `analytics-platform reference`. Copy it to .env, keep the lines you change; empty is absent.",
+        "# `dagster dev` reads .env in the folder where it is started; for other commands: set -a; . ./.env; set +a",
+    ]
     for name, field in Settings.model_fields.items():
-        yield from ("", f"# {field.description}", f"{name.upper()}={_text(field.default)}")
+        lines += ["", f"# {field.description}", f"{name.upper()}={_text(field.default)}"]
+    return "\n".join(lines) + "\n"
 
 
 def _text(value: object) -> str:

@@ -60,6 +60,14 @@ def table_doc(contract: ContractType) -> str:
     return inspect.cleandoc(contract.__doc__ or "")
 
 
+def identity_sql(contract: ContractType) -> dict[str, str]:
+    """Return the key, and the SQL of what rows without get: the MD5 of what identifies them (times in µs)."""
+    types = column_types(contract)
+    parts = [f"epoch_us({quote(name)})" if types[name] == INSTANT else quote(name) for name in contract.table.identity]
+    # Concat writes nothing for a null.
+    return {contract.table.key[0]: f"md5(concat({', chr(31), '.join(parts)}))"} if parts else {}
+
+
 def create_statements(contract: ContractType) -> Iterator[str]:
     """Yield the statements that create the table and document it.
 

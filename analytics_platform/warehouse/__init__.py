@@ -9,15 +9,7 @@ from analytics_platform.warehouse.ledger import LEDGER_TABLES
 from analytics_platform.warehouse.load import load_batch
 from analytics_platform.warehouse.open import open_warehouse
 from analytics_platform.warehouse.replay import replay_batch
-from analytics_platform.warehouse.session import (
-    BatchCard,
-    Loaded,
-    Publication,
-    QueryPlan,
-    Session,
-    Warehouse,
-    WarehouseError,
-)
+from analytics_platform.warehouse.session import BatchCard, Loaded, Publication, Session, Warehouse, WarehouseError
 
 __all__ = [
     "LEDGER_TABLES",
@@ -26,7 +18,6 @@ __all__ = [
     "DuckDBWarehouse",
     "Loaded",
     "Publication",
-    "QueryPlan",
     "RuleResult",
     "Session",
     "Warehouse",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -23,16 +24,7 @@ from analytics_platform.contracts.sql import literal, quote, quote_table
 from analytics_platform.transform import DayRange, Query
 from analytics_platform.warehouse.audit import RuleResult, audit
 from analytics_platform.warehouse.migration import changes
-from analytics_platform.warehouse.session import (
-    FETCH_ROWS,
-    BatchCard,
-    Parameters,
-    Publication,
-    QueryPlan,
-    Session,
-    Span,
-    WarehouseError,
-)
+from analytics_platform.warehouse.session import BatchCard, Bound, Publication, QueryPlan, Session, Span, WarehouseError
 
 _EXACT_CASTS = frozenset({("HUGEINT", "BIGINT"), ("INTEGER", "BIGINT"), ("DATE", "DATE")})
 """Types a model may yield for a promised type: stored without loss, or with an error, never rounded."""
@@ -57,13 +49,13 @@ def connect(path: Path | str, macros: Sequence[str], **options: Any) -> duckdb.D
     return connection
 
 
+@dataclass(frozen=True, slots=True)
 class DuckDBWarehouse:
     """A DuckDB file. `macros` are statements run in every session, `memory` what DuckDB may use before it spills."""
 
-    def __init__(self, path: Path, memory: str = "1GB", macros: Sequence[str] = ()) -> None:
-        self.path = path
-        self.memory = memory
-        self.macros = tuple(macros)
+    path: Path
+    memory: str = "1GB"
+    macros: Sequence[str] = ()
 
     @property
     def name(self) -> str:
@@ -127,21 +119,21 @@ class DuckDBSession(Session):
             raise
         self.connection.execute("COMMIT")
 
-    def rows(self, sql: str, parameters: Parameters = None) -> list[tuple[Any, ...]]:
+    def rows(self, sql: str, parameters: Bound = None) -> list[tuple[Any, ...]]:
         """Return all rows of a query."""
         return self.connection.execute(sql, dict(parameters or {})).fetchall()
 
-    def stream(self, sql: str, parameters: Parameters = None) -> Iterator[list[tuple[Any, ...]]]:
+    def stream(self, sql: str, parameters: Bound = None) -> Iterator[list[tuple[Any, ...]]]:
         """Yield all rows of a query, some at a time."""
         cursor = self.connection.execute(sql, dict(parameters or {}))
-        while rows := cursor.fetchmany(FETCH_ROWS):
+        while rows := cursor.fetchmany(self.FETCH_ROWS):
             yield rows
 
-    def execute(self, sql: str, parameters: Parameters = None) -> None:
+    def execute(self, sql: str, parameters: Bound = None) -> None:
         """Run a statement that changes rows."""
         self.connection.execute(sql, dict(parameters or {}))
 
-    def frame(self, sql: str | Query, parameters: Parameters = None) -> pl.DataFrame:
+    def frame(self, sql: str | Query, parameters: Bound = None) -> pl.DataFrame:
         """Return the result of a query as a frame."""
         sql, parameters = (sql.sql, sql.parameters) if isinstance(sql, Query) else (sql, parameters)
         relation = self.connection.sql(sql, params=dict(parameters) if parameters else None)
@@ -176,7 +168,7 @@ class DuckDBSession(Session):
         for column, kind in needed.widened.items():
             self.connection.execute(f"ALTER TABLE {name} ALTER COLUMN {quote(column)} TYPE {kind}")
 
-    def _types(self, describe: str, parameters: Parameters = None) -> dict[str, str]:
+    def _types(self, describe: str, parameters: Bound = None) -> dict[str, str]:
         """Return column → type, as a DESCRIBE statement tells them."""
         return {row[0]: row[1] for row in self.rows(describe, parameters)}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 import polars as pl
 
@@ -88,12 +89,10 @@ def loadings(session: Session) -> list[Loading]:
         ORDER BY finished_at, batch_id, event_date
         """
     )
-    found: dict[tuple[dt.datetime, str], list[dt.date]] = {}
-    for at, batch, day in rows:
-        days = found.setdefault((at, batch), [])
-        if day is not None:
-            days.append(day)
-    return [Loading(at, batch, tuple(days)) for (at, batch), days in found.items()]
+    return [
+        Loading(at, batch, tuple(day for *_, day in days if day is not None))
+        for (at, batch), days in groupby(rows, key=lambda row: row[:2])
+    ]
 
 
 def latest_day(session: Session) -> dt.date | None:

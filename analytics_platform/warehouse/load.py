@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 import polars as pl
 
 from analytics_platform.contracts.base import ContractType
-from analytics_platform.contracts.ddl import INSTANT, column_types, polars_schema
+from analytics_platform.contracts.ddl import identity_sql, polars_schema
 from analytics_platform.contracts.ops import Quarantine
 from analytics_platform.contracts.sql import literal, quote, quote_table
 from analytics_platform.gate import Verdict
@@ -63,26 +63,18 @@ def load_batch(
     started_at = dt.datetime.now(dt.UTC)
     try:
         with session.batch(contract, card) as staging:
-            _stop_if_known(staging, card.batch_id)
+            sql = "SELECT rows_accepted, rows_duplicate, rows_quarantined FROM ops.pipeline_logs WHERE batch_id = $id"
+            for known in staging.rows(sql, {"id": card.batch_id}):
+                raise _KnownBatchError(Loaded(*known))  # nothing is stored then
             stored = store_verdicts(staging, contract, card, verdicts, progress)
             drop_duplicates(staging, contract, card, stored.span)
             write_days(staging, contract, card, stored.span)
             loaded = count_rows(staging, card.batch_id)
             assert loaded.rows_read == stored.read, f"{card.input}: {stored.read} records read, {loaded} in the ledger"
             _write_log(staging, card, loaded, stored, started_at)
-    except _KnownBatchError as known:
-        (loaded,) = known.args
+    except _KnownBatchError as error:
+        (loaded,) = error.args
     return loaded
-
-
-def _stop_if_known(staging: DuckDBSession, batch_id: str) -> None:
-    """Leave the batch by a `_KnownBatchError` if it is in the ledger."""
-    found = staging.rows(
-        "SELECT rows_accepted, rows_duplicate, rows_quarantined FROM ops.pipeline_logs WHERE batch_id = $batch_id",
-        {"batch_id": batch_id},
-    )
-    for counts in found:
-        raise _KnownBatchError(Loaded(*counts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +94,7 @@ def store_verdicts(
     progress: Callable[[int], None],
 ) -> StoredVerdicts:
     """Insert the verdicts' rows, duplicates included."""
-    table, defaults = contract.table.name, _identity(contract)
+    table, defaults = contract.table.name, identity_sql(contract)
     waiting = pl.DataFrame(schema=polars_schema(contract))
     read, days = 0, set[dt.date]()
     drift: dict[str, None] = {}
@@ -114,28 +106,15 @@ def store_verdicts(
                 session.insert(table, waiting.head(whole), defaults)
                 waiting = waiting.slice(whole)
             if verdict.rejected.height:
-                session.insert(Quarantine.table.name, _as_quarantine(card, verdict.rejected))
+                known = {name: pl.lit(getattr(card, name)) for name in ("batch_id", "source", "input")}
+                rejected = verdict.rejected.with_columns(quarantined_at=dt.datetime.now(dt.UTC), **known)
+                session.insert(Quarantine.table.name, rejected)
             read += verdict.accepted.height + verdict.rejected.height
             days.update(verdict.accepted["event_date"].unique())
             drift |= dict.fromkeys(verdict.drift)
             progress(read)
     session.insert(table, waiting, defaults)
     return StoredVerdicts(read, (min(days), max(days)) if days else None, "; ".join(drift) or None)
-
-
-def _identity(contract: ContractType) -> dict[str, str]:
-    """Return the key, and the SQL of what rows without get: the MD5 of what identifies them (times in µs)."""
-    types = column_types(contract)
-    parts = [f"epoch_us({quote(name)})" if types[name] == INSTANT else quote(name) for name in contract.table.identity]
-    # Concat writes nothing for a null.
-    return {contract.table.key[0]: f"md5(concat({', chr(31), '.join(parts)}))"} if parts else {}
-
-
-def _as_quarantine(card: BatchCard, rejected: pl.DataFrame) -> pl.DataFrame:
-    now = dt.datetime.now(dt.UTC)
-    return rejected.with_columns(
-        batch_id=pl.lit(card.batch_id), source=pl.lit(card.source), input=pl.lit(card.input), quarantined_at=pl.lit(now)
-    )
 
 
 def drop_duplicates(session: DuckDBSession, contract: ContractType, card: BatchCard, span: Span) -> None:
@@ -187,20 +166,14 @@ def _drop_accepted(
     Candidates are found by hash of the id, which is fast, and then compared exactly.
     """
     key, table = quote(contract.table.key[0]), quote_table(contract.table.name)
-    mine, values = (
-        "event_date BETWEEN $first AND $last AND batch_id = $batch_id",
-        {"batch_id": batch_id, **_limits(span)},
-    )
+    mine = "event_date BETWEEN $first AND $last AND batch_id = $batch_id"
+    values = {"batch_id": batch_id, **_limits(span)}
     # Days as literals, so that DuckDB skips what is stored for others. They may be few and far apart: one late event,
     # and the span is long.
     found = session.rows(f"SELECT DISTINCT event_date FROM {table} WHERE {mine} ORDER BY 1", values)
     rows = f"(SELECT * FROM {table} WHERE event_date IN ({', '.join(literal(day) for (day,) in found)}))"
-    session.execute(
-        f"""
-        CREATE OR REPLACE TEMP TABLE repeated AS
-        SELECT hash({key}) AS code FROM {rows} GROUP BY 1 HAVING count(*) > 1
-        """
-    )
+    repeated = f"SELECT hash({key}) AS code FROM {rows} GROUP BY 1 HAVING count(*) > 1"
+    session.execute(f"CREATE OR REPLACE TEMP TABLE repeated AS {repeated}")
     if session.count("repeated"):
         candidates = f"{rows} WHERE hash({key}) IN (SELECT code FROM repeated)"
         _note_duplicates(session, candidates, key, "event_date", batch_id)

@@ -13,6 +13,6 @@ def open_warehouse(settings: Settings) -> Warehouse:
     url, memory = settings.warehouse_url, settings.warehouse_memory
     if not url.startswith(POSTGRES_SCHEMES):
         return DuckDBWarehouse(settings.warehouse_path, memory, macros())
-    from analytics_platform.warehouse.postgres import PostgresWarehouse  # with the driver, which DuckDB does not need
+    from analytics_platform.warehouse.postgres.session import PostgresWarehouse  # its driver DuckDB does not need
 
     return PostgresWarehouse(url, memory, macros(), settings.statement_timeout)

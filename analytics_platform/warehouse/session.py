@@ -23,11 +23,8 @@ from analytics_platform.warehouse.audit import RuleResult
 if TYPE_CHECKING:
     from analytics_platform.warehouse.duckdb import DuckDBSession
 
-FETCH_ROWS = 10_000
-"""Rows that `Session.stream` yields at a time."""
-
-Parameters: TypeAlias = Mapping[str, object] | None
-"""Values of the `$parameters` of a statement, by name."""
+Bound: TypeAlias = Mapping[str, object] | None
+"""Values that are bound to the `$parameters` of a statement, by name."""
 
 Span: TypeAlias = tuple[dt.date, dt.date] | None
 """First and last day of the events of a batch, if it has any."""
@@ -95,14 +92,17 @@ class Session(ABC):
     Everything that changes a table does so in one transaction, and readers never see half of it.
     """
 
+    FETCH_ROWS = 10_000
+    """Rows that `stream` yields at a time."""
+
     @abstractmethod
-    def rows(self, sql: str, parameters: Parameters = None) -> list[tuple[Any, ...]]:
+    def rows(self, sql: str, parameters: Bound = None) -> list[tuple[Any, ...]]:
         """Return the rows of a question that the warehouse answers itself: counts and small answers over any table.
 
         Keep to SQL that other databases have too: the warehouse may have to translate it.
         """
 
-    def one(self, sql: str, parameters: Parameters = None) -> tuple[Any, ...]:
+    def one(self, sql: str, parameters: Bound = None) -> tuple[Any, ...]:
         """Return the only row of a question that has exactly one."""
         (row,) = self.rows(sql, parameters)
         return row
@@ -112,11 +112,11 @@ class Session(ABC):
         return int(self.one(f"SELECT count(*) FROM {quote_table(table)}")[0])
 
     @abstractmethod
-    def stream(self, sql: str, parameters: Parameters = None) -> Iterator[list[tuple[Any, ...]]]:
-        """Yield the rows of such a question, `FETCH_ROWS` at a time, for answers that are not small."""
+    def stream(self, sql: str, parameters: Bound = None) -> Iterator[list[tuple[Any, ...]]]:
+        """Yield the rows of such a question, `FETCH_ROWS` at a time: for answers that are not small."""
 
     @abstractmethod
-    def frame(self, sql: str | Query, parameters: Parameters = None) -> pl.DataFrame:
+    def frame(self, sql: str | Query, parameters: Bound = None) -> pl.DataFrame:
         """Return the result of any query, computed where models are. A `Query` has its parameters with it.
 
         Of each table no columns are read that the SQL does not name, and of a `Query` no rows but those of its inputs.
@@ -127,7 +127,7 @@ class Session(ABC):
         """Run a query, throw its rows away, and tell how each step of it was carried out (EXPLAIN ANALYZE)."""
 
     @abstractmethod
-    def execute(self, sql: str, parameters: Parameters = None) -> None:
+    def execute(self, sql: str, parameters: Bound = None) -> None:
         """Run a statement that changes rows."""
 
     @abstractmethod
@@ -172,12 +172,9 @@ class Warehouse(Protocol):
     @property
     def name(self) -> str:
         """The warehouse in words people know, without a password."""
-        ...
 
     def session(self, read_only: bool = False) -> AbstractContextManager[Session]:
         """Open the warehouse for the length of a `with` block. Raises `WarehouseError` if it cannot be opened."""
-        ...
 
     def exists(self) -> bool:
         """Return whether there is a warehouse that could be opened."""
-        ...

@@ -1,9 +1,8 @@
 """Which days to build again after batches were loaded: those of their events, and those that new versions touch.
 
 Facts may point to another version of a product or customer now. The days of a version are those on which the product
-or client was seen, from the moment on at which the new version took effect. They follow from the loaded rows alone, so
-they can be asked for at any time, and again after a failed run. Days whose events are loaded and not built yet are not
-among them: their own batches tell of those.
+or client was seen, from the moment on at which the version took effect. They follow from the loaded rows alone, so the
+question can be repeated after a failed run. Days whose events are loaded and not built yet follow from their batches.
 """
 
 from __future__ import annotations

@@ -103,10 +103,7 @@ def has_revenue(session: Session, settings: Settings, now: dt.datetime) -> Obser
 
 
 def has_usual_volume(session: Session, settings: Settings, now: dt.datetime) -> Observation:
-    """Check that the last complete day has about as many events as the week before it.
-
-    The last day of all may be incomplete.
-    """
+    """Check that the day before the last has about as many events as usual; the last may be incomplete."""
     if _lacks(session, "star.fact_events"):
         return _unchecked("volume", "no day is built yet")
     days = session.rows(

@@ -70,7 +70,7 @@ def test_every_check_has_a_name_of_its_own_and_says_what_it_checks(name: str) ->
     assert [rule for rule, (description, _) in described.items() if not description.strip()] == []
 
 
-def test_every_table_but_the_books_is_made_by_sql_or_python() -> None:
+def test_every_table_but_the_ledger_is_made_by_sql_or_python() -> None:
     made = {*all_models(), *LOOKUPS, *LOADED_BY_THE_GATE}
     assert set(CONTRACTS) - {contract.table.name for contract in LEDGER_TABLES} - HISTORIES == made
 

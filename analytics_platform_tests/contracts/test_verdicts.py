@@ -66,7 +66,7 @@ def by_sql(connection: duckdb.DuckDBPyConnection, contract: ContractType, frame:
 
 
 @pytest.mark.parametrize("name", CONTRACTS)
-def test_pandera_and_sql_refuse_the_same_rows(name: str, connection: duckdb.DuckDBPyConnection) -> None:
+def test_pandera_and_sql_reject_the_same_rows(name: str, connection: duckdb.DuckDBPyConnection) -> None:
     contract = CONTRACTS[name]
 
     @settings(RANDOM_FRAMES, max_examples=4)

@@ -289,7 +289,7 @@ def test_each_day_built_by_itself_as_it_comes_equals_one_full_build(seed: int, t
 
 
 def _without_ops(tables: Contents) -> Contents:
-    """Tables made by models; the books and the batch ids differ with the files the rows came in."""
+    """Tables made by models; the ledger and the batch ids differ with the files the rows came in."""
     return {
         name: [tuple(value for value in row if not _is_batch_id(value)) for row in rows]
         for name, rows in tables.items()

@@ -1,4 +1,4 @@
-"""Orders as events tell of them held against the orders in the shop's database, worked out by hand."""
+"""Orders as events tell of them, compared with the orders in the shop's database, worked out by hand."""
 
 from __future__ import annotations
 

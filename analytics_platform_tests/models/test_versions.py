@@ -258,8 +258,8 @@ def test_a_change_of_the_stock_alone_is_no_version_and_touches_no_day_before_it_
         build(session, HORIZON, house.settings, TABLES)
         sold = load_shop(house, session, "products", [product("p1", START + HOUR, stock=2)])
         assert days_of_versions(session, sold) == set()
-        dearer = load_shop(house, session, "products", [product("p1", START + HOUR / 2, "6", stock=2)])
-        assert days_of_versions(session, dearer) == {FIRST}
+        raised = load_shop(house, session, "products", [product("p1", START + HOUR / 2, "6", stock=2)])
+        assert days_of_versions(session, raised) == {FIRST}
         build_touched(session, {TODAY}, HORIZON, house.settings, {"cleaned.product_history"})
         assert session.rows("SELECT version, price FROM cleaned.product_history ORDER BY version") == [
             (1, 5),

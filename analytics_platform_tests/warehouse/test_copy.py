@@ -75,7 +75,7 @@ def test_a_copy_that_was_broken_off_goes_on_and_one_that_is_done_changes_nothing
         ("UPDATE marts.daily_trends SET events = 7", r"marts\.daily_trends differs in the target"),
     ],
 )
-def test_a_table_that_has_other_rows_in_the_target_is_refused_by_name(
+def test_a_table_that_has_other_rows_in_the_target_is_rejected_by_name(
     source: House, target: Session, change: str, sentence: str
 ) -> None:
     with source.session() as session:

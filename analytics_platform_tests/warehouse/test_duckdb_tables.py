@@ -43,7 +43,7 @@ def test_a_column_that_is_new_in_the_contract_is_added(session: DuckDBSession) -
     assert session.rows("SELECT * FROM star.dim_channel") == [(-1, None, None)]
 
 
-def test_a_column_of_another_type_is_refused_with_the_remedy(session: DuckDBSession) -> None:
+def test_a_column_of_another_type_is_rejected_with_the_remedy(session: DuckDBSession) -> None:
     session.connection.execute("CREATE SCHEMA star")
     session.connection.execute("CREATE TABLE star.dim_channel (channel_key VARCHAR)")
     with pytest.raises(WarehouseError, match=r"star\.dim_channel\.channel_key is stored as VARCHAR .* says BIGINT"):
@@ -88,7 +88,7 @@ def test_a_wider_type_is_taken_over_with_its_rows(session: DuckDBSession) -> Non
     assert session.rows("SELECT typeof(channel_key), channel_key FROM star.dim_channel") == [("BIGINT", -1)]
 
 
-def test_a_column_that_the_contract_lacks_is_refused_with_the_remedy(session: DuckDBSession) -> None:
+def test_a_column_that_the_contract_lacks_is_rejected_with_the_remedy(session: DuckDBSession) -> None:
     session.ensure(CONTRACTS["star.dim_channel"])
     session.connection.execute("ALTER TABLE star.dim_channel ADD COLUMN colour VARCHAR")
     with pytest.raises(WarehouseError, match=r"star\.dim_channel\.colour is stored but its contract has no"):

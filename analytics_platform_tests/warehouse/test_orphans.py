@@ -47,14 +47,14 @@ def test_more_than_a_tenth_is_too_many_and_it_says_what_to_do(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(("known", "orphaned"), [({}, {"eve": 5}), ({"ann": 0}, {})])
-def test_without_customers_or_logs_nothing_is_judged(
+def test_without_customers_or_logs_nothing_is_checked(
     tmp_path: Path, known: dict[str, int], orphaned: dict[str, int]
 ) -> None:
     seen = observe(tmp_path, known, orphaned)
     assert seen.passed and seen.seen.endswith("not checked")
 
 
-def test_before_the_first_build_nothing_is_judged(tmp_path: Path) -> None:
+def test_before_the_first_build_nothing_is_checked(tmp_path: Path) -> None:
     house = open_house(tmp_path)
     with house.session() as session:
         assert has_few_orphans(session, house.settings, NOW).passed

@@ -118,7 +118,7 @@ def test_an_error_in_the_middle_leaves_the_old_rows(session: Session) -> None:
         ),
     ],
 )
-def test_other_columns_or_types_than_promised_are_refused_by_name(
+def test_other_columns_or_types_than_promised_are_rejected_by_name(
     session: Session, change: Callable[[pl.DataFrame], pl.DataFrame], complaint: str
 ) -> None:
     with pytest.raises(WarehouseError, match=rf"^marts\.funnel_daily: {complaint}"):

@@ -34,7 +34,7 @@ def test_each_start_of_a_formula_is_disarmed(start: str) -> None:
     assert harmless(f"{start}1+1") == f"'{start}1+1"
 
 
-def test_every_refused_record_is_in_the_file_of_its_input(house: House, session: Session, tmp_path: Path) -> None:
+def test_every_rejected_record_is_in_the_file_of_its_input(house: House, session: Session, tmp_path: Path) -> None:
     rows = [click("", AT, page_url=f'/"quoted", {number}\nsecond line') for number in range(20)]
     load_rows(house, session, [*rows, click("ada", AT)], "some.csv")
     load_rows(house, session, [{"timestamp": "", **click("ada", "never"), "client_id": FORMULA}], "other.csv")
@@ -48,7 +48,7 @@ def test_every_refused_record_is_in_the_file_of_its_input(house: House, session:
     assert len(found) == 21
 
 
-def test_a_file_goes_when_its_input_has_no_refused_record_any_more(
+def test_a_file_goes_when_its_input_has_no_rejected_record_any_more(
     house: House, session: Session, tmp_path: Path
 ) -> None:
     load_rows(house, session, [click("", AT)], "some.csv")

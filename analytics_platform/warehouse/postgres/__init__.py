@@ -1,5 +1,1 @@
-"""The warehouse in PostgreSQL. Rooms outside this one see it through `warehouse.Session` only."""
-
-from analytics_platform.warehouse.postgres.session import PostgresWarehouse
-
-__all__ = ["PostgresWarehouse"]
+"""The warehouse in PostgreSQL. Code outside this folder uses it as a `warehouse.Session` only."""

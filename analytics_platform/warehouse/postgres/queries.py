@@ -19,7 +19,7 @@ from sqlglot import exp
 
 from analytics_platform.contracts.sql import literal, quote, quote_table
 from analytics_platform.transform import Query
-from analytics_platform.warehouse.postgres.tables import JSON, schema
+from analytics_platform.warehouse.postgres import tables
 
 _PARAMETERS: tuple[tuple[type, str], ...] = (
     (bool, "boolean"),
@@ -36,9 +36,6 @@ _ORDERINGS = (exp.GT, exp.GTE, exp.LT, exp.LTE, exp.Between)
 _VALUES = (exp.Literal, exp.Boolean, exp.Null, exp.Neg, exp.Placeholder, exp.Parameter, exp.Cast, exp.DataType)
 _ORDERED = ("DATE", "TIMESTAMP WITH TIME ZONE", "BIGINT")
 """Types that both databases put in the same order. Text is not among them: PostgreSQL sorts it by the collation."""
-
-READ = "CASE WHEN jsonb_typeof({column}) = 'string' THEN {column} #>> '{{}}' ELSE CAST({column} AS text) END"
-"""SQL, in PostgreSQL: the text of a stored document (see transfer.py)."""
 
 
 @lru_cache(maxsize=512)
@@ -91,36 +88,36 @@ def _type_of(value: object) -> str:
 def question(sql: str, parameters: Mapping[str, object]) -> Query:
     """Return the query that asks `sql` of the tables that it names; tables without a contract are left out."""
     names = (f"{node.db}.{node.name}" for node in parse(sql).find_all(exp.Table))
-    return Query(sql, parameters, {name: None for name in names if name in schema()})
+    return Query(sql, parameters, {name: None for name in names if name in tables.schema()})
 
 
 def reads(query: Query) -> Iterator[tuple[str, dict[str, str], str]]:
     """Yield for each input of a query its name, the columns to fetch (name → DuckDB type), and PostgreSQL's query."""
     for table in query.inputs:
-        types = schema()[table]
-        columns = {name: types[name] for name in columns_of(query, table, types)}
-        condition = condition_of(query, table, types)
+        columns = {name: tables.schema()[table][name] for name in columns_of(query, table)}
+        condition = condition_of(query, table)
         where = f" WHERE {condition}" if condition else ""
         selected = parse(f"SELECT {', '.join(map(quote, columns))} FROM {quote_table(table)}{where}")
         # COPY takes no parameters: values are written into the query as literals.
         part = _generate(selected, lambda name: parse(literal(query.parameters[name])).copy())
-        outer = (READ.format(column=quote(name)) if kind == JSON else quote(name) for name, kind in columns.items())
+        text = "CASE WHEN jsonb_typeof({0}) = 'string' THEN {0} #>> '{{}}' ELSE CAST({0} AS text) END"  # transfer.py
+        outer = (text.format(quote(name)) if kind == tables.JSON else quote(name) for name, kind in columns.items())
         yield table, columns, f"SELECT {', '.join(outer)} FROM ({part}) AS part"
 
 
-def columns_of(query: Query, table: str, types: Mapping[str, str]) -> tuple[str, ...]:
+def columns_of(query: Query, table: str) -> tuple[str, ...]:
     """Return the columns of `table` that a query may read by their names; at least one, since rows are counted too."""
     if any(map(_is_starred, _mentions(query, table))):
-        return tuple(types)
+        return tuple(tables.schema()[table])
     named = {identifier.name.lower() for identifier in parse(query.sql).find_all(exp.Identifier)}
-    return tuple(name for name in types if name in named) or (next(iter(types)),)
+    return tuple(name for name in tables.schema()[table] if name in named) or tuple(tables.schema()[table])[:1]
 
 
-def condition_of(query: Query, table: str, types: Mapping[str, str]) -> str | None:
+def condition_of(query: Query, table: str) -> str | None:
     """Return a condition that all rows of `table` fulfil which a query reads; None: it may read all."""
     given = query.inputs[table]
     known = {parse(given).sql("duckdb")} if given else set()
-    mentions = [tuple(_conditions(node, types) - known) for node in _mentions(query, table)]
+    mentions = [tuple(_conditions(node, tables.schema()[table]) - known) for node in _mentions(query, table)]
     parts = list(known)
     if all(mentions):
         each = (exp.and_(*sorted(mention), dialect="duckdb") for mention in dict.fromkeys(mentions))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import polars as pl
@@ -19,28 +20,12 @@ from analytics_platform.contracts.sql import literal, quote, quote_table
 from analytics_platform.settings import masked
 from analytics_platform.transform import DayRange, Query
 from analytics_platform.warehouse.duckdb import DuckDBSession
+from analytics_platform.warehouse.postgres import tables
 from analytics_platform.warehouse.postgres.connections import Pool, pool_of, take, writing
 from analytics_platform.warehouse.postgres.queries import question, translate
 from analytics_platform.warehouse.postgres.staging import BATCH_TABLES, StagingSession, open_staging
-from analytics_platform.warehouse.postgres.tables import (
-    ensure_partitions,
-    ensure_tables,
-    is_partitioned,
-    key_of,
-    schema,
-    stored_columns,
-    typed_columns,
-)
 from analytics_platform.warehouse.postgres.transfer import copy_frames
-from analytics_platform.warehouse.session import (
-    FETCH_ROWS,
-    BatchCard,
-    Parameters,
-    Publication,
-    QueryPlan,
-    Session,
-    WarehouseError,
-)
+from analytics_platform.warehouse.session import BatchCard, Bound, Publication, QueryPlan, Session, WarehouseError
 
 T = TypeVar("T")
 
@@ -48,14 +33,14 @@ _LOST = ("08", "57P")
 """Classes of errors (PostgreSQL, appendix A) after which there is no connection: it failed, or the server ended it."""
 
 
+@dataclass(frozen=True, slots=True)
 class PostgresWarehouse:
     """A PostgreSQL database. `memory` is the limit of a staging database, `macros` are the functions models share."""
 
-    def __init__(self, url: str, memory: str, macros: Sequence[str], statement_timeout_s: float) -> None:
-        self.url = url
-        self.memory = memory
-        self.macros = tuple(macros)
-        self.statement_timeout_s = statement_timeout_s
+    url: str = field(repr=False)  # it may hold a password
+    memory: str
+    macros: Sequence[str]
+    statement_timeout_s: float
 
     @property
     def name(self) -> str:
@@ -150,25 +135,25 @@ class PostgresSession(Session):
         finally:
             self._in_transaction = False
 
-    def rows(self, sql: str, parameters: Parameters = None) -> list[tuple[Any, ...]]:
+    def rows(self, sql: str, parameters: Bound = None) -> list[tuple[Any, ...]]:
         """Return the rows of a question, answered by PostgreSQL."""
         statement, values = translate(sql, parameters or {})
         return self._retrying(lambda: psycopg.RawCursor(self.connection).execute(statement, values).fetchall())
 
-    def stream(self, sql: str, parameters: Parameters = None) -> Iterator[list[tuple[Any, ...]]]:
+    def stream(self, sql: str, parameters: Bound = None) -> Iterator[list[tuple[Any, ...]]]:
         """Yield the rows of a question, some at a time."""
         statement, values = translate(sql, parameters or {})
         with self.connection.transaction(), psycopg.RawServerCursor(self.connection, "stream") as cursor:
             cursor.execute(statement, values)
-            while rows := cursor.fetchmany(FETCH_ROWS):
+            while rows := cursor.fetchmany(self.FETCH_ROWS):
                 yield rows
 
-    def execute(self, sql: str, parameters: Parameters = None) -> None:
+    def execute(self, sql: str, parameters: Bound = None) -> None:
         """Run a statement that changes rows."""
         statement, values = translate(sql, parameters or {})
         psycopg.RawCursor(self.connection).execute(statement, values)
 
-    def frame(self, sql: str | Query, parameters: Parameters = None) -> pl.DataFrame:
+    def frame(self, sql: str | Query, parameters: Bound = None) -> pl.DataFrame:
         """Return the result of a query, computed in a staging database."""
         query = sql if isinstance(sql, Query) else question(sql, parameters or {})
 
@@ -188,19 +173,19 @@ class PostgresSession(Session):
 
     def tables(self) -> set[str]:
         """Return the names (`schema.table`) of the tables that exist; partitions are part of theirs."""
-        return self._retrying(lambda: set(stored_columns(self.connection)))
+        return self._retrying(lambda: set(tables.stored_columns(self.connection)))
 
     def ensure(self, *contracts: ContractType) -> None:
         """Make the tables what the contracts promise, with this month's partitions and the next's."""
-        ensure_tables(self.connection, contracts)
+        tables.ensure(self.connection, contracts)
 
     def insert(self, table: str, frame: pl.DataFrame) -> None:
         """Append the rows of a frame."""
         contract = CONTRACTS[table].table
-        if is_partitioned(contract):
+        if tables.is_partitioned(contract):
             days = frame[str(contract.partition)].unique().drop_nulls()
-            ensure_partitions(self.connection, contract, sorted({day.replace(day=1) for day in days}))
-        types = {name: kind for name, kind in schema()[table].items() if name in frame.columns}
+            tables.ensure_partitions(self.connection, contract, sorted({day.replace(day=1) for day in days}))
+        types = {name: kind for name, kind in tables.schema()[table].items() if name in frame.columns}
         copy_frames(self.connection, [frame.select(list(types))], quote_table(table), types)
 
     def publish(self, contract: ContractType, rows: Query | pl.DataFrame, days: DayRange | None) -> Publication:
@@ -225,27 +210,27 @@ class PostgresSession(Session):
     def _make_partitions(self, staging: StagingSession, contract: ContractType, where: str = "") -> None:
         """Make the partitions that a table's rows in the staging database belong to."""
         table = contract.table
-        if is_partitioned(table):
+        if tables.is_partitioned(table):
             month = f"date_trunc('month', {quote(str(table.partition))})::DATE"
             found = staging.rows(f"SELECT DISTINCT {month} FROM {quote_table(table.name)} {where} ORDER BY 1")
-            ensure_partitions(self.connection, table, [month for (month,) in found if month is not None])
+            tables.ensure_partitions(self.connection, table, [month for (month,) in found if month is not None])
 
     def _replace_days(self, staging: StagingSession, contract: ContractType, days: DayRange) -> None:
         table = contract.table
         name, day = quote_table(table.name), quote(str(table.partition))
         within = f"{day} BETWEEN {literal(days.first)} AND {literal(days.last)}"
         self.connection.execute(f"DELETE FROM {name} WHERE {within}")
-        staging.send(f"FROM {name} WHERE {within}", name, typed_columns(contract))
+        staging.send(f"FROM {name} WHERE {within}", name, tables.typed_columns(contract))
 
     def _merge(self, staging: StagingSession, contract: ContractType) -> None:
         """Add rows whose key is new, change those that differ, leave the others; `whole` tables lose all other keys."""
-        table, types = contract.table, typed_columns(contract)
-        name, keys = quote_table(table.name), ", ".join(map(quote, key_of(table)))
+        table, types = contract.table, tables.typed_columns(contract)
+        name, keys = quote_table(table.name), ", ".join(map(quote, tables.key_of(table)))
         columns = ", ".join(map(quote, types))
         self.connection.execute(f"CREATE TEMP TABLE staged (LIKE {name}) ON COMMIT DROP")
         staging.send(f"FROM {name}", "staged", types)
         if table.write != "upsert":
-            same = " AND ".join(f"kept.{quote(key)} = staged.{quote(key)}" for key in key_of(table))
+            same = " AND ".join(f"kept.{quote(key)} = staged.{quote(key)}" for key in tables.key_of(table))
             self.connection.execute(f"DELETE FROM {name} AS kept WHERE NOT EXISTS (SELECT 1 FROM staged WHERE {same})")
         new = ", ".join(f"excluded.{quote(column)}" for column in types)
         old = ", ".join(f"kept.{quote(column)}" for column in types)
@@ -271,11 +256,11 @@ class PostgresSession(Session):
         with self.connection.transaction():
             self._remove_lost(staging, contract, mine)
             new = f"FROM {name} WHERE {mine} AND (batch_id, position) NOT IN (FROM recalled)"
-            staging.send(new, name, typed_columns(contract), key_of(table))
+            staging.send(new, name, tables.typed_columns(contract), tables.key_of(table))
             for recorded in BATCH_TABLES:
                 ledger = quote_table(recorded.table.name)
                 self.connection.execute(f"DELETE FROM {ledger} WHERE {mine}")
-                staging.send(f"FROM {ledger} WHERE {mine}", ledger, typed_columns(recorded))
+                staging.send(f"FROM {ledger} WHERE {mine}", ledger, tables.typed_columns(recorded))
 
     def _remove_lost(self, staging: StagingSession, contract: ContractType, mine: str) -> None:
         """Remove the rows of the batch that turned out to be duplicates of others in it, found by a replay."""

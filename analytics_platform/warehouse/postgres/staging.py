@@ -166,7 +166,7 @@ class StagingSession(DuckDBSession):
 
 
 def _write(rows: Copy, file: io.BufferedWriter) -> bool:
-    """Write the rows, and return whether each is one line: breaks in fields forbid to cut the file at lines."""
+    """Write the rows, and return whether each is one line: only then may the file be cut at line breaks."""
     one_line_each = True
     for row in map(bytes, rows):
         one_line_each &= row.find(b"\n") == len(row) - 1 and b"\r" not in row

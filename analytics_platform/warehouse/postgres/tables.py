@@ -15,7 +15,7 @@ import psycopg
 
 from analytics_platform.catalog import CONTRACTS
 from analytics_platform.contracts.base import ContractType
-from analytics_platform.contracts.ddl import INSTANT, column_docs, column_types, comment_statements, json_columns
+from analytics_platform.contracts.ddl import column_docs, column_types, comment_statements, json_columns
 from analytics_platform.contracts.sql import literal, quote, quote_table
 from analytics_platform.contracts.table import Table
 from analytics_platform.warehouse.migration import changes
@@ -23,29 +23,24 @@ from analytics_platform.warehouse.migration import changes
 JSON = "JSON"
 """The type of text that is a JSON document."""
 
-_TYPES: Mapping[str, str] = MappingProxyType(
-    {
-        "VARCHAR": "text",
-        "INTEGER": "integer",
-        "BIGINT": "bigint",
-        "BOOLEAN": "boolean",
-        "DATE": "date",
-        "DOUBLE": "double precision",
-        INSTANT: "timestamp with time zone",
-        JSON: "jsonb",
-    }
-)
-"""DuckDB type → PostgreSQL type."""
+_TYPES: Mapping[str, str] = MappingProxyType({"VARCHAR": "text", "DOUBLE": "double precision", JSON: "jsonb"})
+"""DuckDB type → PostgreSQL type, where the name is another in more than its case."""
 
 _NAMES: Mapping[str, str] = MappingProxyType({postgres: duckdb for duckdb, postgres in _TYPES.items()})
 
 _PARTITIONED_LAYERS = ("cleaned", "sessionized", "star")
 """Layers whose tables with days grow with the events. Marts and the ledger have a few rows a day."""
 
-_LOOKED_UP = (
-    *("event_at", "started_at", "ordered_at", "customer_key"),
-    *("product_key", "product_id", "list_key", "session_id"),
-)
+_STAR = [
+    "event_at",
+    "started_at",
+    "ordered_at",
+    "customer_key",
+    "product_key",
+    "product_id",
+    "list_key",
+    "session_id",
+]
 """What analysts filter the star by."""
 
 _INDEXES: Mapping[str, tuple[str, ...]] = MappingProxyType(
@@ -105,7 +100,7 @@ def stored_columns(connection: psycopg.Connection) -> dict[str, dict[str, str]]:
     return found
 
 
-def ensure_tables(connection: psycopg.Connection, contracts: Iterable[ContractType]) -> None:
+def ensure(connection: psycopg.Connection, contracts: Iterable[ContractType]) -> None:
     """Create the tables that are missing, dimensions before the facts that refer to them, and migrate the others.
 
     This month's partitions and the next's are there afterwards. Raises `WarehouseError` where values would be lost.
@@ -145,7 +140,7 @@ def _create(contract: ContractType) -> Iterator[str]:
     yield from comment_statements(contract)
     indexes = list(_INDEXES.get(table.name, ()))
     if table.layer == "star" and table.partition is not None:
-        indexes += [quote(column) for column in _LOOKED_UP if column in types and (column,) != table.key]
+        indexes += [quote(column) for column in _STAR if column in types and (column,) != table.key]
     for columns in indexes:
         yield f"CREATE INDEX ON {name} ({columns})"
 

@@ -162,7 +162,7 @@ def test_a_wrong_setting_is_told_without_the_password() -> None:
     assert "s3cret" not in repr(Settings(warehouse_url="postgresql://ada:s3cret@host/db"))
 
 
-def test_a_load_that_loses_its_connection_is_not_in_the_books_and_can_be_repeated(
+def test_a_load_that_loses_its_connection_is_not_in_the_ledger_and_can_be_repeated(
     house: House, server: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from analytics_platform.warehouse import load

@@ -73,7 +73,7 @@ def test_every_table_has_its_primary_key_and_facts_refer_to_dimensions(
         }, name
 
 
-def test_a_fact_without_its_dimension_is_refused_by_the_database_itself(
+def test_a_fact_without_its_dimension_is_rejected_by_the_database_itself(
     house: House, server: psycopg.Connection
 ) -> None:
     with pytest.raises(psycopg.errors.ForeignKeyViolation):
@@ -208,7 +208,7 @@ def test_a_wider_type_is_taken_over_with_its_rows(house: House, server: psycopg.
         ("ALTER orders TYPE text", r"marts\.top_sellers\.orders is stored as VARCHAR but its contract says BIGINT"),
     ],
 )
-def test_what_would_lose_values_is_refused_and_changes_nothing(
+def test_what_would_lose_values_is_rejected_and_changes_nothing(
     house: House, server: psycopg.Connection, change: str, sentence: str
 ) -> None:
     server.execute(f"ALTER TABLE marts.top_sellers {change}")

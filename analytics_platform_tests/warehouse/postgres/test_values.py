@@ -27,8 +27,7 @@ from analytics_platform.contracts.base import (
 from analytics_platform.contracts.ddl import polars_schema
 from analytics_platform.transform import Query
 from analytics_platform.warehouse import Session
-from analytics_platform.warehouse.postgres import queries, tables
-from analytics_platform.warehouse.postgres import session as room
+from analytics_platform.warehouse.postgres import tables
 from analytics_platform.warehouse.postgres.transfer import as_jsonb, is_kept
 from analytics_platform_tests.kit import open_house
 from analytics_platform_tests.postgres import new_database
@@ -57,8 +56,7 @@ class Everything(
 def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
     patch = pytest.MonkeyPatch()
     known = {**tables.schema(), "marts.everything": tables.typed_columns(Everything)}
-    for module in (queries, room):
-        patch.setattr(module, "schema", lambda: known)
+    patch.setattr(tables, "schema", lambda: known)
     with (
         patch.context(),
         new_database() as url,
