@@ -14,7 +14,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 
-from analytics_platform.demo.servers.postgres import LocalPostgres
+from analytics_platform.demo.servers.databases import LocalPostgres
 
 
 @lru_cache(maxsize=1)

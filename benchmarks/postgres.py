@@ -24,7 +24,7 @@ import sqlalchemy
 from sqlalchemy.dialects.postgresql import JSONB
 
 from analytics_platform.catalog import CONTRACTS
-from analytics_platform.demo.servers.postgres import serve_postgres
+from analytics_platform.demo.servers.databases import serve_postgres
 from analytics_platform.demo.simulator import simulate
 from analytics_platform.gate import Origin, Verdict, read_csv, validate
 from analytics_platform.transform import DayRange

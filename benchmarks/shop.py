@@ -20,8 +20,7 @@ from pathlib import Path
 
 from psycopg_pool import ConnectionPool
 
-from analytics_platform.demo.servers.postgres import serve_postgres
-from analytics_platform.demo.servers.redis_server import serve_redis
+from analytics_platform.demo.servers.databases import serve_postgres, serve_redis
 from analytics_platform.settings import load_settings
 from analytics_platform.shop.catalogue import seed_customers, seed_products
 from analytics_platform.shop.domain import Cart, CartLine, Customer, Product

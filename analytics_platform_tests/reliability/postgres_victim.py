@@ -15,7 +15,7 @@ from typing import Any
 
 import psycopg
 
-from analytics_platform.demo.servers.postgres import LocalPostgres
+from analytics_platform.demo.servers.databases import LocalPostgres
 from analytics_platform.warehouse import WarehouseError
 from analytics_platform_tests.kit import House, open_house
 from analytics_platform_tests.reliability.victim import Fuse, run

@@ -19,7 +19,7 @@ import pytest
 
 from analytics_platform.catalog import CONTRACTS
 from analytics_platform.contracts.ddl import polars_schema
-from analytics_platform.demo.servers.postgres import DATABASE, LocalPostgres, serve_postgres
+from analytics_platform.demo.servers.databases import DATABASE, LocalPostgres, serve_postgres
 from analytics_platform.transform import DayRange
 from analytics_platform.warehouse.postgres.connections import writing
 from analytics_platform_tests.kit import Contents, House, contents

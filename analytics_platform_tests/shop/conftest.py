@@ -9,8 +9,8 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
+from analytics_platform.demo.servers.databases import LocalRedis, serve_redis
 from analytics_platform.demo.servers.mongo_server import serve_mongo
-from analytics_platform.demo.servers.redis_server import LocalRedis, serve_redis
 from analytics_platform.settings import Settings, load_settings
 from analytics_platform.shop.schema import migrate
 from analytics_platform.shop.service import Shop, open_shop

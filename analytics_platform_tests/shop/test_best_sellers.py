@@ -11,7 +11,7 @@ from decimal import Decimal
 import pytest
 from redis import Redis
 
-from analytics_platform.demo.servers.redis_server import LocalRedis
+from analytics_platform.demo.servers.databases import LocalRedis
 from analytics_platform.shop import breaker
 from analytics_platform.shop.best_sellers import FRESH, LIST, LOCK, BestSellers, Times, push_best_sellers
 from analytics_platform.shop.domain import BestSeller

@@ -11,10 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from analytics_platform.demo.servers.local import free_port
+from analytics_platform.demo.servers import free_port
+from analytics_platform.demo.servers.databases import LocalRedis, serve_postgres
 from analytics_platform.demo.servers.mongo_server import serve_mongo
-from analytics_platform.demo.servers.postgres import serve_postgres
-from analytics_platform.demo.servers.redis_server import LocalRedis
 from analytics_platform.settings import Settings, SettingsError, load_settings
 from analytics_platform.shop import carts, database, outbox
 from analytics_platform.shop.domain import CartLine, Order

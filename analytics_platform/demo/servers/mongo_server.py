@@ -16,7 +16,7 @@ import sys
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from analytics_platform.demo.servers.local import LOOPBACK, serve_module
+from analytics_platform.demo.servers import LOOPBACK, serve_module
 
 _MODULE = "analytics_platform.demo.servers.mongo_server"
 

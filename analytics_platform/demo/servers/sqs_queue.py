@@ -10,7 +10,7 @@ import random
 import time
 import uuid
 from collections import Counter, deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from math import inf
@@ -98,14 +98,10 @@ class LocalQueue:
         """Return up to `limit` visible messages, which then are in flight for `visibility` seconds."""
         self._show_due()
         # all are taken before one is handed out: a duplicate becomes visible again at once
-        popped = list(itertools.islice(self._pop_visible(), limit))
+        visible = (heapq.heappop(self._visible)[2] for _ in range(len(self._visible)))
+        present = (message for message in visible if message.message_id in self._messages)
+        popped = list(itertools.islice(present, limit))
         return [self._hand_out(message, visibility) for message in popped]
-
-    def _pop_visible(self) -> Iterator[QueuedMessage]:
-        while self._visible:
-            message = heapq.heappop(self._visible)[2]
-            if message.message_id in self._messages:
-                yield message
 
     def _hand_out(self, message: QueuedMessage, visibility: float) -> QueuedMessage:
         message.receive_count += 1
@@ -140,11 +136,6 @@ class LocalQueue:
         if message.handle == handle:
             self._hide(message, seconds, "in flight")
         return True
-
-    def purge(self) -> None:
-        """Delete everything."""
-        for each in (self._messages, self._visible, self._timers, self._counts):
-            each.clear()
 
     def depth(self) -> Mapping[State, int]:
         """Count the messages in each state."""

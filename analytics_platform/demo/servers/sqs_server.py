@@ -2,7 +2,7 @@
 
 `serve()` runs it in a thread, `serve_in_process()` in a process. Clients differ from those of the real service by
 AWS_ENDPOINT_URL only. Queues live in memory and are standard ones: no FIFO order, no redrive policy, no signature is
-checked.
+checked. It has the actions that clients of one queue need, none that list, find or purge queues.
 
 Source of names, limits and errors: Amazon Simple Queue Service API Reference (2012-11-05).
 """
@@ -25,13 +25,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from analytics_platform.demo.servers.local import serve_app, serve_module
+from analytics_platform.demo.servers import serve_app, serve_module
 from analytics_platform.demo.servers.sqs_queue import Faults, LocalQueue, QueuedMessage, message_id_of
 
 __all__ = ["Faults", "serve", "serve_in_process"]
 
 Json: TypeAlias = Mapping[str, Any]
-Answer: TypeAlias = Json | Awaitable[Json] | None
+Answer: TypeAlias = Json | Awaitable[Json]
 
 MAX_REQUEST_BYTES = 4 << 20
 MAX_BYTES = 1 << 20
@@ -88,39 +88,24 @@ class Service:
         except (KeyError, TypeError, AttributeError, UnicodeError, json.JSONDecodeError) as error:
             message = f"The request is not understood: {error!r}."
             return _respond({"__type": "com.amazonaws.sqs#InvalidParameterValue", "message": message}, 400)
-        return _respond(_FAULT, 500) if broken else _respond(answer or {})
+        return _respond(_FAULT, 500) if broken else _respond(answer)
 
     def _call(self, action: str, call: Json) -> Answer:
-        match action:
-            case "CreateQueue":
-                if not _NAME.fullmatch(name := call["QueueName"]):
-                    raise ServiceError("InvalidParameterValue", "A queue name has 1 to 80 letters, digits, - and _.")
-                queue = LocalQueue(name, self._faults, call.get("Attributes", {}))
-                return {"QueueUrl": self._url_of(self._queues.setdefault(name, queue))}
-            case "GetQueueUrl":
-                return {"QueueUrl": self._url_of(self._named(call["QueueName"]))}
-            case "ListQueues":
-                prefix = call.get("QueueNamePrefix", "")
-                return {
-                    "QueueUrls": [self._url_of(self._queues[name]) for name in self._queues if name.startswith(prefix)]
-                }
-            case "DeleteQueue":
-                del self._queues[self._named(call["QueueUrl"]).name]
-                return {}
-        if action not in _ACTIONS:
-            raise ServiceError("UnsupportedOperation", f"The local queue has no action {action!r}.")
-        return _ACTIONS[action](self._named(call["QueueUrl"]), call)
-
-    def _named(self, name: str) -> LocalQueue:
-        """Find a queue by its name or its URL."""
-        queue = self._queues.get(name.rpartition("/")[2])
+        if action == "CreateQueue":
+            if not _NAME.fullmatch(name := call["QueueName"]):
+                raise ServiceError("InvalidParameterValue", "A queue name has 1 to 80 letters, digits, - and _.")
+            self._queues.setdefault(name, LocalQueue(name, self._faults, call.get("Attributes", {})))
+            return {"QueueUrl": f"{self.url}/{_ACCOUNT}/{name}"}
+        queue = self._queues.get(call["QueueUrl"].rpartition("/")[2])
         if queue is None:
             code = "AWS.SimpleQueueService.NonExistentQueue"
             raise ServiceError("QueueDoesNotExist", "The specified queue does not exist.", code)
-        return queue
-
-    def _url_of(self, queue: LocalQueue) -> str:
-        return f"{self.url}/{_ACCOUNT}/{queue.name}"
+        if action == "DeleteQueue":
+            del self._queues[queue.name]
+            return {}
+        if action not in _ACTIONS:
+            raise ServiceError("UnsupportedOperation", f"The local queue has no action {action!r}.")
+        return _ACTIONS[action](queue, call)
 
 
 async def _read(request: Request) -> bytes | None:
@@ -279,8 +264,6 @@ def _check_batch(entries: Sequence[Json], size: Callable[[Json], int]) -> None:
 _ACTIONS: Mapping[str, Callable[[LocalQueue, Json], Answer]] = MappingProxyType(
     {
         "GetQueueAttributes": _attributes,
-        "SetQueueAttributes": lambda queue, call: queue.attributes.update(call["Attributes"]),
-        "PurgeQueue": lambda queue, _: queue.purge(),
         "SendMessage": _send,
         "SendMessageBatch": partial(_each, action=_send),
         "ReceiveMessage": _receive,
@@ -294,7 +277,7 @@ _ACTIONS: Mapping[str, Callable[[LocalQueue, Json], Answer]] = MappingProxyType(
 
 @contextmanager
 def serve(faults: Faults | None = None, port: int = 0) -> Iterator[str]:
-    """Serve in a thread of this process; yields the endpoint's URL. `faults` may be changed meanwhile.
+    """Serve in a thread of this process; yields the endpoint's URL. `faults` may be changed while it runs.
 
     Raises `OSError` if the port is taken.
     """

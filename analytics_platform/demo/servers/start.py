@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -9,11 +11,14 @@ from tempfile import TemporaryDirectory
 from types import MappingProxyType
 
 import boto3
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
-from analytics_platform.demo.servers.http_api import serve_users
+from analytics_platform.demo.servers import serve_app
+from analytics_platform.demo.servers.databases import serve_postgres, serve_redis
 from analytics_platform.demo.servers.mongo_server import serve_mongo
-from analytics_platform.demo.servers.postgres import serve_postgres
-from analytics_platform.demo.servers.redis_server import serve_redis
 from analytics_platform.demo.servers.sqs_server import serve_in_process
 from analytics_platform.shop.schema import migrate
 
@@ -70,3 +75,44 @@ def start_queue() -> Iterator[Mapping[str, str]]:
             "SQS_QUEUE_URL": client.create_queue(QueueName=QUEUE)["QueueUrl"],
             "SQS_DLQ_URL": client.create_queue(QueueName=DEAD_LETTERS)["QueueUrl"],
         }
+
+
+@contextmanager
+def serve_users(file: Path, page_size: int = 0) -> Iterator[str]:
+    """Serve the users API from a JSON file, with an ETag; yields its address. New content is served at once.
+
+    With `_page` and `_limit` in the query the answer comes in pages, with `Link` headers as json-server sends them;
+    with a `page_size` it comes in pages without being asked.
+    """
+
+    def answer(request: Request) -> Response:
+        try:
+            body, headers = _page(request, file, page_size)
+        except FileNotFoundError:
+            return Response("{}", 503, {"Retry-After": "1"})
+        except ValueError:
+            return Response("{}", 400)
+        if request.headers.get("If-None-Match") == headers["ETag"]:
+            return Response(status_code=304, headers=headers)
+        return Response(body, headers=headers, media_type="application/json")
+
+    with serve_app(Starlette(routes=[Route("/users", answer)])) as url:
+        yield f"{url}/users"
+
+
+def _page(request: Request, file: Path, page_size: int) -> tuple[bytes, dict[str, str]]:
+    """Return the body that a request asks for, and its headers. Raises `ValueError` if the query is wrong."""
+    body = file.read_bytes()
+    headers = {}
+    size = int(request.query_params.get("_limit", page_size))
+    if size > 0:
+        users, page = json.loads(body), max(1, int(request.query_params.get("_page", 1)))
+        body = json.dumps(users[(page - 1) * size : page * size], ensure_ascii=False).encode()
+        last = max(1, -(-len(users) // size))
+        links = (
+            f'<{request.url.include_query_params(_page=number, _limit=size)}>; rel="{relation}"'
+            for relation, number in {"first": 1, "prev": page - 1, "next": page + 1, "last": last}.items()
+            if 1 <= number <= last
+        )
+        headers["Link"] = ", ".join(links)
+    return body, headers | {"ETag": f'"{hashlib.sha256(body).hexdigest()[:32]}"'}

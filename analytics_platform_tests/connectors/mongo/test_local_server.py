@@ -15,7 +15,7 @@ import pytest
 from pymongo import MongoClient
 
 from analytics_platform.connectors.mongo import MongoSource
-from analytics_platform.demo.servers.local import LocalServerError
+from analytics_platform.demo.servers import LocalServerError
 from analytics_platform.demo.servers.mongo_server import serve_mongo
 
 

@@ -15,7 +15,7 @@ import pytest
 
 from analytics_platform.connectors.rest_api import Content, Endpoint, RestError, decode_pages, records
 from analytics_platform.contracts.base import Contract, Day, Instant, Money, Text, Whole, column
-from analytics_platform.demo.servers.http_api import serve_users
+from analytics_platform.demo.servers.start import serve_users
 from analytics_platform.gate import Origin, Records, validate
 from analytics_platform.gate.exact_json import canonical_json, plain_text, read_json
 from analytics_platform.gate.records import no_records
