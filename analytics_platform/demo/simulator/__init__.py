@@ -11,21 +11,20 @@ from typing import Any, NamedTuple
 
 from pydantic import TypeAdapter
 
-from analytics_platform.demo.simulator.events import Bought, Scope, instant_of
-from analytics_platform.demo.simulator.feeds import ClickFeed, LogFeed, MessageFeed, write_lines
+from analytics_platform.demo.simulator.events import Bought, Scope, draw_answers, instant_of
+from analytics_platform.demo.simulator.feeds import ClickFeed, Feed, LogFeed, MessageFeed, write_lines
 from analytics_platform.demo.simulator.tally import Figures, Tally, format_money
-from analytics_platform.demo.simulator.users import SimulatedUser, draw_answers
 from analytics_platform.errors import UserError
 
 PURCHASES = "purchases.jsonl"
 
 
 class FolderInUseError(UserError):
-    """The output folder contains traffic of another simulation, which would be mixed with this one."""
+    """The output folder has other files, which would be mixed with those of the simulation."""
 
 
 class Truth(NamedTuple):
-    """What is true before the late files arrive, and with them."""
+    """The true figures before the late files arrive, and with them."""
 
     before_late: Figures
     total: Figures
@@ -33,7 +32,7 @@ class Truth(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class BoughtOrder:
-    """An order of a client: its number, time and revenue, and what was bought; a free one has no lines."""
+    """An order of a client: its number, time and revenue, and what was bought; an order without items has no lines."""
 
     client_id: str
     transaction_id: str
@@ -53,49 +52,42 @@ def simulate(days: int, visitors: int, seed: int, out: Path, start: date | None 
     `out/late`; the users API answers `out/users.json`, later `out/late/users.json`. `out/purchases.jsonl` has every
     order once. Raises `FolderInUseError`.
     """
-    first_day = start or datetime.now(UTC).date() - timedelta(days=days)
-    scope = Scope(seed, first_day, days, visitors)
+    scope = Scope(seed, start or datetime.now(UTC).date() - timedelta(days=days), days, visitors)
     sources = {
         "clickstream": ClickFeed(scope, out),
         "ecommerce_events": MessageFeed(scope, out),
         "web_logs": LogFeed(scope, out),
     }
-    _check_folders({path for source in sources.values() for path in source.paths})
-    tally, figures = Tally(), []
-    files = {name: zip(source.paths, source.pack(), strict=True) for name, source in sources.items()}
-    for part, count, users in zip((out, out / "late"), (days, None), draw_answers(scope), strict=True):
-        for name, source in sources.items():
-            for path, packed in islice(files[name], count):
-                source.write(path, packed)
-                tally.add(name, packed)
-        figures.append(tally.figures(_answer(part / "users.json", users)))
-    write_lines(out / PURCHASES, _list_orders(tally))
-    truth = Truth(*figures)
+    ours = {path for source in sources.values() for path in source.paths}
+    for folder in sorted({path.parent for path in ours}):
+        for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+            if path not in ours:
+                raise FolderInUseError(f"{path} is not a file of this simulation: choose an empty folder.")
+    tally, truth = _write_arrivals(scope, sources, out)
+    orders = []
+    for client_id, at, purchase in sorted(tally.purchases(), key=lambda each: (each[1], each[0], each[2])):
+        revenue = Decimal(format_money(purchase.cents))
+        order = BoughtOrder(client_id, purchase.transaction_id, instant_of(at), revenue, purchase.lines)
+        orders.append(_ORDER.dump_json(order).decode())
+    write_lines(out / PURCHASES, orders)
     write_lines(out / "truth.json", [json.dumps(_by_scope(truth), indent=2, sort_keys=True)])
     return truth
 
 
-def _check_folders(ours: set[Path]) -> None:
-    """Raise if the folders to be written contain files that this simulation does not write itself."""
-    for folder in sorted({path.parent for path in ours}):
-        for path in sorted(folder.iterdir()) if folder.is_dir() else ():
-            if path not in ours:
-                raise FolderInUseError(f"{path} is not of this simulation: choose an empty folder, or empty this one")
-
-
-def _answer(path: Path, users: Mapping[int, SimulatedUser]) -> dict[str, dict[str, str | None]]:
-    """Write an answer of the users API; returns the customers in it by id."""
-    entries = [user.entry for user in users.values()]
-    write_lines(path, [json.dumps(entries, ensure_ascii=False, indent=2)])
-    return {str(user_id): user.person for user_id, user in users.items() if user.person is not None}
-
-
-def _list_orders(tally: Tally) -> Iterator[str]:
-    """Yield every order as a line of JSON, as the shop's own service gets them: by time."""
-    for client_id, at, purchase in sorted(tally.purchases(), key=lambda each: (each[1], each[0], each[2])):
-        revenue = Decimal(format_money(purchase.cents))
-        order = BoughtOrder(client_id, purchase.transaction_id, instant_of(at), revenue, purchase.lines)
-        yield _ORDER.dump_json(order).decode()
+def _write_arrivals(scope: Scope, sources: Mapping[str, Feed], out: Path) -> tuple[Tally, Truth]:
+    """Write the files of all sources and the answers of the users API; returns what was counted."""
+    tally, figures = Tally(), []
+    files = {name: zip(source.paths, source.pack(), strict=True) for name, source in sources.items()}
+    for part, count, users in zip((out, out / "late"), (scope.days, None), draw_answers(scope), strict=True):
+        for name, source in sources.items():
+            for path, packed in islice(files[name], count):
+                source.write(path, packed)
+                tally.add(name, packed)
+        answer = json.dumps([user.entry for user in users.values()], ensure_ascii=False, indent=2)
+        write_lines(part / "users.json", [answer])
+        people = {str(user_id): user.person for user_id, user in users.items() if user.person is not None}
+        figures.append(tally.figures(people))
+    return tally, Truth(*figures)
 
 
 def _by_scope(truth: Truth) -> dict[str, dict[str, dict[str, Any]]]:

@@ -1,5 +1,6 @@
 """The products and lists of the shop, the browsers of its visitors, and the channels they come from."""
 
+from decimal import Decimal
 from itertools import accumulate
 from random import Random
 from typing import NamedTuple
@@ -14,6 +15,11 @@ class Variant(NamedTuple):
 
     name: str
     cents: int
+
+    @property
+    def price(self) -> Decimal:
+        """The price in the shop's currency."""
+        return Decimal(self.cents) / 100
 
 
 class SimulatedProduct(NamedTuple):
@@ -53,55 +59,40 @@ def _one(price: int) -> tuple[Variant, ...]:
     return (Variant("Standard", price),)
 
 
-PRODUCTS = (
-    SimulatedProduct("M-1001", 'Matratze 14" Größe L', "Nachtruh", "Matratzen", "matratze-14-zoll-l", _sizes(699, 150)),
-    SimulatedProduct("M-1002", 'Matratze 10" Größe M', "Nachtruh", "Matratzen", "matratze-10-zoll-m", _sizes(449, 100)),
-    SimulatedProduct(
-        "M-1003", "Matelas Rêve, ferme", "Douce Nuit", "Matratzen", "matelas-reve-ferme", _sizes(549, 120)
-    ),
-    SimulatedProduct(
-        "M-1004", "Matelas Rêve, souple", "Douce Nuit", "Matratzen", "matelas-reve-souple", _sizes(549, 120)
-    ),
-    SimulatedProduct("M-1005", 'Hybrid Mattress 12"', "Lumen", "Matratzen", "hybrid-mattress-12", _sizes(899, 200)),
-    SimulatedProduct(
-        "M-1006", "Kindermatratze Bärchen", "Nachtruh", "Matratzen", "kindermatratze-baerchen", _one(14_900)
-    ),
-    SimulatedProduct("B-2001", "Boxspringbett Malmö", "Nordhus", "Betten", "boxspringbett-malmoe", _sizes(1299, 250)),
-    SimulatedProduct("B-2002", "Bed Frame, solid oak", "Nordhus", "Betten", "bed-frame-solid-oak", _sizes(799, 120)),
-    SimulatedProduct("B-2003", 'Metal Bed 14" high', "Lumen", "Betten", "metal-bed-14-high", _sizes(249, 50)),
-    SimulatedProduct("B-2004", "Etagenbett Zoë", "Nordhus", "Betten", "etagenbett-zoe", _one(59_900)),
-    SimulatedProduct("P-3001", "Kissen Wölkchen", "Nachtruh", "Kissen", "kissen-woelkchen", _one(4_990)),
-    SimulatedProduct("P-3002", "Memory Foam Pillow", "Lumen", "Kissen", "memory-foam-pillow", _one(6_950)),
-    SimulatedProduct(
-        "P-3003", "Oreiller ergonomique, côté", "Douce Nuit", "Kissen", "oreiller-ergonomique", _one(7_900)
-    ),
-    SimulatedProduct("P-3004", 'Travel Pillow 12" x 8"', "Lumen", "Kissen", "travel-pillow", _colours(2_495)),
-    SimulatedProduct("P-3005", "Kissenbezug, 2 Stück", "Nachtruh", "Kissen", "kissenbezug-2", _colours(1_999)),
-    SimulatedProduct("L-4001", "Bettwäsche Perkal", "Nordhus", "Bettwäsche", "bettwaesche-perkal", _colours(8_990)),
-    SimulatedProduct("L-4002", "Linen Duvet Cover", "Nordhus", "Bettwäsche", "linen-duvet-cover", _colours(15_900)),
-    SimulatedProduct(
-        "L-4003", "Spannbettlaken, Jersey", "Nachtruh", "Bettwäsche", "spannbettlaken-jersey", _colours(2_990)
-    ),
-    SimulatedProduct(
-        "L-4004", "Housse de couette Été", "Douce Nuit", "Bettwäsche", "housse-de-couette-ete", _colours(11_950)
-    ),
-    SimulatedProduct(
-        "D-5001", "Daunendecke, Übergröße", "Nachtruh", "Decken", "daunendecke-uebergroesse", _one(24_900)
-    ),
-    SimulatedProduct("D-5002", "Weighted Blanket 15 lb", "Lumen", "Decken", "weighted-blanket-15", _colours(12_900)),
-    SimulatedProduct(
-        "D-5003", "Couverture, laine mérinos", "Douce Nuit", "Decken", "couverture-laine", _colours(13_500)
-    ),
-    SimulatedProduct("D-5004", "Sommerdecke leicht", "Nachtruh", "Decken", "sommerdecke-leicht", _one(5_990)),
-    SimulatedProduct("F-6001", 'Nightstand 18"', "Nordhus", "Möbel", "nightstand-18", _colours(17_900)),
-    SimulatedProduct(
-        "F-6002", "Lattenrost, verstellbar", "Nordhus", "Möbel", "lattenrost-verstellbar", _sizes(179, 40)
-    ),
-    SimulatedProduct("F-6003", "Commode Élodie", "Douce Nuit", "Möbel", "commode-elodie", _colours(39_900)),
-    SimulatedProduct("A-7001", "Mattress Protector", "Lumen", "Zubehör", "mattress-protector", _sizes(39, 10)),
-    SimulatedProduct("A-7002", 'Topper 3", Größe L', "Nachtruh", "Zubehör", "topper-3-zoll-l", _sizes(149, 30)),
-    SimulatedProduct("A-7003", "Lavendelspray, 100 ml", "Douce Nuit", "Zubehör", "lavendelspray", _one(1_290)),
-    SimulatedProduct("A-7004", "Gift Card", "Shop", "Zubehör", "gift-card", _one(5_000)),
+PRODUCTS = tuple(
+    SimulatedProduct(*row)
+    for row in (
+        ("M-1001", 'Matratze 14" Größe L', "Nachtruh", "Matratzen", "matratze-14-zoll-l", _sizes(699, 150)),
+        ("M-1002", 'Matratze 10" Größe M', "Nachtruh", "Matratzen", "matratze-10-zoll-m", _sizes(449, 100)),
+        ("M-1003", "Matelas Rêve, ferme", "Douce Nuit", "Matratzen", "matelas-reve-ferme", _sizes(549, 120)),
+        ("M-1004", "Matelas Rêve, souple", "Douce Nuit", "Matratzen", "matelas-reve-souple", _sizes(549, 120)),
+        ("M-1005", 'Hybrid Mattress 12"', "Lumen", "Matratzen", "hybrid-mattress-12", _sizes(899, 200)),
+        ("M-1006", "Kindermatratze Bärchen", "Nachtruh", "Matratzen", "kindermatratze-baerchen", _one(14_900)),
+        ("B-2001", "Boxspringbett Malmö", "Nordhus", "Betten", "boxspringbett-malmoe", _sizes(1299, 250)),
+        ("B-2002", "Bed Frame, solid oak", "Nordhus", "Betten", "bed-frame-solid-oak", _sizes(799, 120)),
+        ("B-2003", 'Metal Bed 14" high', "Lumen", "Betten", "metal-bed-14-high", _sizes(249, 50)),
+        ("B-2004", "Etagenbett Zoë", "Nordhus", "Betten", "etagenbett-zoe", _one(59_900)),
+        ("P-3001", "Kissen Wölkchen", "Nachtruh", "Kissen", "kissen-woelkchen", _one(4_990)),
+        ("P-3002", "Memory Foam Pillow", "Lumen", "Kissen", "memory-foam-pillow", _one(6_950)),
+        ("P-3003", "Oreiller ergonomique, côté", "Douce Nuit", "Kissen", "oreiller-ergonomique", _one(7_900)),
+        ("P-3004", 'Travel Pillow 12" x 8"', "Lumen", "Kissen", "travel-pillow", _colours(2_495)),
+        ("P-3005", "Kissenbezug, 2 Stück", "Nachtruh", "Kissen", "kissenbezug-2", _colours(1_999)),
+        ("L-4001", "Bettwäsche Perkal", "Nordhus", "Bettwäsche", "bettwaesche-perkal", _colours(8_990)),
+        ("L-4002", "Linen Duvet Cover", "Nordhus", "Bettwäsche", "linen-duvet-cover", _colours(15_900)),
+        ("L-4003", "Spannbettlaken, Jersey", "Nachtruh", "Bettwäsche", "spannbettlaken-jersey", _colours(2_990)),
+        ("L-4004", "Housse de couette Été", "Douce Nuit", "Bettwäsche", "housse-de-couette-ete", _colours(11_950)),
+        ("D-5001", "Daunendecke, Übergröße", "Nachtruh", "Decken", "daunendecke-uebergroesse", _one(24_900)),
+        ("D-5002", "Weighted Blanket 15 lb", "Lumen", "Decken", "weighted-blanket-15", _colours(12_900)),
+        ("D-5003", "Couverture, laine mérinos", "Douce Nuit", "Decken", "couverture-laine", _colours(13_500)),
+        ("D-5004", "Sommerdecke leicht", "Nachtruh", "Decken", "sommerdecke-leicht", _one(5_990)),
+        ("F-6001", 'Nightstand 18"', "Nordhus", "Möbel", "nightstand-18", _colours(17_900)),
+        ("F-6002", "Lattenrost, verstellbar", "Nordhus", "Möbel", "lattenrost-verstellbar", _sizes(179, 40)),
+        ("F-6003", "Commode Élodie", "Douce Nuit", "Möbel", "commode-elodie", _colours(39_900)),
+        ("A-7001", "Mattress Protector", "Lumen", "Zubehör", "mattress-protector", _sizes(39, 10)),
+        ("A-7002", 'Topper 3", Größe L', "Nachtruh", "Zubehör", "topper-3-zoll-l", _sizes(149, 30)),
+        ("A-7003", "Lavendelspray, 100 ml", "Douce Nuit", "Zubehör", "lavendelspray", _one(1_290)),
+        ("A-7004", "Gift Card", "Shop", "Zubehör", "gift-card", _one(5_000)),
+    )
 )
 
 COLLECTIONS = ("matratzen", "betten", "kissen", "bettwaesche", "decken", "moebel", "zubehoer", "sale")
@@ -174,7 +165,6 @@ APP_LISTS = (
     _deal("Zuletzt angesehen", 17, 13),
     _deal("Suche: Größe {M}", 26, 15),
 )
-
 """The lists of the app; the lists of the web shop have other names."""
 
 LIST_WEIGHTS = (24, 16, 14, 14, 10, 6, 10, 6)

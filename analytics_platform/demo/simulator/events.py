@@ -1,8 +1,10 @@
-"""Events in the shop before they become text, and the scope of a simulation."""
+"""Events in the shop before they become text, the scope of a simulation, and its users as the users API has them."""
 
+import unicodedata
+from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from random import Random
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 SECOND = 1_000
 MINUTE = 60 * SECOND
@@ -88,7 +90,7 @@ USER = "user:"
 """Begins the client id of a user."""
 
 STAGED = 12
-"""So many of the first customers are made by hand: no visit is drawn for them."""
+"""Number of customers, from user id 1 on, whose events are made by hand; no visit is drawn for them."""
 
 _FEWEST = 40
 _STRANGERS_PER_CUSTOMER = 0.04
@@ -141,3 +143,98 @@ class Scope(NamedTuple):
     def random(self, matter: str) -> Random:
         """Return a random generator for one matter, independent of all other matters."""
         return Random(f"{self.seed}: {matter}")
+
+
+CHANGED_USER = STAGED + 1
+"""The one customer whose later answer differs."""
+
+_FIRST_NAMES = (
+    *("Annelie", "Björn", "Chloé", "Darius", "Elif", "Farid", "Greta", "Hélène", "Ines", "Jean-Luc", "Kamila"),
+    *("Lars", "Mónica", "Nils", "Oona", "Pía", "Quentin", "Rasmus", "Sanne", "Tamás", "Ulla", "Viktor", "Wanda"),
+)
+_LAST_NAMES = (
+    *("Abt", "Brandström", "Castaño", "DuBois", "Engel", "Fjeld", "García", "Hübner", "Ilves", "Jäger", "Kowalska"),
+    *("Lindqvist", "McAdam", "Nowak", "O'Shea", "Petit", "Quist", "Rötger", "Santos", "Thorn", "Vogt-Maas", "Zeller"),
+)
+_HONORIFICS = ("Mrs.", "Mr.", "Ms.", "Dr.", "Prof.")
+_SUFFIXES = ("V", "III", "Jr.", "Sr.", "PhD", "MD")
+_COMPANIES = ("Abt-Engel", "Fjeld Group", "Kowalska and Sons", "Nowak LLC", "Petit, Thorn & Quist")
+_CITIES = ("Gävle", "Köln", "Łódź", "Málaga", "Nîmes", "South Elvis", "Århus")
+_BAD_EMAILS = ("nobody", "anna@", "@mail.example", "anna at mail.example", "anna@@mail.example", "an na@mail.example")
+_BAD_EMAIL_WITH_LOGS = 20
+_BAD_EMAIL_EVERY = 37
+
+
+class SimulatedUser(NamedTuple):
+    """One user: the entry of the answer, and the customer the platform must make of it; None if it is rejected."""
+
+    entry: dict[str, Any]
+    person: dict[str, str | None] | None
+
+
+def draw_answers(scope: Scope) -> tuple[dict[int, SimulatedUser], dict[int, SimulatedUser]]:
+    """Draw both answers of the users API (jsonplaceholder's `/users`), by user id.
+
+    The later one also has the newcomers, and one customer has moved.
+    """
+    rng, population = scope.random("users"), scope.population
+    # malformed is the address of one user with logs, which become orphans, and of some without
+    without_logs = range(population.web_users.stop, population.customers.stop)
+    bad = {_BAD_EMAIL_WITH_LOGS, *without_logs[::_BAD_EMAIL_EVERY]}
+    ids = (*population.customers, *population.newcomers)
+    later = {user_id: _draw_user(rng, user_id, user_id in bad) for user_id in ids}
+    first = {user_id: later[user_id] for user_id in population.customers}
+    return first, later | {CHANGED_USER: _move(later[CHANGED_USER])}
+
+
+def _draw_user(rng: Random, user_id: int, is_bad: bool) -> SimulatedUser:
+    """Draw a user; no two have the same e-mail address."""
+    first, last = rng.choice(_FIRST_NAMES), rng.choice(_LAST_NAMES)
+    local = unicodedata.normalize("NFKD", f"{first}.{last}").encode("ascii", "ignore").decode().replace("'", "")
+    email = f"{local}{user_id}@Mail.example"
+    company = rng.choice(_COMPANIES) if rng.random() < 0.9 else None
+    city = rng.choice(_CITIES) if rng.random() < 0.95 else None
+    # names as people write them
+    honorific = f"{rng.choice(_HONORIFICS)} " if rng.random() < 0.12 else ""
+    suffix = f" {rng.choice(_SUFFIXES)}" if rng.random() < 0.1 else ""
+    entry = {
+        "id": user_id,
+        "name": f"{honorific}{first} {last}{suffix}",
+        "username": f"{first}{user_id}" if rng.random() < 0.5 else f"{first}_{last}",
+        "email": rng.choice(_BAD_EMAILS) if is_bad else email,
+        "address": _draw_address(rng, city),
+        "phone": f"1-770-{rng.randrange(1_000):03}-{rng.randrange(10_000):04} x{rng.randrange(100_000)}",
+        "website": f"{local.lower()}.example",
+        "company": {"name": company, "catchPhrase": "Multi-layered sleep", "bs": "ship soft pillows"},
+    }
+    person = {"first_name": first, "last_name": last, "email": email.lower(), "company": company, "city": city}
+    return SimulatedUser(dict(_lose_values(rng, entry, company)), None if is_bad else person)
+
+
+def _draw_address(rng: Random, city: str | None) -> dict[str, Any]:
+    """Draw an address; the coordinates are numbers as text, and missing for some."""
+    geo = {"lat": f"{rng.uniform(-80, 80):.4f}", "lng": f"{rng.uniform(-180, 180):.4f}"}
+    return {
+        "street": f"{rng.choice(_LAST_NAMES)} Street",
+        "suite": f"Apt. {rng.randrange(1, 999)}",
+        "city": city,
+        "zipcode": f"{rng.randrange(100_000):05}-{rng.randrange(10_000):04}",
+        "geo": geo if rng.random() < 0.95 else None,
+    }
+
+
+def _lose_values(rng: Random, entry: Mapping[str, Any], company: str | None) -> Iterator[tuple[str, Any]]:
+    """Yield the fields of an entry: without company that field is not there; phone and website are missing for some."""
+    for name, value in entry.items():
+        if name == "company" and company is None:
+            continue
+        is_lost = name in ("phone", "website") and rng.random() < 0.05
+        yield name, (None if name == "phone" else "") if is_lost else value
+
+
+def _move(user: SimulatedUser) -> SimulatedUser:
+    """Give a user another e-mail address and city."""
+    assert user.person is not None
+    city, email = "Reykjavík", f"Moved{user.entry['id']}@Mail.example"
+    entry = {**user.entry, "email": email, "address": {**user.entry["address"], "city": city}}
+    return SimulatedUser(entry, {**user.person, "email": email.lower(), "city": city})

@@ -3,20 +3,21 @@
 import gzip
 from abc import ABC, abstractmethod
 from collections import Counter, defaultdict
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from datetime import timedelta
-from itertools import cycle
+from itertools import cycle, groupby
+from operator import attrgetter
 from pathlib import Path
 from random import Random
 from typing import ClassVar, NamedTuple
 
 from analytics_platform.demo.simulator.breakage import BROKEN_DOCUMENTS, BROKEN_MESSAGES, BROKEN_ROWS, Broken
+from analytics_platform.demo.simulator.catalogue import draw_time_of_day
 from analytics_platform.demo.simulator.events import DAY, HOUR, MINUTE, Event, Scope
 from analytics_platform.demo.simulator.forms import (
     DAY_STYLES,
     LATE_STYLES,
     FileStyle,
-    MessageForm,
     draw_copy_form,
     draw_document,
     draw_message_form,
@@ -25,7 +26,23 @@ from analytics_platform.demo.simulator.forms import (
     write_row,
 )
 from analytics_platform.demo.simulator.staged import Staged, stage_clicks, stage_logs, stage_messages
-from analytics_platform.demo.simulator.visits import make_app_days, make_log_days, make_web_days
+from analytics_platform.demo.simulator.visits import (
+    Visitor,
+    crawl_day,
+    crawl_without_pause,
+    draw_visitor,
+    visit_app,
+    visit_shop,
+    visit_signed_in,
+)
+
+_WEEKDAY_FACTORS = (1.0, 0.95, 0.95, 1.0, 0.9, 1.05, 1.2)
+"""Visitors of a day, Monday first, as a share of the average."""
+
+_SECOND_VISIT_SHARE = 0.25
+_STRANGER_SHARE = 0.008
+
+_by_time = attrgetter("at", "client_id")
 
 
 def write_lines(path: Path, lines: Iterable[str], newline: str = "\n", has_final_newline: bool = True) -> None:
@@ -58,10 +75,14 @@ class Feed(ABC):
     late_share: ClassVar[float]
     broken_percent: ClassVar[int]
     broken: ClassVar[Sequence[Broken]]
+    kept: ClassVar[slice]
+    """Which of a client's events in one millisecond stay."""
 
-    def __init__(self, scope: Scope, rng: Random, paths: list[Path], staged: Staged) -> None:
+    def __init__(self, scope: Scope, traffic: Random, rng: Random, paths: list[Path], staged: Staged) -> None:
+        """Draw visits from `traffic`, and their delivery from `rng`."""
         self.paths = paths
         self._scope = scope
+        self._traffic = traffic
         self._rng = rng
         self._staged = staged
         self._punctual: Container[Event] = ()
@@ -88,8 +109,20 @@ class Feed(ABC):
         """Write a packed file."""
         write_lines(path, packed.lines)
 
+    def _make_days(self) -> Iterator[list[Event]]:
+        """Yield the events of each day by time, those made by hand included; events after the last day are left out."""
+        days: defaultdict[int, list[Event]] = defaultdict(list)
+        for event in self._staged.on_time:
+            days[event.at // DAY].append(event)
+        for midnight in range(self._scope.start, self._scope.end, DAY):
+            for event in self._make_day(midnight):
+                days[event.at // DAY].append(event)
+            events = sorted(days.pop(midnight // DAY, []), key=_by_time)
+            yield [event for _, same in groupby(events, _by_time) for event in [*same][self.kept]]
+
     @abstractmethod
-    def _make_days(self) -> Iterator[list[Event]]: ...
+    def _make_day(self, midnight: int) -> Iterator[Event]:
+        """Make the visits that begin in the day that starts at `midnight`."""
 
     @abstractmethod
     def _pack(self, number: int, events: list[Event]) -> Packed: ...
@@ -125,6 +158,7 @@ class ClickFeed(Feed):
     """CSV files in several styles; the first late file arrives on the last day, the other one day later."""
 
     name, late_share, broken_percent, broken = "clickstream", 0.004, 3, BROKEN_ROWS
+    kept = slice(1)
     copy_share: ClassVar[float] = 0.01
     longest_model: ClassVar[int] = 10_000
     """Characters of event data up to which an event is a model for a broken row."""
@@ -141,7 +175,10 @@ class ClickFeed(Feed):
             if number > 0:  # no event is late on the first day
                 paths.append(out / f"late/clickstream/late_{scope.first_day + timedelta(days=number)}.csv")
                 self._plans.append((style, number))
-        super().__init__(scope, scope.random("delivery"), paths, stage_clicks(scope.start))
+        traffic, (on_time, late) = scope.random("traffic"), stage_clicks(scope.start)
+        staged = Staged((*on_time, *crawl_without_pause(traffic, scope)), late)
+        super().__init__(scope, traffic, scope.random("delivery"), paths, staged)
+        self._known: list[Visitor] = []
         self._copies: defaultdict[int, list[Event]] = defaultdict(list)
         self._breakage = scope.random("breakage")
 
@@ -150,8 +187,15 @@ class ClickFeed(Feed):
         style, _ = self._plans[self.paths.index(path)]
         write_lines(path, [style.header, *packed.lines], style.newline, style.has_final_newline)
 
-    def _make_days(self) -> Iterator[list[Event]]:
-        return make_web_days(self._scope, self._staged.on_time)
+    def _make_day(self, midnight: int) -> Iterator[Event]:
+        rng = self._traffic
+        yield from crawl_day(rng, midnight, self._scope.visitors)
+        factor = _WEEKDAY_FACTORS[(midnight // DAY + 3) % 7] * rng.uniform(0.95, 1.05)
+        for _ in range(max(1, round(self._scope.visitors * factor))):
+            visitor = draw_visitor(rng, self._known)
+            yield from visit_shop(rng, visitor, midnight + draw_time_of_day(rng))
+            while rng.random() < _SECOND_VISIT_SHARE:
+                yield from visit_shop(rng, visitor, midnight + draw_time_of_day(rng))
 
     def _hold(self, event: Event) -> None:
         """Keep an event for a late file that arrives after the event's day."""
@@ -203,30 +247,38 @@ class LineFeed(Feed):
     late_share, broken_percent = 0.01, 2
     copy_share: ClassVar[float]
     copy_weights: ClassVar[tuple[int, int, int]]
+    visits_per_visitor: ClassVar[float]
+    """Visits a day, as a share of the visitors of the web shop."""
 
-    def __init__(self, scope: Scope, out: Path, matter: str, staged: Staged) -> None:
+    def __init__(self, scope: Scope, out: Path, traffic: str, delivery: str, staged: Staged) -> None:
         daily = [out / f"{self.name}/{scope.first_day + timedelta(days=number)}.jsonl" for number in range(scope.days)]
-        super().__init__(scope, scope.random(matter), [*daily, out / f"late/{self.name}/late.jsonl"], staged)
+        paths = [*daily, out / f"late/{self.name}/late.jsonl"]
+        super().__init__(scope, scope.random(traffic), scope.random(delivery), paths, staged)
         self._punctual = {*staged.on_time}
         self._copies: defaultdict[int, list[tuple[Event, str]]] = defaultdict(list)
 
-    @abstractmethod
-    def _write(self, event: Event) -> tuple[str, MessageForm | None]:
-        """Write an event, in a form drawn by chance."""
+    def _make_day(self, midnight: int) -> Iterator[Event]:
+        visits = round(self._scope.visitors * self.visits_per_visitor)
+        for _ in range(max(1, round(visits * self._traffic.uniform(0.85, 1.15)))):
+            yield from self._visit(midnight + draw_time_of_day(self._traffic))
 
-    def _write_again(self, event: Event, line: str, form: MessageForm | None) -> str:
-        """Write a copy of an event."""
-        return line
+    @abstractmethod
+    def _visit(self, at: int) -> list[Event]:
+        """Make one visit of a user that begins at `at`, milliseconds since 1970."""
+
+    @abstractmethod
+    def _write(self, event: Event) -> tuple[str, Callable[[], str]]:
+        """Write an event in a form drawn by chance; also returns a function that writes a copy of it."""
 
     def _pack(self, number: int, events: list[Event]) -> Packed:
         """Write events, mostly in their order, and the copies that are due."""
         rng, late = self._rng, len(self.paths) - 1
         placed: list[tuple[float, Event, str]] = []
         for event in events:
-            line, form = self._write(event)
+            line, write_copy = self._write(event)
             placed.append((event.at + rng.expovariate(1 / MINUTE), event, line))
             if rng.random() < self.copy_share:
-                again = self._write_again(event, line, form)
+                again = write_copy()
                 target = rng.choices((number, min(number + 1, late), late), self.copy_weights)[0]
                 self._copies[target].append((event, again))
         for event, line in self._copies.pop(number, []):
@@ -243,32 +295,34 @@ class MessageFeed(LineFeed):
     """The queue's messages: one in ten is sent twice, some of those in another form."""
 
     name, copy_share, copy_weights, broken = "messages", 0.1, (7, 2, 1), BROKEN_MESSAGES
+    kept, visits_per_visitor = slice(-1, None), 0.52  # messages are about a third of the clickstream's events
 
     def __init__(self, scope: Scope, out: Path) -> None:
-        super().__init__(scope, out, "queue", stage_messages(scope.start))
+        super().__init__(scope, out, "messages", "queue", stage_messages(scope.start))
 
-    def _make_days(self) -> Iterator[list[Event]]:
-        return make_app_days(self._scope, self._staged.on_time)
+    def _visit(self, at: int) -> list[Event]:
+        return visit_app(self._traffic, self._traffic.choice(self._scope.population.app_users), at)
 
-    def _write(self, event: Event) -> tuple[str, MessageForm | None]:
+    def _write(self, event: Event) -> tuple[str, Callable[[], str]]:
         form = draw_message_form(self._rng, event)
-        return write_message(event, form), form
-
-    def _write_again(self, event: Event, line: str, form: MessageForm | None) -> str:
-        assert form is not None
-        return write_message(event, draw_copy_form(self._rng, form))
+        return write_message(event, form), lambda: write_message(event, draw_copy_form(self._rng, form))
 
 
 class LogFeed(LineFeed):
     """The exported documents of the web shop's logs: the late file repeats a few unchanged."""
 
     name, copy_share, copy_weights, broken = "web_logs", 0.01, (0, 0, 1), BROKEN_DOCUMENTS
+    kept, visits_per_visitor = slice(None), 0.3
 
     def __init__(self, scope: Scope, out: Path) -> None:
-        super().__init__(scope, out, "collection", stage_logs(scope.start, scope.population))
+        super().__init__(scope, out, "logs", "collection", stage_logs(scope.start, scope.population))
 
-    def _make_days(self) -> Iterator[list[Event]]:
-        return make_log_days(self._scope, self._staged.on_time)
+    def _visit(self, at: int) -> list[Event]:
+        """Make a visit of a customer, or rarely of a user that the users API does not have."""
+        rng, population = self._traffic, self._scope.population
+        users = population.strangers if rng.random() < _STRANGER_SHARE else population.web_users
+        return visit_signed_in(rng, rng.choice(users), at)
 
-    def _write(self, event: Event) -> tuple[str, MessageForm | None]:
-        return write_document(draw_document(self._rng, event)), None
+    def _write(self, event: Event) -> tuple[str, Callable[[], str]]:
+        line = write_document(draw_document(self._rng, event))
+        return line, lambda: line

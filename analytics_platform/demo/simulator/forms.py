@@ -231,11 +231,7 @@ _STAMPS: Mapping[str, Callable[[int], object]] = MappingProxyType(
 """How a time is written: a number whose magnitude shows the unit, a text (UTC without a zone), or a BSON date."""
 
 _ITEMS: Mapping[str, Callable[[Sequence[Item]], str]] = MappingProxyType(
-    {
-        "list": write_json,
-        "text": lambda items: encode(write_json(items)),
-        "ga4": lambda items: encode(write_ga4(items)),
-    }
+    {"list": write_json, "text": lambda items: encode(write_json(items)), "ga4": lambda items: encode(write_ga4(items))}
 )
 
 _WRAPS = ("none", "text", "sns")

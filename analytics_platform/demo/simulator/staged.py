@@ -162,7 +162,7 @@ def _view_item(user_id: int, *times: int) -> tuple[Event, ...]:
 
 
 def _buy_item(user_id: int, at: int, transaction_id: str, quantity: int) -> Event:
-    """Make a purchase of so many pieces of one product of a list."""
+    """Make a purchase of `quantity` pieces of one product of a list."""
     item = APP_LISTS[1].items[1]._replace(quantity=quantity)
     purchase = make_purchase(transaction_id, [item])
     return Event(f"{USER}{user_id}", at, "purchase", (item._replace(total=purchase.cents),), purchase)

@@ -189,10 +189,7 @@ class Tally:
         }
 
     def _describe_activity(self) -> dict[str, Any]:
-        starts: Counter[int] = Counter()
-        orders: Counter[int] = Counter()
-        cents: Counter[int] = Counter()
-        bounces = 0
+        starts, orders, cents, bounces = Counter[int](), Counter[int](), Counter[int](), 0
         for times in self._times.values():
             for session in find_sessions(times):
                 starts[session.starts_at // DAY] += 1

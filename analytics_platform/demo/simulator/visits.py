@@ -1,10 +1,7 @@
-"""Visits of people and crawlers to the web shop and the app, and the events of each day."""
+"""Visits of people and crawlers to the web shop and the app."""
 
 import hashlib
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import chain, groupby
-from operator import attrgetter
+from collections.abc import Iterator, Sequence
 from random import Random
 from typing import Any, NamedTuple
 
@@ -24,19 +21,8 @@ from analytics_platform.demo.simulator.catalogue import (
     SHOP,
     SimulatedProduct,
     draw_arrival,
-    draw_time_of_day,
 )
-from analytics_platform.demo.simulator.events import (
-    DAY,
-    MINUTE,
-    SECOND,
-    USER,
-    Bought,
-    Event,
-    Item,
-    Purchase,
-    Scope,
-)
+from analytics_platform.demo.simulator.events import DAY, MINUTE, SECOND, USER, Bought, Event, Item, Purchase, Scope
 from analytics_platform.demo.simulator.forms import describe_items, describe_list, describe_order, encode
 
 _MEAN_PAUSE = 45 * SECOND
@@ -91,6 +77,25 @@ class Visitor(NamedTuple):
     user_agent: str
     email: str
     uses_app: bool
+
+
+_KNOWN_VISITORS = 20_000
+"""How many earlier visitors may come back; a new one replaces any of them."""
+
+_RETURNING_SHARE = 0.3
+
+
+def draw_visitor(rng: Random, known: list[Visitor]) -> Visitor:
+    """Draw one of the `known` visitors, or a new one, who is then known."""
+    if known and rng.random() < _RETURNING_SHARE:
+        return rng.choice(known)
+    client_id, agent = f"{rng.getrandbits(96):024x}", rng.choices(PEOPLE, cum_weights=PEOPLE_WEIGHTS)[0]
+    visitor = Visitor(client_id, agent, hash_email(rng.getrandbits(48)), uses_app=rng.random() < 0.1)
+    if len(known) < _KNOWN_VISITORS:
+        known.append(visitor)
+    else:
+        known[rng.randrange(_KNOWN_VISITORS)] = visitor
+    return visitor
 
 
 def hash_email(number: int) -> str:
@@ -269,7 +274,7 @@ def _browse_app_list(visit: Visit) -> bool:
 
 
 def _draw_app_basket(rng: Random, clicked: Item) -> tuple[Item, ...]:
-    """Draw the product just seen and up to two more, each credited to a list of its own or to none."""
+    """Draw the product just seen and up to two more, each credited to a different list or to none."""
     coupon = "WELCOME10" if rng.random() < 0.15 else ""
     others = [each for each in APP_LISTS if each.name != clicked.list_name]
     basket = [clicked]
@@ -334,7 +339,7 @@ def _look_at_product(visit: Visit, user_id: int) -> None:
 _PAGES = (f"{SHOP}/", *(f"{SHOP}/collections/{slug}" for slug in COLLECTIONS), *(each.page_url for each in PRODUCTS))
 
 
-def _crawl_without_pause(rng: Random, scope: Scope) -> Iterator[Event]:
+def crawl_without_pause(rng: Random, scope: Scope) -> Iterator[Event]:
     """Make one client that never pauses: an event every 5 to 25 minutes, so that only midnight cuts its sessions."""
     at = scope.start + rng.randrange(5 * MINUTE)
     while at < scope.end:
@@ -342,7 +347,7 @@ def _crawl_without_pause(rng: Random, scope: Scope) -> Iterator[Event]:
         at += rng.randrange(5 * MINUTE, 25 * MINUTE)
 
 
-def _crawl_day(rng: Random, midnight: int, visitors: int) -> Iterator[Event]:
+def crawl_day(rng: Random, midnight: int, visitors: int) -> Iterator[Event]:
     """Make short bursts of other crawlers in the day that begins at `midnight`, about one to 150 visitors."""
     for _ in range(2 + visitors // 150):
         number = rng.randrange(len(CRAWLERS))
@@ -355,100 +360,3 @@ def _crawl_day(rng: Random, midnight: int, visitors: int) -> Iterator[Event]:
 
 def _crawl_page(rng: Random, client_id: str, at: int, user_agent: str) -> Event:
     return Event(client_id, at, "page_viewed", page_url=rng.choice(_PAGES), user_agent=user_agent)
-
-
-_WEEKDAY_FACTORS = (1.0, 0.95, 0.95, 1.0, 0.9, 1.05, 1.2)
-"""Visitors of a day, Monday first, as a share of the average."""
-
-_KNOWN_VISITORS = 20_000
-"""How many earlier visitors may come back; a new one replaces any of them."""
-
-_RETURNING_SHARE = 0.3
-_SECOND_VISIT_SHARE = 0.25
-
-_APP_VISITS_PER_VISITOR = 0.52
-"""Visits to the app a day, against visitors of the web shop: about a third of the clickstream's events."""
-
-_LOGGED_VISITS_PER_VISITOR = 0.3
-"""Visits of signed-in users a day, against visitors of the web shop."""
-
-_STRANGER_SHARE = 0.008
-
-_by_time = attrgetter("at", "client_id")
-
-
-def make_days(
-    scope: Scope, planned: Iterable[Event], make_day: Callable[[int], Iterable[Event]]
-) -> Iterator[list[Event]]:
-    """Yield the events of each day by time: those planned, and those that `make_day` makes from its midnight on.
-
-    Events after the last day are left out.
-    """
-    days: defaultdict[int, list[Event]] = defaultdict(list)
-    for event in planned:
-        days[event.at // DAY].append(event)
-    for midnight in range(scope.start, scope.end, DAY):
-        for event in make_day(midnight):
-            days[event.at // DAY].append(event)
-        yield sorted(days.pop(midnight // DAY, []), key=_by_time)
-
-
-def make_web_days(scope: Scope, staged: Iterable[Event]) -> Iterator[list[Event]]:
-    """Yield the clickstream's events of each day; of a client's events in one millisecond the first stays."""
-    rng, known = scope.random("traffic"), list[Visitor]()
-
-    def draw_visitor() -> Visitor:
-        if known and rng.random() < _RETURNING_SHARE:
-            return rng.choice(known)
-        client_id, agent = f"{rng.getrandbits(96):024x}", rng.choices(PEOPLE, cum_weights=PEOPLE_WEIGHTS)[0]
-        visitor = Visitor(client_id, agent, hash_email(rng.getrandbits(48)), uses_app=rng.random() < 0.1)
-        if len(known) < _KNOWN_VISITORS:
-            known.append(visitor)
-        else:
-            known[rng.randrange(_KNOWN_VISITORS)] = visitor
-        return visitor
-
-    def make_day(midnight: int) -> Iterator[Event]:
-        yield from _crawl_day(rng, midnight, scope.visitors)
-        factor = _WEEKDAY_FACTORS[(midnight // DAY + 3) % 7] * rng.uniform(0.95, 1.05)
-        for _ in range(max(1, round(scope.visitors * factor))):
-            visitor = draw_visitor()
-            yield from visit_shop(rng, visitor, midnight + draw_time_of_day(rng))
-            while rng.random() < _SECOND_VISIT_SHARE:
-                yield from visit_shop(rng, visitor, midnight + draw_time_of_day(rng))
-
-    for events in make_days(scope, chain(staged, _crawl_without_pause(rng, scope)), make_day):
-        yield [next(same) for _, same in groupby(events, _by_time)]
-
-
-def make_app_days(scope: Scope, staged: Iterable[Event]) -> Iterator[list[Event]]:
-    """Yield the app's events of each day; of a user's events in one millisecond the last stays."""
-    rng, users = scope.random("messages"), scope.population.app_users
-    make_day = _visits_of_a_day(
-        rng, scope.visitors * _APP_VISITS_PER_VISITOR, lambda at: visit_app(rng, rng.choice(users), at)
-    )
-    for events in make_days(scope, staged, make_day):
-        yield [list(same)[-1] for _, same in groupby(events, _by_time)]
-
-
-def make_log_days(scope: Scope, staged: Iterable[Event]) -> Iterator[list[Event]]:
-    """Yield the logged events of each day, of customers, and rarely of users who are none."""
-    rng, population = scope.random("logs"), scope.population
-
-    def visit(at: int) -> list[Event]:
-        users = population.strangers if rng.random() < _STRANGER_SHARE else population.web_users
-        return visit_signed_in(rng, rng.choice(users), at)
-
-    return make_days(scope, staged, _visits_of_a_day(rng, scope.visitors * _LOGGED_VISITS_PER_VISITOR, visit))
-
-
-def _visits_of_a_day(
-    rng: Random, visits: float, visit: Callable[[int], list[Event]]
-) -> Callable[[int], Iterator[Event]]:
-    """Return a function that makes about so many visits in the day that begins at its argument."""
-
-    def make_day(midnight: int) -> Iterator[Event]:
-        for _ in range(max(1, round(round(visits) * rng.uniform(0.85, 1.15)))):
-            yield from visit(midnight + draw_time_of_day(rng))
-
-    return make_day

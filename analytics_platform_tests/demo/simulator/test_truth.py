@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from analytics_platform.demo.simulator.breakage import BROKEN_DOCUMENTS, BROKEN_MESSAGES, BROKEN_ROWS
-from analytics_platform.demo.simulator.events import Scope
+from analytics_platform.demo.simulator.events import CHANGED_USER, Scope
 from analytics_platform.demo.simulator.staged import (
     EDGE_USER,
     LATE_LOG_USER,
@@ -24,7 +24,6 @@ from analytics_platform.demo.simulator.staged import (
     TIE_USER,
 )
 from analytics_platform.demo.simulator.tally import find_sessions
-from analytics_platform.demo.simulator.users import CHANGED_USER
 from analytics_platform_tests.demo.simulator.conftest import START, Stage, Traffic
 from analytics_platform_tests.demo.simulator.log_reader import read_users
 from analytics_platform_tests.demo.simulator.message_reader import amount, distinct, orders_of
