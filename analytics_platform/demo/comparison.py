@@ -1,12 +1,15 @@
-"""What the tables contain, compared with the simulator's truth: per source, and over all of them."""
+"""Compare the tables with the simulator's truth, per source and over all of them, and sales also with the shop."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from types import MappingProxyType
 
+from analytics_platform.demo.simulator import BoughtOrder
 from analytics_platform.demo.simulator.tally import Figures
+from analytics_platform.shop.errors import OrderRejectedError
 from analytics_platform.warehouse import Session
 
 SOURCES = ("clickstream", "ecommerce_events", "web_logs")
@@ -17,7 +20,7 @@ READ_AGAIN = (("web_logs", "rows_read"), ("web_logs", "rows_duplicate"))
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """One figure: what it is about, and its value in each place where it is known."""
+    """One figure: its labels, and its value in each place where it is known."""
 
     labels: tuple[str, ...]
     values: tuple[object, ...]
@@ -26,6 +29,17 @@ class Compared:
     def equal(self) -> bool:
         """Whether all values are equal."""
         return all(value == self.values[0] for value in self.values)
+
+    @property
+    def texts(self) -> list[str]:
+        """The values as text: of mappings how many values they have, or the first one that differs."""
+        if isinstance(self.values[0], Mapping) and not self.equal:
+            maps = [value if isinstance(value, Mapping) else {} for value in self.values]
+            keys = dict.fromkeys(key for each in maps for key in each)
+            key = next((key for key in keys if any(each.get(key) != maps[0].get(key) for each in maps)), "")
+            return [f"{key}: {each.get(key, 'missing')}" for each in maps]
+        shown = [f"{len(value)} values" if isinstance(value, Mapping) else value for value in self.values]
+        return [f"{value:,}" if isinstance(value, int) else str(value) for value in shown]
 
 
 _PER_SOURCE = """
@@ -131,3 +145,33 @@ def _groups(session: Session, queries: Mapping[str, str], source: str | None = N
 def _by_key(session: Session, sql: str, key: str = "user_id") -> dict[str, dict[str, object]]:
     """Return the other columns by the value of the key, in order."""
     return {str(row.pop(key)): row for row in session.frame(sql).sort(key).iter_rows(named=True)}
+
+
+@dataclass(frozen=True, slots=True)
+class Sales:
+    """What the shop has sold, how many orders without items it rejected, and its other rejections."""
+
+    orders: int
+    revenue: Decimal
+    empty: int
+    rejected: Sequence[OrderRejectedError]
+
+
+_SALES = """
+SELECT
+    count(*) FILTER (WHERE revenue > 0) AS orders,
+    CAST(coalesce(sum(revenue), 0) AS DECIMAL(18, 4)) AS revenue,
+    count(*) FILTER (WHERE revenue = 0) AS empty
+FROM star.fact_orders
+"""
+
+
+def reconcile(session: Session, sales: Sales, orders: Iterable[BoughtOrder]) -> Iterator[Compared]:
+    """Compare sales according to the shop, the warehouse and the truth."""
+    orders = list(orders)
+    found = session.frame(_SALES).row(0, named=True)
+    paid = [order for order in orders if order.lines]
+    yield Compared(("orders",), (sales.orders, found["orders"], len(paid)))
+    yield Compared(("revenue",), (sales.revenue, found["revenue"], sum(order.revenue for order in paid)))
+    yield Compared(("orders without items",), (sales.empty, found["empty"], len(orders) - len(paid)))
+    yield Compared(("orders rejected for another reason",), (len(sales.rejected), 0, 0))

@@ -1,29 +1,38 @@
-"""The demo: the main job on simulated traffic, then every figure compared with the simulator's truth.
+"""The demo: build all tables from simulated traffic, and compare every figure with the simulator's truth.
 
-It runs `analytics-platform materialize` on the files of each day, and again when late files have arrived. The UI shows
-the same folder (`make ui`).
+It runs `analytics-platform materialize` on the data that arrived on time, and again when the late data has arrived.
+`make ui` shows the same folder.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import os
+import shlex
 import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 
 from bson import json_util
 from pymongo import MongoClient
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
-from analytics_platform.demo.comparison import Compared, compare
+from analytics_platform.demo.comparison import Compared, Sales, compare, reconcile
 from analytics_platform.demo.servers.start import start_servers
-from analytics_platform.demo.simulated_shop import Sales, buy, reconcile, stock_shop
-from analytics_platform.demo.simulator import PURCHASES, read_documents, read_messages, read_purchases, simulate
+from analytics_platform.demo.simulated_shop import buy, stock_shop
+from analytics_platform.demo.simulator import (
+    PURCHASES,
+    FolderInUseError,
+    read_documents,
+    read_messages,
+    read_purchases,
+    simulate,
+)
 from analytics_platform.demo.simulator.tally import Figures
 from analytics_platform.settings import Settings, load_settings, masked
 from analytics_platform.shop.service import open_shop
@@ -35,10 +44,12 @@ MARK = ".demo"
 
 
 def run_demo(days: int, visitors: int, seed: int) -> bool:
-    """Simulate, load, compare, twice; True if every figure of the tables is that of the truth."""
-    console = Console()
-    settings = load_settings()
-    folder = settings.data_dir
+    """Simulate, then load and compare twice; True if every figure of the tables is that of the truth.
+
+    Raises `FolderInUseError` if DATA_DIR has data that the demo did not write.
+    """
+    console = Console(soft_wrap=True)
+    folder = load_settings().data_dir
     _empty(folder)
     first = dt.datetime.now(dt.UTC).date() - dt.timedelta(days=days)
     last = first + dt.timedelta(days=days)  # today: users arrive on the day they are fetched
@@ -53,35 +64,44 @@ def run_demo(days: int, visitors: int, seed: int) -> bool:
         os.environ |= {**own, **servers}
         settings, ok = load_settings(), True
         sales = _buy(console, settings, folder, truth.total)
-        for title, part, figures in (
-            ("what arrives day by day", "simulated", truth.before_late),
-            ("what arrives late", "simulated/late", truth.total),
+        for data, part, figures in (
+            ("the data that arrived on time", "simulated", truth.before_late),
+            ("the late data", "simulated/late", truth.total),
         ):
             _deliver(folder / part, users, settings)
-            console.print(f"\nMaterializing all assets for {first}...{last} with {title} …")
+            console.print(f"\nBuilding all tables for {first} to {last} from {data} …")
             # A separate process, as people start it; it prints its steps and the cause of a failure.
             command = [sys.executable, "-m", "analytics_platform.cli.main", "materialize"]
             if subprocess.run([*command, "--days", f"{first}...{last}"]).returncode:
                 return False
-            table = Table("", "", "truth", "tables", "", title=f"After {title}")
+            table = Table("source", "figure", "truth", "tables", "", title=f"After {data}")
             with open_warehouse(settings).session(read_only=True) as session:
                 ok &= _show(console, table, compare(session, figures))
         ok &= _is_complete(console, settings, folder, sales)
-    console.print(f"\nTables      {masked(settings.warehouse_url)}")
-    console.print(f"Findings    {settings.reports_dir / 'findings.html'}")
-    console.print(f"Quarantine  {settings.quarantine_dir}")
-    console.print("Look        make ui, make dashboard")
+    _close(console, settings, ok)
     return ok
 
 
 def _empty(folder: Path) -> None:
-    """Empty the folder, or exit if the demo did not make it."""
+    """Empty the folder. Raises `FolderInUseError` if the demo did not make it."""
     if folder.exists() and any(folder.iterdir()):
         if not (folder / MARK).exists():
-            sys.exit(f"analytics-platform: DATA_DIR={folder} has other data; give the demo another folder.")
+            raise FolderInUseError(f"DATA_DIR={folder} has other data: set DATA_DIR to another folder for the demo.")
         shutil.rmtree(folder)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / MARK).touch()
+
+
+def _buy(console: Console, settings: Settings, folder: Path, truth: Figures) -> Sales:
+    """Place every order of the simulation through the shop's service."""
+    started = time.perf_counter()
+    with open_shop(settings) as shop:
+        shop.carts.prepare()
+        stock_shop(shop)
+        sales = buy(shop, read_purchases(folder / "simulated" / PURCHASES), truth["users", "people"])
+    took = time.perf_counter() - started
+    console.print(f"Placed {sales.orders:,} orders through the shop's service in {took:.1f} s.", highlight=False)
+    return sales
 
 
 def _deliver(part: Path, users: Path, settings: Settings) -> None:
@@ -91,16 +111,12 @@ def _deliver(part: Path, users: Path, settings: Settings) -> None:
     queue = queue_of(settings)
     for path in sorted((part / "messages").glob("*.jsonl")):
         queue.send(read_messages(path))
-    documents = sorted((part / "web_logs").glob("*.jsonl"))
     if part.name == "late":  # days late, as an export: reading the collection looks back minutes
-        for path in documents:
-            target = settings.landing_dir / "web_logs" / path.name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(path, target)
+        shutil.copytree(part / "web_logs", settings.landing_dir / "web_logs", dirs_exist_ok=True)
         return
     with MongoClient[dict[str, object]](settings.mongodb_uri.get_secret_value()) as client:
         collection = client[settings.mongodb_database][settings.mongodb_collection]
-        for path in documents:
+        for path in sorted((part / "web_logs").glob("*.jsonl")):
             collection.insert_many(map(json_util.loads, read_documents(path)))
 
 
@@ -108,22 +124,10 @@ def _show(console: Console, table: Table, figures: Iterable[Compared]) -> bool:
     """Show figures, each with whether its values are equal; True if all are."""
     same = True
     for figure in figures:
-        table.add_row(*figure.labels, *map(_short, figure.values), "[green]=[/]" if figure.equal else "[red]≠[/]")
+        table.add_row(*map(escape, (*figure.labels, *figure.texts)), "[green]=[/]" if figure.equal else "[red]≠[/]")
         same &= figure.equal
-    console.print(table)
+    console.print(table, soft_wrap=False)
     return same
-
-
-def _buy(console: Console, settings: Settings, folder: Path, truth: Figures) -> Sales:
-    """Place every order of the simulation through the shop's own service."""
-    started = time.perf_counter()
-    with open_shop(settings) as shop:
-        shop.carts.prepare()
-        stock_shop(shop)
-        sales = buy(shop, read_purchases(folder / "simulated" / PURCHASES), truth["users", "people"])
-    took = time.perf_counter() - started
-    console.print(f"{sales.orders:,} orders placed with the shop's service in {took:.1f} s", highlight=False)
-    return sales
 
 
 def _is_complete(console: Console, settings: Settings, folder: Path, sales: Sales) -> bool:
@@ -134,16 +138,26 @@ def _is_complete(console: Console, settings: Settings, folder: Path, sales: Sale
     depth = queue_of(settings).depth()
     left = depth.visible + depth.in_flight + depth.delayed
     console.print(f"The queue is {'empty' if not left else f'not empty: {left} messages are left'}.")
-    table = Table("", "shop", "warehouse", "truth", "", title="What was sold")
+    table = Table("figure", "shop", "warehouse", "truth", "", title="What was sold")
     with open_warehouse(settings).session(read_only=True) as session:
         orders = read_purchases(folder / "simulated" / PURCHASES)
         same = _show(console, table, reconcile(session, sales, orders))
     for error in sales.rejected:
-        console.print(f"[red]Rejected:[/] {error}")
+        console.print(f"[red]Rejected:[/] {escape(str(error))}")
     return same and not left
 
 
-def _short(value: object) -> str:
-    if isinstance(value, Mapping):
-        return f"{len(value)} values"
-    return f"{value:,}" if isinstance(value, int) else str(value)
+def _close(console: Console, settings: Settings, ok: bool) -> None:
+    """Print the result, and where to look further; commands name DATA_DIR unless it is that of the Makefile."""
+    result = "All figures are equal to the truth" if ok else "[red]Not all figures are equal: see ≠ above[/]"
+    console.print(f"\n{result}. The warnings above are part of the traffic.\n")
+    folder = settings.data_dir.resolve()
+    prefix = "" if folder == Path("data/demo").resolve() else f"DATA_DIR={shlex.quote(str(folder))} "
+    for label, value in (
+        ("Tables", masked(settings.warehouse_url)),
+        ("Findings", settings.reports_dir / "findings.html"),
+        ("Quarantine", settings.quarantine_dir),
+        ("Dagster UI", f"{prefix}make ui"),
+        ("Dashboard", f"{prefix}make dashboard"),
+    ):
+        console.print(f"{label:<12}{value}", highlight=False)

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from decimal import Decimal
+from collections.abc import Iterable, Mapping
 from typing import TypeAlias
 
-from analytics_platform.demo.comparison import Compared
+from analytics_platform.demo.comparison import Sales
 from analytics_platform.demo.simulator import BoughtOrder
-from analytics_platform.demo.simulator.catalogue import APP_PRODUCTS, SimulatedProduct, Variant
+from analytics_platform.demo.simulator.catalogue import APP_PRODUCTS
 from analytics_platform.demo.simulator.events import USER
 from analytics_platform.shop.carts import CUSTOMER
 from analytics_platform.shop.catalogue import seed_customers, seed_products
@@ -18,64 +16,35 @@ from analytics_platform.shop.domain import Cart, CartLine, Customer, Product
 from analytics_platform.shop.errors import EmptyCartError, OrderRejectedError
 from analytics_platform.shop.orders import OrderRequest
 from analytics_platform.shop.service import Shop, place_orders
-from analytics_platform.warehouse import Session
 
 STOCK = 1_000_000
-
 
 People: TypeAlias = Mapping[str, Mapping[str, str | None]]
 """The users of the users API, by id."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sales:
-    """What the shop has sold, and the rejected orders: `free` ones, for an empty cart, and all others."""
-
-    orders: int
-    revenue: Decimal
-    free: int
-    rejected: Sequence[OrderRejectedError]
-
-
-_WAREHOUSE = """
-SELECT
-    count(*) FILTER (WHERE revenue > 0) AS orders,
-    CAST(coalesce(sum(revenue), 0) AS DECIMAL(18, 4)) AS revenue,
-    count(*) FILTER (WHERE revenue = 0) AS free
-FROM star.fact_orders
-"""
-
-
-def reconcile(session: Session, sales: Sales, orders: Iterable[BoughtOrder]) -> Iterator[Compared]:
-    """Compare sales according to the shop, the warehouse and the truth."""
-    orders = list(orders)
-    found = session.frame(_WAREHOUSE).row(0, named=True)
-    paid = [order for order in orders if order.lines]
-    yield Compared(("orders",), (sales.orders, found["orders"], len(paid)))
-    yield Compared(("revenue",), (sales.revenue, found["revenue"], sum(order.revenue for order in paid)))
-    yield Compared(("orders of an empty cart",), (sales.free, found["free"], len(orders) - len(paid)))
-    yield Compared(("other rejected orders",), (len(sales.rejected), 0, 0))
-
-
-def stock_shop(shop: Shop) -> int:
-    """Put the simulated catalogue into the shop, with enough stock; returns the number of products."""
-    return seed_products(shop.database, map(_product, APP_PRODUCTS))
+def stock_shop(shop: Shop) -> None:
+    """Put the simulated catalogue into the shop, with enough stock."""
+    products = []
+    for each in APP_PRODUCTS:
+        prices = {variant.name: variant.price for variant in each.variants if variant.name}
+        first, brand = each.variants[0].price, each.brand or None
+        products.append(Product(each.item_id, each.name, each.category, first, STOCK, brand, prices))
+    seed_products(shop.database, products)
 
 
 def buy(shop: Shop, orders: Iterable[BoughtOrder], people: People) -> Sales:
     """Register all customers, and place every order through the service, at its time.
 
-    Signed-in users fill their carts first, one order after the other; guests order several at a time. Who is not among
-    `people` is registered as a guest.
+    Signed-in users fill their carts first, one order after the other; guests order several at a time. A client that
+    is not among `people` is registered as a guest.
     """
     orders = list(orders)
-    customers = {client: _customer(client, people) for client in {order.client_id for order in orders}}
-    ids = seed_customers(shop.database, customers.values())
+    ids = _register(shop, {order.client_id for order in orders}, people)
     guests, signed_in = list[OrderRequest](), list[OrderRequest]()
     for order in orders:
         cart = Cart(tuple(CartLine(line.item_id, line.quantity, line.variant or None) for line in order.lines))
-        key = f"{order.client_id}/{order.transaction_id}"
-        request = OrderRequest(cart, ids[customers[order.client_id].email], key, order.at)
+        request = OrderRequest(cart, ids[order.client_id], f"{order.client_id}/{order.transaction_id}", order.at)
         (signed_in if order.client_id.startswith(USER) else guests).append(request)
     rejected = [error for error in place_orders(shop, guests) if isinstance(error, OrderRejectedError)]
     rejected += _buy_signed_in(shop, signed_in)
@@ -86,8 +55,22 @@ def buy(shop: Shop, orders: Iterable[BoughtOrder], people: People) -> Sales:
     return Sales(row[0], row[1], len(rejected) - len(others), others)
 
 
+def _register(shop: Shop, clients: Iterable[str], people: People) -> dict[str, int]:
+    """Register clients as customers, users with the data of the users API; returns the customers' ids by client."""
+    customers = {}
+    for client_id in clients:
+        if client_id.startswith(USER) and (person := people.get(client_id.removeprefix(USER))):
+            name = f"{person['first_name']} {person['last_name']}"
+            customers[client_id] = Customer(str(person["email"]), name, person["city"])
+        else:
+            number = hashlib.sha256(client_id.encode()).hexdigest()[:16]
+            customers[client_id] = Customer(f"guest-{number}@mail.example", "Guest")
+    ids = seed_customers(shop.database, customers.values())
+    return {client_id: ids[customer.email] for client_id, customer in customers.items()}
+
+
 def _buy_signed_in(shop: Shop, requests: Iterable[OrderRequest]) -> list[OrderRejectedError]:
-    """Fill the customer's cart and order what is in it; returns the errors."""
+    """Fill each customer's cart and order its content; returns the rejections."""
     rejected = []
     for request in requests:
         cart_id = f"{CUSTOMER}{request.customer_id}"
@@ -99,21 +82,3 @@ def _buy_signed_in(shop: Shop, requests: Iterable[OrderRequest]) -> list[OrderRe
         except OrderRejectedError as error:
             rejected.append(error)
     return rejected
-
-
-def _product(product: SimulatedProduct) -> Product:
-    prices = {variant.name: _price(variant) for variant in product.variants if variant.name}
-    first = _price(product.variants[0])
-    return Product(product.item_id, product.name, product.category, first, STOCK, product.brand or None, prices)
-
-
-def _price(variant: Variant) -> Decimal:
-    return Decimal(variant.cents) / 100
-
-
-def _customer(client_id: str, people: People) -> Customer:
-    """Return a user as the users API knows it; of a guest only the client is known."""
-    if client_id.startswith(USER) and (person := people.get(client_id.removeprefix(USER))):
-        return Customer(str(person["email"]), f"{person['first_name']} {person['last_name']}", person["city"])
-    number = hashlib.sha256(client_id.encode()).hexdigest()[:16]
-    return Customer(f"guest-{number}@mail.example", "Guest")

@@ -19,7 +19,7 @@ def test_what_the_shop_sold_is_the_truth_about_the_simulation(shop: Shop, tmp_pa
 
     sales = buy(shop, orders, truth["users", "people"])
 
-    assert (sales.free, sales.rejected) == (1, [])
+    assert (sales.empty, sales.rejected) == (1, [])
     assert sales.orders == truth["all", "orders"] - 1
     assert sales.revenue == Decimal(truth["all", "revenue"])
     before = stored(shop)
