@@ -21,7 +21,7 @@ from analytics_platform.catalog import CONTRACTS
 from analytics_platform.reports import queries, records
 from analytics_platform.settings import load_settings
 from analytics_platform.transform import DayRange
-from analytics_platform.warehouse import Session, Warehouse, open_warehouse
+from analytics_platform.warehouse import DuckDBSession, Session, Warehouse, open_warehouse
 from analytics_platform.warehouse.published import Published
 from analytics_platform_tests.kit import House, open_house
 from analytics_platform_tests.postgres import new_database
@@ -92,6 +92,7 @@ def build(folder: Path, events: int) -> House:
     if not (folder / "built").exists():
         shutil.copy(loaded.settings.warehouse_path, house.settings.warehouse_path)
         with house.session() as session:
+            assert isinstance(session, DuckDBSession)
             run_platform(session, house)
         (folder / "built").touch()
     return house

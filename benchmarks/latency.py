@@ -22,8 +22,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from analytics_platform.connectors.sqs import Queue
-from analytics_platform.demo.run import DAGSTER_YAML
 from analytics_platform.demo.servers.start import start_queue
+from analytics_platform.orchestration.launch import INSTANCE
 from analytics_platform.settings import load_settings
 from analytics_platform.warehouse import WarehouseError, open_warehouse
 from benchmarks.report import Figure, report
@@ -105,7 +105,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder, start_queue() as queue_settings:
         home = Path(folder) / "dagster"
         home.mkdir()
-        shutil.copy(DAGSTER_YAML, home / "dagster.yaml")
+        shutil.copy(INSTANCE, home / "dagster.yaml")
         today = dt.datetime.now(dt.UTC).date()
         environment = {
             **queue_settings,
