@@ -1,4 +1,4 @@
-"""Writes a believable clickstream CSV of any length, with 6 % of its rows broken in several ways: 2 M rows, 391 MB."""
+"""Writes a realistic clickstream CSV of any length, with 6 % of its rows broken in several ways: 2 M rows, 391 MB."""
 
 from __future__ import annotations
 

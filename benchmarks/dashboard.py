@@ -3,7 +3,7 @@
 `python -m benchmarks.dashboard [--events 5000000] [--folder …] [--postgres]`. The warehouse starts as that of
 benchmarks.models: simulated clickstream, all models built, kept in the folder. Pages read published day-grain tables
 only, over all days, which is more than they show at first. For DuckDB the copy that readers get is measured too, and
-how long it keeps the file from writers. With `--postgres` the same tables lie in PostgreSQL (TEST_POSTGRES_URL, or one
+how long it locks out writers. With `--postgres` the same tables lie in PostgreSQL (TEST_POSTGRES_URL, or one
 started here).
 """
 
@@ -99,7 +99,7 @@ def build(folder: Path, events: int) -> House:
 
 
 def measure(warehouse: Warehouse, page: Callable[[Session], None]) -> float:
-    """The slowest of some looks at a page, each with a session of its own; the first is not counted."""
+    """The slowest of some looks at a page, each in a new session; the first is not counted."""
     taken = []
     for _ in range(RUNS + 1):
         started = time.perf_counter()
@@ -143,7 +143,7 @@ def main() -> None:
     with house.session(read_only=True) as session:
         events = session.count("cleaned.events")
     copy, copied_s = copy_for_readers(house, options.folder / "published")
-    figures = [Figure("copy for readers", events, copied_s, "the DuckDB file is closed to writers so long")]
+    figures = [Figure("copy for readers", events, copied_s, "time for which the DuckDB file is closed to writers")]
     figures += [Figure(f"{name}, DuckDB", events, measure(copy, page)) for name, page in PAGES.items()]
     if options.postgres:
         with in_postgres(copy) as warehouse:

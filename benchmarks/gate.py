@@ -148,7 +148,7 @@ def row_wise_load(path: Path, folder: Path) -> Run:
 
 
 def compare(folder: Path, rows: int, repeat: int) -> None:
-    """Measure the parts in turns, so that what else the machine does meets all alike, and report.
+    """Measure the parts in turns, so that other load on the machine affects all equally, and report.
 
     (a) and (b) also on a file whose quotes all end: after one that does not, DuckDB's reader loses many good rows, and
     takes longer.
@@ -198,7 +198,7 @@ def _report(run: dict[str, Run], path: Path, repeat: int) -> None:
 
 
 def measure_memory(folder: Path, rows: int) -> None:
-    """Report the peak memory of a process of its own that gates a large file."""
+    """Report the peak memory of a separate process that gates a large file."""
     path = clickstream(folder, rows)
     start = time.perf_counter()
     found = subprocess.run(
@@ -209,7 +209,7 @@ def measure_memory(folder: Path, rows: int) -> None:
     size = f"{path.stat().st_size / 1e9:.2f} GB"
     report(
         "gate_memory",
-        [Figure("gate and load in a process of its own", rows, seconds, size)],
+        [Figure("gate and load in a separate process", rows, seconds, size)],
         {"peak memory in GB (under 1.5)": peak},
         {"file": size, "warehouse_memory": MEMORY},
     )

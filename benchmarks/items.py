@@ -108,7 +108,7 @@ def seconds(work: Callable[[str], object], texts: Sequence[str]) -> float:
 
 
 def compare(count: int, repeat: int) -> None:
-    """Measure the parts in turns, so that what else the machine does meets all alike, and report the fastest."""
+    """Measure the parts in turns, so that other load on the machine affects all equally, and report the fastest."""
     lists = draw_lists(count)
     sparse = [without_missing(items) for items in lists]
     parts: dict[str, tuple[Callable[[str], object], list[str]]] = {

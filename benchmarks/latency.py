@@ -1,6 +1,6 @@
 """How long a message takes from the queue to the marts under `dagster dev`, sensors on.
 
-`python -m benchmarks.latency [--messages 5]` starts a local queue and `dagster dev` in a folder of its own, sends one
+`python -m benchmarks.latency [--messages 5]` starts a local queue and `dagster dev` in a new folder, sends one
 message after the other, each once the one before has arrived, and waits until its list is in marts.list_performance.
 """
 
@@ -33,7 +33,7 @@ LOOK_EVERY_S = 0.5
 
 
 def body(number: int) -> str:
-    """A message about a list of its own."""
+    """A message about a list that no other message names."""
     item = {"item_id": "p1", "item_name": "Pillow", "price": 10, "item_list_name": f"list {number}"}
     now = dt.datetime.now(dt.UTC).isoformat()
     return json.dumps(

@@ -5,7 +5,7 @@ one that `--uri` names, for each number of documents:
 (a) pymongo's `find_raw_batches`, which only counts bytes;
 (b) the platform: server, lake, gate, `cleaned.web_logs`; (c) the same again, nothing new; (d) after 1 % new documents;
 (e) as in many scripts: pymongo's `find()` into pandas, then one INSERT … ON CONFLICT for each row, on DuckDB;
-and then `marts.user_metrics` for so many customers: (f) the first build, (g) the next, nothing changed, (h) the next
+and then `marts.user_metrics` for these customers: (f) the first build, (g) the next, nothing changed, (h) the next
 after 1 % of them changed.
 """
 
@@ -74,7 +74,7 @@ def upsert_by_row(collection: Collection[dict[str, Any]], database: Path) -> int
 
 
 def measure_documents(documents: int, given: str, folder: Path) -> list[Figure]:
-    """Parts (a) to (e) with so many documents."""
+    """Parts (a) to (e) with this number of documents."""
     with filled(documents, given) as (uri, collection):
         house = open_house(
             folder / str(documents), mongodb_uri=uri, mongodb_database=DATABASE, mongodb_collection=COLLECTION

@@ -5,8 +5,8 @@
 (b) the source's first reading, by keys, from the same collection; (c) its next reading after 1 % of new documents;
 and without a server: (d) a Parquet file of the documents, (e) taking them apart, (f) the same through
 PyMongo's decoder alone; (g) a `.bson` dump, (h) a mongoexport file of canonical Extended JSON.
-The local server is Python and SQLite and takes nearly all the time of (a) to (c): it looks at every document for each
-question, also those that an index of MongoDB answers.
+The local server is Python and SQLite and takes nearly all the time of (a) to (c): it reads every document for each
+query, also where MongoDB would use an index.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def logs(first: int, stop: int) -> Iterator[dict[str, Any]]:
 
 @contextmanager
 def filled(rows: int, given: str) -> Iterator[tuple[str, Collection[dict[str, Any]]]]:
-    """The address of a server, and a collection on it with so many documents."""
+    """The address of a server, and a collection on it with this number of documents."""
     with serve_mongo() as local:
         uri = given or local
         client: MongoClient[dict[str, Any]]

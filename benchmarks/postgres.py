@@ -51,19 +51,19 @@ def timed(work: Callable[[], object]) -> float:
 
 
 def accepted(path: Path, batch: str) -> list[Verdict]:
-    """The gate's verdicts over a file, all of them at hand, so that the load is measured without the gate."""
+    """The gate's results for a file, all in memory, so that the load is measured without the gate."""
     with path.open("rb", buffering=_BLOCK) as stream:
         return list(validate(read_csv(stream, CONTRACT), CONTRACT, Origin(batch, ARRIVED, EARLIEST)))
 
 
 def load(session: Session, verdicts: list[Verdict], batch: str) -> float:
-    """Seconds to load the verdicts as a batch."""
+    """Seconds to load these results as a batch."""
     card = BatchCard(batch, "clickstream", f"{batch}.csv", batch, ARRIVED, "benchmark")
     return timed(lambda: load_batch(session, CONTRACT, card, verdicts))
 
 
 def empty(connection: psycopg.Connection) -> None:
-    """Take all rows out of the table and the books, if they are there."""
+    """Delete all rows of the table and the ledger, if they exist."""
     tables = ("ops.pipeline_logs", "ops.quarantine", "ops.batch_days", TABLE)
     for table in tables:
         if connection.execute("SELECT to_regclass(%s)", (table,)).fetchone() != (None,):
@@ -162,7 +162,7 @@ def main() -> None:
     _, on_duckdb = a_days_build(options.folder / "on_duckdb", None, options.visitors)
     figures = [
         Figure("raw COPY", rows, raw_s, "the same rows into the same table with its key"),
-        Figure("load_batch", rows, load_s, "with twins, quarantine, ledger; the gate's verdicts at hand"),
+        Figure("load_batch", rows, load_s, "with duplicates, quarantine, ledger; the gate's results in memory"),
         Figure("load_batch again", rows, again_s, "the same rows in another batch: all duplicates"),
         Figure("pandas.to_sql, psycopg2", rows, pandas_s["psycopg2"], "the same rows"),
         Figure("pandas.to_sql, psycopg 3", rows, pandas_s["psycopg"], "the same rows"),

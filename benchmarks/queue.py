@@ -1,6 +1,6 @@
 """Draining a queue into Parquet files against a bare boto3 loop that keeps nothing.
 
-`python -m benchmarks.queue` measures in one run, in turns, on the same local queue in a process of its own:
+`python -m benchmarks.queue` measures in one run, in turns, on the same local queue in a separate process:
 (a) boto3 as it comes: 8 threads that receive 10 messages and delete them in one request;
 (b) the drain, as the asset uses it, with a store that writes each batch as a Parquet file, durably;
 (c) boto3 as it comes: 8 threads that receive 10 messages and delete them one by one, as its examples do.
@@ -130,7 +130,7 @@ def measured(work: Callable[[Queue], float], endpoint: str, messages: int) -> fl
 
 
 def compare(messages: int, repeat: int) -> None:
-    """Measure the parts in turns, so that what else the machine does meets all alike, and report."""
+    """Measure the parts in turns, so that other load on the machine affects all equally, and report."""
     seconds: dict[str, list[float]] = {"a": [], "b": [], "c": []}
     with patch.dict(os.environ, CREDENTIALS), serve_in_process() as endpoint:
         for _ in track(range(repeat), description="measuring"):

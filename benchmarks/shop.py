@@ -77,7 +77,7 @@ def bare(pool: ConnectionPool, customer: int) -> Buy:
 
 
 def seconds(buy: Buy, name: str, orders: int, clients: int) -> float:
-    """How long so many clients need for so many orders."""
+    """Seconds that all clients together need for all orders."""
     rng = random.Random(clients)
     baskets = [[f"p{number}" for number in rng.sample(range(PRODUCTS), 2)] for _ in range(orders)]
     started = time.perf_counter()

@@ -1,4 +1,4 @@
-"""Opens files as the bytes they stand for: plain, gzip or zstandard, by the end of the name."""
+"""Reads files decompressed: plain, gzip or zstandard, by the suffix of the name."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """A lake in a local folder: immutable batches of raw bytes, named by the hash of their content.
 
-Layout: `<root>/<source>/<sha256><suffix>` holds the bytes as they came, the card `_<sha256>.json` beside it says where
-from and when. The card is written last, so a batch without it does not exist and is put again. Athena, Spark and Arrow
-skip names that begin with `_` or `.`: given the folder of a source, they read its batches and nothing else.
+Layout: `<root>/<source>/<sha256><suffix>` holds the bytes as they arrived, `_<sha256>.json` beside it the metadata:
+where from and when. It is written last, so a batch without it does not exist and is stored again. Athena, Spark and
+Arrow skip names that begin with `_` or `.`: given the folder of a source, they read its batches and nothing else.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from analytics_platform.settings import Settings
 
 CHUNK_BYTES = 1 << 20
 
-CARD = "_"
-"""What the name of a card begins with."""
+METADATA = "_"
+"""The prefix of a metadata file's name."""
 
 NOTE = "_source.note"
 """File with the note about a source."""
@@ -34,7 +34,7 @@ NOTE = "_source.note"
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """One immutable batch. `name` is the input as people know it, `arrived_at` when it was put into the lake."""
+    """One immutable batch. `name` is the input's name as people know it, `arrived_at` when it was put into the lake."""
 
     batch_id: str
     source: str
@@ -50,7 +50,7 @@ class Batch:
 
 
 def batch_id_of(source: str, content_sha256: str) -> str:
-    """Give the stable id of a batch: 16 hex digits over its source and content."""
+    """Return the stable id of a batch: 16 hex digits over its source and content."""
     return hashlib.sha256(f"{source}:{content_sha256}".encode()).hexdigest()[:16]
 
 
@@ -128,7 +128,7 @@ class FolderLake:
 
     @contextmanager
     def _incoming(self, source: str) -> Iterator[Path]:
-        """Give a file for what may become a batch. Its name is unique, for writers on several machines share a lake."""
+        """Yield a temporary file for a batch. Its name is unique: writers on several machines may share a lake."""
         path = self._prepare(source) / f".incoming-{uuid.uuid4().hex}"
         try:
             yield path
@@ -142,50 +142,50 @@ class FolderLake:
         data = incoming.parent / f"{sha256}{suffix}"
         size = incoming.stat().st_size
         incoming.rename(data)
-        card = {"name": name, "file": data.name, "size": size, "arrived_at": dt.datetime.now(dt.UTC).isoformat()}
-        _write_durably(self._card(source, sha256), json.dumps(card, ensure_ascii=False))
+        metadata = {"name": name, "file": data.name, "size": size, "arrived_at": dt.datetime.now(dt.UTC).isoformat()}
+        _write_durably(self._metadata(source, sha256), json.dumps(metadata, ensure_ascii=False))
         batch = self.batch_with(source, sha256)
         assert batch is not None
         return batch
 
-    def _card(self, source: str, sha256: str) -> Path:
-        return self.root / source / f"{CARD}{sha256}.json"
+    def _metadata(self, source: str, sha256: str) -> Path:
+        return self.root / source / f"{METADATA}{sha256}.json"
 
     def _read(self, source: str, path: Path) -> Batch | None:
         if not path.exists():
             return None
-        card = json.loads(path.read_text(encoding="utf-8"))
-        sha256 = path.stem.removeprefix(CARD)
+        metadata = json.loads(path.read_text(encoding="utf-8"))
+        sha256 = path.stem.removeprefix(METADATA)
         return Batch(
             batch_id=batch_id_of(source, sha256),
             source=source,
-            name=card["name"],
+            name=metadata["name"],
             content_sha256=sha256,
-            path=path.parent / card["file"],
-            arrived_at=dt.datetime.fromisoformat(card["arrived_at"]),
-            size=card["size"],
+            path=path.parent / metadata["file"],
+            arrived_at=dt.datetime.fromisoformat(metadata["arrived_at"]),
+            size=metadata["size"],
         )
 
     def note(self, source: str, text: str) -> None:
-        """Keep a small text about a source, such as how far it has been read; the last one stays."""
+        """Store a small text about a source, such as how far it has been read; it replaces the previous one."""
         _write_durably(self._prepare(source) / NOTE, text)
 
     def noted(self, source: str) -> str | None:
-        """Give the text kept about a source, if there is one."""
+        """Return the text stored about a source, if there is one."""
         path = self.root / source / NOTE
         return path.read_text(encoding="utf-8") if path.exists() else None
 
     def register(self, source: str) -> Register:
-        """Open what is remembered of the source's landing folder."""
+        """Open the register of the source's landing folder."""
         return Register(self.root / source / "_landing.register")
 
     def batch_with(self, source: str, content_sha256: str) -> Batch | None:
         """Find the batch with this content, if there is one."""
-        return self._read(source, self._card(source, content_sha256))
+        return self._read(source, self._metadata(source, content_sha256))
 
     def batches(self, source: str) -> list[Batch]:
         """List all batches of a source, in the order they arrived."""
-        found = (self._read(source, path) for path in (self.root / source).glob(f"{CARD}*.json"))
+        found = (self._read(source, path) for path in (self.root / source).glob(f"{METADATA}*.json"))
         return sorted(filter(None, found), key=lambda batch: (batch.arrived_at, batch.name))
 
 

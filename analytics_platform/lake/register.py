@@ -1,7 +1,7 @@
-"""Remembers which files of a landing folder were put into the lake, so that they are not read again at every look.
+"""Remembers which files of a landing folder were put into the lake, so that a run does not read them again.
 
 A file is recognized by what the file system says of it (device, inode, size, times of change). The register is only a
-short cut: without it, or with a part of it lost, files are read again and found by their content.
+shortcut: if it is lost, in whole or in part, files are read again and recognized by their content.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 SETTLED_S = 2.0
-"""A file changed less than this ago is not remembered: its next change might carry the same time."""
+"""A file changed less than this ago is not remembered: its next change might have the same timestamp."""
 
 
 class Register:
@@ -24,7 +24,7 @@ class Register:
         self._met: dict[str, str] = {}
 
     def content_of(self, file: Path) -> str | None:
-        """Give the SHA-256 of a file that did not change since it was remembered."""
+        """Return the SHA-256 of a file that did not change since it was remembered."""
         identity = _identity(file)
         if identity in self._known:
             self._met[identity] = self._known[identity]

@@ -3,7 +3,7 @@
 Three keys. The list itself, kept for an hour. `:fresh`, for a minute: while it lives the list is served as it is; an
 order removes it. `:lock`: its owner counts again, all others are served the old list meanwhile; it stays a moment
 after the count, so that many orders do not make many counts. `:fresh` is set before the count, not after: an order that
-is placed while it goes on removes it again, and is counted next time. Only without any list do others wait for it.
+is placed while it goes on removes it again, and is counted next time. Others wait for it only if there is no list.
 
 Without Redis every read counts: slower, not broken.
 """
@@ -52,7 +52,7 @@ class BestSellers:
     """The best sellers at one address. Safe to share between threads."""
 
     def __init__(self, url: str, count: Callable[[], Sequence[BestSeller]], times: Times = Times()) -> None:
-        """Nothing is connected yet. `count` is the slow way to the list; what it raises, `top` raises."""
+        """Prepare without connecting. `count` computes the list; its errors are raised by `top`."""
         self._url = url
         self._redis = Redis.from_url(
             url,
@@ -82,12 +82,12 @@ class BestSellers:
             return tuple(self._count())
 
     def touch(self) -> None:
-        """Let the list be counted again: something was sold. Raises `ShopUnavailableError`."""
+        """Mark the list as stale after a sale, so that it is counted again. Raises `ShopUnavailableError`."""
         with self._clear_errors():
             self._redis.delete(FRESH)
 
     def refresh(self, top: Sequence[BestSeller]) -> None:
-        """Put a list there that was counted elsewhere. Raises `ShopUnavailableError`."""
+        """Store a list that was counted elsewhere. Raises `ShopUnavailableError`."""
         with self._clear_errors():
             self._redis.set(FRESH, 1, px=_ms(self._times.fresh))
             self._keep(top)
@@ -130,7 +130,7 @@ class BestSellers:
 
 
 def push_best_sellers(url: str, top: Sequence[BestSeller]) -> None:
-    """Put a list into the cache at that address that was counted elsewhere. Raises `ShopUnavailableError`."""
+    """Store a list that was counted elsewhere in the cache at that address. Raises `ShopUnavailableError`."""
     with closing(BestSellers(url, lambda: top)) as best_sellers:
         best_sellers.refresh(top)
 
@@ -140,7 +140,7 @@ def _ms(seconds: float) -> int:
 
 
 def _read_list(text: str | bytes | None) -> tuple[BestSeller, ...] | None:
-    """Return the list; None if there is none, or something that is no list: it will be replaced."""
+    """Return the list; None if there is none or it cannot be parsed: it will be replaced."""
     try:
         return _LIST.validate_json(text or "")
     except ValidationError:

@@ -1,4 +1,4 @@
-"""Leaves a server alone for a while that did not answer, so that not every request waits for it to time out."""
+"""Skips a server that did not answer for a while, so that not every request waits for a timeout."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ PAUSE_S = 5.0
 
 
 class CircuitBreaker:
-    """Open after `trip`, for some seconds. Safe to share between threads: the worst is one try more."""
+    """Open after `trip`, for some seconds. Safe to share between threads: at worst there is one more attempt."""
 
     def __init__(self) -> None:
         self._until = 0.0
 
     @property
     def is_open(self) -> bool:
-        """Whether the server should be left alone now."""
+        """Whether the server is skipped now."""
         return time.monotonic() < self._until
 
     def trip(self) -> None:

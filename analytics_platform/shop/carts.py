@@ -1,9 +1,9 @@
 """Carts in MongoDB: one document per cart, changed by compare-and-swap, so that every change is whole or not at all.
 
 A change reads the document, makes the new one, and replaces the old only if its `revision` is still the one that was
-read; else it begins again. Nothing but single-document writes is asked of the server: no transactions, no update
+read; else it starts again. Only single-document writes are used: no transactions, no update
 operators. A cart expires after `lifetime` without a change: a TTL index removes it within minutes, and reading does not
-wait for that. `applied` names what was done to the cart that must not be done twice: orders, merges.
+wait for that. `applied` names the orders and merges that were applied to the cart and must not be applied twice.
 
 The tests ran against `nx-27017` (MongoDB's protocol on SQLite), which removes expired documents whenever the collection
 is used and ignores the write concern. With `MONGODB_URI` they run against a real server; that was not tried. What is
@@ -28,7 +28,7 @@ from analytics_platform.shop.errors import BadOrderError, CartBusyError, NotInCa
 
 COLLECTION = "carts"
 VISITOR, CUSTOMER = "visitor:", "customer:"
-"""How the ids of carts begin: of an unknown visitor, and of a customer."""
+"""Prefixes of cart ids: of an unknown visitor, and of a customer."""
 
 LIFETIME = dt.timedelta(days=30)
 _TRIES = 200
@@ -61,7 +61,7 @@ class Carts:
         lifetime: dt.timedelta = LIFETIME,
         now: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC),
     ) -> None:
-        """Nothing is connected yet. `now` is the clock by which carts expire at reading."""
+        """Prepare without connecting. `now` is the clock by which carts expire when they are read."""
         self._uri = uri
         self._client: MongoClient[dict[str, Any]] = MongoClient(
             uri,
@@ -80,7 +80,7 @@ class Carts:
         self._client.close()
 
     def prepare(self) -> None:
-        """Make the index by which the server removes expired carts. Happens once; again does nothing."""
+        """Create the index by which the server removes expired carts; a second call changes nothing."""
         with self._clear_errors():
             self._carts.create_index("expires_at", expireAfterSeconds=0, name="expiry")
 
@@ -89,7 +89,7 @@ class Carts:
         return self._change(cart_id, lambda kept: kept)
 
     def add(self, cart_id: str, line: CartLine) -> Cart:
-        """Put so many more pieces into the cart. Raises `BadQuantityError` beyond what a line holds."""
+        """Add pieces of a product to the cart. Raises `BadQuantityError` beyond the limit of a line."""
 
         def add(kept: _Kept) -> _Kept:
             pieces = _pieces(kept.lines)
@@ -99,7 +99,7 @@ class Carts:
         return self._change(cart_id, add)
 
     def change(self, cart_id: str, line: CartLine) -> Cart:
-        """Let the cart hold just so many pieces of what is in it. Raises `NotInCartError` if it is not."""
+        """Set the number of pieces of a product in the cart. Raises `NotInCartError` if it is not in it."""
 
         def change(kept: _Kept) -> _Kept:
             pieces = _pieces(kept.lines)
@@ -110,25 +110,26 @@ class Carts:
         return self._change(cart_id, change)
 
     def remove(self, cart_id: str, product_id: str, variant: str | None = None) -> Cart:
-        """Take a product out of the cart, all pieces. What is not in it is out of it already."""
+        """Remove all pieces of a product from the cart. A product that is not in it is ignored."""
         thing = (product_id, variant)
         return self._change(
             cart_id, lambda kept: replace(kept, lines=tuple(line for line in kept.lines if line.thing != thing))
         )
 
     def take_out(self, cart_id: str, lines: Sequence[CartLine], order_key: str) -> Cart:
-        """Take out what was ordered, once per order; what was put in since the order stays."""
+        """Remove the ordered pieces, once per order; pieces that were added after the order stay."""
         return self._change(cart_id, lambda kept: _once(kept, f"order {order_key}", lambda old: _taken_out(old, lines)))
 
     def merge(self, visitor_cart: str, customer_cart: str) -> Cart:
-        """At login: put what a visitor chose into the customer's cart, which is returned.
+        """Move the lines of a visitor's cart into the customer's, as at login; returns the customer's cart.
 
-        Both documents cannot change at once. So the visitor's cart is closed first, naming where its lines go; then
-        they are added, once; then it is deleted. Whoever reads a closed cart finishes the merge: nothing is lost or
-        added twice, wherever a process ends. Raises `BadOrderError` unless the ids are of such carts.
+        Two documents cannot change in one step. So the visitor's cart is closed first, with the name of the other cart;
+        then its lines are added, once; then it is deleted. A reader of a closed cart finishes the merge, so nothing is
+        lost or added twice if the process ends in between. Raises `BadOrderError` unless the first cart is a visitor's
+        and the second a customer's.
         """
         if not visitor_cart.startswith(VISITOR) or not customer_cart.startswith(CUSTOMER):
-            raise BadOrderError(f"Only a {VISITOR}… cart can be merged into a {CUSTOMER}… cart.")  # never in a circle
+            raise BadOrderError(f"Only a {VISITOR}… cart can be merged into a {CUSTOMER}… cart.")  # no cycles
         kept = self._swap(
             visitor_cart, lambda kept: replace(kept, goes_to=customer_cart) if kept.goes_to is None else kept
         )
@@ -137,7 +138,7 @@ class Carts:
         return self.get(customer_cart)
 
     def _finish_merge(self, cart_id: str, closed: _Kept) -> None:
-        """Move the lines of a closed cart to where they go, and delete it."""
+        """Move the lines of a closed cart to the other cart, and delete it."""
         assert closed.goes_to is not None
         mark = f"cart {closed.revision}"
         self._change(closed.goes_to, lambda kept: _once(kept, mark, lambda old: _merged(old, closed.lines)))
@@ -145,7 +146,7 @@ class Carts:
             self._carts.delete_one({"_id": cart_id, "revision": closed.revision})
 
     def _change(self, cart_id: str, change: Change) -> Cart:
-        """Change a cart that is open; one that is closed is moved first."""
+        """Change an open cart; the merge of a closed one is finished first."""
         while True:
             kept = self._swap(cart_id, lambda kept: change(kept) if kept.goes_to is None else kept)
             if kept.goes_to is None:
@@ -153,7 +154,7 @@ class Carts:
             self._finish_merge(cart_id, kept)
 
     def _swap(self, cart_id: str, change: Change) -> _Kept:
-        """Read, change, and write if nobody else wrote meanwhile; else begin again. Returns what is stored now."""
+        """Read, change, and write unless the cart was changed in between; then start again. Returns the stored cart."""
         for _ in range(_TRIES):
             old = self._read(cart_id)
             new = change(old)
@@ -162,7 +163,7 @@ class Carts:
             new = replace(new, revision=secrets.token_hex(8))
             if self._write(cart_id, old.revision, new):
                 return new
-        raise CartBusyError(f"Cart {cart_id!r} is changed by too many at once: try again.")
+        raise CartBusyError(f"Cart {cart_id!r} is changed by too many requests at once: try again.")
 
     def _read(self, cart_id: str) -> _Kept:
         """Return the cart as it is stored; of an expired one only its revision, so that it can be replaced."""
@@ -176,7 +177,7 @@ class Carts:
         return _Kept(lines, tuple(document["applied"]), document["goes_to"], document["revision"])
 
     def _write(self, cart_id: str, old_revision: str | None, new: _Kept) -> bool:
-        """Write the document in the place of the one with the old revision; False if that is not there any more."""
+        """Replace the document with the old revision; False if that revision is no longer stored."""
         document = {
             **asdict(new),
             "_id": cart_id,
@@ -205,14 +206,14 @@ class Carts:
 
 
 def _once(kept: _Kept, mark: str, change: Callable[[tuple[CartLine, ...]], tuple[CartLine, ...]]) -> _Kept:
-    """Return the cart with the change, unless the mark says that it is made."""
+    """Return the cart with the change, unless it is marked as made."""
     if mark in kept.applied:
         return kept
     return replace(kept, lines=change(kept.lines), applied=(*kept.applied, mark))
 
 
 def _merged(lines: tuple[CartLine, ...], more: Sequence[CartLine]) -> tuple[CartLine, ...]:
-    """Return the lines of both, up to what a line holds: a merge that is rejected would never end."""
+    """Return the lines of both, each up to the limit of a line: a rejected merge would be repeated for ever."""
     pieces = _pieces(lines)
     for line in more:
         pieces[line.thing] = min(pieces.get(line.thing, 0) + line.quantity, MOST_PIECES)
@@ -232,5 +233,5 @@ def _pieces(lines: Sequence[CartLine]) -> dict[tuple[str, str | None], int]:
 
 
 def _lines(pieces: Mapping[tuple[str, str | None], int]) -> tuple[CartLine, ...]:
-    """Return each thing in one line, in the order they came."""
+    """Return one line per product and variant, in the order in which they were added."""
     return tuple(CartLine(product_id, quantity, variant) for (product_id, variant), quantity in pieces.items())

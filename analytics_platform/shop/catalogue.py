@@ -1,4 +1,4 @@
-"""What the shop sells and to whom: products and customers, put in one by one or in bulk."""
+"""Products and customers of the shop, inserted or updated in bulk."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ ON CONFLICT (email) DO UPDATE SET name = excluded.name, city = excluded.city
 
 
 def seed_products(database: Database, products: Iterable[Product]) -> int:
-    """Put products into the shop, or bring those it has to this state, stock included; returns how many.
+    """Insert products, or update those the shop has, stock included; returns their number.
 
-    Raises `BadCatalogueError` with nothing changed if a price or a stock is not valid, or a product comes twice.
+    Raises `BadCatalogueError` with nothing changed if a price or a stock is not valid, or a product occurs twice.
     """
     rows = [
         (each.product_id, each.name, each.category, each.price, each.stock, Jsonb(_metadata(each))) for each in products
@@ -39,7 +39,7 @@ def seed_products(database: Database, products: Iterable[Product]) -> int:
 
 
 def seed_customers(database: Database, customers: Iterable[Customer]) -> Mapping[str, int]:
-    """Put customers into the shop, or bring those it knows by e-mail address to this state; e-mail address → id."""
+    """Insert customers, or update those with the same e-mail address; returns their ids by e-mail address."""
     rows = [(each.email.strip().lower(), each.name, each.city) for each in customers]
     with database.transaction() as connection:
         _put(connection, "email text, name text, city text", rows, _PUT_CUSTOMERS)
@@ -50,7 +50,7 @@ def seed_customers(database: Database, customers: Iterable[Customer]) -> Mapping
 
 
 def _put(connection: Connection, columns: str, rows: Iterable[tuple[object, ...]], sql: str) -> int:
-    """Copy the rows into a table for this transaction, and from there to where they belong."""
+    """Copy the rows into a temporary table, and run the statement that inserts or updates from there."""
     connection.execute(f"CREATE TEMPORARY TABLE incoming ({columns}) ON COMMIT DROP")
     try:
         with connection.cursor().copy("COPY incoming FROM STDIN") as copy:
@@ -58,16 +58,17 @@ def _put(connection: Connection, columns: str, rows: Iterable[tuple[object, ...]
                 copy.write_row(row)
         return connection.execute(sql).rowcount
     except (psycopg.IntegrityError, psycopg.DataError, psycopg.errors.CardinalityViolation) as error:
-        raise BadCatalogueError(f"The shop does not take this: {reason_of(error)}.") from None
+        raise BadCatalogueError(f"The shop rejects this: {reason_of(error)}.") from None
 
 
 def _metadata(product: Product) -> Mapping[str, object]:
-    """Return what only some products have. Prices of variants are text: JSON's numbers are not exact everywhere.
+    """Return the metadata, which only some products have. Prices of variants are text: JSON's numbers are not exact.
 
     Raises `BadCatalogueError` for a price that is not valid, since the database does not check the metadata.
     """
     for name, price in product.variants.items():
         if not (price.is_finite() and 0 <= price < MOST_MONEY) or price != price.quantize(CENT_OF_CENT):
-            raise BadCatalogueError(f"Variant {name!r} of product {product.product_id!r} costs {price}: no such price.")
+            of = f"Variant {name!r} of product {product.product_id!r}"
+            raise BadCatalogueError(f"{of} costs {price}: give a price of 0 or more with up to four decimals.")
     variants = {name: str(price) for name, price in product.variants.items()}
     return {key: value for key, value in (("brand", product.brand), ("variants", variants)) if value}

@@ -34,7 +34,7 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 carts = typer.Typer(
-    help="Look into a cart and change it. Carts are named customer:17 or visitor:anything.", no_args_is_help=True
+    help="Show and change a cart. Carts are named customer:17 or visitor:anything.", no_args_is_help=True
 )
 app.add_typer(carts, name="carts")
 
@@ -44,7 +44,7 @@ Lines = Annotated[list[str], typer.Argument(metavar="PRODUCT[/VARIANT][=PIECES]â
 
 @app.command()
 def init() -> None:
-    """Make the shop's tables in SHOP_DATABASE_URL, or bring them to this version. Nothing is lost."""
+    """Create the shop's tables in SHOP_DATABASE_URL, or migrate them to this version. No data is lost."""
     from analytics_platform.settings import SettingsError, load_settings
     from analytics_platform.shop.schema import migrate
 
@@ -63,7 +63,7 @@ def seed(
     products: Annotated[Path | None, typer.Option(help="CSV: product_id,name,category,price,stock.")] = None,
     customers: Annotated[Path | None, typer.Option(help="CSV: email,name,city.")] = None,
 ) -> None:
-    """Put products and customers into the shop, or bring those it has to this state. Without files: a small example."""
+    """Insert or update products and customers; without files a small example."""
     from analytics_platform.shop.catalogue import seed_customers, seed_products
 
     with _open() as shop:
@@ -81,7 +81,7 @@ def order(
     lines: Lines = [],  # noqa: B006
     key: Annotated[str, typer.Option(help="Names the order; the same key again is the same order.")] = "",
 ) -> None:
-    """Order PRODUCTS, or without any what is in the customer's cart, at the prices of this moment."""
+    """Order PRODUCTS, or without any the content of the customer's cart, at current prices."""
     with _open() as shop:
         cart = Cart(tuple(map(_line, lines))) if lines else shop.carts.get(f"customer:{customer}")
         placed = shop.place_order(cart, customer, key or f"cli/{uuid4()}")
@@ -89,14 +89,14 @@ def order(
     for line in placed.lines:
         table.add_row(escape(line.product_id), escape(line.variant or ""), f"{line.quantity:,}", f"{line.unit_price:,}")
     Console().print(table)
-    print(f"{placed.total:,} at {placed.ordered_at:%Y-%m-%d %H:%M:%S} UTC. The key makes it safe to ask again.")
+    print(f"{placed.total:,} at {placed.ordered_at:%Y-%m-%d %H:%M:%S} UTC. The same key again changes nothing.")
 
 
 @app.command("top-sellers")
 def top_sellers(
-    count: Annotated[bool, typer.Option("--count", help="Count them from the orders, past the cache.")] = False,
+    count: Annotated[bool, typer.Option("--count", help="Count them from the orders, without the cache.")] = False,
 ) -> None:
-    """Show the ten products of which most pieces were sold, from the cache if there is one."""
+    """Show the ten products with the most pieces sold, from the cache if there is one."""
     with _open() as shop:
         top = shop.count_top_sellers() if count else shop.top_sellers()
     table = Table("", "product", "name", "pieces", "orders", "revenue")
@@ -108,7 +108,7 @@ def top_sellers(
 
 @app.command("drain-outbox")
 def drain_outbox() -> None:
-    """Do what orders left to be done while carts or cache did not answer. The job drain_outbox does the same."""
+    """Do the tasks left in the outbox while carts or cache did not answer. The job drain_outbox does the same."""
     with _open() as shop:
         drained = shop.drain_outbox()
     print(f"{drained.done:,} done, {drained.left:,} left.")
@@ -131,13 +131,13 @@ def add_to_cart(cart: CartId, lines: Lines) -> None:
 
 @carts.command("change")
 def change_cart(cart: CartId, lines: Lines) -> None:
-    """Set how many pieces of a product are in a cart."""
+    """Set the number of pieces of products in a cart."""
     _change_cart(cart, lines, lambda carts, line: carts.change(cart, line))
 
 
 @carts.command("remove")
 def remove_from_cart(cart: CartId, lines: Lines) -> None:
-    """Take products out of a cart, all pieces of them."""
+    """Remove products from a cart."""
     _change_cart(cart, lines, lambda carts, line: carts.remove(cart, *line.thing))
 
 
@@ -150,7 +150,7 @@ def _change_cart(cart: str, lines: list[str], change: Callable[[Carts, CartLine]
 
 @carts.command("merge")
 def merge_carts(visitor: CartId, customer: CartId) -> None:
-    """At login: put what a visitor chose into the customer's cart."""
+    """Move the lines of a visitor's cart into the customer's, as at login."""
     with _open() as shop:
         _print_cart(shop.carts.merge(visitor, customer))
 

@@ -17,7 +17,7 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 
 _WAIT_S = 10.0
 _RECONNECT_S = 2.0
-"""How long the pool tries again by itself, with longer pauses each time. The next request makes it begin again."""
+"""Seconds for which the pool reconnects by itself, with growing pauses. The next request starts it again."""
 
 _OPTIONS = "-c timezone=UTC -c statement_timeout=30s -c lock_timeout=20s"
 
@@ -26,7 +26,7 @@ class Database:
     """A pool of connections to one address. Safe to share between threads; each process opens its own."""
 
     def __init__(self, url: str, most: int = 10) -> None:
-        """Nothing is connected yet. `most` is how many connections there may be at once."""
+        """Prepare without connecting. `most` is the largest number of connections."""
         self._url = url
         self._pool = ConnectionPool[Connection](
             url,
@@ -78,7 +78,7 @@ class Database:
 
 
 def reason_of(error: psycopg.Error) -> str:
-    """Return what the server said, without parts of an address, which may be of the password."""
+    """Return the server's message without parts of the address, which may belong to the password."""
     if isinstance(error, psycopg.ProgrammingError) and error.sqlstate is None:
         return "its host, its port or an option is wrong"
     return (str(error).strip().splitlines() or ["no reason given"])[0]

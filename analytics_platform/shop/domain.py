@@ -14,12 +14,12 @@ MOST_PIECES = 1_000_000
 """How many pieces a line may have."""
 
 CENT_OF_CENT, MOST_MONEY = Decimal("0.0001"), Decimal(10) ** 14
-"""The smallest amount, and the one that no money column holds any more: numeric(18, 4)."""
+"""The smallest amount, and the first that is too large for a money column, numeric(18, 4)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Customer:
-    """A customer who may order; the e-mail address is kept in lower case and is one customer's."""
+    """A customer who may order; the e-mail address is stored in lower case and is unique."""
 
     email: str
     name: str
@@ -41,7 +41,7 @@ class Product:
 
 @dataclass(frozen=True, slots=True)
 class CartLine:
-    """So many pieces of a product. Raises `BadQuantityError`."""
+    """A number of pieces of a product. Raises `BadQuantityError`."""
 
     product_id: str
     quantity: int
@@ -53,7 +53,7 @@ class CartLine:
 
     @property
     def thing(self) -> tuple[str, str | None]:
-        """What is in the line: a product, and which variant of it."""
+        """The product of the line, and its variant."""
         return self.product_id, self.variant
 
 
@@ -90,7 +90,7 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class BestSeller:
-    """A product and what was sold of it: orders, pieces, and what they brought."""
+    """A product and its sales: orders, pieces and revenue."""
 
     product_id: str
     name: str

@@ -14,15 +14,15 @@ class ShopUnavailableError(ShopError):
 
 
 class CartBusyError(ShopError):
-    """So many others change the cart that this change found no gap."""
+    """The cart is changed by too many requests at once."""
 
 
 class BadCatalogueError(ShopError):
-    """Products or customers the shop does not take."""
+    """Products or customers that the shop rejects."""
 
 
 class OrderRejectedError(ShopError):
-    """An order, or a change of a cart, that the shop does not take. Nothing was changed."""
+    """The shop rejects an order or a change of a cart. Nothing was changed."""
 
 
 class BadOrderError(OrderRejectedError):
@@ -37,7 +37,7 @@ class EmptyCartError(OrderRejectedError):
 
 
 class BadQuantityError(OrderRejectedError):
-    """A line of nothing, of less than nothing, or of more than a line holds."""
+    """The number of pieces of a line is not positive or too large."""
 
     def __init__(self, product_id: str, quantity: int) -> None:
         words = f"{quantity} pieces of product {product_id!r} cannot be ordered"
@@ -45,21 +45,21 @@ class BadQuantityError(OrderRejectedError):
 
 
 class UnknownProductError(OrderRejectedError):
-    """A product the shop does not have."""
+    """The shop does not have this product."""
 
     def __init__(self, product_id: str) -> None:
         super().__init__(f"The shop has no product {product_id!r}: take it out of the cart.")
 
 
 class UnknownVariantError(OrderRejectedError):
-    """A size or colour that a product does not come in."""
+    """The product does not have this variant."""
 
     def __init__(self, product_id: str, variant: str) -> None:
         super().__init__(f"Product {product_id!r} does not come as {variant!r}: choose another variant.")
 
 
 class UnknownCustomerError(OrderRejectedError):
-    """A customer the shop does not know."""
+    """The shop does not know this customer."""
 
     def __init__(self, customer_id: int) -> None:
         super().__init__(f"The shop has no customer {customer_id}: register the customer first.")
@@ -69,7 +69,7 @@ class OutOfStockError(OrderRejectedError):
     """More pieces of a product are wanted than are left."""
 
     def __init__(self, product_id: str, wanted: int, left: int) -> None:
-        super().__init__(f"Of product {product_id!r} {wanted} are wanted and {left} are left: order fewer.")
+        super().__init__(f"Product {product_id!r} has {left} pieces left, {wanted} are wanted: order fewer.")
         self.product_id = product_id
         self.wanted = wanted
         self.left = left
@@ -83,7 +83,7 @@ class OrderKeyTakenError(OrderRejectedError):
 
 
 class NotInCartError(OrderRejectedError):
-    """What is to be changed is not in the cart."""
+    """The product to change is not in the cart."""
 
     def __init__(self, product_id: str) -> None:
         super().__init__(f"Product {product_id!r} is not in the cart: add it first.")

@@ -1,8 +1,8 @@
-"""Placing an order: one transaction that checks the stock, writes the order, and notes what is to follow.
+"""Places an order in one transaction: it checks the stock, writes the order, and adds its tasks to the outbox.
 
 The rows of the products are locked in the order of their ids, so that two orders never wait for each other in a circle.
-Then one statement writes everything: order, lines, stock, outbox. The unique order key makes it happen once: who comes
-second, also while the first is still at work, gets the first one's order.
+Then one statement writes everything: order, lines, stock, outbox. The unique order key makes it happen once: a
+second request with the key, even while the first still runs, gets the first one's order.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from analytics_platform.shop.errors import (
 
 LONGEST_KEY = 500
 CLEAR_CART, COUNT_SALES = "clear_cart", "count_sales"
-"""What may follow an order: take what was ordered out of the cart; let the best sellers be counted again."""
+"""Tasks that may follow an order: remove it from the cart; mark the best sellers as stale."""
 
 _LOCK = """
 SELECT product_id, price, stock, metadata -> 'variants' FROM shop.products
@@ -82,7 +82,7 @@ class OrderRequest:
     ordered_at: dt.datetime | None = None
 
     def check(self) -> None:
-        """Raise `BadOrderError` if it is wrong, as far as that shows without the database."""
+        """Raise `BadOrderError` if it is wrong, as far as can be checked without the database."""
         if not self.order_key.strip() or len(self.order_key) > LONGEST_KEY or "\0" in self.order_key:
             raise BadOrderError(
                 f"The order key {self.order_key[:50]!r} is not valid: give 1 to {LONGEST_KEY} characters."
@@ -95,7 +95,7 @@ def place(database: Database, request: OrderRequest, tasks: Sequence[str]) -> tu
     """Place the order, with `tasks` noted in the outbox in the same transaction, or find the one with its key.
 
     Returns it, and whether it is new. Raises `OrderRejectedError` with nothing changed, `ShopUnavailableError` with the
-    outcome unknown: ask again, same key.
+    outcome unknown: try again with the same key.
     """
     request.check()
     rejection: OrderRejectedError | None = None
@@ -105,7 +105,7 @@ def place(database: Database, request: OrderRequest, tasks: Sequence[str]) -> tu
         if order is not None:
             return order, True
     except OrderRejectedError as error:
-        # Only final if there is no such order: that its first attempt succeeded may be why nothing is left.
+        # Final only if the order does not exist: an earlier attempt may have placed it and sold the last pieces.
         rejection = error
     known = find_order(database, request.order_key)
     if known is None:
@@ -143,7 +143,7 @@ def _write(connection: Connection, request: OrderRequest, tasks: Sequence[str]) 
 
 
 def _price(connection: Connection, request: OrderRequest) -> tuple[OrderLine, ...]:
-    """Return the lines at the prices of this moment, their products locked and their stock found enough."""
+    """Lock the products and return the lines at current prices. Raises `OrderRejectedError`."""
     if not request.cart.lines:
         raise EmptyCartError(request.order_key)
     wanted = _count_pieces(request.cart.lines)
@@ -157,7 +157,7 @@ def _price(connection: Connection, request: OrderRequest) -> tuple[OrderLine, ..
 
 
 def _at_price(line: CartLine, price: Decimal, _: int, variants: Mapping[str, str] | None) -> OrderLine:
-    """Return the line at what a piece costs now."""
+    """Return the line at the current price of its variant. Raises `UnknownVariantError`."""
     if line.variant is not None:
         try:
             price = Decimal(str((variants or {})[line.variant])).quantize(CENT_OF_CENT)
@@ -193,7 +193,7 @@ def _parameters(request: OrderRequest, lines: Sequence[OrderLine], tasks: Sequen
 
 
 def payload_of(task: str, request: OrderRequest) -> Mapping[str, object]:
-    """Return what is needed to do the task without looking at anything else."""
+    """Return all the data that is needed to do the task."""
     if task != CLEAR_CART:
         return {}
     return {

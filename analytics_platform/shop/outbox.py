@@ -1,7 +1,7 @@
-"""What follows an order and may have to wait: the rows of `shop.outbox`, each removed when its task is done.
+"""Tasks that follow an order and may have to wait: the rows of `shop.outbox`, each removed when its task is done.
 
-A task may be done more than once (a process ends between the task and its removal), so tasks are such that the second
-time changes nothing.
+A task may be done more than once (a process ends between the task and its removal), so a second
+time must change nothing.
 """
 
 from __future__ import annotations
@@ -47,11 +47,11 @@ class OutboxDrained:
 
 
 def drain(database: Database, tasks: Mapping[str, Task]) -> OutboxDrained:
-    """Do what is due.
+    """Do the tasks that are due.
 
-    A server that does not answer ends its kind of task for this time. A task that fails is put off, longer every time,
-    and does not delay the others. Several may drain at once. Raises `ShopUnavailableError` if the database does not
-    answer.
+    If a server does not answer, its tasks are skipped this time. A task that fails is postponed, longer every time, and
+    does not delay the others. Several processes may drain at once. Raises `ShopUnavailableError` if the database does
+    not answer.
     """
     done = 0
     reasons: dict[str, None] = {}
@@ -68,9 +68,9 @@ def drain(database: Database, tasks: Mapping[str, Task]) -> OutboxDrained:
 def _do_batch(
     connection: Connection, rows: Sequence[tuple[Any, ...]], tasks: dict[str, Task], reasons: dict[str, None]
 ) -> list[int]:
-    """Do the tasks of these rows, and one that repeats another once; return the ids of what is done.
+    """Do the tasks of these rows, equal ones once; return the ids of those done.
 
-    Removes from `tasks` those whose server does not answer, and adds to `reasons` why something is not done.
+    Removes from `tasks` those whose server does not answer, and adds to `reasons` why a task is not done.
     """
     known: set[tuple[str, str]] = set()
     finished = []
@@ -85,7 +85,7 @@ def _do_batch(
             del tasks[name]
             reasons[str(error)] = None
         except (ShopError, KeyError, TypeError, ValueError) as error:
-            reason = f"{name} {outbox_id} failed for the {attempts + 1}. time: {error}"
+            reason = f"{name} {outbox_id} failed, attempt {attempts + 1}: {error}"
             connection.execute(_PUT_OFF, [reason, outbox_id])
             reasons[reason] = None
         else:
@@ -95,7 +95,7 @@ def _do_batch(
 
 
 def count_due(database: Database) -> int:
-    """Return how many tasks are not done though they could have been done at once."""
+    """Count the tasks that have been due for more than ten seconds."""
     return _count(database, "SELECT count(*) FROM shop.outbox WHERE due_at < now() - interval '10 s'")
 
 
@@ -107,7 +107,7 @@ def _count(database: Database, sql: LiteralString) -> int:
 
 
 def remove(database: Database, order_id: int, tasks: Sequence[str]) -> None:
-    """Note that these tasks of an order are done. Lost with a crash, it means no more than doing them again."""
+    """Remove these tasks of an order as done. If a crash loses the removal, they are only done again."""
     with database.transaction() as connection:
         connection.execute("SET LOCAL synchronous_commit = off")
         connection.execute(_REMOVE_OF_ORDER, [order_id, list(tasks)])

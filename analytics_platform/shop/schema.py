@@ -22,7 +22,8 @@ _LOCK = sqlalchemy.text("SELECT pg_advisory_xact_lock(hashtext('shop.schema_vers
 def migrate(url: str, version: str = "head") -> str:
     """Bring the database at a postgresql:// address to a version of the schema (the newest); returns its name.
 
-    Nothing happens if it is there already. Two that do it at once wait for each other. Raises `ShopUnavailableError`.
+    Nothing changes if it is there already. Processes that do it at once wait for each other. Raises
+    `ShopUnavailableError`.
     """
     engine = sqlalchemy.create_engine(
         "postgresql+psycopg://", creator=lambda: psycopg.connect(url, connect_timeout=10), poolclass=sqlalchemy.NullPool

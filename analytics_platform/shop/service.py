@@ -1,4 +1,4 @@
-"""The shop as others use it: orders in PostgreSQL, what follows them in MongoDB and Redis, now or later.
+"""The shop's interface: orders in PostgreSQL, their tasks in MongoDB and Redis, at once or later.
 
 with open_shop(load_settings()) as shop:
     order = shop.place_order(shop.carts.get("customer:17"), 17, order_key="web/4711")
@@ -42,7 +42,7 @@ LIMIT %s
 
 
 class Shop:
-    """The order service. Without carts or cache it works without them. Safe to share between threads."""
+    """The order service; carts and cache are optional. Safe to share between threads."""
 
     def __init__(self, database: Database, carts: Carts | None = None, best_sellers: BestSellers | None = None) -> None:
         self.database = database
@@ -65,10 +65,10 @@ class Shop:
         ordered_at: dt.datetime | None = None,
         follow_up: bool = True,
     ) -> Order:
-        """Order what is in the cart, at the prices of this moment; the same key again returns the same order.
+        """Order the content of the cart at current prices; the same key again returns the same order.
 
-        Order, lines, stock and outbox change in one transaction, or nothing does. Then what was ordered is taken out of
-        the cart and the best sellers become stale: at once if their servers answer, by `drain_outbox` if not or without
+        Order, lines, stock and outbox change in one transaction, or nothing does. Then the order is removed from the
+        cart and the best sellers become stale: at once if their servers answer, by `drain_outbox` if not or without
         `follow_up`. `ordered_at` is now unless given.
 
         Raises `OrderRejectedError` (`EmptyCartError`, `UnknownProductError`, `UnknownVariantError`, `OutOfStockError`,
@@ -83,7 +83,7 @@ class Shop:
         return order
 
     def top_sellers(self) -> tuple[BestSeller, ...]:
-        """Return the ten products of which most pieces were sold, from the cache if there is one."""
+        """Return the ten products with the most pieces sold, from the cache if there is one."""
         return self._best_sellers.top() if self._best_sellers else self.count_top_sellers()
 
     def count_top_sellers(self) -> tuple[BestSeller, ...]:
@@ -91,11 +91,11 @@ class Shop:
         return count_best_sellers(self.database)
 
     def drain_outbox(self) -> OutboxDrained:
-        """Do what orders left to be done and could not be done at once."""
+        """Do the tasks of orders that could not be done at once."""
         return outbox.drain(self.database, self._tasks())
 
     def _tasks(self) -> Mapping[str, Task]:
-        """Return what can be done, and how."""
+        """Return the tasks that can be done, by name."""
         carts, best_sellers = self._carts, self._best_sellers
         tasks: dict[str, Task] = {}
         if carts is not None:
@@ -105,7 +105,7 @@ class Shop:
         return tasks
 
     def _follow_up(self, request: OrderRequest, order: Order, tasks: Mapping[str, Task]) -> None:
-        """Do now what can be done now. The order is placed already: nothing that fails here may fail it."""
+        """Do the tasks of an order, as far as possible. The order is placed already: no failure here may fail it."""
         done = []
         for name, task in tasks.items():
             if self._breakers[name].is_open:
@@ -122,7 +122,7 @@ class Shop:
         try:
             outbox.remove(self.database, order.order_id, done)
         except ShopUnavailableError as error:
-            LOG.warning("What followed order %r will be done again: %s", order.order_key, error)
+            LOG.warning("The tasks of order %r will be done again: %s", order.order_key, error)
 
 
 def _clear_cart(carts: Carts, payload: Payload) -> None:
@@ -133,9 +133,9 @@ def _clear_cart(carts: Carts, payload: Payload) -> None:
 def place_orders(shop: Shop, requests: Iterable[OrderRequest], at_once: int = 4) -> list[Order | OrderRejectedError]:
     """Place many orders, several at a time: for simulations and migrations.
 
-    Returns what became of each, in the order of the requests. What follows them is done together at the end, as far as
-    it can be. Raises `ShopUnavailableError` if the database does not answer: the same requests again place what is
-    missing, and nothing twice.
+    Returns the result of each, in the order of the requests. Their tasks are done together at the end, as far as
+    possible. Raises `ShopUnavailableError` if the database does not answer: the same requests again place the missing
+    orders, and none twice.
     """
 
     def place(request: OrderRequest) -> Order | OrderRejectedError:
@@ -153,7 +153,7 @@ def place_orders(shop: Shop, requests: Iterable[OrderRequest], at_once: int = 4)
 
 
 def count_best_sellers(database: Database) -> tuple[BestSeller, ...]:
-    """Return the ten products of which most pieces were sold; of equals those that brought more, then by id."""
+    """Return the ten products with the most pieces sold; among equals by revenue, then by id."""
     with database.transaction() as connection:
         return tuple(BestSeller(*row) for row in connection.execute(_COUNT, [MOST]))
 

@@ -60,7 +60,7 @@ def redis_url(redis_server: LocalRedis) -> str:
 
 @pytest.fixture
 def settings(database_url: str, mongo_uri: str, redis_url: str) -> Settings:
-    """With a MongoDB database of its own."""
+    """With a separate MongoDB database."""
     return load_settings(
         shop_database_url=database_url,
         redis_url=redis_url,

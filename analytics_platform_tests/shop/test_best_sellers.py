@@ -55,7 +55,7 @@ def test_a_list_is_counted_once_and_read_from_the_cache(redis_url: str, count: C
     assert count.asked == 1
 
 
-def test_no_more_than_ten_are_kept(redis_url: str, count: Counter) -> None:
+def test_at_most_ten_are_kept(redis_url: str, count: Counter) -> None:
     push_best_sellers(redis_url, [seller(number) for number in range(12)])
     assert BestSellers(redis_url, count).top() == tuple(seller(number) for number in range(10))
     assert count.asked == 0
@@ -116,7 +116,7 @@ def test_an_order_during_a_count_is_counted_next_time(redis_url: str, client: Re
     assert best.top() == (seller(2),)
 
 
-def test_a_process_that_ends_while_it_counts_keeps_nobody_waiting_for_long(
+def test_a_process_that_ends_while_it_counts_does_not_block_others_for_long(
     redis_url: str, client: Redis, count: Counter
 ) -> None:
     client.set(LOCK, 1, px=200)
@@ -141,7 +141,7 @@ def test_without_a_cache_every_read_counts(count: Counter) -> None:
     assert [best.top(), best.top()] == [(seller(1),), (seller(2),)]
 
 
-def test_a_cache_that_is_away_is_named_without_its_password(count: Counter) -> None:
+def test_a_cache_that_does_not_answer_is_named_without_its_password(count: Counter) -> None:
     best = BestSellers(NOWHERE, count)
     for use in (best.touch, lambda: best.refresh([])):
         with pytest.raises(ShopUnavailableError, match=r"127.0.0.1:1") as caught:
@@ -149,7 +149,7 @@ def test_a_cache_that_is_away_is_named_without_its_password(count: Counter) -> N
         assert "secret" not in str(caught.value)
 
 
-def test_a_cache_that_comes_back_is_used_again(count: Counter, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cache_that_answers_again_is_used_again(count: Counter, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(breaker, "PAUSE_S", 0.0)
     server = LocalRedis()
     server.start()

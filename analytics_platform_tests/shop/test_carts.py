@@ -103,7 +103,7 @@ def test_a_cart_expires_after_a_month_without_a_change(carts: Carts, clock: Cloc
     assert carts.add(ADA, LAMP).lines == (LAMP,)
 
 
-def test_the_server_is_told_when_a_cart_expires(carts: Carts, mongo_uri: str, database: str, clock: Clock) -> None:
+def test_the_server_knows_when_a_cart_expires(carts: Carts, mongo_uri: str, database: str, clock: Clock) -> None:
     carts.prepare()
     carts.prepare()
     carts.add(ADA, LAMP)
@@ -126,7 +126,7 @@ def test_the_server_removes_what_expired(carts: Carts, mongo_uri: str, database:
             time.sleep(0.1)
 
 
-def test_at_login_the_visitor_s_cart_goes_into_the_customer_s(carts: Carts) -> None:
+def test_at_login_the_visitor_s_cart_is_merged_into_the_customer_s(carts: Carts) -> None:
     carts.add(ADA, LAMP)
     carts.add(GUEST, LAMP)
     carts.add(GUEST, DESK)
@@ -159,7 +159,7 @@ class Tripping:
 
 @pytest.mark.parametrize("at", range(3))
 @pytest.mark.parametrize("who", ["merges again", "looks", "goes on as a guest"])
-def test_a_login_that_ends_halfway_is_finished_by_whoever_comes_next(at: int, who: str, carts: Carts) -> None:
+def test_a_login_that_ends_halfway_is_finished_by_the_next_reader(at: int, who: str, carts: Carts) -> None:
     carts.add(ADA, LAMP)
     carts.add(GUEST, LAMP)
     carts.add(GUEST, DESK)
@@ -201,7 +201,7 @@ def test_an_order_repeated_later_does_not_take_from_a_refilled_cart(carts: Carts
     assert carts.take_out(ADA, (LAMP,), "web/1").lines == (LAMP,)
 
 
-def test_a_server_that_is_away_is_named_without_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_does_not_answer_is_named_without_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("analytics_platform.shop.carts._TIMEOUT_MS", 300)
     carts = Carts("mongodb://ada:secret@127.0.0.1:1/?directConnection=true", "shop")
     for _ in range(2):

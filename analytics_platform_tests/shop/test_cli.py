@@ -77,7 +77,7 @@ def test_files_are_put_into_the_shop(run: Run, tmp_path: Path) -> None:
             "'lamp=many' is not a cart line: write PRODUCT, PRODUCT=2 or PRODUCT/VARIANT=2.",
         ),
         (("order", "1", "lamp=0"), "0 pieces of product 'lamp' cannot be ordered: order between 1 and 1,000,000."),
-        (("order", "1", "lamp=101"), "Of product 'lamp' 101 are wanted and 100 are left: order fewer."),
+        (("order", "1", "lamp=101"), "Product 'lamp' has 100 pieces left, 101 are wanted: order fewer."),
         (("order", "1", "--key", "k"), "The cart of order 'k' is empty: put something into it first."),
         (("carts", "change", "customer:1", "lamp"), "Product 'lamp' is not in the cart: add it first."),
         (("carts", "merge", "customer:1", "customer:2"), "Only a visitor:… cart can be merged into a customer:… cart."),

@@ -49,7 +49,7 @@ def test_the_job_does_what_waits(shop: Shop, settings: Settings) -> None:
     assert shop.carts.get("customer:1").lines == ()
 
 
-def test_the_job_fails_while_a_server_is_away_and_says_which(shop: Shop, settings: Settings) -> None:
+def test_the_job_fails_while_a_server_does_not_answer_and_names_it(shop: Shop, settings: Settings) -> None:
     fill_outbox(shop)
     away = settings.model_copy(update={"redis_url": type(settings.redis_url)("redis://127.0.0.1:1/0")})
     result = drain(away)

@@ -1,8 +1,7 @@
--- Grain: one row per client that customers of the shop ordered from, and period in which what is known of them was the
--- same.
--- Rules: as product_history, over the versions of all customers of the client. More links and more versions only add to
--- the line of versions, so no number of a version ever goes away. Made for the clients that the days that are built
--- touch, by a version that was read or by a first order: at the same time as dim_customer.
+-- Grain: one row per client that customers of the shop ordered from, and period in which their data did not change.
+-- Rules: as product_history, over the versions of all customers of the client. New links and new versions only append
+-- versions, so no version number is ever removed. Built for the clients that occur in the days to build, by a version
+-- that was read or by a first order, at the same time as dim_customer.
 WITH touched AS (
     SELECT DISTINCT links.client_id
     FROM cleaned.shop_clients AS links

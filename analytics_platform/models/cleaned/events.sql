@@ -1,8 +1,8 @@
 -- Grain: one row per event of any source.
--- Rules: sources.events stands for the events.sql of every source, which the platform puts in its place with the name of
--- the source. All are enriched alike. Event names are GA4's, unknown ones are kept and flagged. The traffic source is
--- utm_*, else the ad click, else a foreign referrer; a referrer of the page's own domain is none. Revenue and order
--- number are read from purchases only.
+-- Rules: sources.events is replaced by the events.sql of every source, each with the name of the source. All events are
+-- enriched in the same way. Event names are GA4's; unknown ones are kept and flagged. The traffic source is utm_*, else
+-- the ad click, else a foreign referrer; a referrer of the page's own domain is none. Revenue and order number are read
+-- from purchases only.
 WITH addresses AS (
     SELECT
         event_date,

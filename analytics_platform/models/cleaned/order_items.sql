@@ -1,5 +1,5 @@
 -- Grain: one row per line of an order of the shop.
--- Rules: the latest version that the gate let through.
+-- Rules: the latest accepted version.
 WITH ranked AS (
     SELECT
         order_id,

@@ -1,5 +1,5 @@
 -- Grain: one row per order of the shop.
--- Rules: the latest version that the gate let through. All versions of an order are of the day it was ordered.
+-- Rules: the latest accepted version. All versions of an order are of the day it was ordered.
 WITH ranked AS (
     SELECT
         order_id,

@@ -1,6 +1,6 @@
 -- Grain: one row per product of the shop and period in which its name, category and price were the same.
--- Rules: made for the products that the days that are built touch. A version that differs from the one before it only in
--- other things, such as the stock, belongs to its period. The first period reaches back to the beginning.
+-- Rules: built for the products that occur in the days to build. A version that differs from the one before it only in
+-- other columns, such as the stock, belongs to the same period. The first period reaches back to the beginning.
 WITH ordered AS (
     SELECT
         product_id,

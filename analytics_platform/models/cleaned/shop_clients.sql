@@ -1,5 +1,5 @@
 -- Grain: one row per client and customer of the shop who ordered from it.
--- Rules: made for the clients that the days that are built touch.
+-- Rules: built for the clients that occur in the days to build.
 SELECT
     client_id,
     customer_id,

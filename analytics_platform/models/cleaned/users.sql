@@ -1,5 +1,5 @@
 -- Grain: one row per user.
--- Rules: the latest version that the gate let through; of two in one answer the later one.
+-- Rules: the latest accepted version; of two in one answer the later one.
 WITH ranked AS (
     SELECT
         CAST(user_id AS VARCHAR) AS user_id,

@@ -1,4 +1,4 @@
--- GA4's default channel group of a visit, after Google's published rules, manual traffic included.
+-- GA4's default channel group of a visit, by Google's published rules, manual traffic included.
 --
 --   source, medium, campaign   as tagged or derived, any case; null counts as empty
 --   category                   of the source: 'search', 'social', 'shopping', 'video' or null

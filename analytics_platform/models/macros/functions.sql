@@ -1,16 +1,16 @@
 -- The functions that models share and that differ from engine to engine. Each engine defines them once.
 -- surrogate_key: BIGINT hash of a business key, -1 (the unknown member) for a missing one.
 -- micros: microseconds since 1970 of a time. json_list: the text if it is a JSON array, else null.
--- numbered_items: the elements of a JSON array, each with its place from 0. Taken apart in one go: an event may carry
--- tens of thousands, and reading the array again for each of them takes time and memory with their square.
+-- numbered_items: the elements of a JSON array, each with its place from 0. The array is parsed once: an event may have
+-- tens of thousands of items, and parsing it again for each of them takes quadratic time and memory.
 -- whole: the text as a count, null if it is a fraction, negative, above 2^31 or not a number.
 -- money: the text or number as an amount, null if it is not a number or ten billion or more. Far above any order, and far
 -- enough below the limit of the type that no sum over orders overflows: one absurd event must not stop all later builds.
--- is_known_event: whether the platform gives a meaning to this name (GA4's automatic and recommended events, and the two
+-- is_known_event: whether the platform knows this name (GA4's automatic and recommended events, and the two
 -- of the web shop's logs that GA4 has no name for).
 -- named_item: a JSON array of the one item of this name, null without a name.
 -- one_item: a JSON array of the one item a row is about, one piece of it.
--- items_value: what the items of an event are worth together, null if none has a price. A missing quantity is one.
+-- items_value: the value of all items of an event, null if none has a price. A missing quantity is one.
 -- date_key: the day as a number, 20260131.
 CREATE OR REPLACE TEMP MACRO surrogate_key(business_key) AS
     coalesce(CAST('0x' || substr(md5(business_key), 1, 15) AS BIGINT), -1);

@@ -1,6 +1,6 @@
 -- Grain: one row per day of order, model and traffic source. Bots are left out.
--- Rules: touches of an order are its client's sessions that start no later than the order and at most the look-back
--- days before its day. Each model gives the whole order to one touch, so credit sums to revenue exactly.
+-- Rules: touches of an order are the sessions of its client that start no later than the order and at most the
+-- look-back days before its day. Each model gives the whole order to one touch, so credit sums to revenue exactly.
 WITH touches AS (
     SELECT
         orders.event_id,

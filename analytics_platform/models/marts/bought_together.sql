@@ -1,6 +1,6 @@
 -- Grain: one row per product and other product that was bought with it.
--- Rules: made from the day rollup, for the products that the days that are built touch; a row depends on orders with its
--- first product only. Bots are left out.
+-- Rules: built from the day rollup, for the products that occur in the days to build; a row depends only on orders with
+-- its first product. Bots are left out.
 WITH totals AS (
     SELECT product_id, other_product_id, sum(orders) AS orders
     FROM sessionized.product_pair_days

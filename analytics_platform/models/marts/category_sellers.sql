@@ -1,6 +1,6 @@
 -- Grain: one row per product that was seen, ranked within its category. Bots are left out.
--- Rules: rank 1 earned most; of equals the one with more pieces, then the smaller product id. The category is the latest
--- one that is known, 'unknown' without any.
+-- Rules: rank 1 has the highest revenue; among equals the one with more pieces, then the smaller product id. The
+-- category is the latest known one, else 'unknown'.
 WITH named AS (
     SELECT
         product_id,

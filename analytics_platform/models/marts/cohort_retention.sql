@@ -1,4 +1,5 @@
--- Grain: one row per cohort (month of the first order) and month in which someone of it ordered. Bots are left out.
+-- Grain: one row per cohort (month of the first order) and month in which one of its customers ordered. Bots are left
+-- out.
 WITH bought AS (
     SELECT
         month,

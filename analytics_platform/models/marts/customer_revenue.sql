@@ -1,5 +1,5 @@
 -- Grain: one row per customer (client) with an order. Bots are left out.
--- Rules: rank 1 brought most; of equals the smaller client id comes first, and so in the running total.
+-- Rules: rank 1 has the highest revenue; among equals the smaller client id comes first, also in the running total.
 WITH customers AS (
     SELECT
         client_id,

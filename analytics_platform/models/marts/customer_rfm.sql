@@ -1,7 +1,7 @@
 -- Grain: one row per customer (client) with an order. Bots are left out.
--- Rules: scores are quintiles (Hughes 1994), 5 the best: the part of all customers that is strictly worse, in fifths.
--- Customers who are equal have equal scores, in whatever order they are read. The day that recency counts from is the
--- last one with an event, not today.
+-- Rules: scores are quintiles (Hughes 1994), 5 is the best: the share of all customers that is strictly worse, in
+-- fifths. Equal customers have equal scores, in any order of the rows. Recency counts from the last day with an event,
+-- not from today.
 WITH customers AS (
     SELECT
         client_id,

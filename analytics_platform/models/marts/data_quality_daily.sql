@@ -1,4 +1,4 @@
--- Grain: one row per day of events and source, over all batches that brought events of the day.
+-- Grain: one row per day of events and source, over all batches with events of the day.
 SELECT
     event_date AS date,
     source,

@@ -1,6 +1,6 @@
--- Grain: one row per product list that was met. Bots are left out.
--- Rules: made from the session rollup, for the lists that the days that are built touch. Rates count sessions, so that
--- none is above 1, save the click-through rate, which counts items.
+-- Grain: one row per product list that was seen. Bots are left out.
+-- Rules: built from the session rollup, for the lists that occur in the days to build. Rates count sessions, so that
+-- none is above 1, except the click-through rate, which counts items.
 WITH totals AS (
     SELECT
         list_id,

@@ -1,5 +1,5 @@
 -- Grain: one row per month from the first with an order to the last. Bots are left out.
--- Rules: growth compares with the calendar month before, and is missing where that brought nothing.
+-- Rules: growth compares with the calendar month before, and is null if that month had no revenue.
 WITH bought AS (
     SELECT
         client_id,

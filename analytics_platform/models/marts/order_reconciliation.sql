@@ -1,6 +1,7 @@
--- Grain: one row per order that events tell of (star.fact_orders), the shop's database has (cleaned.orders), or both.
--- Rules: they are the same order if its key in the shop is the client and the transaction id, and its days are the same or
--- neighbours, for an order at midnight. The row is of the shop's day, if the shop has the order. Bots are in.
+-- Grain: one row per order in the events (star.fact_orders), in the shop's database (cleaned.orders), or in both.
+-- Rules: two orders are the same if the order key in the shop is the client and the transaction id, and their days are
+-- equal or adjacent, as for an order at midnight. The row has the shop's day if the shop has the order. Bots are
+-- included.
 WITH events AS (
     SELECT
         order_id,

@@ -1,5 +1,5 @@
--- Grain: one row per product that was met. Bots are left out.
--- Rules: made from the session rollup, for the products that the days that are built touch.
+-- Grain: one row per product that was seen. Bots are left out.
+-- Rules: built from the session rollup, for the products that occur in the days to build.
 WITH totals AS (
     SELECT
         product_id,

@@ -1,5 +1,5 @@
 -- Grain: one row per product that was seen. Bots are left out.
--- Rules: made from the day rollup, for the products that the days that are built touch.
+-- Rules: built from the day rollup, for the products that occur in the days to build.
 SELECT
     product_id,
     CAST(sum(orders) AS BIGINT) AS orders,

@@ -1,5 +1,6 @@
--- Grain: one row per customer (a user that the users API told of).
--- Rules: users that events name and the API does not are no customers (ops.orphans); they are here as soon as it does.
+-- Grain: one row per customer (a user of the users API).
+-- Rules: users in events that the API does not have are orphans (ops.orphans), and are added as soon as the API has
+-- them.
 SELECT
     users.user_id,
     users.name,

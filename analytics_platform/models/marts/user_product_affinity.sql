@@ -1,6 +1,6 @@
 -- Grain: one row per user and product (known by its name).
--- Rules: made from the day rollup, for the users that the days that are built touch. rank 1 is the favourite: viewed
--- most often; of equals the one viewed latest, then the smallest name. Users who are no customers are here too.
+-- Rules: built from the day rollup, for the users that occur in the days to build. Rank 1 is the favourite: viewed most
+-- often; among equals the one viewed latest, then the smallest name. Users who are not customers are included.
 WITH totals AS (
     SELECT
         user_id,

@@ -1,5 +1,5 @@
--- Grain: one row per user that interaction logs name and that is no known customer.
--- Rules: adopted, and so gone from here, as soon as the users API tells of the user.
+-- Grain: one row per user in interaction logs who is not a known customer.
+-- Rules: a user is removed from here as soon as the users API has it.
 SELECT
     totals.user_id,
     totals.log_interactions,

@@ -1,5 +1,5 @@
--- Grain: one row per client and day, the rollup that all-time figures of clients are made from.
--- Rules: the user is the last signed-in one; of two at the same moment the later event id wins.
+-- Grain: one row per client and day, the rollup from which all-time figures of clients are computed.
+-- Rules: the user is the last signed-in one; of two at the same time the later event id wins.
 WITH signed_in AS (
     SELECT
         client_id,

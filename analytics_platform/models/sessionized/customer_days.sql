@@ -1,6 +1,6 @@
--- Grain: one row per client and day with a purchase event, the rollup that what customers bought is made from.
--- Rules: an order counts once, by its first event, and not if its visit has a bot in it. A day on which nothing counts is
--- kept with zeros: events never vanish, so no row does when late events change what counts.
+-- Grain: one row per client and day with a purchase event, the rollup from which purchases of customers are computed.
+-- Rules: an order counts once, by its first event, and not if its session has a bot. A day without counted orders is
+-- kept with zeros, so that no row disappears when late events change what counts.
 SELECT
     events.client_id,
     events.event_date,

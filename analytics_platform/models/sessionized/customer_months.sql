@@ -1,6 +1,6 @@
 -- Grain: one row per client and month with a purchase event.
--- Rules: made from the day rollup, for the clients that the days that are built touch. A month in which no order counts
--- is kept with zeros, so that no row vanishes when late events change what counts.
+-- Rules: built from the day rollup, for the clients that occur in the days to build. A month without counted orders is
+-- kept with zeros, so that no row disappears when late events change what counts.
 SELECT
     client_id,
     CAST(date_trunc('month', event_date) AS DATE) AS month,

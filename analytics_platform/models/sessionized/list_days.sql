@@ -1,6 +1,6 @@
 -- Grain: one row per product list and day, with its latest name that day.
--- Rules: a list without id is known by its name; of two names at the same moment the later event id and item wins.
--- What bots saw names nothing: marts without bots are not built again for days on which only a bot met the list.
+-- Rules: a list without id is identified by its name; of two names at the same time the later event id and item wins.
+-- Bots' events give no names: marts without bots are not built again for days on which only a bot saw the list.
 WITH seen AS (
     SELECT
         coalesce(items.list_id, items.list_name) AS list_id,

@@ -1,7 +1,7 @@
 -- Grain: one row per product and day, with its latest attributes that day.
--- Rules: each attribute is the last one seen that day that is not missing; of two at the same moment the later event
--- id and item wins, so the answer does not depend on the order of rows. What bots saw names nothing: marts without bots
--- are not built again for days on which only a bot met the product.
+-- Rules: each attribute is the last one seen that day that is not missing; of two at the same time the later event id
+-- and item wins, so the result does not depend on the order of rows. Bots' events give no names: marts without bots are
+-- not built again for days on which only a bot saw the product.
 WITH seen AS (
     SELECT
         items.product_id,

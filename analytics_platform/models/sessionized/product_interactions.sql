@@ -1,8 +1,8 @@
--- Grain: one row per day, session, product and product list (either may be missing) with what was done there.
+-- Grain: one row per day, session, product and product list (either may be missing), with its interactions.
 -- Rules: an interaction belongs to the item's own list, else the event's, else to the list of the last click
--- (select_item) on the product before it in the same session: a click on a list credits that list. Many trackers tell
--- whole seconds, so a click comes before what happened at the same moment. An item without a product follows no click.
--- Purchases count the first event of an order only, and none of a visit with a bot in it. Bots are left out.
+-- (select_item) on the product before it in the same session: a click on a list credits that list. Many trackers write
+-- whole seconds, so a click counts as earlier than other events of the same second. An item without a product is never
+-- credited to a click. An order counts once, by its first event, and not if its session has a bot. Bots are left out.
 WITH interactions AS (
     SELECT
         items.event_id,

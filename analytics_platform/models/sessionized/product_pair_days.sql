@@ -1,8 +1,8 @@
--- Grain: one row per day, product and other product of one purchase event; and one per day and product with itself, which
--- counts all its orders.
--- Rules: an order counts once, by its first event, and not if its visit has a bot in it. Pairs of which no order counts
--- are kept with zero, so that no row vanishes when late events change what counts. Purchases of more than 100 products
--- are left out: they say nothing about what goes together, and their pairs grow with the square.
+-- Grain: one row per day, product and other product of one purchase event; and one per day and product with itself,
+-- which counts all its orders.
+-- Rules: an order counts once, by its first event, and not if its session has a bot. Pairs without counted orders are
+-- kept with zero, so that no row disappears when late events change what counts. Purchases of more than 100 products
+-- are left out: they do not show what belongs together, and the number of their pairs grows quadratically.
 WITH lines AS (
     SELECT DISTINCT
         items.event_id,

@@ -1,7 +1,7 @@
 -- Grain: one row per order, its earliest purchase event.
 -- Rules: an order is a client and a transaction id, since ids collide across clients. A repeat within 30 days of the
 -- previous one is the same order, so an order depends on the 30 days before it only. A purchase without transaction
--- id is an order of its own.
+-- id is a separate order.
 WITH keyed AS (
     SELECT
         event_id,

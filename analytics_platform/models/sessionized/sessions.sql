@@ -1,6 +1,6 @@
 -- Grain: one row per session, on the day it starts.
--- Rules: traffic is that of the first event that has one, else direct. A bounce is a session of one event. Orders and
--- revenue come from the deduplicated purchases.
+-- Rules: the traffic source is that of the first event with one, else direct. A bounce is a session of one event.
+-- Orders and revenue come from the deduplicated purchases.
 WITH visits AS (
     SELECT
         entries.session_id,

@@ -1,5 +1,5 @@
--- Grain: one row per user, day and product (known by its name), and one per user and day for all of it (product '').
--- Rules: users are those that events name. Bots are left out. Orders count once, by their first event; a session counts
+-- Grain: one row per user, day and product (known by its name), and one per user and day for all products (product '').
+-- Rules: users are those in events. Bots are left out. Orders count once, by their first event; a session counts
 -- on the day it starts.
 WITH events AS (
     SELECT

@@ -1,6 +1,6 @@
--- Grain: one row per user that any event names, customer or not.
--- Rules: made from the day rollup, for the users that the days that are built touch. The favourite product is the one
--- viewed most often (view_item); of equals the one viewed latest, then the smallest name.
+-- Grain: one row per user in any event, customer or not.
+-- Rules: built from the day rollup, for the users that occur in the days to build. The favourite product is the one
+-- viewed most often (view_item); among equals the one viewed latest, then the smallest name.
 WITH totals AS (
     SELECT
         user_id,

@@ -1,6 +1,7 @@
 -- Grain: one row per client ever seen and version of its customer in the shop's database, and the unknown member.
--- Rules: made for the clients that the days that are built touch, by events (day rollups), by a version that was read or
--- by a first order; so it stays exact when an old day is replaced. What the users API tells of the client's last user is as it was when the client was last built.
+-- Rules: built for the clients that occur in the days to build, by events (day rollups), by a version that was read or
+-- by a first order; so it stays exact when an old day is replaced. Data of the client's last user from the users API is
+-- that of the time when the client was last built.
 WITH latest_user AS (
     SELECT
         client_id,

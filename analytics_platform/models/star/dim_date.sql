@@ -1,4 +1,4 @@
--- Grain: one row per calendar day of the days that are built, and the unknown member.
+-- Grain: one row per calendar day to build, and the unknown member.
 WITH days AS (
     SELECT CAST(unnest(generate_series($first_day, $last_day, INTERVAL '1' DAY)) AS DATE) AS date
 )

@@ -1,5 +1,5 @@
 -- Grain: one row per product list ever seen with its latest name, and the unknown member.
--- Rules: made from day rollups, for the lists that the days that are built touch.
+-- Rules: built from day rollups, for the lists that occur in the days to build.
 SELECT
     surrogate_key(list_id) AS list_key,
     list_id,

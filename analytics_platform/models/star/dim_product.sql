@@ -1,5 +1,5 @@
 -- Grain: one row per product ever seen in events and version of it in the shop's database, and the unknown member.
--- Rules: made for the products that the days that are built touch, by events (day rollups) or by a version that was read.
+-- Rules: built for the products that occur in the days to build, in events (day rollups) or in a version that was read.
 WITH seen AS (
     SELECT
         product_id,

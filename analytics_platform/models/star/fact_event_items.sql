@@ -1,5 +1,5 @@
 -- Grain: one row per product interaction, that is per item of an event.
--- Rules: customer and product are the versions valid at the time; who has but one version is found without looking.
+-- Rules: customer and product are the versions valid at the time; a single version is joined without comparing times.
 SELECT
     items.event_id,
     items.item_index,

@@ -1,5 +1,5 @@
 -- Grain: one row per event, with its session and the session's channel.
--- Rules: the customer is the version valid at the time; who has but one version is found without looking.
+-- Rules: the customer is the version valid at the time; a single version is joined without comparing times.
 SELECT
     events.event_id,
     events.event_date,

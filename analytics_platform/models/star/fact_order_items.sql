@@ -1,6 +1,6 @@
 -- Grain: one row per line of an order.
 -- Rules: a line without quantity is one piece; a zero-revenue order has one line without product.
--- Customer and product are the versions valid at the time; who has but one version is found without looking.
+-- Customer and product are the versions valid at the time; a single version is joined without comparing times.
 SELECT
     purchases.order_id,
     purchases.event_id,

@@ -1,5 +1,5 @@
 -- Grain: one row per order, its earliest purchase event, with the session it was placed in.
--- Rules: the customer is the version valid at the time; who has but one version is found without looking.
+-- Rules: the customer is the version valid at the time; a single version is joined without comparing times.
 WITH lines AS (
     SELECT
         event_id,

@@ -1,5 +1,5 @@
 -- Grain: one row per session, on the day it starts.
--- Rules: the customer is the version valid at the time; who has but one version is found without looking.
+-- Rules: the customer is the version valid at the time; a single version is joined without comparing times.
 SELECT
     session_id,
     session_date,
