@@ -9,7 +9,7 @@ from hypothesis import settings
 
 from analytics_platform.orchestration import retries
 
-settings.register_profile("platform", deadline=None, max_examples=50)  # no deadline: a busy machine is no fault
+settings.register_profile("platform", deadline=None, max_examples=50)  # no deadline: machines may be busy
 settings.register_profile("thorough", deadline=None, max_examples=500)  # for `make test-slow`
 settings.load_profile("platform")
 

@@ -134,7 +134,7 @@ def test_alerts_run_without_automation_if_there_is_a_receiver(tmp_path: Path) ->
 
 @pytest.mark.parametrize("warehouse", ["", "postgresql://reader:hunter22@127.0.0.1:9/analytics"], ids=["duckdb", "pg"])
 def test_the_code_location_loads_in_a_fresh_interpreter_without_a_word(tmp_path: Path, warehouse: str) -> None:
-    """Of PostgreSQL also while the server is away: people must be able to look at what is defined."""
+    """With PostgreSQL also while the server does not answer: people must be able to look at what is defined."""
     loaded = _load(DATA_DIR=str(tmp_path), WAREHOUSE_URL=warehouse)
 
     assert loaded.returncode == 0
@@ -167,7 +167,7 @@ def test_a_wrong_setting_fails_the_code_location_with_a_sentence_that_names_it(
 def test_a_selection_of_built_assets_never_holds_one_that_cannot_be_built(
     definitions: dg.Definitions, selection: str
 ) -> None:
-    """Else `dagster asset materialize --select` refuses all of it."""
+    """Else `dagster asset materialize --select` fails for the whole selection."""
     graph = definitions.resolve_asset_graph()
 
     assert dg.AssetSelection.from_string(selection).resolve(graph) <= graph.executable_asset_keys

@@ -1,4 +1,4 @@
-"""A person with nothing but a browser takes in a file, builds its days, sees figures, downloads what was rejected."""
+"""A person with only a browser loads a file, builds its days, sees figures, and downloads rejected records."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LOOK_MS = 30_000
 
 
 @dataclass
-class Desk:
+class Visitor:
     """A page of the browser at the dashboard, and what its console said."""
 
     page: Page
@@ -60,9 +60,9 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def desk(browser: Browser, address: str) -> Iterator[Desk]:
+def visitor(browser: Browser, address: str) -> Iterator[Visitor]:
     page = browser.new_page(viewport={"width": 1440, "height": 900})
-    found = Desk(page)
+    found = Visitor(page)
     page.on("console", lambda said: found.complaints.append(said.text) if said.type in ("error", "warning") else None)
     page.on("pageerror", lambda error: found.complaints.append(str(error)))
     page.goto(address)
@@ -71,44 +71,44 @@ def desk(browser: Browser, address: str) -> Iterator[Desk]:
     page.close()
 
 
-def test_an_empty_platform_says_what_to_do(desk: Desk) -> None:
-    expect(desk.page.get_by_text("There is nothing to show yet")).to_be_visible(timeout=LOOK_MS)
+def test_an_empty_platform_says_what_to_do(visitor: Visitor) -> None:
+    expect(visitor.page.get_by_text("There is nothing to show yet")).to_be_visible(timeout=LOOK_MS)
 
 
-def test_a_run_takes_in_the_file_and_shows_its_log_to_the_end(desk: Desk) -> None:
-    desk.visit("Pipeline")
-    desk.page.get_by_role("button", name="Start", exact=True).click()
+def test_a_run_loads_the_file_and_shows_its_log_to_the_end(visitor: Visitor) -> None:
+    visitor.visit("Pipeline")
+    visitor.page.get_by_role("button", name="Start", exact=True).click()
 
-    log = desk.page.locator(".log").first
+    log = visitor.page.locator(".log").first
     expect(log).to_contain_text("cleaned.clickstream", timeout=RUN_MS)
-    expect(desk.page.get_by_text("Load new data: succeeded")).to_be_visible(timeout=RUN_MS)
+    expect(visitor.page.get_by_text("Load new data: succeeded")).to_be_visible(timeout=RUN_MS)
     expect(log).to_contain_text("Finished execution of run")
 
 
-def test_rebuilding_the_days_it_brought_gives_new_figures(desk: Desk) -> None:
-    desk.page.get_by_role("radio", name="Rebuild days").or_(
-        desk.page.get_by_role("button", name="Rebuild days")
+def test_rebuilding_the_days_of_the_file_gives_new_figures(visitor: Visitor) -> None:
+    visitor.page.get_by_role("radio", name="Rebuild days").or_(
+        visitor.page.get_by_role("button", name="Rebuild days")
     ).first.click()
-    expect(desk.page.get_by_test_id("stDateInput")).to_be_visible(timeout=LOOK_MS)
-    desk.settle()
-    desk.page.get_by_role("button", name="Start", exact=True).click()
-    expect(desk.page.get_by_text(f"Rebuild days {DAY}: succeeded")).to_be_visible(timeout=RUN_MS)
+    expect(visitor.page.get_by_test_id("stDateInput")).to_be_visible(timeout=LOOK_MS)
+    visitor.settle()
+    visitor.page.get_by_role("button", name="Start", exact=True).click()
+    expect(visitor.page.get_by_text(f"Rebuild days {DAY}: succeeded")).to_be_visible(timeout=RUN_MS)
 
-    desk.visit("Overview")
-    desk.page.get_by_text("All", exact=True).click()
-    expect(desk.page.get_by_test_id("stMetricValue").nth(3)).to_have_text("10", timeout=LOOK_MS)
-    assert desk.figure("Sessions") == "10"
+    visitor.visit("Overview")
+    visitor.page.get_by_text("All", exact=True).click()
+    expect(visitor.page.get_by_test_id("stMetricValue").nth(3)).to_have_text("10", timeout=LOOK_MS)
+    assert visitor.figure("Sessions") == "10"
 
 
-def test_the_rejected_records_are_filtered_and_downloaded(desk: Desk, tmp_path: Path) -> None:
-    desk.visit("Data quality")
-    assert desk.figure("Rejected") == "9"
-    expect(desk.page.get_by_test_id("stDownloadButton")).to_be_visible(timeout=LOOK_MS)
-    desk.page.get_by_test_id("stButtonGroup").get_by_text("clickstream", exact=True).click()
-    desk.page.wait_for_timeout(500)
-    desk.settle()
-    with desk.page.expect_download(timeout=LOOK_MS) as download:
-        desk.page.get_by_test_id("stDownloadButton").get_by_role("button").click()
+def test_the_rejected_records_are_filtered_and_downloaded(visitor: Visitor, tmp_path: Path) -> None:
+    visitor.visit("Data quality")
+    assert visitor.figure("Rejected") == "9"
+    expect(visitor.page.get_by_test_id("stDownloadButton")).to_be_visible(timeout=LOOK_MS)
+    visitor.page.get_by_test_id("stButtonGroup").get_by_text("clickstream", exact=True).click()
+    visitor.page.wait_for_timeout(500)
+    visitor.settle()
+    with visitor.page.expect_download(timeout=LOOK_MS) as download:
+        visitor.page.get_by_test_id("stDownloadButton").get_by_role("button").click()
     path = tmp_path / "quarantine.csv"
     download.value.save_as(path)
 
@@ -120,18 +120,18 @@ def test_the_rejected_records_are_filtered_and_downloaded(desk: Desk, tmp_path: 
 
 
 @pytest.mark.parametrize("width", [1440, 390])
-def test_no_page_is_wider_than_the_screen(desk: Desk, width: int) -> None:
+def test_no_page_is_wider_than_the_screen(visitor: Visitor, width: int) -> None:
     wider = []
     for name in PAGES:
-        desk.page.set_viewport_size({"width": 1440, "height": 900})
-        desk.visit(name)
-        desk.page.set_viewport_size({"width": width, "height": 844})
-        desk.page.wait_for_timeout(500)  # charts follow the width
+        visitor.page.set_viewport_size({"width": 1440, "height": 900})
+        visitor.visit(name)
+        visitor.page.set_viewport_size({"width": width, "height": 844})
+        visitor.page.wait_for_timeout(500)  # charts follow the width
         measure = "page => page.scrollWidth - page.clientWidth"
-        if desk.page.get_by_test_id("stMain").evaluate(measure) > 0:
+        if visitor.page.get_by_test_id("stMain").evaluate(measure) > 0:
             wider.append(name)
     assert not wider
 
 
-def test_the_console_stayed_quiet(desk: Desk) -> None:
-    assert desk.complaints == []
+def test_the_console_stayed_quiet(visitor: Visitor) -> None:
+    assert visitor.complaints == []

@@ -45,7 +45,7 @@ def call(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> 
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> House:
-    """A loaded file of which 5.8 % of the rows were refused."""
+    """A loaded file of which 5.8 % of the rows were rejected."""
     house = open_house(tmp_path_factory.mktemp("data"))
     house.landing.joinpath("bad.csv").write_text(clickstream(1000, without_client=58), "utf-8")
     with house.session() as session:
@@ -85,7 +85,7 @@ def test_monitor_says_when_the_warehouse_is_in_use(house: House) -> None:
     assert "is in use by another process" in ended.stderr
 
 
-def test_accepting_an_unknown_batch_is_refused_in_one_sentence(call: Call, house: House) -> None:
+def test_accepting_an_unknown_batch_ends_in_one_sentence(call: Call, house: House) -> None:
     ended = call(house.settings.data_dir, "accept", "zzz", "--reason", "no")
 
     assert ended.returncode == 2
@@ -129,7 +129,7 @@ def test_simulate_writes_files_and_the_truth_about_them(call: Call, tmp_path: Pa
     assert len(list((tmp_path / "out" / "clickstream").iterdir())) == 2
 
 
-def test_days_that_are_no_partitions_are_refused_in_one_sentence(call: Call, tmp_path: Path) -> None:
+def test_days_that_are_not_partitions_end_in_one_sentence(call: Call, tmp_path: Path) -> None:
     ended = call(tmp_path, "materialize", "--days", "2025-01-01...2025-01-02", PARTITION_START="2026-01-01")
 
     assert ended.returncode == 2
@@ -190,7 +190,7 @@ def test_a_warehouse_is_copied_with_every_row(call: Call, house: House, tmp_path
         ("data", ("--days", "2009-01-01"), "There is no partition 2009-01-01: days run from 2010-01-01"),
     ],
 )
-def test_a_run_that_cannot_be_started_is_refused_in_one_sentence(
+def test_a_run_that_cannot_be_started_ends_in_one_sentence(
     call: Call, tmp_path: Path, folder: str, arguments: tuple[str, ...], sentence: str
 ) -> None:
     ended = call(tmp_path / folder, "materialize", *arguments)

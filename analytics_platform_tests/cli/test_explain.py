@@ -90,7 +90,7 @@ def test_an_unknown_table_is_one_sentence_with_tables_like_it(name: str, hint: s
 
 
 @pytest.mark.parametrize("days", ["soon", "2024-03-03...2024-03-01", "2024-03-01..2024-03-03"])
-def test_days_that_are_none_are_refused(house: House, monkeypatch: pytest.MonkeyPatch, days: str) -> None:
+def test_invalid_days_are_rejected(house: House, monkeypatch: pytest.MonkeyPatch, days: str) -> None:
     ended = _explain(house, monkeypatch, "daily_trends", "--days", days)
     assert ended.exit_code == 2
     assert "is no range of days" in ended.output

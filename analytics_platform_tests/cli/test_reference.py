@@ -45,7 +45,7 @@ def test_links_between_pages_lead_somewhere() -> None:
         ("alert_email", "a@b.example\nBcc: c@d.example", "ALERT_EMAIL=a@b.example\nBcc: c@d.example: not an e-mail"),
     ],
 )
-def test_a_wrong_receiver_of_alerts_is_refused_without_showing_a_secret(name: str, value: str, sentence: str) -> None:
+def test_a_wrong_receiver_of_alerts_is_rejected_without_showing_a_secret(name: str, value: str, sentence: str) -> None:
     with pytest.raises(SettingsError) as error:
         load_settings(**{name: value})
 

@@ -1,4 +1,4 @@
-"""The session counts that Apache DataFu expects of its own cases."""
+"""The session counts that Apache DataFu expects for its test cases."""
 
 from __future__ import annotations
 

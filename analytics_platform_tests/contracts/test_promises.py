@@ -63,7 +63,7 @@ def test_windows_are_on_inputs_that_the_model_reads(name: str) -> None:
 
 
 @every_contract
-def test_every_check_has_a_name_of_its_own_and_says_what_it_checks(name: str) -> None:
+def test_every_check_has_a_unique_name_and_says_what_it_checks(name: str) -> None:
     described = rule_descriptions(CONTRACTS[name])
     names = [rule.name for rule in CONTRACTS[name].rules]
     assert len(set(names)) == len(names)

@@ -28,7 +28,7 @@ CLEANED = dg.AssetKey(["cleaned", "clickstream"])
 
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """Dagster's home and the warehouse, each with a database of its own, and one file to take in."""
+    """Dagster's home and the warehouse, each with a separate database, and one file to load."""
     home, data = tmp_path_factory.mktemp("home"), tmp_path_factory.mktemp("data")
     shutil.copy(ROOT / "deploy" / "dagster.yaml", home)
     landing = data / "landing" / "clickstream"

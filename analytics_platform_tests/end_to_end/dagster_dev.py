@@ -1,4 +1,4 @@
-"""`dagster dev` in a folder of its own, and its GraphQL API."""
+"""`dagster dev` in a new folder, and its GraphQL API."""
 
 from __future__ import annotations
 

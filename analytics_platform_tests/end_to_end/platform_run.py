@@ -1,4 +1,4 @@
-"""Runs the platform as users do, through its Dagster definitions, in a folder of its own."""
+"""Runs the platform as users do, through its Dagster definitions, in a new folder."""
 
 from __future__ import annotations
 

@@ -38,13 +38,13 @@ def test_a_breach_names_its_check_stores_the_rows_and_leaves_star_and_marts_as_t
     assert stopped.contents(*DOWNSTREAM) == before
 
 
-def test_a_rerun_without_new_data_is_refused_just_the_same(stopped: Platform) -> None:
+def test_a_rerun_without_new_data_fails_as_well(stopped: Platform) -> None:
     stopped.materialize(*DAYS, LOAD)
 
     assert failed_checks(stopped.materialize(*DAYS, TREND)) == {"cleaned/clickstream: error_rate"}
 
 
-def test_a_run_of_only_the_downstream_tables_is_refused_too(stopped: Platform) -> None:
+def test_a_run_of_only_the_downstream_tables_fails_as_well(stopped: Platform) -> None:
     stopped.materialize(*DAYS, LOAD)
     before = stopped.contents(*DOWNSTREAM)
 

@@ -86,7 +86,7 @@ def test_the_same_content_under_another_name_is_not_loaded_twice(run: Run) -> No
     assert run.platform.contents() == before
 
 
-def test_a_file_without_a_required_column_is_refused_by_name_and_the_others_still_flow_through(tmp_path: Path) -> None:
+def test_a_file_without_a_required_column_is_rejected_by_name_and_the_others_are_loaded(tmp_path: Path) -> None:
     platform = Platform(tmp_path)
     platform.drop("good.csv", clickstream(20))
     platform.drop("bad.csv", clickstream(20, name="x").replace("timestamp", "time", 1))
@@ -99,7 +99,7 @@ def test_a_file_without_a_required_column_is_refused_by_name_and_the_others_stil
     assert platform.rows("SELECT count(*) FROM star.fact_events") == [(20,)]
 
 
-def test_damaged_compressed_files_are_refused_and_unfinished_ones_ignored(tmp_path: Path) -> None:
+def test_damaged_compressed_files_are_rejected_and_unfinished_ones_ignored(tmp_path: Path) -> None:
     platform = Platform(tmp_path)
     packed = gzip.compress(clickstream(200).encode())
     platform.drop("cut.csv.gz", packed[: len(packed) // 2])

@@ -21,7 +21,7 @@ def test_the_items_are_the_same_in_the_same_order(items: list[int]) -> None:
     assert list(in_background(items)) == items
 
 
-def test_no_more_than_one_item_is_made_ahead() -> None:
+def test_at_most_one_item_is_made_ahead() -> None:
     made = []
 
     def items() -> Iterator[int]:

@@ -94,7 +94,7 @@ def test_what_python_writes_as_iso_is_read_as_python_reads_it(
 
 
 @given(st.text(max_size=40))
-def test_garbage_is_no_time_and_no_error(text: str) -> None:
+def test_garbage_is_not_a_time_and_raises_no_error(text: str) -> None:
     found = micros([text])
     if not any(character.isdigit() for character in text):
         assert found == [None]

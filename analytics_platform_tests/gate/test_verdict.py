@@ -75,12 +75,12 @@ def test_a_broken_record_is_rejected_with_its_reason_and_its_text_and_no_other(r
 
 
 def test_every_reason_has_an_example() -> None:
-    dear = {"record: too large"}  # 16 MB; held by the tests of the splitter
+    too_slow = {"record: too large"}  # 16 MB; held by the tests of the splitter
     absent = {"received_at: not a time"}  # its column is not in the usual header: below
-    assert {*reasons_of(CONTRACT), *CSV_REASONS} == set(EXAMPLES) | dear | absent
+    assert {*reasons_of(CONTRACT), *CSV_REASONS} == set(EXAMPLES) | too_slow | absent
 
 
-def test_a_time_of_receipt_that_is_none_is_rejected() -> None:
+def test_an_invalid_time_of_receipt_is_rejected() -> None:
     body = line().rstrip("\n") + ",whenever\n"
     found = verdict(body, header=",".join([*HEADER, "received_at"]))
     assert found.rejected["error_reason"].to_list() == ["received_at: not a time"]
@@ -136,7 +136,7 @@ bodies = st.lists(pieces, max_size=30).map(b"".join)
 
 
 @given(bodies)
-def test_whatever_the_bytes_every_record_is_accepted_or_rejected_once(body: bytes) -> None:
+def test_every_record_is_accepted_or_rejected_once_for_any_bytes(body: bytes) -> None:
     blocks = list(split(io.BytesIO(body), len(HEADER)))
     expected = [int(position) for block in blocks for position in block.positions]
     expected += [int(position) for block in blocks for position in block.malformed.positions]
@@ -146,7 +146,7 @@ def test_whatever_the_bytes_every_record_is_accepted_or_rejected_once(body: byte
 
 
 @given(bodies, st.integers(1, 200))
-def test_the_verdict_does_not_depend_on_the_size_of_blocks(body: bytes, block_bytes: int) -> None:
+def test_the_result_does_not_depend_on_the_size_of_blocks(body: bytes, block_bytes: int) -> None:
     small, large = verdict(body, block_bytes=block_bytes), verdict(body)
     assert small.accepted.equals(large.accepted)
     assert small.rejected.equals(large.rejected)

@@ -205,7 +205,7 @@ def test_what_happens_in_the_same_second_as_the_click_follows_it(tmp_path: Path)
         assert lists(session, "clicks", "add_to_carts") == {"top": [8, 8]}
 
 
-def test_a_list_of_its_own_beats_the_click_and_the_events_list(tmp_path: Path) -> None:
+def test_an_items_own_list_beats_the_click_and_the_events_list(tmp_path: Path) -> None:
     own = {"item_id": "p1", "item_list_id": "own"}
     rows = [
         act("ada", "10:00:00", "select_item", "p1", in_list="top"),
@@ -229,7 +229,7 @@ def test_items_without_a_product_are_not_one_product_that_was_clicked(tmp_path: 
         assert products(session, "add_to_carts") == {}
 
 
-def test_a_list_without_id_goes_by_its_name_and_its_latest_name_is_shown(tmp_path: Path) -> None:
+def test_a_list_without_id_is_identified_by_its_name_and_its_latest_name_is_shown(tmp_path: Path) -> None:
     rows = [
         act("ada", "10:00:00", "view_item_list", "p1", item_list_name="Most bought"),
         act("ada", "10:01:00", "view_item_list", "p1", item_list_name="old", in_list="top"),
@@ -239,7 +239,7 @@ def test_a_list_without_id_goes_by_its_name_and_its_latest_name_is_shown(tmp_pat
         assert lists(session, "list_name", "impressions") == {"Most bought": ["Most bought", 1], "top": ["new", 2]}
 
 
-def test_an_order_that_is_told_again_counts_once(tmp_path: Path) -> None:
+def test_an_order_that_is_sent_again_counts_once(tmp_path: Path) -> None:
     item = {"item_id": "p1", "price": 10, "quantity": 2, "item_list_id": "top"}
     rows = [buy("ada", f"10:00:0{second}", "T1", item) for second in range(3)]
     with shop(tmp_path, [*rows, buy("bob", "10:00:00", "T1", item)]) as session:
@@ -271,7 +271,7 @@ def test_bots_are_left_out(tmp_path: Path) -> None:
         assert products(session, "views") == {"p1": 1, "p2": 1, "p3": 0}
 
 
-def test_an_order_of_a_visit_with_a_bot_in_it_is_none_as_in_all_marts(tmp_path: Path) -> None:
+def test_an_order_of_a_session_with_a_bot_does_not_count_as_in_all_marts(tmp_path: Path) -> None:
     rows = [
         act("ada", "10:00:00", "view_item", "p1", in_list="top"),
         act("ada", "10:01:00", "view_item", "p1", agent=BOT),

@@ -40,7 +40,7 @@ class Sighting(NamedTuple):
 
     @property
     def event_id(self) -> str:
-        """A hash of the content, as events without an id of their own have: no order of arrival is in it."""
+        """A hash of the content, as for events without an id: it does not depend on the order of arrival."""
         return hashlib.md5(repr(tuple(self)).encode()).hexdigest()
 
 
@@ -158,7 +158,7 @@ def test_names_do_not_depend_on_the_order_of_files_and_days(
 
 
 def test_a_crawler_that_comes_last_names_nothing(warehouse: DuckDBSession) -> None:
-    """A mart without bots is not built again for what only a bot met, so a bot's name would be missing in it."""
+    """A mart without bots is not built again for days with bots only, so a bot's name would be missing in it."""
     human = Sighting(FIRST, "p1", "old", "l1", "old")
     crawler = Sighting(FIRST + dt.timedelta(days=2), "p1", "new", "l1", "new", client_id="bot", is_bot=True)
     assert incrementally(warehouse, [[human], [crawler]], 0) == at_once(warehouse, [[human, crawler]])

@@ -92,7 +92,7 @@ def test_an_order_that_arrives_late_on_either_side_makes_good_what_differed(tmp_
         }
 
 
-def test_without_the_shops_database_nothing_is_held_against_anybody(tmp_path: Path) -> None:
+def test_without_the_shops_database_no_difference_is_reported(tmp_path: Path) -> None:
     house = open_house(tmp_path)
     with house.session() as session:
         load_rows(house, session, EVENTS)

@@ -49,7 +49,7 @@ def test_ids_that_look_alike_when_joined_are_two_orders(warehouse: DuckDBSession
     assert run(warehouse, MODEL, days_of(events))["order_id"].n_unique() == 2
 
 
-def test_a_purchase_without_id_is_an_order_of_its_own(warehouse: DuckDBSession) -> None:
+def test_a_purchase_without_id_is_a_separate_order(warehouse: DuckDBSession) -> None:
     events = purchase("a", "ada", NOON, None), purchase("b", "ada", NOON, None), purchase("c", "ada", NOON, "b")
     assert orders_of(warehouse, *events) == ["a", "b", "c"]
 
@@ -87,7 +87,7 @@ PURCHASES = st.lists(
 
 
 def _as_events(drawn: list[tuple[str, str | None, int]]) -> list[Event]:
-    """Purchases at noon, each so many days after the one before."""
+    """Purchases at noon, each a number of days after the one before."""
     when, events = NOON, []
     for index, (client, transaction, gap) in enumerate(drawn):
         when += gap * ONE_DAY

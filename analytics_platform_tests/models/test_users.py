@@ -1,4 +1,4 @@
-"""What each customer does, likes and when they were last seen; and users whom nobody knows."""
+"""What each customer does, likes and when they were last seen; and users that the API does not have."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def test_interactions_of_all_sources_count_for_a_customer(house: House) -> None:
     assert found == [(2, 1, Decimal("19.5"))]
 
 
-def test_users_nobody_knows_are_orphans_kept_counted_and_no_customers(house: House) -> None:
+def test_unknown_users_are_orphans_kept_counted_and_not_customers(house: House) -> None:
     arrive(house, logs=[log(1, NOON), log(9, NOON), log(9, NOON + MINUTE)], users=[ADA])
 
     assert rows(house, "SELECT user_id, log_interactions FROM ops.orphans") == [("9", 2)]

@@ -250,7 +250,7 @@ def test_a_version_is_seen_by_facts_only_when_its_dimension_has_it(tmp_path: Pat
         ) == [(7,)]
 
 
-def test_a_change_of_the_stock_alone_is_no_version_and_touches_no_day_before_it_was_read(tmp_path: Path) -> None:
+def test_a_change_of_the_stock_alone_makes_no_version_and_touches_no_day_before_it_was_read(tmp_path: Path) -> None:
     house = open_house(tmp_path)
     with house.session() as session:
         load_rows(house, session, [_bought("a", START + HOUR, ["p1"], "T1")])

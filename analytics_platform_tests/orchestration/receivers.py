@@ -1,4 +1,4 @@
-"""A webhook and a mail server on loopback that keep what they get, or refuse it."""
+"""A webhook and a mail server on loopback that keep messages, or reject them."""
 
 from __future__ import annotations
 

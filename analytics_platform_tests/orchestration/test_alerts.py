@@ -153,7 +153,7 @@ def test_a_refused_message_is_logged_kept_and_sent_as_soon_as_it_is_taken(
     assert "s3cretpath" not in logged + str(waiting.cursor)
 
 
-def test_a_receiver_that_goes_on_refusing_is_asked_less_and_less_often(monitor: Monitor, hook: Webhook) -> None:
+def test_a_receiver_that_keeps_failing_is_tried_less_and_less_often(monitor: Monitor, hook: Webhook) -> None:
     hook.status = 500
     monitor.run(fails="rule")
     for _ in range(10):
@@ -229,7 +229,7 @@ def test_without_a_receiver_the_sensor_says_so(tmp_path: Path) -> None:
 def test_runs_that_a_check_stops_are_reported_once_with_the_check_and_once_when_it_passes(
     tmp_path: Path, hook: Webhook
 ) -> None:
-    """End to end: a file of which 5.8 % are refused, twice, then a threshold that allows it."""
+    """End to end: a file of which 5.8 % are rejected, twice, then a threshold that allows it."""
     platform = Platform(tmp_path, alert_webhook_url=hook.url)
     monitor = Monitor(platform.settings)
     monitor.instance = platform.instance

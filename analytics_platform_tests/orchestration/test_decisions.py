@@ -44,7 +44,7 @@ def test_an_empty_queue_starts_nothing() -> None:
     assert isinstance(decide_waiting(0, "the queue", IDLE, NOW), Wait)
 
 
-def test_messages_start_one_drain_and_no_second_while_it_goes_on() -> None:
+def test_messages_start_one_drain_and_no_second_while_it_runs() -> None:
     assert decide_waiting(3, "the queue", IDLE, NOW) == Start(None)
     assert isinstance(decide_waiting(3, "the queue", BUSY, NOW), Wait)
 
@@ -71,13 +71,13 @@ def test_a_lost_cursor_asks_for_the_same_work_by_the_same_key() -> None:
     assert first.key == again.key
 
 
-def test_files_wait_while_a_run_goes_on_and_are_not_forgotten() -> None:
+def test_files_wait_during_a_run_and_are_loaded_afterwards() -> None:
     waiting = decide_landing({"a"}, BUSY, NOW, None)
     assert isinstance(waiting, Wait) and waiting.cursor is None
     assert isinstance(decide_landing({"a"}, IDLE, NOW, None), Start)
 
 
-def test_exactly_the_affected_days_are_built_each_range_by_a_run_of_its_own() -> None:
+def test_exactly_the_affected_days_are_built_each_range_by_a_separate_run() -> None:
     found = rebuild([arrival(1, 0, 1), arrival(2, 5)])
     assert isinstance(found, Start)
     assert found.days == (DayRange(DAY, later(2)), DayRange(later(5), later(6)))
@@ -107,6 +107,6 @@ def test_after_a_breach_nothing_is_built_and_what_came_stays_to_be_built() -> No
     assert isinstance(rebuild([arrival(1, 0)]), Start)
 
 
-def test_days_wait_while_a_run_goes_on_and_are_not_forgotten() -> None:
+def test_days_wait_during_a_run_and_are_built_afterwards() -> None:
     waiting = rebuild([arrival(1, 0)], BUSY)
     assert isinstance(waiting, Wait) and waiting.cursor is None

@@ -78,7 +78,7 @@ def _events(result: dg.ExecuteInProcessResult, kind: dg.DagsterEventType) -> int
     return sum(event.event_type == kind for event in result.all_events)
 
 
-def test_a_queue_that_stays_away_is_tried_again_and_ends_in_its_sentence(
+def test_a_queue_that_does_not_answer_is_tried_again_and_ends_in_its_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
@@ -95,7 +95,7 @@ def test_a_queue_that_stays_away_is_tried_again_and_ends_in_its_sentence(
     assert "The queue events cannot be reached" in failure_words(result)
 
 
-def test_a_queue_that_comes_back_is_drained_by_the_next_try(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_queue_that_answers_again_is_drained_by_the_next_try(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with start_queue() as queue:
         for name, value in queue.items():
             monkeypatch.setenv(name, value)

@@ -1,7 +1,7 @@
 """Consumers of one queue that are killed again and again, at a queue that does everything wrong a queue may do.
 
 What a consumer does with the messages is up to the caller: `run_chaos` takes a function that drains the queue once into
-something durable, and runs it in processes of its own.
+something durable, and runs it in separate processes.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Chaos:
     works_for: tuple[float, float] = (0.0, 0.4)
 
     def faults(self) -> Faults:
-        """What the queue does wrong meanwhile."""
+        """The faults of the queue during the run."""
         faults = Faults(self.seed, shuffle=1.0, duplicates=0.03, empty_receives=0.03)
         faults.failed_entries, faults.lost_deletes, faults.server_errors = 0.01, 0.01, 0.002
         return faults

@@ -15,7 +15,7 @@ SAMPLES, QUICK = 40, 8
 
 
 def rows_of(day: int, clients: int) -> str:
-    """A file of a day: good rows, two broken ones, and a twin."""
+    """A file of a day: good rows, two broken ones, and a duplicate."""
     good = [click(f"c{number}", f"2026-03-0{day}T10:{number:02}:00+00:00") for number in range(clients)]
     return to_csv([*good, click("", f"2026-03-0{day}T11:00:00+00:00"), click("c1", "yesterday"), good[0]])
 
@@ -42,7 +42,7 @@ def _state(root: Path) -> tuple[Contents, dict[str, str]]:
 
 @pytest.fixture(scope="module")
 def undisturbed(start: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[int, tuple[Contents, dict[str, str]]]:
-    """How many boundaries a run has that nobody kills, and what it leaves."""
+    """The number of boundaries of a run that is not killed, and its tables."""
     root = tmp_path_factory.mktemp("undisturbed") / "data"
     shutil.copytree(start, root)
     code, passed = kill_at(root, None)

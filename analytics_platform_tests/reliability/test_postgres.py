@@ -77,7 +77,7 @@ def state(house: House) -> State:
 
 @pytest.fixture(scope="module")
 def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
-    """On a server of its own, since tests kill it."""
+    """On a separate server, since tests kill it."""
     folder = tmp_path_factory.mktemp("bench")
     with (
         tempfile.TemporaryDirectory(prefix="postgres-") as reachable,  # by the server's user, unlike pytest's folders
@@ -101,7 +101,7 @@ def test_a_run_killed_anywhere_ends_the_same_after_a_rerun(sample: int, bench: B
 
 
 @pytest.mark.parametrize("sample", spread(SERVER_SAMPLES, 3))
-def test_a_server_killed_anywhere_is_told_and_a_rerun_ends_the_same(sample: int, bench: Bench) -> None:
+def test_a_server_killed_anywhere_is_reported_and_a_rerun_ends_the_same(sample: int, bench: Bench) -> None:
     with bench.copy(f"server_{sample}") as (root, url):
         at = (2 * sample + 1) * bench.boundaries // (2 * SERVER_SAMPLES)
         code, _ = burn_at(root, url, ServerFuse(at, bench.server))

@@ -79,7 +79,7 @@ def put_in_the_lake(queue: Queue, folder: Path) -> None:
 
 
 def _events(seed: int) -> list[str]:
-    """Product events with some sent twice and some that nobody can read, in random order."""
+    """Product events with some sent twice and some malformed, in random order."""
     draws, at = random.Random(seed), dt.datetime(2026, 3, 1, tzinfo=dt.UTC)
     new = [
         f'{{"event_timestamp": broken {number}'

@@ -115,7 +115,7 @@ def test_at_most_twenty_products_are_read_and_none_without_a_view(path: Path) ->
     assert read(path).bought["product_id"].to_list() == [f"p{number:02}" for number in range(21, 1, -1)]
 
 
-def test_products_nobody_viewed_have_no_rate(path: Path) -> None:
+def test_products_without_views_have_no_rate(path: Path) -> None:
     with warehouse(path) as session:
         add(session, "marts.product_performance", product_id="p1", views=0, view_to_purchase_rate=None)
     assert read(path).bought.is_empty()

@@ -86,7 +86,7 @@ class TestFunnel:
             f"Of {bought} ended in a purchase; the narrowest step is {narrowest}."
         )
 
-    def test_a_funnel_that_loses_nobody_has_no_narrowest_step(self) -> None:
+    def test_a_funnel_without_losses_has_no_narrowest_step(self) -> None:
         assert say.funnel_sentence(funnel(1, 1, 1, 1)) == (
             "Of 1 session with a view, 1 (100 %) ended in a purchase: no session was lost on the way."
         )
@@ -161,7 +161,7 @@ class TestProducts:
             "“Bed” sold best: 600.00 from 2 orders, 60 % of the revenue of all products; the 2 best of 5 make up 90 %."
         )
 
-    def test_a_product_without_name_goes_by_its_id(self) -> None:
+    def test_a_product_without_name_is_named_by_its_id(self) -> None:
         row = product("", 1, 5)
         assert say.products_sentence(frame("products", [row])).startswith("“id-” sold best: 5.00 from 1 order, 100 %")
 
@@ -228,7 +228,7 @@ class TestCustomers:
             "product “Bed” (9 views); the 2 listed make up 75 % of what 4 customers did."
         )
 
-    def test_a_customer_without_name_and_favourite_goes_by_the_id(self) -> None:
+    def test_a_customer_without_name_and_favourite_is_named_by_the_id(self) -> None:
         only = frame("customers", [("7", "", "", 1, "", 0, self.seen, 0, 0, 1, 1)])
         assert say.customers_sentence(only) == (
             "7 is the most active customer with 1 interaction, last seen on 21 Nov 2026, 08:29 UTC."

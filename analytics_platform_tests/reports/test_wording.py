@@ -44,7 +44,7 @@ def test_money_has_thousands_separators_and_small_amounts_their_cents(amount: st
         ("2025-11-11", "2026-11-20", "11 Nov 2025 – 20 Nov 2026"),
     ],
 )
-def test_periods_say_no_more_than_needed(first: str, last: str, text: str) -> None:
+def test_periods_are_written_as_short_as_possible(first: str, last: str, text: str) -> None:
     assert wording.span(dt.date.fromisoformat(first), dt.date.fromisoformat(last)) == text
 
 

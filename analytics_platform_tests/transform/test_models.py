@@ -54,7 +54,7 @@ def test_model_yields_the_columns_of_its_contract(
     name: str, days: DayRange | None, empty_warehouse: DuckDBSession
 ) -> None:
     if days is None and "first_day" in all_models()[name].parameters:
-        days = DAYS  # a calendar has no rows of its own
+        days = DAYS  # a calendar reads no rows
     query = plan(all_models()[name], days, load_settings().model_values)
     described = empty_warehouse.rows(f"DESCRIBE {query.sql}", query.parameters)
     found = {str(column): EXACT.get(str(kind), str(kind)) for column, kind, *_ in described}
@@ -103,7 +103,7 @@ def test_inputs_are_the_tables_the_sql_names(tmp_path: Path) -> None:
         ("SELECT * FROM cleaned.evnets", "there is no contract for cleaned.evnets"),
     ],
 )
-def test_a_file_that_is_no_model_is_rejected_with_its_name(tmp_path: Path, sql: str, complaint: str) -> None:
+def test_a_file_that_is_not_a_model_is_rejected_with_its_name(tmp_path: Path, sql: str, complaint: str) -> None:
     path = tmp_path / "star" / "fact_events.sql"
     path.parent.mkdir()
     path.write_text(sql)

@@ -53,7 +53,7 @@ def test_every_table_arrives_whole_there_and_back_again(
         assert contents(back) == held
 
 
-def test_a_copy_that_was_broken_off_goes_on_and_one_that_is_done_changes_nothing(
+def test_an_interrupted_copy_continues_and_a_finished_one_changes_nothing(
     source: House, held: Contents, target: Session
 ) -> None:
     def stop(table: str, rows: int) -> None:

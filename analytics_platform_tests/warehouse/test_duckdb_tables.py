@@ -64,7 +64,7 @@ def test_a_file_in_use_is_one_sentence_that_says_what_to_do(house: House) -> Non
     )
 
 
-def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_database_is_named(tmp_path: Path) -> None:
     path = tmp_path / "warehouse.duckdb"
     path.write_text("not a database, but long enough to be read as the header of one" * 100)
     with (

@@ -40,13 +40,13 @@ def test_duplicates_of_an_earlier_batch_are_counted_and_the_earlier_stays(house:
     "timestamp",
     ["2024-03-01 10:00:00", "2024-03-01T12:00:00+02:00", "2024-03-01 10:00:00.000 UTC", "1709287200", "1709287200000"],
 )
-def test_a_twin_is_known_by_its_time_however_it_is_written(house: House, session: Session, timestamp: str) -> None:
+def test_a_duplicate_is_known_by_its_time_in_any_notation(house: House, session: Session, timestamp: str) -> None:
     load_rows(house, session, [GOOD], "first.csv")
     assert load_rows(house, session, [{**GOOD, "timestamp": timestamp}], "second.csv") == [Loaded(0, 1, 0)]
 
 
 @pytest.mark.parametrize("column", ["page_url", "referrer", "event_data", "event_name", "user_id"])
-def test_events_that_differ_in_anything_that_identifies_them_are_no_duplicates(
+def test_events_that_differ_in_anything_that_identifies_them_are_not_duplicates(
     house: House, session: Session, column: str
 ) -> None:
     other = {**GOOD, column: '{"a": 1}' if column == "event_data" else "/other"}
@@ -82,7 +82,7 @@ def test_every_record_ends_in_exactly_one_place(
     house = open_house(tmp_path_factory.mktemp("house"))
     with house.session() as session:
         for number, rows in enumerate(files):
-            # A column of its own: files with the same rows are different content.
+            # An extra column: files with the same rows are different content.
             load_rows(house, session, [{**row, f"file_{number}": ""} for row in rows], f"{number}.csv")
         ((read, *ends),) = session.rows(
             """
@@ -124,7 +124,7 @@ def test_a_batch_of_which_nothing_was_accepted_is_a_breach(house: House, session
     assert [breach.kind for breach in find_breaches(session, 0.5)] == ["batch"]
 
 
-def test_a_batch_a_person_accepted_is_no_breach_and_the_word_is_kept(house: House, session: Session) -> None:
+def test_a_batch_that_a_person_accepted_passes_and_the_reason_is_kept(house: House, session: Session) -> None:
     load_rows(house, session, [GOOD, BAD])
     batch_id, name = find_batch(session, find_breaches(session, 0.1)[0].name[:6])
     assert name == "rows.csv"

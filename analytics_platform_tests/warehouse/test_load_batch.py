@@ -55,7 +55,7 @@ def test_batches_larger_than_one_insert_are_stored_whole(session: Session) -> No
     assert found == [(rows, 2, rows + 1)]
 
 
-def test_an_error_in_the_judging_stores_nothing(session: Session) -> None:
+def test_an_error_during_validation_stores_nothing(session: Session) -> None:
     def broken() -> Iterator[Verdict]:
         yield from verdicts(LINE.format(1, 1, "") + "torn\n")
         raise OSError("the disk is gone")

@@ -1,4 +1,4 @@
-"""The watchdog barks when too many logs name users whom nobody knows."""
+"""The watchdog warns when too many logs name unknown users."""
 
 from __future__ import annotations
 

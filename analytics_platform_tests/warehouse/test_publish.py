@@ -1,4 +1,4 @@
-"""Write, audit, publish: nobody ever sees rows that break a contract, and nothing is half replaced."""
+"""Write, audit, publish: readers never see rows that break a contract, and nothing is half replaced."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_a_key_that_no_dimension_has_breaks_the_reference(session: Session) -> N
     }
 
 
-def test_a_warning_is_told_but_does_not_stop_the_line(session: Session) -> None:
+def test_a_warning_is_reported_but_does_not_stop_the_build(session: Session) -> None:
     events = CONTRACTS["cleaned.events"]
     midnight = dt.datetime.combine(FIRST, dt.time(), dt.UTC)
     values = dict.fromkeys(polars_schema(events)) | dict.fromkeys(["event_id", "source", "client_id", "batch_id"], "x")

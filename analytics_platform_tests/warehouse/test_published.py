@@ -1,4 +1,4 @@
-"""Readers see the last published tables while a run writes, never wait for it, and are told."""
+"""Readers see the last published tables while a run writes, never wait for it, and see that it runs."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def test_the_copy_is_still_there_for_the_next_process(published: Published, sett
         assert content(again.view()) == [(1,)]
 
 
-def test_a_first_run_that_is_writing_is_told(published: Published, settings: Settings) -> None:
+def test_a_first_run_that_is_writing_is_reported(published: Published, settings: Settings) -> None:
     write(settings, 1)
     with writing(settings), pytest.raises(WarehouseError, match="for the first time: wait until it has ended"):
         published.view()
@@ -142,7 +142,7 @@ def test_a_copy_cannot_be_written_to_by_a_reader(published: Published, settings:
         session.execute("DELETE FROM marts.daily_trends")
 
 
-def test_a_broken_file_is_told_in_one_sentence(published: Published, settings: Settings) -> None:
+def test_a_broken_file_is_reported_in_one_sentence(published: Published, settings: Settings) -> None:
     settings.warehouse_path.write_bytes(b"no database" * 1000)
     with pytest.raises(WarehouseError, match="cannot be copied for readers") as error:
         published.view()

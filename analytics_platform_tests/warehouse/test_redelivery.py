@@ -63,7 +63,7 @@ def test_a_broken_message_that_is_delivered_again_is_a_duplicate(session: Sessio
     assert counted == [("b1", 1, 1, 2), ("b2", 1, 2, 1)]
 
 
-def test_a_batch_that_another_run_has_loaded_meanwhile_is_left_as_it_is(session: Session) -> None:
+def test_a_batch_that_another_run_has_loaded_in_between_is_not_changed(session: Session) -> None:
     first = deliver(session, "b1", "ab", "x")
     before = contents(session)
     assert deliver(session, "b1", "ab", "x") == first

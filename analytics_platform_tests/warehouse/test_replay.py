@@ -41,7 +41,7 @@ def undisturbed(house: House, *files: list[Row]) -> Contents:
         return contents(session)
 
 
-def test_rows_that_pass_now_move_and_the_books_follow(house: House, session: Session) -> None:
+def test_rows_that_pass_now_move_and_the_ledger_follows(house: House, session: Session) -> None:
     rows = [OLD, NEW, BROKEN]
     load_rows(house, session, rows, "0.csv")
     assert session.rows("SELECT rows_accepted, rows_quarantined FROM ops.pipeline_logs") == [(1, 2)]
@@ -65,7 +65,7 @@ def test_a_replay_without_a_change_changes_nothing(house: House, session: Sessio
     assert contents(session) == before
 
 
-def test_a_row_that_came_again_meanwhile_is_a_duplicate(house: House, session: Session) -> None:
+def test_a_row_that_arrived_again_in_between_is_a_duplicate(house: House, session: Session) -> None:
     load_rows(house, session, [OLD, NEW], "0.csv")
     later = allowing_2023(house)
     load_rows(later, session, [OLD], "1.csv")

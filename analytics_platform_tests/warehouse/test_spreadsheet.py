@@ -23,7 +23,7 @@ def read(path: Path) -> list[dict[str, str]]:
 
 
 @given(st.text())
-def test_no_cell_starts_a_formula_and_every_cell_can_be_told_back(text: str) -> None:
+def test_no_cell_starts_a_formula_and_every_cell_can_be_read_back(text: str) -> None:
     cell = harmless(text)
     assert not cell.lstrip(" ").startswith(("=", "+", "-", "@", "\t", "\r"))
     assert cell in (text, "'" + text)
@@ -48,7 +48,7 @@ def test_every_rejected_record_is_in_the_file_of_its_input(house: House, session
     assert len(found) == 21
 
 
-def test_a_file_goes_when_its_input_has_no_rejected_record_any_more(
+def test_a_file_is_removed_when_its_input_has_no_rejected_record_any_more(
     house: House, session: Session, tmp_path: Path
 ) -> None:
     load_rows(house, session, [click("", AT)], "some.csv")

@@ -15,7 +15,7 @@ from analytics_platform_tests.connectors.mongo.scripted_server import ScriptedSe
 from analytics_platform_tests.connectors.mongo.shop import Shop
 
 GIVEN = os.environ.get("MONGODB_URI", "")
-"""The one place where the tests learn of a real server. Each test uses a database of its own there, and drops it."""
+"""The one place where the tests get a real server. Each test uses a new database there, and drops it."""
 
 
 @pytest.fixture(scope="session")

@@ -177,7 +177,7 @@ def test_a_damaged_end_of_a_gzip_is_reported_after_all_documents(damage: str) ->
     assert [record.reason for record in malformed(found)] == ["document: damaged gzip"]
 
 
-def test_a_line_that_is_no_document_costs_only_itself() -> None:
+def test_a_line_that_is_not_a_document_loses_no_other_line() -> None:
     broken = [
         b'{"a": 1,,}',
         b"[1, 2]",
@@ -230,7 +230,7 @@ def test_an_array_that_does_not_end_is_reported() -> None:
     assert [record.reason for record in malformed(found)] == ["document: cut short"]
 
 
-def test_an_element_that_is_no_document_costs_only_itself_in_an_array() -> None:
+def test_an_element_of_an_array_that_is_not_a_document_loses_no_other_element() -> None:
     found = read(b"[1," + LINES[0] + b',{"$date": "never"},' + LINES[1] + b"]", "logs.json")
     assert documents(found) == RAWS[:2]
     assert [record.raw for record in malformed(found)] == [b"1", b'{"$date": "never"}']

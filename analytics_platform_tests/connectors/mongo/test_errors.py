@@ -1,4 +1,4 @@
-"""Whatever goes wrong with the server is one sentence without secrets, and costs no document."""
+"""Every error of the server is one sentence without secrets, and no document is lost."""
 
 from __future__ import annotations
 

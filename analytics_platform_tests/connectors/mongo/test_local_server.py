@@ -1,4 +1,4 @@
-"""The local server: on loopback, away when it is no longer needed, and clear when it cannot start."""
+"""The local server: on loopback, stopped when it is no longer needed, and clear when it cannot start."""
 
 from __future__ import annotations
 

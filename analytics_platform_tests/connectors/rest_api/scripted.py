@@ -130,7 +130,7 @@ def scripted_api(script: Script | list[Answer]) -> Iterator[ScriptedApi]:
 
 
 QUICK = Limits(connect_s=20, read_s=20, total_s=50, attempts=3, first_wait_s=0.001, longest_wait_s=2)
-"""Limits for tests: little is tried again, and a slow machine is no fault."""
+"""Limits for tests: few retries, and timeouts that a slow machine does not reach."""
 
 IMPATIENT = replace(QUICK, read_s=0.2)
 """Limits for an API that stays silent."""

@@ -79,7 +79,7 @@ def test_a_file_can_be_read_by_eye_and_says_what_it_is() -> None:
 
 
 @pytest.mark.parametrize("damage", ["head", "tail", "middle", "format", "bytes", "empty"])
-def test_a_damaged_file_is_told(damage: str) -> None:
+def test_a_damaged_file_is_reported(damage: str) -> None:
     lines = encode_pages(Content("x", "", (b"[1]", b"[2]", b"[3]"))).split(b"\n")[:-1]
     damaged = {
         "head": lines[1:],

@@ -269,7 +269,7 @@ def test_the_size_is_limited_for_all_pages_together_and_after_decompression() ->
 
 
 @pytest.mark.parametrize("link", ["/items?page=2; rel=next", '<//>; rel="next', '</a>; rel="next" oops'])
-def test_a_link_header_that_cannot_be_read_is_no_end(link: str) -> None:
+def test_a_link_header_that_cannot_be_read_does_not_end_the_pages(link: str) -> None:
     with scripted_api([json_answer([1], Link=link)]) as api:
         assert "has a Link header that cannot be read" in str(failure_of(api))
 

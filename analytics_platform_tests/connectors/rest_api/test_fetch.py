@@ -105,7 +105,7 @@ class Shifting:
         return Answer(body, headers=JSON | link | ({"ETag": etag} if self.etags else {}))
 
 
-def test_pages_are_read_again_when_the_data_changed_meanwhile() -> None:
+def test_pages_are_read_again_when_the_data_changed_in_between() -> None:
     with scripted_api(Shifting(shifts=1)) as api:
         fetched = whole(items(api))
     assert texts(fetched) == ["1", "2", "3"]

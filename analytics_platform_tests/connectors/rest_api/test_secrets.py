@@ -91,14 +91,14 @@ def test_no_secret_is_in_what_is_kept() -> None:
 
 
 @pytest.mark.parametrize("url", ["", "users", "/etc/passwd", "ftp://x/y", "http://", "http://x:y", f"x://ada:{KEY}@h/"])
-def test_an_address_that_is_none_is_told_without_it(url: str) -> None:
+def test_an_invalid_address_is_reported_without_showing_it(url: str) -> None:
     with pytest.raises(ValueError, match="items: the address of the API") as caught:
         Endpoint("items", url)
     assert not holds(str(caught.value))
 
 
 @pytest.mark.parametrize("headers", [{"X-Token": f"{KEY}\n"}, {"X-Token": f"{KEY}ä"}, {"X Token": KEY}])
-def test_a_header_that_cannot_be_sent_is_told_without_its_value(headers: dict[str, str]) -> None:
+def test_a_header_that_cannot_be_sent_is_reported_without_its_value(headers: dict[str, str]) -> None:
     secret = {name: SecretStr(value) for name, value in headers.items()}
     with pytest.raises(ValueError, match="use one line of plain characters") as caught:
         Endpoint("items", "http://api.example/", secret_headers=secret)

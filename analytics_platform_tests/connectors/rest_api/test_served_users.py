@@ -36,7 +36,7 @@ def test_the_file_is_served_byte_for_byte(file: Path) -> None:
 
 
 @pytest.mark.parametrize(("target", "status"), [("/", 404), ("?_limit=x", 400), ("?_limit=2&_page=x", 400)])
-def test_what_is_not_served_is_told(file: Path, target: str, status: int) -> None:
+def test_an_unknown_path_is_reported(file: Path, target: str, status: int) -> None:
     with serve_users(file) as url, pytest.raises(HTTPError) as caught:
         urlopen(url.removesuffix("/users") + "/" if target == "/" else url + target)
     assert caught.value.code == status

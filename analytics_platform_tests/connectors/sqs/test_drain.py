@@ -165,7 +165,7 @@ def test_messages_that_come_while_a_batch_is_stored_belong_to_the_same_drain(que
     assert "late" in shelf.bodies
 
 
-def test_a_bounded_drain_takes_no_more_than_it_may_and_leaves_the_rest_visible(queue: Queue, shelf: Shelf) -> None:
+def test_a_bounded_drain_stops_at_its_limit_and_leaves_the_rest_visible(queue: Queue, shelf: Shelf) -> None:
     queue.send(numbered(60))
 
     drained = drain(queue, shelf, max_messages=25, wait_seconds=0)
@@ -242,7 +242,7 @@ def test_a_drain_survives_errors_of_the_service(local_queue: Queue, shelf: Shelf
     assert local_queue.depth() == DRAINED
 
 
-def test_a_queue_that_vanishes_ends_the_drain_with_one_sentence(local_queue: Queue, local: str) -> None:
+def test_a_queue_that_is_deleted_ends_the_drain_with_one_sentence(local_queue: Queue, local: str) -> None:
     local_queue.send(numbered(30))
 
     def store(messages: Sequence[Message]) -> None:

@@ -139,7 +139,7 @@ def test_the_region_is_taken_from_the_url_if_nothing_else_names_it(monkeypatch: 
         Queue("https://queues.example/123456789012/events")
 
 
-def test_an_endpoint_that_is_no_address_is_rejected_in_one_sentence() -> None:
+def test_an_endpoint_that_is_not_an_address_is_rejected_in_one_sentence() -> None:
     with pytest.raises(QueueError, match="The queue events cannot be used: Invalid endpoint: somewhere"):
         Queue("https://sqs.eu-west-1.amazonaws.com/123456789012/events", "somewhere")
 

@@ -85,7 +85,7 @@ def test_a_queue_created_again_is_the_same_queue(client: Client) -> None:
     assert _create(client, "again") == _create(client, "again")
 
 
-def test_a_message_goes_through_unchanged_with_its_checksum(client: Client, queue: str) -> None:
+def test_a_message_is_received_unchanged_with_its_checksum(client: Client, queue: str) -> None:
     body = '{"name": "Audífonos, \\"negro\\"", "emoji": "🛒"}\t\n'
     sent = client.send_message(
         QueueUrl=queue, MessageBody=body, MessageAttributes={"kind": {"DataType": "String", "StringValue": "é"}}

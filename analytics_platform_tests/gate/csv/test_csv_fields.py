@@ -9,7 +9,7 @@ from analytics_platform_tests.gate.csv.tables import cells, written
 
 
 @given(st.lists(cells, min_size=1, max_size=6), st.booleans())
-def test_any_record_that_is_written_comes_back(fields: list[str], quote_all: bool) -> None:
+def test_any_record_that_is_written_is_read_back(fields: list[str], quote_all: bool) -> None:
     assert parse_fields(written([fields], quote_all, "\n").decode().removesuffix("\n")) == fields
 
 

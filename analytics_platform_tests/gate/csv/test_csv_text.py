@@ -28,7 +28,7 @@ def rows_of(table: Sequence[Sequence[str]]) -> list[tuple[str | None, ...]]:
 
 
 @given(tables, st.booleans(), st.sampled_from(["\n", "\r\n"]))
-def test_any_table_that_is_written_comes_back(table: list[list[str]], quote_all: bool, line_end: str) -> None:
+def test_any_table_that_is_written_is_read_back(table: list[list[str]], quote_all: bool, line_end: str) -> None:
     columns = len(table[0])
     frame = to_text_frame(block_of(written(table, quote_all, line_end), columns), names_for(columns))
     assert frame.rows() == rows_of(table)

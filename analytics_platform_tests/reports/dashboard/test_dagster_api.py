@@ -57,7 +57,7 @@ def test_a_run_is_started_and_followed_to_its_end(api: DagsterApi) -> None:
     assert any(run.status == "STARTED" for run in seen)
     assert last.seconds is not None and last.seconds >= 1
     told = [(line.step, line.text) for line in lines]
-    assert told.count(("arrivals", "12 <b>rows</b> loaded")) == 1  # no line is missed, none is told twice
+    assert told.count(("arrivals", "12 <b>rows</b> loaded")) == 1  # no line is missed, none is shown twice
     assert ("arrivals", "started") in told and ("after", "started") in told
     assert any(step == "arrivals" and text.startswith("done in 1") for step, text in told)
 
@@ -119,7 +119,7 @@ def test_another_server_is_reported(status: int, body: bytes, sentence: str) -> 
     assert "\n" not in str(error.value)
 
 
-def test_an_address_that_is_none_is_told() -> None:
+def test_an_invalid_address_is_reported() -> None:
     with pytest.raises(DagsterError, match="set DAGSTER_URL"):
         DagsterApi("http://[").runs(1)
 

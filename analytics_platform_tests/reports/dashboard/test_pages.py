@@ -210,7 +210,7 @@ def test_without_dagster_the_pipeline_says_so(visit: Callable[..., AppTest], sho
     assert ["Dagster does not answer" in error.value for error in test.error] == [True]
 
 
-def test_a_wrong_setting_is_told(visit: Callable[..., AppTest], shop: Path) -> None:
+def test_a_wrong_setting_is_reported(visit: Callable[..., AppTest], shop: Path) -> None:
     test = visit("overview", data_dir=shop, max_error_rate="much")
     assert "MAX\\_ERROR\\_RATE=much" in test.error[0].value
 
@@ -223,8 +223,8 @@ def test_it_is_served_on_loopback_without_menu_and_without_sending_statistics() 
     assert OPTIONS["browser.gatherUsageStats"] == "false" and OPTIONS["client.toolbarMode"] == "minimal"
 
 
-def test_streamlit_finds_no_pages_of_its_own_beside_the_app() -> None:
-    """Else it would show them, without navigation, to whoever opens a page by its address first."""
+def test_streamlit_finds_no_pages_except_those_of_the_app() -> None:
+    """Else it would show them, without navigation, when a page is opened by its address first."""
     assert not (APP.parent / "pages").exists()
 
 

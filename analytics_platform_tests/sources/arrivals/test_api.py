@@ -1,4 +1,4 @@
-"""From a JSON API to the table: whole answers, untouched and once; a fault is told and leaves everything as it was."""
+"""From a JSON API to the table: whole answers, untouched and once; a fault is reported and changes nothing."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def test_the_untouched_answer_is_in_the_lake_before_anything_is_read_from_it(hou
     assert users(house) == [("1", "Adé", None)]
 
 
-def test_an_answer_that_did_not_change_is_no_new_batch(house: House, api: ScriptedApi) -> None:
+def test_an_answer_that_did_not_change_makes_no_new_batch(house: House, api: ScriptedApi) -> None:
     assert take_in(house, api, json_answer([ADA, BEN], ETag='"1"')) is not None
     assert take_in(house, api, json_answer([ADA, BEN], ETag='"2"')) is None
 
@@ -102,7 +102,7 @@ def test_an_answer_that_did_not_change_is_no_new_batch(house: House, api: Script
     assert users(house) == FIRST
 
 
-def test_what_the_api_goes_back_to_is_loaded_again(house: House, api: ScriptedApi) -> None:
+def test_an_earlier_answer_that_the_api_returns_to_is_loaded_again(house: House, api: ScriptedApi) -> None:
     first, second = [ADA, BEN], [ADA | {"email": "new@shop.example"}, BEN]
     take_in(house, api, json_answer(first))
     for answer in (second, first, second, first):

@@ -51,7 +51,7 @@ REJECTED = "SELECT raw, error_reason FROM ops.quarantine ORDER BY raw"
 
 
 def logs(first: int, stop: int) -> list[dict[str, Any]]:
-    """One a second. Of each hundred one has text for its time, one is rejected, and one has a field of its own."""
+    """One a second. Of each hundred one has text for its time, one is rejected, and one has an extra field."""
     found = []
     for number in range(first, stop):
         fields: dict[str, Any] = {}
@@ -184,7 +184,7 @@ def test_a_dump_of_what_was_read_brings_only_duplicates_and_so_does_the_other_wa
             assert load(house, WEB_LOGS)[WEB_LOGS] == ((198, 0, 2) if way == first else (0, 200, 0))
 
 
-def test_of_a_damaged_dump_all_that_can_be_read_is_taken_in(tmp_path: Path) -> None:
+def test_all_that_can_be_read_of_a_damaged_dump_is_loaded(tmp_path: Path) -> None:
     house = open_house(tmp_path)
     packed = gzip.compress(FORMS["logs.bson"](logs(200, 300)))
     drop(house, "cut.bson.gz", packed[: len(packed) // 2])
@@ -353,7 +353,7 @@ def killed_shop(server_uri: str) -> Iterator[Shop]:
 
 @pytest.fixture(scope="module")
 def undisturbed(killed_shop: Shop, tmp_path_factory: pytest.TempPathFactory) -> tuple[int, Contents]:
-    """How many boundaries a run has that nobody kills, and what it leaves."""
+    """The number of boundaries of a run that is not killed, and its tables."""
     root = tmp_path_factory.mktemp("undisturbed")
     code, passed = kill_at(root, killed_shop.uri, killed_shop.database.name, None)
     assert code == 0

@@ -32,7 +32,7 @@ from analytics_platform_tests.names import ECOMMERCE_EVENTS
 from analytics_platform_tests.shop_messages import load_drained, shop_message
 
 DAY = "2026-03-01"
-BOOKS = "SELECT sum(rows_read)::INT, sum(rows_accepted)::INT, sum(rows_duplicate)::INT, sum(rows_quarantined)::INT"
+COUNTS = "SELECT sum(rows_read)::INT, sum(rows_accepted)::INT, sum(rows_duplicate)::INT, sum(rows_quarantined)::INT"
 
 
 def view(number: int) -> str:
@@ -48,7 +48,7 @@ def load(house: House) -> tuple[object, ...]:
     """Load what is in the lake: read, accepted, duplicate and quarantined messages of all batches so far."""
     with house.session() as session:
         load_drained(house, session)
-        return session.rows(f"{BOOKS} FROM ops.pipeline_logs")[0]
+        return session.rows(f"{COUNTS} FROM ops.pipeline_logs")[0]
 
 
 def rows(house: House, sql: str) -> list[tuple[object, ...]]:
@@ -257,7 +257,7 @@ def test_without_an_address_of_a_queue_there_is_none_to_drain_or_send_back_from(
 
 @pytest.fixture
 def closed_port() -> Iterator[int]:
-    """A port on which nobody listens, held so that nobody will."""
+    """A port on which no server listens, reserved so that none will."""
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
         yield held.getsockname()[1]

@@ -221,7 +221,7 @@ def _without_batches(house: House) -> list[tuple[object, ...]]:
         )
 
 
-def test_batches_are_small_and_a_reading_goes_on_after_the_last_one(
+def test_batches_are_small_and_a_reading_continues_after_the_last_one(
     house: House, url: str, shop: psycopg.Connection
 ) -> None:
     add_products(shop, 0, 120, NOW - 24 * HOUR)

@@ -95,7 +95,7 @@ def test_blanks_around_a_list_say_nothing(items: Written, before: str, after: st
         "a, {key=b",
     ],
 )
-def test_a_text_keeps_what_is_no_syntax(name: str) -> None:
+def test_a_text_keeps_what_is_not_syntax(name: str) -> None:
     assert parse_items(f"[{{item_name={name}, price=1}}]") == [{"item_name": name, "price": 1}]
     assert parse_items(f"[{{price=1, item_name={name}}}]") == [{"item_name": name, "price": 1}]
     assert parse_items(f"[{{item_name={name}}}, {{item_name={name}}}]") == [{"item_name": name}] * 2
@@ -141,7 +141,7 @@ def test_a_number_is_the_same_however_it_is_written(text: str) -> None:
 @pytest.mark.parametrize(
     "text", ["NaN", "Infinity", "-", "1,499.00", "$3", "1e400", "9" * 101, "٣", "1_0", " 1", "0x1"]
 )
-def test_a_numeric_field_that_is_no_number_stays_text(text: str) -> None:
+def test_a_numeric_field_that_is_not_a_number_stays_text(text: str) -> None:
     assert only(f"[{{price={text}}}]") == {"price": text}
     assert only(f'[{{"price": "{text}"}}]') == {"price": text}
 
@@ -235,7 +235,7 @@ def test_an_error_tells_where_parsing_stopped_and_why(text: str, position: int, 
         [{"a": [float("inf")]}],
     ],
 )
-def test_what_is_no_list_of_objects_is_rejected_without_a_position(value: object) -> None:
+def test_what_is_not_a_list_of_objects_is_rejected_without_a_position(value: object) -> None:
     with pytest.raises(ItemsError) as caught:
         parse_items(value)
     assert caught.value.position is None
@@ -305,7 +305,7 @@ HOSTILE = (
 @pytest.mark.parametrize(
     "start", ["[", "[{item_id=", "[{item_params=[{key=", "[{item_params=[{key=k, value={string_value=", '[{"a":']
 )
-def test_a_large_text_costs_no_more_than_its_size(start: str) -> None:
+def test_a_large_text_takes_linear_time(start: str) -> None:
     for middle in HOSTILE:
         for end in ("", "}}]}]"):
             parses_or_rejects(start + middle + end)

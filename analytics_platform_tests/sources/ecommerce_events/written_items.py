@@ -14,7 +14,7 @@ MISSING = object()
 
 _NAME = "[A-Za-z_][A-Za-z0-9_]{1,39}"
 _IMITATES = re.compile(rf", {_NAME}=|}}, {{(?:{_NAME}=|}})")
-"""What nobody can tell from the syntax of the GA4 form; all other texts can be read back from it."""
+"""Texts that are ambiguous in the GA4 form; all other texts can be read back from it."""
 
 _FRAGMENTS = r"""
 , ~,~=~ = ~{~}~[~]~}, {~}}~}}]}~}]~], [~, b=c~, código=1~,color=red~, ,~null~(not set)~price~{key=~, value~\u0000~'

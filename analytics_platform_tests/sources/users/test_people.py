@@ -259,7 +259,7 @@ def record_of(document: Any, keep: frozenset[str], extra: dict[str, Any]) -> Any
 
 
 def leaves(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
-    """Everything in a record that is no object, with its path; empty objects too, and lists whole."""
+    """Every value of a record that is not an object, with its path; empty objects too, and lists whole."""
     if isinstance(value, dict) and value:
         for key, inner in value.items():
             yield from leaves(inner, (*path, key))
@@ -371,7 +371,7 @@ def test_numbers_beside_missing_ones_keep_every_digit() -> None:
     assert first.values["user_id"].to_list() == ["900719925474099301", None, "7"]
 
 
-def test_rejected_records_alone_are_no_trouble() -> None:
+def test_rejected_records_alone_are_loaded() -> None:
     first, _ = read_users(["[]"])
     assert first.values.shape == (0, len(COLUMNS)) and first.malformed.height == 1
 

@@ -1,4 +1,4 @@
-"""What the gate promises of a batch of documents, whatever BSON they hold: one verdict each, and nothing coerced."""
+"""The gate and documents of any BSON: each is accepted or rejected once, and nothing is coerced."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ def test_how_often_a_field_has_another_type_is_counted_over_all_documents_reject
     assert verdict([log(), log(user_id=Int64(2**40), timestamp="2026-10-01", surprise=Binary(b"x"))]).drift == ()
 
 
-def test_what_of_a_dump_is_no_document_is_rejected_in_its_place() -> None:
+def test_what_is_not_a_document_in_a_dump_is_rejected_in_its_place() -> None:
     found = verdict([log(), MalformedRecord(0, b"\0\xff{", 3, "document: cut short"), b"\x05", log()])
     assert rejections(found) == [
         (2, "\\x00\\xff{", "document: cut short"),
@@ -300,7 +300,7 @@ def test_an_accepted_row_says_what_the_document_said_in_value_and_type(documents
 
 @settings(max_examples=25)
 @given(st.lists(NEARLY_LOGS, max_size=4), st.data())
-def test_a_damaged_dump_is_taken_in_whole_as_documents_and_pieces_that_are_none(
+def test_a_damaged_dump_is_loaded_whole_as_documents_and_other_pieces(
     documents: list[dict[str, Any]], data: st.DataObject
 ) -> None:
     dump = bytearray(b"".join(map(bson.encode, documents)))

@@ -1,4 +1,4 @@
-"""What becomes of a document at the gate: nothing lost, nothing coerced, every broken rule told."""
+"""Documents at the gate: nothing is lost, nothing coerced, every broken rule named."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_missing_and_null_fields_are_null_for_the_contract_to_decide() -> None:
 
 
 @pytest.mark.parametrize("value", [1.0, 1.5, "1", True, Decimal128("1"), [1], {"id": 1}, dt.datetime(2024, 1, 1)])
-def test_a_user_id_that_is_no_whole_number_is_rejected(value: object) -> None:
+def test_a_user_id_that_is_not_a_whole_number_is_rejected(value: object) -> None:
     assert rules(user_id=value) == ["user_id: not a whole number"]
     (change,) = changes(user_id=value)
     assert change.startswith("user_id: ") and change.endswith(" instead of int")
@@ -146,7 +146,7 @@ def test_nul_is_rejected_wherever_it_stands() -> None:
     assert rules(other="\\u0000 written out", action="\\u0000 too") == []
 
 
-def test_bytes_that_are_no_document_are_rejected_as_such() -> None:
+def test_bytes_that_are_not_a_document_are_rejected_as_such() -> None:
     raw = bson.encode(LOG)
     lone_surrogate = raw.replace(b"Mobile", b"Mob\xed\xa0\x80")
     for broken in (b"", b"\x05\0\0\0", raw[:-1], raw + b"x", raw.replace(b"Mobile", b"Mob\xffle"), lone_surrogate):

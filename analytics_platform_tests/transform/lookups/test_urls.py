@@ -1,4 +1,4 @@
-"""Addresses: what is read out of good ones, and that bad ones harm nobody."""
+"""Addresses: what is read from valid ones, and that invalid ones raise no error."""
 
 import polars as pl
 import pytest
@@ -67,7 +67,7 @@ def test_host_and_path(url: str, host: str | None, path: str) -> None:
         *("http://a%zz/", f"http://{'a' * MEGABYTE}/", "a" * MEGABYTE, "\x00"),
     ],
 )
-def test_what_is_no_address_has_nulls(url: str | None) -> None:
+def test_what_is_not_an_address_has_nulls(url: str | None) -> None:
     assert parse(url) == dict.fromkeys(COLUMNS) | {"url": url}
 
 

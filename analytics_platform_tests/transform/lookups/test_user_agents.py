@@ -1,4 +1,4 @@
-"""User agents: the kinds of device and machine told apart, and that arbitrary text harms nobody."""
+"""User agents: the kinds of device and program, and that arbitrary text raises no error."""
 
 import polars as pl
 import pytest

@@ -1,4 +1,4 @@
-"""Connections: one pool, lost ones told apart by whether it is safe to go on, and no password anywhere."""
+"""Connections: one pool, lost ones by whether it is safe to continue, and no password anywhere."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_the_next_session_gets_a_connection_that_works(house: House, server: psy
         assert session.rows("SELECT 1") == [(1,)]
 
 
-def test_a_connection_lost_in_the_middle_of_a_change_is_told_and_nothing_is_half_stored(
+def test_a_connection_lost_in_the_middle_of_a_change_is_reported_and_nothing_is_half_stored(
     house: House, server: psycopg.Connection
 ) -> None:
     def rows() -> pl.DataFrame:
@@ -155,7 +155,7 @@ def test_an_address_is_shown_without_its_password(url: str, shown: str) -> None:
     assert masked(url) == shown
 
 
-def test_a_wrong_setting_is_told_without_the_password() -> None:
+def test_a_wrong_setting_is_reported_without_the_password() -> None:
     with pytest.raises(SettingsError) as error:
         load_settings(warehouse_url="mysql://ada:s3cret@host/db")
     assert "s3cret" not in str(error.value)

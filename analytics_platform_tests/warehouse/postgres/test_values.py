@@ -98,7 +98,7 @@ def frame_of(rows: list[tuple[object, ...]]) -> pl.DataFrame:
 @example([(2**63 - 1, "\\N", True, dt.date(1, 1, 1), float("inf"), Decimal("99999999999999.9999"), None, '"x"')])
 @example([(None, "", None, None, float("nan"), Decimal("-0.0001"), None, "{}"), (None, None, *[None] * 6)])
 @given(ROWS)
-def test_every_value_of_every_type_comes_back_as_it_was(session: Session, rows: list[tuple[object, ...]]) -> None:
+def test_every_value_of_every_type_is_read_back_unchanged(session: Session, rows: list[tuple[object, ...]]) -> None:
     frame = frame_of(rows)
     publication = session.publish(Everything, frame, None)
     assert publication.breaches == ()
