@@ -30,7 +30,7 @@ EVENTS_PER_VISITOR_DAY = 6.2
 
 def prepare(folder: Path, events: int) -> House:
     """A house whose clickstream and lookups are loaded; made once."""
-    house = open_house(folder / "house", partition_start=FIRST)
+    house = open_house(folder / "loaded", partition_start=FIRST)
     if (folder / "ready").exists():
         return house
     simulate(DAYS, round(events / DAYS / EVENTS_PER_VISITOR_DAY), 1, folder / "simulated", FIRST)

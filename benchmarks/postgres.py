@@ -142,7 +142,7 @@ def main() -> None:
     options.folder.mkdir(parents=True, exist_ok=True)
     path = clickstream(options.folder.parent, round(options.rows / 0.943))
     with server(options.folder / "server") as url, psycopg.connect(url, autocommit=True) as connection:
-        settings = open_house(options.folder / "house", warehouse_url=url).settings
+        settings = open_house(options.folder / "loaded", warehouse_url=url).settings
         first, second = accepted(path, "b1"), accepted(path, "b2")
         loads, copies = [], []
         with open_warehouse(settings).session() as session:
