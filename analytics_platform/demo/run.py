@@ -152,7 +152,7 @@ def _close(console: Console, settings: Settings, ok: bool) -> None:
     result = "All figures are equal to the truth" if ok else "[red]Not all figures are equal: see ≠ above[/]"
     console.print(f"\n{result}.")
     expected = "app_open is not one of GA4's events, and the shop has orders whose events arrive late"
-    console.print(f"Two warnings are expected: {expected}.\n", highlight=False)
+    console.print(f"Expected warnings: {expected}.\n", highlight=False)
     folder = settings.data_dir.resolve()
     prefix = "" if folder == Path("data/demo").resolve() else f"DATA_DIR={shlex.quote(str(folder))} "
     for label, value in (
