@@ -5,8 +5,6 @@ from email import message_from_bytes, policy
 
 import pytest
 
-from analytics_platform.connectors.rest_api import Endpoint, Limits
-from analytics_platform.connectors.rest_api.client import PageClient
 from analytics_platform.orchestration.alerts import messages
 from analytics_platform.orchestration.alerts.messages import DeliveryError, mail, post
 from analytics_platform_tests.orchestration.receivers import serve_mail, serve_webhook
@@ -17,17 +15,6 @@ def test_a_webhook_gets_the_document_and_no_log_its_address(caplog: pytest.LogCa
         post(hook.url, {"text": "hé"})
 
     assert hook.messages == [{"text": "hé"}]
-    assert "s3cretpath" not in caplog.text
-
-
-def test_no_log_has_the_address_after_a_rest_client_was_opened_in_the_process(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    PageClient(Endpoint("users", "http://127.0.0.1:9/users"), Limits(), lambda _: None).close()
-    with serve_webhook() as hook, caplog.at_level(logging.DEBUG):
-        post(hook.url, {})
-
-    assert "HTTP Request" in caplog.text
     assert "s3cretpath" not in caplog.text
 
 

@@ -6,8 +6,7 @@ for record in records(answer): …
 """
 
 from analytics_platform.connectors.rest_api.content import Content, decode_pages, encode_pages, records
-from analytics_platform.connectors.rest_api.endpoint import Endpoint, Limits
-from analytics_platform.connectors.rest_api.errors import RestError
+from analytics_platform.connectors.rest_api.endpoint import Endpoint, Limits, RestError
 from analytics_platform.connectors.rest_api.fetch import fetch
 
 __all__ = ["Content", "Endpoint", "Limits", "RestError", "decode_pages", "encode_pages", "fetch", "records"]

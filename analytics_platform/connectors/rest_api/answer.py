@@ -5,25 +5,16 @@ from __future__ import annotations
 import datetime as dt
 import email.utils
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from types import MappingProxyType
 
 import httpx
 
-from analytics_platform.connectors.rest_api.content import ContentError, ShapeError, count_records, to_text
-from analytics_platform.connectors.rest_api.errors import BadAnswerError
-
-TELL_OWNER = "tell the API's owner"
+from analytics_platform.connectors.rest_api.content import CHECK_ADDRESS, TELL_OWNER, BadAnswerError, split_records
 
 _CONTENT_TYPES = ("", "application/json", "text/json")
 _LATER = frozenset({408, 425, 429})
 """Statuses below 500 that say: later (RFC 9110, RFC 8470, RFC 6585)."""
-
-_CREDENTIALS, _ADDRESS = "check the credentials of the source", "check the address of the source"
-_REMEDIES: Mapping[int, str] = MappingProxyType({401: _CREDENTIALS, 403: _CREDENTIALS, 404: _ADDRESS, 410: _ADDRESS})
-_REDECLARE = "correct the declaration of the source if its API changed"
 
 _LINK = re.compile(
     r"""[\s,]*<(?P<target>[^>]*)>(?P<parameters>(?:\s*;\s*[\w!\#$&+.^`|~*-]+(?:\s*=\s*(?:"(?:[^"\\]|\\.)*"|[^\s;,"]*))?)*)"""
@@ -48,28 +39,26 @@ class Page:
 
 def check(response: httpx.Response, longest_wait_s: float) -> None:
     """Raise `BadAnswerError` unless the head of an answer is that of a whole JSON document."""
-    status = response.status_code
-    if status != HTTPStatus.OK:
+    if response.status_code != HTTPStatus.OK:
         raise _bad_status(response, longest_wait_s)
     given = response.headers.get("Content-Type", "")
     kind = given.partition(";")[0].strip().lower()
     if kind not in _CONTENT_TYPES and not kind.endswith("+json"):
-        raise BadAnswerError(f"is {ascii(kind)[:60]}, not JSON", _ADDRESS, status=status)
+        raise BadAnswerError(f"is {ascii(kind)[:60]}, not JSON", CHECK_ADDRESS)
     encoding = response.headers.get("Content-Encoding", "identity").lower()
     if encoding not in ("identity", "gzip"):
-        raise BadAnswerError(f"is encoded as {ascii(encoding)[:60]}, which was not asked for", status=status)
+        raise BadAnswerError(f"is encoded as {ascii(encoding)[:60]}, which was not asked for")
 
 
 def _bad_status(response: httpx.Response, longest_wait_s: float) -> BadAnswerError:
     status = response.status_code
-    known = status in HTTPStatus.__members__.values()
-    what = f"answered {status} {HTTPStatus(status).phrase}" if known else f"answered {status}"
+    what = f"answered {status} {httpx.codes.get_reason_phrase(status)}".rstrip()
     if status < 500 and status not in _LATER:
-        return BadAnswerError(what, _REMEDIES.get(status, _REDECLARE), status=status)
+        return BadAnswerError(what, f"check the {'credentials' if status in (401, 403) else 'address'} of the source")
     asked = _retry_after(response.headers.get("Retry-After", ""))
     if asked is not None and asked > longest_wait_s:
-        return BadAnswerError(f"{what} and asks to wait {asked:.0f} s", "run again after that", status=status)
-    return BadAnswerError(what, status=status, lasting=False, retry_after_s=asked)
+        return BadAnswerError(f"{what} and asks to wait {asked:.0f} s", "run again after that")
+    return BadAnswerError(what, lasting=False, retry_after_s=asked)
 
 
 def _retry_after(header: str) -> float | None:
@@ -84,15 +73,9 @@ def _retry_after(header: str) -> float | None:
     return max(0.0, (aware - dt.datetime.now(dt.UTC)).total_seconds())
 
 
-def read_page(number: int, url: httpx.URL, response: httpx.Response, body: bytes, record_path: str) -> Page:
-    """Read the page in an answer that passed `check`. Raises `BadAnswerError` if it is not the JSON declared."""
-    try:
-        count = count_records(to_text(body), record_path)
-    except ShapeError as error:
-        raise BadAnswerError(str(error), _REDECLARE, status=response.status_code) from None
-    except ContentError as error:
-        raise BadAnswerError(str(error), TELL_OWNER, status=response.status_code, lasting=False) from None
-    target = _next_link(response.headers.get("Link", ""))
+def read_page(number: int, url: httpx.URL, response: httpx.Response, body: bytes) -> Page:
+    """Read the page in an answer that passed `check`. Raises `BadAnswerError` if it is no JSON list."""
+    count, target = len(split_records(body)), _next_link(response.headers.get("Link", ""))
     next_url = None if target is None else join(response.url, target)
     etag = response.headers.get("ETag", "")
     return Page(number, url, next_url, etag if etag.isascii() and etag.isprintable() and etag else None, body, count)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import random
 import socket
 import ssl
 import threading
@@ -14,25 +15,16 @@ from http import HTTPStatus
 from typing import Any
 
 import httpx
-from tenacity import RetryCallState, Retrying, retry_if_exception, wait_random_exponential
 
-from analytics_platform.connectors.rest_api.answer import TELL_OWNER, Page, check, join, read_page
-from analytics_platform.connectors.rest_api.endpoint import Endpoint, Limits, bare
-from analytics_platform.connectors.rest_api.errors import BadAnswerError, RestError
+from analytics_platform.connectors.rest_api.answer import Page, check, join, read_page
+from analytics_platform.connectors.rest_api.content import CHECK_ADDRESS, TELL_OWNER, BadAnswerError
+from analytics_platform.connectors.rest_api.endpoint import Endpoint, Limits, RestError, bare
 
 LOG = logging.getLogger(__name__)
 
 
-class _BareAddresses(logging.Filter):
-    """httpx logs every address whole; this leaves out what may be secret in it."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        if isinstance(record.args, tuple):
-            record.args = tuple(bare(part) if isinstance(part, httpx.URL) else part for part in record.args)
-        return True
-
-
-_BARE_ADDRESSES = _BareAddresses()
+# httpx logs every address whole, with the secrets in it.
+logging.getLogger("httpx").setLevel(logging.WARNING)
 
 
 @cache
@@ -45,11 +37,9 @@ class PageClient:
     """Gets pages of one endpoint for one fetch, whose time runs from here. `close` it after use."""
 
     def __init__(self, endpoint: Endpoint, limits: Limits, sleep: Callable[[float], None]) -> None:
-        logging.getLogger("httpx").addFilter(_BARE_ADDRESSES)
         self.endpoint = endpoint
         self.limits = limits
         self._sleep = sleep
-        self._backoff = wait_random_exponential(limits.first_wait_s, limits.longest_wait_s)
         # The proxy of the environment does not reach this machine.
         direct = dict.fromkeys(("all://localhost", "all://127.0.0.1", "all://[::1]"))
         self._http = httpx.Client(mounts=direct, follow_redirects=False, verify=_trusted())
@@ -70,18 +60,20 @@ class PageClient:
 
         Raises `RestError`.
         """
-        retrying = Retrying(
-            retry=retry_if_exception(lambda error: isinstance(error, BadAnswerError) and not error.lasting),
-            wait=self._wait,
-            stop=lambda state: state.upcoming_sleep >= self._left_s or state.attempt_number >= self.limits.attempts,
-            before_sleep=lambda state: self._note(number, state),
-            sleep=self._sleep,
-            reraise=True,
-        )
-        try:
-            return retrying(self._attempt, number, url, room, known)
-        except BadAnswerError as error:
-            raise self.failure(number, url, error, retrying.statistics["attempt_number"]) from None
+        attempt = 1
+        while True:
+            try:
+                return self._attempt(number, url, room, known)
+            except BadAnswerError as error:
+                bound = min(self.limits.longest_wait_s, self.limits.first_wait_s * 2 ** (attempt - 1))
+                wait = random.uniform(0, bound) if error.retry_after_s is None else error.retry_after_s
+                if error.lasting or attempt >= self.limits.attempts or wait >= self._left_s:
+                    raise self.failure(number, url, error, attempt) from None
+                tried = f"attempt {attempt} of {self.limits.attempts}"
+                words = "%s: page %d %s (%s); trying again in %.1f s"
+                LOG.warning(words, self.endpoint.name, number, error.what, tried, wait)
+                self._sleep(wait)
+                attempt += 1
 
     def failure(self, number: int, url: httpx.URL, error: BadAnswerError, attempts: int = 1) -> RestError:
         """Return what went wrong with a page, for the people who run the platform."""
@@ -104,15 +96,6 @@ class PageClient:
         if event.endswith(("connect_tcp.complete", "start_tls.complete")):
             self._socket = info["return_value"].get_extra_info("socket")
 
-    def _wait(self, state: RetryCallState) -> float:
-        error = _error_of(state)
-        return self._backoff(state) if error.retry_after_s is None else error.retry_after_s
-
-    def _note(self, number: int, state: RetryCallState) -> None:
-        what, attempt = _error_of(state).what, f"attempt {state.attempt_number} of {self.limits.attempts}"
-        words = "%s: page %d %s (%s); trying again in %.1f s"
-        LOG.warning(words, self.endpoint.name, number, what, attempt, state.upcoming_sleep)
-
     def _attempt(self, number: int, url: httpx.URL, room: int, known: Page | None) -> Page:
         conditions = {"If-None-Match": known.etag} if known and known.etag else {}
         try:
@@ -121,7 +104,10 @@ class PageClient:
                 if known and conditions and response.status_code == HTTPStatus.NOT_MODIFIED:
                     return known
                 check(response, self.limits.longest_wait_s)
-                return read_page(number, url, response, self._take(response, room), self.endpoint.record_path)
+                return read_page(number, url, response, self._take(response, room))
+            except BadAnswerError as error:
+                error.status = response.status_code
+                raise
             finally:
                 response.close()
         except httpx.HTTPError as error:
@@ -168,7 +154,7 @@ class PageClient:
             case httpx.TimeoutException():
                 return BadAnswerError(f"sent nothing for {self.limits.read_s:g} s", lasting=False)
             case httpx.ConnectError() if "CERTIFICATE_VERIFY_FAILED" in str(error):
-                return BadAnswerError("has a certificate that is not trusted", "check the address of the source")
+                return BadAnswerError("has a certificate that is not trusted", CHECK_ADDRESS)
             case httpx.ConnectError():
                 return BadAnswerError(f"cannot be reached ({error})", lasting=False)
             case httpx.DecodingError():
@@ -177,10 +163,4 @@ class PageClient:
                 return BadAnswerError("points to an address that is not valid", TELL_OWNER)
             case httpx.RemoteProtocolError() | httpx.NetworkError():
                 return BadAnswerError("broke off: the connection was closed or no HTTP", lasting=False)
-        return BadAnswerError(f"cannot be requested ({type(error).__name__})", "check the address of the source")
-
-
-def _error_of(state: RetryCallState) -> BadAnswerError:
-    error = state.outcome.exception() if state.outcome else None
-    assert isinstance(error, BadAnswerError)
-    return error
+        return BadAnswerError(f"cannot be requested ({type(error).__name__})", CHECK_ADDRESS)

@@ -4,15 +4,26 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 
 import httpx
 from pydantic import SecretStr
 
-_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+from analytics_platform.errors import UserError
+
 _HEADER_VALUE = re.compile(r"[\x20-\x7e\t]*")
+
+
+class RestError(UserError):
+    """An API could not be read; nothing of the answer is used.
+
+    The message is one sentence that names source, page, address (without secrets), what happened and what to do.
+    `status` is the HTTP status, if the API answered.
+    """
+
+    def __init__(self, message: str, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,26 +51,26 @@ class Limits:
 class Endpoint:
     """One list of an API, on one page or on several that the `Link` header connects (RFC 8288).
 
-    `record_path` is where the list is in the answer, keys joined by dots: "" | "data" | "result.items".
-    `secret_headers` (credentials) and `user:password@` of `url` are sent to the host of `url` only. They and the query
-    of `url` are in no log or message. Raises `ValueError` for an address or a header that cannot be used.
+    The value of the header `authorization` and `user:password@` of `url` are sent to the host of `url` only. They and
+    the query of `url` are in no log or message. Raises `RestError` for an address or a header that cannot be used.
     """
 
     name: str
     url: str = field(repr=False)
-    record_path: str = ""
-    secret_headers: Mapping[str, SecretStr] = field(default_factory=lambda: MappingProxyType({}), repr=False)
+    authorization: SecretStr | None = None
 
     def __post_init__(self) -> None:
+        check = "check USERS_API_URL and USERS_API_AUTHORIZATION."
         try:
             url = httpx.URL(self.url)
         except httpx.InvalidURL:
-            raise ValueError(f"{self.name}: the address of the API is not valid; give http://… or https://…") from None
+            raise RestError(f"{self.name}: the address of the API is not valid: {check}") from None
         if url.scheme not in ("http", "https") or not url.host:
-            raise ValueError(f"{self.name}: the address of the API must begin with http:// or https:// and a host")
-        for name, value in self.headers_to(url).items():
-            if not (_HEADER_NAME.fullmatch(name) and _HEADER_VALUE.fullmatch(value)):
-                raise ValueError(f"{self.name}: the header {name!r} cannot be sent; use one line of plain characters")
+            raise RestError(
+                f"{self.name}: the address of the API must begin with http:// or https:// and a host: {check}"
+            )
+        if not all(map(_HEADER_VALUE.fullmatch, self.headers_to(url).values())):
+            raise RestError(f"{self.name}: the authorization must be one line of ASCII characters: {check}")
 
     def headers_to(self, url: httpx.URL) -> dict[str, str]:
         """Return the credentials for a request to `url`: none if it is on another host or port, or less safe."""
@@ -67,11 +78,10 @@ class Endpoint:
         upgraded = (own.scheme, own.port, url.scheme, url.port) == ("http", None, "https", None)
         if own.host != url.host or not (upgraded or (own.scheme, own.port) == (url.scheme, url.port)):
             return {}
-        secret = {name: value.get_secret_value() for name, value in self.secret_headers.items()}
-        if not own.userinfo:
-            return secret
+        if self.authorization:
+            return {"Authorization": self.authorization.get_secret_value()}
         basic = base64.b64encode(f"{own.username}:{own.password}".encode()).decode("ascii")
-        return {"Authorization": f"Basic {basic}"} | secret
+        return {"Authorization": f"Basic {basic}"} if own.userinfo else {}
 
     @property
     def target(self) -> httpx.URL:

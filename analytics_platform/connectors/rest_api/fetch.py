@@ -9,11 +9,10 @@ from contextlib import closing
 
 import httpx
 
-from analytics_platform.connectors.rest_api.answer import TELL_OWNER, Page
+from analytics_platform.connectors.rest_api.answer import Page
 from analytics_platform.connectors.rest_api.client import PageClient
-from analytics_platform.connectors.rest_api.content import Content
-from analytics_platform.connectors.rest_api.endpoint import Endpoint, Limits, bare
-from analytics_platform.connectors.rest_api.errors import BadAnswerError, RestError
+from analytics_platform.connectors.rest_api.content import TELL_OWNER, BadAnswerError, Content
+from analytics_platform.connectors.rest_api.endpoint import Endpoint, Limits, RestError, bare
 
 LOG = logging.getLogger(__name__)
 USUAL = Limits()
@@ -29,7 +28,7 @@ def fetch(endpoint: Endpoint, limits: Limits = USUAL, sleep: Callable[[float], N
         pages = _read_unchanged(client)
     count, size = sum(page.count for page in pages), sum(len(page.body) for page in pages)
     LOG.info("%s: %d records on %d pages, %d bytes", endpoint.name, count, len(pages), size)
-    return Content(endpoint.name, endpoint.record_path, tuple(page.body for page in pages))
+    return Content(endpoint.name, tuple(page.body for page in pages))
 
 
 def _read_unchanged(client: PageClient) -> list[Page]:

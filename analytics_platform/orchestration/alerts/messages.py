@@ -14,7 +14,6 @@ import smtplib
 import ssl
 import unicodedata
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from email.message import EmailMessage
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
@@ -35,6 +34,9 @@ WEBHOOK_SECONDS = 10.0
 
 MAIL_SECONDS = 10.0
 """What each step of talking to the mail server may take."""
+
+# httpx logs every address, and the address is all the secret a webhook has.
+logging.getLogger("httpx").setLevel(logging.WARNING)
 
 
 class Alert(BaseModel):
@@ -134,8 +136,7 @@ def escape(text: str) -> str:
 def post(url: str, payload: Mapping[str, Any]) -> None:
     """Post JSON to a webhook. Raises `DeliveryError` unless the answer is a 2xx within `WEBHOOK_SECONDS`."""
     try:
-        with _addresses_unlogged():
-            status = asyncio.run(_post(url, payload))
+        status = asyncio.run(_post(url, payload))
     except (TimeoutError, httpx.TimeoutException):
         raise DeliveryError(f"the webhook did not answer within {WEBHOOK_SECONDS:g} s") from None
     except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
@@ -152,25 +153,6 @@ async def _post(url: str, payload: Mapping[str, Any]) -> int:
         client.stream("POST", url, json=payload) as reply,
     ):
         return reply.status_code
-
-
-@contextmanager
-def _addresses_unlogged() -> Iterator[None]:
-    """Keep the address of a request, which is all the secret a webhook has, out of what httpx logs."""
-
-    def hide(record: logging.LogRecord) -> bool:
-        if isinstance(record.args, tuple):
-            # By text, not by httpx.URL: once a REST client was opened in the process, its filter has made text of the
-            # address before this one sees it, and the secret path of a webhook was logged.
-            record.args = tuple("(webhook)" if "://" in str(part) else part for part in record.args)
-        return True
-
-    logger = logging.getLogger("httpx")
-    logger.addFilter(hide)
-    try:
-        yield
-    finally:
-        logger.removeFilter(hide)
 
 
 def mail(smtp_url: str, to: str, subject: str, body: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 
-from analytics_platform.connectors.rest_api import Content, Endpoint, Limits, RestError, encode_pages, fetch
+from analytics_platform.connectors.rest_api import Content, Endpoint, Limits, encode_pages, fetch
 from analytics_platform.lake import Batch, FolderLake
 from analytics_platform.settings import Settings
 from analytics_platform.sources.source import Arrival, Connect, Say, Source
@@ -35,11 +35,7 @@ class JsonApi(Arrival):
 
 def users_endpoint(source: str, settings: Settings) -> Endpoint:
     """Give the API of users that the settings name. Raises `RestError` if they name none that can be asked."""
-    secrets = {"Authorization": settings.users_api_authorization} if settings.users_api_authorization else {}
-    try:
-        return Endpoint(source, settings.users_api_url, secret_headers=secrets)
-    except ValueError as error:
-        raise RestError(f"{error}: check USERS_API_URL and USERS_API_AUTHORIZATION.") from None
+    return Endpoint(source, settings.users_api_url, settings.users_api_authorization)
 
 
 def fetch_list(endpoint: Endpoint, lake: FolderLake, limits: Limits | None = None) -> Batch | None:

@@ -79,7 +79,7 @@ class Answers(Format):
 
     def read(self, batch: Batch, stream: BinaryIO, contract: ContractType, only: Positions) -> Iterator[Records]:
         """Parse the users."""
-        return read_users((record.raw for record in records(decode_pages(stream.read()))), only)
+        return read_users(records(decode_pages(stream.read())), only)
 
 
 def read_users(texts: Iterable[str], only: Positions = None) -> Iterator[Records]:

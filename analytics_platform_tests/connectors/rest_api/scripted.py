@@ -146,9 +146,9 @@ class Clock:
         self.slept.append(seconds)
 
 
-def items(api: ScriptedApi, **declared: object) -> Endpoint:
+def items(api: ScriptedApi) -> Endpoint:
     """The API's list, declared."""
-    return Endpoint("items", api.url, **declared)  # type: ignore[arg-type]
+    return Endpoint("items", api.url)
 
 
 def linked(pages: Sequence[Answer]) -> Script:

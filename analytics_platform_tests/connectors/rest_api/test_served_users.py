@@ -27,7 +27,7 @@ def test_all_users_are_read_from_one_page_or_several(file: Path, page_size: int,
     with serve_users(file, page_size=page_size) as url:
         fetched = fetch(Endpoint("users", url))
     assert len(fetched.bodies) == pages
-    assert [json.loads(record.raw) for record in records(fetched)] == USERS
+    assert list(map(json.loads, records(fetched))) == USERS
 
 
 def test_the_file_is_served_byte_for_byte(file: Path) -> None:
