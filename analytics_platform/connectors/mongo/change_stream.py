@@ -89,7 +89,7 @@ def _start(collection: OpenCollection, snapshot: Snapshot) -> MongoPosition:
             token = stream.resume_token
     if token is None:
         raise MongoError("MongoDB gave no token for its change stream: use version 4.2 or later.")
-    return MongoPosition("change_stream", encode_key(token), collection.newest_object_id(), snapshot=snapshot)
+    return MongoPosition(encode_key(token), collection.newest_object_id(), snapshot=snapshot)
 
 
 def _read_on(collection: OpenCollection, position: MongoPosition) -> Iterator[RawDocuments]:

@@ -51,7 +51,6 @@ def read_keyset(collection: OpenCollection, position: MongoPosition | None) -> I
     """Read what is new since `position`, oldest first; the last batch has the position after all of it."""
     if position is None:
         position = MongoPosition(
-            mode="keyset",
             object_id=collection.newest_object_id(),
             timestamp=collection.newest_timestamp(),
             snapshot=Snapshot(),

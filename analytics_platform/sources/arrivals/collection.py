@@ -74,14 +74,14 @@ def read_collection(name: str, settings: Settings, lake: FolderLake, batch: Batc
     scheme, _, hosts = address_of(source.uri).partition("://")
     # Without credentials. The order in which hosts are given means nothing.
     place = f"{scheme}://{','.join(sorted(hosts.split(',')))}/{collection}"
-    noted = noted_position(lake, name, place)
-    if noted is None and lake.noted(name):
+    position = noted_position(lake, name, place, MongoPosition)
+    if position is None and lake.noted(name):
         yield Read(0, f"{place} is not what was read before: it is read from the start.")
-    for found in source.read(None if noted is None else MongoPosition.from_json(noted)):
+    for found in source.read(position):
         if found.documents:
             lake.put_bytes(name, collection, ".parquet", to_parquet(found.documents))
         if found.position is not None:
-            note_position(lake, name, place, found.position.to_json())
+            note_position(lake, name, place, found.position)
         yield Read(len(found.documents), found.note)
 
 

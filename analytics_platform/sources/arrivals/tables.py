@@ -5,7 +5,8 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator, Mapping
 
-from analytics_platform.connectors.shop_db import TABLES, BatchSize, ShopDatabase, ShopPosition
+from analytics_platform.connectors.batches import BatchSize
+from analytics_platform.connectors.shop_db import TABLES, ShopDatabase, ShopPosition
 from analytics_platform.lake import FolderLake
 from analytics_platform.settings import Settings, SettingsError
 from analytics_platform.sources.arrivals.position import note_position, noted_position
@@ -53,10 +54,9 @@ def read_table(source: str, settings: Settings, lake: FolderLake, batch: BatchSi
     """
     shop = shop_of(settings, batch)
     earliest = dt.datetime.combine(settings.partition_start, dt.time(), dt.UTC)
-    noted = noted_position(lake, source, shop.place)
-    position = None if noted is None else ShopPosition.from_json(noted)
+    position = noted_position(lake, source, shop.place, ShopPosition)
     for found in shop.read(TABLES[source], position, earliest):
         content = "".join(f"{row}\n" for row in found.rows).encode()
         lake.put_bytes(source, f"shop.{source}", SUFFIX, content)
-        note_position(lake, source, shop.place, found.position.to_json())
+        note_position(lake, source, shop.place, found.position)
         yield len(found.rows)

@@ -10,6 +10,8 @@ from typing import Any
 
 import bson
 from bson.objectid import ObjectId
+from pydantic import TypeAdapter
+from pydantic_core import to_json
 from pymongo.collection import Collection
 from pymongo.database import Database
 
@@ -82,7 +84,7 @@ class Shop:
         for batch in self.source(**settings).read(position):
             batches.append(batch)
             if batch.position is not None:
-                position = MongoPosition.from_json(batch.position.to_json())
+                position = TypeAdapter(MongoPosition).validate_json(to_json(batch.position))
                 assert position == batch.position
         return Reading(batches, position)
 

@@ -20,8 +20,7 @@ from bson.objectid import ObjectId
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analytics_platform.connectors.mongo.dumps import DUMP_REASONS, MalformedRecord, is_dump, read_dump
-from analytics_platform.connectors.mongo.dumps.parts import SHOWN_BYTES
+from analytics_platform.connectors.mongo.dumps import DUMP_REASONS, SHOWN_BYTES, MalformedRecord, is_dump, read_dump
 from analytics_platform_tests.connectors.mongo.arbitrary_bson import DOCUMENTS
 
 CANONICAL = JSONOptions(json_mode=JSONMode.CANONICAL)
@@ -237,7 +236,7 @@ def test_an_element_of_an_array_that_is_not_a_document_loses_no_other_element() 
 
 
 def test_a_line_without_end_is_passed_over_without_holding_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("analytics_platform.connectors.mongo.dumps.json_dump.LARGEST_TEXT", 1000)
+    monkeypatch.setattr("analytics_platform.connectors.mongo.dumps.LARGEST_TEXT", 1000)
     content = LINES[0] + b"\n" + b"x" * (3 << 20) + b"\n" + LINES[1]
     found = list(read_dump(io.BytesIO(content), "logs.json"))
     assert documents(found) == RAWS[:2]

@@ -6,7 +6,7 @@ import multiprocessing
 from collections.abc import Callable
 from pathlib import Path
 
-from analytics_platform.connectors.shop_db import BatchSize
+from analytics_platform.connectors.batches import BatchSize
 from analytics_platform.sources.arrivals.tables import read_table
 from analytics_platform_tests.kit import House, open_house
 from analytics_platform_tests.reliability.victim import Fuse, light

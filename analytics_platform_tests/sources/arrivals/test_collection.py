@@ -229,9 +229,15 @@ def test_the_note_holds_nothing_of_the_address_but_its_hosts(real_shop: Shop, tm
     assert re.fullmatch(rf"mongodb(\+srv)?://[^@/?]+/{real_shop.database.name}\.web_logs", noted["place"])
 
 
-def test_a_note_that_cannot_be_read_stops_the_reading_and_says_what_to_do(real_shop: Shop, tmp_path: Path) -> None:
+@pytest.mark.parametrize("position", ["", "[]", "{", '{"timestamp": "soon"}', '{"snapshot": 5}', None])
+def test_a_note_that_cannot_be_read_stops_the_reading_and_says_what_to_do(
+    real_shop: Shop, tmp_path: Path, position: str | None
+) -> None:
     house = at(tmp_path, real_shop)
-    house.lake.note(WEB_LOGS, "{")
+    real_shop.insert(*logs(0, 1))
+    read(house)
+    note = json.loads(house.lake.noted(WEB_LOGS) or "") | {"position": position}
+    house.lake.note(WEB_LOGS, json.dumps(note))
     with pytest.raises(PositionNoteError, match="delete it"):
         read(house)
 

@@ -14,7 +14,8 @@ import dagster as dg
 import psycopg
 import pytest
 
-from analytics_platform.connectors.shop_db import TABLES, BatchSize, ShopDatabase, ShopDatabaseError
+from analytics_platform.connectors.batches import BatchSize
+from analytics_platform.connectors.shop_db import TABLES, ShopDatabase, ShopDatabaseError
 from analytics_platform.orchestration.assets.raw import raw_asset
 from analytics_platform.orchestration.resources import build_resources
 from analytics_platform.settings import SettingsError, load_settings
@@ -242,9 +243,9 @@ def test_another_database_is_read_from_the_start(house: House, tmp_path: Path, s
         assert read(open_house(tmp_path, shop_database_url=other)) == 4
 
 
-@pytest.mark.parametrize("note", ["", "{", "[]", '{"place": "x"}'])
-def test_a_damaged_note_is_named_in_one_sentence(house: House, note: str) -> None:
-    house.lake.note("products", note)
+@pytest.mark.parametrize("note", ["", "{", "[]", "{}", '{"place": "PLACE"}', '{"place": "PLACE", "position": "{}"}'])
+def test_a_damaged_note_is_named_in_one_sentence(house: House, note: str, url: str) -> None:
+    house.lake.note("products", note.replace("PLACE", ShopDatabase(url).place))
     with pytest.raises(PositionNoteError, match="delete it"):
         read(house)
 

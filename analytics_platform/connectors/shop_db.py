@@ -1,10 +1,11 @@
-"""Reads what changed in a table of the shop since the last reading, in the order of `(updated_at, key)`.
+"""Customers, products, orders and their items from the shop's own PostgreSQL: what changed since the last reading.
 
-A transaction stamps its rows before it commits: a row may appear with a time that was passed already. Two things keep
-it from being missed. A position never goes past the start of the oldest transaction that was open when the reading
-began, as far as the server lets this user see it (it does for the same user and members of `pg_read_all_stats`). And
-each reading looks back `overlap` from the position, which must be longer than the shop's other transactions take. So
-rows come again; who stores them drops those with the same content. A deletion is never seen: the shop deletes nothing.
+Rows come in the order of `(updated_at, key)`. A transaction stamps its rows before it commits: a row may appear with a
+time that was passed already. Two things keep it from being missed. A position never goes past the start of the oldest
+transaction that was open when the reading began, as far as the server lets this user see it (it does for the same user
+and members of `pg_read_all_stats`). And each reading looks back `overlap` from the position, which must be longer than
+the shop's other transactions take. So rows come again; who stores them drops those with the same content. A deletion is
+never seen: the shop deletes nothing.
 """
 
 from __future__ import annotations
@@ -13,14 +14,13 @@ import datetime as dt
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
-from psycopg.rows import tuple_row
+from pydantic import AwareDatetime
 
 from analytics_platform.connectors.batches import BatchSize, Gathering
-from analytics_platform.connectors.shop_db.tables import ShopDatabaseError, ShopPosition, ShopTable
+from analytics_platform.errors import UserError
 
 _OPTIONS = "-c timezone=UTC -c default_transaction_read_only=on -c default_transaction_isolation=repeatable\\ read"
 _ROWS_AT_A_TIME = 1_000
@@ -38,6 +38,48 @@ FROM ({query}) AS found
 WHERE found.updated_at >= %(since)s
 ORDER BY {order}
 """
+
+
+class ShopDatabaseError(UserError):
+    """The shop's database cannot be read; the message is one sentence that says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShopTable:
+    """A table in the schema `shop`. `query` gives its rows whole, `order` lists the columns to sort by.
+
+    A query with `%(earliest)s` leaves out what was ordered before that time. The shop has an index on the columns of
+    `order`, so a reading costs what it brings.
+    """
+
+    name: str
+    order: str
+    query: str
+
+
+TABLES = {
+    table.name: table
+    for table in (
+        ShopTable("customers", "updated_at, customer_id", "SELECT * FROM shop.customers"),
+        ShopTable("products", "updated_at, product_id", "SELECT * FROM shop.products"),
+        ShopTable("orders", "updated_at, order_id", "SELECT * FROM shop.orders WHERE ordered_at >= %(earliest)s"),
+        # With the time of its order, a line is of the same day as the order.
+        ShopTable(
+            "order_items",
+            "updated_at, order_id, line",
+            "SELECT items.*, orders.ordered_at FROM shop.order_items AS items "
+            "JOIN shop.orders AS orders USING (order_id) WHERE orders.ordered_at >= %(earliest)s",
+        ),
+    )
+}
+"""Every table that is read, by its name."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShopPosition:
+    """How far a table has been read: every visible row changed before `changed_at` (microseconds)."""
+
+    changed_at: AwareDatetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,31 +124,29 @@ class ShopDatabase:
         All of it is of one moment, read through a cursor on the server, in batches that are not empty. Raises
         `ShopDatabaseError`.
         """
-        with _clear_errors(self.place, table.name), self._connect() as connection:
+        seconds = self.timeout.total_seconds()
+        with (
+            _clear_errors(self.place, table.name),
+            psycopg.connect(
+                self.url,
+                connect_timeout=max(2, round(seconds)),
+                options=f"{_OPTIONS} -c statement_timeout={round(seconds * 1000)}",
+                application_name="analytics_platform",
+            ) as connection,
+        ):
             (settled,) = connection.execute(_SETTLED).fetchone() or (None,)
             connection.commit()  # the snapshot of what is read begins after that, not before
             since = "-infinity" if position is None else (position.changed_at - self.overlap).isoformat()
-            values = {"settled": settled, "since": since, "earliest": earliest}
-            sql = _CHANGED.format(query=table.query, order=table.order)
             gathering: Gathering[str] = Gathering(self.batch)
             with connection.cursor(name="changed") as cursor:
                 cursor.itersize = min(_ROWS_AT_A_TIME, self.batch.records)
-                cursor.execute(sql.encode(), values)
+                sql = _CHANGED.format(query=table.query, order=table.order)
+                cursor.execute(sql.encode(), {"settled": settled, "since": since, "earliest": earliest})
                 for row, changed_at in cursor:
                     if gathering.add(row):
                         yield ShopRows(gathering.take(), ShopPosition(changed_at))
             if rows := gathering.take():
                 yield ShopRows(rows, ShopPosition(changed_at))
-
-    def _connect(self) -> psycopg.Connection[tuple[Any, ...]]:
-        seconds = self.timeout.total_seconds()
-        return psycopg.connect(
-            self.url,
-            connect_timeout=max(2, round(seconds)),
-            options=f"{_OPTIONS} -c statement_timeout={round(seconds * 1000)}",
-            application_name="analytics_platform",
-            row_factory=tuple_row,
-        )
 
 
 @contextmanager
