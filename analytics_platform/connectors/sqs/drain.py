@@ -17,7 +17,7 @@ from analytics_platform.connectors.sqs.in_flight import Drained, DrainLimits, In
 Store: TypeAlias = Callable[[Sequence[Message]], None]
 
 SECOND_LOOKS = 3
-"""So often a queue that seems empty is polled again because its depth says otherwise."""
+"""How often a queue that seems empty is polled again because its depth says otherwise."""
 
 
 def drain(

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from analytics_platform.connectors.sqs.client import BATCH, Handles, Message
 
 WAITING_BATCHES = 2
-"""So many closed batches may wait to be stored; then the fetchers pause."""
+"""Closed batches that may wait to be stored; with more the fetchers pause."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +51,17 @@ class Drained:
 
 @dataclass(slots=True, eq=False)
 class InFlight:
-    """One message with its newest receipt handle. It is hidden from other consumers until `hidden_until`."""
+    """One message with its newest receipt handle, the only one that surely deletes it.
+
+    It is hidden from other consumers until `hidden_until`. It `is_given_up` if it was stored, and deleting it failed
+    time and again.
+    """
 
     message: Message
     handle: str
     hidden_until: float
-    stored: bool = False
+    is_stored: bool = False
+    is_given_up: bool = False
 
     @property
     def key(self) -> str:
@@ -77,7 +82,6 @@ class InFlightMessages:
         self._changed = threading.Condition()
         self._counts = Drained()
         self._in_flight: dict[str, InFlight] = {}
-        self._undeleted: set[str] = set()
         self._open: list[InFlight] = []
         self._open_bytes = 0
         self._opened_at = 0.0
@@ -99,7 +103,7 @@ class InFlightMessages:
     def drained(self) -> Drained:
         """Return what was done so far."""
         with self._changed:
-            return replace(self._counts, not_deleted=len(self._undeleted))
+            return replace(self._counts, not_deleted=sum(each.is_given_up for each in self._in_flight.values()))
 
     def seconds_left(self) -> float:
         """Return the seconds until the time limit; infinite if there is none."""
@@ -124,7 +128,7 @@ class InFlightMessages:
     ) -> tuple[dict[str, str], list[InFlight]]:
         """Take the answer to a receive that was asked for `reserved` messages at `asked_at`.
 
-        Returns what was not taken: messages to give back to the queue, and messages to delete, which are stored.
+        Return what was not taken: handles to give back to the queue, and stored messages to delete.
         """
         give_back: dict[str, str] = {}
         delete: list[InFlight] = []
@@ -133,15 +137,19 @@ class InFlightMessages:
             self._polling -= 1
             over = self.is_over
             for message, handle in received:
-                new = InFlight(message, handle, asked_at + visibility)
-                if self._is_known(new):
+                hidden_until = asked_at + visibility
+                known = self._in_flight.get(message.message_id)
+                if known is not None:
                     self._counts.redelivered += 1
-                    if new.stored:
-                        delete.append(new)
+                    if message.receive_count >= known.message.receive_count:  # answers may overtake each other
+                        known.message, known.handle, known.hidden_until = message, handle, hidden_until
+                    if known.is_given_up:
+                        known.is_given_up = False
+                        delete.append(known)
                 elif over:
-                    give_back[new.key] = handle
+                    give_back[message.message_id] = handle
                 else:
-                    self._take(new)
+                    self._take(InFlight(message, handle, hidden_until))
             self._counts.received += len(received)
             self._counts.given_back += len(give_back)
             if received:
@@ -150,22 +158,6 @@ class InFlightMessages:
                 self._empties += 1
             self._changed.notify_all()
         return give_back, delete
-
-    def _is_known(self, new: InFlight) -> bool:
-        """Return whether a message came before; it is then marked as stored if it is to be deleted now.
-
-        A message in flight keeps its place and gets the newer receipt handle, the only one that surely deletes it.
-        """
-        known = self._in_flight.get(new.key)
-        if known is not None:
-            if new.message.receive_count >= known.message.receive_count:  # answers may overtake each other
-                known.message, known.handle, known.hidden_until = new.message, new.handle, new.hidden_until
-            return True
-        if new.key not in self._undeleted:
-            return False
-        self._undeleted.discard(new.key)
-        self._in_flight[new.key], new.stored = new, True
-        return True
 
     def _take(self, new: InFlight) -> None:
         if not self._open:
@@ -226,7 +218,7 @@ class InFlightMessages:
         """Note that a batch is stored."""
         with self._changed:
             for each in batch:
-                each.stored = True
+                each.is_stored = True
             self._counts.stored += len(batch)
             self._counts.batches += 1
 
@@ -237,34 +229,29 @@ class InFlightMessages:
         """
         with self._changed:
             again = [each for each in batch if each.key in failed or each.handle != used[each.key]]
-            for each in batch:
-                if each not in again:
-                    self._in_flight.pop(each.key, None)
-            self._counts.deleted += len(batch) - len(again)
+            for each in set(batch).difference(again):
+                self._counts.deleted += self._in_flight.pop(each.key, None) is not None
         return again
 
     def give_up(self, batch: Sequence[InFlight]) -> None:
-        """Leave stored messages in the queue; they will come again and are deleted then."""
+        """Leave stored messages in the queue; those that come again during this drain are deleted then."""
         with self._changed:
             for each in batch:
-                self._undeleted.add(each.key)
-                self._in_flight.pop(each.key, None)
+                each.is_given_up = True
 
     def extend(self, below: float, seconds: float) -> Handles:
         """Return what becomes visible to others within `below` s, and note that it is hidden for `seconds` from now."""
         now = time.monotonic()
         with self._changed:
-            due = [each for each in self._in_flight.values() if each.hidden_until < now + below]
+            going_on = (each for each in self._in_flight.values() if not each.is_given_up)
+            due = [each for each in going_on if each.hidden_until < now + below]
             for each in due:
                 each.hidden_until = now + seconds
             return {each.key: each.handle for each in due}
 
     def abandon(self) -> Handles:
-        """Remove everything; return what is not stored, to be given back."""
+        """Return what is not stored, to be given back: after this nothing more is done."""
         with self._changed:
-            left = {key: each.handle for key, each in self._in_flight.items() if not each.stored}
+            left = {key: each.handle for key, each in self._in_flight.items() if not each.is_stored}
             self._counts.given_back += len(left)
-            self._in_flight.clear()
-            self._open, self._open_bytes = [], 0
-            self._closed.clear()
         return left
