@@ -102,9 +102,9 @@ def moment(instant: dt.datetime) -> str:
 
 
 def clean(text: str, longest: int = 60) -> str:
-    """Put foreign text on one line, without control and direction marks, not longer than `longest`."""
-    visible = "".join(" " if unicodedata.category(letter) in ("Cc", "Cf", "Zl", "Zp") else letter for letter in text)
-    line = " ".join(visible.split())
+    """Put text from outside on one line, without control and format characters, not longer than `longest`."""
+    hidden = ("Cc", "Cf", "Cs", "Zl", "Zp")  # they could hide, reorder or forge text
+    line = " ".join("".join(" " if unicodedata.category(sign) in hidden else sign for sign in text).split())
     return line if len(line) <= longest else line[: longest - 1].rstrip() + "…"
 
 

@@ -10,7 +10,6 @@ from analytics_platform.orchestration.alerts.incidents import (
     REMIND_AFTER,
     EndedRun,
     Incident,
-    Kind,
     News,
     Problem,
     update_incidents,
@@ -31,7 +30,7 @@ def _run(failed: str = "", passed: str = "", days: DayRange | None = None, at: d
     return EndedRun(run_id="r", job="j", ended_at=at, problems=problems, passed=dict.fromkeys(passed, days))
 
 
-def _reported(*runs: EndedRun) -> list[tuple[Kind, str]]:
+def _reported(*runs: EndedRun) -> list[tuple[str, str]]:
     _, messages = update_incidents({}, runs, NOW)
     return [(message.kind, _keys(message)) for message in messages]
 
@@ -43,7 +42,7 @@ def _keys(message: News) -> str:
 def test_a_problem_is_reported_once_however_often_it_happens_and_once_when_it_is_resolved() -> None:
     runs = [_run("a"), _run("a"), _run("a"), _run(passed="a"), _run(passed="a")]
 
-    assert _reported(*runs) == [(Kind.FAILED, "a"), (Kind.RECOVERED, "a")]
+    assert _reported(*runs) == [("failed", "a"), ("recovered", "a")]
 
 
 def test_a_resolved_problem_says_how_often_it_happened() -> None:
@@ -53,22 +52,22 @@ def test_a_resolved_problem_says_how_often_it_happened() -> None:
 
 
 def test_new_problems_of_one_run_make_one_message_without_the_known_ones() -> None:
-    assert _reported(_run("a"), _run("abc")) == [(Kind.FAILED, "a"), (Kind.FAILED, "bc")]
+    assert _reported(_run("a"), _run("abc")) == [("failed", "a"), ("failed", "bc")]
 
 
 def test_a_run_of_other_days_does_not_resolve_a_problem() -> None:
-    assert _reported(_run("a", days=_days(1, 2)), _run(passed="a", days=_days(2, 3))) == [(Kind.FAILED, "a")]
+    assert _reported(_run("a", days=_days(1, 2)), _run(passed="a", days=_days(2, 3))) == [("failed", "a")]
 
 
 def test_a_problem_of_several_days_is_resolved_when_all_of_them_pass() -> None:
     runs = [_run("a", days=_days(1, 1)), _run("a", days=_days(5, 6)), _run(passed="a", days=_days(5, 6))]
 
-    assert _reported(*runs) == [(Kind.FAILED, "a")]
-    assert _reported(*runs, _run(passed="a", days=_days(1, 3)))[-1] == (Kind.RECOVERED, "a")
+    assert _reported(*runs) == [("failed", "a")]
+    assert _reported(*runs, _run(passed="a", days=_days(1, 3)))[-1] == ("recovered", "a")
 
 
 def test_a_run_of_all_days_resolves_a_problem_of_some() -> None:
-    assert _reported(_run("a", days=_days(1, 1)), _run(passed="a"))[-1] == (Kind.RECOVERED, "a")
+    assert _reported(_run("a", days=_days(1, 1)), _run(passed="a"))[-1] == ("recovered", "a")
 
 
 def test_open_incidents_are_repeated_once_a_day_in_one_message() -> None:
@@ -78,7 +77,7 @@ def test_open_incidents_are_repeated_once_a_day_in_one_message() -> None:
     _, again = update_incidents(known, [], NOW + REMIND_AFTER)
 
     assert (early, again) == ([], [])
-    assert [(message.kind, _keys(message)) for message in late] == [(Kind.REMINDER, "ab")]
+    assert [(message.kind, _keys(message)) for message in late] == [("still failing", "ab")]
 
 
 def test_what_is_never_checked_again_is_dropped_with_its_last_reminder() -> None:
@@ -87,7 +86,7 @@ def test_what_is_never_checked_again_is_dropped_with_its_last_reminder() -> None
     known, messages = update_incidents(known, [], NOW + FORGET_AFTER)
 
     assert known == {}
-    assert [message.kind for message in messages] == [Kind.REMINDER]
+    assert [message.kind for message in messages] == ["still failing"]
 
 
 _RUNS = st.lists(
@@ -111,7 +110,7 @@ def test_beginning_and_end_of_a_problem_are_reported_in_turn(runs: list[EndedRun
 
     for key in "abc":
         reported = [message.kind for message in messages if key in _keys(message)]
-        assert reported == [Kind.FAILED, Kind.RECOVERED] * (len(reported) // 2) + [Kind.FAILED] * (len(reported) % 2)
+        assert reported == ["failed", "recovered"] * (len(reported) // 2) + ["failed"] * (len(reported) % 2)
         assert (key in going_on) == (len(reported) % 2 == 1)
 
 

@@ -78,3 +78,7 @@ def test_foreign_text_becomes_one_short_line_without_control_characters(text: st
     assert len(line) <= longest
     assert line.isprintable() or not any(ord(letter) < 32 or letter in "\u202e\u2028\u200f" for letter in line)
     assert wording.clean(line, longest) == line
+
+
+def test_signs_that_hide_or_reorder_text_are_taken_out() -> None:
+    assert wording.clean("a\u202eb\x00c\r\nSubject: x\u2028y\ud800z") == "a b c Subject: x y z"

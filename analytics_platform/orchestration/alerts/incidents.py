@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -19,7 +19,7 @@ REMIND_AFTER = dt.timedelta(hours=24)
 """Open incidents are repeated, all in one message, no sooner than this after the last message about one of them."""
 
 FORGET_AFTER = dt.timedelta(days=30)
-"""An incident whose check neither failed nor passed for so long is dropped with its last reminder: it may be gone."""
+"""An incident whose check neither failed nor passed for this long is dropped with its last reminder: it may be gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,19 +63,11 @@ class Incident(BaseModel):
     days: tuple[DayRange, ...] = ()
 
 
-class Kind(StrEnum):
-    """What a message is about."""
-
-    FAILED = "failed"
-    RECOVERED = "recovered"
-    REMINDER = "still failing"
-
-
 @dataclass(frozen=True, slots=True)
 class News:
     """One message: of a run's new problems, of incidents that it resolved, or of all that are open."""
 
-    kind: Kind
+    kind: Literal["failed", "recovered", "still failing"]
     run: EndedRun | None = None
     problems: Sequence[Problem] = ()
     incidents: Sequence[Incident] = ()
@@ -94,11 +86,11 @@ def update_incidents(
         for problem in run.problems:
             going_on[problem.key] = _happened(going_on.get(problem.key), problem, run.ended_at, now)
         resolved = [over for key, days in run.passed.items() if (over := _resolve(going_on, key, days))]
-        messages += [News(Kind.FAILED, run, new)] if new else []
-        messages += [News(Kind.RECOVERED, run, incidents=resolved)] if resolved else []
+        messages += [News("failed", run, new)] if new else []
+        messages += [News("recovered", run, incidents=resolved)] if resolved else []
     if any(now - incident.reported >= REMIND_AFTER for incident in going_on.values()):
         going_on = {key: incident.model_copy(update={"reported": now}) for key, incident in going_on.items()}
-        messages.append(News(Kind.REMINDER, incidents=tuple(going_on.values())))
+        messages.append(News("still failing", incidents=tuple(going_on.values())))
         going_on = {key: incident for key, incident in going_on.items() if now - incident.last < FORGET_AFTER}
     return going_on, messages
 

@@ -1,30 +1,31 @@
 """Messages: in words, as Slack's blocks or plain text, and sent to a webhook or by mail. No Dagster in here.
 
 File names, rows and error messages are hostile input: control characters go, and what Slack would take for markup is
-escaped or stands in a code block, where it means nothing.
+escaped or put in a code block, where it has no effect.
 """
 
 from __future__ import annotations
 
 import asyncio
-import datetime as dt
+import html
 import logging
 import re
 import smtplib
 import ssl
-import unicodedata
 from collections.abc import Iterator, Mapping
 from email.message import EmailMessage
+from functools import partial
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
 import httpx
 from pydantic import BaseModel, ConfigDict
 
-from analytics_platform.orchestration.alerts.incidents import FORGET_AFTER, Incident, Kind, News, Problem
+from analytics_platform.orchestration.alerts.incidents import FORGET_AFTER, Incident, News, Problem
+from analytics_platform.reports.wording import clean, count, moment
 
 MOST_PROBLEMS = 8
-"""Of a run with more new problems, this many are shown; the others are counted."""
+"""Problems of one run that are shown; more are counted."""
 
 LONGEST_LINE, LONGEST_BLOCK, LONGEST_TITLE = 300, 2800, 140
 """Characters; Slack takes 3,000 in a block and 150 in a header."""
@@ -53,11 +54,9 @@ class DeliveryError(Exception):
     """A receiver did not accept a message; the sentence names neither address nor password."""
 
 
-def clean(text: str, longest: int = LONGEST_LINE) -> str:
-    """Make one line: no control, format or line characters (they could hide, reorder or forge text), not too long."""
-    line = "".join(" " if unicodedata.category(sign)[0] in "CZ" else sign for sign in text[: 4 * longest])
-    line = re.sub(" +", " ", line).strip()
-    return line if len(line) <= longest else f"{line[: longest - 1]}…"
+_line = partial(clean, longest=LONGEST_LINE)
+_escape = partial(html.escape, quote=False)
+"""What Slack asks for: `<!channel>` and links are only text then."""
 
 
 def write(message: News, dagster_url: str) -> Alert:
@@ -66,44 +65,38 @@ def write(message: News, dagster_url: str) -> Alert:
     parts = ["\n".join(_lines(problem, base)) for problem in message.problems[:MOST_PROBLEMS]]
     if len(message.problems) > MOST_PROBLEMS:
         parts.append(f"and {len(message.problems) - MOST_PROBLEMS} more problems in the same run")
-    if message.kind is Kind.FAILED and run is not None:
-        parts.append(f"In run {run.run_id[:8]} of {clean(run.job)}.")
+    if message.kind == "failed" and run is not None:
+        parts.append(f"In run {run.run_id[:8]} of {_line(run.job)}.")
     parts += [_of_incident(incident, message.kind) for incident in message.incidents]
     titles = [each.title for each in message.problems or message.incidents]
     more = f" and {len(titles) - 1} more" if len(titles) > 1 else ""
-    title = clean(f"{message.kind.value.capitalize()}: {titles[0]}", LONGEST_TITLE - len(more)) + more
-    return Alert(
-        title=title, parts=tuple(parts), link=f"{base}/runs/{quote(run.run_id)}" if run else f"{base}/overview"
-    )
+    title = clean(f"{message.kind.capitalize()}: {titles[0]}", LONGEST_TITLE - len(more)) + more
+    link = f"{base}/runs/{quote(run.run_id)}" if run else f"{base}/overview"
+    return Alert(title=title, parts=tuple(parts), link=link)
 
 
 def _lines(problem: Problem, base: str) -> Iterator[str]:
     """Yield the title, what is known of the problem, and a link to its asset's checks."""
-    yield clean(problem.title)
+    yield _line(problem.title)
     if problem.detail:
         yield clean(problem.detail, 2 * LONGEST_LINE)
     if problem.days:
         yield f"days: {problem.days.first} to {problem.days.last}"
-    yield from (clean(f"{name}: {value}") for name, value in problem.figures.items())
+    yield from (_line(f"{name}: {value}") for name, value in problem.figures.items())
     if problem.sample:
-        yield from ("sample:", *(f"  {clean(line)}" for line in problem.sample))
+        yield from ("sample:", *(f"  {_line(line)}" for line in problem.sample))
     if problem.remedy:
         yield clean(f"what to do: {problem.remedy}", 2 * LONGEST_LINE)
     if problem.asset:
         yield f"look: {base}/assets/{quote(problem.asset)}?view=checks"
 
 
-def _of_incident(incident: Incident, kind: Kind) -> str:
-    title, failures = clean(incident.title), "failure" if incident.count == 1 else "failures"
-    times = f"{incident.count} {failures} since {_minute(incident.since)}"
-    if kind is Kind.RECOVERED:
-        return f"{title}: resolved, after {times}"
+def _of_incident(incident: Incident, kind: str) -> str:
+    times = f"{count(incident.count, 'failure')} since {moment(incident.since)}"
+    if kind == "recovered":
+        return f"{_line(incident.title)}: resolved, after {times}"
     gone = "" if incident.reported - incident.last < FORGET_AFTER else ", not checked since: this is the last reminder"
-    return f"{title}: {times}, last {_minute(incident.last)}{gone}"
-
-
-def _minute(at: dt.datetime) -> str:
-    return f"{at.astimezone(dt.UTC):%Y-%m-%d %H:%M} UTC"
+    return f"{_line(incident.title)}: {times}, last {moment(incident.last)}{gone}"
 
 
 def to_text(alert: Alert) -> str:
@@ -113,24 +106,18 @@ def to_text(alert: Alert) -> str:
 
 def to_slack(alert: Alert) -> dict[str, Any]:
     """Write the JSON of a Slack webhook: `text` is what notifications show, `blocks` what the channel does."""
-    blocks: list[dict[str, Any]] = [
-        {"type": "header", "text": {"type": "plain_text", "text": alert.title, "emoji": False}}
+    sections = []
+    for part in alert.parts:
+        text = _escape(part.replace("`", "'"))
+        if len(text) > LONGEST_BLOCK:
+            text = re.sub(r"&[a-z]{0,3}$", "", text[:LONGEST_BLOCK]) + "…"  # not cut within `&amp;`
+        sections.append(f"```{text}```")
+    sections.append(f"<{_escape(alert.link)}|Open in Dagster>")
+    blocks = [
+        {"type": "header", "text": {"type": "plain_text", "text": alert.title, "emoji": False}},
+        *({"type": "section", "text": {"type": "mrkdwn", "text": section}} for section in sections),
     ]
-    for words in [*map(_code_block, alert.parts), f"<{escape(alert.link)}|Open in Dagster>"]:
-        blocks.append({"type": "section", "text": {"type": "mrkdwn", "text": words}})
-    return {"text": escape(f"{alert.title} {alert.link}"), "blocks": blocks}
-
-
-def _code_block(part: str) -> str:
-    text = escape(part.replace("`", "'"))
-    if len(text) > LONGEST_BLOCK:
-        text = re.sub(r"&[a-z]{0,3}$", "", text[:LONGEST_BLOCK]) + "…"  # not cut within `&amp;`
-    return f"```{text}```"
-
-
-def escape(text: str) -> str:
-    """Escape what Slack asks for: `<!channel>` and links are no more than letters then."""
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return {"text": _escape(f"{alert.title} {alert.link}"), "blocks": blocks}
 
 
 def post(url: str, payload: Mapping[str, Any]) -> None:
@@ -175,13 +162,10 @@ def mail(smtp_url: str, to: str, subject: str, body: str) -> None:
                 server.login(user, password)
             server.send_message(letter)
     except smtplib.SMTPAuthenticationError:
-        raise DeliveryError("the mail server refused user or password: check SMTP_URL") from None
+        raise DeliveryError("the mail server rejected user or password: check SMTP_URL") from None
     except (smtplib.SMTPException, OSError) as error:
-        reason = (
-            f"it answered {error.smtp_code}"
-            if isinstance(error, smtplib.SMTPResponseException)
-            else type(error).__name__
-        )
+        code = error.smtp_code if isinstance(error, smtplib.SMTPResponseException) else ""
+        reason = f"it answered {code}" if code else type(error).__name__
         raise DeliveryError(f"the mail server did not take the mail ({reason})") from None
 
 

@@ -14,9 +14,10 @@ from __future__ import annotations
 import datetime as dt
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Literal, TypeAlias
+from typing import Literal
 
 import dagster as dg
+from dagster import DagsterEventType as Event
 from pydantic import BaseModel, SecretStr, ValidationError
 
 from analytics_platform.catalog import CONTRACTS
@@ -38,7 +39,7 @@ FIRST_LOOK = dt.timedelta(hours=1)
 """Without a cursor, runs that ended in the last hour are reported; older ones are not."""
 
 LONGEST_WAIT = dt.timedelta(hours=1)
-"""A message that was refused is sent again at the next tick, then after twice as long each time, up to this."""
+"""A message that was rejected is sent again at the next tick, then after twice as long each time, up to this."""
 
 SENDING_SECONDS = 30.0
 """No further message is sent in a tick after this; Dagster gives a tick 60 seconds."""
@@ -50,20 +51,9 @@ RUNS_A_TICK, SAMPLE_ROWS = 50, 3
 PARTITION = "dagster/partition"
 WEBHOOK, EMAIL = "webhook", "e-mail"
 
-_Ending: TypeAlias = Literal[
-    dg.DagsterEventType.RUN_SUCCESS, dg.DagsterEventType.RUN_FAILURE, dg.DagsterEventType.RUN_CANCELED
-]
-_ENDINGS: tuple[_Ending, ...] = (
-    dg.DagsterEventType.RUN_SUCCESS,
-    dg.DagsterEventType.RUN_FAILURE,
-    dg.DagsterEventType.RUN_CANCELED,
-)
-_READ = {
-    dg.DagsterEventType.ASSET_CHECK_EVALUATION,
-    dg.DagsterEventType.STEP_FAILURE,
-    dg.DagsterEventType.STEP_SUCCESS,
-    dg.DagsterEventType.RUN_FAILURE,
-}
+_ENDINGS: tuple[Literal[Event.RUN_SUCCESS, Event.RUN_FAILURE, Event.RUN_CANCELED], ...]
+_ENDINGS = (Event.RUN_SUCCESS, Event.RUN_FAILURE, Event.RUN_CANCELED)
+_READ = {Event.ASSET_CHECK_EVALUATION, Event.STEP_FAILURE, Event.STEP_SUCCESS, Event.RUN_FAILURE}
 
 
 class Unsent(BaseModel):
@@ -169,7 +159,8 @@ def _read_run(instance: dg.DagsterInstance, ending: dg.EventLogRecord) -> EndedR
         if event.is_step_success:
             passed[f"step {step}"] = _if_daily(days, step)
         elif event.is_step_failure and step not in explained:
-            problems.append(_failed_step(event, _if_daily(days, step)))
+            asset = step.replace("__", "/", 1) if "__" in step else ""
+            problems.append(Problem(f"step {step}", f"step {step}", asset, cause_of(event), days=_if_daily(days, step)))
     name = f"job {run.job_name}"
     if run.status is dg.DagsterRunStatus.FAILURE and not problems:
         words = [str(event.message) for event in events if event.is_run_failure]
@@ -196,7 +187,7 @@ def _last_evaluations(events: Sequence[dg.DagsterEvent]) -> Iterator[tuple[str, 
     last = {
         (event.asset_check_evaluation_data.asset_key, event.asset_check_evaluation_data.check_name): event
         for event in events
-        if event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION
+        if event.event_type == Event.ASSET_CHECK_EVALUATION
     }
     return ((str(event.step_key), event.asset_check_evaluation_data) for event in last.values())
 
@@ -210,25 +201,15 @@ def _failed_check(key: str, check: dg.AssetCheckEvaluation, days: DayRange | Non
         f"{asset}: check {check.check_name}",
         asset,
         check.description or "",
-        dict(_figures(metadata)),
+        {
+            name: f"{value.value:,}" if isinstance(value, dg.IntMetadataValue) else f"{value.value:.4g}"
+            for name, value in metadata.items()
+            if isinstance(value, dg.IntMetadataValue | dg.FloatMetadataValue)
+        },
         [" | ".join(f"{name}={cell}" for name, cell in row.data.items()) for row in rows],
         str(metadata["what to do"].value) if "what to do" in metadata else "",
         days,
     )
-
-
-def _figures(metadata: Mapping[str, dg.MetadataValue]) -> Iterator[tuple[str, str]]:
-    for name, value in metadata.items():
-        if isinstance(value, dg.IntMetadataValue):
-            yield name, f"{value.value:,}"
-        elif isinstance(value, dg.FloatMetadataValue):
-            yield name, f"{value.value:.4g}"
-
-
-def _failed_step(event: dg.DagsterEvent, days: DayRange | None) -> Problem:
-    name = f"step {event.step_key}"
-    asset = str(event.step_key).replace("__", "/", 1) if "__" in str(event.step_key) else ""
-    return Problem(name, name, asset, cause_of(event), days=days)
 
 
 def _send_all(
@@ -243,27 +224,20 @@ def _send_all(
             left.append(one)
             continue
         try:
-            _send(one, settings)
+            if one.receiver == WEBHOOK:
+                post(settings.alert_webhook_url.get_secret_value(), to_slack(one.alert))
+            else:
+                mail(settings.smtp_url.get_secret_value(), settings.alert_email, one.alert.title, to_text(one.alert))
         except DeliveryError as error:
             refusing.add(one.receiver)
-            left.append(_later(one, settings, now))
+            # The first refusal is tried again at the very next tick.
+            wait = min(LONGEST_WAIT, dt.timedelta(seconds=settings.sensor_seconds) * 2 ** min(one.refusals, 20))
+            later = now + wait * (one.refusals > 0)
+            left.append(one.model_copy(update={"refusals": one.refusals + 1, "not_before": later}))
             context.log.error(f"An alert could not be sent and is tried again: {error}. It says: {one.alert.title}")
     for lost in left[:-MOST_WAITING]:
         context.log.error(f"An alert is given up, {MOST_WAITING} others wait. It said: {lost.alert.title}")
     return left[-MOST_WAITING:]
-
-
-def _later(one: Unsent, settings: Settings, now: dt.datetime) -> Unsent:
-    wait = min(LONGEST_WAIT, dt.timedelta(seconds=settings.sensor_seconds) * 2 ** min(one.refusals, 20))
-    # The first refusal is tried again at the very next tick.
-    return one.model_copy(update={"refusals": one.refusals + 1, "not_before": now + wait * (one.refusals > 0)})
-
-
-def _send(one: Unsent, settings: Settings) -> None:
-    if one.receiver == WEBHOOK:
-        post(settings.alert_webhook_url.get_secret_value(), to_slack(one.alert))
-    else:
-        mail(settings.smtp_url.get_secret_value(), settings.alert_email, one.alert.title, to_text(one.alert))
 
 
 def _without_secrets(alert: Alert, settings: Settings) -> Alert:
