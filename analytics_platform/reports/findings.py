@@ -1,22 +1,83 @@
-"""Puts the findings together: headline figures; for each question a sentence, a plot and small tables."""
+"""The findings: headline figures; for each question a sentence, a plot and small tables; written into a folder.
+
+Import this module only where a report is made: matplotlib takes long to load.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
-from analytics_platform.reports import plots, sentences, tables
+import polars as pl
+
+from analytics_platform.reports import plots, queries, records, sentences, tables
 from analytics_platform.reports.drawing import Plot, draw
-from analytics_platform.reports.facts import Facts
 from analytics_platform.reports.periods import total_of
+from analytics_platform.reports.queries import ALL_DAYS
+from analytics_platform.reports.render import render_html, render_markdown
 from analytics_platform.reports.tables import TextTable
 from analytics_platform.reports.wording import count, day, listed, moment, money, percent, shown, span, whole
+from analytics_platform.transform import DayRange
+from analytics_platform.warehouse import Session
 
 TITLE = "Findings"
 NO_DATA = (
     "There is no data yet: no record was loaded. Put files into the landing folder and materialize the assets; "
     "then the findings appear here."
 )
+
+_REASONS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Everything the findings are made from. `days` has a row for every day from the first to the last with traffic.
+
+    `frames` are those that `_SECTIONS` name.
+    """
+
+    days: pl.DataFrame
+    visitors: int
+    frames: Mapping[str, pl.DataFrame]
+    quality: pl.DataFrame
+    reasons: pl.DataFrame
+    loaded_at: dt.datetime | None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing at all to report."""
+        return self.days.is_empty() and self.quality.is_empty() and self.reasons.is_empty()
+
+
+_SECTIONS: Sequence[tuple[str, str, str, Callable[[Session], pl.DataFrame]]] = (
+    ("funnel", "Funnel", "funnel", queries.read_funnel),
+    ("attribution", "Channels: first touch against last touch", "attribution", queries.read_credits),
+    ("devices", "Devices", "devices", queries.read_devices),
+    ("top_products", "Top products", "products", queries.read_products),
+    ("product_lists", "Product lists by engagement", "lists", queries.read_lists),
+    ("view_to_purchase", "From view to purchase", "bought", queries.read_bought),
+    ("customers", "Most active customers", "customers", queries.read_customers),
+    ("orphans", "Users who are no known customers", "orphans", queries.read_orphans),
+)
+"""Name and title of a section, what its frame, sentence, plot and table are called, and how the frame is read."""
+
+
+def read_facts(session: Session, as_of: dt.datetime) -> Facts:
+    """Read the tables of `queries.FINDINGS`, all their days. A day later than `as_of` never counts as complete."""
+    known, today = queries.days_with_data(session, as_of), as_of.date()
+    days = queries.read_days(session, *(known or (DayRange(today, today), today)))
+    (visitors,) = session.one("SELECT count(DISTINCT client_id) FROM star.fact_sessions WHERE NOT is_bot")
+    return Facts(
+        days=days if known else days.clear(),
+        visitors=int(visitors),
+        frames={subject: read(session) for _, _, subject, read in _SECTIONS},
+        quality=records.read_quality(session, ALL_DAYS),
+        reasons=records.read_reasons(session, ALL_DAYS).head(_REASONS),
+        loaded_at=records.loaded_at(session),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +109,7 @@ def make_report(facts: Facts, as_of: dt.datetime, limit: float) -> Report:
     """Make the report on `facts`. `as_of` is when it is made, `limit` the highest error rate a day may have."""
     if facts.is_empty:
         return Report(TITLE, f"Made on {moment(as_of)}.", (), (NO_DATA,), ())
-    return Report(TITLE, _about(facts, as_of), _figures(facts), _notes(facts), _sections(facts, limit))
+    return Report(TITLE, _about(facts, as_of), _figures(facts), _notes(facts), tuple(_sections(facts, limit)))
 
 
 def _about(facts: Facts, as_of: dt.datetime) -> str:
@@ -91,34 +152,40 @@ def _notes(facts: Facts) -> tuple[str, ...]:
     return (basis, f"{listed(unfinished)} {left_out}.")
 
 
-_SECTIONS = (
-    ("daily_trends", "Daily trends", "trends", "days"),
-    ("funnel", "Funnel", "funnel", "funnel"),
-    ("attribution", "Channels: first touch against last touch", "attribution", "credits"),
-    ("devices", "Devices", "devices", "devices"),
-    ("top_products", "Top products", "products", "products"),
-    ("product_lists", "Product lists by engagement", "lists", "lists"),
-    ("view_to_purchase", "From view to purchase", "bought", "bought"),
-    ("customers", "Most active customers", "customers", "customers"),
-    ("orphans", "Users who are no known customers", "orphans", "orphans"),
-)
-"""Name and title of a section, what its sentence, plot and table are called, and the frame of `Facts` they are from."""
-
-
-def _sections(facts: Facts, limit: float) -> tuple[Section, ...]:
+def _sections(facts: Facts, limit: float) -> Iterator[Section]:
     """Make the sections, each with a plot if its table has rows."""
-    made = []
-    for name, title, subject, source in _SECTIONS:
-        frame = getattr(facts, source)
-        sentence = getattr(sentences, f"{subject}_sentence")(frame)
-        table = getattr(tables, f"{subject}_table")(frame)
-        plot = draw(getattr(plots, f"{subject}_plot"), frame) if table else None
-        made.append(Section(name, title, sentence, plot, (table,) if table else ()))
-    return (*made, _quality(facts, limit))
-
-
-def _quality(facts: Facts, limit: float) -> Section:
+    frames = {"trends": facts.days, **facts.frames}
+    for name, title, subject in (("daily_trends", "Daily trends", "trends"), *(some[:3] for some in _SECTIONS)):
+        sentence = getattr(sentences, f"{subject}_sentence")(frames[subject])
+        table = getattr(tables, f"{subject}_table")(frames[subject])
+        plot = draw(getattr(plots, f"{subject}_plot"), frames[subject]) if table else None
+        yield Section(name, title, sentence, plot, (table,) if table else ())
     quality, reasons = facts.quality, facts.reasons
     shown = tuple(filter(None, (tables.quality_table(quality), tables.reasons_table(reasons))))
     plot = None if quality.is_empty() else draw(plots.errors_plot, quality, limit)
-    return Section("data_quality", "Data quality", sentences.quality_sentence(quality, reasons, limit), plot, shown)
+    yield Section("data_quality", "Data quality", sentences.quality_sentence(quality, reasons, limit), plot, shown)
+
+
+def write_report(report: Report, folder: Path) -> None:
+    """Write the report below `folder`, and remove plots of an earlier report that this one does not have.
+
+    Every file is written beside its place and renamed. Raises `OSError` if the folder cannot be written.
+    """
+    plots = folder / "plots"
+    plots.mkdir(parents=True, exist_ok=True)
+    drawn = {plots / f"{section.name}.png": section.plot.wide for section in report.sections if section.plot}
+    for path, png in drawn.items():
+        _replace(path, png)
+    for name, render in (("findings.md", render_markdown), ("findings.html", render_html)):
+        _replace(folder / name, render(f"{name}.j2", report=report).encode())
+    for old in set(plots.glob("*.png")) - drawn.keys():
+        old.unlink()
+
+
+def _replace(path: Path, content: bytes) -> None:
+    draft = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        draft.write_bytes(content)
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)

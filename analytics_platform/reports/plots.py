@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -144,18 +145,13 @@ def products_plot(products: pl.DataFrame, narrow: bool) -> bytes:
     return _best(titles[value], products[:TOP], "product", value, lambda row: shown(row[value]), narrow)
 
 
-def lists_plot(lists: pl.DataFrame, narrow: bool) -> bytes:
-    """Draw the engagement rate of the lists that engage most, with the sessions it is a part of."""
-    value = "engagement_rate"
-    title = "Engagement rate, of sessions"
-    return _best(title, lists, "list", value, lambda row: f"{percent(row[value])} of {whole(row['sessions'])}", narrow)
+def _rates(title: str, kind: str, rate: str, of: str, frame: pl.DataFrame, narrow: bool) -> bytes:
+    """Draw a rate of lists or products, with the count it is a part of."""
+    return _best(title, frame, kind, rate, lambda row: f"{percent(row[rate])} of {whole(row[of])}", narrow)
 
 
-def bought_plot(bought: pl.DataFrame, narrow: bool) -> bytes:
-    """Draw purchases / views of the products that turn views into purchases best."""
-    value = "view_to_purchase_rate"
-    title = "View-to-purchase rate, of views"
-    return _best(title, bought, "product", value, lambda row: f"{percent(row[value])} of {whole(row['views'])}", narrow)
+lists_plot = partial(_rates, "Engagement rate, of sessions", "list", "engagement_rate", "sessions")
+bought_plot = partial(_rates, "View-to-purchase rate, of views", "product", "view_to_purchase_rate", "views")
 
 
 def customers_plot(customers: pl.DataFrame, narrow: bool) -> bytes:

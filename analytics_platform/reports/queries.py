@@ -95,7 +95,7 @@ def read_days(session: Session, days: DayRange, complete_until: dt.date) -> pl.D
     return joined.with_columns(pl.exclude("date").fill_null(0), is_complete=pl.col("date") < complete_until)
 
 
-def read_funnel(session: Session, days: DayRange) -> pl.DataFrame:
+def read_funnel(session: Session, days: DayRange = ALL_DAYS) -> pl.DataFrame:
     """Return the sessions that reached each step of the funnel."""
     sql = """
         SELECT step_index, step, sum(sessions)::BIGINT
@@ -107,7 +107,7 @@ def read_funnel(session: Session, days: DayRange) -> pl.DataFrame:
     return frame(session, "step_index step sessions", sql, days)
 
 
-def read_devices(session: Session, days: DayRange) -> pl.DataFrame:
+def read_devices(session: Session, days: DayRange = ALL_DAYS) -> pl.DataFrame:
     """Return sessions and sales by kind of device."""
     sql = """
         SELECT
@@ -121,7 +121,7 @@ def read_devices(session: Session, days: DayRange) -> pl.DataFrame:
     return frame(session, "device_type sessions bounces converted orders revenue", sql, days)
 
 
-def read_credits(session: Session, days: DayRange, sources: Sequence[str] = ()) -> pl.DataFrame:
+def read_credits(session: Session, days: DayRange = ALL_DAYS, sources: Sequence[str] = ()) -> pl.DataFrame:
     """Return what each channel is credited with by the three rules; of these traffic sources only, if any are given."""
     sql = f"""
         SELECT
@@ -154,7 +154,7 @@ def traffic_sources(session: Session, days: DayRange, top: int) -> list[str]:
     return frame(session, "source orders", sql, days, top=top)["source"].to_list()
 
 
-def read_products(session: Session, days: DayRange, top: int = TOP, text: str = "") -> pl.DataFrame:
+def read_products(session: Session, days: DayRange = ALL_DAYS, top: int = TOP, text: str = "") -> pl.DataFrame:
     """Return the products that sold best, of those with `text` in their name or id.
 
     `products_sold` and `total_revenue` are those of all products.
@@ -215,7 +215,9 @@ def read_bought(session: Session, top: int = TOP_BOUGHT) -> pl.DataFrame:
     return frame(session, columns, sql, top=top)
 
 
-def read_customers(session: Session, by: Literal["interactions", "revenue"], top: int = TOP) -> pl.DataFrame:
+def read_customers(
+    session: Session, by: Literal["interactions", "revenue"] = "interactions", top: int = TOP
+) -> pl.DataFrame:
     """Return the customers with most interactions or revenue; `customers` and `all_interactions` are of all of them."""
     sql = f"""
         SELECT

@@ -11,14 +11,14 @@ from analytics_platform.reports.queries import OF_SOURCES, chosen, frame
 from analytics_platform.transform import DayRange
 from analytics_platform.warehouse import Session
 
-# The day a rejected record counts on, as in ops.batch_days; without any time of its own, the day it was rejected.
+# The day a rejected record counts on, as in ops.batch_days: without a known time, the day it was rejected.
 _REJECTED_ON = "coalesce(event_date, neighbour_date, CAST(quarantined_at AS DATE))"
 
 
 def loaded_at(session: Session) -> dt.datetime | None:
     """Return when the last batch was loaded."""
-    (finished_at,) = session.one("SELECT max(finished_at) FROM ops.pipeline_logs")
-    return finished_at if isinstance(finished_at, dt.datetime) else None
+    found: dt.datetime | None = session.one("SELECT max(finished_at) FROM ops.pipeline_logs")[0]
+    return found
 
 
 def days_of_last_load(session: Session) -> tuple[dt.date, dt.date] | None:

@@ -32,7 +32,7 @@ Row: TypeAlias = dict[str, Any]
 _LEVEL = 0.005
 """Changes smaller than this are called level."""
 _TELLING = 0.05
-"""The part of all sessions a device needs before its conversion is worth naming."""
+"""The part of all sessions a device needs before its conversion is named."""
 
 
 def _moved(name: str, before: Decimal | int, after: Decimal | int, shown: str) -> str:
@@ -148,7 +148,7 @@ def devices_sentence(devices: pl.DataFrame) -> str:
 
 
 def _best_converting(rows: Sequence[Row], most: Row, sessions: int) -> str:
-    """Say `desktop converts best, 7.2 % against 4.1 %`; devices with hardly any sessions are left out."""
+    """Say `desktop converts best, 7.2 % against 4.1 %`; devices with few sessions are left out."""
     if not any(row["converted"] for row in rows):
         return "no session has led to an order"
     telling = [row for row in rows if row["sessions"] >= _TELLING * sessions]

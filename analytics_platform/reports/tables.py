@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 from typing import Any, TypeAlias
 
 import polars as pl
@@ -44,7 +45,7 @@ Columns: TypeAlias = Mapping[str, str | Callable[[dict[str, Any]], str]]
 """Heading of each column, and the column of the frame it shows or how its text is made from a row."""
 
 
-def _table(caption: str, frame: pl.DataFrame, columns: Columns, names: int = 1) -> TextTable | None:
+def _table(caption: str, columns: Columns, frame: pl.DataFrame, names: int = 1) -> TextTable | None:
     """Make a table with a row per row of the frame; None without rows."""
     rows = tuple(
         tuple(shown(row[cell]) if isinstance(cell, str) else cell(row) for cell in columns.values())
@@ -93,7 +94,7 @@ def funnel_table(funnel: pl.DataFrame) -> TextTable | None:
         "Of all": _ratio("sessions", "first"),
         "Lost": lambda row: "" if row["lost"] is None else whole(row["lost"]),
     }
-    return _table("Sessions that came at least as far", steps, columns)
+    return _table("Sessions that came at least as far", columns, steps)
 
 
 def attribution_table(credits: pl.DataFrame) -> TextTable | None:
@@ -102,39 +103,25 @@ def attribution_table(credits: pl.DataFrame) -> TextTable | None:
         "Channel": "channel", "First touch": "first_revenue", "Last touch": "last_revenue",
         "Last non-direct": "indirect_revenue", "Share (last)": "last", "Orders (last)": "last_orders",
     }  # fmt: skip
-    return _table("Revenue credited to each channel", credit_shares(credits), columns)
+    return _table("Revenue credited to each channel", columns, credit_shares(credits))
 
 
-def devices_table(devices: pl.DataFrame) -> TextTable | None:
-    """Show sessions, bounces and sales by kind of device."""
-    columns: Columns = {
-        "Device": lambda row: capital(clean(row["device_type"])),
-        "Sessions": "sessions",
-        "Bounces": _ratio("bounces", "sessions"),
-        "Orders": "orders",
-        "Conversion": _ratio("converted", "sessions"),
-        "Revenue": "revenue",
-    }
-    return _table("By kind of device", devices, columns)
+devices_table = partial(_table, "By kind of device", {
+    "Device": lambda row: capital(clean(row["device_type"])), "Sessions": "sessions",
+    "Bounces": _ratio("bounces", "sessions"), "Orders": "orders", "Conversion": _ratio("converted", "sessions"),
+    "Revenue": "revenue",
+})  # fmt: skip
 
+products_table = partial(_table, "Best sellers, by revenue", {
+    "Product": lambda row: label(row, "product"), "Views": "views", "Put in cart": "add_to_carts",
+    "Orders": "orders", "Pieces": "quantity", "Revenue": "revenue",
+})  # fmt: skip
 
-def products_table(products: pl.DataFrame) -> TextTable | None:
-    """Show the products that sold best."""
-    columns: Columns = {
-        "Product": lambda row: label(row, "product"), "Views": "views", "Put in cart": "add_to_carts",
-        "Orders": "orders", "Pieces": "quantity", "Revenue": "revenue",
-    }  # fmt: skip
-    return _table("Best sellers, by revenue", products, columns)
-
-
-def lists_table(lists: pl.DataFrame) -> TextTable | None:
-    """Show the lists with the highest engagement rate."""
-    columns: Columns = {
-        "List": lambda row: label(row, "list"), "Engagement": "engagement_rate", "Sessions": "sessions",
-        "Impressions": "impressions", "Clicks": "clicks", "Purchases": "purchases", "Revenue": "revenue",
-    }  # fmt: skip
-    caption = "Engagement: sessions with a click, a cart or a purchase from the list / sessions that saw it"
-    return _table(caption, lists, columns)
+lists_table = partial(
+    _table, "Engagement: sessions with a click, a cart or a purchase from the list / sessions that saw it", {
+    "List": lambda row: label(row, "list"), "Engagement": "engagement_rate", "Sessions": "sessions",
+    "Impressions": "impressions", "Clicks": "clicks", "Purchases": "purchases", "Revenue": "revenue",
+})  # fmt: skip
 
 
 def bought_table(bought: pl.DataFrame) -> TextTable | None:
@@ -144,7 +131,7 @@ def bought_table(bought: pl.DataFrame) -> TextTable | None:
         "Views": "views", "Revenue": "revenue",
     }  # fmt: skip
     average = f"{0.0 if bought.is_empty() else bought['average_views'][0]:,.1f}"
-    return _table(f"Purchases / views of products with at least the average of {average} views", bought, columns)
+    return _table(f"Purchases / views of products with at least the average of {average} views", columns, bought)
 
 
 def customers_table(customers: pl.DataFrame, caption: str = "Most active customers") -> TextTable | None:
@@ -153,25 +140,18 @@ def customers_table(customers: pl.DataFrame, caption: str = "Most active custome
         "Customer": lambda row: label(row, "user", 40), "City": "city", "Favourite": "favourite_product",
         "Last seen": "last_active_at", "Interactions": "interactions", "Orders": "orders", "Revenue": "revenue",
     }  # fmt: skip
-    return _table(f"{caption}; the favourite is the product they viewed most", customers, columns, names=4)
+    return _table(f"{caption}; the favourite is the product they viewed most", columns, customers, names=4)
 
 
-def cities_table(cities: pl.DataFrame) -> TextTable | None:
-    """Show where customers live."""
-    columns: Columns = {
-        "City": lambda row: clean(row["city"]) or "City not known", "Customers": "customers",
-        "Have bought": _ratio("buyers", "customers"), "Orders": "orders", "Revenue": "revenue",
-    }  # fmt: skip
-    return _table("Cities, by revenue", cities, columns)
+cities_table = partial(_table, "Cities, by revenue", {
+    "City": lambda row: clean(row["city"]) or "City not known", "Customers": "customers",
+    "Have bought": _ratio("buyers", "customers"), "Orders": "orders", "Revenue": "revenue",
+})  # fmt: skip
 
-
-def orphans_table(orphans: pl.DataFrame) -> TextTable | None:
-    """Show the users that the users API does not know, by source."""
-    columns: Columns = {
-        "Source": "source", "Users": "users", "Unknown": "orphans", "Events": "interactions",
-        "Of unknown users": "orphan_interactions", "Share": _ratio("orphan_interactions", "interactions"),
-    }  # fmt: skip
-    return _table("Users in events, and those of them who are no known customers", orphans, columns)
+orphans_table = partial(_table, "Users in events, and those of them who are no known customers", {
+    "Source": "source", "Users": "users", "Unknown": "orphans", "Events": "interactions",
+    "Of unknown users": "orphan_interactions", "Share": _ratio("orphan_interactions", "interactions"),
+})  # fmt: skip
 
 
 def quality_table(quality: pl.DataFrame) -> TextTable | None:
@@ -185,19 +165,13 @@ def quality_table(quality: pl.DataFrame) -> TextTable | None:
         "Accepted": "rows_accepted", "Duplicate": "rows_duplicate", "Rejected": "rows_quarantined",
         "Error rate": _ratio("rows_quarantined", "read"),
     }  # fmt: skip
-    return _table("Records by day of the event and source, the latest days", entries, columns, names=2)
+    return _table("Records by day of the event and source, the latest days", columns, entries, names=2)
 
 
-def reasons_table(reasons: pl.DataFrame) -> TextTable | None:
-    """Show why records were rejected."""
-    return _table("Most common reasons of rejection", reasons, {"Reason": "reason", "Records": "rows"})
+reasons_table = partial(_table, "Most common reasons of rejection", {"Reason": "reason", "Records": "rows"})
 
-
-def batches_table(batches: pl.DataFrame) -> TextTable | None:
-    """Show the latest batches."""
-    columns: Columns = {
-        "Loaded": lambda row: f"{day(row['finished_at'].date())}, {row['finished_at']:%H:%M}", "Source": "source",
-        "Input": lambda row: clean(row["input"], 40), "Read": "rows_read", "Accepted": "rows_accepted",
-        "Duplicate": "rows_duplicate", "Rejected": "rows_quarantined",
-    }  # fmt: skip
-    return _table("Latest batches (UTC)", batches, columns, names=3)
+batches_table = partial(_table, "Latest batches (UTC)", {
+    "Loaded": lambda row: f"{day(row['finished_at'].date())}, {row['finished_at']:%H:%M}", "Source": "source",
+    "Input": lambda row: clean(row["input"], 40), "Read": "rows_read", "Accepted": "rows_accepted",
+    "Duplicate": "rows_duplicate", "Rejected": "rows_quarantined",
+}, names=3)  # fmt: skip

@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 
 from analytics_platform.catalog import CONTRACTS
-from analytics_platform.reports.facts import Facts, read_facts
+from analytics_platform.reports.findings import Facts, read_facts
 from analytics_platform.reports.queries import FINDINGS
 from analytics_platform.transform import macros
 from analytics_platform.warehouse import DuckDBSession, DuckDBWarehouse
@@ -27,7 +27,7 @@ _SCHEMAS: Mapping[str, dict[str, Any]] = {
         "revenue": _MONEY, "is_complete": pl.Boolean,
     },
     "funnel": {"step_index": pl.Int64, "step": pl.String, "sessions": pl.Int64},
-    "credits": {
+    "attribution": {
         "channel": pl.String, "first_orders": pl.Int64, "last_orders": pl.Int64, "indirect_orders": pl.Int64,
         "first_revenue": _MONEY, "last_revenue": _MONEY, "indirect_revenue": _MONEY,
     },
@@ -109,7 +109,9 @@ def product(
 def facts(**frames: pl.DataFrame) -> Facts:
     """Facts whose other frames are empty."""
     made = {name: frames.get(name, frame(name)) for name in _SCHEMAS}
-    return Facts(visitors=0, loaded_at=None, **made)
+    return Facts(
+        made.pop("days"), 0, quality=made.pop("quality"), reasons=made.pop("reasons"), frames=made, loaded_at=None
+    )
 
 
 @contextmanager

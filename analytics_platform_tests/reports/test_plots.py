@@ -32,7 +32,7 @@ DRAWN: dict[str, Draw] = {
     "400 days": lambda narrow: plots.trends_plot(days(*many_days, unfinished=1), narrow),
     "empty funnel": lambda narrow: plots.funnel_plot(frame("funnel", [(1, "view", 0), (2, "cart", 0)]), narrow),
     "19 channels": lambda narrow: plots.attribution_plot(
-        frame("credits", [(f"Channel {n}", 1, 1, 1, n * 3, n * 2 + 1, 40 - n) for n in range(19)]), narrow
+        frame("attribution", [(f"Channel {n}", 1, 1, 1, n * 3, n * 2 + 1, 40 - n) for n in range(19)]), narrow
     ),
     "no revenue": lambda narrow: plots.devices_plot(frame("devices", [("tv", 3, 1, 0, 0, 0)]), narrow),
     "hostile device": lambda narrow: plots.devices_plot(frame("devices", [(HOSTILE, 3, 1, 1, 1, 5)]), narrow),

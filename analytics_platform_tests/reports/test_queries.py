@@ -20,7 +20,9 @@ def test_empty_tables_give_empty_frames_of_the_promised_types(path: Path) -> Non
     facts = read(path)
     assert facts.is_empty and facts.visitors == 0 and facts.loaded_at is None
     for name in FRAMES:
-        assert getattr(facts, name).schema == frame(name).schema
+        assert ({"days": facts.days, "quality": facts.quality, "reasons": facts.reasons} | facts.frames)[
+            name
+        ].schema == frame(name).schema
 
 
 def test_a_day_without_traffic_is_there_with_zeros(path: Path) -> None:
@@ -59,19 +61,19 @@ def test_sums_are_exact_and_visitors_are_counted_once_without_bots(path: Path) -
     facts = read(path)
     assert facts.visitors == 2
     assert facts.days["revenue"].sum() == Decimal("18517.5000")
-    assert facts.credits.rows() == frame("credits", [
+    assert facts.frames["attribution"].rows() == frame("attribution", [
         ("Direct", 0, 90, 0, 0, 15000, 0),
         ("Paid Search", 60, 60, 60, "3517.5", "3517.5", "3517.5"),
         ("Email", 90, 0, 90, 15000, 0, 15000),
     ]).rows()  # fmt: skip
-    assert facts.funnel["sessions"].to_list() == [1613, 600, 300, 150]
+    assert facts.frames["funnel"]["sessions"].to_list() == [1613, 600, 300, 150]
 
 
 def test_products_carry_the_sums_of_all_products(path: Path) -> None:
     with warehouse(path) as session:
         for number in range(12):
             add(session, "marts.product_daily", product_id=f"p{number:02}", orders=1, revenue=Decimal(number))
-    products = read(path).products
+    products = read(path).frames["products"]
     assert products["product_id"].to_list() == [f"p{number:02}" for number in range(11, 1, -1)]
     assert products.select("products_sold", "total_revenue").unique().row(0) == (12, Decimal(66))
 
@@ -91,7 +93,7 @@ def test_the_ten_lists_with_the_highest_engagement_rate_are_read(path: Path) -> 
         for number in range(12):
             add(session, "marts.list_performance", list_id=f"l{number:02}", engagement_rate=min(number, 10) / 10)
         add(session, "marts.list_performance", list_id="busy", sessions=9, engagement_rate=1.0)
-    lists = read(path).lists
+    lists = read(path).frames["lists"]
     assert lists["list_id"].to_list() == ["busy", "l10", "l11", *(f"l{n:02}" for n in range(9, 2, -1))]
     assert lists["lists"].unique().to_list() == [13]
 
@@ -102,7 +104,7 @@ def test_products_with_fewer_views_than_the_average_are_left_out(path: Path) -> 
     with warehouse(path) as session:
         for name, (views, rate) in rates.items():
             add(session, "marts.product_performance", product_id=name, views=views, view_to_purchase_rate=rate)
-    bought = read(path).bought
+    bought = read(path).frames["bought"]
     assert bought["product_id"].to_list() == ["often", "average"]
     assert bought["average_views"].to_list() == [4.0, 4.0]
 
@@ -112,20 +114,20 @@ def test_at_most_twenty_products_are_read_and_none_without_a_view(path: Path) ->
         for number in range(22):
             columns = {"views": 10, "purchases": number, "view_to_purchase_rate": number / 10}
             add(session, "marts.product_performance", product_id=f"p{number:02}", **columns)
-    assert read(path).bought["product_id"].to_list() == [f"p{number:02}" for number in range(21, 1, -1)]
+    assert read(path).frames["bought"]["product_id"].to_list() == [f"p{number:02}" for number in range(21, 1, -1)]
 
 
 def test_products_without_views_have_no_rate(path: Path) -> None:
     with warehouse(path) as session:
         add(session, "marts.product_performance", product_id="p1", views=0, view_to_purchase_rate=None)
-    assert read(path).bought.is_empty()
+    assert read(path).frames["bought"].is_empty()
 
 
 def test_customers_are_read_by_what_they_did_and_those_who_did_nothing_are_not(path: Path) -> None:
     with warehouse(path) as session:
         for name, interactions in (("idle", 0), ("some", 3), ("most", 5)):
             add(session, "marts.user_metrics", user_id=name, interactions=interactions)
-    customers = read(path).customers
+    customers = read(path).frames["customers"]
     assert customers["user_id"].to_list() == ["most", "some"]
     assert customers.select("customers", "all_interactions").unique().row(0) == (2, 8)
 
@@ -137,4 +139,4 @@ def test_orphans_are_counted_by_source_without_bots(path: Path) -> None:
         for number, (source, user) in enumerate(events):
             add(session, "cleaned.events", event_id=str(number), source=source, user_id=user)
         add(session, "cleaned.events", event_id="bot", source="app", user_id="eve", is_bot=True)
-    assert read(path).orphans.rows() == [("app", 1, 0, 1, 0), ("web_logs", 2, 1, 3, 2)]
+    assert read(path).frames["orphans"].rows() == [("app", 1, 0, 1, 0), ("web_logs", 2, 1, 3, 2)]

@@ -6,9 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from analytics_platform.reports import files
-from analytics_platform.reports.files import write_report
-from analytics_platform.reports.findings import NO_DATA, Report, make_report
+from analytics_platform.reports.findings import NO_DATA, Report, make_report, write_report
 from analytics_platform.reports.render import render_html, render_markdown
 from analytics_platform_tests.reports.examples import AS_OF, LIMIT, days, facts, fill, frame, read, warehouse
 
@@ -142,7 +140,7 @@ def test_a_write_that_fails_leaves_the_old_report_whole(
             file.write(content[:10])
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(files.Path, "write_bytes", half)
+    monkeypatch.setattr(Path, "write_bytes", half)
     with pytest.raises(OSError, match="No space"):
         write_report(report, tmp_path)
     monkeypatch.undo()

@@ -98,7 +98,7 @@ class TestFunnel:
 
 class TestAttribution:
     def test_the_leader_and_the_channel_the_rule_matters_most_for_are_named(self) -> None:
-        credits = frame("credits", [
+        credits = frame("attribution", [
             ("Direct", 1, 1, 1, 400, 430, 300), ("Email", 1, 1, 1, 250, 150, 300),
             ("Display", 1, 1, 1, 350, 420, 400),
         ])  # fmt: skip
@@ -108,26 +108,26 @@ class TestAttribution:
         )
 
     def test_the_leader_may_be_the_one(self) -> None:
-        credits = frame("credits", [("Email", 1, 1, 1, 70, 40, 100), ("Direct", 1, 1, 1, 30, 60, 0)])
+        credits = frame("attribution", [("Email", 1, 1, 1, 70, 40, 100), ("Direct", 1, 1, 1, 30, 60, 0)])
         assert say.attribution_sentence(credits) == (
             "By last touch Direct earns the largest part of the revenue, 60 % (30 % by first touch): "
             "no channel depends more on the rule."
         )
 
     def test_agreement_is_said(self) -> None:
-        credits = frame("credits", [("Direct", 1, 1, 1, 70, 70, 70), ("Email", 1, 1, 1, 30, 30, 30)])
+        credits = frame("attribution", [("Direct", 1, 1, 1, 70, 70, 70), ("Email", 1, 1, 1, 30, 30, 30)])
         assert say.attribution_sentence(credits).endswith("; the two rules agree on every channel.")
 
     def test_one_channel_gets_all(self) -> None:
-        credits = frame("credits", [("Direct", 1, 1, 1, 70, 70, 70)])
+        credits = frame("attribution", [("Direct", 1, 1, 1, 70, 70, 70)])
         assert say.attribution_sentence(credits) == "Direct gets the credit for all revenue, by first touch as by last."
 
     def test_orders_without_revenue_are_counted_instead(self) -> None:
-        credits = frame("credits", [("Direct", 1, 3, 1, 0, 0, 0), ("Email", 3, 1, 3, 0, 0, 0)])
+        credits = frame("attribution", [("Direct", 1, 3, 1, 0, 0, 0), ("Email", 3, 1, 3, 0, 0, 0)])
         assert "the largest part of the orders, 75 % (25 % by first touch)" in say.attribution_sentence(credits)
 
     def test_no_orders_are_said(self) -> None:
-        assert say.attribution_sentence(frame("credits")) == "No order could be credited to a channel yet."
+        assert say.attribution_sentence(frame("attribution")) == "No order could be credited to a channel yet."
 
 
 class TestDevices:
@@ -312,7 +312,9 @@ def test_any_funnel_makes_a_sentence(reached: tuple[int, int, int, int]) -> None
 
 @given(st.lists(st.tuples(counts, counts, counts, money, money, money), **several))
 def test_any_credit_makes_a_sentence(rows: list[tuple[object, ...]]) -> None:
-    is_a_sentence(say.attribution_sentence(frame("credits", [(f"Channel {n}", *row) for n, row in enumerate(rows)])))
+    is_a_sentence(
+        say.attribution_sentence(frame("attribution", [(f"Channel {n}", *row) for n, row in enumerate(rows)]))
+    )
 
 
 @given(st.lists(st.tuples(st.sampled_from(["mobile", "tv", "x"]), counts, counts, counts, counts, money), **several))

@@ -1,7 +1,6 @@
 """The findings report as an asset: files for people, and the same plots in the Dagster UI."""
 
 import datetime as dt
-import inspect
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +11,7 @@ from analytics_platform.catalog import CONTRACTS
 from analytics_platform.orchestration.assets.metadata import producers_of
 from analytics_platform.orchestration.assets.tables import POOL
 from analytics_platform.orchestration.resources import WarehouseResource
-from analytics_platform.reports.facts import Facts, read_facts
+from analytics_platform.reports import queries
 from analytics_platform.reports.queries import FINDINGS
 from analytics_platform.reports.render import data_url, escape_markdown
 from analytics_platform.settings import Settings
@@ -21,15 +20,6 @@ if TYPE_CHECKING:
     from analytics_platform.reports.findings import Report
 
 _SOURCES = sorted({key for table in FINDINGS for key in producers_of(table)})
-
-
-def _code_references() -> dg.CodeReferencesMetadataValue:
-    places = ((Path(__file__), "asset"), (Path(inspect.getfile(read_facts)), "queries"))
-    return dg.CodeReferencesMetadataValue(
-        code_references=[
-            dg.LocalFileCodeReference(file_path=str(path), line_number=1, label=label) for path, label in places
-        ]
-    )
 
 
 @dg.asset(
@@ -46,7 +36,14 @@ def _code_references() -> dg.CodeReferencesMetadataValue:
     owners=["team:analytics"],
     kinds={"markdown", "matplotlib"},
     tags={"layer": "reports"},
-    metadata={"dagster/code_references": _code_references()},
+    metadata={
+        "dagster/code_references": dg.CodeReferencesMetadataValue(
+            code_references=[
+                dg.LocalFileCodeReference(file_path=path, line_number=1, label=label)
+                for path, label in ((__file__, "asset"), (queries.__file__, "queries"))
+            ]
+        )
+    },
     pool=POOL,
 )
 def findings(
@@ -55,25 +52,20 @@ def findings(
     settings: dg.ResourceParam[Settings],
 ) -> dg.MaterializeResult[None]:
     """Read the marts, write the report, show its plots."""
-    from analytics_platform.reports.files import write_report  # with matplotlib, which only this asset needs
-    from analytics_platform.reports.findings import make_report
+    # With matplotlib, which only this asset needs.
+    from analytics_platform.reports.findings import make_report, read_facts, write_report
 
     as_of = dt.datetime.now(dt.UTC)
     folder = settings.reports_dir.resolve()
-    report = make_report(_read(warehouse, as_of), as_of, settings.max_error_rate)
+    if not _all_exist(warehouse):  # tables that were never filled are made, empty, as the models do with their inputs
+        with warehouse.session() as session:
+            session.ensure(*(CONTRACTS[table] for table in FINDINGS))
+    with warehouse.session(read_only=True) as session:
+        report = make_report(read_facts(session, as_of), as_of, settings.max_error_rate)
     write_report(report, folder)
     for section in report.sections:
         context.log.info(f"{section.title}: {section.sentence}")
     return dg.MaterializeResult(metadata=_metadata(report, folder))
-
-
-def _read(warehouse: WarehouseResource, as_of: dt.datetime) -> Facts:
-    """The facts; tables that were never filled are made first, empty, as the models do with their inputs."""
-    if not _all_exist(warehouse):
-        with warehouse.session() as session:
-            session.ensure(*(CONTRACTS[table] for table in FINDINGS))
-    with warehouse.session(read_only=True) as session:
-        return read_facts(session, as_of)
 
 
 def _all_exist(warehouse: WarehouseResource) -> bool:

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import streamlit as st
 
-from analytics_platform.reports.dashboard import shell
-from analytics_platform.reports.dashboard.views import channels, customers, overview, pipeline, products, quality
+from analytics_platform.reports.dashboard.views import overview, pipeline, quality, sales
 
-
-def main() -> None:
-    """Draw the page that was chosen."""
-    st.set_page_config("Analytics", layout="wide", initial_sidebar_state="collapsed")
-    pages = [
+st.set_page_config("Analytics", layout="wide", initial_sidebar_state="collapsed")
+page = st.navigation(
+    [
         st.Page(overview.show, title="Overview", url_path="overview", default=True),
-        st.Page(channels.show, title="Channels", url_path="channels"),
-        st.Page(products.show, title="Products", url_path="products"),
-        st.Page(customers.show, title="Customers", url_path="customers"),
+        st.Page(sales.show_channels, title="Channels", url_path="channels"),
+        st.Page(sales.show_products, title="Products", url_path="products"),
+        st.Page(sales.show_customers, title="Customers", url_path="customers"),
         st.Page(quality.show, title="Data quality", url_path="quality"),
         st.Page(pipeline.show, title="Pipeline", url_path="pipeline"),
-    ]
-    page = st.navigation(pages, position="top")
-    shell.style()
-    st.title(page.title, anchor=False)
-    page.run()
-
-
-main()
+    ],
+    position="top",
+)
+for name in ("shared.css", "dashboard.css"):
+    st.html(Path(__file__).parents[1] / "templates" / name)
+st.title(page.title, anchor=False)
+page.run()

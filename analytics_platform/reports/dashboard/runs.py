@@ -14,8 +14,11 @@ from analytics_platform.reports.wording import clean
 RANGE = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
 """Tags of a run with the first and the last day it is for."""
 
-_STEP_EVENTS = {"ExecutionStepStartEvent", "ExecutionStepSuccessEvent", "ExecutionStepFailureEvent"}
-_RUN_EVENTS = {"RunStartEvent", "RunSuccessEvent", "RunFailureEvent", "RunCanceledEvent", "RunEnqueuedEvent"}
+_SHOWN = {
+    "ExecutionStepStartEvent", "ExecutionStepSuccessEvent", "ExecutionStepFailureEvent",
+    "RunStartEvent", "RunSuccessEvent", "RunFailureEvent", "RunCanceledEvent", "RunEnqueuedEvent",
+}  # fmt: skip
+"""Events that are shown although their level is DEBUG."""
 
 
 class _Timed(BaseModel):
@@ -77,24 +80,19 @@ class LogLine:
 
     at: dt.datetime
     kind: str
-    level: str
     step: str
     text: str
-
-    @property
-    def is_bad(self) -> bool:
-        """Whether it reports a failure."""
-        return self.level in ("ERROR", "CRITICAL") or "Failure" in self.kind
+    is_bad: bool
 
 
 def log_line(event: Mapping[str, Any]) -> LogLine | None:
     """Return an event as a line; None for one that says nothing to readers."""
-    kind, level = event["__typename"], str(event.get("level") or "")
-    text = _text(event)
-    if not text or (level == "DEBUG" and kind not in _STEP_EVENTS | _RUN_EVENTS and "evaluation" not in event):
+    kind, level, text = event["__typename"], event.get("level"), _text(event)
+    if not text or (level == "DEBUG" and kind not in _SHOWN and "evaluation" not in event):
         return None
     at = dt.datetime.fromtimestamp(int(event["timestamp"]) / 1000, dt.UTC)
-    return LogLine(at, kind, level, _step_name(event.get("stepKey")), clean(text, 400))
+    is_bad = level in ("ERROR", "CRITICAL") or "Failure" in kind
+    return LogLine(at, kind, _step_name(event.get("stepKey")), clean(text, 400), is_bad)
 
 
 def _text(event: Mapping[str, Any]) -> str:

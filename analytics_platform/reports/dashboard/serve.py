@@ -31,7 +31,7 @@ OPTIONS = {
 
 
 def command(address: str, port: int) -> list[str]:
-    """The command that serves the dashboard. Raises `ModuleNotFoundError` in one sentence without Streamlit."""
+    """Return the command that serves the dashboard. Raises `ModuleNotFoundError` in one sentence without Streamlit."""
     if importlib.util.find_spec("streamlit") is None:
         raise ModuleNotFoundError("Streamlit is not installed: pip install 'analytics-platform[dashboard]'.")
     options = OPTIONS | {"server.address": address, "server.port": str(port)}

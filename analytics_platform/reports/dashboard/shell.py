@@ -1,11 +1,12 @@
-"""What all pages share: an open warehouse to draw from, cards, key figures, tables and plots."""
+"""What all pages share: an open warehouse to draw from, filters, cards, key figures, tables and plots."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import datetime as dt
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 
 import polars as pl
 import streamlit as st
@@ -14,8 +15,9 @@ from streamlit.delta_generator import DeltaGenerator
 from analytics_platform.reports import queries, records
 from analytics_platform.reports.render import escape_markdown, render_html
 from analytics_platform.reports.tables import TextTable
-from analytics_platform.reports.wording import NOTHING, moment
+from analytics_platform.reports.wording import NOTHING, moment, span
 from analytics_platform.settings import Settings, SettingsError, load_settings
+from analytics_platform.transform import DayRange
 from analytics_platform.warehouse import Session, WarehouseError
 from analytics_platform.warehouse.published import Published, View
 
@@ -26,13 +28,8 @@ EMPTY = (
     "There is nothing to show yet. Let data arrive (files into the landing folder, messages, logs, users), then start "
     "“Load new data” and “Rebuild days” on the page Pipeline. `make demo` fills everything with simulated data."
 )
-_STYLES = Path(__file__).parents[1] / "templates"
-
-
-def style() -> None:
-    """Set the look of all pages."""
-    st.html(_STYLES / "shared.css")
-    st.html(_STYLES / "dashboard.css")
+_PERIODS = {"7 days": 7, "14 days": 14, "28 days": 28, "90 days": 90}
+_ALL, _OTHER = "All", "Other days"
 
 
 def settings() -> Settings:
@@ -55,30 +52,37 @@ def view() -> View:
     return _published(chosen.warehouse_url, str(chosen.data_dir), chosen).view()
 
 
-def show(tables: Sequence[str], draw: Callable[[Session], None], refreshes: bool = True) -> None:
-    """Draw with an open warehouse that has the tables; say what to do if it is empty, broken, or being written.
+@contextmanager
+def open_warehouse(*tables: str, refreshes: bool = True) -> Iterator[Session]:
+    """Open the warehouse to draw from; the page ends in a sentence if tables are missing, or it cannot be read.
 
     A page that `refreshes` is drawn anew once there is something newer.
     """
     try:
         state = view()
         if state.warehouse is None:
-            st.info(EMPTY)
-            return
+            _end_empty()
         with state.warehouse.session(read_only=True) as session:
             if queries.missing_tables(session, tables):
-                st.info(EMPTY)
-                return
+                _end_empty()
             _about(state, session)
-            draw(session)
-            if refreshes and state.version:
-                _refresh(state.version)
+            try:
+                yield session
+            finally:  # also of a page that ends early, because there is no traffic yet
+                if refreshes and state.version:
+                    _refresh(state.version)
     except WarehouseError as error:
         st.warning(escape_markdown(str(error)))
+        st.stop()
+
+
+def _end_empty() -> NoReturn:
+    st.info(EMPTY)
+    st.stop()
 
 
 def _about(state: View, session: Session) -> None:
-    """Say when the data are of."""
+    """Say how recent the data is."""
     loaded = None if queries.missing_tables(session, queries.PIPELINE) else records.loaded_at(session)
     text = f"Last data loaded {moment(loaded)}." if loaded else "No data loaded yet."
     if state.is_behind and state.as_of is not None:
@@ -95,6 +99,59 @@ def _refresh(shown: str) -> None:
         return
     if is_new:
         st.rerun()
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The days that a page shows, those they are compared with (if data covers them), and how far days are complete."""
+
+    days: DayRange
+    before: DayRange | None
+    complete_until: dt.date
+
+
+def choose_days(session: Session) -> Chosen:
+    """Show the filter: the last complete days, all days, or any others. Without any traffic the page ends in a note."""
+    known = queries.days_with_data(session, dt.datetime.now(dt.UTC))
+    if known is None:
+        _end_empty()
+    data, complete_until = known
+    with st.container(horizontal=True, vertical_alignment="center", key="days"):
+        period = st.segmented_control(
+            "Days", [*_PERIODS, _ALL, _OTHER], default="7 days", key="period", persist_state="session",
+            label_visibility="collapsed", required=True, wrap=True,
+        )  # fmt: skip
+        days = data
+        if period == _OTHER:
+            days = _other_days(data)
+        elif period != _ALL:
+            last = max(data.first, min(data.last, complete_until - dt.timedelta(days=1)))
+            days = DayRange(max(data.first, last - dt.timedelta(days=_PERIODS[str(period)] - 1)), last)
+    length = (days.last - days.first).days + 1
+    before = DayRange(days.first - dt.timedelta(days=length), days.first - dt.timedelta(days=1))
+    is_covered = before.first >= data.first
+    compared = (
+        f"compared with {span(before.first, before.last)}" if is_covered else "there is no earlier data to compare with"
+    )
+    st.text(f"{span(days.first, days.last, year=True)} (UTC), {compared}.")
+    return Chosen(days, before if is_covered else None, complete_until)
+
+
+def _other_days(data: DayRange) -> DayRange:
+    picked = st.date_input(
+        "From – to", (data.first, data.last), min_value=data.first, max_value=data.last, key="other_days",
+        persist_state="session", label_visibility="collapsed", format="YYYY-MM-DD", width=260,
+    )  # fmt: skip
+    days = [day for day in picked if day is not None] if isinstance(picked, tuple) else [picked]
+    return DayRange(min(days), max(days)) if days else data
+
+
+def choose_sources(session: Session) -> list[str]:
+    """Show the filter of sources; none chosen means all."""
+    return st.pills(
+        "Sources", records.data_sources(session), selection_mode="multi", key="sources", persist_state="session",
+        label_visibility="collapsed",
+    )  # fmt: skip
 
 
 def card(name: str) -> DeltaGenerator:
@@ -128,18 +185,17 @@ def plot(name: str, says: str, frame: pl.DataFrame, *content: Any) -> None:
 
 @dataclass(frozen=True, slots=True)
 class KeyFigure:
-    """A number in words, how it changed (`+12 %`, a dash where that is not known), and which way is `good`."""
+    """A number in words, how it changed (`+12 %`, a dash where that is not known), and the colour of a rise."""
 
     name: str
     value: str
     change: str = NOTHING
-    good: Literal["up", "down", "either"] = "up"
+    colour: Literal["normal", "inverse", "off"] = "normal"
     help: str | None = None
 
 
 def key_figures(figures: Sequence[KeyFigure]) -> None:
     """Show a row of numbers; two columns on a phone."""
-    colours: dict[str, Literal["normal", "inverse", "off"]] = {"up": "normal", "down": "inverse", "either": "off"}
     with st.container(key="figures"):
         for figure in figures:
             is_level = figure.change.startswith("0")
@@ -147,7 +203,7 @@ def key_figures(figures: Sequence[KeyFigure]) -> None:
                 figure.name,
                 figure.value,
                 None if figure.change == NOTHING else figure.change.replace("−", "-"),
-                delta_color="off" if is_level else colours[figure.good],
+                delta_color="off" if is_level else figure.colour,
                 delta_arrow="off" if is_level else "auto",
                 help=figure.help,
                 border=True,

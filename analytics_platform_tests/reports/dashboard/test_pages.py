@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from analytics_platform.reports.dashboard.days import Chosen
 from analytics_platform.reports.dashboard.serve import APP, OPTIONS, command
+from analytics_platform.reports.dashboard.shell import Chosen
 from analytics_platform.reports.dashboard.views import overview, quality
 from analytics_platform.settings import load_settings
 from analytics_platform.transform import DayRange
@@ -43,7 +43,8 @@ def visit(monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppTest]:
     def open_page(page: str, **settings: object) -> AppTest:
         for name, value in settings.items():
             monkeypatch.setenv(name.upper(), str(value))
-        script = f"from analytics_platform.reports.dashboard.views.{page} import show\nshow()\n"
+        draw = f"sales.show_{page}" if page in ("channels", "products", "customers") else f"{page}.show"
+        script = f"from analytics_platform.reports.dashboard.views import {draw.split('.')[0]}\n{draw}()\n"
         test = AppTest.from_string(script, default_timeout=TIMEOUT_S).run()
         assert not test.exception, test.exception
         return test

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from decimal import Decimal
 
 import altair as alt
 import polars as pl
 import streamlit as st
 
-from analytics_platform.reports import queries
+from analytics_platform.reports import queries, sentences, tables
 from analytics_platform.reports.colours import BLUE, FAINT
 from analytics_platform.reports.dashboard import shell
-from analytics_platform.reports.dashboard.days import choose_days
 from analytics_platform.reports.dashboard.shell import KeyFigure
-from analytics_platform.reports.periods import Total, total_of
-from analytics_platform.reports.sentences import devices_sentence, funnel_sentence
-from analytics_platform.reports.tables import devices_table
+from analytics_platform.reports.periods import total_of
 from analytics_platform.reports.wording import change, day, money, percent, points, shown, whole
-from analytics_platform.warehouse import Session
 
 _CONVERSION = pl.col("converted") / pl.col("sessions") * 100
 _MEASURES = {
@@ -32,27 +27,22 @@ _BEFORE, _OPEN = "Days before", "Not over yet"
 
 def show() -> None:
     """Draw the page."""
-    shell.show(queries.OVERVIEW, _draw)
-
-
-def _draw(session: Session) -> None:
-    chosen = choose_days(session)
-    if chosen is None:
-        return
-    days = queries.read_days(session, chosen.days, chosen.complete_until)
-    before = queries.read_days(session, chosen.before, chosen.complete_until) if chosen.before else days.clear()
-    shell.key_figures(figures(days, before))
-    with shell.card("Daily trend"):
-        _trend(days, before)
-    left, right = st.columns(2, gap="small")
-    with left, shell.card("Funnel"):
-        steps = queries.read_funnel(session, chosen.days)
-        st.text(funnel_sentence(steps))
-        shell.plot("funnel_plot", "Sessions that reached each step", steps)
-    with right, shell.card("Devices"):
-        devices = queries.read_devices(session, chosen.days)
-        st.text(devices_sentence(devices))
-        shell.table(devices_table(devices))
+    with shell.open_warehouse(*queries.OVERVIEW) as session:
+        chosen = shell.choose_days(session)
+        days = queries.read_days(session, chosen.days, chosen.complete_until)
+        before = queries.read_days(session, chosen.before, chosen.complete_until) if chosen.before else days.clear()
+        shell.key_figures(figures(days, before))
+        with shell.card("Daily trend"):
+            _trend(days, before)
+        left, right = st.columns(2, gap="small")
+        with left, shell.card("Funnel"):
+            steps = queries.read_funnel(session, chosen.days)
+            st.text(sentences.funnel_sentence(steps))
+            shell.plot("funnel_plot", "Sessions that reached each step", steps)
+        with right, shell.card("Devices"):
+            devices = queries.read_devices(session, chosen.days)
+            st.text(sentences.devices_sentence(devices))
+            shell.table(tables.devices_table(devices))
 
 
 def figures(days: pl.DataFrame, before: pl.DataFrame) -> list[KeyFigure]:
@@ -61,18 +51,16 @@ def figures(days: pl.DataFrame, before: pl.DataFrame) -> list[KeyFigure]:
     if now is None:
         return []
 
-    def moved(measure: Callable[[Total], Decimal | float | None], write: Callable[..., str] = change) -> str:
-        return write(measure(then) if then else None, measure(now))
+    def moved(measure: str, write: Callable[..., str] = change) -> str:
+        return write(getattr(then, measure, None), getattr(now, measure))
 
     return [
-        KeyFigure("Revenue", money(now.revenue), moved(lambda total: float(total.revenue))),
-        KeyFigure("Orders", whole(now.orders), moved(lambda total: total.orders)),
-        KeyFigure("Average order", shown(now.average_order), moved(lambda total: total.average_order)),
-        KeyFigure("Sessions", whole(now.sessions), moved(lambda total: total.sessions)),
-        KeyFigure(
-            "Visitors a day", whole(round(now.daily_visitors)), moved(lambda total: total.daily_visitors), help=_MEAN
-        ),
-        KeyFigure("Conversion", percent(now.conversion), moved(lambda total: total.conversion, points), help=_SESSIONS),
+        KeyFigure("Revenue", money(now.revenue), moved("revenue")),
+        KeyFigure("Orders", whole(now.orders), moved("orders")),
+        KeyFigure("Average order", shown(now.average_order), moved("average_order")),
+        KeyFigure("Sessions", whole(now.sessions), moved("sessions")),
+        KeyFigure("Visitors a day", whole(round(now.daily_visitors)), moved("daily_visitors"), help=_MEAN),
+        KeyFigure("Conversion", percent(now.conversion), moved("conversion", points), help=_SESSIONS),
     ]
 
 

@@ -15,7 +15,7 @@ from analytics_platform.reports.render import escape_markdown, render_html
 from analytics_platform.reports.tables import TextTable, batches_table
 from analytics_platform.reports.wording import NOTHING, count, duration, moment
 from analytics_platform.transform import DayRange
-from analytics_platform.warehouse import Session, WarehouseError
+from analytics_platform.warehouse import WarehouseError
 
 _RUNS, _BATCHES, _LINES = 10, 20, 400
 _POLL_S = 1.0
@@ -54,8 +54,9 @@ def show() -> None:
             st.fragment(_log, run_every=None if one.has_ended else _POLL_S)(api, one)
     with shell.card("Latest runs"):
         _runs(api)
-    with shell.card("Latest batches"):
-        shell.show(queries.PIPELINE, _batches, refreshes=False)
+    with shell.card("Latest batches"), shell.open_warehouse(*queries.PIPELINE, refreshes=False) as session:
+        batches = records.read_batches(session, _BATCHES, shell.choose_sources(session))
+        shell.table(batches_table(batches), "No batch yet.")
 
 
 def _start(api: DagsterApi, followed: list[Followed]) -> None:
@@ -160,11 +161,3 @@ def steps_table(run: Run) -> TextTable | None:
         for step in run.steps
     )
     return TextTable(f"Steps of run {run.run_id[:8]}", ("Step", "", "Started", "Took"), rows, names=2) if rows else None
-
-
-def _batches(session: Session) -> None:
-    sources = st.pills(
-        "Sources", records.data_sources(session), selection_mode="multi", key="sources", persist_state="session",
-        label_visibility="collapsed",
-    )  # fmt: skip
-    shell.table(batches_table(records.read_batches(session, _BATCHES, sources)), "No batch yet.")

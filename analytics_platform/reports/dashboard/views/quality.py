@@ -10,12 +10,9 @@ from functools import partial
 import polars as pl
 import streamlit as st
 
-from analytics_platform.reports import queries, records
+from analytics_platform.reports import queries, records, sentences, tables
 from analytics_platform.reports.dashboard import shell
-from analytics_platform.reports.dashboard.days import Chosen, choose_days
-from analytics_platform.reports.dashboard.shell import KeyFigure
-from analytics_platform.reports.sentences import quality_sentence
-from analytics_platform.reports.tables import quality_table, reasons_table
+from analytics_platform.reports.dashboard.shell import Chosen, KeyFigure
 from analytics_platform.reports.wording import change, percent, points, share, whole
 from analytics_platform.warehouse import Session
 from analytics_platform.warehouse.spreadsheet import harmless
@@ -36,48 +33,38 @@ _COLUMNS = {
 
 def show() -> None:
     """Draw the page."""
-    shell.show((*queries.OVERVIEW, *queries.QUALITY), _draw)
+    with shell.open_warehouse(*queries.OVERVIEW, *queries.QUALITY) as session:
+        chosen, sources = shell.choose_days(session), shell.choose_sources(session)
+        quality = records.read_quality(session, chosen.days, sources)
+        before = records.read_quality(session, chosen.before, sources) if chosen.before else quality.clear()
+        reasons = records.read_reasons(session, chosen.days, sources)
+        shell.key_figures(figures(quality, before))
+        limit = shell.settings().max_error_rate
+        with shell.card("Error rate by source"):
+            st.text(sentences.quality_sentence(quality, reasons, limit))
+            shell.plot("errors_plot", "Share of rejected records by day", quality, limit)
+        with shell.card("Records"):
+            left, right = st.columns((3, 2), gap="large")
+            with left:
+                shell.table(tables.quality_table(quality))
+            with right:
+                shell.table(tables.reasons_table(reasons.head(_REASONS)), "Nothing was rejected.")
+        with shell.card("Quarantine"):
+            _quarantine(session, chosen, sources, reasons)
 
 
-def _draw(session: Session) -> None:
-    chosen = choose_days(session)
-    if chosen is None:
-        return
-    sources = st.pills(
-        "Sources", records.data_sources(session), selection_mode="multi", key="sources", persist_state="session",
-        label_visibility="collapsed",
-    )  # fmt: skip
-    quality = records.read_quality(session, chosen.days, sources)
-    before = records.read_quality(session, chosen.before, sources) if chosen.before else None
-    reasons = records.read_reasons(session, chosen.days, sources)
-    shell.key_figures(figures(quality, before))
-    limit = shell.settings().max_error_rate
-    with shell.card("Error rate by source"):
-        st.text(quality_sentence(quality, reasons, limit))
-        shell.plot("errors_plot", "Share of rejected records by day", quality, limit)
-    with shell.card("Records"):
-        left, right = st.columns((3, 2), gap="large")
-        with left:
-            shell.table(quality_table(quality))
-        with right:
-            shell.table(reasons_table(reasons.head(_REASONS)), "Nothing was rejected.")
-    with shell.card("Quarantine"):
-        _quarantine(session, chosen, sources, reasons)
-
-
-def figures(quality: pl.DataFrame, before: pl.DataFrame | None) -> list[KeyFigure]:
-    """Return the numbers of records by what became of them, and the change against the days before."""
+def figures(quality: pl.DataFrame, before: pl.DataFrame) -> list[KeyFigure]:
+    """Return the numbers of records by what became of them, and their change against the days before."""
     columns = ("rows_accepted", "rows_duplicate", "rows_quarantined")
-    now = quality.select(columns).sum().row(0)
-    then = before.select(columns).sum().row(0) if before is not None else (0, 0, 0)
+    now, then = (frame.select(columns).sum().row(0) for frame in (quality, before))
     read, read_then = sum(now), sum(then)
     rate, rate_then = share(now[2], read), share(then[2], read_then)
     return [
-        KeyFigure("Records", whole(read), change(read_then, read), "either"),
-        KeyFigure("Accepted", whole(now[0]), change(then[0], now[0]), "either"),
-        KeyFigure("Duplicates", whole(now[1]), change(then[1], now[1]), "either"),
-        KeyFigure("Rejected", whole(now[2]), change(then[2], now[2]), "down"),
-        KeyFigure("Error rate", percent(rate), points(rate_then, rate), "down"),
+        KeyFigure("Records", whole(read), change(read_then, read), "off"),
+        KeyFigure("Accepted", whole(now[0]), change(then[0], now[0]), "off"),
+        KeyFigure("Duplicates", whole(now[1]), change(then[1], now[1]), "off"),
+        KeyFigure("Rejected", whole(now[2]), change(then[2], now[2]), "inverse"),
+        KeyFigure("Error rate", percent(rate), points(rate_then, rate), "inverse"),
     ]
 
 
