@@ -11,7 +11,6 @@ from typing import Any
 import bson
 from bson.objectid import ObjectId
 
-from analytics_platform.connectors.rest_api import Content
 from analytics_platform.lake import Batch
 from analytics_platform.sources.arrivals.api import put_answer
 from analytics_platform.sources.arrivals.collection import to_parquet
@@ -45,7 +44,7 @@ def put_logs(house: House, documents: Sequence[Mapping[str, Any]]) -> Batch:
 
 def put_users(house: House, *users: Mapping[str, object]) -> Batch:
     """Put an answer of the users API into the lake, as fetching it does."""
-    return put_answer(house.lake, Content(USERS, "", (json.dumps(users).encode(),)))
+    return put_answer(house.lake, USERS, [json.dumps(users).encode()])
 
 
 def load(house: House, *sources: str) -> dict[str, tuple[int, int, int]]:

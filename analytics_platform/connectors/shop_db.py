@@ -44,35 +44,21 @@ class ShopDatabaseError(UserError):
     """The shop's database cannot be read; the message is one sentence that says why and what to do."""
 
 
-@dataclass(frozen=True, slots=True)
-class ShopTable:
-    """A table in the schema `shop`. `query` gives its rows whole, `order` lists the columns to sort by.
-
-    A query with `%(earliest)s` leaves out what was ordered before that time. The shop has an index on the columns of
-    `order`, so a reading costs what it brings.
-    """
-
-    name: str
-    order: str
-    query: str
-
-
 TABLES = {
-    table.name: table
-    for table in (
-        ShopTable("customers", "updated_at, customer_id", "SELECT * FROM shop.customers"),
-        ShopTable("products", "updated_at, product_id", "SELECT * FROM shop.products"),
-        ShopTable("orders", "updated_at, order_id", "SELECT * FROM shop.orders WHERE ordered_at >= %(earliest)s"),
-        # With the time of its order, a line is of the same day as the order.
-        ShopTable(
-            "order_items",
-            "updated_at, order_id, line",
-            "SELECT items.*, orders.ordered_at FROM shop.order_items AS items "
-            "JOIN shop.orders AS orders USING (order_id) WHERE orders.ordered_at >= %(earliest)s",
-        ),
-    )
+    "customers": ("updated_at, customer_id", "SELECT * FROM shop.customers"),
+    "products": ("updated_at, product_id", "SELECT * FROM shop.products"),
+    "orders": ("updated_at, order_id", "SELECT * FROM shop.orders WHERE ordered_at >= %(earliest)s"),
+    # With the time of its order, a line is of the same day as the order.
+    "order_items": (
+        "updated_at, order_id, line",
+        "SELECT items.*, orders.ordered_at FROM shop.order_items AS items "
+        "JOIN shop.orders AS orders USING (order_id) WHERE orders.ordered_at >= %(earliest)s",
+    ),
 }
-"""Every table that is read, by its name."""
+"""The columns that each table of the schema `shop` is sorted by, and the query that gives its rows whole.
+
+The shop has an index on these columns, so the cost of a reading depends on the rows that changed only.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,15 +104,15 @@ class ShopDatabase:
         host, port = parts.get("host") or "localhost", parts.get("port") or "5432"
         return f"postgresql://{host}:{port}/{parts.get('dbname') or ''}"
 
-    def read(self, table: ShopTable, position: ShopPosition | None, earliest: dt.datetime) -> Iterator[ShopRows]:
-        """Read what changed since `position` minus the overlap, or everything for None; orders from `earliest` on.
+    def read(self, table: str, position: ShopPosition | None, earliest: dt.datetime) -> Iterator[ShopRows]:
+        """Read what changed in a table since `position` minus the overlap, or all of it; orders from `earliest` on.
 
         All of it is of one moment, read through a cursor on the server, in batches that are not empty. Raises
         `ShopDatabaseError`.
         """
         seconds = self.timeout.total_seconds()
         with (
-            _clear_errors(self.place, table.name),
+            _clear_errors(self.place, table),
             psycopg.connect(
                 self.url,
                 connect_timeout=max(2, round(seconds)),
@@ -140,7 +126,8 @@ class ShopDatabase:
             gathering: Gathering[str] = Gathering(self.batch)
             with connection.cursor(name="changed") as cursor:
                 cursor.itersize = min(_ROWS_AT_A_TIME, self.batch.records)
-                sql = _CHANGED.format(query=table.query, order=table.order)
+                order, query = TABLES[table]
+                sql = _CHANGED.format(query=query, order=order)
                 cursor.execute(sql.encode(), {"settled": settled, "since": since, "earliest": earliest})
                 for row, changed_at in cursor:
                     if gathering.add(row):

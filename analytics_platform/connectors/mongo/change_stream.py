@@ -1,4 +1,4 @@
-"""Reads a collection by its change stream, and by snapshots where the stream cannot tell.
+"""Reads a collection by its change stream, and by a snapshot before the stream begins or after it broke off.
 
 The token is taken before the first snapshot begins, so what is written meanwhile is in the stream. Each reading goes
 on until the stream has nothing more, or past the server's clock at the start. Inserted, replaced and updated
@@ -14,7 +14,7 @@ Where the stream cannot go on from the token, a new token is taken first, and th
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -44,14 +44,6 @@ LOST_NOTE = (
 DROPPED_NOTE = "The collection {name} was dropped or renamed: what has its name now is read from the start."
 
 
-class _CannotResume(Exception):
-    """The stream cannot go on: the collection was dropped or renamed, or else its history is lost."""
-
-    def __init__(self, *, dropped: bool) -> None:
-        super().__init__("dropped" if dropped else "history lost")
-        self.dropped = dropped
-
-
 def read_changes(collection: OpenCollection, position: MongoPosition | None) -> Iterator[RawDocuments]:
     """Read what is new since `position`; the last batch has the position after all of it.
 
@@ -59,25 +51,19 @@ def read_changes(collection: OpenCollection, position: MongoPosition | None) -> 
     """
     if position is None:
         position = _start(collection, Snapshot())
-    try:
-        yield from _read_on(collection, position)
+    note = yield from _read_on(collection, position)
+    if not note:
         return
-    except _CannotResume as broken:
-        dropped = broken.dropped
-    snapshot = Snapshot()
-    if not dropped and position.object_id is not None:
+    snapshot, name = Snapshot(), collection.documents.full_name
+    if note == LOST_NOTE and position.object_id is not None:
         snapshot = Snapshot(floor=str(object_id_at(time_of(position.object_id) - collection.overlap)))
     restarted = _start(collection, snapshot)
-    yield RawDocuments(
-        (), restarted, (DROPPED_NOTE if dropped else LOST_NOTE).format(name=collection.documents.full_name)
-    )
-    try:
-        yield from _read_on(collection, restarted)
-    except _CannotResume as error:
+    yield RawDocuments((), restarted, note.format(name=name))
+    if (yield from _read_on(collection, restarted)):
         raise MongoError(
-            f"The change stream of {collection.documents.full_name} broke off twice in a row: the server keeps too "
-            "little history for a snapshot of the collection, enlarge its oplog."
-        ) from error
+            f"The change stream of {name} broke off twice in a row: the server keeps too little history for a snapshot "
+            "of the collection, enlarge its oplog."
+        )
 
 
 def _start(collection: OpenCollection, snapshot: Snapshot) -> MongoPosition:
@@ -92,26 +78,17 @@ def _start(collection: OpenCollection, snapshot: Snapshot) -> MongoPosition:
     return MongoPosition(encode_key(token), collection.newest_object_id(), snapshot=snapshot)
 
 
-def _read_on(collection: OpenCollection, position: MongoPosition) -> Iterator[RawDocuments]:
-    """Read the rest of the snapshot, if one is under way, and then the changes."""
+def _read_on(collection: OpenCollection, position: MongoPosition) -> Generator[RawDocuments, None, str]:
+    """Read the rest of the snapshot, if one is under way, and then the changed documents, in batches.
+
+    Return a note if the stream cannot go on after the last batch, else an empty text.
+    """
     if position.snapshot is not None:
         yield from collection.read_snapshot(position)
         position = replace(position, snapshot=None)
-    newest = collection.newest_object_id()
-    for found in _read_stream(collection, position):
-        assert found.position is not None
-        position = found.position
-        yield found
-    reached = replace(position, object_id=max(filter(None, (position.object_id, newest)), default=None))
-    if reached != position:
-        yield RawDocuments((), reached)
-
-
-def _read_stream(collection: OpenCollection, position: MongoPosition) -> Iterator[RawDocuments]:
-    """Yield the changed documents in batches. Raises `_CannotResume` after the last batch that could be read."""
+    newest, note = collection.newest_object_id(), ""
     gathering: Gathering[bytes] = Gathering(collection.batch)
     token: Mapping[str, Any] = decode_key(position.token or "")
-    broken: _CannotResume | None = None
     try:
         with _watch(collection, token) as stream:
             while (change := stream.try_next()) is not None and change["operationType"] != "invalidate":
@@ -127,16 +104,16 @@ def _read_stream(collection: OpenCollection, position: MongoPosition) -> Iterato
             if change is None:
                 token = stream.resume_token or token
             elif change["operationType"] == "invalidate":
-                broken = _CannotResume(dropped=True)
+                note = DROPPED_NOTE
     except OperationFailure as error:
         if error.code not in HISTORY_LOST:
             raise
-        broken = _CannotResume(dropped=False)
-    reached = replace(position, token=encode_key(token))
+        note = LOST_NOTE
+    known = [position.object_id] if note else [position.object_id, newest]
+    reached = replace(position, token=encode_key(token), object_id=max(filter(None, known), default=None))
     if reached != position:
         yield RawDocuments(gathering.take(), reached)
-    if broken is not None:
-        raise broken
+    return note
 
 
 def _watch(collection: OpenCollection, token: Mapping[str, Any] | None) -> CollectionChangeStream[RawBSONDocument]:

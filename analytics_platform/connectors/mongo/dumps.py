@@ -1,8 +1,8 @@
 """Files of mongodump and mongoexport, read as a stream of raw BSON documents.
 
 `.bson` is BSON after BSON, `.json` and `.jsonl` Extended JSON (canonical or relaxed): a document per line, one array
-(`--jsonArray`), or documents over several lines (`--pretty`). Damage costs only the documents it lies in, or, where
-nothing tells any more where the next document begins, the rest of the file as one record.
+(`--jsonArray`), or documents over several lines (`--pretty`). Damage costs only the documents it is in. Where
+the beginning of the next document cannot be found, the rest of the file is one record.
 """
 
 from __future__ import annotations
@@ -140,11 +140,9 @@ def is_dump(name: str) -> bool:
 def read_dump(stream: BinaryIO, name: str) -> Iterator[bytes | MalformedRecord]:
     """Yield the documents of a dump as raw BSON, in their order, and what could not be read in its place.
 
-    `stream` gives the content decompressed, `name` tells the format. Memory is bounded by one document. Raises
-    `ValueError` if the name is not that of a dump, `OSError` if the stream cannot be read.
+    `stream` gives the content decompressed, `name` (for which `is_dump`) the format. Memory is bounded by one document.
+    Raises `OSError` if the stream cannot be read.
     """
-    if not is_dump(name):
-        raise ValueError(f"{name!r} is no dump of MongoDB: expected one of {', '.join(DUMP_SUFFIXES)}.")
     read = _read_bson if name.lower().removesuffix(".gz").endswith(".bson") else _read_json
     return read(_Dump(stream))
 

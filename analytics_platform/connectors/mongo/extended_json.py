@@ -23,7 +23,7 @@ _ID_FIRST = b"\x07_id\x00"
 
 
 def to_extended_json(value: Any) -> str:
-    """A value as `DECODING` gives it, as compact canonical Extended JSON; keys in their order, characters as they are.
+    """Write a value as `DECODING` gives it as compact canonical Extended JSON; keys and characters as they are.
 
     NUL becomes its escape `\\u0000`. What the decoder itself does not tell apart is lost here and kept only in
     the raw document: all but the last value of a key given twice, and the deprecated types (symbol reads as
@@ -44,7 +44,7 @@ def to_extended_json(value: Any) -> str:
 
 
 def document_text(raw: bytes) -> str:
-    """A raw document as text to show and to quarantine; bytes that are no BSON as hexadecimal digits."""
+    """Write a raw document as text to show and to quarantine; bytes that are no BSON as hexadecimal digits."""
     try:
         return to_extended_json(bson.decode(raw, DECODING))
     except (BSONError, RecursionError):
@@ -52,7 +52,7 @@ def document_text(raw: bytes) -> str:
 
 
 def document_id_of(raw: bytes) -> str | None:
-    """The `_id` of a raw document as Extended JSON; None if it has none or is not BSON."""
+    """Return the `_id` of a raw document as Extended JSON; None if it has none or is not BSON."""
     if raw[4:9] == _ID_FIRST and len(raw) > 21:
         return f'{{"$oid":"{raw[9:21].hex()}"}}'
     try:

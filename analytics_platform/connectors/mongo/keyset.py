@@ -50,11 +50,7 @@ AHEAD = dt.timedelta(days=1)
 def read_keyset(collection: OpenCollection, position: MongoPosition | None) -> Iterator[RawDocuments]:
     """Read what is new since `position`, oldest first; the last batch has the position after all of it."""
     if position is None:
-        position = MongoPosition(
-            object_id=collection.newest_object_id(),
-            timestamp=collection.newest_timestamp(),
-            snapshot=Snapshot(),
-        )
+        position = MongoPosition(None, collection.newest_object_id(), collection.newest_timestamp(), Snapshot())
     if position.snapshot is not None:
         yield from collection.read_snapshot(position)
     else:

@@ -78,9 +78,8 @@ class PageClient:
     def failure(self, number: int, url: httpx.URL, error: BadAnswerError, attempts: int = 1) -> RestError:
         """Return what went wrong with a page, for the people who run the platform."""
         tried = f" ({attempts} attempts)" if attempts > 1 else ""
-        where = f"{self.endpoint.name}: page {number} of {bare(url)}"
-        message = f"{where} {error.what}{tried}; nothing was loaded, {error.remedy}."
-        return RestError(message, error.status)
+        what = f"{self.endpoint.name}: page {number} of {bare(url)} {error.what}{tried}"
+        return RestError(f"{what}; nothing was loaded, {error.remedy}.", error.status)
 
     @property
     def _left_s(self) -> float:
@@ -97,49 +96,41 @@ class PageClient:
             self._socket = info["return_value"].get_extra_info("socket")
 
     def _attempt(self, number: int, url: httpx.URL, room: int, known: Page | None) -> Page:
-        conditions = {"If-None-Match": known.etag} if known and known.etag else {}
+        """Return the page, after redirects. Credentials are sent to their host only."""
+        headers = {"Accept": "application/json", "Accept-Encoding": "gzip"}
+        if known and known.etag:
+            headers["If-None-Match"] = known.etag
+        address, trace = url, {"trace": self._remember_socket}
         try:
-            response = self._send(url, conditions)
-            try:
-                if known and conditions and response.status_code == HTTPStatus.NOT_MODIFIED:
-                    return known
-                check(response, self.limits.longest_wait_s)
-                return read_page(number, url, response, self._take(response, room))
-            except BadAnswerError as error:
-                error.status = response.status_code
-                raise
-            finally:
-                response.close()
+            for _ in range(self.limits.redirects + 1):
+                self._check_time()
+                left, own = self._left_s, headers | self.endpoint.headers_to(address)
+                timeout = httpx.Timeout(min(self.limits.read_s, left), connect=min(self.limits.connect_s, left))
+                with self._http.stream("GET", address, headers=own, timeout=timeout, extensions=trace) as response:
+                    if not response.has_redirect_location:
+                        return self._read(number, url, response, room, known)
+                address = join(address, response.headers["Location"])
         except httpx.HTTPError as error:
             raise self._explain(error) from None
-
-    def _send(self, url: httpx.URL, conditions: dict[str, str]) -> httpx.Response:
-        """Return the answer to a request, not read yet, after redirects. Credentials are sent to their host only."""
-        for _ in range(self.limits.redirects + 1):
-            self._check_time()
-            headers = httpx.Headers({"Accept": "application/json", "Accept-Encoding": "gzip"} | conditions)
-            headers.update(self.endpoint.headers_to(url))
-            left = self._left_s
-            timeout = httpx.Timeout(min(self.limits.read_s, left), connect=min(self.limits.connect_s, left))
-            trace = {"trace": self._remember_socket}
-            request = self._http.build_request("GET", url, headers=headers, timeout=timeout, extensions=trace)
-            response = self._http.send(request, stream=True)
-            if not response.has_redirect_location:
-                return response
-            response.close()
-            url = join(url, response.headers["Location"])
         raise BadAnswerError(f"redirects more than {self.limits.redirects} times", TELL_OWNER)
 
-    def _take(self, response: httpx.Response, room: int) -> bytes:
-        """Return the whole body, decompressed. Raises `BadAnswerError` once it is too large or takes too long."""
-        body = bytearray()
-        for chunk in response.iter_bytes():
-            body += chunk
-            if len(body) > room:
-                what = f"makes the answer larger than {self.limits.bytes:,} bytes"
-                raise BadAnswerError(what, "ask for less, or raise the limit")
-            self._check_time()
-        return bytes(body)
+    def _read(self, number: int, url: httpx.URL, response: httpx.Response, room: int, known: Page | None) -> Page:
+        """Return the page of an answer. Raises `BadAnswerError` also once it is too large or takes too long."""
+        try:
+            if known and response.status_code == HTTPStatus.NOT_MODIFIED:
+                return known
+            check(response, self.limits.longest_wait_s)
+            body = bytearray()
+            for chunk in response.iter_bytes():
+                body += chunk
+                if len(body) > room:
+                    what = f"makes the answer larger than {self.limits.bytes:,} bytes"
+                    raise BadAnswerError(what, "ask for less, or raise the limit")
+                self._check_time()
+            return read_page(number, url, response, bytes(body))
+        except BadAnswerError as error:
+            error.status = response.status_code
+            raise
 
     def _check_time(self) -> None:
         if self._left_s <= 0:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -33,39 +33,25 @@ class BadAnswerError(Exception):
     status: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Content:
-    """The unchanged bodies of all pages, in order. Each is a JSON list of records."""
-
-    endpoint: str
-    bodies: tuple[bytes, ...]
-
-
-def encode_pages(content: Content) -> bytes:
-    """Write the content as one file. Bodies must be UTF-8, as those that `fetch` returns are."""
+def encode_pages(endpoint: str, bodies: Sequence[bytes]) -> bytes:
+    """Write the bodies of all pages as one file. They must be UTF-8, as those that `fetch` returns are."""
     # `record_path` is always empty: without it, the same answer would get another hash than in older files.
-    head = {"format": FORMAT, "endpoint": content.endpoint, "record_path": "", "pages": len(content.bodies)}
-    pages = [{"page": number, "body": body.decode("utf-8")} for number, body in enumerate(content.bodies, 1)]
+    head = {"format": FORMAT, "endpoint": endpoint, "record_path": "", "pages": len(bodies)}
+    pages = [{"page": number, "body": body.decode("utf-8")} for number, body in enumerate(bodies, 1)]
     return "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in (head, *pages)).encode("utf-8")
 
 
-def decode_pages(data: bytes) -> Content:
-    """Read a file that `encode_pages` wrote, byte for byte. Raises `ValueError`."""
+def decode_pages(data: bytes) -> tuple[bytes, ...]:
+    """Return the bodies in a file that `encode_pages` wrote, byte for byte. Raises `ValueError`."""
     try:
         head, *pages = [json.loads(line) for line in data.decode("utf-8").split("\n") if line]
-        content = Content(head["endpoint"], tuple(page["body"].encode("utf-8") for page in pages))
         is_whole = head["format"] == FORMAT and [page["page"] for page in pages] == list(range(1, head["pages"] + 1))
+        bodies = tuple(page["body"].encode("utf-8") for page in pages)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ValueError("the file holds no answer of an API") from error
     if not is_whole:
         raise ValueError("the file holds no answer of an API in the known format, or not all of it")
-    return content
-
-
-def records(content: Content) -> Iterator[str]:
-    """Yield the JSON text of every record of every page, in order. Raises `BadAnswerError` as `split_records` does."""
-    for body in content.bodies:
-        yield from split_records(body)
+    return bodies
 
 
 def split_records(body: bytes) -> list[str]:

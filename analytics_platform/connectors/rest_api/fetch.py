@@ -11,15 +11,15 @@ import httpx
 
 from analytics_platform.connectors.rest_api.answer import Page
 from analytics_platform.connectors.rest_api.client import PageClient
-from analytics_platform.connectors.rest_api.content import TELL_OWNER, BadAnswerError, Content
+from analytics_platform.connectors.rest_api.content import TELL_OWNER, BadAnswerError
 from analytics_platform.connectors.rest_api.endpoint import Endpoint, Limits, RestError, bare
 
 LOG = logging.getLogger(__name__)
 USUAL = Limits()
 
 
-def fetch(endpoint: Endpoint, limits: Limits = USUAL, sleep: Callable[[float], None] = time.sleep) -> Content:
-    """Get all pages of a list.
+def fetch(endpoint: Endpoint, limits: Limits = USUAL, sleep: Callable[[float], None] = time.sleep) -> tuple[bytes, ...]:
+    """Get the unchanged bodies of all pages of a list, in order.
 
     Raises `RestError` if that is not possible within `limits`; there is no half of an answer. `sleep` waits between
     attempts and may raise to end the fetch.
@@ -28,7 +28,7 @@ def fetch(endpoint: Endpoint, limits: Limits = USUAL, sleep: Callable[[float], N
         pages = _read_unchanged(client)
     count, size = sum(page.count for page in pages), sum(len(page.body) for page in pages)
     LOG.info("%s: %d records on %d pages, %d bytes", endpoint.name, count, len(pages), size)
-    return Content(endpoint.name, tuple(page.body for page in pages))
+    return tuple(page.body for page in pages)
 
 
 def _read_unchanged(client: PageClient) -> list[Page]:
@@ -55,29 +55,24 @@ def _read_unchanged(client: PageClient) -> list[Page]:
 
 
 def _read_pages(client: PageClient) -> list[Page]:
-    """Read every page from the first to the last."""
+    """Read every page from the first to the last. Raises `RestError` where going on would not end or repeat records."""
     pages: list[Page] = []
     requested: set[httpx.URL] = set()
-    room, url = client.limits.bytes, client.endpoint.target
+    room, url, most = client.limits.bytes, client.endpoint.target, client.limits.pages
     while True:
         requested.add(url)
         page = client.get(len(pages) + 1, url, room)
         room -= len(page.body)
-        try:
-            _check_progress(page, pages, requested, client.limits)
-        except BadAnswerError as error:
-            raise client.failure(page.number, url, error) from None
+        error = None
+        if pages and page.count and page.body == pages[-1].body:
+            error = BadAnswerError("is the same as the page before", TELL_OWNER)
+        elif page.next_url in requested:
+            error = BadAnswerError("leads back to a page that was read already", TELL_OWNER)
+        elif page.next_url is not None and page.number >= most:
+            error = BadAnswerError(f"is not the last of {most:,} pages", "ask for larger pages, or raise the limit")
+        if error is not None:
+            raise client.failure(page.number, url, error)
         pages.append(page)
         if page.next_url is None:
             return pages
         url = page.next_url
-
-
-def _check_progress(page: Page, before: list[Page], requested: set[httpx.URL], limits: Limits) -> None:
-    """Raise `BadAnswerError` where going on after `page` would not end, or would repeat records."""
-    if before and page.count and page.body == before[-1].body:
-        raise BadAnswerError("is the same as the page before", TELL_OWNER)
-    if page.next_url in requested:
-        raise BadAnswerError("leads back to a page that was read already", TELL_OWNER)
-    if page.next_url is not None and page.number >= limits.pages:
-        raise BadAnswerError(f"is not the last of {limits.pages:,} pages", "ask for larger pages, or raise the limit")

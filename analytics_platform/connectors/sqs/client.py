@@ -115,7 +115,7 @@ class Queue:
         """Receive up to `limit` (1 to 10) messages with receipt handles, waiting up to `wait` s until there is one.
 
         They are hidden from other consumers for `visibility` s. A `wait` above 0 asks all servers of a queue; without
-        it only some are asked, and an empty answer says little.
+        it only some are asked, and an empty answer does not mean an empty queue.
         """
         call = {
             "QueueUrl": self.url,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from analytics_platform.connectors.sqs.client import LONGEST_MESSAGE, Message, Outgoing, Queue, bytes_of
 from analytics_platform.connectors.sqs.drain import drain
@@ -24,18 +24,16 @@ _MOST_ATTRIBUTES = 10
 def send_copies(dead_letters: Queue, rejected: Iterable[tuple[Message, str]]) -> int:
     """Send a copy of each message with the reason it was rejected for as its attribute `error_reason`.
 
-    Returns how many. The reason is cut to 1,000 characters, and those that SQS does not take become `?`; a message so
-    long that no attribute fits goes without. Raises `QueueError`.
+    Return how many. The reason is cut to 1,000 characters, and those that SQS does not take become `?`. A message too
+    long for any attribute is copied without. Raises `QueueError`.
     """
-
-    def copies() -> Iterator[Outgoing]:
-        for message, reason in rejected:
-            own = {REASON: _ILLEGAL.sub("?", reason)[:LONGEST_REASON], ORIGINAL_ID: message.message_id}
-            kept = list(_senders_own(message).items())[: _MOST_ATTRIBUTES - len(own)]
-            copy = message.body, {**dict(kept), **own}
-            yield copy if bytes_of(copy) <= LONGEST_MESSAGE else (message.body, {})
-
-    return dead_letters.send_messages(copies())
+    copies: list[Outgoing] = []
+    for message, reason in rejected:
+        own = {REASON: _ILLEGAL.sub("?", reason)[:LONGEST_REASON], ORIGINAL_ID: message.message_id}
+        kept = list(_senders_own(message).items())[: _MOST_ATTRIBUTES - len(own)]
+        copy = message.body, {**dict(kept), **own}
+        copies.append(copy if bytes_of(copy) <= LONGEST_MESSAGE else (message.body, {}))
+    return dead_letters.send_messages(copies)
 
 
 def redrive(dead_letters: Queue, queue: Queue, max_messages: int | None = None) -> int:

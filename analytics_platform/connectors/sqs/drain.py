@@ -115,8 +115,7 @@ class _Consumer:
 
     def delete(self, batch: Sequence[InFlight]) -> None:
         """Delete a batch that is stored, in parallel."""
-        for _ in self._pool.map(self._delete, in_tens(batch)):
-            pass
+        list(self._pool.map(self._delete, in_tens(batch)))
 
     def _delete(self, part: Sequence[InFlight]) -> None:
         for attempt in range(ATTEMPTS):
@@ -132,11 +131,10 @@ class _Consumer:
             self._change_visibility(self._messages.extend(self._visibility / 2, self._visibility), self._visibility)
 
     def _change_visibility(self, handles: Handles, seconds: int) -> None:
-        """Change it in parallel. Where this fails messages become visible later or sooner, which does no harm."""
+        """Change it in parallel. If this fails, messages become visible later or sooner, which does no harm."""
 
         def change(part: list[tuple[str, str]]) -> None:
             with suppress(QueueError):
                 self._queue.change_visibility(dict(part), seconds)
 
-        for _ in self._pool.map(change, in_tens(handles.items())):
-            pass
+        list(self._pool.map(change, in_tens(handles.items())))

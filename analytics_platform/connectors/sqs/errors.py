@@ -20,7 +20,6 @@ from botocore.exceptions import (
 
 from analytics_platform.errors import UserError
 
-_CREDENTIALS = (NoCredentialsError, PartialCredentialsError, CredentialRetrievalError)
 _INVALID_CREDENTIALS = re.compile(
     "ExpiredToken|IncompleteSignature|InvalidClientTokenId|InvalidSecurity|MissingAuthenticationToken|"
     "SignatureDoesNotMatch|UnrecognizedClient"
@@ -38,7 +37,7 @@ def explained(url: str, endpoint: str) -> Iterator[None]:
         yield
     except ClientError as error:
         raise QueueError(_explain_answer(error, url)) from error
-    except _CREDENTIALS as error:
+    except (NoCredentialsError, PartialCredentialsError, CredentialRetrievalError) as error:
         advice = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a profile, or a role"
         raise QueueError(f"There are no AWS credentials for the queue {queue_name(url)}: {advice}.") from error
     except NoRegionError as error:

@@ -1,9 +1,9 @@
 """The two calls that a drain makes all the time, at half of botocore's work for each.
 
 What bounds a drain is the processor time of this process for each request. botocore resolves endpoints, emits events,
-serializes and parses by a model of the API; for ReceiveMessage and DeleteMessageBatch all of this comes to one JSON
-object each way. Here botocore only signs and sends. Each call is tried once: whatever is not a plain success is left to
-the client, which tries again, backs off and knows the errors.
+serializes and parses by a model of the API. ReceiveMessage and DeleteMessageBatch need one JSON object each way, and
+botocore only to sign and send it. Each call is tried once: anything but a success is left to the client, which retries
+with backoff and knows the errors.
 """
 
 from __future__ import annotations

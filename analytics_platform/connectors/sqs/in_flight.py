@@ -36,7 +36,7 @@ class Drained:
 
     `received` counts every receipt, `redelivered` those of a message that this drain had received already,
     `stored` what went through `store`, in `batches` batches. Of these, `deleted` are gone from the queue and
-    `not_deleted` are still there (deleting failed time and again): they will come again.
+    `not_deleted` are still there (deleting failed repeatedly): they will come again.
     `given_back` were received too late for a bounded drain and made visible again.
     """
 
@@ -54,7 +54,7 @@ class InFlight:
     """One message with its newest receipt handle, the only one that surely deletes it.
 
     It is hidden from other consumers until `hidden_until`. It `is_given_up` if it was stored, and deleting it failed
-    time and again.
+    repeatedly.
     """
 
     message: Message
@@ -72,7 +72,7 @@ class InFlight:
 class InFlightMessages:
     """The messages of a drain from receive to delete.
 
-    The drain is idle after a row of `row` empty receives, each begun after the last message came. Receives that would
+    The drain is idle after `row` empty receives in a row, each begun after the last message came. Receives that would
     only make the row longer are not begun, so none is under way when it ends.
     """
 
@@ -141,7 +141,7 @@ class InFlightMessages:
                 known = self._in_flight.get(message.message_id)
                 if known is not None:
                     self._counts.redelivered += 1
-                    if message.receive_count >= known.message.receive_count:  # answers may overtake each other
+                    if message.receive_count >= known.message.receive_count:  # answers may arrive out of order
                         known.message, known.handle, known.hidden_until = message, handle, hidden_until
                     if known.is_given_up:
                         known.is_given_up = False

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from analytics_platform.connectors.rest_api import Content, Endpoint, Limits, encode_pages, fetch
+from analytics_platform.connectors.rest_api import Endpoint, Limits, encode_pages, fetch
 from analytics_platform.lake import Batch, FolderLake
 from analytics_platform.settings import Settings
 from analytics_platform.sources.source import Arrival, Connect, Say, Source
@@ -41,17 +41,16 @@ def users_endpoint(source: str, settings: Settings) -> Endpoint:
 def fetch_list(endpoint: Endpoint, lake: FolderLake, limits: Limits | None = None) -> Batch | None:
     """Put an API's whole answer into the lake; None if it is the latest there. Raises `RestError`."""
     latest = _latest(endpoint.name, lake)
-    batch = put_answer(lake, fetch(endpoint, limits or Limits()))
+    batch = put_answer(lake, endpoint.name, fetch(endpoint, limits or Limits()))
     return None if batch == latest else batch
 
 
-def put_answer(lake: FolderLake, answer: Content) -> Batch:
+def put_answer(lake: FolderLake, source: str, pages: Sequence[bytes]) -> Batch:
     """Store an answer as a batch: the latest if that is the same, else a new one, be it what the API said once before.
 
     The lake stores the same bytes once; empty lines at the end, which mean nothing, make such answers differ.
     """
-    source, content = answer.endpoint, encode_pages(answer)
-    latest = _latest(source, lake)
+    content, latest = encode_pages(source, pages), _latest(source, lake)
     while known := lake.batch_with(source, hashlib.sha256(content).hexdigest()):
         if known == latest:
             return known

@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Iterator, Mapping
 
 from analytics_platform.connectors.batches import BatchSize
-from analytics_platform.connectors.shop_db import TABLES, ShopDatabase, ShopPosition
+from analytics_platform.connectors.shop_db import ShopDatabase, ShopPosition
 from analytics_platform.lake import FolderLake
 from analytics_platform.settings import Settings, SettingsError
 from analytics_platform.sources.arrivals.position import note_position, noted_position
@@ -55,7 +55,7 @@ def read_table(source: str, settings: Settings, lake: FolderLake, batch: BatchSi
     shop = shop_of(settings, batch)
     earliest = dt.datetime.combine(settings.partition_start, dt.time(), dt.UTC)
     position = noted_position(lake, source, shop.place, ShopPosition)
-    for found in shop.read(TABLES[source], position, earliest):
+    for found in shop.read(source, position, earliest):
         content = "".join(f"{row}\n" for row in found.rows).encode()
         lake.put_bytes(source, f"shop.{source}", SUFFIX, content)
         note_position(lake, source, shop.place, found.position)

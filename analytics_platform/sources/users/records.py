@@ -11,13 +11,13 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, BinaryIO, TypeAlias
 
 import nameparser
 import pandas as pd
 
-from analytics_platform.connectors.rest_api import decode_pages, records
+from analytics_platform.connectors.rest_api import decode_pages, split_records
 from analytics_platform.contracts.base import ContractType
 from analytics_platform.gate.exact_json import JsonFault, canonical_json
 from analytics_platform.gate.json_rows import read_object
@@ -79,7 +79,8 @@ class Answers(Format):
 
     def read(self, batch: Batch, stream: BinaryIO, contract: ContractType, only: Positions) -> Iterator[Records]:
         """Parse the users."""
-        return read_users(records(decode_pages(stream.read())), only)
+        pages = decode_pages(stream.read())
+        return read_users(chain.from_iterable(map(split_records, pages)), only)
 
 
 def read_users(texts: Iterable[str], only: Positions = None) -> Iterator[Records]:

@@ -304,8 +304,3 @@ def test_wrong_types_of_extended_json_never_raise(value: Any) -> None:
 )
 def test_dumps_are_known_by_their_names(name: str, expected: bool) -> None:
     assert is_dump(name) is expected
-
-
-def test_other_files_are_rejected() -> None:
-    with pytest.raises(ValueError, match="no dump of MongoDB"):
-        read_dump(io.BytesIO(), "web_logs.csv")

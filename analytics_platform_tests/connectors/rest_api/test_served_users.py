@@ -9,8 +9,8 @@ from urllib.request import urlopen
 
 import pytest
 
-from analytics_platform.connectors.rest_api import Endpoint, fetch, records
-from analytics_platform.demo.servers.start import serve_users
+from analytics_platform.connectors.rest_api import Endpoint, fetch, split_records
+from analytics_platform.demo.servers.http_api import serve_users
 
 USERS = [{"id": number, "name": f"Ada {number}", "city": "Gävle"} for number in range(1, 8)]
 
@@ -26,13 +26,13 @@ def file(tmp_path: Path) -> Path:
 def test_all_users_are_read_from_one_page_or_several(file: Path, page_size: int, pages: int) -> None:
     with serve_users(file, page_size=page_size) as url:
         fetched = fetch(Endpoint("users", url))
-    assert len(fetched.bodies) == pages
-    assert list(map(json.loads, records(fetched))) == USERS
+    assert len(fetched) == pages
+    assert [json.loads(text) for page in fetched for text in split_records(page)] == USERS
 
 
 def test_the_file_is_served_byte_for_byte(file: Path) -> None:
     with serve_users(file) as url:
-        assert fetch(Endpoint("users", url)).bodies == (file.read_bytes(),)
+        assert fetch(Endpoint("users", url)) == (file.read_bytes(),)
 
 
 @pytest.mark.parametrize(("target", "status"), [("/", 404), ("?_limit=x", 400), ("?_limit=2&_page=x", 400)])

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from analytics_platform.connectors.rest_api import Content, Endpoint, RestError, decode_pages, records
+from analytics_platform.connectors.rest_api import Endpoint, RestError, decode_pages, split_records
 from analytics_platform.contracts.base import Contract, Day, Instant, Money, Text, Whole, column
 from analytics_platform.demo.servers.start import serve_users
 from analytics_platform.gate import Origin, Records, validate
@@ -90,7 +91,7 @@ def test_the_untouched_answer_is_in_the_lake_before_anything_is_read_from_it(hou
 
     assert batch is not None
     with batch.open() as stream:
-        assert decode_pages(stream.read()) == Content(USERS, (body,))
+        assert decode_pages(stream.read()) == (body,)
     assert users(house) == [("1", "Adé", None)]
 
 
@@ -267,8 +268,11 @@ def products_endpoint(url: str) -> Endpoint:
     return Endpoint(PRODUCTS, url)
 
 
-def read_products(content: Content) -> Iterator[Records]:
-    found = [(position, text, _fields(text)) for position, text in enumerate(records(content), 1)]
+def read_products(pages: Sequence[bytes]) -> Iterator[Records]:
+    found = [
+        (position, text, _fields(text))
+        for position, text in enumerate(chain.from_iterable(map(split_records, pages)), 1)
+    ]
     yield Records(
         values=pl.DataFrame([fields for *_, fields in found]),
         positions=np.array([position for position, *_ in found], np.int64),
