@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from analytics_platform.lake import open_lake
 from analytics_platform.settings import Settings, masked
-from analytics_platform.sources.arrivals.files import new_files
+from analytics_platform.sources.arrivals.files import find_unread, new_files
 from analytics_platform.sources.registry import SOURCES
 from analytics_platform.warehouse import Session, open_warehouse
 from analytics_platform.warehouse.watchdog import Observation, watch
@@ -46,30 +46,34 @@ class BatchStatus:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """The whole picture. `next_step` is one sentence."""
+    """The whole picture. `next_step` is one sentence; `unread` says what in the landing folder nothing reads."""
 
     warehouse: str
     sources: tuple[SourceStatus, ...]
     next_step: str
     batches: tuple[BatchStatus, ...] = ()
     observations: tuple[Observation, ...] = ()
+    unread: tuple[str, ...] = ()
 
 
 def read_status(settings: Settings, now: dt.datetime) -> Status:
     """The status as of `now`. Raises `WarehouseError` if there is a warehouse that cannot be read."""
     places, lake = dict(_places(settings)), open_lake(settings)
-    waiting = sum(len(new_files(source, settings, lake)) for source in SOURCES.values() if source.format.suffixes)
+    landing = [source for source in SOURCES.values() if source.format.suffixes]
+    waiting = sum(len(new_files(source, settings, lake)) for source in landing)
+    unread = tuple(words for source in landing for words in find_unread(source, landing, settings))
     where, warehouse = masked(settings.warehouse_url), open_warehouse(settings)
     if not warehouse.exists():
         sources = tuple(SourceStatus(name, *places[name]) for name in SOURCES if name in places)
-        return Status(where, sources, _first_step(settings, waiting))
+        return Status(where, sources, _first_step(settings, waiting), unread=unread)
     with warehouse.session(read_only=True) as session:
         if "ops.pipeline_logs" not in session.tables():
             sources = tuple(SourceStatus(name, *places[name]) for name in SOURCES if name in places)
-            return Status(where, sources, _first_step(settings, waiting))
+            return Status(where, sources, _first_step(settings, waiting), unread=unread)
         observations = tuple(watch(session, settings, now))
         sources = tuple(_sources(session, places))
-        return Status(where, sources, _next_step(observations, waiting), tuple(_batches(session)), observations)
+        batches = tuple(_batches(session))
+        return Status(where, sources, _next_step(observations, waiting), batches, observations, unread)
 
 
 def _places(settings: Settings) -> Iterator[tuple[str, tuple[bool, str]]]:

@@ -63,6 +63,8 @@ def print_status(status: Status) -> None:
         console.print(batches)
     if status.observations:
         print_observations(status.observations, "What is stored")
+    for sentence in status.unread:
+        console.print(_text(sentence))
     console.print(Text(f"Next: {status.next_step}"))
 
 

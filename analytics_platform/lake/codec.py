@@ -10,9 +10,15 @@ from typing import BinaryIO, cast
 
 import pyarrow as pa
 
+MAX_EXPANSION = 200
+"""Times its size that a compressed file may expand to: logs do to 5 to 50 times, one byte repeated to 1,000 or more."""
+
+ALWAYS_BYTES = 64 << 20
+"""Bytes that any compressed file may expand to."""
+
 
 class UnreadableError(ValueError):
-    """A compressed file is damaged; the message says how."""
+    """A compressed file is damaged or expands too far; the message says how."""
 
 
 def open_decoded(path: Path) -> BinaryIO:
@@ -25,13 +31,22 @@ def open_decoded(path: Path) -> BinaryIO:
     return path.open("rb", buffering=1 << 20)
 
 
-def check_decodable(path: Path) -> None:
-    """Read a compressed file to its end. Raises `UnreadableError` if it is damaged or cut short."""
+def check_decodable(path: Path, *, may_be_damaged: bool = False) -> None:
+    """Read a compressed file to its end.
+
+    Raises `UnreadableError` if it expands too far, or unless it `may_be_damaged`, if it is damaged or cut short.
+    """
     if not path.name.lower().endswith((".gz", ".zst")):
         return
+    size, limit = 0, max(ALWAYS_BYTES, MAX_EXPANSION * path.stat().st_size)
     try:
         with open_decoded(path) as stream:
-            while stream.read(1 << 20):
-                pass
+            while chunk := stream.read(1 << 20):
+                size += len(chunk)
+                if size > limit:
+                    words = f"expands to more than {MAX_EXPANSION} times its size"
+                    raise UnreadableError(f"{words}; if that is right, decompress it and drop it again")
     except (EOFError, OSError, zlib.error) as error:
+        if may_be_damaged:
+            return
         raise UnreadableError(f"cannot be decompressed ({error}); export it again") from error

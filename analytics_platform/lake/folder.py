@@ -79,11 +79,14 @@ def _make_folder(folder: Path) -> None:
 def _write_durably(path: Path, text: str) -> None:
     """Write a small file whole or not at all; when this returns it is on the disk."""
     draft = path.with_suffix(f".{uuid.uuid4().hex}")
-    with draft.open("w", encoding="utf-8") as writer:
-        writer.write(text)
-        writer.flush()
-        os.fsync(writer.fileno())
-    draft.rename(path)
+    try:
+        with draft.open("w", encoding="utf-8") as writer:
+            writer.write(text)
+            writer.flush()
+            os.fsync(writer.fileno())
+        draft.rename(path)
+    finally:
+        draft.unlink(missing_ok=True)
     _sync(path.parent)
 
 
@@ -97,7 +100,7 @@ class FolderLake:
         """Copy a file into the lake and hash it on the way; the same content is stored once.
 
         Returns None when the file changed while it was read (size or modification time): it is left for the next
-        run. Raises `OSError` if the lake cannot be written.
+        run. Raises `OSError` if the file cannot be read or the lake cannot be written.
         """
         before = _fingerprint(path)
         digest = hashlib.sha256()

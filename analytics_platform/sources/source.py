@@ -28,10 +28,11 @@ class Format(ABC):
     """How the bytes of a batch become records.
 
     `suffixes` are the ends of the names of files that are taken from the landing folder (none: no file is), `reasons`
-    those for which a record cannot be parsed at all.
+    those for which a record cannot be parsed at all, `beside` the ends of names of files that are known and not read.
     """
 
     suffixes: ClassVar[tuple[str, ...]] = ()
+    beside: ClassVar[tuple[str, ...]] = ()
     reasons: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod

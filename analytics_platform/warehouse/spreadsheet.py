@@ -12,6 +12,9 @@ from analytics_platform.warehouse.session import Session
 _STARTS_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 """First characters that make spreadsheets run a cell (OWASP: CSV injection)."""
 
+MAX_NAME_BYTES = 200
+"""Bytes of the name of an input that stay in the name of its file: file systems take 255, with what is added."""
+
 
 def harmless(text: str) -> str:
     """Return `text` as a cell that no spreadsheet runs: with an apostrophe before what would start a formula."""
@@ -32,10 +35,12 @@ def write_spreadsheets(session: Session, folder: Path, inputs: set[str] | None =
 
 
 def _path(folder: Path, name: str) -> Path:
-    """Return the file for the rejected records of an input; the folders of an input become a hash in its name."""
+    """Return the file for the rejected records of an input; a hash stands for its folders, or for a name too long."""
     parent, _, file = name.rpartition("/")
-    mark = f"_{hashlib.sha256(parent.encode()).hexdigest()[:8]}" if parent else ""
-    return folder / f"{file}{mark}_errors.csv"
+    kept = file.encode()[:MAX_NAME_BYTES].decode(errors="ignore")
+    hidden = parent if kept == file else name
+    mark = f"_{hashlib.sha256(hidden.encode()).hexdigest()[:8]}" if hidden else ""
+    return folder / f"{kept}{mark}_errors.csv"
 
 
 def _write(session: Session, name: str, path: Path) -> Path:

@@ -27,7 +27,7 @@ from analytics_platform.connectors.mongo.collection import SMALLEST_DOCUMENT
 DUMP_SUFFIXES = tuple(f"{kind}{packing}" for kind in (".bson", ".json", ".jsonl") for packing in ("", ".gz"))
 """Ends of names of files that can be read."""
 
-_BESIDE = (".metadata.json", ".metadata.json.gz", "prelude.json", "prelude.json.gz", "oplog.bson", "oplog.bson.gz")
+BESIDE = (".metadata.json", ".metadata.json.gz", "prelude.json", "prelude.json.gz", "oplog.bson", "oplog.bson.gz")
 """Files that mongodump writes beside the documents."""
 
 CHUNK_BYTES = 1 << 20
@@ -134,7 +134,7 @@ class _Dump(io.BufferedReader):
 def is_dump(name: str) -> bool:
     """Return whether a file of this name holds documents of a collection."""
     lowered = name.lower()
-    return lowered.endswith(DUMP_SUFFIXES) and not lowered.endswith(_BESIDE)
+    return lowered.endswith(DUMP_SUFFIXES) and not lowered.endswith(BESIDE)
 
 
 def read_dump(stream: BinaryIO, name: str) -> Iterator[bytes | MalformedRecord]:

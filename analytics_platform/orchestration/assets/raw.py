@@ -10,7 +10,8 @@ from analytics_platform.orchestration.assets.metadata import column_schema
 from analytics_platform.orchestration.resources import SQSResource
 from analytics_platform.orchestration.retries import failure
 from analytics_platform.settings import Settings
-from analytics_platform.sources.arrivals.files import land_files
+from analytics_platform.sources.arrivals.files import find_unread, land_files
+from analytics_platform.sources.registry import SOURCES
 from analytics_platform.sources.source import Source
 
 Metadata: TypeAlias = dict[str, dg.MetadataValue]
@@ -75,13 +76,16 @@ def _land(context: dg.AssetExecutionContext, source: Source, settings: Settings,
     folder = settings.landing_dir / source.name
     if not folder.is_dir() and not source.arrival.setting:
         context.log.warning(f"{folder} does not exist: no files of {source.name}.")
+    for sentence in (unread := find_unread(source, SOURCES.values(), settings)):
+        context.log.warning(sentence)
     landing = land_files(source, settings, lake)
     for name, reason in landing.rejected.items():
-        context.log.error(f"{folder / name} is rejected: {reason}")
+        context.log.info(f"{folder / name} is rejected: {reason}")  # the check files_readable fails with it
     for name in landing.changing:
         context.log.info(f"{folder / name} changed while it was read: left for the next run.")
     return {
         "files": dg.MetadataValue.int(len(landing.batches)),
         "rejected files": dg.MetadataValue.text("\n".join(landing.rejected) or "none"),
+        "not read by any source": dg.MetadataValue.text("\n".join(unread) or "none"),
         "files still changing": dg.MetadataValue.text("\n".join(landing.changing) or "none"),
     }

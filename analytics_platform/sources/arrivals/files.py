@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 
 from analytics_platform.gate import FileRejectedError
+from analytics_platform.gate.types import printable, readable
 from analytics_platform.lake import Batch, FolderLake, UnreadableError
 from analytics_platform.settings import Settings
 from analytics_platform.sources.source import Arrival, Source
 
 UNFINISHED = (".part", ".tmp", ".crdownload", ".filepart")
 """Ends of names that writers use while a file is not complete."""
+
+NAMED = 20
+"""Files of other kinds that are named; more are counted."""
+
+CLOSED = "it cannot be opened ({}); let the user that runs the platform read it"
+
+OUTSIDE = "it is a link that leads out of the landing folder or to nothing; put the file itself there"
 
 
 class LandingFolder(Arrival):
@@ -33,20 +44,75 @@ class Landing:
     rejected: dict[str, str]
 
 
-def find_files(source: Source, settings: Settings) -> list[tuple[str, Path]]:
-    """List the finished files in the source's landing folder that it takes: (name relative to it, path), by name.
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What stands in a source's landing folder, under names relative to it that people can read.
 
-    Hidden files and folders, and unfinished ones, are left out. A folder that does not exist has no files.
+    `files` are those that the source takes, `rejected` maps what cannot be opened to the reason, `unread` names files
+    of other kinds. Hidden and unfinished files are left out.
     """
-    folder = settings.landing_dir / source.name
-    found = ((path.relative_to(folder), path) for path in folder.rglob("*") if source.format.takes(path.name))
-    return sorted(
-        (name.as_posix(), path)
-        for name, path in found
-        if not path.name.lower().endswith(UNFINISHED)
-        and not any(part.startswith(".") for part in name.parts)
-        and path.is_file()
-    )
+
+    files: list[tuple[str, Path]]
+    rejected: dict[str, str]
+    unread: list[str]
+
+
+def look_into(source: Source, settings: Settings) -> Found:
+    """List a source's landing folder and the folders in it, by name. A folder that does not exist has no files."""
+    folder, found = settings.landing_dir / source.name, Found([], {}, [])
+    root = os.path.realpath(folder)
+
+    def reject(name: str, error: OSError) -> None:
+        if not isinstance(error, FileNotFoundError):
+            found.rejected[name] = CLOSED.format(error.strerror)
+
+    for parent, folders, names in os.walk(folder, onerror=lambda error: reject(_shown(error.filename, folder), error)):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for path in (Path(parent, name) for name in (*folders, *names)):
+            if _is_unfinished(path.name, source.format.beside):
+                continue
+            name = _shown(path, folder)
+            try:
+                if path.is_symlink() and not (path.exists() and Path(os.path.realpath(path)).is_relative_to(root)):
+                    found.rejected[name] = OUTSIDE
+                elif source.format.takes(path.name) and path.is_file():
+                    found.files.append((name, path))
+                elif path.exists() and not path.is_dir():
+                    found.unread.append(name)
+            except OSError as error:  # a folder that can be listed but not entered
+                reject(name, error)
+    found.files.sort()
+    found.unread.sort()
+    return found
+
+
+def _is_unfinished(name: str, beside: tuple[str, ...] = ()) -> bool:
+    return name.startswith(".") or name.lower().endswith((*UNFINISHED, *beside))
+
+
+def _shown(path: Path | str, folder: Path) -> str:
+    """Write the name of a file for people: bytes that are not UTF-8, line breaks and the like as escapes."""
+    return printable(readable(os.fsencode(os.path.relpath(path, folder))))
+
+
+def find_unread(source: Source, sources: Iterable[Source], settings: Settings) -> list[str]:
+    """Say what nothing reads: files of other kinds in the source's landing folder, and the folders of no source.
+
+    A folder is said of the one of the `sources` that has the most similar name.
+    """
+    landing, named = settings.landing_dir, [each.name for each in sources if each.format.suffixes]
+    found = []
+    if unread := look_into(source, settings).unread:
+        some = ", ".join(unread[:NAMED]) + (f" and {len(unread) - NAMED:,} more" if len(unread) > NAMED else "")
+        kinds = ", ".join(source.format.suffixes)
+        found.append(f"Not read in {landing / source.name}: {some}; {source.name} takes files that end in {kinds}.")
+    with suppress(OSError):  # there is no LANDING_DIR yet, or it may not be listed
+        for path in sorted(landing.iterdir()):
+            strange = path.name not in named and not _is_unfinished(path.name)
+            if strange and source.name in get_close_matches(path.name, named, 1, cutoff=0):
+                words = f"no source of files has this name, the most similar is {source.name}"
+                found.append(f"Not read in {landing}: {_shown(path, landing)}; {words}.")
+    return found
 
 
 def land_files(source: Source, settings: Settings, lake: FolderLake) -> Landing:
@@ -55,54 +121,58 @@ def land_files(source: Source, settings: Settings, lake: FolderLake) -> Landing:
     A file without a required column, or damaged, stays where it is and is reported at every look until it is
     corrected or taken away. A file that changes while it is read is left for the next look.
     """
-    register = lake.register(source.name)
-    batches, changing, rejected = [], [], {}
-    for name, path in find_files(source, settings):
-        known = register.content_of(path)
-        batch = lake.batch_with(source.name, known) if known else None
-        if batch is None:
-            reason = _unreadable(source, path)
-            if reason is not None:
-                rejected[name] = reason
-                continue
-            batch = lake.put_file(source.name, name, path)
-        if batch is None:
-            changing.append(name)
-        else:
-            register.remember(path, batch.content_sha256)
-            batches.append(batch)
+    register, found = lake.register(source.name), look_into(source, settings)
+    batches, changing, rejected = [], [], found.rejected
+    for name, path in found.files:
+        with suppress(FileNotFoundError):  # taken away since it was listed
+            known = register.content_of(path)
+            batch = lake.batch_with(source.name, known) if known else None
+            if batch is None:
+                reason = _unreadable(source, path)
+                if reason is not None:
+                    rejected[name] = reason
+                    continue
+                batch = lake.put_file(source.name, name, path)
+            if batch is None:
+                changing.append(name)
+            else:
+                batches.append(batch)
+                register.remember(path, batch.content_sha256)
     register.save()
     return Landing(tuple(batches), tuple(changing), rejected)
 
 
 def _unreadable(source: Source, path: Path) -> str | None:
+    """Say why a file is rejected as a whole. Raises `FileNotFoundError` if it is not there any more."""
     try:
+        path.open("rb").close()
         source.format.check(path, source.contract)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        return CLOSED.format(error.strerror)
     except (FileRejectedError, UnreadableError) as error:
-        return str(error)
+        return printable(" ".join(str(error).split()))
     return None
 
 
-def _unknown_files(source: Source, settings: Settings, lake: FolderLake) -> Iterator[tuple[str, Path]]:
-    """Find the files that are not known to be in the lake."""
-    register = lake.register(source.name)
-    files = find_files(source, settings)
-    return ((name, path) for name, path in files if register.content_of(path) is None)
-
-
 def new_files(source: Source, settings: Settings, lake: FolderLake) -> list[str]:
-    """List the files of the landing folder that are not known to be in the lake: name, size and time of change.
-
-    Raises `OSError` if the folder exists and cannot be looked into.
-    """
-    folder = settings.landing_dir / source.name
-    if folder.is_dir():
-        next(folder.iterdir(), None)  # rglob takes a folder it may not read for an empty one
-    unknown = ((name, path.stat()) for name, path in _unknown_files(source, settings, lake))
-    return [f"{name} {status.st_size} {status.st_mtime_ns}" for name, status in unknown]
+    """List what is not known to be in the lake: files with size and time of change, what cannot be opened with why."""
+    register, found = lake.register(source.name), look_into(source, settings)
+    new = [f"{name} {reason}" for name, reason in found.rejected.items()]
+    for name, path in found.files:
+        with suppress(OSError):
+            status = path.stat()
+            if register.content_of(path) is None:
+                new.append(f"{name} {status.st_size} {status.st_mtime_ns}")
+    return new
 
 
 def find_unreadable(source: Source, settings: Settings, lake: FolderLake) -> dict[str, str]:
     """Find the files of a source's landing folder that are rejected as a whole: name → reason."""
-    reasons = {name: _unreadable(source, path) for name, path in _unknown_files(source, settings, lake)}
-    return {name: reason for name, reason in reasons.items() if reason is not None}
+    register, found = lake.register(source.name), look_into(source, settings)
+    for name, path in found.files:
+        with suppress(FileNotFoundError):
+            if register.content_of(path) is None and (reason := _unreadable(source, path)) is not None:
+                found.rejected[name] = reason
+    return found.rejected

@@ -7,12 +7,19 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from analytics_platform.connectors.mongo.dumps import DUMP_REASONS, DUMP_SUFFIXES, MalformedRecord, is_dump, read_dump
+from analytics_platform.connectors.mongo.dumps import (
+    BESIDE,
+    DUMP_REASONS,
+    DUMP_SUFFIXES,
+    MalformedRecord,
+    is_dump,
+    read_dump,
+)
 from analytics_platform.connectors.mongo.extended_json import document_text
 from analytics_platform.contracts.base import ContractType
 from analytics_platform.gate.records import MalformedError, Positions, Records, no_records, numbered, parse_records
 from analytics_platform.gate.types import readable
-from analytics_platform.lake import Batch
+from analytics_platform.lake import Batch, check_decodable
 from analytics_platform.sources.arrivals.parquet import read_columns
 from analytics_platform.sources.source import Format
 from analytics_platform.sources.web_logs.decode import COLUMNS, DECODE_REASONS, decode_document
@@ -25,6 +32,7 @@ class Documents(Format):
     """Documents read from a server come in Parquet files, those of a dump as the dump."""
 
     suffixes = DUMP_SUFFIXES
+    beside = BESIDE
     reasons = DOCUMENT_REASONS
 
     def takes(self, name: str) -> bool:
@@ -32,7 +40,8 @@ class Documents(Format):
         return is_dump(name)
 
     def check(self, path: Path, contract: ContractType) -> None:
-        """Reject no file: of a damaged dump whatever can be read is read."""
+        """Raise `UnreadableError` for a dump that expands too far; of a damaged one whatever can be read is read."""
+        check_decodable(path, may_be_damaged=True)
 
     def read(self, batch: Batch, stream: BinaryIO, contract: ContractType, only: Positions) -> Iterator[Records]:
         """Parse the documents."""

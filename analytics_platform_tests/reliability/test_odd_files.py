@@ -1,0 +1,192 @@
+"""Whatever is dropped beside good files: it is named once, in one sentence, and holds up nothing else."""
+
+from __future__ import annotations
+
+import datetime as dt
+import gzip
+import os
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import dagster as dg
+import pyarrow as pa
+import pytest
+
+from analytics_platform.cli.status import read_status
+from analytics_platform.contracts.base import ContractType
+from analytics_platform.sources.arrivals.files import find_unread, find_unreadable, land_files, new_files
+from analytics_platform.sources.formats import Csv
+from analytics_platform.sources.registry import SOURCES
+from analytics_platform_tests.end_to_end.platform_run import Platform, clickstream, failed_checks
+from analytics_platform_tests.kit import open_house
+from analytics_platform_tests.names import CLICKSTREAM, WEB_LOGS
+
+ROWS = clickstream(40)
+NOBODY = 65534
+
+
+def _zstd(content: bytes) -> bytes:
+    return bytes(pa.Codec("zstd").compress(content))
+
+
+def _other(name: str) -> str:
+    """Good rows of other clients."""
+    return clickstream(40, name=name)
+
+
+BOMB = bytes(65 << 20)
+GOOD: Mapping[str | bytes, str | bytes] = {
+    "one.csv": ROWS,
+    "two.csv.gz": gzip.compress(_other("two").encode()),
+    "deeper/three.csv.zst": _zstd(_other("three").encode()),
+    b"M\xe4rz.csv": _other("four"),
+    "line\nbreak\x1b[31m.csv": _other("five"),
+    f"{'l' * 246}.csv": clickstream(40, without_client=1, name="six"),
+}
+"""Files that are loaded, some under names that are odd; the last has one row that is rejected."""
+
+BAD: Mapping[str, tuple[str | bytes, str]] = {
+    "missing.csv": (ROWS.replace("timestamp", "time", 1), "required column timestamp missing"),
+    "escape.csv": ("client\x1b[31m_id,b\n", "(the header has: client\\x1b[31m_id, b)"),
+    "utf16.csv": (ROWS.encode("utf-16"), "declare Csv(encoding='utf-16')"),
+    "semicolons.csv": (ROWS.replace(",", ";"), "declare Csv(delimiter=';')"),
+    "cut.csv.gz": (gzip.compress(ROWS.encode())[:-9], "cannot be decompressed"),
+    "plain.csv.zst": (ROWS, "cannot be decompressed"),
+    "bomb.csv.gz": (gzip.compress(BOMB, 1), "expands to more than 200 times its size"),
+    "bomb.csv.zst": (_zstd(ROWS.encode() + BOMB), "expands to more than 200 times its size"),
+}
+LINKS = {"out.csv": "/etc/hostname", "nothing.csv": "gone", "loop.csv": "loop.csv", "folder": "/etc", "up.csv": "../x"}
+UNREAD = ("book.xlsx", "notes.txt", "pipe.csv")
+
+
+def _drop_all(platform: Platform) -> None:
+    landing = platform.settings.landing_dir / CLICKSTREAM
+    for name, content in GOOD.items():
+        platform.drop(os.fsdecode(name), content)
+    for name, (content, _) in BAD.items():
+        platform.drop(name, content)
+    for name, target in {**LINKS, "again.csv": "one.csv"}.items():
+        landing.joinpath(name).symlink_to(target)
+    for name in ("notes.txt", "book.xlsx", "later.csv.part", ".hidden.txt", "../stray.csv", "../clikstream/a.csv"):
+        platform.drop(name, "x")
+    os.mkfifo(landing / "pipe.csv")
+
+
+def _said(result: dg.ExecuteInProcessResult) -> str:
+    """What the check `files_readable` says."""
+    (words,) = [
+        str(check.description)
+        for check in result.get_asset_check_evaluations()
+        if check.check_name == "files_readable" and not check.passed
+    ]
+    return words
+
+
+def _unread(result: dg.ExecuteInProcessResult) -> str:
+    """What the raw asset's metadata say of files that nothing reads."""
+    (raw,) = [event.materialization for event in result.all_events if event.is_step_materialization][:1]
+    return str(raw.metadata["not read by any source"].value)
+
+
+def test_odd_files_are_named_once_and_good_ones_beside_them_are_loaded(tmp_path: Path) -> None:
+    platform = Platform(tmp_path)
+    _drop_all(platform)
+    lake, said = tmp_path / "lake", list[str]()
+    for _ in range(2):
+        result = platform.materialize("2026-03-01", "2026-03-01", select='key:"raw/clickstream"+1')
+
+        assert not result.success and failed_checks(result) == {"raw/clickstream: files_readable"}
+        said.append(_said(result))
+        reasons = {name: words for name, (_, words) in BAD.items()} | dict.fromkeys(LINKS, "a link that leads out of")
+        parts = dict(part.split(": ", 1) for part in said[-1].split("; /") if ": " in part)
+        found = {path.rpartition(f"/{CLICKSTREAM}/")[2]: words for path, words in parts.items()}
+        assert found.keys() == reasons.keys()
+        assert [name for name, words in reasons.items() if words not in found[name]] == []
+        assert said[-1].isprintable()
+        unread = _unread(result)
+        assert [unread.count(name) for name in (*UNREAD, "clikstream;", "stray.csv")] == [1] * 5
+        assert "later" not in unread and "hidden" not in unread
+    assert said[0] == said[1]
+    loaded = platform.rows("SELECT input, rows_accepted, rows_quarantined FROM ops.pipeline_logs ORDER BY 1")
+    assert [name for name, _, _ in loaded if "\\" in str(name)] == ["M\\xe4rz.csv", "line\\nbreak\\x1b[31m.csv"]
+    assert len(loaded) == len(GOOD)
+    assert sum(int(str(accepted)) for _, accepted, _ in loaded) == 40 * len(GOOD) - 1
+    assert len(list(lake.joinpath(CLICKSTREAM).iterdir())) == 2 * len(GOOD) + 1, "batches, cards and the register"
+    (sheet,) = platform.settings.quarantine_dir.iterdir()
+    assert sheet.name.startswith("l" * 200)
+    status = read_status(platform.settings, dt.datetime.now(dt.UTC))
+    assert "\n".join(status.unread) == unread
+
+
+def _nobody(folder: Path) -> Callable[[], None]:
+    """Give the folder to a user without rights, and become that user; what is returned is root again."""
+    if os.geteuid() != 0:
+        return lambda: None
+    os.chown(folder, NOBODY, -1)
+    os.seteuid(NOBODY)
+    return lambda: os.seteuid(0)
+
+
+def test_files_and_folders_that_may_not_be_opened_are_named_and_others_are_loaded() -> None:
+    with tempfile.TemporaryDirectory() as name:
+        restore = _nobody(Path(name))
+        try:
+            house = open_house(Path(name) / "data")
+            for path in ("good.csv", "closed.csv", "closed/a.csv", "listed/b.csv"):
+                house.landing.joinpath(path).parent.mkdir(exist_ok=True)
+                house.landing.joinpath(path).write_text(ROWS, "utf-8")
+            house.landing.joinpath("closed.csv").chmod(0)
+            house.landing.joinpath("closed").chmod(0)
+            house.landing.joinpath("listed").chmod(0o400)
+            source = SOURCES[CLICKSTREAM]
+
+            landing = land_files(source, house.settings, house.lake)
+
+            assert [batch.name for batch in landing.batches] == ["good.csv"]
+            assert landing.rejected.keys() == {"closed.csv", "closed", "listed/b.csv"}
+            assert {words.partition(";")[0] for words in landing.rejected.values()} == {
+                "it cannot be opened (Permission denied)"
+            }
+            assert find_unreadable(source, house.settings, house.lake) == landing.rejected
+            assert len(new_files(source, house.settings, house.lake)) == 4
+        finally:
+            for closed in Path(name).rglob("*"):
+                closed.chmod(0o700)
+            restore()
+
+
+class Vanishing(Csv):
+    """Files that are taken away while they are looked at."""
+
+    def check(self, path: Path, contract: ContractType) -> None:
+        """Take the file away, before the look or after it."""
+        if path.name == "late.csv":
+            super().check(path, contract)
+        path.unlink()
+        if path.name == "soon.csv":
+            super().check(path, contract)
+
+
+def test_a_file_that_is_taken_away_while_it_is_read_is_no_failure(tmp_path: Path) -> None:
+    house, source = open_house(tmp_path), replace(SOURCES[CLICKSTREAM], format=Vanishing())
+    for _ in range(2):
+        for name in ("late.csv", "soon.csv"):
+            house.landing.joinpath(name).write_text(ROWS, "utf-8")
+        landing = land_files(source, house.settings, house.lake)
+        assert (landing.batches, landing.rejected) == ((), {})
+        assert list(house.settings.landing_dir.rglob("*.csv")) == []
+    assert not list(Path(house.settings.lake_url).rglob("*.*"))
+
+
+@pytest.mark.parametrize(("name", "rejected"), [("logs.json.gz", True), ("logs.metadata.json", False)])
+def test_a_dump_that_expands_too_far_is_rejected_and_what_stands_beside_dumps_is_not_named(
+    tmp_path: Path, name: str, rejected: bool
+) -> None:
+    house, source = open_house(tmp_path), SOURCES[WEB_LOGS]
+    folder = house.settings.landing_dir / WEB_LOGS
+    folder.mkdir()
+    folder.joinpath(name).write_bytes(gzip.compress(BOMB, 1))
+    assert bool(find_unreadable(source, house.settings, house.lake)) == rejected
+    assert find_unread(source, SOURCES.values(), house.settings) == []
