@@ -5,7 +5,6 @@ There is no Dagster in here and no warehouse: the caller decides what becomes of
 
 from analytics_platform.gate.csv import REASONS
 from analytics_platform.gate.csv_rows import read_csv
-from analytics_platform.gate.json_rows import ROW_REASONS
 from analytics_platform.gate.layout import FileRejectedError, read_layout, reasons_of
 from analytics_platform.gate.records import Records
 from analytics_platform.gate.verdict import Origin, Verdict, validate
@@ -15,7 +14,6 @@ CSV_REASONS: tuple[str, ...] = tuple(REASONS.values())
 
 __all__ = [
     "CSV_REASONS",
-    "ROW_REASONS",
     "FileRejectedError",
     "Origin",
     "Records",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+import re
 from collections.abc import Iterator
 from decimal import Decimal
 from itertools import chain
@@ -9,22 +11,56 @@ from typing import BinaryIO
 
 from analytics_platform.contracts.base import ContractType
 from analytics_platform.gate.exact_json import JsonError, JsonFault, canonical_json, plain_text, read_json
+from analytics_platform.gate.layout import FileRejectedError
 from analytics_platform.gate.records import MalformedError, Positions, Records, no_records, numbered, parse_records
 from analytics_platform.gate.types import readable
 
-ROW_REASONS = (*(f"row: {fault}" for fault in JsonFault), "row: not an object")
+_TOO_LARGE = "record: too large"
+JSON_REASONS = (*(f"record: {fault}" for fault in JsonFault), "record: not an object", _TOO_LARGE)
 """Why a line cannot be parsed. PostgreSQL, which writes the rows of the shop's tables, writes none of these."""
 
+MAX_LINE_BYTES = 16 << 20
+SHOWN_BYTES = 1 << 20
+"""Bytes that the quarantine keeps of a line that is too large; the lake has it whole."""
 
-def read_object(text: str, what: str) -> dict[str, object]:
-    """Read a JSON object. Raises `MalformedError` with the reason `what: …`."""
+_NOT_LINES = (
+    # An array in the first line, and objects in those below, is one bad line.
+    (rb"\s*\[(?![^\n]*\]\s*\n\s*\{)", "it is one JSON array: write a line per object with `jq -c '.[]'`"),
+    (rb'\s*\{\s*\n\s*["}]', "its objects go over several lines: write a line per object with `jq -c .`"),
+    (rb"\s*\{[^\n]*\}\r[ \t]*\{", "its lines end with CR only: end them with LF by `tr '\\r' '\\n'`"),
+    (rb"\xff\xfe|\xfe\xff", "it is encoded as UTF-16: write UTF-8 with `iconv -f UTF-16 -t UTF-8`"),
+)
+"""How files begin that hold JSON, but not an object per line in UTF-8; what to do."""
+
+
+def check_json_lines(stream: BinaryIO) -> None:
+    """Raise `FileRejectedError` for a file that begins as JSON in another form than a line per object."""
+    start = stream.read(1 << 16).removeprefix(codecs.BOM_UTF8)
+    for form, words in _NOT_LINES:
+        if re.match(form, start):
+            raise FileRejectedError(f"{words}, and drop it again")
+
+
+def read_object(text: str) -> dict[str, object]:
+    """Read a JSON object. Raises `MalformedError` with the reason."""
     try:
         found = read_json(text)
     except JsonError as error:
-        raise MalformedError(f"{what}: {error.fault}") from error
+        raise MalformedError(f"record: {error.fault}") from error
     if not isinstance(found, dict):
-        raise MalformedError(f"{what}: not an object")
+        raise MalformedError("record: not an object")
     return found
+
+
+def _lines(stream: BinaryIO) -> Iterator[bytes]:
+    """Yield the lines; of one that is too large the first bytes, one more than the limit."""
+    mark = codecs.BOM_UTF8
+    while line := stream.readline(MAX_LINE_BYTES + 1):
+        rest = line
+        while len(rest) > MAX_LINE_BYTES and not rest.endswith(b"\n"):
+            rest = stream.readline(MAX_LINE_BYTES + 1)
+        yield line.removeprefix(mark)
+        mark = b""
 
 
 def read_json_lines(stream: BinaryIO, contract: ContractType, only: Positions = None) -> Iterator[Records]:
@@ -37,15 +73,20 @@ def read_json_lines(stream: BinaryIO, contract: ContractType, only: Positions = 
     }
     known, unknown = frozenset(chain.from_iterable(sources.values())), dict[str, None]()
 
-    def parse(line: str) -> list[str | None]:
-        row = read_object(line, "row")
+    def parse(line: bytes) -> list[str | None]:
+        if len(line) > MAX_LINE_BYTES:
+            raise MalformedError(_TOO_LARGE)
+        row = read_object(readable(line))
         extra = {name: value for name, value in row.items() if name not in known}
         unknown.update(dict.fromkeys(extra))
         found = (next((row[name] for name in names if row.get(name) is not None), None) for names in sources.values())
         return [*map(_to_text, found), canonical_json(extra) if extra else None]
 
-    lines = ((place, readable(line.rstrip(b"\r\n"))) for place, line in numbered(stream, only) if not line.isspace())
-    yield from parse_records(lines, (*sources, "extra"), parse, str)
+    def text_of(line: bytes) -> str:
+        return readable(line[:SHOWN_BYTES] if len(line) > MAX_LINE_BYTES else line)
+
+    lines = ((place, line.rstrip(b"\r\n")) for place, line in numbered(_lines(stream), only) if line.strip())
+    yield from parse_records(lines, (*sources, "extra"), parse, text_of)
     yield no_records(*([f"unknown columns kept in extra: {', '.join(unknown)}"] if unknown and only is None else ()))
 
 

@@ -5,20 +5,26 @@ from __future__ import annotations
 import codecs
 import io
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+from itertools import product
 from pathlib import Path
 from typing import BinaryIO, cast
 
+import polars as pl
+
 from analytics_platform.contracts.base import ContractType, file_of
-from analytics_platform.gate import CSV_REASONS, ROW_REASONS, FileRejectedError, Records, read_csv, read_layout
-from analytics_platform.gate.json_rows import read_json_lines
-from analytics_platform.gate.parquet_rows import open_parquet, read_parquet_rows
+from analytics_platform.gate import CSV_REASONS, FileRejectedError, Records, read_csv, read_layout
+from analytics_platform.gate.json_rows import JSON_REASONS, check_json_lines, read_json_lines
+from analytics_platform.gate.parquet_rows import PARQUET_REASONS, check_parquet, read_parquet_rows
 from analytics_platform.gate.records import Positions
 from analytics_platform.lake import Batch, open_decoded
 from analytics_platform.sources.source import Format
 
 DELIMITERS = (",", ";", "\t", "|")
 """What is tried when a file does not have the declared delimiter."""
+
+ENCODINGS = ("utf-8", "utf-16", "utf-16-le", "utf-16-be")
+"""What is tried when a file does not have the declared encoding."""
 
 
 def packed(*kinds: str) -> tuple[str, ...]:
@@ -37,7 +43,6 @@ class Csv(Format):
     encoding: str = "utf-8"
 
     suffixes = packed(".csv")
-    reasons = CSV_REASONS
 
     def __post_init__(self) -> None:
         """Look at the declaration."""
@@ -48,44 +53,87 @@ class Csv(Format):
         except LookupError as error:
             raise ValueError(f"Csv(encoding={self.encoding!r}): Python knows no such encoding") from error
 
+    @property
+    def reasons(self) -> tuple[str, ...]:  # type: ignore[override]
+        """Why a line cannot be parsed."""
+        return tuple(map(self._reason, CSV_REASONS))
+
     def read(self, batch: Batch, stream: BinaryIO, contract: ContractType, only: Positions) -> Iterator[Records]:
         """Parse the lines behind the header."""
-        return read_csv(self._as_utf8(stream), contract, only, delimiter=self.delimiter)
+        for some in read_csv(self._as_utf8(stream), contract, only, delimiter=self.delimiter):
+            reasons = some.malformed["error_reason"].map_elements(self._reason, pl.String)
+            yield replace(some, malformed=some.malformed.with_columns(reasons))
+
+    def _reason(self, reason: str) -> str:
+        """Name the declared encoding: the gate reads UTF-8 only."""
+        return reason if self._is_utf8 else reason.replace("UTF-8", self.encoding)
 
     def check(self, path: Path, contract: ContractType) -> None:
-        """Raise `FileRejectedError` for a file without a required column, and say what it has instead."""
+        """Raise `FileRejectedError` for a file without a required column or in another form, and say what it has."""
         super().check(path, contract)
-        try:
-            self._read_header(path, contract, self.delimiter)
-        except FileRejectedError as error:
-            raise FileRejectedError(self._hint(path, contract) or str(error)) from error
+        fault = self._find_fault(path, contract)
+        if fault is not None:
+            raise FileRejectedError(self._hint(path, contract) or fault)
 
-    def _read_header(self, path: Path, contract: ContractType, delimiter: str) -> None:
+    def _find_fault(self, path: Path, contract: ContractType) -> str | None:
+        """Say why the file cannot be read as declared; None if it can."""
+        try:
+            with open_decoded(path) as stream:
+                read_layout(contract, self._as_utf8(stream), self.delimiter)
+            if self._is_utf8:
+                return None
+            with open_decoded(path) as stream:
+                text = self._as_utf8(stream)
+                while text.read(1 << 20):
+                    pass
+        except FileRejectedError as error:
+            return self._reason(str(error))
+        except UnicodeError as error:
+            return f"it is not encoded as {self.encoding} ({error}); export it again"
         with open_decoded(path) as stream:
-            read_layout(contract, self._as_utf8(stream), delimiter)
+            return f"it is encoded as UTF-8, not {self.encoding}" if _holds_utf8(stream, self.encoding) else None
 
     def _hint(self, path: Path, contract: ContractType) -> str | None:
         """Say what the file has instead of what is declared; None if that cannot be found."""
-        with open_decoded(path) as stream:
-            start = stream.read(4)
-        if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) and not self.encoding.startswith("utf-16"):
-            return self._other(contract, "it is encoded as UTF-16", "encoding='utf-16'")
-        for delimiter in DELIMITERS:
-            try:
-                self._read_header(path, contract, delimiter)
-            except FileRejectedError:
-                continue
-            words = f"its columns are separated by {delimiter!r}, not {self.delimiter!r}"
-            return self._other(contract, words, f"delimiter={delimiter!r}")
+        for encoding, delimiter in product((self.encoding, *ENCODINGS), (self.delimiter, *DELIMITERS)):
+            other = replace(self, delimiter=delimiter, encoding=encoding)
+            if other != self and other._find_fault(path, contract) is None:
+                found = [f"it is encoded as {encoding.upper()}"] if encoding != self.encoding else []
+                if delimiter != self.delimiter:
+                    found.append(f"its columns are separated by {delimiter!r}, not {self.delimiter!r}")
+                values = ((field.name, getattr(other, field.name), field.default) for field in fields(other))
+                given = ", ".join(f"{name}={value!r}" for name, value, default in values if value != default)
+                declaration = f"declare Csv({given}) in {file_of(contract)}"
+                return f"{' and '.join(found)}: {declaration}, or export it as declared and drop it again"
         return None
 
-    def _other(self, contract: ContractType, found: str, argument: str) -> str:
-        return f"{found}: declare Csv({argument}) in {file_of(contract)}, or export it as declared and drop it again"
+    @property
+    def _is_utf8(self) -> bool:
+        return codecs.lookup(self.encoding).name in ("utf-8", "utf-8-sig")
 
     def _as_utf8(self, stream: BinaryIO) -> BinaryIO:
-        if codecs.lookup(self.encoding).name == "utf-8":
+        if self._is_utf8:
             return stream
         return cast(BinaryIO, io.BufferedReader(_Recoded(stream, self.encoding), 1 << 20))
+
+
+def _holds_utf8(stream: BinaryIO, encoding: str) -> bool:
+    """Tell whether a text that can be decoded by this encoding is UTF-8: by its mark, or by characters beyond ASCII.
+
+    Only an encoding with a character per byte, such as cp1252, takes any UTF-8 for text; in others the mark decides.
+    """
+    by_byte = len("é".encode().decode(encoding, "replace")) == 2
+    decoder, start = codecs.getincrementaldecoder("utf-8")(), stream.read(3)
+    chunk, is_ascii = start, True
+    try:
+        while by_byte and chunk:
+            is_ascii &= chunk.isascii()
+            decoder.decode(chunk)
+            chunk = stream.read(1 << 20)
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return False
+    return start == codecs.BOM_UTF8 or not is_ascii
 
 
 class _Recoded(io.RawIOBase):
@@ -114,24 +162,31 @@ class JsonLines(Format):
     """One JSON object per line, in UTF-8. A nested object or list is JSON text to the contract."""
 
     suffixes = packed(".jsonl", ".ndjson", ".json")
-    reasons = ROW_REASONS
+    reasons = JSON_REASONS
 
     def read(self, batch: Batch, stream: BinaryIO, contract: ContractType, only: Positions) -> Iterator[Records]:
         """Parse the lines."""
         return read_json_lines(stream, contract, only)
 
+    def check(self, path: Path, contract: ContractType) -> None:
+        """Raise `FileRejectedError` for a file that begins as JSON in another form than a line per object."""
+        super().check(path, contract)
+        with open_decoded(path) as stream:
+            check_json_lines(stream)
+
 
 class Parquet(Format):
-    """Parquet files. A nested value is JSON text to the contract."""
+    """Parquet files. A nested value is JSON text to the contract, NaN is missing."""
 
     suffixes = packed(".parquet")
+    reasons = PARQUET_REASONS
 
     def read(self, batch: Batch, stream: BinaryIO, contract: ContractType, only: Positions) -> Iterator[Records]:
         """Read the rows."""
         return read_parquet_rows(stream, contract, only)
 
     def check(self, path: Path, contract: ContractType) -> None:
-        """Raise `FileRejectedError` for a file that is not Parquet, or lacks a required column."""
+        """Raise `FileRejectedError` for a file that is not Parquet, is damaged, or lacks a required column."""
         super().check(path, contract)
         with open_decoded(path) as stream:
-            open_parquet(stream, contract)
+            check_parquet(stream, contract)

@@ -52,6 +52,7 @@ BAD: Mapping[str, tuple[str | bytes, str]] = {
     "escape.csv": ("client\x1b[31m_id,b\n", "(the header has: client\\x1b[31m_id, b)"),
     "utf16.csv": (ROWS.encode("utf-16"), "declare Csv(encoding='utf-16')"),
     "semicolons.csv": (ROWS.replace(",", ";"), "declare Csv(delimiter=';')"),
+    "cr.csv": (ROWS.replace("\n", "\r"), "a CR without LF"),
     "cut.csv.gz": (gzip.compress(ROWS.encode())[:-9], "cannot be decompressed"),
     "plain.csv.zst": (ROWS, "cannot be decompressed"),
     "bomb.csv.gz": (gzip.compress(BOMB, 1), "expands to more than 200 times its size"),

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import codecs
 import datetime as dt
 import gzip
 import io
 import json
+import math
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -115,24 +121,120 @@ def test_the_same_records_are_read_from_every_form(tmp_path: Path, name: str, fo
     assert pl.concat(again)["raw"].to_list() == rejected["raw"].to_list()
 
 
-@pytest.mark.parametrize(
-    ("name", "form", "content", "words"),
-    [
-        ("a.csv", Csv(), _csv(";", "utf-8"), "separated by ';', not ',': declare Csv(delimiter=';')"),
-        ("a.csv", Csv(delimiter=";"), _csv(",", "utf-8"), "declare Csv(delimiter=',')"),
-        ("a.csv", Csv(), _csv(",", "utf-16"), "encoded as UTF-16: declare Csv(encoding='utf-16')"),
-        ("a.csv", Csv(), b"time,who\n", "required column name missing"),
-        ("a.csv", Csv(), "time,naïve\n".encode("cp1252"), "not UTF-8"),
-        ("a.parquet", Parquet(), b"PAR1 and no more", "not a Parquet file"),
-        ("a.parquet.gz", Parquet(), gzip.compress(_parquet())[:-9], "cannot be decompressed"),
-    ],
-)
+def _table(**columns: pa.Array) -> bytes:
+    """A Parquet file with these columns, and the required ones of `Visits` that are not among them."""
+    rows = len(next(iter(columns.values())))
+    buffer = io.BytesIO()
+    pq.write_table(pa.table({"time": ["2026-03-01T10:00:00Z"] * rows, "name": ["n"] * rows} | columns), buffer)
+    return buffer.getvalue()
+
+
+def _damaged(content: bytes) -> bytes:
+    """The file with a stretch of its pages overwritten; its footer is whole."""
+    return content[:200] + bytes(60) + content[260:]
+
+
+UTF8 = "amount;time;name\n1;2026-03-01T10:00:00Z;Zoë €\n"
+MARKED = "amount,time,name\n1,2026-03-01T10:00:00Z,Zoe\n".encode("utf-8-sig")
+LINES = [{"time": "2026-03-01T10:00:00Z", "name": name} for name in "abc"]
+
+OTHER_FORMS: list[tuple[str, Format, bytes, str]] = [
+    ("a.csv", Csv(), _csv(";", "utf-8"), "separated by ';', not ',': declare Csv(delimiter=';')"),
+    ("a.csv", Csv(delimiter=";"), _csv(",", "utf-8"), "declare Csv()"),
+    ("a.csv", Csv(), _csv(",", "utf-16"), "encoded as UTF-16: declare Csv(encoding='utf-16')"),
+    ("a.csv", Csv(), _csv(";", "utf-16"), "declare Csv(delimiter=';', encoding='utf-16')"),
+    ("a.csv", Csv(), _csv(",", "utf-16-le"), "declare Csv(encoding='utf-16-le')"),
+    ("a.csv", Csv(delimiter=";", encoding="cp1252"), UTF8.encode(), "encoded as UTF-8: declare Csv(delimiter=';')"),
+    ("a.csv.gz", Csv(encoding="latin-1"), gzip.compress(UTF8.encode()), "encoded as UTF-8 and its columns are"),
+    ("a.csv", Csv(encoding="cp1252"), MARKED, "encoded as UTF-8: declare Csv()"),
+    ("a.csv", Csv(encoding="gbk"), MARKED, "encoded as UTF-8: declare Csv()"),
+    ("a.csv", Csv(encoding="utf-16"), _csv(",", "utf-8"), "encoded as UTF-8: declare Csv()"),
+    ("a.csv", Csv(encoding="utf-16"), _csv(",", "utf-16") + b"x", "not encoded as utf-16"),
+    ("a.csv", Csv(), b"time,who\n", "required column name missing"),
+    ("a.csv", Csv(), "time,naïve\n".encode("cp1252"), "not UTF-8"),
+    ("a.csv", Csv(encoding="cp1252"), b"time,na\x81ve\n", "not cp1252"),
+    ("a.csv", Csv(), b"time,name\r2026-03-01,Zoe\r", "a CR without LF"),
+    ("a.csv", Csv(encoding="utf-16"), "time,name\r2026-03-01,Zoe\r".encode("utf-16"), "a CR without LF"),
+    ("a.json", JsonLines(), json.dumps(LINES).encode("utf-8-sig"), "one JSON array: write a line per object with `jq"),
+    ("a.json", JsonLines(), json.dumps(LINES, indent=1).encode(), "one JSON array"),
+    ("a.json", JsonLines(), b"[" + b",\n".join(json.dumps(line).encode() for line in LINES) + b"]", "one JSON array"),
+    ("a.json", JsonLines(), json.dumps(LINES[0], indent=1).encode(), "objects go over several lines"),
+    ("a.json", JsonLines(), "\r".join(map(json.dumps, LINES)).encode(), "end with CR only"),
+    ("a.json", JsonLines(), _json_lines().decode().encode("utf-16"), "encoded as UTF-16"),
+    ("a.parquet", Parquet(), b"PAR1 and no more", "not a Parquet file"),
+    ("a.parquet", Parquet(), _damaged(_table(name=pa.array(map(str, range(5000))))), "it is damaged"),
+    ("a.parquet.gz", Parquet(), gzip.compress(_damaged(_table(name=pa.array(map(str, range(5000)))))), "it is damaged"),
+    ("a.parquet.gz", Parquet(), gzip.compress(_parquet())[:-9], "cannot be decompressed"),
+    ("a.parquet", Parquet(), _table(name=pa.array([b"\xff"])), "column name has the type binary"),
+    ("a.parquet", Parquet(), _table(tags=pa.array([[b"a"]])), "column tags has the type list"),
+    ("a.parquet", Parquet(), _table(half=pa.array([1.5], pa.float16())), "column half has the type halffloat"),
+    ("a.parquet", Parquet(), _table(Name=pa.array(["a"])), "more than one column 'name'"),
+]
+
+
+@pytest.mark.parametrize(("name", "form", "content", "words"), OTHER_FORMS, ids=[case[3] for case in OTHER_FORMS])
 def test_a_file_in_another_form_is_rejected_with_what_to_declare(
     tmp_path: Path, name: str, form: Format, content: bytes, words: str
 ) -> None:
     house, source = _land(tmp_path, name, form, content)
-    assert words in find_unreadable(source, house.settings, house.lake)[name]
+    (reason,) = find_unreadable(source, house.settings, house.lake).values()
+    assert words in reason and "\n" not in reason
     assert not land_files(source, house.settings, house.lake).batches
+    if declared := re.search(r"declare Csv\((.*?)\) in", reason):
+        other = replace(source, format=Csv(**dict(re.findall(r"(\w+)='(.*?)'", declared[1]))))
+        (batch,) = land_files(other, house.settings, house.lake).batches
+        assert sum(verdict.accepted.height for verdict in other.validate(batch, house.settings))
+
+
+NOT_AMOUNTS = ["1.299,00", "19,99", "1,299.00", "$19.99", "1 299", "+1", "Infinity"]
+ROWS_OF_LINES = b"".join(
+    b'{"time": "2026-03-01T10:00:00Z", "name": "%s"}%s' % row
+    for row in ((b"a", b"\r\n"), (b"b", b" [\n"), (b"c" * (17 << 20), b"\n"), (b"d", b"\n"), (b"e\0", b""))
+)
+VALUES: list[tuple[str, Format, bytes, list[object], list[object]]] = [
+    ("a.csv", Csv(encoding="cp1252"), b"time,name\n2026-03-01,\x80\n2026-03-01,\x81\n", ["€"], ["record: not cp1252"]),
+    ("a.csv", Csv(encoding="gbk"), "time,name\n2026-03-01,联通\n".encode("gbk"), ["联通"], []),
+    ("a.csv", Csv(encoding="utf-8-sig"), MARKED, ["Zoe"], []),
+    ("a.csv", Csv(encoding="cp1252"), b"time,name\n2026-03-01,Zoe\n", ["Zoe"], []),
+    (
+        "a.csv",
+        Csv(delimiter=";"),
+        "\n".join(["time;name;amount", *(f"2026-03-01;n;{text}" for text in NOT_AMOUNTS)]).encode(),
+        [],
+        ["amount: not an amount"] * len(NOT_AMOUNTS),
+    ),
+    (
+        "a.json",
+        JsonLines(),
+        codecs.BOM_UTF8 + ROWS_OF_LINES,
+        ["a", "d"],
+        ["record: not JSON", "record: too large", "record: not JSON"],
+    ),
+    ("a.json", JsonLines(), b'[1]\n{"time": "2026-03-01", "name": "a"}\n', ["a"], ["record: not an object"]),
+    ("a.parquet", Parquet(), _table(name=pa.array([1.0, 1.5, math.nan, None])), ["1", "1.5", None, None], []),
+    ("a.parquet", Parquet(), _table(amount=pa.array([math.nan, math.inf])), ["n"], ["amount: not an amount"]),
+    (
+        "a.parquet",
+        Parquet(),
+        _table(name=pa.array([{"a": [math.nan, -math.inf], "b": 'NaN "NaN'}, None])),
+        ['{"a":[null,"-Infinity"],"b":"NaN \\"NaN"}', None],
+        [],
+    ),
+    ("a.parquet", Parquet(), _table(name=pa.array(["a\0b", "c"])), ["c"], ["record: NUL byte"]),
+    ("a.parquet", Parquet(), _table(other=pa.array([b"\xff"])), ["n"], []),
+]
+
+
+@pytest.mark.parametrize(("name", "form", "content", "names", "reasons"), VALUES, ids=map(str, range(len(VALUES))))
+def test_what_is_no_value_is_missing_or_rejected_and_never_becomes_text(
+    tmp_path: Path, name: str, form: Format, content: bytes, names: list[object], reasons: list[object]
+) -> None:
+    house, source = _land(tmp_path, name, form, content)
+    (batch,) = land_files(source, house.settings, house.lake).batches
+    verdicts = list(source.validate(batch, house.settings))
+    assert pl.concat([verdict.accepted for verdict in verdicts])["name"].to_list() == names
+    assert pl.concat([verdict.rejected for verdict in verdicts])["error_reason"].to_list() == reasons
+    assert set(reasons) <= set(source.reasons)
 
 
 @pytest.mark.parametrize("wrong", [{"delimiter": ""}, {"delimiter": '"'}, {"delimiter": "é"}, {"encoding": "klingon"}])

@@ -29,7 +29,7 @@ def read_header(stream: BinaryIO, delimiter: str = ",") -> Header | None:
     The header is the first line that is not blank, and always one line. A UTF-8 byte order mark and the white
     space around names are taken off; a name may be empty, as in an exported index. `stream` needs `readline`:
     wrap a raw stream in `io.BufferedReader`. Raises `HeaderError` if the line is longer than
-    `MAX_HEADER_BYTES`, not UTF-8, holds a NUL byte or a quote out of place, or names a column twice.
+    `MAX_HEADER_BYTES`, not UTF-8, holds a NUL byte, a CR or a quote out of place, or names a column twice.
     """
     number = 1
     line = _read_line(stream).removeprefix(codecs.BOM_UTF8)
@@ -50,6 +50,8 @@ def _read_line(stream: BinaryIO) -> bytes:
 def _names(text: bytes, delimiter: str) -> list[str]:
     if b"\0" in text:
         raise HeaderError("The header contains a NUL byte.")
+    if b"\r" in text.rstrip(b"\r"):
+        raise HeaderError("The header contains a CR without LF: end lines with LF or CRLF (`tr '\\r' '\\n'`).")
     try:
         fields = parse_fields(text.decode(), delimiter)
     except UnicodeDecodeError as error:

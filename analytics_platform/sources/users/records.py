@@ -108,7 +108,7 @@ class _UserParser:
             users: list[tuple[dict[str, Any], Any]] = []
             for text in some:
                 try:
-                    users.append(self._divide(read_object(text, "record")))
+                    users.append(self._divide(read_object(text)))
                 except MalformedError as error:
                     users.append(({}, error))
             flat = pd.json_normalize([known for known, _ in users], sep=".").to_dict("records")

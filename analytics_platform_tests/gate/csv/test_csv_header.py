@@ -17,6 +17,7 @@ from analytics_platform.gate.csv import Header, HeaderError, read_header
         (b'"a,1","say ""b"""\n', ["a,1", 'say "b"']),
         (b"a,b", ["a", "b"]),
         (b"a,b\r", ["a", "b"]),
+        (b"a,b\r\r\n", ["a", "b"]),
         (b"one\n", ["one"]),
         (b",a\n", ["", "a"]),
         ("größe,名\n".encode(), ["größe", "名"]),
@@ -43,6 +44,7 @@ def test_the_stream_is_left_at_the_first_record() -> None:
     [
         (b"a,b, a\n", "The header names the column 'a' more than once."),
         (b"a,\xff\n", "The header is not UTF-8: its byte 3 cannot be decoded."),
+        (b"a,b\r1,2\r", "The header contains a CR without LF: end lines with LF or CRLF (`tr '\\r' '\\n'`)."),
         (b"a,\0\n", "The header contains a NUL byte."),
         (b'a,"b\n', "The header contains a quote that is unterminated or stands in the middle of a name."),
         (
