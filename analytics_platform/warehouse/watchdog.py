@@ -46,7 +46,7 @@ class Observation:
 def watch(session: Session, settings: Settings, now: dt.datetime) -> Iterator[Observation]:
     """Yield all observations, in the order a person would ask. `now` is an aware time."""
     for question in (
-        *(is_fresh, has_low_error_rate, has_revenue, has_usual_volume),
+        *(is_fresh, has_low_error_rate, has_revenue, has_usual_volume, has_known_event_names),
         *(has_few_orphans, has_the_shops_orders, is_conserved, is_as_if_built_at_once),
     ):
         yield question(session, settings, now)
@@ -121,6 +121,24 @@ def has_usual_volume(session: Session, settings: Settings, now: dt.datetime) -> 
     seen = f"{last:,} events on {day}, {share:.0%} of the mean of the {len(before)} days before"
     low, high = VOLUME_RANGE
     return Observation("volume", low <= share <= high, seen, "Look for missing or doubled files of that day.")
+
+
+def has_known_event_names(session: Session, settings: Settings, now: dt.datetime) -> Observation:
+    """Name the events of the last week of data that the platform gives no meaning to. They are kept: it never fails."""
+    if _lacks(session, "cleaned.events"):
+        return _unchecked("event_names", "no event is built yet")
+    found = session.rows(
+        """
+        SELECT source, event_name, count(*) FROM cleaned.events
+        WHERE NOT is_known_event
+            AND event_date > (SELECT max(event_date) FROM cleaned.events) - CAST($week AS INTEGER)
+        GROUP BY source, event_name ORDER BY count(*) DESC, source, event_name LIMIT 10
+        """,
+        {"week": WEEK},
+    )
+    names = ", ".join(f"{name[:40]!r} of {source} ({events:,})" for source, name, events in found)
+    seen = f"not GA4's, map them in the source's events.sql: {names}" if found else "all event names are known"
+    return Observation("event_names", True, seen)
 
 
 def has_few_orphans(session: Session, settings: Settings, now: dt.datetime) -> Observation:

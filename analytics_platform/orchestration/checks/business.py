@@ -26,6 +26,7 @@ DESCRIPTIONS: Mapping[str, str] = MappingProxyType(
         "error_rate": "No batch and no day is above MAX_ERROR_RATE.",
         "revenue": "The last week of data has revenue.",
         "volume": "The last complete day has about as many events as the week before it.",
+        "event_names": "Which names of events, in the last week of data, the platform gives no meaning to.",
         "orphans": "At most a tenth of the logs name a user who is no known customer.",
         "orders": "Events and the shop's database have the same orders, in the last week of data.",
         "conservation": "Every row read is accepted, duplicate or quarantined, and stored.",
