@@ -4,6 +4,7 @@ No secret is part of a configuration. Dagster masks a secret field on that page,
 which GraphQL shows to everyone. Secrets reach a run through the environment instead.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -65,12 +66,12 @@ class LakeResource(dg.ConfigurableResource[FolderLake]):
         return FolderLake(Path(self.folder))
 
 
-class WarehouseResource:
+class WarehouseResource(ABC):
     """The warehouse. A session is opened for the length of one asset's work."""
 
+    @abstractmethod
     def warehouse(self) -> Warehouse:
         """Give the warehouse, for code that does not know Dagster."""
-        raise NotImplementedError
 
     @contextmanager
     def session(self, read_only: bool = False) -> Iterator[Session]:

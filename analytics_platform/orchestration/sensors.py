@@ -27,7 +27,7 @@ from analytics_platform.shop.outbox import count_due
 from analytics_platform.shop.service import open_shop
 from analytics_platform.sources.arrivals.files import new_files
 from analytics_platform.sources.registry import SOURCES
-from analytics_platform.sources.source import Source
+from analytics_platform.sources.source import CountedArrival, Source
 from analytics_platform.warehouse import open_warehouse
 from analytics_platform.warehouse.ledger import Loading, find_breaches, loadings
 from analytics_platform.warehouse.touched import days_after
@@ -101,16 +101,16 @@ def files_sensor(source: Source, settings: Settings, lake: FolderLake) -> dg.Sen
     return _sensor(f"{source.name}_files", INGEST, description, decide, settings, _assets(source))
 
 
-def system_sensor(source: Source, settings: Settings) -> dg.SensorDefinition:
+def system_sensor(source: Source, arrival: CountedArrival, settings: Settings) -> dg.SensorDefinition:
     """Make the sensor that fetches what waits in a source's system."""
-    setting = source.arrival.setting
+    setting = arrival.setting
 
     def decide(context: dg.SensorEvaluationContext, runs: Runs, now: dt.datetime) -> Wait | Start:
         if not source.address(settings):
             return Wait(f"{setting} is not set: there is nothing to look at")
-        return decide_waiting(source.arrival.waiting(settings), source.arrival.system, runs, now)
+        return decide_waiting(arrival.waiting(settings), arrival.system, runs, now)
 
-    name, description = f"{source.name}_{source.arrival.system}", f"Fetches {source.name} if some wait ({setting})."
+    name, description = f"{source.name}_{arrival.system}", f"Fetches {source.name} if some wait ({setting})."
     return _sensor(name, INGEST, description, decide, settings, _assets(source))
 
 
@@ -155,7 +155,11 @@ def build_sensors(settings: Settings, lake: FolderLake) -> Sequence[dg.SensorDef
     """Make all sensors; whether they run from the start is the setting AUTOMATION."""
     return [
         *(files_sensor(source, settings, lake) for source in SOURCES.values() if source.format.suffixes),
-        *(system_sensor(source, settings) for source in SOURCES.values() if source.arrival.can_be_counted),
+        *(
+            system_sensor(source, source.arrival, settings)
+            for source in SOURCES.values()
+            if isinstance(source.arrival, CountedArrival)
+        ),
         rebuild_sensor(settings),
         outbox_sensor(settings),
         alerts_sensor(settings),

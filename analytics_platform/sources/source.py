@@ -60,16 +60,11 @@ class Arrival(ABC):
     description: ClassVar[str]
     kinds: ClassVar[tuple[str, ...]]
     setting: ClassVar[str] = ""
-    can_be_counted: ClassVar[bool] = False
 
     def address(self, settings: Settings) -> str:
         """Give the address of the system; empty if its setting is not set."""
         value = getattr(settings, self.setting.lower()) if self.setting else settings.landing_dir
         return str(value.get_secret_value() if isinstance(value, SecretStr) else value)
-
-    def waiting(self, settings: Settings) -> int:
-        """Count what waits in the system, about, where that `can_be_counted` without taking it."""
-        raise NotImplementedError
 
     def fetch(
         self, source: Source, settings: Settings, lake: FolderLake, say: Say, connect: Connect | None = None
@@ -79,6 +74,14 @@ class Arrival(ABC):
         Given `connect`, the client of the system is what that returns for its address, not one made by the settings.
         """
         return {}
+
+
+class CountedArrival(Arrival):
+    """An arrival from a system that tells how much waits in it, without handing it over."""
+
+    @abstractmethod
+    def waiting(self, settings: Settings) -> int:
+        """Count what waits in the system, about."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from analytics_platform.lake import Batch, FolderLake
 from analytics_platform.progress import progress_bar
 from analytics_platform.settings import Settings, SettingsError
 from analytics_platform.sources.arrivals.parquet import encode_table
-from analytics_platform.sources.source import Arrival, Connect, Say, Source
+from analytics_platform.sources.source import Connect, CountedArrival, Say, Source
 
 LONGEST_COPY = (1 << 20) - (8 << 10)
 """Bytes of a rejected message, with its attributes, that is copied: a queue takes 1 MiB, the reason included."""
@@ -30,7 +30,7 @@ MESSAGE_SCHEMA = pa.schema(
 """A raw message: its id on the queue, its whole text, when it was sent, how often received, attributes as JSON."""
 
 
-class SqsQueue(Arrival):
+class SqsQueue(CountedArrival):
     """Messages of an SQS queue."""
 
     system = "sqs_queue"
@@ -41,7 +41,6 @@ class SqsQueue(Arrival):
     )
     kinds = ("sqs", "parquet")
     setting = "SQS_QUEUE_URL"
-    can_be_counted = True
 
     def waiting(self, settings: Settings) -> int:
         """Count the messages that can be received, about."""
