@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from analytics_platform.lake import open_lake
 from analytics_platform.settings import Settings, masked
 from analytics_platform.sources.arrivals.files import find_unread, new_files
-from analytics_platform.sources.registry import SOURCES
+from analytics_platform.sources.registry import SOURCES, lacks_events
 from analytics_platform.warehouse import Session, open_warehouse
 from analytics_platform.warehouse.watchdog import Observation, watch
 
@@ -81,6 +81,8 @@ def _places(settings: Settings) -> Iterator[tuple[str, tuple[bool, str]]]:
     for source in SOURCES.values():
         address = source.address(settings)
         place = _without_secrets(address) if "://" in address else address
+        if place and lacks_events(source):
+            place += f" (not in cleaned.events: write sources/{source.name}/events.sql)"
         yield source.name, (bool(address), place or f"{source.arrival.setting} is not set")
 
 

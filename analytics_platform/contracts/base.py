@@ -7,6 +7,7 @@ fields of `Table` (table.py). What is derived from a contract is in rules.py and
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, Generic, TypeAlias, TypeVar
 
@@ -14,7 +15,7 @@ import pandera.polars as pa
 import polars as pl
 from pandera.api.dataframe.model_config import BaseConfig
 
-from analytics_platform.contracts.rules import Rule, column_rules, row_rule
+from analytics_platform.contracts.rules import FIELD_CHECKS, Rule, column_rules, row_rule
 from analytics_platform.contracts.table import Table
 
 Text: TypeAlias = pl.String
@@ -30,20 +31,23 @@ def column(
     description: str,
     *,
     nullable: bool = False,
-    source: tuple[str, ...] = (),
+    source: str | tuple[str, ...] = (),
     required: bool = False,
     usual: bool = False,
     json: bool = False,
     random: bool = False,
     **checks: Any,
 ) -> Any:
-    """Describe one column of a contract; `checks` are Pandera's (`isin`, `ge`, `le`, `in_range`, `str_matches` …).
+    """Describe one column of a contract; `checks` are those of Pandera's that have a SQL form. Raises `TypeError`.
 
-    `source` lists the names the column has in raw input, first the usual one. A source that lacks a
+    `source` is the name of the column in raw input, or several, first the usual one. A file that lacks a
     `required` column is rejected as a whole; the lack of a `usual` one is reported as drift. `json` marks text that
     must be valid JSON, `random` text that does not repeat, such as ids and hashes, and so is stored as it is.
     """
-    metadata = {"source": source, "required": required, "usual": usual or required, "json": json, "random": random}
+    for name in checks.keys() - set(FIELD_CHECKS):
+        raise TypeError(f"column() has no {name}=, but the checks {', '.join(FIELD_CHECKS)}")
+    names = (source,) if isinstance(source, str) else tuple(source)
+    metadata = {"source": names, "required": required, "usual": usual or required, "json": json, "random": random}
     return pa.Field(nullable=nullable, description=description, metadata=metadata, **checks)
 
 
@@ -73,11 +77,17 @@ class _Promises:
 
     @_Derived
     def table(cls: type[Contract]) -> Table:
-        """What the contract says of the table as a whole. Raises `TypeError` for a contract without a table."""
+        """What the contract says of the table as a whole. Raises `TypeError` for a contract without a table.
+
+        A row of a source that has neither an id nor an `identity` is identified by all of its content.
+        """
         found = getattr(cls, "_table", None)  # a contract derived from another has that one's
         if not isinstance(found, Table):
-            raise TypeError(f"{cls.__name__} names no table: class {cls.__name__}(Contract, table=…, key=…, write=…)")
-        return found
+            raise TypeError('it names no table: write table="<layer>.<table>"')
+        if not found.source or found.identity:
+            return found
+        content = tuple(name for name, each in cls.columns.items() if each.metadata["source"] or name == "extra")
+        return found if found.key[0] in content else replace(found, identity=content)
 
     @_Derived
     def columns(cls: type[Contract]) -> Mapping[str, pa.Column]:
@@ -96,10 +106,11 @@ class Contract(_Promises, pa.DataFrameModel):
     """Base of all contracts; the docstring of a subclass is the table's description, first line the grain.
 
     The class keywords are the fields of `Table`; `table` is its name: `class Sessions(Contract, table="star.sessions",
-    key=("session_id",), write="days", partition="date")`.
+    key="session_id", partition="date")`. A contract has the keywords of its base too.
     """
 
     _table: ClassVar[Table]
+    _keywords: ClassVar[Mapping[str, Any]] = MappingProxyType({})
 
     class Config(BaseConfig):
         """Columns are exactly those listed and nothing is coerced."""
@@ -107,14 +118,18 @@ class Contract(_Promises, pa.DataFrameModel):
         strict = True
         coerce = False
 
-    def __init_subclass__(cls, *, table: str = "", **promises: Any) -> None:
+    def __init_subclass__(cls, *, table: str = "", **keywords: Any) -> None:
         """Keep what the keywords say of the table. Raises `TypeError` for a keyword that `Table` does not have."""
         super().__init_subclass__()  # type: ignore[no-untyped-call]
+        known = ("table", *Table.__slots__[1:])
+        for name in keywords.keys() - set(known):
+            raise TypeError(f"class {cls.__name__} has the keyword {name}=, but a contract has {', '.join(known)}")
+        cls._keywords = {**cls._keywords, **keywords}
         if table:
-            cls._table = Table(table, **promises)
+            cls._table = Table(table, **cls._keywords)
 
 
-class SourceRows(Contract):
+class SourceRows(Contract, key="event_id", write="batches", partition="event_date"):
     """Base of the contracts of sources: the columns that the platform adds to every record that passed the gate."""
 
     event_date: Day = column("Day (UTC) of event_at; without that column, of arrival.")
@@ -126,6 +141,10 @@ class SourceRows(Contract):
     position: Whole = column(
         "Place of the record in its batch, from 1; of a CSV file the line, on which the header is line 1.", ge=1
     )
+
+
+class DeliveredRows(SourceRows, redelivers=True, least_checked_rows=100):
+    """Base of the contracts of sources that are systems: they hand over small batches, and a record more than once."""
 
 
 class SourceEvents(Contract):

@@ -10,7 +10,7 @@ DEVICE_TYPES = ("desktop", "mobile", "tablet", "tv", "console", "bot", "unknown"
 
 
 class Users(
-    Contract, table="cleaned.users", key=("user_id",), write="whole", reads={"cleaned.user_versions": Everything()}
+    Contract, table="cleaned.users", key="user_id", write="whole", reads={"cleaned.user_versions": Everything()}
 ):
     """One row per user: what the latest answer of the users API that kept every rule says."""
 
@@ -34,7 +34,7 @@ class Users(
     arrived_at: Instant = column("When that answer was put into the lake.")
 
 
-class Urls(Contract, table="cleaned.urls", key=("event_date", "url"), write="days", partition="event_date"):
+class Urls(Contract, table="cleaned.urls", key=("event_date", "url"), partition="event_date"):
     """One row per day and distinct address (page or referrer) seen that day, taken apart."""
 
     event_date: Day = column("Day (UTC) on which the address was seen.")
@@ -51,9 +51,7 @@ class Urls(Contract, table="cleaned.urls", key=("event_date", "url"), write="day
     site_category: Text = column("Kind of the site.", nullable=True, isin=["search", "social", "shopping", "video"])
 
 
-class UserAgents(
-    Contract, table="cleaned.user_agents", key=("event_date", "user_agent"), write="days", partition="event_date"
-):
+class UserAgents(Contract, table="cleaned.user_agents", key=("event_date", "user_agent"), partition="event_date"):
     """One row per day and distinct user agent seen that day, taken apart with ua-parser."""
 
     event_date: Day = column("Day (UTC) on which the user agent was seen.")
@@ -64,7 +62,7 @@ class UserAgents(
     is_bot: Flag = column("True for crawlers, monitors and scripts.")
 
 
-class SourceCategories(Contract, table="cleaned.source_categories", key=("source",), write="whole"):
+class SourceCategories(Contract, table="cleaned.source_categories", key="source", write="whole"):
     """One row per known traffic source: what kind of site it is. Our own list, shipped with the platform."""
 
     source: Text = column("Name or host of the source, lower case.")
@@ -74,8 +72,7 @@ class SourceCategories(Contract, table="cleaned.source_categories", key=("source
 class Events(
     Contract,
     table="cleaned.events",
-    key=("event_id",),
-    write="days",
+    key="event_id",
     partition="event_date",
     rules=(
         RowRule(
@@ -141,9 +138,7 @@ class Events(
     batch_id: Text = column("The batch the event came in (ops.pipeline_logs).")
 
 
-class EventItems(
-    Contract, table="cleaned.event_items", key=("event_id", "item_index"), write="days", partition="event_date"
-):
+class EventItems(Contract, table="cleaned.event_items", key=("event_id", "item_index"), partition="event_date"):
     """One row per item of an event, in the order the event lists them."""
 
     event_id: Text = column("The event (cleaned.events).")

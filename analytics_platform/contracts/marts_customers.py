@@ -6,7 +6,7 @@ from analytics_platform.contracts.base import Contract, Day, Instant, Money, Rat
 from analytics_platform.contracts.table import TouchedKeys
 
 
-class UserMetrics(Contract, table="marts.user_metrics", key=("user_id",), write="upsert"):
+class UserMetrics(Contract, table="marts.user_metrics", key="user_id", write="upsert"):
     """One row per customer: how many interactions, which favourite, when last seen.
 
     Customers are the users that the users API told of. Other users that events name are no customers (ops.orphans), and
@@ -50,7 +50,7 @@ class UserProductAffinity(
     last_seen_at: Instant = column("Last event.")
 
 
-class CustomerRevenue(Contract, table="marts.customer_revenue", key=("client_id",), write="whole"):
+class CustomerRevenue(Contract, table="marts.customer_revenue", key="client_id", write="whole"):
     """One row per customer (client) with an order: what each brought, from the best down. Bots are left out."""
 
     client_id: Text = column("The browser or device.")
@@ -64,7 +64,7 @@ class CustomerRevenue(Contract, table="marts.customer_revenue", key=("client_id"
     last_order_date: Day = column("Day of the last order (UTC).")
 
 
-class MonthlyGrowth(Contract, table="marts.monthly_growth", key=("month",), write="whole"):
+class MonthlyGrowth(Contract, table="marts.monthly_growth", key="month", write="whole"):
     """One row per month from the first with an order to the last, those without any included. Bots are left out.
 
     Growth is (this month - the calendar month before) / the month before. The last month may not be over.
@@ -86,7 +86,7 @@ _QUINTILE = (
 )
 
 
-class CustomerRfm(Contract, table="marts.customer_rfm", key=("client_id",), write="whole"):
+class CustomerRfm(Contract, table="marts.customer_rfm", key="client_id", write="whole"):
     """One row per customer (client) with an order: recency, frequency and monetary value, scored. Bots are left out."""
 
     client_id: Text = column("The browser or device.")

@@ -6,7 +6,7 @@ from analytics_platform.contracts.base import Contract, Day, Instant, Money, Rat
 from analytics_platform.contracts.table import TouchedKeys
 
 
-class ProductDaily(Contract, table="marts.product_daily", key=("date", "product_id"), write="days", partition="date"):
+class ProductDaily(Contract, table="marts.product_daily", key=("date", "product_id"), partition="date"):
     """One row per day and product: interest and sales, bots left out."""
 
     date: Day = column("Day (UTC).")
@@ -21,7 +21,7 @@ class ProductDaily(Contract, table="marts.product_daily", key=("date", "product_
 class TopSellers(
     Contract,
     table="marts.top_sellers",
-    key=("product_id",),
+    key="product_id",
     write="upsert",
     reads={"marts.product_daily": TouchedKeys("product_id")},
 ):
@@ -36,7 +36,7 @@ class TopSellers(
 class ListPerformance(
     Contract,
     table="marts.list_performance",
-    key=("list_id",),
+    key="list_id",
     write="upsert",
     reads={"sessionized.product_interactions": TouchedKeys("list_id")},
 ):
@@ -65,7 +65,7 @@ class ListPerformance(
 class ProductPerformance(
     Contract,
     table="marts.product_performance",
-    key=("product_id",),
+    key="product_id",
     write="upsert",
     reads=dict.fromkeys(("sessionized.product_interactions", "sessionized.product_days"), TouchedKeys("product_id")),
 ):
@@ -93,7 +93,7 @@ class ProductPerformance(
     first_seen_at: Instant = column("First interaction with it.")
 
 
-class CategorySellers(Contract, table="marts.category_sellers", key=("product_id",), write="whole"):
+class CategorySellers(Contract, table="marts.category_sellers", key="product_id", write="whole"):
     """One row per product ever seen, ranked by revenue within its category."""
 
     product_id: Text = column("The shop's product id.")

@@ -17,14 +17,11 @@ class DataQualityDaily(
     Contract,
     table="marts.data_quality_daily",
     key=("date", "source"),
-    write="days",
     partition="date",
-    rules=(
-        RowRule(
-            "has_rows",
-            "rows_accepted + rows_duplicate + rows_quarantined > 0",
-            "A day is listed because records arrived for it.",
-        ),
+    rules=RowRule(
+        "has_rows",
+        "rows_accepted + rows_duplicate + rows_quarantined > 0",
+        "A day is listed because records arrived for it.",
     ),
 ):
     """One row per day of events and source: what was accepted, what was rejected."""
@@ -41,8 +38,7 @@ class DataQualityDaily(
 class OrderReconciliation(
     Contract,
     table="marts.order_reconciliation",
-    key=("pair_id",),
-    write="days",
+    key="pair_id",
     partition="order_date",
     reads={"cleaned.orders": Days(before=1, after=1), "star.fact_orders": Days(before=2, after=2)},
     rules=(

@@ -10,7 +10,7 @@ FUNNEL_STEPS = ["view", "cart", "checkout", "purchase"]
 ATTRIBUTION_MODELS = ["first_touch", "last_touch", "last_non_direct"]
 
 
-class DailyTrends(Contract, table="marts.daily_trends", key=("date",), write="days", partition="date"):
+class DailyTrends(Contract, table="marts.daily_trends", key="date", partition="date"):
     """One row per day: traffic, orders and revenue, bots left out."""
 
     date: Day = column("Day (UTC).")
@@ -26,7 +26,7 @@ class DailyTrends(Contract, table="marts.daily_trends", key=("date",), write="da
     conversion_rate: Ratio = share("Sessions with an order / sessions.")
 
 
-class FunnelDaily(Contract, table="marts.funnel_daily", key=("date", "step_index"), write="days", partition="date"):
+class FunnelDaily(Contract, table="marts.funnel_daily", key=("date", "step_index"), partition="date"):
     """One row per day and step of the funnel view → cart → checkout → purchase, counted in sessions.
 
     A session that reached a later step counts for the earlier ones too, so no rate is above 1.
@@ -44,7 +44,6 @@ class Attribution(
     Contract,
     table="marts.attribution",
     key=("date", "model", "channel", "source", "medium", "campaign"),
-    write="days",
     partition="date",
     reads={"star.fact_sessions": Days(before="attribution_lookback_days")},
 ):
@@ -70,7 +69,6 @@ class DeviceDaily(
     Contract,
     table="marts.device_daily",
     key=("date", "device_type"),
-    write="days",
     partition="date",
     reads={"star.dim_device": Everything()},
 ):
@@ -85,7 +83,7 @@ class DeviceDaily(
     conversion_rate: Ratio = share("Sessions with an order / sessions.")
 
 
-class CartAbandonment(Contract, table="marts.cart_abandonment", key=("date",), write="days", partition="date"):
+class CartAbandonment(Contract, table="marts.cart_abandonment", key="date", partition="date"):
     """One row per day on which a session with an add_to_cart event starts. Bots are left out.
 
     A cart is abandoned if its session has an add_to_cart event and no purchase event: items placed in the cart without

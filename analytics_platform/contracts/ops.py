@@ -9,14 +9,12 @@ from analytics_platform.contracts.rules import RowRule
 class PipelineLogs(
     Contract,
     table="ops.pipeline_logs",
-    key=("batch_id",),
+    key="batch_id",
     write="batches",
-    rules=(
-        RowRule(
-            "rows_conserved",
-            "rows_read = rows_accepted + rows_duplicate + rows_quarantined",
-            "Every record read ended in exactly one place.",
-        ),
+    rules=RowRule(
+        "rows_conserved",
+        "rows_read = rows_accepted + rows_duplicate + rows_quarantined",
+        "Every record read ended in exactly one place.",
     ),
 ):
     """One row per batch that passed the gate: the audit log, and the ledger of what was seen.
@@ -72,7 +70,7 @@ class BatchDays(
     rows_quarantined: Whole = column("Records rejected that belong to the day.", ge=0)
 
 
-class Acceptances(Contract, table="ops.acceptances", key=("batch_id",), write="batches"):
+class Acceptances(Contract, table="ops.acceptances", key="batch_id", write="batches"):
     """One row per batch above the error threshold for which a person took responsibility."""
 
     batch_id: Text = column("The batch.")
@@ -100,7 +98,7 @@ class RuleResults(
     checked_at: Instant = column("When the rows were checked.")
 
 
-class Orphans(Contract, table="ops.orphans", key=("user_id",), write="whole"):
+class Orphans(Contract, table="ops.orphans", key="user_id", write="whole"):
     """One row per user that interaction logs name and that is no known customer.
 
     Their events are kept and counted, and left out of customer metrics until the users API tells of the user.

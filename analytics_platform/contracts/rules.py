@@ -62,6 +62,9 @@ _CHECKS: Mapping[str, tuple[str, str]] = MappingProxyType(
 )
 """Name of a Pandera check → reason of a rejection, and its SQL form with the names of its statistics."""
 
+FIELD_CHECKS = ("isin", "notin", "gt", "ge", "lt", "le", "in_range", "str_matches")
+"""The keywords of these checks in a field."""
+
 
 def check_rule(column: str, check: pa.Check) -> Rule:
     """Return the rule of one Pandera check on one column. Raises `TypeError` for a check without a SQL form."""

@@ -16,11 +16,10 @@ SPLIT_REASONS = ["pause", "midnight"]
 class SessionEvents(
     Contract,
     table="sessionized.session_events",
-    key=("event_id",),
-    write="days",
+    key="event_id",
     partition="event_date",
     reads={"cleaned.events": Days(before=2)},
-    rules=(RowRule("starts_before_event", "started_at <= event_at", "No event precedes its session."),),
+    rules=RowRule("starts_before_event", "started_at <= event_at", "No event precedes its session."),
 ):
     """One row per event: the session it belongs to.
 
@@ -43,8 +42,7 @@ class SessionEvents(
 class Purchases(
     Contract,
     table="sessionized.purchases",
-    key=("order_id",),
-    write="days",
+    key="order_id",
     partition="event_date",
     reads={"cleaned.events": Days(before=ORDER_REPEAT_DAYS)},
 ):
@@ -88,8 +86,7 @@ class SessionFigures(Contract):
 class Sessions(
     SessionFigures,
     table="sessionized.sessions",
-    key=("session_id",),
-    write="days",
+    key="session_id",
     partition="session_date",
     reads={
         "cleaned.events": Days(after=1),
@@ -118,9 +115,7 @@ class Sessions(
     viewed_product: Flag = column("Has a view_item event.")
 
 
-class ClientDays(
-    Contract, table="sessionized.client_days", key=("client_id", "event_date"), write="days", partition="event_date"
-):
+class ClientDays(Contract, table="sessionized.client_days", key=("client_id", "event_date"), partition="event_date"):
     """One row per client and day: the rollup that all-time figures of clients are made from."""
 
     client_id: Text = column("The browser or device.")
@@ -132,9 +127,7 @@ class ClientDays(
     is_bot: Flag = column("True if any event came from a bot.")
 
 
-class ProductDays(
-    Contract, table="sessionized.product_days", key=("product_id", "event_date"), write="days", partition="event_date"
-):
+class ProductDays(Contract, table="sessionized.product_days", key=("product_id", "event_date"), partition="event_date"):
     """One row per product and day: its latest attributes that day. What bots saw names nothing."""
 
     product_id: Text = column("The shop's product id.")
@@ -147,9 +140,7 @@ class ProductDays(
     last_at: Instant = column("Last event about the product that day.")
 
 
-class ListDays(
-    Contract, table="sessionized.list_days", key=("list_id", "event_date"), write="days", partition="event_date"
-):
+class ListDays(Contract, table="sessionized.list_days", key=("list_id", "event_date"), partition="event_date"):
     """One row per product list and day: its latest name that day. What bots saw names nothing."""
 
     list_id: Text = column("The list's id, else its name.")
@@ -162,8 +153,7 @@ class ListDays(
 class ProductInteractions(
     Contract,
     table="sessionized.product_interactions",
-    key=("interaction_id",),
-    write="days",
+    key="interaction_id",
     partition="event_date",
     reads=dict.fromkeys(
         ("cleaned.events", "cleaned.event_items", "sessionized.session_events", "sessionized.sessions"), Days(before=1)
@@ -195,11 +185,7 @@ class ProductInteractions(
 
 
 class UserActivity(
-    Contract,
-    table="sessionized.user_activity",
-    key=("user_id", "event_date", "product"),
-    write="days",
-    partition="event_date",
+    Contract, table="sessionized.user_activity", key=("user_id", "event_date", "product"), partition="event_date"
 ):
     """One row per user, day and product (known by its name), and one per user and day for all of it (product '').
 
@@ -224,7 +210,7 @@ class UserActivity(
 class UserTotals(
     Contract,
     table="sessionized.user_totals",
-    key=("user_id",),
+    key="user_id",
     write="upsert",
     reads={"sessionized.user_activity": TouchedKeys("user_id")},
 ):
@@ -248,7 +234,6 @@ class CustomerDays(
     Contract,
     table="sessionized.customer_days",
     key=("client_id", "event_date"),
-    write="days",
     partition="event_date",
     reads={"sessionized.sessions": Days(before=1)},
 ):
@@ -287,7 +272,6 @@ class ProductPairDays(
     Contract,
     table="sessionized.product_pair_days",
     key=("event_date", "product_id", "other_product_id"),
-    write="days",
     partition="event_date",
     reads={"sessionized.sessions": Days(before=1)},
 ):

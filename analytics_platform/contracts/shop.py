@@ -21,7 +21,7 @@ class Versions(Contract):
     is_current: Flag = column("True for the last version; each product and client has exactly one.")
 
 
-class Orders(Contract, table="cleaned.orders", key=("order_id",), write="days", partition="order_date"):
+class Orders(Contract, table="cleaned.orders", key="order_id", partition="order_date"):
     """One row per order of the shop's database, as its latest version that kept every rule says."""
 
     order_id: Whole = column("The shop's order.")
@@ -37,7 +37,7 @@ class Orders(Contract, table="cleaned.orders", key=("order_id",), write="days", 
     updated_at: Instant = column("When the row was last changed.")
 
 
-class OrderItems(Contract, table="cleaned.order_items", key=("order_id", "line"), write="days", partition="order_date"):
+class OrderItems(Contract, table="cleaned.order_items", key=("order_id", "line"), partition="order_date"):
     """One row per line of an order of the shop's database, as its latest version that kept every rule says."""
 
     order_id: Whole = column("The shop's order (cleaned.orders).")
@@ -70,7 +70,7 @@ class ProductHistory(
     key=("product_id", "version"),
     write="upsert",
     reads={"cleaned.product_versions": TouchedKeys("product_id")},
-    rules=(IN_ORDER,),
+    rules=IN_ORDER,
 ):
     """One row per product of the shop and period in which its name, category and price were the same.
 
@@ -93,7 +93,7 @@ class CustomerHistory(
     key=("client_id", "version"),
     write="upsert",
     reads={"cleaned.customer_versions": Everything()},
-    rules=(IN_ORDER,),
+    rules=IN_ORDER,
 ):
     """One row per client that customers of the shop ordered from and period in which the shop knew the same of them.
 

@@ -20,7 +20,7 @@ def dimensions(*names: str) -> dict[str, str]:
     return {f"{name}_key": f"star.dim_{name}" for name in names}
 
 
-class DimDate(Contract, table="star.dim_date", key=("date_key",), write="upsert"):
+class DimDate(Contract, table="star.dim_date", key="date_key", write="upsert"):
     """One row per calendar day."""
 
     date_key: Whole = column("The day as a number, YYYYMMDD. " + UNKNOWN)
@@ -37,14 +37,14 @@ class DimDate(Contract, table="star.dim_date", key=("date_key",), write="upsert"
 class DimCustomer(
     Versions,
     table="star.dim_customer",
-    key=("customer_key",),
+    key="customer_key",
     write="upsert",
     reads={
         "sessionized.client_days": TouchedKeys(
             "client_id", also=(("cleaned.customer_history", "read_date"), ("cleaned.customer_history", "linked_date"))
         )
     },
-    rules=(IN_ORDER,),
+    rules=IN_ORDER,
 ):
     """One row per client (browser or device) ever seen and period in which the shop knew the same of its customer.
 
@@ -78,10 +78,10 @@ class DimCustomer(
 class DimProduct(
     Versions,
     table="star.dim_product",
-    key=("product_key",),
+    key="product_key",
     write="upsert",
     reads={"sessionized.product_days": TouchedKeys("product_id", also=(("cleaned.product_history", "read_date"),))},
-    rules=(IN_ORDER,),
+    rules=IN_ORDER,
 ):
     """One row per product ever seen in events and period in which the shop had the same name, category and price.
 
@@ -105,7 +105,7 @@ class DimProduct(
 class DimList(
     Contract,
     table="star.dim_list",
-    key=("list_key",),
+    key="list_key",
     write="upsert",
     reads={"sessionized.list_days": TouchedKeys("list_id")},
 ):
@@ -118,7 +118,7 @@ class DimList(
     last_seen_at: Instant = column("Last event about it.", nullable=True)
 
 
-class DimChannel(Contract, table="star.dim_channel", key=("channel_key",), write="whole"):
+class DimChannel(Contract, table="star.dim_channel", key="channel_key", write="whole"):
     """One row per default channel group of GA4."""
 
     channel_key: Whole = column("Hash of channel. " + UNKNOWN)
@@ -126,7 +126,7 @@ class DimChannel(Contract, table="star.dim_channel", key=("channel_key",), write
     is_paid: Flag = column("True for channels that are paid for.")
 
 
-class DimDevice(Contract, table="star.dim_device", key=("device_key",), write="upsert"):
+class DimDevice(Contract, table="star.dim_device", key="device_key", write="upsert"):
     """One row per combination of device type, operating system and browser ever seen."""
 
     device_key: Whole = column("Hash of the three. " + UNKNOWN)
@@ -138,8 +138,7 @@ class DimDevice(Contract, table="star.dim_device", key=("device_key",), write="u
 class FactEvents(
     Contract,
     table="star.fact_events",
-    key=("event_id",),
-    write="days",
+    key="event_id",
     partition="event_date",
     reads={"sessionized.sessions": Days(before=1)},
     foreign_keys=dimensions("date", "customer", "channel", "device"),
@@ -168,7 +167,6 @@ class FactEventItems(
     Contract,
     table="star.fact_event_items",
     key=("event_id", "item_index"),
-    write="days",
     partition="event_date",
     foreign_keys=dimensions("date", "customer", "product", "list"),
 ):
@@ -197,8 +195,7 @@ class FactEventItems(
 class FactSessions(
     SessionFigures,
     table="star.fact_sessions",
-    key=("session_id",),
-    write="days",
+    key="session_id",
     partition="session_date",
     foreign_keys=dimensions("date", "customer", "channel", "device"),
 ):
@@ -217,8 +214,7 @@ class FactSessions(
 class FactOrders(
     Contract,
     table="star.fact_orders",
-    key=("order_id",),
-    write="days",
+    key="order_id",
     partition="order_date",
     reads={"sessionized.sessions": Days(before=1)},
     foreign_keys=dimensions("date", "customer", "channel", "device"),
@@ -246,7 +242,6 @@ class FactOrderItems(
     Contract,
     table="star.fact_order_items",
     key=("event_id", "item_index"),
-    write="days",
     partition="order_date",
     foreign_keys=dimensions("date", "customer", "product"),
 ):

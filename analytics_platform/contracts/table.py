@@ -46,11 +46,11 @@ Reads: TypeAlias = Days | TouchedKeys | Everything
 class Table:
     """What a contract promises about its table as a whole.
 
-    `write` is how it is published. `reads` says what part of each input a model needs; an
-    input that is not listed is read for exactly the days that are built (or whole, if it has no days).
+    `write` is how it is published, `partition` the column with its day. `reads` says what part of each input a model
+    needs; an input that is not listed is read for exactly the days that are built (or whole, if it has no days).
     `foreign_keys` maps a column to the dimension whose primary key it holds.
     `source` is the source whose records the table holds as they passed the gate.
-    `identity` names the columns whose content identifies a row of a source without an id of its own. A source that
+    `identity` names the columns whose content identifies a row of a source without an own id. A source that
     `redelivers` may hand over a record again: one that is rejected again is a duplicate, known by its text. The error
     rate of a batch or day with fewer than `least_checked_rows` says nothing and is not checked. A run that reads
     a larger share of rejected records than `quarantine_warning` warns.
@@ -58,7 +58,7 @@ class Table:
 
     name: str
     key: tuple[str, ...]
-    write: Write
+    write: Write = "days"
     partition: str | None = None
     reads: Mapping[str, Reads] = field(default_factory=dict)
     rules: tuple[RowRule, ...] = ()
@@ -70,6 +70,12 @@ class Table:
     source: str = ""
     owner: str = "team:analytics"
     tags: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Take one column or rule for a tuple of it."""
+        for name in ("key", "identity", "rules"):
+            if isinstance(value := getattr(self, name), str | RowRule):
+                object.__setattr__(self, name, (value,))
 
     @property
     def layer(self) -> str:

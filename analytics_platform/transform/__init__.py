@@ -1,12 +1,12 @@
 """Turns SQL models and the days to build into queries: DuckDB on one machine, Spark on many.
 
-There is no Dagster in here and no connection: the warehouse decides where a query runs.
+There is no Dagster in here and no connection to a warehouse, which decides where a query runs.
 """
 
 from analytics_platform.transform.affected import affected_days, build_order, day_ranges, refreshed_days
-from analytics_platform.transform.model import Model, all_models, column_lineage, find_model, macros, transpile
+from analytics_platform.transform.model import Model, all_models, column_lineage, find_model, transpile
 from analytics_platform.transform.plan import DayRange, Query, plan, reads_of, window_of
-from analytics_platform.transform.source_events import ModelError
+from analytics_platform.transform.sql import ModelError, macros
 
 __all__ = [
     "DayRange",

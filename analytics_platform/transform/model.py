@@ -17,9 +17,8 @@ from sqlglot import exp
 
 from analytics_platform.catalog import CONTRACTS
 from analytics_platform.contracts.ddl import column_types
-from analytics_platform.transform.source_events import NAME, ModelError, parse, put_queries, tables_in, union
-
-MODELS_DIR = Path(__file__).parent.parent / "models"
+from analytics_platform.transform.source_events import NAME, union
+from analytics_platform.transform.sql import MODELS_DIR, ModelError, parse, put_queries, read_sql, tables_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +40,7 @@ class Model:
 def read_model(path: Path) -> Model:
     """Read the model in a file named `<layer>/<table>.sql`. Raises `ModelError` if it reads an unknown table."""
     name = f"{path.parent.name}.{path.stem}"
-    sql = path.read_text(encoding="utf-8")
+    sql = read_sql(path)
     tree = parse(path, sql)
     if NAME in tables_in(tree):
         tree = put_queries(tree, {NAME: union()})
@@ -49,7 +48,8 @@ def read_model(path: Path) -> Model:
     inputs = tables_in(tree)
     unknown = [table for table in (name, *inputs) if table not in CONTRACTS]
     if unknown:
-        raise ModelError(f"{path}: there is no contract for {', '.join(unknown)}")
+        words = f"there is no contract for {', '.join(unknown)}: correct the name, or write its class in contracts/"
+        raise ModelError(f"{path}: {words}.")
     parameters = dict.fromkeys(parameter.name for parameter in tree.find_all(exp.Parameter, exp.Placeholder))
     return Model(name, path, sql, tuple(sorted(inputs)), tuple(parameters))
 
@@ -72,14 +72,6 @@ def find_model(name: str) -> Model:
     close = [table for short in like for table in models if table.rpartition(".")[2] == short]
     hint = f"did you mean {' or '.join(close)}?" if close else "the tables are listed in the README."
     raise ModelError(f"There is no model of a table {name!r}: {hint}")
-
-
-@lru_cache(maxsize=1)
-def macros() -> tuple[str, ...]:
-    """Read the statements that define the functions models share, for DuckDB."""
-    files = sorted((MODELS_DIR / "macros").glob("*.sql"))
-    statements = (tree for path in files for tree in sqlglot.parse(path.read_text("utf-8"), dialect="duckdb"))
-    return tuple(tree.sql("duckdb", comments=False) for tree in statements if tree is not None)
 
 
 @lru_cache(maxsize=256)

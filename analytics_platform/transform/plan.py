@@ -15,7 +15,7 @@ from analytics_platform.catalog import CONTRACTS
 from analytics_platform.contracts.sql import literal, quote, quote_table
 from analytics_platform.contracts.table import Days, Everything, Reads, Table, TouchedKeys
 from analytics_platform.transform.model import Model
-from analytics_platform.transform.source_events import put_queries
+from analytics_platform.transform.sql import put_queries
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 
-import sqlglot
-from sqlglot import exp
+import duckdb
 
 from analytics_platform.contracts.base import SourceEvents
 from analytics_platform.contracts.ddl import column_types
-from analytics_platform.contracts.sql import literal, quote
-from analytics_platform.errors import UserError
-from analytics_platform.sources.registry import EVENTS
+from analytics_platform.contracts.sql import literal, quote, quote_table
+from analytics_platform.sources.registry import EVENTS, SOURCES
+from analytics_platform.transform.sql import ModelError, macros, parse, read_sql, tables_in
 
 NAME = "sources.events"
 """What stands for the union in a model."""
-
-
-class ModelError(UserError):
-    """A SQL model cannot be used; the message names the file and the remedy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,48 +30,54 @@ class EventQuery:
     inputs: tuple[str, ...]
 
 
-def parse(path: Path, sql: str) -> exp.Query:
-    """Parse the one SELECT of a file. Raises `ModelError` if it holds anything else."""
-    try:
-        tree = sqlglot.parse_one(sql, dialect="duckdb")
-    except sqlglot.errors.ParseError as error:
-        raise ModelError(f"{path}: not one SQL statement: {error}") from error
-    if not isinstance(tree, exp.Query):
-        raise ModelError(f"{path}: a model is one SELECT, not {tree.key.upper()}")
-    return tree
-
-
-def tables_in(tree: exp.Query) -> tuple[str, ...]:
-    """List the tables that a query names, in order of appearance; CTEs have no schema and are left out."""
-    tables = (table for table in tree.find_all(exp.Table) if table.db)
-    return tuple(dict.fromkeys(f"{table.db}.{table.name}" for table in tables))
-
-
-def put_queries(tree: exp.Query, queries: Mapping[str, str]) -> exp.Query:
-    """Put a query in the place of each table that is named."""
-    for node in list(tree.find_all(exp.Table)):
-        if sql := queries.get(f"{node.db}.{node.name}"):
-            alias = exp.TableAlias(this=exp.to_identifier(node.alias_or_name))
-            node.replace(exp.Subquery(this=sqlglot.parse_one(sql, dialect="duckdb"), alias=alias))
-    return tree
-
-
 @lru_cache(maxsize=1)
 def source_events() -> Mapping[str, EventQuery]:
-    """Read the `events.sql` of every source that has one. Raises `ModelError` for columns that are not of the shape."""
-    return MappingProxyType({source: _read(path) for source, path in EVENTS.items()})
+    """Read the `events.sql` of every source that has one. Raises `ModelError` for one that cannot give events."""
+    with empty_tables() as engine:
+        return MappingProxyType({source: read_events(path, engine) for source, path in EVENTS.items()})
 
 
-def _read(path: Path) -> EventQuery:
-    tree = parse(path, path.read_text(encoding="utf-8"))
-    columns, shape = frozenset(tree.named_selects), SourceEvents.columns
-    unknown = sorted(columns - set(shape))
+def empty_tables() -> duckdb.DuckDBPyConnection:
+    """Open a database in memory with the tables of all sources, on which queries are planned and not run."""
+    engine = duckdb.connect(config={"threads": 1})
+    for statement in ("SET errors_as_json = true", *macros()):
+        engine.execute(statement)
+    for contract in (source.contract for source in SOURCES.values()):
+        columns = ", ".join(f"{quote(name)} {kind}" for name, kind in column_types(contract).items())
+        engine.execute(f"CREATE SCHEMA IF NOT EXISTS {quote(contract.table.layer)}")
+        engine.execute(f"CREATE TABLE {quote_table(contract.table.name)} ({columns})")
+    return engine
+
+
+def read_events(path: Path, engine: duckdb.DuckDBPyConnection) -> EventQuery:
+    """Read an `events.sql`. Raises `ModelError` for SQL that cannot be planned or does not give the shape."""
+    text, types = read_sql(path), column_types(SourceEvents)
+    tree = parse(path, text)
+    sql, given = tree.sql("duckdb", comments=False), _plan(path, text, engine)
+    unknown = sorted(given.keys() - types.keys())
     if unknown:
-        raise ModelError(f"{path}: an event has no column {', '.join(unknown)}: the shape has {', '.join(shape)}.")
-    missing = [name for name, column in shape.items() if not column.nullable and name not in columns]
+        raise ModelError(f"{path}: an event has no column {', '.join(unknown)}: the shape has {', '.join(types)}.")
+    missing = [name for name, column in SourceEvents.columns.items() if not column.nullable and name not in given]
     if missing:
-        raise ModelError(f"{path}: every event needs {', '.join(missing)}.")
-    return EventQuery(tree.sql("duckdb", comments=False), columns, tables_in(tree))
+        raise ModelError(f"{path}: every event needs {', '.join(missing)}: select these too.")
+    nulls = ", ".join(f"CAST(NULL AS {types[name]}) AS {quote(name)}" for name in given)
+    for name, kind in _plan(path, f"(SELECT {nulls}) UNION ALL BY NAME ({sql})", engine).items():
+        if kind != types[name]:  # else the union with the other sources has that type
+            raise ModelError(f"{path}: {name} is {given[name]}: write CAST(… AS {types[name]}) AS {name}.")
+    return EventQuery(sql, frozenset(given), tables_in(tree))
+
+
+def _plan(path: Path, sql: str, engine: duckdb.DuckDBPyConnection) -> dict[str, str]:
+    """Plan a query: column → type of its result. Raises `ModelError` with line and column of what is wrong."""
+    describe = "DESCRIBE "
+    try:
+        return {name: kind for name, kind, *_ in engine.execute(f"{describe}{sql}").fetchall()}
+    except duckdb.Error as error:
+        found = json.loads(str(error).partition(": ")[2])
+        before = sql.encode()[: int(found.get("position", 0)) - len(describe)].decode(errors="ignore")
+        place = f"line {before.count(chr(10)) + 1}, column {len(before) - before.rfind(chr(10))}"
+        words = " ".join(found["exception_message"].partition("\n\t")[0].split())  # behind it every function is listed
+        raise ModelError(f"{path}, {place}: {words.rstrip('.')}.") from None
 
 
 def union() -> str:

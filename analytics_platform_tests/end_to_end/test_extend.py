@@ -59,6 +59,15 @@ class Scratch:
 
     def python(self, *arguments: str) -> str:
         """Run Python on the copy; returns what it prints."""
+        done = self._run(*arguments)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def command(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run a command of the command line on the copy."""
+        return self._run("-m", "analytics_platform.cli.main", *arguments, **environment)
+
+    def _run(self, *arguments: str, **given: str) -> subprocess.CompletedProcess[str]:
         environment = {name: value for name, value in os.environ.items() if name != "DAGSTER_HOME"}
         environment |= {
             "PYTHONPATH": str(self.root),
@@ -66,11 +75,8 @@ class Scratch:
             "PARTITION_START": "2026-01-01",
             "MAX_ERROR_RATE": "0.3",
         }
-        done = subprocess.run(
-            [sys.executable, *arguments], capture_output=True, text=True, env=environment, cwd=self.root
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
+        command = [sys.executable, *arguments]
+        return subprocess.run(command, capture_output=True, text=True, env=environment | given, cwd=self.root)
 
     def materialize(self, *arguments: str) -> str:
         """Run the command line on the copy."""
@@ -121,6 +127,23 @@ def test_a_source_of_files_is_one_folder_with_a_contract_and_its_sql(scratch: Sc
     )
     status = scratch.python("-m", "analytics_platform.cli.main", "status")
     assert "storefront" in status
+
+
+def test_a_mistake_in_a_declaration_ends_a_command_in_its_sentence(scratch: Scratch) -> None:
+    folder = scratch.package / "sources" / "storefront"
+    folder.mkdir()
+    source = _block("python", "class Storefront")
+    (folder / "source.py").write_text(source, "utf-8")
+    assert "write sources/storefront/events.sql" in scratch.command("status", COLUMNS="400").stdout
+
+    (folder / "source.py").write_text(source.replace('source="storefront"', 'source="shop"'), "utf-8")
+    ended = scratch.command("status")
+
+    assert ended.returncode == 2
+    assert ended.stderr == (
+        f"analytics-platform: {folder / 'source.py'}: the source shop is in the folder storefront: "
+        'write source="storefront".\n'
+    )
 
 
 COLUMN: Mapping[str, tuple[str, str]] = {

@@ -12,9 +12,6 @@ class Clickstream(
     SourceRows,
     table="cleaned.clickstream",
     source="clickstream",
-    key=("event_id",),
-    write="batches",
-    partition="event_date",
     identity=("client_id", "user_id", "event_at", "event_name", "page_url", "referrer", "event_data"),
 ):
     """One row per distinct event of the CSV clickstream exports that kept every rule.
@@ -24,7 +21,7 @@ class Clickstream(
 
     event_id: Text = column(
         "The export's own id, else the MD5 of the event's content (client, time, name, page, data …).",
-        source=("event_id",),
+        source="event_id",
         random=True,
     )
     client_id: Text = column(
@@ -33,22 +30,22 @@ class Clickstream(
         required=True,
         random=True,
     )
-    user_id: Text = column("The signed-in user, where the export has it.", nullable=True, source=("user_id",))
-    page_url: Text = column("Address of the page.", nullable=True, source=("page_url",), required=True)
-    referrer: Text = column("Address the visitor came from.", nullable=True, source=("referrer",), usual=True)
+    user_id: Text = column("The signed-in user, where the export has it.", nullable=True, source="user_id")
+    page_url: Text = column("Address of the page.", nullable=True, source="page_url", required=True)
+    referrer: Text = column("Address the visitor came from.", nullable=True, source="referrer", usual=True)
     event_at: Instant = column(
         "When the event happened. A time without zone is UTC. Not before PARTITION_START, not later than "
         "arrival + 1 day.",
-        source=("timestamp",),
+        source="timestamp",
         required=True,
     )
-    event_name: Text = column("The name the tracker gave, untouched.", source=("event_name",), required=True)
+    event_name: Text = column("The name the tracker gave, untouched.", source="event_name", required=True)
     event_data: Text = column(
-        "What the event carries, as JSON text.", nullable=True, source=("event_data",), required=True, json=True
+        "What the event carries, as JSON text.", nullable=True, source="event_data", required=True, json=True
     )
-    user_agent: Text = column("The browser's own description.", nullable=True, source=("user_agent",), required=True)
+    user_agent: Text = column("The browser's own description.", nullable=True, source="user_agent", required=True)
     received_at: Instant = column(
-        "When the collector got the event, where the export has it.", nullable=True, source=("received_at",)
+        "When the collector got the event, where the export has it.", nullable=True, source="received_at"
     )
 
 

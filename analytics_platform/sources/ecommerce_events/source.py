@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-from analytics_platform.contracts.base import Instant, Money, SourceRows, Text, column
+from analytics_platform.contracts.base import DeliveredRows, Instant, Money, Text, column
 from analytics_platform.sources.arrivals.queue import SqsQueue
 from analytics_platform.sources.ecommerce_events.records import Messages
 from analytics_platform.sources.source import Source
 
 
 class EcommerceEvents(
-    SourceRows,
+    DeliveredRows,
     table="cleaned.ecommerce_events",
     source="ecommerce_events",
-    key=("event_id",),
-    write="batches",
-    partition="event_date",
     identity=(
         *("client_id", "user_id", "event_at", "event_name", "platform", "items", "transaction_id", "revenue"),
         *("list_id", "list_name", "page_url", "referrer", "extra"),
     ),
-    redelivers=True,
-    least_checked_rows=100,
 ):
     """One row per distinct product event of the mobile shop's queue that kept every rule.
 
@@ -30,31 +25,31 @@ class EcommerceEvents(
 
     event_id: Text = column(
         "The message's own id of the event, else the MD5 of its content (who, when, what, items, order …).",
-        source=("event_id",),
+        source="event_id",
         random=True,
     )
-    client_id: Text = column("The device, where the message names it, else user:<user_id>.", source=("user_id",))
-    user_id: Text = column("The signed-in user.", nullable=True, source=("user_id",))
+    client_id: Text = column("The device, where the message names it, else user:<user_id>.", source="user_id")
+    user_id: Text = column("The signed-in user.", nullable=True, source="user_id")
     event_at: Instant = column(
         "When the event happened: Unix time in seconds, milliseconds or microseconds (told apart by magnitude), or ISO "
         "8601. Not before PARTITION_START, not later than arrival + 1 day.",
-        source=("event_timestamp",),
+        source="event_timestamp",
     )
-    event_name: Text = column("The name the app gave, untouched.", source=("event_name",))
-    platform: Text = column("IOS, ANDROID or what the message says.", nullable=True, source=("platform",))
+    event_name: Text = column("The name the app gave, untouched.", source="event_name")
+    platform: Text = column("IOS, ANDROID or what the message says.", nullable=True, source="platform")
     items: Text = column(
         "The event's items as a JSON array, in one form whatever form they came in.",
         nullable=True,
-        source=("items",),
+        source="items",
         json=True,
     )
-    transaction_id: Text = column("The shop's order number, on purchases.", nullable=True, source=("transaction_id",))
-    revenue: Money = column("Value of the order, where the message has it.", nullable=True, source=("revenue",))
-    list_id: Text = column("The product list the event is about.", nullable=True, source=("item_list_id",))
-    list_name: Text = column("Its name.", nullable=True, source=("item_list_name",))
-    page_url: Text = column("Address of the page, where the message has it.", nullable=True, source=("page_location",))
-    referrer: Text = column("Address the visitor came from.", nullable=True, source=("page_referrer",))
-    sent_at: Instant = column("When the message was put on the queue.", nullable=True, source=("sent_at",))
+    transaction_id: Text = column("The shop's order number, on purchases.", nullable=True, source="transaction_id")
+    revenue: Money = column("Value of the order, where the message has it.", nullable=True, source="revenue")
+    list_id: Text = column("The product list the event is about.", nullable=True, source="item_list_id")
+    list_name: Text = column("Its name.", nullable=True, source="item_list_name")
+    page_url: Text = column("Address of the page, where the message has it.", nullable=True, source="page_location")
+    referrer: Text = column("Address the visitor came from.", nullable=True, source="page_referrer")
+    sent_at: Instant = column("When the message was put on the queue.", nullable=True, source="sent_at")
 
 
 SOURCE = Source(EcommerceEvents, SqsQueue(), Messages())

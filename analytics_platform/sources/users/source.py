@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from analytics_platform.contracts.base import Ratio, SourceRows, Text, Whole, column
+from analytics_platform.contracts.base import DeliveredRows, Ratio, Text, Whole, column
 from analytics_platform.sources.arrivals.api import JsonApi
 from analytics_platform.sources.source import Source
 from analytics_platform.sources.users.records import Answers
@@ -17,50 +17,46 @@ which RFC 5322 and 6531 allow, are rejected. Holds in Python, Polars and DuckDB 
 
 
 class UserVersions(
-    SourceRows,
+    DeliveredRows,
     table="cleaned.user_versions",
     source="users",
-    key=("version_id",),
-    write="batches",
-    partition="event_date",
+    key="version_id",
     identity=(
         *("user_id", "name", "username", "email", "phone", "website", "street", "suite", "city", "zipcode"),
         *("latitude", "longitude", "company_name", "company_catch_phrase", "company_bs", "extra"),
     ),
-    redelivers=True,
-    least_checked_rows=100,
 ):
     """One row per user, day and content in which the users API told of the user."""
 
     version_id: Text = column("MD5 of the content.", random=True)
-    user_id: Whole = column("The user.", source=("id",))
-    name: Text = column("The name as it came.", nullable=True, source=("name",))
-    honorific: Text = column("In front of the name: Mrs., Prof. …", nullable=True, source=("name: honorific",))
-    first_name: Text = column("First name.", nullable=True, source=("name: first",))
-    last_name: Text = column("Last name.", nullable=True, source=("name: last",))
-    suffix: Text = column("Behind the name: Jr., V …", nullable=True, source=("name: suffix",))
-    username: Text = column("Login name.", nullable=True, source=("username",))
+    user_id: Whole = column("The user.", source="id")
+    name: Text = column("The name as it came.", nullable=True, source="name")
+    honorific: Text = column("In front of the name: Mrs., Prof. …", nullable=True, source="name: honorific")
+    first_name: Text = column("First name.", nullable=True, source="name: first")
+    last_name: Text = column("Last name.", nullable=True, source="name: last")
+    suffix: Text = column("Behind the name: Jr., V …", nullable=True, source="name: suffix")
+    username: Text = column("Login name.", nullable=True, source="username")
     email: Text = column(
         "Address in lower case; one that no mail can be sent to is rejected.",
         nullable=True,
-        source=("email",),
+        source="email",
         str_matches=EMAIL_PATTERN,
     )
-    phone: Text = column("As it came.", nullable=True, source=("phone",))
-    website: Text = column("As it came.", nullable=True, source=("website",))
-    street: Text = column("Street.", nullable=True, source=("address.street",))
-    suite: Text = column("Apartment or suite.", nullable=True, source=("address.suite",))
-    city: Text = column("City.", nullable=True, source=("address.city",))
-    zipcode: Text = column("Postal code.", nullable=True, source=("address.zipcode",))
+    phone: Text = column("As it came.", nullable=True, source="phone")
+    website: Text = column("As it came.", nullable=True, source="website")
+    street: Text = column("Street.", nullable=True, source="address.street")
+    suite: Text = column("Apartment or suite.", nullable=True, source="address.suite")
+    city: Text = column("City.", nullable=True, source="address.city")
+    zipcode: Text = column("Postal code.", nullable=True, source="address.zipcode")
     latitude: Ratio = column(
-        "Degrees north.", nullable=True, source=("address.geo.lat",), in_range={"min_value": -90.0, "max_value": 90.0}
+        "Degrees north.", nullable=True, source="address.geo.lat", in_range={"min_value": -90.0, "max_value": 90.0}
     )
     longitude: Ratio = column(
-        "Degrees east.", nullable=True, source=("address.geo.lng",), in_range={"min_value": -180.0, "max_value": 180.0}
+        "Degrees east.", nullable=True, source="address.geo.lng", in_range={"min_value": -180.0, "max_value": 180.0}
     )
-    company_name: Text = column("Company.", nullable=True, source=("company.name",))
-    company_catch_phrase: Text = column("Its slogan.", nullable=True, source=("company.catchPhrase",))
-    company_bs: Text = column("What it says it does.", nullable=True, source=("company.bs",))
+    company_name: Text = column("Company.", nullable=True, source="company.name")
+    company_catch_phrase: Text = column("Its slogan.", nullable=True, source="company.catchPhrase")
+    company_bs: Text = column("What it says it does.", nullable=True, source="company.bs")
 
 
 SOURCE = Source(UserVersions, JsonApi(), Answers())

@@ -2,43 +2,31 @@
 
 from __future__ import annotations
 
-from analytics_platform.contracts.base import Instant, SourceRows, Text, Whole, column
+from analytics_platform.contracts.base import DeliveredRows, Instant, Text, Whole, column
 from analytics_platform.sources.arrivals.collection import MongoCollection
 from analytics_platform.sources.source import Source
 from analytics_platform.sources.web_logs.records import Documents
 
 
-class WebLogs(
-    SourceRows,
-    table="cleaned.web_logs",
-    source="web_logs",
-    key=("event_id",),
-    write="batches",
-    partition="event_date",
-    identity=("document_id", "user_id", "action", "item_name", "event_at", "device", "session_id", "metadata", "extra"),
-    redelivers=True,
-    least_checked_rows=100,
-):
+class WebLogs(DeliveredRows, table="cleaned.web_logs", source="web_logs"):
     """One row per distinct interaction log of the web shop's MongoDB collection that kept every rule.
 
     A document that is read again is a duplicate; one that was changed under the same _id is another row.
     """
 
     event_id: Text = column("MD5 of the document's _id and content.", random=True)
-    document_id: Text = column("The document's _id, as Extended JSON.", source=("document_id",), random=True)
-    user_id: Whole = column("The user.", source=("user_id",), ge=0)
-    action: Text = column("What the user did, as the shop names it.", source=("action",))
-    item_name: Text = column("Name of the product.", nullable=True, source=("item_name",))
+    document_id: Text = column("The document's _id, as Extended JSON.", source="document_id", random=True)
+    user_id: Whole = column("The user.", source="user_id", ge=0)
+    action: Text = column("What the user did, as the shop names it.", source="action")
+    item_name: Text = column("Name of the product.", nullable=True, source="item_name")
     event_at: Instant = column(
         "When it happened: a date, or text in ISO 8601 (UTC without zone). Not before PARTITION_START, not later than "
         "arrival + 1 day.",
-        source=("timestamp",),
+        source="timestamp",
     )
-    device: Text = column("Kind of device, as the shop names it.", nullable=True, source=("device",))
-    session_id: Text = column("The shop's own session.", nullable=True, source=("session_id",))
-    metadata: Text = column(
-        "The document's metadata, as Extended JSON.", nullable=True, source=("metadata",), json=True
-    )
+    device: Text = column("Kind of device, as the shop names it.", nullable=True, source="device")
+    session_id: Text = column("The shop's own session.", nullable=True, source="session_id")
+    metadata: Text = column("The document's metadata, as Extended JSON.", nullable=True, source="metadata", json=True)
 
 
 SOURCE = Source(WebLogs, MongoCollection(), Documents())
