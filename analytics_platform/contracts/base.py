@@ -15,7 +15,7 @@ import pandera.polars as pa
 import polars as pl
 from pandera.api.dataframe.model_config import BaseConfig
 
-from analytics_platform.contracts.rules import FIELD_CHECKS, Rule, column_rules, row_rule
+from analytics_platform.contracts.rules import FIELD_CHECKS, Rule, column_rules
 from analytics_platform.contracts.table import Table
 
 Text: TypeAlias = pl.String
@@ -46,6 +46,8 @@ def column(
     """
     for name in checks.keys() - set(FIELD_CHECKS):
         raise TypeError(f"column() has no {name}=, but the checks {', '.join(FIELD_CHECKS)}")
+    if "in_range" in checks:
+        checks["in_range"] = dict(zip(("min_value", "max_value"), checks["in_range"], strict=True))
     names = (source,) if isinstance(source, str) else tuple(source)
     metadata = {"source": names, "required": required, "usual": usual or required, "json": json, "random": random}
     return pa.Field(nullable=nullable, description=description, metadata=metadata, **checks)
@@ -99,7 +101,7 @@ class _Promises:
     @_Derived
     def rules(cls: type[Contract]) -> tuple[Rule, ...]:
         """All rules for single rows: by column in column order, then the rules over several columns."""
-        return (*column_rules(cls.columns), *map(row_rule, cls.table.rules))
+        return (*column_rules(cls.columns), *cls.table.rules)
 
 
 class Contract(_Promises, pa.DataFrameModel):
@@ -132,15 +134,11 @@ class Contract(_Promises, pa.DataFrameModel):
 class SourceRows(Contract, key="event_id", write="batches", partition="event_date"):
     """Base of the contracts of sources: the columns that the platform adds to every record that passed the gate."""
 
-    event_date: Day = column("Day (UTC) of event_at; without that column, of arrival.")
-    extra: Text = column(
-        "What the record has beside the columns of the contract, as one JSON object.", nullable=True, json=True
-    )
+    event_date: Day = column("Day (UTC) of event_at, from PARTITION_START to arrival + 1 day; without it, of arrival.")
+    extra: Text = column("What the record has beside these columns, as one JSON object.", nullable=True, json=True)
     arrived_at: Instant = column("When the batch was put into the lake.")
     batch_id: Text = column("The batch the record came in (ops.pipeline_logs).")
-    position: Whole = column(
-        "Place of the record in its batch, from 1; of a CSV file the line, on which the header is line 1.", ge=1
-    )
+    position: Whole = column("Place of the record in its batch, from 1; of a CSV its line (the header is 1).", ge=1)
 
 
 class DeliveredRows(SourceRows, redelivers=True, least_checked_rows=100):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from analytics_platform.contracts.base import Contract, Day, Flag, Instant, Money, Ratio, Text, Whole, column
-from analytics_platform.contracts.rules import RowRule
+from analytics_platform.contracts.rules import Rule
 from analytics_platform.contracts.table import Everything
 
 DEVICE_TYPES = ("desktop", "mobile", "tablet", "tv", "console", "bot", "unknown")
@@ -75,22 +75,22 @@ class Events(
     key="event_id",
     partition="event_date",
     rules=(
-        RowRule(
+        Rule(
             "event_date_of_event_at", "CAST(event_at AS DATE) = event_date", "event_date is the day of event_at in UTC."
         ),
-        RowRule(
+        Rule(
             "purchase_has_transaction_id",
             "event_name <> 'purchase' OR transaction_id IS NOT NULL",
             "A purchase names its order. Without it, every such event counts as an order of its own.",
             "warn",
         ),
-        RowRule(
+        Rule(
             "purchase_has_revenue",
             "event_name <> 'purchase' OR revenue IS NOT NULL",
             "A purchase carries a revenue that is a number. Without it the order counts as 0.",
             "warn",
         ),
-        RowRule(
+        Rule(
             "event_name_known",
             "is_known_event",
             "The event name is one the platform gives a meaning to. Others are kept and flagged.",
@@ -117,14 +117,8 @@ class Events(
     utm_source: Text = column("Campaign parameter of the page's address.", nullable=True)
     utm_medium: Text = column("Campaign parameter of the page's address.", nullable=True)
     utm_campaign: Text = column("Campaign parameter of the page's address.", nullable=True)
-    traffic_source: Text = column(
-        "Where this event's visitor came from: utm_source, else the ad click's source, else the site of a "
-        "foreign referrer; missing inside a visit. Own-domain referrers are not referrals.",
-        nullable=True,
-    )
-    traffic_medium: Text = column(
-        "utm_medium, else the ad click's medium, else organic for a search engine, else referral.", nullable=True
-    )
+    traffic_source: Text = column("utm_source, else the click's, else the site of a foreign referrer.", nullable=True)
+    traffic_medium: Text = column("utm_medium, else the click's, else organic (search) or referral.", nullable=True)
     traffic_campaign: Text = column("utm_campaign.", nullable=True)
     device_type: Text = column("Kind of device, from the user agent.", isin=list(DEVICE_TYPES))
     os: Text = column("Family of the operating system.", nullable=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from analytics_platform.contracts.base import Contract, Day, Instant, Money, Ratio, Text, Whole, column, share
-from analytics_platform.contracts.table import TouchedKeys
 
 
 class UserMetrics(Contract, table="marts.user_metrics", key="user_id", write="upsert"):
@@ -16,9 +15,7 @@ class UserMetrics(Contract, table="marts.user_metrics", key="user_id", write="up
     user_id: Text = column("The customer.")
     name: Text = column("The name as the API gave it.", nullable=True)
     interactions: Whole = column("Events of all sources that name the customer.", ge=0)
-    favourite_product: Text = column(
-        "Product with most view_item events; of equals the one viewed latest, then the smallest name.", nullable=True
-    )
+    favourite_product: Text = column("The product viewed most often; of equals the one viewed last.", nullable=True)
     favourite_views: Whole = column("Its view_item events.", ge=0)
     first_seen_at: Instant = column("First event.", nullable=True)
     last_active_at: Instant = column("Last event.", nullable=True)
@@ -27,20 +24,12 @@ class UserMetrics(Contract, table="marts.user_metrics", key="user_id", write="up
     revenue: Money = column("Their revenue.")
 
 
-class UserProductAffinity(
-    Contract,
-    table="marts.user_product_affinity",
-    key=("user_id", "product"),
-    write="upsert",
-    reads={"sessionized.user_activity": TouchedKeys("user_id")},
-):
+class UserProductAffinity(Contract, table="marts.user_product_affinity", key=("user_id", "product"), write="upsert"):
     """One row per user and product: how much the user likes it. Users who are no customers are here too."""
 
     user_id: Text = column("The user.")
     product: Text = column("Name of the product, else its id.")
-    rank: Whole = column(
-        "1 is the favourite: viewed most often; of equals the one viewed latest, then the smallest name.", ge=1
-    )
+    rank: Whole = column("1 is viewed most often; of equals comes the latest viewed, then the smaller name.", ge=1)
     interactions: Whole = column("Events of the user about it.", ge=1)
     views: Whole = column("view_item events.", ge=0)
     add_to_carts: Whole = column("add_to_cart events.", ge=0)

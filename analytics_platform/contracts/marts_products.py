@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from analytics_platform.contracts.base import Contract, Day, Instant, Money, Ratio, Text, Whole, column, share
-from analytics_platform.contracts.table import TouchedKeys
 
 
 class ProductDaily(Contract, table="marts.product_daily", key=("date", "product_id"), partition="date"):
@@ -18,13 +17,7 @@ class ProductDaily(Contract, table="marts.product_daily", key=("date", "product_
     revenue: Money = column("Sum of the order lines' amounts.")
 
 
-class TopSellers(
-    Contract,
-    table="marts.top_sellers",
-    key="product_id",
-    write="upsert",
-    reads={"marts.product_daily": TouchedKeys("product_id")},
-):
+class TopSellers(Contract, table="marts.top_sellers", key="product_id", write="upsert"):
     """One row per product ever seen, with all its sales."""
 
     product_id: Text = column("The shop's product id.")
@@ -33,13 +26,7 @@ class TopSellers(
     revenue: Money = column("Sum of the order lines' amounts.")
 
 
-class ListPerformance(
-    Contract,
-    table="marts.list_performance",
-    key="list_id",
-    write="upsert",
-    reads={"sessionized.product_interactions": TouchedKeys("list_id")},
-):
+class ListPerformance(Contract, table="marts.list_performance", key="list_id", write="upsert"):
     """One row per product list that was met: how often its products were shown, clicked and bought. No bots.
 
     An interaction without a list of its own is credited to the list whose click led to it in the same session.
@@ -62,13 +49,7 @@ class ListPerformance(
     bounce_rate: Ratio = share("Sessions in which the list was the only event / sessions.")
 
 
-class ProductPerformance(
-    Contract,
-    table="marts.product_performance",
-    key="product_id",
-    write="upsert",
-    reads=dict.fromkeys(("sessionized.product_interactions", "sessionized.product_days"), TouchedKeys("product_id")),
-):
+class ProductPerformance(Contract, table="marts.product_performance", key="product_id", write="upsert"):
     """One row per product that was met: how often it was shown, viewed and bought. No bots."""
 
     product_id: Text = column("The shop's product id.")
@@ -83,11 +64,7 @@ class ProductPerformance(
     quantity: Whole = column("Pieces ordered; a missing quantity is one.", ge=0)
     revenue: Money = column("Sum of price × quantity of the purchases.")
     click_through_rate: Ratio = column("clicks / impressions; missing if it was never shown.", nullable=True, ge=0.0)
-    view_to_purchase_rate: Ratio = column(
-        "purchases / views; missing if it was never viewed. Above 1 where it is bought without a look at its page.",
-        nullable=True,
-        ge=0.0,
-    )
+    view_to_purchase_rate: Ratio = column("purchases / views; above 1 if bought without one.", nullable=True, ge=0.0)
     conversion_rate: Ratio = share("Clients who bought it / unique_users.")
     average_price: Ratio = column("Mean of the prices its interactions carry.", nullable=True)
     first_seen_at: Instant = column("First interaction with it.")
@@ -99,22 +76,14 @@ class CategorySellers(Contract, table="marts.category_sellers", key="product_id"
     product_id: Text = column("The shop's product id.")
     product_name: Text = column("Latest name.", nullable=True)
     category: Text = column("Latest category; 'unknown' without any.")
-    rank: Whole = column(
-        "Place within the category, 1 the highest revenue; of equals more pieces, then the smaller product id.", ge=1
-    )
+    rank: Whole = column("Place in the category by revenue; of equals more pieces, then the smaller product id.", ge=1)
     orders: Whole = column("Orders with the product.", ge=0)
     quantity: Whole = column("Pieces ordered.", ge=0)
     revenue: Money = column("Sum of the order lines' amounts.")
     share_of_category: Ratio = column("revenue / revenue of the category; missing if that is 0.", nullable=True)
 
 
-class BoughtTogether(
-    Contract,
-    table="marts.bought_together",
-    key=("product_id", "other_product_id"),
-    write="upsert",
-    reads={"sessionized.product_pair_days": TouchedKeys("product_id")},
-):
+class BoughtTogether(Contract, table="marts.bought_together", key=("product_id", "other_product_id"), write="upsert"):
     """One row per product and other product that was bought with it, in both directions. Bots are left out.
 
     Purchases of more than 100 products are left out.
@@ -122,15 +91,7 @@ class BoughtTogether(
 
     product_id: Text = column("The shop's product id.")
     other_product_id: Text = column("A product of the same order.")
-    rank: Whole = column(
-        "Place among the products bought with it, 1 the most orders; of equals the smaller product id.", ge=1
-    )
+    rank: Whole = column("Place among the products bought with it by orders; of equals the smaller product id.", ge=1)
     orders: Whole = column("Orders with both; 0 where what had both is a repeat or a bot's after all.", ge=0)
     product_orders: Whole = column("Orders with product_id.", ge=0)
-    confidence: Ratio = column(
-        "orders / product_orders: how often an order with product_id has the other one too, the confidence of an "
-        "association rule (Agrawal, Imieliński and Swami 1993).",
-        nullable=True,
-        ge=0.0,
-        le=1.0,
-    )
+    confidence: Ratio = share("orders / product_orders: the confidence of an association rule (Agrawal et al. 1993).")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from analytics_platform.contracts.base import Contract, Day, Money, Ratio, Text, Whole, column, share
-from analytics_platform.contracts.rules import RowRule
+from analytics_platform.contracts.rules import Rule
 from analytics_platform.contracts.shop import ORDER_STATES
 from analytics_platform.contracts.table import Days
 
@@ -18,7 +18,7 @@ class DataQualityDaily(
     table="marts.data_quality_daily",
     key=("date", "source"),
     partition="date",
-    rules=RowRule(
+    rules=Rule(
         "has_rows",
         "rows_accepted + rows_duplicate + rows_quarantined > 0",
         "A day is listed because records arrived for it.",
@@ -42,13 +42,13 @@ class OrderReconciliation(
     partition="order_date",
     reads={"cleaned.orders": Days(before=1, after=1), "star.fact_orders": Days(before=2, after=2)},
     rules=(
-        RowRule(
+        Rule(
             "orders_reconcile",
             "outcome NOT IN ('amounts differ', 'only in events', 'only in shop')",
             "Orders that events tell of are the shop's, with the same value. Events may be lost or sent twice.",
             "warn",
         ),
-        RowRule(
+        Rule(
             "lines_make_the_total",
             "shop_lines = shop_total",
             "The lines of an order in the shop sum to its total.",

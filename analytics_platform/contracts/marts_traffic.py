@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from analytics_platform.contracts.base import Contract, Day, Money, Ratio, Text, Whole, column, share
 from analytics_platform.contracts.star import CHANNELS
-from analytics_platform.contracts.table import Days, Everything
+from analytics_platform.contracts.table import Days
 
 FUNNEL_STEPS = ["view", "cart", "checkout", "purchase"]
 ATTRIBUTION_MODELS = ["first_touch", "last_touch", "last_non_direct"]
@@ -65,13 +65,7 @@ class Attribution(
     revenue: Money = column("Their revenue.")
 
 
-class DeviceDaily(
-    Contract,
-    table="marts.device_daily",
-    key=("date", "device_type"),
-    partition="date",
-    reads={"star.dim_device": Everything()},
-):
+class DeviceDaily(Contract, table="marts.device_daily", key=("date", "device_type"), partition="date"):
     """One row per day and kind of device, bots left out."""
 
     date: Day = column("Day (UTC) the sessions start.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from analytics_platform.contracts.base import Contract, Day, Instant, Ratio, Text, Whole, column
-from analytics_platform.contracts.rules import RowRule
+from analytics_platform.contracts.rules import Rule
 
 
 class PipelineLogs(
@@ -11,7 +11,7 @@ class PipelineLogs(
     table="ops.pipeline_logs",
     key="batch_id",
     write="batches",
-    rules=RowRule(
+    rules=Rule(
         "rows_conserved",
         "rows_read = rows_accepted + rows_duplicate + rows_quarantined",
         "Every record read ended in exactly one place.",

@@ -27,25 +27,18 @@ NOT_NULL = "not_nullable"
 
 
 @dataclass(frozen=True, slots=True)
-class RowRule:
-    """A rule over several columns of one row: `sql` must not be false. Unknown (null) passes, as in SQL."""
-
-    name: str
-    sql: str
-    description: str
-    severity: Severity = "error"
-
-
-@dataclass(frozen=True, slots=True)
 class Rule:
-    """One promise about a row. `sql` must not be false; `reason` is what a rejected row is told."""
+    """A rule for single rows: `sql` must not be false. Unknown (null) passes, as in SQL.
+
+    A rule over one `column` has the `reason` for which the gate rejects a record.
+    """
 
     name: str
-    column: str | None
-    reason: str
     sql: str
     description: str
     severity: Severity = "error"
+    column: str | None = None
+    reason: str = ""
 
 
 _CHECKS: Mapping[str, tuple[str, str]] = MappingProxyType(
@@ -70,14 +63,14 @@ def check_rule(column: str, check: pa.Check) -> Rule:
     """Return the rule of one Pandera check on one column. Raises `TypeError` for a check without a SQL form."""
     name = check.name or ""
     if name not in _CHECKS:
-        raise TypeError(f"{column}: check '{name}' has no SQL form; write it as a RowRule")
+        raise TypeError(f"{column}: check '{name}' has no SQL form; write it as a Rule")
     reason, form = _CHECKS[name]
     values = {
         key: literal(value) if isinstance(value, str | int | float | dt.date) else ", ".join(map(literal, value))
         for key, value in (check.statistics or {}).items()
     }
     sql, description = (form.format(column=name, **values) for name in (quote(column), column))
-    return Rule(f"{column}__{name}", column, reason, sql, description)
+    return Rule(f"{column}__{name}", sql, description, column=column, reason=reason)
 
 
 def column_rules(columns: Mapping[str, pa.Column]) -> Iterator[Rule]:
@@ -87,13 +80,8 @@ def column_rules(columns: Mapping[str, pa.Column]) -> Iterator[Rule]:
             sql = f"{quote(name)} IS NOT NULL"
             if column.dtype.type == pl.Float64:  # not a number is missing too, as Pandera has it
                 sql += f" AND NOT isnan({quote(name)})"
-            yield Rule(f"{name}__not_null", name, "missing", sql, f"{name} is never missing.")
+            yield Rule(f"{name}__not_null", sql, f"{name} is never missing.", column=name, reason="missing")
         yield from (check_rule(name, check) for check in column.checks)
-
-
-def row_rule(rule: RowRule) -> Rule:
-    """Return the rule over several columns, as the table declares it."""
-    return Rule(rule.name, None, rule.name, rule.sql, rule.description, rule.severity)
 
 
 def schema_of(contract: ContractType) -> pa.DataFrameSchema:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from analytics_platform.contracts.base import Contract, Day, Flag, Instant, Money, Ratio, Text, Whole, column
 from analytics_platform.contracts.cleaned import DEVICE_TYPES
-from analytics_platform.contracts.rules import RowRule
-from analytics_platform.contracts.table import Days, Everything, TouchedKeys
+from analytics_platform.contracts.rules import Rule
+from analytics_platform.contracts.table import Days
 
 ORDER_REPEAT_DAYS = 30
 """A purchase seen again within this many days under the same client and transaction id is the same order."""
@@ -19,7 +19,7 @@ class SessionEvents(
     key="event_id",
     partition="event_date",
     reads={"cleaned.events": Days(before=2)},
-    rules=RowRule("starts_before_event", "started_at <= event_at", "No event precedes its session."),
+    rules=Rule("starts_before_event", "started_at <= event_at", "No event precedes its session."),
 ):
     """One row per event: the session it belongs to.
 
@@ -92,12 +92,11 @@ class Sessions(
         "cleaned.events": Days(after=1),
         "sessionized.session_events": Days(after=1),
         "sessionized.purchases": Days(after=1),
-        "cleaned.source_categories": Everything(),
     },
     rules=(
-        RowRule("ends_after_start", "ended_at >= started_at", "A session ends at or after its start."),
-        RowRule("bounce_is_one_event", "is_bounce = (events = 1)", "A bounce is a session of one event."),
-        RowRule("order_needs_purchase", "orders = 0 OR purchased", "Only sessions with a purchase have orders."),
+        Rule("ends_after_start", "ended_at >= started_at", "A session ends at or after its start."),
+        Rule("bounce_is_one_event", "is_bounce = (events = 1)", "A bounce is a session of one event."),
+        Rule("order_needs_purchase", "orders = 0 OR purchased", "Only sessions with a purchase have orders."),
     ),
 ):
     """One row per session (visit), on the day it starts."""
@@ -207,13 +206,7 @@ class UserActivity(
     last_viewed_at: Instant = column("Last view_item event.", nullable=True)
 
 
-class UserTotals(
-    Contract,
-    table="sessionized.user_totals",
-    key="user_id",
-    write="upsert",
-    reads={"sessionized.user_activity": TouchedKeys("user_id")},
-):
+class UserTotals(Contract, table="sessionized.user_totals", key="user_id", write="upsert"):
     """One row per user that any event names, customer or not, over all days."""
 
     user_id: Text = column("The user.")
@@ -222,9 +215,7 @@ class UserTotals(
     sessions: Whole = column("Sessions.", ge=0)
     orders: Whole = column("Orders; repeats of an order do not count.", ge=0)
     revenue: Money = column("Their revenue.")
-    favourite_product: Text = column(
-        "Product with most view_item events; of equals the one viewed latest, then the smallest name.", nullable=True
-    )
+    favourite_product: Text = column("The product viewed most often; of equals the one viewed last.", nullable=True)
     favourite_views: Whole = column("Its view_item events.", nullable=True, ge=1)
     first_seen_at: Instant = column("First event.")
     last_active_at: Instant = column("Last event.")
@@ -248,13 +239,7 @@ class CustomerDays(
     revenue: Money = column("Their revenue.")
 
 
-class CustomerMonths(
-    Contract,
-    table="sessionized.customer_months",
-    key=("client_id", "month"),
-    write="upsert",
-    reads={"sessionized.customer_days": TouchedKeys("client_id")},
-):
+class CustomerMonths(Contract, table="sessionized.customer_months", key=("client_id", "month"), write="upsert"):
     """One row per client and month with a purchase event: the rollup that revenue, cohorts and scores are made from.
 
     A month in which no order counts is here with zeros. It grows with customers and months, not with events.

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from analytics_platform.contracts.base import Contract, Day, Flag, Instant, Money, Text, Whole, column
-from analytics_platform.contracts.rules import RowRule
-from analytics_platform.contracts.table import Everything, TouchedKeys
+from analytics_platform.contracts.rules import Rule
+from analytics_platform.contracts.table import Everything
 
 ORDER_STATES = ["placed", "cancelled"]
-IN_ORDER = RowRule("valid_in_order", "valid_from <= valid_to", "A version does not end before it begins.")
+_IN_ORDER = Rule("valid_in_order", "valid_from <= valid_to", "A version does not end before it begins.")
 
 
-class Versions(Contract):
-    """Base of tables with a row per version: when it was valid. They have the rule `IN_ORDER`."""
+class Versions(Contract, write="upsert", rules=_IN_ORDER):
+    """Base of tables with a row per version: when it was valid."""
 
     version: Whole = column("1 for the first version, 2 for the next …", ge=1)
-    valid_from: Instant = column(
-        "From when on (included) this was so; 1900-01-01 for the first version, which reaches back to the beginning."
-    )
+    valid_from: Instant = column("From when on (included) this was so; 1900-01-01 for the first version.")
     valid_to: Instant = column("Until when (excluded) this was so; 9999-12-31 for the current version.")
     is_current: Flag = column("True for the last version; each product and client has exactly one.")
 
@@ -27,9 +25,7 @@ class Orders(Contract, table="cleaned.orders", key="order_id", partition="order_
     order_id: Whole = column("The shop's order.")
     order_date: Day = column("Day (UTC) it was ordered.")
     order_key: Text = column("The name the buyer gave the order.")
-    client_id: Text = column(
-        "The browser or device it was ordered from: order_key up to its last slash, if it has one.", nullable=True
-    )
+    client_id: Text = column("The browser or device: order_key up to its last slash, if it has one.", nullable=True)
     customer_id: Whole = column("Who ordered (cleaned.customer_versions).")
     status: Text = column("placed or cancelled.", isin=ORDER_STATES)
     total: Money = column("Value of the order (shop currency).", ge=0)
@@ -50,13 +46,7 @@ class OrderItems(Contract, table="cleaned.order_items", key=("order_id", "line")
     amount: Money = column("unit_price × quantity.", ge=0)
 
 
-class ShopClients(
-    Contract,
-    table="cleaned.shop_clients",
-    key=("client_id", "customer_id"),
-    write="upsert",
-    reads={"cleaned.orders": TouchedKeys("client_id")},
-):
+class ShopClients(Contract, table="cleaned.shop_clients", key=("client_id", "customer_id"), write="upsert"):
     """One row per client (browser or device) and customer of the shop who ordered from it."""
 
     client_id: Text = column("The browser or device (cleaned.orders).")
@@ -64,14 +54,7 @@ class ShopClients(
     linked_date: Day = column("Day (UTC) of the first such order.")
 
 
-class ProductHistory(
-    Versions,
-    table="cleaned.product_history",
-    key=("product_id", "version"),
-    write="upsert",
-    reads={"cleaned.product_versions": TouchedKeys("product_id")},
-    rules=IN_ORDER,
-):
+class ProductHistory(Versions, table="cleaned.product_history", key=("product_id", "version")):
     """One row per product of the shop and period in which its name, category and price were the same.
 
     Versions are numbered in the order of their updated_at. The periods of a product have no gaps. Of two versions of
@@ -91,9 +74,7 @@ class CustomerHistory(
     Versions,
     table="cleaned.customer_history",
     key=("client_id", "version"),
-    write="upsert",
     reads={"cleaned.customer_versions": Everything()},
-    rules=IN_ORDER,
 ):
     """One row per client that customers of the shop ordered from and period in which the shop knew the same of them.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from analytics_platform.contracts.base import Contract, Day, Flag, Instant, Money, Ratio, Text, Whole, column
 from analytics_platform.contracts.sessionized import SessionFigures
-from analytics_platform.contracts.shop import IN_ORDER, Versions
+from analytics_platform.contracts.shop import Versions
 from analytics_platform.contracts.table import Days, TouchedKeys
 
 CHANNELS = [
@@ -26,11 +26,11 @@ class DimDate(Contract, table="star.dim_date", key="date_key", write="upsert"):
     date_key: Whole = column("The day as a number, YYYYMMDD. " + UNKNOWN)
     date: Day = column("The day.", nullable=True)
     year: Whole = column("Year.", nullable=True)
-    quarter: Whole = column("Quarter of the year.", nullable=True, in_range={"min_value": 1, "max_value": 4})
-    month: Whole = column("Month of the year.", nullable=True, in_range={"min_value": 1, "max_value": 12})
-    day: Whole = column("Day of the month.", nullable=True, in_range={"min_value": 1, "max_value": 31})
-    iso_week: Whole = column("ISO week of the year.", nullable=True, in_range={"min_value": 1, "max_value": 53})
-    iso_weekday: Whole = column("1 Monday to 7 Sunday.", nullable=True, in_range={"min_value": 1, "max_value": 7})
+    quarter: Whole = column("Quarter of the year.", nullable=True, in_range=(1, 4))
+    month: Whole = column("Month of the year.", nullable=True, in_range=(1, 12))
+    day: Whole = column("Day of the month.", nullable=True, in_range=(1, 31))
+    iso_week: Whole = column("ISO week of the year.", nullable=True, in_range=(1, 53))
+    iso_weekday: Whole = column("1 Monday to 7 Sunday.", nullable=True, in_range=(1, 7))
     is_weekend: Flag = column("Saturday or Sunday.", nullable=True)
 
 
@@ -38,13 +38,11 @@ class DimCustomer(
     Versions,
     table="star.dim_customer",
     key="customer_key",
-    write="upsert",
     reads={
         "sessionized.client_days": TouchedKeys(
             "client_id", also=(("cleaned.customer_history", "read_date"), ("cleaned.customer_history", "linked_date"))
         )
     },
-    rules=IN_ORDER,
 ):
     """One row per client (browser or device) ever seen and period in which the shop knew the same of its customer.
 
@@ -53,9 +51,7 @@ class DimCustomer(
     clients have one version for all time. `is_current` has every client once.
     """
 
-    customer_key: Whole = column(
-        "The version's key: hash of client_id, from the second version on with its number. " + UNKNOWN
-    )
+    customer_key: Whole = column("Hash of client_id, from the second version on with its number. " + UNKNOWN)
     client_id: Text = column("The browser or device.")
     customer_id: Whole = column("The customer in the shop's database who ordered from the client.", nullable=True)
     user_id: Text = column("The last signed-in user.", nullable=True)
@@ -79,9 +75,7 @@ class DimProduct(
     Versions,
     table="star.dim_product",
     key="product_key",
-    write="upsert",
     reads={"sessionized.product_days": TouchedKeys("product_id", also=(("cleaned.product_history", "read_date"),))},
-    rules=IN_ORDER,
 ):
     """One row per product ever seen in events and period in which the shop had the same name, category and price.
 
@@ -90,9 +84,7 @@ class DimProduct(
     time, with what events last said of it. `is_current` has every product once.
     """
 
-    product_key: Whole = column(
-        "The version's key: hash of product_id, from the second version on with its number. " + UNKNOWN
-    )
+    product_key: Whole = column("Hash of product_id, from the second version on with its number. " + UNKNOWN)
     product_id: Text = column("The shop's product id.")
     product_name: Text = column("Name: the shop's at the time, else the latest of events.", nullable=True)
     brand: Text = column("Latest brand of events.", nullable=True)
@@ -157,9 +149,7 @@ class FactEvents(
     source: Text = column("The source the event came from.")
     page_path: Text = column("Path of the page.", nullable=True)
     transaction_id: Text = column("The shop's order number, on purchases.", nullable=True)
-    revenue: Money = column(
-        "Value of the order, on purchases. Repeats are not removed here: use fact_orders.", nullable=True
-    )
+    revenue: Money = column("Value of the order, on purchases; repeats included, see fact_orders.", nullable=True)
     is_bot: Flag = column("True for crawlers, monitors and scripts.")
 
 
@@ -253,9 +243,7 @@ class FactOrderItems(
     order_date: Day = column("Day of the order (UTC).")
     date_key: Whole = column("dim_date.")
     customer_key: Whole = column("dim_customer, the version valid at the time.")
-    product_key: Whole = column(
-        "dim_product, the version valid at the time; -1 for a line without product (zero-revenue orders have one)."
-    )
+    product_key: Whole = column("dim_product, the version valid at the time; -1 for a line without product.")
     product_id: Text = column("The shop's product id.", nullable=True)
     product_name: Text = column("Name as the event gave it.", nullable=True)
     variant: Text = column("Size, colour or other variant.", nullable=True)

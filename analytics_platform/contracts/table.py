@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-from analytics_platform.contracts.rules import RowRule
+from analytics_platform.contracts.rules import Rule
 
 Write: TypeAlias = Literal["batches", "days", "upsert", "whole"]
 
@@ -47,7 +47,8 @@ class Table:
     """What a contract promises about its table as a whole.
 
     `write` is how it is published, `partition` the column with its day. `reads` says what part of each input a model
-    needs; an input that is not listed is read for exactly the days that are built (or whole, if it has no days).
+    needs; an input that is not listed is read for the days that are built, by `upsert` for the keys that occur in
+    them (or whole, if it has no days).
     `foreign_keys` maps a column to the dimension whose primary key it holds.
     `source` is the source whose records the table holds as they passed the gate.
     `identity` names the columns whose content identifies a row of a source without an own id. A source that
@@ -61,7 +62,7 @@ class Table:
     write: Write = "days"
     partition: str | None = None
     reads: Mapping[str, Reads] = field(default_factory=dict)
-    rules: tuple[RowRule, ...] = ()
+    rules: tuple[Rule, ...] = ()
     foreign_keys: Mapping[str, str] = field(default_factory=dict)
     identity: tuple[str, ...] = ()
     redelivers: bool = False
@@ -74,7 +75,7 @@ class Table:
     def __post_init__(self) -> None:
         """Take one column or rule for a tuple of it."""
         for name in ("key", "identity", "rules"):
-            if isinstance(value := getattr(self, name), str | RowRule):
+            if isinstance(value := getattr(self, name), str | Rule):
                 object.__setattr__(self, name, (value,))
 
     @property

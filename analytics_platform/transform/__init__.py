@@ -4,7 +4,7 @@ There is no Dagster in here and no connection to a warehouse, which decides wher
 """
 
 from analytics_platform.transform.affected import affected_days, build_order, day_ranges, refreshed_days
-from analytics_platform.transform.model import Model, all_models, column_lineage, find_model, transpile
+from analytics_platform.transform.model import Model, all_models, column_lineage, find_model
 from analytics_platform.transform.plan import DayRange, Query, plan, reads_of, window_of
 from analytics_platform.transform.sql import ModelError, macros
 
@@ -23,6 +23,5 @@ __all__ = [
     "plan",
     "reads_of",
     "refreshed_days",
-    "transpile",
     "window_of",
 ]

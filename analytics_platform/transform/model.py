@@ -12,7 +12,6 @@ from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 
-import sqlglot
 from sqlglot import exp
 
 from analytics_platform.catalog import CONTRACTS
@@ -92,8 +91,3 @@ def column_lineage(name: str) -> Mapping[str, tuple[tuple[str, str], ...]]:
         sources = {(f"{table.db}.{table.name}", name) for name, table in leaves if isinstance(table, exp.Table)}
         found[column] = tuple(sorted(sources))
     return MappingProxyType(found)
-
-
-def transpile(model: Model, dialect: str) -> str:
-    """Write the model's SQL in another dialect. Raises sqlglot's `UnsupportedError` if that cannot express it."""
-    return model.expression().sql(dialect, unsupported_level=sqlglot.ErrorLevel.RAISE)

@@ -61,11 +61,16 @@ class Query:
 
 
 def reads_of(table: Table, source: Table) -> Reads:
-    """Find what part of `source` the model of `table` reads: as declared, else the days built, else all."""
+    """Find what part of `source` the model of `table` reads: as declared, else what it must read to be complete.
+
+    That is the whole input if it has no days, all rows of the touched keys for a table that is published by a key that
+    the input has too, else the days that are built.
+    """
     declared = table.reads.get(source.name)
-    if declared is not None:
-        return declared
-    return Days() if source.partition else Everything()
+    if declared is not None or not source.partition:
+        return declared or Everything()
+    by_key = table.write == "upsert" and table.key[0] in CONTRACTS[source.name].columns
+    return TouchedKeys(table.key[0]) if by_key else Days()
 
 
 def window_of(reads: Days, settings: Mapping[str, int]) -> tuple[int, int]:

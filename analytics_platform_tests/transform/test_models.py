@@ -20,7 +20,6 @@ from analytics_platform.transform import (
     build_order,
     column_lineage,
     plan,
-    transpile,
 )
 from analytics_platform.transform.model import read_model
 from analytics_platform.warehouse import DuckDBSession
@@ -64,7 +63,7 @@ def test_model_yields_the_columns_of_its_contract(
 @every_model
 def test_model_can_be_said_in_spark_sql(name: str, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level("WARNING", logger="sqlglot"):
-        spark = transpile(all_models()[name], "spark")
+        spark = all_models()[name].expression().sql("spark", unsupported_level=sqlglot.ErrorLevel.RAISE)
     assert isinstance(sqlglot.parse_one(spark, dialect="spark"), exp.Query)
     assert caplog.messages == []
 

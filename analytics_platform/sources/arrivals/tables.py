@@ -6,7 +6,8 @@ import datetime as dt
 from collections.abc import Iterator, Mapping
 
 from analytics_platform.connectors.batches import BatchSize
-from analytics_platform.connectors.shop_db import ShopDatabase, ShopPosition
+from analytics_platform.connectors.shop_db import TABLES, ShopDatabase, ShopPosition
+from analytics_platform.contracts.check import DeclarationError
 from analytics_platform.lake import FolderLake
 from analytics_platform.settings import Settings, SettingsError
 from analytics_platform.sources.arrivals.position import note_position, noted_position
@@ -39,20 +40,18 @@ class DatabaseTable(Arrival):
         return {"rows": rows}
 
 
-def shop_of(settings: Settings, batch: BatchSize | None = None) -> ShopDatabase:
-    """Give the shop's database that the settings name. Raises `SettingsError` if they name none."""
-    url = settings.shop_database_url.get_secret_value()
-    if not url:
-        raise SettingsError("SHOP_DATABASE_URL is not set: give the address of the shop's database.")
-    return ShopDatabase(url, batch=batch or BatchSize())
-
-
 def read_table(source: str, settings: Settings, lake: FolderLake, batch: BatchSize | None = None) -> Iterator[int]:
     """Move what changed in the table of this source into the lake; yields the rows of each batch.
 
-    Raises `ShopDatabaseError`, `PositionNoteError`, and `SettingsError` without a database.
+    Raises `ShopDatabaseError`, `PositionNoteError`, `DeclarationError` for an unknown table, and `SettingsError`
+    without a database.
     """
-    shop = shop_of(settings, batch)
+    url = settings.shop_database_url.get_secret_value()
+    if not url:
+        raise SettingsError("SHOP_DATABASE_URL is not set: give the address of the shop's database.")
+    if source not in TABLES:
+        raise DeclarationError(f"The shop's database has no table {source}: a source is one of {', '.join(TABLES)}.")
+    shop = ShopDatabase(url, batch=batch or BatchSize())
     earliest = dt.datetime.combine(settings.partition_start, dt.time(), dt.UTC)
     position = noted_position(lake, source, shop.place, ShopPosition)
     for found in shop.read(source, position, earliest):

@@ -19,34 +19,16 @@ class Clickstream(
     Rows that broke a rule are in ops.quarantine. Duplicates are counted in ops.pipeline_logs.
     """
 
-    event_id: Text = column(
-        "The export's own id, else the MD5 of the event's content (client, time, name, page, data …).",
-        source="event_id",
-        random=True,
-    )
-    client_id: Text = column(
-        "The browser or device, as the shop's tracker names it.",
-        source=("client_id", "clientId"),
-        required=True,
-        random=True,
-    )
+    event_id: Text = column("The export's own id, else the MD5 of the content.", source="event_id", random=True)
+    client_id: Text = column("The browser or device.", source=("client_id", "clientId"), required=True, random=True)
     user_id: Text = column("The signed-in user, where the export has it.", nullable=True, source="user_id")
     page_url: Text = column("Address of the page.", nullable=True, source="page_url", required=True)
     referrer: Text = column("Address the visitor came from.", nullable=True, source="referrer", usual=True)
-    event_at: Instant = column(
-        "When the event happened. A time without zone is UTC. Not before PARTITION_START, not later than "
-        "arrival + 1 day.",
-        source="timestamp",
-        required=True,
-    )
+    event_at: Instant = column("When it happened. A time without zone is UTC.", source="timestamp", required=True)
     event_name: Text = column("The name the tracker gave, untouched.", source="event_name", required=True)
-    event_data: Text = column(
-        "What the event carries, as JSON text.", nullable=True, source="event_data", required=True, json=True
-    )
+    event_data: Text = column("What it carries.", nullable=True, source="event_data", required=True, json=True)
     user_agent: Text = column("The browser's own description.", nullable=True, source="user_agent", required=True)
-    received_at: Instant = column(
-        "When the collector got the event, where the export has it.", nullable=True, source="received_at"
-    )
+    received_at: Instant = column("When the collector got it, if known.", nullable=True, source="received_at")
 
 
 SOURCE = Source(Clickstream, LandingFolder(), Csv())

@@ -23,26 +23,13 @@ class EcommerceEvents(
     duplicate and only counted. What broke a rule is in ops.quarantine.
     """
 
-    event_id: Text = column(
-        "The message's own id of the event, else the MD5 of its content (who, when, what, items, order …).",
-        source="event_id",
-        random=True,
-    )
+    event_id: Text = column("The message's own id, else the MD5 of the content.", source="event_id", random=True)
     client_id: Text = column("The device, where the message names it, else user:<user_id>.", source="user_id")
     user_id: Text = column("The signed-in user.", nullable=True, source="user_id")
-    event_at: Instant = column(
-        "When the event happened: Unix time in seconds, milliseconds or microseconds (told apart by magnitude), or ISO "
-        "8601. Not before PARTITION_START, not later than arrival + 1 day.",
-        source="event_timestamp",
-    )
+    event_at: Instant = column("Unix time in s, ms or µs, told apart by size, or ISO 8601.", source="event_timestamp")
     event_name: Text = column("The name the app gave, untouched.", source="event_name")
     platform: Text = column("IOS, ANDROID or what the message says.", nullable=True, source="platform")
-    items: Text = column(
-        "The event's items as a JSON array, in one form whatever form they came in.",
-        nullable=True,
-        source="items",
-        json=True,
-    )
+    items: Text = column("The items as a JSON array, in one form.", nullable=True, source="items", json=True)
     transaction_id: Text = column("The shop's order number, on purchases.", nullable=True, source="transaction_id")
     revenue: Money = column("Value of the order, where the message has it.", nullable=True, source="revenue")
     list_id: Text = column("The product list the event is about.", nullable=True, source="item_list_id")

@@ -50,9 +50,7 @@ class OrderVersions(DeliveredRows, table="cleaned.order_versions", source="order
     customer_id: Whole = column("Who ordered.", source="customer_id")
     status: Text = column("placed or cancelled.", source="status", isin=ORDER_STATES)
     total: Money = column("Value of the order (shop currency).", source="total", ge=0)
-    event_at: Instant = column(
-        "When it was ordered. Not before PARTITION_START, not later than arrival + 1 day.", source="ordered_at"
-    )
+    event_at: Instant = column("When it was ordered.", source="ordered_at")
     updated_at: Instant = column("When the row was last changed.", source="updated_at")
 
 
@@ -66,9 +64,7 @@ class OrderItemVersions(DeliveredRows, table="cleaned.order_item_versions", sour
     variant: Text = column("Size, colour or other variant.", nullable=True, source="variant")
     quantity: Whole = column("Pieces.", source="quantity", ge=1)
     unit_price: Money = column("Price of one piece when it was ordered.", source="unit_price", ge=0)
-    event_at: Instant = column(
-        "When it was ordered. Not before PARTITION_START, not later than arrival + 1 day.", source="ordered_at"
-    )
+    event_at: Instant = column("When it was ordered.", source="ordered_at")
     updated_at: Instant = column("When the row was last changed.", source="updated_at")
 
 

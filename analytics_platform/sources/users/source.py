@@ -36,24 +36,15 @@ class UserVersions(
     last_name: Text = column("Last name.", nullable=True, source="name: last")
     suffix: Text = column("Behind the name: Jr., V …", nullable=True, source="name: suffix")
     username: Text = column("Login name.", nullable=True, source="username")
-    email: Text = column(
-        "Address in lower case; one that no mail can be sent to is rejected.",
-        nullable=True,
-        source="email",
-        str_matches=EMAIL_PATTERN,
-    )
+    email: Text = column("A mail address in lower case.", nullable=True, source="email", str_matches=EMAIL_PATTERN)
     phone: Text = column("As it came.", nullable=True, source="phone")
     website: Text = column("As it came.", nullable=True, source="website")
     street: Text = column("Street.", nullable=True, source="address.street")
     suite: Text = column("Apartment or suite.", nullable=True, source="address.suite")
     city: Text = column("City.", nullable=True, source="address.city")
     zipcode: Text = column("Postal code.", nullable=True, source="address.zipcode")
-    latitude: Ratio = column(
-        "Degrees north.", nullable=True, source="address.geo.lat", in_range={"min_value": -90.0, "max_value": 90.0}
-    )
-    longitude: Ratio = column(
-        "Degrees east.", nullable=True, source="address.geo.lng", in_range={"min_value": -180.0, "max_value": 180.0}
-    )
+    latitude: Ratio = column("Degrees north.", nullable=True, source="address.geo.lat", in_range=(-90.0, 90.0))
+    longitude: Ratio = column("Degrees east.", nullable=True, source="address.geo.lng", in_range=(-180.0, 180.0))
     company_name: Text = column("Company.", nullable=True, source="company.name")
     company_catch_phrase: Text = column("Its slogan.", nullable=True, source="company.catchPhrase")
     company_bs: Text = column("What it says it does.", nullable=True, source="company.bs")

@@ -19,11 +19,7 @@ class WebLogs(DeliveredRows, table="cleaned.web_logs", source="web_logs"):
     user_id: Whole = column("The user.", source="user_id", ge=0)
     action: Text = column("What the user did, as the shop names it.", source="action")
     item_name: Text = column("Name of the product.", nullable=True, source="item_name")
-    event_at: Instant = column(
-        "When it happened: a date, or text in ISO 8601 (UTC without zone). Not before PARTITION_START, not later than "
-        "arrival + 1 day.",
-        source="timestamp",
-    )
+    event_at: Instant = column("When it happened: a date, or text in ISO 8601 (UTC without zone).", source="timestamp")
     device: Text = column("Kind of device, as the shop names it.", nullable=True, source="device")
     session_id: Text = column("The shop's own session.", nullable=True, source="session_id")
     metadata: Text = column("The document's metadata, as Extended JSON.", nullable=True, source="metadata", json=True)
