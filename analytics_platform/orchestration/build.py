@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import dagster as dg
 
+from analytics_platform.catalog import CONTRACTS
+from analytics_platform.contracts.base import file_of
+from analytics_platform.contracts.check import DeclarationError
 from analytics_platform.lake import open_lake
 from analytics_platform.orchestration.assets.cache import best_sellers
 from analytics_platform.orchestration.assets.cleaned import gate_asset, lookup_assets
@@ -21,10 +24,18 @@ from analytics_platform.orchestration.sensors import build_sensors
 from analytics_platform.settings import Settings
 from analytics_platform.sources.registry import SOURCES
 from analytics_platform.transform import all_models
+from analytics_platform.transform.lookups.tables import LOOKUPS
 
 
 def build_definitions(settings: Settings) -> dg.Definitions:
-    """Put together everything Dagster knows of the platform: for the code location, the command line and tests."""
+    """Put together everything Dagster knows of the platform: for the code location, the command line and tests.
+
+    Raises `DeclarationError` for a contract whose table nothing makes.
+    """
+    for name, contract in CONTRACTS.items():
+        if contract.table.write != "batches" and name not in {*all_models(), *LOOKUPS}:
+            path = f"models/{name.replace('.', '/')}.sql"
+            raise DeclarationError(f"{file_of(contract)}: the table {name} has no SQL: write {path}.")
     models = [model_asset(model, settings) for model in all_models().values()]
     raw = [raw_asset(source) for source in SOURCES.values()]
     gates = [gate_asset(source, settings) for source in SOURCES.values()]

@@ -15,6 +15,8 @@ from analytics_platform import sources
 from analytics_platform.catalog import CONTRACTS, collect
 from analytics_platform.contracts.base import Contract, Day, SourceRows, Whole, column
 from analytics_platform.contracts.check import DeclarationError
+from analytics_platform.orchestration import build
+from analytics_platform.settings import load_settings
 from analytics_platform.sources.registry import SOURCES, find_sources, lacks_events
 from analytics_platform.sources.source import Source
 from analytics_platform.transform import ModelError
@@ -171,6 +173,17 @@ def test_two_contracts_of_one_table_are_named_with_their_files() -> None:
 
     with pytest.raises(DeclarationError, match=r"class DaysAgain has the table marts\.days, which class Days in "):
         collect([Days, DaysAgain])
+
+
+def test_a_contract_without_its_sql_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Lost(Contract, table="marts.lost", key="date", partition="date"):
+        """One row per day."""
+
+        date: Day = column("Day.")
+
+    monkeypatch.setattr(build, "CONTRACTS", {"marts.lost": Lost})
+    with pytest.raises(DeclarationError, match=r"marts\.lost has no SQL: write models/marts/lost\.sql\."):
+        build.build_definitions(load_settings())
 
 
 def test_a_key_of_a_table_that_does_not_exist_is_named() -> None:

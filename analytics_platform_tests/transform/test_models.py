@@ -99,6 +99,8 @@ def test_inputs_are_the_tables_the_sql_names(tmp_path: Path) -> None:
         ("DELETE FROM cleaned.events", "a model is one SELECT, not DELETE"),
         ("SELECT 1; SELECT 2", "a model is one SELECT, not"),
         ("SELEC 1 FROM (", "not one SQL statement"),
+        ("SELECT 'a FROM cleaned.events", "not one SQL statement: Error tokenizing"),
+        ("", "not one SQL statement"),
         ("SELECT * FROM cleaned.evnets", "there is no contract for cleaned.evnets"),
     ],
 )
