@@ -47,7 +47,8 @@ def column(
     for name in checks.keys() - set(FIELD_CHECKS):
         raise TypeError(f"column() has no {name}=, but the checks {', '.join(FIELD_CHECKS)}")
     if "in_range" in checks:
-        checks["in_range"] = dict(zip(("min_value", "max_value"), checks["in_range"], strict=True))
+        least, most = checks["in_range"]
+        checks["in_range"] = {"min_value": least, "max_value": most}
     names = (source,) if isinstance(source, str) else tuple(source)
     metadata = {"source": names, "required": required, "usual": usual or required, "json": json, "random": random}
     return pa.Field(nullable=nullable, description=description, metadata=metadata, **checks)

@@ -77,7 +77,7 @@ def _plan(path: Path, sql: str, engine: duckdb.DuckDBPyConnection) -> dict[str, 
         before = sql.encode()[: int(found.get("position", 0)) - len(describe)].decode(errors="ignore")
         place = f"line {before.count(chr(10)) + 1}, column {len(before) - before.rfind(chr(10))}"
         words = " ".join(found["exception_message"].partition("\n\t")[0].split())  # behind it every function is listed
-        raise ModelError(f"{path}, {place}: {words.rstrip('.')}.") from None
+        raise ModelError(f"{path}, {place}: {words}") from None
 
 
 def union() -> str:

@@ -32,7 +32,8 @@ def parse(path: Path, sql: str) -> exp.Query:
         tree = sqlglot.parse_one(sql, dialect="duckdb")
     except sqlglot.errors.SqlglotError as error:
         words = " ".join(str(error).partition(".\n")[0].split())  # the lines behind it repeat the SQL
-        raise ModelError(f"{path}: not one SQL statement: {words}: correct it there.") from None
+        remedy = "close the quote or comment" if isinstance(error, sqlglot.errors.TokenError) else "correct it there"
+        raise ModelError(f"{path}: not one SQL statement: {words}: {remedy}.") from None
     if not isinstance(tree, exp.Query):
         raise ModelError(f"{path}: a model is one SELECT, not {tree.key.upper()}.")
     return tree

@@ -83,7 +83,7 @@ MISTAKES = [
     (', source="Kunde", required=True', ", required=True", 'column client_id has no name in the input: write column('),
     (', source="Art"', "", 'column event_name has no name in the input: write column("…", source="event_name")'),
     ("ge=0", "least=0", "line 15: TypeError: column() has no least=, but the checks isin, notin, gt, ge"),
-    ("ge=0", "in_range=(3,)", "line 15: ValueError: zip() argument 2 is shorter than argument 1"),
+    ("ge=0", "in_range=(3,)", "line 15: ValueError: not enough values to unpack (expected 2, got 1)"),
     ("Csv()", 'Csv(delimiter=";;")', "line 18: ValueError: Csv(delimiter=';;'): a delimiter is one ASCII character"),
     ("LandingFolder(), Csv()", "LandingFolder, Csv", "write Source(Contract, LandingFolder(), Csv())"),
     ("Source(Kiosk,", "Source(Csv,", "is no contract of a source: write class …(SourceRows, "),
