@@ -63,7 +63,6 @@ class Settings(BaseSettings):
     )
     warehouse_memory: str = Field(
         "1GB",
-        pattern=r"^\d+(\.\d+)?\s?(MB|GB|TB|MiB|GiB|TiB)$",
         description="Memory DuckDB may use before it spills to disk.",
     )
     statement_timeout: Annotated[float, Field(ge=0)] = Field(
@@ -127,6 +126,13 @@ class Settings(BaseSettings):
         if address and not re.fullmatch(r"[^@\s,;]+@[^@\s,;]+", address):
             raise ValueError("not an e-mail address, write one like team@shop.example")
         return address
+
+    @field_validator("warehouse_memory")
+    @classmethod
+    def _check_memory(cls, memory: str) -> str:
+        if not re.fullmatch(r"\d+(\.\d+)?\s?(MB|GB|TB|MiB|GiB|TiB)", memory):
+            raise ValueError("not an amount of memory, write one like 512MB or 4GB")
+        return memory
 
     @field_validator("warehouse_url")
     @classmethod
@@ -194,4 +200,5 @@ def load_settings(**overrides: Any) -> Settings:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"]).upper()
         value = "***" if _is_secret(name) else first["input"]
-        raise SettingsError(f"{name}={masked(str(value))}: {first['msg'].removeprefix('Value error, ')}.") from error
+        words = first["msg"].removeprefix("Value error, ").replace("Input should be", "it must be")
+        raise SettingsError(f"{name}={masked(str(value))}: {words}.") from error

@@ -146,8 +146,9 @@ def test_the_code_location_loads_in_a_fresh_interpreter_without_a_word(tmp_path:
     ("environment", "sentence"),
     [
         ({"WAREHOUSE_URL": "mysql://shop"}, "WAREHOUSE_URL=mysql://shop: scheme 'mysql' is not supported"),
-        ({"MAX_ERROR_RATE": "7"}, "MAX_ERROR_RATE=7: Input should be less than or equal to 1."),
-        ({"PARTITION_START": "soon"}, "PARTITION_START=soon: "),
+        ({"MAX_ERROR_RATE": "7"}, "MAX_ERROR_RATE=7: it must be less than or equal to 1."),
+        ({"PARTITION_START": "soon"}, "PARTITION_START=soon: it must be a valid date"),
+        ({"WAREHOUSE_MEMORY": "4"}, "WAREHOUSE_MEMORY=4: not an amount of memory, write one like 512MB or 4GB."),
     ],
 )
 def test_a_wrong_setting_fails_the_code_location_with_a_sentence_that_names_it(
