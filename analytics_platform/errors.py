@@ -2,9 +2,26 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Collection
+from difflib import get_close_matches
+
 
 class UserError(Exception):
     """Something a person has to put right. The message is one sentence that says what, where and what to do.
 
     The command line prints it and exits 2, an asset fails with it: nobody is shown a traceback.
     """
+
+
+def did_you_mean(name: str, names: Collection[str]) -> str:
+    """Ask for those of `names` that `name` may stand for, also without what precedes their last part; empty if none."""
+    ends = {each: re.split("[./]", each)[-1] for each in names}
+    close = get_close_matches(name, {*names, *ends.values()})
+    found = dict.fromkeys(each for word in close for each in names if word in (each, ends[each]))
+    return f"did you mean {' or '.join(found)}?" if found else ""
+
+
+def printable(text: str) -> str:
+    """Write characters that have no form of their own, such as line breaks, as escapes: `\\n`, `\\x1b`."""
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)

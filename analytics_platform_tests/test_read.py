@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from decimal import Decimal
 from pathlib import Path
 
@@ -48,15 +49,27 @@ def test_days_select_a_part() -> None:
 
 
 @pytest.mark.usefixtures("shop")
+@pytest.mark.parametrize("days", [("2026-03-01", "2026-03-02"), ("2026-03-01", dt.date(2026, 3, 2))])
+def test_days_may_be_a_tuple_of_the_first_and_the_last(days: tuple[str | dt.date, ...]) -> None:
+    assert len(analytics_platform.read("marts.daily_trends", days)) == 2
+    assert len(analytics_platform.read("marts.daily_trends", days[1])) == 1
+
+
+@pytest.mark.usefixtures("shop")
 @pytest.mark.parametrize(
     ("table", "days", "sentence"),
     [
-        ("marts.daily", None, "There is no table 'marts.daily'"),
+        ("marts.dayly_trend", None, "There is no table 'marts.dayly_trend': did you mean marts.daily_trends"),
+        ("daily_trends", None, "There is no table 'daily_trends': did you mean marts.daily_trends"),
+        ("cleaned/clickstream", None, "There is no table 'cleaned/clickstream': did you mean cleaned.clickstream"),
+        ("?", None, "There is no table '\\?': the tables are listed in docs/data_dictionary.md"),
+        ("marts.daily_trends", ("2026-03-01", "2026-03-02", "2026-03-03"), "is no range of days"),
+        ("marts.daily_trends", ("2026-03-02", "2026-03-01"), "2026-03-02...2026-03-01 is no range of days"),
         ("marts.customer_rfm", "2026-03-01", "marts.customer_rfm has no days"),
         ("marts.daily_trends", "soon", "soon is no range of days"),
         ("ops.rule_results", None, "ops.rule_results is not built yet"),
     ],
 )
-def test_a_mistake_is_one_sentence(table: str, days: str | None, sentence: str) -> None:
+def test_a_mistake_is_one_sentence(table: str, days: str | tuple[str, ...] | None, sentence: str) -> None:
     with pytest.raises(UserError, match=sentence):
         analytics_platform.read(table, days)

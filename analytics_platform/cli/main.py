@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from analytics_platform.errors import UserError
+from analytics_platform.errors import UserError, printable
 from analytics_platform.shop.cli import app as shop
 
 LOOK, OPERATE, TRY, SETUP = "Look", "Operate", "Try it", "Set up"
@@ -21,12 +21,12 @@ HELP = """Raw behaviour data in, tables people trust out.
 
 Settings are environment variables: see docs/settings.md. Tables are built in the Dagster UI (make ui), or with:
 
-analytics-platform materialize --days FIRST...LAST
+analytics-platform materialize
 """
 
-EPILOG = """Exit codes: 0 success. 1 something was found wrong: a failing observation, a demo that differs from the
-truth. 2 the command could not be carried out: a wrong setting or argument, a warehouse in use, an unknown batch, a
-queue that cannot be reached; the reason is one sentence on standard error.
+EPILOG = """Exit codes: 0 success. 1 something was found wrong: a run that failed, a check of monitor that fails, a demo
+that differs from the truth. 2 the command could not be carried out: a wrong setting or argument, a warehouse in use, an
+unknown batch, a queue that cannot be reached; the reason is one sentence on standard error.
 """
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
@@ -68,12 +68,21 @@ def simulate(
 @app.command(rich_help_panel=OPERATE)
 def materialize(
     days: Annotated[
-        str | None, typer.Option(help="Days to build, A...B; without it, load what arrived and build what it touches.")
+        str | None,
+        typer.Option(
+            help="Days (UTC) to load and build: FIRST...LAST, or one day. Default: those of what is not built."
+        ),
     ] = None,
-    select: Annotated[str, typer.Option(help="Assets to run, in Dagster's selection syntax.")] = "*",
+    select: Annotated[
+        str,
+        typer.Option(help="Assets to load and build, in Dagster's selection syntax: marts/funnel_daily, group:raw."),
+    ] = "*",
     debug: Annotated[bool, typer.Option("--debug", help="Print every event instead of a line per step.")] = False,
 ) -> None:
-    """Load new data and build tables; the history of runs is kept in DATA_DIR/dagster, for the UI."""
+    """Load what arrived and build the tables of its days. The history of runs is in DATA_DIR/dagster, for the UI.
+
+    Prints a line per step that did something. If steps fail, the reasons are printed once more at the end.
+    """
     from analytics_platform.orchestration.build import build_definitions
     from analytics_platform.orchestration.launch import materialize as run
     from analytics_platform.settings import load_settings
@@ -84,25 +93,29 @@ def materialize(
 
 @app.command(rich_help_panel=OPERATE)
 def accept(
-    batch: Annotated[str, typer.Argument(help="Id of the batch, or the start of it.")],
-    reason: Annotated[str, typer.Option(help="Why the batch is accepted.")],
+    batch: Annotated[str, typer.Argument(help="Id of the batch, or how it begins; status lists the latest.")],
+    reason: Annotated[str, typer.Option(help="Why, in your words; kept with your login name in ops.acceptances.")],
 ) -> None:
-    """Accept a batch whose error rate is above the threshold, so that runs continue."""
+    """Let runs go on although too many rows of a batch were rejected (MAX_ERROR_RATE). They stay in quarantine."""
     from analytics_platform.settings import load_settings
     from analytics_platform.warehouse import open_warehouse
-    from analytics_platform.warehouse.ledger import accept_batch, find_batch
+    from analytics_platform.warehouse.ledger import accept_batch, acceptances, find_batch
 
     if not reason.strip():
         raise typer.BadParameter("give a reason in words", param_hint="--reason")
     with open_warehouse(load_settings()).session() as session:
         batch_id, name = find_batch(session, batch)
-        accept_batch(session, batch_id, reason.strip(), getpass.getuser())
-    print(f"Batch {batch_id} ({name}) is accepted: {reason.strip()}")
+        before = [each for each in acceptances(session) if each.batch_id == batch_id]
+        if not before:
+            accept_batch(session, batch_id, reason.strip(), getpass.getuser())
+    print(f"Nothing to do: {before[0]}" if before else f"Batch {batch_id} ({name}) is accepted: {reason.strip()}")
 
 
 @app.command(rich_help_panel=OPERATE)
 def replay(
-    batch: Annotated[str | None, typer.Argument(help="Id of one batch; all of them without it.")] = None,
+    batch: Annotated[
+        str | None, typer.Argument(help="Id of one batch, or how it begins; all batches without it.")
+    ] = None,
 ) -> None:
     """Validate quarantined rows again after a contract changed, and move those that pass into their table."""
     from analytics_platform.lake import open_lake
@@ -121,8 +134,12 @@ def replay(
         write_spreadsheets(session, settings.quarantine_dir, {entry.batch.name for entry in replayed})
         moved = [entry.batch.batch_id for entry in replayed if entry.moved]
         days = days_to_build(session, moved, settings)
-    for entry in replayed:
-        print(f"{entry.batch.name}: {entry.moved:,} rows moved, {entry.loaded.rows_quarantined:,} stay quarantined")
+    figures = [(printable(entry.batch.name), entry.moved, entry.loaded.rows_quarantined) for entry in replayed]
+    if len(figures) > 1:
+        _, moves, rest = zip(*figures, strict=True)
+        figures.append((f"All {len(figures)} batches", sum(moves), sum(rest)))
+    for name, rows, left in figures:
+        print(f"{name}: {rows:,} rows moved, {left:,} stay quarantined")
     if days:
         print(f"Build the days that change: analytics-platform materialize --days {days}")
     elif not replayed:
@@ -131,10 +148,14 @@ def replay(
 
 @app.command(rich_help_panel=OPERATE)
 def drain(
-    max_messages: Annotated[int | None, typer.Option(min=1, help="Stop after this many (DRAIN_MAX_MESSAGES).")] = None,
-    max_seconds: Annotated[float | None, typer.Option(min=0.1, help="Stop after so long (DRAIN_MAX_SECONDS).")] = None,
+    max_messages: Annotated[
+        int | None, typer.Option(min=1, help="Messages after which to stop; default: DRAIN_MAX_MESSAGES.")
+    ] = None,
+    max_seconds: Annotated[
+        float | None, typer.Option(min=0.1, help="Seconds after which to stop; default: DRAIN_MAX_SECONDS.")
+    ] = None,
 ) -> None:
-    """Move the messages of the queue into the lake; materialize cleaned/ecommerce_events to load them."""
+    """Move the messages of the queue SQS_QUEUE_URL into the lake. `materialize` does that too, and loads them."""
     from analytics_platform.lake import open_lake
     from analytics_platform.progress import progress_bar
     from analytics_platform.settings import load_settings
@@ -155,7 +176,7 @@ def drain(
 def redrive(
     max_messages: Annotated[int | None, typer.Option(min=1, help="Send at most this many; all without it.")] = None,
 ) -> None:
-    """Send rejected messages from the dead-letter queue back to the queue, after their cause was corrected."""
+    """Send rejected messages from the dead-letter queue SQS_DLQ_URL back to the queue, after a correction."""
     from analytics_platform.settings import load_settings
     from analytics_platform.sources.arrivals.queue import redrive_messages
 
@@ -164,7 +185,7 @@ def redrive(
 
 @app.command(rich_help_panel=LOOK)
 def status(json: JsonOption = False) -> None:
-    """Show sources, latest batches, data-health checks and the next step. Exits 0 whatever it finds."""
+    """Show sources, latest batches, data-health checks and what to do next. Exits 0 whatever it finds."""
     from analytics_platform.cli.status import read_status
     from analytics_platform.cli.terminal import print_status, to_json
     from analytics_platform.settings import load_settings
@@ -175,7 +196,7 @@ def status(json: JsonOption = False) -> None:
 
 @app.command(rich_help_panel=LOOK)
 def monitor(json: JsonOption = False) -> None:
-    """Run the data-health checks, print them as a table, and exit 1 if one fails."""
+    """Check the data that is stored: freshness, error rate, revenue, volume and more. Exits 1 if a check fails."""
     from analytics_platform.cli.terminal import print_observations, to_json
     from analytics_platform.settings import load_settings, masked
     from analytics_platform.warehouse import open_warehouse
@@ -193,8 +214,10 @@ def monitor(json: JsonOption = False) -> None:
 
 @app.command(rich_help_panel=LOOK)
 def explain(
-    table: Annotated[str, typer.Argument(help="The table: customer_rfm, or with its schema star.fact_orders.")],
-    days: Annotated[str | None, typer.Option(help="Days to build, A...B; the last one with events without it.")] = None,
+    table: Annotated[str, typer.Argument(help="A mart (customer_rfm), or a table with its schema (star.fact_orders).")],
+    days: Annotated[
+        str | None, typer.Option(help="Days (UTC): FIRST...LAST, or one day. Default: the last one with events.")
+    ] = None,
 ) -> None:
     """Run the model of a table without storing anything, and print its plan (EXPLAIN ANALYZE)."""
     from analytics_platform.settings import load_settings
@@ -202,11 +225,7 @@ def explain(
     from analytics_platform.warehouse import open_warehouse
     from analytics_platform.warehouse.explain import explain_model
 
-    settings, model = load_settings(), find_model(table)
-    try:
-        wanted = DayRange.parse(days) if days else None
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--days") from error
+    settings, model, wanted = load_settings(), find_model(table), DayRange.parse(days) if days else None
     warehouse = open_warehouse(settings)
     with warehouse.session(read_only=True) as session:
         explained = explain_model(session, model, wanted, settings.model_values)
@@ -216,8 +235,8 @@ def explain(
 
 
 @app.command(rich_help_panel=SETUP)
-def reference(out: Annotated[Path, typer.Option(help="Folder of the pages.")] = Path("docs")) -> None:
-    """Write the data dictionary, the table of settings and .env.example from the code."""
+def reference(out: Annotated[Path, typer.Option(help="Folder to write the pages into.")] = Path("docs")) -> None:
+    """Write the data dictionary and the table of settings from the code, in a checkout also .env.example."""
     from analytics_platform.cli.reference import write_reference
 
     for path in write_reference(out):
@@ -230,7 +249,7 @@ def copy(
     target: Annotated[str, typer.Option("--to", help="Warehouse to fill; tables that it has must be equal.")],
 ) -> None:
     """Copy all tables into another warehouse and compare every value. After an interruption it continues."""
-    from analytics_platform.cli.terminal import copying
+    from analytics_platform.progress import progress_bar
     from analytics_platform.settings import load_settings, masked
     from analytics_platform.warehouse import WarehouseError, open_warehouse
     from analytics_platform.warehouse.copy import copy_warehouse
@@ -240,7 +259,11 @@ def copy(
         raise WarehouseError("--from and --to are the same warehouse.")
     if not open_warehouse(given).exists():
         raise WarehouseError(f"There is no warehouse at {masked(source)}: check --from.")
-    with open_warehouse(given).session() as there, open_warehouse(filled).session() as here, copying() as report:
+    with (
+        open_warehouse(given).session() as there,
+        open_warehouse(filled).session() as here,
+        progress_bar("copy") as report,
+    ):
         copied = copy_warehouse(there, here, report)
     print(f"{len(copied)} tables, {sum(copied.values()):,} rows are in {masked(target)}, every value compared.")
 
@@ -251,7 +274,7 @@ def demo(
     visitors: Annotated[int, typer.Option(min=1, help="Visitors a day, about.")] = 300,
     seed: Annotated[int, typer.Option(help="The same seed gives the same traffic.")] = 1,
 ) -> None:
-    """Run the platform on simulated traffic in DATA_DIR and compare its tables with the truth."""
+    """Simulate a shop, run the platform on it in an empty DATA_DIR, and compare the tables with the truth."""
     from analytics_platform.demo.run import run_demo
 
     raise typer.Exit(0 if run_demo(days, visitors, seed) else 1)
@@ -262,8 +285,9 @@ def dashboard(
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port to serve on.")] = 8501,
     address: Annotated[str, typer.Option(help="Address to serve on; there is no login.")] = "127.0.0.1",
 ) -> None:
-    """Serve the dashboard; its page Pipeline needs Dagster at DAGSTER_URL."""
+    """Serve the dashboard. Its page of the pipeline needs Dagster at DAGSTER_URL, all others only the tables."""
     import os
+    import socket
 
     from analytics_platform.reports.dashboard.serve import command
     from analytics_platform.settings import SettingsError, load_settings
@@ -271,8 +295,11 @@ def dashboard(
     load_settings()  # a wrong setting fails here, not on every page
     try:
         served = command(address, port)
+        socket.create_server((address, port), family=socket.AF_INET6 if ":" in address else socket.AF_INET).close()
     except ModuleNotFoundError as error:
         raise SettingsError(str(error)) from error
+    except OSError as error:
+        raise SettingsError(f"--address {address} --port {port} cannot be used: {error.strerror}.") from error
     os.execv(served[0], served)
 
 
@@ -281,8 +308,15 @@ def main() -> None:
     try:
         app()
     except UserError as error:
-        print(f"analytics-platform: {error}", file=sys.stderr)
-        sys.exit(2)
+        reason = str(error)
+    except OSError as error:
+        if error.filename is None:
+            raise
+        reason = f"{error.filename} cannot be used ({error.strerror}): choose another path, or change its rights."
+    else:
+        return
+    print(f"analytics-platform: {printable(reason)}", file=sys.stderr)
+    sys.exit(2)
 
 
 if __name__ == "__main__":

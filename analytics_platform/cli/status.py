@@ -6,14 +6,16 @@ Reads the warehouse without writing, and neither a queue nor an API: it answers 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 from analytics_platform.lake import open_lake
 from analytics_platform.settings import Settings, masked
 from analytics_platform.sources.arrivals.files import find_unread, new_files
 from analytics_platform.sources.registry import SOURCES, lacks_events
-from analytics_platform.warehouse import Session, open_warehouse
+from analytics_platform.sources.source import Source
+from analytics_platform.warehouse import open_warehouse
 from analytics_platform.warehouse.watchdog import Observation, watch
 
 LAST_BATCHES = 5
@@ -33,57 +35,62 @@ class SourceStatus:
 
 
 @dataclass(frozen=True, slots=True)
-class BatchStatus:
-    """A loaded batch."""
-
-    batch_id: str
-    source: str
-    input: str
-    arrived_at: dt.datetime
-    rows_read: int
-    rows_quarantined: int
-
-
-@dataclass(frozen=True, slots=True)
 class Status:
-    """The whole picture. `next_step` is one sentence; `unread` says what in the landing folder nothing reads."""
+    """The whole picture: `next_step` in one sentence, `not_set` with what is absent without each setting.
+
+    `unread` says what in the landing folder nothing reads.
+    """
 
     warehouse: str
     sources: tuple[SourceStatus, ...]
+    not_set: tuple[str, ...]
     next_step: str
-    batches: tuple[BatchStatus, ...] = ()
+    batches: tuple[dict[str, Any], ...] = ()
     observations: tuple[Observation, ...] = ()
     unread: tuple[str, ...] = ()
 
 
 def read_status(settings: Settings, now: dt.datetime) -> Status:
-    """The status as of `now`. Raises `WarehouseError` if there is a warehouse that cannot be read."""
-    places, lake = dict(_places(settings)), open_lake(settings)
+    """Read the status as of `now`. Raises `WarehouseError` if there is a warehouse that cannot be read."""
+    lake, warehouse = open_lake(settings), open_warehouse(settings)
     landing = [source for source in SOURCES.values() if source.format.suffixes]
     waiting = sum(len(new_files(source, settings, lake)) for source in landing)
-    unread = tuple(words for source in landing for words in find_unread(source, landing, settings))
-    where, warehouse = masked(settings.warehouse_url), open_warehouse(settings)
-    if not warehouse.exists():
-        sources = tuple(SourceStatus(name, *places[name]) for name in SOURCES if name in places)
-        return Status(where, sources, _first_step(settings, waiting), unread=unread)
-    with warehouse.session(read_only=True) as session:
-        if "ops.pipeline_logs" not in session.tables():
-            sources = tuple(SourceStatus(name, *places[name]) for name in SOURCES if name in places)
-            return Status(where, sources, _first_step(settings, waiting), unread=unread)
-        observations = tuple(watch(session, settings, now))
-        sources = tuple(_sources(session, places))
-        batches = tuple(_batches(session))
-        return Status(where, sources, _next_step(observations, waiting), batches, observations, unread)
-
-
-def _places(settings: Settings) -> Iterator[tuple[str, tuple[bool, str]]]:
-    """(source, (configured, where it comes from or what to set))."""
+    loaded: dict[str, list[Any]] = {}
+    batches: tuple[dict[str, Any], ...] = ()
+    observations: tuple[Observation, ...] = ()
+    if warehouse.exists():
+        with warehouse.session(read_only=True) as session:
+            if "ops.pipeline_logs" in session.tables():
+                loaded = {source: counted for source, *counted in session.rows(_LOADED)}
+                batches = tuple(dict(zip(_SHOWN, row, strict=True)) for row in session.rows(_BATCHES))
+                observations = tuple(watch(session, settings, now))
+    absent: dict[str, list[str]] = {}
     for source in SOURCES.values():
-        address = source.address(settings)
-        place = _without_secrets(address) if "://" in address else address
-        if place and lacks_events(source):
-            place += f" (not in cleaned.events: write sources/{source.name}/events.sql)"
-        yield source.name, (bool(address), place or f"{source.arrival.setting} is not set")
+        if not source.address(settings):
+            absent.setdefault(source.arrival.setting, []).append(source.name)
+    if not settings.redis_url.get_secret_value():
+        absent["REDIS_URL"] = ["cache/best_sellers"]
+    return Status(
+        masked(settings.warehouse_url),
+        tuple(SourceStatus(name, *_place(each, settings), *loaded.get(name, ())) for name, each in SOURCES.items()),
+        tuple(f"{setting} ({', '.join(names)})" for setting, names in absent.items()),
+        _next_step(settings, observations if batches else (), waiting),
+        batches,
+        observations,
+        tuple(words for source in landing for words in find_unread(source, landing, settings)),
+    )
+
+
+def _place(source: Source, settings: Settings) -> tuple[bool, str]:
+    """Tell whether a source is configured, and where it comes from or what to set."""
+    address, setting = source.address(settings), source.arrival.setting
+    if not address:
+        return False, f"{setting} is not set"
+    place = _without_secrets(address) if setting else address
+    place += "" if setting or Path(address).is_dir() else " (no such folder yet)"
+    return True, f"{place} (not in cleaned.events: write events.sql beside source.py)" if lacks_events(
+        source
+    ) else place
 
 
 def _without_secrets(address: str) -> str:
@@ -91,41 +98,25 @@ def _without_secrets(address: str) -> str:
     return f"{scheme}://{rest.partition('?')[0].rpartition('@')[2]}"
 
 
-def _first_step(settings: Settings, waiting: int) -> str:
-    if waiting:
-        return (
-            f"{waiting} new files wait: run `analytics-platform materialize`, or set AUTOMATION=true for `dagster dev`."
-        )
-    return f"Nothing was loaded yet: put exports into a folder of {settings.landing_dir}, or try `make demo`."
-
-
-def _next_step(observations: tuple[Observation, ...], waiting: int) -> str:
+def _next_step(settings: Settings, observations: tuple[Observation, ...], waiting: int) -> str:
     failing = next((observation for observation in observations if not observation.passed), None)
     if failing is not None:
         return failing.remedy
     if waiting:
-        return f"{waiting} new files wait in the landing folder: run `analytics-platform materialize`."
-    return "Nothing to do."
+        files = "1 new file waits" if waiting == 1 else f"{waiting:,} new files wait"
+        return f"{files}: run `analytics-platform materialize`, or set AUTOMATION=true for `dagster dev`."
+    if observations:
+        return "Nothing to do."
+    folder = settings.landing_dir / next(source.name for source in SOURCES.values() if not source.arrival.setting)
+    return f"Nothing was loaded yet: put exports into {folder}, connect another source, or try `make demo`."
 
 
-def _sources(session: Session, places: dict[str, tuple[bool, str]]) -> Iterator[SourceStatus]:
-    loaded = {
-        source: counted
-        for source, *counted in session.rows(
-            "SELECT source, count(*), CAST(sum(rows_accepted) AS BIGINT), CAST(sum(rows_quarantined) AS BIGINT), "
-            "max(arrived_at) FROM ops.pipeline_logs GROUP BY source"
-        )
-    }
-    for name in SOURCES:
-        configured, place = places.get(name, (True, ""))
-        batches, rows, refused, last = loaded.get(name, (0, 0, 0, None))
-        yield SourceStatus(name, configured, place, batches, rows, refused, last)
-
-
-def _batches(session: Session) -> Iterator[BatchStatus]:
-    rows = session.rows(
-        "SELECT batch_id, source, input, arrived_at, rows_read, rows_quarantined FROM ops.pipeline_logs "
-        f"ORDER BY finished_at DESC, batch_id LIMIT {LAST_BATCHES}"
-    )
-    for row in rows:
-        yield BatchStatus(*row)
+_LOADED = """
+SELECT source, count(*), CAST(sum(rows_accepted) AS BIGINT), CAST(sum(rows_quarantined) AS BIGINT), max(arrived_at)
+FROM ops.pipeline_logs GROUP BY source
+"""
+_SHOWN = ("batch_id", "source", "input", "arrived_at", "rows_read", "rows_quarantined")
+_BATCHES = f"""
+SELECT {", ".join(_SHOWN)} FROM ops.pipeline_logs
+ORDER BY finished_at DESC, batch_id LIMIT {LAST_BATCHES}
+"""

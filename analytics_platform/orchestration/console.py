@@ -1,56 +1,67 @@
-"""What a run prints on the terminal: a line per step, what is wrong, and the cause of a failure first and last."""
+"""What a run prints on the terminal: a line per step that did something, what is wrong, and why steps failed."""
 
 from __future__ import annotations
 
 import logging
-import sys
-from typing import TextIO
 
 import dagster as dg
+
+from analytics_platform.errors import printable
 
 # Dagster puts what a record is about into this attribute; there is no public name for it.
 _META = "dagster_meta"
 
 
-class RunSummary(logging.Handler):
-    """Prints the events of one run in short, and remembers its first cause and the steps that ended."""
+class ConsoleHandler(logging.Handler):
+    """Prints the events of one run, each on one line."""
 
-    def __init__(self, stream: TextIO | None = None) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.cause = ""
-        self.ended: set[str] = set()
-        self._stream = stream or sys.stdout
+        self._idle: set[str] = set()
+        self._causes: set[str] = set()
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print a record, if people need it."""
-        event = getattr(record, _META, {}).get("dagster_event")
-        text = self._of_event(event) if isinstance(event, dg.DagsterEvent) else self._of_message(record)
+        meta = getattr(record, _META, {})
+        event, message = meta.get("dagster_event"), str(meta.get("orig_message") or record.getMessage())
+        if isinstance(event, dg.DagsterEvent):
+            text = self._of_event(event, name_of(event))
+        else:  # the end counts the steps whose dependencies failed
+            shown = record.levelno >= logging.WARNING and not message.startswith("Dependencies for step")
+            text = f"  {record.levelname.lower()}: {message}" if shown else ""
         if text:
-            print(text, file=self._stream, flush=True)
+            print(printable(text), flush=True)
 
-    def _of_message(self, record: logging.LogRecord) -> str:
-        message = str(getattr(record, _META, {}).get("orig_message") or record.getMessage())
-        if message.startswith("Dependencies for step"):
-            return ""  # one line at the end counts all steps that wait for the failed one
-        return f"  {record.levelname.lower()}: {message}" if record.levelno >= logging.WARNING else ""
-
-    def _of_event(self, event: dg.DagsterEvent) -> str:
-        step = (event.step_key or "").replace("__", ".")
-        if event.is_step_success:
-            self.ended.add(step)
+    def _of_event(self, event: dg.DagsterEvent, step: str) -> str:
+        if event.is_step_materialization and brought_nothing(event):
+            self._idle.add(step)
+        elif event.is_step_success and step not in self._idle:
             return f"  {step:40} {event.step_success_data.duration_ms / 1000:8.1f} s"
-        if event.is_step_failure:
-            self.ended.add(step)
-            words = f"{step}: {cause_of(event)}"
-            self.cause = self.cause or words
-            return f"Failed: {words}"
-        if event.event_type is dg.DagsterEventType.ASSET_CHECK_EVALUATION:
+        elif event.is_step_failure:
+            cause = cause_of(event)
+            text = f"Failed: {step}: {'the same' if cause in self._causes else cause}"
+            self._causes.add(cause)
+            return text
+        elif event.event_type is dg.DagsterEventType.ASSET_CHECK_EVALUATION:
             check = event.asset_check_evaluation_data
-            what = f"{check.asset_key.to_user_string()}, check {check.check_name}: {check.description or 'failed'}"
             # A failed check of severity ERROR fails its step too, whose sentence says the same.
-            warns = not check.passed and check.severity is dg.AssetCheckSeverity.WARN
-            return f"  warning: {what}" if warns else ""
-        return f"  {step}: {event.message}" if event.event_type is dg.DagsterEventType.STEP_UP_FOR_RETRY else ""
+            if not check.passed and check.severity is dg.AssetCheckSeverity.WARN:
+                table = ".".join(check.asset_key.path)
+                return f"  warning: {table}, check {check.check_name}: {check.description or 'failed'}"
+        elif event.event_type is dg.DagsterEventType.STEP_UP_FOR_RETRY:
+            return f"  {step}: {event.message}"
+        return ""
+
+
+def name_of(event: dg.DagsterEvent) -> str:
+    """Name the step of an event as its table is named, if it fills one."""
+    return (event.step_key or "").replace("__", ".")
+
+
+def brought_nothing(event: dg.DagsterEvent) -> bool:
+    """Tell whether a materialization is one without news: of a source that is not configured or had no new batch."""
+    metadata = event.step_materialization_data.materialization.metadata
+    return "not read" in metadata or ("new batches" in metadata and not metadata["new batches"].value)
 
 
 def cause_of(event: dg.DagsterEvent) -> str:
@@ -62,12 +73,9 @@ def cause_of(event: dg.DagsterEvent) -> str:
     return error.message.strip() if error else "no reason was given"
 
 
-def console_logger(summary: RunSummary) -> dg.LoggerDefinition:
-    """The logger of a run whose events go to `summary`."""
-
-    def make(_: dg.InitLoggerContext) -> logging.Logger:
-        logger = logging.Logger("analytics_platform", logging.DEBUG)
-        logger.addHandler(summary)
-        return logger
-
-    return dg.LoggerDefinition(make, config_schema={}, description="A line per step.")
+@dg.logger(config_schema={}, description="A line per step.")
+def console_logger(_: dg.InitLoggerContext) -> logging.Logger:
+    """Make the logger of a run."""
+    logger = logging.Logger("analytics_platform", logging.DEBUG)
+    logger.addHandler(ConsoleHandler())
+    return logger

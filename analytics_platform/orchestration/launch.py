@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+import re
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Collection
+from fnmatch import filter as matching
 from pathlib import Path
 
 import dagster as dg
+from dagster._check import CheckError
 
-from analytics_platform.errors import UserError
-from analytics_platform.orchestration.console import RunSummary, console_logger
+from analytics_platform.catalog import CONTRACTS
+from analytics_platform.errors import UserError, did_you_mean, printable
+from analytics_platform.orchestration.console import brought_nothing, cause_of, console_logger, name_of
 from analytics_platform.orchestration.jobs import ARRIVALS, INGEST, RANGE_END, RANGE_START
 from analytics_platform.orchestration.resources import check_writable
+from analytics_platform.reports.wording import count
 from analytics_platform.settings import Settings
-from analytics_platform.sources.registry import SOURCES
 from analytics_platform.transform import DayRange
 from analytics_platform.warehouse import LEDGER_TABLES, open_warehouse
 from analytics_platform.warehouse.ledger import loadings
@@ -32,16 +36,33 @@ class StartError(UserError):
 
 
 def check_days(text: str, settings: Settings) -> DayRange:
-    """Read a day or a range `A...B`. Raises `StartError` unless all its days are partitions."""
-    try:
-        days = DayRange.parse(text)
-    except ValueError as error:
-        raise StartError(str(error)) from error
+    """Read a day or a range `A...B`. Raises `DaysError` for another text, `StartError` for days without partitions."""
+    days = DayRange.parse(text)
     first, last = settings.partition_start, dt.datetime.now(dt.UTC).date() + dt.timedelta(days=1)
     for day in (days.first, days.last):
         if not first <= day <= last:
-            raise StartError(f"There is no partition {day}: days run from {first} (PARTITION_START) to {last}.")
+            limits = f"from {first} (PARTITION_START) to {last}, tomorrow, the latest day that events may have"
+            raise StartError(f"{day} cannot be built: days run {limits}.")
     return days
+
+
+def find_assets(definitions: dg.Definitions, select: str) -> set[dg.AssetKey]:
+    """Find the assets that a selection in Dagster's syntax names. Raises `StartError` if it, or a part, names none."""
+    graph = definitions.resolve_asset_graph()
+    buildable, groups = graph.materializable_asset_keys, {str(node.group_name) for node in graph.asset_nodes}
+    names = {key.to_user_string() for key in graph.get_all_asset_keys()} | groups
+    # Of a selection with several parts Dagster leaves out those that name nothing, without a word.
+    parts = re.findall(r'\b(?:key|group):"?([^\s"()+]+)', select)
+    wrong = next((part for part in parts if not matching(names, part)), None)
+    try:
+        found = dg.AssetSelection.from_string(select).resolve(graph) & buildable
+    except (dg.DagsterError, CheckError, NotImplementedError):  # the latter two: a filter that only the UI has
+        found = set()
+    if not found or wrong:
+        usage = 'write marts/daily_trends, +key:"marts/daily_trends" (it and all it is built from) or group:marts.'
+        hint = did_you_mean(wrong or select, {*map(dg.AssetKey.to_user_string, buildable), *groups}) or usage
+        raise StartError(f"--select: {wrong or select!r} names no asset that can be built: {hint}")
+    return set(found)
 
 
 def prepare_home(settings: Settings) -> Path:
@@ -54,30 +75,37 @@ def prepare_home(settings: Settings) -> Path:
 
 
 def materialize(definitions: dg.Definitions, settings: Settings, select: str, days: str | None, debug: bool) -> bool:
-    """Run the selected assets for the range `days`, and print a line per step; True if the run succeeded.
+    """Run the selected assets for the range `days`, and print a line per step; True if all succeeded.
 
     Without days: load what arrived, then build the days touched by all that was loaded and is not built yet. Raises
-    `StartError` for days that are no partitions, `SettingsError` if DATA_DIR cannot be written.
+    `UserError` for a selection that names no asset, for days that are no partitions, and if DATA_DIR cannot be written.
     """
-    wanted = check_days(days, settings) if days else None
+    chosen, wanted = find_assets(definitions, select), check_days(days, settings) if days else None
     check_writable(settings)
     prepare_home(settings)
-    chosen = dg.AssetSelection.from_string(select)
+    failed: list[tuple[str, str]] = []
     with dg.DagsterInstance.get() as instance:
         if wanted is None:
-            if not _run(definitions, instance, None, None, debug):
-                return False
+            failed = _run(definitions, instance, chosen & ARRIVALS, None, debug)
+            chosen -= ARRIVALS
             wanted, _ = _waiting(instance, settings)
-            if wanted is None:
+            if any("__" in step for step, _ in failed):
+                chosen.clear()  # an asset failed; where only checks of files did, the other files are built
+            elif wanted is None:
                 print("Nothing new was loaded: no day to build.")
-                return True
-            print(f"Building {wanted}.")
-            chosen = chosen - ARRIVALS  # they have just run
-        if not _run(definitions, instance, chosen, wanted, debug):
-            return False
-        if select == "*":
-            _mark_built(instance, settings, wanted)
-        return True
+            else:
+                print(f"Building {wanted}.")
+        if chosen and wanted:
+            not_built = _run(definitions, instance, chosen, wanted, debug)
+            if select == "*" and not not_built:
+                _mark_built(instance, settings, wanted)
+            failed += not_built
+    causes: dict[str, list[str]] = {}
+    for step, cause in failed:
+        causes.setdefault(cause, []).append(step.replace("__", "."))
+    for cause, steps in causes.items():
+        print(printable(f"Failed: {', '.join(steps)}: {cause}"))
+    return not failed
 
 
 def _waiting(
@@ -103,11 +131,11 @@ def _waiting(
 def _mark_built(instance: dg.DagsterInstance, settings: Settings, built: DayRange) -> None:
     """Leave the mark on the run that just succeeded, if it built every day that waited."""
     (run,) = instance.get_runs(dg.RunsFilter(job_name=JOB), limit=1)
-    loads = {source.contract.table.name.replace(".", "__") for source in SOURCES.values()}
+    loads = {"__".join(key.path) for key in ARRIVALS}
     begun = [
         stats.start_time
         for stats in instance.get_run_step_stats(run.run_id)
-        if stats.start_time and stats.step_key not in loads and not stats.step_key.startswith("raw__")
+        if stats.start_time and stats.step_key not in loads
     ]
     # What another process loaded after the first table was begun may be missing from it.
     waiting, last = _waiting(instance, settings, dt.datetime.fromtimestamp(min(begun), dt.UTC))
@@ -118,26 +146,32 @@ def _mark_built(instance: dg.DagsterInstance, settings: Settings, built: DayRang
 def _run(
     definitions: dg.Definitions,
     instance: dg.DagsterInstance,
-    selection: dg.AssetSelection | None,
+    assets: Collection[dg.AssetKey],
     days: DayRange | None,
     debug: bool,
-) -> bool:
-    """Run the selection (None: the job that loads what arrived) and print how it ended; True if it succeeded."""
-    started, summary = time.monotonic(), RunSummary()
-    extra = dg.Definitions(
-        jobs=[] if selection is None else [dg.define_asset_job(JOB, selection)],
-        loggers={} if debug else {"console": console_logger(summary)},
+) -> list[tuple[str, str]]:
+    """Build assets for the days (None: load what arrived), print how that ended, and return (failed step, cause)."""
+    if not assets:
+        return []
+    started = time.monotonic()
+    extra = dg.Definitions(jobs=[dg.define_asset_job(JOB)], loggers={} if debug else {"console": console_logger})
+    result = (
+        dg.Definitions.merge(definitions, extra)
+        .resolve_job_def(JOB if days else INGEST)
+        .execute_in_process(
+            run_config={} if debug else {"loggers": {"console": {"config": {}}}},
+            instance=instance,
+            asset_selection=[*assets],
+            tags={RANGE_START: str(days.first), RANGE_END: str(days.last)} if days else {},
+            raise_on_error=False,
+        )
     )
-    job = dg.Definitions.merge(definitions, extra).resolve_job_def(INGEST if selection is None else JOB)
-    config: Mapping[str, object] = {} if debug else {"loggers": {"console": {"config": {}}}}
-    tags = {RANGE_START: str(days.first), RANGE_END: str(days.last)} if days else {}
-    result = job.execute_in_process(run_config=config, instance=instance, tags=tags, raise_on_error=False)
     took = time.monotonic() - started
-    planned = {node.name.replace("__", ".") for node in job.nodes}
-    if result.success:
-        print(f"{len(planned)} steps done in {took:.1f} s, run {result.run_id}.")
-        return True
-    if waiting := len(planned - summary.ended):
-        print(f"{waiting} steps wait for it and did not run.")
-    print(f"Failed after {took:.1f} s, run {result.run_id}: {summary.cause or 'see the run in the UI'}")
-    return False
+    events = result.get_asset_materialization_events()
+    tables = CONTRACTS.keys() & {name_of(event) for event in events if not brought_nothing(event)}
+    print(f"{count(len(tables), 'table')} {'built' if days else 'loaded'} in {took:.1f} s, run {result.run_id}.")
+    ended = {event.step_key for event in result.all_events if event.is_step_success or event.is_step_failure}
+    if waiting := {"__".join(key.path) for key in assets} - ended:
+        print(f"{count(len(waiting), 'step')} did not run, waiting for what failed.")
+    failed = [(str(event.step_key), cause_of(event)) for event in result.get_step_failure_events()]
+    return failed if result.success or failed else [("run", str(result.get_run_failure_event().message))]

@@ -51,7 +51,11 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 def _passes(error: BaseException) -> bool:
     match error:
         case psycopg.Error():
-            return _connection_passes(error) if error.sqlstate is None else error.sqlstate.startswith(_LOST)
+            if error.sqlstate is not None:
+                return error.sqlstate.startswith(_LOST)
+            # While connecting there is no code: a server that refuses for good says FATAL.
+            lost = "FATAL" not in str(error) or any(map(str(error).__contains__, _BUSY))
+            return lost and isinstance(error, psycopg.OperationalError)
         case ClientError():
             status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
             return status >= 500 or str(error.response.get("Error", {}).get("Code", "")).endswith(_THROTTLED)
@@ -62,12 +66,6 @@ def _passes(error: BaseException) -> bool:
         case duckdb.IOException():
             return "lock on file" in str(error)
     return isinstance(error, _PASSING)
-
-
-def _connection_passes(error: psycopg.Error) -> bool:
-    """Of an error while connecting, for which there is no code: a server that refuses for good says FATAL."""
-    words = str(error)
-    return isinstance(error, psycopg.OperationalError) and ("FATAL" not in words or any(map(words.__contains__, _BUSY)))
 
 
 def failure(error: Exception) -> Exception:

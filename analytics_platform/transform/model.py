@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
@@ -16,6 +15,7 @@ from sqlglot import exp
 
 from analytics_platform.catalog import CONTRACTS
 from analytics_platform.contracts.ddl import column_types
+from analytics_platform.errors import did_you_mean
 from analytics_platform.transform.source_events import NAME, union
 from analytics_platform.transform.sql import MODELS_DIR, ModelError, parse, put_queries, read_sql, tables_in
 
@@ -66,10 +66,7 @@ def find_model(name: str) -> Model:
     found = models.get(name) or models.get(f"marts.{name}")
     if found is not None:
         return found
-    wanted = name.rpartition(".")[2]
-    like = get_close_matches(wanted, [table.rpartition(".")[2] for table in models], n=3, cutoff=0.5)
-    close = [table for short in like for table in models if table.rpartition(".")[2] == short]
-    hint = f"did you mean {' or '.join(close)}?" if close else "the tables are listed in the README."
+    hint = did_you_mean(name, models) or "the tables are listed in the README."
     raise ModelError(f"There is no model of a table {name!r}: {hint}")
 
 

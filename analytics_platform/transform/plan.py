@@ -14,8 +14,13 @@ from types import MappingProxyType
 from analytics_platform.catalog import CONTRACTS
 from analytics_platform.contracts.sql import literal, quote, quote_table
 from analytics_platform.contracts.table import Days, Everything, Reads, Table, TouchedKeys
+from analytics_platform.errors import UserError
 from analytics_platform.transform.model import Model
 from analytics_platform.transform.sql import put_queries
+
+
+class DaysError(UserError, ValueError):
+    """A text is neither a day nor a range of days; the message says what to write."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +41,13 @@ class DayRange:
 
     @classmethod
     def parse(cls, text: str) -> DayRange:
-        """Read the range `A...B`, or the one day `A`. Raises `ValueError` for anything else."""
-        first, _, last = text.partition("...")
+        """Read the range `A...B`, or the one day `A`. Raises `DaysError` for anything else."""
+        first, dots, last = text.partition("...")
         try:
-            return cls(dt.date.fromisoformat(first), dt.date.fromisoformat(last or first))
+            return cls(dt.date.fromisoformat(first), dt.date.fromisoformat(last if dots else first))
         except ValueError as error:
-            raise ValueError(f"{text} is no range of days: write YYYY-MM-DD...YYYY-MM-DD ({error}).") from error
+            usage = "write YYYY-MM-DD...YYYY-MM-DD, or one day YYYY-MM-DD"
+            raise DaysError(f"{text} is no range of days: {usage} ({error}).") from error
 
     def __str__(self) -> str:
         """Write it as Dagster writes a range of partitions."""

@@ -16,9 +16,9 @@ from analytics_platform.warehouse.session import Session, WarehouseError
 
 
 def copy_warehouse(
-    source: Session, target: Session, report: Callable[[str, int], None] = lambda table, rows: None
+    source: Session, target: Session, report: Callable[[int], None] = lambda rows: None
 ) -> dict[str, int]:
-    """Copy every table of `source` that has a contract; returns table → rows, and calls `report` with each of them.
+    """Copy every table of `source` that has a contract; returns table → rows, and reports all rows so far after each.
 
     A table that `target` has already is not copied again, so that a copy which was broken off can be run again. Raises
     `WarehouseError` for a table that has other rows there, and for one that does not read back as it was written.
@@ -35,7 +35,7 @@ def copy_warehouse(
                 for part in _parts(source, contract):
                     target.insert(name, source.frame(part))
         copied[name] = _verify(source, target, contract)
-        report(name, copied[name])
+        report(sum(copied.values()))
     return copied
 
 

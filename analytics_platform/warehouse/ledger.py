@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -19,6 +19,12 @@ from analytics_platform.warehouse.session import Session, WarehouseError
 
 LEDGER_TABLES: tuple[ContractType, ...] = (PipelineLogs, Quarantine, BatchDays, Acceptances)
 """The tables every load writes besides the source's own."""
+
+NAMED = 3
+"""Reasons, and further batches or days, that a sentence about a breach names; the others are counted."""
+
+# The rules a rejected record broke, without what a parser says of the place.
+_RULES = "string_split(regexp_replace(error_reason, ' \\([^;]*\\)', '', 'g'), '; ')"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +43,13 @@ class Breach:
         """Share of rejected records."""
         return self.rows_quarantined / self.rows_read
 
+    @property
+    def what(self) -> str:
+        """Name the batch or the day."""
+        return f"batch {self.name} ({self.input})" if self.kind == "batch" else f"day {self.name} of {self.source}"
+
     def __str__(self) -> str:
-        what = f"batch {self.name} ({self.input})" if self.kind == "batch" else f"day {self.name} of {self.source}"
-        return f"{what}: {self.rows_quarantined:,} of {self.rows_read:,} rows rejected ({self.error_rate:.2%})"
+        return f"{self.what}: {self.rows_quarantined:,} of {self.rows_read:,} rows rejected ({self.error_rate:.2%})"
 
 
 def seen_batches(session: Session) -> set[str]:
@@ -140,6 +150,43 @@ def find_breaches(session: Session, max_error_rate: float, days: DayRange | None
     return [breach for breach in found if breach.rows_read >= least.get(breach.source, 1)]
 
 
+def count_rejections(session: Session, condition: str, values: Mapping[str, object]) -> dict[str, int]:
+    """Count the rules that quarantined records with the SQL `condition` broke, the most frequent first."""
+    sql = f"""
+        SELECT rule, count(*) FROM (SELECT unnest({_RULES}) AS rule FROM ops.quarantine WHERE {condition})
+        GROUP BY rule ORDER BY 2 DESC, 1
+    """
+    return dict(session.rows(sql, values))
+
+
+def describe_breaches(session: Session, breaches: Sequence[Breach]) -> str:
+    """Write the first breach with the rules that its records broke most often, then name the others."""
+    first, others = breaches[0], breaches[1 : 1 + NAMED]
+    reasons = count_rejections(
+        session,
+        "source = $source AND $name IN (batch_id, CAST(coalesce(event_date, neighbour_date) AS VARCHAR)) "
+        "AND batch_id NOT IN (SELECT batch_id FROM ops.acceptances)",
+        {"source": first.source, "name": first.name},
+    )
+    text = f"{first}: " + ", ".join(f"{rows:,} for {reason}" for reason, rows in [*reasons.items()][:NAMED])
+    if others:
+        unnamed = len(breaches) - 1 - len(others)
+        text += f"; also {', '.join(breach.what for breach in others)}"
+        text += f" and {unnamed:,} more batches or days" if unnamed else ""
+    return text
+
+
+def remedy_of(breaches: Sequence[Breach]) -> str:
+    """Write what a person can do so that runs go on."""
+    batch = next((breach.name for breach in breaches if breach.kind == "batch"), "BATCH")
+    which = " (batch_id of its rejected rows)" if batch == "BATCH" else ""
+    return (
+        "Look at the rejected rows (ops.quarantine, DATA_DIR/quarantine). If the contract is wrong, correct it and run "
+        "`analytics-platform replay`. If the data is wrong, correct it at its source, send it again, and accept the "
+        f"first attempt: `analytics-platform accept {batch} --reason '…'`{which}."
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Acceptance:
     """That a person accepted a batch above the threshold, and why."""
@@ -150,7 +197,8 @@ class Acceptance:
     accepted_at: dt.datetime
 
     def __str__(self) -> str:
-        return f"{self.batch_id} accepted by {self.accepted_by} on {self.accepted_at:%Y-%m-%d %H:%M} UTC: {self.reason}"
+        at = f"{self.accepted_at.astimezone(dt.UTC):%Y-%m-%d %H:%M} UTC"
+        return f"batch {self.batch_id} was accepted by {self.accepted_by} on {at}: {self.reason}"
 
 
 def acceptances(session: Session) -> list[Acceptance]:
@@ -161,12 +209,14 @@ def acceptances(session: Session) -> list[Acceptance]:
 
 def find_batch(session: Session, name: str) -> tuple[str, str]:
     """Return (batch id, input) of the batch whose id starts with `name`. Raises `WarehouseError` if not exactly one."""
+    session.ensure(*LEDGER_TABLES)
     found = session.rows(
         "SELECT batch_id, input FROM ops.pipeline_logs WHERE starts_with(batch_id, $name) ORDER BY 1", {"name": name}
     )
     if len(found) != 1 or not name:
         what = "No batch has" if not found else f"{len(found)} batches have"
-        raise WarehouseError(f"{what} an id that starts with '{name}': see batch_id in ops.pipeline_logs.")
+        where = "the latest are in `analytics-platform status`, all in ops.pipeline_logs"
+        raise WarehouseError(f"{what} an id that starts with '{name}': {where}.")
     batch_id, source_input = found[0]
     return batch_id, source_input
 

@@ -16,7 +16,7 @@ from analytics_platform.contracts.ddl import json_columns
 from analytics_platform.contracts.sql import literal, quote, quote_table
 from analytics_platform.settings import Settings
 from analytics_platform.transform import DayRange, Query, all_models, plan
-from analytics_platform.warehouse.ledger import LEDGER_TABLES, find_breaches
+from analytics_platform.warehouse.ledger import LEDGER_TABLES, describe_breaches, find_breaches, remedy_of
 from analytics_platform.warehouse.session import Session
 
 VOLUME_RANGE = (1 / 3, 3.0)
@@ -79,9 +79,8 @@ def has_low_error_rate(session: Session, settings: Settings, now: dt.datetime) -
     read, rejected = session.one("SELECT sum(rows_read), sum(rows_quarantined) FROM ops.pipeline_logs")
     seen = f"{rejected or 0:,} of {read or 0:,} rows rejected, none above {settings.max_error_rate:.2%}"
     if breaches:
-        seen = f"{breaches[0]}{f' and {len(breaches) - 1} more' if len(breaches) > 1 else ''}"
-    remedy = "Look at ops.quarantine; correct the source, replay, or accept the batch."
-    return Observation("error_rate", not breaches, seen, remedy if breaches else "")
+        return Observation("error_rate", False, describe_breaches(session, breaches), remedy_of(breaches))
+    return Observation("error_rate", True, seen)
 
 
 def has_revenue(session: Session, settings: Settings, now: dt.datetime) -> Observation:

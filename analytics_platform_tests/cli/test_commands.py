@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import getpass
 import json
 import os
 import subprocess
@@ -58,11 +59,11 @@ def test_the_version_is_printed(tmp_path: Path) -> None:
 
 
 def test_monitor_exits_1_and_names_the_breach(call: Call, house: House) -> None:
-    ended = call(house.settings.data_dir, "monitor")
+    ended = call(house.settings.data_dir, "monitor", COLUMNS="600")
 
     assert ended.returncode == 1
     assert "error_rate" in ended.stdout
-    assert "58 of 1,000 rows rejected (5.80%)" in ended.stdout
+    assert "58 of 1,000 rows rejected (5.80%): 58 for client_id: missing; also day 2026-03-01" in ended.stdout
 
 
 def test_monitor_exits_0_when_the_threshold_allows_it(call: Call, house: House) -> None:
@@ -90,12 +91,30 @@ def test_accepting_an_unknown_batch_ends_in_one_sentence(call: Call, house: Hous
 
     assert ended.returncode == 2
     assert (
-        ended.stderr
-        == "analytics-platform: No batch has an id that starts with 'zzz': see batch_id in ops.pipeline_logs.\n"
+        ended.stderr == "analytics-platform: No batch has an id that starts with 'zzz': "
+        "the latest are in `analytics-platform status`, all in ops.pipeline_logs.\n"
     )
 
 
-def test_an_accepted_batch_no_longer_fails_the_monitor(call: Call, house: House) -> None:
+@pytest.mark.parametrize("command", [("accept", "a", "--reason", "no"), ("replay", "a")])
+def test_before_the_first_run_no_batch_is_known(call: Call, tmp_path: Path, command: tuple[str, ...]) -> None:
+    ended = call(tmp_path, *command)
+
+    assert ended.returncode == 2
+    assert ended.stderr.startswith("analytics-platform: No batch has an id that starts with 'a'")
+
+
+def test_what_status_says_of_a_breach_can_be_copied_also_from_a_narrow_terminal(call: Call, house: House) -> None:
+    with house.session(read_only=True) as session:
+        (batch_id,) = session.one("SELECT batch_id FROM ops.pipeline_logs")
+
+    shown = call(house.settings.data_dir, "status", COLUMNS="60").stdout
+
+    assert shown.count(batch_id) >= 2
+    assert f"`analytics-platform accept {batch_id} --reason '…'`" in shown.splitlines()[-1]
+
+
+def test_an_accepted_batch_no_longer_fails_the_monitor_and_is_accepted_once(call: Call, house: House) -> None:
     with house.session(read_only=True) as session:
         batch_id = str(session.rows("SELECT batch_id FROM ops.pipeline_logs")[0][0])
 
@@ -104,21 +123,29 @@ def test_an_accepted_batch_no_longer_fails_the_monitor(call: Call, house: House)
     assert accepted.returncode == 0
     assert accepted.stdout == f"Batch {batch_id} (bad.csv) is accepted: tracker outage\n"
     assert call(house.settings.data_dir, "monitor").returncode == 0
+    again = call(house.settings.data_dir, "accept", batch_id, "--reason", "another reason")
+    assert again.stdout.startswith(f"Nothing to do: batch {batch_id} was accepted by {getpass.getuser()} on 20")
+    assert again.stdout.endswith(" UTC: tracker outage\n")
 
 
 def test_replay_moves_rows_that_pass_now_and_names_the_days_to_build(call: Call, tmp_path: Path) -> None:
     house = open_house(tmp_path, partition_start="2026-03-02")
     house.landing.joinpath("early.csv").write_text(clickstream(100, day="2026-03-01"), "utf-8")
+    house.landing.joinpath("\x1b[31mbad.csv").write_text(clickstream(100, 7, day="2026-03-01", name="d"), "utf-8")
     with house.session() as session:
         load_landed(house, session)
 
     ended = call(tmp_path, "replay", PARTITION_START="2026-03-01")
 
     assert ended.returncode == 0
-    assert "early.csv: 100 rows moved, 0 stay quarantined" in ended.stdout
+    assert sorted(ended.stdout.splitlines()[:3]) == [
+        "All 2 batches: 193 rows moved, 7 stay quarantined",
+        "\\x1b[31mbad.csv: 93 rows moved, 7 stay quarantined",
+        "early.csv: 100 rows moved, 0 stay quarantined",
+    ]
     assert "materialize --days 2026-03-01...2026-03-01" in ended.stdout
     with house.session(read_only=True) as session:
-        assert session.rows("SELECT count(*) FROM cleaned.clickstream") == [(100,)]
+        assert session.rows("SELECT count(*) FROM cleaned.clickstream") == [(193,)]
 
 
 def test_simulate_writes_files_and_the_truth_about_them(call: Call, tmp_path: Path) -> None:
@@ -133,7 +160,7 @@ def test_days_that_are_not_partitions_end_in_one_sentence(call: Call, tmp_path: 
     ended = call(tmp_path, "materialize", "--days", "2025-01-01...2025-01-02", PARTITION_START="2026-01-01")
 
     assert ended.returncode == 2
-    assert ended.stderr.startswith("analytics-platform: There is no partition 2025-01-01")
+    assert ended.stderr.startswith("analytics-platform: 2025-01-01 cannot be built")
     assert len(ended.stderr.splitlines()) == 1
 
 
@@ -151,6 +178,13 @@ def test_status_before_the_first_run_names_the_sources_and_the_next_step(call: C
         **dict.fromkeys(SHOP, False),
     }
     assert found["next_step"].startswith("Nothing was loaded yet: put exports into")
+    assert found["sources"][0]["place"] == f"{tmp_path}/landing/clickstream (no such folder yet)"
+    assert found["not_set"] == [
+        "SQS_QUEUE_URL (ecommerce_events)",
+        "SHOP_DATABASE_URL (customers, products, orders, order_items)",
+        "USERS_API_URL (users)",
+        "REDIS_URL (cache/best_sellers)",
+    ]
 
 
 def test_status_shows_batches_figures_and_what_to_do_about_what_fails(call: Call, house: House) -> None:
@@ -187,13 +221,37 @@ def test_a_warehouse_is_copied_with_every_row(call: Call, house: House, tmp_path
     ("folder", "arguments", "sentence"),
     [
         ("/dev/null/data", (), "DATA_DIR=/dev/null/data: the folder cannot be written"),
-        ("data", ("--days", "2009-01-01"), "There is no partition 2009-01-01: days run from 2010-01-01"),
+        ("data", ("--days", "2009-01-01"), "2009-01-01 cannot be built: days run from 2010-01-01"),
+        ("data", ("--select", "key:raw/userz"), "--select: 'raw/userz' names no asset that can be built: did you mean"),
     ],
 )
 def test_a_run_that_cannot_be_started_ends_in_one_sentence(
     call: Call, tmp_path: Path, folder: str, arguments: tuple[str, ...], sentence: str
 ) -> None:
     ended = call(tmp_path / folder, "materialize", *arguments)
+
+    assert ended.returncode == 2
+    assert ended.stderr.startswith(f"analytics-platform: {sentence}")
+    assert len(ended.stderr.splitlines()) == 1
+    assert ended.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("command", "sentence"),
+    [
+        (
+            ("reference", "--out", "/dev/null/out"),
+            "/dev/null/out cannot be used (Not a directory): choose another path",
+        ),
+        (("simulate", "--out", "/dev/null/out"), "/dev/null/out/clickstream cannot be used (Not a directory)"),
+        (("demo", "--days", "2"), "/dev/null/data cannot be used (Not a directory)"),
+        (("dashboard", "--address", "no.such.host.example"), "--address no.such.host.example --port 8501 cannot be"),
+    ],
+)
+def test_a_path_or_address_that_cannot_be_used_is_one_sentence(
+    call: Call, command: tuple[str, ...], sentence: str
+) -> None:
+    ended = call(Path("/dev/null/data"), *command)
 
     assert ended.returncode == 2
     assert ended.stderr.startswith(f"analytics-platform: {sentence}")

@@ -86,16 +86,40 @@ def test_a_second_run_without_news_reads_nothing_and_logs_no_failed_check(
     assert "check" not in again.stdout
 
 
-def test_a_failed_run_names_its_cause_first_and_last_and_counts_the_steps_that_wait(tmp_path: Path) -> None:
-    _drop(tmp_path, clickstream(1000, without_client=60))
+LOAD = 'key:"raw/clickstream" or key:"cleaned/clickstream"'
+HEADER = "a,b\n1,2\n"
 
-    run = _run(tmp_path, "--days", "2026-03-01...2026-03-01", "--select", '+key:"marts/daily_trends"')
+
+def test_a_failed_run_names_each_cause_first_and_last_and_counts_the_steps_that_wait(tmp_path: Path) -> None:
+    _drop(tmp_path, clickstream(1000, without_client=60))
+    _drop(tmp_path, HEADER, "un\x1bread.csv")
+
+    run = _run(tmp_path, "--days", "2026-03-01...2026-03-01", "--select", f'+key:"cleaned/urls" or {LOAD}')
 
     lines = run.stdout.splitlines()
-    told = [line for line in lines if "error_rate: batch" in line]
+    failed = [line for line in lines if line.startswith("Failed: ")]
     assert run.returncode == 1
-    assert told[0].startswith("Failed: cleaned.clickstream: error_rate: batch")
-    assert lines[-1] == told[-1]
-    assert lines[-1].startswith("Failed after ")
-    assert lines[-2].endswith(" steps wait for it and did not run.")
+    assert failed[0].startswith("Failed: cleaned.clickstream: error_rate: batch")
+    assert "60 of 1,000 rows rejected (6.00%): 60 for client_id: missing; also day 2026-03-01" in failed[0]
+    assert failed[1].startswith("Failed: clickstream_files_readable: ")
+    assert "un\\x1bread.csv: required columns" in failed[1]
+    assert failed[2:] == failed[:2] == lines[-2:]
+    assert run.stdout.count("un\\x1bread.csv") == 2
+    assert lines[-3] == "1 step did not run, waiting for what failed."
     assert "Traceback" not in run.stdout + run.stderr
+
+
+def test_only_what_is_selected_is_loaded_and_an_unreadable_file_does_not_hold_up_the_days_of_others(
+    tmp_path: Path,
+) -> None:
+    _drop(tmp_path, clickstream(100))
+    _drop(tmp_path, HEADER, "unreadable.csv")
+
+    run = _run(tmp_path, "--select", f'{LOAD} or key:"cleaned/urls"')
+
+    assert run.returncode == 1
+    assert [line.split()[0] for line in run.stdout.splitlines()] == [
+        *("raw.clickstream", "cleaned.clickstream", "Failed:", "1"),
+        *("Building", "cleaned.urls", "1", "Failed:"),
+    ]
+    assert "1 table loaded in " in run.stdout and "1 table built in " in run.stdout

@@ -3,9 +3,12 @@ from __future__ import annotations
 import datetime as dt
 from pathlib import Path
 
+import dagster as dg
 import pytest
 
-from analytics_platform.orchestration.launch import StartError, check_days
+from analytics_platform.errors import UserError
+from analytics_platform.orchestration.build import build_definitions
+from analytics_platform.orchestration.launch import StartError, check_days, find_assets
 from analytics_platform.settings import Settings, load_settings
 from analytics_platform.transform import DayRange
 
@@ -23,21 +26,76 @@ def test_days_that_are_partitions_are_accepted(settings: Settings, days: str) ->
 def test_tomorrow_is_a_partition_and_the_day_after_is_not(settings: Settings) -> None:
     today = dt.datetime.now(dt.UTC).date()
     check_days(f"{today + dt.timedelta(days=1)}", settings)
-    with pytest.raises(StartError, match="There is no partition"):
+    tomorrow = today + dt.timedelta(days=1)
+    with pytest.raises(StartError, match=f"2026-01-01 \\(PARTITION_START\\) to {tomorrow}, tomorrow, the latest day"):
         check_days(f"{today + dt.timedelta(days=3)}", settings)
 
 
 @pytest.mark.parametrize(
     ("days", "sentence"),
     [
-        ("2025-12-31...2026-01-02", "There is no partition 2025-12-31: days run from 2026-01-01"),
+        ("2025-12-31...2026-01-02", "2025-12-31 cannot be built: days run from 2026-01-01"),
         ("2026-01-02...2026-01-01", "2026-01-02...2026-01-01 is no range of days: write YYYY-MM-DD...YYYY-MM-DD"),
         ("soon", "soon is no range of days: write YYYY-MM-DD...YYYY-MM-DD"),
-        ("2026-02-30", "2026-02-30 is no range of days: write YYYY-MM-DD...YYYY-MM-DD"),
+        ("2026-02-30", "2026-02-30 is no range of days: write YYYY-MM-DD...YYYY-MM-DD, or one day YYYY-MM-DD"),
+        ("2026-01-05...", "2026-01-05... is no range of days"),
+        ("2026-01-05..2026-01-06", "2026-01-05..2026-01-06 is no range of days"),
     ],
 )
 def test_other_days_are_named_with_what_to_write(settings: Settings, days: str, sentence: str) -> None:
-    with pytest.raises(StartError) as error:
+    with pytest.raises(UserError) as error:
         check_days(days, settings)
 
     assert str(error.value).startswith(sentence)
+
+
+@pytest.fixture(scope="module")
+def definitions(tmp_path_factory: pytest.TempPathFactory) -> dg.Definitions:
+    return build_definitions(load_settings(data_dir=tmp_path_factory.mktemp("data")))
+
+
+@pytest.mark.parametrize(
+    ("select", "found"),
+    [
+        ("marts/daily_trends", {"marts/daily_trends"}),
+        ('key:"raw/users" or key:"raw/web*"', {"raw/users", "raw/web_logs"}),
+        ("group:reports", {"reports/findings"}),
+        ("key:sources/sqs_queue+1", {"raw/ecommerce_events"}),
+    ],
+)
+def test_a_selection_names_assets_that_can_be_built(definitions: dg.Definitions, select: str, found: set[str]) -> None:
+    assert {key.to_user_string() for key in find_assets(definitions, select)} == found
+
+
+def test_the_default_selection_is_everything(definitions: dg.Definitions) -> None:
+    graph = definitions.resolve_asset_graph()
+    assert find_assets(definitions, "*") == graph.materializable_asset_keys
+
+
+@pytest.mark.parametrize(
+    ("select", "sentence"),
+    [
+        ("marts/daily_trend", "'marts/daily_trend' names no asset that can be built: did you mean marts/daily_trends"),
+        (
+            "marts.daily_trends",
+            "'marts.daily_trends' names no asset that can be built: did you mean marts/daily_trends",
+        ),
+        ("daily_trends", "'daily_trends' names no asset that can be built: did you mean marts/daily_trends"),
+        ("key:raw/userz", "'raw/userz' names no asset that can be built: did you mean raw/users"),
+        ('key:"raw/users" or key:"raw/ordrs"', "'raw/ordrs' names no asset that can be built: did you mean raw/orders"),
+        ("group:mart", "'mart' names no asset that can be built: did you mean marts?"),
+        ("foo(", "'foo(' names no asset that can be built: write marts/daily_trends, +key:"),
+        ("", "'' names no asset that can be built: write "),
+        ("owner:nobody", "'owner:nobody' names no asset that can be built: write "),
+        ("key:sources/sqs_queue", "'key:sources/sqs_queue' names no asset that can be built: write "),
+        ("status:FRESH", "'status:FRESH' names no asset that can be built: write "),
+        ("code_location:x", "'code_location:x' names no asset that can be built: write "),
+    ],
+)
+def test_a_selection_that_names_nothing_in_whole_or_part_is_one_sentence(
+    definitions: dg.Definitions, select: str, sentence: str
+) -> None:
+    with pytest.raises(StartError) as error:
+        find_assets(definitions, select)
+
+    assert str(error.value).startswith(f"--select: {sentence}")

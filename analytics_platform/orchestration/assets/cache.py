@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from analytics_platform.orchestration.assets.metadata import python_files
 from analytics_platform.orchestration.assets.tables import POOL
 from analytics_platform.orchestration.resources import WarehouseResource
 from analytics_platform.settings import Settings
@@ -33,11 +34,7 @@ LIMIT $most
     owners=["team:analytics"],
     kinds={"redis"},
     tags={"layer": "cache"},
-    metadata={
-        "dagster/code_references": dg.CodeReferencesMetadataValue(
-            code_references=[dg.LocalFileCodeReference(file_path=__file__, line_number=1, label="asset")]
-        )
-    },
+    metadata=python_files(__file__),
     pool=POOL,
 )
 def best_sellers(
@@ -48,7 +45,7 @@ def best_sellers(
     """Read the mart, and push its first rows. A cache that is not available is no failure: the shop counts itself."""
     url = settings.redis_url.get_secret_value()
     if not url:
-        context.log.warning("REDIS_URL is not set: no best sellers are cached.")
+        context.log.info("REDIS_URL is not set: no best sellers are cached.")
         return dg.MaterializeResult(metadata={"cache": "REDIS_URL is not set"})
     with warehouse.session(read_only=True) as session:
         built = {"marts.top_sellers", "star.dim_product"} <= session.tables()

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import dagster as dg
 
+from analytics_platform.orchestration.assets.metadata import python_files
 from analytics_platform.orchestration.assets.raw import raw_key
 from analytics_platform.settings import Settings
 from analytics_platform.sources.registry import SOURCES
@@ -33,7 +34,6 @@ def with_systems(assets: Sequence[dg.AssetsDefinition], settings: Settings) -> l
 def _system(arrival: Arrival, address: str) -> dg.AssetSpec:
     shown = _without_secrets(address)
     web = shown.startswith(("http://", "https://"))
-    place = dg.LocalFileCodeReference(file_path=__file__, line_number=1, label="asset")
     return dg.AssetSpec(
         dg.AssetKey([GROUP, arrival.system]),
         description=arrival.about,
@@ -44,7 +44,7 @@ def _system(arrival: Arrival, address: str) -> dg.AssetSpec:
         metadata={
             "address": dg.MetadataValue.url(shown) if web else dg.MetadataValue.text(shown or "not configured"),
             "configured": dg.MetadataValue.bool(bool(address)),
-            "dagster/code_references": dg.CodeReferencesMetadataValue(code_references=[place]),
+            **python_files(__file__),
         },
     )
 

@@ -50,24 +50,21 @@ def looks(session: Session, table: str) -> dict[str, dg.MetadataValue]:
         from analytics_platform.reports import plots  # with matplotlib, which only a table with a plot needs
 
         title, plot, read = PLOTS[table]
-        png = getattr(plots, plot)(read(session, _last_days(session, table)), narrow=True)
+        days = queries.ALL_DAYS
+        if CONTRACTS[table].table.partition is not None:
+            (last,) = session.one(f"SELECT max(date) FROM {quote_table(table)}")
+            days = DayRange(last, last).widen(29, 0)
+        png = getattr(plots, plot)(read(session, days), narrow=True)
         shown["plot"] = dg.MetadataValue.md(f"{title}\n\n![{title}]({data_url(png)})")
     return shown
 
 
-def _last_days(session: Session, table: str) -> DayRange:
-    if CONTRACTS[table].table.partition is None:
-        return queries.ALL_DAYS
-    (last,) = session.one(f"SELECT max(date) FROM {quote_table(table)}")
-    return DayRange(last, last).widen(29, 0)
-
-
 def preview(session: Session, table: str) -> dg.MetadataValue:
     """Return a few rows as a metadata table, personal columns hidden."""
-    names = list(column_types(CONTRACTS[table]))
-    rows = session.rows(
-        f"SELECT {', '.join(map(quote, names))} FROM {quote_table(table)} {_latest_first(table)} LIMIT {PREVIEW_ROWS}"
-    )
+    names, about = list(column_types(CONTRACTS[table])), CONTRACTS[table].table
+    # Of marts, which are small, the last days come first; of others any rows will do.
+    order = f"ORDER BY {quote(about.partition)} DESC" if about.layer == "marts" and about.partition else ""
+    rows = session.rows(f"SELECT {', '.join(map(quote, names))} FROM {quote_table(table)} {order} LIMIT {PREVIEW_ROWS}")
     hidden = PERSONAL | {"name"} if PERSONAL.intersection(names) else PERSONAL
     records = [
         dg.TableRecord(
@@ -76,14 +73,6 @@ def preview(session: Session, table: str) -> dg.MetadataValue:
         for row in rows
     ]
     return dg.MetadataValue.table(records, schema=dg.TableSchema([dg.TableColumn(name, "string") for name in names]))
-
-
-def _latest_first(table: str) -> str:
-    """Return the order of rows: of marts, which are small, the last days come first; of others any rows will do."""
-    promise = CONTRACTS[table].table
-    if promise.layer != "marts" or promise.partition is None:
-        return ""
-    return f"ORDER BY {quote(promise.partition)} DESC"
 
 
 def _short(cell: object) -> str:

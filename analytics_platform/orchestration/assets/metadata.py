@@ -55,6 +55,12 @@ def code_references(contract: ContractType) -> dg.CodeReferencesMetadataValue:
     return dg.CodeReferencesMetadataValue(code_references=places)
 
 
+def python_files(*files: str) -> dict[str, dg.MetadataValue]:
+    """Give the metadata that refers to the Python files of an asset without a contract."""
+    places = (dg.LocalFileCodeReference(file_path=file, line_number=1, label=Path(file).stem) for file in files)
+    return {"dagster/code_references": dg.CodeReferencesMetadataValue(code_references=[*places])}
+
+
 def definition_metadata(contract: ContractType) -> dict[str, dg.MetadataValue]:
     """Give the metadata that is known before any run."""
     table = contract.table

@@ -6,7 +6,7 @@ import dagster as dg
 
 from analytics_platform.errors import UserError
 from analytics_platform.lake import FolderLake
-from analytics_platform.orchestration.assets.metadata import column_schema
+from analytics_platform.orchestration.assets.metadata import column_schema, python_files
 from analytics_platform.orchestration.resources import SQSResource
 from analytics_platform.orchestration.retries import failure
 from analytics_platform.settings import Settings
@@ -24,7 +24,6 @@ def raw_key(source: Source) -> dg.AssetKey:
 
 def raw_asset(source: Source) -> dg.AssetsDefinition:
     """The asset that brings what arrived of a source into the lake: landed files, and what its system holds."""
-    here = dg.LocalFileCodeReference(file_path=__file__, line_number=1, label="asset")
 
     @dg.asset(
         key=raw_key(source),
@@ -34,10 +33,7 @@ def raw_asset(source: Source) -> dg.AssetsDefinition:
         owners=["team:analytics"],
         kinds=set(source.arrival.kinds),
         tags={"layer": "raw"},
-        metadata={
-            "dagster/table_name": dg.MetadataValue.text(f"lake.{source.name}"),
-            "dagster/code_references": dg.CodeReferencesMetadataValue(code_references=[here]),
-        },
+        metadata={"dagster/table_name": dg.MetadataValue.text(f"lake.{source.name}"), **python_files(__file__)},
     )
     def fetch(
         context: dg.AssetExecutionContext,
@@ -74,8 +70,8 @@ def raw_asset(source: Source) -> dg.AssetsDefinition:
 def _land(context: dg.AssetExecutionContext, source: Source, settings: Settings, lake: FolderLake) -> Metadata:
     """Take in the files of the source's landing folder."""
     folder = settings.landing_dir / source.name
-    if not folder.is_dir() and not source.arrival.setting:
-        context.log.warning(f"{folder} does not exist: no files of {source.name}.")
+    if not folder.is_dir():
+        context.log.info(f"{folder} does not exist: no files of {source.name}.")
     for sentence in (unread := find_unread(source, SOURCES.values(), settings)):
         context.log.warning(sentence)
     landing = land_files(source, settings, lake)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from analytics_platform.catalog import CONTRACTS
-from analytics_platform.orchestration.assets.metadata import producers_of
+from analytics_platform.orchestration.assets.metadata import producers_of, python_files
 from analytics_platform.orchestration.assets.tables import POOL
 from analytics_platform.orchestration.resources import WarehouseResource
 from analytics_platform.reports import queries
@@ -36,14 +36,7 @@ _SOURCES = sorted({key for table in FINDINGS for key in producers_of(table)})
     owners=["team:analytics"],
     kinds={"markdown", "matplotlib"},
     tags={"layer": "reports"},
-    metadata={
-        "dagster/code_references": dg.CodeReferencesMetadataValue(
-            code_references=[
-                dg.LocalFileCodeReference(file_path=path, line_number=1, label=label)
-                for path, label in ((__file__, "asset"), (queries.__file__, "queries"))
-            ]
-        )
-    },
+    metadata=python_files(__file__, queries.__file__),
     pool=POOL,
 )
 def findings(

@@ -6,13 +6,13 @@ and the rows replayed, or a person accepts the batch.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 
 import dagster as dg
 
 from analytics_platform.transform import DayRange
 from analytics_platform.warehouse import Session
-from analytics_platform.warehouse.ledger import Breach, acceptances, find_breaches
+from analytics_platform.warehouse.ledger import acceptances, describe_breaches, find_breaches, remedy_of
 
 ERROR_RATE = "error_rate"
 
@@ -24,15 +24,6 @@ def error_rate_spec(key: dg.AssetKey) -> dg.AssetCheckSpec:
         asset=key,
         description="No batch and no day has more rejected rows than MAX_ERROR_RATE, except accepted batches.",
         blocking=True,
-    )
-
-
-def _remedy(breaches: Sequence[Breach]) -> str:
-    batch = next((breach.name for breach in breaches if breach.kind == "batch"), None)
-    accept = f", or accept it: analytics-platform accept {batch} --reason '…'" if batch else ""
-    return (
-        "Look at the reasons (ops.quarantine, DATA_DIR/quarantine), correct the source and drop the file again, "
-        f"or correct the contract and run analytics-platform replay{accept}."
     )
 
 
@@ -54,18 +45,17 @@ def check_error_rate(
     words = acceptances(session)
     if words:
         metadata["accepted batches"] = dg.MetadataValue.text("\n".join(map(str, words)))
+    text = describe_breaches(session, breaches) if breaches else None
     if breaches:
         metadata["above the threshold"] = dg.MetadataValue.text("\n".join(map(str, breaches)))
-        metadata["what to do"] = dg.MetadataValue.text(_remedy(breaches))
+        metadata["what to do"] = dg.MetadataValue.text(remedy_of(breaches))
     result = dg.AssetCheckResult(
         asset_key=key,
         check_name=ERROR_RATE,
         passed=not breaches,
         severity=dg.AssetCheckSeverity.ERROR,
-        description=str(breaches[0]) if breaches else None,
+        description=text,
         metadata=metadata,
     )
-    if not breaches:
-        return result, None
-    more = f" and {len(breaches) - 1} more" if len(breaches) > 1 else ""
-    return result, f"error_rate: {breaches[0]}{more}; allowed is {max_error_rate:.2%}. {_remedy(breaches)}"
+    stop = f"error_rate: {text}; allowed is {max_error_rate:.2%}. {remedy_of(breaches)}" if breaches else None
+    return result, stop

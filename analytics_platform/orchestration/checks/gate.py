@@ -14,17 +14,28 @@ from analytics_platform.contracts.base import file_of
 from analytics_platform.orchestration.checks.contract import text_table
 from analytics_platform.sources.source import Source
 from analytics_platform.warehouse import RuleResult, Session
+from analytics_platform.warehouse.ledger import count_rejections
 
 QUARANTINE = "quarantine"
 SAMPLE_ROWS = 5
 LATEST_LAYOUTS = 20
 
-# The rules a rejected record broke, without what a parser says of the place.
-_RULES = "string_split(regexp_replace(error_reason, ' \\([^;]*\\)', '', 'g'), '; ')"
+_TOTALS = """
+SELECT coalesce(sum(rows_read), 0), coalesce(sum(rows_quarantined), 0) FROM ops.pipeline_logs WHERE source = $source
+"""
+_SHOWN = ("input", "line", "raw", "error_reason")
+_SAMPLE = """
+SELECT input, CAST(position AS VARCHAR), left(raw, 200), error_reason FROM ops.quarantine
+WHERE source = $source ORDER BY quarantined_at DESC, position LIMIT $rows
+"""
+_LAYOUTS = """
+SELECT input, CAST(drift AS VARCHAR) FROM ops.pipeline_logs WHERE source = $source AND drift IS NOT NULL
+ORDER BY finished_at DESC LIMIT $rows
+"""
 
 
 def quarantine_spec(key: dg.AssetKey, source: Source) -> dg.AssetCheckSpec:
-    """The spec of the check on a gate."""
+    """Specify the check on a gate."""
     share = source.contract.table.quarantine_warning
     return dg.AssetCheckSpec(
         QUARANTINE,
@@ -34,17 +45,9 @@ def quarantine_spec(key: dg.AssetKey, source: Source) -> dg.AssetCheckSpec:
 
 
 def count_reasons(session: Session, source: Source, batches: Collection[str], read: int) -> Sequence[RuleResult]:
-    """How the `read` records of these batches did against every reason for which the gate rejects a record."""
-    found = session.rows(
-        f"""
-        SELECT rule, count(*) FROM (
-            SELECT unnest({_RULES}) AS rule FROM ops.quarantine
-            WHERE source = $source AND list_contains($batches, batch_id)
-        ) GROUP BY rule
-        """,
-        {"source": source.name, "batches": list(batches)},
-    )
-    counts = {str(reason): int(str(rows)) for reason, rows in found}
+    """Count how the `read` records of these batches did against every reason for which the gate rejects a record."""
+    condition, values = "source = $source AND list_contains($batches, batch_id)", {"batches": list(batches)}
+    counts = count_rejections(session, condition, {"source": source.name, **values})
     return [
         RuleResult(reason, f"No record is rejected for «{reason}».", "warn", read, counts.get(reason, 0))
         for reason in dict.fromkeys((*source.reasons, *counts))
@@ -54,26 +57,23 @@ def count_reasons(session: Session, source: Source, batches: Collection[str], re
 def quarantine_result(
     session: Session, key: dg.AssetKey, source: Source, reasons: Sequence[RuleResult], rejected: int
 ) -> dg.AssetCheckResult:
-    """The check's result, given how often each reason occurred in this run; all-time figures are metadata."""
+    """Report the check, given how often each reason occurred in this run; all-time figures are metadata."""
     read = reasons[0].checked if reasons else 0
     share, allowed = rejected / read if read else 0.0, source.contract.table.quarantine_warning
-    ((all_read, all_rejected),) = session.rows(
-        "SELECT coalesce(sum(rows_read), 0), coalesce(sum(rows_quarantined), 0) FROM ops.pipeline_logs "
-        "WHERE source = $source",
-        {"source": source.name},
-    )
+    all_read, all_rejected = session.one(_TOTALS, {"source": source.name})
     metadata: dict[str, dg.MetadataValue] = {
         "read in this run": dg.MetadataValue.int(read),
         "rejected in this run": dg.MetadataValue.int(rejected),
         "share": dg.MetadataValue.float(share),
         "warns above": dg.MetadataValue.float(allowed),
-        "read, all batches": dg.MetadataValue.int(int(str(all_read))),
-        "rejected, all batches": dg.MetadataValue.int(int(str(all_rejected))),
+        "read, all batches": dg.MetadataValue.int(int(all_read)),
+        "rejected, all batches": dg.MetadataValue.int(int(all_rejected)),
     }
     broken = sorted((reason for reason in reasons if reason.failing), key=lambda reason: -reason.failing)
     if broken:
         metadata["reasons"] = text_table({"reason": each.rule, "records": f"{each.failing:,}"} for each in broken)
-        metadata["sample"] = text_table(_sample(session, source.name))
+        sample = session.rows(_SAMPLE, {"source": source.name, "rows": SAMPLE_ROWS})
+        metadata["sample"] = text_table(dict(zip(_SHOWN, map(str, row), strict=True)) for row in sample)
         metadata["look further"] = dg.MetadataValue.md(
             "```sql\nSELECT input, position, raw, error_reason FROM ops.quarantine\n"
             f"WHERE source = '{source.name}'\nORDER BY quarantined_at DESC;\n```"
@@ -82,9 +82,8 @@ def quarantine_result(
             "Correct what writes these records and send them again; or, if they are right and the contract is not, "
             f"correct {file_of(source.contract)} and run `analytics-platform replay`."
         )
-    layouts = _layouts(session, source.name)
-    if layouts:
-        metadata["batches with another layout"] = text_table(layouts)
+    if layouts := session.rows(_LAYOUTS, {"source": source.name, "rows": LATEST_LAYOUTS}):
+        metadata["batches with another layout"] = text_table({"input": name, "drift": drift} for name, drift in layouts)
     return dg.AssetCheckResult(
         asset_key=key,
         check_name=QUARANTINE,
@@ -93,26 +92,3 @@ def quarantine_result(
         description=f"{rejected:,} of {read:,} records rejected in this run ({share:.2%})." if read else None,
         metadata=metadata,
     )
-
-
-def _sample(session: Session, source: str) -> list[dict[str, str]]:
-    rows = session.rows(
-        """
-        SELECT input, CAST(position AS VARCHAR), left(raw, 200), error_reason FROM ops.quarantine
-        WHERE source = $source ORDER BY quarantined_at DESC, position LIMIT $rows
-        """,
-        {"source": source, "rows": SAMPLE_ROWS},
-    )
-    return [dict(zip(("input", "line", "raw", "error_reason"), map(str, row), strict=True)) for row in rows]
-
-
-def _layouts(session: Session, source: str) -> list[dict[str, str]]:
-    """The latest batches whose columns were not the usual ones."""
-    rows = session.rows(
-        """
-        SELECT input, drift FROM ops.pipeline_logs WHERE source = $source AND drift IS NOT NULL
-        ORDER BY finished_at DESC LIMIT $rows
-        """,
-        {"source": source, "rows": LATEST_LAYOUTS},
-    )
-    return [{"input": str(name), "drift": str(drift)} for name, drift in rows]
