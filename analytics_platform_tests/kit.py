@@ -9,18 +9,20 @@ with house.session() as session:
 
 from __future__ import annotations
 
+import atexit
 import csv
 import datetime as dt
 import io
 import json
 import shutil
+import tempfile
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TypeAlias
 
-import duckdb
 import polars as pl
 
 from analytics_platform.catalog import CONTRACTS
@@ -42,7 +44,15 @@ from analytics_platform.transform import (
     refreshed_days,
 )
 from analytics_platform.transform.lookups.tables import LOOKUPS, tables_with
-from analytics_platform.warehouse import DuckDBSession, Loaded, Publication, Session, Warehouse, open_warehouse
+from analytics_platform.warehouse import (
+    DuckDBSession,
+    DuckDBWarehouse,
+    Loaded,
+    Publication,
+    Session,
+    Warehouse,
+    open_warehouse,
+)
 from analytics_platform.warehouse.load import load_new_batches
 from analytics_platform_tests.names import CLICKSTREAM
 
@@ -91,15 +101,29 @@ def open_house(root: Path, **settings: object) -> House:
     return House(chosen, FolderLake(Path(chosen.lake_url)), open_warehouse(chosen))
 
 
-@contextmanager
-def memory_warehouse() -> Iterator[DuckDBSession]:
-    """A warehouse in memory with all tables, none with a row, and the functions that models share."""
-    with duckdb.connect() as connection:
-        connection.execute("SET TimeZone = 'UTC'")
-        for macro in macros():
-            connection.execute(macro)
-        session = DuckDBSession(connection)
+@lru_cache(maxsize=1)
+def empty_tables() -> Path:
+    """A DuckDB file with all tables, none with a row, to be copied: making them takes a third of a second."""
+    folder = tempfile.TemporaryDirectory(prefix="tables-")
+    atexit.register(folder.cleanup)
+    warehouse = DuckDBWarehouse(Path(folder.name) / "warehouse.duckdb")
+    with warehouse.session() as session:
         session.ensure(*CONTRACTS.values())
+    return warehouse.path
+
+
+def open_house_of_tables(root: Path, **settings: object) -> House:
+    """A house on DuckDB with all tables, none with a row: what is built there takes a third less time."""
+    house = open_house(root, **settings)
+    shutil.copy(empty_tables(), house.settings.warehouse_path)
+    return house
+
+
+@contextmanager
+def open_empty(folder: Path) -> Iterator[DuckDBSession]:
+    """A warehouse in `folder` with all tables, none with a row, and the functions that models share."""
+    path = Path(shutil.copy(empty_tables(), folder))
+    with DuckDBWarehouse(path, macros=macros()).session() as session:
         yield session
 
 
@@ -161,7 +185,7 @@ def built_house(
     root: Path, rows: Sequence[Row], tables: Collection[str] | None = None, **settings: object
 ) -> Iterator[Session]:
     """The open warehouse of a new house with these rows loaded and every table built, or what `tables` need."""
-    house = open_house(root, **settings)
+    house = open_house_of_tables(root, **settings)
     with house.session() as session:
         load_rows(house, session, rows)
         build(session, loaded_days(session), house.settings, None if tables is None else needed(*tables))

@@ -126,7 +126,7 @@ def plan(model: Model, days: DayRange | None, settings: Mapping[str, int]) -> Qu
     table, sources = CONTRACTS[model.name].table, [CONTRACTS[name].table for name in model.inputs]
     windows = {source.name: _part_of(source, reads_of(table, source), days, settings) for source in sources}
     parts = {name: f"SELECT * FROM {quote_table(name)} WHERE {part}" for name, part in windows.items() if part}
-    sql = put_queries(model.expression(), parts).sql("duckdb")
+    sql = put_queries(model.expression(), parts).sql("duckdb", copy=False)
     if table.partition is not None:
         sql = f"SELECT * FROM ({sql}) AS built WHERE {_between(table.partition, days)}"
     return Query(sql, parameters, _with_touching(table, windows, days))

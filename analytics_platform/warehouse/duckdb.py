@@ -146,7 +146,7 @@ class DuckDBSession(Session):
 
     def tables(self) -> set[str]:
         """Return the names (`schema.table`) of the tables that exist."""
-        found = self.rows("SELECT table_schema || '.' || table_name FROM information_schema.tables")
+        found = self.rows("SELECT schema_name || '.' || table_name FROM duckdb_tables()")
         return {name for (name,) in found}
 
     def ensure(self, *contracts: ContractType) -> None:
@@ -157,8 +157,7 @@ class DuckDBSession(Session):
                 self._migrate(contract)
             else:
                 with self.transaction():
-                    for statement in create_statements(contract):
-                        self.connection.execute(statement)
+                    self.connection.execute("; ".join(create_statements(contract)))
 
     def _migrate(self, contract: ContractType) -> None:
         name = quote_table(contract.table.name)

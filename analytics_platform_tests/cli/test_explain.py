@@ -14,7 +14,7 @@ from analytics_platform.errors import UserError
 from analytics_platform.transform import DayRange, ModelError, find_model
 from analytics_platform.warehouse import WarehouseError
 from analytics_platform.warehouse.explain import explain_model
-from analytics_platform_tests.kit import House, build, click, contents, load_rows, open_house
+from analytics_platform_tests.kit import House, build, click, contents, load_rows, needed, open_house
 from analytics_platform_tests.postgres import new_database
 
 FIRST, LAST = dt.date(2024, 3, 1), dt.date(2024, 3, 3)
@@ -37,7 +37,7 @@ def _filled(house: House) -> House:
     rows = [click("ada", f"{day}T10:00:00Z", "checkout_completed", data=data) for day in (FIRST, LAST)]
     with house.session() as session:
         load_rows(house, session, rows)
-        build(session, DayRange(FIRST, LAST), house.settings)
+        build(session, DayRange(FIRST, LAST), house.settings, needed(*MODELS))
     return house
 
 

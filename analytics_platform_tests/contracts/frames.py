@@ -1,14 +1,14 @@
-"""Arbitrary rows for a contract: values around the bounds of its rules, nulls, oddities of each type."""
+"""Random rows for a contract: values around the bounds of its rules, nulls, oddities of each type."""
 
 from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
 from decimal import Decimal
+from random import Random
 
 import pandera.polars as pa
 import polars as pl
-from hypothesis import strategies as st
 
 from analytics_platform.contracts.base import ContractType
 from analytics_platform.contracts.ddl import polars_schema
@@ -43,13 +43,18 @@ def _near_bounds(column: pa.Column) -> Iterator[object]:
                     yield value
 
 
-def _values(column: pa.Column) -> st.SearchStrategy[object]:
+def _values(column: pa.Column, count: int, chance: Random) -> list[object]:
+    """`count` values, of which a fourth is null: each value that can break a rule, then random ones."""
     plain = _PLAIN_VALUES[column.dtype.type.base_type()]
-    return st.none() | st.sampled_from([*_near_bounds(column), *plain])
+    known = list(dict.fromkeys([*_near_bounds(column), *plain]))
+    drawn = [*known, *chance.choices(known, k=count)][:count]
+    drawn[: count // 4] = [None] * (count // 4)
+    chance.shuffle(drawn)
+    return drawn
 
 
-def frames(contract: ContractType, least: int = 1, most: int = 8) -> st.SearchStrategy[pl.DataFrame]:
-    """Rows with the contract's columns, whether they keep its rules or not: `least` to `most` of them."""
-    columns = contract.columns.values()
-    rows = st.lists(st.tuples(*map(_values, columns)), min_size=least, max_size=most)
-    return rows.map(lambda rows: pl.DataFrame(rows, schema=polars_schema(contract), orient="row"))
+def random_frame(contract: ContractType, rows: int, seed: int) -> pl.DataFrame:
+    """Rows with the contract's columns, whether they keep its rules or not: the same for the same seed."""
+    chance = Random(f"{contract.table.name} {seed}")
+    columns = {name: _values(column, rows, chance) for name, column in contract.columns.items()}
+    return pl.DataFrame(columns, schema=polars_schema(contract), strict=False)  # bounds of decimals are whole numbers

@@ -13,7 +13,7 @@ import pytest
 
 from analytics_platform.transform import DayRange
 from analytics_platform.warehouse import Session
-from analytics_platform_tests.kit import Row, build, click, load_rows, open_house
+from analytics_platform_tests.kit import Row, build, click, load_rows, open_house_of_tables
 from analytics_platform_tests.shop_messages import load_messages, shop_message
 
 TABLES = (
@@ -44,7 +44,7 @@ def buy(client: str, at: str, order: str, *items: Item, in_list: str | None = No
 @contextmanager
 def shop(root: Path, rows: Sequence[Row] = (), messages: Sequence[str] = ()) -> Iterator[Session]:
     """A warehouse with these events, and the tables of two days built."""
-    house = open_house(root)
+    house = open_house_of_tables(root)
     with house.session() as session:
         load_rows(house, session, rows or [click("nobody", f"{DAY}T00:00:00Z")])
         if messages:

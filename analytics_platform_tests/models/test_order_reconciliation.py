@@ -9,7 +9,7 @@ from analytics_platform.catalog import CONTRACTS
 from analytics_platform.transform import DayRange
 from analytics_platform.warehouse import Session
 from analytics_platform.warehouse.watchdog import has_the_shops_orders
-from analytics_platform_tests.kit import House, Row, build, build_touched, click, load_rows, open_house
+from analytics_platform_tests.kit import House, Row, build, build_touched, click, load_rows, open_house_of_tables
 from analytics_platform_tests.shop_rows import load_shop, order
 
 NOON = dt.datetime(2026, 3, 2, 12, tzinfo=dt.UTC)
@@ -57,7 +57,7 @@ def filled(house: House, session: Session) -> None:
 
 
 def test_every_order_of_either_side_is_there_once_with_how_it_compares(tmp_path: Path) -> None:
-    house = open_house(tmp_path)
+    house = open_house_of_tables(tmp_path)
     with house.session() as session:
         filled(house, session)
         made = build(session, DAYS, house.settings)
@@ -74,7 +74,7 @@ def test_every_order_of_either_side_is_there_once_with_how_it_compares(tmp_path:
 
 
 def test_an_order_that_arrives_late_on_either_side_makes_good_what_differed(tmp_path: Path) -> None:
-    house = open_house(tmp_path)
+    house = open_house_of_tables(tmp_path)
     with house.session() as session:
         filled(house, session)
         build(session, DAYS, house.settings)
@@ -93,7 +93,7 @@ def test_an_order_that_arrives_late_on_either_side_makes_good_what_differed(tmp_
 
 
 def test_without_the_shops_database_no_difference_is_reported(tmp_path: Path) -> None:
-    house = open_house(tmp_path)
+    house = open_house_of_tables(tmp_path)
     with house.session() as session:
         load_rows(house, session, EVENTS)
         made = build(session, DAYS, house.settings)

@@ -10,6 +10,7 @@ from typing import Any
 import polars as pl
 
 from analytics_platform.catalog import CONTRACTS
+from analytics_platform.contracts.ddl import INSTANT, column_types
 from analytics_platform.reports.findings import Facts, read_facts
 from analytics_platform.reports.queries import FINDINGS
 from analytics_platform.transform import macros
@@ -124,13 +125,9 @@ def warehouse(path: Path) -> Iterator[DuckDBSession]:
 
 def add(session: DuckDBSession, table: str, **columns: object) -> None:
     """Insert one row; columns that are not given get a plain value of their type."""
-    described = session.rows(f"DESCRIBE {table}")
-    plain = {"VARCHAR": "x", "BIGINT": 0, "DOUBLE": 0.0, "DATE": NOV_1, "BOOLEAN": False}
-    values = [columns.get(str(name), plain.get(str(kind), 0)) for name, kind, *_ in described]
-    values = [
-        AS_OF if kind == "TIMESTAMP WITH TIME ZONE" and name not in columns else value
-        for value, (name, kind, *_) in zip(values, described, strict=True)
-    ]
+    described = column_types(CONTRACTS[table])
+    plain = {"VARCHAR": "x", "BIGINT": 0, "DOUBLE": 0.0, "DATE": NOV_1, "BOOLEAN": False, INSTANT: AS_OF}
+    values = [columns.get(name, plain.get(kind, 0)) for name, kind in described.items()]
     session.connection.execute(f"INSERT INTO {table} VALUES ({', '.join('?' * len(values))})", values)
 
 
