@@ -9,9 +9,9 @@ demo: .venv/installed  ## Simulate a shop, build all tables, compare them with t
 test: .venv/installed  ## Lint, types, import contracts, tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -n 3 --dist worksteal
+	@$(BIN)/mypy & types=$$!; $(BIN)/pytest -n 3 --dist worksteal; tests=$$?; \
+		wait $$types || { echo "mypy found errors: see above."; exit 1; }; exit $$tests
 
 test-slow: .venv/installed  ## More of what `make test` tries on a few cases: places to be killed at, orders of arrival, random inputs
 	$(BIN)/pytest -n 3 --dist worksteal --hypothesis-profile=thorough -m "slow or not slow"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import signal
 
 import pytest
@@ -9,9 +10,24 @@ from hypothesis import settings
 
 from analytics_platform.orchestration import retries
 
-settings.register_profile("platform", deadline=None, max_examples=50)  # no deadline: machines may be busy
+settings.register_profile("platform", deadline=None, max_examples=25)  # no deadline: machines may be busy
 settings.register_profile("thorough", deadline=None, max_examples=500)  # for `make test-slow`
 settings.load_profile("platform")
+
+# One server forks all processes that tests kill. It takes this list when it starts: what is not in it is imported again
+# by each of them, for a second or more.
+multiprocessing.get_context("forkserver").set_forkserver_preload(
+    [
+        f"{__package__}.{module}"
+        for module in (
+            "reliability.postgres_victim",
+            "reliability.test_queue_chaos",
+            "shop.buyers",
+            "sources.arrivals.collection_victim",
+            "sources.arrivals.shop_victim",
+        )
+    ]
+)
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A script's shell lets what it starts in the background ignore SIGINT. Dagster then ignores SIGTERM too, and the

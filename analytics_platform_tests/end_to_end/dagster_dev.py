@@ -47,7 +47,7 @@ class DagsterServer:
                     return found
             except httpx.TransportError:
                 pass
-            time.sleep(0.5)
+            time.sleep(1)  # an answer takes the server a tenth of a second of CPU
         raise TimeoutError(f"{what} did not happen in {PATIENCE_S:g} s: {self._tail()}")
 
     def _tail(self) -> str:

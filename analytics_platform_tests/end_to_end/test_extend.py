@@ -10,9 +10,11 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+import duckdb
 import pytest
 
 import analytics_platform
+from analytics_platform.settings import load_settings
 from analytics_platform_tests.end_to_end.platform_run import clickstream
 
 PACKAGE = Path(analytics_platform.__file__).parent
@@ -84,8 +86,9 @@ class Scratch:
 
     def rows(self, table: str, *columns: str) -> str:
         """The rows of a table, in order, as text."""
-        frame = f"a.read({table!r})[{list(columns)}].sort_values({list(columns)})"
-        return self.python("-c", f"import analytics_platform as a; print({frame}.to_csv(index=False))").strip()
+        with duckdb.connect(str(load_settings(data_dir=self.data).warehouse_path), read_only=True) as connection:
+            found = connection.sql(f"SELECT {', '.join(columns)} FROM {table} ORDER BY ALL").to_arrow_table()
+        return str(found.to_pandas().to_csv(index=False)).strip()
 
 
 @pytest.fixture

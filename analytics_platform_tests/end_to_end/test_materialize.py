@@ -12,8 +12,10 @@ from analytics_platform.definitions import build_definitions
 from analytics_platform.demo.simulator import simulate
 from analytics_platform.orchestration.assets.metadata import WRITTEN_BY_LOADS
 from analytics_platform.orchestration.checks.business import DESCRIPTIONS
+from analytics_platform.transform import DayRange
+from analytics_platform.warehouse import open_warehouse
 from analytics_platform_tests.end_to_end.platform_run import HEADER, Platform, clickstream, failed_checks, failure_words
-from analytics_platform_tests.kit import HISTORIES
+from analytics_platform_tests.kit import HISTORIES, build
 
 START = dt.date(2026, 3, 1)
 RANGE = ("2026-03-01", "2026-03-05")
@@ -127,7 +129,11 @@ def test_empty_and_header_only_files_are_batches_of_no_rows(tmp_path: Path) -> N
 def test_an_empty_landing_folder_gives_empty_tables_and_no_error(tmp_path: Path) -> None:
     platform = Platform(tmp_path)
 
-    result = platform.materialize("2026-03-01", "2026-03-01")
+    result = platform.materialize("2026-03-01", "2026-03-01", select='+key:"marts/daily_trends"')
 
     assert result.success, failure_words(result)
     assert platform.rows("SELECT count(*) FROM marts.daily_trends") == [(0,)]
+    with open_warehouse(platform.settings).session() as session:
+        published = build(session, DayRange(START, START), platform.settings)
+    filled = {name for name, found in published.items() if found.rows}
+    assert all(name == "cleaned.source_categories" or name.startswith("star.dim_") for name in filled), filled

@@ -143,7 +143,7 @@ def at_once(session: DuckDBSession, files: Sequence[Sequence[Sighting]]) -> Cont
 
 
 @settings(
-    max_examples=6,
+    max_examples=3,
     deadline=None,
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],

@@ -107,7 +107,7 @@ def _first_of_each_order(events: list[Event]) -> list[str]:
     return sorted(found)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(PURCHASES)
 def test_orders_are_those_of_the_rule_in_plain_python(
     warehouse: DuckDBSession, drawn: list[tuple[str, str | None, int]]

@@ -130,7 +130,7 @@ def visits(draw: st.DrawFn) -> list[int]:
     return times
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(visits(), min_size=1, max_size=3))
 def test_sessions_are_those_of_the_rule_in_plain_python(warehouse: DuckDBSession, clients: list[list[int]]) -> None:
     events = _events(clients)
@@ -145,7 +145,7 @@ def test_sessions_are_those_of_the_rule_in_plain_python(warehouse: DuckDBSession
     assert sorted(found) == sorted(expected)
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(visits(), min_size=1, max_size=2))
 def test_each_day_built_on_its_own_gives_the_sessions_of_a_full_build(
     warehouse: DuckDBSession, clients: list[list[int]]

@@ -228,7 +228,7 @@ def test_the_column_docs_say_what_is_counted_and_whose_definition_it_is() -> Non
         assert all(word in text for word in words), name
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(st.integers(0, 8), st.integers(1, 4), st.integers(0, 3)), max_size=30))
 def test_rfm_scores_are_what_a_plain_count_gives(warehouse: DuckDBSession, months: list[tuple[int, int, int]]) -> None:
     """Against a count of worse customers in Python, for any customers, ties and all."""

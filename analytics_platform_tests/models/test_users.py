@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from analytics_platform.transform import DayRange, all_models
-from analytics_platform_tests.kit import House, build, click, contents, load_rows, needed, open_house
+from analytics_platform_tests.kit import House, build, click, contents, load_rows, needed, open_house_of_tables
 from analytics_platform_tests.shop_logs import load, log, put_logs, put_users, user
 
 NOON = dt.datetime(2024, 3, 1, 12)
@@ -22,7 +22,7 @@ ADA, BEN = user(1, "Ada Lovelace", email="ada@shop.example"), user(2, "Ben King"
 
 @pytest.fixture
 def house(tmp_path: Path) -> Iterator[House]:
-    yield open_house(tmp_path)
+    yield open_house_of_tables(tmp_path)
 
 
 def arrive(

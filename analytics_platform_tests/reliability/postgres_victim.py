@@ -83,7 +83,6 @@ def run_at_once(root: Path, url: str, barrier: Barrier) -> None:
 def start(target: Callable[..., None], *arguments: object) -> ForkServerProcess:
     """Start a child process."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__])
     child = context.Process(target=target, args=arguments)
     child.start()
     return child

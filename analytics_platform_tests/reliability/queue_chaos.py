@@ -61,7 +61,6 @@ class Consumer:
 
     def __init__(self, consume: Consume, queue: Queue, endpoint: str, folder: Path) -> None:
         context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(["analytics_platform_tests.reliability.victim", __name__, consume.__module__])
         self._own = consume, queue, endpoint, folder
         self._started, started = context.Pipe(duplex=False)
         self._process = context.Process(target=_consume, args=(consume, queue.url, endpoint, folder, started))

@@ -10,7 +10,7 @@ from analytics_platform_tests.kit import Contents, click, contents, open_house, 
 from analytics_platform_tests.reliability.victim import kill_at, run
 from analytics_platform_tests.slow import spread
 
-SAMPLES, QUICK = 40, 8
+SAMPLES, QUICK = 40, 5
 """Boundaries that are tried, spread evenly over all of them, and how many of them `make test` tries."""
 
 

@@ -18,7 +18,7 @@ from analytics_platform_tests.kit import open_house
 from analytics_platform_tests.names import ECOMMERCE_EVENTS
 from analytics_platform_tests.reliability.queue_chaos import Chaos, run_chaos
 
-MESSAGES = 6_000
+MESSAGES = 3_000
 TWICE = 0.1
 """Share of the messages whose content was sent before."""
 

@@ -101,7 +101,6 @@ def run_with_fuse(root: Path, length: int | None, report: Callable[[int], None] 
 def kill_at(root: Path, length: int | None) -> tuple[int, int]:
     """Run in a child that is killed at the boundary: (its exit code, the boundaries it passed, if it lived)."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["analytics_platform_tests.reliability.victim"])
     receiver, sender = context.Pipe(duplex=False)
     child = context.Process(target=run_with_fuse, args=(root, length, sender.send))
     child.start()

@@ -64,7 +64,6 @@ def buy(settings: dict[str, str], customer: int, keys: Sequence[str], with_cart:
 def start_buyer(*arguments: object) -> ForkServerProcess:
     """Start a process that buys."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__])
     child = context.Process(target=buy, args=arguments)
     child.start()
     return child

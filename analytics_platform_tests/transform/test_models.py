@@ -23,7 +23,7 @@ from analytics_platform.transform import (
 )
 from analytics_platform.transform.model import read_model
 from analytics_platform.warehouse import DuckDBSession
-from analytics_platform_tests.kit import open_empty
+from analytics_platform_tests.kit import memory_warehouse
 
 DAYS = DayRange(dt.date(2024, 3, 1), dt.date(2024, 3, 2))
 EXACT = {"INTEGER": "BIGINT", "HUGEINT": "BIGINT"}
@@ -33,9 +33,9 @@ every_model = pytest.mark.parametrize("name", all_models())
 
 
 @pytest.fixture(scope="module")
-def empty_warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DuckDBSession]:
+def empty_warehouse() -> Iterator[DuckDBSession]:
     """All tables, none with a row."""
-    with open_empty(tmp_path_factory.mktemp("empty")) as session:
+    with memory_warehouse() as session:
         yield session
 
 

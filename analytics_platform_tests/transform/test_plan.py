@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -12,7 +11,7 @@ from analytics_platform.catalog import CONTRACTS
 from analytics_platform.contracts.table import Days, Everything, TouchedKeys
 from analytics_platform.transform import DayRange, Query, all_models, plan, reads_of
 from analytics_platform.warehouse import DuckDBSession
-from analytics_platform_tests.kit import open_empty
+from analytics_platform_tests.kit import memory_warehouse
 
 SETTINGS = {"attribution_lookback_days": 30}
 MARCH_10 = dt.date(2024, 3, 10)
@@ -20,8 +19,8 @@ ONE_DAY = DayRange(MARCH_10, MARCH_10)
 
 
 @pytest.fixture
-def session(tmp_path: Path) -> Iterator[DuckDBSession]:
-    with open_empty(tmp_path) as session:
+def session() -> Iterator[DuckDBSession]:
+    with memory_warehouse() as session:
         yield session
 
 

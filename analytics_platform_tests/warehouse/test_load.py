@@ -74,7 +74,7 @@ ROWS = st.lists(
 )
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(ROWS, min_size=1, max_size=3, unique_by=repr))
 def test_every_record_ends_in_exactly_one_place(
     tmp_path_factory: pytest.TempPathFactory, files: Sequence[Sequence[Row]]

@@ -219,7 +219,7 @@ def test_a_batch_is_closed_after_its_time_though_messages_keep_coming(local_queu
 
 
 def test_two_drains_at_once_share_the_queue_and_lose_nothing(queue: Queue) -> None:
-    bodies = numbered(200)
+    bodies = numbered(100)
     queue.send(bodies)
     shelves = Shelf(), Shelf()
 

@@ -168,14 +168,23 @@ def test_an_empty_warehouse_says_what_to_do(visit: Callable[..., AppTest], tmp_p
     assert ["start “Load new data”" in info.value for info in test.info] == [True]
 
 
-@pytest.mark.parametrize("page", PAGES)
-def test_postgres_is_shown_too_empty_and_full(visit: Callable[..., AppTest], tmp_path: Path, page: str) -> None:
-    with new_database() as url:
-        assert visit(page, data_dir=tmp_path, warehouse_url=url).info
-        with open_warehouse(load_settings(data_dir=tmp_path, warehouse_url=url)).session() as session:
+@pytest.fixture(scope="module")
+def databases() -> Iterator[tuple[str, str]]:
+    """The addresses of an empty warehouse on PostgreSQL, and of a full one."""
+    with new_database() as empty, new_database() as full:
+        with open_warehouse(load_settings(warehouse_url=full)).session() as session:
             fill(session)
-        test = visit(page, data_dir=tmp_path, warehouse_url=url)
-        assert not test.info and "Last data loaded 17 Nov 2026" in text(test)
+        yield empty, full
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_postgres_is_shown_too_empty_and_full(
+    visit: Callable[..., AppTest], databases: tuple[str, str], tmp_path: Path, page: str
+) -> None:
+    empty, full = databases
+    assert visit(page, data_dir=tmp_path, warehouse_url=empty).info
+    test = visit(page, data_dir=tmp_path, warehouse_url=full)
+    assert not test.info and "Last data loaded 17 Nov 2026" in text(test)
 
 
 def test_while_a_run_writes_the_last_figures_are_shown(visit: Callable[..., AppTest], tmp_path: Path) -> None:

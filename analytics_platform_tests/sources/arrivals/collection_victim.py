@@ -41,7 +41,6 @@ def run_with_fuse(
 def kill_at(root: Path, uri: str, database: str, length: int | None) -> tuple[int, int]:
     """Run in a child that is killed at the boundary: (its exit code, the boundaries it passed, if it lived)."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__])
     receiver, sender = context.Pipe(duplex=False)
     child = context.Process(target=run_with_fuse, args=(root, uri, database, length, sender.send))
     child.start()

@@ -36,7 +36,6 @@ def run_with_fuse(
 def kill_at(root: Path, url: str, length: int | None) -> tuple[int, int]:
     """Run in a child that is killed at the boundary: (its exit code, the boundaries it passed, if it lived)."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__])
     receiver, sender = context.Pipe(duplex=False)
     child = context.Process(target=run_with_fuse, args=(root, url, length, sender.send))
     child.start()

@@ -6,8 +6,6 @@ import os
 import re
 import socket
 import stat
-import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -26,10 +24,13 @@ from analytics_platform.sources.arrivals import queue as ingest_queue
 from analytics_platform.sources.arrivals.queue import drain_queue, put_messages, queue_of, redrive_messages
 from analytics_platform.sources.registry import SOURCES
 from analytics_platform.warehouse.replay import replay
+from analytics_platform_tests.cli.test_commands import Call, call
 from analytics_platform_tests.connectors.sqs.kit import DRAINED
 from analytics_platform_tests.kit import House, open_house
 from analytics_platform_tests.names import ECOMMERCE_EVENTS
 from analytics_platform_tests.shop_messages import load_drained, shop_message
+
+__all__ = ["call"]
 
 DAY = "2026-03-01"
 COUNTS = "SELECT sum(rows_read)::INT, sum(rows_accepted)::INT, sum(rows_duplicate)::INT, sum(rows_quarantined)::INT"
@@ -305,18 +306,12 @@ def test_the_asset_fails_in_one_sentence_when_the_queue_cannot_be_reached(
     assert re.fullmatch(rf"\S+Failure: The queue events cannot be [^\n]*:{closed_port}[^\n]*\.\n", error.message)
 
 
-def _run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", "from analytics_platform.cli.main import main; main()", *arguments]
-    own = {"PYTHONWARNINGS": "ignore", "AWS_MAX_ATTEMPTS": "1"}
-    return subprocess.run(command, capture_output=True, text=True, env={**os.environ, **own, **environment})
-
-
 def test_the_command_drain_says_in_one_sentence_that_the_queue_cannot_be_reached(
-    unreachable: Settings, closed_port: int
+    call: Call, unreachable: Settings, closed_port: int
 ) -> None:
-    ended = _run(
+    ended = call(
+        unreachable.data_dir,
         "drain",
-        DATA_DIR=str(unreachable.data_dir),
         SQS_QUEUE_URL=unreachable.sqs_queue_url,
         AWS_ENDPOINT_URL=unreachable.aws_endpoint_url,
     )
@@ -325,12 +320,14 @@ def test_the_command_drain_says_in_one_sentence_that_the_queue_cannot_be_reached
     assert re.fullmatch(rf"analytics-platform: The queue events cannot be [^\n]*:{closed_port}[^\n]*\.\n", ended.stderr)
 
 
-def test_the_command_drain_moves_what_waits_and_says_how_much(house: House, queue: Queue, endpoint: str) -> None:
+def test_the_command_drain_moves_what_waits_and_says_how_much(
+    call: Call, house: House, queue: Queue, endpoint: str
+) -> None:
     queue.send(map(view, range(3)))
 
-    ended = _run(
+    ended = call(
+        house.settings.data_dir,
         *("drain", "--max-messages", "3"),
-        DATA_DIR=str(house.settings.data_dir),
         SQS_QUEUE_URL=queue.url,
         AWS_ENDPOINT_URL=endpoint,
     )

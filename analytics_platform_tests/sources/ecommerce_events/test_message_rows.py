@@ -10,7 +10,7 @@ from collections.abc import Collection, Sequence
 import polars as pl
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from analytics_platform.catalog import CONTRACTS
@@ -148,7 +148,6 @@ BODIES = st.lists(
 )
 
 
-@settings(max_examples=40)
 @given(BODIES, st.sets(st.integers(1, 7)))
 def test_every_message_is_accepted_or_rejected_exactly_once(bodies: list[str], only: set[int]) -> None:
     found = verdict(bodies)

@@ -17,7 +17,7 @@ from bson.decimal128 import Decimal128
 from bson.int64 import Int64
 from bson.json_util import JSONMode, JSONOptions
 from bson.objectid import ObjectId
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from analytics_platform.catalog import CONTRACTS
@@ -260,7 +260,6 @@ def _broken_contract(document: dict[str, Any]) -> set[str]:
     return broken
 
 
-@settings(max_examples=50)
 @given(RAWS, st.sets(st.integers(1, 7)))
 def test_every_document_is_accepted_or_rejected_exactly_once_as_the_contract_says(
     raws: list[bytes], only: set[int]
@@ -279,7 +278,6 @@ def test_every_document_is_accepted_or_rejected_exactly_once_as_the_contract_say
     assert rejections(some) == [rejection for rejection in rejections(found) if rejection[0] in only]
 
 
-@settings(max_examples=25)
 @given(st.lists(NEARLY_LOGS, min_size=1, max_size=6))
 def test_an_accepted_row_says_what_the_document_said_in_value_and_type(documents: list[dict[str, Any]]) -> None:
     for row in verdict(list(map(bson.encode, documents))).accepted.iter_rows(named=True):
@@ -298,7 +296,6 @@ def test_an_accepted_row_says_what_the_document_said_in_value_and_type(documents
         assert row["extra"] == (to_extended_json(document) if document else None)
 
 
-@settings(max_examples=25)
 @given(st.lists(NEARLY_LOGS, max_size=4), st.data())
 def test_a_damaged_dump_is_loaded_whole_as_documents_and_other_pieces(
     documents: list[dict[str, Any]], data: st.DataObject
@@ -314,7 +311,6 @@ def test_a_damaged_dump_is_loaded_whole_as_documents_and_other_pieces(
     assert b"".join(one.raw if isinstance(one, MalformedRecord) else one for one in pieces) == bytes(dump)
 
 
-@settings(max_examples=25)
 @given(st.dictionaries(KEYS, VALUES, min_size=1, max_size=4))
 def test_fields_that_the_contract_does_not_know_are_kept_with_their_types(unknown: dict[str, Any]) -> None:
     rest = {name: value for name, value in unknown.items() if name not in LOG}

@@ -94,7 +94,7 @@ def frame_of(rows: list[tuple[object, ...]]) -> pl.DataFrame:
     return pl.DataFrame(numbered, schema=polars_schema(Everything), orient="row")
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
 @example([(2**63 - 1, "\\N", True, dt.date(1, 1, 1), float("inf"), Decimal("99999999999999.9999"), None, '"x"')])
 @example([(None, "", None, None, float("nan"), Decimal("-0.0001"), None, "{}"), (None, None, *[None] * 6)])
 @given(ROWS)
@@ -110,7 +110,7 @@ def test_every_value_of_every_type_is_read_back_unchanged(session: Session, rows
         assert stored is None or json.loads(stored) == json.loads(given_)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
 @given(ROWS)
 def test_a_window_of_a_table_is_the_rows_that_duckdb_would_take(
     session: Session, rows: list[tuple[object, ...]]
