@@ -8,9 +8,9 @@ from urllib.error import HTTPError
 from urllib.request import urlopen
 
 import pytest
-from analytics_platform.demo.servers.http_api import serve_users
 
 from analytics_platform.connectors.rest_api import Endpoint, fetch, split_records
+from analytics_platform.demo.servers.start import serve_users
 
 USERS = [{"id": number, "name": f"Ada {number}", "city": "Gävle"} for number in range(1, 8)]
 
