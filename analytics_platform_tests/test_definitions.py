@@ -136,7 +136,7 @@ print(len(list(location.defs.resolve_all_asset_specs())), "matplotlib" in sys.mo
 
 
 def test_the_code_location_loads_in_a_fresh_interpreter_without_a_word_and_without_matplotlib(tmp_path: Path) -> None:
-    """For DuckDB, and for PostgreSQL while the server does not answer: people must be able to look at the definitions."""
+    """For DuckDB, and for PostgreSQL whose server does not answer: people must be able to look at the definitions."""
     away = {"DATA_DIR": str(tmp_path), "WAREHOUSE_URL": "postgresql://reader:hunter22@127.0.0.1:9/analytics"}
     command = [sys.executable, "-c", LOAD]
     loaded = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **away}, cwd=ROOT)
