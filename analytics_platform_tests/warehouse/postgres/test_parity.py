@@ -10,7 +10,7 @@ import dagster as dg
 import pytest
 
 from analytics_platform.demo.simulator import simulate
-from analytics_platform.reports.facts import read_facts
+from analytics_platform.reports.findings import read_facts
 from analytics_platform.transform import DayRange
 from analytics_platform.warehouse.watchdog import watch
 from analytics_platform_tests.end_to_end.platform_run import Platform, failed_checks, failure_words
