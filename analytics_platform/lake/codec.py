@@ -10,6 +10,8 @@ from typing import BinaryIO, cast
 
 import pyarrow as pa
 
+from analytics_platform.errors import UserError
+
 MAX_EXPANSION = 200
 """Times its size that a compressed file may expand to: logs do to 5 to 50 times, one byte repeated to 1,000 or more."""
 
@@ -21,14 +23,18 @@ class UnreadableError(ValueError):
     """A compressed file is damaged or expands too far; the message says how."""
 
 
-def open_decoded(path: Path) -> BinaryIO:
-    """Open the decompressed content of `path` as a buffered stream."""
+class LakeError(UserError):
+    """What the lake has of a batch is not what was stored; the message names the file and the remedy."""
+
+
+def open_decoded(path: Path, raw: BinaryIO | None = None) -> BinaryIO:
+    """Open the decompressed content of `path` as a buffered stream; its bytes are read from `raw` if that is given."""
     name = path.name.lower()
     if name.endswith(".gz"):
-        return cast(BinaryIO, gzip.open(path, "rb"))
+        return cast(BinaryIO, gzip.open(raw or path, "rb"))
     if name.endswith(".zst"):
-        return io.BufferedReader(pa.input_stream(str(path), compression="zstd"), 1 << 20)
-    return path.open("rb", buffering=1 << 20)
+        return io.BufferedReader(pa.input_stream(raw or str(path), compression="zstd"), 1 << 20)
+    return raw or path.open("rb", buffering=1 << 20)
 
 
 def check_decodable(path: Path, *, may_be_damaged: bool = False) -> None:

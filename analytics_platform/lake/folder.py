@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import io
 import json
 import os
 import re
@@ -17,9 +18,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
-from analytics_platform.lake.codec import open_decoded
+from analytics_platform.lake.codec import LakeError, open_decoded
+from analytics_platform.lake.durable import make_folder, write_durably
 from analytics_platform.lake.register import Register
 from analytics_platform.settings import Settings
 
@@ -28,13 +30,52 @@ CHUNK_BYTES = 1 << 20
 METADATA = "_"
 """The prefix of a metadata file's name."""
 
+REMEDY = "put it back from a backup, or drop the same file again if it came as one"
+
 NOTE = "_source.note"
 """File with the note about a source."""
 
 
+class _HashedFile(io.RawIOBase):
+    """The bytes of an open, unbuffered `file`. What is read from its start on is hashed on the way."""
+
+    def __init__(self, file: io.FileIO) -> None:
+        self._file = file
+        self._digest = hashlib.sha256()
+        self._hashed = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        return self._file.seek(offset, whence)
+
+    def readinto(self, buffer: bytearray) -> int:  # type: ignore[override]
+        place = self._file.tell()
+        count = self._file.readinto(buffer) or 0
+        if place == self._hashed:
+            self._digest.update(memoryview(buffer)[:count])
+            self._hashed += count
+        return count
+
+    def sha256(self) -> str:
+        """Return the hash of the whole file. What was not read in order, as in Parquet files, is read now."""
+        self.seek(self._hashed)
+        chunk = bytearray(1 << 20)
+        while self.readinto(chunk):
+            pass
+        return self._digest.hexdigest()
+
+
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """One immutable batch. `name` is the input's name as people know it, `arrived_at` when it was put into the lake."""
+    """One immutable batch. `name` is the input's name as people know it, `arrived_at` when it was put into the lake.
+
+    Of a batch with a damaged metadata file these are unknown; `fault` then says what is wrong, and what to do.
+    """
 
     batch_id: str
     source: str
@@ -43,10 +84,38 @@ class Batch:
     path: Path
     arrived_at: dt.datetime
     size: int
+    fault: str = ""
 
-    def open(self) -> BinaryIO:
-        """Open the decompressed content."""
-        return open_decoded(self.path)
+    @contextmanager
+    def open(self) -> Iterator[BinaryIO]:
+        """Open the decompressed content for the length of a `with` block.
+
+        Raises `LakeError` for a file that is missing or damaged: for its size at the start of the block, for its
+        SHA-256 at the end, and in place of an error that the damage led to.
+        """
+        if self.fault:
+            raise LakeError(self.fault)
+        try:
+            file = self.path.open("rb", buffering=0)
+        except OSError as error:
+            raise self._damaged(f"cannot be read ({error.strerror})") from error
+        with file:
+            if (size := self.path.stat().st_size) != self.size:
+                raise self._damaged(f"has {size:,} bytes instead of {self.size:,}")
+            hashed = _HashedFile(file)
+            try:
+                yield open_decoded(self.path, cast(BinaryIO, io.BufferedReader(hashed, CHUNK_BYTES)))
+            except Exception:
+                self._verify(hashed)
+                raise
+            self._verify(hashed)
+
+    def _verify(self, hashed: _HashedFile) -> None:
+        if hashed.sha256() != self.content_sha256:
+            raise self._damaged("is damaged, its SHA-256 is not what it was")
+
+    def _damaged(self, what: str) -> LakeError:
+        return LakeError(f"its file {self.path} {what}: {REMEDY}")
 
 
 def batch_id_of(source: str, content_sha256: str) -> str:
@@ -57,37 +126,6 @@ def batch_id_of(source: str, content_sha256: str) -> str:
 def _fingerprint(path: Path) -> tuple[int, int]:
     status = path.stat()
     return status.st_size, status.st_mtime_ns
-
-
-def _sync(folder: Path) -> None:
-    """Make the names in a folder durable."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _make_folder(folder: Path) -> None:
-    """Make a folder, and those above it, so that their names are durable too."""
-    if not folder.exists():
-        _make_folder(folder.parent)
-        folder.mkdir(exist_ok=True)
-        _sync(folder.parent)
-
-
-def _write_durably(path: Path, text: str) -> None:
-    """Write a small file whole or not at all; when this returns it is on the disk."""
-    draft = path.with_suffix(f".{uuid.uuid4().hex}")
-    try:
-        with draft.open("w", encoding="utf-8") as writer:
-            writer.write(text)
-            writer.flush()
-            os.fsync(writer.fileno())
-        draft.rename(path)
-    finally:
-        draft.unlink(missing_ok=True)
-    _sync(path.parent)
 
 
 class FolderLake:
@@ -126,7 +164,7 @@ class FolderLake:
 
     def _prepare(self, source: str) -> Path:
         folder = self.root / source
-        _make_folder(folder)
+        make_folder(folder)
         return folder
 
     @contextmanager
@@ -139,39 +177,47 @@ class FolderLake:
             path.unlink(missing_ok=True)
 
     def _commit(self, source: str, name: str, incoming: Path, sha256: str, suffix: str) -> Batch:
-        known = self.batch_with(source, sha256)
-        if known is not None:
+        known = self._find(source, sha256)
+        if known is not None and not known.fault:
+            incoming.rename(known.path)  # the same bytes, in place of what may be missing or damaged
             return known
         data = incoming.parent / f"{sha256}{suffix}"
         size = incoming.stat().st_size
         incoming.rename(data)
         metadata = {"name": name, "file": data.name, "size": size, "arrived_at": dt.datetime.now(dt.UTC).isoformat()}
-        _write_durably(self._metadata(source, sha256), json.dumps(metadata, ensure_ascii=False))
-        batch = self.batch_with(source, sha256)
-        assert batch is not None
-        return batch
+        write_durably(self._metadata(source, sha256), json.dumps(metadata, ensure_ascii=False))
+        return self._read(source, self._metadata(source, sha256))
 
     def _metadata(self, source: str, sha256: str) -> Path:
         return self.root / source / f"{METADATA}{sha256}.json"
 
-    def _read(self, source: str, path: Path) -> Batch | None:
-        if not path.exists():
-            return None
-        metadata = json.loads(path.read_text(encoding="utf-8"))
+    def _read(self, source: str, path: Path) -> Batch:
+        """Read the metadata of a batch; of one that is damaged nothing is known but what its name says."""
         sha256 = path.stem.removeprefix(METADATA)
-        return Batch(
-            batch_id=batch_id_of(source, sha256),
-            source=source,
-            name=metadata["name"],
-            content_sha256=sha256,
-            path=path.parent / metadata["file"],
-            arrived_at=dt.datetime.fromisoformat(metadata["arrived_at"]),
-            size=metadata["size"],
-        )
+        known = (batch_id_of(source, sha256), source)
+        try:
+            metadata = json.loads(path.read_text(encoding="utf-8"))
+            name, file, size = str(metadata["name"]), path.parent / metadata["file"], int(metadata["size"])
+            arrived_at = dt.datetime.fromisoformat(metadata["arrived_at"]).astimezone(dt.UTC)
+            return Batch(*known, name, sha256, file, arrived_at, size)
+        except (OSError, ValueError, TypeError, KeyError):
+            changed = dt.datetime.fromtimestamp(path.stat().st_mtime, dt.UTC)
+            fault = f"its metadata file {path} cannot be read: {REMEDY}"
+            return Batch(*known, path.name, sha256, path, changed, 0, fault)
+
+    def _find(self, source: str, content_sha256: str) -> Batch | None:
+        metadata = self._metadata(source, content_sha256)
+        return self._read(source, metadata) if metadata.exists() else None
+
+    def missing(self, source: str, content_sha256: str) -> LakeError:
+        """Return what to say of a batch that is missing or not whole."""
+        metadata = self._metadata(source, content_sha256)
+        what = "describes a damaged file" if metadata.exists() else "is missing"
+        return LakeError(f"its metadata file {metadata} {what}: {REMEDY}")
 
     def note(self, source: str, text: str) -> None:
         """Store a small text about a source, such as how far it has been read; it replaces the previous one."""
-        _write_durably(self._prepare(source) / NOTE, text)
+        write_durably(self._prepare(source) / NOTE, text)
 
     def noted(self, source: str) -> str | None:
         """Return the text stored about a source, if there is one."""
@@ -179,17 +225,20 @@ class FolderLake:
         return path.read_text(encoding="utf-8") if path.exists() else None
 
     def register(self, source: str) -> Register:
-        """Open the register of the source's landing folder."""
+        """Open the register of the source's landing folder. Raises `LakeError` if it must not be read."""
         return Register(self.root / source / "_landing.register")
 
     def batch_with(self, source: str, content_sha256: str) -> Batch | None:
-        """Find the batch with this content, if there is one."""
-        return self._read(source, self._metadata(source, content_sha256))
+        """Find the batch with this content, if there is one. One that is not whole is to be put again."""
+        batch = self._find(source, content_sha256)
+        if batch is None or batch.fault or not batch.path.exists() or batch.path.stat().st_size != batch.size:
+            return None
+        return batch
 
     def batches(self, source: str) -> list[Batch]:
-        """List all batches of a source, in the order they arrived."""
+        """List all batches of a source, in the order they arrived; also those that cannot be read."""
         found = (self._read(source, path) for path in (self.root / source).glob(f"{METADATA}*.json"))
-        return sorted(filter(None, found), key=lambda batch: (batch.arrived_at, batch.name))
+        return sorted(found, key=lambda batch: (batch.arrived_at, batch.name))
 
 
 def open_lake(settings: Settings) -> FolderLake:

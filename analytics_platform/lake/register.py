@@ -1,15 +1,17 @@
 """Remembers which files of a landing folder were put into the lake, so that a run does not read them again.
 
 A file is recognized by what the file system says of it (device, inode, size, times of change). The register is only a
-shortcut: if it is lost, in whole or in part, files are read again and recognized by their content.
+shortcut: if it is lost or damaged, files are read again, recognized by their content, and remembered anew.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import time
 from pathlib import Path
+
+from analytics_platform.lake.codec import LakeError
+from analytics_platform.lake.durable import make_folder, write_durably
 
 SETTLED_S = 2.0
 """A file changed less than this ago is not remembered: its next change might have the same timestamp."""
@@ -20,8 +22,17 @@ class Register:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._known: dict[str, str] = json.loads(path.read_text("utf-8")) if path.exists() else {}
+        self._known: dict[str, str] = {}
         self._met: dict[str, str] = {}
+        try:
+            self._known |= json.loads(path.read_text("utf-8"))
+        except (FileNotFoundError, ValueError, TypeError):
+            pass
+        except OSError as error:
+            raise LakeError(
+                f"{path} cannot be read ({error.strerror}): let the platform's user read it, or delete it, it is "
+                "written anew."
+            ) from error
 
     def content_of(self, file: Path) -> str | None:
         """Return the SHA-256 of a file that did not change since it was remembered."""
@@ -40,10 +51,8 @@ class Register:
         """Write the files met since the register was opened; others are gone from the landing folder."""
         if self._met == self._known:
             return
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        draft = self._path.with_name(f"{self._path.name}.{os.getpid()}")
-        draft.write_text(json.dumps(self._met), "utf-8")
-        draft.rename(self._path)
+        make_folder(self._path.parent)
+        write_durably(self._path, json.dumps(self._met))
 
 
 def _identity(file: Path) -> str:

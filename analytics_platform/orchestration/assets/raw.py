@@ -41,7 +41,10 @@ def raw_asset(source: Source) -> dg.AssetsDefinition:
         lake: dg.ResourceParam[FolderLake],
         sqs: SQSResource,
     ) -> dg.MaterializeResult[None]:
-        metadata = _land(context, source, settings, lake) if source.format.suffixes else {}
+        try:
+            metadata = _land(context, source, settings, lake) if source.format.suffixes else {}
+        except UserError as error:
+            raise failure(error) from None
         setting = source.arrival.setting
         if setting and not source.address(settings):
             context.log.info(f"{setting} is not set: nothing of {source.name} is read from there.")
