@@ -62,6 +62,7 @@ Contents: TypeAlias = dict[str, list[tuple[object, ...]]]
 
 VOLATILE: Mapping[str, frozenset[str]] = {
     "ops.pipeline_logs": frozenset({"arrived_at", "started_at", "finished_at", "run_id"}),
+    "ops.set_aside": frozenset({"arrived_at", "started_at", "finished_at", "run_id"}),
     "ops.quarantine": frozenset({"quarantined_at"}),
     "ops.acceptances": frozenset({"accepted_at"}),
     "cleaned.clickstream": frozenset({"arrived_at"}),

@@ -93,10 +93,10 @@ def materialize(
 
 @app.command(rich_help_panel=OPERATE)
 def accept(
-    batch: Annotated[str, typer.Argument(help="Id of the batch, or how it begins; status lists the latest.")],
+    batches: Annotated[list[str], typer.Argument(help="Ids of batches, or how they begin; status lists the latest.")],
     reason: Annotated[str, typer.Option(help="Why, in your words; kept with your login name in ops.acceptances.")],
 ) -> None:
-    """Let runs go on although too many rows of a batch were rejected (MAX_ERROR_RATE). They stay in quarantine."""
+    """Let runs go on although too many rows of batches were rejected (MAX_ERROR_RATE). They stay in quarantine."""
     from analytics_platform.settings import load_settings
     from analytics_platform.warehouse import open_warehouse
     from analytics_platform.warehouse.ledger import accept_batch, acceptances, find_batch
@@ -104,20 +104,59 @@ def accept(
     if not reason.strip():
         raise typer.BadParameter("give a reason in words", param_hint="--reason")
     with open_warehouse(load_settings()).session() as session:
-        batch_id, name = find_batch(session, batch)
-        before = [each for each in acceptances(session) if each.batch_id == batch_id]
-        if not before:
-            accept_batch(session, batch_id, reason.strip(), getpass.getuser())
-    print(f"Nothing to do: {before[0]}" if before else f"Batch {batch_id} ({name}) is accepted: {reason.strip()}")
+        cards = [find_batch(session, batch) for batch in batches]
+        before = {each.batch_id: each for each in acceptances(session)}
+        for card in cards:
+            if card.batch_id in before:
+                print(f"Nothing to do: {before[card.batch_id]}")
+                continue
+            accept_batch(session, card.batch_id, reason.strip(), getpass.getuser())
+            print(f"Batch {card.batch_id} ({printable(card.input)}) is accepted: {reason.strip()}")
+
+
+@app.command(rich_help_panel=OPERATE)
+def withdraw(
+    batches: Annotated[list[str], typer.Argument(help="Ids of batches, or how they begin; status lists the latest.")],
+    reason: Annotated[str, typer.Option(help="Why, in your words; kept with your login name in ops.set_aside.")],
+) -> None:
+    """Take batches back out of the tables; `replay` loads them again. Exits 1 if another batch failed meanwhile."""
+    from analytics_platform.lake import open_lake
+    from analytics_platform.settings import load_settings
+    from analytics_platform.warehouse import open_warehouse
+    from analytics_platform.warehouse.ledger import find_batch
+    from analytics_platform.warehouse.spreadsheet import write_spreadsheets
+    from analytics_platform.warehouse.withdraw import withdraw_batch
+
+    if not reason.strip():
+        raise typer.BadParameter("give a reason in words", param_hint="--reason")
+    settings, failed = load_settings(), list[str]()
+    lake = open_lake(settings)
+    with open_warehouse(settings).session() as session:
+        for card in [find_batch(session, batch, lake) for batch in batches]:
+            done = withdraw_batch(session, settings, lake, card, reason.strip(), getpass.getuser())
+            write_spreadsheets(session, settings.quarantine_dir, {card.input, *(each.input for each in done.again)})
+            print(f"Batch {card.batch_id} ({printable(card.input)}) is withdrawn: {reason.strip()}")
+            for each in done.again:
+                again = f"Batch {each.batch_id} ({each.input}), which may have duplicates of it, was loaded again."
+                print(printable(again))
+            if done.days:
+                print(f"Build the days that change: analytics-platform materialize --days {done.days}")
+            failed += done.failed
+    for sentence in failed:
+        print(printable(sentence), file=sys.stderr)
+    raise typer.Exit(1 if failed else 0)
 
 
 @app.command(rich_help_panel=OPERATE)
 def replay(
-    batch: Annotated[
-        str | None, typer.Argument(help="Id of one batch, or how it begins; all batches without it.")
+    batches: Annotated[
+        list[str] | None, typer.Argument(help="Ids of batches, or how they begin; all that are loaded without.")
     ] = None,
 ) -> None:
-    """Validate quarantined rows again after a contract changed, and move those that pass into their table."""
+    """Validate quarantined rows again after a contract changed, and move those that pass into their table.
+
+    Batches that are named and not loaded, since they failed or were withdrawn, are loaded. Exits 1 if one fails.
+    """
     from analytics_platform.lake import open_lake
     from analytics_platform.settings import load_settings
     from analytics_platform.warehouse import open_warehouse
@@ -129,21 +168,21 @@ def replay(
     settings = load_settings()
     lake = open_lake(settings)
     with open_warehouse(settings).session() as session:
-        only = find_batch(session, batch)[0] if batch else None
-        replayed = list(replay_batches(session, settings, lake, only))
-        write_spreadsheets(session, settings.quarantine_dir, {entry.batch.name for entry in replayed})
-        moved = [entry.batch.batch_id for entry in replayed if entry.moved]
-        days = days_to_build(session, moved, settings)
-    figures = [(printable(entry.batch.name), entry.moved, entry.loaded.rows_quarantined) for entry in replayed]
-    if len(figures) > 1:
-        _, moves, rest = zip(*figures, strict=True)
-        figures.append((f"All {len(figures)} batches", sum(moves), sum(rest)))
-    for name, rows, left in figures:
-        print(f"{name}: {rows:,} rows moved, {left:,} stay quarantined")
+        only = {find_batch(session, batch, lake).batch_id for batch in batches or ()}
+        replayed = list(replay_batches(session, settings, lake, only if batches else None))
+        write_spreadsheets(session, settings.quarantine_dir, {entry.input for entry in replayed})
+        days = days_to_build(session, [entry.batch_id for entry in replayed if entry.moved], settings)
+    for entry in replayed:
+        print(printable(str(entry)), file=sys.stderr if entry.problem else sys.stdout)
+    done = [entry for entry in replayed if not entry.problem]
+    if len(done) > 1:
+        moved, left = sum(entry.moved for entry in done), sum(entry.loaded.rows_quarantined for entry in done)
+        print(f"All {len(done)} batches: {moved:,} rows moved, {left:,} stay quarantined.")
     if days:
         print(f"Build the days that change: analytics-platform materialize --days {days}")
     elif not replayed:
         print("No quarantined rows.")
+    raise typer.Exit(1 if any(entry.problem for entry in replayed) else 0)
 
 
 @app.command(rich_help_panel=OPERATE)

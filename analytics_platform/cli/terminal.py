@@ -53,9 +53,8 @@ def print_status(status: Status) -> None:
     if status.not_set:
         console.print(f"Not set: {', '.join(status.not_set)}")
     if status.batches:
-        batches = Table(
-            Column("batch", no_wrap=True), "source", "input", "arrived", "rows", "quarantined", title="Last batches"
-        )
+        whole = Column("batch", no_wrap=True, min_width=16)  # ids are copied into other commands
+        batches = Table(whole, "source", "input", "arrived", "rows", "quarantined", title="Last batches")
         for batch in status.batches:
             shown = batch | {"arrived_at": _minute(batch["arrived_at"])}
             batches.add_row(*(_text(f"{cell:,}" if isinstance(cell, int) else cell) for cell in shown.values()))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from analytics_platform.contracts.base import Contract, Day, Instant, Ratio, Text, Whole, column
 from analytics_platform.contracts.rules import Rule
 
+SET_ASIDE = ["failed", "withdrawn"]
+
 
 class PipelineLogs(
     Contract,
@@ -40,14 +42,31 @@ class PipelineLogs(
     run_id: Text = column("The run that loaded the batch.")
 
 
+class SetAside(PipelineLogs, table="ops.set_aside", key=("batch_id",), write="batches", rules=PipelineLogs.table.rules):
+    """One row per batch of the lake that is not loaded: its load failed, or a person withdrew it.
+
+    It is loaded again only when asked (`analytics-platform replay`). The figures are those of the load that was
+    withdrawn, 0 if the batch was never loaded.
+    """
+
+    state: Text = column("failed: nothing of it could be stored. withdrawn: a person took it out.", isin=SET_ASIDE)
+    reason: Text = column("Why, as a sentence or in the person's words.")
+    decided_by: Text = column("Who withdrew it (login name).", nullable=True)
+    finished_at: Instant = column("When the batch was set aside.")
+
+
 class Quarantine(Contract, table="ops.quarantine", key=("batch_id", "position"), write="batches"):
-    """One row per rejected record, with the whole original text and every broken rule."""
+    """One row per rejected record, with its original text and every broken rule."""
 
     batch_id: Text = column("The batch the record came in.")
     source: Text = column("The source the batch came from.")
     input: Text = column("Name of the file the record was read from.")
     position: Whole = column("Line of the file on which the record starts; the header is line 1.", ge=1)
-    raw: Text = column("The original text, whole. Bytes that are not UTF-8, and NUL, are written as \\xNN.")
+    raw: Text = column(
+        "The original text, whole unless raw_length is given. Bytes that are not UTF-8, and NUL, are written as \\xNN."
+    )
+    raw_length: Whole = column("Characters of a text that was cut; the lake has all of it.", nullable=True)
+    raw_md5: Text = column("MD5 of the whole text, where it was cut.", nullable=True)
     error_reason: Text = column("Every broken rule: `column: rule; column: rule`.")
     event_date: Day = column("Day (UTC) of the event, where its time could be read.", nullable=True)
     neighbour_date: Day = column("Day (UTC) of the accepted record before it in the batch.", nullable=True)
@@ -60,6 +79,7 @@ class BatchDays(
     """One row per batch and day of events in it: which days a batch touched, and the error rate of a day.
 
     A rejected record whose time cannot be read counts on the day of the accepted record before it in the batch.
+    Of a withdrawn batch the days stay, without records.
     """
 
     batch_id: Text = column("The batch.")

@@ -16,7 +16,7 @@ from analytics_platform.orchestration.assets.raw import raw_asset
 from analytics_platform.orchestration.assets.reports import findings
 from analytics_platform.orchestration.assets.tables import model_asset
 from analytics_platform.orchestration.checks.business import watchdog
-from analytics_platform.orchestration.checks.files import files_readable_check
+from analytics_platform.orchestration.checks.files import batches_loaded_check, files_readable_check
 from analytics_platform.orchestration.jobs import drain_outbox, ingest_everything, publish_reports, rebuild_days, watch
 from analytics_platform.orchestration.resources import build_resources
 from analytics_platform.orchestration.schedules import build_schedules
@@ -41,9 +41,10 @@ def build_definitions(settings: Settings) -> dg.Definitions:
     gates = [gate_asset(source, settings) for source in SOURCES.values()]
     built = with_freshness([*raw, *gates, *lookup_assets(settings), *models, findings, best_sellers], settings)
     readable = [files_readable_check(source) for source in SOURCES.values() if source.format.suffixes]
+    loaded = [batches_loaded_check(source) for source in SOURCES.values()]
     return dg.Definitions(
         assets=with_systems(built, settings),
-        asset_checks=[*readable, watchdog],
+        asset_checks=[*readable, *loaded, watchdog],
         jobs=[ingest_everything, rebuild_days, publish_reports, watch, drain_outbox],
         schedules=build_schedules(settings),
         sensors=build_sensors(settings, open_lake(settings)),

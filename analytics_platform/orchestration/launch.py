@@ -90,7 +90,7 @@ def materialize(definitions: dg.Definitions, settings: Settings, select: str, da
             chosen -= ARRIVALS
             wanted, _ = _waiting(instance, settings)
             if any("__" in step for step, _ in failed):
-                chosen.clear()  # an asset failed; where only checks of files did, the other files are built
+                chosen.clear()  # an asset failed; where only checks of files or batches did, the others are built
             elif wanted is None:
                 print("Nothing new was loaded: no day to build.")
             else:

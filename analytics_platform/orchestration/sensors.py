@@ -28,7 +28,7 @@ from analytics_platform.shop.service import open_shop
 from analytics_platform.sources.arrivals.files import new_files
 from analytics_platform.sources.registry import SOURCES
 from analytics_platform.sources.source import CountedArrival, Source
-from analytics_platform.warehouse import open_warehouse
+from analytics_platform.warehouse import LEDGER_TABLES, open_warehouse
 from analytics_platform.warehouse.ledger import Loading, find_breaches, loadings
 from analytics_platform.warehouse.touched import days_after
 
@@ -126,6 +126,8 @@ def rebuild_sensor(settings: Settings) -> dg.SensorDefinition:
         if not warehouse.exists():
             return Wait("nothing was loaded yet")
         with warehouse.session(read_only=True) as session:
+            if not session.tables().issuperset(table.table.name for table in LEDGER_TABLES):
+                return Wait("nothing was loaded yet")
             breaches = find_breaches(session, settings.max_error_rate)
 
             def affected(new: Sequence[Loading]) -> Collection[dt.date]:

@@ -37,7 +37,7 @@ TOP, TOP_BOUGHT = 10, 20
 _MONEY = pl.Decimal(38, 4)
 _TEXTS = """
 step device_type channel product_id product_name list_id list_name user_id user_name city favourite_product source input
-error_reason raw
+error_reason raw batch_id
 """
 _TYPES: Mapping[str, Any] = {
     **dict.fromkeys(_TEXTS.split(), pl.String),

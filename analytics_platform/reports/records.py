@@ -90,11 +90,11 @@ def read_rejected(
 def read_batches(session: Session, top: int, sources: Sequence[str] = ()) -> pl.DataFrame:
     """Return the latest batches."""
     sql = f"""
-        SELECT finished_at, source, input, rows_read, rows_accepted, rows_duplicate, rows_quarantined
+        SELECT batch_id, finished_at, source, input, rows_read, rows_accepted, rows_duplicate, rows_quarantined
         FROM ops.pipeline_logs
         WHERE {OF_SOURCES}
         ORDER BY finished_at DESC, input
         LIMIT $top
         """
-    columns = "finished_at source input rows_read rows_accepted rows_duplicate rows_quarantined"
+    columns = "batch_id finished_at source input rows_read rows_accepted rows_duplicate rows_quarantined"
     return frame(session, columns, sql, top=top, **chosen(sources))

@@ -171,7 +171,7 @@ def quality_table(quality: pl.DataFrame) -> TextTable | None:
 reasons_table = partial(_table, "Most common reasons of rejection", {"Reason": "reason", "Records": "rows"})
 
 batches_table = partial(_table, "Latest batches (UTC)", {
-    "Loaded": lambda row: f"{day(row['finished_at'].date())}, {row['finished_at']:%H:%M}", "Source": "source",
-    "Input": lambda row: clean(row["input"], 40), "Read": "rows_read", "Accepted": "rows_accepted",
-    "Duplicate": "rows_duplicate", "Rejected": "rows_quarantined",
-}, names=3)  # fmt: skip
+    "Batch": "batch_id", "Loaded": lambda row: f"{day(row['finished_at'].date())}, {row['finished_at']:%H:%M}",
+    "Source": "source", "Input": lambda row: clean(row["input"], 40), "Read": "rows_read",
+    "Accepted": "rows_accepted", "Duplicate": "rows_duplicate", "Rejected": "rows_quarantined",
+}, names=4)  # fmt: skip

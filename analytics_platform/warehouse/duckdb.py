@@ -37,7 +37,7 @@ ROW_GROUP = 122_880
 Other pieces are gathered and written again when the session ends, which takes half as long as the load itself."""
 
 LOAD_MEMORY = 512_000_000
-"""Bytes that DuckDB may use during a load: enough for its inserts, and the gate that works beside it has room too."""
+"""Bytes that DuckDB may use during a load, or half of a larger limit: the gate that works beside it has room too."""
 
 
 def connect(path: Path | str, macros: Sequence[str], **options: Any) -> duckdb.DuckDBPyConnection:
@@ -109,8 +109,8 @@ class DuckDBSession(Session):
         (self._memory,) = self.one("SELECT parse_formatted_bytes(current_setting('memory_limit'))")
 
     @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """Commit at the end of the `with` block, roll back if it raises."""
+    def transaction(self, loading: str = "") -> Iterator[None]:
+        """Commit at the end of the `with` block, roll back if it raises. No other process has the file."""
         self.connection.execute("BEGIN TRANSACTION")
         try:
             yield
@@ -183,7 +183,8 @@ class DuckDBSession(Session):
     @contextmanager
     def batch(self, contract: ContractType, card: BatchCard) -> Iterator[DuckDBSession]:
         """Yield this session, in one transaction, with the memory of a load; a lower limit stays."""
-        self.connection.execute(f"SET memory_limit = '{min(self._memory, LOAD_MEMORY)}B'")
+        memory = min(self._memory, max(LOAD_MEMORY, self._memory // 2))
+        self.connection.execute(f"SET memory_limit = '{memory}B'")
         try:
             with self.transaction():
                 yield self

@@ -1,10 +1,10 @@
-"""The ledger: what was loaded, what was rejected, what is above the threshold, and how rows did against each rule."""
+"""The ledger: what was loaded, rejected, set aside and accepted, and how rows did against each rule."""
 
 from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from itertools import groupby
 
 import polars as pl
@@ -12,12 +12,14 @@ import polars as pl
 from analytics_platform.catalog import CONTRACTS
 from analytics_platform.contracts.base import ContractType
 from analytics_platform.contracts.ddl import polars_schema
-from analytics_platform.contracts.ops import Acceptances, BatchDays, PipelineLogs, Quarantine, RuleResults
+from analytics_platform.contracts.ops import Acceptances, BatchDays, PipelineLogs, Quarantine, RuleResults, SetAside
+from analytics_platform.lake import FolderLake
+from analytics_platform.sources.registry import SOURCES
 from analytics_platform.transform import DayRange
 from analytics_platform.warehouse.audit import RuleResult
-from analytics_platform.warehouse.session import Session, WarehouseError
+from analytics_platform.warehouse.session import NOTHING, BatchCard, Session, WarehouseError
 
-LEDGER_TABLES: tuple[ContractType, ...] = (PipelineLogs, Quarantine, BatchDays, Acceptances)
+LEDGER_TABLES: tuple[ContractType, ...] = (PipelineLogs, SetAside, Quarantine, BatchDays, Acceptances)
 """The tables every load writes besides the source's own."""
 
 NAMED = 3
@@ -25,6 +27,8 @@ NAMED = 3
 
 # The rules a rejected record broke, without what a parser says of the place.
 _RULES = "string_split(regexp_replace(error_reason, ' \\([^;]*\\)', '', 'g'), '; ')"
+TEXT_ID = "coalesce(raw_md5, md5(raw))"
+"""SQL that identifies the text of a rejected record, whole or cut."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +56,48 @@ class Breach:
         return f"{self.what}: {self.rows_quarantined:,} of {self.rows_read:,} rows rejected ({self.error_rate:.2%})"
 
 
-def seen_batches(session: Session) -> set[str]:
-    """Return the ids of the batches in the ledger."""
-    session.ensure(*LEDGER_TABLES)
-    return {batch for (batch,) in session.rows("SELECT batch_id FROM ops.pipeline_logs")}
+def known_batches(session: Session) -> set[str]:
+    """Return the ids of the batches that are not to be loaded: those in the ledger, and those set aside."""
+    sql = "SELECT batch_id FROM ops.pipeline_logs UNION ALL SELECT batch_id FROM ops.set_aside"
+    return {batch for (batch,) in session.rows(sql)}
+
+
+@dataclass(frozen=True, slots=True)
+class UnloadedBatch:
+    """A batch that is not loaded: set aside since its load failed, or withdrawn by a person."""
+
+    batch_id: str
+    source: str
+    input: str
+    content_sha256: str
+    reason: str
+    run_id: str
+
+    def __str__(self) -> str:
+        return (
+            f"Batch {self.batch_id} ({self.input}) of {self.source} is not loaded: {self.reason}. After that is put "
+            f"right, load it: `analytics-platform replay {self.batch_id}`. Or go on without it: "
+            f"`analytics-platform withdraw {self.batch_id} --reason '…'`."
+        )
+
+
+def unloaded_batches(session: Session, state: str = "failed") -> list[UnloadedBatch]:
+    """Return the batches that were set aside, or another `state`, the latest first."""
+    columns = ", ".join(field.name for field in fields(UnloadedBatch))
+    sql = f"SELECT {columns} FROM ops.set_aside WHERE state = $state ORDER BY finished_at DESC, batch_id"
+    return [UnloadedBatch(*row) for row in session.rows(sql, {"state": state})]
+
+
+def set_aside(session: Session, card: BatchCard, state: str, reason: str, decided_by: str | None = None) -> None:
+    """Note that a batch is not loaded, and why, with what the ledger says of it; in the transaction of the caller."""
+    columns, batch = list(PipelineLogs.columns), {"batch_id": card.batch_id}
+    found = session.rows(f"SELECT {', '.join(columns)} FROM ops.pipeline_logs WHERE batch_id = $batch_id", batch)
+    now = dt.datetime.now(dt.UTC)
+    empty = asdict(card) | asdict(NOTHING) | {"rows_read": 0, "error_rate": 0.0, "started_at": now}
+    row = dict(zip(columns, found[0], strict=True)) if found else empty
+    row |= {"state": state, "reason": reason, "decided_by": decided_by, "finished_at": now}
+    session.execute("DELETE FROM ops.set_aside WHERE batch_id = $batch_id", batch)
+    session.insert(SetAside.table.name, pl.DataFrame([row], polars_schema(SetAside)))
 
 
 def quarantined_batches(session: Session) -> dict[tuple[str, str], dict[int, dt.date | None]]:
@@ -79,7 +121,7 @@ def touched_days(session: Session, batch_ids: Sequence[str]) -> list[dt.date]:
 
 @dataclass(frozen=True, slots=True)
 class Loading:
-    """A loaded batch: its place in the ledger (when its load was committed), and the days of its new events."""
+    """A batch that was loaded or withdrawn, when that was committed, and the days whose events changed."""
 
     finished_at: dt.datetime
     batch_id: str
@@ -92,10 +134,13 @@ class Loading:
 
 
 def loadings(session: Session) -> list[Loading]:
-    """Return the loaded batches in the order of the ledger."""
+    """Return the loaded and the withdrawn batches in the order of the ledger."""
     rows = session.rows(
         """
-        SELECT finished_at, batch_id, event_date FROM ops.pipeline_logs LEFT JOIN ops.batch_days USING (batch_id)
+        SELECT finished_at, batch_id, event_date FROM (
+            SELECT finished_at, batch_id FROM ops.pipeline_logs
+            UNION ALL SELECT finished_at, batch_id FROM ops.set_aside WHERE state = 'withdrawn'
+        ) AS changes LEFT JOIN ops.batch_days USING (batch_id)
         ORDER BY finished_at, batch_id, event_date
         """
     )
@@ -207,18 +252,24 @@ def acceptances(session: Session) -> list[Acceptance]:
     return [Acceptance(*row) for row in session.rows(sql)]
 
 
-def find_batch(session: Session, name: str) -> tuple[str, str]:
-    """Return (batch id, input) of the batch whose id starts with `name`. Raises `WarehouseError` if not exactly one."""
+def find_batch(session: Session, name: str, lake: FolderLake | None = None) -> BatchCard:
+    """Return the batch whose id starts with `name`: a loaded one, or given the `lake` also one that is not loaded.
+
+    Raises `WarehouseError` if there is not exactly one.
+    """
     session.ensure(*LEDGER_TABLES)
-    found = session.rows(
-        "SELECT batch_id, input FROM ops.pipeline_logs WHERE starts_with(batch_id, $name) ORDER BY 1", {"name": name}
-    )
+    tables = ("ops.pipeline_logs", "ops.set_aside") if lake else ("ops.pipeline_logs",)
+    columns = ", ".join(field.name for field in fields(BatchCard))
+    each = (f"SELECT {columns} FROM {table} WHERE starts_with(batch_id, $name)" for table in tables)
+    cards = [BatchCard(*row) for row in session.rows(" UNION ALL ".join(each), {"name": name})]
+    stored = (batch for source in SOURCES for batch in lake.batches(source)) if lake else ()
+    cards += [BatchCard.of(batch, "") for batch in stored if batch.batch_id.startswith(name)]
+    found = {card.batch_id: card for card in reversed(cards)}  # what the ledger says of a batch comes first
     if len(found) != 1 or not name:
         what = "No batch has" if not found else f"{len(found)} batches have"
-        where = "the latest are in `analytics-platform status`, all in ops.pipeline_logs"
+        where = f"the latest are in `analytics-platform status`, all in {' and '.join(tables)}"
         raise WarehouseError(f"{what} an id that starts with '{name}': {where}.")
-    batch_id, source_input = found[0]
-    return batch_id, source_input
+    return cards[0]
 
 
 def accept_batch(session: Session, batch_id: str, reason: str, accepted_by: str) -> None:

@@ -6,28 +6,35 @@ A batch is in the ledger exactly once. Killed anywhere, nothing of it is there, 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Iterator
+import hashlib
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import closing
 from dataclasses import asdict, dataclass
 
+import duckdb
 import polars as pl
 
 from analytics_platform.contracts.base import ContractType
 from analytics_platform.contracts.ddl import identity_sql, polars_schema
 from analytics_platform.contracts.ops import Quarantine
 from analytics_platform.contracts.sql import literal, quote, quote_table
-from analytics_platform.gate import Verdict
+from analytics_platform.errors import UserError
+from analytics_platform.gate import FileRejectedError, Verdict
 from analytics_platform.gate.ahead import in_background
 from analytics_platform.lake import Batch, FolderLake
 from analytics_platform.progress import progress_bar
 from analytics_platform.settings import Settings
 from analytics_platform.sources.source import Source
 from analytics_platform.warehouse.duckdb import ROW_GROUP, DuckDBSession
-from analytics_platform.warehouse.ledger import LEDGER_TABLES, seen_batches
+from analytics_platform.warehouse.ledger import LEDGER_TABLES, TEXT_ID, known_batches, set_aside
 from analytics_platform.warehouse.session import BatchCard, Loaded, Session, Span
 
 ROWS_PER_INSERT = 1 * ROW_GROUP
 """Accepted rows are written so many at a time, in whole row groups: for two threads, and little memory."""
+
+# DuckDB keeps the text of a row group in memory: 700 rejected records of 1 MB could never be committed.
+LONGEST_TEXT, TEXT_OF_A_BATCH, SHORT_TEXT = 100_000, 32_000_000, 200
+"""Characters of a rejected record, and of all those of a batch, that quarantine keeps; of the rest it keeps a few."""
 
 
 class _KnownBatchError(Exception):
@@ -35,16 +42,39 @@ class _KnownBatchError(Exception):
 
 
 def load_new_batches(
-    source: Source, session: Session, settings: Settings, lake: FolderLake, run_id: str
+    source: Source,
+    session: Session,
+    settings: Settings,
+    lake: FolderLake,
+    run_id: str,
+    only: Collection[str] | None = None,
 ) -> Iterator[tuple[Batch, Loaded]]:
-    """Put the batches that are not in the ledger through the gate and into the warehouse, one transaction each."""
-    seen = seen_batches(session)
+    """Put the batches that were not loaded yet through the gate and into the warehouse, one transaction each.
+
+    All of them, or those in `only`. A batch that fails is set aside with the reason, and the others are loaded.
+    """
+    session.ensure(source.contract, *LEDGER_TABLES)
+    known = known_batches(session)
     for batch in lake.batches(source.name):
-        if batch.batch_id not in seen:
-            card = BatchCard(batch.batch_id, batch.source, batch.name, batch.content_sha256, batch.arrived_at, run_id)
+        if batch.batch_id in known or (only is not None and batch.batch_id not in only):
+            continue
+        card = BatchCard.of(batch, run_id)
+        try:
             with progress_bar(batch.name) as report:
                 loaded = load_batch(session, source.contract, card, source.validate(batch, settings), report)
+        except session.FAULTS as error:
+            with session.transaction():
+                set_aside(session, card, "failed", explain_fault(error))
+        else:
             yield batch, loaded
+
+
+def explain_fault(error: Exception) -> str:
+    """Say in one line why a batch cannot be loaded."""
+    words = str(error).strip().partition("\n")[0].rstrip(".")
+    if "pin block" in words or isinstance(error, duckdb.OutOfMemoryException):
+        return f"it needs more memory than WAREHOUSE_MEMORY allows ({words}), raise it"
+    return words if isinstance(error, UserError | FileRejectedError) else f"{type(error).__name__}: {words}"
 
 
 def load_batch(
@@ -96,7 +126,7 @@ def store_verdicts(
     """Insert the verdicts' rows, duplicates included."""
     table, defaults = contract.table.name, identity_sql(contract)
     waiting = pl.DataFrame(schema=polars_schema(contract))
-    read, days = 0, set[dt.date]()
+    read, kept, days = 0, 0, set[dt.date]()
     drift: dict[str, None] = {}
     with closing(in_background(verdicts)) as ahead:
         for verdict in ahead:
@@ -107,7 +137,9 @@ def store_verdicts(
                 waiting = waiting.slice(whole)
             if verdict.rejected.height:
                 known = {name: pl.lit(getattr(card, name)) for name in ("batch_id", "source", "input")}
-                rejected = verdict.rejected.with_columns(quarantined_at=dt.datetime.now(dt.UTC), **known)
+                rejected = cut_texts(verdict.rejected, kept)
+                kept += int(rejected["raw"].str.len_chars().sum())
+                rejected = rejected.with_columns(quarantined_at=dt.datetime.now(dt.UTC), **known)
                 session.insert(Quarantine.table.name, rejected)
             read += verdict.accepted.height + verdict.rejected.height
             days.update(verdict.accepted["event_date"].unique())
@@ -115,6 +147,22 @@ def store_verdicts(
             progress(read)
     session.insert(table, waiting, defaults)
     return StoredVerdicts(read, (min(days), max(days)) if days else None, "; ".join(drift) or None)
+
+
+def cut_texts(rejected: pl.DataFrame, kept: int) -> pl.DataFrame:
+    """Cut the texts that are too long for quarantine, and note their length and MD5.
+
+    `kept` counts the characters that quarantine has of the batch so far.
+    """
+    length = pl.col("raw").str.len_chars().cast(pl.Int64)
+    fits = kept + length.clip(upper_bound=LONGEST_TEXT).cum_sum() <= TEXT_OF_A_BATCH
+    limit = pl.when(fits).then(LONGEST_TEXT).otherwise(SHORT_TEXT)
+    whole = pl.when(length > limit).then("raw")
+    return rejected.with_columns(
+        raw=pl.col("raw").str.slice(0, limit),
+        raw_length=whole.str.len_chars().cast(pl.Int64),
+        raw_md5=whole.map_elements(lambda text: hashlib.md5(text.encode()).hexdigest(), pl.String),
+    )
 
 
 def drop_duplicates(session: DuckDBSession, contract: ContractType, card: BatchCard, span: Span) -> None:
@@ -130,11 +178,11 @@ def drop_duplicates(session: DuckDBSession, contract: ContractType, card: BatchC
     if contract.table.redelivers:
         # A rejected record is known by its original text.
         rows = f"""
-            (SELECT * FROM ops.quarantine WHERE source = {literal(card.source)} AND raw IN (
-                SELECT raw FROM ops.quarantine WHERE batch_id = {literal(card.batch_id)}
+            (SELECT * FROM ops.quarantine WHERE source = {literal(card.source)} AND {TEXT_ID} IN (
+                SELECT {TEXT_ID} FROM ops.quarantine WHERE batch_id = {literal(card.batch_id)}
             ))
         """
-        _note_duplicates(session, rows, "raw", "neighbour_date", card.batch_id)
+        _note_duplicates(session, rows, TEXT_ID, "neighbour_date", card.batch_id)
         session.execute(
             "DELETE FROM ops.quarantine WHERE batch_id = $batch_id AND position IN (SELECT position FROM duplicates)",
             {"batch_id": card.batch_id},

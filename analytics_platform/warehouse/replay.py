@@ -3,47 +3,101 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 
 import polars as pl
 
 from analytics_platform.contracts.base import ContractType
+from analytics_platform.contracts.ops import SET_ASIDE
 from analytics_platform.gate import Verdict
-from analytics_platform.lake import Batch, FolderLake
+from analytics_platform.lake import FolderLake
 from analytics_platform.progress import progress_bar
 from analytics_platform.settings import Settings
 from analytics_platform.sources.registry import SOURCES
 from analytics_platform.warehouse.duckdb import DuckDBSession
-from analytics_platform.warehouse.ledger import quarantined_batches
-from analytics_platform.warehouse.load import count_rows, drop_duplicates, store_verdicts, write_days
-from analytics_platform.warehouse.session import BatchCard, Loaded, Session
+from analytics_platform.warehouse.ledger import (
+    LEDGER_TABLES,
+    UnloadedBatch,
+    find_batch,
+    quarantined_batches,
+    unloaded_batches,
+)
+from analytics_platform.warehouse.load import (
+    count_rows,
+    drop_duplicates,
+    explain_fault,
+    load_new_batches,
+    store_verdicts,
+    write_days,
+)
+from analytics_platform.warehouse.session import NOTHING, BatchCard, Loaded, Session
 
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """What a replay came to: `moved` quarantined rows of the batch passed; `loaded` counts where all of it is now."""
+    """What a replay came to: `moved` rows of the batch passed, `loaded` counts where all of it is now.
 
-    batch: Batch
-    moved: int
-    loaded: Loaded
+    Or the `problem` for which the batch is as it was.
+    """
+
+    batch_id: str
+    input: str
+    moved: int = 0
+    loaded: Loaded = NOTHING
+    problem: str = ""
+
+    def __str__(self) -> str:
+        moved = f"{self.moved:,} rows moved, {self.loaded.rows_quarantined:,} stay quarantined"
+        return self.problem or f"Batch {self.batch_id} ({self.input}): {moved}."
 
 
-def replay(session: Session, settings: Settings, lake: FolderLake, only: str | None = None) -> Iterator[Replayed]:
+def replay(
+    session: Session, settings: Settings, lake: FolderLake, only: Collection[str] | None = None
+) -> Iterator[Replayed]:
     """Validate quarantined rows again, after a contract changed, and move those that pass now into their table.
 
-    All batches with quarantined rows, or the one whose id is `only`. Yields what each batch came to.
+    All batches with quarantined rows, or those whose ids are in `only`; of these, the ones that are not loaded are
+    loaded. Yields what each batch came to. One that fails holds up no other.
     """
-    waiting = quarantined_batches(session)
-    for source in {name for name, _ in waiting}:
-        for batch in lake.batches(source):
-            neighbours = waiting.get((source, batch.batch_id))
-            if neighbours and only in (None, batch.batch_id):
-                with progress_bar(batch.name) as report:
-                    verdicts = SOURCES[source].validate(batch, settings, neighbours)
-                    beside = _beside(verdicts, neighbours)
-                    loaded = replay_batch(session, SOURCES[source].contract, batch.batch_id, beside, report)
-                yield Replayed(batch, len(neighbours) - loaded.rows_quarantined, loaded)
+    session.ensure(*LEDGER_TABLES)
+    waiting = quarantined_batches(session)  # before batches are loaded: their rows were validated just now
+    stored = {batch.batch_id: batch for source in SOURCES for batch in lake.batches(source)}
+    for state in SET_ASIDE:
+        for each in unloaded_batches(session, state):
+            if only is not None and each.batch_id in only:
+                yield _load_again(session, settings, lake, each, stored)
+    for (source, batch_id), neighbours in waiting.items():
+        if only is not None and batch_id not in only:
+            continue
+        card = find_batch(session, batch_id)
+        try:
+            if batch_id not in stored:
+                raise lake.missing(source, card.content_sha256)
+            with progress_bar(card.input) as report:
+                verdicts = SOURCES[source].validate(stored[batch_id], settings, neighbours)
+                beside = _beside(verdicts, neighbours)
+                loaded = replay_batch(session, SOURCES[source].contract, batch_id, beside, report)
+            yield Replayed(batch_id, card.input, len(neighbours) - loaded.rows_quarantined, loaded)
+        except session.FAULTS as error:
+            why = f"Batch {batch_id} ({card.input}) of {source} was not replayed: {explain_fault(error)}."
+            yield Replayed(batch_id, card.input, problem=why)
+
+
+def _load_again(
+    session: Session, settings: Settings, lake: FolderLake, each: UnloadedBatch, stored: Collection[str]
+) -> Replayed:
+    """Load a batch that was set aside or withdrawn."""
+    if each.batch_id not in stored:
+        missing = replace(each, reason=str(lake.missing(each.source, each.content_sha256)))
+        return Replayed(each.batch_id, each.input, problem=str(missing))
+    with session.transaction():
+        for table in ("ops.set_aside", "ops.batch_days"):
+            session.execute(f"DELETE FROM {table} WHERE batch_id = $batch_id", {"batch_id": each.batch_id})
+    for batch, loaded in load_new_batches(SOURCES[each.source], session, settings, lake, "replay", {each.batch_id}):
+        return Replayed(batch.batch_id, batch.name, loaded.rows_accepted, loaded)
+    failed = (str(failed) for failed in unloaded_batches(session) if failed.batch_id == each.batch_id)
+    return Replayed(each.batch_id, each.input, problem=" ".join(failed))
 
 
 def _beside(verdicts: Iterable[Verdict], neighbours: Mapping[int, dt.date | None]) -> Iterator[Verdict]:

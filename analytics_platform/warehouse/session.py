@@ -6,17 +6,21 @@ Everything outside this folder works with a `Session` from `open_warehouse`, and
 from __future__ import annotations
 
 import datetime as dt
+import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias
 
+import duckdb
 import polars as pl
+import pyarrow as pa
 
 from analytics_platform.contracts.base import ContractType
 from analytics_platform.contracts.sql import quote_table
 from analytics_platform.errors import UserError
+from analytics_platform.lake import Batch
 from analytics_platform.transform import DayRange, Query
 from analytics_platform.warehouse.audit import RuleResult
 
@@ -66,6 +70,11 @@ class BatchCard:
     arrived_at: dt.datetime
     run_id: str
 
+    @classmethod
+    def of(cls, batch: Batch, run_id: str) -> BatchCard:
+        """Return the card of a batch of the lake that this run loads."""
+        return cls(batch.batch_id, batch.source, batch.name, batch.content_sha256, batch.arrived_at, run_id)
+
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
@@ -86,6 +95,9 @@ class Loaded:
         return self.rows_quarantined / self.rows_read if self.rows_read else 0.0
 
 
+NOTHING = Loaded(0, 0, 0)
+
+
 class Session(ABC):
     """An open warehouse. SQL is DuckDB's, tables are `schema.table`, values are bound to its `$parameters`.
 
@@ -94,6 +106,15 @@ class Session(ABC):
 
     FETCH_ROWS = 10_000
     """Rows that `stream` yields at a time."""
+
+    # Not what a disk, a file system or a server does: that would set good batches aside, and passes by itself.
+    FAULTS: ClassVar[tuple[type[Exception], ...]] = (
+        *(ArithmeticError, AssertionError, AttributeError, EOFError, LookupError, MemoryError, RuntimeError),
+        *(TypeError, ValueError, UserError, zlib.error, pa.ArrowException, pl.exceptions.PolarsError),
+        *(duckdb.DataError, duckdb.IntegrityError, duckdb.InternalError, duckdb.NotSupportedError),
+        *(duckdb.OutOfMemoryException, duckdb.ProgrammingError, duckdb.TransactionException),
+    )
+    """What the content of a single batch can lead to: the batch is set aside, and others are loaded."""
 
     @abstractmethod
     def rows(self, sql: str, parameters: Bound = None) -> list[tuple[Any, ...]]:
@@ -131,8 +152,11 @@ class Session(ABC):
         """Run a statement that changes rows."""
 
     @abstractmethod
-    def transaction(self) -> AbstractContextManager[None]:
-        """Commit at the end of the `with` block, roll back if it raises."""
+    def transaction(self, loading: str = "") -> AbstractContextManager[None]:
+        """Commit at the end of the `with` block, roll back if it raises.
+
+        No other session loads batches into the table `loading` meanwhile.
+        """
 
     @abstractmethod
     def tables(self) -> set[str]:

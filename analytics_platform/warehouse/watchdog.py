@@ -16,7 +16,13 @@ from analytics_platform.contracts.ddl import json_columns
 from analytics_platform.contracts.sql import literal, quote, quote_table
 from analytics_platform.settings import Settings
 from analytics_platform.transform import DayRange, Query, all_models, plan
-from analytics_platform.warehouse.ledger import LEDGER_TABLES, describe_breaches, find_breaches, remedy_of
+from analytics_platform.warehouse.ledger import (
+    LEDGER_TABLES,
+    describe_breaches,
+    find_breaches,
+    remedy_of,
+    unloaded_batches,
+)
 from analytics_platform.warehouse.session import Session
 
 VOLUME_RANGE = (1 / 3, 3.0)
@@ -46,7 +52,7 @@ class Observation:
 def watch(session: Session, settings: Settings, now: dt.datetime) -> Iterator[Observation]:
     """Yield all observations, in the order a person would ask. `now` is an aware time."""
     for question in (
-        *(is_fresh, has_low_error_rate, has_revenue, has_usual_volume, has_known_event_names),
+        *(is_fresh, has_every_batch, has_low_error_rate, has_revenue, has_usual_volume, has_known_event_names),
         *(has_few_orphans, has_the_shops_orders, is_conserved, is_as_if_built_at_once),
     ):
         yield question(session, settings, now)
@@ -71,8 +77,17 @@ def is_fresh(session: Session, settings: Settings, now: dt.datetime) -> Observat
     return Observation("fresh", hours <= settings.freshness_hours, seen, remedy)
 
 
+def has_every_batch(session: Session, settings: Settings, now: dt.datetime) -> Observation:
+    """Check that every batch is loaded, but for those that a person withdrew."""
+    if _lacks(session, *LEDGER):
+        return _unchecked("batches", "nothing was ever loaded")
+    failed, withdrawn = unloaded_batches(session), unloaded_batches(session, "withdrawn")
+    seen = f"{len(failed):,} batches could not be loaded, {len(withdrawn):,} were withdrawn"
+    return Observation("batches", not failed, seen, " ".join(map(str, failed[:3])))
+
+
 def has_low_error_rate(session: Session, settings: Settings, now: dt.datetime) -> Observation:
-    """Check that no batch and no day is above MAX_ERROR_RATE, batches that a person accepted left out."""
+    """Check that no batch and no day is above MAX_ERROR_RATE with rejected rows that are not settled."""
     if _lacks(session, *LEDGER):
         return _unchecked("error_rate", "nothing was ever loaded")
     breaches = find_breaches(session, settings.max_error_rate)

@@ -4,6 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from analytics_platform.lake import open_lake
+from analytics_platform.sources.arrivals.files import land_files
+from analytics_platform.sources.registry import SOURCES
 from analytics_platform.warehouse import open_warehouse
 from analytics_platform.warehouse.ledger import accept_batch
 from analytics_platform_tests.end_to_end.platform_run import Platform, clickstream, failed_checks, failure_words
@@ -67,6 +70,27 @@ def test_a_higher_threshold_lets_the_same_data_through(stopped: Platform) -> Non
         assert stopped.materialize(*DAYS, TREND).success
     finally:
         stopped.configure()
+
+
+def test_a_batch_that_cannot_be_loaded_fails_the_run_and_the_others_reach_the_marts(tmp_path: Path) -> None:
+    platform = Platform(tmp_path)
+    platform.drop("good.csv", clickstream(100))
+    landed = platform.drop("bad.csv", clickstream(100, name="x"))
+    lake = open_lake(platform.settings)
+    land_files(SOURCES["clickstream"], platform.settings, lake)
+    bad = next(batch for batch in lake.batches("clickstream") if batch.name == "bad.csv")
+    bad.path.write_bytes(b"damaged")
+    landed.unlink()
+
+    for _ in range(2):
+        result = platform.materialize(*DAYS, TREND)
+
+        assert not result.success
+        assert failed_checks(result) == {"cleaned/clickstream: batches_loaded"}
+        assert f"Batch {bad.batch_id} (bad.csv) of clickstream is not loaded: its file {bad.path}" in failure_words(
+            result
+        )
+        assert platform.rows("SELECT sum(sessions) > 0 FROM marts.daily_trends") == [(True,)]
 
 
 def test_a_person_can_take_responsibility_for_one_batch(tmp_path: Path) -> None:

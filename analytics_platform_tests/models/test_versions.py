@@ -16,7 +16,7 @@ from analytics_platform.catalog import CONTRACTS
 from analytics_platform.transform import DayRange, all_models
 from analytics_platform.transform.lookups.tables import LOOKUPS
 from analytics_platform.warehouse import Session
-from analytics_platform.warehouse.ledger import seen_batches, touched_days
+from analytics_platform.warehouse.ledger import known_batches, touched_days
 from analytics_platform.warehouse.touched import days_of_versions
 from analytics_platform_tests.kit import (
     Contents,
@@ -105,12 +105,12 @@ def _parts(chance: random.Random, rows: Sequence[Row | ShopRow]) -> list[Sequenc
 
 def take_in(house: House, session: Session, number: int, step: Step) -> set[dt.date]:
     """Load what arrives: the days it touches."""
-    before = seen_batches(session)
+    before = known_batches(session)
     if step.source == "clickstream":
         load_rows(house, session, step.rows, f"{number}.csv")  # type: ignore[arg-type]
     else:
         load_shop(house, session, step.source, step.rows)
-    new = sorted(seen_batches(session) - before)
+    new = sorted(known_batches(session) - before)
     return {*touched_days(session, new), *days_of_versions(session, new)}
 
 

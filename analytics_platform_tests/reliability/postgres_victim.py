@@ -59,11 +59,13 @@ def _fused(method: Callable[..., Any], fuse: Fuse) -> Callable[..., Any]:
     return fused
 
 
-def run_with_fuse(root: Path, url: str, fuse: Fuse, report: Callable[[int], None]) -> None:
+def run_with_fuse(
+    root: Path, url: str, fuse: Fuse, report: Callable[[int], None], work: Callable[[House], None]
+) -> None:
     """Entry point of the child process."""
     light(fuse)
     try:
-        run(house_at(root, url))
+        work(house_at(root, url))
     except WarehouseError as error:
         sys.exit(LOST if "lost" in str(error) or "cannot be reached" in str(error) else str(error))
     report(fuse.passed)
@@ -88,10 +90,10 @@ def start(target: Callable[..., None], *arguments: object) -> ForkServerProcess:
     return child
 
 
-def burn_at(root: Path, url: str, fuse: Fuse) -> tuple[int, int]:
-    """Run in a child with the fuse: (its exit code, the boundaries it passed, if it came to the end)."""
+def burn_at(root: Path, url: str, fuse: Fuse, work: Callable[[House], None] = run) -> tuple[int, int]:
+    """Work in a child with the fuse: (its exit code, the boundaries it passed, if it came to the end)."""
     receiver, sender = multiprocessing.get_context("forkserver").Pipe(duplex=False)
-    child = start(run_with_fuse, root, url, fuse, sender.send)
+    child = start(run_with_fuse, root, url, fuse, sender.send, work)
     sender.close()
     child.join(timeout=120)
     passed = receiver.recv() if child.exitcode == 0 else -1

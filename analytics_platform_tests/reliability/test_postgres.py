@@ -26,7 +26,7 @@ from analytics_platform_tests.kit import Contents, House, contents
 from analytics_platform_tests.postgres import new_database
 from analytics_platform_tests.reliability.postgres_victim import LOST, ServerFuse, burn_at, house_at, run_at_once, start
 from analytics_platform_tests.reliability.test_kill import rows_of
-from analytics_platform_tests.reliability.victim import Fuse, run
+from analytics_platform_tests.reliability.victim import Fuse, run, run_and_withdraw
 from analytics_platform_tests.slow import spread
 
 RUN_SAMPLES = 10
@@ -84,6 +84,28 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
         serve_postgres(Path(reachable) / "server", forgetful=True) as server,
     ):
         yield Bench(folder, server)
+
+
+@pytest.fixture(scope="module")
+def undisturbed_withdrawal(bench: Bench) -> tuple[int, State]:
+    """The boundaries of a run and a withdrawal, and what they leave."""
+    with bench.copy("withdrawal") as (root, url):
+        code, passed = burn_at(root, url, Fuse(None), run_and_withdraw)
+        assert code == 0
+        return passed, state(house_at(root, url))
+
+
+@pytest.mark.parametrize("sample", spread(RUN_SAMPLES, 2))
+def test_killed_anywhere_a_withdrawal_ends_the_same_when_it_is_run_again(
+    bench: Bench, undisturbed_withdrawal: tuple[int, State], sample: int
+) -> None:
+    boundaries, expected = undisturbed_withdrawal
+    with bench.copy(f"withdrawn_{sample}") as (root, url):
+        # The first part of the boundaries is the run's, where other tests kill it.
+        fuse = Fuse(bench.boundaries + sample * (boundaries - bench.boundaries) // RUN_SAMPLES)
+        assert burn_at(root, url, fuse, run_and_withdraw)[0] == -signal.SIGKILL
+        run_and_withdraw(house_at(root, url))
+        assert state(house_at(root, url)) == expected
 
 
 def test_a_run_has_boundaries_to_be_killed_at(bench: Bench) -> None:

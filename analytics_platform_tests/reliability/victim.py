@@ -11,13 +11,17 @@ import multiprocessing
 import os
 import signal
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
 from analytics_platform.transform import DayRange
+from analytics_platform.warehouse import WarehouseError
+from analytics_platform.warehouse.ledger import find_batch
 from analytics_platform.warehouse.spreadsheet import write_spreadsheets
+from analytics_platform.warehouse.withdraw import withdraw_batch
 from analytics_platform_tests.kit import House, build, load_landed, open_house
 
 DAYS = DayRange(dt.date(2026, 3, 1), dt.date(2026, 3, 3))
@@ -90,19 +94,38 @@ def run(house: House) -> None:
         build(session, DAYS, house.settings, TABLES)
 
 
-def run_with_fuse(root: Path, length: int | None, report: Callable[[int], None] = lambda passed: None) -> None:
+def withdraw(house: House) -> None:
+    """Withdraw the first file, which others have duplicates of, and do what a run does."""
+    with house.session() as session:
+        ((batch_id,),) = session.rows(
+            "SELECT batch_id FROM ops.pipeline_logs WHERE input = 'day1.csv' "
+            "UNION ALL SELECT batch_id FROM ops.set_aside WHERE input = 'day1.csv'"
+        )
+        card = find_batch(session, str(batch_id), house.lake)
+        with suppress(WarehouseError):  # it was withdrawn before the kill
+            withdraw_batch(session, house.settings, house.lake, card, "a wrong export", "grace")
+    run(house)
+
+
+def run_and_withdraw(house: House) -> None:
+    """Load all that waits, and then withdraw."""
+    run(house)
+    withdraw(house)
+
+
+def run_with_fuse(root: Path, length: int | None, report: Callable[[int], None], work: Callable[[House], None]) -> None:
     """Entry point of the child process."""
     fuse = Fuse(length)
     light(fuse)
-    run(open_house(root))
+    work(open_house(root))
     report(fuse.passed)
 
 
-def kill_at(root: Path, length: int | None) -> tuple[int, int]:
-    """Run in a child that is killed at the boundary: (its exit code, the boundaries it passed, if it lived)."""
+def kill_at(root: Path, length: int | None, work: Callable[[House], None] = run) -> tuple[int, int]:
+    """Work in a child that is killed at the boundary: (its exit code, the boundaries it passed, if it lived)."""
     context = multiprocessing.get_context("forkserver")
     receiver, sender = context.Pipe(duplex=False)
-    child = context.Process(target=run_with_fuse, args=(root, length, sender.send))
+    child = context.Process(target=run_with_fuse, args=(root, length, sender.send, work))
     child.start()
     sender.close()
     child.join(timeout=120)

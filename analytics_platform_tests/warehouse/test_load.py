@@ -126,8 +126,9 @@ def test_a_batch_of_which_nothing_was_accepted_is_a_breach(house: House, session
 
 def test_a_batch_that_a_person_accepted_passes_and_the_reason_is_kept(house: House, session: Session) -> None:
     load_rows(house, session, [GOOD, BAD])
-    batch_id, name = find_batch(session, find_breaches(session, 0.1)[0].name[:6])
-    assert name == "rows.csv"
+    card = find_batch(session, find_breaches(session, 0.1)[0].name[:6])
+    assert card.input == "rows.csv"
+    batch_id = card.batch_id
     accept_batch(session, batch_id, "known outage", "grace")
     accept_batch(session, batch_id, "known outage of the tracker", "grace")
     assert find_breaches(session, 0.1) == []

@@ -24,11 +24,11 @@ def allowing_2023(house: House) -> House:
     return open_house(house.settings.data_dir, partition_start=dt.date(2023, 1, 1))
 
 
-def replayed(house: House, session: Session, only: str | None = None) -> list[tuple[int, int, int, int]]:
+def replayed(house: House, session: Session, *only: str) -> list[tuple[int, int, int, int]]:
     """(moved, accepted, duplicate, quarantined) of each batch that was validated anew."""
     return [
         (found.moved, found.loaded.rows_accepted, found.loaded.rows_duplicate, found.loaded.rows_quarantined)
-        for found in replay(session, house.settings, house.lake, only)
+        for found in replay(session, house.settings, house.lake, only or None)
     ]
 
 

@@ -54,7 +54,7 @@ def test_a_file_is_removed_when_its_input_has_no_rejected_record_any_more(
     load_rows(house, session, [click("", AT)], "some.csv")
     (path,) = write_spreadsheets(session, tmp_path)
     session.execute("DELETE FROM ops.quarantine")
-    assert write_spreadsheets(session, tmp_path, {"some.csv"}) == []
+    assert write_spreadsheets(session, tmp_path, {"some.csv"}) == {}
     assert not path.exists()
 
 
@@ -66,5 +66,5 @@ def test_a_file_that_somebody_removed_is_written_again_and_others_are_left(
     first, second = write_spreadsheets(session, tmp_path)
     first.unlink()
     second.write_text("somebody's notes")
-    assert write_spreadsheets(session, tmp_path) == [first]
+    assert write_spreadsheets(session, tmp_path) == {first: ""}
     assert second.read_text() == "somebody's notes"

@@ -9,4 +9,5 @@ SELECT
     CAST(sum(rows_quarantined) AS DOUBLE)
     / nullif(sum(rows_accepted) + sum(rows_duplicate) + sum(rows_quarantined), 0) AS error_rate
 FROM ops.batch_days
+WHERE rows_accepted + rows_duplicate + rows_quarantined > 0 -- none: the batch was withdrawn
 GROUP BY event_date, source

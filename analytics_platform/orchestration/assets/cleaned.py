@@ -23,7 +23,7 @@ from analytics_platform.transform.lookups.tables import (
     tables_with,
 )
 from analytics_platform.warehouse import Loaded, Session
-from analytics_platform.warehouse.ledger import record_results
+from analytics_platform.warehouse.ledger import record_results, unloaded_batches
 from analytics_platform.warehouse.load import load_new_batches
 from analytics_platform.warehouse.spreadsheet import write_spreadsheets
 from analytics_platform.warehouse.touched import days_to_build
@@ -57,6 +57,8 @@ def gate_asset(source: Source, settings: Settings) -> dg.AssetsDefinition:
             session.ensure(contract)
             new = list(_load(context, source, session, settings, lake))
             written = write_spreadsheets(session, settings.quarantine_dir, {batch.name for batch, _ in new})
+            for path in filter(written.get, written):
+                context.log.warning(f"{path}: {written[path]}")
             verdict, stop = check_error_rate(session, key, settings.max_error_rate, {source.name})
             yield verdict
             read = sum(loaded.rows_read for _, loaded in new)
@@ -88,6 +90,10 @@ def _load(
             f"+ {loaded.rows_duplicate:,} duplicate + {loaded.rows_quarantined:,} quarantined"
         )
         yield batch, loaded
+    for each in unloaded_batches(session):
+        if each.run_id == context.run_id:
+            none = False
+            context.log.error(str(each))
     if none:
         context.log.info("No new batch in the lake: nothing read.")
 

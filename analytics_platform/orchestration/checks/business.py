@@ -23,6 +23,7 @@ BUILT_BEFORE = [
 DESCRIPTIONS: Mapping[str, str] = MappingProxyType(
     {
         "fresh": "The latest batch arrived at most FRESHNESS_HOURS ago.",
+        "batches": "Every batch in the lake is loaded, but for those that a person withdrew.",
         "error_rate": "No batch and no day is above MAX_ERROR_RATE.",
         "revenue": "The last week of data has revenue.",
         "volume": "The last complete day has about as many events as the week before it.",

@@ -1,46 +1,77 @@
-"""The check that every file in the landing folder can be read.
+"""The checks that every file in the landing folder can be read, and that every batch in the lake is loaded.
 
-An unreadable file does not hold up the others: they flow through to the marts. But the run ends as failed, so that
-the tables are not taken for complete.
+A bad one does not hold up the others: they flow through to the marts. But the run ends as failed, so that the tables
+are not taken for complete.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from typing import TypeAlias
 
 import dagster as dg
 
 from analytics_platform.lake import FolderLake
+from analytics_platform.orchestration.assets.metadata import asset_key
 from analytics_platform.orchestration.assets.raw import raw_key
+from analytics_platform.orchestration.assets.tables import POOL
+from analytics_platform.orchestration.resources import WarehouseResource
 from analytics_platform.settings import Settings
 from analytics_platform.sources.arrivals.files import find_unreadable
 from analytics_platform.sources.source import Source
+from analytics_platform.warehouse.ledger import unloaded_batches
 
 FILES_READABLE = "files_readable"
+BATCHES_LOADED = "batches_loaded"
+SHOWN = 20
+"""Bad ones that are named in the sentence; all are in the metadata."""
+
+Find: TypeAlias = Callable[[Settings, FolderLake, WarehouseResource], Mapping[str, str]]
+"""Finds what is bad: its name → a sentence about it."""
 
 
 def files_readable_check(source: Source) -> dg.AssetChecksDefinition:
     """The check on a raw asset: fails, and fails the run, if a file in the source's landing folder was rejected."""
-    key = raw_key(source)
-    spec = dg.AssetCheckSpec(
-        FILES_READABLE,
-        asset=key,
-        description="Every finished file in the landing folder has the required columns and can be decompressed.",
-    )
 
-    @dg.multi_asset_check(name=f"{source.name}_files_readable", specs=[spec])
-    def files_readable(
-        settings: dg.ResourceParam[Settings], lake: dg.ResourceParam[FolderLake]
+    def find(settings: Settings, lake: FolderLake, warehouse: WarehouseResource) -> Mapping[str, str]:
+        folder = settings.landing_dir / source.name
+        return {name: f"{folder / name}: {why}" for name, why in find_unreadable(source, settings, lake).items()}
+
+    words = "Every finished file in the landing folder has the required columns and can be decompressed."
+    return _check(source, FILES_READABLE, raw_key(source), words, find)
+
+
+def batches_loaded_check(source: Source) -> dg.AssetChecksDefinition:
+    """The check on a gate: fails, and fails the run, if a batch of the source was set aside."""
+
+    def find(settings: Settings, lake: FolderLake, warehouse: WarehouseResource) -> Mapping[str, str]:
+        with warehouse.session(read_only=True) as session:
+            return {each.batch_id: str(each) for each in unloaded_batches(session) if each.source == source.name}
+
+    words = "Every batch in the lake is loaded, but for those that a person withdrew."
+    return _check(source, BATCHES_LOADED, asset_key(source.contract.table.name), words, find)
+
+
+def _check(source: Source, name: str, key: dg.AssetKey, description: str, find: Find) -> dg.AssetChecksDefinition:
+    """Make a check on an asset that fails the run if something bad is found."""
+    spec = dg.AssetCheckSpec(name, asset=key, description=description)
+
+    @dg.multi_asset_check(name=f"{source.name}_{name}", specs=[spec], pool=POOL)
+    def check(
+        settings: dg.ResourceParam[Settings],
+        lake: dg.ResourceParam[FolderLake],
+        warehouse: dg.ResourceParam[WarehouseResource],
     ) -> Iterator[dg.AssetCheckResult]:
-        rejected = find_unreadable(source, settings, lake)
-        words = "; ".join(f"{settings.landing_dir / source.name / name}: {reason}" for name, reason in rejected.items())
+        found = find(settings, lake, warehouse)
+        more = [f"and {len(found) - SHOWN} more"] if len(found) > SHOWN else []
+        words = "; ".join([*list(found.values())[:SHOWN], *more])
         yield dg.AssetCheckResult(
             asset_key=key,
-            check_name=FILES_READABLE,
-            passed=not rejected,
+            check_name=name,
+            passed=not found,
             severity=dg.AssetCheckSeverity.ERROR,
             description=words or None,
-            metadata={name: dg.MetadataValue.text(reason) for name, reason in rejected.items()},
+            metadata={which: dg.MetadataValue.text(sentence) for which, sentence in found.items()},
         )
-        if rejected:
-            raise dg.Failure(f"files_readable: {words}", allow_retries=False)
+        if found:
+            raise dg.Failure(f"{name}: {words}", allow_retries=False)
 
-    return files_readable
+    return check

@@ -7,7 +7,7 @@ and serves the readers.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -80,6 +80,12 @@ def _explain(name: str, error: psycopg.Error) -> str:
 class PostgresSession(Session):
     """One connection to the server, and a staging database when one is needed."""
 
+    FAULTS = (
+        *Session.FAULTS,
+        *(psycopg.DataError, psycopg.IntegrityError, psycopg.InternalError, psycopg.NotSupportedError),
+        *(psycopg.errors.ProgramLimitExceeded, psycopg.errors.QueryCanceled),
+    )
+
     def __init__(self, warehouse: PostgresWarehouse, pool: Pool, read_only: bool) -> None:
         self._warehouse = warehouse
         self.pool = pool
@@ -126,11 +132,12 @@ class PostgresSession(Session):
         return self._opened_staging
 
     @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """Commit at the end of the `with` block, roll back if it raises."""
+    def transaction(self, loading: str = "") -> Iterator[None]:
+        """Commit at the end of the `with` block, roll back if it raises; with the lock on the table `loading`."""
         self._in_transaction = True
+        lock = writing(self.connection, loading, None) if loading else nullcontext()
         try:
-            with self.connection.transaction():
+            with lock, self.connection.transaction():
                 yield
         finally:
             self._in_transaction = False

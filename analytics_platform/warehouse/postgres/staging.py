@@ -27,6 +27,7 @@ from analytics_platform.contracts.ops import BatchDays, PipelineLogs, Quarantine
 from analytics_platform.contracts.sql import literal, quote, quote_table
 from analytics_platform.transform import Query
 from analytics_platform.warehouse.duckdb import ROW_GROUP, DuckDBSession, connect
+from analytics_platform.warehouse.ledger import TEXT_ID
 from analytics_platform.warehouse.postgres.queries import reads
 from analytics_platform.warehouse.postgres.tables import JSON, typed_columns
 from analytics_platform.warehouse.postgres.transfer import copy_frames
@@ -147,12 +148,12 @@ class StagingSession(DuckDBSession):
 
     def _recall_rejected(self, card: BatchCard) -> None:
         """Fetch the rejected records of other batches of the source with the text of one in this batch."""
-        self._ask_for("SELECT DISTINCT md5(raw) AS id FROM ops.quarantine", "text")
+        self._ask_for(f"SELECT DISTINCT {TEXT_ID} AS id FROM ops.quarantine", "text")
         columns = typed_columns(Quarantine)
         query = f"""
             SELECT {", ".join(map(quote, columns))} FROM ops.quarantine
             WHERE source = {literal(card.source)} AND batch_id <> {literal(card.batch_id)}
-            AND md5(raw) IN (SELECT id FROM asked)
+            AND {TEXT_ID} IN (SELECT id FROM asked)
         """
         self.fetch("recall.rejected", columns, query)
         self.execute("INSERT INTO ops.quarantine BY NAME SELECT * FROM recall.rejected")

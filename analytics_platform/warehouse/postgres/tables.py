@@ -18,6 +18,7 @@ from analytics_platform.contracts.base import ContractType
 from analytics_platform.contracts.ddl import column_docs, column_types, comment_statements, json_columns
 from analytics_platform.contracts.sql import literal, quote, quote_table
 from analytics_platform.contracts.table import Table
+from analytics_platform.warehouse.ledger import TEXT_ID
 from analytics_platform.warehouse.migration import changes
 
 JSON = "JSON"
@@ -45,7 +46,7 @@ _STAR = [
 
 _INDEXES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
-        "ops.quarantine": ("input", "source, md5(raw)"),
+        "ops.quarantine": ("input", f"source, {TEXT_ID}"),
         "ops.batch_days": ("event_date",),
         "sessionized.product_interactions": ("product_id", "list_id"),
     }
