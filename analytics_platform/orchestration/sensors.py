@@ -29,7 +29,8 @@ from analytics_platform.sources.arrivals.files import new_files
 from analytics_platform.sources.registry import SOURCES
 from analytics_platform.sources.source import CountedArrival, Source
 from analytics_platform.warehouse import LEDGER_TABLES, open_warehouse
-from analytics_platform.warehouse.ledger import Loading, find_breaches, loadings
+from analytics_platform.warehouse.error_rate import find_breaches
+from analytics_platform.warehouse.ledger import Loading, loadings
 from analytics_platform.warehouse.touched import days_after
 
 SENSOR = "analytics/sensor"

@@ -9,7 +9,6 @@ from itertools import groupby
 
 import polars as pl
 
-from analytics_platform.catalog import CONTRACTS
 from analytics_platform.contracts.base import ContractType
 from analytics_platform.contracts.ddl import polars_schema
 from analytics_platform.contracts.ops import Acceptances, BatchDays, PipelineLogs, Quarantine, RuleResults, SetAside
@@ -22,38 +21,10 @@ from analytics_platform.warehouse.session import NOTHING, BatchCard, Session, Wa
 LEDGER_TABLES: tuple[ContractType, ...] = (PipelineLogs, SetAside, Quarantine, BatchDays, Acceptances)
 """The tables every load writes besides the source's own."""
 
-NAMED = 3
-"""Reasons, and further batches or days, that a sentence about a breach names; the others are counted."""
-
 # The rules a rejected record broke, without what a parser says of the place.
 _RULES = "string_split(regexp_replace(error_reason, ' \\([^;]*\\)', '', 'g'), '; ')"
 TEXT_ID = "coalesce(raw_md5, md5(raw))"
 """SQL that identifies the text of a rejected record, whole or cut."""
-
-
-@dataclass(frozen=True, slots=True)
-class Breach:
-    """A batch or a day with more rejected records than allowed."""
-
-    kind: str
-    name: str
-    source: str
-    input: str
-    rows_read: int
-    rows_quarantined: int
-
-    @property
-    def error_rate(self) -> float:
-        """Share of rejected records."""
-        return self.rows_quarantined / self.rows_read
-
-    @property
-    def what(self) -> str:
-        """Name the batch or the day."""
-        return f"batch {self.name} ({self.input})" if self.kind == "batch" else f"day {self.name} of {self.source}"
-
-    def __str__(self) -> str:
-        return f"{self.what}: {self.rows_quarantined:,} of {self.rows_read:,} rows rejected ({self.error_rate:.2%})"
 
 
 def known_batches(session: Session) -> set[str]:
@@ -157,44 +128,6 @@ def latest_day(session: Session) -> dt.date | None:
     return day
 
 
-def find_breaches(session: Session, max_error_rate: float, days: DayRange | None = None) -> list[Breach]:
-    """Return the batches and days above the threshold, within `days` if given.
-
-    Batches that a person accepted are left out, and those with too few rows to check (`least_checked_rows` of their
-    source's contract).
-    """
-    first, last = (days.first, days.last) if days else (dt.date.min, dt.date.max)
-    limits = {"limit": max_error_rate, "first": first, "last": last}
-    batches = session.rows(
-        """
-        SELECT 'batch', batch_id, source, input, rows_read, rows_quarantined FROM ops.pipeline_logs AS logs
-        WHERE error_rate > $limit AND batch_id NOT IN (SELECT batch_id FROM ops.acceptances)
-            AND (max_event_date IS NULL AND $first = DATE '0001-01-01' OR EXISTS (
-                SELECT 1 FROM ops.batch_days AS days
-                WHERE days.batch_id = logs.batch_id AND event_date BETWEEN $first AND $last
-            ))
-        ORDER BY arrived_at, input
-        """,
-        limits,
-    )
-    daily = session.rows(
-        """
-        SELECT 'day', CAST(event_date AS VARCHAR), source, source,
-            CAST(sum(rows_accepted + rows_duplicate + rows_quarantined) AS BIGINT) AS rows_read,
-            CAST(sum(rows_quarantined) AS BIGINT) AS rows_quarantined
-        FROM ops.batch_days
-        WHERE event_date BETWEEN $first AND $last AND batch_id NOT IN (SELECT batch_id FROM ops.acceptances)
-        GROUP BY event_date, source
-        HAVING sum(rows_quarantined) > $limit * sum(rows_accepted + rows_duplicate + rows_quarantined)
-        ORDER BY event_date, source
-        """,
-        limits,
-    )
-    least = {contract.table.source: contract.table.least_checked_rows for contract in CONTRACTS.values()}
-    found = (Breach(*row) for row in [*batches, *daily])
-    return [breach for breach in found if breach.rows_read >= least.get(breach.source, 1)]
-
-
 def count_rejections(session: Session, condition: str, values: Mapping[str, object]) -> dict[str, int]:
     """Count the rules that quarantined records with the SQL `condition` broke, the most frequent first."""
     sql = f"""
@@ -202,34 +135,6 @@ def count_rejections(session: Session, condition: str, values: Mapping[str, obje
         GROUP BY rule ORDER BY 2 DESC, 1
     """
     return dict(session.rows(sql, values))
-
-
-def describe_breaches(session: Session, breaches: Sequence[Breach]) -> str:
-    """Write the first breach with the rules that its records broke most often, then name the others."""
-    first, others = breaches[0], breaches[1 : 1 + NAMED]
-    reasons = count_rejections(
-        session,
-        "source = $source AND $name IN (batch_id, CAST(coalesce(event_date, neighbour_date) AS VARCHAR)) "
-        "AND batch_id NOT IN (SELECT batch_id FROM ops.acceptances)",
-        {"source": first.source, "name": first.name},
-    )
-    text = f"{first}: " + ", ".join(f"{rows:,} for {reason}" for reason, rows in [*reasons.items()][:NAMED])
-    if others:
-        unnamed = len(breaches) - 1 - len(others)
-        text += f"; also {', '.join(breach.what for breach in others)}"
-        text += f" and {unnamed:,} more batches or days" if unnamed else ""
-    return text
-
-
-def remedy_of(breaches: Sequence[Breach]) -> str:
-    """Write what a person can do so that runs go on."""
-    batch = next((breach.name for breach in breaches if breach.kind == "batch"), "BATCH")
-    which = " (batch_id of its rejected rows)" if batch == "BATCH" else ""
-    return (
-        "Look at the rejected rows (ops.quarantine, DATA_DIR/quarantine). If the contract is wrong, correct it and run "
-        "`analytics-platform replay`. If the data is wrong, correct it at its source, send it again, and accept the "
-        f"first attempt: `analytics-platform accept {batch} --reason '…'`{which}."
-    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,13 +16,8 @@ from analytics_platform.contracts.ddl import json_columns
 from analytics_platform.contracts.sql import literal, quote, quote_table
 from analytics_platform.settings import Settings
 from analytics_platform.transform import DayRange, Query, all_models, plan
-from analytics_platform.warehouse.ledger import (
-    LEDGER_TABLES,
-    describe_breaches,
-    find_breaches,
-    remedy_of,
-    unloaded_batches,
-)
+from analytics_platform.warehouse.error_rate import describe_breaches, find_breaches, remedy
+from analytics_platform.warehouse.ledger import LEDGER_TABLES, unloaded_batches
 from analytics_platform.warehouse.session import Session
 
 VOLUME_RANGE = (1 / 3, 3.0)
@@ -94,7 +89,9 @@ def has_low_error_rate(session: Session, settings: Settings, now: dt.datetime) -
     read, rejected = session.one("SELECT sum(rows_read), sum(rows_quarantined) FROM ops.pipeline_logs")
     seen = f"{rejected or 0:,} of {read or 0:,} rows rejected, none above {settings.max_error_rate:.2%}"
     if breaches:
-        return Observation("error_rate", False, describe_breaches(session, breaches), remedy_of(breaches))
+        allowed = settings.max_error_rate
+        seen, what_to_do = describe_breaches(session, allowed, breaches), remedy(session, allowed, breaches)
+        return Observation("error_rate", False, seen, what_to_do)
     return Observation("error_rate", True, seen)
 
 

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from analytics_platform.transform import DayRange
 from analytics_platform.warehouse import Loaded, Session, WarehouseError
-from analytics_platform.warehouse.ledger import accept_batch, acceptances, find_batch, find_breaches
+from analytics_platform.warehouse.error_rate import find_breaches
+from analytics_platform.warehouse.ledger import accept_batch, acceptances, find_batch
 from analytics_platform_tests.kit import House, Row, click, load_landed, load_rows, open_house
 
 AT = "2024-03-01T10:00:00Z"

@@ -1,7 +1,7 @@
 """The check that stops the run: no batch and no day may have more rejected rows than the threshold allows.
 
-It is about what is stored, so it stops a run without new data too, until the data is corrected, the contract is changed
-and the rows replayed, or a person accepts the batch.
+It is about what is stored, so it stops a run without new data too, until the rejected rows are settled: the file came
+again, the contract was changed and the rows replayed, or a person withdrew or accepted the batch.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ import dagster as dg
 
 from analytics_platform.transform import DayRange
 from analytics_platform.warehouse import Session
-from analytics_platform.warehouse.ledger import acceptances, describe_breaches, find_breaches, remedy_of
+from analytics_platform.warehouse.error_rate import describe_breaches, error_rates, remedy
+from analytics_platform.warehouse.ledger import acceptances
 
 ERROR_RATE = "error_rate"
 
@@ -22,7 +23,7 @@ def error_rate_spec(key: dg.AssetKey) -> dg.AssetCheckSpec:
     return dg.AssetCheckSpec(
         name=ERROR_RATE,
         asset=key,
-        description="No batch and no day has more rejected rows than MAX_ERROR_RATE, except accepted batches.",
+        description="No batch and no day has more rejected rows that are not settled than MAX_ERROR_RATE.",
         blocking=True,
     )
 
@@ -35,8 +36,7 @@ def check_error_rate(
     days: DayRange | None = None,
 ) -> tuple[dg.AssetCheckResult, str | None]:
     """Give the check's result, and the sentence to stop with if it failed; of some sources, within `days` if given."""
-    # With a limit of 0 the worst rate is known also when it is allowed.
-    rates = [breach for breach in find_breaches(session, 0.0, days) if breach.source in sources]
+    rates = [breach for breach in error_rates(session, max_error_rate, days) if breach.source in sources]
     breaches = [breach for breach in rates if breach.error_rate > max_error_rate]
     metadata: dict[str, dg.MetadataValue] = {
         "threshold": dg.MetadataValue.float(max_error_rate),
@@ -45,10 +45,12 @@ def check_error_rate(
     words = acceptances(session)
     if words:
         metadata["accepted batches"] = dg.MetadataValue.text("\n".join(map(str, words)))
-    text = describe_breaches(session, breaches) if breaches else None
+    text = None
     if breaches:
+        text = describe_breaches(session, max_error_rate, breaches)
+        what_to_do = remedy(session, max_error_rate, breaches)
         metadata["above the threshold"] = dg.MetadataValue.text("\n".join(map(str, breaches)))
-        metadata["what to do"] = dg.MetadataValue.text(remedy_of(breaches))
+        metadata["what to do"] = dg.MetadataValue.text(what_to_do)
     result = dg.AssetCheckResult(
         asset_key=key,
         check_name=ERROR_RATE,
@@ -57,5 +59,5 @@ def check_error_rate(
         description=text,
         metadata=metadata,
     )
-    stop = f"error_rate: {text}; allowed is {max_error_rate:.2%}. {remedy_of(breaches)}" if breaches else None
+    stop = f"error_rate: {text}; allowed is {max_error_rate:.2%}. {what_to_do}" if breaches else None
     return result, stop
