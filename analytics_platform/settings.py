@@ -8,30 +8,57 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import unquote
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from analytics_platform.errors import UserError
 
-POSTGRES_SCHEMES = ("postgresql://", "postgres://")
-
-_PASSWORDS = re.compile(r"(?<=://)[^/?#]*@|(?<=[?&]password=)[^&]*")
-"""The user and the password of an address, wherever they may stand in it."""
-
-
-def masked(url: str) -> str:
-    """Write an address without its password, for people to read."""
-    return _PASSWORDS.sub(lambda found: _mask(found[0]), url)
+_SECRETS = (
+    re.compile(r"(?<!duckdb://)(?<=://)(?P<secret>.*)@", re.DOTALL),
+    re.compile(r"[?&;#][^=&]*(?:pass|pwd|token|key|secret|sig|auth|cred)[^=&]*=(?P<secret>[^&]*)", re.IGNORECASE),
+    re.compile(r"(?:^|\s)\w*password\s*=\s*(?P<secret>'(?:[^'\\]|\\.)*'?|(?:[^\s'\\]|\\.)*)", re.DOTALL),
+)
+"""What is secret in an address: user and password of a URL, its parameters of such names, a keyword and its value."""
 
 
-def _mask(secret: str) -> str:
-    user, colon, _ = secret.removesuffix("@").partition(":")
-    if not secret.endswith("@"):
-        return "***"
-    return f"{user}:***@" if colon else secret
+def masked(address: str) -> str:
+    """Write an address for people to read: a URL, or keywords and values as libpq takes them (`host=… password='…'`).
+
+    All between `://` and the last `@` is hidden: libpq takes `#`, `?` and `@` in a password, where parsers of URLs cut.
+    """
+    shown, end = "", 0
+    for start, stop in sorted(found.span("secret") for part in _SECRETS for found in part.finditer(address)):
+        if start >= end:
+            shown += f"{address[end:start]}***"
+        end = max(end, stop)
+    return shown + address[end:]
+
+
+_WEB = (r"https?://", "not an address, write https://…")
+_OPEN = (r"https?://[^\s?#@]+\Z", "not an address, write https://… without user, password and query")
+_ADDRESSES: Mapping[str, tuple[str, str]] = {
+    "warehouse_url": (
+        r"postgres(ql)?://|duckdb:///.",
+        "not a warehouse, use duckdb:///path/to/warehouse.duckdb or postgresql://user@host/database",
+    ),
+    "sqs_queue_url": _OPEN,
+    "sqs_dlq_url": _OPEN,
+    "aws_endpoint_url": _OPEN,
+    "users_api_url": _WEB,
+    "alert_webhook_url": _WEB,
+    "dagster_url": _OPEN,
+    "smtp_url": (
+        r"smtps?://(.*@)?(\[[^\s\]]+\]|[^\s/:@?#]+)(:\d+)?/?\Z",
+        "not a mail server, write smtp://user:password@host:587 or smtps://…",
+    ),
+    **dict.fromkeys(("mongodb_uri", "shop_database_url", "redis_url"), ("", "")),
+}
+"""Setting → how its address begins, and the remedy if it does not."""
 
 
 class SettingsError(UserError, ValueError):
@@ -41,11 +68,11 @@ class SettingsError(UserError, ValueError):
 class Settings(BaseSettings):
     """The settings. Every field is the environment variable of the same name."""
 
-    model_config = SettingsConfigDict(extra="ignore", frozen=True, env_ignore_empty=True)
+    model_config = SettingsConfigDict(extra="ignore", frozen=True, env_ignore_empty=True, hide_input_in_errors=True)
 
     data_dir: Path = Field(Path("data"), description="Folder that everything below hangs from by default.")
-    warehouse_url: str = Field(
-        "", repr=False, description="duckdb:///PATH (default: DATA_DIR/warehouse.duckdb) or postgresql://…"
+    warehouse_url: SecretStr = Field(
+        SecretStr(""), description="duckdb:///PATH (default: DATA_DIR/warehouse.duckdb) or postgresql://…"
     )
     lake_url: str = Field("", description="Folder of the lake (default: DATA_DIR/lake).")
     landing_dir: Path = Field(Path(), description="Where files arrive (default: DATA_DIR/landing).")
@@ -77,7 +104,7 @@ class Settings(BaseSettings):
     mongodb_uri: SecretStr = Field(SecretStr(""), description="MongoDB server of the logs; without it they are absent.")
     mongodb_database: str = Field("shop", description="Its database.")
     mongodb_collection: str = Field("web_logs", description="Its collection.")
-    users_api_url: str = Field("", description="JSON API of users; without it the source is absent.")
+    users_api_url: SecretStr = Field(SecretStr(""), description="JSON API of users; without it the source is absent.")
     users_api_authorization: SecretStr | None = Field(None, description="Value of its Authorization header.")
     drain_max_messages: Annotated[int, Field(ge=1)] = Field(1_000_000, description="Messages after which a drain ends.")
     drain_max_seconds: Annotated[float, Field(gt=0)] = Field(600.0, description="Seconds after which a drain ends.")
@@ -100,25 +127,18 @@ class Settings(BaseSettings):
     automation: bool = Field(False, description="Whether sensors and schedules run from the start.")
     sensor_seconds: Annotated[int, Field(ge=1)] = Field(5, description="Seconds between two looks of a sensor.")
 
-    @field_validator("sqs_queue_url", "sqs_dlq_url", "aws_endpoint_url", "users_api_url", "dagster_url")
+    @field_validator(*_ADDRESSES)
     @classmethod
-    def _check_web_address(cls, url: str) -> str:
-        if url and not url.startswith(("https://", "http://")):
-            raise ValueError("not an address, write https://…")
-        return url
-
-    @field_validator("alert_webhook_url")
-    @classmethod
-    def _check_webhook(cls, url: SecretStr) -> SecretStr:
-        cls._check_web_address(url.get_secret_value())
-        return url
-
-    @field_validator("smtp_url")
-    @classmethod
-    def _check_mail_server(cls, url: SecretStr) -> SecretStr:
-        if url.get_secret_value() and not re.match(r"smtps?://[^/]", url.get_secret_value()):
-            raise ValueError("not a mail server, write smtp://user:password@host:587 or smtps://…")
-        return url
+    def _check_address(cls, given: str | SecretStr, info: ValidationInfo) -> str | SecretStr:
+        url = given.get_secret_value() if isinstance(given, SecretStr) else given
+        form, remedy = _ADDRESSES[str(info.field_name)]
+        if url and not re.match(form, url):
+            raise ValueError(remedy)
+        # Parsers cut an address within its password, libpq at `/`, others also at `?` and `#`, and show what is before.
+        ends = "/" if url.startswith("postgres") else "/?#"
+        if re.match(rf"(?!duckdb:|mongodb)[\w+.-]+://(\S*\s|[^{ends}]*[{ends}].*@)", url):
+            raise ValueError("percent-encode blanks and / ? # @ in a user or password, and an @ behind the host (%40)")
+        return given
 
     @field_validator("alert_email")
     @classmethod
@@ -133,19 +153,6 @@ class Settings(BaseSettings):
         if not re.fullmatch(r"\d+(\.\d+)?\s?(MB|GB|TB|MiB|GiB|TiB)", memory):
             raise ValueError("not an amount of memory, write one like 512MB or 4GB")
         return memory
-
-    @field_validator("warehouse_url")
-    @classmethod
-    def _check_warehouse(cls, url: str) -> str:
-        if url.startswith(POSTGRES_SCHEMES):
-            return url
-        if url and not url.startswith("duckdb:///"):
-            scheme = url.partition(":")[0]
-            known = "duckdb:///path/to/warehouse.duckdb or postgresql://user@host/database"
-            raise ValueError(f"scheme '{scheme}' is not supported, use {known}")
-        if url == "duckdb:///":
-            raise ValueError("the path of the file is missing, use duckdb:///path/to/warehouse.duckdb")
-        return url
 
     @field_validator("lake_url")
     @classmethod
@@ -166,7 +173,22 @@ class Settings(BaseSettings):
     @property
     def warehouse_path(self) -> Path:
         """Give the DuckDB file that `warehouse_url` names."""
-        return Path(self.warehouse_url.removeprefix("duckdb:///"))
+        return Path(self.warehouse_url.get_secret_value().removeprefix("duckdb:///"))
+
+    @property
+    def is_on_postgres(self) -> bool:
+        """Tell whether `warehouse_url` names a PostgreSQL database."""
+        return self.warehouse_url.get_secret_value().startswith("postgres")
+
+    @property
+    def secrets(self) -> frozenset[str]:
+        """List every secret: whole values, and what `masked` hides of them, as it is written and percent-decoded."""
+        values = [value.get_secret_value() for _, value in self if isinstance(value, SecretStr)]
+        hidden = [found["secret"] for value in values for part in _SECRETS for found in part.finditer(value)]
+        parts = [part.partition(":")[2] for part in hidden]
+        # The default address of the warehouse is a path, which messages may show.
+        given = {*values, *hidden, *parts} - {f"duckdb:///{self.warehouse_path}"}
+        return frozenset({*given, *map(unquote, given)})
 
     @property
     def model_values(self) -> dict[str, int]:
@@ -184,21 +206,20 @@ class Settings(BaseSettings):
         return self.data_dir / "reports"
 
 
-def _is_secret(name: str) -> bool:
-    field = Settings.model_fields.get(name.lower())
-    return field is not None and "SecretStr" in str(field.annotation)
-
-
 def load_settings(**overrides: Any) -> Settings:
     """Read the environment (and `overrides`) into `Settings`.
 
-    Raises `SettingsError` with one sentence naming the first wrong variable, its value and the remedy.
+    Raises `SettingsError` with one sentence naming the first wrong variable, its value if that is no address, and the
+    remedy.
     """
     try:
         return Settings(**overrides)
     except ValidationError as error:
         first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"]).upper()
-        value = "***" if _is_secret(name) else first["input"]
+        name = ".".join(str(part) for part in first["loc"])
+        field = Settings.model_fields.get(name)
+        shown = field is not None and not name.endswith("_url") and "SecretStr" not in str(field.annotation)
+        value = first["input"] if shown else "***"
         words = first["msg"].removeprefix("Value error, ").replace("Input should be", "it must be")
-        raise SettingsError(f"{name}={masked(str(value))}: {words}.") from error
+    # Not within `except`: a traceback would show the error of pydantic too, which quotes what it was given.
+    raise SettingsError(f"{name.upper()}={value}: {words}.")

@@ -237,17 +237,18 @@ def status(json: JsonOption = False) -> None:
 def monitor(json: JsonOption = False) -> None:
     """Check the data that is stored: freshness, error rate, revenue, volume and more. Exits 1 if a check fails."""
     from analytics_platform.cli.terminal import print_observations, to_json
-    from analytics_platform.settings import load_settings, masked
+    from analytics_platform.settings import load_settings
     from analytics_platform.warehouse import open_warehouse
     from analytics_platform.warehouse.watchdog import watch
 
     settings = load_settings()
-    with open_warehouse(settings).session(read_only=True) as session:
+    warehouse = open_warehouse(settings)
+    with warehouse.session(read_only=True) as session:
         observations = list(watch(session, settings, dt.datetime.now(dt.UTC)))
     if json:
         print(to_json(observations))
     else:
-        print_observations(observations, masked(settings.warehouse_url))
+        print_observations(observations, warehouse.name)
     raise typer.Exit(0 if all(observation.passed for observation in observations) else 1)
 
 
@@ -289,22 +290,21 @@ def copy(
 ) -> None:
     """Copy all tables into another warehouse and compare every value. After an interruption it continues."""
     from analytics_platform.progress import progress_bar
-    from analytics_platform.settings import load_settings, masked
+    from analytics_platform.settings import load_settings
     from analytics_platform.warehouse import WarehouseError, open_warehouse
     from analytics_platform.warehouse.copy import copy_warehouse
 
-    given, filled = load_settings(warehouse_url=source), load_settings(warehouse_url=target)
-    if given.warehouse_url == filled.warehouse_url:
+    given, filled = (
+        open_warehouse(load_settings(warehouse_url=source)),
+        open_warehouse(load_settings(warehouse_url=target)),
+    )
+    if given == filled:
         raise WarehouseError("--from and --to are the same warehouse.")
-    if not open_warehouse(given).exists():
-        raise WarehouseError(f"There is no warehouse at {masked(source)}: check --from.")
-    with (
-        open_warehouse(given).session() as there,
-        open_warehouse(filled).session() as here,
-        progress_bar("copy") as report,
-    ):
+    if not given.exists():
+        raise WarehouseError(f"There is no warehouse at {given.name}: check --from.")
+    with given.session() as there, filled.session() as here, progress_bar("copy") as report:
         copied = copy_warehouse(there, here, report)
-    print(f"{len(copied)} tables, {sum(copied.values()):,} rows are in {masked(target)}, every value compared.")
+    print(f"{len(copied)} tables, {sum(copied.values()):,} rows are in {filled.name}, every value compared.")
 
 
 @app.command(rich_help_panel=TRY)

@@ -71,7 +71,7 @@ def read_status(settings: Settings, now: dt.datetime) -> Status:
     if not settings.redis_url.get_secret_value():
         absent["REDIS_URL"] = ["cache/best_sellers"]
     return Status(
-        masked(settings.warehouse_url),
+        warehouse.name,
         tuple(SourceStatus(name, *_place(each, settings), *loaded.get(name, ())) for name, each in SOURCES.items()),
         tuple(f"{setting} ({', '.join(names)})" for setting, names in absent.items()),
         _next_step(settings, observations if batches else (), waiting),
@@ -86,16 +86,12 @@ def _place(source: Source, settings: Settings) -> tuple[bool, str]:
     address, setting = source.address(settings), source.arrival.setting
     if not address:
         return False, f"{setting} is not set"
-    place = _without_secrets(address) if setting else address
+    # Options are left out too: an API may call its token anything.
+    place = masked(address).partition("?")[0] if setting else address
     place += "" if setting or Path(address).is_dir() else " (no such folder yet)"
     return True, f"{place} (not in cleaned.events: write events.sql beside source.py)" if lacks_events(
         source
     ) else place
-
-
-def _without_secrets(address: str) -> str:
-    scheme, _, rest = address.partition("://")
-    return f"{scheme}://{rest.partition('?')[0].rpartition('@')[2]}"
 
 
 def _next_step(settings: Settings, observations: tuple[Observation, ...], waiting: int) -> str:

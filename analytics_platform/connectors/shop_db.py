@@ -101,7 +101,8 @@ class ShopDatabase:
                 "The address of the shop's database is not valid: check SHOP_DATABASE_URL, and percent-encode special "
                 "characters in its password."
             ) from None
-        host, port = parts.get("host") or "localhost", parts.get("port") or "5432"
+        # Of a password with an @ libpq takes what is behind it for the host.
+        host, port = str(parts.get("host") or "localhost").rpartition("@")[2], parts.get("port") or "5432"
         return f"postgresql://{host}:{port}/{parts.get('dbname') or ''}"
 
     def read(self, table: str, position: ShopPosition | None, earliest: dt.datetime) -> Iterator[ShopRows]:

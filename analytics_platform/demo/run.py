@@ -34,7 +34,7 @@ from analytics_platform.demo.simulator import (
     simulate,
 )
 from analytics_platform.demo.simulator.tally import Figures
-from analytics_platform.settings import Settings, load_settings, masked
+from analytics_platform.settings import Settings, load_settings
 from analytics_platform.shop.service import open_shop
 from analytics_platform.sources.arrivals.queue import queue_of
 from analytics_platform.warehouse import open_warehouse
@@ -156,7 +156,7 @@ def _close(console: Console, settings: Settings, ok: bool) -> None:
     folder = settings.data_dir.resolve()
     prefix = "" if folder == Path("data/demo").resolve() else f"DATA_DIR={shlex.quote(str(folder))} "
     for label, value in (
-        ("Tables", masked(settings.warehouse_url)),
+        ("Tables", open_warehouse(settings).name),
         ("Findings", settings.reports_dir / "findings.html"),
         ("Quarantine", settings.quarantine_dir),
         ("Dagster UI", f"{prefix}make ui"),

@@ -14,13 +14,12 @@ import dagster as dg
 from botocore.session import Session as AwsSession
 from dagster_aws.utils import ResourceWithBoto3Configuration
 from dagster_duckdb import DuckDBResource
-from psycopg.conninfo import conninfo_to_dict
-from pydantic import Field, create_model
+from pydantic import Field, SecretStr, create_model
 
 from analytics_platform.connectors.sqs import Queue
 from analytics_platform.lake import FolderLake
 from analytics_platform.orchestration.retries import failure
-from analytics_platform.settings import POSTGRES_SCHEMES, Settings, SettingsError, load_settings
+from analytics_platform.settings import Settings, SettingsError, load_settings, masked
 from analytics_platform.transform import macros
 from analytics_platform.warehouse import Session, Warehouse, WarehouseError, open_warehouse
 from analytics_platform.warehouse.duckdb import DuckDBWarehouse
@@ -92,22 +91,16 @@ class DuckDBWarehouseResource(DuckDBResource, WarehouseResource):
 
 
 class PostgresWarehouseResource(dg.ConfigurableResource[Any], WarehouseResource):
-    """The warehouse in the PostgreSQL database at `url`, whose password is that of WAREHOUSE_URL."""
+    """The warehouse in the PostgreSQL database at `url`: that of WAREHOUSE_URL, masked, or another."""
 
     url: str
     settings: dg.ResourceDependency[Settings]
 
     def warehouse(self) -> Warehouse:
         """Give the warehouse; another `url` than that of the settings is used as it is, without a password."""
-        if self.url == _without_password(self.settings.warehouse_url):
+        if self.url == masked(self.settings.warehouse_url.get_secret_value()):
             return open_warehouse(self.settings)
-        return open_warehouse(self.settings.model_copy(update={"warehouse_url": self.url}))
-
-
-def _without_password(url: str) -> str:
-    # libpq's own parser: a password may hold signs at which other parsers cut an address, and it would show.
-    parts = conninfo_to_dict(url)
-    return f"postgresql://{parts.get('user', '')}@{parts.get('host', '')}:{parts.get('port', 5432)}/{parts['dbname']}"
+        return open_warehouse(self.settings.model_copy(update={"warehouse_url": SecretStr(self.url)}))
 
 
 class SQSResource(ResourceWithBoto3Configuration):
@@ -126,17 +119,17 @@ class SQSResource(ResourceWithBoto3Configuration):
 
 def warehouse_kind(settings: Settings) -> str:
     """Name the warehouse as the UI's badges do."""
-    return "postgres" if settings.warehouse_url.startswith(POSTGRES_SCHEMES) else "duckdb"
+    return "postgres" if settings.is_on_postgres else "duckdb"
 
 
 def build_resources(settings: Settings) -> Mapping[str, object]:
     """Make the resources of the code location; nothing is connected, read or written."""
-    own, url, memory = settings_resource(settings), settings.warehouse_url, {"memory_limit": settings.warehouse_memory}
+    own, memory = settings_resource(settings), {"memory_limit": settings.warehouse_memory}
     return {
         "settings": own,
         "lake": LakeResource(folder=settings.lake_url),
-        "warehouse": PostgresWarehouseResource(url=_without_password(url), settings=own)
-        if warehouse_kind(settings) == "postgres"
+        "warehouse": PostgresWarehouseResource(url=masked(settings.warehouse_url.get_secret_value()), settings=own)
+        if settings.is_on_postgres
         else DuckDBWarehouseResource(database=str(settings.warehouse_path), connection_config=memory),
         "sqs": SQSResource(
             region_name=settings.aws_default_region or None,

@@ -22,7 +22,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
-from analytics_platform.settings import masked
+from analytics_platform.settings import SettingsError, masked
 from analytics_platform.shop.breaker import CircuitBreaker
 from analytics_platform.shop.domain import BestSeller
 from analytics_platform.shop.errors import ShopUnavailableError
@@ -52,15 +52,21 @@ class BestSellers:
     """The best sellers at one address. Safe to share between threads."""
 
     def __init__(self, url: str, count: Callable[[], Sequence[BestSeller]], times: Times = Times()) -> None:
-        """Prepare without connecting. `count` computes the list; its errors are raised by `top`."""
+        """Prepare without connecting. `count` computes the list; its errors are raised by `top`.
+
+        Raises `SettingsError` for an invalid address.
+        """
         self._url = url
-        self._redis = Redis.from_url(
-            url,
-            socket_timeout=_TIMEOUT_S,
-            socket_connect_timeout=_TIMEOUT_S,
-            retry=Retry(NoBackoff(), 1),  # a connection that a restart of the server left behind
-            decode_responses=True,
-        )
+        try:
+            self._redis = Redis.from_url(
+                url,
+                socket_timeout=_TIMEOUT_S,
+                socket_connect_timeout=_TIMEOUT_S,
+                retry=Retry(NoBackoff(), 1),  # a connection that a restart of the server left behind
+                decode_responses=True,
+            )
+        except ValueError:  # its text quotes parts of the address, which may be of the password
+            raise SettingsError("REDIS_URL is not a valid address: write it as redis://host:6379/0.") from None
         self._count = count
         self._times = times
         self._breaker = CircuitBreaker()
@@ -130,7 +136,10 @@ class BestSellers:
 
 
 def push_best_sellers(url: str, top: Sequence[BestSeller]) -> None:
-    """Store a list that was counted elsewhere in the cache at that address. Raises `ShopUnavailableError`."""
+    """Store a list that was counted elsewhere in the cache at that address. Raises `ShopUnavailableError`.
+
+    Raises `SettingsError` for an invalid address.
+    """
     with closing(BestSellers(url, lambda: top)) as best_sellers:
         best_sellers.refresh(top)
 

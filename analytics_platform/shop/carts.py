@@ -22,7 +22,7 @@ from typing import Any
 from pymongo import MongoClient, WriteConcern
 from pymongo.errors import ConnectionFailure, DuplicateKeyError, PyMongoError
 
-from analytics_platform.settings import masked
+from analytics_platform.settings import SettingsError, masked
 from analytics_platform.shop.domain import MOST_PIECES, Cart, CartLine
 from analytics_platform.shop.errors import BadOrderError, CartBusyError, NotInCartError, ShopUnavailableError
 
@@ -61,16 +61,22 @@ class Carts:
         lifetime: dt.timedelta = LIFETIME,
         now: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC),
     ) -> None:
-        """Prepare without connecting. `now` is the clock by which carts expire when they are read."""
+        """Prepare without connecting. `now` is the clock by which carts expire when they are read.
+
+        Raises `SettingsError` for an invalid address.
+        """
         self._uri = uri
-        self._client: MongoClient[dict[str, Any]] = MongoClient(
-            uri,
-            tz_aware=True,
-            connect=False,
-            serverSelectionTimeoutMS=_TIMEOUT_MS,
-            connectTimeoutMS=_TIMEOUT_MS,
-            socketTimeoutMS=_TIMEOUT_MS,
-        )
+        try:
+            self._client: MongoClient[dict[str, Any]] = MongoClient(
+                uri,
+                tz_aware=True,
+                connect=False,
+                serverSelectionTimeoutMS=_TIMEOUT_MS,
+                connectTimeoutMS=_TIMEOUT_MS,
+                socketTimeoutMS=_TIMEOUT_MS,
+            )
+        except (PyMongoError, ValueError):  # their text quotes parts of the address, which may be of the password
+            raise SettingsError("MONGODB_URI is not a valid address: write it as mongodb://host:27017.") from None
         self._carts = self._client[database].get_collection(COLLECTION, write_concern=WriteConcern(w="majority"))
         self._lifetime = lifetime
         self._now = now

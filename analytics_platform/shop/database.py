@@ -78,7 +78,8 @@ class Database:
 
 
 def reason_of(error: psycopg.Error) -> str:
-    """Return the server's message without parts of the address, which may belong to the password."""
-    if isinstance(error, psycopg.ProgrammingError) and error.sqlstate is None:
-        return "its host, its port or an option is wrong"
-    return (str(error).strip().splitlines() or ["no reason given"])[0]
+    """Return what the server said, without parts of an address, which may be of the password."""
+    words = (str(error).strip().splitlines() or ["no reason given"])[0]
+    # Of a password with an @ libpq takes what is behind it for the host.
+    quotes = isinstance(error, psycopg.ProgrammingError) or words.startswith(("failed to resolve", "connection is bad"))
+    return "its host, its port or an option is wrong" if quotes and error.sqlstate is None else words

@@ -12,8 +12,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 
-from pymongo.errors import PyMongoError
-
 from analytics_platform.settings import Settings, SettingsError
 from analytics_platform.shop import orders, outbox
 from analytics_platform.shop.best_sellers import MOST, BestSellers
@@ -172,18 +170,7 @@ def open_shop(settings: Settings, connections: int = 10) -> Iterator[Shop]:
         database = stack.enter_context(Database(url, connections))
         carts = best_sellers = None
         if mongodb_uri:
-            with _address("MONGODB_URI", "mongodb://host:27017"):
-                carts = stack.enter_context(closing(Carts(mongodb_uri, settings.mongodb_database)))
+            carts = stack.enter_context(closing(Carts(mongodb_uri, settings.mongodb_database)))
         if redis_url:
-            with _address("REDIS_URL", "redis://host:6379/0"):
-                cache = BestSellers(redis_url, lambda: count_best_sellers(database))
-            best_sellers = stack.enter_context(closing(cache))
+            best_sellers = stack.enter_context(closing(BestSellers(redis_url, lambda: count_best_sellers(database))))
         yield Shop(database, carts, best_sellers)
-
-
-@contextmanager
-def _address(name: str, example: str) -> Iterator[None]:
-    try:
-        yield
-    except (PyMongoError, ValueError):  # their text quotes parts of the address, which may be of the password
-        raise SettingsError(f"{name} is not a valid address: write it as {example}.") from None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from analytics_platform.settings import POSTGRES_SCHEMES, Settings
+from analytics_platform.settings import Settings
 from analytics_platform.transform import macros
 from analytics_platform.warehouse.duckdb import DuckDBWarehouse
 from analytics_platform.warehouse.session import Warehouse
@@ -10,9 +10,9 @@ from analytics_platform.warehouse.session import Warehouse
 
 def open_warehouse(settings: Settings) -> Warehouse:
     """Return the warehouse at WAREHOUSE_URL. Nothing is connected until a session is opened."""
-    url, memory = settings.warehouse_url, settings.warehouse_memory
-    if not url.startswith(POSTGRES_SCHEMES):
+    memory = settings.warehouse_memory
+    if not settings.is_on_postgres:
         return DuckDBWarehouse(settings.warehouse_path, memory, macros())
     from analytics_platform.warehouse.postgres.session import PostgresWarehouse  # its driver DuckDB does not need
 
-    return PostgresWarehouse(url, memory, macros(), settings.statement_timeout)
+    return PostgresWarehouse(settings.warehouse_url.get_secret_value(), memory, macros(), settings.statement_timeout)

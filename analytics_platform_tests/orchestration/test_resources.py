@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import quote
 
 import dagster as dg
 import pytest
@@ -21,9 +22,9 @@ SECRETS = {
     "MONGODB_URI": f"mongodb://ann:{SECRET}@db.example/",
     "USERS_API_URL": f"https://api.example/users?token={SECRET}",
     "USERS_API_AUTHORIZATION": f"Bearer {SECRET}",
-    "REDIS_URL": f"redis://:{SECRET}@cache.example",
+    "REDIS_URL": f"redis://:{quote(SECRET)}@cache.example",
     "ALERT_WEBHOOK_URL": f"https://hooks.example/{SECRET}",
-    "SMTP_URL": f"smtp://ann:{SECRET}@mail.example",
+    "SMTP_URL": f"smtp://ann:{quote(SECRET)}@mail.example",
     "AWS_SECRET_ACCESS_KEY": SECRET,
 }
 QUESTION = """{
@@ -58,7 +59,7 @@ def test_the_ui_shows_every_resource_and_no_secret(tmp_path: Path) -> None:
         for each in repository["allTopLevelResourceDetails"]
     }
     assert shown.keys() == {"settings", "lake", "warehouse", "sqs"}
-    assert shown["warehouse"] == {"url": "postgresql://ann@127.0.0.1:9/analytics"}
+    assert shown["warehouse"] == {"url": "postgresql://***@127.0.0.1:9/analytics?sslpassword=***"}
     assert shown["settings"]["max_error_rate"] == 0.05
     assert "max_error_rate" in found["runConfigSchemaOrError"]["rootDefaultYaml"]
     assert "hunter" not in asked.stdout + asked.stderr
@@ -92,10 +93,11 @@ def test_a_setting_can_be_changed_for_one_run(tmp_path: Path) -> None:
 
 def test_the_password_of_the_warehouse_is_used_for_its_own_address_only(tmp_path: Path) -> None:
     settings = load_settings(data_dir=tmp_path, warehouse_url="postgresql://ann:hunter22@127.0.0.1:9/analytics")
-    own = PostgresWarehouseResource(url="postgresql://ann@127.0.0.1:9/analytics", settings=settings)
+    own = PostgresWarehouseResource(url="postgresql://***@127.0.0.1:9/analytics", settings=settings)
     other = PostgresWarehouseResource(url="postgresql://ann@127.0.0.2:9/analytics", settings=settings)
 
-    assert [each.warehouse().url for each in (own, other)] == [settings.warehouse_url, other.url]  # type: ignore[attr-defined]
+    urls = [each.warehouse().url for each in (own, other)]  # type: ignore[attr-defined]
+    assert urls == [settings.warehouse_url.get_secret_value(), other.url]
 
 
 @pytest.mark.parametrize("key", ["", "given"])

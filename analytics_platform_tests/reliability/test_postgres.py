@@ -168,7 +168,7 @@ def house(tmp_path: Path) -> Iterator[House]:
 
 def test_a_day_that_is_being_written_keeps_the_same_day_waiting_and_no_other(house: House) -> None:
     waiting = threading.Thread(target=publish, args=(house, FIRST, "new", 10))
-    with psycopg.connect(house.settings.warehouse_url, autocommit=True) as holder:
+    with psycopg.connect(house.settings.warehouse_url.get_secret_value(), autocommit=True) as holder:
         with writing(holder, "cleaned.user_agents", DayRange(FIRST, FIRST)):
             waiting.start()
             publish(house, SECOND, "other", 7)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from urllib.parse import urlsplit
 
 from botocore.exceptions import (
     BotoCoreError,
@@ -19,6 +18,7 @@ from botocore.exceptions import (
 )
 
 from analytics_platform.errors import UserError
+from analytics_platform.settings import masked
 
 _INVALID_CREDENTIALS = re.compile(
     "ExpiredToken|IncompleteSignature|InvalidClientTokenId|InvalidSecurity|MissingAuthenticationToken|"
@@ -43,11 +43,8 @@ def explained(url: str, endpoint: str) -> Iterator[None]:
     except NoRegionError as error:
         raise QueueError(f"The AWS region of the queue {queue_name(url)} is not known: set AWS_REGION.") from error
     except (HTTPClientError, EndpointConnectionError) as error:
-        parts = urlsplit(endpoint)  # it may also have a user and a password
-        where = f"{parts.scheme}://{parts.hostname}" + (f":{parts.port}" if parts.port else "")
-        raise QueueError(
-            f"The queue {queue_name(url)} cannot be reached at {where}: check the network and AWS_ENDPOINT_URL."
-        ) from error
+        where = f"The queue {queue_name(url)} cannot be reached at {masked(endpoint)}"
+        raise QueueError(f"{where}: check the network and AWS_ENDPOINT_URL.") from error
     except (BotoCoreError, ValueError) as error:
         raise QueueError(f"The queue {queue_name(url)} cannot be used: {_first_line(error)}") from error
 
@@ -76,5 +73,5 @@ def queue_name(url: str) -> str:
 
 
 def _first_line(error: object) -> str:
-    line = re.sub(r"//[^/@\s]*@", "//", str(error or "no reason given").strip().partition("\n")[0])[:300]
+    line = masked(str(error or "no reason given").strip().partition("\n")[0])[:300]
     return line if line.endswith(".") else f"{line}."

@@ -12,13 +12,15 @@ the check `error_rate`.
 from __future__ import annotations
 
 import datetime as dt
+import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Literal
 
 import dagster as dg
 from dagster import DagsterEventType as Event
-from pydantic import BaseModel, SecretStr, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from analytics_platform.catalog import CONTRACTS
 from analytics_platform.orchestration.alerts.incidents import EndedRun, Incident, Problem, update_incidents
@@ -92,8 +94,10 @@ def alerts_sensor(settings: Settings) -> dg.SensorDefinition:
         now = dt.datetime.now(dt.UTC)
         state = _read_state(context, now)
         runs, after = ended_runs(context.instance, state.after, state.since)
+        # Before words are cut: the first half of a secret would be found by nobody.
+        runs = [replace(run, problems=[without_secrets(each, settings) for each in run.problems]) for run in runs]
         incidents, messages = update_incidents(state.incidents, runs, now)
-        alerts = [_without_secrets(write(message, settings.dagster_url), settings) for message in messages]
+        alerts = [write(message, settings.dagster_url) for message in messages]
         new = [Unsent(receiver=name, alert=alert, not_before=now) for alert in alerts for name in receivers]
         left = _send_all(context, [*state.unsent, *new], settings, now)
         kept = State(after=after, since=state.since, incidents=incidents, unsent=left)
@@ -240,15 +244,14 @@ def _send_all(
     return left[-MOST_WAITING:]
 
 
-def _without_secrets(alert: Alert, settings: Settings) -> Alert:
-    """Mask every secret of the settings in the words, should an error message hold one."""
-    secrets = [value.get_secret_value() for _, value in settings if isinstance(value, SecretStr)]
-    addresses = [*secrets, settings.warehouse_url]
-    secrets += [part.rpartition("@")[0].rpartition(":")[2] for part in addresses if "@" in part]
+def without_secrets(problem: Problem, settings: Settings) -> Problem:
+    """Mask every secret of the settings, and every other address, in the words."""
+    secrets = sorted(settings.secrets, key=len, reverse=True)
 
     def hide(text: str) -> str:
-        for secret in sorted(secrets, key=len, reverse=True):
+        for secret in secrets:
             text = text.replace(secret, "***") if len(secret) > 3 else text
-        return masked(text)
+        return re.sub(r"\S+://\S+", lambda address: masked(address[0]), text)
 
-    return Alert(title=hide(alert.title), parts=tuple(map(hide, alert.parts)), link=alert.link)
+    title, detail, remedy = map(hide, (problem.title, problem.detail, problem.remedy))
+    return replace(problem, title=title, detail=detail, sample=[*map(hide, problem.sample)], remedy=remedy)

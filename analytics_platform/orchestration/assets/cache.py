@@ -2,13 +2,13 @@
 
 import dagster as dg
 
+from analytics_platform.errors import UserError
 from analytics_platform.orchestration.assets.metadata import python_files
 from analytics_platform.orchestration.assets.tables import POOL
 from analytics_platform.orchestration.resources import WarehouseResource
 from analytics_platform.settings import Settings
 from analytics_platform.shop.best_sellers import MOST, push_best_sellers
 from analytics_platform.shop.domain import BestSeller
-from analytics_platform.shop.errors import ShopUnavailableError
 
 _TOP = """
 WITH names AS (
@@ -52,7 +52,7 @@ def best_sellers(
         top = [BestSeller(*row) for row in session.frame(_TOP, {"most": MOST}).iter_rows()] if built else []
     try:
         push_best_sellers(url, top)
-    except ShopUnavailableError as error:
+    except UserError as error:
         context.log.warning(f"{error} The shop counts its best sellers itself.")
         return dg.MaterializeResult(metadata={"cache": str(error)})
     listed = "\n".join(f"{place}. {each.name}: {each.quantity:,}" for place, each in enumerate(top, start=1))

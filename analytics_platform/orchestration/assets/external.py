@@ -6,13 +6,12 @@ Nothing that is not built may stand behind what is built: `dagster asset materia
 
 from collections.abc import Sequence
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import dagster as dg
 
 from analytics_platform.orchestration.assets.metadata import python_files
 from analytics_platform.orchestration.assets.raw import raw_key
-from analytics_platform.settings import Settings
+from analytics_platform.settings import Settings, masked
 from analytics_platform.sources.registry import SOURCES
 from analytics_platform.sources.source import Arrival
 
@@ -32,7 +31,8 @@ def with_systems(assets: Sequence[dg.AssetsDefinition], settings: Settings) -> l
 
 
 def _system(arrival: Arrival, address: str) -> dg.AssetSpec:
-    shown = _without_secrets(address)
+    # Options are left out too: an API may call its token anything.
+    shown = masked(address).partition("?")[0] if arrival.setting else str(Path(address).resolve())
     web = shown.startswith(("http://", "https://"))
     return dg.AssetSpec(
         dg.AssetKey([GROUP, arrival.system]),
@@ -47,11 +47,3 @@ def _system(arrival: Arrival, address: str) -> dg.AssetSpec:
             **python_files(__file__),
         },
     )
-
-
-def _without_secrets(url: str) -> str:
-    """Keep scheme, hosts and path: users, passwords, tokens in queries and options are shown to nobody."""
-    if "://" not in url:  # a folder
-        return url and str(Path(url).resolve())
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}".rstrip("/")

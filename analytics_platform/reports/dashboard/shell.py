@@ -49,7 +49,7 @@ def _published(warehouse_url: str, data_dir: str, _settings: Settings) -> Publis
 def view() -> View:
     """Return the state of the warehouse that can be read now. Raises `WarehouseError` in one sentence."""
     chosen = settings()
-    return _published(chosen.warehouse_url, str(chosen.data_dir), chosen).view()
+    return _published(chosen.warehouse_url.get_secret_value(), str(chosen.data_dir), chosen).view()
 
 
 @contextmanager

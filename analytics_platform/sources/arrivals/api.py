@@ -35,7 +35,7 @@ class JsonApi(Arrival):
 
 def users_endpoint(source: str, settings: Settings) -> Endpoint:
     """Give the API of users that the settings name. Raises `RestError` if they name none that can be asked."""
-    return Endpoint(source, settings.users_api_url, settings.users_api_authorization)
+    return Endpoint(source, settings.users_api_url.get_secret_value(), settings.users_api_authorization)
 
 
 def fetch_list(endpoint: Endpoint, lake: FolderLake, limits: Limits | None = None) -> Batch | None:

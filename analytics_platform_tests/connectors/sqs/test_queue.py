@@ -115,7 +115,7 @@ def test_an_endpoint_that_cannot_be_reached_is_named_without_its_password(monkey
         port = closing.getsockname()[1]
     queue = Queue(f"http://127.0.0.1:{port}/1/events", f"http://user:hunter2@127.0.0.1:{port}")
 
-    with pytest.raises(QueueError, match=f"The queue events cannot be reached at http://127.0.0.1:{port}: ") as caught:
+    with pytest.raises(QueueError, match=r"The queue events cannot be reached at http://\*\*\*@127") as caught:
         drain(queue, lambda messages: None)
     assert "hunter2" not in str(caught.value)
 
