@@ -18,7 +18,7 @@ test-slow: .venv/installed  ## More of what `make test` tries on a few cases: pl
 
 ui: .venv/installed  ## The Dagster UI on loopback, with the runs of `make demo` or of `analytics-platform materialize` in DATA_DIR
 	@test -d $(DATA_DIR)/dagster || { echo "There are no runs in $(DATA_DIR) yet: run 'make demo' or 'analytics-platform materialize'."; exit 1; }
-	set -a; DAGSTER_HOME="$(abspath $(DATA_DIR))/dagster"; test ! -f $(DATA_DIR)/demo.env || . $(DATA_DIR)/demo.env; set +a; exec $(BIN)/dagster dev -w workspace.yaml -h 127.0.0.1 -p 3000
+	umask 077; set -a; DAGSTER_HOME="$(abspath $(DATA_DIR))/dagster"; test ! -f $(DATA_DIR)/demo.env || . $(DATA_DIR)/demo.env; set +a; exec $(BIN)/dagster dev -w workspace.yaml -h 127.0.0.1 -p 3000
 
 dashboard: .venv/installed  ## The dashboard on loopback with the demo's data; its runs need `make ui` beside it
 	@test -f $(DATA_DIR)/demo.env || { echo "There is no demo in $(DATA_DIR) yet: run 'make demo' first."; exit 1; }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import getpass
+import os
 import sys
 from importlib.metadata import version
 from pathlib import Path
@@ -325,7 +326,6 @@ def dashboard(
     address: Annotated[str, typer.Option(help="Address to serve on; there is no login.")] = "127.0.0.1",
 ) -> None:
     """Serve the dashboard. Its page of the pipeline needs Dagster at DAGSTER_URL, all others only the tables."""
-    import os
     import socket
 
     from analytics_platform.reports.dashboard.serve import command
@@ -344,6 +344,7 @@ def dashboard(
 
 def main() -> None:
     """Run the command line. A user's mistake ends in one sentence and exit code 2."""
+    os.umask(0o077)  # what is written, also by DuckDB and by processes started from here, holds personal data
     try:
         app()
     except UserError as error:

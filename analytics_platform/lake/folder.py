@@ -8,6 +8,7 @@ Arrow skip names that begin with `_` or `.`: given the folder of a source, they 
 from __future__ import annotations
 
 import datetime as dt
+import errno
 import hashlib
 import io
 import json
@@ -20,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
 
+from analytics_platform.errors import UserError
 from analytics_platform.lake.codec import LakeError, open_decoded
 from analytics_platform.lake.durable import make_folder, write_durably
 from analytics_platform.lake.register import Register
@@ -68,6 +70,10 @@ class _HashedFile(io.RawIOBase):
         while self.readinto(chunk):
             pass
         return self._digest.hexdigest()
+
+
+class LakeFullError(UserError):
+    """There is no room for a batch; nothing of it was stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +179,10 @@ class FolderLake:
         path = self._prepare(source) / f".incoming-{uuid.uuid4().hex}"
         try:
             yield path
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            raise LakeFullError(f"The disk of the lake {self.root} is full: make room and run again.") from error
         finally:
             path.unlink(missing_ok=True)
 

@@ -70,7 +70,7 @@ def prepare_home(settings: Settings) -> Path:
     home = Path(os.environ.setdefault("DAGSTER_HOME", str((settings.data_dir / "dagster").resolve())))
     home.mkdir(parents=True, exist_ok=True)
     if not (home / "dagster.yaml").exists():
-        shutil.copy(INSTANCE, home / "dagster.yaml")
+        shutil.copyfile(INSTANCE, home / "dagster.yaml")
     return home
 
 

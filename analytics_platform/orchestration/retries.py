@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError, HTTPClient
 from pymongo.errors import ConnectionFailure, OperationFailure
 
 from analytics_platform.connectors.rest_api import RestError
+from analytics_platform.connectors.sqs import ForeignAnswerError
 
 RETRIES = 3
 """How often a step is tried again."""
@@ -29,6 +30,7 @@ _CURSOR_GONE = frozenset({43, 237})
 _BUSY = ("starting up", "shutting down", "recovery mode", "too many clients", "connection slots")
 _PASSING = (
     ConnectionFailure,
+    ForeignAnswerError,
     EndpointConnectionError,
     HTTPClientError,
     httpx.TransportError,

@@ -6,6 +6,7 @@ process has the file.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,6 +29,9 @@ from analytics_platform.warehouse.session import BatchCard, Bound, Publication, 
 
 _EXACT_CASTS = frozenset({("HUGEINT", "BIGINT"), ("INTEGER", "BIGINT"), ("DATE", "DATE")})
 """Types a model may yield for a promised type: stored without loss, or with an error, never rounded."""
+
+_DISK_ERROR = re.compile("No space left on device|[Cc]orrupt|Could not read enough bytes|has been invalidated")
+"""What DuckDB says within a session when the disk is full or the file is damaged."""
 
 PATIENCE_S = 5.0
 """How long to wait for a file that another process has: sensors and people look at it for a moment."""
@@ -85,6 +89,10 @@ class DuckDBWarehouse:
             raise WarehouseError(self._explain(error)) from error
         try:
             yield DuckDBSession(connection)
+        except duckdb.Error as error:
+            if not _DISK_ERROR.search(str(error)):
+                raise
+            raise WarehouseError(self._explain(error)) from error
         finally:
             connection.close()
 
@@ -93,7 +101,15 @@ class DuckDBWarehouse:
             return f"The warehouse {self.path} is in use by another process: wait until its run has ended, or stop it."
         if not self.path.exists():
             return f"There is no warehouse at {self.path} yet: materialize the assets first."
-        return f"The warehouse {self.path} cannot be opened as a DuckDB file: {str(error).splitlines()[0]}"
+        words = str(error).splitlines()[0]
+        if "No space left" in words:
+            return f"The disk of the warehouse {self.path} is full: make room and run again; nothing is half written."
+        if re.search("Permission denied|Read-only file system|Is a directory", words):
+            return f"The warehouse {self.path} cannot be opened: correct the rights of the file, or WAREHOUSE_URL."
+        return (
+            f"The warehouse {self.path} is damaged or no DuckDB file ({words}): move it and its .wal away, then "
+            "`analytics-platform materialize` builds it again from the lake."
+        )
 
 
 def is_taken(error: BaseException) -> bool:

@@ -5,21 +5,42 @@ from __future__ import annotations
 import csv
 import hashlib
 import os
-from collections.abc import Collection, Sequence
+import re
+import unicodedata
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
+from typing import TextIO
 
 from analytics_platform.warehouse.session import Session
 
-_STARTS_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+_FORMULA = tuple("=+-@")
 """First characters that make spreadsheets run a cell (OWASP: CSV injection)."""
 
 MAX_NAME_BYTES = 200
 """Bytes of the name of an input that stay in the name of its file: file systems take 255, with what is added."""
 
 
-def harmless(text: str) -> str:
-    """Return `text` as a cell that no spreadsheet runs: with an apostrophe before what would start a formula."""
-    return f"'{text}" if text.lstrip(" ").startswith(_STARTS_FORMULA) else text
+def harmless(cell: str) -> str:
+    """Put an apostrophe before what a spreadsheet would run, at the start of a cell or of what it may take for one.
+
+    Where the list separator is `;`, a cell of ours may end at a `;` or at the end of a line.
+    """
+    parts = re.split(r"(?<=[;\t\r\n])", cell)
+    defused = "".join(f"'{part}" if _first_of(part).startswith(_FORMULA) else part for part in parts)
+    return f"'{defused}" if not _first_of(parts[0]) and parts[0].endswith(("\t", "\r", "\n")) else defused
+
+
+def _first_of(part: str) -> str:
+    """Return the first character that a spreadsheet does not skip, as NFKC writes it: `＝` is `=`."""
+    signs = (sign for sign in part if unicodedata.category(sign)[0] not in "CZ" and sign != '"')
+    return unicodedata.normalize("NFKC", next(signs, ""))
+
+
+def write_sheet(file: TextIO, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Write a CSV for spreadsheets: all that anybody may download. Every field is quoted, and no text is run."""
+    writer = csv.writer(file, quoting=csv.QUOTE_ALL)
+    writer.writerow(header)
+    writer.writerows([harmless(cell) if isinstance(cell, str) else cell for cell in row] for row in rows)
 
 
 def write_spreadsheets(session: Session, folder: Path, inputs: Collection[str] = ()) -> dict[Path, str]:
@@ -59,10 +80,8 @@ def _write(session: Session, batches: Sequence[str], path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{os.getpid()}.part")
     sql = "SELECT batch_id, position, error_reason, raw FROM ops.quarantine WHERE batch_id = $batch ORDER BY position"
+    # Batch by batch: the text of one fits in memory, and a queue has thousands of them under one name.
+    rows = (row for batch in batches for some in session.stream(sql, {"batch": batch}) for row in some)
     with draft.open("w", encoding="utf-8-sig", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["batch_id", "position", "error_reason", "raw"])
-        # Batch by batch: the text of one fits in memory, and a queue has thousands of them under one name.
-        for rows in (rows for batch in batches for rows in session.stream(sql, {"batch": batch})):
-            writer.writerows((batch, position, reason, harmless(raw)) for batch, position, reason, raw in rows)
+        write_sheet(file, ("batch_id", "position", "error_reason", "raw"), rows)
     draft.rename(path)

@@ -89,6 +89,8 @@ def test_a_run_goes_through_the_queue_into_the_warehouse_and_its_events_are_read
         assert (run.run_id, "SUCCESS") in connection.execute("SELECT run_id, status FROM runs").fetchall()
         keys = {key for (key,) in connection.execute("SELECT asset_key FROM asset_keys").fetchall()}
         assert json.dumps(CLEANED.path) in keys
+    written = list(Path(environment["DATA_DIR"], "lake").rglob("*"))
+    assert written and not [path for path in written if path.stat().st_mode & 0o077]
     with psycopg.connect(environment["WAREHOUSE_URL"]) as connection:
         assert connection.execute("SELECT rows_accepted FROM ops.pipeline_logs").fetchall() == [(50,)]
 

@@ -13,7 +13,9 @@ DEMO = "from analytics_platform.cli.main import main; main()"
 def run_demo(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-c", DEMO, "demo", *arguments]
     environment = {**os.environ, "DATA_DIR": str(folder), "COLUMNS": "200"}
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600, check=False)
+    return subprocess.run(
+        command, env=environment, capture_output=True, text=True, timeout=600, check=False, umask=0o022
+    )
 
 
 def test_the_tables_of_all_sources_say_what_the_simulator_says_and_the_queue_is_empty(tmp_path: Path) -> None:
@@ -26,6 +28,8 @@ def test_the_tables_of_all_sources_say_what_the_simulator_says_and_the_queue_is_
     for source in ("clickstream", "ecommerce_events", "web_logs", "users"):
         assert source in ran.stdout
     assert "The queue is empty." in ran.stdout
+    shared = [path for path in [tmp_path / "demo", *(tmp_path / "demo").rglob("*")] if path.lstat().st_mode & 0o077]
+    assert not [path for path in shared if not path.is_symlink()]
 
 
 def test_a_folder_with_other_data_is_left_alone(tmp_path: Path) -> None:

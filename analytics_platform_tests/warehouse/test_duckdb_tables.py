@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -64,14 +66,104 @@ def test_a_file_in_use_is_one_sentence_that_says_what_to_do(house: House) -> Non
     )
 
 
-def test_a_file_that_is_not_a_database_is_named(tmp_path: Path) -> None:
-    path = tmp_path / "warehouse.duckdb"
-    path.write_text("not a database, but long enough to be read as the header of one" * 100)
+def _flipped(content: bytes) -> bytes:
+    return content[:4100] + bytes(5000) + content[9100:]
+
+
+@pytest.mark.parametrize(
+    ("damage", "wal"),
+    [
+        (lambda content: b"", None),
+        (lambda content: content[:100], None),
+        (lambda content: content[:-1], None),
+        (lambda content: b"a,b\n1,2\n" * 9000, None),
+        (_flipped, None),
+        (lambda content: content, "of another file"),
+    ],
+)
+def test_a_damaged_or_foreign_file_is_one_sentence_whose_remedy_works(
+    tmp_path: Path, damage: Callable[[bytes], bytes], wal: str | None
+) -> None:
+    warehouse, other = (DuckDBWarehouse(tmp_path / name) for name in ("warehouse.duckdb", "other.duckdb"))
+    for each in (warehouse, other):
+        with each.session() as session:
+            session.ensure(CONTRACTS["star.dim_channel"])
+    log = other.path.with_name("other.duckdb.wal")
+    if wal:
+        with other.session() as session:
+            session.execute("INSERT INTO star.dim_channel (channel_key) VALUES (1)")
+            shutil.copy(log, tmp_path / "warehouse.duckdb.wal")
+    warehouse.path.write_bytes(damage(warehouse.path.read_bytes()))
+
+    with pytest.raises(WarehouseError) as error, warehouse.session() as session:
+        session.count("star.dim_channel")
+
+    assert str(error.value).startswith(f"The warehouse {warehouse.path} is damaged or no DuckDB file (")
+    assert str(error.value).endswith(
+        "): move it and its .wal away, then `analytics-platform materialize` builds it again from the lake."
+    )
+    for path in tmp_path.glob("warehouse.duckdb*"):
+        path.rename(tmp_path / f"away_{path.name}")
+    with warehouse.session() as session:
+        assert session.tables() == set()
+
+
+def test_a_file_that_this_user_may_not_open_is_not_called_damaged(tmp_path: Path) -> None:
     with (
-        pytest.raises(WarehouseError, match=rf"{path} cannot be opened as a DuckDB file"),
-        DuckDBWarehouse(path).session(),
+        pytest.raises(WarehouseError, match=r"cannot be opened: correct the rights"),
+        DuckDBWarehouse(tmp_path).session(),
     ):
         pass
+
+
+FULL = """
+mount -t tmpfs -o size=12m tmpfs {folder} && exec {python} -c '
+from pathlib import Path
+from analytics_platform.lake import FolderLake
+from analytics_platform.errors import UserError
+from analytics_platform.warehouse import DuckDBWarehouse
+big = "CREATE TABLE big AS SELECT range, md5(range::VARCHAR) || md5((range + 1)::VARCHAR) AS text FROM range(2000000)"
+folder = Path("{folder}")
+warehouse, lake = DuckDBWarehouse(folder / "w.duckdb", "200MB"), FolderLake(folder / "lake")
+with warehouse.session() as session:
+    session.execute("CREATE TABLE kept AS SELECT 1")
+def work():
+    with warehouse.session() as session:
+        session.execute(big)
+for attempt in (work, lambda: lake.put_bytes("users", "a", ".json", b"x" * (20 << 20))):
+    try:
+        attempt()
+    except UserError as error:
+        print(error)
+with warehouse.session() as session:
+    print(session.count("kept"), lake.batches("users"))
+'
+"""
+
+
+def test_a_full_disk_is_one_sentence_and_nothing_is_half_written(tmp_path: Path) -> None:
+    script = FULL.format(folder=tmp_path, python=sys.executable)
+    ran = subprocess.run(["unshare", "-rm", "sh", "-c", script], capture_output=True, text=True)
+    if "unshare" in ran.stderr or "mount:" in ran.stderr:
+        pytest.skip("this machine lets nobody mount a small disk")
+
+    assert ran.stdout.splitlines()[-3:] == [  # DuckDB's progress is before them
+        f"The disk of the warehouse {tmp_path}/w.duckdb is full: make room and run again; nothing is half written.",
+        f"The disk of the lake {tmp_path}/lake is full: make room and run again.",
+        "1 []",
+    ], ran.stderr
+
+
+def test_the_files_of_a_warehouse_follow_the_umask(house: House) -> None:
+    before = os.umask(0o077)
+    try:
+        with house.session() as session:
+            session.ensure(CONTRACTS["star.dim_channel"])
+            files = list(house.settings.data_dir.glob("warehouse.duckdb*"))
+            assert {path.suffix for path in files} == {".duckdb", ".wal"}
+            assert {path.stat().st_mode & 0o777 for path in files} == {0o600}
+    finally:
+        os.umask(before)
 
 
 def test_reading_before_anything_is_stored_says_so(tmp_path: Path) -> None:

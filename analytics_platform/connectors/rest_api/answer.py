@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 import email.utils
+import ipaddress
 import re
+import socket
 from dataclasses import dataclass
 from http import HTTPStatus
+from itertools import islice
 
 import httpx
 
@@ -73,9 +76,13 @@ def _retry_after(header: str) -> float | None:
     return max(0.0, (aware - dt.datetime.now(dt.UTC)).total_seconds())
 
 
-def read_page(number: int, url: httpx.URL, response: httpx.Response, body: bytes) -> Page:
-    """Read the page in an answer that passed `check`. Raises `BadAnswerError` if it is no JSON list."""
-    count, target = len(split_records(body)), _next_link(response.headers.get("Link", ""))
+def read_page(number: int, url: httpx.URL, response: httpx.Response, body: bytes, most: int) -> Page:
+    """Read the page in an answer that passed `check`. Its records are counted to `most` + 1.
+
+    Raises `BadAnswerError` if it is no JSON list.
+    """
+    count = sum(1 for _ in islice(split_records(body), most + 1))
+    target = _next_link(response.headers.get("Link", ""))
     next_url = None if target is None else join(response.url, target)
     etag = response.headers.get("ETag", "")
     return Page(number, url, next_url, etag if etag.isascii() and etag.isprintable() and etag else None, body, count)
@@ -96,6 +103,17 @@ def _next_link(header: str) -> str | None:
     if header[end:].strip(" \t,"):
         raise BadAnswerError("has a Link header that cannot be read", TELL_OWNER)
     return found
+
+
+def check_host(host: str) -> None:
+    """Raise `BadAnswerError` for a link-local address, at which clouds give out credentials. A name passes."""
+    try:
+        numeric = socket.getaddrinfo(host, None, flags=socket.AI_NUMERICHOST)
+    except (OSError, UnicodeError):
+        return
+    found = ipaddress.ip_address(str(numeric[0][4][0]).partition("%")[0])
+    if (getattr(found, "ipv4_mapped", None) or found).is_link_local:
+        raise BadAnswerError("is at a link-local address, which is not asked", CHECK_ADDRESS)
 
 
 def join(url: httpx.URL, target: str) -> httpx.URL:

@@ -16,8 +16,8 @@ from typing import Any
 
 import httpx
 
-from analytics_platform.connectors.rest_api.answer import Page, check, join, read_page
-from analytics_platform.connectors.rest_api.content import CHECK_ADDRESS, TELL_OWNER, BadAnswerError
+from analytics_platform.connectors.rest_api.answer import Page, check, check_host, join, read_page
+from analytics_platform.connectors.rest_api.content import ASK_FOR_LESS, CHECK_ADDRESS, TELL_OWNER, BadAnswerError
 from analytics_platform.connectors.rest_api.endpoint import Endpoint, Limits, RestError, bare
 
 LOG = logging.getLogger(__name__)
@@ -44,6 +44,7 @@ class PageClient:
         direct = dict.fromkeys(("all://localhost", "all://127.0.0.1", "all://[::1]"))
         self._http = httpx.Client(mounts=direct, follow_redirects=False, verify=_trusted())
         self._socket: socket.socket | None = None
+        self._asked = endpoint.target
         self._deadline = time.monotonic() + limits.total_s
         # A read timeout is never reached if bytes come one by one.
         self._timer = threading.Timer(limits.total_s, self._cut_off)
@@ -78,8 +79,9 @@ class PageClient:
     def failure(self, number: int, url: httpx.URL, error: BadAnswerError, attempts: int = 1) -> RestError:
         """Return what went wrong with a page, for the people who run the platform."""
         tried = f" ({attempts} attempts)" if attempts > 1 else ""
-        what = f"{self.endpoint.name}: page {number} of {bare(url)} {error.what}{tried}"
-        return RestError(f"{what}; nothing was loaded, {error.remedy}.", error.status)
+        where = f"{self.endpoint.name}: page {number} of {bare(url)}"
+        where += f", redirected to {bare(self._asked)}," if self._asked != url else ""
+        return RestError(f"{where} {error.what}{tried}; nothing was loaded, {error.remedy}.", error.status)
 
     @property
     def _left_s(self) -> float:
@@ -94,22 +96,25 @@ class PageClient:
         """Serve as httpcore's `trace` extension."""
         if event.endswith(("connect_tcp.complete", "start_tls.complete")):
             self._socket = info["return_value"].get_extra_info("socket")
+            check_host(self._socket.getpeername()[0])
 
     def _attempt(self, number: int, url: httpx.URL, room: int, known: Page | None) -> Page:
         """Return the page, after redirects. Credentials are sent to their host only."""
         headers = {"Accept": "application/json", "Accept-Encoding": "gzip"}
         if known and known.etag:
             headers["If-None-Match"] = known.etag
-        address, trace = url, {"trace": self._remember_socket}
+        self._asked, trace = url, {"trace": self._remember_socket}
         try:
             for _ in range(self.limits.redirects + 1):
                 self._check_time()
-                left, own = self._left_s, headers | self.endpoint.headers_to(address)
+                check_host(self._asked.host)
+                left, own = self._left_s, headers | self.endpoint.headers_to(self._asked)
                 timeout = httpx.Timeout(min(self.limits.read_s, left), connect=min(self.limits.connect_s, left))
-                with self._http.stream("GET", address, headers=own, timeout=timeout, extensions=trace) as response:
+                request = self._http.stream("GET", self._asked, headers=own, timeout=timeout, extensions=trace)
+                with request as response:
                     if not response.has_redirect_location:
                         return self._read(number, url, response, room, known)
-                address = join(address, response.headers["Location"])
+                self._asked = join(self._asked, response.headers["Location"])
         except httpx.HTTPError as error:
             raise self._explain(error) from None
         raise BadAnswerError(f"redirects more than {self.limits.redirects} times", TELL_OWNER)
@@ -125,16 +130,18 @@ class PageClient:
                 body += chunk
                 if len(body) > room:
                     what = f"makes the answer larger than {self.limits.bytes:,} bytes"
-                    raise BadAnswerError(what, "ask for less, or raise the limit")
+                    raise BadAnswerError(what, ASK_FOR_LESS)
                 self._check_time()
-            return read_page(number, url, response, bytes(body))
+            self._check_time()  # a body without a length just ends where the connection is cut off
+            return read_page(number, url, response, bytes(body), self.limits.records)
         except BadAnswerError as error:
             error.status = response.status_code
             raise
 
     def _check_time(self) -> None:
         if self._left_s <= 0:
-            raise BadAnswerError(f"was not there after {self.limits.total_s:g} s in all")
+            # A cause that passes: a step of Dagster is tried again.
+            raise BadAnswerError(f"was not there after {self.limits.total_s:g} s in all") from TimeoutError()
 
     def _explain(self, error: httpx.HTTPError) -> BadAnswerError:
         """Say what a failure of the connection means. The library's words are used only where they hold no secret."""

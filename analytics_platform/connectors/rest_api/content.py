@@ -8,14 +8,20 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
 CHECK_ADDRESS, TELL_OWNER = "check the address of the source", "tell the API's owner"
+ASK_FOR_LESS = "ask for less, or raise the limit"
 FORMAT = "rest-pages-1"
 
-_NEXT = re.compile(r"[^ \t\n\r,]")
+LONGEST_VALUE = 8 << 20
+"""Characters of a record. Decoded, it takes up to 25 times as many bytes."""
+
+_BLANK = re.compile(r"[ \t\n\r]*")
+_BRACKET = re.compile(r'(?:[^"\[\]{}]++|"(?:[^"\\]++|\\.)*+"?)*+[\[\]{}]', re.DOTALL)
+"""The next bracket that does not stand in a string."""
 
 
 @dataclass
@@ -54,31 +60,64 @@ def decode_pages(data: bytes) -> tuple[bytes, ...]:
     return bodies
 
 
-def split_records(body: bytes) -> list[str]:
-    """Return the JSON text of each record of a list, exactly as it stands there: numbers are never converted.
+def split_records(body: bytes) -> Iterator[str]:
+    """Yield the JSON text of each record of a list, exactly as it stands there: numbers are never converted.
 
-    Raises `BadAnswerError`, which says where the text breaks off or is wrong, or what is there instead of a list.
+    Raises `BadAnswerError`, which says where the text breaks off or is wrong, or what is there instead of a list; in
+    part only after the last record.
     """
     try:
         text = body.decode("utf-8-sig")  # JSON is UTF-8 (RFC 8259, 8.1)
-        document = _DECODER.decode(text)
     except UnicodeDecodeError as error:
         raise BadAnswerError(f"is not UTF-8 (byte {error.start})", TELL_OWNER, lasting=False) from None
+    place = _skip(text, 0)
+    if not text.startswith("[", place):
+        raise BadAnswerError(f"is no list but {_describe(_decode(text, place)[0])}", CHECK_ADDRESS)
+    sign, place = "[", _skip(text, place + 1)
+    if text.startswith("]", place):
+        sign, place = "]", _skip(text, place + 1)
+    # One at a time is decoded: all would take twenty times the memory of the text.
+    while sign != "]":
+        _, end = _decode(text, place)
+        yield text[place:end]
+        end = _skip(text, end)
+        sign, place = text[end : end + 1], _skip(text, end + 1)
+        if sign not in ("]", ","):
+            raise _fault(json.JSONDecodeError("Expecting ',' delimiter", text, end))
+    if place < len(text):
+        raise _fault(json.JSONDecodeError("Extra data", text, place))
+
+
+def _decode(text: str, place: int) -> tuple[Any, int]:
+    """Return the value at `place` and where it ends."""
+    # The length of a list or an object is found without making it.
+    depth, end = 0, place
+    while text.startswith(("[", "{"), place) and (found := _BRACKET.match(text, end)):
+        end, depth = found.end(), depth + (1 if found[0][-1] in "[{" else -1)
+        if end - place > LONGEST_VALUE:
+            what = f"has a value of more than {LONGEST_VALUE:,} characters"
+            raise BadAnswerError(what, TELL_OWNER, lasting=False)
+        if depth == 0:
+            break
+    try:
+        return _DECODER.raw_decode(text, place)
     except json.JSONDecodeError as error:
-        is_cut = not error.doc[error.pos :].strip() or error.msg.startswith("Unterminated string")
-        where = f"line {error.lineno} column {error.colno}"
-        what = f"breaks off ({where})" if is_cut else f"is not JSON ({where}: {error.msg})"
-        raise BadAnswerError(what, TELL_OWNER, lasting=False) from None
+        raise _fault(error) from None
     except RecursionError:
         raise BadAnswerError("is nested too deeply", TELL_OWNER, lasting=False) from None
-    if not isinstance(document, list):
-        raise BadAnswerError(f"is no list but {_describe(document)}", CHECK_ADDRESS)
-    found: list[str] = []
-    end = text.index("[") + 1
-    while (begin := _NEXT.search(text, end)) and begin[0] != "]":
-        _, end = _DECODER.raw_decode(text, begin.start())
-        found.append(text[begin.start() : end])
-    return found
+
+
+def _fault(error: json.JSONDecodeError) -> BadAnswerError:
+    is_cut = not error.doc[error.pos :].strip() or error.msg.startswith("Unterminated string")
+    where = f"line {error.lineno} column {error.colno}"
+    what = f"breaks off ({where})" if is_cut else f"is not JSON ({where}: {error.msg})"
+    return BadAnswerError(what, TELL_OWNER, lasting=False)
+
+
+def _skip(text: str, place: int) -> int:
+    """Return where the next character is that is no blank."""
+    blank = _BLANK.match(text, place)
+    return blank.end() if blank else place
 
 
 def _reject_constant(name: str) -> NoReturn:

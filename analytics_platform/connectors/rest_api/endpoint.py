@@ -32,7 +32,8 @@ class Limits:
 
     `total_s` is for the whole fetch: all pages, attempts and pauses. The pause after a failure is random, up to a bound
     that doubles from `first_wait_s` to `longest_wait_s`; an API that asks for longer (Retry-After) is not tried again.
-    `bytes` is for all pages together. `walks` is how often pages are read again when the data changed meanwhile.
+    `bytes` and `records` are for all pages together. `walks` is how often pages are read again when the data changed
+    meanwhile.
     """
 
     connect_s: float = 10.0
@@ -44,6 +45,7 @@ class Limits:
     redirects: int = 5
     pages: int = 10_000
     bytes: int = 256 << 20
+    records: int = 5_000_000
     walks: int = 3
 
 

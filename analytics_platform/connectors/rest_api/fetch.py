@@ -11,7 +11,7 @@ import httpx
 
 from analytics_platform.connectors.rest_api.answer import Page
 from analytics_platform.connectors.rest_api.client import PageClient
-from analytics_platform.connectors.rest_api.content import TELL_OWNER, BadAnswerError
+from analytics_platform.connectors.rest_api.content import ASK_FOR_LESS, TELL_OWNER, BadAnswerError
 from analytics_platform.connectors.rest_api.endpoint import Endpoint, Limits, RestError, bare
 
 LOG = logging.getLogger(__name__)
@@ -59,12 +59,15 @@ def _read_pages(client: PageClient) -> list[Page]:
     pages: list[Page] = []
     requested: set[httpx.URL] = set()
     room, url, most = client.limits.bytes, client.endpoint.target, client.limits.pages
+    left = client.limits.records
     while True:
         requested.add(url)
         page = client.get(len(pages) + 1, url, room)
-        room -= len(page.body)
+        room, left = room - len(page.body), left - page.count
         error = None
-        if pages and page.count and page.body == pages[-1].body:
+        if left < 0:
+            error = BadAnswerError(f"makes the answer longer than {client.limits.records:,} records", ASK_FOR_LESS)
+        elif pages and page.count and page.body == pages[-1].body:
             error = BadAnswerError("is the same as the page before", TELL_OWNER)
         elif page.next_url in requested:
             error = BadAnswerError("leads back to a page that was read already", TELL_OWNER)

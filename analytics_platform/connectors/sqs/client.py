@@ -15,7 +15,7 @@ from typing import Any, TypeAlias, TypeVar
 import botocore.session
 from botocore.config import Config
 
-from analytics_platform.connectors.sqs.errors import QueueError, explained, queue_name
+from analytics_platform.connectors.sqs.errors import QueueError, check_answer, explained, queue_name
 from analytics_platform.connectors.sqs.fast_calls import FastCalls
 
 Handles: TypeAlias = Mapping[str, str]
@@ -95,6 +95,7 @@ class Queue:
             session = session or botocore.session.get_session()
             chosen = region or session.get_config_variable("region") or _region_of(url)
             self._client = session.create_client("sqs", chosen, endpoint_url=endpoint_url, config=config)
+            self._client.meta.events.register("before-parse.sqs", check_answer)
             self._fast = FastCalls(session, self._client)
         self._endpoint = self._client.meta.endpoint_url
 
@@ -109,7 +110,7 @@ class Queue:
         names = [prefix, f"{prefix}NotVisible", f"{prefix}Delayed"]
         with explained(self.url, self._endpoint):
             answer = self._client.get_queue_attributes(QueueUrl=self.url, AttributeNames=names)
-        return Depth(*(int(answer["Attributes"][name]) for name in names))
+            return Depth(*(int(answer["Attributes"][name]) for name in names))
 
     def receive(self, limit: int, visibility: int, wait: int) -> list[tuple[Message, str]]:
         """Receive up to `limit` (1 to 10) messages with receipt handles, waiting up to `wait` s until there is one.
@@ -129,7 +130,7 @@ class Queue:
             answer = self._fast.call("ReceiveMessage", call)
             if answer is None:
                 answer = self._client.receive_message(**call)
-        return [(_parse_message(raw), raw["ReceiptHandle"]) for raw in answer.get("Messages", ())]
+            return [(_parse_message(raw), raw["ReceiptHandle"]) for raw in answer.get("Messages", ())]
 
     def delete(self, handles: Handles) -> frozenset[str]:
         """Delete up to 10 messages in one request; returns the ids of those that failed."""
@@ -139,7 +140,7 @@ class Queue:
             answer = self._fast.call("DeleteMessageBatch", call)
             if answer is None:
                 answer = self._client.delete_message_batch(**call)
-        return _failed(answer, list(handles))
+            return _failed(answer, list(handles))
 
     def change_visibility(self, handles: Handles, seconds: int) -> frozenset[str]:
         """Hide up to 10 messages for `seconds` from now, 0 shows them at once; returns the ids of those that failed."""
@@ -149,7 +150,7 @@ class Queue:
         ]
         with explained(self.url, self._endpoint):
             answer = self._client.change_message_visibility_batch(QueueUrl=self.url, Entries=entries)
-        return _failed(answer, list(handles))
+            return _failed(answer, list(handles))
 
     def send(self, bodies: Iterable[str]) -> int:
         """Send messages; returns how many. See `send_messages`."""
@@ -164,16 +165,14 @@ class Queue:
 
     def _send_batch(self, batch: Sequence[Outgoing]) -> int:
         left = [self._entry(str(number), *message) for number, message in enumerate(batch)]
-        failed: Mapping[str, Any] = {}
         for attempt in range(ATTEMPTS):
             pause(attempt)
             with explained(self.url, self._endpoint):
                 answer = self._client.send_message_batch(QueueUrl=self.url, Entries=left)
-            failed = {failure["Id"]: failure for failure in answer.get("Failed", ())}
-            left = [entry for entry in left if entry["Id"] in failed]
+                left = [entry for entry in left if entry["Id"] not in _done(answer)]
             if not left:
                 return len(batch)
-        code = next(iter(failed.values())).get("Code")
+        code = next((failure.get("Code") for failure in answer.get("Failed", ())), "no reason given")
         raise QueueError(f"The queue {self.name} took {len(batch) - len(left)} of {len(batch)} messages ({code}).")
 
     def _entry(self, number: str, body: str, attributes: Mapping[str, str]) -> dict[str, Any]:
@@ -239,7 +238,12 @@ def _text(value: Mapping[str, Any]) -> str:
 
 
 def _failed(answer: Mapping[str, Any], ids: Sequence[str]) -> frozenset[str]:
-    return frozenset(ids[int(failure["Id"])] for failure in answer.get("Failed", ()))
+    return frozenset(each for number, each in enumerate(ids) if str(number) not in _done(answer))
+
+
+def _done(answer: Mapping[str, Any]) -> frozenset[str]:
+    """Return the entries that succeeded: one that the answer does not name has failed."""
+    return frozenset(entry["Id"] for entry in answer.get("Successful", ()))
 
 
 def _region_of(url: str) -> str | None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 from botocore.exceptions import (
     BotoCoreError,
@@ -16,6 +18,7 @@ from botocore.exceptions import (
     NoRegionError,
     PartialCredentialsError,
 )
+from botocore.parsers import ResponseParserError
 
 from analytics_platform.errors import UserError
 from analytics_platform.settings import masked
@@ -26,8 +29,33 @@ _INVALID_CREDENTIALS = re.compile(
 )
 
 
+_ANSWERS = frozenset({"Messages", "Attributes", "Successful", "Failed"})
+"""What the answers to the calls that are made here may hold."""
+
+
 class QueueError(UserError):
     """A queue cannot be used; the message says which, why and what to do, in one sentence, without secrets."""
+
+
+class ForeignAnswerError(QueueError):
+    """What answered is not SQS, but a proxy or a page for maintenance: it may pass."""
+
+
+def read_answer(body: bytes) -> dict[str, Any]:
+    """Read the body of a success. Raises `ResponseParserError` if SQS would not have sent it."""
+    try:
+        answer = json.loads(body)
+    except ValueError as error:
+        raise ResponseParserError("no JSON") from error
+    if not isinstance(answer, dict) or not answer.keys() <= _ANSWERS:
+        raise ResponseParserError("other content than that of SQS")
+    return answer
+
+
+def check_answer(response_dict: Mapping[str, Any], **_: object) -> None:
+    """Serve as botocore's hook before it parses, which takes a page of HTML for an empty answer."""
+    if response_dict["status_code"] == 200:
+        read_answer(response_dict["body"])
 
 
 @contextmanager
@@ -45,6 +73,9 @@ def explained(url: str, endpoint: str) -> Iterator[None]:
     except (HTTPClientError, EndpointConnectionError) as error:
         where = f"The queue {queue_name(url)} cannot be reached at {masked(endpoint)}"
         raise QueueError(f"{where}: check the network and AWS_ENDPOINT_URL.") from error
+    except (ResponseParserError, LookupError, TypeError, AttributeError) as error:
+        what = f"What answered for the queue {queue_name(url)} is not SQS"
+        raise ForeignAnswerError(f"{what}: check its URL and AWS_ENDPOINT_URL, or try later.") from error
     except (BotoCoreError, ValueError) as error:
         raise QueueError(f"The queue {queue_name(url)} cannot be used: {_first_line(error)}") from error
 

@@ -17,7 +17,10 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.exceptions import BotoCoreError, ProxyConnectionError, SSLError
 from botocore.httpsession import URLLib3Session
+from botocore.parsers import ResponseParserError
 from botocore.utils import get_environ_proxies
+
+from analytics_platform.connectors.sqs.errors import read_answer
 
 Action: TypeAlias = Literal["ReceiveMessage", "DeleteMessageBatch"]
 
@@ -48,10 +51,9 @@ class FastCalls:
         try:
             SigV4Auth(self._credentials.get_frozen_credentials(), "sqs", self._region).add_auth(request)
             response = self._http.send(request.prepare())
-            answer = json.loads(response.content) if response.status_code == 200 else None
+            return read_answer(response.content) if response.status_code == 200 else None
         except (ProxyConnectionError, SSLError):  # the network needs settings that only the client knows
             self._credentials = None
             return None
-        except (BotoCoreError, ValueError):
+        except (BotoCoreError, ResponseParserError, ValueError):
             return None
-        return answer if isinstance(answer, dict) else None

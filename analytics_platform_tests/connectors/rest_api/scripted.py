@@ -12,7 +12,7 @@ from typing import Literal, TypeAlias
 
 from analytics_platform.connectors.rest_api import Endpoint, Limits
 
-Fault: TypeAlias = Literal["", "silent", "drips header", "drips body", "cut short", "hangs up"]
+Fault: TypeAlias = Literal["", "silent", "drips header", "drips body", "drips no length", "cut short", "hangs up"]
 
 
 @dataclass(frozen=True)
@@ -99,11 +99,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(answer.status)
         for name, value in answer.headers.items():
             self.send_header(name, value)
-        if answer.status != 304:
+        if answer.status != 304 and answer.fault != "drips no length":
             self.send_header("Content-Length", str(len(answer.body) + (answer.fault != "") * 1000))
         self.end_headers()
         self.wfile.write(answer.body)
-        if answer.fault == "drips body":
+        if answer.fault in ("drips body", "drips no length"):
             self._drip(b"")
 
     def _drip(self, start: bytes) -> None:

@@ -7,12 +7,15 @@ import email.utils
 import gzip
 import json
 import logging
+import re
 import socket
+import tracemalloc
 from dataclasses import replace
 
 import pytest
 
-from analytics_platform.connectors.rest_api import Endpoint, Limits, RestError, fetch, split_records
+from analytics_platform.connectors.rest_api import Endpoint, Limits, RestError, content, fetch, split_records
+from analytics_platform.orchestration.retries import may_pass
 from analytics_platform_tests.connectors.rest_api.scripted import (
     IMPATIENT,
     QUICK,
@@ -181,12 +184,13 @@ def test_pauses_between_attempts_grow_within_their_bounds() -> None:
     assert all(0 <= slept <= bound for slept, bound in zip(clock.slept, [1, 2, 4, 4, 4], strict=True))
 
 
-@pytest.mark.parametrize("fault", ["drips body", "drips header"])
+@pytest.mark.parametrize("fault", ["drips body", "drips no length", "drips header"])
 def test_an_api_that_drips_its_answer_is_cut_off_when_the_time_is_up(fault: Fault) -> None:
     with scripted_api([Answer(b"[", headers=JSON, fault=fault)]) as api:
-        with pytest.raises(RestError, match=r"was not there after 0.3 s in all; nothing was loaded"):
+        with pytest.raises(RestError, match=r"was not there after 0.3 s in all; nothing was loaded") as caught:
             fetch(items(api), limits=replace(QUICK, total_s=0.3))
         assert len(api.asked) <= 1
+    assert may_pass(caught.value)
 
 
 def test_no_attempt_is_made_after_the_time_is_up() -> None:
@@ -251,6 +255,53 @@ def test_the_size_is_limited_for_all_pages_together_and_after_decompression() ->
         pytest.raises(RestError, match=r"page 2 of .* makes the answer larger than 50,000 bytes"),
     ):
         fetch(items(api), limits=replace(QUICK, bytes=50_000))
+
+
+def test_records_are_counted_while_they_are_parsed_and_cut_off() -> None:
+    """Made as a whole, these lists are 80 MB, and a few KB of gzip."""
+    body = b"[" + b"[]," * 1_200_000 + b"1]"
+    page = Answer(gzip.compress(body), headers=JSON | {"Content-Encoding": "gzip"})
+    tracemalloc.start()
+    with scripted_api([page]) as api:
+        assert "makes the answer longer than 20,000 records; nothing was loaded, ask for less" in str(
+            failure_of(api, replace(QUICK, records=20_000))
+        )
+    assert tracemalloc.get_traced_memory()[1] < 6 * len(body)
+    tracemalloc.stop()
+
+
+def test_records_are_limited_for_all_pages_together() -> None:
+    with scripted_api(linked([json_answer([1, 2, 3]), json_answer([4, 5])])) as api:
+        assert re.search(r"page 2 of .* longer than 4 records", str(failure_of(api, replace(QUICK, records=4))))
+
+
+@pytest.mark.parametrize("document", ["[%s]", "[1, %s]", "%s"])
+def test_one_value_cannot_be_larger_than_what_is_decoded_at_once(
+    document: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(content, "LONGEST_VALUE", 1000)
+    body = (document % ('{"a": "}", "b": [' + "[]," * 1000 + "[]]}")).encode()
+    with scripted_api(lambda request: Answer(body, headers=JSON)) as api:
+        assert "has a value of more than 1,000 characters" in str(failure_of(api))
+
+
+@pytest.mark.parametrize("address", ["169.254.169.254", "2852039166", "0xa9fea9fe", "[fe80::1]", "[::ffff:a9fe:a9fe]"])
+def test_a_link_local_address_is_not_asked(address: str) -> None:
+    moved = Answer(status=302, headers={"Location": f"http://{address}/latest/meta-data"})
+    with scripted_api([moved]) as api:
+        error = str(failure_of(api))
+    assert error.startswith(f"items: page 1 of {api.url}, redirected to http://")
+    assert "is at a link-local address, which is not asked; nothing was loaded" in error
+    with pytest.raises(RestError, match="is at a link-local address"):
+        fetch(Endpoint("items", f"http://{address}/"), limits=QUICK)
+
+
+def test_an_error_after_a_redirect_names_the_address_that_answered() -> None:
+    with scripted_api([Answer(status=404)]) as other:
+        moved = Answer(status=302, headers={"Location": f"{other.url}?token=s3cret"})
+        with scripted_api([moved]) as api:
+            words = f"items: page 1 of {api.url}, redirected to {other.url}, answered 404 Not Found"
+            assert str(failure_of(api)).startswith(words)
 
 
 @pytest.mark.parametrize("link", ["/items?page=2; rel=next", '<//>; rel="next', '</a>; rel="next" oops'])

@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import socket
+from collections.abc import Iterator
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 
 import boto3
 import pytest
@@ -11,6 +15,7 @@ from botocore.exceptions import ClientError
 from analytics_platform.connectors.sqs import Depth, Queue, QueueError, drain
 from analytics_platform.connectors.sqs.errors import explained
 from analytics_platform.demo.servers.sqs_server import Faults
+from analytics_platform.orchestration.retries import may_pass
 from analytics_platform_tests.connectors.sqs.kit import DRAINED, numbered
 
 
@@ -163,3 +168,61 @@ def test_an_answer_of_the_service_becomes_one_sentence(code: str, sentence: str)
     with pytest.raises(QueueError, match=sentence) as caught, explained("https://host/1/events", "https://host"):
         raise ClientError(answer, "DeleteMessageBatch")
     assert "\n" not in str(caught.value)
+
+
+@contextlib.contextmanager
+def answering(body: bytes, kind: str) -> Iterator[str]:
+    """A server that gives one answer to every request."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(200)
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        (b"<html>Down for maintenance</html>", "text/html"),
+        (b"", "application/x-amz-json-1.0"),
+        (b'"OK"', "application/json"),
+        (b'{"status": "up"}', "application/json"),
+        (b'{"Messages": [{}], "Attributes": {}, "Successful": [{}]}', "application/x-amz-json-1.0"),
+        (b'{"Messages": [1], "Attributes": [], "Successful": [1]}', "application/x-amz-json-1.0"),
+        (b'{"Messages": 1, "Attributes": 1, "Successful": 1}', "application/x-amz-json-1.0"),
+    ],
+)
+def test_an_answer_that_is_none_of_sqs_is_an_error_that_may_pass(body: bytes, kind: str) -> None:
+    with answering(body, kind) as endpoint:
+        queue = Queue(f"{endpoint}/1/events", endpoint)
+        for call in (
+            queue.depth,
+            lambda: queue.receive(1, 30, 0),
+            lambda: queue.delete({"a": "b"}),
+            lambda: queue.change_visibility({"a": "b"}, 0),
+            lambda: queue.send(["x"]),
+            lambda: drain(queue, lambda messages: None),
+        ):
+            with pytest.raises(QueueError, match="What answered for the queue events is not SQS: ") as caught:
+                call()
+            assert may_pass(caught.value)
+
+
+def test_a_message_that_the_answer_does_not_name_was_not_deleted() -> None:
+    with answering(b"{}", "application/x-amz-json-1.0") as endpoint:
+        queue = Queue(f"{endpoint}/1/events", endpoint)
+
+        assert queue.delete({"a": "b", "c": "d"}) == {"a", "c"}
+        assert queue.receive(1, 30, 0) == []

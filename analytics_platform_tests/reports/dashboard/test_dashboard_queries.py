@@ -25,7 +25,7 @@ LATEST = DayRange(LAST, LAST)
 
 @pytest.fixture(scope="module")
 def duck(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
-    yield from _filled(load_settings(data_dir=tmp_path_factory.mktemp("duck")).warehouse_url, Path())
+    yield from _filled(f"duckdb:///{tmp_path_factory.mktemp('duck')}/warehouse.duckdb", Path())
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 from collections.abc import Sequence
 from functools import partial
@@ -15,7 +14,7 @@ from analytics_platform.reports.dashboard import shell
 from analytics_platform.reports.dashboard.shell import Chosen, KeyFigure
 from analytics_platform.reports.wording import change, percent, points, share, whole
 from analytics_platform.warehouse import Session
-from analytics_platform.warehouse.spreadsheet import harmless
+from analytics_platform.warehouse.spreadsheet import harmless, write_sheet
 
 _SHOWN = 500
 DOWNLOAD_ROWS = 100_000
@@ -80,7 +79,9 @@ def _quarantine(session: Session, chosen: Chosen, sources: Sequence[str], reason
         return
     more = f" The latest {whole(_SHOWN)} are shown." if len(rejected) > _SHOWN else ""
     st.text(f"Every rejected record, whole, with each rule it broke.{more}")
-    shown = rejected.head(_SHOWN).with_columns(pl.col("raw").str.slice(0, 1000))
+    # The table has a download of its own: its cells must be harmless too.
+    cut = rejected.head(_SHOWN).with_columns(pl.col("raw").str.slice(0, 1000))
+    shown = cut.with_columns(pl.col(pl.String).map_elements(harmless, pl.String))
     st.dataframe(shown, hide_index=True, height=320, column_config=_COLUMNS)
     st.download_button(
         "Download as CSV", partial(download, chosen, tuple(sources), reason or ""), "quarantine.csv", "text/csv",
@@ -95,5 +96,5 @@ def download(chosen: Chosen, sources: Sequence[str], reason: str) -> bytes:
     with state.warehouse.session(read_only=True) as session:
         rejected = records.read_rejected(session, chosen.days, DOWNLOAD_ROWS, sources, reason)
     text = io.StringIO(newline="")
-    csv.writer(text).writerows([rejected.columns, *([harmless(str(cell)) for cell in row] for row in rejected.rows())])
+    write_sheet(text, rejected.columns, rejected.rows())
     return text.getvalue().encode("utf-8-sig")

@@ -1,0 +1,63 @@
+"""A warehouse that is lost, in part or as a whole: what is in the lake makes the same tables again."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from analytics_platform_tests.kit import (
+    Contents,
+    House,
+    build,
+    click,
+    contents,
+    load_landed,
+    load_rows,
+    loaded_days,
+    open_house,
+)
+
+FIRST = [
+    click("ada", "2026-03-01T10:00:00Z"),
+    click("ada", "2026-03-01T10:05:00Z", "add_to_cart", data={"items": [{"item_id": "lamp", "price": 5}]}),
+    click("", "2026-03-01T11:00:00Z"),
+]
+SECOND = [click("bob", "2026-03-02T09:00:00Z"), FIRST[0], click("bob", "never")]
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> House:
+    """Two files loaded and every table built; `killed.duckdb` is the file of a process that died after the second."""
+    house = open_house(tmp_path_factory.mktemp("data"))
+    with house.session() as session:
+        load_rows(house, session, FIRST, "first.csv")
+        build(session, loaded_days(session), house.settings)
+    with house.session() as session:
+        load_rows(house, session, SECOND, "second.csv")
+        build(session, loaded_days(session), house.settings)
+        shutil.copy(house.settings.warehouse_path, house.settings.data_dir / "killed.duckdb")  # its .wal is lost
+    return house
+
+
+@pytest.fixture(scope="module")
+def before(house: House) -> Contents:
+    """Every table, as it was."""
+    with house.session(read_only=True) as session:
+        return contents(session)
+
+
+@pytest.mark.parametrize("left", [None, "killed.duckdb"])
+def test_a_warehouse_built_again_from_the_lake_has_the_same_tables(
+    house: House, before: Contents, left: str | None, tmp_path: Path
+) -> None:
+    shutil.copytree(house.settings.data_dir, tmp_path / "data", ignore=shutil.ignore_patterns("warehouse.duckdb*"))
+    again = open_house(tmp_path / "data")
+    if left:
+        (tmp_path / "data" / left).rename(again.settings.warehouse_path)
+    with again.session() as session:
+        loaded = load_landed(again, session)
+        assert sum(each.rows_read for each in loaded) == (3 if left else 6)
+        build(session, loaded_days(session), again.settings)
+        assert contents(session) == before
