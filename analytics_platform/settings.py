@@ -56,7 +56,7 @@ _ADDRESSES: Mapping[str, tuple[str, str]] = {
         r"smtps?://(.*@)?(\[[^\s\]]+\]|[^\s/:@?#]+)(:\d+)?/?\Z",
         "not a mail server, write smtp://user:password@host:587 or smtps://…",
     ),
-    **dict.fromkeys(("mongodb_uri", "shop_database_url", "redis_url"), ("", "")),
+    **dict.fromkeys(("shop_database_url", "redis_url"), ("", "")),
 }
 """Setting → how its address begins, and the remedy if it does not."""
 
@@ -136,7 +136,7 @@ class Settings(BaseSettings):
             raise ValueError(remedy)
         # Parsers cut an address within its password, libpq at `/`, others also at `?` and `#`, and show what is before.
         ends = "/" if url.startswith("postgres") else "/?#"
-        if re.match(rf"(?!duckdb:|mongodb)[\w+.-]+://(\S*\s|[^{ends}]*[{ends}].*@)", url):
+        if re.match(rf"(?!duckdb:)[\w+.-]+://(\S*\s|[^{ends}]*[{ends}].*@)", url):
             raise ValueError("percent-encode blanks and / ? # @ in a user or password, and an @ behind the host (%40)")
         return given
 

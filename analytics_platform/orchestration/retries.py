@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError, HTTPClient
 from pymongo.errors import ConnectionFailure, OperationFailure
 
 from analytics_platform.connectors.rest_api import RestError
-from analytics_platform.connectors.sqs import ForeignAnswerError
+from analytics_platform.connectors.sqs.errors import ForeignAnswerError
 
 RETRIES = 3
 """How often a step is tried again."""

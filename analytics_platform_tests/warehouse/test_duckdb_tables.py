@@ -141,6 +141,7 @@ with warehouse.session() as session:
 """
 
 
+@pytest.mark.skipif(shutil.which("unshare") is None, reason="only Linux lets a test mount a small disk")
 def test_a_full_disk_is_one_sentence_and_nothing_is_half_written(tmp_path: Path) -> None:
     script = FULL.format(folder=tmp_path, python=sys.executable)
     ran = subprocess.run(["unshare", "-rm", "sh", "-c", script], capture_output=True, text=True)

@@ -23,8 +23,8 @@ from analytics_platform.connectors.rest_api.endpoint import Endpoint, Limits, Re
 LOG = logging.getLogger(__name__)
 
 
-# httpx logs every address whole, with the secrets in it.
-logging.getLogger("httpx").setLevel(logging.WARNING)
+# httpx logs every address whole, with what is secret in it.
+logging.getLogger("httpx").addFilter(lambda record: record.levelno > logging.INFO)
 
 
 @cache

@@ -11,17 +11,7 @@ from __future__ import annotations
 from analytics_platform.connectors.sqs.client import Depth, Message, Queue
 from analytics_platform.connectors.sqs.dead_letters import redrive, send_copies
 from analytics_platform.connectors.sqs.drain import drain
-from analytics_platform.connectors.sqs.errors import ForeignAnswerError, QueueError
+from analytics_platform.connectors.sqs.errors import QueueError
 from analytics_platform.connectors.sqs.in_flight import Drained
 
-__all__ = [
-    "Depth",
-    "Drained",
-    "ForeignAnswerError",
-    "Message",
-    "Queue",
-    "QueueError",
-    "drain",
-    "redrive",
-    "send_copies",
-]
+__all__ = ["Depth", "Drained", "Message", "Queue", "QueueError", "drain", "redrive", "send_copies"]

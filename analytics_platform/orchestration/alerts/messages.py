@@ -24,6 +24,9 @@ from pydantic import BaseModel, ConfigDict
 from analytics_platform.orchestration.alerts.incidents import FORGET_AFTER, Incident, News, Problem
 from analytics_platform.reports.wording import clean, count, moment
 
+# httpx logs every address whole; that of a webhook is all the secret it has.
+logging.getLogger("httpx").addFilter(lambda record: record.levelno > logging.INFO)
+
 MOST_PROBLEMS = 8
 """Problems of one run that are shown; more are counted."""
 
@@ -35,9 +38,6 @@ WEBHOOK_SECONDS = 10.0
 
 MAIL_SECONDS = 10.0
 """What each step of talking to the mail server may take."""
-
-# httpx logs every address, and the address is all the secret a webhook has.
-logging.getLogger("httpx").setLevel(logging.WARNING)
 
 
 class Alert(BaseModel):

@@ -73,3 +73,27 @@ def test_a_damaged_file_is_told(damage: str) -> None:
     }[damage]
     with pytest.raises(ValueError, match="holds no answer of an API"):
         decode_pages(b"\n".join(damaged))
+
+
+SIGNS = st.sampled_from([*'[]{},:"1 ', "[]", "{}", '"a":', "null", "tru", "\n", "\\"])
+
+
+@given(text=st.lists(SIGNS, max_size=12).map("".join))
+def test_a_text_is_taken_for_a_list_just_if_a_parser_of_json_takes_it(text: str) -> None:
+    try:
+        expected = isinstance(json.loads(text), list)
+    except ValueError:
+        expected = False
+    try:
+        list(split_records(text.encode()))
+    except BadAnswerError:
+        assert not expected
+    else:
+        assert expected
+
+
+@pytest.mark.parametrize("text", ["[1}", "[1,]", "[,1]", "[1 1]", "[1]]", "[[1}]"])
+def test_a_text_whose_brackets_and_commas_do_not_fit_is_no_json(text: str) -> None:
+    with pytest.raises(BadAnswerError) as caught:
+        list(split_records(text.encode()))
+    assert "is not JSON" in caught.value.what
