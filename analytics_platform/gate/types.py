@@ -44,11 +44,6 @@ def readable(raw: bytes) -> str:
     return raw.decode("utf-8", errors="backslashreplace").replace("\0", "\\x00")
 
 
-def printable(text: str) -> str:
-    """Write characters that have no form of their own, such as line breaks, as escapes: `\\n`, `\\x1b`."""
-    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
-
-
 def present(text: pl.Series) -> pl.Series:
     """Take off the blanks around `text`; null where nothing is left."""
     stripped = text.str.strip_chars()

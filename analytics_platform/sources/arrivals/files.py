@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
+from analytics_platform.errors import printable
 from analytics_platform.gate import FileRejectedError
-from analytics_platform.gate.types import printable, readable
+from analytics_platform.gate.types import readable
 from analytics_platform.lake import Batch, FolderLake, UnreadableError
 from analytics_platform.settings import Settings
 from analytics_platform.sources.source import Arrival, Source
