@@ -9,10 +9,7 @@ import sys
 from pathlib import Path
 
 import dagster as dg
-import pytest
 
-from analytics_platform.settings import load_settings
-from analytics_platform.warehouse import open_warehouse
 from analytics_platform_tests.end_to_end.platform_run import clickstream
 from analytics_platform_tests.kit import load_landed, open_house
 
@@ -33,54 +30,31 @@ def _drop(folder: Path, content: str, name: str = "day.csv") -> None:
     (landing / name).write_text(content, "utf-8")
 
 
-@pytest.fixture(scope="module")
-def loaded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
-    """A folder with a day that was loaded and not built, as after a kill in between; a file came; and the run then."""
-    folder = tmp_path_factory.mktemp("command")
-    _drop(folder, clickstream(100))
-    house = open_house(folder, partition_start="2026-01-01")
+def test_without_days_it_loads_what_arrived_and_builds_the_days_of_all_that_is_not_built(
+    tmp_path: Path,
+) -> None:
+    """A day was loaded and not built, as after a kill in between; then a file came."""
+    _drop(tmp_path, clickstream(100))
+    house = open_house(tmp_path, partition_start="2026-01-01")
     with house.session() as session:
         load_landed(house, session)
-    _drop(folder, clickstream(50, day="2026-03-02"), "more.csv")
-    return folder, _run(folder)
+    _drop(tmp_path, clickstream(50, day="2026-03-02"), "more.csv")
 
-
-def test_without_days_it_loads_what_arrived_and_builds_the_days_of_all_that_was_loaded_and_not_built(
-    loaded: tuple[Path, subprocess.CompletedProcess[str]],
-) -> None:
-    folder, run = loaded
+    run = _run(tmp_path)
 
     assert run.returncode == 0, run.stdout + run.stderr
-    with open_warehouse(load_settings(data_dir=folder)).session(read_only=True) as session:
+    with house.session(read_only=True) as session:
         found = session.rows("SELECT date, events FROM marts.daily_trends WHERE events > 0 ORDER BY 1")
     assert found == [(dt.date(2026, 3, 1), 100), (dt.date(2026, 3, 2), 50)]
-
-
-def test_it_prints_a_line_per_step_and_no_debug_lines(loaded: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
-    _, run = loaded
-
+    # It prints a line per step and no debug lines.
     assert "DEBUG" not in run.stdout + run.stderr
     assert len(run.stdout.splitlines()) < 150
     assert any(line.split()[:1] == ["marts.daily_trends"] for line in run.stdout.splitlines())
-
-
-def test_its_history_is_where_the_ui_looks_for_it(
-    loaded: tuple[Path, subprocess.CompletedProcess[str]], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    folder, _ = loaded
-    monkeypatch.setenv("DAGSTER_HOME", str(folder / "dagster"))
-
-    with dg.DagsterInstance.from_config(str(folder / "dagster")) as instance:
+    # Its history is where the UI looks for it.
+    with dg.DagsterInstance.from_config(str(tmp_path / "dagster")) as instance:
         assert {run.status for run in instance.get_runs()} == {dg.DagsterRunStatus.SUCCESS}
-
-
-def test_a_second_run_without_news_reads_nothing_and_logs_no_failed_check(
-    loaded: tuple[Path, subprocess.CompletedProcess[str]],
-) -> None:
-    folder, _ = loaded
-
-    again = _run(folder)
-
+    # A second run without news reads nothing and logs no failed check.
+    again = _run(tmp_path)
     assert again.returncode == 0
     assert again.stdout.splitlines()[-1] == "Nothing new was loaded: no day to build."
     assert "check" not in again.stdout

@@ -172,8 +172,9 @@ def test_a_list_keeps_its_name_where_a_visit_goes_on_after_midnight(warehouse: D
     """The purchase after midnight belongs to the list that was clicked before it; on its own day no event names it."""
     click = Sighting(FIRST + dt.timedelta(hours=11, minutes=50), "p1", None, "l1", "Top", "select_item")
     bought = Sighting(FIRST + dt.timedelta(hours=12, minutes=5), "p1", None, None, None, "purchase")
-    for seed in range(3):
-        assert incrementally(warehouse, [[click], [bought]], seed) == at_once(warehouse, [[click, bought]])
+    expected = at_once(warehouse, [[click, bought]])
+    for seed in range(2):
+        assert incrementally(warehouse, [[click], [bought]], seed) == expected
     assert warehouse.rows("SELECT list_name, purchases FROM marts.list_performance") == [("Top", 1)]
 
 

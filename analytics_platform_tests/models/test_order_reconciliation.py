@@ -9,8 +9,19 @@ from analytics_platform.catalog import CONTRACTS
 from analytics_platform.transform import DayRange
 from analytics_platform.warehouse import Session
 from analytics_platform.warehouse.watchdog import has_the_shops_orders
-from analytics_platform_tests.kit import House, Row, build, build_touched, click, load_rows, open_house_of_tables
+from analytics_platform_tests.kit import (
+    House,
+    Row,
+    build,
+    build_touched,
+    click,
+    load_rows,
+    needed,
+    open_house_of_tables,
+)
 from analytics_platform_tests.shop_rows import load_shop, order
+
+TABLES = needed("marts.order_reconciliation")
 
 NOON = dt.datetime(2026, 3, 2, 12, tzinfo=dt.UTC)
 MIDNIGHT = dt.datetime(2026, 3, 3, tzinfo=dt.UTC)
@@ -60,7 +71,7 @@ def test_every_order_of_either_side_is_there_once_with_how_it_compares(tmp_path:
     house = open_house_of_tables(tmp_path)
     with house.session() as session:
         filled(house, session)
-        made = build(session, DAYS, house.settings)
+        made = build(session, DAYS, house.settings, TABLES)
         assert session.rows(OUTCOMES) == EXPECTED
         (rule,) = (found for found in made["marts.order_reconciliation"].results if found.rule == "orders_reconcile")
         assert (rule.failing, rule.severity) == (3, "warn")
@@ -77,11 +88,11 @@ def test_an_order_that_arrives_late_on_either_side_makes_good_what_differed(tmp_
     house = open_house_of_tables(tmp_path)
     with house.session() as session:
         filled(house, session)
-        build(session, DAYS, house.settings)
+        build(session, DAYS, house.settings, TABLES)
         load_rows(house, session, [bought("bob", NOON, "T9")], "late.csv")
         load_shop(house, session, "orders", [order(6, "bob/T1", 1, NOON), order(1, "ada/T1", 1, NOON + SECOND)])
         load_shop(house, session, "orders", [order(2, "ada/T2", 1, NOON, "5.0001", updated_at=NOON + SECOND)])
-        build_touched(session, {NOON.date()}, DAYS, house.settings)
+        build_touched(session, {NOON.date()}, DAYS, house.settings, TABLES)
         outcomes = {str(key): outcome for _, key, outcome in session.rows(OUTCOMES)}
         assert {key for key, outcome in outcomes.items() if outcome == "equal"} == {
             "ada/T1",
@@ -96,6 +107,6 @@ def test_without_the_shops_database_no_difference_is_reported(tmp_path: Path) ->
     house = open_house_of_tables(tmp_path)
     with house.session() as session:
         load_rows(house, session, EVENTS)
-        made = build(session, DAYS, house.settings)
+        made = build(session, DAYS, house.settings, TABLES)
         assert all(result.passed for result in made["marts.order_reconciliation"].results)
         assert has_the_shops_orders(session, house.settings, NOON).passed
