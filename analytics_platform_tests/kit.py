@@ -1,9 +1,9 @@
 """A warehouse in a temporary folder, filled and built without Dagster the way the assets do it.
 
-house = open_house(tmp_path)
-with house.session() as session:
-    load_rows(house, session, [click("ada", "2024-03-01T10:00:00"), …])
-    build(session, DayRange(date(2024, 3, 1), date(2024, 3, 2)), house.settings)
+platform = open_platform(tmp_path)
+with platform.session() as session:
+    load_rows(platform, session, [click("ada", "2024-03-01T10:00:00"), …])
+    build(session, DayRange(date(2024, 3, 1), date(2024, 3, 2)), platform.settings)
     contents(session)["star.fact_events"]
 """
 
@@ -79,7 +79,7 @@ HISTORIES = frozenset({"ops.rule_results"})
 
 
 @dataclass(frozen=True, slots=True)
-class House:
+class Platform:
     """A landing folder, a lake and a warehouse below one folder."""
 
     settings: Settings
@@ -96,11 +96,11 @@ class House:
         return self.settings.landing_dir / CLICKSTREAM
 
 
-def open_house(root: Path, **settings: object) -> House:
-    """A house below `root` with these settings, its landing folder made."""
+def open_platform(root: Path, **settings: object) -> Platform:
+    """A platform below `root` with these settings, its landing folder made."""
     chosen = load_settings(data_dir=root, **settings)
     chosen.landing_dir.joinpath(CLICKSTREAM).mkdir(parents=True, exist_ok=True)
-    return House(chosen, FolderLake(Path(chosen.lake_url)), open_warehouse(chosen))
+    return Platform(chosen, FolderLake(Path(chosen.lake_url)), open_warehouse(chosen))
 
 
 @lru_cache(maxsize=1)
@@ -114,11 +114,11 @@ def empty_tables() -> Path:
     return warehouse.path
 
 
-def open_house_of_tables(root: Path, **settings: object) -> House:
-    """A house on DuckDB with all tables, none with a row: what is built there takes a third less time."""
-    house = open_house(root, **settings)
-    shutil.copy(empty_tables(), house.settings.warehouse_path)
-    return house
+def open_house_of_tables(root: Path, **settings: object) -> Platform:
+    """A platform on DuckDB with all tables, none with a row: what is built there takes a third less time."""
+    platform = open_platform(root, **settings)
+    shutil.copy(empty_tables(), platform.settings.warehouse_path)
+    return platform
 
 
 @contextmanager
@@ -155,23 +155,23 @@ def to_csv(rows: Sequence[Row]) -> str:
     return text.getvalue()
 
 
-def load_rows(house: House, session: Session, rows: Sequence[Row], name: str = "rows.csv") -> list[Loaded]:
+def load_rows(platform: Platform, session: Session, rows: Sequence[Row], name: str = "rows.csv") -> list[Loaded]:
     """Drop the rows as a file and load it through the lake and the gate."""
-    house.landing.joinpath(name).write_text(to_csv(rows), encoding="utf-8", newline="")
-    return load_landed(house, session)
+    platform.landing.joinpath(name).write_text(to_csv(rows), encoding="utf-8", newline="")
+    return load_landed(platform, session)
 
 
-def load_files(house: House, session: Session, folder: Path) -> list[Loaded]:
+def load_files(platform: Platform, session: Session, folder: Path) -> list[Loaded]:
     """Drop copies of all the files in `folder` and load them through the lake and the gate."""
-    shutil.copytree(folder, house.landing, dirs_exist_ok=True)
-    return load_landed(house, session)
+    shutil.copytree(folder, platform.landing, dirs_exist_ok=True)
+    return load_landed(platform, session)
 
 
-def load_landed(house: House, session: Session) -> list[Loaded]:
+def load_landed(platform: Platform, session: Session) -> list[Loaded]:
     """Load what lies in the landing folder and is not loaded yet."""
     session.ensure(CONTRACTS[f"cleaned.{CLICKSTREAM}"])
-    land_files(SOURCES[CLICKSTREAM], house.settings, house.lake)
-    batches = load_new_batches(SOURCES[CLICKSTREAM], session, house.settings, house.lake, run_id="test")
+    land_files(SOURCES[CLICKSTREAM], platform.settings, platform.lake)
+    batches = load_new_batches(SOURCES[CLICKSTREAM], session, platform.settings, platform.lake, run_id="test")
     return [loaded for _, loaded in batches]
 
 
@@ -185,14 +185,14 @@ def build(
 
 
 @contextmanager
-def built_house(
+def built_platform(
     root: Path, rows: Sequence[Row], tables: Collection[str] | None = None, **settings: object
 ) -> Iterator[Session]:
-    """The open warehouse of a new house with these rows loaded and every table built, or what `tables` need."""
-    house = open_house_of_tables(root, **settings)
-    with house.session() as session:
-        load_rows(house, session, rows)
-        build(session, loaded_days(session), house.settings, None if tables is None else needed(*tables))
+    """The open warehouse of a new platform with these rows loaded and every table built, or what `tables` need."""
+    platform = open_house_of_tables(root, **settings)
+    with platform.session() as session:
+        load_rows(platform, session, rows)
+        build(session, loaded_days(session), platform.settings, None if tables is None else needed(*tables))
         yield session
 
 

@@ -1,4 +1,4 @@
-"""Interaction logs and users of the web shop for tests, and their way into a house without their servers."""
+"""Interaction logs and users of the web shop for tests, and their way into a platform without their servers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from analytics_platform.sources.arrivals.api import put_answer
 from analytics_platform.sources.arrivals.collection import to_parquet
 from analytics_platform.sources.registry import SOURCES
 from analytics_platform.warehouse.load import load_new_batches
-from analytics_platform_tests.kit import House
+from analytics_platform_tests.kit import Platform
 from analytics_platform_tests.names import USERS, WEB_LOGS
 
 _numbers = itertools.count(1)
@@ -37,23 +37,26 @@ def user(user_id: object, name: str = "Ada Lovelace", **fields: object) -> dict[
     return {"id": user_id, "name": name, **fields}
 
 
-def put_logs(house: House, documents: Sequence[Mapping[str, Any]]) -> Batch:
+def put_logs(platform: Platform, documents: Sequence[Mapping[str, Any]]) -> Batch:
     """Put documents into the lake as one batch, as reading the collection does."""
-    return house.lake.put_bytes(WEB_LOGS, "shop.web_logs", ".parquet", to_parquet(list(map(bson.encode, documents))))
+    return platform.lake.put_bytes(WEB_LOGS, "shop.web_logs", ".parquet", to_parquet(list(map(bson.encode, documents))))
 
 
-def put_users(house: House, *users: Mapping[str, object]) -> Batch:
+def put_users(platform: Platform, *users: Mapping[str, object]) -> Batch:
     """Put an answer of the users API into the lake, as fetching it does."""
-    return put_answer(house.lake, USERS, [json.dumps(users).encode()])
+    return put_answer(platform.lake, USERS, [json.dumps(users).encode()])
 
 
-def load(house: House, *sources: str) -> dict[str, tuple[int, int, int]]:
+def load(platform: Platform, *sources: str) -> dict[str, tuple[int, int, int]]:
     """Load the new batches of these sources (logs and users without): source → accepted, duplicate, quarantined."""
     found = {}
-    with house.session() as session:
+    with platform.session() as session:
         for source in sources or (WEB_LOGS, USERS):
             loaded = [
-                one for _, one in load_new_batches(SOURCES[source], session, house.settings, house.lake, run_id="test")
+                one
+                for _, one in load_new_batches(
+                    SOURCES[source], session, platform.settings, platform.lake, run_id="test"
+                )
             ]
             found[source] = (
                 sum(one.rows_accepted for one in loaded),

@@ -1,4 +1,4 @@
-"""Messages of the mobile shop for tests, and their way into a house without a queue."""
+"""Messages of the mobile shop for tests, and their way into a platform without a queue."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from analytics_platform.sources.arrivals.queue import put_messages
 from analytics_platform.sources.registry import SOURCES
 from analytics_platform.warehouse import Loaded, Session
 from analytics_platform.warehouse.load import load_new_batches
-from analytics_platform_tests.kit import House
+from analytics_platform_tests.kit import Platform
 from analytics_platform_tests.names import ECOMMERCE_EVENTS
 
 SENT_AT = dt.datetime(2026, 10, 1, tzinfo=dt.UTC)
@@ -23,14 +23,14 @@ def shop_message(user: str | None, at: dt.datetime | str, name: str = "view_item
     return json.dumps({"event_timestamp": when, "user_id": user, "event_name": name, "platform": "IOS"} | fields)
 
 
-def load_messages(house: House, session: Session, bodies: Sequence[str]) -> list[Loaded]:
+def load_messages(platform: Platform, session: Session, bodies: Sequence[str]) -> list[Loaded]:
     """Put messages into the lake as one batch, as a drain does, and load it."""
     received = [Message(f"m{number}", body, SENT_AT, 1, {}) for number, body in enumerate(bodies)]
-    put_messages(house.lake, ECOMMERCE_EVENTS, "events", received)
-    return load_drained(house, session)
+    put_messages(platform.lake, ECOMMERCE_EVENTS, "events", received)
+    return load_drained(platform, session)
 
 
-def load_drained(house: House, session: Session) -> list[Loaded]:
+def load_drained(platform: Platform, session: Session) -> list[Loaded]:
     """Load the batches of messages in the lake that are not loaded yet."""
-    batches = load_new_batches(SOURCES[ECOMMERCE_EVENTS], session, house.settings, house.lake, run_id="test")
+    batches = load_new_batches(SOURCES[ECOMMERCE_EVENTS], session, platform.settings, platform.lake, run_id="test")
     return [loaded for _, loaded in batches]

@@ -1,4 +1,4 @@
-"""Rows of the shop's database for tests, and their way into a house without the database."""
+"""Rows of the shop's database for tests, and their way into a platform without the database."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from analytics_platform.sources.arrivals.tables import SUFFIX
 from analytics_platform.sources.registry import SOURCES
 from analytics_platform.warehouse import Session
 from analytics_platform.warehouse.load import load_new_batches
-from analytics_platform_tests.kit import House
+from analytics_platform_tests.kit import Platform
 
 ShopRow: TypeAlias = Mapping[str, object]
 
@@ -47,9 +47,9 @@ def _as_json(row: ShopRow) -> str:
     return "{" + ",".join(parts) + "}"
 
 
-def load_shop(house: House, session: Session, source: str, rows: Sequence[ShopRow]) -> list[str]:
+def load_shop(platform: Platform, session: Session, source: str, rows: Sequence[ShopRow]) -> list[str]:
     """Put rows into the lake as one batch, as reading the table does, and load it: the ids of the new batches."""
     content = "".join(f"{_as_json(row)}\n" for row in rows).encode()
-    house.lake.put_bytes(source, f"shop.{source}", SUFFIX, content)
-    loaded = load_new_batches(SOURCES[source], session, house.settings, house.lake, run_id="test")
+    platform.lake.put_bytes(source, f"shop.{source}", SUFFIX, content)
+    loaded = load_new_batches(SOURCES[source], session, platform.settings, platform.lake, run_id="test")
     return [batch.batch_id for batch, _ in loaded]

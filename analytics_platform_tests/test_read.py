@@ -10,22 +10,22 @@ import pytest
 
 import analytics_platform
 from analytics_platform.errors import UserError
-from analytics_platform_tests.kit import build, click, load_rows, loaded_days, open_house
+from analytics_platform_tests.kit import build, click, load_rows, loaded_days, open_platform
 
 PURCHASE = {"transaction_id": "T1", "revenue": 49.9}
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    house = open_house(tmp_path_factory.mktemp("data"))
-    with house.session() as session:
+    platform = open_platform(tmp_path_factory.mktemp("data"))
+    with platform.session() as session:
         rows = [
             click("ada", "2026-03-01T10:00:00", "checkout_completed", data=PURCHASE),
             click("bob", "2026-03-02T10:00:00"),
         ]
-        load_rows(house, session, rows)
-        build(session, loaded_days(session), house.settings)
-    return house.settings.data_dir
+        load_rows(platform, session, rows)
+        build(session, loaded_days(session), platform.settings)
+    return platform.settings.data_dir
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from analytics_platform.settings import load_settings
 from analytics_platform.transform import DayRange
 from analytics_platform.warehouse import DuckDBSession, Session, Warehouse, open_warehouse
 from analytics_platform.warehouse.published import Published
-from analytics_platform_tests.kit import House, open_house
+from analytics_platform_tests.kit import Platform, open_platform
 from analytics_platform_tests.postgres import new_database
 from benchmarks.models import FIRST, prepare, run_platform
 from benchmarks.report import Figure, report
@@ -85,17 +85,17 @@ PAGES: Mapping[str, Callable[[Session], None]] = {
 }  # fmt: skip
 
 
-def build(folder: Path, events: int) -> House:
-    """A house with all tables built; made once."""
+def build(folder: Path, events: int) -> Platform:
+    """A platform with all tables built; made once."""
     loaded = prepare(folder, events)
-    house = open_house(folder / "dashboard", partition_start=FIRST)
+    platform = open_platform(folder / "dashboard", partition_start=FIRST)
     if not (folder / "built").exists():
-        shutil.copy(loaded.settings.warehouse_path, house.settings.warehouse_path)
-        with house.session() as session:
+        shutil.copy(loaded.settings.warehouse_path, platform.settings.warehouse_path)
+        with platform.session() as session:
             assert isinstance(session, DuckDBSession)
-            run_platform(session, house)
+            run_platform(session, platform)
         (folder / "built").touch()
-    return house
+    return platform
 
 
 def measure(warehouse: Warehouse, page: Callable[[Session], None]) -> float:
@@ -111,11 +111,11 @@ def measure(warehouse: Warehouse, page: Callable[[Session], None]) -> float:
     return max(taken[1:])
 
 
-def copy_for_readers(house: House, folder: Path) -> tuple[Warehouse, float]:
+def copy_for_readers(platform: Platform, folder: Path) -> tuple[Warehouse, float]:
     """The copy that pages read, and the seconds it took."""
     shutil.rmtree(folder, ignore_errors=True)
     started = time.perf_counter()
-    view = Published(house.settings, queries.DASHBOARD, folder).view()
+    view = Published(platform.settings, queries.DASHBOARD, folder).view()
     assert view.warehouse is not None
     return view.warehouse, time.perf_counter() - started
 
@@ -139,10 +139,10 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path("data/benchmarks/models"))
     parser.add_argument("--postgres", action="store_true")
     options = parser.parse_args()
-    house = build(options.folder, options.events)
-    with house.session(read_only=True) as session:
+    platform = build(options.folder, options.events)
+    with platform.session(read_only=True) as session:
         events = session.count("cleaned.events")
-    copy, copied_s = copy_for_readers(house, options.folder / "published")
+    copy, copied_s = copy_for_readers(platform, options.folder / "published")
     figures = [Figure("copy for readers", events, copied_s, "time for which the DuckDB file is closed to writers")]
     figures += [Figure(f"{name}, DuckDB", events, measure(copy, page)) for name, page in PAGES.items()]
     if options.postgres:

@@ -15,7 +15,7 @@ from pathlib import Path
 from analytics_platform.demo.simulator import simulate
 from analytics_platform.lake.register import SETTLED_S
 from analytics_platform.transform import DayRange
-from analytics_platform_tests.kit import build, load_landed, open_house
+from analytics_platform_tests.kit import build, load_landed, open_platform
 from benchmarks.report import Figure, report
 
 FIRST = dt.date(2026, 3, 1)
@@ -25,21 +25,21 @@ LONG, SHORT = 100, 10
 def measure(folder: Path, history: int) -> tuple[int, float, float]:
     """(rows of the last day, seconds to load it, seconds to build it) after `history` days."""
     files = sorted((folder / "simulated" / "clickstream").iterdir())
-    house = open_house(folder / f"history-{history}", partition_start=FIRST)
+    platform = open_platform(folder / f"history-{history}", partition_start=FIRST)
     old, last = files[LONG - history : LONG], files[LONG]
     day = FIRST + dt.timedelta(days=LONG)
     for path in old:
-        shutil.copy(path, house.landing)
+        shutil.copy(path, platform.landing)
     time.sleep(SETTLED_S + 0.5)  # files as old as real ones are when the next day arrives
-    with house.session() as session:
-        load_landed(house, session)
-        build(session, DayRange(day - dt.timedelta(days=history), day - dt.timedelta(days=1)), house.settings)
-    shutil.copy(last, house.landing)
-    with house.session() as session:
+    with platform.session() as session:
+        load_landed(platform, session)
+        build(session, DayRange(day - dt.timedelta(days=history), day - dt.timedelta(days=1)), platform.settings)
+    shutil.copy(last, platform.landing)
+    with platform.session() as session:
         started = time.perf_counter()
-        (loaded,) = load_landed(house, session)
+        (loaded,) = load_landed(platform, session)
         between = time.perf_counter()
-        build(session, DayRange(day, day), house.settings)
+        build(session, DayRange(day, day), platform.settings)
         return loaded.rows_read, between - started, time.perf_counter() - between
 
 

@@ -19,7 +19,7 @@ from analytics_platform.demo.simulator import simulate
 from analytics_platform.transform import DayRange, all_models, build_order, plan
 from analytics_platform.transform.lookups.tables import LOOKUPS
 from analytics_platform.warehouse import DuckDBSession
-from analytics_platform_tests.kit import House, load_files, open_house
+from analytics_platform_tests.kit import Platform, load_files, open_platform
 from benchmarks.report import Figure, report
 
 FIRST = dt.date(2026, 3, 1)
@@ -28,20 +28,20 @@ EVENTS_PER_VISITOR_DAY = 6.2
 """What the simulator makes, about."""
 
 
-def prepare(folder: Path, events: int) -> House:
-    """A house whose clickstream and lookups are loaded; made once."""
-    house = open_house(folder / "loaded", partition_start=FIRST)
+def prepare(folder: Path, events: int) -> Platform:
+    """A platform whose clickstream and lookups are loaded; made once."""
+    platform = open_platform(folder / "loaded", partition_start=FIRST)
     if (folder / "ready").exists():
-        return house
+        return platform
     simulate(DAYS, round(events / DAYS / EVENTS_PER_VISITOR_DAY), 1, folder / "simulated", FIRST)
-    with house.session() as session:
+    with platform.session() as session:
         session.ensure(*(CONTRACTS[name] for name in build_order() if name not in all_models()))  # sources it lacks
-        load_files(house, session, folder / "simulated" / "clickstream")
+        load_files(platform, session, folder / "simulated" / "clickstream")
         for name, make in LOOKUPS.items():
             days = None if CONTRACTS[name].table.write == "whole" else whole_range()
             session.publish(CONTRACTS[name], make(session, days), days)
     (folder / "ready").touch()
-    return house
+    return platform
 
 
 def whole_range() -> DayRange:
@@ -54,13 +54,13 @@ def models_in_order() -> list[str]:
     return [name for name in build_order() if name in all_models()]
 
 
-def run_platform(session: DuckDBSession, house: House) -> dict[str, float]:
+def run_platform(session: DuckDBSession, platform: Platform) -> dict[str, float]:
     """Seconds per table, as the platform builds it: windows, delete, insert, audit, transaction."""
     taken = {}
     for name in models_in_order():
         days = None if CONTRACTS[name].table.write == "whole" else whole_range()
         started = time.perf_counter()
-        query = plan(all_models()[name], days, house.settings.model_values)
+        query = plan(all_models()[name], days, platform.settings.model_values)
         publication = session.publish(CONTRACTS[name], query, days)
         taken[name] = time.perf_counter() - started
         if publication.breaches:
@@ -68,11 +68,11 @@ def run_platform(session: DuckDBSession, house: House) -> dict[str, float]:
     return taken
 
 
-def run_baseline(session: DuckDBSession, house: House) -> dict[str, float]:
+def run_baseline(session: DuckDBSession, platform: Platform) -> dict[str, float]:
     """Seconds per table as a plain `CREATE TABLE AS` of the model's SQL."""
     taken = {}
     days = whole_range()
-    values = {**house.settings.model_values, "first_day": days.first, "last_day": days.last}
+    values = {**platform.settings.model_values, "first_day": days.first, "last_day": days.last}
     for name in models_in_order():
         model = all_models()[name]
         bound = {parameter: values[parameter] for parameter in model.parameters}
@@ -83,13 +83,13 @@ def run_baseline(session: DuckDBSession, house: House) -> dict[str, float]:
     return taken
 
 
-def measure(folder: Path, house: House, runs: int) -> tuple[dict[str, float], dict[str, float]]:
+def measure(folder: Path, platform: Platform, runs: int) -> tuple[dict[str, float], dict[str, float]]:
     """The fastest of `runs` for each way, each run on a fresh copy of the loaded warehouse, in turn."""
     best: dict[str, dict[str, float]] = {}
     for _ in range(runs):
         for way, function in (("baseline", run_baseline), ("platform", run_platform)):
-            copy = open_house(folder / way, partition_start=FIRST)
-            shutil.copy(house.settings.warehouse_path, copy.settings.warehouse_path)
+            copy = open_platform(folder / way, partition_start=FIRST)
+            shutil.copy(platform.settings.warehouse_path, copy.settings.warehouse_path)
             with copy.session() as session:
                 assert isinstance(session, DuckDBSession)
                 session.connection.execute("CHECKPOINT")
@@ -101,7 +101,7 @@ def measure(folder: Path, house: House, runs: int) -> tuple[dict[str, float], di
 
 def differing_tables(folder: Path) -> list[str]:
     """Tables whose rows differ between the two warehouses."""
-    platform, baseline = open_house(folder / "platform"), open_house(folder / "baseline")
+    platform, baseline = open_platform(folder / "platform"), open_platform(folder / "baseline")
     differing = []
     with platform.session() as session:
         assert isinstance(session, DuckDBSession)
@@ -124,9 +124,9 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path("data/benchmarks/models"))
     parser.add_argument("--runs", type=int, default=2)
     options = parser.parse_args()
-    house = prepare(options.folder, options.events)
-    plain, published = measure(options.folder, house, options.runs)
-    with house.session(read_only=True) as session:
+    platform = prepare(options.folder, options.events)
+    plain, published = measure(options.folder, platform, options.runs)
+    with platform.session(read_only=True) as session:
         events = session.rows("SELECT count(*) FROM cleaned.clickstream")[0][0]
     figures = [
         Figure(name, int(str(events)), published[name], f"plain SQL {plain[name]:.2f} s") for name in models_in_order()

@@ -28,7 +28,7 @@ from analytics_platform.sources.registry import SOURCES
 from analytics_platform.transform import all_models, plan
 from analytics_platform.warehouse import Session
 from analytics_platform.warehouse.load import load_new_batches
-from analytics_platform_tests.kit import House, open_house
+from analytics_platform_tests.kit import Platform, open_platform
 from analytics_platform_tests.names import WEB_LOGS
 from benchmarks.mongo_read import COLLECTION, DATABASE, filled, insert
 from benchmarks.report import Figure, report
@@ -43,12 +43,12 @@ def timed(work: Callable[[], int]) -> tuple[int, float]:
     return work(), time.perf_counter() - start
 
 
-def take_in(house: House) -> int:
+def take_in(platform: Platform) -> int:
     """Move what is new from the server to the table: how many documents were read."""
-    read = sum(step.documents for step in read_collection(WEB_LOGS, house.settings, house.lake))
-    with house.session() as session:
+    read = sum(step.documents for step in read_collection(WEB_LOGS, platform.settings, platform.lake))
+    with platform.session() as session:
         session.ensure(CONTRACTS["cleaned.web_logs"])
-        for _ in load_new_batches(SOURCES[WEB_LOGS], session, house.settings, house.lake, run_id="benchmark"):
+        for _ in load_new_batches(SOURCES[WEB_LOGS], session, platform.settings, platform.lake, run_id="benchmark"):
             pass
     return read
 
@@ -76,24 +76,24 @@ def upsert_by_row(collection: Collection[dict[str, Any]], database: Path) -> int
 def measure_documents(documents: int, given: str, folder: Path) -> list[Figure]:
     """Parts (a) to (e) with this number of documents."""
     with filled(documents, given) as (uri, collection):
-        house = open_house(
+        platform = open_platform(
             folder / str(documents), mongodb_uri=uri, mongodb_database=DATABASE, mongodb_collection=COLLECTION
         )
         _, bare = timed(lambda: sum(len(part) for part in collection.find_raw_batches(batch_size=50_000)))
         figures = [
             Figure("a  find_raw_batches alone", documents, bare),
-            Figure("b  server to table", *timed(lambda: take_in(house))),
-            Figure("c  again, nothing new", *timed(lambda: take_in(house)), "the overlap"),
+            Figure("b  server to table", *timed(lambda: take_in(platform))),
+            Figure("c  again, nothing new", *timed(lambda: take_in(platform)), "the overlap"),
         ]
         insert(collection, documents, documents + documents // 100)
-        figures.append(Figure("d  again, 1 % new", *timed(lambda: take_in(house)), "with the overlap"))
+        figures.append(Figure("d  again, 1 % new", *timed(lambda: take_in(platform)), "with the overlap"))
         figures.append(
             Figure(
                 "e  find, pandas, upsert by row",
                 *timed(lambda: upsert_by_row(collection, folder / f"{documents}.duckdb")),
             )
         )
-        with house.session(read_only=True) as session:
+        with platform.session(read_only=True) as session:
             stored = session.count("cleaned.web_logs")
     assert stored == documents + documents // 100, stored
     return figures
@@ -121,12 +121,14 @@ def fill_users(session: Session, customers: int) -> None:
 
 def measure_metrics(customers: int, folder: Path) -> list[Figure]:
     """Parts (f) to (h)."""
-    house, name = open_house(folder / "metrics"), "marts.user_metrics"
+    platform, name = open_platform(folder / "metrics"), "marts.user_metrics"
 
     def publish(session: Session) -> int:
-        return session.publish(CONTRACTS[name], plan(all_models()[name], None, house.settings.model_values), None).rows
+        return session.publish(
+            CONTRACTS[name], plan(all_models()[name], None, platform.settings.model_values), None
+        ).rows
 
-    with house.session() as session:
+    with platform.session() as session:
         fill_users(session, customers)
         first, again = timed(lambda: publish(session)), timed(lambda: publish(session))
         session.execute("UPDATE sessionized.user_totals SET orders = orders + 1 WHERE interactions = 7")

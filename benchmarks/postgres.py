@@ -29,7 +29,7 @@ from analytics_platform.demo.simulator import simulate
 from analytics_platform.gate import Origin, Verdict, read_csv, validate
 from analytics_platform.transform import DayRange
 from analytics_platform.warehouse import BatchCard, Session, load_batch, open_warehouse
-from analytics_platform_tests.kit import build, load_files, open_house
+from analytics_platform_tests.kit import build, load_files, open_platform
 from benchmarks.clickstream import clickstream
 from benchmarks.report import Figure, report
 
@@ -106,15 +106,15 @@ def to_sql(connection: psycopg.Connection, url: str, driver: str) -> float:
 def a_days_build(folder: Path, url: str | None, visitors: int) -> tuple[int, float]:
     """Events of the last day, and seconds to build all tables for it, on DuckDB or at `url`."""
     shutil.rmtree(folder, ignore_errors=True)
-    house = open_house(folder, partition_start=FIRST, **({"warehouse_url": url} if url else {}))
+    platform = open_platform(folder, partition_start=FIRST, **({"warehouse_url": url} if url else {}))
     simulated = folder.parent / f"simulated_{visitors}"
     if not simulated.exists():
         simulate(DAYS, visitors, 1, simulated, FIRST)
     last = FIRST + dt.timedelta(days=DAYS - 1)
-    with house.session() as session:
-        load_files(house, session, simulated / "clickstream")
-        build(session, DayRange(FIRST, last - dt.timedelta(days=1)), house.settings)
-        seconds = timed(lambda: build(session, DayRange(last, last), house.settings))
+    with platform.session() as session:
+        load_files(platform, session, simulated / "clickstream")
+        build(session, DayRange(FIRST, last - dt.timedelta(days=1)), platform.settings)
+        seconds = timed(lambda: build(session, DayRange(last, last), platform.settings))
         ((events,),) = session.rows("SELECT count(*) FROM cleaned.events WHERE event_date = $day", {"day": last})
     return int(str(events)), seconds
 
@@ -142,7 +142,7 @@ def main() -> None:
     options.folder.mkdir(parents=True, exist_ok=True)
     path = clickstream(options.folder.parent, round(options.rows / 0.943))
     with server(options.folder / "server") as url, psycopg.connect(url, autocommit=True) as connection:
-        settings = open_house(options.folder / "loaded", warehouse_url=url).settings
+        settings = open_platform(options.folder / "loaded", warehouse_url=url).settings
         first, second = accepted(path, "b1"), accepted(path, "b2")
         loads, copies = [], []
         with open_warehouse(settings).session() as session:

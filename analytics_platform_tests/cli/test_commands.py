@@ -15,7 +15,7 @@ import pytest
 
 from analytics_platform.cli.main import main
 from analytics_platform_tests.end_to_end.platform_run import clickstream
-from analytics_platform_tests.kit import House, load_landed, open_house
+from analytics_platform_tests.kit import Platform, load_landed, open_platform
 from analytics_platform_tests.names import SHOP
 
 
@@ -45,29 +45,29 @@ def call(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> 
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> House:
+def platform(tmp_path_factory: pytest.TempPathFactory) -> Platform:
     """A loaded file of which 5.8 % of the rows were rejected."""
-    house = open_house(tmp_path_factory.mktemp("data"))
-    house.landing.joinpath("bad.csv").write_text(clickstream(1000, without_client=58), "utf-8")
-    with house.session() as session:
-        load_landed(house, session)
-    return house
+    platform = open_platform(tmp_path_factory.mktemp("data"))
+    platform.landing.joinpath("bad.csv").write_text(clickstream(1000, without_client=58), "utf-8")
+    with platform.session() as session:
+        load_landed(platform, session)
+    return platform
 
 
 def test_the_version_is_printed(tmp_path: Path) -> None:
     assert _run(tmp_path, "--version").stdout == f"analytics-platform {version('analytics-platform')}\n"
 
 
-def test_monitor_exits_1_and_names_the_breach(call: Call, house: House) -> None:
-    ended = call(house.settings.data_dir, "monitor", COLUMNS="600")
+def test_monitor_exits_1_and_names_the_breach(call: Call, platform: Platform) -> None:
+    ended = call(platform.settings.data_dir, "monitor", COLUMNS="600")
 
     assert ended.returncode == 1
     assert "error_rate" in ended.stdout
     assert "58 of 1,000 rows rejected (5.80%): 58 for client_id: missing; also day 2026-03-01" in ended.stdout
 
 
-def test_monitor_exits_0_when_the_threshold_allows_it(call: Call, house: House) -> None:
-    assert call(house.settings.data_dir, "monitor", MAX_ERROR_RATE="0.10").returncode == 0
+def test_monitor_exits_0_when_the_threshold_allows_it(call: Call, platform: Platform) -> None:
+    assert call(platform.settings.data_dir, "monitor", MAX_ERROR_RATE="0.10").returncode == 0
 
 
 def test_monitor_before_the_first_run_says_what_to_do(call: Call, tmp_path: Path) -> None:
@@ -78,16 +78,16 @@ def test_monitor_before_the_first_run_says_what_to_do(call: Call, tmp_path: Path
     assert "Traceback" not in ended.stderr
 
 
-def test_monitor_says_when_the_warehouse_is_in_use(house: House) -> None:
-    with duckdb.connect(str(house.settings.warehouse_path)):
-        ended = _run(house.settings.data_dir, "monitor")
+def test_monitor_says_when_the_warehouse_is_in_use(platform: Platform) -> None:
+    with duckdb.connect(str(platform.settings.warehouse_path)):
+        ended = _run(platform.settings.data_dir, "monitor")
 
     assert ended.returncode == 2
     assert "is in use by another process" in ended.stderr
 
 
-def test_accepting_an_unknown_batch_ends_in_one_sentence(call: Call, house: House) -> None:
-    ended = call(house.settings.data_dir, "accept", "zzz", "--reason", "no")
+def test_accepting_an_unknown_batch_ends_in_one_sentence(call: Call, platform: Platform) -> None:
+    ended = call(platform.settings.data_dir, "accept", "zzz", "--reason", "no")
 
     assert ended.returncode == 2
     assert (
@@ -104,36 +104,36 @@ def test_before_the_first_run_no_batch_is_known(call: Call, tmp_path: Path, comm
     assert ended.stderr.startswith("analytics-platform: No batch has an id that starts with 'a'")
 
 
-def test_what_status_says_of_a_breach_can_be_copied_also_from_a_narrow_terminal(call: Call, house: House) -> None:
-    with house.session(read_only=True) as session:
+def test_what_status_says_of_a_breach_can_be_copied_also_from_a_narrow_terminal(call: Call, platform: Platform) -> None:
+    with platform.session(read_only=True) as session:
         (batch_id,) = session.one("SELECT batch_id FROM ops.pipeline_logs")
 
-    shown = call(house.settings.data_dir, "status", COLUMNS="60").stdout
+    shown = call(platform.settings.data_dir, "status", COLUMNS="60").stdout
 
     assert shown.count(batch_id) >= 2
     assert f"`analytics-platform accept {batch_id} --reason '…'`" in shown.splitlines()[-1]
 
 
-def test_an_accepted_batch_no_longer_fails_the_monitor_and_is_accepted_once(call: Call, house: House) -> None:
-    with house.session(read_only=True) as session:
+def test_an_accepted_batch_no_longer_fails_the_monitor_and_is_accepted_once(call: Call, platform: Platform) -> None:
+    with platform.session(read_only=True) as session:
         batch_id = str(session.rows("SELECT batch_id FROM ops.pipeline_logs")[0][0])
 
-    accepted = call(house.settings.data_dir, "accept", batch_id[:6], "--reason", "tracker outage")
+    accepted = call(platform.settings.data_dir, "accept", batch_id[:6], "--reason", "tracker outage")
 
     assert accepted.returncode == 0
     assert accepted.stdout == f"Batch {batch_id} (bad.csv) is accepted: tracker outage\n"
-    assert call(house.settings.data_dir, "monitor").returncode == 0
-    again = call(house.settings.data_dir, "accept", batch_id, "--reason", "another reason")
+    assert call(platform.settings.data_dir, "monitor").returncode == 0
+    again = call(platform.settings.data_dir, "accept", batch_id, "--reason", "another reason")
     assert again.stdout.startswith(f"Nothing to do: batch {batch_id} was accepted by {getpass.getuser()} on 20")
     assert again.stdout.endswith(" UTC: tracker outage\n")
 
 
 def test_replay_moves_rows_that_pass_now_and_names_the_days_to_build(call: Call, tmp_path: Path) -> None:
-    house = open_house(tmp_path, partition_start="2026-03-02")
-    house.landing.joinpath("early.csv").write_text(clickstream(100, day="2026-03-01"), "utf-8")
-    house.landing.joinpath("\x1b[31mbad.csv").write_text(clickstream(100, 7, day="2026-03-01", name="d"), "utf-8")
-    with house.session() as session:
-        load_landed(house, session)
+    platform = open_platform(tmp_path, partition_start="2026-03-02")
+    platform.landing.joinpath("early.csv").write_text(clickstream(100, day="2026-03-01"), "utf-8")
+    platform.landing.joinpath("\x1b[31mbad.csv").write_text(clickstream(100, 7, day="2026-03-01", name="d"), "utf-8")
+    with platform.session() as session:
+        load_landed(platform, session)
 
     ended = call(tmp_path, "replay", PARTITION_START="2026-03-01")
 
@@ -145,7 +145,7 @@ def test_replay_moves_rows_that_pass_now_and_names_the_days_to_build(call: Call,
     ):
         assert figures in ended.stdout
     assert "materialize --days 2026-03-01...2026-03-01" in ended.stdout
-    with house.session(read_only=True) as session:
+    with platform.session(read_only=True) as session:
         assert session.rows("SELECT count(*) FROM cleaned.clickstream") == [(193,)]
 
 
@@ -188,9 +188,9 @@ def test_status_before_the_first_run_names_the_sources_and_the_next_step(call: C
     ]
 
 
-def test_status_shows_batches_figures_and_what_to_do_about_what_fails(call: Call, house: House) -> None:
-    ended = call(house.settings.data_dir, "status")
-    found = json.loads(call(house.settings.data_dir, "status", "--json").stdout)
+def test_status_shows_batches_figures_and_what_to_do_about_what_fails(call: Call, platform: Platform) -> None:
+    ended = call(platform.settings.data_dir, "status")
+    found = json.loads(call(platform.settings.data_dir, "status", "--json").stdout)
 
     assert ended.returncode == 0
     assert "bad.csv" in ended.stdout
@@ -200,21 +200,21 @@ def test_status_shows_batches_figures_and_what_to_do_about_what_fails(call: Call
     assert {"name", "passed", "seen", "remedy"} == set(found["observations"][0])
 
 
-def test_monitor_answers_scripts_in_json(call: Call, house: House) -> None:
-    ended = call(house.settings.data_dir, "monitor", "--json", MAX_ERROR_RATE="0.01")
+def test_monitor_answers_scripts_in_json(call: Call, platform: Platform) -> None:
+    ended = call(platform.settings.data_dir, "monitor", "--json", MAX_ERROR_RATE="0.01")
 
     observations = {entry["name"]: entry["passed"] for entry in json.loads(ended.stdout)}
     assert observations["fresh"] is True
     assert ended.returncode == (0 if all(observations.values()) else 1)
 
 
-def test_a_warehouse_is_copied_with_every_row(call: Call, house: House, tmp_path: Path) -> None:
-    source, target = f"duckdb:///{house.settings.warehouse_path}", f"duckdb:///{tmp_path / 'copy.duckdb'}"
+def test_a_warehouse_is_copied_with_every_row(call: Call, platform: Platform, tmp_path: Path) -> None:
+    source, target = f"duckdb:///{platform.settings.warehouse_path}", f"duckdb:///{tmp_path / 'copy.duckdb'}"
     for _ in range(2):  # again, nothing changes
         ended = call(tmp_path, "copy", "--from", source, "--to", target)
         assert ended.returncode == 0, ended.stderr
         assert f"rows are in {tmp_path / 'copy.duckdb'}, every value compared." in ended.stdout
-    with open_house(tmp_path, warehouse_url=target).session(read_only=True) as session:
+    with open_platform(tmp_path, warehouse_url=target).session(read_only=True) as session:
         assert session.rows("SELECT count(*) FROM cleaned.clickstream") == [(942,)]
 
 

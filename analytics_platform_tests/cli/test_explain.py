@@ -14,7 +14,7 @@ from analytics_platform.errors import UserError
 from analytics_platform.transform import DayRange, ModelError, find_model
 from analytics_platform.warehouse import WarehouseError
 from analytics_platform.warehouse.explain import explain_model
-from analytics_platform_tests.kit import House, build, click, contents, load_rows, needed, open_house
+from analytics_platform_tests.kit import Platform, build, click, contents, load_rows, needed, open_platform
 from analytics_platform_tests.postgres import new_database
 
 FIRST, LAST = dt.date(2024, 3, 1), dt.date(2024, 3, 3)
@@ -23,50 +23,50 @@ MODELS = ("marts.daily_trends", "marts.attribution", "marts.bought_together", "m
 
 
 @pytest.fixture(scope="module", params=["duckdb", "postgresql"])
-def house(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    root = tmp_path_factory.mktemp("house")
+def platform(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+    root = tmp_path_factory.mktemp("platform")
     if request.param == "duckdb":
-        yield _filled(open_house(root))
+        yield _filled(open_platform(root))
         return
     with new_database() as url:
-        yield _filled(open_house(root, warehouse_url=url))
+        yield _filled(open_platform(root, warehouse_url=url))
 
 
-def _filled(house: House) -> House:
+def _filled(platform: Platform) -> Platform:
     data = {"transaction_id": "T1", "revenue": 10, "items": [{"item_id": "p1"}, {"item_id": "p2"}]}
     rows = [click("ada", f"{day}T10:00:00Z", "checkout_completed", data=data) for day in (FIRST, LAST)]
-    with house.session() as session:
-        load_rows(house, session, rows)
-        build(session, DayRange(FIRST, LAST), house.settings, needed(*MODELS))
-    return house
+    with platform.session() as session:
+        load_rows(platform, session, rows)
+        build(session, DayRange(FIRST, LAST), platform.settings, needed(*MODELS))
+    return platform
 
 
-def _explain(house: House, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> Result:
-    monkeypatch.setenv("DATA_DIR", str(house.settings.data_dir))
-    monkeypatch.setenv("WAREHOUSE_URL", house.settings.warehouse_url.get_secret_value())
+def _explain(platform: Platform, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> Result:
+    monkeypatch.setenv("DATA_DIR", str(platform.settings.data_dir))
+    monkeypatch.setenv("WAREHOUSE_URL", platform.settings.warehouse_url.get_secret_value())
     return CliRunner().invoke(app, ["explain", *arguments])
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_every_kind_of_model_is_explained_and_nothing_changes(house: House, name: str) -> None:
-    with house.session(read_only=True) as session:
+def test_every_kind_of_model_is_explained_and_nothing_changes(platform: Platform, name: str) -> None:
+    with platform.session(read_only=True) as session:
         before = contents(session)
-        explained = explain_model(session, find_model(name), None, house.settings.model_values)
+        explained = explain_model(session, find_model(name), None, platform.settings.model_values)
         assert contents(session) == before
     assert explained.days == (None if name == "marts.customer_rfm" else DayRange(LAST, LAST))
     *reads, run = explained.plans
     assert run.step == "DuckDB runs the model" and "Total Time" in run.text
     read = [step.step for step in reads]
-    is_server = house.settings.is_on_postgres
+    is_server = platform.settings.is_on_postgres
     assert sorted(read) == [f"PostgreSQL reads {table}" for table in explained.model.inputs if is_server]
     assert all("actual time" in step.text for step in reads)
 
 
-def test_the_command_names_table_days_and_warehouse(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    ended = _explain(house, monkeypatch, "daily_trends", "--days", f"{FIRST}...{LAST}")
+def test_the_command_names_table_days_and_warehouse(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
+    ended = _explain(platform, monkeypatch, "daily_trends", "--days", f"{FIRST}...{LAST}")
     assert ended.exit_code == 0, ended.output
     assert ended.output.startswith(f"marts.daily_trends, {FIRST}...{LAST}, in ")
-    assert not house.settings.is_on_postgres or "PostgreSQL reads star.fact_sessions" in ended.output
+    assert not platform.settings.is_on_postgres or "PostgreSQL reads star.fact_sessions" in ended.output
     assert "DuckDB runs the model" in ended.output
 
 
@@ -91,13 +91,13 @@ def test_an_unknown_table_is_one_sentence_with_tables_like_it(name: str, hint: s
 
 
 @pytest.mark.parametrize("days", ["soon", "2024-03-03...2024-03-01", "2024-03-01..2024-03-03"])
-def test_invalid_days_are_rejected(house: House, monkeypatch: pytest.MonkeyPatch, days: str) -> None:
-    ended = _explain(house, monkeypatch, "daily_trends", "--days", days)
+def test_invalid_days_are_rejected(platform: Platform, monkeypatch: pytest.MonkeyPatch, days: str) -> None:
+    ended = _explain(platform, monkeypatch, "daily_trends", "--days", days)
     assert isinstance(ended.exception, UserError)
     assert "is no range of days" in str(ended.exception)
 
 
 def test_before_the_tables_are_built_it_says_what_to_do(tmp_path: Path) -> None:
-    house = open_house(tmp_path)
-    with house.session() as session, pytest.raises(WarehouseError, match="materialize the assets first"):
-        explain_model(session, find_model("customer_rfm"), None, house.settings.model_values)
+    platform = open_platform(tmp_path)
+    with platform.session() as session, pytest.raises(WarehouseError, match="materialize the assets first"):
+        explain_model(session, find_model("customer_rfm"), None, platform.settings.model_values)

@@ -13,90 +13,90 @@ from analytics_platform.orchestration.checks.error_rate import check_error_rate
 from analytics_platform.transform import DayRange
 from analytics_platform_tests.cli.test_commands import Call, call
 from analytics_platform_tests.end_to_end.platform_run import clickstream
-from analytics_platform_tests.kit import House, load_landed, open_house
+from analytics_platform_tests.kit import Platform, load_landed, open_platform
 from analytics_platform_tests.shop_messages import load_messages, shop_message
 
 __all__ = ["call"]
 
 
-def failed_sentence(house: House, source: str = "clickstream", days: DayRange | None = None) -> str | None:
+def failed_sentence(platform: Platform, source: str = "clickstream", days: DayRange | None = None) -> str | None:
     """What the run ends with; None if it goes on."""
-    with house.session() as session:
-        allowed = house.settings.max_error_rate
+    with platform.session() as session:
+        allowed = platform.settings.max_error_rate
         return check_error_rate(session, dg.AssetKey(["cleaned", source]), allowed, {source}, days)[1]
 
 
-def with_bad_batch(root: Path) -> House:
+def with_bad_batch(root: Path) -> Platform:
     """A file of which 6 % of the rows lack their client."""
-    house = open_house(root)
-    house.landing.joinpath("bad.csv").write_text(clickstream(1000, without_client=60), "utf-8")
-    with house.session() as session:
-        load_landed(house, session)
-    return house
+    platform = open_platform(root)
+    platform.landing.joinpath("bad.csv").write_text(clickstream(1000, without_client=60), "utf-8")
+    with platform.session() as session:
+        load_landed(platform, session)
+    return platform
 
 
-def with_bad_day(root: Path) -> House:
+def with_bad_day(root: Path) -> Platform:
     """Two files with 4 % rejected rows each, all on one day, of which they are a tenth."""
-    house = open_house(root)
+    platform = open_platform(root)
     for name in "ab":
         good, bad = clickstream(900, name=name), clickstream(100, without_client=40, day="2026-03-02", name=name)
-        house.landing.joinpath(f"{name}.csv").write_text(good + bad.partition("\n")[2], "utf-8")
-    with house.session() as session:
-        load_landed(house, session)
-    return house
+        platform.landing.joinpath(f"{name}.csv").write_text(good + bad.partition("\n")[2], "utf-8")
+    with platform.session() as session:
+        load_landed(platform, session)
+    return platform
 
 
 @pytest.mark.parametrize("kind", [with_bad_batch, with_bad_day])
 @pytest.mark.parametrize("command", ["withdraw", "accept"])
 def test_each_command_of_the_failed_check_clears_it(call: Call, tmp_path: Path, kind: object, command: str) -> None:
-    house = kind(tmp_path)  # type: ignore[operator]
-    sentence = failed_sentence(house)
+    platform = kind(tmp_path)  # type: ignore[operator]
+    sentence = failed_sentence(platform)
     assert sentence is not None and "\n" not in sentence
     (words,) = [found for found in re.findall(r"`analytics-platform ([^`]+)`", sentence) if found.startswith(command)]
     ended = call(tmp_path, *shlex.split(words))
     assert (ended.returncode, ended.stderr) == (0, "")
-    assert failed_sentence(house) is None
+    assert failed_sentence(platform) is None
 
 
 def test_the_corrected_file_under_the_same_name_clears_the_failed_check(tmp_path: Path) -> None:
-    house = with_bad_batch(tmp_path)
-    sentence = failed_sentence(house)
+    platform = with_bad_batch(tmp_path)
+    sentence = failed_sentence(platform)
     assert sentence is not None and "drop clickstream/bad.csv corrected into LANDING_DIR again" in sentence
     for rejected, is_clear in ((80, False), (10, True)):
-        house.landing.joinpath("bad.csv").write_text(clickstream(1000, without_client=rejected), "utf-8")
-        with house.session() as session:
-            load_landed(house, session)
-        assert (failed_sentence(house) is None) is is_clear
+        platform.landing.joinpath("bad.csv").write_text(clickstream(1000, without_client=rejected), "utf-8")
+        with platform.session() as session:
+            load_landed(platform, session)
+        assert (failed_sentence(platform) is None) is is_clear
 
 
 def test_a_replay_after_the_contract_was_corrected_clears_the_failed_check(call: Call, tmp_path: Path) -> None:
-    house = open_house(tmp_path, partition_start="2026-03-02")
-    house.landing.joinpath("early.csv").write_text(clickstream(100, day="2026-03-01"), "utf-8")
-    with house.session() as session:
-        load_landed(house, session)
-    sentence = failed_sentence(house)
+    platform = open_platform(tmp_path, partition_start="2026-03-02")
+    platform.landing.joinpath("early.csv").write_text(clickstream(100, day="2026-03-01"), "utf-8")
+    with platform.session() as session:
+        load_landed(platform, session)
+    sentence = failed_sentence(platform)
     assert sentence is not None
     (words,) = re.findall(r"correct the contract and run `analytics-platform (replay [^`]+)`", sentence)
     assert call(tmp_path, *shlex.split(words), PARTITION_START="2026-03-01").returncode == 0
-    assert failed_sentence(house) is None
+    assert failed_sentence(platform) is None
 
 
 def test_batches_of_a_queue_do_not_supersede_each_other_and_few_rows_say_nothing(tmp_path: Path) -> None:
-    house = open_house(tmp_path)
+    platform = open_platform(tmp_path)
     good = [shop_message("ada", f"2026-10-01T10:{number:02}:00Z") for number in range(60)]
-    with house.session() as session:
-        load_messages(house, session, [f"{{few {number}" for number in range(90)])
-    assert failed_sentence(house, "ecommerce_events") is None
-    with house.session() as session:
-        load_messages(house, session, [f"{{{number}" for number in range(120)])
-        load_messages(house, session, good)
-    sentence = failed_sentence(house, "ecommerce_events")
+    with platform.session() as session:
+        load_messages(platform, session, [f"{{few {number}" for number in range(90)])
+    assert failed_sentence(platform, "ecommerce_events") is None
+    with platform.session() as session:
+        load_messages(platform, session, [f"{{{number}" for number in range(120)])
+        load_messages(platform, session, good)
+    sentence = failed_sentence(platform, "ecommerce_events")
     assert sentence is not None and "drop" not in sentence
 
 
 def test_commands_name_batches_by_their_whole_ids(call: Call, tmp_path: Path) -> None:
-    house = with_bad_batch(tmp_path)
-    with house.session() as session:
+    platform = with_bad_batch(tmp_path)
+    with platform.session() as session:
         ((batch,),) = session.rows("SELECT batch_id FROM ops.pipeline_logs")
     start = str(batch)[:6]
     for arguments in (

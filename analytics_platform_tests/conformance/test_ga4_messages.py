@@ -17,7 +17,7 @@ from analytics_platform.sources.ecommerce_events.decode import decode_message
 from analytics_platform.sources.ecommerce_events.items import parse_items
 from analytics_platform.transform import DayRange, all_models
 from analytics_platform.warehouse import Session
-from analytics_platform_tests.kit import VOLATILE, Contents, House, build, contents, load_landed, open_house
+from analytics_platform_tests.kit import VOLATILE, Contents, Platform, build, contents, load_landed, open_platform
 from analytics_platform_tests.shop_messages import load_messages
 
 
@@ -53,28 +53,28 @@ ABOUT_DEVICES = {"cleaned.user_agents", "star.dim_device", "marts.device_daily",
 
 @pytest.fixture(scope="module")
 def as_csv(conformance_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Contents:
-    house = open_house(tmp_path_factory.mktemp("csv"))
-    (house.landing / "c.csv").write_bytes((conformance_data / "snowplow_ecommerce" / "clickstream.csv").read_bytes())
-    with house.session() as session:
-        load_landed(house, session)
-        return built(session, house)
+    platform = open_platform(tmp_path_factory.mktemp("csv"))
+    (platform.landing / "c.csv").write_bytes((conformance_data / "snowplow_ecommerce" / "clickstream.csv").read_bytes())
+    with platform.session() as session:
+        load_landed(platform, session)
+        return built(session, platform)
 
 
 @pytest.fixture(scope="module")
 def as_messages(conformance_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Contents:
-    house = open_house(tmp_path_factory.mktemp("messages"))
+    platform = open_platform(tmp_path_factory.mktemp("messages"))
     lines = (conformance_data / "snowplow_ecommerce" / "ga4_events.jsonl").read_text(encoding="utf-8").splitlines()
-    with house.session() as session:
-        (loaded,) = load_messages(house, session, lines)
+    with platform.session() as session:
+        (loaded,) = load_messages(platform, session, lines)
         assert (loaded.rows_accepted, loaded.rows_quarantined) == (832, 1)
-        return built(session, house)
+        return built(session, platform)
 
 
-def built(session: Session, house: House) -> Contents:
+def built(session: Session, platform: Platform) -> Contents:
     """The tables that models make of the days of the events, without the columns of the form."""
     ((first, last),) = session.rows("SELECT min(event_date), max(event_date) FROM ops.batch_days")
     assert isinstance(first, dt.date) and isinstance(last, dt.date)
-    build(session, DayRange(first, last), house.settings)
+    build(session, DayRange(first, last), platform.settings)
     names = [name for name in all_models() if name not in ABOUT_DEVICES]
     return {name: without(rows, name) for name, rows in contents(session, names).items()}
 

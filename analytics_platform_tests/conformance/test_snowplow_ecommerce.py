@@ -17,7 +17,7 @@ import polars as pl
 import pytest
 
 from analytics_platform.warehouse import DuckDBSession
-from analytics_platform_tests.kit import build, load_landed, loaded_days, open_house
+from analytics_platform_tests.kit import build, load_landed, loaded_days, open_platform
 
 ACTIONS = {
     "view_item": "product_view",
@@ -51,11 +51,11 @@ def totals(vendor: Path) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def shop(vendor: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DuckDBSession]:
     """The warehouse with the vendor's events loaded and every table built."""
-    house = open_house(tmp_path_factory.mktemp("snowplow"))
-    (house.landing / "clickstream.csv").write_bytes((vendor / "clickstream.csv").read_bytes())
-    with house.session() as session:
-        load_landed(house, session)
-        build(session, loaded_days(session), house.settings)
+    platform = open_platform(tmp_path_factory.mktemp("snowplow"))
+    (platform.landing / "clickstream.csv").write_bytes((vendor / "clickstream.csv").read_bytes())
+    with platform.session() as session:
+        load_landed(platform, session)
+        build(session, loaded_days(session), platform.settings)
         yield session
 
 

@@ -17,7 +17,7 @@ FIRST_DAY = dt.date(2026, 2, 1)
 HEADER = "client_id,page_url,referrer,timestamp,event_name,event_data,user_agent"
 
 
-class Platform:
+class DagsterPlatform:
     """The platform on an empty `DATA_DIR`, with a Dagster instance in memory."""
 
     def __init__(self, folder: Path, **settings: object) -> None:

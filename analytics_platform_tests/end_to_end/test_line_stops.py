@@ -9,7 +9,7 @@ from analytics_platform.sources.arrivals.files import land_files
 from analytics_platform.sources.registry import SOURCES
 from analytics_platform.warehouse import open_warehouse
 from analytics_platform.warehouse.ledger import accept_batch
-from analytics_platform_tests.end_to_end.platform_run import Platform, clickstream, failed_checks, failure_words
+from analytics_platform_tests.end_to_end.platform_run import DagsterPlatform, clickstream, failed_checks, failure_words
 
 DAYS = ("2026-03-01", "2026-03-02")
 DOWNSTREAM = ("sessionized", "star", "marts")
@@ -18,16 +18,18 @@ TREND = '+key:"marts/daily_trends"'
 
 
 @pytest.fixture(scope="module")
-def stopped(tmp_path_factory: pytest.TempPathFactory) -> Platform:
+def stopped(tmp_path_factory: pytest.TempPathFactory) -> DagsterPlatform:
     """A platform with a good day up to a mart, into which a file with 5.8 % rejected rows was dropped."""
-    platform = Platform(tmp_path_factory.mktemp("stopped"))
+    platform = DagsterPlatform(tmp_path_factory.mktemp("stopped"))
     platform.drop("good.csv", clickstream(500))
     assert platform.materialize(*DAYS, TREND).success
     platform.drop("bad.csv", clickstream(1000, without_client=58, day="2026-03-02", name="d"))
     return platform
 
 
-def test_a_breach_names_its_check_stores_the_rows_and_leaves_star_and_marts_as_they_were(stopped: Platform) -> None:
+def test_a_breach_names_its_check_stores_the_rows_and_leaves_star_and_marts_as_they_were(
+    stopped: DagsterPlatform,
+) -> None:
     before = stopped.contents(*DOWNSTREAM)
 
     result = stopped.materialize(*DAYS)
@@ -41,13 +43,13 @@ def test_a_breach_names_its_check_stores_the_rows_and_leaves_star_and_marts_as_t
     assert stopped.contents(*DOWNSTREAM) == before
 
 
-def test_a_rerun_without_new_data_fails_as_well(stopped: Platform) -> None:
+def test_a_rerun_without_new_data_fails_as_well(stopped: DagsterPlatform) -> None:
     stopped.materialize(*DAYS, LOAD)
 
     assert failed_checks(stopped.materialize(*DAYS, TREND)) == {"cleaned/clickstream: error_rate"}
 
 
-def test_a_run_of_only_the_downstream_tables_fails_as_well(stopped: Platform) -> None:
+def test_a_run_of_only_the_downstream_tables_fails_as_well(stopped: DagsterPlatform) -> None:
     stopped.materialize(*DAYS, LOAD)
     before = stopped.contents(*DOWNSTREAM)
 
@@ -57,13 +59,13 @@ def test_a_run_of_only_the_downstream_tables_fails_as_well(stopped: Platform) ->
     assert stopped.contents(*DOWNSTREAM) == before
 
 
-def test_other_days_than_those_of_the_breach_can_still_be_built(stopped: Platform) -> None:
+def test_other_days_than_those_of_the_breach_can_still_be_built(stopped: DagsterPlatform) -> None:
     stopped.materialize(*DAYS, LOAD)
 
     assert stopped.materialize(DAYS[0], DAYS[0], 'key:"cleaned/events"').success
 
 
-def test_a_higher_threshold_lets_the_same_data_through(stopped: Platform) -> None:
+def test_a_higher_threshold_lets_the_same_data_through(stopped: DagsterPlatform) -> None:
     stopped.materialize(*DAYS, LOAD)
     stopped.configure(max_error_rate=0.10)
     try:
@@ -73,7 +75,7 @@ def test_a_higher_threshold_lets_the_same_data_through(stopped: Platform) -> Non
 
 
 def test_a_batch_that_cannot_be_loaded_fails_the_run_and_the_others_reach_the_marts(tmp_path: Path) -> None:
-    platform = Platform(tmp_path)
+    platform = DagsterPlatform(tmp_path)
     platform.drop("good.csv", clickstream(100))
     landed = platform.drop("bad.csv", clickstream(100, name="x"))
     lake = open_lake(platform.settings)
@@ -94,7 +96,7 @@ def test_a_batch_that_cannot_be_loaded_fails_the_run_and_the_others_reach_the_ma
 
 
 def test_a_person_can_take_responsibility_for_one_batch(tmp_path: Path) -> None:
-    platform = Platform(tmp_path)
+    platform = DagsterPlatform(tmp_path)
     platform.drop("bad.csv", clickstream(1000, without_client=58))
     assert not platform.materialize(*DAYS, LOAD).success
     with open_warehouse(platform.settings).session() as session:

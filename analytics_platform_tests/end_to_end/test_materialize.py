@@ -14,7 +14,13 @@ from analytics_platform.orchestration.assets.metadata import WRITTEN_BY_LOADS
 from analytics_platform.orchestration.checks.business import DESCRIPTIONS
 from analytics_platform.transform import DayRange
 from analytics_platform.warehouse import open_warehouse
-from analytics_platform_tests.end_to_end.platform_run import HEADER, Platform, clickstream, failed_checks, failure_words
+from analytics_platform_tests.end_to_end.platform_run import (
+    HEADER,
+    DagsterPlatform,
+    clickstream,
+    failed_checks,
+    failure_words,
+)
 from analytics_platform_tests.kit import HISTORIES, build
 
 START = dt.date(2026, 3, 1)
@@ -26,7 +32,7 @@ class Run:
 
     def __init__(self, folder: Path) -> None:
         simulate(5, 60, 11, folder / "simulated", START)
-        self.platform = Platform(folder / "data", partition_start=START)
+        self.platform = DagsterPlatform(folder / "data", partition_start=START)
         for path in sorted((folder / "simulated" / "clickstream").iterdir()):
             self.platform.drop(path.name, path.read_bytes())
         self.result = self.platform.materialize(*RANGE)
@@ -89,7 +95,7 @@ def test_the_same_content_under_another_name_is_not_loaded_twice(run: Run) -> No
 
 
 def test_a_file_without_a_required_column_is_rejected_by_name_and_the_others_are_loaded(tmp_path: Path) -> None:
-    platform = Platform(tmp_path)
+    platform = DagsterPlatform(tmp_path)
     platform.drop("good.csv", clickstream(20))
     platform.drop("bad.csv", clickstream(20, name="x").replace("timestamp", "time", 1))
 
@@ -102,7 +108,7 @@ def test_a_file_without_a_required_column_is_rejected_by_name_and_the_others_are
 
 
 def test_damaged_compressed_files_are_rejected_and_unfinished_ones_ignored(tmp_path: Path) -> None:
-    platform = Platform(tmp_path)
+    platform = DagsterPlatform(tmp_path)
     packed = gzip.compress(clickstream(200).encode())
     platform.drop("cut.csv.gz", packed[: len(packed) // 2])
     platform.drop("whole.csv.gz", packed)
@@ -116,7 +122,7 @@ def test_damaged_compressed_files_are_rejected_and_unfinished_ones_ignored(tmp_p
 
 
 def test_empty_and_header_only_files_are_batches_of_no_rows(tmp_path: Path) -> None:
-    platform = Platform(tmp_path)
+    platform = DagsterPlatform(tmp_path)
     for number, content in enumerate(("", HEADER, HEADER + "\n", "\n\n")):
         platform.drop(f"{number}.csv", content)
 
@@ -127,7 +133,7 @@ def test_empty_and_header_only_files_are_batches_of_no_rows(tmp_path: Path) -> N
 
 
 def test_an_empty_landing_folder_gives_empty_tables_and_no_error(tmp_path: Path) -> None:
-    platform = Platform(tmp_path)
+    platform = DagsterPlatform(tmp_path)
 
     result = platform.materialize("2026-03-01", "2026-03-01", select='+key:"marts/daily_trends"')
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import dagster as dg
 
 from analytics_platform_tests.end_to_end.platform_run import clickstream
-from analytics_platform_tests.kit import load_landed, open_house
+from analytics_platform_tests.kit import load_landed, open_platform
 
 
 def _run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -35,15 +35,15 @@ def test_without_days_it_loads_what_arrived_and_builds_the_days_of_all_that_is_n
 ) -> None:
     """A day was loaded and not built, as after a kill in between; then a file came."""
     _drop(tmp_path, clickstream(100))
-    house = open_house(tmp_path, partition_start="2026-01-01")
-    with house.session() as session:
-        load_landed(house, session)
+    platform = open_platform(tmp_path, partition_start="2026-01-01")
+    with platform.session() as session:
+        load_landed(platform, session)
     _drop(tmp_path, clickstream(50, day="2026-03-02"), "more.csv")
 
     run = _run(tmp_path)
 
     assert run.returncode == 0, run.stdout + run.stderr
-    with house.session(read_only=True) as session:
+    with platform.session(read_only=True) as session:
         found = session.rows("SELECT date, events FROM marts.daily_trends WHERE events > 0 ORDER BY 1")
     assert found == [(dt.date(2026, 3, 1), 100), (dt.date(2026, 3, 2), 50)]
     # It prints a line per step and no debug lines.

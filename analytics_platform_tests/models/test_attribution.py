@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from analytics_platform_tests.kit import Row, built_house, click
+from analytics_platform_tests.kit import Row, built_platform, click
 
 ORDER_AT = dt.datetime(2024, 3, 31, 12, tzinfo=dt.UTC)
 NEWS = "https://shop.example/?utm_source=news&utm_medium=email&utm_campaign=may"
@@ -28,7 +28,7 @@ def order(client: str = "ada", revenue: object = 10, page: str = DIRECT, transac
 
 def credits_of(root: Path, *rows: Row, **settings: Any) -> dict[str, str]:
     """Model → source that gets the credit of the one order."""
-    with built_house(root, rows, {"marts.attribution"}, **settings) as session:
+    with built_platform(root, rows, {"marts.attribution"}, **settings) as session:
         return {
             str(model): str(source) for model, source in session.rows("SELECT model, source FROM marts.attribution")
         }
@@ -78,7 +78,7 @@ def test_credit_of_every_model_sums_to_the_revenue_of_the_day_exactly(tmp_path: 
     clients = [f"client {n}" for n in range(12)]
     rows = [visit(chance.uniform(0, 35), chance.choice([NEWS, AD, DIRECT]), chance.choice(clients)) for _ in range(60)]
     rows += [order(client, chance.choice(["0.1", "19.99", 0, None]), transaction=client) for client in clients]
-    with built_house(tmp_path, rows, {"marts.attribution", "star.fact_orders"}) as session:
+    with built_platform(tmp_path, rows, {"marts.attribution", "star.fact_orders"}) as session:
         wrong = session.rows(
             """
             WITH sold AS (

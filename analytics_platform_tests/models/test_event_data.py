@@ -7,7 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from analytics_platform_tests.kit import Row, built_house, click
+from analytics_platform_tests.kit import Row, built_platform, click
 
 CLEANED = {"cleaned.urls", "cleaned.user_agents", "cleaned.source_categories", "cleaned.events", "cleaned.event_items"}
 AT = "2024-03-01T10:00:00Z"
@@ -15,13 +15,13 @@ AT = "2024-03-01T10:00:00Z"
 
 def events_of(root: Path, *cases: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The row of cleaned.events that a clickstream row with the columns of each case becomes."""
-    with built_house(root, _clicks(cases), CLEANED) as session:
+    with built_platform(root, _clicks(cases), CLEANED) as session:
         return session.frame("SELECT * FROM cleaned.events ORDER BY client_id").rows(named=True)
 
 
 def items_of(root: Path, *cases: object) -> list[list[dict[str, Any]]]:
     """The rows of cleaned.event_items that an event carrying the data of each case becomes."""
-    with built_house(root, _clicks([{"name": "view_item", "data": data} for data in cases]), CLEANED) as session:
+    with built_platform(root, _clicks([{"name": "view_item", "data": data} for data in cases]), CLEANED) as session:
         joined = "cleaned.event_items AS items JOIN cleaned.events USING (event_id)"
         items = session.frame(f"SELECT client_id, items.* FROM {joined} ORDER BY item_index").rows(named=True)
     return [[item for item in items if item["client_id"] == f"c{n:02}"] for n in range(len(cases))]
@@ -139,7 +139,7 @@ def test_an_event_with_tens_of_thousands_of_items_is_taken_apart(tmp_path: Path)
 def test_an_event_was_received_when_the_export_says_or_else_when_it_arrived(tmp_path: Path) -> None:
     (event,) = events_of(tmp_path / "said", {"received_at": "2024-03-01T10:00:02Z"})
     assert event["received_at"].isoformat() == "2024-03-01T10:00:02+00:00"
-    with built_house(tmp_path / "unsaid", [click("ada", AT)], CLEANED) as session:
+    with built_platform(tmp_path / "unsaid", [click("ada", AT)], CLEANED) as session:
         same = session.rows(
             "SELECT events.received_at = rows.arrived_at"
             " FROM cleaned.events AS events JOIN cleaned.clickstream AS rows USING (event_id)"

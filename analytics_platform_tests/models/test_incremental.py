@@ -18,7 +18,7 @@ from analytics_platform.transform import DayRange
 from analytics_platform.warehouse import Session
 from analytics_platform_tests.kit import (
     Contents,
-    House,
+    Platform,
     Row,
     build,
     build_touched,
@@ -165,43 +165,43 @@ COMPARED = tuple(name for name in CONTRACTS if name != "cleaned.ecommerce_events
 """All tables but one that loads write and that says when they did."""
 
 
-def load_file(house: House, session: Session, rows: Sequence[Row], name: str) -> None:
+def load_file(platform: Platform, session: Session, rows: Sequence[Row], name: str) -> None:
     """Load rows and messages that arrive together."""
-    load_rows(house, session, [row for row in rows if "message" not in row], name)
+    load_rows(platform, session, [row for row in rows if "message" not in row], name)
     if messages := [row["message"] for row in rows if "message" in row]:
-        load_messages(house, session, messages)
+        load_messages(platform, session, messages)
 
 
 def incrementally(root: Path, files: Files, tables: Collection[str] | None = None) -> Contents:
     """Load file after file, and after each build what its days touch; at last the days without events."""
-    house = open_house_of_tables(root)
-    with house.session() as session:
+    platform = open_house_of_tables(root)
+    with platform.session() as session:
         for number, rows in enumerate(files):
-            load_file(house, session, rows, f"{number}.csv")
-            build_touched(session, {day_of(row) for row in rows}, HORIZON, house.settings, tables)
+            load_file(platform, session, rows, f"{number}.csv")
+            build_touched(session, {day_of(row) for row in rows}, HORIZON, platform.settings, tables)
         quiet = set(DAYS) - {day_of(row) for rows in files for row in rows}
-        build_touched(session, quiet, HORIZON, house.settings, tables)
+        build_touched(session, quiet, HORIZON, platform.settings, tables)
         return contents(session, COMPARED)
 
 
 def at_once(root: Path, files: Files, tables: Collection[str] | None = None) -> Contents:
     """Load all files, then build all days in one go."""
-    house = open_house_of_tables(root)
-    with house.session() as session:
+    platform = open_house_of_tables(root)
+    with platform.session() as session:
         for number, rows in enumerate(files):
-            load_file(house, session, rows, f"{number}.csv")
-        build(session, HORIZON, house.settings, tables)
+            load_file(platform, session, rows, f"{number}.csv")
+        build(session, HORIZON, platform.settings, tables)
         return contents(session, COMPARED)
 
 
 def day_after_day(root: Path, files: Files) -> Contents:
     """Load and build each day by itself as it comes, as a daily schedule does: nothing else is asked for."""
-    house = open_house_of_tables(root, partition_start=FIRST_DAY)
+    platform = open_house_of_tables(root, partition_start=FIRST_DAY)
     rows = [row for file in files for row in file]
-    with house.session() as session:
+    with platform.session() as session:
         for day in DAYS:
-            load_file(house, session, [row for row in rows if day_of(row) == day], f"{day}.csv")
-            build(session, DayRange(day, day), house.settings)
+            load_file(platform, session, [row for row in rows if day_of(row) == day], f"{day}.csv")
+            build(session, DayRange(day, day), platform.settings)
         return contents(session, COMPARED)
 
 
@@ -229,18 +229,18 @@ def test_incremental_equals_full_for_every_table(tmp_path: Path, seed: int) -> N
 )
 @given(st.integers(10, 2**32))
 def test_incremental_equals_full_for_any_traffic(tmp_path_factory: pytest.TempPathFactory, seed: int) -> None:
-    files, root = make_traffic(seed, app=True), tmp_path_factory.mktemp("houses")
+    files, root = make_traffic(seed, app=True), tmp_path_factory.mktemp("platforms")
     assert differing(incrementally(root / "some", files), at_once(root / "all", files)) == {}
 
 
 def test_building_the_same_days_again_changes_no_table(tmp_path: Path) -> None:
-    house = open_house_of_tables(tmp_path)
-    with house.session() as session:
-        load_rows(house, session, [row for rows in make_traffic(1) for row in rows])
-        build(session, HORIZON, house.settings)
+    platform = open_house_of_tables(tmp_path)
+    with platform.session() as session:
+        load_rows(platform, session, [row for rows in make_traffic(1) for row in rows])
+        build(session, HORIZON, platform.settings)
         before = contents(session)
         for day in (DAYS[3], DAYS[0]):
-            build(session, DayRange(day, day), house.settings)
+            build(session, DayRange(day, day), platform.settings)
         assert differing(before, contents(session)) == {}
 
 
@@ -270,12 +270,12 @@ def test_a_look_back_of_the_marts_reaches_days_far_behind_a_late_event(tmp_path:
     visit = click("ada", START, page_url="https://shop.example/?utm_source=news&utm_medium=email")
     order_at = START + dt.timedelta(days=30)
     order = click("ada", order_at, "checkout_completed", data={"transaction_id": "T1", "revenue": 10})
-    house = open_house_of_tables(tmp_path)
-    with house.session() as session:
+    platform = open_house_of_tables(tmp_path)
+    with platform.session() as session:
         for number, row in enumerate((order, visit)):
-            load_rows(house, session, [row], f"{number}.csv")
+            load_rows(platform, session, [row], f"{number}.csv")
             until = DayRange(START.date(), order_at.date())
-            build_touched(session, {day_of(row)}, until, house.settings, needed("marts.attribution"))
+            build_touched(session, {day_of(row)}, until, platform.settings, needed("marts.attribution"))
         credit = session.rows("SELECT model, source FROM marts.attribution ORDER BY model")
     assert credit == [("first_touch", "news"), ("last_non_direct", "news"), ("last_touch", "(direct)")]
 

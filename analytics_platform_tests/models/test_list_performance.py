@@ -44,12 +44,12 @@ def buy(client: str, at: str, order: str, *items: Item, in_list: str | None = No
 @contextmanager
 def shop(root: Path, rows: Sequence[Row] = (), messages: Sequence[str] = ()) -> Iterator[Session]:
     """A warehouse with these events, and the tables of two days built."""
-    house = open_house_of_tables(root)
-    with house.session() as session:
-        load_rows(house, session, rows or [click("nobody", f"{DAY}T00:00:00Z")])
+    platform = open_house_of_tables(root)
+    with platform.session() as session:
+        load_rows(platform, session, rows or [click("nobody", f"{DAY}T00:00:00Z")])
         if messages:
-            load_messages(house, session, messages)
-        build(session, DayRange(DAY, DAY + dt.timedelta(days=1)), house.settings, TABLES)
+            load_messages(platform, session, messages)
+        build(session, DayRange(DAY, DAY + dt.timedelta(days=1)), platform.settings, TABLES)
         yield session
 
 

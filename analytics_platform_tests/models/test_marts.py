@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from pathlib import Path
 
-from analytics_platform_tests.kit import Row, built_house, click
+from analytics_platform_tests.kit import Row, built_platform, click
 
 BOT = "Googlebot/2.1 (+http://www.google.com/bot.html)"
 DAY = "2024-03-01"
@@ -19,7 +19,7 @@ def purchase(client: str, at: str, transaction: str | None, revenue: object, **c
 
 def test_bots_are_flagged_in_facts_and_left_out_of_marts(tmp_path: Path) -> None:
     rows = [purchase("crawler", "10:00:00", "T1", 10, user_agent=BOT)]
-    with built_house(tmp_path, rows) as session:
+    with built_platform(tmp_path, rows) as session:
         assert session.rows("SELECT is_bot FROM star.fact_orders") == [(True,)]
         assert session.rows("SELECT is_bot FROM star.fact_sessions") == [(True,)]
         for mart in ("daily_trends", "funnel_daily", "attribution", "device_daily", "product_daily", "top_sellers"):
@@ -28,14 +28,14 @@ def test_bots_are_flagged_in_facts_and_left_out_of_marts(tmp_path: Path) -> None
 
 def test_a_visit_with_one_bot_event_is_a_bots(tmp_path: Path) -> None:
     rows = [click("ada", f"{DAY}T10:00:00Z"), purchase("ada", "10:05:00", "T1", 10, user_agent=BOT)]
-    with built_house(tmp_path, rows, {"marts.daily_trends", "star.fact_orders"}) as session:
+    with built_platform(tmp_path, rows, {"marts.daily_trends", "star.fact_orders"}) as session:
         assert session.rows("SELECT is_bot FROM star.fact_orders") == [(True,)]
         assert session.rows("SELECT count(*) FROM marts.daily_trends") == [(0,)]
 
 
 def test_a_zero_revenue_order_has_one_line_without_product(tmp_path: Path) -> None:
     nothing = [{"item_id": None, "item_name": None, "item_variant": None, "quantity": None, "item_price": None}]
-    with built_house(
+    with built_platform(
         tmp_path,
         [purchase("ada", "10:00:00", "T1", 0, items=nothing)],
         {"marts.daily_trends", "marts.product_daily", "star.fact_order_items", "star.fact_orders"},
@@ -50,7 +50,7 @@ def test_a_zero_revenue_order_has_one_line_without_product(tmp_path: Path) -> No
 
 def test_a_repeat_of_an_order_counts_its_lines_once(tmp_path: Path) -> None:
     rows = [purchase("ada", at, "T1", 10) for at in ("10:00:00", "10:00:01", "10:00:02")]
-    with built_house(
+    with built_platform(
         tmp_path, rows, {"marts.product_daily", "marts.top_sellers", "star.fact_events", "star.fact_sessions"}
     ) as session:
         assert session.rows("SELECT orders, quantity, revenue FROM marts.product_daily") == [(1, 2, Decimal(10))]
@@ -62,14 +62,14 @@ def test_a_repeat_of_an_order_counts_its_lines_once(tmp_path: Path) -> None:
 def test_an_event_with_a_product_twice_is_one_view_of_it(tmp_path: Path) -> None:
     twice = {"items": [{"item_id": "p1"}, {"item_id": "p1"}]}
     rows = [click("ada", f"{DAY}T10:00:00Z", name, data=twice) for name in ("view_item", "add_to_cart")]
-    with built_house(tmp_path, rows, {"marts.product_daily", "star.fact_event_items"}) as session:
+    with built_platform(tmp_path, rows, {"marts.product_daily", "star.fact_event_items"}) as session:
         assert session.rows("SELECT views, add_to_carts FROM marts.product_daily") == [(1, 1)]
         assert session.rows("SELECT count(*) FROM star.fact_event_items") == [(4,)]
 
 
 def test_money_is_exact_to_the_last_digit(tmp_path: Path) -> None:
     rows = [purchase("ada", f"10:00:{n:02}", f"T{n}", "0.1") for n in range(30)]
-    with built_house(tmp_path, rows) as session:
+    with built_platform(tmp_path, rows) as session:
         for table in ("star.fact_sessions", "marts.daily_trends", "marts.device_daily"):
             assert session.rows(f"SELECT revenue FROM {table}") == [(Decimal("3.0000"),)], table
 
@@ -81,7 +81,7 @@ def test_absurd_numbers_do_not_stop_the_line(tmp_path: Path) -> None:
         *(purchase("ada", f"10:00:{n:02}", f"T{n}", 9_999_999_999, items=huge) for n in range(5)),
         purchase("ada", "10:01:00", "T9", 10**15, items=wrong),
     ]
-    with built_house(tmp_path, rows) as session:
+    with built_platform(tmp_path, rows) as session:
         assert session.rows("SELECT orders, revenue FROM marts.daily_trends") == [(6, Decimal(5 * 9_999_999_999))]
         assert session.rows("SELECT count(*) FROM star.fact_order_items WHERE amount IS NULL") == [(6,)]
 
@@ -93,7 +93,7 @@ def test_the_funnel_counts_a_session_for_all_steps_before_its_furthest(tmp_path:
         purchase("eve", "10:00:00", "T1", 10),
         click("sam", f"{DAY}T10:00:00Z", "email_filled_on_popup"),
     ]
-    with built_house(tmp_path, rows, {"marts.funnel_daily"}) as session:
+    with built_platform(tmp_path, rows, {"marts.funnel_daily"}) as session:
         funnel = session.rows(
             "SELECT step, sessions, rate_from_previous, rate_from_start FROM marts.funnel_daily ORDER BY step_index"
         )
@@ -106,7 +106,7 @@ def test_the_funnel_counts_a_session_for_all_steps_before_its_furthest(tmp_path:
 
 
 def test_a_day_without_a_view_has_a_funnel_without_rates(tmp_path: Path) -> None:
-    with built_house(
+    with built_platform(
         tmp_path, [click("ada", f"{DAY}T10:00:00Z", "email_filled_on_popup")], {"marts.funnel_daily"}
     ) as session:
         rows = session.rows("SELECT sessions, rate_from_previous, rate_from_start FROM marts.funnel_daily")
@@ -115,7 +115,7 @@ def test_a_day_without_a_view_has_a_funnel_without_rates(tmp_path: Path) -> None
 
 def test_facts_have_no_null_keys_even_where_nothing_is_known(tmp_path: Path) -> None:
     bare = {"page_url": "", "user_agent": "", "data": {"items": [{}]}}
-    with built_house(
+    with built_platform(
         tmp_path,
         [click("ada", f"{DAY}T10:00:00Z", "view_item", **bare)],
         {"marts.device_daily", "star.fact_event_items", "star.fact_events"},
@@ -130,14 +130,14 @@ def test_dimensions_show_the_latest_attributes_that_are_known(tmp_path: Path) ->
         return click("ada", f"{DAY}T{at}Z", "view_item", data={"items": [{"item_id": "p1", **item}]})
 
     rows = [view("10:00:00", item_name="old", price=1), view("10:00:01", item_name="new"), view("10:00:02", price=3)]
-    with built_house(tmp_path, rows, {"star.dim_product"}) as session:
+    with built_platform(tmp_path, rows, {"star.dim_product"}) as session:
         latest = session.rows("SELECT product_name, price FROM star.dim_product WHERE product_key <> -1")
     assert latest == [("new", Decimal(3))]
 
 
 def test_data_quality_counts_every_record_of_a_day(tmp_path: Path) -> None:
     rows = [click("ada", f"{DAY}T10:00:00Z"), click("ada", f"{DAY}T10:00:00Z"), click("", f"{DAY}T10:00:00Z")]
-    with built_house(tmp_path, rows, {"marts.data_quality_daily"}) as session:
+    with built_platform(tmp_path, rows, {"marts.data_quality_daily"}) as session:
         quality = session.rows(
             "SELECT batches, rows_accepted, rows_duplicate, rows_quarantined, error_rate FROM marts.data_quality_daily"
         )

@@ -10,7 +10,7 @@ from analytics_platform.transform import DayRange
 from analytics_platform.warehouse import Session
 from analytics_platform.warehouse.watchdog import has_the_shops_orders
 from analytics_platform_tests.kit import (
-    House,
+    Platform,
     Row,
     build,
     build_touched,
@@ -61,22 +61,22 @@ EXPECTED = [
 ]
 
 
-def filled(house: House, session: Session) -> None:
+def filled(platform: Platform, session: Session) -> None:
     session.ensure(CONTRACTS["cleaned.clickstream"])
-    load_rows(house, session, EVENTS)
-    load_shop(house, session, "orders", ORDERS)
+    load_rows(platform, session, EVENTS)
+    load_shop(platform, session, "orders", ORDERS)
 
 
 def test_every_order_of_either_side_is_there_once_with_how_it_compares(tmp_path: Path) -> None:
-    house = open_house_of_tables(tmp_path)
-    with house.session() as session:
-        filled(house, session)
-        made = build(session, DAYS, house.settings, TABLES)
+    platform = open_house_of_tables(tmp_path)
+    with platform.session() as session:
+        filled(platform, session)
+        made = build(session, DAYS, platform.settings, TABLES)
         assert session.rows(OUTCOMES) == EXPECTED
         (rule,) = (found for found in made["marts.order_reconciliation"].results if found.rule == "orders_reconcile")
         assert (rule.failing, rule.severity) == (3, "warn")
         assert {row["order_key"] for row in rule.sample} == {"ada/T2", "bob/T1", "bob/T9"}
-        seen = has_the_shops_orders(session, house.settings, NOON)
+        seen = has_the_shops_orders(session, platform.settings, NOON)
         assert not seen.passed
         assert seen.seen == (
             "1 amounts differ, 2 equal, 1 not tracked, 1 nothing bought, 1 only in events, 1 only in shop "
@@ -85,14 +85,14 @@ def test_every_order_of_either_side_is_there_once_with_how_it_compares(tmp_path:
 
 
 def test_an_order_that_arrives_late_on_either_side_makes_good_what_differed(tmp_path: Path) -> None:
-    house = open_house_of_tables(tmp_path)
-    with house.session() as session:
-        filled(house, session)
-        build(session, DAYS, house.settings, TABLES)
-        load_rows(house, session, [bought("bob", NOON, "T9")], "late.csv")
-        load_shop(house, session, "orders", [order(6, "bob/T1", 1, NOON), order(1, "ada/T1", 1, NOON + SECOND)])
-        load_shop(house, session, "orders", [order(2, "ada/T2", 1, NOON, "5.0001", updated_at=NOON + SECOND)])
-        build_touched(session, {NOON.date()}, DAYS, house.settings, TABLES)
+    platform = open_house_of_tables(tmp_path)
+    with platform.session() as session:
+        filled(platform, session)
+        build(session, DAYS, platform.settings, TABLES)
+        load_rows(platform, session, [bought("bob", NOON, "T9")], "late.csv")
+        load_shop(platform, session, "orders", [order(6, "bob/T1", 1, NOON), order(1, "ada/T1", 1, NOON + SECOND)])
+        load_shop(platform, session, "orders", [order(2, "ada/T2", 1, NOON, "5.0001", updated_at=NOON + SECOND)])
+        build_touched(session, {NOON.date()}, DAYS, platform.settings, TABLES)
         outcomes = {str(key): outcome for _, key, outcome in session.rows(OUTCOMES)}
         assert {key for key, outcome in outcomes.items() if outcome == "equal"} == {
             "ada/T1",
@@ -104,9 +104,9 @@ def test_an_order_that_arrives_late_on_either_side_makes_good_what_differed(tmp_
 
 
 def test_without_the_shops_database_no_difference_is_reported(tmp_path: Path) -> None:
-    house = open_house_of_tables(tmp_path)
-    with house.session() as session:
-        load_rows(house, session, EVENTS)
-        made = build(session, DAYS, house.settings, TABLES)
+    platform = open_house_of_tables(tmp_path)
+    with platform.session() as session:
+        load_rows(platform, session, EVENTS)
+        made = build(session, DAYS, platform.settings, TABLES)
         assert all(result.passed for result in made["marts.order_reconciliation"].results)
-        assert has_the_shops_orders(session, house.settings, NOON).passed
+        assert has_the_shops_orders(session, platform.settings, NOON).passed

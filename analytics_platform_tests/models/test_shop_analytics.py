@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from analytics_platform.catalog import CONTRACTS
 from analytics_platform.transform import all_models, plan
 from analytics_platform.warehouse import DuckDBSession, Session
-from analytics_platform_tests.kit import Row, built_house, click
+from analytics_platform_tests.kit import Row, built_platform, click
 
 BOT = "Googlebot/2.1 (+http://www.google.com/bot.html)"
 
@@ -41,7 +41,7 @@ ORDERS = (
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
-    with built_house(tmp_path_factory.mktemp("shop"), ORDERS) as session:
+    with built_platform(tmp_path_factory.mktemp("shop"), ORDERS) as session:
         yield session
 
 
@@ -106,7 +106,7 @@ def test_a_cohort_is_followed_from_the_month_of_its_first_order(shop: Session) -
 
 def test_months_are_counted_over_the_turn_of_the_year(tmp_path: Path) -> None:
     rows = [order("ada", "2023-11-30", 1), order("ada", "2024-02-01", 1)]
-    with built_house(tmp_path, rows, {"marts.cohort_retention"}, partition_start=dt.date(2023, 1, 1)) as session:
+    with built_platform(tmp_path, rows, {"marts.cohort_retention"}, partition_start=dt.date(2023, 1, 1)) as session:
         months = session.rows("SELECT months_since_first FROM marts.cohort_retention ORDER BY 1")
     assert months == [(0,), (3,)]
 
@@ -114,7 +114,7 @@ def test_months_are_counted_over_the_turn_of_the_year(tmp_path: Path) -> None:
 def test_repeats_of_an_order_change_no_figure_of_a_customer(tmp_path: Path) -> None:
     data = {"transaction_id": "T1", "revenue": 10, "items": [{"item_id": "p1"}, {"item_id": "p2"}]}
     rows = [click("ada", f"2024-0{month}T12:00:00Z", "checkout_completed", data=data) for month in ("1-25", "2-03")]
-    with built_house(
+    with built_platform(
         tmp_path,
         rows,
         {"marts.bought_together", "marts.cohort_retention", "marts.customer_revenue", "marts.monthly_growth"},
@@ -127,13 +127,13 @@ def test_repeats_of_an_order_change_no_figure_of_a_customer(tmp_path: Path) -> N
 
 
 def test_a_shop_without_orders_has_no_customers(tmp_path: Path) -> None:
-    with built_house(tmp_path, [click("eve", "2024-05-02T08:00:00Z")]) as session:
+    with built_platform(tmp_path, [click("eve", "2024-05-02T08:00:00Z")]) as session:
         for name in ("customer_revenue", "monthly_growth", "customer_rfm", "cohort_retention", "bought_together"):
             assert session.rows(f"SELECT * FROM marts.{name}") == [], name
 
 
 def test_free_orders_make_a_customer_without_a_share(tmp_path: Path) -> None:
-    with built_house(tmp_path, [order("ada", "2024-01-10", 0)], {"marts.customer_revenue"}) as session:
+    with built_platform(tmp_path, [order("ada", "2024-01-10", 0)], {"marts.customer_revenue"}) as session:
         rows = session.rows("SELECT orders, revenue, share, running_share FROM marts.customer_revenue")
     assert rows == [(1, Decimal(0), None, None)]
 
@@ -155,7 +155,7 @@ def test_a_cart_is_abandoned_if_its_session_has_no_purchase(tmp_path: Path) -> N
         *visit("dan", "page_viewed"),
         click("crawler", "2024-01-10T10:00:00Z", "product_added_to_cart", user_agent=BOT),
     ]
-    with built_house(tmp_path, rows, {"marts.cart_abandonment"}) as session:
+    with built_platform(tmp_path, rows, {"marts.cart_abandonment"}) as session:
         assert session.rows("SELECT * FROM marts.cart_abandonment") == [(dt.date(2024, 1, 10), 3, 2, 1, 2 / 3)]
 
 
@@ -168,7 +168,7 @@ def test_products_are_ranked_within_their_category(tmp_path: Path) -> None:
     items = [sold("b1", "beds", 60, 1), sold("b2", "beds", 10, 2), sold("b3", "beds", 20, 1), sold("b4", "beds", 20, 1)]
     items += [sold("x", None, 5, 1)]
     data = {"transaction_id": "T1", "revenue": 120, "items": items}
-    with built_house(
+    with built_platform(
         tmp_path, [click("ada", "2024-01-10T10:00:00Z", "checkout_completed", data=data)], {"marts.category_sellers"}
     ) as session:
         rows = session.rows(
@@ -191,7 +191,7 @@ def test_products_bought_together_are_counted_per_order(tmp_path: Path) -> None:
         order("ada", "2024-01-11", 1, ["bed"]),
         order("crawler", "2024-01-11", 1, ["rug", "sofa"], user_agent=BOT),
     ]
-    with built_house(tmp_path, rows, {"marts.bought_together"}) as session:
+    with built_platform(tmp_path, rows, {"marts.bought_together"}) as session:
         pairs = session.rows(
             "SELECT product_id, rank, other_product_id, orders, product_orders, confidence "
             "FROM marts.bought_together WHERE orders > 0 ORDER BY 1, 2"
@@ -211,7 +211,7 @@ def test_an_order_of_very_many_products_makes_no_pairs(tmp_path: Path) -> None:
         order("ada", "2024-01-10", 1, [f"p{n}" for n in range(101)]),
         order("bob", "2024-01-10", 1, [f"q{n}" for n in range(100)]),
     ]
-    with built_house(tmp_path, rows, {"marts.bought_together"}) as session:
+    with built_platform(tmp_path, rows, {"marts.bought_together"}) as session:
         assert session.rows("SELECT count(*) FROM marts.bought_together") == [(100 * 99,)]
 
 

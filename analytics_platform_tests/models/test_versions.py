@@ -20,15 +20,15 @@ from analytics_platform.warehouse.ledger import known_batches, touched_days
 from analytics_platform.warehouse.touched import days_of_versions
 from analytics_platform_tests.kit import (
     Contents,
-    House,
+    Platform,
     Row,
     build,
     build_touched,
     click,
     contents,
     load_rows,
-    open_house,
     open_house_of_tables,
+    open_platform,
 )
 from analytics_platform_tests.models.test_incremental import differing
 from analytics_platform_tests.shop_rows import ShopRow, customer, load_shop, order, product
@@ -103,43 +103,43 @@ def _parts(chance: random.Random, rows: Sequence[Row | ShopRow]) -> list[Sequenc
     return [part for part in (shuffled[:cut], shuffled[cut:]) if part]
 
 
-def take_in(house: House, session: Session, number: int, step: Step) -> set[dt.date]:
+def take_in(platform: Platform, session: Session, number: int, step: Step) -> set[dt.date]:
     """Load what arrives: the days it touches."""
     before = known_batches(session)
     if step.source == "clickstream":
-        load_rows(house, session, step.rows, f"{number}.csv")  # type: ignore[arg-type]
+        load_rows(platform, session, step.rows, f"{number}.csv")  # type: ignore[arg-type]
     else:
-        load_shop(house, session, step.source, step.rows)
+        load_shop(platform, session, step.source, step.rows)
     new = sorted(known_batches(session) - before)
     return {*touched_days(session, new), *days_of_versions(session, new)}
 
 
-def incrementally(house: House, session: Session, steps: Sequence[Step]) -> Contents:
+def incrementally(platform: Platform, session: Session, steps: Sequence[Step]) -> Contents:
     """After each arrival build the days it touches, and no others."""
     for number, step in enumerate(steps):
-        build_touched(session, take_in(house, session, number, step), HORIZON, house.settings, TABLES)
+        build_touched(session, take_in(platform, session, number, step), HORIZON, platform.settings, TABLES)
     quiet = [FIRST + dt.timedelta(days=n) for n in range((HORIZON.last - FIRST).days + 1)]
-    build_touched(session, quiet, HORIZON, house.settings, {"star.dim_date"})
+    build_touched(session, quiet, HORIZON, platform.settings, {"star.dim_date"})
     return contents(session, COMPARED)
 
 
-def at_once(house: House, session: Session, steps: Sequence[Step]) -> Contents:
+def at_once(platform: Platform, session: Session, steps: Sequence[Step]) -> Contents:
     for number, step in enumerate(steps):
-        take_in(house, session, number, step)
-    build(session, HORIZON, house.settings, TABLES)
+        take_in(platform, session, number, step)
+    build(session, HORIZON, platform.settings, TABLES)
     return contents(session, COMPARED)
 
 
-def in_house(
+def in_platform(
     root: Path,
-    make: Callable[[House, Session, Sequence[Step]], Contents],
+    make: Callable[[Platform, Session, Sequence[Step]], Contents],
     steps: Sequence[Step],
     **settings: object,
 ) -> Contents:
-    house = open_house(root, **settings)
-    with house.session() as session:
+    platform = open_platform(root, **settings)
+    with platform.session() as session:
         session.ensure(CONTRACTS["cleaned.clickstream"])
-        found = make(house, session, steps)
+        found = make(platform, session, steps)
         check_versions(session, steps)
         return found
 
@@ -202,7 +202,7 @@ def check_periods(session: Session, dimension: str, key: str) -> None:
 @pytest.mark.parametrize("seed", range(1))
 def test_facts_point_to_the_version_valid_at_their_time_in_any_order_of_arrival(tmp_path: Path, seed: int) -> None:
     steps = make_steps(seed)
-    some, full = in_house(tmp_path / "some", incrementally, steps), in_house(tmp_path / "all", at_once, steps)
+    some, full = in_platform(tmp_path / "some", incrementally, steps), in_platform(tmp_path / "all", at_once, steps)
     assert differing(some, full) == {}
 
 
@@ -215,8 +215,8 @@ def test_facts_point_to_the_version_valid_at_their_time_in_any_order_of_arrival(
 )
 @given(st.integers(10, 2**32))
 def test_so_they_do_for_any_changes(tmp_path_factory: pytest.TempPathFactory, seed: int) -> None:
-    steps, root = make_steps(seed), tmp_path_factory.mktemp("houses")
-    some, full = in_house(root / "some", incrementally, steps), in_house(root / "all", at_once, steps)
+    steps, root = make_steps(seed), tmp_path_factory.mktemp("platforms")
+    some, full = in_platform(root / "some", incrementally, steps), in_platform(root / "all", at_once, steps)
     assert differing(some, full) == {}
 
 
@@ -225,20 +225,20 @@ def test_a_version_is_seen_by_facts_only_when_its_dimension_has_it(tmp_path: Pat
     yesterday = START + dt.timedelta(days=3)
     events = [_bought("a", yesterday - 20 * HOUR, ["p1"], "T1"), _bought("b", yesterday + HOUR, ["p1"], "T2")]
     before, after = yesterday - 40 * HOUR, yesterday - 21 * HOUR
-    house = open_house_of_tables(tmp_path)
-    with house.session() as session:
-        load_rows(house, session, events)
-        load_shop(house, session, "orders", [order(1, "a/T1", 1, yesterday - 20 * HOUR)])
-        build(session, DayRange(FIRST, yesterday.date()), house.settings, TABLES)
+    platform = open_house_of_tables(tmp_path)
+    with platform.session() as session:
+        load_rows(platform, session, events)
+        load_shop(platform, session, "orders", [order(1, "a/T1", 1, yesterday - 20 * HOUR)])
+        build(session, DayRange(FIRST, yesterday.date()), platform.settings, TABLES)
         changes = [customer(1, before), customer(1, after, "Bob"), product("p1", before), product("p1", after, "7")]
         new = [
-            *load_shop(house, session, "customers", changes[:2]),
-            *load_shop(house, session, "products", changes[2:]),
+            *load_shop(platform, session, "customers", changes[:2]),
+            *load_shop(platform, session, "products", changes[2:]),
         ]
-        build(session, DayRange(yesterday.date(), yesterday.date()), house.settings, TABLES)
+        build(session, DayRange(yesterday.date(), yesterday.date()), platform.settings, TABLES)
         assert session.rows("SELECT DISTINCT version FROM star.dim_product") == [(1,)]
         touched = {*touched_days(session, new), *days_of_versions(session, new)}
-        build_touched(session, touched, HORIZON, house.settings, TABLES)
+        build_touched(session, touched, HORIZON, platform.settings, TABLES)
         assert session.rows(
             """
             SELECT known.name, version, client_id FROM star.fact_orders AS facts
@@ -252,16 +252,16 @@ def test_a_version_is_seen_by_facts_only_when_its_dimension_has_it(tmp_path: Pat
 
 
 def test_a_change_of_the_stock_alone_makes_no_version_and_touches_no_day_before_it_was_read(tmp_path: Path) -> None:
-    house = open_house_of_tables(tmp_path)
-    with house.session() as session:
-        load_rows(house, session, [_bought("a", START + HOUR, ["p1"], "T1")])
-        load_shop(house, session, "products", [product("p1", START)])
-        build(session, HORIZON, house.settings, TABLES)
-        sold = load_shop(house, session, "products", [product("p1", START + HOUR, stock=2)])
+    platform = open_house_of_tables(tmp_path)
+    with platform.session() as session:
+        load_rows(platform, session, [_bought("a", START + HOUR, ["p1"], "T1")])
+        load_shop(platform, session, "products", [product("p1", START)])
+        build(session, HORIZON, platform.settings, TABLES)
+        sold = load_shop(platform, session, "products", [product("p1", START + HOUR, stock=2)])
         assert days_of_versions(session, sold) == set()
-        raised = load_shop(house, session, "products", [product("p1", START + HOUR / 2, "6", stock=2)])
+        raised = load_shop(platform, session, "products", [product("p1", START + HOUR / 2, "6", stock=2)])
         assert days_of_versions(session, raised) == {FIRST}
-        build_touched(session, {TODAY}, HORIZON, house.settings, {"cleaned.product_history"})
+        build_touched(session, {TODAY}, HORIZON, platform.settings, {"cleaned.product_history"})
         assert session.rows("SELECT version, price FROM cleaned.product_history ORDER BY version") == [
             (1, 5),
             (2, 6),

@@ -11,7 +11,7 @@ import pytest
 
 from analytics_platform.orchestration.alerts.sensor import alerts_sensor
 from analytics_platform.settings import Settings, load_settings
-from analytics_platform_tests.end_to_end.platform_run import Platform, clickstream
+from analytics_platform_tests.end_to_end.platform_run import DagsterPlatform, clickstream
 from analytics_platform_tests.orchestration.receivers import MailServer, Webhook, serve_mail, serve_webhook
 
 
@@ -230,7 +230,7 @@ def test_runs_that_a_check_stops_are_reported_once_with_the_check_and_once_when_
     tmp_path: Path, hook: Webhook
 ) -> None:
     """End to end: a file of which 5.8 % are rejected, twice, then a threshold that allows it."""
-    platform = Platform(tmp_path, alert_webhook_url=hook.url)
+    platform = DagsterPlatform(tmp_path, alert_webhook_url=hook.url)
     monitor = Monitor(platform.settings)
     monitor.instance = platform.instance
     platform.drop("bad.csv", clickstream(1000, without_client=58))

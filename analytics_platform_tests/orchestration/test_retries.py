@@ -20,7 +20,7 @@ from analytics_platform.orchestration import retries
 from analytics_platform.orchestration.retries import may_pass
 from analytics_platform.sources.arrivals import queue as queue_arrival
 from analytics_platform.warehouse import WarehouseError
-from analytics_platform_tests.end_to_end.platform_run import Platform, clickstream, failure_words
+from analytics_platform_tests.end_to_end.platform_run import DagsterPlatform, clickstream, failure_words
 
 DAY = "2026-03-01"
 
@@ -88,7 +88,7 @@ def test_a_queue_that_does_not_answer_is_tried_again_and_ends_in_its_sentence(
     with socket.socket() as taken:  # bound and not listening: it refuses
         taken.bind(("127.0.0.1", 0))
         address = f"http://127.0.0.1:{taken.getsockname()[1]}"
-        platform = Platform(tmp_path, sqs_queue_url=f"{address}/1/events", aws_endpoint_url=address)
+        platform = DagsterPlatform(tmp_path, sqs_queue_url=f"{address}/1/events", aws_endpoint_url=address)
         result = platform.materialize(DAY, DAY, select='key:"raw/ecommerce_events"')
 
     assert _events(result, dg.DagsterEventType.STEP_UP_FOR_RETRY) == retries.RETRIES
@@ -99,7 +99,7 @@ def test_a_queue_that_answers_again_is_drained_by_the_next_try(tmp_path: Path, m
     with start_queue() as queue:
         for name, value in queue.items():
             monkeypatch.setenv(name, value)
-        platform = Platform(tmp_path)
+        platform = DagsterPlatform(tmp_path)
         drain, calls = queue_arrival.drain_queue, []
 
         def drain_after_a_fault(*given: Any) -> Any:
@@ -116,7 +116,7 @@ def test_a_queue_that_answers_again_is_drained_by_the_next_try(tmp_path: Path, m
 
 
 def test_a_broken_contract_is_not_tried_again(tmp_path: Path) -> None:
-    platform = Platform(tmp_path)
+    platform = DagsterPlatform(tmp_path)
     platform.drop("bad.csv", clickstream(1000, without_client=58))
     result = platform.materialize(DAY, DAY, select='key:"raw/clickstream"+1')
 

@@ -17,7 +17,7 @@ import psycopg
 
 from analytics_platform.demo.servers.databases import LocalPostgres
 from analytics_platform.warehouse import WarehouseError
-from analytics_platform_tests.kit import House, open_house
+from analytics_platform_tests.kit import Platform, open_platform
 from analytics_platform_tests.reliability.victim import Fuse, run
 
 LOST = 3
@@ -60,26 +60,26 @@ def _fused(method: Callable[..., Any], fuse: Fuse) -> Callable[..., Any]:
 
 
 def run_with_fuse(
-    root: Path, url: str, fuse: Fuse, report: Callable[[int], None], work: Callable[[House], None]
+    root: Path, url: str, fuse: Fuse, report: Callable[[int], None], work: Callable[[Platform], None]
 ) -> None:
     """Entry point of the child process."""
     light(fuse)
     try:
-        work(house_at(root, url))
+        work(platform_at(root, url))
     except WarehouseError as error:
         sys.exit(LOST if "lost" in str(error) or "cannot be reached" in str(error) else str(error))
     report(fuse.passed)
 
 
-def house_at(root: Path, url: str) -> House:
-    return open_house(root, warehouse_url=url)
+def platform_at(root: Path, url: str) -> Platform:
+    return open_platform(root, warehouse_url=url)
 
 
 def run_at_once(root: Path, url: str, barrier: Barrier) -> None:
     """Entry point of one of several processes that start together."""
-    house = house_at(root, url)
+    platform = platform_at(root, url)
     barrier.wait()
-    run(house)
+    run(platform)
 
 
 def start(target: Callable[..., None], *arguments: object) -> ForkServerProcess:
@@ -90,7 +90,7 @@ def start(target: Callable[..., None], *arguments: object) -> ForkServerProcess:
     return child
 
 
-def burn_at(root: Path, url: str, fuse: Fuse, work: Callable[[House], None] = run) -> tuple[int, int]:
+def burn_at(root: Path, url: str, fuse: Fuse, work: Callable[[Platform], None] = run) -> tuple[int, int]:
     """Work in a child with the fuse: (its exit code, the boundaries it passed, if it came to the end)."""
     receiver, sender = multiprocessing.get_context("forkserver").Pipe(duplex=False)
     child = start(run_with_fuse, root, url, fuse, sender.send, work)

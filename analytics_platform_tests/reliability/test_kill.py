@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from analytics_platform_tests.kit import Contents, click, contents, open_house, to_csv
+from analytics_platform_tests.kit import Contents, click, contents, open_platform, to_csv
 from analytics_platform_tests.reliability.victim import kill_at, run, withdraw
 from analytics_platform_tests.slow import spread
 
@@ -24,19 +24,19 @@ def rows_of(day: int, clients: int) -> str:
 def start(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A platform that has loaded and published one day, with files of two more days waiting."""
     root = tmp_path_factory.mktemp("start") / "data"
-    house = open_house(root)
-    house.landing.joinpath("day1.csv").write_text(rows_of(1, 20), "utf-8")
-    run(house)
-    house.landing.joinpath("day2.csv").write_text(rows_of(2, 30), "utf-8")
-    house.landing.joinpath("late.csv").write_text(rows_of(1, 25), "utf-8")
+    platform = open_platform(root)
+    platform.landing.joinpath("day1.csv").write_text(rows_of(1, 20), "utf-8")
+    run(platform)
+    platform.landing.joinpath("day2.csv").write_text(rows_of(2, 30), "utf-8")
+    platform.landing.joinpath("late.csv").write_text(rows_of(1, 25), "utf-8")
     return root
 
 
 def _state(root: Path) -> tuple[Contents, dict[str, str]]:
-    house = open_house(root)
-    with house.session() as session:
+    platform = open_platform(root)
+    with platform.session() as session:
         tables = contents(session)
-    folder = house.settings.quarantine_dir
+    folder = platform.settings.quarantine_dir
     return tables, {path.name: path.read_text("utf-8-sig") for path in folder.glob("*_errors.csv")}
 
 
@@ -64,7 +64,7 @@ def test_killed_anywhere_a_rerun_ends_with_the_tables_of_an_undisturbed_run(
 
     code, _ = kill_at(root, sample * boundaries // SAMPLES)
     assert code == -signal.SIGKILL
-    run(open_house(root))
+    run(open_platform(root))
 
     assert _state(root) == expected
 
@@ -78,7 +78,7 @@ def test_killed_anywhere_a_withdrawal_ends_the_same_when_it_is_run_again(
     shutil.copytree(start, root)
 
     assert kill_at(root, sample * boundaries // WITHDRAWALS, withdraw)[0] == -signal.SIGKILL
-    withdraw(open_house(root))
+    withdraw(open_platform(root))
 
     assert _state(root) == expected
 
@@ -90,7 +90,7 @@ def undisturbed_withdrawal(
     """A platform with all its files loaded, the boundaries of a withdrawal from it, and what that leaves."""
     folder = tmp_path_factory.mktemp("withdrawal")
     shutil.copytree(start, folder / "loaded")
-    run(open_house(folder / "loaded"))
+    run(open_platform(folder / "loaded"))
     shutil.copytree(folder / "loaded", folder / "data")
     code, passed = kill_at(folder / "data", None, withdraw)
     assert code == 0
@@ -106,6 +106,6 @@ def test_killed_twice_in_a_row_it_still_ends_the_same(
 
     assert kill_at(root, boundaries // 3)[0] == -signal.SIGKILL
     assert kill_at(root, boundaries // 4)[0] == -signal.SIGKILL
-    run(open_house(root))
+    run(open_platform(root))
 
     assert _state(root) == expected

@@ -19,8 +19,8 @@ from analytics_platform.contracts.base import ContractType
 from analytics_platform.sources.arrivals.files import find_unread, find_unreadable, land_files, new_files
 from analytics_platform.sources.formats import Csv
 from analytics_platform.sources.registry import SOURCES
-from analytics_platform_tests.end_to_end.platform_run import Platform, clickstream, failed_checks
-from analytics_platform_tests.kit import open_house
+from analytics_platform_tests.end_to_end.platform_run import DagsterPlatform, clickstream, failed_checks
+from analytics_platform_tests.kit import open_platform
 from analytics_platform_tests.names import CLICKSTREAM, WEB_LOGS
 
 ROWS = clickstream(40)
@@ -62,7 +62,7 @@ LINKS = {"out.csv": "/etc/hostname", "nothing.csv": "gone", "loop.csv": "loop.cs
 UNREAD = ("book.xlsx", "notes.txt", "pipe.csv")
 
 
-def _drop_all(platform: Platform) -> None:
+def _drop_all(platform: DagsterPlatform) -> None:
     landing = platform.settings.landing_dir / CLICKSTREAM
     for name, content in GOOD.items():
         platform.drop(os.fsdecode(name), content)
@@ -92,7 +92,7 @@ def _unread(result: dg.ExecuteInProcessResult) -> str:
 
 
 def test_odd_files_are_named_once_and_good_ones_beside_them_are_loaded(tmp_path: Path) -> None:
-    platform = Platform(tmp_path)
+    platform = DagsterPlatform(tmp_path)
     _drop_all(platform)
     lake, said = tmp_path / "lake", list[str]()
     for _ in range(2):
@@ -134,24 +134,24 @@ def test_files_and_folders_that_may_not_be_opened_are_named_and_others_are_loade
     with tempfile.TemporaryDirectory() as name:
         restore = _nobody(Path(name))
         try:
-            house = open_house(Path(name) / "data")
+            platform = open_platform(Path(name) / "data")
             for path in ("good.csv", "closed.csv", "closed/a.csv", "listed/b.csv"):
-                house.landing.joinpath(path).parent.mkdir(exist_ok=True)
-                house.landing.joinpath(path).write_text(ROWS, "utf-8")
-            house.landing.joinpath("closed.csv").chmod(0)
-            house.landing.joinpath("closed").chmod(0)
-            house.landing.joinpath("listed").chmod(0o400)
+                platform.landing.joinpath(path).parent.mkdir(exist_ok=True)
+                platform.landing.joinpath(path).write_text(ROWS, "utf-8")
+            platform.landing.joinpath("closed.csv").chmod(0)
+            platform.landing.joinpath("closed").chmod(0)
+            platform.landing.joinpath("listed").chmod(0o400)
             source = SOURCES[CLICKSTREAM]
 
-            landing = land_files(source, house.settings, house.lake)
+            landing = land_files(source, platform.settings, platform.lake)
 
             assert [batch.name for batch in landing.batches] == ["good.csv"]
             assert landing.rejected.keys() == {"closed.csv", "closed", "listed/b.csv"}
             assert {words.partition(";")[0] for words in landing.rejected.values()} == {
                 "it cannot be opened (Permission denied)"
             }
-            assert find_unreadable(source, house.settings, house.lake) == landing.rejected
-            assert len(new_files(source, house.settings, house.lake)) == 4
+            assert find_unreadable(source, platform.settings, platform.lake) == landing.rejected
+            assert len(new_files(source, platform.settings, platform.lake)) == 4
         finally:
             for closed in Path(name).rglob("*"):
                 closed.chmod(0o700)
@@ -171,23 +171,23 @@ class Vanishing(Csv):
 
 
 def test_a_file_that_is_taken_away_while_it_is_read_is_no_failure(tmp_path: Path) -> None:
-    house, source = open_house(tmp_path), replace(SOURCES[CLICKSTREAM], format=Vanishing())
+    platform, source = open_platform(tmp_path), replace(SOURCES[CLICKSTREAM], format=Vanishing())
     for _ in range(2):
         for name in ("late.csv", "soon.csv"):
-            house.landing.joinpath(name).write_text(ROWS, "utf-8")
-        landing = land_files(source, house.settings, house.lake)
+            platform.landing.joinpath(name).write_text(ROWS, "utf-8")
+        landing = land_files(source, platform.settings, platform.lake)
         assert (landing.batches, landing.rejected) == ((), {})
-        assert list(house.settings.landing_dir.rglob("*.csv")) == []
-    assert not list(Path(house.settings.lake_url).rglob("*.*"))
+        assert list(platform.settings.landing_dir.rglob("*.csv")) == []
+    assert not list(Path(platform.settings.lake_url).rglob("*.*"))
 
 
 @pytest.mark.parametrize(("name", "rejected"), [("logs.json.gz", True), ("logs.metadata.json", False)])
 def test_a_dump_that_expands_too_far_is_rejected_and_what_stands_beside_dumps_is_not_named(
     tmp_path: Path, name: str, rejected: bool
 ) -> None:
-    house, source = open_house(tmp_path), SOURCES[WEB_LOGS]
-    folder = house.settings.landing_dir / WEB_LOGS
+    platform, source = open_platform(tmp_path), SOURCES[WEB_LOGS]
+    folder = platform.settings.landing_dir / WEB_LOGS
     folder.mkdir()
     folder.joinpath(name).write_bytes(gzip.compress(BOMB, 1))
-    assert bool(find_unreadable(source, house.settings, house.lake)) == rejected
-    assert find_unread(source, SOURCES.values(), house.settings) == []
+    assert bool(find_unreadable(source, platform.settings, platform.lake)) == rejected
+    assert find_unread(source, SOURCES.values(), platform.settings) == []

@@ -22,9 +22,16 @@ from analytics_platform.contracts.ddl import polars_schema
 from analytics_platform.demo.servers.databases import DATABASE, LocalPostgres, serve_postgres
 from analytics_platform.transform import DayRange
 from analytics_platform.warehouse.postgres.connections import writing
-from analytics_platform_tests.kit import Contents, House, contents
+from analytics_platform_tests.kit import Contents, Platform, contents
 from analytics_platform_tests.postgres import new_database
-from analytics_platform_tests.reliability.postgres_victim import LOST, ServerFuse, burn_at, house_at, run_at_once, start
+from analytics_platform_tests.reliability.postgres_victim import (
+    LOST,
+    ServerFuse,
+    burn_at,
+    platform_at,
+    run_at_once,
+    start,
+)
 from analytics_platform_tests.reliability.test_kill import rows_of
 from analytics_platform_tests.reliability.victim import Fuse, run, run_and_withdraw
 from analytics_platform_tests.slow import spread
@@ -42,11 +49,11 @@ class Bench:
         self.folder = folder
         self.server = server
         self._url = server.url.removesuffix(DATABASE)
-        house = house_at(folder / "start", server.url)
-        house.landing.joinpath("day1.csv").write_text(rows_of(1, 20), "utf-8")
-        run(house)
-        house.landing.joinpath("day2.csv").write_text(rows_of(2, 30), "utf-8")
-        house.landing.joinpath("late.csv").write_text(rows_of(1, 25), "utf-8")
+        platform = platform_at(folder / "start", server.url)
+        platform.landing.joinpath("day1.csv").write_text(rows_of(1, 20), "utf-8")
+        run(platform)
+        platform.landing.joinpath("day2.csv").write_text(rows_of(2, 30), "utf-8")
+        platform.landing.joinpath("late.csv").write_text(rows_of(1, 25), "utf-8")
         (self.boundaries, self.expected) = self._undisturbed()
 
     @contextmanager
@@ -64,14 +71,14 @@ class Bench:
         with self.copy("undisturbed") as (root, url):
             code, passed = burn_at(root, url, Fuse(None))
             assert code == 0
-            return passed, state(house_at(root, url))
+            return passed, state(platform_at(root, url))
 
 
-def state(house: House) -> State:
+def state(platform: Platform) -> State:
     """What the tables and the spreadsheets hold."""
-    with house.session(read_only=True) as session:
+    with platform.session(read_only=True) as session:
         tables = contents(session)
-    folder = house.settings.quarantine_dir
+    folder = platform.settings.quarantine_dir
     return tables, {path.name: path.read_text("utf-8-sig") for path in folder.glob("*_errors.csv")}
 
 
@@ -92,7 +99,7 @@ def undisturbed_withdrawal(bench: Bench) -> tuple[int, State]:
     with bench.copy("withdrawal") as (root, url):
         code, passed = burn_at(root, url, Fuse(None), run_and_withdraw)
         assert code == 0
-        return passed, state(house_at(root, url))
+        return passed, state(platform_at(root, url))
 
 
 @pytest.mark.parametrize("sample", spread(RUN_SAMPLES, 2))
@@ -104,8 +111,8 @@ def test_killed_anywhere_a_withdrawal_ends_the_same_when_it_is_run_again(
         # The first part of the boundaries is the run's, where other tests kill it.
         fuse = Fuse(bench.boundaries + sample * (boundaries - bench.boundaries) // RUN_SAMPLES)
         assert burn_at(root, url, fuse, run_and_withdraw)[0] == -signal.SIGKILL
-        run_and_withdraw(house_at(root, url))
-        assert state(house_at(root, url)) == expected
+        run_and_withdraw(platform_at(root, url))
+        assert state(platform_at(root, url)) == expected
 
 
 def test_a_run_has_boundaries_to_be_killed_at(bench: Bench) -> None:
@@ -118,8 +125,8 @@ def test_a_run_killed_anywhere_ends_the_same_after_a_rerun(sample: int, bench: B
     with bench.copy(f"run_{sample}") as (root, url):
         code, _ = burn_at(root, url, Fuse((2 * sample + 1) * bench.boundaries // (2 * RUN_SAMPLES)))
         assert code == -signal.SIGKILL
-        run(house_at(root, url))
-        assert state(house_at(root, url)) == bench.expected
+        run(platform_at(root, url))
+        assert state(platform_at(root, url)) == bench.expected
 
 
 @pytest.mark.parametrize("sample", spread(SERVER_SAMPLES, 3))
@@ -129,8 +136,8 @@ def test_a_server_killed_anywhere_is_reported_and_a_rerun_ends_the_same(sample: 
         code, _ = burn_at(root, url, ServerFuse(at, bench.server))
         bench.server.start()
         assert code == LOST
-        run(house_at(root, url))
-        assert state(house_at(root, url)) == bench.expected
+        run(platform_at(root, url))
+        assert state(platform_at(root, url)) == bench.expected
 
 
 def test_two_runs_at_once_over_the_same_files_and_days_end_as_one(bench: Bench) -> None:
@@ -140,7 +147,7 @@ def test_two_runs_at_once_over_the_same_files_and_days_end_as_one(bench: Bench) 
         for child in runs:
             child.join(timeout=120)
         assert [child.exitcode for child in runs] == [0, 0]
-        assert state(house_at(root, url)) == bench.expected
+        assert state(platform_at(root, url)) == bench.expected
 
 
 AGENTS = CONTRACTS["cleaned.user_agents"]
@@ -153,50 +160,50 @@ def agents(day: dt.date, version: str, count: int) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=polars_schema(AGENTS), orient="row")
 
 
-def publish(house: House, day: dt.date, version: str, count: int) -> None:
-    with house.session() as session:
+def publish(platform: Platform, day: dt.date, version: str, count: int) -> None:
+    with platform.session() as session:
         session.publish(AGENTS, agents(day, version, count), DayRange(day, day))
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
+def platform(tmp_path: Path) -> Iterator[Platform]:
     with new_database() as url:
-        house = house_at(tmp_path, url)
-        publish(house, FIRST, "old", 500)
-        yield house
+        platform = platform_at(tmp_path, url)
+        publish(platform, FIRST, "old", 500)
+        yield platform
 
 
-def test_a_day_that_is_being_written_keeps_the_same_day_waiting_and_no_other(house: House) -> None:
-    waiting = threading.Thread(target=publish, args=(house, FIRST, "new", 10))
-    with psycopg.connect(house.settings.warehouse_url.get_secret_value(), autocommit=True) as holder:
+def test_a_day_that_is_being_written_keeps_the_same_day_waiting_and_no_other(platform: Platform) -> None:
+    waiting = threading.Thread(target=publish, args=(platform, FIRST, "new", 10))
+    with psycopg.connect(platform.settings.warehouse_url.get_secret_value(), autocommit=True) as holder:
         with writing(holder, "cleaned.user_agents", DayRange(FIRST, FIRST)):
             waiting.start()
-            publish(house, SECOND, "other", 7)
+            publish(platform, SECOND, "other", 7)
             while holder.execute("SELECT count(*) FROM pg_locks WHERE NOT granted").fetchone() == (0,):
                 assert waiting.is_alive()
-            with house.session(read_only=True) as session:
+            with platform.session(read_only=True) as session:
                 found = session.rows("SELECT os, count(*) FROM cleaned.user_agents GROUP BY 1 ORDER BY 1")
         waiting.join(timeout=60)
     assert found == [("old", 500), ("other", 7)]
-    with house.session(read_only=True) as session:
+    with platform.session(read_only=True) as session:
         found = session.rows("SELECT os, count(*) FROM cleaned.user_agents GROUP BY 1 ORDER BY 1")
     assert found == [("new", 10), ("other", 7)]
 
 
-def test_readers_never_see_half_a_day(house: House) -> None:
+def test_readers_never_see_half_a_day(platform: Platform) -> None:
     seen: set[tuple[object, ...]] = set()
     done = threading.Event()
 
     def read() -> None:
-        with house.session(read_only=True) as session:
+        with platform.session(read_only=True) as session:
             while not done.is_set():
                 seen.update(session.rows("SELECT min(os), max(os), count(*) FROM cleaned.user_agents"))
 
     reader = threading.Thread(target=read)
     reader.start()
     for _ in range(3):
-        publish(house, FIRST, "new", 900)
-        publish(house, FIRST, "old", 500)
+        publish(platform, FIRST, "new", 900)
+        publish(platform, FIRST, "old", 500)
     done.set()
     reader.join(timeout=60)
     assert seen <= {("old", "old", 500), ("new", "new", 900)}

@@ -14,7 +14,7 @@ from analytics_platform.sources.arrivals.queue import put_messages
 from analytics_platform.sources.registry import SOURCES
 from analytics_platform.warehouse.load import load_new_batches
 from analytics_platform_tests.connectors.sqs.kit import DRAINED
-from analytics_platform_tests.kit import open_house
+from analytics_platform_tests.kit import open_platform
 from analytics_platform_tests.names import ECOMMERCE_EVENTS
 from analytics_platform_tests.reliability.queue_chaos import Chaos, run_chaos
 
@@ -102,14 +102,16 @@ def _events(seed: int) -> list[str]:
 
 def test_the_tables_hold_every_event_once_though_consumers_are_killed_again_and_again(tmp_path: Path) -> None:
     bodies = _events(seed=20260302)
-    house = open_house(tmp_path, partition_start="2026-03-01")
+    platform = open_platform(tmp_path, partition_start="2026-03-01")
 
     outcome = run_chaos(put_in_the_lake, tmp_path, bodies, Chaos(seed=11))
 
-    with house.session() as session:
+    with platform.session() as session:
         loads = [
             each
-            for _, each in load_new_batches(SOURCES[ECOMMERCE_EVENTS], session, house.settings, house.lake, "chaos")
+            for _, each in load_new_batches(
+                SOURCES[ECOMMERCE_EVENTS], session, platform.settings, platform.lake, "chaos"
+            )
         ]
         poison = {body for body in bodies if "broken" in body}
         assert outcome.kills >= 12

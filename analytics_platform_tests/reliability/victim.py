@@ -22,7 +22,7 @@ from analytics_platform.warehouse import WarehouseError
 from analytics_platform.warehouse.ledger import find_batch
 from analytics_platform.warehouse.spreadsheet import write_spreadsheets
 from analytics_platform.warehouse.withdraw import withdraw_batch
-from analytics_platform_tests.kit import House, build, load_landed, open_house
+from analytics_platform_tests.kit import Platform, build, load_landed, open_platform
 
 DAYS = DayRange(dt.date(2026, 3, 1), dt.date(2026, 3, 3))
 TABLES = frozenset(
@@ -86,42 +86,44 @@ def light(fuse: Fuse) -> None:
     Path.rename = fused_rename  # type: ignore[method-assign]
 
 
-def run(house: House) -> None:
+def run(platform: Platform) -> None:
     """Land, load, write the spreadsheets, publish: the whole way of new files."""
-    with house.session() as session:
-        load_landed(house, session)
-        write_spreadsheets(session, house.settings.quarantine_dir)
-        build(session, DAYS, house.settings, TABLES)
+    with platform.session() as session:
+        load_landed(platform, session)
+        write_spreadsheets(session, platform.settings.quarantine_dir)
+        build(session, DAYS, platform.settings, TABLES)
 
 
-def withdraw(house: House) -> None:
+def withdraw(platform: Platform) -> None:
     """Withdraw the first file, which others have duplicates of, and do what a run does."""
-    with house.session() as session:
+    with platform.session() as session:
         ((batch_id,),) = session.rows(
             "SELECT batch_id FROM ops.pipeline_logs WHERE input = 'day1.csv' "
             "UNION ALL SELECT batch_id FROM ops.set_aside WHERE input = 'day1.csv'"
         )
-        card = find_batch(session, str(batch_id), house.lake)
+        card = find_batch(session, str(batch_id), platform.lake)
         with suppress(WarehouseError):  # it was withdrawn before the kill
-            withdraw_batch(session, house.settings, house.lake, card, "a wrong export", "grace")
-    run(house)
+            withdraw_batch(session, platform.settings, platform.lake, card, "a wrong export", "grace")
+    run(platform)
 
 
-def run_and_withdraw(house: House) -> None:
+def run_and_withdraw(platform: Platform) -> None:
     """Load all that waits, and then withdraw."""
-    run(house)
-    withdraw(house)
+    run(platform)
+    withdraw(platform)
 
 
-def run_with_fuse(root: Path, length: int | None, report: Callable[[int], None], work: Callable[[House], None]) -> None:
+def run_with_fuse(
+    root: Path, length: int | None, report: Callable[[int], None], work: Callable[[Platform], None]
+) -> None:
     """Entry point of the child process."""
     fuse = Fuse(length)
     light(fuse)
-    work(open_house(root))
+    work(open_platform(root))
     report(fuse.passed)
 
 
-def kill_at(root: Path, length: int | None, work: Callable[[House], None] = run) -> tuple[int, int]:
+def kill_at(root: Path, length: int | None, work: Callable[[Platform], None] = run) -> tuple[int, int]:
     """Work in a child that is killed at the boundary: (its exit code, the boundaries it passed, if it lived)."""
     context = multiprocessing.get_context("forkserver")
     receiver, sender = context.Pipe(duplex=False)

@@ -24,7 +24,7 @@ from analytics_platform.lake import Batch
 from analytics_platform.sources.arrivals.files import LandingFolder, find_unreadable, land_files
 from analytics_platform.sources.formats import Csv, JsonLines, Parquet
 from analytics_platform.sources.source import Format, Source
-from analytics_platform_tests.kit import House, open_house
+from analytics_platform_tests.kit import Platform, open_platform
 
 
 class Visits(
@@ -94,19 +94,19 @@ FORMS: list[tuple[str, Format, bytes]] = [
 ]
 
 
-def _land(folder: Path, name: str, form: Format, content: bytes) -> tuple[House, Source]:
-    house, source = open_house(folder), Source(Visits, LandingFolder(), form)
-    (house.settings.landing_dir / "visits").mkdir(parents=True)
-    (house.settings.landing_dir / "visits" / name).write_bytes(content)
-    return house, source
+def _land(folder: Path, name: str, form: Format, content: bytes) -> tuple[Platform, Source]:
+    platform, source = open_platform(folder), Source(Visits, LandingFolder(), form)
+    (platform.settings.landing_dir / "visits").mkdir(parents=True)
+    (platform.settings.landing_dir / "visits" / name).write_bytes(content)
+    return platform, source
 
 
 @pytest.mark.parametrize(("name", "form", "content"), FORMS, ids=[name for name, _, _ in FORMS])
 def test_the_same_records_are_read_from_every_form(tmp_path: Path, name: str, form: Format, content: bytes) -> None:
-    house, source = _land(tmp_path, name, form, content)
+    platform, source = _land(tmp_path, name, form, content)
 
-    (batch,) = land_files(source, house.settings, house.lake).batches
-    verdicts = list(source.validate(batch, house.settings))
+    (batch,) = land_files(source, platform.settings, platform.lake).batches
+    verdicts = list(source.validate(batch, platform.settings))
 
     accepted = pl.concat([verdict.accepted for verdict in verdicts])
     assert accepted.select("name", pl.col("amount").cast(pl.String), "pieces").rows() == [
@@ -117,7 +117,7 @@ def test_the_same_records_are_read_from_every_form(tmp_path: Path, name: str, fo
     rejected = pl.concat([verdict.rejected for verdict in verdicts])
     assert rejected["error_reason"].to_list() == ["time: not a time"]
     assert "not a time" in rejected["raw"][0]
-    again = [verdict.rejected for verdict in source.validate(batch, house.settings, rejected["position"].to_list())]
+    again = [verdict.rejected for verdict in source.validate(batch, platform.settings, rejected["position"].to_list())]
     assert pl.concat(again)["raw"].to_list() == rejected["raw"].to_list()
 
 
@@ -176,14 +176,14 @@ OTHER_FORMS: list[tuple[str, Format, bytes, str]] = [
 def test_a_file_in_another_form_is_rejected_with_what_to_declare(
     tmp_path: Path, name: str, form: Format, content: bytes, words: str
 ) -> None:
-    house, source = _land(tmp_path, name, form, content)
-    (reason,) = find_unreadable(source, house.settings, house.lake).values()
+    platform, source = _land(tmp_path, name, form, content)
+    (reason,) = find_unreadable(source, platform.settings, platform.lake).values()
     assert words in reason and "\n" not in reason
-    assert not land_files(source, house.settings, house.lake).batches
+    assert not land_files(source, platform.settings, platform.lake).batches
     if declared := re.search(r"declare Csv\((.*?)\) in", reason):
         other = replace(source, format=Csv(**dict(re.findall(r"(\w+)='(.*?)'", declared[1]))))
-        (batch,) = land_files(other, house.settings, house.lake).batches
-        assert sum(verdict.accepted.height for verdict in other.validate(batch, house.settings))
+        (batch,) = land_files(other, platform.settings, platform.lake).batches
+        assert sum(verdict.accepted.height for verdict in other.validate(batch, platform.settings))
 
 
 NOT_AMOUNTS = ["1.299,00", "19,99", "1,299.00", "$19.99", "1 299", "+1", "Infinity"]
@@ -229,9 +229,9 @@ VALUES: list[tuple[str, Format, bytes, list[object], list[object]]] = [
 def test_what_is_no_value_is_missing_or_rejected_and_never_becomes_text(
     tmp_path: Path, name: str, form: Format, content: bytes, names: list[object], reasons: list[object]
 ) -> None:
-    house, source = _land(tmp_path, name, form, content)
-    (batch,) = land_files(source, house.settings, house.lake).batches
-    verdicts = list(source.validate(batch, house.settings))
+    platform, source = _land(tmp_path, name, form, content)
+    (batch,) = land_files(source, platform.settings, platform.lake).batches
+    verdicts = list(source.validate(batch, platform.settings))
     assert pl.concat([verdict.accepted for verdict in verdicts])["name"].to_list() == names
     assert pl.concat([verdict.rejected for verdict in verdicts])["error_reason"].to_list() == reasons
     assert set(reasons) <= set(source.reasons)
@@ -245,9 +245,9 @@ def test_a_declaration_that_cannot_be_used_is_an_error_where_it_stands(wrong: di
 
 def test_of_the_names_of_a_column_the_first_with_a_value_is_read(tmp_path: Path) -> None:
     lines = b'{"at": "2026-03-01T10:00:00Z", "name": "a"}\n{"time": null, "at": "2026-03-01T11:00:00Z", "name": "b"}\n'
-    house, source = _land(tmp_path, "a.json", JsonLines(), lines)
-    (batch,) = land_files(source, house.settings, house.lake).batches
-    accepted = pl.concat([verdict.accepted for verdict in source.validate(batch, house.settings)])
+    platform, source = _land(tmp_path, "a.json", JsonLines(), lines)
+    (batch,) = land_files(source, platform.settings, platform.lake).batches
+    accepted = pl.concat([verdict.accepted for verdict in source.validate(batch, platform.settings)])
     assert accepted["event_at"].dt.hour().to_list() == [10, 11]
 
 
@@ -276,7 +276,7 @@ def test_a_time_in_a_parquet_file_is_the_same_instant_whatever_its_zone_and_unit
     for frame in frames:
         buffer = io.BytesIO()
         frame.write_parquet(buffer)
-        house, source = _land(tmp_path / frame["name"][0], "a.parquet", Parquet(), buffer.getvalue())
-        (batch,) = land_files(source, house.settings, house.lake).batches
-        accepted = pl.concat([verdict.accepted for verdict in source.validate(batch, house.settings)])
+        platform, source = _land(tmp_path / frame["name"][0], "a.parquet", Parquet(), buffer.getvalue())
+        (batch,) = land_files(source, platform.settings, platform.lake).batches
+        accepted = pl.concat([verdict.accepted for verdict in source.validate(batch, platform.settings)])
         assert accepted["event_at"].to_list() == [at.replace(tzinfo=dt.UTC)]

@@ -1,4 +1,4 @@
-"""A house with an open warehouse, empty, on DuckDB and on PostgreSQL."""
+"""A platform with an open warehouse, empty, on DuckDB and on PostgreSQL."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ import pytest
 
 from analytics_platform.catalog import CONTRACTS
 from analytics_platform.warehouse import LEDGER_TABLES, Session
-from analytics_platform_tests.kit import House, open_house
+from analytics_platform_tests.kit import Platform, open_platform
 from analytics_platform_tests.postgres import new_database
 
 
 @pytest.fixture(params=["duckdb", "postgres"])
-def house(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[House]:
+def platform(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Platform]:
     if request.param == "duckdb":
-        yield open_house(tmp_path)
+        yield open_platform(tmp_path)
         return
     with new_database() as url:
-        yield open_house(tmp_path, warehouse_url=url)
+        yield open_platform(tmp_path, warehouse_url=url)
 
 
 @pytest.fixture
-def session(house: House) -> Iterator[Session]:
-    with house.session() as session:
+def session(platform: Platform) -> Iterator[Session]:
+    with platform.session() as session:
         session.ensure(CONTRACTS["cleaned.clickstream"], *LEDGER_TABLES)
         yield session

@@ -12,37 +12,37 @@ import pytest
 from analytics_platform.demo.simulator import simulate
 from analytics_platform.warehouse import Session, WarehouseError
 from analytics_platform.warehouse.copy import copy_warehouse
-from analytics_platform_tests.kit import Contents, House, build, contents, load_files, loaded_days, open_house
+from analytics_platform_tests.kit import Contents, Platform, build, contents, load_files, loaded_days, open_platform
 from analytics_platform_tests.postgres import new_database
 
 START = dt.date(2026, 3, 1)
 
 
 @pytest.fixture(scope="module")
-def source(tmp_path_factory: pytest.TempPathFactory) -> House:
+def source(tmp_path_factory: pytest.TempPathFactory) -> Platform:
     root = tmp_path_factory.mktemp("source")
     simulate(2, 30, 5, root / "simulated", START)
-    house = open_house(root / "data", partition_start=START)
-    with house.session() as session:
-        load_files(house, session, root / "simulated" / "clickstream")
-        build(session, loaded_days(session), house.settings)
-    return house
+    platform = open_platform(root / "data", partition_start=START)
+    with platform.session() as session:
+        load_files(platform, session, root / "simulated" / "clickstream")
+        build(session, loaded_days(session), platform.settings)
+    return platform
 
 
 @pytest.fixture(scope="module")
-def held(source: House) -> Contents:
+def held(source: Platform) -> Contents:
     with source.session(read_only=True) as session:
         return contents(session)
 
 
 @pytest.fixture
 def target(tmp_path: Path) -> Iterator[Session]:
-    with new_database() as url, open_house(tmp_path, warehouse_url=url).session() as session:
+    with new_database() as url, open_platform(tmp_path, warehouse_url=url).session() as session:
         yield session
 
 
 def test_every_table_arrives_whole_there_and_back_again(
-    source: House, held: Contents, target: Session, tmp_path: Path
+    source: Platform, held: Contents, target: Session, tmp_path: Path
 ) -> None:
     told: list[int] = []
     with source.session() as session:
@@ -50,13 +50,13 @@ def test_every_table_arrives_whole_there_and_back_again(
     assert contents(target) == held
     assert copied == {name: len(rows) for name, rows in held.items()}
     assert told == [*accumulate(copied.values())]
-    with open_house(tmp_path / "back").session() as back:
+    with open_platform(tmp_path / "back").session() as back:
         copy_warehouse(target, back)
         assert contents(back) == held
 
 
 def test_an_interrupted_copy_continues_and_a_finished_one_changes_nothing(
-    source: House, held: Contents, target: Session
+    source: Platform, held: Contents, target: Session
 ) -> None:
     def stop(rows: int) -> None:
         if target.count("star.dim_date"):
@@ -78,7 +78,7 @@ def test_an_interrupted_copy_continues_and_a_finished_one_changes_nothing(
     ],
 )
 def test_a_table_that_has_other_rows_in_the_target_is_rejected_by_name(
-    source: House, target: Session, change: str, sentence: str
+    source: Platform, target: Session, change: str, sentence: str
 ) -> None:
     with source.session() as session:
         copy_warehouse(session, target)

@@ -14,7 +14,7 @@ import pytest
 from analytics_platform.catalog import CONTRACTS
 from analytics_platform.contracts.ddl import column_types
 from analytics_platform.warehouse import DuckDBSession, DuckDBWarehouse, WarehouseError
-from analytics_platform_tests.kit import House, open_house
+from analytics_platform_tests.kit import Platform, open_platform
 
 HOLD_THE_FILE = """
 import sys, duckdb
@@ -25,13 +25,13 @@ sys.stdin.read()
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> House:
-    return open_house(tmp_path)
+def platform(tmp_path: Path) -> Platform:
+    return open_platform(tmp_path)
 
 
 @pytest.fixture
-def session(house: House) -> Iterator[DuckDBSession]:
-    with DuckDBWarehouse(house.settings.warehouse_path).session() as session:
+def session(platform: Platform) -> Iterator[DuckDBSession]:
+    with DuckDBWarehouse(platform.settings.warehouse_path).session() as session:
         yield session
 
 
@@ -52,13 +52,13 @@ def test_a_column_of_another_type_is_rejected_with_the_remedy(session: DuckDBSes
         session.ensure(CONTRACTS["star.dim_channel"])
 
 
-def test_a_file_in_use_is_one_sentence_that_says_what_to_do(house: House) -> None:
-    path = house.settings.warehouse_path
+def test_a_file_in_use_is_one_sentence_that_says_what_to_do(platform: Platform) -> None:
+    path = platform.settings.warehouse_path
     command = [sys.executable, "-c", HOLD_THE_FILE, str(path)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
         assert other.stdout is not None
         assert other.stdout.readline() == "open\n"
-        with pytest.raises(WarehouseError) as error, house.session():
+        with pytest.raises(WarehouseError) as error, platform.session():
             pass
         other.communicate("")
     assert str(error.value) == (
@@ -155,12 +155,12 @@ def test_a_full_disk_is_one_sentence_and_nothing_is_half_written(tmp_path: Path)
     ], ran.stderr
 
 
-def test_the_files_of_a_warehouse_follow_the_umask(house: House) -> None:
+def test_the_files_of_a_warehouse_follow_the_umask(platform: Platform) -> None:
     before = os.umask(0o077)
     try:
-        with house.session() as session:
+        with platform.session() as session:
             session.ensure(CONTRACTS["star.dim_channel"])
-            files = list(house.settings.data_dir.glob("warehouse.duckdb*"))
+            files = list(platform.settings.data_dir.glob("warehouse.duckdb*"))
             assert {path.suffix for path in files} == {".duckdb", ".wal"}
             assert {path.stat().st_mode & 0o777 for path in files} == {0o600}
     finally:

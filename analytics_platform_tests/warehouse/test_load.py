@@ -14,7 +14,7 @@ from analytics_platform.transform import DayRange
 from analytics_platform.warehouse import Loaded, Session, WarehouseError
 from analytics_platform.warehouse.error_rate import find_breaches
 from analytics_platform.warehouse.ledger import accept_batch, acceptances, find_batch
-from analytics_platform_tests.kit import House, Row, click, load_landed, load_rows, open_house
+from analytics_platform_tests.kit import Platform, Row, click, load_landed, load_rows, open_platform
 
 AT = "2024-03-01T10:00:00Z"
 GOOD, OTHER = click("ada", AT), click("bob", AT)
@@ -25,15 +25,15 @@ def stored(session: Session) -> list[tuple[object, ...]]:
     return session.rows("SELECT client_id, position, batch_id FROM cleaned.clickstream ORDER BY ALL")
 
 
-def test_duplicates_within_a_batch_are_counted_and_the_first_line_stays(house: House, session: Session) -> None:
-    assert load_rows(house, session, [OTHER, GOOD, GOOD, GOOD]) == [Loaded(2, 2, 0)]
+def test_duplicates_within_a_batch_are_counted_and_the_first_line_stays(platform: Platform, session: Session) -> None:
+    assert load_rows(platform, session, [OTHER, GOOD, GOOD, GOOD]) == [Loaded(2, 2, 0)]
     assert [row[:2] for row in stored(session)] == [("ada", 3), ("bob", 2)]
 
 
-def test_duplicates_of_an_earlier_batch_are_counted_and_the_earlier_stays(house: House, session: Session) -> None:
-    load_rows(house, session, [GOOD], "first.csv")
+def test_duplicates_of_an_earlier_batch_are_counted_and_the_earlier_stays(platform: Platform, session: Session) -> None:
+    load_rows(platform, session, [GOOD], "first.csv")
     before = stored(session)
-    assert load_rows(house, session, [OTHER, GOOD], "second.csv") == [Loaded(1, 1, 0)]
+    assert load_rows(platform, session, [OTHER, GOOD], "second.csv") == [Loaded(1, 1, 0)]
     assert stored(session)[:1] == before
 
 
@@ -41,33 +41,33 @@ def test_duplicates_of_an_earlier_batch_are_counted_and_the_earlier_stays(house:
     "timestamp",
     ["2024-03-01 10:00:00", "2024-03-01T12:00:00+02:00", "2024-03-01 10:00:00.000 UTC", "1709287200", "1709287200000"],
 )
-def test_a_duplicate_is_known_by_its_time_in_any_notation(house: House, session: Session, timestamp: str) -> None:
-    load_rows(house, session, [GOOD], "first.csv")
-    assert load_rows(house, session, [{**GOOD, "timestamp": timestamp}], "second.csv") == [Loaded(0, 1, 0)]
+def test_a_duplicate_is_known_by_its_time_in_any_notation(platform: Platform, session: Session, timestamp: str) -> None:
+    load_rows(platform, session, [GOOD], "first.csv")
+    assert load_rows(platform, session, [{**GOOD, "timestamp": timestamp}], "second.csv") == [Loaded(0, 1, 0)]
 
 
 @pytest.mark.parametrize("column", ["page_url", "referrer", "event_data", "event_name", "user_id"])
 def test_events_that_differ_in_anything_that_identifies_them_are_not_duplicates(
-    house: House, session: Session, column: str
+    platform: Platform, session: Session, column: str
 ) -> None:
     other = {**GOOD, column: '{"a": 1}' if column == "event_data" else "/other"}
-    assert load_rows(house, session, [GOOD, other]) == [Loaded(2, 0, 0)]
+    assert load_rows(platform, session, [GOOD, other]) == [Loaded(2, 0, 0)]
 
 
-def test_the_exports_own_id_identifies_an_event(house: House, session: Session) -> None:
+def test_the_exports_own_id_identifies_an_event(platform: Platform, session: Session) -> None:
     same = [{**GOOD, "event_id": "e1"}, {**OTHER, "event_id": "e1"}]
-    assert load_rows(house, session, same) == [Loaded(1, 1, 0)]
+    assert load_rows(platform, session, same) == [Loaded(1, 1, 0)]
 
 
-def test_the_same_content_under_another_name_is_not_read_again(house: House, session: Session) -> None:
-    assert load_rows(house, session, [GOOD], "first.csv") == [Loaded(1, 0, 0)]
-    assert load_rows(house, session, [GOOD], "again.csv") == []
-    assert load_landed(house, session) == []
+def test_the_same_content_under_another_name_is_not_read_again(platform: Platform, session: Session) -> None:
+    assert load_rows(platform, session, [GOOD], "first.csv") == [Loaded(1, 0, 0)]
+    assert load_rows(platform, session, [GOOD], "again.csv") == []
+    assert load_landed(platform, session) == []
 
 
-def test_a_changed_file_under_the_same_name_is_new_content(house: House, session: Session) -> None:
-    load_rows(house, session, [GOOD], "rows.csv")
-    assert load_rows(house, session, [GOOD, OTHER], "rows.csv") == [Loaded(1, 1, 0)]
+def test_a_changed_file_under_the_same_name_is_new_content(platform: Platform, session: Session) -> None:
+    load_rows(platform, session, [GOOD], "rows.csv")
+    assert load_rows(platform, session, [GOOD, OTHER], "rows.csv") == [Loaded(1, 1, 0)]
 
 
 ROWS = st.lists(
@@ -80,11 +80,11 @@ ROWS = st.lists(
 def test_every_record_ends_in_exactly_one_place(
     tmp_path_factory: pytest.TempPathFactory, files: Sequence[Sequence[Row]]
 ) -> None:
-    house = open_house(tmp_path_factory.mktemp("house"))
-    with house.session() as session:
+    platform = open_platform(tmp_path_factory.mktemp("platform"))
+    with platform.session() as session:
         for number, rows in enumerate(files):
             # An extra column: files with the same rows are different content.
-            load_rows(house, session, [{**row, f"file_{number}": ""} for row in rows], f"{number}.csv")
+            load_rows(platform, session, [{**row, f"file_{number}": ""} for row in rows], f"{number}.csv")
         ((read, *ends),) = session.rows(
             """
             SELECT coalesce(sum(rows_read), 0), coalesce(sum(rows_accepted), 0),
@@ -103,8 +103,8 @@ def test_every_record_ends_in_exactly_one_place(
     assert found == [(accepted, quarantined, 0)]
 
 
-def test_a_batch_above_the_threshold_is_a_breach_of_batch_and_day(house: House, session: Session) -> None:
-    load_rows(house, session, [GOOD, OTHER, BAD, click("eve", "2024-03-05T10:00:00Z")])
+def test_a_batch_above_the_threshold_is_a_breach_of_batch_and_day(platform: Platform, session: Session) -> None:
+    load_rows(platform, session, [GOOD, OTHER, BAD, click("eve", "2024-03-05T10:00:00Z")])
     batch, day = find_breaches(session, 0.2)
     assert (batch.kind, batch.input, batch.rows_quarantined, batch.rows_read) == ("batch", "rows.csv", 1, 4)
     assert (day.kind, day.name, day.rows_quarantined, day.rows_read) == ("day", "2024-03-01", 1, 3)
@@ -113,20 +113,20 @@ def test_a_batch_above_the_threshold_is_a_breach_of_batch_and_day(house: House, 
     assert find_breaches(session, 0.34) == []
 
 
-def test_breaches_are_those_of_the_days_that_are_asked_for(house: House, session: Session) -> None:
-    load_rows(house, session, [GOOD, BAD])
+def test_breaches_are_those_of_the_days_that_are_asked_for(platform: Platform, session: Session) -> None:
+    load_rows(platform, session, [GOOD, BAD])
     other_day = dt.date(2024, 3, 2)
     assert find_breaches(session, 0.1, DayRange(other_day, other_day)) == []
     assert len(find_breaches(session, 0.1, DayRange(dt.date(2024, 3, 1), other_day))) == 2
 
 
-def test_a_batch_of_which_nothing_was_accepted_is_a_breach(house: House, session: Session) -> None:
-    load_rows(house, session, [BAD])
+def test_a_batch_of_which_nothing_was_accepted_is_a_breach(platform: Platform, session: Session) -> None:
+    load_rows(platform, session, [BAD])
     assert [breach.kind for breach in find_breaches(session, 0.5)] == ["batch"]
 
 
-def test_a_batch_that_a_person_accepted_passes_and_the_reason_is_kept(house: House, session: Session) -> None:
-    load_rows(house, session, [GOOD, BAD])
+def test_a_batch_that_a_person_accepted_passes_and_the_reason_is_kept(platform: Platform, session: Session) -> None:
+    load_rows(platform, session, [GOOD, BAD])
     card = find_batch(session, find_breaches(session, 0.1)[0].name[:6])
     assert card.input == "rows.csv"
     batch_id = card.batch_id
@@ -143,7 +143,7 @@ def test_a_batch_that_is_not_there_cannot_be_found(session: Session, name: str) 
         find_batch(session, name)
 
 
-def test_an_empty_file_is_a_batch_without_rows(house: House, session: Session, tmp_path: Path) -> None:
-    (house.landing / "empty.csv").touch()
-    assert load_landed(house, session) == [Loaded(0, 0, 0)]
+def test_an_empty_file_is_a_batch_without_rows(platform: Platform, session: Session, tmp_path: Path) -> None:
+    (platform.landing / "empty.csv").touch()
+    assert load_landed(platform, session) == [Loaded(0, 0, 0)]
     assert session.rows("SELECT rows_read, error_rate, drift FROM ops.pipeline_logs") == [(0, 0.0, "empty file")]

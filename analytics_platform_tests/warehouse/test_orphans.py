@@ -12,26 +12,26 @@ from analytics_platform.catalog import CONTRACTS
 from analytics_platform.contracts.ddl import polars_schema
 from analytics_platform.orchestration.checks.business import DESCRIPTIONS
 from analytics_platform.warehouse.watchdog import Observation, has_few_orphans, has_known_event_names, watch
-from analytics_platform_tests.kit import open_house
+from analytics_platform_tests.kit import open_platform
 
 NOW = dt.datetime(2026, 3, 9, tzinfo=dt.UTC)
 
 
 def observe(root: Path, known: dict[str, int], orphaned: dict[str, int]) -> Observation:
     """What is observed where known and unknown users (user → logs) are all there is."""
-    house = open_house(root)
+    platform = open_platform(root)
     logs = known | orphaned
     filled = {
         "cleaned.users": {"user_id": list(known)},
         "sessionized.user_totals": {"user_id": list(logs), "log_interactions": list(logs.values())},
         "ops.orphans": {"user_id": list(orphaned), "log_interactions": list(orphaned.values())},
     }
-    with house.session() as session:
+    with platform.session() as session:
         for name, columns in filled.items():
             types = polars_schema(CONTRACTS[name])
             session.ensure(CONTRACTS[name])
             session.insert(name, pl.DataFrame(columns, schema={column: types[column] for column in columns}))
-        return has_few_orphans(session, house.settings, NOW)
+        return has_few_orphans(session, platform.settings, NOW)
 
 
 def test_a_tenth_of_the_logs_may_be_of_unknown_users(tmp_path: Path) -> None:
@@ -55,29 +55,29 @@ def test_without_customers_or_logs_nothing_is_checked(
 
 
 def test_before_the_first_build_nothing_is_checked(tmp_path: Path) -> None:
-    house = open_house(tmp_path)
-    with house.session() as session:
-        assert has_few_orphans(session, house.settings, NOW).passed
+    platform = open_platform(tmp_path)
+    with platform.session() as session:
+        assert has_few_orphans(session, platform.settings, NOW).passed
 
 
 def test_names_of_events_that_nothing_maps_are_named_with_their_source(tmp_path: Path) -> None:
-    house = open_house(tmp_path)
-    with house.session() as session:
-        assert has_known_event_names(session, house.settings, NOW).seen == "no event is built yet, so not checked"
+    platform = open_platform(tmp_path)
+    with platform.session() as session:
+        assert has_known_event_names(session, platform.settings, NOW).seen == "no event is built yet, so not checked"
         session.ensure(CONTRACTS["cleaned.events"])
-        assert has_known_event_names(session, house.settings, NOW).seen == "all event names are known"
+        assert has_known_event_names(session, platform.settings, NOW).seen == "all event names are known"
         for name, known, day in [("wiggle", False, 9), ("wiggle", False, 8), ("purchase", True, 9), ("old", False, 1)]:
             session.execute(
                 "INSERT INTO cleaned.events (event_id, source, event_name, is_known_event, event_date) "
                 f"VALUES ('{name}{day}', 'kiosk', '{name}', {known}, DATE '2026-03-0{day}')"
             )
-        observation = has_known_event_names(session, house.settings, NOW)
+        observation = has_known_event_names(session, platform.settings, NOW)
 
     assert observation.passed
     assert observation.seen == "not GA4's, map them in the source's events.sql: 'wiggle' of kiosk (2)"
 
 
 def test_every_observation_is_an_asset_check_too(tmp_path: Path) -> None:
-    house = open_house(tmp_path)
-    with house.session() as session:
-        assert [seen.name for seen in watch(session, house.settings, NOW)] == list(DESCRIPTIONS)
+    platform = open_platform(tmp_path)
+    with platform.session() as session:
+        assert [seen.name for seen in watch(session, platform.settings, NOW)] == list(DESCRIPTIONS)

@@ -9,14 +9,14 @@ import pytest
 
 from analytics_platform_tests.kit import (
     Contents,
-    House,
+    Platform,
     build,
     click,
     contents,
     load_landed,
     load_rows,
     loaded_days,
-    open_house,
+    open_platform,
 )
 
 FIRST = [
@@ -28,32 +28,32 @@ SECOND = [click("bob", "2026-03-02T09:00:00Z"), FIRST[0], click("bob", "never")]
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> House:
+def platform(tmp_path_factory: pytest.TempPathFactory) -> Platform:
     """Two files loaded and every table built; `killed.duckdb` is the file of a process that died after the second."""
-    house = open_house(tmp_path_factory.mktemp("data"))
-    with house.session() as session:
-        load_rows(house, session, FIRST, "first.csv")
-        build(session, loaded_days(session), house.settings)
-    with house.session() as session:
-        load_rows(house, session, SECOND, "second.csv")
-        build(session, loaded_days(session), house.settings)
-        shutil.copy(house.settings.warehouse_path, house.settings.data_dir / "killed.duckdb")  # its .wal is lost
-    return house
+    platform = open_platform(tmp_path_factory.mktemp("data"))
+    with platform.session() as session:
+        load_rows(platform, session, FIRST, "first.csv")
+        build(session, loaded_days(session), platform.settings)
+    with platform.session() as session:
+        load_rows(platform, session, SECOND, "second.csv")
+        build(session, loaded_days(session), platform.settings)
+        shutil.copy(platform.settings.warehouse_path, platform.settings.data_dir / "killed.duckdb")  # its .wal is lost
+    return platform
 
 
 @pytest.fixture(scope="module")
-def before(house: House) -> Contents:
+def before(platform: Platform) -> Contents:
     """Every table, as it was."""
-    with house.session(read_only=True) as session:
+    with platform.session(read_only=True) as session:
         return contents(session)
 
 
 @pytest.mark.parametrize("left", [None, "killed.duckdb"])
 def test_a_warehouse_built_again_from_the_lake_has_the_same_tables(
-    house: House, before: Contents, left: str | None, tmp_path: Path
+    platform: Platform, before: Contents, left: str | None, tmp_path: Path
 ) -> None:
-    shutil.copytree(house.settings.data_dir, tmp_path / "data", ignore=shutil.ignore_patterns("warehouse.duckdb*"))
-    again = open_house(tmp_path / "data")
+    shutil.copytree(platform.settings.data_dir, tmp_path / "data", ignore=shutil.ignore_patterns("warehouse.duckdb*"))
+    again = open_platform(tmp_path / "data")
     if left:
         (tmp_path / "data" / left).rename(again.settings.warehouse_path)
     with again.session() as session:

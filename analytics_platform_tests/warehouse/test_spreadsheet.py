@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from analytics_platform.warehouse import Session
 from analytics_platform.warehouse.spreadsheet import harmless, write_sheet, write_spreadsheets
-from analytics_platform_tests.kit import House, click, load_rows
+from analytics_platform_tests.kit import Platform, click, load_rows
 
 AT = "2024-03-01T10:00:00Z"
 FORMULA = '=HYPERLINK("http://evil.example","click")'
@@ -75,10 +75,12 @@ def test_what_is_no_formula_stays_as_it_is_and_every_field_is_quoted() -> None:
     assert text.getvalue() == '"n","day","text"\r\n"-5","2026-03-01","a-b = c; d"\r\n"","","x\ny"\r\n'
 
 
-def test_every_rejected_record_is_in_the_file_of_its_input(house: House, session: Session, tmp_path: Path) -> None:
+def test_every_rejected_record_is_in_the_file_of_its_input(
+    platform: Platform, session: Session, tmp_path: Path
+) -> None:
     rows = [click("", AT, page_url=f'/"quoted", {number}\nsecond line') for number in range(20)]
-    load_rows(house, session, [*rows, click("ada", AT)], "some.csv")
-    load_rows(house, session, [{"timestamp": "", **click("ada", "never"), "client_id": FORMULA}], "other.csv")
+    load_rows(platform, session, [*rows, click("ada", AT)], "some.csv")
+    load_rows(platform, session, [{"timestamp": "", **click("ada", "never"), "client_id": FORMULA}], "other.csv")
     paths = write_spreadsheets(session, tmp_path / "rejected")
     assert [path.name for path in paths] == ["other.csv_errors.csv", "some.csv_errors.csv"]
     stored = session.rows("SELECT batch_id, position::VARCHAR, error_reason, raw FROM ops.quarantine ORDER BY 1, 2")
@@ -90,9 +92,9 @@ def test_every_rejected_record_is_in_the_file_of_its_input(house: House, session
 
 
 def test_a_file_is_removed_when_its_input_has_no_rejected_record_any_more(
-    house: House, session: Session, tmp_path: Path
+    platform: Platform, session: Session, tmp_path: Path
 ) -> None:
-    load_rows(house, session, [click("", AT)], "some.csv")
+    load_rows(platform, session, [click("", AT)], "some.csv")
     (path,) = write_spreadsheets(session, tmp_path)
     session.execute("DELETE FROM ops.quarantine")
     assert write_spreadsheets(session, tmp_path, {"some.csv"}) == {}
@@ -100,10 +102,10 @@ def test_a_file_is_removed_when_its_input_has_no_rejected_record_any_more(
 
 
 def test_a_file_that_somebody_removed_is_written_again_and_others_are_left(
-    house: House, session: Session, tmp_path: Path
+    platform: Platform, session: Session, tmp_path: Path
 ) -> None:
     for name in ("a.csv", "b.csv"):
-        load_rows(house, session, [click("", AT, page_url=name)], name)
+        load_rows(platform, session, [click("", AT, page_url=name)], name)
     first, second = write_spreadsheets(session, tmp_path)
     first.unlink()
     second.write_text("somebody's notes")

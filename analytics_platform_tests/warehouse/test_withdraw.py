@@ -23,7 +23,7 @@ from analytics_platform.warehouse.spreadsheet import write_spreadsheets
 from analytics_platform.warehouse.touched import days_to_build
 from analytics_platform.warehouse.watchdog import has_every_batch
 from analytics_platform.warehouse.withdraw import Withdrawn, withdraw_batch
-from analytics_platform_tests.kit import Contents, House, Row, click, contents, load_landed, load_rows, open_house
+from analytics_platform_tests.kit import Contents, Platform, Row, click, contents, load_landed, load_rows, open_platform
 from analytics_platform_tests.names import CLICKSTREAM
 from analytics_platform_tests.shop_messages import load_drained, load_messages, shop_message
 
@@ -31,15 +31,15 @@ DAY = "2024-03-0{}T10:00:00Z"
 GOOD = click("ada", DAY.format(1))
 
 
-def withdraw(house: House, session: Session, name: str) -> Withdrawn:
+def withdraw(platform: Platform, session: Session, name: str) -> Withdrawn:
     """Withdraw the batch of an input."""
     ((batch_id,),) = session.rows(
         "SELECT batch_id FROM ops.pipeline_logs WHERE input = $name "
         "UNION ALL SELECT batch_id FROM ops.set_aside WHERE input = $name",
         {"name": name},
     )
-    card = find_batch(session, str(batch_id), house.lake)
-    return withdraw_batch(session, house.settings, house.lake, card, "wrong export", "grace")
+    card = find_batch(session, str(batch_id), platform.lake)
+    return withdraw_batch(session, platform.settings, platform.lake, card, "wrong export", "grace")
 
 
 def as_left(session: Session) -> Contents:
@@ -61,17 +61,17 @@ def test_all_loaded_and_one_withdrawn_is_as_if_it_had_never_arrived(
     tmp_path_factory: pytest.TempPathFactory, files: Sequence[Sequence[Row]], data: st.DataObject
 ) -> None:
     gone = data.draw(st.integers(0, len(files) - 1))
-    folder = tmp_path_factory.mktemp("house")
+    folder = tmp_path_factory.mktemp("platform")
 
-    def load(house: House, session: Session, wanted: Collection[int]) -> None:
+    def load(platform: Platform, session: Session, wanted: Collection[int]) -> None:
         for number in wanted:
             # A column of its own: files with the same rows are different content.
-            load_rows(house, session, [{**row, f"file_{number}": ""} for row in files[number]], f"{number}.csv")
+            load_rows(platform, session, [{**row, f"file_{number}": ""} for row in files[number]], f"{number}.csv")
 
-    house, other = open_house(folder / "one"), open_house(folder / "other")
-    with house.session() as session:
-        load(house, session, range(len(files)))
-        withdraw(house, session, f"{gone}.csv")
+    platform, other = open_platform(folder / "one"), open_platform(folder / "other")
+    with platform.session() as session:
+        load(platform, session, range(len(files)))
+        withdraw(platform, session, f"{gone}.csv")
         left = as_left(session)
     with other.session() as session:
         load(other, session, [number for number in range(len(files)) if number != gone])
@@ -79,26 +79,28 @@ def test_all_loaded_and_one_withdrawn_is_as_if_it_had_never_arrived(
 
 
 @pytest.mark.parametrize("gone", [0, 1])
-def test_messages_that_were_delivered_again_come_back(house: House, session: Session, gone: int) -> None:
+def test_messages_that_were_delivered_again_come_back(platform: Platform, session: Session, gone: int) -> None:
     twice = [shop_message("ada", "2026-10-01T10:00:00Z"), "{broken"]
     deliveries = [twice, [*twice, shop_message("bob", "2026-10-01T11:00:00Z")]]
     for bodies in deliveries:
-        load_messages(house, session, bodies)
+        load_messages(platform, session, bodies)
     ids = [row[0] for row in session.rows("SELECT batch_id FROM ops.pipeline_logs ORDER BY arrived_at")]
-    withdraw_batch(session, house.settings, house.lake, find_batch(session, str(ids[gone])), "a test", "grace")
+    withdraw_batch(session, platform.settings, platform.lake, find_batch(session, str(ids[gone])), "a test", "grace")
     left = session.rows("SELECT user_id, batch_id FROM cleaned.ecommerce_events ORDER BY ALL")
     kept = ids[1 - gone]
     assert left == [(user, kept) for user in (["ada", "bob"] if gone == 0 else ["ada"])]
     assert session.rows("SELECT batch_id, raw FROM ops.quarantine") == [(kept, "{broken")]
-    assert load_drained(house, session) == []
+    assert load_drained(platform, session) == []
 
 
-def test_a_withdrawn_batch_stays_in_the_audit_log_and_is_loaded_only_when_asked(house: House, session: Session) -> None:
-    load_rows(house, session, [GOOD, GOOD, click("", DAY.format(2))], "0.csv")
+def test_a_withdrawn_batch_stays_in_the_audit_log_and_is_loaded_only_when_asked(
+    platform: Platform, session: Session
+) -> None:
+    load_rows(platform, session, [GOOD, GOOD, click("", DAY.format(2))], "0.csv")
     before = contents(session)
-    done = withdraw(house, session, "0.csv")
+    done = withdraw(platform, session, "0.csv")
     assert done.days.endswith("...2024-03-01")
-    assert load_landed(house, session) == []
+    assert load_landed(platform, session) == []
     counts = "rows_read, rows_accepted, rows_duplicate, rows_quarantined"
     assert session.rows(f"SELECT state, reason, decided_by, {counts} FROM ops.set_aside") == [
         ("withdrawn", "wrong export", "grace", 3, 1, 1, 1)
@@ -106,36 +108,38 @@ def test_a_withdrawn_batch_stays_in_the_audit_log_and_is_loaded_only_when_asked(
     assert [session.count(f"ops.{name}") for name in ("pipeline_logs", "quarantine")] == [0, 0]
     ((batch_id,),) = session.rows("SELECT batch_id FROM ops.set_aside")
     with pytest.raises(WarehouseError, match="is withdrawn already"):
-        withdraw(house, session, "0.csv")
-    assert [each.loaded for each in replay(session, house.settings, house.lake, {str(batch_id)})] == [Loaded(1, 1, 1)]
+        withdraw(platform, session, "0.csv")
+    assert [each.loaded for each in replay(session, platform.settings, platform.lake, {str(batch_id)})] == [
+        Loaded(1, 1, 1)
+    ]
     assert contents(session) == before
 
 
-def test_days_of_a_withdrawn_batch_are_still_to_be_built_after_a_kill(house: House, session: Session) -> None:
-    load_rows(house, session, [GOOD], "0.csv")
-    load_rows(house, session, [click("bob", DAY.format(3))], "1.csv")
+def test_days_of_a_withdrawn_batch_are_still_to_be_built_after_a_kill(platform: Platform, session: Session) -> None:
+    load_rows(platform, session, [GOOD], "0.csv")
+    load_rows(platform, session, [click("bob", DAY.format(3))], "1.csv")
     built = loadings(session)[-1].place
-    withdraw(house, session, "1.csv")
+    withdraw(platform, session, "1.csv")
     (change,) = [each for each in loadings(session) if each.place > built]
     assert change.days == (dt.date(2024, 3, 3),)
-    assert days_to_build(session, [change.batch_id], house.settings).endswith("...2024-03-03")
+    assert days_to_build(session, [change.batch_id], platform.settings).endswith("...2024-03-03")
 
 
-def test_a_batch_that_never_loaded_can_be_withdrawn(house: House, session: Session) -> None:
-    house.lake.put_bytes(CLICKSTREAM, "new.csv", ".csv", b"client_id\n")
-    (batch,) = house.lake.batches(CLICKSTREAM)
-    card = find_batch(session, batch.batch_id[:8], house.lake)
-    assert withdraw_batch(session, house.settings, house.lake, card, "no", "grace") == Withdrawn((), (), "")
-    assert load_landed(house, session) == []
+def test_a_batch_that_never_loaded_can_be_withdrawn(platform: Platform, session: Session) -> None:
+    platform.lake.put_bytes(CLICKSTREAM, "new.csv", ".csv", b"client_id\n")
+    (batch,) = platform.lake.batches(CLICKSTREAM)
+    card = find_batch(session, batch.batch_id[:8], platform.lake)
+    assert withdraw_batch(session, platform.settings, platform.lake, card, "no", "grace") == Withdrawn((), (), "")
+    assert load_landed(platform, session) == []
 
 
-def test_what_must_be_loaded_again_must_be_in_the_lake(house: House, session: Session) -> None:
+def test_what_must_be_loaded_again_must_be_in_the_lake(platform: Platform, session: Session) -> None:
     for name, rows in {"0.csv": [GOOD], "1.csv": [GOOD, click("bob", DAY.format(1))]}.items():
-        load_rows(house, session, rows, name)
+        load_rows(platform, session, rows, name)
     before = contents(session)
-    house.lake.batches(CLICKSTREAM)[1].path.unlink()
+    platform.lake.batches(CLICKSTREAM)[1].path.unlink()
     with pytest.raises(WarehouseError, match=r"batch \w{16} \(1.csv\) may have duplicates of it, and cannot be loaded"):
-        withdraw(house, session, "0.csv")
+        withdraw(platform, session, "0.csv")
     assert contents(session) == before
 
 
@@ -162,21 +166,21 @@ class BadSource:
     ],
 )
 def test_a_batch_that_fails_is_set_aside_and_the_others_load(
-    house: House, session: Session, error: Exception, words: str
+    platform: Platform, session: Session, error: Exception, words: str
 ) -> None:
     for name, client in {"a.csv": "ada", "bad.csv": "bad", "c.csv": "cyd"}.items():
-        house.lake.put_bytes(CLICKSTREAM, name, ".csv", _csv(click(client, DAY.format(1))))
+        platform.lake.put_bytes(CLICKSTREAM, name, ".csv", _csv(click(client, DAY.format(1))))
     source = BadSource(error)
     for _ in range(2):
-        list(load_new_batches(source, session, house.settings, house.lake, "run"))  # type: ignore[arg-type]
+        list(load_new_batches(source, session, platform.settings, platform.lake, "run"))  # type: ignore[arg-type]
         assert session.rows("SELECT client_id FROM cleaned.clickstream ORDER BY 1") == [("ada",), ("cyd",)]
         (failed,) = unloaded_batches(session)
     assert (failed.input, failed.source) == ("bad.csv", CLICKSTREAM)
     assert f"{failed.batch_id} (bad.csv) of clickstream is not loaded: " in str(failed)
     assert words in str(failed)
-    seen = has_every_batch(session, house.settings, dt.datetime.now(dt.UTC))
+    seen = has_every_batch(session, platform.settings, dt.datetime.now(dt.UTC))
     assert not seen.passed and seen.remedy == str(failed)
-    (entry,) = replay(session, house.settings, house.lake, {failed.batch_id})
+    (entry,) = replay(session, platform.settings, platform.lake, {failed.batch_id})
     assert entry.loaded == Loaded(1, 0, 0)
     assert unloaded_batches(session) == []
 
@@ -185,23 +189,23 @@ def _csv(row: Row) -> bytes:
     return f"{','.join(row)}\n{','.join(value.replace(',', ';') for value in row.values())}\n".encode()
 
 
-def test_an_error_of_the_disk_sets_no_batch_aside(house: House, session: Session) -> None:
-    house.lake.put_bytes(CLICKSTREAM, "bad.csv", ".csv", _csv(GOOD))
+def test_an_error_of_the_disk_sets_no_batch_aside(platform: Platform, session: Session) -> None:
+    platform.lake.put_bytes(CLICKSTREAM, "bad.csv", ".csv", _csv(GOOD))
     source = BadSource(OSError("the disk is full"))
     with pytest.raises(OSError, match="disk is full"):
-        list(load_new_batches(source, session, house.settings, house.lake, "run"))  # type: ignore[arg-type]
+        list(load_new_batches(source, session, platform.settings, platform.lake, "run"))  # type: ignore[arg-type]
     assert unloaded_batches(session) == []
 
 
-def test_long_rejected_texts_are_cut_and_still_known_when_they_come_again(house: House, session: Session) -> None:
+def test_long_rejected_texts_are_cut_and_still_known_when_they_come_again(platform: Platform, session: Session) -> None:
     long = '{"x": "' + "ä" * (2 * LONGEST_TEXT)
     many = [f"{number} {'y' * LONGEST_TEXT}" for number in range(TEXT_OF_A_BATCH // LONGEST_TEXT)]
-    (loaded,) = load_messages(house, session, [long, *many])
+    (loaded,) = load_messages(platform, session, [long, *many])
     assert loaded == Loaded(0, 0, 1 + len(many))
     kept = session.rows("SELECT length(raw), raw_length, raw_md5 IS NULL FROM ops.quarantine ORDER BY position")
     assert kept[0] == (LONGEST_TEXT, len(long), False)
     assert kept[-1] == (SHORT_TEXT, len(many[-1]), False)
-    (again,) = load_messages(house, session, [many[-1], long, "new"])
+    (again,) = load_messages(platform, session, [many[-1], long, "new"])
     assert again == Loaded(0, 2, 1)
     ((total,),) = session.rows("SELECT sum(length(raw)) FROM ops.quarantine")
     assert int(str(total)) <= TEXT_OF_A_BATCH + SHORT_TEXT * len(many)
@@ -209,64 +213,64 @@ def test_long_rejected_texts_are_cut_and_still_known_when_they_come_again(house:
 
 @pytest.mark.parametrize("damage", ["missing", "short", "changed", "card"])
 def test_a_damaged_batch_is_named_with_its_file_and_what_to_do_and_doing_it_helps(
-    house: House, session: Session, damage: str
+    platform: Platform, session: Session, damage: str
 ) -> None:
     content = _csv(GOOD)
-    bad = house.lake.put_bytes(CLICKSTREAM, "bad.csv", ".csv", content)
-    house.lake.put_bytes(CLICKSTREAM, "good.csv", ".csv", _csv(click("bob", DAY.format(1))))
+    bad = platform.lake.put_bytes(CLICKSTREAM, "bad.csv", ".csv", content)
+    platform.lake.put_bytes(CLICKSTREAM, "good.csv", ".csv", _csv(click("bob", DAY.format(1))))
     card = bad.path.with_name(f"_{bad.content_sha256}.json")
     file, backup = (card, card.read_bytes()) if damage == "card" else (bad.path, content)
     if damage == "missing":
         file.unlink()
     else:
         file.write_bytes({"short": content[:-3], "changed": content.replace(b"ada", b"eve"), "card": b"{"}[damage])
-    assert load_landed(house, session) == [Loaded(1, 0, 0)]
+    assert load_landed(platform, session) == [Loaded(1, 0, 0)]
     (failed,) = unloaded_batches(session)
     assert str(file) in failed.reason and "put it back from a backup" in failed.reason
-    (entry,) = replay(session, house.settings, house.lake, {failed.batch_id})
+    (entry,) = replay(session, platform.settings, platform.lake, {failed.batch_id})
     assert entry.problem == str(failed)
     file.write_bytes(backup)
-    (entry,) = replay(session, house.settings, house.lake, {failed.batch_id})
+    (entry,) = replay(session, platform.settings, platform.lake, {failed.batch_id})
     assert (entry.problem, entry.moved) == ("", 1)
 
 
-def test_the_same_file_dropped_again_heals_the_lake(house: House, session: Session) -> None:
-    load_rows(house, session, [GOOD, click("", DAY.format(1))], "0.csv")
-    (batch,) = house.lake.batches(CLICKSTREAM)
+def test_the_same_file_dropped_again_heals_the_lake(platform: Platform, session: Session) -> None:
+    load_rows(platform, session, [GOOD, click("", DAY.format(1))], "0.csv")
+    (batch,) = platform.lake.batches(CLICKSTREAM)
     batch.path.write_bytes(batch.path.read_bytes().replace(b"ada", b"eve"))
-    (entry,) = replay(session, house.settings, house.lake)
+    (entry,) = replay(session, platform.settings, platform.lake)
     assert f"its file {batch.path} is damaged" in entry.problem
-    content = house.landing.joinpath("0.csv").read_bytes()
-    house.landing.joinpath("0.csv").unlink()
-    house.landing.joinpath("0.csv").write_bytes(content)
-    assert load_landed(house, session) == []
-    (entry,) = replay(session, house.settings, house.lake)
+    content = platform.landing.joinpath("0.csv").read_bytes()
+    platform.landing.joinpath("0.csv").unlink()
+    platform.landing.joinpath("0.csv").write_bytes(content)
+    assert load_landed(platform, session) == []
+    (entry,) = replay(session, platform.settings, platform.lake)
     assert entry.problem == ""
-    assert house.lake.batches(CLICKSTREAM) == [batch]
+    assert platform.lake.batches(CLICKSTREAM) == [batch]
 
 
-def test_a_replay_of_a_batch_that_the_lake_lost_says_so(house: House, session: Session) -> None:
-    load_rows(house, session, [click("", DAY.format(1))], "0.csv")
-    (batch,) = house.lake.batches(CLICKSTREAM)
+def test_a_replay_of_a_batch_that_the_lake_lost_says_so(platform: Platform, session: Session) -> None:
+    load_rows(platform, session, [click("", DAY.format(1))], "0.csv")
+    (batch,) = platform.lake.batches(CLICKSTREAM)
     card = batch.path.with_name(f"_{batch.content_sha256}.json")
     card.unlink()
-    (entry,) = replay(session, house.settings, house.lake)
+    (entry,) = replay(session, platform.settings, platform.lake)
     assert entry.problem.startswith(
         f"Batch {batch.batch_id} (0.csv) of clickstream was not replayed: its metadata file {card}"
     )
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[1]", b"\xff", json.dumps({"a": 1}).encode()])
-def test_a_damaged_register_is_written_anew(house: House, session: Session, content: bytes) -> None:
-    load_rows(house, session, [GOOD], "0.csv")
-    register = house.lake.root / CLICKSTREAM / "_landing.register"
+def test_a_damaged_register_is_written_anew(platform: Platform, session: Session, content: bytes) -> None:
+    load_rows(platform, session, [GOOD], "0.csv")
+    register = platform.lake.root / CLICKSTREAM / "_landing.register"
     register.write_bytes(content)
-    assert load_landed(house, session) == []
+    assert load_landed(platform, session) == []
 
 
-def test_a_sheet_that_cannot_be_written_holds_up_no_other(house: House, session: Session, tmp_path: Path) -> None:
+def test_a_sheet_that_cannot_be_written_holds_up_no_other(platform: Platform, session: Session, tmp_path: Path) -> None:
     for name in ("a.csv", "b.csv"):
-        load_rows(house, session, [click("", DAY.format(1), page_url=name)], name)
+        load_rows(platform, session, [click("", DAY.format(1), page_url=name)], name)
     (tmp_path / "sheets" / "a.csv_errors.csv" / "in the way").mkdir(parents=True)
     written = write_spreadsheets(session, tmp_path / "sheets", {"a.csv", "b.csv"})
     assert [(path.name, bool(problem)) for path, problem in written.items()] == [

@@ -9,14 +9,14 @@ import pytest
 from analytics_platform.catalog import CONTRACTS
 from analytics_platform.orchestration.assets.looks import HIDDEN, PLOTS, looks, preview
 from analytics_platform.warehouse import Session
-from analytics_platform_tests.kit import built_house, click, open_house
+from analytics_platform_tests.kit import built_platform, click, open_platform
 from analytics_platform_tests.postgres import new_database
 
 
 @pytest.fixture(scope="module")
 def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
     rows = [click(f"c{n}", f"2024-03-0{1 + n % 3}T10:00:00") for n in range(12)]
-    with built_house(tmp_path_factory.mktemp("house"), rows) as opened:
+    with built_platform(tmp_path_factory.mktemp("platform"), rows) as opened:
         yield opened
 
 
@@ -31,14 +31,14 @@ def test_a_mart_shows_its_first_rows_and_a_plot_if_it_has_rows(session: Session,
 
 
 def test_plots_and_previews_work_on_postgresql_too(tmp_path: Path) -> None:
-    with new_database() as url, open_house(tmp_path, warehouse_url=url).session() as session:
+    with new_database() as url, open_platform(tmp_path, warehouse_url=url).session() as session:
         for table in PLOTS:
             session.ensure(CONTRACTS[table])
             assert "plot" not in looks(session, table)
 
 
 def test_personal_columns_are_not_copied_into_the_event_log(tmp_path: Path) -> None:
-    with open_house(tmp_path).session() as session:
+    with open_platform(tmp_path).session() as session:
         session.ensure(CONTRACTS["cleaned.users"])
         session.execute("INSERT INTO cleaned.users (email, name) VALUES ('ann@shop.example', 'Ann')")
         shown = preview(session, "cleaned.users")

@@ -7,24 +7,24 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from analytics_platform_tests.end_to_end.platform_run import Platform, clickstream
+from analytics_platform_tests.end_to_end.platform_run import DagsterPlatform, clickstream
 
 DAYS = ("2026-03-01", "2026-03-02")
 SELECT = 'key:"raw/clickstream" or key:"cleaned/clickstream"'
 
 
 @pytest.fixture
-def platform(tmp_path: Path) -> Platform:
-    return Platform(tmp_path, max_error_rate=0.5)
+def platform(tmp_path: Path) -> DagsterPlatform:
+    return DagsterPlatform(tmp_path, max_error_rate=0.5)
 
 
-def _load(platform: Platform) -> dict[str, dg.AssetCheckEvaluation]:
+def _load(platform: DagsterPlatform) -> dict[str, dg.AssetCheckEvaluation]:
     result = platform.materialize(*DAYS, select=SELECT)
     assert result.success
     return {check.check_name: check for check in result.get_asset_check_evaluations()}
 
 
-def test_few_rejected_records_leave_the_gate_green_and_say_what_they_were(platform: Platform) -> None:
+def test_few_rejected_records_leave_the_gate_green_and_say_what_they_were(platform: DagsterPlatform) -> None:
     platform.drop("some.csv", clickstream(1000, without_client=40))
 
     check = _load(platform)["quarantine"]
@@ -36,7 +36,7 @@ def test_few_rejected_records_leave_the_gate_green_and_say_what_they_were(platfo
     ]
 
 
-def test_many_rejected_records_warn_once_and_a_run_that_reads_nothing_does_not(platform: Platform) -> None:
+def test_many_rejected_records_warn_once_and_a_run_that_reads_nothing_does_not(platform: DagsterPlatform) -> None:
     platform.drop("many.csv", clickstream(1000, without_client=60))
 
     first, second = _load(platform)["quarantine"], _load(platform)["quarantine"]
@@ -48,7 +48,7 @@ def test_many_rejected_records_warn_once_and_a_run_that_reads_nothing_does_not(p
     assert second.metadata["rejected, all batches"].value == 60
 
 
-def test_the_worst_error_rate_is_shown_also_where_it_is_allowed(platform: Platform) -> None:
+def test_the_worst_error_rate_is_shown_also_where_it_is_allowed(platform: DagsterPlatform) -> None:
     platform.drop("some.csv", clickstream(1000, without_client=40))
 
     check = _load(platform)["error_rate"]
@@ -57,7 +57,7 @@ def test_the_worst_error_rate_is_shown_also_where_it_is_allowed(platform: Platfo
     assert check.metadata["worst rate"].value == pytest.approx(0.04)
 
 
-def test_the_outcome_of_every_rule_is_kept_for_every_run_that_read_something(platform: Platform) -> None:
+def test_the_outcome_of_every_rule_is_kept_for_every_run_that_read_something(platform: DagsterPlatform) -> None:
     platform.drop("some.csv", clickstream(1000, without_client=40))
     _load(platform)
     _load(platform)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from analytics_platform.connectors.mongo import BatchSize
 from analytics_platform.sources.arrivals.collection import read_collection
-from analytics_platform_tests.kit import House, open_house
+from analytics_platform_tests.kit import Platform, open_platform
 from analytics_platform_tests.names import WEB_LOGS
 from analytics_platform_tests.reliability.victim import Fuse, light
 from analytics_platform_tests.shop_logs import load
@@ -17,15 +17,15 @@ SMALL = BatchSize(records=50)
 """So that what is read comes in several batches."""
 
 
-def run(house: House) -> None:
+def run(platform: Platform) -> None:
     """Read, and load: the whole way of new documents."""
-    for _ in read_collection(WEB_LOGS, house.settings, house.lake, SMALL):
+    for _ in read_collection(WEB_LOGS, platform.settings, platform.lake, SMALL):
         pass
-    load(house, WEB_LOGS)
+    load(platform, WEB_LOGS)
 
 
-def house_at(root: Path, uri: str, database: str) -> House:
-    return open_house(root, mongodb_uri=uri, mongodb_database=database)
+def platform_at(root: Path, uri: str, database: str) -> Platform:
+    return open_platform(root, mongodb_uri=uri, mongodb_database=database)
 
 
 def run_with_fuse(
@@ -34,7 +34,7 @@ def run_with_fuse(
     """Entry point of the child process."""
     fuse = Fuse(length)
     light(fuse)
-    run(house_at(root, uri, database))
+    run(platform_at(root, uri, database))
     report(fuse.passed)
 
 

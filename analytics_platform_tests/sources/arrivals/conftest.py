@@ -1,4 +1,4 @@
-"""A house whose queues are on a local server that speaks SQS."""
+"""A platform whose queues are on a local server that speaks SQS."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from analytics_platform.connectors.sqs import Queue
 from analytics_platform.demo.servers.sqs_server import Faults, serve
 from analytics_platform_tests.connectors.sqs.kit import CREDENTIALS, create_queue
-from analytics_platform_tests.kit import House, open_house
+from analytics_platform_tests.kit import Platform, open_platform
 
 
 @pytest.fixture(autouse=True)
@@ -42,14 +42,14 @@ def dead_letters(endpoint: str) -> Queue:
 
 
 @pytest.fixture
-def house(tmp_path: Path, endpoint: str, queue: Queue) -> House:
-    """A house that drains the queue. It has no dead-letter queue."""
-    return open_house(tmp_path / "data", sqs_queue_url=queue.url, aws_endpoint_url=endpoint)
+def platform(tmp_path: Path, endpoint: str, queue: Queue) -> Platform:
+    """A platform that drains the queue. It has no dead-letter queue."""
+    return open_platform(tmp_path / "data", sqs_queue_url=queue.url, aws_endpoint_url=endpoint)
 
 
 @pytest.fixture
-def careful_house(tmp_path: Path, endpoint: str, queue: Queue, dead_letters: Queue) -> House:
-    """A house that copies rejected messages to a dead-letter queue."""
-    return open_house(
+def careful_platform(tmp_path: Path, endpoint: str, queue: Queue, dead_letters: Queue) -> Platform:
+    """A platform that copies rejected messages to a dead-letter queue."""
+    return open_platform(
         tmp_path / "data", sqs_queue_url=queue.url, sqs_dlq_url=dead_letters.url, aws_endpoint_url=endpoint
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from analytics_platform.connectors.batches import BatchSize
 from analytics_platform.sources.arrivals.tables import read_table
-from analytics_platform_tests.kit import House, open_house
+from analytics_platform_tests.kit import Platform, open_platform
 from analytics_platform_tests.reliability.victim import Fuse, light
 from analytics_platform_tests.shop_logs import load
 
@@ -16,11 +16,11 @@ SMALL = BatchSize(records=50)
 """So that what is read comes in several batches."""
 
 
-def run(house: House) -> None:
+def run(platform: Platform) -> None:
     """Read, and load: the whole way of new rows."""
-    for _ in read_table("products", house.settings, house.lake, SMALL):
+    for _ in read_table("products", platform.settings, platform.lake, SMALL):
         pass
-    load(house, "products")
+    load(platform, "products")
 
 
 def run_with_fuse(
@@ -29,7 +29,7 @@ def run_with_fuse(
     """Entry point of the child process."""
     fuse = Fuse(length)
     light(fuse)
-    run(open_house(root, shop_database_url=url))
+    run(open_platform(root, shop_database_url=url))
     report(fuse.passed)
 
 

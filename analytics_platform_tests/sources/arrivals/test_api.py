@@ -37,7 +37,7 @@ from analytics_platform_tests.connectors.rest_api.scripted import (
     linked,
     scripted_api,
 )
-from analytics_platform_tests.kit import House, build, open_house
+from analytics_platform_tests.kit import Platform, build, open_platform
 from analytics_platform_tests.names import USERS
 from analytics_platform_tests.shop_logs import load, user
 
@@ -47,8 +47,8 @@ ADA, BEN, EVE = (user(number, name, email=f"{name}@shop.example") for number, na
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> House:
-    return open_house(tmp_path)
+def platform(tmp_path: Path) -> Platform:
+    return open_platform(tmp_path)
 
 
 @pytest.fixture
@@ -63,54 +63,56 @@ def declared(api: ScriptedApi) -> Endpoint:
     return users_endpoint(USERS, load_settings(users_api_url=api.url))
 
 
-def take_in(house: House, api: ScriptedApi, *answers: Answer) -> Batch | None:
+def take_in(platform: Platform, api: ScriptedApi, *answers: Answer) -> Batch | None:
     """Fetch what the API answers, load it, and build the users."""
     api.script = list(answers)
-    batch = fetch_list(declared(api), house.lake, QUICK)
-    load(house, USERS)
-    with house.session() as session:
-        build(session, TODAY, house.settings, {"cleaned.users"})
+    batch = fetch_list(declared(api), platform.lake, QUICK)
+    load(platform, USERS)
+    with platform.session() as session:
+        build(session, TODAY, platform.settings, {"cleaned.users"})
     return batch
 
 
-def rows(house: House, sql: str) -> list[tuple[object, ...]]:
-    with house.session(read_only=True) as session:
+def rows(platform: Platform, sql: str) -> list[tuple[object, ...]]:
+    with platform.session(read_only=True) as session:
         return session.rows(sql)
 
 
-def users(house: House) -> list[tuple[object, ...]]:
-    return rows(house, "SELECT user_id, name, email FROM cleaned.users ORDER BY 1")
+def users(platform: Platform) -> list[tuple[object, ...]]:
+    return rows(platform, "SELECT user_id, name, email FROM cleaned.users ORDER BY 1")
 
 
 FIRST = [("0", "Ada", "ada@shop.example"), ("1", "Ben", "ben@shop.example")]
 
 
-def test_the_untouched_answer_is_in_the_lake_before_anything_is_read_from_it(house: House, api: ScriptedApi) -> None:
+def test_the_untouched_answer_is_in_the_lake_before_anything_is_read_from_it(
+    platform: Platform, api: ScriptedApi
+) -> None:
     body = b' [ {"id" : 1, "name": "Ad\\u00e9", "more": 1.50} ]\r\n'
-    batch = take_in(house, api, Answer(body, headers=JSON))
+    batch = take_in(platform, api, Answer(body, headers=JSON))
 
     assert batch is not None
     with batch.open() as stream:
         assert decode_pages(stream.read()) == (body,)
-    assert users(house) == [("1", "Adé", None)]
+    assert users(platform) == [("1", "Adé", None)]
 
 
-def test_an_answer_that_did_not_change_makes_no_new_batch(house: House, api: ScriptedApi) -> None:
-    assert take_in(house, api, json_answer([ADA, BEN], ETag='"1"')) is not None
-    assert take_in(house, api, json_answer([ADA, BEN], ETag='"2"')) is None
+def test_an_answer_that_did_not_change_makes_no_new_batch(platform: Platform, api: ScriptedApi) -> None:
+    assert take_in(platform, api, json_answer([ADA, BEN], ETag='"1"')) is not None
+    assert take_in(platform, api, json_answer([ADA, BEN], ETag='"2"')) is None
 
-    assert len(house.lake.batches(USERS)) == 1
-    assert users(house) == FIRST
+    assert len(platform.lake.batches(USERS)) == 1
+    assert users(platform) == FIRST
 
 
-def test_an_earlier_answer_that_the_api_returns_to_is_loaded_again(house: House, api: ScriptedApi) -> None:
+def test_an_earlier_answer_that_the_api_returns_to_is_loaded_again(platform: Platform, api: ScriptedApi) -> None:
     first, second = [ADA, BEN], [ADA | {"email": "new@shop.example"}, BEN]
-    take_in(house, api, json_answer(first))
+    take_in(platform, api, json_answer(first))
     for answer in (second, first, second, first):
-        assert take_in(house, api, json_answer(answer)) is not None
-        assert take_in(house, api, json_answer(answer)) is None
+        assert take_in(platform, api, json_answer(answer)) is not None
+        assert take_in(platform, api, json_answer(answer)) is None
 
-    assert len(house.lake.batches(USERS)) == 5
+    assert len(platform.lake.batches(USERS)) == 5
 
 
 @pytest.mark.parametrize(
@@ -128,54 +130,54 @@ def test_an_earlier_answer_that_the_api_returns_to_is_loaded_again(house: House,
     ],
 )
 def test_a_fault_is_named_in_one_sentence_and_leaves_lake_and_tables_as_they_were(
-    answers: list[Answer], words: str, house: House, api: ScriptedApi
+    answers: list[Answer], words: str, platform: Platform, api: ScriptedApi
 ) -> None:
-    take_in(house, api, json_answer([ADA, BEN], ETag='"1"'))
-    lake = [(path, path.read_bytes()) for path in sorted(house.lake.root.rglob("*")) if path.is_file()]
+    take_in(platform, api, json_answer([ADA, BEN], ETag='"1"'))
+    lake = [(path, path.read_bytes()) for path in sorted(platform.lake.root.rglob("*")) if path.is_file()]
 
     api.script = list(answers)
     with pytest.raises(RestError) as caught:
-        fetch_list(declared(api), house.lake, IMPATIENT)
+        fetch_list(declared(api), platform.lake, IMPATIENT)
 
     assert str(caught.value).startswith("users: page ") and words in str(caught.value)
     assert "\n" not in str(caught.value)
-    assert [(path, path.read_bytes()) for path in sorted(house.lake.root.rglob("*")) if path.is_file()] == lake
-    assert load(house, USERS) == {USERS: (0, 0, 0)}
-    assert users(house) == FIRST
-    assert take_in(house, api, json_answer([ADA, BEN, EVE])) is not None
-    assert users(house) == [*FIRST, ("2", "Eve", "eve@shop.example")]
+    assert [(path, path.read_bytes()) for path in sorted(platform.lake.root.rglob("*")) if path.is_file()] == lake
+    assert load(platform, USERS) == {USERS: (0, 0, 0)}
+    assert users(platform) == FIRST
+    assert take_in(platform, api, json_answer([ADA, BEN, EVE])) is not None
+    assert users(platform) == [*FIRST, ("2", "Eve", "eve@shop.example")]
 
 
-def test_500_twice_then_200_is_a_whole_answer(house: House, api: ScriptedApi) -> None:
-    take_in(house, api, Answer(status=500), Answer(status=500), json_answer([ADA, BEN]))
-    assert users(house) == FIRST
+def test_500_twice_then_200_is_a_whole_answer(platform: Platform, api: ScriptedApi) -> None:
+    take_in(platform, api, Answer(status=500), Answer(status=500), json_answer([ADA, BEN]))
+    assert users(platform) == FIRST
 
 
-def test_all_pages_are_one_batch(house: House, api: ScriptedApi) -> None:
+def test_all_pages_are_one_batch(platform: Platform, api: ScriptedApi) -> None:
     first = json_answer([ADA], Link=f'<{api.url}?page=2>; rel="next"')
-    take_in(house, api, first, Answer(status=503), json_answer([BEN]))
+    take_in(platform, api, first, Answer(status=503), json_answer([BEN]))
 
-    assert users(house) == FIRST
-    assert rows(house, "SELECT rows_read FROM ops.pipeline_logs") == [(2,)]
+    assert users(platform) == FIRST
+    assert rows(platform, "SELECT rows_read FROM ops.pipeline_logs") == [(2,)]
 
 
-def test_a_field_that_is_gone_is_drift(house: House, api: ScriptedApi) -> None:
-    take_in(house, api, json_answer([ADA, BEN]))
-    take_in(house, api, json_answer([{"id": one["id"], "name": one["name"], "tier": "gold"} for one in (ADA, BEN)]))
+def test_a_field_that_is_gone_is_drift(platform: Platform, api: ScriptedApi) -> None:
+    take_in(platform, api, json_answer([ADA, BEN]))
+    take_in(platform, api, json_answer([{"id": one["id"], "name": one["name"], "tier": "gold"} for one in (ADA, BEN)]))
 
-    assert users(house) == [("0", "Ada", None), ("1", "Ben", None)]
-    drift = rows(house, "SELECT drift FROM ops.pipeline_logs ORDER BY finished_at")
+    assert users(platform) == [("0", "Ada", None), ("1", "Ben", None)]
+    drift = rows(platform, "SELECT drift FROM ops.pipeline_logs ORDER BY finished_at")
     assert "no field email" not in str(drift[0][0]).split("; ")
     assert "no field email" in str(drift[1][0]).split("; ")
     assert "unknown fields kept in extra: tier" in str(drift[1][0])
 
 
-def test_users_whose_id_is_gone_are_rejected_and_stay_as_they_were(house: House, api: ScriptedApi) -> None:
-    take_in(house, api, json_answer([ADA, BEN]))
-    take_in(house, api, json_answer([{"uid": 0, "name": "New"}, BEN | {"name": "Benjamin"}]))
+def test_users_whose_id_is_gone_are_rejected_and_stay_as_they_were(platform: Platform, api: ScriptedApi) -> None:
+    take_in(platform, api, json_answer([ADA, BEN]))
+    take_in(platform, api, json_answer([{"uid": 0, "name": "New"}, BEN | {"name": "Benjamin"}]))
 
-    assert users(house) == [FIRST[0], ("1", "Benjamin", "ben@shop.example")]
-    assert rows(house, "SELECT source, position, error_reason FROM ops.quarantine") == [(USERS, 1, "id: missing")]
+    assert users(platform) == [FIRST[0], ("1", "Benjamin", "ben@shop.example")]
+    assert rows(platform, "SELECT source, position, error_reason FROM ops.quarantine") == [(USERS, 1, "id: missing")]
 
 
 def _materialize(root: Path, instance: dg.DagsterInstance, **settings: object) -> dg.ExecuteInProcessResult:
@@ -193,7 +195,7 @@ def test_the_asset_says_whether_the_answer_is_new(tmp_path: Path) -> None:
             said.append(event.materialization.metadata["answer"].value)
         assert (
             fetch_list(
-                users_endpoint(USERS, load_settings(data_dir=tmp_path, users_api_url=url)), open_house(tmp_path).lake
+                users_endpoint(USERS, load_settings(data_dir=tmp_path, users_api_url=url)), open_platform(tmp_path).lake
             )
             is None
         )
@@ -288,7 +290,9 @@ def _fields(raw: str) -> dict[str, str | None]:
     return {**known, "title": record.pop("title", None), "extra": canonical_json(record) if record else None}
 
 
-def test_another_api_is_a_declaration_a_contract_and_a_reader_of_its_records(house: House, api: ScriptedApi) -> None:
+def test_another_api_is_a_declaration_a_contract_and_a_reader_of_its_records(
+    platform: Platform, api: ScriptedApi
+) -> None:
     wanted: list[dict[str, object]] = [
         {"id": 1, "title": "Hawaiian", "price": 9.5, "tags": ["fruit"]},
         {"id": 2, "title": "Margherita", "price": 8},
@@ -296,17 +300,22 @@ def test_another_api_is_a_declaration_a_contract_and_a_reader_of_its_records(hou
     ]
     for expected in ((2, 0, 1), (0, 2, 1)):
         api.script = linked([json_answer(wanted[:2]), json_answer(wanted[2:])])
-        batch = fetch_list(products_endpoint(api.url), house.lake, QUICK)
+        batch = fetch_list(products_endpoint(api.url), platform.lake, QUICK)
         assert batch is not None
-        assert fetch_list(products_endpoint(api.url), house.lake, QUICK) is None
+        assert fetch_list(products_endpoint(api.url), platform.lake, QUICK) is None
         origin = Origin(batch.batch_id, batch.arrived_at, dt.datetime(2010, 1, 1, tzinfo=dt.UTC))
         card = BatchCard(batch.batch_id, PRODUCTS, batch.name, batch.content_sha256, batch.arrived_at, "test")
-        with batch.open() as stream, house.session() as session:
+        with batch.open() as stream, platform.session() as session:
             verdicts = validate(read_products(decode_pages(stream.read())), ProductVersions, origin)
             loaded = load_batch(session, ProductVersions, card, verdicts)
         assert (loaded.rows_accepted, loaded.rows_duplicate, loaded.rows_quarantined) == expected
         wanted[2] = wanted[2] | {"price": -2}
 
     stored = "SELECT product_id, title, CAST(price AS VARCHAR), extra FROM cleaned.product_versions ORDER BY 1"
-    assert rows(house, stored) == [(1, "Hawaiian", "9.5000", '{"tags":["fruit"]}'), (2, "Margherita", "8.0000", None)]
-    assert rows(house, "SELECT error_reason FROM ops.quarantine ORDER BY quarantined_at") == [("price: too small",)] * 2
+    assert rows(platform, stored) == [
+        (1, "Hawaiian", "9.5000", '{"tags":["fruit"]}'),
+        (2, "Margherita", "8.0000", None),
+    ]
+    assert (
+        rows(platform, "SELECT error_reason FROM ops.quarantine ORDER BY quarantined_at") == [("price: too small",)] * 2
+    )

@@ -34,7 +34,7 @@ from analytics_platform.sources.arrivals.position import PositionNoteError
 from analytics_platform.sources.registry import SOURCES
 from analytics_platform_tests.connectors.mongo.conftest import real_shop, server_uri
 from analytics_platform_tests.connectors.mongo.shop import Shop
-from analytics_platform_tests.kit import Contents, House, open_house
+from analytics_platform_tests.kit import Contents, Platform, open_platform
 from analytics_platform_tests.names import WEB_LOGS
 from analytics_platform_tests.shop_logs import load, log
 from analytics_platform_tests.slow import spread
@@ -67,67 +67,67 @@ def logs(first: int, stop: int) -> list[dict[str, Any]]:
     return found
 
 
-def at(root: Path, shop: Shop, **settings: object) -> House:
-    return open_house(root, mongodb_uri=shop.uri, mongodb_database=shop.database.name, **settings)
+def at(root: Path, shop: Shop, **settings: object) -> Platform:
+    return open_platform(root, mongodb_uri=shop.uri, mongodb_database=shop.database.name, **settings)
 
 
-def read(house: House, batch: BatchSize | None = None) -> int:
+def read(platform: Platform, batch: BatchSize | None = None) -> int:
     """Read what is new into the lake: how many documents that was."""
-    return sum(step.documents for step in read_collection(WEB_LOGS, house.settings, house.lake, batch))
+    return sum(step.documents for step in read_collection(WEB_LOGS, platform.settings, platform.lake, batch))
 
 
-def rows(house: House, sql: str = ROWS) -> list[tuple[object, ...]]:
-    with house.session(read_only=True) as session:
+def rows(platform: Platform, sql: str = ROWS) -> list[tuple[object, ...]]:
+    with platform.session(read_only=True) as session:
         return session.rows(sql)
 
 
 def test_a_second_run_reads_only_what_is_new_and_a_rerun_changes_nothing(real_shop: Shop, tmp_path: Path) -> None:
-    house = at(tmp_path, real_shop)
+    platform = at(tmp_path, real_shop)
     real_shop.insert(*logs(0, COUNT))
-    assert read(house) == COUNT
-    assert load(house, WEB_LOGS)[WEB_LOGS] == (COUNT * 99 // 100, 0, COUNT // 100)
+    assert read(platform) == COUNT
+    assert load(platform, WEB_LOGS)[WEB_LOGS] == (COUNT * 99 // 100, 0, COUNT // 100)
 
     real_shop.insert(*logs(COUNT, COUNT + 100))
-    again = read(house)
+    again = read(platform)
     assert 100 <= again <= 100 + OVERLAP * 102 // 100  # those with text for their time may come twice
-    assert load(house, WEB_LOGS)[WEB_LOGS] == (99, again - 100, 1)
+    assert load(platform, WEB_LOGS)[WEB_LOGS] == (99, again - 100, 1)
 
-    read(house)
-    load(house, WEB_LOGS)
-    before, batches = rows(house), house.lake.batches(WEB_LOGS)
-    read(house)
-    load(house, WEB_LOGS)
-    assert rows(house) == before
-    assert house.lake.batches(WEB_LOGS) == batches
+    read(platform)
+    load(platform, WEB_LOGS)
+    before, batches = rows(platform), platform.lake.batches(WEB_LOGS)
+    read(platform)
+    load(platform, WEB_LOGS)
+    assert rows(platform) == before
+    assert platform.lake.batches(WEB_LOGS) == batches
     assert len(before) == (COUNT + 100) * 99 // 100
 
 
 def test_a_log_that_is_written_late_is_found_while_its_time_lies_in_the_overlap(
     real_shop: Shop, tmp_path: Path
 ) -> None:
-    house = at(tmp_path, real_shop)
+    platform = at(tmp_path, real_shop)
     real_shop.insert(*logs(0, 1000))
-    read(house)
+    read(platform)
 
     late = log(77, START + (1000 - OVERLAP + 10) * SECOND, item="Late")
     late_text = log(78, START + (1000 - OVERLAP + 10) * SECOND, item="Late") | {"timestamp": "2024-03-01 12:07"}
     real_shop.insert(late, late_text)
-    read(house)
-    load(house, WEB_LOGS)
+    read(platform)
+    load(platform, WEB_LOGS)
 
-    found = rows(house, "SELECT user_id FROM cleaned.web_logs WHERE item_name = 'Late' ORDER BY 1")
+    found = rows(platform, "SELECT user_id FROM cleaned.web_logs WHERE item_name = 'Late' ORDER BY 1")
     assert found == [(77,), (78,)]
 
 
 def test_a_log_that_was_changed_is_another_row(real_shop: Shop, tmp_path: Path) -> None:
-    house = at(tmp_path, real_shop)
+    platform = at(tmp_path, real_shop)
     (identity,) = real_shop.insert(log(1, START, item="Margherita"))
-    read(house)
+    read(platform)
     real_shop.logs.update_one({"_id": identity}, {"$set": {"item_name": "Marinara"}})
-    read(house)
+    read(platform)
 
-    assert load(house, WEB_LOGS)[WEB_LOGS] == (2, 0, 0)
-    found = rows(house, "SELECT item_name FROM cleaned.web_logs ORDER BY 1")
+    assert load(platform, WEB_LOGS)[WEB_LOGS] == (2, 0, 0)
+    found = rows(platform, "SELECT item_name FROM cleaned.web_logs ORDER BY 1")
     assert found == [("Margherita",), ("Marinara",)]
 
 
@@ -147,8 +147,8 @@ FORMS: dict[str, Callable[[Sequence[dict[str, Any]]], bytes]] = {
 }
 
 
-def drop(house: House, name: str, content: bytes) -> None:
-    path = house.settings.landing_dir / WEB_LOGS / name
+def drop(platform: Platform, name: str, content: bytes) -> None:
+    path = platform.settings.landing_dir / WEB_LOGS / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
 
@@ -156,13 +156,13 @@ def drop(house: House, name: str, content: bytes) -> None:
 def test_a_dump_in_any_form_gives_the_same_rows_as_the_server(real_shop: Shop, tmp_path: Path) -> None:
     documents = logs(0, 300)
     real_shop.insert(*documents)
-    house = at(tmp_path / "server", real_shop)
-    read(house)
-    load(house, WEB_LOGS)
-    expected = rows(house), rows(house, REJECTED)
+    platform = at(tmp_path / "server", real_shop)
+    read(platform)
+    load(platform, WEB_LOGS)
+    expected = rows(platform), rows(platform, REJECTED)
 
     for name, write in FORMS.items():
-        dumped = open_house(tmp_path / name)
+        dumped = open_platform(tmp_path / name)
         drop(dumped, name, write(documents))
         land_files(SOURCES[WEB_LOGS], dumped.settings, dumped.lake)
         assert load(dumped, WEB_LOGS)[WEB_LOGS] == (297, 0, 3), name
@@ -175,29 +175,31 @@ def test_a_dump_of_what_was_read_brings_only_duplicates_and_so_does_the_other_wa
     documents = logs(0, 200)
     real_shop.insert(*documents)
     for first in ("server", "dump"):
-        house = at(tmp_path / first, real_shop)
-        drop(house, "logs.bson", FORMS["logs.bson"](documents))
+        platform = at(tmp_path / first, real_shop)
+        drop(platform, "logs.bson", FORMS["logs.bson"](documents))
         for way in ("server", "dump") if first == "server" else ("dump", "server"):
             if way == "server":
-                read(house)
+                read(platform)
             else:
-                land_files(SOURCES[WEB_LOGS], house.settings, house.lake)
-            assert load(house, WEB_LOGS)[WEB_LOGS] == ((198, 0, 2) if way == first else (0, 200, 0))
+                land_files(SOURCES[WEB_LOGS], platform.settings, platform.lake)
+            assert load(platform, WEB_LOGS)[WEB_LOGS] == ((198, 0, 2) if way == first else (0, 200, 0))
 
 
 def test_all_that_can_be_read_of_a_damaged_dump_is_loaded(tmp_path: Path) -> None:
-    house = open_house(tmp_path)
+    platform = open_platform(tmp_path)
     packed = gzip.compress(FORMS["logs.bson"](logs(200, 300)))
-    drop(house, "cut.bson.gz", packed[: len(packed) // 2])
-    drop(house, "torn.jsonl", b"\n".join([FORMS["logs.jsonl"](logs(10, 12)), b'{"user_id": ', b""]))
-    drop(house, "logs.metadata.json", b'{"indexes": []}')
-    land_files(SOURCES[WEB_LOGS], house.settings, house.lake)
+    drop(platform, "cut.bson.gz", packed[: len(packed) // 2])
+    drop(platform, "torn.jsonl", b"\n".join([FORMS["logs.jsonl"](logs(10, 12)), b'{"user_id": ', b""]))
+    drop(platform, "logs.metadata.json", b'{"indexes": []}')
+    land_files(SOURCES[WEB_LOGS], platform.settings, platform.lake)
 
-    accepted, _, quarantined = load(house, WEB_LOGS)[WEB_LOGS]
+    accepted, _, quarantined = load(platform, WEB_LOGS)[WEB_LOGS]
 
     assert accepted > 20
     assert quarantined in (2, 3)
-    reasons = rows(house, "SELECT DISTINCT input, error_reason FROM ops.quarantine WHERE error_reason LIKE 'document%'")
+    reasons = rows(
+        platform, "SELECT DISTINCT input, error_reason FROM ops.quarantine WHERE error_reason LIKE 'document%'"
+    )
     assert sorted(map(str, reasons)) == [
         "('cut.bson.gz', 'document: damaged gzip')",
         "('torn.jsonl', 'document: not Extended JSON')",
@@ -205,10 +207,10 @@ def test_all_that_can_be_read_of_a_damaged_dump_is_loaded(tmp_path: Path) -> Non
 
 
 def test_how_far_one_collection_was_read_says_nothing_of_another(real_shop: Shop, tmp_path: Path) -> None:
-    house = at(tmp_path, real_shop)
+    platform = at(tmp_path, real_shop)
     real_shop.insert(*logs(1000, 1010))
     real_shop.database["archive"].insert_many(logs(0, 10))
-    assert read(house) == 10
+    assert read(platform) == 10
 
     other = at(tmp_path, real_shop, mongodb_collection="archive")
     steps = list(read_collection(WEB_LOGS, other.settings, other.lake))
@@ -222,11 +224,11 @@ def test_how_far_one_collection_was_read_says_nothing_of_another(real_shop: Shop
 
 def test_the_note_holds_nothing_of_the_address_but_its_hosts(real_shop: Shop, tmp_path: Path) -> None:
     uri = real_shop.uri + ("&" if "?" in real_shop.uri else "/?") + "appname=s3cret"
-    house = open_house(tmp_path, mongodb_uri=uri, mongodb_database=real_shop.database.name)
+    platform = open_platform(tmp_path, mongodb_uri=uri, mongodb_database=real_shop.database.name)
     real_shop.insert(*logs(0, 2))
-    read(house)
+    read(platform)
 
-    noted = json.loads(house.lake.noted(WEB_LOGS) or "")
+    noted = json.loads(platform.lake.noted(WEB_LOGS) or "")
     assert re.fullmatch(rf"mongodb(\+srv)?://[^@/?]+/{real_shop.database.name}\.web_logs", noted["place"])
 
 
@@ -234,13 +236,13 @@ def test_the_note_holds_nothing_of_the_address_but_its_hosts(real_shop: Shop, tm
 def test_a_note_that_cannot_be_read_stops_the_reading_and_says_what_to_do(
     real_shop: Shop, tmp_path: Path, position: str | None
 ) -> None:
-    house = at(tmp_path, real_shop)
+    platform = at(tmp_path, real_shop)
     real_shop.insert(*logs(0, 1))
-    read(house)
-    note = json.loads(house.lake.noted(WEB_LOGS) or "") | {"position": position}
-    house.lake.note(WEB_LOGS, json.dumps(note))
+    read(platform)
+    note = json.loads(platform.lake.noted(WEB_LOGS) or "") | {"position": position}
+    platform.lake.note(WEB_LOGS, json.dumps(note))
     with pytest.raises(PositionNoteError, match="delete it"):
-        read(house)
+        read(platform)
 
 
 def test_without_an_address_there_is_no_collection(tmp_path: Path) -> None:
@@ -255,7 +257,7 @@ def _materialize(root: Path, instance: dg.DagsterInstance, **settings: object) -
 
 def test_the_asset_without_a_server_takes_dumps_in_and_says_so(tmp_path: Path) -> None:
     instance = dg.DagsterInstance.ephemeral()
-    drop(open_house(tmp_path), "logs.bson", FORMS["logs.bson"](logs(0, 3)))
+    drop(open_platform(tmp_path), "logs.bson", FORMS["logs.bson"](logs(0, 3)))
 
     result = _materialize(tmp_path, instance)
 
@@ -279,7 +281,7 @@ class TornError(RuntimeError):
     """What a fuse raises in place of a kill."""
 
 
-def break_off(house: House, monkeypatch: pytest.MonkeyPatch, left: int) -> bool:
+def break_off(platform: Platform, monkeypatch: pytest.MonkeyPatch, left: int) -> bool:
     """Read, and break off before the step `left` of those that ask, write, put or note; whether it did."""
     passed = itertools.count()
 
@@ -300,20 +302,20 @@ def break_off(house: House, monkeypatch: pytest.MonkeyPatch, left: int) -> bool:
         ):
             patch.setattr(owner, name, fused(getattr(owner, name)))
         try:
-            read(house, SMALL)
+            read(platform, SMALL)
         except TornError:
             return True
     return False
 
 
-def read_to_the_end(house: House) -> tuple[set[bytes], str | None]:
+def read_to_the_end(platform: Platform) -> tuple[set[bytes], str | None]:
     """Every document in the lake, and how far the collection is read."""
-    read(house, SMALL)
+    read(platform, SMALL)
     documents: set[bytes] = set()
-    for batch in house.lake.batches(WEB_LOGS):
+    for batch in platform.lake.batches(WEB_LOGS):
         with batch.open() as stream:
             documents.update(raw for (raw,) in read_columns(stream, "document"))
-    return documents, house.lake.noted(WEB_LOGS)
+    return documents, platform.lake.noted(WEB_LOGS)
 
 
 @pytest.mark.parametrize("first", [0, 70])
@@ -327,18 +329,18 @@ def test_broken_off_before_any_step_a_rerun_ends_as_if_undisturbed(
         read(start, SMALL)
     real_shop.insert(*logs(first, 150), log(3, START + 10 * SECOND, item="Late"))
 
-    def copy(name: str) -> House:
-        house = at(tmp_path / name, real_shop)
+    def copy(name: str) -> Platform:
+        platform = at(tmp_path / name, real_shop)
         if first:
-            shutil.copytree(start.lake.root, house.lake.root)
-        return house
+            shutil.copytree(start.lake.root, platform.lake.root)
+        return platform
 
     expected = read_to_the_end(copy("undisturbed"))
     assert len(expected[0]) == 151
     for left in itertools.count():
-        house = copy(str(left))
-        torn = break_off(house, monkeypatch, left)
-        assert read_to_the_end(house) == expected, left
+        platform = copy(str(left))
+        torn = break_off(platform, monkeypatch, left)
+        assert read_to_the_end(platform) == expected, left
         if not torn:
             break
     assert left > 10
@@ -367,10 +369,10 @@ def undisturbed(killed_shop: Shop, tmp_path_factory: pytest.TempPathFactory) -> 
     return passed, state(at(root, killed_shop))
 
 
-def state(house: House) -> Contents:
+def state(platform: Platform) -> Contents:
     """What the tables hold, but for when it was written there; what was read again is a duplicate."""
     booked = "SELECT sum(rows_accepted), sum(rows_quarantined) FROM ops.pipeline_logs"
-    return {"logs": rows(house), "rejected": rows(house, REJECTED), "books": rows(house, booked)}
+    return {"logs": rows(platform), "rejected": rows(platform, REJECTED), "books": rows(platform, booked)}
 
 
 @pytest.mark.parametrize("sample", spread(SAMPLES, 2))
@@ -382,8 +384,8 @@ def test_killed_anywhere_between_server_and_table_a_rerun_ends_as_if_undisturbed
         tmp_path, killed_shop.uri, killed_shop.database.name, (2 * sample + 1) * boundaries // (2 * SAMPLES)
     )
     assert code == -signal.SIGKILL
-    house = at(tmp_path, killed_shop)
-    run(house)
+    platform = at(tmp_path, killed_shop)
+    run(platform)
 
-    assert state(house) == expected
+    assert state(platform) == expected
     assert len(expected["logs"]) == 198

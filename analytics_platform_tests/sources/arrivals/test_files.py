@@ -9,35 +9,35 @@ import pytest
 from analytics_platform.lake import FolderLake, register
 from analytics_platform.sources.arrivals.files import find_unreadable, land_files
 from analytics_platform.sources.registry import SOURCES
-from analytics_platform_tests.kit import click, load_landed, open_house, to_csv
+from analytics_platform_tests.kit import click, load_landed, open_platform, to_csv
 from analytics_platform_tests.names import CLICKSTREAM
 
 ROWS = to_csv([click(f"c{number}", f"2026-03-01T10:{number:02}:00+00:00") for number in range(30)])
 
 
 def test_plain_gzip_and_zstandard_files_are_read_alike(tmp_path: Path) -> None:
-    house = open_house(tmp_path)
+    platform = open_platform(tmp_path)
     for client, suffix, codec in (("p", ".csv", None), ("g", ".csv.gz", "gzip"), ("z", ".CSV.ZST", "zstd")):
         rows = [click(f"{client}{number}", f"2026-03-01T10:{number:02}:00+00:00") for number in range(30)]
-        with pa.output_stream(str(house.landing / f"rows{suffix}"), compression=codec) as stream:
+        with pa.output_stream(str(platform.landing / f"rows{suffix}"), compression=codec) as stream:
             stream.write(to_csv(rows).encode())
 
-    with house.session() as session:
-        loaded = load_landed(house, session)
+    with platform.session() as session:
+        loaded = load_landed(platform, session)
 
     assert [one.rows_accepted for one in loaded] == [30, 30, 30]
-    assert find_unreadable(SOURCES[CLICKSTREAM], house.settings, house.lake) == {}
+    assert find_unreadable(SOURCES[CLICKSTREAM], platform.settings, platform.lake) == {}
 
 
 def test_the_same_content_is_one_batch_and_changed_content_under_the_same_name_another(tmp_path: Path) -> None:
-    house = open_house(tmp_path)
-    house.landing.joinpath("a.csv").write_text(ROWS, "utf-8")
-    house.landing.joinpath("b.csv").write_text(ROWS, "utf-8")
-    with house.session() as session:
-        assert [loaded.rows_accepted for loaded in load_landed(house, session)] == [30]
-        house.landing.joinpath("a.csv").write_text(ROWS + ROWS.splitlines()[1].replace("c0", "new") + "\n", "utf-8")
+    platform = open_platform(tmp_path)
+    platform.landing.joinpath("a.csv").write_text(ROWS, "utf-8")
+    platform.landing.joinpath("b.csv").write_text(ROWS, "utf-8")
+    with platform.session() as session:
+        assert [loaded.rows_accepted for loaded in load_landed(platform, session)] == [30]
+        platform.landing.joinpath("a.csv").write_text(ROWS + ROWS.splitlines()[1].replace("c0", "new") + "\n", "utf-8")
 
-        (again,) = load_landed(house, session)
+        (again,) = load_landed(platform, session)
 
     assert (again.rows_accepted, again.rows_duplicate) == (1, 30)
 
@@ -45,8 +45,8 @@ def test_the_same_content_is_one_batch_and_changed_content_under_the_same_name_a
 def test_a_file_that_changes_while_it_is_read_is_left_for_the_next_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    house = open_house(tmp_path)
-    growing = house.landing / "growing.csv"
+    platform = open_platform(tmp_path)
+    growing = platform.landing / "growing.csv"
     growing.write_text(ROWS, "utf-8")
     fsync = os.fsync
 
@@ -56,12 +56,12 @@ def test_a_file_that_changes_while_it_is_read_is_left_for_the_next_run(
         fsync(descriptor)
 
     monkeypatch.setattr(os, "fsync", grow_and_fsync)
-    landing = land_files(SOURCES[CLICKSTREAM], house.settings, house.lake)
+    landing = land_files(SOURCES[CLICKSTREAM], platform.settings, platform.lake)
     monkeypatch.undo()
 
     assert landing.changing == ("growing.csv",)
-    assert house.lake.batches(CLICKSTREAM) == []
-    assert [batch.name for batch in land_files(SOURCES[CLICKSTREAM], house.settings, house.lake).batches] == [
+    assert platform.lake.batches(CLICKSTREAM) == []
+    assert [batch.name for batch in land_files(SOURCES[CLICKSTREAM], platform.settings, platform.lake).batches] == [
         "growing.csv"
     ]
 
@@ -85,25 +85,25 @@ def test_a_batch_without_its_card_does_not_exist_and_is_put_again(tmp_path: Path
 def test_a_file_that_was_landed_is_not_read_again_until_it_changes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    house = open_house(tmp_path)
-    path = house.landing / "rows.csv"
+    platform = open_platform(tmp_path)
+    path = platform.landing / "rows.csv"
     path.write_text(ROWS, "utf-8")
     monkeypatch.setattr(register, "SETTLED_S", -1.0)
-    (first,) = land_files(SOURCES[CLICKSTREAM], house.settings, house.lake).batches
+    (first,) = land_files(SOURCES[CLICKSTREAM], platform.settings, platform.lake).batches
 
     with monkeypatch.context() as unreadable:
         unreadable.setattr(FolderLake, "put_file", None)
-        (again,) = land_files(SOURCES[CLICKSTREAM], house.settings, house.lake).batches
+        (again,) = land_files(SOURCES[CLICKSTREAM], platform.settings, platform.lake).batches
     path.write_text(ROWS.replace("c0", "c9"), "utf-8")
-    (changed,) = land_files(SOURCES[CLICKSTREAM], house.settings, house.lake).batches
+    (changed,) = land_files(SOURCES[CLICKSTREAM], platform.settings, platform.lake).batches
 
     assert again == first
     assert changed.content_sha256 != first.content_sha256
 
 
 def test_a_file_that_changed_a_moment_ago_is_read_again(tmp_path: Path) -> None:
-    house = open_house(tmp_path)
-    house.landing.joinpath("rows.csv").write_text(ROWS, "utf-8")
-    land_files(SOURCES[CLICKSTREAM], house.settings, house.lake)
+    platform = open_platform(tmp_path)
+    platform.landing.joinpath("rows.csv").write_text(ROWS, "utf-8")
+    land_files(SOURCES[CLICKSTREAM], platform.settings, platform.lake)
 
-    assert house.lake.register(CLICKSTREAM).content_of(house.landing / "rows.csv") is None
+    assert platform.lake.register(CLICKSTREAM).content_of(platform.landing / "rows.csv") is None

@@ -26,7 +26,7 @@ from analytics_platform.sources.registry import SOURCES
 from analytics_platform.warehouse.replay import replay
 from analytics_platform_tests.cli.test_commands import Call, call
 from analytics_platform_tests.connectors.sqs.kit import DRAINED
-from analytics_platform_tests.kit import House, open_house
+from analytics_platform_tests.kit import Platform, open_platform
 from analytics_platform_tests.names import ECOMMERCE_EVENTS
 from analytics_platform_tests.shop_messages import load_drained, shop_message
 
@@ -40,20 +40,20 @@ def view(number: int) -> str:
     return shop_message(f"u{number}", f"{DAY}T10:{number:02}:00Z", items=[{"item_id": "p1"}])
 
 
-def drain_all(house: House, messages: int) -> Drained:
+def drain_all(platform: Platform, messages: int) -> Drained:
     """A drain that knows how many messages there are, and so need not wait for more."""
-    return drain_queue(SOURCES[ECOMMERCE_EVENTS], house.settings, house.lake, messages, 60.0)
+    return drain_queue(SOURCES[ECOMMERCE_EVENTS], platform.settings, platform.lake, messages, 60.0)
 
 
-def load(house: House) -> tuple[object, ...]:
+def load(platform: Platform) -> tuple[object, ...]:
     """Load what is in the lake: read, accepted, duplicate and quarantined messages of all batches so far."""
-    with house.session() as session:
-        load_drained(house, session)
+    with platform.session() as session:
+        load_drained(platform, session)
         return session.rows(f"{COUNTS} FROM ops.pipeline_logs")[0]
 
 
-def rows(house: House, sql: str) -> list[tuple[object, ...]]:
-    with house.session(read_only=True) as session:
+def rows(platform: Platform, sql: str) -> list[tuple[object, ...]]:
+    with platform.session(read_only=True) as session:
         return session.rows(sql)
 
 
@@ -61,22 +61,22 @@ def dead_copies(queue: Queue) -> list[Message]:
     return [message for message, _ in queue.receive(10, visibility=0, wait=1)]
 
 
-def test_what_was_sent_is_in_the_table_once_and_the_queue_is_empty(house: House, queue: Queue) -> None:
+def test_what_was_sent_is_in_the_table_once_and_the_queue_is_empty(platform: Platform, queue: Queue) -> None:
     queue.send(map(view, range(25)))
 
-    drained = drain_queue(SOURCES[ECOMMERCE_EVENTS], house.settings, house.lake, 1_000_000, 60.0)
+    drained = drain_queue(SOURCES[ECOMMERCE_EVENTS], platform.settings, platform.lake, 1_000_000, 60.0)
 
     assert (drained.stored, drained.deleted, drained.batches) == (25, 25, 1)
     assert queue.depth() == DRAINED
-    assert load(house) == (25, 25, 0, 0)
-    assert rows(house, "SELECT count(DISTINCT user_id) FROM cleaned.ecommerce_events") == [(25,)]
+    assert load(platform) == (25, 25, 0, 0)
+    assert rows(platform, "SELECT count(DISTINCT user_id) FROM cleaned.ecommerce_events") == [(25,)]
 
 
 def test_a_message_is_in_the_lake_on_the_disk_before_it_is_deleted(
-    house: House, queue: Queue, monkeypatch: pytest.MonkeyPatch
+    platform: Platform, queue: Queue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     queue.send(map(view, range(12)))
-    folder = house.lake.root / ECOMMERCE_EVENTS
+    folder = platform.lake.root / ECOMMERCE_EVENTS
     happened: list[str] = []
     fsync, rename, delete = os.fsync, Path.rename, Queue.delete
 
@@ -90,14 +90,14 @@ def test_a_message_is_in_the_lake_on_the_disk_before_it_is_deleted(
 
     def note_delete(own: Queue, handles: dict[str, str]) -> frozenset[str]:
         happened.append("deleted")
-        assert sum(batch.open().read(4) == b"PAR1" for batch in house.lake.batches(ECOMMERCE_EVENTS)) == 1
+        assert sum(batch.open().read(4) == b"PAR1" for batch in platform.lake.batches(ECOMMERCE_EVENTS)) == 1
         return delete(own, handles)
 
     folder.mkdir(parents=True)
     monkeypatch.setattr(os, "fsync", note_fsync)
     monkeypatch.setattr(Path, "rename", note_rename)
     monkeypatch.setattr(Queue, "delete", note_delete)
-    drain_all(house, 12)
+    drain_all(platform, 12)
 
     assert happened == [
         "file on disk", ".parquet in place", "file on disk", ".json in place", "folder on disk", "deleted", "deleted",
@@ -118,20 +118,20 @@ def test_a_lake_that_is_new_is_on_the_disk_too(tmp_path: Path, monkeypatch: pyte
     assert {tmp_path, tmp_path / "new", tmp_path / "new" / "lake"} <= set(synced)
 
 
-def test_batches_are_read_by_others_as_they_lie(house: House, queue: Queue) -> None:
+def test_batches_are_read_by_others_as_they_lie(platform: Platform, queue: Queue) -> None:
     """The folder as a whole, by the rule for names that Spark, Athena and Arrow share."""
     bodies = sorted(map(view, range(12)))
     queue.send(bodies)
-    drain_all(house, 12)
+    drain_all(platform, 12)
 
-    table = pyarrow.dataset.dataset(house.lake.root / ECOMMERCE_EVENTS, format="parquet").to_table()
+    table = pyarrow.dataset.dataset(platform.lake.root / ECOMMERCE_EVENTS, format="parquet").to_table()
 
     assert sorted(table["body"].to_pylist()) == bodies
     assert set(table["receive_count"].to_pylist()) == {1}
 
 
 def test_killed_after_the_batch_is_stored_its_messages_come_again_and_are_in_the_table_once(
-    house: House, queue: Queue, monkeypatch: pytest.MonkeyPatch
+    platform: Platform, queue: Queue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     queue.send([*map(view, range(9)), "poison"])
 
@@ -142,21 +142,21 @@ def test_killed_after_the_batch_is_stored_its_messages_come_again_and_are_in_the
     with monkeypatch.context() as broken:
         broken.setattr(ingest_queue, "put_messages", put_and_die)
         with pytest.raises(OSError, match="the power failed"):
-            drain_all(house, 10)
+            drain_all(platform, 10)
     assert queue.depth().visible == 10
 
-    assert drain_all(house, 10).deleted == 10
+    assert drain_all(platform, 10).deleted == 10
     assert queue.depth() == DRAINED
-    assert len(house.lake.batches(ECOMMERCE_EVENTS)) == 2
-    assert load(house) == (20, 9, 10, 1)
-    assert rows(house, "SELECT count(*), count(DISTINCT user_id) FROM cleaned.ecommerce_events") == [(9, 9)]
-    assert rows(house, "SELECT raw, error_reason FROM ops.quarantine") == [
+    assert len(platform.lake.batches(ECOMMERCE_EVENTS)) == 2
+    assert load(platform) == (20, 9, 10, 1)
+    assert rows(platform, "SELECT count(*), count(DISTINCT user_id) FROM cleaned.ecommerce_events") == [(9, 9)]
+    assert rows(platform, "SELECT raw, error_reason FROM ops.quarantine") == [
         ("poison", "body: not JSON (position 0: Expecting value)")
     ]
 
 
 def test_messages_that_come_again_under_whatever_id_are_in_the_table_once_and_poison_in_quarantine_once(
-    house: House, queue: Queue, faults: Faults
+    platform: Platform, queue: Queue, faults: Faults
 ) -> None:
     """Delivered twice by the queue (same id), and sent twice, as by a redrive (another id)."""
     bodies = [*map(view, range(20)), "poison"]
@@ -164,21 +164,21 @@ def test_messages_that_come_again_under_whatever_id_are_in_the_table_once_and_po
     faults.duplicates, faults.shuffle, faults.at_most = 0.5, 1.0, 30
 
     while queue.depth() != DRAINED:
-        drain_all(house, 10)
+        drain_all(platform, 10)
 
-    read, accepted, duplicate, rejected = load(house)
+    read, accepted, duplicate, rejected = load(platform)
     assert (accepted, rejected) == (20, 1)
     assert read == 21 + int(str(duplicate)) >= 42
-    assert rows(house, "SELECT count(DISTINCT user_id) FROM cleaned.ecommerce_events") == [(20,)]
+    assert rows(platform, "SELECT count(DISTINCT user_id) FROM cleaned.ecommerce_events") == [(20,)]
 
 
 def test_poison_is_copied_to_the_dead_letters_with_its_reason_and_does_not_block_the_queue(
-    careful_house: House, queue: Queue, dead_letters: Queue
+    careful_platform: Platform, queue: Queue, dead_letters: Queue
 ) -> None:
     broken = shop_message("u1", f"{DAY}T10:00:00Z", items="[{item_id=p1")
     queue.send_messages([(view(1), {}), (broken, {"app": "4.2"}), (view(2), {}), (shop_message(None, "soon"), {})])
 
-    drained = drain_all(careful_house, 4)
+    drained = drain_all(careful_platform, 4)
 
     assert drained.deleted == 4
     assert queue.depth() == DRAINED
@@ -188,38 +188,38 @@ def test_poison_is_copied_to_the_dead_letters_with_its_reason_and_does_not_block
     assert [attributes["error_reason"] for attributes in copies.values() if "app" not in attributes] == [
         "user_id: missing; event_timestamp: not a time"
     ]
-    assert load(careful_house) == (4, 2, 0, 2)
+    assert load(careful_platform) == (4, 2, 0, 2)
 
 
 def test_a_rejected_message_too_long_to_be_copied_does_not_block_the_queue(
-    careful_house: House, queue: Queue, dead_letters: Queue
+    careful_platform: Platform, queue: Queue, dead_letters: Queue
 ) -> None:
     queue.send(["x" * (1 << 20), view(1)])
 
-    assert drain_all(careful_house, 2).deleted == 2
+    assert drain_all(careful_platform, 2).deleted == 2
 
     assert dead_letters.depth() == DRAINED
-    assert load(careful_house) == (2, 1, 0, 1)
+    assert load(careful_platform) == (2, 1, 0, 1)
 
 
 def test_rejected_messages_sent_back_after_their_cause_is_corrected_are_in_the_table_once(
-    careful_house: House, queue: Queue, dead_letters: Queue
+    careful_platform: Platform, queue: Queue, dead_letters: Queue
 ) -> None:
     """Until PARTITION_START is corrected their events are too old."""
-    strict = replace(careful_house, settings=_with(careful_house.settings, partition_start="2026-03-02"))
+    strict = replace(careful_platform, settings=_with(careful_platform.settings, partition_start="2026-03-02"))
     queue.send(map(view, range(3)))
     drain_all(strict, 3)
     assert load(strict) == (3, 0, 0, 3)
     assert dead_letters.depth().visible == 3
 
-    assert redrive_messages(careful_house.settings, None) == 3
+    assert redrive_messages(careful_platform.settings, None) == 3
     assert dead_letters.depth() == DRAINED
-    drain_all(careful_house, 3)
+    drain_all(careful_platform, 3)
 
-    assert load(careful_house) == (6, 3, 0, 3)
+    assert load(careful_platform) == (6, 3, 0, 3)
     assert dead_letters.depth() == DRAINED
-    with careful_house.session() as session:
-        (replayed,) = replay(session, careful_house.settings, careful_house.lake)
+    with careful_platform.session() as session:
+        (replayed,) = replay(session, careful_platform.settings, careful_platform.lake)
         assert (replayed.moved, replayed.loaded.rows_duplicate) == (3, 3)
         assert session.rows("SELECT count(*) FROM cleaned.ecommerce_events") == [(3,)]
 
@@ -229,31 +229,33 @@ def _with(settings: Settings, **changes: object) -> Settings:
 
 
 def test_what_is_rejected_again_after_a_redrive_waits_in_the_dead_letters(
-    careful_house: House, queue: Queue, dead_letters: Queue
+    careful_platform: Platform, queue: Queue, dead_letters: Queue
 ) -> None:
     queue.send(["poison"])
-    drain_all(careful_house, 1)
+    drain_all(careful_platform, 1)
 
-    assert redrive_messages(careful_house.settings, 1) == 1
-    drain_all(careful_house, 1)
+    assert redrive_messages(careful_platform.settings, 1) == 1
+    drain_all(careful_platform, 1)
 
     assert [copy.body for copy in dead_copies(dead_letters)] == ["poison"]
-    assert load(careful_house) == (2, 0, 1, 1)
+    assert load(careful_platform) == (2, 0, 1, 1)
 
 
-def test_a_drain_takes_no_more_messages_than_it_may(house: House, queue: Queue) -> None:
+def test_a_drain_takes_no_more_messages_than_it_may(platform: Platform, queue: Queue) -> None:
     queue.send(map(view, range(25)))
 
-    assert drain_all(house, 7).stored == 7
+    assert drain_all(platform, 7).stored == 7
     left = queue.depth()
     assert (left.visible, left.in_flight) == (18, 0)
 
 
-def test_without_an_address_of_a_queue_there_is_none_to_drain_or_send_back_from(tmp_path: Path, house: House) -> None:
+def test_without_an_address_of_a_queue_there_is_none_to_drain_or_send_back_from(
+    tmp_path: Path, platform: Platform
+) -> None:
     with pytest.raises(SettingsError, match=r"^SQS_QUEUE_URL is not set: give the address of the queue\.$"):
-        queue_of(open_house(tmp_path / "other").settings)
+        queue_of(open_platform(tmp_path / "other").settings)
     with pytest.raises(SettingsError, match=r"^SQS_DLQ_URL is not set: give the address of the dead-letter queue\.$"):
-        redrive_messages(house.settings, None)
+        redrive_messages(platform.settings, None)
 
 
 @pytest.fixture
@@ -284,9 +286,9 @@ def test_the_asset_without_a_queue_is_done_and_says_so(tmp_path: Path) -> None:
     assert not (tmp_path / "lake").exists()
 
 
-def test_the_asset_says_how_many_messages_it_drained(house: House, queue: Queue) -> None:
+def test_the_asset_says_how_many_messages_it_drained(platform: Platform, queue: Queue) -> None:
     queue.send(map(view, range(3)))
-    bounded = _with(house.settings, drain_max_messages=3)
+    bounded = _with(platform.settings, drain_max_messages=3)
 
     (event,) = _materialize(bounded).get_asset_materialization_events()
 
@@ -321,22 +323,22 @@ def test_the_command_drain_says_in_one_sentence_that_the_queue_cannot_be_reached
 
 
 def test_the_command_drain_moves_what_waits_and_says_how_much(
-    call: Call, house: House, queue: Queue, endpoint: str
+    call: Call, platform: Platform, queue: Queue, endpoint: str
 ) -> None:
     queue.send(map(view, range(3)))
 
     ended = call(
-        house.settings.data_dir,
+        platform.settings.data_dir,
         *("drain", "--max-messages", "3"),
         SQS_QUEUE_URL=queue.url,
         AWS_ENDPOINT_URL=endpoint,
     )
 
     assert ended.stdout == "3 messages received, 3 stored in 1 batches, 3 deleted from the queue\n", ended.stderr
-    assert load(house) == (3, 3, 0, 0)
+    assert load(platform) == (3, 3, 0, 0)
 
 
-def test_a_queue_that_does_not_exist_is_named(house: House) -> None:
-    gone = replace(house, settings=_with(house.settings, sqs_queue_url=f"{house.settings.sqs_queue_url}-gone"))
+def test_a_queue_that_does_not_exist_is_named(platform: Platform) -> None:
+    gone = replace(platform, settings=_with(platform.settings, sqs_queue_url=f"{platform.settings.sqs_queue_url}-gone"))
     with pytest.raises(QueueError, match="The queue events-gone does not exist"):
         drain_all(gone, 1)

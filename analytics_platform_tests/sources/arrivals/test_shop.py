@@ -23,7 +23,7 @@ from analytics_platform.shop.schema import migrate
 from analytics_platform.sources.arrivals.position import PositionNoteError
 from analytics_platform.sources.arrivals.tables import read_table
 from analytics_platform.sources.registry import SOURCES
-from analytics_platform_tests.kit import Contents, House, contents, open_house
+from analytics_platform_tests.kit import Contents, Platform, contents, open_platform
 from analytics_platform_tests.names import SHOP
 from analytics_platform_tests.postgres import new_database
 from analytics_platform_tests.shop_logs import load
@@ -51,8 +51,8 @@ def shop(url: str) -> Iterator[psycopg.Connection]:
 
 
 @pytest.fixture
-def house(tmp_path: Path, url: str) -> House:
-    return open_house(tmp_path, shop_database_url=url)
+def platform(tmp_path: Path, url: str) -> Platform:
+    return open_platform(tmp_path, shop_database_url=url)
 
 
 def add_products(shop: psycopg.Connection, first: int, stop: int, at: dt.datetime = NOW - HOUR) -> None:
@@ -68,53 +68,53 @@ def add_products(shop: psycopg.Connection, first: int, stop: int, at: dt.datetim
     )
 
 
-def read(house: House, source: str = "products", batch: BatchSize | None = None) -> int:
+def read(platform: Platform, source: str = "products", batch: BatchSize | None = None) -> int:
     """Read what changed into the lake: how many rows that was."""
-    return sum(read_table(source, house.settings, house.lake, batch))
+    return sum(read_table(source, platform.settings, platform.lake, batch))
 
 
-def names(house: House) -> list[str]:
-    with house.session(read_only=True) as session:
+def names(platform: Platform) -> list[str]:
+    with platform.session(read_only=True) as session:
         return [str(name) for (name,) in session.rows("SELECT name FROM cleaned.product_versions ORDER BY updated_at")]
 
 
 def test_a_second_run_reads_only_the_overlap_and_what_changed_and_a_rerun_changes_nothing(
-    house: House, shop: psycopg.Connection
+    platform: Platform, shop: psycopg.Connection
 ) -> None:
     add_products(shop, 0, 3_000)
-    assert read(house) == 3_000
-    assert load(house, "products") == {"products": (3_000, 0, 0)}
+    assert read(platform) == 3_000
+    assert load(platform, "products") == {"products": (3_000, 0, 0)}
     shop.execute("UPDATE shop.products SET price = price + 1 WHERE product_id IN ('p7', 'p8')")
-    assert read(house) == 600 + 1 + 2  # ten minutes of one a second
-    assert load(house, "products") == {"products": (2, 601, 0)}
-    before = _tables(house)
-    assert read(house) == 2  # the overlap reaches back from now
-    assert load(house, "products") == {"products": (0, 2, 0)}
-    read(house)
-    assert load(house, "products") == {"products": (0, 0, 0)}, "the same rows are the same batch"
-    assert _tables(house)["cleaned.product_versions"] == before["cleaned.product_versions"]
+    assert read(platform) == 600 + 1 + 2  # ten minutes of one a second
+    assert load(platform, "products") == {"products": (2, 601, 0)}
+    before = _tables(platform)
+    assert read(platform) == 2  # the overlap reaches back from now
+    assert load(platform, "products") == {"products": (0, 2, 0)}
+    read(platform)
+    assert load(platform, "products") == {"products": (0, 0, 0)}, "the same rows are the same batch"
+    assert _tables(platform)["cleaned.product_versions"] == before["cleaned.product_versions"]
 
 
-def _tables(house: House) -> Contents:
-    with house.session(read_only=True) as session:
+def _tables(platform: Platform) -> Contents:
+    with platform.session(read_only=True) as session:
         return contents(session, ["cleaned.product_versions", "ops.quarantine"])
 
 
-def test_a_row_that_is_committed_late_is_found(house: House, url: str, shop: psycopg.Connection) -> None:
+def test_a_row_that_is_committed_late_is_found(platform: Platform, url: str, shop: psycopg.Connection) -> None:
     add_products(shop, 0, 3)
     with psycopg.connect(url) as slow:
         slow.execute("UPDATE shop.products SET name = 'late' WHERE product_id = 'p1'")
         add_products(shop, 3, 4, NOW)
-        assert read(house) == 4
+        assert read(platform) == 4
         slow.commit()
     shop.execute("UPDATE shop.products SET name = 'later' WHERE product_id = 'p3'")
-    read(house)
-    load(house, "products")
-    assert "late" in names(house)
+    read(platform)
+    load(platform, "products")
+    assert "late" in names(platform)
 
 
 def test_a_transaction_longer_than_the_overlap_holds_the_position_back(
-    house: House, url: str, shop: psycopg.Connection
+    platform: Platform, url: str, shop: psycopg.Connection
 ) -> None:
     impatient = ShopDatabase(url, overlap=dt.timedelta(0))
     add_products(shop, 0, 2)
@@ -128,7 +128,7 @@ def test_a_transaction_longer_than_the_overlap_holds_the_position_back(
 
 
 def test_a_time_in_the_future_does_not_move_the_position_past_now(
-    url: str, shop: psycopg.Connection, house: House
+    url: str, shop: psycopg.Connection, platform: Platform
 ) -> None:
     add_products(shop, 0, 1, dt.datetime(2999, 1, 1, tzinfo=dt.UTC))
     shop.execute(
@@ -137,11 +137,11 @@ def test_a_time_in_the_future_does_not_move_the_position_past_now(
     )
     *_, last = ShopDatabase(url).read("products", None, EARLIEST)
     assert abs(last.position.changed_at - dt.datetime.now(dt.UTC)) < MINUTE
-    assert read(house) == 5
-    assert load(house, "products") == {"products": (1, 0, 4)}, "times that no column takes are rejected, and kept"
+    assert read(platform) == 5
+    assert load(platform, "products") == {"products": (1, 0, 4)}, "times that no column takes are rejected, and kept"
 
 
-def test_rows_come_as_they_are_to_the_last_digit(house: House, shop: psycopg.Connection) -> None:
+def test_rows_come_as_they_are_to_the_last_digit(platform: Platform, shop: psycopg.Connection) -> None:
     at = dt.datetime(2026, 3, 1, 23, 59, 59, 123457, tzinfo=dt.UTC)
     shop.execute("SET timezone = 'Asia/Kolkata'")
     shop.execute(
@@ -149,9 +149,9 @@ def test_rows_come_as_they_are_to_the_last_digit(house: House, shop: psycopg.Con
         """'{"n": 0.10000000000000000001, "b": [true, null]}', %s, %s)""",
         (at, at),
     )
-    assert read(house) == 1
-    assert load(house, "products") == {"products": (1, 0, 0)}
-    with house.session(read_only=True) as session:
+    assert read(platform) == 1
+    assert load(platform, "products") == {"products": (1, 0, 0)}
+    with platform.session(read_only=True) as session:
         (found,) = session.rows(
             "SELECT product_id, name, category, price, stock, metadata, created_at, updated_at "
             "FROM cleaned.product_versions"
@@ -161,25 +161,25 @@ def test_rows_come_as_they_are_to_the_last_digit(house: House, shop: psycopg.Con
     assert found[6:] == (at, at)
 
 
-def test_every_table_of_the_shop_goes_through_its_gate(house: House, shop: psycopg.Connection) -> None:
+def test_every_table_of_the_shop_goes_through_its_gate(platform: Platform, shop: psycopg.Connection) -> None:
     add_products(shop, 0, 2)
     shop.execute("ALTER TABLE shop.customers ADD COLUMN newsletter boolean DEFAULT true")
     shop.execute("INSERT INTO shop.customers (email, name) VALUES ('ada@mail.example', 'Ada')")
     shop.execute("INSERT INTO shop.orders (order_key, customer_id, status, total) VALUES ('ada/T1', 1, 'placed', 9.5)")
     shop.execute("INSERT INTO shop.order_items VALUES (1, 1, 'p0', 1, 2.5), (1, 2, 'p1', 2, 3.5)")
-    assert {source: read(house, source) for source in SHOP} == {
+    assert {source: read(platform, source) for source in SHOP} == {
         "customers": 1,
         "products": 2,
         "orders": 1,
         "order_items": 2,
     }
-    assert load(house, *SHOP) == {
+    assert load(platform, *SHOP) == {
         "customers": (1, 0, 0),
         "products": (2, 0, 0),
         "orders": (1, 0, 0),
         "order_items": (2, 0, 0),
     }
-    with house.session(read_only=True) as session:
+    with platform.session(read_only=True) as session:
         assert session.rows("SELECT extra FROM cleaned.customer_versions") == [('{"newsletter":true}',)]
         assert session.rows("SELECT drift FROM ops.pipeline_logs WHERE source = 'customers'") == [
             ("unknown columns kept in extra: newsletter",)
@@ -187,7 +187,7 @@ def test_every_table_of_the_shop_goes_through_its_gate(house: House, shop: psyco
 
 
 def test_orders_before_the_partition_start_are_not_read(tmp_path: Path, url: str, shop: psycopg.Connection) -> None:
-    house = open_house(tmp_path, shop_database_url=url, partition_start=dt.date(2026, 1, 1))
+    platform = open_platform(tmp_path, shop_database_url=url, partition_start=dt.date(2026, 1, 1))
     add_products(shop, 0, 1)
     shop.execute("INSERT INTO shop.customers (email, name) VALUES ('ada@mail.example', 'Ada')")
     shop.execute(
@@ -195,59 +195,59 @@ def test_orders_before_the_partition_start_are_not_read(tmp_path: Path, url: str
         "('ada/T1', 1, 'placed', 1, '2025-12-31T23:59:59Z'), ('ada/T2', 1, 'placed', 1, '2026-01-01T00:00:00Z')"
     )
     shop.execute("INSERT INTO shop.order_items VALUES (1, 1, 'p0', 1, 1), (2, 1, 'p0', 1, 1)")
-    assert (read(house, "orders"), read(house, "order_items")) == (1, 1)
+    assert (read(platform, "orders"), read(platform, "order_items")) == (1, 1)
 
 
 def test_a_run_killed_at_any_boundary_is_made_good_by_the_next(
     tmp_path: Path, url: str, shop: psycopg.Connection
 ) -> None:
     add_products(shop, 0, 120)
-    expected = open_house(tmp_path / "expected", shop_database_url=url)
+    expected = open_platform(tmp_path / "expected", shop_database_url=url)
     run(expected)
     code, boundaries = kill_at(tmp_path / "counted", url, None)
     assert code == 0
     for number in sorted(random.Random(0).sample(range(boundaries), 3)):
         root = tmp_path / f"killed-{number}"
         assert kill_at(root, url, number)[0] == -signal.SIGKILL
-        house = open_house(root, shop_database_url=url)
-        run(house)
-        run(house)
-        assert _without_batches(house) == _without_batches(expected), number
+        platform = open_platform(root, shop_database_url=url)
+        run(platform)
+        run(platform)
+        assert _without_batches(platform) == _without_batches(expected), number
 
 
-def _without_batches(house: House) -> list[tuple[object, ...]]:
-    with house.session(read_only=True) as session:
+def _without_batches(platform: Platform) -> list[tuple[object, ...]]:
+    with platform.session(read_only=True) as session:
         return session.rows(
             "SELECT * EXCLUDE (batch_id, position, arrived_at) FROM cleaned.product_versions ORDER BY ALL"
         )
 
 
 def test_batches_are_small_and_a_reading_continues_after_the_last_one(
-    house: House, url: str, shop: psycopg.Connection
+    platform: Platform, url: str, shop: psycopg.Connection
 ) -> None:
     add_products(shop, 0, 120, NOW - 24 * HOUR)
     shop.execute("UPDATE shop.products SET updated_at = created_at - make_interval(hours => stock)")
-    reading = read_table("products", house.settings, house.lake, SMALL)
+    reading = read_table("products", platform.settings, platform.lake, SMALL)
     assert next(reading) == 50
     reading.close()
-    assert sum(read_table("products", house.settings, house.lake, SMALL)) == 120
+    assert sum(read_table("products", platform.settings, platform.lake, SMALL)) == 120
 
 
-def test_another_database_is_read_from_the_start(house: House, tmp_path: Path, shop: psycopg.Connection) -> None:
+def test_another_database_is_read_from_the_start(platform: Platform, tmp_path: Path, shop: psycopg.Connection) -> None:
     add_products(shop, 0, 5)
-    read(house)
+    read(platform)
     with new_database() as other:
         migrate(other)
         with psycopg.connect(other, autocommit=True) as elsewhere:
             add_products(elsewhere, 5, 9, NOW - 900 * HOUR)
-        assert read(open_house(tmp_path, shop_database_url=other)) == 4
+        assert read(open_platform(tmp_path, shop_database_url=other)) == 4
 
 
 @pytest.mark.parametrize("note", ["", "{", "[]", "{}", '{"place": "PLACE"}', '{"place": "PLACE", "position": "{}"}'])
-def test_a_damaged_note_is_named_in_one_sentence(house: House, note: str, url: str) -> None:
-    house.lake.note("products", note.replace("PLACE", ShopDatabase(url).place))
+def test_a_damaged_note_is_named_in_one_sentence(platform: Platform, note: str, url: str) -> None:
+    platform.lake.note("products", note.replace("PLACE", ShopDatabase(url).place))
     with pytest.raises(PositionNoteError, match="delete it"):
-        read(house)
+        read(platform)
 
 
 def test_a_wrong_address_is_named_in_one_sentence_without_its_password(url: str) -> None:
@@ -283,14 +283,14 @@ def test_what_the_user_may_not_read_or_what_is_not_there_is_named(url: str, shop
 def test_without_a_database_the_asset_says_so(tmp_path: Path) -> None:
     settings = load_settings(data_dir=tmp_path)
     with pytest.raises(SettingsError, match="SHOP_DATABASE_URL is not set"):
-        list(read_table("orders", settings, open_house(tmp_path).lake))
+        list(read_table("orders", settings, open_platform(tmp_path).lake))
     result = dg.materialize([raw_asset(SOURCES["orders"])], resources=dict(build_resources(settings)))
     (made,) = result.asset_materializations_for_node("raw__orders")
     assert made.metadata["not read"].value == "SHOP_DATABASE_URL is not set"
 
 
-def test_the_asset_reads_and_tells_how_many(house: House, shop: psycopg.Connection) -> None:
+def test_the_asset_reads_and_tells_how_many(platform: Platform, shop: psycopg.Connection) -> None:
     add_products(shop, 0, 5)
-    result = dg.materialize([raw_asset(SOURCES["products"])], resources=dict(build_resources(house.settings)))
+    result = dg.materialize([raw_asset(SOURCES["products"])], resources=dict(build_resources(platform.settings)))
     (made,) = result.asset_materializations_for_node("raw__products")
     assert made.metadata["rows"].value == 5

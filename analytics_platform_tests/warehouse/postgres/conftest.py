@@ -1,4 +1,4 @@
-"""A house whose warehouse is an empty database."""
+"""A platform whose warehouse is an empty database."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from analytics_platform_tests.kit import House, open_house
+from analytics_platform_tests.kit import Platform, open_platform
 from analytics_platform_tests.postgres import new_database
 
 
@@ -19,8 +19,8 @@ def url() -> Iterator[str]:
 
 
 @pytest.fixture
-def house(tmp_path: Path, url: str) -> House:
-    return open_house(tmp_path, warehouse_url=url)
+def platform(tmp_path: Path, url: str) -> Platform:
+    return open_platform(tmp_path, warehouse_url=url)
 
 
 @pytest.fixture

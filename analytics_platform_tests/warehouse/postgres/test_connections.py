@@ -20,7 +20,7 @@ from analytics_platform.contracts.ddl import polars_schema
 from analytics_platform.settings import load_settings, masked
 from analytics_platform.warehouse import LEDGER_TABLES, Session, WarehouseError, open_warehouse
 from analytics_platform.warehouse.postgres.connections import pool_of
-from analytics_platform_tests.kit import House, click, load_rows, open_house
+from analytics_platform_tests.kit import Platform, click, load_rows, open_platform
 
 LISTS = CONTRACTS["star.dim_list"]
 OTHERS = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
@@ -32,22 +32,22 @@ def cut_all(server: psycopg.Connection) -> None:
 
 
 @pytest.fixture
-def session(house: House) -> Iterator[Session]:
-    with house.session() as session:
+def session(platform: Platform) -> Iterator[Session]:
+    with platform.session() as session:
         session.ensure(*LEDGER_TABLES)
         yield session
 
 
-def test_a_process_has_one_pool_and_gives_its_connections_back(house: House, server: psycopg.Connection) -> None:
+def test_a_process_has_one_pool_and_gives_its_connections_back(platform: Platform, server: psycopg.Connection) -> None:
     for _ in range(5):
-        with house.session() as session:
+        with platform.session() as session:
             session.rows("SELECT 1")
-    pool = pool_of(house.settings.warehouse_url.get_secret_value(), house.settings.statement_timeout)
+    pool = pool_of(platform.settings.warehouse_url.get_secret_value(), platform.settings.statement_timeout)
     assert pool.get_stats()["requests_num"] == 5
     assert pool.get_stats()["connections_num"] == 1
 
 
-def test_a_process_that_ends_leaves_no_connection(house: House, server: psycopg.Connection) -> None:
+def test_a_process_that_ends_leaves_no_connection(platform: Platform, server: psycopg.Connection) -> None:
     code = (
         "from analytics_platform.settings import load_settings\n"
         "from analytics_platform.warehouse import open_warehouse\n"
@@ -55,8 +55,8 @@ def test_a_process_that_ends_leaves_no_connection(house: House, server: psycopg.
     )
     environment = {
         **os.environ,
-        "WAREHOUSE_URL": house.settings.warehouse_url.get_secret_value(),
-        "DATA_DIR": str(house.settings.data_dir),
+        "WAREHOUSE_URL": platform.settings.warehouse_url.get_secret_value(),
+        "DATA_DIR": str(platform.settings.data_dir),
     }
     ended = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
     assert (ended.stdout, ended.stderr) == ("[(1,)]\n", "")
@@ -73,30 +73,30 @@ def test_a_question_is_asked_again_when_the_connection_was_lost(session: Session
         assert ask()
 
 
-def test_the_next_session_gets_a_connection_that_works(house: House, server: psycopg.Connection) -> None:
-    with house.session() as session:
+def test_the_next_session_gets_a_connection_that_works(platform: Platform, server: psycopg.Connection) -> None:
+    with platform.session() as session:
         session.rows("SELECT 1")
     cut_all(server)
-    with house.session() as session:
+    with platform.session() as session:
         assert session.rows("SELECT 1") == [(1,)]
 
 
 def test_a_connection_lost_in_the_middle_of_a_change_is_reported_and_nothing_is_half_stored(
-    house: House, server: psycopg.Connection
+    platform: Platform, server: psycopg.Connection
 ) -> None:
     def rows() -> pl.DataFrame:
         return pl.DataFrame([(1, "a", "Summer", None, None)], schema=polars_schema(LISTS), orient="row")
 
-    with house.session() as session:
+    with platform.session() as session:
         session.publish(LISTS, rows(), None)
-    with pytest.raises(WarehouseError) as error, house.session() as session, session.transaction():
+    with pytest.raises(WarehouseError) as error, platform.session() as session, session.transaction():
         session.execute("DELETE FROM star.dim_list")
         cut_all(server)
         session.execute("DELETE FROM star.dim_list")
     assert str(error.value).startswith(
-        f"The connection to the warehouse {masked(house.settings.warehouse_url.get_secret_value())} was lost"
+        f"The connection to the warehouse {masked(platform.settings.warehouse_url.get_secret_value())} was lost"
     )
-    with house.session() as session:
+    with platform.session() as session:
         assert session.count("star.dim_list") == 1
 
 
@@ -106,10 +106,10 @@ def test_a_statement_that_takes_too_long_names_the_setting(tmp_path: Path, url: 
         session.rows("SELECT pg_sleep(1)")
 
 
-def test_a_read_only_session_changes_nothing(house: House, session: Session) -> None:
-    with pytest.raises(WarehouseError, match="read-only"), house.session(read_only=True) as reader:
+def test_a_read_only_session_changes_nothing(platform: Platform, session: Session) -> None:
+    with pytest.raises(WarehouseError, match="read-only"), platform.session(read_only=True) as reader:
         reader.execute("DELETE FROM ops.acceptances")
-    with house.session() as writer:
+    with platform.session() as writer:
         writer.execute("DELETE FROM ops.acceptances")
 
 
@@ -132,17 +132,17 @@ def _with(url: str, **parts: str) -> str:
 def test_a_server_that_cannot_be_reached_is_one_sentence_without_the_password(
     tmp_path: Path, url: str, parts: dict[str, str], why: str
 ) -> None:
-    house = open_house(tmp_path, warehouse_url=_with(url, **parts))
-    with pytest.raises(WarehouseError, match=why) as error, house.session():
+    platform = open_platform(tmp_path, warehouse_url=_with(url, **parts))
+    with pytest.raises(WarehouseError, match=why) as error, platform.session():
         pass
-    whole = "".join(traceback.format_exception(error.value)) + repr(house.settings)
+    whole = "".join(traceback.format_exception(error.value)) + repr(platform.settings)
     assert "s3cret" not in whole
     assert str(error.value).startswith("The warehouse postgresql://")
     assert "\n" not in str(error.value)
 
 
 def test_a_load_that_loses_its_connection_is_not_in_the_ledger_and_can_be_repeated(
-    house: House, server: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+    platform: Platform, server: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from analytics_platform.warehouse import load
 
@@ -155,10 +155,10 @@ def test_a_load_that_loses_its_connection_is_not_in_the_ledger_and_can_be_repeat
 
     with monkeypatch.context() as broken:
         broken.setattr(load, "write_days", cut_then_write)
-        with pytest.raises(WarehouseError, match="was lost"), house.session() as session:
-            load_rows(house, session, rows)
-    with house.session() as session:
+        with pytest.raises(WarehouseError, match="was lost"), platform.session() as session:
+            load_rows(platform, session, rows)
+    with platform.session() as session:
         assert session.count("ops.pipeline_logs") == session.count("ops.quarantine") == 0
-        (loaded,) = load_rows(house, session, rows)
+        (loaded,) = load_rows(platform, session, rows)
         assert (loaded.rows_accepted, loaded.rows_quarantined) == (1, 1)
         assert session.rows("SELECT min(event_date) FROM cleaned.clickstream") == [(dt.date(2024, 3, 1),)]

@@ -1,4 +1,4 @@
-"""The whole house on DuckDB and on PostgreSQL: every table equal, value by value."""
+"""The whole platform on DuckDB and on PostgreSQL: every table equal, value by value."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from analytics_platform.demo.simulator import simulate
 from analytics_platform.reports.findings import read_facts
 from analytics_platform.transform import DayRange
 from analytics_platform.warehouse.watchdog import watch
-from analytics_platform_tests.end_to_end.platform_run import Platform, failed_checks, failure_words
+from analytics_platform_tests.end_to_end.platform_run import DagsterPlatform, failed_checks, failure_words
 from analytics_platform_tests.kit import (
     Contents,
-    House,
+    Platform,
     build,
     build_touched,
     contents,
     load_files,
     load_rows,
-    open_house,
+    open_platform,
 )
 from analytics_platform_tests.models.test_incremental import HORIZON, Files, day_of, make_traffic
-from analytics_platform_tests.models.test_versions import in_house, incrementally, make_steps
+from analytics_platform_tests.models.test_versions import in_platform, incrementally, make_steps
 from analytics_platform_tests.postgres import new_database
 from analytics_platform_tests.reports.examples import FRAMES
 
@@ -36,22 +36,22 @@ def differing(one: Contents, other: Contents) -> list[str]:
     return [name for name in one if one[name] != other.get(name)]
 
 
-def _in_two_steps(house: House, files: Files) -> Contents:
+def _in_two_steps(platform: Platform, files: Files) -> Contents:
     """All days at once, then the last file late, and just what it touches."""
     *in_time, late = files
-    with house.session() as session:
+    with platform.session() as session:
         for number, rows in enumerate(in_time):
-            load_rows(house, session, rows, f"{number}.csv")
-        build(session, HORIZON, house.settings)
-        load_rows(house, session, late, "late.csv")
-        build_touched(session, {day_of(row) for row in late}, HORIZON, house.settings)
+            load_rows(platform, session, rows, f"{number}.csv")
+        build(session, HORIZON, platform.settings)
+        load_rows(platform, session, late, "late.csv")
+        build_touched(session, {day_of(row) for row in late}, HORIZON, platform.settings)
         return contents(session)
 
 
 def test_random_traffic_with_late_files_gives_equal_tables(tmp_path: Path, url: str) -> None:
     files = make_traffic(8)
-    on_duckdb = _in_two_steps(open_house(tmp_path / "duckdb"), files)
-    on_postgres = _in_two_steps(open_house(tmp_path / "postgres", warehouse_url=url), files)
+    on_duckdb = _in_two_steps(open_platform(tmp_path / "duckdb"), files)
+    on_postgres = _in_two_steps(open_platform(tmp_path / "postgres", warehouse_url=url), files)
     assert differing(on_duckdb, on_postgres) == []
     assert on_postgres["star.fact_orders"]
 
@@ -60,8 +60,8 @@ def test_versions_of_products_and_customers_that_arrive_in_any_order_give_equal_
     tmp_path: Path, url: str
 ) -> None:
     steps = make_steps(226)[:4]  # orders, customers, events, products
-    on_duckdb = in_house(tmp_path / "duckdb", incrementally, steps)
-    on_postgres = in_house(tmp_path / "postgres", incrementally, steps, warehouse_url=url)
+    on_duckdb = in_platform(tmp_path / "duckdb", incrementally, steps)
+    on_postgres = in_platform(tmp_path / "postgres", incrementally, steps, warehouse_url=url)
     assert differing(on_duckdb, on_postgres) == []
     assert len(on_postgres["cleaned.product_history"]) > 2
 
@@ -69,11 +69,11 @@ def test_versions_of_products_and_customers_that_arrive_in_any_order_give_equal_
 class Seen:
     """What a warehouse holds and answers."""
 
-    def __init__(self, house: House) -> None:
+    def __init__(self, platform: Platform) -> None:
         now = dt.datetime(2026, 3, 9, tzinfo=dt.UTC)
-        with house.session(read_only=True) as session:
+        with platform.session(read_only=True) as session:
             self.tables = contents(session)
-            self.observed = {seen.name: (seen.passed, seen.seen) for seen in watch(session, house.settings, now)}
+            self.observed = {seen.name: (seen.passed, seen.seen) for seen in watch(session, platform.settings, now)}
             self.facts = read_facts(session, now)
 
 
@@ -86,11 +86,11 @@ def simulated(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def on_duckdb(tmp_path_factory: pytest.TempPathFactory, simulated: Path) -> Seen:
-    house = open_house(tmp_path_factory.mktemp("duckdb"), partition_start=START)
-    with house.session() as session:
-        load_files(house, session, simulated)
-        build(session, DayRange(START, LAST), house.settings)
-    return Seen(house)
+    platform = open_platform(tmp_path_factory.mktemp("duckdb"), partition_start=START)
+    with platform.session() as session:
+        load_files(platform, session, simulated)
+        build(session, DayRange(START, LAST), platform.settings)
+    return Seen(platform)
 
 
 @pytest.fixture(scope="module")
@@ -100,11 +100,11 @@ def materialized(
     """The same files, materialized by Dagster on PostgreSQL."""
     folder = tmp_path_factory.mktemp("postgres")
     with new_database() as url:
-        platform = Platform(folder, partition_start=START, warehouse_url=url)
+        platform = DagsterPlatform(folder, partition_start=START, warehouse_url=url)
         for path in sorted(simulated.iterdir()):
             platform.drop(path.name, path.read_bytes())
         result = platform.materialize(START.isoformat(), LAST.isoformat())
-        yield result, Seen(open_house(folder, partition_start=START, warehouse_url=url))
+        yield result, Seen(open_platform(folder, partition_start=START, warehouse_url=url))
 
 
 def test_dagster_materializes_every_asset_on_postgresql(

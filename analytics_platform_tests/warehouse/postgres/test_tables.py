@@ -15,7 +15,7 @@ from analytics_platform.contracts.base import Contract, Text, Whole, column
 from analytics_platform.contracts.ddl import column_docs, column_types, json_columns, polars_schema, table_doc
 from analytics_platform.transform import DayRange
 from analytics_platform.warehouse import WarehouseError
-from analytics_platform_tests.kit import House
+from analytics_platform_tests.kit import Platform
 
 DAY = dt.date(2024, 3, 31)
 TYPES = {
@@ -36,13 +36,15 @@ CONSTRAINTS = "SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conreli
 
 
 @pytest.fixture
-def house(house: House) -> House:
-    with house.session() as session:
+def platform(platform: Platform) -> Platform:
+    with platform.session() as session:
         session.ensure(*CONTRACTS.values())
-    return house
+    return platform
 
 
-def test_every_table_has_the_types_nulls_and_comments_of_its_contract(house: House, server: psycopg.Connection) -> None:
+def test_every_table_has_the_types_nulls_and_comments_of_its_contract(
+    platform: Platform, server: psycopg.Connection
+) -> None:
     for name, contract in CONTRACTS.items():
         documents, docs = json_columns(contract), column_docs(contract)
         promised = [
@@ -60,7 +62,7 @@ def test_every_table_has_the_types_nulls_and_comments_of_its_contract(house: Hou
 
 
 def test_every_table_has_its_primary_key_and_facts_refer_to_dimensions(
-    house: House, server: psycopg.Connection
+    platform: Platform, server: psycopg.Connection
 ) -> None:
     for name, contract in CONTRACTS.items():
         table = contract.table
@@ -74,7 +76,7 @@ def test_every_table_has_its_primary_key_and_facts_refer_to_dimensions(
 
 
 def test_a_fact_without_its_dimension_is_rejected_by_the_database_itself(
-    house: House, server: psycopg.Connection
+    platform: Platform, server: psycopg.Connection
 ) -> None:
     with pytest.raises(psycopg.errors.ForeignKeyViolation):
         server.execute(
@@ -89,7 +91,7 @@ def _partitions(server: psycopg.Connection, table: str) -> set[str]:
 
 
 def test_tables_that_grow_with_the_events_have_a_partition_per_month_made_ahead_and_on_demand(
-    house: House, server: psycopg.Connection
+    platform: Platform, server: psycopg.Connection
 ) -> None:
     today = dt.datetime.now(dt.UTC).date().replace(day=1)
     ahead = {f"star.fact_events_{month:%Y_%m}" for month in (today, (today + dt.timedelta(days=31)))}
@@ -97,7 +99,7 @@ def test_tables_that_grow_with_the_events_have_a_partition_per_month_made_ahead_
     assert _partitions(server, "marts.daily_trends") == set()
     agents = CONTRACTS["cleaned.user_agents"]
     rows = [(day, "x", "desktop", None, None, False) for day in (DAY, DAY + dt.timedelta(days=1))]
-    with house.session() as session:
+    with platform.session() as session:
         session.publish(
             agents, pl.DataFrame(rows, schema=polars_schema(agents), orient="row"), DayRange(DAY, dt.date(2024, 4, 30))
         )
@@ -137,14 +139,14 @@ def _items(count: int) -> pl.DataFrame:
 
 
 @pytest.fixture
-def filled(house: House, server: psycopg.Connection) -> psycopg.Connection:
+def filled(platform: Platform, server: psycopg.Connection) -> psycopg.Connection:
     for month in (2, 3, 4):
         server.execute(
             f"CREATE TABLE star.fact_event_items_2024_0{month} PARTITION OF star.fact_event_items "
             f"FOR VALUES FROM ('2024-0{month}-01') TO ('2024-0{month + 1}-01')"
         )
     server.execute("SET session_replication_role = replica")  # no dimensions are needed here
-    with house.session() as session:
+    with platform.session() as session:
         session.connection.execute("SET session_replication_role = replica")  # type: ignore[attr-defined]
         session.insert("star.fact_event_items", _items(60_000))
         session.connection.execute("RESET session_replication_role")  # type: ignore[attr-defined]
@@ -180,9 +182,9 @@ class New(Old):
 
 
 def test_a_column_that_is_new_in_the_contract_is_added_and_the_rows_stay(
-    house: House, server: psycopg.Connection
+    platform: Platform, server: psycopg.Connection
 ) -> None:
-    with house.session() as session:
+    with platform.session() as session:
         session.publish(Old, pl.DataFrame({"note_id": [1], "note": ["a"]}), None)
         session.ensure(New)
         assert session.rows("SELECT * FROM marts.notes") == [(1, "a", None)]
@@ -190,10 +192,10 @@ def test_a_column_that_is_new_in_the_contract_is_added_and_the_rows_stay(
     assert comment == "Colour."
 
 
-def test_a_wider_type_is_taken_over_with_its_rows(house: House, server: psycopg.Connection) -> None:
+def test_a_wider_type_is_taken_over_with_its_rows(platform: Platform, server: psycopg.Connection) -> None:
     server.execute("ALTER TABLE marts.top_sellers ALTER orders TYPE integer, ALTER revenue TYPE numeric(10,2)")
     server.execute("INSERT INTO marts.top_sellers VALUES ('p', 2147483647, 1, 12345678.91)")
-    with house.session() as session:
+    with platform.session() as session:
         session.ensure(CONTRACTS["marts.top_sellers"])
         assert str(session.rows("SELECT * FROM marts.top_sellers")[0][3]) == "12345678.9100"
     kinds = [kind for _, kind, *_ in server.execute(COLUMNS, ("marts.top_sellers",))]
@@ -209,10 +211,10 @@ def test_a_wider_type_is_taken_over_with_its_rows(house: House, server: psycopg.
     ],
 )
 def test_what_would_lose_values_is_rejected_and_changes_nothing(
-    house: House, server: psycopg.Connection, change: str, sentence: str
+    platform: Platform, server: psycopg.Connection, change: str, sentence: str
 ) -> None:
     server.execute(f"ALTER TABLE marts.top_sellers {change}")
     before = server.execute(COLUMNS, ("marts.top_sellers",)).fetchall()
-    with house.session() as session, pytest.raises(WarehouseError, match=sentence):
+    with platform.session() as session, pytest.raises(WarehouseError, match=sentence):
         session.ensure(CONTRACTS["marts.top_sellers"])
     assert server.execute(COLUMNS, ("marts.top_sellers",)).fetchall() == before

@@ -29,7 +29,7 @@ from analytics_platform.transform import Query
 from analytics_platform.warehouse import Session
 from analytics_platform.warehouse.postgres import tables
 from analytics_platform.warehouse.postgres.transfer import as_jsonb, is_kept
-from analytics_platform_tests.kit import open_house
+from analytics_platform_tests.kit import open_platform
 from analytics_platform_tests.postgres import new_database
 
 
@@ -60,7 +60,7 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
     with (
         patch.context(),
         new_database() as url,
-        open_house(tmp_path_factory.mktemp("house"), warehouse_url=url).session() as opened,
+        open_platform(tmp_path_factory.mktemp("platform"), warehouse_url=url).session() as opened,
     ):
         yield opened
     patch.undo()
