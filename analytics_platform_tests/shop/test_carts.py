@@ -205,7 +205,7 @@ def test_a_server_that_does_not_answer_is_named_without_its_password(monkeypatch
     monkeypatch.setattr("analytics_platform.shop.carts._TIMEOUT_MS", 300)
     carts = Carts("mongodb://ada:secret@127.0.0.1:1/?directConnection=true", "shop")
     for _ in range(2):
-        with pytest.raises(ShopUnavailableError, match=r"ada:\*\*\*@127.0.0.1:1") as caught:
+        with pytest.raises(ShopUnavailableError, match=r"://\*\*\*@127.0.0.1:1") as caught:
             carts.get(ADA)
         assert "secret" not in str(caught.value)
     carts.close()
