@@ -77,7 +77,14 @@ def read_status(settings: Settings, now: dt.datetime) -> Status:
         _next_step(settings, observations if batches else (), waiting),
         batches,
         observations,
-        tuple(words for source in landing for words in find_unread(source, landing, settings)),
+        (
+            *(words for source in landing for words in find_unread(source, landing, settings)),
+            *(
+                f"{name} is not in cleaned.events: write sources/{name}/events.sql."
+                for name, each in SOURCES.items()
+                if lacks_events(each)
+            ),
+        ),
     )
 
 
@@ -89,9 +96,7 @@ def _place(source: Source, settings: Settings) -> tuple[bool, str]:
     # Options are left out too: an API may call its token anything.
     place = masked(address).partition("?")[0] if setting else address
     place += "" if setting or Path(address).is_dir() else " (no such folder yet)"
-    return True, f"{place} (not in cleaned.events: write events.sql beside source.py)" if lacks_events(
-        source
-    ) else place
+    return True, place
 
 
 def _next_step(settings: Settings, observations: tuple[Observation, ...], waiting: int) -> str:

@@ -1,4 +1,4 @@
-"""What a run prints on the terminal: a line per step that did something, what is wrong, and why steps failed."""
+"""What a run prints on the terminal: a line per step that filled something, what is wrong, and why steps failed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class ConsoleHandler(logging.Handler):
 
     def __init__(self) -> None:
         super().__init__()
-        self._idle: set[str] = set()
+        self._filled: set[str] = set()
         self._causes: set[str] = set()
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -33,9 +33,9 @@ class ConsoleHandler(logging.Handler):
             print(printable(text), flush=True)
 
     def _of_event(self, event: dg.DagsterEvent, step: str) -> str:
-        if event.is_step_materialization and brought_nothing(event):
-            self._idle.add(step)
-        elif event.is_step_success and step not in self._idle:
+        if event.is_step_materialization and not brought_nothing(event):
+            self._filled.add(step)
+        elif event.is_step_success and step in self._filled:
             return f"  {step:40} {event.step_success_data.duration_ms / 1000:8.1f} s"
         elif event.is_step_failure:
             cause = cause_of(event)

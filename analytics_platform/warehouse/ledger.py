@@ -29,6 +29,7 @@ TEXT_ID = "coalesce(raw_md5, md5(raw))"
 
 def known_batches(session: Session) -> set[str]:
     """Return the ids of the batches that are not to be loaded: those in the ledger, and those set aside."""
+    session.ensure(*LEDGER_TABLES)
     sql = "SELECT batch_id FROM ops.pipeline_logs UNION ALL SELECT batch_id FROM ops.set_aside"
     return {batch for (batch,) in session.rows(sql)}
 

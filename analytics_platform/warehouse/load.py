@@ -53,7 +53,7 @@ def load_new_batches(
 
     All of them, or those in `only`. A batch that fails is set aside with the reason, and the others are loaded.
     """
-    session.ensure(source.contract, *LEDGER_TABLES)
+    session.ensure(source.contract)
     known = known_batches(session)
     for batch in lake.batches(source.name):
         if batch.batch_id in known or (only is not None and batch.batch_id not in only):

@@ -64,6 +64,12 @@ class FusedConnection:
         self._fuse.burn()
         return self._connection.execute(*arguments)
 
+    def __enter__(self) -> Any:
+        return self._connection.__enter__()  # a database in memory, on which queries are planned
+
+    def __exit__(self, *error: Any) -> None:
+        self._connection.__exit__(*error)
+
     def __getattr__(self, name: str) -> Any:
         return getattr(self._connection, name)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from pydantic import SecretStr
 from redis import Redis
 
 from analytics_platform.catalog import CONTRACTS
@@ -28,7 +29,7 @@ NOW = dt.datetime(2026, 3, 1, tzinfo=dt.UTC)
 
 @pytest.fixture
 def settings(settings: Settings, tmp_path: Path) -> Settings:
-    changed = {"data_dir": tmp_path, "warehouse_url": f"duckdb:///{tmp_path / 'warehouse.duckdb'}"}
+    changed = {"data_dir": tmp_path, "warehouse_url": SecretStr(f"duckdb:///{tmp_path / 'warehouse.duckdb'}")}
     return settings.model_copy(update=changed)
 
 

@@ -246,7 +246,8 @@ def _send_all(
 
 def without_secrets(problem: Problem, settings: Settings) -> Problem:
     """Mask every secret of the settings, and every other address, in the words."""
-    secrets = sorted(settings.secrets, key=len, reverse=True)
+    # As they are, and as Python writes them in messages: a backslash is doubled there.
+    secrets = sorted({*settings.secrets, *(repr(each)[1:-1] for each in settings.secrets)}, key=len, reverse=True)
 
     def hide(text: str) -> str:
         for secret in secrets:
