@@ -23,5 +23,5 @@ def did_you_mean(name: str, names: Collection[str]) -> str:
 
 
 def printable(text: str) -> str:
-    """Write characters that have no form of their own, such as line breaks, as escapes: `\\n`, `\\x1b`."""
+    """Write characters that cannot be seen, such as line breaks, as escapes: `\\n`, `\\x1b`."""
     return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)

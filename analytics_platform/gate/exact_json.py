@@ -20,7 +20,7 @@ MAX_DEPTH = 64
 """Lists and objects may be nested so deep."""
 
 MAX_DIGITS = 100
-"""A number has at most so many characters, as it is written and written plainly: `1e99` just fits."""
+"""Most characters of a number, as it is written and in plain notation: `1e99` just fits."""
 
 
 class JsonFault(StrEnum):

@@ -104,7 +104,7 @@ class Gate:
             given["extra"] = records.values["extra"]
         if EVENT_TIME in typed.columns:
             given[EVENT_DATE] = pl.col(EVENT_TIME).dt.date()
-        elif EVENT_DATE in self._schema:  # what has no time of its own is of the day it arrived
+        elif EVENT_DATE in self._schema:  # what has no time is of the day it arrived
             given[EVENT_DATE] = pl.lit(self._origin.arrived_at.date())
         whole = typed.with_columns(**given).select(list(self._schema))
         if rejected.is_empty():

@@ -37,7 +37,7 @@ PATIENCE_S = 5.0
 """How long to wait for a file that another process has: sensors and people look at it for a moment."""
 
 ROW_GROUP = 122_880
-"""Rows that DuckDB compresses and stores together. Exactly so many in one Arrow batch are written once, as they come.
+"""Rows that DuckDB compresses and stores together. An Arrow batch of exactly this size is written once, as it comes.
 Other pieces are gathered and written again when the session ends, which takes half as long as the load itself."""
 
 LOAD_MEMORY = 512_000_000

@@ -190,7 +190,7 @@ def accept_batch(session: Session, batch_id: str, reason: str, accepted_by: str)
 def record_results(
     session: Session, table: str, results: Iterable[RuleResult], days: DayRange | None, run_id: str
 ) -> None:
-    """Add a row per rule, in a transaction of its own: what was found counts also where nothing was published."""
+    """Add a row per rule, in another transaction: what was found counts also where nothing was published."""
     first, last = (days.first, days.last) if days else (None, None)
     now = dt.datetime.now(dt.UTC)
     rows = [

@@ -30,7 +30,7 @@ from analytics_platform.warehouse.ledger import LEDGER_TABLES, TEXT_ID, known_ba
 from analytics_platform.warehouse.session import BatchCard, Loaded, Session, Span
 
 ROWS_PER_INSERT = 1 * ROW_GROUP
-"""Accepted rows are written so many at a time, in whole row groups: for two threads, and little memory."""
+"""Number of accepted rows that are written at a time, in whole row groups: for two threads, and little memory."""
 
 # DuckDB keeps the text of a row group in memory: 700 rejected records of 1 MB could never be committed.
 LONGEST_TEXT, TEXT_OF_A_BATCH, SHORT_TEXT = 100_000, 32_000_000, 200

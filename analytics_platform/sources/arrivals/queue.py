@@ -92,7 +92,7 @@ def drain_queue(
     on_progress: Callable[[int], None] = lambda messages: None,
     connect: Connect | None = None,
 ) -> Drained:
-    """Move what waits in the queue into the lake, at most so many messages or for so long.
+    """Move what waits in the queue into the lake, up to a number of messages and of seconds.
 
     Messages that the gate rejects are copied to the dead-letter queue, with the reason, before they are deleted: what
     is undecodable never blocks the queue. One too long for a queue to take it with a reason is in quarantine only, with

@@ -79,7 +79,7 @@ def _quarantine(session: Session, chosen: Chosen, sources: Sequence[str], reason
         return
     more = f" The latest {whole(_SHOWN)} are shown." if len(rejected) > _SHOWN else ""
     st.text(f"Every rejected record, whole, with each rule it broke.{more}")
-    # The table has a download of its own: its cells must be harmless too.
+    # The table can be downloaded: its cells must be harmless too.
     cut = rejected.head(_SHOWN).with_columns(pl.col("raw").str.slice(0, 1000))
     shown = cut.with_columns(pl.col(pl.String).map_elements(harmless, pl.String))
     st.dataframe(shown, hide_index=True, height=320, column_config=_COLUMNS)
