@@ -81,7 +81,7 @@ class Events(
         Rule(
             "purchase_has_transaction_id",
             "event_name <> 'purchase' OR transaction_id IS NOT NULL",
-            "A purchase names its order. Without it, every such event counts as an order of its own.",
+            "A purchase names its order. Without it, every such event counts as one order.",
             "warn",
         ),
         Rule(

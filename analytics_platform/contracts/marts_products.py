@@ -29,7 +29,7 @@ class TopSellers(Contract, table="marts.top_sellers", key="product_id", write="u
 class ListPerformance(Contract, table="marts.list_performance", key="list_id", write="upsert"):
     """One row per product list that was met: how often its products were shown, clicked and bought. No bots.
 
-    An interaction without a list of its own is credited to the list whose click led to it in the same session.
+    An interaction that names no list is credited to the list whose click led to it in the same session.
     """
 
     list_id: Text = column("The list's id, else its name.")

@@ -49,7 +49,7 @@ class Purchases(
     """One row per order: its earliest purchase event.
 
     An order is a client and a transaction id (ids collide across clients). A repeat within 30 days of the
-    previous one is the same order. A purchase without transaction id is an order of its own.
+    previous one is the same order. A purchase without transaction id is one order.
     """
 
     order_id: Text = column("Stable hash of the client, the transaction id (or the event, without one) and the time.")

@@ -27,7 +27,7 @@ REJECTED = pl.Schema(
 """Columns of the rejected records of a verdict. `neighbour_date` is the day of the accepted record before."""
 
 RECORDS_AT_A_TIME = 20_000
-"""So many records that are parsed one by one are validated together."""
+"""Number of records that are parsed one by one and then validated together."""
 
 Texts: TypeAlias = Sequence[str] | pl.Series
 Positions: TypeAlias = Collection[int] | None

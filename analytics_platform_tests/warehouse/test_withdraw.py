@@ -65,7 +65,7 @@ def test_all_loaded_and_one_withdrawn_is_as_if_it_had_never_arrived(
 
     def load(platform: Platform, session: Session, wanted: Collection[int]) -> None:
         for number in wanted:
-            # A column of its own: files with the same rows are different content.
+            # Another column: files with the same rows are different content.
             load_rows(platform, session, [{**row, f"file_{number}": ""} for row in files[number]], f"{number}.csv")
 
     platform, other = open_platform(folder / "one"), open_platform(folder / "other")
