@@ -65,6 +65,15 @@ class SettingsError(UserError, ValueError):
     """A setting is wrong; the message names it, its value and what to do, in one sentence."""
 
 
+PAYMENT_PROVIDERS = (
+    "2checkout.com,adyen.com,affirm.com,afterpay.com,alipay.com,authorize.net,braintreegateway.com,cardinalcommerce.com,"
+    "checkout.com,clearpay.co.uk,giropay.de,klarna.com,mercadopago.com,mollie.com,multisafepay.com,pay.amazon.com,"
+    "pay.google.com,payments.amazon.com,paypal.com,paytm.com,payu.com,przelewy24.pl,razorpay.com,shop.app,sofort.com,"
+    "squareup.com,stripe.com,worldpay.com"
+)
+"""Where visitors go to pay, and come back from."""
+
+
 class Settings(BaseSettings):
     """The settings. Every field is the environment variable of the same name."""
 
@@ -87,6 +96,13 @@ class Settings(BaseSettings):
     )
     attribution_lookback_days: Annotated[int, Field(ge=1, le=365)] = Field(
         30, description="How many days back a session may earn credit for an order."
+    )
+    own_domains: str = Field(
+        "", description="Domains of the shop beside that of the page, with commas: as referrers they are no source."
+    )
+    ignored_referrers: str = Field(
+        PAYMENT_PROVIDERS,
+        description="Domains that visitors only pass through, with commas: payment providers, sign-in pages.",
     )
     warehouse_memory: str = Field(
         "1GB",
@@ -126,6 +142,14 @@ class Settings(BaseSettings):
 
     automation: bool = Field(False, description="Whether sensors and schedules run from the start.")
     sensor_seconds: Annotated[int, Field(ge=1)] = Field(5, description="Seconds between two looks of a sensor.")
+
+    @field_validator("own_domains", "ignored_referrers")
+    @classmethod
+    def _check_domains(cls, domains: str) -> str:
+        for domain in filter(None, map(str.strip, domains.split(","))):
+            if re.search(r"[/:\s]|^\.|\.$", domain):
+                raise ValueError(f"{domain} is no domain, write domains with commas: shop.example, pay.example")
+        return domains
 
     @field_validator(*_ADDRESSES)
     @classmethod
@@ -194,6 +218,13 @@ class Settings(BaseSettings):
     def model_values(self) -> dict[str, int]:
         """Give the settings that models and their windows may name."""
         return {"attribution_lookback_days": self.attribution_lookback_days}
+
+    @property
+    def referrer_roles(self) -> dict[str, str]:
+        """Give the domains that are no traffic source as referrers: `own` or `ignored`, own ones first."""
+        given = {"own": self.own_domains, "ignored": self.ignored_referrers}
+        listed = ((name.strip().lower(), role) for role, names in given.items() for name in names.split(","))
+        return {name: role for name, role in reversed([*listed]) if name}
 
     @property
     def quarantine_dir(self) -> Path:

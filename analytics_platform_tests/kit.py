@@ -240,7 +240,7 @@ def _publish(session: Session, name: str, days: DayRange, settings: Settings) ->
     own_days = None if contract.table.write == "whole" else days
     rows: Query | pl.DataFrame
     if name in LOOKUPS:
-        rows = LOOKUPS[name](session, own_days)
+        rows = LOOKUPS[name](session, own_days, settings)
     else:
         rows = plan(all_models()[name], own_days, settings.model_values)
     publication = session.publish(contract, rows, own_days)

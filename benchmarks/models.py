@@ -39,7 +39,7 @@ def prepare(folder: Path, events: int) -> Platform:
         load_files(platform, session, folder / "simulated" / "clickstream")
         for name, make in LOOKUPS.items():
             days = None if CONTRACTS[name].table.write == "whole" else whole_range()
-            session.publish(CONTRACTS[name], make(session, days), days)
+            session.publish(CONTRACTS[name], make(session, days, platform.settings), days)
     (folder / "ready").touch()
     return platform
 

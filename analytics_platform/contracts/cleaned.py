@@ -40,6 +40,7 @@ class Urls(Contract, table="cleaned.urls", key=("event_date", "url"), partition=
     event_date: Day = column("Day (UTC) on which the address was seen.")
     url: Text = column("The address as it came.")
     host: Text = column("Host, lower case, without port; missing for a relative address.", nullable=True)
+    domain: Text = column("What was registered: shop.co.uk of www.shop.co.uk (public suffix list).", nullable=True)
     path: Text = column("Path without query and fragment.", nullable=True)
     utm_source: Text = column("Campaign parameter utm_source.", nullable=True)
     utm_medium: Text = column("Campaign parameter utm_medium.", nullable=True)
@@ -47,8 +48,18 @@ class Urls(Contract, table="cleaned.urls", key=("event_date", "url"), partition=
     click_id: Text = column("Name of the ad click parameter (gclid, fbclid …), if any.", nullable=True)
     click_source: Text = column("Source the click parameter stands for.", nullable=True)
     click_medium: Text = column("Medium the click parameter stands for.", nullable=True)
+    click_kind: Text = column(
+        "auto: the network tags its ads itself, which wins over utm_*. paid: ads have it. shared: posts have it too.",
+        nullable=True,
+        isin=["auto", "paid", "shared"],
+    )
     site: Text = column("Name of the site as a traffic source, e.g. google for www.google.de.", nullable=True)
     site_category: Text = column("Kind of the site.", nullable=True, isin=["search", "social", "shopping", "video"])
+    role: Text = column(
+        "own: a host of OWN_DOMAINS. ignored: one of IGNORED_REFERRERS. As a referrer neither is a traffic source.",
+        nullable=True,
+        isin=["own", "ignored"],
+    )
 
 
 class UserAgents(Contract, table="cleaned.user_agents", key=("event_date", "user_agent"), partition="event_date"):
@@ -63,7 +74,7 @@ class UserAgents(Contract, table="cleaned.user_agents", key=("event_date", "user
 
 
 class SourceCategories(Contract, table="cleaned.source_categories", key="source", write="whole"):
-    """One row per known traffic source: what kind of site it is. Our own list, shipped with the platform."""
+    """One row per known traffic source: what kind of site it is. Google's list for GA4's default channel groups."""
 
     source: Text = column("Name or host of the source, lower case.")
     category: Text = column("Kind of the site.", isin=["search", "social", "shopping", "video"])

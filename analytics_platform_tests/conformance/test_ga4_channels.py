@@ -6,7 +6,7 @@ from pathlib import Path
 import duckdb
 import polars as pl
 
-from analytics_platform.transform.lookups import source_categories
+from analytics_platform.transform.lookups import parse_urls, source_categories
 
 MACRO = files("analytics_platform.models").joinpath("macros/channel.sql")
 
@@ -32,19 +32,18 @@ def test_all_valid_cases_fall_into_their_channel(conformance_data: Path) -> None
     assert [row for row in grouped if row[3] != row[4]] == []
 
 
-def test_report_how_much_of_ga4s_list_ours_knows(conformance_data: Path) -> None:
-    """Prints only: the lists are two opinions, and ours is not to be a copy."""
-    theirs = pl.read_csv(conformance_data / "ga4_channels" / "ga4_source_categories.csv").select(
-        "source", pl.col("source_category").str.strip_prefix("SOURCE_CATEGORY_").str.to_lowercase()
+def test_all_sources_of_googles_list_have_its_category_as_source_and_as_referrer(conformance_data: Path) -> None:
+    listed = pl.read_csv(conformance_data / "ga4_channels" / "ga4_source_categories.csv").select(
+        pl.col("source").str.to_lowercase(),
+        pl.col("source_category").str.strip_prefix("SOURCE_CATEGORY_").str.to_lowercase(),
     )
-    shares = (
-        theirs.join(source_categories(), on="source", how="left")
-        .group_by("source_category")
-        .agg(known=pl.col("category").is_not_null().mean(), same=_share_of_same())
+    hosts = listed.filter(pl.col("source").str.contains(".", literal=True))
+    referrers = parse_urls(hosts.select("https://" + pl.col("source") + "/page").to_series())
+
+    assert listed.height == 819
+    assert (
+        listed.join(source_categories(), on="source").filter(pl.col("category") == pl.col("source_category")).height
+        == 819
     )
-    for category, known, same in shares.sort("source_category").iter_rows():
-        print(f"{category}: {known:.0%} of GA4's sources known, {same:.0%} in the same category")
-
-
-def _share_of_same() -> pl.Expr:
-    return (pl.col("category") == pl.col("source_category")).fill_null(False).mean()
+    assert referrers["site_category"].equals(hosts["source_category"])
+    print(f"{listed.height} sources, {hosts.height} of them as referrers: all as Google lists them")

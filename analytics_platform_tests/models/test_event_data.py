@@ -58,6 +58,19 @@ def test_traffic_is_the_tag_else_the_ad_click_else_a_foreign_referrer(tmp_path: 
         ("https://shop.example/?utm_source=news&utm_medium=email&utm_campaign=may", "", ("news", "email", "may")),
         ("https://shop.example/?utm_campaign=may", "", ("(not set)", "(not set)", "may")),
         ("/relative/path", "https://www.google.de/", ("google", "organic", None)),
+        ("https://shop.example/?utm_source=news&utm_medium=email&gclid=1", "", ("google", "cpc", None)),
+        ("https://shop.example/?utm_source=news&utm_medium=email&msclkid=1", "", ("bing", "cpc", None)),
+        ("https://shop.example/?utm_source=tiktok&ttclid=1", "", ("tiktok", "cpc", None)),
+        ("https://shop.example/?utm_source=news&utm_medium=email&ttclid=1", "", ("news", "email", None)),
+        ("https://shop.example/?fbclid=1", "", ("facebook", "referral", None)),
+        ("https://shop.example/?fbclid=1", "https://l.instagram.com/", ("l.instagram.com", "referral", None)),
+        ("https://shop.example/?fbclid=1&utm_source=fb&utm_medium=paid", "", ("fb", "paid", None)),
+        ("https://shop.example/?UTM_SOURCE=News&amp;UTM_Medium=Email", "", ("news", "email", None)),
+        ("https://checkout.shop.example/", "https://blog.shop.example/", (None, None, None)),
+        ("https://bücher.example/", "https://xn--bcher-kva.example/", (None, None, None)),
+        ("https://shop.example/", "https://www.paypal.com/return", (None, None, None)),
+        ("/relative/path", "https://hooks.stripe.com/", (None, None, None)),
+        ("https://one.co.uk/", "https://two.co.uk/", ("two.co.uk", "referral", None)),
     ]
     events = events_of(tmp_path, *({"page_url": page, "referrer": referrer} for page, referrer, _ in cases))
     found = [(event["traffic_source"], event["traffic_medium"], event["traffic_campaign"]) for event in events]

@@ -1,21 +1,24 @@
 -- Grain: one row per event of any source.
 -- Rules: sources.events is replaced by the events.sql of every source, each with the name of the source. All events are
--- enriched in the same way. Event names are GA4's; unknown ones are kept and flagged. The traffic source is utm_*, else
--- the ad click, else a foreign referrer; a referrer of the page's own domain is none. Revenue and order number are read
--- from purchases only.
+-- enriched in the same way. Event names are GA4's; unknown ones are kept and flagged. The traffic source is that of an
+-- ad click which its network tags itself (gclid, msclkid …), else utm_*, else another ad click, else a foreign referrer,
+-- else the network whose parameter is on all its links (fbclid). A referrer of the page's own domain, of OWN_DOMAINS or
+-- of IGNORED_REFERRERS is none. Revenue and order number are read from purchases only.
 WITH addresses AS (
     SELECT
         event_date,
         url,
         path,
-        regexp_replace(host, '^www\.', '') AS host,
+        domain,
         utm_source,
         utm_medium,
         utm_campaign,
         coalesce(utm_source, utm_medium, utm_campaign) IS NOT NULL AS is_tagged,
         click_source,
         click_medium,
+        click_kind,
         site,
+        role,
         CASE WHEN site_category = 'search' THEN 'organic' ELSE 'referral' END AS site_medium
     FROM cleaned.urls
 ),
@@ -29,12 +32,9 @@ enriched AS (
         coalesce(page.is_tagged, FALSE) AS is_tagged,
         page.click_source,
         page.click_medium,
-        CASE
-            WHEN origin.host = page.host THEN NULL
-            WHEN right(origin.host, length(page.host) + 1) = '.' || page.host THEN NULL
-            WHEN right(page.host, length(origin.host) + 1) = '.' || origin.host THEN NULL
-            ELSE origin.site
-        END AS foreign_site,
+        coalesce(page.click_kind, '') AS click_kind,
+        CASE WHEN origin.role IS NULL AND (page.domain IS NULL OR page.domain <> origin.domain) THEN origin.site END
+            AS foreign_site,
         origin.site_medium AS foreign_medium,
         agent.device_type AS agent_device_type,
         agent.os AS agent_os,
@@ -65,13 +65,16 @@ SELECT
     utm_medium,
     utm_campaign,
     CASE
+        WHEN click_kind = 'auto' THEN click_source
         WHEN is_tagged THEN coalesce(utm_source, click_source, '(not set)')
-        ELSE coalesce(click_source, foreign_site)
+        WHEN click_kind = 'paid' THEN click_source
+        ELSE coalesce(foreign_site, click_source)
     END AS traffic_source,
     CASE
-        WHEN is_tagged THEN coalesce(utm_medium, click_medium, '(not set)')
-        WHEN click_source IS NOT NULL THEN click_medium
-        WHEN foreign_site IS NOT NULL THEN foreign_medium
+        WHEN click_kind = 'auto' THEN click_medium
+        WHEN is_tagged THEN coalesce(utm_medium, CASE WHEN click_kind = 'paid' THEN click_medium END, '(not set)')
+        WHEN click_kind = 'paid' OR foreign_site IS NULL THEN click_medium
+        ELSE foreign_medium
     END AS traffic_medium,
     CASE WHEN is_tagged THEN utm_campaign END AS traffic_campaign,
     coalesce(agent_device_type, device_type, 'unknown') AS device_type,

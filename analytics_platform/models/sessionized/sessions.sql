@@ -85,6 +85,20 @@ origins AS (
         campaign
     FROM sourced
 ),
+known AS (
+    -- A host under a listed site has its category; of several sites above it the nearest.
+    SELECT
+        origins.source,
+        max_by(listed.category, length(listed.source)) AS category
+    FROM (SELECT DISTINCT source FROM origins) AS origins
+    INNER JOIN cleaned.source_categories AS listed
+        ON lower(origins.source) = listed.source
+        OR (
+            listed.source LIKE '%.%'
+            AND right(lower(origins.source), length(listed.source) + 1) = '.' || listed.source
+        )
+    GROUP BY origins.source
+),
 channels AS (
     SELECT
         origins.source,
@@ -92,7 +106,7 @@ channels AS (
         origins.campaign,
         channel(origins.source, origins.medium, origins.campaign, known.category) AS channel
     FROM origins
-    LEFT JOIN cleaned.source_categories AS known ON lower(origins.source) = known.source
+    LEFT JOIN known ON origins.source = known.source
 )
 SELECT
     sourced.session_id,

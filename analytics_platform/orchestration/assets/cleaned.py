@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import dagster as dg
+import polars as pl
 
 from analytics_platform.contracts.base import ContractType
 from analytics_platform.contracts.ddl import table_doc
@@ -16,12 +17,8 @@ from analytics_platform.orchestration.checks.gate import count_reasons, quaranti
 from analytics_platform.orchestration.resources import WarehouseResource, warehouse_kind
 from analytics_platform.settings import Settings
 from analytics_platform.sources.source import Source
-from analytics_platform.transform.lookups.tables import (
-    make_source_categories,
-    make_urls,
-    make_user_agents,
-    tables_with,
-)
+from analytics_platform.transform import DayRange
+from analytics_platform.transform.lookups.tables import LOOKUPS, tables_with
 from analytics_platform.warehouse import Loaded, Session
 from analytics_platform.warehouse.ledger import record_results, unloaded_batches
 from analytics_platform.warehouse.load import load_new_batches
@@ -117,8 +114,12 @@ def _metadata(
 
 def lookup_assets(settings: Settings) -> list[dg.AssetsDefinition]:
     """The assets that take distinct values apart, and the list of known traffic sources."""
-    return [
-        table_asset("cleaned.urls", tables_with("page_url", "referrer"), make_urls, settings),
-        table_asset("cleaned.user_agents", tables_with("user_agent"), make_user_agents, settings),
-        table_asset("cleaned.source_categories", (), make_source_categories, settings),
-    ]
+    inputs = {"cleaned.urls": ("page_url", "referrer"), "cleaned.user_agents": ("user_agent",)}
+
+    def asset(name: str) -> dg.AssetsDefinition:
+        def make_rows(session: Session, days: DayRange | None) -> pl.DataFrame:
+            return LOOKUPS[name](session, days, settings)
+
+        return table_asset(name, tables_with(*inputs.get(name, ())), make_rows, settings)
+
+    return list(map(asset, LOOKUPS))

@@ -13,6 +13,7 @@ from typing import Protocol
 import polars as pl
 
 from analytics_platform.contracts.sql import literal, quote
+from analytics_platform.settings import Settings
 from analytics_platform.transform.lookups import parse_urls, parse_user_agents, source_categories
 from analytics_platform.transform.plan import DayRange, Query
 from analytics_platform.transform.source_events import source_events
@@ -46,25 +47,26 @@ def _distinct(session: Reader, days: DayRange | None, *columns: str) -> pl.DataF
     return session.frame(Query(sql, {}, dict.fromkeys(tables_with(*columns), within)))
 
 
-def make_urls(session: Reader, days: DayRange | None) -> pl.DataFrame:
+def make_urls(session: Reader, days: DayRange | None, settings: Settings) -> pl.DataFrame:
     """Make the rows of cleaned.urls for the days: every address and referrer seen on them."""
     seen = _distinct(session, days, "page_url", "referrer")
-    return seen.join(parse_urls(seen["value"].unique()), left_on="value", right_on="url").rename({"value": "url"})
+    parsed = parse_urls(seen["value"].unique(), settings.referrer_roles)
+    return seen.join(parsed, left_on="value", right_on="url").rename({"value": "url"})
 
 
-def make_user_agents(session: Reader, days: DayRange | None) -> pl.DataFrame:
+def make_user_agents(session: Reader, days: DayRange | None, settings: Settings) -> pl.DataFrame:
     """Make the rows of cleaned.user_agents for the days: every user agent seen on them."""
     seen = _distinct(session, days, "user_agent")
     parsed = parse_user_agents(seen["value"].unique())
     return seen.join(parsed, left_on="value", right_on="user_agent").rename({"value": "user_agent"})
 
 
-def make_source_categories(session: Reader, days: DayRange | None) -> pl.DataFrame:
+def make_source_categories(session: Reader, days: DayRange | None, settings: Settings) -> pl.DataFrame:
     """Make the rows of cleaned.source_categories, the same for every session and day."""
     return source_categories()
 
 
-LOOKUPS: Mapping[str, Callable[[Reader, DayRange | None], pl.DataFrame]] = MappingProxyType(
+LOOKUPS: Mapping[str, Callable[[Reader, DayRange | None, Settings], pl.DataFrame]] = MappingProxyType(
     {
         "cleaned.urls": make_urls,
         "cleaned.user_agents": make_user_agents,

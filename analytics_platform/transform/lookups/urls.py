@@ -1,15 +1,22 @@
 """Reads from a page address or a referrer its host and path, its campaign, and the traffic source it stands for.
 
 One regular expression after RFC 3986 appendix B, with the host rules of the WHATWG URL standard, reads a
-whole column at once; it has no errors to raise and its time is linear in the text. Only percent-encoded
-campaign values meet Python, once per distinct value.
+whole column at once; it has no errors to raise and its time is linear in the text. Only campaign values, international
+hosts and registrable domains meet Python, once per distinct value.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import cache
+from types import MappingProxyType
+from typing import NamedTuple
+from unicodedata import normalize
 from urllib.parse import unquote_plus
 
+import idna
 import polars as pl
+from publicsuffixlist import PublicSuffixList
 
+from analytics_platform.contracts.missing import MISSING
 from analytics_platform.transform.lookups.source_categories import source_categories
 
 _URL = (
@@ -18,7 +25,7 @@ _URL = (
     r"(?:\[(?P<ipv6>(?:[0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f.]{0,15})\]"
     r"|(?P<name>[^\x00-\x20\x7f#%/:<>?@\[\\\]^|]+))"  # WHATWG: forbidden domain code points
     r"(?::(?P<port>[0-9]*))?)?"
-    r"(?P<path>(?:/[^?#]*)?)(?:\?(?P<query>[^#]*))?(?:#.*)?$"
+    r"(?P<path>(?:/[^?#]*)?)(?P<parameters>(?:[?#].*)?)$"
 )
 
 _MAX_HOST = 253
@@ -27,87 +34,119 @@ _MAX_HOST = 253
 _MAX_PORT = 65_535
 
 _UTM = ("utm_source", "utm_medium", "utm_campaign")
+_UTM_PARAMETER = r"(?i)(?:^|[&?#;])(utm(?:_|%5f)(?:source|medium|campaign)=[^&?#]+)"
+"""A campaign parameter in any case, in the query or behind `#`, after a second `?`, after `&amp;`."""
 
-_CLICK_IDS = {
-    "gclid": ("google", "cpc"),  # Google Ads
-    "gbraid": ("google", "cpc"),  # Google Ads, web to app on iOS
-    "wbraid": ("google", "cpc"),  # Google Ads, app to web on iOS
-    "dclid": ("dfa", "cpm"),  # Campaign Manager 360; GA4 names its traffic dfa / cpm
-    "msclkid": ("bing", "cpc"),  # Microsoft Advertising
-    "fbclid": ("facebook", "cpc"),  # Meta; on every outbound link, counted as paid by our channel rules
-    "ttclid": ("tiktok", "cpc"),
-    "twclid": ("twitter", "cpc"),
-    "li_fat_id": ("linkedin", "cpc"),
-    "sccid": ("snapchat", "cpc"),
-    "rdt_cid": ("reddit", "cpc"),
-    "epik": ("pinterest", "cpc"),
-    "qclid": ("quora", "cpc"),
-    "yclid": ("yandex", "cpc"),
-    "tblci": ("taboola", "cpc"),
-    "dicbo": ("outbrain", "cpc"),
+
+class _Click(NamedTuple):
+    """What a click of an ad network is called as traffic, and how much its parameter says.
+
+    `auto`: the network tags its ads itself, which wins over `utm_*` (as GA4 and Microsoft document). `paid`: only ads
+    have it. `shared`: links in ads and in posts have it, so it names the network and does not say that it was paid.
+    """
+
+    source: str
+    medium: str
+    kind: str
+
+
+_CLICKS = {
+    "gclid": _Click("google", "cpc", "auto"),  # Google Ads
+    "gbraid": _Click("google", "cpc", "auto"),  # Google Ads, web to app on iOS
+    "wbraid": _Click("google", "cpc", "auto"),  # Google Ads, app to web on iOS
+    "gad_source": _Click("google", "cpc", "auto"),  # Google Ads, beside or instead of the others
+    "dclid": _Click("dfa", "cpm", "auto"),  # Campaign Manager 360; GA4 names its traffic dfa / cpm
+    "msclkid": _Click("bing", "cpc", "auto"),  # Microsoft Advertising
+    "ttclid": _Click("tiktok", "cpc", "paid"),
+    "twclid": _Click("twitter", "cpc", "paid"),
+    "li_fat_id": _Click("linkedin", "cpc", "paid"),
+    "sccid": _Click("snapchat", "cpc", "paid"),
+    "rdt_cid": _Click("reddit", "cpc", "paid"),
+    "epik": _Click("pinterest", "cpc", "paid"),
+    "qclid": _Click("quora", "cpc", "paid"),
+    "yclid": _Click("yandex", "cpc", "paid"),
+    "tblci": _Click("taboola", "cpc", "paid"),
+    "dicbo": _Click("outbrain", "cpc", "paid"),
+    "fbclid": _Click("facebook", "referral", "shared"),  # Meta adds it to every link that leaves it
 }
-"""Ad click parameters: name, the source and the medium a click of that network gets."""
+"""Click parameters, those that say most first."""
 
-_CLICK_ID = rf"(?:^|&)((?i-u:{'|'.join(_CLICK_IDS)}))=[^&]"
+_CLICK_IDS = tuple(
+    rf"[&?#]((?i-u:{'|'.join(name for name, click in _CLICKS.items() if click.kind == kind)}))=[^&?#]"
+    for kind in ("auto", "paid", "shared")
+)
 
 _SEARCH_ENGINE = (
     r"^(?:(?:www[0-9]?|m|images)\.|(?:[a-z0-9-]+\.)*search\.)?"
     r"(?:(?:[a-z]{2}\.)?(google|bing|yahoo|yandex|aol)\.(?:com|[a-z]{2}|com?\.[a-z]{2})"
-    r"|(duckduckgo|baidu|naver|daum|seznam|ask|sogou)\.(?:com|net|cz))\.?$"
+    r"|(duckduckgo|baidu|naver|daum|seznam|ask|sogou)\.(?:com|net|cz))$"
 )
 """Hosts GA4 reports under an engine's bare name; others (`mail.google.com`) are plain referrers."""
 
-_ALTERNATE_SITE = r"^(?:m|l|lm|mobile|touch|old|new|out|away|[a-z]{2}(?:-[a-z]{2})?)\."
-"""First label of a site's mobile, redirecting and language hosts."""
+_COUNTRY_SHOP = r"^(?:[a-z0-9-]+\.)*(amazon|ebay|etsy|aliexpress)\.(?:[a-z]{2}|com?\.[a-z]{2})$"
+"""Country sites of shops that Google's list names without a country."""
 
-_COLUMNS = ("host", "path", *_UTM, "click_id", "click_source", "click_medium", "site", "site_category")
+_COLUMNS = ("host", "domain", "path", *_UTM, "click_id", "click_source", "click_medium", "click_kind", "site")
 
 _CONTROLS = r"[\x00-\x1f\x7f]+"
 
+_SUFFIXES = PublicSuffixList()
 
-def parse_urls(urls: pl.Series) -> pl.DataFrame:
+
+def parse_urls(urls: pl.Series, roles: Mapping[str, str] = MappingProxyType({})) -> pl.DataFrame:
     """Parse addresses: one row per value of `urls`, in the same order; every column is a nullable string.
 
     * `url`: the value as it came.
-    * `host`: lower-case, without port and user; null for a relative address (`/a/b?utm_source=x`).
+    * `host`: lower-case, in Unicode, without port, user and final dot; null for a relative address (`/a/b`).
+    * `domain`: what somebody registered (`shop.co.uk` of `www.shop.co.uk`, by the public suffix list), else the host.
     * `path`: without query and fragment, `/` when empty.
-    * `utm_source`, `utm_medium`, `utm_campaign`: percent-decoded, trimmed, in the original case; the first of
-      each name counts; null when empty.
-    * `click_id`: name of the first ad click parameter with a value; `click_source` and `click_medium`: what
-      its network is called as traffic.
+    * `utm_source`, `utm_medium`, `utm_campaign`: percent-decoded, trimmed, in normal form C, source and medium in lower
+      case; the first of each name that says something counts.
+    * `click_id`: name of the ad click parameter that says most; `click_source` and `click_medium`: what its network is
+      called as traffic; `click_kind`: `auto`, `paid` or `shared` (see `_Click`).
     * `site`: the source GA4 would name for this host as a referrer: `google` for `www.google.co.uk`, else the
       host without `www.`.
     * `site_category`: `search`, `social`, `shopping`, `video` or null.
+    * `role`: what `roles` says of the host, or of the nearest domain above it, else null.
 
     What is no address (`javascript:`, free text, a port of 70000, half an IPv6 host) has nulls in all columns
     but `url`.
     """
-    frame = urls.cast(pl.String).alias("url").to_frame().lazy()
-    categories = dict(source_categories().iter_rows())
-    sites = (pl.col("site"), pl.col("site").str.replace(_ALTERNATE_SITE, ""))
+    texts = urls.cast(pl.String).alias("url")
     parsed = (
-        frame.with_columns(pl.col("url").str.strip_chars().str.extract_groups(_URL).alias("parts"))
+        texts.to_frame()
+        .with_row_index("place")
+        .with_columns(pl.col("url").str.strip_chars().str.extract_groups(_URL).alias("parts"))
         .unnest("parts")
-        .with_columns(pl.coalesce("ipv6", "name").str.to_lowercase().alias("host"))
+        .with_columns(pl.coalesce("ipv6", "name").str.to_lowercase().str.strip_suffix(".").alias("host"))
+        .with_columns(_is_address().alias("is_address"))
+        # Hosts that cannot exist are left out here: looking up a megabyte of labels took minutes.
+        .with_columns(_each(pl.when("is_address").then("host"), _in_unicode).alias("host"))
         .with_columns(
-            _is_address().alias("is_address"),
+            _each(pl.col("host"), _registrable).alias("domain"),
             _site().alias("site"),
             pl.col("path").replace("", "/"),
-            pl.col("query").str.extract(_CLICK_ID, 1).str.to_lowercase().alias("click_id"),
-            *(_utm(name).alias(name) for name in _UTM),
+            pl.col("parameters").str.replace_all("(?i)&amp;", "&"),
         )
         .with_columns(
-            _found(pl.col("click_id"), {name: source for name, (source, _) in _CLICK_IDS.items()}).alias(
-                "click_source"
-            ),
-            _found(pl.col("click_id"), {name: medium for name, (_, medium) in _CLICK_IDS.items()}).alias(
-                "click_medium"
-            ),
-            # The category of the site, or of the site that this is a mobile or language host of.
-            pl.coalesce(_found(site, categories) for site in sites).alias("site_category"),
+            pl.coalesce(pl.col("parameters").str.extract(kind, 1) for kind in _CLICK_IDS)
+            .str.to_lowercase()
+            .alias("click_id")
         )
     )
-    return parsed.select("url", *(pl.when("is_address").then(name).alias(name) for name in _COLUMNS)).collect()
+    names, facts = dict(source_categories().iter_rows()), ("source", "medium", "kind")
+    clicks = {fact: {name: getattr(click, fact) for name, click in _CLICKS.items()} for fact in facts}
+    full = parsed.join(_campaigns(parsed), "place", how="left", maintain_order="left").with_columns(
+        *(_found(pl.col("click_id"), clicks[fact]).alias(f"click_{fact}") for fact in facts),
+        pl.coalesce(
+            _found(pl.col("site"), names),
+            _nearest(pl.col("site"), {name: category for name, category in names.items() if "." in name}),
+            pl.when(pl.col("site").str.contains(_COUNTRY_SHOP)).then(pl.lit("shopping")),
+        ).alias("site_category"),
+        _nearest(pl.col("host"), {_in_unicode(domain): role for domain, role in roles.items()}).alias("role"),
+    )
+    columns = (*_COLUMNS, "site_category", "role")
+    return full.select("url", *(pl.when("is_address").then(name).alias(name) for name in columns))
 
 
 def _is_address() -> pl.Expr:
@@ -119,26 +158,81 @@ def _is_address() -> pl.Expr:
     return is_given & port_fits.fill_null(True) & host_fits.fill_null(True)
 
 
-def _utm(name: str) -> pl.Expr:
-    """Give a campaign parameter, decoded; control characters become spaces, for PostgreSQL stores no NUL."""
-    raw = pl.col("query").str.extract(rf"(?:^|&){name}=([^&]*)", 1)
-    text = raw.map_batches(_percent_decoded, return_dtype=pl.String).str.replace_all(_CONTROLS, " ")
-    return text.str.strip_chars().replace("", None)
+def _campaigns(parsed: pl.DataFrame) -> pl.DataFrame:
+    """Read the campaign parameters: one row per `place` that has one, a column for each of `_UTM`."""
+    name, value = pl.col("written").str.extract(r"(?i)(source|medium|campaign)=", 1), r"(?s)=(.*)$"
+    written = (
+        parsed.select("place", pl.col("parameters").str.extract_all(_UTM_PARAMETER).alias("written"))
+        .explode("written", empty_as_null=False)
+        .drop_nulls("written")
+        .select(
+            "place",
+            ("utm_" + name.str.to_lowercase()).alias("name"),
+            _each(pl.col("written").str.extract(value, 1), _decoded).alias("value"),
+        )
+        .drop_nulls("value")
+    )
+    values = [pl.col("value").filter(pl.col("name") == name).first().alias(name) for name in _UTM]
+    lower = (pl.col(name).str.to_lowercase() for name in _UTM[:2])
+    return written.group_by("place").agg(values).with_columns(*lower)
 
 
-def _percent_decoded(raw: pl.Series) -> pl.Series:
-    """Decode `%XX` and `+`; bytes that are not UTF-8 become U+FFFD, broken escapes stay."""
-    encoded = raw.filter(raw.str.contains(r"[%+]")).unique()
-    return raw.replace(encoded, pl.Series([unquote_plus(text) for text in encoded], dtype=pl.String))
+def _decoded(text: str) -> str | None:
+    """Decode `%XX` and `+`, twice if need be; bytes that are not UTF-8 become U+FFFD, broken escapes stay.
+
+    Control characters become spaces, for PostgreSQL stores no NUL. None if the text says nothing.
+    """
+    for _ in range(2 if "%25" in text else 1):
+        text = unquote_plus(text)
+    text = normalize("NFC", "".join(" " if sign < " " or sign == "\x7f" else sign for sign in text)).strip()
+    return None if text.lower() in MISSING else text
+
+
+@cache
+def _in_unicode(host: str) -> str:
+    """Give a host the one form that people read: `bücher.example` for `xn--bcher-kva.example`."""
+    if host.isascii() and "xn--" not in host:
+        return host
+    try:
+        return idna.decode(idna.encode(host, uts46=True))
+    except (idna.IDNAError, UnicodeError):
+        return normalize("NFC", host)
+
+
+@cache
+def _registrable(host: str) -> str:
+    if ":" in host or host.rpartition(".")[2].isdigit():  # an IP address
+        return host
+    return _SUFFIXES.privatesuffix(host) or host
+
+
+def _nearest(host: pl.Expr, known: Mapping[str, str]) -> pl.Expr:
+    """Look up a host, or the nearest domain above it that is known."""
+    above = [host]
+    for _ in range(4):  # labels; a host with more of them below a known domain is not looked for
+        above.append(above[-1].str.extract(r"^[^.]*\.(.+)$", 1))
+    return pl.coalesce(_found(name, known) for name in above)
 
 
 def _site() -> pl.Expr:
-    """Give the engine's name for a search host, else the host without `www.` and without a final dot."""
+    """Give the engine's name for a search host, else the host without `www.`."""
     host = pl.col("host")
-    plain = host.str.strip_prefix("www.").str.strip_suffix(".")
     engines = (host.str.extract(_SEARCH_ENGINE, group) for group in (1, 2))
-    return pl.coalesce(*engines, plain).replace("", None)
+    return pl.coalesce(*engines, host.str.strip_prefix("www.")).replace("", None)
+
+
+def _each(text: pl.Expr, change: Callable[[str], str | None]) -> pl.Expr:
+    """Change every distinct value of a column once."""
+
+    def apply(values: pl.Series) -> pl.Series:
+        distinct = values.drop_nulls().unique()
+        changed = pl.Series([change(value) for value in distinct], dtype=pl.String)
+        return values.replace_strict(distinct, changed, default=None, return_dtype=pl.String)
+
+    return text.map_batches(apply, return_dtype=pl.String)
 
 
 def _found(value: pl.Expr, known: Mapping[str, str]) -> pl.Expr:
+    if not known:
+        return pl.lit(None, pl.String)
     return value.replace_strict(known, default=None, return_dtype=pl.String)

@@ -5,29 +5,46 @@ faster with a compiled engine (`ua-parser[re2]`, `ua-parser[regex]`), which it f
 devices but not their types; those are found here by the words that makers put into the text.
 """
 
+import re
 from functools import lru_cache
 
 import polars as pl
 import ua_parser
+from crawleruseragents import CRAWLER_USER_AGENTS_DATA
 
 _MAX_TEXT = 1_024
 """Characters read of a user agent; real ones have a tenth, and the rules are not linear in longer ones."""
 
+_APPS = {"okhttp", "Sogou", "Fluid", "Podimo", r"Code\/1\."}
+"""Patterns of the package crawler-user-agents that people's browsers and apps have too."""
+
+_CRAWLERS = re.compile("|".join(each["pattern"] for each in CRAWLER_USER_AGENTS_DATA if each["pattern"] not in _APPS))
+
 _MACHINE_WORDS = (
     # says so itself, or gives an address for complaints; a CUBOT is a telephone
-    r"(?:^|[^u]|[^c]u)bot\b|crawl|spider|\+https?://",
+    r"(?:^|[^u]|[^c]u)bot\b|crawl|spider|\+https?://|[a-z0-9._-]@[a-z0-9-]+\.[a-z]",
     # browsers driven by programs
     r"headless|lighthouse|phantomjs|selenium|puppeteer|playwright|cypress|synthetic|gtmetrix|ptst/",
     # uptime monitors and health checks
     r"monitor|uptime|statuscake|site24x7|pingdom|health-?check|kube-probe|googlehc|prometheus/|datadog",
     # scripts; not okhttp and CFNetwork, which people's apps use too
-    r"\bcurl/|\bwget/|python-|python/|aiohttp|httpx|scrapy|go-http-client|\bjava/|apache-httpclient|libwww",
-    r"axios/|node-fetch|undici|guzzle|postmanruntime|insomnia/|\bruby\b",
+    r"\bcurl\b|\bwget\b|^got\b|httpie|\bzgrab|python-|python/|aiohttp|httpx|scrapy",
+    r"go-http-client|\bjava/|apache-httpclient|libwww|axios/|node-fetch|undici|guzzle|postmanruntime|insomnia/|\bruby\b",
+    # tools that say what they are; a browser names no address of a page
+    r"https?://|subscribers?\b|\b(?:feed|rss)|link ?(?:preview|check)|checker\b|validator|extractor|scanner|transcoder",
+    r"(?:image|email)-?(?:proxy|cache)|\bprobe|benchmark|apachebench|httpmon|collectd|munin|webparser|preview\b",
+    r"\bgoogle-[a-z]|google page speed|google search console|duplexweb-google|analy[sz]er\b|lookup\b|loadtime",
+    r"externalhit|diagnostics|verification|\bseo|\bserp|buster/|torrent|mnogosearch|fetch(?:er)?\b|archiv|scan\b",
+    # Mozilla without a platform, attempts to break in: no browser or app
+    r"^mozilla/[0-9.]+ [^(;]*$|[$]\{|<\?|user-?agent|\bprober\b|security",
     # fetchers of large services that do not call themselves bots
     r"apis-google|mediapartners-google|googleother|google-site-verification|google-read-aloud",
     r"amazon cloudfront|facebookexternalhit",
 )
 """Words of machines that uap-core does not, or not always, call `Spider`."""
+
+_COMPATIBLE_BROWSERS = r"compatible; ?(?:msie|konqueror|icab|netscape|opera)|msie [0-9]|trident/"
+"""Browsers that say `compatible`; all others that do are crawlers."""
 
 _DEVICE_WORDS = {
     "console": r"playstation|xbox|nintendo",
@@ -64,7 +81,11 @@ def parse_user_agents(values: pl.Series) -> pl.DataFrame:
     return (
         frame.hstack(families)
         .with_columns(text.str.to_lowercase().alias("text"))
-        .with_columns((pl.col("is_spider") | _says(*_MACHINE_WORDS)).alias("is_bot"))
+        .with_columns(
+            (
+                pl.col("is_spider") | _says(*_MACHINE_WORDS) | (_says("compatible;") & ~_says(_COMPATIBLE_BROWSERS))
+            ).alias("is_bot")
+        )
         .select("user_agent", _device_type(), "os", "browser", "is_bot")
     )
 
@@ -73,7 +94,7 @@ def parse_user_agents(values: pl.Series) -> pl.DataFrame:
 def _families(text: str) -> tuple[str | None, str | None, bool]:
     """Give what uap-core knows of a user agent: families of system and browser, and whether it is a crawler."""
     found = ua_parser.parse(text)
-    is_spider = found.device is not None and found.device.family == "Spider"
+    is_spider = (found.device is not None and found.device.family == "Spider") or _CRAWLERS.search(text) is not None
     browser = found.user_agent.family if found.user_agent else None
     return found.os.family if found.os else None, browser, is_spider
 

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from analytics_platform.transform.lookups import parse_urls
 
 COLUMNS = [
-    *("url", "host", "path", "utm_source", "utm_medium", "utm_campaign"),
-    *("click_id", "click_source", "click_medium", "site", "site_category"),
+    *("url", "host", "domain", "path", "utm_source", "utm_medium", "utm_campaign"),
+    *("click_id", "click_source", "click_medium", "click_kind", "site", "site_category", "role"),
 ]
 
 MEGABYTE = 1_000_000
@@ -74,7 +74,7 @@ def test_what_is_not_an_address_has_nulls(url: str | None) -> None:
 @pytest.mark.parametrize(
     ("query", "source"),
     [
-        ("utm_source=Google", "Google"),
+        ("utm_source=Google", "google"),
         ("a=1&utm_source=g", "g"),
         ("utm_source=caf%C3%A9+au%20lait", "café au lait"),
         ("utm_source=%20g%20", "g"),
@@ -82,17 +82,35 @@ def test_what_is_not_an_address_has_nulls(url: str | None) -> None:
         ("utm_source=+", None),
         ("utm_source", None),
         ("utm_source=first&utm_source=second", "first"),
+        ("utm_source=&utm_source=(not%20set)&utm_source=NULL&utm_source=second", "second"),
         ("utm_source=a=b", "a=b"),
         ("xutm_source=a", None),
         ("utm_source=100%", "100%"),
-        ("utm_source=%ZZ", "%ZZ"),
+        ("utm_source=%ZZ", "%zz"),
         ("utm_source=%FF", "\ufffd"),
         ("utm_source=a%00b%0A", "a b"),
+        ("UTM_SOURCE=news", "news"),
+        ("Utm_Source=news", "news"),
+        ("a=1&amp;utm_source=news", "news"),
+        ("a=1&AMP;utm_source=news", "news"),
+        ("a=1?utm_source=news", "news"),
+        ("utm%5Fsource=news", "news"),
+        ("utm%5fsource=news", "news"),
+        ("utm_source=may%2520sale", "may sale"),
+        ("utm_source=undefined", None),
+        ("utm_source=%5Bobject%20Object%5D", None),
+        ("utm_source=Cafe%CC%81", "caf\u00e9"),
+        ("x=1#utm_source=news", "news"),
+        ("x=1#/route?utm_source=news", "news"),
     ],
 )
 def test_utm_values(query: str, source: str | None) -> None:
-    assert parse(f"https://shop.example/?{query}#utm_source=fragment")["utm_source"] == source
+    assert parse(f"https://shop.example/?{query}")["utm_source"] == source
     assert parse(f"/?{query}")["utm_source"] == source
+
+
+def test_a_tag_in_the_query_wins_over_one_behind_the_number_sign() -> None:
+    assert parse("/?utm_source=query#utm_source=fragment")["utm_source"] == "query"
 
 
 def test_utm_medium_and_campaign() -> None:
@@ -107,22 +125,27 @@ def test_utm_medium_and_campaign() -> None:
 @pytest.mark.parametrize(
     ("query", "click"),
     [
-        ("gclid=abc", ("gclid", "google", "cpc")),
-        ("a=1&wbraid=abc", ("wbraid", "google", "cpc")),
-        ("msclkid=abc", ("msclkid", "bing", "cpc")),
-        ("ttclid=abc", ("ttclid", "tiktok", "cpc")),
-        ("fbclid=abc", ("fbclid", "facebook", "cpc")),
-        ("ScCid=abc", ("sccid", "snapchat", "cpc")),
-        ("dclid=abc", ("dclid", "dfa", "cpm")),
-        ("fbclid=&gclid=abc", ("gclid", "google", "cpc")),
-        ("gclid=", (None, None, None)),
-        ("notgclid=abc", (None, None, None)),
-        ("", (None, None, None)),
+        ("gclid=abc", ("gclid", "google", "cpc", "auto")),
+        ("a=1&wbraid=abc", ("wbraid", "google", "cpc", "auto")),
+        ("msclkid=abc", ("msclkid", "bing", "cpc", "auto")),
+        ("ttclid=abc", ("ttclid", "tiktok", "cpc", "paid")),
+        ("fbclid=abc", ("fbclid", "facebook", "referral", "shared")),
+        ("ScCid=abc", ("sccid", "snapchat", "cpc", "paid")),
+        ("dclid=abc", ("dclid", "dfa", "cpm", "auto")),
+        ("gad_source=1", ("gad_source", "google", "cpc", "auto")),
+        ("fbclid=1&gclid=abc", ("gclid", "google", "cpc", "auto")),
+        ("fbclid=1&ttclid=abc", ("ttclid", "tiktok", "cpc", "paid")),
+        ("a=1#gclid=abc", ("gclid", "google", "cpc", "auto")),
+        ("a=1&amp;gclid=abc", ("gclid", "google", "cpc", "auto")),
+        ("fbclid=&gclid=abc", ("gclid", "google", "cpc", "auto")),
+        ("gclid=", (None, None, None, None)),
+        ("notgclid=abc", (None, None, None, None)),
+        ("", (None, None, None, None)),
     ],
 )
 def test_click_ids(query: str, click: tuple[str | None, ...]) -> None:
     parsed = parse(f"https://shop.example/?{query}")
-    assert (parsed["click_id"], parsed["click_source"], parsed["click_medium"]) == click
+    assert tuple(parsed[name] for name in ("click_id", "click_source", "click_medium", "click_kind")) == click
 
 
 @pytest.mark.parametrize(
@@ -134,7 +157,7 @@ def test_click_ids(query: str, click: tuple[str | None, ...]) -> None:
         ("https://cn.bing.com/", "bing", "search"),
         ("https://duckduckgo.com/", "duckduckgo", "search"),
         ("https://www.ecosia.org/", "ecosia.org", "search"),
-        ("https://ask.fm/", "ask.fm", "social"),
+        ("https://ask.fm/", "ask.fm", None),
         ("https://mail.google.com/", "mail.google.com", None),
         ("https://google.shop.example/", "google.shop.example", None),
         ("https://www.instagram.com/", "instagram.com", "social"),
@@ -144,11 +167,39 @@ def test_click_ids(query: str, click: tuple[str | None, ...]) -> None:
         ("https://www.amazon.fr/", "amazon.fr", "shopping"),
         ("https://m.youtube.com/", "m.youtube.com", "video"),
         ("https://www.shop.example./", "shop.example", None),
+        ("https://lm.instagram.com/", "lm.instagram.com", "social"),
+        ("https://old.new.reddit.com/", "old.new.reddit.com", "social"),
+        ("https://notfacebook.com/", "notfacebook.com", None),
+        ("https://xn--bcher-kva.example/", "bücher.example", None),
     ],
 )
 def test_site_as_ga4_names_it(referrer: str, site: str, category: str | None) -> None:
     parsed = parse(referrer)
     assert (parsed["site"], parsed["site_category"]) == (site, category)
+
+
+@pytest.mark.parametrize(
+    ("url", "domain"),
+    [
+        ("https://www.shop.co.uk/", "shop.co.uk"),
+        ("https://checkout.shop.example/", "shop.example"),
+        ("https://ada.myshopify.com/", "ada.myshopify.com"),
+        ("https://xn--bcher-kva.example/", "bücher.example"),
+        ("https://BÜCHER.example/", "bücher.example"),
+        ("http://127.0.0.1:3000/", "127.0.0.1"),
+        ("http://[2001:db8::1]/", "2001:db8::1"),
+        ("http://localhost/", "localhost"),
+        ("/relative", None),
+    ],
+)
+def test_what_somebody_registered(url: str, domain: str | None) -> None:
+    assert parse(url)["domain"] == domain
+
+
+def test_the_nearest_domain_says_the_role_of_a_host() -> None:
+    urls = ["https://pay.example/", "https://a.pay.example/", "https://own.pay.example/", "https://xpay.example/", "/a"]
+    parsed = parse_urls(pl.Series(urls), {"pay.example": "ignored", "own.pay.example": "own"})
+    assert parsed["role"].to_list() == ["ignored", "ignored", "own", None, None]
 
 
 PIECES = (

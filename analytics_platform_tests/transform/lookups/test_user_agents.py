@@ -2,6 +2,7 @@
 
 import polars as pl
 import pytest
+from crawleruseragents import CRAWLER_USER_AGENTS_DATA
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -127,3 +128,25 @@ def test_a_megabyte_of_anything_is_read(filler: str) -> None:
 
 def test_an_untyped_empty_column() -> None:
     assert parse_user_agents(pl.Series([])).schema == SCHEMA
+
+
+@pytest.mark.parametrize(
+    "user_agent",
+    [
+        *("Claude-User/1.0", "anthropic-ai", "cohere-ai", "meta-externalagent/1.1", "Google-Agent", "Manus-User/1.0"),
+        *("Google-AdWords-Express", "Mozilla/5.0 (Windows NT 5.1) Firefox/11.0 (via ggpht.com GoogleImageProxy)"),
+        *("Checkly/1.0", "Mozilla/5.0 (X11) ThousandEyes", "Mozilla/5.0 (compatible; Siteimprove.com)", "Zabbix"),
+        *("curl", "got/12", "got (https://github.com/sindresorhus/got)", "HTTPie/3.2.1", "Mozilla/5.0 zgrab/0.x"),
+        *("Catalogue reader (team@example.com)", "Mozilla/5.0 (compatible; Unheard-Of/1.0)"),
+    ],
+)
+def test_fetchers_monitors_and_scripts_are_machines(user_agent: str) -> None:
+    assert parse(user_agent)["is_bot"]
+
+
+def test_nearly_all_of_a_public_list_of_crawlers_are_machines() -> None:
+    listed = [text for each in CRAWLER_USER_AGENTS_DATA for text in each["instances"]]
+    share = parse_user_agents(pl.Series(listed))["is_bot"].mean()
+    assert isinstance(share, float)
+    assert share >= 0.92
+    print(f"{share:.1%} of {len(listed):,} crawlers")
