@@ -128,13 +128,15 @@ class Events(
     utm_source: Text = column("Campaign parameter of the page's address.", nullable=True)
     utm_medium: Text = column("Campaign parameter of the page's address.", nullable=True)
     utm_campaign: Text = column("Campaign parameter of the page's address.", nullable=True)
-    traffic_source: Text = column("utm_source, else the click's, else the site of a foreign referrer.", nullable=True)
-    traffic_medium: Text = column("utm_medium, else the click's, else organic (search) or referral.", nullable=True)
+    traffic_source: Text = column(
+        "The click's if its network tags itself, else utm_source, another click's, the foreign site's.", nullable=True
+    )
+    traffic_medium: Text = column("Like traffic_source; of a foreign site organic (search) or referral.", nullable=True)
     traffic_campaign: Text = column("utm_campaign.", nullable=True)
     device_type: Text = column("Kind of device, from the user agent.", isin=list(DEVICE_TYPES))
     os: Text = column("Family of the operating system.", nullable=True)
     browser: Text = column("Family of the browser.", nullable=True)
-    is_bot: Flag = column("True for crawlers, monitors and scripts. Flagged, not deleted; marts leave them out.")
+    is_bot: Flag = column("True for user agents of crawlers, monitors and scripts; missing without one.", nullable=True)
     transaction_id: Text = column("The shop's order number, on purchases.", nullable=True)
     revenue: Money = column("Value of the order, on purchases (shop currency).", nullable=True)
     list_id: Text = column("The product list the event is about.", nullable=True)

@@ -30,13 +30,13 @@ class UserProductAffinity(Contract, table="marts.user_product_affinity", key=("u
     user_id: Text = column("The user.")
     product: Text = column("Name of the product, else its id.")
     rank: Whole = column("1 is viewed most often; of equals comes the latest viewed, then the smaller name.", ge=1)
-    interactions: Whole = column("Events of the user about it.", ge=1)
+    interactions: Whole = column("Events of the user about it; what bots did counts nothing.", ge=0)
     views: Whole = column("view_item events.", ge=0)
     add_to_carts: Whole = column("add_to_cart events.", ge=0)
     orders: Whole = column("Orders with it; repeats of an order do not count.", ge=0)
     share_of_views: Ratio = share("views / view_item events of the user about any product.")
-    first_seen_at: Instant = column("First event.")
-    last_seen_at: Instant = column("Last event.")
+    first_seen_at: Instant = column("First event.", nullable=True)
+    last_seen_at: Instant = column("Last event.", nullable=True)
 
 
 class CustomerRevenue(Contract, table="marts.customer_revenue", key="client_id", write="whole"):

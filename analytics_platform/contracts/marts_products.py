@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from analytics_platform.contracts.base import Contract, Day, Instant, Money, Ratio, Text, Whole, column, share
+from analytics_platform.contracts.table import TouchedKeys
 
 
 class ProductDaily(Contract, table="marts.product_daily", key=("date", "product_id"), partition="date"):
-    """One row per day and product: interest and sales, bots left out."""
+    """One row per day and product: interest and sales. Bots are left out: a product that only they saw has zeros."""
 
     date: Day = column("Day (UTC).")
     product_id: Text = column("The shop's product id.")
@@ -26,8 +27,20 @@ class TopSellers(Contract, table="marts.top_sellers", key="product_id", write="u
     revenue: Money = column("Sum of the order lines' amounts.")
 
 
-class ListPerformance(Contract, table="marts.list_performance", key="list_id", write="upsert"):
-    """One row per product list that was met: how often its products were shown, clicked and bought. No bots.
+class ListPerformance(
+    Contract,
+    table="marts.list_performance",
+    key="list_id",
+    write="upsert",
+    # A list may be credited on a day on which no event names it, and have nothing credited on a day of bots only.
+    reads={
+        "sessionized.product_interactions": TouchedKeys("list_id", also=(("sessionized.list_days", "event_date"),)),
+        "sessionized.list_days": TouchedKeys("list_id", also=(("sessionized.product_interactions", "event_date"),)),
+    },
+):
+    """One row per product list that was met: how often its products were shown, clicked and bought.
+
+    Bots are left out: a list that only they met has zeros.
 
     An interaction that names no list is credited to the list whose click led to it in the same session.
     """
@@ -35,27 +48,40 @@ class ListPerformance(Contract, table="marts.list_performance", key="list_id", w
     list_id: Text = column("The list's id, else its name.")
     list_name: Text = column("Latest name.", nullable=True)
     impressions: Whole = column("Products shown in it (items of view_item_list events).", ge=0)
-    unique_users: Whole = column("Distinct clients that met it.", ge=1)
-    sessions: Whole = column("Sessions that met it.", ge=1)
+    unique_users: Whole = column("Distinct clients that met it.", ge=0)
+    sessions: Whole = column("Sessions that met it.", ge=0)
     clicks: Whole = column("Products clicked in it (items of select_item events).", ge=0)
     add_to_carts: Whole = column("add_to_cart events credited to it, counted per product.", ge=0)
     purchases: Whole = column("Orders credited to it, counted per product; repeats of an order do not count.", ge=0)
     unique_products: Whole = column("Distinct products met through it.", ge=0)
     revenue: Money = column("Sum of price × quantity of the purchases.")
-    average_revenue_per_user: Ratio = column("revenue / unique_users.")
+    average_revenue_per_user: Ratio = column("revenue / unique_users.", nullable=True)
     click_through_rate: Ratio = column("clicks / impressions; missing if it was never shown.", nullable=True, ge=0.0)
     engagement_rate: Ratio = share("Sessions with a click, an add_to_cart or a purchase / sessions.")
     conversion_rate: Ratio = share("Sessions with a purchase / sessions.")
     bounce_rate: Ratio = share("Sessions in which the list was the only event / sessions.")
 
 
-class ProductPerformance(Contract, table="marts.product_performance", key="product_id", write="upsert"):
-    """One row per product that was met: how often it was shown, viewed and bought. No bots."""
+class ProductPerformance(
+    Contract,
+    table="marts.product_performance",
+    key="product_id",
+    write="upsert",
+    reads={
+        "sessionized.product_interactions": TouchedKeys(
+            "product_id", also=(("sessionized.product_days", "event_date"),)
+        )
+    },
+):
+    """One row per product that was met: how often it was shown, viewed and bought.
+
+    Bots are left out: a product that only they met has zeros.
+    """
 
     product_id: Text = column("The shop's product id.")
     product_name: Text = column("Latest name.", nullable=True)
     impressions: Whole = column("Times it was shown in a list (items of view_item_list events).", ge=0)
-    unique_users: Whole = column("Distinct clients that met it in any way.", ge=1)
+    unique_users: Whole = column("Distinct clients that met it in any way.", ge=0)
     unique_viewers: Whole = column("Distinct clients with a view_item event of it.", ge=0)
     views: Whole = column("view_item events.", ge=0)
     clicks: Whole = column("Times it was clicked in a list (items of select_item events).", ge=0)
@@ -67,7 +93,7 @@ class ProductPerformance(Contract, table="marts.product_performance", key="produ
     view_to_purchase_rate: Ratio = column("purchases / views; above 1 if bought without one.", nullable=True, ge=0.0)
     conversion_rate: Ratio = share("Clients who bought it / unique_users.")
     average_price: Ratio = column("Mean of the prices its interactions carry.", nullable=True)
-    first_seen_at: Instant = column("First interaction with it.")
+    first_seen_at: Instant = column("First interaction with it.", nullable=True)
 
 
 class CategorySellers(Contract, table="marts.category_sellers", key="product_id", write="whole"):
@@ -92,6 +118,6 @@ class BoughtTogether(Contract, table="marts.bought_together", key=("product_id",
     product_id: Text = column("The shop's product id.")
     other_product_id: Text = column("A product of the same order.")
     rank: Whole = column("Place among the products bought with it by orders; of equals the smaller product id.", ge=1)
-    orders: Whole = column("Orders with both; 0 where what had both is a repeat or a bot's after all.", ge=0)
+    orders: Whole = column("Orders with both; 0 where what had both is a repeat after all.", ge=0)
     product_orders: Whole = column("Orders with product_id.", ge=0)
     confidence: Ratio = share("orders / product_orders: the confidence of an association rule (Agrawal et al. 1993).")

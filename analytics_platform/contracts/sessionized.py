@@ -74,7 +74,7 @@ class SessionFigures(Contract):
     medium: Text = column("Its medium, else (none).")
     campaign: Text = column("Its campaign, else (not set).")
     channel: Text = column("Default channel group of source, medium and campaign, by the rules of GA4.")
-    is_bot: Flag = column("True if any event came from a bot.")
+    is_bot: Flag = column("True for a bot's: all events with a user agent have a bot's, and nothing was bought.")
     viewed: Flag = column("Saw a page, a screen, a product or a list.")
     added_to_cart: Flag = column("Has an add_to_cart event.")
     began_checkout: Flag = column("Has a begin_checkout event.")
@@ -114,7 +114,13 @@ class Sessions(
     viewed_product: Flag = column("Has a view_item event.")
 
 
-class ClientDays(Contract, table="sessionized.client_days", key=("client_id", "event_date"), partition="event_date"):
+class ClientDays(
+    Contract,
+    table="sessionized.client_days",
+    key=("client_id", "event_date"),
+    partition="event_date",
+    reads={"sessionized.sessions": Days(before=1)},
+):
     """One row per client and day: the rollup that all-time figures of clients are made from."""
 
     client_id: Text = column("The browser or device.")
@@ -123,10 +129,16 @@ class ClientDays(Contract, table="sessionized.client_days", key=("client_id", "e
     first_at: Instant = column("First event of the day.")
     last_at: Instant = column("Last event of the day.")
     events: Whole = column("Events of the day.", ge=1)
-    is_bot: Flag = column("True if any event came from a bot.")
+    is_bot: Flag = column("True if all sessions of the day are a bot's.")
 
 
-class ProductDays(Contract, table="sessionized.product_days", key=("product_id", "event_date"), partition="event_date"):
+class ProductDays(
+    Contract,
+    table="sessionized.product_days",
+    key=("product_id", "event_date"),
+    partition="event_date",
+    reads={"sessionized.sessions": Days(before=1)},
+):
     """One row per product and day: its latest attributes that day. What bots saw names nothing."""
 
     product_id: Text = column("The shop's product id.")
@@ -139,7 +151,13 @@ class ProductDays(Contract, table="sessionized.product_days", key=("product_id",
     last_at: Instant = column("Last event about the product that day.")
 
 
-class ListDays(Contract, table="sessionized.list_days", key=("list_id", "event_date"), partition="event_date"):
+class ListDays(
+    Contract,
+    table="sessionized.list_days",
+    key=("list_id", "event_date"),
+    partition="event_date",
+    reads={"sessionized.sessions": Days(before=1)},
+):
     """One row per product list and day: its latest name that day. What bots saw names nothing."""
 
     list_id: Text = column("The list's id, else its name.")
@@ -184,25 +202,29 @@ class ProductInteractions(
 
 
 class UserActivity(
-    Contract, table="sessionized.user_activity", key=("user_id", "event_date", "product"), partition="event_date"
+    Contract,
+    table="sessionized.user_activity",
+    key=("user_id", "event_date", "product"),
+    partition="event_date",
+    reads={"sessionized.sessions": Days(before=1)},
 ):
     """One row per user, day and product (known by its name), and one per user and day for all of it (product '').
 
-    Users are those that events name, customers or not. No bots.
+    Users are those that events name, customers or not. Bots' sessions count nothing.
     """
 
     user_id: Text = column("The user.")
     event_date: Day = column("Day (UTC).")
     product: Text = column("Name of the product, else its id; empty in the row for the whole day.")
-    interactions: Whole = column("Events.", ge=1)
+    interactions: Whole = column("Events.", ge=0)
     log_interactions: Whole = column("Those of the web shop's logs; in the row for the whole day only.", ge=0)
     sessions: Whole = column("Sessions that start on the day; in the row for the whole day only.", ge=0)
     views: Whole = column("view_item events.", ge=0)
     add_to_carts: Whole = column("add_to_cart events.", ge=0)
     orders: Whole = column("Orders; repeats of an order do not count.", ge=0)
     revenue: Money = column("Their revenue; in the row for the whole day only.")
-    first_at: Instant = column("First of the events.")
-    last_at: Instant = column("Last of the events.")
+    first_at: Instant = column("First of the events.", nullable=True)
+    last_at: Instant = column("Last of the events.", nullable=True)
     last_viewed_at: Instant = column("Last view_item event.", nullable=True)
 
 
@@ -210,15 +232,15 @@ class UserTotals(Contract, table="sessionized.user_totals", key="user_id", write
     """One row per user that any event names, customer or not, over all days."""
 
     user_id: Text = column("The user.")
-    interactions: Whole = column("Events.", ge=1)
+    interactions: Whole = column("Events; what bots did counts nothing.", ge=0)
     log_interactions: Whole = column("Those of the web shop's logs.", ge=0)
     sessions: Whole = column("Sessions.", ge=0)
     orders: Whole = column("Orders; repeats of an order do not count.", ge=0)
     revenue: Money = column("Their revenue.")
     favourite_product: Text = column("The product viewed most often; of equals the one viewed last.", nullable=True)
     favourite_views: Whole = column("Its view_item events.", nullable=True, ge=1)
-    first_seen_at: Instant = column("First event.")
-    last_active_at: Instant = column("Last event.")
+    first_seen_at: Instant = column("First event.", nullable=True)
+    last_active_at: Instant = column("Last event.", nullable=True)
 
 
 class CustomerDays(
@@ -226,16 +248,15 @@ class CustomerDays(
     table="sessionized.customer_days",
     key=("client_id", "event_date"),
     partition="event_date",
-    reads={"sessionized.sessions": Days(before=1)},
 ):
-    """One row per client and day with a purchase event: what was bought. No bots.
+    """One row per client and day with a purchase event: what was bought.
 
-    A day on which no order counts (repeats of earlier ones, bots) is here with zeros.
+    A day on which no order counts (repeats of earlier ones) is here with zeros.
     """
 
     client_id: Text = column("The browser or device.")
     event_date: Day = column("Day (UTC).")
-    orders: Whole = column("Orders; repeats of an order and visits with a bot in them do not count.", ge=0)
+    orders: Whole = column("Orders; repeats of an order do not count.", ge=0)
     revenue: Money = column("Their revenue.")
 
 
@@ -247,7 +268,7 @@ class CustomerMonths(Contract, table="sessionized.customer_months", key=("client
 
     client_id: Text = column("The browser or device.")
     month: Day = column("First day of the month (UTC).")
-    orders: Whole = column("Orders; repeats of an order and visits with a bot in them do not count.", ge=0)
+    orders: Whole = column("Orders; repeats of an order do not count.", ge=0)
     revenue: Money = column("Their revenue.")
     first_order_date: Day = column("Day of the first order in the month.", nullable=True)
     last_order_date: Day = column("Day of the last order in the month.", nullable=True)
@@ -258,12 +279,11 @@ class ProductPairDays(
     table="sessionized.product_pair_days",
     key=("event_date", "product_id", "other_product_id"),
     partition="event_date",
-    reads={"sessionized.sessions": Days(before=1)},
 ):
     """One row per day, product and other product of one purchase; the row of a product with itself has all its orders.
 
-    Both directions of a pair are here. A pair of which no order counts (repeats, bots) is here with zero. Purchases of
-    more than 100 products are left out. No bots.
+    Both directions of a pair are here. A pair of which no order counts (repeats) is here with zero. Purchases of
+    more than 100 products are left out.
     """
 
     event_date: Day = column("Day of the orders (UTC).")

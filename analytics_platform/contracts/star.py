@@ -68,7 +68,7 @@ class DimCustomer(
     last_seen_at: Instant = column("Last event.", nullable=True)
     active_days: Whole = column("Days with an event.", ge=0)
     events: Whole = column("Events.", ge=0)
-    is_bot: Flag = column("True if any event came from a bot.")
+    is_bot: Flag = column("True if all sessions are a bot's.")
 
 
 class DimProduct(
@@ -150,7 +150,7 @@ class FactEvents(
     page_path: Text = column("Path of the page.", nullable=True)
     transaction_id: Text = column("The shop's order number, on purchases.", nullable=True)
     revenue: Money = column("Value of the order, on purchases; repeats included, see fact_orders.", nullable=True)
-    is_bot: Flag = column("True for crawlers, monitors and scripts.")
+    is_bot: Flag = column("True if the session is a bot's.")
 
 
 class FactEventItems(
@@ -158,6 +158,7 @@ class FactEventItems(
     table="star.fact_event_items",
     key=("event_id", "item_index"),
     partition="event_date",
+    reads={"sessionized.sessions": Days(before=1)},
     foreign_keys=dimensions("date", "customer", "product", "list"),
 ):
     """One row per product interaction: an item of an event."""
@@ -179,7 +180,7 @@ class FactEventItems(
     product_name: Text = column("Name as the event gave it.", nullable=True)
     price: Money = column("Price of one piece.", nullable=True)
     quantity: Whole = column("Pieces.", nullable=True)
-    is_bot: Flag = column("True for crawlers, monitors and scripts.")
+    is_bot: Flag = column("True if the session is a bot's.")
 
 
 class FactSessions(
@@ -225,7 +226,7 @@ class FactOrders(
     items: Whole = column("Lines of the order.", ge=0)
     quantity: Whole = column("Pieces in all lines.", ge=0)
     revenue: Money = column("Value of the order (shop currency).")
-    is_bot: Flag = column("True if the session is a bot's.")
+    is_bot: Flag = column("False: a session in which something was bought is no bot's.")
 
 
 class FactOrderItems(

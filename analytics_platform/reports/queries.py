@@ -272,7 +272,7 @@ def read_orphans(session: Session) -> pl.DataFrame:
             count(CASE WHEN users.user_id IS NULL THEN 1 END)
         FROM cleaned.events AS events
         LEFT JOIN cleaned.users AS users ON events.user_id = users.user_id
-        WHERE events.user_id IS NOT NULL AND NOT events.is_bot
+        WHERE events.user_id IS NOT NULL AND events.is_bot IS DISTINCT FROM TRUE
         GROUP BY source
         """
     return frame(session, "source users orphans interactions orphan_interactions", sql).sort("source")

@@ -83,7 +83,7 @@ def test_credit_of_every_model_sums_to_the_revenue_of_the_day_exactly(tmp_path: 
             """
             WITH sold AS (
                 SELECT order_date AS date, count(*) AS orders, sum(revenue) AS revenue
-                FROM star.fact_orders WHERE NOT is_bot GROUP BY 1
+                FROM star.fact_orders GROUP BY 1
             ),
             credited AS (
                 SELECT date, model, sum(orders) AS orders, sum(revenue) AS revenue FROM marts.attribution GROUP BY 1, 2

@@ -302,3 +302,41 @@ def _without_ops(tables: Contents) -> Contents:
 
 def _is_batch_id(value: object) -> bool:
     return isinstance(value, str) and len(value) == 16 and set(value) <= set("0123456789abcdef")
+
+
+BOT, UNNAMED = AGENTS[2], ""
+
+
+def _sees(client: str, day: int, minute: int, agent: str, name: str = "view_item") -> Row:
+    """An event about a product and a list that only this client meets, minutes after the midnight of the day."""
+    order = {"transaction_id": client, "revenue": 5}
+    data = {"item_list_id": f"list of {client}", "items": [{"item_id": f"{client}'s", "price": 5}], **order}
+    at = START + dt.timedelta(days=day, minutes=minute)
+    return click(client, at, name, data=data, user_agent=agent, user_id=client)
+
+
+PERSON = AGENTS[0]
+CHANGING: Sequence[tuple[Sequence[Row], Sequence[Row]]] = (
+    ([_sees("named late", 1, 0, UNNAMED)], [_sees("named late", 1, 5, BOT)]),
+    ([_sees("person late", 1, 0, BOT)], [_sees("person late", 1, 5, PERSON)]),
+    ([_sees("late order", 1, 0, BOT)], [_sees("late order", 1, 5, BOT, "checkout_completed")]),
+    ([_sees("person after midnight", 1, -5, BOT)], [_sees("person after midnight", 1, 5, PERSON)]),
+    ([_sees("bot before midnight", 1, 5, UNNAMED)], [_sees("bot before midnight", 1, -5, BOT)]),
+    # the earlier order makes the later one a repeat
+    ([_sees("repeat", 2, 0, BOT, "checkout_completed")], [_sees("repeat", 1, 0, PERSON, "checkout_completed")]),
+    # the only pause of a day is filled, so that the next midnight cuts a session into a person's and a program's
+    (
+        [
+            *(_sees("cut", 1, minute, PERSON) for minute in range(12 * 60, 36 * 60 + 1, 20)),
+            *(_sees("cut", 2, minute, PERSON) for minute in range(12 * 60 + 31, 24 * 60, 20)),
+            *(_sees("cut", 3, minute, BOT) for minute in range(5, 60, 20)),
+        ],
+        [_sees("cut", 2, 12 * 60 + 15, PERSON)],
+    ),
+)
+"""What arrives first, and what comes late and makes a session of a person a bot's, or the reverse."""
+
+
+def test_a_session_that_becomes_a_bots_or_a_persons_changes_all_its_tables(tmp_path: Path) -> None:
+    files = [[row for pair in CHANGING for row in pair[number]] for number in (0, 1)]
+    assert differing(incrementally(tmp_path / "days", files), at_once(tmp_path / "whole", files)) == {}

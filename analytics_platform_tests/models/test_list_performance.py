@@ -266,20 +266,25 @@ def test_bots_are_left_out(tmp_path: Path) -> None:
         for name in ("view_item_list", "select_item", "view_item", "add_to_cart")
         for item in ("p1", "p9")
     ]
-    with shop(tmp_path, [*SHELF, *rows, buy("crawler", "10:05:00", "T9", {"item_id": "p9"}, agent=BOT)]) as session:
+    with shop(tmp_path, [*SHELF, *rows]) as session:
         assert lists(session, "impressions", "unique_users", "purchases") == {"top": [5, 2, 1]}
-        assert products(session, "views") == {"p1": 1, "p2": 1, "p3": 0}
+        assert products(session, "views", "unique_users", "conversion_rate") == {
+            "p1": [1, 2, 0.5],
+            "p2": [1, 3, 0.0],
+            "p3": [0, 1, 0.0],
+            "p9": [0, 0, None],
+        }
 
 
-def test_an_order_of_a_session_with_a_bot_does_not_count_as_in_all_marts(tmp_path: Path) -> None:
+def test_an_event_of_a_program_takes_nothing_from_a_persons_visit(tmp_path: Path) -> None:
     rows = [
         act("ada", "10:00:00", "view_item", "p1", in_list="top"),
         act("ada", "10:01:00", "view_item", "p1", agent=BOT),
         buy("ada", "10:02:00", "T1", {"item_id": "p1", "price": 10}, in_list="top"),
     ]
     with shop(tmp_path, rows) as session:
-        assert products(session, "views", "purchases", "revenue") == {"p1": [1, 0, Decimal(0)]}
-        assert lists(session, "purchases", "revenue") == {"top": [0, Decimal(0)]}
+        assert products(session, "views", "purchases", "revenue") == {"p1": [2, 1, Decimal(10)]}
+        assert lists(session, "purchases", "revenue") == {"top": [1, Decimal(10)]}
 
 
 def test_a_click_before_midnight_credits_what_follows_after_it(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 
@@ -18,19 +19,56 @@ def purchase(client: str, at: str, transaction: str | None, revenue: object, **c
 
 
 def test_bots_are_flagged_in_facts_and_left_out_of_marts(tmp_path: Path) -> None:
-    rows = [purchase("crawler", "10:00:00", "T1", 10, user_agent=BOT)]
+    data = {"items": [{"item_id": "p1", "item_price": 5}]}
+    rows = [click("crawler", f"{DAY}T10:00:00Z", "view_item", data=data, user_agent=BOT, user_id="u1")]
     with built_platform(tmp_path, rows) as session:
-        assert session.rows("SELECT is_bot FROM star.fact_orders") == [(True,)]
-        assert session.rows("SELECT is_bot FROM star.fact_sessions") == [(True,)]
-        for mart in ("daily_trends", "funnel_daily", "attribution", "device_daily", "product_daily", "top_sellers"):
+        for fact in ("fact_sessions", "fact_events", "fact_event_items"):
+            assert session.rows(f"SELECT is_bot FROM star.{fact}") == [(True,)]
+        assert session.rows("SELECT is_bot FROM star.dim_customer WHERE client_id = 'crawler'") == [(True,)]
+        for mart in ("daily_trends", "funnel_daily", "attribution", "device_daily", "cart_abandonment"):
             assert session.rows(f"SELECT * FROM marts.{mart}") == [], mart
+        assert session.rows("SELECT views FROM marts.product_daily") == [(0,)]
+        assert session.rows("SELECT revenue FROM marts.top_sellers") == [(Decimal(0),)]
+        assert session.rows("SELECT interactions, first_seen_at FROM sessionized.user_totals") == [(0, None)]
 
 
-def test_a_visit_with_one_bot_event_is_a_bots(tmp_path: Path) -> None:
-    rows = [click("ada", f"{DAY}T10:00:00Z"), purchase("ada", "10:05:00", "T1", 10, user_agent=BOT)]
-    with built_platform(tmp_path, rows, {"marts.daily_trends", "star.fact_orders"}) as session:
-        assert session.rows("SELECT is_bot FROM star.fact_orders") == [(True,)]
-        assert session.rows("SELECT count(*) FROM marts.daily_trends") == [(0,)]
+PERSON, NONE, SERVER = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) Chrome/120.0.0.0 Safari/537.36", "", "axios/1.7.7"
+VISITS: Mapping[str, tuple[Sequence[str], bool, bool]] = {
+    "person": ([PERSON, PERSON], False, False),
+    "no user agents": ([NONE, NONE], False, False),
+    "crawler": ([BOT, BOT], False, True),
+    "crawler with an event without user agent": ([BOT, NONE], False, True),
+    "person with an event of a server": ([PERSON, SERVER], False, False),
+    "person with two events of programs": ([SERVER, PERSON, BOT], False, False),
+    "person who buys, confirmed by the server": ([PERSON, SERVER], True, False),
+    "person whose every event a server sends, who buys": ([SERVER, SERVER], True, False),
+    "order without any user agent": ([NONE, NONE], True, False),
+}
+"""Visit → the user agents of its events, whether the last one is an order, and whether it is a bot's."""
+
+
+def test_a_bots_session_has_only_events_of_programs_and_no_order(tmp_path: Path) -> None:
+    rows: list[Row] = []
+    for client, (agents, buys, _) in VISITS.items():
+        rows += [
+            click(client, f"{DAY}T10:0{n}:00Z", user_agent=agent)
+            for n, agent in enumerate(agents[: -1 if buys else None])
+        ]
+        rows += [purchase(client, "10:09:00", client, 10, user_agent=agents[-1])] if buys else []
+    wanted = {"star.fact_orders", "star.fact_events", "star.dim_customer", "marts.daily_trends"}
+    with built_platform(tmp_path, rows, wanted) as session:
+        found = dict(session.rows("SELECT client_id, is_bot FROM star.fact_sessions"))
+        assert found == {client: is_bot for client, (_, _, is_bot) in VISITS.items()}
+        assert (
+            dict(session.rows("SELECT client_id, is_bot FROM star.dim_customer WHERE client_id <> 'unknown'")) == found
+        )
+        assert session.rows("SELECT count(*), bool_or(is_bot) FROM star.fact_orders") == [(3, False)]
+        assert session.rows("SELECT sessions, orders FROM marts.daily_trends") == [(7, 3)]
+        bots = session.rows(
+            "SELECT DISTINCT client_id FROM star.fact_events JOIN star.fact_sessions USING (session_id) "
+            "WHERE fact_events.is_bot ORDER BY 1"
+        )
+        assert [client for (client,) in bots] == [client for client in sorted(found) if found[client]]
 
 
 def test_a_zero_revenue_order_has_one_line_without_product(tmp_path: Path) -> None:

@@ -33,7 +33,6 @@ ORDERS = (
     order("cat", "2024-02-29", "19.90"),
     order("ada", "2024-04-01", 20),
     order("dan", "2024-04-30", 50),
-    order("crawler", "2024-04-30", 999, user_agent=BOT),
     click("eve", "2024-05-02T08:00:00Z"),
 )
 """Ada orders in January, February and April, Bob in January, Cat in February, Dan in April, nobody in March."""
@@ -189,7 +188,6 @@ def test_products_bought_together_are_counted_per_order(tmp_path: Path) -> None:
         order("ada", "2024-01-10", 1, ["bed", "lamp", "lamp"]),
         order("bob", "2024-01-10", 1, ["bed", "lamp", "rug"]),
         order("ada", "2024-01-11", 1, ["bed"]),
-        order("crawler", "2024-01-11", 1, ["rug", "sofa"], user_agent=BOT),
     ]
     with built_platform(tmp_path, rows, {"marts.bought_together"}) as session:
         pairs = session.rows(

@@ -39,7 +39,7 @@ enriched AS (
         agent.device_type AS agent_device_type,
         agent.os AS agent_os,
         agent.browser,
-        coalesce(agent.is_bot, FALSE) AS is_bot
+        agent.is_bot
     FROM sources.events AS events
     LEFT JOIN addresses AS page ON events.event_date = page.event_date AND events.page_url = page.url
     LEFT JOIN addresses AS origin ON events.event_date = origin.event_date AND events.referrer = origin.url

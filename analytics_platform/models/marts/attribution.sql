@@ -25,7 +25,7 @@ WITH touches AS (
         ON orders.client_id = sessions.client_id
         AND sessions.started_at <= orders.ordered_at
         AND sessions.session_date >= orders.order_date - CAST($attribution_lookback_days AS INTEGER)
-    WHERE NOT orders.is_bot AND NOT sessions.is_bot
+    WHERE NOT sessions.is_bot
 ),
 credits AS (
     SELECT 'first_touch' AS model, date, channel, source, medium, campaign, revenue

@@ -18,7 +18,6 @@ sales AS (
         count(*) AS orders,
         sum(revenue) AS revenue
     FROM star.fact_orders
-    WHERE NOT is_bot
     GROUP BY order_date
 ),
 days AS (

@@ -1,4 +1,4 @@
--- Grain: one row per product list that was seen. Bots are left out.
+-- Grain: one row per product list that was seen. Bots are left out: a list that only they saw has zeros.
 -- Rules: built from the session rollup, for the lists that occur in the days to build. Rates count sessions, so that
 -- none is above 1, except the click-through rate, which counts items.
 WITH totals AS (
@@ -18,22 +18,27 @@ WITH totals AS (
     FROM sessionized.product_interactions
     WHERE list_id IS NOT NULL
     GROUP BY list_id
+),
+lists AS (
+    SELECT list_id, max_by(list_name, event_date) FILTER (WHERE list_name IS NOT NULL) AS list_name
+    FROM sessionized.list_days
+    GROUP BY list_id
 )
 SELECT
-    totals.list_id,
+    lists.list_id,
     lists.list_name,
-    CAST(totals.impressions AS BIGINT) AS impressions,
-    totals.unique_users,
-    totals.sessions,
-    CAST(totals.clicks AS BIGINT) AS clicks,
-    CAST(totals.add_to_carts AS BIGINT) AS add_to_carts,
-    CAST(totals.purchases AS BIGINT) AS purchases,
-    totals.unique_products,
-    CAST(totals.revenue AS DECIMAL(18, 4)) AS revenue,
+    CAST(coalesce(totals.impressions, 0) AS BIGINT) AS impressions,
+    coalesce(totals.unique_users, 0) AS unique_users,
+    coalesce(totals.sessions, 0) AS sessions,
+    CAST(coalesce(totals.clicks, 0) AS BIGINT) AS clicks,
+    CAST(coalesce(totals.add_to_carts, 0) AS BIGINT) AS add_to_carts,
+    CAST(coalesce(totals.purchases, 0) AS BIGINT) AS purchases,
+    coalesce(totals.unique_products, 0) AS unique_products,
+    CAST(coalesce(totals.revenue, 0) AS DECIMAL(18, 4)) AS revenue,
     CAST(totals.revenue AS DOUBLE) / totals.unique_users AS average_revenue_per_user,
     CAST(totals.clicks AS DOUBLE) / nullif(totals.impressions, 0) AS click_through_rate,
     CAST(totals.engaged_sessions AS DOUBLE) / totals.sessions AS engagement_rate,
     CAST(totals.buying_sessions AS DOUBLE) / totals.sessions AS conversion_rate,
     CAST(totals.bounces AS DOUBLE) / totals.sessions AS bounce_rate
-FROM totals
-LEFT JOIN star.dim_list AS lists ON totals.list_id = lists.list_id
+FROM lists
+LEFT JOIN totals ON lists.list_id = totals.list_id

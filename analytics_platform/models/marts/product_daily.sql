@@ -1,25 +1,24 @@
--- Grain: one row per day and product. Bots are left out.
+-- Grain: one row per day and product that was seen or bought. Bots are left out: a product that only they saw has zeros.
 WITH interest AS (
     SELECT
         event_date AS date,
         product_id,
-        count(DISTINCT event_id) FILTER (WHERE event_name = 'view_item') AS views,
-        count(DISTINCT event_id) FILTER (WHERE event_name = 'add_to_cart') AS add_to_carts
+        count(DISTINCT event_id) FILTER (WHERE event_name = 'view_item' AND NOT is_bot) AS views,
+        count(DISTINCT event_id) FILTER (WHERE event_name = 'add_to_cart' AND NOT is_bot) AS add_to_carts
     FROM star.fact_event_items
-    WHERE NOT is_bot AND product_id IS NOT NULL
+    WHERE product_id IS NOT NULL
     GROUP BY event_date, product_id
 ),
 sales AS (
     SELECT
-        lines.order_date AS date,
-        lines.product_id,
-        count(DISTINCT lines.event_id) AS orders,
-        sum(coalesce(lines.quantity, 1)) AS quantity,
-        sum(coalesce(lines.amount, 0)) AS revenue
-    FROM star.fact_order_items AS lines
-    INNER JOIN star.fact_orders AS orders ON lines.event_id = orders.event_id
-    WHERE NOT orders.is_bot AND lines.product_id IS NOT NULL
-    GROUP BY lines.order_date, lines.product_id
+        order_date AS date,
+        product_id,
+        count(DISTINCT event_id) AS orders,
+        sum(coalesce(quantity, 1)) AS quantity,
+        sum(coalesce(amount, 0)) AS revenue
+    FROM star.fact_order_items
+    WHERE product_id IS NOT NULL
+    GROUP BY order_date, product_id
 ),
 days AS (
     SELECT date, product_id FROM interest

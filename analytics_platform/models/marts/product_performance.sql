@@ -1,4 +1,4 @@
--- Grain: one row per product that was seen. Bots are left out.
+-- Grain: one row per product that was seen. Bots are left out: a product that only they saw has zeros.
 -- Rules: built from the session rollup, for the products that occur in the days to build.
 WITH totals AS (
     SELECT
@@ -26,21 +26,21 @@ products AS (
     GROUP BY product_id
 )
 SELECT
-    totals.product_id,
+    products.product_id,
     products.product_name,
-    CAST(totals.impressions AS BIGINT) AS impressions,
-    totals.unique_users,
-    totals.unique_viewers,
-    CAST(totals.views AS BIGINT) AS views,
-    CAST(totals.clicks AS BIGINT) AS clicks,
-    CAST(totals.add_to_carts AS BIGINT) AS add_to_carts,
-    CAST(totals.purchases AS BIGINT) AS purchases,
-    CAST(totals.quantity AS BIGINT) AS quantity,
-    CAST(totals.revenue AS DECIMAL(18, 4)) AS revenue,
+    CAST(coalesce(totals.impressions, 0) AS BIGINT) AS impressions,
+    coalesce(totals.unique_users, 0) AS unique_users,
+    coalesce(totals.unique_viewers, 0) AS unique_viewers,
+    CAST(coalesce(totals.views, 0) AS BIGINT) AS views,
+    CAST(coalesce(totals.clicks, 0) AS BIGINT) AS clicks,
+    CAST(coalesce(totals.add_to_carts, 0) AS BIGINT) AS add_to_carts,
+    CAST(coalesce(totals.purchases, 0) AS BIGINT) AS purchases,
+    CAST(coalesce(totals.quantity, 0) AS BIGINT) AS quantity,
+    CAST(coalesce(totals.revenue, 0) AS DECIMAL(18, 4)) AS revenue,
     CAST(totals.clicks AS DOUBLE) / nullif(totals.impressions, 0) AS click_through_rate,
     CAST(totals.purchases AS DOUBLE) / nullif(totals.views, 0) AS view_to_purchase_rate,
     CAST(totals.buyers AS DOUBLE) / totals.unique_users AS conversion_rate,
     CAST(totals.prices AS DOUBLE) / nullif(totals.priced, 0) AS average_price,
     totals.first_seen_at
-FROM totals
-LEFT JOIN products ON totals.product_id = products.product_id
+FROM products
+LEFT JOIN totals ON products.product_id = totals.product_id

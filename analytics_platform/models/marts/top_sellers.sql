@@ -1,4 +1,4 @@
--- Grain: one row per product that was seen. Bots are left out.
+-- Grain: one row per product that was seen. Bots are left out: a product that only they saw has zeros.
 -- Rules: built from the day rollup, for the products that occur in the days to build.
 SELECT
     product_id,

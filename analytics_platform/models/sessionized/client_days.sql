@@ -1,5 +1,6 @@
 -- Grain: one row per client and day, the rollup from which all-time figures of clients are computed.
--- Rules: the user is the last signed-in one; of two at the same time the later event id wins.
+-- Rules: the user is the last signed-in one; of two at the same time the later event id wins. A client is a bot on a day
+-- if all its sessions are.
 WITH signed_in AS (
     SELECT
         client_id,
@@ -13,14 +14,15 @@ WITH signed_in AS (
 ),
 days AS (
     SELECT
-        client_id,
-        event_date,
-        min(event_at) AS first_at,
-        max(event_at) AS last_at,
+        entries.client_id,
+        entries.event_date,
+        min(entries.event_at) AS first_at,
+        max(entries.event_at) AS last_at,
         count(*) AS events,
-        bool_or(is_bot) AS is_bot
-    FROM cleaned.events
-    GROUP BY client_id, event_date
+        bool_and(sessions.is_bot) AS is_bot
+    FROM sessionized.session_events AS entries
+    INNER JOIN sessionized.sessions AS sessions ON entries.session_id = sessions.session_id
+    GROUP BY entries.client_id, entries.event_date
 )
 SELECT
     days.client_id,

@@ -1,19 +1,21 @@
 -- Grain: one row per product list and day, with its latest name that day.
 -- Rules: a list without id is identified by its name; of two names at the same time the later event id and item wins.
--- Bots' events give no names: marts without bots are not built again for days on which only a bot saw the list.
+-- Sessions of bots give no names.
 WITH seen AS (
     SELECT
         coalesce(items.list_id, items.list_name) AS list_id,
         items.event_date,
         items.list_name,
         events.event_at,
-        events.is_bot,
+        sessions.is_bot,
         row_number() OVER (
             PARTITION BY coalesce(items.list_id, items.list_name), items.event_date
             ORDER BY events.event_at, items.event_id, items.item_index
         ) AS sighting
     FROM cleaned.event_items AS items
     INNER JOIN cleaned.events AS events ON items.event_id = events.event_id
+    INNER JOIN sessionized.session_events AS entries ON items.event_id = entries.event_id
+    INNER JOIN sessionized.sessions AS sessions ON entries.session_id = sessions.session_id
     WHERE coalesce(items.list_id, items.list_name) IS NOT NULL
 )
 SELECT

@@ -1,7 +1,6 @@
 -- Grain: one row per product and day, with its latest attributes that day.
 -- Rules: each attribute is the last one seen that day that is not missing; of two at the same time the later event id
--- and item wins, so the result does not depend on the order of rows. Bots' events give no names: marts without bots are
--- not built again for days on which only a bot saw the product.
+-- and item wins, so the result does not depend on the order of rows. Sessions of bots give no names.
 WITH seen AS (
     SELECT
         items.product_id,
@@ -11,13 +10,15 @@ WITH seen AS (
         items.category,
         items.price,
         events.event_at,
-        events.is_bot,
+        sessions.is_bot,
         row_number() OVER (
             PARTITION BY items.product_id, items.event_date
             ORDER BY events.event_at, items.event_id, items.item_index
         ) AS sighting
     FROM cleaned.event_items AS items
     INNER JOIN cleaned.events AS events ON items.event_id = events.event_id
+    INNER JOIN sessionized.session_events AS entries ON items.event_id = entries.event_id
+    INNER JOIN sessionized.sessions AS sessions ON entries.session_id = sessions.session_id
     WHERE items.product_id IS NOT NULL
 )
 SELECT

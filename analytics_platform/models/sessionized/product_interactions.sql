@@ -2,7 +2,7 @@
 -- Rules: an interaction belongs to the item's own list, else the event's, else to the list of the last click
 -- (select_item) on the product before it in the same session: a click on a list credits that list. Many trackers write
 -- whole seconds, so a click counts as earlier than other events of the same second. An item without a product is never
--- credited to a click. An order counts once, by its first event, and not if its session has a bot. Bots are left out.
+-- credited to a click. An order counts once, by its first event. Sessions of bots are left out.
 WITH interactions AS (
     SELECT
         items.event_id,
@@ -15,11 +15,13 @@ WITH interactions AS (
         events.event_name,
         events.event_at,
         events.client_id,
-        entries.session_id
+        entries.session_id,
+        sessions.is_bounce
     FROM cleaned.event_items AS items
     INNER JOIN cleaned.events AS events ON items.event_id = events.event_id
     INNER JOIN sessionized.session_events AS entries ON items.event_id = entries.event_id
-    WHERE NOT events.is_bot
+    INNER JOIN sessionized.sessions AS sessions ON entries.session_id = sessions.session_id
+    WHERE NOT sessions.is_bot
 ),
 clicked AS (
     SELECT
@@ -33,6 +35,7 @@ clicked AS (
         event_at,
         client_id,
         session_id,
+        is_bounce,
         last_value(
             CASE WHEN event_name = 'select_item' AND product_id IS NOT NULL THEN list_id END IGNORE NULLS
         ) OVER (
@@ -53,13 +56,12 @@ credited AS (
         clicked.event_at,
         clicked.price,
         clicked.quantity,
-        sessions.is_bounce,
+        clicked.is_bounce,
         CASE
-            WHEN clicked.event_name = 'purchase' AND (purchases.event_id IS NULL OR sessions.is_bot) THEN 'no order'
+            WHEN clicked.event_name = 'purchase' AND purchases.event_id IS NULL THEN 'no order'
             ELSE clicked.event_name
         END AS event_name
     FROM clicked
-    INNER JOIN sessionized.sessions AS sessions ON clicked.session_id = sessions.session_id
     LEFT JOIN sessionized.purchases AS purchases ON clicked.event_id = purchases.event_id
 ),
 per_event AS (

@@ -1,8 +1,8 @@
 -- Grain: one row per day, product and other product of one purchase event; and one per day and product with itself,
 -- which counts all its orders.
--- Rules: an order counts once, by its first event, and not if its session has a bot. Pairs without counted orders are
--- kept with zero, so that no row disappears when late events change what counts. Purchases of more than 100 products
--- are left out: they do not show what belongs together, and the number of their pairs grows quadratically.
+-- Rules: an order counts once, by its first event. Pairs without counted orders are kept with zero, so that no row
+-- disappears when late events change what counts. Purchases of more than 100 products are left out: they do not show
+-- what belongs together, and the number of their pairs grows quadratically.
 WITH lines AS (
     SELECT DISTINCT
         items.event_id,
@@ -19,22 +19,14 @@ sized AS (
         product_id,
         count(*) OVER (PARTITION BY event_id) AS products
     FROM lines
-),
-counted AS (
-    SELECT
-        purchases.event_id,
-        CASE WHEN coalesce(sessions.is_bot, FALSE) THEN 0 ELSE 1 END AS orders
-    FROM sessionized.purchases AS purchases
-    LEFT JOIN sessionized.session_events AS entries ON purchases.event_id = entries.event_id
-    LEFT JOIN sessionized.sessions AS sessions ON entries.session_id = sessions.session_id
 )
 SELECT
     one.event_date,
     one.product_id,
     other.product_id AS other_product_id,
-    CAST(sum(coalesce(counted.orders, 0)) AS BIGINT) AS orders
+    count(purchases.event_id) AS orders
 FROM sized AS one
 INNER JOIN sized AS other ON one.event_id = other.event_id
-LEFT JOIN counted ON one.event_id = counted.event_id
+LEFT JOIN sessionized.purchases AS purchases ON one.event_id = purchases.event_id
 WHERE one.products <= 100
 GROUP BY one.event_date, one.product_id, other.product_id

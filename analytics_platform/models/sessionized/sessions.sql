@@ -1,6 +1,7 @@
 -- Grain: one row per session, on the day it starts.
 -- Rules: the traffic source is that of the first event with one, else direct. A bounce is a session of one event.
--- Orders and revenue come from the deduplicated purchases.
+-- Orders and revenue come from the deduplicated purchases. A session is a bot's if every event that has a user agent has
+-- a bot's, and nothing was bought: one event that a server sends does not turn a person's visit into a bot's.
 WITH visits AS (
     SELECT
         entries.session_id,
@@ -18,7 +19,7 @@ WITH visits AS (
         min_by(events.device_type, entries.event_index) AS device_type,
         min_by(coalesce(events.os, ''), entries.event_index) AS os,
         min_by(coalesce(events.browser, ''), entries.event_index) AS browser,
-        bool_or(events.is_bot) AS is_bot,
+        coalesce(bool_and(events.is_bot), FALSE) AS has_bots_only,
         bool_or(events.event_name IN ('page_view', 'screen_view', 'view_item', 'view_item_list')) AS viewed,
         bool_or(events.event_name = 'view_item') AS viewed_product,
         bool_or(events.event_name = 'add_to_cart') AS added_to_cart,
@@ -64,7 +65,7 @@ sourced AS (
         visits.device_type,
         visits.os,
         visits.browser,
-        visits.is_bot,
+        visits.has_bots_only,
         visits.split_reason,
         visits.viewed,
         visits.viewed_product,
@@ -128,7 +129,7 @@ SELECT
     sourced.device_type,
     nullif(sourced.os, '') AS os,
     nullif(sourced.browser, '') AS browser,
-    sourced.is_bot,
+    sourced.has_bots_only AND coalesce(sold.orders, 0) = 0 AS is_bot,
     sourced.split_reason,
     sourced.viewed,
     sourced.viewed_product,

@@ -1,23 +1,26 @@
 -- Grain: one row per user, day and product (known by its name), and one per user and day for all products (product '').
--- Rules: users are those in events. Bots are left out. Orders count once, by their first event; a session counts
--- on the day it starts.
+-- Rules: users are those in events. What is done in a bot's session counts nothing; its rows are kept with zeros, so that
+-- none disappears when late events change whose it is. Orders count once, by their first event; a session counts on the
+-- day it starts.
 WITH events AS (
     SELECT
-        event_id,
-        user_id,
-        event_date,
-        event_at,
-        event_name,
-        source
-    FROM cleaned.events
-    WHERE user_id IS NOT NULL AND NOT is_bot
+        events.event_id,
+        events.user_id,
+        events.event_date,
+        CASE WHEN NOT sessions.is_bot THEN events.event_at END AS event_at,
+        CASE WHEN NOT sessions.is_bot THEN events.event_name END AS event_name,
+        events.source
+    FROM cleaned.events AS events
+    INNER JOIN sessionized.session_events AS entries ON events.event_id = entries.event_id
+    INNER JOIN sessionized.sessions AS sessions ON entries.session_id = sessions.session_id
+    WHERE events.user_id IS NOT NULL
 ),
 days AS (
     SELECT
         events.user_id,
         events.event_date,
-        count(*) AS interactions,
-        count(*) FILTER (WHERE events.source = 'web_logs') AS log_interactions,
+        count(events.event_at) AS interactions,
+        count(events.event_at) FILTER (WHERE events.source = 'web_logs') AS log_interactions,
         count(*) FILTER (WHERE events.event_name = 'view_item') AS views,
         count(*) FILTER (WHERE events.event_name = 'add_to_cart') AS add_to_carts,
         count(purchases.event_id) AS orders,
@@ -52,7 +55,7 @@ products AS (
         touched.user_id,
         touched.event_date,
         touched.product,
-        count(*) AS interactions,
+        count(touched.event_at) AS interactions,
         count(*) FILTER (WHERE touched.event_name = 'view_item') AS views,
         count(*) FILTER (WHERE touched.event_name = 'add_to_cart') AS add_to_carts,
         count(purchases.event_id) AS orders,

@@ -17,7 +17,7 @@ clients AS (
         max(last_at) AS last_seen_at,
         count(*) AS active_days,
         sum(events) AS events,
-        bool_or(is_bot) AS is_bot
+        bool_and(is_bot) AS is_bot
     FROM sessionized.client_days
     GROUP BY client_id
 )

@@ -18,9 +18,11 @@ SELECT
     items.product_name,
     items.price,
     items.quantity,
-    events.is_bot
+    sessions.is_bot
 FROM cleaned.event_items AS items
 INNER JOIN cleaned.events AS events ON items.event_id = events.event_id
+INNER JOIN sessionized.session_events AS entries ON items.event_id = entries.event_id
+INNER JOIN sessionized.sessions AS sessions ON entries.session_id = sessions.session_id
 LEFT JOIN cleaned.customer_history AS customers
     ON events.client_id = customers.client_id
     AND customers.version > 1

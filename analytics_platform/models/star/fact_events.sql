@@ -19,7 +19,7 @@ SELECT
     events.page_path,
     events.transaction_id,
     events.revenue,
-    events.is_bot
+    coalesce(sessions.is_bot, FALSE) AS is_bot
 FROM cleaned.events AS events
 LEFT JOIN sessionized.session_events AS entries ON events.event_id = entries.event_id
 LEFT JOIN sessionized.sessions AS sessions ON entries.session_id = sessions.session_id

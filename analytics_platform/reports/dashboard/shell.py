@@ -133,7 +133,7 @@ def choose_days(session: Session) -> Chosen:
     compared = (
         f"compared with {span(before.first, before.last)}" if is_covered else "there is no earlier data to compare with"
     )
-    st.text(f"{span(days.first, days.last, year=True)} (UTC), {compared}.")
+    st.text(f"{span(days.first, days.last, year=True)} (UTC), {compared}. Bots are left out of visits and sales.")
     return Chosen(days, before if is_covered else None, complete_until)
 
 
