@@ -65,12 +65,14 @@ SELECT
     (SELECT count(DISTINCT client_id) FROM star.fact_events JOIN star.dim_customer USING (customer_key)) AS clients,
     (SELECT count(*) FROM star.fact_sessions) AS sessions,
     (SELECT count(*) FILTER (WHERE is_bounce) FROM star.fact_sessions) AS bounces,
+    (SELECT count(*) FILTER (WHERE is_bot) FROM star.fact_sessions) AS bot_sessions,
     (SELECT count(*) FROM star.fact_orders) AS orders,
     (SELECT CAST(sum(revenue) AS VARCHAR) FROM star.fact_orders) AS revenue
 """
 
 _GROUPS_TOGETHER: Mapping[str, str] = MappingProxyType(
     {
+        "sessions_by_channel": "SELECT channel, count(*) FROM star.fact_sessions GROUP BY 1",
         "sessions_by_day": "SELECT session_date, count(*) FROM star.fact_sessions GROUP BY 1",
         "orders_by_day": "SELECT order_date, count(*) FROM star.fact_orders GROUP BY 1",
         "revenue_by_day": "SELECT order_date, CAST(sum(revenue) AS VARCHAR) FROM star.fact_orders GROUP BY 1",

@@ -33,6 +33,7 @@ from analytics_platform.demo.simulator import (
     read_purchases,
     simulate,
 )
+from analytics_platform.demo.simulator.catalogue import OWN_DOMAINS
 from analytics_platform.demo.simulator.tally import Figures
 from analytics_platform.settings import Settings, load_settings
 from analytics_platform.shop.service import open_shop
@@ -60,6 +61,7 @@ def run_demo(days: int, visitors: int, seed: int) -> bool:
     with start_servers(users) as servers:
         home = str((folder / "dagster").resolve())
         own = {"DAGSTER_HOME": home, "DATA_DIR": str(folder.resolve()), "PARTITION_START": first.isoformat()}
+        own["OWN_DOMAINS"] = OWN_DOMAINS
         (folder / "demo.env").write_text("".join(f"{name}={value}\n" for name, value in own.items()), "utf-8")
         os.environ |= {**own, **servers}
         settings, ok = load_settings(), True

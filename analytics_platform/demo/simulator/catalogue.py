@@ -8,6 +8,8 @@ from typing import NamedTuple
 from analytics_platform.demo.simulator.events import HOUR, Item
 
 SHOP = "https://www.shop.example"
+CHECKOUT = "https://checkout.shop.example"
+OWN_DOMAINS = "shop-magazin.example"
 
 
 class Variant(NamedTuple):
@@ -236,13 +238,28 @@ CRAWLERS = (
     "Mobile Safari/537.36 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)",
     f"Mozilla/5.0 {_BLINK}; compatible; GPTBot/1.2; +https://openai.com/gptbot)",
     "DuckDuckBot/1.1; (+http://duckduckgo.com/duckduckbot.html)",
+    "Mozilla/5.0 AppleWebKit/537.36 (KHTML, like Gecko; compatible; Claude-User/1.0; +Claude-User@anthropic.com)",
+    "meta-externalagent/1.1 (+https://developers.facebook.com/docs/sharing/webmasters/crawler)",
+    f"{_LINUX} {_BLINK} Chrome/130.0.0.0 Safari/537.36 Checkly",
+    "Catalogue reader (team@reader.example)",
+    "curl/8.11.0",
 )
-"""Crawlers that come in bursts."""
+"""Crawlers, monitors and scripts that come in bursts."""
+
+SERVER = "axios/1.7.7"
+"""The shop's server, which sends some events of people's visits."""
+
+PROGRAMS = frozenset({GOOGLEBOT, *CRAWLERS, SERVER})
+"""Every user agent that is no browser's."""
 
 
 class Channel(NamedTuple):
-    """One way to the shop; `click_id` is the name of the parameter an ad network appends, or empty."""
+    """One way to the shop, and the channel GA4 documents for it, empty for none.
 
+    `click_id` is the name of the parameter an ad network appends, or empty. A `query` may begin with `#`.
+    """
+
+    group: str
     weight: int
     query: str
     referrer: str
@@ -250,32 +267,79 @@ class Channel(NamedTuple):
 
 
 CHANNELS = (
-    Channel(240, "", ""),
-    Channel(170, "", "https://www.google.com/"),
-    Channel(30, "", "https://www.bing.com/"),
-    Channel(12, "", "https://duckduckgo.com/"),
-    Channel(30, "", "https://www.instagram.com/"),
-    Channel(14, "", "https://m.facebook.com/"),
-    Channel(8, "", "https://www.youtube.com/"),
-    Channel(16, "", "https://schlafblog.example/test/matratzen-2026"),
-    Channel(10, "", "https://homestories.example/"),
-    Channel(18, "", "https://www.shop.example/"),
-    Channel(90, "utm_source=google&utm_medium=cpc&utm_campaign=brand", "https://www.google.com/", "gclid"),
-    Channel(60, "utm_source=google&utm_medium=cpc&utm_campaign=shopping_de", "https://www.google.com/", "gclid"),
-    Channel(25, "", "https://www.google.com/", "gclid"),
-    Channel(20, "utm_source=bing&utm_medium=cpc&utm_campaign=brand", "https://www.bing.com/", "msclkid"),
-    Channel(70, "utm_source=newsletter&utm_medium=email&utm_campaign=autumn_sale", ""),
-    Channel(30, "utm_source=newsletter&utm_medium=email&utm_campaign=welcome+series", ""),
+    Channel("", 240, "", ""),
+    Channel("Organic Search", 170, "", "https://www.google.com/"),
+    Channel("Organic Search", 30, "", "https://www.bing.com/"),
+    Channel("Organic Search", 12, "", "https://duckduckgo.com/"),
+    Channel("Organic Search", 4, "", "https://www.ecosia.org/"),
+    Channel("Organic Social", 30, "", "https://www.instagram.com/"),
+    Channel("Organic Social", 14, "", "https://m.facebook.com/"),
+    Channel("Organic Social", 6, "", "https://old.reddit.com/r/mattress/"),
+    Channel("Organic Video", 8, "", "https://www.youtube.com/"),
+    Channel("Organic Shopping", 4, "", "https://www.etsy.com/"),
+    Channel("Referral", 16, "", "https://schlafblog.example/test/matratzen-2026"),
+    Channel("Referral", 10, "", "https://homestories.example/"),
+    Channel("", 18, "", "https://www.shop.example/"),
+    Channel("", 8, "", "https://blog.shop.example/besser-schlafen"),
+    Channel("", 6, "", "https://www.shop-magazin.example/"),
+    Channel("", 6, "", "https://www.paypal.com/checkoutnow"),
     Channel(
-        60, "utm_source=facebook&utm_medium=paid_social&utm_campaign=retargeting", "https://l.facebook.com/", "fbclid"
+        "Paid Search", 90, "utm_source=google&utm_medium=cpc&utm_campaign=brand", "https://www.google.com/", "gclid"
     ),
-    Channel(25, "utm_source=instagram&utm_medium=social&utm_campaign=bio", "https://l.instagram.com/"),
-    Channel(15, "", "https://l.facebook.com/", "fbclid"),
-    Channel(12, "utm_source=youtube&utm_medium=paid_video&utm_campaign=sleep_stories", "https://www.youtube.com/"),
-    Channel(12, "utm_source=criteo&utm_medium=display&utm_campaign=prospecting", ""),
-    Channel(15, "utm_source=awin&utm_medium=affiliate&utm_campaign=deals", "https://deals.example/"),
-    Channel(4, "utm_source=sms&utm_medium=sms&utm_campaign=flash", ""),
-    Channel(3, "utm_source=leaflet&utm_medium=print&utm_campaign=fr%C3%BChjahr", ""),
+    Channel(
+        "Paid Shopping",
+        60,
+        "utm_source=google&utm_medium=cpc&utm_campaign=shopping_de",
+        "https://www.google.com/",
+        "gclid",
+    ),
+    Channel("Paid Search", 25, "", "https://www.google.com/", "gclid"),
+    Channel("Paid Search", 6, "", "", "gbraid"),
+    Channel("Paid Search", 6, "", "", "wbraid"),
+    Channel("Paid Search", 6, "", "", "gad_source"),
+    Channel(
+        "Paid Search",
+        6,
+        "utm_source=newsletter&utm_medium=email&utm_campaign=autumn_sale",
+        "https://www.google.com/",
+        "gclid",
+    ),
+    Channel("Display", 4, "", "", "dclid"),
+    Channel("Paid Search", 20, "utm_source=bing&utm_medium=cpc&utm_campaign=brand", "https://www.bing.com/", "msclkid"),
+    Channel("Paid Search", 4, "utm_source=partner&utm_medium=referral", "", "msclkid"),
+    Channel("Paid Social", 6, "", "https://www.tiktok.com/", "ttclid"),
+    Channel("Paid Social", 4, "", "", "twclid"),
+    Channel("Paid Social", 4, "", "https://www.linkedin.com/", "li_fat_id"),
+    Channel("Email", 70, "utm_source=newsletter&utm_medium=email&utm_campaign=autumn_sale", ""),
+    Channel("Email", 30, "utm_source=newsletter&utm_medium=email&utm_campaign=welcome+series", ""),
+    Channel("Email", 6, "UTM_SOURCE=NEWSLETTER&UTM_MEDIUM=EMAIL", ""),
+    Channel("Email", 6, "utm_source=newsletter&amp;utm_medium=email", ""),
+    Channel("Email", 6, "#utm_source=newsletter&utm_medium=email", ""),
+    Channel("Email", 4, "utm_source=newsletter?utm_medium=email", ""),
+    Channel("Email", 4, "utm_source=&utm_source=newsletter&utm_medium=email&utm_medium=cpc", ""),
+    Channel("Paid Social", 4, "utm_source=facebook&utm_medium=paid%2520social", ""),
+    Channel(
+        "Paid Social",
+        60,
+        "utm_source=facebook&utm_medium=paid_social&utm_campaign=retargeting",
+        "https://l.facebook.com/",
+        "fbclid",
+    ),
+    Channel(
+        "Organic Social", 25, "utm_source=instagram&utm_medium=social&utm_campaign=bio", "https://l.instagram.com/"
+    ),
+    Channel("Organic Social", 15, "", "https://l.facebook.com/", "fbclid"),
+    Channel("Organic Social", 6, "", "", "fbclid"),
+    Channel(
+        "Paid Video",
+        12,
+        "utm_source=youtube&utm_medium=paid_video&utm_campaign=sleep_stories",
+        "https://www.youtube.com/",
+    ),
+    Channel("Display", 12, "utm_source=criteo&utm_medium=display&utm_campaign=prospecting", ""),
+    Channel("Affiliates", 15, "utm_source=awin&utm_medium=affiliate&utm_campaign=deals", "https://deals.example/"),
+    Channel("SMS", 4, "utm_source=sms&utm_medium=sms&utm_campaign=flash", ""),
+    Channel("Unassigned", 3, "utm_source=leaflet&utm_medium=print&utm_campaign=fr%C3%BChjahr", ""),
 )
 
 _CHANNEL_WEIGHTS = tuple(accumulate(channel.weight for channel in CHANNELS))
@@ -286,11 +350,11 @@ _HOUR_WEIGHTS = tuple(
 """How many visits begin in each hour of a day in UTC, added up."""
 
 
-def draw_arrival(rng: Random) -> tuple[str, str]:
-    """Draw how one visit begins: the query of the landing page's address and the referrer; both may be empty."""
+def draw_arrival(rng: Random) -> tuple[str, Channel]:
+    """Draw how one visit begins: the query of the landing page's address, which may be empty, and the channel."""
     channel = rng.choices(CHANNELS, cum_weights=_CHANNEL_WEIGHTS)[0]
     click_id = f"{channel.click_id}=Cj0K{rng.getrandbits(96):024x}" if channel.click_id else ""
-    return "&".join(filter(None, (channel.query, click_id))), channel.referrer
+    return "&".join(filter(None, (channel.query, click_id))), channel
 
 
 def draw_time_of_day(rng: Random) -> int:

@@ -60,7 +60,8 @@ class Event(NamedTuple):
     """One thing one client did, in any source; `at` is in milliseconds since 1970 UTC.
 
     The clickstream has the fields of a page, with `data` as JSON text or empty; messages and logs have items, and logs
-    a device and a session. No two events of a client in one source share a millisecond, except staged logs.
+    a device and a session. `tagged` and `referred` are the channels that address and referrer stand for, or empty. No
+    two events of a client in one source share a millisecond, except staged logs.
     """
 
     client_id: str
@@ -72,6 +73,8 @@ class Event(NamedTuple):
     referrer: str = ""
     data: str = ""
     user_agent: str = ""
+    tagged: str = ""
+    referred: str = ""
     device: str = ""
     session_id: int = 0
 

@@ -206,6 +206,8 @@ class ClickFeed(Feed):
     def _pack(self, number: int, events: list[Event]) -> Packed:
         """Put copies of some of the events, and of earlier ones, among them; late events have no order."""
         rng, style = self._rng, self._plans[number][0]
+        if "referrer" not in style.order:
+            events = [event._replace(referrer="", referred="") for event in events]
         if number >= self._scope.days:
             rng.shuffle(events)
         for event in events:

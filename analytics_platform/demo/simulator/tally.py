@@ -1,12 +1,14 @@
 """What a correct platform must find: counts of everything that is written, in the shape of the demo's comparison."""
 
 from array import array
+from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple, TypeAlias
 
+from analytics_platform.demo.simulator.catalogue import PROGRAMS
 from analytics_platform.demo.simulator.events import DAY, EPOCH, MINUTE, USER, Event, Purchase, instant_of
 from analytics_platform.demo.simulator.feeds import Packed
 
@@ -124,7 +126,8 @@ class Tally:
 
     Sessions are those of a client over all sources: a user's messages and logs make common ones. A session belongs to
     the day it starts; a bounce is a session of one event. An order is identified by client and transaction id; its day
-    and revenue are those of its earliest event.
+    and revenue are those of its earliest event. The channel of a session is that of its first event with one, else
+    Direct. It is a bot's if programs alone sent its events, as far as they have a user agent, and nothing was bought.
     """
 
     def __init__(self) -> None:
@@ -132,6 +135,8 @@ class Tally:
         self._lists = ListsTally()
         self._logs: Counter[str] = Counter()
         self._times: defaultdict[str, array[int]] = defaultdict(lambda: array("q"))
+        self._channels: defaultdict[str, list[tuple[int, str]]] = defaultdict(list)
+        self._agents: defaultdict[str, list[tuple[int, bool]]] = defaultdict(list)
         self._views: defaultdict[str, dict[str, tuple[int, int]]] = defaultdict(dict)
         self._orders: defaultdict[str, dict[str, tuple[int, Purchase]]] = defaultdict(dict)
 
@@ -141,6 +146,10 @@ class Tally:
         for event in packed.events:
             client_id, at = event.client_id, event.at
             self._times[client_id].append(at)
+            if channel := event.tagged or event.referred:
+                self._channels[client_id].append((at, channel))
+            if event.user_agent:
+                self._agents[client_id].append((at, event.user_agent in PROGRAMS))
             if event.purchase is not None:
                 orders, number = self._orders[client_id], event.purchase.transaction_id
                 orders[number] = min(orders.get(number, (at, event.purchase)), (at, event.purchase))
@@ -190,10 +199,19 @@ class Tally:
 
     def _describe_activity(self) -> dict[str, Any]:
         starts, orders, cents, bounces = Counter[int](), Counter[int](), Counter[int](), 0
-        for times in self._times.values():
-            for session in find_sessions(times):
+        channels, bots = Counter[str](), 0
+        for client_id, times in self._times.items():
+            sessions = find_sessions(times)
+            for session in sessions:
                 starts[session.starts_at // DAY] += 1
                 bounces += session.events == 1
+            begins = [session.starts_at for session in sessions]
+            first = {bisect_right(begins, at): name for at, name in sorted(self._channels[client_id], reverse=True)}
+            channels.update(first.get(number, "Direct") for number in range(1, len(begins) + 1))
+            of = {is_program: set[int]() for is_program in (True, False)}
+            for at, is_program in self._agents[client_id]:
+                of[is_program].add(bisect_right(begins, at))
+            bots += len(of[True] - of[False] - {bisect_right(begins, at) for at, _ in self._orders[client_id].values()})
         for _, at, purchase in self.purchases():
             orders[at // DAY] += 1
             cents[at // DAY] += purchase.cents
@@ -201,6 +219,8 @@ class Tally:
             "clients": len(self._times),
             "sessions": starts.total(),
             "bounces": bounces,
+            "bot_sessions": bots,
+            "sessions_by_channel": dict(sorted(channels.items())),
             "orders": orders.total(),
             "revenue": format_money(cents.total()),
             "sessions_by_day": name_days(starts),

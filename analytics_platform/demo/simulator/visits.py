@@ -9,6 +9,7 @@ from analytics_platform.demo.simulator.catalogue import (
     APP_LISTS,
     APP_PRODUCTS,
     ARTICLES,
+    CHECKOUT,
     COLLECTIONS,
     CRAWLERS,
     GOOGLEBOT,
@@ -18,6 +19,7 @@ from analytics_platform.demo.simulator.catalogue import (
     PEOPLE_WEIGHTS,
     PRODUCTS,
     SEARCHES,
+    SERVER,
     SHOP,
     SimulatedProduct,
     draw_arrival,
@@ -60,14 +62,17 @@ class Visit:
 
     def land(self, path: str) -> None:
         """Open the first page, with the campaign and the referrer that led here."""
-        query, referrer = draw_arrival(self.rng)
-        mark = "&" if "?" in path else "?"
-        self._open = self._open._replace(page_url=SHOP + path + (mark + query if query else ""), referrer=referrer)
+        query, channel = draw_arrival(self.rng)
+        mark = "" if not query or query.startswith("#") else "&" if "?" in path else "?"
+        tagged, referred = (channel.group, "") if query else ("", channel.group)
+        self._open = self._open._replace(
+            page_url=SHOP + path + mark + query, referrer=channel.referrer, tagged=tagged, referred=referred
+        )
 
-    def open(self, url: str) -> None:
-        """Follow a link after a pause, without an event."""
+    def open(self, url: str, referrer: str = "") -> None:
+        """Follow a link after a pause, without an event; the referrer is the page before, unless it is given."""
         self.wait()
-        self._open = self._open._replace(page_url=url, referrer=self._open.page_url)
+        self._open = self._open._replace(page_url=url, referrer=referrer or self._open.page_url, tagged="", referred="")
 
 
 class Visitor(NamedTuple):
@@ -174,16 +179,21 @@ def _draw_product_url(rng: Random, product: SimulatedProduct) -> str:
 
 
 def _check_out(visit: Visit, email: str, product: SimulatedProduct) -> None:
-    """Check out, which many leave; a few confirmations are sent again, minutes or a day later, as by a reload."""
+    """Check out, which many leave; a few confirmations are sent again, minutes or a day later, as by a reload.
+
+    Some pay elsewhere and come back from there. Some confirmations are sent by the shop's server.
+    """
     rng = visit.rng
-    visit.open(f"{SHOP}/checkout")
+    host = rng.choice((SHOP, CHECKOUT))
+    visit.open(f"{host}/checkout")
     visit.record("checkout_started")
     if rng.random() < 0.4:
         return
     basket = _draw_basket(rng, product)
     purchase = make_purchase(draw_transaction_id(rng), basket)
-    visit.open(f"{SHOP}/checkout/thank-you")
-    visit.record("checkout_completed", data=describe_order(purchase, basket, email), purchase=purchase)
+    visit.open(f"{host}/checkout/thank-you", rng.choice(("", "", "https://www.paypal.com/", "https://pay.klarna.com/")))
+    sender = {"user_agent": SERVER} if rng.random() < 0.05 else {}
+    visit.record("checkout_completed", data=describe_order(purchase, basket, email), purchase=purchase, **sender)
     fate, last = rng.random(), visit.events[-1]
     if fate < 0.02:
         visit.events.append(last._replace(at=last.at + rng.randrange(MINUTE, 20 * MINUTE)))

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from analytics_platform.demo.simulator.breakage import BROKEN_DOCUMENTS, BROKEN_MESSAGES, BROKEN_ROWS
+from analytics_platform.demo.simulator.catalogue import CHANNELS, PROGRAMS
 from analytics_platform.demo.simulator.events import CHANGED_USER, Scope
 from analytics_platform.demo.simulator.staged import (
     EDGE_USER,
@@ -29,6 +30,10 @@ from analytics_platform_tests.demo.simulator.log_reader import read_users
 from analytics_platform_tests.demo.simulator.message_reader import amount, distinct, orders_of
 
 SOURCES = {"clickstream": BROKEN_ROWS, "ecommerce_events": BROKEN_MESSAGES, "web_logs": BROKEN_DOCUMENTS}
+
+
+LATEST = 2**60
+"""Milliseconds; after every event."""
 
 
 def count_days(times: Iterable[datetime]) -> Counter[str]:
@@ -64,6 +69,20 @@ def test_clients_and_sessions_are_those_of_the_events_of_all_sources(stage: Stag
     assert stage.truth["all", "sessions"] == len(sessions)
     assert stage.truth["all", "sessions_by_day"] == days
     assert stage.truth["all", "bounces"] == sum(session.events == 1 for session in sessions)
+
+
+def test_every_session_has_one_of_the_channels_and_bots_are_those_of_programs_that_bought_nothing(stage: Stage) -> None:
+    channels, bots = stage.truth["all", "sessions_by_channel"], 0
+    assert sum(channels.values()) == stage.truth["all", "sessions"]
+    assert {"Direct", "Email", "Paid Search"} < set(channels) <= {"Direct", *(channel.group for channel in CHANNELS)}
+    orders = {(order.client_id, order.milliseconds) for order in stage.orders}
+    for client, rows in by_client(stage, "clickstream").items():
+        starts = [session.starts_at for session in find_sessions(stage.times[client])]
+        for start, end in zip(starts, [*starts[1:], LATEST], strict=True):
+            own = [row for row in rows if start <= row.milliseconds < end]
+            is_machines = all(row.values["user_agent"] in PROGRAMS for row in own)
+            bots += is_machines and not any((client, row.milliseconds) in orders for row in own)
+    assert stage.truth["all", "bot_sessions"] == bots > 0
 
 
 def test_orders_and_revenue_are_those_of_the_earliest_event_of_each_order(stage: Stage) -> None:
