@@ -61,7 +61,7 @@ def rejected_frame(
     positions: NDArray[np.int64] | Sequence[int], raws: Texts, reasons: Texts, dates: pl.Series | None = None
 ) -> pl.DataFrame:
     """Give rejected records the columns of `REJECTED`; `dates` are their days, where a source has them."""
-    nothing = pl.repeat(None, len(positions), dtype=pl.Date, eager=True)
+    nothing = pl.Series(dtype=pl.Date).extend_constant(None, len(positions))
     columns = (positions, raws, reasons, nothing if dates is None else dates, nothing)
     return pl.DataFrame(dict(zip(REJECTED, columns, strict=True)), schema=REJECTED)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+from copy import copy
+from functools import lru_cache
 
 import pandera.polars as pa
 import polars as pl
@@ -66,14 +68,20 @@ def _schema(contract: ContractType, earliest: dt.datetime, latest: dt.datetime) 
 
     The key of a table with an identity may be missing there: the load then makes one from the row's content.
     """
+    schema = copy(_schema_of_input(contract))
+    if EVENT_TIME in schema.columns:
+        column = copy(schema.columns[EVENT_TIME])
+        column.checks = [*column.checks, pa.Check.in_range(earliest, latest)]
+        schema.columns = {**schema.columns, EVENT_TIME: column}
+    return schema
+
+
+@lru_cache
+def _schema_of_input(contract: ContractType) -> pa.DataFrameSchema:
     schema = schema_of(contract).select_columns(list(usual_names(contract)))
     schema.checks = []
-    key, identity = contract.table.key[0], contract.table.identity
-    changes: dict[str, dict[str, object]] = {key: {"nullable": True}} if identity and key in schema.columns else {}
-    if EVENT_TIME in schema.columns:
-        bounds = pa.Check.in_range(earliest, latest)
-        changes[EVENT_TIME] = {"checks": [*schema.columns[EVENT_TIME].checks, bounds]}
-    return schema.update_columns(changes)
+    key = contract.table.key[0]
+    return schema.update_column(key, nullable=True) if contract.table.identity and key in schema.columns else schema
 
 
 def _words(schema: pa.DataFrameSchema, usual: dict[str, str]) -> pl.DataFrame:

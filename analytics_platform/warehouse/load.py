@@ -26,7 +26,7 @@ from analytics_platform.progress import progress_bar
 from analytics_platform.settings import Settings
 from analytics_platform.sources.source import Source
 from analytics_platform.warehouse.duckdb import ROW_GROUP, DuckDBSession
-from analytics_platform.warehouse.ledger import LEDGER_TABLES, TEXT_ID, known_batches, set_aside
+from analytics_platform.warehouse.ledger import TEXT_ID, known_batches, set_aside
 from analytics_platform.warehouse.session import BatchCard, Loaded, Session, Span
 
 ROWS_PER_INSERT = 1 * ROW_GROUP
@@ -89,7 +89,6 @@ def load_batch(
     A batch that another run has loaded meanwhile is left as it is. Raises `AssertionError` if a record did not end in
     exactly one place; nothing is stored then.
     """
-    session.ensure(contract, *LEDGER_TABLES)
     started_at = dt.datetime.now(dt.UTC)
     try:
         with session.batch(contract, card) as staging:
@@ -130,7 +129,7 @@ def store_verdicts(
     drift: dict[str, None] = {}
     with closing(in_background(verdicts)) as ahead:
         for verdict in ahead:
-            waiting = pl.concat([waiting, verdict.accepted])
+            waiting = pl.concat([waiting, verdict.accepted]) if waiting.height else verdict.accepted
             whole = waiting.height - waiting.height % ROWS_PER_INSERT
             if whole:
                 session.insert(table, waiting.head(whole), defaults)
