@@ -5,6 +5,7 @@ Duplicates are not found here but where the table is, in the transaction that lo
 
 from __future__ import annotations
 
+import atexit
 import datetime as dt
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -115,6 +116,7 @@ class Gate:
 @cache
 def _engine() -> duckdb.DuckDBPyConnection:
     """Open the DuckDB that validates JSON: once, since opening one takes longer than to validate a small file."""
+    atexit.register(_engine.cache_clear)
     return duckdb.connect(":memory:")
 
 

@@ -197,7 +197,7 @@ class DuckDBSession(Session):
         self.connection.execute(f"INSERT INTO {quote_table(table)} BY NAME SELECT {columns} FROM incoming")
 
     @contextmanager
-    def batch(self, contract: ContractType, card: BatchCard) -> Iterator[DuckDBSession]:
+    def batch(self, contract: ContractType, cards: Sequence[BatchCard]) -> Iterator[DuckDBSession]:
         """Yield this session, in one transaction, with the memory of a load; a lower limit stays."""
         memory = min(self._memory, max(LOAD_MEMORY, self._memory // 2))
         self.connection.execute(f"SET memory_limit = '{memory}B'")
@@ -207,8 +207,8 @@ class DuckDBSession(Session):
         finally:
             self.connection.execute(f"SET memory_limit = '{self._memory}B'")
 
-    def recall(self, contract: ContractType, card: BatchCard, span: Span) -> None:
-        """Fetch the stored rows that the batch's may duplicate: in a DuckDB file they are here."""
+    def recall(self, contract: ContractType, cards: Sequence[BatchCard], span: Span) -> None:
+        """Fetch the stored rows that the batches' may duplicate: in a DuckDB file they are here."""
 
     def know_members(self, contract: ContractType, part: str) -> None:
         """Fetch the members of dimensions that the rows of `part` refer to: in a DuckDB file they are here."""

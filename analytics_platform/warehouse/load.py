@@ -1,4 +1,4 @@
-"""Loads one batch: accepted rows, rejected rows, ledger and audit log in one transaction, duplicates left out.
+"""Loads batches: accepted rows, rejected rows, ledger and audit log in one transaction, duplicates left out.
 
 A batch is in the ledger exactly once. Killed anywhere, nothing of it is there, and a re-run loads it whole.
 """
@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
+from itertools import groupby, islice
 
 import duckdb
 import polars as pl
 
 from analytics_platform.contracts.base import ContractType
 from analytics_platform.contracts.ddl import identity_sql, polars_schema
-from analytics_platform.contracts.ops import Quarantine
+from analytics_platform.contracts.ops import PipelineLogs, Quarantine
 from analytics_platform.contracts.sql import literal, quote, quote_table
 from analytics_platform.errors import UserError
 from analytics_platform.gate import FileRejectedError, Verdict
@@ -26,8 +27,8 @@ from analytics_platform.progress import progress_bar
 from analytics_platform.settings import Settings
 from analytics_platform.sources.source import Source
 from analytics_platform.warehouse.duckdb import ROW_GROUP, DuckDBSession
-from analytics_platform.warehouse.ledger import TEXT_ID, known_batches, set_aside
-from analytics_platform.warehouse.session import BatchCard, Loaded, Session, Span
+from analytics_platform.warehouse.ledger import LEDGER_TABLES, TEXT_ID, known_batches, set_aside
+from analytics_platform.warehouse.session import BatchCard, Loaded, Session, Span, of_batches
 
 ROWS_PER_INSERT = 1 * ROW_GROUP
 """Number of accepted rows that are written at a time, in whole row groups: for two threads, and little memory."""
@@ -35,6 +36,10 @@ ROWS_PER_INSERT = 1 * ROW_GROUP
 # DuckDB keeps the text of a row group in memory: 700 rejected records of 1 MB could never be committed.
 LONGEST_TEXT, TEXT_OF_A_BATCH, SHORT_TEXT = 100_000, 32_000_000, 200
 """Characters of a rejected record, and of all those of a batch, that quarantine keeps; of the rest it keeps a few."""
+
+
+SMALL_BYTES, TOGETHER = 1 << 18, 50
+"""Size of a small batch, and how many small ones are loaded in one transaction: its cost is that of many rows."""
 
 
 class _KnownBatchError(Exception):
@@ -49,24 +54,39 @@ def load_new_batches(
     run_id: str,
     only: Collection[str] | None = None,
 ) -> Iterator[tuple[Batch, Loaded]]:
-    """Put the batches that were not loaded yet through the gate and into the warehouse, one transaction each.
+    """Put the batches that were not loaded yet through the gate and into the warehouse, small neighbours together.
 
     All of them, or those in `only`. A batch that fails is set aside with the reason, and the others are loaded.
     """
     session.ensure(source.contract)
     known = known_batches(session)
-    for batch in lake.batches(source.name):
-        if batch.batch_id in known or (only is not None and batch.batch_id not in only):
-            continue
-        card = BatchCard.of(batch, run_id)
-        try:
-            with progress_bar(batch.name) as report:
-                loaded = load_batch(session, source.contract, card, source.validate(batch, settings), report)
-        except session.FAULTS as error:
-            with session.transaction():
-                set_aside(session, card, "failed", explain_fault(error))
+    new = [x for x in lake.batches(source.name) if x.batch_id not in known and (only is None or x.batch_id in only)]
+    for is_small, run in groupby(new, lambda batch: batch.size <= SMALL_BYTES):
+        while group := [*islice(run, TOGETHER if is_small else 1)]:
+            yield from _load_together(source, session, settings, run_id, group)
+
+
+def _load_together(
+    source: Source, session: Session, settings: Settings, run_id: str, group: Sequence[Batch]
+) -> Iterator[tuple[Batch, Loaded]]:
+    """Load batches in one transaction; if that fails, each by itself, and set those aside that fail then."""
+    cards = {BatchCard.of(batch, run_id): source.validate(batch, settings) for batch in group}
+    faults: tuple[type[Exception], ...] = (_KnownBatchError, *session.FAULTS)
+    name = group[0].name if len(group) == 1 else f"{len(group)} small batches"
+    try:
+        with progress_bar(name) as report:
+            loaded = load_batches(session, source.contract, cards, report)
+    except faults as error:
+        if len(group) > 1:
+            for batch in group:
+                yield from _load_together(source, session, settings, run_id, [batch])
+        elif isinstance(error, _KnownBatchError):
+            yield group[0], error.args[0]
         else:
-            yield batch, loaded
+            with session.transaction():
+                set_aside(session, BatchCard.of(group[0], run_id), "failed", explain_fault(error))
+    else:
+        yield from ((batch, loaded[batch.batch_id]) for batch in group)
 
 
 def explain_fault(error: Exception) -> str:
@@ -89,20 +109,39 @@ def load_batch(
     A batch that another run has loaded meanwhile is left as it is. Raises `AssertionError` if a record did not end in
     exactly one place; nothing is stored then.
     """
-    started_at = dt.datetime.now(dt.UTC)
+    session.ensure(contract, *LEDGER_TABLES)
     try:
-        with session.batch(contract, card) as staging:
-            sql = "SELECT rows_accepted, rows_duplicate, rows_quarantined FROM ops.pipeline_logs WHERE batch_id = $id"
-            for known in staging.rows(sql, {"id": card.batch_id}):
-                raise _KnownBatchError(Loaded(*known))  # nothing is stored then
-            stored = store_verdicts(staging, contract, card, verdicts, progress)
-            drop_duplicates(staging, contract, card, stored.span)
-            write_days(staging, contract, card, stored.span)
-            loaded = count_rows(staging, card.batch_id)
-            assert loaded.rows_read == stored.read, f"{card.input}: {stored.read} records read, {loaded} in the ledger"
-            _write_log(staging, card, loaded, stored, started_at)
+        return load_batches(session, contract, {card: verdicts}, progress)[card.batch_id]
     except _KnownBatchError as error:
-        (loaded,) = error.args
+        loaded: Loaded = error.args[0]
+        return loaded
+
+
+def load_batches(
+    session: Session,
+    contract: ContractType,
+    cards: Mapping[BatchCard, Iterable[Verdict]],
+    progress: Callable[[int], None],
+) -> dict[str, Loaded]:
+    """Store the verdicts over batches in one transaction, as if one was loaded after the other; by batch id.
+
+    Raises `_KnownBatchError` if one of them was loaded meanwhile, and what `load_batch` does; nothing is stored then.
+    """
+    started_at, span = dt.datetime.now(dt.UTC), None
+    with session.batch(contract, list(cards)) as staging:
+        sql = "SELECT rows_accepted, rows_duplicate, rows_quarantined FROM ops.pipeline_logs WHERE "
+        for known in staging.rows(sql + of_batches(cards)):
+            raise _KnownBatchError(Loaded(*known))
+        stored = store_verdicts(staging, contract, cards, progress)
+        if days := [day for each in stored.values() for day in each.span or ()]:
+            span = min(days), max(days)
+        drop_duplicates(staging, contract, list(cards), span)
+        write_days(staging, contract, list(cards), span)
+        loaded = count_rows(staging, cards)
+        for card in cards:
+            read, ends = stored[card.batch_id].read, loaded[card.batch_id]
+            assert ends.rows_read == read, f"{card.input}: {read} records read, {ends} in the ledger"
+        _write_log(staging, cards, loaded, stored, started_at)
     return loaded
 
 
@@ -118,17 +157,16 @@ class StoredVerdicts:
 def store_verdicts(
     session: DuckDBSession,
     contract: ContractType,
-    card: BatchCard,
-    verdicts: Iterable[Verdict],
+    cards: Mapping[BatchCard, Iterable[Verdict]],
     progress: Callable[[int], None],
-) -> StoredVerdicts:
-    """Insert the verdicts' rows, duplicates included."""
+) -> dict[str, StoredVerdicts]:
+    """Insert the verdicts' rows, duplicates included. Returns what was stored by batch id."""
     table, defaults = contract.table.name, identity_sql(contract)
     waiting = pl.DataFrame(schema=polars_schema(contract))
-    read, kept, days = 0, 0, set[dt.date]()
-    drift: dict[str, None] = {}
-    with closing(in_background(verdicts)) as ahead:
-        for verdict in ahead:
+    read, kept = dict.fromkeys(cards, 0), dict.fromkeys(cards, 0)
+    days, drift = {card: set[dt.date]() for card in cards}, {card: dict[str, None]() for card in cards}
+    with closing(in_background((card, verdict) for card in cards for verdict in cards[card])) as ahead:
+        for card, verdict in ahead:
             waiting = pl.concat([waiting, verdict.accepted]) if waiting.height else verdict.accepted
             whole = waiting.height - waiting.height % ROWS_PER_INSERT
             if whole:
@@ -136,16 +174,21 @@ def store_verdicts(
                 waiting = waiting.slice(whole)
             if verdict.rejected.height:
                 known = {name: pl.lit(getattr(card, name)) for name in ("batch_id", "source", "input")}
-                rejected = cut_texts(verdict.rejected, kept)
-                kept += int(rejected["raw"].str.len_chars().sum())
+                rejected = cut_texts(verdict.rejected, kept[card])
+                kept[card] += int(rejected["raw"].str.len_chars().sum())
                 rejected = rejected.with_columns(quarantined_at=dt.datetime.now(dt.UTC), **known)
                 session.insert(Quarantine.table.name, rejected)
-            read += verdict.accepted.height + verdict.rejected.height
-            days.update(verdict.accepted["event_date"].unique())
-            drift |= dict.fromkeys(verdict.drift)
-            progress(read)
+            read[card] += verdict.accepted.height + verdict.rejected.height
+            days[card].update(verdict.accepted["event_date"].unique())
+            drift[card] |= dict.fromkeys(verdict.drift)
+            progress(sum(read.values()))
     session.insert(table, waiting, defaults)
-    return StoredVerdicts(read, (min(days), max(days)) if days else None, "; ".join(drift) or None)
+    return {
+        card.batch_id: StoredVerdicts(
+            read[card], (min(days[card]), max(days[card])) if days[card] else None, "; ".join(drift[card]) or None
+        )
+        for card in cards
+    }
 
 
 def cut_texts(rejected: pl.DataFrame, kept: int) -> pl.DataFrame:
@@ -164,67 +207,68 @@ def cut_texts(rejected: pl.DataFrame, kept: int) -> pl.DataFrame:
     )
 
 
-def drop_duplicates(session: DuckDBSession, contract: ContractType, card: BatchCard, span: Span) -> None:
-    """Delete this batch's records that are stored already, and note them in the temporary table `duplicates`.
+def drop_duplicates(session: DuckDBSession, contract: ContractType, cards: Sequence[BatchCard], span: Span) -> None:
+    """Delete these batches' records that are stored already, and note them in the temporary table `duplicates`.
 
-    The record that was stored first stays, within the batch the first. A rejected record is a duplicate only where the
-    source delivers records again: in a file, two equal broken lines are two records.
+    The record that was stored first stays, of those of these batches the first. A rejected record is a duplicate only
+    where the source delivers records again: in a file, two equal broken lines are two records.
     """
-    session.recall(contract, card, span)
-    session.execute("CREATE OR REPLACE TEMP TABLE duplicates (position BIGINT, event_date DATE)")
+    session.recall(contract, cards, span)
+    session.execute("CREATE OR REPLACE TEMP TABLE duplicates (batch_id VARCHAR, position BIGINT, event_date DATE)")
     if span is not None:
-        _drop_accepted(session, contract, card.batch_id, span)
+        _drop_accepted(session, contract, cards, span)
     if contract.table.redelivers:
         # A rejected record is known by its original text.
         rows = f"""
-            (SELECT * FROM ops.quarantine WHERE source = {literal(card.source)} AND {TEXT_ID} IN (
-                SELECT {TEXT_ID} FROM ops.quarantine WHERE batch_id = {literal(card.batch_id)}
+            (SELECT * FROM ops.quarantine WHERE source = {literal(contract.table.source)} AND {TEXT_ID} IN (
+                SELECT {TEXT_ID} FROM ops.quarantine WHERE {of_batches(cards)}
             ))
         """
-        _note_duplicates(session, rows, TEXT_ID, "neighbour_date", card.batch_id)
-        session.execute(
-            "DELETE FROM ops.quarantine WHERE batch_id = $batch_id AND position IN (SELECT position FROM duplicates)",
-            {"batch_id": card.batch_id},
-        )
+        _note_duplicates(session, rows, TEXT_ID, "neighbour_date", cards)
+        session.execute(f"DELETE FROM ops.quarantine WHERE {_is_duplicate(cards)}")
 
 
-def _note_duplicates(session: DuckDBSession, rows: str, same: str, day: str, batch_id: str) -> None:
-    """Note the rows of the batch that have a row with the `same` before them in `rows`, each with its `day`."""
+def _is_duplicate(cards: Sequence[BatchCard]) -> str:
+    return f"{of_batches(cards)} AND (batch_id, position) IN (SELECT batch_id, position FROM duplicates)"
+
+
+def _note_duplicates(session: DuckDBSession, rows: str, same: str, day: str, cards: Sequence[BatchCard]) -> None:
+    """Note the rows of the batches that have a row with the `same` before them in `rows`, each with its `day`."""
     session.execute(
         f"""
         INSERT INTO duplicates
         WITH ranked AS (
             SELECT batch_id, position, {day} AS event_date, row_number() OVER (
-                PARTITION BY {same} ORDER BY batch_id = $batch_id, position
+                PARTITION BY {same} ORDER BY coalesce(list_position($batches, batch_id), 0), position
             ) AS place
             FROM {rows}
         )
-        SELECT position, event_date FROM ranked WHERE place > 1 AND batch_id = $batch_id
+        SELECT batch_id, position, event_date FROM ranked WHERE place > 1 AND {of_batches(cards)}
         """,
-        {"batch_id": batch_id},
+        {"batches": [card.batch_id for card in cards]},
     )
 
 
 def _drop_accepted(
-    session: DuckDBSession, contract: ContractType, batch_id: str, span: tuple[dt.date, dt.date]
+    session: DuckDBSession, contract: ContractType, cards: Sequence[BatchCard], span: tuple[dt.date, dt.date]
 ) -> None:
     """Delete accepted rows that are stored already. The same event has the same time, so both are on the same day.
 
     Candidates are found by hash of the id, which is fast, and then compared exactly.
     """
     key, table = quote(contract.table.key[0]), quote_table(contract.table.name)
-    mine = "event_date BETWEEN $first AND $last AND batch_id = $batch_id"
-    values = {"batch_id": batch_id, **_limits(span)}
+    on_days, values = "event_date BETWEEN $first AND $last", _limits(span)
     # Days as literals, so that DuckDB skips what is stored for others. They may be few and far apart: one late event,
     # and the span is long.
-    found = session.rows(f"SELECT DISTINCT event_date FROM {table} WHERE {mine} ORDER BY 1", values)
-    rows = f"(SELECT * FROM {table} WHERE event_date IN ({', '.join(literal(day) for (day,) in found)}))"
+    sql = f"SELECT DISTINCT event_date FROM {table} WHERE {on_days} AND {of_batches(cards)} ORDER BY 1"
+    found = ", ".join(literal(day) for (day,) in session.rows(sql, values))
+    rows = f"(SELECT * FROM {table} WHERE event_date IN ({found}))"
     repeated = f"SELECT hash({key}) AS code FROM {rows} GROUP BY 1 HAVING count(*) > 1"
     session.execute(f"CREATE OR REPLACE TEMP TABLE repeated AS {repeated}")
     if session.count("repeated"):
         candidates = f"{rows} WHERE hash({key}) IN (SELECT code FROM repeated)"
-        _note_duplicates(session, candidates, key, "event_date", batch_id)
-        session.execute(f"DELETE FROM {table} WHERE {mine} AND position IN (SELECT position FROM duplicates)", values)
+        _note_duplicates(session, candidates, key, "event_date", cards)
+        session.execute(f"DELETE FROM {table} WHERE {on_days} AND {_is_duplicate(cards)}", values)
 
 
 def _limits(span: Span) -> dict[str, dt.date]:
@@ -233,8 +277,8 @@ def _limits(span: Span) -> dict[str, dt.date]:
     return {"first": first, "last": last}
 
 
-def write_days(session: DuckDBSession, contract: ContractType, card: BatchCard, span: Span) -> None:
-    """Count the batch's records by day. Rejected ones without a day go to the day of the accepted record before them.
+def write_days(session: DuckDBSession, contract: ContractType, cards: Sequence[BatchCard], span: Span) -> None:
+    """Count the batches' records by day. Rejected ones without a day go to the day of the accepted record before them.
 
     A batch none of whose records has a day is on no day.
     """
@@ -242,70 +286,74 @@ def write_days(session: DuckDBSession, contract: ContractType, card: BatchCard, 
         f"""
         INSERT INTO ops.batch_days BY NAME
         WITH accepted AS (
-            SELECT event_date, count(*) AS records FROM {quote_table(contract.table.name)}
-            WHERE event_date BETWEEN $first AND $last AND batch_id = $batch_id GROUP BY 1
+            SELECT batch_id, event_date, count(*) AS records FROM {quote_table(contract.table.name)}
+            WHERE event_date BETWEEN $first AND $last AND {of_batches(cards)} GROUP BY ALL
         ),
-        dated AS (SELECT event_date, count(*) AS records FROM duplicates WHERE event_date IS NOT NULL GROUP BY 1),
+        dated AS (
+            SELECT batch_id, event_date, count(*) AS records FROM duplicates WHERE event_date IS NOT NULL GROUP BY ALL
+        ),
+        known AS (
+            SELECT batch_id, event_date, sum(records) AS records FROM (FROM accepted UNION ALL FROM dated) GROUP BY ALL
+        ),
         main_day AS (
-            SELECT event_date FROM (FROM accepted UNION ALL FROM dated)
-            GROUP BY 1 ORDER BY sum(records) DESC, event_date LIMIT 1
+            SELECT batch_id, event_date FROM known
+            QUALIFY row_number() OVER (PARTITION BY batch_id ORDER BY records DESC, event_date) = 1
         ),
         duplicate AS (
-            SELECT coalesce(event_date, (FROM main_day)) AS event_date, count(*) AS records FROM duplicates GROUP BY 1
+            SELECT batch_id, coalesce(each.event_date, main_day.event_date) AS event_date, count(*) AS records
+            FROM duplicates AS each LEFT JOIN main_day USING (batch_id) GROUP BY ALL
         ),
-        known AS (SELECT event_date FROM accepted UNION SELECT event_date FROM dated),
         rejected AS (
             SELECT
-                CASE
-                    WHEN event_date IN (FROM known) THEN event_date
-                    WHEN neighbour_date IN (FROM known) THEN neighbour_date
-                    ELSE (FROM main_day)
-                END AS event_date,
+                each.batch_id,
+                coalesce(own.event_date, neighbour.event_date, main_day.event_date) AS event_date,
                 count(*) AS records
-            FROM ops.quarantine WHERE batch_id = $batch_id GROUP BY 1
+            FROM (SELECT batch_id, event_date, neighbour_date FROM ops.quarantine WHERE {of_batches(cards)}) AS each
+            LEFT JOIN known AS own ON each.batch_id = own.batch_id AND each.event_date = own.event_date
+            LEFT JOIN known AS neighbour
+                ON each.batch_id = neighbour.batch_id AND each.neighbour_date = neighbour.event_date
+            LEFT JOIN main_day ON each.batch_id = main_day.batch_id
+            GROUP BY ALL
         )
         SELECT
-            $batch_id AS batch_id, $source AS source, known.event_date,
+            known.batch_id, $source AS source, known.event_date,
             coalesce(accepted.records, 0) AS rows_accepted,
             coalesce(duplicate.records, 0) AS rows_duplicate,
             coalesce(rejected.records, 0) AS rows_quarantined
-        FROM known LEFT JOIN accepted USING (event_date) LEFT JOIN duplicate USING (event_date)
-        LEFT JOIN rejected USING (event_date)
+        FROM known LEFT JOIN accepted USING (batch_id, event_date) LEFT JOIN duplicate USING (batch_id, event_date)
+        LEFT JOIN rejected USING (batch_id, event_date)
         """,
-        {"batch_id": card.batch_id, "source": card.source, **_limits(span)},
+        {"source": contract.table.source, **_limits(span)},
     )
 
 
-def count_rows(session: DuckDBSession, batch_id: str) -> Loaded:
-    """Count the batch's records by where they ended, in the tables themselves (and `duplicates`)."""
-    counts = session.one(
+def count_rows(session: DuckDBSession, cards: Iterable[BatchCard]) -> dict[str, Loaded]:
+    """Count the batches' records by where they ended, in the tables themselves (and `duplicates`); by batch id."""
+    found = session.rows(
         """
         SELECT
-            (SELECT coalesce(sum(rows_accepted), 0)::BIGINT FROM ops.batch_days WHERE batch_id = $batch_id),
-            (SELECT count(*) FROM duplicates),
-            (SELECT count(*) FROM ops.quarantine WHERE batch_id = $batch_id)
+            batch_id,
+            (SELECT coalesce(sum(rows_accepted), 0)::BIGINT FROM ops.batch_days AS d WHERE d.batch_id = each.batch_id),
+            (SELECT count(*) FROM duplicates AS d WHERE d.batch_id = each.batch_id),
+            (SELECT count(*) FROM ops.quarantine AS q WHERE q.batch_id = each.batch_id)
+        FROM (SELECT unnest($batches) AS batch_id) AS each
         """,
-        {"batch_id": batch_id},
+        {"batches": [card.batch_id for card in cards]},
     )
-    return Loaded(*counts)
+    return {batch: Loaded(*counts) for batch, *counts in found}
 
 
 def _write_log(
-    session: DuckDBSession, card: BatchCard, loaded: Loaded, stored: StoredVerdicts, started_at: dt.datetime
+    session: DuckDBSession,
+    cards: Iterable[BatchCard],
+    loaded: Mapping[str, Loaded],
+    stored: Mapping[str, StoredVerdicts],
+    started_at: dt.datetime,
 ) -> None:
-    first, last = stored.span or (None, None)
-    row = (
-        asdict(card)
-        | asdict(loaded)
-        | {
-            "rows_read": loaded.rows_read,
-            "error_rate": loaded.error_rate,
-            "min_event_date": first,
-            "max_event_date": last,
-            "drift": stored.drift,
-            "started_at": started_at,
-            "finished_at": dt.datetime.now(dt.UTC),
-        }
-    )
-    values = ", ".join(f"${name}" for name in row)
-    session.execute(f"INSERT INTO ops.pipeline_logs ({', '.join(row)}) VALUES ({values})", row)
+    rows = []
+    for card in cards:
+        ends, (first, last) = loaded[card.batch_id], stored[card.batch_id].span or (None, None)
+        own = {"rows_read": ends.rows_read, "error_rate": ends.error_rate, "drift": stored[card.batch_id].drift}
+        times = {"started_at": started_at, "finished_at": dt.datetime.now(dt.UTC)}
+        rows.append(asdict(card) | asdict(ends) | own | times | {"min_event_date": first, "max_event_date": last})
+    session.insert(PipelineLogs.table.name, pl.DataFrame(rows, polars_schema(PipelineLogs)))

@@ -127,17 +127,17 @@ def replay_batch(
         {"batch_id": batch_id},
     )
     card = BatchCard(*known)
-    with session.batch(contract, card) as staging:
+    with session.batch(contract, [card]) as staging:
         _forget(staging, "ops.quarantine", batch_id)
-        stored = store_verdicts(staging, contract, card, verdicts, progress)
+        stored = store_verdicts(staging, contract, {card: verdicts}, progress)[batch_id]
         sql = "SELECT min(event_date), max(event_date) FROM ops.batch_days WHERE batch_id = $batch_id"
         days = [day for day in (*staging.one(sql, {"batch_id": batch_id}), *(stored.span or ())) if day is not None]
         span = (min(days), max(days)) if days else None  # of the rows stored before, and of those that pass now
-        drop_duplicates(staging, contract, card, span)
+        drop_duplicates(staging, contract, [card], span)
         _remember_duplicates(staging, batch_id, duplicates)
         _forget(staging, "ops.batch_days", batch_id)
-        write_days(staging, contract, card, span)
-        after = count_rows(staging, batch_id)
+        write_days(staging, contract, [card], span)
+        after = count_rows(staging, [card])[batch_id]
         assert after.rows_read == before, f"{card.input}: {before} records before the replay, {after} after"
         _update_log(staging, batch_id, after)
     return after
@@ -155,9 +155,9 @@ def _remember_duplicates(session: DuckDBSession, batch_id: str, duplicates: int)
         WITH dated AS (
             SELECT event_date, unnest(range(rows_duplicate)) FROM ops.batch_days WHERE batch_id = $batch_id
         )
-        SELECT NULL, event_date FROM dated
+        SELECT $batch_id, NULL, event_date FROM dated
         UNION ALL
-        SELECT NULL, NULL FROM range($duplicates - (SELECT count(*) FROM dated))
+        SELECT $batch_id, NULL, NULL FROM range($duplicates - (SELECT count(*) FROM dated))
         """,
         {"batch_id": batch_id, "duplicates": duplicates},
     )

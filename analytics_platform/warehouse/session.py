@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import zlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias
@@ -18,7 +18,7 @@ import polars as pl
 import pyarrow as pa
 
 from analytics_platform.contracts.base import ContractType
-from analytics_platform.contracts.sql import quote_table
+from analytics_platform.contracts.sql import literal, quote_table
 from analytics_platform.errors import UserError
 from analytics_platform.lake import Batch
 from analytics_platform.transform import DayRange, Query
@@ -74,6 +74,11 @@ class BatchCard:
     def of(cls, batch: Batch, run_id: str) -> BatchCard:
         """Return the card of a batch of the lake that this run loads."""
         return cls(batch.batch_id, batch.source, batch.name, batch.content_sha256, batch.arrived_at, run_id)
+
+
+def of_batches(cards: Iterable[BatchCard]) -> str:
+    """Return the SQL condition that a row is of one of these batches."""
+    return f"batch_id IN ({', '.join(literal(card.batch_id) for card in cards)})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,8 +188,8 @@ class Session(ABC):
         """
 
     @abstractmethod
-    def batch(self, contract: ContractType, card: BatchCard) -> AbstractContextManager[DuckDBSession]:
-        """Open a DuckDB in which a batch's records are put and counted; at the end of the `with` block it is stored.
+    def batch(self, contract: ContractType, cards: Sequence[BatchCard]) -> AbstractContextManager[DuckDBSession]:
+        """Open a DuckDB in which batches' records are put and counted; at the end of the `with` block they are stored.
 
         In one transaction, and not at all if the block raises.
         """

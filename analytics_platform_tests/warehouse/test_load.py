@@ -10,11 +10,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from analytics_platform.sources.registry import SOURCES
 from analytics_platform.transform import DayRange
-from analytics_platform.warehouse import Loaded, Session, WarehouseError
+from analytics_platform.warehouse import LEDGER_TABLES, Loaded, Session, WarehouseError
 from analytics_platform.warehouse.error_rate import find_breaches
-from analytics_platform.warehouse.ledger import accept_batch, acceptances, find_batch
-from analytics_platform_tests.kit import Platform, Row, click, load_landed, load_rows, open_platform
+from analytics_platform.warehouse.ledger import accept_batch, acceptances, find_batch, unloaded_batches
+from analytics_platform.warehouse.load import load_new_batches
+from analytics_platform_tests.kit import Platform, Row, click, load_landed, load_rows, open_platform, to_csv
+from analytics_platform_tests.names import CLICKSTREAM
 
 AT = "2024-03-01T10:00:00Z"
 GOOD, OTHER = click("ada", AT), click("bob", AT)
@@ -147,3 +150,40 @@ def test_an_empty_file_is_a_batch_without_rows(platform: Platform, session: Sess
     (platform.landing / "empty.csv").touch()
     assert load_landed(platform, session) == [Loaded(0, 0, 0)]
     assert session.rows("SELECT rows_read, error_rate, drift FROM ops.pipeline_logs") == [(0, 0.0, "empty file")]
+
+
+def test_small_batches_are_loaded_together_as_one_after_the_other_and_one_that_fails_holds_up_none(
+    platform: Platform, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = [[GOOD, BAD], [OTHER, GOOD, GOOD], [BAD, BAD], [BAD], [OTHER, click("eve", "2024-03-02T00:00:00Z"), GOOD]]
+    source, found = SOURCES[CLICKSTREAM], []
+    for together in (50, 1):
+        monkeypatch.setattr("analytics_platform.warehouse.load.TOGETHER", together)
+        batches = [
+            platform.lake.put_bytes(
+                source.name,
+                f"{number}.csv",
+                ".csv",
+                to_csv([{**row, f"_{together}_{number}": ""} for row in rows]).encode(),
+            )
+            for number, rows in enumerate(files)
+        ]
+        batches[3].path.write_bytes(batches[3].path.read_bytes().replace(b"client", b"Client"))
+        loaded = [each for _, each in load_new_batches(source, session, platform.settings, platform.lake, "test")]
+        days = "SELECT rows_accepted, rows_duplicate, rows_quarantined FROM ops.batch_days ORDER BY ALL"
+        found.append((loaded, stored_places(session), session.rows(days)))
+        assert [each.input for each in unloaded_batches(session)] == ["3.csv"]
+        for table in ("cleaned.clickstream", *(contract.table.name for contract in LEDGER_TABLES)):
+            session.execute(f"DELETE FROM {table} WHERE true")
+        for path in platform.lake.root.rglob("*.*"):
+            path.unlink()
+    assert found[0] == found[1]
+    assert found[0][0] == [Loaded(1, 0, 1), Loaded(1, 2, 0), Loaded(0, 0, 2), Loaded(1, 2, 0)]
+
+
+def stored_places(session: Session) -> list[tuple[object, ...]]:
+    sql = """
+        SELECT client_id, position, input FROM cleaned.clickstream INNER JOIN ops.pipeline_logs USING (batch_id)
+        ORDER BY ALL
+    """
+    return session.rows(sql)

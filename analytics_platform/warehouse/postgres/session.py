@@ -25,7 +25,15 @@ from analytics_platform.warehouse.postgres.connections import Pool, pool_of, tak
 from analytics_platform.warehouse.postgres.queries import question, translate
 from analytics_platform.warehouse.postgres.staging import BATCH_TABLES, StagingSession, open_staging
 from analytics_platform.warehouse.postgres.transfer import copy_frames
-from analytics_platform.warehouse.session import BatchCard, Bound, Publication, QueryPlan, Session, WarehouseError
+from analytics_platform.warehouse.session import (
+    BatchCard,
+    Bound,
+    Publication,
+    QueryPlan,
+    Session,
+    WarehouseError,
+    of_batches,
+)
 
 T = TypeVar("T")
 
@@ -247,17 +255,17 @@ class PostgresSession(Session):
         )
 
     @contextmanager
-    def batch(self, contract: ContractType, card: BatchCard) -> Iterator[DuckDBSession]:
-        """Yield a staging database with the batch's entries of the ledger, and store what it holds of it at the end."""
+    def batch(self, contract: ContractType, cards: Sequence[BatchCard]) -> Iterator[DuckDBSession]:
+        """Yield a staging database with the batches' entries of the ledger, and store what it holds at the end."""
         staging = self._staging()
         with writing(self.connection, contract.table.name, None):
             staging.ensure(contract)
-            staging.bring_ledger(card)
+            staging.bring_ledger(cards)
             yield staging
-            self._store_batch(staging, contract, card)
+            self._store_batches(staging, contract, cards)
 
-    def _store_batch(self, staging: StagingSession, contract: ContractType, card: BatchCard) -> None:
-        table, mine = contract.table, f"batch_id = {literal(card.batch_id)}"
+    def _store_batches(self, staging: StagingSession, contract: ContractType, cards: Sequence[BatchCard]) -> None:
+        table, mine = contract.table, of_batches(cards)
         name = quote_table(table.name)
         self._make_partitions(staging, contract, f"WHERE {mine}")
         with self.connection.transaction():
@@ -273,7 +281,7 @@ class PostgresSession(Session):
         """Remove the rows of the batch that turned out to be duplicates of others in it, found by a replay."""
         name, key = quote_table(contract.table.name), quote(contract.table.key[0])
         if "recall.rows" in staging.tables():
-            kept = f"SELECT position FROM {name} WHERE {mine}"
-            lost = f"SELECT {key}, event_date FROM recall.rows WHERE {mine} AND position NOT IN ({kept})"
+            kept = f"SELECT batch_id, position FROM {name} WHERE {mine}"
+            lost = f"SELECT {key}, event_date FROM recall.rows WHERE {mine} AND (batch_id, position) NOT IN ({kept})"
             for row in staging.rows(lost):
                 self.connection.execute(f"DELETE FROM {name} WHERE {key} = %s AND event_date = %s AND {mine}", row)

@@ -31,7 +31,7 @@ from analytics_platform.warehouse.ledger import TEXT_ID
 from analytics_platform.warehouse.postgres.queries import reads
 from analytics_platform.warehouse.postgres.tables import JSON, typed_columns
 from analytics_platform.warehouse.postgres.transfer import copy_frames
-from analytics_platform.warehouse.session import BatchCard, QueryPlan, Span
+from analytics_platform.warehouse.session import BatchCard, QueryPlan, Span, of_batches
 
 BATCH_TABLES: tuple[ContractType, ...] = (PipelineLogs, Quarantine, BatchDays)
 """The tables of the ledger that hold what became of a batch."""
@@ -100,12 +100,12 @@ class StagingSession(DuckDBSession):
             lines = self.server.execute(f"EXPLAIN (ANALYZE) {statement}").fetchall()
             yield QueryPlan(f"PostgreSQL reads {table}", "\n".join(line for (line,) in lines))
 
-    def bring_ledger(self, card: BatchCard) -> None:
-        """Fetch what the ledger says of a batch that was loaded before, but for its rejected records."""
+    def bring_ledger(self, cards: Sequence[BatchCard]) -> None:
+        """Fetch what the ledger says of batches that were loaded before, but for its rejected records."""
         self.ensure(*BATCH_TABLES)
         for contract in (PipelineLogs, BatchDays):
             name = contract.table.name
-            self.fetch(name, typed_columns(contract), f"SELECT * FROM {name} WHERE batch_id = {literal(card.batch_id)}")
+            self.fetch(name, typed_columns(contract), f"SELECT * FROM {name} WHERE {of_batches(cards)}")
 
     def know_members(self, contract: ContractType, part: str) -> None:
         """Fetch the members of dimensions that the rows of `part` refer to, in place of what was fetched of them."""
@@ -115,44 +115,44 @@ class StagingSession(DuckDBSession):
             query = f"SELECT {quote(key)} FROM {quote_table(dimension)} WHERE {quote(key)} IN (SELECT id FROM asked)"
             self.fetch(dimension, {key: "BIGINT"}, query)
 
-    def recall(self, contract: ContractType, card: BatchCard, span: Span) -> None:
-        """Fetch the stored rows that the batch's may duplicate, and the rows of the batch that are stored already.
+    def recall(self, contract: ContractType, cards: Sequence[BatchCard], span: Span) -> None:
+        """Fetch the stored rows that the batches' may duplicate, and the rows of the batches that are stored already.
 
         Key, day and position of each; noted in `recalled`, so that they are not stored again.
         """
         self.execute("CREATE OR REPLACE TEMP TABLE recalled (batch_id VARCHAR, position BIGINT)")
         if span is not None:
-            self._recall_rows(contract, card, span)
+            self._recall_rows(contract, cards, span)
         if contract.table.redelivers:
-            self._recall_rejected(card)
+            self._recall_rejected(contract, cards)
 
-    def _recall_rows(self, contract: ContractType, card: BatchCard, span: tuple[dt.date, dt.date]) -> None:
+    def _recall_rows(self, contract: ContractType, cards: Sequence[BatchCard], span: tuple[dt.date, dt.date]) -> None:
         name, key = quote_table(contract.table.name), contract.table.key[0]
         columns = {column: typed_columns(contract)[column] for column in (key, "event_date", "batch_id", "position")}
-        selected, batch = f"SELECT {', '.join(map(quote, columns))} FROM {name}", literal(card.batch_id)
+        selected, mine = f"SELECT {', '.join(map(quote, columns))} FROM {name}", of_batches(cards)
         queries = ["SELECT NULL, NULL, NULL, NULL WHERE false"]
-        # Rows of other batches with a key of this one, on its days.
-        days = self.rows(f"SELECT DISTINCT event_date FROM {name} WHERE batch_id = {batch} ORDER BY 1")
+        # Rows of other batches with a key of these, on their days.
+        days = self.rows(f"SELECT DISTINCT event_date FROM {name} WHERE {mine} ORDER BY 1")
         within = f"event_date IN ({', '.join(literal(day) for (day,) in days) or 'NULL'})"
         if self.server.execute(f"SELECT EXISTS (SELECT FROM {name} WHERE {within})").fetchone() == (True,):
             self._ask_for(f"SELECT {quote(key)} AS id FROM {name}", "text")
-            others = f"batch_id <> {batch} AND {quote(key)} IN (SELECT id FROM asked)"
+            others = f"NOT {mine} AND {quote(key)} IN (SELECT id FROM asked)"
             queries.append(f"{selected} WHERE {within} AND {others}")
         # Nothing of a batch that is not in the ledger is stored, and to look for it would take a scan of its days.
         if self.count("ops.pipeline_logs"):
             between = f"event_date BETWEEN {literal(span[0])} AND {literal(span[1])}"
-            queries.append(f"{selected} WHERE batch_id = {batch} AND {between}")
+            queries.append(f"{selected} WHERE {mine} AND {between}")
         self.fetch("recall.rows", columns, " UNION ALL ".join(queries))
         self.execute(f"INSERT INTO {name} BY NAME SELECT * FROM recall.rows")
         self.execute("INSERT INTO recalled SELECT batch_id, position FROM recall.rows")
 
-    def _recall_rejected(self, card: BatchCard) -> None:
-        """Fetch the rejected records of other batches of the source with the text of one in this batch."""
+    def _recall_rejected(self, contract: ContractType, cards: Sequence[BatchCard]) -> None:
+        """Fetch the rejected records of other batches of the source with the text of one in these."""
         self._ask_for(f"SELECT DISTINCT {TEXT_ID} AS id FROM ops.quarantine", "text")
         columns = typed_columns(Quarantine)
         query = f"""
             SELECT {", ".join(map(quote, columns))} FROM ops.quarantine
-            WHERE source = {literal(card.source)} AND batch_id <> {literal(card.batch_id)}
+            WHERE source = {literal(contract.table.source)} AND NOT {of_batches(cards)}
             AND {TEXT_ID} IN (SELECT id FROM asked)
         """
         self.fetch("recall.rejected", columns, query)
