@@ -208,6 +208,8 @@ class FolderLake:
         try:
             metadata = json.loads(path.read_text(encoding="utf-8"))
             name, file, size = str(metadata["name"]), path.parent / metadata["file"], int(metadata["size"])
+            if not file.name.startswith(sha256):  # put back under a wrong name: the other batch must not be overwritten
+                raise ValueError(f"{path} describes {file}")
             arrived_at = dt.datetime.fromisoformat(metadata["arrived_at"]).astimezone(dt.UTC)
             return Batch(*known, name, sha256, file, arrived_at, size)
         except (OSError, ValueError, TypeError, KeyError):

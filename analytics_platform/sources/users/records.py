@@ -18,7 +18,9 @@ import nameparser
 import pandas as pd
 
 from analytics_platform.connectors.rest_api import decode_pages, split_records
+from analytics_platform.connectors.rest_api.content import BadAnswerError
 from analytics_platform.contracts.base import ContractType
+from analytics_platform.gate import FileRejectedError
 from analytics_platform.gate.exact_json import JsonFault, canonical_json
 from analytics_platform.gate.json_rows import read_object
 from analytics_platform.gate.records import MalformedError, Positions, Records, no_records, numbered, parse_records
@@ -80,7 +82,10 @@ class Answers(Format):
     def read(self, batch: Batch, stream: BinaryIO, contract: ContractType, only: Positions) -> Iterator[Records]:
         """Parse the users."""
         pages = decode_pages(stream.read())
-        return read_users(chain.from_iterable(map(split_records, pages)), only)
+        try:
+            yield from read_users(chain.from_iterable(map(split_records, pages)), only)
+        except BadAnswerError as error:
+            raise FileRejectedError(f"the answer {error.what}: {error.remedy}") from error
 
 
 def read_users(texts: Iterable[str], only: Positions = None) -> Iterator[Records]:
