@@ -6,6 +6,7 @@ rounded, to the decimals that the contract gives them.
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Mapping
 from functools import partial
 
@@ -83,7 +84,13 @@ def to_instants(text: pl.Series) -> pl.Series:
         if left.is_empty():
             break
         parsed = parsed.scatter(left, parse(text.gather(left)))
-    return parsed
+    return _within_python(parsed, dt.datetime.min.replace(tzinfo=dt.UTC), dt.datetime.max.replace(tzinfo=dt.UTC))
+
+
+def _within_python(parsed: pl.Series, first: dt.date, last: dt.date) -> pl.Series:
+    """Take out times before the year 1 and after 9999: Polars reads them, and Pandera's report of one fails."""
+    outside = ~parsed.is_between(first, last)
+    return parsed.set(outside, None) if outside.any() else parsed
 
 
 def _query(engine: duckdb.DuckDBPyConnection, sql: str, given: pl.DataFrame) -> pl.Series:
@@ -138,7 +145,7 @@ def convert(text: pl.Series, dtype: pl.DataType, is_json: bool, engine: duckdb.D
     if dtype == pl.Boolean:
         return text.replace_strict({"true": True, "false": False}, default=None, return_dtype=pl.Boolean)
     if dtype == pl.Date:
-        return text.str.to_date("%Y-%m-%d", strict=False)
+        return _within_python(text.str.to_date("%Y-%m-%d", strict=False), dt.date.min, dt.date.max)
     raise TypeError(f"the gate cannot read {text.name} as {dtype}")
 
 

@@ -117,6 +117,9 @@ def test_garbage_is_not_a_time_and_raises_no_error(text: str) -> None:
         "100000000000000000",
         "9" * 40,
         "1759276800.0",
+        "-0001-01-01",
+        "10000-01-01",
+        "+10000-01-01T00:00:00Z",
     ],
 )
 def test_impossible_and_foreign_times_are_null(text: str) -> None:
