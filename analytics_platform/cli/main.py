@@ -30,6 +30,13 @@ that differs from the truth. 2 the command could not be carried out: a wrong set
 unknown batch, a queue that cannot be reached; the reason is one sentence on standard error.
 """
 
+
+def _words(reason: str) -> str:
+    if not reason.strip():
+        raise typer.BadParameter("give a reason in words", param_hint="--reason")
+    return reason.strip()
+
+
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
 app = typer.Typer(
@@ -95,15 +102,16 @@ def materialize(
 @app.command(rich_help_panel=OPERATE)
 def accept(
     batches: Annotated[list[str], typer.Argument(help="Ids of batches, or how they begin; status lists the latest.")],
-    reason: Annotated[str, typer.Option(help="Why, in your words; kept with your login name in ops.acceptances.")],
+    reason: Annotated[
+        str,
+        typer.Option(callback=_words, help="Why, in your words; kept with your login name in ops.acceptances."),
+    ],
 ) -> None:
     """Let runs go on although too many rows of batches were rejected (MAX_ERROR_RATE). They stay in quarantine."""
     from analytics_platform.settings import load_settings
     from analytics_platform.warehouse import open_warehouse
     from analytics_platform.warehouse.ledger import accept_batch, acceptances, find_batch
 
-    if not reason.strip():
-        raise typer.BadParameter("give a reason in words", param_hint="--reason")
     with open_warehouse(load_settings()).session() as session:
         cards = [find_batch(session, batch) for batch in batches]
         before = {each.batch_id: each for each in acceptances(session)}
@@ -111,14 +119,17 @@ def accept(
             if card.batch_id in before:
                 print(f"Nothing to do: {before[card.batch_id]}")
                 continue
-            accept_batch(session, card.batch_id, reason.strip(), getpass.getuser())
-            print(f"Batch {card.batch_id} ({printable(card.input)}) is accepted: {reason.strip()}")
+            accept_batch(session, card.batch_id, reason, getpass.getuser())
+            print(f"Batch {card.batch_id} ({printable(card.input)}) is accepted: {reason}")
 
 
 @app.command(rich_help_panel=OPERATE)
 def withdraw(
     batches: Annotated[list[str], typer.Argument(help="Ids of batches, or how they begin; status lists the latest.")],
-    reason: Annotated[str, typer.Option(help="Why, in your words; kept with your login name in ops.set_aside.")],
+    reason: Annotated[
+        str,
+        typer.Option(callback=_words, help="Why, in your words; kept with your login name in ops.set_aside."),
+    ],
 ) -> None:
     """Take batches back out of the tables; `replay` loads them again. Exits 1 if another batch failed meanwhile."""
     from analytics_platform.lake import open_lake
@@ -128,15 +139,13 @@ def withdraw(
     from analytics_platform.warehouse.spreadsheet import write_spreadsheets
     from analytics_platform.warehouse.withdraw import withdraw_batch
 
-    if not reason.strip():
-        raise typer.BadParameter("give a reason in words", param_hint="--reason")
     settings, failed = load_settings(), list[str]()
     lake = open_lake(settings)
     with open_warehouse(settings).session() as session:
         for card in [find_batch(session, batch, lake) for batch in batches]:
-            done = withdraw_batch(session, settings, lake, card, reason.strip(), getpass.getuser())
+            done = withdraw_batch(session, settings, lake, card, reason, getpass.getuser())
             write_spreadsheets(session, settings.quarantine_dir, {card.input, *(each.input for each in done.again)})
-            print(f"Batch {card.batch_id} ({printable(card.input)}) is withdrawn: {reason.strip()}")
+            print(f"Batch {card.batch_id} ({printable(card.input)}) is withdrawn: {reason}")
             for each in done.again:
                 again = f"Batch {each.batch_id} ({each.input}), which may have duplicates of it, was loaded again."
                 print(printable(again))
@@ -286,10 +295,17 @@ def reference(out: Annotated[Path, typer.Option(help="Folder to write the pages 
 
 @app.command(rich_help_panel=SETUP)
 def copy(
-    source: Annotated[str, typer.Option("--from", help="Warehouse to copy: duckdb:///PATH or postgresql://…")],
-    target: Annotated[str, typer.Option("--to", help="Warehouse to fill; tables that it has must be equal.")],
+    source: Annotated[
+        str, typer.Option("--from", envvar="COPY_FROM", help="Warehouse to copy: duckdb:///PATH or postgresql://…")
+    ],
+    target: Annotated[
+        str, typer.Option("--to", envvar="COPY_TO", help="Warehouse to fill; tables that it has must be equal.")
+    ],
 ) -> None:
-    """Copy all tables into another warehouse and compare every value. After an interruption it continues."""
+    """Copy all tables into another warehouse and compare every value. After an interruption it continues.
+
+    Give an address with a password as COPY_FROM or COPY_TO in the environment: arguments are visible to other users.
+    """
     from analytics_platform.progress import progress_bar
     from analytics_platform.settings import load_settings
     from analytics_platform.warehouse import WarehouseError, open_warehouse

@@ -6,13 +6,14 @@ Reads the warehouse without writing, and neither a queue nor an API: it answers 
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from analytics_platform.lake import open_lake
 from analytics_platform.settings import Settings, masked
-from analytics_platform.sources.arrivals.files import find_unread, new_files
+from analytics_platform.sources.arrivals.files import find_unread, find_unreadable, new_files
 from analytics_platform.sources.registry import SOURCES, lacks_events
 from analytics_platform.sources.source import Source
 from analytics_platform.warehouse import open_warehouse
@@ -38,7 +39,7 @@ class SourceStatus:
 class Status:
     """The whole picture: `next_step` in one sentence, `not_set` with what is absent without each setting.
 
-    `unread` says what in the landing folder nothing reads.
+    `unread` says what in the landing folder nothing reads, `rejected` which files there are rejected and why.
     """
 
     warehouse: str
@@ -48,13 +49,19 @@ class Status:
     batches: tuple[dict[str, Any], ...] = ()
     observations: tuple[Observation, ...] = ()
     unread: tuple[str, ...] = ()
+    rejected: tuple[str, ...] = ()
 
 
 def read_status(settings: Settings, now: dt.datetime) -> Status:
     """Read the status as of `now`. Raises `WarehouseError` if there is a warehouse that cannot be read."""
     lake, warehouse = open_lake(settings), open_warehouse(settings)
     landing = [source for source in SOURCES.values() if source.format.suffixes]
-    waiting = sum(len(new_files(source, settings, lake)) for source in landing)
+    rejected = {
+        f"{settings.landing_dir / source.name / name}": why
+        for source in landing
+        for name, why in find_unreadable(source, settings, lake).items()
+    }
+    waiting = sum(len(new_files(source, settings, lake)) for source in landing) - len(rejected)
     loaded: dict[str, list[Any]] = {}
     batches: tuple[dict[str, Any], ...] = ()
     observations: tuple[Observation, ...] = ()
@@ -74,7 +81,7 @@ def read_status(settings: Settings, now: dt.datetime) -> Status:
         warehouse.name,
         tuple(SourceStatus(name, *_place(each, settings), *loaded.get(name, ())) for name, each in SOURCES.items()),
         tuple(f"{setting} ({', '.join(names)})" for setting, names in absent.items()),
-        _next_step(settings, observations if batches else (), waiting),
+        _next_step(settings, observations if batches else (), waiting, rejected),
         batches,
         observations,
         (
@@ -85,6 +92,7 @@ def read_status(settings: Settings, now: dt.datetime) -> Status:
                 if lacks_events(each)
             ),
         ),
+        tuple(f"Rejected: {path}: {why.rstrip('.')}." for path, why in rejected.items()),
     )
 
 
@@ -99,13 +107,17 @@ def _place(source: Source, settings: Settings) -> tuple[bool, str]:
     return True, place
 
 
-def _next_step(settings: Settings, observations: tuple[Observation, ...], waiting: int) -> str:
+def _next_step(
+    settings: Settings, observations: tuple[Observation, ...], waiting: int, rejected: Mapping[str, str]
+) -> str:
     failing = next((observation for observation in observations if not observation.passed), None)
     if failing is not None:
         return failing.remedy
     if waiting:
         files = "1 new file waits" if waiting == 1 else f"{waiting:,} new files wait"
         return f"{files}: run `analytics-platform materialize`, or set AUTOMATION=true for `dagster dev`."
+    for path, why in rejected.items():
+        return f"Correct {path} or remove it: {why.rstrip('.')}."
     if observations:
         return "Nothing to do."
     folder = settings.landing_dir / next(source.name for source in SOURCES.values() if not source.arrival.setting)

@@ -20,12 +20,12 @@ CHANNELS = ("marts.attribution",)
 PRODUCTS = ("marts.product_daily", "marts.list_performance", "star.dim_product")
 CUSTOMERS = ("marts.user_metrics", "cleaned.users", "ops.orphans")
 QUALITY = ("marts.data_quality_daily", "ops.quarantine")
-PIPELINE = ("ops.pipeline_logs",)
+PIPELINE = ("ops.pipeline_logs", "ops.set_aside")
 DASHBOARD = tuple(sorted({*OVERVIEW, *CHANNELS, *PRODUCTS, *CUSTOMERS, *QUALITY, *PIPELINE}))
 """The tables that pages of the dashboard are made from. None has a row per event."""
 
 FINDINGS = (
-    *(table for table in DASHBOARD if table != "ops.orphans"),
+    *(table for table in DASHBOARD if table not in ("ops.orphans", "ops.set_aside")),
     *("marts.product_performance", "cleaned.events", "star.fact_sessions"),
 )
 """The tables that the findings are made from."""

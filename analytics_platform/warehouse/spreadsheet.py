@@ -63,7 +63,8 @@ def write_spreadsheets(session: Session, folder: Path, inputs: Collection[str] =
                 written[path] = ""
                 _write(session, rejected[name], path)
         except faults as error:
-            written[path] = f"the file cannot be written: {error}"
+            remedy = "make room, or correct its rights; the records are in ops.quarantine"
+            written[path] = f"the file cannot be written ({error}): {remedy}"
     return written
 
 
@@ -82,6 +83,9 @@ def _write(session: Session, batches: Sequence[str], path: Path) -> None:
     sql = "SELECT batch_id, position, error_reason, raw FROM ops.quarantine WHERE batch_id = $batch ORDER BY position"
     # Batch by batch: the text of one fits in memory, and a queue has thousands of them under one name.
     rows = (row for batch in batches for some in session.stream(sql, {"batch": batch}) for row in some)
-    with draft.open("w", encoding="utf-8-sig", newline="") as file:
-        write_sheet(file, ("batch_id", "position", "error_reason", "raw"), rows)
-    draft.rename(path)
+    try:
+        with draft.open("w", encoding="utf-8-sig", newline="") as file:
+            write_sheet(file, ("batch_id", "position", "error_reason", "raw"), rows)
+        draft.rename(path)
+    finally:
+        draft.unlink(missing_ok=True)

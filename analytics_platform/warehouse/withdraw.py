@@ -59,6 +59,8 @@ def withdraw_batch(
                 )
         set_aside(session, card, "withdrawn", reason, decided_by)
         days = {*touched_days(session, batch), *versions}
+        # Loaded again, it needs another decision: that it was accepted was for what it brought then.
+        session.execute("DELETE FROM ops.acceptances WHERE batch_id = $batch_id", {"batch_id": card.batch_id})
         _take_out(session, contract, [card.batch_id, *(each.batch_id for each in again)])
         # Days without rows stay in the ledger: they are what is to be built again, also after a kill.
         rows = [

@@ -1,7 +1,8 @@
-"""What the failed check error_rate tells people to do clears it, word by word; and what `status` shows can be used."""
+"""What a failed check tells people to do clears it, word by word; and what `status` shows can be used."""
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 import shlex
 from pathlib import Path
@@ -10,7 +11,11 @@ import dagster as dg
 import pytest
 
 from analytics_platform.orchestration.checks.error_rate import check_error_rate
+from analytics_platform.orchestration.checks.gate import count_reasons, quarantine_result
+from analytics_platform.sources.registry import SOURCES
 from analytics_platform.transform import DayRange
+from analytics_platform.warehouse.ledger import unloaded_batches
+from analytics_platform.warehouse.watchdog import has_every_batch
 from analytics_platform_tests.cli.test_commands import Call, call
 from analytics_platform_tests.end_to_end.platform_run import clickstream
 from analytics_platform_tests.kit import Platform, load_landed, open_platform
@@ -109,3 +114,51 @@ def test_commands_name_batches_by_their_whole_ids(call: Call, tmp_path: Path) ->
         ended = call(tmp_path, *arguments, COLUMNS="80")
         assert ended.returncode == 0, ended.stderr
         assert str(batch) in ended.stdout, arguments
+
+
+@pytest.mark.parametrize("command", ["replay", "withdraw"])
+def test_each_command_for_a_batch_that_is_set_aside_clears_the_failed_check(
+    call: Call, tmp_path: Path, command: str
+) -> None:
+    platform = open_platform(tmp_path)
+    content = clickstream(10).encode()
+    batch = platform.lake.put_bytes("clickstream", "a.csv", ".csv", content)
+    batch.path.write_bytes(content[:-1])
+    for is_mended in (False, True):
+        with platform.session() as session:
+            load_landed(platform, session)
+            observation = has_every_batch(session, platform.settings, dt.datetime.now(dt.UTC))
+            sentences = [observation.remedy, *map(str, unloaded_batches(session))]
+        assert observation.passed is is_mended
+        if not is_mended:
+            assert sentences[0] == sentences[1] and "put it back from a backup" in sentences[0]
+            (words,) = re.findall(f"`analytics-platform ({command} [^`]+)`", sentences[0])
+            batch.path.write_bytes(content)
+            assert call(tmp_path, *shlex.split(words)).returncode == 0
+
+
+def test_the_command_for_quarantined_records_moves_them_after_the_contract_was_corrected(
+    call: Call, tmp_path: Path
+) -> None:
+    platform = open_platform(tmp_path, partition_start="2026-03-02")
+    platform.landing.joinpath("early.csv").write_text(clickstream(10, day="2026-03-01"), "utf-8")
+    with platform.session() as session:
+        load_landed(platform, session)
+        ((batch,),) = session.rows("SELECT batch_id FROM ops.pipeline_logs")
+        reasons = count_reasons(session, SOURCES["clickstream"], [str(batch)], 10)
+        result = quarantine_result(session, dg.AssetKey("x"), SOURCES["clickstream"], reasons, 10)
+    (words,) = re.findall("`analytics-platform ([^`]+)`", str(result.metadata["what to do"].value))
+    assert call(tmp_path, *shlex.split(words), PARTITION_START="2026-03-01").returncode == 0
+    with platform.session() as session:
+        assert session.count("ops.quarantine") == 0
+
+
+def test_a_batch_that_comes_again_after_it_was_accepted_and_withdrawn_fails_the_check_again(
+    call: Call, tmp_path: Path
+) -> None:
+    platform = with_bad_batch(tmp_path)
+    with platform.session() as session:
+        ((batch,),) = session.rows("SELECT batch_id FROM ops.pipeline_logs")
+    for words in (("accept", "--reason", "known"), ("withdraw", "--reason", "a wrong export"), ("replay",)):
+        assert call(tmp_path, words[0], str(batch), *words[1:]).returncode == 0
+    assert failed_sentence(platform) is not None

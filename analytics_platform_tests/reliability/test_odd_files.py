@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import errno
 import gzip
 import os
 import tempfile
@@ -193,3 +194,37 @@ def test_a_dump_that_expands_too_far_is_rejected_and_what_stands_beside_dumps_is
     folder.joinpath(name).write_bytes(gzip.compress(BOMB, 1))
     assert bool(find_unreadable(source, platform.settings, platform.lake)) == rejected
     assert find_unread(source, SOURCES.values(), platform.settings) == []
+
+
+class Broken(Csv):
+    """Files whose disk fails."""
+
+    def check(self, path: Path, contract: ContractType) -> None:
+        """Fail as a bad sector does."""
+        if path.name == "broken.csv":
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        super().check(path, contract)
+
+
+def test_a_file_whose_disk_fails_is_named_and_others_are_loaded(tmp_path: Path) -> None:
+    platform, source = open_platform(tmp_path), replace(SOURCES[CLICKSTREAM], format=Broken())
+    for name in ("broken.csv", "good.csv"):
+        platform.landing.joinpath(name).write_text(_other(name), "utf-8")
+    landing = land_files(source, platform.settings, platform.lake)
+    assert [batch.name for batch in landing.batches] == ["good.csv"]
+    words = "it cannot be read (Input/output error); check the disk it is on, or drop it again"
+    assert landing.rejected == {"broken.csv": words}
+    assert find_unreadable(source, platform.settings, platform.lake) == landing.rejected
+
+
+def test_status_says_of_a_rejected_file_why_and_not_that_it_waits(tmp_path: Path) -> None:
+    platform = open_platform(tmp_path)
+    path = platform.landing / "missing.csv"
+    path.write_text(ROWS.replace("timestamp", "time", 1), "utf-8")
+    status = read_status(platform.settings, dt.datetime.now(dt.UTC))
+    assert status.next_step.startswith(f"Correct {path} or remove it: required column timestamp missing")
+    assert [words.partition(" missing")[0] for words in status.rejected] == [
+        f"Rejected: {path}: required column timestamp"
+    ]
+    path.unlink()
+    assert read_status(platform.settings, dt.datetime.now(dt.UTC)).next_step.startswith("Nothing was loaded yet")

@@ -55,7 +55,12 @@ def findings(
             session.ensure(*(CONTRACTS[table] for table in FINDINGS))
     with warehouse.session(read_only=True) as session:
         report = make_report(read_facts(session, as_of), as_of, settings.max_error_rate)
-    write_report(report, folder)
+    try:
+        write_report(report, folder)
+    except OSError as error:
+        what = f"The report {error.filename or folder / 'findings.html'} cannot be written ({error.strerror})"
+        remedy = "make room, or correct the rights of the folder, and run again"
+        raise dg.Failure(f"{what}: {remedy}.", allow_retries=False) from None
     for section in report.sections:
         context.log.info(f"{section.title}: {section.sentence}")
     return dg.MaterializeResult(metadata=_metadata(report, folder))

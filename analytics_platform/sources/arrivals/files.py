@@ -24,6 +24,8 @@ NAMED = 20
 
 CLOSED = "it cannot be opened ({}); let the user that runs the platform read it"
 
+BROKEN = "it cannot be read ({}); check the disk it is on, or drop it again"
+
 OUTSIDE = "it is a link that leads out of the landing folder or to nothing; put the file itself there"
 
 
@@ -146,12 +148,14 @@ def land_files(source: Source, settings: Settings, lake: FolderLake) -> Landing:
 def _unreadable(source: Source, path: Path) -> str | None:
     """Say why a file is rejected as a whole. Raises `FileNotFoundError` if it is not there any more."""
     try:
-        path.open("rb").close()
+        with path.open("rb", buffering=0) as file:  # to its end: a disk or a network drive may fail in the middle
+            while file.read(1 << 20):
+                pass
         source.format.check(path, source.contract)
     except FileNotFoundError:
         raise
     except OSError as error:
-        return CLOSED.format(error.strerror)
+        return (CLOSED if isinstance(error, PermissionError) else BROKEN).format(error.strerror)
     except (FileRejectedError, UnreadableError) as error:
         return printable(" ".join(str(error).split()))
     return None

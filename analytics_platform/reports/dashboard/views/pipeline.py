@@ -16,6 +16,7 @@ from analytics_platform.reports.tables import TextTable, batches_table
 from analytics_platform.reports.wording import NOTHING, count, duration, moment
 from analytics_platform.transform import DayRange
 from analytics_platform.warehouse import WarehouseError
+from analytics_platform.warehouse.ledger import unloaded_batches
 
 _RUNS, _BATCHES, _LINES = 10, 20, 400
 _POLL_S = 1.0
@@ -55,6 +56,8 @@ def show() -> None:
     with shell.card("Latest runs"):
         _runs(api)
     with shell.card("Latest batches"), shell.open_warehouse(*queries.PIPELINE, refreshes=False) as session:
+        for each in unloaded_batches(session):
+            st.warning(escape_markdown(str(each)))
         batches = records.read_batches(session, _BATCHES, shell.choose_sources(session))
         shell.table(batches_table(batches), "No batch yet.")
 
