@@ -79,9 +79,7 @@ def _load(
     context: dg.AssetExecutionContext, source: Source, session: Session, settings: Settings, lake: FolderLake
 ) -> Iterator[tuple[Batch, Loaded]]:
     """Load the new batches, and log where the rows of each ended."""
-    none = True
     for batch, loaded in load_new_batches(source, session, settings, lake, context.run_id):
-        none = False
         context.log.info(
             f"{batch.name}: {loaded.rows_read:,} rows read = {loaded.rows_accepted:,} accepted "
             f"+ {loaded.rows_duplicate:,} duplicate + {loaded.rows_quarantined:,} quarantined"
@@ -89,10 +87,7 @@ def _load(
         yield batch, loaded
     for each in unloaded_batches(session):
         if each.run_id == context.run_id:
-            none = False
             context.log.error(str(each))
-    if none:
-        context.log.info("No new batch in the lake: nothing read.")
 
 
 def _metadata(

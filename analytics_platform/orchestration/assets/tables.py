@@ -114,7 +114,6 @@ def table_asset(name: str, inputs: Sequence[str], make_rows: MakeRows, settings:
             publication = session.publish(contract, rows, days)
             record_results(session, name, publication.results, days, context.run_id)
             seen = {} if publication.breaches else looks(session, name)
-        context.log.info(f"{name}: {publication.rows:,} rows{f' for {days}' if days else ''}")
         yield contract_result(key, publication.results, rows.sql if isinstance(rows, Query) else "")
         if publication.breaches:
             raise dg.Failure(
