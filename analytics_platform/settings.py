@@ -50,6 +50,7 @@ _ADDRESSES: Mapping[str, tuple[str, str]] = {
     "sqs_dlq_url": _OPEN,
     "aws_endpoint_url": _OPEN,
     "users_api_url": _WEB,
+    "exchange_rates_url": _WEB,
     "alert_webhook_url": _WEB,
     "dagster_url": _OPEN,
     "smtp_url": (
@@ -122,6 +123,10 @@ class Settings(BaseSettings):
     mongodb_collection: str = Field("web_logs", description="Its collection.")
     users_api_url: SecretStr = Field(SecretStr(""), description="JSON API of users; without it the source is absent.")
     users_api_authorization: SecretStr | None = Field(None, description="Value of its Authorization header.")
+    exchange_rates_url: SecretStr = Field(
+        SecretStr(""), description="JSON API of exchange rates, e.g. https://api.frankfurter.dev/v1/latest; optional."
+    )
+    shop_currency: str = Field("", description="Currency of the shop (ISO 4217), into which all amounts are converted.")
     drain_max_messages: Annotated[int, Field(ge=1)] = Field(1_000_000, description="Messages after which a drain ends.")
     drain_max_seconds: Annotated[float, Field(gt=0)] = Field(600.0, description="Seconds after which a drain ends.")
 
@@ -170,6 +175,13 @@ class Settings(BaseSettings):
         if address and not re.fullmatch(r"[^@\s,;]+@[^@\s,;]+", address):
             raise ValueError("not an e-mail address, write one like team@shop.example")
         return address
+
+    @field_validator("shop_currency")
+    @classmethod
+    def _check_currency(cls, currency: str) -> str:
+        if currency and not re.fullmatch("[A-Z]{3}", currency):
+            raise ValueError("not a currency, write its code of ISO 4217 like EUR")
+        return currency
 
     @field_validator("warehouse_memory")
     @classmethod

@@ -25,6 +25,7 @@ Day: TypeAlias = pl.Date
 Ratio: TypeAlias = pl.Float64
 Instant: TypeAlias = Annotated[pl.Datetime, "us", "UTC"]
 Money: TypeAlias = Annotated[pl.Decimal, 18, 4]
+Rate: TypeAlias = Annotated[pl.Decimal, 20, 10]
 
 
 def column(
@@ -36,13 +37,16 @@ def column(
     usual: bool = False,
     json: bool = False,
     random: bool = False,
+    amounts: tuple[str, ...] = (),
     **checks: Any,
 ) -> Any:
     """Describe one column of a contract; `checks` are those of Pandera's that have a SQL form. Raises `TypeError`.
 
     `source` is the name of the column in raw input, or several, first the usual one. A file that lacks a
     `required` column is rejected as a whole; the lack of a `usual` one is reported as drift. `json` marks text that
-    must be valid JSON, `random` text that does not repeat, such as ids and hashes, and so is stored as it is.
+    must be valid JSON, `random` text that does not repeat, such as ids and hashes, and so is stored as it is. `amounts` are
+    the places of amounts of money in JSON: `revenue`, or `items[].price` for those in a list. A record with one that
+    cannot be read is rejected.
     """
     for name in checks.keys() - set(FIELD_CHECKS):
         raise TypeError(f"column() has no {name}=, but the checks {', '.join(FIELD_CHECKS)}")
@@ -50,7 +54,8 @@ def column(
         least, most = checks["in_range"]
         checks["in_range"] = {"min_value": least, "max_value": most}
     names = (source,) if isinstance(source, str) else tuple(source)
-    metadata = {"source": names, "required": required, "usual": usual or required, "json": json, "random": random}
+    metadata: dict[str, Any] = {"source": names, "required": required, "usual": usual or required, "json": json, "random": random}
+    metadata["amounts"] = amounts
     return pa.Field(nullable=nullable, description=description, metadata=metadata, **checks)
 
 
@@ -164,7 +169,8 @@ class SourceEvents(Contract):
     device_type: Text = column("Kind of device, where there is no user agent.", nullable=True)
     os: Text = column("Operating system, where there is no user agent.", nullable=True)
     transaction_id: Text = column("The shop's order number, on purchases.", nullable=True)
-    revenue: Money = column("Value of the order, on purchases.", nullable=True)
+    revenue: Money = column("Value of the order or refund, in its currency.", nullable=True)
+    currency: Text = column("Currency of revenue and prices (ISO 4217); the shop's where it is missing.", nullable=True)
     list_id: Text = column("The product list the event is about.", nullable=True)
     list_name: Text = column("Its name.", nullable=True)
     items_json: Text = column("The items as a JSON array of objects: item_id, item_name, price …", nullable=True)

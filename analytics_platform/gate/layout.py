@@ -35,6 +35,7 @@ def reasons_of(contract: ContractType) -> tuple[str, ...]:
             reasons.append(f"{usual}: missing")
         if dtype != pl.String or is_json:
             reasons.append(f"{usual}: not {kind_of(dtype, is_json)}")
+        reasons.extend(f"{usual}: {place} is no amount" for place in column.metadata["amounts"])
         reasons.extend(f"{name}: {check_rule(name, check).reason}" for check in column.checks)
         if name == EVENT_TIME:
             reasons.append(f"{name}: out of range")

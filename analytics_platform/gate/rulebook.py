@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterator
 from copy import copy
 from functools import lru_cache
 
+import duckdb
 import pandera.polars as pa
 import polars as pl
 from pandera.errors import SchemaErrors
@@ -13,7 +15,7 @@ from pandera.errors import SchemaErrors
 from analytics_platform.contracts.base import ContractType
 from analytics_platform.contracts.rules import NOT_NULL, check_rule, schema_of
 from analytics_platform.gate.layout import EVENT_TIME, usual_names
-from analytics_platform.gate.types import kind_of
+from analytics_platform.gate.types import find_unreadable_amounts, kind_of
 
 _FAILURES = {"row": pl.UInt32, "column": pl.String, "reason": pl.String}
 
@@ -21,8 +23,14 @@ _FAILURES = {"row": pl.UInt32, "column": pl.String, "reason": pl.String}
 class Rulebook:
     """A contract's Pandera schema for one batch, and its rules in words: slow to build, quick to use."""
 
-    def __init__(self, contract: ContractType, earliest: dt.datetime, latest: dt.datetime) -> None:
-        """Make the rules ready. Events of the batch may not be before `earliest`, nor after `latest`."""
+    def __init__(
+        self, contract: ContractType, earliest: dt.datetime, latest: dt.datetime, engine: duckdb.DuckDBPyConnection
+    ) -> None:
+        """Make the rules ready. Events of the batch may not be before `earliest`, nor after `latest`.
+
+        `engine` has the functions that models share.
+        """
+        self._engine = engine
         self._usual = usual_names(contract)
         self._schema = _schema(contract, earliest, latest)
         self._words = _words(self._schema, self._usual)
@@ -33,7 +41,7 @@ class Rulebook:
 
         `values` is the text that `typed` was converted from. Of a column's broken rules the first is named.
         """
-        found = pl.concat([self._not_convertible(values, typed), self._not_valid(typed)])
+        found = pl.concat([self._not_convertible(values, typed), self._not_valid(typed), *self._no_amounts(typed)])
         return (
             found.unique(["row", "column"], keep="first", maintain_order=True)
             .join(self._places, on="column")
@@ -51,6 +59,13 @@ class Rulebook:
                 reason = pl.lit(f"{self._usual[name]}: not {kind}").alias("reason")
                 frames.append(pl.select(rows.alias("row"), pl.lit(name).alias("column"), reason))
         return pl.concat(frames)
+
+    def _no_amounts(self, typed: pl.DataFrame) -> Iterator[pl.DataFrame]:
+        for name in self._usual:
+            for place in self._schema.columns[name].metadata["amounts"]:
+                rows = find_unreadable_amounts(typed[name], place, self._engine).alias("row")
+                reason = pl.lit(f"{self._usual[name]}: {place} is no amount").alias("reason")
+                yield pl.select(rows, pl.lit(name).alias("column"), reason)
 
     def _not_valid(self, typed: pl.DataFrame) -> pl.DataFrame:
         """Validate with Pandera: the broken rules of the contract, in words."""

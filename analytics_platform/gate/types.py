@@ -16,8 +16,8 @@ import polars as pl
 INSTANT = pl.Datetime("us", "UTC")
 
 _WHOLE = r"^-?[0-9]{1,18}$"
-_AMOUNT = r"^-?[0-9]{1,10}(\.[0-9]+)?$"
-"""An amount of money below ten billion, so that no sum over orders overflows."""
+_NUMBER = r"^-?[0-9]{1,10}(\.[0-9]+)?$"
+_MONEY = pl.Decimal(18, 4)
 
 _FORMS = tuple(
     f"%Y-%m-%d{separator}{clock}{zone}"
@@ -110,6 +110,24 @@ def to_json(text: pl.Series, engine: duckdb.DuckDBPyConnection) -> pl.Series:
     return text.scatter(broken, None) if len(broken) else text
 
 
+def find_unreadable_amounts(documents: pl.Series, place: str, engine: duckdb.DuckDBPyConnection) -> pl.Series:
+    """Find the rows (UInt32) whose JSON has at `place`, `revenue` or `items[].price`, what is no amount of money."""
+    listed, _, field = place.rpartition("[].")
+    path = f"'$.{field}'"
+    if listed or place.startswith("[]."):
+        items = f"json_extract_string(document, '$.{listed}')" if listed else "document"
+        texts = f"json_extract_string(json_list({items}), '$[*].{field}')"
+    else:
+        texts = f"[json_extract_string(document, {path})]"
+    # Few records have an amount: the others are not parsed.
+    sql = f"""
+        SELECT place FROM (SELECT place, document FROM given WHERE contains(document, '"{field}"')) AS named
+        WHERE list_bool_or(list_transform({texts}, lambda written: is_unreadable(written)))
+    """
+    rows = pl.DataFrame({"place": pl.int_range(len(documents), eager=True, dtype=pl.UInt32), "document": documents})
+    return _query(engine, sql, rows.drop_nulls()).cast(pl.UInt32)
+
+
 def kind_of(dtype: pl.DataType, is_json: bool) -> str:
     """Say what text must be to become a value of this type: `a time`."""
     if is_json:
@@ -135,10 +153,12 @@ def convert(text: pl.Series, dtype: pl.DataType, is_json: bool, engine: duckdb.D
         return to_instants(text)
     if dtype == pl.Int64:
         return _matching(text, _WHOLE).cast(pl.Int64)
+    if dtype == _MONEY:
+        return _query(engine, "SELECT amount(written) FROM given", pl.DataFrame({"written": text})).alias(text.name)
     if isinstance(dtype, pl.Decimal):
         # The engine rounds half a unit away from zero, as the models do it.
-        sql = f"SELECT CAST(amount AS DECIMAL({dtype.precision}, {dtype.scale})) FROM given"
-        return _query(engine, sql, pl.DataFrame({"amount": _matching(text, _AMOUNT)})).alias(text.name)
+        sql = f"SELECT CAST(number AS DECIMAL({dtype.precision}, {dtype.scale})) FROM given"
+        return _query(engine, sql, pl.DataFrame({"number": _matching(text, _NUMBER)})).alias(text.name)
     if dtype == pl.Float64:
         number = text.cast(pl.Float64, strict=False)
         return number.set(~number.is_finite(), None)

@@ -16,6 +16,7 @@ import polars as pl
 
 from analytics_platform.contracts.base import ContractType
 from analytics_platform.contracts.ddl import polars_schema
+from analytics_platform.contracts.functions import macros
 from analytics_platform.gate.layout import EVENT_TIME, usual_names
 from analytics_platform.gate.records import REJECTED, Records, rejected_frame
 from analytics_platform.gate.rulebook import Rulebook
@@ -54,11 +55,11 @@ class Gate:
     """The gate for one batch: the rules for its records, made ready once."""
 
     def __init__(self, contract: ContractType, origin: Origin, engine: duckdb.DuckDBPyConnection) -> None:
-        """Make the rules ready; JSON is validated by `engine`."""
+        """Make the rules ready; JSON and amounts are validated by `engine`, which has the functions that models share."""
         self._columns = contract.columns
         self._schema = polars_schema(contract)
         self._from_input = list(usual_names(contract))
-        self._rulebook = Rulebook(contract, origin.earliest, origin.arrived_at + ARRIVAL_TOLERANCE)
+        self._rulebook = Rulebook(contract, origin.earliest, origin.arrived_at + ARRIVAL_TOLERANCE, engine)
         self._origin = origin
         self._engine = engine
         self._last_date: dt.date | None = None
@@ -115,9 +116,12 @@ class Gate:
 
 @cache
 def _engine() -> duckdb.DuckDBPyConnection:
-    """Open the DuckDB that validates JSON: once, since opening one takes longer than to validate a small file."""
+    """Open the DuckDB that validates JSON and amounts: once, since opening takes longer than validating a small file."""
     atexit.register(_engine.cache_clear)
-    return duckdb.connect(":memory:")
+    engine = duckdb.connect(":memory:")
+    for statement in macros():
+        engine.execute(statement.replace("TEMPORARY ", ""))  # a cursor does not see what is temporary
+    return engine
 
 
 def validate(records: Iterable[Records], contract: ContractType, origin: Origin) -> Iterator[Verdict]:

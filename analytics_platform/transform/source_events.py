@@ -13,9 +13,10 @@ import duckdb
 
 from analytics_platform.contracts.base import SourceEvents
 from analytics_platform.contracts.ddl import column_types
+from analytics_platform.contracts.functions import macros
 from analytics_platform.contracts.sql import literal, quote, quote_table
 from analytics_platform.sources.registry import EVENTS, SOURCES
-from analytics_platform.transform.sql import ModelError, macros, parse, read_sql, tables_in
+from analytics_platform.transform.sql import ModelError, parse, read_sql, tables_in
 
 NAME = "sources.events"
 """What stands for the union in a model."""

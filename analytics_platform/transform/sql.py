@@ -1,17 +1,16 @@
-"""SQL as text and as trees: files with one SELECT, the tables it names, the functions that models share."""
+"""SQL as text and as trees: files with one SELECT, the tables it names."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
 from pathlib import Path
 
 import sqlglot
 from sqlglot import exp
 
+from analytics_platform.contracts.functions import MODELS_DIR
 from analytics_platform.errors import UserError
 
-MODELS_DIR = Path(__file__).parent.parent / "models"
 
 
 class ModelError(UserError):
@@ -52,11 +51,3 @@ def put_queries(tree: exp.Query, queries: Mapping[str, str]) -> exp.Query:
             alias = exp.TableAlias(this=exp.to_identifier(node.alias_or_name))
             node.replace(exp.Subquery(this=sqlglot.parse_one(sql, dialect="duckdb"), alias=alias))
     return tree
-
-
-@lru_cache(maxsize=1)
-def macros() -> tuple[str, ...]:
-    """Read the statements that define the functions models share, for DuckDB."""
-    files = sorted((MODELS_DIR / "macros").glob("*.sql"))
-    statements = (tree for path in files for tree in sqlglot.parse(read_sql(path), dialect="duckdb"))
-    return tuple(tree.sql("duckdb", comments=False) for tree in statements if tree is not None)

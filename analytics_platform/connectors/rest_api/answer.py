@@ -76,12 +76,15 @@ def _retry_after(header: str) -> float | None:
     return max(0.0, (aware - dt.datetime.now(dt.UTC)).total_seconds())
 
 
-def read_page(number: int, url: httpx.URL, response: httpx.Response, body: bytes, most: int) -> Page:
+def read_page(
+    number: int, url: httpx.URL, response: httpx.Response, body: bytes, most: int, is_object: bool = False
+) -> Page:
     """Read the page in an answer that passed `check`. Its records are counted to `most` + 1.
 
-    Raises `BadAnswerError` if it is no JSON list.
+    Raises `BadAnswerError` if it is no JSON list, or with `is_object` no JSON object.
     """
-    count = sum(1 for _ in islice(split_records(body), most + 1))
+    records = split_records(b"[%b]" % body if is_object and body.lstrip().startswith(b"{") else body)
+    count = sum(1 for _ in islice(records, most + 1))
     target = _next_link(response.headers.get("Link", ""))
     next_url = None if target is None else join(response.url, target)
     etag = response.headers.get("ETag", "")

@@ -133,7 +133,7 @@ class PageClient:
                     raise BadAnswerError(what, ASK_FOR_LESS)
                 self._check_time()
             self._check_time()  # a body without a length just ends where the connection is cut off
-            return read_page(number, url, response, bytes(body), self.limits.records)
+            return read_page(number, url, response, bytes(body), self.limits.records, self.endpoint.is_object)
         except BadAnswerError as error:
             error.status = response.status_code
             raise

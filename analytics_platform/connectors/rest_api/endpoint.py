@@ -53,6 +53,8 @@ class Limits:
 class Endpoint:
     """One list of an API, on one page or on several that the `Link` header connects (RFC 8288).
 
+    With `is_object` the answer is one JSON object instead. `setting` is the variable with the address, for messages.
+
     The value of the header `authorization` and `user:password@` of `url` are sent to the host of `url` only. They and
     the query of `url` are in no log or message. Raises `RestError` for an address or a header that cannot be used.
     """
@@ -60,9 +62,11 @@ class Endpoint:
     name: str
     url: str = field(repr=False)
     authorization: SecretStr | None = None
+    setting: str = "USERS_API_URL"
+    is_object: bool = False
 
     def __post_init__(self) -> None:
-        check = "check USERS_API_URL and USERS_API_AUTHORIZATION."
+        check = f"check {self.setting}{' and USERS_API_AUTHORIZATION' if self.authorization else ''}."
         try:
             url = httpx.URL(self.url)
         except httpx.InvalidURL:

@@ -6,6 +6,13 @@
 -- whole: the text as a count, null if it is a fraction, negative, above 2^31 or not a number.
 -- money: the text or number as an amount, null if it is not a number or ten billion or more. Far above any order, and far
 -- enough below the limit of the type that no sum over orders overflows: one absurd event must not stop all later builds.
+-- amount: the text as an amount as people write it: `1,299.00`, `$19.99`, `10 EUR`, `1.299,00`; null if it cannot be read.
+-- `1,299` is a thousand and more, since JSON never writes a decimal comma; `1.299` is a little more than one.
+-- bare_amount: the text without currency and blanks around it. plain_number: a number with one point and no separators.
+-- currency_in: the code of a currency (ISO 4217) that stands at an end of the text of an amount.
+-- currency_code: the text as a code in upper case, null for a missing one.
+-- is_unreadable: whether the text is there and is no amount.
+-- item_price: the price of an item, under the name of the web tracker or of GA4.
 -- is_known_event: whether the platform knows this name (GA4's automatic and recommended events, and the two
 -- of the web shop's logs that GA4 has no name for).
 -- named_item: a JSON array of the one item of this name, null without a name.
@@ -32,6 +39,44 @@ CREATE OR REPLACE TEMP MACRO money(amount) AS
     CASE
         WHEN abs(TRY_CAST(amount AS DECIMAL(18, 4))) < 10000000000 THEN TRY_CAST(amount AS DECIMAL(18, 4))
     END;
+CREATE OR REPLACE TEMP MACRO known(value_text) AS
+    CASE
+        WHEN lower(trim(value_text)) NOT IN (
+            '', 'null', 'none', 'nil', 'nan', 'n/a', 'undefined', '(not set)', '(none)', '[object object]',
+            '00000000-0000-0000-0000-000000000000'
+        ) THEN trim(value_text)
+    END;
+CREATE OR REPLACE TEMP MACRO bare_amount(amount_text) AS
+    regexp_replace(
+        regexp_replace(
+            trim(amount_text),
+            '^([-+]?)[ \x{00a0}]*(?:[A-Za-z]{0,3}\p{Sc}|[A-Za-z]{1,3}\.?)[ \x{00a0}]*',
+            '\1'
+        ),
+        '[ \x{00a0}\x{202f}]*(?:\p{Sc}|[A-Za-z]{1,3}\.?|\.?[-–—]+)$',
+        ''
+    );
+CREATE OR REPLACE TEMP MACRO plain_number(number_text) AS
+    CASE
+        WHEN regexp_matches(number_text, '^[-+]?[0-9]*\.?[0-9]+$') THEN number_text
+        WHEN regexp_matches(
+            number_text,
+            '^[-+]?[0-9]{1,3}(?:[, ''’\x{00a0}\x{202f}][0-9]{2,3})*[, ''’\x{00a0}\x{202f}][0-9]{3}(?:\.[0-9]*)?$'
+        ) THEN regexp_replace(number_text, '[^-0-9.]', '', 'g')
+        WHEN regexp_matches(number_text, '^[-+]?[0-9]{1,3}(?:\.[0-9]{3}){2,}$') THEN replace(number_text, '.', '')
+        WHEN regexp_matches(
+            number_text, '^[-+]?(?:[0-9]+|[0-9]{1,3}(?:[. ''’\x{00a0}\x{202f}][0-9]{3})*),[0-9]*$'
+        ) THEN replace(regexp_replace(number_text, '[^-0-9,]', '', 'g'), ',', '.')
+    END;
+CREATE OR REPLACE TEMP MACRO amount(amount_text) AS
+    coalesce(money(amount_text), money(plain_number(bare_amount(amount_text))));
+CREATE OR REPLACE TEMP MACRO is_unreadable(amount_text) AS
+    known(amount_text) IS NOT NULL AND amount(amount_text) IS NULL;
+CREATE OR REPLACE TEMP MACRO currency_code(currency_text) AS upper(known(currency_text));
+CREATE OR REPLACE TEMP MACRO currency_in(amount_text) AS
+    nullif(upper(regexp_extract(trim(amount_text), '^([A-Za-z]{3})\b|\b([A-Za-z]{3})$')), '');
+CREATE OR REPLACE TEMP MACRO item_price(item) AS
+    amount(coalesce(known(json_extract_string(item, '$.item_price')), known(json_extract_string(item, '$.price'))));
 CREATE OR REPLACE TEMP MACRO is_known_event(event_name) AS
     event_name IN (
         'add_payment_info', 'add_shipping_info', 'add_to_cart', 'add_to_wishlist', 'begin_checkout', 'first_visit',
@@ -43,8 +88,7 @@ CREATE OR REPLACE TEMP MACRO is_known_event(event_name) AS
 CREATE OR REPLACE TEMP MACRO items_value(document) AS
     money(list_sum(list_transform(
         CAST(json_extract(document, '$[*]') AS JSON[]),
-        lambda item: money(json_extract_string(item, '$.price'))
-            * coalesce(whole(json_extract_string(item, '$.quantity')), 1)
+        lambda item: item_price(item) * coalesce(whole(json_extract_string(item, '$.quantity')), 1)
     )));
 CREATE OR REPLACE TEMP MACRO date_key(calendar_day) AS
     CAST(year(calendar_day) * 10000 + month(calendar_day) * 100 + day(calendar_day) AS BIGINT);

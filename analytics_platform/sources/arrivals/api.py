@@ -27,15 +27,15 @@ class JsonApi(Arrival):
         self, source: Source, settings: Settings, lake: FolderLake, say: Say, connect: Connect | None = None
     ) -> Mapping[str, int | str]:
         """Fetch the answer, if it is another than last time. Raises `RestError`."""
-        batch = fetch_list(users_endpoint(source.name, settings), lake)
+        batch = fetch_list(self.endpoint(source.name, settings), lake)
         words = f"a new answer, {batch.size:,} bytes" if batch else "the same as last time"
         say(f"{source.name} API: {words}")
         return {"answer": words}
 
 
-def users_endpoint(source: str, settings: Settings) -> Endpoint:
-    """Give the API of users that the settings name. Raises `RestError` if they name none that can be asked."""
-    return Endpoint(source, settings.users_api_url.get_secret_value(), settings.users_api_authorization)
+    def endpoint(self, source: str, settings: Settings) -> Endpoint:
+        """Give the API that the settings name. Raises `RestError` if they name none that can be asked."""
+        return Endpoint(source, settings.users_api_url.get_secret_value(), settings.users_api_authorization)
 
 
 def fetch_list(endpoint: Endpoint, lake: FolderLake, limits: Limits | None = None) -> Batch | None:

@@ -22,8 +22,14 @@ SELECT
     user_agent,
     json_extract_string(event_data, '$.transaction_id') AS transaction_id,
     coalesce(
-        money(json_extract_string(event_data, '$.revenue')), money(json_extract_string(event_data, '$.value'))
+        amount(json_extract_string(event_data, '$.revenue')), amount(json_extract_string(event_data, '$.value'))
     ) AS revenue,
+    coalesce(
+        currency_code(json_extract_string(event_data, '$.currency')),
+        currency_in(json_extract_string(event_data, '$.revenue')),
+        currency_in(json_extract_string(event_data, '$.value')),
+        currency_code(json_extract_string(event_data, '$.items[0].currency'))
+    ) AS currency,
     json_extract_string(event_data, '$.item_list_id') AS list_id,
     json_extract_string(event_data, '$.item_list_name') AS list_name,
     json_list(json_extract_string(event_data, '$.items')) AS items_json,

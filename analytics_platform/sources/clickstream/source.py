@@ -26,7 +26,14 @@ class Clickstream(
     referrer: Text = column("Address the visitor came from.", nullable=True, source="referrer", usual=True)
     event_at: Instant = column("When it happened. A time without zone is UTC.", source="timestamp", required=True)
     event_name: Text = column("The name the tracker gave, untouched.", source="event_name", required=True)
-    event_data: Text = column("What it carries.", nullable=True, source="event_data", required=True, json=True)
+    event_data: Text = column(
+        "What it carries.",
+        nullable=True,
+        source="event_data",
+        required=True,
+        json=True,
+        amounts=("revenue", "value", "items[].price", "items[].item_price"),
+    )
     user_agent: Text = column("The browser's own description.", nullable=True, source="user_agent", required=True)
     received_at: Instant = column("When the collector got it, if known.", nullable=True, source="received_at")
 

@@ -53,6 +53,7 @@ _FIELDS = {
         lambda value: plain_text(value) if isinstance(value, Decimal) else _text_or_whole(value),
         "not a number",
     ),
+    "currency": _MessageField(("currency",), _text, "not a text"),
     "list_id": _MessageField(("item_list_id", "list_id"), _text_or_whole, _ID),
     "list_name": _MessageField(("item_list_name", "list_name"), _text_or_whole, _ID),
     "page_url": _MessageField(("page_location", "page_url"), _text, "not a text"),

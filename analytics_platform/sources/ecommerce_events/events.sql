@@ -1,5 +1,5 @@
 -- Grain: one row per product event of the queue.
--- Rules: revenue missing from a message is the sum of its items. The platform of the app tells device and system.
+-- Rules: the platform of the app tells device and system.
 SELECT
     event_id,
     client_id,
@@ -14,7 +14,8 @@ SELECT
     CASE WHEN platform IN ('IOS', 'ANDROID') THEN 'mobile' END AS device_type,
     CASE platform WHEN 'IOS' THEN 'iOS' WHEN 'ANDROID' THEN 'Android' END AS os,
     transaction_id,
-    coalesce(revenue, items_value(items)) AS revenue,
+    revenue,
+    coalesce(currency_code(currency), currency_code(json_extract_string(items, '$[0].currency'))) AS currency,
     list_id,
     list_name,
     items AS items_json,

@@ -29,9 +29,16 @@ class EcommerceEvents(
     event_at: Instant = column("Unix time in s, ms or µs, told apart by size, or ISO 8601.", source="event_timestamp")
     event_name: Text = column("The name the app gave, untouched.", source="event_name")
     platform: Text = column("IOS, ANDROID or what the message says.", nullable=True, source="platform")
-    items: Text = column("The items as a JSON array, in one form.", nullable=True, source="items", json=True)
+    items: Text = column(
+        "The items as a JSON array, in one form.",
+        nullable=True,
+        source="items",
+        json=True,
+        amounts=("[].price", "[].item_price"),
+    )
     transaction_id: Text = column("The shop's order number, on purchases.", nullable=True, source="transaction_id")
     revenue: Money = column("Value of the order, where the message has it.", nullable=True, source="revenue")
+    currency: Text = column("Its currency, where the message names it.", nullable=True, source="currency")
     list_id: Text = column("The product list the event is about.", nullable=True, source="item_list_id")
     list_name: Text = column("Its name.", nullable=True, source="item_list_name")
     page_url: Text = column("Address of the page, where the message has it.", nullable=True, source="page_location")

@@ -24,7 +24,7 @@ from analytics_platform.lake import Batch
 from analytics_platform.orchestration.assets.raw import raw_asset
 from analytics_platform.orchestration.resources import build_resources
 from analytics_platform.settings import load_settings
-from analytics_platform.sources.arrivals.api import fetch_list, users_endpoint
+from analytics_platform.sources.arrivals.api import JsonApi, fetch_list
 from analytics_platform.sources.registry import SOURCES
 from analytics_platform.transform import DayRange
 from analytics_platform.warehouse import BatchCard, load_batch
@@ -60,7 +60,7 @@ def api() -> Iterator[ScriptedApi]:
 
 def declared(api: ScriptedApi) -> Endpoint:
     """The users, as the platform declares them."""
-    return users_endpoint(USERS, load_settings(users_api_url=api.url))
+    return JsonApi().endpoint(USERS, load_settings(users_api_url=api.url))
 
 
 def take_in(platform: Platform, api: ScriptedApi, *answers: Answer) -> Batch | None:
@@ -195,7 +195,7 @@ def test_the_asset_says_whether_the_answer_is_new(tmp_path: Path) -> None:
             said.append(event.materialization.metadata["answer"].value)
         assert (
             fetch_list(
-                users_endpoint(USERS, load_settings(data_dir=tmp_path, users_api_url=url)), open_platform(tmp_path).lake
+                JsonApi().endpoint(USERS, load_settings(data_dir=tmp_path, users_api_url=url)), open_platform(tmp_path).lake
             )
             is None
         )
