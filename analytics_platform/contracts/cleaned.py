@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from analytics_platform.contracts.base import Contract, Day, Flag, Instant, Money, Ratio, Text, Whole, column
+from analytics_platform.contracts.base import Contract, Day, Flag, Instant, Money, Rate, Ratio, Text, Whole, column
 from analytics_platform.contracts.rules import Rule
 from analytics_platform.contracts.table import Everything
 
@@ -80,6 +80,41 @@ class SourceCategories(Contract, table="cleaned.source_categories", key="source"
     category: Text = column("Kind of the site.", isin=["search", "social", "shopping", "video"])
 
 
+class ExchangeRates(
+    Contract,
+    table="cleaned.exchange_rates",
+    key=("date", "base", "currency"),
+    write="whole",
+    reads={"cleaned.exchange_rate_versions": Everything()},
+    rules=Rule(
+        "base_is_worth_one",
+        "base <> currency OR rate = 1",
+        "A unit of the base is worth one of it. Else the rates are per unit of another currency: add the column base.",
+        "warn",
+    ),
+):
+    """One row per day, base and currency: the exchange rate that was told last."""
+
+    date: Day = column("Day from which the rate holds.")
+    base: Text = column("The currency of which one unit is priced (ISO 4217).")
+    currency: Text = column("ISO 4217.")
+    rate: Rate = column("Units of the currency for one unit of the base.", gt=0)
+
+
+class DailyRates(Contract, table="cleaned.daily_rates", key=("event_date", "currency"), partition="event_date"):
+    """One row per day and currency that events of the day name: what one unit of it is worth in the shop's currency.
+
+    The shop's currency is SHOP_CURRENCY, else the only one that events have named up to the day. With two of them, and
+    where no rate of the last 7 days is known, amounts in the currency are unknown.
+    """
+
+    event_date: Day = column("Day of the events (UTC).")
+    currency: Text = column("ISO 4217; empty for amounts that name none, on days on which nobody knows the shop's.")
+    shop_currency: Text = column("The shop's currency.", nullable=True)
+    rate: Rate = column("Units of the shop's currency for one unit; missing where unknown.", nullable=True)
+    rate_date: Day = column("Day from which the rate holds; missing for the shop's own currency.", nullable=True)
+
+
 class Events(
     Contract,
     table="cleaned.events",
@@ -98,7 +133,7 @@ class Events(
         Rule(
             "purchase_has_revenue",
             "event_name <> 'purchase' OR revenue IS NOT NULL",
-            "A purchase carries a revenue that is a number. Without it the order counts as 0.",
+            "A purchase carries a revenue or priced items, in a currency with a known rate. Else its revenue is unknown.",
             "warn",
         ),
         Rule(
@@ -137,8 +172,11 @@ class Events(
     os: Text = column("Family of the operating system.", nullable=True)
     browser: Text = column("Family of the browser.", nullable=True)
     is_bot: Flag = column("True for user agents of crawlers, monitors and scripts; missing without one.", nullable=True)
-    transaction_id: Text = column("The shop's order number, on purchases.", nullable=True)
-    revenue: Money = column("Value of the order, on purchases (shop currency).", nullable=True)
+    transaction_id: Text = column("The shop's order number, on purchases and refunds.", nullable=True)
+    amount: Money = column("Value of a purchase or refund, in `currency`; missing: the sum of its items.", nullable=True)
+    currency: Text = column("Currency of amount and prices (ISO 4217); missing: the shop's.", nullable=True)
+    exchange_rate: Rate = column("Units of the shop's currency for one of `currency`, if known.", nullable=True)
+    revenue: Money = column("Value of a purchase in the shop's currency; missing where unknown.", nullable=True)
     list_id: Text = column("The product list the event is about.", nullable=True)
     list_name: Text = column("Its name.", nullable=True)
     items_json: Text = column("The event's items as a JSON array, where it carries any.", nullable=True, json=True)
@@ -162,3 +200,9 @@ class EventItems(Contract, table="cleaned.event_items", key=("event_id", "item_i
     list_id: Text = column("The list the item was shown in: the item's own, else the event's.", nullable=True)
     list_name: Text = column("Its name.", nullable=True)
     list_index: Whole = column("Place of the item in that list.", nullable=True)
+    amount: Money = column("Value of the line of a purchase or refund (shop currency), if known.", nullable=True)
+    amount_basis: Text = column(
+        "What it is: unit price × quantity, the price as the line's total, or a share of what other lines leave.",
+        nullable=True,
+        isin=["unit price", "line total", "shared"],
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from analytics_platform.contracts.base import Contract, Day, Flag, Instant, Money, Ratio, Text, Whole, column
 from analytics_platform.contracts.cleaned import DEVICE_TYPES
 from analytics_platform.contracts.rules import Rule
-from analytics_platform.contracts.table import Days
+from analytics_platform.contracts.table import Days, TouchedKeys
 
 ORDER_REPEAT_DAYS = 30
 """A purchase seen again within this many days under the same client and transaction id is the same order."""
@@ -44,12 +44,13 @@ class Purchases(
     table="sessionized.purchases",
     key="order_id",
     partition="event_date",
-    reads={"cleaned.events": Days(before=ORDER_REPEAT_DAYS)},
+    reads={"cleaned.events": Days(before=ORDER_REPEAT_DAYS, after=1)},
 ):
     """One row per order: its earliest purchase event.
 
     An order is a client and a transaction id (ids collide across clients). A repeat within 30 days of the
-    previous one is the same order. A purchase without transaction id is one order.
+    previous one is the same order. A purchase without transaction id is one order. The order has the first known revenue
+    of its events up to the next day.
     """
 
     order_id: Text = column("Stable hash of the client, the transaction id (or the event, without one) and the time.")
@@ -58,7 +59,30 @@ class Purchases(
     client_id: Text = column("The browser or device.")
     transaction_id: Text = column("The shop's order number.", nullable=True)
     ordered_at: Instant = column("When the order was placed.")
-    revenue: Money = column("Value of the order (shop currency); 0 where the event has none.")
+    revenue: Money = column("Value of the order (shop currency); missing where unknown.", nullable=True)
+
+
+class Refunds(
+    Contract,
+    table="sessionized.refunds",
+    key="event_id",
+    partition="event_date",
+    reads={"sessionized.purchases": TouchedKeys("client_id", also=(("cleaned.events", "event_date"),))},
+):
+    """One row per refund: a refund event, or a purchase with a negative amount.
+
+    Its order is the last one of the client with the transaction id before it. A refund that names neither amount nor
+    items gives back the whole order.
+    """
+
+    event_id: Text = column("The event (cleaned.events).")
+    event_date: Day = column("Day of the refund (UTC).")
+    client_id: Text = column("The browser or device.")
+    transaction_id: Text = column("The shop's order number.", nullable=True)
+    refunded_at: Instant = column("When it happened.")
+    order_id: Text = column("The order that is refunded (purchases), if events tell of it.", nullable=True)
+    amount: Money = column("What was given back (shop currency); missing where unknown.", nullable=True, ge=0)
+    is_bot: Flag = column("True if a bot sent the event.")
 
 
 class SessionFigures(Contract):
@@ -195,7 +219,8 @@ class ProductInteractions(
     add_to_carts: Whole = column("add_to_cart events.", ge=0)
     purchases: Whole = column("Orders with the product; repeats of an order do not count.", ge=0)
     quantity: Whole = column("Pieces ordered; a missing quantity is one.", ge=0)
-    revenue: Money = column("Sum of price × quantity of what was ordered.")
+    revenue: Money = column("Sum of the amounts of the lines that were ordered (shop currency).")
+    refunds: Money = column("Sum of the amounts of the lines of refund events (shop currency).")
     prices: Money = column("Sum of the prices seen.")
     priced: Whole = column("Interactions that carry a price.", ge=0)
     first_at: Instant = column("First of these interactions.")
@@ -249,7 +274,7 @@ class CustomerDays(
     key=("client_id", "event_date"),
     partition="event_date",
 ):
-    """One row per client and day with a purchase event: what was bought.
+    """One row per client and day with a purchase or refund: what was bought and given back.
 
     A day on which no order counts (repeats of earlier ones) is here with zeros.
     """
@@ -257,11 +282,12 @@ class CustomerDays(
     client_id: Text = column("The browser or device.")
     event_date: Day = column("Day (UTC).")
     orders: Whole = column("Orders; repeats of an order do not count.", ge=0)
-    revenue: Money = column("Their revenue.")
+    revenue: Money = column("Their revenue (shop currency), without refunds.")
+    refunds: Money = column("What was given back then, also for earlier orders (shop currency).")
 
 
 class CustomerMonths(Contract, table="sessionized.customer_months", key=("client_id", "month"), write="upsert"):
-    """One row per client and month with a purchase event: the rollup that revenue, cohorts and scores are made from.
+    """One row per client and month with a purchase or refund: the rollup that revenue, cohorts and scores are made from.
 
     A month in which no order counts is here with zeros. It grows with customers and months, not with events.
     """
@@ -269,7 +295,8 @@ class CustomerMonths(Contract, table="sessionized.customer_months", key=("client
     client_id: Text = column("The browser or device.")
     month: Day = column("First day of the month (UTC).")
     orders: Whole = column("Orders; repeats of an order do not count.", ge=0)
-    revenue: Money = column("Their revenue.")
+    revenue: Money = column("Their revenue (shop currency), without refunds.")
+    refunds: Money = column("What was given back then, also for earlier orders (shop currency).")
     first_order_date: Day = column("Day of the first order in the month.", nullable=True)
     last_order_date: Day = column("Day of the last order in the month.", nullable=True)
 

@@ -132,7 +132,10 @@ class FactEvents(
     table="star.fact_events",
     key="event_id",
     partition="event_date",
-    reads={"sessionized.sessions": Days(before=1)},
+    reads={
+        "sessionized.sessions": Days(before=1),
+        "sessionized.refunds": TouchedKeys("client_id", also=(("sessionized.purchases", "event_date"),)),
+    },
     foreign_keys=dimensions("date", "customer", "channel", "device"),
 ):
     """One row per event."""
@@ -207,7 +210,10 @@ class FactOrders(
     table="star.fact_orders",
     key="order_id",
     partition="order_date",
-    reads={"sessionized.sessions": Days(before=1)},
+    reads={
+        "sessionized.sessions": Days(before=1),
+        "sessionized.refunds": TouchedKeys("client_id", also=(("sessionized.purchases", "event_date"),)),
+    },
     foreign_keys=dimensions("date", "customer", "channel", "device"),
 ):
     """One row per order: its earliest purchase event, with the session it was placed in."""
@@ -225,7 +231,10 @@ class FactOrders(
     device_key: Whole = column("dim_device, of the session.")
     items: Whole = column("Lines of the order.", ge=0)
     quantity: Whole = column("Pieces in all lines.", ge=0)
-    revenue: Money = column("Value of the order (shop currency).")
+    revenue: Money = column("Value of the order (shop currency), without refunds; missing where unknown.", nullable=True)
+    not_itemized: Money = column("revenue - the amounts of its lines: shipping, tax, discount …", nullable=True)
+    refunded: Money = column("What was given back for it since (shop currency).")
+    net_revenue: Money = column("revenue - refunded.", nullable=True)
     is_bot: Flag = column("False: a session in which something was bought is no bot's.")
 
 
@@ -250,4 +259,26 @@ class FactOrderItems(
     variant: Text = column("Size, colour or other variant.", nullable=True)
     price: Money = column("Price of one piece.", nullable=True)
     quantity: Whole = column("Pieces.", nullable=True)
-    amount: Money = column("price × quantity (one piece where the quantity is missing).", nullable=True)
+    amount: Money = column("Value of the line (shop currency); missing where unknown.", nullable=True)
+    revenue_basis: Text = column("unit price (× quantity), line total (the price is) or shared.", nullable=True)
+
+
+class FactRefunds(
+    Contract,
+    table="star.fact_refunds",
+    key="event_id",
+    partition="refund_date",
+    foreign_keys=dimensions("date", "customer"),
+):
+    """One row per refund: a refund event, or a purchase with a negative amount. No refund is an order."""
+
+    event_id: Text = column("The event (fact_events).")
+    order_id: Text = column("The order that is refunded (fact_orders), if events tell of it.", nullable=True)
+    transaction_id: Text = column("The shop's order number.", nullable=True)
+    refund_date: Day = column("Day of the refund (UTC).")
+    date_key: Whole = column("dim_date.")
+    refunded_at: Instant = column("When it happened.")
+    client_id: Text = column("The browser or device.")
+    customer_key: Whole = column("dim_customer, the version valid at the time.")
+    amount: Money = column("What was given back (shop currency); missing where unknown.", nullable=True)
+    is_bot: Flag = column("True if a bot sent the event.")

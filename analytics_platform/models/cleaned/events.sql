@@ -3,7 +3,9 @@
 -- enriched in the same way. Event names are GA4's; unknown ones are kept and flagged. The traffic source is that of an
 -- ad click which its network tags itself (gclid, msclkid …), else utm_*, else another ad click, else a foreign referrer,
 -- else the network whose parameter is on all its links (fbclid). A referrer of the page's own domain, of OWN_DOMAINS or
--- of IGNORED_REFERRERS is none. Revenue and order number are read from purchases only.
+-- of IGNORED_REFERRERS is none. Amount and order number are read from purchases and refunds only; a missing amount is the
+-- sum of the items. Revenue is a purchase's amount in the shop's currency, unknown without a rate; a purchase with a
+-- negative amount is a refund.
 WITH addresses AS (
     SELECT
         event_date,
@@ -39,12 +41,16 @@ enriched AS (
         agent.device_type AS agent_device_type,
         agent.os AS agent_os,
         agent.browser,
+        CASE WHEN events.event_name IN ('purchase', 'refund') THEN coalesce(revenue, items_value(items_json)) END AS amount,
+        CASE WHEN events.currency IS NULL AND rates.currency IS NULL THEN 1 ELSE rates.rate END AS exchange_rate,
         agent.is_bot
     FROM sources.events AS events
     LEFT JOIN addresses AS page ON events.event_date = page.event_date AND events.page_url = page.url
     LEFT JOIN addresses AS origin ON events.event_date = origin.event_date AND events.referrer = origin.url
     LEFT JOIN cleaned.user_agents AS agent
         ON events.event_date = agent.event_date AND events.user_agent = agent.user_agent
+    LEFT JOIN cleaned.daily_rates AS rates
+        ON events.event_date = rates.event_date AND coalesce(events.currency, '') = rates.currency
 )
 SELECT
     event_id,
@@ -81,8 +87,11 @@ SELECT
     coalesce(agent_os, os) AS os,
     browser,
     is_bot,
-    CASE WHEN event_name = 'purchase' THEN nullif(trim(transaction_id), '') END AS transaction_id,
-    CASE WHEN event_name = 'purchase' THEN revenue END AS revenue,
+    CASE WHEN event_name IN ('purchase', 'refund') THEN known_id(transaction_id) END AS transaction_id,
+    amount,
+    currency,
+    CAST(exchange_rate AS DECIMAL(20, 10)) AS exchange_rate,
+    CASE WHEN event_name = 'purchase' AND amount >= 0 THEN money(amount * exchange_rate) END AS revenue,
     nullif(list_id, '') AS list_id,
     nullif(list_name, '') AS list_name,
     items_json,

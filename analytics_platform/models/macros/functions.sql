@@ -13,6 +13,7 @@
 -- currency_code: the text as a code in upper case, null for a missing one.
 -- is_unreadable: whether the text is there and is no amount.
 -- item_price: the price of an item, under the name of the web tracker or of GA4.
+-- share_of: the part of an amount that is the place-th of so many equal parts, to a ten-thousandth: they add up exactly.
 -- is_known_event: whether the platform knows this name (GA4's automatic and recommended events, and the two
 -- of the web shop's logs that GA4 has no name for).
 -- named_item: a JSON array of the one item of this name, null without a name.
@@ -46,6 +47,7 @@ CREATE OR REPLACE TEMP MACRO known(value_text) AS
             '00000000-0000-0000-0000-000000000000'
         ) THEN trim(value_text)
     END;
+CREATE OR REPLACE TEMP MACRO known_id(value_text) AS nullif(known(value_text), '0');
 CREATE OR REPLACE TEMP MACRO bare_amount(amount_text) AS
     regexp_replace(
         regexp_replace(
@@ -77,6 +79,13 @@ CREATE OR REPLACE TEMP MACRO currency_in(amount_text) AS
     nullif(upper(regexp_extract(trim(amount_text), '^([A-Za-z]{3})\b|\b([A-Za-z]{3})$')), '');
 CREATE OR REPLACE TEMP MACRO item_price(item) AS
     amount(coalesce(known(json_extract_string(item, '$.item_price')), known(json_extract_string(item, '$.price'))));
+CREATE OR REPLACE TEMP MACRO share_of(whole_amount, place, parts) AS
+    CAST(
+        CAST(
+            CAST(whole_amount * 10000 AS BIGINT) * place // parts
+            - CAST(whole_amount * 10000 AS BIGINT) * (place - 1) // parts AS DECIMAL(18, 0)
+        ) * CAST(0.0001 AS DECIMAL(5, 4)) AS DECIMAL(18, 4)
+    );
 CREATE OR REPLACE TEMP MACRO is_known_event(event_name) AS
     event_name IN (
         'add_payment_info', 'add_shipping_info', 'add_to_cart', 'add_to_wishlist', 'begin_checkout', 'first_visit',

@@ -12,6 +12,7 @@ WITH interactions AS (
         coalesce(items.list_id, items.list_name) AS list_id,
         items.price,
         coalesce(items.quantity, 1) AS quantity,
+        items.amount,
         events.event_name,
         events.event_at,
         events.client_id,
@@ -31,6 +32,7 @@ clicked AS (
         list_id,
         price,
         quantity,
+        amount,
         event_name,
         event_at,
         client_id,
@@ -57,6 +59,7 @@ credited AS (
         clicked.price,
         clicked.quantity,
         clicked.is_bounce,
+        clicked.amount,
         CASE
             WHEN clicked.event_name = 'purchase' AND purchases.event_id IS NULL THEN 'no order'
             ELSE clicked.event_name
@@ -77,7 +80,7 @@ per_event AS (
         event_name,
         count(*) AS items,
         sum(quantity) AS quantity,
-        sum(money(price * quantity)) AS revenue,
+        sum(amount) AS amount,
         sum(price) AS prices,
         count(price) AS priced,
         min(event_at) AS first_at
@@ -101,7 +104,8 @@ SELECT
     count(*) FILTER (WHERE event_name = 'add_to_cart') AS add_to_carts,
     count(*) FILTER (WHERE event_name = 'purchase') AS purchases,
     CAST(coalesce(sum(quantity) FILTER (WHERE event_name = 'purchase'), 0) AS BIGINT) AS quantity,
-    CAST(coalesce(sum(revenue) FILTER (WHERE event_name = 'purchase'), 0) AS DECIMAL(18, 4)) AS revenue,
+    CAST(coalesce(sum(amount) FILTER (WHERE event_name = 'purchase'), 0) AS DECIMAL(18, 4)) AS revenue,
+    CAST(coalesce(sum(amount) FILTER (WHERE event_name = 'refund'), 0) AS DECIMAL(18, 4)) AS refunds,
     CAST(coalesce(sum(prices), 0) AS DECIMAL(18, 4)) AS prices,
     CAST(sum(priced) AS BIGINT) AS priced,
     min(first_at) AS first_at

@@ -1,7 +1,8 @@
 -- Grain: one row per order, its earliest purchase event.
 -- Rules: an order is a client and a transaction id, since ids collide across clients. A repeat within 30 days of the
 -- previous one is the same order, so an order depends on the 30 days before it only. A purchase without transaction
--- id is a separate order.
+-- id is a separate order. The revenue is the first known one of the order's events up to the next day. A purchase with
+-- a negative amount is a refund.
 WITH keyed AS (
     SELECT
         event_id,
@@ -15,19 +16,37 @@ WITH keyed AS (
             ELSE 'order|' || transaction_id
         END AS client_order
     FROM cleaned.events
-    WHERE event_name = 'purchase'
+    WHERE event_name = 'purchase' AND coalesce(amount, 0) >= 0
 ),
-ordered AS (
+marked AS (
     SELECT
-        event_id,
-        event_date,
-        client_id,
-        transaction_id,
-        event_at,
-        revenue,
-        client_order,
-        lag(event_date) OVER (PARTITION BY client_id, client_order ORDER BY event_at, event_id) AS previous_date
+        *,
+        coalesce(
+            event_date > 30 + lag(event_date) OVER (PARTITION BY client_id, client_order ORDER BY event_at, event_id),
+            TRUE
+        ) AS is_first
     FROM keyed
+),
+numbered AS (
+    SELECT
+        *,
+        count(*) FILTER (WHERE is_first) OVER (
+            PARTITION BY client_id, client_order
+            ORDER BY event_at, event_id ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+        ) AS number
+    FROM marked
+),
+valued AS (
+    SELECT
+        *,
+        first_value(CASE WHEN event_date <= first_date + 1 THEN revenue END IGNORE NULLS) OVER (
+            PARTITION BY client_id, client_order, number
+            ORDER BY event_at, event_id ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
+        ) AS first_revenue
+    FROM (
+        SELECT *, min(event_date) OVER (PARTITION BY client_id, client_order, number) AS first_date
+        FROM numbered
+    ) AS dated
 )
 SELECT
     md5(md5(client_id) || '|' || client_order || '|' || CAST(micros(event_at) AS VARCHAR)) AS order_id,
@@ -36,6 +55,6 @@ SELECT
     client_id,
     transaction_id,
     event_at AS ordered_at,
-    coalesce(revenue, 0) AS revenue
-FROM ordered
-WHERE previous_date IS NULL OR event_date > previous_date + 30
+    first_revenue AS revenue
+FROM valued
+WHERE is_first

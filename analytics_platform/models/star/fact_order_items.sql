@@ -1,5 +1,5 @@
 -- Grain: one row per line of an order.
--- Rules: a line without quantity is one piece; a zero-revenue order has one line without product.
+-- Rules: a zero-revenue order has one line without product.
 -- Customer and product are the versions valid at the time; a single version is joined without comparing times.
 SELECT
     purchases.order_id,
@@ -14,7 +14,8 @@ SELECT
     items.variant,
     items.price,
     items.quantity,
-    money(items.price * coalesce(items.quantity, 1)) AS amount
+    items.amount,
+    items.amount_basis AS revenue_basis
 FROM sessionized.purchases AS purchases
 INNER JOIN cleaned.event_items AS items ON purchases.event_id = items.event_id
 LEFT JOIN cleaned.customer_history AS customers

@@ -4,9 +4,15 @@ WITH lines AS (
     SELECT
         event_id,
         count(*) AS items,
-        sum(coalesce(quantity, CASE WHEN product_id IS NULL THEN 0 ELSE 1 END)) AS quantity
+        sum(coalesce(quantity, CASE WHEN product_id IS NULL THEN 0 ELSE 1 END)) AS quantity,
+        sum(amount) AS amount
     FROM cleaned.event_items
     GROUP BY event_id
+),
+refunded AS (
+    SELECT order_id, sum(amount) AS amount
+    FROM sessionized.refunds
+    GROUP BY order_id
 )
 SELECT
     purchases.order_id,
@@ -30,11 +36,15 @@ SELECT
     coalesce(lines.items, 0) AS items,
     CAST(coalesce(lines.quantity, 0) AS BIGINT) AS quantity,
     purchases.revenue,
+    CAST(purchases.revenue - coalesce(lines.amount, 0) AS DECIMAL(18, 4)) AS not_itemized,
+    CAST(coalesce(refunded.amount, 0) AS DECIMAL(18, 4)) AS refunded,
+    CAST(purchases.revenue - coalesce(refunded.amount, 0) AS DECIMAL(18, 4)) AS net_revenue,
     coalesce(sessions.is_bot, FALSE) AS is_bot
 FROM sessionized.purchases AS purchases
 LEFT JOIN sessionized.session_events AS entries ON purchases.event_id = entries.event_id
 LEFT JOIN sessionized.sessions AS sessions ON entries.session_id = sessions.session_id
 LEFT JOIN lines ON purchases.event_id = lines.event_id
+LEFT JOIN refunded ON purchases.order_id = refunded.order_id
 LEFT JOIN cleaned.customer_history AS customers
     ON purchases.client_id = customers.client_id
     AND customers.version > 1

@@ -1,0 +1,19 @@
+-- Grain: one row per refund.
+-- Rules: the customer is the version valid at the time; a single version is joined without comparing times.
+SELECT
+    refunds.event_id,
+    refunds.order_id,
+    refunds.transaction_id,
+    refunds.event_date AS refund_date,
+    date_key(refunds.event_date) AS date_key,
+    refunds.refunded_at,
+    refunds.client_id,
+    coalesce(customers.customer_key, surrogate_key(refunds.client_id)) AS customer_key,
+    refunds.amount,
+    refunds.is_bot
+FROM sessionized.refunds AS refunds
+LEFT JOIN cleaned.customer_history AS customers
+    ON refunds.client_id = customers.client_id
+    AND customers.version > 1
+    AND refunds.refunded_at >= customers.valid_from
+    AND refunds.refunded_at < customers.valid_to
