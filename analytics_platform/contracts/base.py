@@ -44,9 +44,9 @@ def column(
 
     `source` is the name of the column in raw input, or several, first the usual one. A file that lacks a
     `required` column is rejected as a whole; the lack of a `usual` one is reported as drift. `json` marks text that
-    must be valid JSON, `random` text that does not repeat, such as ids and hashes, and so is stored as it is. `amounts` are
-    the places of amounts of money in JSON: `revenue`, or `items[].price` for those in a list. A record with one that
-    cannot be read is rejected.
+    must be valid JSON, `random` text that does not repeat, such as ids and hashes, and so is stored as it is.
+    `amounts` are the places of amounts of money in JSON: `revenue`, or `items[].price` for those in a list. A record
+    with one that cannot be read is rejected.
     """
     for name in checks.keys() - set(FIELD_CHECKS):
         raise TypeError(f"column() has no {name}=, but the checks {', '.join(FIELD_CHECKS)}")
@@ -54,8 +54,8 @@ def column(
         least, most = checks["in_range"]
         checks["in_range"] = {"min_value": least, "max_value": most}
     names = (source,) if isinstance(source, str) else tuple(source)
-    metadata: dict[str, Any] = {"source": names, "required": required, "usual": usual or required, "json": json, "random": random}
-    metadata["amounts"] = amounts
+    kinds = {"required": required, "usual": usual or required, "json": json, "random": random}
+    metadata: dict[str, Any] = {"source": names, "amounts": amounts, **kinds}
     return pa.Field(nullable=nullable, description=description, metadata=metadata, **checks)
 
 

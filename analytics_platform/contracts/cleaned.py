@@ -101,7 +101,13 @@ class ExchangeRates(
     rate: Rate = column("Units of the currency for one unit of the base.", gt=0)
 
 
-class DailyRates(Contract, table="cleaned.daily_rates", key=("event_date", "currency"), partition="event_date"):
+class DailyRates(
+    Contract,
+    table="cleaned.daily_rates",
+    key=("event_date", "currency"),
+    partition="event_date",
+    reads={"cleaned.exchange_rates": Everything()},
+):
     """One row per day and currency that events of the day name: what one unit of it is worth in the shop's currency.
 
     The shop's currency is SHOP_CURRENCY, else the only one that events have named up to the day. With two of them, and
@@ -133,7 +139,7 @@ class Events(
         Rule(
             "purchase_has_revenue",
             "event_name <> 'purchase' OR revenue IS NOT NULL",
-            "A purchase carries a revenue or priced items, in a currency with a known rate. Else its revenue is unknown.",
+            "A purchase has an amount or priced items, in a currency with a known rate. Else its revenue is unknown.",
             "warn",
         ),
         Rule(
@@ -173,7 +179,7 @@ class Events(
     browser: Text = column("Family of the browser.", nullable=True)
     is_bot: Flag = column("True for user agents of crawlers, monitors and scripts; missing without one.", nullable=True)
     transaction_id: Text = column("The shop's order number, on purchases and refunds.", nullable=True)
-    amount: Money = column("Value of a purchase or refund, in `currency`; missing: the sum of its items.", nullable=True)
+    amount: Money = column("Value of a purchase or refund, in `currency`; else the sum of its items.", nullable=True)
     currency: Text = column("Currency of amount and prices (ISO 4217); missing: the shop's.", nullable=True)
     exchange_rate: Rate = column("Units of the shop's currency for one of `currency`, if known.", nullable=True)
     revenue: Money = column("Value of a purchase in the shop's currency; missing where unknown.", nullable=True)

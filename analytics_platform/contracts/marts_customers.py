@@ -45,7 +45,9 @@ class CustomerRevenue(Contract, table="marts.customer_revenue", key="client_id",
     client_id: Text = column("The browser or device.")
     rank: Whole = column("1 brought most; of equals the smaller client id comes first.", ge=1)
     orders: Whole = column("Orders; repeats of an order do not count.", ge=1)
-    revenue: Money = column("Their revenue.")
+    revenue: Money = column("Their revenue (shop currency), without refunds.")
+    refunds: Money = column("What was given back to them (shop currency).")
+    net_revenue: Money = column("revenue - refunds.")
     running_total: Money = column("Revenue of this customer and of all with a smaller rank.")
     share: Ratio = column("revenue / revenue of all customers; missing if that is 0.", nullable=True)
     running_share: Ratio = column("running_total / revenue of all customers; missing if that is 0.", nullable=True)
@@ -54,7 +56,7 @@ class CustomerRevenue(Contract, table="marts.customer_revenue", key="client_id",
 
 
 class MonthlyGrowth(Contract, table="marts.monthly_growth", key="month", write="whole"):
-    """One row per month from the first with an order to the last, those without any included. Bots are left out.
+    """One row per month from the first with an order or refund to the last, those without any included. No bots.
 
     Growth is (this month - the calendar month before) / the month before. The last month may not be over.
     """
@@ -63,7 +65,9 @@ class MonthlyGrowth(Contract, table="marts.monthly_growth", key="month", write="
     customers: Whole = column("Distinct clients with an order in the month.", ge=0)
     new_customers: Whole = column("Those of them whose first order is in the month.", ge=0)
     orders: Whole = column("Orders; repeats of an order do not count.", ge=0)
-    revenue: Money = column("Their revenue.")
+    revenue: Money = column("Their revenue (shop currency), without refunds.")
+    refunds: Money = column("What was given back to them (shop currency).")
+    net_revenue: Money = column("revenue - refunds.")
     customers_growth: Ratio = column("Growth of customers; missing if the month before had none.", nullable=True)
     orders_growth: Ratio = column("Growth of orders; missing if the month before had none.", nullable=True)
     revenue_growth: Ratio = column("Growth of revenue; missing if the month before had none.", nullable=True)
@@ -83,7 +87,9 @@ class CustomerRfm(Contract, table="marts.customer_rfm", key="client_id", write="
     last_order_date: Day = column("Day of the last order (UTC).")
     recency_days: Whole = column("Days from the last order to as_of_date.", ge=0)
     orders: Whole = column("Frequency: orders; repeats of an order do not count.", ge=1)
-    revenue: Money = column("Monetary value: their revenue.")
+    revenue: Money = column("Their revenue (shop currency), without refunds.")
+    refunds: Money = column("What was given back to them (shop currency).")
+    net_revenue: Money = column("Monetary value: revenue - refunds.")
     recency_score: Whole = column(_QUINTILE + "5 ordered most lately.", ge=1, le=5)
     frequency_score: Whole = column(_QUINTILE + "5 ordered most often.", ge=1, le=5)
     monetary_score: Whole = column(_QUINTILE + "5 brought most.", ge=1, le=5)
@@ -91,17 +97,19 @@ class CustomerRfm(Contract, table="marts.customer_rfm", key="client_id", write="
 
 
 class CohortRetention(Contract, table="marts.cohort_retention", key=("cohort_month", "month"), write="whole"):
-    """One row per cohort of customers (clients) and month in which someone of it ordered. Bots are left out.
+    """One row per cohort of customers (clients) and month in which someone of it ordered or was refunded. No bots.
 
     A cohort is the customers whose first order is in the same month (acquisition cohort: Croll and Yoskovitz, Lean
-    Analytics, 2013). A month in which nobody of the cohort ordered has no row.
+    Analytics, 2013). A month without orders and refunds of the cohort has no row.
     """
 
     cohort_month: Day = column("First day of the month of the first order (UTC).")
     month: Day = column("First day of the month looked at (UTC).")
     months_since_first: Whole = column("Calendar months from cohort_month to month; 0 is the cohort's own.", ge=0)
     cohort_size: Whole = column("Customers in the cohort.", ge=1)
-    customers: Whole = column("Those of them with an order in the month.", ge=1)
+    customers: Whole = column("Those of them with an order in the month.", ge=0)
     retention_rate: Ratio = share("customers / cohort_size; 1 in the cohort's own month.")
-    orders: Whole = column("Their orders in the month.", ge=1)
-    revenue: Money = column("The revenue of these.")
+    orders: Whole = column("Their orders in the month.", ge=0)
+    revenue: Money = column("The revenue of these (shop currency), without refunds.")
+    refunds: Money = column("What was given back to them (shop currency).")
+    net_revenue: Money = column("revenue - refunds.")

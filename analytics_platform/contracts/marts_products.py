@@ -15,7 +15,9 @@ class ProductDaily(Contract, table="marts.product_daily", key=("date", "product_
     add_to_carts: Whole = column("add_to_cart events.", ge=0)
     orders: Whole = column("Orders with the product.", ge=0)
     quantity: Whole = column("Pieces ordered.", ge=0)
-    revenue: Money = column("Sum of the order lines' amounts.")
+    revenue: Money = column("Sum of the order lines' amounts (shop currency), without refunds.")
+    refunds: Money = column("Sum of the lines of refund events (shop currency).")
+    net_revenue: Money = column("revenue - refunds.")
 
 
 class TopSellers(Contract, table="marts.top_sellers", key="product_id", write="upsert"):
@@ -24,7 +26,9 @@ class TopSellers(Contract, table="marts.top_sellers", key="product_id", write="u
     product_id: Text = column("The shop's product id.")
     orders: Whole = column("Orders with the product.", ge=0)
     quantity: Whole = column("Pieces ordered.", ge=0)
-    revenue: Money = column("Sum of the order lines' amounts.")
+    revenue: Money = column("Sum of the order lines' amounts (shop currency), without refunds.")
+    refunds: Money = column("Sum of the lines of refund events (shop currency).")
+    net_revenue: Money = column("revenue - refunds.")
 
 
 class ListPerformance(
@@ -54,7 +58,7 @@ class ListPerformance(
     add_to_carts: Whole = column("add_to_cart events credited to it, counted per product.", ge=0)
     purchases: Whole = column("Orders credited to it, counted per product; repeats of an order do not count.", ge=0)
     unique_products: Whole = column("Distinct products met through it.", ge=0)
-    revenue: Money = column("Sum of price × quantity of the purchases.")
+    revenue: Money = column("Sum of the order lines' amounts (shop currency), without refunds.")
     average_revenue_per_user: Ratio = column("revenue / unique_users.", nullable=True)
     click_through_rate: Ratio = column("clicks / impressions; missing if it was never shown.", nullable=True, ge=0.0)
     engagement_rate: Ratio = share("Sessions with a click, an add_to_cart or a purchase / sessions.")
@@ -88,7 +92,9 @@ class ProductPerformance(
     add_to_carts: Whole = column("add_to_cart events.", ge=0)
     purchases: Whole = column("Orders with it; repeats of an order do not count.", ge=0)
     quantity: Whole = column("Pieces ordered; a missing quantity is one.", ge=0)
-    revenue: Money = column("Sum of price × quantity of the purchases.")
+    revenue: Money = column("Sum of the order lines' amounts (shop currency), without refunds.")
+    refunds: Money = column("Sum of the lines of refund events (shop currency).")
+    net_revenue: Money = column("revenue - refunds.")
     click_through_rate: Ratio = column("clicks / impressions; missing if it was never shown.", nullable=True, ge=0.0)
     view_to_purchase_rate: Ratio = column("purchases / views; above 1 if bought without one.", nullable=True, ge=0.0)
     conversion_rate: Ratio = share("Clients who bought it / unique_users.")
@@ -105,7 +111,9 @@ class CategorySellers(Contract, table="marts.category_sellers", key="product_id"
     rank: Whole = column("Place in the category by revenue; of equals more pieces, then the smaller product id.", ge=1)
     orders: Whole = column("Orders with the product.", ge=0)
     quantity: Whole = column("Pieces ordered.", ge=0)
-    revenue: Money = column("Sum of the order lines' amounts.")
+    revenue: Money = column("Sum of the order lines' amounts (shop currency), without refunds.")
+    refunds: Money = column("Sum of the lines of refund events (shop currency).")
+    net_revenue: Money = column("revenue - refunds.")
     share_of_category: Ratio = column("revenue / revenue of the category; missing if that is 0.", nullable=True)
 
 

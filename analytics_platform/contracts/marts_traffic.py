@@ -21,8 +21,10 @@ class DailyTrends(Contract, table="marts.daily_trends", key="date", partition="d
     bounces: Whole = column("Sessions of one event.", ge=0)
     bounce_rate: Ratio = share("bounces / sessions.")
     orders: Whole = column("Orders placed on the day.", ge=0)
-    revenue: Money = column("Their revenue (shop currency).")
-    average_order_value: Ratio = column("revenue / orders.", nullable=True)
+    revenue: Money = column("Their revenue (shop currency), without refunds.")
+    refunds: Money = column("What was given back on the day, also for earlier orders (shop currency).")
+    net_revenue: Money = column("revenue - refunds.")
+    average_order_value: Ratio = column("revenue / orders with a known revenue.", nullable=True)
     conversion_rate: Ratio = share("Sessions with an order / sessions.")
 
 

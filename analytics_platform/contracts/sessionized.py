@@ -49,8 +49,8 @@ class Purchases(
     """One row per order: its earliest purchase event.
 
     An order is a client and a transaction id (ids collide across clients). A repeat within 30 days of the
-    previous one is the same order. A purchase without transaction id is one order. The order has the first known revenue
-    of its events up to the next day.
+    previous one is the same order. A purchase without transaction id is one order. It has the first known
+    revenue of its events up to the next day.
     """
 
     order_id: Text = column("Stable hash of the client, the transaction id (or the event, without one) and the time.")
@@ -82,7 +82,6 @@ class Refunds(
     refunded_at: Instant = column("When it happened.")
     order_id: Text = column("The order that is refunded (purchases), if events tell of it.", nullable=True)
     amount: Money = column("What was given back (shop currency); missing where unknown.", nullable=True, ge=0)
-    is_bot: Flag = column("True if a bot sent the event.")
 
 
 class SessionFigures(Contract):
@@ -220,7 +219,6 @@ class ProductInteractions(
     purchases: Whole = column("Orders with the product; repeats of an order do not count.", ge=0)
     quantity: Whole = column("Pieces ordered; a missing quantity is one.", ge=0)
     revenue: Money = column("Sum of the amounts of the lines that were ordered (shop currency).")
-    refunds: Money = column("Sum of the amounts of the lines of refund events (shop currency).")
     prices: Money = column("Sum of the prices seen.")
     priced: Whole = column("Interactions that carry a price.", ge=0)
     first_at: Instant = column("First of these interactions.")
@@ -287,7 +285,7 @@ class CustomerDays(
 
 
 class CustomerMonths(Contract, table="sessionized.customer_months", key=("client_id", "month"), write="upsert"):
-    """One row per client and month with a purchase or refund: the rollup that revenue, cohorts and scores are made from.
+    """One row per client and month with a purchase or refund, which revenue, cohorts and scores are made from.
 
     A month in which no order counts is here with zeros. It grows with customers and months, not with events.
     """

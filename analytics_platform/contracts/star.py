@@ -183,6 +183,7 @@ class FactEventItems(
     product_name: Text = column("Name as the event gave it.", nullable=True)
     price: Money = column("Price of one piece.", nullable=True)
     quantity: Whole = column("Pieces.", nullable=True)
+    amount: Money = column("Value of the line of a purchase or refund (shop currency).", nullable=True)
     is_bot: Flag = column("True if the session is a bot's.")
 
 
@@ -231,7 +232,7 @@ class FactOrders(
     device_key: Whole = column("dim_device, of the session.")
     items: Whole = column("Lines of the order.", ge=0)
     quantity: Whole = column("Pieces in all lines.", ge=0)
-    revenue: Money = column("Value of the order (shop currency), without refunds; missing where unknown.", nullable=True)
+    revenue: Money = column("Value of the order (shop currency) before refunds, if known.", nullable=True)
     not_itemized: Money = column("revenue - the amounts of its lines: shipping, tax, discount …", nullable=True)
     refunded: Money = column("What was given back for it since (shop currency).")
     net_revenue: Money = column("revenue - refunded.", nullable=True)
@@ -281,4 +282,3 @@ class FactRefunds(
     client_id: Text = column("The browser or device.")
     customer_key: Whole = column("dim_customer, the version valid at the time.")
     amount: Money = column("What was given back (shop currency); missing where unknown.", nullable=True)
-    is_bot: Flag = column("True if a bot sent the event.")

@@ -80,7 +80,7 @@ def read_json_lines(stream: BinaryIO, contract: ContractType, only: Positions = 
         extra = {name: value for name, value in row.items() if name not in known}
         unknown.update(dict.fromkeys(extra))
         found = (next((row[name] for name in names if row.get(name) is not None), None) for names in sources.values())
-        return [*map(_to_text, found), canonical_json(extra) if extra else None]
+        return [*map(to_text, found), canonical_json(extra) if extra else None]
 
     def text_of(line: bytes) -> str:
         return readable(line[:SHOWN_BYTES] if len(line) > MAX_LINE_BYTES else line)
@@ -90,7 +90,7 @@ def read_json_lines(stream: BinaryIO, contract: ContractType, only: Positions = 
     yield no_records(*([f"unknown columns kept in extra: {', '.join(unknown)}"] if unknown and only is None else ()))
 
 
-def _to_text(value: object) -> str | None:
+def to_text(value: object) -> str | None:
     """Write a value as the text that the gate converts; objects and lists stay JSON."""
     if value is None or isinstance(value, str):
         return value

@@ -55,7 +55,7 @@ class Gate:
     """The gate for one batch: the rules for its records, made ready once."""
 
     def __init__(self, contract: ContractType, origin: Origin, engine: duckdb.DuckDBPyConnection) -> None:
-        """Make the rules ready; JSON and amounts are validated by `engine`, which has the functions that models share."""
+        """Make the rules ready; `engine`, which has the functions that models share, validates JSON."""
         self._columns = contract.columns
         self._schema = polars_schema(contract)
         self._from_input = list(usual_names(contract))

@@ -23,7 +23,11 @@ def build_order() -> tuple[str, ...]:
     """List every table with a contract, after the tables its SQL reads and the dimensions its keys point to."""
     models = all_models()
     needs = {
-        name: {*(models[name].inputs if name in models else ()), *contract.table.foreign_keys.values()}
+        name: {
+            *(models[name].inputs if name in models else ()),
+            *contract.table.reads,  # a table that Python makes has no SQL that tells
+            *contract.table.foreign_keys.values(),
+        }
         for name, contract in CONTRACTS.items()
     }
     return tuple(TopologicalSorter(needs).static_order())

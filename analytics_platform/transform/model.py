@@ -15,9 +15,10 @@ from sqlglot import exp
 
 from analytics_platform.catalog import CONTRACTS
 from analytics_platform.contracts.ddl import column_types
+from analytics_platform.contracts.functions import MODELS_DIR
 from analytics_platform.errors import did_you_mean
 from analytics_platform.transform.source_events import NAME, union
-from analytics_platform.transform.sql import MODELS_DIR, ModelError, parse, put_queries, read_sql, tables_in
+from analytics_platform.transform.sql import ModelError, parse, put_queries, read_sql, tables_in
 
 
 @dataclass(frozen=True, slots=True)

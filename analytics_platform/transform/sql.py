@@ -8,9 +8,7 @@ from pathlib import Path
 import sqlglot
 from sqlglot import exp
 
-from analytics_platform.contracts.functions import MODELS_DIR
 from analytics_platform.errors import UserError
-
 
 
 class ModelError(UserError):

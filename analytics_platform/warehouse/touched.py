@@ -1,4 +1,5 @@
-"""Which days to build again after batches were loaded: those of their events, and those that new versions touch.
+"""Which days to build again after batches were loaded: those of their events, and those that new versions
+touch.
 
 Facts may point to another version of a product or customer now. The days of a version are those on which the product
 or client was seen, from the moment on at which the version took effect. They follow from the loaded rows alone, so the
@@ -10,8 +11,11 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 
+from analytics_platform.contracts.sql import literal
 from analytics_platform.settings import Settings
-from analytics_platform.transform import affected_days, build_order
+from analytics_platform.transform import Query, affected_days, build_order
+from analytics_platform.transform.lookups.tables import tables_with
+from analytics_platform.transform.source_events import union
 from analytics_platform.warehouse.ledger import latest_day, touched_days
 from analytics_platform.warehouse.session import Session
 
@@ -67,11 +71,19 @@ SELECT DISTINCT event_date FROM sessionized.client_days AS days
 INNER JOIN changed ON days.client_id = changed.client_id AND days.event_date >= CAST(changed.since AS DATE)
 """
 
+_OF_RATES = """
+SELECT DISTINCT days.event_date FROM cleaned.daily_rates AS days
+INNER JOIN cleaned.exchange_rate_versions AS versions
+    ON days.event_date BETWEEN versions.date AND versions.date + 7 AND list_contains($batches, versions.batch_id)
+WHERE days.shop_currency IS NOT NULL AND days.currency <> days.shop_currency
+"""
+
 _CLIENT_TABLES = ("cleaned.customer_versions", "cleaned.order_versions", "sessionized.client_days")
 _QUESTIONS = {
     "products": (("cleaned.product_versions", "sessionized.product_days"), _OF_PRODUCTS),
     "customers": (_CLIENT_TABLES, _OF_CLIENTS),
     "orders": (_CLIENT_TABLES, _OF_CLIENTS),
+    "exchange_rates": (("cleaned.exchange_rate_versions", "cleaned.daily_rates"), _OF_RATES),
 }
 """Source → the query for the days that its new rows touch, after the tables it reads."""
 
@@ -87,6 +99,27 @@ def days_of_versions(session: Session, batch_ids: Sequence[str]) -> set[dt.date]
     return {day for frame in frames for day in frame["event_date"]}
 
 
+def days_of_refunds(session: Session, batch_ids: Sequence[str]) -> set[dt.date]:
+    """Return the days of orders that these batches refund, and of refunds whose order they bring."""
+    tables = ("sessionized.purchases", "sessionized.refunds")
+    if not batch_ids or not session.tables().issuperset(tables):
+        return set()
+    loaded = f"batch_id IN ({', '.join(map(literal, batch_ids))})"
+    sql = f"""
+        SELECT DISTINCT event_name = 'refund' OR revenue < 0, client_id, transaction_id FROM ({union()}) AS events
+        WHERE {loaded} AND event_name IN ('purchase', 'refund') AND transaction_id IS NOT NULL
+    """
+    new = session.frame(Query(sql, {}, dict.fromkeys(tables_with("transaction_id"), loaded))).rows()
+    found: set[dt.date] = set()
+    for table, refunds in zip(tables, (True, False), strict=True):
+        keys = {(client, order) for is_refund, client, order in new if bool(is_refund) == refunds}
+        # Few rows: looked up by their order number, so that PostgreSQL does not hand over the whole table.
+        named = f" WHERE transaction_id IN ({', '.join(literal(order) for _, order in keys)})"
+        sql = f"SELECT client_id, transaction_id, event_date FROM {table}{named if len(keys) <= 10_000 else ''}"
+        found |= {day for client, order, day in (session.rows(sql) if keys else ()) if (client, order) in keys}
+    return found
+
+
 def days_after(session: Session, batch_ids: Sequence[str], settings: Settings) -> set[dt.date]:
     """Return the days to build again after these batches were loaded: of their events, and of versions they brought.
 
@@ -96,7 +129,8 @@ def days_after(session: Session, batch_ids: Sequence[str], settings: Settings) -
     latest = latest_day(session)
     if latest is None or not touched:
         return set()
-    affected = {day for table in build_order() for day in affected_days(table, touched, settings.model_values)}
+    affected = days_of_refunds(session, batch_ids)
+    affected |= {day for table in build_order() for day in affected_days(table, touched, settings.model_values)}
     return {day for day in affected if settings.partition_start <= day <= latest}
 
 

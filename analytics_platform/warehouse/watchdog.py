@@ -47,8 +47,15 @@ class Observation:
 def watch(session: Session, settings: Settings, now: dt.datetime) -> Iterator[Observation]:
     """Yield all observations, in the order a person would ask. `now` is an aware time."""
     for question in (
-        *(is_fresh, has_every_batch, has_low_error_rate, has_revenue, has_usual_volume, has_known_event_names),
-        *(has_few_orphans, has_the_shops_orders, is_conserved, is_as_if_built_at_once),
+        *(is_fresh, has_every_batch, has_low_error_rate, has_revenue, has_known_currencies),
+        *(
+            has_usual_volume,
+            has_known_event_names,
+            has_few_orphans,
+            has_the_shops_orders,
+            is_conserved,
+            is_as_if_built_at_once,
+        ),
     ):
         yield question(session, settings, now)
 
@@ -111,6 +118,36 @@ def has_revenue(session: Session, settings: Settings, now: dt.datetime) -> Obser
     )
     seen = f"{revenue:,.2f} from {orders} orders in the last {WEEK} days of data, last order on {last}"
     return Observation("revenue", revenue > 0, seen, "Check that purchase events still arrive with their revenue.")
+
+
+def has_known_currencies(session: Session, settings: Settings, now: dt.datetime) -> Observation:
+    """Check that every currency of the events can be converted into the shop's. Other amounts are unknown."""
+    if _lacks(session, "cleaned.daily_rates"):
+        return _unchecked("currency", "no event is built yet")
+    found = session.rows(
+        """
+        SELECT currency, max(shop_currency), count(*) FILTER (WHERE rate IS NULL), min(event_date) FILTER (
+            WHERE rate IS NULL
+        ), max(event_date) FILTER (WHERE rate IS NULL)
+        FROM cleaned.daily_rates WHERE currency <> '' GROUP BY currency ORDER BY currency
+        """
+    )
+    unknown = [each for each in found if each[2]]
+    names = ", ".join(currency for currency, *_ in found)
+    if not unknown:
+        return Observation("currency", True, f"every amount is in {names}" if names else "no amount names a currency")
+    days = f"build the days {min(each[3] for each in unknown)}...{max(each[4] for each in unknown)} again"
+    if not settings.shop_currency:
+        seen = f"amounts are in {names}, and nobody says which is the shop's: they are unknown, and in no sum"
+        return Observation("currency", False, seen, f"Set SHOP_CURRENCY to one of them, give rates, and {days}.")
+    lacking = ", ".join(f"{currency} on {count} days since {first}" for currency, _, count, first, _ in unknown)
+    remedy = f"Put files with date,currency,rate into {settings.landing_dir / 'exchange_rates'}, or set "
+    return Observation(
+        "currency",
+        False,
+        f"no rate to {settings.shop_currency} for {lacking}: these amounts are unknown, and in no sum",
+        f"{remedy}EXCHANGE_RATES_URL; then load them and {days}.",
+    )
 
 
 def has_usual_volume(session: Session, settings: Settings, now: dt.datetime) -> Observation:

@@ -48,6 +48,6 @@ SELECT
     medium,
     campaign,
     count(*) AS orders,
-    CAST(sum(revenue) AS DECIMAL(18, 4)) AS revenue
+    CAST(coalesce(sum(revenue), 0) AS DECIMAL(18, 4)) AS revenue
 FROM credits
 GROUP BY date, model, channel, source, medium, campaign

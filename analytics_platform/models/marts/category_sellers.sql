@@ -16,7 +16,9 @@ sellers AS (
         coalesce(named.category, 'unknown') AS category,
         sales.orders,
         sales.quantity,
-        sales.revenue
+        sales.revenue,
+        sales.refunds,
+        sales.net_revenue
     FROM marts.top_sellers AS sales
     LEFT JOIN named ON sales.product_id = named.product_id
 )
@@ -28,5 +30,7 @@ SELECT
     orders,
     quantity,
     revenue,
+    refunds,
+    net_revenue,
     CAST(revenue AS DOUBLE) / nullif(sum(revenue) OVER (PARTITION BY category), 0) AS share_of_category
 FROM sellers

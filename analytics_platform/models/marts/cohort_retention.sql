@@ -1,22 +1,24 @@
--- Grain: one row per cohort (month of the first order) and month in which one of its customers ordered. Bots are left
--- out.
+-- Grain: one row per cohort (month of the first order) and month in which one of its customers ordered or was refunded.
+-- Bots are left out.
 WITH bought AS (
     SELECT
         month,
         orders,
         revenue,
-        min(month) OVER (PARTITION BY client_id) AS cohort_month
+        refunds,
+        min(CASE WHEN orders > 0 THEN month END) OVER (PARTITION BY client_id) AS cohort_month
     FROM sessionized.customer_months
-    WHERE orders > 0
 ),
 cohorts AS (
     SELECT
         cohort_month,
         month,
-        count(*) AS customers,
+        count(*) FILTER (WHERE orders > 0) AS customers,
         sum(orders) AS orders,
-        sum(revenue) AS revenue
+        sum(revenue) AS revenue,
+        sum(refunds) AS refunds
     FROM bought
+    WHERE cohort_month <= month AND (orders > 0 OR refunds > 0)
     GROUP BY cohort_month, month
 ),
 sized AS (
@@ -26,6 +28,7 @@ sized AS (
         customers,
         orders,
         revenue,
+        refunds,
         first_value(customers) OVER (PARTITION BY cohort_month ORDER BY month) AS cohort_size
     FROM cohorts
 )
@@ -39,5 +42,7 @@ SELECT
     customers,
     CAST(customers AS DOUBLE) / cohort_size AS retention_rate,
     CAST(orders AS BIGINT) AS orders,
-    CAST(revenue AS DECIMAL(18, 4)) AS revenue
+    CAST(revenue AS DECIMAL(18, 4)) AS revenue,
+    CAST(refunds AS DECIMAL(18, 4)) AS refunds,
+    CAST(revenue - refunds AS DECIMAL(18, 4)) AS net_revenue
 FROM sized

@@ -5,17 +5,19 @@ WITH customers AS (
         client_id,
         sum(orders) AS orders,
         sum(revenue) AS revenue,
+        sum(refunds) AS refunds,
         min(first_order_date) AS first_order_date,
         max(last_order_date) AS last_order_date
     FROM sessionized.customer_months
-    WHERE orders > 0
     GROUP BY client_id
+    HAVING sum(orders) > 0
 ),
 ranked AS (
     SELECT
         client_id,
         orders,
         revenue,
+        refunds,
         first_order_date,
         last_order_date,
         row_number() OVER (ORDER BY revenue DESC, client_id) AS rank,
@@ -30,6 +32,8 @@ SELECT
     rank,
     CAST(orders AS BIGINT) AS orders,
     CAST(revenue AS DECIMAL(18, 4)) AS revenue,
+    CAST(refunds AS DECIMAL(18, 4)) AS refunds,
+    CAST(revenue - refunds AS DECIMAL(18, 4)) AS net_revenue,
     CAST(running_total AS DECIMAL(18, 4)) AS running_total,
     CAST(revenue AS DOUBLE) / nullif(total, 0) AS share,
     CAST(running_total AS DOUBLE) / nullif(total, 0) AS running_share,

@@ -1,16 +1,17 @@
 -- Grain: one row per customer (client) with an order. Bots are left out.
 -- Rules: scores are quintiles (Hughes 1994), 5 is the best: the share of all customers that is strictly worse, in
 -- fifths. Equal customers have equal scores, in any order of the rows. Recency counts from the last day with an event,
--- not from today.
+-- not from today. The monetary value is the net revenue.
 WITH customers AS (
     SELECT
         client_id,
         max(last_order_date) AS last_order_date,
         sum(orders) AS orders,
-        sum(revenue) AS revenue
+        sum(revenue) AS revenue,
+        sum(refunds) AS refunds
     FROM sessionized.customer_months
-    WHERE orders > 0
     GROUP BY client_id
+    HAVING sum(orders) > 0
 ),
 last_day AS (
     SELECT CAST(max(last_seen_at) AS DATE) AS as_of_date
@@ -22,9 +23,10 @@ worse AS (
         last_order_date,
         orders,
         revenue,
+        refunds,
         rank() OVER (ORDER BY last_order_date) - 1 AS less_recent,
         rank() OVER (ORDER BY orders) - 1 AS less_frequent,
-        rank() OVER (ORDER BY revenue) - 1 AS less_valuable,
+        rank() OVER (ORDER BY revenue - refunds) - 1 AS less_valuable,
         count(*) OVER () AS customers
     FROM customers
 ),
@@ -34,6 +36,7 @@ scored AS (
         last_order_date,
         orders,
         revenue,
+        refunds,
         CAST(1 + floor(CAST(5 * less_recent AS DOUBLE) / customers) AS BIGINT) AS recency_score,
         CAST(1 + floor(CAST(5 * less_frequent AS DOUBLE) / customers) AS BIGINT) AS frequency_score,
         CAST(1 + floor(CAST(5 * less_valuable AS DOUBLE) / customers) AS BIGINT) AS monetary_score
@@ -46,6 +49,8 @@ SELECT
     CAST(last_day.as_of_date - scored.last_order_date AS BIGINT) AS recency_days,
     CAST(scored.orders AS BIGINT) AS orders,
     CAST(scored.revenue AS DECIMAL(18, 4)) AS revenue,
+    CAST(scored.refunds AS DECIMAL(18, 4)) AS refunds,
+    CAST(scored.revenue - scored.refunds AS DECIMAL(18, 4)) AS net_revenue,
     scored.recency_score,
     scored.frequency_score,
     scored.monetary_score,

@@ -1,4 +1,5 @@
 -- Grain: one row per day. Bots are left out.
+-- Rules: refunds count on the day they are given, whenever the order was.
 WITH visits AS (
     SELECT
         session_date AS date,
@@ -16,14 +17,24 @@ sales AS (
     SELECT
         order_date AS date,
         count(*) AS orders,
+        count(revenue) AS valued,
         sum(revenue) AS revenue
     FROM star.fact_orders
     GROUP BY order_date
+),
+refunded AS (
+    SELECT
+        refund_date AS date,
+        sum(amount) AS refunds
+    FROM star.fact_refunds
+    GROUP BY refund_date
 ),
 days AS (
     SELECT date FROM visits
     UNION
     SELECT date FROM sales
+    UNION
+    SELECT date FROM refunded
 )
 SELECT
     days.date,
@@ -35,8 +46,11 @@ SELECT
     CAST(visits.bounces AS DOUBLE) / visits.sessions AS bounce_rate,
     coalesce(sales.orders, 0) AS orders,
     CAST(coalesce(sales.revenue, 0) AS DECIMAL(18, 4)) AS revenue,
-    CAST(sales.revenue AS DOUBLE) / sales.orders AS average_order_value,
+    CAST(coalesce(refunded.refunds, 0) AS DECIMAL(18, 4)) AS refunds,
+    CAST(coalesce(sales.revenue, 0) - coalesce(refunded.refunds, 0) AS DECIMAL(18, 4)) AS net_revenue,
+    CAST(sales.revenue AS DOUBLE) / nullif(sales.valued, 0) AS average_order_value,
     CAST(visits.converted AS DOUBLE) / visits.sessions AS conversion_rate
 FROM days
 LEFT JOIN visits ON days.date = visits.date
 LEFT JOIN sales ON days.date = sales.date
+LEFT JOIN refunded ON days.date = refunded.date

@@ -1,4 +1,4 @@
--- Grain: one row per month from the first with an order to the last. Bots are left out.
+-- Grain: one row per month from the first with an order or refund to the last. Bots are left out.
 -- Rules: growth compares with the calendar month before, and is null if that month had no revenue.
 WITH bought AS (
     SELECT
@@ -6,9 +6,10 @@ WITH bought AS (
         month,
         orders,
         revenue,
-        min(month) OVER (PARTITION BY client_id) AS first_month
+        refunds,
+        min(CASE WHEN orders > 0 THEN month END) OVER (PARTITION BY client_id) AS first_month
     FROM sessionized.customer_months
-    WHERE orders > 0
+    WHERE orders > 0 OR refunds > 0
 ),
 bounds AS (
     SELECT min(month) AS first, max(month) AS last
@@ -22,10 +23,11 @@ calendar AS (
 months AS (
     SELECT
         calendar.month,
-        count(bought.client_id) AS customers,
+        count(CASE WHEN bought.orders > 0 THEN bought.client_id END) AS customers,
         count(CASE WHEN bought.month = bought.first_month THEN bought.client_id END) AS new_customers,
         coalesce(sum(bought.orders), 0) AS orders,
-        coalesce(sum(bought.revenue), 0) AS revenue
+        coalesce(sum(bought.revenue), 0) AS revenue,
+        coalesce(sum(bought.refunds), 0) AS refunds
     FROM calendar
     LEFT JOIN bought ON calendar.month = bought.month
     GROUP BY calendar.month
@@ -37,6 +39,7 @@ compared AS (
         new_customers,
         orders,
         revenue,
+        refunds,
         lag(customers) OVER (ORDER BY month) AS customers_before,
         lag(orders) OVER (ORDER BY month) AS orders_before,
         lag(revenue) OVER (ORDER BY month) AS revenue_before
@@ -48,6 +51,8 @@ SELECT
     new_customers,
     CAST(orders AS BIGINT) AS orders,
     CAST(revenue AS DECIMAL(18, 4)) AS revenue,
+    CAST(refunds AS DECIMAL(18, 4)) AS refunds,
+    CAST(revenue - refunds AS DECIMAL(18, 4)) AS net_revenue,
     CAST(customers - customers_before AS DOUBLE) / nullif(customers_before, 0) AS customers_growth,
     CAST(orders - orders_before AS DOUBLE) / nullif(orders_before, 0) AS orders_growth,
     CAST(revenue - revenue_before AS DOUBLE) / nullif(revenue_before, 0) AS revenue_growth

@@ -1,4 +1,5 @@
 -- Grain: one row per day and product that was seen or bought. Bots are left out: a product that only they saw has zeros.
+-- Rules: refunds are those whose event lists its items, on the day they are given.
 WITH interest AS (
     SELECT
         event_date AS date,
@@ -20,6 +21,15 @@ sales AS (
     WHERE product_id IS NOT NULL
     GROUP BY order_date, product_id
 ),
+refunded AS (
+    SELECT
+        event_date AS date,
+        product_id,
+        sum(amount) AS refunds
+    FROM star.fact_event_items
+    WHERE product_id IS NOT NULL AND event_name = 'refund'
+    GROUP BY event_date, product_id
+),
 days AS (
     SELECT date, product_id FROM interest
     UNION
@@ -32,7 +42,10 @@ SELECT
     coalesce(interest.add_to_carts, 0) AS add_to_carts,
     coalesce(sales.orders, 0) AS orders,
     CAST(coalesce(sales.quantity, 0) AS BIGINT) AS quantity,
-    CAST(coalesce(sales.revenue, 0) AS DECIMAL(18, 4)) AS revenue
+    CAST(coalesce(sales.revenue, 0) AS DECIMAL(18, 4)) AS revenue,
+    CAST(coalesce(refunded.refunds, 0) AS DECIMAL(18, 4)) AS refunds,
+    CAST(coalesce(sales.revenue, 0) - coalesce(refunded.refunds, 0) AS DECIMAL(18, 4)) AS net_revenue
 FROM days
 LEFT JOIN interest ON days.date = interest.date AND days.product_id = interest.product_id
 LEFT JOIN sales ON days.date = sales.date AND days.product_id = sales.product_id
+LEFT JOIN refunded ON days.date = refunded.date AND days.product_id = refunded.product_id

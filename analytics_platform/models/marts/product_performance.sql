@@ -37,6 +37,8 @@ SELECT
     CAST(coalesce(totals.purchases, 0) AS BIGINT) AS purchases,
     CAST(coalesce(totals.quantity, 0) AS BIGINT) AS quantity,
     CAST(coalesce(totals.revenue, 0) AS DECIMAL(18, 4)) AS revenue,
+    CAST(coalesce(sellers.refunds, 0) AS DECIMAL(18, 4)) AS refunds,
+    CAST(coalesce(totals.revenue, 0) - coalesce(sellers.refunds, 0) AS DECIMAL(18, 4)) AS net_revenue,
     CAST(totals.clicks AS DOUBLE) / nullif(totals.impressions, 0) AS click_through_rate,
     CAST(totals.purchases AS DOUBLE) / nullif(totals.views, 0) AS view_to_purchase_rate,
     CAST(totals.buyers AS DOUBLE) / totals.unique_users AS conversion_rate,
@@ -44,3 +46,4 @@ SELECT
     totals.first_seen_at
 FROM products
 LEFT JOIN totals ON products.product_id = totals.product_id
+LEFT JOIN marts.top_sellers AS sellers ON products.product_id = sellers.product_id

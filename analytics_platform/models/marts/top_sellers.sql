@@ -4,6 +4,8 @@ SELECT
     product_id,
     CAST(sum(orders) AS BIGINT) AS orders,
     CAST(sum(quantity) AS BIGINT) AS quantity,
-    CAST(sum(revenue) AS DECIMAL(18, 4)) AS revenue
+    CAST(sum(revenue) AS DECIMAL(18, 4)) AS revenue,
+    CAST(sum(refunds) AS DECIMAL(18, 4)) AS refunds,
+    CAST(sum(net_revenue) AS DECIMAL(18, 4)) AS net_revenue
 FROM marts.product_daily
 GROUP BY product_id

@@ -105,7 +105,6 @@ SELECT
     count(*) FILTER (WHERE event_name = 'purchase') AS purchases,
     CAST(coalesce(sum(quantity) FILTER (WHERE event_name = 'purchase'), 0) AS BIGINT) AS quantity,
     CAST(coalesce(sum(amount) FILTER (WHERE event_name = 'purchase'), 0) AS DECIMAL(18, 4)) AS revenue,
-    CAST(coalesce(sum(amount) FILTER (WHERE event_name = 'refund'), 0) AS DECIMAL(18, 4)) AS refunds,
     CAST(coalesce(sum(prices), 0) AS DECIMAL(18, 4)) AS prices,
     CAST(sum(priced) AS BIGINT) AS priced,
     min(first_at) AS first_at

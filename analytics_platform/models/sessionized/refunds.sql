@@ -8,7 +8,6 @@ WITH events AS (
         client_id,
         transaction_id,
         event_at,
-        is_bot,
         amount,
         money(abs(amount) * exchange_rate) AS refunded
     FROM cleaned.events
@@ -33,7 +32,6 @@ SELECT
     events.transaction_id,
     events.event_at AS refunded_at,
     candidates.order_id,
-    CASE WHEN events.amount IS NULL THEN candidates.revenue ELSE events.refunded END AS amount,
-    events.is_bot
+    CASE WHEN events.amount IS NULL THEN candidates.revenue ELSE events.refunded END AS amount
 FROM events
 LEFT JOIN candidates ON events.event_id = candidates.event_id AND candidates.place = 1

@@ -18,6 +18,7 @@ SELECT
     items.product_name,
     items.price,
     items.quantity,
+    items.amount,
     sessions.is_bot
 FROM cleaned.event_items AS items
 INNER JOIN cleaned.events AS events ON items.event_id = events.event_id

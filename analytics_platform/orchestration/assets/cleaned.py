@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import dagster as dg
 import polars as pl
 
+from analytics_platform.catalog import CONTRACTS
 from analytics_platform.contracts.base import ContractType
 from analytics_platform.contracts.ddl import table_doc
 from analytics_platform.lake import Batch, FolderLake
@@ -109,12 +110,17 @@ def _metadata(
 
 def lookup_assets(settings: Settings) -> list[dg.AssetsDefinition]:
     """The assets that take distinct values apart, and the list of known traffic sources."""
-    inputs = {"cleaned.urls": ("page_url", "referrer"), "cleaned.user_agents": ("user_agent",)}
+    columns = {
+        "cleaned.urls": ("page_url", "referrer"),
+        "cleaned.user_agents": ("user_agent",),
+        "cleaned.daily_rates": ("currency",),
+    }
 
     def asset(name: str) -> dg.AssetsDefinition:
         def make_rows(session: Session, days: DayRange | None) -> pl.DataFrame:
             return LOOKUPS[name](session, days, settings)
 
-        return table_asset(name, tables_with(*inputs.get(name, ())), make_rows, settings)
+        inputs = (*tables_with(*columns.get(name, ())), *CONTRACTS[name].table.reads)
+        return table_asset(name, inputs, make_rows, settings)
 
     return list(map(asset, LOOKUPS))

@@ -104,7 +104,7 @@ def table_asset(name: str, inputs: Sequence[str], make_rows: MakeRows, settings:
         asked = built and DayRange.parse(f"{built.start}...{built.end}")
         days = asked and refreshed_days(name, asked, settings.model_values, settings.partition_start)
         with warehouse.session() as session:
-            session.ensure(*LEDGER_TABLES, *(CONTRACTS[source] for source in inputs))
+            session.ensure(*LEDGER_TABLES, contract, *(CONTRACTS[source] for source in inputs))
             if gated:
                 result, stop = check_error_rate(session, key, settings.max_error_rate, gated, asked)
                 yield result

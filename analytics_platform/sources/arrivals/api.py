@@ -32,7 +32,6 @@ class JsonApi(Arrival):
         say(f"{source.name} API: {words}")
         return {"answer": words}
 
-
     def endpoint(self, source: str, settings: Settings) -> Endpoint:
         """Give the API that the settings name. Raises `RestError` if they name none that can be asked."""
         return Endpoint(source, settings.users_api_url.get_secret_value(), settings.users_api_authorization)

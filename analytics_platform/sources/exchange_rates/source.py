@@ -9,7 +9,7 @@ from analytics_platform.connectors.rest_api import Endpoint, decode_pages
 from analytics_platform.contracts.base import ContractType, Day, DeliveredRows, Rate, Text, column
 from analytics_platform.gate import Records
 from analytics_platform.gate.exact_json import canonical_json
-from analytics_platform.gate.json_rows import read_object
+from analytics_platform.gate.json_rows import read_object, to_text
 from analytics_platform.gate.records import MalformedError, Positions, numbered, parse_records
 from analytics_platform.lake import Batch
 from analytics_platform.settings import Settings
@@ -52,7 +52,7 @@ class RatesApi(JsonApi):
 class Rates(Csv):
     """A CSV file, or the answer of an API."""
 
-    reasons = (*Csv().reasons, "record: no rates")  # type: ignore[assignment]
+    reasons = (*Csv().reasons, "record: no rates")
 
     def read(self, batch: Batch, stream: BinaryIO, contract: ContractType, only: Positions) -> Iterator[Records]:
         """Parse the lines of a file, or the rates of an answer, a record for each."""
@@ -77,7 +77,7 @@ def _split(answer: str) -> Iterator[dict[str, object]]:
 def _values(rate: dict[str, object]) -> list[str | None]:
     if "rate" not in rate:
         raise MalformedError("record: no rates")
-    return [None if value is None else str(value) for value in rate.values()]
+    return list(map(to_text, rate.values()))
 
 
 SOURCE = Source(ExchangeRateVersions, RatesApi(), Rates())

@@ -1,10 +1,11 @@
-"""The tables of the cleaned layer that Python makes: addresses, user agents, known traffic sources.
+"""The tables of the cleaned layer that Python makes: addresses, user agents, known traffic sources, rates.
 
 Distinct values are collected by day and parsed once. No Dagster in here.
 """
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Mapping
 from itertools import chain
 from types import MappingProxyType
@@ -15,6 +16,7 @@ import polars as pl
 from analytics_platform.contracts.sql import literal, quote
 from analytics_platform.settings import Settings
 from analytics_platform.transform.lookups import parse_urls, parse_user_agents, source_categories
+from analytics_platform.transform.lookups.daily_rates import RATE_DAYS, Rates, daily_rates
 from analytics_platform.transform.plan import DayRange, Query
 from analytics_platform.transform.source_events import source_events
 
@@ -66,9 +68,25 @@ def make_source_categories(session: Reader, days: DayRange | None, settings: Set
     return source_categories()
 
 
+def make_daily_rates(session: Reader, days: DayRange | None, settings: Settings) -> pl.DataFrame:
+    """Make the rows of cleaned.daily_rates for the days: every currency that their events name."""
+    assert days is not None
+    seen = _distinct(session, days, "currency").group_by("event_date").agg("value")
+    named = dict(zip(seen["event_date"], seen["value"], strict=True))
+    every = [days.first + dt.timedelta(days=day) for day in range((days.last - days.first).days + 1)]
+    earlier = f"event_date < {literal(days.first)} AND currency <> ''"
+    sql = f"SELECT DISTINCT currency FROM cleaned.daily_rates WHERE {earlier}"
+    before = session.frame(Query(sql, {}, {"cleaned.daily_rates": earlier}))["currency"]
+    recent = f"date BETWEEN {literal(days.first - dt.timedelta(days=RATE_DAYS))} AND {literal(days.last)}"
+    sql = f"SELECT date, base, currency, rate FROM cleaned.exchange_rates WHERE {recent}"
+    told = session.frame(Query(sql, {}, {"cleaned.exchange_rates": recent}))
+    return daily_rates({day: named.get(day, ()) for day in every}, before, Rates(told.rows()), settings.shop_currency)
+
+
 LOOKUPS: Mapping[str, Callable[[Reader, DayRange | None, Settings], pl.DataFrame]] = MappingProxyType(
     {
         "cleaned.urls": make_urls,
+        "cleaned.daily_rates": make_daily_rates,
         "cleaned.user_agents": make_user_agents,
         "cleaned.source_categories": make_source_categories,
     }

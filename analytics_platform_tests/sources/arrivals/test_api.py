@@ -195,7 +195,8 @@ def test_the_asset_says_whether_the_answer_is_new(tmp_path: Path) -> None:
             said.append(event.materialization.metadata["answer"].value)
         assert (
             fetch_list(
-                JsonApi().endpoint(USERS, load_settings(data_dir=tmp_path, users_api_url=url)), open_platform(tmp_path).lake
+                JsonApi().endpoint(USERS, load_settings(data_dir=tmp_path, users_api_url=url)),
+                open_platform(tmp_path).lake,
             )
             is None
         )
