@@ -44,13 +44,13 @@ class Purchases(
     table="sessionized.purchases",
     key="order_id",
     partition="event_date",
-    reads={"cleaned.events": Days(before=ORDER_REPEAT_DAYS, after=1)},
+    reads={"cleaned.events": Days(before=ORDER_REPEAT_DAYS)},
 ):
     """One row per order: its earliest purchase event.
 
     An order is a client and a transaction id (ids collide across clients). A repeat within 30 days of the
     previous one is the same order. A purchase without transaction id is one order. It has the first known
-    revenue of its events up to the next day.
+    revenue of its events on its day.
     """
 
     order_id: Text = column("Stable hash of the client, the transaction id (or the event, without one) and the time.")

@@ -132,10 +132,7 @@ class FactEvents(
     table="star.fact_events",
     key="event_id",
     partition="event_date",
-    reads={
-        "sessionized.sessions": Days(before=1),
-        "sessionized.refunds": TouchedKeys("client_id", also=(("sessionized.purchases", "event_date"),)),
-    },
+    reads={"sessionized.sessions": Days(before=1)},
     foreign_keys=dimensions("date", "customer", "channel", "device"),
 ):
     """One row per event."""

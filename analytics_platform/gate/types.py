@@ -121,7 +121,7 @@ def find_unreadable_amounts(documents: pl.Series, place: str, engine: duckdb.Duc
         texts = f"[json_extract_string(document, {path})]"
     # Few records have an amount: the others are not parsed.
     sql = f"""
-        SELECT place FROM (SELECT place, document FROM given WHERE contains(document, '"{field}"')) AS named
+        SELECT place FROM (SELECT place, document FROM given WHERE contains(document, '{field}')) AS named
         WHERE list_bool_or(list_transform({texts}, lambda written: is_unreadable(written)))
     """
     rows = pl.DataFrame({"place": pl.int_range(len(documents), eager=True, dtype=pl.UInt32), "document": documents})

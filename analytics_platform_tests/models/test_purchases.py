@@ -66,9 +66,17 @@ def test_a_transaction_id_that_returns_after_thirty_one_days_is_a_new_order(ware
     ]
 
 
-def test_an_order_without_revenue_counts_as_zero(warehouse: DuckDBSession) -> None:
-    store(warehouse, [purchase("a", "ada", NOON, "T1", None)])
-    assert run(warehouse, MODEL, [NOON.date()])["revenue"].to_list() == [Decimal("0.0000")]
+def test_an_order_has_the_first_known_revenue_of_its_events_on_its_day(warehouse: DuckDBSession) -> None:
+    later = NOON + dt.timedelta(minutes=1)
+    cases: list[tuple[list[Event], int | None]] = [
+        ([purchase("a", "ada", NOON, "T1", None)], None),
+        ([purchase("a", "ada", NOON, "T1", None), purchase("b", "ada", later, "T1", Decimal(49))], 49),
+        ([purchase("a", "ada", NOON, "T1", Decimal(5)), purchase("b", "ada", later, "T1", Decimal(7))], 5),
+        ([purchase("a", "ada", NOON, "T1", None), purchase("b", "bob", later, "T1", Decimal(7))], None),
+    ]
+    for events, revenue in cases:
+        store(warehouse, events)
+        assert run(warehouse, MODEL, [NOON.date()]).sort("event_id")["revenue"][0] == revenue, events
 
 
 def test_only_purchases_are_orders(warehouse: DuckDBSession) -> None:

@@ -237,8 +237,8 @@ def test_rfm_scores_are_what_a_plain_count_gives(warehouse: DuckDBSession, month
     }
     warehouse.connection.execute("DELETE FROM sessionized.customer_months; DELETE FROM star.dim_customer")
     for client, (day, orders, revenue) in customers.items():
-        row = [client, day.replace(day=1), orders, revenue, day, day]
-        warehouse.connection.execute("INSERT INTO sessionized.customer_months VALUES (?, ?, ?, ?, ?, ?)", row)
+        row = [client, day.replace(day=1), orders, revenue + 1, 1, day, day]
+        warehouse.connection.execute("INSERT INTO sessionized.customer_months VALUES (?, ?, ?, ?, ?, ?, ?)", row)
     warehouse.connection.execute(
         "INSERT INTO star.dim_customer (client_id, last_seen_at) VALUES ('x', TIMESTAMPTZ '2025-01-01 09:00:00+00')"
     )

@@ -1,8 +1,8 @@
 -- Grain: one row per order, its earliest purchase event.
 -- Rules: an order is a client and a transaction id, since ids collide across clients. A repeat within 30 days of the
 -- previous one is the same order, so an order depends on the 30 days before it only. A purchase without transaction
--- id is a separate order. The revenue is the first known one of the order's events up to the next day. A purchase with
--- a negative amount is a refund.
+-- id is a separate order. The revenue is the first known one of its events that day. A purchase with a negative
+-- amount is a refund.
 WITH keyed AS (
     SELECT
         event_id,
@@ -39,14 +39,11 @@ numbered AS (
 valued AS (
     SELECT
         *,
-        first_value(CASE WHEN event_date <= first_date + 1 THEN revenue END IGNORE NULLS) OVER (
-            PARTITION BY client_id, client_order, number
+        first_value(revenue IGNORE NULLS) OVER (
+            PARTITION BY client_id, client_order, number, event_date
             ORDER BY event_at, event_id ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
         ) AS first_revenue
-    FROM (
-        SELECT *, min(event_date) OVER (PARTITION BY client_id, client_order, number) AS first_date
-        FROM numbered
-    ) AS dated
+    FROM numbered
 )
 SELECT
     md5(md5(client_id) || '|' || client_order || '|' || CAST(micros(event_at) AS VARCHAR)) AS order_id,
