@@ -201,7 +201,8 @@ def needed(*tables: str) -> frozenset[str]:
     wanted, models = set(tables), all_models()
     for name in reversed(build_order()):
         if name in wanted:
-            wanted.update(CONTRACTS[name].table.foreign_keys.values(), models[name].inputs if name in models else ())
+            table = CONTRACTS[name].table
+            wanted.update(table.foreign_keys.values(), table.reads, models[name].inputs if name in models else ())
     return frozenset(wanted)
 
 
@@ -229,7 +230,10 @@ def build_touched(
 def _prepare(session: Session, tables: Collection[str] | None) -> Sequence[str]:
     """Make the tables that are read; return those to build, inputs first."""
     texts = tables_with("page_url", "referrer", "user_agent")
-    made = {**dict.fromkeys(LOOKUPS, texts), **{name: model.inputs for name, model in all_models().items()}}
+    made = {
+        **{name: (name, *CONTRACTS[name].table.reads, *texts) for name in LOOKUPS},
+        **{name: model.inputs for name, model in all_models().items()},
+    }
     wanted = [name for name in build_order() if name in made and (tables is None or name in tables)]
     session.ensure(*(CONTRACTS[source] for source in {source for name in wanted for source in made[name]}))
     return wanted

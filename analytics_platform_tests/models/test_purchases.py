@@ -70,9 +70,9 @@ def test_an_order_has_the_first_known_revenue_of_its_events_on_its_day(warehouse
     later = NOON + dt.timedelta(minutes=1)
     cases: list[tuple[list[Event], int | None]] = [
         ([purchase("a", "ada", NOON, "T1", None)], None),
-        ([purchase("a", "ada", NOON, "T1", None), purchase("b", "ada", later, "T1", Decimal(49))], 49),
-        ([purchase("a", "ada", NOON, "T1", Decimal(5)), purchase("b", "ada", later, "T1", Decimal(7))], 5),
-        ([purchase("a", "ada", NOON, "T1", None), purchase("b", "bob", later, "T1", Decimal(7))], None),
+        ([purchase("a", "ada", NOON, "T1", None), purchase("b", "ada", later, "T1", "49")], 49),
+        ([purchase("a", "ada", NOON, "T1", "5"), purchase("b", "ada", later, "T1", "7")], 5),
+        ([purchase("a", "ada", NOON, "T1", None), purchase("b", "bob", later, "T1", "7")], None),
     ]
     for events, revenue in cases:
         store(warehouse, events)

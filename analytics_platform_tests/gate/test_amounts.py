@@ -1,0 +1,97 @@
+"""Amounts as people write them: the same text is the same amount for the gate and for models."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+import duckdb
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analytics_platform.contracts.functions import macros
+
+READ = {
+    "19.99": "19.99",
+    "1,299.00": "1299",
+    "1.299,00": "1299",
+    "$19.99": "19.99",
+    "19.99 $": "19.99",
+    "10 EUR": "10",
+    "EUR 10": "10",
+    "10€": "10",
+    "€ 5,00": "5",
+    "-$5": "-5",
+    "$-5": "-5",
+    "US$1,299": "1299",
+    "R$ 1.299,90": "1299.9",
+    "Fr. 12.50": "12.5",
+    "12.-": "12",
+    "12,–": "12",
+    "12.50 kr": "12.5",
+    "1 299,00": "1299",
+    "1\u00a0299,00 \u20ac": "1299",
+    "1\u202f299,00": "1299",
+    "1'299.00": "1299",
+    "1,00,000.50": "100000.5",
+    "1.299.000": "1299000",
+    "1,299": "1299",
+    "1.299": "1.299",
+    "12,5": "12.5",
+    ".99": "0.99",
+    "99.": "99",
+    "+5": "5",
+    "0": "0",
+}
+UNREADABLE = ("free", "--5", "1.2.3", "1,2,3", "12,34,56", "5 5", "0x10", "٣", "EUR", "-", "[1]", "1e400", "Infinity")
+MISSING = ("", " ", "null", "None", "NaN", "N/A", "undefined", "(not set)", "[object Object]")
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[duckdb.DuckDBPyConnection]:
+    with duckdb.connect() as connection:
+        for statement in macros():
+            connection.execute(statement)
+        yield connection
+
+
+def read(engine: duckdb.DuckDBPyConnection, text: str) -> tuple[Decimal | None, bool]:
+    found = engine.execute("SELECT amount($text), is_unreadable($text)", {"text": text}).fetchone()
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize("text", READ)
+def test_an_amount_is_read_as_people_write_it(engine: duckdb.DuckDBPyConnection, text: str) -> None:
+    assert read(engine, text) == (Decimal(READ[text]), False)
+
+
+@pytest.mark.parametrize("text", UNREADABLE)
+def test_what_is_no_amount_is_told_from_a_missing_one(engine: duckdb.DuckDBPyConnection, text: str) -> None:
+    assert read(engine, text) == (None, True)
+
+
+@pytest.mark.parametrize("text", MISSING)
+def test_a_missing_amount_is_unknown(engine: duckdb.DuckDBPyConnection, text: str) -> None:
+    assert read(engine, text) == (None, False)
+
+
+FORMS = ("{:.2f}", "{:,.2f}", "${:,.2f}", "{:.2f} EUR", "USD {:,.2f}", "{:.2f}€")
+
+
+@given(st.decimals(-9_999_999, 9_999_999, places=2), st.sampled_from(FORMS), st.booleans())
+def test_every_amount_comes_back_from_every_form(value: Decimal, form: str, is_european: bool) -> None:
+    text = form.format(value).replace("$-", "-$")
+    if is_european:
+        text = text.translate(str.maketrans(",.", ".,"))
+    with duckdb.connect() as connection:
+        for statement in macros():
+            connection.execute(statement)
+        assert read(connection, text) == (value, False)
+
+
+def test_a_currency_is_read_from_the_end_of_an_amount(engine: duckdb.DuckDBPyConnection) -> None:
+    cases = {"10 EUR": "EUR", "usd 5": "USD", "10": None, "$10": None, "10 euros": None, "": None}
+    for text, currency in cases.items():
+        assert engine.execute("SELECT currency_in(?)", [text]).fetchone() == (currency,), text
