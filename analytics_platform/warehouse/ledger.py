@@ -122,11 +122,10 @@ def loadings(session: Session) -> list[Loading]:
     ]
 
 
-def latest_day(session: Session) -> dt.date | None:
-    """Return the last day (UTC) with events."""
-    day: dt.date | None
-    (day,) = session.one("SELECT max(event_date) FROM ops.batch_days")
-    return day
+def known_days(session: Session) -> tuple[dt.date, dt.date] | None:
+    """Return the first and the last day (UTC) that events were ever loaded for; None before there are any."""
+    first, last = session.one("SELECT min(event_date), max(event_date) FROM ops.batch_days")
+    return (first, last) if first else None
 
 
 def count_rejections(session: Session, condition: str, values: Mapping[str, object]) -> dict[str, int]:

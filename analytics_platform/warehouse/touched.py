@@ -16,7 +16,7 @@ from analytics_platform.settings import Settings
 from analytics_platform.transform import Query, affected_days, build_order
 from analytics_platform.transform.lookups.tables import tables_with
 from analytics_platform.transform.source_events import union
-from analytics_platform.warehouse.ledger import latest_day, touched_days
+from analytics_platform.warehouse.ledger import known_days, touched_days
 from analytics_platform.warehouse.session import Session
 
 _OF_PRODUCTS = """
@@ -123,15 +123,15 @@ def days_of_refunds(session: Session, batch_ids: Sequence[str]) -> set[dt.date]:
 def days_after(session: Session, batch_ids: Sequence[str], settings: Settings) -> set[dt.date]:
     """Return the days to build again after these batches were loaded: of their events, and of versions they brought.
 
-    Up to the latest day with events: windows reach further, but there is nothing to build yet.
+    From the first to the last day with events: windows reach further, but there is nothing to build.
     """
     touched = {*touched_days(session, batch_ids), *days_of_versions(session, batch_ids)}
-    latest = latest_day(session)
-    if latest is None or not touched:
+    known = known_days(session)
+    if known is None or not touched:
         return set()
     affected = days_of_refunds(session, batch_ids)
     affected |= {day for table in build_order() for day in affected_days(table, touched, settings.model_values)}
-    return {day for day in affected if settings.partition_start <= day <= latest}
+    return {day for day in affected if max(settings.partition_start, known[0]) <= day <= known[1]}
 
 
 def days_to_build(session: Session, batch_ids: Sequence[str], settings: Settings) -> str:
