@@ -116,7 +116,7 @@ class Gate:
 
 @cache
 def _engine() -> duckdb.DuckDBPyConnection:
-    """Open the DuckDB that validates JSON and amounts: once, since opening takes longer than validating a small file."""
+    """Open the DuckDB that validates JSON and amounts: once, since that takes longer than a small file."""
     atexit.register(_engine.cache_clear)
     engine = duckdb.connect(":memory:")
     for statement in macros():
