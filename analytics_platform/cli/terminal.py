@@ -14,6 +14,7 @@ from rich.text import Text
 
 from analytics_platform.cli.status import Status
 from analytics_platform.errors import printable
+from analytics_platform.warehouse.erase import Place
 from analytics_platform.warehouse.watchdog import Observation
 
 
@@ -38,6 +39,14 @@ def print_observations(observations: Sequence[Observation], title: str) -> None:
         mark = "[green]ok[/]" if observation.passed else "[red]FAIL[/]"
         remedy = "" if observation.passed else observation.remedy
         table.add_row(observation.name, mark, _text(observation.seen), _text(remedy))
+    Console().print(table)
+
+
+def print_places(places: Sequence[Place], title: str, counted: str) -> None:
+    """Print the places of an erasure as a table."""
+    table = Table("place", "searched", Column(counted, justify="right"), title=title)
+    for place in places:
+        table.add_row(_text(place.name), place.searched, f"{place.found:,}")
     Console().print(table)
 
 

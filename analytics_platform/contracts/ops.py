@@ -5,7 +5,7 @@ from __future__ import annotations
 from analytics_platform.contracts.base import Contract, Day, Instant, Ratio, Text, Whole, column
 from analytics_platform.contracts.rules import Rule
 
-SET_ASIDE = ["failed", "withdrawn"]
+SET_ASIDE = ["failed", "withdrawn", "erased"]
 
 
 class PipelineLogs(
@@ -46,10 +46,13 @@ class SetAside(PipelineLogs, table="ops.set_aside", key=("batch_id",), write="ba
     """One row per batch of the lake that is not loaded: its load failed, or a person withdrew it.
 
     It is loaded again only when asked (`analytics-platform replay`). The figures are those of the load that was
-    withdrawn, 0 if the batch was never loaded.
+    withdrawn, 0 if the batch was never loaded. A row without source is no batch: it says when a person was erased, who
+    did it, and for which days (ops.batch_days), not whom it concerned.
     """
 
-    state: Text = column("failed: nothing of it could be stored. withdrawn: a person took it out.", isin=SET_ASIDE)
+    state: Text = column(
+        "failed: nothing of it could be stored. withdrawn: a person took it out. erased: see above.", isin=SET_ASIDE
+    )
     reason: Text = column("Why, as a sentence or in the person's words.")
     decided_by: Text = column("Who withdrew it (login name).", nullable=True)
     finished_at: Instant = column("When the batch was set aside.")

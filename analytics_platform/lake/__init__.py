@@ -3,7 +3,7 @@
 There is no Dagster in here, and no knowledge of what the bytes mean.
 """
 
-from analytics_platform.lake.codec import LakeError, UnreadableError, check_decodable, open_decoded
+from analytics_platform.lake.codec import LakeError, UnreadableError, check_decodable, open_decoded, open_encoded
 from analytics_platform.lake.folder import Batch, FolderLake, batch_id_of, open_lake
 
 __all__ = [
@@ -14,5 +14,6 @@ __all__ = [
     "batch_id_of",
     "check_decodable",
     "open_decoded",
+    "open_encoded",
     "open_lake",
 ]

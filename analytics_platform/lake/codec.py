@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import io
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -35,6 +37,20 @@ def open_decoded(path: Path, raw: BinaryIO | None = None) -> BinaryIO:
     if name.endswith(".zst"):
         return io.BufferedReader(pa.input_stream(raw or str(path), compression="zstd"), 1 << 20)
     return raw or path.open("rb", buffering=1 << 20)
+
+
+@contextmanager
+def open_encoded(path: Path, name: str) -> Iterator[BinaryIO]:
+    """Open a new file, compressed as the suffix of `name` says. The same content gives the same bytes."""
+    with path.open("wb") as raw:
+        if name.lower().endswith(".gz"):
+            with gzip.GzipFile("", "wb", fileobj=raw, mtime=0) as packed:
+                yield cast(BinaryIO, packed)
+        elif name.lower().endswith(".zst"):
+            with pa.output_stream(raw, compression="zstd") as packed:
+                yield packed
+        else:
+            yield raw
 
 
 def check_decodable(path: Path, *, may_be_damaged: bool = False) -> None:

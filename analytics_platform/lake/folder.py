@@ -3,6 +3,9 @@
 Layout: `<root>/<source>/<sha256><suffix>` holds the bytes as they arrived, `_<sha256>.json` beside it the metadata:
 where from and when. It is written last, so a batch without it does not exist and is stored again. Athena, Spark and
 Arrow skip names that begin with `_` or `.`: given the folder of a source, they read its batches and nothing else.
+
+A batch from which a person was erased is a new batch that `replaces` the content before. The metadata of that stays and
+says by what it was `replaced_by`: dropped again, the content before is known, and not stored.
 """
 
 from __future__ import annotations
@@ -15,15 +18,15 @@ import json
 import os
 import re
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, cast
 
 from analytics_platform.errors import UserError
-from analytics_platform.lake.codec import LakeError, open_decoded
-from analytics_platform.lake.durable import make_folder, write_durably
+from analytics_platform.lake.codec import LakeError, open_decoded, open_encoded
+from analytics_platform.lake.durable import make_folder, sync, write_durably
 from analytics_platform.lake.register import Register
 from analytics_platform.settings import Settings
 
@@ -81,6 +84,7 @@ class Batch:
     """One immutable batch. `name` is the input's name as people know it, `arrived_at` when it was put into the lake.
 
     Of a batch with a damaged metadata file these are unknown; `fault` then says what is wrong, and what to do.
+    `replaces` has the SHA-256 of each content before a person was erased from it.
     """
 
     batch_id: str
@@ -91,6 +95,7 @@ class Batch:
     arrived_at: dt.datetime
     size: int
     fault: str = ""
+    replaces: tuple[str, ...] = ()
 
     @contextmanager
     def open(self) -> Iterator[BinaryIO]:
@@ -168,6 +173,32 @@ class FolderLake:
                 os.fsync(writer.fileno())
             return self._commit(source, name, incoming, hashlib.sha256(content).hexdigest(), suffix)
 
+    def put_edited(self, batch: Batch, write: Callable[[BinaryIO], None]) -> Batch:
+        """Store what `write` writes as the content that replaces that of a batch, under its name and time of arrival.
+
+        Both are in the lake then, until `forget`.
+        """
+        with self._incoming(batch.source) as incoming:
+            with open_encoded(incoming, batch.path.name) as content:
+                write(content)
+            with incoming.open("rb") as reader:
+                os.fsync(reader.fileno())
+                sha256 = hashlib.file_digest(reader, "sha256").hexdigest()
+            suffix = batch.path.name.removeprefix(batch.content_sha256)
+            edited = self._commit(batch.source, batch.name, incoming, sha256, suffix, batch.arrived_at)
+        replaces = tuple(dict.fromkeys((*edited.replaces, *batch.replaces, batch.content_sha256)))
+        if replaces != edited.replaces:  # also of two batches that are the same now
+            edited = replace(edited, replaces=replaces)
+            self._describe(edited)
+        return edited
+
+    def forget(self, batch: Batch, replaced_by: Batch) -> None:
+        """Delete the content of a batch; its metadata says from now on by what it was replaced."""
+        metadata = {"replaced_by": replaced_by.content_sha256}
+        write_durably(self._metadata(batch.source, batch.content_sha256), json.dumps(metadata))
+        batch.path.unlink(missing_ok=True)
+        sync(batch.path.parent)
+
     def _prepare(self, source: str) -> Path:
         folder = self.root / source
         make_folder(folder)
@@ -186,17 +217,32 @@ class FolderLake:
         finally:
             path.unlink(missing_ok=True)
 
-    def _commit(self, source: str, name: str, incoming: Path, sha256: str, suffix: str) -> Batch:
+    def _commit(
+        self, source: str, name: str, incoming: Path, sha256: str, suffix: str, arrived_at: dt.datetime | None = None
+    ) -> Batch:
         known = self._find(source, sha256)
         if known is not None and not known.fault:
-            incoming.rename(known.path)  # the same bytes, in place of what may be missing or damaged
+            if known.content_sha256 == sha256:  # else a person was erased from this content
+                incoming.rename(known.path)  # the same bytes, in place of what may be missing or damaged
             return known
         data = incoming.parent / f"{sha256}{suffix}"
         size = incoming.stat().st_size
         incoming.rename(data)
-        metadata = {"name": name, "file": data.name, "size": size, "arrived_at": dt.datetime.now(dt.UTC).isoformat()}
-        write_durably(self._metadata(source, sha256), json.dumps(metadata, ensure_ascii=False))
-        return self._read(source, self._metadata(source, sha256))
+        arrived_at = arrived_at or dt.datetime.now(dt.UTC)
+        batch = Batch(batch_id_of(source, sha256), source, name, sha256, data, arrived_at, size)
+        self._describe(batch)
+        return batch
+
+    def _describe(self, batch: Batch) -> None:
+        metadata = {
+            "name": batch.name,
+            "file": batch.path.name,
+            "size": batch.size,
+            "arrived_at": batch.arrived_at.isoformat(),
+            **({"replaces": batch.replaces} if batch.replaces else {}),
+        }
+        path = self._metadata(batch.source, batch.content_sha256)
+        write_durably(path, json.dumps(metadata, ensure_ascii=False))
 
     def _metadata(self, source: str, sha256: str) -> Path:
         return self.root / source / f"{METADATA}{sha256}.json"
@@ -207,11 +253,13 @@ class FolderLake:
         known = (batch_id_of(source, sha256), source)
         try:
             metadata = json.loads(path.read_text(encoding="utf-8"))
+            if "replaced_by" in metadata:
+                return self._read(source, self._metadata(source, metadata["replaced_by"]))
             name, file, size = str(metadata["name"]), path.parent / metadata["file"], int(metadata["size"])
             if not file.name.startswith(sha256):  # put back under a wrong name: the other batch must not be overwritten
                 raise ValueError(f"{path} describes {file}")
             arrived_at = dt.datetime.fromisoformat(metadata["arrived_at"]).astimezone(dt.UTC)
-            return Batch(*known, name, sha256, file, arrived_at, size)
+            return Batch(*known, name, sha256, file, arrived_at, size, replaces=tuple(metadata.get("replaces", ())))
         except (OSError, ValueError, TypeError, KeyError):
             changed = dt.datetime.fromtimestamp(path.stat().st_mtime, dt.UTC)
             fault = f"its metadata file {path} cannot be read: {REMEDY}"
@@ -250,7 +298,9 @@ class FolderLake:
     def batches(self, source: str) -> list[Batch]:
         """List all batches of a source, in the order they arrived; also those that cannot be read."""
         found = (self._read(source, path) for path in (self.root / source).glob(f"{METADATA}*.json"))
-        return sorted(found, key=lambda batch: (batch.arrived_at, batch.name))
+        return sorted(
+            {batch.batch_id: batch for batch in found}.values(), key=lambda batch: (batch.arrived_at, batch.name)
+        )
 
 
 def open_lake(settings: Settings) -> FolderLake:

@@ -76,10 +76,12 @@ def prepare_home(settings: Settings) -> Path:
     return home
 
 
-def materialize(definitions: dg.Definitions, settings: Settings, select: str, days: str | None, debug: bool) -> bool:
+def materialize(
+    definitions: dg.Definitions, settings: Settings, select: str, days: str | None, debug: bool, *, load: bool = True
+) -> bool:
     """Run the selected assets for the range `days`, and print a line per step; True if all succeeded.
 
-    Without days: load what arrived, then build the days touched by all that was loaded and is not built yet. Raises
+    Without days: `load` what arrived, then build the days touched by all that was loaded and is not built yet. Raises
     `UserError` for a selection that names no asset, for days that are no partitions, and if DATA_DIR cannot be written.
     """
     chosen, wanted = find_assets(definitions, select), check_days(days, settings) if days else None
@@ -88,7 +90,7 @@ def materialize(definitions: dg.Definitions, settings: Settings, select: str, da
     failed: list[tuple[str, str]] = []
     with dg.DagsterInstance.get() as instance:
         if wanted is None:
-            failed = _run(definitions, instance, chosen & ARRIVALS, None, debug)
+            failed = _run(definitions, instance, chosen & ARRIVALS if load else (), None, debug)
             chosen -= ARRIVALS
             wanted, _ = _waiting(instance, settings)
             if any("__" in step for step, _ in failed):

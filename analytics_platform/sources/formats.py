@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import codecs
+import csv
 import io
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from itertools import product
 from pathlib import Path
 from typing import BinaryIO, cast
 
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from analytics_platform.contracts.base import ContractType, file_of
 from analytics_platform.gate import CSV_REASONS, FileRejectedError, Records, read_csv, read_layout
 from analytics_platform.gate.json_rows import JSON_REASONS, check_json_lines, read_json_lines
-from analytics_platform.gate.parquet_rows import PARQUET_REASONS, check_parquet, read_parquet_rows
+from analytics_platform.gate.layout import usual_names
+from analytics_platform.gate.parquet_rows import PARQUET_REASONS, check_parquet, open_parquet, read_parquet_rows
 from analytics_platform.gate.records import Positions
 from analytics_platform.lake import Batch, open_decoded
-from analytics_platform.sources.source import Format
+from analytics_platform.sources.source import Edits, Format, edit_lines
 
 DELIMITERS = (",", ";", "\t", "|")
 """What is tried when a file does not have the declared delimiter."""
@@ -63,6 +68,26 @@ class Csv(Format):
         for some in read_csv(self._as_utf8(stream), contract, only, delimiter=self.delimiter):
             reasons = some.malformed["error_reason"].map_elements(self._reason, pl.String)
             yield replace(some, malformed=some.malformed.with_columns(reasons))
+
+    def edit(self, batch: Batch, contract: ContractType, edits: Edits, out: BinaryIO) -> None:
+        """Copy all lines but those of edited records."""
+        with batch.open() as stream:
+            layout = read_layout(contract, self._as_utf8(stream), self.delimiter)
+        decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
+        encoder = codecs.getincrementalencoder(self.encoding)("surrogateescape")
+
+        def line_of(values: Mapping[str, str]) -> bytes:
+            cells = {source: values.get(name, "") for name, source in layout.sources.items()} if layout else {}
+            line = io.StringIO()
+            writer = csv.writer(line, delimiter=self.delimiter, lineterminator="\n")
+            writer.writerow([cells.get(name, "") for name in layout.names] if layout else ())
+            return line.getvalue().encode()
+
+        def write(part: bytes) -> None:
+            out.write(part if self._is_utf8 else encoder.encode(decoder.decode(part)))
+
+        with batch.open() as stream:
+            edit_lines(self._as_utf8(stream), edits, line_of, write)
 
     def _reason(self, reason: str) -> str:
         """Name the declared encoding: the gate reads UTF-8 only."""
@@ -168,6 +193,16 @@ class JsonLines(Format):
         """Parse the lines."""
         return read_json_lines(stream, contract, only)
 
+    def edit(self, batch: Batch, contract: ContractType, edits: Edits, out: BinaryIO) -> None:
+        """Copy all lines but those of edited records."""
+        names = usual_names(contract)
+
+        def line_of(values: Mapping[str, str]) -> bytes:
+            return json.dumps({names[column]: text for column, text in values.items()}).encode() + b"\n"
+
+        with batch.open() as stream:
+            edit_lines(stream, edits, line_of, out.write)
+
     def check(self, path: Path, contract: ContractType) -> None:
         """Raise `FileRejectedError` for a file that begins as JSON in another form than a line per object."""
         super().check(path, contract)
@@ -184,6 +219,17 @@ class Parquet(Format):
     def read(self, batch: Batch, stream: BinaryIO, contract: ContractType, only: Positions) -> Iterator[Records]:
         """Read the rows."""
         return read_parquet_rows(stream, contract, only)
+
+    def edit(self, batch: Batch, contract: ContractType, edits: Edits, out: BinaryIO) -> None:
+        """Copy all rows but those that are edited."""
+        with batch.open() as stream:
+            file, _ = open_parquet(stream, contract)
+            with pq.ParquetWriter(out, file.schema_arrow, compression="zstd") as writer:
+                first = 1
+                for part in file.iter_batches():
+                    kept = [place not in edits for place in range(first, first + part.num_rows)]
+                    writer.write_batch(part.filter(pa.array(kept, pa.bool_())))
+                    first += part.num_rows
 
     def check(self, path: Path, contract: ContractType) -> None:
         """Raise `FileRejectedError` for a file that is not Parquet, is damaged, or lacks a required column."""

@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from analytics_platform.contracts.base import ContractType
 from analytics_platform.gate import Origin, Records, Verdict, reasons_of, validate
 from analytics_platform.gate.records import Positions
-from analytics_platform.lake import Batch, FolderLake, check_decodable
+from analytics_platform.lake import Batch, FolderLake, LakeError, check_decodable
 from analytics_platform.settings import Settings
 
 Say: TypeAlias = Callable[[str], None]
@@ -22,6 +22,37 @@ Say: TypeAlias = Callable[[str], None]
 
 Connect: TypeAlias = Callable[[str], Any]
 """Makes the client of the system at an address."""
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """What becomes of a record: it is left out, or has no other `values` (text by contract column).
+
+    `until` is the position of the next record, if there is one.
+    """
+
+    until: int | None
+    values: Mapping[str, str] | None = None
+
+
+Edits: TypeAlias = Mapping[int, Edit]
+"""Position of a record in its batch → what becomes of it."""
+
+
+def edit_lines(
+    stream: BinaryIO, edits: Edits, line_of: Callable[[Mapping[str, str]], bytes], write: Callable[[bytes], object]
+) -> None:
+    """Copy lines of a stream, but for those of records that are edited. A position is the number of a line, from 1."""
+    number, is_start, gone_until = 1, True, 0.0
+    while part := stream.readline(1 << 20):
+        if is_start and number >= gone_until and number in edits:
+            gone_until = edits[number].until or float("inf")
+            if (values := edits[number].values) is not None:
+                write(line_of(values))
+        if number >= gone_until:
+            write(part)
+        is_start = part.endswith(b"\n")
+        number += is_start
 
 
 class Format(ABC):
@@ -38,6 +69,10 @@ class Format(ABC):
     @abstractmethod
     def read(self, batch: Batch, stream: BinaryIO, contract: ContractType, only: Positions) -> Iterator[Records]:
         """Parse the content of a batch; given positions, only the records at these."""
+
+    def edit(self, batch: Batch, contract: ContractType, edits: Edits, out: BinaryIO) -> None:
+        """Write the content of a batch with some records edited, and all others as they are. Raises `LakeError`."""
+        raise LakeError(f"no record can be taken out of it: write edit() of {type(self).__name__}")
 
     def takes(self, name: str) -> bool:
         """Tell whether a file of this name is one of the source's."""
@@ -85,12 +120,24 @@ class CountedArrival(Arrival):
 
 
 @dataclass(frozen=True, slots=True)
+class Orders:
+    """Which records are orders: those with these event `names`, or all without. What stays of them are `columns`."""
+
+    columns: tuple[str, ...]
+    names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Source:
-    """A source of raw input. Raw asset, gate, sensor, landing folder, freshness and status follow from it."""
+    """A source of raw input. Raw asset, gate, sensor, landing folder, freshness and status follow from it.
+
+    When a person is erased, their `orders` stay without the person.
+    """
 
     contract: ContractType
     arrival: Arrival
     format: Format
+    orders: Orders | None = None
 
     @property
     def name(self) -> str:

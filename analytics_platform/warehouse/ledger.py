@@ -106,12 +106,12 @@ class Loading:
 
 
 def loadings(session: Session) -> list[Loading]:
-    """Return the loaded and the withdrawn batches in the order of the ledger."""
+    """Return the loaded and the withdrawn batches, and erasures, in the order of the ledger."""
     rows = session.rows(
         """
         SELECT finished_at, batch_id, event_date FROM (
             SELECT finished_at, batch_id FROM ops.pipeline_logs
-            UNION ALL SELECT finished_at, batch_id FROM ops.set_aside WHERE state = 'withdrawn'
+            UNION ALL SELECT finished_at, batch_id FROM ops.set_aside WHERE state IN ('withdrawn', 'erased')
         ) AS changes LEFT JOIN ops.batch_days USING (batch_id)
         ORDER BY finished_at, batch_id, event_date
         """
@@ -165,7 +165,7 @@ def find_batch(session: Session, name: str, lake: FolderLake | None = None) -> B
     session.ensure(*LEDGER_TABLES)
     tables = ("ops.pipeline_logs", "ops.set_aside") if lake else ("ops.pipeline_logs",)
     columns = ", ".join(field.name for field in fields(BatchCard))
-    each = (f"SELECT {columns} FROM {table} WHERE starts_with(batch_id, $name)" for table in tables)
+    each = (f"SELECT {columns} FROM {table} WHERE starts_with(batch_id, $name) AND source <> ''" for table in tables)
     cards = [BatchCard(*row) for row in session.rows(" UNION ALL ".join(each), {"name": name})]
     stored = (batch for source in SOURCES for batch in lake.batches(source)) if lake else ()
     cards += [BatchCard.of(batch, "") for batch in stored if batch.batch_id.startswith(name)]

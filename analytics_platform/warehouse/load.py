@@ -22,7 +22,7 @@ from analytics_platform.contracts.sql import literal, quote, quote_table
 from analytics_platform.errors import UserError
 from analytics_platform.gate import FileRejectedError, Verdict
 from analytics_platform.gate.ahead import in_background
-from analytics_platform.lake import Batch, FolderLake
+from analytics_platform.lake import Batch, FolderLake, batch_id_of
 from analytics_platform.progress import progress_bar
 from analytics_platform.settings import Settings
 from analytics_platform.sources.source import Source
@@ -59,8 +59,11 @@ def load_new_batches(
     All of them, or those in `only`. A batch that fails is set aside with the reason, and the others are loaded.
     """
     session.ensure(source.contract)
-    known = known_batches(session)
-    new = [x for x in lake.batches(source.name) if x.batch_id not in known and (only is None or x.batch_id in only)]
+    known, batches = known_batches(session), lake.batches(source.name)
+    # An erasure that was killed leaves a batch and the one that replaces it: one is loaded or to be loaded, never both.
+    known |= {each.batch_id for each in batches if known & {batch_id_of(source.name, x) for x in each.replaces}}
+    known |= {batch_id_of(source.name, content) for each in batches for content in each.replaces}
+    new = [each for each in batches if each.batch_id not in known and (only is None or each.batch_id in only)]
     for is_small, run in groupby(new, lambda batch: batch.size <= SMALL_BYTES):
         while group := [*islice(run, TOGETHER if is_small else 1)]:
             yield from _load_together(source, session, settings, run_id, group)

@@ -50,7 +50,7 @@ def withdraw_batch(
         raise WarehouseError(f"Batch {card.batch_id} ({card.input}) is withdrawn already.")
     versions = days_of_versions(session, batch)
     with session.transaction(contract.table.name):
-        again = _with_duplicates(session, contract, card)
+        again = with_duplicates(session, contract, card)
         for each in again:
             if lake.batch_with(each.source, each.content_sha256) is None:
                 raise WarehouseError(
@@ -61,7 +61,7 @@ def withdraw_batch(
         days = {*touched_days(session, batch), *versions}
         # Loaded again, it needs another decision: that it was accepted was for what it brought then.
         session.execute("DELETE FROM ops.acceptances WHERE batch_id = $batch_id", {"batch_id": card.batch_id})
-        _take_out(session, contract, [card.batch_id, *(each.batch_id for each in again)])
+        take_out(session, contract, [card.batch_id, *(each.batch_id for each in again)])
         # Days without rows stay in the ledger: they are what is to be built again, also after a kill.
         rows = [
             {"batch_id": card.batch_id, "source": card.source, "event_date": day, **asdict(NOTHING)} for day in days
@@ -75,7 +75,7 @@ def withdraw_batch(
     return Withdrawn(loaded, tuple(failed.values()), days_to_build(session, [card.batch_id, *ids], settings))
 
 
-def _with_duplicates(session: Session, contract: ContractType, card: BatchCard) -> list[BatchCard]:
+def with_duplicates(session: Session, contract: ContractType, card: BatchCard) -> list[BatchCard]:
     """Return the other batches whose duplicates may be of rows of this one.
 
     The same event is on the same day. A rejected record that was delivered again may have no day.
@@ -98,7 +98,7 @@ def _with_duplicates(session: Session, contract: ContractType, card: BatchCard) 
     return [BatchCard(*row) for row in rows]
 
 
-def _take_out(session: Session, contract: ContractType, batch_ids: list[str]) -> None:
+def take_out(session: Session, contract: ContractType, batch_ids: list[str]) -> None:
     """Delete all that these batches brought."""
     batches = {"batches": batch_ids}
     first, last = session.one(

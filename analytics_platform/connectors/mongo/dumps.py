@@ -14,7 +14,7 @@ import re
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeAlias
 
 import bson
 from bson import json_util
@@ -77,6 +77,10 @@ class MalformedRecord:
     raw: bytes
     size: int
     reason: str
+
+
+Span: TypeAlias = tuple[int, int, bytes | MalformedRecord]
+"""Offset of the first byte of a record, that behind its last, and the record."""
 
 
 class _Source(io.RawIOBase):
@@ -143,11 +147,16 @@ def read_dump(stream: BinaryIO, name: str) -> Iterator[bytes | MalformedRecord]:
     `stream` gives the content decompressed, `name` (for which `is_dump`) the format. Memory is bounded by one document.
     Raises `OSError` if the stream cannot be read.
     """
+    return (record for *_, record in read_spans(stream, name))
+
+
+def read_spans(stream: BinaryIO, name: str) -> Iterator[Span]:
+    """Yield the same as `read_dump`, each with the offsets of its first byte and of that behind its last."""
     read = _read_bson if name.lower().removesuffix(".gz").endswith(".bson") else _read_json
     return read(_Dump(stream))
 
 
-def _read_bson(dump: _Dump) -> Iterator[bytes | MalformedRecord]:
+def _read_bson(dump: _Dump) -> Iterator[Span]:
     """Yield the documents, and the rest of the file as one record from where it cannot be followed."""
     offset, wrong = 0, ""
     while document := dump.read(4):
@@ -161,13 +170,17 @@ def _read_bson(dump: _Dump) -> Iterator[bytes | MalformedRecord]:
             wrong = CUT_SHORT if len(document) < length else NOT_TERMINATED if document[-1] else ""
         if wrong:
             break
-        yield document
+        yield offset, offset + length, document
         offset += length
     if wrong or dump.damaged:
-        yield dump.rest(offset, document, DAMAGED_GZIP if dump.damaged else wrong)
+        yield _span(dump.rest(offset, document, DAMAGED_GZIP if dump.damaged else wrong))
 
 
-def _read_json(dump: _Dump) -> Iterator[bytes | MalformedRecord]:
+def _span(record: MalformedRecord) -> Span:
+    return record.offset, record.offset + record.size, record
+
+
+def _read_json(dump: _Dump) -> Iterator[Span]:
     """Yield the documents, and what is none, in their order."""
     head = dump.head()
     start = len(_MARK) if head.startswith(_MARK) else 0
@@ -183,30 +196,31 @@ def _is_by_lines(head: bytes) -> bool:
     return len(lines) == 1 or any(line.startswith(b"{") and to_bson(line) is not None for line in lines)
 
 
-def _read_lines(dump: _Dump, offset: int) -> Iterator[bytes | MalformedRecord]:
+def _read_lines(dump: _Dump, offset: int) -> Iterator[Span]:
     while line := dump.readline(LARGEST_TEXT + 1):
         size, end = len(line), line
         if size > LARGEST_TEXT:  # the rest of the line is skipped, and never in memory
             while not end.endswith(b"\n") and (end := dump.readline(CHUNK_BYTES)):
                 size += len(end)
-            yield MalformedRecord(offset, line[:SHOWN_BYTES], size, TOO_LARGE)
+            yield _span(MalformedRecord(offset, line[:SHOWN_BYTES], size, TOO_LARGE))
         else:
             reason = NOT_EXTENDED_JSON if line.endswith(b"\n") else CUT_SHORT
             yield from _document(offset, line.removesuffix(b"\n"), reason)
         offset += size
     if dump.damaged:
-        yield MalformedRecord(offset, b"", 0, DAMAGED_GZIP)
+        yield _span(MalformedRecord(offset, b"", 0, DAMAGED_GZIP))
 
 
-def _document(offset: int, text: bytes, otherwise: str) -> Iterator[bytes | MalformedRecord]:
+def _document(offset: int, text: bytes, otherwise: str) -> Iterator[Span]:
     """Yield the document that a text is, or a malformed record; nothing for blanks."""
     if not text or text.isspace():
         return
     found = to_bson(text)
-    yield MalformedRecord(offset, text[:SHOWN_BYTES], len(text), otherwise) if found is None else found
+    malformed = MalformedRecord(offset, text[:SHOWN_BYTES], len(text), otherwise)
+    yield _span(malformed) if found is None else (offset, offset + len(text), found)
 
 
-def _read_one_by_one(dump: _Dump, offset: int) -> Iterator[bytes | MalformedRecord]:
+def _read_one_by_one(dump: _Dump, offset: int) -> Iterator[Span]:
     """Yield documents in an array, or just one after the other.
 
     `window` is a part of the file from `offset` on. It has a character for each byte, so places in it are places in the
@@ -235,7 +249,7 @@ def _read_one_by_one(dump: _Dump, offset: int) -> Iterator[bytes | MalformedReco
         start = end
     if window or dump.damaged or in_array:
         reason = DAMAGED_GZIP if dump.damaged else NOT_EXTENDED_JSON if window else CUT_SHORT
-        yield dump.rest(offset, window.encode("latin-1"), reason)
+        yield _span(dump.rest(offset, window.encode("latin-1"), reason))
 
 
 def to_bson(text: bytes) -> bytes | None:

@@ -1,5 +1,5 @@
 -- The functions that models share and that differ from engine to engine. Each engine defines them once.
--- surrogate_key: BIGINT hash of a business key, -1 (the unknown member) for a missing one.
+-- surrogate_key: BIGINT hash of a business key, -1 (the unknown member) for a missing one and a client that was erased.
 -- micros: microseconds since 1970 of a time. json_list: the text if it is a JSON array, else null.
 -- numbered_items: the elements of a JSON array, each with its place from 0. The array is parsed once: an event may have
 -- tens of thousands of items, and parsing it again for each of them takes quadratic time and memory.
@@ -21,7 +21,10 @@
 -- items_value: the value of all items of an event, null if none has a price. A missing quantity is one.
 -- date_key: the day as a number, 20260131.
 CREATE OR REPLACE TEMP MACRO surrogate_key(business_key) AS
-    coalesce(CAST('0x' || substr(md5(business_key), 1, 15) AS BIGINT), -1);
+    CASE
+        WHEN business_key LIKE 'erased:%' THEN -1
+        ELSE coalesce(CAST('0x' || substr(md5(business_key), 1, 15) AS BIGINT), -1)
+    END;
 CREATE OR REPLACE TEMP MACRO micros(instant) AS epoch_us(instant);
 CREATE OR REPLACE TEMP MACRO json_list(document) AS
     CASE WHEN json_valid(document) THEN CASE WHEN json_type(document) = 'ARRAY' THEN document END END;

@@ -19,6 +19,7 @@ clients AS (
         sum(events) AS events,
         bool_and(is_bot) AS is_bot
     FROM sessionized.client_days
+    WHERE client_id NOT LIKE 'erased:%'
     GROUP BY client_id
 )
 SELECT

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from analytics_platform.contracts.base import DeliveredRows, Instant, Money, Text, Whole, column
 from analytics_platform.contracts.shop import ORDER_STATES
+from analytics_platform.gate.layout import usual_names
 from analytics_platform.sources.arrivals.tables import DatabaseTable
 from analytics_platform.sources.formats import JsonLines
-from analytics_platform.sources.source import Source
+from analytics_platform.sources.source import Orders, Source
 
 
 class TableRows(JsonLines):
@@ -69,6 +70,11 @@ class OrderItemVersions(DeliveredRows, table="cleaned.order_item_versions", sour
 
 
 CUSTOMERS, PRODUCTS, ORDERS, ORDER_ITEMS = (
-    Source(contract, DatabaseTable(), TableRows())
-    for contract in (CustomerVersions, ProductVersions, OrderVersions, OrderItemVersions)
+    Source(contract, DatabaseTable(), TableRows(), Orders(tuple(usual_names(contract))) if kept else None)
+    for contract, kept in (
+        (CustomerVersions, False),
+        (ProductVersions, False),
+        (OrderVersions, True),
+        (OrderItemVersions, False),
+    )
 )

@@ -11,13 +11,13 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
-from itertools import chain, islice
+from itertools import chain, count, islice
 from typing import Any, BinaryIO, TypeAlias
 
 import nameparser
 import pandas as pd
 
-from analytics_platform.connectors.rest_api import decode_pages, split_records
+from analytics_platform.connectors.rest_api import decode_pages, encode_pages, split_records
 from analytics_platform.connectors.rest_api.content import BadAnswerError
 from analytics_platform.contracts.base import ContractType
 from analytics_platform.gate import FileRejectedError
@@ -25,7 +25,7 @@ from analytics_platform.gate.exact_json import JsonFault, canonical_json
 from analytics_platform.gate.json_rows import read_object
 from analytics_platform.gate.records import MalformedError, Positions, Records, no_records, numbered, parse_records
 from analytics_platform.lake import Batch
-from analytics_platform.sources.source import Format
+from analytics_platform.sources.source import Edits, Format
 
 _FIELDS: Mapping[str, tuple[str, str]] = {
     "id": ("user_id", "whole number"),
@@ -86,6 +86,17 @@ class Answers(Format):
             yield from read_users(chain.from_iterable(map(split_records, pages)), only)
         except BadAnswerError as error:
             raise FileRejectedError(f"the answer {error.what}: {error.remedy}") from error
+
+    def edit(self, batch: Batch, contract: ContractType, edits: Edits, out: BinaryIO) -> None:
+        """Leave users out of their pages; the others stay as they are written."""
+        with batch.open() as stream:
+            data = stream.read()
+        place, bodies = count(1), []
+        for body in decode_pages(data):
+            users = [(next(place), user) for user in split_records(body)]
+            kept = [user for number, user in users if number not in edits]
+            bodies.append(body if len(kept) == len(users) else f"[{','.join(kept)}]".encode())
+        out.write(encode_pages(json.loads(data.split(b"\n")[0])["endpoint"], bodies))
 
 
 def read_users(texts: Iterable[str], only: Positions = None) -> Iterator[Records]:

@@ -7,6 +7,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from analytics_platform.connectors.mongo.dumps import (
     BESIDE,
     DUMP_REASONS,
@@ -14,14 +17,15 @@ from analytics_platform.connectors.mongo.dumps import (
     MalformedRecord,
     is_dump,
     read_dump,
+    read_spans,
 )
 from analytics_platform.connectors.mongo.extended_json import document_text
 from analytics_platform.contracts.base import ContractType
 from analytics_platform.gate.records import MalformedError, Positions, Records, no_records, numbered, parse_records
 from analytics_platform.gate.types import readable
 from analytics_platform.lake import Batch, check_decodable
-from analytics_platform.sources.arrivals.parquet import read_columns
-from analytics_platform.sources.source import Format
+from analytics_platform.sources.arrivals.parquet import encode_table, read_columns
+from analytics_platform.sources.source import Edits, Format
 from analytics_platform.sources.web_logs.decode import COLUMNS, DECODE_REASONS, decode_document
 
 DOCUMENT_REASONS = (*DECODE_REASONS, *DUMP_REASONS)
@@ -48,6 +52,26 @@ class Documents(Format):
         if batch.path.suffix == ".parquet":
             return read_documents((document for (document,) in read_columns(stream, "document")), only)
         return read_documents(read_dump(stream, batch.name), only)
+
+    def edit(self, batch: Batch, contract: ContractType, edits: Edits, out: BinaryIO) -> None:
+        """Leave documents out. Of a dump in one array the separator behind a document goes with it."""
+        if batch.path.suffix == ".parquet":
+            with batch.open() as stream:
+                table = pq.ParquetFile(stream).read()
+            kept = pa.array([place not in edits for place in range(1, table.num_rows + 1)], pa.bool_())
+            out.write(encode_table(table.filter(kept)))
+            return
+        with batch.open() as stream:
+            spans = [span for *span, _ in read_spans(stream, batch.name)]
+        starts = [start for start, _ in spans]
+        with batch.open() as stream:
+            offset = 0
+            for place, (start, end) in enumerate(spans, 1):
+                out.write(stream.read(start - offset))
+                offset = starts[place] if place in edits and place < len(spans) else end
+                record = stream.read(offset - start)
+                out.write(b"" if place in edits else record)
+            out.write(stream.read())
 
 
 def read_documents(documents: Iterable[bytes | MalformedRecord], only: Positions = None) -> Iterator[Records]:

@@ -1,0 +1,335 @@
+"""A person is erased from every form of raw data and every table; all others, and the sums of orders, stay."""
+
+from __future__ import annotations
+
+import datetime as dt
+import gzip
+import io
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import bson
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from analytics_platform.connectors.mongo.dumps import read_dump
+from analytics_platform.contracts.base import Instant, SourceRows, Text, column
+from analytics_platform.lake import FolderLake
+from analytics_platform.sources.arrivals.files import LandingFolder
+from analytics_platform.sources.formats import Csv, JsonLines, Parquet
+from analytics_platform.sources.person import Person, find_edits
+from analytics_platform.sources.registry import SOURCES
+from analytics_platform.sources.source import Format, Source
+from analytics_platform.transform import DayRange
+from analytics_platform.warehouse import LEDGER_TABLES, Session
+from analytics_platform.warehouse.erase import Place, end, erase, open_erasure, save, search, unfinished
+from analytics_platform.warehouse.ledger import find_batch, loadings
+from analytics_platform.warehouse.load import load_new_batches
+from analytics_platform.warehouse.replay import replay
+from analytics_platform.warehouse.spreadsheet import write_spreadsheets
+from analytics_platform.warehouse.touched import days_to_build
+from analytics_platform.warehouse.watchdog import is_conserved
+from analytics_platform.warehouse.withdraw import withdraw_batch
+from analytics_platform_tests.kit import (
+    Contents,
+    Platform,
+    Row,
+    build,
+    click,
+    contents,
+    load_landed,
+    load_rows,
+    needed,
+    open_platform,
+    to_csv,
+)
+from analytics_platform_tests.names import CLICKSTREAM
+from analytics_platform_tests.shop_logs import log, put_logs, put_users, user
+from analytics_platform_tests.shop_messages import load_messages, shop_message
+from analytics_platform_tests.shop_rows import customer, load_shop, order
+
+DAYS = DayRange(dt.date(2026, 3, 1), dt.date(2026, 3, 3))
+AT = "2026-03-0{}T10:0{}:00Z"
+ADA = "client-1001"
+MAIL = "ada@example.com"
+TABLES = needed("star.fact_orders", "star.dim_customer", "marts.customer_revenue", "ops.orphans")
+
+
+def bought(client: str, at: str, number: str, revenue: str = "12.50", **columns: object) -> Row:
+    data = {"transaction_id": number, "revenue": revenue, "items": [{"item_id": "x", "price": 5}], "email": MAIL}
+    return click(client, at, "checkout_completed", data=data, **columns)
+
+
+def erase_person(platform: Platform, session: Session, **identifiers: Sequence[str]) -> dict[str, int]:
+    """Erase a person, and return what was removed where."""
+    erasure = open_erasure(platform.lake, Person.of(**identifiers))
+    removed, faults = erase(session, platform.settings, platform.lake, erasure, "grace")
+    assert not faults
+    return {place.name: place.found for place in removed if place.found}
+
+
+def left(platform: Platform, session: Session, **identifiers: Sequence[str]) -> list[Place]:
+    erasure = open_erasure(platform.lake, Person.of(**identifiers))
+    places = search(session, platform.settings, platform.lake, erasure)
+    return [place for place in places if place.found or place.fault]
+
+
+class Things(SourceRows, table="cleaned.things", source="some", identity=("client_id",)):
+    """One row per thing."""
+
+    event_id: Text = column("The id.", source="event_id")
+    client_id: Text = column("The browser.", source="client_id", required=True)
+    event_at: Instant = column("When it happened.", source="event_at", nullable=True)
+    note: Text = column("A text.", source="note", nullable=True)
+
+
+def edited(lake: FolderLake, format_: Format, suffix: str, content: bytes) -> bytes:
+    """The content of a batch after a person was erased from it, decompressed."""
+    source = Source(Things, LandingFolder(), format_)
+    batch = lake.put_bytes("some", f"a{suffix}", suffix, content)
+    edits = find_edits(source, batch, Person.of(client=[ADA], email=[MAIL]), b"key")
+    found = lake.put_edited(batch, lambda out: format_.edit(batch, Things, edits, out))
+    assert (found.name, found.arrived_at, found.replaces) == (batch.name, batch.arrived_at, (batch.content_sha256,))
+    with found.open() as stream:
+        return stream.read()
+
+
+TEXTS: dict[str, tuple[Format, str, str]] = {
+    "lines of several kinds": (
+        Csv(),
+        'client_id,note\r\n"a","1\n2"\r\nADA,x\r\nb,"y ""z"""',
+        'client_id,note\r\n"a","1\n2"\r\nb,"y ""z"""',
+    ),
+    "a record of several lines": (Csv(), 'client_id,note\n"ADA","1\n2"\nb,2\n', "client_id,note\nb,2\n"),
+    "a line that cannot be parsed": (
+        Csv(),
+        "client_id,note\nx,ADA,2\nADAx,1,2\nb,2\n",
+        "client_id,note\nADAx,1,2\nb,2\n",
+    ),
+    "an unknown column": (Csv(), "client_id,x\nb,<ADA>\nb,ADA.x\n", "client_id,x\nb,ADA.x\n"),
+    "a mail address in an address": (
+        Csv(),
+        "client_id,note\nb,/?m=Ada%40example.com&x\nb,x.ada@example.com\n",
+        "client_id,note\nb,x.ada@example.com\n",
+    ),
+    "another delimiter": (Csv(";"), "client_id;note\nADA;2\nb;1", "client_id;note\nb;1"),
+    "JSON lines": (
+        JsonLines(),
+        '{"client_id": "a"}\n\n{"client_id": "ADA"}\n{"client_id":"b"}',
+        '{"client_id": "a"}\n\n{"client_id":"b"}',
+    ),
+    "a nested value": (JsonLines(), '{"client_id":"a","x":{"y":["ADA"]}}\n{"client_id":"b"}\n', '{"client_id":"b"}\n'),
+    "a broken line of JSON": (JsonLines(), '{"client_id": "ADA\n{"client_id":"b"}\n', '{"client_id":"b"}\n'),
+}
+
+
+@pytest.mark.parametrize(("format_", "before", "after"), TEXTS.values(), ids=TEXTS)
+def test_records_that_name_the_person_go_and_all_other_bytes_stay(
+    format_: Format, before: str, after: str, tmp_path: Path
+) -> None:
+    before, after = before.replace("ADA", ADA), after.replace("ADA", ADA)
+    assert edited(FolderLake(tmp_path), format_, format_.suffixes[0], before.encode()).decode() == after
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "utf-16"])
+@pytest.mark.parametrize("suffix", [".csv", ".csv.gz", ".csv.zst"])
+def test_encoding_and_compression_stay(encoding: str, suffix: str, tmp_path: Path) -> None:
+    content = f"client_id,note\né,ü\n{ADA},ä\n".encode(encoding)
+    packed = {".gz": gzip.compress, ".zst": lambda x: pa.compress(x, "zstd", asbytes=True)}.get(suffix[4:], bytes)
+    after = edited(FolderLake(tmp_path), Csv(encoding=encoding), suffix, packed(content))
+    assert after == "client_id,note\né,ü\n".encode(encoding)
+
+
+def test_rows_of_a_parquet_file_go(tmp_path: Path) -> None:
+    table = pa.table({"client_id": ["a", ADA, "b"], "note": ["1", "2", MAIL]})
+    out = io.BytesIO()
+    pq.write_table(table, out)
+    after = edited(FolderLake(tmp_path), Parquet(), ".parquet", out.getvalue())
+    assert pq.read_table(io.BytesIO(after)) == table.slice(0, 1)
+
+
+DUMPS = {
+    "a.bson": lambda documents: b"".join(map(bson.encode, documents)),
+    "a.jsonl": lambda documents: "".join(json.dumps(each) + "\n" for each in documents).encode(),
+    "a.json": lambda documents: json.dumps(documents).encode(),
+    "b.json": lambda documents: "\n".join(json.dumps(each, indent=2) for each in documents).encode(),
+}
+
+
+@pytest.mark.parametrize("name", DUMPS)
+@pytest.mark.parametrize("gone", [0, 1, 2])
+def test_documents_of_a_dump_go(name: str, gone: int, tmp_path: Path) -> None:
+    documents = [{"_id": number, "user_id": 7 if number == gone else 42, "x": "y"} for number in range(3)]
+    tmp_path.joinpath(name).write_bytes(DUMPS[name](documents))
+    source, lake = SOURCES["web_logs"], FolderLake(tmp_path / "lake")
+    batch = lake.put_file(source.name, name, tmp_path / name)
+    assert batch is not None
+    edits = find_edits(source, batch, Person.of(user=["7"]), b"key")
+    assert list(edits) == [gone + 1]
+    after = lake.put_edited(batch, lambda out: source.format.edit(batch, source.contract, edits, out))
+    with after.open() as stream:
+        ids = [bson.decode(each)["_id"] for each in read_dump(stream, name) if isinstance(each, bytes)]
+    assert ids == [number for number in range(3) if number != gone]
+    assert not find_edits(source, after, Person.of(user=["7"]), b"key")
+
+
+def test_a_short_identifier_is_found_in_its_column_and_in_fields_named_for_it_only(tmp_path: Path) -> None:
+    rows = [
+        ("42", "x"),
+        ("b", '{"price": 42}'),
+        ("b", '{"user_id": 42}'),
+        ("b", "42 pieces"),
+        ("420", '{"user_id": 4}'),
+    ]
+    content = "".join(json.dumps({"client_id": client, "note": note}) + "\n" for client, note in rows).encode()
+    lake, source = FolderLake(tmp_path), Source(Things, LandingFolder(), JsonLines())
+    batch = lake.put_bytes("some", "a", ".jsonl", content)
+    assert list(find_edits(source, batch, Person.of(client=["42"], user=["42"]), b"key")) == [1, 3]
+
+
+def test_a_person_is_erased_everywhere_and_their_orders_stay_in_the_sums(platform: Platform, session: Session) -> None:
+    rows = [
+        click(ADA, AT.format(1, 0)),
+        bought(ADA, AT.format(1, 5), "T1"),
+        bought(ADA, AT.format(2, 5), "T2"),
+        click("bob", AT.format(1, 0)),
+        click("bob", AT.format(1, 1), data={"m": MAIL.upper()}),
+        click(ADA, "yesterday"),
+        click("", AT.format(2, 0), data={"c": ADA}),
+        click("", AT.format(2, 0)),
+    ]
+    load_rows(platform, session, rows, "a.csv")
+    load_rows(platform, session, [*rows[:3], click("eve", AT.format(3, 0))], "b.csv")
+    write_spreadsheets(session, platform.settings.quarantine_dir)
+    build(session, DAYS, platform.settings, TABLES)
+    sums = "SELECT count(*), sum(revenue), sum(items), sum(quantity) FROM star.fact_orders"
+    before = session.rows(sums)
+    assert len(left(platform, session, client=[ADA], email=[MAIL])) > 10
+
+    removed = erase_person(platform, session, client=[ADA], email=[MAIL])
+    assert removed["lake: clickstream"] == removed["landing folder: clickstream"] == 9
+    assert (removed["cleaned.clickstream"], removed["ops.quarantine"], removed["star.dim_customer"]) == (4, 2, 1)
+    days = days_to_build(session, [each.batch_id for each in loadings(session)], platform.settings)
+    assert days.endswith("...2026-03-03")
+    build(session, DAYS, platform.settings, TABLES)
+
+    assert left(platform, session, client=[ADA], email=[MAIL]) == []
+    assert session.rows(sums) == before
+    keys = session.rows("SELECT DISTINCT customer_key, starts_with(client_id, 'erased:') FROM star.fact_orders")
+    assert keys == [(-1, True)]
+    clients = session.rows("SELECT client_id FROM star.dim_customer ORDER BY 1")
+    assert [client for (client,) in clients] == ["bob", "eve", "unknown"]
+    ledger = (
+        "SELECT input, rows_read, rows_accepted, rows_duplicate, rows_quarantined FROM ops.pipeline_logs ORDER BY 1"
+    )
+    assert session.rows(ledger) == [("a.csv", 4, 3, 0, 1), ("b.csv", 3, 1, 2, 0)]
+    assert is_conserved(session, platform.settings, dt.datetime.now(dt.UTC)).passed
+    kept = "SELECT state, source, reason, decided_by FROM ops.set_aside"
+    assert session.rows(kept) == [("erased", "", "a person was erased", "grace")]
+    again = contents(session)
+    assert load_landed(platform, session) == []  # the files in the landing folder are those of the lake
+    platform.landing.joinpath("a.csv").write_text(to_csv(rows), "utf-8", newline="")
+    assert load_landed(platform, session) == []  # dropped again the file of before is known
+    assert contents(session) == again
+
+
+def test_identifiers_of_a_profile_are_erased_with_it(platform: Platform, session: Session) -> None:
+    at = dt.datetime(2026, 3, 1, 10, tzinfo=dt.UTC)
+    load_shop(platform, session, "customers", [customer(17, at, email=MAIL), customer(18, at, email="bob@example.com")])
+    load_shop(platform, session, "orders", [order(1, "c1/T1", 17, at), order(2, "c2/T2", 18, at)])
+    put_users(platform, user(7, email="ADA@example.com"), user(8, email="bob@example.com"))
+    put_logs(platform, [log(7, action="view"), log(8, action="view")])
+    bodies = [
+        shop_message("7", AT.format(1, 0)),
+        shop_message("7", AT.format(1, 1), "purchase", transaction_id="T9", value=5, items=[{"item_id": "x"}], x="Ada"),
+        shop_message("8", AT.format(1, 0), params={"customer_id": 17}),
+        shop_message("8", AT.format(1, 1)),
+    ]
+    load_messages(platform, session, bodies)
+    for name in ("users", "web_logs"):
+        assert len(list(load_new_batches(SOURCES[name], session, platform.settings, platform.lake, "test"))) == 1
+    erasure = open_erasure(platform.lake, Person.of(email=[MAIL]))
+    assert erasure.person == Person.of(email=[MAIL], user=["7"], customer=["17"])
+    erase_person(platform, session, email=[MAIL])
+    assert left(platform, session, email=[MAIL]) == []
+    one = session.rows
+    assert one("SELECT user_id FROM cleaned.user_versions") == one("SELECT user_id FROM cleaned.web_logs") == [(8,)]
+    assert one("SELECT customer_id FROM cleaned.customer_versions") == [(18,)]
+    found = one("SELECT left(order_key, 7), customer_id, total FROM cleaned.order_versions ORDER BY customer_id")
+    assert [(key, customer_id) for key, customer_id, _ in found] == [("erased:", -1), ("c2/T2", 18)]
+    columns = "left(client_id, 7), user_id, event_name, transaction_id, CAST(revenue AS VARCHAR), extra"
+    assert one(f"SELECT {columns} FROM cleaned.ecommerce_events ORDER BY user_id") == [
+        ("user:8", "8", "view_item", None, None, None),
+        ("erased:", None, "purchase", "T9", "5.0000", None),
+    ]
+
+
+def test_batches_that_are_withdrawn_or_wait_stay_so_without_the_person(platform: Platform, session: Session) -> None:
+    load_rows(platform, session, [click(ADA, AT.format(1, 0)), click("bob", AT.format(1, 0))], "a.csv")
+    ((batch_id,),) = session.rows("SELECT batch_id FROM ops.pipeline_logs")
+    card = find_batch(session, str(batch_id), platform.lake)
+    withdraw_batch(session, platform.settings, platform.lake, card, "wrong", "grace")
+    erase_person(platform, session, client=[ADA])
+    ((state, batch_id),) = session.rows("SELECT state, batch_id FROM ops.set_aside WHERE source <> ''")
+    assert (state, session.count("cleaned.clickstream")) == ("withdrawn", 0)
+    list(replay(session, platform.settings, platform.lake, {str(batch_id)}))
+    assert session.rows("SELECT client_id FROM cleaned.clickstream") == [("bob",)]
+
+
+def test_an_erasure_that_was_killed_is_finished_with_the_next(platform: Platform, session: Session) -> None:
+    load_rows(platform, session, [click(ADA, AT.format(1, 0)), click("client-2002", AT.format(1, 0))], "a.csv")
+    save(platform.lake, open_erasure(platform.lake, Person.of(client=[ADA])))
+    erase_person(platform, session, client=["client-2002"])
+    assert session.count("cleaned.clickstream") == 0
+    assert unfinished(platform.lake) is not None
+    end(platform.lake)
+    assert unfinished(platform.lake) is None
+
+
+EVENTS = st.sampled_from(
+    [click(client, f"2024-03-0{day}T10:00:00Z") for client in (ADA, "bob", "", "eve") for day in (1, 2, 3)]
+    + [click("bob", "2024-03-01T11:00:00Z", data={"x": ADA}), click(ADA, "yesterday")]
+)
+FILES = st.lists(st.lists(EVENTS, min_size=1, max_size=6), min_size=1, max_size=4)
+
+
+def as_left(session: Session) -> Contents:
+    """The tables without what tells batches apart, since a batch without a person is another."""
+    session.ensure(SOURCES[CLICKSTREAM].contract, *LEDGER_TABLES)
+    found = contents(session)
+    ids = {row[0]: f"{row[2]}" for row in found["ops.pipeline_logs"]}
+    del found["ops.set_aside"]
+    found["ops.batch_days"] = [row for row in found["ops.batch_days"] if row[3:] != (0, 0, 0)]
+    return {
+        name: sorted((tuple(ids.get(str(cell), cell) for cell in row) for row in rows), key=repr)
+        for name, rows in found.items()
+        if rows
+    }
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(FILES)
+def test_erased_is_as_if_the_files_had_come_without_the_person(
+    tmp_path_factory: pytest.TempPathFactory, files: Sequence[Sequence[Row]]
+) -> None:
+    folder = tmp_path_factory.mktemp("platform")
+    platform, other = open_platform(folder / "one"), open_platform(folder / "other")
+    for each, wanted in ((platform, lambda row: True), (other, lambda row: ADA not in str(row))):
+        with each.session() as session:
+            for number, rows in enumerate(files):
+                # Another column: files with the same rows are different content.
+                text = to_csv([{**row, f"file_{number}": ""} for row in rows])
+                header, *lines = text.splitlines(keepends=True)
+                kept = [line for row, line in zip(rows, lines, strict=True) if wanted(row)]
+                each.landing.joinpath(f"{number}.csv").write_text(header + "".join(kept), "utf-8", newline="")
+                load_landed(each, session)
+            if each is platform:
+                erase_person(platform, session, client=[ADA])
+            left_over = as_left(session)
+        if each is platform:
+            expected = left_over
+    assert left_over == expected
