@@ -34,6 +34,7 @@ from analytics_platform.sources.arrivals.files import look_into
 from analytics_platform.sources.person import IDENTIFYING, Person, complete, find_edits, find_profiles
 from analytics_platform.sources.registry import SOURCES
 from analytics_platform.sources.source import Edit, Source
+from analytics_platform.transform import build_order
 from analytics_platform.warehouse.ledger import LEDGER_TABLES, find_batch, set_aside, touched_days, unloaded_batches
 from analytics_platform.warehouse.load import explain_fault, load_new_batches
 from analytics_platform.warehouse.session import NOTHING, BatchCard, Session
@@ -44,7 +45,8 @@ from analytics_platform.warehouse.withdraw import take_out, with_duplicates
 STATE = "_erasing.json"
 """The file of the lake with what is known of an erasure that has not ended."""
 
-_BUILT = [each for each in CONTRACTS.values() if each.table.write != "batches"]
+# What refers to others comes first: PostgreSQL deletes no customer that facts point to.
+_BUILT = [CONTRACTS[name] for name in reversed(build_order()) if CONTRACTS[name].table.write != "batches"]
 _LOADED = [each for each in CONTRACTS.values() if each.table.write == "batches"]
 _KINDS = ("client", "user", "email", "customer")
 
@@ -103,7 +105,8 @@ def open_erasure(lake: FolderLake, person: Person) -> Erasure:
 
 def end(lake: FolderLake) -> None:
     """Forget whom the erasure concerned: after a search that found nothing left."""
-    (lake.root / STATE).unlink(missing_ok=True)
+    for path in lake.root.glob(f"{Path(STATE).stem}.*"):  # with drafts of it that a kill left
+        path.unlink(missing_ok=True)
 
 
 def resolve(lake: FolderLake, person: Person) -> Person:
@@ -186,39 +189,47 @@ def _rows_of(session: Session, contract: ContractType, person: Person) -> Iterat
     """Yield the rows of a table that name the person."""
     types = column_types(contract)
     columns = [name for name, kind in types.items() if kind == "VARCHAR" or name in IDENTIFYING]
-    where, values = _where(columns, person, texts=True)
-    if not where:
+    where, values = _where(columns, person)
+    mentioned, texts = _mentions([name for name in columns if types[name] == "VARCHAR"], person)
+    if not (where := " OR ".join(filter(None, (where, mentioned)))):
         return
-    sql = f"SELECT {', '.join(map(quote, columns))} FROM {quote_table(contract.table.name)} WHERE {where}"
-    for rows in session.stream(sql, values):
+    shown = ", ".join(f"CAST({quote(name)} AS VARCHAR)" for name in columns)  # documents too, as PostgreSQL has them
+    sql = f"SELECT {shown} FROM {quote_table(contract.table.name)} WHERE {where}"
+    for rows in session.stream(sql, values | texts):
         for row in rows:
             record = dict(zip(columns, row, strict=True))
             if person.is_in(record):
                 yield record
 
 
-def _where(columns: Collection[str], person: Person, *, texts: bool = False) -> tuple[str, dict[str, object]]:
-    """Return a condition for rows that have an identifier, or with `texts` perhaps mention one, and its values."""
+def _where(columns: Iterable[str], person: Person, keys: Collection[str] = ()) -> tuple[str, dict[str, object]]:
+    """Return a condition for rows with an identifier in a column, or one of the customer `keys`, and its values."""
     conditions, values = [], dict[str, object]()
     for name in columns:
         kind = IDENTIFYING.get(name, "")
+        text = f"trim(CAST({quote(name)} AS VARCHAR))"
+        known = [*person.exact.get(kind, ()), *(keys if kind == "key" else ())]
         if kind == "order":
             for number, client in enumerate(person.exact["client"]):
                 conditions.append(f"starts_with({quote(name)}, $order_{number})")
                 values[f"order_{number}"] = f"{client}/"
-        elif kind and person.exact[kind]:
-            text = f"trim(CAST({quote(name)} AS VARCHAR))"
+        elif known:
             conditions.append(f"list_contains(${kind}, {f'lower({text})' if kind == 'email' else text})")
-            values[kind] = person.exact[kind]
-        if texts and kind in ("", "client", "user"):
-            for number, text in enumerate(person.telling):
-                conditions.append(f"strpos(lower(CAST({quote(name)} AS VARCHAR)), $text_{number}) > 0")
-                values[f"text_{number}"] = text
-            ids = [x for each in ("client", "user", "customer") for x in person.exact[each]] if not kind else []
-            for number, text in enumerate(ids):
-                conditions.append(f"(strpos({quote(name)}, 'id\"') > 0 AND strpos({quote(name)}, $id_{number}) > 0)")
-                values[f"id_{number}"] = text
+            values[kind] = known
     return " OR ".join(conditions), values
+
+
+def _mentions(columns: Iterable[str], person: Person) -> tuple[str, dict[str, object]]:
+    """Return a condition for rows that may mention an identifier in a text, and its values."""
+    texts = {f"text_{number}": text for number, text in enumerate(person.telling)}
+    ids = [x for kind in ("client", "user", "customer") for x in person.exact[kind]]
+    named = {f"id_{number}": text for number, text in enumerate(ids)}
+    conditions = []
+    for name in columns:
+        plain = f"CAST({quote(name)} AS VARCHAR)"
+        conditions += [f"strpos(lower({plain}), ${text}) > 0" for text in texts]
+        conditions += [f"(strpos({plain}, 'id\"') > 0 AND strpos({plain}, ${text}) > 0)" for text in named]
+    return " OR ".join(conditions), {**texts, **named}
 
 
 def erase(
@@ -336,35 +347,29 @@ def _note(session: Session, erasure: Erasure, days: Collection[dt.date], decided
 
 
 def _erase_from_tables(session: Session, erasure: Erasure, decided_by: str) -> list[Place]:
-    """Delete the person's rows from all tables that are built, in one transaction, and note the days to build."""
-    person, existing, removed = erasure.person, session.tables(), list[Place]()
-    tables = [each for each in _BUILT if each.table.name in existing]
-    days = _days_of(session, tables, person)
+    """Delete the person's rows from all tables that are built, in one transaction, and note the days to build.
+
+    Other clients that a table has the person with, such as one that a user signed in on, are built again without.
+    """
+    existing, removed = session.tables(), list[Place]()
+    tables = {each.table.name: each for each in _BUILT if each.table.name in existing}
+    clients, keys, days = {*erasure.person.client}, set[str](), set[dt.date]()
+    for name in tables.keys() & {"star.dim_customer", "cleaned.customer_history", "cleaned.shop_clients"}:
+        columns = [column for column in ("client_id", "customer_key") if column in tables[name].columns]
+        where, values = _where(tables[name].columns, erasure.person)
+        for client, *key in session.rows(f"SELECT {', '.join(columns)} FROM {quote_table(name)} WHERE {where}", values):
+            clients.add(client)
+            keys.update(map(str, key))
+    if "sessionized.client_days" in tables:
+        sql = "SELECT DISTINCT event_date FROM sessionized.client_days WHERE list_contains($clients, client_id)"
+        days = {day for (day,) in session.rows(sql, {"clients": sorted(clients)})}
     with session.transaction():
-        for contract in tables:
-            name = contract.table.name
-            where, values = _where([x for x in contract.columns if x in IDENTIFYING], person)
+        for name, contract in tables.items():
+            where, values = _where(contract.columns, erasure.person, keys)
             if where:
                 (rows,) = session.one(f"SELECT count(*) FROM {quote_table(name)} WHERE {where}", values)
                 removed.append(Place(name, f"{session.count(name):,} rows", rows))
-                if rows:
-                    session.execute(f"DELETE FROM {quote_table(name)} WHERE {where}", values)
+                session.execute(f"DELETE FROM {quote_table(name)} WHERE {where}", values)
         if days or any(place.found for place in removed):
             _note(session, erasure, days, decided_by)
     return removed
-
-
-def _days_of(session: Session, tables: Collection[ContractType], person: Person) -> set[dt.date]:
-    """Return the days of the clients that any table has the person with: their rows are built again without."""
-    if "sessionized.client_days" not in session.tables():
-        return set()
-    clients = {*person.client}
-    for contract in tables:
-        where, values = _where([name for name in contract.columns if name in IDENTIFYING], person)
-        if where and "client_id" in contract.columns and contract.table.write == "upsert":
-            rows = session.rows(
-                f"SELECT DISTINCT client_id FROM {quote_table(contract.table.name)} WHERE {where}", values
-            )
-            clients.update(client for (client,) in rows)
-    sql = "SELECT DISTINCT event_date FROM sessionized.client_days WHERE list_contains($clients, client_id)"
-    return {day for (day,) in session.rows(sql, {"clients": sorted(clients)})}

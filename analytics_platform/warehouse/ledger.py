@@ -165,7 +165,7 @@ def find_batch(session: Session, name: str, lake: FolderLake | None = None) -> B
     session.ensure(*LEDGER_TABLES)
     tables = ("ops.pipeline_logs", "ops.set_aside") if lake else ("ops.pipeline_logs",)
     columns = ", ".join(field.name for field in fields(BatchCard))
-    each = (f"SELECT {columns} FROM {table} WHERE starts_with(batch_id, $name) AND source <> ''" for table in tables)
+    each = (f"SELECT {columns} FROM {table} WHERE source <> '' AND starts_with(batch_id, $name)" for table in tables)
     cards = [BatchCard(*row) for row in session.rows(" UNION ALL ".join(each), {"name": name})]
     stored = (batch for source in SOURCES for batch in lake.batches(source)) if lake else ()
     cards += [BatchCard.of(batch, "") for batch in stored if batch.batch_id.startswith(name)]

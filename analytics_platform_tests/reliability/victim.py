@@ -17,8 +17,10 @@ from typing import Any
 
 import duckdb
 
+from analytics_platform.sources.person import Person
 from analytics_platform.transform import DayRange
 from analytics_platform.warehouse import WarehouseError
+from analytics_platform.warehouse.erase import end, erase, open_erasure
 from analytics_platform.warehouse.ledger import find_batch
 from analytics_platform.warehouse.spreadsheet import write_spreadsheets
 from analytics_platform.warehouse.withdraw import withdraw_batch
@@ -111,6 +113,23 @@ def withdraw(platform: Platform) -> None:
         with suppress(WarehouseError):  # it was withdrawn before the kill
             withdraw_batch(session, platform.settings, platform.lake, card, "a wrong export", "grace")
     run(platform)
+
+
+def erase_client(platform: Platform) -> None:
+    """Erase a person who is in every file, and do what a run does; the same every time, hence the key."""
+    with platform.session() as session:
+        erasure = open_erasure(platform.lake, Person.of(client=["c1"]))
+        erasure.key = "the same every time"
+        _, faults = erase(session, platform.settings, platform.lake, erasure, "grace")
+        assert not faults
+    run(platform)
+    end(platform.lake)
+
+
+def run_and_erase(platform: Platform) -> None:
+    """Load all that waits, and then erase."""
+    run(platform)
+    erase_client(platform)
 
 
 def run_and_withdraw(platform: Platform) -> None:

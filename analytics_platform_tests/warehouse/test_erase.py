@@ -242,7 +242,7 @@ def test_identifiers_of_a_profile_are_erased_with_it(platform: Platform, session
     load_shop(platform, session, "customers", [customer(17, at, email=MAIL), customer(18, at, email="bob@example.com")])
     load_shop(platform, session, "orders", [order(1, "c1/T1", 17, at), order(2, "c2/T2", 18, at)])
     put_users(platform, user(7, email="ADA@example.com"), user(8, email="bob@example.com"))
-    put_logs(platform, [log(7, action="view"), log(8, action="view")])
+    put_logs(platform, [log(7, at), log(8, at)])
     bodies = [
         shop_message("7", AT.format(1, 0)),
         shop_message("7", AT.format(1, 1), "purchase", transaction_id="T9", value=5, items=[{"item_id": "x"}], x="Ada"),
