@@ -12,6 +12,7 @@ import hashlib
 import json
 import os
 import secrets
+import time
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
@@ -47,6 +48,9 @@ STATE = "_erasing.json"
 
 # What refers to others comes first: PostgreSQL deletes no customer that facts point to.
 _BUILT = [CONTRACTS[name] for name in reversed(build_order()) if CONTRACTS[name].table.write != "batches"]
+DRAFT_S = 3600
+"""Seconds after which a draft is one that nobody writes any more."""
+
 _LOADED = [each for each in CONTRACTS.values() if each.table.write == "batches"]
 _KINDS = ("client", "user", "email", "customer")
 
@@ -127,15 +131,14 @@ def search(session: Session, settings: Settings, lake: FolderLake, erasure: Eras
     for source in SOURCES.values():
         yield _search_batches(f"lake: {source.name}", source, lake.batches(source.name), erasure)
         if landed := [*_landed(source, settings)]:
-            yield _search_batches(f"landing folder: {source.name}", source, landed, erasure)
+            yield _search_batches(f"landing folder: {source.name}", source, landed, erasure, "files")
     yield from _search_tables(session, erasure.person, CONTRACTS.values())
     folders = {"quarantine files": settings.quarantine_dir, "reports": settings.reports_dir}
     for name, folder in folders.items():
-        files = [path for path in folder.rglob("*") if path.is_file() and path.suffix in (".csv", ".md", ".html")]
+        files = [path for path in folder.rglob("*") if path.suffix in (".csv", ".md", ".html")]
         found = sum(erasure.person.is_mentioned(path.read_text("utf-8", "replace")) for path in files)
         yield Place(name, f"{len(files):,} files", found)
-    copies = [*_dashboard(settings).glob("*.duckdb")]
-    yield Place("dashboard copies", f"{len(copies):,} files", 0)
+    yield Place("files that killed runs left", "", len(_leftovers(settings, lake)))
 
 
 def _search_tables(session: Session, person: Person, tables: Iterable[ContractType]) -> Iterator[Place]:
@@ -146,13 +149,15 @@ def _search_tables(session: Session, person: Person, tables: Iterable[ContractTy
             yield Place(name, f"{session.count(name):,} rows", rows)
 
 
-def _search_batches(name: str, source: Source, batches: Collection[Batch], erasure: Erasure) -> Place:
+def _search_batches(
+    name: str, source: Source, batches: Collection[Batch], erasure: Erasure, what: str = "batches"
+) -> Place:
     found, faults = 0, []
     for batch in batches:
         edits, fault = _edits(source, batch, erasure)
         found += len(edits)
         faults += [fault] if fault else []
-    return Place(name, f"{len(batches):,} batches", found, " ".join(faults))
+    return Place(name, f"{len(batches):,} {what}", found, " ".join(faults))
 
 
 def _edits(source: Source, batch: Batch, erasure: Erasure) -> tuple[dict[int, Edit], str]:
@@ -181,8 +186,15 @@ def _landed(source: Source, settings: Settings) -> Iterator[Batch]:
         yield Batch(batch_id_of(source.name, sha256), source.name, name, sha256, path, at, status.st_size)
 
 
-def _dashboard(settings: Settings) -> Path:
-    return settings.data_dir / "dashboard"
+def _copies(settings: Settings) -> list[Path]:
+    """Return the copies of tables that the dashboard reads; it makes new ones when it is opened."""
+    return [*(settings.data_dir / "dashboard").glob("*.duckdb")]
+
+
+def _leftovers(settings: Settings, lake: FolderLake) -> list[Path]:
+    """Return drafts that runs left when they were killed; those younger than an hour may be of one that goes on."""
+    drafts = [*lake.root.glob("*/.incoming-*"), *settings.quarantine_dir.glob(".*.part")]
+    return [path for path in drafts if path.exists() and time.time() - path.stat().st_mtime > DRAFT_S]
 
 
 def _rows_of(session: Session, contract: ContractType, person: Person) -> Iterator[Mapping[str, object]]:
@@ -249,10 +261,12 @@ def erase(
     removed += _erase_from_tables(session, erasure, decided_by)
     inputs = {name for (name,) in session.rows("SELECT DISTINCT input FROM ops.pipeline_logs")}
     write_spreadsheets(session, settings.quarantine_dir, inputs)
-    copies = [*_dashboard(settings).glob("*.duckdb")]
-    for copy in copies:
-        copy.unlink(missing_ok=True)
-    return [*removed, Place("dashboard copies", f"{len(copies):,} files", len(copies))], faults
+    files = {"dashboard copies": _copies(settings), "files that killed runs left": _leftovers(settings, lake)}
+    for name, paths in files.items():
+        for path in paths:
+            path.unlink(missing_ok=True)
+        removed.append(Place(name, f"{len(paths):,} files", len(paths)))
+    return removed, faults
 
 
 def _erase_from_source(

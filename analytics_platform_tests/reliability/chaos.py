@@ -77,7 +77,9 @@ class Round:
             tables = contents(session)
         folders = [self.platform.settings.quarantine_dir, self.platform.landing]
         files = {path.name: path.read_bytes() for folder in folders for path in folder.glob("*.csv")}
-        lake = {path.name: b"" for path in self.platform.lake.root.rglob("*") if not path.name.startswith((".", "_l"))}
+        # A kill leaves drafts, which nothing reads: hidden ones, and those of metadata.
+        names = (path.name for path in self.platform.lake.root.rglob("*") if path.suffix in (".csv", ".json"))
+        lake = {name: b"" for name in names if not name.startswith(".")}
         return tables, lake | files
 
 
