@@ -14,10 +14,10 @@ from analytics_platform_tests.end_to_end.platform_run import clickstream
 from analytics_platform_tests.kit import load_landed, open_platform
 
 
-def _run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def _run(folder: Path, *arguments: str, command: str = "materialize") -> subprocess.CompletedProcess[str]:
     environment = {name: value for name, value in os.environ.items() if name != "DAGSTER_HOME"}
     return subprocess.run(
-        [sys.executable, "-m", "analytics_platform.cli.main", "materialize", *arguments],
+        [sys.executable, "-m", "analytics_platform.cli.main", command, *arguments],
         capture_output=True,
         text=True,
         env={**environment, "DATA_DIR": str(folder), "PARTITION_START": "2026-01-01"},
@@ -97,3 +97,28 @@ def test_only_what_is_selected_is_loaded_and_an_unreadable_file_does_not_hold_up
         *("Building", "cleaned.urls", "1", "Failed:"),
     ]
     assert "1 table loaded in " in run.stdout and "1 table built in " in run.stdout
+
+
+def test_a_person_is_erased_and_a_search_proves_it(tmp_path: Path) -> None:
+    _drop(tmp_path, clickstream(60))
+    platform = open_platform(tmp_path, partition_start="2026-01-01")
+    with platform.session() as session:
+        load_landed(platform, session)
+        ((client,),) = session.rows("SELECT min(client_id) FROM cleaned.clickstream")
+    before = platform.landing.joinpath("day.csv").read_text("utf-8")
+
+    dry = _run(tmp_path, "--client", client, "--dry-run", command="erase")
+    assert (dry.returncode, dry.stdout.splitlines()[0]) == (0, f"To erase: client {client}")
+    assert dry.stdout.splitlines()[-1].endswith("records, rows and files name the person. Nothing was changed.")
+    assert platform.landing.joinpath("day.csv").read_text("utf-8") == before
+
+    done = _run(tmp_path, "--client", client, command="erase")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.splitlines()[-1].endswith("places were searched, nothing is left.")
+    with platform.session(read_only=True) as session:
+        assert session.rows("SELECT count(*) FROM star.dim_customer WHERE client_id = $id", {"id": client}) == [(0,)]
+        assert session.count("star.dim_customer") > 1
+    assert not list(tmp_path.rglob("_erasing*"))
+
+    none = _run(tmp_path, command="erase")
+    assert none.returncode == 2 and "--client, --user or --email" in none.stderr

@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TypeAlias
@@ -91,26 +91,28 @@ def new_round(folder: Path, warehouse: str) -> Iterator[Round]:
         yield Round(root, url)
 
 
-def undisturbed(folder: Path, warehouse: str) -> tuple[list[int], State]:
+def undisturbed(folder: Path, warehouse: str, steps: Sequence[Step]) -> tuple[list[int], State]:
     """Return the boundaries of each step, and what a round without kills leaves."""
     with new_round(folder, warehouse) as found:
         passed = []
-        for step in STEPS:
+        for step in steps:
             code, boundaries = found.work(step, None)
             assert code == 0, f"{step[0]} ended with {code}"
             passed.append(boundaries)
         return passed, found.state()
 
 
-def chaos(folder: Path, warehouse: str, kills: int, seed: int, per_step: int = KILLS_PER_STEP) -> Counter[str]:
+def chaos(
+    folder: Path, warehouse: str, kills: int, seed: int, steps: Sequence[Step] = STEPS, per_step: int = KILLS_PER_STEP
+) -> Counter[str]:
     """Kill so many times; returns step → its kills. Raises `AssertionError` if a round ends in another state."""
     chance, done = random.Random(seed), Counter[str]()
-    boundaries, expected = undisturbed(folder, warehouse)
+    boundaries, expected = undisturbed(folder, warehouse, steps)
     number = 0
     while done.total() < kills:
         number += 1
         with new_round(folder, warehouse) as found:
-            for step, passed in zip(STEPS, boundaries, strict=True):
+            for step, passed in zip(steps, boundaries, strict=True):
                 for _ in range(min(per_step, kills - done.total())):
                     code, lived = found.work(step, chance.randrange(passed))
                     assert code in (0, -signal.SIGKILL), f"{step[0]} of round {number} ended with {code}: {found.root}"
