@@ -120,7 +120,7 @@ class CountedArrival(Arrival):
 
 
 @dataclass(frozen=True, slots=True)
-class Orders:
+class OrderRecords:
     """Which records are orders: those with these event `names`, or all without. What stays of them are `columns`."""
 
     columns: tuple[str, ...]
@@ -137,7 +137,7 @@ class Source:
     contract: ContractType
     arrival: Arrival
     format: Format
-    orders: Orders | None = None
+    orders: OrderRecords | None = None
 
     @property
     def name(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from analytics_platform.contracts.base import Instant, SourceRows, Text, column
 from analytics_platform.sources.arrivals.files import LandingFolder
 from analytics_platform.sources.formats import Csv
-from analytics_platform.sources.source import Orders, Source
+from analytics_platform.sources.source import OrderRecords, Source
 
 
 class Clickstream(
@@ -38,5 +38,5 @@ class Clickstream(
     received_at: Instant = column("When the collector got it, if known.", nullable=True, source="received_at")
 
 
-_ORDERS = Orders(("event_at", "event_name", "event_data"), ("checkout_completed", "purchase"))
+_ORDERS = OrderRecords(("event_at", "event_name", "event_data"), ("checkout_completed", "purchase"))
 SOURCE = Source(Clickstream, LandingFolder(), Csv(), _ORDERS)

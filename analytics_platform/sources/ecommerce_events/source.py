@@ -5,7 +5,7 @@ from __future__ import annotations
 from analytics_platform.contracts.base import DeliveredRows, Instant, Money, Text, column
 from analytics_platform.sources.arrivals.queue import SqsQueue
 from analytics_platform.sources.ecommerce_events.records import Messages
-from analytics_platform.sources.source import Orders, Source
+from analytics_platform.sources.source import OrderRecords, Source
 
 
 class EcommerceEvents(
@@ -46,7 +46,7 @@ class EcommerceEvents(
     sent_at: Instant = column("When the message was put on the queue.", nullable=True, source="sent_at")
 
 
-_ORDERS = Orders(
+_ORDERS = OrderRecords(
     ("event_at", "event_name", "platform", "items", "transaction_id", "revenue", "list_id", "list_name"), ("purchase",)
 )
 SOURCE = Source(EcommerceEvents, SqsQueue(), Messages(), _ORDERS)

@@ -7,7 +7,7 @@ from analytics_platform.contracts.shop import ORDER_STATES
 from analytics_platform.gate.layout import usual_names
 from analytics_platform.sources.arrivals.tables import DatabaseTable
 from analytics_platform.sources.formats import JsonLines
-from analytics_platform.sources.source import Orders, Source
+from analytics_platform.sources.source import OrderRecords, Source
 
 
 class TableRows(JsonLines):
@@ -70,7 +70,7 @@ class OrderItemVersions(DeliveredRows, table="cleaned.order_item_versions", sour
 
 
 CUSTOMERS, PRODUCTS, ORDERS, ORDER_ITEMS = (
-    Source(contract, DatabaseTable(), TableRows(), Orders(tuple(usual_names(contract))) if kept else None)
+    Source(contract, DatabaseTable(), TableRows(), OrderRecords(tuple(usual_names(contract))) if kept else None)
     for contract, kept in (
         (CustomerVersions, False),
         (ProductVersions, False),
