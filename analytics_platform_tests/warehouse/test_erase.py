@@ -245,7 +245,16 @@ def test_identifiers_of_a_profile_are_erased_with_it(platform: Platform, session
     put_logs(platform, [log(7, at), log(8, at)])
     bodies = [
         shop_message("7", AT.format(1, 0)),
-        shop_message("7", AT.format(1, 1), "purchase", transaction_id="T9", value=5, items=[{"item_id": "x"}], x="Ada"),
+        shop_message(
+            "7",
+            AT.format(1, 1),
+            "purchase",
+            transaction_id="T9",
+            value=5,
+            currency="EUR",
+            items=[{"item_id": "x"}],
+            x="Ada",
+        ),
         shop_message("8", AT.format(1, 0), params={"customer_id": 17}),
         shop_message("8", AT.format(1, 1)),
     ]
@@ -261,10 +270,10 @@ def test_identifiers_of_a_profile_are_erased_with_it(platform: Platform, session
     assert one("SELECT customer_id FROM cleaned.customer_versions") == [(18,)]
     found = one("SELECT left(order_key, 7), customer_id, total FROM cleaned.order_versions ORDER BY customer_id")
     assert [(key, customer_id) for key, customer_id, _ in found] == [("erased:", -1), ("c2/T2", 18)]
-    columns = "left(client_id, 7), user_id, event_name, transaction_id, CAST(revenue AS VARCHAR), extra"
+    columns = "left(client_id, 7), user_id, event_name, transaction_id, CAST(revenue AS VARCHAR), currency"
     assert one(f"SELECT {columns} FROM cleaned.ecommerce_events ORDER BY user_id") == [
         ("user:8", "8", "view_item", None, None, None),
-        ("erased:", None, "purchase", "T9", "5.0000", None),
+        ("erased:", None, "purchase", "T9", "5.0000", "EUR"),
     ]
 
 

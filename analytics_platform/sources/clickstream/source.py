@@ -38,5 +38,5 @@ class Clickstream(
     received_at: Instant = column("When the collector got it, if known.", nullable=True, source="received_at")
 
 
-_ORDERS = OrderRecords(("event_at", "event_name", "event_data"), ("checkout_completed", "purchase"))
+_ORDERS = OrderRecords(("event_at", "event_name", "event_data"), ("checkout_completed", "purchase", "refund"))
 SOURCE = Source(Clickstream, LandingFolder(), Csv(), _ORDERS)

@@ -47,6 +47,7 @@ class EcommerceEvents(
 
 
 _ORDERS = OrderRecords(
-    ("event_at", "event_name", "platform", "items", "transaction_id", "revenue", "list_id", "list_name"), ("purchase",)
+    ("event_at", "event_name", "platform", "items", "transaction_id", "revenue", "currency", "list_id", "list_name"),
+    ("purchase", "refund"),
 )
 SOURCE = Source(EcommerceEvents, SqsQueue(), Messages(), _ORDERS)
