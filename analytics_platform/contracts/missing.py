@@ -1,6 +1,13 @@
-"""What says that a value is missing, in all sources alike."""
+"""What says that a value is missing, in all sources alike.
+
+The same rules stand in `gate/types.py` (`present`, for columns) and in `models/macros/functions.sql` (`known`,
+`known_id`, for values inside JSON).
+"""
 
 from __future__ import annotations
+
+import re
+import unicodedata
 
 MISSING = frozenset(
     {
@@ -9,3 +16,18 @@ MISSING = frozenset(
     }
 )
 """Texts that are no value, trimmed and in lower case: what exports, tags and scripts write for nothing."""
+
+IDS = frozenset({"client_id", "user_id", "transaction_id"})
+"""Columns with ids of clients, users and orders: there `0` is missing too, and `123.0` is `123`."""
+
+
+def known(text: str) -> str | None:
+    """Return a text in Unicode NFC without the blanks around it; None if it says that the value is missing."""
+    text = unicodedata.normalize("NFC", text.strip())
+    return None if text.lower() in MISSING else text
+
+
+def known_id(text: str) -> str | None:
+    """Return an id of a client, user or order as `known` does; None also for `0`."""
+    found = re.sub(r"^([0-9]+)\.0$", r"\1", known(text) or "0")
+    return None if found == "0" else found

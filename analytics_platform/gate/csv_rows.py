@@ -50,7 +50,7 @@ def read_csv(
         blocks = (x for x in blocks if np.isin(np.append(x.positions, x.malformed.positions), wanted).any())
     with closing(in_background(_stacks(blocks))) as ahead:
         for stack in ahead:
-            yield _from_blocks(stack, layout, contract, wanted, delimiter)
+            yield _from_blocks(stack, layout, wanted, delimiter)
 
 
 def _stacks(blocks: Iterable[Block]) -> Iterator[list[Block]]:
@@ -67,9 +67,7 @@ def _stacks(blocks: Iterable[Block]) -> Iterator[list[Block]]:
         yield stack
 
 
-def _from_blocks(
-    blocks: Sequence[Block], layout: Layout, contract: ContractType, wanted: NDArray[np.int64] | None, delimiter: str
-) -> Records:
+def _from_blocks(blocks: Sequence[Block], layout: Layout, wanted: NDArray[np.int64] | None, delimiter: str) -> Records:
     """Give the records of neighbouring blocks."""
     positions = np.concatenate([block.positions for block in blocks])
     text = pl.concat([to_text_frame(block, layout.names, delimiter) for block in blocks])
@@ -81,7 +79,7 @@ def _from_blocks(
         text, positions = text[index], positions[index]
         malformed = malformed.filter(np.isin(malformed["position"].to_numpy(), wanted))
     return Records(
-        values=values_of(text, layout, contract),
+        values=values_of(text, layout),
         positions=positions,
         raws=lambda rows: pl.Series(list(_raws(blocks, index[rows])), dtype=pl.Binary).cast(pl.String),
         malformed=malformed,

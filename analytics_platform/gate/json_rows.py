@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from itertools import chain
 from typing import BinaryIO
 
 from analytics_platform.contracts.base import ContractType
+from analytics_platform.contracts.missing import IDS, known, known_id
 from analytics_platform.gate.exact_json import JsonError, JsonFault, canonical_json, plain_text, read_json
 from analytics_platform.gate.layout import FileRejectedError
 from analytics_platform.gate.records import MalformedError, Positions, Records, no_records, numbered, parse_records
@@ -79,8 +80,8 @@ def read_json_lines(stream: BinaryIO, contract: ContractType, only: Positions = 
         row = read_object(readable(line))
         extra = {name: value for name, value in row.items() if name not in known}
         unknown.update(dict.fromkeys(extra))
-        found = (next((row[name] for name in names if row.get(name) is not None), None) for names in sources.values())
-        return [*map(to_text, found), canonical_json(extra) if extra else None]
+        found = (_first_known(row, names, column in IDS) for column, names in sources.items())
+        return [*found, canonical_json(extra) if extra else None]
 
     def text_of(line: bytes) -> str:
         return readable(line[:SHOWN_BYTES] if len(line) > MAX_LINE_BYTES else line)
@@ -88,6 +89,11 @@ def read_json_lines(stream: BinaryIO, contract: ContractType, only: Positions = 
     lines = ((place, line.rstrip(b"\r\n")) for place, line in numbered(_lines(stream), only) if line.strip())
     yield from parse_records(lines, (*sources, "extra"), parse, text_of)
     yield no_records(*([f"unknown columns kept in extra: {', '.join(unknown)}"] if unknown and only is None else ()))
+
+
+def _first_known(row: Mapping[str, object], names: Iterable[str], is_id: bool) -> str | None:
+    texts = (text for name in names if (text := to_text(row.get(name))) is not None)
+    return next(filter(known_id if is_id else known, texts), None)
 
 
 def to_text(value: object) -> str | None:

@@ -95,7 +95,7 @@ def read_parquet_rows(stream: BinaryIO, contract: ContractType, only: Positions 
             nul = text.select(pl.any_horizontal(pl.all().str.contains("\0", literal=True).fill_null(False))).to_series()
             malformed = rejected_frame(places[nul], raws.filter(nul), [_NUL] * int(nul.sum()))
             text, raws, places = text.filter(~nul), raws.filter(~nul), places[~nul]
-            yield Records(values_of(text, layout, contract), places, raws.__getitem__, malformed)
+            yield Records(values_of(text, layout), places, raws.__getitem__, malformed)
 
 
 def _as_text(table: pa.Table, engine: duckdb.DuckDBPyConnection) -> tuple[pl.DataFrame, pl.Series]:

@@ -11,7 +11,6 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from analytics_platform.contracts.base import ContractType
 from analytics_platform.gate.layout import Layout
 from analytics_platform.gate.types import present
 
@@ -113,15 +112,13 @@ def _parse(
     )
 
 
-def values_of(text: pl.DataFrame, layout: Layout, contract: ContractType) -> pl.DataFrame:
-    """Give the text of a file's columns by contract column; blanks around required values are taken off."""
-    columns, values = contract.columns, []
-    for name, source in layout.sources.items():
-        column = columns[name]
-        raw = text[source] if source else pl.repeat(None, text.height, dtype=pl.String, eager=True)
-        plain = source is None or (column.nullable and column.dtype.type == pl.String)
-        values.append((raw if plain else present(raw)).alias(name))
+def values_of(text: pl.DataFrame, layout: Layout) -> pl.DataFrame:
+    """Give the text of a file's columns by contract column, and what the others say as `extra`."""
+    nothing = pl.repeat(None, text.height, dtype=pl.String, eager=True)
+    values = [(text[source] if source else nothing).alias(name) for name, source in layout.sources.items()]
     if layout.extras:
-        extra = text.select(pl.struct(layout.extras).struct.json_encode()).to_series()
+        extras = pl.DataFrame([present(text[name]) for name in layout.extras])
+        says = pl.any_horizontal(pl.all().is_not_null())
+        extra = extras.select(pl.when(says).then(pl.struct(pl.all()).struct.json_encode())).to_series()
         values.append(extra.alias("extra"))
     return pl.DataFrame(values)

@@ -7,11 +7,14 @@ rounded, to the decimals that the contract gives them.
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Callable, Mapping
 from functools import partial
 
 import duckdb
 import polars as pl
+
+from analytics_platform.contracts.missing import MISSING
 
 INSTANT = pl.Datetime("us", "UTC")
 
@@ -35,6 +38,9 @@ _FIXED: Mapping[int, str] = {
 }
 """Length of a time → the usual form so long. Polars reads forms of fixed width five times faster."""
 
+_NOTHING, _NO_ID = (rf"^(?i-u:{'|'.join(map(re.escape, texts))})$" for texts in (MISSING, MISSING | {"0"}))
+"""A pattern is four times faster than a comparison of lower-case texts."""
+
 _EPOCHS = (10**8, 10**11, 10**14, 10**17)
 """Unix times in seconds, milliseconds, microseconds lie between these numbers: each unit covers the years 1973 to
 5138, so no number has two meanings, and 20261001 is a mistaken date rather than a day in 1970."""
@@ -45,11 +51,16 @@ def readable(raw: bytes) -> str:
     return raw.decode("utf-8", errors="backslashreplace").replace("\0", "\\x00")
 
 
-def present(text: pl.Series) -> pl.Series:
-    """Take off the blanks around `text`; null where nothing is left."""
-    stripped = text.str.strip_chars()
-    nothing = stripped == ""
-    return stripped.set(nothing, None) if nothing.any() else stripped
+def present(text: pl.Series, is_id: bool = False) -> pl.Series:
+    """Give texts as `contracts.missing.known` does, ids as `known_id` does: null where the value is missing."""
+    text = text.str.strip_chars()
+    wide = (text.str.len_bytes() != text.str.len_chars()).arg_true()
+    if len(wide):
+        text = text.scatter(wide, text.gather(wide).str.normalize("NFC"))
+    if is_id and len(floats := text.str.ends_with(".0").arg_true()):
+        text = text.scatter(floats, text.gather(floats).str.replace(r"^([0-9]+)\.0$", "$1"))
+    nothing = text.str.contains(_NO_ID if is_id else _NOTHING)
+    return text.set(nothing, None) if nothing.any() else text
 
 
 def _parse_form(text: pl.Series, form: str) -> pl.Series:
@@ -152,7 +163,7 @@ def convert(text: pl.Series, dtype: pl.DataType, is_json: bool, engine: duckdb.D
     if dtype == INSTANT:
         return to_instants(text)
     if dtype == pl.Int64:
-        return _matching(text, _WHOLE).cast(pl.Int64)
+        return _matching(text.str.strip_suffix(".0"), _WHOLE).cast(pl.Int64)
     if dtype == _MONEY:
         return _query(engine, "SELECT amount(written) FROM given", pl.DataFrame({"written": text})).alias(text.name)
     if isinstance(dtype, pl.Decimal):

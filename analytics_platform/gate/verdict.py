@@ -17,10 +17,11 @@ import polars as pl
 from analytics_platform.contracts.base import ContractType
 from analytics_platform.contracts.ddl import polars_schema
 from analytics_platform.contracts.functions import macros
+from analytics_platform.contracts.missing import IDS
 from analytics_platform.gate.layout import EVENT_TIME, usual_names
 from analytics_platform.gate.records import REJECTED, Records, rejected_frame
 from analytics_platform.gate.rulebook import Rulebook
-from analytics_platform.gate.types import convert
+from analytics_platform.gate.types import convert, present
 
 EVENT_DATE = "event_date"
 """The column with the day of an event."""
@@ -69,7 +70,7 @@ class Gate:
         if not len(records.positions):
             none = pl.DataFrame(schema=self._schema)
             return Verdict(none, self._with_neighbours(records.malformed, none), records.drift)
-        values = records.values.select(self._from_input)
+        values = pl.DataFrame([present(records.values[name], name in IDS) for name in self._from_input])
         json = {name: self._columns[name].metadata["json"] for name in self._from_input}
         typed = pl.DataFrame([convert(values[x], self._schema[x], json[x], self._engine) for x in self._from_input])
         broken = self._rulebook.broken(values, typed)

@@ -44,7 +44,7 @@ class BrokenValue(NamedTuple):
     texts: tuple[str, ...]
 
 
-_NO_CLIENT = BrokenValue("client_id", "client_id: missing", ("", "   "))
+_NO_CLIENT = BrokenValue("client_id", "client_id: missing", ("", "   ", "null", "undefined", "(not set)", "0"))
 _NO_TIME = BrokenValue("timestamp", "timestamp: missing", ("", " "))
 _BAD_TIME = BrokenValue(
     "timestamp",
@@ -56,7 +56,7 @@ _FAR_TIME = BrokenValue(
     "event_at: out of range",
     ("1999-12-31T23:59:59.999Z", "2087-06-01T12:00:00.000Z", "2061-01-01T00:00:00.000Z"),
 )
-_NO_NAME = BrokenValue("event_name", "event_name: missing", ("", "  "))
+_NO_NAME = BrokenValue("event_name", "event_name: missing", ("", "  ", "N/A"))
 _BAD_DATA = BrokenValue(
     "event_data",
     "event_data: not JSON",
@@ -132,7 +132,7 @@ BROKEN_ROWS = (
 )
 """Every kind of broken row, used in turn."""
 
-_MISSING_TEXTS = (None, "", "  ")
+_MISSING_TEXTS = (None, "", "  ", "NaN", "[object Object]")
 _NO_TIME_TEXTS = ("yesterday", "2026-02-30T10:00:00Z", "2026-11-01T25:61:00Z")
 _FAR_TIMES = (
     "1999-12-31T23:59:59.999Z",
@@ -191,9 +191,9 @@ def _cut_off(rng: Random, model: Event) -> str:
 
 
 def _garble_items(rng: Random, model: Event) -> str:
-    """Write items that are no list in any form: cut off, or what JavaScript makes of an object."""
+    """Write items that are no list in any form: cut off."""
     fields, form = _describe(rng, model)
-    texts = ["[object Object]", "[{item_id=prod_1, item_name=Audífonos, neg", '[{"item_id": "prod_1", "item_na']
+    texts = ["[{item_id=prod_1, item_name=Audífonos, neg", '[{"item_id": "prod_1", "item_na']
     if model.items:
         ga4, text = write_ga4(model.items), write_json(model.items)
         texts += [ga4[: rng.randrange(2, len(ga4) - 2)], text[: rng.randrange(2, len(text) - 2)]]
@@ -219,7 +219,7 @@ BROKEN_MESSAGES = (
 
 _ABSENT = object()
 _NO_VALUES = (_ABSENT, None)
-_NO_ACTIONS = (*_NO_VALUES, "", "  ")
+_NO_ACTIONS = (*_NO_VALUES, "", "  ", "undefined")
 _NO_WHOLES = (1.5, 7.25, "seven", {"id": 7})
 _NO_LOG_TIMES = ("yesterday", "2026-02-30T10:00:00Z", "2026-11-01T25:61:00", {"at": instant_of(0)}, True)
 _FAR_LOG_TIMES = (

@@ -92,8 +92,8 @@ SELECT
     currency,
     CAST(exchange_rate AS DECIMAL(20, 10)) AS exchange_rate,
     CASE WHEN event_name = 'purchase' AND amount >= 0 THEN money(amount * exchange_rate) END AS revenue,
-    nullif(list_id, '') AS list_id,
-    nullif(list_name, '') AS list_name,
+    known(list_id) AS list_id,
+    known(list_name) AS list_name,
     items_json,
     batch_id
 FROM enriched

@@ -20,7 +20,7 @@ SELECT
     page_url,
     referrer,
     user_agent,
-    json_extract_string(event_data, '$.transaction_id') AS transaction_id,
+    known_id(json_extract_string(event_data, '$.transaction_id')) AS transaction_id,
     coalesce(
         amount(json_extract_string(event_data, '$.revenue')), amount(json_extract_string(event_data, '$.value'))
     ) AS revenue,
@@ -30,8 +30,8 @@ SELECT
         currency_in(json_extract_string(event_data, '$.value')),
         currency_code(json_extract_string(event_data, '$.items[0].currency'))
     ) AS currency,
-    json_extract_string(event_data, '$.item_list_id') AS list_id,
-    json_extract_string(event_data, '$.item_list_name') AS list_name,
+    known(json_extract_string(event_data, '$.item_list_id')) AS list_id,
+    known(json_extract_string(event_data, '$.item_list_name')) AS list_name,
     json_list(json_extract_string(event_data, '$.items')) AS items_json,
     batch_id
 FROM cleaned.clickstream

@@ -2,8 +2,8 @@
 
 It is taken out of its envelopes first: JSON in a JSON string, an SNS notification, an EventBridge event.
 The message's fields are read from its object and from the object `params` in it; the outer field wins. A field
-is known under several names, the first that has a value wins. Null, blank, `null` and `(not set)` are no values;
-blanks around a value are taken off. What is left over goes to `extra`, so nothing is dropped in silence.
+is known under several names, the first that has a value wins; `contracts/missing.py` says what is none. What is
+left over goes to `extra`, so nothing is dropped in silence.
 """
 
 from __future__ import annotations
@@ -12,11 +12,10 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import NamedTuple
 
+from analytics_platform.contracts.missing import IDS, known, known_id
 from analytics_platform.gate.exact_json import JsonError, JsonFault, canonical_json, plain_text, read_json
 from analytics_platform.gate.records import MalformedError
 from analytics_platform.sources.ecommerce_events.items import ItemsError, parse_items
-
-_MISSING = frozenset({"", "null", "(not set)"})
 
 
 class _MessageField(NamedTuple):
@@ -32,11 +31,15 @@ class _MessageField(NamedTuple):
 
 
 def _text(value: object) -> str | None:
-    return value.strip() if isinstance(value, str) else None
+    return value if isinstance(value, str) else None
+
+
+def _text_or_number(value: object) -> str | None:
+    return plain_text(value) if isinstance(value, int | Decimal) and not isinstance(value, bool) else _text(value)
 
 
 def _text_or_whole(value: object) -> str | None:
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else _text(value)
+    return None if isinstance(value, Decimal) and value % 1 else _text_or_number(value)
 
 
 _ID = "not a text or whole number"
@@ -48,11 +51,7 @@ _FIELDS = {
     "event_name": _MessageField(("event_name",), _text, "not a text"),
     "platform": _MessageField(("platform",), _text, "not a text"),
     "transaction_id": _MessageField(("transaction_id",), _text_or_whole, _ID),
-    "revenue": _MessageField(
-        ("revenue", "value"),
-        lambda value: plain_text(value) if isinstance(value, Decimal) else _text_or_whole(value),
-        "not a number",
-    ),
+    "revenue": _MessageField(("revenue", "value"), _text_or_number, "not a number"),
     "currency": _MessageField(("currency",), _text, "not a text"),
     "list_id": _MessageField(("item_list_id", "list_id"), _text_or_whole, _ID),
     "list_name": _MessageField(("item_list_name", "list_name"), _text_or_whole, _ID),
@@ -147,13 +146,16 @@ class _Fields:
         """Tell whether one of these names is there with null."""
         return any(fields.get(name, "") is None for fields in (self._outer, self._inner) for name in names)
 
-    def take(self, names: tuple[str, ...]) -> object:
-        """Take the first value under these names, None if there is none. Others that say the same go with it."""
+    def take(self, names: tuple[str, ...], clean: Callable[[str], str | None] = known) -> object:
+        """Take the first value under these names, None if there is none. Others that say the same go with it.
+
+        Of texts and whole numbers those are values that `clean` leaves.
+        """
         found: object = None
         for name in names:
             for fields in (self._outer, self._inner):
                 value = fields.get(name)
-                is_missing = value is None or (isinstance(value, str) and value.strip() in _MISSING)
+                is_missing = value is None or (isinstance(value, str | int) and clean(str(value)) is None)
                 if is_missing or found is None or _is_same(value, found):
                     fields.pop(name, None)
                     found = value if found is None and not is_missing else found
@@ -181,8 +183,10 @@ def decode_message(body: str) -> dict[str, str | None]:
     has_null_time = fields.hold_null(_FIELDS["event_at"].names)
     texts: dict[str, str | None] = dict.fromkeys(COLUMNS)
     for column, field in _FIELDS.items():
-        value = fields.take(field.names)
-        texts[column] = None if value is None else field.convert(value)
+        clean = known_id if column in IDS else known
+        value = fields.take(field.names, clean)
+        text = None if value is None else field.convert(value)
+        texts[column] = text and clean(text)
         if texts[column] is None and (value is not None or (column == "event_at" and has_null_time)):
             raise MessageError(field.rule)
     written = fields.take(("items",))

@@ -29,7 +29,7 @@ What is ambiguous, and how it is decided:
 
 The same for all three forms:
 
-- A field that is null, `null` or `(not set)` is missing and left out. An empty text is kept.
+- A field that is null, or a text that says so (`contracts/missing.py`), is missing and left out.
 - The fields in `NUMERIC_FIELDS` are int or exact Decimal if they read as numbers, else the text as it came.
   All other fields are texts: a number or boolean in JSON becomes its JSON text. Lists and objects stay.
 - `item_params` is a list of `{"key": text, "value": {name: value, ...}}` with the four `TYPED_FIELDS`, None
@@ -41,6 +41,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Mapping
 
+from analytics_platform.contracts.missing import known
 from analytics_platform.gate.exact_json import (
     JsonError,
     canonical_json,
@@ -72,7 +73,6 @@ TYPED_FIELDS = ("string_value", "int_value", "float_value", "double_value")
 
 _TYPED_NAMES = frozenset({*TYPED_FIELDS, "set_timestamp_micros"})
 _TYPED_NUMBERS = _TYPED_NAMES - {"string_value"}
-_MISSING = frozenset({"null", "(not set)"})
 
 _NAME = "[A-Za-z_][A-Za-z0-9_]{1,39}"
 _ITEM = rf"\{{(?:\}}(?=, |\Z)|{_NAME}=)"
@@ -261,7 +261,7 @@ def _clean(fields: Mapping[str, object], numeric: Collection[str]) -> dict[str, 
     clean: dict[str, object] = {}
     for name, value in fields.items():
         if isinstance(value, str):
-            if value not in _MISSING:
+            if known(value) is not None:
                 number = number_of(value) if name in numeric else None
                 clean[name] = value if number is None else number
         elif value is not None:

@@ -1,8 +1,8 @@
 """From the users of an API's answer to the records that the gate validates.
 
 pandas flattens the nested objects, nameparser splits the names. Nothing is coerced and nothing dropped: a value of the
-wrong type is a reason to reject the user, a field that no column takes is kept in `extra`. Blank and null are missing;
-which columns may be missing is for the contract to say.
+wrong type is a reason to reject the user, a field that no column takes is kept in `extra`. `contracts/missing.py` says
+which values are missing, the contract which columns may be.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import pandas as pd
 from analytics_platform.connectors.rest_api import decode_pages, encode_pages, split_records
 from analytics_platform.connectors.rest_api.content import BadAnswerError
 from analytics_platform.contracts.base import ContractType
+from analytics_platform.contracts.missing import known
 from analytics_platform.gate import FileRejectedError
 from analytics_platform.gate.exact_json import JsonFault, canonical_json
 from analytics_platform.gate.json_rows import read_object
@@ -50,7 +51,7 @@ _OBJECTS = ("address", "address.geo", "company")
 _KNOWN = frozenset(tuple(name.split(".")) for name in (*_FIELDS, *_OBJECTS))
 _FORMS = {
     "text": re.compile(r".*", re.DOTALL),
-    "whole number": re.compile(r"-?(0|[1-9][0-9]{0,17})"),
+    "whole number": re.compile(r"-?(0|[1-9][0-9]{0,17})(\.0)?"),
     "number": re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?"),
 }
 
@@ -158,8 +159,8 @@ class _UserParser:
         for name, (column, kind) in _FIELDS.items():
             cell = cells.get(name, "null")
             is_text = cell[0] == '"'
-            text = json.loads(cell).strip() if is_text else cell
-            if cell == "null" or not text:
+            text = known(json.loads(cell) if is_text else cell)
+            if text is None:
                 continue
             if not _FORMS[kind].fullmatch(text) or (kind == "text" and not is_text):
                 reasons.append(f"{name}: not a {kind}")

@@ -4,10 +4,10 @@ A field that is missing or null is null, and its contract decides. `metadata`, `
 (`extra`) may be of any type and become canonical Extended JSON. A time becomes ISO 8601 in UTC.
 
 A value of another type than `_FIELDS` keeps breaks a rule (`user_id: not a whole number`): 1.5 is not 1, and neither
-are 1.0, `"1"`, true or a decimal. Every field of another type than usual is counted, whether it is rejected for it or,
-like `metadata` that is no document or a `session_id` that is a string, kept as it is. A text with NUL breaks a rule,
-for not every database stores it. Lone surrogates cannot occur: BSON's texts are UTF-8, and a document with any other
-bytes in a text is not BSON.
+are `"1"`, true or a decimal. 1.0 is, for every number of JavaScript is a double. Every field of another type than usual
+is counted, whether it is rejected for it or, like `metadata` that is no document or a `session_id` that is a string,
+kept as it is. A text with NUL breaks a rule, for not every database stores it. Lone surrogates cannot occur: BSON's
+texts are UTF-8, and a document with any other bytes in a text is not BSON.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ _TYPES: Mapping[type, str] = {
 }
 """Types as the decoder gives them → their names in MongoDB's own language, unless it has the class's own name."""
 
-_Kept: TypeAlias = Mapping[type, Callable[[Any], str]]
-_WHOLE: _Kept = {int: str, Int64: str}
+_Kept: TypeAlias = Mapping[type, Callable[[Any], str | None]]
+_WHOLE: _Kept = {int: str, Int64: str, float: lambda number: f"{number:.0f}" if number.is_integer() else None}
 _TEXT: _Kept = {str: str}
 _TIME: _Kept = {dt.datetime: lambda time: f"{time.isoformat(timespec='microseconds')}Z", str: str}
 
@@ -103,8 +103,6 @@ def decode_document(raw: bytes, type_changes: Counter[str]) -> list[str | None]:
     for column, value in values.items():
         if value and ("\0" in value or (column in _JSON_COLUMNS and _ESCAPED_NUL.search(value))):
             reasons[column] = f"{column}: NUL character"
-    if not (values["action"] or "").strip():
-        values["action"] = None  # for the contract to reject as missing
     if reasons:
         raise MalformedError("; ".join(reasons[column] for column in COLUMNS if column in reasons))
     return list(values.values())
@@ -130,7 +128,7 @@ def _decode(found: dict[str, Any], type_changes: Counter[str]) -> tuple[dict[str
             continue
         if _type_of(value) not in field.usual:
             type_changes[f"{'.'.join(field.path)}: {_type_of(value)} instead of {field.usual[0]}"] += 1
-        if to_text is None:
+        if values[column] is None:
             is_far = column == "event_at" and type(value) is DatetimeMS
             reasons[column] = _TIME_OUT_OF_RANGE if is_far else field.reason
     values["metadata"] = None if metadata is None else to_extended_json(metadata)

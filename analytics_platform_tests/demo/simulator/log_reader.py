@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from analytics_platform.contracts.missing import known
 from analytics_platform_tests.demo.simulator.reader import EARLIEST, EPOCH, LATEST
 
 EMAIL = re.compile(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+")
@@ -56,7 +57,7 @@ def find_faults(document: dict[str, Any]) -> Iterator[str]:
             yield "event_at: out of range"
     except ValueError:
         yield "timestamp: not a time"
-    if not (document.get("action") or "").strip():
+    if known(document.get("action") or "") is None:
         yield "action: missing"
 
 

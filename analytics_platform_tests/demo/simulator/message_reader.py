@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+from analytics_platform.contracts.missing import known, known_id
 from analytics_platform_tests.demo.simulator.reader import EARLIEST, EPOCH, LATEST
 
 NEXT_FIELD = re.compile(r", (?=\w+=)")
@@ -95,7 +96,7 @@ def unwrap(body: str) -> tuple[dict[str, Any], str]:
 
 def find_faults(found: dict[str, Any]) -> Iterator[str]:
     user = found.get("user_id")
-    if user is None or user in ("", "  "):
+    if user is None or (isinstance(user, str) and known_id(user) is None):
         yield "user_id: missing"
     elif not isinstance(user, str | int):
         yield "user_id: not a text or whole number"
@@ -104,7 +105,7 @@ def find_faults(found: dict[str, Any]) -> Iterator[str]:
             yield "event_at: out of range"
     except ValueError:
         yield "event_timestamp: not a time"
-    if not (found.get("event_name") or "").strip():
+    if known(found.get("event_name") or "") is None:
         yield "event_name: missing"
 
 

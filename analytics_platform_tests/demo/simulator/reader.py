@@ -10,6 +10,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from analytics_platform.contracts.missing import known, known_id
+
 COLUMNS = ("client_id", "page_url", "referrer", "timestamp", "event_name", "event_data", "user_agent")
 FIELD = r'(?:"(?:[^"]|"")*"|[^",\n]*)'
 WELL_FORMED = re.compile(rf"{FIELD}(?:,{FIELD})*")
@@ -120,10 +122,10 @@ def find_record_fault(record: str, width: int) -> str:
 
 
 def find_value_faults(values: dict[str, str | None]) -> Iterator[str]:
-    if not (values["client_id"] or "").strip():
+    if known_id(values["client_id"] or "") is None:
         yield "client_id: missing"
     yield from find_time_fault((values["timestamp"] or "").strip())
-    if not (values["event_name"] or "").strip():
+    if known(values["event_name"] or "") is None:
         yield "event_name: missing"
     try:
         json.loads(values["event_data"] or "{}")

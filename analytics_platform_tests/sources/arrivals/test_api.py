@@ -43,7 +43,9 @@ from analytics_platform_tests.shop_logs import load, user
 
 JSON = {"Content-Type": "application/json"}
 TODAY = DayRange(dt.date(2024, 1, 1), dt.date(2024, 1, 1))
-ADA, BEN, EVE = (user(number, name, email=f"{name}@shop.example") for number, name in enumerate(("Ada", "Ben", "Eve")))
+ADA, BEN, EVE = (
+    user(number, name, email=f"{name}@shop.example") for number, name in enumerate(("Ada", "Ben", "Eve"), 1)
+)
 
 
 @pytest.fixture
@@ -82,7 +84,7 @@ def users(platform: Platform) -> list[tuple[object, ...]]:
     return rows(platform, "SELECT user_id, name, email FROM cleaned.users ORDER BY 1")
 
 
-FIRST = [("0", "Ada", "ada@shop.example"), ("1", "Ben", "ben@shop.example")]
+FIRST = [("1", "Ada", "ada@shop.example"), ("2", "Ben", "ben@shop.example")]
 
 
 def test_the_untouched_answer_is_in_the_lake_before_anything_is_read_from_it(
@@ -145,7 +147,7 @@ def test_a_fault_is_named_in_one_sentence_and_leaves_lake_and_tables_as_they_wer
     assert load(platform, USERS) == {USERS: (0, 0, 0)}
     assert users(platform) == FIRST
     assert take_in(platform, api, json_answer([ADA, BEN, EVE])) is not None
-    assert users(platform) == [*FIRST, ("2", "Eve", "eve@shop.example")]
+    assert users(platform) == [*FIRST, ("3", "Eve", "eve@shop.example")]
 
 
 def test_500_twice_then_200_is_a_whole_answer(platform: Platform, api: ScriptedApi) -> None:
@@ -165,7 +167,7 @@ def test_a_field_that_is_gone_is_drift(platform: Platform, api: ScriptedApi) -> 
     take_in(platform, api, json_answer([ADA, BEN]))
     take_in(platform, api, json_answer([{"id": one["id"], "name": one["name"], "tier": "gold"} for one in (ADA, BEN)]))
 
-    assert users(platform) == [("0", "Ada", None), ("1", "Ben", None)]
+    assert users(platform) == [("1", "Ada", None), ("2", "Ben", None)]
     drift = rows(platform, "SELECT drift FROM ops.pipeline_logs ORDER BY finished_at")
     assert "no field email" not in str(drift[0][0]).split("; ")
     assert "no field email" in str(drift[1][0]).split("; ")
@@ -176,7 +178,7 @@ def test_users_whose_id_is_gone_are_rejected_and_stay_as_they_were(platform: Pla
     take_in(platform, api, json_answer([ADA, BEN]))
     take_in(platform, api, json_answer([{"uid": 0, "name": "New"}, BEN | {"name": "Benjamin"}]))
 
-    assert users(platform) == [FIRST[0], ("1", "Benjamin", "ben@shop.example")]
+    assert users(platform) == [FIRST[0], ("2", "Benjamin", "ben@shop.example")]
     assert rows(platform, "SELECT source, position, error_reason FROM ops.quarantine") == [(USERS, 1, "id: missing")]
 
 

@@ -63,7 +63,7 @@ def logs(first: int, stop: int) -> list[dict[str, Any]]:
                 fields["user_id"] = 1.5
             case 3:
                 fields["campaign"] = {"id": "EXP_01", "bucket": [number, 0.5]}
-        found.append(log(number % 50, START + number * SECOND, item=f"Pizza {number % 7}") | fields)
+        found.append(log(1 + number % 50, START + number * SECOND, item=f"Pizza {number % 7}") | fields)
     return found
 
 

@@ -98,15 +98,15 @@ def test_the_first_name_that_has_a_value_wins_and_the_others_are_kept() -> None:
     assert decode(revenue=13, value=13.0)["extra"] is None
 
 
-@pytest.mark.parametrize("user", [None, "", "  ", "null", "(not set)"])
-def test_a_client_is_named_by_its_user_only_if_there_is_one(user: str | None) -> None:
+@pytest.mark.parametrize("user", [None, "", "  ", "null", "(not set)", "Undefined", "0", 0, "NaN", "[object Object]"])
+def test_a_client_is_named_by_its_user_only_if_there_is_one(user: str | int | None) -> None:
     assert decode(user_id=user)["client_id"] is None
     assert decode(user_id=user, client_id="c")["client_id"] == "c"
     assert decode(user_id="u", client_id=user)["client_id"] == "user:u"
     assert decode(user_id="u", client_id="c")["client_id"] == "c"
 
 
-@pytest.mark.parametrize("value", [True, 7.5, 7.0, {"id": 7}, [7]])
+@pytest.mark.parametrize("value", [True, 7.5, {"id": 7}, [7]])
 @pytest.mark.parametrize(
     "name", ["event_id", "client_id", "user_id", "transaction_id", "item_list_id", "item_list_name"]
 )
@@ -115,7 +115,7 @@ def test_an_id_is_a_text_or_a_whole_number(name: str, value: object) -> None:
     assert str(rejection(params={name: value})) == f"{name}: not a text or whole number"
 
 
-@pytest.mark.parametrize("value", [True, 1.5, 1759276800.0, None, [], {}])
+@pytest.mark.parametrize("value", [True, 1.5, None, [], {}])
 def test_a_time_of_the_wrong_type_is_rejected(value: object) -> None:
     assert str(rejection(event_timestamp=value)) == "event_timestamp: not a time"
     assert str(rejection(timestamp=value)) == "event_timestamp: not a time"

@@ -85,7 +85,6 @@ def test_blanks_around_a_list_say_nothing(items: Written, before: str, after: st
         f"a, {'x' * 41}=3",
         "a, ",
         ", ",
-        "",
         "{a}, {b}",
         "[1], [2]]}]",
         "}",
@@ -124,8 +123,8 @@ def test_within_a_parameter_only_the_typed_names_start_a_value() -> None:
     assert item == {"item_params": [{"key": "k", "value": typed(value, int_value=7)}]}
 
 
-def test_empty_texts_are_kept_and_missing_values_left_out_in_every_form() -> None:
-    expected = [{"coupon": ""}]
+def test_missing_values_are_left_out_in_every_form() -> None:
+    expected = [dict[str, object]()]
     assert parse_items("[{coupon=, item_brand=null, item_id=(not set), price=null}]") == expected
     assert parse_items('[{"coupon": "", "item_brand": null, "item_id": "(not set)", "price": "null"}]') == expected
 
@@ -138,9 +137,7 @@ def test_a_number_is_the_same_however_it_is_written(text: str) -> None:
     assert {canonical_json(parse_items(form)) for form in forms} == {'[{"price":1499}]'}
 
 
-@pytest.mark.parametrize(
-    "text", ["NaN", "Infinity", "-", "1,499.00", "$3", "1e400", "9" * 101, "٣", "1_0", " 1", "0x1"]
-)
+@pytest.mark.parametrize("text", ["Infinity", "-", "1,499.00", "$3", "1e400", "9" * 101, "٣", "1_0", " 1", "0x1"])
 def test_a_numeric_field_that_is_not_a_number_stays_text(text: str) -> None:
     assert only(f"[{{price={text}}}]") == {"price": text}
     assert only(f'[{{"price": "{text}"}}]') == {"price": text}

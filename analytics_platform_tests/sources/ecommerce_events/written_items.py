@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from hypothesis import strategies as st
 
+from analytics_platform.contracts.missing import known
 from analytics_platform.sources.ecommerce_events.items import FIELDS, NUMERIC_FIELDS, PARAMS, TYPED_FIELDS
 
 MISSING = object()
@@ -23,9 +24,7 @@ string_value=~item_id=~, price =~Audífonos, negro~Los más comprados~$1,499.00~
 
 TEXTS = st.lists(st.sampled_from(_FRAGMENTS.split("~")) | st.text(max_size=3), max_size=6).map("".join)
 
-DECIDABLE = TEXTS.filter(
-    lambda text: text not in ("null", "(not set)") and "\0" not in text and not _IMITATES.search(text + "}")
-)
+DECIDABLE = TEXTS.filter(lambda text: known(text) is not None and "\0" not in text and not _IMITATES.search(text + "}"))
 
 
 class Written(NamedTuple):
@@ -57,7 +56,7 @@ def written_numbers(draw: st.DrawFn) -> Written:
 
 
 MISSING_VALUES = st.builds(
-    Written, st.just(MISSING), st.sampled_from([None, "null", "(not set)"]), st.sampled_from(["null", "(not set)"])
+    Written, st.just(MISSING), st.sampled_from([None, "", "null", "N/A"]), st.sampled_from(["", "null", "(not set)"])
 )
 WRITTEN_TEXTS = DECIDABLE.map(_written_text)
 OTHER_SCALARS = st.one_of(

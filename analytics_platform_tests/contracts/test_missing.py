@@ -1,0 +1,96 @@
+"""One list says what is missing: for single values, for columns at the gate, and for values inside JSON."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable, Iterator
+
+import duckdb
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analytics_platform.contracts.missing import MISSING, known, known_id
+from analytics_platform.gate.types import present
+from analytics_platform.transform import macros
+
+PLACEHOLDERS = [
+    *(
+        "",
+        "null",
+        "NULL",
+        "None",
+        "nil",
+        "NaN",
+        "nan",
+        "N/A",
+        "n/a",
+        "undefined",
+        "Undefined",
+        "(not set)",
+        "(Not Set)",
+    ),
+    *("(none)", "[object Object]", "00000000-0000-0000-0000-000000000000", "  ", " null\t", "\u00a0undefined\n"),
+]
+VALUES = ["nullable", "none of it", "N", "a", "(not set", "object", "-", "00", "0.5", "1.0.0", "v1.0", "false", "ñ"]
+ODD_TEXTS = st.sampled_from([*PLACEHOLDERS, *VALUES, "0", "0.0", "7.0", "Cafe\u0301"]) | st.text(
+    "nulaNUL \t\u00a0/()0.1e\u0301é", max_size=6
+)
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[duckdb.DuckDBPyConnection]:
+    with duckdb.connect(":memory:") as connection:
+        for statement in macros():
+            connection.execute(statement)
+        yield connection
+
+
+@pytest.mark.parametrize("text", PLACEHOLDERS)
+def test_a_placeholder_is_missing_whatever_its_case_and_the_blanks_around_it(text: str) -> None:
+    assert known(text) is None
+    assert known_id(text) is None
+
+
+@pytest.mark.parametrize("text", VALUES)
+def test_a_text_that_only_looks_like_a_placeholder_is_a_value(text: str) -> None:
+    assert known(f" {text} ") == text
+    assert known_id(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "own_id"),
+    [
+        ("0", "0", None),
+        (" 0 ", "0", None),
+        ("0.0", "0.0", None),
+        ("123.0", "123.0", "123"),
+        ("123.5", "123.5", "123.5"),
+        ("10", "10", "10"),
+        ("Cafe\u0301", "Caf\u00e9", "Caf\u00e9"),
+    ],
+)
+def test_of_ids_zero_is_missing_and_a_number_is_whole(text: str, value: str, own_id: str | None) -> None:
+    assert (known(text), known_id(text)) == (value, own_id)
+
+
+def test_the_models_have_the_same_list(engine: duckdb.DuckDBPyConnection) -> None:
+    found = engine.execute("SELECT count(*), count(known(text)) FROM unnest($1) AS given(text)", [[*MISSING]])
+    assert found.fetchall() == [(len(MISSING), 0)]
+
+
+@pytest.mark.parametrize(("is_id", "one", "macro"), [(False, known, "known"), (True, known_id, "known_id")])
+@given(texts=st.lists(st.none() | ODD_TEXTS, max_size=9))
+def test_columns_and_values_inside_json_are_read_as_single_values_are(
+    is_id: bool,
+    one: Callable[[str], str | None],
+    macro: str,
+    texts: list[str | None],
+    engine: duckdb.DuckDBPyConnection,
+) -> None:
+    expected = [None if text is None else one(text) for text in texts]
+    assert present(pl.Series(texts, dtype=pl.String), is_id).to_list() == expected
+    rows = engine.execute(f"SELECT list_transform($1::VARCHAR[], lambda text: {macro}(text))", [texts]).fetchall()
+    assert rows == [(expected,)]
+    assert all(unicodedata.is_normalized("NFC", text) for text in expected if text is not None)
