@@ -32,6 +32,7 @@ class SourceStatus:
     batches: int = 0
     rows: int = 0
     quarantined: int = 0
+    id_reused: int = 0
     last_arrival: dt.datetime | None = None
 
 
@@ -125,7 +126,8 @@ def _next_step(
 
 
 _LOADED = """
-SELECT source, count(*), CAST(sum(rows_accepted) AS BIGINT), CAST(sum(rows_quarantined) AS BIGINT), max(arrived_at)
+SELECT source, count(*), CAST(sum(rows_accepted) AS BIGINT), CAST(sum(rows_quarantined) AS BIGINT),
+    CAST(coalesce(sum(id_reused), 0) AS BIGINT), max(arrived_at)
 FROM ops.pipeline_logs GROUP BY source
 """
 _SHOWN = ("batch_id", "source", "input", "arrived_at", "rows_read", "rows_quarantined")

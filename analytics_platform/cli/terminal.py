@@ -53,10 +53,12 @@ def print_places(places: Sequence[Place], title: str, counted: str) -> None:
 def print_status(status: Status) -> None:
     """Print the status as tables, then what is not set, and the next step last; ids of batches are never cut."""
     console = Console()
-    sources = Table("source", "from", "batches", "rows", "quarantined", "last arrival", title=status.warehouse)
+    sources = Table(
+        "source", "from", "batches", "rows", "quarantined", "ids reused", "last arrival", title=status.warehouse
+    )
     for source in status.sources:
         if source.configured or source.batches:
-            figures = [f"{figure:,}" for figure in (source.batches, source.rows, source.quarantined)]
+            figures = [f"{figure:,}" for figure in (source.batches, source.rows, source.quarantined, source.id_reused)]
             sources.add_row(_text(source.name), _text(source.place), *figures, _minute(source.last_arrival))
     console.print(sources)
     if status.not_set:

@@ -7,7 +7,6 @@ fields of `Table` (table.py). What is derived from a contract is in rules.py and
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, Generic, TypeAlias, TypeVar
 
@@ -38,6 +37,8 @@ def column(
     json: bool = False,
     random: bool = False,
     amounts: tuple[str, ...] = (),
+    own_id: bool = False,
+    delivery: bool = False,
     **checks: Any,
 ) -> Any:
     """Describe one column of a contract; `checks` are those of Pandera's that have a SQL form. Raises `TypeError`.
@@ -46,7 +47,8 @@ def column(
     `required` column is rejected as a whole; the lack of a `usual` one is reported as drift. `json` marks text that
     must be valid JSON, `random` text that does not repeat, such as ids and hashes, and so is stored as it is.
     `amounts` are the places of amounts of money in JSON: `revenue`, or `items[].price` for those in a list. A record
-    with one that cannot be read is rejected.
+    with one that cannot be read is rejected. `own_id` marks the id that the source gives an event, `delivery` what says
+    how a record was delivered, such as when it was sent: it does not tell one record from another.
     """
     for name in checks.keys() - set(FIELD_CHECKS):
         raise TypeError(f"column() has no {name}=, but the checks {', '.join(FIELD_CHECKS)}")
@@ -55,7 +57,7 @@ def column(
         checks["in_range"] = {"min_value": least, "max_value": most}
     names = (source,) if isinstance(source, str) else tuple(source)
     kinds = {"required": required, "usual": usual or required, "json": json, "random": random}
-    metadata: dict[str, Any] = {"source": names, "amounts": amounts, **kinds}
+    metadata: dict[str, Any] = {"source": names, "amounts": amounts, "own_id": own_id, "delivery": delivery, **kinds}
     return pa.Field(nullable=nullable, description=description, metadata=metadata, **checks)
 
 
@@ -85,17 +87,11 @@ class _Promises:
 
     @_Derived
     def table(cls: type[Contract]) -> Table:
-        """What the contract says of the table as a whole. Raises `TypeError` for a contract without a table.
-
-        A row of a source that has neither an id nor an `identity` is identified by all of its content.
-        """
+        """What the contract says of the table as a whole. Raises `TypeError` for a contract without a table."""
         found = getattr(cls, "_table", None)  # a contract derived from another has that one's
         if not isinstance(found, Table):
             raise TypeError('it names no table: write table="<layer>.<table>"')
-        if not found.source or found.identity:
-            return found
-        content = tuple(name for name, each in cls.columns.items() if each.metadata["source"] or name == "extra")
-        return found if found.key[0] in content else replace(found, identity=content)
+        return found
 
     @_Derived
     def columns(cls: type[Contract]) -> Mapping[str, pa.Column]:
@@ -138,7 +134,10 @@ class Contract(_Promises, pa.DataFrameModel):
 
 
 class SourceRows(Contract, key="event_id", write="batches", partition="event_date"):
-    """Base of the contracts of sources: the columns that the platform adds to every record that passed the gate."""
+    """Base of the contracts of sources: the columns that the platform adds to every record that passed the gate.
+
+    The load makes the key, see `identity_sql`.
+    """
 
     event_date: Day = column("Day (UTC) of event_at, from PARTITION_START to arrival + 1 day; without it, of arrival.")
     extra: Text = column("What the record has beside these columns, as one JSON object.", nullable=True, json=True)
@@ -154,7 +153,7 @@ class DeliveredRows(SourceRows, redelivers=True, least_checked_rows=100):
 class SourceEvents(Contract):
     """The shape in which the `events.sql` of a source gives its events. What may be null may be left out."""
 
-    event_id: Text = column("Identity of the event within its source.")
+    event_id: Text = column("Identity of the event.")
     client_id: Text = column("The browser or device; user:<user_id> for a source that only knows users.")
     user_id: Text = column("The signed-in user.", nullable=True)
     event_name: Text = column("GA4's name of the event; a name that GA4 does not know as it came.")
@@ -175,6 +174,7 @@ class SourceEvents(Contract):
     list_name: Text = column("Its name.", nullable=True)
     items_json: Text = column("The items as a JSON array of objects: item_id, item_name, price …", nullable=True)
     batch_id: Text = column("The batch the event came in (ops.pipeline_logs).")
+    position: Whole = column("Its place in the batch.", nullable=True)
 
 
 ContractType: TypeAlias = type[Contract]

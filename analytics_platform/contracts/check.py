@@ -12,7 +12,7 @@ from typing import get_args
 from pandera.errors import SchemaInitError
 
 from analytics_platform.contracts.base import ContractType, SourceRows, file_of
-from analytics_platform.contracts.ddl import sql_type
+from analytics_platform.contracts.ddl import EVENT, own_id, sql_type
 from analytics_platform.contracts.table import Write
 from analytics_platform.errors import UserError
 
@@ -73,7 +73,7 @@ def _problems(contract: ContractType) -> Iterator[str]:
         yield f'write="{table.write}" is no way to publish: write {", ".join(get_args(Write))}'
     if table.write == "days" and not table.partition:
         yield 'a table that is published by day has a column with the day: write partition="…", or another write='
-    named = {"key": table.key, "partition": filter(None, [table.partition]), "identity": table.identity}
+    named = {"key": table.key, "partition": filter(None, [table.partition])}
     for keyword, names in {**named, "foreign_keys": table.foreign_keys}.items():
         for name in names:
             if name not in contract.columns:
@@ -84,3 +84,12 @@ def _problems(contract: ContractType) -> Iterator[str]:
         for name, column in contract.columns.items():
             if not (column.metadata["source"] or name in SourceRows.columns or name == table.key[0]):
                 yield f'column {name} has no name in the input: write column("…", source="{name}")'
+        key, own = table.key[0], own_id(contract)
+        if names := contract.columns[key].metadata["source"]:
+            yield (
+                f'the platform makes {key}: write {key}: Text = column("…"), and source_{key}: Text = column("…", '
+                f'nullable=True, source="{names[0]}", own_id=True)'
+            )
+        for name in EVENT if own else ():
+            if name not in contract.columns:
+                yield f"{own} is the own id of events, but there is no column {name}: name the column with it {name}"

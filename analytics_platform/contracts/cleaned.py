@@ -187,6 +187,7 @@ class Events(
     list_name: Text = column("Its name.", nullable=True)
     items_json: Text = column("The event's items as a JSON array, where it carries any.", nullable=True, json=True)
     batch_id: Text = column("The batch the event came in (ops.pipeline_logs).")
+    position: Whole = column("Its place in the batch; the order of events received at the same time.", nullable=True)
 
 
 class EventItems(Contract, table="cleaned.event_items", key=("event_id", "item_index"), partition="event_date"):

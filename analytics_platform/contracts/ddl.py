@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 
+import pandera.polars as pa
 import polars as pl
 
 from analytics_platform.contracts.base import ContractType
@@ -24,6 +25,10 @@ _TYPES: Mapping[object, str] = MappingProxyType(
         pl.Datetime("us", "UTC"): INSTANT,
     }
 )
+
+
+EVENT = ("client_id", "event_name", "event_at")
+"""What tells two events with the same own id apart."""
 
 
 def sql_type(dtype: pl.DataType) -> str:
@@ -60,12 +65,41 @@ def table_doc(contract: ContractType) -> str:
     return inspect.cleandoc(contract.__doc__ or "")
 
 
+def own_id(contract: ContractType) -> str | None:
+    """Return the column with the id that the source gives an event; None if the contract has none."""
+    return next((name for name, column in contract.columns.items() if column.metadata["own_id"]), None)
+
+
 def identity_sql(contract: ContractType) -> dict[str, str]:
-    """Return the key, and the SQL of what rows without get: the MD5 of what identifies them (times in µs)."""
-    types = column_types(contract)
-    parts = [f"epoch_us({quote(name)})" if types[name] == INSTANT else quote(name) for name in contract.table.identity]
-    # Concat writes nothing for a null.
-    return {contract.table.key[0]: f"md5(concat({', chr(31), '.join(parts)}))"} if parts else {}
+    """Return the key of a source's table, and the SQL that makes it; nothing for other tables.
+
+    It is an MD5 of the source and the own id of the event with its client, name and time: an id that is used again for
+    another event is another row. A row without an own id is identified by all that it says, unknown columns included.
+    """
+    if not contract.table.source:
+        return {}
+    own, columns = own_id(contract), contract.columns.items()
+    content = [name for name, column in columns if name == "extra" or _tells_apart(column)]
+    made = _md5_sql(contract, content)
+    if own is not None:
+        made = f"CASE WHEN {quote(own)} IS NULL THEN {made} ELSE {_md5_sql(contract, (own, *EVENT))} END"
+    return {contract.table.key[0]: made}
+
+
+def _tells_apart(column: pa.Column) -> bool:
+    has = column.metadata
+    return bool(has["source"]) and not has["delivery"] and not has["own_id"]
+
+
+def _md5_sql(contract: ContractType, names: Iterable[str]) -> str:
+    """Return SQL for an MD5 of columns: times in µs, JSON without nulls, keys sorted, an empty object as missing."""
+    types, documents, parts = column_types(contract), json_columns(contract), [literal(contract.table.source)]
+    for name in names:
+        value = quote(name)
+        if name in documents:
+            value = f"nullif(nfc_normalize(json_normalize(json_strip_nulls({value}))), '{{}}')"
+        parts.append(f"epoch_us({value})" if types[name] == INSTANT else value)
+    return f"md5(concat({', chr(31), '.join(parts)}))"  # concat writes nothing for a null
 
 
 def create_statements(contract: ContractType) -> Iterator[str]:

@@ -32,6 +32,12 @@ class PipelineLogs(
     rows_accepted: Whole = column("Records that are now in the cleaned table.", ge=0)
     rows_duplicate: Whole = column("Records that were there already, in this batch or an earlier one.", ge=0)
     rows_quarantined: Whole = column("Records rejected with a reason, kept in ops.quarantine.", ge=0)
+    id_reused: Whole = column(
+        "Accepted records whose own id another event within a day of theirs had before, in this batch or an earlier "
+        "one. Empty for batches that were loaded before it was counted.",
+        nullable=True,
+        ge=0,
+    )
     error_rate: Ratio = column("rows_quarantined / rows_read; 0 for an empty batch.", ge=0.0, le=1.0)
     min_event_date: Day = column("Earliest day (UTC) of an accepted record.", nullable=True)
     max_event_date: Day = column("Latest day (UTC) of an accepted record.", nullable=True)

@@ -51,7 +51,7 @@ class Table:
     them (or whole, if it has no days).
     `foreign_keys` maps a column to the dimension whose primary key it holds.
     `source` is the source whose records the table holds as they passed the gate.
-    `identity` names the columns whose content identifies a row of a source without an own id. A source that
+    A source that
     `redelivers` may hand over a record again: one that is rejected again is a duplicate, known by its text. The error
     rate of a batch or day with fewer than `least_checked_rows` says nothing and is not checked. A run that reads
     a larger share of rejected records than `quarantine_warning` warns.
@@ -64,7 +64,6 @@ class Table:
     reads: Mapping[str, Reads] = field(default_factory=dict)
     rules: tuple[Rule, ...] = ()
     foreign_keys: Mapping[str, str] = field(default_factory=dict)
-    identity: tuple[str, ...] = ()
     redelivers: bool = False
     least_checked_rows: int = 1
     quarantine_warning: float = 0.05
@@ -74,7 +73,7 @@ class Table:
 
     def __post_init__(self) -> None:
         """Take one column or rule for a tuple of it."""
-        for name in ("key", "identity", "rules"):
+        for name in ("key", "rules"):
             if isinstance(value := getattr(self, name), str | Rule):
                 object.__setattr__(self, name, (value,))
 

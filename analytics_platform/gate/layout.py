@@ -27,11 +27,10 @@ def reasons_of(contract: ContractType) -> tuple[str, ...]:
     Reasons for which a record cannot be parsed at all are those of its form (CSV, message …), not the contract's.
     """
     reasons: list[str] = []
-    made_by_load = contract.table.key if contract.table.identity else ()
     for name, usual in usual_names(contract).items():
         column = contract.columns[name]
         dtype, is_json = column.dtype.type, column.metadata["json"]
-        if not column.nullable and name not in made_by_load:
+        if not column.nullable:
             reasons.append(f"{usual}: missing")
         if dtype != pl.String or is_json:
             reasons.append(f"{usual}: not {kind_of(dtype, is_json)}")

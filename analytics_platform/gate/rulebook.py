@@ -79,10 +79,7 @@ class Rulebook:
 
 
 def _schema(contract: ContractType, earliest: dt.datetime, latest: dt.datetime) -> pa.DataFrameSchema:
-    """Give the contract's columns that come from raw input, with the bounds of time that hold for the batch.
-
-    The key of a table with an identity may be missing there: the load then makes one from the row's content.
-    """
+    """Give the contract's columns that come from raw input, with the bounds of time that hold for the batch."""
     schema = copy(_schema_of_input(contract))
     if EVENT_TIME in schema.columns:
         column = copy(schema.columns[EVENT_TIME])
@@ -95,8 +92,7 @@ def _schema(contract: ContractType, earliest: dt.datetime, latest: dt.datetime) 
 def _schema_of_input(contract: ContractType) -> pa.DataFrameSchema:
     schema = schema_of(contract).select_columns(list(usual_names(contract)))
     schema.checks = []
-    key = contract.table.key[0]
-    return schema.update_column(key, nullable=True) if contract.table.identity and key in schema.columns else schema
+    return schema
 
 
 def _words(schema: pa.DataFrameSchema, usual: dict[str, str]) -> pl.DataFrame:

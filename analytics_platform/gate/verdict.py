@@ -43,8 +43,8 @@ class Origin:
 class Verdict:
     """The result of validating some records: `accepted` has the contract's columns, `rejected` those of `REJECTED`.
 
-    The key of an accepted record is null where the source gives none: the load makes it. `drift` says how the
-    records differ from the usual without being wrong.
+    The key of an accepted record is null: the load makes it. `drift` says how the records differ from the usual
+    without being wrong.
     """
 
     accepted: pl.DataFrame

@@ -16,7 +16,7 @@ import duckdb
 import polars as pl
 
 from analytics_platform.contracts.base import ContractType
-from analytics_platform.contracts.ddl import identity_sql, polars_schema
+from analytics_platform.contracts.ddl import identity_sql, own_id, polars_schema
 from analytics_platform.contracts.ops import PipelineLogs, Quarantine
 from analytics_platform.contracts.sql import literal, quote, quote_table
 from analytics_platform.errors import UserError
@@ -28,7 +28,7 @@ from analytics_platform.settings import Settings
 from analytics_platform.sources.source import Source
 from analytics_platform.warehouse.duckdb import ROW_GROUP, DuckDBSession
 from analytics_platform.warehouse.ledger import LEDGER_TABLES, TEXT_ID, known_batches, set_aside
-from analytics_platform.warehouse.session import BatchCard, Loaded, Session, Span, of_batches
+from analytics_platform.warehouse.session import NOTHING, BatchCard, Loaded, Session, Span, of_batches, with_neighbours
 
 ROWS_PER_INSERT = 1 * ROW_GROUP
 """Number of accepted rows that are written at a time, in whole row groups: for two threads, and little memory."""
@@ -132,8 +132,8 @@ def load_batches(
     """
     started_at, span = dt.datetime.now(dt.UTC), None
     with session.batch(contract, list(cards)) as staging:
-        sql = "SELECT rows_accepted, rows_duplicate, rows_quarantined FROM ops.pipeline_logs WHERE "
-        for known in staging.rows(sql + of_batches(cards)):
+        sql = f"SELECT {', '.join(asdict(NOTHING))} FROM ops.pipeline_logs WHERE {of_batches(cards)}"
+        for known in staging.rows(sql):
             raise _KnownBatchError(Loaded(*known))
         stored = store_verdicts(staging, contract, cards, progress)
         if days := [day for each in stored.values() for day in each.span or ()]:
@@ -214,10 +214,12 @@ def drop_duplicates(session: DuckDBSession, contract: ContractType, cards: Seque
     """Delete these batches' records that are stored already, and note them in the temporary table `duplicates`.
 
     The record that was stored first stays, of those of these batches the first. A rejected record is a duplicate only
-    where the source delivers records again: in a file, two equal broken lines are two records.
+    where the source delivers records again: in a file, two equal broken lines are two records. Accepted records whose
+    own id another event within a day had before are noted in the temporary table `reused`.
     """
     session.recall(contract, cards, span)
-    session.execute("CREATE OR REPLACE TEMP TABLE duplicates (batch_id VARCHAR, position BIGINT, event_date DATE)")
+    for name in ("duplicates", "reused"):
+        session.execute(f"CREATE OR REPLACE TEMP TABLE {name} (batch_id VARCHAR, position BIGINT, event_date DATE)")
     if span is not None:
         _drop_accepted(session, contract, cards, span)
     if contract.table.redelivers:
@@ -227,7 +229,7 @@ def drop_duplicates(session: DuckDBSession, contract: ContractType, cards: Seque
                 SELECT {TEXT_ID} FROM ops.quarantine WHERE {of_batches(cards)}
             ))
         """
-        _note_duplicates(session, rows, TEXT_ID, "neighbour_date", cards)
+        _note_later("duplicates", session, rows, TEXT_ID, cards, "neighbour_date")
         session.execute(f"DELETE FROM ops.quarantine WHERE {_is_duplicate(cards)}")
 
 
@@ -235,11 +237,16 @@ def _is_duplicate(cards: Sequence[BatchCard]) -> str:
     return f"{of_batches(cards)} AND (batch_id, position) IN (SELECT batch_id, position FROM duplicates)"
 
 
-def _note_duplicates(session: DuckDBSession, rows: str, same: str, day: str, cards: Sequence[BatchCard]) -> None:
-    """Note the rows of the batches that have a row with the `same` before them in `rows`, each with its `day`."""
+def _note_later(
+    noted: str, session: DuckDBSession, rows: str, same: str, cards: Sequence[BatchCard], day: str = "event_date"
+) -> None:
+    """Note in the table `noted` the rows of the batches that have a row with the `same` before them in `rows`.
+
+    Each has its `day`.
+    """
     session.execute(
         f"""
-        INSERT INTO duplicates
+        INSERT INTO {noted}
         WITH ranked AS (
             SELECT batch_id, position, {day} AS event_date, row_number() OVER (
                 PARTITION BY {same} ORDER BY coalesce(list_position($batches, batch_id), 0), position
@@ -255,23 +262,44 @@ def _note_duplicates(session: DuckDBSession, rows: str, same: str, day: str, car
 def _drop_accepted(
     session: DuckDBSession, contract: ContractType, cards: Sequence[BatchCard], span: tuple[dt.date, dt.date]
 ) -> None:
-    """Delete accepted rows that are stored already. The same event has the same time, so both are on the same day.
+    """Delete accepted rows that are stored already, and note own ids of others that are used again.
 
-    Candidates are found by hash of the id, which is fast, and then compared exactly.
+    The same event has the same time, so both are on the same day.
     """
-    key, table = quote(contract.table.key[0]), quote_table(contract.table.name)
+    key, table, own = contract.table.key[0], quote_table(contract.table.name), own_id(contract)
     on_days, values = "event_date BETWEEN $first AND $last", _limits(span)
+    sql = f"SELECT DISTINCT event_date FROM {table} WHERE {on_days} AND {of_batches(cards)} ORDER BY 1"
+    days = [day for (day,) in session.rows(sql, values)]
+    _note_repeated("duplicates", session, table, days, key, cards)
+    if session.count("duplicates"):
+        session.execute(f"DELETE FROM {table} WHERE {on_days} AND {_is_duplicate(cards)}", values)
+    if own is not None:
+        _note_repeated("reused", session, table, with_neighbours(days), own, cards, of_batches(cards))
+
+
+def _note_repeated(
+    noted: str,
+    session: DuckDBSession,
+    table: str,
+    days: Iterable[dt.date],
+    name: str,
+    cards: Sequence[BatchCard],
+    mine: str = "",
+) -> None:
+    """Note in the table `noted` the rows of the batches that have a row with the same value before them on some days.
+
+    Candidates are found by hash of the value in the column `name`, which is fast, and then compared exactly. Values of
+    rows that are `mine` are enough: fewer are grouped where the batches are small beside their days.
+    """
+    column = quote(name)
     # Days as literals, so that DuckDB skips what is stored for others. They may be few and far apart: one late event,
     # and the span is long.
-    sql = f"SELECT DISTINCT event_date FROM {table} WHERE {on_days} AND {of_batches(cards)} ORDER BY 1"
-    found = ", ".join(literal(day) for (day,) in session.rows(sql, values))
-    rows = f"(SELECT * FROM {table} WHERE event_date IN ({found}))"
-    repeated = f"SELECT hash({key}) AS code FROM {rows} GROUP BY 1 HAVING count(*) > 1"
-    session.execute(f"CREATE OR REPLACE TEMP TABLE repeated AS {repeated}")
+    rows = f"{table} WHERE event_date IN ({', '.join(map(literal, days)) or 'NULL'}) AND {column} IS NOT NULL"
+    codes = f"SELECT hash({column}) AS code FROM {rows}"
+    some = f"AND hash({column}) IN ({codes} AND {mine})" if mine else ""
+    session.execute(f"CREATE OR REPLACE TEMP TABLE repeated AS {codes} {some} GROUP BY 1 HAVING count(*) > 1")
     if session.count("repeated"):
-        candidates = f"{rows} WHERE hash({key}) IN (SELECT code FROM repeated)"
-        _note_duplicates(session, candidates, key, "event_date", cards)
-        session.execute(f"DELETE FROM {table} WHERE {on_days} AND {_is_duplicate(cards)}", values)
+        _note_later(noted, session, f"{rows} AND hash({column}) IN (SELECT code FROM repeated)", column, cards)
 
 
 def _limits(span: Span) -> dict[str, dt.date]:
@@ -331,14 +359,15 @@ def write_days(session: DuckDBSession, contract: ContractType, cards: Sequence[B
 
 
 def count_rows(session: DuckDBSession, cards: Iterable[BatchCard]) -> dict[str, Loaded]:
-    """Count the batches' records by where they ended, in the tables themselves (and `duplicates`); by batch id."""
+    """Count the batches' records by where they ended, in the tables themselves, `duplicates`, `reused`; by batch id."""
     found = session.rows(
         """
         SELECT
             batch_id,
             (SELECT coalesce(sum(rows_accepted), 0)::BIGINT FROM ops.batch_days AS d WHERE d.batch_id = each.batch_id),
             (SELECT count(*) FROM duplicates AS d WHERE d.batch_id = each.batch_id),
-            (SELECT count(*) FROM ops.quarantine AS q WHERE q.batch_id = each.batch_id)
+            (SELECT count(*) FROM ops.quarantine AS q WHERE q.batch_id = each.batch_id),
+            (SELECT count(*) FROM reused AS r WHERE r.batch_id = each.batch_id)
         FROM (SELECT unnest($batches) AS batch_id) AS each
         """,
         {"batches": [card.batch_id for card in cards]},

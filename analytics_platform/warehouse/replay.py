@@ -168,7 +168,7 @@ def _update_log(session: DuckDBSession, batch_id: str, loaded: Loaded) -> None:
         """
         UPDATE ops.pipeline_logs SET
             rows_accepted = $rows_accepted, rows_duplicate = $rows_duplicate, rows_quarantined = $rows_quarantined,
-            error_rate = $error_rate,
+            id_reused = $id_reused, error_rate = $error_rate,
             min_event_date = (SELECT min(event_date) FROM ops.batch_days WHERE batch_id = $batch_id),
             max_event_date = (SELECT max(event_date) FROM ops.batch_days WHERE batch_id = $batch_id)
         WHERE batch_id = $batch_id

@@ -76,6 +76,11 @@ class BatchCard:
         return cls(batch.batch_id, batch.source, batch.name, batch.content_sha256, batch.arrived_at, run_id)
 
 
+def with_neighbours(days: Iterable[dt.date]) -> list[dt.date]:
+    """Return days with those before and after each, in order."""
+    return sorted({day + dt.timedelta(days=shift) for day in days for shift in (-1, 0, 1)})
+
+
 def of_batches(cards: Iterable[BatchCard]) -> str:
     """Return the SQL condition that a row is of one of these batches."""
     return f"batch_id IN ({', '.join(literal(card.batch_id) for card in cards)})"
@@ -83,11 +88,12 @@ def of_batches(cards: Iterable[BatchCard]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """How many records of a batch ended where."""
+    """How many records of a batch ended where, and how many of the accepted ones have the own id of another event."""
 
     rows_accepted: int
     rows_duplicate: int
     rows_quarantined: int
+    id_reused: int = 0
 
     @property
     def rows_read(self) -> int:

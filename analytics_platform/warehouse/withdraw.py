@@ -6,7 +6,7 @@ one has to come back: the batches with duplicates on its days are loaded again.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 
 import polars as pl
 
@@ -19,7 +19,7 @@ from analytics_platform.settings import Settings
 from analytics_platform.sources.registry import SOURCES
 from analytics_platform.warehouse.ledger import LEDGER_TABLES, set_aside, touched_days, unloaded_batches
 from analytics_platform.warehouse.load import load_new_batches
-from analytics_platform.warehouse.session import NOTHING, BatchCard, Session, WarehouseError
+from analytics_platform.warehouse.session import BatchCard, Session, WarehouseError
 from analytics_platform.warehouse.touched import days_of_versions, days_to_build
 
 
@@ -63,10 +63,8 @@ def withdraw_batch(
         session.execute("DELETE FROM ops.acceptances WHERE batch_id = $batch_id", {"batch_id": card.batch_id})
         take_out(session, contract, [card.batch_id, *(each.batch_id for each in again)])
         # Days without rows stay in the ledger: they are what is to be built again, also after a kill.
-        rows = [
-            {"batch_id": card.batch_id, "source": card.source, "event_date": day, **asdict(NOTHING)} for day in days
-        ]
-        session.insert(BatchDays.table.name, pl.DataFrame(rows, polars_schema(BatchDays)))
+        rows = [(card.batch_id, card.source, day, 0, 0, 0) for day in days]
+        session.insert(BatchDays.table.name, pl.DataFrame(rows, polars_schema(BatchDays), orient="row"))
     ids = {each.batch_id for each in again}
     for _ in load_new_batches(source, session, settings, lake, "withdraw", ids):
         pass

@@ -28,7 +28,7 @@ def test_every_message_is_decoded_and_says_what_its_csv_row_says(conformance_dat
     messages = [decode_message(line) for line in (folder / "ga4_events.jsonl").read_text(encoding="utf-8").splitlines()]
     assert len(messages) == len(rows) == 833
     for message in messages:
-        row = rows[message["event_id"] or ""]
+        row = rows[message["source_event_id"] or ""]
         data = json.loads(row["event_data"] or "{}")
         items = parse_items(data.get("items", []))
         assert message["items"] == (canonical_json(items) if items else None)

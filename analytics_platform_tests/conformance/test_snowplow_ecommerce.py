@@ -95,8 +95,9 @@ def test_orders_have_the_revenue_items_and_session_the_vendor_gives_them(
     rows = expected(vendor, "transaction_interactions").select(columns).rows()
     ours = shop.rows(
         f"""
-        SELECT orders.event_id, orders.transaction_id, orders.revenue, orders.items, pairs.theirs
-        FROM star.fact_orders AS orders JOIN ({SESSION_PAIRS}) AS pairs ON orders.session_id = pairs.ours
+        SELECT rows.source_event_id, orders.transaction_id, orders.revenue, orders.items, pairs.theirs
+        FROM star.fact_orders AS orders JOIN cleaned.clickstream AS rows USING (event_id)
+        JOIN ({SESSION_PAIRS}) AS pairs ON orders.session_id = pairs.ours
         """
     )
     assert set(ours) == {(event, order, Decimal(revenue), int(items), by) for event, order, revenue, items, by in rows}
@@ -124,7 +125,8 @@ def test_every_item_is_the_vendors_product_at_its_price(shop: DuckDBSession, ven
     columns = ["event_id", "product_id", "product_price", "product_brand", "product_subcategory_1"]
     rows = expected(vendor, "product_interactions").select(columns).rows()
     theirs = Counter((*row[:2], Decimal(row[2]) if row[2] else None, *row[3:]) for row in rows)
-    ours = Counter(shop.rows("SELECT event_id, product_id, price, brand, category FROM cleaned.event_items"))
+    joined = "cleaned.event_items AS items JOIN cleaned.clickstream AS rows USING (event_id)"
+    ours = Counter(shop.rows(f"SELECT rows.source_event_id, product_id, price, brand, category FROM {joined}"))
     assert ours == theirs
 
 

@@ -74,7 +74,8 @@ MISTAKES = [
     ('source="kiosk"', 'source="kiosk", write="daily"', 'write="daily" is no way to publish: write batches, days'),
     ('source="kiosk"', 'source="kiosk", key="id"', "class Kiosk: key names the column id, but the columns are"),
     ('source="kiosk"', 'source="kiosk", partition="day"', "class Kiosk: partition names the column day, but the"),
-    ('source="kiosk"', 'source="kiosk", identity=("client",)', "class Kiosk: identity names the column client, but"),
+    ('"MD5 of the content."', '"Id.", source="id"', 'source_event_id: Text = column("…", nullable=True, source="id"'),
+    ("client_id: Text", "kunde: Text", "there is no column client_id: name the column with it client_id"),
     ('source="kiosk"', 'source="kiosk", foreign_keys={"k": "star.dim_date"}', "foreign_keys names the column k, but"),
     (' = column("What.", source="Art")', "", 'column event_name is not described: write event_name: … = column("'),
     ("event_name: Text =", "event_name =", "class Kiosk: Found missing annotations: ['event_name']"),
@@ -97,6 +98,11 @@ MISTAKES = [
 """A text of the file, what a person writes in its place, and what the sentence says."""
 
 
+OWN_ID = KIOSK.replace(
+    "    price:", '    own: Text = column("Its id.", nullable=True, source="id", own_id=True)\n    price:'
+)
+
+
 @pytest.mark.parametrize(("right", "wrong", "words"), MISTAKES)
 def test_a_mistake_in_the_file_of_a_source_is_one_sentence_with_the_file(
     declare: Declare, right: str, wrong: str, words: str
@@ -104,7 +110,7 @@ def test_a_mistake_in_the_file_of_a_source_is_one_sentence_with_the_file(
     assert right in KIOSK
 
     with pytest.raises(DeclarationError) as error:
-        declare(kiosk=KIOSK.replace(right, wrong, 1))
+        declare(kiosk=(OWN_ID if right == "client_id: Text" else KIOSK).replace(right, wrong, 1))
 
     sentence = str(error.value)
     assert words in sentence
@@ -145,16 +151,6 @@ def test_one_name_of_a_column_may_be_given_as_text(declare: Declare) -> None:
     columns = declare(kiosk=KIOSK)["kiosk"].contract.columns
     assert columns["client_id"].metadata["source"] == ("Kunde",)
     assert columns["event_at"].metadata["source"] == ("Zeit", "zeit")
-
-
-def test_rows_without_an_id_are_identified_by_all_they_have(declare: Declare) -> None:
-    table = declare(kiosk=KIOSK)["kiosk"].contract.table
-    assert table.identity == ("client_id", "event_at", "event_name", "price", "extra")
-
-
-def test_rows_with_an_id_are_identified_by_it(declare: Declare) -> None:
-    own = KIOSK.replace('"MD5 of the content."', '"Its id.", source="id"')
-    assert declare(kiosk=own)["kiosk"].contract.table.identity == ()
 
 
 def test_a_source_with_events_and_no_sql_for_them_is_known(declare: Declare) -> None:

@@ -34,7 +34,6 @@ class Visits(
     key=("visit_id",),
     write="batches",
     partition="event_date",
-    identity=("event_at", "name"),
 ):
     """One row per visit."""
 

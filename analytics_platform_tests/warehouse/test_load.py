@@ -57,11 +57,6 @@ def test_events_that_differ_in_anything_that_identifies_them_are_not_duplicates(
     assert load_rows(platform, session, [GOOD, other]) == [Loaded(2, 0, 0)]
 
 
-def test_the_exports_own_id_identifies_an_event(platform: Platform, session: Session) -> None:
-    same = [{**GOOD, "event_id": "e1"}, {**OTHER, "event_id": "e1"}]
-    assert load_rows(platform, session, same) == [Loaded(1, 1, 0)]
-
-
 def test_the_same_content_under_another_name_is_not_read_again(platform: Platform, session: Session) -> None:
     assert load_rows(platform, session, [GOOD], "first.csv") == [Loaded(1, 0, 0)]
     assert load_rows(platform, session, [GOOD], "again.csv") == []

@@ -31,12 +31,15 @@ def load(session: Session, batch_id: str, body: str) -> Loaded:
     return load_batch(session, CONTRACT, card, verdicts(body, batch_id))
 
 
-def test_an_event_is_known_by_its_own_id_or_by_the_md5_of_its_content(session: Session) -> None:
+def test_an_event_is_known_by_its_own_id_client_name_and_time_or_by_its_content(session: Session) -> None:
     load(session, "b1", LINE.format(1, 1, "e1") + LINE.format(2, 1, ""))
-    micros = 1_790_812_800_000_000
-    content = "\x1f".join(["c2", "", str(micros), "view", "/p", "", ""])
-    expected = [("e1",), (hashlib.md5(content.encode()).hexdigest(),)]
-    assert session.rows("SELECT event_id FROM cleaned.clickstream ORDER BY position") == expected
+    micros = str(1_790_812_800_000_000)
+    known = ["clickstream", "e1", "c1", "view", micros]
+    content = ["clickstream", "c2", "", "/p", "", micros, "view", "", "", ""]
+    expected = [
+        (own, hashlib.md5("\x1f".join(parts).encode()).hexdigest()) for own, parts in (("e1", known), (None, content))
+    ]
+    assert session.rows("SELECT source_event_id, event_id FROM cleaned.clickstream ORDER BY position") == expected
 
 
 def test_the_first_of_duplicates_stays_within_a_batch_and_across_batches(session: Session) -> None:

@@ -1,13 +1,13 @@
 -- Grain: one row per client and day, the rollup from which all-time figures of clients are computed.
--- Rules: the user is the last signed-in one; of two at the same time the later event id wins. A client is a bot on a day
--- if all its sessions are.
+-- Rules: the user is the last signed-in one; of two at the same time the one received later wins. A client is a bot on a
+-- day if all its sessions are.
 WITH signed_in AS (
     SELECT
         client_id,
         event_date,
         user_id,
         row_number() OVER (
-            PARTITION BY client_id, event_date ORDER BY event_at DESC, event_id DESC
+            PARTITION BY client_id, event_date ORDER BY event_at DESC, received_at DESC, position DESC, event_id DESC
         ) AS latest
     FROM cleaned.events
     WHERE user_id IS NOT NULL

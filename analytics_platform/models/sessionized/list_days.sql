@@ -1,5 +1,5 @@
 -- Grain: one row per product list and day, with its latest name that day.
--- Rules: a list without id is identified by its name; of two names at the same time the later event id and item wins.
+-- Rules: a list without id is identified by its name; of two names at the same time the one received later wins.
 -- Sessions of bots give no names.
 WITH seen AS (
     SELECT
@@ -10,7 +10,7 @@ WITH seen AS (
         sessions.is_bot,
         row_number() OVER (
             PARTITION BY coalesce(items.list_id, items.list_name), items.event_date
-            ORDER BY events.event_at, items.event_id, items.item_index
+            ORDER BY events.event_at, events.received_at, events.position, items.event_id, items.item_index
         ) AS sighting
     FROM cleaned.event_items AS items
     INNER JOIN cleaned.events AS events ON items.event_id = events.event_id

@@ -1,6 +1,6 @@
 -- Grain: one row per product and day, with its latest attributes that day.
--- Rules: each attribute is the last one seen that day that is not missing; of two at the same time the later event id
--- and item wins, so the result does not depend on the order of rows. Sessions of bots give no names.
+-- Rules: each attribute is the last one seen that day that is not missing; of two at the same time the one received
+-- later and the later item win, so the result does not depend on the order of rows. Sessions of bots give no names.
 WITH seen AS (
     SELECT
         items.product_id,
@@ -13,7 +13,7 @@ WITH seen AS (
         sessions.is_bot,
         row_number() OVER (
             PARTITION BY items.product_id, items.event_date
-            ORDER BY events.event_at, items.event_id, items.item_index
+            ORDER BY events.event_at, events.received_at, events.position, items.event_id, items.item_index
         ) AS sighting
     FROM cleaned.event_items AS items
     INNER JOIN cleaned.events AS events ON items.event_id = events.event_id

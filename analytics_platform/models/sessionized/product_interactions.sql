@@ -17,6 +17,7 @@ WITH interactions AS (
         events.event_at,
         events.client_id,
         entries.session_id,
+        entries.event_index,
         sessions.is_bounce
     FROM cleaned.event_items AS items
     INNER JOIN cleaned.events AS events ON items.event_id = events.event_id
@@ -42,7 +43,7 @@ clicked AS (
             CASE WHEN event_name = 'select_item' AND product_id IS NOT NULL THEN list_id END IGNORE NULLS
         ) OVER (
             PARTITION BY session_id, product_id
-            ORDER BY event_at, CASE WHEN event_name = 'select_item' THEN 0 ELSE 1 END, event_id, item_index
+            ORDER BY event_at, CASE WHEN event_name = 'select_item' THEN 0 ELSE 1 END, event_index, item_index
             ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
         ) AS clicked_list_id
     FROM interactions

@@ -11,6 +11,8 @@ WITH keyed AS (
         transaction_id,
         event_at,
         revenue,
+        received_at,
+        position,
         CASE
             WHEN transaction_id IS NULL THEN 'event|' || event_id
             ELSE 'order|' || transaction_id
@@ -22,7 +24,9 @@ marked AS (
     SELECT
         *,
         coalesce(
-            event_date > 30 + lag(event_date) OVER (PARTITION BY client_id, client_order ORDER BY event_at, event_id),
+            event_date > 30 + lag(event_date) OVER (
+                PARTITION BY client_id, client_order ORDER BY event_at, received_at, position, event_id
+            ),
             TRUE
         ) AS is_first
     FROM keyed
@@ -32,7 +36,7 @@ numbered AS (
         *,
         count(*) FILTER (WHERE is_first) OVER (
             PARTITION BY client_id, client_order
-            ORDER BY event_at, event_id ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+            ORDER BY event_at, received_at, position, event_id ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
         ) AS number
     FROM marked
 ),
@@ -41,7 +45,7 @@ valued AS (
         *,
         first_value(revenue IGNORE NULLS) OVER (
             PARTITION BY client_id, client_order, number, event_date
-            ORDER BY event_at, event_id ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
+            ORDER BY event_at, received_at, position, event_id ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
         ) AS first_revenue
     FROM numbered
 )

@@ -1,7 +1,8 @@
 -- Grain: one row per event, with the session it belongs to.
 -- Rules: a session starts after a pause of more than 30 minutes of elapsed time (exactly 30:00.000000 does not split).
 -- The first event of a day also starts one if its client had no start made by a pause on the day before. So the
--- session of an event depends on the events of its day and of the two days before it, and on no others.
+-- session of an event depends on the events of its day and of the two days before it, and on no others. Of events at
+-- the same time the first received comes first; those of a batch keep their order.
 WITH ordered AS (
     SELECT
         event_id,
@@ -12,7 +13,7 @@ WITH ordered AS (
         lag(event_date) OVER client AS previous_date,
         row_number() OVER client AS client_index
     FROM cleaned.events
-    WINDOW client AS (PARTITION BY client_id ORDER BY event_at, event_id)
+    WINDOW client AS (PARTITION BY client_id ORDER BY event_at, received_at, position, event_id)
 ),
 marked AS (
     SELECT

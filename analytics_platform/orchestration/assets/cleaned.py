@@ -63,8 +63,7 @@ def gate_asset(source: Source, settings: Settings) -> dg.AssetsDefinition:
             reasons = count_reasons(session, source, [batch.batch_id for batch, _ in new], read)
             if new:
                 record_results(session, table.name, reasons, None, context.run_id)
-            rejected = sum(loaded.rows_quarantined for _, loaded in new)
-            yield quarantine_result(session, key, source, reasons, rejected)
+            yield quarantine_result(session, key, source, reasons, {batch.batch_id: loaded for batch, loaded in new})
             metadata = _metadata(contract, new, session, settings)
         if stop:
             raise dg.Failure(stop, allow_retries=False)

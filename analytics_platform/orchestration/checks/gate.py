@@ -1,20 +1,24 @@
 """The check `quarantine` of a gate: the share of records that the gate rejected in the batches of this run.
 
 Rejected records are kept with their reason, so the check warns and stops nothing; too many of them stop the run
-(error_rate). It is about this run only: a check that counted all batches ever loaded would stay on orange for ever.
+(error_rate). It also warns of own ids that several events have. It is about this run only: a check that counted all
+batches ever loaded would stay on orange for ever.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import dagster as dg
 
 from analytics_platform.contracts.base import file_of
+from analytics_platform.contracts.ddl import own_id
+from analytics_platform.contracts.sql import literal
 from analytics_platform.orchestration.checks.contract import text_table
 from analytics_platform.sources.source import Source
-from analytics_platform.warehouse import RuleResult, Session
-from analytics_platform.warehouse.ledger import count_rejections
+from analytics_platform.warehouse import Loaded, RuleResult, Session
+from analytics_platform.warehouse.ledger import count_rejections, touched_days
+from analytics_platform.warehouse.session import with_neighbours
 
 QUARANTINE = "quarantine"
 SAMPLE_ROWS = 5
@@ -40,7 +44,10 @@ def quarantine_spec(key: dg.AssetKey, source: Source) -> dg.AssetCheckSpec:
     return dg.AssetCheckSpec(
         QUARANTINE,
         asset=key,
-        description=f"At most {share:.0%} of the records that this run read were rejected. Rejected ones are kept.",
+        description=(
+            f"At most {share:.0%} of the records that this run read were rejected, and no own id is that of several "
+            "events. Rejected ones are kept, events with such ids too."
+        ),
     )
 
 
@@ -55,9 +62,13 @@ def count_reasons(session: Session, source: Source, batches: Collection[str], re
 
 
 def quarantine_result(
-    session: Session, key: dg.AssetKey, source: Source, reasons: Sequence[RuleResult], rejected: int
+    session: Session, key: dg.AssetKey, source: Source, reasons: Sequence[RuleResult], new: Mapping[str, Loaded]
 ) -> dg.AssetCheckResult:
-    """Report the check, given how often each reason occurred in this run; all-time figures are metadata."""
+    """Report the check, given how often each reason occurred in this run, and its batches by their id.
+
+    All-time figures are metadata.
+    """
+    rejected, reused = (sum(getattr(each, name) for each in new.values()) for name in ("rows_quarantined", "id_reused"))
     read = reasons[0].checked if reasons else 0
     share, allowed = rejected / read if read else 0.0, source.contract.table.quarantine_warning
     all_read, all_rejected = session.one(_TOTALS, {"source": source.name})
@@ -84,11 +95,35 @@ def quarantine_result(
         )
     if layouts := session.rows(_LAYOUTS, {"source": source.name, "rows": LATEST_LAYOUTS}):
         metadata["batches with another layout"] = text_table({"input": name, "drift": drift} for name, drift in layouts)
+    found = f"{rejected:,} of {read:,} records rejected in this run ({share:.2%})." if read else None
+    if reused:
+        found = f"{found} {reused:,} accepted records have the own id of another event, see «ids used again»."
+        metadata |= _describe_reuse(session, source, new)
     return dg.AssetCheckResult(
         asset_key=key,
         check_name=QUARANTINE,
-        passed=share <= allowed,
+        passed=share <= allowed and not reused,
         severity=dg.AssetCheckSeverity.WARN,
-        description=f"{rejected:,} of {read:,} records rejected in this run ({share:.2%})." if read else None,
+        description=found,
         metadata=metadata,
     )
+
+
+def _describe_reuse(session: Session, source: Source, batches: Collection[str]) -> dict[str, dg.MetadataValue]:
+    """Show some own ids that several events have, on the days of these batches."""
+    own, table = own_id(source.contract), source.contract.table.name
+    days = ", ".join(map(literal, with_neighbours(touched_days(session, list(batches)))))
+    sql = (
+        f"SELECT {own} AS id, count(*) AS events, min(event_at) AS first, max(event_at) AS last\nFROM {table}\n"
+        f"WHERE {own} IS NOT NULL AND event_date IN ({days})\nGROUP BY 1 HAVING count(*) > 1 ORDER BY 2 DESC, 1"
+    )
+    rows, names = session.rows(f"{sql} LIMIT {SAMPLE_ROWS}"), ("id", "events", "first", "last")
+    return {
+        "ids used again": text_table(dict(zip(names, map(str, row), strict=True)) for row in rows),
+        "all ids used again": dg.MetadataValue.md(f"```sql\n{sql};\n```"),
+        "what an id used again means": dg.MetadataValue.text(
+            "Events with the same own id but another client, name or time are different events: all are kept and "
+            "counted. If they are one event, correct what sends them, take the batches out "
+            "(`analytics-platform withdraw BATCH --reason '…'`) and send the events again."
+        ),
+    }

@@ -8,18 +8,14 @@ from analytics_platform.sources.formats import Csv
 from analytics_platform.sources.source import OrderRecords, Source
 
 
-class Clickstream(
-    SourceRows,
-    table="cleaned.clickstream",
-    source="clickstream",
-    identity=("client_id", "user_id", "event_at", "event_name", "page_url", "referrer", "event_data"),
-):
+class Clickstream(SourceRows, table="cleaned.clickstream", source="clickstream"):
     """One row per distinct event of the CSV clickstream exports that kept every rule.
 
     Rows that broke a rule are in ops.quarantine. Duplicates are counted in ops.pipeline_logs.
     """
 
-    event_id: Text = column("The export's own id, else the MD5 of the content.", source="event_id", random=True)
+    event_id: Text = column("MD5 of own id, client, name and time; without an own id, of the content.", random=True)
+    source_event_id: Text = column("The export's own id, if any.", nullable=True, source="event_id", own_id=True)
     client_id: Text = column("The browser or device.", source=("client_id", "clientId"), required=True, random=True)
     user_id: Text = column("The signed-in user, where the export has it.", nullable=True, source="user_id")
     page_url: Text = column("Address of the page.", nullable=True, source="page_url", required=True)
@@ -35,7 +31,7 @@ class Clickstream(
         amounts=("revenue", "value", "items[].price", "items[].item_price"),
     )
     user_agent: Text = column("The browser's own description.", nullable=True, source="user_agent", required=True)
-    received_at: Instant = column("When the collector got it, if known.", nullable=True, source="received_at")
+    received_at: Instant = column("When the collector got it.", nullable=True, source="received_at", delivery=True)
 
 
 _ORDERS = OrderRecords(("event_at", "event_name", "event_data"), ("checkout_completed", "purchase", "refund"))

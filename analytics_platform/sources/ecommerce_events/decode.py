@@ -44,7 +44,7 @@ def _text_or_whole(value: object) -> str | None:
 
 _ID = "not a text or whole number"
 _FIELDS = {
-    "event_id": _MessageField(("event_id",), _text_or_whole, _ID),
+    "source_event_id": _MessageField(("event_id",), _text_or_whole, _ID),
     "client_id": _MessageField(("client_id",), _text_or_whole, _ID),
     "user_id": _MessageField(("user_id",), _text_or_whole, _ID),
     "event_at": _MessageField(("event_timestamp", "timestamp"), _text_or_whole, "not a time"),

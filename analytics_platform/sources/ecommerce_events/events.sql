@@ -19,5 +19,6 @@ SELECT
     list_id,
     list_name,
     items AS items_json,
-    batch_id
+    batch_id,
+    position
 FROM cleaned.ecommerce_events

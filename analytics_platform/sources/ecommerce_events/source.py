@@ -8,22 +8,15 @@ from analytics_platform.sources.ecommerce_events.records import Messages
 from analytics_platform.sources.source import OrderRecords, Source
 
 
-class EcommerceEvents(
-    DeliveredRows,
-    table="cleaned.ecommerce_events",
-    source="ecommerce_events",
-    identity=(
-        *("client_id", "user_id", "event_at", "event_name", "platform", "items", "transaction_id", "revenue"),
-        *("list_id", "list_name", "page_url", "referrer", "extra"),
-    ),
-):
+class EcommerceEvents(DeliveredRows, table="cleaned.ecommerce_events", source="ecommerce_events"):
     """One row per distinct product event of the mobile shop's queue that kept every rule.
 
-    The queue delivers at least once: a message that says the same as an earlier one, whatever its id and form, is a
-    duplicate and only counted. What broke a rule is in ops.quarantine.
+    The queue delivers at least once: a message that says the same as an earlier one, whatever its form, is a duplicate
+    and only counted. What broke a rule is in ops.quarantine.
     """
 
-    event_id: Text = column("The message's own id, else the MD5 of the content.", source="event_id", random=True)
+    event_id: Text = column("MD5 of own id, client, name and time; without an own id, of the content.", random=True)
+    source_event_id: Text = column("The message's own id, if any.", nullable=True, source="event_id", own_id=True)
     client_id: Text = column("The device, where the message names it, else user:<user_id>.", source="user_id")
     user_id: Text = column("The signed-in user.", nullable=True, source="user_id")
     event_at: Instant = column("Unix time in s, ms or µs, told apart by size, or ISO 8601.", source="event_timestamp")
@@ -43,7 +36,7 @@ class EcommerceEvents(
     list_name: Text = column("Its name.", nullable=True, source="item_list_name")
     page_url: Text = column("Address of the page, where the message has it.", nullable=True, source="page_location")
     referrer: Text = column("Address the visitor came from.", nullable=True, source="page_referrer")
-    sent_at: Instant = column("When the message was put on the queue.", nullable=True, source="sent_at")
+    sent_at: Instant = column("When it was put on the queue.", nullable=True, source="sent_at", delivery=True)
 
 
 _ORDERS = OrderRecords(

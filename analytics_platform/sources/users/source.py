@@ -16,16 +16,7 @@ domain, for no customer of a shop has a mailbox on a host without one. Comments,
 which RFC 5322 and 6531 allow, are rejected. Holds in Python, Polars and DuckDB alike."""
 
 
-class UserVersions(
-    DeliveredRows,
-    table="cleaned.user_versions",
-    source="users",
-    key="version_id",
-    identity=(
-        *("user_id", "name", "username", "email", "phone", "website", "street", "suite", "city", "zipcode"),
-        *("latitude", "longitude", "company_name", "company_catch_phrase", "company_bs", "extra"),
-    ),
-):
+class UserVersions(DeliveredRows, table="cleaned.user_versions", source="users", key="version_id"):
     """One row per user, day and content in which the users API told of the user."""
 
     version_id: Text = column("MD5 of the content.", random=True)

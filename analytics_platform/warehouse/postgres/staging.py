@@ -22,7 +22,7 @@ from psycopg.copy import Copy
 
 from analytics_platform.catalog import CONTRACTS
 from analytics_platform.contracts.base import ContractType
-from analytics_platform.contracts.ddl import create_statements
+from analytics_platform.contracts.ddl import create_statements, own_id
 from analytics_platform.contracts.ops import BatchDays, PipelineLogs, Quarantine
 from analytics_platform.contracts.sql import literal, quote, quote_table
 from analytics_platform.transform import Query
@@ -31,7 +31,7 @@ from analytics_platform.warehouse.ledger import TEXT_ID
 from analytics_platform.warehouse.postgres.queries import reads
 from analytics_platform.warehouse.postgres.tables import JSON, typed_columns
 from analytics_platform.warehouse.postgres.transfer import copy_frames
-from analytics_platform.warehouse.session import BatchCard, QueryPlan, Span, of_batches
+from analytics_platform.warehouse.session import BatchCard, QueryPlan, Span, of_batches, with_neighbours
 
 BATCH_TABLES: tuple[ContractType, ...] = (PipelineLogs, Quarantine, BatchDays)
 """The tables of the ledger that hold what became of a batch."""
@@ -105,7 +105,9 @@ class StagingSession(DuckDBSession):
         self.ensure(*BATCH_TABLES)
         for contract in (PipelineLogs, BatchDays):
             name = contract.table.name
-            self.fetch(name, typed_columns(contract), f"SELECT * FROM {name} WHERE {of_batches(cards)}")
+            columns = typed_columns(contract)
+            named = ", ".join(map(quote, columns))  # in this order: a column that was added later is the last there
+            self.fetch(name, columns, f"SELECT {named} FROM {name} WHERE {of_batches(cards)}")
 
     def know_members(self, contract: ContractType, part: str) -> None:
         """Fetch the members of dimensions that the rows of `part` refer to, in place of what was fetched of them."""
@@ -127,24 +129,32 @@ class StagingSession(DuckDBSession):
             self._recall_rejected(contract, cards)
 
     def _recall_rows(self, contract: ContractType, cards: Sequence[BatchCard], span: tuple[dt.date, dt.date]) -> None:
-        name, key = quote_table(contract.table.name), contract.table.key[0]
-        columns = {column: typed_columns(contract)[column] for column in (key, "event_date", "batch_id", "position")}
+        name, key, own = quote_table(contract.table.name), contract.table.key[0], own_id(contract)
+        ids = [column for column in (key, own) if column is not None]
+        columns = {column: typed_columns(contract)[column] for column in (*ids, "event_date", "batch_id", "position")}
         selected, mine = f"SELECT {', '.join(map(quote, columns))} FROM {name}", of_batches(cards)
-        queries = ["SELECT NULL, NULL, NULL, NULL WHERE false"]
-        # Rows of other batches with a key of these, on their days.
-        days = self.rows(f"SELECT DISTINCT event_date FROM {name} WHERE {mine} ORDER BY 1")
-        within = f"event_date IN ({', '.join(literal(day) for (day,) in days) or 'NULL'})"
-        if self.server.execute(f"SELECT EXISTS (SELECT FROM {name} WHERE {within})").fetchone() == (True,):
-            self._ask_for(f"SELECT {quote(key)} AS id FROM {name}", "text")
-            others = f"NOT {mine} AND {quote(key)} IN (SELECT id FROM asked)"
-            queries.append(f"{selected} WHERE {within} AND {others}")
         # Nothing of a batch that is not in the ledger is stored, and to look for it would take a scan of its days.
-        if self.count("ops.pipeline_logs"):
-            between = f"event_date BETWEEN {literal(span[0])} AND {literal(span[1])}"
-            queries.append(f"{selected} WHERE {mine} AND {between}")
-        self.fetch("recall.rows", columns, " UNION ALL ".join(queries))
-        self.execute(f"INSERT INTO {name} BY NAME SELECT * FROM recall.rows")
-        self.execute("INSERT INTO recalled SELECT batch_id, position FROM recall.rows")
+        known = self.count("ops.pipeline_logs") > 0
+        between = f"event_date BETWEEN {literal(span[0])} AND {literal(span[1])}"
+        self._recall("rows", columns, f"{selected} WHERE {mine} AND {between} AND {known}", name)
+        # Rows of other batches with a key of these on their days, or with an own id of these on their days and beside.
+        found = [day for (day,) in self.rows(f"SELECT DISTINCT event_date FROM {name} WHERE {mine} ORDER BY 1")]
+        on, near = (", ".join(map(literal, each)) or "NULL" for each in (found, with_neighbours(found)))
+        exists = f"SELECT EXISTS (SELECT FROM {name} WHERE event_date IN ({near}))"
+        if self.server.execute(exists).fetchone() == (True,):
+            each = (f"SELECT {quote(column)} AS id FROM {name} WHERE {quote(column)} IS NOT NULL" for column in ids)
+            self._ask_for(" UNION ALL ".join(each), "text")
+            others = (
+                f"{selected} WHERE NOT {mine} AND event_date IN ({days}) AND {quote(column)} IN (SELECT id FROM asked)"
+                for column, days in zip(ids, (on, near), strict=False)
+            )
+            self._recall("others", columns, " UNION ".join(others), name)
+
+    def _recall(self, what: str, columns: Mapping[str, str], query: str, name: str) -> None:
+        """Put stored rows into the table `name` here, noted in `recalled`."""
+        self.fetch(f"recall.{what}", columns, query)
+        self.execute(f"INSERT INTO {name} BY NAME SELECT * FROM recall.{what}")
+        self.execute(f"INSERT INTO recalled SELECT batch_id, position FROM recall.{what}")
 
     def _recall_rejected(self, contract: ContractType, cards: Sequence[BatchCard]) -> None:
         """Fetch the rejected records of other batches of the source with the text of one in these."""

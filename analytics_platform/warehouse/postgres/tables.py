@@ -15,7 +15,7 @@ import psycopg
 
 from analytics_platform.catalog import CONTRACTS
 from analytics_platform.contracts.base import ContractType
-from analytics_platform.contracts.ddl import column_docs, column_types, comment_statements, json_columns
+from analytics_platform.contracts.ddl import column_docs, column_types, comment_statements, json_columns, own_id
 from analytics_platform.contracts.sql import literal, quote, quote_table
 from analytics_platform.contracts.table import Table
 from analytics_platform.warehouse.ledger import TEXT_ID
@@ -144,6 +144,14 @@ def _create(contract: ContractType) -> Iterator[str]:
         indexes += [quote(column) for column in _STAR if column in types and (column,) != table.key]
     for columns in indexes:
         yield f"CREATE INDEX ON {name} ({columns})"
+    yield from _own_id_index(contract)
+
+
+def _own_id_index(contract: ContractType) -> Iterator[str]:
+    """Yield the statement that indexes the own ids of events, which every load looks for."""
+    if own := own_id(contract):
+        column = quote(own)
+        yield f"CREATE INDEX ON {quote_table(contract.table.name)} ({column}, event_date) WHERE {column} IS NOT NULL"
 
 
 def _migrate(contract: ContractType, stored: dict[str, str]) -> Iterator[str]:
@@ -155,6 +163,8 @@ def _migrate(contract: ContractType, stored: dict[str, str]) -> Iterator[str]:
         yield f"COMMENT ON COLUMN {name}.{quote(column)} IS {literal(column_docs(contract)[column])}"
     for column, kind in needed.widened.items():
         yield f"ALTER TABLE {name} ALTER COLUMN {quote(column)} TYPE {_postgres_type(kind)}"
+    if own_id(contract) in needed.added:
+        yield from _own_id_index(contract)
 
 
 def _postgres_type(kind: str) -> str:

@@ -253,7 +253,6 @@ class ProductVersions(
     key=("version_id",),
     write="batches",
     partition="event_date",
-    identity=("product_id", "title", "price", "extra"),
     redelivers=True,
 ):
     """One row per product and answer."""

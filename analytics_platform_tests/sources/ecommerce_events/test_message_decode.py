@@ -43,7 +43,7 @@ def test_every_column_is_read_from_the_message() -> None:
         app={"version": "5.2.0"},
     )
     assert message == {
-        "event_id": "e-1",
+        "source_event_id": "e-1",
         "client_id": "user:42",
         "user_id": "42",
         "event_at": "1759276800",
