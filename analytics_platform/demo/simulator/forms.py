@@ -270,6 +270,13 @@ def draw_copy_form(rng: Random, form: MessageForm) -> MessageForm:
     return rng.choice(others)
 
 
+def _write_ids(event: Event) -> dict[str, object]:
+    """Write the ids that only some apps write: of a counter that starts again, so that events share them, or none."""
+    if event.at % 7 == 0:
+        return {"event_id": f"e-{event.at % 97}"}
+    return {"event_id": "undefined", "client_id": "(not set)"} if event.at % 7 == 1 else {}
+
+
 def message_fields(event: Event, form: MessageForm) -> dict[str, object]:
     """Return the fields of the message's object, without the items."""
     user_id = event.user_id
@@ -280,6 +287,7 @@ def message_fields(event: Event, form: MessageForm) -> dict[str, object]:
         "platform": "IOS" if user_id % 3 else "ANDROID",
         "app_version": _APP_VERSIONS[user_id % len(_APP_VERSIONS)],
     }
+    fields |= _write_ids(event)
     if event.purchase is None:
         return fields
     order = {"transaction_id": event.purchase.transaction_id, "value": event.purchase.cents / 100, "currency": "EUR"}

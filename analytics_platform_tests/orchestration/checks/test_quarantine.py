@@ -8,6 +8,7 @@ import dagster as dg
 import pytest
 
 from analytics_platform_tests.end_to_end.platform_run import DagsterPlatform, clickstream
+from analytics_platform_tests.kit import click, to_csv
 
 DAYS = ("2026-03-01", "2026-03-02")
 SELECT = 'key:"raw/clickstream" or key:"cleaned/clickstream"'
@@ -68,3 +69,23 @@ def test_the_outcome_of_every_rule_is_kept_for_every_run_that_read_something(pla
     )
 
     assert kept == [(1000, 40)]
+
+
+def test_an_own_id_of_several_events_warns_with_examples_and_all_events_are_kept(platform: DagsterPlatform) -> None:
+    rows = [
+        click(client, "2026-03-01T10:00:00Z", event_id=own)
+        for client, own in (("ada", "7"), ("bob", "7"), ("eve", "8"))
+    ]
+    platform.drop("some.csv", to_csv(rows))
+
+    first, second = _load(platform)["quarantine"], _load(platform)["quarantine"]
+
+    assert (first.passed, first.severity) == (False, dg.AssetCheckSeverity.WARN)
+    assert first.description == (
+        "0 of 3 records rejected in this run (0.00%). "
+        "1 accepted records have the own id of another event, see «ids used again»."
+    )
+    (record,) = first.metadata["ids used again"].value.records
+    assert (record.data["id"], record.data["events"]) == ("7", "2")
+    assert second.passed
+    assert platform.rows("SELECT count(*) FROM cleaned.clickstream") == [(3,)]
