@@ -95,6 +95,6 @@ SELECT
     known(list_id) AS list_id,
     known(list_name) AS list_name,
     items_json,
-    batch_id,
-    position
+    position,
+    batch_id
 FROM enriched

@@ -33,6 +33,6 @@ SELECT
     known(json_extract_string(event_data, '$.item_list_id')) AS list_id,
     known(json_extract_string(event_data, '$.item_list_name')) AS list_name,
     json_list(json_extract_string(event_data, '$.items')) AS items_json,
-    batch_id,
-    position
+    position,
+    batch_id
 FROM cleaned.clickstream

@@ -19,6 +19,6 @@ SELECT
     list_id,
     list_name,
     items AS items_json,
-    batch_id,
-    position
+    position,
+    batch_id
 FROM cleaned.ecommerce_events

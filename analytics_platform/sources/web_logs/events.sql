@@ -12,6 +12,6 @@ SELECT
     CASE WHEN lower(device) IN ('desktop', 'mobile', 'tablet', 'tv', 'console') THEN lower(device) END
         AS device_type,
     named_item(item_name) AS items_json,
-    batch_id,
-    position
+    position,
+    batch_id
 FROM cleaned.web_logs
