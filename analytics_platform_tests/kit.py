@@ -66,12 +66,12 @@ VOLATILE: Mapping[str, frozenset[str]] = {
     "ops.quarantine": frozenset({"quarantined_at"}),
     "ops.acceptances": frozenset({"accepted_at"}),
     "cleaned.clickstream": frozenset({"arrived_at"}),
-    "cleaned.events": frozenset({"received_at"}),
+    "cleaned.events": frozenset({"received_at", "position"}),
     **{
         f"cleaned.{kind}_versions": frozenset({"arrived_at"}) for kind in ("customer", "product", "order", "order_item")
     },
 }
-"""Columns that tell when and by which run a row was written; two runs over the same data differ in them."""
+"""Columns that tell when, by which run and from which place a row was written: two runs over the same data differ."""
 
 
 HISTORIES = frozenset({"ops.rule_results"})

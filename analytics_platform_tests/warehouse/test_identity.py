@@ -21,6 +21,7 @@ from analytics_platform.warehouse.ledger import find_batch
 from analytics_platform.warehouse.replay import replay
 from analytics_platform.warehouse.withdraw import withdraw_batch
 from analytics_platform_tests.kit import (
+    VOLATILE,
     Contents,
     Platform,
     Row,
@@ -272,17 +273,12 @@ def test_the_tables_are_the_same_in_whichever_files_events_come_and_come_again(
     assert found[0] == found[1]
 
 
-_ARRIVAL = ("batch_id", "position", "arrived_at", "received_at")
-
-
 def _events(session: Session, *tables: str) -> Contents:
-    """Return the tables without what says in which batch a row came and when."""
+    """Return the tables without what says in which batch a row came and where."""
     found = {}
     for name, rows in contents(session, tables or ("cleaned.clickstream", "ops.quarantine")).items():
-        columns = [x for x in CONTRACTS[name].columns if x not in ("arrived_at", "received_at", "quarantined_at")]
-        if name == "cleaned.clickstream":
-            columns = [x for x in CONTRACTS[name].columns if x != "arrived_at"]
-        kept = [place for place, column in enumerate(columns) if column not in _ARRIVAL]
+        columns = [column for column in CONTRACTS[name].columns if column not in VOLATILE.get(name, ())]
+        kept = [place for place, column in enumerate(columns) if column not in ("batch_id", "position")]
         found[name] = sorted((tuple(row[place] for place in kept) for row in rows), key=repr)
     return found
 
