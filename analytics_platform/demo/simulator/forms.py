@@ -272,9 +272,9 @@ def draw_copy_form(rng: Random, form: MessageForm) -> MessageForm:
 
 def _write_ids(event: Event) -> dict[str, object]:
     """Write the ids that only some apps write: of a counter that starts again, so that events share them, or none."""
-    if event.at % 7 == 0:
-        return {"event_id": f"e-{event.at % 97}"}
-    return {"event_id": "undefined", "client_id": "(not set)"} if event.at % 7 == 1 else {}
+    if event.at % 101 == 0:
+        return {"event_id": f"e-{event.at % 7}"}
+    return {"event_id": "undefined", "client_id": "(not set)"} if event.at % 101 == 1 else {}
 
 
 def message_fields(event: Event, form: MessageForm) -> dict[str, object]:
