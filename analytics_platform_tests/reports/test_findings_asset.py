@@ -71,5 +71,5 @@ def test_it_depends_on_all_it_reads() -> None:
         "star/dim_product", "star/fact_sessions", "cleaned/clickstream",
         "cleaned/ecommerce_events", "cleaned/web_logs", "cleaned/user_versions",
         "cleaned/customer_versions", "cleaned/product_versions", "cleaned/order_versions",
-        "cleaned/order_item_versions",
+        "cleaned/order_item_versions", "cleaned/exchange_rate_versions",
     }  # fmt: skip

@@ -49,7 +49,7 @@ class RatesApi(JsonApi):
         return Endpoint(source, url, setting=self.setting, is_object=True)
 
 
-class Rates(Csv):
+class RatesFormat(Csv):
     """A CSV file, or the answer of an API."""
 
     reasons = (*Csv().reasons, "record: no rates")
@@ -80,4 +80,4 @@ def _values(rate: dict[str, object]) -> list[str | None]:
     return list(map(to_text, rate.values()))
 
 
-SOURCE = Source(ExchangeRateVersions, RatesApi(), Rates())
+SOURCE = Source(ExchangeRateVersions, RatesApi(), RatesFormat())
