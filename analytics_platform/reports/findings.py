@@ -19,7 +19,18 @@ from analytics_platform.reports.periods import total_of
 from analytics_platform.reports.queries import ALL_DAYS
 from analytics_platform.reports.render import render_html, render_markdown
 from analytics_platform.reports.tables import TextTable
-from analytics_platform.reports.wording import count, day, listed, moment, money, percent, shown, span, whole
+from analytics_platform.reports.wording import (
+    amounts_in,
+    count,
+    day,
+    listed,
+    moment,
+    money,
+    percent,
+    shown,
+    span,
+    whole,
+)
 from analytics_platform.transform import DayRange
 from analytics_platform.warehouse import Session
 
@@ -36,7 +47,7 @@ _REASONS = 8
 class Facts:
     """Everything the findings are made from. `days` has a row for every day from the first to the last with traffic.
 
-    `frames` are those that `_SECTIONS` name.
+    `frames` are those that `_SECTIONS` name. Amounts are in `currency`; those in `unconverted` currencies are unknown.
     """
 
     days: pl.DataFrame
@@ -45,6 +56,8 @@ class Facts:
     quality: pl.DataFrame
     reasons: pl.DataFrame
     loaded_at: dt.datetime | None
+    currency: str = ""
+    unconverted: Sequence[str] = ()
 
     @property
     def is_empty(self) -> bool:
@@ -65,8 +78,11 @@ _SECTIONS: Sequence[tuple[str, str, str, Callable[[Session], pl.DataFrame]]] = (
 """Name and title of a section, what its frame, sentence, plot and table are called, and how the frame is read."""
 
 
-def read_facts(session: Session, as_of: dt.datetime) -> Facts:
-    """Read the tables of `queries.FINDINGS`, all their days. A day later than `as_of` never counts as complete."""
+def read_facts(session: Session, as_of: dt.datetime, currency: str = "") -> Facts:
+    """Read the tables of `queries.FINDINGS`, all their days. A day later than `as_of` never counts as complete.
+
+    `currency` is SHOP_CURRENCY.
+    """
     known, today = queries.days_with_data(session, as_of), as_of.date()
     days = queries.read_days(session, *(known or (DayRange(today, today), today)))
     (visitors,) = session.one("SELECT count(DISTINCT client_id) FROM star.fact_sessions WHERE NOT is_bot")
@@ -77,6 +93,8 @@ def read_facts(session: Session, as_of: dt.datetime) -> Facts:
         quality=records.read_quality(session, ALL_DAYS),
         reasons=records.read_reasons(session, ALL_DAYS).head(_REASONS),
         loaded_at=records.loaded_at(session),
+        currency=queries.shop_currency(session, currency),
+        unconverted=queries.unconverted(session),
     )
 
 
@@ -109,7 +127,8 @@ def make_report(facts: Facts, as_of: dt.datetime, limit: float) -> Report:
     """Make the report on `facts`. `as_of` is when it is made, `limit` the highest error rate a day may have."""
     if facts.is_empty:
         return Report(TITLE, f"Made on {moment(as_of)}.", (), (NO_DATA,), ())
-    return Report(TITLE, _about(facts, as_of), _figures(facts), _notes(facts), tuple(_sections(facts, limit)))
+    with amounts_in(facts.currency):
+        return Report(TITLE, _about(facts, as_of), _figures(facts), _notes(facts), tuple(_sections(facts, limit)))
 
 
 def _about(facts: Facts, as_of: dt.datetime) -> str:
@@ -133,6 +152,8 @@ def _figures(facts: Facts) -> tuple[tuple[str, str], ...]:
         ("Visitors", whole(facts.visitors)),
         ("Orders", whole(total.orders)),
         ("Revenue", money(total.revenue)),
+        ("Refunds", money(total.refunds)),
+        ("Net revenue", money(total.net_revenue)),
         ("Average order", shown(total.average_order)),
         ("Conversion", percent(total.conversion)),
     )
@@ -142,14 +163,15 @@ def _notes(facts: Facts) -> tuple[str, ...]:
     """Say what a reader must know to read the numbers right."""
     basis = (
         "Days are UTC. Bots are left out. Visitors are distinct clients over the whole period; "
-        "conversion is sessions with an order / sessions. Revenue is in the shop's currency."
+        "conversion is sessions with an order / sessions. Revenue is before refunds. " + sentences.currency_sentence()
     )
+    unknown = sentences.unknown_sentence(facts.days, list(facts.unconverted))
+    notes = tuple(filter(None, (basis, unknown)))
     unfinished = [day(date) for date in facts.days.filter(~facts.days["is_complete"])["date"]]
     if not unfinished:
-        return (basis,)
-    was, is_left = ("was", "is") if len(unfinished) == 1 else ("were", "are")
-    left_out = f"{was} not over when the data arrived, and {is_left} left out of comparisons"
-    return (basis, f"{listed(unfinished)} {left_out}.")
+        return notes
+    left_out = "is" if len(unfinished) == 1 else "are"
+    return (*notes, f"{listed(unfinished)} may not be complete, and {left_out} left out of comparisons.")
 
 
 def _sections(facts: Facts, limit: float) -> Iterator[Section]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from decimal import Decimal
 
 import polars as pl
@@ -24,7 +24,10 @@ class Total:
     visitors: int
     orders: int
     converted: int
+    unknown: int
     revenue: Decimal
+    refunds: Decimal
+    net_revenue: Decimal
 
     @property
     def conversion(self) -> float | None:
@@ -38,24 +41,24 @@ class Total:
 
     @property
     def average_order(self) -> Decimal | None:
-        """Revenue / orders; None without orders."""
-        return self.revenue / self.orders if self.orders else None
+        """Revenue / orders with a known revenue; None without such orders."""
+        return self.revenue / (self.orders - self.unknown) if self.orders > self.unknown else None
 
 
 def total_of(days: pl.DataFrame) -> Total | None:
     """Return the sums of all `days`, in order of date; None if there are none."""
     if days.is_empty():
         return None
-    counts = {name: int(days[name].sum()) for name in ("sessions", "visitors", "orders", "converted")}
-    return Total(days["date"][0], days["date"][-1], len(days), revenue=Decimal(days["revenue"].sum()), **counts)
+    names = [column.name for column in fields(Total)[3:]]
+    return Total(days["date"][0], days["date"][-1], len(days), *days.select(names).sum().row(0))
 
 
 def weeks_of(days: pl.DataFrame) -> tuple[Total, Total] | None:
-    """Return the sums of the last seven complete days and, first, of the seven before. None with fewer complete days.
+    """Return the sums of the last seven complete days with data and, first, of the seven before; None with fewer.
 
-    `days` has no gaps.
+    A day without sessions and orders is one whose data is missing: it is in neither.
     """
-    complete = days.filter("is_complete")
+    complete = days.filter(pl.col("is_complete") & (pl.col("sessions") + pl.col("orders") > 0))
     before, after = total_of(complete[-2 * WEEK : -WEEK]), total_of(complete[-WEEK:])
     return (before, after) if len(complete) >= 2 * WEEK and before and after else None
 

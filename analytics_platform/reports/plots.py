@@ -24,6 +24,7 @@ from analytics_platform.reports.sentences import credit_shares, day_errors
 from analytics_platform.reports.wording import (
     capital,
     clean,
+    currency,
     label,
     money,
     percent,
@@ -69,7 +70,7 @@ def trends_plot(days: pl.DataFrame, narrow: bool) -> bytes:
         days = days.filter("is_complete").with_columns(numbers.rolling_mean(WEEK))[WEEK - 1 :]
         complete, remark = len(days), " a day, mean of 7 days"
     for axes, name, colour in zip(panels, ("Sessions", "Orders", "Revenue"), COLOURS, strict=False):
-        drawing.bare(axes, "y", name + remark)
+        drawing.bare(axes, "y", (f"{name}, {currency()}" if name == "Revenue" and currency() else name) + remark)
         _trend(axes, [float(value) for value in days[name.lower()]], complete, colour, means)
     drawing.day_axis(panels[-1], days["date"].to_list(), 3 if narrow else 7)
     return drawing.png(figure)

@@ -15,17 +15,18 @@ import polars as pl
 from analytics_platform.transform import DayRange
 from analytics_platform.warehouse import Session
 
-OVERVIEW = ("marts.daily_trends", "marts.funnel_daily", "marts.device_daily", "ops.pipeline_logs")
+RATES = ("cleaned.daily_rates",)
+OVERVIEW = ("marts.daily_trends", "marts.funnel_daily", "marts.device_daily", "ops.pipeline_logs", *RATES)
 CHANNELS = ("marts.attribution",)
 PRODUCTS = ("marts.product_daily", "marts.list_performance", "star.dim_product")
-CUSTOMERS = ("marts.user_metrics", "cleaned.users", "ops.orphans")
+CUSTOMERS = ("marts.user_metrics", "cleaned.users", "ops.orphans", "marts.customer_revenue")
 QUALITY = ("marts.data_quality_daily", "ops.quarantine")
 PIPELINE = ("ops.pipeline_logs", "ops.set_aside")
 DASHBOARD = tuple(sorted({*OVERVIEW, *CHANNELS, *PRODUCTS, *CUSTOMERS, *QUALITY, *PIPELINE}))
 """The tables that pages of the dashboard are made from. None has a row per event."""
 
 FINDINGS = (
-    *(table for table in DASHBOARD if table not in ("ops.orphans", "ops.set_aside")),
+    *(table for table in DASHBOARD if table not in ("ops.orphans", "ops.set_aside", "marts.customer_revenue")),
     *("marts.product_performance", "cleaned.events", "star.fact_sessions"),
 )
 """The tables that the findings are made from."""
@@ -36,15 +37,18 @@ TOP, TOP_BOUGHT = 10, 20
 
 _MONEY = pl.Decimal(38, 4)
 _TEXTS = """
-step device_type channel product_id product_name list_id list_name user_id user_name city favourite_product source input
-error_reason raw batch_id
+step device_type channel client_id product_id product_name list_id list_name user_id user_name city favourite_product
+source input error_reason raw batch_id
+"""
+_AMOUNTS = """
+revenue refunds net_revenue total_revenue orders_revenue first_revenue last_revenue indirect_revenue
 """
 _TYPES: Mapping[str, Any] = {
     **dict.fromkeys(_TEXTS.split(), pl.String),
-    **dict.fromkeys(("revenue", "total_revenue", "first_revenue", "last_revenue", "indirect_revenue"), _MONEY),
+    **dict.fromkeys(_AMOUNTS.split(), _MONEY),
     **dict.fromkeys(("engagement_rate", "view_to_purchase_rate", "average_views"), pl.Float64),
     **dict.fromkeys(("finished_at", "last_active_at"), pl.Datetime("us", "UTC")),
-    "date": pl.Date,
+    **dict.fromkeys(("date", "last_order_date"), pl.Date),
 }
 """The types of columns, by name; all other columns are counts."""
 
@@ -71,25 +75,62 @@ def missing_tables(session: Session, wanted: Sequence[str]) -> list[str]:
 
 
 def days_with_data(session: Session, now: dt.datetime) -> tuple[DayRange, dt.date] | None:
-    """Return the days from the first to the last with traffic, and the first day that is not complete.
+    """Return the days from the first to the last with traffic, and the first day that may not be complete.
 
-    A day is complete once data arrived after it had ended, and it is before the day of `now`. None without any traffic.
+    A day is complete once every source has brought events of a later day, and it is before the day of `now`. Sources
+    that have brought none for a week do not count. None without any traffic.
     """
     first, last = session.one("SELECT min(date), max(date) FROM marts.daily_trends")
-    (arrived_at,) = session.one("SELECT max(arrived_at) FROM ops.pipeline_logs")
     if first is None:
         return None
-    return DayRange(first, last), min(arrived_at or now, now).astimezone(dt.UTC).date()
+    # When data arrived says nothing: an export may end at noon and be loaded a week later, and one source may be days
+    # behind another. Such days once made rising traffic fall.
+    (slowest,) = session.one(
+        """
+        WITH latest AS (SELECT max(max_event_date) AS date FROM ops.pipeline_logs GROUP BY source)
+        SELECT min(date) FROM latest WHERE date >= (SELECT max(date) FROM latest) - 7
+        """
+    )
+    return DayRange(first, last), min(slowest or last, now.astimezone(dt.UTC).date())
+
+
+def shop_currency(session: Session, setting: str) -> str:
+    """Return the currency of all amounts: SHOP_CURRENCY, else the only one of the events; empty if nobody told it."""
+    if setting or missing_tables(session, RATES):
+        return setting
+    found = session.rows("SELECT DISTINCT shop_currency FROM cleaned.daily_rates WHERE shop_currency IS NOT NULL")
+    return str(found[0][0]) if len(found) == 1 else ""
+
+
+def unconverted(session: Session, days: DayRange = ALL_DAYS) -> list[str]:
+    """Return the currencies of events that cannot be converted into the shop's on some of the days."""
+    sql = """
+        SELECT DISTINCT currency FROM cleaned.daily_rates
+        WHERE rate IS NULL AND currency <> '' AND event_date BETWEEN $first AND $last
+        ORDER BY currency
+        """
+    return [str(currency) for (currency,) in session.rows(sql, {"first": days.first, "last": days.last})]
 
 
 def read_days(session: Session, days: DayRange, complete_until: dt.date) -> pl.DataFrame:
-    """Return one row for every day of the range, those without traffic included."""
+    """Return one row for every day of the range, those without traffic included.
+
+    `unknown` are the orders without a known revenue.
+    """
     sql = """
-        SELECT date, sessions, visitors, round(coalesce(conversion_rate * sessions, 0))::BIGINT, orders, revenue
+        SELECT
+            date, sessions, visitors, round(coalesce(conversion_rate * sessions, 0))::BIGINT, orders,
+            CASE
+                WHEN average_order_value IS NULL THEN orders
+                WHEN average_order_value = 0 THEN 0
+                ELSE orders - round(revenue / average_order_value)::BIGINT
+            END,
+            revenue, refunds, net_revenue
         FROM marts.daily_trends
         WHERE date BETWEEN $first AND $last
         """
-    found = frame(session, "date sessions visitors converted orders revenue", sql, days)
+    columns = "date sessions visitors converted orders unknown revenue refunds net_revenue"
+    found = frame(session, columns, sql, days)
     calendar = pl.DataFrame({"date": pl.date_range(days.first, days.last, eager=True)})
     joined = calendar.join(found, on="date", how="left", maintain_order="left")
     return joined.with_columns(pl.exclude("date").fill_null(0), is_complete=pl.col("date") < complete_until)
@@ -157,13 +198,14 @@ def traffic_sources(session: Session, days: DayRange, top: int) -> list[str]:
 def read_products(session: Session, days: DayRange = ALL_DAYS, top: int = TOP, text: str = "") -> pl.DataFrame:
     """Return the products that sold best, of those with `text` in their name or id.
 
-    `products_sold` and `total_revenue` are those of all products.
+    `products_sold` and `total_revenue` are those of all products, `orders_revenue` is that of all orders.
     """
     sql = """
         WITH sold AS (
             SELECT
                 product_id, sum(views)::BIGINT AS views, sum(add_to_carts)::BIGINT AS add_to_carts,
-                sum(orders)::BIGINT AS orders, sum(quantity)::BIGINT AS quantity, sum(revenue) AS revenue
+                sum(orders)::BIGINT AS orders, sum(quantity)::BIGINT AS quantity, sum(revenue) AS revenue,
+                sum(refunds) AS refunds, sum(net_revenue) AS net_revenue
             FROM marts.product_daily
             WHERE date BETWEEN $first AND $last
             GROUP BY product_id
@@ -171,17 +213,25 @@ def read_products(session: Session, days: DayRange = ALL_DAYS, top: int = TOP, t
         named AS (
             SELECT
                 sold.product_id, coalesce(products.product_name, '') AS product_name, views, add_to_carts, orders,
-                quantity, revenue
+                quantity, revenue, refunds, net_revenue
             FROM sold
             LEFT JOIN star.dim_product AS products ON sold.product_id = products.product_id AND products.is_current
         ),
-        totals AS (SELECT count(CASE WHEN orders > 0 THEN 1 END), sum(revenue) FROM sold)
+        totals AS (
+            SELECT
+                count(CASE WHEN orders > 0 THEN 1 END), sum(revenue),
+                (SELECT coalesce(sum(revenue), 0) FROM marts.daily_trends WHERE date BETWEEN $first AND $last)
+            FROM sold
+        )
         SELECT * FROM named CROSS JOIN totals
         WHERE strpos(lower(product_name), lower($text)) > 0 OR strpos(lower(product_id), lower($text)) > 0
         ORDER BY revenue DESC, quantity DESC, views DESC, product_id
         LIMIT $top
         """
-    columns = "product_id product_name views add_to_carts orders quantity revenue products_sold total_revenue"
+    columns = (
+        "product_id product_name views add_to_carts orders quantity revenue refunds net_revenue products_sold "
+        "total_revenue orders_revenue"
+    )
     return frame(session, columns, sql, days, text=text, top=top)
 
 
@@ -204,14 +254,17 @@ def read_bought(session: Session, top: int = TOP_BOUGHT) -> pl.DataFrame:
     sql = """
         WITH viewed AS (SELECT *, avg(views) OVER () AS average_views FROM marts.product_performance)
         SELECT
-            product_id, coalesce(product_name, ''), views, purchases, view_to_purchase_rate, revenue,
-            average_views::DOUBLE, count(*) OVER ()
+            product_id, coalesce(product_name, ''), views, purchases, view_to_purchase_rate, revenue, refunds,
+            net_revenue, average_views::DOUBLE, count(*) OVER ()
         FROM viewed
         WHERE views > 0 AND views >= average_views
         ORDER BY view_to_purchase_rate DESC, purchases DESC, product_id
         LIMIT $top
         """
-    columns = "product_id product_name views purchases view_to_purchase_rate revenue average_views products"
+    columns = (
+        "product_id product_name views purchases view_to_purchase_rate revenue refunds net_revenue average_views "
+        "products"
+    )
     return frame(session, columns, sql, top=top)
 
 
@@ -246,6 +299,15 @@ def read_customer_totals(session: Session) -> dict[str, Any]:
         FROM marts.user_metrics
         """
     return frame(session, "customers active buyers repeat_buyers revenue orphans", sql).row(0, named=True)
+
+
+def read_clients(session: Session, top: int) -> pl.DataFrame:
+    """Return the clients (browsers and devices) that brought most revenue, over all days."""
+    sql = """
+        SELECT client_id, last_order_date, orders, revenue, refunds, net_revenue
+        FROM marts.customer_revenue ORDER BY rank LIMIT $top
+        """
+    return frame(session, "client_id last_order_date orders revenue refunds net_revenue", sql, top=top)
 
 
 def read_cities(session: Session, top: int) -> pl.DataFrame:

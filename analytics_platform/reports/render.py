@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 # Markup of GitHub's dialect; a colon before a letter or a slash, as in `://` and Streamlit's `:red[`; links without `://`.
 _MARKS = re.compile(r"([\\`*_\[\]{}|~#!$]|:(?=[^\s\d])|(?<=www)\.)")
+_TOGETHER = re.compile(r"(?<=\d) (?=%)|(?<=\b[A-Z]{3}) (?=−?\d)")
 
 
 def escape_markdown(text: str) -> str:
@@ -26,8 +27,8 @@ def data_url(png: bytes) -> str:
 
 
 def _unbroken(value: object) -> object:
-    """Keep a number on one line with its percent sign."""
-    return value if isinstance(value, Markup) else re.sub(r"(?<=\d) %", "\u00a0%", str(value))
+    """Keep a number on one line with its percent sign or its currency."""
+    return value if isinstance(value, Markup) else _TOGETHER.sub("\u00a0", str(value))
 
 
 def _marked(value: object) -> Markup:

@@ -12,13 +12,15 @@ from typing import Any, TypeAlias
 
 import polars as pl
 
-from analytics_platform.reports.periods import best_day, total_of, weeks_of
+from analytics_platform.reports.periods import WEEK, best_day, total_of, weeks_of
 from analytics_platform.reports.wording import (
     capital,
     clean,
     count,
+    currency,
     day,
     label,
+    listed,
     moment,
     money,
     percent,
@@ -56,20 +58,49 @@ def _best(days: pl.DataFrame, years: bool) -> str:
     return f"the {'best' if measure == 'revenue' else 'busiest'} day was {day(date, years)} with {shown}"
 
 
+def unknown_sentence(days: pl.DataFrame, unconverted: list[str]) -> str:
+    """Say how many orders have no known amount, and why; empty if all have one.
+
+    `unconverted` are the currencies of events that could not be converted into the shop's.
+    """
+    if not (unknown := int(days["unknown"].sum())):
+        return ""
+    why = "their events carry none that can be read"
+    if unconverted and currency():
+        why = f"no rate of {listed(unconverted)} to {currency()}"
+    elif unconverted:
+        why = f"they are in {listed(unconverted)}, and SHOP_CURRENCY does not say which is the shop's"
+    have = "has" if unknown == 1 else "have"
+    return f"{count(unknown, 'order')} {have} an unknown amount, which is in no sum: {why}."
+
+
+def currency_sentence() -> str:
+    """Say in which currency amounts are, or that nobody told it."""
+    known = currency()
+    return f"Amounts are in {known}." if known else "Nobody told the currency of the shop: set SHOP_CURRENCY."
+
+
+def _net(refunds: Decimal, net: Decimal) -> str:
+    return f" ({money(net)} after {money(refunds)} in refunds)" if refunds else ""
+
+
 def trends_sentence(days: pl.DataFrame) -> str:
     """Say what the daily trends show: the last week against the one before, or what the few days brought."""
     total = total_of(days)
-    if total is None or not (total.sessions or total.orders or total.revenue):
+    if total is None or not (total.sessions or total.orders or total.revenue or total.refunds):
         return "There was no traffic and there were no orders yet."
     years = total.first.year != total.last.year
     if (weeks := weeks_of(days)) is not None:
         before, after = weeks
-        revenue = _moved("revenue", before.revenue, after.revenue, money(after.revenue))
+        shown = money(after.revenue) + _net(after.refunds, after.net_revenue)
+        revenue = _moved("revenue", before.revenue, after.revenue, shown)
         sessions = _moved("sessions", before.sessions, after.sessions, whole(after.sessions))
         last = days.filter(pl.col("date").is_between(after.first, after.last))
-        week = f"In the 7 days to {day(after.last, years)}, against the 7 before"
+        gaps = " with data" if (after.last - before.first).days >= 2 * WEEK else ""
+        week = f"In the 7 days{gaps} to {day(after.last, years)}, against the 7 before"
         return f"{week}, {revenue} and {sessions}; {_best(last, years)}."
     revenue = f"{money(total.revenue)} in revenue" if total.revenue else "no revenue"
+    revenue += _net(total.refunds, total.net_revenue)
     brought = f"brought {count(total.sessions, 'session')}, {count(total.orders, 'order')} and {revenue}"
     if total.days == 1:
         return f"The only day, {day(total.last)}, {brought}."
@@ -162,27 +193,35 @@ def _best_converting(rows: Sequence[Row], most: Row, sessions: int) -> str:
     return f"{rate} of its sessions lead to an order" + (", more than on any other device" if leads else "")
 
 
+def _reconciled(products: Decimal, orders: Decimal) -> str:
+    """Say how the revenue of all products and that of all orders fit together; nothing where both are nothing."""
+    sold, rest, ordered = (money(amount, exact=True) for amount in (products, orders - products, orders))
+    reconciled = f"; products {sold} + not itemized (shipping, tax, discounts) {rest} = orders {ordered}"
+    return reconciled if products or orders else ""
+
+
 def products_sentence(products: pl.DataFrame) -> str:
-    """Say what sold best, and how much of the sales the listed products make."""
+    """Say what sold best, and how much of the sales the listed products make; reconcile products with orders."""
     rows = products.rows(named=True)
     if not rows:
         return "No product has been seen or sold yet."
     best, total = rows[0], rows[0]["total_revenue"]
     sold = [row for row in rows if row["orders"] > 0]
+    reconciled = _reconciled(total, best["orders_revenue"])
     if not sold:
         seen = max(rows, key=lambda row: row["views"])
-        views = count(seen["views"], "view")
-        return f"No product has been sold yet; the most viewed is “{label(seen, 'product')}” with {views}."
+        viewed = f"the most viewed is “{label(seen, 'product')}” with {count(seen['views'], 'view')}"
+        return f"No product has been sold yet; {viewed}{reconciled}."
     part = share(best["revenue"], total)
     if part is None:
-        pieces = count(sold[0]["quantity"], "piece")
-        return f"“{label(sold[0], 'product')}” was ordered most, {pieces}, but the products brought no revenue."
+        most = f"“{label(sold[0], 'product')}” was ordered most, {count(sold[0]['quantity'], 'piece')}"
+        return f"{most}, but the products brought no revenue{reconciled}."
     made = f"{money(best['revenue'])} from {count(best['orders'], 'order')}"
     first = f"“{label(best, 'product')}” sold best: {made}, {percent(part)} of the revenue of all products"
     if len(sold) < 2 or best["products_sold"] <= len(sold):
-        return f"{first}."
+        return f"{first}{reconciled}."
     listed_part = percent(share(sum((row["revenue"] for row in sold), Decimal(0)), total))
-    return f"{first}; the {len(sold)} best of {whole(best['products_sold'])} make up {listed_part}."
+    return f"{first}; the {len(sold)} best of {whole(best['products_sold'])} make up {listed_part}{reconciled}."
 
 
 def lists_sentence(lists: pl.DataFrame) -> str:

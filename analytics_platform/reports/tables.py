@@ -59,19 +59,19 @@ def _ratio(part: str, total: str) -> Callable[[dict[str, Any]], str]:
 
 
 def trends_table(days: pl.DataFrame) -> TextTable | None:
-    """Show totals, daily average and best day; with two complete weeks also what they brought and the change."""
+    """Show totals, daily average and highest day; with two complete weeks also what they brought and the change."""
     total, weeks = total_of(days), weeks_of(days)
     if total is None:
         return None
-    header: tuple[str, ...] = ("", "Total", "A day", "Best day")
+    header: tuple[str, ...] = ("", "Total", "A day", "Highest day")
     rows: list[tuple[str, ...]] = []
-    measures = ("sessions", "orders", "revenue")
+    measures = ("sessions", "orders", "revenue", "refunds", "net_revenue")
     for measure in measures:
         value, (date, best) = getattr(total, measure), best_day(days, measure)
         mean = value / total.days
         average = money(mean) if isinstance(mean, Decimal) else f"{mean:,.1f}"
         top = f"{shown(best)} ({day(date)})" if best > 0 else NOTHING
-        rows.append((capital(measure), shown(value), average, top))
+        rows.append((capital(measure.replace("_", " ")), shown(value), average, top))
     conversion: tuple[str, ...] = ("Conversion", percent(total.conversion), "", "")
     if weeks is not None:
         before, after = weeks
@@ -114,7 +114,7 @@ devices_table = partial(_table, "By kind of device", {
 
 products_table = partial(_table, "Best sellers, by revenue", {
     "Product": lambda row: label(row, "product"), "Views": "views", "Put in cart": "add_to_carts",
-    "Orders": "orders", "Pieces": "quantity", "Revenue": "revenue",
+    "Orders": "orders", "Pieces": "quantity", "Revenue": "revenue", "Refunds": "refunds", "Net": "net_revenue",
 })  # fmt: skip
 
 lists_table = partial(
@@ -128,7 +128,7 @@ def bought_table(bought: pl.DataFrame) -> TextTable | None:
     """Show the products with the highest view-to-purchase rate."""
     columns: Columns = {
         "Product": lambda row: label(row, "product"), "Bought": "view_to_purchase_rate", "Purchases": "purchases",
-        "Views": "views", "Revenue": "revenue",
+        "Views": "views", "Revenue": "revenue", "Refunds": "refunds", "Net": "net_revenue",
     }  # fmt: skip
     average = f"{0.0 if bought.is_empty() else bought['average_views'][0]:,.1f}"
     return _table(f"Purchases / views of products with at least the average of {average} views", columns, bought)
@@ -142,6 +142,11 @@ def customers_table(customers: pl.DataFrame, caption: str = "Most active custome
     }  # fmt: skip
     return _table(f"{caption}; the favourite is the product they viewed most", columns, customers, names=4)
 
+
+clients_table = partial(_table, "Browsers and devices, by revenue", {
+    "Client": "client_id", "Last order": lambda row: day(row["last_order_date"], year=True), "Orders": "orders",
+    "Revenue": "revenue", "Refunds": "refunds", "Net": "net_revenue",
+}, names=2)  # fmt: skip
 
 cities_table = partial(_table, "Cities, by revenue", {
     "City": lambda row: clean(row["city"]) or "City not known", "Customers": "customers",

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from decimal import Decimal
 from typing import Any
 
@@ -14,6 +16,17 @@ NOTHING = "–"
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _GROSS = 1000
 """From this amount on, money is shown without its fraction."""
+_CURRENCY = ContextVar("currency", default="")
+
+
+@contextmanager
+def amounts_in(currency: str) -> Iterator[None]:
+    """Let every amount that this thread writes in the block name the currency; none if it is empty."""
+    token = _CURRENCY.set(currency)
+    try:
+        yield
+    finally:
+        _CURRENCY.reset(token)
 
 
 def whole(number: int) -> str:
@@ -26,12 +39,15 @@ def count(number: int, thing: str) -> str:
     return f"{whole(number)} {thing if number == 1 else thing + 's'}"
 
 
-def money(amount: Decimal) -> str:
-    """Write `84,120`, and below a thousand `512.30`. The shop's currency is not known here and not shown."""
-    if amount == 0:
-        return "0"
-    text = f"{amount:,.0f}" if abs(amount) >= _GROSS else f"{amount:,.2f}"
-    return text.replace("-", "−")
+def money(amount: Decimal, exact: bool = False) -> str:
+    """Write `EUR 84,120`, below a thousand and if `exact` with cents, `EUR 512.30`. See `amounts_in`."""
+    text = "0" if amount == 0 else f"{amount:,.0f}" if abs(amount) >= _GROSS and not exact else f"{amount:,.2f}"
+    return f"{currency()} {text}".strip().replace("-", "−")
+
+
+def currency() -> str:
+    """Return the currency that amounts name here; empty if none is known."""
+    return _CURRENCY.get()
 
 
 def share(part: Decimal | int, total: Decimal | int) -> float | None:

@@ -25,7 +25,7 @@ _MONEY = pl.Decimal(38, 4)
 _SCHEMAS: Mapping[str, dict[str, Any]] = {
     "days": {
         "date": pl.Date, "sessions": pl.Int64, "visitors": pl.Int64, "converted": pl.Int64, "orders": pl.Int64,
-        "revenue": _MONEY, "is_complete": pl.Boolean,
+        "unknown": pl.Int64, "revenue": _MONEY, "refunds": _MONEY, "net_revenue": _MONEY, "is_complete": pl.Boolean,
     },
     "funnel": {"step_index": pl.Int64, "step": pl.String, "sessions": pl.Int64},
     "attribution": {
@@ -38,8 +38,8 @@ _SCHEMAS: Mapping[str, dict[str, Any]] = {
     },
     "products": {
         "product_id": pl.String, "product_name": pl.String, "views": pl.Int64, "add_to_carts": pl.Int64,
-        "orders": pl.Int64, "quantity": pl.Int64, "revenue": _MONEY, "products_sold": pl.Int64,
-        "total_revenue": _MONEY,
+        "orders": pl.Int64, "quantity": pl.Int64, "revenue": _MONEY, "refunds": _MONEY, "net_revenue": _MONEY,
+        "products_sold": pl.Int64, "total_revenue": _MONEY, "orders_revenue": _MONEY,
     },
     "lists": {
         "list_id": pl.String, "list_name": pl.String, "sessions": pl.Int64, "impressions": pl.Int64,
@@ -47,7 +47,8 @@ _SCHEMAS: Mapping[str, dict[str, Any]] = {
     },
     "bought": {
         "product_id": pl.String, "product_name": pl.String, "views": pl.Int64, "purchases": pl.Int64,
-        "view_to_purchase_rate": pl.Float64, "revenue": _MONEY, "average_views": pl.Float64, "products": pl.Int64,
+        "view_to_purchase_rate": pl.Float64, "revenue": _MONEY, "refunds": _MONEY, "net_revenue": _MONEY,
+        "average_views": pl.Float64, "products": pl.Int64,
     },
     "customers": {
         "user_id": pl.String, "user_name": pl.String, "city": pl.String, "interactions": pl.Int64,
@@ -80,8 +81,13 @@ def frame(name: str, rows: Sequence[Sequence[object]] = ()) -> pl.DataFrame:
     return pl.DataFrame(values, schema=schema, orient="row")
 
 
-def days(*numbers: tuple[int, int, object], first: dt.date = NOV_1, unfinished: int = 0) -> pl.DataFrame:
-    """Consecutive days of (sessions, orders, revenue), the last `unfinished` of them not complete."""
+def days(
+    *numbers: tuple[int, int, object], first: dt.date = NOV_1, unfinished: int = 0, refunds: int = 0, unknown: int = 0
+) -> pl.DataFrame:
+    """Consecutive days of (sessions, orders, revenue), the last `unfinished` of them not complete.
+
+    Each has `refunds`, and `unknown` orders without a known revenue.
+    """
     complete = len(numbers) - unfinished
     return frame(
         "days",
@@ -92,7 +98,10 @@ def days(*numbers: tuple[int, int, object], first: dt.date = NOV_1, unfinished: 
                 sessions,
                 min(orders, sessions),
                 orders,
+                unknown,
                 revenue,
+                refunds,
+                Decimal(str(revenue)) - refunds,
                 place < complete,
             )
             for place, (sessions, orders, revenue) in enumerate(numbers)
@@ -101,10 +110,11 @@ def days(*numbers: tuple[int, int, object], first: dt.date = NOV_1, unfinished: 
 
 
 def product(
-    name: str, orders: int, revenue: object, views: int = 0, sold: int = 1, total: object = None
+    name: str, orders: int, revenue: object, views: int = 0, sold: int = 1, total: object = None, shipping: int = 0
 ) -> list[object]:
     """A row of the products frame."""
-    return [f"id-{name}", name, views, 0, orders, orders, revenue, sold, revenue if total is None else total]
+    total = Decimal(str(revenue if total is None else total))
+    return [f"id-{name}", name, views, 0, orders, orders, revenue, 0, revenue, sold, total, total + shipping]
 
 
 def facts(**frames: pl.DataFrame) -> Facts:
@@ -131,7 +141,7 @@ def add(session: DuckDBSession, table: str, **columns: object) -> None:
     session.connection.execute(f"INSERT INTO {table} VALUES ({', '.join('?' * len(values))})", values)
 
 
-def fill(session: DuckDBSession, last_arrival: dt.datetime = AS_OF) -> None:
+def fill(session: DuckDBSession, last_event: dt.date = dt.date(2026, 11, 17)) -> None:
     """Sixteen days of a small shop, whose best seller has a hostile name. The eighth had no traffic at all."""
     for place in range(16):
         if place != 7:
@@ -156,7 +166,8 @@ def fill(session: DuckDBSession, last_arrival: dt.datetime = AS_OF) -> None:
     add(session, "star.fact_sessions", client_id="robot", session_date=NOV_1, is_bot=True)
     for reason in ("client_id: missing; timestamp: not a time", "client_id: missing", "record: | <b>"):
         add(session, "ops.quarantine", error_reason=reason)
-    add(session, "ops.pipeline_logs", arrived_at=last_arrival, finished_at=last_arrival)
+    add(session, "ops.pipeline_logs", source="clickstream", max_event_date=last_event)
+    add(session, "ops.pipeline_logs", source="users", max_event_date=None)
 
 
 def _add_day(session: DuckDBSession, date: dt.date, sessions: int) -> None:
@@ -168,6 +179,9 @@ def _add_day(session: DuckDBSession, date: dt.date, sessions: int) -> None:
         sessions=sessions,
         orders=orders,
         revenue=revenue,
+        refunds=Decimal(100),
+        net_revenue=revenue - 100,
+        average_order_value=123.45,
         conversion_rate=9 / sessions,
     )
     for step, reached in enumerate((sessions, 40, 20, orders), 1):

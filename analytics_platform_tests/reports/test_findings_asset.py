@@ -67,7 +67,8 @@ def test_it_depends_on_all_it_reads() -> None:
     assert deps == {
         "marts/daily_trends", "marts/funnel_daily", "marts/attribution", "marts/device_daily",
         "marts/product_daily", "marts/data_quality_daily",
-        "marts/list_performance", "marts/product_performance", "marts/user_metrics", "cleaned/events", "cleaned/users",
+        "marts/list_performance", "marts/product_performance", "marts/user_metrics",
+        "cleaned/events", "cleaned/users", "cleaned/daily_rates",
         "star/dim_product", "star/fact_sessions", "cleaned/clickstream",
         "cleaned/ecommerce_events", "cleaned/web_logs", "cleaned/user_versions",
         "cleaned/customer_versions", "cleaned/product_versions", "cleaned/order_versions",

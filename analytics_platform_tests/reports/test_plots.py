@@ -46,7 +46,7 @@ DRAWN: dict[str, Draw] = {
         frame("lists", [("l1", "", 9, 9, 0, 0, 0.0, 0, 1)]), narrow
     ),
     "20 products": lambda narrow: plots.bought_plot(
-        frame("bought", [(HOSTILE, "", 40, 50, 1.25, 5, 9.5, 30)] * 20), narrow
+        frame("bought", [(HOSTILE, "", 40, 50, 1.25, 5, 0, 5, 9.5, 30)] * 20), narrow
     ),
     "hostile customers": lambda narrow: plots.customers_plot(
         frame("customers", [(HOSTILE, "", "", 9, HOSTILE, 3, NOON, 1, 5, 10, 90)] * 10), narrow

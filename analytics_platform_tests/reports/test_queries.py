@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from analytics_platform.reports import queries
 from analytics_platform_tests.reports.examples import AS_OF, FRAMES, NOV_1, add, fill, frame, read, warehouse
 
 
@@ -32,27 +33,59 @@ def test_a_day_without_traffic_is_there_with_zeros(path: Path) -> None:
     assert found["date"].to_list() == [NOV_1 + dt.timedelta(n) for n in range(16)]
     assert found.row(7, named=True) == {
         "date": dt.date(2026, 11, 8), "sessions": 0, "visitors": 0, "converted": 0, "orders": 0,
-        "revenue": Decimal("0.0000"), "is_complete": True,
+        "unknown": 0, "revenue": Decimal(0), "refunds": Decimal(0), "net_revenue": Decimal(0), "is_complete": True,
     }  # fmt: skip
     assert found["converted"].to_list() == [9] * 7 + [0] + [9] * 8
 
 
 @pytest.mark.parametrize(
-    ("last_arrival", "as_of", "complete"),
+    ("last_event", "others", "as_of", "complete"),
     [
-        (AS_OF, AS_OF, 16),
-        (dt.datetime(2026, 11, 16, 23, 59, tzinfo=dt.UTC), AS_OF, 15),
-        (dt.datetime(2026, 11, 17, 0, 30, tzinfo=dt.timezone(dt.timedelta(hours=2))), AS_OF, 15),
-        (dt.datetime(2026, 11, 17, 0, 0, tzinfo=dt.UTC), AS_OF, 16),
-        (AS_OF, dt.datetime(2026, 11, 16, 12, tzinfo=dt.UTC), 15),
+        (17, {}, AS_OF, 16),
+        (16, {}, AS_OF, 15),
+        (17, {}, dt.datetime(2026, 11, 16, 12, tzinfo=dt.UTC), 15),
+        (17, {"web_logs": 14}, AS_OF, 13),
+        (16, {"web_logs": 17, "app": None}, AS_OF, 15),
+        (17, {"retired": 1}, AS_OF, 16),
     ],
 )
-def test_a_day_is_complete_once_data_arrived_after_it(
-    path: Path, last_arrival: dt.datetime, as_of: dt.datetime, complete: int
+def test_a_day_is_complete_once_every_source_has_events_of_a_later_one(
+    path: Path, last_event: int, others: dict[str, int | None], as_of: dt.datetime, complete: int
 ) -> None:
     with warehouse(path) as session:
-        fill(session, last_arrival)
+        fill(session, dt.date(2026, 11, last_event))
+        for source, last in others.items():
+            add(session, "ops.pipeline_logs", source=source, max_event_date=last and dt.date(2026, 11, last))
     assert read(path, as_of).days["is_complete"].sum() == complete
+
+
+@pytest.mark.parametrize(
+    ("setting", "currencies", "known", "unconverted"),
+    [
+        ("", {}, "", []),
+        ("EUR", {}, "EUR", []),
+        ("", {"USD": ("USD", 1)}, "USD", []),
+        ("", {"USD": (None, None), "EUR": (None, None)}, "", ["EUR", "USD"]),
+        ("", {"USD": ("EUR", 1), "EUR": ("USD", 1)}, "", []),
+        ("EUR", {"EUR": ("EUR", 1), "CHF": ("EUR", None)}, "EUR", ["CHF"]),
+    ],
+)
+def test_the_currency_is_the_setting_else_the_only_one_of_the_events(
+    path: Path, setting: str, currencies: dict[str, tuple[str, int]], known: str, unconverted: list[str]
+) -> None:
+    with warehouse(path) as session:
+        for currency, (shop, rate) in currencies.items():
+            add(session, "cleaned.daily_rates", currency=currency, shop_currency=shop, rate=rate)
+        assert (queries.shop_currency(session, setting), queries.unconverted(session)) == (known, unconverted)
+
+
+def test_orders_without_a_known_revenue_are_counted(path: Path) -> None:
+    with warehouse(path) as session:
+        for place, (orders, revenue, average) in enumerate([(3, 20, 20 / 2), (4, 0, None), (5, 0, 0.0), (0, 0, None)]):
+            date = NOV_1 + dt.timedelta(place)
+            figures = {"orders": orders, "revenue": revenue, "average_order_value": average}
+            add(session, "marts.daily_trends", date=date, **figures)
+    assert read(path).days["unknown"].to_list() == [1, 4, 0, 0]
 
 
 def test_sums_are_exact_and_visitors_are_counted_once_without_bots(path: Path) -> None:

@@ -2,12 +2,14 @@
 
 import datetime as dt
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from analytics_platform.reports.findings import NO_DATA, Report, make_report, write_report
+from analytics_platform.reports.findings import NO_DATA, Report, make_report, read_facts, write_report
 from analytics_platform.reports.render import render_html, render_markdown
+from analytics_platform.warehouse import DuckDBWarehouse
 from analytics_platform_tests.reports.examples import AS_OF, LIMIT, days, facts, fill, frame, read, warehouse
 
 TITLES = [
@@ -21,7 +23,7 @@ TITLES = [
 def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("report") / "warehouse.duckdb"
     with warehouse(path) as session:
-        fill(session, dt.datetime(2026, 11, 16, 8, 5, tzinfo=dt.UTC))
+        fill(session, dt.date(2026, 11, 16))
     return path
 
 
@@ -39,17 +41,36 @@ def test_every_section_has_a_plot_a_table_and_one_sentence(report: Report) -> No
 
 def test_the_head_says_period_rows_and_when(report: Report) -> None:
     assert report.about == (
-        "1–16 Nov 2026 (16 days); 1,425 of 1,500 records accepted; data loaded on 16 Nov 2026, 08:05 UTC; "
+        "1–16 Nov 2026 (16 days); 1,425 of 1,500 records accepted; data loaded on 1 Dec 2026, 09:30 UTC; "
         "report made on 1 Dec 2026, 09:30 UTC."
     )
     assert dict(report.figures) == {
-        "Sessions": "1,613", "Visitors": "2", "Orders": "150", "Revenue": "18,518", "Average order": "123.45",
-        "Conversion": "8.4 %",
+        "Sessions": "1,613", "Visitors": "2", "Orders": "150", "Revenue": "18,518", "Refunds": "1,500",
+        "Net revenue": "17,018", "Average order": "123.45", "Conversion": "8.4 %",
     }  # fmt: skip
 
 
-def test_a_day_that_is_not_over_is_pointed_out(report: Report) -> None:
-    assert report.notes[-1] == "16 Nov was not over when the data arrived, and is left out of comparisons."
+def test_a_day_that_may_not_be_complete_is_pointed_out(report: Report) -> None:
+    assert report.notes[-1] == "16 Nov may not be complete, and is left out of comparisons."
+
+
+def test_every_amount_names_the_currency_or_the_report_says_that_nobody_told_it(path: Path, report: Report) -> None:
+    unnamed = render_markdown("findings.md.j2", report=report)
+    with DuckDBWarehouse(path).session(read_only=True) as session:
+        named = make_report(read_facts(session, AS_OF, "EUR"), AS_OF, LIMIT)
+    assert unnamed.count("Nobody told the currency") == 1 and "18,518" in unnamed and "EUR" not in unnamed
+    text = render_markdown("findings.md.j2", report=named)
+    assert "Amounts are in EUR." in text
+    amounts = ("18,518", "17,018", "123.45", "1,234", "8,642", "18,517.50", "15,000", "900.00", "700.00")
+    for amount in amounts:
+        assert set(re.findall(rf"(?<!of )(\w*) (?<![\d,.]){re.escape(amount)}(?![\d,.])", text)) == {"EUR"}, amount
+
+
+def test_orders_with_an_unknown_amount_are_pointed_out() -> None:
+    facts_ = replace(facts(days=days((9, 4, 100), unknown=3)), currency="EUR", unconverted=["CHF"])
+    assert make_report(facts_, AS_OF, LIMIT).notes[1] == (
+        "3 orders have an unknown amount, which is in no sum: no rate of CHF to EUR."
+    )
 
 
 def test_the_weeks_are_compared_in_the_table(report: Report) -> None:
@@ -57,14 +78,15 @@ def test_the_weeks_are_compared_in_the_table(report: Report) -> None:
         "",
         "Total",
         "A day",
-        "Best day",
+        "Highest day",
         "9–15 Nov",
-        "2–8 Nov",
+        "1–7 Nov",
         "Change",
     )
     assert report.sections[0].tables[0].rows[2] == (
-        "Revenue", "18,518", "1,157", "1,234 (1 Nov)", "8,642", "7,407", "+17 %",
+        "Revenue", "18,518", "1,157", "1,234 (1 Nov)", "8,642", "8,642", "0 %",
     )  # fmt: skip
+    assert [row[0] for row in report.sections[0].tables[0].rows[3:]] == ["Refunds", "Net revenue", "Conversion"]
 
 
 def test_the_same_warehouse_gives_the_same_files_but_for_the_time_of_the_report(
@@ -77,7 +99,7 @@ def test_the_same_warehouse_gives_the_same_files_but_for_the_time_of_the_report(
         {file.relative_to(tmp_path / folder): file.read_bytes() for file in (tmp_path / folder).rglob("*.*")}
         for folder in ("one", "two")
     )
-    assert {name: content.replace(b"1 Dec 2026", b"4 Dec 2026") for name, content in one.items()} == two
+    assert {name: content.replace(b"made on 1 Dec 2026", b"made on 4 Dec 2026") for name, content in one.items()} == two
     assert len(one) == 12
 
 

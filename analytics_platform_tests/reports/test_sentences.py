@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analytics_platform.reports import sentences as say
+from analytics_platform.reports.wording import amounts_in
 from analytics_platform_tests.reports.examples import LIMIT, NOV_1, days, frame, product
 
 LAST_WEEK = (100, 5, 1000)
@@ -61,6 +62,37 @@ class TestTrends:
 
     def test_years_are_named_when_the_period_has_two(self) -> None:
         assert "31 Dec 2026" in say.trends_sentence(days((1, 1, 9), (1, 1, 5), first=dt.date(2026, 12, 31)))
+
+    @pytest.mark.parametrize(
+        ("growth", "gap"), [([*range(100, 114), 3], 14), ([*range(100, 110), 0, 0, *range(110, 114), 3], 16)]
+    )
+    def test_rising_traffic_is_never_called_falling(self, growth: list[int], gap: int) -> None:
+        """The last day is cut off at noon, and on two days no data came."""
+        said = say.trends_sentence(days(*[(number, number, number) for number in growth], unfinished=1))
+        assert f"to {gap} Nov" in said and said.count("rose") == 2 and "fell" not in said
+        assert ("7 days with data" in said) == (gap == 16)
+
+    def test_refunds_and_net_revenue_are_said(self) -> None:
+        with amounts_in("EUR"):
+            assert say.trends_sentence(days((100, 2, 50), refunds=20)) == (
+                "The only day, 1 Nov, brought 100 sessions, 2 orders and EUR 50.00 in revenue "
+                "(EUR 30.00 after EUR 20.00 in refunds)."
+            )
+
+    @pytest.mark.parametrize(
+        ("currency", "unconverted", "why"),
+        [
+            ("EUR", ["CHF", "SEK"], "no rate of CHF and SEK to EUR"),
+            ("", ["CHF", "EUR"], "they are in CHF and EUR, and SHOP_CURRENCY does not say which is the shop's"),
+            ("EUR", [], "their events carry none that can be read"),
+        ],
+    )
+    def test_unknown_amounts_are_said(self, currency: str, unconverted: list[str], why: str) -> None:
+        with amounts_in(currency):
+            assert say.unknown_sentence(days((9, 2, 5)), unconverted) == ""
+            assert say.unknown_sentence(days((9, 2, 5), unknown=1), unconverted) == (
+                f"1 order has an unknown amount, which is in no sum: {why}."
+            )
 
     @pytest.mark.parametrize("nothing", [days(), days((0, 0, 0)), days(*[(0, 0, 0)] * 20)])
     def test_no_traffic_is_said(self, nothing: pl.DataFrame) -> None:
@@ -156,9 +188,11 @@ class TestDevices:
 
 class TestProducts:
     def test_the_best_seller_and_the_part_of_the_listed_are_named(self) -> None:
-        rows = [product("Bed", 2, 600, sold=5, total=1000), product("Pillow", 9, 300, sold=5, total=1000)]
+        sums = {"sold": 5, "total": 1000, "shipping": 49}
+        rows = [product("Bed", 2, 600, **sums), product("Pillow", 9, 300, **sums)]
         assert say.products_sentence(frame("products", rows)) == (
-            "“Bed” sold best: 600.00 from 2 orders, 60 % of the revenue of all products; the 2 best of 5 make up 90 %."
+            "“Bed” sold best: 600.00 from 2 orders, 60 % of the revenue of all products; the 2 best of 5 make up 90 %; "
+            "products 1,000.00 + not itemized (shipping, tax, discounts) 49.00 = orders 1,049.00."
         )
 
     def test_a_product_without_name_is_named_by_its_id(self) -> None:
@@ -202,14 +236,17 @@ class TestLists:
 
 class TestBought:
     def test_the_average_is_stated(self) -> None:
-        bought = frame("bought", [("p1", "Bed", 40, 10, 0.25, 900, 12.34, 7), ("p2", "Lamp", 20, 1, 0.05, 9, 12.34, 7)])
+        bought = frame(
+            "bought",
+            [("p1", "Bed", 40, 10, 0.25, 900, 0, 900, 12.34, 7), ("p2", "Lamp", 20, 1, 0.05, 9, 0, 9, 12.34, 7)],
+        )
         assert say.bought_sentence(bought) == (
             "Among 7 products with at least the average of 12.3 views, “Bed” turns views into purchases best: "
             "10 purchases from 40 views, 25 %."
         )
 
     def test_no_purchase_and_no_view_are_said(self) -> None:
-        assert say.bought_sentence(frame("bought", [("p1", "Bed", 4, 0, 0.0, 0, 4.0, 1)])) == (
+        assert say.bought_sentence(frame("bought", [("p1", "Bed", 4, 0, 0.0, 0, 0, 0, 4.0, 1)])) == (
             "Among 1 product with at least the average of 4.0 views none has been bought."
         )
         assert say.bought_sentence(frame("bought")) == "No product has been viewed yet."

@@ -32,6 +32,9 @@ def test_percentages_are_short_and_never_round_to_nothing_or_everything(ratio: f
 )  # fmt: skip
 def test_money_has_thousands_separators_and_small_amounts_their_cents(amount: str, text: str) -> None:
     assert wording.money(Decimal(amount)) == text
+    with wording.amounts_in("EUR"):
+        assert wording.money(Decimal(amount)) == f"EUR {text}"
+    assert wording.money(Decimal(amount)) == text
 
 
 @pytest.mark.parametrize(

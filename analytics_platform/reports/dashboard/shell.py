@@ -14,8 +14,9 @@ from streamlit.delta_generator import DeltaGenerator
 
 from analytics_platform.reports import queries, records
 from analytics_platform.reports.render import escape_markdown, render_html
+from analytics_platform.reports.sentences import currency_sentence
 from analytics_platform.reports.tables import TextTable
-from analytics_platform.reports.wording import NOTHING, moment, span
+from analytics_platform.reports.wording import NOTHING, amounts_in, currency, moment, span
 from analytics_platform.settings import Settings, SettingsError, load_settings
 from analytics_platform.transform import DayRange
 from analytics_platform.warehouse import Session, WarehouseError
@@ -65,9 +66,10 @@ def open_warehouse(*tables: str, refreshes: bool = True) -> Iterator[Session]:
         with state.warehouse.session(read_only=True) as session:
             if queries.missing_tables(session, tables):
                 _end_empty()
-            _about(state, session)
             try:
-                yield session
+                with amounts_in(queries.shop_currency(session, settings().shop_currency)):
+                    _about(state, session)
+                    yield session
             finally:  # also of a page that ends early, because there is no traffic yet
                 if refreshes and state.version:
                     _refresh(state.version)
@@ -82,12 +84,12 @@ def _end_empty() -> NoReturn:
 
 
 def _about(state: View, session: Session) -> None:
-    """Say how recent the data is."""
+    """Say how recent the data is, and in which currency amounts are."""
     loaded = None if queries.missing_tables(session, queries.PIPELINE) else records.loaded_at(session)
     text = f"Last data loaded {moment(loaded)}." if loaded else "No data loaded yet."
     if state.is_behind and state.as_of is not None:
         text += f" A run is writing: figures are as of {moment(state.as_of)}, new ones appear when it has ended."
-    st.text(text)
+    st.text(f"{text} {currency_sentence()}")
 
 
 @st.fragment(run_every=REFRESH_S)
@@ -170,17 +172,18 @@ def table(content: TextTable | None, nothing: str = "Nothing in these days.") ->
 
 
 @st.cache_data(show_spinner=False, max_entries=100)
-def _figure(plot: str, says: str, *content: Any) -> str:
+def _figure(plot: str, says: str, unit: str, *content: Any) -> str:
     from analytics_platform.reports import plots  # with matplotlib, which takes long to load
     from analytics_platform.reports.drawing import draw
 
-    return render_html("figure.html.j2", plot=draw(getattr(plots, plot), *content), says=says)
+    with amounts_in(unit):
+        return render_html("figure.html.j2", plot=draw(getattr(plots, plot), *content), says=says)
 
 
 def plot(name: str, says: str, frame: pl.DataFrame, *content: Any) -> None:
     """Show a plot of `reports.plots` if the frame has rows; `says` describes it to those who cannot see it."""
     if not frame.is_empty():
-        st.html(_figure(name, says, frame, *content))
+        st.html(_figure(name, says, currency(), frame, *content))
 
 
 @dataclass(frozen=True, slots=True)

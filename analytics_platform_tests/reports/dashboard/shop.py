@@ -73,6 +73,9 @@ def _add_day(session: Session, date: dt.date, much: int) -> None:
                 "visitors": 150,
                 "orders": orders,
                 "revenue": revenue,
+                "refunds": Decimal(100),
+                "net_revenue": revenue - 100,
+                "average_order_value": float(revenue / orders),
                 "conversion_rate": 0.05,
             }
         ],
@@ -123,7 +126,13 @@ def _add_customers(session: Session) -> None:
 def _add_batches(session: Session) -> None:
     batches = [
         {"batch_id": "a", "source": "clickstream", "rows_read": 100, "min_event_date": FIRST, "run_id": "old"},
-        {"batch_id": "b", "source": "web_logs", "rows_read": 100, "min_event_date": LAST, "max_event_date": LAST},
+        {
+            "batch_id": "b",
+            "source": "web_logs",
+            "rows_read": 100,
+            "min_event_date": LAST,
+            "max_event_date": LAST + dt.timedelta(days=1),
+        },
     ]
     for number, batch in enumerate(batches):
         batch["finished_at"] = LOADED - dt.timedelta(hours=1 - number)

@@ -81,6 +81,7 @@ def test_key_figures_are_compared_with_the_days_before(visit: Callable[..., AppT
     assert figures(test)["Revenue"] == ("14,007", "+100 %")
     assert figures(test)["Orders"] == ("140", "+100 %")
     assert figures(test)["Conversion"] == ("5.0 %", "0 pp")
+    assert figures(test)["Net revenue"] == ("13,307", "+108 %") and figures(test)["Refunds"][0] == "700.00"
     assert "10–16 Nov 2026 (UTC), compared with 3–9 Nov." in text(test)
     assert "Last data loaded 17 Nov 2026, 09:30 UTC." in text(test)
 
@@ -99,13 +100,24 @@ def test_other_days_are_shown_as_chosen(visit: Callable[..., AppTest], shop: Pat
     assert not test.exception
 
 
+def test_a_day_that_may_not_be_complete_is_not_compared() -> None:
+    now, before = days((4, 2, 20), (1, 0, 3), unfinished=1), days((2, 1, 10), (9, 9, 900))
+    assert {figure.name: figure.change for figure in overview.figures(now, before)}["Revenue"] == "+100 %"
+
+
+def test_amounts_name_the_currency(visit: Callable[..., AppTest], shop: Path) -> None:
+    assert "Nobody told the currency of the shop: set SHOP_CURRENCY." in text(visit("overview", data_dir=shop))
+    test = visit("overview", data_dir=shop, shop_currency="SEK")
+    assert figures(test)["Revenue"][0] == "SEK 14,007" and "Amounts are in SEK." in text(test)
+
+
 def test_the_trend_joins_days_that_are_not_over_and_moves_the_days_before_onto_them() -> None:
     now, before = days((4, 1, 10), (8, 2, 30), (2, 0, 5), unfinished=1), days((1, 1, 7), (2, 1, 8), (0, 0, 9))
     drawn = overview.trend(now, before, "Revenue")
     lines = {name: dict(rows.select("day", "value").rows()) for (name,), rows in drawn.group_by("line")}
     assert lines == {
         "Revenue": {"1 Nov 2026": 10, "2 Nov 2026": 30},
-        "Not over yet": {"2 Nov 2026": 30, "3 Nov 2026": 5},
+        "May not be complete": {"2 Nov 2026": 30, "3 Nov 2026": 5},
         "Days before": {"1 Nov 2026": 7, "2 Nov 2026": 8, "3 Nov 2026": 9},
     }
 

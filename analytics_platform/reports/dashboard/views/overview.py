@@ -13,16 +13,19 @@ from analytics_platform.reports.colours import BLUE, FAINT
 from analytics_platform.reports.dashboard import shell
 from analytics_platform.reports.dashboard.shell import KeyFigure
 from analytics_platform.reports.periods import total_of
-from analytics_platform.reports.wording import change, day, money, percent, points, shown, whole
+from analytics_platform.reports.wording import change, currency, day, money, percent, points, shown, whole
 
 _CONVERSION = pl.col("converted") / pl.col("sessions") * 100
 _MEASURES = {
-    "Revenue": pl.col("revenue"), "Orders": pl.col("orders"), "Sessions": pl.col("sessions"),
-    "Visitors": pl.col("visitors"), "Conversion, %": _CONVERSION.fill_nan(None),
+    "Revenue": pl.col("revenue"), "Refunds": pl.col("refunds"), "Net revenue": pl.col("net_revenue"),
+    "Orders": pl.col("orders"), "Sessions": pl.col("sessions"), "Visitors": pl.col("visitors"),
+    "Conversion, %": _CONVERSION.fill_nan(None),
 }  # fmt: skip
+_AMOUNTS = ("Revenue", "Refunds", "Net revenue")
 _MEAN = "Mean over the days. Distinct visitors of several days are not stored by day."
 _SESSIONS = "Sessions with an order / sessions. Change in percentage points."
-_BEFORE, _OPEN = "Days before", "Not over yet"
+_GROSS = "Orders at their value when they were placed, before refunds."
+_BEFORE, _OPEN = "Days before", "May not be complete"
 
 
 def show() -> None:
@@ -32,6 +35,8 @@ def show() -> None:
         days = queries.read_days(session, chosen.days, chosen.complete_until)
         before = queries.read_days(session, chosen.before, chosen.complete_until) if chosen.before else days.clear()
         shell.key_figures(figures(days, before))
+        if unknown := sentences.unknown_sentence(days, queries.unconverted(session, chosen.days)):
+            st.text(unknown)
         with shell.card("Daily trend"):
             _trend(days, before)
         left, right = st.columns(2, gap="small")
@@ -46,16 +51,19 @@ def show() -> None:
 
 
 def figures(days: pl.DataFrame, before: pl.DataFrame) -> list[KeyFigure]:
-    """Return the key figures of the days, and their change against the days before, which may be none."""
-    now, then = total_of(days), total_of(before)
+    """Return the key figures of the days, and the change of complete days against those before, which may be none."""
+    now, complete = total_of(days), days.filter("is_complete")
     if now is None:
         return []
+    compared, then = total_of(complete), total_of(before[: len(complete)])
 
     def moved(measure: str, write: Callable[..., str] = change) -> str:
-        return write(getattr(then, measure, None), getattr(now, measure))
+        return write(getattr(then, measure, None), getattr(compared, measure, None))
 
     return [
-        KeyFigure("Revenue", money(now.revenue), moved("revenue")),
+        KeyFigure("Revenue", money(now.revenue), moved("revenue"), help=_GROSS),
+        KeyFigure("Refunds", money(now.refunds), moved("refunds"), "inverse"),
+        KeyFigure("Net revenue", money(now.net_revenue), moved("net_revenue")),
         KeyFigure("Orders", whole(now.orders), moved("orders")),
         KeyFigure("Average order", shown(now.average_order), moved("average_order")),
         KeyFigure("Sessions", whole(now.sessions), moved("sessions")),
@@ -94,7 +102,7 @@ def _trend(days: pl.DataFrame, before: pl.DataFrame) -> None:
     chart = alt.Chart(lines, height=280, background="transparent").mark_line(point=True)
     chart = chart.encode(
         x=alt.X("date:T", title=None, scale=alt.Scale(type="utc"), axis=alt.Axis(format="%-d %b", tickCount=7)),
-        y=alt.Y("value:Q", title=None, axis=alt.Axis(tickCount=4)),
+        y=alt.Y("value:Q", title=(currency() or None) if measure in _AMOUNTS else None, axis=alt.Axis(tickCount=4)),
         color=alt.Color("line:N", title=None, legend=alt.Legend(orient="top")).scale(
             domain=names, range=[colours[name] for name in names]
         ),

@@ -76,3 +76,4 @@ def show_customers() -> None:
         with shell.card("Best customers"):
             best = tables.customers_table(queries.read_customers(session, "revenue", _TOP), "Customers by revenue")
             shell.table(best, "No customers yet.")
+            shell.table(tables.clients_table(queries.read_clients(session, _TOP)), "No order yet.")
