@@ -67,7 +67,12 @@ SELECT
     (SELECT count(*) FILTER (WHERE is_bounce) FROM star.fact_sessions) AS bounces,
     (SELECT count(*) FILTER (WHERE is_bot) FROM star.fact_sessions) AS bot_sessions,
     (SELECT count(*) FROM star.fact_orders) AS orders,
-    (SELECT CAST(sum(revenue) AS VARCHAR) FROM star.fact_orders) AS revenue
+    (SELECT count(*) FROM star.fact_orders WHERE revenue IS NULL) AS orders_of_unknown_revenue,
+    (SELECT CAST(sum(revenue) AS VARCHAR) FROM marts.product_daily) AS product_revenue,
+    (SELECT CAST(sum(not_itemized) AS VARCHAR) FROM star.fact_orders) AS not_itemized,
+    (SELECT CAST(sum(revenue) AS VARCHAR) FROM star.fact_orders) AS revenue,
+    (SELECT CAST(sum(amount) AS VARCHAR) FROM star.fact_refunds) AS refunds,
+    (SELECT CAST(sum(net_revenue) AS VARCHAR) FROM marts.daily_trends) AS net_revenue
 """
 
 _GROUPS_TOGETHER: Mapping[str, str] = MappingProxyType(
@@ -75,7 +80,15 @@ _GROUPS_TOGETHER: Mapping[str, str] = MappingProxyType(
         "sessions_by_channel": "SELECT channel, count(*) FROM star.fact_sessions GROUP BY 1",
         "sessions_by_day": "SELECT session_date, count(*) FROM star.fact_sessions GROUP BY 1",
         "orders_by_day": "SELECT order_date, count(*) FROM star.fact_orders GROUP BY 1",
-        "revenue_by_day": "SELECT order_date, CAST(sum(revenue) AS VARCHAR) FROM star.fact_orders GROUP BY 1",
+        "revenue_by_day": "SELECT date, CAST(revenue AS VARCHAR) FROM marts.daily_trends WHERE orders > 0",
+        "refunds_by_day": """
+            SELECT refund_date, CAST(coalesce(sum(amount), 0) AS DECIMAL(18, 4))::VARCHAR FROM star.fact_refunds
+            GROUP BY 1
+        """,
+        "net_revenue_by_day": """
+            SELECT date, CAST(net_revenue AS VARCHAR) FROM marts.daily_trends
+            WHERE orders > 0 OR date IN (SELECT refund_date FROM star.fact_refunds)
+        """,
     }
 )
 
@@ -151,29 +164,27 @@ def _by_key(session: Session, sql: str, key: str = "user_id") -> dict[str, dict[
 
 @dataclass(frozen=True, slots=True)
 class Sales:
-    """What the shop has sold, how many orders without items it rejected, and its other rejections."""
+    """What the shop has sold, by order key, how many orders without items it rejected, and its other rejections."""
 
-    orders: int
-    revenue: Decimal
+    totals: Mapping[str, Decimal]
     empty: int
     rejected: Sequence[OrderRejectedError]
 
 
-_SALES = """
-SELECT
-    count(*) FILTER (WHERE revenue > 0) AS orders,
-    CAST(coalesce(sum(revenue), 0) AS DECIMAL(18, 4)) AS revenue,
-    count(*) FILTER (WHERE revenue = 0) AS empty
-FROM star.fact_orders
-"""
+_SALES = "SELECT client_id || '/' || transaction_id, revenue FROM star.fact_orders"
 
 
 def reconcile(session: Session, sales: Sales, orders: Iterable[BoughtOrder]) -> Iterator[Compared]:
-    """Compare sales according to the shop, the warehouse and the truth."""
-    orders = list(orders)
-    found = session.frame(_SALES).row(0, named=True)
-    paid = [order for order in orders if order.lines]
-    yield Compared(("orders",), (sales.orders, found["orders"], len(paid)))
-    yield Compared(("revenue",), (sales.revenue, found["revenue"], sum(order.revenue for order in paid)))
-    yield Compared(("orders without items",), (sales.empty, found["empty"], len(orders) - len(paid)))
+    """Compare sales according to the shop, the warehouse and the truth.
+
+    The shop has prices in euros only, so revenue is that of orders in euros, if events tell what they cost.
+    """
+    truth = {f"{order.client_id}/{order.transaction_id}": order for order in orders}
+    found = dict(session.rows(_SALES))
+    empty = [sum(revenue == 0 for revenue in found.values()), sum(not order.lines for order in truth.values())]
+    yield Compared(("orders",), (len(sales.totals), len(found) - empty[0], len(truth) - empty[1]))
+    euros = {key: order.revenue for key, order in truth.items() if order.currency == "EUR" and order.revenue}
+    places = ({key: place.get(key, Decimal()) for key in euros} for place in (sales.totals, found, euros))
+    yield Compared(("revenue in euros",), tuple(sum(place.values()) for place in places))
+    yield Compared(("orders without items",), (sales.empty, *empty))
     yield Compared(("orders rejected for another reason",), (len(sales.rejected), 0, 0))

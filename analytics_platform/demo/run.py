@@ -34,6 +34,7 @@ from analytics_platform.demo.simulator import (
     simulate,
 )
 from analytics_platform.demo.simulator.catalogue import OWN_DOMAINS
+from analytics_platform.demo.simulator.money import SHOP_CURRENCY
 from analytics_platform.demo.simulator.tally import Figures
 from analytics_platform.settings import Settings, load_settings
 from analytics_platform.shop.service import open_shop
@@ -61,7 +62,7 @@ def run_demo(days: int, visitors: int, seed: int) -> bool:
     with start_servers(users) as servers:
         home = str((folder / "dagster").resolve())
         own = {"DAGSTER_HOME": home, "DATA_DIR": str(folder.resolve()), "PARTITION_START": first.isoformat()}
-        own["OWN_DOMAINS"] = OWN_DOMAINS
+        own |= {"OWN_DOMAINS": OWN_DOMAINS, "SHOP_CURRENCY": SHOP_CURRENCY}
         (folder / "demo.env").write_text("".join(f"{name}={value}\n" for name, value in own.items()), "utf-8")
         os.environ |= {**own, **servers}
         settings, ok = load_settings(), True
@@ -102,19 +103,21 @@ def _buy(console: Console, settings: Settings, folder: Path, truth: Figures) -> 
         stock_shop(shop)
         sales = buy(shop, read_purchases(folder / "simulated" / PURCHASES), truth["users", "people"])
     took = time.perf_counter() - started
-    console.print(f"Placed {sales.orders:,} orders through the shop's service in {took:.1f} s.", highlight=False)
+    console.print(f"Placed {len(sales.totals):,} orders through the shop's service in {took:.1f} s.", highlight=False)
     return sales
 
 
 def _deliver(part: Path, users: Path, settings: Settings) -> None:
     """Deliver one part of the simulation: files, messages, documents, and the API's answer."""
     shutil.copy(part / "users.json", users)
-    shutil.copytree(part / "clickstream", settings.landing_dir / "clickstream", dirs_exist_ok=True)
+    # logs that are days late come as an export: reading the collection looks back minutes
+    is_late = part.name == "late"
+    for name in ("clickstream", "web_logs" if is_late else "exchange_rates"):
+        shutil.copytree(part / name, settings.landing_dir / name, dirs_exist_ok=True)
     queue = queue_of(settings)
     for path in sorted((part / "messages").glob("*.jsonl")):
         queue.send(read_messages(path))
-    if part.name == "late":  # days late, as an export: reading the collection looks back minutes
-        shutil.copytree(part / "web_logs", settings.landing_dir / "web_logs", dirs_exist_ok=True)
+    if is_late:
         return
     with MongoClient[dict[str, object]](settings.mongodb_uri.get_secret_value()) as client:
         collection = client[settings.mongodb_database][settings.mongodb_collection]
@@ -153,7 +156,8 @@ def _close(console: Console, settings: Settings, ok: bool) -> None:
     """Print the result, and where to look further; commands name DATA_DIR unless it is that of the Makefile."""
     result = "All figures are equal to the truth" if ok else "[red]Not all figures are equal: see ≠ above[/]"
     console.print(f"\n{result}.")
-    expected = "app_open is not one of GA4's events, and the shop has orders whose events arrive late"
+    expected = "app_open is not one of GA4's events, no rate of the yen is known on the first days, and the shop has "
+    expected += "orders whose events arrive late, tell no amount, or one in another currency or in no known one"
     console.print(f"Expected warnings: {expected}.\n", highlight=False)
     folder = settings.data_dir.resolve()
     prefix = "" if folder == Path("data/demo").resolve() else f"DATA_DIR={shlex.quote(str(folder))} "

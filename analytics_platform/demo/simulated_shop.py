@@ -49,10 +49,9 @@ def buy(shop: Shop, orders: Iterable[BoughtOrder], people: People) -> Sales:
     rejected = [error for error in place_orders(shop, guests) if isinstance(error, OrderRejectedError)]
     rejected += _buy_signed_in(shop, signed_in)
     with shop.database.transaction() as connection:
-        row = connection.execute("SELECT count(*), coalesce(sum(total), 0) FROM shop.orders").fetchone()
-    assert row is not None
+        totals = dict(connection.execute("SELECT order_key, total FROM shop.orders").fetchall())
     others = [error for error in rejected if not isinstance(error, EmptyCartError)]
-    return Sales(row[0], row[1], len(rejected) - len(others), others)
+    return Sales(totals, len(rejected) - len(others), others)
 
 
 def _register(shop: Shop, clients: Iterable[str], people: People) -> dict[str, int]:

@@ -13,7 +13,8 @@ from pydantic import TypeAdapter
 
 from analytics_platform.demo.simulator.events import Bought, Scope, draw_answers, instant_of
 from analytics_platform.demo.simulator.feeds import ClickFeed, Feed, LogFeed, MessageFeed, write_lines
-from analytics_platform.demo.simulator.tally import Figures, Tally, format_money
+from analytics_platform.demo.simulator.money import draw_rates, write_rates
+from analytics_platform.demo.simulator.tally import Figures, Tally
 from analytics_platform.errors import UserError
 
 PURCHASES = "purchases.jsonl"
@@ -32,12 +33,16 @@ class Truth(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class BoughtOrder:
-    """An order of a client: its number, time and revenue, and what was bought; an order without items has no lines."""
+    """An order of a client: its number, time and revenue, and what was bought; an order without items has no lines.
+
+    `revenue` is in euros, None if unknown; `currency` is that of its first event.
+    """
 
     client_id: str
     transaction_id: str
     at: datetime
-    revenue: Decimal
+    currency: str
+    revenue: Decimal | None
     lines: tuple[Bought, ...]
 
 
@@ -50,7 +55,7 @@ def simulate(days: int, visitors: int, seed: int, out: Path, start: date | None 
     `visitors` is the rough number of distinct visitors a day. Without a `start` the last day is yesterday in UTC. Files
     of the days go to `out/clickstream`, `out/messages` and `out/web_logs`, what arrives later to the same folders below
     `out/late`; the users API answers `out/users.json`, later `out/late/users.json`. `out/purchases.jsonl` has every
-    order once. Raises `FolderInUseError`.
+    order once, `out/exchange_rates` the rates of the days. Raises `FolderInUseError`.
     """
     scope = Scope(seed, start or datetime.now(UTC).date() - timedelta(days=days), days, visitors)
     sources = {
@@ -65,9 +70,9 @@ def simulate(days: int, visitors: int, seed: int, out: Path, start: date | None 
                 raise FolderInUseError(f"{path} is not a file of this simulation: choose an empty folder.")
     tally, truth = _write_arrivals(scope, sources, out)
     orders = []
-    for client_id, at, purchase in sorted(tally.purchases(), key=lambda each: (each[1], each[0], each[2])):
-        revenue = Decimal(format_money(purchase.cents))
-        order = BoughtOrder(client_id, purchase.transaction_id, instant_of(at), revenue, purchase.lines)
+    for sold in sorted(tally.orders(), key=lambda each: (each.at, each.client_id)):
+        number, _, lines, currency, *_ = sold.purchase
+        order = BoughtOrder(sold.client_id, number, instant_of(sold.at), currency, sold.revenue, lines)
         orders.append(_ORDER.dump_json(order).decode())
     write_lines(out / PURCHASES, orders)
     write_lines(out / "truth.json", [json.dumps(_by_scope(truth), indent=2, sort_keys=True)])
@@ -76,7 +81,9 @@ def simulate(days: int, visitors: int, seed: int, out: Path, start: date | None 
 
 def _write_arrivals(scope: Scope, sources: Mapping[str, Feed], out: Path) -> tuple[Tally, Truth]:
     """Write the files of all sources and the answers of the users API; returns what was counted."""
-    tally, figures = Tally(), []
+    rates = draw_rates(scope)
+    write_lines(out / "exchange_rates" / "rates.csv", write_rates(rates))
+    tally, figures = Tally(rates), []
     files = {name: zip(source.paths, source.pack(), strict=True) for name, source in sources.items()}
     for part, count, users in zip((out, out / "late"), (scope.days, None), draw_answers(scope), strict=True):
         for name, source in sources.items():

@@ -62,6 +62,14 @@ _BAD_DATA = BrokenValue(
     "event_data: not JSON",
     ("{broken", '{"transaction_id": "50000', '{"user_email": "ab12"', '{"items": [{"item_id": "M-1001"}]'),
 )
+_NO_AMOUNT = BrokenValue(
+    "event_data",
+    "event_data: revenue is no amount",
+    ('{"transaction_id": "1", "revenue": "free"}', '{"transaction_id": "2", "revenue": "12,99,9"}'),
+)
+_NO_PRICE = BrokenValue(
+    "event_data", "event_data: items[].price is no amount", ('{"items": [{"price": 5}, {"price": "auf Anfrage"}]}',)
+)
 
 
 def _break_values(*faults: BrokenValue) -> Broken:
@@ -129,6 +137,8 @@ BROKEN_ROWS = (
     _break_record("record: NUL byte", _replace_page(lambda rng: f"?q=\0{rng.randrange(200)}")),
     _break_values(_NO_CLIENT, _BAD_TIME),
     _break_values(_NO_TIME, _NO_NAME, _BAD_DATA),
+    _break_values(_NO_AMOUNT),
+    _break_values(_NO_PRICE),
 )
 """Every kind of broken row, used in turn."""
 
@@ -210,6 +220,7 @@ BROKEN_MESSAGES = (
     _break_fields("user_id: not a text or whole number", user_id=_NO_USERS),
     _break_fields("event_name: missing", event_name=_MISSING_TEXTS),
     _break_message("user_id: missing", _omit_user),
+    _break_fields("revenue: not an amount", value=("free", "auf Anfrage")),
     _break_fields("user_id: missing; event_name: missing", user_id=_MISSING_TEXTS, event_name=_MISSING_TEXTS),
     _break_fields(
         "event_timestamp: not a time; event_name: missing", event_timestamp=_NO_TIME_TEXTS, event_name=_MISSING_TEXTS

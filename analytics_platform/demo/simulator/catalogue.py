@@ -246,10 +246,10 @@ CRAWLERS = (
 )
 """Crawlers, monitors and scripts that come in bursts."""
 
-SERVER = "axios/1.7.7"
-"""The shop's server, which sends some events of people's visits."""
+SERVERS = ("axios/1.7.7", "python-requests/2.32.3")
+"""The shop's servers, which send some events of people's visits, and refunds."""
 
-PROGRAMS = frozenset({GOOGLEBOT, *CRAWLERS, SERVER})
+PROGRAMS = frozenset({GOOGLEBOT, *CRAWLERS, *SERVERS})
 """Every user agent that is no browser's."""
 
 

@@ -24,7 +24,7 @@ class Item(NamedTuple):
     """A product in an event; empty texts and None are missing values, money is in cents.
 
     `list_name` is the list the product was shown on or reached from. `total` is what its basket costs, a
-    parameter of the item in a checkout.
+    parameter of the item in a checkout. An item that is not `is_priced` does not tell its price.
     """
 
     item_id: str
@@ -38,6 +38,12 @@ class Item(NamedTuple):
     list_index: int | None = None
     coupon: str = ""
     total: int | None = None
+    is_priced: bool = True
+
+    @property
+    def price(self) -> float | None:
+        """The price as events tell it."""
+        return self.cents / 100 if self.is_priced else None
 
 
 class Bought(NamedTuple):
@@ -49,11 +55,23 @@ class Bought(NamedTuple):
 
 
 class Purchase(NamedTuple):
-    """The content of an order event: the number of the order, its money, and what was bought."""
+    """The content of the event of an order or refund: the order's number, its money, and what was bought.
+
+    `cents` is its value, None if the event does not tell it, `values` those of the lines, and `written` what the event
+    says, all in `currency`. A refund without value gives back the whole order; a negative order is a refund.
+    """
 
     transaction_id: str
-    cents: int
-    lines: tuple[Bought, ...]
+    cents: int | None
+    lines: tuple[Bought, ...] = ()
+    currency: str = "EUR"
+    values: tuple[int, ...] = ()
+    written: float | str | None = None
+
+    @property
+    def fields(self) -> dict[str, object]:
+        """The fields of Google Analytics 4."""
+        return {"transaction_id": self.transaction_id, "value": self.written, "currency": self.currency}
 
 
 class Event(NamedTuple):

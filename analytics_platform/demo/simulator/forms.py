@@ -113,10 +113,11 @@ def write_row(event: Event, style: FileStyle) -> str:
 def describe_order(purchase: Purchase, items: Sequence[Item], email: str, *, over_lines: bool = False) -> str:
     """Write the data of `checkout_completed`; `over_lines` puts newlines in."""
     names = ("item_id", "item_name", "item_variant", "quantity", "item_price")
-    cells = [(item.item_id, item.name, item.variant, item.quantity, item.cents / 100) for item in items]
+    cells = [(item.item_id, item.name, item.variant, item.quantity, item.price) for item in items]
     order = {
         "transaction_id": purchase.transaction_id,
-        "revenue": purchase.cents / 100,
+        "revenue": purchase.written,
+        "currency": purchase.currency,
         # real orders without revenue have one item of nulls
         "items": [dict(zip(names, each, strict=True)) for each in cells] or [dict.fromkeys(names)],
         "user_email": email,
@@ -143,7 +144,7 @@ def _describe_ga4(item: Item) -> dict[str, object]:
         "item_brand": item.brand,
         "item_category": item.category,
         "item_variant": item.variant,
-        "price": item.cents / 100,
+        "price": item.price,
         "quantity": item.quantity,
     }
 
@@ -161,7 +162,7 @@ def _describe_exported(item: Item) -> dict[str, object]:
         "item_brand": item.brand or None,
         "item_category": item.category or None,
         "item_variant": item.variant or None,
-        "price": item.cents / 100,
+        "price": item.price,
         "price_in_usd": (item.cents * _USD_PERCENT // 100) / 100,
         "quantity": item.quantity,
         "item_list_name": item.list_name or None,
@@ -290,8 +291,7 @@ def message_fields(event: Event, form: MessageForm) -> dict[str, object]:
     fields |= _write_ids(event)
     if event.purchase is None:
         return fields
-    order = {"transaction_id": event.purchase.transaction_id, "value": event.purchase.cents / 100, "currency": "EUR"}
-    return fields | order
+    return fields | event.purchase.fields
 
 
 def write_object(fields: Mapping[str, object], items: Sequence[Item], form: str) -> str:

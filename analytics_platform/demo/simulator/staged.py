@@ -7,7 +7,8 @@ from typing import NamedTuple
 from analytics_platform.demo.simulator.catalogue import APP_LISTS, APP_PRODUCTS, PEOPLE, PRODUCTS, SHOP
 from analytics_platform.demo.simulator.events import DAY, HOUR, MINUTE, SECOND, USER, Event, Item, Population
 from analytics_platform.demo.simulator.forms import describe_order
-from analytics_platform.demo.simulator.visits import hash_email, make_purchase
+from analytics_platform.demo.simulator.money import give_back, tell_order
+from analytics_platform.demo.simulator.visits import hash_email
 
 _BED, _PILLOWS = PRODUCTS[0].item(PRODUCTS[0].variants[3], 1), PRODUCTS[14].item(PRODUCTS[14].variants[2], 2)
 _GIFT_CARD = PRODUCTS[29].item(quantity=1)
@@ -24,7 +25,7 @@ class Staged(NamedTuple):
 
 def stage_clicks(start: int) -> Staged:
     """Make the clickstream's events, for traffic whose first day begins at `start` (milliseconds since 1970)."""
-    on_time = (_stage_pauses, _stage_midnights, _stage_orders, _stage_texts, _stage_before_late)
+    on_time = (_stage_pauses, _stage_midnights, _stage_orders, _stage_money, _stage_texts, _stage_before_late)
     return Staged(tuple(event for stage in on_time for event in stage(start)), _stage_late(start))
 
 
@@ -34,10 +35,15 @@ def _view(client_id: str, *times: int) -> tuple[Event, ...]:
 
 
 def _order(
-    client_id: str, at: int, transaction_id: str, items: Sequence[Item] = (_BED, _PILLOWS), *, over_lines: bool = False
+    client_id: str,
+    at: int,
+    transaction_id: str,
+    basket: Sequence[Item] = (_BED, _PILLOWS),
+    *told: str,
+    over_lines: bool = False,
 ) -> Event:
-    """Make an order confirmed at this time; an order of no items costs nothing."""
-    purchase = make_purchase(transaction_id, items)
+    """Make an order confirmed at this time, `told` in a currency and a way; an order of no items costs nothing."""
+    purchase, items = tell_order(transaction_id, basket, *told)
     return Event(
         client_id,
         at,
@@ -82,6 +88,20 @@ def _stage_orders(start: int) -> tuple[Event, ...]:
         _order("order-sent-again", noon + 7 * MINUTE, "5000000000003"),
         _order("order-corrected", noon, "5000000000004"),
         _order("order-corrected", noon + DAY, "5000000000004", (_BED,)),
+    )
+
+
+def _stage_money(start: int) -> tuple[Event, ...]:
+    """Make orders of unknown value, of one told minutes later, and in every currency; two are refunded."""
+    noon = start + 12 * HOUR
+    ways = (("USD", "text"), ("GBP", "line totals"), ("JPY", "number"), ("EUR", "nothing"), ("EUR", "items"))
+    orders = [_order(f"told-{'-'.join(told)}", noon, "5000000000006", (_PILLOWS,), *told) for told in ways]
+    return (
+        *orders,
+        give_back(orders[0], (_PILLOWS,), "item", HOUR),
+        give_back(orders[1], (_PILLOWS,), "whole", DAY),
+        _order("told-later", noon, "5000000000007", (_BED,), "EUR", "nothing"),
+        _order("told-later", noon + MINUTE, "5000000000007", (_BED,)),
     )
 
 
@@ -164,7 +184,7 @@ def _view_item(user_id: int, *times: int) -> tuple[Event, ...]:
 def _buy_item(user_id: int, at: int, transaction_id: str, quantity: int) -> Event:
     """Make a purchase of `quantity` pieces of one product of a list."""
     item = APP_LISTS[1].items[1]._replace(quantity=quantity)
-    purchase = make_purchase(transaction_id, [item])
+    purchase, _ = tell_order(transaction_id, [item])
     return Event(f"{USER}{user_id}", at, "purchase", (item._replace(total=purchase.cents),), purchase)
 
 

@@ -3,14 +3,17 @@
 from array import array
 from bisect import bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from analytics_platform.demo.simulator.catalogue import PROGRAMS
 from analytics_platform.demo.simulator.events import DAY, EPOCH, MINUTE, USER, Event, Purchase, instant_of
 from analytics_platform.demo.simulator.feeds import Packed
+from analytics_platform.demo.simulator.money import Rates, convert
+
+T = TypeVar("T")
 
 LONGEST_PAUSE = 30 * MINUTE
 """Milliseconds; a pause of exactly this length does not end a session."""
@@ -54,14 +57,23 @@ def find_sessions(times: Iterable[int]) -> list[FoundSession]:
     return sessions
 
 
-def format_money(cents: int) -> str:
+def format_money(amount: Decimal) -> str:
     """Format an amount with four decimals, the scale of `DECIMAL(18,4)`."""
-    return f"{Decimal(cents) / 100:.4f}"
+    return f"{amount:.4f}"
 
 
-def name_days(counts: Mapping[int, int]) -> dict[str, int]:
-    """Return counts by ISO date, in order, from counts by day number since 1970."""
-    return {str(EPOCH.date() + timedelta(days=number)): counts[number] for number in sorted(counts)}
+def name_days(values: Mapping[int, T]) -> dict[str, T]:
+    """Return values by ISO date, in order, from values by day number since 1970."""
+    return {str(EPOCH.date() + timedelta(days=number)): values[number] for number in sorted(values)}
+
+
+class Sold(NamedTuple):
+    """An order: client, time (milliseconds since 1970) and content of its earliest event, and its revenue, if known."""
+
+    client_id: str
+    at: int
+    purchase: Purchase
+    revenue: Decimal | None
 
 
 class SourceTally:
@@ -126,11 +138,14 @@ class Tally:
 
     Sessions are those of a client over all sources: a user's messages and logs make common ones. A session belongs to
     the day it starts; a bounce is a session of one event. An order is identified by client and transaction id; its day
-    and revenue are those of its earliest event. The channel of a session is that of its first event with one, else
+    is that of its earliest event, its revenue the first that is known of its events of that day. Refunds count on the
+    day they are given; one without value gives back its order. Amounts in a currency without rate are unknown, and in
+    no sum. The channel of a session is that of its first event with one, else
     Direct. It is a bot's if programs alone sent its events, as far as they have a user agent, and nothing was bought.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, rates: Rates) -> None:
+        self._rates = rates
         self._sources = {name: SourceTally() for name in ("clickstream", "ecommerce_events", "web_logs")}
         self._lists = ListsTally()
         self._logs: Counter[str] = Counter()
@@ -138,7 +153,9 @@ class Tally:
         self._channels: defaultdict[str, list[tuple[int, str]]] = defaultdict(list)
         self._agents: defaultdict[str, list[tuple[int, bool]]] = defaultdict(list)
         self._views: defaultdict[str, dict[str, tuple[int, int]]] = defaultdict(dict)
-        self._orders: defaultdict[str, dict[str, tuple[int, Purchase]]] = defaultdict(dict)
+        self._orders: defaultdict[str, defaultdict[str, list[tuple[int, Purchase]]]]
+        self._orders = defaultdict(lambda: defaultdict(list))
+        self._refunds: list[tuple[str, int, Purchase]] = []
 
     def add(self, source: str, packed: Packed) -> None:
         """Count one file of a source: its new events, its copies, its broken records by reason."""
@@ -150,9 +167,12 @@ class Tally:
                 self._channels[client_id].append((at, channel))
             if event.user_agent:
                 self._agents[client_id].append((at, event.user_agent in PROGRAMS))
-            if event.purchase is not None:
-                orders, number = self._orders[client_id], event.purchase.transaction_id
-                orders[number] = min(orders.get(number, (at, event.purchase)), (at, event.purchase))
+            if (sale := event.purchase) is None:
+                pass
+            elif event.name == "refund" or (sale.cents or 0) < 0:
+                self._refunds.append((client_id, at, sale))
+            else:
+                self._orders[client_id][sale.transaction_id].append((at, sale))
             for name in event.viewed if source != "clickstream" else ():
                 count, last_at = self._views[client_id].get(name, (0, 0))
                 self._views[client_id][name] = (count + 1, max(last_at, at))
@@ -161,10 +181,18 @@ class Tally:
             if source == "web_logs":
                 self._logs[client_id] += 1
 
-    def purchases(self) -> Iterator[tuple[str, int, Purchase]]:
-        """Yield every order: client, time (milliseconds since 1970) and content of its earliest event."""
-        for client_id, orders in self._orders.items():
-            yield from ((client_id, at, purchase) for at, purchase in orders.values())
+    def orders(self, clients: Iterable[str] | None = None) -> list[Sold]:
+        """Return the orders of these clients, or of all."""
+        sold = []
+        for client_id in self._orders if clients is None else clients:
+            for events in self._orders[client_id].values():
+                (at, first), *_ = events = sorted(events, key=lambda event: event[0])
+                known = (self._worth(*event) for event in events if event[0] // DAY == at // DAY)
+                sold.append(Sold(client_id, at, first, next((each for each in known if each is not None), None)))
+        return sold
+
+    def _worth(self, at: int, purchase: Purchase) -> Decimal | None:
+        return None if purchase.cents is None else convert(self._rates, abs(purchase.cents), purchase.currency, at)
 
     def figures(self, people: Mapping[str, Mapping[str, str | None]]) -> Figures:
         """Return everything counted so far, if the customers are these, by user id."""
@@ -182,10 +210,11 @@ class Tally:
             ("users", "people"): dict(people),
             ("all", "customers"): {user: self._describe_customer(f"{USER}{user}") for user in active},
             **{("all", name): value for name, value in self._describe_activity().items()},
+            **{("all", name): value for name, value in self._describe_money().items()},
         }
 
     def _describe_customer(self, client_id: str) -> dict[str, Any]:
-        times, views, orders = self._times[client_id], self._views[client_id], self._orders[client_id]
+        times, views, orders = self._times[client_id], self._views[client_id], self.orders([client_id])
         return {
             "interactions": len(times),
             # viewed most; among equals viewed latest, then the smallest name
@@ -194,11 +223,11 @@ class Tally:
             "last_active_at": instant_of(max(times)).isoformat(timespec="milliseconds"),
             "sessions": len(find_sessions(times)),
             "orders": len(orders),
-            "revenue": format_money(sum(purchase.cents for _, purchase in orders.values())),
+            "revenue": format_money(sum((order.revenue or Decimal() for order in orders), Decimal())),
         }
 
     def _describe_activity(self) -> dict[str, Any]:
-        starts, orders, cents, bounces = Counter[int](), Counter[int](), Counter[int](), 0
+        starts, bounces = Counter[int](), 0
         channels, bots = Counter[str](), 0
         for client_id, times in self._times.items():
             sessions = find_sessions(times)
@@ -211,19 +240,44 @@ class Tally:
             of = {is_program: set[int]() for is_program in (True, False)}
             for at, is_program in self._agents[client_id]:
                 of[is_program].add(bisect_right(begins, at))
-            bots += len(of[True] - of[False] - {bisect_right(begins, at) for at, _ in self._orders[client_id].values()})
-        for _, at, purchase in self.purchases():
-            orders[at // DAY] += 1
-            cents[at // DAY] += purchase.cents
+            bots += len(of[True] - of[False] - {bisect_right(begins, order.at) for order in self.orders([client_id])})
         return {
             "clients": len(self._times),
             "sessions": starts.total(),
             "bounces": bounces,
             "bot_sessions": bots,
             "sessions_by_channel": dict(sorted(channels.items())),
-            "orders": orders.total(),
-            "revenue": format_money(cents.total()),
             "sessions_by_day": name_days(starts),
-            "orders_by_day": name_days(orders),
-            "revenue_by_day": {day: format_money(amount) for day, amount in name_days(cents).items()},
         }
+
+    def _describe_money(self) -> dict[str, Any]:
+        days = {name: defaultdict[int, Decimal](Decimal) for name in ("revenue", "refunds", "net_revenue")}
+        sold, counts, lines = self.orders(), Counter[int](), Decimal()
+        for order in sold:
+            counts[order.at // DAY] += 1
+            days["revenue"][order.at // DAY] += order.revenue or 0
+            days["net_revenue"][order.at // DAY] += order.revenue or 0
+            values = (convert(self._rates, cents, order.purchase.currency, order.at) for cents in order.purchase.values)
+            lines += sum(filter(None, values), Decimal())
+        for client_id, at, refund in self._refunds:
+            amount = self._worth(at, refund) if refund.cents else self._find_revenue(client_id, at, refund)
+            days["refunds"][at // DAY] += amount or 0
+            days["net_revenue"][at // DAY] -= amount or 0
+        totals = {name: sum(each.values(), Decimal()) for name, each in days.items()}
+        return {
+            "orders": len(sold),
+            "orders_by_day": name_days(counts),
+            "orders_of_unknown_revenue": sum(order.revenue is None for order in sold),
+            "product_revenue": format_money(lines),
+            "not_itemized": format_money(totals["revenue"] - lines),
+            **{name: format_money(total) for name, total in totals.items()},
+            **{
+                f"{name}_by_day": {day: format_money(amount) for day, amount in name_days(each).items()}
+                for name, each in days.items()
+            },
+        }
+
+    def _find_revenue(self, client_id: str, at: int, refund: Purchase) -> Decimal | None:
+        """Return the revenue of the order that was refunded, if it was placed before."""
+        orders = (order for order in self.orders([client_id]) if order.at <= at)
+        return next((each.revenue for each in orders if each.purchase.transaction_id == refund.transaction_id), None)

@@ -19,13 +19,14 @@ from analytics_platform.demo.simulator.catalogue import (
     PEOPLE_WEIGHTS,
     PRODUCTS,
     SEARCHES,
-    SERVER,
+    SERVERS,
     SHOP,
     SimulatedProduct,
     draw_arrival,
 )
-from analytics_platform.demo.simulator.events import DAY, MINUTE, SECOND, USER, Bought, Event, Item, Purchase, Scope
+from analytics_platform.demo.simulator.events import DAY, HOUR, MINUTE, SECOND, USER, Event, Item, Purchase, Scope
 from analytics_platform.demo.simulator.forms import describe_items, describe_list, describe_order, encode
+from analytics_platform.demo.simulator.money import draw_ways, give_back, tell_order
 
 _MEAN_PAUSE = 45 * SECOND
 _EDGES = (30 * MINUTE - 1, 30 * MINUTE, 30 * MINUTE + 1, 30 * MINUTE + SECOND)
@@ -113,12 +114,6 @@ def draw_transaction_id(rng: Random) -> str:
     return f"{rng.randrange(4_000_000_000_000, 6_000_000_000_000)}"
 
 
-def make_purchase(transaction_id: str, basket: Sequence[Item]) -> Purchase:
-    """Make the order of a basket."""
-    bought = tuple(Bought(item.item_id, item.variant, item.quantity or 0) for item in basket)
-    return Purchase(transaction_id, sum(item.cents * (item.quantity or 0) for item in basket), bought)
-
-
 def _draw_basket(rng: Random, first: SimulatedProduct) -> list[Item]:
     """Draw a basket of one to three products, beginning with the one just seen."""
     others = rng.sample(PRODUCTS, rng.choice((0, 0, 0, 1, 1, 2)))
@@ -190,15 +185,31 @@ def _check_out(visit: Visit, email: str, product: SimulatedProduct) -> None:
     if rng.random() < 0.4:
         return
     basket = _draw_basket(rng, product)
-    purchase = make_purchase(draw_transaction_id(rng), basket)
     visit.open(f"{host}/checkout/thank-you", rng.choice(("", "", "https://www.paypal.com/", "https://pay.klarna.com/")))
-    sender = {"user_agent": SERVER} if rng.random() < 0.05 else {}
-    visit.record("checkout_completed", data=describe_order(purchase, basket, email), purchase=purchase, **sender)
+    sender = {"user_agent": SERVERS[0]} if rng.random() < 0.05 else {}
+    for purchase, items in _draw_order(rng, basket):
+        visit.wait()
+        visit.record("checkout_completed", data=describe_order(purchase, items, email), purchase=purchase, **sender)
     fate, last = rng.random(), visit.events[-1]
     if fate < 0.02:
         visit.events.append(last._replace(at=last.at + rng.randrange(MINUTE, 20 * MINUTE)))
     elif fate < 0.03:
         visit.events.append(last._replace(at=last.at + DAY + rng.randrange(20 * MINUTE)))
+    elif fate < 0.13:
+        _refund(visit, basket, *SERVERS)
+
+
+def _draw_order(rng: Random, basket: Sequence[Item]) -> list[tuple[Purchase, tuple[Item, ...]]]:
+    """Draw what the events of an order tell."""
+    number, (currency, ways) = draw_transaction_id(rng), draw_ways(rng)
+    return [tell_order(number, basket, currency, way) for way in ways]
+
+
+def _refund(visit: Visit, basket: Sequence[Item], *senders: str) -> None:
+    """Refund the last order, wholly or a piece of it, as the shop's server tells it hours or days later."""
+    rng, kind = visit.rng, visit.rng.choice(("whole", "item", "minus"))
+    after, sender = rng.randrange(HOUR, 3 * DAY), rng.choice((*senders, ""))
+    visit.events.append(give_back(visit.events[-1], basket, kind, after, sender))
 
 
 def _browse_lists(visit: Visit) -> None:
@@ -235,10 +246,11 @@ def _buy_basket(visit: Visit, basket: list[Item]) -> None:
     visit.record("begin_checkout", data=describe_items(basket))
     if rng.random() < 0.4:
         return
-    purchase = make_purchase(draw_transaction_id(rng), basket)
-    visit.wait()
-    order = {"transaction_id": purchase.transaction_id, "value": purchase.cents / 100, "currency": "EUR"}
-    visit.record("purchase", data=describe_items(basket, **order), purchase=purchase)
+    for purchase, items in _draw_order(rng, basket):
+        visit.wait()
+        visit.record("purchase", data=describe_items(items, **purchase.fields), purchase=purchase)
+    if rng.random() < 0.1:
+        _refund(visit, basket, *SERVERS)
 
 
 _WHOLE_SECOND_SHARE = 0.25
@@ -301,15 +313,18 @@ def _buy_items(visit: Visit, basket: tuple[Item, ...]) -> None:
     _tap(visit, "add_to_cart", *basket)
     if rng.random() < 0.4:
         return
-    total = make_purchase("", basket).cents
+    total = tell_order("", basket)[0].cents
     paid = tuple(item._replace(total=total) for item in basket)
     _tap(visit, "begin_checkout", *paid)
     if rng.random() < 0.35:
         return
-    purchase = make_purchase(draw_transaction_id(rng), basket)
-    _tap(visit, "purchase", *paid, purchase=purchase)
-    if rng.random() < 0.04:
-        _tap(visit, "purchase", *paid, purchase=purchase)
+    for purchase, items in _draw_order(rng, paid):
+        _tap(visit, "purchase", *items, purchase=purchase)
+    fate = rng.random()
+    if fate < 0.04:
+        _tap(visit, "purchase", *items, purchase=purchase)
+    elif fate < 0.12:
+        _refund(visit, paid)
 
 
 def visit_signed_in(rng: Random, user_id: int, starts_at: int) -> list[Event]:

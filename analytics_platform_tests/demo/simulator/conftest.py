@@ -1,22 +1,37 @@
 """One small simulation, made once for all tests that only read it."""
 
+import csv
 from bisect import insort
 from collections import defaultdict
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime, timedelta
+from decimal import ROUND_HALF_UP, Decimal
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
 from analytics_platform.demo.simulator import read_documents, read_messages, simulate
 from analytics_platform.demo.simulator.tally import Figures
 from analytics_platform_tests.demo.simulator.log_reader import Log, distinct_logs, read_document, read_users
-from analytics_platform_tests.demo.simulator.message_reader import Message, distinct, orders_of, read_body
-from analytics_platform_tests.demo.simulator.reader import Row, distinct_rows, earliest_orders, read_file
+from analytics_platform_tests.demo.simulator.message_reader import Message, distinct, read_body
+from analytics_platform_tests.demo.simulator.reader import Row, Sale, distinct_rows, read_file
 
 START = date(2026, 11, 1)
+
+
+NAMES = ("checkout_completed", "purchase", "refund")
+
+
+class Told(NamedTuple):
+    """An order or refund: client, time, and what the earliest event says; its amount in euros, None if unknown."""
+
+    client_id: str
+    at: datetime
+    milliseconds: int
+    sale: Sale
+    amount: Decimal | None
 
 
 @dataclass(frozen=True)
@@ -28,17 +43,18 @@ class Stage:
     messages: list[Message]
     logs: list[Log]
     users: Path
+    rates: dict[tuple[str, date], Decimal]
 
     @cached_property
     def rows(self) -> list[Row]:
         return [row for rows in self.files.values() for row in rows]
 
     @cached_property
-    def records(self) -> dict[str, list[Row] | list[Message] | list[Log]]:
+    def records(self) -> dict[str, list[Any]]:
         return {"clickstream": self.rows, "ecommerce_events": self.messages, "web_logs": self.logs}
 
     @cached_property
-    def events(self) -> dict[str, list[Row] | list[Message] | list[Log]]:
+    def events(self) -> dict[str, list[Any]]:
         """The distinct accepted records of each source."""
         return {
             "clickstream": distinct_rows(self.rows),
@@ -47,8 +63,50 @@ class Stage:
         }
 
     @cached_property
-    def orders(self) -> list[Row | Message]:
-        return [*earliest_orders(self.rows), *orders_of(self.messages)]
+    def told(self) -> list[Told]:
+        """What every event says of an order or a refund, by time."""
+        rows = [row for row in self.events["clickstream"] if row.values["event_name"] in NAMES]
+        messages = [each for each in self.events["ecommerce_events"] if each.event["event_name"] in NAMES]
+        events = sorted([*rows, *messages], key=lambda event: event.at)
+        return [
+            Told(event.client_id, event.at, event.milliseconds, event.sale, self.in_euros(event.sale, event.at.date()))
+            for event in events
+        ]
+
+    def in_euros(self, sale: Sale, day: date) -> Decimal | None:
+        if sale.value is None or sale.currency == "EUR":
+            return sale.value
+        days = (day - timedelta(days=age) for age in range(8))
+        rate = next((self.rates[sale.currency, each] for each in days if (sale.currency, each) in self.rates), None)
+        if rate is None:
+            return None
+        one = (1 / rate).quantize(Decimal("1e-10"), ROUND_HALF_UP)
+        return (sale.value * one).quantize(Decimal("1e-4"), ROUND_HALF_UP)
+
+    @cached_property
+    def orders(self) -> list[Told]:
+        """The orders, by time: the earliest event, and the first known amount of its day."""
+        orders: dict[tuple[str, str], Told] = {}
+        for told in self.told:
+            if told.sale.is_refund or (told.sale.value or 0) < 0:
+                continue
+            first = orders.setdefault((told.client_id, told.sale.transaction_id), told)
+            if first.amount is None and told.at.date() == first.at.date():
+                orders[told.client_id, told.sale.transaction_id] = first._replace(amount=told.amount)
+        return list(orders.values())
+
+    @cached_property
+    def refunds(self) -> list[Told]:
+        """The refunds, by time; those without amount give back the order before them."""
+        whole = {(order.client_id, order.sale.transaction_id): order for order in self.orders}
+        found = []
+        for told in self.told:
+            if told.sale.value is None and told.sale.is_refund:
+                order = whole.get((told.client_id, told.sale.transaction_id))
+                found.append(told._replace(amount=order.amount if order and order.at <= told.at else None))
+            elif told.sale.is_refund or (told.sale.value or 0) < 0:
+                found.append(told._replace(amount=told.amount and abs(told.amount)))
+        return found
 
     @cached_property
     def customers(self) -> dict[str, dict[str, Any]]:
@@ -76,6 +134,10 @@ class Traffic:
 def traffic(tmp_path_factory: pytest.TempPathFactory) -> Traffic:
     folder = tmp_path_factory.mktemp("traffic")
     truth = simulate(days=8, visitors=150, seed=7, out=folder, start=START)
+    with (folder / "exchange_rates" / "rates.csv").open() as file:
+        rates = {
+            (row["currency"], date.fromisoformat(row["date"])): Decimal(row["rate"]) for row in csv.DictReader(file)
+        }
     stages = [
         Stage(
             figures,
@@ -83,6 +145,7 @@ def traffic(tmp_path_factory: pytest.TempPathFactory) -> Traffic:
             [read_body(body) for part in parts for body in _read(folder / part / "messages", read_messages)],
             [read_document(text) for part in parts for text in _read(folder / part / "web_logs", read_documents)],
             folder / parts[-1] / "users.json",
+            rates,
         )
         for figures, parts in ((truth.before_late, ["."]), (truth.total, [".", "late"]))
     ]

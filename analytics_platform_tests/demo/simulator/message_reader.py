@@ -4,11 +4,10 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from typing import Any, NamedTuple
 
 from analytics_platform.contracts.missing import known, known_id
-from analytics_platform_tests.demo.simulator.reader import EARLIEST, EPOCH, LATEST
+from analytics_platform_tests.demo.simulator.reader import EARLIEST, EPOCH, LATEST, Sale, read_amount
 
 NEXT_FIELD = re.compile(r", (?=\w+=)")
 Item = dict[str, Any]
@@ -41,8 +40,11 @@ class Message(NamedTuple):
         return items
 
     @property
-    def revenue(self) -> Decimal:
-        return Decimal(str(self.event["value"]))
+    def sale(self) -> Sale:
+        event = self.event
+        lines = [(read_amount(item.get("price")), int(item["quantity"])) for item in self.items]
+        number, amount = event["transaction_id"], read_amount(event["value"])
+        return Sale(event["event_name"] == "refund", number, event["currency"], amount, lines)
 
     @property
     def views(self) -> list[tuple[str, int]]:
@@ -57,14 +59,6 @@ class Message(NamedTuple):
 
 def distinct(messages: Iterable[Message]) -> list[Message]:
     return list({message.identity: message for message in messages if not message.reason}.values())
-
-
-def orders_of(messages: Iterable[Message]) -> list[Message]:
-    orders: dict[tuple[str, str], Message] = {}
-    for message in sorted(distinct(messages), key=lambda each: each.at):
-        if message.event["event_name"] == "purchase":
-            orders.setdefault((message.client_id, message.event["transaction_id"]), message)
-    return list(orders.values())
 
 
 def read_body(body: str) -> Message:
@@ -107,6 +101,8 @@ def find_faults(found: dict[str, Any]) -> Iterator[str]:
         yield "event_timestamp: not a time"
     if known(found.get("event_name") or "") is None:
         yield "event_name: missing"
+    if found.get("value") in ("free", "auf Anfrage"):
+        yield "revenue: not an amount"
 
 
 def read_time(value: object) -> datetime:
@@ -168,7 +164,3 @@ def read_scalar(text: str) -> str | None:
 def read_number(text: str) -> object:
     scalar = read_scalar(text)
     return json.loads(scalar) if scalar and re.fullmatch(r"-?\d+(\.\d+)?", scalar) else scalar
-
-
-def amount(item: Item) -> Decimal:
-    return Decimal(item["price"]) * int(item["quantity"])

@@ -21,6 +21,26 @@ EARLIEST, LATEST = datetime(2020, 1, 1, tzinfo=UTC), datetime(2030, 1, 1, tzinfo
 csv.field_size_limit(10_000_000)
 
 
+class Sale(NamedTuple):
+    """What an event says of an order or a refund: its amount and its lines' prices and quantities, where told."""
+
+    is_refund: bool
+    transaction_id: str
+    currency: str
+    amount: Decimal | None
+    lines: list[tuple[Decimal | None, int]]
+
+    @property
+    def value(self) -> Decimal | None:
+        """The amount, else what the priced items cost, in the sale's currency."""
+        priced = [price * (quantity or 1) for price, quantity in self.lines if price is not None]
+        return self.amount if self.amount is not None else sum(priced, Decimal()) if priced else None
+
+
+def read_amount(told: object) -> Decimal | None:
+    return None if told is None else Decimal(re.sub(r"[^-0-9.]", "", str(told)))
+
+
 class Row(NamedTuple):
     """One record: its values by column if it could be read, and why it is rejected (empty: accepted)."""
 
@@ -40,8 +60,11 @@ class Row(NamedTuple):
         return self.values["client_id"] or ""
 
     @property
-    def revenue(self) -> Decimal:
-        return Decimal(str(self.data["revenue"] if "revenue" in self.data else self.data["value"]))
+    def sale(self) -> Sale:
+        data = self.data
+        amount = read_amount(data["revenue"] if "revenue" in data else data["value"])
+        lines = [(read_amount(item.get("item_price", item.get("price"))), item["quantity"]) for item in data["items"]]
+        return Sale(self.values["event_name"] == "refund", data["transaction_id"], data["currency"], amount, lines)
 
     @property
     def data(self) -> dict[str, Any]:
@@ -55,14 +78,6 @@ class Row(NamedTuple):
 
 def distinct_rows(rows: Iterable[Row]) -> list[Row]:
     return list({row.identity: row for row in rows if not row.reason}.values())
-
-
-def earliest_orders(rows: Iterable[Row]) -> list[Row]:
-    orders: dict[tuple[str, str], Row] = {}
-    for row in sorted(distinct_rows(rows), key=lambda row: row.at):
-        if row.values["event_name"] in ("checkout_completed", "purchase"):
-            orders.setdefault((row.client_id, row.data["transaction_id"]), row)
-    return list(orders.values())
 
 
 def read_bytes(path: Path) -> bytes:
@@ -128,9 +143,16 @@ def find_value_faults(values: dict[str, str | None]) -> Iterator[str]:
     if known(values["event_name"] or "") is None:
         yield "event_name: missing"
     try:
-        json.loads(values["event_data"] or "{}")
+        yield from find_amount_fault(json.loads(values["event_data"] or "{}"))
     except json.JSONDecodeError:
         yield "event_data: not JSON"
+
+
+def find_amount_fault(data: dict[str, Any]) -> Iterator[str]:
+    prices = [item.get("price") for item in data.get("items", [])]
+    for place, told in (("revenue", [data.get("revenue")]), ("items[].price", prices)):
+        if any(amount in ("free", "12,99,9", "auf Anfrage") for amount in told):
+            yield f"event_data: {place} is no amount"
 
 
 def find_time_fault(text: str) -> Iterator[str]:

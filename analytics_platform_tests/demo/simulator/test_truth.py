@@ -25,9 +25,9 @@ from analytics_platform.demo.simulator.staged import (
     TIE_USER,
 )
 from analytics_platform.demo.simulator.tally import find_sessions
-from analytics_platform_tests.demo.simulator.conftest import START, Stage, Traffic
+from analytics_platform_tests.demo.simulator.conftest import START, Stage, Told, Traffic
 from analytics_platform_tests.demo.simulator.log_reader import read_users
-from analytics_platform_tests.demo.simulator.message_reader import amount, distinct, orders_of
+from analytics_platform_tests.demo.simulator.message_reader import distinct
 
 SOURCES = {"clickstream": BROKEN_ROWS, "ecommerce_events": BROKEN_MESSAGES, "web_logs": BROKEN_DOCUMENTS}
 
@@ -85,14 +85,41 @@ def test_every_session_has_one_of_the_channels_and_bots_are_those_of_programs_th
     assert stage.truth["all", "bot_sessions"] == bots > 0
 
 
+def by_day(told: Iterable[Told], sign: int = 1) -> defaultdict[str, Decimal]:
+    days: defaultdict[str, Decimal] = defaultdict(Decimal)
+    for each in told:
+        days[each.at.date().isoformat()] += sign * (each.amount or 0)
+    return days
+
+
 def test_orders_and_revenue_are_those_of_the_earliest_event_of_each_order(stage: Stage) -> None:
-    revenue: defaultdict[str, Decimal] = defaultdict(Decimal)
-    for order in stage.orders:
-        revenue[order.at.date().isoformat()] += order.revenue
     assert stage.truth["all", "orders"] == len(stage.orders)
     assert stage.truth["all", "orders_by_day"] == count_days(order.at for order in stage.orders)
-    assert Decimal(stage.truth["all", "revenue"]) == sum(revenue.values())
-    assert {day: Decimal(text) for day, text in stage.truth["all", "revenue_by_day"].items()} == revenue
+
+
+def test_revenue_refunds_and_net_are_the_known_amounts_in_euros(stage: Stage) -> None:
+    net = by_day(stage.orders)
+    for day, amount in by_day(stage.refunds, -1).items():
+        net[day] += amount
+    for name, days in (("revenue", by_day(stage.orders)), ("refunds", by_day(stage.refunds)), ("net_revenue", net)):
+        assert {day: Decimal(text) for day, text in stage.truth["all", f"{name}_by_day"].items()} == days
+        assert Decimal(stage.truth["all", name]) == sum(days.values())
+    unknown = sum(order.amount is None for order in stage.orders)
+    assert stage.truth["all", "orders_of_unknown_revenue"] == unknown > 0
+    itemized = Decimal(stage.truth["all", "product_revenue"]) + Decimal(stage.truth["all", "not_itemized"])
+    assert itemized == Decimal(stage.truth["all", "revenue"])
+
+
+def test_orders_and_refunds_are_told_in_every_way(traffic: Traffic) -> None:
+    orders, refunds = traffic.total.orders, traffic.total.refunds
+    for currency in ("EUR", "USD", "GBP"):
+        assert any(order.sale.currency == currency and order.amount is not None for order in orders)
+    assert {order.sale.currency for order in orders if order.sale.value is not None and order.amount is None} == {"JPY"}
+    prices = [[price for price, _ in order.sale.lines] for order in orders]
+    assert any(order.sale.amount is None and all(own) for order, own in zip(orders, prices, strict=True))
+    assert any(None in own and order.sale.amount for order, own in zip(orders, prices, strict=True))
+    assert any(order.sale.value is None and order.amount for order in orders)
+    assert {(each.sale.is_refund, each.sale.value is None) for each in refunds} == {(1, 0), (1, 1), (0, 0)}
 
 
 def test_lists_did_what_the_items_of_messages_show(stage: Stage) -> None:
@@ -125,7 +152,7 @@ def test_customers_did_over_all_sources_what_messages_and_documents_show(stage: 
     assert set(found) == {user for user in stage.customers if f"user:{user}" in clients}
     for user, truth in found.items():
         own = clients[f"user:{user}"]
-        paid = [order.revenue for order in stage.orders if order.client_id == f"user:{user}"]
+        paid = [order.amount or 0 for order in stage.orders if order.client_id == f"user:{user}"]
         assert truth["interactions"] == len(own)
         assert truth["favourite_product"] == favourite(view for event in own for view in event.views)
         assert datetime.fromisoformat(truth["first_seen_at"]) == min(event.at for event in own)
@@ -162,11 +189,6 @@ def test_the_later_answer_contains_some_orphans_and_one_customer_has_changed(tra
 
 def test_some_users_are_rejected_for_their_e_mail_address(stage: Stage) -> None:
     assert read_users(stage.users)[1] > 1
-
-
-def test_an_order_costs_what_its_items_cost(traffic: Traffic) -> None:
-    for order in orders_of(traffic.total.messages):
-        assert sum(map(amount, order.items)) == order.revenue
 
 
 def test_no_two_events_of_a_client_in_a_source_share_an_instant(stage: Stage) -> None:
