@@ -80,15 +80,13 @@ _GROUPS_TOGETHER: Mapping[str, str] = MappingProxyType(
         "sessions_by_channel": "SELECT channel, count(*) FROM star.fact_sessions GROUP BY 1",
         "sessions_by_day": "SELECT session_date, count(*) FROM star.fact_sessions GROUP BY 1",
         "orders_by_day": "SELECT order_date, count(*) FROM star.fact_orders GROUP BY 1",
-        "revenue_by_day": "SELECT date, CAST(revenue AS VARCHAR) FROM marts.daily_trends WHERE orders > 0",
-        "refunds_by_day": """
-            SELECT refund_date, CAST(coalesce(sum(amount), 0) AS DECIMAL(18, 4))::VARCHAR FROM star.fact_refunds
-            GROUP BY 1
-        """,
-        "net_revenue_by_day": """
-            SELECT date, CAST(net_revenue AS VARCHAR) FROM marts.daily_trends
-            WHERE orders > 0 OR date IN (SELECT refund_date FROM star.fact_refunds)
-        """,
+        **{
+            f"{name}_by_day": f"""
+                SELECT date, CAST({name} AS VARCHAR) FROM marts.daily_trends
+                WHERE orders > 0 OR date IN (SELECT refund_date FROM star.fact_refunds)
+            """
+            for name in ("revenue", "refunds", "net_revenue")
+        },
     }
 )
 

@@ -13,6 +13,7 @@ from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from typing import Any
 
+import psutil
 import psycopg
 
 from analytics_platform.demo.servers.databases import LocalPostgres
@@ -34,7 +35,11 @@ class ServerFuse(Fuse):
     def burn(self) -> None:
         """Pass one boundary."""
         if self.passed == self.left:
-            self._server.kill()
+            data = self._server.folder / "data" / "postmaster.pid"
+            server = psutil.Process(int(data.read_text("utf-8").split()[0]))
+            processes = [server, *server.children()]
+            server.kill()
+            psutil.wait_procs(processes, timeout=30)
         self.passed += 1
 
 

@@ -15,7 +15,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
 
-import psutil
 import psycopg
 from psycopg import sql
 from redis import Redis
@@ -71,18 +70,6 @@ class LocalPostgres:
     def stop(self) -> None:
         """Stop the server: connections are closed, what was committed is on disk."""
         self._run("pg_ctl", "-w", "-D", str(self._data), "-m", "fast", "stop")
-
-    def kill(self) -> None:
-        """Kill the server, as in a crash; `start` recovers. Returns when all its processes have ended."""
-        server = psutil.Process(self.pid)
-        processes = [server, *server.children()]
-        server.kill()
-        psutil.wait_procs(processes, timeout=START_S)
-
-    @property
-    def pid(self) -> int:
-        """The process of the server."""
-        return int(self._data.joinpath("postmaster.pid").read_text("utf-8").split()[0])
 
     @property
     def _data(self) -> Path:

@@ -81,38 +81,22 @@ def start_queue() -> Iterator[Mapping[str, str]]:
 def serve_users(file: Path, page_size: int = 0) -> Iterator[str]:
     """Serve the users API from a JSON file, with an ETag; yields its address. New content is served at once.
 
-    With `_page` and `_limit` in the query the answer comes in pages, with `Link` headers as json-server sends them;
-    with a `page_size` it comes in pages without being asked.
+    With a `page_size` it comes in pages, each with a `Link` header to the next.
     """
 
     def answer(request: Request) -> Response:
-        try:
-            body, headers = _page(request, file, page_size)
-        except FileNotFoundError:
+        if not file.exists():
             return Response("{}", 503, {"Retry-After": "1"})
-        except ValueError:
-            return Response("{}", 400)
+        body, headers = file.read_bytes(), {}
+        if page_size:
+            users, page = json.loads(body), int(request.query_params.get("_page", 1))
+            body = json.dumps(users[(page - 1) * page_size : page * page_size], ensure_ascii=False).encode()
+            if page * page_size < len(users):
+                headers["Link"] = f'<{request.url.include_query_params(_page=page + 1)}>; rel="next"'
+        headers["ETag"] = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
         if request.headers.get("If-None-Match") == headers["ETag"]:
             return Response(status_code=304, headers=headers)
         return Response(body, headers=headers, media_type="application/json")
 
     with serve_app(Starlette(routes=[Route("/users", answer)])) as url:
         yield f"{url}/users"
-
-
-def _page(request: Request, file: Path, page_size: int) -> tuple[bytes, dict[str, str]]:
-    """Return the body that a request asks for, and its headers. Raises `ValueError` if the query is wrong."""
-    body = file.read_bytes()
-    headers = {}
-    size = int(request.query_params.get("_limit", page_size))
-    if size > 0:
-        users, page = json.loads(body), max(1, int(request.query_params.get("_page", 1)))
-        body = json.dumps(users[(page - 1) * size : page * size], ensure_ascii=False).encode()
-        last = max(1, -(-len(users) // size))
-        links = (
-            f'<{request.url.include_query_params(_page=number, _limit=size)}>; rel="{relation}"'
-            for relation, number in {"first": 1, "prev": page - 1, "next": page + 1, "last": last}.items()
-            if 1 <= number <= last
-        )
-        headers["Link"] = ", ".join(links)
-    return body, headers | {"ETag": f'"{hashlib.sha256(body).hexdigest()[:32]}"'}

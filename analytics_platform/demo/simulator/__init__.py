@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 
 from pydantic import TypeAdapter
 
-from analytics_platform.demo.simulator.events import Bought, Scope, draw_answers, instant_of
+from analytics_platform.demo.simulator.events import DAY, Bought, Scope, draw_answers, instant_of
 from analytics_platform.demo.simulator.feeds import ClickFeed, Feed, LogFeed, MessageFeed, write_lines
-from analytics_platform.demo.simulator.money import draw_rates, write_rates
+from analytics_platform.demo.simulator.money import draw_rates
 from analytics_platform.demo.simulator.tally import Figures, Tally
 from analytics_platform.errors import UserError
 
@@ -82,7 +82,8 @@ def simulate(days: int, visitors: int, seed: int, out: Path, start: date | None 
 def _write_arrivals(scope: Scope, sources: Mapping[str, Feed], out: Path) -> tuple[Tally, Truth]:
     """Write the files of all sources and the answers of the users API; returns what was counted."""
     rates = draw_rates(scope)
-    write_lines(out / "exchange_rates" / "rates.csv", write_rates(rates))
+    lines = (f"{instant_of(day * DAY).date()},{currency},{rate}" for (currency, day), rate in rates.items())
+    write_lines(out / "exchange_rates" / "rates.csv", ["date,currency,rate", *lines])
     tally, figures = Tally(rates), []
     files = {name: zip(source.paths, source.pack(), strict=True) for name, source in sources.items()}
     for part, count, users in zip((out, out / "late"), (scope.days, None), draw_answers(scope), strict=True):

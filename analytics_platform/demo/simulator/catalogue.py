@@ -266,9 +266,17 @@ class Channel(NamedTuple):
     click_id: str = ""
 
 
+def _utm(source: str, medium: str, *campaign: str) -> str:
+    """Write the query of a link that the shop has tagged."""
+    names = ("utm_source", "utm_medium", "utm_campaign")
+    return "&".join(f"{name}={value}" for name, value in zip(names, (source, medium, *campaign), strict=False))
+
+
+_GOOGLE = "https://www.google.com/"
+
 CHANNELS = (
     Channel("", 240, "", ""),
-    Channel("Organic Search", 170, "", "https://www.google.com/"),
+    Channel("Organic Search", 170, "", _GOOGLE),
     Channel("Organic Search", 30, "", "https://www.bing.com/"),
     Channel("Organic Search", 12, "", "https://duckduckgo.com/"),
     Channel("Organic Search", 4, "", "https://www.ecosia.org/"),
@@ -283,63 +291,36 @@ CHANNELS = (
     Channel("", 8, "", "https://blog.shop.example/besser-schlafen"),
     Channel("", 6, "", "https://www.shop-magazin.example/"),
     Channel("", 6, "", "https://www.paypal.com/checkoutnow"),
-    Channel(
-        "Paid Search", 90, "utm_source=google&utm_medium=cpc&utm_campaign=brand", "https://www.google.com/", "gclid"
-    ),
-    Channel(
-        "Paid Shopping",
-        60,
-        "utm_source=google&utm_medium=cpc&utm_campaign=shopping_de",
-        "https://www.google.com/",
-        "gclid",
-    ),
-    Channel("Paid Search", 25, "", "https://www.google.com/", "gclid"),
+    Channel("Paid Search", 90, _utm("google", "cpc", "brand"), _GOOGLE, "gclid"),
+    Channel("Paid Shopping", 60, _utm("google", "cpc", "shopping_de"), _GOOGLE, "gclid"),
+    Channel("Paid Search", 25, "", _GOOGLE, "gclid"),
     Channel("Paid Search", 6, "", "", "gbraid"),
     Channel("Paid Search", 6, "", "", "wbraid"),
     Channel("Paid Search", 6, "", "", "gad_source"),
-    Channel(
-        "Paid Search",
-        6,
-        "utm_source=newsletter&utm_medium=email&utm_campaign=autumn_sale",
-        "https://www.google.com/",
-        "gclid",
-    ),
+    Channel("Paid Search", 6, _utm("newsletter", "email", "autumn_sale"), _GOOGLE, "gclid"),
     Channel("Display", 4, "", "", "dclid"),
-    Channel("Paid Search", 20, "utm_source=bing&utm_medium=cpc&utm_campaign=brand", "https://www.bing.com/", "msclkid"),
-    Channel("Paid Search", 4, "utm_source=partner&utm_medium=referral", "", "msclkid"),
+    Channel("Paid Search", 20, _utm("bing", "cpc", "brand"), "https://www.bing.com/", "msclkid"),
+    Channel("Paid Search", 4, _utm("partner", "referral"), "", "msclkid"),
     Channel("Paid Social", 6, "", "https://www.tiktok.com/", "ttclid"),
     Channel("Paid Social", 4, "", "", "twclid"),
     Channel("Paid Social", 4, "", "https://www.linkedin.com/", "li_fat_id"),
-    Channel("Email", 70, "utm_source=newsletter&utm_medium=email&utm_campaign=autumn_sale", ""),
-    Channel("Email", 30, "utm_source=newsletter&utm_medium=email&utm_campaign=welcome+series", ""),
+    Channel("Email", 70, _utm("newsletter", "email", "autumn_sale"), ""),
+    Channel("Email", 30, _utm("newsletter", "email", "welcome+series"), ""),
     Channel("Email", 6, "UTM_SOURCE=NEWSLETTER&UTM_MEDIUM=EMAIL", ""),
     Channel("Email", 6, "utm_source=newsletter&amp;utm_medium=email", ""),
     Channel("Email", 6, "#utm_source=newsletter&utm_medium=email", ""),
     Channel("Email", 4, "utm_source=newsletter?utm_medium=email", ""),
     Channel("Email", 4, "utm_source=&utm_source=newsletter&utm_medium=email&utm_medium=cpc", ""),
     Channel("Paid Social", 4, "utm_source=facebook&utm_medium=paid%2520social", ""),
-    Channel(
-        "Paid Social",
-        60,
-        "utm_source=facebook&utm_medium=paid_social&utm_campaign=retargeting",
-        "https://l.facebook.com/",
-        "fbclid",
-    ),
-    Channel(
-        "Organic Social", 25, "utm_source=instagram&utm_medium=social&utm_campaign=bio", "https://l.instagram.com/"
-    ),
+    Channel("Paid Social", 60, _utm("facebook", "paid_social", "retargeting"), "https://l.facebook.com/", "fbclid"),
+    Channel("Organic Social", 25, _utm("instagram", "social", "bio"), "https://l.instagram.com/"),
     Channel("Organic Social", 15, "", "https://l.facebook.com/", "fbclid"),
     Channel("Organic Social", 6, "", "", "fbclid"),
-    Channel(
-        "Paid Video",
-        12,
-        "utm_source=youtube&utm_medium=paid_video&utm_campaign=sleep_stories",
-        "https://www.youtube.com/",
-    ),
-    Channel("Display", 12, "utm_source=criteo&utm_medium=display&utm_campaign=prospecting", ""),
-    Channel("Affiliates", 15, "utm_source=awin&utm_medium=affiliate&utm_campaign=deals", "https://deals.example/"),
-    Channel("SMS", 4, "utm_source=sms&utm_medium=sms&utm_campaign=flash", ""),
-    Channel("Unassigned", 3, "utm_source=leaflet&utm_medium=print&utm_campaign=fr%C3%BChjahr", ""),
+    Channel("Paid Video", 12, _utm("youtube", "paid_video", "sleep_stories"), "https://www.youtube.com/"),
+    Channel("Display", 12, _utm("criteo", "display", "prospecting"), ""),
+    Channel("Affiliates", 15, _utm("awin", "affiliate", "deals"), "https://deals.example/"),
+    Channel("SMS", 4, _utm("sms", "sms", "flash"), ""),
+    Channel("Unassigned", 3, _utm("leaflet", "print", "fr%C3%BChjahr"), ""),
 )
 
 _CHANNEL_WEIGHTS = tuple(accumulate(channel.weight for channel in CHANNELS))

@@ -13,7 +13,6 @@ _PER_EURO = {"USD": Decimal("1.0845"), "GBP": Decimal("0.8412"), "JPY": Decimal(
 _SIGNS = {"EUR": "€", "USD": "$", "GBP": "£", "JPY": "¥"}
 _SHIPPING = {"EUR": 0, "USD": 490, "GBP": 390, "JPY": 80_000}
 _CURRENCY_WEIGHTS = (82, 8, 6, 4)
-_LATEST_TOLD, _UNTOLD_DAYS = "JPY", 2
 _RATE_DAYS = 7
 
 _WAYS = {
@@ -38,14 +37,8 @@ def draw_rates(scope: Scope) -> Rates:
         (currency, day): (rate * Decimal(rng.uniform(0.98, 1.02))).quantize(rate)
         for day in range(first - _RATE_DAYS, first + scope.days)
         for currency, rate in _PER_EURO.items()
-        if instant_of(day * DAY).weekday() < 5 and (currency != _LATEST_TOLD or day >= first + _UNTOLD_DAYS)
+        if instant_of(day * DAY).weekday() < 5 and (currency != "JPY" or day >= first + 2)
     }
-
-
-def write_rates(rates: Rates) -> list[str]:
-    """Write the lines of the CSV file."""
-    lines = (f"{instant_of(day * DAY).date()},{currency},{rate}" for (currency, day), rate in rates.items())
-    return ["date,currency,rate", *lines]
 
 
 def convert(rates: Rates, cents: int, currency: str, at: int) -> Decimal | None:
@@ -60,10 +53,11 @@ def convert(rates: Rates, cents: int, currency: str, at: int) -> Decimal | None:
     return (Decimal(cents) / 100 * one).quantize(Decimal("1e-4"), ROUND_HALF_UP)
 
 
-def draw_ways(rng: Random) -> tuple[str, tuple[str, ...]]:
-    """Draw the currency of an order, and the ways in which its events tell what it costs."""
+def draw_order(rng: Random, transaction_id: str, basket: Sequence[Item]) -> list[tuple[Purchase, tuple[Item, ...]]]:
+    """Draw the currency of an order, and what its events tell."""
     currency = rng.choices(tuple(_SIGNS), _CURRENCY_WEIGHTS)[0]
-    return currency, rng.choices(tuple(_WAYS), tuple(_WAYS.values()))[0]
+    ways = rng.choices(tuple(_WAYS), tuple(_WAYS.values()))[0]
+    return [tell_order(transaction_id, basket, currency, way) for way in ways]
 
 
 def _price_in(item: Item, currency: str) -> Item:

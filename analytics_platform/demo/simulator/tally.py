@@ -37,23 +37,13 @@ class FoundSession(NamedTuple):
 def find_sessions(times: Iterable[int]) -> list[FoundSession]:
     """Find sessions of one client from the times of its events (milliseconds since 1970, any order)."""
     sessions: list[FoundSession] = []
-    starts_at, events = 0, 0
-    last_at: int | None = None
-    last_pause_day: int | None = None
+    last_at, last_pause_day = -DAY, -DAY
     for at in sorted(times):
-        day = at // DAY
-        after_pause = last_at is None or at - last_at > LONGEST_PAUSE
-        first_of_day = last_at is None or day != last_at // DAY
-        if after_pause or (first_of_day and last_pause_day != day - 1):
-            if events:
-                sessions.append(FoundSession(starts_at, events))
-            starts_at, events = at, 0
-        if after_pause:
-            last_pause_day = day
-        events += 1
-        last_at = at
-    if events:
-        sessions.append(FoundSession(starts_at, events))
+        day, after_pause = at // DAY, at - last_at > LONGEST_PAUSE
+        if after_pause or (day != last_at // DAY and last_pause_day != day - 1):
+            sessions.append(FoundSession(at, 0))
+        last_at, last_pause_day = at, day if after_pause else last_pause_day
+        sessions[-1] = FoundSession(sessions[-1].starts_at, sessions[-1].events + 1)
     return sessions
 
 
@@ -253,16 +243,20 @@ class Tally:
     def _describe_money(self) -> dict[str, Any]:
         days = {name: defaultdict[int, Decimal](Decimal) for name in ("revenue", "refunds", "net_revenue")}
         sold, counts, lines = self.orders(), Counter[int](), Decimal()
+
+        def add(at: int, revenue: Decimal | None, refund: Decimal | None = None) -> None:
+            for name, amount in zip(days, (revenue or 0, refund or 0, (revenue or 0) - (refund or 0)), strict=True):
+                days[name][at // DAY] += amount
+
         for order in sold:
             counts[order.at // DAY] += 1
-            days["revenue"][order.at // DAY] += order.revenue or 0
-            days["net_revenue"][order.at // DAY] += order.revenue or 0
+            add(order.at, order.revenue)
             values = (convert(self._rates, cents, order.purchase.currency, order.at) for cents in order.purchase.values)
             lines += sum(filter(None, values), Decimal())
         for client_id, at, refund in self._refunds:
-            amount = self._worth(at, refund) if refund.cents else self._find_revenue(client_id, at, refund)
-            days["refunds"][at // DAY] += amount or 0
-            days["net_revenue"][at // DAY] -= amount or 0
+            orders = {each.purchase.transaction_id: each for each in self.orders([client_id]) if each.at <= at}
+            whole = orders.get(refund.transaction_id)
+            add(at, None, self._worth(at, refund) if refund.cents else whole and whole.revenue)
         totals = {name: sum(each.values(), Decimal()) for name, each in days.items()}
         return {
             "orders": len(sold),
@@ -276,8 +270,3 @@ class Tally:
                 for name, each in days.items()
             },
         }
-
-    def _find_revenue(self, client_id: str, at: int, refund: Purchase) -> Decimal | None:
-        """Return the revenue of the order that was refunded, if it was placed before."""
-        orders = (order for order in self.orders([client_id]) if order.at <= at)
-        return next((each.revenue for each in orders if each.purchase.transaction_id == refund.transaction_id), None)

@@ -26,7 +26,7 @@ from analytics_platform.demo.simulator.catalogue import (
 )
 from analytics_platform.demo.simulator.events import DAY, HOUR, MINUTE, SECOND, USER, Event, Item, Purchase, Scope
 from analytics_platform.demo.simulator.forms import describe_items, describe_list, describe_order, encode
-from analytics_platform.demo.simulator.money import draw_ways, give_back, tell_order
+from analytics_platform.demo.simulator.money import draw_order, give_back, tell_order
 
 _MEAN_PAUSE = 45 * SECOND
 _EDGES = (30 * MINUTE - 1, 30 * MINUTE, 30 * MINUTE + 1, 30 * MINUTE + SECOND)
@@ -187,7 +187,7 @@ def _check_out(visit: Visit, email: str, product: SimulatedProduct) -> None:
     basket = _draw_basket(rng, product)
     visit.open(f"{host}/checkout/thank-you", rng.choice(("", "", "https://www.paypal.com/", "https://pay.klarna.com/")))
     sender = {"user_agent": SERVERS[0]} if rng.random() < 0.05 else {}
-    for purchase, items in _draw_order(rng, basket):
+    for purchase, items in draw_order(rng, draw_transaction_id(rng), basket):
         visit.wait()
         visit.record("checkout_completed", data=describe_order(purchase, items, email), purchase=purchase, **sender)
     fate, last = rng.random(), visit.events[-1]
@@ -197,12 +197,6 @@ def _check_out(visit: Visit, email: str, product: SimulatedProduct) -> None:
         visit.events.append(last._replace(at=last.at + DAY + rng.randrange(20 * MINUTE)))
     elif fate < 0.13:
         _refund(visit, basket, *SERVERS)
-
-
-def _draw_order(rng: Random, basket: Sequence[Item]) -> list[tuple[Purchase, tuple[Item, ...]]]:
-    """Draw what the events of an order tell."""
-    number, (currency, ways) = draw_transaction_id(rng), draw_ways(rng)
-    return [tell_order(number, basket, currency, way) for way in ways]
 
 
 def _refund(visit: Visit, basket: Sequence[Item], *senders: str) -> None:
@@ -246,7 +240,7 @@ def _buy_basket(visit: Visit, basket: list[Item]) -> None:
     visit.record("begin_checkout", data=describe_items(basket))
     if rng.random() < 0.4:
         return
-    for purchase, items in _draw_order(rng, basket):
+    for purchase, items in draw_order(rng, draw_transaction_id(rng), basket):
         visit.wait()
         visit.record("purchase", data=describe_items(items, **purchase.fields), purchase=purchase)
     if rng.random() < 0.1:
@@ -318,7 +312,7 @@ def _buy_items(visit: Visit, basket: tuple[Item, ...]) -> None:
     _tap(visit, "begin_checkout", *paid)
     if rng.random() < 0.35:
         return
-    for purchase, items in _draw_order(rng, paid):
+    for purchase, items in draw_order(rng, draw_transaction_id(rng), paid):
         _tap(visit, "purchase", *items, purchase=purchase)
     fate = rng.random()
     if fate < 0.04:

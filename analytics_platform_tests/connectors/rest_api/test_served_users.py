@@ -33,14 +33,8 @@ def test_all_users_are_read_from_one_page_or_several(file: Path, page_size: int,
 def test_the_file_is_served_byte_for_byte(file: Path) -> None:
     with serve_users(file) as url:
         assert fetch(Endpoint("users", url)) == (file.read_bytes(),)
-
-
-@pytest.mark.parametrize(("target", "status"), [("/", 404), ("?_limit=x", 400), ("?_limit=2&_page=x", 400)])
-def test_an_unknown_path_is_reported(file: Path, target: str, status: int) -> None:
-    with serve_users(file) as url, pytest.raises(HTTPError) as caught:
-        urlopen(url.removesuffix("/users") + "/" if target == "/" else url + target)
-    assert caught.value.code == status
-    caught.value.close()
+        with pytest.raises(HTTPError, match="404"):
+            urlopen(f"{url}/none")
 
 
 def test_a_file_that_is_not_there_yet_is_for_later(tmp_path: Path) -> None:

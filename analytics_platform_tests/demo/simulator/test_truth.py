@@ -102,7 +102,8 @@ def test_revenue_refunds_and_net_are_the_known_amounts_in_euros(stage: Stage) ->
     for day, amount in by_day(stage.refunds, -1).items():
         net[day] += amount
     for name, days in (("revenue", by_day(stage.orders)), ("refunds", by_day(stage.refunds)), ("net_revenue", net)):
-        assert {day: Decimal(text) for day, text in stage.truth["all", f"{name}_by_day"].items()} == days
+        truth = {day: Decimal(text) for day, text in stage.truth["all", f"{name}_by_day"].items()}
+        assert truth == {day: days.get(day, 0) for day in net}
         assert Decimal(stage.truth["all", name]) == sum(days.values())
     unknown = sum(order.amount is None for order in stage.orders)
     assert stage.truth["all", "orders_of_unknown_revenue"] == unknown > 0
