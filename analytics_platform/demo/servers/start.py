@@ -61,14 +61,9 @@ def start_shop() -> Iterator[Mapping[str, str]]:
 @contextmanager
 def start_queue() -> Iterator[Mapping[str, str]]:
     """Start the queue alone, with its dead letters; yields the environment that leads to it."""
+    access = {"aws_access_key_id": "local", "aws_secret_access_key": "local"}
     with serve_in_process() as endpoint:
-        client = boto3.client(
-            "sqs",
-            endpoint_url=endpoint,
-            region_name=LOCAL_CREDENTIALS["AWS_DEFAULT_REGION"],
-            aws_access_key_id=LOCAL_CREDENTIALS["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=LOCAL_CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
-        )
+        client = boto3.client("sqs", region_name="eu-west-1", **access, endpoint_url=endpoint)
         yield {
             **LOCAL_CREDENTIALS,
             "AWS_ENDPOINT_URL": endpoint,

@@ -10,23 +10,9 @@ from collections.abc import Callable
 from random import Random
 from typing import NamedTuple
 
+from analytics_platform.demo.simulator import forms
 from analytics_platform.demo.simulator.catalogue import SHOP
 from analytics_platform.demo.simulator.events import Event, instant_of
-from analytics_platform.demo.simulator.forms import (
-    FileStyle,
-    MessageForm,
-    draw_document,
-    draw_message_form,
-    encode,
-    message_fields,
-    quote_values,
-    row_values,
-    wrap_object,
-    write_document,
-    write_ga4,
-    write_json,
-    write_object,
-)
 
 
 class Broken(NamedTuple):
@@ -75,41 +61,41 @@ _NO_PRICE = BrokenValue(
 def _break_values(*faults: BrokenValue) -> Broken:
     """Break values of a row that can be read; the faults are in the order of the columns."""
 
-    def make(rng: Random, model: Event, style: FileStyle) -> str:
-        values = row_values(model, style)
+    def make(rng: Random, model: Event, style: forms.FileStyle) -> str:
+        values = forms.row_values(model, style)
         for fault in faults:
             values[fault.column] = rng.choice(fault.texts)
-        return ",".join(quote_values(values, style))
+        return ",".join(forms.quote_values(values, style))
 
     return Broken("; ".join(fault.rule for fault in faults), make)
 
 
-def _break_record(reason: str, damage: Callable[[Random, list[str], FileStyle], str]) -> Broken:
+def _break_record(reason: str, damage: Callable[[Random, list[str], forms.FileStyle], str]) -> Broken:
     """Break a row so that it cannot be read; `damage` gets the cells of a sound row (in file order, quoted)."""
 
-    def make(rng: Random, model: Event, style: FileStyle) -> str:
-        return damage(rng, quote_values(row_values(model, style), style), style)
+    def make(rng: Random, model: Event, style: forms.FileStyle) -> str:
+        return damage(rng, forms.quote_values(forms.row_values(model, style), style), style)
 
     return Broken(reason, make)
 
 
-def _tear(rng: Random, cells: list[str], style: FileStyle) -> str:
+def _tear(rng: Random, cells: list[str], style: forms.FileStyle) -> str:
     """End the row in the middle, before its first quoted cell."""
     quoted = next(place for place, cell in enumerate(cells) if cell.startswith('"'))
     text = ",".join(cells[:quoted])
     return text[: rng.randint(min(8, len(text)), len(text))]
 
 
-def _lose_quote(rng: Random, cells: list[str], style: FileStyle) -> str:
+def _lose_quote(rng: Random, cells: list[str], style: forms.FileStyle) -> str:
     """Leave a quoted cell open."""
     place = rng.choice([place for place, cell in enumerate(cells) if cell.startswith('"')])
     return ",".join([*cells[:place], cells[place][:-1], *cells[place + 1 :]])
 
 
-def _replace_page(draw_path: Callable[[Random], str]) -> Callable[[Random, list[str], FileStyle], str]:
+def _replace_page(draw_path: Callable[[Random], str]) -> Callable[[Random, list[str], forms.FileStyle], str]:
     """Put another page address, unquoted, into the row."""
 
-    def damage(rng: Random, cells: list[str], style: FileStyle) -> str:
+    def damage(rng: Random, cells: list[str], style: forms.FileStyle) -> str:
         place = style.order.index("page_url")
         return ",".join([*cells[:place], f"{SHOP}/search{draw_path(rng)}", *cells[place + 1 :]])
 
@@ -142,6 +128,7 @@ BROKEN_ROWS = (
 )
 """Every kind of broken row, used in turn."""
 
+_ABSENT = object()
 _MISSING_TEXTS = (None, "", "  ", "NaN", "[object Object]")
 _NO_TIME_TEXTS = ("yesterday", "2026-02-30T10:00:00Z", "2026-11-01T25:61:00Z")
 _FAR_TIMES = (
@@ -155,13 +142,13 @@ _NO_USERS = ({"id": 7}, [7], 7.5)
 
 
 def _break_message(reason: str, make_body: Callable[[Random, Event], str]) -> Broken:
-    return Broken(reason, lambda rng, model: encode({"body": make_body(rng, model)}))
+    return Broken(reason, lambda rng, model: forms.encode({"body": make_body(rng, model)}))
 
 
-def _describe(rng: Random, model: Event) -> tuple[dict[str, object], MessageForm]:
+def _describe(rng: Random, model: Event) -> tuple[dict[str, object], forms.MessageForm]:
     """Describe the fields of a body that is still sound; the first is a tag that no other body has."""
-    tag, form = f"{rng.getrandbits(64):016x}", draw_message_form(rng, model)
-    return {"trace_id": tag, **message_fields(model, form)}, form
+    tag, form = f"{rng.getrandbits(64):016x}", forms.draw_message_form(rng, model)
+    return {"trace_id": tag, **forms.message_fields(model, form)}, form
 
 
 def _break_fields(reason: str, **choices: tuple[object, ...]) -> Broken:
@@ -170,15 +157,10 @@ def _break_fields(reason: str, **choices: tuple[object, ...]) -> Broken:
     def make(rng: Random, model: Event) -> str:
         fields, form = _describe(rng, model)
         fields |= {name: rng.choice(values) for name, values in choices.items()}
-        return wrap_object(write_object(fields, model.items, form.items), model, form.wrap)
+        fields = {name: value for name, value in fields.items() if value is not _ABSENT}
+        return forms.wrap_object(forms.write_object(fields, model.items, form.items), model, form.wrap)
 
     return _break_message(reason, make)
-
-
-def _omit_user(rng: Random, model: Event) -> str:
-    fields, form = _describe(rng, model)
-    del fields["user_id"]
-    return wrap_object(write_object(fields, model.items, form.items), model, form.wrap)
 
 
 def _write_no_json(rng: Random, model: Event) -> str:
@@ -196,8 +178,8 @@ def _write_no_json(rng: Random, model: Event) -> str:
 def _cut_off(rng: Random, model: Event) -> str:
     """End a body in the middle, after its tag."""
     fields, form = _describe(rng, model)
-    text = write_object(fields, model.items, form.items)
-    return text[: rng.randrange(len(encode(fields["trace_id"])) + 20, len(text))]
+    text = forms.write_object(fields, model.items, form.items)
+    return text[: rng.randrange(len(forms.encode(fields["trace_id"])) + 20, len(text))]
 
 
 def _garble_items(rng: Random, model: Event) -> str:
@@ -205,9 +187,9 @@ def _garble_items(rng: Random, model: Event) -> str:
     fields, form = _describe(rng, model)
     texts = ["[{item_id=prod_1, item_name=Audífonos, neg", '[{"item_id": "prod_1", "item_na']
     if model.items:
-        ga4, text = write_ga4(model.items), write_json(model.items)
+        ga4, text = forms.write_ga4(model.items), forms.write_json(model.items)
         texts += [ga4[: rng.randrange(2, len(ga4) - 2)], text[: rng.randrange(2, len(text) - 2)]]
-    return wrap_object(encode({**fields, "items": rng.choice(texts)}), model, form.wrap)
+    return forms.wrap_object(forms.encode({**fields, "items": rng.choice(texts)}), model, form.wrap)
 
 
 BROKEN_MESSAGES = (
@@ -219,7 +201,7 @@ BROKEN_MESSAGES = (
     _break_fields("event_at: out of range", event_timestamp=_FAR_TIMES),
     _break_fields("user_id: not a text or whole number", user_id=_NO_USERS),
     _break_fields("event_name: missing", event_name=_MISSING_TEXTS),
-    _break_message("user_id: missing", _omit_user),
+    _break_fields("user_id: missing", user_id=(_ABSENT,)),
     _break_fields("revenue: not an amount", value=("free", "auf Anfrage")),
     _break_fields("user_id: missing; event_name: missing", user_id=_MISSING_TEXTS, event_name=_MISSING_TEXTS),
     _break_fields(
@@ -228,7 +210,6 @@ BROKEN_MESSAGES = (
 )
 """Every kind of message that is rejected, used in turn; no two bodies are equal."""
 
-_ABSENT = object()
 _NO_VALUES = (_ABSENT, None)
 _NO_ACTIONS = (*_NO_VALUES, "", "  ", "undefined")
 _NO_WHOLES = (1.5, 7.25, "seven", {"id": 7})
@@ -245,8 +226,8 @@ def _break_document(reason: str, **choices: tuple[object, ...]) -> Broken:
     """Put one of these values into each of these fields of a document."""
 
     def make(rng: Random, model: Event) -> str:
-        document = draw_document(rng, model) | {name: rng.choice(values) for name, values in choices.items()}
-        return write_document({name: value for name, value in document.items() if value is not _ABSENT})
+        document = forms.draw_document(rng, model) | {name: rng.choice(values) for name, values in choices.items()}
+        return forms.write_document({name: value for name, value in document.items() if value is not _ABSENT})
 
     return Broken(reason, make)
 

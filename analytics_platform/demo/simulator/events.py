@@ -1,7 +1,6 @@
 """Events in the shop before they become text, the scope of a simulation, and its users as the users API has them."""
 
 import unicodedata
-from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from random import Random
 from typing import Any, NamedTuple
@@ -218,18 +217,21 @@ def _draw_user(rng: Random, user_id: int, is_bad: bool) -> SimulatedUser:
     # names as people write them
     honorific = f"{rng.choice(_HONORIFICS)} " if rng.random() < 0.12 else ""
     suffix = f" {rng.choice(_SUFFIXES)}" if rng.random() < 0.1 else ""
-    entry = {
+    entry: dict[str, Any] = {
         "id": user_id,
         "name": f"{honorific}{first} {last}{suffix}",
         "username": f"{first}{user_id}" if rng.random() < 0.5 else f"{first}_{last}",
         "email": rng.choice(_BAD_EMAILS) if is_bad else email,
         "address": _draw_address(rng, city),
-        "phone": f"1-770-{rng.randrange(1_000):03}-{rng.randrange(10_000):04} x{rng.randrange(100_000)}",
-        "website": f"{local.lower()}.example",
-        "company": {"name": company, "catchPhrase": "Multi-layered sleep", "bs": "ship soft pillows"},
+        "phone": None
+        if rng.random() < 0.05
+        else f"1-770-{rng.randrange(1_000):03}-{rng.randrange(10_000):04} x{rng.randrange(100_000)}",
+        "website": "" if rng.random() < 0.05 else f"{local.lower()}.example",
     }
+    if company:
+        entry["company"] = {"name": company, "catchPhrase": "Multi-layered sleep", "bs": "ship soft pillows"}
     person = {"first_name": first, "last_name": last, "email": email.lower(), "company": company, "city": city}
-    return SimulatedUser(dict(_lose_values(rng, entry, company)), None if is_bad else person)
+    return SimulatedUser(entry, None if is_bad else person)
 
 
 def _draw_address(rng: Random, city: str | None) -> dict[str, Any]:
@@ -242,15 +244,6 @@ def _draw_address(rng: Random, city: str | None) -> dict[str, Any]:
         "zipcode": f"{rng.randrange(100_000):05}-{rng.randrange(10_000):04}",
         "geo": geo if rng.random() < 0.95 else None,
     }
-
-
-def _lose_values(rng: Random, entry: Mapping[str, Any], company: str | None) -> Iterator[tuple[str, Any]]:
-    """Yield the fields of an entry: without company that field is not there; phone and website are missing for some."""
-    for name, value in entry.items():
-        if name == "company" and company is None:
-            continue
-        is_lost = name in ("phone", "website") and rng.random() < 0.05
-        yield name, (None if name == "phone" else "") if is_lost else value
 
 
 def _move(user: SimulatedUser) -> SimulatedUser:

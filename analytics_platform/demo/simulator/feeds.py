@@ -11,20 +11,10 @@ from pathlib import Path
 from random import Random
 from typing import ClassVar, NamedTuple
 
+from analytics_platform.demo.simulator import forms
 from analytics_platform.demo.simulator.breakage import BROKEN_DOCUMENTS, BROKEN_MESSAGES, BROKEN_ROWS, Broken
 from analytics_platform.demo.simulator.catalogue import draw_time_of_day
 from analytics_platform.demo.simulator.events import DAY, HOUR, MINUTE, Event, Scope
-from analytics_platform.demo.simulator.forms import (
-    DAY_STYLES,
-    LATE_STYLES,
-    FileStyle,
-    draw_copy_form,
-    draw_document,
-    draw_message_form,
-    write_document,
-    write_message,
-    write_row,
-)
 from analytics_platform.demo.simulator.staged import Staged, stage_clicks, stage_logs, stage_messages
 from analytics_platform.demo.simulator.visits import (
     Visitor,
@@ -164,14 +154,14 @@ class ClickFeed(Feed):
     """Characters of event data up to which an event is a model for a broken row."""
 
     def __init__(self, scope: Scope, out: Path) -> None:
-        self._plans: list[tuple[FileStyle, int]] = []
+        self._plans: list[tuple[forms.FileStyle, int]] = []
         paths = []
         for number in range(scope.days):
-            style = DAY_STYLES[number % len(DAY_STYLES)]
+            style = forms.DAY_STYLES[number % len(forms.DAY_STYLES)]
             suffix = ".csv.gz" if style.is_gzipped else ".csv"
             paths.append(out / f"clickstream/events_{scope.first_day + timedelta(days=number)}{suffix}")
             self._plans.append((style, number))
-        for number, style in zip((scope.days - 1, scope.days), LATE_STYLES, strict=True):
+        for number, style in zip((scope.days - 1, scope.days), forms.LATE_STYLES, strict=True):
             if number > 0:  # no event is late on the first day
                 paths.append(out / f"late/clickstream/late_{scope.first_day + timedelta(days=number)}.csv")
                 self._plans.append((style, number))
@@ -213,12 +203,14 @@ class ClickFeed(Feed):
         for event in events:
             if rng.random() < self.copy_share:
                 self._copies[self._draw_target(number)].append(event)
-        rows = self._scatter(events, self._copies.pop(number, []))
+        rows = list(events)
+        for event in self._copies.pop(number, []):
+            rows.insert(rng.randrange(len(rows) + 1), event)
         # a broken row beside one over several lines would become part of its record
         bulky = {place for place, row in enumerate(rows) if "\n" in row.data or len(row.data) > self.longest_model}
         places = [place for place in range(len(rows)) if place not in bulky and place - 1 not in bulky]
         chosen = {*self._breakage.sample(places, min(self._count_broken(len(rows)), len(places)))}
-        written = [(row, write_row(row, style)) for row in rows]
+        written = [(row, forms.write_row(row, style)) for row in rows]
         return self._insert_broken(events, written, chosen, self._breakage, style)
 
     def _draw_target(self, number: int) -> int:
@@ -231,16 +223,6 @@ class ClickFeed(Feed):
         target = number if fate < 0.6 else min(number + 1, last) if fate < 0.9 else last
         same_columns = self._plans[number][0].is_complete and self._plans[target][0].is_complete
         return target if same_columns else number
-
-    def _scatter(self, rows: list[Event], copies: list[Event]) -> list[Event]:
-        """Return rows in their order, with the copies at places drawn by chance."""
-        places = sorted(self._rng.randrange(len(rows) + 1) for _ in copies)
-        mixed: list[Event] = []
-        previous = 0
-        for place, event in zip(places, copies, strict=True):
-            mixed += [*rows[previous:place], event]
-            previous = place
-        return mixed + rows[previous:]
 
 
 class LineFeed(Feed):
@@ -306,8 +288,10 @@ class MessageFeed(LineFeed):
         return visit_app(self._traffic, self._traffic.choice(self._scope.population.app_users), at)
 
     def _write(self, event: Event) -> tuple[str, Callable[[], str]]:
-        form = draw_message_form(self._rng, event)
-        return write_message(event, form), lambda: write_message(event, draw_copy_form(self._rng, form))
+        form = forms.draw_message_form(self._rng, event)
+        return forms.write_message(event, form), lambda: forms.write_message(
+            event, forms.draw_copy_form(self._rng, form)
+        )
 
 
 class LogFeed(LineFeed):
@@ -326,5 +310,5 @@ class LogFeed(LineFeed):
         return visit_signed_in(rng, rng.choice(users), at)
 
     def _write(self, event: Event) -> tuple[str, Callable[[], str]]:
-        line = write_document(draw_document(self._rng, event))
+        line = forms.write_document(forms.draw_document(self._rng, event))
         return line, lambda: line

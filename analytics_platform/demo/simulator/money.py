@@ -53,11 +53,12 @@ def convert(rates: Rates, cents: int, currency: str, at: int) -> Decimal | None:
     return (Decimal(cents) / 100 * one).quantize(Decimal("1e-4"), ROUND_HALF_UP)
 
 
-def draw_order(rng: Random, transaction_id: str, basket: Sequence[Item]) -> list[tuple[Purchase, tuple[Item, ...]]]:
-    """Draw the currency of an order, and what its events tell."""
+def draw_order(rng: Random, basket: Sequence[Item]) -> list[tuple[Purchase, tuple[Item, ...]]]:
+    """Draw number and currency of an order, and what its events tell."""
+    number = f"{rng.randrange(4_000_000_000_000, 6_000_000_000_000)}"
     currency = rng.choices(tuple(_SIGNS), _CURRENCY_WEIGHTS)[0]
     ways = rng.choices(tuple(_WAYS), tuple(_WAYS.values()))[0]
-    return [tell_order(transaction_id, basket, currency, way) for way in ways]
+    return [tell_order(number, basket, currency, way) for way in ways]
 
 
 def _price_in(item: Item, currency: str) -> Item:

@@ -6,14 +6,12 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any, NamedTuple, TypeAlias, TypeVar
+from typing import Any, NamedTuple, TypeAlias
 
 from analytics_platform.demo.simulator.catalogue import PROGRAMS
 from analytics_platform.demo.simulator.events import DAY, EPOCH, MINUTE, USER, Event, Purchase, instant_of
 from analytics_platform.demo.simulator.feeds import Packed
 from analytics_platform.demo.simulator.money import Rates, convert
-
-T = TypeVar("T")
 
 LONGEST_PAUSE = 30 * MINUTE
 """Milliseconds; a pause of exactly this length does not end a session."""
@@ -52,7 +50,7 @@ def format_money(amount: Decimal) -> str:
     return f"{amount:.4f}"
 
 
-def name_days(values: Mapping[int, T]) -> dict[str, T]:
+def name_days(values: Mapping[int, Any]) -> dict[str, Any]:
     """Return values by ISO date, in order, from values by day number since 1970."""
     return {str(EPOCH.date() + timedelta(days=number)): values[number] for number in sorted(values)}
 
@@ -130,8 +128,8 @@ class Tally:
     the day it starts; a bounce is a session of one event. An order is identified by client and transaction id; its day
     is that of its earliest event, its revenue the first that is known of its events of that day. Refunds count on the
     day they are given; one without value gives back its order. Amounts in a currency without rate are unknown, and in
-    no sum. The channel of a session is that of its first event with one, else
-    Direct. It is a bot's if programs alone sent its events, as far as they have a user agent, and nothing was bought.
+    no sum. The channel of a session is that of its first event with one, else Direct. It is a bot's if programs alone
+    sent its events, as far as they have a user agent, and nothing was bought.
     """
 
     def __init__(self, rates: Rates) -> None:
@@ -199,8 +197,7 @@ class Tally:
             ("web_logs", "orphans"): {user: count for user, count in logs.items() if user not in people},
             ("users", "people"): dict(people),
             ("all", "customers"): {user: self._describe_customer(f"{USER}{user}") for user in active},
-            **{("all", name): value for name, value in self._describe_activity().items()},
-            **{("all", name): value for name, value in self._describe_money().items()},
+            **{("all", name): value for name, value in (self._describe_activity() | self._describe_money()).items()},
         }
 
     def _describe_customer(self, client_id: str) -> dict[str, Any]:

@@ -109,11 +109,6 @@ def hash_email(number: int) -> str:
     return hashlib.sha256(f"visitor{number}@mail.example".encode()).hexdigest()
 
 
-def draw_transaction_id(rng: Random) -> str:
-    """Draw an order number as the shop writes it."""
-    return f"{rng.randrange(4_000_000_000_000, 6_000_000_000_000)}"
-
-
 def _draw_basket(rng: Random, first: SimulatedProduct) -> list[Item]:
     """Draw a basket of one to three products, beginning with the one just seen."""
     others = rng.sample(PRODUCTS, rng.choice((0, 0, 0, 1, 1, 2)))
@@ -187,7 +182,7 @@ def _check_out(visit: Visit, email: str, product: SimulatedProduct) -> None:
     basket = _draw_basket(rng, product)
     visit.open(f"{host}/checkout/thank-you", rng.choice(("", "", "https://www.paypal.com/", "https://pay.klarna.com/")))
     sender = {"user_agent": SERVERS[0]} if rng.random() < 0.05 else {}
-    for purchase, items in draw_order(rng, draw_transaction_id(rng), basket):
+    for purchase, items in draw_order(rng, basket):
         visit.wait()
         visit.record("checkout_completed", data=describe_order(purchase, items, email), purchase=purchase, **sender)
     fate, last = rng.random(), visit.events[-1]
@@ -240,7 +235,7 @@ def _buy_basket(visit: Visit, basket: list[Item]) -> None:
     visit.record("begin_checkout", data=describe_items(basket))
     if rng.random() < 0.4:
         return
-    for purchase, items in draw_order(rng, draw_transaction_id(rng), basket):
+    for purchase, items in draw_order(rng, basket):
         visit.wait()
         visit.record("purchase", data=describe_items(items, **purchase.fields), purchase=purchase)
     if rng.random() < 0.1:
@@ -312,7 +307,7 @@ def _buy_items(visit: Visit, basket: tuple[Item, ...]) -> None:
     _tap(visit, "begin_checkout", *paid)
     if rng.random() < 0.35:
         return
-    for purchase, items in draw_order(rng, draw_transaction_id(rng), paid):
+    for purchase, items in draw_order(rng, paid):
         _tap(visit, "purchase", *items, purchase=purchase)
     fate = rng.random()
     if fate < 0.04:
