@@ -78,7 +78,7 @@ def left(platform: Platform, session: Session, **identifiers: Sequence[str]) -> 
     return [place for place in places if place.found or place.fault]
 
 
-class Things(SourceRows, table="cleaned.things", source="some", identity=("client_id",)):
+class Things(SourceRows, table="cleaned.things", source="some"):
     """One row per thing."""
 
     event_id: Text = column("The id.", source="event_id")

@@ -60,50 +60,6 @@ CREATE OR REPLACE TEMP MACRO money(amount) AS
     CASE
         WHEN abs(TRY_CAST(amount AS DECIMAL(18, 4))) < 10000000000 THEN TRY_CAST(amount AS DECIMAL(18, 4))
     END;
-CREATE OR REPLACE TEMP MACRO known(value) AS
-    CASE
-        WHEN lower(trim(value, chr(9) || chr(10) || chr(11) || chr(12) || chr(13) || chr(32) || chr(160))) NOT IN (
-            '', 'null', 'none', 'nil', 'nan', 'n/a', 'undefined', '(not set)', '(none)', '[object object]',
-            '00000000-0000-0000-0000-000000000000'
-        )
-            THEN nfc_normalize(
-                trim(value, chr(9) || chr(10) || chr(11) || chr(12) || chr(13) || chr(32) || chr(160))
-            )
-    END;
-CREATE OR REPLACE TEMP MACRO plain_id(value) AS
-    regexp_replace(known(value), '^([0-9]+)[.]0$', '\1');
-CREATE OR REPLACE TEMP MACRO known_id(value) AS nullif(plain_id(value), '0');
-CREATE OR REPLACE TEMP MACRO surrogate_key(business_key) AS
-    CASE
-        WHEN business_key LIKE 'erased:%' THEN -1
-        ELSE coalesce(CAST('0x' || substr(md5(business_key), 1, 15) AS BIGINT), -1)
-    END;
-CREATE OR REPLACE TEMP MACRO micros(instant) AS epoch_us(instant);
-CREATE OR REPLACE TEMP MACRO json_list(document) AS
-    CASE WHEN json_valid(document) THEN CASE WHEN json_type(document) = 'ARRAY' THEN document END END;
-CREATE OR REPLACE TEMP MACRO numbered_items(document) AS
-    list_transform(
-        CAST(json_extract(document, '$[*]') AS JSON[]),
-        lambda item, place: {'item_index': CAST(place - 1 AS BIGINT), 'item': item}
-    );
-CREATE OR REPLACE TEMP MACRO whole(number_text) AS
-    CASE
-        WHEN TRY_CAST(number_text AS DECIMAL(18, 4)) = floor(TRY_CAST(number_text AS DECIMAL(18, 4)))
-            AND TRY_CAST(number_text AS DECIMAL(18, 4)) BETWEEN 0 AND 2147483647
-            THEN CAST(TRY_CAST(number_text AS DECIMAL(18, 4)) AS BIGINT)
-    END;
-CREATE OR REPLACE TEMP MACRO money(amount) AS
-    CASE
-        WHEN abs(TRY_CAST(amount AS DECIMAL(18, 4))) < 10000000000 THEN TRY_CAST(amount AS DECIMAL(18, 4))
-    END;
-CREATE OR REPLACE TEMP MACRO known(value_text) AS
-    CASE
-        WHEN lower(trim(value_text)) NOT IN (
-            '', 'null', 'none', 'nil', 'nan', 'n/a', 'undefined', '(not set)', '(none)', '[object object]',
-            '00000000-0000-0000-0000-000000000000'
-        ) THEN trim(value_text)
-    END;
-CREATE OR REPLACE TEMP MACRO known_id(value_text) AS nullif(known(value_text), '0');
 CREATE OR REPLACE TEMP MACRO bare_amount(amount_text) AS
     regexp_replace(
         regexp_replace(
