@@ -11,11 +11,10 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 
-from analytics_platform.contracts.sql import literal
+from analytics_platform.contracts.sql import literal, quote
 from analytics_platform.settings import Settings
 from analytics_platform.transform import Query, affected_days, build_order
-from analytics_platform.transform.lookups.tables import tables_with
-from analytics_platform.transform.source_events import union
+from analytics_platform.transform.source_events import source_events
 from analytics_platform.warehouse.ledger import known_days, touched_days
 from analytics_platform.warehouse.session import Session
 
@@ -101,15 +100,19 @@ def days_of_versions(session: Session, batch_ids: Sequence[str]) -> set[dt.date]
 
 def days_of_refunds(session: Session, batch_ids: Sequence[str]) -> set[dt.date]:
     """Return the days of orders that these batches refund, and of refunds whose order they bring."""
-    tables = ("sessionized.purchases", "sessionized.refunds")
-    if not batch_ids or not session.tables().issuperset(tables):
+    tables, existing = ("sessionized.purchases", "sessionized.refunds"), session.tables()
+    if not batch_ids or not existing.issuperset(tables):
         return set()
     loaded = f"batch_id IN ({', '.join(map(literal, batch_ids))})"
-    sql = f"""
-        SELECT DISTINCT event_name = 'refund' OR revenue < 0, client_id, transaction_id FROM ({union()}) AS events
-        WHERE {loaded} AND event_name IN ('purchase', 'refund') AND transaction_id IS NOT NULL
-    """
-    new = session.frame(Query(sql, {}, dict.fromkeys(tables_with("transaction_id"), loaded))).rows()
+    new: list[tuple[object, ...]] = []
+    for source, query in source_events().items():
+        if query.columns >= {"transaction_id", "revenue"} and existing.issuperset(query.inputs):
+            sql = f"""
+                SELECT DISTINCT event_name = 'refund' OR revenue < 0, client_id, transaction_id
+                FROM ({query.sql}) AS {quote(source)}
+                WHERE {loaded} AND event_name IN ('purchase', 'refund') AND transaction_id IS NOT NULL
+            """
+            new += session.frame(Query(sql, {}, dict.fromkeys(query.inputs, loaded))).rows()
     found: set[dt.date] = set()
     for table, refunds in zip(tables, (True, False), strict=True):
         keys = {(client, order) for is_refund, client, order in new if bool(is_refund) == refunds}
