@@ -176,12 +176,14 @@ def test_status_before_the_first_run_names_the_sources_and_the_next_step(call: C
         "ecommerce_events": False,
         "web_logs": True,
         "users": False,
+        "exchange_rates": False,
         **dict.fromkeys(SHOP, False),
     }
     assert found["next_step"].startswith("Nothing was loaded yet: put exports into")
     assert found["sources"][0]["place"] == f"{tmp_path}/landing/clickstream (no such folder yet)"
     assert found["not_set"] == [
         "SQS_QUEUE_URL (ecommerce_events)",
+        "EXCHANGE_RATES_URL (exchange_rates)",
         "SHOP_DATABASE_URL (customers, products, orders, order_items)",
         "USERS_API_URL (users)",
         "REDIS_URL (cache/best_sellers)",
