@@ -68,7 +68,8 @@ VOLATILE: Mapping[str, frozenset[str]] = {
     "cleaned.clickstream": frozenset({"arrived_at"}),
     "cleaned.events": frozenset({"received_at", "position"}),
     **{
-        f"cleaned.{kind}_versions": frozenset({"arrived_at"}) for kind in ("customer", "product", "order", "order_item")
+        f"cleaned.{kind}_versions": frozenset({"arrived_at"})
+        for kind in ("customer", "product", "order", "order_item", "exchange_rate")
     },
 }
 """Columns that tell when, by which run and from which place a row was written: two runs over the same data differ."""

@@ -217,15 +217,14 @@ def _draw_user(rng: Random, user_id: int, is_bad: bool) -> SimulatedUser:
     # names as people write them
     honorific = f"{rng.choice(_HONORIFICS)} " if rng.random() < 0.12 else ""
     suffix = f" {rng.choice(_SUFFIXES)}" if rng.random() < 0.1 else ""
+    phone = f"1-770-{rng.randrange(1_000):03}-{rng.randrange(10_000):04} x{rng.randrange(100_000)}"
     entry: dict[str, Any] = {
         "id": user_id,
         "name": f"{honorific}{first} {last}{suffix}",
         "username": f"{first}{user_id}" if rng.random() < 0.5 else f"{first}_{last}",
         "email": rng.choice(_BAD_EMAILS) if is_bad else email,
         "address": _draw_address(rng, city),
-        "phone": None
-        if rng.random() < 0.05
-        else f"1-770-{rng.randrange(1_000):03}-{rng.randrange(10_000):04} x{rng.randrange(100_000)}",
+        "phone": None if rng.random() < 0.05 else phone,
         "website": "" if rng.random() < 0.05 else f"{local.lower()}.example",
     }
     if company:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from analytics_platform_tests.kit import (
     open_platform,
 )
 from analytics_platform_tests.models.test_incremental import HORIZON, Files, day_of, make_traffic
+from analytics_platform_tests.models.test_money import load_rates
 from analytics_platform_tests.models.test_versions import in_platform, incrementally, make_steps
 from analytics_platform_tests.postgres import new_database
 
@@ -80,14 +82,15 @@ class Seen:
 def simulated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("simulated")
     simulate(4, 40, 11, folder, START)
-    return folder / "clickstream"
+    return folder
 
 
 @pytest.fixture(scope="module")
 def on_duckdb(tmp_path_factory: pytest.TempPathFactory, simulated: Path) -> Seen:
-    platform = open_platform(tmp_path_factory.mktemp("duckdb"), partition_start=START)
+    platform = open_platform(tmp_path_factory.mktemp("duckdb"), partition_start=START, shop_currency="EUR")
     with platform.session() as session:
-        load_files(platform, session, simulated)
+        load_rates(platform, session, (simulated / "exchange_rates" / "rates.csv").read_text("utf-8"))
+        load_files(platform, session, simulated / "clickstream")
         build(session, DayRange(START, LAST), platform.settings)
     return Seen(platform)
 
@@ -99,11 +102,11 @@ def materialized(
     """The same files, materialized by Dagster on PostgreSQL."""
     folder = tmp_path_factory.mktemp("postgres")
     with new_database() as url:
-        platform = DagsterPlatform(folder, partition_start=START, warehouse_url=url)
-        for path in sorted(simulated.iterdir()):
-            platform.drop(path.name, path.read_bytes())
+        platform = DagsterPlatform(folder, partition_start=START, warehouse_url=url, shop_currency="EUR")
+        for name in ("clickstream", "exchange_rates"):
+            shutil.copytree(simulated / name, platform.settings.landing_dir / name, dirs_exist_ok=True)
         result = platform.materialize(START.isoformat(), LAST.isoformat())
-        yield result, Seen(open_platform(folder, partition_start=START, warehouse_url=url))
+        yield result, Seen(open_platform(folder, partition_start=START, warehouse_url=url, shop_currency="EUR"))
 
 
 def test_dagster_materializes_every_asset_on_postgresql(
@@ -120,6 +123,7 @@ def test_every_table_of_every_layer_is_equal(
     tables = materialized[1].tables
     assert differing(on_duckdb.tables, tables) == []
     assert all(tables[name] for name in on_duckdb.tables if on_duckdb.tables[name])
+    assert tables["star.fact_refunds"] and tables["cleaned.daily_rates"]
 
 
 def test_the_watchdog_and_the_report_see_the_same(
