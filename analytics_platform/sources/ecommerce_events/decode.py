@@ -8,6 +8,7 @@ left over goes to `extra`, so nothing is dropped in silence.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from decimal import Decimal
 from typing import NamedTuple
@@ -61,6 +62,8 @@ _FIELDS = {
 """Column → where it comes from. The wrong type of value is rejected, never made to fit."""
 
 _ITEMS_RULE = "items: cannot be parsed"
+_CODE = re.compile(r"^[A-Za-z]{3}\b|\b[A-Za-z]{3}$")
+"""The code of a currency at an end of an amount: `10 USD`."""
 
 COLUMNS = (*_FIELDS, "items", "extra")
 """The columns that come from a message.
@@ -197,6 +200,8 @@ def decode_message(body: str) -> dict[str, str | None]:
     texts["items"] = canonical_json(items) if items else None
     if texts["client_id"] is None and texts["user_id"] is not None:
         texts["client_id"] = f"user:{texts['user_id']}"
+    if texts["currency"] is None and (code := _CODE.search(texts["revenue"] or "")):
+        texts["currency"] = code[0]
     texts["platform"] = texts["platform"] and texts["platform"].upper()
     extra = fields.rest()
     texts["extra"] = canonical_json(extra) if extra else None

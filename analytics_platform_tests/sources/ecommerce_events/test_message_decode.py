@@ -66,6 +66,17 @@ def test_a_message_without_fields_has_no_values() -> None:
     assert decode_message("{}") == dict.fromkeys(COLUMNS)
 
 
+@pytest.mark.parametrize(
+    ("amount", "currency", "read"),
+    [("10 USD", None, "USD"), ("EUR 5", None, "EUR"), ("10 USD", "EUR", "EUR"), ("$10", None, None), (10, None, None)],
+)
+def test_the_currency_is_the_messages_own_or_that_of_its_amount(
+    amount: object, currency: str | None, read: str | None
+) -> None:
+    body = {"event_name": "purchase", "user_id": "1", "event_timestamp": 1760000000, "value": amount}
+    assert decode_message(json.dumps({**body, "currency": currency}))["currency"] == read
+
+
 def test_params_are_read_like_outer_fields_and_the_outer_ones_win() -> None:
     message = decode(
         client_id="c",
