@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 import polars as pl
 
+from analytics_platform.sources.registry import EVENTS
 from analytics_platform.transform import DayRange
 from analytics_platform.warehouse import Session
 
@@ -77,8 +78,8 @@ def missing_tables(session: Session, wanted: Sequence[str]) -> list[str]:
 def days_with_data(session: Session, now: dt.datetime) -> tuple[DayRange, dt.date] | None:
     """Return the days from the first to the last with traffic, and the first day that may not be complete.
 
-    A day is complete once every source has brought events of a later day, and it is before the day of `now`. Sources
-    that have brought none for a week do not count. None without any traffic.
+    A day is complete once every source of events has brought some of a later day, and it is before the day of `now`.
+    Sources that have brought none for a week do not count. None without any traffic.
     """
     first, last = session.one("SELECT min(date), max(date) FROM marts.daily_trends")
     if first is None:
@@ -87,9 +88,13 @@ def days_with_data(session: Session, now: dt.datetime) -> tuple[DayRange, dt.dat
     # behind another. Such days once made rising traffic fall.
     (slowest,) = session.one(
         """
-        WITH latest AS (SELECT max(max_event_date) AS date FROM ops.pipeline_logs GROUP BY source)
+        WITH latest AS (
+            SELECT max(max_event_date) AS date FROM ops.pipeline_logs
+            WHERE list_contains($events, source) GROUP BY source
+        )
         SELECT min(date) FROM latest WHERE date >= (SELECT max(date) FROM latest) - 7
-        """
+        """,
+        {"events": list(EVENTS)},
     )
     return DayRange(first, last), min(slowest or last, now.astimezone(dt.UTC).date())
 

@@ -45,8 +45,10 @@ def test_a_day_without_traffic_is_there_with_zeros(path: Path) -> None:
         (16, {}, AS_OF, 15),
         (17, {}, dt.datetime(2026, 11, 16, 12, tzinfo=dt.UTC), 15),
         (17, {"web_logs": 14}, AS_OF, 13),
-        (16, {"web_logs": 17, "app": None}, AS_OF, 15),
-        (17, {"retired": 1}, AS_OF, 16),
+        (16, {"web_logs": 17, "ecommerce_events": None}, AS_OF, 15),
+        (17, {"web_logs": 1}, AS_OF, 16),
+        (16, {"exchange_rates": 28}, AS_OF, 15),
+        (17, {"users": 14}, AS_OF, 16),
     ],
 )
 def test_a_day_is_complete_once_every_source_has_events_of_a_later_one(
