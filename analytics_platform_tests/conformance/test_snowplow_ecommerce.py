@@ -6,6 +6,7 @@ compared by their members, since the vendor dates them by the time of receipt an
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from collections import Counter
 from collections.abc import Iterator
@@ -16,7 +17,10 @@ from typing import Any
 import polars as pl
 import pytest
 
+from analytics_platform.sources.arrivals.files import land_files
+from analytics_platform.sources.registry import SOURCES
 from analytics_platform.warehouse import DuckDBSession
+from analytics_platform.warehouse.load import load_new_batches
 from analytics_platform_tests.kit import build, load_landed, loaded_days, open_platform
 
 ACTIONS = {
@@ -50,12 +54,25 @@ def totals(vendor: Path) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def shop(vendor: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DuckDBSession]:
-    """The warehouse with the vendor's events loaded and every table built."""
-    platform = open_platform(tmp_path_factory.mktemp("snowplow"))
+    """The warehouse with the vendor's events loaded and every table built.
+
+    The vendor adds euros, pounds and dollars as if they were one currency: with rates of 1 so do we.
+    """
+    platform = open_platform(tmp_path_factory.mktemp("snowplow"), shop_currency="EUR")
     (platform.landing / "clickstream.csv").write_bytes((vendor / "clickstream.csv").read_bytes())
     with platform.session() as session:
         load_landed(platform, session)
-        build(session, loaded_days(session), platform.settings)
+        days = loaded_days(session)
+        every = [days.first + dt.timedelta(days=day) for day in range((days.last - days.first).days + 1)]
+        rates = [f"{day},{currency},1" for day in every for currency in ("GBP", "USD")]
+        folder = platform.settings.landing_dir / "exchange_rates"
+        folder.mkdir()
+        (folder / "rates.csv").write_text("\n".join(["date,currency,rate", *rates]))
+        source = SOURCES["exchange_rates"]
+        land_files(source, platform.settings, platform.lake)
+        ((_, loaded),) = load_new_batches(source, session, platform.settings, platform.lake, run_id="test")
+        assert loaded.rows_accepted == len(rates)
+        build(session, days, platform.settings)
         yield session
 
 
