@@ -140,7 +140,9 @@ def has_known_currencies(session: Session, settings: Settings, now: dt.datetime)
     if not settings.shop_currency:
         seen = f"amounts are in {names}, and nobody says which is the shop's: they are unknown, and in no sum"
         return Observation("currency", False, seen, f"Set SHOP_CURRENCY to one of them, give rates, and {days}.")
-    lacking = ", ".join(f"{currency} on {count} days since {first}" for currency, _, count, first, _ in unknown)
+    lacking = ", ".join(
+        f"{currency} on {count} day{'s' if count > 1 else ''} since {first}" for currency, _, count, first, _ in unknown
+    )
     remedy = f"Put files with date,currency,rate into {settings.landing_dir / 'exchange_rates'}, or set "
     return Observation(
         "currency",
