@@ -12,6 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
+import psutil
 import psycopg
 
 from analytics_platform.demo.servers.databases import LocalPostgres
@@ -29,6 +30,15 @@ def server_url() -> str:
     atexit.register(folder.cleanup)
     atexit.register(server.stop)
     return server.url
+
+
+def kill_server(server: LocalPostgres) -> None:
+    """Kill a server, as in a crash; its `start` recovers. Returns when all its processes have ended."""
+    pid = server.folder.joinpath("data", "postmaster.pid").read_text("utf-8").split()[0]
+    process = psutil.Process(int(pid))
+    processes = [process, *process.children()]
+    process.kill()
+    psutil.wait_procs(processes, timeout=30)
 
 
 @contextmanager

@@ -21,9 +21,13 @@ IDS = frozenset({"client_id", "user_id", "transaction_id"})
 """Columns with ids of clients, users and orders: there `0` is missing too, and `123.0` is `123`."""
 
 
+_BLANKS = "".join(chr(code) for code in range(0x10000) if chr(code).isspace() and not 0x1C <= code <= 0x1F)
+"""What Unicode calls white space. Python takes four control characters for it too, Polars does not."""
+
+
 def known(text: str) -> str | None:
     """Return a text in Unicode NFC without the blanks around it; None if it says that the value is missing."""
-    text = unicodedata.normalize("NFC", text.strip())
+    text = unicodedata.normalize("NFC", text.strip(_BLANKS))
     return None if text.lower() in MISSING else text
 
 

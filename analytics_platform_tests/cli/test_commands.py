@@ -246,7 +246,7 @@ def test_a_run_that_cannot_be_started_ends_in_one_sentence(
             ("reference", "--out", "/dev/null/out"),
             "/dev/null/out cannot be used (Not a directory): choose another path",
         ),
-        (("simulate", "--out", "/dev/null/out"), "/dev/null/out/clickstream cannot be used (Not a directory)"),
+        (("simulate", "--out", "/dev/null/out"), "/dev/null/out/exchange_rates cannot be used (Not a directory)"),
         (("demo", "--days", "2"), "/dev/null/data cannot be used (Not a directory)"),
         (("dashboard", "--address", "no.such.host.example"), "--address no.such.host.example --port 8501 cannot be"),
     ],

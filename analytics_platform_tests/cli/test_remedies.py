@@ -14,6 +14,7 @@ from analytics_platform.orchestration.checks.error_rate import check_error_rate
 from analytics_platform.orchestration.checks.gate import count_reasons, quarantine_result
 from analytics_platform.sources.registry import SOURCES
 from analytics_platform.transform import DayRange
+from analytics_platform.warehouse import Loaded
 from analytics_platform.warehouse.ledger import unloaded_batches
 from analytics_platform.warehouse.watchdog import has_every_batch
 from analytics_platform_tests.cli.test_commands import Call, call
@@ -146,7 +147,9 @@ def test_the_command_for_quarantined_records_moves_them_after_the_contract_was_c
         load_landed(platform, session)
         ((batch,),) = session.rows("SELECT batch_id FROM ops.pipeline_logs")
         reasons = count_reasons(session, SOURCES["clickstream"], [str(batch)], 10)
-        result = quarantine_result(session, dg.AssetKey("x"), SOURCES["clickstream"], reasons, 10)
+        result = quarantine_result(
+            session, dg.AssetKey("x"), SOURCES["clickstream"], reasons, {str(batch): Loaded(0, 0, 10)}
+        )
     (words,) = re.findall("`analytics-platform ([^`]+)`", str(result.metadata["what to do"].value))
     assert call(tmp_path, *shlex.split(words), PARTITION_START="2026-03-01").returncode == 0
     with platform.session() as session:

@@ -32,7 +32,7 @@ RUNS = "{ runsOrError { ... on Runs { results { jobName status tags { key value 
 
 def _message(number: int) -> str:
     item = {"item_id": "p1", "item_name": "Pillow", "price": 10, "item_list_name": "spring"}
-    event = {"event_name": "view_item_list", "platform": "IOS", "user_id": str(number), "items": [item]}
+    event = {"event_name": "view_item_list", "platform": "IOS", "user_id": str(1 + number), "items": [item]}
     return json.dumps(event | {"event_timestamp": dt.datetime.now(dt.UTC).isoformat()})
 
 

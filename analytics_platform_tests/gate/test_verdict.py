@@ -125,7 +125,7 @@ def test_a_rejected_record_knows_the_day_of_the_accepted_one_before_it() -> None
 def test_the_own_id_of_an_event_is_kept_and_a_missing_one_is_left_to_the_load() -> None:
     body = line().rstrip("\n") + ",e1\n" + line().rstrip("\n") + ",\n"
     found = verdict(body, header=",".join([*HEADER, "event_id"]))
-    assert found.accepted["event_id"].to_list() == ["e1", None]
+    assert found.accepted["source_event_id"].to_list() == ["e1", None]
 
 
 def test_unknown_columns_are_kept_as_json() -> None:

@@ -68,7 +68,7 @@ def _inputs(tables: Collection[str]) -> list[str]:
         name = waiting.pop()
         if name in all_models() and name not in ("cleaned.events", "cleaned.event_items", *needed):
             needed.add(name)
-            waiting += all_models()[name].inputs
+            waiting += (*all_models()[name].inputs, *CONTRACTS[name].table.foreign_keys.values())
     return [name for name in build_order() if name in needed]
 
 

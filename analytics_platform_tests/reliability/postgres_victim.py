@@ -13,12 +13,12 @@ from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from typing import Any
 
-import psutil
 import psycopg
 
 from analytics_platform.demo.servers.databases import LocalPostgres
 from analytics_platform.warehouse import WarehouseError
 from analytics_platform_tests.kit import Platform, open_platform
+from analytics_platform_tests.postgres import kill_server
 from analytics_platform_tests.reliability.victim import Fuse, run
 
 LOST = 3
@@ -35,11 +35,7 @@ class ServerFuse(Fuse):
     def burn(self) -> None:
         """Pass one boundary."""
         if self.passed == self.left:
-            data = self._server.folder / "data" / "postmaster.pid"
-            server = psutil.Process(int(data.read_text("utf-8").split()[0]))
-            processes = [server, *server.children()]
-            server.kill()
-            psutil.wait_procs(processes, timeout=30)
+            kill_server(self._server)
         self.passed += 1
 
 

@@ -87,7 +87,7 @@ def _events(seed: int) -> list[str]:
         else json.dumps(
             {
                 "event_timestamp": (at + dt.timedelta(seconds=number * 7)).isoformat(),
-                "user_id": number % 500,
+                "user_id": 1 + number % 500,
                 "event_name": "view_item",
                 "platform": "IOS",
                 "items": f"[{{item_id=p{number % 40}, item_name=Audífonos, negro, price=10.5, coupon=(not set)}}]",

@@ -23,7 +23,7 @@ def written() -> tuple[str, str]:
     products = frame("products", [product(HOSTILE, 1, 5)])
     devices = frame("devices", [(HOSTILE, 3, 1, 1, 1, 5)])
     lists = frame("lists", [(HOSTILE, HOSTILE, 3, 1, 1, 1, 0.5, 5, 1)])
-    bought = frame("bought", [(HOSTILE, HOSTILE, 3, 1, 0.3, 5, 3.0, 1)])
+    bought = frame("bought", [(HOSTILE, HOSTILE, 3, 1, 0.3, 5, 0, 5, 3.0, 1)])
     customers = frame("customers", [(HOSTILE, HOSTILE, HOSTILE, 3, HOSTILE, 1, AS_OF, 1, 5, 1, 3)])
     orphans = frame("orphans", [(HOSTILE, 3, 1, 5, 1)])
     found = facts(
@@ -62,7 +62,7 @@ def test_hostile_names_neither_break_a_table_nor_become_markup_in_markdown(writt
     text = written[0]
     assert "<script" not in text and not re.search(r"(?<!\\)\]\(http", text)
     line = next(line for line in text.splitlines() if line.startswith("| a"))
-    assert len(re.findall(r"(?<!\\)\|", line)) == 7
+    assert len(re.findall(r"(?<!\\)\|", line)) == 9
 
 
 def test_the_page_holds_no_handlers_and_forbids_scripts(written: tuple[str, str]) -> None:

@@ -21,6 +21,7 @@ from analytics_platform.shop.errors import ShopError, ShopUnavailableError
 from analytics_platform.shop.orders import CLEAR_CART, COUNT_SALES, OrderRequest, find_order
 from analytics_platform.shop.schema import migrate
 from analytics_platform.shop.service import Shop, open_shop
+from analytics_platform_tests.postgres import kill_server
 from analytics_platform_tests.shop.kit import LAMP, VASE, cart_of, furnish, rows, stock, stored
 
 
@@ -124,7 +125,7 @@ def test_a_database_that_stops_and_returns_loses_nothing(redis_url: str, monkeyp
         with open_shop(load_settings(shop_database_url=server.url, redis_url=redis_url)) as shop:
             customer = furnish(shop)
             first = shop.place_order(cart_of((LAMP, 1)), customer, "web/1")
-            server.kill()
+            kill_server(server)
             with pytest.raises(ShopUnavailableError, match=r"fails|cannot be reached|became free"):
                 shop.place_order(cart_of((LAMP, 1)), customer, "web/2")
             server.start()
