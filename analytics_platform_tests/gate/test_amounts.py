@@ -44,7 +44,10 @@ READ = {
     "+5": "5",
     "0": "0",
 }
-UNREADABLE = ("free", "--5", "1.2.3", "1,2,3", "12,34,56", "5 5", "0x10", "٣", "EUR", "-", "[1]", "1e400", "Infinity")
+UNREADABLE = (
+    *("free", "10.00-", "12.99-", "--5", "1.2.3", "1,2,3", "12,34,56", "5 5", "0x10", "٣", "EUR", "-", "[1]", "1e400"),
+    "Infinity",
+)
 MISSING = ("", " ", "null", "None", "NaN", "N/A", "undefined", "(not set)", "[object Object]")
 
 
@@ -92,6 +95,7 @@ def test_every_amount_comes_back_from_every_form(value: Decimal, form: str, is_e
 
 
 def test_a_currency_is_read_from_the_end_of_an_amount(engine: duckdb.DuckDBPyConnection) -> None:
-    cases = {"10 EUR": "EUR", "usd 5": "USD", "10": None, "$10": None, "10 euros": None, "": None}
+    spaced = {"10 EUR": "EUR", "usd 5": "USD", "GBP10": "GBP", "12.99USD": "USD"}
+    cases = spaced | dict.fromkeys(("10", "$10", "10 euros", "", "NaN", "N/A"))
     for text, currency in cases.items():
         assert engine.execute("SELECT currency_in(?)", [text]).fetchone() == (currency,), text

@@ -191,6 +191,16 @@ def test_a_short_identifier_is_found_in_its_column_and_in_fields_named_for_it_on
     assert list(find_edits(source, batch, Person.of(client=["42"], user=["42"]), b"key")) == [1, 3]
 
 
+def test_a_number_and_an_id_in_another_case_name_somebody_else() -> None:
+    number, client = Person.of(user=["20261125"]), Person.of(client=["2f6c1a9e"], email=["Ada@Example.com"])
+    assert not number.is_mentioned('{"transaction_id": "20261125"}')
+    assert not number.is_mentioned("/sale/20261125/x")
+    assert number.is_mentioned('{"user_id": "20261125"}')
+    assert client.is_mentioned("/by/2f6c1a9e")
+    assert not client.is_mentioned("/by/2F6C1A9E")
+    assert client.is_mentioned("mailto:ADA@example.COM")
+
+
 def test_a_person_is_erased_everywhere_and_their_orders_stay_in_the_sums(platform: Platform, session: Session) -> None:
     rows = [
         click(ADA, AT.format(1, 0)),

@@ -67,7 +67,7 @@ CREATE OR REPLACE TEMP MACRO bare_amount(amount_text) AS
             '^([-+]?)[ \x{00a0}]*(?:[A-Za-z]{0,3}\p{Sc}|[A-Za-z]{1,3}\.?)[ \x{00a0}]*',
             '\1'
         ),
-        '[ \x{00a0}\x{202f}]*(?:\p{Sc}|[A-Za-z]{1,3}\.?|\.?[-–—]+)$',
+        '[ \x{00a0}\x{202f}]*(?:\p{Sc}|[A-Za-z]{1,3}\.?)$|[.,][-–—]+$',
         ''
     );
 CREATE OR REPLACE TEMP MACRO plain_number(number_text) AS
@@ -88,7 +88,13 @@ CREATE OR REPLACE TEMP MACRO is_unreadable(amount_text) AS
     known(amount_text) IS NOT NULL AND amount(amount_text) IS NULL;
 CREATE OR REPLACE TEMP MACRO currency_code(currency_text) AS upper(known(currency_text));
 CREATE OR REPLACE TEMP MACRO currency_in(amount_text) AS
-    nullif(upper(regexp_extract(trim(amount_text), '^([A-Za-z]{3})\b|\b([A-Za-z]{3})$')), '');
+    nullif(
+        regexp_replace(
+            upper(regexp_extract(known(amount_text), '^[A-Za-z]{3}(?:[^A-Za-z]|$)|(?:[^A-Za-z]|^)[A-Za-z]{3}$')),
+            '[^A-Z]', '', 'g'
+        ),
+        ''
+    );
 CREATE OR REPLACE TEMP MACRO item_price(item) AS
     amount(coalesce(known(json_extract_string(item, '$.item_price')), known(json_extract_string(item, '$.price'))));
 CREATE OR REPLACE TEMP MACRO share_of(whole_amount, place, parts) AS

@@ -62,7 +62,7 @@ _FIELDS = {
 """Column → where it comes from. The wrong type of value is rejected, never made to fit."""
 
 _ITEMS_RULE = "items: cannot be parsed"
-_CODE = re.compile(r"^[A-Za-z]{3}\b|\b[A-Za-z]{3}$")
+_CODE = re.compile(r"^[A-Za-z]{3}(?![A-Za-z])|(?<![A-Za-z])[A-Za-z]{3}$")
 """The code of a currency at an end of an amount: `10 USD`."""
 
 COLUMNS = (*_FIELDS, "items", "extra")

@@ -5,6 +5,7 @@ whole column at once; it has no errors to raise and its time is linear in the te
 hosts and registrable domains meet Python, once per distinct value.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from functools import cache
 from types import MappingProxyType
@@ -76,6 +77,9 @@ _CLICK_IDS = tuple(
     for kind in ("auto", "paid", "shared")
 )
 
+_NO_CLICK = rf"(?i)[a-z_]+=(?:{'|'.join(map(re.escape, sorted(MISSING - {''})))}|\{{+[^&#}}]*\}}+)(&|#|$)"
+"""A parameter whose value is missing, or a template that nobody filled: `gclid=undefined`, `gclid={{gclid}}`."""
+
 _SEARCH_ENGINE = (
     r"^(?:(?:www[0-9]?|m|images)\.|(?:[a-z0-9-]+\.)*search\.)?"
     r"(?:(?:[a-z]{2}\.)?(google|bing|yahoo|yandex|aol)\.(?:com|[a-z]{2}|com?\.[a-z]{2})"
@@ -129,7 +133,7 @@ def parse_urls(urls: pl.Series, roles: Mapping[str, str] = MappingProxyType({}))
             pl.col("parameters").str.replace_all("(?i)&amp;", "&"),
         )
         .with_columns(
-            pl.coalesce(pl.col("parameters").str.extract(kind, 1) for kind in _CLICK_IDS)
+            pl.coalesce(pl.col("parameters").str.replace_all(_NO_CLICK, "$1").str.extract(x, 1) for x in _CLICK_IDS)
             .str.to_lowercase()
             .alias("click_id")
         )

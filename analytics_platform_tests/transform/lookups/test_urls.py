@@ -246,3 +246,12 @@ def test_a_megabyte_of_anything_is_read(start: str, filler: str) -> None:
 
 def test_an_untyped_empty_column() -> None:
     assert parse_urls(pl.Series([])).shape == (0, len(COLUMNS))
+
+
+@pytest.mark.parametrize("value", ["undefined", "null", "N/A", "NaN", "{gclid}", "{{click_id}}", "[object Object]"])
+def test_a_click_id_that_says_nothing_is_no_click(value: str) -> None:
+    address = f"https://shop.example/?gclid={value}&utm_source=news#top"
+    (row,) = parse_urls(pl.Series([address])).to_dicts()
+    assert (row["click_id"], row["utm_source"]) == (None, "news")
+    (row,) = parse_urls(pl.Series([f"https://shop.example/?a={value}&msclkid=x1"])).to_dicts()
+    assert row["click_id"] == "msclkid"
