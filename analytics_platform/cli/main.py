@@ -169,43 +169,13 @@ def erase(
     Each option may be given several times. Orders stay in all sums, without the person. Interrupted, run it again.
     Exits 1 if something is left, and names the place.
     """
-    from analytics_platform.cli.terminal import print_places
-    from analytics_platform.lake import open_lake
-    from analytics_platform.orchestration.build import build_definitions
-    from analytics_platform.orchestration.launch import materialize as run
-    from analytics_platform.settings import load_settings
+    from analytics_platform.cli.erasing import erase_person
     from analytics_platform.sources.person import Person
-    from analytics_platform.warehouse import erase as erasing
-    from analytics_platform.warehouse import open_warehouse
 
     person = Person.of(client=client or (), user=user or (), email=email or ())
     if person == Person():
         raise typer.BadParameter("give one at least", param_hint="--client, --user or --email")
-    settings, faults = load_settings(), list[str]()
-    lake = open_lake(settings)
-    erasure = erasing.open_erasure(lake, person)
-    print(printable(f"To erase: {erasure.person}"))
-    if not dry_run:
-        with open_warehouse(settings).session() as session:
-            removed, faults = erasing.erase(session, settings, lake, erasure, getpass.getuser())
-        print_places(removed, "Removed", "removed")
-        if not run(build_definitions(settings), settings, "*", None, False, load=False):
-            faults.append("Tables were not built: put right what is said above, then run the same command again.")
-    with open_warehouse(settings).session(read_only=True) as session:
-        places = list(erasing.search(session, settings, lake, erasure))
-    print_places(places, "Found" if dry_run else "Proof: what a search finds now", "found")
-    faults += [place.fault for place in places if place.fault]
-    left = sum(place.found for place in places)
-    for sentence in dict.fromkeys(faults):
-        print(printable(sentence), file=sys.stderr)
-    if dry_run:
-        print(f"{left:,} records, rows and files name the person. Nothing was changed.")
-    elif left or faults:
-        print("Not all of it is erased: run the same command again after that is put right.", file=sys.stderr)
-    else:
-        erasing.end(lake)
-        print(f"{len(places)} places were searched, nothing is left.")
-    raise typer.Exit(1 if faults or (left and not dry_run) else 0)
+    raise typer.Exit(0 if erase_person(person, dry_run) else 1)
 
 
 @app.command(rich_help_panel=OPERATE)

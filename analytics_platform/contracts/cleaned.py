@@ -115,7 +115,7 @@ class DailyRates(
     """
 
     event_date: Day = column("Day of the events (UTC).")
-    currency: Text = column("ISO 4217; empty for amounts that name none, on days on which nobody knows the shop's.")
+    currency: Text = column("ISO 4217; empty for amounts without one, on days on which the shop's is not known.")
     shop_currency: Text = column("The shop's currency.", nullable=True)
     rate: Rate = column("Units of the shop's currency for one unit; missing where unknown.", nullable=True)
     rate_date: Day = column("Day from which the rate holds; missing for the shop's own currency.", nullable=True)

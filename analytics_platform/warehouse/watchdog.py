@@ -138,7 +138,7 @@ def has_known_currencies(session: Session, settings: Settings, now: dt.datetime)
         return Observation("currency", True, f"every amount is in {names}" if names else "no amount names a currency")
     days = f"build the days {min(each[3] for each in unknown)}...{max(each[4] for each in unknown)} again"
     if not settings.shop_currency:
-        seen = f"amounts are in {names}, and nobody says which is the shop's: they are unknown, and in no sum"
+        seen = f"amounts are in {names}, and SHOP_CURRENCY is not set: they are unknown, and in no sum"
         return Observation("currency", False, seen, f"Set SHOP_CURRENCY to one of them, give rates, and {days}.")
     lacking = ", ".join(
         f"{currency} on {count} day{'s' if count > 1 else ''} since {first}" for currency, _, count, first, _ in unknown

@@ -105,7 +105,7 @@ def undisturbed(folder: Path, warehouse: str, steps: Sequence[Step]) -> tuple[li
 def chaos(
     folder: Path, warehouse: str, kills: int, seed: int, steps: Sequence[Step] = STEPS, per_step: int = KILLS_PER_STEP
 ) -> Counter[str]:
-    """Kill so many times; returns step → its kills. Raises `AssertionError` if a round ends in another state."""
+    """Kill `kills` times; returns step → its kills. Raises `AssertionError` if a round ends in another state."""
     chance, done = random.Random(seed), Counter[str]()
     boundaries, expected = undisturbed(folder, warehouse, steps)
     number = 0

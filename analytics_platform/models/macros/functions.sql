@@ -13,7 +13,7 @@
 -- currency_code: the text as a code in upper case, null for a missing one.
 -- is_unreadable: whether the text is there and is no amount.
 -- item_price: the price of an item, under the name of the web tracker or of GA4.
--- share_of: the part of an amount that is the place-th of so many equal parts, to a ten-thousandth: they add up exactly.
+-- share_of: one of several equal parts of an amount, by its place from 1. Rounded to a ten-thousandth, they add up exactly.
 -- is_known_event: whether the platform knows this name (GA4's automatic and recommended events, and the two
 -- of the web shop's logs that GA4 has no name for).
 -- named_item: a JSON array of the one item of this name, null without a name.
