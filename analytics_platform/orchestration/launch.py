@@ -70,6 +70,7 @@ def find_assets(definitions: dg.Definitions, select: str) -> set[dg.AssetKey]:
 def prepare_home(settings: Settings) -> Path:
     """Make DATA_DIR/dagster Dagster's home, unless DAGSTER_HOME names another; returns it."""
     home = Path(os.environ.setdefault("DAGSTER_HOME", str((settings.data_dir / "dagster").resolve())))
+    os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", "1000")  # events that come together are stored together
     home.mkdir(parents=True, exist_ok=True)
     if not (home / "dagster.yaml").exists():
         shutil.copyfile(INSTANCE, home / "dagster.yaml")
