@@ -27,6 +27,7 @@ from analytics_platform_tests.kit import (
     load_rows,
     needed,
     open_house_of_tables,
+    open_platform,
 )
 from analytics_platform_tests.shop_messages import load_messages, shop_message
 from analytics_platform_tests.slow import spread
@@ -215,9 +216,22 @@ def differing(some: Contents, others: Contents) -> dict[str, list[tuple[object, 
 
 
 @pytest.mark.parametrize("seed", spread(2, 1))
-def test_incremental_equals_full_for_every_table(tmp_path: Path, seed: int) -> None:
+def test_incremental_daily_and_repeated_builds_equal_a_full_one_for_every_table(tmp_path: Path, seed: int) -> None:
     files = make_traffic(seed, app=True)
-    assert differing(incrementally(tmp_path / "some", files), at_once(tmp_path / "all", files)) == {}
+    in_time = [sorted((row for file in files for row in file), key=lambda row: row["timestamp"])]
+
+    some, full = incrementally(tmp_path / "some", files), at_once(tmp_path / "full", files)
+    daily = day_after_day(tmp_path / "daily", in_time)
+
+    assert differing(some, full) == {}
+    assert differing(_without_ops(daily), _without_ops(full)) == {}
+
+    platform = open_platform(tmp_path / "full")
+    with platform.session() as session:
+        for day in (DAYS[3], DAYS[0]):
+            build(session, DayRange(day, day), platform.settings)
+        again = contents(session, COMPARED)
+    assert differing(again, full) == {}
 
 
 @pytest.mark.slow
@@ -231,17 +245,6 @@ def test_incremental_equals_full_for_every_table(tmp_path: Path, seed: int) -> N
 def test_incremental_equals_full_for_any_traffic(tmp_path_factory: pytest.TempPathFactory, seed: int) -> None:
     files, root = make_traffic(seed, app=True), tmp_path_factory.mktemp("platforms")
     assert differing(incrementally(root / "some", files), at_once(root / "all", files)) == {}
-
-
-def test_building_the_same_days_again_changes_no_table(tmp_path: Path) -> None:
-    platform = open_house_of_tables(tmp_path)
-    with platform.session() as session:
-        load_rows(platform, session, [row for rows in make_traffic(1) for row in rows])
-        build(session, HORIZON, platform.settings)
-        before = contents(session)
-        for day in (DAYS[3], DAYS[0]):
-            build(session, DayRange(day, day), platform.settings)
-        assert differing(before, contents(session)) == {}
 
 
 def test_a_visit_that_goes_on_after_midnight_grows_when_the_next_day_arrives(tmp_path: Path) -> None:
@@ -278,17 +281,6 @@ def test_a_look_back_of_the_marts_reaches_days_far_behind_a_late_event(tmp_path:
             build_touched(session, {day_of(row)}, until, platform.settings, needed("marts.attribution"))
         credit = session.rows("SELECT model, source FROM marts.attribution ORDER BY model")
     assert credit == [("first_touch", "news"), ("last_non_direct", "news"), ("last_touch", "(direct)")]
-
-
-@pytest.mark.parametrize("seed", spread(2, 1))
-def test_each_day_built_by_itself_as_it_comes_equals_one_full_build(seed: int, tmp_path: Path) -> None:
-    files = make_traffic(seed, app=True)
-    in_time = [sorted((row for file in files for row in file), key=lambda row: row["timestamp"])]
-
-    daily = day_after_day(tmp_path / "daily", in_time)
-    full = at_once(tmp_path / "full", in_time)
-
-    assert differing(_without_ops(daily), _without_ops(full)) == {}
 
 
 def _without_ops(tables: Contents) -> Contents:

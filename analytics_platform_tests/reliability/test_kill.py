@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from analytics_platform_tests.kit import Contents, click, contents, open_platform, to_csv
-from analytics_platform_tests.reliability.victim import kill_at, run, withdraw
+from analytics_platform_tests.reliability.victim import kill_at, run
 from analytics_platform_tests.slow import spread
 
-SAMPLES, QUICK, WITHDRAWALS = 40, 5, 20
+SAMPLES, QUICK = 40, 4
 """Boundaries that are tried, spread evenly over all of them, and how many of them `make test` tries."""
 
 
@@ -64,48 +64,6 @@ def test_killed_anywhere_a_rerun_ends_with_the_tables_of_an_undisturbed_run(
 
     code, _ = kill_at(root, sample * boundaries // SAMPLES)
     assert code == -signal.SIGKILL
-    run(open_platform(root))
-
-    assert _state(root) == expected
-
-
-@pytest.mark.parametrize("sample", spread(WITHDRAWALS, 4))
-def test_killed_anywhere_a_withdrawal_ends_the_same_when_it_is_run_again(
-    sample: int, undisturbed_withdrawal: tuple[Path, int, tuple[Contents, dict[str, str]]], tmp_path: Path
-) -> None:
-    start, boundaries, expected = undisturbed_withdrawal
-    root = tmp_path / "data"
-    shutil.copytree(start, root)
-
-    assert kill_at(root, sample * boundaries // WITHDRAWALS, withdraw)[0] == -signal.SIGKILL
-    withdraw(open_platform(root))
-
-    assert _state(root) == expected
-
-
-@pytest.fixture(scope="module")
-def undisturbed_withdrawal(
-    start: Path, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[Path, int, tuple[Contents, dict[str, str]]]:
-    """A platform with all its files loaded, the boundaries of a withdrawal from it, and what that leaves."""
-    folder = tmp_path_factory.mktemp("withdrawal")
-    shutil.copytree(start, folder / "loaded")
-    run(open_platform(folder / "loaded"))
-    shutil.copytree(folder / "loaded", folder / "data")
-    code, passed = kill_at(folder / "data", None, withdraw)
-    assert code == 0
-    return folder / "loaded", passed, _state(folder / "data")
-
-
-def test_killed_twice_in_a_row_it_still_ends_the_same(
-    start: Path, undisturbed: tuple[int, tuple[Contents, dict[str, str]]], tmp_path: Path
-) -> None:
-    boundaries, expected = undisturbed
-    root = tmp_path / "data"
-    shutil.copytree(start, root)
-
-    assert kill_at(root, boundaries // 3)[0] == -signal.SIGKILL
-    assert kill_at(root, boundaries // 4)[0] == -signal.SIGKILL
     run(open_platform(root))
 
     assert _state(root) == expected
