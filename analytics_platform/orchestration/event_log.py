@@ -1,7 +1,7 @@
 """Dagster's SQLite event log, with connections that are kept.
 
 Dagster's own opens an engine and a connection for each of the ten or so statements behind one event, and compiles every
-statement anew: a third of the CPU of a run with little data (`benchmarks/overhead.py`). `dagster.yaml` names this
+statement anew: three tenths of the CPU of a run with little data (`benchmarks/overhead.py`). `dagster.yaml` names this
 class; on PostgreSQL (`deploy/dagster.yaml`) Dagster keeps its connections by itself.
 """
 
@@ -31,7 +31,7 @@ KEPT = 8
 class KeptSqliteEventLogStorage(SqliteEventLogStorage):
     """Keeps one connection per database; stores the same files as Dagster's own class, in the same place."""
 
-    # A planned event per table, not per table and day: the run names the days.
+    # A planned event per table, not per table and day. The price: the UI shows a failed run at the table, not its days.
     supports_partition_subset_in_asset_materialization_planned_events = True
 
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:

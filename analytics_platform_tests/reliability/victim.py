@@ -126,18 +126,6 @@ def erase_client(platform: Platform) -> None:
     end(platform.lake)
 
 
-def run_and_erase(platform: Platform) -> None:
-    """Load all that waits, and then erase."""
-    run(platform)
-    erase_client(platform)
-
-
-def run_and_withdraw(platform: Platform) -> None:
-    """Load all that waits, and then withdraw."""
-    run(platform)
-    withdraw(platform)
-
-
 def run_with_fuse(
     root: Path, length: int | None, report: Callable[[int], None], work: Callable[[Platform], None]
 ) -> None:
