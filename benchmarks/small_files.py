@@ -1,52 +1,50 @@
-"""Many small files: what a file costs beyond its rows. The same rows as one file are the baseline.
+"""Many small files: what a file costs the command `materialize` beyond its rows, from landing folder to reports.
 
 python -m benchmarks.small_files
+
+The same rows in one file are the baseline, and the difference between few files and many leaves out what a run costs.
 """
 
 from __future__ import annotations
 
 import tempfile
-import time
 from pathlib import Path
 
 from analytics_platform_tests.end_to_end.platform_run import clickstream
-from analytics_platform_tests.kit import load_landed, open_house_of_tables
+from benchmarks.overhead import COMMAND, cpu_seconds
 from benchmarks.report import Figure, report
 
-FILES, ROWS = 500, 10
+FEW, MANY, ROWS = 50, 450, 10
 
 
-def measure(folder: Path, files: list[str]) -> tuple[float, float]:
-    """Seconds, and CPU seconds of this process, to land and load files with these contents."""
-    platform = open_house_of_tables(folder)
+def measure(folder: Path, files: list[str]) -> float:
+    """CPU seconds of the command over a new platform with these files."""
+    landing = folder / "landing" / "clickstream"
+    landing.mkdir(parents=True)
     for number, content in enumerate(files):
-        platform.landing.joinpath(f"{number:04}.csv").write_text(content, "utf-8")
-    with platform.session() as session:
-        start, cpu = time.perf_counter(), time.process_time()
-        loaded = load_landed(platform, session)
-        assert sum(each.rows_accepted for each in loaded) == FILES * ROWS
-        return time.perf_counter() - start, time.process_time() - cpu
+        landing.joinpath(f"{number:04}.csv").write_text(content, "utf-8")
+    return cpu_seconds(COMMAND, folder)
 
 
 def main() -> None:
     """Measure and report."""
-    files = [clickstream(ROWS, name=f"n{number}-") for number in range(FILES)]
+    files = [clickstream(ROWS, name=f"n{number}-") for number in range(MANY)]
     header = files[0].partition("\n")[0]
-    whole = "\n".join([header, *(content.partition("\n")[2].strip() for content in files), ""])
+    seconds = {}
     with tempfile.TemporaryDirectory() as name:
-        measure(Path(name) / "warm", [whole])
-        one_s, one_cpu = measure(Path(name) / "one", [whole])
-        many_s, many_cpu = measure(Path(name) / "many", files)
+        for count in (FEW, MANY):
+            rows = (content.partition("\n")[2].strip() for content in files[:count])
+            for kind, given in (("one file", ["\n".join([header, *rows, ""])]), ("files", files[:count])):
+                seconds[kind, count] = measure(Path(name) / f"{kind} {count}", given)
+    one, many = (seconds[kind, MANY] - seconds[kind, FEW] for kind in ("one file", "files"))
+    figures = [Figure(f"{kind}, rows of {count} (CPU)", count * ROWS, cpu) for (kind, count), cpu in seconds.items()]
     report(
         "small_files",
-        [
-            Figure("one file", FILES * ROWS, one_s, f"{one_cpu:.2f} s CPU"),
-            Figure(f"{FILES} files", FILES * ROWS, many_s, f"{many_cpu:.2f} s CPU"),
-        ],
-        {"many / one, CPU": many_cpu / one_cpu, "many / one, seconds": many_s / one_s},
+        figures,
+        {"files / one file, CPU": seconds["files", MANY] / seconds["one file", MANY]},
         {
-            "CPU ms per file beyond its rows": 1000 * (many_cpu - one_cpu) / (FILES - 1),
-            "ms per file beyond its rows": 1000 * (many_s - one_s) / (FILES - 1),
+            "CPU ms per file": 1000 * many / (MANY - FEW),
+            "CPU ms per file beyond its rows": 1000 * (many - one) / (MANY - FEW),
         },
     )
 
