@@ -39,13 +39,14 @@ def masked(address: str) -> str:
     return shown + address[end:]
 
 
+_WAREHOUSE = (
+    r"postgres(ql)?://|duckdb:///.",
+    "not a warehouse, use duckdb:///path/to/warehouse.duckdb or postgresql://user@host/database",
+)
 _WEB = (r"https?://", "not an address, write https://…")
 _OPEN = (r"https?://[^\s?#@]+\Z", "not an address, write https://… without user, password and query")
 _ADDRESSES: Mapping[str, tuple[str, str]] = {
-    "warehouse_url": (
-        r"postgres(ql)?://|duckdb:///.",
-        "not a warehouse, use duckdb:///path/to/warehouse.duckdb or postgresql://user@host/database",
-    ),
+    **dict.fromkeys(("warehouse_url", "copy_from", "copy_to"), _WAREHOUSE),
     "sqs_queue_url": _OPEN,
     "sqs_dlq_url": _OPEN,
     "aws_endpoint_url": _OPEN,
@@ -109,6 +110,8 @@ class Settings(BaseSettings):
         "1GB",
         description="Memory DuckDB may use before it spills to disk.",
     )
+    copy_from: SecretStr = Field(SecretStr(""), description="Warehouse that `copy` reads, without `--from`.")
+    copy_to: SecretStr = Field(SecretStr(""), description="Warehouse that `copy` fills, without `--to`.")
     statement_timeout: Annotated[float, Field(ge=0)] = Field(
         1800.0, description="Seconds a statement on PostgreSQL may take; 0 for any."
     )

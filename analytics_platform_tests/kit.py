@@ -14,9 +14,10 @@ import csv
 import datetime as dt
 import io
 import json
+import os
 import shutil
 import tempfile
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -130,6 +131,15 @@ def memory_warehouse() -> Iterator[DuckDBSession]:
         for statement in ("SET TimeZone = 'UTC'", made, "COPY FROM DATABASE made TO memory", "DETACH made", *macros()):
             connection.execute(statement)
         yield DuckDBSession(connection)
+
+
+def become_nobody(folder: Path) -> Callable[[], None]:
+    """Give the folder to a user without rights, and become that user; what is returned is root again."""
+    if os.geteuid() != 0:
+        return lambda: None
+    os.chown(folder, 65534, -1)
+    os.seteuid(65534)
+    return lambda: os.seteuid(0)
 
 
 def click(client: str, at: dt.datetime | str, name: str = "page_viewed", **columns: object) -> Row:

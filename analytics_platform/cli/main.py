@@ -8,12 +8,15 @@ import os
 import sys
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from analytics_platform.errors import UserError, printable
 from analytics_platform.shop.cli import app as shop
+
+if TYPE_CHECKING:
+    from analytics_platform.settings import Settings
 
 LOOK, OPERATE, TRY, SETUP = "Look", "Operate", "Try it", "Set up"
 """The groups of commands in `--help`."""
@@ -34,7 +37,16 @@ unknown batch, a queue that cannot be reached; the reason is one sentence on sta
 def _words(reason: str) -> str:
     if not reason.strip():
         raise typer.BadParameter("give a reason in words", param_hint="--reason")
-    return reason.strip()
+    return printable(" ".join(reason.split()))  # it is shown in terminals and alerts
+
+
+def _check_place(settings: Settings) -> None:
+    """Raise `WarehouseError` where nothing was ever stored: a mistyped DATA_DIR would look like an empty platform."""
+    from analytics_platform.warehouse import WarehouseError, open_warehouse
+
+    if not (open_warehouse(settings).exists() or Path(settings.lake_url).exists()):
+        place = f"neither the warehouse {open_warehouse(settings).name} nor the lake {settings.lake_url}"
+        raise WarehouseError(f"There is no platform in DATA_DIR={settings.data_dir}, {place}: correct DATA_DIR.")
 
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
@@ -111,8 +123,11 @@ def accept(
     from analytics_platform.settings import load_settings
     from analytics_platform.warehouse import open_warehouse
     from analytics_platform.warehouse.ledger import accept_batch, acceptances, find_batch
+    from analytics_platform.warehouse.touched import days_not_built
 
-    with open_warehouse(load_settings()).session() as session:
+    settings = load_settings()
+    _check_place(settings)
+    with open_warehouse(settings).session() as session:
         cards = [find_batch(session, batch) for batch in batches]
         before = {each.batch_id: each for each in acceptances(session)}
         for card in cards:
@@ -121,6 +136,8 @@ def accept(
                 continue
             accept_batch(session, card.batch_id, reason, getpass.getuser())
             print(f"Batch {card.batch_id} ({printable(card.input)}) is accepted: {reason}")
+        if days := days_not_built(session, settings):
+            print(f"Build the days that wait: analytics-platform materialize --days {days}")
 
 
 @app.command(rich_help_panel=OPERATE)
@@ -140,6 +157,7 @@ def withdraw(
     from analytics_platform.warehouse.withdraw import withdraw_batch
 
     settings, failed = load_settings(), list[str]()
+    _check_place(settings)
     lake = open_lake(settings)
     with open_warehouse(settings).session() as session:
         for card in [find_batch(session, batch, lake) for batch in batches]:
@@ -170,11 +188,13 @@ def erase(
     Exits 1 if something is left, and names the place.
     """
     from analytics_platform.cli.erasing import erase_person
+    from analytics_platform.settings import load_settings
     from analytics_platform.sources.person import Person
 
     person = Person.of(client=client or (), user=user or (), email=email or ())
     if person == Person():
         raise typer.BadParameter("give one at least", param_hint="--client, --user or --email")
+    _check_place(load_settings())
     raise typer.Exit(0 if erase_person(person, dry_run) else 1)
 
 
@@ -197,6 +217,7 @@ def replay(
     from analytics_platform.warehouse.touched import days_to_build
 
     settings = load_settings()
+    _check_place(settings)
     lake = open_lake(settings)
     with open_warehouse(settings).session() as session:
         only = {find_batch(session, batch, lake).batch_id for batch in batches or ()}
@@ -317,11 +338,13 @@ def reference(out: Annotated[Path, typer.Option(help="Folder to write the pages 
 @app.command(rich_help_panel=SETUP)
 def copy(
     source: Annotated[
-        str, typer.Option("--from", envvar="COPY_FROM", help="Warehouse to copy: duckdb:///PATH or postgresql://…")
-    ],
+        str | None,
+        typer.Option("--from", help="Warehouse to copy: duckdb:///PATH or postgresql://…; default: COPY_FROM."),
+    ] = None,
     target: Annotated[
-        str, typer.Option("--to", envvar="COPY_TO", help="Warehouse to fill; tables that it has must be equal.")
-    ],
+        str | None,
+        typer.Option("--to", help="Warehouse to fill; tables that it has must be equal. Default: COPY_TO."),
+    ] = None,
 ) -> None:
     """Copy all tables into another warehouse and compare every value. After an interruption it continues.
 
@@ -332,9 +355,14 @@ def copy(
     from analytics_platform.warehouse import WarehouseError, open_warehouse
     from analytics_platform.warehouse.copy import copy_warehouse
 
+    options = {"copy_from": source, "copy_to": target}
+    settings = load_settings(**{name: address for name, address in options.items() if address is not None})
+    for name, address in {"--from or COPY_FROM": settings.copy_from, "--to or COPY_TO": settings.copy_to}.items():
+        if not address.get_secret_value():
+            raise typer.BadParameter("give the address of a warehouse", param_hint=name)
     given, filled = (
-        open_warehouse(load_settings(warehouse_url=source)),
-        open_warehouse(load_settings(warehouse_url=target)),
+        open_warehouse(settings.model_copy(update={"warehouse_url": address}))
+        for address in (settings.copy_from, settings.copy_to)
     )
     if given == filled:
         raise WarehouseError("--from and --to are the same warehouse.")

@@ -17,6 +17,7 @@ from analytics_platform.sources.arrivals.files import find_unread, find_unreadab
 from analytics_platform.sources.registry import SOURCES, lacks_events
 from analytics_platform.sources.source import Source
 from analytics_platform.warehouse import open_warehouse
+from analytics_platform.warehouse.touched import days_not_built
 from analytics_platform.warehouse.watchdog import Observation, watch
 
 LAST_BATCHES = 5
@@ -66,12 +67,14 @@ def read_status(settings: Settings, now: dt.datetime) -> Status:
     loaded: dict[str, list[Any]] = {}
     batches: tuple[dict[str, Any], ...] = ()
     observations: tuple[Observation, ...] = ()
+    days = ""
     if warehouse.exists():
         with warehouse.session(read_only=True) as session:
             if "ops.pipeline_logs" in session.tables():
                 loaded = {source: counted for source, *counted in session.rows(_LOADED)}
                 batches = tuple(dict(zip(_SHOWN, row, strict=True)) for row in session.rows(_BATCHES))
                 observations = tuple(watch(session, settings, now))
+                days = days_not_built(session, settings)
     absent: dict[str, list[str]] = {}
     for source in SOURCES.values():
         if not source.address(settings):
@@ -82,7 +85,7 @@ def read_status(settings: Settings, now: dt.datetime) -> Status:
         warehouse.name,
         tuple(SourceStatus(name, *_place(each, settings), *loaded.get(name, ())) for name, each in SOURCES.items()),
         tuple(f"{setting} ({', '.join(names)})" for setting, names in absent.items()),
-        _next_step(settings, observations if batches else (), waiting, rejected),
+        _next_step(settings, observations if batches else (), waiting, rejected, days),
         batches,
         observations,
         (
@@ -109,7 +112,7 @@ def _place(source: Source, settings: Settings) -> tuple[bool, str]:
 
 
 def _next_step(
-    settings: Settings, observations: tuple[Observation, ...], waiting: int, rejected: Mapping[str, str]
+    settings: Settings, observations: tuple[Observation, ...], waiting: int, rejected: Mapping[str, str], days: str
 ) -> str:
     failing = next((observation for observation in observations if not observation.passed), None)
     if failing is not None:
@@ -119,10 +122,13 @@ def _next_step(
         return f"{files}: run `analytics-platform materialize`, or set AUTOMATION=true for `dagster dev`."
     for path, why in rejected.items():
         return f"Correct {path} or remove it: {why.rstrip('.')}."
+    if days:
+        return f"Days wait to be built: run `analytics-platform materialize --days {days}`."
     if observations:
         return "Nothing to do."
     folder = settings.landing_dir / next(source.name for source in SOURCES.values() if not source.arrival.setting)
-    return f"Nothing was loaded yet: put exports into {folder}, connect another source, or try `make demo`."
+    into = f"Nothing was loaded yet into DATA_DIR={settings.data_dir}"
+    return f"{into}: put exports into {folder}, connect another source, or try `make demo`."
 
 
 _LOADED = """

@@ -81,7 +81,8 @@ class DuckDBWarehouse:
         )
         config = {"memory_limit": self.memory}
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            if not read_only:
+                self.path.parent.mkdir(parents=True, exist_ok=True)
             connection = patient(connect, self.path, self.macros, read_only=read_only, config=config)
         except OSError as error:
             raise WarehouseError(f"The folder of the warehouse {self.path} cannot be made: {error}.") from error
@@ -100,11 +101,14 @@ class DuckDBWarehouse:
         if is_taken(error):
             return f"The warehouse {self.path} is in use by another process: wait until its run has ended, or stop it."
         if not self.path.exists():
-            return f"There is no warehouse at {self.path} yet: materialize the assets first."
+            remedy = "correct DATA_DIR or WAREHOUSE_URL, or run `analytics-platform materialize`"
+            return f"There is no warehouse at {self.path} yet: {remedy}."
         words = str(error).splitlines()[0]
         if "No space left" in words:
             return f"The disk of the warehouse {self.path} is full: make room and run again; nothing is half written."
-        if re.search("Permission denied|Read-only file system|Is a directory", words):
+        if self.path.is_dir():
+            return f"The warehouse {self.path} is a folder, not a file: move it away, or correct WAREHOUSE_URL."
+        if re.search("Permission denied|Read-only file system", words):
             return f"The warehouse {self.path} cannot be opened: correct the rights of the file, or WAREHOUSE_URL."
         return (
             f"The warehouse {self.path} is damaged or no DuckDB file ({words}): move it and its .wal away, then "

@@ -81,6 +81,7 @@ def replay(
             yield Replayed(batch_id, card.input, len(neighbours) - loaded.rows_quarantined, loaded)
         except session.FAULTS as error:
             why = f"Batch {batch_id} ({card.input}) of {source} was not replayed: {explain_fault(error)}."
+            why += f" After that is put right, run `analytics-platform replay {batch_id}`."
             yield Replayed(batch_id, card.input, problem=why)
 
 
@@ -169,9 +170,11 @@ def _update_log(session: DuckDBSession, batch_id: str, loaded: Loaded) -> None:
         UPDATE ops.pipeline_logs SET
             rows_accepted = $rows_accepted, rows_duplicate = $rows_duplicate, rows_quarantined = $rows_quarantined,
             id_reused = $id_reused, error_rate = $error_rate,
+            finished_at = CASE WHEN rows_quarantined = $rows_quarantined THEN finished_at ELSE $now END,
             min_event_date = (SELECT min(event_date) FROM ops.batch_days WHERE batch_id = $batch_id),
             max_event_date = (SELECT max(event_date) FROM ops.batch_days WHERE batch_id = $batch_id)
         WHERE batch_id = $batch_id
         """,
-        {**asdict(loaded), "error_rate": loaded.error_rate, "batch_id": batch_id},
+        # What moved is to be built: runs and sensors find it as they find what was loaded.
+        {**asdict(loaded), "error_rate": loaded.error_rate, "batch_id": batch_id, "now": dt.datetime.now(dt.UTC)},
     )

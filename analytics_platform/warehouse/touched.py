@@ -77,6 +77,20 @@ INNER JOIN cleaned.exchange_rate_versions AS versions
 WHERE days.shop_currency IS NOT NULL AND days.currency <> days.shop_currency
 """
 
+_NOT_BUILT = """
+SELECT DISTINCT loads.batch_id FROM (
+    SELECT batch_id, finished_at FROM ops.pipeline_logs
+    UNION ALL SELECT batch_id, finished_at FROM ops.set_aside WHERE state IN ('withdrawn', 'erased')
+) AS loads
+INNER JOIN ops.batch_days AS days ON loads.batch_id = days.batch_id
+LEFT JOIN (
+    SELECT first_day, last_day, checked_at FROM ops.rule_results WHERE table_name = 'marts.daily_trends'
+    GROUP BY first_day, last_day, checked_at
+    HAVING max(CASE WHEN severity = 'error' THEN failing ELSE 0 END) = 0
+) AS built ON event_date BETWEEN first_day AND last_day AND finished_at < checked_at
+WHERE event_date >= $start AND checked_at IS NULL
+"""
+
 _CLIENT_TABLES = ("cleaned.customer_versions", "cleaned.order_versions", "sessionized.client_days")
 _QUESTIONS = {
     "products": (("cleaned.product_versions", "sessionized.product_days"), _OF_PRODUCTS),
@@ -135,6 +149,20 @@ def days_after(session: Session, batch_ids: Sequence[str], settings: Settings) -
     affected = days_of_refunds(session, batch_ids)
     affected |= {day for table in build_order() for day in affected_days(table, touched, settings.model_values)}
     return {day for day in affected if max(settings.partition_start, known[0]) <= day <= known[1]}
+
+
+def days_not_built(session: Session, settings: Settings) -> str:
+    """Return the range of days, `FIRST...LAST`, that wait to be built after what was loaded; empty without any.
+
+    A day is built once its row of marts.daily_trends, which most tables precede, was published after the load.
+    """
+    tables = session.tables()
+    if not tables >= {"ops.pipeline_logs", "ops.batch_days", "ops.set_aside"}:
+        return ""
+    loaded = "SELECT DISTINCT batch_id FROM ops.batch_days WHERE event_date >= $start"
+    sql = _NOT_BUILT if "ops.rule_results" in tables else loaded
+    waiting = session.rows(sql, {"start": settings.partition_start})
+    return days_to_build(session, [batch for (batch,) in waiting], settings)
 
 
 def days_to_build(session: Session, batch_ids: Sequence[str], settings: Settings) -> str:

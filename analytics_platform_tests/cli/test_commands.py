@@ -96,12 +96,36 @@ def test_accepting_an_unknown_batch_ends_in_one_sentence(call: Call, platform: P
     )
 
 
-@pytest.mark.parametrize("command", [("accept", "a", "--reason", "no"), ("replay", "a")])
-def test_before_the_first_run_no_batch_is_known(call: Call, tmp_path: Path, command: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("accept", "a", "--reason", "no"),
+        ("withdraw", "a", "--reason", "no"),
+        ("replay",),
+        ("erase", "--client", "ada", "--dry-run"),
+    ],
+)
+def test_a_command_that_corrects_says_that_there_is_nothing_in_a_mistyped_folder(
+    call: Call, tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    ended = call(tmp_path, *command)
+
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr.startswith(f"analytics-platform: There is no platform in DATA_DIR={tmp_path}, neither the")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", [("status",), ("monitor",), ("accept", "a", "--reason", "no"), ("replay",)])
+def test_a_folder_in_place_of_the_warehouse_is_said(call: Call, tmp_path: Path, command: tuple[str, ...]) -> None:
+    (tmp_path / "warehouse.duckdb").mkdir()
+
     ended = call(tmp_path, *command)
 
     assert ended.returncode == 2
-    assert ended.stderr.startswith("analytics-platform: No batch has an id that starts with 'a'")
+    assert ended.stderr == (
+        f"analytics-platform: The warehouse {tmp_path / 'warehouse.duckdb'} is a folder, not a file: move it away, or "
+        "correct WAREHOUSE_URL.\n"
+    )
 
 
 def test_what_status_says_of_a_breach_can_be_copied_also_from_a_narrow_terminal(call: Call, platform: Platform) -> None:
@@ -118,14 +142,20 @@ def test_an_accepted_batch_no_longer_fails_the_monitor_and_is_accepted_once(call
     with platform.session(read_only=True) as session:
         batch_id = str(session.rows("SELECT batch_id FROM ops.pipeline_logs")[0][0])
 
-    accepted = call(platform.settings.data_dir, "accept", batch_id[:6], "--reason", "tracker outage")
+    accepted = call(platform.settings.data_dir, "accept", batch_id[:6], "--reason", "tracker\r\n outage\x1b[31m")
 
     assert accepted.returncode == 0
-    assert accepted.stdout == f"Batch {batch_id} (bad.csv) is accepted: tracker outage\n"
+    assert accepted.stdout.splitlines() == [
+        f"Batch {batch_id} (bad.csv) is accepted: tracker outage\\x1b[31m",
+        "Build the days that wait: analytics-platform materialize --days 2026-03-01...2026-03-01",
+    ]
+    platform.landing.joinpath("bad.csv").unlink()
+    shown = call(platform.settings.data_dir, "status").stdout.splitlines()[-1]
+    assert shown == "Next: Days wait to be built: run `analytics-platform materialize --days 2026-03-01...2026-03-01`."
     assert call(platform.settings.data_dir, "monitor").returncode == 0
     again = call(platform.settings.data_dir, "accept", batch_id, "--reason", "another reason")
     assert again.stdout.startswith(f"Nothing to do: batch {batch_id} was accepted by {getpass.getuser()} on 20")
-    assert again.stdout.endswith(" UTC: tracker outage\n")
+    assert " UTC: tracker outage\\x1b[31m\n" in again.stdout
 
 
 def test_replay_moves_rows_that_pass_now_and_names_the_days_to_build(call: Call, tmp_path: Path) -> None:
@@ -179,7 +209,7 @@ def test_status_before_the_first_run_names_the_sources_and_the_next_step(call: C
         "exchange_rates": False,
         **dict.fromkeys(SHOP, False),
     }
-    assert found["next_step"].startswith("Nothing was loaded yet: put exports into")
+    assert found["next_step"].startswith(f"Nothing was loaded yet into DATA_DIR={tmp_path}: put exports into")
     assert found["sources"][0]["place"] == f"{tmp_path}/landing/clickstream (no such folder yet)"
     assert found["not_set"] == [
         "SQS_QUEUE_URL (ecommerce_events)",
@@ -266,18 +296,24 @@ def test_a_path_or_address_that_cannot_be_used_is_one_sentence(
     [
         (("duckdb:////nowhere/a.duckdb", "duckdb:////nowhere/b.duckdb"), "There is no warehouse at /nowhere/a.duckdb"),
         (("duckdb:///a.duckdb", "duckdb:///a.duckdb"), "--from and --to are the same warehouse."),
-        (("mysql://bot:hunter22@x", "duckdb:///a.duckdb"), "WAREHOUSE_URL=***: not a warehouse, use duckdb:///"),
+        (("mysql://bot:hunter22@x", "duckdb:///a.duckdb"), "COPY_FROM=***: not a warehouse, use duckdb:///"),
+        (("duckdb:///a.duckdb", "mysql://bot:hunter22@x"), "COPY_TO=***: not a warehouse, use duckdb:///"),
     ],
 )
 def test_a_copy_that_cannot_be_made_ends_in_one_sentence(
     call: Call, tmp_path: Path, given: tuple[str, str], sentence: str
 ) -> None:
-    ended = call(tmp_path, "copy", "--from", given[0], "--to", given[1])
+    options = call(tmp_path, "copy", "--from", given[0], "--to", given[1])
+    for ended in (options, call(tmp_path, "copy", COPY_FROM=given[0], COPY_TO=given[1])):
+        assert ended.returncode == 2
+        assert ended.stderr.startswith(f"analytics-platform: {sentence}")
+        assert "Traceback" not in ended.stderr
+        assert "hunter22" not in ended.stderr
 
-    assert ended.returncode == 2
-    assert ended.stderr.startswith(f"analytics-platform: {sentence}")
-    assert "Traceback" not in ended.stderr
-    assert "hunter22" not in ended.stderr
+
+def test_a_copy_without_an_address_says_where_to_give_it(call: Call, tmp_path: Path) -> None:
+    ended = call(tmp_path, "copy", "--from", "duckdb:///a.duckdb")
+    assert ended.returncode == 2 and "--to or COPY_TO" in ended.stderr
 
 
 def test_help_groups_the_commands_and_says_what_exit_codes_mean(call: Call, tmp_path: Path) -> None:

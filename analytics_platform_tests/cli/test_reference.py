@@ -27,7 +27,7 @@ def test_settings_named_in_the_docs_exist() -> None:
     named = set()
     for page in [ROOT / "README.md", *DOCS.glob("*.md")]:
         named |= set(re.findall(r"^(?:export )?([A-Z][A-Z_]+)=", page.read_text("utf-8"), re.MULTILINE))
-    assert named - known - {"DAGSTER_HOME", "DAGSTER_POSTGRES_URL", "COPY_FROM"} == set()
+    assert named - known - {"DAGSTER_HOME", "DAGSTER_POSTGRES_URL"} == set()
 
 
 def test_links_between_pages_lead_somewhere() -> None:

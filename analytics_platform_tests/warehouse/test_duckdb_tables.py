@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import pytest
 from analytics_platform.catalog import CONTRACTS
 from analytics_platform.contracts.ddl import column_types
 from analytics_platform.warehouse import DuckDBSession, DuckDBWarehouse, WarehouseError
-from analytics_platform_tests.kit import Platform, open_platform
+from analytics_platform_tests.kit import Platform, become_nobody, open_platform
 
 HOLD_THE_FILE = """
 import sys, duckdb
@@ -108,12 +109,19 @@ def test_a_damaged_or_foreign_file_is_one_sentence_whose_remedy_works(
         assert session.tables() == set()
 
 
-def test_a_file_that_this_user_may_not_open_is_not_called_damaged(tmp_path: Path) -> None:
-    with (
-        pytest.raises(WarehouseError, match=r"cannot be opened: correct the rights"),
-        DuckDBWarehouse(tmp_path).session(),
-    ):
-        pass
+def test_a_file_that_this_user_may_not_open_is_not_called_damaged() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "warehouse.duckdb"
+        path.touch(mode=0)
+        restore = become_nobody(Path(folder))
+        try:
+            with (
+                pytest.raises(WarehouseError, match=r"cannot be opened: correct the rights"),
+                DuckDBWarehouse(path).session(),
+            ):
+                pass
+        finally:
+            restore()
 
 
 FULL = """

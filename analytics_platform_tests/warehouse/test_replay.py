@@ -7,6 +7,7 @@ import datetime as dt
 import pytest
 
 from analytics_platform.warehouse import Session
+from analytics_platform.warehouse.ledger import loadings
 from analytics_platform.warehouse.replay import replay
 from analytics_platform_tests.kit import Contents, Platform, Row, click, contents, load_rows, open_platform
 
@@ -45,7 +46,10 @@ def test_rows_that_pass_now_move_and_the_ledger_follows(platform: Platform, sess
     rows = [OLD, NEW, BROKEN]
     load_rows(platform, session, rows, "0.csv")
     assert session.rows("SELECT rows_accepted, rows_quarantined FROM ops.pipeline_logs") == [(1, 2)]
+    (loaded,) = loadings(session)
     assert replayed(allowing_2023(platform), session) == [(1, 2, 0, 1)]
+    (moved,) = loadings(session)
+    assert moved.place > loaded.place and len(moved.days) == 2, "its days wait to be built"
     assert contents(session) == undisturbed(platform, rows)
 
 
@@ -60,9 +64,9 @@ def test_rows_that_still_break_a_rule_stay_with_the_new_reason(platform: Platfor
 
 def test_a_replay_without_a_change_changes_nothing(platform: Platform, session: Session) -> None:
     load_rows(platform, session, [OLD, NEW, NEW, BROKEN])
-    before = contents(session)
+    before = contents(session), loadings(session)
     assert replayed(platform, session) == [(0, 1, 1, 2)]
-    assert contents(session) == before
+    assert (contents(session), loadings(session)) == before
 
 
 def test_a_row_that_arrived_again_in_between_is_a_duplicate(platform: Platform, session: Session) -> None:
