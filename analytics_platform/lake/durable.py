@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -24,15 +26,23 @@ def make_folder(folder: Path) -> None:
         sync(folder.parent)
 
 
-def write_durably(path: Path, text: str) -> None:
-    """Write a small file whole or not at all."""
+@contextmanager
+def drafted(path: Path, text: str) -> Iterator[None]:
+    """Write a small file whole or not at all, at the end of a `with` block; until then its draft stands beside it."""
     draft = path.with_suffix(f".{uuid.uuid4().hex}")
     try:
         with draft.open("w", encoding="utf-8") as writer:
             writer.write(text)
             writer.flush()
             os.fsync(writer.fileno())
+        yield
         draft.rename(path)
     finally:
         draft.unlink(missing_ok=True)
     sync(path.parent)
+
+
+def write_durably(path: Path, text: str) -> None:
+    """Write a small file whole or not at all."""
+    with drafted(path, text):
+        pass

@@ -1,8 +1,9 @@
 """A lake in a local folder: immutable batches of raw bytes, named by the hash of their content.
 
 Layout: `<root>/<source>/<sha256><suffix>` holds the bytes as they arrived, `_<sha256>.json` beside it the metadata:
-where from and when. It is written last, so a batch without it does not exist and is stored again. Athena, Spark and
-Arrow skip names that begin with `_` or `.`: given the folder of a source, they read its batches and nothing else.
+where from and when. A writer drafts it first (`_<sha256>.<draft>`) and names it last. So a batch that has only a draft
+is one whose writer was killed: it does not exist and is stored again. One that has neither was damaged. Athena, Spark
+and Arrow skip names that begin with `_` or `.`: given the folder of a source, they read its batches and nothing else.
 
 A batch from which a person was erased is a new batch that `replaces` the content before. The metadata of that stays and
 says by what it was `replaced_by`: dropped again, the content before is known, and not stored.
@@ -19,14 +20,14 @@ import os
 import re
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, cast
 
 from analytics_platform.errors import UserError
 from analytics_platform.lake.codec import LakeError, open_decoded, open_encoded
-from analytics_platform.lake.durable import make_folder, sync, write_durably
+from analytics_platform.lake.durable import drafted, make_folder, sync, write_durably
 from analytics_platform.lake.register import Register
 from analytics_platform.settings import Settings
 
@@ -35,10 +36,15 @@ CHUNK_BYTES = 1 << 20
 METADATA = "_"
 """The prefix of a metadata file's name."""
 
-REMEDY = "put it back from a backup, or drop the same file again if it came as one"
-
 NOTE = "_source.note"
 """File with the note about a source."""
+
+
+def _remedy(source: str) -> str:
+    return (
+        f"put it back from a backup, or, if it came as a file, drop that into LANDING_DIR/{source} again and run "
+        "`analytics-platform materialize`"
+    )
 
 
 class _HashedFile(io.RawIOBase):
@@ -83,7 +89,7 @@ class LakeFullError(UserError):
 class Batch:
     """One immutable batch. `name` is the input's name as people know it, `arrived_at` when it was put into the lake.
 
-    Of a batch with a damaged metadata file these are unknown; `fault` then says what is wrong, and what to do.
+    Of a batch whose metadata file is damaged or gone these are unknown: `fault` says what is wrong, and what to do.
     `replaces` has the SHA-256 of each content before a person was erased from it.
     """
 
@@ -97,6 +103,15 @@ class Batch:
     fault: str = ""
     replaces: tuple[str, ...] = ()
 
+    @property
+    def damage(self) -> str:
+        """Say what is wrong with its files, as far as that is seen without reading them, and what to do; or nothing."""
+        try:
+            size = self.size if self.fault else self.path.stat().st_size
+        except OSError as error:
+            return self._damaged(f"cannot be read ({error.strerror})")
+        return self.fault if size == self.size else self._damaged(f"has {size:,} bytes instead of {self.size:,}")
+
     @contextmanager
     def open(self) -> Iterator[BinaryIO]:
         """Open the decompressed content for the length of a `with` block.
@@ -104,15 +119,13 @@ class Batch:
         Raises `LakeError` for a file that is missing or damaged: for its size at the start of the block, for its
         SHA-256 at the end, and in place of an error that the damage led to.
         """
-        if self.fault:
-            raise LakeError(self.fault)
+        if damage := self.damage:
+            raise LakeError(damage)
         try:
             file = self.path.open("rb", buffering=0)
         except OSError as error:
-            raise self._damaged(f"cannot be read ({error.strerror})") from error
+            raise LakeError(self._damaged(f"cannot be read ({error.strerror})")) from error
         with file:
-            if (size := self.path.stat().st_size) != self.size:
-                raise self._damaged(f"has {size:,} bytes instead of {self.size:,}")
             hashed = _HashedFile(file)
             try:
                 yield open_decoded(self.path, cast(BinaryIO, io.BufferedReader(hashed, CHUNK_BYTES)))
@@ -123,10 +136,10 @@ class Batch:
 
     def _verify(self, hashed: _HashedFile) -> None:
         if hashed.sha256() != self.content_sha256:
-            raise self._damaged("is damaged, its SHA-256 is not what it was")
+            raise LakeError(self._damaged("is damaged, its SHA-256 is not what it was"))
 
-    def _damaged(self, what: str) -> LakeError:
-        return LakeError(f"its file {self.path} {what}: {REMEDY}")
+    def _damaged(self, what: str) -> str:
+        return f"its file {self.path} {what}: {_remedy(self.source)}"
 
 
 def batch_id_of(source: str, content_sha256: str) -> str:
@@ -189,7 +202,8 @@ class FolderLake:
         replaces = tuple(dict.fromkeys((*edited.replaces, *batch.replaces, batch.content_sha256)))
         if replaces != edited.replaces:  # also of two batches that are the same now
             edited = replace(edited, replaces=replaces)
-            self._describe(edited)
+            with self._described(edited):
+                pass
         return edited
 
     def forget(self, batch: Batch, replaced_by: Batch) -> None:
@@ -226,14 +240,14 @@ class FolderLake:
                 incoming.rename(known.path)  # the same bytes, in place of what may be missing or damaged
             return known
         data = incoming.parent / f"{sha256}{suffix}"
-        size = incoming.stat().st_size
-        incoming.rename(data)
         arrived_at = arrived_at or dt.datetime.now(dt.UTC)
-        batch = Batch(batch_id_of(source, sha256), source, name, sha256, data, arrived_at, size)
-        self._describe(batch)
+        batch = Batch(batch_id_of(source, sha256), source, name, sha256, data, arrived_at, incoming.stat().st_size)
+        with self._described(batch):
+            incoming.rename(data)
         return batch
 
-    def _describe(self, batch: Batch) -> None:
+    def _described(self, batch: Batch) -> AbstractContextManager[None]:
+        """Write the metadata of a batch at the end of a `with` block that puts its content there."""
         metadata = {
             "name": batch.name,
             "file": batch.path.name,
@@ -242,7 +256,7 @@ class FolderLake:
             **({"replaces": batch.replaces} if batch.replaces else {}),
         }
         path = self._metadata(batch.source, batch.content_sha256)
-        write_durably(path, json.dumps(metadata, ensure_ascii=False))
+        return drafted(path, json.dumps(metadata, ensure_ascii=False))
 
     def _metadata(self, source: str, sha256: str) -> Path:
         return self.root / source / f"{METADATA}{sha256}.json"
@@ -261,9 +275,13 @@ class FolderLake:
             arrived_at = dt.datetime.fromisoformat(metadata["arrived_at"]).astimezone(dt.UTC)
             return Batch(*known, name, sha256, file, arrived_at, size, replaces=tuple(metadata.get("replaces", ())))
         except (OSError, ValueError, TypeError, KeyError):
-            changed = dt.datetime.fromtimestamp(path.stat().st_mtime, dt.UTC)
-            fault = f"its metadata file {path} cannot be read: {REMEDY}"
-            return Batch(*known, path.name, sha256, path, changed, 0, fault)
+            return self._unknown(source, sha256, path, "cannot be read")
+
+    def _unknown(self, source: str, sha256: str, file: Path, what: str) -> Batch:
+        """Make a batch of which nothing is known but what the name of one of its files says."""
+        changed = dt.datetime.fromtimestamp(file.stat().st_mtime, dt.UTC)
+        fault = f"its metadata file {self._metadata(source, sha256)} {what}: {_remedy(source)}"
+        return Batch(batch_id_of(source, sha256), source, file.name, sha256, file, changed, 0, fault)
 
     def _find(self, source: str, content_sha256: str) -> Batch | None:
         metadata = self._metadata(source, content_sha256)
@@ -273,7 +291,7 @@ class FolderLake:
         """Return what to say of a batch that is missing or not whole."""
         metadata = self._metadata(source, content_sha256)
         what = "describes a damaged file" if metadata.exists() else "is missing"
-        return LakeError(f"its metadata file {metadata} {what}: {REMEDY}")
+        return LakeError(f"its metadata file {metadata} {what}: {_remedy(source)}")
 
     def note(self, source: str, text: str) -> None:
         """Store a small text about a source, such as how far it has been read; it replaces the previous one."""
@@ -291,16 +309,23 @@ class FolderLake:
     def batch_with(self, source: str, content_sha256: str) -> Batch | None:
         """Find the batch with this content, if there is one. One that is not whole is to be put again."""
         batch = self._find(source, content_sha256)
-        if batch is None or batch.fault or not batch.path.exists() or batch.path.stat().st_size != batch.size:
-            return None
-        return batch
+        return None if batch is None or batch.damage else batch
 
     def batches(self, source: str) -> list[Batch]:
         """List all batches of a source, in the order they arrived; also those that cannot be read."""
-        found = (self._read(source, path) for path in (self.root / source).glob(f"{METADATA}*.json"))
-        return sorted(
-            {batch.batch_id: batch for batch in found}.values(), key=lambda batch: (batch.arrived_at, batch.name)
-        )
+        folder = self.root / source
+        described = {path.stem: self._read(source, path) for path in folder.glob(f"{METADATA}*.json")}
+        found = {batch.batch_id: batch for batch in described.values()}
+        for path in folder.glob("[0-9a-f]*"):
+            sha256 = path.name.partition(".")[0]
+            if f"{METADATA}{sha256}" in described or not re.fullmatch("[0-9a-f]{64}", sha256):
+                continue
+            # In this order: a writer renames its draft at any time.
+            if any(folder.glob(f"{METADATA}{sha256}.*")) or self._metadata(source, sha256).exists():
+                continue
+            batch = self._unknown(source, sha256, path, "is missing")
+            found[batch.batch_id] = batch
+        return sorted(found.values(), key=lambda batch: (batch.arrived_at, batch.name))
 
 
 def open_lake(settings: Settings) -> FolderLake:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 
 import dagster as dg
 
@@ -24,33 +25,32 @@ class ConsoleHandler(logging.Handler):
         """Print a record, if people need it."""
         meta = getattr(record, _META, {})
         event, message = meta.get("dagster_event"), str(meta.get("orig_message") or record.getMessage())
+        lines = list[str]()
         if isinstance(event, dg.DagsterEvent):
-            text = self._of_event(event, name_of(event))
-        else:  # the end counts the steps whose dependencies failed
-            shown = record.levelno >= logging.WARNING and not message.startswith("Dependencies for step")
-            text = f"  {record.levelname.lower()}: {message}" if shown else ""
-        if text:
-            print(printable(text), flush=True)
+            lines = [*self._of_event(event, name_of(event))]
+        # The end counts the steps whose dependencies failed.
+        elif record.levelno >= logging.WARNING and not message.startswith("Dependencies for step"):
+            lines = [f"  {record.levelname.lower()}: {message}"]
+        for line in lines:
+            print(printable(line), flush=True)
 
-    def _of_event(self, event: dg.DagsterEvent, step: str) -> str:
+    def _of_event(self, event: dg.DagsterEvent, step: str) -> Iterator[str]:
         if event.is_step_materialization and not brought_nothing(event):
             self._filled.add(step)
         elif event.is_step_success and step in self._filled:
-            return f"  {step:40} {event.step_success_data.duration_ms / 1000:8.1f} s"
+            yield f"  {step:40} {event.step_success_data.duration_ms / 1000:8.1f} s"
         elif event.is_step_failure:
-            cause = cause_of(event)
-            text = f"Failed: {step}: {'the same' if cause in self._causes else cause}"
-            self._causes.add(cause)
-            return text
+            for cause in dict.fromkeys("the same" if cause in self._causes else cause for cause in causes_of(event)):
+                yield f"Failed: {step}: {cause}"
+            self._causes.update(causes_of(event))
         elif event.event_type is dg.DagsterEventType.ASSET_CHECK_EVALUATION:
             check = event.asset_check_evaluation_data
             # A failed check of severity ERROR fails its step too, whose sentence says the same.
             if not check.passed and check.severity is dg.AssetCheckSeverity.WARN:
                 table = ".".join(check.asset_key.path)
-                return f"  warning: {table}, check {check.check_name}: {check.description or 'failed'}"
+                yield f"  warning: {table}, check {check.check_name}: {check.description or 'failed'}"
         elif event.event_type is dg.DagsterEventType.STEP_UP_FOR_RETRY:
-            return f"  {step}: {event.message}"
-        return ""
+            yield f"  {step}: {event.message}"
 
 
 def name_of(event: dg.DagsterEvent) -> str:
@@ -64,13 +64,13 @@ def brought_nothing(event: dg.DagsterEvent) -> bool:
     return "not read" in metadata or ("new batches" in metadata and not metadata["new batches"].value)
 
 
-def cause_of(event: dg.DagsterEvent) -> str:
-    """Give the sentence a step failed with; of an unexpected error its type and message."""
+def causes_of(event: dg.DagsterEvent) -> list[str]:
+    """Give the sentences a step failed with; of an unexpected error its type and message."""
     failure = event.step_failure_data
     if failure.user_failure_data and failure.user_failure_data.description:
-        return str(failure.user_failure_data.description)
+        return str(failure.user_failure_data.description).splitlines()
     error = failure.error.cause or failure.error if failure.error else None
-    return error.message.strip() if error else "no reason was given"
+    return [error.message.strip() if error else "no reason was given"]
 
 
 @dg.logger(config_schema={}, description="A line per step.")

@@ -18,7 +18,7 @@ from dagster._check import CheckError
 
 from analytics_platform.catalog import CONTRACTS
 from analytics_platform.errors import UserError, did_you_mean, printable
-from analytics_platform.orchestration.console import brought_nothing, cause_of, console_logger, name_of
+from analytics_platform.orchestration.console import brought_nothing, causes_of, console_logger, name_of
 from analytics_platform.orchestration.jobs import ARRIVALS, INGEST, RANGE_END, RANGE_START
 from analytics_platform.orchestration.resources import check_writable
 from analytics_platform.reports.wording import count
@@ -178,5 +178,5 @@ def _run(
     ended = {event.step_key for event in result.all_events if event.is_step_success or event.is_step_failure}
     if waiting := {"__".join(key.path) for key in assets} - ended:
         print(f"{count(len(waiting), 'step')} did not run, waiting for what failed.")
-    failed = [(str(event.step_key), cause_of(event)) for event in result.get_step_failure_events()]
+    failed = [(str(event.step_key), cause) for event in result.get_step_failure_events() for cause in causes_of(event)]
     return failed if result.success or failed else [("run", str(result.get_run_failure_event().message))]

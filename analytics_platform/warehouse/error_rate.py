@@ -152,4 +152,7 @@ def remedy(session: Session, allowed: float, breaches: Iterable[Breach]) -> str:
         f"take all of it out: `analytics-platform withdraw {ids} --reason '…'`",
         f"go on without the rejected rows, or after they came again: `analytics-platform accept {ids} --reason '…'`",
     ]
-    return f"Look at the rejected rows (ops.quarantine, DATA_DIR/quarantine), then {'; or '.join(ways)}."
+    return (
+        f"Look at the rejected rows (ops.quarantine, DATA_DIR/quarantine), then {'; or '.join(ways)}. "
+        "After that run `analytics-platform materialize`."
+    )

@@ -47,8 +47,8 @@ class UnloadedBatch:
 
     def __str__(self) -> str:
         return (
-            f"Batch {self.batch_id} ({self.input}) of {self.source} is not loaded: {self.reason}. After that is put "
-            f"right, load it: `analytics-platform replay {self.batch_id}`. Or go on without it: "
+            f"Batch {self.batch_id} ({self.input}) of {self.source} is not loaded: {self.reason}; after that is put "
+            f"right, load it: `analytics-platform replay {self.batch_id}`, or go on without it: "
             f"`analytics-platform withdraw {self.batch_id} --reason '…'`."
         )
 
@@ -58,6 +58,18 @@ def unloaded_batches(session: Session, state: str = "failed") -> list[UnloadedBa
     columns = ", ".join(field.name for field in fields(UnloadedBatch))
     sql = f"SELECT {columns} FROM ops.set_aside WHERE state = $state ORDER BY finished_at DESC, batch_id"
     return [UnloadedBatch(*row) for row in session.rows(sql, {"state": state})]
+
+
+def damaged_batches(session: Session, lake: FolderLake, sources: Iterable[str] = tuple(SOURCES)) -> list[str]:
+    """Say of each damaged batch of the lake what is wrong and what to do, but for those that were set aside."""
+    aside = {batch for (batch,) in session.rows("SELECT batch_id FROM ops.set_aside")}
+    stored = (batch for source in sources for batch in lake.batches(source) if batch.batch_id not in aside)
+    damaged = ((batch, batch.damage) for batch in stored)
+    return [
+        f"Batch {batch.batch_id} ({batch.name}) of {batch.source} is damaged in the lake: {damage}."
+        for batch, damage in damaged
+        if damage
+    ]
 
 
 def set_aside(session: Session, card: BatchCard, state: str, reason: str, decided_by: str | None = None) -> None:

@@ -14,10 +14,11 @@ from analytics_platform.catalog import CONTRACTS
 from analytics_platform.contracts.base import is_gated
 from analytics_platform.contracts.ddl import json_columns
 from analytics_platform.contracts.sql import literal, quote, quote_table
+from analytics_platform.lake import open_lake
 from analytics_platform.settings import Settings
 from analytics_platform.transform import DayRange, Query, all_models, plan
 from analytics_platform.warehouse.error_rate import describe_breaches, find_breaches, remedy
-from analytics_platform.warehouse.ledger import LEDGER_TABLES, unloaded_batches
+from analytics_platform.warehouse.ledger import LEDGER_TABLES, damaged_batches, unloaded_batches
 from analytics_platform.warehouse.session import Session
 
 VOLUME_RANGE = (1 / 3, 3.0)
@@ -28,6 +29,9 @@ GATED = tuple(name for name, contract in CONTRACTS.items() if is_gated(contract)
 
 ORPHANS_ALLOWED = 0.1
 """Share of the logs that may name a user who is no known customer."""
+
+NAMED = 20
+"""Batches that are named in one sentence each; more are counted."""
 
 WEEK = 7
 LEAST_DAYS = 3
@@ -71,7 +75,10 @@ def _unchecked(name: str, why: str) -> Observation:
 def is_fresh(session: Session, settings: Settings, now: dt.datetime) -> Observation:
     """Check that the latest batch arrived at most FRESHNESS_HOURS ago."""
     (latest,) = (None,) if _lacks(session, *LEDGER) else session.one("SELECT max(arrived_at) FROM ops.pipeline_logs")
-    remedy = "Check that exports still arrive in the landing folder and that runs are started."
+    remedy = (
+        f"Bring the exports back (files into {settings.landing_dir}, a folder per source), and see that runs are "
+        "started: `analytics-platform materialize`."
+    )
     if latest is None:
         return Observation("fresh", False, "nothing was ever loaded", remedy)
     hours = (now - latest).total_seconds() / 3600
@@ -80,12 +87,16 @@ def is_fresh(session: Session, settings: Settings, now: dt.datetime) -> Observat
 
 
 def has_every_batch(session: Session, settings: Settings, now: dt.datetime) -> Observation:
-    """Check that every batch is loaded, but for those that a person withdrew."""
+    """Check that every batch is loaded, but for those that a person withdrew, and that the lake has it undamaged."""
     if _lacks(session, *LEDGER):
         return _unchecked("batches", "nothing was ever loaded")
     failed, withdrawn = unloaded_batches(session), unloaded_batches(session, "withdrawn")
+    damaged = damaged_batches(session, open_lake(settings))
     seen = f"{len(failed):,} batches could not be loaded, {len(withdrawn):,} were withdrawn"
-    return Observation("batches", not failed, seen, " ".join(map(str, failed[:3])))
+    seen += f", {len(damaged):,} are damaged in the lake" if damaged else ""
+    wrong = [*map(str, failed), *damaged]
+    more = [f"And {len(wrong) - NAMED:,} more (ops.set_aside)."] if len(wrong) > NAMED else []
+    return Observation("batches", not wrong, seen, " ".join([*wrong[:NAMED], *more]))
 
 
 def has_low_error_rate(session: Session, settings: Settings, now: dt.datetime) -> Observation:
@@ -117,7 +128,11 @@ def has_revenue(session: Session, settings: Settings, now: dt.datetime) -> Obser
         {"week": WEEK},
     )
     seen = f"{revenue:,.2f} from {orders} orders in the last {WEEK} days of data, last order on {last}"
-    return Observation("revenue", revenue > 0, seen, "Check that purchase events still arrive with their revenue.")
+    remedy = (
+        f"Purchases of the last {WEEK} days of data are missing, or have no revenue: correct what sends them, let them "
+        "arrive again with it, then run `analytics-platform materialize`."
+    )
+    return Observation("revenue", revenue > 0, seen, remedy)
 
 
 def has_known_currencies(session: Session, settings: Settings, now: dt.datetime) -> Observation:
@@ -136,20 +151,20 @@ def has_known_currencies(session: Session, settings: Settings, now: dt.datetime)
     names = ", ".join(currency for currency, *_ in found)
     if not unknown:
         return Observation("currency", True, f"every amount is in {names}" if names else "no amount names a currency")
-    days = f"build the days {min(each[3] for each in unknown)}...{max(each[4] for each in unknown)} again"
+    days = f"{min(each[3] for each in unknown)}...{max(each[4] for each in unknown)}"
+    remedy = (
+        f"{'Put' if settings.shop_currency else 'Set SHOP_CURRENCY to one of them. For the others put'} files with "
+        f"date,currency,rate into {settings.landing_dir / 'exchange_rates'}, or set EXCHANGE_RATES_URL. Then run "
+        f"`analytics-platform materialize --days {days}`."
+    )
     if not settings.shop_currency:
         seen = f"amounts are in {names}, and SHOP_CURRENCY is not set: they are unknown, and in no sum"
-        return Observation("currency", False, seen, f"Set SHOP_CURRENCY to one of them, give rates, and {days}.")
+        return Observation("currency", False, seen, remedy)
     lacking = ", ".join(
         f"{currency} on {count} day{'s' if count > 1 else ''} since {first}" for currency, _, count, first, _ in unknown
     )
-    remedy = f"Put files with date,currency,rate into {settings.landing_dir / 'exchange_rates'}, or set "
-    return Observation(
-        "currency",
-        False,
-        f"no rate to {settings.shop_currency} for {lacking}: these amounts are unknown, and in no sum",
-        f"{remedy}EXCHANGE_RATES_URL; then load them and {days}.",
-    )
+    seen = f"no rate to {settings.shop_currency} for {lacking}: these amounts are unknown, and in no sum"
+    return Observation("currency", False, seen, remedy)
 
 
 def has_usual_volume(session: Session, settings: Settings, now: dt.datetime) -> Observation:
@@ -170,7 +185,21 @@ def has_usual_volume(session: Session, settings: Settings, now: dt.datetime) -> 
     share = last / (sum(count for _, count in before) / len(before))
     seen = f"{last:,} events on {day}, {share:.0%} of the mean of the {len(before)} days before"
     low, high = VOLUME_RANGE
-    return Observation("volume", low <= share <= high, seen, "Look for missing or doubled files of that day.")
+    if share > high:
+        sql = (
+            "SELECT batch_id FROM ops.batch_days WHERE event_date = CAST($day AS DATE) AND rows_accepted > 0 ORDER BY 1"
+        )
+        batches = [batch for (batch,) in session.rows(sql, {"day": day})]
+        withdraw = f"`analytics-platform withdraw {' '.join(batches[:NAMED])} --reason '…'`"
+        remedy = (
+            f"If the day was like that, do nothing. If not, take out those of its {len(batches)} batches that "
+            f"should not have come ({withdraw}), then run `analytics-platform materialize`."
+        )
+    else:
+        remedy = (
+            f"Drop what is missing of {day} into {settings.landing_dir}, then run `analytics-platform materialize`."
+        )
+    return Observation("volume", low <= share <= high, seen, remedy)
 
 
 def has_known_event_names(session: Session, settings: Settings, now: dt.datetime) -> Observation:
@@ -198,10 +227,12 @@ def has_few_orphans(session: Session, settings: Settings, now: dt.datetime) -> O
     (logs,) = session.one("SELECT coalesce(sum(log_interactions), 0) FROM sessionized.user_totals")
     if not logs or not session.count("cleaned.users"):
         return _unchecked("orphans", "no customer is known yet" if logs else "no log names a user yet")
-    users, orphaned = session.one("SELECT count(*), coalesce(sum(log_interactions), 0) FROM ops.orphans")
+    sql = "SELECT count(*), coalesce(sum(log_interactions), 0), CAST(max(last_active_at) AS DATE) FROM ops.orphans"
+    users, orphaned, last = session.one(sql)
     seen = f"{orphaned:,} of {logs:,} logs ({orphaned / logs:.1%}) name {users} users who are no known customers"
     remedy = (
-        "Fetch the users (raw/users) and build up to today; if ops.orphans stays long, compare its ids with the API."
+        f"Fetch the users and build their last day: `analytics-platform materialize --days {last}`. If ops.orphans "
+        "stays long, the API lacks users: compare the ids."
     )
     return Observation("orphans", orphaned / logs <= ORPHANS_ALLOWED, f"{seen}, allowed {ORPHANS_ALLOWED:.0%}", remedy)
 
@@ -215,15 +246,18 @@ def has_the_shops_orders(session: Session, settings: Settings, now: dt.datetime)
         return _unchecked("orders", "no order of the shop's database is built yet")
     found = session.rows(
         f"""
-        SELECT outcome, count(*) FROM {table}
+        SELECT outcome, count(*), min(order_date), max(order_date) FROM {table}
         WHERE order_date >= $first AND order_date > CAST($last AS DATE) - CAST($week AS INTEGER)
         GROUP BY outcome ORDER BY outcome
         """,
         {"first": first, "last": last, "week": WEEK},
     )
-    wrong = [name for name, _ in found if name not in ("equal", "not tracked", "nothing bought")]
-    seen = ", ".join(f"{orders:,} {name}" for name, orders in found)
-    remedy = "Look at marts.order_reconciliation for orders that events or the shop's database lack."
+    wrong = [days for name, _, *days in found if name not in ("equal", "not tracked", "nothing bought")]
+    seen = ", ".join(f"{orders:,} {name}" for name, orders, *_ in found)
+    remedy = "Look at marts.order_reconciliation for what events or the shop's database lack, and let it arrive again. "
+    if wrong:
+        days = f"{min(day for day, _ in wrong)}...{max(day for _, day in wrong)}"
+        remedy += f"Then run `analytics-platform materialize --days {days}`."
     return Observation("orders", not wrong, f"{seen} in the last {WEEK} days of data", remedy)
 
 
@@ -242,8 +276,36 @@ def is_conserved(session: Session, settings: Settings, now: dt.datetime) -> Obse
     stored = [sum(session.count(name) for name in GATED if not _lacks(session, name)), session.count("ops.quarantine")]
     seen = f"{stored[0]:,} rows accepted and {stored[1]:,} quarantined are stored, "
     seen += "as the ledger says" if stored == noted else f"but the ledger says {noted[0]} and {noted[1]}"
-    remedy = "Rows were changed by hand: load the batches anew."
-    return Observation("conservation", stored == noted and torn == 0, seen, remedy)
+    passed = stored == noted and torn == 0
+    return Observation("conservation", passed, seen, "" if passed else _reload(_changed_batches(session)))
+
+
+def _changed_batches(session: Session) -> list[str]:
+    """List the batches of which not as many rows are stored as the ledger says."""
+    tables = ["ops.quarantine", *(name for name in GATED if not _lacks(session, name))]
+    counts = (f"SELECT batch_id, {int(name == tables[0])} AS bad FROM {quote_table(name)}" for name in tables)
+    rows = session.rows(
+        f"""
+        SELECT logs.batch_id FROM ops.pipeline_logs AS logs LEFT JOIN (
+            SELECT batch_id, sum(1 - bad) AS good, sum(bad) AS bad FROM ({" UNION ALL ".join(counts)}) AS stored
+            GROUP BY batch_id
+        ) AS found ON logs.batch_id = found.batch_id
+        WHERE coalesce(good, 0) <> rows_accepted OR coalesce(bad, 0) <> rows_quarantined
+            OR rows_read <> rows_accepted + rows_duplicate + rows_quarantined
+        ORDER BY 1
+        """
+    )
+    return [batch for (batch,) in rows]
+
+
+def _reload(batches: list[str]) -> str:
+    if not batches:
+        return "Rows of no batch were added by hand: delete them, or build the warehouse again from the lake."
+    ids = " ".join(batches)
+    return (
+        f"Rows were changed by hand: load their batches again: `analytics-platform withdraw {ids} --reason 'changed by "
+        f"hand'`, `analytics-platform replay {ids}`, `analytics-platform materialize`."
+    )
 
 
 def is_as_if_built_at_once(session: Session, settings: Settings, now: dt.datetime) -> Observation:
@@ -257,7 +319,7 @@ def is_as_if_built_at_once(session: Session, settings: Settings, now: dt.datetim
     stale = [name for name in models if not _is_current(session, settings, name, day)]
     if not stale:
         return Observation("incremental", True, f"{day} is as if built at once, in all {len(models)} tables")
-    remedy = f"Build the day again: analytics-platform materialize --days {day}...{day}"
+    remedy = f"Build the day again: `analytics-platform materialize --days {day}`."
     return Observation("incremental", False, f"{day} is behind in {', '.join(stale)}", remedy)
 
 

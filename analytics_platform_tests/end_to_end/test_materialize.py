@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import datetime as dt
 import gzip
+import logging
 import shutil
 from pathlib import Path
 
@@ -124,15 +125,21 @@ def test_damaged_compressed_files_are_rejected_and_unfinished_ones_ignored(tmp_p
     assert platform.rows("SELECT input, rows_accepted FROM ops.pipeline_logs") == [("whole.csv.gz", 200)]
 
 
-def test_empty_and_header_only_files_are_batches_of_no_rows(tmp_path: Path) -> None:
+def test_empty_and_header_only_files_are_batches_of_no_rows_and_a_warning_names_each(tmp_path: Path) -> None:
     platform = DagsterPlatform(tmp_path)
     for number, content in enumerate(("", HEADER, HEADER + "\n", "\n\n")):
         platform.drop(f"{number}.csv", content)
 
-    assert platform.materialize("2026-03-01", "2026-03-01", select='key:"raw/clickstream"+1').success
+    result = platform.materialize("2026-03-01", "2026-03-01", select='key:"raw/clickstream"+1')
 
+    assert result.success
     found = platform.rows("SELECT input, rows_read FROM ops.pipeline_logs ORDER BY 1")
     assert found == [(f"{number}.csv", 0) for number in range(4)]
+    logs = platform.instance.all_logs(result.run_id)
+    warnings = sorted(entry.user_message for entry in logs if entry.level == logging.WARNING)
+    sizes = (0, len(HEADER), len(HEADER) + 1, 2)
+    for number, (words, size) in enumerate(zip(warnings, sizes, strict=True)):
+        assert words.startswith(f"clickstream/{number}.csv is an empty delivery ({size} bytes, no row): if it should")
 
 
 def test_an_empty_landing_folder_gives_empty_tables_and_no_error(tmp_path: Path) -> None:

@@ -58,6 +58,7 @@ def test_without_days_it_loads_what_arrived_and_builds_the_days_of_all_that_is_n
     assert again.returncode == 0
     assert again.stdout.splitlines()[-1] == "Nothing new was loaded: no day to build."
     assert "check" not in again.stdout
+    assert _run(tmp_path, command="status").stdout.splitlines()[-1] == "Next: Nothing to do."
 
 
 LOAD = 'key:"raw/clickstream" or key:"cleaned/clickstream"'
@@ -65,6 +66,10 @@ HEADER = "a,b\n1,2\n"
 
 
 def test_a_failed_run_names_each_cause_first_and_last_and_counts_the_steps_that_wait(tmp_path: Path) -> None:
+    damaged = [f"bad{number}.csv" for number in range(4)]
+    lake = open_platform(tmp_path).lake
+    for name in damaged:
+        lake.put_bytes("clickstream", name, ".csv", name.encode()).path.unlink()
     _drop(tmp_path, clickstream(1000, without_client=60))
     _drop(tmp_path, HEADER, "un\x1bread.csv")
 
@@ -75,11 +80,16 @@ def test_a_failed_run_names_each_cause_first_and_last_and_counts_the_steps_that_
     assert run.returncode == 1
     assert failed[0].startswith("Failed: cleaned.clickstream: error_rate: batch")
     assert "60 of 1,000 rows rejected (6.00%): 60 for client_id: missing; also day 2026-03-01" in failed[0]
-    assert failed[1].startswith("Failed: clickstream_files_readable: ")
-    assert "un\\x1bread.csv: required columns" in failed[1]
-    assert failed[2:] == failed[:2] == lines[-2:]
-    assert run.stdout.count("un\\x1bread.csv") == 2
-    assert lines[-3] == "1 step did not run, waiting for what failed."
+    for name, words in zip(reversed(damaged), failed[1:5], strict=True):
+        assert f"({name}) of clickstream is not loaded: " in words
+        assert words.startswith("Failed: cleaned.clickstream: batches_loaded: Batch ")
+    assert failed[5].startswith("Failed: clickstream_files_readable: ")
+    assert "un\\x1bread.csv: required columns" in failed[5]
+    assert failed[6:] == failed[:6] == lines[-6:]
+    assert [run.stdout.count(name) for name in ("un\\x1bread.csv", *damaged)] == [2] * 5
+    assert lines[-7] == "1 step did not run, waiting for what failed."
+    status = _run(tmp_path, command="status").stdout
+    assert [name in status.splitlines()[-1] for name in damaged] == [True] * 4
     assert "Traceback" not in run.stdout + run.stderr
 
 

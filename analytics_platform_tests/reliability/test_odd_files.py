@@ -7,7 +7,7 @@ import errno
 import gzip
 import os
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,11 +21,10 @@ from analytics_platform.sources.arrivals.files import find_unread, find_unreadab
 from analytics_platform.sources.formats import Csv
 from analytics_platform.sources.registry import SOURCES
 from analytics_platform_tests.end_to_end.platform_run import DagsterPlatform, clickstream, failed_checks
-from analytics_platform_tests.kit import open_platform
+from analytics_platform_tests.kit import become_nobody, open_platform
 from analytics_platform_tests.names import CLICKSTREAM, WEB_LOGS
 
 ROWS = clickstream(40)
-NOBODY = 65534
 
 
 def _zstd(content: bytes) -> bytes:
@@ -102,11 +101,12 @@ def test_odd_files_are_named_once_and_good_ones_beside_them_are_loaded(tmp_path:
         assert not result.success and failed_checks(result) == {"raw/clickstream: files_readable"}
         said.append(_said(result))
         reasons = {name: words for name, (_, words) in BAD.items()} | dict.fromkeys(LINKS, "a link that leads out of")
-        parts = dict(part.split(": ", 1) for part in said[-1].split("; /") if ": " in part)
+        parts = dict(line.split(": ", 1) for line in said[-1].splitlines())
         found = {path.rpartition(f"/{CLICKSTREAM}/")[2]: words for path, words in parts.items()}
         assert found.keys() == reasons.keys()
         assert [name for name, words in reasons.items() if words not in found[name]] == []
-        assert said[-1].isprintable()
+        remedy = "; correct it or remove it, then run `analytics-platform materialize`."
+        assert all(line.isprintable() and line.endswith(remedy) for line in said[-1].splitlines())
         unread = _unread(result)
         assert [unread.count(name) for name in (*UNREAD, "clikstream;", "stray.csv")] == [1] * 5
         assert "later" not in unread and "hidden" not in unread
@@ -124,18 +124,9 @@ def test_odd_files_are_named_once_and_good_ones_beside_them_are_loaded(tmp_path:
     assert "\n".join(status.unread) == unread
 
 
-def _nobody(folder: Path) -> Callable[[], None]:
-    """Give the folder to a user without rights, and become that user; what is returned is root again."""
-    if os.geteuid() != 0:
-        return lambda: None
-    os.chown(folder, NOBODY, -1)
-    os.seteuid(NOBODY)
-    return lambda: os.seteuid(0)
-
-
 def test_files_and_folders_that_may_not_be_opened_are_named_and_others_are_loaded() -> None:
     with tempfile.TemporaryDirectory() as name:
-        restore = _nobody(Path(name))
+        restore = become_nobody(Path(name))
         try:
             platform = open_platform(Path(name) / "data")
             for path in ("good.csv", "closed.csv", "closed/a.csv", "listed/b.csv"):
@@ -227,4 +218,4 @@ def test_status_says_of_a_rejected_file_why_and_not_that_it_waits(tmp_path: Path
         f"Rejected: {path}: required column timestamp"
     ]
     path.unlink()
-    assert read_status(platform.settings, dt.datetime.now(dt.UTC)).next_step.startswith("Nothing was loaded yet")
+    assert read_status(platform.settings, dt.datetime.now(dt.UTC)).next_step.startswith("Nothing was loaded yet into")

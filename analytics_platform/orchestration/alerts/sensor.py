@@ -26,7 +26,7 @@ from analytics_platform.catalog import CONTRACTS
 from analytics_platform.orchestration.alerts.incidents import EndedRun, Incident, Problem, update_incidents
 from analytics_platform.orchestration.alerts.messages import Alert, DeliveryError, mail, post, to_slack, to_text, write
 from analytics_platform.orchestration.assets.tables import is_daily
-from analytics_platform.orchestration.console import cause_of
+from analytics_platform.orchestration.console import causes_of
 from analytics_platform.orchestration.jobs import RANGE_END, RANGE_START
 from analytics_platform.settings import Settings, masked
 from analytics_platform.transform import DayRange
@@ -164,7 +164,8 @@ def _read_run(instance: dg.DagsterInstance, ending: dg.EventLogRecord) -> EndedR
             passed[f"step {step}"] = _if_daily(days, step)
         elif event.is_step_failure and step not in explained:
             asset = step.replace("__", "/", 1) if "__" in step else ""
-            problems.append(Problem(f"step {step}", f"step {step}", asset, cause_of(event), days=_if_daily(days, step)))
+            causes, built = " ".join(causes_of(event)), _if_daily(days, step)
+            problems.append(Problem(f"step {step}", f"step {step}", asset, causes, days=built))
     name = f"job {run.job_name}"
     if run.status is dg.DagsterRunStatus.FAILURE and not problems:
         words = [str(event.message) for event in events if event.is_run_failure]

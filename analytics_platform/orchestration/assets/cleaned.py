@@ -14,6 +14,7 @@ from analytics_platform.orchestration.assets.metadata import asset_key, column_s
 from analytics_platform.orchestration.assets.raw import raw_key
 from analytics_platform.orchestration.assets.tables import POOL, table_asset
 from analytics_platform.orchestration.checks.error_rate import check_error_rate, error_rate_spec
+from analytics_platform.orchestration.checks.files import BATCHES_LOADED, find_unloaded, lines_of
 from analytics_platform.orchestration.checks.gate import count_reasons, quarantine_result, quarantine_spec
 from analytics_platform.orchestration.resources import WarehouseResource, warehouse_kind
 from analytics_platform.settings import Settings
@@ -21,8 +22,8 @@ from analytics_platform.sources.source import Source
 from analytics_platform.transform import DayRange
 from analytics_platform.transform.lookups.tables import LOOKUPS, tables_with
 from analytics_platform.warehouse import Loaded, Session
-from analytics_platform.warehouse.ledger import record_results, unloaded_batches
-from analytics_platform.warehouse.load import load_new_batches
+from analytics_platform.warehouse.ledger import damaged_batches, record_results
+from analytics_platform.warehouse.load import SMALL_BYTES, TOGETHER, load_new_batches
 from analytics_platform.warehouse.spreadsheet import write_spreadsheets
 from analytics_platform.warehouse.touched import days_to_build
 
@@ -65,8 +66,9 @@ def gate_asset(source: Source, settings: Settings) -> dg.AssetsDefinition:
                 record_results(session, table.name, reasons, None, context.run_id)
             yield quarantine_result(session, key, source, reasons, {batch.batch_id: loaded for batch, loaded in new})
             metadata = _metadata(contract, new, session, settings)
-        if stop:
-            raise dg.Failure(stop, allow_retries=False)
+            unloaded = find_unloaded(session, source)
+        if stop:  # the check batches_loaded does not run then
+            raise dg.Failure("\n".join([stop, *lines_of(BATCHES_LOADED, unloaded)]), allow_retries=False)
         yield dg.MaterializeResult(
             asset_key=key,
             metadata={**metadata, "quarantine files": dg.MetadataValue.text("\n".join(map(str, written)) or "none")},
@@ -78,16 +80,27 @@ def gate_asset(source: Source, settings: Settings) -> dg.AssetsDefinition:
 def _load(
     context: dg.AssetExecutionContext, source: Source, session: Session, settings: Settings, lake: FolderLake
 ) -> Iterator[tuple[Batch, Loaded]]:
-    """Load the new batches, and log where the rows of each ended."""
+    """Load the new batches, and log where the rows of each ended; files without any, and damaged ones, as warnings."""
+    lines = list[str]()
     for batch, loaded in load_new_batches(source, session, settings, lake, context.run_id):
-        context.log.info(
+        lines.append(
             f"{batch.name}: {loaded.rows_read:,} rows read = {loaded.rows_accepted:,} accepted "
             f"+ {loaded.rows_duplicate:,} duplicate + {loaded.rows_quarantined:,} quarantined"
         )
+        # Every entry of the log takes Dagster 30 ms: of small files there is one for many.
+        if batch.size > SMALL_BYTES or len(lines) == TOGETHER:
+            context.log.info("\n".join(lines))
+            lines.clear()
+        if not loaded.rows_read and source.format.takes(batch.name):
+            remedy = "if it should have some, export it again and drop it under the same name"
+            context.log.warning(
+                f"{source.name}/{batch.name} is an empty delivery ({batch.size} bytes, no row): {remedy}."
+            )
         yield batch, loaded
-    for each in unloaded_batches(session):
-        if each.run_id == context.run_id:
-            context.log.error(str(each))
+    if lines:
+        context.log.info("\n".join(lines))
+    for sentence in damaged_batches(session, lake, [source.name]):
+        context.log.warning(sentence)
 
 
 def _metadata(

@@ -24,6 +24,7 @@ from analytics_platform.orchestration.assets.metadata import (
 )
 from analytics_platform.orchestration.checks.contract import contract_result, contract_spec, summary
 from analytics_platform.orchestration.checks.error_rate import check_error_rate, error_rate_spec
+from analytics_platform.orchestration.jobs import RANGE_END, RANGE_START
 from analytics_platform.orchestration.resources import WarehouseResource, warehouse_kind
 from analytics_platform.settings import Settings
 from analytics_platform.transform import DayRange, Model, Query, all_models, plan, reads_of, refreshed_days, window_of
@@ -114,7 +115,8 @@ def table_asset(name: str, inputs: Sequence[str], make_rows: MakeRows, settings:
             publication = session.publish(contract, rows, days)
             record_results(session, name, publication.results, days, context.run_id)
             seen = {} if publication.breaches else looks(session, name)
-        yield contract_result(key, publication.results, rows.sql if isinstance(rows, Query) else "")
+        again = str(asked or "...".join(filter(None, map(context.run.tags.get, (RANGE_START, RANGE_END)))))
+        yield contract_result(key, publication.results, rows.sql if isinstance(rows, Query) else "", again)
         if publication.breaches:
             raise dg.Failure(
                 f"{name} was not published, rows break its contract ({summary(publication.breaches)}). "

@@ -33,8 +33,8 @@ def text_table(rows: Iterable[dict[str, str]]) -> dg.MetadataValue:
     return dg.MetadataValue.table([dg.TableRecord(dict(row)) for row in listed], schema=schema)
 
 
-def contract_result(key: dg.AssetKey, results: Sequence[RuleResult], query: str) -> dg.AssetCheckResult:
-    """Report the audit of the rows that `query` gives: failing rules first, with sample rows and SQL to look further.
+def contract_result(key: dg.AssetKey, results: Sequence[RuleResult], query: str, days: str = "") -> dg.AssetCheckResult:
+    """Report the audit of the rows that `query` gives for `days`: failing rules first, with sample rows and SQL.
 
     Fails with severity ERROR if a rule stopped the publication, with WARN if rows were published that broke one.
     """
@@ -58,7 +58,7 @@ def contract_result(key: dg.AssetKey, results: Sequence[RuleResult], query: str)
     if samples:
         metadata["sample"] = text_table(samples)
     if failing:
-        metadata["what to do"] = dg.MetadataValue.text(_remedy(table, stopped))
+        metadata["what to do"] = dg.MetadataValue.text(_remedy(table, stopped, days))
     # Rows that were not published are not in the table: the query that made them finds them again.
     place = f"({query})" if stopped and query else table
     queries = [f"SELECT * FROM {place} WHERE {result.condition}" for result in failing if result.condition]
@@ -92,11 +92,15 @@ def summary(failing: Sequence[RuleResult]) -> str:
     return "; ".join(f"{result.rule}: {result.failing:,} of {result.checked:,} rows" for result in failing)
 
 
-def _remedy(table: str, stopped: bool) -> str:
+def _remedy(table: str, stopped: bool, days: str) -> str:
+    command = f"`analytics-platform materialize{days and ' --days '}{days}`"
     if stopped:
         return (
             f"Nothing of {table} was published: the rows are in the sample. Follow the table's SQL and its inputs to "
             f"where they come from; correct the source, the model or the rule ({file_of(CONTRACTS[table])}), "
-            "then build the days again."
+            f"then run {command}."
         )
-    return f"The rows are published. Look at them in {table}; correct their source, or the rule if it is too strict."
+    return (
+        f"The rows are published. Look at them in {table}; correct their source, or the rule if it is too strict "
+        f"({file_of(CONTRACTS[table])}), then run {command}."
+    )

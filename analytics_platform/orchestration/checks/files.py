@@ -17,12 +17,13 @@ from analytics_platform.orchestration.resources import WarehouseResource
 from analytics_platform.settings import Settings
 from analytics_platform.sources.arrivals.files import find_unreadable
 from analytics_platform.sources.source import Source
+from analytics_platform.warehouse import Session
 from analytics_platform.warehouse.ledger import unloaded_batches
 
 FILES_READABLE = "files_readable"
 BATCHES_LOADED = "batches_loaded"
 SHOWN = 20
-"""Bad ones that are named in the sentence; all are in the metadata."""
+"""Bad ones that are named in a sentence each; all are in the metadata."""
 
 Find: TypeAlias = Callable[[Settings, FolderLake, WarehouseResource], Mapping[str, str]]
 """Finds what is bad: its name → a sentence about it."""
@@ -32,8 +33,14 @@ def files_readable_check(source: Source) -> dg.AssetChecksDefinition:
     """The check on a raw asset: fails, and fails the run, if a file in the source's landing folder was rejected."""
 
     def find(settings: Settings, lake: FolderLake, warehouse: WarehouseResource) -> Mapping[str, str]:
-        folder = settings.landing_dir / source.name
-        return {name: f"{folder / name}: {why}" for name, why in find_unreadable(source, settings, lake).items()}
+        folder, remedy = (
+            settings.landing_dir / source.name,
+            "correct it or remove it, then run `analytics-platform materialize`",
+        )
+        return {
+            name: f"{folder / name}: {why.rstrip('.')}; {remedy}."
+            for name, why in find_unreadable(source, settings, lake).items()
+        }
 
     words = "Every finished file in the landing folder has the required columns and can be decompressed."
     return _check(source, FILES_READABLE, raw_key(source), words, find)
@@ -44,10 +51,21 @@ def batches_loaded_check(source: Source) -> dg.AssetChecksDefinition:
 
     def find(settings: Settings, lake: FolderLake, warehouse: WarehouseResource) -> Mapping[str, str]:
         with warehouse.session(read_only=True) as session:
-            return {each.batch_id: str(each) for each in unloaded_batches(session) if each.source == source.name}
+            return find_unloaded(session, source)
 
     words = "Every batch in the lake is loaded, but for those that a person withdrew."
     return _check(source, BATCHES_LOADED, asset_key(source.contract.table.name), words, find)
+
+
+def find_unloaded(session: Session, source: Source) -> dict[str, str]:
+    """Return the batches of a source that were set aside: id → a sentence with what to do."""
+    return {each.batch_id: str(each) for each in unloaded_batches(session) if each.source == source.name}
+
+
+def lines_of(check: str, found: Mapping[str, str]) -> list[str]:
+    """Write what a check found for the end of a run, a line each; more than `SHOWN` are counted."""
+    more = [f"and {len(found) - SHOWN:,} more"] if len(found) > SHOWN else []
+    return [f"{check}: {words}" for words in [*list(found.values())[:SHOWN], *more]]
 
 
 def _check(source: Source, name: str, key: dg.AssetKey, description: str, find: Find) -> dg.AssetChecksDefinition:
@@ -61,17 +79,16 @@ def _check(source: Source, name: str, key: dg.AssetKey, description: str, find: 
         warehouse: dg.ResourceParam[WarehouseResource],
     ) -> Iterator[dg.AssetCheckResult]:
         found = find(settings, lake, warehouse)
-        more = [f"and {len(found) - SHOWN} more"] if len(found) > SHOWN else []
-        words = "; ".join([*list(found.values())[:SHOWN], *more])
+        lines = lines_of(name, found)
         yield dg.AssetCheckResult(
             asset_key=key,
             check_name=name,
             passed=not found,
             severity=dg.AssetCheckSeverity.ERROR,
-            description=words or None,
+            description="\n".join(line.removeprefix(f"{name}: ") for line in lines) or None,
             metadata={which: dg.MetadataValue.text(sentence) for which, sentence in found.items()},
         )
         if found:
-            raise dg.Failure(f"{name}: {words}", allow_retries=False)
+            raise dg.Failure("\n".join(lines), allow_retries=False)
 
     return check

@@ -91,14 +91,15 @@ def quarantine_result(
         )
         metadata["what to do"] = dg.MetadataValue.text(
             "Correct what writes these records and send them again; or, if they are right and the contract is not, "
-            f"correct {file_of(source.contract)} and run `analytics-platform replay`."
+            f"correct {file_of(source.contract)} and run `analytics-platform replay`. Then `analytics-platform "
+            "materialize`."
         )
     if layouts := session.rows(_LAYOUTS, {"source": source.name, "rows": LATEST_LAYOUTS}):
         metadata["batches with another layout"] = text_table({"input": name, "drift": drift} for name, drift in layouts)
     found = f"{rejected:,} of {read:,} records rejected in this run ({share:.2%})." if read else None
     if reused:
         found = f"{found} {reused:,} accepted records have the own id of another event, see «ids used again»."
-        metadata |= _describe_reuse(session, source, new)
+        metadata |= _describe_reuse(session, source, [batch for batch, each in new.items() if each.id_reused])
     return dg.AssetCheckResult(
         asset_key=key,
         check_name=QUARANTINE,
@@ -124,6 +125,7 @@ def _describe_reuse(session: Session, source: Source, batches: Collection[str]) 
         "what an id used again means": dg.MetadataValue.text(
             "Events with the same own id but another client, name or time are different events: all are kept and "
             "counted. If they are one event, correct what sends them, take the batches out "
-            "(`analytics-platform withdraw BATCH --reason '…'`) and send the events again."
+            f"(`analytics-platform withdraw {' '.join(batches)} --reason '…'`), send the events again, then run "
+            "`analytics-platform materialize`."
         ),
     }

@@ -1,10 +1,17 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
 import dagster as dg
 import pytest
 
+from analytics_platform.orchestration.assets import tables
 from analytics_platform.orchestration.checks.contract import contract_result
+from analytics_platform.transform import Model, Query, plan
 from analytics_platform.warehouse import RuleResult
+from analytics_platform_tests.end_to_end.platform_run import DagsterPlatform
 
 KEY = dg.AssetKey(["marts", "daily_trends"])
 KEPT = RuleResult("date__not_null", "date is never missing.", "error", 10, 0)
@@ -47,3 +54,25 @@ def test_rules_that_only_warn_never_fail_the_run(results: list[RuleResult], seve
 
     assert not check.passed
     assert check.severity is severity
+
+
+def test_a_table_that_was_not_published_names_the_command_for_the_days_of_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def with_an_empty_row(model: Model, *given: Any) -> Query:
+        made = plan(model, *given)
+        day = "REPLACE (DATE '2026-03-01' AS date)" if model.name == "marts.daily_trends" else ""
+        return replace(made, sql=f"SELECT made.* {day} FROM ({made.sql}) AS made RIGHT JOIN (SELECT 1) ON true")
+
+    monkeypatch.setattr(tables, "plan", with_an_empty_row)
+    by_day, whole = (dg.AssetKey(path) for path in (["marts", "daily_trends"], ["ops", "orphans"]))
+    select = f'key:"{by_day.to_user_string()}" or key:"{whole.to_user_string()}"'
+    result = DagsterPlatform(tmp_path).materialize("2026-03-01", "2026-03-02", select)
+    said = {
+        check.asset_key: str(check.metadata["what to do"].value)
+        for check in result.get_asset_check_evaluations()
+        if check.check_name == "contract"
+    }
+    assert said.keys() == {by_day, whole}
+    for words in said.values():
+        assert words.endswith("then run `analytics-platform materialize --days 2026-03-01...2026-03-02`.")

@@ -66,13 +66,14 @@ def test_a_file_that_changes_while_it_is_read_is_left_for_the_next_run(
     ]
 
 
-def test_a_batch_without_its_card_does_not_exist_and_is_put_again(tmp_path: Path) -> None:
+def test_a_batch_whose_writer_was_killed_does_not_exist_and_is_put_again(tmp_path: Path) -> None:
     lake = FolderLake(tmp_path / "lake")
     path = tmp_path / "rows.csv"
     path.write_text(ROWS, "utf-8")
     batch = lake.put_file(CLICKSTREAM, "rows.csv", path)
     assert batch is not None
-    (tmp_path / "lake" / CLICKSTREAM / f"_{batch.content_sha256}.json").unlink()
+    metadata = tmp_path / "lake" / CLICKSTREAM / f"_{batch.content_sha256}.json"
+    metadata.rename(metadata.with_suffix(".draft"))
     assert lake.batches(CLICKSTREAM) == []
 
     again = lake.put_file(CLICKSTREAM, "rows.csv", path)
