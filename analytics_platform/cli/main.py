@@ -181,21 +181,19 @@ def erase(
     user: Annotated[list[str] | None, typer.Option(help="A signed-in user (user_id).")] = None,
     email: Annotated[list[str] | None, typer.Option(help="An e-mail address, in any case.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only search, and count what would be removed.")] = False,
+    drop: Annotated[bool, typer.Option("--drop", help="Go on without an erasure that has not ended.")] = False,
 ) -> None:
     """Erase a person from lake, landing folder, quarantine, tables, reports and dashboard, and prove it by a search.
 
-    Each option may be given several times. Orders stay in all sums, without the person. Interrupted, run it again.
-    Exits 1 if something is left, and names the place.
+    Each option may be given several times. Orders stay in all sums, without the person. Interrupted, run it again; it
+    needs no options then. Exits 1 if something is left, and names the place.
     """
-    from analytics_platform.cli.erasing import erase_person
-    from analytics_platform.settings import load_settings
-    from analytics_platform.sources.person import Person
+    from analytics_platform.cli.erasing import drop_erasure, erase_person
 
-    person = Person.of(client=client or (), user=user or (), email=email or ())
-    if person == Person():
-        raise typer.BadParameter("give one at least", param_hint="--client, --user or --email")
-    _check_place(load_settings())
-    raise typer.Exit(0 if erase_person(person, dry_run) else 1)
+    given = {"client": client or (), "user": user or (), "email": email or ()}
+    if drop and (dry_run or any(given.values())):
+        raise typer.BadParameter("give it alone", param_hint="--drop")
+    raise typer.Exit(0 if (drop_erasure() if drop else erase_person(given, dry_run)) else 1)
 
 
 @app.command(rich_help_panel=OPERATE)

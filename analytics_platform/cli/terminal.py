@@ -42,9 +42,9 @@ def print_observations(observations: Sequence[Observation], title: str) -> None:
     Console().print(table)
 
 
-def print_places(places: Sequence[Place], title: str, counted: str) -> None:
+def print_places(places: Sequence[Place], title: str) -> None:
     """Print the places of an erasure as a table."""
-    table = Table("place", "searched", Column(counted, justify="right"), title=title)
+    table = Table("place", "searched", Column("found", justify="right"), title=title)
     for place in places:
         table.add_row(_text(place.name), place.searched, f"{place.found:,}")
     Console().print(table)

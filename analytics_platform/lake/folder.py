@@ -202,8 +202,7 @@ class FolderLake:
         replaces = tuple(dict.fromkeys((*edited.replaces, *batch.replaces, batch.content_sha256)))
         if replaces != edited.replaces:  # also of two batches that are the same now
             edited = replace(edited, replaces=replaces)
-            with self._described(edited):
-                pass
+            self.describe(edited)
         return edited
 
     def forget(self, batch: Batch, replaced_by: Batch) -> None:
@@ -245,6 +244,11 @@ class FolderLake:
         with self._described(batch):
             incoming.rename(data)
         return batch
+
+    def describe(self, batch: Batch) -> None:
+        """Write the metadata of a batch that is stored."""
+        with self._described(batch):
+            pass
 
     def _described(self, batch: Batch) -> AbstractContextManager[None]:
         """Write the metadata of a batch at the end of a `with` block that puts its content there."""

@@ -41,10 +41,10 @@ class Register:
             self._met[identity] = self._known[identity]
         return self._met.get(identity)
 
-    def remember(self, file: Path, content_sha256: str) -> None:
+    def remember(self, file: Path, content_sha256: str, is_settled: bool = False) -> None:
         """Remember a file that was put into the lake just now, if it has settled."""
         status = file.stat()
-        if time.time() - max(status.st_mtime, status.st_ctime) > SETTLED_S:
+        if is_settled or time.time() - max(status.st_mtime, status.st_ctime) > SETTLED_S:
             self._met[_identity(file)] = content_sha256
 
     def save(self) -> None:

@@ -1,8 +1,9 @@
 """Finds the records that name a person, and says what stays of them when the person is erased.
 
 A record names a person if a column for clients, users, customers or e-mail addresses has one of the person's
-identifiers, or if one stands in a text of the record: as a whole word if nothing else is likely to be written like it,
-else as the value of a field that is named for it, such as `"user_id": 42`.
+identifiers, as the gate makes it of what is written. Or if one stands in a text of the record, however JSON and URLs
+escape it: as a whole word if nothing else is likely to be written like it, else as the value of a field that is named
+for it, such as `"user_id": 42`. Lake and tables are searched by the same rules.
 """
 
 from __future__ import annotations
@@ -10,18 +11,23 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
-from urllib.parse import quote
+from unicodedata import normalize
+from urllib.parse import unquote
 
+import duckdb
 import numpy as np
 import polars as pl
 
 from analytics_platform.contracts.base import ContractType
+from analytics_platform.contracts.ddl import polars_schema
+from analytics_platform.contracts.missing import IDS, known, known_id
 from analytics_platform.gate.exact_json import JsonError, canonical_json, read_json
-from analytics_platform.lake import Batch
+from analytics_platform.gate.types import convert, present
+from analytics_platform.lake import Batch, LakeError
 from analytics_platform.sources.source import Edit, Source
 
 IDENTIFYING = {
@@ -38,8 +44,27 @@ ERASED = "erased:"
 """How the client of an order begins whose person was erased."""
 
 _ORDER_FIELDS = ("transaction_id", "revenue", "value", "currency", "items", "item_list_id", "item_list_name")
-_BEFORE, _BEHIND = r"(?:(?<![\w.+@-])|(?<=%[0-9a-f]{2}))", r"(?![\w@-]|\.\w)"
-_NEVER = re.compile(r"(?!)")
+_ESCAPE = re.compile(r'(?:\\+|%)u([0-9a-fA-F]{4})|\\+(["/bfnrt])')
+_LEVELS = 8
+"""How often a text may be escaped: JSON in JSON in the query of a URL."""
+
+# No program escapes ASCII letters and digits, but where one does, a pattern of them would miss the text.
+_ESCAPED_LETTER = "(?:%|u00)(?:25)*(?:3[0-9]|[46][1-9a-f]|[57][0-9a])"
+_NAMED = re.compile(r'"\w*(client|user|customer)_?id"{1,2}\s*:\s*(?:"{1,2}([^"]*)|([^\s",}\]]*))', re.IGNORECASE)
+"""A field that is named for an identifier, and its value; the quotes are doubled where JSON stands in a CSV file."""
+
+
+def unfold(text: str) -> str:
+    """Decode what JSON and URLs escape, as often as it was (`\\u0040` and `%2540` are `@`), and give Unicode NFC."""
+    for _ in range(_LEVELS if "\\" in text or "%" in text else 0):
+        before, text = text, unquote(_ESCAPE.sub(_unescape, text))
+        if text == before:
+            break
+    return normalize("NFC", text)
+
+
+def _unescape(found: re.Match[str]) -> str:
+    return chr(int(found[1], 16)) if found[1] else found[2] if found[2] in '"/' else " "
 
 
 @dataclass(frozen=True)
@@ -53,9 +78,9 @@ class Person:
 
     @classmethod
     def of(cls, **identifiers: Collection[str]) -> Person:
-        """Make a person of texts as people write them. A source that only knows users has the client user:<user>."""
-        found = {kind: {text.strip() for text in texts} - {""} for kind, texts in identifiers.items()}
-        found["email"] = {text.lower() for text in found.get("email", ())}
+        """Make a person of texts, as the gate makes values of them. A source that only knows users has user:<user>."""
+        found = {kind: {known_id(text) or "" for text in texts} - {""} for kind, texts in identifiers.items()}
+        found["email"] = {(known(text) or "").lower() for text in identifiers.get("email", ())} - {""}
         found["client"] = {*found.get("client", ()), *(f"user:{user}" for user in found.get("user", ()))}
         return cls(**{kind: frozenset(texts) for kind, texts in found.items()})
 
@@ -79,81 +104,98 @@ class Person:
         return {kind: sorted(texts) for kind, texts in self.texts.items()} | {"key": sorted(keys)}
 
     @cached_property
-    def telling(self) -> list[str]:
-        """Return the identifiers that hardly anything else is written like, in lower case and as URLs have them."""
-        return sorted({text.lower() for text in self._telling})
+    def _telling(self) -> frozenset[str]:
+        """The identifiers that hardly anything else is written like: 20261125 is a day too, and somebody's order."""
+        texts = self.client | self.user | self.email
+        found = {x for x in texts if "@" in x or (len(x) >= 8 and re.search(r"\d", x) and not x.isdecimal())}
+        return frozenset(map(unfold, found))
 
     @cached_property
-    def _telling(self) -> frozenset[str]:
-        # 20261125 is a day too, and the number of somebody else's order.
-        texts = (text for kind in ("client", "user", "email") for text in self.texts[kind])
-        found = {x for x in texts if "@" in x or (len(x) >= 8 and re.search(r"\d", x) and not x.isdecimal())}
-        return frozenset(form for text in found for form in (text, quote(text, safe="")))
+    def may(self) -> str:
+        """Return a pattern that finds every text that may name the person: `is_in` and `is_mentioned` say which do.
+
+        It is the same to Polars, DuckDB and PostgreSQL, for it has ASCII only: they differ in the case of others.
+        """
+        ids = [(kind, x) for kind, texts in self.texts.items() if kind != "email" for x in texts]
+        named = (f"{kind}_?id[^,}}]{{1,40}}{_letters(x)}" for kind, x in ids)
+        return f"(?is)(?:{'|'.join([_ESCAPED_LETTER, *map(_letters, self._telling), *named])})"
 
     @cached_property
     def _words(self) -> re.Pattern[str]:
-        return _pattern(_words(self._telling))
-
-    @cached_property
-    def _named(self) -> re.Pattern[str]:
-        found = (
-            rf'"{{1,2}}\w*{kind}_?id"{{1,2}}\s*:\s*"{{0,2}}{_any_of(texts)}"{{0,2}}\s*[,}}]'
-            for kind, texts in self.texts.items()
-            if texts and kind != "email"
-        )
-        return _pattern("|".join(found))
+        return _whole_word(self._telling)
 
     @cached_property
     def _any_word(self) -> re.Pattern[str]:
-        return _pattern(_words({*self._telling, *self.client, *self.user}))
+        return _whole_word(map(unfold, self.client | self.user))
+
+    @cached_property
+    def _in_name(self) -> re.Pattern[str]:
+        return re.compile(rf"(?<![^\W_]){_any_of(self._telling)}(?![^\W_])")
 
     def is_in(self, record: Mapping[str, Any]) -> bool:
-        """Tell whether a record, given by contract column, names the person."""
+        """Tell whether a record, given by contract column as the gate makes its values, names the person."""
         return any(self._is_value(column, str(value)) for column, value in record.items() if value is not None)
 
     def _is_value(self, column: str, text: str) -> bool:
         kind = IDENTIFYING.get(column, "")
         if kind == "order" and text.rpartition("/")[0] in self.client:
             return True
-        written = text.strip().lower() if kind == "email" else text.strip()
-        return written in self.exact.get(kind, ()) or self.is_mentioned(text)
+        return (text.lower() if kind == "email" else text) in self.exact.get(kind, ()) or self.is_mentioned(text)
 
     def is_mentioned(self, text: str) -> bool:
         """Tell whether a text names the person, without doubt."""
-        return bool(self._words.search(text) or self._named.search(text))
+        plain = unfold(text)
+        named = ((found[1].lower(), known_id(found[2] or found[3] or "")) for found in _NAMED.finditer(plain))
+        return bool(self._words.search(plain)) or any(x in self.texts[kind] for kind, x in named)
 
     def may_be_in(self, raw: str) -> bool:
-        """Tell whether a record that cannot be parsed has an identifier as a whole word."""
-        return bool(self._any_word.search(raw))
+        """Tell whether a record that cannot be parsed names the person, or has an identifier as a whole word."""
+        return self.is_mentioned(raw) or bool(self._any_word.search(unfold(raw)))
 
-    def candidates(self, values: pl.DataFrame) -> list[int]:
-        """Return the rows that may name the person: `is_in` says which do."""
-        ids = [x for kind in ("client", "user", "customer") for x in self.exact[kind]]
-        found: list[pl.Expr | pl.Series] = [pl.repeat(False, values.height, eager=True)]
+    def hide(self, name: str, key: bytes = b"") -> str:
+        """Write pseudonyms for the identifiers in the name of a file or in a note of the ledger.
+
+        In a name one ends where letters and digits end: in `of_ada@example.com.csv` nothing else tells the address.
+        """
+        parts = []
+        for part in name.split("/"):
+            hidden, count = self._in_name.subn(lambda found: pseudonym(found[0].lower(), key), unfold(part))
+            parts.append(re.sub("[/:]", "-", hidden) if count else part)
+        return "/".join(parts)
+
+    def find(self, values: pl.DataFrame, raws: pl.Series) -> Iterator[int]:
+        """Yield the rows that name the person, of values as the gate makes them and the original texts."""
+        found: list[pl.Expr | pl.Series] = [raws.str.contains(self.may)]
         for name in values.columns:
-            if kind := IDENTIFYING.get(name):
-                plain = pl.col(name).str.strip_chars().str.to_lowercase()
-                found.append(plain.is_in([x.lower() for x in self.exact.get(kind, ())]))
-            starts = [f"{client.lower()}/" for client in self.client] if kind == "order" else []
-            quoted = [f"{mark}{x.lower()}" for x in ids for mark in ('"', ":", " ")]
-            patterns = [*self.telling, *starts, *([] if kind else quoted)]
-            if patterns:
-                found.append(pl.col(name).str.contains_any(patterns, ascii_case_insensitive=True))
-        return values.select(found=pl.any_horizontal(found).fill_null(False))["found"].arg_true().to_list()
+            if (kind := IDENTIFYING.get(name)) in self.exact:
+                found.append(pl.col(name).cast(pl.String).is_in(self.exact[kind]))
+            if kind == "order":
+                found += [pl.col(name).str.starts_with(f"{client}/") for client in self.client]
+        for row in values.select(found=pl.any_horizontal(found).fill_null(False))["found"].arg_true():
+            if self.is_in(values.row(row, named=True)) or self.is_mentioned(raws[row]):
+                yield row
 
 
-def _words(texts: Collection[str]) -> str:
-    return f"{_BEFORE}{_any_of(texts)}{_BEHIND}" if texts else ""
+def _letters(text: str) -> str:
+    """Write a pattern for the ASCII letters and digits of a text, without those that an accent may be composed with."""
+    return ".*".join(re.findall("[a-z0-9]+(?![\u0300-\u036f])", unfold(text).lower()))
 
 
-def _any_of(texts: Collection[str]) -> str:
+def _any_of(texts: Iterable[str]) -> str:
     """Write a pattern for any of these; an id in another case is another id, an e-mail address the same."""
-    parts = (re.escape(text) if re.search("@|%40", text) else f"(?-i:{re.escape(text)})" for text in sorted(texts))
-    return f"(?:{'|'.join(parts)})"
+    parts = (f"(?i:{re.escape(text)})" if "@" in text else re.escape(text) for text in sorted(texts))
+    return f"(?:{'|'.join(parts) or '(?!)'})"
 
 
-def _pattern(text: str) -> re.Pattern[str]:
-    return re.compile(text, re.IGNORECASE) if text else _NEVER
+def _whole_word(texts: Iterable[str]) -> re.Pattern[str]:
+    return re.compile(rf"(?<![\w.+@-]){_any_of(texts)}(?![\w@-]|\.\w)")
+
+
+def _gated(source: Source, values: pl.DataFrame) -> pl.DataFrame:
+    """Give what the gate makes of the values of identifying columns; all others are as they were."""
+    schema, engine = polars_schema(source.contract), duckdb.default_connection()
+    names = [name for name in values.columns if name in IDENTIFYING.keys() & schema.keys()]
+    return values.with_columns(convert(present(values[x], x in IDS), schema[x], False, engine) for x in names)
 
 
 def find_profiles(source: Source, batch: Batch) -> Iterator[Person]:
@@ -161,9 +203,9 @@ def find_profiles(source: Source, batch: Batch) -> Iterator[Person]:
     columns = [name for name in ("user_id", "customer_id", "email") if name in source.contract.columns]
     with batch.open() as stream:
         for some in source.format.read(batch, stream, source.contract, None):
-            rows = some.values.select(columns).unique().iter_rows(named=True) if some.values.width else ()
-            for row in rows:
-                yield Person.of(**{IDENTIFYING[name]: [text] for name, text in row.items() if text})
+            rows = _gated(source, some.values.select(columns)).unique() if some.values.width else pl.DataFrame()
+            for row in rows.iter_rows(named=True):
+                yield Person.of(**{IDENTIFYING[name]: [str(x)] for name, x in row.items() if x is not None})
 
 
 def complete(person: Person, profiles: Collection[Person]) -> Person:
@@ -181,30 +223,32 @@ def find_edits(source: Source, batch: Batch, person: Person, key: bytes) -> dict
     The client of an order becomes a text that only who has the `key` can make of it.
     """
     found: dict[int, Mapping[str, str] | None] = {}
-    positions = [np.empty(0, np.int64)]
+    positions, drift = [np.empty(0, np.int64)], list[str]()
     with batch.open() as stream:
         for some in source.format.read(batch, stream, source.contract, None):
             positions += [some.positions, some.malformed["position"].to_numpy()]
-            for row in person.candidates(some.values):
-                record = some.values.row(row, named=True)
-                if person.is_in(record):
-                    found[int(some.positions[row])] = _rest(source, record, person, key)
+            drift += some.drift
+            values, raws = _gated(source, some.values), some.raws(np.arange(len(some.positions)))
+            for row in person.find(values, pl.Series(raws, dtype=pl.String)) if len(raws) else ():
+                found[int(some.positions[row])] = _rest(source, values.row(row, named=True), person, key)
             rejected = some.malformed.select("position", "raw").iter_rows()
             found |= {position: None for position, raw in rejected if person.may_be_in(raw)}
+    if not found and any(map(person.is_mentioned, drift)):
+        raise LakeError("the name of a column names the person, and cannot be taken out")
     order = np.unique(np.concatenate(positions))
     places = {position: int(np.searchsorted(order, position, "right")) for position in found}
     ends = {position: int(order[place]) if place < len(order) else None for position, place in places.items()}
     return {position: Edit(ends[position], values) for position, values in found.items()}
 
 
-def _rest(source: Source, record: Mapping[str, str | None], person: Person, key: bytes) -> dict[str, str] | None:
+def _rest(source: Source, record: Mapping[str, Any], person: Person, key: bytes) -> dict[str, str] | None:
     """Give what stays of a record: of an order what sums need, of all others nothing."""
     orders = source.orders
     if orders is None or (orders.names and (record["event_name"] or "").strip() not in orders.names):
         return None
-    kept = {name: _only_order(source.contract, name, text) for name in orders.columns if (text := record.get(name))}
+    kept = {name: _only_order(source.contract, name, str(x)) for name in orders.columns if (x := record.get(name))}
     if client := record.get("client_id"):
-        kept["client_id"] = pseudonym(client.strip(), key)
+        kept["client_id"] = pseudonym(client, key)
     if "order_key" in kept:
         client, slash, number = kept["order_key"].rpartition("/")
         kept |= {"order_key": f"{pseudonym(client, key)}/{number}" if slash else number, "customer_id": "-1"}

@@ -12,10 +12,11 @@ import hashlib
 import json
 import os
 import secrets
+import shutil
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -46,26 +47,31 @@ from analytics_platform.warehouse.withdraw import take_out, with_duplicates
 STATE = "_erasing.json"
 """The file of the lake with what is known of an erasure that has not ended."""
 
-# What refers to others comes first: PostgreSQL deletes no customer that facts point to.
-_BUILT = [CONTRACTS[name] for name in reversed(build_order()) if CONTRACTS[name].table.write != "batches"]
 DRAFT_S = 3600
 """Seconds after which a draft is one that nobody writes any more."""
 
-_LOADED = [each for each in CONTRACTS.values() if each.table.write == "batches"]
+# What refers to others comes first: PostgreSQL deletes no customer that facts point to.
+_BUILT = [CONTRACTS[name] for name in reversed(build_order()) if CONTRACTS[name].table.write != "batches"]
+_POINTED_TO = {name for each in CONTRACTS.values() for name in each.table.foreign_keys.values()}
+_NOTES = ("input", "drift", "reason")
+"""Columns of the ledger with names of files, or with what people wrote."""
+
 _KINDS = ("client", "user", "email", "customer")
+_AGAIN = "run the same command again"
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A place that was searched, how much of it, and how many records, rows or files there name the person.
+    """A place that was searched, how much of it, and how many records, names, rows or files there name the person.
 
-    `fault` says why not all of it could be searched.
+    `faults` say why not all of it could be searched, `remedies` what to do if the person is there after an erasure.
     """
 
     name: str
     searched: str
     found: int = 0
-    fault: str = ""
+    faults: tuple[str, ...] = ()
+    remedies: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -81,6 +87,10 @@ class Erasure:
         """Give what the ledger says of it: a hash of its key, which nobody has when it has ended."""
         number = hashlib.sha256(self.key.encode()).hexdigest()[:16]
         return BatchCard(number, "", "erasure", "", dt.datetime.now(dt.UTC), "erase")
+
+    def hide(self, text: str) -> str:
+        """Write pseudonyms for the person's identifiers in a name."""
+        return self.person.hide(text, self.key.encode())
 
 
 def unfinished(lake: FolderLake) -> Erasure | None:
@@ -101,9 +111,17 @@ def save(lake: FolderLake, erasure: Erasure) -> None:
 
 
 def open_erasure(lake: FolderLake, person: Person) -> Erasure:
-    """Return the erasure of a person, with that which has not ended, if there is one."""
-    erasure = unfinished(lake) or Erasure(Person())
-    erasure.person = resolve(lake, person | erasure.person)
+    """Return the erasure of a person, with that which has not ended, if there is one.
+
+    The other identifiers that users of the API and customers of the shop have with those that are given are added. A
+    client alone adds none: several people may use a device. Batches that cannot be read are named by `search`.
+    """
+    erasure, profiles = unfinished(lake) or Erasure(Person()), set[Person]()
+    for source in (each for each in SOURCES.values() if "email" in each.contract.columns):
+        for batch in lake.batches(source.name):
+            with suppress(UserError, FileRejectedError, ValueError):
+                profiles.update(find_profiles(source, batch))
+    erasure.person = complete(person | erasure.person, profiles)
     return erasure
 
 
@@ -113,62 +131,64 @@ def end(lake: FolderLake) -> None:
         path.unlink(missing_ok=True)
 
 
-def resolve(lake: FolderLake, person: Person) -> Person:
-    """Add the other identifiers that users of the API and customers of the shop have with those that are given.
+def drop(session: Session, settings: Settings, lake: FolderLake, erasure: Erasure, decided_by: str) -> list[str]:
+    """Go on without an erasure that has not ended; batches of which it wrote new ones are replaced first.
 
-    A client alone adds none: several people may use a device. Batches that cannot be read are named by `search`.
+    Else the lake has two batches with the same records. Returns what is to be said of batches that failed.
     """
-    profiles = set[Person]()
-    for source in (each for each in SOURCES.values() if "email" in each.contract.columns):
-        for batch in lake.batches(source.name):
-            with suppress(UserError, FileRejectedError, ValueError):
-                profiles.update(find_profiles(source, batch))
-    return complete(person, profiles)
+    session.ensure(*LEDGER_TABLES)
+    faults = [x for each in SOURCES.values() for x in _replace(each, session, settings, lake, erasure, decided_by)]
+    end(lake)
+    return faults
 
 
 def search(session: Session, settings: Settings, lake: FolderLake, erasure: Erasure) -> Iterator[Place]:
     """Look for the person in every place; yields each with what was found."""
     for source in SOURCES.values():
-        yield _search_batches(f"lake: {source.name}", source, lake.batches(source.name), erasure)
+        remedy = f"`analytics-platform withdraw {{0.batch_id}} --reason '…'`, delete {{0.path}} and {_AGAIN}"
+        yield _search_batches(f"lake: {source.name}", source, lake.batches(source.name), erasure, "batches", remedy)
         if landed := [*_landed(source, settings)]:
-            yield _search_batches(f"landing folder: {source.name}", source, landed, erasure, "files")
-    yield from _search_tables(session, erasure.person, CONTRACTS.values())
-    folders = {"quarantine files": settings.quarantine_dir, "reports": settings.reports_dir}
-    for name, folder in folders.items():
-        files = [path for path in folder.rglob("*") if path.suffix in (".csv", ".md", ".html")]
-        found = sum(erasure.person.is_mentioned(path.read_text("utf-8", "replace")) for path in files)
-        yield Place(name, f"{len(files):,} files", found)
-    yield Place("files that killed runs left", "", len(_leftovers(settings, lake)))
-
-
-def _search_tables(session: Session, person: Person, tables: Iterable[ContractType]) -> Iterator[Place]:
+            remedy = f"delete {{0.path}} and {_AGAIN}"
+            yield _search_batches(f"landing folder: {source.name}", source, landed, erasure, "files", remedy)
     existing = session.tables()
-    for contract in tables:
-        if (name := contract.table.name) in existing:
-            rows = sum(1 for _ in _rows_of(session, contract, person))
-            yield Place(name, f"{session.count(name):,} rows", rows)
+    for contract in (each for each in CONTRACTS.values() if each.table.name in existing):
+        name, rows = contract.table.name, sum(1 for _ in _rows_of(session, contract, erasure.person))
+        how = f"build the warehouse again from the lake (docs/operate.md, Back up and rebuild) and {_AGAIN}"
+        remedy = f"{name} still has {rows:,} rows of the person: {how}."
+        yield Place(name, f"{session.count(name):,} rows", rows, (), (remedy,) if rows else ())
+    for name, folder in {"quarantine files": settings.quarantine_dir, "reports": settings.reports_dir}.items():
+        files = [path for path in folder.rglob("*") if path.suffix in (".csv", ".md", ".html")]
+        named = _that_name(files, erasure)
+        remedies = tuple(f"{path} names the person: delete it and {_AGAIN}." for path in named)
+        yield Place(name, f"{len(files):,} files", len(named), (), remedies)
+    drafts = _leftovers(settings, lake)
+    yield Place("files that killed runs left", "", len(drafts), (), tuple(f"Delete {path}." for path in drafts))
 
 
 def _search_batches(
-    name: str, source: Source, batches: Collection[Batch], erasure: Erasure, what: str = "batches"
+    name: str, source: Source, batches: Collection[Batch], erasure: Erasure, what: str, remedy: str
 ) -> Place:
-    found, faults = 0, []
+    found, faults, remedies = 0, list[str](), list[str]()
     for batch in batches:
         edits, fault = _edits(source, batch, erasure)
-        found += len(edits)
         faults += [fault] if fault else []
-    return Place(name, f"{len(batches):,} {what}", found, " ".join(faults))
+        if count := len(edits) + (erasure.hide(batch.name) != batch.name):
+            found += count
+            remedies.append(f"{batch.path} ({batch.name}) still names the person: {remedy.format(batch)}.")
+    return Place(name, f"{len(batches):,} {what}", found, tuple(faults), tuple(remedies))
 
 
 def _edits(source: Source, batch: Batch, erasure: Erasure) -> tuple[dict[int, Edit], str]:
     """Find what is to be edited in a batch; or say why it cannot be read."""
+    if not batch.fault and not batch.path.exists():  # the rows that were loaded from it are in tables that are searched
+        return {}, ""
     try:
         return find_edits(source, batch, erasure.person, erasure.key.encode()), ""
     except FileRejectedError as error:  # none of it was ever read, so none of it is in a table
         is_named = not batch.fault and _is_named(batch, erasure.person)
-        return {}, f"{batch.path.name} names the person and cannot be read ({error}): delete it." if is_named else ""
+        return {}, f"{batch.path} names the person and cannot be read ({error}): delete it." if is_named else ""
     except Session.FAULTS as error:
-        return {}, f"Batch {batch.batch_id} ({batch.name}) cannot be searched: {explain_fault(error)}."
+        return {}, f"Batch {batch.batch_id} ({batch.path}) cannot be searched: {explain_fault(error)}."
 
 
 def _is_named(batch: Batch, person: Person) -> bool:
@@ -179,16 +199,23 @@ def _is_named(batch: Batch, person: Person) -> bool:
 def _landed(source: Source, settings: Settings) -> Iterator[Batch]:
     """Yield the files of the landing folder as batches. A file stays there after it was copied into the lake."""
     for name, path in look_into(source, settings).files if source.format.suffixes else ():
-        with path.open("rb") as file:
-            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-        status = path.stat()
+        status, sha256 = path.stat(), _sha256(path)
         at = dt.datetime.fromtimestamp(status.st_mtime, dt.UTC)
         yield Batch(batch_id_of(source.name, sha256), source.name, name, sha256, path, at, status.st_size)
 
 
-def _copies(settings: Settings) -> list[Path]:
-    """Return the copies of tables that the dashboard reads; it makes new ones when it is opened."""
-    return [*(settings.data_dir / "dashboard").glob("*.duckdb")]
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _that_name(files: Iterable[Path], erasure: Erasure) -> list[Path]:
+    """Return the files that name the person in their name or text."""
+    return [
+        path
+        for path in files
+        if erasure.hide(path.name) != path.name or erasure.person.is_mentioned(path.read_text("utf-8", "replace"))
+    ]
 
 
 def _leftovers(settings: Settings, lake: FolderLake) -> list[Path]:
@@ -197,90 +224,70 @@ def _leftovers(settings: Settings, lake: FolderLake) -> list[Path]:
     return [path for path in drafts if path.exists() and time.time() - path.stat().st_mtime > DRAFT_S]
 
 
-def _rows_of(session: Session, contract: ContractType, person: Person) -> Iterator[Mapping[str, object]]:
-    """Yield the rows of a table that name the person."""
+def _rows_of(session: Session, contract: ContractType, person: Person) -> Iterator[Mapping[str, str | None]]:
+    """Yield the rows of a table that name the person: text by column, of those that are searched."""
     types = column_types(contract)
-    columns = [name for name, kind in types.items() if kind == "VARCHAR" or name in IDENTIFYING]
-    where, values = _where(columns, person)
-    mentioned, texts = _mentions([name for name in columns if types[name] == "VARCHAR"], person)
-    if not (where := " OR ".join(filter(None, (where, mentioned)))):
-        return
-    shown = ", ".join(f"CAST({quote(name)} AS VARCHAR)" for name in columns)  # documents too, as PostgreSQL has them
-    sql = f"SELECT {shown} FROM {quote_table(contract.table.name)} WHERE {where}"
-    for rows in session.stream(sql, values | texts):
-        for row in rows:
-            record = dict(zip(columns, row, strict=True))
-            if person.is_in(record):
-                yield record
-
-
-def _where(columns: Iterable[str], person: Person, keys: Collection[str] = ()) -> tuple[str, dict[str, object]]:
-    """Return a condition for rows with an identifier in a column, or one of the customer `keys`, and its values."""
-    conditions, values = [], dict[str, object]()
-    for name in columns:
-        kind = IDENTIFYING.get(name, "")
-        text = f"trim(CAST({quote(name)} AS VARCHAR))"
-        known = [*person.exact.get(kind, ()), *(keys if kind == "key" else ())]
-        if kind == "order":
-            for number, client in enumerate(person.exact["client"]):
-                conditions.append(f"starts_with({quote(name)}, $order_{number})")
-                values[f"order_{number}"] = f"{client}/"
-        elif known:
-            conditions.append(f"list_contains(${kind}, {f'lower({text})' if kind == 'email' else text})")
+    columns = {x: f"CAST({quote(x)} AS VARCHAR)" for x, kind in types.items() if kind == "VARCHAR" or x in IDENTIFYING}
+    notes = [name for name in _NOTES if name in columns and contract in LEDGER_TABLES]
+    conditions = [f"regexp_matches({text}, $may)" for name, text in columns.items() if types[name] == "VARCHAR"]
+    values: dict[str, object] = {"may": person.may} if conditions else {}
+    for name, text in columns.items():
+        if known := person.exact.get(kind := IDENTIFYING.get(name, "")):
+            conditions.append(f"list_contains(${kind}, {text})")
             values[kind] = known
-    return " OR ".join(conditions), values
+        if kind == "order":
+            starts = {f"order_{number}": f"{client}/" for number, client in enumerate(person.exact["client"])}
+            conditions += [f"starts_with({text}, ${start})" for start in starts]
+            values |= starts
+    if not conditions:
+        return
+    sql = (
+        f"SELECT {', '.join(columns.values())} FROM {quote_table(contract.table.name)} WHERE {' OR '.join(conditions)}"
+    )
+    for row in (row for rows in session.stream(sql, values) for row in rows):
+        record = dict(zip(columns, row, strict=True))
+        if person.is_in(record) or any(person.hide(record[name] or "") != (record[name] or "") for name in notes):
+            yield record
 
 
-def _mentions(columns: Iterable[str], person: Person) -> tuple[str, dict[str, object]]:
-    """Return a condition for rows that may mention an identifier in a text, and its values."""
-    texts = {f"text_{number}": text for number, text in enumerate(person.telling)}
-    ids = [x for kind in ("client", "user", "customer") for x in person.exact[kind]]
-    named = {f"id_{number}": text for number, text in enumerate(ids)}
-    conditions = []
-    for name in columns:
-        plain = f"CAST({quote(name)} AS VARCHAR)"
-        conditions += [f"strpos(lower({plain}), ${text}) > 0" for text in texts]
-        conditions += [f"(strpos({plain}, 'id\"') > 0 AND strpos({plain}, ${text}) > 0)" for text in named]
-    return " OR ".join(conditions), {**texts, **named}
-
-
-def erase(
-    session: Session, settings: Settings, lake: FolderLake, erasure: Erasure, decided_by: str
-) -> tuple[list[Place], list[str]]:
+def erase(session: Session, settings: Settings, lake: FolderLake, erasure: Erasure, decided_by: str) -> list[str]:
     """Erase a person; the days to build are in the ledger then. Run again it goes on where it was killed.
 
-    Returns what was removed where, and what is to be said of batches that failed.
+    Returns what is to be said of batches that failed.
     """
     session.ensure(*LEDGER_TABLES)
     save(lake, erasure)
-    removed, faults = [*_search_tables(session, erasure.person, _LOADED)], list[str]()
+    faults = list[str]()
     for source in SOURCES.values():
-        place, failed = _erase_from_source(source, session, settings, lake, erasure, decided_by)
-        removed += place
-        faults += failed
-    removed += _erase_from_tables(session, erasure, decided_by)
-    inputs = {name for (name,) in session.rows("SELECT DISTINCT input FROM ops.pipeline_logs")}
-    write_spreadsheets(session, settings.quarantine_dir, inputs)
-    files = {"dashboard copies": _copies(settings), "files that killed runs left": _leftovers(settings, lake)}
-    for name, paths in files.items():
-        for path in paths:
-            path.unlink(missing_ok=True)
-        removed.append(Place(name, f"{len(paths):,} files", len(paths)))
-    return removed, faults
+        for batch in lake.batches(source.name):
+            edits, fault = _edits(source, batch, erasure)
+            faults += [fault] if fault else []
+            named = replace(batch, name=erasure.hide(batch.name))
+            if edits:
+                lake.put_edited(named, partial(source.format.edit, batch, source.contract, edits))
+            elif named != batch:
+                lake.describe(named)
+        faults += _replace(source, session, settings, lake, erasure, decided_by)
+        _erase_from_files(source, settings, lake, erasure)
+    _erase_from_tables(session, erasure, decided_by)
+    copies = (settings.data_dir / "dashboard").glob("*.duckdb")  # the dashboard makes new ones when it is opened
+    for path in (*copies, *_leftovers(settings, lake), *_that_name(settings.quarantine_dir.glob("*.csv"), erasure)):
+        path.unlink(missing_ok=True)
+    write_spreadsheets(session, settings.quarantine_dir, {x for (x,) in session.rows(_INPUTS)})
+    return faults
 
 
-def _erase_from_source(
+_INPUTS = "SELECT DISTINCT input FROM ops.pipeline_logs"
+
+
+def _replace(
     source: Source, session: Session, settings: Settings, lake: FolderLake, erasure: Erasure, decided_by: str
-) -> tuple[list[Place], list[str]]:
-    """Replace the batches of a source that name the person, in the lake and in the tables, and the files it came in."""
-    replaced, faults, records, batches = dict[str, tuple[Batch, Batch]](), [], 0, lake.batches(source.name)
-    for batch in batches:
-        edits, fault = _edits(source, batch, erasure)
-        faults += [fault] if fault else []
-        if edits:
-            records += len(edits)
-            edited = lake.put_edited(batch, partial(source.format.edit, batch, source.contract, edits))
-            replaced[batch.batch_id] = (batch, edited)
+) -> list[str]:
+    """Put the new batches of a source in place of those that they replace, in the lake and in the tables."""
+    batches = lake.batches(source.name)
+    stored = {each.content_sha256: each for each in batches}
+    pairs = [(stored[content], new) for new in batches for content in new.replaces if content in stored]
+    replaced = {old.batch_id: (old, new) for old, new in pairs}
     if replaced:
         _take_back(source, session, lake, replaced, erasure, decided_by)
         for batch, edited in replaced.values():
@@ -288,27 +295,36 @@ def _erase_from_source(
     ids = {each.batch_id for each in lake.batches(source.name) if each.replaces or each.batch_id in erasure.again}
     for _ in load_new_batches(source, session, settings, lake, "erase", ids) if ids else ():
         pass
-    faults += [str(each) for each in unloaded_batches(session) if each.batch_id in ids]
-    places = [Place(f"lake: {source.name}", f"{len(batches):,} batches", records)]
-    landed = [_erase_from_file(source, file, erasure) for file in _landed(source, settings)]
-    if landed:
-        places.append(Place(f"landing folder: {source.name}", f"{len(landed):,} files", sum(landed)))
-    return places, faults
+    return [str(each) for each in unloaded_batches(session) if each.batch_id in ids]
 
 
-def _erase_from_file(source: Source, file: Batch, erasure: Erasure) -> int:
-    """Replace a file of the landing folder by one without the person; it is read again, and known by its content."""
-    edits, _ = _edits(source, file, erasure)
-    if not edits:
-        return 0
-    draft = file.path.with_name(f".{file.path.name}.{os.getpid()}.part")
-    try:
-        with open_encoded(draft, file.path.name) as out:
-            source.format.edit(file, source.contract, edits, out)
-        draft.rename(file.path)
-    finally:
-        draft.unlink(missing_ok=True)
-    return len(edits)
+def _erase_from_files(source: Source, settings: Settings, lake: FolderLake, erasure: Erasure) -> None:
+    """Replace files of the landing folder by those without the person; who may read them stays.
+
+    They are known by their content as the batches are, so nothing new waits.
+    """
+    folder, register = settings.landing_dir / source.name, lake.register(source.name)
+    for file in _landed(source, settings):
+        register.content_of(file.path)
+        edits, _ = _edits(source, file, erasure)
+        target = folder / erasure.hide(str(file.path.relative_to(folder)))
+        if edits:
+            draft = file.path.with_name(f".{source.name}.{os.getpid()}.part")
+            try:
+                with open_encoded(draft, file.path.name) as out:
+                    source.format.edit(file, source.contract, edits, out)
+                shutil.copymode(file.path, draft)
+                draft.rename(file.path)
+            finally:
+                draft.unlink(missing_ok=True)
+        if target != file.path:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            file.path.rename(target)
+            with suppress(OSError):  # other files are in its folder
+                os.removedirs(file.path.parent)
+        if (edits or target != file.path) and lake.batch_with(source.name, content := _sha256(target)):
+            register.remember(target, content, is_settled=True)
+    register.save()
 
 
 def _take_back(
@@ -360,32 +376,40 @@ def _note(session: Session, erasure: Erasure, days: Collection[dt.date], decided
     session.insert(BatchDays.table.name, pl.DataFrame(rows, polars_schema(BatchDays)))
 
 
-def _erase_from_tables(session: Session, erasure: Erasure, decided_by: str) -> list[Place]:
+def _erase_from_tables(session: Session, erasure: Erasure, decided_by: str) -> None:
     """Delete the person's rows from all tables that are built, in one transaction, and note the days to build.
 
     Other clients that a table has the person with, such as one that a user signed in on, are built again without.
     """
-    existing, removed = session.tables(), list[Place]()
+    person, existing, days = erasure.person, session.tables(), set[dt.date]()
     tables = {each.table.name: each for each in _BUILT if each.table.name in existing}
-    clients, keys, days = {*erasure.person.client}, set[str](), set[dt.date]()
-    for name in tables.keys() & {"star.dim_customer", "cleaned.customer_history", "cleaned.shop_clients"}:
-        columns = [column for column in ("client_id", "customer_key") if column in tables[name].columns]
-        where, values = _where(tables[name].columns, erasure.person)
-        if not where:  # a table without e-mail addresses, and the person is known by one
-            continue
-        for client, *key in session.rows(f"SELECT {', '.join(columns)} FROM {quote_table(name)} WHERE {where}", values):
-            clients.add(client)
-            keys.update(map(str, key))
-    if "sessionized.client_days" in tables:
-        sql = "SELECT DISTINCT event_date FROM sessionized.client_days WHERE list_contains($clients, client_id)"
-        days = {day for (day,) in session.rows(sql, {"clients": sorted(clients)})}
+    linked = tables.keys() & {"star.dim_customer", "cleaned.customer_history", "cleaned.shop_clients"}
+    clients = {row["client_id"] for name in linked for row in _rows_of(session, tables[name], person)}
+    keys = Person(client=person.client | {each for each in clients if each}).exact["key"]
     with session.transaction():
-        for name, contract in tables.items():
-            where, values = _where(contract.columns, erasure.person, keys)
-            if where:
-                (rows,) = session.one(f"SELECT count(*) FROM {quote_table(name)} WHERE {where}", values)
-                removed.append(Place(name, f"{session.count(name):,} rows", rows))
-                session.execute(f"DELETE FROM {quote_table(name)} WHERE {where}", values)
-        if days or any(place.found for place in removed):
-            _note(session, erasure, days, decided_by)
-    return removed
+        for contract in tables.values():
+            days |= _delete_rows(session, contract, person, keys)
+        for contract, column in ((each, x) for each in LEDGER_TABLES for x in _NOTES if x in each.columns):
+            sql = f"UPDATE {contract.table.name} SET {column} = $new WHERE {column} = $old"
+            for text in {row[column] or "" for row in _rows_of(session, contract, person)}:
+                session.execute(sql, {"old": text, "new": erasure.hide(text)})
+        _note(session, erasure, days, decided_by)
+
+
+def _delete_rows(session: Session, contract: ContractType, person: Person, keys: Collection[str]) -> set[dt.date]:
+    """Delete the rows of a table with the person or one of the customer `keys`; return their days."""
+    name, day = contract.table.name, contract.table.partition
+    values = {"customer_key": {*keys}} if "customer_key" in contract.columns else dict[str, set[str]]()
+    for row in _rows_of(session, contract, person):
+        for column, text in row.items():
+            # Facts of others point to a product whose name has the person in it.
+            if text and (column in IDENTIFYING or name not in _POINTED_TO) and person.is_in({column: text}):
+                values.setdefault(column, set()).add(text)
+    if not values:
+        return set()
+    where = " OR ".join(f"list_contains(${x}, CAST({quote(x)} AS VARCHAR))" for x in values)
+    bound = {column: sorted(texts) for column, texts in values.items()}
+    sql = f"SELECT DISTINCT {quote(str(day))} FROM {quote_table(name)} WHERE {where}"
+    days = {found for (found,) in session.rows(sql, bound)} if day else set[dt.date]()
+    session.execute(f"DELETE FROM {quote_table(name)} WHERE {where}", bound)
+    return days

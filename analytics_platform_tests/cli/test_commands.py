@@ -3,6 +3,7 @@ from __future__ import annotations
 import getpass
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,6 +15,8 @@ import duckdb
 import pytest
 
 from analytics_platform.cli.main import main
+from analytics_platform.sources.person import Person
+from analytics_platform.warehouse.erase import Erasure, save, unfinished
 from analytics_platform_tests.end_to_end.platform_run import clickstream
 from analytics_platform_tests.kit import Platform, load_landed, open_platform
 from analytics_platform_tests.names import SHOP
@@ -156,6 +159,54 @@ def test_an_accepted_batch_no_longer_fails_the_monitor_and_is_accepted_once(call
     again = call(platform.settings.data_dir, "accept", batch_id, "--reason", "another reason")
     assert again.stdout.startswith(f"Nothing to do: batch {batch_id} was accepted by {getpass.getuser()} on 20")
     assert " UTC: tracker outage\\x1b[31m\n" in again.stdout
+
+
+ABSENT = ("--email", "nobody@example.com")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (ABSENT, 0, r"Nothing was found: none of \d+ places names the person."),
+        ((*ABSENT, "--dry-run"), 0, r"Nothing was found: none of \d+ places names the person."),
+        (("--email", "ada"), 2, "'ada' is no e-mail address"),
+        (("--email", "@"), 2, "'@' is no e-mail address"),
+        (("--client", "\udcff"), 2, r"--client '\\udcff' is not UTF-8: write its bytes as tables show them"),
+        (("--user", " 0 "), 2, "' 0 ' is no identifier"),
+        ((), 2, "give --client, --user or --email at least once"),
+        (("--drop",), 0, "There is no erasure to drop."),
+    ],
+)
+def test_whom_nothing_names_and_what_is_no_identifier_is_said_in_one_sentence(
+    call: Call, platform: Platform, arguments: tuple[str, ...], code: int, said: str
+) -> None:
+    ended = call(platform.settings.data_dir, "erase", *arguments)
+    assert ended.returncode == code
+    assert re.search(said, ended.stderr if code else ended.stdout)
+    assert len(ended.stderr.splitlines()) == (1 if code else 0)
+    assert unfinished(platform.lake) is None
+
+
+@pytest.mark.parametrize("arguments", [ABSENT, (*ABSENT, "--dry-run"), ("--drop",)])
+def test_where_there_is_no_platform_nobody_is_proven_to_be_erased(
+    call: Call, platform: Platform, tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    for folder, other in (
+        (tmp_path / "mistyped", {}),
+        (platform.settings.data_dir, {"LAKE_URL": str(tmp_path / "no")}),
+    ):
+        ended = call(folder, "erase", *arguments, **other)
+        assert (ended.returncode, len(ended.stderr.splitlines())) == (2, 1)
+        assert "check DATA_DIR, LAKE_URL and WAREHOUSE_URL" in ended.stderr
+
+
+def test_an_erasure_that_has_not_ended_is_in_the_status_until_it_is_dropped(call: Call, platform: Platform) -> None:
+    save(platform.lake, Erasure(Person.of(client=["wrong"])))
+    folder = platform.settings.data_dir
+    assert "Next: An erasure has not ended" in call(folder, "status").stdout
+    assert call(folder, "erase", "--dry-run").stdout.startswith("To erase: client wrong\n")
+    assert "Dropped: the erasure of client wrong." in call(folder, "erase", "--drop").stdout
+    assert "erasure" not in call(folder, "status").stdout
 
 
 def test_replay_moves_rows_that_pass_now_and_names_the_days_to_build(call: Call, tmp_path: Path) -> None:

@@ -119,11 +119,13 @@ def test_a_person_is_erased_and_a_search_proves_it(tmp_path: Path) -> None:
 
     dry = _run(tmp_path, "--client", client, "--dry-run", command="erase")
     assert (dry.returncode, dry.stdout.splitlines()[0]) == (0, f"To erase: client {client}")
-    assert dry.stdout.splitlines()[-1].endswith("records, rows and files name the person. Nothing was changed.")
+    *counts, end = dry.stdout.splitlines()
+    assert end.endswith("records, names, rows and files name the person. Nothing was changed.")
     assert platform.landing.joinpath("day.csv").read_text("utf-8") == before
 
     done = _run(tmp_path, "--client", client, command="erase")
     assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.splitlines()[: len(counts)] == counts
     assert done.stdout.splitlines()[-1].endswith("places were searched, nothing is left.")
     with platform.session(read_only=True) as session:
         assert session.rows("SELECT count(*) FROM star.dim_customer WHERE client_id = $id", {"id": client}) == [(0,)]

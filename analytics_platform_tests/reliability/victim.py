@@ -120,8 +120,7 @@ def erase_client(platform: Platform) -> None:
     with platform.session() as session:
         erasure = open_erasure(platform.lake, Person.of(client=["c1"]))
         erasure.key = "the same every time"
-        _, faults = erase(session, platform.settings, platform.lake, erasure, "grace")
-        assert not faults
+        assert not erase(session, platform.settings, platform.lake, erasure, "grace")
     run(platform)
     end(platform.lake)
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import bson
+import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -19,14 +20,14 @@ from hypothesis import strategies as st
 from analytics_platform.connectors.mongo.dumps import read_dump
 from analytics_platform.contracts.base import Instant, SourceRows, Text, column
 from analytics_platform.lake import FolderLake
-from analytics_platform.sources.arrivals.files import LandingFolder
+from analytics_platform.sources.arrivals.files import LandingFolder, new_files
 from analytics_platform.sources.formats import Csv, JsonLines, Parquet
 from analytics_platform.sources.person import Person, find_edits
 from analytics_platform.sources.registry import SOURCES
 from analytics_platform.sources.source import Format, Source
 from analytics_platform.transform import DayRange
 from analytics_platform.warehouse import LEDGER_TABLES, Session
-from analytics_platform.warehouse.erase import Place, end, erase, open_erasure, save, search, unfinished
+from analytics_platform.warehouse.erase import Place, drop, end, erase, open_erasure, save, search, unfinished
 from analytics_platform.warehouse.ledger import find_batch, loadings
 from analytics_platform.warehouse.load import load_new_batches
 from analytics_platform.warehouse.replay import replay
@@ -65,17 +66,17 @@ def bought(client: str, at: str, number: str, revenue: str = "12.50", **columns:
 
 
 def erase_person(platform: Platform, session: Session, **identifiers: Sequence[str]) -> dict[str, int]:
-    """Erase a person, and return what was removed where."""
+    """Erase a person, and return what was found where."""
+    found = {place.name: place.found for place in left(platform, session, **identifiers)}
     erasure = open_erasure(platform.lake, Person.of(**identifiers))
-    removed, faults = erase(session, platform.settings, platform.lake, erasure, "grace")
-    assert not faults
-    return {place.name: place.found for place in removed if place.found}
+    assert not erase(session, platform.settings, platform.lake, erasure, "grace")
+    return found
 
 
 def left(platform: Platform, session: Session, **identifiers: Sequence[str]) -> list[Place]:
     erasure = open_erasure(platform.lake, Person.of(**identifiers))
     places = search(session, platform.settings, platform.lake, erasure)
-    return [place for place in places if place.found or place.fault]
+    return [place for place in places if place.found or place.faults]
 
 
 class Things(SourceRows, table="cleaned.things", source="some"):
@@ -191,14 +192,32 @@ def test_a_short_identifier_is_found_in_its_column_and_in_fields_named_for_it_on
     assert list(find_edits(source, batch, Person.of(client=["42"], user=["42"]), b"key")) == [1, 3]
 
 
-def test_a_number_and_an_id_in_another_case_name_somebody_else() -> None:
-    number, client = Person.of(user=["20261125"]), Person.of(client=["2f6c1a9e"], email=["Ada@Example.com"])
-    assert not number.is_mentioned('{"transaction_id": "20261125"}')
-    assert not number.is_mentioned("/sale/20261125/x")
-    assert number.is_mentioned('{"user_id": "20261125"}')
-    assert client.is_mentioned("/by/2f6c1a9e")
-    assert not client.is_mentioned("/by/2F6C1A9E")
-    assert client.is_mentioned("mailto:ADA@example.COM")
+JUERGEN = Person.of(user=["4711.0", "20261125"], client=["2f6c1a9e"], email=[" Jürgen+x@Example.com "])
+NAMED = (
+    *("Jürgen+x@example.com", "mailto:JÜRGEN+X@EXAMPLE.COM", "<Ju\u0308rgen+x@example.com>", "/by/2f6c1a9e"),
+    *("/?m=J%C3%BCrgen%2Bx%40example.com&x", "/?to=%2Fa%3Fm%3Dju%25CC%2588rgen%252Bx%2540example.com", "a%2C2f6c1a9e"),
+    *(r'{"m":"J\u00fcrgen\u002bx\u0040example.com"}', r'{"m":"\nJ\u00DCRGEN+x@example.com\n"}', r'{"x":"b\/2f6c1a9e"}'),
+    *(r'{"x":"{\"m\":\"J\\u00fcrgen+x\\u0040example.com\"}"}', r'{"x":"%22J\u00fcrgen%2bx@%65xample.com%22"}'),
+    *('{"user_id": "20261125"}', '{"userId":4711.0}', '{""user_id"": "" 4711 ""}', r'{"x":"{\"user_id\":4711}"}'),
+)
+OTHERS = (
+    *('{"transaction_id": "20261125"}', "/sale/20261125/x", "4711", '{"price": 4711}', '{"user_id": 47110, "x": 4711}'),
+    *("/by/2F6C1A9E", "2f6c1a9e0", "x.jürgen+x@example.com", "bob%2Bjürgen+x@example.com", "jurgen+x@example.com"),
+    *(
+        "jürgen+x@example.com.au",
+        "jürgen x@example.com",
+        r'{"m":"bj\u00fcrgen+x@example.com"}',
+        '{"user_id":"4711.00"}',
+    ),
+)
+
+
+def test_a_text_names_the_person_however_it_is_escaped_and_nobody_who_is_written_alike() -> None:
+    assert [text for text in NAMED if not JUERGEN.is_mentioned(text)] == []
+    assert [text for text in OTHERS if JUERGEN.is_mentioned(text)] == []
+    with duckdb.connect() as engine:
+        sql = "SELECT list_filter($texts, lambda text: NOT regexp_matches(text, $may))"
+        assert engine.execute(sql, {"texts": NAMED, "may": JUERGEN.may}).fetchall() == [([],)]
 
 
 def test_a_person_is_erased_everywhere_and_their_orders_stay_in_the_sums(platform: Platform, session: Session) -> None:
@@ -245,6 +264,58 @@ def test_a_person_is_erased_everywhere_and_their_orders_stay_in_the_sums(platfor
     platform.landing.joinpath("a.csv").write_text(to_csv(rows), "utf-8", newline="")
     assert load_landed(platform, session) == []  # dropped again the file of before is known
     assert contents(session) == again
+
+
+def test_lake_and_tables_are_searched_by_what_the_gate_makes_of_a_value(platform: Platform, session: Session) -> None:
+    at = dt.datetime(2026, 3, 1, 10, tzinfo=dt.UTC)
+    emails = ["JÜRGEN+X@example.com", "ju\u0308rgen+x@Example.com", "jurgen+x@example.com"]
+    load_shop(platform, session, "customers", [customer(17 + n, at, email=email) for n, email in enumerate(emails)])
+    known = [click("c", at, user_id=text) for text in ("4711.0", " 4711 ", "20261125")]
+    named = [click("c", at, page_url=f"/{n}", event_data=text) for n, text in enumerate(NAMED) if text[0] == "{"]
+    named += [click("c", at, page_url=text) for text in NAMED if text[0] != "{"]
+    named += [click("c", "yesterday", page_url=text) for text in NAMED]
+    others = [click("c", at, page_url=text, user_id="47110") for text in OTHERS]
+    load_rows(platform, session, [*known, *named, *others], "Of_Jürgen+x@example.com.csv")
+    platform.landing.joinpath("2026/ju\u0308rgen+x@example.com").mkdir(parents=True)
+    load_rows(platform, session, [click("d", at), click("d", "yesterday")], "2026/ju\u0308rgen+x@example.com/b.csv")
+    write_spreadsheets(session, platform.settings.quarantine_dir)
+    build(session, DAYS, platform.settings, TABLES)
+    for path in platform.landing.rglob("*.csv"):
+        path.chmod(0o664)
+
+    given = {"user": ["4711", "20261125"], "client": ["2f6c1a9e"], "email": ["Jürgen+x@example.com"]}
+    found = erase_person(platform, session, **given)
+    assert (found["lake: clickstream"], found["lake: customers"]) == (len(known) + len(named) + 2, 2)
+    assert found["landing folder: clickstream"] == found["lake: clickstream"]
+    assert found["ops.quarantine"] == len(NAMED) + 2  # one of the documents is no JSON, and a name of a file
+    build(session, DAYS, platform.settings, TABLES)
+    assert left(platform, session, **given) == []
+    assert session.rows("SELECT customer_id FROM cleaned.customer_versions") == [(19,)]
+    kept = {url for (url,) in session.rows("SELECT page_url FROM cleaned.clickstream")}
+    assert kept == {row["page_url"] for row in others} | {"https://shop.example/"}
+    assert not [path for path in platform.settings.data_dir.rglob("*") if "rgen" in path.name]
+    landed = list(platform.landing.rglob("*.csv"))
+    assert {path.stat().st_mode & 0o777 for path in landed} == {0o664}
+    assert new_files(SOURCES[CLICKSTREAM], platform.settings, platform.lake) == []
+    inputs = {name for (name,) in session.rows("SELECT input FROM ops.pipeline_logs WHERE source = 'clickstream'")}
+    assert inputs == {path.relative_to(platform.landing).as_posix() for path in landed}
+
+
+def test_what_is_left_is_named_with_its_place_and_what_to_do(platform: Platform, session: Session) -> None:
+    rows = [click("c", "2026-03-01T10:00:00Z", page_url=f"/?m={MAIL}"), click("d", "2026-03-01T10:00:00Z")]
+    load_rows(platform, session, rows, "a.csv")
+    build(session, DAYS, platform.settings, {"cleaned.urls"})
+    (batch,) = platform.lake.batches(CLICKSTREAM)
+    places = {place.name: place.remedies for place in left(platform, session, email=[MAIL])}
+    withdrawn = f"`analytics-platform withdraw {batch.batch_id} --reason '…'`, delete {batch.path}"
+    assert withdrawn in places["lake: clickstream"][0]
+    assert f"delete {platform.landing / 'a.csv'}" in places["landing folder: clickstream"][0]
+    assert places["cleaned.urls"][0].startswith("cleaned.urls still has 1 rows of the person: build the warehouse")
+    withdraw_batch(session, platform.settings, platform.lake, find_batch(session, batch.batch_id), "x", "grace")
+    batch.path.unlink()
+    platform.landing.joinpath("a.csv").unlink()
+    erase_person(platform, session, email=[MAIL])
+    assert left(platform, session, email=[MAIL]) == []
 
 
 def test_identifiers_of_a_profile_are_erased_with_it(platform: Platform, session: Session) -> None:
@@ -307,6 +378,25 @@ def test_an_erasure_that_was_killed_is_finished_with_the_next(platform: Platform
     assert unfinished(platform.lake) is not None
     end(platform.lake)
     assert unfinished(platform.lake) is None
+
+
+def test_an_erasure_that_was_killed_can_be_dropped_and_no_row_is_there_twice(
+    platform: Platform, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load_rows(platform, session, [click(ADA, AT.format(1, 0)), click("bob", AT.format(1, 0))], "a.csv")
+    load_rows(platform, session, [bought(ADA, AT.format(1, 1), "T1")], "b.csv")
+    monkeypatch.setattr(FolderLake, "forget", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        erase_person(platform, session, client=[ADA])
+    monkeypatch.undo()
+    erasure = unfinished(platform.lake)
+    assert erasure is not None
+    assert drop(session, platform.settings, platform.lake, erasure, "grace") == []
+    assert unfinished(platform.lake) is None
+    erase_person(platform, session, client=["bob"])
+    clients = session.rows("SELECT left(client_id, 7) FROM cleaned.clickstream")
+    assert clients == [("erased:",)]
+    assert len(platform.lake.batches(CLICKSTREAM)) == 2
 
 
 EVENTS = st.sampled_from(
