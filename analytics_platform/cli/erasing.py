@@ -23,7 +23,7 @@ def erase_person(identifiers: Mapping[str, Collection[str]], dry_run: bool) -> b
 
     Raises `UserError` for what is no identifier, and where there is no platform.
     """
-    person, settings = read_person(identifiers), load_settings()
+    person, settings = _read_person(identifiers), load_settings()
     lake, warehouse = _open(settings)
     pending = erasing.unfinished(lake) is not None
     if person == Person() and not pending:
@@ -44,8 +44,8 @@ def erase_person(identifiers: Mapping[str, Collection[str]], dry_run: bool) -> b
     with warehouse.session(read_only=True) as session:
         left, unread = _search(session, settings, lake, erasure, "Proof: what a search finds now")
     if not _say([*faults, *unread, *(remedy for place in left for remedy in place.remedies)]):
-        again = "after that is put right, run the same command again, or go on without it by `erase --drop`."
-        print(f"Not all of it is erased: {again}", file=sys.stderr)
+        words = "Not all of it is erased: after that is put right, run the same command again"
+        print(f"{words}, or go on without it by `analytics-platform erase --drop`.", file=sys.stderr)
         return False
     erasing.end(lake)
     print(f"{len(left)} places were searched, nothing is left.")
@@ -66,7 +66,7 @@ def drop_erasure() -> bool:
     return _say(faults)
 
 
-def read_person(identifiers: Mapping[str, Collection[str]]) -> Person:
+def _read_person(identifiers: Mapping[str, Collection[str]]) -> Person:
     """Make a person of what was typed. Raises `UserError` for what cannot be an identifier."""
     for kind, text in ((kind, text) for kind, texts in identifiers.items() for text in texts):
         shown = printable(f"--{kind} {text!r}")

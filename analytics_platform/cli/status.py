@@ -90,7 +90,8 @@ def read_status(settings: Settings, now: dt.datetime) -> Status:
         warehouse.name,
         tuple(SourceStatus(name, *_place(each, settings), *loaded.get(name, ())) for name, each in SOURCES.items()),
         tuple(f"{setting} ({', '.join(names)})" for setting, names in absent.items()),
-        (unfinished(lake) and _ERASING) or _next_step(settings, observations if batches else (), waiting, rejected, days),
+        (unfinished(lake) and _ERASING)
+        or _next_step(settings, observations if batches else (), waiting, rejected, days),
         batches,
         observations,
         (

@@ -185,15 +185,13 @@ def _edits(source: Source, batch: Batch, erasure: Erasure) -> tuple[dict[int, Ed
     try:
         return find_edits(source, batch, erasure.person, erasure.key.encode()), ""
     except FileRejectedError as error:  # none of it was ever read, so none of it is in a table
-        is_named = not batch.fault and _is_named(batch, erasure.person)
+        if batch.fault:
+            return {}, ""
+        with batch.open() as stream:
+            is_named = erasure.person.is_mentioned(stream.read().decode("utf-8", "replace"))
         return {}, f"{batch.path} names the person and cannot be read ({error}): delete it." if is_named else ""
     except Session.FAULTS as error:
         return {}, f"Batch {batch.batch_id} ({batch.path}) cannot be searched: {explain_fault(error)}."
-
-
-def _is_named(batch: Batch, person: Person) -> bool:
-    with batch.open() as stream:
-        return person.is_mentioned(stream.read().decode("utf-8", "replace"))
 
 
 def _landed(source: Source, settings: Settings) -> Iterator[Batch]:
@@ -273,11 +271,9 @@ def erase(session: Session, settings: Settings, lake: FolderLake, erasure: Erasu
     copies = (settings.data_dir / "dashboard").glob("*.duckdb")  # the dashboard makes new ones when it is opened
     for path in (*copies, *_leftovers(settings, lake), *_that_name(settings.quarantine_dir.glob("*.csv"), erasure)):
         path.unlink(missing_ok=True)
-    write_spreadsheets(session, settings.quarantine_dir, {x for (x,) in session.rows(_INPUTS)})
+    inputs = {name for (name,) in session.rows("SELECT DISTINCT input FROM ops.pipeline_logs")}
+    write_spreadsheets(session, settings.quarantine_dir, inputs)
     return faults
-
-
-_INPUTS = "SELECT DISTINCT input FROM ops.pipeline_logs"
 
 
 def _replace(
