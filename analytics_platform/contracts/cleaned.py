@@ -6,6 +6,7 @@ from analytics_platform.contracts.base import Contract, Day, Flag, Instant, Mone
 from analytics_platform.contracts.rules import Rule
 from analytics_platform.contracts.table import Everything
 
+UNKNOWN_REASONS = ["no value", "no exchange rate", "no SHOP_CURRENCY", "items in several currencies"]
 DEVICE_TYPES = ("desktop", "mobile", "tablet", "tv", "console", "bot", "unknown")
 
 
@@ -115,7 +116,9 @@ class DailyRates(
     """
 
     event_date: Day = column("Day of the events (UTC).")
-    currency: Text = column("ISO 4217; empty for amounts without one, on days on which the shop's is not known.")
+    currency: Text = column(
+        "ISO 4217, or a sign of several ($); empty: amounts without, while the shop's is not known."
+    )
     shop_currency: Text = column("The shop's currency.", nullable=True)
     rate: Rate = column("Units of the shop's currency for one unit; missing where unknown.", nullable=True)
     rate_date: Day = column("Day from which the rate holds; missing for the shop's own currency.", nullable=True)
@@ -138,7 +141,7 @@ class Events(
         ),
         Rule(
             "purchase_has_revenue",
-            "event_name <> 'purchase' OR revenue IS NOT NULL",
+            "event_name <> 'purchase' OR is_refund OR revenue IS NOT NULL",
             "A purchase has an amount or priced items, in a currency with a known rate. Else its revenue is unknown.",
             "warn",
         ),
@@ -180,9 +183,16 @@ class Events(
     is_bot: Flag = column("True for user agents of crawlers, monitors and scripts; missing without one.", nullable=True)
     transaction_id: Text = column("The shop's order number, on purchases and refunds.", nullable=True)
     amount: Money = column("Value of a purchase or refund, in `currency`; else the sum of its items.", nullable=True)
-    currency: Text = column("Currency of amount and prices (ISO 4217); missing: the shop's.", nullable=True)
+    amount_basis: Text = column(
+        "Where amount is from: the event's value, or its items.", nullable=True, isin=["value", "items"]
+    )
+    currency: Text = column("Currency of amount, and of prices without one; missing: the shop's.", nullable=True)
     exchange_rate: Rate = column("Units of the shop's currency for one of `currency`, if known.", nullable=True)
     revenue: Money = column("Value of a purchase in the shop's currency; missing where unknown.", nullable=True)
+    is_refund: Flag = column("True for a refund, and for a purchase with a negative value or negative quantities.")
+    unknown_reason: Text = column(
+        "Why the amount of a purchase or refund in the shop's currency is unknown.", nullable=True, isin=UNKNOWN_REASONS
+    )
     list_id: Text = column("The product list the event is about.", nullable=True)
     list_name: Text = column("Its name.", nullable=True)
     items_json: Text = column("The event's items as a JSON array, where it carries any.", nullable=True, json=True)
@@ -202,7 +212,7 @@ class EventItems(Contract, table="cleaned.event_items", key=("event_id", "item_i
     category: Text = column("Category as the event gave it.", nullable=True)
     variant: Text = column("Size, colour or other variant.", nullable=True)
     price: Money = column("Price of one piece (shop currency).", nullable=True)
-    quantity: Whole = column("Pieces; a fraction is not a quantity and is left empty.", nullable=True)
+    quantity: Whole = column("Pieces; empty for a fraction, 0 for what a purchase gives back.", nullable=True)
     coupon: Text = column("Coupon on the item.", nullable=True)
     list_id: Text = column("The list the item was shown in: the item's own, else the event's.", nullable=True)
     list_name: Text = column("Its name.", nullable=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from analytics_platform.contracts.base import Contract, Day, Money, Ratio, Text, Whole, column, share
+from analytics_platform.contracts.cleaned import UNKNOWN_REASONS
 from analytics_platform.contracts.rules import Rule
 from analytics_platform.contracts.shop import ORDER_STATES
 from analytics_platform.contracts.table import Days
@@ -33,6 +34,19 @@ class DataQualityDaily(
     rows_duplicate: Whole = column("Records that were there already.", ge=0)
     rows_quarantined: Whole = column("Records rejected.", ge=0)
     error_rate: Ratio = share("rows_quarantined / all records of the day.")
+
+
+class UnknownAmounts(Contract, table="marts.unknown_amounts", key=("date", "kind", "reason"), partition="date"):
+    """One row per day, kind and reason for which amounts are unknown, or refunds count in part only."""
+
+    date: Day = column("Day (UTC) of the order or refund.")
+    kind: Text = column("What the amount is of.", isin=["order", "refund"])
+    reason: Text = column(
+        "Why it is unknown. `more than the order`: refunds of an order together count up to its revenue.",
+        isin=[*UNKNOWN_REASONS, "no order with a known amount", "more than the order"],
+    )
+    events: Whole = column("Orders or refunds.", ge=1)
+    excess: Money = column("What refunds ask for above their orders (shop currency): in no sum.", ge=0)
 
 
 class OrderReconciliation(

@@ -10,6 +10,8 @@ from analytics_platform.contracts.table import Days, TouchedKeys
 ORDER_REPEAT_DAYS = 30
 """A purchase seen again within this many days under the same client and transaction id is the same order."""
 
+REFUND_BASES = ["value", "items", "whole order"]
+
 SPLIT_REASONS = ["pause", "midnight"]
 
 
@@ -44,22 +46,67 @@ class Purchases(
     table="sessionized.purchases",
     key="order_id",
     partition="event_date",
-    reads={"cleaned.events": Days(before=ORDER_REPEAT_DAYS)},
+    # A day more than an order repeats: orders of two clients are one within a day.
+    reads={"cleaned.events": Days(before=ORDER_REPEAT_DAYS + 1, ahead=ORDER_REPEAT_DAYS + 1)},
 ):
     """One row per order: its earliest purchase event.
 
     An order is a client and a transaction id (ids collide across clients). A repeat within 30 days of the
-    previous one is the same order. A purchase without transaction id is one order. It has the first known
-    revenue of its events on its day.
+    previous one is the same order, and so is one of another client with the same user within a day. A purchase
+    without transaction id is one order. It has the first known revenue of its events within 30 days.
     """
 
     order_id: Text = column("Stable hash of the client, the transaction id (or the event, without one) and the time.")
     event_id: Text = column("The purchase event that counts (cleaned.events).")
     event_date: Day = column("Day of the order (UTC).")
     client_id: Text = column("The browser or device.")
+    user_id: Text = column("The first user that its events name, on its day or the next.", nullable=True)
     transaction_id: Text = column("The shop's order number.", nullable=True)
     ordered_at: Instant = column("When the order was placed.")
     revenue: Money = column("Value of the order (shop currency); missing where unknown.", nullable=True)
+
+
+class OrderLines(Contract, table="sessionized.order_lines", key=("order_id", "item_index"), partition="event_date"):
+    """One row per line of an order: what refunds that name no price give back."""
+
+    order_id: Text = column("The order (purchases).")
+    item_index: Whole = column("Line of the order, from 0.", ge=0)
+    event_date: Day = column("Day of the order (UTC).")
+    transaction_id: Text = column("The shop's order number.", nullable=True)
+    product_id: Text = column("The shop's product id.", nullable=True)
+    variant: Text = column("Size, colour or other variant.", nullable=True)
+    quantity: Whole = column("Pieces; a missing quantity is one.", ge=0)
+    paid: Money = column("Its amount, less its part of a discount on the order; missing where unknown.", nullable=True)
+
+
+class RefundLines(
+    Contract,
+    table="sessionized.refund_lines",
+    key=("event_id", "item_index"),
+    partition="event_date",
+    reads={
+        name: TouchedKeys("transaction_id", also=(("cleaned.events", "event_date"),))
+        for name in ("sessionized.purchases", "sessionized.order_lines")
+    },
+):
+    """One row per refund (item_index -1), and one per item that it gives back.
+
+    Its order is the last one with the transaction id before it, of its client or its user. Items without a price cost
+    what they cost in the order. A refund that names neither value nor items gives back the whole order.
+    """
+
+    event_id: Text = column("The event (cleaned.events).")
+    item_index: Whole = column("The item, from 0; -1 for the refund as a whole.", ge=-1)
+    event_date: Day = column("Day of the refund (UTC).")
+    client_id: Text = column("The browser or device of the event.")
+    user_id: Text = column("The signed-in user of the event.", nullable=True)
+    transaction_id: Text = column("The shop's order number.", nullable=True)
+    refunded_at: Instant = column("When it happened.")
+    order_id: Text = column("The order that is refunded (purchases), if events tell of it.", nullable=True)
+    refunded_id: Text = column("The order, else the event.")
+    basis: Text = column("What says how much: the event's value, its items, or the whole order.", isin=REFUND_BASES)
+    product_id: Text = column("The product of the item.", nullable=True)
+    amount: Money = column("What the refund or the item asks for (shop currency), where it says so.", nullable=True)
 
 
 class Refunds(
@@ -67,21 +114,26 @@ class Refunds(
     table="sessionized.refunds",
     key="event_id",
     partition="event_date",
-    reads={"sessionized.purchases": TouchedKeys("client_id", also=(("cleaned.events", "event_date"),))},
+    reads={
+        "sessionized.refund_lines": TouchedKeys("refunded_id"),
+        "sessionized.purchases": TouchedKeys("order_id", also=(("sessionized.refund_lines", "event_date"),)),
+    },
 ):
-    """One row per refund: a refund event, or a purchase with a negative amount.
+    """One row per refund: a refund event, or a purchase with a negative value or negative quantities.
 
-    Its order is the last one of the client with the transaction id before it. A refund that names neither amount nor
-    items gives back the whole order.
+    Refunds of an order count in the order of time, together at most what the order is worth.
     """
 
     event_id: Text = column("The event (cleaned.events).")
     event_date: Day = column("Day of the refund (UTC).")
-    client_id: Text = column("The browser or device.")
+    client_id: Text = column("The client of the order, else of the event.")
     transaction_id: Text = column("The shop's order number.", nullable=True)
     refunded_at: Instant = column("When it happened.")
     order_id: Text = column("The order that is refunded (purchases), if events tell of it.", nullable=True)
-    amount: Money = column("What was given back (shop currency); missing where unknown.", nullable=True, ge=0)
+    basis: Text = column("What says how much: the event's value, its items, or the whole order.", isin=REFUND_BASES)
+    claimed: Money = column("What it asks for (shop currency); missing where unknown.", nullable=True)
+    amount: Money = column("What counts of it (shop currency); missing where unknown.", nullable=True)
+    excess: Money = column("The rest: above what the order is worth, and in no sum.", nullable=True)
 
 
 class SessionFigures(Contract):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from analytics_platform.contracts.base import Contract, Day, Flag, Instant, Money, Ratio, Text, Whole, column
-from analytics_platform.contracts.sessionized import SessionFigures
+from analytics_platform.contracts.sessionized import REFUND_BASES, SessionFigures
 from analytics_platform.contracts.shop import Versions
 from analytics_platform.contracts.table import Days, TouchedKeys
 
@@ -233,7 +233,6 @@ class FactOrders(
     not_itemized: Money = column("revenue - the amounts of its lines: shipping, tax, discount …", nullable=True)
     refunded: Money = column("What was given back for it since (shop currency).")
     net_revenue: Money = column("revenue - refunded.", nullable=True)
-    is_bot: Flag = column("False: a session in which something was bought is no bot's.")
 
 
 class FactOrderItems(
@@ -268,7 +267,7 @@ class FactRefunds(
     partition="refund_date",
     foreign_keys=dimensions("date", "customer"),
 ):
-    """One row per refund: a refund event, or a purchase with a negative amount. No refund is an order."""
+    """One row per refund: a refund event, or a purchase with a negative value or quantities. No refund is an order."""
 
     event_id: Text = column("The event (fact_events).")
     order_id: Text = column("The order that is refunded (fact_orders), if events tell of it.", nullable=True)
@@ -276,6 +275,8 @@ class FactRefunds(
     refund_date: Day = column("Day of the refund (UTC).")
     date_key: Whole = column("dim_date.")
     refunded_at: Instant = column("When it happened.")
-    client_id: Text = column("The browser or device.")
+    client_id: Text = column("The client of the order, else of the event.")
     customer_key: Whole = column("dim_customer, the version valid at the time.")
-    amount: Money = column("What was given back (shop currency); missing where unknown.", nullable=True)
+    basis: Text = column("What says how much: the event's value, its items, or the whole order.", isin=REFUND_BASES)
+    amount: Money = column("What counts of it (shop currency); missing where unknown.", nullable=True)
+    excess: Money = column("What it asks for above what is left of the order: in no sum.", nullable=True)

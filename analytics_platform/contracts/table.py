@@ -15,11 +15,13 @@ Write: TypeAlias = Literal["batches", "days", "upsert", "whole"]
 class Days:
     """A model reads an input from `before` days ahead of its first day to `after` days behind its last.
 
-    `before` may be the name of a setting (in days) instead of a number.
+    `before` may be the name of a setting (in days) instead of a number. `ahead` more days behind are read without
+    building the days before them each time: what changes there is found by its keys (`warehouse/touched.py`).
     """
 
     before: int | str = 0
     after: int = 0
+    ahead: int = 0
 
 
 @dataclass(frozen=True, slots=True)

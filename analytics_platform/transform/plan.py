@@ -97,7 +97,8 @@ def _part_of(source: Table, reads: Reads, days: DayRange, settings: Mapping[str,
         key, places = quote(reads.column), ((source.name, source.partition), *reads.also)
         touched = (f"SELECT {key} FROM {quote_table(name)} WHERE {_between(day, days)}" for name, day in places)
         return f"{key} IN ({' UNION ALL '.join(touched)})"
-    return _between(source.partition, days.widen(*window_of(reads, settings)))
+    before, after = window_of(reads, settings)
+    return _between(source.partition, days.widen(before, after + reads.ahead))
 
 
 def _with_touching(table: Table, windows: Mapping[str, str | None], days: DayRange) -> dict[str, str | None]:

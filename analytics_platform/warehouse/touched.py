@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
+from typing import Any
 
+from analytics_platform.contracts.sessionized import ORDER_REPEAT_DAYS
 from analytics_platform.contracts.sql import literal, quote
 from analytics_platform.settings import Settings
 from analytics_platform.transform import Query, affected_days, build_order
@@ -100,6 +102,9 @@ _QUESTIONS = {
 }
 """Source → the query for the days that its new rows touch, after the tables it reads."""
 
+_NEAR = dt.timedelta(ORDER_REPEAT_DAYS + 1)
+"""From an event to the days of orders that it may be part of."""
+
 
 def days_of_versions(session: Session, batch_ids: Sequence[str]) -> set[dt.date]:
     """Return the days whose facts may point to another version of a product or customer since these batches."""
@@ -112,28 +117,40 @@ def days_of_versions(session: Session, batch_ids: Sequence[str]) -> set[dt.date]
     return {day for frame in frames for day in frame["event_date"]}
 
 
-def days_of_refunds(session: Session, batch_ids: Sequence[str]) -> set[dt.date]:
-    """Return the days of orders that these batches refund, and of refunds whose order they bring."""
-    tables, existing = ("sessionized.purchases", "sessionized.refunds"), session.tables()
-    if not batch_ids or not existing.issuperset(tables):
+def days_of_orders(session: Session, batch_ids: Sequence[str]) -> set[dt.date]:
+    """Return the days of earlier orders, and of refunds, that the purchases and refunds of these batches change.
+
+    They have the same transaction id, and the same client or user; or they are so near that they may be one order.
+    """
+    existing = session.tables()
+    if not batch_ids or not existing.issuperset(("sessionized.purchases", "sessionized.refund_lines")):
         return set()
     loaded = f"batch_id IN ({', '.join(map(literal, batch_ids))})"
-    new: list[tuple[object, ...]] = []
+    new: list[tuple[Any, ...]] = []
     for source, query in source_events().items():
-        if query.columns >= {"transaction_id", "revenue"} and existing.issuperset(query.inputs):
+        if "transaction_id" in query.columns and existing.issuperset(query.inputs):
+            user = "user_id" if "user_id" in query.columns else "NULL"
             sql = f"""
-                SELECT DISTINCT event_name = 'refund' OR revenue < 0, client_id, transaction_id
+                SELECT DISTINCT transaction_id, client_id, {user} AS user_id, event_date
                 FROM ({query.sql}) AS {quote(source)}
                 WHERE {loaded} AND event_name IN ('purchase', 'refund') AND transaction_id IS NOT NULL
             """
             new += session.frame(Query(sql, {}, dict.fromkeys(query.inputs, loaded))).rows()
+    keys = {(order, who) for order, client, user, _ in new for who in (client, user) if who is not None}
+    days_of: dict[object, list[dt.date]] = {}
+    for order, *_, day in new:
+        days_of.setdefault(order, []).append(day)
+    # Few rows: looked up by their order number, so that PostgreSQL does not hand over the whole table.
+    orders = sorted({literal(order) for order, *_ in new})
+    named = f" WHERE transaction_id IN ({', '.join(orders)})" if len(orders) <= 10_000 else ""
     found: set[dt.date] = set()
-    for table, refunds in zip(tables, (True, False), strict=True):
-        keys = {(client, order) for is_refund, client, order in new if bool(is_refund) == refunds}
-        # Few rows: looked up by their order number, so that PostgreSQL does not hand over the whole table.
-        named = f" WHERE transaction_id IN ({', '.join(literal(order) for _, order in keys)})"
-        sql = f"SELECT client_id, transaction_id, event_date FROM {table}{named if len(keys) <= 10_000 else ''}"
-        found |= {day for client, order, day in (session.rows(sql) if keys else ()) if (client, order) in keys}
+    for table in ("sessionized.purchases", "sessionized.refund_lines") if new else ():
+        rows = session.rows(f"SELECT DISTINCT transaction_id, client_id, user_id, event_date FROM {table}{named}")
+        found |= {
+            day
+            for order, client, user, day in rows
+            if {(order, client), (order, user)} & keys or any(abs(day - at) <= _NEAR for at in days_of.get(order, ()))
+        }
     return found
 
 
@@ -146,7 +163,7 @@ def days_after(session: Session, batch_ids: Sequence[str], settings: Settings) -
     known = known_days(session)
     if known is None or not touched:
         return set()
-    affected = days_of_refunds(session, batch_ids)
+    affected = days_of_orders(session, batch_ids)
     affected |= {day for table in build_order() for day in affected_days(table, touched, settings.model_values)}
     return {day for day in affected if max(settings.partition_start, known[0]) <= day <= known[1]}
 

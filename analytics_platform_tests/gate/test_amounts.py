@@ -94,8 +94,27 @@ def test_every_amount_comes_back_from_every_form(value: Decimal, form: str, is_e
         assert read(connection, text) == (value, False)
 
 
-def test_a_currency_is_read_from_the_end_of_an_amount(engine: duckdb.DuckDBPyConnection) -> None:
-    spaced = {"10 EUR": "EUR", "usd 5": "USD", "GBP10": "GBP", "12.99USD": "USD"}
-    cases = spaced | dict.fromkeys(("10", "$10", "10 euros", "", "NaN", "N/A"))
-    for text, currency in cases.items():
-        assert engine.execute("SELECT currency_in(?)", [text]).fetchone() == (currency,), text
+CURRENCIES = {
+    "": ("10", "-5", "1e3", "1.299,00", "", "NaN", "N/A", "(not set)", "12,–"),
+    "EUR": ("10 EUR", "€5", "€ 5,00", "1 299,00 €", "eur 5"),
+    "USD": ("usd 5", "12.99USD", "US$1,299", "$10 USD"),
+    "GBP": ("GBP10", "£8.50", "-£8"),
+    "BRL": ("R$ 10", "R$ 1.299,90"),
+    "CAD": ("C$ 10", "CA$10"),
+    "AUD": ("A$5",),
+    "PLN": ("5 zł", "5,00 ZŁ"),
+    "CZK": ("10 Kč",),
+    "CHF": ("Fr. 12.50", "CHF 5"),
+    "INR": ("₹1,00,000",),
+    # of several currencies, or of none that is known: never taken for the shop's
+    "$": ("$10", "-$5"),
+    "¥": ("¥1600", "￥1600"),
+    "KR": ("12.50 kr", "10 kr."),
+    "XY": ("10 xy",),
+}
+
+
+def test_a_currency_is_read_from_the_text_of_an_amount(engine: duckdb.DuckDBPyConnection) -> None:
+    texts = [text for texts in CURRENCIES.values() for text in texts]
+    found = engine.execute("SELECT text, currency_in(text), is_unreadable(text) FROM unnest(?) AS texts(text)", [texts])
+    assert found.fetchall() == [(text, code or None, False) for code, texts in CURRENCIES.items() for text in texts]

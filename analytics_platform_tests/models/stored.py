@@ -25,6 +25,7 @@ class Event(NamedTuple):
     event_name: str = "page_view"
     transaction_id: str | None = None
     revenue: Decimal | None = None
+    user_id: str | None = None
 
 
 def at(text: str) -> dt.datetime:
@@ -37,7 +38,7 @@ def store(session: DuckDBSession, events: Iterable[Event]) -> None:
     schema = polars_schema(CONTRACTS["cleaned.events"])
     frame = pl.DataFrame(events, schema={name: schema[name] for name in Event._fields}, orient="row")
     session.connection.execute("DELETE FROM cleaned.events")
-    session.insert("cleaned.events", frame.with_columns(event_date=pl.col("event_at").dt.date()))
+    session.insert("cleaned.events", frame.with_columns(event_date=pl.col("event_at").dt.date(), is_refund=False))
 
 
 def days_of(events: Sequence[Event]) -> list[dt.date]:

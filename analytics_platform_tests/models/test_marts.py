@@ -62,7 +62,7 @@ def test_a_bots_session_has_only_events_of_programs_and_no_order(tmp_path: Path)
         assert (
             dict(session.rows("SELECT client_id, is_bot FROM star.dim_customer WHERE client_id <> 'unknown'")) == found
         )
-        assert session.rows("SELECT count(*), bool_or(is_bot) FROM star.fact_orders") == [(3, False)]
+        assert session.rows("SELECT count(*) FROM star.fact_orders") == [(3,)]
         assert session.rows("SELECT sessions, orders FROM marts.daily_trends") == [(7, 3)]
         bots = session.rows(
             "SELECT DISTINCT client_id FROM star.fact_events JOIN star.fact_sessions USING (session_id) "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 
 from analytics_platform.sources.arrivals.files import land_files
 from analytics_platform.sources.registry import SOURCES
-from analytics_platform.transform import DayRange
+from analytics_platform.transform import DayRange, day_ranges
 from analytics_platform.warehouse import Session
 from analytics_platform.warehouse.load import load_new_batches
 from analytics_platform.warehouse.touched import days_after
@@ -26,7 +27,13 @@ DAYS = DayRange(DAY, DAY + dt.timedelta(days=3))
 RATES = "date,currency,rate\n2024-03-01,JPY,160\n2024-03-01,USD,1.25\n2024-03-03,USD,1.6\n"
 TABLES = needed(
     *("star.fact_orders", "star.fact_order_items", "star.fact_refunds", "marts.daily_trends", "marts.customer_revenue"),
-    *("marts.product_daily", "marts.customer_rfm", "marts.cohort_retention", "marts.monthly_growth"),
+    *(
+        "marts.unknown_amounts",
+        "marts.product_daily",
+        "marts.customer_rfm",
+        "marts.cohort_retention",
+        "marts.monthly_growth",
+    ),
 )
 
 
@@ -172,6 +179,156 @@ def test_a_purchase_without_amount_is_worth_its_items_in_every_source(tmp_path: 
         }
 
 
+ORDER = {"value": 50, "items": [{"item_id": "x", "price": 10, "quantity": 3}, {"item_id": "y", "price": 20}]}
+SOLD = {"x": 30, "y": 20}
+REFUNDS: dict[str, tuple[Row, list[Row], object, object, dict[str, object]]] = {
+    # the order, what comes later, what counts, the excess, and what products are given back
+    "items by their price in the order": (ORDER, [{"items": [{"item_id": "x", "quantity": 2}]}], 20, 0, {"x": 20}),
+    "a discount is one on each line": (
+        *(ORDER | {"value": 40}, [{"items": [{"item_id": "x", "quantity": 2}, {"item_id": "y"}]}], 32, 0),
+        {"x": 16, "y": 16},
+    ),
+    "more pieces than ordered": (ORDER, [{"items": [{"item_id": "x", "quantity": 9}]}], 30, 0, {"x": 30}),
+    "a price of its own": (
+        ORDER,
+        [{"items": [{"item_id": "x", "price": 8}, {"item_id": "y"}]}],
+        28,
+        0,
+        {"x": 8, "y": 20},
+    ),
+    "lines that share the order": (
+        *(
+            {"value": 9, "items": [{"item_id": "x"}, {"item_id": "y"}]},
+            [{"items": [{"item_id": "y"}]}],
+            Decimal("4.5"),
+            0,
+        ),
+        {"y": Decimal("4.5")},
+    ),
+    "an item that was not ordered": (ORDER, [{"items": [{"item_id": "x"}, {"item_id": "z"}]}], None, None, {}),
+    "the whole order": (ORDER, [{}], 50, 0, SOLD),
+    "no items are the whole order": (ORDER, [{"items": []}], 50, 0, SOLD),
+    "the whole order twice": (ORDER, [{}, {}], 50, 50, SOLD),
+    "the same item twice": (
+        *(
+            {"value": 10, "items": [{"item_id": "x", "price": 10}]},
+            [{"items": [{"item_id": "x"}]}] * 2,
+            10,
+            10,
+            {"x": 10},
+        ),
+    ),
+    "a part and then the whole": (ORDER, [{"value": 20}, {}], 50, 20, {"x": 18, "y": 12}),
+    "more than the order": (ORDER, [{"value": 30}, {"value": 30}], 50, 10, {}),
+    "a negative value": (ORDER, [{"name": "purchase", "value": -4}], 4, 0, {}),
+    "a negative quantity": (
+        *(ORDER, [{"name": "purchase", "items": [{"item_id": "x", "price": 10, "quantity": -2}]}], 20, 0, {"x": 20}),
+    ),
+    "a negative quantity without price": (
+        *(ORDER, [{"name": "purchase", "items": [{"item_id": "x", "quantity": -2}]}], 20, 0, {"x": 20}),
+    ),
+    "a negative quantity with a value": (
+        *(ORDER, [{"name": "purchase", "value": 7, "items": [{"item_id": "x", "quantity": -1}]}], 7, 0, {"x": 7}),
+    ),
+    "a negative price": (ORDER, [{"name": "purchase", "items": [{"item_id": "x", "price": -6}]}], 6, 0, {"x": 6}),
+}
+
+
+def test_a_refund_gives_back_what_it_names_and_never_more_than_the_order(tmp_path: Path) -> None:
+    rows = []
+    for place, (order, (bought, later, *_)) in enumerate(REFUNDS.items()):
+        rows.append(buy(f"c{place}", order, **bought))
+        for number, data in enumerate(later):
+            at = f"2024-03-02T1{number}:00:00"
+            rows.append(buy(f"c{place}", order, at, **{"name": "refund", **data}))  # type: ignore[arg-type]
+    with sold(tmp_path, rows) as (_, session):
+        assert len(orders(session, "revenue")) == len(REFUNDS)
+        found = session.rows("SELECT transaction_id, sum(amount), sum(excess) FROM star.fact_refunds GROUP BY 1")
+        assert {order: (amount, excess) for order, amount, excess in found} == {
+            order: (amount, excess) for order, (_, _, amount, excess, _) in REFUNDS.items()
+        }
+        assert (
+            session.rows("SELECT * FROM star.fact_orders WHERE net_revenue < 0 OR net_revenue <> revenue - refunded")
+            == []
+        )
+        expected = sum((Counter(given) for *_, given in REFUNDS.values()), Counter[str]())
+        products = session.rows(
+            "SELECT product_id, sum(refunds) FROM marts.product_daily GROUP BY 1 HAVING sum(refunds) > 0"
+        )
+        assert dict(products) == expected
+        unknown = session.rows("SELECT kind, reason, events, excess FROM marts.unknown_amounts ORDER BY reason")
+        assert unknown == [("refund", "more than the order", 4, 90), ("refund", "no order with a known amount", 1, 0)]
+
+
+def test_each_item_is_in_its_own_currency(tmp_path: Path) -> None:
+    def items(*prices: object, **fields: object) -> dict[str, object]:
+        return {
+            "items": [{"item_id": "x", **(each if isinstance(each, dict) else {"price": each})} for each in prices],
+            **fields,
+        }
+
+    usd, chf = {"price": 10, "currency": "USD"}, {"price": 10, "currency": "CHF"}
+    cases: dict[str, tuple[dict[str, object], object, str | None]] = {
+        "by field": (items(usd), 8, None),
+        "by sign": (items("€5"), 5, None),
+        "dollars": (items("$10"), 8, None),
+        "yen": (items("¥1600"), 10, None),
+        "two": (items(usd, "€5"), 13, None),
+        "two and none": (items(usd, 4, currency="EUR"), 12, None),
+        "one without rate": (items(usd, chf), None, "no exchange rate"),
+        "a value beside them": (items(usd, "€5", value=13, currency="EUR"), 13, None),
+        "a value of either": (items(usd, "€5", value=13), None, "items in several currencies"),
+        "crowns of some country": (items(value="10 kr"), None, "no exchange rate"),
+        "pounds": (items(value="£8.50"), None, "no exchange rate"),
+        "dollars of value": (items(value="$10"), 8, None),
+        "nothing": (items({}), None, "no value"),
+        "a part is priced": (items({"price": 5, "quantity": 2}, {}), 10, None),
+    }
+    rows = [buy(f"c{place}", order, **data) for place, (order, (data, *_)) in enumerate(cases.items())]
+    with sold(tmp_path, rows) as (_, session):
+        assert orders(session, "revenue") == {order: (revenue,) for order, (_, revenue, _) in cases.items()}
+        assert dict(session.rows("SELECT reason, events FROM marts.unknown_amounts")) == Counter(
+            reason for *_, reason in cases.values() if reason
+        )
+        lines = session.rows(
+            "SELECT transaction_id, amount FROM star.fact_order_items INNER JOIN star.fact_orders USING (order_id) "
+            "WHERE transaction_id IN ('two', 'a value beside them', 'a part is priced') ORDER BY 1, item_index"
+        )
+        assert lines == [
+            *(("a part is priced", 10), ("a part is priced", None), ("a value beside them", 8)),
+            *(("a value beside them", 5), ("two", 8), ("two", 5)),
+        ]
+
+
+def test_a_late_event_changes_the_earlier_order_of_its_transaction(tmp_path: Path) -> None:
+    """What arrives in four files, each built by the days it touches, is as if built at once."""
+    night = "2024-03-01T23:59:00"
+    files = [
+        [buy("a", "night", night), buy("b", "two", night, value=20), buy("c", "cap", value=10)],
+        [give_back("c", "cap", "2024-03-03T12:00:00", value=8), click("z", "2024-03-02T01:00:00")],
+        [buy("a", "night", "2024-03-02T00:01:00", value=30), give_back("c", "cap", value=6)],
+        [
+            click("d", "2024-03-02T00:30:00", "purchase", user_id="u", data={"transaction_id": "two", "value": 20}),
+            click("b", night[:-2] + "30", "purchase", user_id="u", data={"transaction_id": "two"}),
+        ],
+    ]
+    platform = open_house_of_tables(tmp_path / "late", shop_currency="EUR", partition_start=DAY)
+    known: set[str] = set()
+    with platform.session() as session:
+        for number, rows in enumerate(files):
+            load_rows(platform, session, rows, f"{number}.csv")
+            new = {batch for (batch,) in session.rows("SELECT batch_id FROM ops.pipeline_logs")} - known
+            touched, known = days_after(session, sorted(new), platform.settings), known | new
+            for day in day_ranges(touched):
+                build(session, day, platform.settings, TABLES)
+        assert orders(session, "revenue", "refunded") == {"night": (30, 0), "two": (20, 0), "cap": (10, 10)}
+        amounts = session.rows("SELECT amount, excess FROM star.fact_refunds ORDER BY refunded_at")
+        assert amounts == [(6, 0), (4, 4)]
+        late = contents(session, TABLES - {"cleaned.clickstream"})
+        build(session, DayRange(DAY, DAY + dt.timedelta(days=2)), platform.settings, TABLES)
+        assert contents(session, TABLES - {"cleaned.clickstream"}) == late
+
+
 LINES: dict[str, tuple[object, list[dict[str, object]], list[tuple[object, str]], object]] = {
     "price times quantity": (20, [{"price": 5, "quantity": 4}], [(20, "unit price")], 0),
     "the price is the line's total": (
@@ -185,6 +342,20 @@ LINES: dict[str, tuple[object, list[dict[str, object]], list[tuple[object, str]]
         *([(10, "unit price"), *zip(map(Decimal, ("3.3333", "3.3333", "3.3334")), ["shared"] * 3, strict=True)], 0),
     ),
     "nothing is left": (10, [{"price": 5, "quantity": 2}, {}], [(10, "unit price"), (0, "shared")], 0),
+    "the lines' totals and shipping": (
+        *(25, [{"price": 5, "quantity": 4}, {"price": 15, "quantity": 2}]),
+        *([(5, "line total"), (15, "line total")], 5),
+    ),
+    "the lines' totals, a cent off": (
+        *("19.99", [{"price": 5, "quantity": 4}, {"price": 15, "quantity": 2}]),
+        *([(5, "line total"), (15, "line total")], Decimal("-0.01")),
+    ),
+    "half the price": (10, [{"price": 5, "quantity": 4}], [(20, "unit price")], -10),
+    "half a kilo": (5, [{"price": 10, "quantity": "0,5"}], [(5, "unit price")], 0),
+    "an exchange": (
+        *(15, [{"price": 5, "quantity": 5}, {"price": 10, "quantity": -1}]),
+        *([(25, "unit price"), (-10, "unit price")], 0),
+    ),
     "no price at all": (9, [{}, {}], [(Decimal("4.5"), "shared")] * 2, 0),
 }
 
@@ -208,7 +379,11 @@ def test_lines_and_what_is_not_itemized_make_the_order(tmp_path: Path) -> None:
 MONEY = st.one_of(st.none(), st.sampled_from(["1,299.00", "$19.99", "10 EUR", "N/A", -7, 0]), st.integers(1, 500))
 ITEM = st.fixed_dictionaries(
     {"item_id": st.sampled_from("xyz")},
-    optional={"price": st.one_of(st.none(), st.integers(0, 90)), "quantity": st.integers(1, 3)},
+    optional={
+        "price": st.one_of(st.none(), st.sampled_from(["€5", "$10", "£3"]), st.integers(0, 90)),
+        "quantity": st.sampled_from([1, 2, 3, -1, "0,5"]),
+        "currency": st.sampled_from(["EUR", "USD", "CHF"]),
+    },
 )
 EVENTS = st.lists(
     st.tuples(
@@ -249,7 +424,7 @@ def test_any_mix_adds_up_and_is_the_same_day_by_day(drawn: list[tuple[object, ..
             SELECT order_id FROM star.fact_orders AS orders
             LEFT JOIN (SELECT order_id, sum(amount) AS lines FROM star.fact_order_items GROUP BY order_id) AS lines
                 USING (order_id)
-            WHERE revenue <> coalesce(lines, 0) + not_itemized OR revenue - refunded <> net_revenue
+            WHERE revenue <> coalesce(lines, 0) + not_itemized OR revenue - refunded <> net_revenue OR net_revenue < 0
             """
             )
             == []

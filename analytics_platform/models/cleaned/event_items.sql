@@ -1,54 +1,67 @@
 -- Grain: one row per item of an event, in the order the event lists them.
--- Rules: prices are in the shop's currency, unknown without a rate. The amount of a line of a purchase or refund is its
--- price × quantity (one piece where that is missing), or its price where the prices are the lines' totals: they make up
--- the event's amount, and price × quantity makes more. Lines without price share what is left, each the same.
--- Field names of the web tracker (item_price, item_variant …) and of GA4 are both read. A price that is not a
--- number and a quantity that is not a count are left empty. An item without fields is kept.
+-- Rules: prices are in the shop's currency, unknown without a rate. An item's currency is its own, else the event's. The
+-- amount of a line of a purchase or refund is its price × quantity (one piece where that is missing), or its price
+-- where the prices are the lines' totals: price × quantity makes more than the event's amount, and the prices alone make
+-- at least four fifths of it (the rest is shipping) and at most a cent a line more (rounding). Lines without price share
+-- what is left of a value that the event names, each the same. Lines of a purchase of unknown amount are unknown.
+-- Field names of the web tracker (item_price, item_variant …) and of GA4 are both read. A quantity that is not a count
+-- is left empty, that of a line which a purchase gives back is 0. An item without fields is kept.
 WITH listed AS (
     SELECT
         event_id,
         event_date,
         list_id,
         list_name,
+        CASE WHEN amount_basis IS NOT NULL OR is_refund THEN TRUE ELSE FALSE END AS is_sale,
+        is_refund,
+        amount_basis,
+        abs(amount) AS total,
+        currency,
         exchange_rate,
+        names_currency(items_json) AS names_currency,
         unnest(numbered_items(items_json)) AS numbered
     FROM cleaned.events
     WHERE items_json IS NOT NULL
 ),
 items AS (
     SELECT
-        event_id,
-        event_date,
-        list_id,
-        list_name,
-        exchange_rate,
+        *,
         struct_extract(numbered, 'item_index') AS item_index,
-        struct_extract(numbered, 'item') AS item
+        struct_extract(numbered, 'item') AS item,
+        CASE WHEN names_currency THEN item_currency(struct_extract(numbered, 'item')) END AS code
     FROM listed
 ),
-sold AS (
+rated AS (
     SELECT
-        event_id,
-        abs(amount) AS total,
-        unnest(numbered_items(items_json)) AS numbered
-    FROM cleaned.events
-    WHERE items_json IS NOT NULL AND amount IS NOT NULL
+        items.*,
+        CASE WHEN is_refund THEN abs(item_price(item)) ELSE item_price(item) END AS told_price,
+        CASE WHEN code IS NULL OR code = items.currency THEN exchange_rate ELSE rates.rate END AS item_rate
+    FROM items
+    LEFT JOIN cleaned.daily_rates AS rates ON items.event_date = rates.event_date AND items.code = rates.currency
 ),
 lines AS (
     SELECT
         event_id,
+        item_index,
+        is_refund,
+        amount_basis,
         total,
-        struct_extract(numbered, 'item_index') AS item_index,
-        item_price(struct_extract(numbered, 'item')) AS price,
-        coalesce(whole(json_extract_string(struct_extract(numbered, 'item'), '$.quantity')), 1) AS pieces
-    FROM sold
+        exchange_rate,
+        CASE
+            WHEN code IS NULL OR code = currency THEN told_price
+            ELSE money(told_price * item_rate / exchange_rate)
+        END AS price,
+        CASE WHEN is_refund THEN abs(pieces(item)) ELSE pieces(item) END AS pieces
+    FROM rated
+    WHERE is_sale
 ),
 sums AS (
     SELECT
         event_id,
         sum(price * pieces) AS by_piece,
         sum(price) AS by_line,
-        count(*) FILTER (WHERE price IS NULL) AS unpriced
+        count(price) * 0.01 AS cents,
+        count(*) - count(price) AS unpriced
     FROM lines
     GROUP BY event_id
 ),
@@ -58,14 +71,18 @@ based AS (
         lines.item_index,
         lines.total,
         lines.price,
+        lines.pieces,
+        lines.exchange_rate,
         sums.unpriced,
         CASE
-            WHEN lines.price IS NULL THEN 'shared'
-            WHEN sums.by_piece > lines.total AND sums.by_line = lines.total THEN 'line total'
-            WHEN sums.by_piece > lines.total AND sums.by_line < lines.total AND sums.unpriced > 0 THEN 'line total'
+            WHEN lines.price IS NULL THEN CASE WHEN lines.amount_basis = 'value' THEN 'shared' END
+            WHEN
+                sums.by_piece > lines.total + sums.cents
+                AND sums.by_line <= lines.total + sums.cents
+                AND (sums.by_line >= lines.total * 0.8 OR sums.unpriced > 0)
+                THEN 'line total'
             ELSE 'unit price'
         END AS amount_basis,
-        lines.pieces,
         count(*) FILTER (WHERE lines.price IS NULL) OVER (
             PARTITION BY lines.event_id ORDER BY lines.item_index ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
         ) AS place
@@ -74,12 +91,7 @@ based AS (
 ),
 priced AS (
     SELECT
-        event_id,
-        item_index,
-        total,
-        unpriced,
-        place,
-        amount_basis,
+        *,
         CASE amount_basis WHEN 'line total' THEN price WHEN 'unit price' THEN money(price * pieces) END AS amount
     FROM based
 ),
@@ -88,32 +100,36 @@ valued AS (
         event_id,
         item_index,
         amount_basis,
-        coalesce(
-            amount,
-            share_of(
+        money(exchange_rate * CASE amount_basis
+            WHEN 'shared' THEN share_of(
                 greatest(total - coalesce(sum(amount) OVER (PARTITION BY event_id), 0), 0), place, greatest(unpriced, 1)
             )
-        ) AS amount
+            ELSE amount
+        END) AS amount
     FROM priced
 )
 SELECT
-    items.event_id,
-    items.item_index,
-    items.event_date,
+    rated.event_id,
+    rated.item_index,
+    rated.event_date,
     plain_id(json_extract_string(item, '$.item_id')) AS product_id,
     known(json_extract_string(item, '$.item_name')) AS product_name,
     known(json_extract_string(item, '$.item_brand')) AS brand,
     known(json_extract_string(item, '$.item_category')) AS category,
     known(json_extract_string(item, '$.item_variant')) AS variant,
-    money(item_price(item) * exchange_rate) AS price,
-    whole(json_extract_string(item, '$.quantity')) AS quantity,
+    money(told_price * item_rate) AS price,
+    whole(CASE
+        WHEN starts_with(json_extract_string(item, '$.quantity'), '-')
+            THEN CASE WHEN is_refund THEN substr(json_extract_string(item, '$.quantity'), 2) ELSE '0' END
+        ELSE json_extract_string(item, '$.quantity')
+    END) AS quantity,
     known(json_extract_string(item, '$.coupon')) AS coupon,
     coalesce(known(json_extract_string(item, '$.item_list_id')), list_id) AS list_id,
     coalesce(known(json_extract_string(item, '$.item_list_name')), list_name) AS list_name,
     whole(
         coalesce(json_extract_string(item, '$.index'), json_extract_string(item, '$.item_list_index'))
     ) AS list_index,
-    money(valued.amount * exchange_rate) AS amount,
+    valued.amount,
     valued.amount_basis
-FROM items
-LEFT JOIN valued ON items.event_id = valued.event_id AND items.item_index = valued.item_index
+FROM rated
+LEFT JOIN valued ON rated.event_id = valued.event_id AND rated.item_index = valued.item_index

@@ -3,9 +3,11 @@
 -- enriched in the same way. Event names are GA4's; unknown ones are kept and flagged. The traffic source is that of an
 -- ad click which its network tags itself (gclid, msclkid …), else utm_*, else another ad click, else a foreign referrer,
 -- else the network whose parameter is on all its links (fbclid). A referrer of the page's own domain, of OWN_DOMAINS or
--- of IGNORED_REFERRERS is none. Amount and order number are read from purchases and refunds only; a missing amount is the
--- sum of the items. Revenue is a purchase's amount in the shop's currency, unknown without a rate; a purchase with a
--- negative amount is a refund.
+-- of IGNORED_REFERRERS is none. Amount and order number are read from purchases and refunds only; a missing amount of a
+-- purchase is the sum of the items that have a price, that of a refund only if all have one. Items in several currencies
+-- are converted one by one and added in the shop's. A purchase with a negative value is a refund, and so is one whose
+-- items are worth less than nothing. Revenue is the amount of another purchase in the shop's currency, unknown without
+-- a rate.
 WITH addresses AS (
     SELECT
         event_date,
@@ -24,6 +26,37 @@ WITH addresses AS (
         CASE WHEN site_category = 'search' THEN 'organic' ELSE 'referral' END AS site_medium
     FROM cleaned.urls
 ),
+days AS (
+    SELECT
+        event_date,
+        max(shop_currency) AS shop_currency,
+        map(list(currency ORDER BY currency), list(rate ORDER BY currency)) AS rates
+    FROM cleaned.daily_rates
+    GROUP BY event_date
+),
+listed AS (
+    SELECT
+        *,
+        CASE WHEN event_name IN ('purchase', 'refund') THEN item_values(items_json) END AS item_values,
+        CASE
+            WHEN event_name IN ('purchase', 'refund') AND names_currency(items_json) THEN item_currencies(items_json)
+        END AS codes
+    FROM sources.events
+),
+told AS (
+    SELECT
+        *,
+        coalesce(currency, CASE WHEN len(codes) = 1 THEN codes[1] END) AS code,
+        coalesce(len(codes) > 1 OR codes[1] <> currency, FALSE) AS is_mixed,
+        event_name = 'refund' OR (
+            event_name = 'purchase'
+            AND (
+                coalesce(revenue < 0, FALSE)
+                OR coalesce(list_sum(item_values), list_sum(item_pieces(items_json)), 0) < 0
+            )
+        ) AS is_refund
+    FROM listed
+),
 enriched AS (
     SELECT
         events.*,
@@ -41,16 +74,39 @@ enriched AS (
         agent.device_type AS agent_device_type,
         agent.os AS agent_os,
         agent.browser,
-        CASE WHEN events.event_name IN ('purchase', 'refund') THEN coalesce(revenue, items_value(items_json)) END AS amount,
-        CASE WHEN events.currency IS NULL AND rates.currency IS NULL THEN 1 ELSE rates.rate END AS exchange_rate,
+        events.is_mixed AND events.revenue IS NULL AS is_converted,
+        CASE
+            WHEN events.is_mixed AND events.revenue IS NULL THEN item_worths(items_json, events.currency, days.rates)
+            ELSE events.item_values
+        END AS values,
+        days.shop_currency,
+        CASE
+            WHEN events.is_mixed AND events.currency IS NULL AND events.revenue IS NOT NULL THEN NULL
+            WHEN events.code IS NULL AND rates.currency IS NULL THEN 1
+            ELSE rates.rate
+        END AS rate,
         agent.is_bot
-    FROM sources.events AS events
+    FROM told AS events
     LEFT JOIN addresses AS page ON events.event_date = page.event_date AND events.page_url = page.url
     LEFT JOIN addresses AS origin ON events.event_date = origin.event_date AND events.referrer = origin.url
     LEFT JOIN cleaned.user_agents AS agent
         ON events.event_date = agent.event_date AND events.user_agent = agent.user_agent
     LEFT JOIN cleaned.daily_rates AS rates
-        ON events.event_date = rates.event_date AND coalesce(events.currency, '') = rates.currency
+        ON events.event_date = rates.event_date AND coalesce(events.code, '') = rates.currency
+    LEFT JOIN days ON events.event_date = days.event_date
+),
+valued AS (
+    SELECT
+        *,
+        CASE
+            WHEN event_name NOT IN ('purchase', 'refund') THEN NULL
+            WHEN revenue IS NOT NULL THEN revenue
+            WHEN is_refund AND list_count(values) < len(values) THEN NULL
+            WHEN is_converted AND list_count(values) < list_count(item_values) THEN NULL
+            ELSE money(list_sum(values))
+        END AS amount,
+        CASE WHEN is_converted THEN 1 ELSE rate END AS exchange_rate
+    FROM enriched
 )
 SELECT
     event_id,
@@ -89,12 +145,22 @@ SELECT
     is_bot,
     CASE WHEN event_name IN ('purchase', 'refund') THEN known_id(transaction_id) END AS transaction_id,
     amount,
-    currency,
+    CASE WHEN amount IS NOT NULL THEN CASE WHEN revenue IS NULL THEN 'items' ELSE 'value' END END AS amount_basis,
+    CASE WHEN is_converted THEN shop_currency ELSE code END AS currency,
     CAST(exchange_rate AS DECIMAL(20, 10)) AS exchange_rate,
-    CASE WHEN event_name = 'purchase' AND amount >= 0 THEN money(amount * exchange_rate) END AS revenue,
+    CASE WHEN event_name = 'purchase' AND NOT is_refund THEN money(amount * exchange_rate) END AS revenue,
+    is_refund,
+    CASE
+        WHEN event_name NOT IN ('purchase', 'refund') OR money(amount * exchange_rate) IS NOT NULL THEN NULL
+        WHEN revenue IS NULL AND coalesce(list_count(item_values), 0) = 0 THEN 'no value'
+        WHEN is_mixed AND revenue IS NOT NULL AND code IS NULL THEN 'items in several currencies'
+        WHEN amount IS NULL AND NOT is_converted THEN 'no value'
+        WHEN shop_currency IS NULL THEN 'no SHOP_CURRENCY'
+        ELSE 'no exchange rate'
+    END AS unknown_reason,
     known(list_id) AS list_id,
     known(list_name) AS list_name,
     items_json,
     position,
     batch_id
-FROM enriched
+FROM valued

@@ -11,16 +11,21 @@
 -- amount: the text as an amount as people write it: `1,299.00`, `$19.99`, `10 EUR`, `1.299,00`; null if it cannot be read.
 -- `1,299` is a thousand and more, since JSON never writes a decimal comma; `1.299` is a little more than one.
 -- bare_amount: the text without currency and blanks around it. plain_number: a number with one point and no separators.
--- currency_in: the code of a currency (ISO 4217) that stands at an end of the text of an amount.
--- currency_code: the text as a code in upper case, null for a missing one.
+-- currency_code: the code (ISO 4217) that a text names by itself or by a sign, in upper case; null for a missing one.
+-- A sign of several currencies ($, ¥, kr) stays as it is: which it means follows from the shop's (daily_rates.py).
+-- currency_in: the same for what stands beside the number in the text of an amount.
+-- A list of one value gives it a name: an argument is written out wherever it occurs, and planning takes seconds.
 -- is_unreadable: whether the text is there and is no amount.
--- item_price: the price of an item, under the name of the web tracker or of GA4.
+-- item_price: the price of an item, under the name of the web tracker or of GA4. pieces: its quantity, one where it is
+-- missing. item_currency: the currency that the item itself names. names_currency: whether items may name any.
+-- item_currencies: the distinct currencies that items name.
 -- share_of: one of several equal parts of an amount, by its place from 1. Rounded to a ten-thousandth, they add up exactly.
 -- is_known_event: whether the platform knows this name (GA4's automatic and recommended events, and the two
 -- of the web shop's logs that GA4 has no name for).
 -- named_item: a JSON array of the one item of this name, null without a name.
 -- one_item: a JSON array of the one item a row is about, one piece of it.
--- items_value: the value of all items of an event, null if none has a price. A missing quantity is one.
+-- item_pieces: the quantity of each item. item_values: price × quantity of each item. item_worths: the same in the shop's currency by the rates of the day, each
+-- in its own currency, else in the event's, else in the shop's.
 -- date_key: the day as a number, 20260131.
 -- known: the text in Unicode NFC without the blanks around it, null if it says that the value is missing. The list is
 -- MISSING in contracts/missing.py; a test compares the two.
@@ -65,10 +70,10 @@ CREATE OR REPLACE TEMP MACRO bare_amount(amount_text) AS
     regexp_replace(
         regexp_replace(
             trim(amount_text),
-            '^([-+]?)[ \x{00a0}]*(?:[A-Za-z]{0,3}\p{Sc}|[A-Za-z]{1,3}\.?)[ \x{00a0}]*',
+            '^([-+]?)[ \x{00a0}]*(?:[A-Za-z]{0,3}\p{Sc}|\p{L}{1,3}\.?)[ \x{00a0}]*',
             '\1'
         ),
-        '[ \x{00a0}\x{202f}]*(?:\p{Sc}|[A-Za-z]{1,3}\.?)$|[.,][-–—]+$',
+        '[ \x{00a0}\x{202f}]*(?:[A-Za-z]{0,3}\p{Sc}|\p{L}{1,3}\.?)$|[.,][-–—]+$',
         ''
     );
 CREATE OR REPLACE TEMP MACRO plain_number(number_text) AS
@@ -86,21 +91,58 @@ CREATE OR REPLACE TEMP MACRO plain_number(number_text) AS
 CREATE OR REPLACE TEMP MACRO amount(amount_text) AS
     coalesce(
         money(amount_text),
-        list_extract(list_transform([bare_amount(amount_text)], lambda bare: money(plain_number(bare))), 1)
+        list_transform([bare_amount(amount_text)], lambda bare: money(plain_number(bare)))[1]
     );
 CREATE OR REPLACE TEMP MACRO is_unreadable(amount_text) AS
     known(amount_text) IS NOT NULL AND amount(amount_text) IS NULL;
-CREATE OR REPLACE TEMP MACRO currency_code(currency_text) AS upper(known(currency_text));
+CREATE OR REPLACE TEMP MACRO currency_code(currency_text) AS
+    list_transform(
+        [upper(known(currency_text))],
+        lambda sign: coalesce(
+            MAP {
+                '€': 'EUR', '£': 'GBP', '￥': '¥', '円': 'JPY', '元': 'CNY', 'CN¥': 'CNY', 'RMB': 'CNY', 'JP¥': 'JPY',
+                'US$': 'USD', 'C$': 'CAD', 'CA$': 'CAD', 'A$': 'AUD', 'AU$': 'AUD', 'NZ$': 'NZD', 'HK$': 'HKD', 'S$': 'SGD',
+                'NT$': 'TWD', 'MX$': 'MXN', 'R$': 'BRL', 'FR': 'CHF', 'SFR': 'CHF', 'ZŁ': 'PLN', 'KČ': 'CZK', 'FT': 'HUF',
+                'LEI': 'RON', 'ЛВ': 'BGN', '₹': 'INR', '₽': 'RUB', 'РУБ': 'RUB', '₺': 'TRY', 'TL': 'TRY', '₴': 'UAH',
+                '₪': 'ILS', '₩': 'KRW', '₫': 'VND', '₱': 'PHP', '฿': 'THB', '₦': 'NGN', '₸': 'KZT', '₡': 'CRC'
+            }[sign],
+            nullif(
+                regexp_replace(
+                    regexp_extract(sign, '^[A-Z]{3}(?:[^A-Z]|$)|(?:[^A-Z]|^)[A-Z]{3}$'), '[^A-Z]', '', 'g'
+                ),
+                ''
+            ),
+            sign
+        )
+    )[1];
 CREATE OR REPLACE TEMP MACRO currency_in(amount_text) AS
-    nullif(
-        regexp_replace(
-            upper(regexp_extract(known(amount_text), '^[A-Za-z]{3}(?:[^A-Za-z]|$)|(?:[^A-Za-z]|^)[A-Za-z]{3}$')),
-            '[^A-Z]', '', 'g'
-        ),
-        ''
-    );
+    list_transform(
+        [known(amount_text)],
+        lambda written: CASE
+            WHEN money(written) IS NULL
+                THEN currency_code(regexp_replace(written, '[-+0-9., ''’–—\x{00a0}\x{202f}]', '', 'g'))
+        END
+    )[1];
 CREATE OR REPLACE TEMP MACRO item_price(item) AS
     amount(coalesce(known(json_extract_string(item, '$.item_price')), known(json_extract_string(item, '$.price'))));
+CREATE OR REPLACE TEMP MACRO pieces(item) AS
+    CASE
+        WHEN known(json_extract_string(item, '$.quantity')) IS NULL THEN 1
+        ELSE amount(json_extract_string(item, '$.quantity'))
+    END;
+CREATE OR REPLACE TEMP MACRO item_currency(item) AS
+    coalesce(
+        currency_code(json_extract_string(item, '$.currency')),
+        currency_in(
+            coalesce(known(json_extract_string(item, '$.item_price')), known(json_extract_string(item, '$.price')))
+        )
+    );
+CREATE OR REPLACE TEMP MACRO names_currency(document) AS
+    regexp_matches(document, '"currency"|price"[ ]*:[ ]*"');
+CREATE OR REPLACE TEMP MACRO item_currencies(document) AS
+    list_distinct(
+        list_transform(CAST(json_extract(document, '$[*]') AS JSON[]), lambda item: item_currency(item))
+    );
 CREATE OR REPLACE TEMP MACRO share_of(whole_amount, place, parts) AS
     CAST(
         CAST(
@@ -116,11 +158,20 @@ CREATE OR REPLACE TEMP MACRO is_known_event(event_name) AS
         'view_cart', 'view_item', 'view_item_list', 'view_promotion', 'view_search_results', 'click_review',
         'apply_coupon'
     );
-CREATE OR REPLACE TEMP MACRO items_value(document) AS
-    money(list_sum(list_transform(
+CREATE OR REPLACE TEMP MACRO item_pieces(document) AS
+    list_transform(CAST(json_extract(document, '$[*]') AS JSON[]), lambda item: pieces(item));
+CREATE OR REPLACE TEMP MACRO item_values(document) AS
+    list_transform(
+        CAST(json_extract(document, '$[*]') AS JSON[]), lambda item: money(item_price(item) * pieces(item))
+    );
+CREATE OR REPLACE TEMP MACRO item_worths(document, event_currency, rates) AS
+    list_transform(
         CAST(json_extract(document, '$[*]') AS JSON[]),
-        lambda item: item_price(item) * coalesce(whole(json_extract_string(item, '$.quantity')), 1)
-    )));
+        lambda item: money(item_price(item) * pieces(item) * CASE
+            WHEN coalesce(item_currency(item), event_currency) IS NULL THEN 1
+            ELSE rates[coalesce(item_currency(item), event_currency)]
+        END)
+    );
 CREATE OR REPLACE TEMP MACRO date_key(calendar_day) AS
     CAST(year(calendar_day) * 10000 + month(calendar_day) * 100 + day(calendar_day) AS BIGINT);
 CREATE OR REPLACE TEMP MACRO named_item(item_name) AS

@@ -1,5 +1,6 @@
 -- Grain: one row per day and product that was seen or bought. Bots are left out: a product that only they saw has zeros.
--- Rules: refunds are those whose event lists its items, on the day they are given.
+-- Rules: refunds are those that list their items or give back a whole order, on the day they are given. An item has the
+-- part of its amount that the refund counts.
 WITH interest AS (
     SELECT
         event_date AS date,
@@ -23,17 +24,22 @@ sales AS (
 ),
 refunded AS (
     SELECT
-        event_date AS date,
-        product_id,
-        sum(amount) AS refunds
-    FROM star.fact_event_items
-    WHERE product_id IS NOT NULL AND event_name = 'refund'
-    GROUP BY event_date, product_id
+        lines.event_date AS date,
+        lines.product_id,
+        sum(
+            CASE WHEN refunds.excess > 0 THEN money(lines.amount * refunds.amount / refunds.claimed) ELSE lines.amount END
+        ) AS refunds
+    FROM sessionized.refund_lines AS lines
+    INNER JOIN sessionized.refunds AS refunds ON lines.event_id = refunds.event_id
+    WHERE lines.product_id IS NOT NULL AND refunds.amount IS NOT NULL
+    GROUP BY lines.event_date, lines.product_id
 ),
 days AS (
     SELECT date, product_id FROM interest
     UNION
     SELECT date, product_id FROM sales
+    UNION
+    SELECT date, product_id FROM refunded
 )
 SELECT
     days.date,

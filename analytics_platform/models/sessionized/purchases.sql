@@ -1,13 +1,15 @@
 -- Grain: one row per order, its earliest purchase event.
 -- Rules: an order is a client and a transaction id, since ids collide across clients. A repeat within 30 days of the
--- previous one is the same order, so an order depends on the 30 days before it only. A purchase without transaction
--- id is a separate order. The revenue is the first known one of its events that day. A purchase with a negative
--- amount is a refund.
+-- previous one is the same order. So are orders of two clients with the same transaction id and user, each within a day
+-- of the one before; the user is the first one that events of the client name on the day of the order or the next. A
+-- purchase without transaction id is a separate order. The revenue is the first known one within 30 days. So an order
+-- depends on the events of 31 days before and after its day, and on no others. A refund is no order.
 WITH keyed AS (
     SELECT
         event_id,
         event_date,
         client_id,
+        user_id,
         transaction_id,
         event_at,
         revenue,
@@ -18,7 +20,7 @@ WITH keyed AS (
             ELSE 'order|' || transaction_id
         END AS client_order
     FROM cleaned.events
-    WHERE event_name = 'purchase' AND coalesce(amount, 0) >= 0
+    WHERE event_name = 'purchase' AND NOT is_refund
 ),
 marked AS (
     SELECT
@@ -40,22 +42,74 @@ numbered AS (
         ) AS number
     FROM marked
 ),
+dated AS (
+    SELECT *, min(event_date) OVER (PARTITION BY client_id, client_order, number) AS first_date
+    FROM numbered
+),
+told AS (
+    SELECT
+        *,
+        first_value(CASE WHEN event_date <= first_date + 1 THEN user_id END IGNORE NULLS) OVER repeats AS buyer,
+        first_value(CASE WHEN event_date <= first_date + 30 THEN revenue END IGNORE NULLS) OVER repeats AS first_revenue,
+        first_value(CASE WHEN revenue IS NOT NULL THEN event_at END IGNORE NULLS) OVER repeats AS valued_at
+    FROM dated
+    WINDOW repeats AS (
+        PARTITION BY client_id, client_order, number
+        ORDER BY event_at, received_at, position, event_id ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
+    )
+),
+of_clients AS (
+    SELECT *, CASE WHEN transaction_id IS NULL OR buyer IS NULL THEN event_id ELSE md5(buyer) || transaction_id END AS user_order
+    FROM told
+    WHERE is_first
+),
+compared AS (
+    SELECT
+        *,
+        coalesce(
+            event_at > INTERVAL '1' DAY + lag(event_at) OVER (
+                PARTITION BY user_order ORDER BY event_at, received_at, position, event_id
+            ),
+            TRUE
+        ) AS is_order
+    FROM of_clients
+),
+grouped AS (
+    SELECT
+        *,
+        count(*) FILTER (WHERE is_order) OVER (
+            PARTITION BY user_order
+            ORDER BY event_at, received_at, position, event_id ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+        ) AS user_number
+    FROM compared
+),
+bounded AS (
+    SELECT
+        *,
+        CASE
+            WHEN CAST(valued_at AS DATE) <= 30 + min(event_date) OVER (PARTITION BY user_order, user_number)
+                THEN first_revenue
+        END AS known_revenue
+    FROM grouped
+),
 valued AS (
     SELECT
         *,
-        first_value(revenue IGNORE NULLS) OVER (
-            PARTITION BY client_id, client_order, number, event_date
-            ORDER BY event_at, received_at, position, event_id ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
-        ) AS first_revenue
-    FROM numbered
+        first_value(known_revenue IGNORE NULLS) OVER (
+            PARTITION BY user_order, user_number
+            ORDER BY valued_at, event_at, received_at, position, event_id
+            ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
+        ) AS order_revenue
+    FROM bounded
 )
 SELECT
     md5(md5(client_id) || '|' || client_order || '|' || CAST(micros(event_at) AS VARCHAR)) AS order_id,
     event_id,
     event_date,
     client_id,
+    buyer AS user_id,
     transaction_id,
     event_at AS ordered_at,
-    first_revenue AS revenue
+    order_revenue AS revenue
 FROM valued
-WHERE is_first
+WHERE is_order

@@ -1,37 +1,53 @@
--- Grain: one row per refund: a refund event, or a purchase with a negative amount.
--- Rules: its order is the last one of the client with the transaction id before it. A refund without amount and items
--- gives back the whole order.
-WITH events AS (
+-- Grain: one row per refund: a refund event, or a purchase with a negative value or negative quantities.
+-- Rules: refunds of an order count in the order of time, together at most what the order is worth. What is above it is
+-- the excess, and is in no sum. Of listed items all must have a known amount.
+WITH claims AS (
     SELECT
         event_id,
         event_date,
         client_id,
         transaction_id,
-        event_at,
-        amount,
-        money(abs(amount) * exchange_rate) AS refunded
-    FROM cleaned.events
-    WHERE event_name = 'refund' OR (event_name = 'purchase' AND amount < 0)
+        refunded_at,
+        order_id,
+        refunded_id,
+        basis,
+        CASE
+            WHEN basis <> 'items' THEN max(amount) FILTER (WHERE item_index = -1)
+            WHEN count(amount) = count(*) - 1 THEN sum(amount)
+        END AS claimed
+    FROM sessionized.refund_lines
+    GROUP BY event_id, event_date, client_id, transaction_id, refunded_at, order_id, refunded_id, basis
 ),
-candidates AS (
+summed AS (
     SELECT
-        events.event_id,
-        orders.order_id,
+        claims.*,
+        orders.client_id AS order_client_id,
         orders.revenue,
-        row_number() OVER (PARTITION BY events.event_id ORDER BY orders.ordered_at DESC, orders.order_id) AS place
-    FROM events
-    INNER JOIN sessionized.purchases AS orders
-        ON events.client_id = orders.client_id
-        AND events.transaction_id = orders.transaction_id
-        AND orders.ordered_at <= events.event_at
+        sum(coalesce(claims.claimed, 0)) OVER (
+            PARTITION BY claims.refunded_id
+            ORDER BY claims.refunded_at, claims.event_id ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+        ) AS so_far
+    FROM claims
+    LEFT JOIN sessionized.purchases AS orders ON claims.order_id = orders.order_id
+),
+capped AS (
+    SELECT
+        *,
+        CASE
+            WHEN claimed IS NULL OR revenue IS NULL THEN claimed
+            ELSE least(so_far, revenue) - least(so_far - claimed, revenue)
+        END AS amount
+    FROM summed
 )
 SELECT
-    events.event_id,
-    events.event_date,
-    events.client_id,
-    events.transaction_id,
-    events.event_at AS refunded_at,
-    candidates.order_id,
-    CASE WHEN events.amount IS NULL THEN candidates.revenue ELSE events.refunded END AS amount
-FROM events
-LEFT JOIN candidates ON events.event_id = candidates.event_id AND candidates.place = 1
+    event_id,
+    event_date,
+    coalesce(order_client_id, client_id) AS client_id,
+    transaction_id,
+    refunded_at,
+    order_id,
+    basis,
+    CAST(claimed AS DECIMAL(18, 4)) AS claimed,
+    CAST(amount AS DECIMAL(18, 4)) AS amount,
+    CAST(claimed - amount AS DECIMAL(18, 4)) AS excess
+FROM capped

@@ -38,8 +38,7 @@ SELECT
     purchases.revenue,
     CAST(purchases.revenue - coalesce(lines.amount, 0) AS DECIMAL(18, 4)) AS not_itemized,
     CAST(coalesce(refunded.amount, 0) AS DECIMAL(18, 4)) AS refunded,
-    CAST(purchases.revenue - coalesce(refunded.amount, 0) AS DECIMAL(18, 4)) AS net_revenue,
-    coalesce(sessions.is_bot, FALSE) AS is_bot
+    CAST(purchases.revenue - coalesce(refunded.amount, 0) AS DECIMAL(18, 4)) AS net_revenue
 FROM sessionized.purchases AS purchases
 LEFT JOIN sessionized.session_events AS entries ON purchases.event_id = entries.event_id
 LEFT JOIN sessionized.sessions AS sessions ON entries.session_id = sessions.session_id

@@ -9,7 +9,9 @@ SELECT
     refunds.refunded_at,
     refunds.client_id,
     coalesce(customers.customer_key, surrogate_key(refunds.client_id)) AS customer_key,
-    refunds.amount
+    refunds.basis,
+    refunds.amount,
+    refunds.excess
 FROM sessionized.refunds AS refunds
 LEFT JOIN cleaned.customer_history AS customers
     ON refunds.client_id = customers.client_id

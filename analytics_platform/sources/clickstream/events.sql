@@ -26,9 +26,11 @@ SELECT
     ) AS revenue,
     coalesce(
         currency_code(json_extract_string(event_data, '$.currency')),
-        currency_in(json_extract_string(event_data, '$.revenue')),
-        currency_in(json_extract_string(event_data, '$.value')),
-        currency_code(json_extract_string(event_data, '$.items[0].currency'))
+        currency_in(
+            coalesce(
+                known(json_extract_string(event_data, '$.revenue')), known(json_extract_string(event_data, '$.value'))
+            )
+        )
     ) AS currency,
     known(json_extract_string(event_data, '$.item_list_id')) AS list_id,
     known(json_extract_string(event_data, '$.item_list_name')) AS list_name,

@@ -28,7 +28,7 @@ class Clickstream(SourceRows, table="cleaned.clickstream", source="clickstream")
         source="event_data",
         required=True,
         json=True,
-        amounts=("revenue", "value", "items[].price", "items[].item_price"),
+        amounts=("revenue", "value", "items[].price", "items[].item_price", "items[].quantity"),
     )
     user_agent: Text = column("The browser's own description.", nullable=True, source="user_agent", required=True)
     received_at: Instant = column("When the collector got it.", nullable=True, source="received_at", delivery=True)

@@ -62,8 +62,8 @@ _FIELDS = {
 """Column → where it comes from. The wrong type of value is rejected, never made to fit."""
 
 _ITEMS_RULE = "items: cannot be parsed"
-_CODE = re.compile(r"^[A-Za-z]{3}(?![A-Za-z])|(?<![A-Za-z])[A-Za-z]{3}$")
-"""The code of a currency at an end of an amount: `10 USD`."""
+_NO_SIGN = re.compile(r"^[-+]?[\d.]+e[-+]?\d+$|[-+\d.,'’–—\s]", re.IGNORECASE)
+"""What of the text of an amount does not name its currency."""
 
 COLUMNS = (*_FIELDS, "items", "extra")
 """The columns that come from a message.
@@ -200,8 +200,7 @@ def decode_message(body: str) -> dict[str, str | None]:
     texts["items"] = canonical_json(items) if items else None
     if texts["client_id"] is None and texts["user_id"] is not None:
         texts["client_id"] = f"user:{texts['user_id']}"
-    if texts["currency"] is None and (code := _CODE.search(texts["revenue"] or "")):
-        texts["currency"] = code[0]
+    texts["currency"] = texts["currency"] or _NO_SIGN.sub("", texts["revenue"] or "") or None
     texts["platform"] = texts["platform"] and texts["platform"].upper()
     extra = fields.rest()
     texts["extra"] = canonical_json(extra) if extra else None

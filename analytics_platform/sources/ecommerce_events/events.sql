@@ -15,7 +15,7 @@ SELECT
     CASE platform WHEN 'IOS' THEN 'iOS' WHEN 'ANDROID' THEN 'Android' END AS os,
     transaction_id,
     revenue,
-    coalesce(currency_code(currency), currency_code(json_extract_string(items, '$[0].currency'))) AS currency,
+    currency_code(currency) AS currency,
     list_id,
     list_name,
     items AS items_json,

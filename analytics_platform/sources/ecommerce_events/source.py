@@ -27,7 +27,7 @@ class EcommerceEvents(DeliveredRows, table="cleaned.ecommerce_events", source="e
         nullable=True,
         source="items",
         json=True,
-        amounts=("[].price", "[].item_price"),
+        amounts=("[].price", "[].item_price", "[].quantity"),
     )
     transaction_id: Text = column("The shop's order number, on purchases.", nullable=True, source="transaction_id")
     revenue: Money = column("Value of the order, where the message has it.", nullable=True, source="revenue")

@@ -16,6 +16,13 @@ from analytics_platform.contracts.ddl import polars_schema
 RATE_DAYS = 7
 """A rate holds from its day to this many days later: banks tell none at weekends and on holidays."""
 
+_SHARED = {
+    "$": (frozenset(("USD", "CAD", "AUD", "NZD", "HKD", "SGD", "TWD", "MXN", "BRL", "ARS", "CLP", "COP")), "USD"),
+    "¥": (frozenset(("JPY", "CNY")), "JPY"),
+    "KR": (frozenset(("SEK", "NOK", "DKK", "ISK")), ""),
+}
+"""Sign → the currencies that it may mean, and the one it means where the shop's is none of them; empty: unknown."""
+
 _SMALLEST = Decimal(1).scaleb(-10)
 
 Dated: TypeAlias = tuple[dt.date, Decimal]
@@ -43,6 +50,7 @@ class Rates:
     def worth(self, currency: str, shop: str, day: dt.date) -> Dated | None:
         """Give what one unit is worth in the shop's currency, by the base with the latest rates, and from when."""
         found: list[Dated] = []
+        currency = _SHARED.get(currency, ("", currency))[1]
         for base in self._bases:
             given, asked = self._units(base, currency, day), self._units(base, shop, day)
             if given and asked:
@@ -64,10 +72,14 @@ def daily_rates(
     known = set(before)
     for day, currencies in named.items():
         known |= set(currencies)
-        shop = shop_currency or (min(known) if len(known) == 1 else None)
+        named_only = {
+            each for each in known if not any(each in _SHARED and other in _SHARED[each][0] for other in known)
+        }
+        shop = shop_currency or (min(named_only) if len(named_only) == 1 else None)
         for currency in sorted(currencies):
-            worth = rates.worth(currency, shop, day) if shop and currency != shop else None
-            date, rate = worth or (None, Decimal(1) if currency == shop else None)
+            is_shops = currency == shop or (currency in _SHARED and shop in _SHARED[currency][0])
+            worth = rates.worth(currency, shop, day) if shop and not is_shops else None
+            date, rate = worth or (None, Decimal(1) if is_shops else None)
             rows.append((day, currency, shop, rate, date))
         if shop is None and known:
             rows.append((day, "", None, None, None))

@@ -35,8 +35,11 @@ def tables_with(*columns: str) -> tuple[str, ...]:
     return tuple(sorted(set(chain.from_iterable(found))))
 
 
-def _distinct(session: Reader, days: DayRange | None, *columns: str) -> pl.DataFrame:
-    """Collect the distinct values of text columns of all sources' events, by day: `event_date`, `value`."""
+def _distinct(session: Reader, days: DayRange | None, *columns: str, of_items: str = "") -> pl.DataFrame:
+    """Collect the distinct values of text columns of all sources' events, by day: `event_date`, `value`.
+
+    `of_items` is an expression that lists further values, those of items.
+    """
     assert days is not None
     within = f"event_date BETWEEN {literal(days.first)} AND {literal(days.last)}"
     parts = [
@@ -45,6 +48,12 @@ def _distinct(session: Reader, days: DayRange | None, *columns: str) -> pl.DataF
         for column in columns
         if column in query.columns
     ]
+    parts += [
+        f"SELECT event_date, unnest({of_items}) FROM ({query.sql}) AS {quote(name)} WHERE {within}"
+        for name, query in source_events().items()
+        if of_items and "items_json" in query.columns
+    ]
+    columns += ("items_json",) if of_items else ()
     sql = f"SELECT DISTINCT * FROM ({' UNION ALL '.join(parts)}) AS seen WHERE value IS NOT NULL"
     return session.frame(Query(sql, {}, dict.fromkeys(tables_with(*columns), within)))
 
@@ -71,7 +80,8 @@ def make_source_categories(session: Reader, days: DayRange | None, settings: Set
 def make_daily_rates(session: Reader, days: DayRange | None, settings: Settings) -> pl.DataFrame:
     """Make the rows of cleaned.daily_rates for the days: every currency that their events name."""
     assert days is not None
-    seen = _distinct(session, days, "currency").group_by("event_date").agg("value")
+    codes = "CASE WHEN names_currency(items_json) THEN item_currencies(items_json) END"
+    seen = _distinct(session, days, "currency", of_items=codes).group_by("event_date").agg("value")
     named = dict(zip(seen["event_date"], seen["value"], strict=True))
     every = [days.first + dt.timedelta(days=day) for day in range((days.last - days.first).days + 1)]
     earlier = f"event_date < {literal(days.first)} AND currency <> ''"
