@@ -33,6 +33,7 @@ from analytics_platform.reports.wording import (
 )
 from analytics_platform.transform import DayRange
 from analytics_platform.warehouse import Session
+from analytics_platform.warehouse.watchdog import shop_currency
 
 TITLE = "Findings"
 NO_DATA = (
@@ -56,6 +57,7 @@ class Facts:
     quality: pl.DataFrame
     reasons: pl.DataFrame
     loaded_at: dt.datetime | None
+    unknown: pl.DataFrame
     currency: str = ""
     unconverted: Sequence[str] = ()
 
@@ -93,7 +95,8 @@ def read_facts(session: Session, as_of: dt.datetime, currency: str = "") -> Fact
         quality=records.read_quality(session, ALL_DAYS),
         reasons=records.read_reasons(session, ALL_DAYS).head(_REASONS),
         loaded_at=records.loaded_at(session),
-        currency=queries.shop_currency(session, currency),
+        currency=shop_currency(session, currency),
+        unknown=queries.read_unknown(session),
         unconverted=queries.unconverted(session),
     )
 
@@ -165,7 +168,7 @@ def _notes(facts: Facts) -> tuple[str, ...]:
         "Days are UTC. Bots are left out. Visitors are distinct clients over the whole period; "
         "conversion is sessions with an order / sessions. Revenue is before refunds. " + sentences.currency_sentence()
     )
-    unknown = sentences.unknown_sentence(facts.days, list(facts.unconverted))
+    unknown = sentences.unknown_sentence(facts.unknown, facts.unconverted)
     notes = tuple(filter(None, (basis, unknown)))
     unfinished = [day(date) for date in facts.days.filter(~facts.days["is_complete"])["date"]]
     if not unfinished:

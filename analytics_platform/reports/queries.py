@@ -17,7 +17,8 @@ from analytics_platform.transform import DayRange
 from analytics_platform.warehouse import Session
 
 RATES = ("cleaned.daily_rates",)
-OVERVIEW = ("marts.daily_trends", "marts.funnel_daily", "marts.device_daily", "ops.pipeline_logs", *RATES)
+UNKNOWN = ("marts.unknown_amounts", "ops.quarantine")
+OVERVIEW = ("marts.daily_trends", "marts.funnel_daily", "marts.device_daily", "ops.pipeline_logs", *RATES, *UNKNOWN)
 CHANNELS = ("marts.attribution",)
 PRODUCTS = ("marts.product_daily", "marts.list_performance", "star.dim_product")
 CUSTOMERS = ("marts.user_metrics", "cleaned.users", "ops.orphans", "marts.customer_revenue")
@@ -39,10 +40,11 @@ TOP, TOP_BOUGHT = 10, 20
 _MONEY = pl.Decimal(38, 4)
 _TEXTS = """
 step device_type channel client_id product_id product_name list_id list_name user_id user_name city favourite_product
-source input error_reason raw batch_id
+source input error_reason raw batch_id kind reason
 """
 _AMOUNTS = """
-revenue refunds net_revenue total_revenue orders_revenue first_revenue last_revenue indirect_revenue
+revenue refunds net_revenue total_revenue orders_revenue total_refunds orders_refunds excess
+first_revenue last_revenue indirect_revenue
 """
 _TYPES: Mapping[str, Any] = {
     **dict.fromkeys(_TEXTS.split(), pl.String),
@@ -99,12 +101,23 @@ def days_with_data(session: Session, now: dt.datetime) -> tuple[DayRange, dt.dat
     return DayRange(first, last), min(slowest or last, now.astimezone(dt.UTC).date())
 
 
-def shop_currency(session: Session, setting: str) -> str:
-    """Return the currency of all amounts: SHOP_CURRENCY, else the only one of the events; empty if nobody told it."""
-    if setting or missing_tables(session, RATES):
-        return setting
-    found = session.rows("SELECT DISTINCT shop_currency FROM cleaned.daily_rates WHERE shop_currency IS NOT NULL")
-    return str(found[0][0]) if len(found) == 1 else ""
+def read_unknown(session: Session, days: DayRange = ALL_DAYS) -> pl.DataFrame:
+    """Return how many orders and refunds have an amount that is in no sum, and how many records an unreadable one.
+
+    `excess` is what refunds ask for above their orders.
+    """
+    sql = """
+        SELECT kind, reason, sum(events)::BIGINT, sum(excess)
+        FROM marts.unknown_amounts
+        WHERE date BETWEEN $first AND $last
+        GROUP BY kind, reason
+        UNION ALL
+        SELECT 'record', 'unreadable', count(*), 0
+        FROM ops.quarantine
+        WHERE error_reason LIKE '%is no amount%' OR error_reason LIKE '%not an amount%'
+        ORDER BY kind, reason
+        """
+    return frame(session, "kind reason events excess", sql, days).filter(pl.col("events") > 0)
 
 
 def unconverted(session: Session, days: DayRange = ALL_DAYS) -> list[str]:
@@ -203,7 +216,7 @@ def traffic_sources(session: Session, days: DayRange, top: int) -> list[str]:
 def read_products(session: Session, days: DayRange = ALL_DAYS, top: int = TOP, text: str = "") -> pl.DataFrame:
     """Return the products that sold best, of those with `text` in their name or id.
 
-    `products_sold` and `total_revenue` are those of all products, `orders_revenue` is that of all orders.
+    `products_sold`, `total_revenue` and `total_refunds` are those of all products, `orders_…` those of all orders.
     """
     sql = """
         WITH sold AS (
@@ -224,8 +237,9 @@ def read_products(session: Session, days: DayRange = ALL_DAYS, top: int = TOP, t
         ),
         totals AS (
             SELECT
-                count(CASE WHEN orders > 0 THEN 1 END), sum(revenue),
-                (SELECT coalesce(sum(revenue), 0) FROM marts.daily_trends WHERE date BETWEEN $first AND $last)
+                count(CASE WHEN orders > 0 THEN 1 END), sum(revenue), sum(refunds),
+                (SELECT coalesce(sum(revenue), 0) FROM marts.daily_trends WHERE date BETWEEN $first AND $last),
+                (SELECT coalesce(sum(refunds), 0) FROM marts.daily_trends WHERE date BETWEEN $first AND $last)
             FROM sold
         )
         SELECT * FROM named CROSS JOIN totals
@@ -235,7 +249,7 @@ def read_products(session: Session, days: DayRange = ALL_DAYS, top: int = TOP, t
         """
     columns = (
         "product_id product_name views add_to_carts orders quantity revenue refunds net_revenue products_sold "
-        "total_revenue orders_revenue"
+        "total_revenue total_refunds orders_revenue orders_refunds"
     )
     return frame(session, columns, sql, days, text=text, top=top)
 

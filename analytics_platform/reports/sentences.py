@@ -55,23 +55,41 @@ def _best(days: pl.DataFrame, years: bool) -> str:
     measure = next((name for name in ("revenue", "sessions") if days[name].sum() > 0), "orders")
     date, value = best_day(days, measure)
     shown = money(Decimal(value)) if measure == "revenue" else count(int(value), measure[:-1])
+    if len(days) > 1 and days[measure].n_unique() == 1:
+        return f"every day had {shown}"
     return f"the {'best' if measure == 'revenue' else 'busiest'} day was {day(date, years)} with {shown}"
 
 
-def unknown_sentence(days: pl.DataFrame, unconverted: list[str]) -> str:
-    """Say how many orders have no known amount, and why; empty if all have one.
+def unknown_sentence(unknown: pl.DataFrame, unconverted: Sequence[str]) -> str:
+    """Say which amounts of orders, refunds and records are in no sum, and for each reason of how many; else nothing.
 
     `unconverted` are the currencies of events that could not be converted into the shop's.
     """
-    if not (unknown := int(days["unknown"].sum())):
+    if unknown.is_empty():
         return ""
-    why = "their events carry none that can be read"
-    if unconverted and currency():
-        why = f"no rate of {listed(unconverted)} to {currency()}"
-    elif unconverted:
-        why = f"they are in {listed(unconverted)}, and SHOP_CURRENCY does not say which is the shop's"
-    have = "has" if unknown == 1 else "have"
-    return f"{count(unknown, 'order')} {have} an unknown amount, which is in no sum: {why}."
+    named = listed(list(unconverted)) if unconverted else "their currency"
+    causes = {
+        "no value": "without value",
+        "no exchange rate": f"without a rate of {named} to {currency()}",
+        "no SHOP_CURRENCY": f"without SHOP_CURRENCY, which says what {named} are converted to",
+        "items in several currencies": "without a currency of their own beside items in several",
+        "no order with a known amount": "without an order whose amount is known",
+    }
+    said = []
+    for kind in ("order", "refund"):
+        found = unknown.filter(pl.col("kind") == kind, pl.col("reason").is_in(list(causes)))
+        why = ", ".join(f"{whole(events)} {causes[reason]}" for reason, events in found[["reason", "events"]].rows())
+        if number := int(found["events"].sum()):
+            have = "has" if number == 1 else "have"
+            said.append(f"{count(number, kind)} {have} an unknown amount, which is in no sum: {why}.")
+    for row in unknown.filter(reason="more than the order").rows(named=True):
+        ask = "asks for more than its order" if row["events"] == 1 else "ask for more than their orders"
+        said.append(f"{count(row['events'], 'refund')} {ask}: {money(row['excess'])} is in no sum.")
+    for row in unknown.filter(kind="record").rows(named=True):
+        said.append(
+            f"{count(row['events'], 'record')} with an unreadable amount or quantity: rejected (ops.quarantine)."
+        )
+    return " ".join(said)
 
 
 def currency_sentence() -> str:
@@ -155,7 +173,8 @@ def attribution_sentence(credits: pl.DataFrame) -> str:
     moved = max(rows, key=lambda row: round(abs(row["last"] - row["first"]), 6))
     less, more = sorted((moved["first"], moved["last"]))
     if more - less < 0.0005:
-        return f"{leads}; the two rules agree on every channel."
+        how = "agree" if more == less else "differ by less than 0.1 %"
+        return f"{leads}; the two rules {how} on every channel."
     if moved is best:
         return f"{leads}: no channel depends more on the rule."
     better = "last" if moved["last"] == more else "first"
@@ -193,11 +212,18 @@ def _best_converting(rows: Sequence[Row], most: Row, sessions: int) -> str:
     return f"{rate} of its sessions lead to an order" + (", more than on any other device" if leads else "")
 
 
-def _reconciled(products: Decimal, orders: Decimal) -> str:
-    """Say how the revenue of all products and that of all orders fit together; nothing where both are nothing."""
-    sold, rest, ordered = (money(amount, exact=True) for amount in (products, orders - products, orders))
-    reconciled = f"; products {sold} + not itemized (shipping, tax, discounts) {rest} = orders {ordered}"
-    return reconciled if products or orders else ""
+def _reconciled(best: Row) -> str:
+    """Say how revenue and refunds of all products and of all orders fit together; nothing where both are nothing."""
+    said = ""
+    for kind, all_kind, rest in (
+        ("revenue", "orders", "not itemized (shipping, tax, discounts)"),
+        ("refunds", "refunds", "refunds that name no product"),
+    ):
+        products, orders = best[f"total_{kind}"], best[f"orders_{kind}"]
+        one, other, both = (money(amount, exact=True) for amount in (products, orders - products, orders))
+        if products or orders:
+            said += f"; products {one} + {rest} {other} = {all_kind} {both}"
+    return said
 
 
 def products_sentence(products: pl.DataFrame) -> str:
@@ -207,7 +233,7 @@ def products_sentence(products: pl.DataFrame) -> str:
         return "No product has been seen or sold yet."
     best, total = rows[0], rows[0]["total_revenue"]
     sold = [row for row in rows if row["orders"] > 0]
-    reconciled = _reconciled(total, best["orders_revenue"])
+    reconciled = _reconciled(best)
     if not sold:
         seen = max(rows, key=lambda row: row["views"])
         viewed = f"the most viewed is “{label(seen, 'product')}” with {count(seen['views'], 'view')}"

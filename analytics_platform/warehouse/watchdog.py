@@ -113,6 +113,14 @@ def has_low_error_rate(session: Session, settings: Settings, now: dt.datetime) -
     return Observation("error_rate", True, seen)
 
 
+def shop_currency(session: Session, setting: str) -> str:
+    """Return the currency of all amounts: SHOP_CURRENCY, else the only one of the events; empty if nobody told it."""
+    if setting or _lacks(session, "cleaned.daily_rates"):
+        return setting
+    found = session.rows("SELECT DISTINCT shop_currency FROM cleaned.daily_rates WHERE shop_currency IS NOT NULL")
+    return str(found[0][0]) if len(found) == 1 else ""
+
+
 def has_revenue(session: Session, settings: Settings, now: dt.datetime) -> Observation:
     """Check that the last week of data has revenue, if the shop ever had an order."""
     if _lacks(session, "marts.daily_trends"):
@@ -127,7 +135,8 @@ def has_revenue(session: Session, settings: Settings, now: dt.datetime) -> Obser
         """,
         {"week": WEEK},
     )
-    seen = f"{revenue:,.2f} from {orders} orders in the last {WEEK} days of data, last order on {last}"
+    amount = f"{shop_currency(session, settings.shop_currency)} {revenue:,.2f}".strip()
+    seen = f"{amount} from {orders} orders in the last {WEEK} days of data, last order on {last}"
     remedy = (
         f"Purchases of the last {WEEK} days of data are missing, or have no revenue: correct what sends them, let them "
         "arrive again with it, then run `analytics-platform materialize`."

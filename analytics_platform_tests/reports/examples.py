@@ -27,6 +27,7 @@ _SCHEMAS: Mapping[str, dict[str, Any]] = {
         "date": pl.Date, "sessions": pl.Int64, "visitors": pl.Int64, "converted": pl.Int64, "orders": pl.Int64,
         "unknown": pl.Int64, "revenue": _MONEY, "refunds": _MONEY, "net_revenue": _MONEY, "is_complete": pl.Boolean,
     },
+    "unknown": {"kind": pl.String, "reason": pl.String, "events": pl.Int64, "excess": _MONEY},
     "funnel": {"step_index": pl.Int64, "step": pl.String, "sessions": pl.Int64},
     "attribution": {
         "channel": pl.String, "first_orders": pl.Int64, "last_orders": pl.Int64, "indirect_orders": pl.Int64,
@@ -39,7 +40,8 @@ _SCHEMAS: Mapping[str, dict[str, Any]] = {
     "products": {
         "product_id": pl.String, "product_name": pl.String, "views": pl.Int64, "add_to_carts": pl.Int64,
         "orders": pl.Int64, "quantity": pl.Int64, "revenue": _MONEY, "refunds": _MONEY, "net_revenue": _MONEY,
-        "products_sold": pl.Int64, "total_revenue": _MONEY, "orders_revenue": _MONEY,
+        "products_sold": pl.Int64, "total_revenue": _MONEY, "total_refunds": _MONEY, "orders_revenue": _MONEY,
+        "orders_refunds": _MONEY,
     },
     "lists": {
         "list_id": pl.String, "list_name": pl.String, "sessions": pl.Int64, "impressions": pl.Int64,
@@ -114,14 +116,20 @@ def product(
 ) -> list[object]:
     """A row of the products frame."""
     total = Decimal(str(revenue if total is None else total))
-    return [f"id-{name}", name, views, 0, orders, orders, revenue, 0, revenue, sold, total, total + shipping]
+    return [f"id-{name}", name, views, 0, orders, orders, revenue, 0, revenue, sold, total, 0, total + shipping, 0]
 
 
 def facts(**frames: pl.DataFrame) -> Facts:
     """Facts whose other frames are empty."""
     made = {name: frames.get(name, frame(name)) for name in _SCHEMAS}
     return Facts(
-        made.pop("days"), 0, quality=made.pop("quality"), reasons=made.pop("reasons"), frames=made, loaded_at=None
+        made.pop("days"),
+        0,
+        quality=made.pop("quality"),
+        reasons=made.pop("reasons"),
+        unknown=made.pop("unknown"),
+        frames=made,
+        loaded_at=None,
     )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from analytics_platform.reports import queries
+from analytics_platform.warehouse.watchdog import shop_currency
 from analytics_platform_tests.reports.examples import AS_OF, FRAMES, NOV_1, add, fill, frame, read, warehouse
 
 
@@ -21,9 +22,10 @@ def test_empty_tables_give_empty_frames_of_the_promised_types(path: Path) -> Non
     facts = read(path)
     assert facts.is_empty and facts.visitors == 0 and facts.loaded_at is None
     for name in FRAMES:
-        assert ({"days": facts.days, "quality": facts.quality, "reasons": facts.reasons} | facts.frames)[
-            name
-        ].schema == frame(name).schema
+        assert (
+            {"days": facts.days, "unknown": facts.unknown, "quality": facts.quality, "reasons": facts.reasons}
+            | facts.frames
+        )[name].schema == frame(name).schema
 
 
 def test_a_day_without_traffic_is_there_with_zeros(path: Path) -> None:
@@ -78,7 +80,25 @@ def test_the_currency_is_the_setting_else_the_only_one_of_the_events(
     with warehouse(path) as session:
         for currency, (shop, rate) in currencies.items():
             add(session, "cleaned.daily_rates", currency=currency, shop_currency=shop, rate=rate)
-        assert (queries.shop_currency(session, setting), queries.unconverted(session)) == (known, unconverted)
+        assert (shop_currency(session, setting), queries.unconverted(session)) == (known, unconverted)
+
+
+def test_unknown_amounts_are_counted_by_reason_and_unreadable_records_with_them(path: Path) -> None:
+    with warehouse(path) as session:
+        for day, kind, reason, excess in (
+            (1, "order", "no value", 0),
+            (2, "order", "no value", 0),
+            (2, "refund", "more than the order", 9),
+        ):
+            figures = {"date": dt.date(2026, 11, day), "kind": kind, "reason": reason, "events": 2, "excess": excess}
+            add(session, "marts.unknown_amounts", **figures)
+        for reason in ("event_data: items[].price is no amount", "revenue: not an amount", "client_id: missing"):
+            add(session, "ops.quarantine", error_reason=reason)
+        assert queries.read_unknown(session).rows() == [
+            ("order", "no value", 4, 0),
+            ("record", "unreadable", 2, 0),
+            ("refund", "more than the order", 2, 9),
+        ]
 
 
 def test_orders_without_a_known_revenue_are_counted(path: Path) -> None:

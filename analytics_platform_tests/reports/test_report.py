@@ -67,9 +67,10 @@ def test_every_amount_names_the_currency_or_the_report_says_that_nobody_told_it(
 
 
 def test_orders_with_an_unknown_amount_are_pointed_out() -> None:
-    facts_ = replace(facts(days=days((9, 4, 100), unknown=3)), currency="EUR", unconverted=["CHF"])
+    unknown = frame("unknown", [("order", "no exchange rate", 3, 0)])
+    facts_ = replace(facts(days=days((9, 4, 100)), unknown=unknown), currency="EUR", unconverted=["CHF"])
     assert make_report(facts_, AS_OF, LIMIT).notes[1] == (
-        "3 orders have an unknown amount, which is in no sum: no rate of CHF to EUR."
+        "3 orders have an unknown amount, which is in no sum: 3 without a rate of CHF to EUR."
     )
 
 

@@ -28,7 +28,7 @@ class TestTrends:
         flat = days(*[LAST_WEEK] * 14, (1, 0, 0), unfinished=1)
         assert say.trends_sentence(flat) == (
             "In the 7 days to 14 Nov, against the 7 before, revenue stayed at 7,000 and sessions "
-            "stayed at 700; the best day was 8 Nov with 1,000."
+            "stayed at 700; every day had 1,000."
         )
 
     def test_fewer_than_two_weeks_are_summed_up(self) -> None:
@@ -80,19 +80,28 @@ class TestTrends:
             )
 
     @pytest.mark.parametrize(
-        ("currency", "unconverted", "why"),
+        ("found", "said"),
         [
-            ("EUR", ["CHF", "SEK"], "no rate of CHF and SEK to EUR"),
-            ("", ["CHF", "EUR"], "they are in CHF and EUR, and SHOP_CURRENCY does not say which is the shop's"),
-            ("EUR", [], "their events carry none that can be read"),
+            ([], ""),
+            (
+                [("order", "no exchange rate", 2, 0), ("order", "no value", 1, 0)],
+                "3 orders have an unknown amount, which is in no sum: 2 without a rate of CHF and SEK to EUR, "
+                "1 without value.",
+            ),
+            (
+                [("refund", "no order with a known amount", 1, 0), ("refund", "more than the order", 1, 9)],
+                "1 refund has an unknown amount, which is in no sum: 1 without an order whose amount is known. "
+                "1 refund asks for more than its order: EUR 9.00 is in no sum.",
+            ),
+            (
+                [("record", "unreadable", 2, 0)],
+                "2 records with an unreadable amount or quantity: rejected (ops.quarantine).",
+            ),
         ],
     )
-    def test_unknown_amounts_are_said(self, currency: str, unconverted: list[str], why: str) -> None:
-        with amounts_in(currency):
-            assert say.unknown_sentence(days((9, 2, 5)), unconverted) == ""
-            assert say.unknown_sentence(days((9, 2, 5), unknown=1), unconverted) == (
-                f"1 order has an unknown amount, which is in no sum: {why}."
-            )
+    def test_amounts_in_no_sum_are_said_with_each_cause(self, found: list[tuple[object, ...]], said: str) -> None:
+        with amounts_in("EUR"):
+            assert say.unknown_sentence(frame("unknown", found), ["CHF", "SEK"]) == said
 
     @pytest.mark.parametrize("nothing", [days(), days((0, 0, 0)), days(*[(0, 0, 0)] * 20)])
     def test_no_traffic_is_said(self, nothing: pl.DataFrame) -> None:
@@ -149,6 +158,8 @@ class TestAttribution:
     def test_agreement_is_said(self) -> None:
         credits = frame("attribution", [("Direct", 1, 1, 1, 70, 70, 70), ("Email", 1, 1, 1, 30, 30, 30)])
         assert say.attribution_sentence(credits).endswith("; the two rules agree on every channel.")
+        nearly = frame("attribution", [("Direct", 1, 1, 1, 70, "70.01", 70), ("Email", 1, 1, 1, 30, "29.99", 30)])
+        assert say.attribution_sentence(nearly).endswith("; the two rules differ by less than 0.1 % on every channel.")
 
     def test_one_channel_gets_all(self) -> None:
         credits = frame("attribution", [("Direct", 1, 1, 1, 70, 70, 70)])

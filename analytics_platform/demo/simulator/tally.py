@@ -126,10 +126,10 @@ class Tally:
 
     Sessions are those of a client over all sources: a user's messages and logs make common ones. A session belongs to
     the day it starts; a bounce is a session of one event. An order is identified by client and transaction id; its day
-    is that of its earliest event, its revenue the first that is known of its events of that day. Refunds count on the
-    day they are given; one without value gives back its order. Amounts in a currency without rate are unknown, and in
-    no sum. The channel of a session is that of its first event with one, else Direct. It is a bot's if programs alone
-    sent its events, as far as they have a user agent, and nothing was bought.
+    is that of its earliest event, its revenue the first that is known of its events within 30 days. Refunds count on
+    the day they are given, up to their order; one without value gives back all of it. Amounts in a currency without
+    rate are unknown, and in no sum. The channel of a session is that of its first event with one, else Direct. It is a
+    bot's if programs alone sent its events, as far as they have a user agent, and nothing was bought.
     """
 
     def __init__(self, rates: Rates) -> None:
@@ -175,7 +175,7 @@ class Tally:
         for client_id in self._orders if clients is None else clients:
             for events in self._orders[client_id].values():
                 (at, first), *_ = events = sorted(events, key=lambda event: event[0])
-                known = (self._worth(*event) for event in events if event[0] // DAY == at // DAY)
+                known = (self._worth(*event) for event in events if event[0] // DAY <= at // DAY + 30)
                 sold.append(Sold(client_id, at, first, next((each for each in known if each is not None), None)))
         return sold
 
@@ -253,7 +253,9 @@ class Tally:
         for client_id, at, refund in self._refunds:
             orders = {each.purchase.transaction_id: each for each in self.orders([client_id]) if each.at <= at}
             whole = orders.get(refund.transaction_id)
-            add(at, None, self._worth(at, refund) if refund.cents else whole and whole.revenue)
+            amounts = (self._worth(at, refund) if refund.cents else None, whole and whole.revenue)
+            asked = refund.cents is None or amounts[0] is not None
+            add(at, None, min((each for each in amounts if each is not None), default=None) if asked else None)
         totals = {name: sum(each.values(), Decimal()) for name, each in days.items()}
         return {
             "orders": len(sold),

@@ -91,12 +91,15 @@ CREATE OR REPLACE TEMP MACRO plain_number(number_text) AS
 CREATE OR REPLACE TEMP MACRO amount(amount_text) AS
     coalesce(
         money(amount_text),
-        list_transform([bare_amount(amount_text)], lambda bare: money(plain_number(bare)))[1]
+        CASE
+            WHEN amount_text IS NOT NULL
+                THEN list_transform([bare_amount(amount_text)], lambda bare: money(plain_number(bare)))[1]
+        END
     );
 CREATE OR REPLACE TEMP MACRO is_unreadable(amount_text) AS
     known(amount_text) IS NOT NULL AND amount(amount_text) IS NULL;
 CREATE OR REPLACE TEMP MACRO currency_code(currency_text) AS
-    list_transform(
+    CASE WHEN currency_text IS NOT NULL THEN list_transform(
         [upper(known(currency_text))],
         lambda sign: coalesce(
             MAP {
@@ -114,15 +117,15 @@ CREATE OR REPLACE TEMP MACRO currency_code(currency_text) AS
             ),
             sign
         )
-    )[1];
+    )[1] END;
 CREATE OR REPLACE TEMP MACRO currency_in(amount_text) AS
-    list_transform(
+    CASE WHEN amount_text IS NOT NULL THEN list_transform(
         [known(amount_text)],
         lambda written: CASE
             WHEN money(written) IS NULL
                 THEN currency_code(regexp_replace(written, '[-+0-9., ''’–—\x{00a0}\x{202f}]', '', 'g'))
         END
-    )[1];
+    )[1] END;
 CREATE OR REPLACE TEMP MACRO item_price(item) AS
     amount(coalesce(known(json_extract_string(item, '$.item_price')), known(json_extract_string(item, '$.price'))));
 CREATE OR REPLACE TEMP MACRO pieces(item) AS

@@ -21,6 +21,7 @@ from analytics_platform.settings import Settings, SettingsError, load_settings
 from analytics_platform.transform import DayRange
 from analytics_platform.warehouse import Session, WarehouseError
 from analytics_platform.warehouse.published import Published, View
+from analytics_platform.warehouse.watchdog import shop_currency
 
 REFRESH_S = 10
 """How often an open page looks whether there is something new."""
@@ -67,7 +68,7 @@ def open_warehouse(*tables: str, refreshes: bool = True) -> Iterator[Session]:
             if queries.missing_tables(session, tables):
                 _end_empty()
             try:
-                with amounts_in(queries.shop_currency(session, settings().shop_currency)):
+                with amounts_in(shop_currency(session, settings().shop_currency)):
                     _about(state, session)
                     yield session
             finally:  # also of a page that ends early, because there is no traffic yet

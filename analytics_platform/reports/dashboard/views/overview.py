@@ -35,8 +35,9 @@ def show() -> None:
         days = queries.read_days(session, chosen.days, chosen.complete_until)
         before = queries.read_days(session, chosen.before, chosen.complete_until) if chosen.before else days.clear()
         shell.key_figures(figures(days, before))
-        if unknown := sentences.unknown_sentence(days, queries.unconverted(session, chosen.days)):
-            st.text(unknown)
+        unknown = queries.read_unknown(session, chosen.days)
+        if said := sentences.unknown_sentence(unknown, queries.unconverted(session, chosen.days)):
+            st.text(said)
         with shell.card("Daily trend"):
             _trend(days, before)
         left, right = st.columns(2, gap="small")
