@@ -58,6 +58,7 @@ EXAMPLES = {
     "event_data: value is no amount": line(event_data='{"revenue": 1, "value": [1]}'),
     "event_data: items[].price is no amount": line(event_data='{"items": [{"price": 1}, {"price": "1,2,3"}]}'),
     "event_data: items[].item_price is no amount": line(event_data='{"items": "[{\\"item_price\\": \\"x\\"}]"}'),
+    "event_data: items[].quantity is no amount": line(event_data='{"items": [{"quantity": "two"}]}'),
     "record: too few columns": "c1,/p\n",
     "record: too many columns": line().rstrip("\n") + ",more\n",
     "record: stray quote": line().replace("/p", '/"p"'),

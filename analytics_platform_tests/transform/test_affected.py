@@ -39,18 +39,18 @@ def test_an_event_may_change_the_sessions_of_the_events_of_two_days_after_it_and
 
 
 def test_an_order_may_repeat_one_of_thirty_days_before() -> None:
-    assert offsets("sessionized.purchases") == (0, 30)
+    assert offsets("sessionized.purchases") == (0, 31)
 
 
 def test_windows_add_up_from_table_to_table() -> None:
-    assert offsets("sessionized.sessions") == (-1, 30)
-    assert offsets("star.fact_orders") == (-1, 31)
-    assert offsets("star.dim_customer") == (-1, 31)  # a client is a bot if its sessions are
-    assert offsets("marts.attribution") == (-1, 60)
+    assert offsets("sessionized.sessions") == (-1, 31)
+    assert offsets("star.fact_orders") == (-1, 32)
+    assert offsets("star.dim_customer") == (-1, 32)  # a client is a bot if its sessions are
+    assert offsets("marts.attribution") == (-1, 61)
 
 
 def test_the_look_back_setting_moves_the_edge() -> None:
-    assert offsets("marts.attribution", lookback=90) == (-1, 120)
+    assert offsets("marts.attribution", lookback=90) == (-1, 121)
 
 
 @given(st.sampled_from(sorted(CONTRACTS)), st.sets(days), st.sets(days))

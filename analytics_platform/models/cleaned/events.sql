@@ -30,7 +30,7 @@ days AS (
     SELECT
         event_date,
         max(shop_currency) AS shop_currency,
-        map(list(currency ORDER BY currency), list(rate ORDER BY currency)) AS rates
+        map(list(currency), list(rate)) AS rates
     FROM cleaned.daily_rates
     GROUP BY event_date
 ),
@@ -78,7 +78,7 @@ enriched AS (
         CASE
             WHEN events.is_mixed AND events.revenue IS NULL THEN item_worths(items_json, events.currency, days.rates)
             ELSE events.item_values
-        END AS values,
+        END AS line_values,
         days.shop_currency,
         CASE
             WHEN events.is_mixed AND events.currency IS NULL AND events.revenue IS NOT NULL THEN NULL
@@ -101,9 +101,9 @@ valued AS (
         CASE
             WHEN event_name NOT IN ('purchase', 'refund') THEN NULL
             WHEN revenue IS NOT NULL THEN revenue
-            WHEN is_refund AND list_count(values) < len(values) THEN NULL
-            WHEN is_converted AND list_count(values) < list_count(item_values) THEN NULL
-            ELSE money(list_sum(values))
+            WHEN is_refund AND list_count(line_values) < len(line_values) THEN NULL
+            WHEN is_converted AND list_count(line_values) < list_count(item_values) THEN NULL
+            ELSE money(list_sum(line_values))
         END AS amount,
         CASE WHEN is_converted THEN 1 ELSE rate END AS exchange_rate
     FROM enriched

@@ -131,7 +131,7 @@ CREATE OR REPLACE TEMP MACRO item_price(item) AS
 CREATE OR REPLACE TEMP MACRO pieces(item) AS
     CASE
         WHEN known(json_extract_string(item, '$.quantity')) IS NULL THEN 1
-        ELSE amount(json_extract_string(item, '$.quantity'))
+        ELSE CAST(amount(json_extract_string(item, '$.quantity')) AS DECIMAL(20, 4))
     END;
 CREATE OR REPLACE TEMP MACRO item_currency(item) AS
     coalesce(

@@ -68,7 +68,14 @@ def test_a_message_without_fields_has_no_values() -> None:
 
 @pytest.mark.parametrize(
     ("amount", "currency", "read"),
-    [("10 USD", None, "USD"), ("EUR 5", None, "EUR"), ("10 USD", "EUR", "EUR"), ("$10", None, None), (10, None, None)],
+    [
+        ("10 USD", None, "USD"),
+        ("EUR 5", None, "EUR"),
+        ("10 USD", "EUR", "EUR"),
+        ("$10", None, "$"),
+        (10, None, None),
+        ("1e3", None, None),
+    ],
 )
 def test_the_currency_is_the_messages_own_or_that_of_its_amount(
     amount: object, currency: str | None, read: str | None
