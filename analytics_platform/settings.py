@@ -67,15 +67,6 @@ class SettingsError(UserError, ValueError):
     """A setting is wrong; the message names it, its value and what to do, in one sentence."""
 
 
-PAYMENT_PROVIDERS = (
-    "2checkout.com,adyen.com,affirm.com,afterpay.com,alipay.com,authorize.net,braintreegateway.com,cardinalcommerce.com,"
-    "checkout.com,clearpay.co.uk,giropay.de,klarna.com,mercadopago.com,mollie.com,multisafepay.com,pay.amazon.com,"
-    "pay.google.com,payments.amazon.com,paypal.com,paytm.com,payu.com,przelewy24.pl,razorpay.com,shop.app,sofort.com,"
-    "squareup.com,stripe.com,worldpay.com"
-)
-"""Where visitors go to pay, and come back from."""
-
-
 class Settings(BaseSettings):
     """The settings. Every field is the environment variable of the same name."""
 
@@ -103,8 +94,9 @@ class Settings(BaseSettings):
         "", description="Domains of the shop beside that of the page, with commas: as referrers they are no source."
     )
     ignored_referrers: str = Field(
-        PAYMENT_PROVIDERS,
-        description="Domains that visitors only pass through, with commas: payment providers, sign-in pages.",
+        "",
+        description="Domains that visitors only pass through, with commas, beside known payment providers; bank.* for "
+        "bank below any public suffix.",
     )
     warehouse_memory: str = Field(
         "1GB",

@@ -57,9 +57,10 @@ class Urls(Contract, table="cleaned.urls", key=("event_date", "url"), partition=
     site: Text = column("Name of the site as a traffic source, e.g. google for www.google.de.", nullable=True)
     site_category: Text = column("Kind of the site.", nullable=True, isin=["search", "social", "shopping", "video"])
     role: Text = column(
-        "own: a host of OWN_DOMAINS. ignored: one of IGNORED_REFERRERS. As a referrer neither is a traffic source.",
+        "own: a host of OWN_DOMAINS. ignored: one of IGNORED_REFERRERS or a payment provider. As a referrer neither is "
+        "a traffic source. page: a domain that pages of the day have; no traffic source where the page has no host.",
         nullable=True,
-        isin=["own", "ignored"],
+        isin=["own", "ignored", "page"],
     )
 
 

@@ -27,6 +27,9 @@ _TYPES: Mapping[object, str] = MappingProxyType(
 )
 
 
+_FRACTION = r'("(?:[^"\\]|\\.)*")|(?:(-?[1-9][0-9]*)|-?(0))\.0([,}\]]|$)'
+"""A text of JSON, which is kept, or a whole number with a fraction, as `json_normalize` writes it: 5.0, 1000.0."""
+
 EVENT = ("client_id", "event_name", "event_at")
 """What tells two events with the same own id apart."""
 
@@ -92,12 +95,17 @@ def _tells_apart(column: pa.Column) -> bool:
 
 
 def _md5_sql(contract: ContractType, names: Iterable[str]) -> str:
-    """Return SQL for an MD5 of columns: times in µs, JSON without nulls, keys sorted, an empty object as missing."""
+    """Return SQL for an MD5 of columns: times in µs, JSON in one form, an empty object as missing.
+
+    That form has no nulls, sorted keys, and whole numbers without a fraction.
+    """
     types, documents, parts = column_types(contract), json_columns(contract), [literal(contract.table.source)]
     for name in names:
         value = quote(name)
         if name in documents:
-            value = f"nullif(nfc_normalize(json_normalize(json_strip_nulls({value}))), '{{}}')"
+            text = f"nfc_normalize(json_normalize(json_strip_nulls({value})))"
+            whole = f"regexp_replace({text}, {literal(_FRACTION)}, '\\1\\2\\3\\4', 'g')"
+            value = f"nullif(CASE WHEN contains({text}, '.0') THEN {whole} ELSE {text} END, '{{}}')"
         parts.append(f"epoch_us({value})" if types[name] == INSTANT else value)
     return f"md5(concat({', chr(31), '.join(parts)}))"  # concat writes nothing for a null
 

@@ -171,6 +171,7 @@ class Sessions(
     rules=(
         Rule("ends_after_start", "ended_at >= started_at", "A session ends at or after its start."),
         Rule("bounce_is_one_event", "is_bounce = (events = 1)", "A bounce is a session of one event."),
+        Rule("bot_is_a_device", "is_bot = (device_type = 'bot')", "A session is a bot's if its device is a bot."),
         Rule("order_needs_purchase", "orders = 0 OR purchased", "Only sessions with a purchase have orders."),
     ),
 ):
@@ -182,9 +183,11 @@ class Sessions(
     session_date: Day = column("Day (UTC) the session starts.")
     entry_page: Text = column("Path of the first page.", nullable=True)
     exit_page: Text = column("Path of the last page.", nullable=True)
-    device_type: Text = column("Device of the first event.", isin=list(DEVICE_TYPES))
-    os: Text = column("Operating system of the first event.", nullable=True)
-    browser: Text = column("Browser of the first event.", nullable=True)
+    device_type: Text = column(
+        "bot of a bot's session, else the first device of a person that its events name.", isin=list(DEVICE_TYPES)
+    )
+    os: Text = column("Operating system of that device.", nullable=True)
+    browser: Text = column("Browser on that device.", nullable=True)
     split_reason: Text = column("Why the session began: after a pause, or cut at midnight.", isin=SPLIT_REASONS)
     viewed_product: Flag = column("Has a view_item event.")
 

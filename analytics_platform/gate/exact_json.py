@@ -145,6 +145,37 @@ def read_json(text: str) -> object:
     return value
 
 
+MAX_LAYERS = 3
+"""JSON may stand so deep in texts that stand in JSON."""
+
+
+def unnest(value: object, layers: int = MAX_LAYERS) -> object:
+    """Read the JSON objects and lists in texts of a decoded value: `{"a": "[1]"}` becomes `{"a": [1]}`."""
+    match value:
+        case str() if layers and value.strip()[:1] in ("{", "[", '"'):
+            try:
+                found = unnest(read_json(value), layers - 1)
+            except JsonError:
+                return value
+            return found if isinstance(found, dict | list) else value
+        case dict():
+            return {key: unnest(each, layers) for key, each in value.items()}
+        case list():
+            return [unnest(each, layers) for each in value]
+    return value
+
+
+def unnested(text: str) -> str:
+    """Write JSON with the JSON in its texts unnested; without any, and what `read_json` rejects, as it is."""
+    try:
+        given = read_json(text)
+        value = unnest(given)
+        check_depth(value)
+    except JsonError:
+        return text
+    return text if value == given else canonical_json(value)
+
+
 def check_characters(text: str, *, escaped: bool = False) -> None:
     """Raise `JsonError` if a text holds NUL or a lone surrogate; with `escaped`, no position in it is given."""
     if (place := text.find("\0")) >= 0:

@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from analytics_platform.contracts.base import ContractType
 from analytics_platform.contracts.missing import IDS, known, known_id
-from analytics_platform.gate.exact_json import JsonError, JsonFault, canonical_json, plain_text, read_json
+from analytics_platform.gate.exact_json import JsonError, JsonFault, canonical_json, plain_text, read_json, unnest
 from analytics_platform.gate.layout import FileRejectedError
 from analytics_platform.gate.records import MalformedError, Positions, Records, no_records, numbered, parse_records
 from analytics_platform.gate.types import readable
@@ -72,23 +72,22 @@ def read_json_lines(stream: BinaryIO, contract: ContractType, only: Positions = 
     sources = {
         name: column.metadata["source"] for name, column in contract.columns.items() if column.metadata["source"]
     }
-    known, unknown = frozenset(chain.from_iterable(sources.values())), dict[str, None]()
+    known = frozenset(chain.from_iterable(sources.values()))
 
     def parse(line: bytes) -> list[str | None]:
         if len(line) > MAX_LINE_BYTES:
             raise MalformedError(_TOO_LARGE)
         row = read_object(readable(line))
         extra = {name: value for name, value in row.items() if name not in known}
-        unknown.update(dict.fromkeys(extra))
         found = (_first_known(row, names, column in IDS) for column, names in sources.items())
-        return [*found, canonical_json(extra) if extra else None]
+        return [*found, canonical_json(unnest(extra)) if extra else None]
 
     def text_of(line: bytes) -> str:
         return readable(line[:SHOWN_BYTES] if len(line) > MAX_LINE_BYTES else line)
 
     lines = ((place, line.rstrip(b"\r\n")) for place, line in numbered(_lines(stream), only) if line.strip())
     yield from parse_records(lines, (*sources, "extra"), parse, text_of)
-    yield no_records(*([f"unknown columns kept in extra: {', '.join(unknown)}"] if unknown and only is None else ()))
+    yield no_records()
 
 
 def _first_known(row: Mapping[str, object], names: Iterable[str], is_id: bool) -> str | None:

@@ -12,7 +12,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from analytics_platform.gate.layout import Layout
-from analytics_platform.gate.types import present
+from analytics_platform.gate.types import present, unnest_texts
 
 REJECTED = pl.Schema(
     {
@@ -120,5 +120,5 @@ def values_of(text: pl.DataFrame, layout: Layout) -> pl.DataFrame:
         extras = pl.DataFrame([present(text[name]) for name in layout.extras])
         says = pl.any_horizontal(pl.all().is_not_null())
         extra = extras.select(pl.when(says).then(pl.struct(pl.all()).struct.json_encode())).to_series()
-        values.append(extra.alias("extra"))
+        values.append(unnest_texts(extra).alias("extra"))
     return pl.DataFrame(values)

@@ -15,6 +15,7 @@ import duckdb
 import polars as pl
 
 from analytics_platform.contracts.missing import MISSING
+from analytics_platform.gate.exact_json import unnested
 
 INSTANT = pl.Datetime("us", "UTC")
 
@@ -40,6 +41,9 @@ _FIXED: Mapping[int, str] = {
 
 _NOTHING, _NO_ID = (rf"^(?i-u:{'|'.join(map(re.escape, texts))})$" for texts in (MISSING, MISSING | {"0"}))
 """A pattern is four times faster than a comparison of lower-case texts."""
+
+_BROKEN_INSIDE = """regexp_matches(document, '^\\s*"[\\s"\\\\]*[{\\[]')"""
+"""A JSON text that begins as an object or a list, and was not unnested since it is none."""
 
 _EPOCHS = (10**8, 10**11, 10**14, 10**17)
 """Unix times in seconds, milliseconds, microseconds lie between these numbers: each unit covers the years 1973 to
@@ -113,12 +117,31 @@ def _query(engine: duckdb.DuckDBPyConnection, sql: str, given: pl.DataFrame) -> 
 
 
 def to_json(text: pl.Series, engine: duckdb.DuckDBPyConnection) -> pl.Series:
-    """Give JSON text as it is, null where it is not valid: validated by the engine that the models read it with."""
+    """Give JSON text, null where it is not valid: validated by the engine that the models read it with.
+
+    JSON that was encoded twice is read: a text that holds an object or a list becomes that, at any depth.
+    """
+    text = unnest_texts(text)
     documents = pl.DataFrame({"place": pl.int_range(len(text), eager=True), "document": text}).drop_nulls()
     if documents.is_empty():
         return text
-    broken = _query(engine, "SELECT place FROM given WHERE NOT json_valid(document)", documents)
-    return text.scatter(broken, None) if len(broken) else text
+    places = _query(engine, f"SELECT place FROM given WHERE NOT json_valid(document) OR {_BROKEN_INSIDE}", documents)
+    return text.scatter(places, None) if len(places) else text
+
+
+def unnest_texts(documents: pl.Series) -> pl.Series:
+    """Give JSON texts with the objects and lists in their texts unnested; what is not valid as it is."""
+    rows = documents.str.contains_any(['"{', '"[', '"\\"']).arg_true()
+    if rows.is_empty():
+        return documents
+    changed = pl.Series(map(unnested, documents.gather(rows)), dtype=pl.String)
+    return documents.scatter(rows, changed)
+
+
+def keys_of(documents: pl.Series, engine: duckdb.DuckDBPyConnection) -> set[str]:
+    """Collect the keys of JSON objects, without those of objects inside them."""
+    given = pl.DataFrame({"document": documents}).drop_nulls()
+    return set(_query(engine, "SELECT DISTINCT unnest(json_keys(document)) AS key FROM given", given))
 
 
 def find_unreadable_amounts(documents: pl.Series, place: str, engine: duckdb.DuckDBPyConnection) -> pl.Series:

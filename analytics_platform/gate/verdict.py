@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import atexit
 import datetime as dt
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import cache
 
 import duckdb
@@ -16,15 +17,22 @@ import polars as pl
 
 from analytics_platform.contracts.base import ContractType
 from analytics_platform.contracts.ddl import polars_schema
+from analytics_platform.contracts.event_names import plain_name
 from analytics_platform.contracts.functions import macros
 from analytics_platform.contracts.missing import IDS
 from analytics_platform.gate.layout import EVENT_TIME, usual_names
-from analytics_platform.gate.records import REJECTED, Records, rejected_frame
+from analytics_platform.gate.records import REJECTED, Records, no_records, rejected_frame
 from analytics_platform.gate.rulebook import Rulebook
-from analytics_platform.gate.types import convert, present
+from analytics_platform.gate.types import convert, keys_of, present
 
 EVENT_DATE = "event_date"
 """The column with the day of an event."""
+
+UNREAD = ("keys of {} that nothing reads: ", "unknown columns kept in {}: ")
+"""How the drift says which keys of a JSON column, or of `extra`, nothing reads."""
+
+MOST_KEYS = 50
+"""Unread keys of a column that are named for a batch: some payloads have an id as a key."""
 
 ARRIVAL_TOLERANCE = dt.timedelta(days=1)
 """An event may be this much later than its arrival, since clocks differ; beyond, it is rejected."""
@@ -64,15 +72,24 @@ class Gate:
         self._origin = origin
         self._engine = engine
         self._last_date: dt.date | None = None
+        self._keys: dict[str, set[str]] = {}
 
     def validate(self, records: Records) -> Verdict:
         """Validate some records of the batch."""
+        if any("kept in extra" in words for words in records.drift):  # the form of the records has told already
+            self._keys.pop("extra", None)
         if not len(records.positions):
             none = pl.DataFrame(schema=self._schema)
             return Verdict(none, self._with_neighbours(records.malformed, none), records.drift)
-        values = pl.DataFrame([present(records.values[name], name in IDS) for name in self._from_input])
-        json = {name: self._columns[name].metadata["json"] for name in self._from_input}
+        traits = {name: self._columns[name].metadata for name in self._from_input}
+        ids = [name in IDS or traits[name]["own_id"] for name in self._from_input]
+        values = pl.DataFrame([present(records.values[x], is_id) for x, is_id in zip(traits, ids, strict=True)])
+        json = {name: traits[name]["json"] for name in self._from_input}
         typed = pl.DataFrame([convert(values[x], self._schema[x], json[x], self._engine) for x in self._from_input])
+        if EVENT_TIME in typed.columns:
+            self._note_keys({name: typed[name] for name in self._from_input if json[name]})
+        if "extra" in records.values.columns:
+            self._note_keys({"extra": records.values["extra"]})
         broken = self._rulebook.broken(values, typed)
         rows = broken["row"]
         accepted = self._complete(typed, records, rows)
@@ -80,6 +97,18 @@ class Gate:
         found = rejected_frame(records.positions[rows], records.raws(rows.to_numpy()), broken["reason"], dates)
         rejected = pl.concat([records.malformed, found]).sort("position", maintain_order=True)
         return Verdict(accepted, self._with_neighbours(rejected, accepted), records.drift)
+
+    def _note_keys(self, documents: Mapping[str, pl.Series]) -> None:
+        for name, texts in documents.items():
+            self._keys.setdefault(name, set()).update(keys_of(texts, self._engine))
+
+    def unread(self, read: Collection[str]) -> Iterator[str]:
+        """Say which keys of the records' JSON are none of those that are `read`, each as `plain_name` writes it."""
+        for name, keys in self._keys.items():
+            unread = sorted(re.sub("[,;]", " ", key) for key in keys if plain_name(key) not in read)
+            more = f" and {len(unread) - MOST_KEYS} more" if len(unread) > MOST_KEYS else ""
+            if unread:
+                yield f"{UNREAD[name == 'extra'].format(name)}{', '.join(unread[:MOST_KEYS])}{more}"
 
     def _with_neighbours(self, rejected: pl.DataFrame, accepted: pl.DataFrame) -> pl.DataFrame:
         """Give rejected records the day of the accepted record before them, be it of an earlier call."""
@@ -125,9 +154,16 @@ def _engine() -> duckdb.DuckDBPyConnection:
     return engine
 
 
-def validate(records: Iterable[Records], contract: ContractType, origin: Origin) -> Iterator[Verdict]:
-    """Validate the records of a batch, some at a time, in their order."""
+def validate(
+    records: Iterable[Records], contract: ContractType, origin: Origin, read: Collection[str] | None = None
+) -> Iterator[Verdict]:
+    """Validate the records of a batch, some at a time, in their order.
+
+    The last verdict says which keys of JSON are not in `read`; without it, none does.
+    """
     with _engine().cursor() as engine:
         gate = Gate(contract, origin, engine)
         for some in records:
             yield gate.validate(some)
+        if read is not None:
+            yield replace(gate.validate(no_records()), drift=tuple(gate.unread(read)))

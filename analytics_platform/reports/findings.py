@@ -33,7 +33,7 @@ from analytics_platform.reports.wording import (
 )
 from analytics_platform.transform import DayRange
 from analytics_platform.warehouse import Session
-from analytics_platform.warehouse.watchdog import shop_currency
+from analytics_platform.warehouse.watchdog import shop_currency, unknown_events, unread_fields
 
 TITLE = "Findings"
 NO_DATA = (
@@ -49,6 +49,7 @@ class Facts:
     """Everything the findings are made from. `days` has a row for every day from the first to the last with traffic.
 
     `frames` are those that `_SECTIONS` name. Amounts are in `currency`; those in `unconverted` currencies are unknown.
+    `unknown_events` and `unread_fields` name what came and has no meaning to the platform.
     """
 
     days: pl.DataFrame
@@ -60,6 +61,8 @@ class Facts:
     unknown: pl.DataFrame
     currency: str = ""
     unconverted: Sequence[str] = ()
+    unknown_events: Sequence[str] = ()
+    unread_fields: Sequence[str] = ()
 
     @property
     def is_empty(self) -> bool:
@@ -98,6 +101,8 @@ def read_facts(session: Session, as_of: dt.datetime, currency: str = "") -> Fact
         currency=shop_currency(session, currency),
         unknown=queries.read_unknown(session),
         unconverted=queries.unconverted(session),
+        unknown_events=unknown_events(session),
+        unread_fields=unread_fields(session),
     )
 
 
@@ -169,7 +174,8 @@ def _notes(facts: Facts) -> tuple[str, ...]:
         "conversion is sessions with an order / sessions. Revenue is before refunds. " + sentences.currency_sentence()
     )
     unknown = sentences.unknown_sentence(facts.unknown, facts.unconverted)
-    notes = tuple(filter(None, (basis, unknown)))
+    unread = sentences.unread_sentences(facts.unknown_events, facts.unread_fields)
+    notes = tuple(filter(None, (basis, unknown, *unread)))
     unfinished = [day(date) for date in facts.days.filter(~facts.days["is_complete"])["date"]]
     if not unfinished:
         return notes

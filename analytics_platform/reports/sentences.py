@@ -5,7 +5,7 @@ Names that come from outside are shortened and cleaned of control characters. Th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from itertools import pairwise
 from typing import Any, TypeAlias
@@ -90,6 +90,15 @@ def unknown_sentence(unknown: pl.DataFrame, unconverted: Sequence[str]) -> str:
             f"{count(row['events'], 'record')} with an unreadable amount or quantity: rejected (ops.quarantine)."
         )
     return " ".join(said)
+
+
+def unread_sentences(events: Sequence[str], fields: Sequence[str]) -> Iterator[str]:
+    """Yield which events the platform gives no meaning to, and which fields of the records nothing reads."""
+    if events:
+        names = listed([clean(name, 90) for name in events])
+        yield f"Events without a meaning to the platform are kept and in no figure of their kind: {names}."
+    if fields:
+        yield f"Nothing reads these fields of the records: {clean('; '.join(fields), 600)}."
 
 
 def currency_sentence() -> str:

@@ -24,6 +24,7 @@ import polars as pl
 
 from analytics_platform.contracts.base import ContractType
 from analytics_platform.contracts.ddl import polars_schema
+from analytics_platform.contracts.event_names import ga4_name
 from analytics_platform.contracts.missing import IDS, known, known_id
 from analytics_platform.gate.exact_json import JsonError, canonical_json, read_json
 from analytics_platform.gate.types import convert, present
@@ -244,7 +245,7 @@ def find_edits(source: Source, batch: Batch, person: Person, key: bytes) -> dict
 def _rest(source: Source, record: Mapping[str, Any], person: Person, key: bytes) -> dict[str, str] | None:
     """Give what stays of a record: of an order what sums need, of all others nothing."""
     orders = source.orders
-    if orders is None or (orders.names and (record["event_name"] or "").strip() not in orders.names):
+    if orders is None or (orders.names and ga4_name((record["event_name"] or "").strip()) not in orders.names):
         return None
     kept = {name: _only_order(source.contract, name, str(x)) for name in orders.columns if (x := record.get(name))}
     if client := record.get("client_id"):

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import datetime as dt
+import inspect
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO, ClassVar, TypeAlias
 
 from pydantic import SecretStr
 
 from analytics_platform.contracts.base import ContractType
+from analytics_platform.contracts.event_names import plain_name
+from analytics_platform.contracts.functions import macros
 from analytics_platform.gate import Origin, Records, Verdict, reasons_of, validate
 from analytics_platform.gate.records import Positions
 from analytics_platform.lake import Batch, FolderLake, LakeError, check_decodable
@@ -121,7 +127,7 @@ class CountedArrival(Arrival):
 
 @dataclass(frozen=True, slots=True)
 class OrderRecords:
-    """Which records are orders: those with these event `names`, or all without. What stays of them are `columns`."""
+    """Which records are orders: those with these event `names` of GA4, or all without. What stays are `columns`."""
 
     columns: tuple[str, ...]
     names: tuple[str, ...] = ()
@@ -159,4 +165,19 @@ class Source:
         earliest = dt.datetime.combine(settings.partition_start, dt.time(), dt.UTC)
         with batch.open() as stream:
             records = self.format.read(batch, stream, self.contract, only)
-            yield from validate(records, self.contract, Origin(batch.batch_id, batch.arrived_at, earliest))
+            origin = Origin(batch.batch_id, batch.arrived_at, earliest)
+            yield from validate(records, self.contract, origin, names_read(self.contract) if only is None else None)
+
+
+@cache
+def names_read(contract: ContractType) -> frozenset[str]:
+    """Return the names of fields that are read of a source's records, as `plain_name` writes them.
+
+    These are the names that its contract has for columns, and those in `events.sql` beside it and in the models'
+    functions: in a path (`'$.items'`), or in a list of spellings (`['orderid']`).
+    """
+    path = Path(inspect.getfile(contract)).with_name("events.sql")
+    sql = "\n".join([*macros(), path.read_text(encoding="utf-8") if path.exists() else ""])
+    written = re.findall(r"'\$([^']*)'|\[(\s*'[^]]*)\]", sql)
+    columns = chain.from_iterable(column.metadata["source"] for column in contract.columns.values())
+    return frozenset(map(plain_name, [*columns, *re.findall(r"\w+", " ".join("".join(parts) for parts in written))]))

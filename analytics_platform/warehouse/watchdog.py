@@ -7,15 +7,19 @@ the asset checks ask the same questions.
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from analytics_platform.catalog import CONTRACTS
 from analytics_platform.contracts.base import is_gated
 from analytics_platform.contracts.ddl import json_columns
+from analytics_platform.contracts.event_names import plain_name
 from analytics_platform.contracts.sql import literal, quote, quote_table
 from analytics_platform.lake import open_lake
 from analytics_platform.settings import Settings
+from analytics_platform.sources.registry import SOURCES
+from analytics_platform.sources.source import names_read
 from analytics_platform.transform import DayRange, Query, all_models, plan
 from analytics_platform.warehouse.error_rate import describe_breaches, find_breaches, remedy
 from analytics_platform.warehouse.ledger import LEDGER_TABLES, damaged_batches, unloaded_batches
@@ -32,6 +36,8 @@ ORPHANS_ALLOWED = 0.1
 
 NAMED = 20
 """Batches that are named in one sentence each; more are counted."""
+
+_UNREAD = re.compile(r"(?:keys of|kept in) (\w+)(?: that nothing reads)?: ([^;]*)")
 
 WEEK = 7
 LEAST_DAYS = 3
@@ -55,6 +61,7 @@ def watch(session: Session, settings: Settings, now: dt.datetime) -> Iterator[Ob
         *(
             has_usual_volume,
             has_known_event_names,
+            has_read_fields,
             has_few_orphans,
             has_the_shops_orders,
             is_conserved,
@@ -211,22 +218,51 @@ def has_usual_volume(session: Session, settings: Settings, now: dt.datetime) -> 
     return Observation("volume", low <= share <= high, seen, remedy)
 
 
+def unknown_events(session: Session, days: int | None = None) -> list[str]:
+    """Name the events that the platform gives no meaning to, the most frequent first; of the last `days` of data."""
+    last = "SELECT max(event_date) FROM cleaned.events"
+    found = session.rows(
+        f"""
+        SELECT source, event_name, count(*) FROM cleaned.events
+        WHERE NOT is_known_event {f"AND event_date > ({last}) - {days}" if days else ""}
+        GROUP BY source, event_name ORDER BY count(*) DESC, source, event_name LIMIT 11
+        """
+    )
+    names = [f"{name[:40]!r} of {source} ({events:,})" for source, name, events in found]
+    return names if len(names) < 11 else [*names[:10], "others"]
+
+
 def has_known_event_names(session: Session, settings: Settings, now: dt.datetime) -> Observation:
     """Name the events of the last week of data that the platform gives no meaning to. They are kept: it never fails."""
     if _lacks(session, "cleaned.events"):
         return _unchecked("event_names", "no event is built yet")
-    found = session.rows(
-        """
-        SELECT source, event_name, count(*) FROM cleaned.events
-        WHERE NOT is_known_event
-            AND event_date > (SELECT max(event_date) FROM cleaned.events) - CAST($week AS INTEGER)
-        GROUP BY source, event_name ORDER BY count(*) DESC, source, event_name LIMIT 10
-        """,
-        {"week": WEEK},
-    )
-    names = ", ".join(f"{name[:40]!r} of {source} ({events:,})" for source, name, events in found)
-    seen = f"not GA4's, map them in the source's events.sql: {names}" if found else "all event names are known"
-    return Observation("event_names", True, seen)
+    (last,) = session.one("SELECT max(event_date) FROM cleaned.events")
+    names, days = ", ".join(unknown_events(session, WEEK)), f"in the {WEEK} days to {last}" if last else "so far"
+    seen = f"not GA4's, map them in the source's events.sql: {names}" if names else "all event names are known"
+    return Observation("event_names", True, f"{seen} {days}")
+
+
+def unread_fields(session: Session) -> list[str]:
+    """Name the fields of the records of each source that are kept and that nothing reads."""
+    said = session.rows("SELECT DISTINCT source, drift FROM ops.pipeline_logs WHERE drift IS NOT NULL")
+    found: dict[tuple[str, str], set[str]] = {}
+    for source, drift in said:
+        for column, names in _UNREAD.findall(drift) if source in SOURCES else ():
+            read = names_read(SOURCES[source].contract)
+            found.setdefault((source, column), set()).update(x for x in names.split(", ") if plain_name(x) not in read)
+    return [
+        f"{', '.join(sorted(names)[:10])}{f' and {len(names) - 10} more' if len(names) > 10 else ''} "
+        f"in {column} of {source}"
+        for (source, column), names in sorted(found.items())
+        if names
+    ]
+
+
+def has_read_fields(session: Session, settings: Settings, now: dt.datetime) -> Observation:
+    """Name the fields that nothing reads. They are kept: it never fails."""
+    names = [] if _lacks(session, *LEDGER) else unread_fields(session)
+    seen = f"nothing reads {'; '.join(names)}" if names else "every field of the records is read"
+    return Observation("fields", True, seen)
 
 
 def has_few_orphans(session: Session, settings: Settings, now: dt.datetime) -> Observation:

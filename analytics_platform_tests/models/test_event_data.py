@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -40,6 +41,25 @@ def test_names_are_ga4s_and_unknown_ones_are_kept_and_flagged(tmp_path: Path) ->
         ("email_filled_on_popup", "generate_lead", True),
         ("view_item", "view_item", True),
         ("wiggled_mouse", "wiggled_mouse", False),
+        ("Order Cancelled", "Order Cancelled", False),
+        ("Order Completed", "purchase", True),
+        ("order-completed", "purchase", True),
+        ("ORDER_COMPLETED", "purchase", True),
+        ("orderCompleted", "purchase", True),
+        ("Placed Order", "purchase", True),
+        ("Refund", "refund", True),
+        ("Order Refunded", "refund", True),
+        ("Product Viewed", "view_item", True),
+        ("product_viewed", "view_item", True),
+        ("Product List Viewed", "view_item_list", True),
+        ("collection_viewed", "view_item_list", True),
+        ("Product Added", "add_to_cart", True),
+        ("AddToCart", "add_to_cart", True),
+        ("Checkout Started", "begin_checkout", True),
+        ("payment_info_submitted", "add_payment_info", True),
+        ("search_submitted", "search", True),
+        ("Page View", "page_view", True),
+        ("video_start", "video_start", True),
     ]
     events = events_of(tmp_path, *({"name": raw} for raw, _, _ in cases))
     assert [(event["raw_event_name"], event["event_name"], event["is_known_event"]) for event in events] == cases
@@ -71,6 +91,13 @@ def test_traffic_is_the_tag_else_the_ad_click_else_a_foreign_referrer(tmp_path: 
         ("https://shop.example/", "https://www.paypal.com/return", (None, None, None)),
         ("/relative/path", "https://hooks.stripe.com/", (None, None, None)),
         ("https://one.co.uk/", "https://two.co.uk/", ("two.co.uk", "referral", None)),
+        ("https://shop.example/", "https://www.paypal.de/", (None, None, None)),
+        ("/relative/path", "https://www.shop.example/", (None, None, None)),
+        ("", "https://m.shop.example/cart", (None, None, None)),
+        ("", "https://other.example/", ("other.example", "referral", None)),
+        ("", "https://www.google.de/", ("google", "organic", None)),
+        ("https://google.de/", "", (None, None, None)),  # no page of the shop, whatever the tracker says
+        ("https://shop.example/", "https://one.co.uk/", ("one.co.uk", "referral", None)),
     ]
     events = events_of(tmp_path, *({"page_url": page, "referrer": referrer} for page, referrer, _ in cases))
     found = [(event["traffic_source"], event["traffic_medium"], event["traffic_campaign"]) for event in events]
@@ -90,6 +117,12 @@ def test_order_number_and_revenue_are_read_or_left_empty(tmp_path: Path) -> None
         ({"transaction_id": "(not set)", "revenue": "$1,299.00"}, None, "1299"),
         ({"transaction_id": "0", "revenue": "NaN"}, None, None),
         ({}, None, None),
+        ({"orderId": "T1", "revenue": 1}, "T1", "1"),
+        ({"Order ID": 5.0, "revenue": 1}, "5", "1"),
+        ({"order-number": "T1", "transactionId": "", "revenue": 1}, "T1", "1"),
+        ({"order_id": "O1", "TRANSACTION_ID": "T1", "revenue": 1}, "T1", "1"),
+        (json.dumps(json.dumps({"transaction_id": "T1", "revenue": 12.5})), "T1", "12.5"),
+        (json.dumps(json.dumps(json.dumps({"orderId": "T1", "revenue": 12.5}))), "T1", "12.5"),
         ("[1, 2]", None, None),
         ('"text"', None, None),
         ("", None, None),
@@ -117,9 +150,45 @@ def test_items_of_both_dialects_are_read_in_their_order(tmp_path: Path) -> None:
     assert (first["list_id"], first["list_name"]) == ("L", "List")
 
 
-def test_items_may_come_as_a_json_string(tmp_path: Path) -> None:
-    ((item,),) = items_of(tmp_path, {"items": '[{"item_id": "1", "price": 2}]'})
-    assert (item["product_id"], item["price"]) == ("1", Decimal(2))
+def test_items_may_be_encoded_twice_wherever_json_stands(tmp_path: Path) -> None:
+    item: dict[str, object] = {"item_id": "1", "price": 2}
+    one = json.dumps([item])
+    cases: list[object] = [{"items": one}, {"items": json.dumps(one)}, {"items": [json.dumps(item)]}]
+    found = items_of(tmp_path, *cases, json.dumps(json.dumps({"items": one})))
+    assert [[(each["product_id"], each["price"]) for each in row] for row in found] == [[("1", Decimal(2))]] * 4
+
+
+def test_the_device_of_a_session_is_a_bot_only_if_the_session_is(tmp_path: Path) -> None:
+    robot, person, phone = (
+        "Googlebot/2.1",
+        click("", AT)["user_agent"],
+        "Mozilla/5.0 (iPhone; CPU iPhone OS 17_0) Mobile",
+    )
+    order = {"name": "purchase", "data": {"transaction_id": "T1", "revenue": 1}}
+    visits: list[list[dict[str, Any]]] = [
+        [{"user_agent": robot}, {"user_agent": person}],
+        [{"user_agent": ""}, {"user_agent": phone}, {"user_agent": person}],
+        [{"user_agent": ""}, {"user_agent": robot}],
+        [{"user_agent": robot}, {"user_agent": robot} | order],
+        [{"user_agent": ""}],
+    ]
+    rows = [
+        click(f"c{place}", f"2024-03-01T10:00:0{n}Z", **columns)
+        for place, events in enumerate(visits)
+        for n, columns in enumerate(events)
+    ]
+    with built_platform(tmp_path, rows, {"star.fact_sessions"}) as session:
+        found = session.rows(
+            "SELECT device_type, os, fact_sessions.is_bot FROM star.fact_sessions JOIN star.dim_device USING (device_key) "
+            "JOIN star.dim_customer USING (customer_key) ORDER BY client_id"
+        )
+    assert found == [
+        ("desktop", "Windows", False),
+        ("mobile", "iOS", False),
+        ("bot", "unknown", True),
+        ("unknown", "unknown", False),
+        ("unknown", "unknown", False),
+    ]
 
 
 def test_what_is_not_a_list_of_items_has_none(tmp_path: Path) -> None:

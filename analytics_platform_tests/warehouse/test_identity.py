@@ -65,6 +65,7 @@ WITH_OWN_ID = {
     "in another case": (owned(event_id="E1"), ANOTHER),
     "with blanks around it": (owned(event_id=" e1 "), DUPLICATE),
     "without an own id": (owned(event_id=""), ANOTHER),
+    "with zero for it": (owned(event_id="0"), ANOTHER),
     "with a placeholder for it": (owned(event_id="undefined"), ANOTHER),
 }
 """What comes after the event of `owned()`, and what becomes of it."""
@@ -98,6 +99,18 @@ WITHOUT_OWN_ID = {
     "received later": (plain(received_at=AT), plain(received_at="2024-03-01T11:00:00Z"), True),
     "an empty unknown column": (plain(), plain(colour=""), True),
     "unknown columns in another order": (plain(a="1", b="2"), {**plain(), "b": "2", "a": "1"}, True),
+    "a number with a fraction of nothing": (
+        plain({"a": 5, "b": [0, -10, 2.5], "c": "5.0,"}),
+        plain('{"a": 5.0, "b": [-0.0, -1e1, 2.50], "c": "5.0,"}'),
+        True,
+    ),
+    "encoded twice": (plain(), plain(json.dumps(OTHER_ORDER)), True),
+    "items as a text": (plain(), plain({**DATA, "items": json.dumps(DATA["items"])}), True),
+    "JSON in an unknown column": (plain(a='{"x": 1, "y": [2.0]}'), plain(a='{"y":[2],"x":1}'), True),
+    "other JSON in an unknown column": (plain(a='{"x": 1}'), plain(a='{"x": 2}'), False),
+    "texts that look like numbers": (plain({"a": "x:5.0,"}), plain({"a": "x:5,"}), False),
+    "texts of numbers": (plain({"a": "5.0"}), plain({"a": "5"}), False),
+    "almost a whole number": (plain({"a": 5.05}), plain({"a": 55}), False),
     "another unknown column": (plain(line="1"), plain(line="2"), False),
     "an unknown column more": (plain(), plain(line="1"), False),
     "another page": (plain(), plain(page_url="/b"), False),
@@ -108,6 +121,11 @@ WITHOUT_OWN_ID = {
     "another value": (plain({"a": 1}), plain({"a": "1"}), False),
     "values at other keys": (plain({"a": 1, "b": 2}), plain({"a": 2, "b": 1}), False),
 }
+
+
+def test_an_own_id_is_the_same_as_a_number(platform: Platform, session: Session) -> None:
+    rows = [owned(event_id=event_id) for event_id in ("123", "123.0", " 123 ", "123.5")]
+    assert load_rows(platform, session, rows) == [Loaded(2, 2, 0)]
 
 
 @pytest.mark.parametrize("case", WITHOUT_OWN_ID)

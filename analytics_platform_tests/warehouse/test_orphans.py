@@ -11,7 +11,13 @@ import pytest
 from analytics_platform.catalog import CONTRACTS
 from analytics_platform.contracts.ddl import polars_schema
 from analytics_platform.orchestration.checks.business import DESCRIPTIONS
-from analytics_platform.warehouse.watchdog import Observation, has_few_orphans, has_known_event_names, watch
+from analytics_platform.warehouse.watchdog import (
+    Observation,
+    has_few_orphans,
+    has_known_event_names,
+    unknown_events,
+    watch,
+)
 from analytics_platform_tests.kit import open_platform
 
 NOW = dt.datetime(2026, 3, 9, tzinfo=dt.UTC)
@@ -65,16 +71,18 @@ def test_names_of_events_that_nothing_maps_are_named_with_their_source(tmp_path:
     with platform.session() as session:
         assert has_known_event_names(session, platform.settings, NOW).seen == "no event is built yet, so not checked"
         session.ensure(CONTRACTS["cleaned.events"])
-        assert has_known_event_names(session, platform.settings, NOW).seen == "all event names are known"
+        assert has_known_event_names(session, platform.settings, NOW).seen == "all event names are known so far"
         for name, known, day in [("wiggle", False, 9), ("wiggle", False, 8), ("purchase", True, 9), ("old", False, 1)]:
             session.execute(
                 "INSERT INTO cleaned.events (event_id, source, event_name, is_known_event, event_date) "
                 f"VALUES ('{name}{day}', 'kiosk', '{name}', {known}, DATE '2026-03-0{day}')"
             )
         observation = has_known_event_names(session, platform.settings, NOW)
+        assert unknown_events(session) == ["'wiggle' of kiosk (2)", "'old' of kiosk (1)"]
 
     assert observation.passed
-    assert observation.seen == "not GA4's, map them in the source's events.sql: 'wiggle' of kiosk (2)"
+    told = "not GA4's, map them in the source's events.sql: 'wiggle' of kiosk (2) in the 7 days to 2026-03-09"
+    assert observation.seen == told
 
 
 def test_every_observation_is_an_asset_check_too(tmp_path: Path) -> None:

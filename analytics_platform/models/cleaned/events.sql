@@ -1,13 +1,14 @@
 -- Grain: one row per event of any source.
--- Rules: sources.events is replaced by the events.sql of every source, each with the name of the source. All events are
--- enriched in the same way. Event names are GA4's; unknown ones are kept and flagged. The traffic source is that of an
--- ad click which its network tags itself (gclid, msclkid …), else utm_*, else another ad click, else a foreign referrer,
--- else the network whose parameter is on all its links (fbclid). A referrer of the page's own domain, of OWN_DOMAINS or
--- of IGNORED_REFERRERS is none. Amount and order number are read from purchases and refunds only; a missing amount of a
--- purchase is the sum of the items that have a price, that of a refund only if all have one. Items in several currencies
--- are converted one by one and added in the shop's. A purchase with a negative value is a refund, and so is one whose
--- items are worth less than nothing. Revenue is the amount of another purchase in the shop's currency, unknown without
--- a rate.
+-- Rules: sources.events is replaced by the events.sql of every source, each with the name of the source and GA4's
+-- names of events. All events are enriched in the same way. Names that GA4 does not know are kept and flagged. The
+-- traffic source is that of an ad click which its network tags itself (gclid, msclkid …), else utm_*, else another ad
+-- click, else a foreign referrer, else the network whose parameter is on all its links (fbclid). A referrer of the page's
+-- own domain, of OWN_DOMAINS, of a payment provider or of IGNORED_REFERRERS is none. Where the page has no host (a
+-- relative address, or none), a referrer of a domain that other pages of the day have is none either. Amount and order
+-- number are read from purchases and refunds only; a missing amount of a purchase is the sum of the items that have a
+-- price, that of a refund only if all have one. Items in several currencies are converted one by one and added in the
+-- shop's. A purchase with a negative value is a refund, and so is one whose items are worth less than nothing. Revenue is
+-- the amount of another purchase in the shop's currency, unknown without a rate.
 WITH addresses AS (
     SELECT
         event_date,
@@ -68,8 +69,12 @@ enriched AS (
         page.click_source,
         page.click_medium,
         coalesce(page.click_kind, '') AS click_kind,
-        CASE WHEN origin.role IS NULL AND (page.domain IS NULL OR page.domain <> origin.domain) THEN origin.site END
-            AS foreign_site,
+        CASE
+            WHEN
+                coalesce(origin.role, 'page') = 'page'
+                AND coalesce(page.domain <> origin.domain, origin.role IS NULL)
+                THEN origin.site
+        END AS foreign_site,
         origin.site_medium AS foreign_medium,
         agent.device_type AS agent_device_type,
         agent.os AS agent_os,

@@ -14,18 +14,17 @@
 -- currency_code: the code (ISO 4217) that a text names by itself or by a sign, in upper case; null for a missing one.
 -- A sign of several currencies ($, ¥, kr) stays as it is: which it means follows from the shop's (daily_rates.py).
 -- currency_in: the same for what stands beside the number in the text of an amount.
--- A list of one value gives it a name: an argument is written out wherever it occurs, and planning takes seconds.
 -- is_unreadable: whether the text is there and is no amount.
 -- item_price: the price of an item, under the name of the web tracker or of GA4. pieces: its quantity, one where it is
 -- missing. item_currency: the currency that the item itself names. names_currency: whether items may name any.
 -- item_currencies: the distinct currencies that items name.
 -- share_of: one of several equal parts of an amount, by its place from 1. Rounded to a ten-thousandth, they add up exactly.
--- is_known_event: whether the platform knows this name (GA4's automatic and recommended events, and the two
--- of the web shop's logs that GA4 has no name for).
+-- plain_name, ga4_name, is_known_event: see contracts/event_names.py.
+-- spelled: the first value of a JSON object under one of these names, each as plain_name writes it, that is not missing.
 -- named_item: a JSON array of the one item of this name, null without a name.
 -- one_item: a JSON array of the one item a row is about, one piece of it.
--- item_pieces: the quantity of each item. item_values: price × quantity of each item. item_worths: the same in the shop's currency by the rates of the day, each
--- in its own currency, else in the event's, else in the shop's.
+-- item_pieces: the quantity of each item. item_values: price × quantity of each item. item_worths: the same in the shop's
+-- currency by the rates of the day, each in its own currency, else in the event's, else in the shop's.
 -- date_key: the day as a number, 20260131.
 -- known: the text in Unicode NFC without the blanks around it, null if it says that the value is missing. The list is
 -- MISSING in contracts/missing.py; a test compares the two.
@@ -46,6 +45,16 @@ CREATE OR REPLACE TEMP MACRO known(value) AS
 CREATE OR REPLACE TEMP MACRO plain_id(value) AS
     regexp_replace(known(value), '^([0-9]+)[.]0$', '\1');
 CREATE OR REPLACE TEMP MACRO known_id(value) AS nullif(plain_id(value), '0');
+CREATE OR REPLACE TEMP MACRO spelled(document, names) AS
+    list_filter(
+        list_transform(
+            flatten(list_transform(
+                names, lambda name: list_filter(json_keys(document), lambda key: plain_name(key) = name)
+            )),
+            lambda key: known(json_extract_string(document, '/' || replace(replace(key, '~', '~0'), '/', '~1')))
+        ),
+        lambda value: value IS NOT NULL
+    )[1];
 CREATE OR REPLACE TEMP MACRO surrogate_key(business_key) AS
     CASE
         WHEN business_key LIKE 'erased:%' THEN -1
@@ -152,14 +161,6 @@ CREATE OR REPLACE TEMP MACRO share_of(whole_amount, place, parts) AS
             CAST(whole_amount * 10000 AS BIGINT) * place // parts
             - CAST(whole_amount * 10000 AS BIGINT) * (place - 1) // parts AS DECIMAL(18, 0)
         ) * CAST(0.0001 AS DECIMAL(5, 4)) AS DECIMAL(18, 4)
-    );
-CREATE OR REPLACE TEMP MACRO is_known_event(event_name) AS
-    event_name IN (
-        'add_payment_info', 'add_shipping_info', 'add_to_cart', 'add_to_wishlist', 'begin_checkout', 'first_visit',
-        'generate_lead', 'login', 'page_view', 'purchase', 'refund', 'remove_from_cart', 'screen_view', 'scroll',
-        'search', 'select_item', 'select_promotion', 'session_start', 'share', 'sign_up', 'user_engagement',
-        'view_cart', 'view_item', 'view_item_list', 'view_promotion', 'view_search_results', 'click_review',
-        'apply_coupon'
     );
 CREATE OR REPLACE TEMP MACRO item_pieces(document) AS
     list_transform(CAST(json_extract(document, '$[*]') AS JSON[]), lambda item: pieces(item));

@@ -1,7 +1,8 @@
 -- Grain: one row per session, on the day it starts.
 -- Rules: the traffic source is that of the first event with one, else direct. A bounce is a session of one event.
 -- Orders and revenue come from the deduplicated purchases. A session is a bot's if every event that has a user agent has
--- a bot's, and nothing was bought: one event that a server sends does not turn a person's visit into a bot's.
+-- a bot's, and nothing was bought: one event that a server sends does not turn a person's visit into a bot's. The device
+-- of a bot's session is a bot, of all others that of the first event which tells a person's.
 WITH visits AS (
     SELECT
         entries.session_id,
@@ -16,9 +17,15 @@ WITH visits AS (
         min_by(events.page_path, entries.event_index) FILTER (WHERE events.page_path IS NOT NULL) AS entry_page,
         max_by(events.page_path, entries.event_index) FILTER (WHERE events.page_path IS NOT NULL) AS exit_page,
         min(entries.event_index) FILTER (WHERE events.traffic_source IS NOT NULL) AS traffic_index,
-        min_by(events.device_type, entries.event_index) AS device_type,
-        min_by(coalesce(events.os, ''), entries.event_index) AS os,
-        min_by(coalesce(events.browser, ''), entries.event_index) AS browser,
+        min_by({'device_type': events.device_type, 'os': events.os, 'browser': events.browser}, entries.event_index) FILTER (
+            WHERE events.device_type = 'bot'
+        ) AS robot,
+        min_by({'device_type': events.device_type, 'os': events.os, 'browser': events.browser}, entries.event_index) FILTER (
+            WHERE events.device_type NOT IN ('bot', 'unknown')
+        ) AS device,
+        min_by({'device_type': events.device_type, 'os': events.os, 'browser': events.browser}, entries.event_index) FILTER (
+            WHERE events.device_type = 'unknown'
+        ) AS other_device,
         coalesce(bool_and(events.is_bot), FALSE) AS has_bots_only,
         bool_or(events.event_name IN ('page_view', 'screen_view', 'view_item', 'view_item_list')) AS viewed,
         bool_or(events.event_name = 'view_item') AS viewed_product,
@@ -62,22 +69,23 @@ sourced AS (
         visits.page_views,
         visits.entry_page,
         visits.exit_page,
-        visits.device_type,
-        visits.os,
-        visits.browser,
-        visits.has_bots_only,
+        CASE WHEN visits.has_bots_only AND sold.orders IS NULL THEN robot ELSE coalesce(device, other_device) END AS device,
+        visits.has_bots_only AND sold.orders IS NULL AS is_bot,
         visits.split_reason,
         visits.viewed,
         visits.viewed_product,
         visits.added_to_cart,
         visits.began_checkout,
         visits.purchased,
+        coalesce(sold.orders, 0) AS orders,
+        CAST(coalesce(sold.revenue, 0) AS DECIMAL(18, 4)) AS revenue,
         coalesce(touches.traffic_source, '(direct)') AS source,
         coalesce(touches.traffic_medium, '(none)') AS medium,
         coalesce(touches.traffic_campaign, '(not set)') AS campaign
     FROM visits
     LEFT JOIN touches
         ON visits.session_id = touches.session_id AND visits.traffic_index = touches.event_index
+    LEFT JOIN sold ON visits.session_id = sold.session_id
 ),
 origins AS (
     SELECT DISTINCT
@@ -126,21 +134,20 @@ SELECT
     sourced.medium,
     sourced.campaign,
     channels.channel,
-    sourced.device_type,
-    nullif(sourced.os, '') AS os,
-    nullif(sourced.browser, '') AS browser,
-    sourced.has_bots_only AND coalesce(sold.orders, 0) = 0 AS is_bot,
+    coalesce(struct_extract(sourced.device, 'device_type'), 'unknown') AS device_type,
+    struct_extract(sourced.device, 'os') AS os,
+    struct_extract(sourced.device, 'browser') AS browser,
+    sourced.is_bot,
     sourced.split_reason,
     sourced.viewed,
     sourced.viewed_product,
     sourced.added_to_cart,
     sourced.began_checkout,
     sourced.purchased,
-    coalesce(sold.orders, 0) AS orders,
-    CAST(coalesce(sold.revenue, 0) AS DECIMAL(18, 4)) AS revenue
+    sourced.orders,
+    sourced.revenue
 FROM sourced
 INNER JOIN channels
     ON sourced.source = channels.source
     AND sourced.medium = channels.medium
     AND sourced.campaign = channels.campaign
-LEFT JOIN sold ON sourced.session_id = sold.session_id

@@ -1,18 +1,10 @@
 -- Grain: one row per event of the clickstream.
--- Rules: the tracker's names of events are mapped to GA4's. Order number, revenue and items are in event_data.
+-- Rules: order number, revenue and items are in event_data; the order number under any of its usual names.
 SELECT
     event_id,
     client_id,
     user_id,
-    CASE event_name
-        WHEN 'page_viewed' THEN 'page_view'
-        WHEN 'product_added_to_cart' THEN 'add_to_cart'
-        WHEN 'checkout_started' THEN 'begin_checkout'
-        WHEN 'checkout_completed' THEN 'purchase'
-        WHEN 'email_filled_on_popup' THEN 'generate_lead'
-        ELSE event_name
-    END AS event_name,
-    event_name AS raw_event_name,
+    event_name,
     event_at,
     event_date,
     coalesce(received_at, arrived_at) AS received_at,
@@ -20,7 +12,12 @@ SELECT
     page_url,
     referrer,
     user_agent,
-    known_id(json_extract_string(event_data, '$.transaction_id')) AS transaction_id,
+    CASE
+        WHEN ga4_name(event_name) IN ('purchase', 'refund') THEN known_id(spelled(
+            event_data,
+            ['transactionid', 'orderid', 'ordernumber', 'orderno', 'orderref', 'orderreference', 'purchaseid']
+        ))
+    END AS transaction_id,
     coalesce(
         amount(json_extract_string(event_data, '$.revenue')), amount(json_extract_string(event_data, '$.value'))
     ) AS revenue,

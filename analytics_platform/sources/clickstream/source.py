@@ -34,5 +34,5 @@ class Clickstream(SourceRows, table="cleaned.clickstream", source="clickstream")
     received_at: Instant = column("When the collector got it.", nullable=True, source="received_at", delivery=True)
 
 
-_ORDERS = OrderRecords(("event_at", "event_name", "event_data"), ("checkout_completed", "purchase", "refund"))
+_ORDERS = OrderRecords(("event_at", "event_name", "event_data"), ("purchase", "refund"))
 SOURCE = Source(Clickstream, LandingFolder(), Csv(), _ORDERS)

@@ -13,8 +13,9 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import NamedTuple
 
+from analytics_platform.contracts.event_names import plain_name
 from analytics_platform.contracts.missing import IDS, known, known_id
-from analytics_platform.gate.exact_json import JsonError, JsonFault, canonical_json, plain_text, read_json
+from analytics_platform.gate.exact_json import JsonError, JsonFault, canonical_json, plain_text, read_json, unnest
 from analytics_platform.gate.records import MalformedError
 from analytics_platform.sources.ecommerce_events.items import ItemsError, parse_items
 
@@ -60,6 +61,9 @@ _FIELDS = {
     "referrer": _MessageField(("page_referrer", "referrer"), _text, "not a text"),
 }
 """Column → where it comes from. The wrong type of value is rejected, never made to fit."""
+
+_ORDER_IDS = ("transactionid", "orderid", "ordernumber", "orderno", "orderref", "orderreference", "purchaseid")
+"""How the id of an order is spelled, as `plain_name` writes it; clickstream/events.sql has the same list."""
 
 _ITEMS_RULE = "items: cannot be parsed"
 _NO_SIGN = re.compile(r"^[-+]?[\d.]+e[-+]?\d+$|[-+\d.,'’–—\s]", re.IGNORECASE)
@@ -140,10 +144,15 @@ class _Fields:
     def __init__(self, message: dict[str, object]) -> None:
         self._outer = dict(message)
         self._inner: dict[str, object] = {}
-        params = message.get("params")
+        params = unnest(message.get("params"))
         if isinstance(params, dict):
             self._inner = dict(params)
             del self._outer["params"]
+
+    def spelled(self, names: tuple[str, ...]) -> tuple[str, ...]:
+        """List the fields with these names, whatever their case and separators, in the order of the names."""
+        found = {key: plain_name(key) for key in (*self._outer, *self._inner)}
+        return tuple(key for name in names for key, plain in found.items() if plain == name)
 
     def hold_null(self, names: tuple[str, ...]) -> bool:
         """Tell whether one of these names is there with null."""
@@ -172,7 +181,8 @@ class _Fields:
             for name, value in self._inner.items()
             if name not in beside and not _is_same(value, self._outer.get(name))
         }
-        return {**beside, **self._outer, **({"params": clashing} if clashing else {})}
+        rest = {**beside, **self._outer, **({"params": clashing} if clashing else {})}
+        return {name: unnest(value) for name, value in rest.items()}
 
 
 def _is_same(value: object, other: object) -> bool:
@@ -187,7 +197,8 @@ def decode_message(body: str) -> dict[str, str | None]:
     texts: dict[str, str | None] = dict.fromkeys(COLUMNS)
     for column, field in _FIELDS.items():
         clean = known_id if column in IDS else known
-        value = fields.take(field.names, clean)
+        names = fields.spelled(_ORDER_IDS) if column == "transaction_id" else field.names
+        value = fields.take(names, clean)
         text = None if value is None else field.convert(value)
         texts[column] = text and clean(text)
         if texts[column] is None and (value is not None or (column == "event_at" and has_null_time)):

@@ -49,6 +49,7 @@ from analytics_platform.gate.exact_json import (
     check_depth,
     number_of,
     read_json,
+    unnest,
 )
 
 PARAMS = "item_params"
@@ -226,6 +227,7 @@ class _Reader:
 
 def _clean_items(value: object) -> list[dict[str, object]]:
     """Clean the items of a decoded list."""
+    value = unnest(value)
     if not isinstance(value, list):
         raise ItemsError("expected a list of items")
     for place, item in enumerate(value):

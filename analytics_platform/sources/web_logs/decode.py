@@ -28,6 +28,7 @@ from bson.errors import BSONError
 from bson.int64 import Int64
 
 from analytics_platform.connectors.mongo.extended_json import DECODING, to_extended_json
+from analytics_platform.gate.exact_json import unnest
 from analytics_platform.gate.records import MalformedError
 
 _TYPES: Mapping[type, str] = {
@@ -116,8 +117,9 @@ def _type_of(value: object) -> str:
 def _decode(found: dict[str, Any], type_changes: Counter[str]) -> tuple[dict[str, str | None], dict[str, str]]:
     """Give the values by column, and the reasons by column."""
     metadata, reasons = found.get("metadata"), dict[str, str]()
-    inner = metadata if type(metadata) is dict else {}
-    if metadata is not None and inner is not metadata:
+    inner = unnest(metadata) if type(metadata) in (dict, str) else {}
+    inner = inner if type(inner) is dict else {}
+    if metadata is not None and type(metadata) is not dict:
         type_changes[f"metadata: {_type_of(metadata)} instead of object"] += 1
     values = {"document_id": to_extended_json(found["_id"]) if "_id" in found else None}
     for column, field in _FIELDS.items():
@@ -131,7 +133,7 @@ def _decode(found: dict[str, Any], type_changes: Counter[str]) -> tuple[dict[str
         if values[column] is None:
             is_far = column == "event_at" and type(value) is DatetimeMS
             reasons[column] = _TIME_OUT_OF_RANGE if is_far else field.reason
-    values["metadata"] = None if metadata is None else to_extended_json(metadata)
+    values["metadata"] = None if metadata is None else to_extended_json(inner or metadata)
     known = {"_id", "metadata", *(field.path[0] for field in _FIELDS.values())}
     extra = {name: value for name, value in found.items() if name not in known}
     values["extra"] = to_extended_json(extra) if extra else None

@@ -1,8 +1,11 @@
-"""Tells which traffic sources are search engines, social networks, shops and video sites.
+"""Tells which traffic sources are search engines, social networks, shops and video sites, and which hosts are none.
 
 `source_categories.csv` beside this file is Google's list for GA4's default channel groups (819 sources, published with
 the help page "[GA4] Default channel group", as of 2022-12): `source,category`, lower-case, one source a row. A source
 is a name as campaigns write it (`facebook`) or a host as referrers show it (`l.facebook.com`).
+
+`payment_providers.csv` lists where visitors go to pay, and come back from: the domains of wallets, card processors and
+the 3-D Secure pages of banks, `paypal.*` for `paypal` below any public suffix.
 """
 
 from functools import cache
@@ -28,3 +31,10 @@ def source_categories() -> pl.DataFrame:
     since = [(source, category) for category, sources in _SINCE.items() for source in sources.split()]
     newer = pl.DataFrame(since, listed.schema, orient="row")
     return pl.concat([listed, newer]).unique("source", keep="first", maintain_order=True).sort("source")
+
+
+@cache
+def payment_providers() -> dict[str, str]:
+    """Read the domains of payment providers, each with the role `ignored`."""
+    listed = pl.read_csv(_LIST.with_name("payment_providers.csv"))["domain"]
+    return dict.fromkeys(listed, "ignored")

@@ -17,6 +17,7 @@ from analytics_platform.contracts.sql import literal, quote
 from analytics_platform.settings import Settings
 from analytics_platform.transform.lookups import parse_urls, parse_user_agents, source_categories
 from analytics_platform.transform.lookups.daily_rates import RATE_DAYS, Rates, daily_rates
+from analytics_platform.transform.lookups.source_categories import payment_providers
 from analytics_platform.transform.plan import DayRange, Query
 from analytics_platform.transform.source_events import source_events
 
@@ -36,20 +37,20 @@ def tables_with(*columns: str) -> tuple[str, ...]:
 
 
 def _distinct(session: Reader, days: DayRange | None, *columns: str, of_items: str = "") -> pl.DataFrame:
-    """Collect the distinct values of text columns of all sources' events, by day: `event_date`, `value`.
+    """Collect the distinct values of text columns of all sources' events, by day: `event_date`, `name`, `value`.
 
     `of_items` is an expression that lists further values, those of items.
     """
     assert days is not None
     within = f"event_date BETWEEN {literal(days.first)} AND {literal(days.last)}"
     parts = [
-        f"SELECT event_date, {column} AS value FROM ({query.sql}) AS {quote(name)} WHERE {within}"
+        f"SELECT event_date, '{column}' AS name, {column} AS value FROM ({query.sql}) AS {quote(name)} WHERE {within}"
         for name, query in source_events().items()
         for column in columns
         if column in query.columns
     ]
     parts += [
-        f"SELECT event_date, unnest({of_items}) FROM ({query.sql}) AS {quote(name)} WHERE {within}"
+        f"SELECT event_date, 'item', unnest({of_items}) FROM ({query.sql}) AS {quote(name)} WHERE {within}"
         for name, query in source_events().items()
         if of_items and "items_json" in query.columns
     ]
@@ -60,16 +61,21 @@ def _distinct(session: Reader, days: DayRange | None, *columns: str, of_items: s
 
 def make_urls(session: Reader, days: DayRange | None, settings: Settings) -> pl.DataFrame:
     """Make the rows of cleaned.urls for the days: every address and referrer seen on them."""
-    seen = _distinct(session, days, "page_url", "referrer")
-    parsed = parse_urls(seen["value"].unique(), settings.referrer_roles)
-    return seen.join(parsed, left_on="value", right_on="url").rename({"value": "url"})
+    found = _distinct(session, days, "page_url", "referrer")
+    seen = found.group_by("event_date", "value").agg(is_page=(pl.col("name") == "page_url").any())
+    parsed = parse_urls(seen["value"].unique(), {**payment_providers(), **settings.referrer_roles})
+    urls = seen.join(parsed, left_on="value", right_on="url").rename({"value": "url"})
+    # A page that some broken tracker calls https://www.google.com/ must not make Google the shop's.
+    pages = urls.filter(pl.col("is_page") & pl.col("site_category").is_null()).select("event_date", "domain").unique()
+    of_pages = urls.join(pages.with_columns(of_pages=pl.lit("page")), ["event_date", "domain"], "left")
+    return of_pages.with_columns(pl.coalesce("role", "of_pages").alias("role")).drop("is_page", "of_pages")
 
 
 def make_user_agents(session: Reader, days: DayRange | None, settings: Settings) -> pl.DataFrame:
     """Make the rows of cleaned.user_agents for the days: every user agent seen on them."""
     seen = _distinct(session, days, "user_agent")
     parsed = parse_user_agents(seen["value"].unique())
-    return seen.join(parsed, left_on="value", right_on="user_agent").rename({"value": "user_agent"})
+    return seen.drop("name").join(parsed, left_on="value", right_on="user_agent").rename({"value": "user_agent"})
 
 
 def make_source_categories(session: Reader, days: DayRange | None, settings: Settings) -> pl.DataFrame:

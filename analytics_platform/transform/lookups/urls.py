@@ -11,7 +11,7 @@ from functools import cache
 from types import MappingProxyType
 from typing import NamedTuple
 from unicodedata import normalize
-from urllib.parse import unquote_plus
+from urllib.parse import unquote, unquote_plus
 
 import idna
 import polars as pl
@@ -35,8 +35,7 @@ _MAX_HOST = 253
 _MAX_PORT = 65_535
 
 _UTM = ("utm_source", "utm_medium", "utm_campaign")
-_UTM_PARAMETER = r"(?i)(?:^|[&?#;])(utm(?:_|%5f)(?:source|medium|campaign)=[^&?#]+)"
-"""A campaign parameter in any case, in the query or behind `#`, after a second `?`, after `&amp;`."""
+_UTM_PARAMETER = r"(?i)&(utm_(?:source|medium|campaign)=[^&?#]+)"
 
 
 class _Click(NamedTuple):
@@ -71,6 +70,15 @@ _CLICKS = {
     "fbclid": _Click("facebook", "referral", "shared"),  # Meta adds it to every link that leaves it
 }
 """Click parameters, those that say most first."""
+
+_START = r"(?i)(?:[&?#;]|%(?:25)*26)(?:amp(?:;|%(?:25)*3b)|[#]x?0*(?:38|26);|\+|%(?:25)*20)*"
+_TAG = rf"{_START}utm(?:_|%(?:25)*5f)(source|medium|campaign)(?:=|%(?:25)*3d)"
+_CLICK = rf"{_START}({'|'.join(_CLICKS)})(?:=|%(?:25)*3d)"
+"""How a parameter that is read begins, in any case: in the query or behind `#`, after a second `?`, `;` or `&amp;`, and
+where `&` and `=` were percent-encoded."""
+
+_OTHER_ADDRESS = r"(?i)%(?:25)*3f[^&?#;]*?%(?:25)*3d[^&?#;]*"
+"""The query of another address in the value of a parameter: `return=%2Fcart%3Futm_source%3Dx`."""
 
 _CLICK_IDS = tuple(
     rf"[&?#]((?i-u:{'|'.join(name for name, click in _CLICKS.items() if click.kind == kind)}))=[^&?#]"
@@ -111,7 +119,8 @@ def parse_urls(urls: pl.Series, roles: Mapping[str, str] = MappingProxyType({}))
     * `site`: the source GA4 would name for this host as a referrer: `google` for `www.google.co.uk`, else the
       host without `www.`.
     * `site_category`: `search`, `social`, `shopping`, `video` or null.
-    * `role`: what `roles` says of the host, or of the nearest domain above it, else null.
+    * `role`: what `roles` says of the host, or of the nearest domain above it, else null. `paypal.*` in `roles` stands
+      for `paypal` below any public suffix.
 
     What is no address (`javascript:`, free text, a port of 70000, half an IPv6 host) has nulls in all columns
     but `url`.
@@ -120,7 +129,7 @@ def parse_urls(urls: pl.Series, roles: Mapping[str, str] = MappingProxyType({}))
     parsed = (
         texts.to_frame()
         .with_row_index("place")
-        .with_columns(pl.col("url").str.strip_chars().str.extract_groups(_URL).alias("parts"))
+        .with_columns(_plain_address().str.extract_groups(_URL).alias("parts"))
         .unnest("parts")
         .with_columns(pl.coalesce("ipv6", "name").str.to_lowercase().str.strip_suffix(".").alias("host"))
         .with_columns(_is_address().alias("is_address"))
@@ -130,7 +139,10 @@ def parse_urls(urls: pl.Series, roles: Mapping[str, str] = MappingProxyType({}))
             _each(pl.col("host"), _registrable).alias("domain"),
             _site().alias("site"),
             pl.col("path").replace("", "/"),
-            pl.col("parameters").str.replace_all("(?i)&amp;", "&"),
+            pl.col("parameters")
+            .str.replace_all(_OTHER_ADDRESS, "")
+            .str.replace_all(_TAG, "&utm_$1=")
+            .str.replace_all(_CLICK, "&$1="),
         )
         .with_columns(
             pl.coalesce(pl.col("parameters").str.replace_all(_NO_CLICK, "$1").str.extract(x, 1) for x in _CLICK_IDS)
@@ -147,10 +159,19 @@ def parse_urls(urls: pl.Series, roles: Mapping[str, str] = MappingProxyType({}))
             _nearest(pl.col("site"), {name: category for name, category in names.items() if "." in name}),
             pl.when(pl.col("site").str.contains(_COUNTRY_SHOP)).then(pl.lit("shopping")),
         ).alias("site_category"),
-        _nearest(pl.col("host"), {_in_unicode(domain): role for domain, role in roles.items()}).alias("role"),
+        pl.coalesce(_nearest(host, {_in_unicode(x): role for x, role in roles.items()}) for host in _hosts()).alias(
+            "role"
+        ),
     )
     columns = (*_COLUMNS, "site_category", "role")
     return full.select("url", *(pl.when("is_address").then(name).alias(name) for name in columns))
+
+
+def _plain_address() -> pl.Expr:
+    """Give the value without blanks around it; an address that is percent-encoded as a whole is decoded."""
+    text = pl.col("url").str.strip_chars()
+    encoded = pl.when(text.str.contains("(?i)^https?%(?:25)*3a%(?:25)*2f")).then(text)
+    return pl.coalesce(_each(encoded, lambda address: unquote(unquote(address))), text)
 
 
 def _is_address() -> pl.Expr:
@@ -188,6 +209,7 @@ def _decoded(text: str) -> str | None:
     """
     for _ in range(2 if "%25" in text else 1):
         text = unquote_plus(text)
+    text = re.split(r"&\w+=", text)[0]  # the next parameter, where the `&` between them was percent-encoded
     text = normalize("NFC", "".join(" " if sign < " " or sign == "\x7f" else sign for sign in text)).strip()
     return None if text.lower() in MISSING else text
 
@@ -216,6 +238,12 @@ def _nearest(host: pl.Expr, known: Mapping[str, str]) -> pl.Expr:
     for _ in range(4):  # labels; a host with more of them below a known domain is not looked for
         above.append(above[-1].str.extract(r"^[^.]*\.(.+)$", 1))
     return pl.coalesce(_found(name, known) for name in above)
+
+
+def _hosts() -> tuple[pl.Expr, pl.Expr]:
+    """Give the host, and the host with any public suffix: `www.paypal.*` for `www.paypal.co.uk`."""
+    host, domain = pl.col("host"), pl.col("domain")
+    return host, host.str.strip_suffix(domain) + domain.str.extract(r"^([^.]+)\.") + ".*"
 
 
 def _site() -> pl.Expr:

@@ -27,9 +27,9 @@ _MACHINE_WORDS = (
     r"headless|lighthouse|phantomjs|selenium|puppeteer|playwright|cypress|synthetic|gtmetrix|ptst/",
     # uptime monitors and health checks
     r"monitor|uptime|statuscake|site24x7|pingdom|health-?check|kube-probe|googlehc|prometheus/|datadog",
-    # scripts; not okhttp and CFNetwork, which people's apps use too
+    # scripts; libraries that people's apps use too are `_LIBRARIES`
     r"\bcurl\b|\bwget\b|^got\b|httpie|\bzgrab|python-|python/|aiohttp|httpx|scrapy",
-    r"go-http-client|\bjava/|apache-httpclient|libwww|axios/|node-fetch|undici|guzzle|postmanruntime|insomnia/|\bruby\b",
+    r"go-http-client|\bjava/|apache-httpclient|libwww|axios/|node-fetch|undici|guzzle|powershell|postmanruntime|insomnia/|\bruby\b",
     # tools that say what they are; a browser names no address of a page
     r"https?://|subscribers?\b|\b(?:feed|rss)|link ?(?:preview|check)|checker\b|validator|extractor|scanner|transcoder",
     r"(?:image|email)-?(?:proxy|cache)|\bprobe|benchmark|apachebench|httpmon|collectd|munin|webparser|preview\b",
@@ -42,6 +42,33 @@ _MACHINE_WORDS = (
     r"amazon cloudfront|facebookexternalhit",
 )
 """Words of machines that uap-core does not, or not always, call `Spider`."""
+
+_LIBRARIES = "|".join(
+    (
+        # JavaScript, apps, Rust, PHP, Go
+        r"node(?:\.?js)?|deno|bun|axios|undici|(?:node-)?superagent|node-fetch|okhttp\d?|retrofit|dart(?::io)?",
+        r"cfnetwork|darwin|alamofire",
+        r"asynchttpclient|reqwest|hyper|ureq|isahc|php|zend_http_client|guzzle(?:http)?|go|go-resty",
+        r"symfony httpclient|fasthttp",
+        # Java and what runs on it
+        r"java|openjdk|java-http-client|http-?client",
+        r"(?:jakarta )?commons-httpclient|apache-http(?:async)?client|jersey",
+        r"httpurlconnection|feign|unirest-java|ahc|async-http-client|ktor(?:[- ]client)?|rest-assured|resttemplate",
+        r"reactornetty|vert\.x-webclient|akka-http|pekko-http|http4s|clj-http|http-kit",
+        # Ruby, Perl, Python, C, .NET, Erlang, Lua, R, Julia
+        r"ruby|faraday|rest-client|httparty|typhoeus|http\.rb|mechanize|excon|net::http|perl|lwp|lwp::simple|http-tiny",
+        r"mojolicious|python|urllib3?|requests|aiohttp|httpx|pycurl|libcurl|openssl|zlib|nghttp2|cpp-httplib|cpprestsdk",
+        r"boost\.beast|(?:microsoft )?winhttp|wininet|winhttprequest|restsharp|refit|\.net|dotnet|hackney|httpc|elixir",
+        r"erlang|haskell|lua-resty-http|ngx_lua|httr2?|r|http\.jl",
+        # load tests
+        r"k6|gatling|locust|(?:apache-)?jmeter|vegeta|wrk|siege|artillery",
+    )
+)
+"""HTTP libraries of programs, and what they write beside their name. A user agent of these alone is a bot's; with the
+name of an app (`MyShop/3.2 okhttp/4.9`) it is the app's."""
+
+_ONLY_LIBRARIES = rf"^(?:(?:{_LIBRARIES})(?:[/ ]v?[0-9][^ ;,()]*)?(?: ?\([^)]*\))?[ ;,/]*)+$"
+_OF_A_DEVICE = r"android|iphone|ipad|\bios\b"
 
 _COMPATIBLE_BROWSERS = r"compatible; ?(?:msie|konqueror|icab|netscape|opera)|msie [0-9]|trident/"
 """Browsers that say `compatible`; all others that do are crawlers."""
@@ -83,7 +110,10 @@ def parse_user_agents(values: pl.Series) -> pl.DataFrame:
         .with_columns(text.str.to_lowercase().alias("text"))
         .with_columns(
             (
-                pl.col("is_spider") | _says(*_MACHINE_WORDS) | (_says("compatible;") & ~_says(_COMPATIBLE_BROWSERS))
+                pl.col("is_spider")
+                | _says(*_MACHINE_WORDS)
+                | (_says("compatible;") & ~_says(_COMPATIBLE_BROWSERS))
+                | (_says(_ONLY_LIBRARIES) & ~_says(_OF_A_DEVICE))
             ).alias("is_bot")
         )
         .select("user_agent", _device_type(), "os", "browser", "is_bot")

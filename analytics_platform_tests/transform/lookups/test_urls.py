@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analytics_platform.transform.lookups import parse_urls
+from analytics_platform.transform.lookups.source_categories import payment_providers
 
 COLUMNS = [
     *("url", "host", "domain", "path", "utm_source", "utm_medium", "utm_campaign"),
@@ -27,6 +28,8 @@ def parse(url: str | None) -> dict[str, str | None]:
         ("https://user:pass@shop.example/", "shop.example", "/"),
         ("  https://shop.example/a  ", "shop.example", "/a"),
         ("//cdn.example/x", "cdn.example", "/x"),
+        ("https%3A%2F%2Fshop.example%2Fa%3Fb%3D1", "shop.example", "/a"),
+        ("HTTPS%253a%252F%252Fshop.example%252Fa", "shop.example", "/a"),
         ("https://shop.example?utm_source=x", "shop.example", "/"),
         ("https://shop.example#/a?b", "shop.example", "/"),
         ("http://[2001:DB8::1]:8080/p", "2001:db8::1", "/p"),
@@ -102,6 +105,18 @@ def test_what_is_not_an_address_has_nulls(url: str | None) -> None:
         ("utm_source=Cafe%CC%81", "caf\u00e9"),
         ("x=1#utm_source=news", "news"),
         ("x=1#/route?utm_source=news", "news"),
+        ("a=1&amp;amp;utm_source=news", "news"),
+        ("a=1&#38;utm_source=news", "news"),
+        ("a=1&%20utm_source=news", "news"),
+        ("a=1;utm_source=news;b=2", "news;b=2"),
+        ("utm_medium=a;utm_source=news", "news"),
+        ("utm_source%3Dnews%26utm_medium%3Demail", "news"),
+        ("utm%255Fsource%253Dnews%2526utm_medium%253Demail", "news"),
+        ("id=5%26utm_source%3Dnews%26page%3D2", "news"),
+        ("a=1%26amp%3Butm_source%3Dnews", "news"),
+        ("utm_source=R%26D", "r&d"),
+        ("return=%2Fcart%3Futm_source%3Dnews%26utm_medium%3Demail", None),
+        ("return=https%253A%252F%252Fa.example%253Futm_source%253Dnews", None),
     ],
 )
 def test_utm_values(query: str, source: str | None) -> None:
@@ -140,6 +155,10 @@ def test_utm_medium_and_campaign() -> None:
         ("fbclid=&gclid=abc", ("gclid", "google", "cpc", "auto")),
         ("gclid=", (None, None, None, None)),
         ("notgclid=abc", (None, None, None, None)),
+        ("_gclid=abc", (None, None, None, None)),
+        ("gclid%3Dabc", ("gclid", "google", "cpc", "auto")),
+        ("a=1%26gclid%3Dabc", ("gclid", "google", "cpc", "auto")),
+        ("return=%2F%3Fgclid%3Dabc", (None, None, None, None)),
         ("", (None, None, None, None)),
     ],
 )
@@ -200,6 +219,21 @@ def test_the_nearest_domain_says_the_role_of_a_host() -> None:
     urls = ["https://pay.example/", "https://a.pay.example/", "https://own.pay.example/", "https://xpay.example/", "/a"]
     parsed = parse_urls(pl.Series(urls), {"pay.example": "ignored", "own.pay.example": "own"})
     assert parsed["role"].to_list() == ["ignored", "ignored", "own", None, None]
+
+
+@pytest.mark.parametrize(
+    ("host", "role"),
+    [
+        *((f"{name}.{suffix}", "ignored") for name in ("paypal", "www.paypal") for suffix in ("com", "de", "co.uk")),
+        *((host, "ignored") for host in ("app.klarna.com", "klarna.de", "www.sofort.com", "checkout.stripe.com")),
+        *((host, "ignored") for host in ("pay.google.com", "pay.amazon.de", "secure.adyen.com", "live.adyen.com")),
+        *((host, "ignored") for host in ("secure5.arcot.com", "acs2.3dsecure.io", "sis.redsys.es", "www.mollie.com")),
+        *((host, None) for host in ("google.com", "www.amazon.de", "notpaypal.com", "paypal.shop.example", "paypal")),
+        *((host, None) for host in ("paypal.com.evil.example", "checkout.shop", "10.0.0.1")),
+    ],
+)
+def test_payment_providers_are_known_below_any_public_suffix(host: str, role: str | None) -> None:
+    assert parse_urls(pl.Series([f"https://{host}/return"]), payment_providers())["role"].to_list() == [role]
 
 
 PIECES = (

@@ -106,6 +106,39 @@ def test_machines(user_agent: str) -> None:
     assert (parsed["device_type"], parsed["is_bot"]) == ("bot", True)
 
 
+ONLY_LIBRARIES = [
+    *(
+        "node",
+        "node.js",
+        "Deno/1.40.0",
+        "Bun/1.0.25",
+        "okhttp/4.9.3",
+        "reqwest/0.11.22",
+        "PHP/8.1.2",
+        "PHP",
+        "axios/1.6.0",
+    ),
+    *("undici", "Go", "Java/17.0.1", "Java-http-client/17.0.2", "Ruby", "GuzzleHttp/7", "libwww-perl/6.43", "got"),
+    *("RestSharp/106.11.7.0", "ktor-client", "hackney/1.18", "ReactorNetty/1.0.24", "http.rb/5.1.1", "PowerShell/7.3"),
+    *("node-superagent/5.1", "unirest-java/3.1.00", "AHC/2.1", "cpp-httplib/0.11", "Alamofire/5.6"),
+    *("Dart/3.1 (dart:io)", "Symfony HttpClient/Curl", "rest-client/2.1.0 (linux x86_64) ruby/3.2.2p53"),
+    *("CFNetwork/1408.0.4 Darwin/22.5.0", "Apache-HttpClient/4.5.13 (Java/11.0.11)", "Python/3.11 aiohttp/3.8"),
+    *("Jersey/2.33 (HttpUrlConnection 11.0.9)", "Faraday v2.7.4", "libcurl/7.8 OpenSSL/1.1 zlib/1.2"),
+    "Mozilla/5.0 (Windows NT; Windows NT 10.0; en-US) WindowsPowerShell/5.1.19041.1682",
+]
+APPS = [
+    *("MyShop/3.2 okhttp/4.9.3", "MyShop/42 CFNetwork/1408.0.4 Darwin/22.5.0", "MyShop/3.2 (Android 13) Dart/3.0"),
+    *("shop-app/1.0 Dart/2.18 (dart:io)", "MyShop/1.0 reqwest/0.11", "MyShop 3.2 (iPhone; iOS 17.1; en_US)"),
+    *("com.shop.app/3.2.1 (Android 13; Pixel 7) okhttp/4.9", "okhttp/4.9.3 (Android 13; Pixel 7)"),
+    f"Mozilla/5.0 (Windows NT 10.0; Win64; x64) {BLINK} MyShop/1.2.3 Electron/25.8.4 Safari/537.36",
+]
+
+
+def test_a_library_alone_is_a_machine_and_with_the_name_of_an_app_it_is_a_person() -> None:
+    assert parse_user_agents(pl.Series(ONLY_LIBRARIES)).filter(~pl.col("is_bot")).is_empty()
+    assert parse_user_agents(pl.Series(APPS)).filter("is_bot").is_empty()
+
+
 UA_PIECES = st.lists(
     st.sampled_from(["Mozilla/5.0", " (", ")", "; ", "Android", "Mobile", "bot", "+http://", "Windows NT", "\n", "é"])
 ).map("".join)

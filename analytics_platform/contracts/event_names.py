@@ -1,0 +1,80 @@
+"""The names of events that the platform gives a meaning to, and how other trackers spell them."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from analytics_platform.contracts.sql import literal
+
+_SPELLINGS = {
+    "page_view": "page viewed, viewed page, view page",
+    "screen_view": "screen viewed, viewed screen",
+    "view_item": "product viewed, viewed product, view product, product view, product details viewed, item viewed,"
+    "viewed item, view content",
+    "view_item_list": "product list viewed, collection viewed, viewed collection, category viewed, viewed category,"
+    "view category, product list view, item list viewed, viewed product list",
+    "select_item": "product clicked, clicked product, product click, item clicked, item selected, click product",
+    "add_to_cart": "product added to cart, product added, added product, added to cart, add product to cart, cart add,"
+    "add to basket, added to basket, add to bag, item added to cart, wishlist product added to cart",
+    "remove_from_cart": "product removed from cart, product removed, removed product, removed from cart, cart remove,"
+    "remove from basket, removed from basket, item removed from cart",
+    "view_cart": "cart viewed, viewed cart, cart view, basket viewed, view basket",
+    "begin_checkout": "checkout started, started checkout, checkout begun, start checkout, initiate checkout,"
+    "initiated checkout, checkout start",
+    "add_shipping_info": "checkout shipping info submitted, shipping info submitted, shipping info entered",
+    "add_payment_info": "payment info submitted, payment info entered, payment info added",
+    "purchase": "checkout completed, completed checkout, checkout complete, order completed, completed order,"
+    "order complete, order placed, placed order, place order, place an order, order success, purchased,"
+    "purchase completed, completed purchase, complete payment, ecommerce purchase, transaction",
+    "refund": "order refunded, refunded order, order refund, refunded, refund issued, purchase refunded",
+    "search": "search submitted, products searched, searched, searched products, site search, searched site",
+    "view_search_results": "search results viewed, viewed search results",
+    "view_promotion": "promotion viewed, viewed promotion, promotion view",
+    "select_promotion": "promotion clicked, clicked promotion, promotion click",
+    "add_to_wishlist": "product added to wishlist, added to wishlist, wishlist add, add to favorites,add to favourites",
+    "generate_lead": "email filled on popup, lead, lead generated, lead captured",
+    "login": "signed in, sign in, signin, logged in, log in, user logged in, user signed in",
+    "sign_up": "signed up, complete registration, account created, registered, register, user signed up",
+    "share": "product shared, cart shared, shared",
+    "apply_coupon": "coupon applied, applied coupon",
+    "session_start": "session started",
+}
+"""GA4's name → how Shopify (standard events), Segment (e-commerce spec), Meta, Klaviyo and others write it."""
+
+_OTHERS = """
+click click_review close_convert_lead disqualify_lead file_download first_visit form_start form_submit qualify_lead
+scroll select_content user_engagement video_complete video_progress video_start working_lead
+"""
+"""GA4's automatic, enhanced and recommended events that nobody spells otherwise, and one of the web shop's logs."""
+
+_SEPARATORS = " _-.:/"
+
+
+def plain_name(name: str) -> str:
+    """Write a name as it is compared: in lower case and without separators, `orderid` for `Order ID` or `order_id`."""
+    return name.lower().translate(str.maketrans("", "", _SEPARATORS))
+
+
+@lru_cache(maxsize=1)
+def _by_plain_name() -> dict[str, str]:
+    """Map each spelling, as `plain_name` writes it, to GA4's name."""
+    spelled = {name: (name, *words.split(",")) for name, words in _SPELLINGS.items()}
+    every = {**spelled, **{name: (name,) for name in _OTHERS.split()}}
+    return {plain_name(spelling): name for name, spellings in every.items() for spelling in spellings}
+
+
+def ga4_name(name: str) -> str:
+    """Return GA4's name of an event; a name without one comes back as it is."""
+    return _by_plain_name().get(plain_name(name), name)
+
+
+def event_macros() -> str:
+    """Write the same as SQL: `plain_name`, `ga4_name`, and whether a name is one of GA4's."""
+    names = _by_plain_name()
+    pairs = ", ".join(f"{literal(spelling)}: {literal(name)}" for spelling, name in names.items())
+    known = ", ".join(map(literal, sorted(set(names.values()))))
+    return f"""
+        CREATE OR REPLACE TEMP MACRO plain_name(name) AS translate(lower(name), {literal(_SEPARATORS)}, '');
+        CREATE OR REPLACE TEMP MACRO ga4_name(name) AS coalesce(MAP {{{pairs}}}[plain_name(name)], name);
+        CREATE OR REPLACE TEMP MACRO is_known_event(event_name) AS event_name IN ({known});
+    """
