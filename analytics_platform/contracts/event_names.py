@@ -1,4 +1,4 @@
-"""The names of events that the platform gives a meaning to, and how other trackers spell them."""
+"""The names of events that the platform gives a meaning to, of an order's id, and how other trackers spell them."""
 
 from __future__ import annotations
 
@@ -47,6 +47,9 @@ scroll select_content user_engagement video_complete video_progress video_start 
 """
 """GA4's automatic, enhanced and recommended events that nobody spells otherwise, and one of the web shop's logs."""
 
+ORDER_IDS = ("transactionid", "orderid", "ordernumber", "orderno", "orderref", "orderreference", "purchaseid")
+"""How the id of an order is spelled, as `plain_name` writes it; of several the first."""
+
 _SEPARATORS = " _-.:/"
 
 
@@ -69,7 +72,7 @@ def ga4_name(name: str) -> str:
 
 
 def event_macros() -> str:
-    """Write the same as SQL: `plain_name`, `ga4_name`, and whether a name is one of GA4's."""
+    """Write the same as SQL: `plain_name`, `ga4_name`, whether a name is one of GA4's, and an order's id."""
     names = _by_plain_name()
     pairs = ", ".join(f"{literal(spelling)}: {literal(name)}" for spelling, name in names.items())
     known = ", ".join(map(literal, sorted(set(names.values()))))
@@ -77,4 +80,6 @@ def event_macros() -> str:
         CREATE OR REPLACE TEMP MACRO plain_name(name) AS translate(lower(name), {literal(_SEPARATORS)}, '');
         CREATE OR REPLACE TEMP MACRO ga4_name(name) AS coalesce(MAP {{{pairs}}}[plain_name(name)], name);
         CREATE OR REPLACE TEMP MACRO is_known_event(event_name) AS event_name IN ({known});
+        CREATE OR REPLACE TEMP MACRO order_id(document) AS
+            known_id(spelled(document, [{", ".join(map(literal, ORDER_IDS))}]));
     """

@@ -16,6 +16,6 @@ MODELS_DIR = Path(__file__).parent.parent / "models"
 def macros() -> tuple[str, ...]:
     """Read the statements that define the functions, for DuckDB."""
     files = sorted((MODELS_DIR / "macros").glob("*.sql"))
-    texts = (event_macros(), *(path.read_text(encoding="utf-8") for path in files))
+    texts = (*(path.read_text(encoding="utf-8") for path in files), event_macros())
     trees = (tree for text in texts for tree in sqlglot.parse(text, dialect="duckdb"))
     return tuple(tree.sql("duckdb", comments=False) for tree in trees if tree is not None)

@@ -24,9 +24,9 @@ import polars as pl
 
 from analytics_platform.contracts.base import ContractType
 from analytics_platform.contracts.ddl import polars_schema
-from analytics_platform.contracts.event_names import ga4_name
+from analytics_platform.contracts.event_names import ORDER_IDS, ga4_name, plain_name
 from analytics_platform.contracts.missing import IDS, known, known_id
-from analytics_platform.gate.exact_json import JsonError, canonical_json, read_json
+from analytics_platform.gate.exact_json import JsonError, canonical_json, read_json, unnest
 from analytics_platform.gate.types import convert, present
 from analytics_platform.lake import Batch, LakeError
 from analytics_platform.sources.source import Edit, Source
@@ -44,7 +44,7 @@ IDENTIFYING = {
 ERASED = "erased:"
 """How the client of an order begins whose person was erased."""
 
-_ORDER_FIELDS = ("transaction_id", "revenue", "value", "currency", "items", "item_list_id", "item_list_name")
+_ORDER_FIELDS = (*ORDER_IDS, "revenue", "value", "currency", "items", "itemlistid", "itemlistname")
 _ESCAPE = re.compile(r'(?:\\+|%)u([0-9a-fA-F]{4})|\\+(["/bfnrt])')
 _LEVELS = 8
 """How often a text may be escaped: JSON in JSON in the query of a URL."""
@@ -261,12 +261,12 @@ def _only_order(contract: ContractType, name: str, text: str) -> str:
     if not contract.columns[name].metadata["json"]:
         return text
     try:
-        document = read_json(text)
+        document = unnest(read_json(text))
     except JsonError:
         return text
     if not isinstance(document, dict):
         return text
-    return canonical_json({name: value for name, value in document.items() if name in _ORDER_FIELDS})
+    return canonical_json({name: value for name, value in document.items() if plain_name(name) in _ORDER_FIELDS})
 
 
 def pseudonym(client: str, key: bytes) -> str:

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analytics_platform.contracts.event_names import ga4_name, plain_name
 from analytics_platform.contracts.missing import MISSING, known, known_id
 from analytics_platform.gate.types import present
 from analytics_platform.transform import macros
@@ -94,3 +95,16 @@ def test_columns_and_values_inside_json_are_read_as_single_values_are(
     rows = engine.execute(f"SELECT list_transform($1::VARCHAR[], lambda text: {macro}(text))", [texts]).fetchall()
     assert rows == [(expected,)]
     assert all(unicodedata.is_normalized("NFC", text) for text in expected if text is not None)
+
+
+NAMES = st.sampled_from(["Order Completed", "page_viewed", "add-to-cart", "Refund", "wiggle"]) | st.text(
+    "aÄ ._-R/:", max_size=9
+)
+
+
+@given(names=st.lists(NAMES, max_size=9))
+def test_the_models_spell_names_of_events_as_single_ones_are(
+    names: list[str], engine: duckdb.DuckDBPyConnection
+) -> None:
+    rows = engine.execute("SELECT list_transform($1::VARCHAR[], lambda x: [plain_name(x), ga4_name(x)])", [names])
+    assert rows.fetchall() == [([[plain_name(name), ga4_name(name)] for name in names],)]

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analytics_platform.gate.exact_json import unnested
 from analytics_platform.gate.types import present, to_instants, to_json
 
 MOMENTS = st.datetimes(dt.datetime(1970, 1, 1), dt.datetime(2262, 1, 1))
@@ -168,3 +169,31 @@ def test_json_is_valid_where_duckdb_says_so(engine: duckdb.DuckDBPyConnection, t
 def test_blanks_around_a_value_are_taken_off_and_a_blank_value_is_missing(texts: list[str | None]) -> None:
     found = present(pl.Series(texts, dtype=pl.String)).to_list()
     assert found == [(text or "").strip() or None for text in texts]
+
+
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-(10**6), 10**6) | st.sampled_from(["a", "[x", "{", '"', "5.0", ""]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("ab{", max_size=2), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(document=st.dictionaries(st.text("ab", max_size=2), JSON_VALUES, max_size=3), data=st.data())
+def test_json_that_is_encoded_again_anywhere_is_the_same_json(document: dict[str, object], data: st.DataObject) -> None:
+    def encoded(value: object, layers: int = 2) -> object:
+        if isinstance(value, dict):
+            value = {key: encoded(each, layers - 1) for key, each in value.items()}
+        if isinstance(value, list):
+            value = [encoded(each, layers - 1) for each in value]
+        again = isinstance(value, dict | list) and layers > 0 and data.draw(st.booleans())
+        return json.dumps(value) if again else value
+
+    given_as = encoded(document)
+    assert json.loads(unnested(given_as if isinstance(given_as, str) else json.dumps(given_as))) == document
+    assert json.loads(unnested(json.dumps(given_as))) == document
+
+
+@pytest.mark.parametrize("text", ['"{\\"a\\": NaN}"', '"[1"', '"\\"{"', "{"])
+def test_json_that_holds_broken_json_as_a_whole_is_no_json(text: str) -> None:
+    with duckdb.connect() as engine:
+        assert to_json(pl.Series([text, "{}", '"text"', None]), engine).to_list() == [None, "{}", '"text"', None]

@@ -179,8 +179,8 @@ def test_the_device_of_a_session_is_a_bot_only_if_the_session_is(tmp_path: Path)
     ]
     with built_platform(tmp_path, rows, {"star.fact_sessions"}) as session:
         found = session.rows(
-            "SELECT device_type, os, fact_sessions.is_bot FROM star.fact_sessions JOIN star.dim_device USING (device_key) "
-            "JOIN star.dim_customer USING (customer_key) ORDER BY client_id"
+            "SELECT device_type, os, visits.is_bot FROM star.fact_sessions AS visits "
+            "JOIN star.dim_device USING (device_key) ORDER BY visits.client_id"
         )
     assert found == [
         ("desktop", "Windows", False),

@@ -46,6 +46,7 @@ NAMES = (
     "product_added_to_cart",
     "checkout_started",
     "checkout_completed",
+    "Order Completed",
 )
 APP_NAMES = (
     "view_item_list",
@@ -66,8 +67,9 @@ PAGES = (
     "https://shop.example/",
     "https://shop.example/?utm_source=news&utm_medium=email",
     "https://shop.example/?gclid=1",
+    "/cart",
 )
-REFERRERS = ("", "https://www.google.de/", "https://friend.example/a")
+REFERRERS = ("", "https://www.google.de/", "https://friend.example/a", "https://www.shop.example/a")
 PAUSES = (dt.timedelta(minutes=5), dt.timedelta(minutes=30), dt.timedelta(minutes=31), dt.timedelta(hours=9))
 
 

@@ -54,6 +54,15 @@ def test_a_day_that_may_not_be_complete_is_pointed_out(report: Report) -> None:
     assert report.notes[-1] == "16 Nov may not be complete, and is left out of comparisons."
 
 
+def test_the_report_names_events_and_fields_without_a_meaning(path: Path) -> None:
+    found = replace(read(path), unknown_events=["'wiggle' of kiosk (2)"], unread_fields=["gift_note in extra of kiosk"])
+    notes = make_report(found, AS_OF, LIMIT).notes
+    assert notes[1:3] == (
+        "Events without a meaning to the platform are kept and in no figure of their kind: 'wiggle' of kiosk (2).",
+        "Nothing reads these fields of the records: gift_note in extra of kiosk.",
+    )
+
+
 def test_every_amount_names_the_currency_or_the_report_says_that_nobody_told_it(path: Path, report: Report) -> None:
     unnamed = render_markdown("findings.md.j2", report=report)
     with DuckDBWarehouse(path).session(read_only=True) as session:

@@ -15,10 +15,13 @@ from analytics_platform.warehouse.watchdog import (
     Observation,
     has_few_orphans,
     has_known_event_names,
+    has_read_fields,
     unknown_events,
+    unread_fields,
     watch,
 )
-from analytics_platform_tests.kit import open_platform
+from analytics_platform_tests.kit import click, load_rows, open_platform
+from analytics_platform_tests.shop_messages import load_messages, shop_message
 
 NOW = dt.datetime(2026, 3, 9, tzinfo=dt.UTC)
 
@@ -83,6 +86,23 @@ def test_names_of_events_that_nothing_maps_are_named_with_their_source(tmp_path:
     assert observation.passed
     told = "not GA4's, map them in the source's events.sql: 'wiggle' of kiosk (2) in the 7 days to 2026-03-09"
     assert observation.seen == told
+
+
+def test_fields_that_nothing_reads_are_named_once_with_their_place(tmp_path: Path) -> None:
+    platform = open_platform(tmp_path)
+    with platform.session() as session:
+        data = {"orderId": "T1", "revenue": 1, "gift_note": "x", "totalValue": 2}
+        load_rows(platform, session, [click("ada", "2026-03-09T10:00:00Z", data=data, colour="red")], "1.csv")
+        load_rows(platform, session, [click("bob", "2026-03-09T10:00:00Z", data={"gift_note": "y"})], "2.csv")
+        session.ensure(CONTRACTS["cleaned.ecommerce_events"])
+        load_messages(platform, session, [shop_message("u1", "2026-03-09T10:00:00Z", campaign="a")])
+        fields = [
+            "gift_note, totalValue in event_data of clickstream",
+            "colour in extra of clickstream",
+            "campaign in extra of ecommerce_events",
+        ]
+        assert unread_fields(session) == fields
+        assert has_read_fields(session, platform.settings, NOW).seen == f"nothing reads {'; '.join(fields)}"
 
 
 def test_every_observation_is_an_asset_check_too(tmp_path: Path) -> None:

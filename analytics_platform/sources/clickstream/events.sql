@@ -12,12 +12,7 @@ SELECT
     page_url,
     referrer,
     user_agent,
-    CASE
-        WHEN ga4_name(event_name) IN ('purchase', 'refund') THEN known_id(spelled(
-            event_data,
-            ['transactionid', 'orderid', 'ordernumber', 'orderno', 'orderref', 'orderreference', 'purchaseid']
-        ))
-    END AS transaction_id,
+    CASE WHEN ga4_name(event_name) IN ('purchase', 'refund') THEN order_id(event_data) END AS transaction_id,
     coalesce(
         amount(json_extract_string(event_data, '$.revenue')), amount(json_extract_string(event_data, '$.value'))
     ) AS revenue,

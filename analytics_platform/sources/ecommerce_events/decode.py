@@ -13,7 +13,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import NamedTuple
 
-from analytics_platform.contracts.event_names import plain_name
+from analytics_platform.contracts.event_names import ORDER_IDS, plain_name
 from analytics_platform.contracts.missing import IDS, known, known_id
 from analytics_platform.gate.exact_json import JsonError, JsonFault, canonical_json, plain_text, read_json, unnest
 from analytics_platform.gate.records import MalformedError
@@ -61,9 +61,6 @@ _FIELDS = {
     "referrer": _MessageField(("page_referrer", "referrer"), _text, "not a text"),
 }
 """Column → where it comes from. The wrong type of value is rejected, never made to fit."""
-
-_ORDER_IDS = ("transactionid", "orderid", "ordernumber", "orderno", "orderref", "orderreference", "purchaseid")
-"""How the id of an order is spelled, as `plain_name` writes it; clickstream/events.sql has the same list."""
 
 _ITEMS_RULE = "items: cannot be parsed"
 _NO_SIGN = re.compile(r"^[-+]?[\d.]+e[-+]?\d+$|[-+\d.,'’–—\s]", re.IGNORECASE)
@@ -197,7 +194,7 @@ def decode_message(body: str) -> dict[str, str | None]:
     texts: dict[str, str | None] = dict.fromkeys(COLUMNS)
     for column, field in _FIELDS.items():
         clean = known_id if column in IDS else known
-        names = fields.spelled(_ORDER_IDS) if column == "transaction_id" else field.names
+        names = fields.spelled(ORDER_IDS) if column == "transaction_id" else field.names
         value = fields.take(names, clean)
         text = None if value is None else field.convert(value)
         texts[column] = text and clean(text)

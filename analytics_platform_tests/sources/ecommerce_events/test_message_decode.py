@@ -102,6 +102,21 @@ def test_params_are_read_like_outer_fields_and_the_outer_ones_win() -> None:
     assert message["extra"] == '{"app":"a","client_id":"d","currency":"USD","n":null}'
 
 
+def test_params_and_items_may_be_json_in_a_text() -> None:
+    message = decode(
+        params=json.dumps({"page_url": "/p", "order-id": 7, "x": '{"b":1,"a":2}'}), items=['{"item_id":1}']
+    )
+    assert (message["page_url"], message["transaction_id"], message["items"]) == ("/p", "7", '[{"item_id":"1"}]')
+    assert message["extra"] == '{"x":{"a":2,"b":1}}'
+
+
+@pytest.mark.parametrize("name", ["transaction_id", "transactionId", "orderId", "Order ID", "ORDER_NUMBER", "order-no"])
+def test_the_id_of_an_order_has_many_spellings(name: str) -> None:
+    assert decode(**{name: "T1"})["transaction_id"] == "T1"
+    both = decode(**{"order_id": "O1", "transactionId": "T1"})
+    assert (both["transaction_id"], both["extra"]) == ("T1", '{"order_id":"O1"}')
+
+
 def test_params_that_are_not_an_object_are_kept() -> None:
     assert decode(params=[1])["extra"] == '{"params":[1]}'
     assert decode(x=1, params={"x": 2, "params": 3})["extra"] == '{"params":{"params":3,"x":2},"x":1}'

@@ -224,3 +224,9 @@ def test_any_bytes_never_raise(raw: bytes) -> None:
 def test_uuids_keep_their_kind() -> None:
     uuid = Binary(bytes(range(16)), 4)
     assert decoded(_id=uuid)["document_id"] == '{"$binary":{"base64":"AAECAwQFBgcICQoLDA0ODw==","subType":"04"}}'
+
+
+def test_metadata_may_be_json_in_a_text() -> None:
+    found = decoded(metadata='{"session_id": 5, "device": "tablet"}')
+    assert (found["device"], found["session_id"]) == ("tablet", "5")
+    assert changes(metadata='{"device": "tablet"}') == ("metadata: string instead of object",)
