@@ -81,5 +81,8 @@ def event_macros() -> str:
         CREATE OR REPLACE TEMP MACRO ga4_name(name) AS coalesce(MAP {{{pairs}}}[plain_name(name)], name);
         CREATE OR REPLACE TEMP MACRO is_known_event(event_name) AS event_name IN ({known});
         CREATE OR REPLACE TEMP MACRO order_id(document) AS
-            known_id(spelled(document, [{", ".join(map(literal, ORDER_IDS))}]));
+            list_filter(
+                list_transform(spelled(document, [{", ".join(map(literal, ORDER_IDS))}]), lambda text: known_id(text)),
+                lambda id: id IS NOT NULL
+            )[1];
     """

@@ -20,7 +20,7 @@
 -- item_currencies: the distinct currencies that items name.
 -- share_of: one of several equal parts of an amount, by its place from 1. Rounded to a ten-thousandth, they add up exactly.
 -- plain_name, ga4_name, is_known_event, order_id: see contracts/event_names.py.
--- spelled: the first value of a JSON object under one of these names, each as plain_name writes it, that is not missing.
+-- spelled: the values of a JSON object under these names, each as plain_name writes it, in the order of the names.
 -- named_item: a JSON array of the one item of this name, null without a name.
 -- one_item: a JSON array of the one item a row is about, one piece of it.
 -- item_pieces: the quantity of each item. item_values: price × quantity of each item. item_worths: the same in the shop's
@@ -46,15 +46,12 @@ CREATE OR REPLACE TEMP MACRO plain_id(value) AS
     regexp_replace(known(value), '^([0-9]+)[.]0$', '\1');
 CREATE OR REPLACE TEMP MACRO known_id(value) AS nullif(plain_id(value), '0');
 CREATE OR REPLACE TEMP MACRO spelled(document, names) AS
-    list_filter(
-        list_transform(
-            flatten(list_transform(
-                names, lambda name: list_filter(json_keys(document), lambda key: plain_name(key) = name)
-            )),
-            lambda key: known(json_extract_string(document, '/' || replace(replace(key, '~', '~0'), '/', '~1')))
-        ),
-        lambda value: value IS NOT NULL
-    )[1];
+    list_transform(
+        flatten(list_transform(
+            names, lambda name: list_filter(json_keys(document), lambda key: plain_name(key) = name)
+        )),
+        lambda key: json_extract_string(document, '/' || replace(replace(key, '~', '~0'), '/', '~1'))
+    );
 CREATE OR REPLACE TEMP MACRO surrogate_key(business_key) AS
     CASE
         WHEN business_key LIKE 'erased:%' THEN -1
