@@ -105,7 +105,6 @@ def test_accepting_an_unknown_batch_ends_in_one_sentence(call: Call, platform: P
         ("accept", "a", "--reason", "no"),
         ("withdraw", "a", "--reason", "no"),
         ("replay",),
-        ("erase", "--client", "ada", "--dry-run"),
     ],
 )
 def test_a_command_that_corrects_says_that_there_is_nothing_in_a_mistyped_folder(
