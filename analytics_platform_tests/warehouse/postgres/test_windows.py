@@ -101,8 +101,8 @@ def test_conditions_in_brackets_and_in_subqueries_keep_their_meaning() -> None:
 
 def test_the_where_of_a_model_comes_on_top_of_the_days_it_reads() -> None:
     query = plan(all_models()["sessionized.purchases"], DayRange(DAY, DAY), load_settings().model_values)
-    days = "\"event_date\" BETWEEN CAST('2024-01-31' AS DATE) AND CAST('2024-03-01' AS DATE)"
-    assert condition_of(query, EVENTS) == f"{days} AND event_name = 'purchase'"
+    days = "\"event_date\" BETWEEN CAST('2024-01-30' AS DATE) AND CAST('2024-04-01' AS DATE)"
+    assert condition_of(query, EVENTS) == f"{days} AND (NOT is_refund AND event_name = 'purchase')"
 
 
 def test_values_are_bound_and_keep_their_type() -> None:
