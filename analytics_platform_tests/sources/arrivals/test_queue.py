@@ -101,7 +101,7 @@ def test_a_message_is_in_the_lake_on_the_disk_before_it_is_deleted(
     drain_all(platform, 12)
 
     assert happened == [
-        "file on disk", ".parquet in place", "file on disk", ".json in place", "folder on disk", "deleted", "deleted",
+        "file on disk", "file on disk", ".parquet in place", ".json in place", "folder on disk", "deleted", "deleted",
     ]  # fmt: skip
 
 
