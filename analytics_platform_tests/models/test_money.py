@@ -350,6 +350,10 @@ LINES: dict[str, tuple[object, list[dict[str, object]], list[tuple[object, str]]
         *("19.99", [{"price": 5, "quantity": 4}, {"price": 15, "quantity": 2}]),
         *([(5, "line total"), (15, "line total")], Decimal("-0.01")),
     ),
+    "a small discount on several lines": (
+        *(120, [{"price": 60}, {"price": 10, "quantity": 2}, {"price": 45}]),
+        *([(60, "unit price"), (20, "unit price"), (45, "unit price")], -5),
+    ),
     "half the price": (10, [{"price": 5, "quantity": 4}], [(20, "unit price")], -10),
     "half a kilo": (5, [{"price": 10, "quantity": "0,5"}], [(5, "unit price")], 0),
     "an exchange": (

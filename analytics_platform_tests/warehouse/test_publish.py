@@ -88,7 +88,13 @@ def test_a_warning_is_reported_but_does_not_stop_the_build(session: Session) -> 
     events = CONTRACTS["cleaned.events"]
     midnight = dt.datetime.combine(FIRST, dt.time(), dt.UTC)
     values = dict.fromkeys(polars_schema(events)) | dict.fromkeys(["event_id", "source", "client_id", "batch_id"], "x")
-    values |= {"event_name": "wiggle", "raw_event_name": "wiggle", "is_known_event": False, "is_bot": False}
+    values |= {
+        "event_name": "wiggle",
+        "raw_event_name": "wiggle",
+        "is_known_event": False,
+        "is_bot": False,
+        "is_refund": False,
+    }
     values |= {"event_at": midnight, "received_at": midnight, "event_date": FIRST, "device_type": "desktop"}
     publication = session.publish(events, pl.DataFrame([values], schema=polars_schema(events)), on(FIRST))
     assert publication.breaches == ()

@@ -2,7 +2,8 @@
 -- Rules: prices are in the shop's currency, unknown without a rate. An item's currency is its own, else the event's. The
 -- amount of a line of a purchase or refund is its price × quantity (one piece where that is missing), or its price
 -- where the prices are the lines' totals: price × quantity makes more than the event's amount, and the prices alone make
--- at least four fifths of it (the rest is shipping) and at most a cent a line more (rounding). Lines without price share
+-- it but for a cent a line (rounding), or at least four fifths of it (the rest is shipping) where price × quantity would
+-- make more than five fourths (a smaller excess is taken for a discount). Lines without price share
 -- what is left of a value that the event names, each the same. Lines of a purchase of unknown amount are unknown.
 -- Field names of the web tracker (item_price, item_variant …) and of GA4 are both read. A quantity that is not a count
 -- is left empty, that of a line which a purchase gives back is 0. An item without fields is kept.
@@ -79,7 +80,11 @@ based AS (
             WHEN
                 sums.by_piece > lines.total + sums.cents
                 AND sums.by_line <= lines.total + sums.cents
-                AND (sums.by_line >= lines.total * 0.8 OR sums.unpriced > 0)
+                AND (
+                    sums.by_line >= lines.total - sums.cents
+                    OR (sums.by_line >= lines.total * 0.8 AND sums.by_piece > lines.total * 1.25)
+                    OR sums.unpriced > 0
+                )
                 THEN 'line total'
             ELSE 'unit price'
         END AS amount_basis,
