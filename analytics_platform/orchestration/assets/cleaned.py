@@ -125,7 +125,7 @@ def lookup_assets(settings: Settings) -> list[dg.AssetsDefinition]:
     columns = {
         "cleaned.urls": ("page_url", "referrer"),
         "cleaned.user_agents": ("user_agent",),
-        "cleaned.daily_rates": ("currency",),
+        "cleaned.daily_rates": ("currency", "items_json"),
     }
 
     def asset(name: str) -> dg.AssetsDefinition:
