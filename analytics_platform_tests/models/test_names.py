@@ -85,8 +85,9 @@ def _load(session: DuckDBSession, file: Sequence[Sighting]) -> None:
             "raw_event_name": seen.event_name,
             "event_at": seen.event_at,
             "event_date": seen.event_at.date(),
-            "device_type": "desktop",
+            "device_type": "bot" if seen.is_bot else "desktop",
             "is_bot": seen.is_bot,
+            "is_refund": False,
         }
         for seen in file
     ]
