@@ -87,7 +87,7 @@ def make_daily_rates(session: Reader, days: DayRange | None, settings: Settings)
     """Make the rows of cleaned.daily_rates for the days: every currency that their events name."""
     assert days is not None
     codes = "CASE WHEN names_currency(items_json) THEN item_currencies(items_json) END"
-    seen = _distinct(session, days, "currency", of_items=codes).group_by("event_date").agg("value")
+    seen = _distinct(session, days, "currency", of_items=codes).group_by("event_date").agg(pl.col("value").unique())
     named = dict(zip(seen["event_date"], seen["value"], strict=True))
     every = [days.first + dt.timedelta(days=day) for day in range((days.last - days.first).days + 1)]
     earlier = f"event_date < {literal(days.first)} AND currency <> ''"
