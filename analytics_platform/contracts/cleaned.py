@@ -187,7 +187,8 @@ class Events(
     amount_basis: Text = column(
         "Where amount is from: the event's value, or its items.", nullable=True, isin=["value", "items"]
     )
-    currency: Text = column("Currency of amount, and of prices without one; missing: the shop's.", nullable=True)
+    currency: Text = column("Currency of amount; missing: the shop's.", nullable=True)
+    price_currency: Text = column("Currency of item prices that name none; missing: the shop's.", nullable=True)
     exchange_rate: Rate = column("Units of the shop's currency for one of `currency`, if known.", nullable=True)
     revenue: Money = column("Value of a purchase in the shop's currency; missing where unknown.", nullable=True)
     is_refund: Flag = column("True for a refund, and for a purchase with a negative value or negative quantities.")

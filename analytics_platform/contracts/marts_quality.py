@@ -13,6 +13,8 @@ RECONCILED = [
     *("not tracked", "nothing bought", "no shop orders that day"),
 ]
 
+REFUND_REASONS = ["no order with a known amount", "items of unknown amount", "more than the order"]
+
 
 class DataQualityDaily(
     Contract,
@@ -43,7 +45,7 @@ class UnknownAmounts(Contract, table="marts.unknown_amounts", key=("date", "kind
     kind: Text = column("What the amount is of.", isin=["order", "refund"])
     reason: Text = column(
         "Why it is unknown. `more than the order`: refunds of an order together count up to its revenue.",
-        isin=[*UNKNOWN_REASONS, "no order with a known amount", "more than the order"],
+        isin=[*UNKNOWN_REASONS, *REFUND_REASONS],
     )
     events: Whole = column("Orders or refunds.", ge=1)
     excess: Money = column("What refunds ask for above their orders (shop currency): in no sum.", ge=0)

@@ -170,7 +170,7 @@ def _figures(facts: Facts) -> tuple[tuple[str, str], ...]:
 def _notes(facts: Facts) -> tuple[str, ...]:
     """Say what a reader must know to read the numbers right."""
     basis = (
-        "Days are UTC. Bots are left out. Visitors are distinct clients over the whole period; "
+        "Days are UTC. Bots that buy nothing are left out. Visitors are distinct clients over the whole period; "
         "conversion is sessions with an order / sessions. Revenue is before refunds. " + sentences.currency_sentence()
     )
     unknown = sentences.unknown_sentence(facts.unknown, facts.unconverted)

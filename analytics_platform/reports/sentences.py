@@ -74,6 +74,7 @@ def unknown_sentence(unknown: pl.DataFrame, unconverted: Sequence[str]) -> str:
         "no SHOP_CURRENCY": f"without SHOP_CURRENCY, which says what {named} are converted to",
         "items in several currencies": "without a currency of their own beside items in several",
         "no order with a known amount": "without an order whose amount is known",
+        "items of unknown amount": "of items whose amount in the order is not known",
     }
     said = []
     for kind in ("order", "refund"):

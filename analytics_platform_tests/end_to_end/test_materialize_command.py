@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import dagster as dg
+import pytest
 
 from analytics_platform_tests.end_to_end.platform_run import clickstream
 from analytics_platform_tests.kit import load_landed, open_platform
@@ -31,7 +32,7 @@ def _drop(folder: Path, content: str, name: str = "day.csv") -> None:
 
 
 def test_without_days_it_loads_what_arrived_and_builds_the_days_of_all_that_is_not_built(
-    tmp_path: Path,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A day was loaded and not built, as after a kill in between; then a file came."""
     _drop(tmp_path, clickstream(100))
@@ -51,7 +52,8 @@ def test_without_days_it_loads_what_arrived_and_builds_the_days_of_all_that_is_n
     assert len(run.stdout.splitlines()) < 150
     assert any(line.split()[:1] == ["marts.daily_trends"] for line in run.stdout.splitlines())
     # Its history is where the UI looks for it.
-    with dg.DagsterInstance.from_config(str(tmp_path / "dagster")) as instance:
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "dagster"))
+    with dg.DagsterInstance.get() as instance:
         assert {run.status for run in instance.get_runs()} == {dg.DagsterRunStatus.SUCCESS}
     # A second run without news reads nothing and logs no failed check.
     again = _run(tmp_path)

@@ -136,6 +136,7 @@ def test_a_refund_is_no_order_and_changes_the_net(tmp_path: Path) -> None:
         buy("e", "dollars", value=25, currency="USD"),
         give_back("e", "dollars", value=5, currency="USD"),
         give_back("f", "nothing"),
+        give_back("a", "of no event", value=2),
     ]
     with sold(tmp_path, rows) as (_, session):
         assert orders(session, "revenue", "refunded", "net_revenue") == {
@@ -149,17 +150,20 @@ def test_a_refund_is_no_order_and_changes_the_net(tmp_path: Path) -> None:
             ("dollars", 4, True),
             ("minus", 4, True),
             ("nothing", None, False),
+            ("of no event", 2, False),
             ("part", 30, True),
             ("unknown", 3, False),
             ("whole", 20, True),
         ]
         days = session.rows("SELECT orders, revenue, refunds, net_revenue FROM marts.daily_trends ORDER BY date")
-        assert days == [(4, 150, 0, 150), (0, 0, 61, -61)]
+        assert days == [(4, 150, 0, 150), (0, 0, 63, -63)]
         assert session.rows(
             "SELECT revenue, refunds, net_revenue FROM marts.customer_revenue WHERE client_id = 'a'"
-        ) == [(100, 30, 70)]
+        ) == [(100, 32, 68)]
+        assert session.rows("SELECT sum(refunds) FROM marts.customer_revenue") == [(63 - 3,)]
         products = session.rows("SELECT sum(revenue), sum(refunds), sum(net_revenue) FROM marts.product_daily")
         assert products == [(100, 30, 70)]
+        assert session.rows("SELECT reason, events FROM marts.unknown_amounts") == [("no order with a known amount", 1)]
         for mart in ("cohort_retention", "monthly_growth"):
             assert session.rows(f"SELECT sum(revenue), sum(refunds) FROM marts.{mart}")[0][0] == 150, mart
 
@@ -257,7 +261,7 @@ def test_a_refund_gives_back_what_it_names_and_never_more_than_the_order(tmp_pat
         )
         assert dict(products) == expected
         unknown = session.rows("SELECT kind, reason, events, excess FROM marts.unknown_amounts ORDER BY reason")
-        assert unknown == [("refund", "more than the order", 4, 90), ("refund", "no order with a known amount", 1, 0)]
+        assert unknown == [("refund", "items of unknown amount", 1, 0), ("refund", "more than the order", 4, 90)]
 
 
 def test_each_item_is_in_its_own_currency(tmp_path: Path) -> None:
@@ -275,11 +279,15 @@ def test_each_item_is_in_its_own_currency(tmp_path: Path) -> None:
         "yen": (items("¥1600"), 10, None),
         "two": (items(usd, "€5"), 13, None),
         "two and none": (items(usd, 4, currency="EUR"), 12, None),
+        "one and the event's": (items("€12", 5, currency="USD"), 16, None),
         "one without rate": (items(usd, chf), None, "no exchange rate"),
         "a value beside them": (items(usd, "€5", value=13, currency="EUR"), 13, None),
         "a value of either": (items(usd, "€5", value=13), None, "items in several currencies"),
         "crowns of some country": (items(value="10 kr"), None, "no exchange rate"),
         "pounds": (items(value="£8.50"), None, "no exchange rate"),
+        # Another event of the day names the currency that here only an item names.
+        "francs": (items({"price": 1, "currency": "CHF"}, 5, currency="EUR"), None, "no exchange rate"),
+        "francs of value": (items(value="7 CHF"), None, "no exchange rate"),
         "dollars of value": (items(value="$10"), 8, None),
         "nothing": (items({}), None, "no value"),
         "a part is priced": (items({"price": 5, "quantity": 2}, {}), 10, None),
@@ -292,11 +300,13 @@ def test_each_item_is_in_its_own_currency(tmp_path: Path) -> None:
         )
         lines = session.rows(
             "SELECT transaction_id, amount FROM star.fact_order_items INNER JOIN star.fact_orders USING (order_id) "
-            "WHERE transaction_id IN ('two', 'a value beside them', 'a part is priced') ORDER BY 1, item_index"
+            "WHERE transaction_id IN ('two', 'a value beside them', 'a part is priced', 'one and the event''s') "
+            "ORDER BY 1, item_index"
         )
         assert lines == [
             *(("a part is priced", 10), ("a part is priced", None), ("a value beside them", 8)),
-            *(("a value beside them", 5), ("two", 8), ("two", 5)),
+            *(("a value beside them", 5), ("one and the event's", 12), ("one and the event's", 4)),
+            *(("two", 8), ("two", 5)),
         ]
 
 

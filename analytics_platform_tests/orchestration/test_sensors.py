@@ -132,8 +132,8 @@ def test_a_late_event_touches_the_days_just_before_it_and_those_that_look_back_a
     cursor = look("touched_days", platform, instance).cursor
     with platform.session() as session:
         load_rows(platform, session, [click("bob", AT + dt.timedelta(days=20))], "late.csv")
-    # A visit may begin the evening before, and is paired with the shop's orders of two days around it;
-    # an order is known for 30 days and to other clients of its user a day longer, and 30 days after it credits a channel.
+    # A visit may begin the evening before, and is paired with the shop's orders of two days around it; an order is
+    # known for 30 days and to other clients of its user a day longer, and 30 days after it credits a channel.
     (request,) = look("touched_days", platform, instance, cursor).run_requests or ()
     assert (request.tags[RANGE_START], request.tags[RANGE_END]) == ("2024-03-18", "2024-05-21")
 

@@ -18,6 +18,7 @@ WITH listed AS (
         amount_basis,
         abs(amount) AS total,
         currency,
+        price_currency,
         exchange_rate,
         names_currency(items_json) AS names_currency,
         unnest(numbered_items(items_json)) AS numbered
@@ -29,7 +30,9 @@ items AS (
         *,
         struct_extract(numbered, 'item_index') AS item_index,
         struct_extract(numbered, 'item') AS item,
-        CASE WHEN names_currency THEN item_currency(struct_extract(numbered, 'item')) END AS code
+        CASE
+            WHEN names_currency THEN coalesce(item_currency(struct_extract(numbered, 'item')), price_currency)
+        END AS code
     FROM listed
 ),
 rated AS (

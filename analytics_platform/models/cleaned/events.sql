@@ -152,6 +152,7 @@ SELECT
     amount,
     CASE WHEN amount IS NOT NULL THEN CASE WHEN revenue IS NULL THEN 'items' ELSE 'value' END END AS amount_basis,
     CASE WHEN is_converted THEN shop_currency ELSE code END AS currency,
+    code AS price_currency,
     CAST(exchange_rate AS DECIMAL(20, 10)) AS exchange_rate,
     CASE WHEN event_name = 'purchase' AND NOT is_refund THEN money(amount * exchange_rate) END AS revenue,
     is_refund,

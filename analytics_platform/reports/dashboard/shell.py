@@ -136,7 +136,7 @@ def choose_days(session: Session) -> Chosen:
     compared = (
         f"compared with {span(before.first, before.last)}" if is_covered else "there is no earlier data to compare with"
     )
-    st.text(f"{span(days.first, days.last, year=True)} (UTC), {compared}. Bots are left out of visits and sales.")
+    st.text(f"{span(days.first, days.last, year=True)} (UTC), {compared}. Bots that buy nothing are left out.")
     return Chosen(days, before if is_covered else None, complete_until)
 
 

@@ -85,7 +85,10 @@ _CLICK_IDS = tuple(
     for kind in ("auto", "paid", "shared")
 )
 
-_NO_CLICK = rf"(?i)[a-z_]+=(?:{'|'.join(map(re.escape, sorted(MISSING - {''})))}|\{{+[^&#}}]*\}}+)(&|#|$)"
+_TEMPLATE = r"\{+[^&#}]*\}+"
+"""What a tag writes where it should have put a value."""
+
+_NO_CLICK = rf"(?i)[a-z_]+=(?:{'|'.join(map(re.escape, sorted(MISSING - {''})))}|{_TEMPLATE})(&|#|$)"
 """A parameter whose value is missing, or a template that nobody filled: `gclid=undefined`, `gclid={{gclid}}`."""
 
 _SEARCH_ENGINE = (
@@ -211,7 +214,7 @@ def _decoded(text: str) -> str | None:
         text = unquote_plus(text)
     text = re.split(r"&\w+=", text)[0]  # the next parameter, where the `&` between them was percent-encoded
     text = normalize("NFC", "".join(" " if sign < " " or sign == "\x7f" else sign for sign in text)).strip()
-    return None if text.lower() in MISSING else text
+    return None if text.lower() in MISSING or re.fullmatch(_TEMPLATE, text) else text
 
 
 @cache

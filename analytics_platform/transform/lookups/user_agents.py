@@ -26,7 +26,7 @@ _MACHINE_WORDS = (
     # browsers driven by programs
     r"headless|lighthouse|phantomjs|selenium|puppeteer|playwright|cypress|synthetic|gtmetrix|ptst/",
     # uptime monitors and health checks
-    r"monitor|uptime|statuscake|site24x7|pingdom|health-?check|kube-probe|googlehc|prometheus/|datadog",
+    r"monitor|uptime|statuscake|site24x7|pingdom|health-?check|kube-probe|googlehc|prometheus/|datadog|siteimprove",
     # scripts; libraries that people's apps use too are `_LIBRARIES`
     r"\bcurl\b|\bwget\b|^got\b|httpie|\bzgrab|python-|python/|aiohttp|httpx|scrapy",
     r"go-http-client|\bjava/|apache-httpclient|libwww|axios/|node-fetch|undici|guzzle|powershell|postmanruntime|insomnia/|\bruby\b",

@@ -101,6 +101,7 @@ def test_what_is_not_an_address_has_nulls(url: str | None) -> None:
         ("utm%5fsource=news", "news"),
         ("utm_source=may%2520sale", "may sale"),
         ("utm_source=undefined", None),
+        ("utm_source={{site_source_name}}&utm_source=x", "x"),
         ("utm_source=%5Bobject%20Object%5D", None),
         ("utm_source=Cafe%CC%81", "caf\u00e9"),
         ("x=1#utm_source=news", "news"),

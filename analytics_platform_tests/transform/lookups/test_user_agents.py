@@ -170,7 +170,7 @@ def test_an_untyped_empty_column() -> None:
         *("Google-AdWords-Express", "Mozilla/5.0 (Windows NT 5.1) Firefox/11.0 (via ggpht.com GoogleImageProxy)"),
         *("Checkly/1.0", "Mozilla/5.0 (X11) ThousandEyes", "Mozilla/5.0 (compatible; Siteimprove.com)", "Zabbix"),
         *("curl", "got/12", "got (https://github.com/sindresorhus/got)", "HTTPie/3.2.1", "Mozilla/5.0 zgrab/0.x"),
-        *("Catalogue reader (team@example.com)", "Mozilla/5.0 (compatible; Unheard-Of/1.0)"),
+        *("Siteimprove", "Catalogue reader (team@example.com)", "Mozilla/5.0 (compatible; Unheard-Of/1.0)"),
     ],
 )
 def test_fetchers_monitors_and_scripts_are_machines(user_agent: str) -> None:
