@@ -50,7 +50,7 @@ OF_THE_FORM: Mapping[str, frozenset[str]] = {
     "star.fact_orders": frozenset({"device_key"}),
 }
 """Columns that tell of the way events came, or of the user agent, which these messages have not."""
-OF_THE_SOURCE = frozenset({"event_id", "order_id"})
+OF_THE_SOURCE = frozenset({"event_id", "order_id", "refunded_id"})
 """Ids never collide across sources: the same event from two has two."""
 ABOUT_DEVICES = {"cleaned.user_agents", "star.dim_device", "marts.device_daily", "marts.data_quality_daily"}
 

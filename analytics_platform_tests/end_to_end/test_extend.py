@@ -163,7 +163,7 @@ COLUMN: Mapping[str, tuple[str, str]] = {
         '    batch_id: Text = column("The batch the event came in (ops.pipeline_logs).")\n',
         '    country: Text = column("Country.", nullable=True)\n',
     ),
-    "models/cleaned/events.sql": ("    batch_id\nFROM enriched", "    country,\n"),
+    "models/cleaned/events.sql": ("    batch_id\nFROM valued", "    country,\n"),
     "contracts/marts_traffic.py": (
         '    events: Whole = column("Events.", ge=1)\n',
         '    countries: Whole = column("Countries.", ge=0)\n',
