@@ -17,7 +17,7 @@ from analytics_platform.sources.arrivals.files import find_unread, find_unreadab
 from analytics_platform.sources.registry import SOURCES, lacks_events
 from analytics_platform.sources.source import Source
 from analytics_platform.warehouse import open_warehouse
-from analytics_platform.warehouse.erase import unfinished
+from analytics_platform.warehouse.erase import STATE
 from analytics_platform.warehouse.touched import days_not_built
 from analytics_platform.warehouse.watchdog import Observation, watch
 
@@ -90,7 +90,7 @@ def read_status(settings: Settings, now: dt.datetime) -> Status:
         warehouse.name,
         tuple(SourceStatus(name, *_place(each, settings), *loaded.get(name, ())) for name, each in SOURCES.items()),
         tuple(f"{setting} ({', '.join(names)})" for setting, names in absent.items()),
-        (unfinished(lake) and _ERASING)
+        ((lake.root / STATE).exists() and _ERASING)
         or _next_step(settings, observations if batches else (), waiting, rejected, days),
         batches,
         observations,

@@ -29,7 +29,7 @@ from analytics_platform.contracts.ops import BatchDays
 from analytics_platform.contracts.sql import quote, quote_table
 from analytics_platform.errors import UserError
 from analytics_platform.gate import FileRejectedError
-from analytics_platform.lake import Batch, FolderLake, batch_id_of, open_encoded
+from analytics_platform.lake import Batch, FolderLake, LakeError, batch_id_of, open_encoded
 from analytics_platform.lake.durable import make_folder, write_durably
 from analytics_platform.settings import Settings
 from analytics_platform.sources.arrivals.files import look_into
@@ -94,13 +94,16 @@ class Erasure:
 
 
 def unfinished(lake: FolderLake) -> Erasure | None:
-    """Read what is known of an erasure that has not ended, if there is one."""
+    """Read what is known of an erasure that has not ended, if there is one. Raises `LakeError` for a damaged file."""
     path = lake.root / STATE
     if not path.exists():
         return None
-    known = json.loads(path.read_text("utf-8"))
-    person = Person(*(frozenset(known[kind]) for kind in _KINDS))
-    return Erasure(person, known["key"], set(known["again"]))
+    try:
+        known = json.loads(path.read_text("utf-8"))
+        return Erasure(Person(*(frozenset(known[kind]) for kind in _KINDS)), known["key"], set(known["again"]))
+    except (ValueError, TypeError, KeyError) as error:
+        words = "delete it, and erase the person again by every identifier that you know"
+        raise LakeError(f"{path} is damaged: {words}.") from error
 
 
 def save(lake: FolderLake, erasure: Erasure) -> None:

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from analytics_platform.connectors.mongo.dumps import read_dump
 from analytics_platform.contracts.base import Instant, SourceRows, Text, column
-from analytics_platform.lake import FolderLake
+from analytics_platform.lake import FolderLake, LakeError
 from analytics_platform.sources.arrivals.files import LandingFolder, new_files
 from analytics_platform.sources.formats import Csv, JsonLines, Parquet
 from analytics_platform.sources.person import Person, find_edits
@@ -27,7 +27,7 @@ from analytics_platform.sources.registry import SOURCES
 from analytics_platform.sources.source import Format, Source
 from analytics_platform.transform import DayRange
 from analytics_platform.warehouse import LEDGER_TABLES, Session
-from analytics_platform.warehouse.erase import Place, drop, end, erase, open_erasure, save, search, unfinished
+from analytics_platform.warehouse.erase import STATE, Place, drop, end, erase, open_erasure, save, search, unfinished
 from analytics_platform.warehouse.ledger import find_batch, loadings
 from analytics_platform.warehouse.load import load_new_batches
 from analytics_platform.warehouse.replay import replay
@@ -397,6 +397,25 @@ def test_an_erasure_that_was_killed_can_be_dropped_and_no_row_is_there_twice(
     clients = session.rows("SELECT left(client_id, 7) FROM cleaned.clickstream")
     assert clients == [("erased:",)]
     assert len(platform.lake.batches(CLICKSTREAM)) == 2
+
+
+@pytest.mark.parametrize("damage", ["", "{", "[]", '{"client": 1}'])
+def test_of_an_erasure_whose_file_is_damaged_the_remedy_erases_the_person(
+    platform: Platform, session: Session, monkeypatch: pytest.MonkeyPatch, damage: str
+) -> None:
+    load_rows(platform, session, [click(ADA, AT.format(1, 0)), click("bob", AT.format(1, 0))], "a.csv")
+    monkeypatch.setattr(FolderLake, "forget", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        erase_person(platform, session, client=[ADA])
+    monkeypatch.undo()
+    state = platform.lake.root / STATE
+    state.write_text(damage)
+    with pytest.raises(LakeError, match="is damaged: delete it, and erase the person again"):
+        erase_person(platform, session, client=[ADA])
+    state.unlink()
+    erase_person(platform, session, client=[ADA])
+    assert session.rows("SELECT client_id FROM cleaned.clickstream") == [("bob",)]
+    assert len(platform.lake.batches(CLICKSTREAM)) == 1
 
 
 EVENTS = st.sampled_from(
