@@ -16,6 +16,8 @@ from hypothesis import strategies as st
 from analytics_platform.catalog import CONTRACTS
 from analytics_platform.transform import DayRange
 from analytics_platform.warehouse import Session
+from analytics_platform.warehouse.ledger import known_batches
+from analytics_platform.warehouse.touched import days_of_orders
 from analytics_platform_tests.kit import (
     Contents,
     Platform,
@@ -168,11 +170,13 @@ COMPARED = tuple(name for name in CONTRACTS if name != "cleaned.ecommerce_events
 """All tables but one that loads write and that says when they did."""
 
 
-def load_file(platform: Platform, session: Session, rows: Sequence[Row], name: str) -> None:
-    """Load rows and messages that arrive together."""
+def load_file(platform: Platform, session: Session, rows: Sequence[Row], name: str) -> set[dt.date]:
+    """Load rows and messages that arrive together; give their days, and those of the orders that they change."""
+    before = known_batches(session)
     load_rows(platform, session, [row for row in rows if "message" not in row], name)
     if messages := [row["message"] for row in rows if "message" in row]:
         load_messages(platform, session, messages)
+    return {day_of(row) for row in rows} | days_of_orders(session, sorted(known_batches(session) - before))
 
 
 def incrementally(root: Path, files: Files, tables: Collection[str] | None = None) -> Contents:
@@ -180,8 +184,8 @@ def incrementally(root: Path, files: Files, tables: Collection[str] | None = Non
     platform = open_house_of_tables(root)
     with platform.session() as session:
         for number, rows in enumerate(files):
-            load_file(platform, session, rows, f"{number}.csv")
-            build_touched(session, {day_of(row) for row in rows}, HORIZON, platform.settings, tables)
+            touched = load_file(platform, session, rows, f"{number}.csv")
+            build_touched(session, touched, HORIZON, platform.settings, tables)
         quiet = set(DAYS) - {day_of(row) for rows in files for row in rows}
         build_touched(session, quiet, HORIZON, platform.settings, tables)
         return contents(session, COMPARED)
@@ -197,17 +201,6 @@ def at_once(root: Path, files: Files, tables: Collection[str] | None = None) -> 
         return contents(session, COMPARED)
 
 
-def day_after_day(root: Path, files: Files) -> Contents:
-    """Load and build each day by itself as it comes, as a daily schedule does: nothing else is asked for."""
-    platform = open_house_of_tables(root, partition_start=FIRST_DAY)
-    rows = [row for file in files for row in file]
-    with platform.session() as session:
-        for day in DAYS:
-            load_file(platform, session, [row for row in rows if day_of(row) == day], f"{day}.csv")
-            build(session, DayRange(day, day), platform.settings)
-        return contents(session, COMPARED)
-
-
 def differing(some: Contents, others: Contents) -> dict[str, list[tuple[object, ...]]]:
     """Table → rows that only one of the two has."""
     return {
@@ -220,10 +213,11 @@ def differing(some: Contents, others: Contents) -> dict[str, list[tuple[object, 
 @pytest.mark.parametrize("seed", spread(2, 1))
 def test_incremental_daily_and_repeated_builds_equal_a_full_one_for_every_table(tmp_path: Path, seed: int) -> None:
     files = make_traffic(seed, app=True)
-    in_time = [sorted((row for file in files for row in file), key=lambda row: row["timestamp"])]
+    in_time = sorted((row for file in files for row in file), key=lambda row: row["timestamp"])
+    by_day = [[row for row in in_time if day_of(row) == day] for day in DAYS]
 
     some, full = incrementally(tmp_path / "some", files), at_once(tmp_path / "full", files)
-    daily = day_after_day(tmp_path / "daily", in_time)
+    daily = incrementally(tmp_path / "daily", by_day)
 
     assert differing(some, full) == {}
     assert differing(_without_ops(daily), _without_ops(full)) == {}

@@ -331,6 +331,6 @@ def test_prices_and_quantities_that_are_missing_or_absurd_stop_nothing(tmp_path:
     with shop(tmp_path, rows) as session:
         assert products(session, "purchases", "quantity", "revenue", "average_price") == {
             "p1": [1, 1, Decimal("0.5"), None],
-            "p2": [1, 1, Decimal("0.5"), None],
-            "p3": [1, 9 * 2_147_483_647, Decimal(9), 9_999_999_999.0],
+            "p2": [1, 0, Decimal("0.5"), None],
+            "p3": [1, 9 * 2_147_483_647, 0, 9_999_999_999.0],
         }
