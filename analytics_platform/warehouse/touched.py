@@ -133,7 +133,7 @@ def days_of_orders(session: Session, batch_ids: Sequence[str]) -> set[dt.date]:
             sql = f"""
                 SELECT DISTINCT transaction_id, client_id, {user} AS user_id, event_date
                 FROM ({query.sql}) AS {quote(source)}
-                WHERE {loaded} AND event_name IN ('purchase', 'refund') AND transaction_id IS NOT NULL
+                WHERE {loaded} AND ga4_name(event_name) IN ('purchase', 'refund') AND transaction_id IS NOT NULL
             """
             new += session.frame(Query(sql, {}, dict.fromkeys(query.inputs, loaded))).rows()
     keys = {(order, who) for order, client, user, _ in new for who in (client, user) if who is not None}

@@ -193,7 +193,7 @@ REFUNDS: dict[str, tuple[Row, list[Row], object, object, dict[str, object]]] = {
         {"x": 16, "y": 16},
     ),
     "more pieces than ordered": (ORDER, [{"items": [{"item_id": "x", "quantity": 9}]}], 30, 0, {"x": 30}),
-    "a price of its own": (
+    "another price than in the order": (
         ORDER,
         [{"items": [{"item_id": "x", "price": 8}, {"item_id": "y"}]}],
         28,
