@@ -65,9 +65,12 @@ def rejected_frame(
     return pl.DataFrame(dict(zip(REJECTED, columns, strict=True)), schema=REJECTED)
 
 
+_NONE = rejected_frame((), (), ())
+
+
 def no_records(*drift: str) -> Records:
     """Give no records, only the drift of the batch."""
-    return Records(pl.DataFrame(), np.empty(0, np.int64), lambda rows: (), rejected_frame((), (), ()), drift)
+    return Records(pl.DataFrame(), np.empty(0, np.int64), lambda rows: (), _NONE, drift)
 
 
 def numbered(records: Iterable[Raw], only: Positions) -> Iterator[tuple[int, Raw]]:
@@ -117,7 +120,7 @@ def values_of(text: pl.DataFrame, layout: Layout) -> pl.DataFrame:
     nothing = pl.repeat(None, text.height, dtype=pl.String, eager=True)
     values = [(text[source] if source else nothing).alias(name) for name, source in layout.sources.items()]
     if layout.extras:
-        extras = pl.DataFrame([present(text[name]) for name in layout.extras])
+        extras = present(text.select(layout.extras))
         says = pl.any_horizontal(pl.all().is_not_null())
         extra = extras.select(pl.when(says).then(pl.struct(pl.all()).struct.json_encode())).to_series()
         values.append(unnest_texts(extra).alias("extra"))

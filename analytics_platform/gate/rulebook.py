@@ -31,6 +31,7 @@ class Rulebook:
         `engine` has the functions that models share.
         """
         self._engine = engine
+        self._columns = contract.columns
         self._usual = usual_names(contract)
         self._schema = _schema(contract, earliest, latest)
         self._words = _words(self._schema, self._usual)
@@ -55,14 +56,14 @@ class Rulebook:
         for name in values.columns:
             if typed[name].null_count() > values[name].null_count():
                 rows = (typed[name].is_null() & values[name].is_not_null()).arg_true().cast(pl.UInt32)
-                kind = kind_of(typed.schema[name], self._schema.columns[name].metadata["json"])
+                kind = kind_of(typed.schema[name], self._columns[name].metadata["json"])
                 reason = pl.lit(f"{self._usual[name]}: not {kind}").alias("reason")
                 frames.append(pl.select(rows.alias("row"), pl.lit(name).alias("column"), reason))
         return pl.concat(frames)
 
     def _no_amounts(self, typed: pl.DataFrame) -> Iterator[pl.DataFrame]:
         for name in self._usual:
-            for place in self._schema.columns[name].metadata["amounts"]:
+            for place in self._columns[name].metadata["amounts"]:
                 rows = find_unreadable_amounts(typed[name], place, self._engine).alias("row")
                 reason = pl.lit(f"{self._usual[name]}: {place} is no amount").alias("reason")
                 yield pl.select(rows, pl.lit(name).alias("column"), reason)
@@ -90,7 +91,10 @@ def _schema(contract: ContractType, earliest: dt.datetime, latest: dt.datetime) 
 
 @lru_cache
 def _schema_of_input(contract: ContractType) -> pa.DataFrameSchema:
-    schema = schema_of(contract).select_columns(list(usual_names(contract)))
+    columns = contract.columns
+    # What the gate has converted is of its type; without a rule there is nothing more that could be wrong.
+    ruled = [name for name in usual_names(contract) if columns[name].checks or not columns[name].nullable]
+    schema = schema_of(contract).select_columns(ruled)
     schema.checks = []
     return schema
 

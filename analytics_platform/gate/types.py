@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 
 import duckdb
@@ -55,9 +55,17 @@ def readable(raw: bytes) -> str:
     return raw.decode("utf-8", errors="backslashreplace").replace("\0", "\\x00")
 
 
-def present(text: pl.Series, is_id: bool = False) -> pl.Series:
-    """Give texts as `contracts.missing.known` does, ids as `known_id` does: null where the value is missing."""
-    text = text.str.strip_chars()
+def present(texts: pl.DataFrame, ids: Collection[str] = ()) -> pl.DataFrame:
+    """Give texts as `contracts.missing.known` does, `ids` as `known_id` does: null where the value is missing."""
+    text = pl.all()
+    texts = texts.select(text.str.strip_chars())
+    # One question for all columns: most have nothing of it, and a step for each takes as long as a small file.
+    wide, whole = text.str.len_bytes() != text.str.len_chars(), text.str.ends_with(".0")
+    odd = texts.select((wide | whole | text.str.contains(_NO_ID)).any())
+    return texts.with_columns(_known(texts[name], name in ids) for name in texts.columns if odd[name].any())
+
+
+def _known(text: pl.Series, is_id: bool) -> pl.Series:
     wide = (text.str.len_bytes() != text.str.len_chars()).arg_true()
     if len(wide):
         text = text.scatter(wide, text.gather(wide).str.normalize("NFC"))

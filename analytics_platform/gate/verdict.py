@@ -82,8 +82,8 @@ class Gate:
             none = pl.DataFrame(schema=self._schema)
             return Verdict(none, self._with_neighbours(records.malformed, none), records.drift)
         traits = {name: self._columns[name].metadata for name in self._from_input}
-        ids = [name in IDS or traits[name]["own_id"] for name in self._from_input]
-        values = pl.DataFrame([present(records.values[x], is_id) for x, is_id in zip(traits, ids, strict=True)])
+        ids = {name for name in traits if name in IDS or traits[name]["own_id"]}
+        values = present(records.values.select(self._from_input), ids)
         json = {name: traits[name]["json"] for name in self._from_input}
         typed = pl.DataFrame([convert(values[x], self._schema[x], json[x], self._engine) for x in self._from_input])
         if EVENT_TIME in typed.columns:

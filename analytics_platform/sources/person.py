@@ -196,7 +196,8 @@ def _gated(source: Source, values: pl.DataFrame) -> pl.DataFrame:
     """Give what the gate makes of the values of identifying columns; all others are as they were."""
     schema, engine = polars_schema(source.contract), duckdb.default_connection()
     names = [name for name in values.columns if name in IDENTIFYING.keys() & schema.keys()]
-    return values.with_columns(convert(present(values[x], x in IDS), schema[x], False, engine) for x in names)
+    texts = present(values.select(names), IDS)
+    return values.with_columns(convert(texts[name], schema[name], False, engine) for name in names)
 
 
 def find_profiles(source: Source, batch: Batch) -> Iterator[Person]:

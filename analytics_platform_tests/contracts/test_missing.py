@@ -91,7 +91,8 @@ def test_columns_and_values_inside_json_are_read_as_single_values_are(
     engine: duckdb.DuckDBPyConnection,
 ) -> None:
     expected = [None if text is None else one(text) for text in texts]
-    assert present(pl.Series(texts, dtype=pl.String), is_id).to_list() == expected
+    given = pl.DataFrame({"text": pl.Series(texts, dtype=pl.String)})
+    assert present(given, {"text"} if is_id else ())["text"].to_list() == expected
     rows = engine.execute(f"SELECT list_transform($1::VARCHAR[], lambda text: {macro}(text))", [texts]).fetchall()
     assert rows == [(expected,)]
     assert all(unicodedata.is_normalized("NFC", text) for text in expected if text is not None)

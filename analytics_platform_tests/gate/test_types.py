@@ -167,7 +167,7 @@ def test_json_is_valid_where_duckdb_says_so(engine: duckdb.DuckDBPyConnection, t
 
 @given(st.lists(st.none() | st.text(" \t\na\u00a0", max_size=6), max_size=10))
 def test_blanks_around_a_value_are_taken_off_and_a_blank_value_is_missing(texts: list[str | None]) -> None:
-    found = present(pl.Series(texts, dtype=pl.String)).to_list()
+    found = present(pl.DataFrame({"text": pl.Series(texts, dtype=pl.String)}))["text"].to_list()
     assert found == [(text or "").strip() or None for text in texts]
 
 
