@@ -165,8 +165,15 @@ class SourceEvents(Contract):
     page_url: Text = column("Address of the page.", nullable=True)
     referrer: Text = column("Address the visitor came from.", nullable=True)
     user_agent: Text = column("The browser's own description.", nullable=True)
+    campaign_tags: Text = column(
+        "What the tracker read of utm_* and click ids, as the query of an address: ?utm_source=…&gclid=…", nullable=True
+    )
+    source_session_id: Text = column("The session as the source counts it; unique for a client.", nullable=True)
+    country: Text = column("Country the visitor is in.", nullable=True)
+    city: Text = column("City the visitor is in.", nullable=True)
     device_type: Text = column("Kind of device, where there is no user agent.", nullable=True)
     os: Text = column("Operating system, where there is no user agent.", nullable=True)
+    browser: Text = column("Browser, where there is no user agent.", nullable=True)
     transaction_id: Text = column("The shop's order number, on purchases.", nullable=True)
     revenue: Money = column("Value of the order or refund, in its currency.", nullable=True)
     currency: Text = column("Currency of revenue and prices (ISO 4217); the shop's where it is missing.", nullable=True)

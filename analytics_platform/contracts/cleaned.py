@@ -36,7 +36,7 @@ class Users(
 
 
 class Urls(Contract, table="cleaned.urls", key=("event_date", "url"), partition="event_date"):
-    """One row per day and distinct address (page or referrer) seen that day, taken apart."""
+    """One row per day and distinct address (page, referrer or campaign tags) seen that day, taken apart."""
 
     event_date: Day = column("Day (UTC) on which the address was seen.")
     url: Text = column("The address as it came.")
@@ -170,15 +170,18 @@ class Events(
     page_url: Text = column("Address of the page.", nullable=True)
     page_path: Text = column("Its path, without query and fragment.", nullable=True)
     referrer: Text = column("Address the visitor came from.", nullable=True)
-    utm_source: Text = column("Campaign parameter of the page's address.", nullable=True)
-    utm_medium: Text = column("Campaign parameter of the page's address.", nullable=True)
-    utm_campaign: Text = column("Campaign parameter of the page's address.", nullable=True)
+    utm_source: Text = column("Campaign parameter of the page's address, else read by the tracker.", nullable=True)
+    utm_medium: Text = column("Campaign parameter of the page's address, else read by the tracker.", nullable=True)
+    utm_campaign: Text = column("Campaign parameter of the page's address, else read by the tracker.", nullable=True)
     traffic_source: Text = column(
         "The click's if its network tags itself, else utm_source, another click's, the foreign site's.", nullable=True
     )
     traffic_medium: Text = column("Like traffic_source; of a foreign site organic (search) or referral.", nullable=True)
     traffic_campaign: Text = column("utm_campaign.", nullable=True)
-    device_type: Text = column("Kind of device, from the user agent.", isin=list(DEVICE_TYPES))
+    source_session_id: Text = column("The session as the source counts it; unique for a client.", nullable=True)
+    country: Text = column("Country the visitor is in, where the source knows it.", nullable=True)
+    city: Text = column("City the visitor is in, where the source knows it.", nullable=True)
+    device_type: Text = column("Kind of device, of the user agent, else of the source.", isin=list(DEVICE_TYPES))
     os: Text = column("Family of the operating system.", nullable=True)
     browser: Text = column("Family of the browser.", nullable=True)
     is_bot: Flag = column("True for user agents of crawlers, monitors and scripts; missing without one.", nullable=True)

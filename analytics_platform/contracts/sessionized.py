@@ -149,6 +149,9 @@ class SessionFigures(Contract):
     medium: Text = column("Its medium, else (none).")
     campaign: Text = column("Its campaign, else (not set).")
     channel: Text = column("Default channel group of source, medium and campaign, by the rules of GA4.")
+    country: Text = column("Country of the first event that knows country or city.", nullable=True)
+    city: Text = column("City of that event.", nullable=True)
+    source_session_id: Text = column("The first session that its events have at the source.", nullable=True)
     is_bot: Flag = column("True for a bot's: all events with a user agent have a bot's, and nothing was bought.")
     viewed: Flag = column("Saw a page, a screen, a product or a list.")
     added_to_cart: Flag = column("Has an add_to_cart event.")
@@ -207,6 +210,8 @@ class ClientDays(
     first_at: Instant = column("First event of the day.")
     last_at: Instant = column("Last event of the day.")
     events: Whole = column("Events of the day.", ge=1)
+    country: Text = column("Country of the last session of the day that knows country or city.", nullable=True)
+    city: Text = column("City of that session.", nullable=True)
     is_bot: Flag = column("True if all sessions of the day are a bot's.")
 
 

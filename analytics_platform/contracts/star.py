@@ -60,7 +60,10 @@ class DimCustomer(
     first_name: Text = column("First name, from the users API.", nullable=True)
     last_name: Text = column("Last name, from the users API.", nullable=True)
     email: Text = column("E-mail address: the shop's at the time, else the users API's.", nullable=True)
-    city: Text = column("City: the shop's at the time, else the users API's.", nullable=True)
+    country: Text = column("Country the client was last seen in.", nullable=True)
+    city: Text = column(
+        "City: the shop's at the time, else the users API's, else where it was last seen.", nullable=True
+    )
     company_name: Text = column("Company.", nullable=True)
     latitude: Ratio = column("Degrees north.", nullable=True)
     longitude: Ratio = column("Degrees east.", nullable=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from itertools import chain
 from typing import BinaryIO
@@ -65,28 +65,41 @@ def _lines(stream: BinaryIO) -> Iterator[bytes]:
 
 
 def read_json_lines(stream: BinaryIO, contract: ContractType, only: Positions = None) -> Iterator[Records]:
-    """Parse the lines of a stream, by their place from 1; with `only`, those at these places. Blank lines are no rows.
-
-    Of the names that a column has, the first with a value is read.
-    """
+    """Parse the lines of a stream. Of the names that a column has, the first with a value is read."""
     sources = {
         name: column.metadata["source"] for name, column in contract.columns.items() if column.metadata["source"]
     }
     known = frozenset(chain.from_iterable(sources.values()))
 
-    def parse(line: bytes) -> list[str | None]:
-        if len(line) > MAX_LINE_BYTES:
-            raise MalformedError(_TOO_LARGE)
-        row = read_object(readable(line))
+    def decode(row: dict[str, object]) -> list[str | None]:
         extra = {name: value for name, value in row.items() if name not in known}
         found = (_first_known(row, names, column in IDS) for column, names in sources.items())
         return [*found, canonical_json(unnest(extra)) if extra else None]
+
+    return read_objects(stream, (*sources, "extra"), decode, only)
+
+
+def read_objects(
+    stream: BinaryIO,
+    columns: Sequence[str],
+    decode: Callable[[dict[str, object]], Sequence[str | None]],
+    only: Positions = None,
+) -> Iterator[Records]:
+    """Parse the lines of a stream, by their place from 1; with `only`, those at these places. Blank lines are no rows.
+
+    `decode` gives the values of `columns` of an object, or raises `MalformedError`.
+    """
+
+    def parse(line: bytes) -> Sequence[str | None]:
+        if len(line) > MAX_LINE_BYTES:
+            raise MalformedError(_TOO_LARGE)
+        return decode(read_object(readable(line)))
 
     def text_of(line: bytes) -> str:
         return readable(line[:SHOWN_BYTES] if len(line) > MAX_LINE_BYTES else line)
 
     lines = ((place, line.rstrip(b"\r\n")) for place, line in numbered(_lines(stream), only) if line.strip())
-    yield from parse_records(lines, (*sources, "extra"), parse, text_of)
+    yield from parse_records(lines, columns, parse, text_of)
     yield no_records()
 
 

@@ -62,6 +62,7 @@ def watch(session: Session, settings: Settings, now: dt.datetime) -> Iterator[Ob
             has_usual_volume,
             has_known_event_names,
             has_read_fields,
+            has_the_sources_sessions,
             has_few_orphans,
             has_the_shops_orders,
             is_conserved,
@@ -263,6 +264,38 @@ def has_read_fields(session: Session, settings: Settings, now: dt.datetime) -> O
     names = [] if _lacks(session, *LEDGER) else unread_fields(session)
     seen = f"nothing reads {'; '.join(names)}" if names else "every field of the records is read"
     return Observation("fields", True, seen)
+
+
+def has_the_sources_sessions(session: Session, settings: Settings, now: dt.datetime) -> Observation:
+    """Say how many sessions of a source, in the last week of data, are one session here and alone. It never fails."""
+    if _lacks(session, "cleaned.events", "sessionized.session_events"):
+        return _unchecked("sessions", "no session is built yet")
+    found = session.rows(
+        f"""
+        WITH pairs AS (
+            SELECT DISTINCT source, events.client_id, source_session_id, session_id
+            FROM cleaned.events AS events INNER JOIN sessionized.session_events AS entries
+                ON events.event_id = entries.event_id AND events.event_date = entries.event_date
+            WHERE source_session_id IS NOT NULL
+                AND events.event_date > (SELECT max(event_date) FROM cleaned.events) - {WEEK}
+        ), counted AS (
+            SELECT
+                *, count(*) OVER (PARTITION BY source, client_id, source_session_id) AS here,
+                count(*) OVER (PARTITION BY session_id) AS there
+            FROM pairs
+        )
+        SELECT source, count(DISTINCT (client_id, source_session_id)), count(*) FILTER (here = 1 AND there = 1)
+        FROM counted GROUP BY source ORDER BY source
+        """
+    )
+    said = (
+        f"{same:,} of the {of_source:,} sessions of {source} ({same / of_source:.0%})"
+        for source, of_source, same in found
+    )
+    seen = (
+        f"{', '.join(said)} are sessions here, in the last {WEEK} days of data" if found else "no source names sessions"
+    )
+    return Observation("sessions", True, seen)
 
 
 def has_few_orphans(session: Session, settings: Settings, now: dt.datetime) -> Observation:

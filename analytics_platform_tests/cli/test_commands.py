@@ -254,6 +254,7 @@ def test_status_before_the_first_run_names_the_sources_and_the_next_step(call: C
     assert {source["name"]: source["configured"] for source in found["sources"]} == {
         "clickstream": True,
         "ecommerce_events": False,
+        "ga4_events": True,
         "web_logs": True,
         "users": False,
         "exchange_rates": False,

@@ -56,7 +56,7 @@ from analytics_platform_tests.test_definitions import SNAPSHOT
 __all__ = ["call"]
 
 CHECKS = sorted({check for checks in json.loads(SNAPSHOT.read_text("utf-8"))["assets"].values() for check in checks})
-NEVER_FAIL = {"event_names", "fields"}
+NEVER_FAIL = {"event_names", "fields", "sessions"}
 LAST, TREND = dt.date(2026, 3, 6), "marts.daily_trends"
 SOURCE = SOURCES[CLICKSTREAM]
 
@@ -286,6 +286,7 @@ CASES: Mapping[str, Case] = {
         dropped("orders.csv", bought(1, "T1"), viewed(20, 1)),
         mend=dropped("orders again.csv", bought(20, "T2")),
     ),
+    "sessions": Case(observed(watchdog.has_the_sources_sessions), ("sessionized.session_events",)),
     "volume": Case(
         observed(watchdog.has_usual_volume),
         ("star.fact_events",),

@@ -152,23 +152,23 @@ def test_a_mistake_in_a_declaration_ends_a_command_in_its_sentence(scratch: Scra
 COLUMN: Mapping[str, tuple[str, str]] = {
     "sources/clickstream/source.py": (
         "    received_at: Instant = column(",
-        '    country: Text = column("Country.", nullable=True, source=("country",))\n',
+        '    language: Text = column("Language.", nullable=True, source=("language",))\n',
     ),
-    "sources/clickstream/events.sql": ("    batch_id\n", "    country,\n"),
+    "sources/clickstream/events.sql": ("    batch_id\n", "    language,\n"),
     "contracts/base.py": (
         '    batch_id: Text = column("The batch the event came in (ops.pipeline_logs).")\n',
-        '    country: Text = column("Country.", nullable=True)\n',
+        '    language: Text = column("Language.", nullable=True)\n',
     ),
     "contracts/cleaned.py": (
         '    batch_id: Text = column("The batch the event came in (ops.pipeline_logs).")\n',
-        '    country: Text = column("Country.", nullable=True)\n',
+        '    language: Text = column("Language.", nullable=True)\n',
     ),
-    "models/cleaned/events.sql": ("    batch_id\nFROM valued", "    country,\n"),
+    "models/cleaned/events.sql": ("    batch_id\nFROM valued", "    language,\n"),
     "contracts/marts_traffic.py": (
         '    events: Whole = column("Events.", ge=1)\n',
-        '    countries: Whole = column("Countries.", ge=0)\n',
+        '    languages: Whole = column("Languages.", ge=0)\n',
     ),
-    "models/marts/browser_daily.sql": ("    count(*) AS events", "    count(DISTINCT country) AS countries,\n"),
+    "models/marts/browser_daily.sql": ("    count(*) AS events", "    count(DISTINCT language) AS languages,\n"),
 }
 """File → the text in it before which a line is put."""
 
@@ -181,9 +181,9 @@ def test_a_column_from_file_to_mart_is_the_contracts_and_the_sql_that_carry_it(s
         assert text.count(before) == 1, name
         path.write_text(text.replace(before, line + before), "utf-8")
     header, *lines = clickstream(4).splitlines()
-    exported = [f"{header},country", *(f"{line},{code}" for line, code in zip(lines, "DDFF", strict=True))]
+    exported = [f"{header},language", *(f"{line},{code}" for line, code in zip(lines, "DDFF", strict=True))]
     scratch.drop("clickstream", "day.csv", "\n".join(exported) + "\n")
 
     scratch.materialize("--days", "2026-03-01...2026-03-01", "--select", '+key:"marts/browser_daily"')
 
-    assert scratch.rows("marts.browser_daily", "countries", "events") == "countries,events\n2,4"
+    assert scratch.rows("marts.browser_daily", "languages", "events") == "languages,events\n2,4"

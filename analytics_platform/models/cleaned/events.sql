@@ -2,7 +2,8 @@
 -- Rules: sources.events is replaced by the events.sql of every source, each with the name of the source and GA4's
 -- names of events. All events are enriched in the same way. Names that GA4 does not know are kept and flagged. The
 -- traffic source is that of an ad click which its network tags itself (gclid, msclkid …), else utm_*, else another ad
--- click, else a foreign referrer, else the network whose parameter is on all its links (fbclid). A referrer of the page's
+-- click, else a foreign referrer, else the network whose parameter is on all its links (fbclid). What the tracker read of
+-- utm_* and click ids counts where the page's address has none. A referrer of the page's
 -- own domain, of OWN_DOMAINS, of a payment provider or of IGNORED_REFERRERS is none. Where the page has no host (a
 -- relative address, or none), a referrer of a domain that other pages of the day have is none either. Amount and order
 -- number are read from purchases and refunds only; a missing amount of a purchase is the sum of the items that have a
@@ -62,13 +63,13 @@ enriched AS (
     SELECT
         events.*,
         page.path AS page_path,
-        page.utm_source,
-        page.utm_medium,
-        page.utm_campaign,
-        coalesce(page.is_tagged, FALSE) AS is_tagged,
-        page.click_source,
-        page.click_medium,
-        coalesce(page.click_kind, '') AS click_kind,
+        CASE WHEN page.is_tagged THEN page.utm_source ELSE tags.utm_source END AS utm_source,
+        CASE WHEN page.is_tagged THEN page.utm_medium ELSE tags.utm_medium END AS utm_medium,
+        CASE WHEN page.is_tagged THEN page.utm_campaign ELSE tags.utm_campaign END AS utm_campaign,
+        coalesce(page.is_tagged, FALSE) OR coalesce(tags.is_tagged, FALSE) AS is_tagged,
+        CASE WHEN page.click_kind IS NULL THEN tags.click_source ELSE page.click_source END AS click_source,
+        CASE WHEN page.click_kind IS NULL THEN tags.click_medium ELSE page.click_medium END AS click_medium,
+        coalesce(page.click_kind, tags.click_kind, '') AS click_kind,
         CASE
             WHEN
                 coalesce(origin.role, 'page') = 'page'
@@ -78,7 +79,8 @@ enriched AS (
         origin.site_medium AS foreign_medium,
         agent.device_type AS agent_device_type,
         agent.os AS agent_os,
-        agent.browser,
+        agent.browser AS agent_browser,
+        replace(lower(events.device_type), 'smart ', '') AS told_device,
         events.is_mixed AND events.revenue IS NULL AS is_converted,
         CASE
             WHEN events.is_mixed AND events.revenue IS NULL THEN item_worths(items_json, events.currency, days.rates)
@@ -94,6 +96,7 @@ enriched AS (
     FROM told AS events
     LEFT JOIN addresses AS page ON events.event_date = page.event_date AND events.page_url = page.url
     LEFT JOIN addresses AS origin ON events.event_date = origin.event_date AND events.referrer = origin.url
+    LEFT JOIN addresses AS tags ON events.event_date = tags.event_date AND events.campaign_tags = tags.url
     LEFT JOIN cleaned.user_agents AS agent
         ON events.event_date = agent.event_date AND events.user_agent = agent.user_agent
     LEFT JOIN cleaned.daily_rates AS rates
@@ -144,9 +147,16 @@ SELECT
         ELSE foreign_medium
     END AS traffic_medium,
     CASE WHEN is_tagged THEN utm_campaign END AS traffic_campaign,
-    coalesce(agent_device_type, device_type, 'unknown') AS device_type,
-    coalesce(agent_os, os) AS os,
-    browser,
+    known(source_session_id) AS source_session_id,
+    known(country) AS country,
+    known(city) AS city,
+    coalesce(
+        agent_device_type,
+        CASE WHEN told_device IN ('desktop', 'mobile', 'tablet', 'tv', 'console') THEN told_device END,
+        'unknown'
+    ) AS device_type,
+    coalesce(agent_os, CASE os WHEN 'Macintosh' THEN 'Mac OS X' ELSE os END) AS os,
+    coalesce(agent_browser, browser) AS browser,
     is_bot,
     CASE WHEN event_name IN ('purchase', 'refund') THEN known_id(transaction_id) END AS transaction_id,
     amount,

@@ -2,7 +2,8 @@
 -- Rules: the traffic source is that of the first event with one, else direct. A bounce is a session of one event.
 -- Orders and revenue come from the deduplicated purchases. A session is a bot's if every event that has a user agent has
 -- a bot's, and nothing was bought: one event that a server sends does not turn a person's visit into a bot's. The device
--- of a bot's session is a bot, of all others that of the first event which tells a person's.
+-- of a bot's session is a bot, of all others that of the first event which tells a person's. Country and city are those of
+-- the first event that knows one of them.
 WITH visits AS (
     SELECT
         entries.session_id,
@@ -26,6 +27,12 @@ WITH visits AS (
         min_by({'device_type': events.device_type, 'os': events.os, 'browser': events.browser}, entries.event_index) FILTER (
             WHERE events.device_type = 'unknown'
         ) AS other_device,
+        min_by({'country': events.country, 'city': events.city}, entries.event_index) FILTER (
+            WHERE coalesce(events.country, events.city) IS NOT NULL
+        ) AS place,
+        min_by(events.source_session_id, entries.event_index) FILTER (
+            WHERE events.source_session_id IS NOT NULL
+        ) AS source_session_id,
         coalesce(bool_and(events.is_bot), FALSE) AS has_bots_only,
         bool_or(events.event_name IN ('page_view', 'screen_view', 'view_item', 'view_item_list')) AS viewed,
         bool_or(events.event_name = 'view_item') AS viewed_product,
@@ -70,6 +77,8 @@ sourced AS (
         visits.entry_page,
         visits.exit_page,
         CASE WHEN visits.has_bots_only AND sold.orders IS NULL THEN robot ELSE coalesce(device, other_device) END AS device,
+        visits.place,
+        visits.source_session_id,
         visits.has_bots_only AND sold.orders IS NULL AS is_bot,
         visits.split_reason,
         visits.viewed,
@@ -137,6 +146,9 @@ SELECT
     coalesce(struct_extract(sourced.device, 'device_type'), 'unknown') AS device_type,
     struct_extract(sourced.device, 'os') AS os,
     struct_extract(sourced.device, 'browser') AS browser,
+    struct_extract(sourced.place, 'country') AS country,
+    struct_extract(sourced.place, 'city') AS city,
+    sourced.source_session_id,
     sourced.is_bot,
     sourced.split_reason,
     sourced.viewed,

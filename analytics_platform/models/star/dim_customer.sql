@@ -17,6 +17,9 @@ clients AS (
         max(last_at) AS last_seen_at,
         count(*) AS active_days,
         sum(events) AS events,
+        max_by({'country': country, 'city': city}, event_date) FILTER (
+            WHERE coalesce(country, city) IS NOT NULL
+        ) AS place,
         bool_and(is_bot) AS is_bot
     FROM sessionized.client_days
     WHERE client_id NOT LIKE 'erased:%'
@@ -36,7 +39,11 @@ SELECT
     users.first_name,
     users.last_name,
     coalesce(versions.email, users.email) AS email,
-    CASE WHEN versions.client_id IS NOT NULL THEN versions.city ELSE users.city END AS city,
+    struct_extract(clients.place, 'country') AS country,
+    CASE
+        WHEN versions.client_id IS NOT NULL THEN versions.city
+        ELSE coalesce(users.city, struct_extract(clients.place, 'city'))
+    END AS city,
     users.company_name,
     users.latitude,
     users.longitude,
@@ -60,6 +67,7 @@ SELECT
     NULL,
     NULL,
     FALSE,
+    NULL,
     NULL,
     NULL,
     NULL,

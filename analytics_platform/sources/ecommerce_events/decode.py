@@ -1,15 +1,15 @@
 """Decodes an e-commerce message into the columns that the gate validates, all of them text.
 
 It is taken out of its envelopes first: JSON in a JSON string, an SNS notification, an EventBridge event.
-The message's fields are read from its object and from the object `params` in it; the outer field wins. A field
-is known under several names, the first that has a value wins; `contracts/missing.py` says what is none. What is
-left over goes to `extra`, so nothing is dropped in silence.
+A row of GA4's BigQuery export is made a message (`ga4_rows.py`). The message's fields are read from its object and from
+the object `params` in it; the outer field wins. A field is known under several names, the first that has a value wins;
+`contracts/missing.py` says what is none. What is left over goes to `extra`, so nothing is dropped in silence.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -17,15 +17,19 @@ from analytics_platform.contracts.event_names import ORDER_IDS, plain_name
 from analytics_platform.contracts.missing import IDS, known, known_id
 from analytics_platform.gate.exact_json import JsonError, JsonFault, canonical_json, plain_text, read_json, unnest
 from analytics_platform.gate.records import MalformedError
+from analytics_platform.sources.ecommerce_events.ga4_rows import flatten
 from analytics_platform.sources.ecommerce_events.items import ItemsError, parse_items
 
 
 class _MessageField(NamedTuple):
-    """The names of a field, the usual first, how its value becomes text, and what is said of a value it cannot be."""
+    """The names of a field, the usual first, how its value becomes text, and what is said of a value it cannot be.
+
+    Without a `fault` such a value stays in `extra`: no purchase is rejected for its city.
+    """
 
     names: tuple[str, ...]
     convert: Callable[[object], str | None]
-    fault: str
+    fault: str = ""
 
     @property
     def rule(self) -> str:
@@ -47,18 +51,33 @@ def _text_or_whole(value: object) -> str | None:
 _ID = "not a text or whole number"
 _FIELDS = {
     "source_event_id": _MessageField(("event_id",), _text_or_whole, _ID),
-    "client_id": _MessageField(("client_id",), _text_or_whole, _ID),
+    "client_id": _MessageField(("client_id", "user_pseudo_id"), _text_or_whole, _ID),
     "user_id": _MessageField(("user_id",), _text_or_whole, _ID),
     "event_at": _MessageField(("event_timestamp", "timestamp"), _text_or_whole, "not a time"),
     "event_name": _MessageField(("event_name",), _text, "not a text"),
     "platform": _MessageField(("platform",), _text, "not a text"),
     "transaction_id": _MessageField(("transaction_id",), _text_or_whole, _ID),
-    "revenue": _MessageField(("revenue", "value"), _text_or_number, "not a number"),
+    "revenue": _MessageField(
+        ("revenue", "ecommerce.purchase_revenue", "ecommerce.refund_value", "value"), _text_or_number, "not a number"
+    ),
+    "revenue_usd": _MessageField(
+        ("ecommerce.purchase_revenue_in_usd", "ecommerce.refund_value_in_usd"), _text_or_number, "not a number"
+    ),
     "currency": _MessageField(("currency",), _text, "not a text"),
     "list_id": _MessageField(("item_list_id", "list_id"), _text_or_whole, _ID),
     "list_name": _MessageField(("item_list_name", "list_name"), _text_or_whole, _ID),
     "page_url": _MessageField(("page_location", "page_url"), _text, "not a text"),
     "referrer": _MessageField(("page_referrer", "referrer"), _text, "not a text"),
+    "source_session_id": _MessageField(("ga_session_id",), _text_or_whole, _ID),
+    "campaign_tags": _MessageField(("campaign_tags",), _text),
+    "first_source": _MessageField(("traffic_source.source",), _text),
+    "first_medium": _MessageField(("traffic_source.medium",), _text),
+    "first_campaign": _MessageField(("traffic_source.name",), _text),
+    "country": _MessageField(("country", "geo.country"), _text),
+    "city": _MessageField(("city", "geo.city"), _text),
+    "device_type": _MessageField(("device.category",), _text),
+    "os": _MessageField(("device.operating_system",), _text),
+    "browser": _MessageField(("device.web_info.browser", "device.browser"), _text),
 }
 """Column → where it comes from. The wrong type of value is rejected, never made to fit."""
 
@@ -75,12 +94,8 @@ COLUMNS = (*_FIELDS, "items", "extra")
 `params` beside the outer ones; under `params` those that differ from an outer field of the same name.
 """
 
-RULES = (
-    *(f"body: {fault}" for fault in JsonFault),
-    "body: not a JSON object",
-    *(field.rule for field in _FIELDS.values()),
-    _ITEMS_RULE,
-)
+FIELD_RULES = (*(field.rule for field in _FIELDS.values() if field.fault), _ITEMS_RULE)
+RULES = (*(f"body: {fault}" for fault in JsonFault), "body: not a JSON object", *FIELD_RULES)
 """Every rule that a `MessageError` may name."""
 
 
@@ -151,6 +166,10 @@ class _Fields:
         found = {key: plain_name(key) for key in (*self._outer, *self._inner)}
         return tuple(key for name in names for key, plain in found.items() if plain == name)
 
+    def are_texts(self, names: tuple[str, ...]) -> tuple[str, ...]:
+        """List those of these names whose value is a text."""
+        return tuple(name for name in names if isinstance(self._outer.get(name, self._inner.get(name)), str))
+
     def hold_null(self, names: tuple[str, ...]) -> bool:
         """Tell whether one of these names is there with null."""
         return any(fields.get(name, "") is None for fields in (self._outer, self._inner) for name in names)
@@ -189,12 +208,19 @@ def _is_same(value: object, other: object) -> bool:
 
 def decode_message(body: str) -> dict[str, str | None]:
     """Decode the event in the text of a queue message into `COLUMNS`. Raises `MessageError`, nothing else."""
-    fields = _Fields(unwrap(body))
+    return decode_fields(unwrap(body))
+
+
+def decode_fields(message: Mapping[str, object]) -> dict[str, str | None]:
+    """Decode the fields of a message, or a row of GA4's export, into `COLUMNS`. Raises `MessageError`, nothing else."""
+    fields = _Fields(flatten(message))
     has_null_time = fields.hold_null(_FIELDS["event_at"].names)
     texts: dict[str, str | None] = dict.fromkeys(COLUMNS)
     for column, field in _FIELDS.items():
         clean = known_id if column in IDS else known
-        names = fields.spelled(ORDER_IDS) if column == "transaction_id" else field.names
+        names = field.names if field.fault else fields.are_texts(field.names)
+        if column == "transaction_id":
+            names = (*fields.spelled(ORDER_IDS), "ecommerce.transaction_id")
         value = fields.take(names, clean)
         text = None if value is None else field.convert(value)
         texts[column] = text and clean(text)

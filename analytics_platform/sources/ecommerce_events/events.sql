@@ -1,5 +1,5 @@
 -- Grain: one row per product event of the queue.
--- Rules: the platform of the app tells device and system.
+-- Rules: the platform of the app tells device and system, where the message does not.
 SELECT
     event_id,
     client_id,
@@ -11,11 +11,16 @@ SELECT
     platform,
     page_url,
     referrer,
-    CASE WHEN platform IN ('IOS', 'ANDROID') THEN 'mobile' END AS device_type,
-    CASE platform WHEN 'IOS' THEN 'iOS' WHEN 'ANDROID' THEN 'Android' END AS os,
+    campaign_tags,
+    source_session_id,
+    country,
+    city,
+    coalesce(device_type, CASE WHEN platform IN ('IOS', 'ANDROID') THEN 'mobile' END) AS device_type,
+    coalesce(os, CASE platform WHEN 'IOS' THEN 'iOS' WHEN 'ANDROID' THEN 'Android' END) AS os,
+    browser,
     transaction_id,
-    revenue,
-    currency_code(currency) AS currency,
+    coalesce(revenue, revenue_usd) AS revenue,
+    CASE WHEN revenue IS NULL AND revenue_usd IS NOT NULL THEN 'USD' ELSE currency_code(currency) END AS currency,
     list_id,
     list_name,
     items AS items_json,

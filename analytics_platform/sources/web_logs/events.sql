@@ -9,8 +9,8 @@ SELECT
     event_date,
     arrived_at AS received_at,
     'WEB' AS platform,
-    CASE WHEN lower(device) IN ('desktop', 'mobile', 'tablet', 'tv', 'console') THEN lower(device) END
-        AS device_type,
+    session_id AS source_session_id,
+    device AS device_type,
     named_item(item_name) AS items_json,
     position,
     batch_id

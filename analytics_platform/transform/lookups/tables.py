@@ -60,8 +60,8 @@ def _distinct(session: Reader, days: DayRange | None, *columns: str, of_items: s
 
 
 def make_urls(session: Reader, days: DayRange | None, settings: Settings) -> pl.DataFrame:
-    """Make the rows of cleaned.urls for the days: every address and referrer seen on them."""
-    found = _distinct(session, days, "page_url", "referrer")
+    """Make the rows of cleaned.urls for the days: every address, referrer and campaign tags seen on them."""
+    found = _distinct(session, days, "page_url", "referrer", "campaign_tags")
     seen = found.group_by("event_date", "value").agg(is_page=(pl.col("name") == "page_url").any())
     parsed = parse_urls(seen["value"].unique(), {**payment_providers(), **settings.referrer_roles})
     urls = seen.join(parsed, left_on="value", right_on="url").rename({"value": "url"})

@@ -41,8 +41,9 @@ def test_every_column_is_read_from_the_message() -> None:
         page_location="https://shop.example/p",
         page_referrer="(not set)",
         app={"version": "5.2.0"},
+        city="Bern",
     )
-    assert message == {
+    assert message == dict.fromkeys(COLUMNS) | {
         "source_event_id": "e-1",
         "client_id": "user:42",
         "user_id": "42",
@@ -56,6 +57,7 @@ def test_every_column_is_read_from_the_message() -> None:
         "list_name": "Los más comprados",
         "page_url": "https://shop.example/p",
         "referrer": None,
+        "city": "Bern",
         "currency": "MXN",
         "extra": '{"app":{"version":"5.2.0"}}',
     }
