@@ -68,6 +68,7 @@ VOLATILE: Mapping[str, frozenset[str]] = {
     "ops.acceptances": frozenset({"accepted_at"}),
     "cleaned.clickstream": frozenset({"arrived_at"}),
     "cleaned.events": frozenset({"received_at", "position"}),
+    "cleaned.users": frozenset({"arrived_at"}),
     **{
         f"cleaned.{kind}_versions": frozenset({"arrived_at"})
         for kind in ("customer", "product", "order", "order_item", "exchange_rate")

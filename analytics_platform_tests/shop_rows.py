@@ -17,7 +17,7 @@ from analytics_platform_tests.kit import Platform
 ShopRow: TypeAlias = Mapping[str, object]
 
 
-def customer(number: int, updated_at: dt.datetime, name: str = "Ada", **columns: object) -> ShopRow:
+def customer(number: object, updated_at: dt.datetime, name: str = "Ada", **columns: object) -> ShopRow:
     row = {"customer_id": number, "email": f"c{number}@mail.example", "name": name, "city": "Köln"}
     return row | {"created_at": updated_at, "updated_at": updated_at} | columns
 

@@ -11,11 +11,18 @@ DEVICE_TYPES = ("desktop", "mobile", "tablet", "tv", "console", "bot", "unknown"
 
 
 class Users(
-    Contract, table="cleaned.users", key="user_id", write="whole", reads={"cleaned.user_versions": Everything()}
+    Contract,
+    table="cleaned.users",
+    key="user_id",
+    write="whole",
+    reads=dict.fromkeys(("cleaned.user_versions", "cleaned.customer_versions"), Everything()),
 ):
-    """One row per user: what the latest answer of the users API that kept every rule says."""
+    """One row per known customer: what the users API, else the shop's database, last said that kept every rule.
 
-    user_id: Text = column("The user.")
+    The ids of both are compared as text: user 42 of the API and customer 42 of the shop are one person.
+    """
+
+    user_id: Text = column("The id in the users API, and customer_id in the shop's database.")
     name: Text = column("The name as it came.", nullable=True)
     honorific: Text = column("In front of the name: Mrs., Prof. …", nullable=True)
     first_name: Text = column("First name.", nullable=True)
@@ -32,7 +39,7 @@ class Users(
     latitude: Ratio = column("Degrees north.", nullable=True)
     longitude: Ratio = column("Degrees east.", nullable=True)
     company_name: Text = column("Company.", nullable=True)
-    arrived_at: Instant = column("When that answer was put into the lake.")
+    arrived_at: Instant = column("When that was put into the lake.")
 
 
 class Urls(Contract, table="cleaned.urls", key=("event_date", "url"), partition="event_date"):

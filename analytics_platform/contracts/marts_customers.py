@@ -8,13 +8,14 @@ from analytics_platform.contracts.base import Contract, Day, Instant, Money, Rat
 class UserMetrics(Contract, table="marts.user_metrics", key="user_id", write="upsert"):
     """One row per customer: how many interactions, which favourite, when last seen.
 
-    Customers are the users that the users API told of. Other users that events name are no customers (ops.orphans), and
-    are here as soon as the API tells of them.
+    Customers are the users of the users API and the customers of the shop's database (cleaned.users). Other users that
+    events name are no customers (ops.orphans), and are here as soon as one of the two tells of them.
     """
 
     user_id: Text = column("The customer.")
-    name: Text = column("The name as the API gave it.", nullable=True)
+    name: Text = column("The name as the users API, else the shop's database, gave it.", nullable=True)
     interactions: Whole = column("Events of all sources that name the customer.", ge=0)
+    clicks: Whole = column("Those named select_item (a click on a product) or click.", ge=0)
     favourite_product: Text = column("The product viewed most often; of equals the one viewed last.", nullable=True)
     favourite_views: Whole = column("Its view_item events.", ge=0)
     first_seen_at: Instant = column("First event.", nullable=True)

@@ -130,7 +130,8 @@ class RuleResults(
 class Orphans(Contract, table="ops.orphans", key="user_id", write="whole"):
     """One row per user that interaction logs name and that is no known customer.
 
-    Their events are kept and counted, and left out of customer metrics until the users API tells of the user.
+    Their events are kept and counted, and left out of customer metrics until the users API or the
+    shop's database tells of the user.
     """
 
     user_id: Text = column("The user.")

@@ -26,7 +26,7 @@ class Orders(Contract, table="cleaned.orders", key="order_id", partition="order_
     order_date: Day = column("Day (UTC) it was ordered.")
     order_key: Text = column("The name the buyer gave the order.")
     client_id: Text = column("The browser or device: order_key up to its last slash, if it has one.", nullable=True)
-    customer_id: Whole = column("Who ordered (cleaned.customer_versions).")
+    customer_id: Text = column("Who ordered (cleaned.customer_versions).")
     status: Text = column("placed or cancelled.", isin=ORDER_STATES)
     total: Money = column("Value of the order (shop currency).", ge=0)
     ordered_at: Instant = column("When it was ordered.")
@@ -50,7 +50,7 @@ class ShopClients(Contract, table="cleaned.shop_clients", key=("client_id", "cus
     """One row per client (browser or device) and customer of the shop who ordered from it."""
 
     client_id: Text = column("The browser or device (cleaned.orders).")
-    customer_id: Whole = column("The shop's customer.")
+    customer_id: Text = column("The shop's customer.")
     linked_date: Day = column("Day (UTC) of the first such order.")
 
 
@@ -84,7 +84,7 @@ class CustomerHistory(
 
     client_id: Text = column("The browser or device (cleaned.shop_clients).")
     customer_key: Whole = column("The version's key: hash of client_id, from the second version on with its number.")
-    customer_id: Whole = column("The shop's customer.")
+    customer_id: Text = column("The shop's customer.")
     name: Text = column("Name in that period.")
     email: Text = column("E-mail address in that period.")
     city: Text = column("City in that period.", nullable=True)

@@ -53,9 +53,9 @@ class DimCustomer(
 
     customer_key: Whole = column("Hash of client_id, from the second version on with its number. " + UNKNOWN)
     client_id: Text = column("The browser or device.")
-    customer_id: Whole = column("The customer in the shop's database who ordered from the client.", nullable=True)
+    customer_id: Text = column("The customer in the shop's database who ordered from the client.", nullable=True)
     user_id: Text = column("The last signed-in user.", nullable=True)
-    is_customer: Flag = column("True if the users API tells of that user.")
+    is_customer: Flag = column("True if the users API or the shop's database tells of that user.")
     name: Text = column("The name in the shop's database at the time, else as the users API gives it.", nullable=True)
     first_name: Text = column("First name, from the users API.", nullable=True)
     last_name: Text = column("Last name, from the users API.", nullable=True)

@@ -106,7 +106,10 @@ GROUP BY list_name
 
 _ORPHANS = "SELECT user_id, log_interactions FROM ops.orphans"
 
-_PEOPLE = "SELECT user_id, first_name, last_name, email, company_name AS company, city FROM cleaned.users"
+_PEOPLE = """
+SELECT user_id, first_name, last_name, email, company_name AS company, city FROM cleaned.users
+WHERE user_id IN (SELECT user_id FROM cleaned.user_versions)
+"""
 
 _CUSTOMERS = """
 SELECT

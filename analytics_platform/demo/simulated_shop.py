@@ -19,18 +19,27 @@ from analytics_platform.shop.service import Shop, place_orders
 
 STOCK = 1_000_000
 
+_ADD_USER = """
+INSERT INTO shop.customers (customer_id, email, name, city) OVERRIDING SYSTEM VALUE VALUES (%s, %s, %s, %s)
+ON CONFLICT (customer_id) DO NOTHING
+"""
+_NUMBER_GUESTS = "ALTER TABLE shop.customers ALTER customer_id RESTART WITH 1000000"
+"""Above the ids of users, for a user and a customer with the same id are one person."""
+
 People: TypeAlias = Mapping[str, Mapping[str, str | None]]
 """The users of the users API, by id."""
 
 
 def stock_shop(shop: Shop) -> None:
-    """Put the simulated catalogue into the shop, with enough stock."""
+    """Put the simulated catalogue into the shop, with enough stock, and number its guests."""
     products = []
     for each in APP_PRODUCTS:
         prices = {variant.name: variant.price for variant in each.variants if variant.name}
         first, brand = each.variants[0].price, each.brand or None
         products.append(Product(each.item_id, each.name, each.category, first, STOCK, brand, prices))
     seed_products(shop.database, products)
+    with shop.database.transaction() as connection:
+        connection.execute(_NUMBER_GUESTS)
 
 
 def buy(shop: Shop, orders: Iterable[BoughtOrder], people: People) -> Sales:
@@ -55,17 +64,20 @@ def buy(shop: Shop, orders: Iterable[BoughtOrder], people: People) -> Sales:
 
 
 def _register(shop: Shop, clients: Iterable[str], people: People) -> dict[str, int]:
-    """Register clients as customers, users with the data of the users API; returns the customers' ids by client."""
-    customers = {}
-    for client_id in clients:
-        if client_id.startswith(USER) and (person := people.get(client_id.removeprefix(USER))):
-            name = f"{person['first_name']} {person['last_name']}"
-            customers[client_id] = Customer(str(person["email"]), name, person["city"])
-        else:
-            number = hashlib.sha256(client_id.encode()).hexdigest()[:16]
-            customers[client_id] = Customer(f"guest-{number}@mail.example", "Guest")
-    ids = seed_customers(shop.database, customers.values())
-    return {client_id: ids[customer.email] for client_id, customer in customers.items()}
+    """Register clients as customers, users with id and data of the users API; returns the customers' ids by client."""
+    users, guests = dict[str, int](), dict[str, Customer]()
+    with shop.database.transaction() as connection:
+        for client_id in clients:
+            number = client_id.removeprefix(USER)
+            if client_id.startswith(USER) and (person := people.get(number)):
+                name = f"{person['first_name']} {person['last_name']}"
+                connection.execute(_ADD_USER, (number, person["email"], name, person["city"]))
+                users[client_id] = int(number)
+            else:
+                digest = hashlib.sha256(client_id.encode()).hexdigest()[:16]
+                guests[client_id] = Customer(f"guest-{digest}@mail.example", "Guest")
+    ids = seed_customers(shop.database, guests.values())
+    return users | {client_id: ids[guest.email] for client_id, guest in guests.items()}
 
 
 def _buy_signed_in(shop: Shop, requests: Iterable[OrderRequest]) -> list[OrderRejectedError]:

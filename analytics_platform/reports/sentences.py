@@ -311,7 +311,7 @@ def customers_sentence(customers: pl.DataFrame) -> str:
 
 
 def orphans_sentence(orphans: pl.DataFrame) -> str:
-    """Say how many events are of users that the users API does not know, and which source has most of them."""
+    """Say how many events are of users who are no known customers, and which source has most of them."""
     rows = orphans.rows(named=True)
     total = sum(row["interactions"] for row in rows)
     unknown = sum(row["orphan_interactions"] for row in rows)

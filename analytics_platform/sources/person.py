@@ -207,7 +207,9 @@ def find_profiles(source: Source, batch: Batch) -> Iterator[Person]:
         for some in source.format.read(batch, stream, source.contract, None):
             rows = _gated(source, some.values.select(columns)).unique() if some.values.width else pl.DataFrame()
             for row in rows.iter_rows(named=True):
-                yield Person.of(**{IDENTIFYING[name]: [str(x)] for name, x in row.items() if x is not None})
+                found = {IDENTIFYING[name]: [str(x)] for name, x in row.items() if x is not None}
+                # A customer of the shop is the user with the same id (cleaned.users), whose logs go too.
+                yield Person.of(**{"user": found.get("customer", ()), **found})
 
 
 def complete(person: Person, profiles: Collection[Person]) -> Person:

@@ -48,8 +48,8 @@ def changes(table: str, stored: Mapping[str, str], promised: Mapping[str, str]) 
 
 def _is_wider(old: str, new: str) -> bool:
     """Return whether every value of the type `old` is a value of `new`, exactly."""
-    if new == "BIGINT":
-        return old == "INTEGER"
+    if new in ("BIGINT", "VARCHAR"):
+        return old == "INTEGER" or (old, new) == ("BIGINT", "VARCHAR")
     (old_digits, old_scale), (digits, scale) = (
         tuple(map(int, found.groups())) if (found := _DECIMAL.fullmatch(kind)) else _DIGITS.get(kind, (99, 99))
         for kind in (old, new)

@@ -310,7 +310,7 @@ def has_few_orphans(session: Session, settings: Settings, now: dt.datetime) -> O
     seen = f"{orphaned:,} of {logs:,} logs ({orphaned / logs:.1%}) name {users} users who are no known customers"
     remedy = (
         f"Fetch the users and build their last day: `analytics-platform materialize --days {last}`. If ops.orphans "
-        "stays long, the API lacks users: compare the ids."
+        "stays long, the users API and the shop's database lack users: compare the ids."
     )
     return Observation("orphans", orphaned / logs <= ORPHANS_ALLOWED, f"{seen}, allowed {ORPHANS_ALLOWED:.0%}", remedy)
 

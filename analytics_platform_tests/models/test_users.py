@@ -3,15 +3,32 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections import Counter
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
+from bson.int64 import Int64
+from bson.objectid import ObjectId
 
 from analytics_platform.transform import DayRange, all_models
-from analytics_platform_tests.kit import Platform, build, click, contents, load_rows, needed, open_house_of_tables
+from analytics_platform.warehouse.watchdog import unknown_events
+from analytics_platform_tests.kit import (
+    Platform,
+    build,
+    click,
+    contents,
+    load_rows,
+    needed,
+    open_house_of_tables,
+    open_platform,
+)
+from analytics_platform_tests.names import USERS, WEB_LOGS
+from analytics_platform_tests.postgres import new_database
 from analytics_platform_tests.shop_logs import load, log, put_logs, put_users, user
+from analytics_platform_tests.shop_rows import customer, load_shop
 
 NOON = dt.datetime(2024, 3, 1, 12)
 MINUTE = dt.timedelta(minutes=1)
@@ -131,6 +148,56 @@ def test_a_second_build_changes_nothing(platform: Platform) -> None:
         before = contents(session, all_models())
         build(session, DAYS, platform.settings, TABLES)
         assert contents(session, all_models()) == before
+
+
+@pytest.mark.parametrize("is_postgres", [False, True], ids=["duckdb", "postgres"])
+def test_logs_in_plain_words_of_customers_that_only_the_shop_has_are_theirs(is_postgres: bool, tmp_path: Path) -> None:
+    words = {"view": 3500, "click": 1000, "Added": 300, "buy": 150, "rate": 50}
+    people = [
+        "1",
+        2,
+        3.0,
+        Int64(4),
+        "6d0c1d6e-0000-4000-8000-1c1c1c1c1c1c",
+        ObjectId("65920080c2a6b1d1f3a4b5c6"),
+        "guest",
+    ]
+    actions = [word for word, times in words.items() for _ in range(times)]
+    logs = [
+        log(people[n % 7], NOON + n * dt.timedelta(seconds=1), action, "Hawaiian" if n % 7 != 1 else f"P{n % 5}")
+        for n, action in enumerate(actions)
+    ]
+    known = {
+        str(person).removesuffix(".0"): [each for each in logs if each["user_id"] == person] for person in people[:6]
+    }
+    with new_database() as url:
+        platform = open_platform(tmp_path, **({"warehouse_url": url} if is_postgres else {}))
+        put_logs(platform, logs)
+        assert load(platform) == {WEB_LOGS: (5000, 0, 0), USERS: (0, 0, 0)}
+        with platform.session() as session:
+            at = utc(NOON)
+            load_shop(platform, session, "customers", [customer(number, at) for number in [*known, "99"]])
+            build(session, DAYS, platform.settings, TABLES)
+        found = rows(
+            platform,
+            "SELECT user_id, interactions, clicks, favourite_product, favourite_views, last_active_at, orders, name "
+            "FROM marts.user_metrics ORDER BY user_id",
+        )
+        orphans = rows(platform, "SELECT user_id, log_interactions FROM ops.orphans")
+        with platform.session(read_only=True) as session:
+            unmapped = unknown_events(session)
+
+    def row(user_id: str, mine: list[dict[str, Any]]) -> tuple[object, ...]:
+        count = Counter(each["action"] for each in mine)
+        views = Counter(each["item_name"] for each in mine if each["action"] == "view").most_common(1)[0]
+        last = utc(max(each["timestamp"] for each in mine))
+        return (user_id, len(mine), count["click"], *views, last, count["buy"], "Ada")
+
+    expected = [row(user_id, mine) for user_id, mine in known.items() if user_id != "2"]
+    assert [each for each in found if each[0] not in ("2", "99")] == sorted(expected)
+    assert ("99", 0, 0, None, 0, None, 0, "Ada") in found and len(found) == 7
+    assert orphans == [("guest", sum(each["user_id"] == "guest" for each in logs))]
+    assert unmapped == ["'rate' of web_logs (50)"]
 
 
 def test_affinity_ranks_what_a_user_views_and_says_its_share(platform: Platform) -> None:

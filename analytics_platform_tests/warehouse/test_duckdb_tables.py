@@ -184,9 +184,12 @@ def test_reading_before_anything_is_stored_says_so(tmp_path: Path) -> None:
 
 def test_a_wider_type_is_taken_over_with_its_rows(session: DuckDBSession) -> None:
     session.connection.execute("CREATE SCHEMA star")
-    session.connection.execute("CREATE TABLE star.dim_channel AS SELECT -1::INTEGER AS channel_key")
+    session.connection.execute(
+        "CREATE TABLE star.dim_channel AS SELECT -1::INTEGER AS channel_key, 7::BIGINT AS channel"
+    )
     session.ensure(CONTRACTS["star.dim_channel"])
-    assert session.rows("SELECT typeof(channel_key), channel_key FROM star.dim_channel") == [("BIGINT", -1)]
+    found = session.rows("SELECT typeof(channel_key), channel_key, typeof(channel), channel FROM star.dim_channel")
+    assert found == [("BIGINT", -1, "VARCHAR", "7")]  # ids that were numbers become text
 
 
 def test_a_column_that_the_contract_lacks_is_rejected_with_the_remedy(session: DuckDBSession) -> None:

@@ -1,10 +1,10 @@
--- Grain: one row per customer (a user of the users API).
--- Rules: users in events that the API does not have are orphans (ops.orphans), and are added as soon as the API has
--- them.
+-- Grain: one row per customer (cleaned.users).
+-- Rules: other users in events are orphans (ops.orphans), and are added as soon as the API or the shop has them.
 SELECT
     users.user_id,
     users.name,
     coalesce(totals.interactions, 0) AS interactions,
+    coalesce(totals.clicks, 0) AS clicks,
     totals.favourite_product,
     coalesce(totals.favourite_views, 0) AS favourite_views,
     totals.first_seen_at,

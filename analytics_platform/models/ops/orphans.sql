@@ -1,5 +1,5 @@
 -- Grain: one row per user in interaction logs who is not a known customer.
--- Rules: a user is removed from here as soon as the users API has it.
+-- Rules: a user is removed from here as soon as the users API or the shop's database has it.
 SELECT
     totals.user_id,
     totals.log_interactions,

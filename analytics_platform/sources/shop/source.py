@@ -20,7 +20,7 @@ class CustomerVersions(DeliveredRows, table="cleaned.customer_versions", source=
     """One row per day and content in which the shop's database was read to have a customer."""
 
     version_id: Text = column("MD5 of the content.", random=True)
-    customer_id: Whole = column("The shop's customer.", source="customer_id")
+    customer_id: Text = column("The shop's customer.", source="customer_id")
     email: Text = column("E-mail address.", source="email")
     name: Text = column("The customer's name.", source="name")
     city: Text = column("City.", nullable=True, source="city")
@@ -48,7 +48,7 @@ class OrderVersions(DeliveredRows, table="cleaned.order_versions", source="order
     version_id: Text = column("MD5 of the content.", random=True)
     order_id: Whole = column("The shop's order.", source="order_id")
     order_key: Text = column("The name the buyer gave the order: <client_id>/<transaction_id>.", source="order_key")
-    customer_id: Whole = column("Who ordered.", source="customer_id")
+    customer_id: Text = column("Who ordered.", source="customer_id")
     status: Text = column("placed or cancelled.", source="status", isin=ORDER_STATES)
     total: Money = column("Value of the order (shop currency).", source="total", ge=0)
     event_at: Instant = column("When it was ordered.", source="ordered_at")

@@ -29,7 +29,7 @@ from analytics_platform.lake import Batch
 from analytics_platform.sources.source import Edits, Format
 
 _FIELDS: Mapping[str, tuple[str, str]] = {
-    "id": ("user_id", "whole number"),
+    "id": ("user_id", "text or whole number"),
     "name": ("name", "text"),
     "username": ("username", "text"),
     "email": ("email", "text"),
@@ -50,8 +50,7 @@ _FIELDS: Mapping[str, tuple[str, str]] = {
 _OBJECTS = ("address", "address.geo", "company")
 _KNOWN = frozenset(tuple(name.split(".")) for name in (*_FIELDS, *_OBJECTS))
 _FORMS = {
-    "text": re.compile(r".*", re.DOTALL),
-    "whole number": re.compile(r"-?(0|[1-9][0-9]{0,17})(\.0)?"),
+    "text or whole number": re.compile(r"-?(0|[1-9][0-9]{0,17})(\.0)?"),
     "number": re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?"),
 }
 
@@ -162,9 +161,9 @@ class _UserParser:
             text = known(json.loads(cell) if is_text else cell)
             if text is None:
                 continue
-            if not _FORMS[kind].fullmatch(text) or (kind == "text" and not is_text):
+            if not (is_text if kind == "text" else (is_text and name == "id") or _FORMS[kind].fullmatch(text)):
                 reasons.append(f"{name}: not a {kind}")
-            elif is_text == (name == "id"):
+            elif not is_text and name != "id":
                 self._retyped[name] = None
             values[column] = text
         if reasons:
@@ -180,7 +179,7 @@ class _UserParser:
             yield "no users"
             return
         yield from (f"no field {name}" for name in _FIELDS if name not in self._fields)
-        yield from (f"{name} is not a {'number' if name == 'id' else 'text'} as usual" for name in self._retyped)
+        yield from (f"{name} is not a text as usual" for name in self._retyped)
         if self._unknown:
             shown = [(x if x.isprintable() else ascii(x))[:60] for x in islice(self._unknown, _NAMES_SHOWN)]
             more = ", …" if len(self._unknown) > _NAMES_SHOWN else ""

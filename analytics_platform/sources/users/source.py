@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from analytics_platform.contracts.base import DeliveredRows, Ratio, Text, Whole, column
+from analytics_platform.contracts.base import DeliveredRows, Ratio, Text, column
 from analytics_platform.sources.arrivals.api import JsonApi
 from analytics_platform.sources.source import Source
 from analytics_platform.sources.users.records import Answers
@@ -20,7 +20,7 @@ class UserVersions(DeliveredRows, table="cleaned.user_versions", source="users",
     """One row per user, day and content in which the users API told of the user."""
 
     version_id: Text = column("MD5 of the content.", random=True)
-    user_id: Whole = column("The user.", source="id")
+    user_id: Text = column("The user.", source="id")
     name: Text = column("The name as it came.", nullable=True, source="name")
     honorific: Text = column("In front of the name: Mrs., Prof. …", nullable=True, source="name: honorific")
     first_name: Text = column("First name.", nullable=True, source="name: first")

@@ -3,11 +3,11 @@
 A field that is missing or null is null, and its contract decides. `metadata`, `_id` and all fields that no column takes
 (`extra`) may be of any type and become canonical Extended JSON. A time becomes ISO 8601 in UTC.
 
-A value of another type than `_FIELDS` keeps breaks a rule (`user_id: not a whole number`): 1.5 is not 1, and neither
-are `"1"`, true or a decimal. 1.0 is, for every number of JavaScript is a double. Every field of another type than usual
-is counted, whether it is rejected for it or, like `metadata` that is no document or a `session_id` that is a string,
-kept as it is. A text with NUL breaks a rule, for not every database stores it. Lone surrogates cannot occur: BSON's
-texts are UTF-8, and a document with any other bytes in a text is not BSON.
+A value of another type than `_FIELDS` keeps breaks a rule (`user_id: not a whole number or text`): an id is a whole
+number, a text, an ObjectId or a UUID, and neither 1.5, true nor a decimal. 1.0 is 1: numbers of JavaScript are doubles.
+Every field of another type than usual is counted, whether it is rejected for it or, like `metadata` that is no document
+or a `session_id` that is a string, kept as it is. A text with NUL breaks a rule, for not every database stores it. Lone
+surrogates cannot occur: BSON's texts are UTF-8, and a document with any other bytes in a text is not BSON.
 """
 
 from __future__ import annotations
@@ -17,15 +17,17 @@ import re
 from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, TypeAlias
+from uuid import UUID
 
 import bson
-from bson.binary import Binary
+from bson.binary import UUID_SUBTYPE, Binary
 from bson.code import Code
 from bson.datetime_ms import DatetimeMS
 from bson.dbref import DBRef
 from bson.decimal128 import Decimal128
 from bson.errors import BSONError
 from bson.int64 import Int64
+from bson.objectid import ObjectId
 
 from analytics_platform.connectors.mongo.extended_json import DECODING, to_extended_json
 from analytics_platform.gate.exact_json import unnest
@@ -48,8 +50,12 @@ _TYPES: Mapping[type, str] = {
 """Types as the decoder gives them → their names in MongoDB's own language, unless it has the class's own name."""
 
 _Kept: TypeAlias = Mapping[type, Callable[[Any], str | None]]
-_WHOLE: _Kept = {int: str, Int64: str, float: lambda number: f"{number:.0f}" if number.is_integer() else None}
 _TEXT: _Kept = {str: str}
+_ID: _Kept = {
+    **dict.fromkeys((int, Int64, str, ObjectId), str),
+    float: lambda number: f"{number:.0f}" if number.is_integer() else None,
+    Binary: lambda data: str(UUID(bytes=data)) if data.subtype == UUID_SUBTYPE and len(data) == 16 else None,
+}
 _TIME: _Kept = {dt.datetime: lambda time: f"{time.isoformat(timespec='microseconds')}Z", str: str}
 
 
@@ -63,13 +69,15 @@ class _DocumentField(NamedTuple):
 
 
 _FIELDS = {
-    "user_id": _DocumentField(("user_id",), _WHOLE, ("int", "long"), "user_id: not a whole number"),
+    "user_id": _DocumentField(
+        ("user_id",), _ID, ("int", "long", "string", "objectId"), "user_id: not a whole number or text"
+    ),
     "action": _DocumentField(("action",), _TEXT, ("string",), "action: not text"),
     "item_name": _DocumentField(("item_name",), _TEXT, ("string",), "item_name: not text"),
     "event_at": _DocumentField(("timestamp",), _TIME, ("date", "string"), "timestamp: not a time"),
     "device": _DocumentField(("metadata", "device"), _TEXT, ("string",), "device: not text"),
     "session_id": _DocumentField(
-        ("metadata", "session_id"), {**_WHOLE, **_TEXT}, ("int", "long"), "session_id: not a whole number or text"
+        ("metadata", "session_id"), _ID, ("int", "long"), "session_id: not a whole number or text"
     ),
 }
 _TIME_OUT_OF_RANGE = "event_at: out of range"
@@ -84,7 +92,7 @@ DECODE_REASONS = (
     "document: nested too deep",
     *(field.reason for field in _FIELDS.values()),
     _TIME_OUT_OF_RANGE,
-    *(f"{name}: NUL character" for name in COLUMNS if name != "user_id"),
+    *(f"{name}: NUL character" for name in COLUMNS),
 )
 """Why a document cannot be decoded."""
 

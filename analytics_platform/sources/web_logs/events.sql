@@ -1,10 +1,27 @@
 -- Grain: one row per interaction log.
--- Rules: a log knows its user, not the browser: the client is user:<user_id>.
+-- Rules: a log knows its user, not the browser: the client is user:<user_id>. The words of logs become GA4's names here;
+-- what they mean depends on whether the log names a product. Other actions are read as in contracts/event_names.py.
 SELECT
     event_id,
-    'user:' || CAST(user_id AS VARCHAR) AS client_id,
-    CAST(user_id AS VARCHAR) AS user_id,
-    action AS event_name,
+    'user:' || user_id AS client_id,
+    user_id,
+    CASE
+        WHEN plain_name(action) IN ('view', 'viewed', 'see', 'seen', 'open', 'opened', 'visit', 'visited')
+            THEN CASE WHEN item_name IS NULL THEN 'page_view' ELSE 'view_item' END
+        WHEN plain_name(action) IN ('click', 'clicked', 'select', 'selected', 'tap', 'tapped')
+            THEN CASE WHEN item_name IS NULL THEN 'click' ELSE 'select_item' END
+        WHEN plain_name(action) IN ('cart', 'basket', 'bag')
+            THEN CASE WHEN item_name IS NULL THEN 'view_cart' ELSE 'add_to_cart' END
+        WHEN plain_name(action) IN ('add', 'added') THEN 'add_to_cart'
+        WHEN plain_name(action) IN ('remove', 'removed', 'delete', 'deleted') THEN 'remove_from_cart'
+        WHEN plain_name(action) IN ('wish', 'wishlist', 'favorite', 'favourite', 'like', 'liked') THEN 'add_to_wishlist'
+        WHEN plain_name(action) = 'checkout' THEN 'begin_checkout'
+        WHEN plain_name(action) IN ('pay', 'payment') THEN 'add_payment_info'
+        WHEN plain_name(action) IN ('buy', 'bought', 'order', 'ordered') THEN 'purchase'
+        WHEN plain_name(action) IN ('return', 'returned') THEN 'refund'
+        ELSE action
+    END AS event_name,
+    action AS raw_event_name,
     event_at,
     event_date,
     arrived_at AS received_at,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from analytics_platform.contracts.base import DeliveredRows, Instant, Text, Whole, column
+from analytics_platform.contracts.base import DeliveredRows, Instant, Text, column
 from analytics_platform.sources.arrivals.collection import MongoCollection
 from analytics_platform.sources.source import Source
 from analytics_platform.sources.web_logs.records import Documents
@@ -16,8 +16,8 @@ class WebLogs(DeliveredRows, table="cleaned.web_logs", source="web_logs"):
 
     event_id: Text = column("MD5 of the document's _id and content.", random=True)
     document_id: Text = column("The document's _id, as Extended JSON.", source="document_id", random=True)
-    user_id: Whole = column("The user.", source="user_id", ge=0)
-    action: Text = column("What the user did, as the shop names it.", source="action")
+    user_id: Text = column("The user: a number, a text, an ObjectId or a UUID, as text.", source="user_id")
+    action: Text = column("What the user did, as the shop names it; events.sql gives GA4's name.", source="action")
     item_name: Text = column("Name of the product.", nullable=True, source="item_name")
     event_at: Instant = column("When it happened: a date, or text in ISO 8601 (UTC without zone).", source="timestamp")
     device: Text = column("Kind of device, as the shop names it.", nullable=True, source="device")

@@ -116,7 +116,7 @@ def test_a_log_that_is_written_late_is_found_while_its_time_lies_in_the_overlap(
     load(platform, WEB_LOGS)
 
     found = rows(platform, "SELECT user_id FROM cleaned.web_logs WHERE item_name = 'Late' ORDER BY 1")
-    assert found == [(77,), (78,)]
+    assert found == [("77",), ("78",)]
 
 
 def test_a_log_that_was_changed_is_another_row(real_shop: Shop, tmp_path: Path) -> None:

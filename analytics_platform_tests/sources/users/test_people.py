@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analytics_platform.contracts.missing import known
 from analytics_platform.gate.layout import usual_names
 from analytics_platform.sources.users.records import COLUMNS, NAME_PARTS, REASONS, read_users, split_name
 from analytics_platform.sources.users.source import EMAIL_PATTERN, UserVersions
@@ -165,7 +166,7 @@ def test_every_wrong_type_is_named_at_once() -> None:
     )
     assert user.reasons == (
         "company: not an object",
-        "id: not a whole number",
+        "id: not a text or whole number",
         "name: not a text",
         "email: not a text",
         "phone: not a text",
@@ -205,13 +206,19 @@ def test_an_id_is_a_whole_number_or_its_text(number: str) -> None:
         assert (user.values["user_id"], user.reasons) == (number, ())
 
 
-NO_IDS = ["1.5", "1.50", "1e3", "true", '"1.5"', '"007"', '"+1"', '"٣"', "1234567890123456789", "[]"]
+@pytest.mark.parametrize("text", ["007", "1.5", "65920080c2a6b1d1f3a4b5c6", "6d0c1d6e-0000-4000-8000-1c1c1c1c1c1c"])
+def test_an_id_may_be_any_text(text: str) -> None:
+    user = read_user(f'{{"id": "{text}"}}')
+    assert (user.values["user_id"], user.reasons, user.drift) == (text, (), read_user('{"id": 1}').drift)
+
+
+NO_IDS = ["1.5", "1.50", "1e3", "true", "1234567890123456789", "[]", "{}"]
 
 
 @pytest.mark.parametrize("raw", NO_IDS)
 def test_nothing_else_is_taken_for_an_id(raw: str) -> None:
     user = read_user(f'{{"id": {raw}}}')
-    assert (user.values["user_id"], user.reasons) == (None, ("id: not a whole number",))
+    assert (user.values["user_id"], user.reasons) == (None, ("id: not a text or whole number",))
 
 
 @pytest.mark.parametrize(
@@ -286,7 +293,7 @@ def find(extra: Any, path: tuple[str, ...]) -> Any:
 def is_kept(value: Any, column: str | None) -> bool:
     """Whether a column holds a value of the record."""
     if isinstance(value, str):
-        return column in (value.strip(), value.strip().lower())
+        return column in (known(value), (known(value) or "").lower())
     return column is not None and isinstance(value, Decimal) and Decimal(column) == value
 
 
@@ -305,10 +312,10 @@ def test_no_record_fails_and_every_leaf_is_found_again(document: Any, keep: froz
     left = exact(user.values["extra"] or "{}")
     for path, value in leaves(exact(raw)):
         is_nothing = value in (None, {}) or (isinstance(value, str) and not value.strip())
-        known = path in COLUMN_OF or any(known[: len(path)] == path for known in COLUMN_OF)
+        has_column = any(each[: len(path)] == path for each in COLUMN_OF)
         assert (
             (find(left, path) == value and type(find(left, path)) is type(value))
-            or (is_nothing and known)
+            or (is_nothing and has_column)
             or (path in COLUMN_OF and is_kept(value, user.values[COLUMN_OF[path]]))
         ), path
 
@@ -349,14 +356,14 @@ def test_python_polars_and_duckdb_agree_on_what_an_address_is(email: str, good: 
 
 
 def test_the_gate_gets_text_positions_and_the_rejected_with_their_reasons() -> None:
-    rows = [json.dumps(USER), '{"id": "x", "name": 5}', '{"id": 3}']
+    rows = [json.dumps(USER), '{"id": true, "name": 5}', '{"id": 3}']
     first, last = read_users(rows)
     assert first.values["user_id"].to_list() == ["6", "3"]
     assert first.positions.tolist() == [1, 3]
     assert list(first.raws(first.positions[:0])) == []
     assert list(first.raws(pl.Series([1]).to_numpy())) == ['{"id": 3}']
     assert first.malformed.select("position", "raw", "error_reason").rows() == [
-        (2, '{"id": "x", "name": 5}', "id: not a whole number; name: not a text")
+        (2, '{"id": true, "name": 5}', "id: not a text or whole number; name: not a text")
     ]
     assert last.drift == ()
 
@@ -378,14 +385,14 @@ def test_rejected_records_alone_are_loaded() -> None:
 
 def test_a_field_that_is_gone_new_or_of_another_type_is_drift() -> None:
     user = {key: value for key, value in USER.items() if key not in ("email", "company")}
-    rows = [json.dumps(user | {"id": "1", "tier\x1b": "gold"}), json.dumps(user | {"since": 2020})]
+    rows = [json.dumps(user | {"address": {"geo": {"lat": 7}}, "tier\x1b": "gold"}), json.dumps(user | {"since": 2020})]
     *_, last = read_users(rows)
     assert last.drift == (
         "no field email",
         "no field company.name",
         "no field company.catchPhrase",
         "no field company.bs",
-        "id is not a number as usual",
+        "address.geo.lat is not a text as usual",
         "unknown fields kept in extra: 'tier\\x1b', since",
     )
 

@@ -6,12 +6,13 @@ import datetime as dt
 import io
 from collections.abc import Collection, Sequence
 from typing import Any
+from uuid import UUID
 
 import bson
 import polars as pl
 import pytest
 from bson import json_util
-from bson.binary import Binary
+from bson.binary import UUID_SUBTYPE, Binary
 from bson.datetime_ms import DatetimeMS
 from bson.decimal128 import Decimal128
 from bson.int64 import Int64
@@ -24,7 +25,7 @@ from analytics_platform.catalog import CONTRACTS
 from analytics_platform.connectors.mongo.dumps import MalformedRecord, read_dump
 from analytics_platform.connectors.mongo.extended_json import DECODING, document_text, to_extended_json
 from analytics_platform.contracts.ddl import polars_schema
-from analytics_platform.contracts.missing import known
+from analytics_platform.contracts.missing import known, known_id
 from analytics_platform.gate import Origin, Verdict, reasons_of, validate
 from analytics_platform.gate import records as gate_records
 from analytics_platform.gate.records import no_records
@@ -70,7 +71,7 @@ def test_a_usual_log_becomes_a_row_of_the_table() -> None:
     assert row == {
         "event_id": None,
         "document_id": '{"$oid":"65920080c2a6b1d1f3a4b5c6"}',
-        "user_id": 7,
+        "user_id": "7",
         "action": "view_item",
         "item_name": "Hawaiian",
         "event_at": dt.datetime(2026, 10, 1, 12, 30, 15, 456_000, dt.UTC),
@@ -97,15 +98,14 @@ def test_a_time_without_zone_is_utc_and_one_with_a_zone_is_that_moment(text: str
 @pytest.mark.parametrize(
     ("fields", "reason"),
     [
-        ({"user_id": 1.5}, "user_id: not a whole number"),
-        ({"user_id": "1"}, "user_id: not a whole number"),
-        ({"user_id": True}, "user_id: not a whole number"),
-        ({"user_id": Decimal128("1")}, "user_id: not a whole number"),
+        ({"user_id": 1.5}, "user_id: not a whole number or text"),
+        ({"user_id": True}, "user_id: not a whole number or text"),
+        ({"user_id": Decimal128("1")}, "user_id: not a whole number or text"),
         ({"user_id": ...}, "user_id: missing"),
         ({"user_id": None}, "user_id: missing"),
         ({"user_id": 0}, "user_id: missing"),
+        ({"user_id": "null"}, "user_id: missing"),
         ({"action": "undefined"}, "action: missing"),
-        ({"user_id": -1}, "user_id: too small"),
         ({"action": ""}, "action: missing"),
         ({"action": " \t\n\u00a0"}, "action: missing"),
         ({"action": ...}, "action: missing"),
@@ -117,7 +117,7 @@ def test_a_time_without_zone_is_utc_and_one_with_a_zone_is_that_moment(text: str
         ({"timestamp": dt.datetime(2030, 1, 1)}, "event_at: out of range"),
         ({"timestamp": "2009-12-31"}, "event_at: out of range"),
         ({"_id": ..., "user_id": None, "action": " "}, "document_id: missing; user_id: missing; action: missing"),
-        ({"user_id": 1.5, "item_name": 2, "action": " "}, "user_id: not a whole number; item_name: not text"),
+        ({"user_id": 1.5, "item_name": 2, "action": " "}, "user_id: not a whole number or text; item_name: not text"),
     ],
 )
 def test_a_document_that_breaks_a_rule_is_rejected_whole_with_its_text(fields: dict[str, Any], reason: str) -> None:
@@ -131,19 +131,25 @@ def test_a_text_is_read_without_blanks_and_a_placeholder_is_missing() -> None:
 
 
 def test_a_whole_number_stays_one_when_javascript_wrote_it_as_a_double() -> None:
-    assert verdict([log(user_id=7.0)]).accepted["user_id"].to_list() == [7]
+    assert verdict([log(user_id=7.0)]).accepted["user_id"].to_list() == ["7"]
 
 
 def test_how_often_a_field_has_another_type_is_counted_over_all_documents_rejected_or_not(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(gate_records, "RECORDS_AT_A_TIME", 2)
-    changed = [log(user_id=1.5), log(metadata={"session_id": "s"}), log(user_id=2.5), log(user_id="1"), log()]
+    changed = [
+        log(user_id=1.5),
+        log(metadata={"session_id": "s"}),
+        log(user_id=2.5),
+        log(user_id=True),
+        log(user_id="1"),
+    ]
 
     assert verdict(changed).drift == (
         "metadata.session_id: string instead of int in 1 document",
+        "user_id: bool instead of int in 1 document",
         "user_id: double instead of int in 2 documents",
-        "user_id: string instead of int in 1 document",
     )
     assert verdict([log(), log(user_id=Int64(2**40), timestamp="2026-10-01", surprise=Binary(b"x"))]).drift == ()
 
@@ -194,8 +200,18 @@ def promised(raw: bytes) -> set[str]:
     return _broken_form(document) or _broken_contract(document)
 
 
-def _is_whole(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and float(value).is_integer()
+def _id(value: object) -> str | None:
+    """The text of an id; none for a value that is no id."""
+    match value:
+        case Binary():
+            return str(UUID(bytes=value)) if value.subtype == UUID_SUBTYPE and len(value) == 16 else None
+        case bool():
+            return None
+        case float():
+            return f"{value:.0f}" if value.is_integer() else None
+        case int() | str() | ObjectId():
+            return str(value)
+    return None
 
 
 def _has_nul(value: object) -> bool:
@@ -213,8 +229,8 @@ def _broken_form(document: dict[str, Any]) -> set[str]:
     metadata = document.get("metadata")
     inner = metadata if isinstance(metadata, dict) else {}
     broken = set()
-    if document.get("user_id") is not None and not _is_whole(document["user_id"]):
-        broken.add("user_id: not a whole number")
+    if document.get("user_id") is not None and _id(document["user_id"]) is None:
+        broken.add("user_id: not a whole number or text")
     for column, value in (
         ("action", document.get("action")),
         ("item_name", document.get("item_name")),
@@ -223,7 +239,7 @@ def _broken_form(document: dict[str, Any]) -> set[str]:
         if value is not None and type(value) is not str:
             broken.add(f"{column}: not text")
     session, time = inner.get("session_id"), document.get("timestamp")
-    if session is not None and not _is_whole(session) and type(session) is not str:
+    if session is not None and _id(session) is None:
         broken.add("session_id: not a whole number or text")
     if time is not None and type(time) not in (str, dt.datetime, DatetimeMS):
         broken.add("timestamp: not a time")
@@ -231,6 +247,7 @@ def _broken_form(document: dict[str, Any]) -> set[str]:
         broken.add("event_at: out of range")
     texts = {
         "document_id": document.get("_id"),
+        "user_id": document.get("user_id"),
         "action": document.get("action"),
         "item_name": document.get("item_name"),
         "event_at": time,
@@ -248,13 +265,8 @@ def _broken_contract(document: dict[str, Any]) -> set[str]:
     broken = set()
     if document.get("_id") is None:
         broken.add("document_id: missing")
-    user = document.get("user_id")
-    if not user:
+    if known_id(_id(document.get("user_id")) or "") is None:
         broken.add("user_id: missing")
-    elif abs(user) >= 10**18:
-        broken.add("user_id: not a whole number")
-    elif user < 0:
-        broken.add("user_id: too small")
     if known(document.get("action") or "") is None:
         broken.add("action: missing")
     time = document.get("timestamp")
@@ -290,7 +302,7 @@ def test_an_accepted_row_says_what_the_document_said_in_value_and_type(documents
     for row in verdict(list(map(bson.encode, documents))).accepted.iter_rows(named=True):
         document: dict[str, Any] = bson.decode(bson.encode(documents[row["position"] - 1]), DECODING)
         assert row["document_id"] == to_extended_json(document.pop("_id"))
-        assert row["user_id"] == document.pop("user_id")
+        assert row["user_id"] == known_id(_id(document.pop("user_id")) or "")
         assert row["action"] == known(document.pop("action"))
         assert row["item_name"] == known(document.pop("item_name", ""))
         time = document.pop("timestamp")

@@ -86,9 +86,25 @@ def test_missing_and_null_fields_are_null_for_the_contract_to_decide() -> None:
     assert decode(bson.encode(dict.fromkeys(LOG))) == (nulls, [], ())
 
 
-@pytest.mark.parametrize("value", [1.5, 2.5e-9, "1", True, Decimal128("1"), [1], {"id": 1}, dt.datetime(2024, 1, 1)])
-def test_a_user_id_that_is_not_a_whole_number_is_rejected(value: object) -> None:
-    assert rules(user_id=value) == ["user_id: not a whole number"]
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        *((number, "42") for number in (42, 42.0, Int64(42), "42")),
+        (ObjectId("65920080c2a6b1d1f3a4b5c6"), "65920080c2a6b1d1f3a4b5c6"),
+        ("6d0c1d6e-0000-4000-8000-1c1c1c1c1c1c", "6d0c1d6e-0000-4000-8000-1c1c1c1c1c1c"),
+        (Binary(bytes(range(16)), 4), "00010203-0405-0607-0809-0a0b0c0d0e0f"),
+    ],
+)
+def test_a_user_id_is_a_whole_number_or_text(value: object, text: str) -> None:
+    assert decoded(user_id=value)["user_id"] == text
+
+
+@pytest.mark.parametrize(
+    "value",
+    [1.5, 2.5e-9, True, Decimal128("1"), [1], {"id": 1}, dt.datetime(2024, 1, 1), b"1", Binary(b"short", 4)],
+)
+def test_a_user_id_of_any_other_type_is_rejected(value: object) -> None:
+    assert rules(user_id=value) == ["user_id: not a whole number or text"]
     (change,) = changes(user_id=value)
     assert change.startswith("user_id: ") and change.endswith(" instead of int")
 
@@ -132,7 +148,7 @@ def test_what_can_be_kept_as_it_is_is_kept_and_only_named() -> None:
 def test_all_broken_rules_of_a_document_are_named() -> None:
     broken = rules(user_id=1.5, action=None, item_name=3, timestamp=False, metadata={"device": []})
     assert broken == [
-        "user_id: not a whole number",
+        "user_id: not a whole number or text",
         "item_name: not text",
         "timestamp: not a time",
         "device: not text",
@@ -140,7 +156,7 @@ def test_all_broken_rules_of_a_document_are_named() -> None:
 
 
 def test_nul_is_rejected_wherever_it_stands() -> None:
-    assert rules(action="a\0b") == ["action: NUL character"]
+    assert rules(user_id="a\0", action="a\0b") == ["user_id: NUL character", "action: NUL character"]
     assert rules(metadata={"note": "\0"}) == ["metadata: NUL character"]
     assert rules(other={"deep": ["\\\0"]}) == ["extra: NUL character"]
     assert rules(other="\\u0000 written out", action="\\u0000 too") == []
@@ -196,9 +212,10 @@ def test_a_parquet_file_tells_the_ids_in_text() -> None:
 def test_a_document_is_decoded_as_the_table_says(document: dict[str, Any]) -> None:
     values, broken, _ = decode(bson.encode(document))
     user_id = bson.decode(bson.encode(document), DECODING).get("user_id")
-    is_whole = isinstance(user_id, int) and not isinstance(user_id, bool)
-    assert values["user_id"] == (str(user_id) if is_whole and not broken else None)
-    assert ("user_id: not a whole number" in broken) == (not is_whole and user_id is not None)
+    if type(user_id) in (int, Int64, str, ObjectId):
+        assert values["user_id"] == (None if broken else str(user_id))
+    else:
+        assert values["user_id"] is None or isinstance(user_id, float | Binary)
     item = document.get("item_name")
     assert values["item_name"] == (item if not broken else None)
     assert (item is None) or type(item) is str or "item_name: not text" in broken

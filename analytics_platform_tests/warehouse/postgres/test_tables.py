@@ -195,9 +195,14 @@ def test_a_column_that_is_new_in_the_contract_is_added_and_the_rows_stay(
 
 def test_a_wider_type_is_taken_over_with_its_rows(platform: Platform, server: psycopg.Connection) -> None:
     server.execute("ALTER TABLE marts.top_sellers ALTER orders TYPE integer, ALTER revenue TYPE numeric(10,2)")
+    server.execute(
+        "ALTER TABLE star.dim_channel ALTER channel TYPE bigint USING 7"
+    )  # ids that were numbers become text
+    server.execute("INSERT INTO star.dim_channel VALUES (-1, 7, false)")
     server.execute("INSERT INTO marts.top_sellers VALUES ('p', 2147483647, 1, 12345678.91, 0, 0)")
     with platform.session() as session:
-        session.ensure(CONTRACTS["marts.top_sellers"])
+        session.ensure(CONTRACTS["marts.top_sellers"], CONTRACTS["star.dim_channel"])
+        assert session.rows("SELECT * FROM star.dim_channel") == [(-1, "7", False)]
         assert str(session.rows("SELECT * FROM marts.top_sellers")[0][3]) == "12345678.9100"
     kinds = [kind for _, kind, *_ in server.execute(COLUMNS, ("marts.top_sellers",))]
     assert kinds == ["text", "bigint", "bigint", *["numeric(18,4)"] * 3]

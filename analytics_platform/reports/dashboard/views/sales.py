@@ -57,8 +57,8 @@ def show_customers() -> None:
     """Draw who buys and where they live, over all days."""
     with shell.open_warehouse(*queries.CUSTOMERS) as session:
         found = queries.read_customer_totals(session)
-        st.text("Customers that the users API lists, over all days.")
-        unknown = "Users in the logs that the users API does not know."
+        st.text("Customers of the users API and of the shop's database, over all days.")
+        unknown = "Users in the logs that neither the users API nor the shop's database knows."
         shell.key_figures(
             [
                 KeyFigure("Customers", whole(found["customers"])),
