@@ -6,9 +6,12 @@ from functools import lru_cache
 
 from analytics_platform.contracts.sql import literal
 
+_CANCELLATIONS = ("order cancelled", "order canceled", "cancelled order", "canceled order")
+"""Refunds of the orders that they name. One without an order keeps its name: what it takes back is not known."""
+
 _SPELLINGS = {
-    "page_view": "page viewed, viewed page, view page",
-    "screen_view": "screen viewed, viewed screen",
+    "page_view": "page viewed, viewed page, view page, $pageview",
+    "screen_view": "screen viewed, viewed screen, $screen",
     "view_item": "product viewed, viewed product, view product, product view, product details viewed, item viewed,"
     "viewed item, view content",
     "view_item_list": "product list viewed, collection viewed, viewed collection, category viewed, viewed category,"
@@ -26,7 +29,8 @@ _SPELLINGS = {
     "purchase": "checkout completed, completed checkout, checkout complete, order completed, completed order,"
     "order complete, order placed, placed order, place order, place an order, order success, purchased,"
     "purchase completed, completed purchase, complete payment, ecommerce purchase, transaction",
-    "refund": "order refunded, refunded order, order refund, refunded, refund issued, purchase refunded",
+    "refund": "order refunded, refunded order, order refund, refunded, refund issued, purchase refunded,"
+    f"{', '.join(_CANCELLATIONS)}",
     "search": "search submitted, products searched, searched, searched products, site search, searched site",
     "view_search_results": "search results viewed, viewed search results",
     "view_promotion": "promotion viewed, viewed promotion, promotion view",
@@ -72,14 +76,16 @@ def ga4_name(name: str) -> str:
 
 
 def event_macros() -> str:
-    """Write the same as SQL: `plain_name`, `ga4_name`, whether a name is one of GA4's, and an order's id."""
+    """Write the same as SQL: `plain_name`, `ga4_name`, which names are GA4's or need an order, and an order's id."""
     names = _by_plain_name()
     pairs = ", ".join(f"{literal(spelling)}: {literal(name)}" for spelling, name in names.items())
     known = ", ".join(map(literal, sorted(set(names.values()))))
+    cancelled = ", ".join(literal(plain_name(name)) for name in _CANCELLATIONS)
     return f"""
         CREATE OR REPLACE TEMP MACRO plain_name(name) AS translate(lower(name), {literal(_SEPARATORS)}, '');
         CREATE OR REPLACE TEMP MACRO ga4_name(name) AS coalesce(MAP {{{pairs}}}[plain_name(name)], name);
         CREATE OR REPLACE TEMP MACRO is_known_event(event_name) AS event_name IN ({known});
+        CREATE OR REPLACE TEMP MACRO needs_order(name) AS plain_name(name) IN ({cancelled});
         CREATE OR REPLACE TEMP MACRO order_id(document) AS
             list_filter(
                 list_transform(spelled(document, [{", ".join(map(literal, ORDER_IDS))}]), lambda text: known_id(text)),

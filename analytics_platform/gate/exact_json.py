@@ -7,6 +7,7 @@ length of numbers are bounded, so no text costs more than time and memory propor
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 from collections import Counter
@@ -51,6 +52,7 @@ class JsonError(ValueError):
 # The quantifiers of tokens never give back what they took, so no text costs more than one pass.
 _NUMBER = re.compile(r"(-?[0-9]++)(?:\.([0-9]++))?([eE][+-]?[0-9]++)?")
 _TOKEN = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[^\s"\[\]{},:]++', re.DOTALL)
+_PYTHON = re.compile(r"\s*(?:\[\s*)?\{\s*'")
 _SUSPECT = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
 
 
@@ -150,11 +152,14 @@ MAX_LAYERS = 3
 
 
 def unnest(value: object, layers: int = MAX_LAYERS) -> object:
-    """Read the JSON objects and lists in texts of a decoded value: `{"a": "[1]"}` becomes `{"a": [1]}`."""
+    """Read the JSON objects and lists in texts of a decoded value: `{"a": "[1]"}` becomes `{"a": [1]}`.
+
+    So are those that Python printed: `[{'a': None}]`.
+    """
     match value:
         case str() if layers and value.strip()[:1] in ("{", "[", '"'):
             try:
-                found = unnest(read_json(value), layers - 1)
+                found = unnest(read_python(value) or read_json(value), layers - 1)
             except JsonError:
                 return value
             return found if isinstance(found, dict | list) else value
@@ -166,14 +171,24 @@ def unnest(value: object, layers: int = MAX_LAYERS) -> object:
 
 
 def unnested(text: str) -> str:
-    """Write JSON with the JSON in its texts unnested; without any, and what `read_json` rejects, as it is."""
+    """Write JSON, or what Python printed, with the JSON in its texts unnested; without any, and no JSON, as it is."""
     try:
-        given = read_json(text)
+        given = text if read_python(text) else read_json(text)
         value = unnest(given)
         check_depth(value)
     except JsonError:
         return text
     return text if value == given else canonical_json(value)
+
+
+def read_python(text: str) -> object:
+    """Read objects, or a list of them, as Python prints dicts: `{'a': None}`. None for any other text."""
+    if not _PYTHON.match(text):
+        return None
+    try:
+        return read_json(json.dumps(ast.literal_eval(text.strip())))
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):  # a JsonError is a ValueError
+        return None
 
 
 def check_characters(text: str, *, escaped: bool = False) -> None:

@@ -96,12 +96,16 @@ def union() -> str:
         raw = (
             "coalesce(each.raw_event_name, each.event_name)" if "raw_event_name" in query.columns else "each.event_name"
         )
-        columns |= {"event_name": "names.event_name", "raw_event_name": f"{raw} AS raw_event_name"}
+        name = "names.event_name"
+        if "transaction_id" in query.columns:
+            name = f"CASE WHEN names.needs_order AND each.transaction_id IS NULL THEN each.event_name ELSE {name} END"
+        columns |= {"event_name": f"{name} AS event_name", "raw_event_name": f"{raw} AS raw_event_name"}
         # Of the few names that differ: to map the name of each event takes a tenth of the time of the model.
         names = f"SELECT DISTINCT event_name AS written FROM ({query.sql}) AS given"
         parts.append(
             f"SELECT {', '.join([f'{literal(source)} AS source', *columns.values()])} FROM ({query.sql}) AS each "
-            f"INNER JOIN (SELECT written, ga4_name(written) AS event_name FROM ({names}) AS given) AS names "
+            f"INNER JOIN (SELECT written, ga4_name(written) AS event_name, needs_order(written) AS needs_order "
+            f"FROM ({names}) AS given) AS names "
             "ON each.event_name = names.written"
         )
     return " UNION ALL ".join(parts)

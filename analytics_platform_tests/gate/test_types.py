@@ -193,6 +193,29 @@ def test_json_that_is_encoded_again_anywhere_is_the_same_json(document: dict[str
     assert json.loads(unnested(json.dumps(given_as))) == document
 
 
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        (
+            "{'items': [{'item_id': 'A', 'price': None, 'new': True}]}",
+            {"items": [{"item_id": "A", "price": None, "new": True}]},
+        ),
+        (
+            """{"items": "[{'item_name': \\"Men's\\", 'price': 9.90}]"}""",
+            {"items": [{"item_name": "Men's", "price": 9.9}]},
+        ),
+        ('{"a": "{\'b\': \\"{}\\"}"}', {"a": {"b": {}}}),
+        *(
+            (f'{{"a": "{text}"}}', {"a": text})
+            for text in ("{'", "[{'a': b}]", "{'a', 'b'}", "{'a': 1e999}", "{'a': 'b'} c")
+        ),
+    ],
+)
+def test_what_python_printed_is_read_as_json(text: str, read: object) -> None:
+    with duckdb.connect() as engine:
+        assert json.loads(to_json(pl.Series([text]), engine)[0]) == read
+
+
 @pytest.mark.parametrize("text", ['"{\\"a\\": NaN}"', '"[1"', '"\\"{"', "{"])
 def test_json_that_holds_broken_json_as_a_whole_is_no_json(text: str) -> None:
     with duckdb.connect() as engine:

@@ -59,10 +59,14 @@ def test_names_are_ga4s_and_unknown_ones_are_kept_and_flagged(tmp_path: Path) ->
         ("payment_info_submitted", "add_payment_info", True),
         ("search_submitted", "search", True),
         ("Page View", "page_view", True),
+        ("$pageview", "page_view", True),
         ("video_start", "video_start", True),
     ]
-    events = events_of(tmp_path, *({"name": raw} for raw, _, _ in cases))
+    rows = [{"name": raw} for raw, _, _ in cases]
+    cancelled = {"name": "Order Cancelled", "data": {"order_id": "T1", "value": 5}}
+    *events, refund = events_of(tmp_path, *rows, cancelled)
     assert [(event["raw_event_name"], event["event_name"], event["is_known_event"]) for event in events] == cases
+    assert (refund["event_name"], refund["transaction_id"], refund["amount"]) == ("refund", "T1", Decimal(5))
 
 
 def test_traffic_is_the_tag_else_the_ad_click_else_a_foreign_referrer(tmp_path: Path) -> None:

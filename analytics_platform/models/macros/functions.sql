@@ -19,7 +19,7 @@
 -- missing. item_currency: the currency that the item itself names. names_currency: whether items may name any.
 -- item_currencies: the distinct currencies that items name.
 -- share_of: one of several equal parts of an amount, by its place from 1. Rounded to a ten-thousandth, they add up exactly.
--- plain_name, ga4_name, is_known_event, order_id: see contracts/event_names.py.
+-- plain_name, ga4_name, is_known_event, needs_order, order_id: see contracts/event_names.py.
 -- spelled: the values of a JSON object under these names, each as plain_name writes it, in the order of the names.
 -- named_item: a JSON array of the one item of this name, null without a name.
 -- one_item: a JSON array of the one item a row is about, one piece of it.

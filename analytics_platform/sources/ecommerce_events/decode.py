@@ -1,14 +1,17 @@
 """Decodes an e-commerce message into the columns that the gate validates, all of them text.
 
-It is taken out of its envelopes first: JSON in a JSON string, an SNS notification, an EventBridge event.
-A row of GA4's BigQuery export is made a message (`ga4_rows.py`). The message's fields are read from its object and from
-the object `params` in it; the outer field wins. A field is known under several names, the first that has a value wins;
-`contracts/missing.py` says what is none. What is left over goes to `extra`, so nothing is dropped in silence.
+It is taken out of its envelopes first: JSON in a JSON string or in base64, an SNS notification, an EventBridge event, a
+CloudEvent. Known trackers' names of fields become a message's (`trackers.py`), and so does a row of GA4's BigQuery
+export (`ga4_rows.py`). The message's fields are read from its object and from the object `params` in it; the outer
+field wins. A field is known under several names, the first that has a value wins; `contracts/missing.py` says what is
+none. What is left over goes to `extra`, so nothing is dropped in silence.
 """
 
 from __future__ import annotations
 
+import base64
 import re
+import zlib
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import NamedTuple
@@ -19,6 +22,7 @@ from analytics_platform.gate.exact_json import JsonError, JsonFault, canonical_j
 from analytics_platform.gate.records import MalformedError
 from analytics_platform.sources.ecommerce_events.ga4_rows import flatten
 from analytics_platform.sources.ecommerce_events.items import ItemsError, parse_items
+from analytics_platform.sources.ecommerce_events.trackers import plain_event
 
 
 class _MessageField(NamedTuple):
@@ -102,6 +106,9 @@ RULES = (*(f"body: {fault}" for fault in JsonFault), "body: not a JSON object", 
 MAX_LAYERS = 8
 """The most envelopes that a message is taken out of."""
 
+_MAX_BYTES = 1 << 24
+"""How far a compressed message is expanded; of a larger one the rest is missing, so that it is not JSON."""
+
 
 class MessageError(MalformedError):
     """A message cannot be decoded: `rule` is the broken rule (`items: cannot be parsed`), one of `RULES`.
@@ -119,9 +126,10 @@ class MessageError(MalformedError):
 def unwrap(body: str) -> dict[str, object]:
     """Take the message's own JSON object out of up to `MAX_LAYERS` envelopes.
 
-    An envelope is a JSON string, the `Message` of an SNS notification (`"Type": "Notification"`), or the `detail`
-    of an EventBridge event (`detail-type`). Numbers with point or exponent are Decimals, see `read_json`. Raises
-    `MessageError` for anything else, and for what `read_json` rejects: it is not stored in part or changed.
+    An envelope is a JSON string, base64, which may be of gzip, the `Message` of an SNS notification (`"Type":
+    "Notification"`), the `detail` of an EventBridge event (`detail-type`), or the `data` of a CloudEvent
+    (`specversion`). Numbers with point or exponent are Decimals, see `read_json`. Raises `MessageError` for anything
+    else, and for what `read_json` rejects: it is not stored in part or changed.
     """
     found: object = body
     for layer in range(MAX_LAYERS + 1):
@@ -131,6 +139,8 @@ def unwrap(body: str) -> dict[str, object]:
         if isinstance(found, dict):
             is_sns, is_event = found.get("Type") == "Notification", "detail-type" in found
             inner = found.get("Message") if is_sns else found.get("detail") if is_event else None
+            if "specversion" in found:
+                inner = found.get("data", found.get("data_base64"))
         if not isinstance(inner, str | dict):
             break
         found = inner
@@ -143,11 +153,25 @@ def unwrap(body: str) -> dict[str, object]:
 
 def _read(text: str, layer: int) -> object:
     try:
-        return read_json(text)
+        return read_json(_decoded(text))
     except JsonError as error:
         place = "" if error.position is None else f"position {error.position}: "
         depth = f", inside {layer} envelope{'s' if layer > 1 else ''}" if layer else ""
         raise MessageError(f"body: {error.fault}", f"{place}{error.detail}{depth}") from error
+
+
+def _decoded(text: str) -> str:
+    """Give the JSON that base64, perhaps of gzip, stands for; any other text as it is."""
+    if text.lstrip()[:1] in ("{", "[", '"'):
+        return text
+    try:
+        data = base64.urlsafe_b64decode(f"{text}==".translate({ord("+"): "-", ord("/"): "_"}))
+        if data.startswith(b"\x1f\x8b"):
+            data = zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(data, _MAX_BYTES)
+        found = data.decode()
+    except (ValueError, zlib.error):
+        return text
+    return found if found.lstrip()[:1] in ("{", "[", '"') else text
 
 
 class _Fields:
@@ -208,7 +232,7 @@ def _is_same(value: object, other: object) -> bool:
 
 def decode_message(body: str) -> dict[str, str | None]:
     """Decode the event in the text of a queue message into `COLUMNS`. Raises `MessageError`, nothing else."""
-    return decode_fields(unwrap(body))
+    return decode_fields(plain_event(unwrap(body)))
 
 
 def decode_fields(message: Mapping[str, object]) -> dict[str, str | None]:

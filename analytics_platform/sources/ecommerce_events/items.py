@@ -1,7 +1,7 @@
 """Reads the items of an e-commerce event, in whichever of three forms they come.
 
-The forms are a list of objects, a text that holds such a list as JSON, and a text as the GA4 export writes it,
-which is how SQL engines print an array of structs: without quotes and without escapes.
+The forms are a list of objects, a text that holds such a list as JSON or as Python prints it, and a text as the GA4
+export writes it, which is how SQL engines print an array of structs: without quotes and without escapes.
 
 Grammar of the GA4 form (blanks around the whole are skipped):
 
@@ -49,6 +49,7 @@ from analytics_platform.gate.exact_json import (
     check_depth,
     number_of,
     read_json,
+    read_python,
     unnest,
 )
 
@@ -117,8 +118,8 @@ def parse_items(value: object) -> list[dict[str, object]]:
 
 
 def _parse_text(text: str) -> list[dict[str, object]]:
-    if _JSON.match(text):
-        return _clean_items(read_json(text))
+    if (printed := read_python(text)) or _JSON.match(text):
+        return _clean_items(printed or read_json(text))
     check_characters(text)
     start, end = len(text) - len(text.lstrip()), len(text.rstrip())
     if not text.startswith("[{", start):

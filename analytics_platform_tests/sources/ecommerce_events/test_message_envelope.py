@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import json
 from collections.abc import Callable
 from decimal import Decimal
@@ -27,11 +29,31 @@ def in_eventbridge(text: str) -> str:
     return f'{{"version": "0", "detail-type": "shop", "detail": {text}}}'
 
 
-@given(st.lists(st.sampled_from([in_string, in_sns, in_eventbridge]), max_size=8), st.booleans())
+def in_cloudevent(text: str) -> str:
+    return f'{{"specversion": "1.0", "type": "shop", "source": "/app", "id": "1", "data": {text}}}'
+
+
+def in_base64(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
+def in_gzip(text: str) -> str:
+    return base64.urlsafe_b64encode(gzip.compress(text.encode())).decode().rstrip("=")
+
+
+def in_binary_cloudevent(text: str) -> str:
+    return json.dumps({"specversion": "1.0", "data_base64": in_base64(text)})
+
+
+ENVELOPES = [in_string, in_sns, in_eventbridge, in_cloudevent, in_base64, in_gzip, in_binary_cloudevent]
+
+
+@given(st.lists(st.sampled_from(ENVELOPES), max_size=4), st.booleans())
 def test_a_message_is_found_in_any_few_envelopes(envelopes: list[Callable[[str], str]], ascii_only: bool) -> None:
     text = json.dumps(MESSAGE, ensure_ascii=ascii_only)
     for envelope in envelopes:
-        text = envelope(text)
+        needs_json = envelope not in (in_string, in_sns) and text[0] not in '{"'
+        text = envelope(in_string(text) if needs_json else text)
     assert unwrap(text) == MESSAGE
 
 
@@ -49,6 +71,8 @@ def test_a_message_that_only_resembles_an_envelope_is_itself_the_message() -> No
         {"Type": "Other", "Message": "{}"},
         {"detail-type": "x", "detail": 3},
         {"detail": {}},
+        {"specversion": "1.0", "data": 3},
+        {"data": {}},
     ]
     for message in messages:
         assert unwrap(json.dumps(message)) == message
@@ -72,6 +96,12 @@ def test_numbers_are_exact() -> None:
         (in_string('{"a": 1'), "body: not JSON (position 7: Expecting ',' delimiter, inside 1 envelope)"),
         (in_sns("hello"), "body: not JSON (position 0: Expecting value, inside 1 envelope)"),
         (in_string(in_sns("hello")), "body: not JSON (position 0: Expecting value, inside 2 envelopes)"),
+        (in_base64("hello"), "body: not JSON (position 0: Expecting value)"),
+        (in_base64('{"a": 1'), "body: not JSON (position 7: Expecting ',' delimiter)"),
+        (
+            in_gzip("{" + " " * (1 << 25) + "}"),
+            "body: not JSON (position 16777216: Expecting property name enclosed in double quotes)",
+        ),
         ("[1]", "body: not a JSON object"),
         ("7", "body: not a JSON object"),
         ("null", "body: not a JSON object"),

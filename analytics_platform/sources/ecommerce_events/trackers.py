@@ -1,0 +1,104 @@
+"""Gives the events of known trackers the field names of a message: Segment, PostHog, GA4's dataLayer, Shopify's pixel.
+
+https://segment.com/docs/connections/spec/ecommerce/v2/ describes `properties`, and
+https://shopify.dev/docs/api/web-pixels-api/standard-events/checkout_completed `checkout`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from functools import reduce
+
+from analytics_platform.gate.exact_json import unnest
+
+_NAMES = {
+    "event": "event_name",
+    **dict.fromkeys(("anonymousId", "clientId", "distinct_id"), "client_id"),
+    "userId": "user_id",
+    "messageId": "event_id",
+    "$current_url": "page_url",
+    "$referrer": "referrer",
+}
+_ITEM_NAMES = {
+    **dict.fromkeys(("product_id", "sku"), "item_id"),
+    "name": "item_name",
+    "brand": "item_brand",
+    "category": "item_category",
+    "variant": "item_variant",
+    "position": "index",
+}
+_OF_AN_ITEM = (*_ITEM_NAMES, "price", "quantity", "coupon")
+_CALLS = {"page": "page_view", "screen": "screen_view"}
+"""Segment's calls that name no event."""
+
+
+def plain_event(message: Mapping[str, object]) -> dict[str, object]:
+    """Give a tracker's event as a message, its inner fields in `params`; any other object comes back as it is."""
+    if message.keys() & {"event_params", "user_pseudo_id"}:  # a row of GA4's export has an `ecommerce` of another form
+        return dict(message)
+    outer, inner = _renamed(message, _NAMES), dict[str, object]()
+    for name in ("params", "properties", "ecommerce"):
+        for fields in (inner, outer):
+            if isinstance(found := unnest(fields.get(name)), dict):
+                del fields[name]
+                inner = {**found, **inner}
+    if isinstance(call := outer.get("type"), str) and "event_name" not in outer and "properties" in message:
+        outer["event_name"] = _CALLS.get(call, call)
+    checkout = _at(outer, "data.checkout") or inner.pop("checkout", None)
+    if isinstance(checkout, dict):
+        outer, inner = _renamed(outer, {"name": "event_name", "id": "event_id"}), {**_order(checkout), **inner}
+    for fields in (inner, outer):
+        _list_products(fields)
+    inner = _renamed(inner, _NAMES)
+    page = {"page_url": "context.page.url", "referrer": "context.page.referrer"}
+    if checkout:
+        page = {"page_url": "context.document.location.href", "referrer": "context.document.referrer"}
+    inner = {**{name: found for name, path in page.items() if (found := _at(outer, path))}, **inner}
+    if "total" in inner and not {"revenue", "value"} & {*inner, *outer}:
+        inner["revenue"] = inner.pop("total")
+    return {**outer, "params": inner} if inner and "params" not in outer else {**inner, **outer}
+
+
+def _renamed(fields: Mapping[str, object], names: Mapping[str, str]) -> dict[str, object]:
+    """Give fields their other names, unless something has that name already. Null, lists and objects stay."""
+    found = dict(fields)
+    for old, new in names.items():
+        if new not in found and isinstance(found.get(old), str | int | Decimal):
+            found[new] = found.pop(old)
+    return found
+
+
+def _at(value: object, path: str) -> object:
+    """Give what an object has at a path, None if it has nothing there."""
+    return reduce(lambda inner, name: inner.get(name) if isinstance(inner, dict) else None, path.split("."), value)
+
+
+def _list_products(fields: dict[str, object]) -> None:
+    """Make `items` of the list `products`, or of the one product that the fields themselves are about."""
+    products = unnest(fields.get("products"))
+    if "items" in fields or not (isinstance(products, list) or "product_id" in fields):
+        return
+    if isinstance(products, list):
+        del fields["products"]
+    else:
+        products = [{name: fields.pop(name) for name in _OF_AN_ITEM if name in fields}]
+    fields["items"] = [_renamed(each, _ITEM_NAMES) if isinstance(each, dict) else each for each in products]
+
+
+def _order(checkout: Mapping[str, object]) -> dict[str, object]:
+    """Read the order in a checkout of Shopify."""
+    lines = checkout.get("lineItems")
+    paths = {
+        **{"item_id": "variant.product.id", "item_name": "title", "item_brand": "variant.product.vendor"},
+        **{"item_variant": "variant.title", "price": "variant.price.amount", "quantity": "quantity"},
+    }
+    return {
+        "transaction_id": _at(checkout, "order.id"),
+        "value": _at(checkout, "totalPrice.amount"),
+        "currency": checkout.get("currencyCode"),
+        "items": [
+            {name: _at(line, path) for name, path in paths.items()}
+            for line in (lines if isinstance(lines, list) else ())
+        ],
+    }

@@ -1,0 +1,122 @@
+"""Events as trackers write them give the same columns as a message."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from analytics_platform.sources.ecommerce_events.decode import decode_message
+
+AT = "2026-10-01T10:00:00Z"
+SEGMENT = {
+    "type": "track",
+    "event": "Order Completed",
+    "messageId": "m1",
+    "anonymousId": "a1",
+    "userId": "u1",
+    "timestamp": AT,
+    "context": {"page": {"url": "https://shop.example/ok", "referrer": "https://g.example/"}},
+    "properties": {
+        "order_id": "O1",
+        "total": 30,
+        "currency": "EUR",
+        "products": [
+            {
+                "product_id": "p",
+                "name": "Tee",
+                "price": 10,
+                "quantity": 3,
+                "brand": "B",
+                "category": "C",
+                "variant": "L",
+            }
+        ],
+    },
+}
+SHOPIFY = {
+    "id": "m1",
+    "name": "checkout_completed",
+    "clientId": "a1",
+    "timestamp": AT,
+    "context": {"document": {"location": {"href": "https://shop.example/ok"}, "referrer": "https://g.example/"}},
+    "data": {
+        "checkout": {
+            "order": {"id": "O1"},
+            "totalPrice": {"amount": 30},
+            "currencyCode": "EUR",
+            "lineItems": [
+                {
+                    "title": "Tee",
+                    "quantity": 3,
+                    "variant": {"title": "L", "price": {"amount": 10}, "product": {"id": "p", "vendor": "B"}},
+                }
+            ],
+        }
+    },
+}
+ORDER = {"transaction_id": "O1", "revenue": "30", "currency": "EUR"}
+PAGE = {"page_url": "https://shop.example/ok", "referrer": "https://g.example/"}
+CLIENT = {"source_event_id": "m1", "client_id": "a1", "event_at": AT}
+TEE = {"item_id": "p", "item_name": "Tee", "item_brand": "B", "item_variant": "L", "price": 10, "quantity": 3}
+
+
+def segment(event: str, **properties: Any) -> dict[str, Any]:
+    return {**SEGMENT, "event": event, "properties": properties}
+
+
+@pytest.mark.parametrize(
+    ("message", "expected", "items"),
+    [
+        (
+            SEGMENT,
+            {**CLIENT, "user_id": "u1", "event_name": "Order Completed", **ORDER, **PAGE},
+            [TEE | {"item_category": "C"}],
+        ),
+        (segment("Order Completed", revenue=25, total=30), {"event_name": "Order Completed", "revenue": "25"}, None),
+        (
+            segment("Product Viewed", product_id=7, name="Tee", price="5.50", position=2),
+            {"event_name": "Product Viewed", "revenue": None},
+            [{"item_id": "7", "item_name": "Tee", "price": 5.5, "index": 2}],
+        ),
+        (segment("Product Added", sku="s", cart_id="c"), {"event_name": "Product Added"}, None),
+        (
+            {"type": "page", "name": "Home", "anonymousId": "a1", "timestamp": AT, "properties": {}},
+            {"client_id": "a1", "event_name": "page_view"},
+            None,
+        ),
+        (
+            {"event": "$pageview", "distinct_id": "a1", "timestamp": AT, "properties": {"$current_url": "/x"}},
+            {"client_id": "a1", "event_name": "$pageview", "page_url": "/x"},
+            None,
+        ),
+        (
+            {
+                "event": "purchase",
+                "client_id": "a1",
+                "timestamp": AT,
+                "ecommerce": {"transaction_id": "O1", "value": 30, "currency": "EUR", "items": [TEE]},
+            },
+            {"client_id": "a1", "event_name": "purchase", **ORDER},
+            [TEE],
+        ),
+        (SHOPIFY, {**CLIENT, "event_name": "checkout_completed", **ORDER, **PAGE}, [TEE]),
+        (
+            {"event_name": "view_item", "client_id": "a1", "items": "[{'item_id': 'A', 'price': None}]"},
+            {"event_name": "view_item"},
+            [{"item_id": "A"}],
+        ),
+        (
+            {"event_name": "view_item", "client_id": "a1", "params": [1], "properties": {"list_id": 4}},
+            {"list_id": "4", "extra": '{"params":[1]}'},
+            None,
+        ),
+    ],
+)
+def test_a_trackers_event_is_read_like_a_message(
+    message: dict[str, Any], expected: dict[str, str], items: list[dict[str, Any]] | None
+) -> None:
+    found = decode_message(json.dumps(message))
+    assert {name: found[name] for name in expected} == expected
+    assert (found["items"] and json.loads(found["items"])) == items
