@@ -46,7 +46,8 @@ class ListPerformance(
 
     Bots are left out: a list that only they met has zeros.
 
-    An interaction that names no list is credited to the list whose click led to it in the same session.
+    An interaction that names no list is credited to the list whose click led to it in the same session; without a click
+    on the product, to the list that had shown it before it was viewed.
     """
 
     list_id: Text = column("The list's id, else its name.")
@@ -55,13 +56,20 @@ class ListPerformance(
     unique_users: Whole = column("Distinct clients that met it.", ge=0)
     sessions: Whole = column("Sessions that met it.", ge=0)
     clicks: Whole = column("Products clicked in it (items of select_item events).", ge=0)
+    views: Whole = column("view_item events credited to it, counted per product.", nullable=True, ge=0)
     add_to_carts: Whole = column("add_to_cart events credited to it, counted per product.", ge=0)
     purchases: Whole = column("Orders credited to it, counted per product; repeats of an order do not count.", ge=0)
     unique_products: Whole = column("Distinct products met through it.", ge=0)
     revenue: Money = column("Sum of the order lines' amounts (shop currency), without refunds.")
     average_revenue_per_user: Ratio = column("revenue / unique_users.", nullable=True)
-    click_through_rate: Ratio = column("clicks / impressions; missing if it was never shown.", nullable=True, ge=0.0)
-    engagement_rate: Ratio = share("Sessions with a click, an add_to_cart or a purchase / sessions.")
+    click_through_rate: Ratio = column(
+        "clicks, or views if it has no clicks at all, / impressions; missing if it was never shown.",
+        nullable=True,
+        ge=0.0,
+    )
+    engagement_rate: Ratio = share(
+        "Sessions with a click, a view, an add_to_cart or a purchase credited to it / sessions."
+    )
     conversion_rate: Ratio = share("Sessions with a purchase / sessions.")
     bounce_rate: Ratio = share("Sessions in which the list was the only event / sessions.")
 

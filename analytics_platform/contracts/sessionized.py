@@ -262,7 +262,8 @@ class ProductInteractions(
     """One row per day, session, product and product list (either may be missing): what was done there. No bots.
 
     An interaction belongs to the item's own list, else the event's, else to the list of the last click on the
-    product before it in the same session: a click on a list credits that list.
+    product before it in the same session: a click on a list credits that list. Without a click it belongs to the list
+    that the last view_item of the product before it named, or that had shown the product before that view.
     """
 
     interaction_id: Text = column("Hash of the day, the session, the product and the list.")

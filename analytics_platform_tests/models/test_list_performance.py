@@ -90,6 +90,7 @@ def test_every_column_of_a_list_is_as_worked_out_by_hand(tmp_path: Path) -> None
                 "unique_users": 2,
                 "sessions": 2,
                 "clicks": 1,
+                "views": 1,
                 "add_to_carts": 1,
                 "purchases": 1,
                 "unique_products": 3,
@@ -175,6 +176,29 @@ def test_a_click_credits_its_list_with_what_follows_in_the_session_and_with_noth
     with shop(tmp_path, rows[::order]) as session:
         assert lists(session, "clicks", "add_to_carts", "unique_users") == {"top": [1, 1, 1]}
         assert products(session, "add_to_carts") == {"p1": 3, "p2": 1}
+
+
+def test_without_clicks_a_view_of_a_product_that_the_list_showed_or_that_names_it_counts(tmp_path: Path) -> None:
+    p1, p2 = {"item_id": "p1", "price": 10}, {"item_id": "p2", "price": 5}
+    rows = [
+        act("ada", "23:50:00", "view_item_list", p1, p2, in_list="top"),
+        act("ada", "23:50:00", "view_item", p1),  # of the same second
+        act("ada", "23:51:00", "begin_checkout", p1),
+        buy("ada", "2024-03-02T00:05:00Z", "T1", p1),
+        act("bob", "10:00:00", "view_item_list", p1, in_list="old"),
+        act("bob", "10:01:00", "view_item_list", p1, in_list="top"),
+        act("bob", "10:02:00", "view_item", p2),  # which no list showed
+        buy("bob", "10:03:00", "T2", p1),  # which was not viewed
+        act("eve", "10:00:00", "view_item", p2, in_list="new"),
+        act("eve", "10:01:00", "add_to_cart", p2),
+    ]
+    columns = ("impressions", "clicks", "views", "add_to_carts", "purchases", "click_through_rate", "engagement_rate")
+    with shop(tmp_path, rows) as session:
+        assert lists(session, *columns) == {
+            "top": [3, 0, 1, 0, 1, 1 / 3, 1 / 2],
+            "old": [1, 0, 0, 0, 0, 0.0, 0.0],
+            "new": [0, 0, 1, 1, 0, None, 1.0],
+        }
 
 
 def test_a_click_credits_nothing_in_the_next_session(tmp_path: Path) -> None:

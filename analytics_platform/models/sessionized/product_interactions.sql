@@ -1,8 +1,10 @@
 -- Grain: one row per day, session, product and product list (either may be missing), with its interactions.
 -- Rules: an interaction belongs to the item's own list, else the event's, else to the list of the last click
--- (select_item) on the product before it in the same session: a click on a list credits that list. Many trackers write
--- whole seconds, so a click counts as earlier than other events of the same second. An item without a product is never
--- credited to a click. An order counts once, by its first event. Sessions of bots are left out.
+-- (select_item) on the product before it in the same session: a click on a list credits that list. Many trackers send no
+-- clicks: without one on the product, it belongs to the list that a view of it (view_item) named, or that had shown it
+-- last before that view. Many trackers write whole seconds, so lists and clicks count as earlier than other events of the
+-- same second. An item without a product is never credited so. An order counts once, by its first event. Sessions of bots
+-- are left out.
 WITH interactions AS (
     SELECT
         items.event_id,
@@ -25,48 +27,68 @@ WITH interactions AS (
     INNER JOIN sessionized.sessions AS sessions ON entries.session_id = sessions.session_id
     WHERE NOT sessions.is_bot
 ),
+placed AS (
+    SELECT
+        *,
+        row_number() OVER (
+            PARTITION BY session_id, product_id
+            ORDER BY
+                event_at,
+                CASE WHEN event_name IN ('view_item_list', 'select_item') THEN 0 ELSE 1 END,
+                event_index,
+                item_index
+        ) AS place
+    FROM interactions
+),
 clicked AS (
     SELECT
-        event_id,
-        event_date,
-        product_id,
-        list_id,
-        price,
-        quantity,
-        amount,
-        event_name,
-        event_at,
-        client_id,
-        session_id,
-        is_bounce,
-        last_value(
-            CASE WHEN event_name = 'select_item' AND product_id IS NOT NULL THEN list_id END IGNORE NULLS
-        ) OVER (
-            PARTITION BY session_id, product_id
-            ORDER BY event_at, CASE WHEN event_name = 'select_item' THEN 0 ELSE 1 END, event_index, item_index
-            ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
-        ) AS clicked_list_id
-    FROM interactions
+        *,
+        last_value(CASE WHEN event_name = 'select_item' THEN list_id END IGNORE NULLS) OVER so_far AS clicked_list_id,
+        CASE
+            WHEN event_name = 'view_item'
+                THEN coalesce(
+                    list_id,
+                    last_value(CASE WHEN event_name = 'view_item_list' THEN list_id END IGNORE NULLS) OVER so_far
+                )
+        END AS viewed_list_id
+    FROM placed
+    WINDOW so_far AS (
+        PARTITION BY session_id, product_id ORDER BY place ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+    )
+),
+followed AS (
+    SELECT
+        *,
+        last_value(viewed_list_id IGNORE NULLS) OVER (
+            PARTITION BY session_id, product_id ORDER BY place ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+        ) AS last_viewed_list_id
+    FROM clicked
 ),
 credited AS (
     SELECT
-        clicked.event_date,
-        clicked.session_id,
-        clicked.client_id,
-        clicked.product_id,
-        coalesce(clicked.list_id, clicked.clicked_list_id) AS list_id,
-        clicked.event_id,
-        clicked.event_at,
-        clicked.price,
-        clicked.quantity,
-        clicked.is_bounce,
-        clicked.amount,
+        followed.event_date,
+        followed.session_id,
+        followed.client_id,
+        followed.product_id,
+        coalesce(
+            followed.list_id,
+            CASE
+                WHEN followed.product_id IS NOT NULL AND followed.event_name <> 'view_item_list'
+                    THEN coalesce(followed.clicked_list_id, followed.last_viewed_list_id)
+            END
+        ) AS list_id,
+        followed.event_id,
+        followed.event_at,
+        followed.price,
+        followed.quantity,
+        followed.is_bounce,
+        followed.amount,
         CASE
-            WHEN clicked.event_name = 'purchase' AND purchases.event_id IS NULL THEN 'no order'
-            ELSE clicked.event_name
+            WHEN followed.event_name = 'purchase' AND purchases.event_id IS NULL THEN 'no order'
+            ELSE followed.event_name
         END AS event_name
-    FROM clicked
-    LEFT JOIN sessionized.purchases AS purchases ON clicked.event_id = purchases.event_id
+    FROM followed
+    LEFT JOIN sessionized.purchases AS purchases ON followed.event_id = purchases.event_id
 ),
 per_event AS (
     -- Once per event here, so that none is counted twice below: distinct counts would have to hold all ids in memory.
