@@ -84,7 +84,7 @@ class CustomerRfm(Contract, table="marts.customer_rfm", key="client_id", write="
     """One row per customer (client) with an order: recency, frequency and monetary value, scored. Bots are left out."""
 
     client_id: Text = column("The browser or device.")
-    as_of_date: Day = column("Day that recency counts from: the last one with an event of any client (UTC).")
+    as_of_date: Day = column("Day that recency counts from: the last one with a session of anybody (UTC).")
     last_order_date: Day = column("Day of the last order (UTC).")
     recency_days: Whole = column("Days from the last order to as_of_date.", ge=0)
     orders: Whole = column("Frequency: orders; repeats of an order do not count.", ge=1)

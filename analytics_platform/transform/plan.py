@@ -7,7 +7,7 @@ result the days that are built: the same SQL is the full build and the build of 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -59,11 +59,13 @@ class Query:
     """SQL with the values of its `$parameters`, bound by the warehouse, and what it reads.
 
     `inputs` maps each table it reads to the SQL condition that selects all rows it needs of it, None for all rows.
+    Where the condition `covers` is true, the rows are all that an `upsert` table has: it loses all other keys.
     """
 
     sql: str
     parameters: Mapping[str, object]
     inputs: Mapping[str, str | None] = field(default_factory=lambda: MappingProxyType({}))
+    covers: str = "FALSE"
 
 
 def reads_of(table: Table, source: Table) -> Reads:
@@ -130,4 +132,22 @@ def plan(model: Model, days: DayRange | None, settings: Mapping[str, int]) -> Qu
     sql = put_queries(model.expression(), parts).sql("duckdb", copy=False)
     if table.partition is not None:
         sql = f"SELECT * FROM ({sql}) AS built WHERE {_between(table.partition, days)}"
-    return Query(sql, parameters, _with_touching(table, windows, days))
+    return Query(sql, parameters, _with_touching(table, windows, days), _covers(model, sources, days))
+
+
+def _covers(model: Model, sources: Sequence[Table], days: DayRange) -> str:
+    """Write the condition under which the keys of these days are all keys there are: no input has another day.
+
+    Dimensions keep members that nothing refers to any more: PostgreSQL deletes none that facts still point to.
+    """
+    table = CONTRACTS[model.name].table
+    reads = [(source, reads_of(table, source)) for source in sources]
+    is_partial = {"first_day", "last_day"} & {*model.parameters} or any(isinstance(part, Days) for _, part in reads)
+    if table.write != "upsert" or table.layer not in ("sessionized", "marts") or is_partial:
+        return "FALSE"
+    others = [
+        f"NOT EXISTS (SELECT 1 FROM {quote_table(source.name)} WHERE NOT {_between(source.partition, days)})"
+        for source, part in reads
+        if isinstance(part, TouchedKeys) and source.partition is not None
+    ]
+    return " AND ".join(others) or "TRUE"

@@ -256,7 +256,7 @@ class DuckDBSession(Session):
         return self._audit(contract, f"(SELECT * FROM {name} {where})" if where else name)
 
     def _upsert(self, contract: ContractType, query: Query, days: DayRange | None) -> tuple[RuleResult, ...]:
-        """Add rows whose key is new, replace those that changed, and do not touch the others."""
+        """Add rows whose key is new, replace those that changed, and leave the others unless the query covers all."""
         name = quote_table(contract.table.name)
         columns = [quote(column) for column in column_types(contract)]
         self.connection.execute(f"CREATE OR REPLACE TEMP TABLE staged AS {query.sql}", dict(query.parameters))
@@ -267,6 +267,9 @@ class DuckDBSession(Session):
         self.connection.execute(
             f"INSERT INTO {name} BY NAME SELECT {', '.join(columns)} FROM staged "
             f"WHERE NOT EXISTS (SELECT 1 FROM {name} AS kept WHERE {same_key})"
+        )
+        self.connection.execute(
+            f"DELETE FROM {name} AS kept WHERE {query.covers} AND NOT EXISTS (SELECT 1 FROM staged WHERE {same_key})"
         )
         return results
 

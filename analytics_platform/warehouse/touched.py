@@ -157,15 +157,21 @@ def days_of_orders(session: Session, batch_ids: Sequence[str]) -> set[dt.date]:
 def days_after(session: Session, batch_ids: Sequence[str], settings: Settings) -> set[dt.date]:
     """Return the days to build again after these batches were loaded: of their events, and of versions they brought.
 
-    From the first to the last day with events: windows reach further, but there is nothing to build.
+    From the first to the last day with events: windows reach further, but there is nothing to build. These are all days
+    after a batch was taken out: a customer or product that it alone had is on no day any more, so only a build of all
+    days sees that it is gone.
     """
     touched = {*touched_days(session, batch_ids), *days_of_versions(session, batch_ids)}
     known = known_days(session)
     if known is None or not touched:
         return set()
+    first = max(settings.partition_start, known[0])
+    sql = "SELECT batch_id FROM ops.set_aside WHERE state IN ('withdrawn', 'erased')"
+    if not {batch for (batch,) in session.rows(sql)}.isdisjoint(batch_ids):
+        return {first + dt.timedelta(days=day) for day in range((known[1] - first).days + 1)}
     affected = days_of_orders(session, batch_ids)
     affected |= {day for table in build_order() for day in affected_days(table, touched, settings.model_values)}
-    return {day for day in affected if max(settings.partition_start, known[0]) <= day <= known[1]}
+    return {day for day in affected if first <= day <= known[1]}
 
 
 def days_not_built(session: Session, settings: Settings) -> str:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from analytics_platform.lake import Batch
 from analytics_platform.settings import Settings
 from analytics_platform.sources.registry import SOURCES
+from analytics_platform.transform import DayRange, all_models
 from analytics_platform.warehouse import LEDGER_TABLES, Loaded, Session, WarehouseError
 from analytics_platform.warehouse.ledger import find_batch, loadings, unloaded_batches
 from analytics_platform.warehouse.load import LONGEST_TEXT, SHORT_TEXT, TEXT_OF_A_BATCH, load_new_batches
@@ -23,7 +24,17 @@ from analytics_platform.warehouse.spreadsheet import write_spreadsheets
 from analytics_platform.warehouse.touched import days_to_build
 from analytics_platform.warehouse.watchdog import has_every_batch
 from analytics_platform.warehouse.withdraw import Withdrawn, withdraw_batch
-from analytics_platform_tests.kit import Contents, Platform, Row, click, contents, load_landed, load_rows, open_platform
+from analytics_platform_tests.kit import (
+    Contents,
+    Platform,
+    Row,
+    build,
+    click,
+    contents,
+    load_landed,
+    load_rows,
+    open_platform,
+)
 from analytics_platform_tests.names import CLICKSTREAM
 from analytics_platform_tests.shop_messages import load_drained, load_messages, shop_message
 
@@ -123,6 +134,27 @@ def test_days_of_a_withdrawn_batch_are_still_to_be_built_after_a_kill(platform: 
     (change,) = [each for each in loadings(session) if each.place > built]
     assert change.days == (dt.date(2024, 3, 3),)
     assert days_to_build(session, [change.batch_id], platform.settings).endswith("...2024-03-03")
+
+
+def test_who_and_what_came_with_a_withdrawn_batch_alone_is_in_no_figure(platform: Platform, session: Session) -> None:
+    def bought(client: str, day: int, product: str, user: str) -> Row:
+        items = [{"item_id": each, "price": 25} for each in (product, "both")]
+        data = {"transaction_id": f"T{client}{day}", "value": 50, "items": items, "item_list_name": product}
+        return click(client, DAY.format(day), "purchase", data=data, user_id=user)
+
+    days = DayRange(dt.date(2024, 3, 1), dt.date(2024, 3, 3))
+    load_rows(platform, session, [bought("ada", 2, "Pa", "1"), bought("bob", 1, "Pb", "2")], "right.csv")
+    build(session, days, platform.settings)
+    kept = [name for name in all_models() if name.startswith(("sessionized.", "marts."))]
+    before = contents(session, kept)
+    load_rows(platform, session, [bought("bob", 3, "Pc", "2"), bought("eve", 3, "Pd", "3")], "wrong.csv")
+    build(session, days, platform.settings)
+    assert contents(session, kept) != before
+    withdraw(platform, session, "wrong.csv")
+    to_build = days_to_build(session, [loadings(session)[-1].batch_id], platform.settings)
+    build(session, DayRange.parse(to_build), platform.settings)
+    after = contents(session, kept)
+    assert {name: after[name] for name in kept if after[name] != before[name]} == {}
 
 
 def test_a_batch_that_never_loaded_can_be_withdrawn(platform: Platform, session: Session) -> None:

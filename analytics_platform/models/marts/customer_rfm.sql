@@ -1,7 +1,7 @@
 -- Grain: one row per customer (client) with an order. Bots are left out.
 -- Rules: scores are quintiles (Hughes 1994), 5 is the best: the share of all customers that is strictly worse, in
--- fifths. Equal customers have equal scores, in any order of the rows. Recency counts from the last day with an event,
--- not from today. The monetary value is the net revenue.
+-- fifths. Equal customers have equal scores, in any order of the rows. Recency counts from the last day with a session or
+-- order, not from today. The monetary value is the net revenue.
 WITH customers AS (
     SELECT
         client_id,
@@ -14,8 +14,8 @@ WITH customers AS (
     HAVING sum(orders) > 0
 ),
 last_day AS (
-    SELECT CAST(max(last_seen_at) AS DATE) AS as_of_date
-    FROM star.dim_customer
+    SELECT greatest(max(date), (SELECT max(last_order_date) FROM customers)) AS as_of_date
+    FROM marts.device_daily
 ),
 worse AS (
     SELECT

@@ -219,7 +219,7 @@ class PostgresSession(Session):
                     if table.write == "days" and days is not None:
                         self._replace_days(staging, contract, days)
                     else:
-                        self._merge(staging, contract)
+                        self._merge(staging, contract, rows.covers if isinstance(rows, Query) else "FALSE")
         return publication
 
     def _make_partitions(self, staging: StagingSession, contract: ContractType, where: str = "") -> None:
@@ -237,16 +237,16 @@ class PostgresSession(Session):
         self.connection.execute(f"DELETE FROM {name} WHERE {within}")
         staging.send(f"FROM {name} WHERE {within}", name, tables.typed_columns(contract))
 
-    def _merge(self, staging: StagingSession, contract: ContractType) -> None:
-        """Add rows whose key is new, change those that differ, leave the others; `whole` tables lose all other keys."""
+    def _merge(self, staging: StagingSession, contract: ContractType, covers: str) -> None:
+        """Add rows whose key is new, change those that differ; all other keys go if the rows are all there are."""
         table, types = contract.table, tables.typed_columns(contract)
         name, keys = quote_table(table.name), ", ".join(map(quote, tables.key_of(table)))
         columns = ", ".join(map(quote, types))
         self.connection.execute(f"CREATE TEMP TABLE staged (LIKE {name}) ON COMMIT DROP")
         staging.send(f"FROM {name}", "staged", types)
-        if table.write != "upsert":
-            same = " AND ".join(f"kept.{quote(key)} = staged.{quote(key)}" for key in tables.key_of(table))
-            self.connection.execute(f"DELETE FROM {name} AS kept WHERE NOT EXISTS (SELECT 1 FROM staged WHERE {same})")
+        same = " AND ".join(f"kept.{quote(key)} = staged.{quote(key)}" for key in tables.key_of(table))
+        others = f"{covers if table.write == 'upsert' else 'TRUE'} AND NOT EXISTS (SELECT 1 FROM staged WHERE {same})"
+        self.connection.execute(f"DELETE FROM {name} AS kept WHERE {others}")
         new = ", ".join(f"excluded.{quote(column)}" for column in types)
         old = ", ".join(f"kept.{quote(column)}" for column in types)
         self.connection.execute(
