@@ -156,7 +156,7 @@ class SessionFigures(Contract):
     viewed: Flag = column("Saw a page, a screen, a product or a list.")
     added_to_cart: Flag = column("Has an add_to_cart event.")
     began_checkout: Flag = column("Has a begin_checkout event.")
-    purchased: Flag = column("Has a purchase event.")
+    purchased: Flag = column("Has a purchase event that is no refund.")
     orders: Whole = column("Orders placed in the session (repeats of an order do not count).", ge=0)
     revenue: Money = column("Their revenue.")
 

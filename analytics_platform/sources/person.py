@@ -51,8 +51,14 @@ _LEVELS = 8
 
 # No program escapes ASCII letters and digits, but where one does, a pattern of them would miss the text.
 _ESCAPED_LETTER = "(?:%|u00)(?:25)*(?:3[0-9]|[46][1-9a-f]|[57][0-9a])"
-_NAMED = re.compile(r'"\w*(client|user|customer)_?id"{1,2}\s*:\s*(?:"{1,2}([^"]*)|([^\s",}\]]*))', re.IGNORECASE)
-"""A field that is named for an identifier, and its value; the quotes are doubled where JSON stands in a CSV file."""
+_WRAPPED = r'(?:\{\s*"{1,2}\$number\w+"{1,2}\s*:\s*)?'
+_NAMED = re.compile(
+    r'"\w*(client|user|customer)_?id"{1,2}\s*:\s*' + _WRAPPED + r'(?:"{1,2}([^"]*)|([^\s",}\]]*))', re.IGNORECASE
+)
+"""A field that is named for an identifier, and its value; the quotes are doubled where JSON stands in a CSV file.
+
+MongoDB's Extended JSON wraps a number: `{"user_id": {"$numberInt": "42"}}`.
+"""
 
 
 def unfold(text: str) -> str:

@@ -163,6 +163,7 @@ def test_a_refund_is_no_order_and_changes_the_net(tmp_path: Path) -> None:
         assert session.rows("SELECT sum(refunds) FROM marts.customer_revenue") == [(63 - 3,)]
         products = session.rows("SELECT sum(revenue), sum(refunds), sum(net_revenue) FROM marts.product_daily")
         assert products == [(100, 30, 70)]
+        assert session.rows("SELECT count(*) FROM star.fact_sessions WHERE purchased") == [(4,)]
         assert session.rows("SELECT reason, events FROM marts.unknown_amounts") == [("no order with a known amount", 1)]
         for mart in ("cohort_retention", "monthly_growth"):
             assert session.rows(f"SELECT sum(revenue), sum(refunds) FROM marts.{mart}")[0][0] == 150, mart

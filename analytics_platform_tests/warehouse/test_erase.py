@@ -199,6 +199,7 @@ NAMED = (
     *(r'{"m":"J\u00fcrgen\u002bx\u0040example.com"}', r'{"m":"\nJ\u00DCRGEN+x@example.com\n"}', r'{"x":"b\/2f6c1a9e"}'),
     *(r'{"x":"{\"m\":\"J\\u00fcrgen+x\\u0040example.com\"}"}', r'{"x":"%22J\u00fcrgen%2bx@%65xample.com%22"}'),
     *('{"user_id": "20261125"}', '{"userId":4711.0}', '{""user_id"": "" 4711 ""}', r'{"x":"{\"user_id\":4711}"}'),
+    *('{"user_id":{"$numberInt":"4711"}}', '{"n":{"userId": {"$numberLong": "20261125"}}}'),
 )
 OTHERS = (
     *('{"transaction_id": "20261125"}', "/sale/20261125/x", "4711", '{"price": 4711}', '{"user_id": 47110, "x": 4711}'),

@@ -38,7 +38,7 @@ WITH visits AS (
         bool_or(events.event_name = 'view_item') AS viewed_product,
         bool_or(events.event_name = 'add_to_cart') AS added_to_cart,
         bool_or(events.event_name = 'begin_checkout') AS began_checkout,
-        bool_or(events.event_name = 'purchase') AS purchased
+        bool_or(events.event_name = 'purchase' AND NOT events.is_refund) AS purchased
     FROM sessionized.session_events AS entries
     INNER JOIN cleaned.events AS events ON entries.event_id = events.event_id
     GROUP BY
