@@ -40,8 +40,8 @@ def masked(address: str) -> str:
 
 
 _WAREHOUSE = (
-    r"postgres(ql)?://|duckdb:///.",
-    "not a warehouse, use duckdb:///path/to/warehouse.duckdb or postgresql://user@host/database",
+    r"postgres(ql)?://|duckdb:///(?!.*\?\w+=).",
+    "not a warehouse, use duckdb:///path/to/warehouse.duckdb, which has no options, or postgresql://user@host/database",
 )
 _WEB = (r"https?://", "not an address, write https://…")
 _OPEN = (r"https?://[^\s?#@]+\Z", "not an address, write https://… without user, password and query")

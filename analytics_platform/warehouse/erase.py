@@ -7,6 +7,7 @@ one that replaces it is loaded in its place. What is known of an erasure that ha
 
 from __future__ import annotations
 
+import codecs
 import datetime as dt
 import hashlib
 import json
@@ -191,10 +192,13 @@ def _edits(source: Source, batch: Batch, erasure: Erasure) -> tuple[dict[int, Ed
         if batch.fault:
             return {}, ""
         with batch.open() as stream:
-            is_named = erasure.person.is_mentioned(stream.read().decode("utf-8", "replace"))
+            content = stream.read()
+        encoding = "utf-16" if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8"
+        is_named = erasure.person.is_mentioned(content.decode(encoding, "replace"))
         return {}, f"{batch.path} names the person and cannot be read ({error}): delete it." if is_named else ""
     except Session.FAULTS as error:
-        return {}, f"Batch {batch.batch_id} ({batch.path}) cannot be searched: {explain_fault(error)}."
+        fault = explain_fault(error)
+        return {}, f"{batch.path} cannot be searched for the person ({fault}): put it back whole, or delete it."
 
 
 def _landed(source: Source, settings: Settings) -> Iterator[Batch]:

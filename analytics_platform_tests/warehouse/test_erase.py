@@ -319,6 +319,20 @@ def test_what_is_left_is_named_with_its_place_and_what_to_do(platform: Platform,
     assert left(platform, session, email=[MAIL]) == []
 
 
+def test_files_that_cannot_be_read_are_named_with_what_to_do(platform: Platform, session: Session) -> None:
+    content = to_csv([click(ADA, AT.format(1, 0))])
+    platform.landing.joinpath("wide.csv").write_bytes(content.encode("utf-16"))
+    platform.landing.joinpath("cut.csv.gz").write_bytes(gzip.compress(content.encode())[:-9])
+    erasure = open_erasure(platform.lake, Person.of(client=[ADA]))
+    places = search(session, platform.settings, platform.lake, erasure)
+    faults = sorted(fault for place in places for fault in place.faults)
+    assert [fault.partition(" (")[0] for fault in faults] == [
+        f"{platform.landing / 'cut.csv.gz'} cannot be searched for the person",
+        f"{platform.landing / 'wide.csv'} names the person and cannot be read",
+    ]
+    assert all("delete it." in fault for fault in faults)
+
+
 def test_identifiers_of_a_profile_are_erased_with_it(platform: Platform, session: Session) -> None:
     at = dt.datetime(2026, 3, 1, 10, tzinfo=dt.UTC)
     load_shop(platform, session, "customers", [customer(17, at, email=MAIL), customer(18, at, email="bob@example.com")])
