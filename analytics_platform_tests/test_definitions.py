@@ -147,6 +147,27 @@ def test_the_code_location_loads_in_a_fresh_interpreter_without_a_word_and_witho
     assert draws == "False"
 
 
+FORK = """
+import os, signal
+import analytics_platform.definitions
+from analytics_platform.gate.records import no_records
+if not (child := os.fork()):
+    signal.alarm(20)
+    no_records()
+    os._exit(0)
+print(os.waitpid(child, 0)[1])
+"""
+
+
+def test_a_process_that_is_forked_after_the_import_can_work(tmp_path: Path) -> None:
+    """Importing starts none of Polars' threads: the fork would not have them, and would wait for them forever."""
+    command = [sys.executable, "-W", "ignore", "-c", FORK]
+    away = {"DATA_DIR": str(tmp_path)}
+    forked = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **away}, cwd=ROOT)
+
+    assert (forked.stdout, forked.stderr) == ("0\n", "")
+
+
 @pytest.mark.parametrize(
     ("environment", "sentence"),
     [

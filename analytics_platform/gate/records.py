@@ -65,12 +65,9 @@ def rejected_frame(
     return pl.DataFrame(dict(zip(REJECTED, columns, strict=True)), schema=REJECTED)
 
 
-_NONE = rejected_frame((), (), ())
-
-
 def no_records(*drift: str) -> Records:
     """Give no records, only the drift of the batch."""
-    return Records(pl.DataFrame(), np.empty(0, np.int64), lambda rows: (), _NONE, drift)
+    return Records(pl.DataFrame(), np.empty(0, np.int64), lambda rows: (), rejected_frame((), (), ()), drift)
 
 
 def numbered(records: Iterable[Raw], only: Positions) -> Iterator[tuple[int, Raw]]:

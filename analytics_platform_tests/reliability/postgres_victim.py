@@ -19,7 +19,7 @@ from analytics_platform.demo.servers.databases import LocalPostgres
 from analytics_platform.warehouse import WarehouseError
 from analytics_platform_tests.kit import Platform, open_platform
 from analytics_platform_tests.postgres import kill_server
-from analytics_platform_tests.reliability.victim import Fuse, run
+from analytics_platform_tests.reliability.victim import Fuse, in_child, run
 
 LOST = 3
 """Exit code of a run that lost its server and said so."""
@@ -60,16 +60,14 @@ def _fused(method: Callable[..., Any], fuse: Fuse) -> Callable[..., Any]:
     return fused
 
 
-def run_with_fuse(
-    root: Path, url: str, fuse: Fuse, report: Callable[[int], None], work: Callable[[Platform], None]
-) -> None:
-    """Entry point of the child process."""
+def run_with_fuse(root: Path, url: str, fuse: Fuse, work: Callable[[Platform], None]) -> int:
+    """Work until the fuse burns down: how many boundaries were passed."""
     light(fuse)
     try:
         work(platform_at(root, url))
     except WarehouseError as error:
         sys.exit(LOST if "lost" in str(error) or "cannot be reached" in str(error) else str(error))
-    report(fuse.passed)
+    return fuse.passed
 
 
 def platform_at(root: Path, url: str) -> Platform:
@@ -93,9 +91,4 @@ def start(target: Callable[..., None], *arguments: object) -> ForkServerProcess:
 
 def burn_at(root: Path, url: str, fuse: Fuse, work: Callable[[Platform], None] = run) -> tuple[int, int]:
     """Work in a child with the fuse: (its exit code, the boundaries it passed, if it came to the end)."""
-    receiver, sender = multiprocessing.get_context("forkserver").Pipe(duplex=False)
-    child = start(run_with_fuse, root, url, fuse, sender.send, work)
-    sender.close()
-    child.join(timeout=120)
-    passed = receiver.recv() if child.exitcode == 0 else -1
-    return child.exitcode or 0, passed
+    return in_child(run_with_fuse, root, url, fuse, work)

@@ -10,8 +10,9 @@ import datetime as dt
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -125,23 +126,37 @@ def erase_client(platform: Platform) -> None:
     end(platform.lake)
 
 
-def run_with_fuse(
-    root: Path, length: int | None, report: Callable[[int], None], work: Callable[[Platform], None]
-) -> None:
-    """Entry point of the child process."""
+def run_with_fuse(root: Path, length: int | None, work: Callable[[Platform], None]) -> int:
+    """Work until the fuse burns down: how many boundaries were passed."""
     fuse = Fuse(length)
     light(fuse)
     work(open_platform(root))
-    report(fuse.passed)
+    return fuse.passed
+
+
+def send_result(sender: Connection, target: Callable[..., int], arguments: Sequence[object]) -> None:
+    """Entry point of a child process."""
+    sender.send(target(*arguments))
+
+
+def in_child(target: Callable[..., int], *arguments: object) -> tuple[int, int]:
+    """Call in a child that may be killed: (its exit code, what the call gave, or -1).
+
+    Raises:
+        TimeoutError: The child hangs. A hanging child is not a child that ended.
+    """
+    context = multiprocessing.get_context("forkserver")
+    receiver, sender = context.Pipe(duplex=False)
+    child = context.Process(target=send_result, args=(sender, target, arguments))
+    child.start()
+    sender.close()
+    child.join(timeout=120)
+    if child.exitcode is None:
+        child.kill()
+        raise TimeoutError(f"The process {child.pid} neither ended nor was killed within 120 s.")
+    return child.exitcode, receiver.recv() if child.exitcode == 0 else -1
 
 
 def kill_at(root: Path, length: int | None, work: Callable[[Platform], None] = run) -> tuple[int, int]:
     """Work in a child that is killed at the boundary: (its exit code, the boundaries it passed, if it lived)."""
-    context = multiprocessing.get_context("forkserver")
-    receiver, sender = context.Pipe(duplex=False)
-    child = context.Process(target=run_with_fuse, args=(root, length, sender.send, work))
-    child.start()
-    sender.close()
-    child.join(timeout=120)
-    passed = receiver.recv() if child.exitcode == 0 else -1
-    return child.exitcode or 0, passed
+    return in_child(run_with_fuse, root, length, work)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import multiprocessing
-from collections.abc import Callable
 from pathlib import Path
 
 from analytics_platform.connectors.mongo import BatchSize
 from analytics_platform.sources.arrivals.collection import read_collection
 from analytics_platform_tests.kit import Platform, open_platform
 from analytics_platform_tests.names import WEB_LOGS
-from analytics_platform_tests.reliability.victim import Fuse, light
+from analytics_platform_tests.reliability.victim import Fuse, in_child, light
 from analytics_platform_tests.shop_logs import load
 
 SMALL = BatchSize(records=50)
@@ -28,23 +26,14 @@ def platform_at(root: Path, uri: str, database: str) -> Platform:
     return open_platform(root, mongodb_uri=uri, mongodb_database=database)
 
 
-def run_with_fuse(
-    root: Path, uri: str, database: str, length: int | None, report: Callable[[int], None] = lambda passed: None
-) -> None:
-    """Entry point of the child process."""
+def run_with_fuse(root: Path, uri: str, database: str, length: int | None) -> int:
+    """Run until the fuse burns down: how many boundaries were passed."""
     fuse = Fuse(length)
     light(fuse)
     run(platform_at(root, uri, database))
-    report(fuse.passed)
+    return fuse.passed
 
 
 def kill_at(root: Path, uri: str, database: str, length: int | None) -> tuple[int, int]:
     """Run in a child that is killed at the boundary: (its exit code, the boundaries it passed, if it lived)."""
-    context = multiprocessing.get_context("forkserver")
-    receiver, sender = context.Pipe(duplex=False)
-    child = context.Process(target=run_with_fuse, args=(root, uri, database, length, sender.send))
-    child.start()
-    sender.close()
-    child.join(timeout=120)
-    passed = receiver.recv() if child.exitcode == 0 else -1
-    return child.exitcode or 0, passed
+    return in_child(run_with_fuse, root, uri, database, length)
