@@ -40,6 +40,8 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def visit(monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppTest]:
     """Opens a page with these settings; Dagster is down."""
     monkeypatch.setenv("DAGSTER_URL", f"http://127.0.0.1:{free_port()}")
+    # Streamlit puts its page there, and processes that later tests start would draw it.
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
 
     def open_page(page: str, **settings: object) -> AppTest:
         for name, value in settings.items():
