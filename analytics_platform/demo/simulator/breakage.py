@@ -212,7 +212,7 @@ BROKEN_MESSAGES = (
 
 _NO_VALUES = (_ABSENT, None)
 _NO_ACTIONS = (*_NO_VALUES, "", "  ", "undefined")
-_NO_WHOLES = (1.5, 7.25, "seven", {"id": 7})
+_NO_WHOLES = (1.5, 7.25, [7], {"id": 7})
 _NO_LOG_TIMES = ("yesterday", "2026-02-30T10:00:00Z", "2026-11-01T25:61:00", {"at": instant_of(0)}, True)
 _FAR_LOG_TIMES = (
     instant_of(3_706_000_000_000),
