@@ -235,7 +235,7 @@ def _break_document(reason: str, **choices: tuple[object, ...]) -> Broken:
 BROKEN_DOCUMENTS = (
     _break_document("user_id: missing", user_id=_NO_VALUES),
     _break_document("timestamp: not a time", timestamp=_NO_LOG_TIMES),
-    _break_document("user_id: not a whole number", user_id=_NO_WHOLES),
+    _break_document("user_id: not a text or whole number", user_id=_NO_WHOLES),
     _break_document("event_at: out of range", timestamp=_FAR_LOG_TIMES),
     _break_document("action: missing", action=_NO_ACTIONS),
     _break_document("user_id: missing; action: missing", user_id=_NO_VALUES, action=_NO_ACTIONS),

@@ -3,7 +3,7 @@
 A field that is missing or null is null, and its contract decides. `metadata`, `_id` and all fields that no column takes
 (`extra`) may be of any type and become canonical Extended JSON. A time becomes ISO 8601 in UTC.
 
-A value of another type than `_FIELDS` keeps breaks a rule (`user_id: not a whole number or text`): an id is a whole
+A value of another type than `_FIELDS` keeps breaks a rule (`user_id: not a text or whole number`): an id is a whole
 number, a text, an ObjectId or a UUID, and neither 1.5, true nor a decimal. 1.0 is 1: numbers of JavaScript are doubles.
 Every field of another type than usual is counted, whether it is rejected for it or, like `metadata` that is no document
 or a `session_id` that is a string, kept as it is. A text with NUL breaks a rule, for not every database stores it. Lone
@@ -70,14 +70,14 @@ class _DocumentField(NamedTuple):
 
 _FIELDS = {
     "user_id": _DocumentField(
-        ("user_id",), _ID, ("int", "long", "string", "objectId"), "user_id: not a whole number or text"
+        ("user_id",), _ID, ("int", "long", "string", "objectId"), "user_id: not a text or whole number"
     ),
     "action": _DocumentField(("action",), _TEXT, ("string",), "action: not text"),
     "item_name": _DocumentField(("item_name",), _TEXT, ("string",), "item_name: not text"),
     "event_at": _DocumentField(("timestamp",), _TIME, ("date", "string"), "timestamp: not a time"),
     "device": _DocumentField(("metadata", "device"), _TEXT, ("string",), "device: not text"),
     "session_id": _DocumentField(
-        ("metadata", "session_id"), _ID, ("int", "long"), "session_id: not a whole number or text"
+        ("metadata", "session_id"), _ID, ("int", "long"), "session_id: not a text or whole number"
     ),
 }
 _TIME_OUT_OF_RANGE = "event_at: out of range"

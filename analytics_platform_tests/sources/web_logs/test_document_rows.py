@@ -98,9 +98,9 @@ def test_a_time_without_zone_is_utc_and_one_with_a_zone_is_that_moment(text: str
 @pytest.mark.parametrize(
     ("fields", "reason"),
     [
-        ({"user_id": 1.5}, "user_id: not a whole number or text"),
-        ({"user_id": True}, "user_id: not a whole number or text"),
-        ({"user_id": Decimal128("1")}, "user_id: not a whole number or text"),
+        ({"user_id": 1.5}, "user_id: not a text or whole number"),
+        ({"user_id": True}, "user_id: not a text or whole number"),
+        ({"user_id": Decimal128("1")}, "user_id: not a text or whole number"),
         ({"user_id": ...}, "user_id: missing"),
         ({"user_id": None}, "user_id: missing"),
         ({"user_id": 0}, "user_id: missing"),
@@ -117,7 +117,7 @@ def test_a_time_without_zone_is_utc_and_one_with_a_zone_is_that_moment(text: str
         ({"timestamp": dt.datetime(2030, 1, 1)}, "event_at: out of range"),
         ({"timestamp": "2009-12-31"}, "event_at: out of range"),
         ({"_id": ..., "user_id": None, "action": " "}, "document_id: missing; user_id: missing; action: missing"),
-        ({"user_id": 1.5, "item_name": 2, "action": " "}, "user_id: not a whole number or text; item_name: not text"),
+        ({"user_id": 1.5, "item_name": 2, "action": " "}, "user_id: not a text or whole number; item_name: not text"),
     ],
 )
 def test_a_document_that_breaks_a_rule_is_rejected_whole_with_its_text(fields: dict[str, Any], reason: str) -> None:
@@ -230,7 +230,7 @@ def _broken_form(document: dict[str, Any]) -> set[str]:
     inner = metadata if isinstance(metadata, dict) else {}
     broken = set()
     if document.get("user_id") is not None and _id(document["user_id"]) is None:
-        broken.add("user_id: not a whole number or text")
+        broken.add("user_id: not a text or whole number")
     for column, value in (
         ("action", document.get("action")),
         ("item_name", document.get("item_name")),
@@ -240,7 +240,7 @@ def _broken_form(document: dict[str, Any]) -> set[str]:
             broken.add(f"{column}: not text")
     session, time = inner.get("session_id"), document.get("timestamp")
     if session is not None and _id(session) is None:
-        broken.add("session_id: not a whole number or text")
+        broken.add("session_id: not a text or whole number")
     if time is not None and type(time) not in (str, dt.datetime, DatetimeMS):
         broken.add("timestamp: not a time")
     if isinstance(time, DatetimeMS):

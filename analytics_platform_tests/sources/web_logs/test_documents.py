@@ -104,7 +104,7 @@ def test_a_user_id_is_a_whole_number_or_text(value: object, text: str) -> None:
     [1.5, 2.5e-9, True, Decimal128("1"), [1], {"id": 1}, dt.datetime(2024, 1, 1), b"1", Binary(b"short", 4)],
 )
 def test_a_user_id_of_any_other_type_is_rejected(value: object) -> None:
-    assert rules(user_id=value) == ["user_id: not a whole number or text"]
+    assert rules(user_id=value) == ["user_id: not a text or whole number"]
     (change,) = changes(user_id=value)
     assert change.startswith("user_id: ") and change.endswith(" instead of int")
 
@@ -120,7 +120,7 @@ def test_a_user_id_of_any_other_type_is_rejected(value: object) -> None:
         (
             "metadata",
             {"session_id": False},
-            "session_id: not a whole number or text",
+            "session_id: not a text or whole number",
             "metadata.session_id: bool instead of int",
         ),
     ],
@@ -148,7 +148,7 @@ def test_what_can_be_kept_as_it_is_is_kept_and_only_named() -> None:
 def test_all_broken_rules_of_a_document_are_named() -> None:
     broken = rules(user_id=1.5, action=None, item_name=3, timestamp=False, metadata={"device": []})
     assert broken == [
-        "user_id: not a whole number or text",
+        "user_id: not a text or whole number",
         "item_name: not text",
         "timestamp: not a time",
         "device: not text",
