@@ -51,7 +51,7 @@ def find_faults(document: dict[str, Any]) -> Iterator[str]:
     if user is None:
         yield "user_id: missing"
     elif not isinstance(user, dict) or set(user) != {"$numberInt"}:
-        yield "user_id: not a whole number"
+        yield "user_id: not a text or whole number"
     try:
         if not EARLIEST <= read_time(document["timestamp"]) < LATEST:
             yield "event_at: out of range"
