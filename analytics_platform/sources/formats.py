@@ -129,7 +129,8 @@ class Csv(Format):
                 values = ((field.name, getattr(other, field.name), field.default) for field in fields(other))
                 given = ", ".join(f"{name}={value!r}" for name, value, default in values if value != default)
                 declaration = f"declare Csv({given}) in {file_of(contract)}"
-                return f"{' and '.join(found)}: {declaration}, or export it as declared and drop it again"
+                usual = f"{self.encoding.upper()} with {self.delimiter!r} between the columns"
+                return f"{' and '.join(found)}: {declaration}, or export it as {usual}, and drop it again"
         return None
 
     @property
