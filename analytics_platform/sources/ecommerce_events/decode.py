@@ -57,7 +57,7 @@ _FIELDS = {
     "source_event_id": _MessageField(("event_id",), _text_or_whole, _ID),
     "client_id": _MessageField(("client_id", "user_pseudo_id"), _text_or_whole, _ID),
     "user_id": _MessageField(("user_id",), _text_or_whole, _ID),
-    "event_at": _MessageField(("event_timestamp", "timestamp"), _text_or_whole, "not a time"),
+    "event_at": _MessageField(("event_timestamp", "timestamp"), _text_or_number, "not a time"),
     "event_name": _MessageField(("event_name",), _text, "not a text"),
     "platform": _MessageField(("platform",), _text, "not a text"),
     "transaction_id": _MessageField(("transaction_id",), _text_or_whole, _ID),
