@@ -58,8 +58,8 @@ GOOD: Mapping[str | bytes, str | bytes] = {
 BAD: Mapping[str, tuple[str | bytes, str]] = {
     "missing.csv": (ROWS.replace("timestamp", "time", 1), "required column timestamp missing"),
     "escape.csv": ("client\x1b[31m_id,b\n", "(the header has: client\\x1b[31m_id, b)"),
-    "utf16.csv": (ROWS.encode("utf-16"), "declare Csv(encoding='utf-16')"),
-    "semicolons.csv": (ROWS.replace(",", ";"), "declare Csv(delimiter=';')"),
+    "utf16.csv": (ROWS.encode("utf-16"), "declare ClickstreamCsv(encoding='utf-16')"),
+    "semicolons.csv": (ROWS.replace(",", ";"), "declare ClickstreamCsv(delimiter=';')"),
     "cr.csv": (ROWS.replace("\n", "\r"), "a CR without LF"),
     "cut.csv.gz": (gzip.compress(ROWS.encode())[:-9], "cannot be decompressed"),
     "plain.csv.zst": (ROWS, "not compressed as .zst files are: rename it to plain.csv"),

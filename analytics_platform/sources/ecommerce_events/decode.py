@@ -72,6 +72,7 @@ _FIELDS = {
     "list_name": _MessageField(("item_list_name", "list_name"), _text_or_whole, _ID),
     "page_url": _MessageField(("page_location", "page_url"), _text, "not a text"),
     "referrer": _MessageField(("page_referrer", "referrer"), _text, "not a text"),
+    "user_agent": _MessageField(("user_agent",), _text),
     "source_session_id": _MessageField(("ga_session_id",), _text_or_whole, _ID),
     "campaign_tags": _MessageField(("campaign_tags",), _text),
     "first_source": _MessageField(("traffic_source.source",), _text),
