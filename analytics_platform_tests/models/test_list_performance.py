@@ -200,6 +200,7 @@ def test_without_clicks_a_view_of_a_product_that_the_list_showed_or_that_names_i
             "old": [1, 0, 0, 0, 0, 0.0, 0.0],
             "new": [0, 0, 1, 1, 0, None, 1.0],
         }
+        assert products(session, "clicks", "click_through_rate") == {"p1": [0, 1 / 3], "p2": [0, 1.0]}
 
 
 def test_a_click_credits_nothing_in_the_next_session(tmp_path: Path) -> None:
