@@ -122,6 +122,9 @@ class Settings(BaseSettings):
         SecretStr(""), description="JSON API of exchange rates, e.g. https://api.frankfurter.dev/v1/latest; optional."
     )
     shop_currency: str = Field("", description="Currency of the shop (ISO 4217), into which all amounts are converted.")
+    expects_orders: bool = Field(
+        True, description="Whether the shop takes orders: `monitor` fails if there is traffic and no order ever."
+    )
     drain_max_messages: Annotated[int, Field(ge=1)] = Field(1_000_000, description="Messages after which a drain ends.")
     drain_max_seconds: Annotated[float, Field(gt=0)] = Field(600.0, description="Seconds after which a drain ends.")
 

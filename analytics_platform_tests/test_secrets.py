@@ -31,7 +31,7 @@ from analytics_platform.orchestration.assets.external import with_systems
 from analytics_platform.orchestration.assets.raw import raw_asset
 from analytics_platform.orchestration.resources import build_resources
 from analytics_platform.settings import Settings, SettingsError, load_settings, masked
-from analytics_platform.shop.best_sellers import push_best_sellers
+from analytics_platform.shop.best_sellers import invalidate_best_sellers
 from analytics_platform.shop.carts import Carts
 from analytics_platform.shop.errors import ShopUnavailableError
 from analytics_platform.sources.arrivals.collection import collection_of
@@ -262,5 +262,5 @@ def test_neither_carts_nor_logs_of_mongodb_show_a_secret() -> None:
 @pytest.mark.parametrize("url", [f"redis://h:{FRONT}", f"redis://{FRONT}:p", f"{FRONT}"])
 def test_a_cache_at_an_address_that_is_none_is_told_without_it(url: str) -> None:
     with pytest.raises(SettingsError, match="REDIS_URL is not a valid address") as caught:
-        push_best_sellers(url, ())
+        invalidate_best_sellers(url)
     assert not shows("".join(traceback.format_exception(caught.value)))

@@ -103,7 +103,11 @@ class ProductPerformance(
     revenue: Money = column("Sum of the order lines' amounts (shop currency), without refunds.")
     refunds: Money = column("Sum of the lines of refund events (shop currency).")
     net_revenue: Money = column("revenue - refunds.")
-    click_through_rate: Ratio = column("clicks / impressions; missing if it was never shown.", nullable=True, ge=0.0)
+    click_through_rate: Ratio = column(
+        "clicks, or views that a list led to if it has no clicks at all, / impressions; missing if never shown.",
+        nullable=True,
+        ge=0.0,
+    )
     view_to_purchase_rate: Ratio = column("purchases / views; above 1 if bought without one.", nullable=True, ge=0.0)
     conversion_rate: Ratio = share("Clients who bought it / unique_users.")
     average_price: Ratio = column("Mean of the prices its interactions carry.", nullable=True)

@@ -87,17 +87,19 @@ class RefundLines(
     reads={
         name: TouchedKeys("transaction_id", also=(("cleaned.events", "event_date"),))
         for name in ("sessionized.purchases", "sessionized.order_lines")
-    },
+    }
+    | {"cleaned.orders": Days(before=1, ahead=1)},
 ):
     """One row per refund (item_index -1), and one per item that it gives back.
 
     Its order is the last one with the transaction id before it, of its client or its user. Items without a price cost
-    what they cost in the order. A refund that names neither value nor items gives back the whole order.
+    what they cost in the order. A refund that names neither value nor items gives back the whole order, and so does an
+    order that is cancelled in the shop's database.
     """
 
-    event_id: Text = column("The event (cleaned.events).")
+    event_id: Text = column("The event (cleaned.events), or a hash for a cancelled order.")
     item_index: Whole = column("The item, from 0; -1 for the refund as a whole.", ge=-1)
-    event_date: Day = column("Day of the refund (UTC).")
+    event_date: Day = column("Day of the refund (UTC), of an order cancelled in the shop that of the order.")
     client_id: Text = column("The browser or device of the event.")
     user_id: Text = column("The signed-in user of the event.", nullable=True)
     transaction_id: Text = column("The shop's order number.", nullable=True)
@@ -119,13 +121,13 @@ class Refunds(
         "sessionized.purchases": TouchedKeys("order_id", also=(("sessionized.refund_lines", "event_date"),)),
     },
 ):
-    """One row per refund: a refund event, or a purchase with a negative value or negative quantities.
+    """One row per refund: a refund event, a purchase with a negative value or quantities, or a cancelled order.
 
     Refunds of an order count in the order of time, together at most what the order is worth.
     """
 
-    event_id: Text = column("The event (cleaned.events).")
-    event_date: Day = column("Day of the refund (UTC).")
+    event_id: Text = column("The event (cleaned.events), or a hash for a cancelled order.")
+    event_date: Day = column("Day of the refund (UTC), of an order cancelled in the shop that of the order.")
     client_id: Text = column("The client of the order, else of the event.")
     transaction_id: Text = column("The shop's order number.", nullable=True)
     refunded_at: Instant = column("When it happened.")

@@ -270,12 +270,13 @@ class FactRefunds(
     partition="refund_date",
     foreign_keys=dimensions("date", "customer"),
 ):
-    """One row per refund: a refund event, or a purchase with a negative value or quantities. No refund is an order."""
+    """One row per refund: a refund event, a purchase with a negative value or quantities, or an order that the shop's
+    database has as cancelled. No refund is an order."""
 
-    event_id: Text = column("The event (fact_events).")
+    event_id: Text = column("The event (fact_events), or a hash for a cancelled order.")
     order_id: Text = column("The order that is refunded (fact_orders), if events tell of it.", nullable=True)
     transaction_id: Text = column("The shop's order number.", nullable=True)
-    refund_date: Day = column("Day of the refund (UTC).")
+    refund_date: Day = column("Day of the refund (UTC), of an order cancelled in the shop that of the order.")
     date_key: Whole = column("dim_date.")
     refunded_at: Instant = column("When it happened.")
     client_id: Text = column("The client of the order, else of the event.")

@@ -9,6 +9,7 @@ from typing import BinaryIO
 import polars as pl
 
 from analytics_platform.contracts.base import ContractType
+from analytics_platform.contracts.event_names import plain_name
 from analytics_platform.contracts.rules import check_rule
 from analytics_platform.gate.csv import HeaderError, read_header
 from analytics_platform.gate.types import kind_of
@@ -74,10 +75,18 @@ def _drift(
 
 
 def resolve_layout(contract: ContractType, names: Sequence[str], first_line: int = 2) -> Layout:
-    """Find the columns of a file with the header `names`. Raises `FileRejectedError` naming a missing required one."""
+    """Find the columns of a file with the header `names`, in other case and with other separators if need be.
+
+    Raises `FileRejectedError` naming a missing required one.
+    """
     columns, usual = contract.columns, usual_names(contract)
-    sources = {
-        name: next((alias for alias in columns[name].metadata["source"] if alias in names), None) for name in usual
+    written = {name: columns[name].metadata["source"] for name in usual}
+    sources = {name: next((alias for alias in aliases if alias in names), None) for name, aliases in written.items()}
+    left = {plain_name(name): name for name in reversed(names) if name not in sources.values()}
+    sources |= {
+        name: next((left[plain] for alias in aliases if (plain := plain_name(alias)) in left), None)
+        for name, aliases in written.items()
+        if sources[name] is None
     }
     missing = [usual[name] for name in usual if sources[name] is None and columns[name].metadata["required"]]
     if missing:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import partial
+from typing import TypeAlias
 
 import duckdb
 import polars as pl
@@ -23,6 +24,8 @@ _WHOLE = r"^-?[0-9]{1,18}$"
 _NUMBER = r"^-?[0-9]{1,10}(\.[0-9]+)?$"
 _MONEY = pl.Decimal(18, 4)
 
+Parser: TypeAlias = Callable[[pl.Series], pl.Series]
+
 _FORMS = tuple(
     f"%Y-%m-%d{separator}{clock}{zone}"
     for clock in ("%H:%M:%S%.f", "%H:%M")
@@ -30,6 +33,17 @@ _FORMS = tuple(
     for separator in ("T", " ")
 )
 """Forms of a time, the usual first: ISO 8601 with T or blank, with or without seconds, fraction and zone."""
+
+_REWRITTEN = (
+    (r"^(\d{4})(\d\d)(\d\d)[T ](\d\d)(\d\d)(\d\d)", "$1-$2-${3}T$4:$5:$6"),
+    (r"^(\d{4}-\d\d-\d\d) ", "${1}T"),
+    (r"(:\d\d),(\d+)", "$1.$2"),
+    (r" ?(?:GMT|UTC)([-+])", "$1"),
+    (r" ?GMT$", "Z"),
+)
+"""Rare forms → the usual: ISO 8601 without separators, a decimal comma, GMT."""
+
+_END_OF_DAY = r"T24:00(:00(\.0+)?)?"
 
 _FIXED: Mapping[int, str] = {
     20: "%Y-%m-%dT%H:%M:%SZ",
@@ -84,10 +98,36 @@ def _parse_form(text: pl.Series, form: str) -> pl.Series:
 
 def _parse_epoch(text: pl.Series) -> pl.Series:
     number = text.cast(pl.Int64, strict=False)
+    if number.null_count() > text.null_count():
+        number = text.cast(pl.Float64, strict=False)
     first, millis, micros, end = _EPOCHS
     unit = pl.when(number < first).then(None).when(number < millis).then(1_000_000).when(number < micros).then(1_000)
     unit = unit.when(number < end).then(1)
-    return pl.select((number * unit).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")).to_series()
+    micros_of = (number * unit).round().cast(pl.Int64).cast(pl.Datetime("us"))
+    return pl.select(micros_of.dt.replace_time_zone("UTC")).to_series()
+
+
+def _parse_rewritten(text: pl.Series) -> pl.Series:
+    text = text.str.to_uppercase()
+    for pattern, usual in _REWRITTEN:
+        text = text.str.replace(pattern, usual)
+    ends_day = text.str.contains(_END_OF_DAY)
+    parsed = _parse_form(text, "%a, %d %b %Y %H:%M:%S%#z")  # as in mails and HTTP
+    parsed = _parse_left(text.str.replace(_END_OF_DAY, "T00:00:00"), parsed, _BY_FORM)
+    return parsed + ends_day.cast(pl.Int64) * dt.timedelta(days=1)
+
+
+def _parse_left(text: pl.Series, parsed: pl.Series, parsers: Iterable[Parser]) -> pl.Series:
+    """Let each parser try what those before it left over."""
+    for parse in parsers:
+        left = (parsed.is_null() & text.is_not_null()).arg_true()
+        if left.is_empty():
+            break
+        parsed = parsed.scatter(left, parse(text.gather(left)))
+    return parsed
+
+
+_BY_FORM: tuple[Parser, ...] = tuple(partial(_parse_form, form=form) for form in _FORMS)
 
 
 def _parse_date(text: pl.Series) -> pl.Series:
@@ -97,19 +137,14 @@ def _parse_date(text: pl.Series) -> pl.Series:
 def to_instants(text: pl.Series) -> pl.Series:
     """Parse times as UTC microseconds; null where the text is not a time.
 
-    A time without zone is UTC, a date its midnight, a whole number a Unix time in seconds, milliseconds or
-    microseconds, by its magnitude. Each form is tried on what the forms before it left over, so a uniform column
-    costs one pass.
+    A time without zone is UTC, a date its midnight, a number a Unix time in seconds, milliseconds or microseconds, by
+    its magnitude. 24:00 is the end of the day. Each form is tried on what the forms before it left over, so a uniform
+    column costs one pass.
     """
     first = text.is_not_null().arg_max()
     length = len(text[first] or "") if first is not None else 0
     parsed = _parse_form(text, _FIXED.get(length, _FORMS[0]))
-    forms: list[Callable[[pl.Series], pl.Series]] = [partial(_parse_form, form=form) for form in _FORMS]
-    for parse in (*forms, _parse_date, _parse_epoch):
-        left = (parsed.is_null() & text.is_not_null()).arg_true()
-        if left.is_empty():
-            break
-        parsed = parsed.scatter(left, parse(text.gather(left)))
+    parsed = _parse_left(text, parsed, (*_BY_FORM, _parse_date, _parse_epoch, _parse_rewritten))
     return _within_python(parsed, dt.datetime.min.replace(tzinfo=dt.UTC), dt.datetime.max.replace(tzinfo=dt.UTC))
 
 

@@ -17,6 +17,9 @@ from analytics_platform.errors import UserError
 MAX_EXPANSION = 200
 """Times its size that a compressed file may expand to: logs do to 5 to 50 times, one byte repeated to 1,000 or more."""
 
+_PACKINGS = {".gz": b"\x1f\x8b\x08", ".zst": b"\x28\xb5\x2f\xfd"}
+"""End of a name → how the bytes of such files begin."""
+
 ALWAYS_BYTES = 64 << 20
 """Bytes that any compressed file may expand to."""
 
@@ -56,9 +59,18 @@ def open_encoded(path: Path, name: str) -> Iterator[BinaryIO]:
 def check_decodable(path: Path, *, may_be_damaged: bool = False) -> None:
     """Read a compressed file to its end.
 
-    Raises `UnreadableError` if it expands too far, or unless it `may_be_damaged`, if it is damaged or cut short.
+    Raises `UnreadableError` if its name does not say how it is compressed, if it expands too far, or unless it
+    `may_be_damaged`, if it is damaged or cut short.
     """
-    if not path.name.lower().endswith((".gz", ".zst")):
+    with path.open("rb") as file:
+        start = file.read(4)
+    said = next((end for end in _PACKINGS if path.name.lower().endswith(end)), "")
+    found = next((end for end, mark in _PACKINGS.items() if start.startswith(mark)), "")
+    if start and said != found:
+        name = f"{path.name[: len(path.name) - len(said)]}{found}"
+        what = f"compressed as {found} files are" if found else f"not compressed as {said} files are"
+        raise UnreadableError(f"it is {what}: rename it to {name}")
+    if not said:
         return
     size, limit = 0, max(ALWAYS_BYTES, MAX_EXPANSION * path.stat().st_size)
     try:

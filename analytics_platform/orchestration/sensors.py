@@ -25,7 +25,7 @@ from analytics_platform.orchestration.jobs import DRAIN_OUTBOX, INGEST, RANGE_EN
 from analytics_platform.settings import Settings
 from analytics_platform.shop.outbox import count_due
 from analytics_platform.shop.service import open_shop
-from analytics_platform.sources.arrivals.files import new_files
+from analytics_platform.sources.arrivals.files import find_unread, find_unreadable, new_files
 from analytics_platform.sources.registry import SOURCES
 from analytics_platform.sources.source import CountedArrival, Source
 from analytics_platform.warehouse import LEDGER_TABLES, open_warehouse
@@ -96,7 +96,13 @@ def files_sensor(source: Source, settings: Settings, lake: FolderLake) -> dg.Sen
     """Make the sensor that loads the new files of a source."""
 
     def decide(context: dg.SensorEvaluationContext, runs: Runs, now: dt.datetime) -> Wait | Start:
-        return decide_landing(new_files(source, settings, lake), runs, now, context.cursor)
+        decision = decide_landing(new_files(source, settings, lake), runs, now, context.cursor)
+        if isinstance(decision, Start):
+            return decision
+        rejected = find_unreadable(source, settings, lake).items()
+        said = (f"Rejected: {settings.landing_dir / source.name / name}: {why.rstrip('.')}." for name, why in rejected)
+        unread = find_unread(source, SOURCES.values(), settings)
+        return Wait(" ".join([f"{decision.reason}.", *said, *unread]), decision.cursor)
 
     description = f"Loads new files of {source.name}."
     return _sensor(f"{source.name}_files", INGEST, description, decide, settings, _assets(source))

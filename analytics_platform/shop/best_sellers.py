@@ -92,12 +92,6 @@ class BestSellers:
         with self._clear_errors():
             self._redis.delete(FRESH)
 
-    def refresh(self, top: Sequence[BestSeller]) -> None:
-        """Store a list that was counted elsewhere. Raises `ShopUnavailableError`."""
-        with self._clear_errors():
-            self._redis.set(FRESH, 1, px=_ms(self._times.fresh))
-            self._keep(top)
-
     def _read_through(self) -> tuple[BestSeller, ...]:
         until = time.monotonic() + self._times.wait
         while True:
@@ -117,13 +111,10 @@ class BestSellers:
         self._redis.set(FRESH, 1, px=_ms(self._times.fresh))
         try:
             top = tuple(self._count())
-            self._keep(top)
+            self._redis.set(LIST, _LIST.dump_json(top[:MOST]), px=_ms(self._times.kept))
         finally:
             self._redis.pexpire(LOCK, _ms(self._times.least))
         return top
-
-    def _keep(self, top: Sequence[BestSeller]) -> None:
-        self._redis.set(LIST, _LIST.dump_json(tuple(top[:MOST])), px=_ms(self._times.kept))
 
     @contextmanager
     def _clear_errors(self) -> Iterator[None]:
@@ -135,13 +126,13 @@ class BestSellers:
             raise ShopUnavailableError(f"The cache {where} cannot be used: {reason}") from None
 
 
-def push_best_sellers(url: str, top: Sequence[BestSeller]) -> None:
-    """Store a list that was counted elsewhere in the cache at that address. Raises `ShopUnavailableError`.
+def invalidate_best_sellers(url: str) -> None:
+    """Mark the list in the cache at that address as stale. Raises `ShopUnavailableError`.
 
     Raises `SettingsError` for an invalid address.
     """
-    with closing(BestSellers(url, lambda: top)) as best_sellers:
-        best_sellers.refresh(top)
+    with closing(BestSellers(url, tuple)) as best_sellers:
+        best_sellers.touch()
 
 
 def _ms(seconds: float) -> int:

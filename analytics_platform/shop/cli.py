@@ -6,6 +6,7 @@ Settings: SHOP_DATABASE_URL, and for carts MONGODB_URI and MONGODB_DATABASE, for
 from __future__ import annotations
 
 import csv
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from decimal import Decimal, InvalidOperation
@@ -60,7 +61,9 @@ def init() -> None:
 
 @app.command()
 def seed(
-    products: Annotated[Path | None, typer.Option(help="CSV: product_id,name,category,price,stock.")] = None,
+    products: Annotated[
+        Path | None, typer.Option(help="CSV: product_id,name,category,price,stock; also metadata, JSON.")
+    ] = None,
     customers: Annotated[Path | None, typer.Option(help="CSV: email,name,city.")] = None,
 ) -> None:
     """Insert or update products and customers; without files a small example."""
@@ -90,6 +93,14 @@ def order(
         table.add_row(escape(line.product_id), escape(line.variant or ""), f"{line.quantity:,}", f"{line.unit_price:,}")
     Console().print(table)
     print(f"{placed.total:,} at {placed.ordered_at:%Y-%m-%d %H:%M:%S} UTC. The same key again changes nothing.")
+
+
+@app.command()
+def cancel(key: Annotated[str, typer.Argument(help="The order's key.")]) -> None:
+    """Cancel an order: its pieces go back to the stock. A second time changes nothing."""
+    with _open() as shop:
+        cancelled = shop.cancel_order(key)
+    print(f"Order {cancelled.order_id} of {cancelled.total:,} is cancelled, and its pieces are in stock again.")
 
 
 @app.command("top-sellers")
@@ -182,12 +193,18 @@ def _print_cart(cart: Cart) -> None:
 
 
 def _read_products(path: Path | None) -> Iterator[Product]:
-    for number, row in _read(path, ("product_id", "name", "category", "price", "stock")):
+    for number, row in _read(path, ("product_id", "name", "category", "price", "stock"), ("metadata",)):
         try:
             price, stock = Decimal(row["price"]), int(row["stock"])
         except (InvalidOperation, ValueError):
             raise BadCatalogueError(f"{path}, line {number}: price and stock must be numbers.") from None
-        yield Product(row["product_id"], row["name"], row["category"], price, stock)
+        try:
+            rest = dict(json.loads(row["metadata"] or "{}"))
+            variants = {str(name): Decimal(str(cost)) for name, cost in dict(rest.pop("variants", {})).items()}
+        except (InvalidOperation, ValueError, TypeError):
+            what = """metadata must be a JSON object such as {"brand": "B", "variants": {"oak": "299.50"}}"""
+            raise BadCatalogueError(f"{path}, line {number}: {what}.") from None
+        yield Product(row["product_id"], row["name"], row["category"], price, stock, variants=variants, metadata=rest)
 
 
 def _read_customers(path: Path | None) -> Iterator[Customer]:
@@ -195,7 +212,9 @@ def _read_customers(path: Path | None) -> Iterator[Customer]:
         yield Customer(row["email"], row["name"], row["city"] or None)
 
 
-def _read(path: Path | None, names: tuple[str, ...]) -> Iterator[tuple[int, dict[str, str]]]:
+def _read(
+    path: Path | None, names: tuple[str, ...], optional: tuple[str, ...] = ()
+) -> Iterator[tuple[int, dict[str, str]]]:
     """Read the rows of a CSV file with their line numbers; none without a file."""
     if path is None:
         return
@@ -206,7 +225,7 @@ def _read(path: Path | None, names: tuple[str, ...]) -> Iterator[tuple[int, dict
                 wanted = ",".join(names)
                 raise BadCatalogueError(f"{path} has no column {', '.join(missing)}: its header must be {wanted}.")
             for row in rows:
-                yield rows.line_num, {name: (row[name] or "").strip() for name in names}
+                yield rows.line_num, {name: (row.get(name) or "").strip() for name in (*names, *optional)}
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise BadCatalogueError(f"{path} cannot be read: {error}.") from None
 

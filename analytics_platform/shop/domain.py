@@ -28,7 +28,10 @@ class Customer:
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """Something to order. `variants` are sizes or colours with their prices; without a variant it costs `price`."""
+    """Something to order. `variants` are sizes or colours with their prices; without a variant it costs `price`.
+
+    `metadata` is what else only some products have.
+    """
 
     product_id: str
     name: str
@@ -37,6 +40,7 @@ class Product:
     stock: int
     brand: str | None = None
     variants: Mapping[str, Decimal] = field(default_factory=lambda: MappingProxyType({}))
+    metadata: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))
 
 
 @dataclass(frozen=True, slots=True)

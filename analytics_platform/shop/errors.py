@@ -65,6 +65,13 @@ class UnknownCustomerError(OrderRejectedError):
         super().__init__(f"The shop has no customer {customer_id}: register the customer first.")
 
 
+class UnknownOrderError(OrderRejectedError):
+    """The shop does not know this order."""
+
+    def __init__(self, order_key: str) -> None:
+        super().__init__(f"The shop has no order {order_key!r}: give the key that `shop order` named.")
+
+
 class OutOfStockError(OrderRejectedError):
     """More pieces of a product are wanted than are left."""
 

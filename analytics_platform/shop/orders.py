@@ -1,4 +1,4 @@
-"""Places an order in one transaction: it checks the stock, writes the order, and adds its tasks to the outbox.
+"""Places or cancels an order in one transaction: stock, order, and its tasks in the outbox.
 
 The rows of the products are locked in the order of their ids, so that two orders never wait for each other in a circle.
 Then one statement writes everything: order, lines, stock, outbox. The unique order key makes it happen once: a
@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime as dt
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from decimal import Decimal, InvalidOperation
 
 import psycopg
@@ -25,6 +25,7 @@ from analytics_platform.shop.errors import (
     OrderRejectedError,
     OutOfStockError,
     UnknownCustomerError,
+    UnknownOrderError,
     UnknownProductError,
     UnknownVariantError,
 )
@@ -62,6 +63,26 @@ noted AS (
     FROM placed, unnest(%(tasks)s::text[], %(payloads)s::jsonb[]) AS noted (task, payload)
 )
 SELECT order_id, ordered_at, total FROM placed
+"""
+
+_CANCEL = """
+WITH cancelled AS (
+    UPDATE shop.orders SET status = 'cancelled' WHERE order_key = %(order_key)s AND status = 'placed' RETURNING order_id
+),
+returned AS (
+    UPDATE shop.products SET stock = stock + given_back.quantity
+    FROM (
+        SELECT product_id, sum(quantity) AS quantity FROM shop.order_items JOIN cancelled USING (order_id)
+        GROUP BY product_id
+    ) AS given_back
+    WHERE products.product_id = given_back.product_id
+),
+noted AS (
+    INSERT INTO shop.outbox (task, order_id, payload)
+    SELECT task, order_id, '{}' FROM cancelled, unnest(%(tasks)s::text[]) AS noted (task)
+    ON CONFLICT (order_id, task) DO NOTHING
+)
+SELECT order_id FROM cancelled
 """
 
 _FIND = """
@@ -114,6 +135,21 @@ def place(database: Database, request: OrderRequest, tasks: Sequence[str]) -> tu
     if known.customer_id != request.customer_id:
         raise OrderKeyTakenError(request.order_key)
     return known, False
+
+
+def cancel(database: Database, order_key: str, tasks: Sequence[str]) -> tuple[Order, bool]:
+    """Cancel the order with that key: its pieces go back to the stock, and `tasks` are noted in the outbox.
+
+    Returns it, and whether it was not cancelled before. Raises `UnknownOrderError`, and `ShopUnavailableError` with the
+    outcome unknown: try again.
+    """
+    order = find_order(database, order_key)
+    if order is None:
+        raise UnknownOrderError(order_key)
+    with database.transaction() as connection:
+        connection.execute(_LOCK, [sorted({line.product_id for line in order.lines})])
+        is_new = connection.execute(_CANCEL, {"order_key": order_key, "tasks": list(tasks)}).fetchone() is not None
+    return replace(order, status="cancelled"), is_new
 
 
 def find_order(database: Database, order_key: str) -> Order | None:
@@ -192,9 +228,9 @@ def _parameters(request: OrderRequest, lines: Sequence[OrderLine], tasks: Sequen
     }
 
 
-def payload_of(task: str, request: OrderRequest) -> Mapping[str, object]:
-    """Return all the data that is needed to do the task."""
-    if task != CLEAR_CART:
+def payload_of(task: str, request: OrderRequest | None) -> Mapping[str, object]:
+    """Return all the data that is needed to do the task. Without a request, as after a cancellation, that is none."""
+    if task != CLEAR_CART or request is None:
         return {}
     return {
         "cart_id": request.cart.cart_id,

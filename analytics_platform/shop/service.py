@@ -77,7 +77,18 @@ class Shop:
         tasks = {name: task for name, task in self._tasks().items() if name != CLEAR_CART or cart.cart_id is not None}
         order, is_new = orders.place(self.database, request, list(tasks))
         if is_new and follow_up:
-            self._follow_up(request, order, tasks)
+            self._follow_up(order, tasks, request)
+        return order
+
+    def cancel_order(self, order_key: str) -> Order:
+        """Cancel an order: its pieces go back to the stock, and the best sellers become stale. A second time is none.
+
+        Raises `UnknownOrderError`, and `ShopUnavailableError` if the database does not answer: ask again.
+        """
+        tasks = {name: task for name, task in self._tasks().items() if name == COUNT_SALES}
+        order, is_new = orders.cancel(self.database, order_key, list(tasks))
+        if is_new:
+            self._follow_up(order, tasks)
         return order
 
     def top_sellers(self) -> tuple[BestSeller, ...]:
@@ -102,8 +113,8 @@ class Shop:
             tasks[COUNT_SALES] = lambda _: best_sellers.touch()
         return tasks
 
-    def _follow_up(self, request: OrderRequest, order: Order, tasks: Mapping[str, Task]) -> None:
-        """Do the tasks of an order, as far as possible. The order is placed already: no failure here may fail it."""
+    def _follow_up(self, order: Order, tasks: Mapping[str, Task], request: OrderRequest | None = None) -> None:
+        """Do the tasks of an order, as far as possible. The order is stored already: no failure here may fail it."""
         done = []
         for name, task in tasks.items():
             if self._breakers[name].is_open:

@@ -128,8 +128,9 @@ class Csv(Format):
                     found.append(f"its columns are separated by {delimiter!r}, not {self.delimiter!r}")
                 values = ((field.name, getattr(other, field.name), field.default) for field in fields(other))
                 given = ", ".join(f"{name}={value!r}" for name, value, default in values if value != default)
-                declaration = f"declare Csv({given}) in {file_of(contract)}"
-                return f"{' and '.join(found)}: {declaration}, or export it as declared and drop it again"
+                declaration = f"declare {type(self).__name__}({given}) in {file_of(contract)}"
+                usual = f"{self.encoding.upper()} with {self.delimiter!r} between the columns"
+                return f"{' and '.join(found)}: {declaration}, or export it as {usual}, and drop it again"
         return None
 
     @property

@@ -18,9 +18,9 @@ from pydantic import SecretStr
 from analytics_platform.contracts.base import ContractType
 from analytics_platform.contracts.event_names import plain_name
 from analytics_platform.contracts.functions import macros
-from analytics_platform.gate import Origin, Records, Verdict, reasons_of, validate
+from analytics_platform.gate import FileRejectedError, Origin, Records, Verdict, reasons_of, validate
 from analytics_platform.gate.records import Positions
-from analytics_platform.lake import Batch, FolderLake, LakeError, check_decodable
+from analytics_platform.lake import Batch, FolderLake, LakeError, check_decodable, open_decoded
 from analytics_platform.settings import Settings
 
 Say: TypeAlias = Callable[[str], None]
@@ -28,6 +28,16 @@ Say: TypeAlias = Callable[[str], None]
 
 Connect: TypeAlias = Callable[[str], Any]
 """Makes the client of the system at an address."""
+
+
+_KINDS = re.compile(
+    rb"(?P<spreadsheet>PK\x03\x04[\s\S]{26}(?:\[Content_Types|_rels/|docProps/|xl/)|\xd0\xcf\x11\xe0)"
+    rb"|(?P<zip>PK\x03\x04)|(?P<bzip2>BZh\d)|(?P<xz>\xfd7zXZ)|(?P<_7z>7z\xbc\xaf)|(?P<rar>Rar!)"
+    rb"|(?P<Parquet>PAR1)|(?P<JSON>(?:\xef\xbb\xbf)?\s*[\[{]\s*[\"{\[}\]])"
+)
+"""How files of some kinds begin, whatever their names say."""
+
+_SHEETS = (".xlsx", ".xls", ".xlsm", ".ods", ".numbers")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +97,17 @@ class Format(ABC):
     def check(self, path: Path, contract: ContractType) -> None:
         """Raise `FileRejectedError` or `UnreadableError` for a file none of whose records can be read."""
         check_decodable(path)
+        self.check_kind(path)
+
+    def check_kind(self, path: Path) -> None:
+        """Raise `FileRejectedError` for a file that begins as those of other kinds do, whatever its name says."""
+        with open_decoded(path) as stream:
+            found = _KINDS.match(stream.read(1 << 10))
+        kind = "spreadsheet" if path.suffix.lower() in _SHEETS else ((found and found.lastgroup) or "").lstrip("_")
+        if kind in ("spreadsheet", "Parquet", "JSON") and f".{kind.lower()}" not in self.suffixes:
+            raise FileRejectedError(f"it is a {kind} file: export it as {self.suffixes[0]}, and drop that")
+        if kind in ("zip", "bzip2", "xz", "7z", "rar"):
+            raise FileRejectedError(f"it is packed as {kind}: unpack it, and drop what is in it")
 
 
 class Arrival(ABC):

@@ -136,6 +136,13 @@ def days_of_orders(session: Session, batch_ids: Sequence[str]) -> set[dt.date]:
                 WHERE {loaded} AND ga4_name(event_name) IN ('purchase', 'refund') AND transaction_id IS NOT NULL
             """
             new += session.frame(Query(sql, {}, dict.fromkeys(query.inputs, loaded))).rows()
+    if "cleaned.order_versions" in existing:  # one that is cancelled is a refund
+        sql = f"""
+            SELECT DISTINCT regexp_extract(order_key, '[^/]*$') AS transaction_id,
+                regexp_extract(order_key, '^(.*)/[^/]*$', 1) AS client_id, NULL AS user_id, event_date
+            FROM cleaned.order_versions WHERE {loaded} AND status = 'cancelled'
+        """
+        new += session.frame(Query(sql, {}, {"cleaned.order_versions": loaded})).rows()
     keys = {(order, who) for order, client, user, _ in new for who in (client, user) if who is not None}
     days_of: dict[object, list[dt.date]] = {}
     for order, *_, day in new:

@@ -130,12 +130,22 @@ def shop_currency(session: Session, setting: str) -> str:
 
 
 def has_revenue(session: Session, settings: Settings, now: dt.datetime) -> Observation:
-    """Check that the last week of data has revenue, if the shop ever had an order."""
+    """Check that the last week of data has revenue. A shop that takes no orders (EXPECTS_ORDERS) need not."""
     if _lacks(session, "marts.daily_trends"):
         return _unchecked("revenue", "no mart is built yet")
-    ever, last = session.one("SELECT count(*), max(date) FROM marts.daily_trends WHERE orders > 0")
-    if not ever:
+    counted = (
+        "SELECT count(*) FILTER (orders > 0), max(date) FILTER (orders > 0), sum(sessions) FROM marts.daily_trends"
+    )
+    ever, last, sessions = session.one(counted)
+    if not ever and not (sessions and settings.expects_orders):
         return _unchecked("revenue", "no order in the data yet")
+    if not ever:
+        remedy = (
+            "Let what records the orders send them, or map the name that stands for a purchase in the source's "
+            "events.sql (the check event_names names those without a meaning), then run `analytics-platform "
+            "materialize`. For a shop that takes no orders set EXPECTS_ORDERS=false."
+        )
+        return Observation("revenue", False, f"{sessions:,} sessions and no order ever", remedy)
     orders, revenue = session.one(
         """
         SELECT coalesce(sum(orders), 0), coalesce(sum(revenue), 0) FROM marts.daily_trends

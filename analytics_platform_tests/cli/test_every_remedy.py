@@ -331,11 +331,11 @@ def test_what_a_check_says_clears_it(
     call: Call, built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, check: str
 ) -> None:
     assert check in CASES, f"say in CASES how the check {check} comes to fail and how what it says clears it"
-    case, environment = CASES[check], {"PARTITION_START": "2026-02-01"}
+    case, environment = CASES[check], {"PARTITION_START": "2026-02-01", "EXPECTS_ORDERS": "false"}
     monkeypatch.setattr(launch, "materialize", partial(run, case.tables))
     monkeypatch.setattr(definitions, "build_definitions", lambda settings: None)
     folder = Path(shutil.copytree(built, tmp_path / "data"))
-    platform = open_platform(folder, partition_start=environment["PARTITION_START"])
+    platform = open_platform(folder, **{name.lower(): value for name, value in environment.items()})
     published.clear()
     assert case.say(platform) is None
     case.arrive(platform)
@@ -356,3 +356,16 @@ def test_what_a_check_says_clears_it(
         ended = call(folder, *words, **environment)
         assert (ended.returncode, ended.stderr) == (0, ""), words
     assert case.say(open_platform(folder, **{name.lower(): value for name, value in environment.items()})) is None
+
+
+def test_a_shop_with_traffic_and_no_order_ever_is_told_so_until_it_has_one_or_expects_none(
+    built: Path, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(built, tmp_path / "data"))
+    platform, say = open_platform(folder, partition_start="2026-02-01"), observed(watchdog.has_revenue)
+    sentence = say(platform)
+    assert sentence and "analytics-platform materialize`" in sentence and "EXPECTS_ORDERS=false" in sentence
+    assert say(open_platform(folder, expects_orders=False)) is None
+    dropped("orders.csv", bought(6, "T1"))(platform)
+    run((TREND,), None, platform.settings, "*", None, False)
+    assert say(platform) is None

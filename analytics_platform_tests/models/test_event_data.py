@@ -154,6 +154,27 @@ def test_items_of_both_dialects_are_read_in_their_order(tmp_path: Path) -> None:
     assert (first["list_id"], first["list_name"]) == ("L", "List")
 
 
+def test_the_body_of_a_trackers_event_is_read_as_in_messages(tmp_path: Path) -> None:
+    product = {"product_id": "1", "name": "Tee", "brand": "B", "price": 2}
+    item = {"item_id": "1", "item_name": "Tee", "item_brand": "B", "price": 2}
+    order = {"order_id": "T1", "total": 4, "list_id": "L"}
+    cases: list[object] = [
+        {**order, "products": [product]},
+        json.dumps({**order, "products": json.dumps([product])}),
+        {"event": "Order Completed", "properties": {**order, "products": [product]}},
+        {"ecommerce": {"transaction_id": "T1", "value": 4, "item_list_id": "L", "items": [item]}},
+        {**order, **product},
+        str({**order, "products": [product]}),
+    ]
+    rows = _clicks([{"name": "purchase", "data": data} for data in cases])
+    with built_platform(tmp_path, rows, CLEANED) as session:
+        found = session.rows(
+            "SELECT transaction_id, events.revenue, product_id, product_name, brand, items.price, items.list_id "
+            "FROM cleaned.events AS events JOIN cleaned.event_items AS items USING (event_id)"
+        )
+    assert found == [("T1", Decimal(4), "1", "Tee", "B", Decimal(2), "L")] * len(cases)
+
+
 def test_items_may_be_encoded_twice_wherever_json_stands(tmp_path: Path) -> None:
     item: dict[str, object] = {"item_id": "1", "price": 2}
     one = json.dumps([item])

@@ -156,6 +156,7 @@ def test_events_of_the_app_and_of_the_web_meet_in_the_same_lists(tmp_path: Path)
         shop_message("u1", at, "view_item_list", items=[own, {**own, "item_id": "p2"}]),
         shop_message("u2", at, "view_item_list", items="[{item_id=p1, item_list_name=top, price=(not set)}]"),
         shop_message("u2", f"{DAY}T10:01:00Z", "select_item", items=[own]),
+        shop_message("robot", at, "select_item", items=[own], user_agent=BOT),
     ]
     with shop(tmp_path, SHELF, messages) as session:
         assert lists(session, "impressions", "unique_users", "clicks", "unique_products") == {"top": [8, 4, 2, 3]}
@@ -199,6 +200,7 @@ def test_without_clicks_a_view_of_a_product_that_the_list_showed_or_that_names_i
             "old": [1, 0, 0, 0, 0, 0.0, 0.0],
             "new": [0, 0, 1, 1, 0, None, 1.0],
         }
+        assert products(session, "clicks", "click_through_rate") == {"p1": [0, 1 / 3], "p2": [0, 1.0]}
 
 
 def test_a_click_credits_nothing_in_the_next_session(tmp_path: Path) -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+from contextlib import ExitStack
+from decimal import Decimal
 from pathlib import Path
 
 from analytics_platform.catalog import CONTRACTS
 from analytics_platform.transform import DayRange
 from analytics_platform.warehouse import Session
+from analytics_platform.warehouse.touched import days_after
 from analytics_platform.warehouse.watchdog import has_the_shops_orders
 from analytics_platform_tests.kit import (
     Platform,
@@ -15,10 +18,13 @@ from analytics_platform_tests.kit import (
     build,
     build_touched,
     click,
+    contents,
     load_rows,
     needed,
     open_house_of_tables,
+    open_platform,
 )
+from analytics_platform_tests.postgres import new_database
 from analytics_platform_tests.shop_rows import load_shop, order
 
 TABLES = needed("marts.order_reconciliation")
@@ -110,3 +116,52 @@ def test_without_the_shops_database_no_difference_is_reported(tmp_path: Path) ->
         made = build(session, DAYS, platform.settings, TABLES)
         assert all(result.passed for result in made["marts.order_reconciliation"].results)
         assert has_the_shops_orders(session, platform.settings, NOON).passed
+
+
+SALES = [
+    bought("ada", NOON, "T1", "100"),
+    bought("bob", NOON, "T1", "50"),
+    click("ada", MIDNIGHT + SECOND, "refund", data={"transaction_id": "T1", "value": 30}),
+    click("ada", NOON + dt.timedelta(days=2), "page_view"),
+]
+PLACED = {"ada/T1": "100", "bob/T1": "50", "eve/T9": "7", "by phone": "7"}
+MONEY = needed("star.fact_orders", "star.fact_refunds", "marts.daily_trends")
+
+
+def test_a_cancelled_order_is_a_refund_of_what_is_left_also_late_and_on_postgresql(tmp_path: Path) -> None:
+    found = []
+    for is_late in (False, True):
+        with new_database() as url, ExitStack() as stack:
+            is_postgres = {"warehouse_url": url} if is_late else {}
+            platform = open_platform(tmp_path / str(is_late), **is_postgres)
+            session = stack.enter_context(platform.session())
+            session.ensure(*CONTRACTS.values())
+            load_rows(platform, session, SALES)
+            for status in ("placed", "cancelled"):
+                at = NOON + SECOND if status == "placed" else NOON + dt.timedelta(days=3)
+                rows = enumerate(PLACED.items())
+                load_shop(
+                    platform,
+                    session,
+                    "orders",
+                    [order(number, key, 1, NOON, total, status=status, updated_at=at) for number, (key, total) in rows],
+                )
+                batches = [batch for (batch,) in session.rows("SELECT batch_id FROM ops.pipeline_logs")]
+                if status == "cancelled":
+                    batches = batches[-1:] if is_late else batches
+                if status == "cancelled" or is_late:
+                    days = days_after(session, batches, platform.settings)
+                    build(session, DayRange(min(days), max(days)), platform.settings, MONEY)
+            found.append(contents(session, ["star.fact_orders", "star.fact_refunds", "marts.daily_trends"]))
+            refunds = "SELECT client_id, refund_date, amount, excess FROM star.fact_refunds ORDER BY 1, 2"
+            assert session.rows(refunds) == [
+                ("ada", NOON.date(), Decimal(70), Decimal(30)),
+                ("ada", MIDNIGHT.date(), Decimal(30), Decimal(0)),
+                ("bob", NOON.date(), Decimal(50), Decimal(0)),
+            ]
+            assert session.rows("SELECT refunded, net_revenue FROM star.fact_orders ORDER BY client_id") == [
+                (Decimal(100), Decimal(0)),
+                (Decimal(50), Decimal(0)),
+            ]
+            assert session.rows("SELECT sum(refunds), sum(net_revenue) FROM marts.daily_trends") == [(150, 0)]
+    assert found[0] == found[1]

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import bz2
 import datetime as dt
 import errno
 import gzip
+import io
 import os
+import re
 import tempfile
+import zipfile
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pyarrow as pa
@@ -17,6 +22,9 @@ import pytest
 
 from analytics_platform.cli.status import read_status
 from analytics_platform.contracts.base import ContractType
+from analytics_platform.lake import FolderLake
+from analytics_platform.orchestration.sensors import files_sensor
+from analytics_platform.settings import Settings
 from analytics_platform.sources.arrivals.files import find_unread, find_unreadable, land_files, new_files
 from analytics_platform.sources.formats import Csv
 from analytics_platform.sources.registry import SOURCES
@@ -50,11 +58,11 @@ GOOD: Mapping[str | bytes, str | bytes] = {
 BAD: Mapping[str, tuple[str | bytes, str]] = {
     "missing.csv": (ROWS.replace("timestamp", "time", 1), "required column timestamp missing"),
     "escape.csv": ("client\x1b[31m_id,b\n", "(the header has: client\\x1b[31m_id, b)"),
-    "utf16.csv": (ROWS.encode("utf-16"), "declare Csv(encoding='utf-16')"),
-    "semicolons.csv": (ROWS.replace(",", ";"), "declare Csv(delimiter=';')"),
+    "utf16.csv": (ROWS.encode("utf-16"), "declare ClickstreamCsv(encoding='utf-16')"),
+    "semicolons.csv": (ROWS.replace(",", ";"), "declare ClickstreamCsv(delimiter=';')"),
     "cr.csv": (ROWS.replace("\n", "\r"), "a CR without LF"),
     "cut.csv.gz": (gzip.compress(ROWS.encode())[:-9], "cannot be decompressed"),
-    "plain.csv.zst": (ROWS, "cannot be decompressed"),
+    "plain.csv.zst": (ROWS, "not compressed as .zst files are: rename it to plain.csv"),
     "bomb.csv.gz": (gzip.compress(BOMB, 1), "expands to more than 200 times its size"),
     "bomb.csv.zst": (_zstd(ROWS.encode() + BOMB), "expands to more than 200 times its size"),
 }
@@ -108,8 +116,8 @@ def test_odd_files_are_named_once_and_good_ones_beside_them_are_loaded(tmp_path:
         remedy = "; correct it or remove it, then run `analytics-platform materialize`."
         assert all(line.isprintable() and line.endswith(remedy) for line in said[-1].splitlines())
         unread = _unread(result)
-        assert [unread.count(name) for name in (*UNREAD, "clikstream;", "stray.csv")] == [1] * 5
-        assert "later" not in unread and "hidden" not in unread
+        assert [unread.count(f"/{name}:") for name in (*UNREAD, "clikstream", "stray.csv", "later.csv.part")] == [1] * 6
+        assert ".hidden.txt" not in unread
     assert said[0] == said[1]
     loaded = platform.rows("SELECT input, rows_accepted, rows_quarantined FROM ops.pipeline_logs ORDER BY 1")
     assert [name for name, _, _ in loaded if "\\" in str(name)] == ["M\\xe4rz.csv", "line\\nbreak\\x1b[31m.csv"]
@@ -150,6 +158,99 @@ def test_files_and_folders_that_may_not_be_opened_are_named_and_others_are_loade
             for closed in Path(name).rglob("*"):
                 closed.chmod(0o700)
             restore()
+
+
+def _packed(content: str) -> bytes:
+    """The rows in a zip archive."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("inside.csv", content)
+    return buffer.getvalue()
+
+
+def _sheet() -> bytes:
+    """The start of a workbook as spreadsheets write it."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("[Content_Types].xml", "<Types/>")
+    return buffer.getvalue()
+
+
+TABS, SEMICOLONS = ROWS.replace(",", "\t"), ROWS.replace(",", ";")
+KINDS: Mapping[str, tuple[str | bytes, str]] = {
+    "commas.tsv": (ROWS, "takes files that end in .csv, .csv.gz, .csv.zst: rename it to commas.csv"),
+    "late.tsv": (TABS, "its columns are separated by '\\t', not ','"),
+    "late.tsv.gz": (gzip.compress(ROWS.encode()), "rename it to late.csv.gz"),
+    "noend": (ROWS, "rename it to noend.csv"),
+    "x.csv.zip": (_packed(ROWS), "packed as zip: unpack it"),
+    "zip.csv": (_packed(ROWS), "packed as zip: unpack it"),
+    "gzip.csv": (gzip.compress(ROWS.encode()), "compressed as .gz files are: rename it to gzip.csv.gz"),
+    "zstd.csv": (_zstd(ROWS.encode()), "rename it to zstd.csv.zst"),
+    "plain.csv.gz": (ROWS, "not compressed as .gz files are: rename it to plain.csv"),
+    "x.csv.bz2": (bz2.compress(ROWS.encode()), "packed as bzip2: unpack it"),
+    "utf16.csv": (ROWS.encode("utf-16"), "it is encoded as UTF-16"),
+    "semicolons.csv": (SEMICOLONS, "separated by ';', not ','"),
+    "sep.csv": (f"sep=;\n{SEMICOLONS}", "separated by ';', not ','"),
+    "book.xlsx": (_sheet(), "it is a spreadsheet file: export it as .csv"),
+    "book.csv": (_sheet(), "it is a spreadsheet file: export it as .csv"),
+    "rows.json": ('{"client_id": "a"}\n', "it is a JSON file: export it as .csv"),
+    "rows.parquet": (b"PAR1 and more", "it is a Parquet file: export it as .csv"),
+    "deeper/late.tsv": (ROWS, "rename it to late.csv"),
+    ".hidden.csv": (ROWS, "its name says that it is hidden: once it is complete, rename it to hidden.csv"),
+    "x.csv.part": (ROWS, "its name says that it is unfinished: once it is complete, rename it to x.csv"),
+    "../stray.csv": (ROWS, "no source of files has this name: if it is of clickstream, move it into "),
+}
+"""Name of a dropped file → its content, and the cause and the remedy that are said of it."""
+
+
+def _follow(path: Path, sentence: str) -> None:
+    """Do with a file what the sentence says."""
+    if renamed := re.search(r"rename it to ([\w.]+)", sentence):
+        path.rename(path.with_name(renamed[1].rstrip(".")))
+    elif moved := re.search(r"move it into (\S+)\.", sentence):
+        path.rename(Path(moved[1], path.name))
+    else:
+        if "unpack it, and drop what is in it" not in sentence:
+            assert re.search(r"export it as (\.csv, and drop that|UTF-8 with ',' between the columns)", sentence)
+        path.unlink()
+        path.with_name("mended.csv").write_text(ROWS, "utf-8")
+
+
+def test_every_file_that_nothing_reads_is_named_with_cause_and_a_remedy_that_works(tmp_path: Path) -> None:
+    source = SOURCES[CLICKSTREAM]
+    for number, (name, (content, words)) in enumerate(KINDS.items()):
+        platform = DagsterPlatform(tmp_path / str(number))
+        path = platform.drop(name, content)
+        lake, path = FolderLake(tmp_path / str(number) / "lake"), Path(os.path.normpath(path))
+
+        def look(settings: Settings = platform.settings, lake: FolderLake = lake) -> list[str]:
+            rejected = find_unreadable(source, settings, lake).values()
+            return [*find_unread(source, SOURCES.values(), settings), *rejected]
+
+        status = read_status(platform.settings, dt.datetime.now(dt.UTC))
+        (said,) = (line for line in (*status.unread, *status.rejected) if str(path) in line)
+        assert words in said and said.isprintable() and said.endswith("."), name
+        (sentence,) = look()
+        landed = land_files(source, platform.settings, lake)
+        assert not landed.batches and (sentence in said), name
+        if number in (1, 4):  # the sensor says what the status says
+            sensor: Any = files_sensor(source, platform.settings, lake)
+            context = dg.build_sensor_context(instance=platform.instance)
+            assert said in sensor(context).skip_reason.skip_message
+        _follow(path, sentence)
+        assert look() == [], name
+        assert len(land_files(source, platform.settings, lake).batches) == 1, name
+
+
+@pytest.mark.parametrize(
+    "content", [f"sep=,\n{ROWS}", ROWS.replace("client_id", "Client_ID").replace("user_", "USER ")]
+)
+def test_a_header_in_other_case_and_below_the_line_of_excel_is_read(tmp_path: Path, content: str) -> None:
+    platform = open_platform(tmp_path)
+    platform.landing.joinpath("rows.csv").write_text(content, "utf-8")
+    (batch,) = land_files(SOURCES[CLICKSTREAM], platform.settings, platform.lake).batches
+    (verdict,) = (each for each in SOURCES[CLICKSTREAM].validate(batch, platform.settings) if each.accepted.height)
+    assert verdict.accepted.height == 40 and verdict.accepted["user_agent"].null_count() == 0
 
 
 class Vanishing(Csv):

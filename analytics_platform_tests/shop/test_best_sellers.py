@@ -13,7 +13,7 @@ from redis import Redis
 
 from analytics_platform.demo.servers.databases import LocalRedis
 from analytics_platform.shop import breaker
-from analytics_platform.shop.best_sellers import FRESH, LIST, LOCK, BestSellers, Times, push_best_sellers
+from analytics_platform.shop.best_sellers import FRESH, LIST, LOCK, BestSellers, Times, invalidate_best_sellers
 from analytics_platform.shop.domain import BestSeller
 from analytics_platform.shop.errors import ShopUnavailableError
 
@@ -56,7 +56,7 @@ def test_a_list_is_counted_once_and_read_from_the_cache(redis_url: str, count: C
 
 
 def test_at_most_ten_are_kept(redis_url: str, count: Counter) -> None:
-    push_best_sellers(redis_url, [seller(number) for number in range(12)])
+    BestSellers(redis_url, lambda: [seller(number) for number in range(12)]).top()
     assert BestSellers(redis_url, count).top() == tuple(seller(number) for number in range(10))
     assert count.asked == 0
 
@@ -143,7 +143,7 @@ def test_without_a_cache_every_read_counts(count: Counter) -> None:
 
 def test_a_cache_that_does_not_answer_is_named_without_its_password(count: Counter) -> None:
     best = BestSellers(NOWHERE, count)
-    for use in (best.touch, lambda: best.refresh([])):
+    for use in (best.touch, lambda: invalidate_best_sellers(NOWHERE)):
         with pytest.raises(ShopUnavailableError, match=r"127.0.0.1:1") as caught:
             use()
         assert "secret" not in str(caught.value)

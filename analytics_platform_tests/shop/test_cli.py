@@ -57,20 +57,29 @@ def test_from_an_empty_database_to_the_best_seller(run: Run, settings: Settings)
         assert stock(shop) == {"lamp": 97, "desk": 19, "vase": 50}
 
 
-def test_files_are_put_into_the_shop(run: Run, tmp_path: Path) -> None:
+def test_files_are_put_into_the_shop(run: Run, settings: Settings, tmp_path: Path) -> None:
     products, customers = tmp_path / "products.csv", tmp_path / "customers.csv"
-    products.write_text('stock,name,product_id,category,price\n5,"Lamp [red]",lamp,Light,19.99\n', "utf-8-sig")
+    metadata = '"{""brand"": ""B"", ""watts"": 7, ""variants"": {""oak"": ""25.50""}}"'
+    products.write_text(
+        f'stock,name,product_id,category,price,metadata\n5,"Lamp [red]",lamp,Light,19.99,{metadata}\n', "utf-8-sig"
+    )
     customers.write_text("email,name,city\nAda@Mail.example,Ada,\n", "utf-8")
     code, said = run("seed", "--products", str(products), "--customers", str(customers))
     assert (code, "1 products and 1 customers" in said) == (0, True)
     assert run("order", re.findall(r"customer (\d+)", said)[0], "lamp")[0] == 0
     assert "Lamp [red]" in run("top-sellers", "--count")[1]
+    assert "25.5000" in run("order", "1", "lamp/oak", "--key", "k")[1]
+    assert run("cancel", "k") == (0, "Order 2 of 25.5000 is cancelled, and its pieces are in stock again.\n")
+    with open_shop(settings) as shop, shop.database.transaction() as connection:
+        rows = connection.execute("SELECT stock, metadata FROM shop.products").fetchall()
+    assert rows == [(4, {"brand": "B", "watts": 7, "variants": {"oak": "25.50"}})]
 
 
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
         (("order", "99", "lamp"), "The shop has no customer 99: register the customer first."),
+        (("cancel", "k"), "The shop has no order 'k': give the key that `shop order` named."),
         (("order", "1", "sofa"), "The shop has no product 'sofa': take it out of the cart."),
         (
             ("order", "1", "lamp=many"),
@@ -93,6 +102,8 @@ def test_a_mistake_ends_in_one_sentence(words: tuple[str, ...], sentence: str, r
     [
         ("product_id,name\n", "has no column category, price, stock: its header must be"),
         ("product_id,name,category,price,stock\nx,x,x,cheap,1\n", "line 2: price and stock must be numbers"),
+        ("product_id,name,category,price,stock,metadata\nx,x,x,1,1,[1]\n", "line 2: metadata must be a JSON object"),
+        ('product_id,name,category,price,stock,metadata\nx,x,x,1,1,"{""variants"": 3}"\n', "line 2: metadata must be"),
         ("product_id,name,category,price,stock\nx,x,x,1,1\nx,x,x,1,1\n", "cannot affect row a second time"),
         (None, "cannot be read"),
     ],

@@ -1,9 +1,8 @@
-"""Dagster's part: the outbox is drained when something waits, and the marts' best sellers reach the cache."""
+"""Dagster's part: the outbox is drained when something waits, and built marts make the cache of best sellers stale."""
 
 from __future__ import annotations
 
 import datetime as dt
-from decimal import Decimal
 from pathlib import Path
 
 import dagster as dg
@@ -11,18 +10,16 @@ import pytest
 from pydantic import SecretStr
 from redis import Redis
 
-from analytics_platform.catalog import CONTRACTS
 from analytics_platform.orchestration.assets.cache import best_sellers
 from analytics_platform.orchestration.decisions import Runs, Start, Wait, decide_waiting
 from analytics_platform.orchestration.jobs import drain_outbox
 from analytics_platform.orchestration.resources import build_resources
 from analytics_platform.orchestration.sensors import outbox_sensor
 from analytics_platform.settings import Settings
-from analytics_platform.shop.best_sellers import LIST
-from analytics_platform.shop.domain import BestSeller, CartLine
+from analytics_platform.shop.best_sellers import FRESH, LIST, LOCK
+from analytics_platform.shop.domain import CartLine
 from analytics_platform.shop.service import Shop
-from analytics_platform.warehouse import open_warehouse
-from analytics_platform_tests.shop.kit import LAMP, VASE, cart_of, furnish, run, stored
+from analytics_platform_tests.shop.kit import LAMP, cart_of, furnish, run, stored
 
 NOW = dt.datetime(2026, 3, 1, tzinfo=dt.UTC)
 
@@ -92,33 +89,22 @@ def materialize(settings: Settings) -> dict[str, object]:
     return {name: value.value for name, value in event.materialization.metadata.items()}
 
 
-def fill_marts(settings: Settings) -> None:
-    with open_warehouse(settings).session() as session:
-        session.ensure(CONTRACTS["marts.top_sellers"], CONTRACTS["star.dim_product"])
-        session.execute(
-            "INSERT INTO marts.top_sellers (product_id, orders, quantity, revenue)"
-            " VALUES ('lamp', 2, 7, 70), ('vase', 3, 9, 1.5), ('desk', 0, 0, 0)"
-        )
-
-
-def test_the_best_sellers_of_the_marts_are_served_by_the_shop(shop: Shop, settings: Settings) -> None:
-    fill_marts(settings)
-    assert materialize(settings)["cache"] == "refreshed"
-    assert shop.top_sellers() == (
-        BestSeller(VASE, VASE, 3, 9, Decimal("1.5000")),
-        BestSeller(LAMP, LAMP, 2, 7, Decimal("70.0000")),
-    )
-
-
-def test_before_there_are_marts_the_list_is_empty(settings: Settings, redis_url: str) -> None:
-    with open_warehouse(settings).session():
-        pass
-    materialize(settings)
-    assert Redis.from_url(redis_url).get(LIST) == b"[]"
+def test_the_warehouse_only_makes_the_list_stale_so_that_newer_orders_stay_in_it(
+    shop: Shop, settings: Settings, redis_url: str
+) -> None:
+    customer = furnish(shop)
+    shop.place_order(cart_of((LAMP, 2)), customer, "web/1")
+    before = shop.top_sellers()
+    client = Redis.from_url(redis_url)
+    known = client.get(LIST)
+    assert materialize(settings)["cache"] == "marked as stale"
+    assert client.get(LIST) == known and client.get(FRESH) is None
+    client.delete(LOCK)
+    shop.place_order(cart_of((LAMP, 1)), customer, "web/2")
+    assert [each.quantity for each in (*before, *shop.top_sellers())] == [2, 3]
 
 
 @pytest.mark.parametrize(("url", "words"), [("", "REDIS_URL is not set"), ("redis://127.0.0.1:1/0", "cannot be used")])
 def test_without_a_cache_the_asset_says_so_and_does_not_fail(url: str, words: str, settings: Settings) -> None:
-    fill_marts(settings)
     without = settings.model_copy(update={"redis_url": type(settings.redis_url)(url)})
     assert words in str(materialize(without)["cache"])

@@ -17,6 +17,7 @@ from analytics_platform.shop.errors import (
     OrderRejectedError,
     OutOfStockError,
     UnknownCustomerError,
+    UnknownOrderError,
     UnknownProductError,
     UnknownVariantError,
 )
@@ -50,6 +51,20 @@ def test_an_order_has_its_lines_at_the_price_of_the_moment_and_takes_them_from_t
     ]
     assert order.total == Decimal("611.2303")
     assert stock(shop) == {LAMP: 8, DESK: 8, VASE: 7}
+
+
+def test_a_cancelled_order_gives_its_pieces_back_once(shop: Shop, customer: int) -> None:
+    shop.place_order(Cart((CartLine(LAMP, 2), CartLine(DESK, 1, "oak"), CartLine(DESK, 1))), customer, "web/1", NOON)
+    shop.place_order(cart_of((VASE, 1)), customer, "web/2", NOON)
+    for _ in range(2):
+        assert shop.cancel_order("web/1").status == "cancelled"
+        assert stock(shop) == {LAMP: 10, DESK: 10, VASE: 9}
+    cancelled, placed = (find_order(shop.database, key) for key in ("web/1", "web/2"))
+    assert cancelled and placed and (cancelled.status, placed.status) == ("cancelled", "placed")
+    assert [each.product_id for each in shop.count_top_sellers()] == [VASE]
+    assert shop.place_order(cart_of((LAMP, 1)), customer, "web/1", NOON) == cancelled
+    with pytest.raises(UnknownOrderError, match="no order 'web/3'"):
+        shop.cancel_order("web/3")
 
 
 def test_an_order_without_a_time_is_of_now(shop: Shop, customer: int) -> None:

@@ -26,14 +26,15 @@ class Header:
 def read_header(stream: BinaryIO, delimiter: str = ",") -> Header | None:
     """Read the header and leave the stream at the byte after it; None if the file has only blank lines.
 
-    The header is the first line that is not blank, and always one line. A UTF-8 byte order mark and the white
+    The header is the first line that is not blank, and always one line; a line `sep=;` before it, with which Excel
+    tells the delimiter, is skipped if that is `delimiter`. A UTF-8 byte order mark and the white
     space around names are taken off; a name may be empty, as in an exported index. `stream` needs `readline`:
     wrap a raw stream in `io.BufferedReader`. Raises `HeaderError` if the line is longer than
     `MAX_HEADER_BYTES`, not UTF-8, holds a NUL byte, a CR or a quote out of place, or names a column twice.
     """
     number = 1
     line = _read_line(stream).removeprefix(codecs.BOM_UTF8)
-    while line in (b"\n", b"\r\n"):
+    while line in (b"\n", b"\r\n") or line.lower().rstrip(b"\r\n") == f"sep={delimiter}".encode():
         number += 1
         line = _read_line(stream)
     text = line.removesuffix(b"\n").removesuffix(b"\r")

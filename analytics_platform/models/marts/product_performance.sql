@@ -1,5 +1,6 @@
 -- Grain: one row per product that was seen. Bots are left out: a product that only they saw has zeros.
--- Rules: built from the session rollup, for the products that occur in the days to build.
+-- Rules: built from the session rollup, for the products that occur in the days to build. The click-through rate counts
+-- clicks, or of a product without any click the views that a list led to.
 WITH totals AS (
     SELECT
         product_id,
@@ -7,6 +8,7 @@ WITH totals AS (
         count(DISTINCT client_id) AS unique_users,
         count(DISTINCT CASE WHEN views > 0 THEN client_id END) AS unique_viewers,
         sum(views) AS views,
+        sum(views) FILTER (WHERE list_id IS NOT NULL) AS listed_views,
         sum(clicks) AS clicks,
         sum(add_to_carts) AS add_to_carts,
         sum(purchases) AS purchases,
@@ -39,7 +41,8 @@ SELECT
     CAST(coalesce(totals.revenue, 0) AS DECIMAL(18, 4)) AS revenue,
     CAST(coalesce(sellers.refunds, 0) AS DECIMAL(18, 4)) AS refunds,
     CAST(coalesce(totals.revenue, 0) - coalesce(sellers.refunds, 0) AS DECIMAL(18, 4)) AS net_revenue,
-    CAST(totals.clicks AS DOUBLE) / nullif(totals.impressions, 0) AS click_through_rate,
+    CAST(coalesce(nullif(totals.clicks, 0), totals.listed_views) AS DOUBLE) / nullif(totals.impressions, 0)
+        AS click_through_rate,
     CAST(totals.purchases AS DOUBLE) / nullif(totals.views, 0) AS view_to_purchase_rate,
     CAST(totals.buyers AS DOUBLE) / totals.unique_users AS conversion_rate,
     CAST(totals.prices AS DOUBLE) / nullif(totals.priced, 0) AS average_price,

@@ -1,7 +1,8 @@
 -- Grain: one row per refund (item_index -1), and one per item that it gives back.
 -- Rules: the order is the last one with the transaction id before the refund, of its client or of its user. A refund
 -- without value gives back the items it lists, those without a price for what the order's lines of the product cost a
--- piece; one without value and items gives back all lines and the whole order.
+-- piece; one without value and items gives back all lines and the whole order. So does an order that is cancelled in the
+-- shop's database: of the day of the order, since the database says of a cancelled order only when its row changed.
 WITH refunds AS (
     SELECT
         event_id,
@@ -38,6 +39,23 @@ matched AS (
         candidates.revenue
     FROM refunds
     LEFT JOIN candidates ON refunds.event_id = candidates.event_id AND candidates.place = 1
+    UNION ALL
+    SELECT
+        md5('cancelled|' || purchases.order_id),
+        purchases.event_date,
+        purchases.client_id,
+        purchases.user_id,
+        purchases.transaction_id,
+        greatest(orders.updated_at, purchases.ordered_at),
+        NULL,
+        'whole order',
+        purchases.order_id,
+        purchases.revenue
+    FROM sessionized.purchases AS purchases
+    INNER JOIN cleaned.orders AS orders
+        ON purchases.client_id || '/' || purchases.transaction_id = orders.order_key
+        AND purchases.event_date BETWEEN orders.order_date - 1 AND orders.order_date + 1
+    WHERE orders.status = 'cancelled'
 ),
 items AS (
     SELECT

@@ -25,7 +25,7 @@ DESCRIPTIONS: Mapping[str, str] = MappingProxyType(
         "fresh": "The latest batch arrived at most FRESHNESS_HOURS ago.",
         "batches": "Every batch in the lake is loaded, but for those that a person withdrew.",
         "error_rate": "No batch and no day is above MAX_ERROR_RATE.",
-        "revenue": "The last week of data has revenue.",
+        "revenue": "The last week of data has revenue, if the shop takes orders (EXPECTS_ORDERS).",
         "currency": "Every amount has a currency that can be converted into the shop's.",
         "volume": "The last complete day has about as many events as the week before it.",
         "event_names": "Which names of events, in the last week of data, the platform gives no meaning to.",

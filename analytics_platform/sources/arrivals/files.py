@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import lru_cache
 from pathlib import Path
 
 from analytics_platform.errors import printable
@@ -51,13 +53,13 @@ class Landing:
 class Found:
     """What stands in a source's landing folder, under names relative to it that people can read.
 
-    `files` are those that the source takes, `rejected` maps what cannot be opened to the reason, `unread` names files
-    of other kinds. Hidden and unfinished files are left out.
+    `files` are those that the source takes, `rejected` maps what cannot be opened to the reason, `unread` are the
+    others: of other kinds, and those that the source would take if they were not hidden or unfinished.
     """
 
     files: list[tuple[str, Path]]
     rejected: dict[str, str]
-    unread: list[str]
+    unread: list[tuple[str, Path]]
 
 
 def look_into(source: Source, settings: Settings) -> Found:
@@ -72,16 +74,17 @@ def look_into(source: Source, settings: Settings) -> Found:
     for parent, folders, names in os.walk(folder, onerror=lambda error: reject(_shown(error.filename, folder), error)):
         folders[:] = [name for name in folders if not name.startswith(".")]
         for path in (Path(parent, name) for name in (*folders, *names)):
-            if _is_unfinished(path.name, source.format.beside):
+            complete, takes = _complete(path.name), source.format.takes
+            if path.name.lower().endswith(source.format.beside) or (complete != path.name and not takes(complete)):
                 continue
             name = _shown(path, folder)
             try:
                 if path.is_symlink() and not (path.exists() and Path(os.path.realpath(path)).is_relative_to(root)):
                     found.rejected[name] = OUTSIDE
-                elif source.format.takes(path.name) and path.is_file():
+                elif complete == path.name and takes(complete) and path.is_file():
                     found.files.append((name, path))
                 elif path.exists() and not path.is_dir():
-                    found.unread.append(name)
+                    found.unread.append((name, path))
             except OSError as error:  # a folder that can be listed but not entered
                 reject(name, error)
     found.files.sort()
@@ -89,8 +92,9 @@ def look_into(source: Source, settings: Settings) -> Found:
     return found
 
 
-def _is_unfinished(name: str, beside: tuple[str, ...] = ()) -> bool:
-    return name.startswith(".") or name.lower().endswith((*UNFINISHED, *beside))
+def _complete(name: str) -> str:
+    """Give the name that a hidden or unfinished file has once it is complete."""
+    return re.sub(rf"^\.+|({'|'.join(map(re.escape, UNFINISHED))})$", "", name, flags=re.IGNORECASE)
 
 
 def _shown(path: Path | str, folder: Path) -> str:
@@ -99,23 +103,40 @@ def _shown(path: Path | str, folder: Path) -> str:
 
 
 def find_unread(source: Source, sources: Iterable[Source], settings: Settings) -> list[str]:
-    """Say what nothing reads: files of other kinds in the source's landing folder, and the folders of no source.
+    """Say what nothing reads: files of other kinds in the source's landing folder, and what is in no source's.
 
-    A folder is said of the one of the `sources` that has the most similar name.
+    The latter is said of the one of the `sources` that has the most similar name.
     """
     landing, named = settings.landing_dir, [each.name for each in sources if each.format.suffixes]
-    found = []
-    if unread := look_into(source, settings).unread:
-        some = ", ".join(unread[:NAMED]) + (f" and {len(unread) - NAMED:,} more" if len(unread) > NAMED else "")
-        kinds = ", ".join(source.format.suffixes)
-        found.append(f"Not read in {landing / source.name}: {some}; {source.name} takes files that end in {kinds}.")
+    folder, unread = landing / source.name, look_into(source, settings).unread
+    found = [f"Not read: {folder / name}: {_why_unread(source, path)}." for name, path in unread[:NAMED]]
+    found += [f"Not read in {folder}: {len(unread) - NAMED:,} more."] if len(unread) > NAMED else []
     with suppress(OSError):  # there is no LANDING_DIR yet, or it may not be listed
         for path in sorted(landing.iterdir()):
-            strange = path.name not in named and not _is_unfinished(path.name)
+            strange = path.name not in named and _complete(path.name) == path.name
             if strange and source.name in get_close_matches(path.name, named, 1, cutoff=0):
-                words = f"no source of files has this name, the most similar is {source.name}"
-                found.append(f"Not read in {landing}: {_shown(path, landing)}; {words}.")
+                words = f"no source of files has this name: if it is of {source.name}, move it into {folder}"
+                found.append(f"Not read: {landing / _shown(path, landing)}: {words}.")
     return found
+
+
+def _why_unread(source: Source, path: Path) -> str:
+    """Say why a file is not read, and what to do; a new name is given if its content can be read under that."""
+    complete, kinds = _complete(path.name), source.format.suffixes
+    if complete != path.name:
+        kind = "hidden" if path.name.startswith(".") else "unfinished"
+        return printable(f"its name says that it is {kind}: once it is complete, rename it to {complete}")
+    if not path.is_file():
+        return "it is no file that can be read twice: put the file itself there"
+    reason = None
+    with suppress(FileNotFoundError):
+        reason = _unreadable(source, path)
+    if reason:
+        return f"{reason.rstrip('.')}, under a name that ends in {kinds[0]}"
+    packing = re.search(r"(\.gz|\.zst)?$", path.name, re.IGNORECASE)
+    name = Path(path.name.removesuffix(packing[0])).stem + kinds[0] + packing[0] if packing else ""
+    takes = f"{source.name} takes files that end in {', '.join(kinds)}"
+    return printable(f"{takes}: rename it to {name} if it is such a file")
 
 
 def land_files(source: Source, settings: Settings, lake: FolderLake) -> Landing:
@@ -148,14 +169,23 @@ def land_files(source: Source, settings: Settings, lake: FolderLake) -> Landing:
 def _unreadable(source: Source, path: Path) -> str | None:
     """Say why a file is rejected as a whole. Raises `FileNotFoundError` if it is not there any more."""
     try:
-        with path.open("rb", buffering=0) as file:  # to its end: a disk or a network drive may fail in the middle
-            while file.read(1 << 20):
-                pass
-        source.format.check(path, source.contract)
+        status = path.stat()
+        return _fault_of(source, path, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
     except FileNotFoundError:
         raise
     except OSError as error:
         return (CLOSED if isinstance(error, PermissionError) else BROKEN).format(error.strerror)
+
+
+@lru_cache(maxsize=1000)
+def _fault_of(source: Source, path: Path, *state: int) -> str | None:
+    """Say why a file in this state is rejected. Raises `OSError`."""
+    # The sensor asks every few seconds, and a file may have gigabytes.
+    try:
+        with path.open("rb", buffering=0) as file:  # to its end: a disk or a network drive may fail in the middle
+            while file.read(1 << 20):
+                pass
+        source.format.check(path, source.contract)
     except (FileRejectedError, UnreadableError) as error:
         return printable(" ".join(str(error).split()))
     return None

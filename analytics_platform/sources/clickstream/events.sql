@@ -1,5 +1,6 @@
 -- Grain: one row per event of the clickstream.
--- Rules: order number, revenue and items are in event_data; the order number under any of its usual names.
+-- Rules: order number, revenue and items are in event_data; the order number under any of its usual names. What a
+-- tracker wrote there has the names of a message already (trackers.py).
 SELECT
     event_id,
     client_id,
@@ -24,8 +25,13 @@ SELECT
             )
         )
     ) AS currency,
-    known(json_extract_string(event_data, '$.item_list_id')) AS list_id,
-    known(json_extract_string(event_data, '$.item_list_name')) AS list_name,
+    coalesce(
+        known(json_extract_string(event_data, '$.item_list_id')), known(json_extract_string(event_data, '$.list_id'))
+    ) AS list_id,
+    coalesce(
+        known(json_extract_string(event_data, '$.item_list_name')),
+        known(json_extract_string(event_data, '$.list_name'))
+    ) AS list_name,
     json_list(json_extract_string(event_data, '$.items')) AS items_json,
     position,
     batch_id

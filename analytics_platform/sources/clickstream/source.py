@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
-from analytics_platform.contracts.base import Instant, SourceRows, Text, column
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import BinaryIO
+
+import polars as pl
+
+from analytics_platform.contracts.base import ContractType, Instant, SourceRows, Text, column
+from analytics_platform.gate import Records
+from analytics_platform.gate.records import Positions
+from analytics_platform.lake import Batch
 from analytics_platform.sources.arrivals.files import LandingFolder
+from analytics_platform.sources.ecommerce_events.trackers import plain_data
 from analytics_platform.sources.formats import Csv
 from analytics_platform.sources.source import OrderRecords, Source
 
@@ -34,5 +44,23 @@ class Clickstream(SourceRows, table="cleaned.clickstream", source="clickstream")
     received_at: Instant = column("When the collector got it.", nullable=True, source="received_at", delivery=True)
 
 
+_OF_TRACKERS = r"""["'](?:properties|ecommerce|products|product_id|checkout)\\?["']\s*:"""
+
+
+class ClickstreamCsv(Csv):
+    """CSV whose `event_data` may hold the body of a tracker's event: it is read as in messages of the queue."""
+
+    def read(self, batch: Batch, stream: BinaryIO, contract: ContractType, only: Positions) -> Iterator[Records]:
+        """Parse the lines behind the header."""
+        for some in super().read(batch, stream, contract, only):
+            if "event_data" in some.values.columns:
+                data = some.values["event_data"]
+                rows = data.str.contains(_OF_TRACKERS).arg_true()
+                if len(rows):
+                    read = pl.Series(map(plain_data, data.gather(rows)), dtype=pl.String)
+                    some = replace(some, values=some.values.with_columns(data.scatter(rows, read)))
+            yield some
+
+
 _ORDERS = OrderRecords(("event_at", "event_name", "event_data"), ("purchase", "refund"))
-SOURCE = Source(Clickstream, LandingFolder(), Csv(), _ORDERS)
+SOURCE = Source(Clickstream, LandingFolder(), ClickstreamCsv(), _ORDERS)

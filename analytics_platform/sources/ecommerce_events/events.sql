@@ -11,6 +11,7 @@ SELECT
     platform,
     page_url,
     referrer,
+    user_agent,
     campaign_tags,
     source_session_id,
     country,

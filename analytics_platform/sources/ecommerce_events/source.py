@@ -36,6 +36,7 @@ class ProductEvents(SourceRows):
     list_name: Text = column("Its name.", nullable=True, source="item_list_name")
     page_url: Text = column("Address of the page, where the message has it.", nullable=True, source="page_location")
     referrer: Text = column("Address the visitor came from.", nullable=True, source="page_referrer")
+    user_agent: Text = column("The browser's own description.", nullable=True, source="user_agent")
     source_session_id: Text = column("The session as GA4 counts it.", nullable=True, source="ga_session_id")
     campaign_tags: Text = column(
         "What GA4 collected of utm_* and click ids: ?utm_source=…&gclid=…", nullable=True, source="campaign_tags"

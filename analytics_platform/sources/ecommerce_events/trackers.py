@@ -9,14 +9,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from decimal import Decimal
 from functools import reduce
+from urllib.parse import urlencode
 
-from analytics_platform.gate.exact_json import unnest
+from analytics_platform.gate.exact_json import canonical_json, unnest
 
 _NAMES = {
     "event": "event_name",
     **dict.fromkeys(("anonymousId", "clientId", "distinct_id"), "client_id"),
     "userId": "user_id",
     "messageId": "event_id",
+    **dict.fromkeys(("userAgent", "$raw_user_agent"), "user_agent"),
     "$current_url": "page_url",
     "$referrer": "referrer",
 }
@@ -29,6 +31,20 @@ _ITEM_NAMES = {
     "position": "index",
 }
 _OF_AN_ITEM = (*_ITEM_NAMES, "price", "quantity", "coupon")
+_CONTEXT = {
+    "page_url": "context.page.url",
+    "referrer": "context.page.referrer",
+    "user_agent": "context.userAgent",
+}
+_SHOPIFYS_CONTEXT = {
+    "page_url": "context.document.location.href",
+    "referrer": "context.document.referrer",
+    "user_agent": "context.navigator.userAgent",
+}
+_TAGS = {f"utm_{name}": name for name in ("source", "medium", "term", "content")} | {"utm_campaign": "name"}
+_BODIES = frozenset(("properties", "ecommerce", "products", "product_id", "checkout", "data"))
+"""Fields that only a tracker's event has."""
+
 _CALLS = {"page": "page_view", "screen": "screen_view"}
 """Segment's calls that name no event."""
 
@@ -51,13 +67,24 @@ def plain_event(message: Mapping[str, object]) -> dict[str, object]:
     for fields in (inner, outer):
         _list_products(fields)
     inner = _renamed(inner, _NAMES)
-    page = {"page_url": "context.page.url", "referrer": "context.page.referrer"}
-    if checkout:
-        page = {"page_url": "context.document.location.href", "referrer": "context.document.referrer"}
-    inner = {**{name: found for name, path in page.items() if (found := _at(outer, path))}, **inner}
+    context = _SHOPIFYS_CONTEXT if checkout else _CONTEXT
+    told = {name: found for name, path in context.items() if (found := _at(outer, path))}
+    tags = {tag: found for tag, name in _TAGS.items() if (found := _at(outer, f"context.campaign.{name}"))}
+    inner = {**told, **({"campaign_tags": f"?{urlencode(tags)}"} if tags else {}), **inner}
     if "total" in inner and not {"revenue", "value"} & {*inner, *outer}:
         inner["revenue"] = inner.pop("total")
     return {**outer, "params": inner} if inner and "params" not in outer else {**inner, **outer}
+
+
+def plain_data(document: str | None) -> str | None:
+    """Give the body of a tracker's event, as JSON text, the names of a message; any other text comes back as it is."""
+    found = unnest(document)
+    if not isinstance(found, dict) or not found.keys() & _BODIES:
+        return document
+    is_whole = found.keys() & {"properties", "ecommerce", "data"}
+    event = plain_event(found if is_whole else {"properties": found})
+    inner = event.pop("params", None)
+    return canonical_json({**inner, **event} if isinstance(inner, dict) else event)
 
 
 def _renamed(fields: Mapping[str, object], names: Mapping[str, str]) -> dict[str, object]:

@@ -33,12 +33,12 @@ _FIELDS: Mapping[str, tuple[str, str]] = {
     "name": ("name", "text"),
     "username": ("username", "text"),
     "email": ("email", "text"),
-    "phone": ("phone", "text"),
+    "phone": ("phone", "text or whole number"),
     "website": ("website", "text"),
     "address.street": ("street", "text"),
     "address.suite": ("suite", "text"),
     "address.city": ("city", "text"),
-    "address.zipcode": ("zipcode", "text"),
+    "address.zipcode": ("zipcode", "text or whole number"),
     "address.geo.lat": ("latitude", "number"),
     "address.geo.lng": ("longitude", "number"),
     "company.name": ("company_name", "text"),
@@ -161,11 +161,12 @@ class _UserParser:
             text = known(json.loads(cell) if is_text else cell)
             if text is None:
                 continue
-            if not (is_text if kind == "text" else (is_text and name == "id") or _FORMS[kind].fullmatch(text)):
+            is_number = kind in _FORMS and _FORMS[kind].fullmatch(text)
+            if not (is_number or (is_text and kind != "number")):
                 reasons.append(f"{name}: not a {kind}")
             elif not is_text and name != "id":
                 self._retyped[name] = None
-            values[column] = text
+            values[column] = text if is_text or kind == "number" else text.removesuffix(".0")
         if reasons:
             raise MalformedError("; ".join(reasons))
         values["email"] = values["email"] and values["email"].lower()

@@ -56,7 +56,11 @@ _ID: _Kept = {
     float: lambda number: f"{number:.0f}" if number.is_integer() else None,
     Binary: lambda data: str(UUID(bytes=data)) if data.subtype == UUID_SUBTYPE and len(data) == 16 else None,
 }
-_TIME: _Kept = {dt.datetime: lambda time: f"{time.isoformat(timespec='microseconds')}Z", str: str}
+_TIME: _Kept = {
+    dt.datetime: lambda time: f"{time.isoformat(timespec='microseconds')}Z",
+    **dict.fromkeys((str, int, Int64), str),
+    float: lambda number: f"{number:f}",
+}
 
 
 class _DocumentField(NamedTuple):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -44,8 +46,13 @@ class Documents(Format):
         return is_dump(name)
 
     def check(self, path: Path, contract: ContractType) -> None:
-        """Raise `UnreadableError` for a dump that expands too far; of a damaged one whatever can be read is read."""
+        """Raise `UnreadableError` for a dump that expands too far; of a damaged one whatever can be read is read.
+
+        Raises `FileRejectedError` for a file of another kind.
+        """
         check_decodable(path, may_be_damaged=True)
+        with suppress(EOFError, OSError, zlib.error):
+            self.check_kind(path)
 
     def read(self, batch: Batch, stream: BinaryIO, contract: ContractType, only: Positions) -> Iterator[Records]:
         """Parse the documents."""

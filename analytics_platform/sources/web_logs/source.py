@@ -19,7 +19,7 @@ class WebLogs(DeliveredRows, table="cleaned.web_logs", source="web_logs"):
     user_id: Text = column("The user: a number, a text, an ObjectId or a UUID, as text.", source="user_id")
     action: Text = column("What the user did, as the shop names it; events.sql gives GA4's name.", source="action")
     item_name: Text = column("Name of the product.", nullable=True, source="item_name")
-    event_at: Instant = column("When it happened: a date, or text in ISO 8601 (UTC without zone).", source="timestamp")
+    event_at: Instant = column("When it happened: a date, a Unix time, or text (UTC without zone).", source="timestamp")
     device: Text = column("Kind of device, as the shop names it.", nullable=True, source="device")
     session_id: Text = column("The shop's own session.", nullable=True, source="session_id")
     metadata: Text = column("The document's metadata, as Extended JSON.", nullable=True, source="metadata", json=True)

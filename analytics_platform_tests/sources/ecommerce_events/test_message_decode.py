@@ -150,7 +150,7 @@ def test_an_id_is_a_text_or_a_whole_number(name: str, value: object) -> None:
     assert str(rejection(params={name: value})) == f"{name}: not a text or whole number"
 
 
-@pytest.mark.parametrize("value", [True, 1.5, None, [], {}])
+@pytest.mark.parametrize("value", [True, None, [], {}])
 def test_a_time_of_the_wrong_type_is_rejected(value: object) -> None:
     assert str(rejection(event_timestamp=value)) == "event_timestamp: not a time"
     assert str(rejection(timestamp=value)) == "event_timestamp: not a time"

@@ -17,7 +17,11 @@ SEGMENT = {
     "anonymousId": "a1",
     "userId": "u1",
     "timestamp": AT,
-    "context": {"page": {"url": "https://shop.example/ok", "referrer": "https://g.example/"}},
+    "context": {
+        "page": {"url": "https://shop.example/ok", "referrer": "https://g.example/"},
+        "userAgent": "Mozilla/5.0 (X11)",
+        "campaign": {"source": "news", "medium": "email", "name": "may & june", "term": "t", "content": None},
+    },
     "properties": {
         "order_id": "O1",
         "total": 30,
@@ -57,6 +61,10 @@ SHOPIFY = {
     },
 }
 ORDER = {"transaction_id": "O1", "revenue": "30", "currency": "EUR"}
+CONTEXT = {
+    "user_agent": "Mozilla/5.0 (X11)",
+    "campaign_tags": "?utm_source=news&utm_medium=email&utm_term=t&utm_campaign=may+%26+june",
+}
 PAGE = {"page_url": "https://shop.example/ok", "referrer": "https://g.example/"}
 CLIENT = {"source_event_id": "m1", "client_id": "a1", "event_at": AT}
 TEE = {"item_id": "p", "item_name": "Tee", "item_brand": "B", "item_variant": "L", "price": 10, "quantity": 3}
@@ -71,8 +79,13 @@ def segment(event: str, **properties: Any) -> dict[str, Any]:
     [
         (
             SEGMENT,
-            {**CLIENT, "user_id": "u1", "event_name": "Order Completed", **ORDER, **PAGE},
+            {**CLIENT, "user_id": "u1", "event_name": "Order Completed", **ORDER, **PAGE, **CONTEXT},
             [TEE | {"item_category": "C"}],
+        ),
+        (
+            {"event_name": "view_item", "client_id": "a1", "user_agent": "curl/8.5"},
+            {"user_agent": "curl/8.5", "campaign_tags": None},
+            None,
         ),
         (segment("Order Completed", revenue=25, total=30), {"event_name": "Order Completed", "revenue": "25"}, None),
         (

@@ -161,16 +161,16 @@ def test_unknown_fields_are_kept_where_they_were() -> None:
 
 def test_every_wrong_type_is_named_at_once() -> None:
     user = read_user(
-        '{"id": 1.5, "name": 5, "email": true, "company": "Acme", "phone": 17,'
-        ' "address": {"zipcode": 33263, "geo": {"lat": "north", "lng": [1]}}}'
+        '{"id": 1.5, "name": 5, "email": true, "company": "Acme", "phone": 1.7,'
+        ' "address": {"zipcode": [33263], "geo": {"lat": "north", "lng": [1]}}}'
     )
     assert user.reasons == (
         "company: not an object",
         "id: not a text or whole number",
         "name: not a text",
         "email: not a text",
-        "phone: not a text",
-        "address.zipcode: not a text",
+        "phone: not a text or whole number",
+        "address.zipcode: not a text or whole number",
         "address.geo.lat: not a number",
         "address.geo.lng: not a number",
     )
@@ -204,6 +204,14 @@ def test_an_id_is_a_whole_number_or_its_text(number: str) -> None:
     for raw in (number, f'" {number} "'):
         user = read_user(f'{{"id": {raw}}}')
         assert (user.values["user_id"], user.reasons) == (number, ())
+
+
+@pytest.mark.parametrize(
+    ("number", "text"), [("4930123456", "4930123456"), ("10115.0", "10115"), ('" 01097 "', "01097")]
+)
+def test_a_phone_and_a_postal_code_may_be_numbers(number: str, text: str) -> None:
+    user = read_user(f'{{"id": 1, "email": "N/A", "phone": {number}, "address": {{"zipcode": {number}}}}}')
+    assert (user.values["phone"], user.values["zipcode"], user.values["email"], user.reasons) == (text, text, None, ())
 
 
 @pytest.mark.parametrize("text", ["007", "1.5", "65920080c2a6b1d1f3a4b5c6", "6d0c1d6e-0000-4000-8000-1c1c1c1c1c1c"])

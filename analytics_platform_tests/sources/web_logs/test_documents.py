@@ -114,7 +114,7 @@ def test_a_user_id_of_any_other_type_is_rejected(value: object) -> None:
     [
         ("action", 5, "action: not text", "action: int instead of string"),
         ("item_name", ["a"], "item_name: not text", "item_name: array instead of string"),
-        ("timestamp", 1704067200, "timestamp: not a time", "timestamp: int instead of date"),
+        ("timestamp", True, "timestamp: not a time", "timestamp: bool instead of date"),
         ("timestamp", Timestamp(1, 1), "timestamp: not a time", "timestamp: timestamp instead of date"),
         ("metadata", {"device": 1.5}, "device: not text", "metadata.device: double instead of string"),
         (
