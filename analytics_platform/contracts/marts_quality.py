@@ -36,6 +36,10 @@ class DataQualityDaily(
     rows_duplicate: Whole = column("Records that were there already.", ge=0)
     rows_quarantined: Whole = column("Records rejected.", ge=0)
     error_rate: Ratio = share("rows_quarantined / all records of the day.")
+    empty_columns: Text = column(
+        "Which of page_url, referrer, user_agent and items no accepted event of the day has; missing without events.",
+        nullable=True,
+    )
 
 
 class UnknownAmounts(Contract, table="marts.unknown_amounts", key=("date", "kind", "reason"), partition="date"):

@@ -31,15 +31,18 @@ class DailyTrends(Contract, table="marts.daily_trends", key="date", partition="d
 class FunnelDaily(Contract, table="marts.funnel_daily", key=("date", "step_index"), partition="date"):
     """One row per day and step of the funnel view → cart → checkout → purchase, counted in sessions.
 
-    A session that reached a later step counts for the earlier ones too, so no rate is above 1.
+    A session counts for the steps whose event it has. Rates are of sessions that have both steps, so none is above 1.
     """
 
     date: Day = column("Day (UTC) the sessions start.")
     step_index: Whole = column("1 to 4.", ge=1, le=4)
     step: Text = column("Name of the step.", isin=FUNNEL_STEPS)
-    sessions: Whole = column("Sessions that reached the step or a later one.", ge=0)
-    rate_from_previous: Ratio = share("sessions / sessions of the previous step; 1 for the first.")
-    rate_from_start: Ratio = share("sessions / sessions of the first step.")
+    sessions: Whole = column("Sessions with an event of the step; for purchase, with an order.", ge=0)
+    inferred: Whole = column("Further sessions that have a later step only.", nullable=True, ge=0)
+    after_previous: Whole = column("Those of `sessions` that have the previous step too.", nullable=True, ge=0)
+    after_view: Whole = column("Those of `sessions` that have a view too.", nullable=True, ge=0)
+    rate_from_previous: Ratio = share("after_previous / sessions of the previous step; missing for the first.")
+    rate_from_start: Ratio = share("after_view / sessions of the first step.")
 
 
 class Attribution(

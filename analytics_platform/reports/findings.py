@@ -7,20 +7,22 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
 
 from analytics_platform.reports import plots, queries, records, sentences, tables
+from analytics_platform.reports.coverage import differences, empty_columns
 from analytics_platform.reports.drawing import Plot, draw
-from analytics_platform.reports.periods import total_of
+from analytics_platform.reports.periods import total_of, weeks_of
 from analytics_platform.reports.queries import ALL_DAYS
 from analytics_platform.reports.render import render_html, render_markdown
 from analytics_platform.reports.tables import TextTable
 from analytics_platform.reports.wording import (
     amounts_in,
+    clean,
     count,
     day,
     listed,
@@ -33,6 +35,7 @@ from analytics_platform.reports.wording import (
 )
 from analytics_platform.transform import DayRange
 from analytics_platform.warehouse import Session
+from analytics_platform.warehouse.error_rate import days_above
 from analytics_platform.warehouse.watchdog import shop_currency, unknown_events, unread_fields
 
 TITLE = "Findings"
@@ -49,7 +52,8 @@ class Facts:
     """Everything the findings are made from. `days` has a row for every day from the first to the last with traffic.
 
     `frames` are those that `_SECTIONS` name. Amounts are in `currency`; those in `unconverted` currencies are unknown.
-    `unknown_events` and `unread_fields` name what came and has no meaning to the platform.
+    `unknown_events` and `unread_fields` name what came and has no meaning to the platform. For `days_above` the check
+    error_rate fails.
     """
 
     days: pl.DataFrame
@@ -63,6 +67,7 @@ class Facts:
     unconverted: Sequence[str] = ()
     unknown_events: Sequence[str] = ()
     unread_fields: Sequence[str] = ()
+    days_above: Collection[sentences.Day] = ()
 
     @property
     def is_empty(self) -> bool:
@@ -83,18 +88,19 @@ _SECTIONS: Sequence[tuple[str, str, str, Callable[[Session], pl.DataFrame]]] = (
 """Name and title of a section, what its frame, sentence, plot and table are called, and how the frame is read."""
 
 
-def read_facts(session: Session, as_of: dt.datetime, currency: str = "") -> Facts:
+def read_facts(session: Session, as_of: dt.datetime, limit: float, currency: str = "") -> Facts:
     """Read the tables of `queries.FINDINGS`, all their days. A day later than `as_of` never counts as complete.
 
-    `currency` is SHOP_CURRENCY.
+    `limit` is the highest error rate a day may have, `currency` is SHOP_CURRENCY.
     """
     known, today = queries.days_with_data(session, as_of), as_of.date()
     days = queries.read_days(session, *(known or (DayRange(today, today), today)))
     (visitors,) = session.one("SELECT count(DISTINCT client_id) FROM star.fact_sessions WHERE NOT is_bot")
+    frames = {subject: read(session) for _, _, subject, read in _SECTIONS}
     return Facts(
         days=days if known else days.clear(),
         visitors=int(visitors),
-        frames={subject: read(session) for _, _, subject, read in _SECTIONS},
+        frames=frames | {"variants": queries.read_variants(session, frames["products"]["product_id"].to_list())},
         quality=records.read_quality(session, ALL_DAYS),
         reasons=records.read_reasons(session, ALL_DAYS).head(_REASONS),
         loaded_at=records.loaded_at(session),
@@ -103,6 +109,7 @@ def read_facts(session: Session, as_of: dt.datetime, currency: str = "") -> Fact
         unconverted=queries.unconverted(session),
         unknown_events=unknown_events(session),
         unread_fields=unread_fields(session),
+        days_above=days_above(session, limit),
     )
 
 
@@ -174,8 +181,7 @@ def _notes(facts: Facts) -> tuple[str, ...]:
         "conversion is sessions with an order / sessions. Revenue is before refunds. " + sentences.currency_sentence()
     )
     unknown = sentences.unknown_sentence(facts.unknown, facts.unconverted)
-    unread = sentences.unread_sentences(facts.unknown_events, facts.unread_fields)
-    notes = tuple(filter(None, (basis, unknown, *unread)))
+    notes = tuple(filter(None, (basis, unknown)))
     unfinished = [day(date) for date in facts.days.filter(~facts.days["is_complete"])["date"]]
     if not unfinished:
         return notes
@@ -185,16 +191,40 @@ def _notes(facts: Facts) -> tuple[str, ...]:
 
 def _sections(facts: Facts, limit: float) -> Iterator[Section]:
     """Make the sections, each with a plot if its table has rows."""
-    frames = {"trends": facts.days, **facts.frames}
+    frames, reservations = {"trends": facts.days, **facts.frames}, _reservations(facts)
+    variants = tables.variants_table(facts.frames["variants"])
     for name, title, subject in (("daily_trends", "Daily trends", "trends"), *(some[:3] for some in _SECTIONS)):
         sentence = getattr(sentences, f"{subject}_sentence")(frames[subject])
         table = getattr(tables, f"{subject}_table")(frames[subject])
         plot = draw(getattr(plots, f"{subject}_plot"), frames[subject]) if table else None
-        yield Section(name, title, sentence, plot, (table,) if table else ())
+        shown = tuple(filter(None, (table, variants if subject == "products" else None)))
+        yield Section(name, title, sentences.but(sentence, reservations.get(subject, ())), plot, shown)
     quality, reasons = facts.quality, facts.reasons
     shown = tuple(filter(None, (tables.quality_table(quality), tables.reasons_table(reasons))))
     plot = None if quality.is_empty() else draw(plots.errors_plot, quality, limit)
-    yield Section("data_quality", "Data quality", sentences.quality_sentence(quality, reasons, limit), plot, shown)
+    sentence = sentences.quality_sentence(quality, reasons, limit, facts.days_above)
+    yield Section("data_quality", "Data quality", sentence, plot, shown)
+    unknown = sentences.unknown_sentence(facts.unknown, facts.unconverted)
+    unread = (
+        ("Amounts", [unknown] if unknown else []),
+        ("Event", facts.unknown_events),
+        ("Field", facts.unread_fields),
+    )
+    left_out = [(kind, clean(text, 600)) for kind, texts in unread for text in texts]
+    table = tables.unread_table(left_out)
+    yield Section("left_out", "In no figure", sentences.unread_sentence(left_out), None, (table,) if table else ())
+
+
+def _reservations(facts: Facts) -> Mapping[str, Sequence[str]]:
+    """Name for each section what changed in the data, so that it does not pass for a change of the shop."""
+    needs = {"attribution": ("page_url", "referrer"), "devices": ("user_agent",)}
+    needs |= dict.fromkeys(("products", "lists", "bought"), ("items",))
+    found: dict[str, Sequence[str]] = {
+        subject: [*empty_columns(facts.quality, columns)] for subject, columns in needs.items()
+    }
+    if weeks := weeks_of(facts.days):
+        found["trends"] = differences(facts.quality, *(DayRange(week.first, week.last) for week in weeks))
+    return found
 
 
 def write_report(report: Report, folder: Path) -> None:

@@ -9,7 +9,6 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from functools import partial
-from itertools import pairwise
 from typing import Any
 
 import polars as pl
@@ -77,13 +76,14 @@ def trends_plot(days: pl.DataFrame, narrow: bool) -> bytes:
 
 
 def funnel_plot(funnel: pl.DataFrame, narrow: bool) -> bytes:
-    """Draw how many sessions came as far as each step."""
+    """Draw how many sessions have each step."""
     reached = funnel["sessions"].to_list()
-    rates = ["", *(f" · {percent(share(after, before))}" for before, after in pairwise(reached))]
+    both = zip(funnel["after_previous"][1:], reached, strict=False)
+    rates = ["", *(f" · {percent(share(after, before))}" for after, before in both)]
     names = [capital(clean(step)) for step in funnel["step"]]
     labels = [whole(number) + rate for number, rate in zip(reached, rates, strict=True)]
     bars = list(zip(names, reached, labels, strict=True))
-    return drawing.ranked("Sessions · share of the step before", bars, narrow)
+    return drawing.ranked("Sessions · share of those with the step before", bars, narrow)
 
 
 def attribution_plot(credits: pl.DataFrame, narrow: bool) -> bytes:

@@ -18,18 +18,21 @@ from analytics_platform.warehouse import Session
 
 RATES = ("cleaned.daily_rates",)
 UNKNOWN = ("marts.unknown_amounts", "ops.quarantine")
-OVERVIEW = ("marts.daily_trends", "marts.funnel_daily", "marts.device_daily", "ops.pipeline_logs", *RATES, *UNKNOWN)
+OVERVIEW = (
+    *("marts.daily_trends", "marts.funnel_daily", "marts.device_daily", "marts.data_quality_daily"),
+    *("ops.pipeline_logs", *RATES, *UNKNOWN),
+)
 CHANNELS = ("marts.attribution",)
 PRODUCTS = ("marts.product_daily", "marts.list_performance", "star.dim_product")
 CUSTOMERS = ("marts.user_metrics", "cleaned.users", "ops.orphans", "marts.customer_revenue")
-QUALITY = ("marts.data_quality_daily", "ops.quarantine")
+QUALITY = ("ops.quarantine", "ops.batch_days", "ops.acceptances")
 PIPELINE = ("ops.pipeline_logs", "ops.set_aside")
 DASHBOARD = tuple(sorted({*OVERVIEW, *CHANNELS, *PRODUCTS, *CUSTOMERS, *QUALITY, *PIPELINE}))
 """The tables that pages of the dashboard are made from. None has a row per event."""
 
 FINDINGS = (
     *(table for table in DASHBOARD if table not in ("ops.orphans", "ops.set_aside", "marts.customer_revenue")),
-    *("marts.product_performance", "cleaned.events", "star.fact_sessions"),
+    *("marts.product_performance", "cleaned.events", "star.fact_sessions", "star.fact_order_items"),
 )
 """The tables that the findings are made from."""
 
@@ -40,7 +43,7 @@ TOP, TOP_BOUGHT = 10, 20
 _MONEY = pl.Decimal(38, 4)
 _TEXTS = """
 step device_type channel client_id product_id product_name list_id list_name user_id user_name city favourite_product
-source input error_reason raw batch_id kind reason
+source input error_reason raw batch_id kind reason variant empty_columns
 """
 _AMOUNTS = """
 revenue refunds net_revenue total_revenue orders_revenue total_refunds orders_refunds excess
@@ -155,15 +158,17 @@ def read_days(session: Session, days: DayRange, complete_until: dt.date) -> pl.D
 
 
 def read_funnel(session: Session, days: DayRange = ALL_DAYS) -> pl.DataFrame:
-    """Return the sessions that reached each step of the funnel."""
+    """Return the sessions with each step of the funnel, and those that only have a later one (`inferred`)."""
     sql = """
-        SELECT step_index, step, sum(sessions)::BIGINT
+        SELECT
+            step_index, step, sum(sessions)::BIGINT, coalesce(sum(inferred), 0)::BIGINT,
+            sum(coalesce(after_previous, sessions))::BIGINT, sum(coalesce(after_view, sessions))::BIGINT
         FROM marts.funnel_daily
         WHERE date BETWEEN $first AND $last
         GROUP BY step_index, step
         ORDER BY step_index
         """
-    return frame(session, "step_index step sessions", sql, days)
+    return frame(session, "step_index step sessions inferred after_previous after_view", sql, days)
 
 
 def read_devices(session: Session, days: DayRange = ALL_DAYS) -> pl.DataFrame:
@@ -252,6 +257,25 @@ def read_products(session: Session, days: DayRange = ALL_DAYS, top: int = TOP, t
         "total_revenue total_refunds orders_revenue orders_refunds"
     )
     return frame(session, columns, sql, days, text=text, top=top)
+
+
+def read_variants(session: Session, products: Sequence[str]) -> pl.DataFrame:
+    """Return the sales of the variants of these products, over all days; none of a product that has only one."""
+    sql = """
+        WITH sold AS (
+            SELECT
+                product_id, coalesce(variant, '') AS variant, count(DISTINCT event_id) AS orders,
+                sum(coalesce(quantity, 1))::BIGINT AS quantity, sum(coalesce(amount, 0)) AS revenue
+            FROM star.fact_order_items
+            WHERE list_contains($products, product_id)
+            GROUP BY product_id, coalesce(variant, '')
+        )
+        SELECT product_id, variant, orders, quantity, revenue
+        FROM (SELECT *, count(*) OVER (PARTITION BY product_id) AS variants FROM sold) AS counted
+        WHERE variants > 1
+        ORDER BY product_id, revenue DESC, variant
+        """
+    return frame(session, "product_id variant orders quantity revenue", sql, products=list(products) or [""])
 
 
 def read_lists(session: Session, top: int = TOP) -> pl.DataFrame:

@@ -38,14 +38,15 @@ def data_sources(session: Session) -> list[str]:
 
 
 def read_quality(session: Session, days: DayRange, sources: Sequence[str] = ()) -> pl.DataFrame:
-    """Return how many records of each day and source were accepted, were duplicates and were rejected."""
+    """Return what became of the records of each day and source, and which columns none of the accepted ones has."""
     sql = f"""
-        SELECT date, source, rows_accepted, rows_duplicate, rows_quarantined
+        SELECT date, source, rows_accepted, rows_duplicate, rows_quarantined, empty_columns
         FROM marts.data_quality_daily
         WHERE date BETWEEN $first AND $last AND {OF_SOURCES}
         ORDER BY date, source
         """
-    return frame(session, "date source rows_accepted rows_duplicate rows_quarantined", sql, days, **chosen(sources))
+    columns = "date source rows_accepted rows_duplicate rows_quarantined empty_columns"
+    return frame(session, columns, sql, days, **chosen(sources))
 
 
 def read_reasons(session: Session, days: DayRange, sources: Sequence[str] = ()) -> pl.DataFrame:

@@ -5,7 +5,8 @@ Names that come from outside are shortened and cleaned of control characters. Th
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import datetime as dt
+from collections.abc import Collection, Sequence
 from decimal import Decimal
 from itertools import pairwise
 from typing import Any, TypeAlias
@@ -30,6 +31,8 @@ from analytics_platform.reports.wording import (
 )
 
 Row: TypeAlias = dict[str, Any]
+Day: TypeAlias = tuple[dt.date, str]
+"""A day and a source."""
 
 _LEVEL = 0.005
 """Changes smaller than this are called level."""
@@ -51,13 +54,13 @@ def _moved(name: str, before: Decimal | int, after: Decimal | int, shown: str) -
     return f"{name} {'rose' if ratio > 0 else 'fell'} {percent(abs(ratio))} to {shown}"
 
 
-def _best(days: pl.DataFrame, years: bool) -> str:
+def _best(days: pl.DataFrame, years: bool, of: str = "day") -> str:
     measure = next((name for name in ("revenue", "sessions") if days[name].sum() > 0), "orders")
     date, value = best_day(days, measure)
     shown = money(Decimal(value)) if measure == "revenue" else count(int(value), measure[:-1])
     if len(days) > 1 and days[measure].n_unique() == 1:
         return f"every day had {shown}"
-    return f"the {'best' if measure == 'revenue' else 'busiest'} day was {day(date, years)} with {shown}"
+    return f"the {'best' if measure == 'revenue' else 'busiest'} {of} was {day(date, years)} with {shown}"
 
 
 def unknown_sentence(unknown: pl.DataFrame, unconverted: Sequence[str]) -> str:
@@ -93,19 +96,20 @@ def unknown_sentence(unknown: pl.DataFrame, unconverted: Sequence[str]) -> str:
     return " ".join(said)
 
 
-def unread_sentences(events: Sequence[str], fields: Sequence[str]) -> Iterator[str]:
-    """Yield which events the platform gives no meaning to, and which fields of the records nothing reads."""
-    if events:
-        names = listed([clean(name, 90) for name in events])
-        yield f"Events without a meaning to the platform are kept and in no figure of their kind: {names}."
-    if fields:
-        yield f"Nothing reads these fields of the records: {clean('; '.join(fields), 600)}."
+def unread_sentence(rows: Sequence[object]) -> str:
+    """Say whether something came that is in no figure; `rows` name it."""
+    return f"{'These' if rows else 'No'} events, amounts and fields came and are in no figure of their kind."
 
 
 def currency_sentence() -> str:
     """Say in which currency amounts are, or that nobody told it."""
     known = currency()
     return f"Amounts are in {known}." if known else "Nobody told the currency of the shop: set SHOP_CURRENCY."
+
+
+def but(sentence: str, reservations: Sequence[str]) -> str:
+    """Add to a sentence what of the data makes it less than it seems; nothing without reservations."""
+    return f"{sentence[:-1]}; but {listed(list(reservations))}." if reservations else sentence
 
 
 def _net(refunds: Decimal, net: Decimal) -> str:
@@ -126,7 +130,7 @@ def trends_sentence(days: pl.DataFrame) -> str:
         last = days.filter(pl.col("date").is_between(after.first, after.last))
         gaps = " with data" if (after.last - before.first).days >= 2 * WEEK else ""
         week = f"In the 7 days{gaps} to {day(after.last, years)}, against the 7 before"
-        return f"{week}, {revenue} and {sessions}; {_best(last, years)}."
+        return f"{week}, {revenue} and {sessions}; {_best(last, years, f'of these {WEEK}')}."
     revenue = f"{money(total.revenue)} in revenue" if total.revenue else "no revenue"
     revenue += _net(total.refunds, total.net_revenue)
     brought = f"brought {count(total.sessions, 'session')}, {count(total.orders, 'order')} and {revenue}"
@@ -136,23 +140,29 @@ def trends_sentence(days: pl.DataFrame) -> str:
 
 
 def funnel_sentence(funnel: pl.DataFrame) -> str:
-    """Say how many of the sessions bought, and at which step most of them were lost."""
+    """Say how many of the sessions bought, and after which step fewest have the next."""
     steps = funnel.rows(named=True)
+    later_only = steps[0]["inferred"] if steps else 0
     if not steps or steps[0]["sessions"] <= 0:
-        return "No session has entered the funnel yet."
-    start, end = steps[0]["sessions"], steps[-1]["sessions"]
-    buyers = f"{whole(end)} ({percent(share(end, start))})" if end else "none"
-    of = f"Of {count(start, 'session')} with a view, {buyers} ended in a purchase"
+        return f"No session has a view yet{f'; {whole(later_only)} have a later step' if later_only else ''}."
+    start, end = steps[0]["sessions"], steps[-1]["after_view"]
+    buyers = f"{whole(end)} ({percent(share(end, start))}) {'has' if end == 1 else 'have'}" if end else "none has"
+    said = f"Of {count(start, 'session')} with a view, {buyers} a purchase"
+    # A step that no session has, while some have later ones, is one that the tracker does not send.
+    unsent = {step["step"] for step in steps if step["inferred"] and not step["sessions"]}
     rates = [
-        (share(after["sessions"], before["sessions"]), before["step"], after["step"])
+        (share(after["after_previous"], before["sessions"]) or 0.0, before["step"], after["step"])
         for before, after in pairwise(steps)
-        if before["sessions"] > 0
+        if before["sessions"] > 0 and after["step"] not in unsent
     ]
-    rate, before, after = min(rates, key=lambda step: step[0] or 0.0)
-    if rate is None or rate >= 1:
-        return f"{of}: no session was lost on the way."
-    passed = f"{percent(rate)} went on" if rate else "nobody went on"
-    return f"{of}; the narrowest step is {before} → {after}, where {passed}."
+    rate, before, after = min(rates, key=lambda step: step[0], default=(1.0, "", ""))
+    if rate < 1:
+        passed = f"{percent(rate)} of the sessions with a {before} have" if rate else f"no session with a {before} has"
+        said += f"; the narrowest step is {before} → {after}: {passed} a {after}"
+    said += f"; no session has a {listed(sorted(unsent))}" if unsent else ""
+    return (
+        f"{said}; {count(later_only, 'more session')} without a view have a later step." if later_only else f"{said}."
+    )
 
 
 def credit_shares(credits: pl.DataFrame) -> pl.DataFrame:
@@ -334,8 +344,11 @@ def day_errors(quality: pl.DataFrame) -> pl.DataFrame:
     return quality.filter(read > 0).select("date", "source", rate=pl.col("rows_quarantined") / read)
 
 
-def quality_sentence(quality: pl.DataFrame, reasons: pl.DataFrame, limit: float) -> str:
-    """Say how much was accepted and rejected, the most common reason, and the worst day against the limit."""
+def quality_sentence(quality: pl.DataFrame, reasons: pl.DataFrame, limit: float, checked: Collection[Day] = ()) -> str:
+    """Say how much was accepted and rejected, the most common reason, and the worst day against the limit.
+
+    `checked` are the days and sources above the limit for which the check error_rate fails.
+    """
     numbers = quality.select("rows_accepted", "rows_duplicate", "rows_quarantined").sum().row(0)
     read = sum(numbers)
     if read <= 0:
@@ -345,14 +358,19 @@ def quality_sentence(quality: pl.DataFrame, reasons: pl.DataFrame, limit: float)
     if not numbers[2]:
         return f"{parts}; none was rejected."
     why = f", most often for “{clean(reasons['reason'][0])}”" if len(reasons) else ""
-    return f"{parts}; {rejected} were rejected{why}, {_worst_day(day_errors(quality), limit)}."
+    return f"{parts}; {rejected} were rejected{why}, {_worst_day(day_errors(quality), limit, checked)}."
 
 
-def _worst_day(errors: pl.DataFrame, limit: float) -> str:
+def _worst_day(errors: pl.DataFrame, limit: float, checked: Collection[Day]) -> str:
     worst = errors.sort("rate", "date", "source", descending=[True, False, False]).row(0, named=True)
     on = day(worst["date"], errors["date"].dt.year().n_unique() > 1)
     where = f"{clean(worst['source'])} on {on}" if errors["source"].n_unique() > 1 else on
-    if over := errors.filter(pl.col("rate") > limit)["date"].n_unique():
-        farthest = f"{where} the farthest with {percent(worst['rate'])}"
-        return f"and {count(over, 'day')} went over the limit of {threshold(limit)}, {farthest}"
-    return f"and no day went over the limit of {threshold(limit)} (the worst, {where}: {percent(worst['rate'])})"
+    over = errors.filter(pl.col("rate") > limit).select("date", "source").rows()
+    if not over:
+        return f"and no day went over the limit of {threshold(limit)} (the worst, {where}: {percent(worst['rate'])})"
+    said = f"and {count(len({date for date, _ in over}), 'day')} went over the limit of {threshold(limit)}, "
+    said += f"{where} the farthest with {percent(worst['rate'])}"
+    if passed := len(set(over) - set(checked)):
+        which = "it" if len(over) == 1 else f"{passed} of these {len(over)} days and sources"
+        said += f" (the check error_rate passes {which}: too few records to check, or settled since)"
+    return said

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
@@ -24,7 +24,6 @@ from analytics_platform.reports.wording import (
     share,
     shown,
     span,
-    whole,
 )
 
 LATEST = 10
@@ -84,17 +83,18 @@ def trends_table(days: pl.DataFrame) -> TextTable | None:
 
 
 def funnel_table(funnel: pl.DataFrame) -> TextTable | None:
-    """Show the sessions that reached each step, and the rates between the steps."""
-    sessions = pl.col("sessions")
-    steps = funnel.with_columns(first=sessions.first(), before=sessions.shift(1), lost=sessions.shift(1) - sessions)
+    """Show the sessions with each step, those that only have a later one, and the rates between the steps."""
+    steps = funnel.with_columns(view=pl.col("sessions").first(), before=pl.col("sessions").shift(1))
     columns: Columns = {
         "Step": lambda row: capital(clean(row["step"])),
         "Sessions": "sessions",
-        "Of step before": lambda row: "" if row["before"] is None else percent(share(row["sessions"], row["before"])),
-        "Of all": _ratio("sessions", "first"),
-        "Lost": lambda row: "" if row["lost"] is None else whole(row["lost"]),
+        "Of step before": lambda row: (
+            "" if row["before"] is None else percent(share(row["after_previous"], row["before"]))
+        ),
+        "Of views": _ratio("after_view", "view"),
+        "Later steps only": "inferred",
     }
-    return _table("Sessions that came at least as far", columns, steps)
+    return _table("Sessions with an event of the step; rates are of sessions that have both steps", columns, steps)
 
 
 def attribution_table(credits: pl.DataFrame) -> TextTable | None:
@@ -106,7 +106,7 @@ def attribution_table(credits: pl.DataFrame) -> TextTable | None:
     return _table("Revenue credited to each channel", columns, credit_shares(credits))
 
 
-devices_table = partial(_table, "By kind of device", {
+devices_table = partial(_table, "By kind of device; orders are those of sessions that started in these days", {
     "Device": lambda row: capital(clean(row["device_type"])), "Sessions": "sessions",
     "Bounces": _ratio("bounces", "sessions"), "Orders": "orders", "Conversion": _ratio("converted", "sessions"),
     "Revenue": "revenue",
@@ -116,6 +116,11 @@ products_table = partial(_table, "Best sellers, by revenue", {
     "Product": lambda row: label(row, "product"), "Views": "views", "Put in cart": "add_to_carts",
     "Orders": "orders", "Pieces": "quantity", "Revenue": "revenue", "Refunds": "refunds", "Net": "net_revenue",
 })  # fmt: skip
+
+variants_table = partial(_table, "Variants of the best sellers; an order with two variants counts for both", {
+    "Product": lambda row: label(row, "product"), "Variant": "variant", "Orders": "orders", "Pieces": "quantity",
+    "Revenue": "revenue",
+}, names=2)  # fmt: skip
 
 lists_table = partial(
     _table, "Engagement: sessions with a click, a cart or a purchase from the list / sessions that saw it", {
@@ -171,6 +176,11 @@ def quality_table(quality: pl.DataFrame) -> TextTable | None:
         "Error rate": _ratio("rows_quarantined", "read"),
     }  # fmt: skip
     return _table("Records by day of the event and source, the latest days", columns, entries, names=2)
+
+
+def unread_table(rows: Sequence[tuple[str, str]]) -> TextTable | None:
+    """Show what came and is in no figure, by its kind."""
+    return TextTable("Kept, and in no figure of their kind", ("", "What"), tuple(rows), 2) if rows else None
 
 
 reasons_table = partial(_table, "Most common reasons of rejection", {"Reason": "reason", "Records": "rows"})

@@ -26,6 +26,8 @@ class Breach:
     input: str
     rows_read: int
     rows_quarantined: int
+    is_checked: bool
+    """Whether it has enough rows to check (`least_checked_rows` of its source's contract)."""
 
     @property
     def error_rate(self) -> float:
@@ -68,10 +70,7 @@ def is_file(source: str, name: str) -> bool:
 
 
 def error_rates(session: Session, allowed: float, days: DayRange | None = None) -> list[Breach]:
-    """Return the batches and days with rejected rows that are not settled, within `days` if given.
-
-    Those with too few rows to check are left out (`least_checked_rows` of their source's contract).
-    """
+    """Return the batches and days with rejected rows that are not settled, within `days` if given."""
     first, last = (days.first, days.last) if days else (dt.date.min, dt.date.max)
     values = {"first": first, "last": last, **settled_batches(session, allowed)}
     batches = session.rows(
@@ -100,13 +99,19 @@ def error_rates(session: Session, allowed: float, days: DayRange | None = None) 
         values,
     )
     least = {contract.table.source: contract.table.least_checked_rows for contract in CONTRACTS.values()}
-    found = (Breach(*row) for row in [*batches, *daily])
-    return [breach for breach in found if breach.rows_read >= least.get(breach.source, 1)]
+    return [Breach(*(*row, row[4] >= least.get(row[2], 1))) for row in [*batches, *daily]]
 
 
 def find_breaches(session: Session, allowed: float, days: DayRange | None = None) -> list[Breach]:
     """Return the batches and days above the `allowed` error rate, within `days` if given."""
-    return [breach for breach in error_rates(session, allowed, days) if breach.error_rate > allowed]
+    found = error_rates(session, allowed, days)
+    return [breach for breach in found if breach.error_rate > allowed and breach.is_checked]
+
+
+def days_above(session: Session, allowed: float, days: DayRange | None = None) -> set[tuple[dt.date, str]]:
+    """Return the days and sources among the breaches."""
+    found = find_breaches(session, allowed, days)
+    return {(dt.date.fromisoformat(breach.name), breach.source) for breach in found if breach.kind == "day"}
 
 
 def describe_breaches(session: Session, allowed: float, breaches: Sequence[Breach]) -> str:

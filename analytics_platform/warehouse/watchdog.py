@@ -21,7 +21,7 @@ from analytics_platform.settings import Settings
 from analytics_platform.sources.registry import SOURCES
 from analytics_platform.sources.source import names_read
 from analytics_platform.transform import DayRange, Query, all_models, plan
-from analytics_platform.warehouse.error_rate import describe_breaches, find_breaches, remedy
+from analytics_platform.warehouse.error_rate import describe_breaches, error_rates, remedy
 from analytics_platform.warehouse.ledger import LEDGER_TABLES, damaged_batches, unloaded_batches
 from analytics_platform.warehouse.session import Session
 
@@ -111,9 +111,12 @@ def has_low_error_rate(session: Session, settings: Settings, now: dt.datetime) -
     """Check that no batch and no day is above MAX_ERROR_RATE with rejected rows that are not settled."""
     if _lacks(session, *LEDGER):
         return _unchecked("error_rate", "nothing was ever loaded")
-    breaches = find_breaches(session, settings.max_error_rate)
+    rates = error_rates(session, settings.max_error_rate)
+    above = [each for each in rates if each.error_rate > settings.max_error_rate]
+    breaches, unchecked = ([each for each in above if each.is_checked is checked] for checked in (True, False))
     read, rejected = session.one("SELECT sum(rows_read), sum(rows_quarantined) FROM ops.pipeline_logs")
     seen = f"{rejected or 0:,} of {read or 0:,} rows rejected, none above {settings.max_error_rate:.2%}"
+    seen += f" but {', '.join(map(str, unchecked[:NAMED]))}: too few rows to check" if unchecked else ""
     if breaches:
         allowed = settings.max_error_rate
         seen, what_to_do = describe_breaches(session, allowed, breaches), remedy(session, allowed, breaches)

@@ -121,22 +121,22 @@ def test_absurd_numbers_do_not_stop_the_line(tmp_path: Path) -> None:
         assert amounts == [(Decimal(9_999_999_999), "line total")]
 
 
-def test_the_funnel_counts_a_session_for_all_steps_before_its_furthest(tmp_path: Path) -> None:
+def test_the_funnel_counts_the_steps_that_a_session_has(tmp_path: Path) -> None:
     rows = [
         click("ada", f"{DAY}T10:00:00Z", "page_viewed"),
+        click("ada", f"{DAY}T10:00:01Z", "product_added_to_cart"),
         click("bob", f"{DAY}T10:00:00Z", "product_added_to_cart"),
         purchase("eve", "10:00:00", "T1", 10),
         click("sam", f"{DAY}T10:00:00Z", "email_filled_on_popup"),
     ]
+    columns = "step, sessions, inferred, after_previous, after_view, rate_from_previous, rate_from_start"
     with built_platform(tmp_path, rows, {"marts.funnel_daily"}) as session:
-        funnel = session.rows(
-            "SELECT step, sessions, rate_from_previous, rate_from_start FROM marts.funnel_daily ORDER BY step_index"
-        )
+        funnel = session.rows(f"SELECT {columns} FROM marts.funnel_daily ORDER BY step_index")
     assert funnel == [
-        ("view", 3, 1.0, 1.0),
-        ("cart", 2, 2 / 3, 2 / 3),
-        ("checkout", 1, 0.5, 1 / 3),
-        ("purchase", 1, 1.0, 1 / 3),
+        ("view", 1, 2, 1, 1, None, 1.0),
+        ("cart", 2, 1, 1, 1, 1.0, 1.0),
+        ("checkout", 0, 1, 0, 0, 0.0, 0.0),
+        ("purchase", 1, 0, 0, 0, None, 0.0),
     ]
 
 
@@ -172,8 +172,7 @@ def test_dimensions_show_the_latest_attributes_that_are_known(tmp_path: Path) ->
 
 def test_data_quality_counts_every_record_of_a_day(tmp_path: Path) -> None:
     rows = [click("ada", f"{DAY}T10:00:00Z"), click("ada", f"{DAY}T10:00:00Z"), click("", f"{DAY}T10:00:00Z")]
+    columns = "batches, rows_accepted, rows_duplicate, rows_quarantined, error_rate, empty_columns"
     with built_platform(tmp_path, rows, {"marts.data_quality_daily"}) as session:
-        quality = session.rows(
-            "SELECT batches, rows_accepted, rows_duplicate, rows_quarantined, error_rate FROM marts.data_quality_daily"
-        )
-    assert quality == [(1, 1, 1, 1, 1 / 3)]
+        quality = session.rows(f"SELECT {columns} FROM marts.data_quality_daily")
+    assert quality == [(1, 1, 1, 1, 1 / 3, "referrer, items")]

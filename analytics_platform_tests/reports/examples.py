@@ -4,6 +4,7 @@ import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,10 @@ _SCHEMAS: Mapping[str, dict[str, Any]] = {
         "unknown": pl.Int64, "revenue": _MONEY, "refunds": _MONEY, "net_revenue": _MONEY, "is_complete": pl.Boolean,
     },
     "unknown": {"kind": pl.String, "reason": pl.String, "events": pl.Int64, "excess": _MONEY},
-    "funnel": {"step_index": pl.Int64, "step": pl.String, "sessions": pl.Int64},
+    "funnel": {
+        "step_index": pl.Int64, "step": pl.String, "sessions": pl.Int64, "inferred": pl.Int64,
+        "after_previous": pl.Int64, "after_view": pl.Int64,
+    },
     "attribution": {
         "channel": pl.String, "first_orders": pl.Int64, "last_orders": pl.Int64, "indirect_orders": pl.Int64,
         "first_revenue": _MONEY, "last_revenue": _MONEY, "indirect_revenue": _MONEY,
@@ -64,7 +68,10 @@ _SCHEMAS: Mapping[str, dict[str, Any]] = {
     },
     "quality": {
         "date": pl.Date, "source": pl.String, "rows_accepted": pl.Int64, "rows_duplicate": pl.Int64,
-        "rows_quarantined": pl.Int64,
+        "rows_quarantined": pl.Int64, "empty_columns": pl.String,
+    },
+    "variants": {
+        "product_id": pl.String, "variant": pl.String, "orders": pl.Int64, "quantity": pl.Int64, "revenue": _MONEY,
     },
     "reasons": {"reason": pl.String, "rows": pl.Int64},
 }  # fmt: skip
@@ -74,10 +81,13 @@ FRAMES = tuple(_SCHEMAS)
 
 
 def frame(name: str, rows: Sequence[Sequence[object]] = ()) -> pl.DataFrame:
-    """A frame of `Facts` from plain values; money may be given as int or text."""
+    """A frame of `Facts` from plain values; money may be given as int or text, the last values may be missing."""
     schema = _SCHEMAS[name]
     values = [
-        [Decimal(str(value)) if kind == _MONEY else value for value, kind in zip(row, schema.values(), strict=True)]
+        [
+            Decimal(str(value)) if kind == _MONEY else value
+            for value, kind in zip_longest(row, schema.values(), fillvalue=None)
+        ]
         for row in rows
     ]
     return pl.DataFrame(values, schema=schema, orient="row")
@@ -137,7 +147,7 @@ def facts(**frames: pl.DataFrame) -> Facts:
 def warehouse(path: Path) -> Iterator[DuckDBSession]:
     """A writable session on a warehouse that has the tables a report reads."""
     with DuckDBWarehouse(path, macros=macros()).session() as session:
-        session.ensure(*(CONTRACTS[table] for table in FINDINGS), CONTRACTS["ops.batch_days"])
+        session.ensure(*(CONTRACTS[table] for table in FINDINGS))
         yield session
 
 
@@ -194,7 +204,16 @@ def _add_day(session: DuckDBSession, date: dt.date, sessions: int) -> None:
     )
     for step, reached in enumerate((sessions, 40, 20, orders), 1):
         name = ("view", "cart", "checkout", "purchase")[step - 1]
-        add(session, "marts.funnel_daily", date=date, step_index=step, step=name, sessions=reached)
+        add(
+            session,
+            "marts.funnel_daily",
+            date=date,
+            step_index=step,
+            step=name,
+            sessions=reached,
+            after_previous=reached,
+            after_view=reached,
+        )
     for model, channel in (("first_touch", "Email"), ("last_touch", "Direct"), ("last_non_direct", "Email")):
         add(
             session,
@@ -257,4 +276,4 @@ def _add_day(session: DuckDBSession, date: dt.date, sessions: int) -> None:
 def read(path: Path, as_of: dt.datetime = AS_OF) -> Facts:
     """The facts of a warehouse."""
     with DuckDBWarehouse(path, macros=macros()).session(read_only=True) as session:
-        return read_facts(session, as_of)
+        return read_facts(session, as_of, LIMIT)

@@ -21,7 +21,7 @@ class TestTrends:
         two_weeks = days(*[LAST_WEEK] * 7, *[(97, 6, 1120)] * 6, (97, 6, 1260))
         assert say.trends_sentence(two_weeks) == (
             "In the 7 days to 14 Nov, against the 7 before, revenue rose 14 % to 7,980 and sessions "
-            "fell 3.0 % to 679; the best day was 14 Nov with 1,260."
+            "fell 3.0 % to 679; the best of these 7 was 14 Nov with 1,260."
         )
 
     def test_days_that_are_not_over_are_left_out_of_the_comparison(self) -> None:
@@ -108,33 +108,51 @@ class TestTrends:
         assert say.trends_sentence(nothing) == "There was no traffic and there were no orders yet."
 
 
-def funnel(*reached: int) -> pl.DataFrame:
+def funnel(*reached: int, inferred: tuple[int, ...] = (0, 0, 0, 0), both: tuple[int, ...] = ()) -> pl.DataFrame:
+    """Steps of so many sessions; `both` have the step before too."""
     names = ("view", "cart", "checkout", "purchase")
-    return frame("funnel", [(n, name, count) for n, (name, count) in enumerate(zip(names, reached, strict=True), 1)])
+    rows = zip(names, reached, inferred, both or reached, strict=True)
+    return frame("funnel", [(n, *row, min(row[1], reached[0])) for n, row in enumerate(rows, 1)])
 
 
 class TestFunnel:
     @pytest.mark.parametrize(
-        ("reached", "bought", "narrowest"),
+        ("steps", "said"),
         [
-            ((4007, 668, 339, 215), "4,007 sessions with a view, 215 (5.4 %)", "view → cart, where 17 % went on"),
-            ((100, 90, 9, 9), "100 sessions with a view, 9 (9.0 %)", "cart → checkout, where 10 % went on"),
-            ((10, 5, 0, 0), "10 sessions with a view, none", "cart → checkout, where nobody went on"),
+            (
+                funnel(4007, 668, 339, 215),
+                "Of 4,007 sessions with a view, 215 (5.4 %) have a purchase; the narrowest step is view → cart: "
+                "17 % of the sessions with a view have a cart.",
+            ),
+            (
+                funnel(100, 90, 9, 9),
+                "Of 100 sessions with a view, 9 (9.0 %) have a purchase; the narrowest step is cart → checkout: "
+                "10 % of the sessions with a cart have a checkout.",
+            ),
+            (
+                funnel(10, 5, 0, 0),
+                "Of 10 sessions with a view, none has a purchase; the narrowest step is cart → checkout: "
+                "no session with a cart has a checkout.",
+            ),
+            (
+                funnel(100, 8, 8, 8, inferred=(5, 0, 0, 0), both=(100, 3, 8, 8)),
+                "Of 100 sessions with a view, 8 (8.0 %) have a purchase; the narrowest step is view → cart: "
+                "3.0 % of the sessions with a view have a cart; 5 more sessions without a view have a later step.",
+            ),
+            (
+                funnel(10, 10, 0, 5, inferred=(0, 0, 5, 0)),
+                "Of 10 sessions with a view, 5 (50 %) have a purchase; no session has a checkout.",
+            ),
+            (funnel(1, 1, 1, 1), "Of 1 session with a view, 1 (100 %) has a purchase."),
+            (funnel(0, 2, 0, 0, inferred=(2, 0, 0, 0)), "No session has a view yet; 2 have a later step."),
         ],
     )
-    def test_the_narrowest_step_is_named(self, reached: tuple[int, int, int, int], bought: str, narrowest: str) -> None:
-        assert say.funnel_sentence(funnel(*reached)) == (
-            f"Of {bought} ended in a purchase; the narrowest step is {narrowest}."
-        )
-
-    def test_a_funnel_without_losses_has_no_narrowest_step(self) -> None:
-        assert say.funnel_sentence(funnel(1, 1, 1, 1)) == (
-            "Of 1 session with a view, 1 (100 %) ended in a purchase: no session was lost on the way."
-        )
+    def test_only_what_was_seen_is_said(self, steps: pl.DataFrame, said: str) -> None:
+        assert say.funnel_sentence(steps) == said
 
     @pytest.mark.parametrize("empty", [frame("funnel"), funnel(0, 0, 0, 0)])
     def test_an_empty_funnel_is_said(self, empty: pl.DataFrame) -> None:
-        assert say.funnel_sentence(empty) == "No session has entered the funnel yet."
+        assert say.funnel_sentence(empty) == "No session has a view yet."
 
 
 class TestAttribution:
@@ -314,8 +332,15 @@ class TestQuality:
 
     def test_days_over_the_limit_are_counted_once_and_the_source_is_named(self) -> None:
         quality = frame("quality", [(NOV_1, "app", 90, 0, 10), (NOV_1, "web", 80, 0, 20)])
-        assert say.quality_sentence(quality, REASONS, 0.025).endswith(
+        assert say.quality_sentence(quality, REASONS, 0.025, {(NOV_1, "app"), (NOV_1, "web")}).endswith(
             "and 1 day went over the limit of 2.5 %, web on 1 Nov the farthest with 20 %."
+        )
+
+    @pytest.mark.parametrize(("sources", "which"), [(["app"], "it"), (["app", "web"], "1 of these 2 days and sources")])
+    def test_a_day_that_the_check_passes_is_pointed_out(self, sources: list[str], which: str) -> None:
+        quality = frame("quality", [(NOV_1, source, 90, 0, 10) for source in sources])
+        assert say.quality_sentence(quality, REASONS, LIMIT, {(NOV_1, "web")}).endswith(
+            f"(the check error_rate passes {which}: too few records to check, or settled since)."
         )
 
     def test_a_clean_load_is_said(self) -> None:

@@ -1,13 +1,38 @@
 -- Grain: one row per day of events and source, over all batches with events of the day.
+WITH told AS (
+    SELECT
+        event_date,
+        source,
+        concat_ws(
+            ', ',
+            CASE WHEN count(page_url) = 0 THEN 'page_url' END,
+            CASE WHEN count(referrer) = 0 THEN 'referrer' END,
+            CASE WHEN count(*) FILTER (WHERE device_type <> 'unknown') = 0 THEN 'user_agent' END,
+            CASE WHEN count(items_json) = 0 THEN 'items' END
+        ) AS empty_columns
+    FROM cleaned.events
+    GROUP BY event_date, source
+),
+loaded AS (
+    SELECT
+        event_date,
+        source,
+        count(*) AS batches,
+        sum(rows_accepted) AS rows_accepted,
+        sum(rows_duplicate) AS rows_duplicate,
+        sum(rows_quarantined) AS rows_quarantined
+    FROM ops.batch_days
+    WHERE rows_accepted + rows_duplicate + rows_quarantined > 0 -- none: the batch was withdrawn
+    GROUP BY event_date, source
+)
 SELECT
-    event_date AS date,
-    source,
-    count(*) AS batches,
-    CAST(sum(rows_accepted) AS BIGINT) AS rows_accepted,
-    CAST(sum(rows_duplicate) AS BIGINT) AS rows_duplicate,
-    CAST(sum(rows_quarantined) AS BIGINT) AS rows_quarantined,
-    CAST(sum(rows_quarantined) AS DOUBLE)
-    / nullif(sum(rows_accepted) + sum(rows_duplicate) + sum(rows_quarantined), 0) AS error_rate
-FROM ops.batch_days
-WHERE rows_accepted + rows_duplicate + rows_quarantined > 0 -- none: the batch was withdrawn
-GROUP BY event_date, source
+    loaded.event_date AS date,
+    loaded.source,
+    batches,
+    CAST(rows_accepted AS BIGINT) AS rows_accepted,
+    CAST(rows_duplicate AS BIGINT) AS rows_duplicate,
+    CAST(rows_quarantined AS BIGINT) AS rows_quarantined,
+    CAST(rows_quarantined AS DOUBLE) / nullif(rows_accepted + rows_duplicate + rows_quarantined, 0) AS error_rate,
+    told.empty_columns
+FROM loaded
+LEFT JOIN told ON loaded.event_date = told.event_date AND loaded.source = told.source

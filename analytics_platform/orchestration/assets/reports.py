@@ -54,7 +54,9 @@ def findings(
         with warehouse.session() as session:
             session.ensure(*(CONTRACTS[table] for table in FINDINGS))
     with warehouse.session(read_only=True) as session:
-        report = make_report(read_facts(session, as_of, settings.shop_currency), as_of, settings.max_error_rate)
+        report = make_report(
+            read_facts(session, as_of, settings.max_error_rate, settings.shop_currency), as_of, settings.max_error_rate
+        )
     try:
         write_report(report, folder)
     except OSError as error:

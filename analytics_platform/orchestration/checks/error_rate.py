@@ -37,7 +37,8 @@ def check_error_rate(
 ) -> tuple[dg.AssetCheckResult, str | None]:
     """Give the check's result, and the sentence to stop with if it failed; of some sources, within `days` if given."""
     rates = [breach for breach in error_rates(session, max_error_rate, days) if breach.source in sources]
-    breaches = [breach for breach in rates if breach.error_rate > max_error_rate]
+    above = [breach for breach in rates if breach.error_rate > max_error_rate]
+    breaches, unchecked = ([each for each in above if each.is_checked is checked] for checked in (True, False))
     metadata: dict[str, dg.MetadataValue] = {
         "threshold": dg.MetadataValue.float(max_error_rate),
         "worst rate": dg.MetadataValue.float(max((breach.error_rate for breach in rates), default=0.0)),
@@ -46,6 +47,9 @@ def check_error_rate(
     if words:
         metadata["accepted batches"] = dg.MetadataValue.text("\n".join(map(str, words)))
     text = None
+    if unchecked:
+        metadata["too few rows to check"] = dg.MetadataValue.text("\n".join(map(str, unchecked)))
+        text = f"Above the threshold, with too few rows to check: {len(unchecked):,} batches or days."
     if breaches:
         text = describe_breaches(session, max_error_rate, breaches)
         what_to_do = remedy(session, max_error_rate, breaches)

@@ -81,7 +81,11 @@ def _add_day(session: Session, date: dt.date, much: int) -> None:
         ],
     )
     reached = {"view": 200, "cart": 60, "checkout": 30, "purchase": 10}
-    steps = [{"date": date, "step_index": n, "step": s, "sessions": reached[s]} for n, s in enumerate(reached, 1)]
+    seen = ("sessions", "after_previous", "after_view")
+    steps = [
+        {"date": date, "step_index": n, "step": step, **dict.fromkeys(seen, reached[step])}
+        for n, step in enumerate(reached, 1)
+    ]
     insert(session, "marts.funnel_daily", steps)
     insert(
         session, "marts.device_daily", [{"date": date, "device_type": "mobile", "sessions": 200, "revenue": revenue}]

@@ -1,0 +1,67 @@
+"""How the data of some days differs from that of others, so that no change of the data passes for one of the shop."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Collection, Iterator
+
+import polars as pl
+
+from analytics_platform.reports.wording import listed, percent, span
+from analytics_platform.sources.registry import EVENTS
+from analytics_platform.transform import DayRange, day_ranges
+
+_TELLING = 0.01
+"""Changes of the error rate that are smaller are not named."""
+_ENOUGH = 50
+"""A day with fewer accepted records may lack a column by chance."""
+_COLUMNS = ("page_url", "referrer", "user_agent", "items")
+_NAMED = 3
+
+
+def differences(quality: pl.DataFrame, before: DayRange, after: DayRange) -> list[str]:
+    """Name what makes the days `before` and `after` hard to compare: rejections, silent sources and empty columns."""
+    events = quality.filter(pl.col("source").is_in(list(EVENTS))).with_columns(
+        read=pl.sum_horizontal("rows_accepted", "rows_duplicate", "rows_quarantined"),
+        is_after=pl.when(pl.col("date").is_between(after.first, after.last)).then(True)
+        .when(pl.col("date").is_between(before.first, before.last)).then(False),
+    ).drop_nulls("is_after")  # fmt: skip
+    return [*_rejections(events), *_silences(events, before, after), *empty_columns(events)]
+
+
+def _rejections(events: pl.DataFrame) -> Iterator[str]:
+    rates = events.group_by("source", "is_after").agg(rate=pl.col("rows_quarantined").sum() / pl.col("read").sum())
+    known = {(source, is_after): rate for source, is_after, rate in rates.rows()}
+    for source in sorted({source for source, _ in known}):
+        then, now = known.get((source, False)), known.get((source, True))
+        if then is not None and now is not None and abs(now - then) >= _TELLING:
+            yield f"{percent(now)} of the records of {source} were rejected after {percent(then)}"
+
+
+def _silences(events: pl.DataFrame, before: DayRange, after: DayRange) -> Iterator[str]:
+    """Name sources that one of the periods has on each of its days, or at all, and the other has not."""
+    heard = events.filter(pl.col("rows_accepted") + pl.col("rows_duplicate") > 0)
+    for source in sorted(heard["source"].unique()):
+        for is_after, days in ((True, after), (False, before)):
+            all_of, other = (heard.filter(is_after=which)["date"] for which in (is_after, not is_after))
+            mine, theirs = (heard.filter(is_after=which, source=source)["date"] for which in (is_after, not is_after))
+            if mine.is_empty():
+                yield f"{source} brought nothing on {span(days.first, days.last)}"
+            elif theirs.n_unique() == other.n_unique() and (silent := set(all_of) - set(mine)):
+                yield f"{source} brought nothing on {_dates(silent)}"
+
+
+def empty_columns(quality: pl.DataFrame, columns: Collection[str] = _COLUMNS) -> Iterator[str]:
+    """Name the columns that the events of a source lack on some of the days only."""
+    told = quality.filter(pl.col("rows_accepted") >= _ENOUGH).drop_nulls("empty_columns")
+    for (source,), days in told.group_by("source", maintain_order=True):
+        for column in columns:
+            lacking = days.filter(pl.col("empty_columns").str.split(", ").list.contains(column))["date"]
+            if 0 < len(lacking) < len(days):
+                yield f"{source} has no {column} on {_dates(lacking)}"
+
+
+def _dates(dates: Collection[dt.date]) -> str:
+    ranges = [span(each.first, each.last) for each in day_ranges(set(dates))]
+    more = len(ranges) - _NAMED
+    return listed(ranges if more <= 0 else [*ranges[:_NAMED], f"{more} more periods"])

@@ -1,0 +1,59 @@
+"""What changed in the data between two weeks is named beside what changed in the shop."""
+
+import datetime as dt
+from collections.abc import Callable
+
+import pytest
+
+from analytics_platform.reports.coverage import differences, empty_columns
+from analytics_platform.transform import DayRange
+from analytics_platform_tests.reports.examples import NOV_1, frame
+
+BEFORE, AFTER = DayRange(NOV_1, dt.date(2026, 11, 7)), DayRange(dt.date(2026, 11, 8), dt.date(2026, 11, 14))
+Row = tuple[int, int, str | None] | None
+"""Accepted and rejected records of a day, and the columns that are empty on it; None without records."""
+SOUND: Row = (100, 1, "")
+
+
+@pytest.mark.parametrize(
+    ("clickstream", "web_logs", "said"),
+    [
+        (lambda n: SOUND, lambda n: SOUND, []),
+        (
+            lambda n: (100, 18, "") if n > 7 else SOUND,
+            lambda n: SOUND,
+            ["15 % of the records of clickstream were rejected after 1.0 %"],
+        ),
+        (
+            lambda n: (100, 1, "referrer") if n > 7 else SOUND,
+            lambda n: None,
+            ["clickstream has no referrer on 8–14 Nov"],
+        ),
+        (lambda n: (100, 1, "referrer"), lambda n: (100, 1, None), []),
+        (lambda n: (9, 0, "referrer") if n > 7 else (9, 0, ""), lambda n: None, []),
+        (lambda n: SOUND, lambda n: None if n > 7 else SOUND, ["web_logs brought nothing on 8–14 Nov"]),
+        (lambda n: SOUND, lambda n: SOUND if n > 7 else None, ["web_logs brought nothing on 1–7 Nov"]),
+        (lambda n: SOUND, lambda n: None if n in (9, 12) else SOUND, ["web_logs brought nothing on 9 Nov and 12 Nov"]),
+        (lambda n: SOUND, lambda n: SOUND if n % 3 == 0 else None, []),
+        (lambda n: SOUND, lambda n: (0, 50, None) if n > 7 else SOUND, [
+            "100 % of the records of web_logs were rejected after 1.0 %", "web_logs brought nothing on 8–14 Nov"]),
+        (lambda n: SOUND if n <= 7 else None, lambda n: SOUND if n > 7 else None, [
+            "clickstream brought nothing on 8–14 Nov", "web_logs brought nothing on 1–7 Nov"]),
+    ],
+)  # fmt: skip
+def test_what_differs_between_two_weeks_is_named(
+    clickstream: Callable[[int], Row], web_logs: Callable[[int], Row], said: list[str]
+) -> None:
+    rows = [
+        (dt.date(2026, 11, n), source, row[0], 0, row[1], row[2])
+        for n in range(1, 15)
+        for source, of in (("clickstream", clickstream), ("web_logs", web_logs))
+        if (row := of(n)) is not None
+    ]
+    rows += [(NOV_1, "users", 5, 0, 5, None)]  # snapshots come when they come
+    assert differences(frame("quality", rows), BEFORE, AFTER) == said
+
+
+def test_only_the_columns_that_a_figure_needs_are_named() -> None:
+    rows = [(NOV_1, "app", 99, 0, 0, ""), (AFTER.last, "app", 99, 0, 0, "referrer, items")]
+    assert [*empty_columns(frame("quality", rows), ["items"])] == ["app has no items on 14 Nov"]
