@@ -35,7 +35,7 @@ def _rejections(events: pl.DataFrame) -> Iterator[str]:
     for source in sorted({source for source, _ in known}):
         then, now = known.get((source, False)), known.get((source, True))
         if then is not None and now is not None and abs(now - then) >= _TELLING:
-            yield f"{percent(now)} of the records of {source} were rejected after {percent(then)}"
+            yield f"{percent(now)} of the records of {source} were rejected ({percent(then)} in the days before)"
 
 
 def _silences(events: pl.DataFrame, before: DayRange, after: DayRange) -> Iterator[str]:

@@ -117,7 +117,9 @@ def legend(figure: Figure, axes: Axes, columns: int) -> None:
     )  # fmt: skip
 
 
-def ranked(title: str, rows: Sequence[tuple[str, Any, str]], narrow: bool) -> bytes:
+def ranked(
+    title: str, rows: Sequence[tuple[str, Any, str]], narrow: bool, colours: Sequence[str] | str = BLUE
+) -> bytes:
     """Draw a horizontal bar for each name and value, from top to bottom, with its label at its end."""
     figure = new_figure(narrow, 0.7 + 0.32 * max(len(rows), _SLOTS))
     axes = figure.subplots()
@@ -125,7 +127,7 @@ def ranked(title: str, rows: Sequence[tuple[str, Any, str]], narrow: bool) -> by
     values = [float(value) for _, value, _ in rows]
     labels = [drawable(label) for _, _, label in rows]
     axes.bar_label(
-        axes.barh(range(len(rows)), values, color=BLUE, height=0.66), labels, padding=4, fontsize=9, color=INK,
+        axes.barh(range(len(rows)), values, color=colours, height=0.66), labels, padding=4, fontsize=9, color=INK,
         parse_math=False,
     )  # fmt: skip
     axes.set_yticks(range(len(rows)), [drawable(name) for name, _, _ in rows], color=INK, parse_math=False)

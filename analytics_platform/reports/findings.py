@@ -22,6 +22,7 @@ from analytics_platform.reports.render import render_html, render_markdown
 from analytics_platform.reports.tables import TextTable
 from analytics_platform.reports.wording import (
     amounts_in,
+    capital,
     clean,
     count,
     day,
@@ -205,14 +206,10 @@ def _sections(facts: Facts, limit: float) -> Iterator[Section]:
     sentence = sentences.quality_sentence(quality, reasons, limit, facts.days_above)
     yield Section("data_quality", "Data quality", sentence, plot, shown)
     unknown = sentences.unknown_sentence(facts.unknown, facts.unconverted)
-    unread = (
-        ("Amounts", [unknown] if unknown else []),
-        ("Event", facts.unknown_events),
-        ("Field", facts.unread_fields),
-    )
-    left_out = [(kind, clean(text, 600)) for kind, texts in unread for text in texts]
-    table = tables.unread_table(left_out)
-    yield Section("left_out", "In no figure", sentences.unread_sentence(left_out), None, (table,) if table else ())
+    unread = {"amounts": [unknown] if unknown else [], "events": facts.unknown_events, "fields": facts.unread_fields}
+    table = tables.unread_table([(capital(kind), clean(text, 600)) for kind, texts in unread.items() for text in texts])
+    sentence = sentences.unread_sentence([kind for kind, texts in unread.items() if texts])
+    yield Section("left_out", "In no figure", sentence, None, (table,) if table else ())
 
 
 def _reservations(facts: Facts) -> Mapping[str, Sequence[str]]:

@@ -16,7 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FormatStrFormatter, MaxNLocator
 
 from analytics_platform.reports import drawing
-from analytics_platform.reports.colours import BLUE, COLOURS, GREEN, INK, LINE, MUTED, ORANGE, VERMILLION
+from analytics_platform.reports.colours import BLUE, COLOURS, GREEN, INK, LINE, MUTED, ORANGE, VERMILLION, colour_of
 from analytics_platform.reports.periods import WEEK
 from analytics_platform.reports.queries import TOP
 from analytics_platform.reports.sentences import credit_shares, day_errors
@@ -179,7 +179,7 @@ def orphans_plot(orphans: pl.DataFrame, narrow: bool) -> bytes:
     for row in orphans.rows(named=True):
         part = share(row["orphan_interactions"], row["interactions"]) or 0.0
         found.append((clean(row["source"], 20), part, f"{percent(part)} of {whole(row['interactions'])}"))
-    return drawing.ranked("Events of unknown users", found, narrow)
+    return drawing.ranked("Events of unknown users", found, narrow, [*map(colour_of, orphans["source"])])
 
 
 def errors_plot(quality: pl.DataFrame, limit: float | None = None, *, narrow: bool) -> bytes:
@@ -191,10 +191,10 @@ def errors_plot(quality: pl.DataFrame, limit: float | None = None, *, narrow: bo
     dates = errors["date"].unique().sort().to_list()
     sources = errors["source"].unique().sort().to_list()
     mark = "o-" if len(dates) <= 31 else "-"
-    for number, source in enumerate(sources):
+    for source in sources:
         rates = errors.filter(source=source)
         places = [dates.index(date) for date in rates["date"]]
-        colour, name = COLOURS[number % len(COLOURS)], drawing.drawable(clean(source, 20))
+        colour, name = colour_of(source), drawing.drawable(clean(source, 20))
         axes.plot(places, rates["rate"] * 100, mark, markersize=3, linewidth=2, color=colour, label=name)
     highest = max([limit or 0.0, *errors["rate"]]) * 100
     if len(sources) > 1:  # above the lines: three sources a row

@@ -24,7 +24,7 @@ OVERVIEW = (
 )
 CHANNELS = ("marts.attribution",)
 PRODUCTS = ("marts.product_daily", "marts.list_performance", "star.dim_product")
-CUSTOMERS = ("marts.user_metrics", "cleaned.users", "ops.orphans", "marts.customer_revenue")
+CUSTOMERS = ("marts.daily_trends", "marts.user_metrics", "cleaned.users", "ops.orphans", "marts.customer_revenue")
 QUALITY = ("ops.quarantine", "ops.batch_days", "ops.acceptances")
 PIPELINE = ("ops.pipeline_logs", "ops.set_aside")
 DASHBOARD = tuple(sorted({*OVERVIEW, *CHANNELS, *PRODUCTS, *CUSTOMERS, *QUALITY, *PIPELINE}))
@@ -52,7 +52,7 @@ first_revenue last_revenue indirect_revenue
 _TYPES: Mapping[str, Any] = {
     **dict.fromkeys(_TEXTS.split(), pl.String),
     **dict.fromkeys(_AMOUNTS.split(), _MONEY),
-    **dict.fromkeys(("engagement_rate", "view_to_purchase_rate", "average_views"), pl.Float64),
+    **dict.fromkeys(["engagement_rate", "view_to_purchase_rate", "average_views", "latitude", "longitude"], pl.Float64),
     **dict.fromkeys(("finished_at", "last_active_at"), pl.Datetime("us", "UTC")),
     **dict.fromkeys(("date", "last_order_date"), pl.Date),
 }
@@ -218,8 +218,10 @@ def traffic_sources(session: Session, days: DayRange, top: int) -> list[str]:
     return frame(session, "source orders", sql, days, top=top)["source"].to_list()
 
 
-def read_products(session: Session, days: DayRange = ALL_DAYS, top: int = TOP, text: str = "") -> pl.DataFrame:
-    """Return the products that sold best, of those with `text` in their name or id.
+def read_products(
+    session: Session, days: DayRange = ALL_DAYS, top: int = TOP, text: str = "", only: Sequence[str] = ()
+) -> pl.DataFrame:
+    """Return the products that sold best, of those with `text` in their name or id, and of `only` these ids if given.
 
     `products_sold`, `total_revenue` and `total_refunds` are those of all products, `orders_…` those of all orders.
     """
@@ -248,7 +250,9 @@ def read_products(session: Session, days: DayRange = ALL_DAYS, top: int = TOP, t
             FROM sold
         )
         SELECT * FROM named CROSS JOIN totals
-        WHERE strpos(lower(product_name), lower($text)) > 0 OR strpos(lower(product_id), lower($text)) > 0
+        WHERE
+            (strpos(lower(product_name), lower($text)) > 0 OR strpos(lower(product_id), lower($text)) > 0)
+            AND ($all_products OR list_contains($products, product_id))
         ORDER BY revenue DESC, quantity DESC, views DESC, product_id
         LIMIT $top
         """
@@ -256,7 +260,8 @@ def read_products(session: Session, days: DayRange = ALL_DAYS, top: int = TOP, t
         "product_id product_name views add_to_carts orders quantity revenue refunds net_revenue products_sold "
         "total_revenue total_refunds orders_revenue orders_refunds"
     )
-    return frame(session, columns, sql, days, text=text, top=top)
+    ids = {"all_products": not only, "products": list(only) or [""]}
+    return frame(session, columns, sql, days, text=text, top=top, **ids)
 
 
 def read_variants(session: Session, products: Sequence[str]) -> pl.DataFrame:
@@ -264,18 +269,21 @@ def read_variants(session: Session, products: Sequence[str]) -> pl.DataFrame:
     sql = """
         WITH sold AS (
             SELECT
-                product_id, coalesce(variant, '') AS variant, count(DISTINCT event_id) AS orders,
+                product_id, coalesce(max(product_name), '') AS product_name, coalesce(variant, '') AS variant,
+                count(DISTINCT event_id) AS orders,
                 sum(coalesce(quantity, 1))::BIGINT AS quantity, sum(coalesce(amount, 0)) AS revenue
             FROM star.fact_order_items
             WHERE list_contains($products, product_id)
             GROUP BY product_id, coalesce(variant, '')
         )
-        SELECT product_id, variant, orders, quantity, revenue
+        SELECT product_id, product_name, variant, orders, quantity, revenue
         FROM (SELECT *, count(*) OVER (PARTITION BY product_id) AS variants FROM sold) AS counted
         WHERE variants > 1
         ORDER BY product_id, revenue DESC, variant
         """
-    return frame(session, "product_id variant orders quantity revenue", sql, products=list(products) or [""])
+    return frame(
+        session, "product_id product_name variant orders quantity revenue", sql, products=list(products) or [""]
+    )
 
 
 def read_lists(session: Session, top: int = TOP) -> pl.DataFrame:
@@ -334,14 +342,17 @@ def read_customers(
 
 
 def read_customer_totals(session: Session) -> dict[str, Any]:
-    """Return how many customers there are and what they did, over all days."""
+    """Return how many customers there are and what they did, over all days; `orders_revenue` is of all orders."""
     sql = """
         SELECT
             count(*), count(CASE WHEN sessions > 0 THEN 1 END), count(CASE WHEN orders > 0 THEN 1 END),
-            count(CASE WHEN orders > 1 THEN 1 END), coalesce(sum(revenue), 0), (SELECT count(*) FROM ops.orphans)
+            count(CASE WHEN orders > 1 THEN 1 END), coalesce(sum(revenue), 0), (SELECT count(*) FROM ops.orphans),
+            (SELECT coalesce(sum(revenue), 0) FROM marts.daily_trends)
         FROM marts.user_metrics
         """
-    return frame(session, "customers active buyers repeat_buyers revenue orphans", sql).row(0, named=True)
+    return frame(session, "customers active buyers repeat_buyers revenue orphans orders_revenue", sql).row(
+        0, named=True
+    )
 
 
 def read_clients(session: Session, top: int) -> pl.DataFrame:
@@ -366,6 +377,22 @@ def read_cities(session: Session, top: int) -> pl.DataFrame:
         LIMIT $top
         """
     return frame(session, "city customers buyers orders revenue", sql, top=top)
+
+
+def read_places(session: Session, top: int) -> pl.DataFrame:
+    """Return where on the map customers live, how many, and their revenue; those whose place is known."""
+    sql = """
+        SELECT
+            users.latitude, users.longitude, coalesce(min(users.city), '') AS city, count(*) AS customers,
+            sum(metrics.revenue) AS revenue
+        FROM marts.user_metrics AS metrics
+        INNER JOIN cleaned.users AS users ON metrics.user_id = users.user_id
+        WHERE users.latitude IS NOT NULL AND users.longitude IS NOT NULL
+        GROUP BY users.latitude, users.longitude
+        ORDER BY customers DESC, users.latitude, users.longitude
+        LIMIT $top
+        """
+    return frame(session, "latitude longitude city customers revenue", sql, top=top)
 
 
 def read_orphans(session: Session) -> pl.DataFrame:

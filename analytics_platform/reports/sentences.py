@@ -96,9 +96,9 @@ def unknown_sentence(unknown: pl.DataFrame, unconverted: Sequence[str]) -> str:
     return " ".join(said)
 
 
-def unread_sentence(rows: Sequence[object]) -> str:
-    """Say whether something came that is in no figure; `rows` name it."""
-    return f"{'These' if rows else 'No'} events, amounts and fields came and are in no figure of their kind."
+def unread_sentence(kinds: Sequence[str]) -> str:
+    """Say of which kinds something came that is in no figure: `events`, `amounts` or `fields`."""
+    return f"Some {listed(list(kinds))} are in no figure." if kinds else "No event, amount or field was left out."
 
 
 def currency_sentence() -> str:
@@ -224,12 +224,12 @@ def _best_converting(rows: Sequence[Row], most: Row, sessions: int) -> str:
     telling = [row for row in rows if row["sessions"] >= _TELLING * sessions]
     best = max(telling, key=lambda row: (row["converted"] / row["sessions"], row is most, row["device_type"]))
     rate = percent(share(best["converted"], best["sessions"]))
-    if best is not most:
-        usual = percent(share(most["converted"], most["sessions"]))
+    usual = percent(share(most["converted"], most["sessions"]))
+    if best is not most and rate != usual:
         return f"{clean(best['device_type'])} converts best, {rate} against {usual}"
     others = [row["converted"] / row["sessions"] for row in rows if row is not most]
-    leads = bool(others) and max(others) < best["converted"] / best["sessions"]
-    return f"{rate} of its sessions lead to an order" + (", more than on any other device" if leads else "")
+    leads = bool(others) and max(others) < most["converted"] / most["sessions"]
+    return f"{usual} of its sessions lead to an order" + (", more than on any other device" if leads else "")
 
 
 def _reconciled(best: Row) -> str:

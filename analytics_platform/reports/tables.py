@@ -21,6 +21,7 @@ from analytics_platform.reports.wording import (
     label,
     money,
     percent,
+    points,
     share,
     shown,
     span,
@@ -44,12 +45,32 @@ Columns: TypeAlias = Mapping[str, str | Callable[[dict[str, Any]], str]]
 """Heading of each column, and the column of the frame it shows or how its text is made from a row."""
 
 
-def _table(caption: str, columns: Columns, frame: pl.DataFrame, names: int = 1) -> TextTable | None:
-    """Make a table with a row per row of the frame; None without rows."""
-    rows = tuple(
-        tuple(shown(row[cell]) if isinstance(cell, str) else cell(row) for cell in columns.values())
-        for row in frame.iter_rows(named=True)
-    )
+def _table(
+    caption: str,
+    columns: Columns,
+    frame: pl.DataFrame,
+    names: int = 1,
+    *,
+    before: tuple[str, pl.DataFrame] | None = None,
+) -> TextTable | None:
+    """Make a table with a row per row of the frame; None without rows.
+
+    `before` is a column and the frame of the days before: each figure shows its change against the row there that has
+    the same value in this column.
+    """
+    key, then = before or ("", None)
+    rows_before = {} if then is None else {row[key]: row for row in then.iter_rows(named=True)}
+
+    def text(row: dict[str, Any], cell: str | Callable[[dict[str, Any]], str]) -> str:
+        if not isinstance(cell, str):
+            return cell(row)
+        value, old = row[cell], rows_before.get(row.get(key), {}).get(cell)
+        if cell == key or old is None:
+            return shown(value)
+        moved = points(old, value) if isinstance(value, float) else change(old, value)
+        return shown(value) if moved == NOTHING else f"{shown(value)} ({moved})"
+
+    rows = tuple(tuple(text(row, cell) for cell in columns.values()) for row in frame.iter_rows(named=True))
     return TextTable(caption, tuple(columns), rows, names) if rows else None
 
 
@@ -97,13 +118,14 @@ def funnel_table(funnel: pl.DataFrame) -> TextTable | None:
     return _table("Sessions with an event of the step; rates are of sessions that have both steps", columns, steps)
 
 
-def attribution_table(credits: pl.DataFrame) -> TextTable | None:
-    """Show the credit of each channel by the three rules; the highest by last touch first."""
+def attribution_table(credits: pl.DataFrame, before: pl.DataFrame | None = None) -> TextTable | None:
+    """Show the credit of each channel by the three rules; the highest by last touch first, each against `before`."""
     columns: Columns = {
         "Channel": "channel", "First touch": "first_revenue", "Last touch": "last_revenue",
         "Last non-direct": "indirect_revenue", "Share (last)": "last", "Orders (last)": "last_orders",
     }  # fmt: skip
-    return _table("Revenue credited to each channel", columns, credit_shares(credits))
+    then = None if before is None else ("channel", credit_shares(before))
+    return _table("Revenue credited to each channel", columns, credit_shares(credits), before=then)
 
 
 devices_table = partial(_table, "By kind of device; orders are those of sessions that started in these days", {
@@ -148,7 +170,7 @@ def customers_table(customers: pl.DataFrame, caption: str = "Most active custome
     return _table(f"{caption}; the favourite is the product they viewed most", columns, customers, names=4)
 
 
-clients_table = partial(_table, "Browsers and devices, by revenue", {
+clients_table = partial(_table, "Browsers and devices, by revenue of all orders", {
     "Client": "client_id", "Last order": lambda row: day(row["last_order_date"], year=True), "Orders": "orders",
     "Revenue": "revenue", "Refunds": "refunds", "Net": "net_revenue",
 }, names=2)  # fmt: skip

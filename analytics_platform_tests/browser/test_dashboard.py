@@ -83,6 +83,7 @@ def test_a_run_loads_the_file_and_shows_its_log_to_the_end(visitor: Visitor) -> 
     expect(log).to_contain_text("cleaned.clickstream", timeout=RUN_MS)
     expect(visitor.page.get_by_text("Load new data: succeeded")).to_be_visible(timeout=RUN_MS)
     expect(log).to_contain_text("Finished execution of run")
+    expect(visitor.page.get_by_role("heading", name="New figures")).to_be_visible(timeout=RUN_MS)
 
 
 def test_rebuilding_the_days_of_the_file_gives_new_figures(visitor: Visitor) -> None:

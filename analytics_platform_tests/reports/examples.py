@@ -71,7 +71,8 @@ _SCHEMAS: Mapping[str, dict[str, Any]] = {
         "rows_quarantined": pl.Int64, "empty_columns": pl.String,
     },
     "variants": {
-        "product_id": pl.String, "variant": pl.String, "orders": pl.Int64, "quantity": pl.Int64, "revenue": _MONEY,
+        "product_id": pl.String, "product_name": pl.String, "variant": pl.String, "orders": pl.Int64,
+        "quantity": pl.Int64, "revenue": _MONEY,
     },
     "reasons": {"reason": pl.String, "rows": pl.Int64},
 }  # fmt: skip

@@ -12,6 +12,8 @@ import pytest
 from PIL import Image
 
 from analytics_platform.reports import drawing, plots
+from analytics_platform.reports.colours import colour_of
+from analytics_platform.sources.registry import SOURCES
 from analytics_platform_tests.reports.examples import HOSTILE, LIMIT, NOV_1, days, frame, product
 
 LARGEST = 45_000
@@ -19,8 +21,9 @@ LARGEST = 45_000
 
 many_days = [(1000 + (n * 37) % 400, n % 40, (n * 971) % 9000) for n in range(400)]
 sources = [(NOV_1 + dt.timedelta(n), source, 90, 1, n % 12) for n in range(60) for source in ("app", "sqs", "web")]
+FOUR = ("clickstream", "ecommerce_events", "ga4_events", "web_logs")
 APART = [
-    (NOV_1 + dt.timedelta(n), source, 90, 1, n % 9 + place) for n in range(60) for place, source in enumerate("abc")
+    (NOV_1 + dt.timedelta(n), source, 90, 1, n % 9 + place) for n in range(60) for place, source in enumerate(FOUR)
 ]
 NOON = dt.datetime(2026, 11, 1, 12, tzinfo=dt.UTC)
 Draw = Callable[[bool], bytes]
@@ -81,9 +84,14 @@ def test_the_same_numbers_give_the_same_picture() -> None:
 def test_the_colours_that_tell_lines_apart_survive_the_palette() -> None:
     picture = Image.open(io.BytesIO(plots.errors_plot(frame("quality", APART), LIMIT, narrow=False)))
     pixels = {colour for _, colour in picture.convert("RGB").getcolors(1 << 24)}
-    for wanted in plots.COLOURS[:3]:
+    for wanted in map(colour_of, FOUR):
         rgb = tuple(int(wanted[place : place + 2], 16) for place in (1, 3, 5))
         assert min(max(abs(a - b) for a, b in zip(rgb, pixel, strict=True)) for pixel in pixels) < 12
+
+
+def test_no_two_sources_share_a_colour() -> None:
+    names = [*SOURCES, "kiosk", "another", "till"]
+    assert len({colour_of(name) for name in names}) == len(names)
 
 
 def test_letters_the_font_lacks_become_boxes() -> None:

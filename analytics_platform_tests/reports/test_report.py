@@ -55,14 +55,15 @@ def test_a_day_that_may_not_be_complete_is_pointed_out(report: Report) -> None:
 
 
 def test_the_report_names_events_amounts_and_fields_without_a_meaning(path: Path) -> None:
-    assert make_report(facts(days=days((1, 0, 0))), AS_OF, LIMIT).sections[-1].sentence.startswith("No events,")
+    nothing = make_report(facts(days=days((1, 0, 0))), AS_OF, LIMIT).sections[-1]
+    assert nothing.sentence == "No event, amount or field was left out."
     words = {"unknown_events": ["'wiggle' of kiosk (2)"], "unread_fields": ["gift_note in extra of kiosk"]}
     unknown = frame("unknown", [("order", "no value", 3, 0)])
     found = replace(read(path), unknown=unknown, **words)  # type: ignore[arg-type]
     assert make_report(found, AS_OF, LIMIT).sections[-1].tables[0].rows == (
         ("Amounts", "3 orders have an unknown amount, which is in no sum: 3 without value."),
-        ("Event", "'wiggle' of kiosk (2)"),
-        ("Field", "gift_note in extra of kiosk"),
+        ("Events", "'wiggle' of kiosk (2)"),
+        ("Fields", "gift_note in extra of kiosk"),
     )
 
 

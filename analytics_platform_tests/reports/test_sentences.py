@@ -208,6 +208,10 @@ class TestDevices:
         devices = frame("devices", [("mobile", 60, 20, 6, 6, 40), ("desktop", 40, 9, 4, 4, 60)])
         assert say.devices_sentence(devices).endswith("; 10 % of its sessions lead to an order.")
 
+    def test_rates_that_read_the_same_are_not_compared(self) -> None:
+        devices = frame("devices", [("mobile", 1000, 0, 122, 122, 40), ("desktop", 500, 0, 62, 62, 60)])
+        assert say.devices_sentence(devices).endswith("; 12 % of its sessions lead to an order.")
+
     def test_no_orders_no_revenue_and_no_sessions_are_said(self) -> None:
         assert say.devices_sentence(frame("devices", [("tv", 3, 1, 0, 0, 0)])) == (
             "Tv brings 100 % of the sessions; no session has led to an order."

@@ -13,8 +13,9 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from analytics_platform.reports import queries, records
+from analytics_platform.reports.coverage import differences
 from analytics_platform.reports.render import escape_markdown, render_html
-from analytics_platform.reports.sentences import currency_sentence
+from analytics_platform.reports.sentences import but, currency_sentence
 from analytics_platform.reports.tables import TextTable
 from analytics_platform.reports.wording import NOTHING, amounts_in, currency, moment, span
 from analytics_platform.settings import Settings, SettingsError, load_settings
@@ -28,7 +29,7 @@ REFRESH_S = 10
 
 EMPTY = (
     "There is nothing to show yet. Let data arrive (files into the landing folder, messages, logs, users), then start "
-    "“Load new data” and “Rebuild days” on the page Pipeline. `make demo` fills everything with simulated data."
+    "“Load new data” on the page Pipeline. `make demo` fills everything with simulated data."
 )
 _PERIODS = {"7 days": 7, "14 days": 14, "28 days": 28, "90 days": 90}
 _ALL, _OTHER = "All", "Other days"
@@ -113,8 +114,14 @@ class Chosen:
     complete_until: dt.date
 
 
-def choose_days(session: Session) -> Chosen:
-    """Show the filter: the last complete days, all days, or any others. Without any traffic the page ends in a note."""
+NO_BOTS = "Bots that buy nothing are left out."
+
+
+def choose_days(session: Session, population: str = NO_BOTS) -> Chosen:
+    """Show the filter: the last complete days, all days, or any others. Without any traffic the page ends in a note.
+
+    The line below says which days are compared, how their data differs, and whose figures they are (`population`).
+    """
     known = queries.days_with_data(session, dt.datetime.now(dt.UTC))
     if known is None:
         _end_empty()
@@ -133,10 +140,11 @@ def choose_days(session: Session) -> Chosen:
     length = (days.last - days.first).days + 1
     before = DayRange(days.first - dt.timedelta(days=length), days.first - dt.timedelta(days=1))
     is_covered = before.first >= data.first
-    compared = (
-        f"compared with {span(before.first, before.last)}" if is_covered else "there is no earlier data to compare with"
-    )
-    st.text(f"{span(days.first, days.last, year=True)} (UTC), {compared}. Bots that buy nothing are left out.")
+    compared, reservations = "there is no earlier data to compare with", list[str]()
+    if is_covered:
+        compared = f"compared with {span(before.first, before.last)}"
+        reservations = differences(records.read_quality(session, DayRange(before.first, days.last)), before, days)
+    st.text(f"{but(f'{span(days.first, days.last, year=True)} (UTC), {compared}.', reservations)} {population}")
     return Chosen(days, before if is_covered else None, complete_until)
 
 

@@ -115,7 +115,14 @@ def _add_day(session: Session, date: dt.date, much: int) -> None:
 
 def _add_customers(session: Session) -> None:
     people = [("1", "Ada", "Łódź", 3), ("2", HOSTILE, "Köln", 1), ("3", "Cy", None, 0)]
-    insert(session, "cleaned.users", [{"user_id": user, "name": name, "city": city} for user, name, city, _ in people])
+    insert(
+        session,
+        "cleaned.users",
+        [
+            {"user_id": user, "name": name, "city": city, "latitude": 50.0 + n, "longitude": 18.0}
+            for n, (user, name, city, _) in enumerate(people)
+        ],
+    )
     insert(
         session,
         "marts.user_metrics",

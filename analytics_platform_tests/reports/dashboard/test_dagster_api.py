@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import sys
 import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -10,13 +11,17 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from analytics_platform.orchestration import jobs
 from analytics_platform.reports.dashboard import dagster_api
 from analytics_platform.reports.dashboard.dagster_api import INGEST, REBUILD, DagsterApi, DagsterError
 from analytics_platform.reports.dashboard.runs import RANGE, LogLine, Run
+from analytics_platform.settings import load_settings
 from analytics_platform.transform import DayRange
+from analytics_platform.warehouse import open_warehouse
 from analytics_platform_tests.reports.dashboard.servers import dagster_webserver, free_port
+from analytics_platform_tests.reports.dashboard.shop import LAST, fill, insert
 
 PATIENCE_S = 60.0
 DAYS = DayRange(dt.date(2026, 2, 1), dt.date(2026, 2, 2))
@@ -75,6 +80,27 @@ def test_a_failure_is_reported_in_the_words_of_its_error(api: DagsterApi) -> Non
     newest, *older = api.runs(10)
     assert newest.run_id == run_id and run_id not in {run.run_id for run in older}
     assert newest.steps == seen[-1].steps and newest.created_at.utcoffset() == dt.timedelta(0)
+
+
+def test_the_page_builds_what_it_loaded_and_says_of_a_failed_run_that_it_failed(
+    api: DagsterApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DAGSTER_URL", api.url)
+    monkeypatch.setenv("DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("PARTITION_START", "2026-01-01")
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])  # Streamlit puts its page there
+    with open_warehouse(load_settings(data_dir=tmp_path)).session() as session:
+        fill(session)
+        insert(session, "ops.batch_days", [{"batch_id": "b", "source": "web_logs", "event_date": LAST}])
+    script = "from analytics_platform.reports.dashboard.views import pipeline\npipeline.show()\n"
+    page = AppTest.from_string(script, default_timeout=PATIENCE_S).run()
+    page.button(key="start").click().run()
+    ends = time.monotonic() + PATIENCE_S
+    while "start again" not in (said := "\n".join(each.value for each in page.text)):
+        assert time.monotonic() < ends and not page.exception and not page.error, said
+        page.run()
+    assert "The days that it changes are built now: see below." in said
+    assert "show the new figures" not in said
 
 
 def test_unknown_runs_and_jobs_are_reported(api: DagsterApi) -> None:

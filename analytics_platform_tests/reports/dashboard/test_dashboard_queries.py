@@ -50,6 +50,8 @@ FRAMES: dict[str, Callable[[Session], pl.DataFrame]] = {
     "credits of a source": lambda session: queries.read_credits(session, ALL, ["newsletter"]),
     "products": lambda session: queries.read_products(session, ALL, 10),
     "lists": lambda session: queries.read_lists(session, 10),
+    "products of some ids": lambda session: queries.read_products(session, ALL, 10, only=["p-2"]),
+    "places": lambda session: queries.read_places(session, 10),
     "cities": lambda session: queries.read_cities(session, 10),
     "best customers": lambda session: queries.read_customers(session, "revenue"),
     "quality": lambda session: records.read_quality(session, ALL, ["web_logs"]),

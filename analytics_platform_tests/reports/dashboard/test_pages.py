@@ -130,7 +130,7 @@ def test_days_without_sessions_have_no_conversion() -> None:
 
 def test_channels_of_some_traffic_sources(visit: Callable[..., AppTest], shop: Path) -> None:
     test = visit("channels", data_dir=shop)
-    assert "Email" in html(test) and "Direct" in html(test)
+    assert "Email" in html(test) and "14,007 (+100\xa0%)" in html(test)
 
     test.multiselect(key="traffic_sources").set_value(["newsletter"]).run()
     assert '<td class="name">Email</td>' in html(test) and "Direct</td>" not in html(test)
@@ -138,7 +138,7 @@ def test_channels_of_some_traffic_sources(visit: Callable[..., AppTest], shop: P
 
 def test_products_are_found_by_hostile_text(visit: Callable[..., AppTest], shop: Path) -> None:
     test = visit("products", data_dir=shop)
-    assert "Top 20 [App]" in html(test)
+    assert "Top 20 [App]" in html(test) and "7,004 (+100\xa0%)" in html(test)
 
     test.text_input(key="product").set_value("DROP TABLE").run()
     assert "=cmd|&#39; /C calc&#39;!A0 &lt;b&gt;" in html(test) and "p-2" not in html(test)
@@ -151,12 +151,14 @@ def test_customers_by_city(visit: Callable[..., AppTest], shop: Path) -> None:
     test = visit("customers", data_dir=shop)
 
     assert figures(test)["Customers"][0] == "3" and figures(test)["Bought again"][0] == "50 %"
+    assert "400.00 of the 23,012 in revenue is theirs" in text(test) and "Bots" in text(test)
     assert "Łódź" in html(test) and "City not known" in html(test) and "<b>" not in html(test).replace("<b>'", "")
 
 
 def test_quality_of_some_sources_and_reasons(visit: Callable[..., AppTest], shop: Path) -> None:
     test = visit("quality", data_dir=shop)
     assert figures(test)["Records"] == ("1,400", "+17 %")
+    assert "Records of bots are counted too." in text(test) and "are left out" not in text(test)
     assert figures(test)["Rejected"][0] == "42" and len(test.dataframe[0].value) == 3
 
     test.button_group(key="sources").set_value(["clickstream"]).run()

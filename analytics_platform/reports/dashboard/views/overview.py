@@ -8,8 +8,9 @@ import altair as alt
 import polars as pl
 import streamlit as st
 
-from analytics_platform.reports import queries, sentences, tables
+from analytics_platform.reports import queries, records, sentences, tables
 from analytics_platform.reports.colours import BLUE, FAINT
+from analytics_platform.reports.coverage import empty_columns
 from analytics_platform.reports.dashboard import shell
 from analytics_platform.reports.dashboard.shell import KeyFigure
 from analytics_platform.reports.periods import total_of
@@ -44,11 +45,14 @@ def show() -> None:
         with left, shell.card("Funnel"):
             steps = queries.read_funnel(session, chosen.days)
             st.text(sentences.funnel_sentence(steps))
-            shell.plot("funnel_plot", "Sessions that reached each step", steps)
+            shell.plot("funnel_plot", "Sessions with each step", steps)
+            shell.table(tables.funnel_table(steps))
         with right, shell.card("Devices"):
             devices = queries.read_devices(session, chosen.days)
-            st.text(sentences.devices_sentence(devices))
-            shell.table(tables.devices_table(devices))
+            empty = empty_columns(records.read_quality(session, chosen.days), ["user_agent"])
+            st.text(sentences.but(sentences.devices_sentence(devices), [*empty]))
+            then = ("device_type", queries.read_devices(session, chosen.before)) if chosen.before else None
+            shell.table(tables.devices_table(devices, before=then))
 
 
 def figures(days: pl.DataFrame, before: pl.DataFrame) -> list[KeyFigure]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import streamlit as st
@@ -11,12 +12,14 @@ from analytics_platform.reports import queries, records
 from analytics_platform.reports.dashboard import shell
 from analytics_platform.reports.dashboard.dagster_api import INGEST, REBUILD, DagsterApi, DagsterError
 from analytics_platform.reports.dashboard.runs import LogLine, Run
+from analytics_platform.reports.dashboard.views import overview
 from analytics_platform.reports.render import escape_markdown, render_html
 from analytics_platform.reports.tables import TextTable, batches_table
-from analytics_platform.reports.wording import NOTHING, count, duration, moment
+from analytics_platform.reports.wording import NOTHING, count, duration, moment, span
 from analytics_platform.transform import DayRange
-from analytics_platform.warehouse import WarehouseError
+from analytics_platform.warehouse import Session, WarehouseError, open_warehouse
 from analytics_platform.warehouse.ledger import unloaded_batches
+from analytics_platform.warehouse.touched import days_not_built
 
 _RUNS, _BATCHES, _LINES = 10, 20, 400
 _POLL_S = 1.0
@@ -31,9 +34,11 @@ _ACTIONS = {INGEST: "Load new data", REBUILD: "Rebuild days"}
 
 @dataclass
 class Followed:
-    """The run that is followed in this browser session, and its log so far."""
+    """A run that is followed in this browser session, its days, its log so far, and what comes after it."""
 
     run_id: str
+    days: DayRange | None = None
+    then: str = ""
     cursor: str | None = None
     run: Run | None = None
     lines: list[LogLine] = field(default_factory=list)
@@ -50,12 +55,15 @@ def show() -> None:
     followed: list[Followed] = st.session_state.setdefault("followed", [])
     with shell.card("Start a run"):
         _start(api, followed)
-    for one in followed:
-        with shell.card("Run"):
-            st.fragment(_log, run_every=None if one.has_ended else _POLL_S)(api, one)
+    for place, one in enumerate(tuple(followed)):
+        with shell.card("Then" if place else "Run"):
+            st.fragment(_log, run_every=None if one.has_ended else _POLL_S)(api, followed, one)
     with shell.card("Latest runs"):
         _runs(api)
+    new = st.container()
     with shell.card("Latest batches"), shell.open_warehouse(*queries.PIPELINE, refreshes=False) as session:
+        with new:
+            _new_figures(session, followed)
         for each in unloaded_batches(session):
             st.warning(escape_markdown(str(each)))
         batches = records.read_batches(session, _BATCHES, shell.choose_sources(session))
@@ -69,13 +77,11 @@ def _start(api: DagsterApi, followed: list[Followed]) -> None:
     )  # fmt: skip
     days = _choose_days() if job == REBUILD else None
     if job == INGEST:
-        st.text(
-            "Loads new files, messages, logs and users. Then rebuild their days here; AUTOMATION does it by itself."
-        )
+        st.text("Loads new files, messages, logs and users, then builds the days that they change.")
     if st.button("Start", type="primary", key="start", disabled=job == REBUILD and days is None):
         try:
             with st.spinner("Starting …"):
-                followed[:] = [Followed(api.start(str(job), days))]
+                followed[:] = [Followed(api.start(str(job), days), days)]
         except DagsterError as error:
             st.error(escape_markdown(str(error)))
 
@@ -104,30 +110,66 @@ def _last_load() -> tuple[dt.date, dt.date] | None:
         return None
 
 
-def _log(api: DagsterApi, followed: Followed) -> None:
-    """Show the log of a run, and fetch what is new until the run has ended."""
-    was_going_on = not followed.has_ended
+def _log(api: DagsterApi, followed: list[Followed], one: Followed) -> None:
+    """Show the log of a run, and fetch what is new until the run has ended; then build what it loaded."""
+    was_going_on = not one.has_ended
     if was_going_on:
         try:
-            followed.run, lines, followed.cursor = api.follow(followed.run_id, followed.cursor)
-            followed.lines += lines
+            one.run, lines, one.cursor = api.follow(one.run_id, one.cursor)
+            one.lines += lines
         except DagsterError as error:
             st.warning(escape_markdown(str(error)))
-    if followed.run is not None:
-        _progress(api, followed.run)
-    with st.container(height=340, autoscroll=True, key="log"):
-        st.html(render_html("log.html.j2", lines=followed.lines[-_LINES:]))
-    if was_going_on and followed.has_ended:
+    if was_going_on and one.has_ended:
+        one.then = _continue(api, followed, one)
+    if one.run is not None:
+        _progress(api, one.run, one.then)
+    with st.container(height=340, autoscroll=True, key=f"log-{one.run_id}"):
+        st.html(render_html("log.html.j2", lines=one.lines[-_LINES:]))
+    if was_going_on and one.has_ended:
         st.rerun()  # for the list of runs, and to stop polling
 
 
-def _progress(api: DagsterApi, run: Run) -> None:
+def _continue(api: DagsterApi, followed: list[Followed], one: Followed) -> str:
+    """Start what comes after a run that has ended, and say so: the build of all days that wait for it after a load."""
+    assert one.run is not None
+    if one.run.status != "SUCCESS":
+        return "The other pages may show figures of before: correct what the log names, then start again."
+    if one.run.job != INGEST:
+        return "The other pages show the new figures."
+    settings = shell.settings()
+    if settings.automation:
+        return "AUTOMATION builds the days that the new data changes: see the latest runs."
+    try:
+        with open_warehouse(settings).session(read_only=True) as session:
+            text = days_not_built(session, settings)
+        days = DayRange.parse(text) if text else None
+        if days is None:
+            return "No day waits to be built: the other pages show all that was loaded."
+        followed.append(Followed(api.start(REBUILD, days), days))
+    except (DagsterError, WarehouseError) as error:
+        return f"The other pages do not show the new data yet: start “{_ACTIONS[REBUILD]}”. {error}"
+    return "The days that it changes are built now: see below."
+
+
+def _new_figures(session: Session, followed: Sequence[Followed]) -> None:
+    """Show the key figures of the days that were built last."""
+    last = followed[-1] if followed else None
+    is_built = last is not None and last.run is not None and last.run.status == "SUCCESS"
+    if last is None or last.days is None or not is_built or queries.missing_tables(session, ["marts.daily_trends"]):
+        return
+    days = queries.read_days(session, last.days, last.days.last + dt.timedelta(days=1))
+    with shell.card("New figures"):
+        st.text(f"{span(last.days.first, last.days.last, year=True)} (UTC). {shell.NO_BOTS}")
+        shell.key_figures(overview.figures(days, days.clear()))
+
+
+def _progress(api: DagsterApi, run: Run, then: str) -> None:
     done = sum(step.status in ("SUCCESS", "SKIPPED", "FAILURE") for step in run.steps)
     title = escape_markdown(f"{_ACTIONS.get(run.job, run.job)} {run.days}".strip())
     st.subheader(f"{title}: {_WORDS.get(run.status, run.status)}", anchor=False)
     if run.has_ended:
         took = f" in {duration(run.seconds)}" if run.seconds is not None else ""
-        st.text(f"{count(done, 'step')}{took}. The other pages show the new figures.")
+        st.text(f"{count(done, 'step')}{took}. {then}")
         st.link_button("Open in Dagster", api.link(run.run_id))
         return
     total = max(len(run.planned), len(run.steps), 1)

@@ -14,6 +14,7 @@ from analytics_platform.reports.dashboard import shell
 from analytics_platform.reports.dashboard.shell import Chosen, KeyFigure
 from analytics_platform.reports.wording import change, percent, points, share, whole
 from analytics_platform.warehouse import Session
+from analytics_platform.warehouse.error_rate import days_above
 from analytics_platform.warehouse.spreadsheet import harmless, write_sheet
 
 _SHOWN = 500
@@ -33,14 +34,14 @@ _COLUMNS = {
 def show() -> None:
     """Draw the page."""
     with shell.open_warehouse(*queries.OVERVIEW, *queries.QUALITY) as session:
-        chosen, sources = shell.choose_days(session), shell.choose_sources(session)
+        chosen, sources = shell.choose_days(session, "Records of bots are counted too."), shell.choose_sources(session)
         quality = records.read_quality(session, chosen.days, sources)
         before = records.read_quality(session, chosen.before, sources) if chosen.before else quality.clear()
         reasons = records.read_reasons(session, chosen.days, sources)
         shell.key_figures(figures(quality, before))
         limit = shell.settings().max_error_rate
         with shell.card("Error rate by source"):
-            st.text(sentences.quality_sentence(quality, reasons, limit))
+            st.text(sentences.quality_sentence(quality, reasons, limit, days_above(session, limit, chosen.days)))
             shell.plot("errors_plot", "Share of rejected records by day", quality, limit)
         with shell.card("Records"):
             left, right = st.columns((3, 2), gap="large")

@@ -2,50 +2,62 @@
 
 from __future__ import annotations
 
+import altair as alt
+import polars as pl
 import streamlit as st
 
-from analytics_platform.reports import queries, sentences, tables
+from analytics_platform.reports import queries, records, sentences, tables
+from analytics_platform.reports.colours import BLUE, LINE, PAGE
+from analytics_platform.reports.coverage import empty_columns
 from analytics_platform.reports.dashboard import shell
 from analytics_platform.reports.dashboard.shell import KeyFigure
 from analytics_platform.reports.wording import money, percent, share, whole
 
 _SOURCES = 200
 """Traffic sources to choose from."""
-_TOP = 25
+_TOP, _PLACES = 25, 5000
 _LONGEST_SEARCH = 100
 
 
 def show_channels() -> None:
     """Draw the credit of channels by first and by last touch."""
     with shell.open_warehouse(*queries.OVERVIEW, *queries.CHANNELS) as session:
-        days = shell.choose_days(session).days
+        chosen = shell.choose_days(session)
         sources = st.multiselect(
-            "Traffic sources", queries.traffic_sources(session, days, _SOURCES), key="traffic_sources",
+            "Traffic sources", queries.traffic_sources(session, chosen.days, _SOURCES), key="traffic_sources",
             placeholder="All traffic sources", label_visibility="collapsed",
         )  # fmt: skip
-        credits = queries.read_credits(session, days, sources)
+        credits = queries.read_credits(session, chosen.days, sources)
+        before = queries.read_credits(session, chosen.before, sources) if chosen.before else None
+        empty = empty_columns(records.read_quality(session, chosen.days), ["page_url", "referrer"])
         with shell.card("First touch against last touch"):
-            st.text(sentences.attribution_sentence(credits))
+            st.text(sentences.but(sentences.attribution_sentence(credits), [*empty]))
             shell.plot("attribution_plot", "Share of revenue by first and last touch", sentences.credit_shares(credits))
         with shell.card("Credit by channel"):
-            shell.table(tables.attribution_table(credits))
+            shell.table(tables.attribution_table(credits, before))
 
 
 def show_products() -> None:
     """Draw products by day and product lists over all days."""
     with shell.open_warehouse(*queries.OVERVIEW, *queries.PRODUCTS) as session:
-        days = shell.choose_days(session).days
+        chosen = shell.choose_days(session)
         with shell.card("Best sellers"):
-            best = queries.read_products(session, days, _TOP)
-            st.text(sentences.products_sentence(best))
+            best = queries.read_products(session, chosen.days, _TOP)
+            empty = empty_columns(records.read_quality(session, chosen.days), ["items"])
+            st.text(sentences.but(sentences.products_sentence(best), [*empty]))
             shell.plot("products_plot", "Best sellers", best)
             text = st.text_input(
                 "Find a product", key="product", placeholder="Find a product by name or id", max_chars=_LONGEST_SEARCH,
                 label_visibility="collapsed",
             ).strip()  # fmt: skip
-            found = queries.read_products(session, days, _TOP, text) if text else best
+            found = queries.read_products(session, chosen.days, _TOP, text) if text else best
+            before = None
+            if chosen.before and not found.is_empty():
+                ids = found["product_id"].to_list()
+                before = ("product_id", queries.read_products(session, chosen.before, _TOP, only=ids))
             shell.table(
-                tables.products_table(found), "No product with this text in its name or id was seen in these days."
+                tables.products_table(found, before=before),
+                "No product with this text in its name or id was seen in these days.",
             )
         with shell.card("Product lists"):
             lists = queries.read_lists(session, _TOP)
@@ -57,7 +69,9 @@ def show_customers() -> None:
     """Draw who buys and where they live, over all days."""
     with shell.open_warehouse(*queries.CUSTOMERS) as session:
         found = queries.read_customer_totals(session)
-        st.text("Customers of the users API and of the shop's database, over all days.")
+        whose = "Customers of the users API and of the shop's database, over all days."
+        part = f"{money(found['revenue'])} of the {money(found['orders_revenue'])} in revenue is theirs"
+        st.text(f"{whose} {part}; the other orders name no known customer. {shell.NO_BOTS}")
         unknown = "Users in the logs that neither the users API nor the shop's database knows."
         shell.key_figures(
             [
@@ -71,9 +85,28 @@ def show_customers() -> None:
         )
         cities = queries.read_cities(session, _TOP)
         with shell.card("Where they live"):
+            _map(queries.read_places(session, _PLACES))
             shell.plot("cities_plot", "Revenue by city", cities)
             shell.table(tables.cities_table(cities), "No customers yet.")
         with shell.card("Best customers"):
             best = tables.customers_table(queries.read_customers(session, "revenue", _TOP), "Customers by revenue")
             shell.table(best, "No customers yet.")
             shell.table(tables.clients_table(queries.read_clients(session, _TOP)), "No order yet.")
+
+
+def _map(places: pl.DataFrame) -> None:
+    """Draw a dot at each place, as large as it has customers, on the lines of latitude and longitude."""
+    if places.is_empty():
+        return
+    # Without coastlines: a map of them would be loaded from another server.
+    dots = alt.Chart(places.with_columns(pl.col("revenue").cast(pl.Float64))).mark_circle(color=BLUE, opacity=0.6)
+    dots = dots.encode(
+        longitude="longitude:Q",
+        latitude="latitude:Q",
+        size=alt.Size("customers:Q", legend=None, scale=alt.Scale(range=[30, 500])),
+        tooltip=["city:N", "customers:Q", alt.Tooltip("revenue:Q", format=",.2f")],
+    )
+    globe = alt.Chart(alt.sphere()).mark_geoshape(fill=PAGE, stroke=LINE)
+    lines = alt.Chart(alt.graticule(step=[30, 30])).mark_geoshape(filled=False, stroke=LINE)
+    layers = alt.layer(globe, lines, dots, height=300, background="transparent").project("equalEarth")
+    st.altair_chart(layers, alt="Customers by latitude and longitude")
