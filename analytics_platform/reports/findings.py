@@ -192,14 +192,14 @@ def _notes(facts: Facts) -> tuple[str, ...]:
 
 def _sections(facts: Facts, limit: float) -> Iterator[Section]:
     """Make the sections, each with a plot if its table has rows."""
-    frames, reservations = {"trends": facts.days, **facts.frames}, _reservations(facts)
+    frames, lacks = {"trends": facts.days, **facts.frames}, reservations(facts)
     variants = tables.variants_table(facts.frames["variants"])
     for name, title, subject in (("daily_trends", "Daily trends", "trends"), *(some[:3] for some in _SECTIONS)):
         sentence = getattr(sentences, f"{subject}_sentence")(frames[subject])
         table = getattr(tables, f"{subject}_table")(frames[subject])
         plot = draw(getattr(plots, f"{subject}_plot"), frames[subject]) if table else None
         shown = tuple(filter(None, (table, variants if subject == "products" else None)))
-        yield Section(name, title, sentences.but(sentence, reservations.get(subject, ())), plot, shown)
+        yield Section(name, title, sentences.but(sentence, lacks.get(subject, ())), plot, shown)
     quality, reasons = facts.quality, facts.reasons
     shown = tuple(filter(None, (tables.quality_table(quality), tables.reasons_table(reasons))))
     plot = None if quality.is_empty() else draw(plots.errors_plot, quality, limit)
@@ -212,7 +212,7 @@ def _sections(facts: Facts, limit: float) -> Iterator[Section]:
     yield Section("left_out", "In no figure", sentence, None, (table,) if table else ())
 
 
-def _reservations(facts: Facts) -> Mapping[str, Sequence[str]]:
+def reservations(facts: Facts) -> Mapping[str, Sequence[str]]:
     """Name for each section what changed in the data, so that it does not pass for a change of the shop."""
     needs = {"attribution": ("page_url", "referrer"), "devices": ("user_agent",)}
     needs |= dict.fromkeys(("products", "lists", "bought"), ("items",))

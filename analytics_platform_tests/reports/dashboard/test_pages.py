@@ -12,16 +12,20 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from analytics_platform.catalog import CONTRACTS
 from analytics_platform.reports.dashboard.serve import APP, OPTIONS, command
 from analytics_platform.reports.dashboard.shell import Chosen
 from analytics_platform.reports.dashboard.views import overview, quality
+from analytics_platform.reports.findings import make_report, read_facts
+from analytics_platform.reports.queries import FINDINGS
 from analytics_platform.settings import load_settings
 from analytics_platform.transform import DayRange
 from analytics_platform.warehouse import open_warehouse
 from analytics_platform.warehouse.spreadsheet import harmless
+from analytics_platform_tests.kit import built_platform, click
 from analytics_platform_tests.postgres import new_database
 from analytics_platform_tests.reports.dashboard.servers import free_port
-from analytics_platform_tests.reports.dashboard.shop import FIRST, HOSTILE, LAST, fill
+from analytics_platform_tests.reports.dashboard.shop import FIRST, HOSTILE, LAST, LOADED, fill
 from analytics_platform_tests.reports.examples import days
 
 PAGES = ("overview", "channels", "products", "customers", "quality", "pipeline")
@@ -126,6 +130,43 @@ def test_the_trend_joins_days_that_are_not_over_and_moves_the_days_before_onto_t
 
 def test_days_without_sessions_have_no_conversion() -> None:
     assert overview.trend(days((0, 0, 0)), days(), "Conversion, %").is_empty()
+
+
+def test_orders_sessions_conversion_and_revenue_are_the_same_on_all_pages_and_in_the_report(
+    visit: Callable[..., AppTest], tmp_path: Path
+) -> None:
+    """A bot, an order without an amount, one that is repeated, and one whose session began the day before."""
+    buy = {"transaction_id": "T1", "revenue": 45.5, "items": [{"item_id": "p1", "price": 40, "quantity": 1}]}
+    rows = [
+        click("bot", "2024-03-01T10:00:00Z", "view_item", user_agent="Googlebot/2.1 (+http://www.google.com/bot.html)"),
+        click("ada", "2024-03-01T10:00:00Z", user_id="1"),
+        click("ada", "2024-03-01T10:01:00Z", "purchase", data=buy, user_id="1"),
+        click("ada", "2024-03-01T10:02:00Z", "purchase", data=buy, user_id="1"),
+        click("ada", "2024-03-02T10:02:00Z", "purchase", data=buy, user_id="1"),
+        click("eve", "2024-03-01T23:59:00Z"),
+        click("eve", "2024-03-02T00:01:00Z", "purchase", data={"transaction_id": "T2", "revenue": 3}),
+        click("sam", "2024-03-02T12:00:00Z", "purchase", data={"transaction_id": "T3"}),
+        click("joe", "2024-03-02T13:00:00Z"),
+    ]
+    with built_platform(tmp_path, rows) as session:
+        session.ensure(*(CONTRACTS[table] for table in FINDINGS))
+        facts = read_facts(session, LOADED, 0.05)
+    report = dict(make_report(facts, LOADED, 0.05).figures)
+    said = {}
+    for page in ("overview", "channels", "products", "customers"):
+        test = visit(page, data_dir=tmp_path)
+        if page != "customers":
+            test.button_group(key="period").set_value("All").run()
+        said[page] = text(test)
+        if page == "overview":
+            shown = {name: value for name, (value, _) in figures(test).items()}
+    for name in ("Orders", "Sessions", "Conversion", "Revenue", "Average order"):
+        assert shown[name] == report[name], name
+    assert (shown["Orders"], shown["Sessions"], shown["Revenue"]) == ("3", "5", "48.50")
+    assert facts.frames["attribution"]["last_orders"].sum() == facts.frames["devices"]["orders"].sum() == 3
+    assert facts.frames["devices"]["sessions"].sum() == 5
+    assert facts.frames["funnel"]["sessions"][-1] == facts.frames["devices"]["converted"].sum() == 3
+    assert "= orders 48.50" in said["products"] and "0 of the 48.50 in revenue is theirs" in said["customers"]
 
 
 def test_channels_of_some_traffic_sources(visit: Callable[..., AppTest], shop: Path) -> None:

@@ -1,0 +1,139 @@
+"""No sentence of the report contradicts the tables, in situations that are made up."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Iterator
+from decimal import Decimal
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from analytics_platform.reports import sentences as say
+from analytics_platform.reports.findings import read_facts, reservations
+from analytics_platform.reports.wording import money, percent, whole
+from analytics_platform.warehouse import DuckDBSession
+from analytics_platform_tests.kit import memory_warehouse
+from analytics_platform_tests.reports.examples import AS_OF, LIMIT, NOV_1, add
+
+TABLES = "marts.daily_trends marts.data_quality_daily marts.funnel_daily marts.attribution ops.pipeline_logs"
+DAYS = 14
+WEEKS = ("date < DATE '2026-11-08'", "date >= DATE '2026-11-08'")
+READ = "(rows_accepted + rows_duplicate + rows_quarantined)"
+week = st.fixed_dictionaries(
+    {
+        "sessions": st.integers(1, 300),
+        "revenue": st.integers(0, 5000),
+        "rejected": st.sampled_from([0, 1, 2, 15, 60]),
+        "empty": st.sampled_from(["", "referrer", "referrer, items"]),
+        "is_silent": st.booleans(),
+        "funnel": st.lists(st.booleans(), min_size=4, max_size=4),
+        "channels": st.lists(st.integers(0, 900), min_size=3, max_size=3),
+    }
+)
+
+
+@pytest.fixture(scope="module")
+def session() -> Iterator[DuckDBSession]:
+    with memory_warehouse() as made:
+        yield made
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(before=week, after=week)
+def test_no_sentence_contradicts_the_tables(
+    session: DuckDBSession, before: dict[str, object], after: dict[str, object]
+) -> None:
+    for table in TABLES.split():
+        session.execute(f"DELETE FROM {table}")
+    add(session, "ops.pipeline_logs", source="clickstream", max_event_date=AS_OF.date())
+    for place in range(DAYS):
+        _add_day(session, NOV_1 + dt.timedelta(place), place, before if place < DAYS // 2 else after)
+    facts = read_facts(session, AS_OF, LIMIT)
+    trends = say.but(say.trends_sentence(facts.days), reservations(facts)["trends"])
+    sums = [
+        session.one(f"SELECT sum(sessions), sum(revenue), max(revenue) FROM marts.daily_trends WHERE {days}")
+        for days in WEEKS
+    ]
+    (then, revenue_then, _), (now, revenue_now, best) = sums
+    _agrees(trends, "sessions", then, now, whole(int(now)))
+    _agrees(trends, "revenue", revenue_then, revenue_now, money(Decimal(revenue_now)))
+    assert best == 0 or f"with {money(Decimal(best))}" in trends or f"every day had {money(Decimal(best))}" in trends
+
+    share = f"SELECT sum(rows_quarantined) / sum{READ} FROM marts.data_quality_daily WHERE source = 'web_logs' AND "
+    rates = [session.one(share + days)[0] for days in WEEKS]
+    differs = None not in rates and abs(rates[1] - rates[0]) >= 0.01
+    assert differs == ("of the records of web_logs were rejected" in trends)
+    assert not differs or f"{percent(rates[1])} of the records" in trends
+    assert (before["is_silent"] != after["is_silent"]) == ("web_logs brought nothing" in trends)
+    lacks = ("referrer" in str(before["empty"])) != ("referrer" in str(after["empty"]))
+    assert lacks == ("clickstream has no referrer" in trends)
+
+    credits = facts.frames["attribution"]
+    said = say.but(say.attribution_sentence(credits), reservations(facts)["attribution"])
+    rows = session.rows(
+        "SELECT channel, sum(revenue) FROM marts.attribution WHERE model = 'last_touch' GROUP BY 1 ORDER BY 2 DESC"
+    )
+    if total := sum(amount for _, amount in rows):
+        leaders = [channel for channel, amount in rows if amount == rows[0][1]]
+        assert any(f"By last touch {channel} earns" in said for channel in leaders)
+        assert f"{percent(float(rows[0][1]) / float(total))}" in said
+        assert lacks == ("clickstream has no referrer" in said)
+
+    steps = session.rows(
+        "SELECT step, sum(sessions), sum(after_view), sum(inferred) FROM marts.funnel_daily GROUP BY step_index, step "
+        "ORDER BY step_index"
+    )
+    funnel = say.funnel_sentence(facts.frames["funnel"])
+    views, bought = int(steps[0][1]), int(steps[3][2])
+    assert not views or f"Of {whole(views)} session" in funnel
+    assert not views or (f"{whole(bought)} ({percent(bought / views)})" if bought else "none has a purchase") in funnel
+    for unsent in [step for step, sessions, _, inferred in steps if not sessions and inferred]:
+        assert not views or f"→ {unsent}" not in funnel
+
+    over = session.rows(f"SELECT DISTINCT date FROM marts.data_quality_daily WHERE rows_quarantined > {LIMIT} * {READ}")
+    quality = say.quality_sentence(facts.quality, facts.reasons, LIMIT, facts.days_above)
+    assert bool(over) == bool(re.search(rf"{len(over)} days? went over", quality))
+
+
+def _agrees(sentence: str, what: str, then: object, now: object, shown: str) -> None:
+    """The sentence says of a figure that it rose, fell or stayed, as it did."""
+    ((verb,),) = [re.findall(rf"\b{what} (rose|fell|stayed|was level|came)", sentence)]
+    change = float(str(now)) - float(str(then))
+    if verb in ("rose", "came"):
+        assert change > 0
+    elif verb == "fell":
+        assert change < 0
+    else:
+        assert abs(change) <= 0.005 * float(str(then))
+    assert f"{shown}" in sentence or "fell to nothing" in sentence or change == 0
+
+
+def _add_day(session: DuckDBSession, date: dt.date, place: int, week: dict[str, object]) -> None:
+    """Insert a day of a week into the marts; the clickstream has all its days, web_logs those that are not silent."""
+    sessions, revenue = int(str(week["sessions"])), Decimal(str(week["revenue"])) + place % 7
+    add(session, "marts.daily_trends", date=date, sessions=sessions, orders=1, revenue=revenue, net_revenue=revenue)
+    kinds = {"date": date, "rows_accepted": 100, "rows_quarantined": 0}
+    add(session, "marts.data_quality_daily", **kinds, source="clickstream", empty_columns=week["empty"])
+    if not week["is_silent"]:
+        logs = kinds | {"rows_quarantined": week["rejected"]}
+        add(session, "marts.data_quality_daily", **logs, source="web_logs", empty_columns="")
+    if place % 7:
+        return
+    has = list(week["funnel"])  # type: ignore[call-overload]
+    for index, step in enumerate(("view", "cart", "checkout", "purchase"), 1):
+        counts = {
+            "sessions": sessions * has[index - 1],
+            "inferred": sessions * (not has[index - 1] and any(has[index:])),
+        }
+        both = {
+            "after_previous": sessions * all(has[max(index - 2, 0) : index]),
+            "after_view": sessions * (has[0] and has[index - 1]),
+        }
+        add(session, "marts.funnel_daily", date=date, step_index=index, step=step, **counts, **both)
+    for model in ("first_touch", "last_touch", "last_non_direct"):
+        for channel, amount in zip(("Direct", "Email", "Display"), list(week["channels"]), strict=True):  # type: ignore[call-overload]
+            found = {"date": date, "model": model, "channel": channel, "source": "x"}
+            add(session, "marts.attribution", **found, orders=1, revenue=Decimal(amount))
