@@ -49,7 +49,8 @@ def check_error_rate(
     text = None
     if unchecked:
         metadata["too few rows to check"] = dg.MetadataValue.text("\n".join(map(str, unchecked)))
-        text = f"Above the threshold, with too few rows to check: {len(unchecked):,} batches or days."
+        which = "batch or day" if len(unchecked) == 1 else "batches or days"
+        text = f"Above the threshold, with too few rows to check: {len(unchecked):,} {which}."
     if breaches:
         text = describe_breaches(session, max_error_rate, breaches)
         what_to_do = remedy(session, max_error_rate, breaches)

@@ -7,8 +7,13 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from analytics_platform.orchestration.checks.error_rate import check_error_rate
+from analytics_platform.settings import load_settings
+from analytics_platform.warehouse.error_rate import days_above
+from analytics_platform.warehouse.watchdog import has_low_error_rate
 from analytics_platform_tests.end_to_end.platform_run import DagsterPlatform, clickstream
-from analytics_platform_tests.kit import click, to_csv
+from analytics_platform_tests.kit import click, memory_warehouse, to_csv
+from analytics_platform_tests.reports.examples import AS_OF, NOV_1, add
 
 DAYS = ("2026-03-01", "2026-03-02")
 SELECT = 'key:"raw/clickstream" or key:"cleaned/clickstream"'
@@ -56,6 +61,20 @@ def test_the_worst_error_rate_is_shown_also_where_it_is_allowed(platform: Dagste
 
     assert check.passed
     assert check.metadata["worst rate"].value == pytest.approx(0.04)
+
+
+def test_a_day_with_too_few_rows_to_check_is_named_and_its_rate_shown() -> None:
+    key = dg.AssetKey(["cleaned", "ecommerce_events"])
+    with memory_warehouse() as session:
+        few = {"source": "ecommerce_events", "rows_accepted": 17, "rows_quarantined": 3}
+        add(session, "ops.batch_days", batch_id="b", event_date=NOV_1, **few)
+        check, stop = check_error_rate(session, key, 0.05, {"ecommerce_events"})
+        seen = has_low_error_rate(session, load_settings(max_error_rate=0.05), AS_OF).seen
+        assert days_above(session, 0.05) == set()
+    said = "day 2026-11-01 of ecommerce_events: 3 of 20 rows rejected (15.00%)"
+    assert stop is None and check.description == "Above the threshold, with too few rows to check: 1 batch or day."
+    assert check.metadata["worst rate"].value == pytest.approx(0.15)
+    assert check.metadata["too few rows to check"].value == said and f"none above 5.00% but {said}: too few" in seen
 
 
 def test_the_outcome_of_every_rule_is_kept_for_every_run_that_read_something(platform: DagsterPlatform) -> None:
