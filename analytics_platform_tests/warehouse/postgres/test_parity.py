@@ -75,7 +75,7 @@ class Seen:
         with platform.session(read_only=True) as session:
             self.tables = contents(session)
             self.observed = {seen.name: (seen.passed, seen.seen) for seen in watch(session, platform.settings, now)}
-            self.facts = read_facts(session, now)
+            self.facts = read_facts(session, now, 0.05)
 
 
 @pytest.fixture(scope="module")
