@@ -161,6 +161,10 @@ def test_any_mix_adds_up_and_is_the_same_day_by_day(drawn: list[tuple[object, ..
             LEFT JOIN (SELECT order_id, sum(amount) AS lines FROM star.fact_order_items GROUP BY order_id) AS lines
                 USING (order_id)
             WHERE revenue <> coalesce(lines, 0) + not_itemized OR revenue - refunded <> net_revenue OR net_revenue < 0
+                OR (revenue IS NULL) <> (net_revenue IS NULL)
+            UNION ALL
+            SELECT event_id FROM sessionized.refunds GROUP BY event_id
+            HAVING sum(amount) FILTER (item_index >= 0) > sum(amount) FILTER (item_index = -1)
             """
             )
             == []
