@@ -10,7 +10,7 @@ from pathlib import Path
 from analytics_platform.transform import DayRange
 from analytics_platform.warehouse.touched import days_after
 from analytics_platform.warehouse.watchdog import has_known_currencies
-from analytics_platform_tests.kit import build
+from analytics_platform_tests.kit import build, load_rows
 from analytics_platform_tests.models.sales import DAY, RATES, TABLES, buy, load_rates, orders, sold
 
 
@@ -65,6 +65,23 @@ def test_late_rates_make_amounts_known_on_the_days_that_are_named(tmp_path: Path
         assert touched >= {DAY, DAY + dt.timedelta(days=2)}
         build(session, DayRange(min(touched), max(touched)), platform.settings, TABLES)
         assert orders(session, "revenue") == {"1": (Decimal("12.8"),), "2": (10,)}
+
+
+def test_a_second_currency_that_arrives_late_changes_all_later_days(tmp_path: Path) -> None:
+    rows = [buy("a", 1, value=16, currency="EUR"), buy("b", 2, "2024-03-03T09:00:00", value=16)]
+    with sold(tmp_path, rows, shop_currency="") as (platform, session):
+        before = [batch for (batch,) in session.rows("SELECT batch_id FROM ops.pipeline_logs")]
+        for name, late, known in (
+            ("euro.csv", buy("c", 3, value=1, currency="EUR"), 33),
+            ("yen.csv", buy("d", 4, items=[{"item_id": "x", "price": "¥1600"}]), 0),
+        ):
+            load_rows(platform, session, [late], name)
+            batches = [batch for (batch,) in session.rows("SELECT batch_id FROM ops.pipeline_logs")]
+            touched = days_after(session, sorted({*batches} - {*before}), platform.settings)
+            before = batches
+            build(session, DayRange(min(touched), max(touched)), platform.settings, TABLES)
+            assert session.rows("SELECT sum(revenue) FROM marts.daily_trends") == [(known,)]
+        assert set(orders(session, "revenue").values()) == {(None,)}
 
 
 def test_each_item_is_in_its_own_currency(tmp_path: Path) -> None:

@@ -30,7 +30,11 @@ candidates AS (
     FROM refunds
     INNER JOIN sessionized.purchases AS orders
         ON refunds.transaction_id = orders.transaction_id
-        AND (refunds.user_id = orders.user_id OR orders.clients LIKE '%' || md5(refunds.client_id) || '%')
+        AND (
+            refunds.client_id = orders.client_id
+            OR refunds.user_id = orders.user_id
+            OR orders.clients LIKE '%' || md5(refunds.client_id) || '%'
+        )
         AND orders.ordered_at <= refunds.event_at
 ),
 matched AS (
