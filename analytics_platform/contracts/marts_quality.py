@@ -13,7 +13,10 @@ RECONCILED = [
     *("not tracked", "nothing bought", "no shop orders that day"),
 ]
 
-REFUND_REASONS = ["no order with a known amount", "items of unknown amount", "more than the order"]
+COUNTED_REASONS = [
+    *("no order with a known amount", "items of unknown amount", "more than the order", "order of unknown amount"),
+    "another amount in a repeat",
+]
 
 
 class DataQualityDaily(
@@ -43,16 +46,17 @@ class DataQualityDaily(
 
 
 class UnknownAmounts(Contract, table="marts.unknown_amounts", key=("date", "kind", "reason"), partition="date"):
-    """One row per day, kind and reason for which amounts are unknown, or refunds count in part only."""
+    """One row per day, kind and reason for which amounts are unknown, or count in part only."""
 
     date: Day = column("Day (UTC) of the order or refund.")
     kind: Text = column("What the amount is of.", isin=["order", "refund"])
     reason: Text = column(
-        "Why it is unknown. `more than the order`: refunds of an order together count up to its revenue.",
-        isin=[*UNKNOWN_REASONS, *REFUND_REASONS],
+        "Why it is unknown. `more than the order`: refunds of an order together count up to its revenue. `order of "
+        "unknown amount`: they do not count. `another amount in a repeat`, as of an exchange: an order's first counts.",
+        isin=[*UNKNOWN_REASONS, *COUNTED_REASONS],
     )
     events: Whole = column("Orders or refunds.", ge=1)
-    excess: Money = column("What refunds ask for above their orders (shop currency): in no sum.", ge=0)
+    excess: Money = column("What of refunds does not count (shop currency): in no sum.", ge=0)
 
 
 class OrderReconciliation(

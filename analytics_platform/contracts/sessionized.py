@@ -64,6 +64,8 @@ class Purchases(
     transaction_id: Text = column("The shop's order number.", nullable=True)
     ordered_at: Instant = column("When the order was placed.")
     revenue: Money = column("Value of the order (shop currency); missing where unknown.", nullable=True)
+    has_other_amounts: Flag = column("True if its events name several amounts: the first counts.")
+    clients: Text = column("MD5 of each client whose events are this order.")
 
 
 class OrderLines(Contract, table="sessionized.order_lines", key=("order_id", "item_index"), partition="event_date"):
@@ -90,11 +92,11 @@ class RefundLines(
     }
     | {"cleaned.orders": Days(before=1, ahead=1)},
 ):
-    """One row per refund (item_index -1), and one per item that it gives back.
+    """One row per refund (item_index -1), and one per item that it gives back: what they ask for.
 
-    Its order is the last one with the transaction id before it, of its client or its user. Items without a price cost
-    what they cost in the order. A refund that names neither value nor items gives back the whole order, and so does an
-    order that is cancelled in the shop's database.
+    The order is the last one with the transaction id before it, of one of its clients or its user. Items without a
+    price cost what they cost in the order. A refund that names neither value nor items gives back the whole order,
+    product by product; so does an order that is cancelled in the shop's database.
     """
 
     event_id: Text = column("The event (cleaned.events), or a hash for a cancelled order.")
@@ -114,28 +116,37 @@ class RefundLines(
 class Refunds(
     Contract,
     table="sessionized.refunds",
-    key="event_id",
+    key=("event_id", "item_index"),
     partition="event_date",
     reads={
         "sessionized.refund_lines": TouchedKeys("refunded_id"),
         "sessionized.purchases": TouchedKeys("order_id", also=(("sessionized.refund_lines", "event_date"),)),
     },
 ):
-    """One row per refund: a refund event, a purchase with a negative value or quantities, or a cancelled order.
+    """One row per refund (item_index -1), and one per item that it gives back: what counts of them.
 
-    Refunds of an order count in the order of time, together at most what the order is worth.
+    A refund is a refund event, a purchase with a negative value or quantities, or a cancelled order.
+
+    Refunds of an order count in the order of time, together at most what the order is worth. A refund of a whole order
+    gives back what earlier refunds left of each product. Items count together at most as much as their refund.
     """
 
     event_id: Text = column("The event (cleaned.events), or a hash for a cancelled order.")
+    item_index: Whole = column("The item, from 0; -1 for the refund as a whole.", ge=-1)
     event_date: Day = column("Day of the refund (UTC), of an order cancelled in the shop that of the order.")
     client_id: Text = column("The client of the order, else of the event.")
     transaction_id: Text = column("The shop's order number.", nullable=True)
     refunded_at: Instant = column("When it happened.")
     order_id: Text = column("The order that is refunded (purchases), if events tell of it.", nullable=True)
     basis: Text = column("What says how much: the event's value, its items, or the whole order.", isin=REFUND_BASES)
+    product_id: Text = column("The product of the item.", nullable=True)
     claimed: Money = column("What it asks for (shop currency); missing where unknown.", nullable=True)
-    amount: Money = column("What counts of it (shop currency); missing where unknown.", nullable=True)
-    excess: Money = column("The rest: above what the order is worth, and in no sum.", nullable=True)
+    amount: Money = column(
+        "What counts of it (shop currency); missing where it is unknown, or what the order is worth.", nullable=True
+    )
+    excess: Money = column(
+        "Of a refund: the rest, above what the order is known to be worth, in no sum.", nullable=True
+    )
 
 
 class SessionFigures(Contract):

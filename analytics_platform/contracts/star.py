@@ -233,9 +233,10 @@ class FactOrders(
     items: Whole = column("Lines of the order.", ge=0)
     quantity: Whole = column("Pieces in all lines.", ge=0)
     revenue: Money = column("Value of the order (shop currency) before refunds, if known.", nullable=True)
+    has_other_amounts: Flag = column("True if it came again with another amount, as of an exchange: the first counts.")
     not_itemized: Money = column("revenue - the amounts of its lines: shipping, tax, discount …", nullable=True)
-    refunded: Money = column("What was given back for it since (shop currency).")
-    net_revenue: Money = column("revenue - refunded.", nullable=True)
+    refunded: Money = column("What was given back for it since (shop currency), also where revenue is unknown.")
+    net_revenue: Money = column("revenue - refunded; missing where revenue is unknown.", nullable=True)
 
 
 class FactOrderItems(
@@ -282,5 +283,9 @@ class FactRefunds(
     client_id: Text = column("The client of the order, else of the event.")
     customer_key: Whole = column("dim_customer, the version valid at the time.")
     basis: Text = column("What says how much: the event's value, its items, or the whole order.", isin=REFUND_BASES)
-    amount: Money = column("What counts of it (shop currency); missing where unknown.", nullable=True)
-    excess: Money = column("What it asks for above what is left of the order: in no sum.", nullable=True)
+    amount: Money = column(
+        "What counts of it (shop currency); missing where it is unknown, or what the order is worth.", nullable=True
+    )
+    excess: Money = column(
+        "What it asks for above what is left of the order, all if its amount is unknown: in no sum.", nullable=True
+    )

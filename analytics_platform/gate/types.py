@@ -220,8 +220,12 @@ def kind_of(dtype: pl.DataType, is_json: bool) -> str:
     return next(words for kind, words in kinds.items() if dtype == kind)
 
 
-def convert(text: pl.Series, dtype: pl.DataType, is_json: bool, engine: duckdb.DuckDBPyConnection) -> pl.Series:
+def convert(
+    text: pl.Series, dtype: pl.DataType, is_json: bool, engine: duckdb.DuckDBPyConnection, has_currency: bool = False
+) -> pl.Series:
     """Convert text to a type; null where it is not of the type. JSON is validated by `engine`.
+
+    An amount that names its currency is one only if the record `has_currency` as a column: else it would be lost.
 
     Raises `TypeError` for a type that raw input cannot have.
     """
@@ -234,7 +238,8 @@ def convert(text: pl.Series, dtype: pl.DataType, is_json: bool, engine: duckdb.D
     if dtype == pl.Int64:
         return _matching(text.str.strip_suffix(".0"), _WHOLE).cast(pl.Int64)
     if dtype == _MONEY:
-        return _query(engine, "SELECT amount(written) FROM given", pl.DataFrame({"written": text})).alias(text.name)
+        sql = f"SELECT CASE WHEN {has_currency} OR currency_in(written) IS NULL THEN amount(written) END FROM given"
+        return _query(engine, sql, pl.DataFrame({"written": text})).alias(text.name)
     if isinstance(dtype, pl.Decimal):
         # The engine rounds half a unit away from zero, as the models do it.
         sql = f"SELECT CAST(number AS DECIMAL({dtype.precision}, {dtype.scale})) FROM given"

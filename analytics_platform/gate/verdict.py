@@ -85,7 +85,8 @@ class Gate:
         ids = {name for name in traits if name in IDS or traits[name]["own_id"]}
         values = present(records.values.select(self._from_input), ids)
         json = {name: traits[name]["json"] for name in self._from_input}
-        typed = pl.DataFrame([convert(values[x], self._schema[x], json[x], self._engine) for x in self._from_input])
+        told = self._engine, "currency" in self._columns
+        typed = pl.DataFrame([convert(values[x], self._schema[x], json[x], *told) for x in self._from_input])
         if EVENT_TIME in typed.columns:
             self._note_keys({name: typed[name] for name in self._from_input if json[name]})
         if "extra" in records.values.columns:

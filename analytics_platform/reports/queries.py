@@ -107,7 +107,7 @@ def days_with_data(session: Session, now: dt.datetime) -> tuple[DayRange, dt.dat
 def read_unknown(session: Session, days: DayRange = ALL_DAYS) -> pl.DataFrame:
     """Return how many orders and refunds have an amount that is in no sum, and how many records an unreadable one.
 
-    `excess` is what refunds ask for above their orders.
+    `excess` is what of refunds does not count.
     """
     sql = """
         SELECT kind, reason, sum(events)::BIGINT, sum(excess)

@@ -89,6 +89,12 @@ def unknown_sentence(unknown: pl.DataFrame, unconverted: Sequence[str]) -> str:
     for row in unknown.filter(reason="more than the order").rows(named=True):
         ask = "asks for more than its order" if row["events"] == 1 else "ask for more than their orders"
         said.append(f"{count(row['events'], 'refund')} {ask}: {money(row['excess'])} is in no sum.")
+    for row in unknown.filter(reason="order of unknown amount").rows(named=True):
+        said.append(
+            f"{count(row['events'], 'refund')} of orders of unknown amount: {money(row['excess'])} is in no sum."
+        )
+    for row in unknown.filter(reason="another amount in a repeat").rows(named=True):
+        said.append(f"{count(row['events'], 'order')} came again with another amount: the first one counts.")
     for row in unknown.filter(kind="record").rows(named=True):
         said.append(
             f"{count(row['events'], 'record')} with an unreadable amount or quantity: rejected (ops.quarantine)."

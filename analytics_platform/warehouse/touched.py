@@ -16,6 +16,7 @@ from analytics_platform.contracts.sessionized import ORDER_REPEAT_DAYS
 from analytics_platform.contracts.sql import literal, quote
 from analytics_platform.settings import Settings
 from analytics_platform.transform import Query, affected_days, build_order
+from analytics_platform.transform.lookups.tables import named_currencies, tables_with
 from analytics_platform.transform.source_events import source_events
 from analytics_platform.warehouse.ledger import known_days, touched_days
 from analytics_platform.warehouse.session import Session
@@ -120,7 +121,7 @@ def days_of_versions(session: Session, batch_ids: Sequence[str]) -> set[dt.date]
 def days_of_orders(session: Session, batch_ids: Sequence[str]) -> set[dt.date]:
     """Return the days of earlier orders, and of refunds, that the purchases and refunds of these batches change.
 
-    They have the same transaction id, and the same client or user; or they are so near that they may be one order.
+    They have the same transaction id, and a client or user in common; or they are so near that they may be one order.
     """
     existing = session.tables()
     if not batch_ids or not existing.issuperset(("sessionized.purchases", "sessionized.refund_lines")):
@@ -131,7 +132,7 @@ def days_of_orders(session: Session, batch_ids: Sequence[str]) -> set[dt.date]:
         if "transaction_id" in query.columns and existing.issuperset(query.inputs):
             user = "user_id" if "user_id" in query.columns else "NULL"
             sql = f"""
-                SELECT DISTINCT transaction_id, client_id, {user} AS user_id, event_date
+                SELECT DISTINCT transaction_id, md5(client_id) AS client, {user} AS user_id, event_date
                 FROM ({query.sql}) AS {quote(source)}
                 WHERE {loaded} AND ga4_name(event_name) IN ('purchase', 'refund') AND transaction_id IS NOT NULL
             """
@@ -151,14 +152,33 @@ def days_of_orders(session: Session, batch_ids: Sequence[str]) -> set[dt.date]:
     orders = sorted({literal(order) for order, *_ in new})
     named = f" WHERE transaction_id IN ({', '.join(orders)})" if len(orders) <= 10_000 else ""
     found: set[dt.date] = set()
-    for table in ("sessionized.purchases", "sessionized.refund_lines") if new else ():
-        rows = session.rows(f"SELECT DISTINCT transaction_id, client_id, user_id, event_date FROM {table}{named}")
+    own = "md5(client_id)"
+    tables = {"sessionized.purchases": f"coalesce(clients, {own})", "sessionized.refund_lines": own} if new else {}
+    for table, clients in tables.items():
+        rows = session.rows(f"SELECT DISTINCT transaction_id, {clients}, user_id, event_date FROM {table}{named}")
         found |= {
             day
-            for order, client, user, day in rows
-            if {(order, client), (order, user)} & keys or any(abs(day - at) <= _NEAR for at in days_of.get(order, ()))
+            for order, who, user, day in rows
+            if not keys.isdisjoint((order, each) for each in (*who.split(), user))
+            or any(abs(day - at) <= _NEAR for at in days_of.get(order, ()))
         }
     return found
+
+
+def _first_of_currency(session: Session, batch_ids: Sequence[str]) -> dt.date | None:
+    """Return the first day on which these batches name a currency that no day before did, if events name several.
+
+    Without SHOP_CURRENCY the shop's is the only one that events have named up to a day, so all later days depend on it.
+    """
+    needed = {"cleaned.daily_rates", *tables_with("currency", "items_json")}
+    if not batch_ids or not session.tables().issuperset(needed):
+        return None
+    named = named_currencies(session, f"batch_id IN ({', '.join(map(literal, batch_ids))})")
+    sql = "SELECT currency, min(event_date) FROM cleaned.daily_rates WHERE currency <> '' GROUP BY currency"
+    first = dict(session.rows(sql))
+    if len(first.keys() | set(named["value"])) < 2:
+        return None
+    return min((day for day, _, code in named.rows() if first.get(code, day) >= day), default=None)
 
 
 def days_after(session: Session, batch_ids: Sequence[str], settings: Settings) -> set[dt.date]:
@@ -173,9 +193,12 @@ def days_after(session: Session, batch_ids: Sequence[str], settings: Settings) -
     if known is None or not touched:
         return set()
     first = max(settings.partition_start, known[0])
+    since = None if settings.shop_currency else _first_of_currency(session, batch_ids)
     sql = "SELECT batch_id FROM ops.set_aside WHERE state IN ('withdrawn', 'erased')"
     if not {batch for (batch,) in session.rows(sql)}.isdisjoint(batch_ids):
-        return {first + dt.timedelta(days=day) for day in range((known[1] - first).days + 1)}
+        since = first
+    if since:
+        touched |= {since + dt.timedelta(days=day) for day in range((known[1] - since).days + 1)}
     affected = days_of_orders(session, batch_ids)
     affected |= {day for table in build_order() for day in affected_days(table, touched, settings.model_values)}
     return {day for day in affected if first <= day <= known[1]}

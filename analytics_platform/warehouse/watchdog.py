@@ -63,6 +63,7 @@ def watch(session: Session, settings: Settings, now: dt.datetime) -> Iterator[Ob
             has_known_event_names,
             has_read_fields,
             has_the_sources_sessions,
+            has_own_domains,
             has_few_orphans,
             has_the_shops_orders,
             is_conserved,
@@ -309,6 +310,44 @@ def has_the_sources_sessions(session: Session, settings: Settings, now: dt.datet
         f"{', '.join(said)} are sessions here, in the last {WEEK} days of data" if found else "no source names sessions"
     )
     return Observation("sessions", True, seen)
+
+
+def has_own_domains(session: Session, settings: Settings, now: dt.datetime) -> Observation:
+    """Check that the shop's own domains are known where pages lack a host, in the last week of data.
+
+    Of a source whose pages are relative addresses, a referrer of another page of the shop looks like a foreign one.
+    """
+    if settings.own_domains or _lacks(session, "cleaned.events", "cleaned.urls"):
+        why = "OWN_DOMAINS names them" if settings.own_domains else "no event is built yet"
+        return _unchecked("own_domains", why)
+    found = session.rows(
+        f"""
+        WITH seen AS (
+            SELECT
+                source, min(events.event_date) AS first, max(events.event_date) AS last, origin.domain,
+                count(*) AS events,
+                count(page.domain) + count(CASE WHEN origin.role IN ('page', 'own') THEN 1 END) AS own
+            FROM cleaned.events AS events
+            LEFT JOIN cleaned.urls AS page ON events.event_date = page.event_date AND page_url = page.url
+            LEFT JOIN cleaned.urls AS origin ON events.event_date = origin.event_date AND referrer = origin.url
+            WHERE events.event_date > (SELECT max(event_date) FROM cleaned.events) - {WEEK}
+            GROUP BY source, origin.domain
+        )
+        SELECT source, domain, first, last FROM seen
+        WHERE domain IS NOT NULL AND source IN (SELECT source FROM seen GROUP BY source HAVING sum(own) = 0)
+        ORDER BY events DESC, source, domain
+        """
+    )
+    if not found:
+        return Observation("own_domains", True, "pages name their hosts, or no referrer is foreign")
+    sources, domains = (list(dict.fromkeys(row[place] for row in found)) for place in (0, 1))
+    days = f"{min(row[2] for row in found)}...{max(row[3] for row in found)}"
+    remedy = (
+        f"Set OWN_DOMAINS to those of these referrers that are the shop's: {', '.join(domains[:NAMED])}. Then run "
+        f"`analytics-platform materialize --days {days}`."
+    )
+    seen = f"no page of {', '.join(sources)} has a host: referrers of the shop's own domains count as foreign"
+    return Observation("own_domains", False, seen, remedy)
 
 
 def has_few_orphans(session: Session, settings: Settings, now: dt.datetime) -> Observation:

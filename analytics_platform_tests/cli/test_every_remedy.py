@@ -272,6 +272,15 @@ CASES: Mapping[str, Case] = {
         log_of_unknown_user,
         mend=lambda platform: put_users(platform, user(7), user(8)),
     ),
+    "own_domains": Case(
+        observed(watchdog.has_own_domains),
+        ("cleaned.events",),
+        dropped(
+            "relative.csv",
+            *(viewed(20, 1, page_url="/desk", referrer=f"https://{x}/") for x in ("shop.example", "a.b")),
+        ),
+        mend=lambda platform: {"OWN_DOMAINS": "shop.example"},
+    ),
     "quarantine": Case(
         quarantine, arrive=dropped("old.csv", *EARLY), mend=lambda platform: {"PARTITION_START": "2026-01-01"}
     ),

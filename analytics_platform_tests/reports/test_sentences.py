@@ -94,6 +94,11 @@ class TestTrends:
                 "1 refund asks for more than its order: EUR 9.00 is in no sum.",
             ),
             (
+                [("refund", "order of unknown amount", 1, 5), ("order", "another amount in a repeat", 2, 0)],
+                "1 refund of orders of unknown amount: EUR 5.00 is in no sum. "
+                "2 orders came again with another amount: the first one counts.",
+            ),
+            (
                 [("record", "unreadable", 2, 0)],
                 "2 records with an unreadable amount or quantity: rejected (ops.quarantine).",
             ),

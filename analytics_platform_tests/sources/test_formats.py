@@ -185,7 +185,7 @@ def test_a_file_in_another_form_is_rejected_with_what_to_declare(
         assert sum(verdict.accepted.height for verdict in other.validate(batch, platform.settings))
 
 
-NOT_AMOUNTS = ["1.2.3", "1,2,3", "12,34,56", "free", "--5", "0x10", "٣", "Infinity", "99999999999"]
+NOT_AMOUNTS = ["1.2.3", "1,2,3", "12,34,56", "free", "--5", "0x10", "٣", "Infinity", "99999999999", "10 EUR", "$5"]
 ROWS_OF_LINES = b"".join(
     b'{"time": "2026-03-01T10:00:00Z", "name": "%s"}%s' % row
     for row in ((b"a", b"\r\n"), (b"b", b" [\n"), (b"c" * (17 << 20), b"\n"), (b"d", b"\n"), (b"e\0", b""))

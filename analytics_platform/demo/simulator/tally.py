@@ -254,7 +254,8 @@ class Tally:
             orders = {each.purchase.transaction_id: each for each in self.orders([client_id]) if each.at <= at}
             whole = orders.get(refund.transaction_id)
             amounts = (self._worth(at, refund) if refund.cents else None, whole and whole.revenue)
-            asked = refund.cents is None or amounts[0] is not None
+            is_sold = not whole or whole.revenue is not None
+            asked = is_sold and (refund.cents is None or amounts[0] is not None)
             add(at, None, min((each for each in amounts if each is not None), default=None) if asked else None)
         totals = {name: sum(each.values(), Decimal()) for name, each in days.items()}
         return {

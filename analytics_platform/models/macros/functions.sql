@@ -10,7 +10,7 @@
 -- enough below the limit of the type that no sum over orders overflows: one absurd event must not stop all later builds.
 -- amount: the text as an amount as people write it: `1,299.00`, `$19.99`, `10 EUR`, `1.299,00`; null if it cannot be read.
 -- `1,299` is a thousand and more, since JSON never writes a decimal comma; `1.299` is a little more than one.
--- bare_amount: the text without currency and blanks around it. plain_number: a number with one point and no separators.
+-- bare_amount: the text without currency and blanks around it, in ASCII's digits, and with `.00` for the dash of `12.-`. plain_number: a number with one point and no separators.
 -- currency_code: the code (ISO 4217) that a text names by itself or by a sign, in upper case; null for a missing one.
 -- A sign of several currencies ($, ¥, kr) stays as it is: which it means follows from the shop's (daily_rates.py).
 -- currency_in: the same for what stands beside the number in the text of an amount.
@@ -19,6 +19,8 @@
 -- missing. item_currency: the currency that the item itself names. names_currency: whether items may name any.
 -- item_currencies: the distinct currencies that items name.
 -- share_of: one of several equal parts of an amount, by its place from 1. Rounded to a ten-thousandth, they add up exactly.
+-- part_of: an amount's part of what counts of the total it is in, by how far amounts went with it. The parts of a total
+-- that is cut make exactly what counts.
 -- plain_name, ga4_name, is_known_event, needs_order, order_id: see contracts/event_names.py.
 -- spelled: the values of a JSON object under these names, each as plain_name writes it, in the order of the names.
 -- named_item: a JSON array of the one item of this name, null without a name.
@@ -75,11 +77,15 @@ CREATE OR REPLACE TEMP MACRO money(amount) AS CAST(TRY_CAST(amount AS DECIMAL(14
 CREATE OR REPLACE TEMP MACRO bare_amount(amount_text) AS
     regexp_replace(
         regexp_replace(
-            trim(amount_text),
-            '^([-+]?)[ \x{00a0}]*(?:[A-Za-z]{0,3}\p{Sc}|\p{L}{1,3}\.?)[ \x{00a0}]*',
+            regexp_replace(
+                translate(trim(amount_text), '０１２３４５６７８９．，－＋', '0123456789.,-+'),
+                '([.,])[-–—]+([^0-9]|$)',
+                '\100\2'
+            ),
+            '^([-+]?)[ \x{00a0}]*(?:[A-Za-z]{0,3}\p{Sc}|(?i:euros?|franken|dollars?)|\p{L}{1,3}\.?)[ \x{00a0}]*',
             '\1'
         ),
-        '[ \x{00a0}\x{202f}]*(?:[A-Za-z]{0,3}\p{Sc}|\p{L}{1,3}\.?)$|[.,][-–—]+$',
+        '[ \x{00a0}\x{202f}]*(?:[A-Za-z]{0,3}\p{Sc}|(?i:euros?|franken|dollars?)|\p{L}{1,3}\.?)$',
         ''
     );
 CREATE OR REPLACE TEMP MACRO plain_number(number_text) AS
@@ -113,6 +119,7 @@ CREATE OR REPLACE TEMP MACRO currency_code(currency_text) AS
                 'US$': 'USD', 'C$': 'CAD', 'CA$': 'CAD', 'A$': 'AUD', 'AU$': 'AUD', 'NZ$': 'NZD', 'HK$': 'HKD', 'S$': 'SGD',
                 'NT$': 'TWD', 'MX$': 'MXN', 'R$': 'BRL', 'FR': 'CHF', 'SFR': 'CHF', 'ZŁ': 'PLN', 'KČ': 'CZK', 'FT': 'HUF',
                 'LEI': 'RON', 'ЛВ': 'BGN', '₹': 'INR', '₽': 'RUB', 'РУБ': 'RUB', '₺': 'TRY', 'TL': 'TRY', '₴': 'UAH',
+                'EURO': 'EUR', 'EUROS': 'EUR', 'FRANKEN': 'CHF', 'DOLLAR': '$', 'DOLLARS': '$',
                 '₪': 'ILS', '₩': 'KRW', '₫': 'VND', '₱': 'PHP', '฿': 'THB', '₦': 'NGN', '₸': 'KZT', '₡': 'CRC'
             }[sign],
             nullif(
@@ -129,7 +136,7 @@ CREATE OR REPLACE TEMP MACRO currency_in(amount_text) AS
         [known(amount_text)],
         lambda written: CASE
             WHEN money(written) IS NULL
-                THEN currency_code(regexp_replace(written, '[-+0-9., ''’–—\x{00a0}\x{202f}]', '', 'g'))
+                THEN currency_code(regexp_replace(written, '[-+0-9., ''’–—\x{00a0}\x{202f}０-９．，－＋]', '', 'g'))
         END
     )[1] END;
 CREATE OR REPLACE TEMP MACRO item_price(item) AS
@@ -159,6 +166,11 @@ CREATE OR REPLACE TEMP MACRO share_of(whole_amount, place, parts) AS
             - CAST(whole_amount * 10000 AS BIGINT) * (place - 1) // parts AS DECIMAL(18, 0)
         ) * CAST(0.0001 AS DECIMAL(5, 4)) AS DECIMAL(18, 4)
     );
+CREATE OR REPLACE TEMP MACRO part_of(asked, so_far, total, counted) AS
+    CASE
+        WHEN total <= counted THEN asked
+        ELSE money(so_far * counted / total) - money((so_far - asked) * counted / total)
+    END;
 CREATE OR REPLACE TEMP MACRO item_pieces(document) AS
     list_transform(CAST(json_extract(document, '$[*]') AS JSON[]), lambda item: pieces(item));
 CREATE OR REPLACE TEMP MACRO item_values(document) AS

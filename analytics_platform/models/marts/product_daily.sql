@@ -24,15 +24,12 @@ sales AS (
 ),
 refunded AS (
     SELECT
-        lines.event_date AS date,
-        lines.product_id,
-        sum(
-            CASE WHEN refunds.excess > 0 THEN money(lines.amount * refunds.amount / refunds.claimed) ELSE lines.amount END
-        ) AS refunds
-    FROM sessionized.refund_lines AS lines
-    INNER JOIN sessionized.refunds AS refunds ON lines.event_id = refunds.event_id
-    WHERE lines.product_id IS NOT NULL AND refunds.amount IS NOT NULL
-    GROUP BY lines.event_date, lines.product_id
+        event_date AS date,
+        product_id,
+        sum(amount) AS refunds
+    FROM sessionized.refunds
+    WHERE product_id IS NOT NULL AND amount IS NOT NULL
+    GROUP BY event_date, product_id
 ),
 days AS (
     SELECT date, product_id FROM interest

@@ -14,6 +14,7 @@ WITH sold AS (
     UNION ALL
     SELECT client_id, event_date, 0, NULL, amount
     FROM sessionized.refunds
+    WHERE item_index = -1
 )
 SELECT
     client_id,

@@ -1,8 +1,9 @@
 -- Grain: one row per refund (item_index -1), and one per item that it gives back.
--- Rules: the order is the last one with the transaction id before the refund, of its client or of its user. A refund
--- without value gives back the items it lists, those without a price for what the order's lines of the product cost a
--- piece; one without value and items gives back all lines and the whole order. So does an order that is cancelled in the
--- shop's database: of the day of the order, since the database says of a cancelled order only when its row changed.
+-- Rules: the order is the last one with the transaction id before the refund, of one of its clients or of its user. A
+-- refund without value gives back the items it lists, those without a price for what the order's lines of the product
+-- cost a piece; one without value and items gives back all products and the whole order. So does an order that is
+-- cancelled in the shop's database: of the day of the order, since the database says of a cancelled order only when its
+-- row changed.
 WITH refunds AS (
     SELECT
         event_id,
@@ -29,7 +30,11 @@ candidates AS (
     FROM refunds
     INNER JOIN sessionized.purchases AS orders
         ON refunds.transaction_id = orders.transaction_id
-        AND (refunds.client_id = orders.client_id OR refunds.user_id = orders.user_id)
+        AND (
+            refunds.client_id = orders.client_id
+            OR refunds.user_id = orders.user_id
+            OR orders.clients LIKE '%' || md5(refunds.client_id) || '%'
+        )
         AND orders.ordered_at <= refunds.event_at
 ),
 matched AS (
@@ -101,12 +106,13 @@ listed AS (
     UNION ALL
     SELECT
         matched.event_id,
-        lines.item_index,
+        min(lines.item_index),
         lines.product_id,
-        lines.paid
+        CAST(sum(lines.paid) AS DECIMAL(18, 4))
     FROM matched
     INNER JOIN sessionized.order_lines AS lines ON matched.order_id = lines.order_id
     WHERE matched.basis = 'whole order'
+    GROUP BY matched.event_id, lines.product_id
 )
 SELECT
     listed.event_id,

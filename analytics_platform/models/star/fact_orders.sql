@@ -10,8 +10,9 @@ WITH lines AS (
     GROUP BY event_id
 ),
 refunded AS (
-    SELECT order_id, sum(amount) AS amount
+    SELECT order_id, sum(coalesce(amount, claimed)) AS amount
     FROM sessionized.refunds
+    WHERE item_index = -1
     GROUP BY order_id
 )
 SELECT
@@ -36,6 +37,7 @@ SELECT
     coalesce(lines.items, 0) AS items,
     CAST(coalesce(lines.quantity, 0) AS BIGINT) AS quantity,
     purchases.revenue,
+    purchases.has_other_amounts,
     CAST(purchases.revenue - coalesce(lines.amount, 0) AS DECIMAL(18, 4)) AS not_itemized,
     CAST(coalesce(refunded.amount, 0) AS DECIMAL(18, 4)) AS refunded,
     CAST(purchases.revenue - coalesce(refunded.amount, 0) AS DECIMAL(18, 4)) AS net_revenue

@@ -18,3 +18,4 @@ LEFT JOIN cleaned.customer_history AS customers
     AND customers.version > 1
     AND refunds.refunded_at >= customers.valid_from
     AND refunds.refunded_at < customers.valid_to
+WHERE refunds.item_index = -1

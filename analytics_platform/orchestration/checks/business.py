@@ -31,6 +31,7 @@ DESCRIPTIONS: Mapping[str, str] = MappingProxyType(
         "event_names": "Which names of events, in the last week of data, the platform gives no meaning to.",
         "fields": "Which fields of the records nothing reads: unknown columns, and keys of JSON.",
         "sessions": "How many sessions of a source, in the last week of data, are one session here and alone.",
+        "own_domains": "The shop's own domains are known where pages lack a host.",
         "orphans": "At most a tenth of the logs name a user who is no known customer.",
         "orders": "Events and the shop's database have the same orders, in the last week of data.",
         "conservation": "Every row read is accepted, duplicate or quarantined, and stored.",

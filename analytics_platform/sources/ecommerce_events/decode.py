@@ -87,7 +87,7 @@ _FIELDS = {
 """Column → where it comes from. The wrong type of value is rejected, never made to fit."""
 
 _ITEMS_RULE = "items: cannot be parsed"
-_NO_SIGN = re.compile(r"^[-+]?[\d.]+e[-+]?\d+$|[-+\d.,'’–—\s]", re.IGNORECASE)
+_NO_SIGN = re.compile(r"^[-+]?[\d.]+e[-+]?\d+$|[-+\d.,'’–—．，－＋\s]", re.IGNORECASE)
 """What of the text of an amount does not name its currency."""
 
 COLUMNS = (*_FIELDS, "items", "extra")

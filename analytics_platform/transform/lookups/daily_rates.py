@@ -6,6 +6,7 @@ import datetime as dt
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from decimal import ROUND_HALF_UP, Decimal
+from itertools import permutations
 from typing import TypeAlias
 
 import polars as pl
@@ -48,17 +49,25 @@ class Rates:
         return found if found and (day - found[0]).days <= RATE_DAYS else None
 
     def worth(self, currency: str, shop: str, day: dt.date) -> Dated | None:
-        """Give what one unit is worth in the shop's currency, by the base with the latest rates, and from when."""
-        found: list[Dated] = []
+        """Give what one unit is worth in the shop's currency, and from when: by the base with the latest rates.
+
+        Two currencies without a common base are compared by two bases, one of which has a rate of the other.
+        """
         currency = _SHARED.get(currency, ("", currency))[1]
-        for base in self._bases:
-            given, asked = self._units(base, currency, day), self._units(base, shop, day)
-            if given and asked:
-                found.append((min(given[0], asked[0]), asked[1] / given[1]))
-        if not found:
-            return None
-        date, rate = max(found, key=lambda rate: rate[0])
-        return date, rate.quantize(_SMALLEST, ROUND_HALF_UP)
+        for routes in (zip(self._bases, self._bases, strict=True), permutations(self._bases, 2)):
+            found = [worth for first, last in routes if (worth := self._along(currency, first, last, shop, day))]
+            if found:
+                date, rate = max(found, key=lambda worth: worth[0])
+                return date, rate.quantize(_SMALLEST, ROUND_HALF_UP)
+        return None
+
+    def _along(self, currency: str, first: str, last: str, shop: str, day: dt.date) -> Dated | None:
+        given, asked = self._units(first, currency, day), self._units(last, shop, day)
+        there, back = self._units(first, last, day), self._units(last, first, day)
+        there = there or (back and (back[0], 1 / back[1]))
+        return (
+            (min(given[0], there[0], asked[0]), there[1] * asked[1] / given[1]) if given and there and asked else None
+        )
 
 
 def daily_rates(

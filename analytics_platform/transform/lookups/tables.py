@@ -36,13 +36,16 @@ def tables_with(*columns: str) -> tuple[str, ...]:
     return tuple(sorted(set(chain.from_iterable(found))))
 
 
-def _distinct(session: Reader, days: DayRange | None, *columns: str, of_items: str = "") -> pl.DataFrame:
+def _of(days: DayRange | None) -> str:
+    assert days is not None
+    return f"event_date BETWEEN {literal(days.first)} AND {literal(days.last)}"
+
+
+def _distinct(session: Reader, within: str, *columns: str, of_items: str = "") -> pl.DataFrame:
     """Collect the distinct values of text columns of all sources' events, by day: `event_date`, `name`, `value`.
 
-    `of_items` is an expression that lists further values, those of items.
+    `within` says of which events, in SQL. `of_items` is an expression that lists further values, those of items.
     """
-    assert days is not None
-    within = f"event_date BETWEEN {literal(days.first)} AND {literal(days.last)}"
     parts = [
         f"SELECT event_date, '{column}' AS name, {column} AS value FROM ({query.sql}) AS {quote(name)} WHERE {within}"
         for name, query in source_events().items()
@@ -61,7 +64,7 @@ def _distinct(session: Reader, days: DayRange | None, *columns: str, of_items: s
 
 def make_urls(session: Reader, days: DayRange | None, settings: Settings) -> pl.DataFrame:
     """Make the rows of cleaned.urls for the days: every address, referrer and campaign tags seen on them."""
-    found = _distinct(session, days, "page_url", "referrer", "campaign_tags")
+    found = _distinct(session, _of(days), "page_url", "referrer", "campaign_tags")
     seen = found.group_by("event_date", "value").agg(is_page=(pl.col("name") == "page_url").any())
     parsed = parse_urls(seen["value"].unique(), {**payment_providers(), **settings.referrer_roles})
     urls = seen.join(parsed, left_on="value", right_on="url").rename({"value": "url"})
@@ -73,7 +76,7 @@ def make_urls(session: Reader, days: DayRange | None, settings: Settings) -> pl.
 
 def make_user_agents(session: Reader, days: DayRange | None, settings: Settings) -> pl.DataFrame:
     """Make the rows of cleaned.user_agents for the days: every user agent seen on them."""
-    seen = _distinct(session, days, "user_agent")
+    seen = _distinct(session, _of(days), "user_agent")
     parsed = parse_user_agents(seen["value"].unique())
     return seen.drop("name").join(parsed, left_on="value", right_on="user_agent").rename({"value": "user_agent"})
 
@@ -83,11 +86,16 @@ def make_source_categories(session: Reader, days: DayRange | None, settings: Set
     return source_categories()
 
 
+def named_currencies(session: Reader, within: str) -> pl.DataFrame:
+    """Collect the currencies (`value`) that events and their items name, by day. `within` says which events, in SQL."""
+    codes = "CASE WHEN names_currency(items_json) THEN item_currencies(items_json) END"
+    return _distinct(session, within, "currency", of_items=codes)
+
+
 def make_daily_rates(session: Reader, days: DayRange | None, settings: Settings) -> pl.DataFrame:
     """Make the rows of cleaned.daily_rates for the days: every currency that their events name."""
     assert days is not None
-    codes = "CASE WHEN names_currency(items_json) THEN item_currencies(items_json) END"
-    seen = _distinct(session, days, "currency", of_items=codes).group_by("event_date").agg(pl.col("value").unique())
+    seen = named_currencies(session, _of(days)).group_by("event_date").agg(pl.col("value").unique())
     named = dict(zip(seen["event_date"], seen["value"], strict=True))
     every = [days.first + dt.timedelta(days=day) for day in range((days.last - days.first).days + 1)]
     earlier = f"event_date < {literal(days.first)} AND currency <> ''"

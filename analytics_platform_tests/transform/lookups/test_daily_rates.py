@@ -44,6 +44,25 @@ def test_two_currencies_are_compared_by_their_rates_to_one_base() -> None:
     assert worth("GBP", "USD") is None
 
 
+def test_two_currencies_without_a_common_base_are_compared_by_two_bases() -> None:
+    told = (*((DAY, "EUR", code, Decimal(rate)) for code, rate in (("USD", "1.25"), ("GBP", "0.8"))), TOLD[0])
+    told += ((DAY - days(1), "USD", "JPY", Decimal(128)), (DAY, "CHF", "SEK", Decimal(11)))
+    worths = {
+        (currency, shop): found and found[1]
+        for currency in ("JPY", "SEK")
+        for shop in ("EUR", "GBP", "USD", "JPY")
+        if (found := Rates(told).worth(currency, shop, DAY)) or currency == "SEK"
+    }
+    assert worths == {
+        ("JPY", "EUR"): Decimal("0.00625"),
+        ("JPY", "GBP"): Decimal("0.005"),
+        ("JPY", "USD"): Decimal("0.0078125"),
+        ("JPY", "JPY"): Decimal(1),
+        **{("SEK", shop): None for shop in ("EUR", "GBP", "USD", "JPY")},
+    }
+    assert Rates(told).worth("EUR", "JPY", DAY) == (DAY - days(1), Decimal(160))
+
+
 def test_of_two_bases_the_one_with_the_later_rates_counts() -> None:
     later = (*TOLD, (DAY + days(1), "USD", "EUR", Decimal("0.9")))
     assert Rates(later).worth("USD", "EUR", DAY + days(1)) == (DAY + days(1), Decimal("0.9"))

@@ -25,8 +25,8 @@ from analytics_platform_tests.kit import (
     load_rows,
     open_platform,
 )
+from analytics_platform_tests.models.sales import load_rates
 from analytics_platform_tests.models.test_incremental import HORIZON, Files, day_of, make_traffic
-from analytics_platform_tests.models.test_money import load_rates
 from analytics_platform_tests.models.test_versions import in_platform, incrementally, make_steps
 from analytics_platform_tests.postgres import new_database
 
