@@ -1,12 +1,13 @@
 """Every setting of the platform, read once from the environment and validated.
 
 What does not belong here: defaults of single functions, secrets in clear text (they are masked), and
-anything that reads a file or opens a connection.
+anything that reads data or opens a connection.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -40,8 +41,8 @@ def masked(address: str) -> str:
 
 
 _WAREHOUSE = (
-    r"postgres(ql)?://|duckdb:///(?!.*\?\w+=).",
-    "not a warehouse, use duckdb:///path/to/warehouse.duckdb, which has no options, or postgresql://user@host/database",
+    r"postgres(ql)?://|duckdb:///(?!:|\w+:/|md:|.*\?\w+=).*[^/.]\Z",
+    "not a warehouse, use duckdb:///path/to/warehouse.duckdb, a file without options, or postgresql://user@host/database",
 )
 _WEB = (r"https?://", "not an address, write https://…")
 _OPEN = (r"https?://[^\s?#@]+\Z", "not an address, write https://… without user, password and query")
@@ -70,7 +71,9 @@ class SettingsError(UserError, ValueError):
 class Settings(BaseSettings):
     """The settings. Every field is the environment variable of the same name."""
 
-    model_config = SettingsConfigDict(extra="ignore", frozen=True, env_ignore_empty=True, hide_input_in_errors=True)
+    model_config = SettingsConfigDict(
+        extra="ignore", frozen=True, env_ignore_empty=True, hide_input_in_errors=True, allow_inf_nan=False
+    )
 
     data_dir: Path = Field(Path("data"), description="Folder that everything below hangs from by default.")
     warehouse_url: SecretStr = Field(
@@ -84,7 +87,7 @@ class Settings(BaseSettings):
     max_error_rate: Annotated[float, Field(ge=0, le=1)] = Field(
         0.05, description="Share of rejected rows of a batch or a day above which runs stop."
     )
-    freshness_hours: Annotated[float, Field(gt=0)] = Field(
+    freshness_hours: Annotated[float, Field(gt=0, le=100_000)] = Field(
         48.0, description="How old the last batch may be before the watchdog and the UI say that data is late."
     )
     attribution_lookback_days: Annotated[int, Field(ge=1, le=365)] = Field(
@@ -104,7 +107,7 @@ class Settings(BaseSettings):
     )
     copy_from: SecretStr = Field(SecretStr(""), description="Warehouse that `copy` reads, without `--from`.")
     copy_to: SecretStr = Field(SecretStr(""), description="Warehouse that `copy` fills, without `--to`.")
-    statement_timeout: Annotated[float, Field(ge=0)] = Field(
+    statement_timeout: Annotated[float, Field(ge=0, le=2_000_000)] = Field(
         1800.0, description="Seconds a statement on PostgreSQL may take; 0 for any."
     )
 
@@ -146,11 +149,29 @@ class Settings(BaseSettings):
     automation: bool = Field(False, description="Whether sensors and schedules run from the start.")
     sensor_seconds: Annotated[int, Field(ge=1)] = Field(5, description="Seconds between two looks of a sensor.")
 
+    @field_validator("data_dir", "lake_url", "landing_dir")
+    @classmethod
+    def _check_folder(cls, folder: Path | str) -> Path | str:
+        there = next(each for each in (Path(folder), *Path(folder).parents) if os.path.lexists(each))
+        if not there.is_dir():
+            raise ValueError(f"{there} is no folder, choose another path or move it away")
+        if not os.access(there, os.X_OK, effective_ids=True):
+            raise ValueError(f"{there} cannot be read, choose another path or change its rights")
+        return folder
+
+    @field_validator("partition_start")
+    @classmethod
+    def _check_start(cls, day: dt.date) -> dt.date:
+        today = dt.datetime.now(dt.UTC).date()
+        if not dt.date(1970, 1, 1) <= day <= today:
+            raise ValueError(f"not a day from 1970-01-01 to today, {today} (UTC)")
+        return day
+
     @field_validator("own_domains", "ignored_referrers")
     @classmethod
     def _check_domains(cls, domains: str) -> str:
         for domain in filter(None, map(str.strip, domains.split(","))):
-            if re.search(r"[/:\s]|^\.|\.$", domain):
+            if not re.fullmatch(r"\w[\w-]*(\.\w[\w-]*)*(\.\*)?", domain):
                 raise ValueError(f"{domain} is no domain, write domains with commas: shop.example, pay.example")
         return domains
 
@@ -184,7 +205,7 @@ class Settings(BaseSettings):
     @field_validator("warehouse_memory")
     @classmethod
     def _check_memory(cls, memory: str) -> str:
-        if not re.fullmatch(r"\d+(\.\d+)?\s?(MB|GB|TB|MiB|GiB|TiB)", memory):
+        if not re.fullmatch(r"(?=.*[1-9])\d+(\.\d+)?\s?(MB|GB|TB|MiB|GiB|TiB)", memory):
             raise ValueError("not an amount of memory, write one like 512MB or 4GB")
         return memory
 
@@ -264,3 +285,17 @@ def load_settings(**overrides: Any) -> Settings:
         words = first["msg"].removeprefix("Value error, ").replace("Input should be", "it must be")
     # Not within `except`: a traceback would show the error of pydantic too, which quotes what it was given.
     raise SettingsError(f"{name.upper()}={value}: {words}.")
+
+
+def check_writable(settings: Settings) -> None:
+    """Raise `SettingsError` if DATA_DIR cannot be made or written."""
+    probe = settings.data_dir / ".writable"
+    try:
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise SettingsError(
+            f"DATA_DIR={settings.data_dir}: the folder cannot be written ({error.strerror}), "
+            "choose another or change its rights."
+        ) from error

@@ -175,6 +175,29 @@ def test_a_process_that_is_forked_after_the_import_can_work(tmp_path: Path) -> N
         ({"MAX_ERROR_RATE": "7"}, "MAX_ERROR_RATE=7: it must be less than or equal to 1."),
         ({"PARTITION_START": "soon"}, "PARTITION_START=soon: it must be a valid date"),
         ({"WAREHOUSE_MEMORY": "4"}, "WAREHOUSE_MEMORY=4: not an amount of memory, write one like 512MB or 4GB."),
+        ({"WAREHOUSE_MEMORY": "0GB"}, "WAREHOUSE_MEMORY=0GB: not an amount of memory"),
+        ({"DATA_DIR": "/dev/null"}, "DATA_DIR=/dev/null: /dev/null is no folder, choose another path or move it away."),
+        ({"LAKE_URL": "/dev/null/lake"}, "LAKE_URL=***: /dev/null is no folder"),
+        ({"LANDING_DIR": "/dev/null"}, "LANDING_DIR=/dev/null: /dev/null is no folder"),
+        *(
+            ({"PARTITION_START": day}, f"PARTITION_START={day}: not a day from 1970-01-01 to today, 20")
+            for day in ("9999-12-31", "0001-01-01", "2999-01-01")
+        ),
+        *(
+            ({name: f"shop.example, {domain}"}, f"{name}=shop.example, {domain}: {domain} is no domain, write domains")
+            for name in ("OWN_DOMAINS", "IGNORED_REFERRERS")
+            for domain in ("*", "*.shop.example", ".example", "shop..example", "https://shop.example", "a b", "-", "@")
+        ),
+        *(
+            ({"WAREHOUSE_URL": f"duckdb:///{path}"}, "WAREHOUSE_URL=***: not a warehouse, use duckdb:///")
+            for path in (":memory:", ":memory:x", "md:shop", "s3://bucket/x", ".", "..", "/", "/data/", "/data/..")
+        ),
+        *(
+            ({name: value}, f"{name}={value}: it must be ")
+            for name in ("FRESHNESS_HOURS", "STATEMENT_TIMEOUT", "DRAIN_MAX_SECONDS")
+            for value in ("inf", "nan", "-1")
+        ),
+        ({"FRESHNESS_HOURS": "1e300"}, "FRESHNESS_HOURS=1e300: it must be less than or equal to 100000."),
     ],
 )
 def test_a_wrong_setting_fails_the_code_location_with_a_sentence_that_names_it(

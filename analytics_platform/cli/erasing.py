@@ -15,7 +15,8 @@ from analytics_platform.orchestration.launch import materialize as run
 from analytics_platform.settings import Settings, load_settings
 from analytics_platform.sources.person import Person
 from analytics_platform.warehouse import Session, Warehouse, open_warehouse
-from analytics_platform.warehouse import erase as erasing
+from analytics_platform.warehouse import erasure as erasing
+from analytics_platform.warehouse.erase import drop, erase
 
 
 def erase_person(identifiers: Mapping[str, Collection[str]], dry_run: bool) -> bool:
@@ -38,7 +39,7 @@ def erase_person(identifiers: Mapping[str, Collection[str]], dry_run: bool) -> b
         print(words if count else f"Nothing was found: none of {len(found)} places names the person.")
         return _say(faults)
     with warehouse.session() as session:
-        faults = erasing.erase(session, settings, lake, erasure, getpass.getuser())
+        faults = erase(session, settings, lake, erasure, getpass.getuser())
     if not run(build_definitions(settings), settings, "*", None, False, load=False):
         faults.append("Tables were not built: put right what is said above, then run the same command again.")
     with warehouse.session(read_only=True) as session:
@@ -60,7 +61,7 @@ def drop_erasure() -> bool:
         print("There is no erasure to drop.")
         return True
     with warehouse.session() as session:
-        faults = erasing.drop(session, settings, lake, erasure, getpass.getuser())
+        faults = drop(session, settings, lake, erasure, getpass.getuser())
     print(printable(f"Dropped: the erasure of {erasure.person}. What it took out stays out."))
     print("Build the days that change: analytics-platform materialize")
     return _say(faults)

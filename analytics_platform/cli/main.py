@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import datetime as dt
-import getpass
 import os
+import re
 import sys
 from importlib.metadata import version
+from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from analytics_platform.cli.batches import app as batches
 from analytics_platform.errors import UserError, printable
 from analytics_platform.shop.cli import app as shop
-
-if TYPE_CHECKING:
-    from analytics_platform.settings import Settings
 
 LOOK, OPERATE, TRY, SETUP = "Look", "Operate", "Try it", "Set up"
 """The groups of commands in `--help`."""
@@ -34,21 +33,6 @@ unknown batch, a queue that cannot be reached; the reason is one sentence on sta
 """
 
 
-def _words(reason: str) -> str:
-    if not reason.strip():
-        raise typer.BadParameter("give a reason in words", param_hint="--reason")
-    return printable(" ".join(reason.split()))  # it is shown in terminals and alerts
-
-
-def _check_place(settings: Settings) -> None:
-    """Raise `WarehouseError` where nothing was ever stored: a mistyped DATA_DIR would look like an empty platform."""
-    from analytics_platform.warehouse import WarehouseError, open_warehouse
-
-    if not (open_warehouse(settings).exists() or Path(settings.lake_url).exists()):
-        place = f"neither the warehouse {open_warehouse(settings).name} nor the lake {settings.lake_url}"
-        raise WarehouseError(f"There is no platform in DATA_DIR={settings.data_dir}, {place}: correct DATA_DIR.")
-
-
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
 app = typer.Typer(
@@ -59,6 +43,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(batches, rich_help_panel=OPERATE)
 app.add_typer(shop, name="shop", rich_help_panel=OPERATE)
 
 
@@ -112,70 +97,6 @@ def materialize(
 
 
 @app.command(rich_help_panel=OPERATE)
-def accept(
-    batches: Annotated[list[str], typer.Argument(help="Ids of batches, or how they begin; status lists the latest.")],
-    reason: Annotated[
-        str,
-        typer.Option(callback=_words, help="Why, in your words; kept with your login name in ops.acceptances."),
-    ],
-) -> None:
-    """Let runs go on although too many rows of batches were rejected (MAX_ERROR_RATE). They stay in quarantine."""
-    from analytics_platform.settings import load_settings
-    from analytics_platform.warehouse import open_warehouse
-    from analytics_platform.warehouse.ledger import accept_batch, acceptances, find_batch
-    from analytics_platform.warehouse.touched import days_not_built
-
-    settings = load_settings()
-    _check_place(settings)
-    with open_warehouse(settings).session() as session:
-        cards = [find_batch(session, batch) for batch in batches]
-        before = {each.batch_id: each for each in acceptances(session)}
-        for card in cards:
-            if card.batch_id in before:
-                print(f"Nothing to do: {before[card.batch_id]}")
-                continue
-            accept_batch(session, card.batch_id, reason, getpass.getuser())
-            print(f"Batch {card.batch_id} ({printable(card.input)}) is accepted: {reason}")
-        if days := days_not_built(session, settings):
-            print(f"Build the days that wait: analytics-platform materialize --days {days}")
-
-
-@app.command(rich_help_panel=OPERATE)
-def withdraw(
-    batches: Annotated[list[str], typer.Argument(help="Ids of batches, or how they begin; status lists the latest.")],
-    reason: Annotated[
-        str,
-        typer.Option(callback=_words, help="Why, in your words; kept with your login name in ops.set_aside."),
-    ],
-) -> None:
-    """Take batches back out of the tables; `replay` loads them again. Exits 1 if another batch failed meanwhile."""
-    from analytics_platform.lake import open_lake
-    from analytics_platform.settings import load_settings
-    from analytics_platform.warehouse import open_warehouse
-    from analytics_platform.warehouse.ledger import find_batch
-    from analytics_platform.warehouse.spreadsheet import write_spreadsheets
-    from analytics_platform.warehouse.withdraw import withdraw_batch
-
-    settings, failed = load_settings(), list[str]()
-    _check_place(settings)
-    lake = open_lake(settings)
-    with open_warehouse(settings).session() as session:
-        for card in [find_batch(session, batch, lake) for batch in batches]:
-            done = withdraw_batch(session, settings, lake, card, reason, getpass.getuser())
-            write_spreadsheets(session, settings.quarantine_dir, {card.input, *(each.input for each in done.again)})
-            print(f"Batch {card.batch_id} ({printable(card.input)}) is withdrawn: {reason}")
-            for each in done.again:
-                again = f"Batch {each.batch_id} ({each.input}), which may have duplicates of it, was loaded again."
-                print(printable(again))
-            if done.days:
-                print(f"Build the days that change: analytics-platform materialize --days {done.days}")
-            failed += done.failed
-    for sentence in failed:
-        print(printable(sentence), file=sys.stderr)
-    raise typer.Exit(1 if failed else 0)
-
-
-@app.command(rich_help_panel=OPERATE)
 def erase(
     client: Annotated[list[str] | None, typer.Option(help="A browser or device of the person (client_id).")] = None,
     user: Annotated[list[str] | None, typer.Option(help="A signed-in user (user_id).")] = None,
@@ -197,45 +118,6 @@ def erase(
 
 
 @app.command(rich_help_panel=OPERATE)
-def replay(
-    batches: Annotated[
-        list[str] | None, typer.Argument(help="Ids of batches, or how they begin; all that are loaded without.")
-    ] = None,
-) -> None:
-    """Validate quarantined rows again after a contract changed, and move those that pass into their table.
-
-    Batches that are named and not loaded, since they failed or were withdrawn, are loaded. Exits 1 if one fails.
-    """
-    from analytics_platform.lake import open_lake
-    from analytics_platform.settings import load_settings
-    from analytics_platform.warehouse import open_warehouse
-    from analytics_platform.warehouse.ledger import find_batch
-    from analytics_platform.warehouse.replay import replay as replay_batches
-    from analytics_platform.warehouse.spreadsheet import write_spreadsheets
-    from analytics_platform.warehouse.touched import days_to_build
-
-    settings = load_settings()
-    _check_place(settings)
-    lake = open_lake(settings)
-    with open_warehouse(settings).session() as session:
-        only = {find_batch(session, batch, lake).batch_id for batch in batches or ()}
-        replayed = list(replay_batches(session, settings, lake, only if batches else None))
-        write_spreadsheets(session, settings.quarantine_dir, {entry.input for entry in replayed})
-        days = days_to_build(session, [entry.batch_id for entry in replayed if entry.moved], settings)
-    for entry in replayed:
-        print(printable(str(entry)), file=sys.stderr if entry.problem else sys.stdout)
-    done = [entry for entry in replayed if not entry.problem]
-    if len(done) > 1:
-        moved, left = sum(entry.moved for entry in done), sum(entry.loaded.rows_quarantined for entry in done)
-        print(f"All {len(done)} batches: {moved:,} rows moved, {left:,} stay quarantined.")
-    if days:
-        print(f"Build the days that change: analytics-platform materialize --days {days}")
-    elif not replayed:
-        print("No quarantined rows.")
-    raise typer.Exit(1 if any(entry.problem for entry in replayed) else 0)
-
-
-@app.command(rich_help_panel=OPERATE)
 def drain(
     max_messages: Annotated[
         int | None, typer.Option(min=1, help="Messages after which to stop; default: DRAIN_MAX_MESSAGES.")
@@ -247,11 +129,12 @@ def drain(
     """Move the messages of the queue SQS_QUEUE_URL into the lake. `materialize` does that too, and loads them."""
     from analytics_platform.lake import open_lake
     from analytics_platform.progress import progress_bar
-    from analytics_platform.settings import load_settings
+    from analytics_platform.settings import check_writable, load_settings
     from analytics_platform.sources.arrivals.queue import drain_queue
     from analytics_platform.sources.registry import SOURCES
 
     settings = load_settings()
+    check_writable(settings)  # before a message is received that could not be stored
     limits = (max_messages or settings.drain_max_messages, max_seconds or settings.drain_max_seconds)
     with progress_bar("queue") as report:
         drained = drain_queue(SOURCES["ecommerce_events"], settings, open_lake(settings), *limits, report)
@@ -409,6 +292,9 @@ def main() -> None:
     """Run the command line. A user's mistake ends in one sentence and exit code 2."""
     os.umask(0o077)  # what is written, also by DuckDB and by processes started from here, holds personal data
     try:
+        for before, argument in pairwise(sys.argv):
+            if re.fullmatch(r"(--[\w-]+=)?\s*", argument):  # `--out ""` is the folder one is in, `--address ""` any
+                raise UserError(f"The argument {argument!r} after {before!r} is empty: give a value, or leave it out.")
         app()
     except UserError as error:
         reason = str(error)

@@ -17,7 +17,7 @@ from analytics_platform.sources.arrivals.files import find_unread, find_unreadab
 from analytics_platform.sources.registry import SOURCES, lacks_events
 from analytics_platform.sources.source import Source
 from analytics_platform.warehouse import open_warehouse
-from analytics_platform.warehouse.erase import STATE
+from analytics_platform.warehouse.erasure import STATE
 from analytics_platform.warehouse.touched import days_not_built
 from analytics_platform.warehouse.watchdog import Observation, watch
 

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from analytics_platform.cli.status import Status
 from analytics_platform.errors import printable
-from analytics_platform.warehouse.erase import Place
+from analytics_platform.warehouse.erasure import Place
 from analytics_platform.warehouse.watchdog import Observation
 
 

@@ -36,7 +36,7 @@ from analytics_platform.demo.simulator import (
 from analytics_platform.demo.simulator.catalogue import OWN_DOMAINS
 from analytics_platform.demo.simulator.money import SHOP_CURRENCY
 from analytics_platform.demo.simulator.tally import Figures
-from analytics_platform.settings import Settings, load_settings
+from analytics_platform.settings import Settings, check_writable, load_settings
 from analytics_platform.shop.service import open_shop
 from analytics_platform.sources.arrivals.queue import queue_of
 from analytics_platform.warehouse import open_warehouse
@@ -51,7 +51,9 @@ def run_demo(days: int, visitors: int, seed: int) -> bool:
     Raises `FolderInUseError` if DATA_DIR has data that the demo did not write.
     """
     console = Console(soft_wrap=True)
-    folder = load_settings().data_dir
+    settings = load_settings()
+    check_writable(settings)
+    folder = settings.data_dir
     _empty(folder)
     first = dt.datetime.now(dt.UTC).date() - dt.timedelta(days=days)
     last = first + dt.timedelta(days=days)  # today: users arrive on the day they are fetched

@@ -9,6 +9,8 @@ import dagster as dg
 
 from analytics_platform.errors import printable
 
+STOPPED = "Stopped by Ctrl-C or SIGTERM: nothing is half written, and the same command goes on."
+
 # Dagster puts what a record is about into this attribute; there is no public name for it.
 _META = "dagster_meta"
 
@@ -39,7 +41,7 @@ class ConsoleHandler(logging.Handler):
             self._filled.add(step)
         elif event.is_step_success and step in self._filled:
             yield f"  {step:40} {event.step_success_data.duration_ms / 1000:8.1f} s"
-        elif event.is_step_failure:
+        elif event.is_step_failure and causes_of(event) != [STOPPED]:  # the command ends with it
             for cause in dict.fromkeys("the same" if cause in self._causes else cause for cause in causes_of(event)):
                 yield f"Failed: {step}: {cause}"
             self._causes.update(causes_of(event))
@@ -70,6 +72,8 @@ def causes_of(event: dg.DagsterEvent) -> list[str]:
     if failure.user_failure_data and failure.user_failure_data.description:
         return str(failure.user_failure_data.description).splitlines()
     error = failure.error.cause or failure.error if failure.error else None
+    if error and error.cls_name == dg.DagsterExecutionInterruptedError.__name__:
+        return [STOPPED]
     return [error.message.strip() if error else "no reason was given"]
 
 

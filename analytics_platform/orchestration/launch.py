@@ -18,11 +18,10 @@ from dagster._check import CheckError
 
 from analytics_platform.catalog import CONTRACTS
 from analytics_platform.errors import UserError, did_you_mean, printable
-from analytics_platform.orchestration.console import brought_nothing, causes_of, console_logger, name_of
+from analytics_platform.orchestration.console import STOPPED, brought_nothing, causes_of, console_logger, name_of
 from analytics_platform.orchestration.jobs import ARRIVALS, INGEST, RANGE_END, RANGE_START
-from analytics_platform.orchestration.resources import check_writable
 from analytics_platform.reports.wording import count
-from analytics_platform.settings import Settings
+from analytics_platform.settings import Settings, check_writable
 from analytics_platform.transform import DayRange
 from analytics_platform.warehouse import LEDGER_TABLES, open_warehouse
 from analytics_platform.warehouse.ledger import loadings
@@ -83,7 +82,8 @@ def materialize(
     """Run the selected assets for the range `days`, and print a line per step; True if all succeeded.
 
     Without days: `load` what arrived, then build the days touched by all that was loaded and is not built yet. Raises
-    `UserError` for a selection that names no asset, for days that are no partitions, and if DATA_DIR cannot be written.
+    `UserError` for a selection that names no asset, for days that are no partitions, if DATA_DIR cannot be written, and
+    if the process is told to stop.
     """
     chosen, wanted = find_assets(definitions, select), check_days(days, settings) if days else None
     check_writable(settings)
@@ -93,13 +93,10 @@ def materialize(
         if wanted is None:
             failed = _run(definitions, instance, chosen & ARRIVALS if load else (), None, debug)
             chosen -= ARRIVALS
-            wanted, _ = _waiting(instance, settings)
-            if any("__" in step for step, _ in failed):
-                chosen.clear()  # an asset failed; where only checks of files or batches did, the others are built
-            elif wanted is None:
-                print("Nothing new was loaded: no day to build.")
-            else:
-                print(f"Building {wanted}.")
+            # Nothing is built if an asset failed; where only checks of files or batches did, the others are.
+            if not any("__" in step for step, _ in failed):
+                wanted, _ = _waiting(instance, settings)
+                print(f"Building {wanted}." if wanted else "Nothing new was loaded: no day to build.")
         if chosen and wanted:
             not_built = _run(definitions, instance, chosen, wanted, debug)
             if select == "*" and not not_built:
@@ -171,6 +168,9 @@ def _run(
             raise_on_error=False,
         )
     )
+    failed = [(str(event.step_key), cause) for event in result.get_step_failure_events() for cause in causes_of(event)]
+    if any(cause == STOPPED for _, cause in failed):
+        raise UserError(STOPPED)
     took = time.monotonic() - started
     events = result.get_asset_materialization_events()
     tables = CONTRACTS.keys() & {name_of(event) for event in events if not brought_nothing(event)}
@@ -178,5 +178,4 @@ def _run(
     ended = {event.step_key for event in result.all_events if event.is_step_success or event.is_step_failure}
     if waiting := {"__".join(key.path) for key in assets} - ended:
         print(f"{count(len(waiting), 'step')} did not run, waiting for what failed.")
-    failed = [(str(event.step_key), cause) for event in result.get_step_failure_events() for cause in causes_of(event)]
     return failed if result.success or failed else [("run", str(result.get_run_failure_event().message))]

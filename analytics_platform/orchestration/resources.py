@@ -19,7 +19,7 @@ from pydantic import Field, SecretStr, create_model
 from analytics_platform.connectors.sqs import Queue
 from analytics_platform.lake import FolderLake
 from analytics_platform.orchestration.retries import failure
-from analytics_platform.settings import Settings, SettingsError, load_settings, masked
+from analytics_platform.settings import Settings, check_writable, load_settings, masked
 from analytics_platform.transform import macros
 from analytics_platform.warehouse import Session, Warehouse, WarehouseError, open_warehouse
 from analytics_platform.warehouse.duckdb import DuckDBWarehouse
@@ -80,6 +80,10 @@ class WarehouseResource(ABC):
                 yield session
         except WarehouseError as error:
             raise failure(error) from None
+        except RuntimeError as error:  # DuckDB raises this in place of what the handler of a signal raises in a query
+            if "Query interrupted" in str(error):
+                raise dg.DagsterExecutionInterruptedError from None
+            raise
 
 
 class DuckDBWarehouseResource(DuckDBResource, WarehouseResource):
@@ -137,17 +141,3 @@ def build_resources(settings: Settings) -> Mapping[str, object]:
             max_attempts=settings.aws_max_attempts,
         ),
     }
-
-
-def check_writable(settings: Settings) -> None:
-    """Raise `SettingsError` if DATA_DIR cannot be made or written."""
-    probe = settings.data_dir / ".writable"
-    try:
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise SettingsError(
-            f"DATA_DIR={settings.data_dir}: the folder cannot be written ({error.strerror}), "
-            "choose another or change its rights."
-        ) from error

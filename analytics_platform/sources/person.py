@@ -45,7 +45,9 @@ ERASED = "erased:"
 """How the client of an order begins whose person was erased."""
 
 _ORDER_FIELDS = (*ORDER_IDS, "revenue", "value", "currency", "items", "itemlistid", "itemlistname")
-_ESCAPE = re.compile(r'(?:\\+|%)u([0-9a-fA-F]{4})|\\+(["/bfnrt])')
+_ESCAPE = re.compile(r'(?:\\+|%)u([0-9a-fA-F]{4})|\\+x([0-9a-f]{2})|\\+(["/bfnrt])|[\udc80-\udcff]')
+"""What stands for a sign: also a byte that is not UTF-8, which the gate writes as `\\xfc`, a file system as U+DCFC."""
+_UNREADABLE = re.compile(r"(?:\\+x[89a-f][0-9a-f])+")
 _LEVELS = 8
 """How often a text may be escaped: JSON in JSON in the query of a URL."""
 
@@ -62,16 +64,22 @@ MongoDB's Extended JSON wraps a number: `{"user_id": {"$numberInt": "42"}}`.
 
 
 def unfold(text: str) -> str:
-    """Decode what JSON and URLs escape, as often as it was (`\\u0040` and `%2540` are `@`), and give Unicode NFC."""
-    for _ in range(_LEVELS if "\\" in text or "%" in text else 0):
-        before, text = text, unquote(_ESCAPE.sub(_unescape, text))
+    """Decode what JSON and URLs escape, as often as it was (`\\u0040` and `%2540` are `@`), and give Unicode NFC.
+
+    Bytes that are not UTF-8 are taken for Windows-1252, which has all of Latin-1.
+    """
+    for _ in range(0 if text.isascii() and "\\" not in text and "%" not in text else _LEVELS):
+        before, text = text, unquote(_ESCAPE.sub(_unescape, text), errors="backslashreplace")
         if text == before:
             break
     return normalize("NFC", text)
 
 
 def _unescape(found: re.Match[str]) -> str:
-    return chr(int(found[1], 16)) if found[1] else found[2] if found[2] in '"/' else " "
+    code, byte, sign = found.groups()
+    if code or sign:
+        return chr(int(code, 16)) if code else sign if sign in '"/' else " "
+    return bytes([int(byte, 16) if byte else ord(found[0]) - 0xDC00]).decode("cp1252", "replace")
 
 
 @dataclass(frozen=True)
@@ -133,7 +141,9 @@ class Person:
 
     @cached_property
     def _any_word(self) -> re.Pattern[str]:
-        return _whole_word(map(unfold, self.client | self.user))
+        # A byte that is not UTF-8 may be any sign beyond ASCII, by itself or with those beside it.
+        pattern = _whole_word(map(unfold, self.client | self.user | self.email)).pattern
+        return re.compile(re.sub(r"[^\x00-\x7f]", "(?:\\g<0>|\ufffd)", pattern))
 
     @cached_property
     def _in_name(self) -> re.Pattern[str]:
@@ -157,7 +167,7 @@ class Person:
 
     def may_be_in(self, raw: str) -> bool:
         """Tell whether a record that cannot be parsed names the person, or has an identifier as a whole word."""
-        return self.is_mentioned(raw) or bool(self._any_word.search(unfold(raw)))
+        return self.is_mentioned(raw) or bool(self._any_word.search(unfold(_UNREADABLE.sub("\ufffd", raw))))
 
     def hide(self, name: str, key: bytes = b"") -> str:
         """Write pseudonyms for the identifiers in the name of a file or in a note of the ledger.

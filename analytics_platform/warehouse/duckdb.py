@@ -109,7 +109,7 @@ class DuckDBWarehouse:
         if self.path.is_dir():
             return f"The warehouse {self.path} is a folder, not a file: move it away, or correct WAREHOUSE_URL."
         if re.search("Permission denied|Read-only file system", words):
-            return f"The warehouse {self.path} cannot be opened: correct the rights of the file, or WAREHOUSE_URL."
+            return f"The warehouse {self.path} cannot be opened: correct its rights, DATA_DIR or WAREHOUSE_URL."
         return (
             f"The warehouse {self.path} is damaged or no DuckDB file ({words}): move it and its .wal away, then "
             "`analytics-platform materialize` builds it again from the lake."

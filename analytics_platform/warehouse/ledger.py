@@ -11,7 +11,16 @@ import polars as pl
 
 from analytics_platform.contracts.base import ContractType
 from analytics_platform.contracts.ddl import polars_schema
-from analytics_platform.contracts.ops import Acceptances, BatchDays, PipelineLogs, Quarantine, RuleResults, SetAside
+from analytics_platform.contracts.ops import (
+    SET_ASIDE,
+    Acceptances,
+    BatchDays,
+    PipelineLogs,
+    Quarantine,
+    RuleResults,
+    SetAside,
+)
+from analytics_platform.errors import printable
 from analytics_platform.lake import FolderLake
 from analytics_platform.sources.registry import SOURCES
 from analytics_platform.transform import DayRange
@@ -36,7 +45,7 @@ def known_batches(session: Session) -> set[str]:
 
 @dataclass(frozen=True, slots=True)
 class UnloadedBatch:
-    """A batch that is not loaded: set aside since its load failed, or withdrawn by a person."""
+    """A batch that is not loaded: set aside since its load failed, or withdrawn by a person (`decided_by`)."""
 
     batch_id: str
     source: str
@@ -44,12 +53,22 @@ class UnloadedBatch:
     content_sha256: str
     reason: str
     run_id: str
+    decided_by: str | None
+    finished_at: dt.datetime
+
+    @property
+    def withdrawal(self) -> str:
+        """Say who withdrew it, when and why; empty if nobody did."""
+        at = f"{self.finished_at.astimezone(dt.UTC):%Y-%m-%d %H:%M} UTC"
+        return f"was withdrawn by {self.decided_by} on {at}: {self.reason}" if self.decided_by else ""
 
     def __str__(self) -> str:
+        batch, load = f"Batch {self.batch_id} ({self.input}) of {self.source}", f"replay {self.batch_id}`"
+        if self.withdrawal:
+            return f"{batch} {self.withdrawal}; load it again: `analytics-platform {load}."
         return (
-            f"Batch {self.batch_id} ({self.input}) of {self.source} is not loaded: {self.reason}; after that is put "
-            f"right, load it: `analytics-platform replay {self.batch_id}`, or go on without it: "
-            f"`analytics-platform withdraw {self.batch_id} --reason '…'`."
+            f"{batch} is not loaded: {self.reason}; after that is put right, load it: `analytics-platform {load}, or "
+            f"go on without it: `analytics-platform withdraw {self.batch_id} --reason '…'`."
         )
 
 
@@ -175,17 +194,21 @@ def find_batch(session: Session, name: str, lake: FolderLake | None = None) -> B
     Raises `WarehouseError` if there is not exactly one.
     """
     session.ensure(*LEDGER_TABLES)
-    tables = ("ops.pipeline_logs", "ops.set_aside") if lake else ("ops.pipeline_logs",)
-    columns = ", ".join(field.name for field in fields(BatchCard))
-    each = (f"SELECT {columns} FROM {table} WHERE source <> '' AND starts_with(batch_id, $name)" for table in tables)
-    cards = [BatchCard(*row) for row in session.rows(" UNION ALL ".join(each), {"name": name})]
+    name = printable(name)  # no database takes a byte that is not UTF-8
+    cards, columns = list[BatchCard](), ", ".join(field.name for field in fields(BatchCard))
+    for table in ("ops.pipeline_logs", "ops.set_aside"):
+        sql = f"SELECT {columns} FROM {table} WHERE source <> '' AND starts_with(batch_id, $name)"
+        cards += [BatchCard(*row) for row in session.rows(sql, {"name": name})] if lake or not cards else []
     stored = (batch for source in SOURCES for batch in lake.batches(source)) if lake else ()
     cards += [BatchCard.of(batch, "") for batch in stored if batch.batch_id.startswith(name)]
     found = {card.batch_id: card for card in reversed(cards)}  # what the ledger says of a batch comes first
     if len(found) != 1 or not name:
-        what = "No batch has" if not found else f"{len(found)} batches have"
-        where = f"the latest are in `analytics-platform status`, all in {' and '.join(tables)}"
+        what = f"{len(found)} batches have" if found else "No batch has"
+        where = "the latest are in `analytics-platform status`, all in ops.pipeline_logs and ops.set_aside"
         raise WarehouseError(f"{what} an id that starts with '{name}': {where}.")
+    for each in () if lake else (each for state in SET_ASIDE for each in unloaded_batches(session, state)):
+        if each.batch_id == cards[0].batch_id:
+            raise WarehouseError(str(each))
     return cards[0]
 
 

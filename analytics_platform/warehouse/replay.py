@@ -38,7 +38,7 @@ from analytics_platform.warehouse.session import NOTHING, BatchCard, Loaded, Ses
 class Replayed:
     """What a replay came to: `moved` rows of the batch passed, `loaded` counts where all of it is now.
 
-    Or the `problem` for which the batch is as it was.
+    Or the `problem` for which the batch is as it was. `withdrawal` says who had withdrawn it, when and why.
     """
 
     batch_id: str
@@ -46,9 +46,11 @@ class Replayed:
     moved: int = 0
     loaded: Loaded = NOTHING
     problem: str = ""
+    withdrawal: str = ""
 
     def __str__(self) -> str:
         moved = f"{self.moved:,} rows moved, {self.loaded.rows_quarantined:,} stay quarantined"
+        moved += f"; it {self.withdrawal}" if self.withdrawal else ""
         return self.problem or f"Batch {self.batch_id} ({self.input}): {moved}."
 
 
@@ -90,13 +92,13 @@ def _load_again(
 ) -> Replayed:
     """Load a batch that was set aside or withdrawn."""
     if each.batch_id not in stored:
-        missing = replace(each, reason=str(lake.missing(each.source, each.content_sha256)))
+        missing = replace(each, reason=str(lake.missing(each.source, each.content_sha256)), decided_by=None)
         return Replayed(each.batch_id, each.input, problem=str(missing))
     with session.transaction():
         for table in ("ops.set_aside", "ops.batch_days"):
             session.execute(f"DELETE FROM {table} WHERE batch_id = $batch_id", {"batch_id": each.batch_id})
     for batch, loaded in load_new_batches(SOURCES[each.source], session, settings, lake, "replay", {each.batch_id}):
-        return Replayed(batch.batch_id, batch.name, loaded.rows_accepted, loaded)
+        return Replayed(batch.batch_id, batch.name, loaded.rows_accepted, loaded, withdrawal=each.withdrawal)
     failed = (str(failed) for failed in unloaded_batches(session) if failed.batch_id == each.batch_id)
     return Replayed(each.batch_id, each.input, problem=" ".join(failed))
 

@@ -46,8 +46,9 @@ def withdraw_batch(
     source = SOURCES[card.source]
     contract, batch = source.contract, [card.batch_id]
     session.ensure(contract, *LEDGER_TABLES)
-    if any(each.batch_id == card.batch_id for each in unloaded_batches(session, "withdrawn")):
-        raise WarehouseError(f"Batch {card.batch_id} ({card.input}) is withdrawn already.")
+    for withdrawn in unloaded_batches(session, "withdrawn"):
+        if withdrawn.batch_id == card.batch_id:
+            raise WarehouseError(str(withdrawn))
     versions = days_of_versions(session, batch)
     with session.transaction(contract.table.name):
         again = with_duplicates(session, contract, card)

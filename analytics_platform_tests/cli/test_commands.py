@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
@@ -15,10 +16,11 @@ import duckdb
 import pytest
 
 from analytics_platform.cli.main import main
+from analytics_platform.errors import printable
 from analytics_platform.sources.person import Person
-from analytics_platform.warehouse.erase import Erasure, save, unfinished
+from analytics_platform.warehouse.erasure import Erasure, save, unfinished
 from analytics_platform_tests.end_to_end.platform_run import clickstream
-from analytics_platform_tests.kit import Platform, load_landed, open_platform
+from analytics_platform_tests.kit import Platform, become_nobody, load_landed, open_platform
 from analytics_platform_tests.names import SHOP
 
 
@@ -89,13 +91,14 @@ def test_monitor_says_when_the_warehouse_is_in_use(platform: Platform) -> None:
     assert "is in use by another process" in ended.stderr
 
 
-def test_accepting_an_unknown_batch_ends_in_one_sentence(call: Call, platform: Platform) -> None:
-    ended = call(platform.settings.data_dir, "accept", "zzz", "--reason", "no")
+@pytest.mark.parametrize("batch", ["zzz", "\udcff"])
+def test_accepting_an_unknown_batch_ends_in_one_sentence(call: Call, platform: Platform, batch: str) -> None:
+    ended = call(platform.settings.data_dir, "accept", batch, "--reason", "no")
 
     assert ended.returncode == 2
     assert (
-        ended.stderr == "analytics-platform: No batch has an id that starts with 'zzz': "
-        "the latest are in `analytics-platform status`, all in ops.pipeline_logs.\n"
+        ended.stderr == f"analytics-platform: No batch has an id that starts with '{printable(batch)}': "
+        "the latest are in `analytics-platform status`, all in ops.pipeline_logs and ops.set_aside.\n"
     )
 
 
@@ -114,6 +117,58 @@ def test_a_command_that_corrects_says_that_there_is_nothing_in_a_mistyped_folder
 
     assert (ended.returncode, ended.stdout) == (2, "")
     assert ended.stderr.startswith(f"analytics-platform: There is no platform in DATA_DIR={tmp_path}, neither the")
+    assert list(tmp_path.iterdir()) == []
+
+
+EVERY = [
+    *("status", "monitor", "materialize", "accept a --reason no", "withdraw a --reason no", "replay", "erase --drop"),
+    *("explain customer_rfm", "drain", "redrive", "demo", "dashboard", "shop init"),
+]
+
+
+@pytest.mark.parametrize("command", EVERY)
+def test_a_file_in_place_of_the_data_folder_is_said_by_every_command(call: Call, tmp_path: Path, command: str) -> None:
+    path = tmp_path / "file"
+    path.touch()
+
+    ended = call(path, *command.split())
+
+    words = f"DATA_DIR={path}: {path} is no folder, choose another path or move it away."
+    assert (ended.returncode, ended.stdout, ended.stderr) == (2, "", f"analytics-platform: {words}\n")
+
+
+def test_a_data_folder_without_rights_is_said_by_every_command_that_needs_them(call: Call) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        restore, folder = become_nobody(Path(name)), Path(name) / "data"
+        try:
+            folder.mkdir()
+            folder.joinpath("warehouse.duckdb").touch()
+            writing = [each for each in EVERY if re.match("accept|withdraw|replay|drain", each)]
+            for mode, commands, words in ((0o500, writing, "written"), (0, EVERY, "read")):
+                folder.chmod(mode)
+                for command in commands:
+                    ended = call(folder, *command.split())
+                    assert (ended.returncode, len(ended.stderr.splitlines())) == (2, 1)
+                    assert ended.stderr.startswith(f"analytics-platform: DATA_DIR={folder}: ")
+                    assert f"cannot be {words}" in ended.stderr and "choose another" in ended.stderr
+        finally:
+            folder.chmod(0o700)
+            restore()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        *(("withdraw", "", "--reason", "x"), ("accept", " ", "--reason", "x"), ("replay", ""), ("explain", "")),
+        *(("materialize", "--days", ""), ("materialize", "--select="), ("erase", "--email", ""), ("copy", "--to", "")),
+        *(("reference", "--out", ""), ("simulate", "--out="), ("dashboard", "--address", ""), ("shop", "order", "")),
+    ],
+)
+def test_an_empty_argument_ends_in_one_sentence(call: Call, tmp_path: Path, command: tuple[str, ...]) -> None:
+    ended = call(tmp_path, *command)
+
+    assert (ended.returncode, ended.stdout, len(ended.stderr.splitlines())) == (2, "", 1)
+    assert ended.stderr.startswith("analytics-platform: The argument '") and " is empty: give a value" in ended.stderr
     assert list(tmp_path.iterdir()) == []
 
 
@@ -302,17 +357,16 @@ def test_a_warehouse_is_copied_with_every_row(call: Call, platform: Platform, tm
 
 
 @pytest.mark.parametrize(
-    ("folder", "arguments", "sentence"),
+    ("arguments", "sentence"),
     [
-        ("/dev/null/data", (), "DATA_DIR=/dev/null/data: the folder cannot be written"),
-        ("data", ("--days", "2009-01-01"), "2009-01-01 cannot be built: days run from 2010-01-01"),
-        ("data", ("--select", "key:raw/userz"), "--select: 'raw/userz' names no asset that can be built: did you mean"),
+        (("--days", "2009-01-01"), "2009-01-01 cannot be built: days run from 2010-01-01"),
+        (("--select", "key:raw/userz"), "--select: 'raw/userz' names no asset that can be built: did you mean"),
     ],
 )
 def test_a_run_that_cannot_be_started_ends_in_one_sentence(
-    call: Call, tmp_path: Path, folder: str, arguments: tuple[str, ...], sentence: str
+    call: Call, tmp_path: Path, arguments: tuple[str, ...], sentence: str
 ) -> None:
-    ended = call(tmp_path / folder, "materialize", *arguments)
+    ended = call(tmp_path, "materialize", *arguments)
 
     assert ended.returncode == 2
     assert ended.stderr.startswith(f"analytics-platform: {sentence}")
@@ -328,14 +382,13 @@ def test_a_run_that_cannot_be_started_ends_in_one_sentence(
             "/dev/null/out cannot be used (Not a directory): choose another path",
         ),
         (("simulate", "--out", "/dev/null/out"), "/dev/null/out/exchange_rates cannot be used (Not a directory)"),
-        (("demo", "--days", "2"), "/dev/null/data cannot be used (Not a directory)"),
         (("dashboard", "--address", "no.such.host.example"), "--address no.such.host.example --port 8501 cannot be"),
     ],
 )
 def test_a_path_or_address_that_cannot_be_used_is_one_sentence(
-    call: Call, command: tuple[str, ...], sentence: str
+    call: Call, tmp_path: Path, command: tuple[str, ...], sentence: str
 ) -> None:
-    ended = call(Path("/dev/null/data"), *command)
+    ended = call(tmp_path, *command)
 
     assert ended.returncode == 2
     assert ended.stderr.startswith(f"analytics-platform: {sentence}")

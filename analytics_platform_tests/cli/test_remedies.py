@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import getpass
 import re
 import shlex
 from pathlib import Path
@@ -101,18 +102,23 @@ def test_commands_name_batches_by_their_whole_ids(call: Call, tmp_path: Path) ->
     platform = with_bad_batch(tmp_path)
     with platform.session() as session:
         ((batch,),) = session.rows("SELECT batch_id FROM ops.pipeline_logs")
-    start = str(batch)[:6]
+    start, withdrawals = str(batch)[:6], list[str]()
     for arguments in (
         ("status",),
         ("accept", start, "--reason", "an outage"),
         ("replay", start),
         ("withdraw", start, "--reason", "a wrong\x1b[31m export"),
+        ("accept", start, "--reason", "an outage"),
+        ("withdraw", start, "--reason", "another reason"),
         ("replay", start),
     ):
         ended = call(tmp_path, *arguments, COLUMNS="80")
-        assert ended.returncode == 0, ended.stderr
-        assert all(map(str.isprintable, ended.stdout.splitlines()))
-        assert str(batch) in ended.stdout, arguments
+        said = ended.stdout + ended.stderr
+        assert all(map(str.isprintable, said.splitlines()))
+        assert str(batch) in said, arguments
+        withdrawals += re.findall(rf"withdrawn by {getpass.getuser()} on 20\S+ \S+ UTC: a wrong\S+ export[;.]", said)
+        assert ended.returncode == (2 if "load it again" in said else 0), said
+    assert len(withdrawals) == 3
 
 
 @pytest.mark.parametrize("command", ["replay", "withdraw"])

@@ -90,6 +90,17 @@ def test_a_check_that_fails_in_a_run_that_succeeds_is_reported_too(monitor: Moni
     assert _titles(hook) == ["Failed: marts/tiny: check other"]
 
 
+def test_batches_that_a_stopped_gate_could_not_load_are_named_whole(monitor: Monitor, hook: Webhook) -> None:
+    ids = [f"{number:016x}" for number in range(15)]
+    lines = [f"batches_loaded: Batch {batch} ({batch}.csv) of tiny is not loaded: it is cut." for batch in ids]
+    monitor.run(fails="rule", error="\n".join(["error_rate: too many", *lines]))
+    monitor.tick()
+
+    assert _titles(hook) == ["Failed: marts/tiny: check rule and 1 more"]
+    body = json.dumps(hook.messages)
+    assert "marts/tiny: check batches_loaded" in body and [batch for batch in ids if batch not in body] == []
+
+
 def test_a_step_that_fails_for_another_reason_is_reported_with_its_words(monitor: Monitor, hook: Webhook) -> None:
     monitor.run(error="the disk is full")
     monitor.tick()

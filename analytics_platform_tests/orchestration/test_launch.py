@@ -1,6 +1,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
+import signal
+import threading
+import time
 from pathlib import Path
 
 import dagster as dg
@@ -8,7 +12,9 @@ import pytest
 
 from analytics_platform.errors import UserError
 from analytics_platform.orchestration.build import build_definitions
-from analytics_platform.orchestration.launch import StartError, check_days, find_assets
+from analytics_platform.orchestration.console import STOPPED
+from analytics_platform.orchestration.launch import StartError, check_days, find_assets, materialize
+from analytics_platform.orchestration.resources import WarehouseResource, build_resources
 from analytics_platform.settings import Settings, load_settings
 from analytics_platform.transform import DayRange
 
@@ -99,3 +105,36 @@ def test_a_selection_that_names_nothing_in_whole_or_part_is_one_sentence(
         find_assets(definitions, select)
 
     assert str(error.value).startswith(f"--select: {sentence}")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("sql", ["SELECT 1", "SELECT sum(hash(range)) FROM range(20_000_000_000)"])
+def test_a_run_that_is_told_to_stop_ends_at_once_in_one_sentence(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], number: int, sql: str
+) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", str(settings.data_dir))
+    handler, begun = signal.getsignal(signal.SIGTERM), list[int]()
+
+    @dg.asset(key=["raw", "clickstream"])
+    def first(warehouse: dg.ResourceParam[WarehouseResource]) -> None:
+        begun.append(1)
+        with warehouse.session() as session:
+            threading.Timer(0.2, os.kill, (os.getpid(), number)).start()
+            session.rows(sql)
+            time.sleep(5)
+
+    @dg.asset(key=["raw", "users"])
+    def second(warehouse: dg.ResourceParam[WarehouseResource]) -> None:
+        begun.append(2)
+        time.sleep(5)
+
+    jobs = [dg.define_asset_job("ingest_everything")]
+    definitions = dg.Definitions([first, second], jobs=jobs, resources=build_resources(settings))
+    try:
+        with pytest.raises(UserError) as error:
+            materialize(definitions, settings, "*", None, debug=False)
+    finally:
+        signal.signal(signal.SIGTERM, handler)
+
+    assert (str(error.value), begun) == (STOPPED, [1])
+    assert "Failed" not in capfd.readouterr().out

@@ -21,7 +21,8 @@ import duckdb
 from analytics_platform.sources.person import Person
 from analytics_platform.transform import DayRange
 from analytics_platform.warehouse import WarehouseError
-from analytics_platform.warehouse.erase import end, erase, open_erasure
+from analytics_platform.warehouse.erase import erase
+from analytics_platform.warehouse.erasure import end, open_erasure
 from analytics_platform.warehouse.ledger import find_batch
 from analytics_platform.warehouse.spreadsheet import write_spreadsheets
 from analytics_platform.warehouse.withdraw import withdraw_batch

@@ -116,7 +116,7 @@ def test_a_file_that_this_user_may_not_open_is_not_called_damaged() -> None:
         restore = become_nobody(Path(folder))
         try:
             with (
-                pytest.raises(WarehouseError, match=r"cannot be opened: correct the rights"),
+                pytest.raises(WarehouseError, match=r"cannot be opened: correct its rights"),
                 DuckDBWarehouse(path).session(),
             ):
                 pass

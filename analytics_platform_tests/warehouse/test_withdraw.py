@@ -118,7 +118,7 @@ def test_a_withdrawn_batch_stays_in_the_audit_log_and_is_loaded_only_when_asked(
     ]
     assert [session.count(f"ops.{name}") for name in ("pipeline_logs", "quarantine")] == [0, 0]
     ((batch_id,),) = session.rows("SELECT batch_id FROM ops.set_aside")
-    with pytest.raises(WarehouseError, match="is withdrawn already"):
+    with pytest.raises(WarehouseError, match="was withdrawn by"):
         withdraw(platform, session, "0.csv")
     assert [each.loaded for each in replay(session, platform.settings, platform.lake, {str(batch_id)})] == [
         Loaded(1, 1, 1)

@@ -26,6 +26,7 @@ from analytics_platform.catalog import CONTRACTS
 from analytics_platform.orchestration.alerts.incidents import EndedRun, Incident, Problem, update_incidents
 from analytics_platform.orchestration.alerts.messages import Alert, DeliveryError, mail, post, to_slack, to_text, write
 from analytics_platform.orchestration.assets.tables import is_daily
+from analytics_platform.orchestration.checks.files import BATCHES_LOADED
 from analytics_platform.orchestration.console import causes_of
 from analytics_platform.orchestration.jobs import RANGE_END, RANGE_START
 from analytics_platform.settings import Settings, masked
@@ -160,12 +161,17 @@ def _read_run(instance: dg.DagsterInstance, ending: dg.EventLogRecord) -> EndedR
             explained.add(step)
     for event in events:
         step = str(event.step_key)
+        asset = step.replace("__", "/", 1) if "__" in step else ""
         if event.is_step_success:
             passed[f"step {step}"] = _if_daily(days, step)
         elif event.is_step_failure and step not in explained:
-            asset = step.replace("__", "/", 1) if "__" in step else ""
             causes, built = " ".join(causes_of(event)), _if_daily(days, step)
             problems.append(Problem(f"step {step}", f"step {step}", asset, causes, days=built))
+        # A gate that error_rate stopped says itself which batches were not loaded: their check does not run then.
+        elif event.is_step_failure and asset:
+            title = f"{asset}: check {BATCHES_LOADED}"
+            lines = [cause for cause in causes_of(event) if cause.startswith(BATCHES_LOADED)]
+            problems += [Problem(f"check {asset}: {BATCHES_LOADED}", title, asset, sample=lines)] if lines else []
     name = f"job {run.job_name}"
     if run.status is dg.DagsterRunStatus.FAILURE and not problems:
         words = [str(event.message) for event in events if event.is_run_failure]
@@ -201,17 +207,18 @@ def _failed_check(key: str, check: dg.AssetCheckEvaluation, days: DayRange | Non
     asset, metadata = check.asset_key.to_user_string(), check.metadata
     sample = metadata.get("sample")
     rows = sample.records[:SAMPLE_ROWS] if isinstance(sample, dg.TableMetadataValue) else ()
+    detail, *lines = (check.description or "").splitlines() or [""]
     return Problem(
         key,
         f"{asset}: check {check.check_name}",
         asset,
-        check.description or "",
+        detail,
         {
             name: f"{value.value:,}" if isinstance(value, dg.IntMetadataValue) else f"{value.value:.4g}"
             for name, value in metadata.items()
             if isinstance(value, dg.IntMetadataValue | dg.FloatMetadataValue)
         },
-        [" | ".join(f"{name}={cell}" for name, cell in row.data.items()) for row in rows],
+        [*lines, *(" | ".join(f"{name}={cell}" for name, cell in row.data.items()) for row in rows)],
         str(metadata["what to do"].value) if "what to do" in metadata else "",
         days,
     )

@@ -15,7 +15,8 @@ from analytics_platform.sources.person import Person
 from analytics_platform.sources.registry import SOURCES
 from analytics_platform.transform import DayRange
 from analytics_platform.warehouse import Loaded, Session
-from analytics_platform.warehouse.erase import erase, open_erasure, search
+from analytics_platform.warehouse.erase import erase
+from analytics_platform.warehouse.erasure import open_erasure, search
 from analytics_platform.warehouse.load import load_new_batches
 from analytics_platform_tests.ga4_rows import as_parquet, ga4_row
 from analytics_platform_tests.kit import Platform, Row, build, click, load_rows, needed, open_house_of_tables
