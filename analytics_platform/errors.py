@@ -6,6 +6,10 @@ import re
 from collections.abc import Collection
 from difflib import get_close_matches
 
+STOPPED = "Stopped by Ctrl-C or SIGTERM: nothing is half written, and the same command goes on."
+QUERY_STOPPED = "Query interrupted"
+"""The `RuntimeError` that DuckDB raises in place of what the handler of a signal raises during a query."""
+
 
 class UserError(Exception):
     """Something a person has to put right. The message is one sentence that says what, where and what to do.

@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 from analytics_platform.cli.batches import app as batches
-from analytics_platform.errors import UserError, printable
+from analytics_platform.errors import QUERY_STOPPED, STOPPED, UserError, printable
 from analytics_platform.shop.cli import app as shop
 
 LOOK, OPERATE, TRY, SETUP = "Look", "Operate", "Try it", "Set up"
@@ -298,6 +298,10 @@ def main() -> None:
         app()
     except UserError as error:
         reason = str(error)
+    except RuntimeError as error:
+        if QUERY_STOPPED not in str(error):
+            raise
+        reason = STOPPED
     except OSError as error:
         if error.filename is None:
             raise

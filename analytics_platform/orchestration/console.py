@@ -7,9 +7,7 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from analytics_platform.errors import printable
-
-STOPPED = "Stopped by Ctrl-C or SIGTERM: nothing is half written, and the same command goes on."
+from analytics_platform.errors import STOPPED, printable
 
 # Dagster puts what a record is about into this attribute; there is no public name for it.
 _META = "dagster_meta"
@@ -72,7 +70,7 @@ def causes_of(event: dg.DagsterEvent) -> list[str]:
     if failure.user_failure_data and failure.user_failure_data.description:
         return str(failure.user_failure_data.description).splitlines()
     error = failure.error.cause or failure.error if failure.error else None
-    if error and error.cls_name == dg.DagsterExecutionInterruptedError.__name__:
+    if error and error.cls_name in ("DagsterExecutionInterruptedError", "KeyboardInterrupt"):
         return [STOPPED]
     return [error.message.strip() if error else "no reason was given"]
 

@@ -17,8 +17,8 @@ import dagster as dg
 from dagster._check import CheckError
 
 from analytics_platform.catalog import CONTRACTS
-from analytics_platform.errors import UserError, did_you_mean, printable
-from analytics_platform.orchestration.console import STOPPED, brought_nothing, causes_of, console_logger, name_of
+from analytics_platform.errors import STOPPED, UserError, did_you_mean, printable
+from analytics_platform.orchestration.console import brought_nothing, causes_of, console_logger, name_of
 from analytics_platform.orchestration.jobs import ARRIVALS, INGEST, RANGE_END, RANGE_START
 from analytics_platform.reports.wording import count
 from analytics_platform.settings import Settings, check_writable

@@ -19,7 +19,7 @@ from analytics_platform.contracts.base import ContractType
 from analytics_platform.contracts.ddl import identity_sql, own_id, polars_schema
 from analytics_platform.contracts.ops import PipelineLogs, Quarantine
 from analytics_platform.contracts.sql import literal, quote, quote_table
-from analytics_platform.errors import UserError
+from analytics_platform.errors import QUERY_STOPPED, UserError
 from analytics_platform.gate import FileRejectedError, Verdict
 from analytics_platform.gate.ahead import in_background
 from analytics_platform.lake import Batch, FolderLake, batch_id_of
@@ -80,6 +80,7 @@ def _load_together(
         with progress_bar(name) as report:
             loaded = load_batches(session, source.contract, cards, report)
     except faults as error:
+        why = explain_fault(error)
         if len(group) > 1:
             for batch in group:
                 yield from _load_together(source, session, settings, run_id, [batch])
@@ -87,14 +88,16 @@ def _load_together(
             yield group[0], error.args[0]
         else:
             with session.transaction():
-                set_aside(session, BatchCard.of(group[0], run_id), "failed", explain_fault(error))
+                set_aside(session, BatchCard.of(group[0], run_id), "failed", why)
     else:
         yield from ((batch, loaded[batch.batch_id]) for batch in group)
 
 
 def explain_fault(error: Exception) -> str:
-    """Say in one line why a batch cannot be loaded."""
+    """Say in one line why a batch cannot be loaded. Raises `KeyboardInterrupt` for a signal: that is not its fault."""
     words = str(error).strip().partition("\n")[0].rstrip(".")
+    if QUERY_STOPPED in words:
+        raise KeyboardInterrupt from error
     if "pin block" in words or isinstance(error, duckdb.OutOfMemoryException):
         return f"it needs more memory than WAREHOUSE_MEMORY allows ({words}), raise it"
     return words if isinstance(error, UserError | FileRejectedError) else f"{type(error).__name__}: {words}"

@@ -176,6 +176,24 @@ def test_small_batches_are_loaded_together_as_one_after_the_other_and_one_that_f
     assert found[0][0] == [Loaded(1, 0, 1), Loaded(1, 2, 0), Loaded(0, 0, 2), Loaded(1, 2, 0)]
 
 
+@pytest.mark.parametrize("files", [1, 2])
+def test_a_signal_during_a_query_sets_no_batch_aside(
+    platform: Platform, session: Session, monkeypatch: pytest.MonkeyPatch, files: int
+) -> None:
+    for number in range(files):
+        platform.landing.joinpath(f"{number}.csv").write_text(to_csv([click(f"c{number}", "2024-03-01T00:00:00Z")]))
+
+    def stop(*_: object) -> None:
+        raise RuntimeError("Query interrupted")  # as DuckDB does
+
+    with monkeypatch.context() as patch:
+        patch.setattr("analytics_platform.warehouse.load.drop_duplicates", stop)
+        with pytest.raises(KeyboardInterrupt):
+            load_landed(platform, session)
+    assert unloaded_batches(session) == []
+    assert len(load_landed(platform, session)) == files
+
+
 def stored_places(session: Session) -> list[tuple[object, ...]]:
     sql = """
         SELECT client_id, position, input FROM cleaned.clickstream INNER JOIN ops.pipeline_logs USING (batch_id)
