@@ -64,6 +64,7 @@ def test_a_file_and_messages_reach_the_marts_of_their_days_and_no_others(
             "PARTITION_START": f"{UNTOUCHED_DAY}",
             "AUTOMATION": "true",
             "ALERT_WEBHOOK_URL": hook.url,
+            "EXPECTS_ORDERS": "false",
             "SENSOR_SECONDS": "20",  # both are loaded at the second look, and one run builds their days
         }
         landing.joinpath("late.csv").write_text(clickstream(40, day=f"{FILE_DAY}"), "utf-8")

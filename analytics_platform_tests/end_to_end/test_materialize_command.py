@@ -35,6 +35,7 @@ def test_without_days_it_loads_what_arrived_and_builds_the_days_of_all_that_is_n
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A day was loaded and not built, as after a kill in between; then a file came."""
+    monkeypatch.setenv("EXPECTS_ORDERS", "false")
     _drop(tmp_path, clickstream(100))
     platform = open_platform(tmp_path, partition_start="2026-01-01")
     with platform.session() as session:

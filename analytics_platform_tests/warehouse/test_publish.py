@@ -21,7 +21,7 @@ FIRST, SECOND = dt.date(2024, 3, 1), dt.date(2024, 3, 2)
 def steps(day: dt.date, *counts: int) -> pl.DataFrame:
     """A funnel of one day, a count per step."""
     names = ["view", "cart", "checkout", "purchase"]
-    rows = [(day, index, names[index - 1], count, None, None) for index, count in enumerate(counts, 1)]
+    rows = [(day, index, names[index - 1], count, *[None] * 5) for index, count in enumerate(counts, 1)]
     return pl.DataFrame(rows, schema=polars_schema(FUNNEL), orient="row")
 
 
@@ -107,7 +107,8 @@ def test_a_warning_is_reported_but_does_not_stop_the_build(session: Session) -> 
 def test_an_error_in_the_middle_leaves_the_old_rows(session: Session) -> None:
     session.publish(FUNNEL, steps(FIRST, 5), on(FIRST))
     columns = "DATE '2024-03-01' AS date, 1 AS step_index, 'view' AS step, NULL::DOUBLE AS rate_from_previous"
-    broken = Query(f"SELECT {columns}, NULL::DOUBLE AS rate_from_start, error('no')::BIGINT AS sessions", {})
+    counts = "NULL::BIGINT AS inferred, NULL::BIGINT AS after_previous, NULL::BIGINT AS after_view"
+    broken = Query(f"SELECT {columns}, {counts}, NULL::DOUBLE AS rate_from_start, error('no')::BIGINT AS sessions", {})
     with pytest.raises(Exception, match="no"):
         session.publish(FUNNEL, broken, on(FIRST))
     assert funnel(session) == [(FIRST, 5)]
