@@ -56,7 +56,7 @@ told AS (
                 coalesce(revenue < 0, FALSE)
                 OR coalesce(list_sum(item_values), list_sum(item_pieces(items_json)), 0) < 0
             )
-        ) AS is_refund
+        ) AS gives_back
     FROM listed
 ),
 enriched AS (
@@ -103,6 +103,17 @@ enriched AS (
         ON events.event_date = rates.event_date AND coalesce(events.code, '') = rates.currency
     LEFT JOIN days ON events.event_date = days.event_date
 ),
+signed AS (
+    SELECT
+        *,
+        CASE
+            WHEN
+                event_name = 'purchase' AND is_converted AND list_count(line_values) = list_count(item_values)
+                THEN coalesce(list_sum(line_values) < 0, gives_back)
+            ELSE gives_back
+        END AS is_refund
+    FROM enriched
+),
 valued AS (
     SELECT
         *,
@@ -114,7 +125,7 @@ valued AS (
             ELSE money(list_sum(line_values))
         END AS amount,
         CASE WHEN is_converted THEN 1 ELSE rate END AS exchange_rate
-    FROM enriched
+    FROM signed
 )
 SELECT
     event_id,
