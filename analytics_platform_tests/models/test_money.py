@@ -165,7 +165,7 @@ NEGATIVE_IN_ONE_CURRENCY_ONLY = [
 """Of a purchase in yen: 3 if its numbers were added, and less than nothing if they are converted first."""
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=max(3, settings().max_examples // 20), deadline=None, suppress_health_check=list(HealthCheck))
 @given(EVENTS, st.sampled_from(["EUR", ""]))
 @example([("b", "purchase", None, 0, None, "JPY", NEGATIVE_IN_ONE_CURRENCY_ONLY)], "EUR")
 def test_any_mix_adds_up_and_is_the_same_day_by_day(drawn: list[tuple[object, ...]], shop_currency: str) -> None:
