@@ -23,6 +23,9 @@ def _words(reason: str) -> str:
     return printable(" ".join(reason.split()))  # it is shown in terminals and alerts
 
 
+BatchIds = Annotated[list[str], typer.Argument(help="Ids of batches, or how they begin; status lists the latest.")]
+
+
 def _check_place(settings: Settings) -> None:
     """Raise `WarehouseError` where nothing was ever stored: a mistyped DATA_DIR would look like an empty platform."""
     from analytics_platform.settings import check_writable
@@ -37,7 +40,7 @@ def _check_place(settings: Settings) -> None:
 
 @app.command(rich_help_panel="Operate")
 def accept(
-    batches: Annotated[list[str], typer.Argument(help="Ids of batches, or how they begin; status lists the latest.")],
+    batches: BatchIds,
     reason: Annotated[
         str,
         typer.Option(callback=_words, help="Why, in your words; kept with your login name in ops.acceptances."),
@@ -66,7 +69,7 @@ def accept(
 
 @app.command(rich_help_panel="Operate")
 def withdraw(
-    batches: Annotated[list[str], typer.Argument(help="Ids of batches, or how they begin; status lists the latest.")],
+    batches: BatchIds,
     reason: Annotated[
         str,
         typer.Option(callback=_words, help="Why, in your words; kept with your login name in ops.set_aside."),

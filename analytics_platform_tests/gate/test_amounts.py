@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from decimal import Decimal
 
 import duckdb
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from analytics_platform.contracts.functions import macros
+from analytics_platform.gate import types
 
 READ = {
     "19.99": "19.99",
@@ -146,3 +149,31 @@ def test_a_currency_is_read_from_the_text_of_an_amount(engine: duckdb.DuckDBPyCo
     texts = [text for texts in CURRENCIES.values() for text in texts]
     found = engine.execute("SELECT text, currency_in(text), is_unreadable(text) FROM unnest(?) AS texts(text)", [texts])
     assert found.fetchall() == [(text, code or None, False) for code, texts in CURRENCIES.items() for text in texts]
+
+
+WRITTEN = st.one_of(
+    st.sampled_from([*READ, *UNREADABLE, *MISSING]),
+    st.integers(),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.none(),
+    st.booleans(),
+    st.lists(st.integers(), max_size=1),
+)
+DOCUMENTS = st.lists(
+    st.fixed_dictionaries(
+        {}, optional={"value": WRITTEN, "items": st.lists(st.fixed_dictionaries({"price": WRITTEN}))}
+    ),
+    min_size=1,
+)
+
+
+@given(DOCUMENTS, st.sampled_from([None, 1]))
+def test_no_unreadable_amount_is_passed_over_for_a_plain_number(
+    engine: duckdb.DuckDBPyConnection, documents: list[dict[str, object]], indent: int | None
+) -> None:
+    texts = pl.Series([json.dumps(document, indent=indent) for document in documents])
+    for place in ("value", "items[].price"):
+        found = types.find_unreadable_amounts(texts, place, engine)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(types, "_NO_PLAIN_NUMBER", "")  # the engine is asked of every document
+            assert found.to_list() == types.find_unreadable_amounts(texts, place, engine).to_list()

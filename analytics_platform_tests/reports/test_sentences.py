@@ -114,7 +114,7 @@ class TestTrends:
 
 
 def funnel(*reached: int, inferred: tuple[int, ...] = (0, 0, 0, 0), both: tuple[int, ...] = ()) -> pl.DataFrame:
-    """Steps of so many sessions; `both` have the step before too."""
+    """Rows of funnel steps with these counts of sessions; `both` have the step before too."""
     names = ("view", "cart", "checkout", "purchase")
     rows = zip(names, reached, inferred, both or reached, strict=True)
     return frame("funnel", [(n, *row, min(row[1], reached[0])) for n, row in enumerate(rows, 1)])
