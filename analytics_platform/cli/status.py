@@ -18,8 +18,9 @@ from analytics_platform.sources.registry import SOURCES, lacks_events
 from analytics_platform.sources.source import Source
 from analytics_platform.warehouse import open_warehouse
 from analytics_platform.warehouse.erasure import STATE
+from analytics_platform.warehouse.observation import Observation
 from analytics_platform.warehouse.touched import days_not_built
-from analytics_platform.warehouse.watchdog import Observation, watch
+from analytics_platform.warehouse.watchdog import watch
 
 LAST_BATCHES = 5
 _ERASING = (

@@ -15,7 +15,7 @@ from rich.text import Text
 from analytics_platform.cli.status import Status
 from analytics_platform.errors import printable
 from analytics_platform.warehouse.erasure import Place
-from analytics_platform.warehouse.watchdog import Observation
+from analytics_platform.warehouse.observation import Observation
 
 
 def to_json(found: object) -> str:

@@ -9,27 +9,21 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
-from analytics_platform.catalog import CONTRACTS
-from analytics_platform.contracts.base import is_gated
-from analytics_platform.contracts.ddl import json_columns
 from analytics_platform.contracts.event_names import plain_name
-from analytics_platform.contracts.sql import literal, quote, quote_table
 from analytics_platform.lake import open_lake
 from analytics_platform.settings import Settings
 from analytics_platform.sources.registry import SOURCES
 from analytics_platform.sources.source import names_read
-from analytics_platform.transform import DayRange, Query, all_models, plan
+from analytics_platform.warehouse.consistency import is_as_if_built_at_once, is_conserved
 from analytics_platform.warehouse.error_rate import describe_breaches, error_rates, remedy
-from analytics_platform.warehouse.ledger import LEDGER_TABLES, damaged_batches, unloaded_batches
+from analytics_platform.warehouse.ledger import damaged_batches, unloaded_batches
+from analytics_platform.warehouse.observation import LEDGER, Observation, lacks, not_checked
 from analytics_platform.warehouse.session import Session
 
 VOLUME_RANGE = (1 / 3, 3.0)
 """A day's events may be between a third and three times the mean of the week before."""
 
-LEDGER = tuple(contract.table.name for contract in LEDGER_TABLES)
-GATED = tuple(name for name, contract in CONTRACTS.items() if is_gated(contract))
 
 ORPHANS_ALLOWED = 0.1
 """Share of the logs that may name a user who is no known customer."""
@@ -42,16 +36,6 @@ _UNREAD = re.compile(r"(?:keys of|kept in) (\w+)(?: that nothing reads)?: ([^;]*
 WEEK = 7
 LEAST_DAYS = 3
 """With fewer days of history, volume is not checked."""
-
-
-@dataclass(frozen=True, slots=True)
-class Observation:
-    """One answer: what was seen, and what to do if it is not as it should be."""
-
-    name: str
-    passed: bool
-    seen: str
-    remedy: str = ""
 
 
 def watch(session: Session, settings: Settings, now: dt.datetime) -> Iterator[Observation]:
@@ -73,17 +57,9 @@ def watch(session: Session, settings: Settings, now: dt.datetime) -> Iterator[Ob
         yield question(session, settings, now)
 
 
-def _lacks(session: Session, *tables: str) -> bool:
-    return not session.tables().issuperset(tables)
-
-
-def _unchecked(name: str, why: str) -> Observation:
-    return Observation(name, True, f"{why}, so not checked")
-
-
 def is_fresh(session: Session, settings: Settings, now: dt.datetime) -> Observation:
     """Check that the latest batch arrived at most FRESHNESS_HOURS ago."""
-    (latest,) = (None,) if _lacks(session, *LEDGER) else session.one("SELECT max(arrived_at) FROM ops.pipeline_logs")
+    (latest,) = (None,) if lacks(session, *LEDGER) else session.one("SELECT max(arrived_at) FROM ops.pipeline_logs")
     remedy = (
         f"Bring the exports back (files into {settings.landing_dir}, a folder per source), and see that runs are "
         "started: `analytics-platform materialize`."
@@ -97,8 +73,8 @@ def is_fresh(session: Session, settings: Settings, now: dt.datetime) -> Observat
 
 def has_every_batch(session: Session, settings: Settings, now: dt.datetime) -> Observation:
     """Check that every batch is loaded, but for those that a person withdrew, and that the lake has it undamaged."""
-    if _lacks(session, *LEDGER):
-        return _unchecked("batches", "nothing was ever loaded")
+    if lacks(session, *LEDGER):
+        return not_checked("batches", "nothing was ever loaded")
     failed, withdrawn = unloaded_batches(session), unloaded_batches(session, "withdrawn")
     damaged = damaged_batches(session, open_lake(settings))
     seen = f"{len(failed):,} batches could not be loaded, {len(withdrawn):,} were withdrawn"
@@ -110,8 +86,8 @@ def has_every_batch(session: Session, settings: Settings, now: dt.datetime) -> O
 
 def has_low_error_rate(session: Session, settings: Settings, now: dt.datetime) -> Observation:
     """Check that no batch and no day is above MAX_ERROR_RATE with rejected rows that are not settled."""
-    if _lacks(session, *LEDGER):
-        return _unchecked("error_rate", "nothing was ever loaded")
+    if lacks(session, *LEDGER):
+        return not_checked("error_rate", "nothing was ever loaded")
     rates = error_rates(session, settings.max_error_rate)
     above = [each for each in rates if each.error_rate > settings.max_error_rate]
     breaches, unchecked = ([each for each in above if each.is_checked is checked] for checked in (True, False))
@@ -127,7 +103,7 @@ def has_low_error_rate(session: Session, settings: Settings, now: dt.datetime) -
 
 def shop_currency(session: Session, setting: str) -> str:
     """Return the currency of all amounts: SHOP_CURRENCY, else the only one of the events; empty if nobody told it."""
-    if setting or _lacks(session, "cleaned.daily_rates"):
+    if setting or lacks(session, "cleaned.daily_rates"):
         return setting
     found = session.rows("SELECT DISTINCT shop_currency FROM cleaned.daily_rates WHERE shop_currency IS NOT NULL")
     return str(found[0][0]) if len(found) == 1 else ""
@@ -135,14 +111,14 @@ def shop_currency(session: Session, setting: str) -> str:
 
 def has_revenue(session: Session, settings: Settings, now: dt.datetime) -> Observation:
     """Check that the last week of data has revenue. A shop that takes no orders (EXPECTS_ORDERS) need not."""
-    if _lacks(session, "marts.daily_trends"):
-        return _unchecked("revenue", "no mart is built yet")
+    if lacks(session, "marts.daily_trends"):
+        return not_checked("revenue", "no mart is built yet")
     counted = (
         "SELECT count(*) FILTER (orders > 0), max(date) FILTER (orders > 0), sum(sessions) FROM marts.daily_trends"
     )
     ever, last, sessions = session.one(counted)
     if not ever and not (sessions and settings.expects_orders):
-        return _unchecked("revenue", "no order in the data yet")
+        return not_checked("revenue", "no order in the data yet")
     if not ever:
         remedy = (
             "Let what records the orders send them, or map the name that stands for a purchase in the source's "
@@ -168,8 +144,8 @@ def has_revenue(session: Session, settings: Settings, now: dt.datetime) -> Obser
 
 def has_known_currencies(session: Session, settings: Settings, now: dt.datetime) -> Observation:
     """Check that every currency of the events can be converted into the shop's. Other amounts are unknown."""
-    if _lacks(session, "cleaned.daily_rates"):
-        return _unchecked("currency", "no event is built yet")
+    if lacks(session, "cleaned.daily_rates"):
+        return not_checked("currency", "no event is built yet")
     found = session.rows(
         """
         SELECT currency, max(shop_currency), count(*) FILTER (WHERE rate IS NULL), min(event_date) FILTER (
@@ -200,8 +176,8 @@ def has_known_currencies(session: Session, settings: Settings, now: dt.datetime)
 
 def has_usual_volume(session: Session, settings: Settings, now: dt.datetime) -> Observation:
     """Check that the day before the last has about as many events as usual; the last may be incomplete."""
-    if _lacks(session, "star.fact_events"):
-        return _unchecked("volume", "no day is built yet")
+    if lacks(session, "star.fact_events"):
+        return not_checked("volume", "no day is built yet")
     days = session.rows(
         """
         SELECT event_date, count(*) FROM star.fact_events
@@ -249,8 +225,8 @@ def unknown_events(session: Session, days: int | None = None) -> list[str]:
 
 def has_known_event_names(session: Session, settings: Settings, now: dt.datetime) -> Observation:
     """Name the events of the last week of data that the platform gives no meaning to. They are kept: it never fails."""
-    if _lacks(session, "cleaned.events"):
-        return _unchecked("event_names", "no event is built yet")
+    if lacks(session, "cleaned.events"):
+        return not_checked("event_names", "no event is built yet")
     (last,) = session.one("SELECT max(event_date) FROM cleaned.events")
     names, days = ", ".join(unknown_events(session, WEEK)), f"in the {WEEK} days to {last}" if last else "so far"
     seen = f"not GA4's, map them in the source's events.sql: {names}" if names else "all event names are known"
@@ -275,15 +251,15 @@ def unread_fields(session: Session) -> list[str]:
 
 def has_read_fields(session: Session, settings: Settings, now: dt.datetime) -> Observation:
     """Name the fields that nothing reads. They are kept: it never fails."""
-    names = [] if _lacks(session, *LEDGER) else unread_fields(session)
+    names = [] if lacks(session, *LEDGER) else unread_fields(session)
     seen = f"nothing reads {'; '.join(names)}" if names else "every field of the records is read"
     return Observation("fields", True, seen)
 
 
 def has_the_sources_sessions(session: Session, settings: Settings, now: dt.datetime) -> Observation:
     """Say how many sessions of a source, in the last week of data, are one session here and alone. It never fails."""
-    if _lacks(session, "cleaned.events", "sessionized.session_events"):
-        return _unchecked("sessions", "no session is built yet")
+    if lacks(session, "cleaned.events", "sessionized.session_events"):
+        return not_checked("sessions", "no session is built yet")
     found = session.rows(
         f"""
         WITH pairs AS (
@@ -317,9 +293,9 @@ def has_own_domains(session: Session, settings: Settings, now: dt.datetime) -> O
 
     Of a source whose pages are relative addresses, a referrer of another page of the shop looks like a foreign one.
     """
-    if settings.own_domains or _lacks(session, "cleaned.events", "cleaned.urls"):
+    if settings.own_domains or lacks(session, "cleaned.events", "cleaned.urls"):
         why = "OWN_DOMAINS names them" if settings.own_domains else "no event is built yet"
-        return _unchecked("own_domains", why)
+        return not_checked("own_domains", why)
     found = session.rows(
         f"""
         WITH seen AS (
@@ -352,11 +328,11 @@ def has_own_domains(session: Session, settings: Settings, now: dt.datetime) -> O
 
 def has_few_orphans(session: Session, settings: Settings, now: dt.datetime) -> Observation:
     """Check that hardly any log names a user who is no known customer. Bots are left out, as in the rollup of users."""
-    if _lacks(session, "ops.orphans", "sessionized.user_totals", "cleaned.users"):
-        return _unchecked("orphans", "no user is counted yet")
+    if lacks(session, "ops.orphans", "sessionized.user_totals", "cleaned.users"):
+        return not_checked("orphans", "no user is counted yet")
     (logs,) = session.one("SELECT coalesce(sum(log_interactions), 0) FROM sessionized.user_totals")
     if not logs or not session.count("cleaned.users"):
-        return _unchecked("orphans", "no customer is known yet" if logs else "no log names a user yet")
+        return not_checked("orphans", "no customer is known yet" if logs else "no log names a user yet")
     sql = "SELECT count(*), coalesce(sum(log_interactions), 0), CAST(max(last_active_at) AS DATE) FROM ops.orphans"
     users, orphaned, last = session.one(sql)
     seen = f"{orphaned:,} of {logs:,} logs ({orphaned / logs:.1%}) name {users} users who are no known customers"
@@ -371,9 +347,9 @@ def has_the_shops_orders(session: Session, settings: Settings, now: dt.datetime)
     """Check that, in the last week of data, events and the shop's database have the same orders and values."""
     table = "marts.order_reconciliation"
     of_the_shop = f"SELECT min(order_date) FILTER (shop_order_id IS NOT NULL), max(order_date) FROM {table}"
-    first, last = (None, None) if _lacks(session, table) else session.one(of_the_shop)
+    first, last = (None, None) if lacks(session, table) else session.one(of_the_shop)
     if first is None:
-        return _unchecked("orders", "no order of the shop's database is built yet")
+        return not_checked("orders", "no order of the shop's database is built yet")
     found = session.rows(
         f"""
         SELECT outcome, count(*), min(order_date), max(order_date) FROM {table}
@@ -389,83 +365,3 @@ def has_the_shops_orders(session: Session, settings: Settings, now: dt.datetime)
         days = f"{min(day for day, _ in wrong)}...{max(day for _, day in wrong)}"
         remedy += f"Then run `analytics-platform materialize --days {days}`."
     return Observation("orders", not wrong, f"{seen} in the last {WEEK} days of data", remedy)
-
-
-def is_conserved(session: Session, settings: Settings, now: dt.datetime) -> Observation:
-    """Check that every row read is accepted, duplicate or quarantined, and the tables hold what the ledger says."""
-    if _lacks(session, *LEDGER):
-        return _unchecked("conservation", "nothing was ever loaded")
-    torn, *noted = session.one(
-        """
-        SELECT
-            count(*) FILTER (rows_read <> rows_accepted + rows_duplicate + rows_quarantined),
-            coalesce(sum(rows_accepted), 0), coalesce(sum(rows_quarantined), 0)
-        FROM ops.pipeline_logs
-        """
-    )
-    stored = [sum(session.count(name) for name in GATED if not _lacks(session, name)), session.count("ops.quarantine")]
-    seen = f"{stored[0]:,} rows accepted and {stored[1]:,} quarantined are stored, "
-    seen += "as the ledger says" if stored == noted else f"but the ledger says {noted[0]} and {noted[1]}"
-    passed = stored == noted and torn == 0
-    return Observation("conservation", passed, seen, "" if passed else _reload(_changed_batches(session)))
-
-
-def _changed_batches(session: Session) -> list[str]:
-    """List the batches of which not as many rows are stored as the ledger says."""
-    tables = ["ops.quarantine", *(name for name in GATED if not _lacks(session, name))]
-    counts = (f"SELECT batch_id, {int(name == tables[0])} AS bad FROM {quote_table(name)}" for name in tables)
-    rows = session.rows(
-        f"""
-        SELECT logs.batch_id FROM ops.pipeline_logs AS logs LEFT JOIN (
-            SELECT batch_id, sum(1 - bad) AS good, sum(bad) AS bad FROM ({" UNION ALL ".join(counts)}) AS stored
-            GROUP BY batch_id
-        ) AS found ON logs.batch_id = found.batch_id
-        WHERE coalesce(good, 0) <> rows_accepted OR coalesce(bad, 0) <> rows_quarantined
-            OR rows_read <> rows_accepted + rows_duplicate + rows_quarantined
-        ORDER BY 1
-        """
-    )
-    return [batch for (batch,) in rows]
-
-
-def _reload(batches: list[str]) -> str:
-    if not batches:
-        return "Rows of no batch were added by hand: delete them, or build the warehouse again from the lake."
-    ids = " ".join(batches)
-    return (
-        f"Rows were changed by hand: load their batches again: `analytics-platform withdraw {ids} --reason 'changed by "
-        f"hand'`, `analytics-platform replay {ids}`, `analytics-platform materialize`."
-    )
-
-
-def is_as_if_built_at_once(session: Session, settings: Settings, now: dt.datetime) -> Observation:
-    """Check that a sampled day of every table with days is what its model gives for that day now."""
-    models = [name for name in all_models() if CONTRACTS[name].table.write == "days"]
-    days = "SELECT DISTINCT event_date FROM star.fact_events ORDER BY 1"
-    built = [] if _lacks(session, *models, "star.fact_events") else session.rows(days)
-    if not built:
-        return Observation("incremental", True, "no day is built yet")
-    (day,) = built[now.date().toordinal() % len(built)]
-    stale = [name for name in models if not _is_current(session, settings, name, day)]
-    if not stale:
-        return Observation("incremental", True, f"{day} is as if built at once, in all {len(models)} tables")
-    remedy = f"Build the day again: `analytics-platform materialize --days {day}`."
-    return Observation("incremental", False, f"{day} is behind in {', '.join(stale)}", remedy)
-
-
-def _is_current(session: Session, settings: Settings, name: str, day: dt.date) -> bool:
-    """Return whether the rows of a table for a day are those that its model gives now."""
-    table = CONTRACTS[name].table
-    query = plan(all_models()[name], DayRange(day, day), settings.model_values)
-    # A document may be written in another way than it was computed, and mean the same: what is made of it is compared.
-    documents = json_columns(CONTRACTS[name])
-    columns = ", ".join(quote(column) for column in CONTRACTS[name].columns if column not in documents)
-    of_day = f"{quote(table.partition or '')} = {literal(day)}"
-    sql = f"""
-        WITH stored AS (SELECT {columns} FROM {quote_table(name)} WHERE {of_day}),
-            computed AS (SELECT {columns} FROM ({query.sql}))
-        SELECT (SELECT count(*) FROM (FROM stored EXCEPT ALL FROM computed))
-            + (SELECT count(*) FROM (FROM computed EXCEPT ALL FROM stored)) AS differing
-    """
-    found = session.frame(Query(sql, query.parameters, {**query.inputs, name: of_day}))
-    return bool(found["differing"][0] == 0)

@@ -18,6 +18,7 @@ from analytics_platform.sources.person import Person
 from analytics_platform.sources.registry import SOURCES
 from analytics_platform.transform import DayRange
 from analytics_platform.warehouse import LEDGER_TABLES, Session
+from analytics_platform.warehouse.consistency import is_conserved
 from analytics_platform.warehouse.erase import drop, erase
 from analytics_platform.warehouse.erasure import STATE, Place, end, open_erasure, save, search, unfinished
 from analytics_platform.warehouse.ledger import find_batch, loadings
@@ -25,7 +26,6 @@ from analytics_platform.warehouse.load import load_new_batches
 from analytics_platform.warehouse.replay import replay
 from analytics_platform.warehouse.spreadsheet import write_spreadsheets
 from analytics_platform.warehouse.touched import days_to_build
-from analytics_platform.warehouse.watchdog import is_conserved
 from analytics_platform.warehouse.withdraw import withdraw_batch
 from analytics_platform_tests.kit import (
     Contents,

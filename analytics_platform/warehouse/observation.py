@@ -1,0 +1,30 @@
+"""An answer of the watchdog, and what its questions share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from analytics_platform.warehouse.ledger import LEDGER_TABLES
+from analytics_platform.warehouse.session import Session
+
+LEDGER = tuple(contract.table.name for contract in LEDGER_TABLES)
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """One answer: what was seen, and what to do if it is not as it should be."""
+
+    name: str
+    passed: bool
+    seen: str
+    remedy: str = ""
+
+
+def lacks(session: Session, *tables: str) -> bool:
+    """Return whether one of the tables does not exist yet."""
+    return not session.tables().issuperset(tables)
+
+
+def not_checked(name: str, why: str) -> Observation:
+    """Observe that there is nothing to check yet."""
+    return Observation(name, True, f"{why}, so not checked")
