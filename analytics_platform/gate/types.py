@@ -60,9 +60,10 @@ _BROKEN_INSIDE = """regexp_matches(document, '^\\s*"[\\s"\\\\]*[{\\[]')"""
 """A JSON text that begins as an object or a list, and was not unnested since it is none."""
 
 _NO_PLAIN_NUMBER = (
-    r'\\*"\s*:\s*(?:[^-0-9\s]|-[^0-9]|-?[0-9]{13}|-?[0-9]+[^0-9.,}\]\s]|-?[0-9]+\.(?:[^0-9]|[0-9]+[^0-9,}\]\s]))'
+    r'\\*"\s*:\s*(?:[^-0-9\s]|-[^0-9]|-?[0-9]{10}|-?[0-9]+[^0-9.,}\]\s]|-?[0-9]+\.(?:[^0-9]|[0-9]+[^0-9,}\]\s]))'
 )
-"""What follows the name of a field whose value is anything but a number that every amount can be."""
+"""What follows the name of a field whose value is anything but a number of at most nine digits before the point.
+An amount has ten, and 9999999999.99999 is rounded to eleven."""
 
 _EPOCHS = (10**8, 10**11, 10**14, 10**17)
 """Unix times in seconds, milliseconds, microseconds lie between these numbers: each unit covers the years 1973 to
