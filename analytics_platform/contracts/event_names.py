@@ -87,8 +87,13 @@ def event_macros() -> str:
         CREATE OR REPLACE TEMP MACRO is_known_event(event_name) AS event_name IN ({known});
         CREATE OR REPLACE TEMP MACRO needs_order(name) AS plain_name(name) IN ({cancelled});
         CREATE OR REPLACE TEMP MACRO order_id(document) AS
-            list_filter(
-                list_transform(spelled(document, [{", ".join(map(literal, ORDER_IDS))}]), lambda text: known_id(text)),
-                lambda id: id IS NOT NULL
-            )[1];
+            coalesce(
+                known_id(json_extract_string(document, '$.transaction_id')),  -- the usual spelling is found at once
+                list_filter(
+                    list_transform(
+                        spelled(document, [{", ".join(map(literal, ORDER_IDS))}]), lambda text: known_id(text)
+                    ),
+                    lambda id: id IS NOT NULL
+                )[1]
+            );
     """

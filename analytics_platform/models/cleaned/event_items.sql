@@ -120,22 +120,22 @@ SELECT
     rated.event_id,
     rated.item_index,
     rated.event_date,
-    plain_id(json_extract_string(item, '$.item_id')) AS product_id,
-    known(json_extract_string(item, '$.item_name')) AS product_name,
-    known(json_extract_string(item, '$.item_brand')) AS brand,
-    known(json_extract_string(item, '$.item_category')) AS category,
-    known(json_extract_string(item, '$.item_variant')) AS variant,
+    plain_id(struct_extract(item, 'item_id')) AS product_id,
+    known(struct_extract(item, 'item_name')) AS product_name,
+    known(struct_extract(item, 'item_brand')) AS brand,
+    known(struct_extract(item, 'item_category')) AS category,
+    known(struct_extract(item, 'item_variant')) AS variant,
     money(told_price * item_rate) AS price,
     whole(CASE
-        WHEN starts_with(json_extract_string(item, '$.quantity'), '-')
-            THEN CASE WHEN is_refund THEN substr(json_extract_string(item, '$.quantity'), 2) ELSE '0' END
-        ELSE json_extract_string(item, '$.quantity')
+        WHEN starts_with(struct_extract(item, 'quantity'), '-')
+            THEN CASE WHEN is_refund THEN substr(struct_extract(item, 'quantity'), 2) ELSE '0' END
+        ELSE struct_extract(item, 'quantity')
     END) AS quantity,
-    known(json_extract_string(item, '$.coupon')) AS coupon,
-    coalesce(known(json_extract_string(item, '$.item_list_id')), list_id) AS list_id,
-    coalesce(known(json_extract_string(item, '$.item_list_name')), list_name) AS list_name,
+    known(struct_extract(item, 'coupon')) AS coupon,
+    coalesce(known(struct_extract(item, 'item_list_id')), list_id) AS list_id,
+    coalesce(known(struct_extract(item, 'item_list_name')), list_name) AS list_name,
     whole(
-        coalesce(json_extract_string(item, '$.index'), json_extract_string(item, '$.item_list_index'))
+        coalesce(struct_extract(item, 'index'), struct_extract(item, 'item_list_index'))
     ) AS list_index,
     valued.amount,
     valued.amount_basis

@@ -3,8 +3,9 @@
 -- element and the body is a lambda over it: without, one price read from JSON took half a second to plan.
 -- surrogate_key: BIGINT hash of a business key, -1 (the unknown member) for a missing one and a client that was erased.
 -- micros: microseconds since 1970 of a time. json_list: the text if it is a JSON array, else null.
--- numbered_items: the elements of a JSON array, each with its place from 0. The array is parsed once: an event may have
--- tens of thousands of items, and parsing it again for each of them takes quadratic time and memory.
+-- items_of: the items of a JSON array with their fields as text. The array is parsed once: an event may have tens of
+-- thousands of items, and parsing it again for each field of each takes quadratic time and memory. numbered_items: the
+-- same, each with its place from 0.
 -- whole: the text as a count, null if it is a fraction, negative, above 2^31 or not a number.
 -- money: the text or number as an amount, null if it is not a number or ten billion or more. Far above any order, and far
 -- enough below the limit of the type that no sum over orders overflows: one absurd event must not stop all later builds.
@@ -34,7 +35,7 @@
 -- order, null also for 0.
 CREATE OR REPLACE TEMP MACRO known(value) AS
     list_extract(list_transform(
-        [trim(value, chr(9) || chr(10) || chr(11) || chr(12) || chr(13) || chr(32) || chr(160))],
+        [regexp_replace(value, '^[\t-\r \x{00a0}]+|[\t-\r \x{00a0}]+$', '', 'g')],  -- trim() takes three times longer
         lambda trimmed:
             CASE
                 WHEN lower(trimmed) NOT IN (
@@ -62,10 +63,19 @@ CREATE OR REPLACE TEMP MACRO surrogate_key(business_key) AS
 CREATE OR REPLACE TEMP MACRO micros(instant) AS epoch_us(instant);
 CREATE OR REPLACE TEMP MACRO json_list(document) AS
     CASE WHEN json_valid(document) THEN CASE WHEN json_type(document) = 'ARRAY' THEN document END END;
+CREATE OR REPLACE TEMP MACRO items_of(document) AS
+    from_json(
+        document,
+        '[{
+            "item_id": "VARCHAR", "item_name": "VARCHAR", "item_brand": "VARCHAR", "item_category": "VARCHAR",
+            "item_variant": "VARCHAR", "price": "VARCHAR", "item_price": "VARCHAR", "quantity": "VARCHAR",
+            "currency": "VARCHAR", "coupon": "VARCHAR", "item_list_id": "VARCHAR", "item_list_name": "VARCHAR",
+            "index": "VARCHAR", "item_list_index": "VARCHAR"
+        }]'
+    );
 CREATE OR REPLACE TEMP MACRO numbered_items(document) AS
     list_transform(
-        CAST(json_extract(document, '$[*]') AS JSON[]),
-        lambda item, place: {'item_index': CAST(place - 1 AS BIGINT), 'item': item}
+        items_of(document), lambda item, place: {'item_index': CAST(place - 1 AS BIGINT), 'item': item}
     );
 CREATE OR REPLACE TEMP MACRO whole(number_text) AS
     CASE
@@ -140,24 +150,24 @@ CREATE OR REPLACE TEMP MACRO currency_in(amount_text) AS
         END
     )[1] END;
 CREATE OR REPLACE TEMP MACRO item_price(item) AS
-    amount(coalesce(known(json_extract_string(item, '$.item_price')), known(json_extract_string(item, '$.price'))));
+    amount(coalesce(known(struct_extract(item, 'item_price')), known(struct_extract(item, 'price'))));
 CREATE OR REPLACE TEMP MACRO pieces(item) AS
     CASE
-        WHEN known(json_extract_string(item, '$.quantity')) IS NULL THEN 1
-        ELSE CAST(amount(json_extract_string(item, '$.quantity')) AS DECIMAL(20, 4))
+        WHEN known(struct_extract(item, 'quantity')) IS NULL THEN 1
+        ELSE CAST(amount(struct_extract(item, 'quantity')) AS DECIMAL(20, 4))
     END;
 CREATE OR REPLACE TEMP MACRO item_currency(item) AS
     coalesce(
-        currency_code(json_extract_string(item, '$.currency')),
+        currency_code(struct_extract(item, 'currency')),
         currency_in(
-            coalesce(known(json_extract_string(item, '$.item_price')), known(json_extract_string(item, '$.price')))
+            coalesce(known(struct_extract(item, 'item_price')), known(struct_extract(item, 'price')))
         )
     );
 CREATE OR REPLACE TEMP MACRO names_currency(document) AS
     regexp_matches(document, '"currency"|price"[ ]*:[ ]*"');
 CREATE OR REPLACE TEMP MACRO item_currencies(document) AS
     list_distinct(
-        list_transform(CAST(json_extract(document, '$[*]') AS JSON[]), lambda item: item_currency(item))
+        list_transform(items_of(document), lambda item: item_currency(item))
     );
 CREATE OR REPLACE TEMP MACRO share_of(whole_amount, place, parts) AS
     CAST(
@@ -172,14 +182,12 @@ CREATE OR REPLACE TEMP MACRO part_of(asked, so_far, total, counted) AS
         ELSE money(so_far * counted / total) - money((so_far - asked) * counted / total)
     END;
 CREATE OR REPLACE TEMP MACRO item_pieces(document) AS
-    list_transform(CAST(json_extract(document, '$[*]') AS JSON[]), lambda item: pieces(item));
+    list_transform(items_of(document), lambda item: pieces(item));
 CREATE OR REPLACE TEMP MACRO item_values(document) AS
-    list_transform(
-        CAST(json_extract(document, '$[*]') AS JSON[]), lambda item: money(item_price(item) * pieces(item))
-    );
+    list_transform(items_of(document), lambda item: money(item_price(item) * pieces(item)));
 CREATE OR REPLACE TEMP MACRO item_worths(document, event_currency, rates) AS
     list_transform(
-        CAST(json_extract(document, '$[*]') AS JSON[]),
+        items_of(document),
         lambda item: money(item_price(item) * pieces(item) * CASE
             WHEN coalesce(item_currency(item), event_currency) IS NULL THEN 1
             ELSE rates[coalesce(item_currency(item), event_currency)]
