@@ -119,7 +119,7 @@ class CategorySellers(Contract, table="marts.category_sellers", key="product_id"
 
     product_id: Text = column("The shop's product id.")
     product_name: Text = column("Latest name.", nullable=True)
-    category: Text = column("Latest category; 'unknown' without any.")
+    category: Text = column("Latest category; '(not set)' without any.")
     rank: Whole = column("Place in the category by revenue; of equals more pieces, then the smaller product id.", ge=1)
     orders: Whole = column("Orders with the product.", ge=0)
     quantity: Whole = column("Pieces ordered.", ge=0)

@@ -12,7 +12,7 @@ CHANNELS = [
     *("Organic Shopping", "Organic Social", "Organic Video", "Organic Search", "Referral", "Email", "Affiliates"),
     *("Audio", "SMS", "Mobile Push Notifications", "Unassigned"),
 ]
-UNKNOWN = "-1 is the unknown member."
+UNKNOWN = "-1 is the unknown member, whose id is (not set): no source can name it so."
 
 
 def dimensions(*names: str) -> dict[str, str]:
@@ -29,8 +29,11 @@ class DimDate(Contract, table="star.dim_date", key="date_key", write="upsert"):
     quarter: Whole = column("Quarter of the year.", nullable=True, in_range=(1, 4))
     month: Whole = column("Month of the year.", nullable=True, in_range=(1, 12))
     day: Whole = column("Day of the month.", nullable=True, in_range=(1, 31))
-    iso_week: Whole = column("ISO week of the year.", nullable=True, in_range=(1, 53))
+    month_name: Text = column("January to December.", nullable=True)
+    iso_year: Whole = column("Year of the ISO week: 2024-12-30 is in week 1 of 2025.", nullable=True)
+    iso_week: Whole = column("ISO week of iso_year; group by both.", nullable=True, in_range=(1, 53))
     iso_weekday: Whole = column("1 Monday to 7 Sunday.", nullable=True, in_range=(1, 7))
+    weekday_name: Text = column("Monday to Sunday.", nullable=True)
     is_weekend: Flag = column("Saturday or Sunday.", nullable=True)
 
 

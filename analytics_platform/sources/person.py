@@ -270,8 +270,8 @@ def _rest(source: Source, record: Mapping[str, Any], person: Person, key: bytes)
     if client := record.get("client_id"):
         kept["client_id"] = pseudonym(client, key)
     if "order_key" in kept:
-        client, slash, number = kept["order_key"].rpartition("/")
-        kept |= {"order_key": f"{pseudonym(client, key)}/{number}" if slash else number, "customer_id": "-1"}
+        client, slash, number = kept["order_key"].partition("/")
+        kept |= {"order_key": f"{pseudonym(client, key)}/{number}" if slash else client, "customer_id": "-1"}
     return None if person.is_in(kept) else kept
 
 

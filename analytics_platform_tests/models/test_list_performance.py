@@ -13,15 +13,10 @@ import pytest
 
 from analytics_platform.transform import DayRange
 from analytics_platform.warehouse import Session
-from analytics_platform_tests.kit import Row, build, click, load_rows, open_house_of_tables
+from analytics_platform_tests.kit import Row, build, click, load_rows, needed, open_house_of_tables
 from analytics_platform_tests.shop_messages import load_messages, shop_message
 
-TABLES = (
-    "cleaned.urls", "cleaned.user_agents", "cleaned.source_categories", "cleaned.events", "cleaned.event_items",
-    "sessionized.session_events", "sessionized.purchases", "sessionized.sessions", "sessionized.list_days",
-    "sessionized.product_days", "sessionized.product_interactions", "star.dim_list", "star.dim_product",
-    "marts.list_performance", "marts.product_performance",
-)  # fmt: skip
+TABLES = needed("marts.list_performance", "marts.product_performance", "star.dim_list", "marts.category_sellers")
 DAY = dt.date(2024, 3, 1)
 BOT = "Googlebot/2.1 (+http://www.google.com/bot.html)"
 Item: TypeAlias = Mapping[str, object]
@@ -360,3 +355,24 @@ def test_prices_and_quantities_that_are_missing_or_absurd_stop_nothing(tmp_path:
             "p2": [1, 0, Decimal("0.5"), None],
             "p3": [1, 9 * 2_147_483_647, 0, 9_999_999_999.0],
         }
+
+
+def test_an_order_counts_once_though_its_product_came_from_two_lists(tmp_path: Path) -> None:
+    lamp = {"item_id": "p1", "price": 10}
+    rows = [buy("ada", "10:00:00", "T1", {**lamp, "item_list_id": "top"}, {**lamp, "item_list_id": "new"})]
+    with shop(tmp_path, rows) as session:
+        assert products(session, "purchases", "quantity", "revenue") == {"p1": [1, 2, 20]}
+        assert lists(session, "purchases", "revenue") == {"new": [1, 10], "top": [1, 10]}
+
+
+def test_what_is_called_unknown_is_not_taken_for_the_unknown_member(tmp_path: Path) -> None:
+    item = {"item_id": "unknown", "item_category": "unknown", "price": 10}
+    nameless = buy("ada", "11:00:00", "T2", {"item_id": "p2", "price": 5})
+    with shop(tmp_path, [buy("unknown", "10:00:00", "unknown", item, in_list="unknown"), nameless]) as session:
+        assert lists(session, "purchases") == {"unknown": 1}
+        assert products(session, "purchases") == {"unknown": 1, "p2": 1}
+        for dimension, key in (("list", "list_id"), ("product", "product_id"), ("customer", "client_id")):
+            members = dict(session.rows(f"SELECT {key}, {dimension}_key = -1 FROM star.dim_{dimension}"))
+            assert (members["unknown"], members["(not set)"]) == (False, True)
+        categories = "SELECT category, product_id, rank FROM marts.category_sellers ORDER BY 1"
+        assert session.rows(categories) == [("(not set)", "p2", 1), ("unknown", "unknown", 1)]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 
-from analytics_platform_tests.kit import Row, built_platform, click
+from analytics_platform.transform import DayRange
+from analytics_platform_tests.kit import Row, build, built_platform, click, open_house_of_tables
 
 BOT = "Googlebot/2.1 (+http://www.google.com/bot.html)"
 DAY = "2024-03-01"
@@ -59,9 +61,7 @@ def test_a_bots_session_has_only_events_of_programs_and_no_order(tmp_path: Path)
     with built_platform(tmp_path, rows, wanted) as session:
         found = dict(session.rows("SELECT client_id, is_bot FROM star.fact_sessions"))
         assert found == {client: is_bot for client, (_, _, is_bot) in VISITS.items()}
-        assert (
-            dict(session.rows("SELECT client_id, is_bot FROM star.dim_customer WHERE client_id <> 'unknown'")) == found
-        )
+        assert dict(session.rows("SELECT client_id, is_bot FROM star.dim_customer WHERE customer_key <> -1")) == found
         assert session.rows("SELECT count(*) FROM star.fact_orders") == [(3,)]
         assert session.rows("SELECT sessions, orders FROM marts.daily_trends") == [(7, 3)]
         bots = session.rows(
@@ -176,3 +176,15 @@ def test_data_quality_counts_every_record_of_a_day(tmp_path: Path) -> None:
     with built_platform(tmp_path, rows, {"marts.data_quality_daily"}) as session:
         quality = session.rows(f"SELECT {columns} FROM marts.data_quality_daily")
     assert quality == [(1, 1, 1, 1, 1 / 3, "referrer, items")]
+
+
+def test_weeks_of_two_years_are_told_apart(tmp_path: Path) -> None:
+    platform = open_house_of_tables(tmp_path)
+    days = DayRange(dt.date(2024, 12, 29), dt.date(2024, 12, 30))
+    with platform.session() as session:
+        build(session, days, platform.settings, ["star.dim_date"])
+        columns = "iso_year, iso_week, year, month_name, weekday_name"
+        assert session.rows(f"SELECT {columns} FROM star.dim_date WHERE date_key > 0 ORDER BY date") == [
+            (2024, 52, 2024, "December", "Sunday"),
+            (2025, 1, 2024, "December", "Monday"),
+        ]

@@ -165,3 +165,16 @@ def test_a_cancelled_order_is_a_refund_of_what_is_left_also_late_and_on_postgres
             ]
             assert session.rows("SELECT sum(refunds), sum(net_revenue) FROM marts.daily_trends") == [(150, 0)]
     assert found[0] == found[1]
+
+
+def test_an_order_number_may_have_slashes(tmp_path: Path) -> None:
+    platform = open_house_of_tables(tmp_path)
+    with platform.session() as session:
+        load_rows(platform, session, [bought("ada", NOON, "2026/0815"), bought("ada", NOON, "2026/0816")])
+        orders = [order(1, "ada/2026/0815", 1, NOON, status="cancelled"), order(2, "ada/2026/0816", 1, NOON)]
+        load_shop(platform, session, "orders", orders)
+        build(session, DAYS, platform.settings, needed("star.fact_orders", "marts.order_reconciliation"))
+        assert session.rows("SELECT DISTINCT client_id FROM cleaned.orders") == [("ada",)]
+        assert {outcome for *_, outcome in session.rows(OUTCOMES)} == {"equal"}
+        kept = "SELECT transaction_id, net_revenue FROM star.fact_orders ORDER BY 1"
+        assert session.rows(kept) == [("2026/0815", Decimal(0)), ("2026/0816", Decimal(5))]

@@ -124,6 +124,22 @@ def test_interactions_of_all_sources_count_for_a_customer(platform: Platform) ->
     assert found == [(2, 1, Decimal("19.5"))]
 
 
+def test_a_purchase_without_a_user_is_of_the_one_who_signed_in_before_it(platform: Platform) -> None:
+    sold = {"transaction_id": "T1", "revenue": 19.5, "items": [{"item_id": "p1", "item_name": "Hawaiian"}]}
+    with platform.session() as session:
+        page = click("browser", f"{NOON}Z", user_id="1")
+        bought, later = (
+            click("browser", f"{NOON + n * MINUTE}Z", "purchase", data={**sold, "transaction_id": f"T{n}"})
+            for n in (1, 90)  # of the same session, and of one in which nobody signed in
+        )
+        load_rows(platform, session, [page, bought, later])
+    arrive(platform, users=[ADA])
+    assert rows(platform, "SELECT interactions, sessions, orders, revenue FROM marts.user_metrics") == [
+        (2, 1, 1, Decimal("19.5"))
+    ]
+    assert rows(platform, "SELECT product, orders FROM marts.user_product_affinity") == [("Hawaiian", 1)]
+
+
 def test_unknown_users_are_orphans_kept_counted_and_not_customers(platform: Platform) -> None:
     arrive(platform, logs=[log(1, NOON), log(9, NOON), log(9, NOON + MINUTE)], users=[ADA])
 

@@ -101,7 +101,7 @@ def test_a_person_is_erased_everywhere_and_their_orders_stay_in_the_sums(platfor
     keys = session.rows("SELECT DISTINCT customer_key, starts_with(client_id, 'erased:') FROM star.fact_orders")
     assert keys == [(-1, True)]
     clients = session.rows("SELECT client_id FROM star.dim_customer ORDER BY 1")
-    assert [client for (client,) in clients] == ["bob", "eve", "unknown"]
+    assert [client for (client,) in clients] == ["(not set)", "bob", "eve"]
     ledger = (
         "SELECT input, rows_read, rows_accepted, rows_duplicate, rows_quarantined FROM ops.pipeline_logs ORDER BY 1"
     )

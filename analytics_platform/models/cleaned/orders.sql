@@ -1,5 +1,6 @@
 -- Grain: one row per order of the shop.
--- Rules: the latest accepted version. All versions of an order are of the day it was ordered.
+-- Rules: the latest accepted version. All versions of an order are of the day it was ordered. The client's id ends at
+-- the first slash of the order key: many shops have slashes in order numbers, as in 2026/0815.
 WITH ranked AS (
     SELECT
         order_id,
@@ -19,7 +20,7 @@ SELECT
     order_id,
     event_date AS order_date,
     order_key,
-    nullif(regexp_extract(order_key, '^(.*)/[^/]*$', 1), '') AS client_id,
+    nullif(regexp_extract(order_key, '^([^/]*)/', 1), '') AS client_id,
     customer_id,
     status,
     total,

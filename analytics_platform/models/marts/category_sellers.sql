@@ -1,6 +1,6 @@
 -- Grain: one row per product that was seen, ranked within its category. Bots are left out.
 -- Rules: rank 1 has the highest revenue; among equals the one with more pieces, then the smaller product id. The
--- category is the latest known one, else 'unknown'.
+-- category is the latest known one, else '(not set)', which no source can name.
 WITH named AS (
     SELECT
         product_id,
@@ -13,7 +13,7 @@ sellers AS (
     SELECT
         sales.product_id,
         named.product_name,
-        coalesce(named.category, 'unknown') AS category,
+        coalesce(named.category, '(not set)') AS category,
         sales.orders,
         sales.quantity,
         sales.revenue,

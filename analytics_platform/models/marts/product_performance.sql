@@ -1,6 +1,7 @@
 -- Grain: one row per product that was seen. Bots are left out: a product that only they saw has zeros.
 -- Rules: built from the session rollup, for the products that occur in the days to build. The click-through rate counts
--- clicks, or of a product without any click the views that a list led to.
+-- clicks, or of a product without any click the views that a list led to. An order counts once, be its lines of the
+-- product from two lists.
 WITH totals AS (
     SELECT
         product_id,
@@ -11,10 +12,7 @@ WITH totals AS (
         sum(views) FILTER (WHERE list_id IS NOT NULL) AS listed_views,
         sum(clicks) AS clicks,
         sum(add_to_carts) AS add_to_carts,
-        sum(purchases) AS purchases,
         count(DISTINCT CASE WHEN purchases > 0 THEN client_id END) AS buyers,
-        sum(quantity) AS quantity,
-        sum(revenue) AS revenue,
         sum(prices) AS prices,
         sum(priced) AS priced,
         min(first_at) AS first_seen_at
@@ -36,14 +34,14 @@ SELECT
     CAST(coalesce(totals.views, 0) AS BIGINT) AS views,
     CAST(coalesce(totals.clicks, 0) AS BIGINT) AS clicks,
     CAST(coalesce(totals.add_to_carts, 0) AS BIGINT) AS add_to_carts,
-    CAST(coalesce(totals.purchases, 0) AS BIGINT) AS purchases,
-    CAST(coalesce(totals.quantity, 0) AS BIGINT) AS quantity,
-    CAST(coalesce(totals.revenue, 0) AS DECIMAL(18, 4)) AS revenue,
+    coalesce(sellers.orders, 0) AS purchases,
+    coalesce(sellers.quantity, 0) AS quantity,
+    CAST(coalesce(sellers.revenue, 0) AS DECIMAL(18, 4)) AS revenue,
     CAST(coalesce(sellers.refunds, 0) AS DECIMAL(18, 4)) AS refunds,
-    CAST(coalesce(totals.revenue, 0) - coalesce(sellers.refunds, 0) AS DECIMAL(18, 4)) AS net_revenue,
+    CAST(coalesce(sellers.net_revenue, 0) AS DECIMAL(18, 4)) AS net_revenue,
     CAST(coalesce(nullif(totals.clicks, 0), totals.listed_views) AS DOUBLE) / nullif(totals.impressions, 0)
         AS click_through_rate,
-    CAST(totals.purchases AS DOUBLE) / nullif(totals.views, 0) AS view_to_purchase_rate,
+    CAST(coalesce(sellers.orders, 0) AS DOUBLE) / nullif(totals.views, 0) AS view_to_purchase_rate,
     CAST(totals.buyers AS DOUBLE) / totals.unique_users AS conversion_rate,
     CAST(totals.prices AS DOUBLE) / nullif(totals.priced, 0) AS average_price,
     totals.first_seen_at

@@ -1,11 +1,13 @@
 -- Grain: one row per user, day and product (known by its name), and one per user and day for all products (product '').
--- Rules: users are those in events. What is done in a bot's session counts nothing; its rows are kept with zeros, so that
+-- Rules: users are those in events; a purchase that names none is of the session's user. What is done in a bot's session counts nothing; its rows are kept with zeros, so that
 -- none disappears when late events change whose it is. Orders count once, by their first event; a session counts on the
 -- day it starts.
 WITH events AS (
     SELECT
         events.event_id,
-        events.user_id,
+        coalesce(
+            events.user_id, CASE WHEN events.event_name = 'purchase' THEN sessions.user_id END
+        ) AS user_id,
         events.event_date,
         CASE WHEN NOT sessions.is_bot THEN events.event_at END AS event_at,
         CASE WHEN NOT sessions.is_bot THEN events.event_name END AS event_name,
@@ -13,7 +15,7 @@ WITH events AS (
     FROM cleaned.events AS events
     INNER JOIN sessionized.session_events AS entries ON events.event_id = entries.event_id
     INNER JOIN sessionized.sessions AS sessions ON entries.session_id = sessions.session_id
-    WHERE events.user_id IS NOT NULL
+    WHERE coalesce(events.user_id, CASE WHEN events.event_name = 'purchase' THEN sessions.user_id END) IS NOT NULL
 ),
 days AS (
     SELECT

@@ -59,7 +59,7 @@ LEFT JOIN cleaned.customer_history AS versions ON clients.client_id = versions.c
 UNION ALL
 SELECT
     -1,
-    'unknown',
+    '(not set)',
     1,
     CAST('1900-01-01 00:00:00+00' AS TIMESTAMPTZ),
     CAST('9999-12-31 00:00:00+00' AS TIMESTAMPTZ),

@@ -9,9 +9,12 @@ SELECT
     CAST(quarter(date) AS BIGINT) AS quarter,
     CAST(month(date) AS BIGINT) AS month,
     CAST(day(date) AS BIGINT) AS day,
+    monthname(date) AS month_name,
+    CAST(isoyear(date) AS BIGINT) AS iso_year,
     CAST(weekofyear(date) AS BIGINT) AS iso_week,
     CAST(isodow(date) AS BIGINT) AS iso_weekday,
+    dayname(date) AS weekday_name,
     isodow(date) >= 6 AS is_weekend
 FROM days
 UNION ALL
-SELECT -1, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+SELECT -1, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL

@@ -1,5 +1,6 @@
 -- Grain: one row per product list ever seen with its latest name, and the unknown member.
--- Rules: built from day rollups, for the lists that occur in the days to build.
+-- Rules: built from day rollups, for the lists that occur in the days to build. No list can be called as the unknown
+-- member is, since `(not set)` is a missing value in every source.
 SELECT
     surrogate_key(list_id) AS list_key,
     list_id,
@@ -9,4 +10,4 @@ SELECT
 FROM sessionized.list_days
 GROUP BY list_id
 UNION ALL
-SELECT -1, 'unknown', NULL, NULL, NULL
+SELECT -1, '(not set)', NULL, NULL, NULL

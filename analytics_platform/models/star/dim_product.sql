@@ -30,7 +30,7 @@ LEFT JOIN cleaned.product_history AS versions ON seen.product_id = versions.prod
 UNION ALL
 SELECT
     -1,
-    'unknown',
+    '(not set)',
     1,
     CAST('1900-01-01 00:00:00+00' AS TIMESTAMPTZ),
     CAST('9999-12-31 00:00:00+00' AS TIMESTAMPTZ),
