@@ -126,7 +126,7 @@ def test_a_source_of_files_is_one_folder_with_a_contract_and_its_sql(scratch: Sc
         "session_date,events\n2026-03-01,3\n2026-03-01,4\n2026-03-02,1"
     )
     assert scratch.rows("star.dim_product", "product_id", "brand", "price") == (
-        "product_id,brand,price\n1004767,samsung,240.0000\n3900821,aqua,33.2000\n(not set),,"
+        "product_id,brand,price\n(not set),,\n1004767,samsung,240.0000\n3900821,aqua,33.2000"
     )
     status = scratch.python("-m", "analytics_platform.cli.main", "status")
     assert "storefront" in status
