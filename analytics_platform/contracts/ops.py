@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from analytics_platform.contracts.base import Contract, Day, Instant, Ratio, Text, Whole, column
+from analytics_platform.contracts.base import Contract, Day, Instant, Money, Ratio, Text, Whole, column
 from analytics_platform.contracts.rules import Rule
+from analytics_platform.contracts.table import Days
 
 SET_ASIDE = ["failed", "withdrawn", "erased"]
 
@@ -138,3 +139,32 @@ class Orphans(Contract, table="ops.orphans", key="user_id", write="whole"):
     log_interactions: Whole = column("Interaction logs of the user.", ge=1)
     first_seen_at: Instant = column("First event.")
     last_active_at: Instant = column("Last event.")
+
+
+class Reconciliations(
+    Contract,
+    table="ops.reconciliations",
+    key=("date", "name", "right_table"),
+    partition="date",
+    # An order after midnight is in a session of the day before.
+    reads={"star.fact_orders": Days(after=1)},
+    rules=Rule(
+        "figures_agree",
+        "left_value = right_value OR reason IS NOT NULL",
+        "A figure is the same in every table that says it, or there is a reason. Build these days again.",
+        "warn",
+    ),
+):
+    """One row per day and pair of tables that say the same: do orders, revenue, refunds and sessions agree?
+
+    Additive over days. A figure of several names is compared under each: revenue of orders on the day of the order,
+    revenue of sessions on the day they start, revenue of lines without shipping, tax and discounts.
+    """
+
+    date: Day = column("Day (UTC).")
+    name: Text = column("The figure.")
+    left_table: Text = column("The fact that it comes from.")
+    left_value: Money = column("Its value there: a count, or an amount (shop currency).")
+    right_table: Text = column("The other table, and what of it.")
+    right_value: Money = column("Its value there.")
+    reason: Text = column("Why they differ by definition; missing where they agree.", nullable=True)

@@ -25,6 +25,7 @@ TABLES = needed(
         "marts.customer_rfm",
         "marts.cohort_retention",
         "marts.monthly_growth",
+        "ops.reconciliations",
     ),
 )
 

@@ -264,6 +264,7 @@ class Tally:
             "orders_of_unknown_revenue": sum(order.revenue is None for order in sold),
             "product_revenue": format_money(lines),
             "not_itemized": format_money(totals["revenue"] - lines),
+            "unexplained_differences": 0,
             **{name: format_money(total) for name, total in totals.items()},
             **{
                 f"{name}_by_day": {day: format_money(amount) for day, amount in name_days(each).items()}
