@@ -73,7 +73,8 @@ SELECT
     (SELECT CAST(sum(revenue) AS VARCHAR) FROM star.fact_orders) AS revenue,
     (SELECT CAST(sum(amount) AS VARCHAR) FROM star.fact_refunds) AS refunds,
     (SELECT CAST(sum(net_revenue) AS VARCHAR) FROM marts.daily_trends) AS net_revenue,
-    (SELECT count(*) FROM ops.reconciliations WHERE left_value <> right_value AND reason IS NULL) AS unexplained_differences
+    (SELECT count(*) FROM ops.reconciliations WHERE left_value <> right_value AND reason IS NULL)
+        AS unexplained_differences
 """
 
 _GROUPS_TOGETHER: Mapping[str, str] = MappingProxyType(
