@@ -83,7 +83,7 @@ def funnel_plot(funnel: pl.DataFrame, narrow: bool) -> bytes:
     names = [capital(clean(step)) for step in funnel["step"]]
     labels = [whole(number) + rate for number, rate in zip(reached, rates, strict=True)]
     bars = list(zip(names, reached, labels, strict=True))
-    return drawing.ranked("Sessions · share of those with the step before", bars, narrow)
+    return drawing.ranked("Sessions · share of the step before", bars, narrow)
 
 
 def attribution_plot(credits: pl.DataFrame, narrow: bool) -> bytes:

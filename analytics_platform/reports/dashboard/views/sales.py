@@ -103,7 +103,7 @@ def _map(places: pl.DataFrame) -> None:
     dots = dots.encode(
         longitude="longitude:Q",
         latitude="latitude:Q",
-        size=alt.Size("customers:Q", legend=None, scale=alt.Scale(range=[30, 500])),
+        size=alt.Size("customers:Q", legend=None, scale=alt.Scale(domain=[0, 10], range=[0, 300])),
         tooltip=["city:N", "customers:Q", alt.Tooltip("revenue:Q", format=",.2f")],
     )
     globe = alt.Chart(alt.sphere()).mark_geoshape(fill=PAGE, stroke=LINE)
