@@ -120,7 +120,10 @@ class Refunds(
     partition="event_date",
     reads={
         "sessionized.refund_lines": TouchedKeys("refunded_id"),
-        "sessionized.purchases": TouchedKeys("order_id", also=(("sessionized.refund_lines", "event_date"),)),
+        **{
+            name: TouchedKeys("order_id", also=(("sessionized.refund_lines", "event_date"),))
+            for name in ("sessionized.purchases", "sessionized.order_lines")
+        },
     },
 ):
     """One row per refund (item_index -1), and one per item that it gives back: what counts of them.

@@ -128,7 +128,7 @@ PLACED = {"ada/T1": "100", "bob/T1": "50", "eve/T9": "7", "by phone": "7"}
 MONEY = needed("star.fact_orders", "star.fact_refunds", "marts.daily_trends")
 
 
-def test_a_cancelled_order_is_a_refund_of_what_is_left_also_late_and_on_postgresql(tmp_path: Path) -> None:
+def test_an_order_is_a_refund_of_what_is_left_while_it_is_cancelled_also_late_and_on_postgresql(tmp_path: Path) -> None:
     found = []
     for is_late in (False, True):
         with new_database() as url, ExitStack() as stack:
@@ -164,6 +164,15 @@ def test_a_cancelled_order_is_a_refund_of_what_is_left_also_late_and_on_postgres
                 (Decimal(50), Decimal(0)),
             ]
             assert session.rows("SELECT sum(refunds), sum(net_revenue) FROM marts.daily_trends") == [(150, 0)]
+            again = [order(0, "ada/T1", 1, NOON, "100", updated_at=NOON + dt.timedelta(days=4))]
+            load_shop(platform, session, "orders", again)
+            (*_, batch) = [batch for (batch,) in session.rows("SELECT batch_id FROM ops.pipeline_logs")]
+            days = days_after(session, [batch], platform.settings)
+            build(session, DayRange(min(days), max(days)), platform.settings, MONEY)
+            assert session.rows(refunds) == [
+                ("ada", MIDNIGHT.date(), Decimal(30), Decimal(0)),
+                ("bob", NOON.date(), Decimal(50), Decimal(0)),
+            ]
     assert found[0] == found[1]
 
 

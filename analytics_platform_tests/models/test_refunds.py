@@ -136,6 +136,22 @@ REFUNDS: dict[str, tuple[Row, list[Row], object, object, dict[str, object]]] = {
         *(ORDER, [{"value": 10, "items": [{"item_id": "y", "price": 20}]}, {}], 50, 0, SOLD),
     ),
     "more than the order": (ORDER, [{"value": 30}, {"value": 30}], 50, 10, {}),
+    "an item twice with its price": (
+        *(ORDER, [{"items": [{"item_id": "x", "price": 10, "quantity": 3}]}] * 2, 30, 30, {"x": 30}),
+    ),
+    "an item twice with its price, and then the whole": (
+        *(ORDER, [{"items": [{"item_id": "y", "price": 20}]}] * 2 + [{}], 50, 20, SOLD),
+    ),
+    "an item for more than it cost": (ORDER, [{"items": [{"item_id": "y", "price": 45}]}], 20, 25, {"y": 20}),
+    "an item twice, with values": (
+        *(ORDER, [{"value": 20, "items": [{"item_id": "y", "price": 20}]}] * 2, 40, 0, {"y": 20}),
+    ),
+    "an item twice, with parts of its value": (
+        *(ORDER, [{"value": 10, "items": [{"item_id": "y", "price": 20}]}] * 2, 20, 0, {"y": 20}),
+    ),
+    "an item of an order with a discount at its price": (
+        *(ORDER | {"value": 40}, [{"items": [{"item_id": "y", "price": 20}]}, {}], 40, 4, {"x": 24, "y": 16}),
+    ),
     "a negative value": (ORDER, [{"name": "purchase", "value": -4}], 4, 0, {}),
     "a negative quantity": (
         *(ORDER, [{"name": "purchase", "items": [{"item_id": "x", "price": 10, "quantity": -2}]}], 20, 0, {"x": 20}),
@@ -173,4 +189,4 @@ def test_a_refund_gives_back_what_it_names_and_never_more_than_the_order(tmp_pat
         )
         assert dict(products) == expected
         unknown = session.rows("SELECT kind, reason, events, excess FROM marts.unknown_amounts ORDER BY reason")
-        assert unknown == [("refund", "items of unknown amount", 1, 0), ("refund", "more than the order", 3, 70)]
+        assert unknown == [("refund", "items of unknown amount", 1, 0), ("refund", "more than the order", 7, 149)]

@@ -2,107 +2,111 @@
 -- and one per item that it gives back.
 -- Rules: refunds of an order count in the order of time, together at most what the order is worth. What is above it is
 -- the excess, and is in no sum; a whole order has none if something was left of it. Nor is the refund of an order of
--- unknown amount in any sum, for its order is in none. Of listed items all must have a known amount. A whole order is
--- given back product by product: of each what refunds of its items left. Items that come to more than what counts of the
--- refund are cut to it in proportion.
-WITH claims AS (
+-- unknown amount in any sum, for its order is in none. Of listed items all must have a known amount, and those of a
+-- product count together at most what it cost in the order. A whole order is given back product by product: of each what
+-- refunds of its items left. Items that come to more than what counts of the refund are cut to it in proportion.
+WITH asked AS (
     SELECT
-        event_id,
-        event_date,
-        client_id,
-        transaction_id,
-        refunded_at,
-        order_id,
-        refunded_id,
-        basis,
-        CASE
-            WHEN basis <> 'items' THEN max(amount) FILTER (WHERE item_index = -1)
-            WHEN count(amount) = count(*) - 1 THEN sum(amount)
-        END AS claimed
-    FROM sessionized.refund_lines
-    GROUP BY event_id, event_date, client_id, transaction_id, refunded_at, order_id, refunded_id, basis
+        items.*,
+        part_of(
+            items.amount,
+            sum(items.amount) OVER (
+                PARTITION BY items.event_id
+                ORDER BY items.item_index ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+            ),
+            sum(items.amount) OVER (PARTITION BY items.event_id),
+            coalesce(refunds.amount, sum(items.amount) OVER (PARTITION BY items.event_id))
+        ) AS asked
+    FROM sessionized.refund_lines AS items
+    INNER JOIN sessionized.refund_lines AS refunds ON items.event_id = refunds.event_id AND refunds.item_index = -1
+    WHERE items.item_index >= 0
 ),
-summed AS (
-    SELECT
-        claims.*,
-        orders.client_id AS order_client_id,
-        orders.revenue,
-        sum(coalesce(claims.claimed, 0)) OVER (
-            PARTITION BY claims.refunded_id
-            ORDER BY claims.refunded_at, claims.event_id ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
-        ) AS so_far
-    FROM claims
-    LEFT JOIN sessionized.purchases AS orders ON claims.order_id = orders.order_id
-),
-capped AS (
+taken AS (
     SELECT
         *,
-        CASE
-            WHEN order_id IS NULL THEN claimed
-            WHEN claimed IS NOT NULL AND revenue IS NOT NULL THEN least(so_far, revenue) - least(so_far - claimed, revenue)
-        END AS amount
-    FROM summed
+        coalesce(sum(CASE WHEN basis <> 'whole order' THEN asked END) OVER (
+            PARTITION BY refunded_id, product_id
+            ORDER BY refunded_at, event_id, item_index ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+        ), 0) AS so_far
+    FROM asked
 ),
-asked AS (
+costs AS (
     SELECT
-        lines.event_id,
-        lines.item_index,
-        lines.product_id,
-        lines.amount AS asked,
-        part_of(
-            lines.amount,
-            sum(lines.amount) OVER (
-                PARTITION BY lines.event_id
-                ORDER BY lines.item_index ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
-            ),
-            sum(lines.amount) OVER (PARTITION BY lines.event_id),
-            capped.amount
-        ) AS part
-    FROM sessionized.refund_lines AS lines
-    INNER JOIN capped ON lines.event_id = capped.event_id
-    WHERE lines.item_index >= 0
+        order_id,
+        product_id,
+        CASE WHEN count(paid) = count(*) THEN sum(paid) END AS cost
+    FROM sessionized.order_lines
+    GROUP BY order_id, product_id
 ),
 remaining AS (
     SELECT
-        capped.*,
-        asked.item_index,
-        asked.product_id,
-        asked.asked,
+        taken.*,
         CASE
-            WHEN capped.basis <> 'whole order' THEN asked.part
-            WHEN asked.asked <= 0 THEN asked.asked
-            ELSE greatest(asked.asked - coalesce(sum(CASE WHEN capped.basis <> 'whole order' THEN asked.part END) OVER (
-                PARTITION BY capped.refunded_id, asked.product_id
-                ORDER BY capped.refunded_at, asked.event_id, asked.item_index
-                ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
-            ), 0), 0)
+            WHEN basis = 'whole order' THEN greatest(asked - so_far, least(asked, 0))
+            WHEN cost IS NULL THEN asked
+            ELSE least(so_far, cost) - least(so_far - asked, cost)
         END AS rest
-    FROM asked
-    INNER JOIN capped ON asked.event_id = capped.event_id
+    FROM taken
+    LEFT JOIN costs ON taken.order_id = costs.order_id AND taken.product_id = costs.product_id
+),
+listed AS (
+    SELECT
+        event_id,
+        CASE WHEN count(asked) = count(*) THEN sum(asked) END AS asked,
+        CASE WHEN count(asked) = count(*) THEN sum(rest) END AS rest
+    FROM remaining
+    GROUP BY event_id
+),
+summed AS (
+    SELECT
+        refunds.*,
+        orders.client_id AS order_client_id,
+        orders.revenue,
+        CASE WHEN refunds.basis = 'items' THEN listed.asked ELSE refunds.amount END AS claimed,
+        CASE WHEN refunds.basis = 'items' THEN listed.rest ELSE refunds.amount END AS rest,
+        sum(coalesce(CASE WHEN refunds.basis = 'items' THEN listed.rest ELSE refunds.amount END, 0)) OVER (
+            PARTITION BY refunds.refunded_id
+            ORDER BY refunds.refunded_at, refunds.event_id ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+        ) AS so_far
+    FROM sessionized.refund_lines AS refunds
+    LEFT JOIN listed ON refunds.event_id = listed.event_id
+    LEFT JOIN sessionized.purchases AS orders ON refunds.order_id = orders.order_id
+    WHERE refunds.item_index = -1
+),
+capped AS (
+    SELECT
+        * EXCLUDE (amount),
+        CASE
+            WHEN order_id IS NULL THEN rest
+            WHEN rest IS NOT NULL AND revenue IS NOT NULL THEN least(so_far, revenue) - least(so_far - rest, revenue)
+        END AS amount
+    FROM summed
 ),
 counted AS (
     SELECT
-        event_id,
-        event_date,
-        client_id,
-        order_client_id,
-        transaction_id,
-        refunded_at,
-        order_id,
-        basis,
-        item_index,
-        product_id,
-        asked AS claimed,
+        remaining.event_id,
+        remaining.event_date,
+        remaining.client_id,
+        capped.order_client_id,
+        remaining.transaction_id,
+        remaining.refunded_at,
+        remaining.order_id,
+        remaining.basis,
+        remaining.item_index,
+        remaining.product_id,
+        remaining.amount AS claimed,
         part_of(
-            rest,
-            sum(rest) OVER (
-                PARTITION BY event_id ORDER BY item_index ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+            remaining.rest,
+            sum(remaining.rest) OVER (
+                PARTITION BY remaining.event_id
+                ORDER BY remaining.item_index ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
             ),
-            sum(rest) OVER (PARTITION BY event_id),
-            amount
+            sum(remaining.rest) OVER (PARTITION BY remaining.event_id),
+            capped.amount
         ) AS amount,
         NULL AS excess
     FROM remaining
+    INNER JOIN capped ON remaining.event_id = capped.event_id
     UNION ALL
     SELECT
         event_id,
