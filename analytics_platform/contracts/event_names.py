@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 
 from analytics_platform.contracts.sql import literal
@@ -55,11 +56,24 @@ ORDER_IDS = ("transactionid", "orderid", "ordernumber", "orderno", "orderref", "
 """How the id of an order is spelled, as `plain_name` writes it; of several the first."""
 
 _SEPARATORS = " _-.:/"
+_NO_SEPARATORS = str.maketrans("", "", _SEPARATORS)
 
 
 def plain_name(name: str) -> str:
     """Write a name as it is compared: in lower case and without separators, `orderid` for `Order ID` or `order_id`."""
-    return name.lower().translate(str.maketrans("", "", _SEPARATORS))
+    return name.lower().translate(_NO_SEPARATORS)
+
+
+def usually_named(fields: Mapping[str, object], usual: Mapping[str, str]) -> dict[str, object]:
+    """Give fields in another case or with other separators their usual names, unless something has that name.
+
+    `usual` has the names as `plain_name` writes them, and as they are usually written.
+    """
+    found = dict(fields)
+    for name in fields:
+        if (other := usual.get(plain_name(name), name)) not in found:
+            found[other] = found.pop(name)
+    return found
 
 
 @lru_cache(maxsize=1)

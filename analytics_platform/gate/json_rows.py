@@ -10,6 +10,7 @@ from itertools import chain
 from typing import BinaryIO
 
 from analytics_platform.contracts.base import ContractType
+from analytics_platform.contracts.event_names import plain_name, usually_named
 from analytics_platform.contracts.missing import IDS, known, known_id
 from analytics_platform.gate.exact_json import JsonError, JsonFault, canonical_json, plain_text, read_json, unnest
 from analytics_platform.gate.layout import FileRejectedError
@@ -71,8 +72,10 @@ def read_json_lines(stream: BinaryIO, contract: ContractType, only: Positions = 
         name: column.metadata["source"] for name, column in contract.columns.items() if column.metadata["source"]
     }
     known = frozenset(chain.from_iterable(sources.values()))
+    usual = {plain_name(name): name for name in known}
 
     def decode(row: dict[str, object]) -> list[str | None]:
+        row = row if row.keys() <= known else usually_named(row, usual)
         extra = {name: value for name, value in row.items() if name not in known}
         found = (_first_known(row, names, column in IDS) for column, names in sources.items())
         return [*found, canonical_json(unnest(extra)) if extra else None]

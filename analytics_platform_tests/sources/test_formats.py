@@ -87,6 +87,7 @@ FORMS: list[tuple[str, Format, bytes]] = [
     ("c.csv", Csv(delimiter="\t", encoding="utf-16"), _csv("\t", "utf-16")),
     ("d.csv", Csv(delimiter="|"), _csv("|", "utf-8")),
     ("e.jsonl", JsonLines(), _json_lines()),
+    ("e2.jsonl", JsonLines(), _json_lines().replace(b'"time"', b'"Time"').replace(b'"amount"', b'"A-mount"')),
     ("e.ndjson.gz", JsonLines(), gzip.compress(_json_lines())),
     ("f.parquet", Parquet(), _parquet()),
     ("f.parquet.gz", Parquet(), gzip.compress(_parquet())),

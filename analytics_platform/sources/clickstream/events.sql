@@ -15,13 +15,17 @@ SELECT
     user_agent,
     CASE WHEN ga4_name(event_name) IN ('purchase', 'refund') THEN order_id(event_data) END AS transaction_id,
     coalesce(
-        amount(json_extract_string(event_data, '$.revenue')), amount(json_extract_string(event_data, '$.value'))
+        amount(json_extract_string(event_data, '$.revenue')),
+        amount(json_extract_string(event_data, '$.value')),
+        amount(json_extract_string(event_data, '$.total'))
     ) AS revenue,
     coalesce(
         currency_code(json_extract_string(event_data, '$.currency')),
         currency_in(
             coalesce(
-                known(json_extract_string(event_data, '$.revenue')), known(json_extract_string(event_data, '$.value'))
+                known(json_extract_string(event_data, '$.revenue')),
+                known(json_extract_string(event_data, '$.value')),
+                known(json_extract_string(event_data, '$.total'))
             )
         )
     ) AS currency,

@@ -13,7 +13,7 @@ from analytics_platform.gate import Records
 from analytics_platform.gate.records import Positions
 from analytics_platform.lake import Batch
 from analytics_platform.sources.arrivals.files import LandingFolder
-from analytics_platform.sources.ecommerce_events.trackers import plain_data
+from analytics_platform.sources.ecommerce_events.trackers import BODIES, plain_data
 from analytics_platform.sources.formats import Csv
 from analytics_platform.sources.source import OrderRecords, Source
 
@@ -38,13 +38,13 @@ class Clickstream(SourceRows, table="cleaned.clickstream", source="clickstream")
         source="event_data",
         required=True,
         json=True,
-        amounts=("revenue", "value", "items[].price", "items[].item_price", "items[].quantity"),
+        amounts=("revenue", "value", "total", "items[].price", "items[].item_price", "items[].quantity"),
     )
     user_agent: Text = column("The browser's own description.", nullable=True, source="user_agent", required=True)
     received_at: Instant = column("When the collector got it.", nullable=True, source="received_at", delivery=True)
 
 
-_OF_TRACKERS = r"""["'](?:properties|ecommerce|products|product_id|checkout)\\?["']\s*:"""
+_OF_TRACKERS = rf"""["'](?:{"|".join(BODIES)})\\?["']\s*:"""
 
 
 class ClickstreamCsv(Csv):

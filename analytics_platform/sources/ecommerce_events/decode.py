@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import NamedTuple
 
-from analytics_platform.contracts.event_names import ORDER_IDS, plain_name
+from analytics_platform.contracts.event_names import ORDER_IDS, plain_name, usually_named
 from analytics_platform.contracts.missing import IDS, known, known_id
 from analytics_platform.gate.exact_json import JsonError, JsonFault, canonical_json, plain_text, read_json, unnest
 from analytics_platform.gate.records import MalformedError
@@ -62,7 +62,9 @@ _FIELDS = {
     "platform": _MessageField(("platform",), _text, "not a text"),
     "transaction_id": _MessageField(("transaction_id",), _text_or_whole, _ID),
     "revenue": _MessageField(
-        ("revenue", "ecommerce.purchase_revenue", "ecommerce.refund_value", "value"), _text_or_number, "not a number"
+        ("revenue", "ecommerce.purchase_revenue", "ecommerce.refund_value", "value", "total"),
+        _text_or_number,
+        "not a number",
     ),
     "revenue_usd": _MessageField(
         ("ecommerce.purchase_revenue_in_usd", "ecommerce.refund_value_in_usd"), _text_or_number, "not a number"
@@ -103,6 +105,12 @@ FIELD_RULES = (*(field.rule for field in _FIELDS.values() if field.fault), _ITEM
 RULES = (*(f"body: {fault}" for fault in JsonFault), "body: not a JSON object", *FIELD_RULES)
 """Every rule that a `MessageError` may name."""
 
+
+_USUAL = {
+    plain_name(name): name
+    for name in (*(name for field in _FIELDS.values() for name in field.names), "items", "params", "event_params")
+}
+"""Names of fields, as `plain_name` writes them → as they are usually written."""
 
 MAX_LAYERS = 8
 """The most envelopes that a message is taken out of."""
@@ -183,7 +191,7 @@ class _Fields:
         self._inner: dict[str, object] = {}
         params = unnest(message.get("params"))
         if isinstance(params, dict):
-            self._inner = dict(params)
+            self._inner = usually_named(params, _USUAL)
             del self._outer["params"]
 
     def spelled(self, names: tuple[str, ...]) -> tuple[str, ...]:
@@ -238,7 +246,7 @@ def decode_message(body: str) -> dict[str, str | None]:
 
 def decode_fields(message: Mapping[str, object]) -> dict[str, str | None]:
     """Decode the fields of a message, or a row of GA4's export, into `COLUMNS`. Raises `MessageError`, nothing else."""
-    fields = _Fields(flatten(message))
+    fields = _Fields(flatten(usually_named(message, _USUAL)))
     has_null_time = fields.hold_null(_FIELDS["event_at"].names)
     texts: dict[str, str | None] = dict.fromkeys(COLUMNS)
     for column, field in _FIELDS.items():

@@ -41,6 +41,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Mapping
 
+from analytics_platform.contracts.event_names import plain_name, usually_named
 from analytics_platform.contracts.missing import known
 from analytics_platform.gate.exact_json import (
     JsonError,
@@ -69,6 +70,8 @@ FIELDS = NUMERIC_FIELDS.union(
     ("promotion_id", "promotion_name", "creative_name", "creative_slot", "currency", PARAMS),
 )
 """The known fields of an item (GA4 BigQuery export schema, record `items`, and the item parameters of GA4's tags)."""
+
+_USUAL = {plain_name(name): name for name in FIELDS}
 
 TYPED_FIELDS = ("string_value", "int_value", "float_value", "double_value")
 """The fields of a parameter's value (GA4 BigQuery export schema, `items.item_params.value`)."""
@@ -235,7 +238,8 @@ def _clean_items(value: object) -> list[dict[str, object]]:
         if not isinstance(item, dict):
             raise ItemsError(f"expected an object as item {place}, counted from 0")
     try:
-        return [_clean({name: _plain(name, field) for name, field in item.items()}, NUMERIC_FIELDS) for item in value]
+        named = [usually_named(item, _USUAL) for item in value]
+        return [_clean({name: _plain(name, field) for name, field in item.items()}, NUMERIC_FIELDS) for item in named]
     except (TypeError, ValueError) as error:  # from canonical_json
         raise ItemsError(str(error)) from error
 

@@ -1,7 +1,7 @@
 """Gives the events of known trackers the field names of a message: Segment, PostHog, GA4's dataLayer, Shopify's pixel.
 
 https://segment.com/docs/connections/spec/ecommerce/v2/ describes `properties`, and
-https://shopify.dev/docs/api/web-pixels-api/standard-events/checkout_completed `checkout`.
+https://shopify.dev/docs/api/web-pixels-api/standard-events the `data` of Shopify's events.
 """
 
 from __future__ import annotations
@@ -42,7 +42,13 @@ _SHOPIFYS_CONTEXT = {
     "user_agent": "context.navigator.userAgent",
 }
 _TAGS = {f"utm_{name}": name for name in ("source", "medium", "term", "content")} | {"utm_campaign": "name"}
-_BODIES = frozenset(("properties", "ecommerce", "products", "product_id", "checkout", "data"))
+_SHOPIFYS_DATA = ("checkout", "cart", "cartLine", "productVariant", "collection", "searchResult")
+_LINES = (
+    *("checkout.lineItems", "cart.lines", "cartLine", "productVariant"),
+    *("collection.productVariants", "searchResult.productVariants"),
+)
+"""Where `data` of an event of Shopify has products: lines of an order or a cart, or variants."""
+BODIES = frozenset(("properties", "ecommerce", "products", "product_id", "data", *_SHOPIFYS_DATA))
 """Fields that only a tracker's event has."""
 
 _CALLS = {"page": "page_view", "screen": "screen_view"}
@@ -61,25 +67,31 @@ def plain_event(message: Mapping[str, object]) -> dict[str, object]:
                 inner = {**found, **inner}
     if isinstance(call := outer.get("type"), str) and "event_name" not in outer and "properties" in message:
         outer["event_name"] = _CALLS.get(call, call)
-    checkout = _at(outer, "data.checkout") or inner.pop("checkout", None)
-    if isinstance(checkout, dict):
-        outer, inner = _renamed(outer, {"name": "event_name", "id": "event_id"}), {**_order(checkout), **inner}
+    # Copied, for what is read is taken out of them: it would be named as unread.
+    outer |= {name: unnest(outer[name]) for name in ("context", "data") if name in outer}
+    data = found if isinstance(found := outer.get("data"), dict) else {}
+    data |= {name: inner.pop(name) for name in _SHOPIFYS_DATA if isinstance(inner.get(name), dict)}
+    is_shopifys = bool(data.keys() & _SHOPIFYS_DATA) or {"clientId", "name", "data"} <= message.keys()
+    if is_shopifys:
+        outer, inner = _renamed(outer, {"name": "event_name", "id": "event_id"}), {**_shopifys(data), **inner}
+        outer["data"] = data
     for fields in (inner, outer):
         _list_products(fields)
     inner = _renamed(inner, _NAMES)
-    context = _SHOPIFYS_CONTEXT if checkout else _CONTEXT
-    told = {name: found for name, path in context.items() if (found := _at(outer, path))}
-    tags = {tag: found for tag, name in _TAGS.items() if (found := _at(outer, f"context.campaign.{name}"))}
-    inner = {**told, **({"campaign_tags": f"?{urlencode(tags)}"} if tags else {}), **inner}
-    if "total" in inner and not {"revenue", "value"} & {*inner, *outer}:
-        inner["revenue"] = inner.pop("total")
+    context = _SHOPIFYS_CONTEXT if is_shopifys else _CONTEXT
+    inner |= {name: found for name, path in context.items() if name not in inner and (found := _take(outer, path))}
+    tags = {tag: found for tag, name in _TAGS.items() if (found := _take(outer, f"context.campaign.{name}"))}
+    inner = {**({"campaign_tags": f"?{urlencode(tags)}"} if tags else {}), **inner}
+    for name in outer.keys() & {"context", "data"}:
+        if (left := _pruned(outer.pop(name))) is not None:
+            outer[name] = left
     return {**outer, "params": inner} if inner and "params" not in outer else {**inner, **outer}
 
 
 def plain_data(document: str | None) -> str | None:
     """Give the body of a tracker's event, as JSON text, the names of a message; any other text comes back as it is."""
     found = unnest(document)
-    if not isinstance(found, dict) or not found.keys() & _BODIES:
+    if not isinstance(found, dict) or not found.keys() & BODIES:
         return document
     is_whole = found.keys() & {"properties", "ecommerce", "data"}
     event = plain_event(found if is_whole else {"properties": found})
@@ -96,9 +108,21 @@ def _renamed(fields: Mapping[str, object], names: Mapping[str, str]) -> dict[str
     return found
 
 
-def _at(value: object, path: str) -> object:
-    """Give what an object has at a path, None if it has nothing there."""
-    return reduce(lambda inner, name: inner.get(name) if isinstance(inner, dict) else None, path.split("."), value)
+def _take(value: object, path: str) -> object:
+    """Take what an object has at a path out of it; None if it has nothing there."""
+    *outer, name = path.split(".")
+    found = reduce(lambda inner, key: inner.get(key) if isinstance(inner, dict) else None, outer, value)
+    return found.pop(name, None) if isinstance(found, dict) else None
+
+
+def _pruned(value: object) -> object:
+    """Leave out what is empty in objects and lists; None for an empty one."""
+    match value:
+        case dict():
+            return {name: left for name, each in value.items() if (left := _pruned(each)) is not None} or None
+        case list():
+            return [left for each in value if (left := _pruned(each)) is not None] or None
+    return value
 
 
 def _list_products(fields: dict[str, object]) -> None:
@@ -113,19 +137,26 @@ def _list_products(fields: dict[str, object]) -> None:
     fields["items"] = [_renamed(each, _ITEM_NAMES) if isinstance(each, dict) else each for each in products]
 
 
-def _order(checkout: Mapping[str, object]) -> dict[str, object]:
-    """Read the order in a checkout of Shopify."""
-    lines = checkout.get("lineItems")
+def _shopifys(data: dict[str, object]) -> dict[str, object]:
+    """Take the order, the list and the products out of the data of an event of Shopify."""
     paths = {
-        **{"item_id": "variant.product.id", "item_name": "title", "item_brand": "variant.product.vendor"},
-        **{"item_variant": "variant.title", "price": "variant.price.amount", "quantity": "quantity"},
+        **{"transaction_id": "checkout.order.id", "value": "checkout.totalPrice.amount"},
+        **{"item_list_id": "collection.id", "item_list_name": "collection.title"},
     }
-    return {
-        "transaction_id": _at(checkout, "order.id"),
-        "value": _at(checkout, "totalPrice.amount"),
-        "currency": checkout.get("currencyCode"),
-        "items": [
-            {name: _at(line, path) for name, path in paths.items()}
-            for line in (lines if isinstance(lines, list) else ())
-        ],
+    told = {name: found for name, path in paths.items() if (found := _take(data, path)) is not None}
+    codes = [_take(data, path) for path in ("checkout.currencyCode", "checkout.totalPrice.currencyCode")]
+    told["currency"] = next(filter(None, codes), None)
+    lines = data["lines"] = next((found for path in _LINES if (found := _take(data, path))), [])
+    items = [_shopifys_item(line) for line in (lines if isinstance(lines, list) else [lines]) if isinstance(line, dict)]
+    return {**told, "items": items} if items else told
+
+
+def _shopifys_item(line: dict[str, object]) -> dict[str, object]:
+    """Read the product of a line of an order or a cart, or of a variant by itself."""
+    variant = line.get("variant") or line.get("merchandise") or line
+    paths = {
+        **{"item_id": "product.id", "item_name": "product.title", "item_brand": "product.vendor"},
+        **{"item_variant": "title", "price": "price.amount", "currency": "price.currencyCode"},
     }
+    item = {name: _take(variant, path) for name, path in paths.items()}
+    return {**item, "quantity": line.pop("quantity", None), "item_name": item["item_name"] or line.pop("title", None)}

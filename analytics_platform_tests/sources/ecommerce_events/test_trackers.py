@@ -67,6 +67,11 @@ CONTEXT = {
 }
 PAGE = {"page_url": "https://shop.example/ok", "referrer": "https://g.example/"}
 CLIENT = {"source_event_id": "m1", "client_id": "a1", "event_at": AT}
+VARIANT = {
+    "title": "L",
+    "price": {"amount": 10},
+    "product": {"id": "p", "title": "Tee", "vendor": "B"},
+}
 TEE = {"item_id": "p", "item_name": "Tee", "item_brand": "B", "item_variant": "L", "price": 10, "quantity": 3}
 
 
@@ -121,6 +126,60 @@ def segment(event: str, **properties: Any) -> dict[str, Any]:
             [{"item_id": "A"}],
         ),
         (
+            {
+                "id": "m1",
+                "name": "product_viewed",
+                "clientId": "a1",
+                "timestamp": AT,
+                "context": SHOPIFY["context"],
+                "data": {"productVariant": VARIANT | {"sku": "s"}},
+            },
+            {**CLIENT, "event_name": "product_viewed", **PAGE, "extra": '{"data":{"lines":{"sku":"s"}}}'},
+            [TEE | {"quantity": None}],
+        ),
+        (
+            {
+                "name": "product_added_to_cart",
+                "clientId": "a1",
+                "timestamp": AT,
+                "data": {"cartLine": {"merchandise": VARIANT, "quantity": 3}},
+            },
+            {"event_name": "product_added_to_cart", "client_id": "a1", "extra": None},
+            [TEE],
+        ),
+        (
+            {
+                "name": "collection_viewed",
+                "clientId": "a1",
+                "timestamp": AT,
+                "data": {"collection": {"id": "c1", "title": "Tees", "productVariants": [VARIANT] * 2}},
+            },
+            {"event_name": "collection_viewed", "list_id": "c1", "list_name": "Tees", "extra": None},
+            [TEE | {"quantity": None}] * 2,
+        ),
+        (
+            {"name": "page_viewed", "clientId": "a1", "timestamp": AT, "data": {}, "context": SHOPIFY["context"]},
+            {"event_name": "page_viewed", **PAGE, "extra": None},
+            None,
+        ),
+        (
+            {
+                "Event-Name": "purchase",
+                "Client_ID": "a1",
+                "EventTimestamp": AT,
+                "Params": {"Value": 30, "CURRENCY": "EUR", "Transaction ID": "O1"},
+                "Items": [{"ItemId": "p", "Item Name": "Tee", "Price": 10, "QUANTITY": 3, "Colour": "red"}],
+            },
+            {"event_name": "purchase", "client_id": "a1", "event_at": AT, **ORDER, "extra": None},
+            [{"item_id": "p", "item_name": "Tee", "price": 10, "quantity": 3, "Colour": "red"}],
+        ),
+        ({"event_name": "purchase", "client_id": "a1", "total": 30}, {"revenue": "30", "extra": None}, None),
+        (
+            {"event_name": "purchase", "client_id": "a1", "value": 25, "Value": 26, "total": 30},
+            {"revenue": "25", "extra": '{"Value":26,"total":30}'},
+            None,
+        ),
+        (
             {"event_name": "view_item", "client_id": "a1", "params": [1], "properties": {"list_id": 4}},
             {"list_id": "4", "extra": '{"params":[1]}'},
             None,
@@ -132,4 +191,20 @@ def test_a_trackers_event_is_read_like_a_message(
 ) -> None:
     found = decode_message(json.dumps(message))
     assert {name: found[name] for name in expected} == expected
-    assert (found["items"] and json.loads(found["items"])) == items
+    named = items and [{name: value for name, value in item.items() if value is not None} for item in items]
+    assert (found["items"] and json.loads(found["items"])) == named
+
+
+@pytest.mark.parametrize(
+    ("message", "unread"),
+    [
+        (SEGMENT, {"type": "track"}),
+        (SEGMENT | {"context": {**SEGMENT["context"], "ip": "::1"}}, {"type": "track", "context": {"ip": "::1"}}),
+        (SHOPIFY, {}),
+        (SHOPIFY | {"data": {**SHOPIFY["data"], "email": "x"}}, {"data": {"email": "x"}}),
+    ],
+)
+def test_what_is_read_of_a_trackers_event_is_not_named_as_unread(
+    message: dict[str, Any], unread: dict[str, Any]
+) -> None:
+    assert json.loads(decode_message(json.dumps(message))["extra"] or "{}") == unread
