@@ -43,6 +43,10 @@ class DataQualityDaily(
         "Which of page_url, referrer, user_agent and items no accepted event of the day has; missing without events.",
         nullable=True,
     )
+    unknown_events: Text = column(
+        "The first ten names of accepted events that the platform gives no meaning to; missing without any.",
+        nullable=True,
+    )
 
 
 class UnknownAmounts(Contract, table="marts.unknown_amounts", key=("date", "kind", "reason"), partition="date"):

@@ -61,6 +61,16 @@ def empty_columns(quality: pl.DataFrame, columns: Collection[str] = _COLUMNS) ->
                 yield f"{source} has no {column} on {_dates(lacking)}"
 
 
+def channel_gaps(quality: pl.DataFrame) -> Iterator[str]:
+    """Name the sources that say on no day, or on some days only, where visitors came from."""
+    told = quality.filter(pl.col("rows_accepted") >= _ENOUGH).drop_nulls("empty_columns")
+    has_referrer = ~pl.col("empty_columns").str.split(", ").list.contains("referrer")
+    never = told.group_by("source").agg(has_referrer.any()).filter(~pl.col("empty_columns"))["source"].sort().to_list()
+    if never:
+        yield f"{listed(never)} {'has' if len(never) == 1 else 'have'} no referrer on any day"
+    yield from empty_columns(quality, ("page_url", "referrer"))
+
+
 def _dates(dates: Collection[dt.date]) -> str:
     ranges = [span(each.first, each.last) for each in day_ranges(set(dates))]
     more = len(ranges) - _NAMED

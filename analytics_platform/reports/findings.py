@@ -8,13 +8,13 @@ from __future__ import annotations
 import datetime as dt
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import polars as pl
 
 from analytics_platform.reports import plots, queries, records, sentences, tables
-from analytics_platform.reports.coverage import differences, empty_columns
+from analytics_platform.reports.coverage import channel_gaps, differences, empty_columns
 from analytics_platform.reports.drawing import Plot, draw
 from analytics_platform.reports.periods import total_of, weeks_of
 from analytics_platform.reports.queries import ALL_DAYS
@@ -22,8 +22,6 @@ from analytics_platform.reports.render import render_html, render_markdown
 from analytics_platform.reports.tables import TextTable
 from analytics_platform.reports.wording import (
     amounts_in,
-    capital,
-    clean,
     count,
     day,
     listed,
@@ -197,6 +195,10 @@ def _sections(facts: Facts, limit: float) -> Iterator[Section]:
     for name, title, subject in (("daily_trends", "Daily trends", "trends"), *(some[:3] for some in _SECTIONS)):
         sentence = getattr(sentences, f"{subject}_sentence")(frames[subject])
         table = getattr(tables, f"{subject}_table")(frames[subject])
+        if table and "Change" in table.header and lacks[subject]:
+            table = replace(
+                table, caption=f"{table.caption}; the days that are compared differ: {listed([*lacks[subject]])}"
+            )
         plot = draw(getattr(plots, f"{subject}_plot"), frames[subject]) if table else None
         shown = tuple(filter(None, (table, variants if subject == "products" else None)))
         yield Section(name, title, sentences.but(sentence, lacks.get(subject, ())), plot, shown)
@@ -207,18 +209,18 @@ def _sections(facts: Facts, limit: float) -> Iterator[Section]:
     yield Section("data_quality", "Data quality", sentence, plot, shown)
     unknown = sentences.unknown_sentence(facts.unknown, facts.unconverted)
     unread = {"amounts": [unknown] if unknown else [], "events": facts.unknown_events, "fields": facts.unread_fields}
-    table = tables.unread_table([(capital(kind), clean(text, 600)) for kind, texts in unread.items() for text in texts])
-    sentence = sentences.unread_sentence([kind for kind, texts in unread.items() if texts])
-    yield Section("left_out", "In no figure", sentence, None, (table,) if table else ())
+    table = tables.unread_table(unread)
+    yield Section("left_out", "In no figure", sentences.unread_sentence(unread), None, (table,) if table else ())
 
 
 def reservations(facts: Facts) -> Mapping[str, Sequence[str]]:
     """Name for each section what changed in the data, so that it does not pass for a change of the shop."""
-    needs = {"attribution": ("page_url", "referrer"), "devices": ("user_agent",)}
+    needs: dict[str, tuple[str, ...]] = {"devices": ("user_agent",)}
     needs |= dict.fromkeys(("products", "lists", "bought"), ("items",))
     found: dict[str, Sequence[str]] = {
         subject: [*empty_columns(facts.quality, columns)] for subject, columns in needs.items()
     }
+    found["attribution"] = [*channel_gaps(facts.quality)]
     if weeks := weeks_of(facts.days):
         found["trends"] = differences(facts.quality, *(DayRange(week.first, week.last) for week in weeks))
     return found

@@ -49,6 +49,18 @@ def read_quality(session: Session, days: DayRange, sources: Sequence[str] = ()) 
     return frame(session, columns, sql, days, **chosen(sources))
 
 
+def read_unknown_events(session: Session, days: DayRange, sources: Sequence[str] = ()) -> list[str]:
+    """Name the events of each source that the platform gives no meaning to: `'wiggle', 'wave' of kiosk`."""
+    sql = f"""
+        SELECT source, unknown_events FROM marts.data_quality_daily
+        WHERE date BETWEEN $first AND $last AND unknown_events IS NOT NULL AND {OF_SOURCES}
+        """
+    found: dict[str, set[str]] = {}
+    for source, names in session.rows(sql, {"first": days.first, "last": days.last, **chosen(sources)}):
+        found.setdefault(source, set()).update(names.split(", "))
+    return [f"{', '.join(map(repr, sorted(names)))} of {source}" for source, names in sorted(found.items())]
+
+
 def read_reasons(session: Session, days: DayRange, sources: Sequence[str] = ()) -> pl.DataFrame:
     """Return how many records each reason rejected, the most common first. A record with two reasons counts for both.
 

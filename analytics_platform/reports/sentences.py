@@ -6,7 +6,7 @@ Names that come from outside are shortened and cleaned of control characters. Th
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
 from itertools import pairwise
 from typing import Any, TypeAlias
@@ -102,9 +102,10 @@ def unknown_sentence(unknown: pl.DataFrame, unconverted: Sequence[str]) -> str:
     return " ".join(said)
 
 
-def unread_sentence(kinds: Sequence[str]) -> str:
+def unread_sentence(unread: Mapping[str, Sequence[str]]) -> str:
     """Say of which kinds something came that is in no figure: `events`, `amounts` or `fields`."""
-    return f"Some {listed(list(kinds))} are in no figure." if kinds else "No event, amount or field was left out."
+    kinds = [kind for kind, texts in unread.items() if texts]
+    return f"Some {listed(kinds)} are in no figure." if kinds else "No event, amount or field was left out."
 
 
 def currency_sentence() -> str:

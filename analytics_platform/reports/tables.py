@@ -200,9 +200,10 @@ def quality_table(quality: pl.DataFrame) -> TextTable | None:
     return _table("Records by day of the event and source, the latest days", columns, entries, names=2)
 
 
-def unread_table(rows: Sequence[tuple[str, str]]) -> TextTable | None:
+def unread_table(unread: Mapping[str, Sequence[str]]) -> TextTable | None:
     """Show what came and is in no figure, by its kind."""
-    return TextTable("Kept, and in no figure of their kind", ("", "What"), tuple(rows), 2) if rows else None
+    rows = tuple((capital(kind), clean(text, 600)) for kind, texts in unread.items() for text in texts)
+    return TextTable("Kept, and in no figure of their kind", ("", "What"), rows, 2) if rows else None
 
 
 reasons_table = partial(_table, "Most common reasons of rejection", {"Reason": "reason", "Records": "rows"})

@@ -172,10 +172,11 @@ def test_dimensions_show_the_latest_attributes_that_are_known(tmp_path: Path) ->
 
 def test_data_quality_counts_every_record_of_a_day(tmp_path: Path) -> None:
     rows = [click("ada", f"{DAY}T10:00:00Z"), click("ada", f"{DAY}T10:00:00Z"), click("", f"{DAY}T10:00:00Z")]
-    columns = "batches, rows_accepted, rows_duplicate, rows_quarantined, error_rate, empty_columns"
+    rows += [click("ada", f"{DAY}T10:00:00Z", name) for name in ("wiggle", "wave", "wiggle")]
+    columns = "batches, rows_accepted, rows_duplicate, rows_quarantined, error_rate, empty_columns, unknown_events"
     with built_platform(tmp_path, rows, {"marts.data_quality_daily"}) as session:
         quality = session.rows(f"SELECT {columns} FROM marts.data_quality_daily")
-    assert quality == [(1, 1, 1, 1, 1 / 3, "referrer, items")]
+    assert quality == [(1, 3, 2, 1, 1 / 6, "referrer, items", "wave, wiggle")]
 
 
 def test_weeks_of_two_years_are_told_apart(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from analytics_platform.reports.coverage import differences, empty_columns
+from analytics_platform.reports.coverage import channel_gaps, differences, empty_columns
 from analytics_platform.transform import DayRange
 from analytics_platform_tests.reports.examples import NOV_1, frame
 
@@ -58,3 +58,22 @@ def test_what_differs_between_two_weeks_is_named(
 def test_only_the_columns_that_a_figure_needs_are_named() -> None:
     rows = [(NOV_1, "app", 99, 0, 0, ""), (AFTER.last, "app", 99, 0, 0, "referrer, items")]
     assert [*empty_columns(frame("quality", rows), ["items"])] == ["app has no items on 14 Nov"]
+
+
+@pytest.mark.parametrize(
+    ("sources", "said"),
+    [
+        ({"app": ("page_url, referrer", "page_url, referrer"), "web": ("", "")}, ["app has no referrer on any day"]),
+        ({"app": ("referrer",), "logs": ("referrer",)}, ["app and logs have no referrer on any day"]),
+        ({"app": ("referrer", "")}, ["app has no referrer on 1 Nov"]),
+        ({"app": ("", "items")}, []),
+        ({"users": (None, None)}, []),
+    ],
+)
+def test_channels_say_which_source_tells_no_referrer(sources: dict[str, tuple[str, ...]], said: list[str]) -> None:
+    rows = [
+        (NOV_1 + dt.timedelta(n), source, 99, 0, 0, empty)
+        for source, of in sources.items()
+        for n, empty in enumerate(of)
+    ]
+    assert [*channel_gaps(frame("quality", rows))] == said

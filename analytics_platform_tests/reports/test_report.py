@@ -10,7 +10,7 @@ import pytest
 from analytics_platform.reports.findings import NO_DATA, Report, make_report, read_facts, write_report
 from analytics_platform.reports.render import render_html, render_markdown
 from analytics_platform.warehouse import DuckDBWarehouse
-from analytics_platform_tests.reports.examples import AS_OF, LIMIT, days, facts, fill, frame, read, warehouse
+from analytics_platform_tests.reports.examples import AS_OF, LIMIT, NOV_1, days, facts, fill, frame, read, warehouse
 
 TITLES = [
     "Daily trends", "Funnel", "Channels: first touch against last touch", "Devices", "Top products",
@@ -52,6 +52,15 @@ def test_the_head_says_period_rows_and_when(report: Report) -> None:
 
 def test_a_day_that_may_not_be_complete_is_pointed_out(report: Report) -> None:
     assert report.notes[-1] == "16 Nov may not be complete, and is left out of comparisons."
+
+
+def test_the_change_of_the_trends_table_has_the_reservation_of_its_sentence() -> None:
+    quality = [(NOV_1 + dt.timedelta(n), "clickstream", 99, 0, 0, "referrer" if n > 6 else "") for n in range(14)]
+    found = facts(days=days(*[(10, 1, 50)] * 14), quality=frame("quality", quality))
+    (trends, *_) = make_report(found, AS_OF, LIMIT).sections
+    said = "clickstream has no referrer on 8–14 Nov"
+    assert trends.sentence.endswith(f"; but {said}.") and trends.tables[0].header[-1] == "Change"
+    assert trends.tables[0].caption.endswith(f"; the days that are compared differ: {said}")
 
 
 def test_the_report_names_events_amounts_and_fields_without_a_meaning(path: Path) -> None:

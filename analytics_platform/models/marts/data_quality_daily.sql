@@ -9,7 +9,10 @@ WITH told AS (
             CASE WHEN count(referrer) = 0 THEN 'referrer' END,
             CASE WHEN count(*) FILTER (WHERE device_type <> 'unknown') = 0 THEN 'user_agent' END,
             CASE WHEN count(items_json) = 0 THEN 'items' END
-        ) AS empty_columns
+        ) AS empty_columns,
+        array_to_string(
+            list_slice(list_sort(list(DISTINCT left(event_name, 40)) FILTER (WHERE NOT is_known_event)), 1, 10), ', '
+        ) AS unknown_events
     FROM cleaned.events
     GROUP BY event_date, source
 ),
@@ -33,6 +36,7 @@ SELECT
     CAST(rows_duplicate AS BIGINT) AS rows_duplicate,
     CAST(rows_quarantined AS BIGINT) AS rows_quarantined,
     CAST(rows_quarantined AS DOUBLE) / nullif(rows_accepted + rows_duplicate + rows_quarantined, 0) AS error_rate,
-    told.empty_columns
+    told.empty_columns,
+    told.unknown_events
 FROM loaded
 LEFT JOIN told ON loaded.event_date = told.event_date AND loaded.source = told.source

@@ -108,7 +108,8 @@ def _add_day(session: Session, date: dt.date, much: int) -> None:
     insert(session, "marts.product_daily", sold)
     validated = [
         {"date": date, "source": source, "rows_accepted": 95, "rows_duplicate": 2, "rows_quarantined": 3}
-        for source in ("clickstream", "web_logs")
+        | {"unknown_events": names}
+        for source, names in (("clickstream", "wave, wiggle"), ("web_logs", None))
     ]
     insert(session, "marts.data_quality_daily", validated)
 

@@ -16,6 +16,7 @@ from analytics_platform.reports.wording import change, percent, points, share, w
 from analytics_platform.warehouse import Session
 from analytics_platform.warehouse.error_rate import days_above
 from analytics_platform.warehouse.spreadsheet import harmless, write_sheet
+from analytics_platform.warehouse.watchdog import unread_fields
 
 _SHOWN = 500
 DOWNLOAD_ROWS = 100_000
@@ -49,6 +50,13 @@ def show() -> None:
                 shell.table(tables.quality_table(quality))
             with right:
                 shell.table(tables.reasons_table(reasons.head(_REASONS)), "Nothing was rejected.")
+        with shell.card("In no figure"):
+            currencies = queries.unconverted(session, chosen.days)
+            unknown = sentences.unknown_sentence(queries.read_unknown(session, chosen.days), currencies)
+            events = records.read_unknown_events(session, chosen.days, sources)
+            unread = {"amounts": [unknown] if unknown else [], "events": events, "fields": unread_fields(session)}
+            st.text(f"{sentences.unread_sentence(unread)} Fields are those of all days and sources.")
+            shell.table(tables.unread_table(unread), "")
         with shell.card("Quarantine"):
             _quarantine(session, chosen, sources, reasons)
 

@@ -8,7 +8,7 @@ import streamlit as st
 
 from analytics_platform.reports import queries, records, sentences, tables
 from analytics_platform.reports.colours import BLUE, LINE, PAGE
-from analytics_platform.reports.coverage import empty_columns
+from analytics_platform.reports.coverage import channel_gaps, empty_columns
 from analytics_platform.reports.dashboard import shell
 from analytics_platform.reports.dashboard.shell import KeyFigure
 from analytics_platform.reports.wording import money, percent, share, whole
@@ -29,9 +29,9 @@ def show_channels() -> None:
         )  # fmt: skip
         credits = queries.read_credits(session, chosen.days, sources)
         before = queries.read_credits(session, chosen.before, sources) if chosen.before else None
-        empty = empty_columns(records.read_quality(session, chosen.days), ["page_url", "referrer"])
+        gaps = channel_gaps(records.read_quality(session, chosen.days))
         with shell.card("First touch against last touch"):
-            st.text(sentences.but(sentences.attribution_sentence(credits), [*empty]))
+            st.text(sentences.but(sentences.attribution_sentence(credits), [*gaps]))
             shell.plot("attribution_plot", "Share of revenue by first and last touch", sentences.credit_shares(credits))
         with shell.card("Credit by channel"):
             shell.table(tables.attribution_table(credits, before))
