@@ -134,6 +134,7 @@ def test_only_tables_without_days_are_made_from_touched_keys_but_refunds_and_the
         ("sessionized.refund_lines", "sessionized.order_lines"),
         ("sessionized.refunds", "sessionized.refund_lines"),
         ("sessionized.refunds", "sessionized.purchases"),
+        ("sessionized.refunds", "sessionized.order_lines"),
         ("star.fact_orders", "sessionized.refunds"),
     }
     for name, model in all_models().items():
