@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import os
 import re
+import signal
 import sys
 from importlib.metadata import version
 from itertools import pairwise
@@ -291,6 +292,7 @@ def dashboard(
 def main() -> None:
     """Run the command line. A user's mistake ends in one sentence and exit code 2."""
     os.umask(0o077)  # what is written, also by DuckDB and by processes started from here, holds personal data
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C, else it ends without a word
     try:
         for before, argument in pairwise(sys.argv):
             if re.fullmatch(r"(--[\w-]+=)?\s*", argument):  # `--out ""` is the folder one is in, `--address ""` any
@@ -298,8 +300,8 @@ def main() -> None:
         app()
     except UserError as error:
         reason = str(error)
-    except RuntimeError as error:
-        if QUERY_STOPPED not in str(error):
+    except (RuntimeError, SystemExit) as error:
+        if QUERY_STOPPED not in str(error) and str(error) != "130":  # the code that Typer ends with after Ctrl-C
             raise
         reason = STOPPED
     except OSError as error:

@@ -4,9 +4,11 @@ import getpass
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
@@ -16,7 +18,7 @@ import duckdb
 import pytest
 
 from analytics_platform.cli.main import main
-from analytics_platform.errors import printable
+from analytics_platform.errors import STOPPED, printable
 from analytics_platform.sources.person import Person
 from analytics_platform.warehouse.erasure import Erasure, save, unfinished
 from analytics_platform_tests.end_to_end.platform_run import clickstream
@@ -426,3 +428,20 @@ def test_help_groups_the_commands_and_says_what_exit_codes_mean(call: Call, tmp_
 
     for words in ("Look", "Operate", "Set up", "Try it", "Exit codes", "status", "copy"):
         assert words in text
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("command", ["materialize", "status", "replay", "erase"])
+def test_every_command_that_is_told_to_stop_says_so_also_before_it_has_begun(
+    call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str, number: int
+) -> None:
+    def told_to_stop(**_: str) -> None:
+        os.kill(os.getpid(), number)
+        time.sleep(5)
+
+    monkeypatch.setattr("analytics_platform.settings.load_settings", told_to_stop)
+    for module in ("analytics_platform.cli.batches", "analytics_platform.cli.erasing"):
+        monkeypatch.setattr(f"{module}.load_settings", told_to_stop, raising=False)
+    ended = call(tmp_path, command, *(["--user", "1"] if command == "erase" else []))
+
+    assert (ended.returncode, ended.stderr) == (2, f"analytics-platform: {STOPPED}\n")
