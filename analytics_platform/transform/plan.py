@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from types import MappingProxyType
 
 from analytics_platform.catalog import CONTRACTS
@@ -114,6 +115,18 @@ def _with_touching(table: Table, windows: Mapping[str, str | None], days: DayRan
     return found
 
 
+def _window(name: str) -> str:
+    return quote(f"window of {name}")
+
+
+@lru_cache(maxsize=256)
+def _with_windows(model: Model, names: frozenset[str]) -> str:
+    """Write the model's SQL with `_window` of each of these inputs as the condition on it."""
+    # Kept: parsing and writing the SQL takes longer than running it for a small day.
+    parts = {name: f"SELECT * FROM {quote_table(name)} WHERE {_window(name)}" for name in names}
+    return put_queries(model.expression(), parts).sql("duckdb", copy=False)
+
+
 def plan(model: Model, days: DayRange | None, settings: Mapping[str, int]) -> Query:
     """Write the query that builds `days` of the model (None: all of it, for tables without days).
 
@@ -128,8 +141,9 @@ def plan(model: Model, days: DayRange | None, settings: Mapping[str, int]) -> Qu
         return Query(model.sql, parameters, dict.fromkeys(model.inputs))
     table, sources = CONTRACTS[model.name].table, [CONTRACTS[name].table for name in model.inputs]
     windows = {source.name: _part_of(source, reads_of(table, source), days, settings) for source in sources}
-    parts = {name: f"SELECT * FROM {quote_table(name)} WHERE {part}" for name, part in windows.items() if part}
-    sql = put_queries(model.expression(), parts).sql("duckdb", copy=False)
+    sql = _with_windows(model, frozenset(name for name, part in windows.items() if part))
+    for name, part in windows.items():
+        sql = sql.replace(_window(name), part or "")
     if table.partition is not None:
         sql = f"SELECT * FROM ({sql}) AS built WHERE {_between(table.partition, days)}"
     return Query(sql, parameters, _with_touching(table, windows, days), _covers(model, sources, days))

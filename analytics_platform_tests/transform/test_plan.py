@@ -44,7 +44,7 @@ def test_an_input_without_a_window_is_read_for_the_days_that_are_built(session: 
 def test_a_window_named_after_a_setting_has_its_length(lookback: int) -> None:
     query = plan(all_models()["marts.attribution"], ONE_DAY, {"attribution_lookback_days": lookback})
     first = MARCH_10 - dt.timedelta(days=lookback)
-    assert f"BETWEEN CAST('{first}' AS DATE) AND CAST('2024-03-10' AS DATE)" in query.sql
+    assert f"BETWEEN DATE '{first}' AND DATE '2024-03-10'" in query.sql
     assert query.parameters == {"attribution_lookback_days": lookback}
 
 
