@@ -61,8 +61,11 @@ def audit(connection: duckdb.DuckDBPyConnection, contract: ContractType, part: s
     Yields a result per rule, in the order of `rule_descriptions`. The columns were compared before.
     """
     described, rules = rule_descriptions(contract), contract.rules
-    counts = ", ".join(["count(*)", *(f"count(*) FILTER (WHERE NOT ({rule.sql}))" for rule in rules)])
-    checked, *failing = _row(connection, f"SELECT {counts} FROM {part}")
+    key = ", ".join(map(quote, contract.table.key))
+    counts = [f"count(*) FILTER (WHERE NOT ({rule.sql}))" for rule in rules]
+    # Keys are counted by hash, which is fast; the keys themselves are compared only if that finds duplicates.
+    counted = ", ".join(["count(*)", f"count(DISTINCT hash({key}))", *counts])
+    checked, distinct, *failing = _row(connection, f"SELECT {counted} FROM {part}")
 
     def result(rule: str, failing: int, broken: str, condition: str = "") -> RuleResult:
         sample = _sample(connection, broken) if failing else ()
@@ -71,10 +74,7 @@ def audit(connection: duckdb.DuckDBPyConnection, contract: ContractType, part: s
     yield result(COLUMNS, 0, "")
     for rule, count in zip(rules, failing, strict=True):
         yield result(rule.name, count, f"SELECT * FROM {part} WHERE NOT ({rule.sql})", f"NOT ({rule.sql})")
-    key = ", ".join(map(quote, contract.table.key))
     repeated = f"SELECT {key}, count(*) AS rows FROM {part} GROUP BY {key} HAVING count(*) > 1"
-    # Counted by hash, which is fast; the keys themselves are compared only if that finds duplicates.
-    (distinct,) = _row(connection, f"SELECT count(DISTINCT hash({key})) FROM {part}")
     total = f"SELECT coalesce(sum(rows - 1), 0)::BIGINT FROM ({repeated})"
     yield result(UNIQUE, 0 if distinct == checked else _row(connection, total)[0], repeated)
     for column, dimension in contract.table.foreign_keys.items():
