@@ -6,8 +6,10 @@ import datetime as dt
 import os
 import re
 import shutil
+import sqlite3
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from fnmatch import filter as matching
 from pathlib import Path
 
@@ -15,6 +17,7 @@ import dagster as dg
 
 # Private: `code_location:…` ends in it. A public error of the same meaning would replace it, once Dagster has one.
 from dagster._check import CheckError
+from sqlalchemy.exc import DBAPIError
 
 from analytics_platform.catalog import CONTRACTS
 from analytics_platform.errors import STOPPED, UserError, did_you_mean, printable
@@ -89,7 +92,7 @@ def materialize(
     check_writable(settings)
     prepare_home(settings)
     failed: list[tuple[str, str]] = []
-    with dg.DagsterInstance.get() as instance:
+    with _history() as instance:
         if wanted is None:
             failed = _run(definitions, instance, chosen & ARRIVALS if load else (), None, debug)
             chosen -= ARRIVALS
@@ -108,6 +111,22 @@ def materialize(
     for cause, steps in causes.items():
         print(printable(f"Failed: {', '.join(steps)}: {cause}"))
     return not failed
+
+
+@contextmanager
+def _history() -> Iterator[dg.DagsterInstance]:
+    """Open Dagster's storage. Raises `UserError` if a SQLite file of it is damaged or cannot be written."""
+    try:
+        with dg.DagsterInstance.get() as instance:
+            yield instance
+    except DBAPIError as error:
+        if not isinstance(error.orig, sqlite3.Error):
+            raise
+        home = os.environ["DAGSTER_HOME"]
+        raise UserError(
+            f"The history of runs in {home} cannot be used ({error.orig}): make room if its disk is full, else move its"
+            f" folders history and schedules away; then run again. Without them all days are built once more."
+        ) from error
 
 
 def _waiting(

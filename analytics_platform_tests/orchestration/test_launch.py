@@ -137,3 +137,21 @@ def test_a_run_that_is_told_to_stop_ends_at_once_in_one_sentence(
 
     assert (str(error.value), begun) == (STOPPED, [1])
     assert "Failed" not in capfd.readouterr().out
+
+
+def test_a_damaged_history_of_runs_is_one_sentence_whose_remedy_works(
+    tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path / "home"
+    monkeypatch.setenv("DAGSTER_HOME", str(home))
+    definitions = build_definitions(settings)
+    assert materialize(definitions, settings, "raw/clickstream", "2026-01-01", debug=False)
+    file = home / "history" / "runs.db"
+    file.write_bytes(b"no database " * 500)
+
+    with pytest.raises(UserError, match=f"The history of runs in {home} cannot be used .*: make room"):
+        materialize(definitions, settings, "raw/clickstream", "2026-01-01", debug=False)
+
+    for folder in ("history", "schedules"):
+        (home / folder).rename(tmp_path / folder)
+    assert materialize(definitions, settings, "raw/clickstream", "2026-01-01", debug=False)
