@@ -97,7 +97,7 @@ def materialize(
             failed = _run(definitions, instance, chosen & ARRIVALS if load else (), None, debug)
             chosen -= ARRIVALS
             # Nothing is built if an asset failed; where only checks of files or batches did, the others are.
-            if not any("__" in step for step, _ in failed):
+            if chosen and not any("__" in step for step, _ in failed):
                 wanted, _ = _waiting(instance, settings)
                 print(f"Building {wanted}." if wanted else "Nothing new was loaded: no day to build.")
         if chosen and wanted:

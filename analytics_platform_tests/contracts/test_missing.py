@@ -32,6 +32,7 @@ PLACEHOLDERS = [
         "(not set)",
         "(Not Set)",
     ),
+    *("#N/A", "<NA>", "<null>", r"\N"),
     *("(none)", "[object Object]", "00000000-0000-0000-0000-000000000000", "  ", " null\t", "\u00a0undefined\n"),
 ]
 VALUES = ["nullable", "none of it", "N", "a", "(not set", "object", "-", "00", "0.5", "1.0.0", "v1.0", "false", "ñ"]

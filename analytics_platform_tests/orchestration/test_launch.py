@@ -155,3 +155,11 @@ def test_a_damaged_history_of_runs_is_one_sentence_whose_remedy_works(
     for folder in ("history", "schedules"):
         (home / folder).rename(tmp_path / folder)
     assert materialize(definitions, settings, "raw/clickstream", "2026-01-01", debug=False)
+
+
+def test_what_arrives_is_fetched_before_there_is_a_warehouse(
+    tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "home"))
+    assert materialize(build_definitions(settings), settings, "raw/clickstream", None, debug=False)
+    assert "raw.clickstream" in capfd.readouterr().out
