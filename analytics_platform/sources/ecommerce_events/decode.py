@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import NamedTuple
 
-from analytics_platform.contracts.event_names import ORDER_IDS, plain_name, usually_named
+from analytics_platform.contracts.event_names import ORDER_IDS, ga4_name, plain_name, usually_named
 from analytics_platform.contracts.missing import IDS, known, known_id
 from analytics_platform.gate.exact_json import JsonError, JsonFault, canonical_json, plain_text, read_json, unnest
 from analytics_platform.gate.records import MalformedError
@@ -62,9 +62,7 @@ _FIELDS = {
     "platform": _MessageField(("platform",), _text, "not a text"),
     "transaction_id": _MessageField(("transaction_id",), _text_or_whole, _ID),
     "revenue": _MessageField(
-        ("revenue", "ecommerce.purchase_revenue", "ecommerce.refund_value", "value", "total"),
-        _text_or_number,
-        "not a number",
+        ("revenue", "ecommerce.purchase_revenue", "ecommerce.refund_value", "value"), _text_or_number, "not a number"
     ),
     "revenue_usd": _MessageField(
         ("ecommerce.purchase_revenue_in_usd", "ecommerce.refund_value_in_usd"), _text_or_number, "not a number"
@@ -108,7 +106,13 @@ RULES = (*(f"body: {fault}" for fault in JsonFault), "body: not a JSON object", 
 
 _USUAL = {
     plain_name(name): name
-    for name in (*(name for field in _FIELDS.values() for name in field.names), "items", "params", "event_params")
+    for name in (
+        *(name for field in _FIELDS.values() for name in field.names),
+        "total",
+        "items",
+        "params",
+        "event_params",
+    )
 }
 """Names of fields, as `plain_name` writes them → as they are usually written."""
 
@@ -254,6 +258,8 @@ def decode_fields(message: Mapping[str, object]) -> dict[str, str | None]:
         names = field.names if field.fault else fields.are_texts(field.names)
         if column == "transaction_id":
             names = (*fields.spelled(ORDER_IDS), "ecommerce.transaction_id")
+        if column == "revenue" and ga4_name(texts["event_name"] or "") in ("purchase", "refund"):
+            names = (*names, "total")  # of a search it is the number of results
         value = fields.take(names, clean)
         text = None if value is None else field.convert(value)
         texts[column] = text and clean(text)

@@ -175,6 +175,11 @@ def segment(event: str, **properties: Any) -> dict[str, Any]:
         ),
         ({"event_name": "purchase", "client_id": "a1", "total": 30}, {"revenue": "30", "extra": None}, None),
         (
+            {"event_name": "search", "client_id": "a1", "total": "12 results"},
+            {"revenue": None, "currency": None, "extra": '{"total":"12 results"}'},
+            None,
+        ),
+        (
             {"event_name": "purchase", "client_id": "a1", "value": 25, "Value": 26, "total": 30},
             {"revenue": "25", "extra": '{"Value":26,"total":30}'},
             None,
