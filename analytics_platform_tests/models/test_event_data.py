@@ -252,3 +252,9 @@ def test_an_event_was_received_when_the_export_says_or_else_when_it_arrived(tmp_
             " FROM cleaned.events AS events JOIN cleaned.clickstream AS rows USING (event_id)"
         )
     assert same == [(True,)]
+
+
+def test_a_total_is_an_amount_where_something_is_sold(tmp_path: Path) -> None:
+    cases = [("purchase", "30 USD"), ("purchase", "free"), ("search", "12 results")]
+    rows = events_of(tmp_path, *({"name": name, "data": {"total": total}} for name, total in cases))
+    assert [(row["amount"], row["currency"]) for row in rows] == [(Decimal(30), "USD"), (None, None), (None, None)]

@@ -25,7 +25,10 @@ SELECT
             coalesce(
                 known(json_extract_string(event_data, '$.revenue')),
                 known(json_extract_string(event_data, '$.value')),
-                known(json_extract_string(event_data, '$.total'))
+                CASE
+                    WHEN amount(json_extract_string(event_data, '$.total')) IS NOT NULL
+                        THEN known(json_extract_string(event_data, '$.total'))
+                END
             )
         )
     ) AS currency,
