@@ -13,12 +13,14 @@ from hypothesis import strategies as st
 
 from analytics_platform.reports import sentences as say
 from analytics_platform.reports.findings import read_facts, reservations
-from analytics_platform.reports.wording import money, percent, whole
+from analytics_platform.reports.wording import count, money, percent, whole
 from analytics_platform.warehouse import DuckDBSession
 from analytics_platform_tests.kit import memory_warehouse
 from analytics_platform_tests.reports.examples import AS_OF, LIMIT, NOV_1, add
 
 TABLES = "marts.daily_trends marts.data_quality_daily marts.funnel_daily marts.attribution ops.pipeline_logs"
+RANKED = "marts.device_daily marts.daily_trends marts.product_daily marts.product_performance marts.list_performance "
+RANKED += "marts.user_metrics"
 DAYS = 14
 WEEKS = ("date < DATE '2026-11-08'", "date >= DATE '2026-11-08'")
 READ = "(rows_accepted + rows_duplicate + rows_quarantined)"
@@ -96,6 +98,138 @@ def test_no_sentence_contradicts_the_tables(
     over = session.rows(f"SELECT DISTINCT date FROM marts.data_quality_daily WHERE rows_quarantined > {LIMIT} * {READ}")
     quality = say.quality_sentence(facts.quality, facts.reasons, LIMIT, facts.days_above)
     assert bool(over) == bool(re.search(rf"{len(over)} days? went over", quality))
+
+
+thing = st.fixed_dictionaries(
+    {
+        "seen": st.integers(0, 40),
+        "bought": st.integers(0, 9),
+        "price": st.integers(0, 300),
+        "engaged": st.integers(0, 40),
+    }
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(thing, max_size=6))
+def test_no_sentence_on_what_is_best_contradicts_the_tables(
+    session: DuckDBSession, things: list[dict[str, int]]
+) -> None:
+    for table in RANKED.split():
+        session.execute(f"DELETE FROM {table}")
+    for place, each in enumerate(things):
+        _add_thing(session, place, **each)
+    frames = read_facts(session, AS_OF, LIMIT).frames
+
+    said = say.devices_sentence(frames["devices"])
+    rows = session.rows(
+        "SELECT device_type, sessions, sessions * conversion_rate, revenue FROM marts.device_daily WHERE sessions > 0"
+    )
+    sessions, revenue = (sum(float(row[place]) for row in rows) for place in (1, 3))
+    leaders = {
+        str(name).capitalize(): (number, paid) for name, number, _, paid in rows if number == max(r[1] for r in rows)
+    }
+    if rows:
+        (leader,) = re.findall(r"^(\w+) brings", said)
+        number, paid = leaders[leader]
+        assert f"brings {percent(number / sessions)} of the sessions" in said
+        assert not revenue or f"{percent(float(paid) / revenue)} of the revenue" in said
+    if better := re.findall(r"; (\w+) converts best, ([\d.]+) %", said):
+        rates = {name: float(bought) / number for name, number, bought, _ in rows if number >= 0.05 * sessions}
+        assert percent(max(rates.values())) == f"{better[0][1]} %" == percent(rates[better[0][0]])
+
+    said = say.products_sentence(frames["products"])
+    sold = session.rows("SELECT product_id, orders, revenue FROM marts.product_daily WHERE orders > 0 ORDER BY 3 DESC")
+    total = sum(float(amount) for *_, amount in sold)
+    assert bool(total) == ("sold best" in said)
+    if total:
+        best = {f"“{name}”": (orders, amount) for name, orders, amount in sold if amount == sold[0][2]}
+        orders, amount = best[said.partition(" sold best")[0]]
+        assert f"{money(Decimal(amount))} from {count(orders, 'order')}, {percent(float(amount) / total)}" in said
+        assert f"products {money(Decimal(str(total)), exact=True)} +" in said
+
+    said = say.lists_sentence(frames["lists"])
+    rated = session.rows("SELECT list_id, engagement_rate FROM marts.list_performance ORDER BY 2 DESC")
+    if top := re.findall(r"^“(.+?)” engages most: ([\d.]+ %)", said):
+        assert top[0][0] in [name for name, rate in rated if rate == rated[0][1]]
+        assert top[0][1] == percent(float(rated[0][1]))
+    else:
+        assert not any(rate for _, rate in rated)
+
+    said = say.bought_sentence(frames["bought"])
+    turned = session.rows(
+        "SELECT product_id, purchases, views FROM marts.product_performance WHERE views > 0 "
+        "AND views >= (SELECT avg(views) FROM marts.product_performance) ORDER BY purchases / views DESC"
+    )
+    if top := re.findall(r"“(.+?)” turns views into purchases best: (.+?) from (.+?),", said):
+        best = {
+            name: (purchases, views)
+            for name, purchases, views in turned
+            if purchases / views == turned[0][1] / turned[0][2]
+        }
+        purchases, views = best[top[0][0]]
+        assert top[0][1:] == (count(purchases, "purchase"), count(views, "view"))
+    else:
+        assert not any(purchases for _, purchases, _ in turned)
+
+    said = say.customers_sentence(frames["customers"])
+    active = session.rows("SELECT user_id, interactions FROM marts.user_metrics WHERE interactions > 0 ORDER BY 2 DESC")
+    if active:
+        names = [user for user, number in active if number == active[0][1]]
+        assert any(
+            said.startswith(f"{user} is the most active customer with {count(active[0][1], 'interaction')}")
+            for user in names
+        )
+    else:
+        assert said == "No known customer has been seen yet."
+
+
+def _add_thing(session: DuckDBSession, place: int, seen: int, bought: int, price: int, engaged: int) -> None:
+    """Insert a device, a product, a list and a customer with the same numbers."""
+    name, orders = f"n{place}", min(bought, seen)
+    revenue = Decimal(price * orders)
+    sold = {"orders": orders, "revenue": revenue, "net_revenue": revenue}
+    rate = orders / seen if seen else 0.0
+    add(
+        session,
+        "marts.device_daily",
+        date=NOV_1,
+        device_type=name,
+        sessions=seen,
+        conversion_rate=rate,
+        orders=orders,
+        revenue=revenue,
+    )
+    add(session, "marts.daily_trends", date=NOV_1 + dt.timedelta(place), **sold)
+    add(session, "marts.product_daily", date=NOV_1, product_id=name, views=seen, quantity=orders, **sold)
+    add(
+        session,
+        "marts.product_performance",
+        product_id=name,
+        product_name=name,
+        views=seen,
+        purchases=orders,
+        view_to_purchase_rate=rate,
+        revenue=revenue,
+    )
+    add(
+        session,
+        "marts.list_performance",
+        list_id=name,
+        list_name=name,
+        sessions=seen,
+        engagement_rate=min(engaged, seen) / seen if seen else 0.0,
+    )
+    add(
+        session,
+        "marts.user_metrics",
+        user_id=name,
+        name=name,
+        interactions=seen,
+        orders=0,
+        revenue=0,
+        last_active_at=AS_OF,
+    )
 
 
 def _agrees(sentence: str, what: str, then: object, now: object, shown: str) -> None:
