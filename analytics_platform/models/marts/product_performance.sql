@@ -1,7 +1,7 @@
 -- Grain: one row per product that was seen. Bots are left out: a product that only they saw has zeros.
 -- Rules: built from the session rollup, for the products that occur in the days to build. The click-through rate counts
--- clicks, or of a product without any click the views that a list led to. An order counts once, be its lines of the
--- product from two lists.
+-- clicks, or of a product without any click the views that a list led to. An order counts once, also
+-- where two lists led to its lines of the product.
 WITH totals AS (
     SELECT
         product_id,

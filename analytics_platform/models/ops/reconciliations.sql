@@ -49,7 +49,11 @@ told AS (
     FROM star.fact_order_items
     WHERE product_id IS NULL
     UNION ALL
-    SELECT unnest(['revenue of lines', 'revenue']), unnest(['marts.product_daily, (no product)', 'marts.product_daily']), date, revenue
+    SELECT
+        unnest(['revenue of lines', 'revenue']),
+        unnest(['marts.product_daily, (no product)', 'marts.product_daily']),
+        date,
+        revenue
     FROM marts.product_daily
     UNION ALL
     SELECT 'revenue of lines', 'sessionized.product_interactions', event_date, revenue
@@ -120,4 +124,5 @@ SELECT
 FROM days
 INNER JOIN pairs ON days.name = pairs.name
 LEFT JOIN figures AS one ON days.name = one.name AND days.date = one.date AND pairs.left_table = one.table_name
-LEFT JOIN figures AS other ON days.name = other.name AND days.date = other.date AND pairs.right_table = other.table_name
+LEFT JOIN figures AS other
+    ON days.name = other.name AND days.date = other.date AND pairs.right_table = other.table_name

@@ -1,7 +1,7 @@
 -- Grain: one row per user, day and product (known by its name), and one per user and day for all products (product '').
--- Rules: users are those in events; a purchase that names none is of the session's user. What is done in a bot's session counts nothing; its rows are kept with zeros, so that
--- none disappears when late events change whose it is. Orders count once, by their first event; a session counts on the
--- day it starts.
+-- Rules: users are those in events; a purchase that names none is of the session's user. What is done in a bot's session
+-- counts nothing; its rows are kept with zeros, so that none disappears when late events change whose it is. Orders count
+-- once, by their first event; a session counts on the day it starts.
 WITH events AS (
     SELECT
         events.event_id,
