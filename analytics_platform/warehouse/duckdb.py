@@ -126,6 +126,7 @@ class DuckDBSession(Session):
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self.connection = connection
+        self._ensured = set[ContractType]()
         (self._memory,) = self.one("SELECT parse_formatted_bytes(current_setting('memory_limit'))")
 
     @contextmanager
@@ -136,6 +137,7 @@ class DuckDBSession(Session):
             yield
         except BaseException:
             self.connection.execute("ROLLBACK")
+            self._ensured.clear()  # a column that was added in it is gone
             raise
         self.connection.execute("COMMIT")
 
@@ -171,13 +173,16 @@ class DuckDBSession(Session):
 
     def ensure(self, *contracts: ContractType) -> None:
         """Make the tables what the contracts promise. Raises `WarehouseError` where values would be lost."""
-        existing = self.tables()
-        for contract in contracts:
+        # A session is short: to look again at what it has made took longer than to publish a small table.
+        unknown = [contract for contract in contracts if contract not in self._ensured]
+        existing = self.tables() if unknown else set()
+        for contract in unknown:
             if contract.table.name in existing:
                 self._migrate(contract)
             else:
                 with self.transaction():
                     self.connection.execute("; ".join(create_statements(contract)))
+            self._ensured.add(contract)
 
     def _migrate(self, contract: ContractType) -> None:
         name = quote_table(contract.table.name)

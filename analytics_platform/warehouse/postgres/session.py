@@ -99,6 +99,7 @@ class PostgresSession(Session):
         self.pool = pool
         self._read_only = read_only
         self._in_transaction = False
+        self._ensured = set[ContractType]()
         self._stack = ExitStack()
         self._opened_staging: StagingSession | None = None
         self.connection = self._connect()
@@ -147,6 +148,9 @@ class PostgresSession(Session):
         try:
             with lock, self.connection.transaction():
                 yield
+        except BaseException:
+            self._ensured.clear()  # a table that was made in it is gone
+            raise
         finally:
             self._in_transaction = False
 
@@ -192,7 +196,11 @@ class PostgresSession(Session):
 
     def ensure(self, *contracts: ContractType) -> None:
         """Make the tables what the contracts promise, with this month's partitions and the next's."""
-        tables.ensure(self.connection, contracts)
+        # A session is short: to look again at what it has made took longer than to publish a small table.
+        unknown = [contract for contract in contracts if contract not in self._ensured]
+        if unknown:
+            tables.ensure(self.connection, unknown)
+            self._ensured.update(unknown)
 
     def insert(self, table: str, frame: pl.DataFrame) -> None:
         """Append the rows of a frame."""
