@@ -76,7 +76,7 @@ def _generate(tree: exp.Expr, place: Callable[[str], exp.Expr]) -> str:
             return exp.EQ(this=node.this, expression=exp.cast(exp.Literal.string("NaN"), "double precision"))
         return node
 
-    return tree.copy().transform(replace).sql("postgres", unsupported_level=sqlglot.ErrorLevel.RAISE)
+    return tree.transform(replace).sql("postgres", copy=False, unsupported_level=sqlglot.ErrorLevel.RAISE)
 
 
 def _type_of(value: object) -> str:
