@@ -44,18 +44,17 @@ LOAD_MEMORY = 512_000_000
 """Bytes that DuckDB may use during a load, or half of a larger limit: the gate that works beside it has room too."""
 
 
-def connect(path: Path | str, macros: Sequence[str], **options: Any) -> duckdb.DuckDBPyConnection:
-    """Open a DuckDB database in UTC, with the functions that models share. Raises `duckdb.Error`."""
+def connect(path: Path | str, **options: Any) -> duckdb.DuckDBPyConnection:
+    """Open a DuckDB database in UTC. Raises `duckdb.Error`."""
     options["config"] = {"preserve_insertion_order": "false", **options["config"]}
     connection = duckdb.connect(str(path), **options)
-    for statement in ("SET TimeZone = 'UTC'", *macros):
-        connection.execute(statement)
+    connection.execute("SET TimeZone = 'UTC'")
     return connection
 
 
 @dataclass(frozen=True, slots=True)
 class DuckDBWarehouse:
-    """A DuckDB file. `macros` are statements run in every session, `memory` what DuckDB may use before it spills."""
+    """A DuckDB file. `macros` define what models share, `memory` is what DuckDB may use before it spills."""
 
     path: Path
     memory: str = "1GB"
@@ -83,13 +82,13 @@ class DuckDBWarehouse:
         try:
             if not read_only:
                 self.path.parent.mkdir(parents=True, exist_ok=True)
-            connection = patient(connect, self.path, self.macros, read_only=read_only, config=config)
+            connection = patient(connect, self.path, read_only=read_only, config=config)
         except OSError as error:
             raise WarehouseError(f"The folder of the warehouse {self.path} cannot be made: {error}.") from error
         except duckdb.Error as error:
             raise WarehouseError(self._explain(error)) from error
         try:
-            yield DuckDBSession(connection)
+            yield DuckDBSession(connection, self.macros)
         except duckdb.Error as error:
             if not _DISK_ERROR.search(str(error)):
                 raise
@@ -122,10 +121,11 @@ def is_taken(error: BaseException) -> bool:
 
 
 class DuckDBSession(Session):
-    """One open connection to a DuckDB database."""
+    """One open connection to a DuckDB database; `macros` define the functions that models share."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, macros: Sequence[str] = ()) -> None:
         self.connection = connection
+        self._macros, self._has_macros = macros, False
         self._ensured = set[ContractType]()
         (self._memory,) = self.one("SELECT parse_formatted_bytes(current_setting('memory_limit'))")
 
@@ -137,7 +137,8 @@ class DuckDBSession(Session):
             yield
         except BaseException:
             self.connection.execute("ROLLBACK")
-            self._ensured.clear()  # a column that was added in it is gone
+            self._ensured.clear()  # a column that was added in it is gone, and so are functions
+            self._has_macros = False
             raise
         self.connection.execute("COMMIT")
 
@@ -155,14 +156,22 @@ class DuckDBSession(Session):
         """Run a statement that changes rows."""
         self.connection.execute(sql, dict(parameters or {}))
 
+    def _define_macros(self) -> None:
+        """Define the functions when they are first needed: that takes longer than to open a file and ask for a row."""
+        for statement in () if self._has_macros else self._macros:
+            self.connection.execute(statement)
+        self._has_macros = True
+
     def frame(self, sql: str | Query, parameters: Bound = None) -> pl.DataFrame:
         """Return the result of a query as a frame."""
+        self._define_macros()
         sql, parameters = (sql.sql, sql.parameters) if isinstance(sql, Query) else (sql, parameters)
         relation = self.connection.sql(sql, params=dict(parameters) if parameters else None)
         return pl.DataFrame(pl.from_arrow(relation.to_arrow_table()))
 
     def explain(self, query: Query) -> list[QueryPlan]:
         """Tell how DuckDB carries out a query."""
+        self._define_macros()
         found = self.rows(f"EXPLAIN ANALYZE {query.sql}", query.parameters)
         return [QueryPlan("DuckDB runs the model", "\n".join(text for *_, text in found))]
 
@@ -228,6 +237,7 @@ class DuckDBSession(Session):
         Raises `WarehouseError` if `rows` do not have the contract's columns.
         """
         self.ensure(contract)
+        self._define_macros()
         if isinstance(rows, pl.DataFrame):
             self.connection.register("made", rows.to_arrow(compat_level=pl.CompatLevel.newest()))
             rows = Query("SELECT * FROM made", {})

@@ -197,3 +197,20 @@ def test_a_column_that_the_contract_lacks_is_rejected_with_the_remedy(session: D
     session.connection.execute("CREATE TABLE star.dim_channel AS SELECT -1::BIGINT AS channel_key, 'red' AS colour")
     with pytest.raises(WarehouseError, match=r"star\.dim_channel\.colour is stored but its contract has no"):
         session.ensure(CONTRACTS["star.dim_channel"])
+
+
+def test_a_session_that_only_asks_for_rows_defines_no_functions(platform: Platform) -> None:
+    defined = "SELECT count(*) FROM duckdb_functions() WHERE function_name = 'channel'"
+    with platform.session() as session:
+        assert session.rows(defined) == [(0,)]
+        session.frame("SELECT 1 AS one")
+        assert session.rows(defined) == [(1,)]
+
+
+def test_the_functions_of_models_are_there_after_a_transaction_that_raised(platform: Platform) -> None:
+    sql = "SELECT known('(not set)') AS a, known('b') AS b"
+    with platform.session() as session:
+        with pytest.raises(KeyboardInterrupt), session.transaction():
+            assert session.frame(sql).row(0) == (None, "b")
+            raise KeyboardInterrupt
+        assert session.frame(sql).row(0) == (None, "b")
