@@ -202,10 +202,10 @@ CREATE OR REPLACE TEMP MACRO item_values(document) AS
 CREATE OR REPLACE TEMP MACRO item_worths(document, event_currency, rates) AS
     list_transform(
         items_of(document),
-        lambda item: money(item_price(item) * pieces(item) * CASE
-            WHEN coalesce(item_currency(item), event_currency) IS NULL THEN 1
-            ELSE rates[coalesce(item_currency(item), event_currency)]
-        END)
+        lambda item: money(item_price(item) * pieces(item) * list_transform(
+            [coalesce(item_currency(item), event_currency)],
+            lambda code: CASE WHEN code IS NULL THEN 1 ELSE rates[code] END
+        )[1])
     );
 CREATE OR REPLACE TEMP MACRO date_key(calendar_day) AS
     CAST(year(calendar_day) * 10000 + month(calendar_day) * 100 + day(calendar_day) AS BIGINT);

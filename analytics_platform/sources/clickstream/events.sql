@@ -14,6 +14,17 @@ WITH parsed AS (
         struct_extract(fields, 'list_name') AS list_name,
         struct_extract(fields, 'items') AS items_text
     FROM (SELECT *, fields_of(event_data) AS fields FROM cleaned.clickstream) AS clickstream
+),
+priced AS (
+    SELECT
+        *,
+        coalesce(amount(revenue_text), amount(value_text), amount(total_text)) AS revenue,
+        coalesce(
+            known(revenue_text),
+            known(value_text),
+            CASE WHEN amount(total_text) IS NOT NULL THEN known(total_text) END
+        ) AS told_amount
+    FROM parsed
 )
 SELECT
     event_id,
@@ -31,20 +42,11 @@ SELECT
         WHEN event_data IS NOT NULL
             THEN CASE WHEN ga4_name(event_name) IN ('purchase', 'refund') THEN order_id(event_data) END
     END AS transaction_id,
-    coalesce(amount(revenue_text), amount(value_text), amount(total_text)) AS revenue,
-    coalesce(
-        currency_code(currency_text),
-        currency_in(
-            coalesce(
-                known(revenue_text),
-                known(value_text),
-                CASE WHEN amount(total_text) IS NOT NULL THEN known(total_text) END
-            )
-        )
-    ) AS currency,
+    revenue,
+    coalesce(currency_code(currency_text), currency_in(told_amount)) AS currency,
     coalesce(known(item_list_id), known(list_id)) AS list_id,
     coalesce(known(item_list_name), known(list_name)) AS list_name,
     json_list(items_text) AS items_json,
     position,
     batch_id
-FROM parsed
+FROM priced
