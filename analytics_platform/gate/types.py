@@ -56,6 +56,10 @@ _FIXED: Mapping[int, str] = {
 _NOTHING, _NO_ID = (rf"^(?i-u:{'|'.join(map(re.escape, texts))})$" for texts in (MISSING, MISSING | {"0", "0.0"}))
 """A pattern is four times faster than a comparison of lower-case texts."""
 
+_LENGTHS = sorted({len(text) for text in (*MISSING, "0", "0.0")})
+_BLANK = ord(" ")
+"""No byte of a blank is above it, but in texts that are not ASCII."""
+
 _BROKEN_INSIDE = """regexp_matches(document, '^\\s*"[\\s"\\\\]*[{\\[]')"""
 """A JSON text that begins as an object or a list, and was not unnested since it is none."""
 
@@ -78,19 +82,26 @@ def readable(raw: bytes) -> str:
 def present(texts: pl.DataFrame, ids: Collection[str] = ()) -> pl.DataFrame:
     """Give texts as `contracts.missing.known` does, `ids` as `known_id` does: null where the value is missing."""
     given = texts.select(text.name for text in texts if text.null_count() < len(text))
-    given = given.select(pl.all().str.strip_chars())
     # Each question is asked once of all columns: most have nothing of it, and a step takes as long as a small file.
-    wide = given.select(pl.all().str.len_bytes() != pl.all().str.len_chars())
-    missing = given.select(pl.col(name).str.contains(_NO_ID if name in ids else _NOTHING) for name in given.columns)
-    found = []
-    for text in given:
-        if len(rows := wide[text.name].arg_true()):
-            text = text.scatter(rows, text.gather(rows).str.normalize("NFC"))
-        if text.name in ids and len(rows := text.str.ends_with(".0").arg_true()):
-            text = text.scatter(rows, text.gather(rows).str.replace(r"^([0-9]+)\.0$", "$1"))
-        nothing = missing[text.name]
-        found.append(text.set(nothing, None) if nothing.any() else text)
-    return texts.with_columns(found)
+    # Most texts answer by their length and the bytes at their ends: patterns over all took half of the gate's time.
+    first, last = (pl.all().cast(pl.Binary).bin.get(place, null_on_oob=True) for place in (0, -1))
+    wide = pl.all().str.len_bytes() != pl.all().str.len_chars()
+    odd = given.select((first <= _BLANK) | (last <= _BLANK) | wide)
+    given = given.with_columns(_plain(text, odd[text.name].arg_true(), text.name in ids) for text in given)
+    short = given.select(pl.all().str.len_bytes().is_in(_LENGTHS).any())
+    doubtful = [name for name in given.columns if short[name].item()]
+    missing = given.select(pl.col(name).str.contains(_NO_ID if name in ids else _NOTHING) for name in doubtful)
+    nulls = (given[name].set(missing[name], None) for name in doubtful if missing[name].any())
+    return texts.with_columns(given).with_columns(nulls)
+
+
+def _plain(text: pl.Series, odd: pl.Series, is_id: bool) -> pl.Series:
+    """Take off blanks, compose what is `odd`, and write ids that a number column held as whole numbers."""
+    if len(odd):
+        text = text.scatter(odd, text.gather(odd).str.strip_chars().str.normalize("NFC"))
+    if is_id and len(rows := text.str.ends_with(".0").arg_true()):
+        text = text.scatter(rows, text.gather(rows).str.replace(r"^([0-9]+)\.0$", "$1"))
+    return text
 
 
 def _parse_form(text: pl.Series, form: str) -> pl.Series:
@@ -109,12 +120,14 @@ def _parse_epoch(text: pl.Series) -> pl.Series:
 
 
 def _parse_rewritten(text: pl.Series) -> pl.Series:
-    text = text.str.to_uppercase()
+    written = text.str.to_uppercase()
     for pattern, usual in _REWRITTEN:
-        text = text.str.replace(pattern, usual)
-    ends_day = text.str.contains(_END_OF_DAY)
-    parsed = _parse_form(text, "%a, %d %b %Y %H:%M:%S%#z")  # as in mails and HTTP
-    parsed = _parse_left(text.str.replace(_END_OF_DAY, "T00:00:00"), parsed, _BY_FORM)
+        written = written.str.replace(pattern, usual)
+    ends_day = written.str.contains(_END_OF_DAY)
+    parsed = _parse_form(written, "%a, %d %b %Y %H:%M:%S%#z")  # as in mails and HTTP
+    written = written.str.replace(_END_OF_DAY, "T00:00:00")
+    # What is written as before has been tried in every form: mistaken times would be tried twice.
+    parsed = _parse_left(written.set(written == text, None), parsed, _BY_FORM)
     return parsed + ends_day.cast(pl.Int64) * dt.timedelta(days=1)
 
 

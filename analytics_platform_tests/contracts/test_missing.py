@@ -36,7 +36,8 @@ PLACEHOLDERS = [
     *("(none)", "[object Object]", "00000000-0000-0000-0000-000000000000", "  ", " null\t", "\u00a0undefined\n"),
 ]
 VALUES = ["nullable", "none of it", "N", "a", "(not set", "object", "-", "00", "0.5", "1.0.0", "v1.0", "false", "ñ"]
-ODD_TEXTS = st.sampled_from([*PLACEHOLDERS, *VALUES, "0", "0.0", "7.0", "Cafe\u0301"]) | st.text(
+NOT_COMPOSED = ["Cafe\u0301", "\u0344", "\u0374", "\u1100\u1161", "\u212b", "\U0001d15e", "Ba\u0308r ä"]
+ODD_TEXTS = st.sampled_from([*PLACEHOLDERS, *VALUES, *NOT_COMPOSED, "0", "0.0", "7.0", "Bär", "Ÿ˿"]) | st.text(
     "nulaNUL \t\u00a0/()0.1e\u0301é", max_size=6
 )
 

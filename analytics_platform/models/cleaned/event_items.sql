@@ -7,7 +7,7 @@
 -- what is left of a value that the event names, each the same. Lines of a purchase of unknown amount are unknown.
 -- Field names of the web tracker (item_price, item_variant …) and of GA4 are both read. A quantity that is not a count
 -- is left empty, that of a line which a purchase gives back is 0. An item without fields is kept.
-WITH listed AS (
+WITH listing AS (
     SELECT
         event_id,
         event_date,
@@ -20,10 +20,16 @@ WITH listed AS (
         currency,
         price_currency,
         exchange_rate,
-        names_currency(items_json) AS names_currency,
-        unnest(numbered_items(items_json)) AS numbered
+        names_currency(items_json) AS names_currency,  -- beside unnest() it would be asked once for each item
+        numbered_items(items_json) AS every
     FROM cleaned.events
     WHERE items_json IS NOT NULL
+),
+listed AS (
+    SELECT
+        *,
+        unnest(every) AS numbered
+    FROM listing
 ),
 items AS (
     SELECT

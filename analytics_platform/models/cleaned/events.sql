@@ -39,17 +39,22 @@ days AS (
 sales AS (
     -- Functions over items are made ready anew for every 2,048 rows: over all events that took half of the time.
     SELECT
-        event_date,
-        event_id,
-        item_values(items_json) AS item_values,
-        list_sum(item_pieces(items_json)) AS pieces,
-        CASE WHEN names_currency(items_json) THEN item_currencies(items_json) END AS codes
-    FROM sources.events
-    WHERE event_name IN ('purchase', 'refund')
+        events.event_date,
+        events.event_id,
+        days.shop_currency,
+        days.rates,
+        item_values(events.items_json) AS item_values,
+        list_sum(item_pieces(events.items_json)) AS pieces,
+        CASE WHEN names_currency(events.items_json) THEN item_currencies(events.items_json) END AS codes
+    FROM sources.events AS events
+    LEFT JOIN days ON events.event_date = days.event_date
+    WHERE events.event_name IN ('purchase', 'refund')
 ),
 told AS (
     SELECT
         events.*,
+        sales.shop_currency,
+        sales.rates,
         sales.item_values,
         coalesce(events.currency, CASE WHEN len(sales.codes) = 1 THEN sales.codes[1] END) AS code,
         coalesce(len(sales.codes) > 1 OR sales.codes[1] <> events.currency, FALSE) AS is_mixed,
@@ -86,14 +91,13 @@ enriched AS (
         replace(lower(events.device_type), 'smart ', '') AS told_device,
         events.is_mixed AND events.revenue IS NULL AS is_converted,
         CASE
-            WHEN events.is_mixed AND events.revenue IS NULL THEN item_worths(items_json, events.currency, days.rates)
+            WHEN events.is_mixed AND events.revenue IS NULL THEN item_worths(items_json, events.currency, events.rates)
             ELSE events.item_values
         END AS line_values,
-        days.shop_currency,
         CASE
             WHEN events.is_mixed AND events.currency IS NULL AND events.revenue IS NOT NULL THEN NULL
-            WHEN events.code IS NULL AND rates.currency IS NULL THEN 1
-            ELSE rates.rate
+            WHEN events.code IS NULL AND daily.currency IS NULL THEN 1
+            ELSE daily.rate
         END AS rate,
         agent.is_bot
     FROM told AS events
@@ -102,9 +106,8 @@ enriched AS (
     LEFT JOIN addresses AS tags ON events.event_date = tags.event_date AND events.campaign_tags = tags.url
     LEFT JOIN cleaned.user_agents AS agent
         ON events.event_date = agent.event_date AND events.user_agent = agent.user_agent
-    LEFT JOIN cleaned.daily_rates AS rates
-        ON events.event_date = rates.event_date AND coalesce(events.code, '') = rates.currency
-    LEFT JOIN days ON events.event_date = days.event_date
+    LEFT JOIN cleaned.daily_rates AS daily
+        ON events.event_date = daily.event_date AND coalesce(events.code, '') = daily.currency
 ),
 signed AS (
     SELECT
@@ -161,9 +164,9 @@ SELECT
         ELSE foreign_medium
     END AS traffic_medium,
     CASE WHEN is_tagged THEN utm_campaign END AS traffic_campaign,
-    known(source_session_id) AS source_session_id,
-    known(country) AS country,
-    known(city) AS city,
+    source_session_id,
+    country,
+    city,
     coalesce(
         agent_device_type,
         CASE WHEN told_device IN ('desktop', 'mobile', 'tablet', 'tv', 'console') THEN told_device END,
@@ -172,7 +175,7 @@ SELECT
     coalesce(agent_os, CASE os WHEN 'Macintosh' THEN 'Mac OS X' ELSE os END) AS os,
     coalesce(agent_browser, browser) AS browser,
     is_bot,
-    CASE WHEN event_name IN ('purchase', 'refund') THEN known_id(transaction_id) END AS transaction_id,
+    CASE WHEN event_name IN ('purchase', 'refund') THEN transaction_id END AS transaction_id,
     amount,
     CASE WHEN amount IS NOT NULL THEN CASE WHEN revenue IS NULL THEN 'items' ELSE 'value' END END AS amount_basis,
     CASE WHEN is_converted THEN shop_currency ELSE code END AS currency,
@@ -188,8 +191,8 @@ SELECT
         WHEN shop_currency IS NULL THEN 'no SHOP_CURRENCY'
         ELSE 'no exchange rate'
     END AS unknown_reason,
-    known(list_id) AS list_id,
-    known(list_name) AS list_name,
+    list_id,
+    list_name,
     items_json,
     position,
     batch_id

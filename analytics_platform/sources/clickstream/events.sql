@@ -1,6 +1,31 @@
 -- Grain: one row per event of the clickstream.
 -- Rules: order number, revenue and items are in event_data; the order number under any of its usual names. What a
 -- tracker wrote there has the names of a message already (trackers.py).
+WITH parsed AS (
+    SELECT
+        *,
+        struct_extract(fields, 'revenue') AS revenue_text,
+        struct_extract(fields, 'value') AS value_text,
+        struct_extract(fields, 'total') AS total_text,
+        struct_extract(fields, 'currency') AS currency_text,
+        struct_extract(fields, 'item_list_id') AS item_list_id,
+        struct_extract(fields, 'list_id') AS list_id,
+        struct_extract(fields, 'item_list_name') AS item_list_name,
+        struct_extract(fields, 'list_name') AS list_name,
+        struct_extract(fields, 'items') AS items_text
+    FROM (SELECT *, fields_of(event_data) AS fields FROM cleaned.clickstream) AS clickstream
+),
+priced AS (
+    SELECT
+        *,
+        coalesce(amount(revenue_text), amount(value_text), amount(total_text)) AS revenue,
+        coalesce(
+            known(revenue_text),
+            known(value_text),
+            CASE WHEN amount(total_text) IS NOT NULL THEN known(total_text) END
+        ) AS told_amount
+    FROM parsed
+)
 SELECT
     event_id,
     client_id,
@@ -13,33 +38,15 @@ SELECT
     page_url,
     referrer,
     user_agent,
-    CASE WHEN ga4_name(event_name) IN ('purchase', 'refund') THEN order_id(event_data) END AS transaction_id,
-    coalesce(
-        amount(json_extract_string(event_data, '$.revenue')),
-        amount(json_extract_string(event_data, '$.value')),
-        amount(json_extract_string(event_data, '$.total'))
-    ) AS revenue,
-    coalesce(
-        currency_code(json_extract_string(event_data, '$.currency')),
-        currency_in(
-            coalesce(
-                known(json_extract_string(event_data, '$.revenue')),
-                known(json_extract_string(event_data, '$.value')),
-                CASE
-                    WHEN amount(json_extract_string(event_data, '$.total')) IS NOT NULL
-                        THEN known(json_extract_string(event_data, '$.total'))
-                END
-            )
-        )
-    ) AS currency,
-    coalesce(
-        known(json_extract_string(event_data, '$.item_list_id')), known(json_extract_string(event_data, '$.list_id'))
-    ) AS list_id,
-    coalesce(
-        known(json_extract_string(event_data, '$.item_list_name')),
-        known(json_extract_string(event_data, '$.list_name'))
-    ) AS list_name,
-    json_list(json_extract_string(event_data, '$.items')) AS items_json,
+    CASE
+        WHEN event_data IS NOT NULL
+            THEN CASE WHEN ga4_name(event_name) IN ('purchase', 'refund') THEN order_id(event_data) END
+    END AS transaction_id,
+    revenue,
+    coalesce(currency_code(currency_text), currency_in(told_amount)) AS currency,
+    coalesce(known(item_list_id), known(list_id)) AS list_id,
+    coalesce(known(item_list_name), known(list_name)) AS list_name,
+    json_list(items_text) AS items_json,
     position,
     batch_id
-FROM cleaned.clickstream
+FROM priced
