@@ -8,6 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from analytics_platform.warehouse.watchdog import unread_fields
 from analytics_platform_tests.kit import Row, built_platform, click
 
 CLEANED = {"cleaned.urls", "cleaned.user_agents", "cleaned.source_categories", "cleaned.events", "cleaned.event_items"}
@@ -217,7 +218,7 @@ def test_the_device_of_a_session_is_a_bot_only_if_the_session_is(tmp_path: Path)
 
 
 def test_what_is_not_a_list_of_items_has_none(tmp_path: Path) -> None:
-    cases: list[object] = [None, [], {}, "", "[", "no json", '"[]"', 7, {"item_id": "1"}]
+    cases: list[object] = [None, [], {}, "", "[", "no json", '"[]"', 7, {"0": {"item_id": "1"}}]
     assert items_of(tmp_path, *({"items": items} for items in cases)) == [[]] * len(cases)
 
 
@@ -258,3 +259,37 @@ def test_a_total_is_an_amount_where_something_is_sold(tmp_path: Path) -> None:
     cases = [("purchase", "30 USD"), ("purchase", "free"), ("search", "12 results")]
     rows = events_of(tmp_path, *({"name": name, "data": {"total": total}} for name, total in cases))
     assert [(row["amount"], row["currency"]) for row in rows] == [(Decimal(30), "USD"), (None, None), (None, None)]
+
+
+def test_names_in_another_case_are_read(tmp_path: Path) -> None:
+    items = [{"Item_ID": "A", "Price": 2, "itemName": "Apple"}]
+    cases = [
+        {"Value": 7, "Currency": "EUR", "Transaction_ID": "T1", "Items": items, "Item_List_Name": "Top"},
+        {
+            "totalValue": 1,
+            "REVENUE": 7,
+            "currency": "EUR",
+            "transactionId": "T1",
+            "items": items,
+            "itemListName": "Top",
+        },
+        {"value": 7, "currency": "EUR", "order id": "T1", "ITEMS": json.dumps(items), "itemlistname": "Top"},
+    ]
+    for number, data in enumerate(cases):
+        folder = tmp_path / str(number)
+        (event,) = events_of(folder / "events", {"name": "purchase", "data": data})
+        read = [event[name] for name in ("amount", "currency", "transaction_id", "list_name")]
+        assert read == [Decimal(7), "EUR", "T1", "Top"], data
+        ((item,),) = items_of(folder / "items", data)
+        assert (item["product_id"], item["product_name"], item["price"]) == ("A", "Apple", Decimal(2))
+
+
+def test_items_that_are_one_object_are_one_item_and_others_that_are_no_list_are_named(tmp_path: Path) -> None:
+    one = {"item_id": "A", "price": 2}
+    cases: list[object] = [one, json.dumps(one), None, "", "N/A", [], {}, 3, "two apples", {"0": one}]
+    rows = _clicks([{"name": "purchase", "data": {"value": 7, "items": items}} for items in cases])
+    with built_platform(tmp_path, rows, CLEANED) as session:
+        found = session.frame("SELECT product_id FROM cleaned.event_items")["product_id"].to_list()
+        (values,) = session.frame("SELECT sum(amount) AS amount FROM cleaned.events")["amount"]
+        assert (found, values) == (["A", "A"], Decimal(7 * len(cases)))
+        assert unread_fields(session) == ["items that are no list in event_data of clickstream"]

@@ -199,6 +199,7 @@ KINDS: Mapping[str, tuple[str | bytes, str]] = {
     ".hidden.csv": (ROWS, "its name says that it is hidden: once it is complete, rename it to hidden.csv"),
     "x.csv.part": (ROWS, "its name says that it is unfinished: once it is complete, rename it to x.csv"),
     "../stray.csv": (ROWS, "no source of files has this name: if it is of clickstream, move it into "),
+    "../root.csv": (ROWS, "no source of files has this name: if it is of clickstream, move it into "),
 }
 """Name of a dropped file → its content, and the cause and the remedy that are said of it."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -105,19 +105,30 @@ def _shown(path: Path | str, folder: Path) -> str:
 def find_unread(source: Source, sources: Iterable[Source], settings: Settings) -> list[str]:
     """Say what nothing reads: files of other kinds in the source's landing folder, and what is in no source's.
 
-    The latter is said of the one of the `sources` that has the most similar name.
+    The latter is said by the first of the `sources` that can read such a file, else of the most similar name.
     """
-    landing, named = settings.landing_dir, [each.name for each in sources if each.format.suffixes]
+    landing, named = settings.landing_dir, {each.name: each for each in sources if each.format.suffixes}
     folder, unread = landing / source.name, look_into(source, settings).unread
     found = [f"Not read: {folder / name}: {_why_unread(source, path)}." for name, path in unread[:NAMED]]
     found += [f"Not read in {folder}: {len(unread) - NAMED:,} more."] if len(unread) > NAMED else []
     with suppress(OSError):  # there is no LANDING_DIR yet, or it may not be listed
         for path in sorted(landing.iterdir()):
             strange = path.name not in named and _complete(path.name) == path.name
-            if strange and source.name in get_close_matches(path.name, named, 1, cutoff=0):
-                words = f"no source of files has this name: if it is of {source.name}, move it into {folder}"
-                found.append(f"Not read: {landing / _shown(path, landing)}: {words}.")
+            if strange and source.name == (readers := _readers(path, named))[0]:
+                words = ", ".join(f"if it is of {name}, move it into {landing / name}" for name in readers)
+                found.append(f"Not read: {landing / _shown(path, landing)}: no source of files has this name: {words}.")
     return found
+
+
+def _readers(path: Path, named: Mapping[str, Source]) -> list[str]:
+    """Name the sources that read a file, else those that take its kind, else the one with the most similar name."""
+    takers = [name for name, source in named.items() if path.is_file() and source.format.takes(path.name)]
+    # `root.csv` was said to be of web_logs, whose name is most similar and which reads no CSV.
+    return (
+        [name for name in takers if _unreadable(named[name], path) is None]
+        or takers
+        or get_close_matches(path.name, named, 1, cutoff=0)
+    )
 
 
 def _why_unread(source: Source, path: Path) -> str:

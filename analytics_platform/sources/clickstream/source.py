@@ -13,7 +13,7 @@ from analytics_platform.gate import Records
 from analytics_platform.gate.records import Positions
 from analytics_platform.lake import Batch
 from analytics_platform.sources.arrivals.files import LandingFolder
-from analytics_platform.sources.ecommerce_events.trackers import BODIES, plain_data
+from analytics_platform.sources.ecommerce_events.trackers import REWRITTEN, plain_data
 from analytics_platform.sources.formats import Csv
 from analytics_platform.sources.source import OrderRecords, Source
 
@@ -45,18 +45,15 @@ class Clickstream(SourceRows, table="cleaned.clickstream", source="clickstream")
     received_at: Instant = column("When the collector got it.", nullable=True, source="received_at", delivery=True)
 
 
-_OF_TRACKERS = rf"""["'](?:{"|".join(BODIES)})\\?["']\s*:"""
-
-
 class ClickstreamCsv(Csv):
-    """CSV whose `event_data` may hold the body of a tracker's event: it is read as in messages of the queue."""
+    """CSV whose `event_data` may hold the body of a tracker's event, in any spelling: it is read as in messages."""
 
     def read(self, batch: Batch, stream: BinaryIO, contract: ContractType, only: Positions) -> Iterator[Records]:
         """Parse the lines behind the header."""
         for some in super().read(batch, stream, contract, only):
             if "event_data" in some.values.columns:
                 data = some.values["event_data"]
-                rows = data.str.contains(_OF_TRACKERS).arg_true()
+                rows = data.str.contains(REWRITTEN).arg_true()
                 if len(rows):
                     read = pl.Series(map(plain_data, data.gather(rows)), dtype=pl.String)
                     some = replace(some, values=some.values.with_columns(data.scatter(rows, read)))

@@ -11,7 +11,10 @@ from decimal import Decimal
 from functools import reduce
 from urllib.parse import urlencode
 
+from analytics_platform.contracts.event_names import plain_name, usually_named
+from analytics_platform.contracts.missing import known
 from analytics_platform.gate.exact_json import canonical_json, unnest
+from analytics_platform.sources.ecommerce_events.items import ItemsError, parse_items
 
 _NAMES = {
     "event": "event_name",
@@ -51,6 +54,23 @@ _LINES = (
 BODIES = frozenset(("properties", "ecommerce", "products", "product_id", "data", *_SHOPIFYS_DATA))
 """Fields that only a tracker's event has."""
 
+_OF_DATA = (
+    "revenue",
+    "value",
+    "total",
+    "currency",
+    "items",
+    *(f"{x}list_{y}" for x in ("", "item_") for y in ("id", "name")),
+)
+_USUAL = {plain_name(name): name for name in (*_OF_DATA, *BODIES)}
+"""How names in a row's `event_data` are compared → how they are read."""
+_OTHER_NAMES = "|".join(plain for plain, name in _USUAL.items() if plain != name)
+REWRITTEN = (
+    rf"""["'](?:{"|".join((*BODIES, _OTHER_NAMES))}|[A-Za-z_ -]*[A-Z -][A-Za-z_ -]*)\\?["']\s*:"""
+    r"""|["']items\\?["']\s*:\s*[^\[\s]"""
+)
+"""Where JSON has a name that may be read as another, or items that are no list."""
+
 _CALLS = {"page": "page_view", "screen": "screen_view"}
 """Segment's calls that name no event."""
 
@@ -89,14 +109,26 @@ def plain_event(message: Mapping[str, object]) -> dict[str, object]:
 
 
 def plain_data(document: str | None) -> str | None:
-    """Give the body of a tracker's event, as JSON text, the names of a message; any other text comes back as it is."""
+    """Give the body of an event, as JSON text, the names of a message; text that has them comes back as it is."""
     found = unnest(document)
-    if not isinstance(found, dict) or not found.keys() & BODIES:
+    if not isinstance(found, dict):
         return document
-    is_whole = found.keys() & {"properties", "ecommerce", "data"}
-    event = plain_event(found if is_whole else {"properties": found})
-    inner = event.pop("params", None)
-    return canonical_json({**inner, **event} if isinstance(inner, dict) else event)
+    fields = usually_named(found, _USUAL)
+    if fields.keys() & BODIES:
+        is_whole = fields.keys() & {"properties", "ecommerce", "data"}
+        event = plain_event(fields if is_whole else {"properties": fields})
+        inner = event.pop("params", None)
+        fields = usually_named({**inner, **event} if isinstance(inner, dict) else event, _USUAL)
+    items = fields.get("items")
+    if isinstance(items, dict) and any(plain_name(name) in ("itemid", "itemname") for name in items):
+        items = [items]
+    try:
+        fields |= {"items": parse_items(items)} if items and known(str(items)) else {}
+    except ItemsError:
+        if not isinstance(items, list):
+            # An order keeps the rest. This is no name that is read, so the ledger says that nothing reads it.
+            fields["items that are no list"] = fields.pop("items")
+    return document if fields == found else canonical_json(fields)
 
 
 def _renamed(fields: Mapping[str, object], names: Mapping[str, str]) -> dict[str, object]:

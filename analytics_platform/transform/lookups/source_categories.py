@@ -16,7 +16,9 @@ import polars as pl
 _LIST = Path(__file__).with_name("source_categories.csv")
 
 _SINCE = {
-    "search": "duckduckgo.com ecosia.org ya.ru search.brave.com startpage.com kagi.com",
+    # Of portals only the host of the search: Google's list has `suche.aol.de` and takes no portal for an engine.
+    "search": "duckduckgo.com ecosia.org ya.ru search.brave.com startpage.com kagi.com suche.t-online.de suche.web.de "
+    "suche.gmx.net suche.gmx.at suche.gmx.ch suche.1und1.de search.gmx.com search.mail.com suche.freenet.de",
     "social": "x x.com threads threads.net threads.com bsky.app mastodon.social fb.com redd.it pin.it vk vk.ru",
     "video": "youtu.be",
     "shopping": "aliexpress.com temu.com",

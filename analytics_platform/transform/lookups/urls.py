@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from types import MappingProxyType
 from typing import NamedTuple
-from unicodedata import normalize
+from unicodedata import category, normalize
 from urllib.parse import unquote, unquote_plus
 
 import idna
@@ -115,8 +115,8 @@ def parse_urls(urls: pl.Series, roles: Mapping[str, str] = MappingProxyType({}))
     * `host`: lower-case, in Unicode, without port, user and final dot; null for a relative address (`/a/b`).
     * `domain`: what somebody registered (`shop.co.uk` of `www.shop.co.uk`, by the public suffix list), else the host.
     * `path`: without query and fragment, `/` when empty.
-    * `utm_source`, `utm_medium`, `utm_campaign`: percent-decoded, trimmed, in normal form C, source and medium in lower
-      case; the first of each name that says something counts.
+    * `utm_source`, `utm_medium`, `utm_campaign`: percent-decoded, trimmed, without invisible characters, in normal form
+      C, source and medium in lower case; the first of each name that says something counts.
     * `click_id`: name of the ad click parameter that says most; `click_source` and `click_medium`: what its network is
       called as traffic; `click_kind`: `auto`, `paid` or `shared` (see `_Click`).
     * `site`: the source GA4 would name for this host as a referrer: `google` for `www.google.co.uk`, else the
@@ -208,12 +208,15 @@ def _campaigns(parsed: pl.DataFrame) -> pl.DataFrame:
 def _decoded(text: str) -> str | None:
     """Decode `%XX` and `+`, twice if need be; bytes that are not UTF-8 become U+FFFD, broken escapes stay.
 
-    Control characters become spaces, for PostgreSQL stores no NUL. None if the text says nothing.
+    Control characters and blanks of other widths become spaces, for PostgreSQL stores no NUL. None if the text says
+    nothing.
     """
     for _ in range(2 if "%25" in text else 1):
         text = unquote_plus(text)
     text = re.split(r"&\w+=", text)[0]  # the next parameter, where the `&` between them was percent-encoded
-    text = normalize("NFC", "".join(" " if sign < " " or sign == "\x7f" else sign for sign in text)).strip()
+    # A zero-width space that came with a pasted link made a second campaign of the same name.
+    signs = (" " if category(sign) in ("Cc", "Zs") else sign for sign in text if category(sign) != "Cf")
+    text = normalize("NFC", "".join(signs)).strip()
     return None if text.lower() in MISSING or re.fullmatch(_TEMPLATE, text) else text
 
 
