@@ -101,6 +101,9 @@ class Settings(BaseSettings):
         description="Domains that visitors only pass through, with commas, beside known payment providers; bank.* for "
         "bank below any public suffix.",
     )
+    shared_device_users: Annotated[int, Field(ge=1)] = Field(
+        3, description="With how many users a client or an e-mail address is one person's; with more it joins nobody."
+    )
     warehouse_memory: str = Field(
         "1GB",
         description="Memory DuckDB may use before it spills to disk.",

@@ -42,6 +42,25 @@ class Users(
     arrived_at: Instant = column("When that was put into the lake.")
 
 
+class PersonMembers(
+    Contract,
+    table="cleaned.person_members",
+    key=("client_id", "user_id"),
+    write="whole",
+    reads={"ops.person_links": Everything()},
+):
+    """One row per client and per user that some event, order or e-mail address links: the person they are.
+
+    A person is all clients and users that are linked, directly or through others. A client or an e-mail address with
+    more than SHARED_DEVICE_USERS users links nobody: it is a shared device. A client that is not listed is a person by
+    itself, called as the client; a user who is not listed is the person user:<user_id>.
+    """
+
+    client_id: Text = column("The browser or device; empty for a user.")
+    user_id: Text = column("The user or the shop's customer; empty for a client.")
+    person_id: Text = column("The person: user: and the smallest id of its users.")
+
+
 class Urls(Contract, table="cleaned.urls", key=("event_date", "url"), partition="event_date"):
     """One row per day and distinct address (page, referrer or campaign tags) seen that day, taken apart."""
 

@@ -40,11 +40,11 @@ class UserProductAffinity(Contract, table="marts.user_product_affinity", key=("u
     last_seen_at: Instant = column("Last event.", nullable=True)
 
 
-class CustomerRevenue(Contract, table="marts.customer_revenue", key="client_id", write="whole"):
-    """One row per customer (client) with an order: what each brought, from the best down. Bots are left out."""
+class CustomerRevenue(Contract, table="marts.customer_revenue", key="person_id", write="whole"):
+    """One row per customer (person) with an order: what each brought, from the best down. Bots are left out."""
 
-    client_id: Text = column("The browser or device.")
-    rank: Whole = column("1 brought most; of equals the smaller client id comes first.", ge=1)
+    person_id: Text = column("The person (dim_person).")
+    rank: Whole = column("1 brought most; of equals the smaller person id comes first.", ge=1)
     orders: Whole = column("Orders; repeats of an order do not count.", ge=1)
     revenue: Money = column("Their revenue (shop currency), without refunds.")
     refunds: Money = column("What was given back to them (shop currency).")
@@ -63,7 +63,7 @@ class MonthlyGrowth(Contract, table="marts.monthly_growth", key="month", write="
     """
 
     month: Day = column("First day of the month (UTC).")
-    customers: Whole = column("Distinct clients with an order in the month.", ge=0)
+    customers: Whole = column("Persons with an order in the month.", ge=0)
     new_customers: Whole = column("Those of them whose first order is in the month.", ge=0)
     orders: Whole = column("Orders; repeats of an order do not count.", ge=0)
     revenue: Money = column("Their revenue (shop currency), without refunds.")
@@ -80,10 +80,10 @@ _QUINTILE = (
 )
 
 
-class CustomerRfm(Contract, table="marts.customer_rfm", key="client_id", write="whole"):
-    """One row per customer (client) with an order: recency, frequency and monetary value, scored. Bots are left out."""
+class CustomerRfm(Contract, table="marts.customer_rfm", key="person_id", write="whole"):
+    """One row per customer (person) with an order: recency, frequency and monetary value, scored. Bots are left out."""
 
-    client_id: Text = column("The browser or device.")
+    person_id: Text = column("The person (dim_person).")
     as_of_date: Day = column("Day that recency counts from: the last one with a session of anybody (UTC).")
     last_order_date: Day = column("Day of the last order (UTC).")
     recency_days: Whole = column("Days from the last order to as_of_date.", ge=0)
@@ -98,7 +98,7 @@ class CustomerRfm(Contract, table="marts.customer_rfm", key="client_id", write="
 
 
 class CohortRetention(Contract, table="marts.cohort_retention", key=("cohort_month", "month"), write="whole"):
-    """One row per cohort of customers (clients) and month in which someone of it ordered or was refunded. No bots.
+    """One row per cohort of customers (persons) and month in which someone of it ordered or was refunded. No bots.
 
     A cohort is the customers whose first order is in the same month (acquisition cohort: Croll and Yoskovitz, Lean
     Analytics, 2013). A month without orders and refunds of the cohort has no row.

@@ -15,7 +15,7 @@ class DailyTrends(Contract, table="marts.daily_trends", key="date", partition="d
 
     date: Day = column("Day (UTC).")
     sessions: Whole = column("Sessions that start on the day.", ge=0)
-    visitors: Whole = column("Distinct clients among them.", ge=0)
+    visitors: Whole = column("Persons they are of.", ge=0)
     events: Whole = column("Events in these sessions.", ge=0)
     page_views: Whole = column("Page views in these sessions.", ge=0)
     bounces: Whole = column("Sessions of one event.", ge=0)

@@ -100,6 +100,21 @@ class BatchDays(
     rows_quarantined: Whole = column("Records rejected that belong to the day.", ge=0)
 
 
+class PersonLinks(
+    Contract, table="ops.person_links", key=("batch_id", "client_id", "email", "user_id"), write="batches"
+):
+    """One row per batch and pair of ids that an event, an order or a customer's data name together.
+
+    Persons (cleaned.person_members) are made from them. Of a client or e-mail address that is not there the text is
+    empty. That a log of a user knows no client makes no pair.
+    """
+
+    batch_id: Text = column("The batch.", random=True)
+    client_id: Text = column("The browser or device; empty for an e-mail address.")
+    email: Text = column("E-mail address in lower case; empty for a client.")
+    user_id: Text = column("The signed-in user, or the shop's customer.")
+
+
 class Acceptances(Contract, table="ops.acceptances", key="batch_id", write="batches"):
     """One row per batch above the error threshold for which a person took responsibility."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from analytics_platform.contracts.base import Contract, Day, Flag, Instant, Money, Ratio, Text, Whole, column
 from analytics_platform.contracts.cleaned import DEVICE_TYPES
 from analytics_platform.contracts.rules import Rule
-from analytics_platform.contracts.table import Days, TouchedKeys
+from analytics_platform.contracts.table import Days, Everything, TouchedKeys
 
 ORDER_REPEAT_DAYS = 30
 """A purchase seen again within this many days under the same client and transaction id is the same order."""
@@ -186,6 +186,7 @@ class Sessions(
         "cleaned.events": Days(after=1),
         "sessionized.session_events": Days(after=1),
         "sessionized.purchases": Days(after=1),
+        "cleaned.person_members": Everything(),
     },
     rules=(
         Rule("ends_after_start", "ended_at >= started_at", "A session ends at or after its start."),
@@ -199,6 +200,7 @@ class Sessions(
     session_id: Text = column("Stable hash of the client and of the start of the session.")
     client_id: Text = column("The browser or device.")
     user_id: Text = column("The last signed-in user of the session.", nullable=True)
+    person_id: Text = column("The person (dim_person): of the user, else of the client.")
     session_date: Day = column("Day (UTC) the session starts.")
     entry_page: Text = column("Path of the first page.", nullable=True)
     exit_page: Text = column("Path of the last page.", nullable=True)
@@ -345,31 +347,76 @@ class UserTotals(Contract, table="sessionized.user_totals", key="user_id", write
     last_active_at: Instant = column("Last event.", nullable=True)
 
 
+class Buyers(
+    Contract,
+    table="sessionized.buyers",
+    key="order_id",
+    partition="event_date",
+    reads={
+        "sessionized.sessions": Days(before=1),
+        "cleaned.orders": Days(before=1, after=1),
+        "cleaned.person_members": Everything(),
+    },
+):
+    """One row per order: which customer and person placed it.
+
+    An order's customer is its own, not who uses the browser now: the shop's database tells, else the order's events,
+    else the user of its session. Only an order without any of them is the client's.
+    """
+
+    order_id: Text = column("The order (purchases).")
+    event_date: Day = column("Day of the order (UTC).")
+    client_id: Text = column("The browser or device.")
+    user_id: Text = column("The shop's customer or the signed-in user who ordered.", nullable=True)
+    person_id: Text = column("The person (dim_person).")
+
+
+class PersonDays(Contract, table="sessionized.person_days", key=("person_id", "event_date"), partition="event_date"):
+    """One row per person and day on which a session of theirs starts, the rollup that dim_person is made from."""
+
+    person_id: Text = column("The person (dim_person).")
+    event_date: Day = column("Day (UTC) the sessions start.")
+    first_at: Instant = column("First event of these sessions.")
+    last_at: Instant = column("Last event of these sessions.")
+    sessions: Whole = column("Sessions.", ge=1)
+    events: Whole = column("Events in them.", ge=1)
+    country: Text = column("Country of the last of them that knows country or city.", nullable=True)
+    city: Text = column("City of that session.", nullable=True)
+    is_bot: Flag = column("True if all of them are a bot's.")
+
+
 class CustomerDays(
     Contract,
     table="sessionized.customer_days",
-    key=("client_id", "event_date"),
+    key=("person_id", "event_date"),
     partition="event_date",
+    reads={
+        "sessionized.buyers": TouchedKeys("order_id", also=(("sessionized.refunds", "event_date"),)),
+        "cleaned.person_members": Everything(),
+    },
 ):
-    """One row per client and day with a purchase or refund: what was bought and given back.
+    """One row per person and day with an order or refund: what was bought and given back."""
 
-    A day on which no order counts (repeats of earlier ones) is here with zeros.
-    """
-
-    client_id: Text = column("The browser or device.")
+    person_id: Text = column("The person (dim_person).")
     event_date: Day = column("Day (UTC).")
     orders: Whole = column("Orders; repeats of an order do not count.", ge=0)
     revenue: Money = column("Their revenue (shop currency), without refunds.")
     refunds: Money = column("What was given back then, also for earlier orders (shop currency).")
 
 
-class CustomerMonths(Contract, table="sessionized.customer_months", key=("client_id", "month"), write="upsert"):
-    """One row per client and month with a purchase or refund, which revenue, cohorts and scores are made from.
+class CustomerMonths(
+    Contract,
+    table="sessionized.customer_months",
+    key=("person_id", "month"),
+    write="whole",
+    reads={"sessionized.customer_days": Everything()},
+):
+    """One row per person and month with an order or refund, which revenue, cohorts and scores are made from.
 
-    A month in which no order counts is here with zeros. It grows with customers and months, not with events.
+    It grows with customers and months, not with events.
     """
 
-    client_id: Text = column("The browser or device.")
+    person_id: Text = column("The person (dim_person).")
     month: Day = column("First day of the month (UTC).")
     orders: Whole = column("Orders; repeats of an order do not count.", ge=0)
     revenue: Money = column("Their revenue (shop currency), without refunds.")

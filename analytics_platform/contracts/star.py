@@ -5,7 +5,7 @@ from __future__ import annotations
 from analytics_platform.contracts.base import Contract, Day, Flag, Instant, Money, Ratio, Text, Whole, column
 from analytics_platform.contracts.sessionized import REFUND_BASES, SessionFigures
 from analytics_platform.contracts.shop import Versions
-from analytics_platform.contracts.table import Days, TouchedKeys
+from analytics_platform.contracts.table import Days, Everything, TouchedKeys
 
 CHANNELS = [
     *("Direct", "Cross-network", "Paid Shopping", "Paid Search", "Paid Social", "Paid Video", "Display", "Paid Other"),
@@ -35,6 +35,41 @@ class DimDate(Contract, table="star.dim_date", key="date_key", write="upsert"):
     iso_weekday: Whole = column("1 Monday to 7 Sunday.", nullable=True, in_range=(1, 7))
     weekday_name: Text = column("Monday to Sunday.", nullable=True)
     is_weekend: Flag = column("Saturday or Sunday.", nullable=True)
+
+
+class DimPerson(
+    Contract,
+    table="star.dim_person",
+    key="person_key",
+    write="whole",
+    reads=dict.fromkeys(
+        ("sessionized.person_days", "sessionized.customer_months", "cleaned.users", "cleaned.person_members"),
+        Everything(),
+    ),
+):
+    """One row per person: how many people are there, who is known, who bought, and since when?
+
+    A person is all clients and users that events, orders and e-mail addresses link (cleaned.person_members). Someone
+    who never signed in is a person for each browser. Counts of visitors and customers are counts of persons.
+    """
+
+    person_key: Whole = column("Hash of person_id. " + UNKNOWN)
+    person_id: Text = column("user: and the smallest id of the person's users, else the client.")
+    user_id: Text = column("That user: of the users API, the shop's database, or events only.", nullable=True)
+    clients: Whole = column("Browsers and devices of the person.", ge=0)
+    users: Whole = column("User and customer ids of the person.", ge=0)
+    is_known: Flag = column("True if the users API or the shop's database tells of the person.")
+    is_customer: Flag = column("True for a person with an order.")
+    name: Text = column("Name, as the users API, else the shop's database, has it.", nullable=True)
+    email: Text = column("E-mail address from there.", nullable=True)
+    country: Text = column("Country the person was last seen in.", nullable=True)
+    city: Text = column("City: of the known customer, else where the person was last seen.", nullable=True)
+    first_seen_at: Instant = column("First event in a session of the person.", nullable=True)
+    last_seen_at: Instant = column("Last event in a session of the person.", nullable=True)
+    sessions: Whole = column("Sessions.", ge=0)
+    orders: Whole = column("Orders; repeats of an order do not count.", ge=0)
+    first_order_date: Day = column("Day of the first order (UTC).", nullable=True)
+    is_bot: Flag = column("True if all sessions are a bot's.")
 
 
 class DimCustomer(
@@ -139,7 +174,7 @@ class FactEvents(
     key="event_id",
     partition="event_date",
     reads={"sessionized.sessions": Days(before=1)},
-    foreign_keys=dimensions("date", "customer", "channel", "device"),
+    foreign_keys=dimensions("date", "person", "customer", "channel", "device"),
 ):
     """One row per event."""
 
@@ -148,6 +183,7 @@ class FactEvents(
     date_key: Whole = column("dim_date.")
     event_at: Instant = column("When the event happened.")
     session_id: Text = column("The session (fact_sessions).")
+    person_key: Whole = column("dim_person, of the session.")
     customer_key: Whole = column("dim_customer, the version valid at the time.")
     channel_key: Whole = column("dim_channel, of the session.")
     device_key: Whole = column("dim_device.")
@@ -165,7 +201,7 @@ class FactEventItems(
     key=("event_id", "item_index"),
     partition="event_date",
     reads={"sessionized.sessions": Days(before=1)},
-    foreign_keys=dimensions("date", "customer", "product", "list"),
+    foreign_keys=dimensions("date", "person", "customer", "product", "list"),
 ):
     """One row per product interaction: an item of an event."""
 
@@ -174,6 +210,7 @@ class FactEventItems(
     event_date: Day = column("Day of the event (UTC).")
     date_key: Whole = column("dim_date.")
     event_at: Instant = column("When the event happened.")
+    person_key: Whole = column("dim_person, of the session.")
     customer_key: Whole = column("dim_customer, the version valid at the time.")
     product_key: Whole = column("dim_product, the version valid at the time.")
     list_key: Whole = column("dim_list.")
@@ -195,7 +232,7 @@ class FactSessions(
     table="star.fact_sessions",
     key="session_id",
     partition="session_date",
-    foreign_keys=dimensions("date", "customer", "channel", "device"),
+    foreign_keys=dimensions("date", "person", "customer", "channel", "device"),
 ):
     """One row per session (visit), on the day it starts."""
 
@@ -203,6 +240,7 @@ class FactSessions(
     session_date: Day = column("Day (UTC) the session starts.")
     date_key: Whole = column("dim_date.")
     client_id: Text = column("The browser or device.")
+    person_key: Whole = column("dim_person, of the user, else of the client.")
     customer_key: Whole = column("dim_customer, the version valid at the time.")
     channel_key: Whole = column("dim_channel.")
     device_key: Whole = column("dim_device, of the first event.")
@@ -218,7 +256,7 @@ class FactOrders(
         "sessionized.sessions": Days(before=1),
         "sessionized.refunds": TouchedKeys("client_id", also=(("sessionized.purchases", "event_date"),)),
     },
-    foreign_keys=dimensions("date", "customer", "channel", "device"),
+    foreign_keys=dimensions("date", "person", "customer", "channel", "device"),
 ):
     """One row per order: its earliest purchase event, with the session it was placed in."""
 
@@ -230,6 +268,7 @@ class FactOrders(
     ordered_at: Instant = column("When the order was placed.")
     session_id: Text = column("The session it was placed in (fact_sessions).")
     client_id: Text = column("The browser or device.")
+    person_key: Whole = column("dim_person, who placed the order.")
     customer_key: Whole = column("dim_customer, the version valid at the time.")
     channel_key: Whole = column("dim_channel, of the session.")
     device_key: Whole = column("dim_device, of the session.")
@@ -247,7 +286,7 @@ class FactOrderItems(
     table="star.fact_order_items",
     key=("event_id", "item_index"),
     partition="order_date",
-    foreign_keys=dimensions("date", "customer", "product"),
+    foreign_keys=dimensions("date", "person", "customer", "product"),
 ):
     """One row per line of an order."""
 
@@ -256,6 +295,7 @@ class FactOrderItems(
     item_index: Whole = column("Line of the order, from 0.", ge=0)
     order_date: Day = column("Day of the order (UTC).")
     date_key: Whole = column("dim_date.")
+    person_key: Whole = column("dim_person, who placed the order.")
     customer_key: Whole = column("dim_customer, the version valid at the time.")
     product_key: Whole = column("dim_product, the version valid at the time; -1 for a line without product.")
     product_id: Text = column("The shop's product id.", nullable=True)
@@ -272,7 +312,11 @@ class FactRefunds(
     table="star.fact_refunds",
     key="event_id",
     partition="refund_date",
-    foreign_keys=dimensions("date", "customer"),
+    reads={
+        "sessionized.buyers": TouchedKeys("order_id", also=(("sessionized.refunds", "event_date"),)),
+        "cleaned.person_members": Everything(),
+    },
+    foreign_keys=dimensions("date", "person", "customer"),
 ):
     """One row per refund: a refund event, a purchase with a negative value or quantities, or an order that the shop's
     database has as cancelled. No refund is an order."""
@@ -284,6 +328,7 @@ class FactRefunds(
     date_key: Whole = column("dim_date.")
     refunded_at: Instant = column("When it happened.")
     client_id: Text = column("The client of the order, else of the event.")
+    person_key: Whole = column("dim_person, who placed the order, else of the client.")
     customer_key: Whole = column("dim_customer, the version valid at the time.")
     basis: Text = column("What says how much: the event's value, its items, or the whole order.", isin=REFUND_BASES)
     amount: Money = column(

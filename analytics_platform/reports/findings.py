@@ -94,7 +94,7 @@ def read_facts(session: Session, as_of: dt.datetime, limit: float, currency: str
     """
     known, today = queries.days_with_data(session, as_of), as_of.date()
     days = queries.read_days(session, *(known or (DayRange(today, today), today)))
-    (visitors,) = session.one("SELECT count(DISTINCT client_id) FROM star.fact_sessions WHERE NOT is_bot")
+    (visitors,) = session.one("SELECT count(DISTINCT person_key) FROM star.fact_sessions WHERE NOT is_bot")
     frames = {subject: read(session) for _, _, subject, read in _SECTIONS}
     return Facts(
         days=days if known else days.clear(),
@@ -176,7 +176,7 @@ def _figures(facts: Facts) -> tuple[tuple[str, str], ...]:
 def _notes(facts: Facts) -> tuple[str, ...]:
     """Say what a reader must know to read the numbers right."""
     basis = (
-        "Days are UTC. Bots that buy nothing are left out. Visitors are distinct clients over the whole period; "
+        "Days are UTC. Bots that buy nothing are left out. Visitors are distinct persons over the whole period; "
         "conversion is sessions with an order / sessions. Revenue is before refunds. " + sentences.currency_sentence()
     )
     unknown = sentences.unknown_sentence(facts.unknown, facts.unconverted)

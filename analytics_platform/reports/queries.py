@@ -42,7 +42,7 @@ TOP, TOP_BOUGHT = 10, 20
 
 _MONEY = pl.Decimal(38, 4)
 _TEXTS = """
-step device_type channel client_id product_id product_name list_id list_name user_id user_name city favourite_product
+step device_type channel person_id product_id product_name list_id list_name user_id user_name city favourite_product
 source input error_reason raw batch_id kind reason variant empty_columns
 """
 _AMOUNTS = """
@@ -355,13 +355,13 @@ def read_customer_totals(session: Session) -> dict[str, Any]:
     )
 
 
-def read_clients(session: Session, top: int) -> pl.DataFrame:
-    """Return the clients (browsers and devices) that brought most revenue, over all days."""
+def read_persons(session: Session, top: int) -> pl.DataFrame:
+    """Return the persons who brought most revenue, over all days."""
     sql = """
-        SELECT client_id, last_order_date, orders, revenue, refunds, net_revenue
+        SELECT person_id, last_order_date, orders, revenue, refunds, net_revenue
         FROM marts.customer_revenue ORDER BY rank LIMIT $top
         """
-    return frame(session, "client_id last_order_date orders revenue refunds net_revenue", sql, top=top)
+    return frame(session, "person_id last_order_date orders revenue refunds net_revenue", sql, top=top)
 
 
 def read_cities(session: Session, top: int) -> pl.DataFrame:

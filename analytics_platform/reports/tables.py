@@ -170,8 +170,8 @@ def customers_table(customers: pl.DataFrame, caption: str = "Most active custome
     return _table(f"{caption}; the favourite is the product they viewed most", columns, customers, names=4)
 
 
-clients_table = partial(_table, "Browsers and devices, by revenue of all orders", {
-    "Client": "client_id", "Last order": lambda row: day(row["last_order_date"], year=True), "Orders": "orders",
+persons_table = partial(_table, "All who ever ordered, by revenue; who never signed in is a person for each browser", {
+    "Person": "person_id", "Last order": lambda row: day(row["last_order_date"], year=True), "Orders": "orders",
     "Revenue": "revenue", "Refunds": "refunds", "Net": "net_revenue",
 }, names=2)  # fmt: skip
 

@@ -33,6 +33,7 @@ from analytics_platform.sources.source import Edit, Source
 
 IDENTIFYING = {
     "client_id": "client",
+    "person_id": "client",
     "user_id": "user",
     "email": "email",
     "customer_id": "customer",

@@ -28,6 +28,7 @@ from analytics_platform.settings import Settings
 from analytics_platform.sources.source import Source
 from analytics_platform.warehouse.duckdb import ROW_GROUP, DuckDBSession
 from analytics_platform.warehouse.ledger import LEDGER_TABLES, TEXT_ID, known_batches, set_aside
+from analytics_platform.warehouse.persons import write_links
 from analytics_platform.warehouse.session import NOTHING, BatchCard, Loaded, Session, Span, of_batches, with_neighbours
 
 ROWS_PER_INSERT = 1 * ROW_GROUP
@@ -143,6 +144,7 @@ def load_batches(
             span = min(days), max(days)
         drop_duplicates(staging, contract, list(cards), span)
         write_days(staging, contract, list(cards), span)
+        write_links(staging, contract, list(cards), span)
         loaded = count_rows(staging, cards)
         for card in cards:
             read, ends = stored[card.batch_id].read, loaded[card.batch_id]

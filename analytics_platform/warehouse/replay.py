@@ -31,6 +31,7 @@ from analytics_platform.warehouse.load import (
     store_verdicts,
     write_days,
 )
+from analytics_platform.warehouse.persons import write_links
 from analytics_platform.warehouse.session import NOTHING, BatchCard, Loaded, Session
 
 
@@ -140,6 +141,7 @@ def replay_batch(
         _remember_duplicates(staging, batch_id, duplicates)
         _forget(staging, "ops.batch_days", batch_id)
         write_days(staging, contract, [card], span)
+        write_links(staging, contract, [card], span)
         after = count_rows(staging, [card])[batch_id]
         assert after.rows_read == before, f"{card.input}: {before} records before the replay, {after} after"
         _update_log(staging, batch_id, after)

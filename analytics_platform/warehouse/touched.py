@@ -19,6 +19,7 @@ from analytics_platform.transform import Query, affected_days, build_order
 from analytics_platform.transform.lookups.tables import named_currencies, tables_with
 from analytics_platform.transform.source_events import source_events
 from analytics_platform.warehouse.ledger import known_days, touched_days
+from analytics_platform.warehouse.persons import days_of_persons
 from analytics_platform.warehouse.session import Session
 
 _OF_PRODUCTS = """
@@ -189,6 +190,7 @@ def days_after(session: Session, batch_ids: Sequence[str], settings: Settings) -
     days sees that it is gone.
     """
     touched = {*touched_days(session, batch_ids), *days_of_versions(session, batch_ids)}
+    touched |= days_of_persons(session, batch_ids, settings.shared_device_users)
     known = known_days(session)
     if known is None or not touched:
         return set()

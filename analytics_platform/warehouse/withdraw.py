@@ -109,5 +109,5 @@ def take_out(session: Session, contract: ContractType, batch_ids: list[str]) -> 
             "WHERE event_date BETWEEN $first AND $last AND list_contains($batches, batch_id)",
             {"first": first, "last": last, **batches},
         )
-    for table in ("ops.quarantine", "ops.batch_days", "ops.pipeline_logs"):
+    for table in ("ops.quarantine", "ops.batch_days", "ops.person_links", "ops.pipeline_logs"):
         session.execute(f"DELETE FROM {table} WHERE list_contains($batches, batch_id)", batches)

@@ -56,7 +56,7 @@ def test_a_refund_is_no_order_and_changes_the_net(tmp_path: Path) -> None:
         days = session.rows("SELECT orders, revenue, refunds, net_revenue FROM marts.daily_trends ORDER BY date")
         assert days == [(7, 169, 0, 169), (0, 0, 64, -64)]
         assert session.rows(
-            "SELECT revenue, refunds, net_revenue FROM marts.customer_revenue WHERE client_id = 'a'"
+            "SELECT revenue, refunds, net_revenue FROM marts.customer_revenue WHERE person_id = 'a'"
         ) == [(100, 32, 68)]
         assert session.rows("SELECT sum(refunds) FROM marts.customer_revenue") == [(64 - 3,)]
         products = session.rows("SELECT sum(revenue), sum(refunds), sum(net_revenue) FROM marts.product_daily")

@@ -46,7 +46,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
 
 def test_revenue_per_customer_adds_up_from_the_best_down(shop: Session) -> None:
     """Of equals the smaller client id comes first: Bob before Dan."""
-    rows = shop.rows("SELECT client_id, rank, orders, revenue, running_total FROM marts.customer_revenue ORDER BY rank")
+    rows = shop.rows("SELECT person_id, rank, orders, revenue, running_total FROM marts.customer_revenue ORDER BY rank")
     assert rows == [
         ("ada", 1, 3, Decimal("150.1000"), Decimal("150.1000")),
         ("bob", 2, 1, Decimal("50.0000"), Decimal("200.1000")),
@@ -82,7 +82,7 @@ def test_rfm_scores_are_the_fifths_of_customers_who_are_worse(shop: Session) -> 
     Frequency: Ada has three orders, the others one each and so the same score.
     Monetary: Ada 150.10; Bob and Dan 50 each, one worse; Cat 19.90.
     """
-    rows = shop.rows("SELECT client_id, recency_days, rfm FROM marts.customer_rfm ORDER BY client_id")
+    rows = shop.rows("SELECT person_id, recency_days, rfm FROM marts.customer_rfm ORDER BY person_id")
     assert rows == [("ada", 31, "344"), ("bob", 103, "112"), ("cat", 63, "211"), ("dan", 2, "412")]
     assert shop.rows("SELECT DISTINCT as_of_date FROM marts.customer_rfm") == [(dt.date(2024, 5, 2),)]
 
@@ -241,7 +241,7 @@ def test_rfm_scores_are_what_a_plain_count_gives(warehouse: DuckDBSession, month
         warehouse.connection.execute("INSERT INTO sessionized.customer_months VALUES (?, ?, ?, ?, ?, ?, ?)", row)
     warehouse.connection.execute("INSERT INTO marts.device_daily (date) VALUES (DATE '2025-01-01')")
     query = plan(all_models()["marts.customer_rfm"], None, {})
-    found = warehouse.frame(query.sql, query.parameters).select("client_id", "rfm").rows()
+    found = warehouse.frame(query.sql, query.parameters).select("person_id", "rfm").rows()
     expected = {
         client: "".join(
             str(1 + 5 * sum(other[place] < mine[place] for other in customers.values()) // len(customers))  # type: ignore[operator]

@@ -6,7 +6,7 @@ WITH bought AS (
         orders,
         revenue,
         refunds,
-        min(CASE WHEN orders > 0 THEN month END) OVER (PARTITION BY client_id) AS cohort_month
+        min(CASE WHEN orders > 0 THEN month END) OVER (PARTITION BY person_id) AS cohort_month
     FROM sessionized.customer_months
 ),
 cohorts AS (

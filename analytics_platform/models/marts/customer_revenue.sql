@@ -1,34 +1,34 @@
--- Grain: one row per customer (client) with an order. Bots are left out.
--- Rules: rank 1 has the highest revenue; among equals the smaller client id comes first, also in the running total.
+-- Grain: one row per customer (person) with an order. Bots are left out.
+-- Rules: rank 1 has the highest revenue; among equals the smaller person id comes first, also in the running total.
 WITH customers AS (
     SELECT
-        client_id,
+        person_id,
         sum(orders) AS orders,
         sum(revenue) AS revenue,
         sum(refunds) AS refunds,
         min(first_order_date) AS first_order_date,
         max(last_order_date) AS last_order_date
     FROM sessionized.customer_months
-    GROUP BY client_id
+    GROUP BY person_id
     HAVING sum(orders) > 0
 ),
 ranked AS (
     SELECT
-        client_id,
+        person_id,
         orders,
         revenue,
         refunds,
         first_order_date,
         last_order_date,
-        row_number() OVER (ORDER BY revenue DESC, client_id) AS rank,
+        row_number() OVER (ORDER BY revenue DESC, person_id) AS rank,
         sum(revenue) OVER (
-            ORDER BY revenue DESC, client_id ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+            ORDER BY revenue DESC, person_id ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
         ) AS running_total,
         sum(revenue) OVER () AS total
     FROM customers
 )
 SELECT
-    client_id,
+    person_id,
     rank,
     CAST(orders AS BIGINT) AS orders,
     CAST(revenue AS DECIMAL(18, 4)) AS revenue,

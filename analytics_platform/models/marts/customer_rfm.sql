@@ -1,16 +1,16 @@
--- Grain: one row per customer (client) with an order. Bots are left out.
+-- Grain: one row per customer (person) with an order. Bots are left out.
 -- Rules: scores are quintiles (Hughes 1994), 5 is the best: the share of all customers that is strictly worse, in
 -- fifths. Equal customers have equal scores, in any order of the rows. Recency counts from the last day with a session or
 -- order, not from today. The monetary value is the net revenue.
 WITH customers AS (
     SELECT
-        client_id,
+        person_id,
         max(last_order_date) AS last_order_date,
         sum(orders) AS orders,
         sum(revenue) AS revenue,
         sum(refunds) AS refunds
     FROM sessionized.customer_months
-    GROUP BY client_id
+    GROUP BY person_id
     HAVING sum(orders) > 0
 ),
 last_day AS (
@@ -19,7 +19,7 @@ last_day AS (
 ),
 worse AS (
     SELECT
-        client_id,
+        person_id,
         last_order_date,
         orders,
         revenue,
@@ -32,7 +32,7 @@ worse AS (
 ),
 scored AS (
     SELECT
-        client_id,
+        person_id,
         last_order_date,
         orders,
         revenue,
@@ -43,7 +43,7 @@ scored AS (
     FROM worse
 )
 SELECT
-    scored.client_id,
+    scored.person_id,
     last_day.as_of_date,
     scored.last_order_date,
     CAST(last_day.as_of_date - scored.last_order_date AS BIGINT) AS recency_days,

@@ -1,10 +1,10 @@
 -- Grain: one row per day. Bots are left out.
--- Rules: refunds count on the day they are given, whenever the order was.
+-- Rules: visitors are persons. Refunds count on the day they are given, whenever the order was.
 WITH visits AS (
     SELECT
         session_date AS date,
         count(*) AS sessions,
-        count(DISTINCT client_id) AS visitors,
+        count(DISTINCT person_key) AS visitors,
         sum(events) AS events,
         sum(page_views) AS page_views,
         count(*) FILTER (WHERE is_bounce) AS bounces,

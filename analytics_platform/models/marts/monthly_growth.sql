@@ -2,12 +2,12 @@
 -- Rules: growth compares with the calendar month before, and is null if that month had no revenue.
 WITH bought AS (
     SELECT
-        client_id,
+        person_id,
         month,
         orders,
         revenue,
         refunds,
-        min(CASE WHEN orders > 0 THEN month END) OVER (PARTITION BY client_id) AS first_month
+        min(CASE WHEN orders > 0 THEN month END) OVER (PARTITION BY person_id) AS first_month
     FROM sessionized.customer_months
     WHERE orders > 0 OR refunds > 0
 ),
@@ -23,8 +23,8 @@ calendar AS (
 months AS (
     SELECT
         calendar.month,
-        count(CASE WHEN bought.orders > 0 THEN bought.client_id END) AS customers,
-        count(CASE WHEN bought.month = bought.first_month THEN bought.client_id END) AS new_customers,
+        count(CASE WHEN bought.orders > 0 THEN bought.person_id END) AS customers,
+        count(CASE WHEN bought.month = bought.first_month THEN bought.person_id END) AS new_customers,
         coalesce(sum(bought.orders), 0) AS orders,
         coalesce(sum(bought.revenue), 0) AS revenue,
         coalesce(sum(bought.refunds), 0) AS refunds

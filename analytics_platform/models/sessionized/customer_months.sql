@@ -1,8 +1,6 @@
--- Grain: one row per client and month with a purchase or refund.
--- Rules: built from the day rollup, for the clients that occur in the days to build. A month without counted orders is
--- kept with zeros, so that no row disappears when late events change what counts.
+-- Grain: one row per person and month with an order or refund.
 SELECT
-    client_id,
+    person_id,
     CAST(date_trunc('month', event_date) AS DATE) AS month,
     CAST(sum(orders) AS BIGINT) AS orders,
     CAST(sum(revenue) AS DECIMAL(18, 4)) AS revenue,
@@ -10,4 +8,4 @@ SELECT
     min(CASE WHEN orders > 0 THEN event_date END) AS first_order_date,
     max(CASE WHEN orders > 0 THEN event_date END) AS last_order_date
 FROM sessionized.customer_days
-GROUP BY client_id, CAST(date_trunc('month', event_date) AS DATE)
+GROUP BY person_id, CAST(date_trunc('month', event_date) AS DATE)

@@ -3,7 +3,7 @@
 -- Orders and revenue come from the deduplicated purchases. A session is a bot's if every event that has a user agent has
 -- a bot's, and nothing was bought: one event that a server sends does not turn a person's visit into a bot's. The device
 -- of a bot's session is a bot, of all others that of the first event which tells a person's. Country and city are those of
--- the first event that knows one of them.
+-- the first event that knows one of them. The person is that of the user who signed in, else that of the client.
 WITH visits AS (
     SELECT
         entries.session_id,
@@ -130,6 +130,9 @@ SELECT
     sourced.session_id,
     sourced.client_id,
     sourced.user_id,
+    coalesce(
+        of_user.person_id, 'user:' || sourced.user_id, of_client.person_id, sourced.client_id
+    ) AS person_id,
     sourced.session_date,
     sourced.started_at,
     sourced.ended_at,
@@ -163,3 +166,5 @@ INNER JOIN channels
     ON sourced.source = channels.source
     AND sourced.medium = channels.medium
     AND sourced.campaign = channels.campaign
+LEFT JOIN cleaned.person_members AS of_user ON sourced.user_id = of_user.user_id
+LEFT JOIN cleaned.person_members AS of_client ON sourced.client_id = of_client.client_id

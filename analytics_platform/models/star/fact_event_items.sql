@@ -6,6 +6,7 @@ SELECT
     items.event_date,
     date_key(items.event_date) AS date_key,
     events.event_at,
+    surrogate_key(sessions.person_id) AS person_key,
     coalesce(customers.customer_key, surrogate_key(events.client_id)) AS customer_key,
     coalesce(products.product_key, surrogate_key(items.product_id)) AS product_key,
     surrogate_key(coalesce(items.list_id, items.list_name)) AS list_key,

@@ -6,6 +6,7 @@ SELECT
     date_key(events.event_date) AS date_key,
     events.event_at,
     entries.session_id,
+    surrogate_key(sessions.person_id) AS person_key,
     coalesce(customers.customer_key, surrogate_key(events.client_id)) AS customer_key,
     surrogate_key(sessions.channel) AS channel_key,
     CASE

@@ -7,6 +7,7 @@ SELECT
     items.item_index,
     purchases.event_date AS order_date,
     date_key(purchases.event_date) AS date_key,
+    surrogate_key(buyers.person_id) AS person_key,
     coalesce(customers.customer_key, surrogate_key(purchases.client_id)) AS customer_key,
     coalesce(products.product_key, surrogate_key(items.product_id)) AS product_key,
     items.product_id,
@@ -17,6 +18,7 @@ SELECT
     items.amount,
     items.amount_basis AS revenue_basis
 FROM sessionized.purchases AS purchases
+INNER JOIN sessionized.buyers AS buyers ON purchases.order_id = buyers.order_id
 INNER JOIN cleaned.event_items AS items ON purchases.event_id = items.event_id
 LEFT JOIN cleaned.customer_history AS customers
     ON purchases.client_id = customers.client_id

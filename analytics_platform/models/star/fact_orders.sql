@@ -24,6 +24,7 @@ SELECT
     purchases.ordered_at,
     entries.session_id,
     purchases.client_id,
+    surrogate_key(buyers.person_id) AS person_key,
     coalesce(customers.customer_key, surrogate_key(purchases.client_id)) AS customer_key,
     surrogate_key(sessions.channel) AS channel_key,
     CASE
@@ -42,6 +43,7 @@ SELECT
     CAST(coalesce(refunded.amount, 0) AS DECIMAL(18, 4)) AS refunded,
     CAST(purchases.revenue - coalesce(refunded.amount, 0) AS DECIMAL(18, 4)) AS net_revenue
 FROM sessionized.purchases AS purchases
+INNER JOIN sessionized.buyers AS buyers ON purchases.order_id = buyers.order_id
 LEFT JOIN sessionized.session_events AS entries ON purchases.event_id = entries.event_id
 LEFT JOIN sessionized.sessions AS sessions ON entries.session_id = sessions.session_id
 LEFT JOIN lines ON purchases.event_id = lines.event_id

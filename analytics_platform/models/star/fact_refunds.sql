@@ -8,11 +8,14 @@ SELECT
     date_key(refunds.event_date) AS date_key,
     refunds.refunded_at,
     refunds.client_id,
+    surrogate_key(coalesce(buyers.person_id, of_client.person_id, refunds.client_id)) AS person_key,
     coalesce(customers.customer_key, surrogate_key(refunds.client_id)) AS customer_key,
     refunds.basis,
     refunds.amount,
     refunds.excess
 FROM sessionized.refunds AS refunds
+LEFT JOIN sessionized.buyers AS buyers ON refunds.order_id = buyers.order_id
+LEFT JOIN cleaned.person_members AS of_client ON refunds.client_id = of_client.client_id
 LEFT JOIN cleaned.customer_history AS customers
     ON refunds.client_id = customers.client_id
     AND customers.version > 1

@@ -5,6 +5,7 @@ SELECT
     session_date,
     date_key(session_date) AS date_key,
     sessions.client_id,
+    surrogate_key(sessions.person_id) AS person_key,
     coalesce(customers.customer_key, surrogate_key(sessions.client_id)) AS customer_key,
     surrogate_key(channel) AS channel_key,
     CASE

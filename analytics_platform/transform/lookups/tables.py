@@ -17,6 +17,7 @@ from analytics_platform.contracts.sql import literal, quote
 from analytics_platform.settings import Settings
 from analytics_platform.transform.lookups import parse_urls, parse_user_agents, source_categories
 from analytics_platform.transform.lookups.daily_rates import RATE_DAYS, Rates, daily_rates
+from analytics_platform.transform.lookups.persons import find_members
 from analytics_platform.transform.lookups.source_categories import payment_providers
 from analytics_platform.transform.plan import DayRange, Query
 from analytics_platform.transform.source_events import source_events
@@ -107,12 +108,19 @@ def make_daily_rates(session: Reader, days: DayRange | None, settings: Settings)
     return daily_rates({day: named.get(day, ()) for day in every}, before, Rates(told.rows()), settings.shop_currency)
 
 
+def make_person_members(session: Reader, days: DayRange | None, settings: Settings) -> pl.DataFrame:
+    """Make the rows of cleaned.person_members of all pairs of ids that were ever loaded."""
+    sql = "SELECT DISTINCT client_id, email, user_id FROM ops.person_links"
+    return find_members(session.frame(Query(sql, {}, {"ops.person_links": None})), settings.shared_device_users)
+
+
 LOOKUPS: Mapping[str, Callable[[Reader, DayRange | None, Settings], pl.DataFrame]] = MappingProxyType(
     {
         "cleaned.urls": make_urls,
         "cleaned.daily_rates": make_daily_rates,
         "cleaned.user_agents": make_user_agents,
         "cleaned.source_categories": make_source_categories,
+        "cleaned.person_members": make_person_members,
     }
 )
 """Table name → the function that makes its rows."""

@@ -23,7 +23,7 @@ from psycopg.copy import Copy
 from analytics_platform.catalog import CONTRACTS
 from analytics_platform.contracts.base import ContractType
 from analytics_platform.contracts.ddl import create_statements, own_id
-from analytics_platform.contracts.ops import BatchDays, PipelineLogs, Quarantine
+from analytics_platform.contracts.ops import BatchDays, PersonLinks, PipelineLogs, Quarantine
 from analytics_platform.contracts.sql import literal, quote, quote_table
 from analytics_platform.transform import Query
 from analytics_platform.warehouse.duckdb import ROW_GROUP, DuckDBSession, connect
@@ -33,7 +33,7 @@ from analytics_platform.warehouse.postgres.tables import JSON, typed_columns
 from analytics_platform.warehouse.postgres.transfer import copy_frames
 from analytics_platform.warehouse.session import BatchCard, QueryPlan, Span, of_batches, with_neighbours
 
-BATCH_TABLES: tuple[ContractType, ...] = (PipelineLogs, Quarantine, BatchDays)
+BATCH_TABLES: tuple[ContractType, ...] = (PipelineLogs, Quarantine, BatchDays, PersonLinks)
 """The tables of the ledger that hold what became of a batch."""
 
 
@@ -103,7 +103,7 @@ class StagingSession(DuckDBSession):
     def bring_ledger(self, cards: Sequence[BatchCard]) -> None:
         """Fetch what the ledger says of batches that were loaded before, but for its rejected records."""
         self.ensure(*BATCH_TABLES)
-        for contract in (PipelineLogs, BatchDays):
+        for contract in (PipelineLogs, BatchDays, PersonLinks):
             name = contract.table.name
             columns = typed_columns(contract)
             named = ", ".join(map(quote, columns))  # in this order: a column that was added later is the last there

@@ -36,6 +36,7 @@ _STAR = [
     "event_at",
     "started_at",
     "ordered_at",
+    "person_key",
     "customer_key",
     "product_key",
     "product_id",
@@ -48,6 +49,7 @@ _INDEXES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "ops.quarantine": ("input", f"source, {TEXT_ID}"),
         "ops.batch_days": ("event_date",),
+        "ops.person_links": ("client_id", "user_id"),
         "sessionized.product_interactions": ("product_id", "list_id"),
     }
 )
@@ -133,6 +135,8 @@ def _create(contract: ContractType) -> Iterator[str]:
     ]
     parts.append(f"PRIMARY KEY ({', '.join(map(quote, key_of(table)))})")
     for column, dimension in table.foreign_keys.items():
+        if CONTRACTS[dimension].table.write == "whole" and CONTRACTS[dimension].table.reads:
+            continue  # persons who are one since a login are so before the facts of earlier days are built again
         key = quote(CONTRACTS[dimension].table.key[0])
         parts.append(f"FOREIGN KEY ({quote(column)}) REFERENCES {quote_table(dimension)} ({key})")
     cut = f" PARTITION BY RANGE ({quote(str(table.partition))})" if is_partitioned(table) else ""

@@ -91,7 +91,7 @@ def show_customers() -> None:
         with shell.card("Best customers"):
             best = tables.customers_table(queries.read_customers(session, "revenue", _TOP), "Customers by revenue")
             shell.table(best, "No customers yet.")
-            shell.table(tables.clients_table(queries.read_clients(session, _TOP)), "No order yet.")
+            shell.table(tables.persons_table(queries.read_persons(session, _TOP)), "No order yet.")
 
 
 def _map(places: pl.DataFrame) -> None:

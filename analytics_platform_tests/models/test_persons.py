@@ -1,0 +1,172 @@
+"""Who a visitor, an order and a customer are: persons in every table, after late logins and withdrawals too."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from analytics_platform.transform import DayRange
+from analytics_platform.warehouse import Session
+from analytics_platform.warehouse.ledger import find_batch
+from analytics_platform.warehouse.touched import days_after
+from analytics_platform.warehouse.withdraw import withdraw_batch
+from analytics_platform_tests.kit import (
+    Platform,
+    Row,
+    build,
+    built_platform,
+    click,
+    contents,
+    load_rows,
+    loaded_days,
+    needed,
+    open_house_of_tables,
+    open_platform,
+)
+from analytics_platform_tests.postgres import new_database
+
+TABLES = needed(
+    *("star.dim_person", "star.fact_events", "star.fact_event_items", "star.fact_order_items", "star.fact_refunds"),
+    *("marts.daily_trends", "marts.customer_revenue", "marts.customer_rfm", "marts.cohort_retention"),
+    "marts.monthly_growth",
+)
+
+
+def buy(client: str, order: str, at: str, value: int, user: str = "") -> Row:
+    """A purchase."""
+    return click(client, at, "checkout_completed", data={"transaction_id": order, "value": value}, user_id=user)
+
+
+def persons(session: Session) -> list[tuple[object, ...]]:
+    """Who there is, without the unknown member."""
+    return session.rows(
+        "SELECT person_id, clients, users, orders FROM star.dim_person WHERE person_key <> -1 ORDER BY person_id"
+    )
+
+
+def test_revenue_of_a_shared_browser_goes_to_who_ordered(tmp_path: Path) -> None:
+    """More users than SHARED_DEVICE_USERS share it: each order is its own customer's, not the latest one's."""
+    rows = [
+        buy("kiosk", "1", "2024-03-01T10:00:00Z", 50, "ada"),
+        buy("kiosk", "2", "2024-03-01T12:00:00Z", 20, "bob"),
+        click("kiosk", "2024-03-01T14:00:00Z"),
+    ]
+    with built_platform(tmp_path, rows, TABLES, shared_device_users=1) as session:
+        assert session.rows("SELECT person_id, revenue FROM marts.customer_revenue ORDER BY rank") == [
+            ("user:ada", 50),
+            ("user:bob", 20),
+        ]
+        assert persons(session) == [("kiosk", 1, 0, 0), ("user:ada", 0, 1, 1), ("user:bob", 0, 1, 1)]
+
+
+def test_two_browsers_of_a_user_are_one_visitor_and_one_customer(tmp_path: Path) -> None:
+    rows = [
+        buy("phone", "1", "2024-03-01T10:00:00Z", 50),
+        click("phone", "2024-03-01T11:00:00Z", user_id="ada"),
+        buy("laptop", "2", "2024-03-01T12:00:00Z", 20, "ada"),
+    ]
+    with built_platform(tmp_path, rows, TABLES) as session:
+        assert persons(session) == [("user:ada", 2, 1, 2)]
+        assert session.rows("SELECT visitors FROM marts.daily_trends") == [(1,)]
+        assert session.rows("SELECT person_id, orders, revenue FROM marts.customer_revenue") == [("user:ada", 2, 70)]
+        assert session.rows("SELECT customers, new_customers FROM marts.monthly_growth") == [(1, 1)]
+
+
+def test_a_purchase_without_user_is_the_order_of_who_signed_in_before_it(tmp_path: Path) -> None:
+    rows = [
+        click("kiosk", "2024-03-01T10:00:00Z", user_id="ada"),
+        buy("kiosk", "1", "2024-03-01T10:05:00Z", 50),
+        click("kiosk", "2024-03-01T12:00:00Z", user_id="bob"),
+    ]
+    with built_platform(tmp_path, rows, TABLES, shared_device_users=1) as session:
+        assert session.rows("SELECT person_id FROM marts.customer_revenue") == [("user:ada",)]
+
+
+DAY = dt.date(2024, 3, 1)
+EVENTS = st.lists(
+    st.tuples(
+        st.sampled_from(["phone", "laptop", "kiosk"]),
+        st.sampled_from(["", "", "ada", "bob", "cleo"]),
+        st.integers(0, 5 * 24 * 60),
+        st.sampled_from([None, None, 7, 9, -7]),
+    ),
+    min_size=2,
+    max_size=14,
+    unique_by=lambda event: event[2],
+)
+
+
+def _row(event: tuple[str, str, int, int | None]) -> Row:
+    client, user, minute, value = event
+    at = (dt.datetime(2024, 3, 1, tzinfo=dt.UTC) + dt.timedelta(minutes=minute)).isoformat()
+    if value is None:
+        return click(client, at, user_id=user)
+    return buy(client, str(value % 3), at, value, user)
+
+
+def _all(platform: Platform, session: Session) -> dict[str, list[tuple[object, ...]]]:
+    """The tables built at once in a new warehouse from the same files."""
+    return contents(session, TABLES - {"ops.person_links"})
+
+
+@contextmanager
+def _platform(kind: str) -> Iterator[tuple[Platform, Session]]:
+    with TemporaryDirectory() as folder, new_database() if kind == "postgres" else _nothing() as url:
+        made = open_platform(Path(folder), warehouse_url=url) if url else open_house_of_tables(Path(folder))
+        with made.session() as session:
+            yield made, session
+
+
+@contextmanager
+def _nothing() -> Iterator[str]:
+    yield ""
+
+
+def _build_after(platform: Platform, session: Session, batches: Sequence[str]) -> None:
+    """Build the days that these batches touch, each by itself, the latest first."""
+    for day in sorted(days_after(session, batches, platform.settings), reverse=True):
+        build(session, DayRange(day, day), platform.settings, TABLES)
+
+
+def _batch_of(session: Session, name: str) -> str:
+    return str(session.one("SELECT batch_id FROM ops.pipeline_logs WHERE input = $name", {"name": name})[0])
+
+
+@pytest.mark.parametrize("kind", ["duckdb", "postgres"])
+def test_late_logins_and_withdrawals_key_exactly_the_days_they_touch(kind: str) -> None:
+    @settings(
+        max_examples=max(1, settings().max_examples // (50 if kind == "duckdb" else 100)),
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(EVENTS, st.data(), st.integers(1, 3))
+    def check(events: list[tuple[str, str, int, int | None]], data: st.DataObject, most: int) -> None:
+        late = data.draw(st.integers(1, len(events) - 1))
+        early_rows, late_rows = [*map(_row, events[late:])], [*map(_row, events[:late])]
+        with _platform(kind) as (platform, session):
+            load_rows(platform, session, early_rows, "early.csv")
+            build(session, loaded_days(session), platform.settings, TABLES)
+            before = _all(platform, session)
+            load_rows(platform, session, late_rows, "late.csv")
+            batch = _batch_of(session, "late.csv")
+            _build_after(platform, session, [batch])
+            arrived = _all(platform, session)
+            build(session, loaded_days(session), platform.settings, TABLES)
+            assert arrived == _all(platform, session)
+            withdraw_batch(session, platform.settings, platform.lake, find_batch(session, batch), "test", "me")
+            days = days_after(session, [batch], platform.settings)
+            if days:
+                build(session, DayRange(min(days), max(days)), platform.settings, TABLES)
+            after = _all(platform, session)
+            assert {name: after[name] for name in after if name.startswith(("star.fact", "marts"))} == {
+                name: before[name] for name in before if name.startswith(("star.fact", "marts"))
+            }
+
+    check()
