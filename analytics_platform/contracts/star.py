@@ -84,6 +84,8 @@ class DimCustomer(
 ):
     """One row per client (browser or device) ever seen and period in which the shop knew the same of its customer.
 
+    It describes the browser; who someone is over all browsers tells dim_person.
+
     A slowly changing dimension of type 2: facts point to the version that was valid at their time. Name, e-mail and
     city of a client whose customer the shop knows are those of the version; all else is the same on all versions. Other
     clients have one version for all time. `is_current` has every client once.
