@@ -189,8 +189,11 @@ class FactEvents(
     customer_key: Whole = column("dim_customer, the version valid at the time.")
     channel_key: Whole = column("dim_channel, of the session.")
     device_key: Whole = column("dim_device.")
+    client_id: Text = column("The browser or device.")
+    user_id: Text = column("The signed-in user, if the event names one.", nullable=True)
     event_name: Text = column("GA4 name of the event.")
-    source: Text = column("The source the event came from.")
+    feed: Text = column("Where the event came from: clickstream, ecommerce_events, web_logs …")
+    platform: Text = column("WEB, IOS or ANDROID.", nullable=True)
     page_path: Text = column("Path of the page.", nullable=True)
     transaction_id: Text = column("The shop's order number, on purchases.", nullable=True)
     revenue: Money = column("Value of the order, on purchases; repeats included, see fact_orders.", nullable=True)
@@ -203,7 +206,7 @@ class FactEventItems(
     key=("event_id", "item_index"),
     partition="event_date",
     reads={"sessionized.sessions": Days(before=1)},
-    foreign_keys=dimensions("date", "person", "customer", "product", "list"),
+    foreign_keys=dimensions("date", "person", "customer", "product", "list", "channel"),
 ):
     """One row per product interaction: an item of an event."""
 
@@ -212,17 +215,24 @@ class FactEventItems(
     event_date: Day = column("Day of the event (UTC).")
     date_key: Whole = column("dim_date.")
     event_at: Instant = column("When the event happened.")
+    session_id: Text = column("The session (fact_sessions).")
     person_key: Whole = column("dim_person, of the session.")
     customer_key: Whole = column("dim_customer, the version valid at the time.")
     product_key: Whole = column("dim_product, the version valid at the time.")
     list_key: Whole = column("dim_list.")
+    channel_key: Whole = column("dim_channel, of the session.")
     client_id: Text = column("The browser or device.")
     user_id: Text = column("The signed-in user, if known.", nullable=True)
     event_name: Text = column("GA4 name of the event.")
     platform: Text = column("WEB, IOS or ANDROID.", nullable=True)
     list_name: Text = column("Name of the list as the event gave it.", nullable=True)
+    list_index: Whole = column("Place of the item in the list.", nullable=True)
     product_id: Text = column("The shop's product id.", nullable=True)
     product_name: Text = column("Name as the event gave it.", nullable=True)
+    variant: Text = column("Size, colour or other variant.", nullable=True)
+    brand: Text = column("Brand as the event gave it.", nullable=True)
+    category: Text = column("Category as the event gave it.", nullable=True)
+    coupon: Text = column("Coupon on the item.", nullable=True)
     price: Money = column("Price of one piece.", nullable=True)
     quantity: Whole = column("Pieces.", nullable=True)
     amount: Money = column("Value of the line of a purchase or refund (shop currency).", nullable=True)
@@ -242,11 +252,14 @@ class FactSessions(
     session_date: Day = column("Day (UTC) the session starts.")
     date_key: Whole = column("dim_date.")
     client_id: Text = column("The browser or device.")
+    user_id: Text = column("The last signed-in user of the session.", nullable=True)
     person_key: Whole = column("dim_person, of the user, else of the client.")
     customer_key: Whole = column("dim_customer, the version valid at the time.")
     channel_key: Whole = column("dim_channel.")
     device_key: Whole = column("dim_device, of the first event.")
     channel: Text = column("Default channel group.", isin=CHANNELS)
+    entry_page: Text = column("Path of the first page.", nullable=True)
+    exit_page: Text = column("Path of the last page.", nullable=True)
 
 
 class FactOrders(
@@ -270,6 +283,7 @@ class FactOrders(
     ordered_at: Instant = column("When the order was placed.")
     session_id: Text = column("The session it was placed in (fact_sessions).")
     client_id: Text = column("The browser or device.")
+    user_id: Text = column("The shop's customer or the signed-in user who ordered.", nullable=True)
     person_key: Whole = column("dim_person, who placed the order.")
     customer_key: Whole = column("dim_customer, the version valid at the time.")
     channel_key: Whole = column("dim_channel, of the session.")
@@ -297,12 +311,16 @@ class FactOrderItems(
     item_index: Whole = column("Line of the order, from 0.", ge=0)
     order_date: Day = column("Day of the order (UTC).")
     date_key: Whole = column("dim_date.")
+    client_id: Text = column("The browser or device.")
     person_key: Whole = column("dim_person, who placed the order.")
     customer_key: Whole = column("dim_customer, the version valid at the time.")
     product_key: Whole = column("dim_product, the version valid at the time; -1 for a line without product.")
     product_id: Text = column("The shop's product id.", nullable=True)
     product_name: Text = column("Name as the event gave it.", nullable=True)
     variant: Text = column("Size, colour or other variant.", nullable=True)
+    brand: Text = column("Brand as the event gave it.", nullable=True)
+    category: Text = column("Category as the event gave it.", nullable=True)
+    coupon: Text = column("Coupon on the item.", nullable=True)
     price: Money = column("Price of one piece.", nullable=True)
     quantity: Whole = column("Pieces.", nullable=True)
     amount: Money = column("Value of the line (shop currency); missing where unknown.", nullable=True)

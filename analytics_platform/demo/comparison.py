@@ -45,7 +45,7 @@ class Compared:
 _PER_SOURCE = """
 SELECT
     (SELECT sum(rows_read)::BIGINT FROM ops.pipeline_logs WHERE source = $source) AS rows_read,
-    (SELECT count(*) FROM star.fact_events WHERE source = $source) AS rows_accepted,
+    (SELECT count(*) FROM star.fact_events WHERE feed = $source) AS rows_accepted,
     (SELECT sum(rows_duplicate)::BIGINT FROM ops.pipeline_logs WHERE source = $source) AS rows_duplicate,
     (SELECT count(*) FROM ops.quarantine WHERE source = $source) AS rows_quarantined
 """
@@ -56,13 +56,13 @@ _GROUPS_PER_SOURCE: Mapping[str, str] = MappingProxyType(
             SELECT regexp_replace(error_reason, ' \\([^;]*\\)', '', 'g'), count(*) FROM ops.quarantine
             WHERE source = $source GROUP BY 1
         """,
-        "events_by_day": "SELECT event_date, count(*) FROM star.fact_events WHERE source = $source GROUP BY 1",
+        "events_by_day": "SELECT event_date, count(*) FROM star.fact_events WHERE feed = $source GROUP BY 1",
     }
 )
 
 _TOGETHER = """
 SELECT
-    (SELECT count(DISTINCT client_id) FROM star.fact_events JOIN star.dim_customer USING (customer_key)) AS clients,
+    (SELECT count(DISTINCT client_id) FROM star.fact_events) AS clients,
     (SELECT count(*) FROM star.fact_sessions) AS sessions,
     (SELECT count(*) FILTER (WHERE is_bounce) FROM star.fact_sessions) AS bounces,
     (SELECT count(*) FILTER (WHERE is_bot) FROM star.fact_sessions) AS bot_sessions,
@@ -101,7 +101,7 @@ SELECT
     count(DISTINCT client_id) AS unique_users,
     count(DISTINCT product_id) AS unique_products
 FROM star.fact_event_items
-WHERE list_name IS NOT NULL AND event_id IN (SELECT event_id FROM star.fact_events WHERE source = 'ecommerce_events')
+WHERE list_name IS NOT NULL AND event_id IN (SELECT event_id FROM star.fact_events WHERE feed = 'ecommerce_events')
 GROUP BY list_name
 """
 

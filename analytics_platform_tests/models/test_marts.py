@@ -65,7 +65,7 @@ def test_a_bots_session_has_only_events_of_programs_and_no_order(tmp_path: Path)
         assert session.rows("SELECT count(*) FROM star.fact_orders") == [(3,)]
         assert session.rows("SELECT sessions, orders FROM marts.daily_trends") == [(7, 3)]
         bots = session.rows(
-            "SELECT DISTINCT client_id FROM star.fact_events JOIN star.fact_sessions USING (session_id) "
+            "SELECT DISTINCT fact_events.client_id FROM star.fact_events JOIN star.fact_sessions USING (session_id) "
             "WHERE fact_events.is_bot ORDER BY 1"
         )
         assert [client for (client,) in bots] == [client for client in sorted(found) if found[client]]

@@ -180,9 +180,9 @@ def fill(session: DuckDBSession, last_event: dt.date = dt.date(2026, 11, 17)) ->
     add(session, "cleaned.users", user_id="u1")
     for number, user in enumerate(("u1", "u1", "u9")):
         add(session, "cleaned.events", event_id=f"e{number}", source="web_logs", user_id=user)
-    for client in ("ada", "ada", "bob"):
-        add(session, "star.fact_sessions", client_id=client, session_date=NOV_1)
-    add(session, "star.fact_sessions", client_id="robot", session_date=NOV_1, is_bot=True)
+    for person in (1, 1, 2):
+        add(session, "star.fact_sessions", person_key=person, session_date=NOV_1)
+    add(session, "star.fact_sessions", person_key=3, session_date=NOV_1, is_bot=True)
     for reason in ("client_id: missing; timestamp: not a time", "client_id: missing", "record: | <b>"):
         add(session, "ops.quarantine", error_reason=reason)
     add(session, "ops.pipeline_logs", source="clickstream", max_event_date=last_event)

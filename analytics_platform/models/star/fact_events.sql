@@ -15,8 +15,11 @@ SELECT
             events.device_type || '|' || coalesce(events.os, 'unknown') || '|' || coalesce(events.browser, 'unknown')
         )
     END AS device_key,
+    events.client_id,
+    events.user_id,
     events.event_name,
-    events.source,
+    events.source AS feed,
+    events.platform,
     events.page_path,
     events.transaction_id,
     events.revenue,

@@ -24,6 +24,7 @@ SELECT
     purchases.ordered_at,
     entries.session_id,
     purchases.client_id,
+    buyers.user_id,
     surrogate_key(buyers.person_id) AS person_key,
     coalesce(customers.customer_key, surrogate_key(purchases.client_id)) AS customer_key,
     surrogate_key(sessions.channel) AS channel_key,
