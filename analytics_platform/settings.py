@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import unquote
+from zoneinfo import available_timezones
 
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -100,6 +101,9 @@ class Settings(BaseSettings):
         "",
         description="Domains that visitors only pass through, with commas, beside known payment providers; bank.* for "
         "bank below any public suffix.",
+    )
+    shop_timezone: str = Field(
+        "UTC", description="Time zone of the shop (IANA, e.g. Europe/Berlin), for its day and hour beside those in UTC."
     )
     shared_device_users: Annotated[int, Field(ge=1)] = Field(
         3, description="With how many users a client or an e-mail address is one person's; with more it joins nobody."
@@ -205,6 +209,13 @@ class Settings(BaseSettings):
             raise ValueError("not a currency, write its code of ISO 4217 like EUR")
         return currency
 
+    @field_validator("shop_timezone")
+    @classmethod
+    def _check_timezone(cls, name: str) -> str:
+        if name != "UTC" and name not in available_timezones() - {"localtime"}:
+            raise ValueError("not a time zone, write its name in the IANA database like Europe/Berlin")
+        return name
+
     @field_validator("warehouse_memory")
     @classmethod
     def _check_memory(cls, memory: str) -> str:
@@ -249,9 +260,12 @@ class Settings(BaseSettings):
         return frozenset({*given, *map(unquote, given)})
 
     @property
-    def model_values(self) -> dict[str, int]:
+    def model_values(self) -> dict[str, int | str]:
         """Give the settings that models and their windows may name."""
-        return {"attribution_lookback_days": self.attribution_lookback_days}
+        return {
+            "attribution_lookback_days": self.attribution_lookback_days,
+            "shop_timezone": self.shop_timezone,
+        }
 
     @property
     def referrer_roles(self) -> dict[str, str]:

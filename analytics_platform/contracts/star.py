@@ -184,6 +184,8 @@ class FactEvents(
     event_date: Day = column("Day of the event (UTC).")
     date_key: Whole = column("dim_date.")
     event_at: Instant = column("When the event happened.")
+    shop_date: Day = column("Day in SHOP_TIMEZONE.")
+    shop_hour: Whole = column("Hour of that day.", in_range=(0, 23))
     session_id: Text = column("The session (fact_sessions).")
     person_key: Whole = column("dim_person, of the session.")
     customer_key: Whole = column("dim_customer, the version valid at the time.")
@@ -259,6 +261,8 @@ class FactSessions(
     device_key: Whole = column("dim_device, of the first event.")
     channel: Text = column("Default channel group.", isin=CHANNELS)
     entry_page: Text = column("Path of the first page.", nullable=True)
+    shop_date: Day = column("Day in SHOP_TIMEZONE.")
+    shop_hour: Whole = column("Hour of that day.", in_range=(0, 23))
     exit_page: Text = column("Path of the last page.", nullable=True)
 
 
@@ -281,6 +285,8 @@ class FactOrders(
     order_date: Day = column("Day of the order (UTC).")
     date_key: Whole = column("dim_date.")
     ordered_at: Instant = column("When the order was placed.")
+    shop_date: Day = column("Day in SHOP_TIMEZONE.")
+    shop_hour: Whole = column("Hour of that day.", in_range=(0, 23))
     session_id: Text = column("The session it was placed in (fact_sessions).")
     client_id: Text = column("The browser or device.")
     user_id: Text = column("The shop's customer or the signed-in user who ordered.", nullable=True)

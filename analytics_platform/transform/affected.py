@@ -33,7 +33,7 @@ def build_order() -> tuple[str, ...]:
     return tuple(TopologicalSorter(needs).static_order())
 
 
-def affected_days(table: str, touched: Collection[dt.date], settings: Mapping[str, int]) -> frozenset[dt.date]:
+def affected_days(table: str, touched: Collection[dt.date], settings: Mapping[str, int | str]) -> frozenset[dt.date]:
     """Find the days of `table` to build again after the events of the days in `touched` changed.
 
     `settings` gives values to windows that are named after a setting. Tables that Python makes, and models
@@ -44,7 +44,7 @@ def affected_days(table: str, touched: Collection[dt.date], settings: Mapping[st
     return _all_affected(frozenset(touched), tuple(sorted(settings.items())))[table]
 
 
-def refreshed_days(table: str, days: DayRange, settings: Mapping[str, int], start: dt.date) -> DayRange:
+def refreshed_days(table: str, days: DayRange, settings: Mapping[str, int | str], start: dt.date) -> DayRange:
     """Find the days of `table` to publish when `days` are built: these, and the days before them that they complete.
 
     A visit may go on past midnight, so the events of a day complete the sessions of the day before. Building
@@ -56,7 +56,7 @@ def refreshed_days(table: str, days: DayRange, settings: Mapping[str, int], star
 
 @lru_cache(maxsize=64)
 def _all_affected(
-    touched: frozenset[dt.date], settings: tuple[tuple[str, int], ...]
+    touched: frozenset[dt.date], settings: tuple[tuple[str, int | str], ...]
 ) -> Mapping[str, frozenset[dt.date]]:
     found: dict[str, frozenset[dt.date]] = {}
     for name in build_order():

@@ -82,9 +82,9 @@ def reads_of(table: Table, source: Table) -> Reads:
     return TouchedKeys(table.key[0]) if by_key else Days()
 
 
-def window_of(reads: Days, settings: Mapping[str, int]) -> tuple[int, int]:
+def window_of(reads: Days, settings: Mapping[str, int | str]) -> tuple[int, int]:
     """Give the days before and after; a window may be named after a setting, which is looked up."""
-    before = settings[reads.before] if isinstance(reads.before, str) else reads.before
+    before = int(settings[reads.before]) if isinstance(reads.before, str) else reads.before
     return before, reads.after
 
 
@@ -92,7 +92,7 @@ def _between(column: str, days: DayRange) -> str:
     return f"{quote(column)} BETWEEN {literal(days.first)} AND {literal(days.last)}"
 
 
-def _part_of(source: Table, reads: Reads, days: DayRange, settings: Mapping[str, int]) -> str | None:
+def _part_of(source: Table, reads: Reads, days: DayRange, settings: Mapping[str, int | str]) -> str | None:
     """Write the condition on `source` that selects what is read; None for all of it."""
     if isinstance(reads, Everything) or source.partition is None:
         return None
@@ -127,7 +127,7 @@ def _with_windows(model: Model, names: frozenset[str]) -> str:
     return put_queries(model.expression(), parts).sql("duckdb", copy=False)
 
 
-def plan(model: Model, days: DayRange | None, settings: Mapping[str, int]) -> Query:
+def plan(model: Model, days: DayRange | None, settings: Mapping[str, int | str]) -> Query:
     """Write the query that builds `days` of the model (None: all of it, for tables without days).
 
     `settings` gives values to windows and parameters that are named after a setting. Raises `KeyError` for a

@@ -19,7 +19,9 @@ class Explained:
     plans: tuple[QueryPlan, ...]
 
 
-def explain_model(session: Session, model: Model, days: DayRange | None, settings: Mapping[str, int]) -> Explained:
+def explain_model(
+    session: Session, model: Model, days: DayRange | None, settings: Mapping[str, int | str]
+) -> Explained:
     """Run the model for `days` (None: the last day with events), keep nothing, and tell how it was done.
 
     Raises `WarehouseError` if a table it reads is not built yet, or there is no event and so no last day.

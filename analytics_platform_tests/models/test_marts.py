@@ -7,8 +7,10 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 
+import pytest
+
 from analytics_platform.transform import DayRange
-from analytics_platform_tests.kit import Row, build, built_platform, click, open_house_of_tables
+from analytics_platform_tests.kit import Row, build, built_platform, click, needed, open_house_of_tables
 
 BOT = "Googlebot/2.1 (+http://www.google.com/bot.html)"
 DAY = "2024-03-01"
@@ -189,3 +191,24 @@ def test_weeks_of_two_years_are_told_apart(tmp_path: Path) -> None:
             (2024, 52, 2024, "December", "Sunday"),
             (2025, 1, 2024, "December", "Monday"),
         ]
+
+
+@pytest.mark.parametrize(
+    ("zone", "moments"),
+    [
+        ("UTC", [(30, 22), (30, 23), (31, 1)]),
+        ("Europe/Berlin", [(30, 23), (31, 0), (31, 3)]),  # the hour from 2 to 3 does not exist that night
+        ("Asia/Kolkata", [(31, 4), (31, 5), (31, 6)]),
+    ],
+)
+def test_facts_have_day_and_hour_of_the_shop(tmp_path: Path, zone: str, moments: list[tuple[int, int]]) -> None:
+    times = ("2024-03-30T22:40:00Z", "2024-03-30T23:40:00Z", "2024-03-31T01:05:00Z")
+    rows = [
+        click("a", time, "checkout_completed", data={"transaction_id": str(number), "value": 1})
+        for number, time in enumerate(times)
+    ]
+    expected = [(dt.date(2024, 3, day), hour) for day, hour in moments]
+    facts = {"star.fact_events": "event_at", "star.fact_sessions": "started_at", "star.fact_orders": "ordered_at"}
+    with built_platform(tmp_path, rows, needed(*facts), shop_timezone=zone) as session:
+        for table, at in facts.items():
+            assert session.rows(f"SELECT shop_date, shop_hour FROM {table} ORDER BY {at}") == expected

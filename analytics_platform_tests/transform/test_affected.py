@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from analytics_platform.catalog import CONTRACTS
 from analytics_platform.transform import DayRange, affected_days, day_ranges
 
-SETTINGS = {"attribution_lookback_days": 30}
+SETTINGS: dict[str, int | str] = {"attribution_lookback_days": 30, "shop_timezone": "UTC"}
 TOUCHED = dt.date(2024, 3, 10)
 
 days = st.dates(dt.date(2024, 1, 1), dt.date(2024, 2, 29))

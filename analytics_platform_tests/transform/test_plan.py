@@ -13,7 +13,7 @@ from analytics_platform.transform import DayRange, Query, all_models, plan, read
 from analytics_platform.warehouse import DuckDBSession
 from analytics_platform_tests.kit import memory_warehouse
 
-SETTINGS = {"attribution_lookback_days": 30}
+SETTINGS: dict[str, int | str] = {"attribution_lookback_days": 30, "shop_timezone": "UTC"}
 MARCH_10 = dt.date(2024, 3, 10)
 ONE_DAY = DayRange(MARCH_10, MARCH_10)
 

@@ -5,6 +5,8 @@ SELECT
     events.event_date,
     date_key(events.event_date) AS date_key,
     events.event_at,
+    CAST(events.event_at AT TIME ZONE $shop_timezone AS DATE) AS shop_date,
+    CAST(hour(events.event_at AT TIME ZONE $shop_timezone) AS BIGINT) AS shop_hour,
     entries.session_id,
     surrogate_key(sessions.person_id) AS person_key,
     coalesce(customers.customer_key, surrogate_key(events.client_id)) AS customer_key,

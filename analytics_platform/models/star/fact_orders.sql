@@ -22,6 +22,8 @@ SELECT
     purchases.event_date AS order_date,
     date_key(purchases.event_date) AS date_key,
     purchases.ordered_at,
+    CAST(purchases.ordered_at AT TIME ZONE $shop_timezone AS DATE) AS shop_date,
+    CAST(hour(purchases.ordered_at AT TIME ZONE $shop_timezone) AS BIGINT) AS shop_hour,
     entries.session_id,
     purchases.client_id,
     buyers.user_id,

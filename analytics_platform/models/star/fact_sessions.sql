@@ -14,6 +14,8 @@ SELECT
         ELSE surrogate_key(device_type || '|' || coalesce(os, 'unknown') || '|' || coalesce(browser, 'unknown'))
     END AS device_key,
     started_at,
+    CAST(started_at AT TIME ZONE $shop_timezone AS DATE) AS shop_date,
+    CAST(hour(started_at AT TIME ZONE $shop_timezone) AS BIGINT) AS shop_hour,
     ended_at,
     duration_s,
     source,
