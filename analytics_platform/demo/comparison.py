@@ -63,6 +63,7 @@ _GROUPS_PER_SOURCE: Mapping[str, str] = MappingProxyType(
 _TOGETHER = """
 SELECT
     (SELECT count(DISTINCT client_id) FROM star.fact_events) AS clients,
+    (SELECT count(*) FROM star.dim_person WHERE sessions > 0) AS persons,
     (SELECT count(*) FROM star.fact_sessions) AS sessions,
     (SELECT count(*) FILTER (WHERE is_bounce) FROM star.fact_sessions) AS bounces,
     (SELECT count(*) FILTER (WHERE is_bot) FROM star.fact_sessions) AS bot_sessions,

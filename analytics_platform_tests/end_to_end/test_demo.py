@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
+from decimal import Decimal
 from pathlib import Path
+
+import duckdb
 
 DEMO = "from analytics_platform.cli.main import main; main()"
 
@@ -31,6 +35,37 @@ def test_the_tables_of_all_sources_say_what_the_simulator_says_and_the_queue_is_
     assert "The queue is empty." in ran.stdout
     shared = [path for path in [tmp_path / "demo", *(tmp_path / "demo").rglob("*")] if path.lstat().st_mode & 0o077]
     assert not [path for path in shared if not path.is_symlink()]
+    assert_questions_are_answered(tmp_path / "demo" / "warehouse.duckdb")
+
+
+QUESTION = re.compile(r"^### (.*?)\n.*?```sql\n(.*?)```", re.DOTALL | re.MULTILINE)
+QUESTIONS = QUESTION.findall(Path(__file__).parents[2].joinpath("docs", "questions.md").read_text("utf-8"))
+
+
+def assert_questions_are_answered(warehouse: Path) -> None:
+    """Each question of docs/questions.md has an answer, in at most 25 lines, that adds up to the facts."""
+    with duckdb.connect(str(warehouse), read_only=True) as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        answers = {title: connection.sql(sql).pl() for title, sql in QUESTIONS}
+        sold, net, orders = connection.execute(
+            "SELECT sum(revenue), sum(net_revenue), count(*) FROM star.fact_orders"
+        ).fetchone() or (None, None, None)
+    assert len(answers) >= 18
+    assert not [title for title, sql in QUESTIONS if len(sql.strip().splitlines()) > 25]
+    assert not [title for title, answer in answers.items() if answer.is_empty()]
+    week = answers["Revenue by channel and device, against the week before"]
+    of_customers = answers["Revenue of new and returning customers"]
+    by_hour = answers["Orders by hour of the week, in the shop's time"]
+    campaigns = answers["Campaigns by the value of the customers they brought"]
+    both_weeks = week["last_7_days"].sum() + week["the_7_before"].sum()
+    assert both_weeks == of_customers["net_revenue"].sum() == net
+    assert of_customers["revenue"].sum() == by_hour["revenue"].sum() == sold
+    assert of_customers["orders"].sum() == by_hour["orders"].sum() == orders
+    assert (
+        campaigns["net_revenue"].sum()
+        == answers["Value by month of the first order and first channel"]["net_revenue"].sum()
+    )
+    assert Decimal(0) < net < sold
 
 
 def test_a_folder_with_other_data_is_left_alone(tmp_path: Path) -> None:

@@ -230,6 +230,7 @@ class Tally:
             bots += len(of[True] - of[False] - {bisect_right(begins, order.at) for order in self.orders([client_id])})
         return {
             "clients": len(self._times),
+            "persons": len(self._times),  # nobody signs in on a browser: its customer is a guest
             "sessions": starts.total(),
             "bounces": bounces,
             "bot_sessions": bots,
