@@ -36,9 +36,8 @@ def write_links(session: DuckDBSession, contract: ContractType, cards: Sequence[
     if query is None or span is None:
         return
     columns = "batch_id, client_id, email, user_id"
-    session.execute(
+    found = session.frame(
         f"""
-        INSERT INTO ops.person_links ({columns})
         SELECT {columns} FROM ({query}) AS named
         WHERE {of_batches(cards)} AND event_date BETWEEN $first AND $last
             AND client_id <> 'user:' || user_id AND email IS NOT NULL
@@ -46,6 +45,7 @@ def write_links(session: DuckDBSession, contract: ContractType, cards: Sequence[
         """,
         {"first": span[0], "last": span[1]},
     )
+    session.insert("ops.person_links", found)
 
 
 def days_of_persons(session: Session, batch_ids: Sequence[str], most_users: int) -> set[dt.date]:
