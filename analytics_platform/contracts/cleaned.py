@@ -61,6 +61,32 @@ class PersonMembers(
     person_id: Text = column("The person: user: and the smallest id of its users.")
 
 
+class ItemNames(
+    Contract, table="cleaned.item_names", key=("event_date", "product_name", "product_id"), partition="event_date"
+):
+    """One row per day, name of a product in items and id that stands with it."""
+
+    event_date: Day = column("Day of the events (UTC).")
+    product_name: Text = column("Name as events gave it.")
+    product_id: Text = column("The shop's product id; empty for items that give none.")
+
+
+class ProductNames(
+    Contract,
+    table="cleaned.product_names",
+    key="product_name",
+    write="whole",
+    reads=dict.fromkeys(("cleaned.item_names", "cleaned.product_versions"), Everything()),
+):
+    """One row per name that only one product has: the product of an item that gives a name and no id.
+
+    A name that two ids share is not here: an item with such a name and no id has no product.
+    """
+
+    product_name: Text = column("Name, on any day or in any version.")
+    product_id: Text = column("The shop's product id.")
+
+
 class Urls(Contract, table="cleaned.urls", key=("event_date", "url"), partition="event_date"):
     """One row per day and distinct address (page, referrer or campaign tags) seen that day, taken apart."""
 

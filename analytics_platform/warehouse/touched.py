@@ -104,6 +104,14 @@ _QUESTIONS = {
 }
 """Source → the query for the days that its new rows touch, after the tables it reads."""
 
+_NAMED = """
+SELECT DISTINCT known(item.item_name) AS product_name, plain_id(item.item_id) AS product_id
+FROM (SELECT unnest(items_of(items_json)) AS item FROM ({}) AS each WHERE items_json IS NOT NULL AND {}) AS listed
+"""
+_NEW_VERSIONS = """
+SELECT name FROM cleaned.product_versions GROUP BY name, product_id HAVING bool_and(list_contains($batches, batch_id))
+"""
+
 _NEAR = dt.timedelta(ORDER_REPEAT_DAYS + 1)
 """From an event to the days of orders that it may be part of."""
 
@@ -117,6 +125,48 @@ def days_of_versions(session: Session, batch_ids: Sequence[str]) -> set[dt.date]
     asked = {_QUESTIONS[source] for (source,) in session.rows(sql, batches) if source in _QUESTIONS}
     frames = [session.frame(question, batches) for tables, question in asked if existing.issuperset(tables)]
     return {day for frame in frames for day in frame["event_date"]}
+
+
+def days_of_names(session: Session, batch_ids: Sequence[str]) -> set[dt.date]:
+    """Return the days with a name whose product these batches tell, or a second one, if items have it without id.
+
+    Those on which it stands with an id too: what is counted of its product over all days changes.
+    """
+    existing = session.tables()
+    if not batch_ids or not existing.issuperset(("cleaned.item_names", "cleaned.product_names", "ops.batch_days")):
+        return set()
+    names = _newly_named(session, batch_ids, existing)
+    if "cleaned.product_versions" in existing:
+        names |= {name for (name,) in session.rows(_NEW_VERSIONS, {"batches": list(batch_ids)})}
+    days = session.rows(
+        """
+        SELECT DISTINCT event_date FROM cleaned.item_names WHERE product_name IN (
+            SELECT product_name FROM cleaned.item_names WHERE product_id = '' AND list_contains($names, product_name)
+        )
+        """,
+        {"names": sorted(names)},
+    )
+    return {day for (day,) in days}
+
+
+def _newly_named(session: Session, batch_ids: Sequence[str], existing: set[str]) -> set[str]:
+    """Return the names that stand with an id in these batches, and not with the same id on other days.
+
+    On the batches' own days they may be told already: so the answer is the same after a run that failed.
+    """
+    loaded = f"batch_id IN ({', '.join(map(literal, batch_ids))})"
+    told = set[tuple[str, str]]()
+    for query in source_events().values():
+        if "items_json" in query.columns and existing.issuperset(query.inputs):
+            asked = Query(_NAMED.format(query.sql, loaded), {}, dict.fromkeys(query.inputs, loaded))
+            told |= {(name, product) for name, product in session.frame(asked).rows() if name and product}
+    days = ", ".join(map(literal, touched_days(session, batch_ids))) or "NULL"
+    known = session.rows(
+        "SELECT DISTINCT product_name, product_id FROM cleaned.item_names "
+        f"WHERE product_id <> '' AND event_date NOT IN ({days}) AND list_contains($names, product_name)",
+        {"names": sorted({name for name, _ in told})},
+    )
+    return {name for name, _ in told.difference(known)}
 
 
 def days_of_orders(session: Session, batch_ids: Sequence[str]) -> set[dt.date]:
@@ -190,6 +240,7 @@ def days_after(session: Session, batch_ids: Sequence[str], settings: Settings) -
     days sees that it is gone.
     """
     touched = {*touched_days(session, batch_ids), *days_of_versions(session, batch_ids)}
+    touched |= days_of_names(session, batch_ids)
     touched |= days_of_persons(session, batch_ids, settings.shared_device_users)
     known = known_days(session)
     if known is None or not touched:

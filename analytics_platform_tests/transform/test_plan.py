@@ -126,6 +126,8 @@ def test_no_model_reads_the_whole_of_a_table_that_grows_with_the_events() -> Non
     assert whole == [
         ("cleaned.customer_history", "cleaned.customer_versions"),
         ("cleaned.exchange_rates", "cleaned.exchange_rate_versions"),
+        ("cleaned.product_names", "cleaned.item_names"),
+        ("cleaned.product_names", "cleaned.product_versions"),
         ("cleaned.users", "cleaned.customer_versions"),
         ("cleaned.users", "cleaned.user_versions"),
         ("sessionized.customer_months", "sessionized.customer_days"),

@@ -6,7 +6,7 @@ WITH lines AS (
         items.item_index,
         purchases.event_date,
         purchases.transaction_id,
-        items.product_id,
+        coalesce(items.product_id, names.product_id) AS product_id,
         items.variant,
         coalesce(items.quantity, 1) AS quantity,
         items.amount,
@@ -14,6 +14,7 @@ WITH lines AS (
         sum(items.amount) OVER (PARTITION BY purchases.order_id) AS total
     FROM sessionized.purchases AS purchases
     INNER JOIN cleaned.event_items AS items ON purchases.event_id = items.event_id
+    LEFT JOIN cleaned.product_names AS names ON items.product_id IS NULL AND items.product_name = names.product_name
 )
 SELECT
     order_id,

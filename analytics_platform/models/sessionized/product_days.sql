@@ -3,7 +3,7 @@
 -- later and the later item win, so the result does not depend on the order of rows. Sessions of bots give no names.
 WITH seen AS (
     SELECT
-        items.product_id,
+        coalesce(items.product_id, names.product_id) AS product_id,
         items.event_date,
         items.product_name,
         items.brand,
@@ -12,14 +12,15 @@ WITH seen AS (
         events.event_at,
         sessions.is_bot,
         row_number() OVER (
-            PARTITION BY items.product_id, items.event_date
+            PARTITION BY coalesce(items.product_id, names.product_id), items.event_date
             ORDER BY events.event_at, events.received_at, events.position, items.event_id, items.item_index
         ) AS sighting
     FROM cleaned.event_items AS items
     INNER JOIN cleaned.events AS events ON items.event_id = events.event_id
     INNER JOIN sessionized.session_events AS entries ON items.event_id = entries.event_id
     INNER JOIN sessionized.sessions AS sessions ON entries.session_id = sessions.session_id
-    WHERE items.product_id IS NOT NULL
+    LEFT JOIN cleaned.product_names AS names ON items.product_id IS NULL AND items.product_name = names.product_name
+    WHERE coalesce(items.product_id, names.product_id) IS NOT NULL
 )
 SELECT
     product_id,

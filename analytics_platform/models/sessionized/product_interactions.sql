@@ -10,7 +10,7 @@ WITH interactions AS (
         items.event_id,
         items.item_index,
         items.event_date,
-        items.product_id,
+        coalesce(items.product_id, names.product_id) AS product_id,
         coalesce(items.list_id, items.list_name) AS list_id,
         items.price,
         coalesce(items.quantity, 1) AS quantity,
@@ -25,6 +25,7 @@ WITH interactions AS (
     INNER JOIN cleaned.events AS events ON items.event_id = events.event_id
     INNER JOIN sessionized.session_events AS entries ON items.event_id = entries.event_id
     INNER JOIN sessionized.sessions AS sessions ON entries.session_id = sessions.session_id
+    LEFT JOIN cleaned.product_names AS names ON items.product_id IS NULL AND items.product_name = names.product_name
     WHERE NOT sessions.is_bot
 ),
 placed AS (

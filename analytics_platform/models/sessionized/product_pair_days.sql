@@ -7,10 +7,11 @@ WITH lines AS (
     SELECT DISTINCT
         items.event_id,
         items.event_date,
-        items.product_id
+        coalesce(items.product_id, names.product_id) AS product_id
     FROM cleaned.event_items AS items
     INNER JOIN cleaned.events AS events ON items.event_id = events.event_id
-    WHERE events.event_name = 'purchase' AND items.product_id IS NOT NULL
+    LEFT JOIN cleaned.product_names AS names ON items.product_id IS NULL AND items.product_name = names.product_name
+    WHERE events.event_name = 'purchase' AND coalesce(items.product_id, names.product_id) IS NOT NULL
 ),
 sized AS (
     SELECT

@@ -66,13 +66,14 @@ items AS (
     SELECT
         items.event_id,
         items.item_index,
-        items.product_id,
+        coalesce(items.product_id, names.product_id) AS product_id,
         items.variant,
         coalesce(items.quantity, 1) AS quantity,
         items.amount,
         matched.order_id
     FROM cleaned.event_items AS items
     INNER JOIN matched ON items.event_id = matched.event_id
+    LEFT JOIN cleaned.product_names AS names ON items.product_id IS NULL AND items.product_name = names.product_name
 ),
 ordered AS (
     SELECT

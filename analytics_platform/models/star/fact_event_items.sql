@@ -9,7 +9,7 @@ SELECT
     entries.session_id,
     surrogate_key(sessions.person_id) AS person_key,
     coalesce(customers.customer_key, surrogate_key(events.client_id)) AS customer_key,
-    coalesce(products.product_key, surrogate_key(items.product_id)) AS product_key,
+    coalesce(products.product_key, surrogate_key(coalesce(items.product_id, names.product_id))) AS product_key,
     surrogate_key(coalesce(items.list_id, items.list_name)) AS list_key,
     surrogate_key(sessions.channel) AS channel_key,
     events.client_id,
@@ -18,7 +18,7 @@ SELECT
     events.platform,
     items.list_name,
     items.list_index,
-    items.product_id,
+    coalesce(items.product_id, names.product_id) AS product_id,
     items.product_name,
     items.variant,
     items.brand,
@@ -37,8 +37,9 @@ LEFT JOIN cleaned.customer_history AS customers
     AND customers.version > 1
     AND events.event_at >= customers.valid_from
     AND events.event_at < customers.valid_to
+LEFT JOIN cleaned.product_names AS names ON items.product_id IS NULL AND items.product_name = names.product_name
 LEFT JOIN cleaned.product_history AS products
-    ON items.product_id = products.product_id
+    ON coalesce(items.product_id, names.product_id) = products.product_id
     AND products.version > 1
     AND events.event_at >= products.valid_from
     AND events.event_at < products.valid_to

@@ -10,8 +10,8 @@ SELECT
     purchases.client_id,
     surrogate_key(buyers.person_id) AS person_key,
     coalesce(customers.customer_key, surrogate_key(purchases.client_id)) AS customer_key,
-    coalesce(products.product_key, surrogate_key(items.product_id)) AS product_key,
-    items.product_id,
+    coalesce(products.product_key, surrogate_key(coalesce(items.product_id, names.product_id))) AS product_key,
+    coalesce(items.product_id, names.product_id) AS product_id,
     items.product_name,
     items.variant,
     items.brand,
@@ -29,8 +29,9 @@ LEFT JOIN cleaned.customer_history AS customers
     AND customers.version > 1
     AND purchases.ordered_at >= customers.valid_from
     AND purchases.ordered_at < customers.valid_to
+LEFT JOIN cleaned.product_names AS names ON items.product_id IS NULL AND items.product_name = names.product_name
 LEFT JOIN cleaned.product_history AS products
-    ON items.product_id = products.product_id
+    ON coalesce(items.product_id, names.product_id) = products.product_id
     AND products.version > 1
     AND purchases.ordered_at >= products.valid_from
     AND purchases.ordered_at < products.valid_to
