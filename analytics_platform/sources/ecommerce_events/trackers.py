@@ -120,8 +120,6 @@ def plain_data(document: str | None) -> str | None:
         inner = event.pop("params", None)
         fields = usually_named({**inner, **event} if isinstance(inner, dict) else event, _USUAL)
     items = fields.get("items")
-    if isinstance(items, dict) and any(plain_name(name) in ("itemid", "itemname") for name in items):
-        items = [items]
     try:
         fields |= {"items": parse_items(items)} if items and known(str(items)) else {}
     except ItemsError:
@@ -160,6 +158,8 @@ def _pruned(value: object) -> object:
 def _list_products(fields: dict[str, object]) -> None:
     """Make `items` of the list `products`, or of the one product that the fields themselves are about."""
     products = unnest(fields.get("products"))
+    if isinstance(products, dict) and products.keys() & _ITEM_NAMES.keys():
+        products = [products]
     if "items" in fields or not (isinstance(products, list) or "product_id" in fields):
         return
     if isinstance(products, list):
