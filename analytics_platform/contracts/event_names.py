@@ -14,14 +14,16 @@ _SPELLINGS = {
     "page_view": "page viewed, viewed page, view page, $pageview",
     "screen_view": "screen viewed, viewed screen, $screen",
     "view_item": "product viewed, viewed product, view product, product view, product details viewed, item viewed,"
-    "viewed item, view content",
+    "viewed item, item view, product detail view, product details view, view details, view content",
     "view_item_list": "product list viewed, collection viewed, viewed collection, category viewed, viewed category,"
     "view category, product list view, item list viewed, viewed product list",
-    "select_item": "product clicked, clicked product, product click, item clicked, item selected, click product",
+    "select_item": "product clicked, clicked product, product click, item clicked, item selected, click product,"
+    "item click, click item, select product, product selected",
     "add_to_cart": "product added to cart, product added, added product, added to cart, add product to cart, cart add,"
-    "add to basket, added to basket, add to bag, item added to cart, wishlist product added to cart",
+    "add to basket, added to basket, add to bag, item added to cart, item added, add item,"
+    "wishlist product added to cart",
     "remove_from_cart": "product removed from cart, product removed, removed product, removed from cart, cart remove,"
-    "remove from basket, removed from basket, item removed from cart",
+    "remove from basket, removed from basket, item removed from cart, item removed, remove item",
     "view_cart": "cart viewed, viewed cart, cart view, basket viewed, view basket",
     "begin_checkout": "checkout started, started checkout, checkout begun, start checkout, initiate checkout,"
     "initiated checkout, checkout start",

@@ -71,6 +71,20 @@ def channel_gaps(quality: pl.DataFrame) -> Iterator[str]:
     yield from empty_columns(quality, ("page_url", "referrer"))
 
 
+def unfinished_sentence(days: pl.DataFrame, quality: pl.DataFrame) -> str:
+    """Say which days may not be complete, and which sources have brought nothing later; nothing if all are complete."""
+    dates = days.filter(~pl.col("is_complete"))["date"].to_list()
+    if not dates:
+        return ""
+    left_out = "is" if len(dates) == 1 else "are"
+    said = f"{span(dates[0], dates[-1])} may not be complete, and {left_out} left out of comparisons"
+    heard = quality.filter(pl.col("source").is_in(list(EVENTS)), pl.col("rows_accepted") + pl.col("rows_duplicate") > 0)
+    last = heard.group_by("source").agg(pl.col("date").max()).filter(pl.col("date") == dates[0])["source"].sort()
+    if len(dates) == 1 or last.is_empty():
+        return f"{said}."
+    return f"{said}: the last records of {listed(last.to_list())} are of {span(dates[0], dates[0])}."
+
+
 def _dates(dates: Collection[dt.date]) -> str:
     ranges = [span(each.first, each.last) for each in day_ranges(set(dates))]
     more = len(ranges) - _NAMED

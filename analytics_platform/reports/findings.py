@@ -14,7 +14,7 @@ from pathlib import Path
 import polars as pl
 
 from analytics_platform.reports import plots, queries, records, sentences, tables
-from analytics_platform.reports.coverage import channel_gaps, differences, empty_columns
+from analytics_platform.reports.coverage import channel_gaps, differences, empty_columns, unfinished_sentence
 from analytics_platform.reports.drawing import Plot, draw
 from analytics_platform.reports.periods import total_of, weeks_of
 from analytics_platform.reports.queries import ALL_DAYS
@@ -23,7 +23,6 @@ from analytics_platform.reports.tables import TextTable
 from analytics_platform.reports.wording import (
     amounts_in,
     count,
-    day,
     listed,
     moment,
     money,
@@ -180,12 +179,7 @@ def _notes(facts: Facts) -> tuple[str, ...]:
         "conversion is sessions with an order / sessions. Revenue is before refunds. " + sentences.currency_sentence()
     )
     unknown = sentences.unknown_sentence(facts.unknown, facts.unconverted)
-    notes = tuple(filter(None, (basis, unknown)))
-    unfinished = [day(date) for date in facts.days.filter(~facts.days["is_complete"])["date"]]
-    if not unfinished:
-        return notes
-    left_out = "is" if len(unfinished) == 1 else "are"
-    return (*notes, f"{listed(unfinished)} may not be complete, and {left_out} left out of comparisons.")
+    return tuple(filter(None, (basis, unknown, unfinished_sentence(facts.days, facts.quality))))
 
 
 def _sections(facts: Facts, limit: float) -> Iterator[Section]:

@@ -378,6 +378,7 @@ def _worst_day(errors: pl.DataFrame, limit: float, checked: Collection[Day]) -> 
     said = f"and {count(len({date for date, _ in over}), 'day')} went over the limit of {threshold(limit)}, "
     said += f"{where} the farthest with {percent(worst['rate'])}"
     if passed := len(set(over) - set(checked)):
-        which = "it" if len(over) == 1 else f"{passed} of these {len(over)} days and sources"
+        part = "all" if passed == len(over) else str(passed)
+        which = "it" if len(over) == 1 else f"{part} of these {len(over)} days and sources"
         said += f" (the check error_rate passes {which}: too few records to check, or settled since)"
     return said

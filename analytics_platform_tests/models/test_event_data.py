@@ -293,3 +293,15 @@ def test_items_that_are_one_object_are_one_item_and_others_that_are_no_list_are_
         (values,) = session.frame("SELECT sum(amount) AS amount FROM cleaned.events")["amount"]
         assert (found, values) == (["A", "A"], Decimal(7 * len(cases)))
         assert unread_fields(session) == ["items that are no list in event_data of clickstream"]
+
+
+def test_of_a_list_of_items_what_is_no_object_is_named(tmp_path: Path) -> None:
+    one, two = {"item_id": "A", "price": 2}, {"item_id": "B"}
+    cases: list[list[object]] = [[1, one], [one, "x, y"], [one, "}, 1", two], [[], one], [one, True, two], ["A", "B"]]
+    rows = _clicks([{"name": "view_item", "data": {"items": items}} for items in cases])
+    with built_platform(tmp_path, rows, CLEANED) as session:
+        found = session.rows("SELECT product_id, count(*) FROM cleaned.event_items GROUP BY 1 ORDER BY 1 NULLS LAST")
+        assert found == [("A", 5), ("B", 2), (None, 7)]
+        assert unread_fields(session) == ["items that are no object in event_data of clickstream"]
+        kept = "SELECT count(*) FROM cleaned.clickstream WHERE event_data LIKE '%items that are no object%'"
+        assert session.one(kept) == (len(cases),)

@@ -110,6 +110,21 @@ def test_of_products_viewed_as_often_and_as_late_the_smallest_name_is_the_favour
     assert metrics(platform)[0][2] == "A"
 
 
+def test_words_of_logs_mean_the_same_in_every_form_and_spelling(platform: Platform) -> None:
+    words = {
+        "view_item": "VIEW, Views ,viewing,visits,Item-View,view details,productDetailView",
+        "select_item": "Clicks,clicking,taps,click_item,ItemClick,product.selected",
+        "add_to_cart": "adds,Adding,item_added,addItem",
+        "remove_from_cart": "removes,deletes,item removed,Remove-Item",
+        "purchase": "buys,BUYING,orders",
+    }
+    actions = [(name, word) for name, said in words.items() for word in said.split(",")]
+    arrive(platform, logs=[log(1, NOON + n * MINUTE, word, "P") for n, (_, word) in enumerate(actions)], users=[ADA])
+    found = rows(platform, "SELECT event_name FROM cleaned.events ORDER BY event_at")
+    assert found == [(name,) for name, _ in actions]
+    assert rows(platform, "SELECT clicks, favourite_views, orders FROM marts.user_metrics") == [(6, 7, 3)]
+
+
 def test_interactions_of_all_sources_count_for_a_customer(platform: Platform) -> None:
     with platform.session() as session:
         data = {

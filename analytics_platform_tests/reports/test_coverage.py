@@ -5,9 +5,9 @@ from collections.abc import Callable
 
 import pytest
 
-from analytics_platform.reports.coverage import channel_gaps, differences, empty_columns
+from analytics_platform.reports.coverage import channel_gaps, differences, empty_columns, unfinished_sentence
 from analytics_platform.transform import DayRange
-from analytics_platform_tests.reports.examples import NOV_1, frame
+from analytics_platform_tests.reports.examples import NOV_1, days, frame
 
 BEFORE, AFTER = DayRange(NOV_1, dt.date(2026, 11, 7)), DayRange(dt.date(2026, 11, 8), dt.date(2026, 11, 14))
 Row = tuple[int, int, str | None] | None
@@ -58,6 +58,27 @@ def test_what_differs_between_two_weeks_is_named(
 def test_only_the_columns_that_a_figure_needs_are_named() -> None:
     rows = [(NOV_1, "app", 99, 0, 0, ""), (AFTER.last, "app", 99, 0, 0, "referrer, items")]
     assert [*empty_columns(frame("quality", rows), ["items"])] == ["app has no items on 14 Nov"]
+
+
+@pytest.mark.parametrize(
+    ("logs_end_on", "complete", "said"),
+    [
+        (14, 14, ""),
+        (13, 13, "14 Nov may not be complete, and is left out of comparisons."),
+        (
+            8,
+            7,
+            "8–14 Nov may not be complete, and are left out of comparisons: the last records of web_logs are of 8 Nov.",
+        ),
+    ],
+)
+def test_days_that_may_not_be_complete_are_said_with_the_source_that_is_behind(
+    logs_end_on: int, complete: int, said: str
+) -> None:
+    found = days(*[(10, 1, 50)] * 14, unfinished=14 - complete)
+    ends = {"clickstream": 14, "web_logs": logs_end_on, "users": 8}
+    rows = [(dt.date(2026, 11, n + 1), source, 9, 0, 0, "") for source, end in ends.items() for n in range(end)]
+    assert unfinished_sentence(found, frame("quality", rows)) == said
 
 
 @pytest.mark.parametrize(

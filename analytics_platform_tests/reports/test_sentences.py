@@ -345,7 +345,14 @@ class TestQuality:
             "and 1 day went over the limit of 2.5 %, web on 1 Nov the farthest with 20 %."
         )
 
-    @pytest.mark.parametrize(("sources", "which"), [(["app"], "it"), (["app", "web"], "1 of these 2 days and sources")])
+    @pytest.mark.parametrize(
+        ("sources", "which"),
+        [
+            (["app"], "it"),
+            (["app", "web"], "1 of these 2 days and sources"),
+            (["app", "shop"], "all of these 2 days and sources"),
+        ],
+    )
     def test_a_day_that_the_check_passes_is_pointed_out(self, sources: list[str], which: str) -> None:
         quality = frame("quality", [(NOV_1, source, 90, 0, 10) for source in sources])
         assert say.quality_sentence(quality, REASONS, LIMIT, {(NOV_1, "web")}).endswith(

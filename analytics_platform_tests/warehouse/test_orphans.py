@@ -88,12 +88,13 @@ def test_names_of_events_that_nothing_maps_are_named_with_their_source(tmp_path:
     assert observation.seen == told
 
 
-def test_fields_that_nothing_reads_are_named_once_with_their_place(tmp_path: Path) -> None:
+def test_fields_that_nothing_reads_and_that_say_something_are_named_once_with_their_place(tmp_path: Path) -> None:
     platform = open_platform(tmp_path)
     with platform.session() as session:
         data = {"orderId": "T1", "revenue": 1, "gift_note": "x", "totalValue": 2}
         load_rows(platform, session, [click("ada", "2026-03-09T10:00:00Z", data=data, colour="red")], "1.csv")
-        load_rows(platform, session, [click("bob", "2026-03-09T10:00:00Z", data={"gift_note": "y"})], "2.csv")
+        noted = click("bob", "2026-03-09T10:00:00Z", data={"gift_note": "y", "card": None})
+        load_rows(platform, session, [noted], "2.csv")
         session.ensure(CONTRACTS["cleaned.ecommerce_events"])
         load_messages(platform, session, [shop_message("u1", "2026-03-09T10:00:00Z", campaign="a")])
         fields = [

@@ -179,7 +179,13 @@ _LAST_NAMES = (
 _HONORIFICS = ("Mrs.", "Mr.", "Ms.", "Dr.", "Prof.")
 _SUFFIXES = ("V", "III", "Jr.", "Sr.", "PhD", "MD")
 _COMPANIES = ("Abt-Engel", "Fjeld Group", "Kowalska and Sons", "Nowak LLC", "Petit, Thorn & Quist")
-_CITIES = ("Gävle", "Köln", "Łódź", "Málaga", "Nîmes", "South Elvis", "Århus")
+_CITIES = {
+    **{"Gävle": (60.67, 17.12), "Köln": (50.94, 6.96), "Łódź": (51.77, 19.46), "Málaga": (36.74, -4.46)},
+    **{"Nîmes": (43.84, 4.36), "Århus": (56.16, 10.15)},
+}
+"""City → latitude and longitude."""
+_AROUND = 0.03
+"""How far someone lives from the middle of the city at most, in degrees: about three kilometres."""
 _BAD_EMAILS = ("nobody", "anna@", "@mail.example", "anna at mail.example", "anna@@mail.example", "an na@mail.example")
 _BAD_EMAIL_WITH_LOGS = 20
 _BAD_EMAIL_EVERY = 37
@@ -213,7 +219,7 @@ def _draw_user(rng: Random, user_id: int, is_bad: bool) -> SimulatedUser:
     local = unicodedata.normalize("NFKD", f"{first}.{last}").encode("ascii", "ignore").decode().replace("'", "")
     email = f"{local}{user_id}@Mail.example"
     company = rng.choice(_COMPANIES) if rng.random() < 0.9 else None
-    city = rng.choice(_CITIES) if rng.random() < 0.95 else None
+    city = rng.choice(list(_CITIES)) if rng.random() < 0.95 else None
     # names as people write them
     honorific = f"{rng.choice(_HONORIFICS)} " if rng.random() < 0.12 else ""
     suffix = f" {rng.choice(_SUFFIXES)}" if rng.random() < 0.1 else ""
@@ -234,20 +240,25 @@ def _draw_user(rng: Random, user_id: int, is_bad: bool) -> SimulatedUser:
 
 
 def _draw_address(rng: Random, city: str | None) -> dict[str, Any]:
-    """Draw an address; the coordinates are numbers as text, and missing for some."""
-    geo = {"lat": f"{rng.uniform(-80, 80):.4f}", "lng": f"{rng.uniform(-180, 180):.4f}"}
+    """Draw an address; the coordinates, near the city's, are numbers as text, and missing for some."""
     return {
         "street": f"{rng.choice(_LAST_NAMES)} Street",
         "suite": f"Apt. {rng.randrange(1, 999)}",
         "city": city,
         "zipcode": f"{rng.randrange(100_000):05}-{rng.randrange(10_000):04}",
-        "geo": geo if rng.random() < 0.95 else None,
+        "geo": _draw_place(rng, city) if city and rng.random() < 0.95 else None,
     }
+
+
+def _draw_place(rng: Random, city: str) -> dict[str, str]:
+    latitude, longitude = (middle + rng.uniform(-_AROUND, _AROUND) for middle in _CITIES[city])
+    return {"lat": f"{latitude:.4f}", "lng": f"{longitude:.4f}"}
 
 
 def _move(user: SimulatedUser) -> SimulatedUser:
     """Give a user another e-mail address and city."""
     assert user.person is not None
     city, email = "Reykjavík", f"Moved{user.entry['id']}@Mail.example"
-    entry = {**user.entry, "email": email, "address": {**user.entry["address"], "city": city}}
+    address = {**user.entry["address"], "city": city, "geo": {"lat": "64.1200", "lng": "-21.8500"}}
+    entry = {**user.entry, "email": email, "address": address}
     return SimulatedUser(entry, {**user.person, "email": email.lower(), "city": city})

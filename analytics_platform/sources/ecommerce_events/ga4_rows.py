@@ -57,7 +57,7 @@ def flatten(row: Mapping[str, object]) -> dict[str, object]:
 def _leaves(value: Mapping[str, object], path: str = "") -> Iterator[tuple[str, object]]:
     """Yield the values in an object and in the objects in it, each with its path, that say something."""
     for name, inner in value.items():
-        if isinstance(inner, dict):
+        if isinstance(inner, dict) and path + name != "items":  # of which one object is one item
             yield from _leaves(inner, f"{path}{name}.")
         elif _says(inner):
             yield path + name, inner

@@ -1,7 +1,8 @@
 """Reads the items of an e-commerce event, in whichever of three forms they come.
 
 The forms are a list of objects, a text that holds such a list as JSON or as Python prints it, and a text as the GA4
-export writes it, which is how SQL engines print an array of structs: without quotes and without escapes.
+export writes it, which is how SQL engines print an array of structs: without quotes and without escapes. In the first
+two, one object that names an item is a list of one.
 
 Grammar of the GA4 form (blanks around the whole are skipped):
 
@@ -89,8 +90,8 @@ _ENDS_TEXT = re.compile(rf", (?=({_NAME})=)|{_ITEM_END}")
 _SIMPLE_FIELD = re.compile(rf"({_NAME})=([^,}}\[]*+), (?=({_NAME})=)")
 _ENDS_KEY = re.compile(rf", value=(?=\{{|null\}})|{_ITEM_END}")
 _ENDS_TYPED = re.compile(rf", (?={_TYPED})|\}}(?!\}}\], {_TYPED}){_PARAM_END}")
-# JSON, and not the GA4 form: after any `{}`, an item that is empty or begins with a quote, or is none.
-_JSON = re.compile(r"\s*+\[\s*+(?:\{\s*+\}\s*+,\s*+)*+(?:\{\s*+[\"}]|[^\s{])")
+# JSON, and not the GA4 form: an object, or after any `{}` an item that is empty or begins with a quote, or is none.
+_JSON = re.compile(r"\s*+(?:\{\s*+[\"}]|\[\s*+(?:\{\s*+\}\s*+,\s*+)*+(?:\{\s*+[\"}]|[^\s{]))")
 
 
 class ItemsError(ValueError):
@@ -232,6 +233,8 @@ class _Reader:
 def _clean_items(value: object) -> list[dict[str, object]]:
     """Clean the items of a decoded list."""
     value = unnest(value)
+    if isinstance(value, dict) and (not value or any(plain_name(name) in ("itemid", "itemname") for name in value)):
+        value = [value] if value else []
     if not isinstance(value, list):
         raise ItemsError("expected a list of items")
     for place, item in enumerate(value):

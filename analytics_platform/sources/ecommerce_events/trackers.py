@@ -67,9 +67,9 @@ _USUAL = {plain_name(name): name for name in (*_OF_DATA, *BODIES)}
 _OTHER_NAMES = "|".join(plain for plain, name in _USUAL.items() if plain != name)
 REWRITTEN = (
     rf"""["'](?:{"|".join((*BODIES, _OTHER_NAMES))}|[A-Za-z_ -]*[A-Z -][A-Za-z_ -]*)\\?["']\s*:"""
-    r"""|["']items\\?["']\s*:\s*[^\[\s]"""
+    r"""|["']items\\?["']\s*:\s*(?:[^\[\s]|\[\s*[^{\]\s])|\}\s*,\s*(?:[^{"\s]|"(?:[^"\\]|\\.)*"\s*[,\]])"""
 )
-"""Where JSON has a name that may be read as another, or items that are no list."""
+"""Where JSON has a name that may be read as another, items that are no list, or a list with more than objects."""
 
 _CALLS = {"page": "page_view", "screen": "screen_view"}
 """Segment's calls that name no event."""
@@ -120,8 +120,10 @@ def plain_data(document: str | None) -> str | None:
         inner = event.pop("params", None)
         fields = usually_named({**inner, **event} if isinstance(inner, dict) else event, _USUAL)
     items = fields.get("items")
-    if isinstance(items, dict) and any(plain_name(name) in ("itemid", "itemname") for name in items):
-        items = [items]
+    if isinstance(items, list) and (others := [x for x in items if not isinstance(x, dict | None)]):
+        # As below. Each stays an item of which nothing is known: it was bought as much as those beside it.
+        items = [x if isinstance(x, dict) else {} for x in items]
+        fields |= {"items": items, "items that are no object": others}
     try:
         fields |= {"items": parse_items(items)} if items and known(str(items)) else {}
     except ItemsError:
@@ -160,6 +162,8 @@ def _pruned(value: object) -> object:
 def _list_products(fields: dict[str, object]) -> None:
     """Make `items` of the list `products`, or of the one product that the fields themselves are about."""
     products = unnest(fields.get("products"))
+    if isinstance(products, dict) and products.keys() & _ITEM_NAMES.keys():
+        products = [products]
     if "items" in fields or not (isinstance(products, list) or "product_id" in fields):
         return
     if isinstance(products, list):

@@ -6,18 +6,22 @@ SELECT
     'user:' || user_id AS client_id,
     user_id,
     CASE
-        WHEN plain_name(action) IN ('view', 'viewed', 'see', 'seen', 'open', 'opened', 'visit', 'visited')
+        WHEN plain_name(action) IN (
+            'view', 'views', 'viewed', 'viewing', 'see', 'seen', 'open', 'opened', 'visit', 'visits', 'visited'
+        )
             THEN CASE WHEN item_name IS NULL THEN 'page_view' ELSE 'view_item' END
-        WHEN plain_name(action) IN ('click', 'clicked', 'select', 'selected', 'tap', 'tapped')
+        WHEN plain_name(action) IN (
+            'click', 'clicks', 'clicked', 'clicking', 'select', 'selects', 'selected', 'tap', 'taps', 'tapped'
+        )
             THEN CASE WHEN item_name IS NULL THEN 'click' ELSE 'select_item' END
         WHEN plain_name(action) IN ('cart', 'basket', 'bag')
             THEN CASE WHEN item_name IS NULL THEN 'view_cart' ELSE 'add_to_cart' END
-        WHEN plain_name(action) IN ('add', 'added') THEN 'add_to_cart'
-        WHEN plain_name(action) IN ('remove', 'removed', 'delete', 'deleted') THEN 'remove_from_cart'
+        WHEN plain_name(action) IN ('add', 'adds', 'added', 'adding') THEN 'add_to_cart'
+        WHEN plain_name(action) IN ('remove', 'removes', 'removed', 'delete', 'deletes', 'deleted') THEN 'remove_from_cart'
         WHEN plain_name(action) IN ('wish', 'wishlist', 'favorite', 'favourite', 'like', 'liked') THEN 'add_to_wishlist'
         WHEN plain_name(action) = 'checkout' THEN 'begin_checkout'
         WHEN plain_name(action) IN ('pay', 'payment') THEN 'add_payment_info'
-        WHEN plain_name(action) IN ('buy', 'bought', 'order', 'ordered') THEN 'purchase'
+        WHEN plain_name(action) IN ('buy', 'buys', 'bought', 'buying', 'order', 'orders', 'ordered') THEN 'purchase'
         WHEN plain_name(action) IN ('return', 'returned') THEN 'refund'
         ELSE action
     END AS event_name,

@@ -179,6 +179,18 @@ def test_people_are_those_of_the_answer(stage: Stage) -> None:
         assert f"{people[user]['first_name']} {people[user]['last_name']}" in entry["name"]
 
 
+def test_whoever_has_coordinates_lives_near_the_others_in_the_city(stage: Stage) -> None:
+    places = defaultdict(list)
+    for entry in stage.customers.values():
+        if geo := entry["address"]["geo"]:
+            places[entry["address"]["city"]].append((float(geo["lat"]), float(geo["lng"])))
+    assert "Köln" in places and None not in places
+    for found in places.values():
+        for degrees in zip(*found, strict=True):
+            assert max(degrees) - min(degrees) < 0.1
+            assert min(map(abs, degrees)) > 1
+
+
 def test_the_later_answer_contains_some_orphans_and_one_customer_has_changed(traffic: Traffic) -> None:
     first, later = traffic.before_late.customers, traffic.total.customers
     newcomers = {user for user in later if user not in first}

@@ -191,8 +191,8 @@ def test_products_are_found_by_hostile_text(visit: Callable[..., AppTest], shop:
 def test_customers_by_city(visit: Callable[..., AppTest], shop: Path) -> None:
     test = visit("customers", data_dir=shop)
 
-    assert figures(test)["Customers"][0] == "3" and figures(test)["Bought again"][0] == "50 %"
-    assert "400.00 of the 23,012 in revenue is theirs" in text(test) and "Bots" in text(test)
+    assert figures(test)["Known customers"][0] == "3" and figures(test)["Bought again"][0] == "50 %"
+    assert "the same id is one person. 400.00 of the 23,012 in revenue is theirs" in text(test) and "Bots" in text(test)
     assert "Łódź" in html(test) and "City not known" in html(test) and "<b>" not in html(test).replace("<b>'", "")
 
 

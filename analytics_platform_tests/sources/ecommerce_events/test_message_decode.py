@@ -190,7 +190,18 @@ def test_items_that_cannot_be_parsed_are_rejected_with_the_position() -> None:
     assert error.rule == "items: cannot be parsed"
     assert error.detail == "position 22: price is given twice in one item"
     assert str(error) == "items: cannot be parsed (position 22: price is given twice in one item)"
-    assert str(rejection(items={"item_id": 1})) == "items: cannot be parsed (expected a list of items)"
+    assert str(rejection(items={"price": 1})) == "items: cannot be parsed (expected a list of items)"
+    assert str(rejection(items=3)) == "items: cannot be parsed (expected a list of items)"
+    assert str(rejection(items="A")) == "items: cannot be parsed (position 0: expected a list of items, [{)"
+
+
+def test_one_object_is_one_item_in_a_message_a_row_of_ga4_s_export_and_a_tracker_s_event() -> None:
+    one, expected = {"item_id": "A", "price": 2}, '[{"item_id":"A","price":2}]'
+    assert decode(items=one)["items"] == decode(params={"items": json.dumps(one)})["items"] == expected
+    row = decode(user_pseudo_id="c1", event_params=[], items=one)
+    assert (row["items"], row["extra"]) == (expected, None)
+    tracked = decode(event="Product Added", properties={"products": {"product_id": "A", "price": 2}})
+    assert (tracked["items"], tracked["extra"]) == (expected, None)
 
 
 @given(written_items())

@@ -225,7 +225,8 @@ def test_an_error_tells_where_parsing_stopped_and_why(text: str, position: int, 
         None,
         7,
         True,
-        {"item_id": "a"},
+        {"price": 1},
+        {"0": {"item_id": "a"}},
         [["a"]],
         [{"price": 1}, None],
         [{"price": float("nan")}],
@@ -236,6 +237,13 @@ def test_what_is_not_a_list_of_objects_is_rejected_without_a_position(value: obj
     with pytest.raises(ItemsError) as caught:
         parse_items(value)
     assert caught.value.position is None
+
+
+@pytest.mark.parametrize("one", [{"item_id": "A", "price": 2}, {"Item Name": "Lamp"}])
+def test_one_object_that_names_an_item_is_a_list_of_it(one: dict[str, object]) -> None:
+    for form in (one, json.dumps(one), f" {one}"):
+        assert parse_items(form) == parse_items([one])
+    assert parse_items({}) == parse_items("{}") == []
 
 
 @pytest.mark.parametrize("text", ['[{"a": 1, "a": 2}]', '[{"a": "\\ud800"}]', '[{"a\\u0000": 1}]', "[" * 65 + "]" * 65])

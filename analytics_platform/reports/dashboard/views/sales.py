@@ -69,13 +69,13 @@ def show_customers() -> None:
     """Draw who buys and where they live, over all days."""
     with shell.open_warehouse(*queries.CUSTOMERS) as session:
         found = queries.read_customer_totals(session)
-        whose = "Customers of the users API and of the shop's database, over all days."
+        whose = "Users of the users API and customers of the shop's database, over all days; the same id is one person."
         part = f"{money(found['revenue'])} of the {money(found['orders_revenue'])} in revenue is theirs"
         st.text(f"{whose} {part}; the other orders name no known customer. {shell.NO_BOTS}")
         unknown = "Users in the logs that neither the users API nor the shop's database knows."
         shell.key_figures(
             [
-                KeyFigure("Customers", whole(found["customers"])),
+                KeyFigure("Known customers", whole(found["customers"])),
                 KeyFigure("Seen in the shop", whole(found["active"])),
                 KeyFigure("Have bought", whole(found["buyers"])),
                 KeyFigure("Bought again", percent(share(found["repeat_buyers"], found["buyers"]))),
