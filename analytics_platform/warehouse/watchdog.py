@@ -16,7 +16,7 @@ from analytics_platform.settings import Settings
 from analytics_platform.sources.registry import SOURCES
 from analytics_platform.sources.source import names_read
 from analytics_platform.warehouse.consistency import is_as_if_built_at_once, is_conserved
-from analytics_platform.warehouse.error_rate import describe_breaches, error_rates, remedy
+from analytics_platform.warehouse.error_rate import describe_breaches, error_rates, remedy, settled_batches
 from analytics_platform.warehouse.ledger import damaged_batches, unloaded_batches
 from analytics_platform.warehouse.observation import LEDGER, Observation, lacks, not_checked
 from analytics_platform.warehouse.session import Session
@@ -93,7 +93,13 @@ def has_low_error_rate(session: Session, settings: Settings, now: dt.datetime) -
     breaches, unchecked = ([each for each in above if each.is_checked is checked] for checked in (True, False))
     read, rejected = session.one("SELECT sum(rows_read), sum(rows_quarantined) FROM ops.pipeline_logs")
     seen = f"{rejected or 0:,} of {read or 0:,} rows rejected, none above {settings.max_error_rate:.2%}"
-    seen += f" but {', '.join(map(str, unchecked[:NAMED]))}: too few rows to check" if unchecked else ""
+    (settled,) = session.one(
+        "SELECT count(*) FROM ops.pipeline_logs WHERE error_rate > $allowed AND list_contains($settled, batch_id)",
+        {"allowed": settings.max_error_rate, **settled_batches(session, settings.max_error_rate)},
+    )
+    but = [f"{settled:,} settled batch{'es' if settled > 1 else ''}"] if settled else []
+    but += [f"{', '.join(map(str, unchecked[:NAMED]))}: too few rows to check"] if unchecked else []
+    seen += f" but {', and '.join(but)}" if but else ""
     if breaches:
         allowed = settings.max_error_rate
         seen, what_to_do = describe_breaches(session, allowed, breaches), remedy(session, allowed, breaches)
@@ -282,10 +288,8 @@ def has_the_sources_sessions(session: Session, settings: Settings, now: dt.datet
         f"{same:,} of the {of_source:,} sessions of {source} ({same / of_source:.0%})"
         for source, of_source, same in found
     )
-    seen = (
-        f"{', '.join(said)} are sessions here, in the last {WEEK} days of data" if found else "no source names sessions"
-    )
-    return Observation("sessions", True, seen)
+    seen = f"{', '.join(said)} are sessions here" if found else "no source names sessions"
+    return Observation("sessions", True, f"{seen}, in the last {WEEK} days of data")
 
 
 def has_own_domains(session: Session, settings: Settings, now: dt.datetime) -> Observation:

@@ -10,12 +10,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from analytics_platform.settings import load_settings
 from analytics_platform.sources.registry import SOURCES
 from analytics_platform.transform import DayRange
 from analytics_platform.warehouse import LEDGER_TABLES, Loaded, Session, WarehouseError
 from analytics_platform.warehouse.error_rate import find_breaches
 from analytics_platform.warehouse.ledger import accept_batch, acceptances, find_batch, unloaded_batches
 from analytics_platform.warehouse.load import load_new_batches
+from analytics_platform.warehouse.watchdog import has_low_error_rate
 from analytics_platform_tests.kit import Platform, Row, click, load_landed, load_rows, open_platform, to_csv
 from analytics_platform_tests.names import CLICKSTREAM
 
@@ -133,6 +135,8 @@ def test_a_batch_that_a_person_accepted_passes_and_the_reason_is_kept(platform: 
     assert find_breaches(session, 0.1) == []
     (word,) = acceptances(session)
     assert (word.batch_id, word.reason, word.accepted_by) == (batch_id, "known outage of the tracker", "grace")
+    seen = has_low_error_rate(session, load_settings(max_error_rate=0.1), dt.datetime.now(dt.UTC)).seen
+    assert seen == "1 of 2 rows rejected, none above 10.00% but 1 settled batch"
 
 
 @pytest.mark.parametrize("name", ["", "nothing"])

@@ -16,6 +16,7 @@ from analytics_platform.warehouse.watchdog import (
     has_few_orphans,
     has_known_event_names,
     has_read_fields,
+    has_the_sources_sessions,
     unknown_events,
     unread_fields,
     watch,
@@ -86,6 +87,15 @@ def test_names_of_events_that_nothing_maps_are_named_with_their_source(tmp_path:
     assert observation.passed
     told = "not GA4's, map them in the source's events.sql: 'wiggle' of kiosk (2) in the 7 days to 2026-03-09"
     assert observation.seen == told
+
+
+def test_that_no_source_names_sessions_is_said_of_the_last_week_only(tmp_path: Path) -> None:
+    platform = open_platform(tmp_path)
+    with platform.session() as session:
+        for name in ("cleaned.events", "sessionized.session_events"):
+            session.ensure(CONTRACTS[name])
+        seen = has_the_sources_sessions(session, platform.settings, NOW).seen
+    assert seen == "no source names sessions, in the last 7 days of data"
 
 
 def test_fields_that_nothing_reads_and_that_say_something_are_named_once_with_their_place(tmp_path: Path) -> None:
