@@ -106,7 +106,9 @@ class Settings(BaseSettings):
         "UTC", description="Time zone of the shop (IANA, e.g. Europe/Berlin), for its day and hour beside those in UTC."
     )
     shared_device_users: Annotated[int, Field(ge=1)] = Field(
-        3, description="With how many users a client or an e-mail address is one person's; with more it joins nobody."
+        3,
+        description="With how many users a client or an e-mail address is one person's; with more it joins nobody. "
+        "Build all days again after a change.",
     )
     warehouse_memory: str = Field(
         "1GB",

@@ -67,7 +67,9 @@ class DimPerson(
     first_seen_at: Instant = column("First event in a session of the person.", nullable=True)
     last_seen_at: Instant = column("Last event in a session of the person.", nullable=True)
     sessions: Whole = column("Sessions.", ge=0)
-    orders: Whole = column("Orders; repeats of an order do not count.", ge=0)
+    orders: Whole = column(
+        "Orders; repeats of an order do not count. 0 for the unknown member, who has those of erased persons.", ge=0
+    )
     first_order_date: Day = column("Day of the first order (UTC).", nullable=True)
     is_bot: Flag = column("True if all sessions are a bot's.")
 

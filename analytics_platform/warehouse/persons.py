@@ -18,8 +18,8 @@ from analytics_platform.warehouse.session import BatchCard, Session, Span, of_ba
 
 _OF_RECORDS = {
     "users": "SELECT batch_id, event_date, '' AS client_id, email, user_id FROM cleaned.user_versions",
-    "customers": "SELECT batch_id, event_date, '' AS client_id, lower(email) AS email, customer_id AS user_id "
-    "FROM cleaned.customer_versions",
+    "customers": "SELECT batch_id, event_date, '' AS client_id, lower(email) AS email, "
+    "customer_id AS user_id FROM cleaned.customer_versions",
     # The unknown customer (-1) is that of orders whose person was erased.
     "orders": "SELECT batch_id, event_date, nullif(regexp_extract(order_key, '^([^/]*)/', 1), '') AS client_id, "
     "'' AS email, nullif(customer_id, '-1') AS user_id FROM cleaned.order_versions",

@@ -31,6 +31,7 @@ from analytics_platform_tests.kit import (
     open_platform,
 )
 from analytics_platform_tests.postgres import new_database
+from analytics_platform_tests.shop_rows import customer, load_shop, order
 
 TABLES = needed(
     *("star.dim_person", "star.fact_events", "star.fact_event_items", "star.fact_order_items", "star.fact_refunds"),
@@ -93,7 +94,20 @@ def test_a_purchase_without_user_is_the_order_of_who_signed_in_before_it(tmp_pat
         assert session.rows("SELECT person_id FROM marts.customer_revenue") == [("user:ada",)]
 
 
-DAY = dt.date(2024, 3, 1)
+def test_orders_and_addresses_of_the_shop_join_persons_and_an_orders_customer_is_the_shops(tmp_path: Path) -> None:
+    """Two customers with one address are one person."""
+    platform, at = open_house_of_tables(tmp_path), dt.datetime(2024, 3, 1, 10, tzinfo=dt.UTC)
+    with platform.session() as session:
+        load_rows(platform, session, [buy("a", "1", at.isoformat(), 5), buy("b", "2", at.isoformat(), 5)])
+        mails = {1: "Ada@shop.example", 2: "ada@shop.example", 3: "bob@shop.example"}
+        rows = [customer(number, at, email=mail) for number, mail in mails.items()]
+        load_shop(platform, session, "customers", rows)
+        load_shop(platform, session, "orders", [order(1, "a/1", 1, at), order(2, "b/2", 2, at)])
+        build(session, loaded_days(session), platform.settings, TABLES)
+        assert persons(session) == [("user:1", 2, 2, 2), ("user:3", 0, 1, 0)]
+        assert session.rows("SELECT client_id, user_id FROM star.fact_orders ORDER BY 1") == [("a", "1"), ("b", "2")]
+
+
 EVENTS = st.lists(
     st.tuples(
         st.sampled_from(["phone", "laptop", "kiosk"]),
