@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
 import unicodedata
 
 import pytest
@@ -48,6 +49,18 @@ def test_a_failed_check_is_reported_with_its_asset_figures_sample_remedy_and_lin
     ):
         assert words in to_text(written)
         assert words.replace("&", "&amp;") in json.dumps(to_slack(written), ensure_ascii=False)
+
+
+@pytest.mark.parametrize("batches", [1, 12, 45, 200])
+def test_a_long_remedy_is_cut_between_commands_and_ids(batches: int) -> None:
+    ids = [f"{number:016x}" for number in range(batches)]
+    remedy = f"Look, then run `replay {' '.join(ids)}`; or `accept {' '.join(ids)} --reason '…'`. After that, build."
+
+    text = to_text(write(_failed(_problem(remedy=remedy)), URL))
+
+    assert {*re.findall(r"\b[0-9a-f]{2,}\b", text.partition("In run")[0])} <= {*ids}
+    assert ("the rest is in the failed check" in text) == (batches > 12)
+    assert ("`accept" in text) == (batches <= 12) and ids[0] in text
 
 
 def test_recovery_says_how_often_and_since_when() -> None:

@@ -30,7 +30,7 @@ logging.getLogger("httpx").addFilter(lambda record: record.levelno > logging.INF
 MOST_PROBLEMS = 8
 """Problems of one run that are shown; more are counted."""
 
-LONGEST_LINE, LONGEST_BLOCK, LONGEST_TITLE = 300, 2800, 140
+LONGEST_LINE, LONGEST_REMEDY, LONGEST_BLOCK, LONGEST_TITLE = 300, 1200, 2800, 140
 """Characters; Slack takes 3,000 in a block and 150 in a header."""
 
 WEBHOOK_SECONDS = 10.0
@@ -86,7 +86,13 @@ def _lines(problem: Problem, base: str) -> Iterator[str]:
     if problem.sample:
         yield from ("sample:", *(f"  {_line(line)}" for line in problem.sample))
     if problem.remedy:
-        yield clean(f"what to do: {problem.remedy}", 2 * LONGEST_LINE)
+        text = f"what to do: {problem.remedy}"
+        remedy = clean(text, LONGEST_REMEDY)
+        if remedy.endswith("…") and not text.endswith("…"):
+            # Not within a command or an id: people copy them, and half a batch id names no batch.
+            whole = remedy.rpartition("; or ")[0] or remedy.rpartition(" ")[0]
+            remedy = f"{whole} … (the rest is in the failed check)"
+        yield remedy
     if problem.asset:
         yield f"look: {base}/assets/{quote(problem.asset)}?view=checks"
 
