@@ -28,7 +28,14 @@ from analytics_platform.transform import DayRange
 from analytics_platform.warehouse.audit import RuleResult
 from analytics_platform.warehouse.session import NOTHING, BatchCard, Session, WarehouseError
 
-LEDGER_TABLES: tuple[ContractType, ...] = (*(PipelineLogs, SetAside, Quarantine, BatchDays, PersonLinks, Acceptances),)
+LEDGER_TABLES: tuple[ContractType, ...] = (
+    PipelineLogs,
+    SetAside,
+    Quarantine,
+    BatchDays,
+    PersonLinks,
+    Acceptances,
+)
 """The tables every load writes besides the source's own."""
 
 # The rules a rejected record broke, without what a parser says of the place.

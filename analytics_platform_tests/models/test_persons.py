@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import polars as pl
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from analytics_platform.catalog import CONTRACTS
+from analytics_platform.contracts.ddl import polars_schema
 from analytics_platform.transform import DayRange
-from analytics_platform.warehouse import Session
+from analytics_platform.warehouse import DuckDBSession, Session
 from analytics_platform.warehouse.ledger import find_batch
 from analytics_platform.warehouse.touched import days_after
 from analytics_platform.warehouse.withdraw import withdraw_batch
 from analytics_platform_tests.kit import (
+    Contents,
     Platform,
     Row,
     build,
@@ -30,6 +34,7 @@ from analytics_platform_tests.kit import (
     open_house_of_tables,
     open_platform,
 )
+from analytics_platform_tests.models.stored import run
 from analytics_platform_tests.postgres import new_database
 from analytics_platform_tests.shop_rows import customer, load_shop, order
 
@@ -108,6 +113,21 @@ def test_orders_and_addresses_of_the_shop_join_persons_and_an_orders_customer_is
         assert session.rows("SELECT client_id, user_id FROM star.fact_orders ORDER BY 1") == [("a", "1"), ("b", "2")]
 
 
+def test_country_and_city_of_a_person_are_of_one_session(warehouse: DuckDBSession) -> None:
+    """Those of the last session that knows one of them, not a city of one and the country of another."""
+    at = dt.datetime(2024, 3, 1, 10, tzinfo=dt.UTC)
+    sessions = [("s1", "Sweden", "Gävle", 0), ("s2", None, "Köln", 1), ("s3", None, None, 2)]
+    rows = [
+        {"session_id": name, "person_id": "ada", "session_date": at.date(), "country": country, "city": city}
+        | {"started_at": at + dt.timedelta(hours=hour), "ended_at": at + dt.timedelta(hours=hour), "events": 1}
+        for name, country, city, hour in sessions
+    ]
+    schema = polars_schema(CONTRACTS["sessionized.sessions"])
+    warehouse.insert("sessionized.sessions", pl.DataFrame(rows, {name: schema[name] for name in rows[0]}))
+    found = run(warehouse, "sessionized.person_days", [at.date()])
+    assert found.select("sessions", "country", "city").rows() == [(3, None, "Köln")]
+
+
 EVENTS = st.lists(
     st.tuples(
         st.sampled_from(["phone", "laptop", "kiosk"]),
@@ -131,14 +151,13 @@ def _row(event: tuple[str, str, int, int | None]) -> Row:
     return buy(client, str(value % 3), at, value, user)
 
 
-def _all(platform: Platform, session: Session) -> dict[str, list[tuple[object, ...]]]:
-    """The tables built at once in a new warehouse from the same files."""
+def _tables(session: Session) -> Contents:
     return contents(session, KEYED - {"ops.person_links", "star.dim_date"})  # days between the files are not built
 
 
 @contextmanager
 def _platform(kind: str, **chosen: object) -> Iterator[tuple[Platform, Session]]:
-    with TemporaryDirectory() as folder, new_database() if kind == "postgres" else _nothing() as url:
+    with TemporaryDirectory() as folder, new_database() if kind == "postgres" else nullcontext("") as url:
         made = (
             open_platform(Path(folder), warehouse_url=url, **chosen)
             if url
@@ -146,11 +165,6 @@ def _platform(kind: str, **chosen: object) -> Iterator[tuple[Platform, Session]]
         )
         with made.session() as session:
             yield made, session
-
-
-@contextmanager
-def _nothing() -> Iterator[str]:
-    yield ""
 
 
 def _build_after(platform: Platform, session: Session, batch: str) -> None:
@@ -188,15 +202,15 @@ def assert_same_tables(kind: str, events: Sequence[tuple[str, str, int, int | No
     with _platform(kind, shared_device_users=most) as (platform, session):
         load_rows(platform, session, early_rows, "early.csv")
         build(session, loaded_days(session), platform.settings, KEYED)
-        before = _all(platform, session)
+        before = _tables(session)
         load_rows(platform, session, late_rows, "late.csv")
         batch = _batch_of(session, "late.csv")
         _build_after(platform, session, batch)
-        arrived = _all(platform, session)
+        arrived = _tables(session)
         build(session, loaded_days(session), platform.settings, KEYED)
-        assert arrived == _all(platform, session)
+        assert arrived == _tables(session)
         withdraw_batch(session, platform.settings, platform.lake, find_batch(session, batch), "test", "me")
         _build_after(platform, session, batch)
-        after = _all(platform, session)
+        after = _tables(session)
         compared = [name for name in after if name.startswith(("star.fact", "star.dim_person", "marts"))]
         assert [after[name] for name in compared] == [before[name] for name in compared]

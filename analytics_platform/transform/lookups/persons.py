@@ -5,9 +5,6 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from analytics_platform.contracts.cleaned import PersonMembers
-from analytics_platform.contracts.ddl import polars_schema
-
 
 def find_members(links: pl.DataFrame, most_users: int) -> pl.DataFrame:
     """Make the rows of cleaned.person_members of pairs: `client_id` or `email` (the other is empty), and `user_id`.
@@ -21,13 +18,12 @@ def find_members(links: pl.DataFrame, most_users: int) -> pl.DataFrame:
     smallest = _smallest_of_component(edges["link"].to_numpy(), edges["user"].to_numpy(), joins.height, users.height)
     persons = users.with_columns(person_id="user:" + users["user_id"].gather(smallest))
     of_clients = edges.filter(pl.col("client_id") != "").unique("client_id", keep="any").join(persons, "user")
-    found = pl.concat(
+    return pl.concat(
         [
             persons.select(pl.lit("").alias("client_id"), "user_id", "person_id"),
             of_clients.select("client_id", pl.lit("").alias("user_id"), "person_id"),
         ]
     )
-    return found.cast(polars_schema(PersonMembers))  # type: ignore[arg-type]
 
 
 def _smallest_of_component(link: np.ndarray, user: np.ndarray, links: int, users: int) -> np.ndarray:
