@@ -59,8 +59,8 @@ def open_encoded(path: Path, name: str) -> Iterator[BinaryIO]:
 def check_decodable(path: Path, *, may_be_damaged: bool = False) -> None:
     """Read a compressed file to its end.
 
-    Raises `UnreadableError` if its name does not say how it is compressed, if it expands too far, or unless it
-    `may_be_damaged`, if it is damaged or cut short.
+    Raises `UnreadableError` if its name does not say how it is compressed, if it is compressed twice or expands too
+    far, or unless it `may_be_damaged`, if it is damaged or cut short.
     """
     with path.open("rb") as file:
         start = file.read(4)
@@ -76,6 +76,9 @@ def check_decodable(path: Path, *, may_be_damaged: bool = False) -> None:
     try:
         with open_decoded(path) as stream:
             while chunk := stream.read(1 << 20):
+                if not size and (again := next((end for end, mark in _PACKINGS.items() if chunk.startswith(mark)), "")):
+                    name = f"{path.name[: len(path.name) - len(said)]}{again}"
+                    raise UnreadableError(f"it is compressed twice: decompress it once, and name it {name}")
                 size += len(chunk)
                 if size > limit:
                     words = f"expands to more than {MAX_EXPANSION} times its size"

@@ -2,11 +2,39 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from analytics_platform.errors import UserError
+
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+
+
+class LakeUnwritableError(UserError):
+    """The lake has no room for what was to be stored, or may not be written; nothing of it was stored."""
+
+
+@contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """Raise `LakeUnwritableError` for what the system refuses below `folder`, a part of the lake.
+
+    An error of another file, such as the one that is copied, goes on as it is.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _NO_ROOM:
+            raise LakeUnwritableError(f"The disk of the lake {folder} is full: make room and run again.") from error
+        if error.filename is None or not Path(os.fsdecode(error.filename)).is_relative_to(folder):
+            raise
+        raise LakeUnwritableError(
+            f"The lake {folder} cannot be written ({error.strerror}): correct the rights of {error.filename} or of its "
+            "folder, or LAKE_URL, and run again."
+        ) from error
 
 
 def sync(folder: Path) -> None:

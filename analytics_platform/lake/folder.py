@@ -12,7 +12,6 @@ says by what it was `replaced_by`: dropped again, the content before is known, a
 from __future__ import annotations
 
 import datetime as dt
-import errno
 import hashlib
 import io
 import json
@@ -25,9 +24,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from analytics_platform.errors import UserError
 from analytics_platform.lake.codec import LakeError, open_decoded, open_encoded
-from analytics_platform.lake.durable import drafted, make_folder, sync, write_durably
+from analytics_platform.lake.durable import drafted, make_folder, sync, write_durably, writing
 from analytics_platform.lake.register import Register
 from analytics_platform.settings import Settings
 
@@ -79,10 +77,6 @@ class _HashedFile(io.RawIOBase):
         while self.readinto(chunk):
             pass
         return self._digest.hexdigest()
-
-
-class LakeFullError(UserError):
-    """There is no room for a batch; nothing of it was stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +156,7 @@ class FolderLake:
         """Copy a file into the lake and hash it on the way; the same content is stored once.
 
         Returns None when the file changed while it was read (size or modification time): it is left for the next
-        run. Raises `OSError` if the file cannot be read or the lake cannot be written.
+        run. Raises `OSError` if the file cannot be read, `LakeUnwritableError` if the lake cannot be written.
         """
         before = _fingerprint(path)
         digest = hashlib.sha256()
@@ -208,9 +202,10 @@ class FolderLake:
     def forget(self, batch: Batch, replaced_by: Batch) -> None:
         """Delete the content of a batch; its metadata says from now on by what it was replaced."""
         metadata = {"replaced_by": replaced_by.content_sha256}
-        write_durably(self._metadata(batch.source, batch.content_sha256), json.dumps(metadata))
-        batch.path.unlink(missing_ok=True)
-        sync(batch.path.parent)
+        with writing(self.root):
+            write_durably(self._metadata(batch.source, batch.content_sha256), json.dumps(metadata))
+            batch.path.unlink(missing_ok=True)
+            sync(batch.path.parent)
 
     def _prepare(self, source: str) -> Path:
         folder = self.root / source
@@ -220,15 +215,12 @@ class FolderLake:
     @contextmanager
     def _incoming(self, source: str) -> Iterator[Path]:
         """Yield a temporary file for a batch. Its name is unique: writers on several machines may share a lake."""
-        path = self._prepare(source) / f".incoming-{uuid.uuid4().hex}"
-        try:
-            yield path
-        except OSError as error:
-            if error.errno != errno.ENOSPC:
-                raise
-            raise LakeFullError(f"The disk of the lake {self.root} is full: make room and run again.") from error
-        finally:
-            path.unlink(missing_ok=True)
+        with writing(self.root):
+            path = self._prepare(source) / f".incoming-{uuid.uuid4().hex}"
+            try:
+                yield path
+            finally:
+                path.unlink(missing_ok=True)
 
     def _commit(
         self, source: str, name: str, incoming: Path, sha256: str, suffix: str, arrived_at: dt.datetime | None = None
@@ -247,7 +239,7 @@ class FolderLake:
 
     def describe(self, batch: Batch) -> None:
         """Write the metadata of a batch that is stored."""
-        with self._described(batch):
+        with writing(self.root), self._described(batch):
             pass
 
     def _described(self, batch: Batch) -> AbstractContextManager[None]:
@@ -299,7 +291,8 @@ class FolderLake:
 
     def note(self, source: str, text: str) -> None:
         """Store a small text about a source, such as how far it has been read; it replaces the previous one."""
-        write_durably(self._prepare(source) / NOTE, text)
+        with writing(self.root):
+            write_durably(self._prepare(source) / NOTE, text)
 
     def noted(self, source: str) -> str | None:
         """Return the text stored about a source, if there is one."""

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 from analytics_platform.lake.codec import LakeError
-from analytics_platform.lake.durable import make_folder, write_durably
+from analytics_platform.lake.durable import make_folder, write_durably, writing
 
 SETTLED_S = 2.0
 """A file changed less than this ago is not remembered: its next change might have the same timestamp."""
@@ -51,8 +51,9 @@ class Register:
         """Write the files met since the register was opened; others are gone from the landing folder."""
         if self._met == self._known:
             return
-        make_folder(self._path.parent)
-        write_durably(self._path, json.dumps(self._met))
+        with writing(self._path.parent):
+            make_folder(self._path.parent)
+            write_durably(self._path, json.dumps(self._met))
 
 
 def _identity(file: Path) -> str:

@@ -43,18 +43,24 @@ def write_sheet(file: TextIO, header: Sequence[str], rows: Iterable[Sequence[obj
     writer.writerows([harmless(cell) if isinstance(cell, str) else cell for cell in row] for row in rows)
 
 
-def write_spreadsheets(session: Session, folder: Path, inputs: Collection[str] = ()) -> dict[Path, str]:
-    """Write `<input>_errors.csv` for the `inputs`, and for any other input whose file is missing.
+def write_spreadsheets(
+    session: Session, folder: Path, inputs: Collection[str] = (), source: str | None = None
+) -> dict[Path, str]:
+    """Write `<input>_errors.csv` for the `inputs`, and for any other input (of `source`) whose file is missing.
 
     Files of inputs without rejected records are removed. Each file is written beside and then renamed. Returns path →
     why the file could not be written, or an empty text: the records are in `ops.quarantine` in any case.
     """
     rejected: dict[str, list[str]] = {}
-    for name, batch in session.rows("SELECT DISTINCT input, batch_id FROM ops.quarantine ORDER BY ALL"):
+    asked = set(inputs)
+    sql = "SELECT DISTINCT input, batch_id, source FROM ops.quarantine ORDER BY input, batch_id"
+    for name, batch, of_source in session.rows(sql):
         rejected.setdefault(name, []).append(batch)
+        if source in (None, of_source):
+            asked.add(name)
     written: dict[Path, str] = {}
     faults: tuple[type[Exception], ...] = (OSError, *session.FAULTS)
-    for name in sorted({*inputs, *rejected}):
+    for name in sorted(asked):
         path = _path(folder, name)
         try:
             if name not in rejected:

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 
 from analytics_platform.lake import Batch, FolderLake, LakeError
+from analytics_platform.lake.durable import LakeUnwritableError
 from analytics_platform.sources.arrivals.parquet import encode_table, read_columns
 
 LINES = "".join(f"line {number}\n" for number in range(200_000)).encode()
@@ -78,3 +79,24 @@ def test_a_register_that_may_not_be_read_is_named(tmp_path: Path) -> None:
         LakeError, match=r"_landing.register cannot be read \(Is a directory\): let the platform's user"
     ):
         lake.register("source")
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda lake, file: lake.put_file("source", file.name, file),
+        lambda lake, file: lake.put_bytes("source", "input", ".csv", b"x"),
+        lambda lake, file: lake.note("source", "read up to here"),
+    ],
+)
+def test_a_lake_that_cannot_be_written_is_said_in_one_sentence(
+    tmp_path: Path, write: Callable[[FolderLake, Path], object]
+) -> None:
+    file, lake = tmp_path / "x.csv", FolderLake(tmp_path / "lake")
+    file.write_bytes(LINES)
+    lake.root.mkdir()
+    lake.root.joinpath("source").write_text("a file where the folder should be")
+    with pytest.raises(LakeUnwritableError, match=r"cannot be written \(Not a directory\): correct the rights of"):
+        write(lake, file)
+    with pytest.raises(FileNotFoundError, match=r"away\.csv"):  # a fault of the file is none of the lake
+        FolderLake(tmp_path / "other").put_file("source", "away.csv", tmp_path / "away.csv")

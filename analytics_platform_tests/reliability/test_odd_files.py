@@ -187,6 +187,7 @@ KINDS: Mapping[str, tuple[str | bytes, str]] = {
     "gzip.csv": (gzip.compress(ROWS.encode()), "compressed as .gz files are: rename it to gzip.csv.gz"),
     "zstd.csv": (_zstd(ROWS.encode()), "rename it to zstd.csv.zst"),
     "plain.csv.gz": (ROWS, "not compressed as .gz files are: rename it to plain.csv"),
+    "twice.csv.gz": (gzip.compress(_zstd(ROWS.encode())), "decompress it once, and name it twice.csv.zst"),
     "x.csv.bz2": (bz2.compress(ROWS.encode()), "packed as bzip2: unpack it"),
     "utf16.csv": (ROWS.encode("utf-16"), "it is encoded as UTF-16"),
     "semicolons.csv": (SEMICOLONS, "separated by ';', not ','"),
@@ -198,6 +199,7 @@ KINDS: Mapping[str, tuple[str | bytes, str]] = {
     "deeper/late.tsv": (ROWS, "rename it to late.csv"),
     ".hidden.csv": (ROWS, "its name says that it is hidden: once it is complete, rename it to hidden.csv"),
     "x.csv.part": (ROWS, "its name says that it is unfinished: once it is complete, rename it to x.csv"),
+    "zeros.csv": (b"\0" * 5000, "contains a NUL byte: export the file again"),
     "../stray.csv": (ROWS, "no source of files has this name: if it is of clickstream, move it into "),
     "../root.csv": (ROWS, "no source of files has this name: if it is of clickstream, move it into "),
 }
@@ -208,11 +210,15 @@ def _follow(path: Path, sentence: str) -> None:
     """Do with a file what the sentence says."""
     if renamed := re.search(r"rename it to ([\w.]+)", sentence):
         path.rename(path.with_name(renamed[1].rstrip(".")))
+    elif named := re.search(r"decompress it once, and name it ([\w.]+)", sentence):
+        path.with_name(named[1].rstrip(".")).write_bytes(gzip.decompress(path.read_bytes()))
+        path.unlink()
     elif moved := re.search(r"move it into (\S+)\.", sentence):
         path.rename(Path(moved[1], path.name))
     else:
         if "unpack it, and drop what is in it" not in sentence:
-            assert re.search(r"export it as (\.csv, and drop that|UTF-8 with ',' between the columns)", sentence)
+            remedy = r"export the file again|export it as (\.csv, and drop that|UTF-8 with ',' between the columns)"
+            assert re.search(remedy, sentence)
         path.unlink()
         path.with_name("mended.csv").write_text(ROWS, "utf-8")
 

@@ -111,3 +111,9 @@ def test_a_file_that_somebody_removed_is_written_again_and_others_are_left(
     second.write_text("somebody's notes")
     assert write_spreadsheets(session, tmp_path) == {first: ""}
     assert second.read_text() == "somebody's notes"
+
+
+def test_a_gate_writes_the_files_of_its_own_source_only(platform: Platform, session: Session, tmp_path: Path) -> None:
+    load_rows(platform, session, [click("", AT)], "some.csv")
+    assert write_spreadsheets(session, tmp_path, source="web_logs") == {}
+    assert len(write_spreadsheets(session, tmp_path, source="clickstream")) == 1

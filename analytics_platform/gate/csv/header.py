@@ -50,7 +50,7 @@ def _read_line(stream: BinaryIO) -> bytes:
 
 def _names(text: bytes, delimiter: str) -> list[str]:
     if b"\0" in text:
-        raise HeaderError("The header contains a NUL byte.")
+        raise HeaderError("The header contains a NUL byte: export the file again, or remove it if it is no text.")
     if b"\r" in text.rstrip(b"\r"):
         raise HeaderError("The header contains a CR without LF: end lines with LF or CRLF (`tr '\\r' '\\n'`).")
     try:

@@ -55,7 +55,8 @@ def gate_asset(source: Source, settings: Settings) -> dg.AssetsDefinition:
         with warehouse.session() as session:
             session.ensure(contract)
             new = list(_load(context, source, session, settings, lake))
-            written = write_spreadsheets(session, settings.quarantine_dir, {batch.name for batch, _ in new})
+            inputs = {batch.name for batch, _ in new}
+            written = write_spreadsheets(session, settings.quarantine_dir, inputs, source.name)
             for path in filter(written.get, written):
                 context.log.warning(f"{path}: {written[path]}")
             verdict, stop = check_error_rate(session, key, settings.max_error_rate, {source.name})

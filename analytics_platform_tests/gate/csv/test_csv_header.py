@@ -45,7 +45,7 @@ def test_the_stream_is_left_at_the_first_record() -> None:
         (b"a,b, a\n", "The header names the column 'a' more than once."),
         (b"a,\xff\n", "The header is not UTF-8: its byte 3 cannot be decoded."),
         (b"a,b\r1,2\r", "The header contains a CR without LF: end lines with LF or CRLF (`tr '\\r' '\\n'`)."),
-        (b"a,\0\n", "The header contains a NUL byte."),
+        (b"a,\0\n", "The header contains a NUL byte: export the file again, or remove it if it is no text."),
         (b'a,"b\n', "The header contains a quote that is unterminated or stands in the middle of a name."),
         (
             b"x" * (1 << 20) + b"\n",
