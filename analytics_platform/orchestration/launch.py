@@ -97,7 +97,9 @@ def materialize(
             failed = _run(definitions, instance, chosen & ARRIVALS if load else (), None, debug)
             chosen -= ARRIVALS
             # Nothing is built if an asset failed; where only checks of files or batches did, the others are.
-            if chosen and not any("__" in step for step, _ in failed):
+            if any("__" in step for step, _ in failed):
+                print("No day is built until what failed is settled; what is not named as failed or rejected is loaded.")
+            elif chosen:
                 wanted, _ = _waiting(instance, settings)
                 print(f"Building {wanted}." if wanted else "Nothing new was loaded: no day to build.")
         if chosen and wanted:

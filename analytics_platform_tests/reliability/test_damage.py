@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +28,7 @@ from analytics_platform_tests.kit import (
     open_platform,
 )
 from analytics_platform_tests.names import CLICKSTREAM, USERS
+from analytics_platform_tests.postgres import new_database
 from analytics_platform_tests.shop_logs import put_users, user
 
 TABLES = needed("marts.daily_trends")
@@ -85,6 +86,17 @@ def copy(whole: Whole, tmp_path: Path) -> Platform:
     return open_platform(tmp_path / "data")
 
 
+@pytest.fixture(params=["duckdb", "postgres"])
+def bare(request: pytest.FixtureRequest, copy: Platform) -> Iterator[Platform]:
+    """The copy with an empty warehouse."""
+    _lose_warehouse(copy)
+    if request.param == "duckdb":
+        yield copy
+        return
+    with new_database() as url:
+        yield open_platform(copy.settings.data_dir, warehouse_url=url)
+
+
 def _lose_warehouse(platform: Platform) -> None:
     for path in platform.settings.data_dir.glob("warehouse.duckdb*"):
         path.unlink()
@@ -97,18 +109,17 @@ def _assert_sentence(words: str) -> None:
 @pytest.mark.parametrize("damage", DAMAGES)
 @pytest.mark.parametrize("what", ["batch", "metadata"])
 def test_a_damaged_file_of_the_lake_sets_one_batch_aside_and_the_same_file_dropped_again_restores_all(
-    whole: Whole, copy: Platform, what: str, damage: str
+    whole: Whole, bare: Platform, what: str, damage: str
 ) -> None:
-    first, second = copy.lake.batches(CLICKSTREAM)
+    first, second = bare.lake.batches(CLICKSTREAM)
     intact = first.path.read_bytes()
     files = {"batch": (second.path, first.path)}
     files["metadata"] = tuple(each.path.with_name(f"_{each.content_sha256}.json") for each in (second, first))  # type: ignore[assignment]
     DAMAGES[damage](*files[what])
-    landed = copy.landing.rename(copy.settings.data_dir / "backup")
-    _lose_warehouse(copy)
+    landed = bare.landing.rename(bare.settings.data_dir / "backup")
 
-    with copy.session() as session:
-        assert [each.rows_read for each in load_landed(copy, session)] == [3]
+    with bare.session() as session:
+        assert [each.rows_read for each in load_landed(bare, session)] == [3]
         (failed,) = unloaded_batches(session)
         _assert_sentence(str(failed))
         first_step, second_step = str(failed).split("; after that is put right, load it: ")
@@ -117,10 +128,10 @@ def test_a_damaged_file_of_the_lake_sets_one_batch_aside_and_the_same_file_dropp
             "drop that into LANDING_DIR/clickstream again and run `analytics-platform materialize`"
         )
         assert second_step.startswith(f"`analytics-platform replay {failed.batch_id}`")
-        landed.rename(copy.landing)
-        load_landed(copy, session)
-        assert [each.problem for each in replay(session, copy.settings, copy.lake, {failed.batch_id})] == [""]
-        _build(copy, session)
+        landed.rename(bare.landing)
+        load_landed(bare, session)
+        assert [each.problem for each in replay(session, bare.settings, bare.lake, {failed.batch_id})] == [""]
+        _build(bare, session)
         assert contents(session) == whole.tables
     assert first.path.read_bytes() == intact
 
