@@ -86,8 +86,8 @@ class OrderReconciliation(
 ):
     """One row per order that events tell of, the shop's database has, or both. Bots are in.
 
-    They are the same order if the shop's order_key is <client_id>/<transaction_id>, and their days are the same or
-    neighbours. `outcome` is `not tracked` for an order of the shop whose key names no client, so that no event is
+    They are the same order if the shop's order_key names the client and the transaction id, and their days are the same
+    or neighbours. `outcome` is `not tracked` for an order of the shop whose key names no client, so that no event is
     expected; `nothing bought` for one of events that is worth nothing, which the shop rejects; `no shop orders that
     day` where the shop's database has none at all, as before it was there.
     """

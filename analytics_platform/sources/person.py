@@ -40,7 +40,7 @@ IDENTIFYING = {
     "customer_key": "key",
     "order_key": "order",
 }
-"""Column → which of a person's identifiers it has. An order key begins with its client."""
+"""Column → which of a person's identifiers it has. An order key begins with its client (`Person.order_starts`)."""
 
 ERASED = "erased:"
 """How the client of an order begins whose person was erased."""
@@ -120,6 +120,11 @@ class Person:
         return {kind: sorted(texts) for kind, texts in self.texts.items()} | {"key": sorted(keys)}
 
     @cached_property
+    def order_starts(self) -> tuple[str, ...]:
+        """Return how the order keys of the person begin, also those of shops that do not escape a slash of a client."""
+        return tuple(sorted({f"{text}/" for client in self.client for text in (client, _quoted(client))}))
+
+    @cached_property
     def _telling(self) -> frozenset[str]:
         """The identifiers that hardly anything else is written like: 20261125 is a day too, and somebody's order."""
         texts = self.client | self.user | self.email
@@ -156,7 +161,7 @@ class Person:
 
     def _is_value(self, column: str, text: str) -> bool:
         kind = IDENTIFYING.get(column, "")
-        if kind == "order" and text.rpartition("/")[0] in self.client:
+        if kind == "order" and text.startswith(self.order_starts):
             return True
         return (text.lower() if kind == "email" else text) in self.exact.get(kind, ()) or self.is_mentioned(text)
 
@@ -188,10 +193,15 @@ class Person:
             if (kind := IDENTIFYING.get(name)) in self.exact:
                 found.append(pl.col(name).cast(pl.String).is_in(self.exact[kind]))
             if kind == "order":
-                found += [pl.col(name).str.starts_with(f"{client}/") for client in self.client]
+                found += map(pl.col(name).str.starts_with, self.order_starts)
         for row in values.select(found=pl.any_horizontal(found).fill_null(False))["found"].arg_true():
             if self.is_in(values.row(row, named=True)) or self.is_mentioned(raws[row]):
                 yield row
+
+
+def _quoted(client: str) -> str:
+    """Write a client as it stands in an order key (`order_key` in models/macros/functions.sql)."""
+    return client.replace("%", "%25").replace("/", "%2F")
 
 
 def _letters(text: str) -> str:
@@ -272,6 +282,7 @@ def _rest(source: Source, record: Mapping[str, Any], person: Person, key: bytes)
         kept["client_id"] = pseudonym(client, key)
     if "order_key" in kept:
         client, slash, number = kept["order_key"].partition("/")
+        client = client.replace("%2F", "/").replace("%25", "%")
         kept |= {"order_key": f"{pseudonym(client, key)}/{number}" if slash else client, "customer_id": "-1"}
     return None if person.is_in(kept) else kept
 

@@ -218,7 +218,7 @@ def rows_naming(session: Session, contract: ContractType, person: Person) -> Ite
             conditions.append(f"list_contains(${kind}, {text})")
             values[kind] = known
         if kind == "order":
-            starts = {f"order_{number}": f"{client}/" for number, client in enumerate(person.exact["client"])}
+            starts = {f"order_{number}": start for number, start in enumerate(person.order_starts)}
             conditions += [f"starts_with({text}, ${start})" for start in starts]
             values |= starts
     if not conditions:

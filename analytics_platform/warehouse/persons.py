@@ -21,8 +21,8 @@ _OF_RECORDS = {
     "customers": "SELECT batch_id, event_date, '' AS client_id, lower(email) AS email, "
     "customer_id AS user_id FROM cleaned.customer_versions",
     # The unknown customer (-1) is that of orders whose person was erased.
-    "orders": "SELECT batch_id, event_date, nullif(regexp_extract(order_key, '^([^/]*)/', 1), '') AS client_id, "
-    "'' AS email, nullif(customer_id, '-1') AS user_id FROM cleaned.order_versions",
+    "orders": "SELECT batch_id, event_date, order_client(order_key) AS client_id, '' AS email, "
+    " nullif(customer_id, '-1') AS user_id FROM cleaned.order_versions",
 }
 """Source without events → the query for its pairs of ids."""
 

@@ -47,7 +47,7 @@ INNER JOIN changed ON days.product_id = changed.product_id AND days.event_date >
 _OF_CLIENTS = """
 WITH links AS (
     SELECT
-        nullif(regexp_extract(order_key, '^([^/]*)/', 1), '') AS client_id, customer_id,
+        order_client(order_key) AS client_id, customer_id,
         bool_and(list_contains($batches, batch_id)) AS is_new
     FROM cleaned.order_versions
     GROUP BY ALL
@@ -190,9 +190,10 @@ def days_of_orders(session: Session, batch_ids: Sequence[str]) -> set[dt.date]:
             new += session.frame(Query(sql, {}, dict.fromkeys(query.inputs, loaded))).rows()
     if "cleaned.order_versions" in existing:  # one that is cancelled is a refund
         sql = f"""
-            SELECT DISTINCT regexp_replace(order_key, '^[^/]*/', '') AS transaction_id,
-                md5(regexp_extract(order_key, '^([^/]*)/', 1)) AS client, NULL AS user_id, event_date
-            FROM cleaned.order_versions WHERE {loaded} AND status = 'cancelled'
+            SELECT DISTINCT order_number(order_key) AS transaction_id, md5(order_client(order_key)) AS client,
+                NULL AS user_id, event_date
+            FROM cleaned.order_versions
+            WHERE {loaded} AND status = 'cancelled' AND order_number(order_key) IS NOT NULL
         """
         new += session.frame(Query(sql, {}, {"cleaned.order_versions": loaded})).rows()
     keys = {(order, who) for order, client, user, _ in new for who in (client, user) if who is not None}

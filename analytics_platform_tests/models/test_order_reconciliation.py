@@ -7,6 +7,8 @@ from contextlib import ExitStack
 from decimal import Decimal
 from pathlib import Path
 
+import pytest
+
 from analytics_platform.catalog import CONTRACTS
 from analytics_platform.transform import DayRange
 from analytics_platform.warehouse import Session
@@ -25,7 +27,7 @@ from analytics_platform_tests.kit import (
     open_platform,
 )
 from analytics_platform_tests.postgres import new_database
-from analytics_platform_tests.shop_rows import load_shop, order
+from analytics_platform_tests.shop_rows import customer, load_shop, order
 
 TABLES = needed("marts.order_reconciliation")
 
@@ -125,6 +127,7 @@ SALES = [
     click("ada", NOON + dt.timedelta(days=2), "page_view"),
 ]
 PLACED = {"ada/T1": "100", "bob/T1": "50", "eve/T9": "7", "by phone": "7"}
+IDENTITIES = needed("star.fact_orders", "star.dim_customer", "marts.order_reconciliation")
 MONEY = needed("star.fact_orders", "star.fact_refunds", "marts.daily_trends")
 
 
@@ -174,6 +177,36 @@ def test_an_order_is_a_refund_of_what_is_left_while_it_is_cancelled_also_late_an
                 ("bob", NOON.date(), Decimal(50), Decimal(0)),
             ]
     assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("is_postgres", [False, True])
+def test_ids_of_clients_and_orders_may_have_any_signs(tmp_path: Path, is_postgres: bool) -> None:
+    """Two orders have keys that would be the same without escapes; one id of a client looks like an escape."""
+    ids = [("a", "b/1", "a/b/1"), ("a/b", "1", "a%2Fb/1"), ("50%", "%2F", "50%25/%2F"), ("%2F", "ü/", "%252F/ü/")]
+    with new_database() as url, ExitStack() as stack:
+        platform = open_platform(tmp_path, **({"warehouse_url": url} if is_postgres else {}))
+        session = stack.enter_context(platform.session())
+        session.ensure(*CONTRACTS.values())
+        load_rows(platform, session, [bought(client, NOON, number) for client, number, _ in ids])
+        build(session, DAYS, platform.settings, IDENTITIES)
+        keys = [key for *_, key in ids]
+        for status in ("placed", "cancelled"):
+            orders = [order(place, key, place, NOON, status=status) for place, key in enumerate(keys, start=1)]
+            load_shop(platform, session, "customers", [customer(place, NOON) for place in range(1, 5)])
+            load_shop(platform, session, "orders", orders)
+            (*_, batch) = [batch for (batch,) in session.rows("SELECT batch_id FROM ops.pipeline_logs")]
+            assert NOON.date() in days_after(session, [batch], platform.settings)
+            build(session, DAYS, platform.settings, IDENTITIES)
+        known = [(client, str(place)) for place, (client, *_) in enumerate(ids, start=1)]
+        assert session.rows("SELECT client_id, user_id FROM star.fact_orders ORDER BY user_id") == known
+        customers = "SELECT client_id, customer_id FROM star.dim_customer WHERE customer_id <> '-1' ORDER BY 2"
+        assert session.rows(customers) == known
+        persons = "SELECT client_id, person_id FROM cleaned.person_members WHERE client_id <> '' ORDER BY 2"
+        assert session.rows(persons) == [(client, f"user:{customer_id}") for client, customer_id in known]
+        assert session.rows("SELECT order_key, outcome FROM marts.order_reconciliation ORDER BY shop_order_id") == [
+            (key, "equal") for key in keys
+        ]
+        assert session.rows("SELECT sum(net_revenue) FROM star.fact_orders") == [(0,)]
 
 
 def test_an_order_number_may_have_slashes(tmp_path: Path) -> None:

@@ -190,6 +190,15 @@ def test_files_that_cannot_be_read_are_named_with_what_to_do(platform: Platform,
     assert all("delete it." in fault for fault in faults)
 
 
+def test_an_order_of_a_client_with_a_slash_is_erased(platform: Platform, session: Session) -> None:
+    at = dt.datetime(2026, 3, 1, 10, tzinfo=dt.UTC)
+    load_shop(platform, session, "orders", [order(1, "a%2Fb/T/1", 17, at), order(2, "a/b/T2", 18, at)])
+    erase_person(platform, session, client=["a/b"])
+    assert left(platform, session, client=["a/b"]) == []
+    found = session.rows("SELECT left(order_key, 7), right(order_key, 4) FROM cleaned.order_versions ORDER BY order_id")
+    assert found == [("erased:", "/T/1"), ("erased:", "b/T2")]
+
+
 def test_identifiers_of_a_profile_are_erased_with_it(platform: Platform, session: Session) -> None:
     at = dt.datetime(2026, 3, 1, 10, tzinfo=dt.UTC)
     load_shop(platform, session, "customers", [customer(17, at, email=MAIL), customer(18, at, email="bob@example.com")])

@@ -1,6 +1,6 @@
 -- Grain: one row per order of the shop.
--- Rules: the latest accepted version. All versions of an order are of the day it was ordered. The client's id ends at
--- the first slash of the order key: many shops have slashes in order numbers, as in 2026/0815.
+-- Rules: the latest accepted version. All versions of an order are of the day it was ordered. The order key
+-- names client and transaction (macro order_key).
 WITH ranked AS (
     SELECT
         order_id,
@@ -20,7 +20,8 @@ SELECT
     order_id,
     event_date AS order_date,
     order_key,
-    nullif(regexp_extract(order_key, '^([^/]*)/', 1), '') AS client_id,
+    order_client(order_key) AS client_id,
+    order_number(order_key) AS transaction_id,
     customer_id,
     status,
     total,

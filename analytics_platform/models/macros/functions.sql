@@ -32,6 +32,9 @@
 -- date_key: the day as a number, 20260131.
 -- known: the text in Unicode NFC without the blanks around it, null if it says that the value is missing. The list is
 -- MISSING in contracts/missing.py; a test compares the two.
+-- order_key: the shop's name of an order, <client_id>/<transaction_id>. Ids of clients may have slashes, and so have order
+-- numbers as 2026/0815: in the client's part `%2F` stands for a slash and `%25` for `%`. order_client, order_number: its
+-- two ids; both null without a slash.
 -- plain_id: an id as known gives it, 123 also where a number column wrote 123.0. known_id: an id of a client, user or
 -- order, null also for 0.
 CREATE OR REPLACE TEMP MACRO known(value) AS
@@ -54,6 +57,12 @@ CREATE OR REPLACE TEMP MACRO known(value) AS
 CREATE OR REPLACE TEMP MACRO plain_id(value) AS
     regexp_replace(known(value), '^([0-9]+)[.]0$', '\1');
 CREATE OR REPLACE TEMP MACRO known_id(value) AS nullif(plain_id(value), '0');
+CREATE OR REPLACE TEMP MACRO order_key(client_id, transaction_id) AS
+    replace(replace(client_id, '%', '%25'), '/', '%2F') || '/' || transaction_id;
+CREATE OR REPLACE TEMP MACRO order_client(shop_key) AS
+    known_id(replace(replace(regexp_extract(shop_key, '^([^/]*)/', 1), '%2F', '/'), '%25', '%'));
+CREATE OR REPLACE TEMP MACRO order_number(shop_key) AS
+    known_id(substr(shop_key, length(split_part(shop_key, '/', 1)) + 2));
 CREATE OR REPLACE TEMP MACRO spelled(document, names) AS
     list_transform(
         flatten(list_transform(

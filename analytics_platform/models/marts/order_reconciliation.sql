@@ -1,12 +1,13 @@
 -- Grain: one row per order in the events (star.fact_orders), in the shop's database (cleaned.orders), or in both.
--- Rules: two orders are the same if the order key in the shop is the client and the transaction id, and their days are
--- equal or adjacent, as for an order at midnight. The row has the shop's day if the shop has the order. Bots are
+-- Rules: two orders are the same if client and transaction are, and their days are equal or
+-- adjacent, as for an order at midnight. The row has the shop's day if the shop has the order. Bots are
 -- included.
 WITH events AS (
     SELECT
         order_id,
         order_date,
-        client_id || '/' || transaction_id AS order_key,
+        client_id,
+        transaction_id,
         revenue
     FROM star.fact_orders
     WHERE transaction_id IS NOT NULL
@@ -28,13 +29,14 @@ matched AS (
         row_number() OVER (PARTITION BY orders.order_id ORDER BY events.order_id) AS place
     FROM cleaned.orders AS orders
     INNER JOIN events
-        ON orders.order_key = events.order_key
+        ON orders.client_id = events.client_id
+        AND orders.transaction_id = events.transaction_id
         AND events.order_date BETWEEN orders.order_date - 1 AND orders.order_date + 1
 ),
 pairs AS (
     SELECT
         coalesce(orders.order_date, events.order_date) AS order_date,
-        coalesce(orders.order_key, events.order_key) AS order_key,
+        coalesce(orders.order_key, order_key(events.client_id, events.transaction_id)) AS order_key,
         orders.order_id AS shop_order_id,
         events.order_id,
         orders.client_id,

@@ -4,11 +4,12 @@
 -- that of the client.
 WITH shop AS (
     SELECT
-        order_key,
+        client_id,
+        transaction_id,
         order_date,
         nullif(min(customer_id), '-1') AS customer_id
     FROM cleaned.orders
-    GROUP BY order_key, order_date
+    GROUP BY client_id, transaction_id, order_date
 ),
 named AS (
     SELECT
@@ -20,7 +21,8 @@ named AS (
     LEFT JOIN sessionized.session_events AS entries ON purchases.event_id = entries.event_id
     LEFT JOIN sessionized.sessions AS sessions ON entries.session_id = sessions.session_id
     LEFT JOIN shop
-        ON purchases.client_id || '/' || purchases.transaction_id = shop.order_key
+        ON purchases.client_id = shop.client_id
+        AND purchases.transaction_id = shop.transaction_id
         AND shop.order_date BETWEEN purchases.event_date - 1 AND purchases.event_date + 1
     GROUP BY purchases.order_id, purchases.event_date, purchases.client_id, purchases.user_id
 )

@@ -58,7 +58,8 @@ matched AS (
         purchases.revenue
     FROM sessionized.purchases AS purchases
     INNER JOIN cleaned.orders AS orders
-        ON purchases.client_id || '/' || purchases.transaction_id = orders.order_key
+        ON purchases.client_id = orders.client_id
+        AND purchases.transaction_id = orders.transaction_id
         AND purchases.event_date BETWEEN orders.order_date - 1 AND orders.order_date + 1
     WHERE orders.status = 'cancelled'
 ),

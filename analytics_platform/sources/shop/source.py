@@ -47,7 +47,7 @@ class OrderVersions(DeliveredRows, table="cleaned.order_versions", source="order
 
     version_id: Text = column("MD5 of the content.", random=True)
     order_id: Whole = column("The shop's order.", source="order_id")
-    order_key: Text = column("The name the buyer gave the order: <client_id>/<transaction_id>.", source="order_key")
+    order_key: Text = column("<client_id>/<transaction_id>; / of a client is %2F, % is %25.", source="order_key")
     customer_id: Text = column("Who ordered.", source="customer_id")
     status: Text = column("placed or cancelled.", source="status", isin=ORDER_STATES)
     total: Money = column("Value of the order (shop currency).", source="total", ge=0)
