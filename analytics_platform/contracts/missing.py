@@ -18,7 +18,9 @@ MISSING = frozenset(
 )
 """Texts that are no value, trimmed and in lower case: what exports, tags and scripts write for nothing."""
 
-IDS = frozenset({"client_id", "user_id", "transaction_id"})
+CLIENT = "client_id"
+
+IDS = frozenset({CLIENT, "user_id", "transaction_id"})
 """Columns with ids of clients, users and orders: there `0` is missing too, and `123.0` is `123`."""
 
 
@@ -30,6 +32,19 @@ def known(text: str) -> str | None:
     """Return a text in Unicode NFC without the blanks around it; None if it says that the value is missing."""
     text = unicodedata.normalize("NFC", text.strip(_BLANKS))
     return None if text.lower() in MISSING else text
+
+
+RESERVED = r"^\s*(?:client|user|erased):"
+"""How clients are called that the platform names: user:7 has no client in its source, erased:… was erased."""
+
+PSEUDONYM = "^erased:[0-9a-f]{16}$"
+"""What an erasure writes for a client."""
+
+
+def own_client(text: str) -> str:
+    """Return a tracker's id of a client: one that is written like a name of the platform begins with `client:` too."""
+    is_own = re.match(RESERVED, text) and not re.match(PSEUDONYM, text)
+    return f"client:{text.strip(_BLANKS)}" if is_own else text
 
 
 def known_id(text: str) -> str | None:

@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from analytics_platform.contracts.base import ContractType
 from analytics_platform.contracts.event_names import plain_name, usually_named
-from analytics_platform.contracts.missing import IDS, known, known_id
+from analytics_platform.contracts.missing import CLIENT, IDS, known, known_id, own_client
 from analytics_platform.gate.exact_json import JsonError, JsonFault, canonical_json, plain_text, read_json, unnest
 from analytics_platform.gate.layout import FileRejectedError
 from analytics_platform.gate.records import MalformedError, Positions, Records, no_records, numbered, parse_records
@@ -78,7 +78,10 @@ def read_json_lines(stream: BinaryIO, contract: ContractType, only: Positions = 
         row = row if row.keys() <= known else usually_named(row, usual)
         extra = {name: value for name, value in row.items() if name not in known}
         found = (_first_known(row, names, column in IDS) for column, names in sources.items())
-        return [*found, canonical_json(unnest(extra)) if extra else None]
+        texts = (
+            own_client(text) if column == CLIENT and text else text for column, text in zip(sources, found, strict=True)
+        )
+        return [*texts, canonical_json(unnest(extra)) if extra else None]
 
     return read_objects(stream, (*sources, "extra"), decode, only)
 

@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from analytics_platform.contracts.missing import CLIENT, PSEUDONYM, RESERVED, own_client
 from analytics_platform.gate.layout import Layout
 from analytics_platform.gate.types import present, unnest_texts
 
@@ -112,10 +113,17 @@ def _parse(
     )
 
 
+def _own_clients(texts: pl.Series) -> pl.Series:
+    """Give a column of clients as `own_client` does one."""
+    rows = (texts.str.contains(RESERVED) & ~texts.str.contains(PSEUDONYM)).arg_true()
+    return texts.scatter(rows, texts.gather(rows).map_elements(own_client, pl.String)) if len(rows) else texts
+
+
 def values_of(text: pl.DataFrame, layout: Layout) -> pl.DataFrame:
     """Give the text of a file's columns by contract column, and what the others say as `extra`."""
     nothing = pl.repeat(None, text.height, dtype=pl.String, eager=True)
     values = [(text[source] if source else nothing).alias(name) for name, source in layout.sources.items()]
+    values = [_own_clients(each) if each.name == CLIENT else each for each in values]
     if layout.extras:
         extras = present(text.select(layout.extras))
         says = pl.any_horizontal(pl.all().is_not_null())

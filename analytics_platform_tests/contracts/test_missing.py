@@ -12,7 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analytics_platform.contracts.event_names import ga4_name, plain_name
-from analytics_platform.contracts.missing import MISSING, known, known_id
+from analytics_platform.contracts.missing import CLIENT, MISSING, known, known_id, own_client
+from analytics_platform.gate.layout import Layout
+from analytics_platform.gate.records import values_of
 from analytics_platform.gate.types import present
 from analytics_platform.transform import macros
 
@@ -98,6 +100,24 @@ def test_columns_and_values_inside_json_are_read_as_single_values_are(
     rows = engine.execute(f"SELECT list_transform($1::VARCHAR[], lambda text: {macro}(text))", [texts]).fetchall()
     assert rows == [(expected,)]
     assert all(unicodedata.is_normalized("NFC", text) for text in expected if text is not None)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("user:7", "client:user:7"),
+        (" user:7 ", "client:user:7"),
+        ("client:user:7", "client:client:user:7"),
+        ("erased:ada", "client:erased:ada"),
+        ("erased:0123456789abcdef", "erased:0123456789abcdef"),
+        ("User:7", "User:7"),
+        ("7", "7"),
+    ],
+)
+def test_no_id_of_a_client_is_a_name_that_the_platform_gives(text: str, expected: str) -> None:
+    assert own_client(text) == expected
+    given = pl.DataFrame({CLIENT: [text, None]})
+    assert values_of(given, Layout((CLIENT,), 1, {CLIENT: CLIENT}, (), ()))[CLIENT].to_list() == [expected, None]
 
 
 NAMES = st.sampled_from(["Order Completed", "page_viewed", "add-to-cart", "Refund", "wiggle"]) | st.text(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -36,6 +36,7 @@ from analytics_platform_tests.kit import (
 )
 from analytics_platform_tests.models.stored import run
 from analytics_platform_tests.postgres import new_database
+from analytics_platform_tests.shop_messages import load_messages, shop_message
 from analytics_platform_tests.shop_rows import customer, load_shop, order
 
 TABLES = needed(
@@ -97,6 +98,30 @@ def test_a_purchase_without_user_is_the_order_of_who_signed_in_before_it(tmp_pat
     ]
     with built_platform(tmp_path, rows, TABLES, shared_device_users=1) as session:
         assert session.rows("SELECT person_id FROM marts.customer_revenue") == [("user:ada",)]
+
+
+@pytest.mark.parametrize("is_postgres", [False, True])
+def test_a_client_is_nobody_else_whatever_it_is_called(tmp_path: Path, is_postgres: bool) -> None:
+    """Clients are called as the client of user 7, as an address, and as what stands for an erased client."""
+    at, names = (
+        dt.datetime(2024, 3, 1, 10, tzinfo=dt.UTC),
+        ("user:7", "7", "c7@mail.example", "erased:7", "client:user:7"),
+    )
+    with new_database() as url, ExitStack() as stack:
+        platform = open_platform(tmp_path, **({"warehouse_url": url} if is_postgres else {}))
+        session = stack.enter_context(platform.session())
+        session.ensure(*CONTRACTS.values())
+        load_rows(platform, session, [click(name, at) for name in names])
+        bodies = [shop_message("7", at), shop_message(None, at, client_id="user:7"), shop_message("erased:7", at)]
+        load_messages(platform, session, bodies)
+        load_shop(platform, session, "customers", [customer(7, at)])
+        build(session, loaded_days(session), platform.settings, KEYED)
+        own = {"client:user:7", "7", "c7@mail.example", "client:erased:7", "client:client:user:7"}
+        assert {person_id: tuple(row) for person_id, *row in persons(session)} == {
+            **dict.fromkeys(own, (1, 0, 0)),
+            **dict.fromkeys(("user:7", "user:erased:7"), (0, 1, 0)),
+        }
+        assert session.rows("SELECT DISTINCT person_key = -1 FROM star.fact_sessions") == [(False,)]
 
 
 def test_orders_and_addresses_of_the_shop_join_persons_and_an_orders_customer_is_the_shops(tmp_path: Path) -> None:

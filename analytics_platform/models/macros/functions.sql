@@ -72,7 +72,7 @@ CREATE OR REPLACE TEMP MACRO spelled(document, names) AS
     );
 CREATE OR REPLACE TEMP MACRO surrogate_key(business_key) AS
     CASE
-        WHEN business_key LIKE 'erased:%' THEN -1
+        WHEN business_key LIKE 'erased:%' AND regexp_matches(business_key, '^erased:[0-9a-f]{16}$') THEN -1
         ELSE coalesce(CAST('0x' || substr(md5(business_key), 1, 15) AS BIGINT), -1)
     END;
 CREATE OR REPLACE TEMP MACRO micros(instant) AS epoch_us(instant);

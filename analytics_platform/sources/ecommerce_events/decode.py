@@ -17,7 +17,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from analytics_platform.contracts.event_names import ORDER_IDS, ga4_name, plain_name, usually_named
-from analytics_platform.contracts.missing import IDS, known, known_id
+from analytics_platform.contracts.missing import CLIENT, IDS, known, known_id, own_client
 from analytics_platform.gate.exact_json import JsonError, JsonFault, canonical_json, plain_text, read_json, unnest
 from analytics_platform.gate.records import MalformedError
 from analytics_platform.sources.ecommerce_events.ga4_rows import flatten
@@ -271,8 +271,10 @@ def decode_fields(message: Mapping[str, object]) -> dict[str, str | None]:
     except ItemsError as error:
         raise MessageError(_ITEMS_RULE, str(error)) from error
     texts["items"] = canonical_json(items) if items else None
-    if texts["client_id"] is None and texts["user_id"] is not None:
-        texts["client_id"] = f"user:{texts['user_id']}"
+    if client := texts[CLIENT]:
+        texts[CLIENT] = own_client(client)
+    elif texts["user_id"]:
+        texts[CLIENT] = f"user:{texts['user_id']}"
     texts["currency"] = texts["currency"] or _NO_SIGN.sub("", texts["revenue"] or "") or None
     texts["platform"] = texts["platform"] and texts["platform"].upper()
     extra = fields.rest()
