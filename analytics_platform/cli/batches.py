@@ -127,7 +127,9 @@ def replay(
         only = {find_batch(session, batch, lake).batch_id for batch in batches or ()}
         replayed = list(replay_batches(session, settings, lake, only if batches else None))
         write_spreadsheets(session, settings.quarantine_dir, {entry.input for entry in replayed})
-        days = days_to_build(session, [entry.batch_id for entry in replayed if entry.moved], settings)
+        days = days_to_build(
+            session, [entry.batch_id for entry in replayed if entry.moved or entry.withdrawal], settings
+        )
     for entry in replayed:
         print(printable(str(entry)), file=sys.stderr if entry.problem else sys.stdout)
     done = [entry for entry in replayed if not entry.problem]

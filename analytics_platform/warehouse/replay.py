@@ -9,7 +9,8 @@ from dataclasses import asdict, dataclass, replace
 import polars as pl
 
 from analytics_platform.contracts.base import ContractType
-from analytics_platform.contracts.ops import SET_ASIDE
+from analytics_platform.contracts.ddl import polars_schema
+from analytics_platform.contracts.ops import SET_ASIDE, BatchDays
 from analytics_platform.gate import Verdict
 from analytics_platform.lake import FolderLake
 from analytics_platform.progress import progress_bar
@@ -21,6 +22,7 @@ from analytics_platform.warehouse.ledger import (
     UnloadedBatch,
     find_batch,
     quarantined_batches,
+    touched_days,
     unloaded_batches,
 )
 from analytics_platform.warehouse.load import (
@@ -33,6 +35,7 @@ from analytics_platform.warehouse.load import (
 )
 from analytics_platform.warehouse.persons import write_links
 from analytics_platform.warehouse.session import NOTHING, BatchCard, Loaded, Session
+from analytics_platform.warehouse.touched import batches_not_built, days_after
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +98,16 @@ def _load_again(
     if each.batch_id not in stored:
         missing = replace(each, reason=str(lake.missing(each.source, each.content_sha256)), decided_by=None)
         return Replayed(each.batch_id, each.input, problem=str(missing))
+    waits = each.withdrawal and each.batch_id in batches_not_built(session, settings)
+    days = days_after(session, [each.batch_id], settings) if waits else set()
     with session.transaction():
         for table in ("ops.set_aside", "ops.batch_days"):
             session.execute(f"DELETE FROM {table} WHERE batch_id = $batch_id", {"batch_id": each.batch_id})
     for batch, loaded in load_new_batches(SOURCES[each.source], session, settings, lake, "replay", {each.batch_id}):
+        # Read by newer code it may lack a user whom it named: all that waited for the withdrawal is still to be built.
+        new = sorted(days.difference(touched_days(session, [each.batch_id])))
+        rows = [(each.batch_id, each.source, day, 0, 0, 0) for day in new]
+        session.insert(BatchDays.table.name, pl.DataFrame(rows, polars_schema(BatchDays), orient="row"))
         return Replayed(batch.batch_id, batch.name, loaded.rows_accepted, loaded, withdrawal=each.withdrawal)
     failed = (str(failed) for failed in unloaded_batches(session) if failed.batch_id == each.batch_id)
     return Replayed(each.batch_id, each.input, problem=" ".join(failed))

@@ -263,13 +263,17 @@ def days_not_built(session: Session, settings: Settings) -> str:
 
     A day is built once its row of marts.daily_trends, which most tables precede, was published after the load.
     """
+    return days_to_build(session, batches_not_built(session, settings), settings)
+
+
+def batches_not_built(session: Session, settings: Settings) -> list[str]:
+    """Return the batches of `days_not_built`: loaded, withdrawn or erased."""
     tables = session.tables()
     if not tables >= {"ops.pipeline_logs", "ops.batch_days", "ops.set_aside"}:
-        return ""
+        return []
     loaded = "SELECT DISTINCT batch_id FROM ops.batch_days WHERE event_date >= $start"
     sql = _NOT_BUILT if "ops.rule_results" in tables else loaded
-    waiting = session.rows(sql, {"start": settings.partition_start})
-    return days_to_build(session, [batch for (batch,) in waiting], settings)
+    return [batch for (batch,) in session.rows(sql, {"start": settings.partition_start})]
 
 
 def days_to_build(session: Session, batch_ids: Sequence[str], settings: Settings) -> str:

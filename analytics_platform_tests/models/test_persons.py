@@ -18,6 +18,7 @@ from analytics_platform.contracts.ddl import polars_schema
 from analytics_platform.transform import DayRange
 from analytics_platform.warehouse import DuckDBSession, Session
 from analytics_platform.warehouse.ledger import find_batch
+from analytics_platform.warehouse.replay import replay
 from analytics_platform.warehouse.touched import days_after
 from analytics_platform.warehouse.withdraw import withdraw_batch
 from analytics_platform_tests.kit import (
@@ -218,6 +219,27 @@ def test_any_late_events_and_their_withdrawal_end_in_the_same_tables(
 @pytest.mark.parametrize("kind", ["duckdb", "postgres"])
 def test_a_late_login_and_its_withdrawal_key_all_days_they_touch(kind: str) -> None:
     assert_same_tables(kind, LOGIN, 1, 3)
+
+
+@pytest.mark.parametrize("kind", ["duckdb", "postgres"])
+def test_a_replay_that_loses_a_login_keys_all_days_it_touches(kind: str) -> None:
+    """The batch is withdrawn, and loaded again when its only login is before PARTITION_START."""
+    events = [("phone", "ada", 0, None), ("tablet", "", 72 * 60, None), ("phone", "", 24 * 60, 7)]
+    *rows, other = map(_row, events)
+    with _platform(kind) as (platform, session):
+        load_rows(platform, session, [other], "others.csv")
+        load_rows(platform, session, rows, "login.csv")
+        build(session, loaded_days(session), platform.settings, KEYED)
+        assert persons(session) == [("tablet", 1, 0, 0), ("user:ada", 1, 1, 1)]
+        batch = _batch_of(session, "login.csv")
+        withdraw_batch(session, platform.settings, platform.lake, find_batch(session, batch), "test", "me")
+        later = platform.settings.model_copy(update={"partition_start": dt.date(2024, 3, 15)})
+        (replayed,) = replay(session, later, platform.lake, [batch])
+        assert (replayed.loaded.rows_accepted, replayed.loaded.rows_quarantined) == (1, 1)
+        days = days_after(session, [batch], later)
+        build(session, DayRange(min(days), max(days)), later, KEYED)
+        keys = session.rows("SELECT person_key FROM star.fact_orders")
+        assert set(keys) == set(session.rows("SELECT person_key FROM star.dim_person WHERE person_id = 'phone'"))
 
 
 def assert_same_tables(kind: str, events: Sequence[tuple[str, str, int, int | None]], late: int, most: int) -> None:
