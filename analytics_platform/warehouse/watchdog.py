@@ -20,6 +20,7 @@ from analytics_platform.warehouse.error_rate import describe_breaches, error_rat
 from analytics_platform.warehouse.ledger import damaged_batches, unloaded_batches
 from analytics_platform.warehouse.observation import LEDGER, Observation, lacks, not_checked
 from analytics_platform.warehouse.session import Session
+from analytics_platform.warehouse.silence import has_every_source
 
 VOLUME_RANGE = (1 / 3, 3.0)
 """A day's events may be between a third and three times the mean of the week before."""
@@ -41,7 +42,7 @@ LEAST_DAYS = 3
 def watch(session: Session, settings: Settings, now: dt.datetime) -> Iterator[Observation]:
     """Yield all observations, in the order a person would ask. `now` is an aware time."""
     for question in (
-        *(is_fresh, has_every_batch, has_low_error_rate, has_revenue, has_known_currencies),
+        *(is_fresh, has_every_source, has_every_batch, has_low_error_rate, has_revenue, has_known_currencies),
         *(
             has_usual_volume,
             has_known_event_names,

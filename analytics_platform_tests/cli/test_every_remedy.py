@@ -34,6 +34,7 @@ from analytics_platform.sources.registry import SOURCES
 from analytics_platform.transform import DayRange, Query, all_models, plan
 from analytics_platform.warehouse import Loaded, Publication, Session, watchdog
 from analytics_platform.warehouse.load import load_new_batches
+from analytics_platform.warehouse.silence import has_every_source
 from analytics_platform.warehouse.touched import days_to_build
 from analytics_platform_tests.cli.test_commands import Call, call
 from analytics_platform_tests.kit import (
@@ -294,6 +295,11 @@ CASES: Mapping[str, Case] = {
         (TREND,),
         dropped("orders.csv", bought(1, "T1"), viewed(20, 1)),
         mend=dropped("orders again.csv", bought(20, "T2")),
+    ),
+    "sources": Case(
+        observed(has_every_source),
+        arrive=lambda platform: put_logs(platform, [log(7, dt.datetime(2026, 3, day, 9)) for day in range(7, 11)]),
+        mend=dropped("late.csv", *(viewed(day, 1) for day in range(7, 10))),
     ),
     "sessions": Case(observed(watchdog.has_the_sources_sessions), ("sessionized.session_events",)),
     "volume": Case(

@@ -23,6 +23,7 @@ BUILT_BEFORE = [
 DESCRIPTIONS: Mapping[str, str] = MappingProxyType(
     {
         "fresh": "The latest batch arrived at most FRESHNESS_HOURS ago.",
+        "sources": "No source of events is silent for longer than it usually is, while others bring data.",
         "batches": "Every batch in the lake is loaded, but for those that a person withdrew.",
         "error_rate": "No batch and no day is above MAX_ERROR_RATE.",
         "revenue": "The last week of data has revenue, if the shop takes orders (EXPECTS_ORDERS).",
