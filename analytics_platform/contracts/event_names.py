@@ -20,7 +20,7 @@ _SPELLINGS = {
     "select_item": "product clicked, clicked product, product click, item clicked, item selected, click product,"
     "item click, click item, select product, product selected",
     "add_to_cart": "product added to cart, product added, added product, added to cart, add product to cart, cart add,"
-    "add to basket, added to basket, add to bag, item added to cart, item added, add item,"
+    "add to basket, added to basket, add to bag, item added to cart, item added, add item, add2cart,"
     "wishlist product added to cart",
     "remove_from_cart": "product removed from cart, product removed, removed product, removed from cart, cart remove,"
     "remove from basket, removed from basket, item removed from cart, item removed, remove item",

@@ -21,7 +21,7 @@ MISSING = frozenset(
 CLIENT = "client_id"
 
 IDS = frozenset({CLIENT, "user_id", "transaction_id"})
-"""Columns with ids of clients, users and orders: there `0` is missing too, and `123.0` is `123`."""
+"""Columns with ids of clients, users and orders: there `0` is missing too, `123.0` is `123`, a UUID lower case."""
 
 
 _BLANKS = "".join(chr(code) for code in range(0x10000) if chr(code).isspace() and not 0x1C <= code <= 0x1F)
@@ -47,7 +47,11 @@ def own_client(text: str) -> str:
     return f"client:{text.strip(_BLANKS)}" if is_own else text
 
 
+UUID = "^[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
+"""A UUID: RFC 9562 reads it in any case, writes it in lower case. Other ids that differ in case are different ids."""
+
+
 def known_id(text: str) -> str | None:
-    """Return an id of a client, user or order as `known` does; None also for `0`."""
+    """Return an id of a client, user or order as `known` does, a UUID in lower case; None also for `0`."""
     found = re.sub(r"^([0-9]+)\.0$", r"\1", known(text) or "0")
-    return None if found == "0" else found
+    return None if found == "0" else found.lower() if re.match(UUID, found) else found

@@ -15,7 +15,7 @@ from typing import TypeAlias
 import duckdb
 import polars as pl
 
-from analytics_platform.contracts.missing import MISSING
+from analytics_platform.contracts.missing import MISSING, UUID
 from analytics_platform.gate.exact_json import unnested
 
 INSTANT = pl.Datetime("us", "UTC")
@@ -96,11 +96,15 @@ def present(texts: pl.DataFrame, ids: Collection[str] = ()) -> pl.DataFrame:
 
 
 def _plain(text: pl.Series, odd: pl.Series, is_id: bool) -> pl.Series:
-    """Take off blanks, compose what is `odd`, and write ids that a number column held as whole numbers."""
+    """Take off blanks, compose what is `odd`; write ids of a number column as whole numbers, UUIDs in lower case."""
     if len(odd):
         text = text.scatter(odd, text.gather(odd).str.strip_chars().str.normalize("NFC"))
     if is_id and len(rows := text.str.ends_with(".0").arg_true()):
         text = text.scatter(rows, text.gather(rows).str.replace(r"^([0-9]+)\.0$", "$1"))
+    if is_id and len(rows := (text.str.len_bytes() == 36).arg_true()):
+        found = text.gather(rows)
+        rows, found = (each.filter(found.str.contains(UUID)) for each in (rows, found))
+        text = text.scatter(rows, found.str.to_lowercase())
     return text
 
 

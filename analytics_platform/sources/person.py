@@ -25,7 +25,7 @@ import polars as pl
 from analytics_platform.contracts.base import ContractType
 from analytics_platform.contracts.ddl import polars_schema
 from analytics_platform.contracts.event_names import ORDER_IDS, ga4_name, plain_name
-from analytics_platform.contracts.missing import IDS, known, known_id
+from analytics_platform.contracts.missing import IDS, UUID, known, known_id
 from analytics_platform.gate.exact_json import JsonError, canonical_json, read_json, unnest
 from analytics_platform.gate.types import convert, present
 from analytics_platform.lake import Batch, LakeError
@@ -122,7 +122,8 @@ class Person:
     @cached_property
     def order_starts(self) -> tuple[str, ...]:
         """Return how the order keys of the person begin, also those of shops that do not escape a slash of a client."""
-        return tuple(sorted({f"{text}/" for client in self.client for text in (client, _quoted(client))}))
+        upper = {client.upper() for client in self.client if re.match(UUID, client)}
+        return tuple(sorted({f"{text}/" for client in self.client | upper for text in (client, _quoted(client))}))
 
     @cached_property
     def _telling(self) -> frozenset[str]:
@@ -210,8 +211,10 @@ def _letters(text: str) -> str:
 
 
 def _any_of(texts: Iterable[str]) -> str:
-    """Write a pattern for any of these; an id in another case is another id, an e-mail address the same."""
-    parts = (f"(?i:{re.escape(text)})" if "@" in text else re.escape(text) for text in sorted(texts))
+    """Write a pattern for any of these; ids differ by their case, e-mail addresses and UUIDs do not."""
+    parts = (
+        f"(?i:{re.escape(text)})" if "@" in text or re.match(UUID, text) else re.escape(text) for text in sorted(texts)
+    )
     return f"(?:{'|'.join(parts) or '(?!)'})"
 
 
@@ -282,8 +285,8 @@ def _rest(source: Source, record: Mapping[str, Any], person: Person, key: bytes)
         kept["client_id"] = pseudonym(client, key)
     if "order_key" in kept:
         client, slash, number = kept["order_key"].partition("/")
-        client = client.replace("%2F", "/").replace("%25", "%")
-        kept |= {"order_key": f"{pseudonym(client, key)}/{number}" if slash else client, "customer_id": "-1"}
+        client = known_id(client.replace("%2F", "/").replace("%25", "%")) or ""
+        kept |= {"order_key": f"{pseudonym(client, key)}/{number}" if slash else kept["order_key"], "customer_id": "-1"}
     return None if person.is_in(kept) else kept
 
 

@@ -37,11 +37,25 @@ PLACEHOLDERS = [
     *("#N/A", "<NA>", "<null>", r"\N"),
     *("(none)", "[object Object]", "00000000-0000-0000-0000-000000000000", "  ", " null\t", "\u00a0undefined\n"),
 ]
+UUID = "6f9619ff-8b86-d011-b42d-00cf4fc964ff"
 VALUES = ["nullable", "none of it", "N", "a", "(not set", "object", "-", "00", "0.5", "1.0.0", "v1.0", "false", "ñ"]
 NOT_COMPOSED = ["Cafe\u0301", "\u0344", "\u0374", "\u1100\u1161", "\u212b", "\U0001d15e", "Ba\u0308r ä"]
-ODD_TEXTS = st.sampled_from([*PLACEHOLDERS, *VALUES, *NOT_COMPOSED, "0", "0.0", "7.0", "Bär", "Ÿ˿"]) | st.text(
-    "nulaNUL \t\u00a0/()0.1e\u0301é", max_size=6
-)
+ODD_TEXTS = st.sampled_from(
+    [
+        UUID,
+        UUID.upper(),
+        f"{UUID} ".title(),
+        f"{UUID.upper()}A",
+        *PLACEHOLDERS,
+        *VALUES,
+        *NOT_COMPOSED,
+        "0",
+        "0.0",
+        "7.0",
+        "Bär",
+        "Ÿ˿",
+    ]
+) | st.text("nulaNUL \t\u00a0/()0.1e\u0301é", max_size=6)
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +88,10 @@ def test_a_text_that_only_looks_like_a_placeholder_is_a_value(text: str) -> None
         ("123.5", "123.5", "123.5"),
         ("10", "10", "10"),
         ("Cafe\u0301", "Caf\u00e9", "Caf\u00e9"),
+        (UUID.upper(), UUID.upper(), UUID),
+        (f" {UUID[:9].upper()}{UUID[9:]}", UUID[:9].upper() + UUID[9:], UUID),
+        (UUID.upper()[1:], UUID.upper()[1:], UUID.upper()[1:]),
+        (f"A{UUID.upper()[1:]}Z", f"A{UUID.upper()[1:]}Z", f"A{UUID.upper()[1:]}Z"),
     ],
 )
 def test_of_ids_zero_is_missing_and_a_number_is_whole(text: str, value: str, own_id: str | None) -> None:
@@ -118,6 +136,14 @@ def test_no_id_of_a_client_is_a_name_that_the_platform_gives(text: str, expected
     assert own_client(text) == expected
     given = pl.DataFrame({CLIENT: [text, None]})
     assert values_of(given, Layout((CLIENT,), 1, {CLIENT: CLIENT}, (), ()))[CLIENT].to_list() == [expected, None]
+
+
+def test_a_name_that_means_different_things_in_different_trackers_keeps_it() -> None:
+    assert [ga4_name(name) for name in ("add2cart", "Add-2-Cart", "buy_now")] == [
+        "add_to_cart",
+        "add_to_cart",
+        "buy_now",
+    ]
 
 
 NAMES = st.sampled_from(["Order Completed", "page_viewed", "add-to-cart", "Refund", "wiggle"]) | st.text(

@@ -190,6 +190,15 @@ def test_files_that_cannot_be_read_are_named_with_what_to_do(platform: Platform,
     assert all("delete it." in fault for fault in faults)
 
 
+def test_a_client_whose_id_is_a_uuid_is_erased_in_any_case(platform: Platform, session: Session) -> None:
+    at, uuid = dt.datetime(2026, 3, 1, 10, tzinfo=dt.UTC), "6f9619ff-8b86-d011-b42d-00cf4fc964ff"
+    load_rows(platform, session, [click(uuid, at), click("bob", at, page_url=f"/?of={uuid.upper()}"), click("eve", at)])
+    load_shop(platform, session, "orders", [order(1, f"{uuid.upper()}/T1", 17, at)])
+    erase_person(platform, session, client=[uuid.upper()])
+    assert session.rows("SELECT client_id FROM cleaned.clickstream") == [("eve",)]
+    assert session.rows("SELECT left(order_key, 7) FROM cleaned.order_versions") == [("erased:",)]
+
+
 def test_an_order_of_a_client_with_a_slash_is_erased(platform: Platform, session: Session) -> None:
     at = dt.datetime(2026, 3, 1, 10, tzinfo=dt.UTC)
     load_shop(platform, session, "orders", [order(1, "a%2Fb/T/1", 17, at), order(2, "a/b/T2", 18, at)])

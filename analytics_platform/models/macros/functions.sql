@@ -36,7 +36,7 @@
 -- numbers as 2026/0815: in the client's part `%2F` stands for a slash and `%25` for `%`. order_client, order_number: its
 -- two ids; both null without a slash.
 -- plain_id: an id as known gives it, 123 also where a number column wrote 123.0. known_id: an id of a client, user or
--- order, null also for 0.
+-- order, null also for 0, a UUID in lower case.
 CREATE OR REPLACE TEMP MACRO known(value) AS
     CASE WHEN value IS NOT NULL THEN list_extract(list_transform(  -- most columns of most sources are null
         [regexp_replace(value, '^[\t-\r \x{00a0}]+|[\t-\r \x{00a0}]+$', '', 'g')],  -- trim() takes three times longer
@@ -56,7 +56,15 @@ CREATE OR REPLACE TEMP MACRO known(value) AS
     ), 1) END;
 CREATE OR REPLACE TEMP MACRO plain_id(value) AS
     regexp_replace(known(value), '^([0-9]+)[.]0$', '\1');
-CREATE OR REPLACE TEMP MACRO known_id(value) AS nullif(plain_id(value), '0');
+CREATE OR REPLACE TEMP MACRO known_id(value) AS
+    list_transform(
+        [nullif(plain_id(value), '0')],
+        lambda id: CASE
+            WHEN length(id) = 36 AND regexp_matches(id, '^[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$')
+                THEN lower(id)
+            ELSE id
+        END
+    )[1];
 CREATE OR REPLACE TEMP MACRO order_key(client_id, transaction_id) AS
     replace(replace(client_id, '%', '%25'), '/', '%2F') || '/' || transaction_id;
 CREATE OR REPLACE TEMP MACRO order_client(shop_key) AS
