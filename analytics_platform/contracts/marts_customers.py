@@ -14,14 +14,14 @@ class UserMetrics(Contract, table="marts.user_metrics", key="user_id", write="up
 
     user_id: Text = column("The customer.")
     name: Text = column("The name as the users API, else the shop's database, gave it.", nullable=True)
-    interactions: Whole = column("Events of all sources that name the customer.", ge=0)
+    interactions: Whole = column("Events that name the customer, and the purchases of their orders.", ge=0)
     clicks: Whole = column("Those named select_item (a click on a product) or click.", ge=0)
     favourite_product: Text = column("The product viewed most often; of equals the one viewed last.", nullable=True)
     favourite_views: Whole = column("Its view_item events.", ge=0)
     first_seen_at: Instant = column("First event.", nullable=True)
     last_active_at: Instant = column("Last event.", nullable=True)
     sessions: Whole = column("Sessions.", ge=0)
-    orders: Whole = column("Orders; repeats of an order do not count.", ge=0)
+    orders: Whole = column("Orders (sessionized.buyers says whose); repeats do not count.", ge=0)
     revenue: Money = column("Their revenue.")
 
 

@@ -312,7 +312,8 @@ class UserActivity(
 ):
     """One row per user, day and product (known by its name), and one per user and day for all of it (product '').
 
-    Users are those that events name, customers or not. Bots' sessions count nothing.
+    Users are those that events name, customers or not, and customers of the shop who ordered (sessionized.buyers).
+    Bots' sessions count nothing.
     """
 
     user_id: Text = column("The user.")
@@ -332,7 +333,7 @@ class UserActivity(
 
 
 class UserTotals(Contract, table="sessionized.user_totals", key="user_id", write="upsert"):
-    """One row per user that any event names, customer or not, over all days."""
+    """One row per user that any event names, or whose an order is, customer or not, over all days."""
 
     user_id: Text = column("The user.")
     interactions: Whole = column("Events; what bots did counts nothing.", ge=0)

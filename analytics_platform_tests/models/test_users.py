@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import ExitStack
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 from bson.int64 import Int64
 from bson.objectid import ObjectId
 
+from analytics_platform.catalog import CONTRACTS
 from analytics_platform.transform import DayRange, all_models
 from analytics_platform.warehouse.watchdog import unknown_events
 from analytics_platform_tests.kit import (
@@ -28,7 +30,7 @@ from analytics_platform_tests.kit import (
 from analytics_platform_tests.names import USERS, WEB_LOGS
 from analytics_platform_tests.postgres import new_database
 from analytics_platform_tests.shop_logs import load, log, put_logs, put_users, user
-from analytics_platform_tests.shop_rows import customer, load_shop
+from analytics_platform_tests.shop_rows import customer, load_shop, order
 
 NOON = dt.datetime(2024, 3, 1, 12)
 MINUTE = dt.timedelta(minutes=1)
@@ -153,6 +155,31 @@ def test_a_purchase_without_a_user_is_of_the_one_who_signed_in_before_it(platfor
         (2, 1, 1, Decimal("19.5"))
     ]
     assert rows(platform, "SELECT product, orders FROM marts.user_product_affinity") == [("Hawaiian", 1)]
+
+
+@pytest.mark.parametrize("is_postgres", [False, True])
+def test_an_order_is_a_figure_of_the_shops_customer_whoever_its_events_name(tmp_path: Path, is_postgres: bool) -> None:
+    """A guest, and someone who orders in a browser where another signed in; the shop's database comes late."""
+    at, tables = NOON.replace(tzinfo=dt.UTC), TABLES | needed("marts.customer_revenue")
+    with new_database() as url, ExitStack() as stack:
+        platform = open_platform(tmp_path, **({"warehouse_url": url} if is_postgres else {}))
+        session = stack.enter_context(platform.session())
+        session.ensure(*CONTRACTS.values())
+        sold = {"revenue": 10, "items": [{"item_id": "p1", "item_name": "Hawaiian"}]}
+        bought = (
+            click(client, at, "purchase", data={**sold, "transaction_id": "T"}, user_id=user)
+            for client, user in (("guest", ""), ("shared", "8"))
+        )
+        load_rows(platform, session, list(bought))
+        build(session, DAYS, platform.settings, tables)
+        load_shop(platform, session, "customers", [customer(number, at) for number in (5, 7, 8)])
+        load_shop(platform, session, "orders", [order(1, "guest/T", 5, at), order(2, "shared/T", 7, at)])
+        build(session, DAYS, platform.settings, tables)
+        figures = "SELECT user_id, interactions, orders, revenue FROM marts.user_metrics ORDER BY 1"
+        assert session.rows(figures) == [("5", 1, 1, 10), ("7", 1, 1, 10), ("8", 0, 0, 0)]
+        bought_by = "SELECT user_id, orders FROM marts.user_product_affinity ORDER BY 1"
+        assert session.rows(bought_by) == [("5", 1), ("7", 1), ("8", 0)]
+        assert session.rows("SELECT sum(revenue) FROM marts.customer_revenue") == [(20,)]
 
 
 def test_unknown_users_are_orphans_kept_counted_and_not_customers(platform: Platform) -> None:

@@ -1,21 +1,44 @@
 -- Grain: one row per user, day and product (known by its name), and one per user and day for all products (product '').
--- Rules: users are those in events; a purchase that names none is of the session's user. What is done in a bot's session
--- counts nothing; its rows are kept with zeros, so that none disappears when late events change whose it is. Orders count
--- once, by their first event; a session counts on the day it starts.
-WITH events AS (
+-- Rules: users are those in events, and those who placed an order (sessionized.buyers): its first event is theirs,
+-- whoever it names. A repeat that names none is of the session's user. What is done in a bot's session, or named by an
+-- event of another's order, counts nothing; its rows are kept with zeros, so that none disappears when late data change
+-- whose it is. Orders count once, by their first event; a session counts on the day it starts.
+WITH owned AS (
     SELECT
         events.event_id,
         coalesce(
             events.user_id, CASE WHEN events.event_name = 'purchase' THEN sessions.user_id END
-        ) AS user_id,
+        ) AS named_user,
+        buyers.user_id AS buyer,
         events.event_date,
-        CASE WHEN NOT sessions.is_bot THEN events.event_at END AS event_at,
-        CASE WHEN NOT sessions.is_bot THEN events.event_name END AS event_name,
-        events.source
+        events.event_at,
+        events.event_name,
+        events.source,
+        NOT sessions.is_bot AS counts
     FROM cleaned.events AS events
     INNER JOIN sessionized.session_events AS entries ON events.event_id = entries.event_id
     INNER JOIN sessionized.sessions AS sessions ON entries.session_id = sessions.session_id
-    WHERE coalesce(events.user_id, CASE WHEN events.event_name = 'purchase' THEN sessions.user_id END) IS NOT NULL
+    LEFT JOIN sessionized.purchases AS purchases ON events.event_id = purchases.event_id
+    LEFT JOIN sessionized.buyers AS buyers ON purchases.order_id = buyers.order_id
+),
+claims AS (
+    SELECT *, coalesce(buyer, named_user) AS user_id, counts AS is_counted
+    FROM owned
+    UNION ALL
+    SELECT *, named_user, FALSE
+    FROM owned
+    WHERE named_user <> buyer
+),
+events AS (
+    SELECT
+        event_id,
+        user_id,
+        event_date,
+        CASE WHEN is_counted THEN event_at END AS event_at,
+        CASE WHEN is_counted THEN event_name END AS event_name,
+        source
+    FROM claims
+    WHERE user_id IS NOT NULL
 ),
 days AS (
     SELECT
@@ -32,7 +55,8 @@ days AS (
         max(events.event_at) AS last_at,
         max(CASE WHEN events.event_name = 'view_item' THEN events.event_at END) AS last_viewed_at
     FROM events
-    LEFT JOIN sessionized.purchases AS purchases ON events.event_id = purchases.event_id
+    LEFT JOIN sessionized.purchases AS purchases
+        ON events.event_id = purchases.event_id AND events.event_at IS NOT NULL
     GROUP BY events.user_id, events.event_date
 ),
 starts AS (
@@ -67,7 +91,8 @@ products AS (
         max(touched.event_at) AS last_at,
         max(CASE WHEN touched.event_name = 'view_item' THEN touched.event_at END) AS last_viewed_at
     FROM touched
-    LEFT JOIN sessionized.purchases AS purchases ON touched.event_id = purchases.event_id
+    LEFT JOIN sessionized.purchases AS purchases
+        ON touched.event_id = purchases.event_id AND touched.event_at IS NOT NULL
     GROUP BY touched.user_id, touched.event_date, touched.product
 )
 SELECT

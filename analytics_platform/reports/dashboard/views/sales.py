@@ -71,7 +71,7 @@ def show_customers() -> None:
         found = queries.read_customer_totals(session)
         whose = "Users of the users API and customers of the shop's database, over all days; the same id is one person."
         part = f"{money(found['revenue'])} of the {money(found['orders_revenue'])} in revenue is theirs"
-        st.text(f"{whose} {part}; events of the other orders name no known customer. {shell.NO_BOTS}")
+        st.text(f"{whose} {part}; the other orders are of nobody whom these know. {shell.NO_BOTS}")
         unknown = "Users in the logs that neither the users API nor the shop's database knows."
         shell.key_figures(
             [
