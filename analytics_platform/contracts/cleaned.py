@@ -246,6 +246,10 @@ class Events(
     price_currency: Text = column("Currency of item prices that name none; missing: the shop's.", nullable=True)
     exchange_rate: Rate = column("Units of the shop's currency for one of `currency`, if known.", nullable=True)
     revenue: Money = column("Value of a purchase in the shop's currency; missing where unknown.", nullable=True)
+    tax: Money = column("Tax that a purchase or refund names (shop currency).", nullable=True)
+    shipping: Money = column("Shipping that it names (shop currency).", nullable=True)
+    discount: Money = column("Discount on it as a whole that it names (shop currency).", nullable=True)
+    coupon: Text = column("Coupon on it as a whole.", nullable=True)
     is_refund: Flag = column("True for a refund, and for a purchase with a negative value or negative quantities.")
     unknown_reason: Text = column(
         "Why the amount of a purchase or refund in the shop's currency is unknown.", nullable=True, isin=UNKNOWN_REASONS
@@ -269,6 +273,7 @@ class EventItems(Contract, table="cleaned.event_items", key=("event_id", "item_i
     category: Text = column("Category as the event gave it.", nullable=True)
     variant: Text = column("Size, colour or other variant.", nullable=True)
     price: Money = column("Price of one piece (shop currency).", nullable=True)
+    discount: Money = column("Discount on one piece (shop currency).", nullable=True)
     quantity: Whole = column("Pieces; empty for a fraction, 0 for what a purchase gives back.", nullable=True)
     coupon: Text = column("Coupon on the item.", nullable=True)
     list_id: Text = column("The list the item was shown in: the item's own, else the event's.", nullable=True)

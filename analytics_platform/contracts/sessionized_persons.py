@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from analytics_platform.contracts.base import Contract, Day, Flag, Instant, Money, Text, Whole, column
+from analytics_platform.contracts.shop import ORDER_STATES
 from analytics_platform.contracts.table import Days, Everything, TouchedKeys
 
 
@@ -17,7 +18,7 @@ class Buyers(
         "cleaned.person_members": Everything(),
     },
 ):
-    """One row per order: which customer and person placed it.
+    """One row per order: which customer and person placed it, and which order of the shop's database it is.
 
     An order's customer is its own, not who uses the browser now: the shop's database tells, else the order's events,
     else the user of its session. Only an order without any of them is the client's.
@@ -28,6 +29,8 @@ class Buyers(
     client_id: Text = column("The browser or device.")
     user_id: Text = column("The shop's customer or the signed-in user who ordered.", nullable=True)
     person_id: Text = column("The person (dim_person).")
+    shop_order_id: Whole = column("The order in the shop's database (cleaned.orders).", nullable=True)
+    status: Text = column("placed or cancelled, as that says.", nullable=True, isin=ORDER_STATES)
 
 
 class PersonDays(Contract, table="sessionized.person_days", key=("person_id", "event_date"), partition="event_date"):

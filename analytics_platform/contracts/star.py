@@ -299,10 +299,21 @@ class FactOrders(
     items: Whole = column("Lines of the order.", ge=0)
     quantity: Whole = column("Pieces in all lines.", ge=0)
     revenue: Money = column("Value of the order (shop currency) before refunds, if known.", nullable=True)
+    currency: Text = column("Currency in which its event tells amounts; missing: the shop's.", nullable=True)
     has_other_amounts: Flag = column("True if it came again with another amount, as of an exchange: the first counts.")
     not_itemized: Money = column("revenue - the amounts of its lines: shipping, tax, discount …", nullable=True)
+    tax: Money = column("Tax that its event names (shop currency).", nullable=True)
+    shipping: Money = column("Shipping that its event names (shop currency).", nullable=True)
+    discount: Money = column(
+        "Discount on the order that its event names (shop currency), else the sum of its lines'.", nullable=True
+    )
+    coupon: Text = column("Coupon on the order, else the only one of its lines.", nullable=True)
     refunded: Money = column("What was given back for it since (shop currency), also where revenue is unknown.")
-    net_revenue: Money = column("revenue - refunded; missing where revenue is unknown.", nullable=True)
+    net_revenue: Money = column(
+        "revenue - refunded; 0 for an order that the shop cancelled; missing where revenue is unknown.", nullable=True
+    )
+    shop_order_id: Whole = column("The order in the shop's database (cleaned.orders).", nullable=True)
+    status: Text = column("placed or cancelled there; missing for one that it does not have.", nullable=True)
 
 
 class FactOrderItems(
@@ -331,6 +342,7 @@ class FactOrderItems(
     coupon: Text = column("Coupon on the item.", nullable=True)
     price: Money = column("Price of one piece.", nullable=True)
     quantity: Whole = column("Pieces.", nullable=True)
+    discount: Money = column("Discount on the line that it names (shop currency).", nullable=True)
     amount: Money = column("Value of the line (shop currency); missing where unknown.", nullable=True)
     revenue_basis: Text = column("unit price (× quantity), line total (the price is) or shared.", nullable=True)
 

@@ -45,7 +45,10 @@ IDENTIFYING = {
 ERASED = "erased:"
 """How the client of an order begins whose person was erased."""
 
-_ORDER_FIELDS = (*ORDER_IDS, "revenue", "value", "currency", "items", "itemlistid", "itemlistname")
+_ORDER_FIELDS = (
+    *(*ORDER_IDS, "revenue", "value", "currency", "tax", "shipping", "discount", "items", "itemlistid"),
+    "itemlistname",
+)
 _ESCAPE = re.compile(r'(?:\\+|%)u([0-9a-fA-F]{4})|\\+x([0-9a-f]{2})|\\+(["/bfnrt])|[\udc80-\udcff]')
 """What stands for a sign: also a byte that is not UTF-8, which the gate writes as `\\xfc`, a file system as U+DCFC."""
 _UNREADABLE = re.compile(r"(?:\\+x[89a-f][0-9a-f])+")

@@ -92,6 +92,7 @@ def _row(chance: random.Random, client: str, at: dt.datetime) -> Row:
     data = {
         "transaction_id": chance.choice(["T1", "T2", "T3", "", None]),
         "revenue": chance.choice([0, 10, "19.99", "free", None]),
+        **chance.choice([{}, {"tax": 1.9, "shipping": "4,90", "coupon": "A"}]),
         "item_list_id": chance.choice(["L1", "L2", None]),
         "items": [
             {"item_id": chance.choice(["p1", "p2", "p3", None]), "item_name": f"name {chance.randrange(4)}", "price": 5}

@@ -137,6 +137,7 @@ SELECT
             THEN CASE WHEN is_refund THEN substr(struct_extract(item, 'quantity'), 2) ELSE '0' END
         ELSE struct_extract(item, 'quantity')
     END) AS quantity,
+    money(amount(struct_extract(item, 'discount')) * item_rate) AS discount,
     known(struct_extract(item, 'coupon')) AS coupon,
     coalesce(known(struct_extract(item, 'item_list_id')), list_id) AS list_id,
     coalesce(known(struct_extract(item, 'item_list_name')), list_name) AS list_name,

@@ -9,7 +9,7 @@
 -- number are read from purchases and refunds only; a missing amount of a purchase is the sum of the items that have a
 -- price, that of a refund only if all have one. Items in several currencies are converted one by one and added in the
 -- shop's. A purchase with a negative value is a refund, and so is one whose items are worth less than nothing. Revenue is
--- the amount of another purchase in the shop's currency, unknown without a rate.
+-- the amount of another purchase in the shop's currency, unknown without a rate; so are tax, shipping and discount.
 WITH addresses AS (
     SELECT
         event_date,
@@ -182,6 +182,10 @@ SELECT
     code AS price_currency,
     CAST(exchange_rate AS DECIMAL(20, 10)) AS exchange_rate,
     CASE WHEN event_name = 'purchase' AND NOT is_refund THEN money(amount * exchange_rate) END AS revenue,
+    money(CASE WHEN event_name IN ('purchase', 'refund') THEN tax END * rate) AS tax,
+    money(CASE WHEN event_name IN ('purchase', 'refund') THEN shipping END * rate) AS shipping,
+    money(CASE WHEN event_name IN ('purchase', 'refund') THEN discount END * rate) AS discount,
+    CASE WHEN event_name IN ('purchase', 'refund') THEN coupon END AS coupon,
     is_refund,
     CASE
         WHEN event_name NOT IN ('purchase', 'refund') OR money(amount * exchange_rate) IS NOT NULL THEN NULL

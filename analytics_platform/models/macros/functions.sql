@@ -91,7 +91,8 @@ CREATE OR REPLACE TEMP MACRO fields_of(document) AS
         document,
         '{
             "revenue": "VARCHAR", "value": "VARCHAR", "total": "VARCHAR", "currency": "VARCHAR", "items": "VARCHAR",
-            "item_list_id": "VARCHAR", "list_id": "VARCHAR", "item_list_name": "VARCHAR", "list_name": "VARCHAR"
+            "item_list_id": "VARCHAR", "list_id": "VARCHAR", "item_list_name": "VARCHAR", "list_name": "VARCHAR",
+            "tax": "VARCHAR", "shipping": "VARCHAR", "discount": "VARCHAR", "coupon": "VARCHAR"
         }'
     );
 CREATE OR REPLACE TEMP MACRO items_of(document) AS
@@ -100,8 +101,8 @@ CREATE OR REPLACE TEMP MACRO items_of(document) AS
         '[{
             "item_id": "VARCHAR", "item_name": "VARCHAR", "item_brand": "VARCHAR", "item_category": "VARCHAR",
             "item_variant": "VARCHAR", "price": "VARCHAR", "item_price": "VARCHAR", "quantity": "VARCHAR",
-            "currency": "VARCHAR", "coupon": "VARCHAR", "item_list_id": "VARCHAR", "item_list_name": "VARCHAR",
-            "index": "VARCHAR", "item_list_index": "VARCHAR"
+            "currency": "VARCHAR", "discount": "VARCHAR", "coupon": "VARCHAR", "item_list_id": "VARCHAR",
+            "item_list_name": "VARCHAR", "index": "VARCHAR", "item_list_index": "VARCHAR"
         }]'
     );
 CREATE OR REPLACE TEMP MACRO numbered_items(document) AS

@@ -19,6 +19,7 @@ SELECT
     items.coupon,
     items.price,
     items.quantity,
+    money(items.discount * coalesce(items.quantity, 1)) AS discount,
     items.amount,
     items.amount_basis AS revenue_basis
 FROM sessionized.purchases AS purchases

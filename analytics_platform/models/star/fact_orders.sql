@@ -1,11 +1,15 @@
 -- Grain: one row per order, its earliest purchase event, with the session it was placed in.
--- Rules: the customer is the version valid at the time; a single version is joined without comparing times.
+-- Rules: tax, shipping, discount and coupon are those of the event that counts. An order that the shop's database has as
+-- cancelled is a refund of what is left of it, so its net revenue is 0. The customer is the version valid at the time; a
+-- single version is joined without comparing times.
 WITH lines AS (
     SELECT
         event_id,
         count(*) AS items,
         sum(coalesce(quantity, CASE WHEN product_id IS NULL THEN 0 ELSE 1 END)) AS quantity,
-        sum(amount) AS amount
+        sum(amount) AS amount,
+        sum(discount * coalesce(quantity, 1)) AS discount,
+        CASE WHEN min(coupon) = max(coupon) THEN min(coupon) END AS coupon
     FROM cleaned.event_items
     GROUP BY event_id
 ),
@@ -41,12 +45,20 @@ SELECT
     coalesce(lines.items, 0) AS items,
     CAST(coalesce(lines.quantity, 0) AS BIGINT) AS quantity,
     purchases.revenue,
+    events.currency,
     purchases.has_other_amounts,
     CAST(purchases.revenue - coalesce(lines.amount, 0) AS DECIMAL(18, 4)) AS not_itemized,
+    events.tax,
+    events.shipping,
+    coalesce(events.discount, money(lines.discount)) AS discount,
+    coalesce(events.coupon, lines.coupon) AS coupon,
     CAST(coalesce(refunded.amount, 0) AS DECIMAL(18, 4)) AS refunded,
-    CAST(purchases.revenue - coalesce(refunded.amount, 0) AS DECIMAL(18, 4)) AS net_revenue
+    CAST(purchases.revenue - coalesce(refunded.amount, 0) AS DECIMAL(18, 4)) AS net_revenue,
+    buyers.shop_order_id,
+    buyers.status
 FROM sessionized.purchases AS purchases
 INNER JOIN sessionized.buyers AS buyers ON purchases.order_id = buyers.order_id
+INNER JOIN cleaned.events AS events ON purchases.event_id = events.event_id
 LEFT JOIN sessionized.session_events AS entries ON purchases.event_id = entries.event_id
 LEFT JOIN sessionized.sessions AS sessions ON entries.session_id = sessions.session_id
 LEFT JOIN lines ON purchases.event_id = lines.event_id

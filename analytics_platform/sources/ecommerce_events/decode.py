@@ -108,10 +108,8 @@ _USUAL = {
     plain_name(name): name
     for name in (
         *(name for field in _FIELDS.values() for name in field.names),
-        "total",
-        "items",
-        "params",
-        "event_params",
+        *("total", "items", "params", "event_params"),
+        *("tax", "shipping", "discount", "coupon"),  # events.sql reads them in `extra`
     )
 }
 """Names of fields, as `plain_name` writes them → as they are usually written."""

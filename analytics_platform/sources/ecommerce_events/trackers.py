@@ -61,6 +61,7 @@ _OF_DATA = (
     "currency",
     "items",
     *(f"{x}list_{y}" for x in ("", "item_") for y in ("id", "name")),
+    *("tax", "shipping", "discount", "coupon"),
 )
 _USUAL = {plain_name(name): name for name in (*_OF_DATA, *BODIES)}
 """How names in a row's `event_data` are compared → how they are read."""

@@ -22,9 +22,13 @@ SELECT
     transaction_id,
     coalesce(revenue, revenue_usd) AS revenue,
     CASE WHEN revenue IS NULL AND revenue_usd IS NOT NULL THEN 'USD' ELSE currency_code(currency) END AS currency,
+    amount(struct_extract(fields, 'tax')) AS tax,
+    amount(struct_extract(fields, 'shipping')) AS shipping,
+    amount(struct_extract(fields, 'discount')) AS discount,
+    known(struct_extract(fields, 'coupon')) AS coupon,
     list_id,
     list_name,
     items AS items_json,
     position,
     batch_id
-FROM cleaned.ga4_events
+FROM (SELECT *, fields_of(extra) AS fields FROM cleaned.ga4_events) AS ga4_events

@@ -1,0 +1,104 @@
+"""What an order's row says beside its revenue: tax, shipping, discount, coupon, currency, and the shop's order."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from analytics_platform.catalog import CONTRACTS
+from analytics_platform.transform import DayRange
+from analytics_platform.warehouse import Session
+from analytics_platform.warehouse.ledger import find_batch, known_batches
+from analytics_platform.warehouse.touched import days_after
+from analytics_platform.warehouse.withdraw import withdraw_batch
+from analytics_platform_tests.kit import Platform, build, contents, load_rows, loaded_days, needed, open_platform
+from analytics_platform_tests.models.sales import buy, load_rates, orders, sold
+from analytics_platform_tests.postgres import new_database
+from analytics_platform_tests.shop_messages import load_messages, shop_message
+from analytics_platform_tests.shop_rows import load_shop, order
+
+TABLES = needed("star.fact_orders", "star.fact_order_items")
+both_warehouses = pytest.mark.parametrize("kind", ["duckdb", "postgres"])
+
+
+@contextmanager
+def opened(kind: str, root: Path, **chosen: object) -> Iterator[tuple[Platform, Session]]:
+    """A platform with all tables, none with a row, on this kind of warehouse."""
+    with new_database() if kind == "postgres" else nullcontext("") as url:
+        platform = open_platform(root, **({"warehouse_url": url} if url else {}), **chosen)
+        with platform.session() as session:
+            session.ensure(*CONTRACTS.values())
+            yield platform, session
+
+
+def build_after(platform: Platform, session: Session, batches: set[str], tables: frozenset[str]) -> None:
+    """Build the days that the batches touch, as a run does."""
+    days = days_after(session, sorted(batches), platform.settings)
+    if days:
+        build(session, DayRange(min(days), max(days)), platform.settings, tables)
+
+
+def test_tax_shipping_discount_and_coupon_are_the_orders_own_in_the_shops_currency(tmp_path: Path) -> None:
+    item = {"item_id": "x", "price": 10, "quantity": 2, "discount": 1.5, "coupon": "TWO"}
+    other = {"item_id": "y", "price": 5, "discount": "0.5"}
+    rows = [
+        buy("a", "all", value=28, tax="4,50", shipping=3, discount=2, coupon="SUMMER", items=[item]),
+        buy("b", "dollars", value=125, currency="USD", tax=25, Shipping="5.00", items=[item, other]),
+        buy("c", "two coupons", value=25, items=[item, {**other, "coupon": "ONE"}]),
+        buy("d", "nothing", value=25, tax="n/a", coupon="(not set)", shipping=[1]),
+        buy("e", "no rate", value=25, currency="CHF", tax=2),
+        buy("f", "seen", name="view_item", tax=2),
+    ]
+    columns = ("currency", "tax", "shipping", "discount", "coupon")
+    with sold(tmp_path, rows) as (_, session):
+        assert orders(session, *columns) == {
+            "all": (None, Decimal("4.5"), 3, 2, "SUMMER"),
+            "dollars": ("USD", 20, 4, Decimal("2.8"), "TWO"),
+            "two coupons": (None, None, None, Decimal("3.5"), None),
+            "nothing": (None, None, None, None, None),
+            "no rate": ("CHF", None, None, None, None),
+        }
+        lines = "SELECT sum(items.discount) FROM star.fact_order_items AS items JOIN star.fact_orders USING (order_id) "
+        assert session.rows(f"{lines} WHERE transaction_id = 'dollars'") == [(Decimal("2.8"),)]
+
+
+@both_warehouses
+def test_messages_tell_tax_shipping_and_coupon_wherever_they_have_them(tmp_path: Path, kind: str) -> None:
+    at, told = "2024-03-01T10:00:00Z", {"tax": "$2.50", "shipping": 1, "coupon": "A", "currency": "USD", "value": 25}
+    bodies = [
+        shop_message("u1", at, "purchase", transaction_id="outer", **told),
+        shop_message("u2", at, "purchase", params={"transaction_id": "inner", **told}),
+        shop_message("u3", at, "purchase", properties={"orderId": "tracker", "Coupon": "A", **told}),
+    ]
+    with opened(kind, tmp_path, shop_currency="EUR") as (platform, session):
+        load_rates(platform, session)
+        load_messages(platform, session, bodies)
+        day = dt.date(2024, 3, 1)
+        build(session, DayRange(day, day), platform.settings, TABLES)
+        assert set(orders(session, "tax", "shipping", "coupon").values()) == {(2, Decimal("0.8"), "A")}
+
+
+@both_warehouses
+def test_an_order_names_the_shops_order_and_its_status_also_when_that_comes_late(tmp_path: Path, kind: str) -> None:
+    noon = dt.datetime(2024, 3, 2, 12, tzinfo=dt.UTC)
+    later = noon + dt.timedelta(days=3)
+    with opened(kind, tmp_path) as (platform, session):
+        load_rows(platform, session, [buy("ada", x, noon.isoformat(), value=9) for x in ("1", "2", "3")])
+        build(session, loaded_days(session), platform.settings, TABLES)
+        before = contents(session, ["star.fact_orders"])
+        known = known_batches(session)
+        load_shop(platform, session, "orders", [order(7, "ada/1", 1, noon), order(8, "ada/2", 1, noon)])
+        load_shop(platform, session, "orders", [order(8, "ada/2", 1, noon, status="cancelled", updated_at=later)])
+        brought = set(known_batches(session)) - set(known)
+        build_after(platform, session, brought, TABLES)
+        columns = ("shop_order_id", "status", "net_revenue")
+        assert orders(session, *columns) == {"1": (7, "placed", 9), "2": (8, "cancelled", 0), "3": (None, None, 9)}
+        for batch in brought:
+            withdraw_batch(session, platform.settings, platform.lake, find_batch(session, batch), "test", "me")
+        build_after(platform, session, brought, TABLES)
+        assert contents(session, ["star.fact_orders"]) == before
