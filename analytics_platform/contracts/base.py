@@ -181,6 +181,7 @@ class SourceEvents(Contract):
     shipping: Money = column("Shipping in the order, in its currency.", nullable=True)
     discount: Money = column("Discount on the order as a whole, in its currency.", nullable=True)
     coupon: Text = column("Coupon on the order as a whole.", nullable=True)
+    search_term: Text = column("What a search is for.", nullable=True)
     list_id: Text = column("The product list the event is about.", nullable=True)
     list_name: Text = column("Its name.", nullable=True)
     items_json: Text = column("The items as a JSON array of objects: item_id, item_name, price …", nullable=True)

@@ -98,6 +98,7 @@ class Urls(Contract, table="cleaned.urls", key=("event_date", "url"), partition=
     utm_source: Text = column("Campaign parameter utm_source.", nullable=True)
     utm_medium: Text = column("Campaign parameter utm_medium.", nullable=True)
     utm_campaign: Text = column("Campaign parameter utm_campaign.", nullable=True)
+    search_term: Text = column("Parameter q, s, search, query or keyword, as GA4 reads a search.", nullable=True)
     click_id: Text = column("Name of the ad click parameter (gclid, fbclid …), if any.", nullable=True)
     click_source: Text = column("Source the click parameter stands for.", nullable=True)
     click_medium: Text = column("Medium the click parameter stands for.", nullable=True)
@@ -253,6 +254,9 @@ class Events(
     is_refund: Flag = column("True for a refund, and for a purchase with a negative value or negative quantities.")
     unknown_reason: Text = column(
         "Why the amount of a purchase or refund in the shop's currency is unknown.", nullable=True, isin=UNKNOWN_REASONS
+    )
+    search_term: Text = column(
+        "What was searched for, of a search or the view of a page of the shop with results.", nullable=True
     )
     list_id: Text = column("The product list the event is about.", nullable=True)
     list_name: Text = column("Its name.", nullable=True)

@@ -199,6 +199,9 @@ class FactEvents(
     feed: Text = column("Where the event came from: clickstream, ecommerce_events, web_logs …")
     platform: Text = column("WEB, IOS or ANDROID.", nullable=True)
     page_path: Text = column("Path of the page.", nullable=True)
+    search_term: Text = column(
+        "What was searched for, of a search or the view of a page of the shop with results.", nullable=True
+    )
     transaction_id: Text = column("The shop's order number, on purchases.", nullable=True)
     revenue: Money = column("Value of the order, on purchases; repeats included, see fact_orders.", nullable=True)
     is_bot: Flag = column("True if the session is a bot's.")

@@ -9,7 +9,8 @@
 -- number are read from purchases and refunds only; a missing amount of a purchase is the sum of the items that have a
 -- price, that of a refund only if all have one. Items in several currencies are converted one by one and added in the
 -- shop's. A purchase with a negative value is a refund, and so is one whose items are worth less than nothing. Revenue is
--- the amount of another purchase in the shop's currency, unknown without a rate; so are tax, shipping and discount.
+-- the amount of another purchase in the shop's currency, unknown without a rate; so are tax, shipping and discount. A
+-- search term is what a search names, else what the address of a page of the shop has, on the view of that page.
 WITH addresses AS (
     SELECT
         event_date,
@@ -25,6 +26,7 @@ WITH addresses AS (
         click_kind,
         site,
         role,
+        search_term,
         CASE WHEN site_category = 'search' THEN 'organic' ELSE 'referral' END AS site_medium
     FROM cleaned.urls
 ),
@@ -71,6 +73,7 @@ enriched AS (
     SELECT
         events.*,
         page.path AS page_path,
+        CASE WHEN page.domain IS NULL OR page.role IN ('own', 'page') THEN page.search_term END AS page_search_term,
         CASE WHEN page.is_tagged THEN page.utm_source ELSE tags.utm_source END AS utm_source,
         CASE WHEN page.is_tagged THEN page.utm_medium ELSE tags.utm_medium END AS utm_medium,
         CASE WHEN page.is_tagged THEN page.utm_campaign ELSE tags.utm_campaign END AS utm_campaign,
@@ -195,6 +198,10 @@ SELECT
         WHEN shop_currency IS NULL THEN 'no SHOP_CURRENCY'
         ELSE 'no exchange rate'
     END AS unknown_reason,
+    CASE
+        WHEN event_name IN ('search', 'view_search_results') THEN coalesce(search_term, page_search_term)
+        WHEN event_name = 'page_view' THEN page_search_term
+    END AS search_term,
     list_id,
     list_name,
     items_json,

@@ -92,7 +92,8 @@ CREATE OR REPLACE TEMP MACRO fields_of(document) AS
         '{
             "revenue": "VARCHAR", "value": "VARCHAR", "total": "VARCHAR", "currency": "VARCHAR", "items": "VARCHAR",
             "item_list_id": "VARCHAR", "list_id": "VARCHAR", "item_list_name": "VARCHAR", "list_name": "VARCHAR",
-            "tax": "VARCHAR", "shipping": "VARCHAR", "discount": "VARCHAR", "coupon": "VARCHAR"
+            "tax": "VARCHAR", "shipping": "VARCHAR", "discount": "VARCHAR", "coupon": "VARCHAR",
+            "search_term": "VARCHAR", "query": "VARCHAR"
         }'
     );
 CREATE OR REPLACE TEMP MACRO items_of(document) AS

@@ -23,6 +23,7 @@ SELECT
     events.source AS feed,
     events.platform,
     events.page_path,
+    events.search_term,
     events.transaction_id,
     events.revenue,
     coalesce(sessions.is_bot, FALSE) AS is_bot

@@ -48,6 +48,7 @@ SELECT
     amount(struct_extract(fields, 'shipping')) AS shipping,
     amount(struct_extract(fields, 'discount')) AS discount,
     known(struct_extract(fields, 'coupon')) AS coupon,
+    coalesce(known(struct_extract(fields, 'search_term')), known(struct_extract(fields, 'query'))) AS search_term,
     coalesce(known(item_list_id), known(list_id)) AS list_id,
     coalesce(known(item_list_name), known(list_name)) AS list_name,
     json_list(items_text) AS items_json,

@@ -109,7 +109,7 @@ _USUAL = {
     for name in (
         *(name for field in _FIELDS.values() for name in field.names),
         *("total", "items", "params", "event_params"),
-        *("tax", "shipping", "discount", "coupon"),  # events.sql reads them in `extra`
+        *("tax", "shipping", "discount", "coupon", "search_term", "query"),  # events.sql reads them in `extra`
     )
 }
 """Names of fields, as `plain_name` writes them → as they are usually written."""

@@ -61,7 +61,7 @@ _OF_DATA = (
     "currency",
     "items",
     *(f"{x}list_{y}" for x in ("", "item_") for y in ("id", "name")),
-    *("tax", "shipping", "discount", "coupon"),
+    *("tax", "shipping", "discount", "coupon", "search_term", "query"),
 )
 _USUAL = {plain_name(name): name for name in (*_OF_DATA, *BODIES)}
 """How names in a row's `event_data` are compared → how they are read."""
@@ -178,6 +178,7 @@ def _shopifys(data: dict[str, object]) -> dict[str, object]:
     """Take the order, the list and the products out of the data of an event of Shopify."""
     paths = {
         **{"transaction_id": "checkout.order.id", "value": "checkout.totalPrice.amount"},
+        "search_term": "searchResult.query",
         **{"item_list_id": "collection.id", "item_list_name": "collection.title"},
     }
     told = {name: found for name, path in paths.items() if (found := _take(data, path)) is not None}

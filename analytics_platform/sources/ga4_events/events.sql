@@ -26,6 +26,7 @@ SELECT
     amount(struct_extract(fields, 'shipping')) AS shipping,
     amount(struct_extract(fields, 'discount')) AS discount,
     known(struct_extract(fields, 'coupon')) AS coupon,
+    coalesce(known(struct_extract(fields, 'search_term')), known(struct_extract(fields, 'query'))) AS search_term,
     list_id,
     list_name,
     items AS items_json,

@@ -71,6 +71,9 @@ _CLICKS = {
 }
 """Click parameters, those that say most first."""
 
+_SEARCHES = ("q", "s", "search", "query", "keyword")
+"""Parameters of a page with results in which GA4's enhanced measurement reads a search term, the first ones first."""
+
 _START = r"(?i)(?:[&?#;]|%(?:25)*26)(?:amp(?:;|%(?:25)*3b)|[#]x?0*(?:38|26);|\+|%(?:25)*20)*"
 _TAG = rf"{_START}utm(?:_|%(?:25)*5f)(source|medium|campaign)(?:=|%(?:25)*3d)"
 _CLICK = rf"{_START}({'|'.join(_CLICKS)})(?:=|%(?:25)*3d)"
@@ -101,7 +104,18 @@ _SEARCH_ENGINE = (
 _COUNTRY_SHOP = r"^(?:[a-z0-9-]+\.)*(amazon|ebay|etsy|aliexpress)\.(?:[a-z]{2}|com?\.[a-z]{2})$"
 """Country sites of shops that Google's list names without a country."""
 
-_COLUMNS = ("host", "domain", "path", *_UTM, "click_id", "click_source", "click_medium", "click_kind", "site")
+_COLUMNS = (
+    "host",
+    "domain",
+    "path",
+    *_UTM,
+    "search_term",
+    "click_id",
+    "click_source",
+    "click_medium",
+    "click_kind",
+    "site",
+)
 
 _CONTROLS = r"[\x00-\x1f\x7f]+"
 
@@ -117,6 +131,7 @@ def parse_urls(urls: pl.Series, roles: Mapping[str, str] = MappingProxyType({}))
     * `path`: without query and fragment, `/` when empty.
     * `utm_source`, `utm_medium`, `utm_campaign`: percent-decoded, trimmed, without invisible characters, in normal form
       C, source and medium in lower case; the first of each name that says something counts.
+    * `search_term`: what a visitor searched for, if it is a page with results (see `_SEARCHES`), decoded as these are.
     * `click_id`: name of the ad click parameter that says most; `click_source` and `click_medium`: what its network is
       called as traffic; `click_kind`: `auto`, `paid` or `shared` (see `_Click`).
     * `site`: the source GA4 would name for this host as a referrer: `google` for `www.google.co.uk`, else the
@@ -141,6 +156,10 @@ def parse_urls(urls: pl.Series, roles: Mapping[str, str] = MappingProxyType({}))
         .with_columns(
             _each(pl.col("host"), _registrable).alias("domain"),
             _site().alias("site"),
+            pl.coalesce(
+                _each(pl.col("parameters").str.extract(rf"(?i)^\?(?:[^#]*?&)??(?:amp;)?{name}=([^&#]+)", 1), _decoded)
+                for name in _SEARCHES
+            ).alias("search_term"),
             pl.col("path").replace("", "/"),
             pl.col("parameters")
             .str.replace_all(_OTHER_ADDRESS, "")

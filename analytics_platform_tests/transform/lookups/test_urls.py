@@ -10,7 +10,7 @@ from analytics_platform.transform.lookups.source_categories import payment_provi
 
 COLUMNS = [
     *("url", "host", "domain", "path", "utm_source", "utm_medium", "utm_campaign"),
-    *("click_id", "click_source", "click_medium", "click_kind", "site", "site_category", "role"),
+    *("search_term", "click_id", "click_source", "click_medium", "click_kind", "site", "site_category", "role"),
 ]
 
 MEGABYTE = 1_000_000
@@ -300,3 +300,21 @@ def test_a_click_id_that_says_nothing_is_no_click(value: str) -> None:
     assert (row["click_id"], row["utm_source"]) == (None, "news")
     (row,) = parse_urls(pl.Series([f"https://shop.example/?a={value}&msclkid=x1"])).to_dicts()
     assert row["click_id"] == "msclkid"
+
+
+@pytest.mark.parametrize(
+    ("url", "term"),
+    [
+        ("/search?q=red+shoes", "red shoes"),
+        ("/search?page=2&amp;Q=%C3%A9clair", "éclair"),
+        ("/search?s=&keyword=b&query=a", "a"),
+        ("/search?q=(not set)&s=hat", "hat"),
+        ("/search?q=one&q=two", "one"),
+        ("/?freq=5&faq=q&qs=1", None),
+        ("/#/search?q=behind", None),
+        ("/login?return=%2Fsearch%3Fq%3Dother", None),
+        ("q=free text", None),
+    ],
+)
+def test_a_search_term_is_read_as_ga4_does(url: str, term: str | None) -> None:
+    assert parse(url)["search_term"] == term
