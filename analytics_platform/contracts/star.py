@@ -251,6 +251,7 @@ class FactSessions(
     table="star.fact_sessions",
     key="session_id",
     partition="session_date",
+    reads={"sessionized.person_days": TouchedKeys("person_id")},
     foreign_keys=dimensions("date", "person", "customer", "channel", "device"),
 ):
     """One row per session (visit), on the day it starts."""
@@ -269,6 +270,8 @@ class FactSessions(
     shop_date: Day = column("Day in SHOP_TIMEZONE.")
     shop_hour: Whole = column("Hour of that day.", in_range=(0, 23))
     exit_page: Text = column("Path of the last page.", nullable=True)
+    session_number: Whole = column("The person's first session is 1, the next one 2 …, over all days built.", ge=1)
+    is_new: Flag = column("True for the person's first session.")
 
 
 class FactOrders(
@@ -279,6 +282,7 @@ class FactOrders(
     reads={
         "sessionized.sessions": Days(before=1),
         "sessionized.refunds": TouchedKeys("client_id", also=(("sessionized.purchases", "event_date"),)),
+        "sessionized.customer_days": TouchedKeys("person_id"),
     },
     foreign_keys=dimensions("date", "person", "customer", "channel", "device"),
 ):
@@ -317,6 +321,7 @@ class FactOrders(
     )
     shop_order_id: Whole = column("The order in the shop's database (cleaned.orders).", nullable=True)
     status: Text = column("placed or cancelled there; missing for one that it does not have.", nullable=True)
+    order_number: Whole = column("The person's first order is 1, the next one 2 …, over all days built.", ge=1)
 
 
 class FactOrderItems(

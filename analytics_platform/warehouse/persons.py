@@ -1,6 +1,7 @@
 """Which ids were seen together, written by every load, and the days on which someone became another person since.
 
-The pairs follow from the loaded rows alone, so a person is the same in whichever order days are built.
+The pairs follow from the loaded rows alone, so a person is the same in whichever order days are built. Sessions and
+orders of a person are numbered, so what comes late changes the numbers of all that follows.
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ from collections.abc import Sequence
 import polars as pl
 
 from analytics_platform.contracts.base import ContractType
+from analytics_platform.contracts.sql import literal, quote
 from analytics_platform.transform.lookups.persons import find_members
+from analytics_platform.transform.plan import Query
 from analytics_platform.transform.source_events import source_events
 from analytics_platform.warehouse.duckdb import DuckDBSession
 from analytics_platform.warehouse.session import BatchCard, Session, Span, of_batches
@@ -25,6 +28,19 @@ _OF_RECORDS = {
     " nullif(customer_id, '-1') AS user_id FROM cleaned.order_versions",
 }
 """Source without events → the query for its pairs of ids."""
+
+_OF_ORDERS = """
+SELECT regexp_extract(order_key, '^([^/]*)/', 1) AS client_id, event_date - 1 AS event_date, batch_id
+FROM cleaned.order_versions
+"""
+"""The clients of the shop's orders: an order is the purchase of the day before, of its day or of the next."""
+
+_MOST_NAMED = 10_000
+"""Clients that are looked up by their id. Of more at least one is seen on each later day."""
+
+
+_OWN = pl.when(pl.col("user_id") == "").then("client_id").otherwise("user:" + pl.col("user_id"))
+"""What a client or user is called who is no member of a larger person, and the client of a user's logs."""
 
 
 def write_links(session: DuckDBSession, contract: ContractType, cards: Sequence[BatchCard], span: Span) -> None:
@@ -48,13 +64,24 @@ def write_links(session: DuckDBSession, contract: ContractType, cards: Sequence[
     session.insert("ops.person_links", found)
 
 
-def days_of_persons(session: Session, batch_ids: Sequence[str], most_users: int) -> set[dt.date]:
-    """Return the days with a client who is another person since these batches; `most_users` as in SHARED_DEVICE_USERS.
+def days_of_persons(session: Session, batch_ids: Sequence[str], most_users: int) -> tuple[set[dt.date], set[dt.date]]:
+    """Return the days with a client who is another person since these batches, and days to number anew.
 
-    A late login is one: all earlier days of the browser are then the user's.
+    `most_users` as in SHARED_DEVICE_USERS. A late login makes all earlier days of the browser the user's, and moves the
+    numbers of the sessions and orders that follow on the user's other devices.
     """
     if not session.tables().issuperset(("ops.person_links", "sessionized.client_days", "sessionized.refunds")):
-        return set()
+        return set(), set()
+    clients = {"clients": sorted(_changed_clients(session, batch_ids, most_users))}
+    days = "SELECT client_id, event_date FROM {} WHERE list_contains($clients, client_id)"
+    tables = ("sessionized.client_days", "sessionized.refunds")
+    changed = pl.concat(session.frame(days.format(table), clients) for table in tables)
+    seen = pl.concat([changed, _seen(session, batch_ids)]).group_by("client_id").agg(pl.col("event_date").min())
+    return {*changed["event_date"]}, _later_days(session, seen)
+
+
+def _changed_clients(session: Session, batch_ids: Sequence[str], most_users: int) -> set[str]:
+    """Return the clients that are another person since these batches, or are seen with a user who is."""
     mine = {"batches": list(batch_ids)}
     new = """
         SELECT 1 FROM ops.person_links AS mine WHERE list_contains($batches, batch_id) AND NOT EXISTS (
@@ -73,14 +100,43 @@ def days_of_persons(session: Session, batch_ids: Sequence[str], most_users: int)
     before, after = (find_members(each, most_users) for each in (links.filter(~pl.col("is_new")), links))
     both = before.join(after, ["client_id", "user_id"], "full", coalesce=True, suffix="_after")
     # Who is not listed is called as the client or user.
-    own = pl.when(pl.col("user_id") == "").then("client_id").otherwise("user:" + pl.col("user_id"))
-    changed = both.filter(pl.coalesce("person_id", own) != pl.coalesce("person_id_after", own))
+    changed = both.filter(pl.coalesce("person_id", _OWN) != pl.coalesce("person_id_after", _OWN))
     users = changed.filter(pl.col("user_id") != "").select("user_id")
     linked = links.join(users, "user_id", "semi")["client_id"]
-    clients = {*changed["client_id"], *linked, *("user:" + users["user_id"])} - {""}
-    days = "SELECT DISTINCT event_date FROM {} WHERE list_contains($clients, client_id)"
-    return {
-        day
-        for table in ("sessionized.client_days", "sessionized.refunds")
-        for (day,) in session.rows(days.format(table), {"clients": sorted(clients)})
-    }
+    return {*changed["client_id"], *linked, *("user:" + users["user_id"])} - {""}
+
+
+def _seen(session: Session, batch_ids: Sequence[str]) -> pl.DataFrame:
+    """Return the clients of the events and orders in these batches with their first day: `client_id`, `event_date`."""
+    loaded, existing = f"batch_id IN ({', '.join(map(literal, batch_ids)) or 'NULL'})", session.tables()
+    asked = {source: (query.sql, query.inputs) for source, query in source_events().items()}
+    asked["orders"] = (_OF_ORDERS, ("cleaned.order_versions",))
+    sql = "SELECT client_id, min(event_date) AS event_date FROM ({}) AS {} WHERE {} GROUP BY client_id"
+    frames = [
+        session.frame(Query(sql.format(query, quote(source), loaded), {}, dict.fromkeys(inputs, loaded)))
+        for source, (query, inputs) in asked.items()
+        if existing.issuperset(inputs)
+    ]
+    return pl.concat([pl.DataFrame(schema={"client_id": pl.String, "event_date": pl.Date}), *frames])
+
+
+def _later_days(session: Session, seen: pl.DataFrame) -> set[dt.date]:
+    """Return the days after their first one in `seen` of these clients, and of all that may be one person with them.
+
+    May be: an order of a shared device passes from one of its users to another, so here a device joins all its users.
+    """
+    (last,) = session.one("SELECT max(event_date) FROM sessionized.client_days")
+    early = seen.filter(pl.col("event_date") < last)
+    if early.is_empty():
+        return set()
+    links = session.frame("SELECT DISTINCT client_id, email, user_id FROM ops.person_links")
+    members = find_members(links, most_users=links.height).select(_OWN.alias("client_id"), "person_id")
+    known = early.join(members, "client_id", "left").with_columns(pl.col("person_id").fill_null(pl.col("client_id")))
+    first = known.group_by("person_id").agg(pl.col("event_date").min().alias("first"))
+    everyone = pl.concat([members, known.select("client_id", "person_id")]).unique().join(first, "person_id")
+    days = f"FROM sessionized.client_days WHERE event_date > {literal(early['event_date'].min())}"
+    if everyone.height > _MOST_NAMED:
+        return {day for (day,) in session.rows(f"SELECT DISTINCT event_date {days}")}
+    named = f"client_id IN ({', '.join(map(literal, everyone['client_id']))})"
+    found = session.frame(f"SELECT client_id, event_date {days} AND {named}")
+    return {*found.join(everyone, "client_id").filter(pl.col("event_date") > pl.col("first"))["event_date"]}

@@ -242,7 +242,8 @@ def days_after(session: Session, batch_ids: Sequence[str], settings: Settings) -
     """
     touched = {*touched_days(session, batch_ids), *days_of_versions(session, batch_ids)}
     touched |= days_of_names(session, batch_ids)
-    touched |= days_of_persons(session, batch_ids, settings.shared_device_users)
+    of_persons, to_number = days_of_persons(session, batch_ids, settings.shared_device_users)
+    touched |= of_persons
     known = known_days(session)
     if known is None or not touched:
         return set()
@@ -253,7 +254,7 @@ def days_after(session: Session, batch_ids: Sequence[str], settings: Settings) -
         since = first
     if since:
         touched |= {since + dt.timedelta(days=day) for day in range((known[1] - since).days + 1)}
-    affected = days_of_orders(session, batch_ids)
+    affected = days_of_orders(session, batch_ids) | to_number
     affected |= {day for table in build_order() for day in affected_days(table, touched, settings.model_values)}
     return {day for day in affected if first <= day <= known[1]}
 

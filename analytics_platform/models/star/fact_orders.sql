@@ -1,7 +1,7 @@
 -- Grain: one row per order, its earliest purchase event, with the session it was placed in.
 -- Rules: tax, shipping, discount and coupon are those of the event that counts. An order that the shop's database has as
--- cancelled is a refund of what is left of it, so its net revenue is 0. The customer is the version valid at the time; a
--- single version is joined without comparing times.
+-- cancelled is a refund of what is left of it, so its net revenue is 0. A person's orders are numbered in the order of time. The
+-- customer is the version valid at the time; a single version is joined without comparing times.
 WITH lines AS (
     SELECT
         event_id,
@@ -12,6 +12,15 @@ WITH lines AS (
         CASE WHEN min(coupon) = max(coupon) THEN min(coupon) END AS coupon
     FROM cleaned.event_items
     GROUP BY event_id
+),
+earlier AS (
+    SELECT
+        person_id,
+        event_date,
+        sum(orders) OVER (
+            PARTITION BY person_id ORDER BY event_date ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+        ) AS orders
+    FROM sessionized.customer_days
 ),
 refunded AS (
     SELECT order_id, sum(coalesce(amount, claimed)) AS amount
@@ -55,12 +64,16 @@ SELECT
     CAST(coalesce(refunded.amount, 0) AS DECIMAL(18, 4)) AS refunded,
     CAST(purchases.revenue - coalesce(refunded.amount, 0) AS DECIMAL(18, 4)) AS net_revenue,
     buyers.shop_order_id,
-    buyers.status
+    buyers.status,
+    CAST(coalesce(earlier.orders, 0) + row_number() OVER (
+        PARTITION BY buyers.person_id, purchases.event_date ORDER BY purchases.ordered_at, purchases.order_id
+    ) AS BIGINT) AS order_number
 FROM sessionized.purchases AS purchases
 INNER JOIN sessionized.buyers AS buyers ON purchases.order_id = buyers.order_id
 INNER JOIN cleaned.events AS events ON purchases.event_id = events.event_id
 LEFT JOIN sessionized.session_events AS entries ON purchases.event_id = entries.event_id
 LEFT JOIN sessionized.sessions AS sessions ON entries.session_id = sessions.session_id
+LEFT JOIN earlier ON buyers.person_id = earlier.person_id AND buyers.event_date = earlier.event_date
 LEFT JOIN lines ON purchases.event_id = lines.event_id
 LEFT JOIN refunded ON purchases.order_id = refunded.order_id
 LEFT JOIN cleaned.customer_history AS customers

@@ -1,5 +1,24 @@
 -- Grain: one row per session, on the day it starts.
--- Rules: the customer is the version valid at the time; a single version is joined without comparing times.
+-- Rules: a person's sessions are numbered in the order of time, bots' too. The customer is the version valid
+-- at the time; a single version is joined without comparing times.
+WITH earlier AS (
+    SELECT
+        person_id,
+        event_date,
+        sum(sessions) OVER (
+            PARTITION BY person_id ORDER BY event_date ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+        ) AS sessions
+    FROM sessionized.person_days
+),
+numbered AS (
+    SELECT
+        sessions.*,
+        CAST(coalesce(earlier.sessions, 0) + row_number() OVER (
+            PARTITION BY sessions.person_id, sessions.session_date ORDER BY sessions.started_at, sessions.session_id
+        ) AS BIGINT) AS session_number
+    FROM sessionized.sessions AS sessions
+    LEFT JOIN earlier ON sessions.person_id = earlier.person_id AND sessions.session_date = earlier.event_date
+)
 SELECT
     session_id,
     session_date,
@@ -36,8 +55,10 @@ SELECT
     began_checkout,
     purchased,
     orders,
-    revenue
-FROM sessionized.sessions AS sessions
+    revenue,
+    session_number,
+    session_number = 1 AS is_new
+FROM numbered AS sessions
 LEFT JOIN cleaned.customer_history AS customers
     ON sessions.client_id = customers.client_id
     AND customers.version > 1
