@@ -64,6 +64,7 @@ _TOGETHER = """
 SELECT
     (SELECT count(DISTINCT client_id) FROM star.fact_events) AS clients,
     (SELECT count(*) FROM star.dim_person WHERE sessions > 0) AS persons,
+    (SELECT count(*) FROM marts.customer_rfm) AS buyers,
     (SELECT count(*) FROM star.fact_sessions) AS sessions,
     (SELECT count(*) FILTER (WHERE is_bounce) FROM star.fact_sessions) AS bounces,
     (SELECT count(*) FILTER (WHERE is_bot) FROM star.fact_sessions) AS bot_sessions,
@@ -81,6 +82,8 @@ SELECT
 _GROUPS_TOGETHER: Mapping[str, str] = MappingProxyType(
     {
         "sessions_by_channel": "SELECT channel, count(*) FROM star.fact_sessions GROUP BY 1",
+        "visitors_by_day": "SELECT date, visitors FROM marts.daily_trends WHERE visitors > 0",
+        "new_customers_by_month": "SELECT month, new_customers FROM marts.monthly_growth WHERE new_customers > 0",
         "sessions_by_day": "SELECT session_date, count(*) FROM star.fact_sessions GROUP BY 1",
         "orders_by_day": "SELECT order_date, count(*) FROM star.fact_orders GROUP BY 1",
         **{
@@ -128,6 +131,20 @@ FROM marts.user_metrics
 WHERE interactions > 0
 """
 
+_PERSONS = """
+SELECT
+    users.user_id,
+    persons.clients,
+    persons.sessions,
+    persons.orders,
+    CAST(coalesce(bought.revenue, 0) AS VARCHAR) AS revenue
+FROM cleaned.users AS users
+LEFT JOIN cleaned.person_members AS members ON users.user_id = members.user_id
+INNER JOIN star.dim_person AS persons ON coalesce(members.person_id, 'user:' || users.user_id) = persons.person_id
+LEFT JOIN marts.customer_revenue AS bought ON persons.person_id = bought.person_id
+WHERE users.user_id IN (SELECT user_id FROM cleaned.user_versions)
+"""
+
 
 def compare(session: Session, truth: Figures) -> Iterator[Compared]:
     """Compare the figures of the truth with those of the tables."""
@@ -148,6 +165,7 @@ def find_figures(session: Session) -> Figures:
     found["web_logs", "orphans"] = {str(user): logs for user, logs in session.rows(_ORPHANS)}
     found["users", "people"] = _by_key(session, _PEOPLE)
     found["all", "customers"] = _by_key(session, _CUSTOMERS)
+    found["all", "persons_by_user"] = _by_key(session, _PERSONS)
     together = _one_row(session, _TOGETHER) | _groups(session, _GROUPS_TOGETHER)
     return found | {("all", name): value for name, value in together.items()}
 

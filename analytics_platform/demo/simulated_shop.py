@@ -9,7 +9,6 @@ from typing import TypeAlias
 from analytics_platform.demo.comparison import Sales
 from analytics_platform.demo.simulator import BoughtOrder
 from analytics_platform.demo.simulator.catalogue import APP_PRODUCTS
-from analytics_platform.demo.simulator.events import USER
 from analytics_platform.shop.carts import CUSTOMER
 from analytics_platform.shop.catalogue import seed_customers, seed_products
 from analytics_platform.shop.domain import Cart, CartLine, Customer, Product
@@ -45,16 +44,16 @@ def stock_shop(shop: Shop) -> None:
 def buy(shop: Shop, orders: Iterable[BoughtOrder], people: People) -> Sales:
     """Register all customers, and place every order through the service, at its time.
 
-    Signed-in users fill their carts first, one order after the other; guests order several at a time. A client that
-    is not among `people` is registered as a guest.
+    Signed-in users fill their carts first, one order after the other; guests order several at a time. The client of a
+    user who is not among `people` is registered as a guest.
     """
-    orders = list(orders)
-    ids = _register(shop, {order.client_id for order in orders}, people)
+    buyers = {order: order.user_id if order.user_id in people else order.client_id for order in orders}
+    ids = _register(shop, {*buyers.values()}, people)
     guests, signed_in = list[OrderRequest](), list[OrderRequest]()
-    for order in orders:
+    for order, buyer in buyers.items():
         cart = Cart(tuple(CartLine(line.item_id, line.quantity, line.variant or None) for line in order.lines))
-        request = OrderRequest(cart, ids[order.client_id], f"{order.client_id}/{order.transaction_id}", order.at)
-        (signed_in if order.client_id.startswith(USER) else guests).append(request)
+        request = OrderRequest(cart, ids[buyer], f"{order.client_id}/{order.transaction_id}", order.at)
+        (signed_in if order.user_id else guests).append(request)
     rejected = [error for error in place_orders(shop, guests) if isinstance(error, OrderRejectedError)]
     rejected += _buy_signed_in(shop, signed_in)
     with shop.database.transaction() as connection:
@@ -63,21 +62,20 @@ def buy(shop: Shop, orders: Iterable[BoughtOrder], people: People) -> Sales:
     return Sales(totals, len(rejected) - len(others), others)
 
 
-def _register(shop: Shop, clients: Iterable[str], people: People) -> dict[str, int]:
-    """Register clients as customers, users with id and data of the users API; returns the customers' ids by client."""
+def _register(shop: Shop, buyers: Iterable[str], people: People) -> dict[str, int]:
+    """Register users with id and data of the users API, clients as guests; returns the ids of the customers."""
     users, guests = dict[str, int](), dict[str, Customer]()
     with shop.database.transaction() as connection:
-        for client_id in clients:
-            number = client_id.removeprefix(USER)
-            if client_id.startswith(USER) and (person := people.get(number)):
+        for buyer in buyers:
+            if person := people.get(buyer):
                 name = f"{person['first_name']} {person['last_name']}"
-                connection.execute(_ADD_USER, (number, person["email"], name, person["city"]))
-                users[client_id] = int(number)
+                connection.execute(_ADD_USER, (buyer, person["email"], name, person["city"]))
+                users[buyer] = int(buyer)
             else:
-                digest = hashlib.sha256(client_id.encode()).hexdigest()[:16]
-                guests[client_id] = Customer(f"guest-{digest}@mail.example", "Guest")
+                digest = hashlib.sha256(buyer.encode()).hexdigest()[:16]
+                guests[buyer] = Customer(f"guest-{digest}@mail.example", "Guest")
     ids = seed_customers(shop.database, guests.values())
-    return users | {client_id: ids[guest.email] for client_id, guest in guests.items()}
+    return users | {buyer: ids[guest.email] for buyer, guest in guests.items()}
 
 
 def _buy_signed_in(shop: Shop, requests: Iterable[OrderRequest]) -> list[OrderRejectedError]:

@@ -35,10 +35,12 @@ class Truth(NamedTuple):
 class BoughtOrder:
     """An order of a client: its number, time and revenue, and what was bought; an order without items has no lines.
 
-    `revenue` is in euros, None if unknown; `currency` is that of its first event.
+    `user_id` is who is signed in, empty for a guest. `revenue` is in euros, None if unknown; `currency` is that of its
+    first event.
     """
 
     client_id: str
+    user_id: str
     transaction_id: str
     at: datetime
     currency: str
@@ -58,9 +60,10 @@ def simulate(days: int, visitors: int, seed: int, out: Path, start: date | None 
     order once, `out/exchange_rates` the rates of the days. Raises `FolderInUseError`.
     """
     scope = Scope(seed, start or datetime.now(UTC).date() - timedelta(days=days), days, visitors)
-    sources = {
-        "clickstream": ClickFeed(scope, out),
-        "ecommerce_events": MessageFeed(scope, out),
+    clicks = ClickFeed(scope, out)
+    sources: dict[str, Feed] = {
+        "clickstream": clicks,
+        "ecommerce_events": MessageFeed(scope, out, clicks.logins),
         "web_logs": LogFeed(scope, out),
     }
     ours = {path for source in sources.values() for path in source.paths}
@@ -72,7 +75,7 @@ def simulate(days: int, visitors: int, seed: int, out: Path, start: date | None 
     orders = []
     for sold in sorted(tally.orders(), key=lambda each: (each.at, each.client_id)):
         number, _, lines, currency, *_ = sold.purchase
-        order = BoughtOrder(sold.client_id, number, instant_of(sold.at), currency, sold.revenue, lines)
+        order = BoughtOrder(sold.client_id, sold.user, number, instant_of(sold.at), currency, sold.revenue, lines)
         orders.append(_ORDER.dump_json(order).decode())
     write_lines(out / PURCHASES, orders)
     write_lines(out / "truth.json", [json.dumps(_by_scope(truth), indent=2, sort_keys=True)])

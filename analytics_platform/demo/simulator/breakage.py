@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from analytics_platform.demo.simulator import forms
 from analytics_platform.demo.simulator.catalogue import SHOP
-from analytics_platform.demo.simulator.events import Event, instant_of
+from analytics_platform.demo.simulator.events import USER, Event, instant_of
 
 
 class Broken(NamedTuple):
@@ -148,6 +148,7 @@ def _break_message(reason: str, make_body: Callable[[Random, Event], str]) -> Br
 def _describe(rng: Random, model: Event) -> tuple[dict[str, object], forms.MessageForm]:
     """Describe the fields of a body that is still sound; the first is a tag that no other body has."""
     tag, form = f"{rng.getrandbits(64):016x}", forms.draw_message_form(rng, model)
+    model = model._replace(client_id=f"{USER}{model.user_id}")  # a browser's would do without a user
     return {"trace_id": tag, **forms.message_fields(model, form)}, form
 
 

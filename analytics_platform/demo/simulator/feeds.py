@@ -14,12 +14,13 @@ from typing import ClassVar, NamedTuple
 from analytics_platform.demo.simulator import forms
 from analytics_platform.demo.simulator.breakage import BROKEN_DOCUMENTS, BROKEN_MESSAGES, BROKEN_ROWS, Broken
 from analytics_platform.demo.simulator.catalogue import draw_time_of_day
-from analytics_platform.demo.simulator.events import DAY, HOUR, MINUTE, Event, Scope
+from analytics_platform.demo.simulator.events import DAY, HOUR, LOGIN, MINUTE, SECOND, Event, Scope
 from analytics_platform.demo.simulator.staged import Staged, stage_clicks, stage_logs, stage_messages
 from analytics_platform.demo.simulator.visits import (
     Visitor,
     crawl_day,
     crawl_without_pause,
+    draw_user,
     draw_visitor,
     visit_app,
     visit_shop,
@@ -75,7 +76,7 @@ class Feed(ABC):
         self._traffic = traffic
         self._rng = rng
         self._staged = staged
-        self._punctual: Container[Event] = ()
+        self._punctual: set[Event] = set()
         self._held: defaultdict[int, list[Event]] = defaultdict(list)
         self._kinds = cycle(self.broken)
 
@@ -168,6 +169,7 @@ class ClickFeed(Feed):
         traffic, (on_time, late) = scope.random("traffic"), stage_clicks(scope.start)
         staged = Staged((*on_time, *crawl_without_pause(traffic, scope)), late)
         super().__init__(scope, traffic, scope.random("delivery"), paths, staged)
+        self.logins: list[Event] = []
         self._known: list[Visitor] = []
         self._copies: defaultdict[int, list[Event]] = defaultdict(list)
         self._breakage = scope.random("breakage")
@@ -182,10 +184,16 @@ class ClickFeed(Feed):
         yield from crawl_day(rng, midnight, self._scope.visitors)
         factor = _WEEKDAY_FACTORS[(midnight // DAY + 3) % 7] * rng.uniform(0.95, 1.05)
         for _ in range(max(1, round(self._scope.visitors * factor))):
-            visitor = draw_visitor(rng, self._known)
-            yield from visit_shop(rng, visitor, midnight + draw_time_of_day(rng))
+            visitor = draw_visitor(rng, self._known, self._scope.population.web_users)
+            yield from self._visit(visitor, midnight)
             while rng.random() < _SECOND_VISIT_SHARE:
-                yield from visit_shop(rng, visitor, midnight + draw_time_of_day(rng))
+                yield from self._visit(visitor, midnight)
+
+    def _visit(self, visitor: Visitor, midnight: int) -> list[Event]:
+        at, user = midnight + draw_time_of_day(self._traffic), draw_user(self._traffic, visitor)
+        if user:
+            self.logins.append(Event(visitor.client_id, at + SECOND // 2, LOGIN, user=user))
+        return visit_shop(self._traffic, visitor, at, user)
 
     def _hold(self, event: Event) -> None:
         """Keep an event for a late file that arrives after the event's day."""
@@ -281,8 +289,17 @@ class MessageFeed(LineFeed):
     name, copy_share, copy_weights, broken = "messages", 0.1, (7, 2, 1), BROKEN_MESSAGES
     kept, visits_per_visitor = slice(-1, None), 0.52  # messages are about a third of the clickstream's events
 
-    def __init__(self, scope: Scope, out: Path) -> None:
+    def __init__(self, scope: Scope, out: Path, logins: list[Event]) -> None:
+        """Make the feed; `logins` are those of the web shop, all there before the first day is made."""
         super().__init__(scope, out, "messages", "queue", stage_messages(scope.start))
+        self._logins = logins
+
+    def _make_day(self, midnight: int) -> Iterator[Event]:
+        # The shop's database has all orders from the start, and so who ordered: their logins must not come later.
+        self._punctual.update(self._logins)
+        while self._logins:
+            yield self._logins.pop()
+        yield from super()._make_day(midnight)
 
     def _visit(self, at: int) -> list[Event]:
         return visit_app(self._traffic, self._traffic.choice(self._scope.population.app_users), at)

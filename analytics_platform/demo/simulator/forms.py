@@ -13,7 +13,7 @@ from uuid import NAMESPACE_URL, uuid5
 from bson import ObjectId, json_util
 
 from analytics_platform.demo.simulator.catalogue import ProductList
-from analytics_platform.demo.simulator.events import SECOND, Event, Item, Purchase, instant_of
+from analytics_platform.demo.simulator.events import SECOND, USER, Event, Item, Purchase, instant_of
 
 encode = json.JSONEncoder(ensure_ascii=False).encode
 
@@ -285,10 +285,13 @@ def message_fields(event: Event, form: MessageForm) -> dict[str, object]:
         "event_timestamp": _STAMPS[form.stamp](event.at),
         "user_id": user_id if user_id % _NUMERIC_USER_EVERY == 0 else str(user_id),
         "event_name": event.name,
-        "platform": "IOS" if user_id % 3 else "ANDROID",
-        "app_version": _APP_VERSIONS[user_id % len(_APP_VERSIONS)],
+        **_write_ids(event),
     }
-    fields |= _write_ids(event)
+    if event.client_id.startswith(USER):
+        fields |= {"platform": "IOS" if user_id % 3 else "ANDROID"}
+        fields |= {"app_version": _APP_VERSIONS[user_id % len(_APP_VERSIONS)]}
+    else:
+        fields |= {"platform": "WEB", "client_id": event.client_id}
     if event.purchase is None:
         return fields
     return fields | event.purchase.fields

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from analytics_platform.demo.simulator.catalogue import APP_LISTS, APP_PRODUCTS, PEOPLE, PRODUCTS, SHOP
-from analytics_platform.demo.simulator.events import DAY, HOUR, MINUTE, SECOND, USER, Event, Item, Population
+from analytics_platform.demo.simulator.events import DAY, HOUR, LOGIN, MINUTE, SECOND, USER, Event, Item, Population
 from analytics_platform.demo.simulator.forms import describe_order
 from analytics_platform.demo.simulator.money import give_back, tell_order
 from analytics_platform.demo.simulator.visits import hash_email
@@ -88,6 +88,10 @@ def _stage_orders(start: int) -> tuple[Event, ...]:
         _order("order-sent-again", noon + 7 * MINUTE, "5000000000003"),
         _order("order-corrected", noon, "5000000000004"),
         _order("order-corrected", noon + DAY, "5000000000004", (_BED,)),
+        *(
+            _order("library-computer", noon + hour * HOUR + MINUTE, f"500000000008{hour}", (_BED,))._replace(user=user)
+            for hour, user in enumerate((*LIBRARY[:2], 0))
+        ),
     )
 
 
@@ -129,6 +133,7 @@ def _stage_before_late(start: int) -> tuple[Event, ...]:
         *_view("late-earlier-start", noon, noon + 5 * MINUTE),
         *_view("late-before-midnight", midnight + 5 * MINUTE, midnight + 9 * MINUTE),
         *_view("late-kiosk", *before_pause, *after_pause),
+        *_view("late-login", noon, noon + DAY),
         _order("late-first-order", noon + DAY, "5000000000005"),
     )
 
@@ -154,6 +159,9 @@ PAUSE_USER, EDGE_USER, LATE_USER, ORDER_USER, SAME_ID_USER, LATE_ORDER_USER, LAT
 """Pauses: one that a log fills, one of exactly 30 minutes, one that a late message fills; three with orders; then a
 pause that a late log fills, and a visit that goes on over midnight in the logs."""
 
+FAMILY, LIBRARY, TWO_BROWSERS_USER, LATE_LOGIN_USER = (12, 13), (14, 15, 16, 17), 18, 19
+"""Users of one browser, who are one person; more than may share one; one of two browsers; one who signs in late."""
+
 
 def stage_messages(start: int) -> Staged:
     """Make the app's events, for traffic whose first day begins at `start` (milliseconds since 1970)."""
@@ -170,9 +178,21 @@ def stage_messages(start: int) -> Staged:
             _buy_item(ORDER_USER, noon + DAY, "5000000000003", 2),
             _buy_item(SAME_ID_USER, noon, "5000000000003", 3),
             _buy_item(LATE_ORDER_USER, noon + DAY, "5000000000005", 1),
+            *_sign_in("family-tablet", noon, *FAMILY),
+            *_sign_in("library-computer", noon, *LIBRARY),
+            *(_sign_in(f"browser-{number}", noon, TWO_BROWSERS_USER)[0] for number in (1, 2)),
         ),
-        late=(*_view_item(LATE_USER, noon + 20 * MINUTE), _buy_item(LATE_ORDER_USER, noon, "5000000000005", 2)),
+        late=(
+            *_view_item(LATE_USER, noon + 20 * MINUTE),
+            _buy_item(LATE_ORDER_USER, noon, "5000000000005", 2),
+            *_sign_in("late-login", noon + MINUTE, LATE_LOGIN_USER),
+        ),
     )
+
+
+def _sign_in(client_id: str, at: int, *users: int) -> tuple[Event, ...]:
+    """Make logins of users on one browser, an hour from one to the next."""
+    return tuple(Event(client_id, at + number * HOUR, LOGIN, user=user) for number, user in enumerate(users))
 
 
 def _view_item(user_id: int, *times: int) -> tuple[Event, ...]:

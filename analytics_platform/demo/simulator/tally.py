@@ -3,15 +3,16 @@
 from array import array
 from bisect import bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple, TypeAlias
 
 from analytics_platform.demo.simulator.catalogue import PROGRAMS
-from analytics_platform.demo.simulator.events import DAY, EPOCH, MINUTE, USER, Event, Purchase, instant_of
+from analytics_platform.demo.simulator.events import DAY, EPOCH, LOGIN, MINUTE, USER, Event, Purchase, instant_of
 from analytics_platform.demo.simulator.feeds import Packed
 from analytics_platform.demo.simulator.money import Rates, convert
+from analytics_platform.demo.simulator.persons import find_persons
 
 LONGEST_PAUSE = 30 * MINUTE
 """Milliseconds; a pause of exactly this length does not end a session."""
@@ -56,12 +57,34 @@ def name_days(values: Mapping[int, Any]) -> dict[str, Any]:
 
 
 class Sold(NamedTuple):
-    """An order: client, time (milliseconds since 1970) and content of its earliest event, and its revenue, if known."""
+    """An order: client, user, time (milliseconds since 1970) and content of its earliest event, revenue if known.
+
+    The user is who is signed in, empty for a guest.
+    """
 
     client_id: str
+    user: str
     at: int
     purchase: Purchase
     revenue: Decimal | None
+
+    def customer(self, people: Collection[str]) -> str:
+        """Name the customer in the shop's database, who is a user or the client's guest; nobody orders nothing."""
+        return (self.user if self.user in people else f"guest {self.client_id}") if self.purchase.lines else ""
+
+
+class Visited(NamedTuple):
+    """A session: when it starts (milliseconds since 1970), its events, channel, whether it is a bot's, and its user."""
+
+    starts_at: int
+    events: int
+    channel: str
+    is_bot: bool
+    user: str
+
+
+Sessions: TypeAlias = Mapping[str, Sequence[Visited]]
+"""The sessions of every client, by time."""
 
 
 class SourceTally:
@@ -129,7 +152,8 @@ class Tally:
     is that of its earliest event, its revenue the first that is known of its events within 30 days. Refunds count on
     the day they are given, up to their order; one without value gives back all of it. Amounts in a currency without
     rate are unknown, and in no sum. The channel of a session is that of its first event with one, else Direct. It is a
-    bot's if programs alone sent its events, as far as they have a user agent, and nothing was bought.
+    bot's if programs alone sent its events, as far as they have a user agent, and nothing was bought. Its user is the
+    one who signed in last. A session is its user's, else its client's; an order is that of the shop's customer.
     """
 
     def __init__(self, rates: Rates) -> None:
@@ -141,8 +165,10 @@ class Tally:
         self._channels: defaultdict[str, list[tuple[int, str]]] = defaultdict(list)
         self._agents: defaultdict[str, list[tuple[int, bool]]] = defaultdict(list)
         self._views: defaultdict[str, dict[str, tuple[int, int]]] = defaultdict(dict)
-        self._orders: defaultdict[str, defaultdict[str, list[tuple[int, Purchase]]]]
+        self._logins: defaultdict[str, list[tuple[int, str]]] = defaultdict(list)
+        self._orders: defaultdict[str, defaultdict[str, list[tuple[int, str, Purchase]]]]
         self._orders = defaultdict(lambda: defaultdict(list))
+        self._purchases: defaultdict[str, list[int]] = defaultdict(list)
         self._refunds: list[tuple[str, int, Purchase]] = []
 
     def add(self, source: str, packed: Packed) -> None:
@@ -155,12 +181,6 @@ class Tally:
                 self._channels[client_id].append((at, channel))
             if event.user_agent:
                 self._agents[client_id].append((at, event.user_agent in PROGRAMS))
-            if (sale := event.purchase) is None:
-                pass
-            elif event.name == "refund" or (sale.cents or 0) < 0:
-                self._refunds.append((client_id, at, sale))
-            else:
-                self._orders[client_id][sale.transaction_id].append((at, sale))
             for name in event.viewed if source != "clickstream" else ():
                 count, last_at = self._views[client_id].get(name, (0, 0))
                 self._views[client_id][name] = (count + 1, max(last_at, at))
@@ -168,15 +188,26 @@ class Tally:
                 self._lists.add(event)
             if source == "web_logs":
                 self._logs[client_id] += 1
+            if event.name == LOGIN:
+                self._logins[client_id].append((at, str(event.user_id)))
+            if (sale := event.purchase) is None:
+                continue
+            if event.name != "refund":
+                self._purchases[client_id].append(at)
+            if event.name == "refund" or (sale.cents or 0) < 0:
+                self._refunds.append((client_id, at, sale))
+            else:
+                user = str(event.user_id or "")
+                self._orders[client_id][sale.transaction_id].append((at, user, sale))
 
     def orders(self, clients: Iterable[str] | None = None) -> list[Sold]:
         """Return the orders of these clients, or of all."""
         sold = []
         for client_id in self._orders if clients is None else clients:
             for events in self._orders[client_id].values():
-                (at, first), *_ = events = sorted(events, key=lambda event: event[0])
-                known = (self._worth(*event) for event in events if event[0] // DAY <= at // DAY + 30)
-                sold.append(Sold(client_id, at, first, next((each for each in known if each is not None), None)))
+                (at, user, first), *_ = events = sorted(events, key=lambda event: event[0])
+                known = (self._worth(each, sale) for each, _, sale in events if each // DAY <= at // DAY + 30)
+                sold.append(Sold(client_id, user, at, first, next((each for each in known if each is not None), None)))
         return sold
 
     def _worth(self, at: int, purchase: Purchase) -> Decimal | None:
@@ -189,53 +220,111 @@ class Tally:
         }
         lists = {("ecommerce_events", name): value for name, value in self._lists.figures().items()}
         logs = {client_id.removeprefix(USER): count for client_id, count in sorted(self._logs.items())}
-        active = sorted(user for user in people if f"{USER}{user}" in self._times)
+        sessions = self._find_sessions()
+        together = self._describe_activity(sessions) | self._describe_persons(sessions, people)
+        together |= self._describe_money()
         return {
             **by_source,
             **lists,
             # documents of users who are not in the users answer, or were rejected there
             ("web_logs", "orphans"): {user: count for user, count in logs.items() if user not in people},
             ("users", "people"): dict(people),
-            ("all", "customers"): {user: self._describe_customer(f"{USER}{user}") for user in active},
-            **{("all", name): value for name, value in (self._describe_activity() | self._describe_money()).items()},
+            ("all", "customers"): self._describe_customers(sessions, people),
+            **{("all", name): value for name, value in together.items()},
         }
 
-    def _describe_customer(self, client_id: str) -> dict[str, Any]:
-        times, views, orders = self._times[client_id], self._views[client_id], self.orders([client_id])
-        return {
-            "interactions": len(times),
-            # viewed most; among equals viewed latest, then the smallest name
-            "favourite_product": min(views, key=lambda name: (-views[name][0], -views[name][1], name), default=None),
-            "first_seen_at": instant_of(min(times)).isoformat(timespec="milliseconds"),
-            "last_active_at": instant_of(max(times)).isoformat(timespec="milliseconds"),
-            "sessions": len(find_sessions(times)),
-            "orders": len(orders),
-            "revenue": format_money(sum((order.revenue or Decimal() for order in orders), Decimal())),
-        }
-
-    def _describe_activity(self) -> dict[str, Any]:
-        starts, bounces = Counter[int](), 0
-        channels, bots = Counter[str](), 0
+    def _find_sessions(self) -> Sessions:
+        """Find the sessions of every client, by time."""
+        found = {}
         for client_id, times in self._times.items():
             sessions = find_sessions(times)
-            for session in sessions:
-                starts[session.starts_at // DAY] += 1
-                bounces += session.events == 1
             begins = [session.starts_at for session in sessions]
             first = {bisect_right(begins, at): name for at, name in sorted(self._channels[client_id], reverse=True)}
-            channels.update(first.get(number, "Direct") for number in range(1, len(begins) + 1))
+            last = {bisect_right(begins, at): user for at, user in sorted(self._logins[client_id])}
             of = {is_program: set[int]() for is_program in (True, False)}
             for at, is_program in self._agents[client_id]:
                 of[is_program].add(bisect_right(begins, at))
-            bots += len(of[True] - of[False] - {bisect_right(begins, order.at) for order in self.orders([client_id])})
+            bots = of[True] - of[False] - {bisect_right(begins, order.at) for order in self.orders([client_id])}
+            own = client_id.removeprefix(USER) if client_id.startswith(USER) else ""
+            found[client_id] = [
+                Visited(*session, first.get(number, "Direct"), number in bots, own or last.get(number, ""))
+                for number, session in enumerate(sessions, 1)
+            ]
+        return found
+
+    def _describe_customers(self, sessions: Sessions, people: Mapping[str, object]) -> dict[str, Any]:
+        """Describe what these users did, signed in or buying in a session that is theirs."""
+        done, visits = defaultdict[str, list[int]](list), Counter[str]()
+        bought = defaultdict[str, list[Decimal]](list)
+        for client_id, own in sessions.items():
+            begins = [session.starts_at for session in own]
+            for at in (self._times if client_id.startswith(USER) else self._purchases)[client_id]:
+                done[own[bisect_right(begins, at) - 1].user].append(at)
+            for at, user in self._logins[client_id]:
+                done[user].append(at)
+            for order in self.orders([client_id]):
+                bought[own[bisect_right(begins, order.at) - 1].user].append(order.revenue or Decimal())
+            visits.update(session.user for session in own)
         return {
-            "clients": len(self._times),
-            "persons": len(self._times),  # nobody signs in on a browser: its customer is a guest
-            "sessions": starts.total(),
-            "bounces": bounces,
-            "bot_sessions": bots,
-            "sessions_by_channel": dict(sorted(channels.items())),
-            "sessions_by_day": name_days(starts),
+            user: {
+                "interactions": len(done[user]),
+                "favourite_product": self._find_favourite(f"{USER}{user}"),
+                "first_seen_at": instant_of(min(done[user])).isoformat(timespec="milliseconds"),
+                "last_active_at": instant_of(max(done[user])).isoformat(timespec="milliseconds"),
+                "sessions": visits[user],
+                "orders": len(bought[user]),
+                "revenue": format_money(sum(bought[user], Decimal())),
+            }
+            for user in sorted(done.keys() & people.keys())
+        }
+
+    def _find_favourite(self, client_id: str) -> str | None:
+        """Find the product viewed most; among equals that viewed latest, then the smallest name."""
+        views = self._views[client_id]
+        return min(views, key=lambda name: (-views[name][0], -views[name][1], name), default=None)
+
+    def _describe_persons(self, sessions: Sessions, people: Mapping[str, object]) -> dict[str, Any]:
+        orders = [(order, order.customer(people)) for order in self.orders()]
+        links = {(client_id, user) for client_id, logins in self._logins.items() for _, user in logins}
+        links |= {(each.client_id, user) for each, user in orders if user and each.client_id != f"{USER}{user}"}
+        persons = find_persons(links)
+        clients = Counter(persons[each] for each in {client_id for client_id, _ in links} & persons.keys())
+        visits, days, bought = Counter[str](), defaultdict[int, set[str]](set), defaultdict[str, list[Sold]](list)
+        for client_id, own in sessions.items():
+            for session in own:
+                who = session.user or client_id
+                visits[persons.get(who, who)] += 1
+                if not session.is_bot:
+                    days[session.starts_at // DAY].add(persons.get(who, who))
+        for order, customer in orders:
+            who = customer or order.client_id
+            bought[persons.get(who, who)].append(order)
+        new = Counter(f"{instant_of(min(each.at for each in own)):%Y-%m}-01" for own in bought.values())
+        return {
+            "persons": len(visits),
+            "visitors_by_day": name_days({day: len(seen) for day, seen in days.items()}),
+            "buyers": len(bought),
+            "new_customers_by_month": dict(sorted(new.items())),
+            "persons_by_user": {
+                user: {
+                    "clients": clients[who],
+                    "sessions": visits[who],
+                    "orders": len(bought[who]),
+                    "revenue": format_money(sum((each.revenue or Decimal() for each in bought[who]), Decimal())),
+                }
+                for user, who in ((user, persons.get(user, user)) for user in sorted(people))
+            },
+        }
+
+    def _describe_activity(self, sessions: Sessions) -> dict[str, Any]:
+        every = [session for own in sessions.values() for session in own]
+        return {
+            "clients": len(sessions),
+            "sessions": len(every),
+            "bounces": sum(session.events == 1 for session in every),
+            "bot_sessions": sum(session.is_bot for session in every),
+            "sessions_by_channel": dict(sorted(Counter(session.channel for session in every).items())),
+            "sessions_by_day": name_days(Counter(session.starts_at // DAY for session in every)),
         }
 
     def _describe_money(self) -> dict[str, Any]:

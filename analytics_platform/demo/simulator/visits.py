@@ -83,20 +83,26 @@ class Visitor(NamedTuple):
     user_agent: str
     email: str
     uses_app: bool
+    users: tuple[int, ...] = ()
+    """Who signs in there, with others of the household."""
 
 
 _KNOWN_VISITORS = 20_000
 """How many earlier visitors may come back; a new one replaces any of them."""
 
 _RETURNING_SHARE = 0.3
+_USERS_WEIGHTS = (85, 12, 3)
+_SIGNED_IN_SHARE = 0.6
 
 
-def draw_visitor(rng: Random, known: list[Visitor]) -> Visitor:
-    """Draw one of the `known` visitors, or a new one, who is then known."""
+def draw_visitor(rng: Random, known: list[Visitor], users: range) -> Visitor:
+    """Draw one of the `known` visitors, or a new one, who is then known and may be up to two of the users."""
     if known and rng.random() < _RETURNING_SHARE:
         return rng.choice(known)
     client_id, agent = f"{rng.getrandbits(96):024x}", rng.choices(PEOPLE, cum_weights=PEOPLE_WEIGHTS)[0]
-    visitor = Visitor(client_id, agent, hash_email(rng.getrandbits(48)), uses_app=rng.random() < 0.1)
+    email, uses_app = hash_email(rng.getrandbits(48)), rng.random() < 0.1
+    accounts = rng.sample(users, rng.choices((0, 1, 2), _USERS_WEIGHTS)[0])
+    visitor = Visitor(client_id, agent, email, uses_app, tuple(accounts))
     if len(known) < _KNOWN_VISITORS:
         known.append(visitor)
     else:
@@ -115,9 +121,14 @@ def _draw_basket(rng: Random, first: SimulatedProduct) -> list[Item]:
     return [product.item(rng.choice(product.variants), rng.choice((1, 1, 1, 2))) for product in (first, *others)]
 
 
-def visit_shop(rng: Random, visitor: Visitor, starts_at: int) -> list[Event]:
-    """Make the events of one visit to the web shop or its app-like part."""
-    visit = Visit(rng, visitor.client_id, starts_at, user_agent=visitor.user_agent)
+def draw_user(rng: Random, visitor: Visitor) -> int:
+    """Draw who signs in on one visit, 0 for nobody."""
+    return rng.choice(visitor.users) if visitor.users and rng.random() < _SIGNED_IN_SHARE else 0
+
+
+def visit_shop(rng: Random, visitor: Visitor, starts_at: int, user: int = 0) -> list[Event]:
+    """Make the events of one visit, of a user or a guest, to the web shop or its app-like part."""
+    visit = Visit(rng, visitor.client_id, starts_at, user_agent=visitor.user_agent, user=user)
     if visitor.uses_app:
         _browse_lists(visit)
     else:

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
 from analytics_platform.demo.simulator import read_documents, read_messages, simulate
-from analytics_platform.demo.simulator.tally import Figures
+from analytics_platform.demo.simulator.tally import Figures, find_sessions
 from analytics_platform_tests.demo.simulator.log_reader import Log, distinct_logs, read_document, read_users
 from analytics_platform_tests.demo.simulator.message_reader import Message, distinct, read_body
 from analytics_platform_tests.demo.simulator.reader import Row, Sale, distinct_rows, read_file
@@ -34,6 +35,14 @@ class Told(NamedTuple):
     amount: Decimal | None
 
 
+class Visit(NamedTuple):
+    """A session: its client, who signed in last, and its events by time."""
+
+    client_id: str
+    user_id: str
+    events: list[Any]
+
+
 @dataclass(frozen=True)
 class Stage:
     """What has arrived at one time, and what is true of it."""
@@ -42,7 +51,7 @@ class Stage:
     files: dict[Path, list[Row]]
     messages: list[Message]
     logs: list[Log]
-    users: Path
+    answer: Path
     rates: dict[tuple[str, date], Decimal]
 
     @cached_property
@@ -110,7 +119,20 @@ class Stage:
 
     @cached_property
     def customers(self) -> dict[str, dict[str, Any]]:
-        return read_users(self.users)[0]
+        return read_users(self.answer)[0]
+
+    @cached_property
+    def visits(self) -> list[Visit]:
+        clients, found = defaultdict(list), []
+        for event in sorted((each for events in self.events.values() for each in events), key=lambda event: event.at):
+            clients[event.client_id].append(event)
+        for client_id, events in clients.items():
+            starts = [each.starts_at for each in find_sessions(self.times[client_id])]
+            for start, end in pairwise([*starts, 2**60]):
+                own = [event for event in events if start <= event.milliseconds < end]
+                user_id = next((event.user_id for event in reversed(own) if event.user_id), "")
+                found.append(Visit(client_id, user_id, own))
+        return found
 
     @cached_property
     def times(self) -> dict[str, list[int]]:

@@ -32,7 +32,12 @@ class Message(NamedTuple):
 
     @property
     def client_id(self) -> str:
-        return f"user:{self.event['user_id']}"
+        return known_id(self.event.get("client_id", "")) or f"user:{self.user_id}"
+
+    @property
+    def user_id(self) -> str:
+        user_id: str = self.event["user_id"]
+        return user_id
 
     @property
     def items(self) -> list[Item]:

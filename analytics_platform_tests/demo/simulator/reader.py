@@ -60,6 +60,10 @@ class Row(NamedTuple):
         return self.values["client_id"] or ""
 
     @property
+    def user_id(self) -> str:
+        return ""
+
+    @property
     def sale(self) -> Sale:
         data = self.data
         amount = read_amount(data["revenue"] if "revenue" in data else data["value"])
