@@ -84,6 +84,9 @@ _GROUPS_TOGETHER: Mapping[str, str] = MappingProxyType(
         "sessions_by_channel": "SELECT channel, count(*) FROM star.fact_sessions GROUP BY 1",
         "visitors_by_day": "SELECT date, visitors FROM marts.daily_trends WHERE visitors > 0",
         "new_customers_by_month": "SELECT month, new_customers FROM marts.monthly_growth WHERE new_customers > 0",
+        "events_by_name": "SELECT event_name, count(*) FROM star.fact_events GROUP BY 1",
+        "sessions_by_shop_day": "SELECT shop_date, count(*) FROM star.fact_sessions GROUP BY 1",
+        "orders_by_shop_day": "SELECT shop_date, count(*) FROM star.fact_orders GROUP BY 1",
         "sessions_by_day": "SELECT session_date, count(*) FROM star.fact_sessions GROUP BY 1",
         "orders_by_day": "SELECT order_date, count(*) FROM star.fact_orders GROUP BY 1",
         **{
@@ -186,27 +189,28 @@ def _by_key(session: Session, sql: str, key: str = "user_id") -> dict[str, dict[
 
 @dataclass(frozen=True, slots=True)
 class Sales:
-    """What the shop has sold, by order key, how many orders without items it rejected, and its other rejections."""
+    """What the shop has sold, by order key, how many it cancelled or rejected without items, and other rejections."""
 
     totals: Mapping[str, Decimal]
+    cancelled: int
     empty: int
     rejected: Sequence[OrderRejectedError]
 
 
 _SALES = "SELECT client_id || '/' || transaction_id, revenue FROM star.fact_orders"
+_GOODS = "SELECT order_key, total FROM cleaned.orders"
+_CANCELLED = "SELECT count(*) FROM cleaned.orders WHERE status = 'cancelled'"
 
 
 def reconcile(session: Session, sales: Sales, orders: Iterable[BoughtOrder]) -> Iterator[Compared]:
-    """Compare sales according to the shop, the warehouse and the truth.
-
-    The shop has prices in euros only, so revenue is that of orders in euros, if events tell what they cost.
-    """
+    """Compare sales according to the shop, the warehouse and the truth; the shop knows no shipping and no discount."""
     truth = {f"{order.client_id}/{order.transaction_id}": order for order in orders}
     found = dict(session.rows(_SALES))
     empty = [sum(revenue == 0 for revenue in found.values()), sum(not order.lines for order in truth.values())]
     yield Compared(("orders",), (len(sales.totals), len(found) - empty[0], len(truth) - empty[1]))
-    euros = {key: order.revenue for key, order in truth.items() if order.currency == "EUR" and order.revenue}
-    places = ({key: place.get(key, Decimal()) for key in euros} for place in (sales.totals, found, euros))
-    yield Compared(("revenue in euros",), tuple(sum(place.values()) for place in places))
+    goods = {key: order.goods for key, order in truth.items() if order.lines}
+    yield Compared(("worth of the goods, by order",), (sales.totals, dict(session.rows(_GOODS)), goods))
+    cancelled = sum(order.is_cancelled for order in truth.values())
+    yield Compared(("cancelled",), (sales.cancelled, *session.rows(_CANCELLED)[0], cancelled))
     yield Compared(("orders without items",), (sales.empty, *empty))
     yield Compared(("orders rejected for another reason",), (len(sales.rejected), 0, 0))

@@ -33,7 +33,7 @@ from analytics_platform.demo.simulator import (
     read_purchases,
     simulate,
 )
-from analytics_platform.demo.simulator.catalogue import OWN_DOMAINS
+from analytics_platform.demo.simulator.catalogue import OWN_DOMAINS, SHOP_TIMEZONE
 from analytics_platform.demo.simulator.money import SHOP_CURRENCY
 from analytics_platform.demo.simulator.tally import Figures
 from analytics_platform.settings import Settings, check_writable, load_settings
@@ -64,7 +64,7 @@ def run_demo(days: int, visitors: int, seed: int) -> bool:
     with start_servers(users) as servers:
         home = str((folder / "dagster").resolve())
         own = {"DAGSTER_HOME": home, "DATA_DIR": str(folder.resolve()), "PARTITION_START": first.isoformat()}
-        own |= {"OWN_DOMAINS": OWN_DOMAINS, "SHOP_CURRENCY": SHOP_CURRENCY}
+        own |= {"OWN_DOMAINS": OWN_DOMAINS, "SHOP_CURRENCY": SHOP_CURRENCY, "SHOP_TIMEZONE": SHOP_TIMEZONE}
         (folder / "demo.env").write_text("".join(f"{name}={value}\n" for name, value in own.items()), "utf-8")
         os.environ |= {**own, **servers}
         settings, ok = load_settings(), True
@@ -159,7 +159,9 @@ def _close(console: Console, settings: Settings, ok: bool) -> None:
     result = "All figures are equal to the truth" if ok else "[red]Not all figures are equal: see ≠ above[/]"
     console.print(f"\n{result}.")
     expected = "app_open is not one of GA4's events, no rate of the yen is known on the first days, and the shop has "
-    expected += "orders whose events arrive late, tell no amount, or one in another currency or in no known one"
+    expected += (
+        "orders whose events arrive late, tell no amount, one in another or no known currency, or shipping or discounts"
+    )
     console.print(f"Expected warnings: {expected}.\n", highlight=False)
     folder = settings.data_dir.resolve()
     prefix = "" if folder == Path("data/demo").resolve() else f"DATA_DIR={shlex.quote(str(folder))} "

@@ -44,9 +44,11 @@ def stock_shop(shop: Shop) -> None:
 def buy(shop: Shop, orders: Iterable[BoughtOrder], people: People) -> Sales:
     """Register all customers, and place every order through the service, at its time.
 
-    Signed-in users fill their carts first, one order after the other; guests order several at a time. The client of a
+    Signed-in users fill their carts first, one order after the other; guests order several at a time. Some orders are
+    cancelled afterwards. The client of a
     user who is not among `people` is registered as a guest.
     """
+    orders = list(orders)
     buyers = {order: order.user_id if order.user_id in people else order.client_id for order in orders}
     ids = _register(shop, {*buyers.values()}, people)
     guests, signed_in = list[OrderRequest](), list[OrderRequest]()
@@ -56,10 +58,15 @@ def buy(shop: Shop, orders: Iterable[BoughtOrder], people: People) -> Sales:
         (signed_in if order.user_id else guests).append(request)
     rejected = [error for error in place_orders(shop, guests) if isinstance(error, OrderRejectedError)]
     rejected += _buy_signed_in(shop, signed_in)
+    for order in orders:
+        if order.is_cancelled:
+            shop.cancel_order(f"{order.client_id}/{order.transaction_id}")
     with shop.database.transaction() as connection:
-        totals = dict(connection.execute("SELECT order_key, total FROM shop.orders").fetchall())
+        rows = connection.execute("SELECT order_key, total, status FROM shop.orders").fetchall()
+    totals = {key: total for key, total, _ in rows}
+    cancelled = sum(status == "cancelled" for *_, status in rows)
     others = [error for error in rejected if not isinstance(error, EmptyCartError)]
-    return Sales(totals, len(rejected) - len(others), others)
+    return Sales(totals, cancelled, len(rejected) - len(others), others)
 
 
 def _register(shop: Shop, buyers: Iterable[str], people: People) -> dict[str, int]:

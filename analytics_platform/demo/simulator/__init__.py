@@ -35,16 +35,17 @@ class Truth(NamedTuple):
 class BoughtOrder:
     """An order of a client: its number, time and revenue, and what was bought; an order without items has no lines.
 
-    `user_id` is who is signed in, empty for a guest. `revenue` is in euros, None if unknown; `currency` is that of its
-    first event.
+    `user_id` is who is signed in, empty for a guest. `revenue` is in euros, None if unknown; `goods` is what the lines
+    cost in the shop's catalogue, without shipping and discounts.
     """
 
     client_id: str
     user_id: str
     transaction_id: str
     at: datetime
-    currency: str
     revenue: Decimal | None
+    goods: Decimal
+    is_cancelled: bool
     lines: tuple[Bought, ...]
 
 
@@ -74,8 +75,9 @@ def simulate(days: int, visitors: int, seed: int, out: Path, start: date | None 
     tally, truth = _write_arrivals(scope, sources, out)
     orders = []
     for sold in sorted(tally.orders(), key=lambda each: (each.at, each.client_id)):
-        number, _, lines, currency, *_ = sold.purchase
-        order = BoughtOrder(sold.client_id, sold.user, number, instant_of(sold.at), currency, sold.revenue, lines)
+        bought, goods = sold.purchase, Decimal(sold.purchase.goods) / 100
+        ids = sold.client_id, sold.user, bought.transaction_id
+        order = BoughtOrder(*ids, instant_of(sold.at), sold.revenue, goods, bought.is_cancelled, bought.lines)
         orders.append(_ORDER.dump_json(order).decode())
     write_lines(out / PURCHASES, orders)
     write_lines(out / "truth.json", [json.dumps(_by_scope(truth), indent=2, sort_keys=True)])

@@ -10,6 +10,16 @@ from analytics_platform.demo.simulator.events import HOUR, Item
 SHOP = "https://www.shop.example"
 CHECKOUT = "https://checkout.shop.example"
 OWN_DOMAINS = "shop-magazin.example"
+SHOP_TIMEZONE = "Europe/Berlin"
+
+NAMES = {
+    "page_viewed": "page_view",
+    "product_added_to_cart": "add_to_cart",
+    "checkout_started": "begin_checkout",
+    "checkout_completed": "purchase",
+    "email_filled_on_popup": "generate_lead",
+}
+"""What the web shop calls GA4's events."""
 
 
 class Variant(NamedTuple):

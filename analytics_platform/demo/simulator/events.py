@@ -23,7 +23,8 @@ class Item(NamedTuple):
     """A product in an event; empty texts and None are missing values, money is in cents.
 
     `list_name` is the list the product was shown on or reached from. `total` is what its basket costs, a
-    parameter of the item in a checkout. An item that is not `is_priced` does not tell its price.
+    parameter of the item in a checkout. An item that is not `is_priced` does not tell its price. `discount` is what a
+    coupon has taken off the price.
     """
 
     item_id: str
@@ -38,11 +39,17 @@ class Item(NamedTuple):
     coupon: str = ""
     total: int | None = None
     is_priced: bool = True
+    discount: int = 0
 
     @property
     def price(self) -> float | None:
         """The price as events tell it."""
         return self.cents / 100 if self.is_priced else None
+
+    def reduced(self, coupon: str, percent: int) -> "Item":
+        """Return the item at the lower price that it has with a coupon."""
+        discount = self.cents * percent // 100
+        return self._replace(coupon=coupon, cents=self.cents - discount, discount=discount)
 
 
 class Bought(NamedTuple):
@@ -57,7 +64,8 @@ class Purchase(NamedTuple):
     """The content of the event of an order or refund: the order's number, its money, and what was bought.
 
     `cents` is its value, None if the event does not tell it, `values` those of the lines, and `written` what the event
-    says, all in `currency`. A refund without value gives back the whole order; a negative order is a refund.
+    says, all in `currency`. A refund without value gives back the whole order; a negative order is a refund. `shipping`
+    is part of the value, and so is `tax`. `goods` is what the lines cost in the shop's catalogue, in its currency.
     """
 
     transaction_id: str
@@ -66,11 +74,27 @@ class Purchase(NamedTuple):
     currency: str = "EUR"
     values: tuple[int, ...] = ()
     written: float | str | None = None
+    shipping: int = 0
+    tax: int = 0
+    coupon: str = ""
+    goods: int = 0
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether the shop cancels the order; nobody orders nothing there."""
+        return bool(self.lines) and int(self.transaction_id) % 23 == 0
 
     @property
     def fields(self) -> dict[str, object]:
         """The fields of Google Analytics 4."""
-        return {"transaction_id": self.transaction_id, "value": self.written, "currency": self.currency}
+        fields = {"transaction_id": self.transaction_id, "value": self.written, "currency": self.currency}
+        return {**fields, **self.extras}
+
+    @property
+    def extras(self) -> dict[str, object]:
+        """What the event says beside the value, as far as there is any."""
+        extras = {"shipping": self.shipping / 100, "tax": self.tax / 100, "coupon": self.coupon}
+        return {name: value for name, value in extras.items() if value}
 
 
 class Event(NamedTuple):

@@ -118,6 +118,7 @@ def describe_order(purchase: Purchase, items: Sequence[Item], email: str, *, ove
         "transaction_id": purchase.transaction_id,
         "revenue": purchase.written,
         "currency": purchase.currency,
+        **purchase.extras,
         # real orders without revenue have one item of nulls
         "items": [dict(zip(names, each, strict=True)) for each in cells] or [dict.fromkeys(names)],
         "user_email": email,
@@ -146,7 +147,12 @@ def _describe_ga4(item: Item) -> dict[str, object]:
         "item_variant": item.variant,
         "price": item.price,
         "quantity": item.quantity,
+        **_describe_discount(item),
     }
+
+
+def _describe_discount(item: Item) -> dict[str, object]:
+    return {"discount": item.discount / 100} if item.discount else {}
 
 
 _USD_PERCENT = 108
@@ -170,7 +176,12 @@ def _describe_exported(item: Item) -> dict[str, object]:
         "coupon": item.coupon or None,
     }
     badge = {"item_badge": "neu, solange da"} if item.brand == "Lumen" else {}
-    return fields | badge | ({"item_params": _describe_params(item, item.total)} if item.total is not None else {})
+    return (
+        fields
+        | badge
+        | _describe_discount(item)
+        | ({"item_params": _describe_params(item, item.total)} if item.total is not None else {})
+    )
 
 
 def _describe_params(item: Item, total: int) -> list[dict[str, object]]:

@@ -11,7 +11,10 @@ from analytics_platform.demo.simulator.forms import describe_items
 SHOP_CURRENCY = "EUR"
 _PER_EURO = {"USD": Decimal("1.0845"), "GBP": Decimal("0.8412"), "JPY": Decimal("163.15")}
 _SIGNS = {"EUR": "€", "USD": "$", "GBP": "£", "JPY": "¥"}
-_SHIPPING = {"EUR": 0, "USD": 490, "GBP": 390, "JPY": 80_000}
+_SHIPPING = {"EUR": 490, "USD": 490, "GBP": 390, "JPY": 80_000}
+_FREE_SHIPPING = 5_000
+"""Cents from which an order in euros is sent for nothing."""
+_TAX_PERCENT = {"EUR": 19, "GBP": 20}
 _CURRENCY_WEIGHTS = (82, 8, 6, 4)
 _RATE_DAYS = 7
 
@@ -63,8 +66,9 @@ def draw_order(rng: Random, basket: Sequence[Item]) -> list[tuple[Purchase, tupl
 
 def _price_in(item: Item, currency: str) -> Item:
     """Give an item its price in a currency; yen have no decimals."""
-    cents = item.cents * _PER_EURO.get(currency, Decimal(1))
-    return item._replace(cents=int(round(cents, -2 if currency == "JPY" else 0)))
+    rate, digits = _PER_EURO.get(currency, Decimal(1)), -2 if currency == "JPY" else 0
+    cents, discount = (int(round(each * rate, digits)) for each in (item.cents, item.discount))
+    return item._replace(cents=cents, discount=discount)
 
 
 def tell_order(
@@ -73,7 +77,12 @@ def tell_order(
     """Make the order of a basket with prices in euros, and its items as an event lists them."""
     items = tuple(_price_in(item, currency) for item in basket)
     values = tuple(item.cents * (item.quantity or 0) for item in items)
-    cents = sum(values) + (_SHIPPING[currency] if way in ("number", "text") else 0)
+    is_free = way not in ("number", "text") or (currency == SHOP_CURRENCY and not 0 < sum(values) < _FREE_SHIPPING)
+    shipping = 0 if is_free else _SHIPPING[currency]
+    cents, percent = sum(values) + shipping, _TAX_PERCENT.get(currency, 0)
+    goods = sum((item.cents + item.discount) * (item.quantity or 0) for item in basket)
+    coupon = next((item.coupon for item in basket), "")
+    extras = (shipping, cents * percent // (100 + percent), coupon, goods)
     bought = tuple(Bought(item.item_id, item.variant, item.quantity or 0) for item in basket)
     written: float | str | None = cents / 100
     if way == "text":
@@ -85,10 +94,10 @@ def tell_order(
         items = (items[0]._replace(is_priced=False), *items[1:])
     elif way == "nothing":
         items, values, written = tuple(item._replace(is_priced=False) for item in items), (), None
-        return Purchase(transaction_id, None, bought, currency, values, written), items
+        return Purchase(transaction_id, None, bought, currency, values, written, 0, 0, coupon, goods), items
     elif way == "items":
         written = None
-    return Purchase(transaction_id, cents, bought, currency, values, written), items
+    return Purchase(transaction_id, cents, bought, currency, values, written, *extras), items
 
 
 def give_back(order: Event, basket: Sequence[Item], kind: str, after: int, user_agent: str = "") -> Event:

@@ -7,8 +7,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple, TypeAlias
+from zoneinfo import ZoneInfo
 
-from analytics_platform.demo.simulator.catalogue import PROGRAMS
+from analytics_platform.demo.simulator.catalogue import NAMES, PROGRAMS, SHOP_TIMEZONE
 from analytics_platform.demo.simulator.events import DAY, EPOCH, LOGIN, MINUTE, USER, Event, Purchase, instant_of
 from analytics_platform.demo.simulator.feeds import Packed
 from analytics_platform.demo.simulator.money import Rates, convert
@@ -54,6 +55,11 @@ def format_money(amount: Decimal) -> str:
 def name_days(values: Mapping[int, Any]) -> dict[str, Any]:
     """Return values by ISO date, in order, from values by day number since 1970."""
     return {str(EPOCH.date() + timedelta(days=number)): values[number] for number in sorted(values)}
+
+
+def count_shop_days(times: Iterable[int]) -> dict[str, int]:
+    """Count instants by the day on which they are where the shop is."""
+    return dict(Counter(f"{instant_of(at).astimezone(ZoneInfo(SHOP_TIMEZONE)):%Y-%m-%d}" for at in sorted(times)))
 
 
 class Sold(NamedTuple):
@@ -150,7 +156,8 @@ class Tally:
     Sessions are those of a client over all sources: a user's messages and logs make common ones. A session belongs to
     the day it starts; a bounce is a session of one event. An order is identified by client and transaction id; its day
     is that of its earliest event, its revenue the first that is known of its events within 30 days. Refunds count on
-    the day they are given, up to their order; one without value gives back all of it. Amounts in a currency without
+    the day they are given, together up to their order; one without value gives back what is left of it, and so does an
+    order that the shop cancels, of its own day. Amounts in a currency without
     rate are unknown, and in no sum. The channel of a session is that of its first event with one, else Direct. It is a
     bot's if programs alone sent its events, as far as they have a user agent, and nothing was bought. Its user is the
     one who signed in last. A session is its user's, else its client's; an order is that of the shop's customer.
@@ -161,6 +168,7 @@ class Tally:
         self._sources = {name: SourceTally() for name in ("clickstream", "ecommerce_events", "web_logs")}
         self._lists = ListsTally()
         self._logs: Counter[str] = Counter()
+        self._names: Counter[str] = Counter()
         self._times: defaultdict[str, array[int]] = defaultdict(lambda: array("q"))
         self._channels: defaultdict[str, list[tuple[int, str]]] = defaultdict(list)
         self._agents: defaultdict[str, list[tuple[int, bool]]] = defaultdict(list)
@@ -176,6 +184,7 @@ class Tally:
         self._sources[source].add(packed)
         for event in packed.events:
             client_id, at = event.client_id, event.at
+            self._names[NAMES.get(event.name, event.name)] += 1
             self._times[client_id].append(at)
             if channel := event.tagged or event.referred:
                 self._channels[client_id].append((at, channel))
@@ -320,16 +329,20 @@ class Tally:
         every = [session for own in sessions.values() for session in own]
         return {
             "clients": len(sessions),
+            "events_by_name": dict(sorted(self._names.items())),
             "sessions": len(every),
             "bounces": sum(session.events == 1 for session in every),
             "bot_sessions": sum(session.is_bot for session in every),
             "sessions_by_channel": dict(sorted(Counter(session.channel for session in every).items())),
             "sessions_by_day": name_days(Counter(session.starts_at // DAY for session in every)),
+            "sessions_by_shop_day": count_shop_days(session.starts_at for session in every),
         }
 
     def _describe_money(self) -> dict[str, Any]:
         days = {name: defaultdict[int, Decimal](Decimal) for name in ("revenue", "refunds", "net_revenue")}
         sold, counts, lines = self.orders(), Counter[int](), Decimal()
+        placed = {(order.client_id, order.purchase.transaction_id): order for order in sold}
+        left = {key: order.revenue for key, order in placed.items()}
 
         def add(at: int, revenue: Decimal | None, refund: Decimal | None = None) -> None:
             for name, amount in zip(days, (revenue or 0, refund or 0, (revenue or 0) - (refund or 0)), strict=True):
@@ -340,17 +353,22 @@ class Tally:
             add(order.at, order.revenue)
             values = (convert(self._rates, cents, order.purchase.currency, order.at) for cents in order.purchase.values)
             lines += sum(filter(None, values), Decimal())
-        for client_id, at, refund in self._refunds:
-            orders = {each.purchase.transaction_id: each for each in self.orders([client_id]) if each.at <= at}
-            whole = orders.get(refund.transaction_id)
-            amounts = (self._worth(at, refund) if refund.cents else None, whole and whole.revenue)
-            is_sold = not whole or whole.revenue is not None
-            asked = is_sold and (refund.cents is None or amounts[0] is not None)
-            add(at, None, min((each for each in amounts if each is not None), default=None) if asked else None)
+        for client_id, at, refund in sorted(self._refunds, key=lambda each: each[1]):
+            key = client_id, refund.transaction_id
+            amount = self._worth(at, refund)
+            if key in placed and placed[key].at <= at:
+                rest, asked = left[key], left[key] if refund.cents is None else amount
+                amount = None if rest is None or asked is None else min(asked, rest)
+                left[key] = rest and rest - (amount or 0)
+            add(at, None, amount)
+        for key, order in placed.items():
+            if order.purchase.is_cancelled:  # of the day of the order, and after all refunds
+                add(order.at, None, left[key])
         totals = {name: sum(each.values(), Decimal()) for name, each in days.items()}
         return {
             "orders": len(sold),
             "orders_by_day": name_days(counts),
+            "orders_by_shop_day": count_shop_days(order.at for order in sold),
             "orders_of_unknown_revenue": sum(order.revenue is None for order in sold),
             "product_revenue": format_money(lines),
             "not_itemized": format_money(totals["revenue"] - lines),

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from random import Random
 from typing import Any, NamedTuple
+from urllib.parse import unquote_plus
 
 from analytics_platform.demo.simulator.catalogue import (
     APP_LISTS,
@@ -118,7 +119,8 @@ def hash_email(number: int) -> str:
 def _draw_basket(rng: Random, first: SimulatedProduct) -> list[Item]:
     """Draw a basket of one to three products, beginning with the one just seen."""
     others = rng.sample(PRODUCTS, rng.choice((0, 0, 0, 1, 1, 2)))
-    return [product.item(rng.choice(product.variants), rng.choice((1, 1, 1, 2))) for product in (first, *others)]
+    basket = [product.item(rng.choice(product.variants), rng.choice((1, 1, 1, 2))) for product in (first, *others)]
+    return [item.reduced("SLEEP20", 20) for item in basket] if rng.random() < 0.15 else basket
 
 
 def draw_user(rng: Random, visitor: Visitor) -> int:
@@ -216,8 +218,13 @@ def _browse_lists(visit: Visit) -> None:
     """Visit the app-like part of the web shop, whose events are those of Google Analytics 4."""
     rng = visit.rng
     visit.land("/app/")
+    if rng.random() < 0.3:
+        _see_promotion(visit)
     while True:
         shown = rng.choice(LISTS)
+        if shown.list_id == "search":
+            visit.record("view_search_results", data=encode({"search_term": unquote_plus(rng.choice(SEARCHES))}))
+            visit.wait()
         visit.record("view_item_list", data=describe_list(shown, 1, len(shown.products)))
         index = rng.randint(1, len(shown.products))
         product = shown.products[index - 1]
@@ -233,6 +240,17 @@ def _browse_lists(visit: Visit) -> None:
         if rng.random() < 0.5:
             return
         visit.open(f"{SHOP}/app/lists/{shown.list_id}")
+
+
+def _see_promotion(visit: Visit) -> None:
+    """See a promotion, and perhaps follow it."""
+    promotion = visit.rng.choice(("Winter sale", "Neue Decken"))
+    described = encode({"promotion_id": promotion[:3].upper(), "promotion_name": promotion, "creative_slot": "home"})
+    visit.record("view_promotion", data=described)
+    visit.wait()
+    if visit.rng.random() < 0.2:
+        visit.record("select_promotion", data=described)
+        visit.wait()
 
 
 def _buy_basket(visit: Visit, basket: list[Item]) -> None:
@@ -297,14 +315,14 @@ def _browse_app_list(visit: Visit) -> bool:
 
 def _draw_app_basket(rng: Random, clicked: Item) -> tuple[Item, ...]:
     """Draw the product just seen and up to two more, each credited to a different list or to none."""
-    coupon = "WELCOME10" if rng.random() < 0.15 else ""
     others = [each for each in APP_LISTS if each.name != clicked.list_name]
     basket = [clicked]
     for shown in rng.sample(others, rng.choice((0, 0, 0, 1, 2))):
         item = rng.choice(shown.items)
         if item.item_id not in {each.item_id for each in basket}:
             basket.append(item if rng.random() < 0.6 else item._replace(list_name="", list_index=None))
-    return tuple(item._replace(quantity=rng.choice((1, 1, 1, 2)), coupon=coupon) for item in basket)
+    counted = tuple(item._replace(quantity=rng.choice((1, 1, 1, 2))) for item in basket)
+    return tuple(item.reduced("WELCOME10", 10) for item in counted) if rng.random() < 0.15 else counted
 
 
 def _buy_items(visit: Visit, basket: tuple[Item, ...]) -> None:

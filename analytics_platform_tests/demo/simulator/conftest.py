@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from analytics_platform.demo.simulator import read_documents, read_messages, simulate
+from analytics_platform.demo.simulator import PURCHASES, read_documents, read_messages, read_purchases, simulate
 from analytics_platform.demo.simulator.tally import Figures, find_sessions
 from analytics_platform_tests.demo.simulator.log_reader import Log, distinct_logs, read_document, read_users
 from analytics_platform_tests.demo.simulator.message_reader import Message, distinct, read_body
@@ -53,6 +53,7 @@ class Stage:
     logs: list[Log]
     answer: Path
     rates: dict[tuple[str, date], Decimal]
+    cancelled: set[tuple[str, str]]
 
     @cached_property
     def rows(self) -> list[Row]:
@@ -106,15 +107,18 @@ class Stage:
 
     @cached_property
     def refunds(self) -> list[Told]:
-        """The refunds, by time; those without amount give back the order before them."""
-        whole = {(order.client_id, order.sale.transaction_id): order for order in self.orders}
-        found = []
-        for told in self.told:
-            if told.sale.value is None and told.sale.is_refund:
-                order = whole.get((told.client_id, told.sale.transaction_id))
-                found.append(told._replace(amount=order.amount if order and order.at <= told.at else None))
-            elif told.sale.is_refund or (told.sale.value or 0) < 0:
-                found.append(told._replace(amount=told.amount and abs(told.amount)))
+        """The refunds by time, then cancelled orders: without amount, and at most, what is left of the order before."""
+        orders = {(order.client_id, order.sale.transaction_id): order for order in self.orders}
+        left, found = {key: order.amount for key, order in orders.items()}, []
+        given = [told for told in self.told if told.sale.is_refund or (told.sale.value or 0) < 0]
+        for told in [*given, *(order for key, order in orders.items() if key in self.cancelled)]:
+            key, amount = (told.client_id, told.sale.transaction_id), told.amount and abs(told.amount)
+            if key in orders and orders[key].at <= told.at:
+                rest = left[key]
+                asked = rest if told.sale.value is None else amount
+                amount = None if rest is None or asked is None else min(asked, rest)
+                left[key] = rest and rest - (amount or 0)
+            found.append(told._replace(amount=amount))
         return found
 
     @cached_property
@@ -160,6 +164,8 @@ def traffic(tmp_path_factory: pytest.TempPathFactory) -> Traffic:
         rates = {
             (row["currency"], date.fromisoformat(row["date"])): Decimal(row["rate"]) for row in csv.DictReader(file)
         }
+    orders = read_purchases(folder / PURCHASES)
+    cancelled = {(order.client_id, order.transaction_id) for order in orders if order.is_cancelled}
     stages = [
         Stage(
             figures,
@@ -168,6 +174,7 @@ def traffic(tmp_path_factory: pytest.TempPathFactory) -> Traffic:
             [read_document(text) for part in parts for text in _read(folder / part / "web_logs", read_documents)],
             folder / parts[-1] / "users.json",
             rates,
+            cancelled,
         )
         for figures, parts in ((truth.before_late, ["."]), (truth.total, [".", "late"]))
     ]

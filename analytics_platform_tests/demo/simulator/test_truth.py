@@ -6,11 +6,13 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from analytics_platform.demo.simulator.breakage import BROKEN_DOCUMENTS, BROKEN_MESSAGES, BROKEN_ROWS
 from analytics_platform.demo.simulator.catalogue import CHANNELS, PROGRAMS
+from analytics_platform.demo.simulator.catalogue import NAMES as SHOP_NAMES
 from analytics_platform.demo.simulator.events import CHANGED_USER, Scope
 from analytics_platform.demo.simulator.staged import (
     EDGE_USER,
@@ -29,7 +31,7 @@ from analytics_platform.demo.simulator.staged import (
     TWO_BROWSERS_USER,
 )
 from analytics_platform.demo.simulator.tally import find_sessions
-from analytics_platform_tests.demo.simulator.conftest import START, Stage, Told, Traffic
+from analytics_platform_tests.demo.simulator.conftest import NAMES, START, Stage, Told, Traffic
 from analytics_platform_tests.demo.simulator.log_reader import read_users
 from analytics_platform_tests.demo.simulator.message_reader import distinct
 from analytics_platform_tests.demo.simulator.reader import Row
@@ -125,7 +127,37 @@ def test_orders_and_refunds_are_told_in_every_way(traffic: Traffic) -> None:
     assert any(order.sale.amount is None and all(own) for order, own in zip(orders, prices, strict=True))
     assert any(None in own and order.sale.amount for order, own in zip(orders, prices, strict=True))
     assert any(order.sale.value is None and order.amount for order in orders)
-    assert {(each.sale.is_refund, each.sale.value is None) for each in refunds} == {(1, 0), (1, 1), (0, 0)}
+    assert {(each.sale.is_refund, each.sale.value is None) for each in refunds} >= {(1, 0), (1, 1), (0, 0)}
+
+
+def test_orders_have_shipping_tax_coupons_and_discounts_and_some_are_cancelled(traffic: Traffic) -> None:
+    stage = traffic.total
+    messages = [each.event for each in stage.events["ecommerce_events"] if each.event["event_name"] == "purchase"]
+    rows = [row.data for row in stage.events["clickstream"] if row.values["event_name"] in NAMES]
+    for told in (messages, rows):
+        assert all(any(name in each for each in told) for name in ("shipping", "tax", "coupon"))
+        assert any("discount" in item for each in told for item in each["items"])
+    assert stage.cancelled
+
+
+def test_events_have_the_names_of_google_analytics(stage: Stage) -> None:
+    names = Counter(row.values["event_name"] for row in stage.events["clickstream"])
+    names += Counter(message.event["event_name"] for message in stage.events["ecommerce_events"])
+    names += Counter(log.action for log in stage.events["web_logs"])
+    found = stage.truth["all", "events_by_name"]
+    assert found == {SHOP_NAMES.get(name or "", name): count for name, count in names.items()} | {
+        "purchase": names["checkout_completed"] + names["purchase"],
+        "add_to_cart": names["product_added_to_cart"] + names["add_to_cart"],
+        "begin_checkout": names["checkout_started"] + names["begin_checkout"],
+    }
+    assert {"login", "view_search_results", "view_promotion", "select_promotion"} < set(found)
+
+
+def test_a_day_of_the_shop_begins_at_its_own_midnight(stage: Stage) -> None:
+    days = count_days(order.at.astimezone(ZoneInfo("Europe/Berlin")) for order in stage.orders)
+    assert stage.truth["all", "orders_by_shop_day"] == days != stage.truth["all", "orders_by_day"]
+    sessions = count_days(visit.events[0].at.astimezone(ZoneInfo("Europe/Berlin")) for visit in stage.visits)
+    assert stage.truth["all", "sessions_by_shop_day"] == sessions != stage.truth["all", "sessions_by_day"]
 
 
 def test_lists_did_what_the_items_of_messages_show(stage: Stage) -> None:
