@@ -156,6 +156,36 @@ class Orphans(Contract, table="ops.orphans", key="user_id", write="whole"):
     last_active_at: Instant = column("Last event.")
 
 
+FIGURES_AGREE = Rule(
+    "figures_agree",
+    "left_value = right_value OR reason IS NOT NULL",
+    "A figure is the same in every table that says it, or there is a reason. Build these days again.",
+    "warn",
+)
+
+
+class CustomerReconciliations(
+    Contract,
+    table="ops.customer_reconciliations",
+    key=("month", "name", "right_table"),
+    write="whole",
+    rules=FIGURES_AGREE,
+):
+    """One row per month, figure of customers and table that says it again: do growth, cohorts and scores agree?
+
+    Additive over months, but for customers. Customers and facts are compared by day in ops.reconciliations. What
+    someone bought in all is of the month of the first order, or of the last.
+    """
+
+    month: Day = column("First day of the month (UTC).")
+    name: Text = column("The figure.")
+    left_table: Text = column("The rollup that it comes from.")
+    left_value: Money = column("Its value there: a count, or an amount (shop currency).")
+    right_table: Text = column("The other table, and what of it.")
+    right_value: Money = column("Its value there.")
+    reason: Text = column("Why they differ by definition; missing where they agree.", nullable=True)
+
+
 class Reconciliations(
     Contract,
     table="ops.reconciliations",
@@ -163,17 +193,13 @@ class Reconciliations(
     partition="date",
     # An order after midnight is in a session of the day before.
     reads={"star.fact_orders": Days(after=1)},
-    rules=Rule(
-        "figures_agree",
-        "left_value = right_value OR reason IS NOT NULL",
-        "A figure is the same in every table that says it, or there is a reason. Build these days again.",
-        "warn",
-    ),
+    rules=FIGURES_AGREE,
 ):
-    """One row per day and pair of tables that say the same: do orders, revenue, refunds and sessions agree?
+    """One row per day and pair of tables that say the same: do orders, revenue, refunds, sessions and people agree?
 
-    Additive over days. A figure of several names is compared under each: revenue of orders on the day of the order,
-    revenue of sessions on the day they start, revenue of lines without shipping, tax and discounts.
+    Additive over days, but for visitors and customers, who are persons. A figure of several names is compared under
+    each: revenue of orders on the day of the order, revenue of sessions on the day they start, revenue of lines without
+    shipping, tax and discounts.
     """
 
     date: Day = column("Day (UTC).")

@@ -64,7 +64,6 @@ _TOGETHER = """
 SELECT
     (SELECT count(DISTINCT client_id) FROM star.fact_events) AS clients,
     (SELECT count(*) FROM star.dim_person WHERE sessions > 0) AS persons,
-    (SELECT count(*) FROM marts.customer_rfm) AS buyers,
     (SELECT count(*) FROM star.fact_sessions) AS sessions,
     (SELECT count(*) FILTER (WHERE is_bounce) FROM star.fact_sessions) AS bounces,
     (SELECT count(*) FILTER (WHERE is_bot) FROM star.fact_sessions) AS bot_sessions,
@@ -75,8 +74,10 @@ SELECT
     (SELECT CAST(sum(revenue) AS VARCHAR) FROM star.fact_orders) AS revenue,
     (SELECT CAST(sum(amount) AS VARCHAR) FROM star.fact_refunds) AS refunds,
     (SELECT CAST(sum(net_revenue) AS VARCHAR) FROM marts.daily_trends) AS net_revenue,
-    (SELECT count(*) FROM ops.reconciliations WHERE left_value <> right_value AND reason IS NULL)
-        AS unexplained_differences
+    (SELECT count(*) FROM (
+        SELECT left_value, right_value, reason FROM ops.reconciliations
+        UNION ALL SELECT left_value, right_value, reason FROM ops.customer_reconciliations
+    ) AS compared WHERE left_value <> right_value AND reason IS NULL) AS unexplained_differences
 """
 
 _GROUPS_TOGETHER: Mapping[str, str] = MappingProxyType(

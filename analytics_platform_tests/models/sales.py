@@ -25,7 +25,7 @@ TABLES = needed(
         "marts.customer_rfm",
         "marts.cohort_retention",
         "marts.monthly_growth",
-        "ops.reconciliations",
+        *("ops.reconciliations", "ops.customer_reconciliations"),
     ),
 )
 

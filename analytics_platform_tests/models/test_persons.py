@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
@@ -35,6 +36,7 @@ from analytics_platform_tests.kit import (
     open_house_of_tables,
     open_platform,
 )
+from analytics_platform_tests.models.sales import TABLES as SOLD
 from analytics_platform_tests.models.stored import run
 from analytics_platform_tests.postgres import new_database
 from analytics_platform_tests.shop_messages import load_messages, shop_message
@@ -261,3 +263,58 @@ def assert_same_tables(kind: str, events: Sequence[tuple[str, str, int, int | No
         after = _tables(session)
         compared = [name for name in after if name.startswith(("star.fact", "star.dim_person", "marts"))]
         assert [after[name] for name in compared] == [before[name] for name in compared]
+
+
+def join(groups: Sequence[set[str]]) -> list[set[str]]:
+    """Join groups that have a member in common."""
+    joined: list[set[str]] = []
+    for group in groups:
+        near = [each for each in joined if each & group]
+        joined = [each for each in joined if not each & group] + [group.union(*near)]
+    return joined
+
+
+def visitors(events: Sequence[tuple[str, str, int, int | None]], most: int) -> dict[dt.date, set[str]]:
+    """By the published rules: the persons of each day, each by the name of one of its clients and users."""
+    users = {client: {user for each, user, *_ in events if each == client and user} for client, *_ in events}
+    persons = join([{client, *own} for client, own in users.items() if len(own) <= most])
+    days = defaultdict(set)
+    for client in users:
+        visits: list[list[tuple[int, str]]] = []
+        for _, user, minute, _ in sorted((each for each in events if each[0] == client), key=lambda each: each[2]):
+            # Days lie apart, so midnight is a pause as well.
+            if not visits or minute - visits[-1][-1][0] > 30 or minute // 1440 != visits[-1][-1][0] // 1440:
+                visits.append([])
+            visits[-1].append((minute, user))
+        for visit in visits:
+            who = next((user for _, user in reversed(visit) if user), client)
+            day = dt.date(2024, 3, 1) + dt.timedelta(days=40 * (visit[0][0] // 1440))
+            days[day].add(min(next((each for each in persons if who in each), {who})))
+    return days
+
+
+@settings(max_examples=max(1, settings().max_examples // 50), deadline=None, suppress_health_check=list(HealthCheck))
+@example(LOGIN, 3)
+@example(CROWD, 2)
+@given(EVENTS, st.integers(1, 3))
+def test_persons_and_visitors_of_any_traffic_are_those_of_the_rules_and_every_table_agrees(
+    events: list[tuple[str, str, int, int | None]], most: int
+) -> None:
+    assert_agreed("duckdb", events, most)
+
+
+def test_persons_of_a_late_login_agree_on_postgresql() -> None:
+    assert_agreed("postgres", LOGIN, 3)
+
+
+def assert_agreed(kind: str, events: Sequence[tuple[str, str, int, int | None]], most: int) -> None:
+    with _platform(kind, shared_device_users=most) as (platform, session):
+        load_rows(platform, session, [*map(_row, events)])
+        build(session, loaded_days(session), platform.settings, SOLD)
+        days = visitors(events, most)
+        seen = session.rows("SELECT date, visitors FROM marts.daily_trends WHERE visitors > 0")
+        assert dict(seen) == {day: len(persons) for day, persons in days.items()}
+        (persons,) = session.one("SELECT count(*) FROM star.dim_person WHERE sessions > 0")
+        assert persons == len(set().union(*days.values()))
+        for table in ("ops.reconciliations", "ops.customer_reconciliations"):
+            assert not session.rows(f"SELECT * FROM {table} WHERE left_value <> right_value AND reason IS NULL")

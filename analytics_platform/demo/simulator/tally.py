@@ -312,7 +312,6 @@ class Tally:
         return {
             "persons": len(visits),
             "visitors_by_day": name_days({day: len(seen) for day, seen in days.items()}),
-            "buyers": len(bought),
             "new_customers_by_month": dict(sorted(new.items())),
             "persons_by_user": {
                 user: {

@@ -24,6 +24,10 @@ WITH pairs AS (
         ('revenue of sessions', 'star.fact_sessions', 'marts.device_daily', NULL),
         ('sessions', 'star.fact_sessions', 'marts.daily_trends', NULL),
         ('sessions', 'star.fact_sessions', 'marts.device_daily', NULL),
+        ('sessions, bots included', 'star.fact_sessions', 'sessionized.person_days', NULL),
+        ('visitors', 'star.fact_sessions', 'marts.daily_trends', NULL),
+        ('visitors', 'star.fact_sessions', 'sessionized.person_days', NULL),
+        ('customers', 'star.fact_orders', 'sessionized.customer_days', NULL),
         ('sessions with an order', 'star.fact_sessions', 'marts.funnel_daily', NULL),
         ('refunds', 'star.fact_refunds', 'marts.daily_trends', NULL),
         ('refunds', 'star.fact_refunds', 'sessionized.customer_days', NULL)
@@ -83,21 +87,40 @@ told AS (
     WHERE step = 'purchase'
     UNION ALL
     SELECT
-        unnest(['orders', 'revenue', 'refunds', 'sessions']),
+        unnest(['orders', 'revenue', 'refunds', 'sessions', 'visitors']),
         'marts.daily_trends',
         date,
-        unnest([orders, revenue, refunds, sessions])
+        unnest([orders, revenue, refunds, sessions, visitors])
     FROM marts.daily_trends
     UNION ALL
     SELECT unnest(['orders', 'revenue']), 'marts.attribution, ' || model, date, unnest([orders, revenue])
     FROM marts.attribution
     UNION ALL
     SELECT
-        unnest(['orders', 'revenue', 'refunds']),
+        unnest(['customers', 'orders', 'revenue', 'refunds']),
         'sessionized.customer_days',
         event_date,
-        unnest([orders, revenue, refunds])
+        unnest([CASE WHEN orders > 0 THEN 1 ELSE 0 END, orders, revenue, refunds])
     FROM sessionized.customer_days
+    UNION ALL
+    SELECT 'customers', 'star.fact_orders', order_date, count(DISTINCT person_key)
+    FROM star.fact_orders
+    GROUP BY order_date
+    UNION ALL
+    SELECT 'visitors', 'star.fact_sessions', session_date, count(DISTINCT person_key)
+    FROM star.fact_sessions
+    WHERE NOT is_bot
+    GROUP BY session_date
+    UNION ALL
+    SELECT 'sessions, bots included', 'star.fact_sessions', session_date, 1
+    FROM star.fact_sessions
+    UNION ALL
+    SELECT
+        unnest(['sessions, bots included', 'visitors']),
+        'sessionized.person_days',
+        event_date,
+        unnest([sessions, CASE WHEN is_bot THEN 0 ELSE 1 END])
+    FROM sessionized.person_days
     UNION ALL
     SELECT 'refunds', 'star.fact_refunds', refund_date, amount
     FROM star.fact_refunds
