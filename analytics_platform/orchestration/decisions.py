@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from analytics_platform.transform import DayRange, day_ranges
 from analytics_platform.warehouse.ledger import Loading
+from analytics_platform.warehouse.touched import Touched
 
 RETRY_AFTER = dt.timedelta(minutes=5)
 """After a run that failed, the next is started no sooner than this."""
@@ -24,11 +25,15 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Start one run per entry of `days` (None: a run without days). `key` names the work, done once."""
+    """Start one run per entry of `days` (None: a run without days). `key` names the work, done once.
+
+    With `touched`, the runs build of each table only what that touches.
+    """
 
     key: str | None
     days: tuple[DayRange | None, ...] = (None,)
     cursor: str | None = None
+    touched: Touched | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,23 +82,24 @@ def decide_rebuild(
     arrivals: Sequence[Loading],
     breach: str | None,
     runs: Runs,
-    affected: Callable[[Sequence[Loading]], Collection[dt.date]],
+    affected: Callable[[Sequence[Loading]], Touched | None],
     cursor: str | None,
 ) -> Wait | Start:
     """Decide which days to build again after `arrivals`, of which those up to `cursor` are done.
 
-    `affected` says which days of any table change with what arrived. While a threshold is breached
-    nothing is built. A lost cursor starts at the beginning: safe, since building a day again changes nothing.
+    `affected` says what changes with what arrived. While a threshold is breached nothing is built. A lost cursor
+    starts at the beginning: safe, since building a day again changes nothing.
     """
     new = [arrival for arrival in arrivals if cursor is None or arrival.place > cursor]
     if not new:
         return Wait("all that was loaded is built")
     last = max(arrival.place for arrival in new)
-    days = affected(new)
-    if not days:
+    touched = affected(new)
+    if touched is None:
         return Wait("what was loaded brought no new event", cursor=last)
     if breach is not None:
         return Wait(f"stopped by the check error_rate: {breach}")
     if runs.unfinished:
         return Wait("a run has not ended yet")
-    return Start(f"days-{hashlib.sha256(last.encode()).hexdigest()[:16]}", tuple(day_ranges(days)), cursor=last)
+    ranges = tuple(day_ranges(touched.days))
+    return Start(f"days-{hashlib.sha256(last.encode()).hexdigest()[:16]}", ranges, last, touched)

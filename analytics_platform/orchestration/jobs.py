@@ -13,6 +13,9 @@ DRAIN_OUTBOX = "drain_outbox"
 RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 """Dagster's tags for the first and the last day that a run builds."""
 
+TOUCHED = "analytics/touched"
+"""The tag with what a run builds of its days (`Touched`): of each table only what changed. Without it, all days."""
+
 ARRIVALS = frozenset(
     dg.AssetKey(path) for each in SOURCES.values() for path in (["raw", each.name], each.contract.table.name.split("."))
 )

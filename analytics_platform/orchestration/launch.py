@@ -22,13 +22,13 @@ from sqlalchemy.exc import DBAPIError
 from analytics_platform.catalog import CONTRACTS
 from analytics_platform.errors import STOPPED, UserError, did_you_mean, printable
 from analytics_platform.orchestration.console import brought_nothing, causes_of, console_logger, name_of
-from analytics_platform.orchestration.jobs import ARRIVALS, INGEST, RANGE_END, RANGE_START
+from analytics_platform.orchestration.jobs import ARRIVALS, INGEST, RANGE_END, RANGE_START, TOUCHED
 from analytics_platform.reports.wording import count
 from analytics_platform.settings import Settings, check_writable
 from analytics_platform.transform import DayRange
 from analytics_platform.warehouse import LEDGER_TABLES, open_warehouse
 from analytics_platform.warehouse.ledger import loadings
-from analytics_platform.warehouse.touched import days_to_build
+from analytics_platform.warehouse.touched import Touched, touched_after
 
 JOB = "materialize"
 BUILT_UP_TO = "analytics/built_up_to"
@@ -92,6 +92,7 @@ def materialize(
     check_writable(settings)
     prepare_home(settings)
     failed: list[tuple[str, str]] = []
+    touched: Touched | None = None
     with _history() as instance:
         if wanted is None:
             failed = _run(definitions, instance, chosen & ARRIVALS if load else (), None, debug)
@@ -100,12 +101,13 @@ def materialize(
             if any("__" in step for step, _ in failed):
                 print("No day is built until what failed is settled; what is not named as failed or rejected is loaded.")
             elif chosen:
-                wanted, _ = _waiting(instance, settings)
+                touched, _ = _waiting(instance, settings)
+                wanted = _hull(touched)
                 print(f"Building {wanted}." if wanted else "Nothing new was loaded: no day to build.")
         if chosen and wanted:
-            not_built = _run(definitions, instance, chosen, wanted, debug)
+            not_built = _run(definitions, instance, chosen, wanted, debug, touched)
             if select == "*" and not not_built:
-                _mark_built(instance, settings, wanted)
+                _mark_built(instance, settings, wanted, touched)
             failed += not_built
     causes: dict[str, list[str]] = {}
     for step, cause in failed:
@@ -133,8 +135,8 @@ def _history() -> Iterator[dg.DagsterInstance]:
 
 def _waiting(
     instance: dg.DagsterInstance, settings: Settings, until: dt.datetime | None = None
-) -> tuple[DayRange | None, str]:
-    """Find the days to build after what was loaded (`until` then) and is not built, and the last batch's place.
+) -> tuple[Touched | None, str]:
+    """Find what was touched by what was loaded (`until` then) and is not built, and the last batch's place.
 
     Batches count as built up to the mark that a successful run left. It is kept with the runs, not taken from what
     this process loaded: after a run that loaded and was killed before it built, the next must not find nothing to do.
@@ -147,11 +149,16 @@ def _waiting(
             return None, built
         loaded = [each for each in loadings(session) if until is None or each.finished_at <= until]
         new = [each for each in loaded if each.place > built]
-        days = days_to_build(session, [each.batch_id for each in new], settings)
-    return DayRange.parse(days) if days else None, max((each.place for each in new), default=built)
+        touched = touched_after(session, [each.batch_id for each in new], settings)
+    return touched, max((each.place for each in new), default=built)
 
 
-def _mark_built(instance: dg.DagsterInstance, settings: Settings, built: DayRange) -> None:
+def _hull(touched: Touched | None) -> DayRange | None:
+    """Give the range from the first to the last day of any table that is touched."""
+    return DayRange(min(touched.days), max(touched.days)) if touched else None
+
+
+def _mark_built(instance: dg.DagsterInstance, settings: Settings, built: DayRange, of_these: Touched | None) -> None:
     """Leave the mark on the run that just succeeded, if it built every day that waited."""
     (run,) = instance.get_runs(dg.RunsFilter(job_name=JOB), limit=1)
     loads = {"__".join(key.path) for key in ARRIVALS}
@@ -161,8 +168,10 @@ def _mark_built(instance: dg.DagsterInstance, settings: Settings, built: DayRang
         if stats.start_time and stats.step_key not in loads
     ]
     # What another process loaded after the first table was begun may be missing from it.
-    waiting, last = _waiting(instance, settings, dt.datetime.fromtimestamp(min(begun), dt.UTC))
-    if last and (waiting is None or (built.first <= waiting.first and waiting.last <= built.last)):
+    touched, last = _waiting(instance, settings, dt.datetime.fromtimestamp(min(begun), dt.UTC))
+    waiting = _hull(touched)
+    is_in = waiting is None or (built.first <= waiting.first and waiting.last <= built.last)
+    if last and is_in and (touched is None or of_these is None or touched.is_part_of(of_these)):
         instance.add_run_tags(run.run_id, {BUILT_UP_TO: last})
 
 
@@ -172,6 +181,7 @@ def _run(
     assets: Collection[dg.AssetKey],
     days: DayRange | None,
     debug: bool,
+    touched: Touched | None = None,
 ) -> list[tuple[str, str]]:
     """Build assets for the days (None: load what arrived), print how that ended, and return (failed step, cause)."""
     if not assets:
@@ -185,7 +195,8 @@ def _run(
             run_config={} if debug else {"loggers": {"console": {"config": {}}}},
             instance=instance,
             asset_selection=[*assets],
-            tags={RANGE_START: str(days.first), RANGE_END: str(days.last)} if days else {},
+            tags=({RANGE_START: str(days.first), RANGE_END: str(days.last)} if days else {})
+            | ({TOUCHED: str(touched)} if touched else {}),
             raise_on_error=False,
         )
     )

@@ -4,7 +4,7 @@ What cannot be read is not empty: the tick fails with the reason, and the cursor
 """
 
 import datetime as dt
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 import dagster as dg
@@ -21,7 +21,7 @@ from analytics_platform.orchestration.decisions import (
     decide_rebuild,
     decide_waiting,
 )
-from analytics_platform.orchestration.jobs import DRAIN_OUTBOX, INGEST, RANGE_END, RANGE_START, REBUILD
+from analytics_platform.orchestration.jobs import DRAIN_OUTBOX, INGEST, RANGE_END, RANGE_START, REBUILD, TOUCHED
 from analytics_platform.settings import Settings
 from analytics_platform.shop.outbox import count_due
 from analytics_platform.shop.service import open_shop
@@ -31,7 +31,7 @@ from analytics_platform.sources.source import CountedArrival, Source
 from analytics_platform.warehouse import LEDGER_TABLES, open_warehouse
 from analytics_platform.warehouse.error_rate import find_breaches
 from analytics_platform.warehouse.ledger import Loading, loadings
-from analytics_platform.warehouse.touched import days_after
+from analytics_platform.warehouse.touched import Touched, touched_after
 
 SENSOR = "analytics/sensor"
 OUTBOX_SECONDS = 30
@@ -83,7 +83,9 @@ def _sensor(
                 run_key=decision.key and f"{decision.key}-{days or ''}",
                 job_name=job,
                 asset_selection=assets,
-                tags={SENSOR: name} | ({RANGE_START: str(days.first), RANGE_END: str(days.last)} if days else {}),
+                tags={SENSOR: name}
+                | ({RANGE_START: str(days.first), RANGE_END: str(days.last)} if days else {})
+                | ({TOUCHED: str(decision.touched)} if decision.touched else {}),
             )
             for days in decision.days
         ]
@@ -137,8 +139,8 @@ def rebuild_sensor(settings: Settings) -> dg.SensorDefinition:
                 return Wait("nothing was loaded yet")
             breaches = find_breaches(session, settings.max_error_rate)
 
-            def affected(new: Sequence[Loading]) -> Collection[dt.date]:
-                return days_after(session, [loading.batch_id for loading in new], settings)
+            def affected(new: Sequence[Loading]) -> Touched | None:
+                return touched_after(session, [loading.batch_id for loading in new], settings)
 
             breach = str(breaches[0]) if breaches else None
             return decide_rebuild(loadings(session), breach, runs, affected, context.cursor)

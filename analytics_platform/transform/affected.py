@@ -44,6 +44,13 @@ def affected_days(table: str, touched: Collection[dt.date], settings: Mapping[st
     return _all_affected(frozenset(touched), tuple(sorted(settings.items())))[table]
 
 
+@lru_cache(maxsize=256)
+def is_behind(table: str, sources: tuple[str, ...]) -> bool:
+    """Return whether `table` is one of the `sources`, or its SQL reads one, or a table that does, and so on."""
+    inputs = all_models()[table].inputs if table in all_models() else ()
+    return table in sources or any(is_behind(each, sources) for each in inputs)
+
+
 def refreshed_days(table: str, days: DayRange, settings: Mapping[str, int | str], start: dt.date) -> DayRange:
     """Find the days of `table` to publish when `days` are built: these, and the days before them that they complete.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import duckdb
 
@@ -39,6 +39,11 @@ class RuleResult:
     def blocks_publication(self) -> bool:
         """True if rows broke a rule that must not be broken."""
         return self.failing > 0 and self.severity == "error"
+
+    def __add__(self, other: RuleResult) -> RuleResult:
+        """Sum up how other rows did against the same rule."""
+        checked, failing = self.checked + other.checked, self.failing + other.failing
+        return replace(self, checked=checked, failing=failing, sample=(self.sample + other.sample)[:SAMPLE_ROWS])
 
 
 def rule_descriptions(contract: ContractType) -> dict[str, tuple[str, Severity]]:

@@ -50,6 +50,12 @@ class Publication:
         """The rules that stopped the publication; empty if the rows were published."""
         return tuple(result for result in self.results if result.blocks_publication)
 
+    def __add__(self, other: Publication) -> Publication:
+        """Sum up the publications of two parts of a table."""
+        both = zip(self.results, other.results, strict=True)
+        results = tuple(one + another for one, another in both) if self.results else other.results
+        return Publication(self.rows + other.rows, results)
+
 
 @dataclass(frozen=True, slots=True)
 class QueryPlan:

@@ -9,13 +9,14 @@ question can be repeated after a failed run. Days whose events are loaded and no
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from analytics_platform.contracts.sessionized import ORDER_REPEAT_DAYS
 from analytics_platform.contracts.sql import literal, quote
 from analytics_platform.settings import Settings
-from analytics_platform.transform import Query, affected_days, build_order
+from analytics_platform.transform import DayRange, Query, affected_days, build_order, day_ranges, is_behind
 from analytics_platform.transform.lookups.tables import named_currencies, tables_with
 from analytics_platform.transform.source_events import source_events
 from analytics_platform.warehouse.ledger import known_days, touched_days
@@ -114,6 +115,61 @@ SELECT name FROM cleaned.product_versions GROUP BY name, product_id HAVING bool_
 
 _NEAR = dt.timedelta(ORDER_REPEAT_DAYS + 1)
 """From an event to the days of orders that it may be part of."""
+
+_OF_ORDERS = ("sessionized.purchases", "sessionized.refund_lines")
+"""The tables in which a new event may change rows of other days that no window reaches."""
+
+_NUMBERED = ("star.fact_sessions", "star.fact_orders")
+"""The tables that number the sessions and orders of a person, over all days."""
+
+
+@dataclass(frozen=True, slots=True)
+class Touched:
+    """What changes after batches were loaded, within the days that have events.
+
+    `events` are days whose events, versions, names or persons changed: what they touch in a table follows from its
+    windows, of which `settings` give those that are named after one. `orders` are days of earlier orders: they touch
+    orders, refunds and what is built from these. `numbers` are later days of persons with a new earlier one: they touch
+    the facts that number sessions and orders, and what is built from these.
+    """
+
+    settings: Mapping[str, int | str]
+    within: DayRange
+    events: frozenset[dt.date] = frozenset()
+    orders: frozenset[dt.date] = frozenset()
+    numbers: frozenset[dt.date] = frozenset()
+
+    def days_of(self, table: str) -> list[dt.date]:
+        """Return the days of a table to build, in order."""
+        found = affected_days(table, self.events, self.settings)
+        found |= self.orders if is_behind(table, _OF_ORDERS) else set()
+        found |= self.numbers if is_behind(table, _NUMBERED) else set()
+        return sorted(day for day in found if self.within.first <= day <= self.within.last)
+
+    @property
+    def days(self) -> set[dt.date]:
+        """The days of all tables together."""
+        return {day for table in build_order() for day in self.days_of(table)}
+
+    def is_part_of(self, other: Touched) -> bool:
+        """Return whether `other` touches all that this does."""
+        return self.events <= other.events and self.orders <= other.orders and self.numbers <= other.numbers
+
+    def __str__(self) -> str:
+        """Write the days of events, and after a `;` each those of orders and numbers, as ranges; `read` reads it."""
+        parts = (self.events, self.orders, self.numbers)
+        return ";".join(" ".join(map(str, day_ranges(days))) for days in parts)
+
+    @classmethod
+    def read(cls, text: str, settings: Mapping[str, int | str], within: DayRange) -> Touched:
+        """Read what `str` wrote."""
+        return cls(settings, within, *(_days_in(map(DayRange.parse, part.split())) for part in text.split(";")))
+
+
+def _days_in(ranges: Iterable[DayRange]) -> frozenset[dt.date]:
+    return frozenset(
+        each.first + dt.timedelta(days=day) for each in ranges for day in range((each.last - each.first).days + 1)
+    )
 
 
 def days_of_versions(session: Session, batch_ids: Sequence[str]) -> set[dt.date]:
@@ -233,8 +289,8 @@ def _first_of_currency(session: Session, batch_ids: Sequence[str]) -> dt.date | 
     return min((day for day, _, code in named.rows() if first.get(code, day) >= day), default=None)
 
 
-def days_after(session: Session, batch_ids: Sequence[str], settings: Settings) -> set[dt.date]:
-    """Return the days to build again after these batches were loaded: of their events, and of versions they brought.
+def touched_after(session: Session, batch_ids: Sequence[str], settings: Settings) -> Touched | None:
+    """Return what these batches touch: days of their events, and of versions they brought; None if no day.
 
     From the first to the last day with events: windows reach further, but there is nothing to build. These are all days
     after a batch was taken out: a customer or product that it alone had is on no day any more, so only a build of all
@@ -246,7 +302,7 @@ def days_after(session: Session, batch_ids: Sequence[str], settings: Settings) -
     touched |= of_persons
     known = known_days(session)
     if known is None or not touched:
-        return set()
+        return None
     first = max(settings.partition_start, known[0])
     since = None if settings.shop_currency else _first_of_currency(session, batch_ids)
     sql = "SELECT batch_id FROM ops.set_aside WHERE state IN ('withdrawn', 'erased')"
@@ -254,9 +310,17 @@ def days_after(session: Session, batch_ids: Sequence[str], settings: Settings) -
         since = first
     if since:
         touched |= {since + dt.timedelta(days=day) for day in range((known[1] - since).days + 1)}
-    affected = days_of_orders(session, batch_ids) | to_number
-    affected |= {day for table in build_order() for day in affected_days(table, touched, settings.model_values)}
-    return {day for day in affected if first <= day <= known[1]}
+    if first > known[1]:
+        return None
+    within, orders = DayRange(first, known[1]), frozenset(days_of_orders(session, batch_ids))
+    found = Touched(settings.model_values, within, frozenset(touched), orders, frozenset(to_number))
+    return found if found.days else None
+
+
+def days_after(session: Session, batch_ids: Sequence[str], settings: Settings) -> set[dt.date]:
+    """Return the days of any table to build again after these batches were loaded."""
+    touched = touched_after(session, batch_ids, settings)
+    return touched.days if touched else set()
 
 
 def days_not_built(session: Session, settings: Settings) -> str:

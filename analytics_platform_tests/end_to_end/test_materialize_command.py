@@ -77,6 +77,15 @@ def test_without_days_it_loads_what_arrived_and_builds_the_days_of_all_that_is_n
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "dagster"))
     with dg.DagsterInstance.get() as instance:
         assert {each.status for each in instance.get_runs()} == {dg.DagsterRunStatus.SUCCESS}
+    # Of each table only the days that its windows reach are built.
+    _drop(tmp_path, clickstream(20, day="2026-03-02", name="late"), "late.csv")
+    assert run().returncode == 0
+    with platform.session(read_only=True) as session:
+        latest = "run_id = (SELECT arg_max(run_id, checked_at) FROM ops.rule_results)"
+        built = session.rows(f"SELECT DISTINCT table_name, first_day, last_day FROM ops.rule_results WHERE {latest}")
+    days = {table: (first, last) for table, first, last in built}
+    assert days["cleaned.events"] == (dt.date(2026, 3, 2), dt.date(2026, 3, 2))
+    assert days["sessionized.sessions"] == (dt.date(2026, 3, 1), dt.date(2026, 3, 2))
     # A second run without news reads nothing and logs no failed check.
     again = run()
     assert again.returncode == 0

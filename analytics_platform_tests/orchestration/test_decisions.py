@@ -16,6 +16,7 @@ from analytics_platform.orchestration.decisions import (
 )
 from analytics_platform.transform import DayRange
 from analytics_platform.warehouse.ledger import Loading
+from analytics_platform.warehouse.touched import Touched
 
 NOW = dt.datetime(2024, 3, 10, 12, tzinfo=dt.UTC)
 DAY = dt.date(2024, 3, 1)
@@ -31,9 +32,12 @@ def later(days: int) -> dt.date:
     return DAY + dt.timedelta(days=days)
 
 
-def with_next(new: Collection[Loading]) -> set[dt.date]:
-    """Days affected: those that are touched and the day after each."""
-    return {day + dt.timedelta(days=shift) for arrival in new for day in arrival.days for shift in (0, 1)}
+def with_next(new: Collection[Loading]) -> Touched | None:
+    """What is touched: the days of what arrived and the day after each."""
+    days = {day + dt.timedelta(days=shift) for arrival in new for day in arrival.days for shift in (0, 1)}
+    return (
+        Touched({"attribution_lookback_days": 30}, DayRange(DAY, later(99)), orders=frozenset(days)) if days else None
+    )
 
 
 def rebuild(arrivals: list[Loading], runs: Runs = IDLE, cursor: str | None = None, breach: str | None = None) -> object:
@@ -81,6 +85,7 @@ def test_exactly_the_affected_days_are_built_each_range_by_a_separate_run() -> N
     found = rebuild([arrival(1, 0, 1), arrival(2, 5)])
     assert isinstance(found, Start)
     assert found.days == (DayRange(DAY, later(2)), DayRange(later(5), later(6)))
+    assert str(found.touched) == f";{found.days[0]} {found.days[1]}"
 
 
 def test_what_was_built_is_not_built_again_when_nothing_new_came() -> None:

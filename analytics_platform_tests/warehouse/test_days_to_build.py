@@ -5,7 +5,12 @@ from __future__ import annotations
 import datetime as dt
 from pathlib import Path
 
-from analytics_platform.warehouse.touched import days_after
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analytics_platform.transform import DayRange, all_models, day_ranges
+from analytics_platform.warehouse.touched import Touched, days_after
 from analytics_platform_tests.kit import click, load_rows, open_house_of_tables
 
 
@@ -20,3 +25,36 @@ def test_no_day_before_the_first_event_or_after_the_last_is_built(tmp_path: Path
         load_rows(platform, session, [click("bob", "2024-03-05T10:00:00")], "late.csv")
         late = [batch for (batch,) in session.rows("SELECT batch_id FROM ops.pipeline_logs") if batch not in batches]
         assert first in days_after(session, late, platform.settings)
+
+
+TODAY = dt.date(2024, 3, 10)
+SETTINGS: dict[str, int | str] = {"attribution_lookback_days": 30}
+UP_TO_TODAY = DayRange(dt.date(2024, 1, 1), TODAY)
+
+BEFORE_SESSIONS = (
+    *("cleaned.events", "cleaned.event_items", "sessionized.session_events", "sessionized.purchases"),
+    *("sessionized.order_lines", "sessionized.refund_lines", "marts.data_quality_daily"),
+)
+"""Tables that are built without sessions, which may begin on the day before their events."""
+
+EARLIER = {"ops.reconciliations": 2, "marts.order_reconciliation": 3, **dict.fromkeys(BEFORE_SESSIONS, 0)}
+"""Table → days before today that an event of today reaches there; of the others at most one."""
+
+
+@pytest.mark.parametrize("table", sorted(all_models()))
+def test_a_message_of_today_builds_no_day_that_the_windows_of_the_table_do_not_reach(table: str) -> None:
+    days = Touched(SETTINGS, UP_TO_TODAY, frozenset({TODAY})).days_of(table)
+    assert TODAY - min(days) <= dt.timedelta(days=EARLIER.get(table, 1)) and max(days) == TODAY
+
+
+def test_an_earlier_order_touches_orders_and_what_is_built_from_them_and_no_events() -> None:
+    touched = Touched(SETTINGS, UP_TO_TODAY, frozenset(), frozenset({TODAY}))
+    assert touched.days_of("star.fact_orders") == touched.days_of("marts.daily_trends") == [TODAY]
+    assert touched.days_of("cleaned.events") == touched.days_of("sessionized.session_events") == []
+
+
+@given(st.frozensets(st.dates(dt.date(2024, 1, 1), TODAY)), st.frozensets(st.dates(dt.date(2024, 1, 1), TODAY)))
+def test_a_run_reads_from_its_tag_what_the_sensor_wrote(events: frozenset[dt.date], orders: frozenset[dt.date]) -> None:
+    touched = Touched(SETTINGS, UP_TO_TODAY, events, orders)
+    assert Touched.read(str(touched), SETTINGS, UP_TO_TODAY) == touched
+    assert {day for part in day_ranges(touched.days) for day in (part.first, part.last)} <= touched.days

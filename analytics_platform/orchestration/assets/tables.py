@@ -24,12 +24,23 @@ from analytics_platform.orchestration.assets.metadata import (
 )
 from analytics_platform.orchestration.checks.contract import contract_result, contract_spec, summary
 from analytics_platform.orchestration.checks.error_rate import check_error_rate, error_rate_spec
-from analytics_platform.orchestration.jobs import RANGE_END, RANGE_START
+from analytics_platform.orchestration.jobs import RANGE_END, RANGE_START, TOUCHED
 from analytics_platform.orchestration.resources import WarehouseResource, warehouse_kind
 from analytics_platform.settings import Settings
-from analytics_platform.transform import DayRange, Model, Query, all_models, plan, reads_of, refreshed_days, window_of
-from analytics_platform.warehouse import LEDGER_TABLES, Session
+from analytics_platform.transform import (
+    DayRange,
+    Model,
+    Query,
+    all_models,
+    day_ranges,
+    plan,
+    reads_of,
+    refreshed_days,
+    window_of,
+)
+from analytics_platform.warehouse import LEDGER_TABLES, Publication, Session
 from analytics_platform.warehouse.ledger import record_results
+from analytics_platform.warehouse.touched import Touched
 
 POOL = "warehouse"
 """Guards the DuckDB file across runs: one writing process at a time."""
@@ -72,6 +83,15 @@ def _dependencies(table: Table, inputs: Sequence[str], settings: Settings) -> li
     return list(found.values())
 
 
+def _to_build(name: str, asked: DayRange | None, touched: str | None, settings: Settings) -> Sequence[DayRange | None]:
+    """Give the ranges of days of a table to publish when a run builds the days `asked`, of what is `touched`."""
+    if asked is None:
+        return [None]
+    if touched is None:
+        return [refreshed_days(name, asked, settings.model_values, settings.partition_start)]
+    return list(day_ranges(Touched.read(touched, settings.model_values, asked).days_of(name)))
+
+
 def table_asset(name: str, inputs: Sequence[str], make_rows: MakeRows, settings: Settings) -> dg.AssetsDefinition:
     """Make the asset that fills the table `name` from `inputs`.
 
@@ -103,7 +123,6 @@ def table_asset(name: str, inputs: Sequence[str], make_rows: MakeRows, settings:
     ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult[None]]:
         built = context.partition_key_range if is_daily(table) else None
         asked = built and DayRange.parse(f"{built.start}...{built.end}")
-        days = asked and refreshed_days(name, asked, settings.model_values, settings.partition_start)
         with warehouse.session() as session:
             session.ensure(*LEDGER_TABLES, contract, *(CONTRACTS[source] for source in inputs))
             if gated:
@@ -111,12 +130,17 @@ def table_asset(name: str, inputs: Sequence[str], make_rows: MakeRows, settings:
                 yield result
                 if stop:
                     raise dg.Failure(stop, allow_retries=False)
-            rows = make_rows(session, days)
-            publication = session.publish(contract, rows, days)
-            record_results(session, name, publication.results, days, context.run_id)
+            publication, sql = Publication(0, ()), ""
+            for days in _to_build(name, asked, context.run.tags.get(TOUCHED), settings):
+                rows = make_rows(session, days)
+                published = session.publish(contract, rows, days)
+                record_results(session, name, published.results, days, context.run_id)
+                publication, sql = publication + published, rows.sql if isinstance(rows, Query) else ""
+                if publication.breaches:
+                    break
             seen = {} if publication.breaches else looks(session, name)
         again = str(asked or "...".join(filter(None, map(context.run.tags.get, (RANGE_START, RANGE_END)))))
-        yield contract_result(key, publication.results, rows.sql if isinstance(rows, Query) else "", again)
+        yield contract_result(key, publication.results, sql, again)
         if publication.breaches:
             raise dg.Failure(
                 f"{name} was not published, rows break its contract ({summary(publication.breaches)}). "
