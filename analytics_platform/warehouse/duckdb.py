@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -115,6 +115,10 @@ class DuckDBWarehouse:
         )
 
 
+class _BreachError(Exception):
+    """Rows break their contract: what was written is rolled back."""
+
+
 def is_taken(error: BaseException) -> bool:
     """Return whether a file could not be opened because another process has it."""
     return isinstance(error, duckdb.IOException) and "lock" in str(error).lower()
@@ -127,12 +131,17 @@ class DuckDBSession(Session):
         self.connection = connection
         self._macros, self._has_macros = macros, False
         self._ensured = set[ContractType]()
+        self._in_transaction = False
         (self._memory,) = self.one("SELECT parse_formatted_bytes(current_setting('memory_limit'))")
 
     @contextmanager
     def transaction(self, loading: str = "") -> Iterator[None]:
         """Commit at the end of the `with` block, roll back if it raises. No other process has the file."""
+        if self._in_transaction:
+            yield
+            return
         self.connection.execute("BEGIN TRANSACTION")
+        self._in_transaction = True
         try:
             yield
         except BaseException:
@@ -140,6 +149,8 @@ class DuckDBSession(Session):
             self._ensured.clear()  # a column that was added in it is gone, and so are functions
             self._has_macros = False
             raise
+        finally:
+            self._in_transaction = False
         self.connection.execute("COMMIT")
 
     def rows(self, sql: str, parameters: Bound = None) -> list[tuple[Any, ...]]:
@@ -242,15 +253,13 @@ class DuckDBSession(Session):
             self.connection.register("made", rows.to_arrow(compat_level=pl.CompatLevel.newest()))
             rows = Query("SELECT * FROM made", {})
         self._check_columns(contract, rows)
-        self.connection.execute("BEGIN TRANSACTION")
-        try:
-            replace = self._upsert if contract.table.write == "upsert" else self._replace
+        replace = self._upsert if contract.table.write == "upsert" else self._replace
+        publication = Publication(0, ())
+        with suppress(_BreachError), self.transaction():
             results = replace(contract, rows, days)
-        except BaseException:
-            self.connection.execute("ROLLBACK")
-            raise
-        publication = Publication(results[0].checked, results)
-        self.connection.execute("ROLLBACK" if publication.breaches else "COMMIT")
+            publication = Publication(results[0].checked, results)
+            if publication.breaches:
+                raise _BreachError
         return publication
 
     def _check_columns(self, contract: ContractType, query: Query) -> None:

@@ -172,7 +172,8 @@ class Session(ABC):
     def transaction(self, loading: str = "") -> AbstractContextManager[None]:
         """Commit at the end of the `with` block, roll back if it raises.
 
-        No other session loads batches into the table `loading` meanwhile.
+        No other session loads batches into the table `loading` meanwhile. What is published in the block is published
+        together: leave it by an error if a `Publication` has breaches.
         """
 
     @abstractmethod

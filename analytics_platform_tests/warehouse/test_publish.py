@@ -174,3 +174,21 @@ def test_a_table_without_days_is_replaced_as_a_whole(session: Session) -> None:
     for source in ("google", "bing"):
         session.publish(categories, pl.DataFrame({"source": [source], "category": ["search"]}), None)
     assert session.rows("SELECT source FROM cleaned.source_categories") == [("bing",)]
+
+
+def test_what_is_published_in_one_transaction_is_seen_together_or_not_at_all(session: Session) -> None:
+    session.ensure(FUNNEL, LISTS)
+    session.publish(FUNNEL, steps(FIRST, 5), on(FIRST))
+    with pytest.raises(ZeroDivisionError), session.transaction():
+        session.publish(LISTS, lists(a="A"), None)
+        session.publish(LISTS, lists(b="B"), None)
+        assert session.publish(FUNNEL, steps(FIRST, -2), on(FIRST)).breaches
+        raise ZeroDivisionError
+    assert funnel(session) == [(FIRST, 5)]
+    assert session.rows("SELECT count(*) FROM star.dim_list") == [(0,)]
+    with session.transaction():
+        session.publish(LISTS, lists(a="A"), None)
+        session.publish(LISTS, lists(b="B"), None)
+        session.publish(FUNNEL, steps(FIRST, 6), on(FIRST))
+    assert funnel(session) == [(FIRST, 6)]
+    assert session.rows("SELECT count(*) FROM star.dim_list") == [(2,)]

@@ -6,7 +6,7 @@ import atexit
 import weakref
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import lru_cache
 
 import psycopg
@@ -93,11 +93,22 @@ def _try(url: str) -> None:
 
 
 @contextmanager
-def writing(connection: psycopg.Connection, table: str, days: DayRange | None) -> Iterator[None]:
+def unlocked_after(connection: psycopg.Connection) -> Iterator[None]:
+    """Release all locks of the connection at the end of a `with` block."""
+    try:
+        yield
+    finally:
+        if not connection.closed:
+            connection.execute("SELECT pg_advisory_unlock_all()")
+
+
+@contextmanager
+def writing(connection: psycopg.Connection, table: str, days: DayRange | None, kept: bool = False) -> Iterator[None]:
     """Hold the locks on the days of a table for the length of a `with` block; waits without a limit for their holder.
 
     A few days are locked one by one, beneath a shared lock on the table, so that runs on other days go on. Many days,
     and tables without days, are locked as a whole. The locks belong to a session of the server, and end with it.
+    With `kept` they are left to an `unlocked_after` around it.
     """
     number, places = zlib.crc32(table.encode()) - 2**31, [_WHOLE]
     if days is not None and (days.last - days.first).days < _MANY:
@@ -108,8 +119,5 @@ def writing(connection: psycopg.Connection, table: str, days: DayRange | None) -
         mode = "" if place != _WHOLE or len(places) == 1 else "_shared"
         connection.execute(f"SELECT pg_advisory_lock{mode}(%s, %s)", (number, place))
     connection.execute("RESET statement_timeout")
-    try:
+    with nullcontext() if kept else unlocked_after(connection):
         yield
-    finally:
-        if not connection.closed:
-            connection.execute("SELECT pg_advisory_unlock_all()")

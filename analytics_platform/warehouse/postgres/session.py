@@ -7,7 +7,7 @@ and serves the readers.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -21,7 +21,7 @@ from analytics_platform.settings import masked
 from analytics_platform.transform import DayRange, Query
 from analytics_platform.warehouse.duckdb import DuckDBSession
 from analytics_platform.warehouse.postgres import tables
-from analytics_platform.warehouse.postgres.connections import Pool, pool_of, take, writing
+from analytics_platform.warehouse.postgres.connections import Pool, pool_of, take, unlocked_after, writing
 from analytics_platform.warehouse.postgres.queries import question, translate
 from analytics_platform.warehouse.postgres.staging import BATCH_TABLES, StagingSession, open_staging
 from analytics_platform.warehouse.postgres.transfer import copy_frames
@@ -143,8 +143,12 @@ class PostgresSession(Session):
     @contextmanager
     def transaction(self, loading: str = "") -> Iterator[None]:
         """Commit at the end of the `with` block, roll back if it raises; with the lock on the table `loading`."""
+        if self._in_transaction:
+            yield
+            return
         self._in_transaction = True
-        lock = writing(self.connection, loading, None) if loading else nullcontext()
+        # What is published in it stays locked up to its end: others would not see the rows yet that they replace.
+        lock = writing(self.connection, loading, None) if loading else unlocked_after(self.connection)
         try:
             with lock, self.connection.transaction():
                 yield
@@ -215,7 +219,8 @@ class PostgresSession(Session):
         """Build and audit in a staging database, then replace the days, or merge the keys, in one transaction."""
         self.ensure(contract)
         table = contract.table
-        with writing(self.connection, table.name, days if table.write == "days" else None):
+        kept = self._in_transaction
+        with writing(self.connection, table.name, days if table.write == "days" else None, kept):
             staging = self._staging()
             if isinstance(rows, Query):
                 staging.bring(rows)
@@ -250,6 +255,7 @@ class PostgresSession(Session):
         table, types = contract.table, tables.typed_columns(contract)
         name, keys = quote_table(table.name), ", ".join(map(quote, tables.key_of(table)))
         columns = ", ".join(map(quote, types))
+        self.connection.execute("DROP TABLE IF EXISTS pg_temp.staged")  # of a table in the same transaction
         self.connection.execute(f"CREATE TEMP TABLE staged (LIKE {name}) ON COMMIT DROP")
         staging.send(f"FROM {name}", "staged", types)
         same = " AND ".join(f"kept.{quote(key)} = staged.{quote(key)}" for key in tables.key_of(table))

@@ -88,9 +88,11 @@ class StagingSession(DuckDBSession):
         copy_frames(self.server, map(pl.DataFrame, result.to_arrow_reader(ROW_GROUP)), table, columns)
 
     def bring(self, query: Query) -> None:
-        """Fetch the windows of a query, all as they were at one moment."""
+        """Fetch the windows of a query, all as they were at one moment; within a transaction, as they are in it."""
+        is_own = self.server.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
         with self.server.transaction():
-            self.server.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            if is_own:
+                self.server.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
             for table, columns, statement in reads(query):
                 self.fetch(table, columns, statement)
 
