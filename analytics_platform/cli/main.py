@@ -146,6 +146,17 @@ def drain(
 
 
 @app.command(rich_help_panel=OPERATE)
+def follow() -> None:
+    """Load and build what arrives in queue and landing folder, seconds later, until SIGTERM or Ctrl-C.
+
+    Shows messages per second, lag and the last batch on a terminal; elsewhere prints a line of JSON per batch.
+    """
+    from analytics_platform.cli.following import follow as run
+
+    run()
+
+
+@app.command(rich_help_panel=OPERATE)
 def redrive(
     max_messages: Annotated[int | None, typer.Option(min=1, help="Send at most this many; all without it.")] = None,
 ) -> None:

@@ -14,9 +14,10 @@ from analytics_platform.orchestration.assets.external import with_systems
 from analytics_platform.orchestration.assets.freshness import with_freshness
 from analytics_platform.orchestration.assets.raw import raw_asset
 from analytics_platform.orchestration.assets.reports import findings
-from analytics_platform.orchestration.assets.tables import model_asset
+from analytics_platform.orchestration.assets.tables import table_asset
 from analytics_platform.orchestration.checks.business import watchdog
 from analytics_platform.orchestration.checks.files import batches_loaded_check, files_readable_check
+from analytics_platform.orchestration.follow.batch import follow
 from analytics_platform.orchestration.jobs import drain_outbox, ingest_everything, publish_reports, rebuild_days, watch
 from analytics_platform.orchestration.resources import build_resources
 from analytics_platform.orchestration.schedules import build_schedules
@@ -36,7 +37,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
         if contract.table.write != "batches" and name not in {*all_models(), *LOOKUPS}:
             path = f"models/{name.replace('.', '/')}.sql"
             raise DeclarationError(f"{file_of(contract)}: the table {name} has no SQL: write {path}.")
-    models = [model_asset(model, settings) for model in all_models().values()]
+    models = [table_asset(name, model.inputs, settings) for name, model in all_models().items()]
     raw = [raw_asset(source) for source in SOURCES.values()]
     gates = [gate_asset(source, settings) for source in SOURCES.values()]
     built = with_freshness([*raw, *gates, *lookup_assets(settings), *models, findings, best_sellers], settings)
@@ -45,7 +46,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
     return dg.Definitions(
         assets=with_systems(built, settings),
         asset_checks=[*readable, *loaded, watchdog],
-        jobs=[ingest_everything, rebuild_days, publish_reports, watch, drain_outbox],
+        jobs=[ingest_everything, rebuild_days, publish_reports, watch, drain_outbox, follow],
         schedules=build_schedules(settings),
         sensors=build_sensors(settings, open_lake(settings)),
         resources=build_resources(settings),

@@ -9,9 +9,12 @@ from analytics_platform.shop.service import open_shop
 from analytics_platform.sources.registry import SOURCES
 
 INGEST, REBUILD, REPORT, WATCH = "ingest_everything", "rebuild_days", "publish_reports", "watch"
-DRAIN_OUTBOX = "drain_outbox"
+DRAIN_OUTBOX, FOLLOW = "drain_outbox", "follow"
 RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 """Dagster's tags for the first and the last day that a run builds."""
+
+BUILT_UP_TO = "analytics/built_up_to"
+"""The tag of a run that built all that was loaded up to a place in the ledger."""
 
 TOUCHED = "analytics/touched"
 """The tag with what a run builds of its days (`Touched`): of each table only what changed. Without it, all days."""

@@ -22,7 +22,7 @@ from sqlalchemy.exc import DBAPIError
 from analytics_platform.catalog import CONTRACTS
 from analytics_platform.errors import STOPPED, UserError, did_you_mean, printable
 from analytics_platform.orchestration.console import brought_nothing, causes_of, console_logger, name_of
-from analytics_platform.orchestration.jobs import ARRIVALS, INGEST, RANGE_END, RANGE_START, TOUCHED
+from analytics_platform.orchestration.jobs import ARRIVALS, BUILT_UP_TO, FOLLOW, INGEST, RANGE_END, RANGE_START, TOUCHED
 from analytics_platform.reports.wording import count
 from analytics_platform.settings import Settings, check_writable
 from analytics_platform.transform import DayRange
@@ -31,7 +31,6 @@ from analytics_platform.warehouse.ledger import loadings
 from analytics_platform.warehouse.touched import Touched, touched_after
 
 JOB = "materialize"
-BUILT_UP_TO = "analytics/built_up_to"
 INSTANCE = Path(__file__).with_name("dagster.yaml")
 
 
@@ -93,7 +92,7 @@ def materialize(
     prepare_home(settings)
     failed: list[tuple[str, str]] = []
     touched: Touched | None = None
-    with _history() as instance:
+    with history() as instance:
         if wanted is None:
             failed = _run(definitions, instance, chosen & ARRIVALS if load else (), None, debug)
             chosen -= ARRIVALS
@@ -118,7 +117,7 @@ def materialize(
 
 
 @contextmanager
-def _history() -> Iterator[dg.DagsterInstance]:
+def history() -> Iterator[dg.DagsterInstance]:
     """Open Dagster's storage. Raises `UserError` if a SQLite file of it is damaged or cannot be written."""
     try:
         with dg.DagsterInstance.get() as instance:
@@ -133,6 +132,14 @@ def _history() -> Iterator[dg.DagsterInstance]:
         ) from error
 
 
+def built_up_to(instance: dg.DagsterInstance) -> str:
+    """Return the place in the ledger up to which all is built, as successful runs left it; empty if none did."""
+    succeeded = [dg.DagsterRunStatus.SUCCESS]
+    runs = instance.get_runs(dg.RunsFilter(job_name=JOB, statuses=succeeded))
+    last = instance.get_runs(dg.RunsFilter(job_name=FOLLOW, statuses=succeeded), limit=1)  # there may be one a second
+    return max((run.tags.get(BUILT_UP_TO, "") for run in (*runs, *last)), default="")
+
+
 def _waiting(
     instance: dg.DagsterInstance, settings: Settings, until: dt.datetime | None = None
 ) -> tuple[Touched | None, str]:
@@ -142,8 +149,7 @@ def _waiting(
     this process loaded: after a run that loaded and was killed before it built, the next must not find nothing to do.
     Without a mark everything is built again.
     """
-    runs = instance.get_runs(dg.RunsFilter(job_name=JOB, statuses=[dg.DagsterRunStatus.SUCCESS]))
-    built = max((run.tags.get(BUILT_UP_TO, "") for run in runs), default="")
+    built = built_up_to(instance)
     with open_warehouse(settings).session(read_only=True) as session:
         if not session.tables().issuperset(table.table.name for table in LEDGER_TABLES):
             return None, built

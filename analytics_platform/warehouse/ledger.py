@@ -44,11 +44,13 @@ TEXT_ID = "coalesce(raw_md5, md5(raw))"
 """SQL that identifies the text of a rejected record, whole or cut."""
 
 
-def known_batches(session: Session) -> set[str]:
-    """Return the ids of the batches that are not to be loaded: those in the ledger, and those set aside."""
+def known_batches(session: Session, among: Sequence[str] | None = None) -> set[str]:
+    """Return the ids of the batches (`among` these) not to be loaded: those in the ledger, and those set aside."""
     session.ensure(*LEDGER_TABLES)
-    sql = "SELECT batch_id FROM ops.pipeline_logs UNION ALL SELECT batch_id FROM ops.set_aside"
-    return {batch for (batch,) in session.rows(sql)}
+    condition = "" if among is None else "WHERE list_contains($batches, batch_id)"
+    tables = ("ops.pipeline_logs", "ops.set_aside")
+    sql = " UNION ALL ".join(f"SELECT batch_id FROM {table} {condition}" for table in tables)
+    return {batch for (batch,) in session.rows(sql, None if among is None else {"batches": list(among)})}
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +146,7 @@ class Loading:
         return f"{self.finished_at.astimezone(dt.UTC):%Y-%m-%dT%H:%M:%S.%f} {self.batch_id}"
 
 
-def loadings(session: Session) -> list[Loading]:
+def loadings(session: Session, since: dt.datetime = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)) -> list[Loading]:
     """Return the loaded and the withdrawn batches, and erasures, in the order of the ledger."""
     rows = session.rows(
         """
@@ -152,8 +154,10 @@ def loadings(session: Session) -> list[Loading]:
             SELECT finished_at, batch_id FROM ops.pipeline_logs
             UNION ALL SELECT finished_at, batch_id FROM ops.set_aside WHERE state IN ('withdrawn', 'erased')
         ) AS changes LEFT JOIN ops.batch_days USING (batch_id)
+        WHERE finished_at >= $since
         ORDER BY finished_at, batch_id, event_date
-        """
+        """,
+        {"since": since},
     )
     return [
         Loading(at, batch, tuple(day for *_, day in days if day is not None))

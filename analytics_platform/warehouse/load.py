@@ -54,13 +54,16 @@ def load_new_batches(
     lake: FolderLake,
     run_id: str,
     only: Collection[str] | None = None,
+    among: Sequence[Batch] | None = None,
 ) -> Iterator[tuple[Batch, Loaded]]:
     """Put the batches that were not loaded yet through the gate and into the warehouse, small neighbours together.
 
-    All of them, or those in `only`. A batch that fails is set aside with the reason, and the others are loaded.
+    All of them, or those in `only`. A batch that fails is set aside with the reason, and the others are loaded. Given
+    `among`, no others are looked at: a lake has many, and a ledger too.
     """
     session.ensure(source.contract)
-    known, batches = known_batches(session), lake.batches(source.name)
+    batches = lake.batches(source.name) if among is None else among
+    known = known_batches(session, None if among is None else [each.batch_id for each in among])
     # An erasure that was killed leaves a batch and the one that replaces it: one is loaded or to be loaded, never both.
     known |= {each.batch_id for each in batches if known & {batch_id_of(source.name, x) for x in each.replaces}}
     known |= {batch_id_of(source.name, content) for each in batches for content in each.replaces}

@@ -324,7 +324,12 @@ def days_after(session: Session, batch_ids: Sequence[str], settings: Settings) -
 
 
 def days_not_built(session: Session, settings: Settings) -> str:
-    """Return the range of days, `FIRST...LAST`, that wait to be built after what was loaded; empty without any.
+    """Return the range of days, `FIRST...LAST`, that wait to be built after what was loaded; empty without any."""
+    return days_to_build(session, batches_not_built(session, settings), settings)
+
+
+def batches_not_built(session: Session, settings: Settings) -> list[str]:
+    """Return the batches with a day that waits to be built.
 
     A day is built once its row of marts.daily_trends, which most tables precede, was published after the load.
     """

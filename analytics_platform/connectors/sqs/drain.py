@@ -33,6 +33,7 @@ def drain(
     visibility_seconds: int = 60,
     wait_seconds: int = 2,
     on_progress: Callable[[Drained], None] = lambda drained: None,
+    stop: Callable[[], bool] = lambda: False,
 ) -> Drained:
     """Hand the queue's messages to `store` in batches and delete each batch when `store` has returned.
 
@@ -44,7 +45,8 @@ def drain(
     came, were empty, nothing is open, and the queue's depth shows nothing visible. (The depth is approximate: if it
     shows something that no poll gets, three times in a row, that is the end too. Polls of 0 seconds ask only a part of
     a queue; the depth is then all there is to tell.) Or it ends when `max_messages` are taken or `max_seconds` are
-    over: what is open then is stored, what arrives later is made visible again at once.
+    over, or a poll ends after `stop` says so: what is open then is stored, what arrives later is made visible again at
+    once.
 
     Messages in flight stay hidden from other consumers, however long `store` takes: their visibility is extended by
     `visibility_seconds` whenever less than half of it is left. If this process dies they come again after that time.
@@ -53,7 +55,7 @@ def drain(
     and nothing of them is deleted.
     """
     fetchers = fetchers if max_messages is None else max(1, min(fetchers, math.ceil(max_messages / BATCH)))
-    limits = DrainLimits(batch_messages, batch_seconds, batch_bytes, max_messages, max_seconds)
+    limits = DrainLimits(batch_messages, batch_seconds, batch_bytes, max_messages, max_seconds, stop)
     messages = InFlightMessages(limits, fetchers)
     consumer = _Consumer(queue, messages, visibility_seconds, wait_seconds, fetchers)
     with consumer.at_work():

@@ -10,7 +10,7 @@ import math
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from analytics_platform.connectors.sqs.client import BATCH, Handles, Message
@@ -28,6 +28,7 @@ class DrainLimits:
     batch_bytes: int
     max_messages: int | None
     max_seconds: float | None
+    stop: Callable[[], bool] = lambda: False
 
 
 @dataclass(slots=True)
@@ -96,9 +97,9 @@ class InFlightMessages:
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing more is taken: a limit is reached, or `end` was called."""
+        """Whether nothing more is taken: a limit is reached, or it was told to stop."""
         most = self._limits.max_messages
-        return time.monotonic() >= self._end or (most is not None and self._taken >= most)
+        return self._limits.stop() or time.monotonic() >= self._end or (most is not None and self._taken >= most)
 
     def drained(self) -> Drained:
         """Return what was done so far."""

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 
 import dagster as dg
-import polars as pl
 
 from analytics_platform.catalog import CONTRACTS
 from analytics_platform.contracts.base import ContractType
@@ -19,7 +18,6 @@ from analytics_platform.orchestration.checks.gate import count_reasons, quaranti
 from analytics_platform.orchestration.resources import WarehouseResource, warehouse_kind
 from analytics_platform.settings import Settings
 from analytics_platform.sources.source import Source
-from analytics_platform.transform import DayRange
 from analytics_platform.transform.lookups.tables import LOOKUPS, tables_with
 from analytics_platform.warehouse import Loaded, Session
 from analytics_platform.warehouse.ledger import damaged_batches, record_results
@@ -129,11 +127,5 @@ def lookup_assets(settings: Settings) -> list[dg.AssetsDefinition]:
         "cleaned.daily_rates": ("currency", "items_json"),
     }
 
-    def asset(name: str) -> dg.AssetsDefinition:
-        def make_rows(session: Session, days: DayRange | None) -> pl.DataFrame:
-            return LOOKUPS[name](session, days, settings)
-
-        inputs = (*tables_with(*columns.get(name, ())), *CONTRACTS[name].table.reads)
-        return table_asset(name, inputs, make_rows, settings)
-
-    return list(map(asset, LOOKUPS))
+    inputs = {name: (*tables_with(*columns.get(name, ())), *CONTRACTS[name].table.reads) for name in LOOKUPS}
+    return [table_asset(name, read, settings) for name, read in inputs.items()]

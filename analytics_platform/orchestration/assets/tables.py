@@ -4,11 +4,9 @@ The dependencies come from the inputs, the partitions, checks and metadata from 
 as a failed check, nothing is published, and the run stops.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import TypeAlias
+from collections.abc import Iterator, Sequence
 
 import dagster as dg
-import polars as pl
 
 from analytics_platform.catalog import CONTRACTS
 from analytics_platform.contracts.base import is_gated
@@ -27,26 +25,14 @@ from analytics_platform.orchestration.checks.error_rate import check_error_rate,
 from analytics_platform.orchestration.jobs import RANGE_END, RANGE_START, TOUCHED
 from analytics_platform.orchestration.resources import WarehouseResource, warehouse_kind
 from analytics_platform.settings import Settings
-from analytics_platform.transform import (
-    DayRange,
-    Model,
-    Query,
-    all_models,
-    day_ranges,
-    plan,
-    reads_of,
-    refreshed_days,
-    window_of,
-)
-from analytics_platform.warehouse import LEDGER_TABLES, Publication, Session
+from analytics_platform.transform import DayRange, all_models, day_ranges, reads_of, refreshed_days, window_of
+from analytics_platform.warehouse import LEDGER_TABLES, Publication
+from analytics_platform.warehouse.build import build_ranges
 from analytics_platform.warehouse.ledger import record_results
 from analytics_platform.warehouse.touched import Touched
 
 POOL = "warehouse"
 """Guards the DuckDB file across runs: one writing process at a time."""
-
-MakeRows: TypeAlias = Callable[[Session, DayRange | None], Query | pl.DataFrame]
-"""Makes the rows of a table for the days that are built (None: for the whole table)."""
 
 
 def daily_partitions(settings: Settings) -> dg.DailyPartitionsDefinition:
@@ -92,7 +78,7 @@ def _to_build(name: str, asked: DayRange | None, touched: str | None, settings: 
     return list(day_ranges(Touched.read(touched, settings.model_values, asked).days_of(name)))
 
 
-def table_asset(name: str, inputs: Sequence[str], make_rows: MakeRows, settings: Settings) -> dg.AssetsDefinition:
+def table_asset(name: str, inputs: Sequence[str], settings: Settings) -> dg.AssetsDefinition:
     """Make the asset that fills the table `name` from `inputs`.
 
     An asset that reads what a gate let through first checks the error rate of those sources on the days it builds.
@@ -131,13 +117,10 @@ def table_asset(name: str, inputs: Sequence[str], make_rows: MakeRows, settings:
                 if stop:
                     raise dg.Failure(stop, allow_retries=False)
             publication, sql = Publication(0, ()), ""
-            for days in _to_build(name, asked, context.run.tags.get(TOUCHED), settings):
-                rows = make_rows(session, days)
-                published = session.publish(contract, rows, days)
-                record_results(session, name, published.results, days, context.run_id)
-                publication, sql = publication + published, rows.sql if isinstance(rows, Query) else ""
-                if publication.breaches:
-                    break
+            ranges = _to_build(name, asked, context.run.tags.get(TOUCHED), settings)
+            for built in build_ranges(session, name, ranges, settings):
+                record_results(session, name, built.publication.results, built.days, context.run_id)
+                publication, sql = publication + built.publication, built.sql
             seen = {} if publication.breaches else looks(session, name)
         again = str(asked or "...".join(filter(None, map(context.run.tags.get, (RANGE_START, RANGE_END)))))
         yield contract_result(key, publication.results, sql, again)
@@ -150,12 +133,3 @@ def table_asset(name: str, inputs: Sequence[str], make_rows: MakeRows, settings:
         yield dg.MaterializeResult(asset_key=key, metadata=publication_metadata(contract, publication) | seen)
 
     return build
-
-
-def model_asset(model: Model, settings: Settings) -> dg.AssetsDefinition:
-    """Make the asset of a SQL model."""
-
-    def make_rows(session: Session, days: DayRange | None) -> Query:
-        return plan(model, days, settings.model_values)
-
-    return table_asset(model.name, model.inputs, make_rows, settings)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import pyarrow as pa
 
@@ -87,12 +88,16 @@ def drain_queue(
     source: Source,
     settings: Settings,
     lake: FolderLake,
-    max_messages: int,
-    max_seconds: float,
+    max_messages: int | None,
+    max_seconds: float | None,
     on_progress: Callable[[int], None] = lambda messages: None,
     connect: Connect | None = None,
+    on_batch: Callable[[Batch, Sequence[Message]], None] = lambda batch, messages: None,
+    **limits: Any,
 ) -> Drained:
     """Move what waits in the queue into the lake, up to a number of messages and of seconds.
+
+    `on_batch` is called for each batch that is in the lake; `limits` are others of `drain`.
 
     Messages that the gate rejects are copied to the dead-letter queue, with the reason, before they are deleted: what
     is undecodable never blocks the queue. One too long for a queue to take it with a reason is in quarantine only, with
@@ -102,8 +107,11 @@ def drain_queue(
 
     def store(messages: Sequence[Message]) -> None:
         batch = put_messages(lake, source.name, queue.name, messages)
-        if dead_letters is None:
-            return
+        if dead_letters is not None:
+            copy_rejected(dead_letters, batch, messages)
+        on_batch(batch, messages)
+
+    def copy_rejected(dead_letters: Queue, batch: Batch, messages: Sequence[Message]) -> None:
         copies = []
         for verdict in source.validate(batch, settings):
             for place, reason in verdict.rejected.select("position", "error_reason").iter_rows():
@@ -119,6 +127,7 @@ def drain_queue(
         max_messages=max_messages,
         max_seconds=max_seconds,
         on_progress=lambda drained: on_progress(drained.received),
+        **limits,
     )
 
 

@@ -1,0 +1,229 @@
+"""The job `follow`: loads what arrived and builds the tables it touches, in one step that is one run.
+
+It does what the runs of the full lane do, by the same functions. What differs: all tables are published in one
+transaction, and a run has at most `MOST_EVENTS` events, however many tables there are.
+"""
+
+import datetime as dt
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TypeAlias
+
+import dagster as dg
+from pydantic import Field
+
+from analytics_platform.catalog import CONTRACTS
+from analytics_platform.lake import FolderLake
+from analytics_platform.orchestration.assets.metadata import asset_key
+from analytics_platform.orchestration.assets.raw import raw_key
+from analytics_platform.orchestration.checks.contract import contract_result, summary
+from analytics_platform.orchestration.checks.error_rate import check_error_rate
+from analytics_platform.orchestration.checks.files import BATCHES_LOADED, FILES_READABLE, find_unloaded
+from analytics_platform.orchestration.checks.gate import count_reasons, quarantine_result
+from analytics_platform.orchestration.jobs import BUILT_UP_TO, FOLLOW
+from analytics_platform.orchestration.resources import WarehouseResource
+from analytics_platform.settings import Settings
+from analytics_platform.sources.arrivals.files import find_unreadable
+from analytics_platform.sources.registry import SOURCES
+from analytics_platform.sources.source import Source
+from analytics_platform.transform import day_ranges
+from analytics_platform.warehouse import Loaded, Publication, Session, open_warehouse
+from analytics_platform.warehouse.build import Built, build_ranges, tables_to_build
+from analytics_platform.warehouse.error_rate import find_breaches
+from analytics_platform.warehouse.ledger import known_batches, loadings, record_results
+from analytics_platform.warehouse.load import load_new_batches
+from analytics_platform.warehouse.spreadsheet import write_spreadsheets
+from analytics_platform.warehouse.touched import Touched, batches_not_built, touched_after
+
+MOST_EVENTS = 100
+"""The most events of a run: each is stored one by one."""
+
+OWN_EVENTS = 14
+"""Events that Dagster itself adds to a run of one step, at most."""
+
+OVERLAP = dt.timedelta(minutes=1)
+"""Batches that ended this long before the mark are looked at again: on PostgreSQL one that another process loads may
+be seen later than one that ended after it."""
+
+DAYS = "marts.daily_trends"
+"""The table whose published days are built (`batches_not_built`)."""
+
+Event: TypeAlias = dg.AssetMaterialization | dg.AssetCheckEvaluation
+
+
+class BatchConfig(dg.Config):
+    """What a run takes: SHA-256 of batches in the lake by source; without `batches` all that were not loaded yet.
+
+    It builds what was loaded after `built_up_to`, which sorts as the ledger does. `failed` are tables with a check that
+    failed last.
+    """
+
+    batches: dict[str, list[str]] | None = None
+    built_up_to: str = ""
+    failed: list[str] = Field(default_factory=list)
+
+
+class _BreachError(Exception):
+    """Rows of a table break its contract: nothing of the batch is published."""
+
+
+@dg.op(description="Load what arrived, and build the days of each table that it touches, in one transaction.")
+def follow_batch(
+    context: dg.OpExecutionContext,
+    config: BatchConfig,
+    settings: dg.ResourceParam[Settings],
+    lake: dg.ResourceParam[FolderLake],
+    warehouse: dg.ResourceParam[WarehouseResource],
+) -> Iterator[Event | dg.Output[None]]:
+    """Yield what became of the batches, then of the tables; fails if too many rows or a contract are broken."""
+    with warehouse.session() as session:
+        session.ensure(*CONTRACTS.values())
+        count = 0
+        for event in _load(session, settings, lake, config, context.run_id):
+            count += 1
+            yield event
+        yield from _stop_if_rejected(session, settings, config.failed)
+        touched, last = _touched(session, settings, config.built_up_to)
+        if touched is not None:
+            built, broken = _build(session, settings, touched)
+            _record(session, built, context.run_id)
+            yield from _events(built, config.failed, MOST_EVENTS - OWN_EVENTS - count)
+            if broken:
+                results = built[broken][-1].publication.breaches
+                words = f"{broken} was not published, nor anything of this batch: rows break its contract"
+                raise dg.Failure(f"{words} ({summary(results)}). The check contract has rows.", allow_retries=False)
+    context.instance.add_run_tags(context.run_id, {BUILT_UP_TO: last})
+    yield dg.Output(None)
+
+
+def has_work(settings: Settings, lake: FolderLake, built_up_to: str) -> bool:
+    """Return whether something is in the lake and not loaded, or loaded and not built."""
+    with open_warehouse(settings).session() as session:
+        session.ensure(*CONTRACTS.values())
+        known, stored = known_batches(session), (batch for source in SOURCES for batch in lake.batches(source))
+        if any(batch.batch_id not in known for batch in stored):
+            return True
+        _, last = _touched(session, settings, built_up_to)
+        return last > built_up_to if built_up_to else bool(batches_not_built(session, settings))
+
+
+def _load(session: Session, settings: Settings, lake: FolderLake, config: BatchConfig, run_id: str) -> Iterator[Event]:
+    """Load batches, and tell of each source that has some how many rows came."""
+    for source in SOURCES.values():
+        chosen = None if config.batches is None else config.batches.get(source.name)
+        if config.batches is not None and chosen is None:
+            continue
+        found = (lake.batch_with(source.name, content) for content in chosen or ())
+        among = None if chosen is None else [batch for batch in found if batch is not None]
+        new = dict(load_new_batches(source, session, settings, lake, run_id, among=among))
+        if new:
+            yield dg.AssetMaterialization(raw_key(source), metadata={"new batches": len(new)})
+            yield from _of_gate(session, settings, source, {each.batch_id: new[each] for each in new}, run_id)
+        if any(loaded.rows_quarantined for loaded in new.values()):
+            write_spreadsheets(session, settings.quarantine_dir, {batch.name for batch in new})
+        if unloaded := find_unloaded(session, source):
+            yield _found_bad(asset_key(source.contract.table.name), BATCHES_LOADED, unloaded)
+        if source.format.suffixes and chosen is not None:
+            yield _found_bad(raw_key(source), FILES_READABLE, find_unreadable(source, settings, lake))
+
+
+def _of_gate(
+    session: Session, settings: Settings, source: Source, new: Mapping[str, Loaded], run_id: str
+) -> Iterator[Event]:
+    """Tell what the gate accepted of new batches, and what it rejected."""
+    table = source.contract.table.name
+    figures = {"new rows": sum(each.rows_accepted for each in new.values()), "new batches": len(new)}
+    yield dg.AssetMaterialization(asset_key(table), metadata=figures)
+    if any(each.rows_quarantined or each.id_reused for each in new.values()):
+        reasons = count_reasons(session, source, list(new), sum(each.rows_read for each in new.values()))
+        record_results(session, table, reasons, None, run_id)
+        yield _evaluation(quarantine_result(session, asset_key(table), source, reasons, new))
+
+
+def _found_bad(key: dg.AssetKey, check: str, bad: Mapping[str, str]) -> dg.AssetCheckEvaluation:
+    return dg.AssetCheckEvaluation(key, check, not bad, dict(bad), description="\n".join(bad.values()) or None)
+
+
+def _stop_if_rejected(session: Session, settings: Settings, failed: Sequence[str]) -> Iterator[Event]:
+    """Fail if a batch or a day has more rejected rows than the threshold: nothing is built then."""
+    stops, above = [], {breach.source for breach in find_breaches(session, settings.max_error_rate)}
+    for name, source in SOURCES.items():
+        table = source.contract.table.name
+        if name in above or table in failed:
+            result, stop = check_error_rate(session, asset_key(table), settings.max_error_rate, {name})
+            yield _evaluation(result)
+            stops += [stop] if stop else []
+    if stops:
+        raise dg.Failure("\n".join(stops), allow_retries=False)
+
+
+def _touched(session: Session, settings: Settings, built_up_to: str) -> tuple[Touched | None, str]:
+    """Find what is touched by what was loaded after the mark, and the place of the last batch in the ledger."""
+    if not built_up_to:
+        ids, new = batches_not_built(session, settings), loadings(session)
+    else:
+        new = loadings(session, dt.datetime.fromisoformat(f"{built_up_to.split()[0]}+00:00") - OVERLAP)
+        ids = [each.batch_id for each in new]
+    return touched_after(session, ids, settings), max((each.place for each in new), default=built_up_to)
+
+
+def _build(session: Session, settings: Settings, touched: Touched) -> tuple[dict[str, list[Built]], str]:
+    """Build all tables in one transaction. Returns what was built, and the table whose contract broke, if one did."""
+    built: dict[str, list[Built]] = {}
+    try:
+        with session.transaction():
+            for name in tables_to_build():
+                is_whole = CONTRACTS[name].table.write == "whole"
+                ranges = [None] if is_whole else list(day_ranges(touched.days_of(name)))
+                built[name] = list(build_ranges(session, name, ranges, settings))
+                if built[name] and built[name][-1].publication.breaches:
+                    raise _BreachError(name)
+    except _BreachError as error:
+        return {name: built[name]}, str(error)
+    return {name: parts for name, parts in built.items() if parts}, ""
+
+
+def _record(session: Session, built: Mapping[str, Sequence[Built]], run_id: str) -> None:
+    """Record which rules were broken, and which days are built. All rules would be a million rows in an hour."""
+    for name, parts in built.items():
+        for each in parts:
+            results = [result for result in each.publication.results if not result.passed or name == DAYS]
+            record_results(session, name, results, each.days, run_id)
+
+
+def _events(built: Mapping[str, Sequence[Built]], failed: Sequence[str], most: int) -> Iterator[Event]:
+    """Tell of each table how many rows were published, and how they did against its contract.
+
+    Those that break a rule come first, then those that did last time: there may be more tables than events.
+    """
+    checks = []
+    for name, parts in built.items():
+        key, last = asset_key(name), parts[-1]
+        whole = sum((each.publication for each in parts), Publication(0, ()))
+        if not whole.breaches:
+            days, partition = (
+                " ".join(str(each.days or "all") for each in parts),
+                str(last.days.last) if last.days else None,
+            )
+            metadata = {"dagster/row_count": dg.IntMetadataValue(whole.rows), "days": dg.TextMetadataValue(days)}
+            yield dg.AssetMaterialization(key, metadata=metadata, partition=partition)
+        checks.append((name, contract_result(key, whole.results, last.sql)))
+    checks.sort(key=lambda each: (each[1].passed, each[0] not in failed))
+    yield from (_evaluation(check) for _, check in checks[: max(most - len(built), 1)])
+
+
+def _evaluation(result: dg.AssetCheckResult) -> dg.AssetCheckEvaluation:
+    assert result.asset_key is not None and result.check_name is not None
+    return dg.AssetCheckEvaluation(
+        result.asset_key,
+        result.check_name,
+        result.passed,
+        result.metadata,
+        severity=result.severity,
+        description=result.description,
+    )
+
+
+@dg.job(name=FOLLOW, description="One batch of the fast lane (`analytics-platform follow`): load and build at once.")
+def follow() -> None:
+    """One step."""
+    follow_batch()
