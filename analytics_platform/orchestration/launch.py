@@ -98,7 +98,7 @@ def materialize(
             chosen -= ARRIVALS
             # Nothing is built if an asset failed; where only checks of files or batches did, the others are.
             if any("__" in step for step, _ in failed):
-                print("No day is built until what failed is settled; what is not named as failed or rejected is loaded.")
+                print("What is not named as failed or rejected is loaded. No day is built until the rest is settled.")
             elif chosen:
                 touched, _ = _waiting(instance, settings)
                 wanted = _hull(touched)

@@ -30,7 +30,7 @@ _OF_RECORDS = {
 """Source without events → the query for its pairs of ids."""
 
 _OF_ORDERS = """
-SELECT regexp_extract(order_key, '^([^/]*)/', 1) AS client_id, event_date - 1 AS event_date, batch_id
+SELECT order_client(order_key) AS client_id, event_date - 1 AS event_date, batch_id
 FROM cleaned.order_versions
 """
 """The clients of the shop's orders: an order is the purchase of the day before, of its day or of the next."""

@@ -329,15 +329,10 @@ def days_not_built(session: Session, settings: Settings) -> str:
 
 
 def batches_not_built(session: Session, settings: Settings) -> list[str]:
-    """Return the batches with a day that waits to be built.
+    """Return the batches, loaded, withdrawn or erased, with a day that waits to be built.
 
     A day is built once its row of marts.daily_trends, which most tables precede, was published after the load.
     """
-    return days_to_build(session, batches_not_built(session, settings), settings)
-
-
-def batches_not_built(session: Session, settings: Settings) -> list[str]:
-    """Return the batches of `days_not_built`: loaded, withdrawn or erased."""
     tables = session.tables()
     if not tables >= {"ops.pipeline_logs", "ops.batch_days", "ops.set_aside"}:
         return []
