@@ -53,7 +53,7 @@ class ListPerformance(
     list_id: Text = column("The list's id, else its name.")
     list_name: Text = column("Latest name.", nullable=True)
     impressions: Whole = column("Products shown in it (items of view_item_list events).", ge=0)
-    unique_users: Whole = column("Distinct clients that met it.", ge=0)
+    unique_users: Whole = column("Persons who met it.", ge=0)
     sessions: Whole = column("Sessions that met it.", ge=0)
     clicks: Whole = column("Products clicked in it (items of select_item events).", ge=0)
     views: Whole = column("view_item events credited to it, counted per product.", nullable=True, ge=0)
@@ -93,8 +93,8 @@ class ProductPerformance(
     product_id: Text = column("The shop's product id.")
     product_name: Text = column("Latest name.", nullable=True)
     impressions: Whole = column("Times it was shown in a list (items of view_item_list events).", ge=0)
-    unique_users: Whole = column("Distinct clients that met it in any way.", ge=0)
-    unique_viewers: Whole = column("Distinct clients with a view_item event of it.", ge=0)
+    unique_users: Whole = column("Persons who met it in any way.", ge=0)
+    unique_viewers: Whole = column("Persons with a view_item event of it.", ge=0)
     views: Whole = column("view_item events.", ge=0)
     clicks: Whole = column("Times it was clicked in a list (items of select_item events).", ge=0)
     add_to_carts: Whole = column("add_to_cart events.", ge=0)
@@ -109,7 +109,7 @@ class ProductPerformance(
         ge=0.0,
     )
     view_to_purchase_rate: Ratio = column("purchases / views; above 1 if bought without one.", nullable=True, ge=0.0)
-    conversion_rate: Ratio = share("Clients who bought it / unique_users.")
+    conversion_rate: Ratio = share("Persons who bought it / unique_users.")
     average_price: Ratio = column("Mean of the prices its interactions carry.", nullable=True)
     first_seen_at: Instant = column("First interaction with it.", nullable=True)
 

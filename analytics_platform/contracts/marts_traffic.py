@@ -54,10 +54,10 @@ class Attribution(
 ):
     """One row per day of order, attribution model and traffic source: the credit it gets.
 
-    Touches of an order are the client's sessions that start no later than the order and at most
-    ATTRIBUTION_LOOKBACK_DAYS days before its day. first_touch credits the earliest, last_touch the latest,
-    last_non_direct the latest that is not Direct (or the latest, when all are). For each model the credit of a day
-    sums to the revenue of its orders exactly.
+    Touches of an order are its person's sessions, on any device, that start no later than the order and at most
+    ATTRIBUTION_LOOKBACK_DAYS days before its day, and the session it was placed in. first_touch credits the earliest,
+    last_touch the latest, last_non_direct the latest that is not Direct (or the latest, when all are). For each model
+    the credit of a day sums to the revenue of its orders exactly.
     """
 
     date: Day = column("Day of the orders (UTC).")

@@ -288,6 +288,7 @@ class ProductInteractions(
     event_date: Day = column("Day (UTC).")
     session_id: Text = column("The session.")
     client_id: Text = column("The browser or device.")
+    person_id: Text = column("The person, of the session (dim_person).")
     product_id: Text = column("The shop's product id.", nullable=True)
     list_id: Text = column("The credited list's id, else its name.", nullable=True)
     is_bounce: Flag = column("True if the session has one event only.")

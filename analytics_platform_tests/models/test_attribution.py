@@ -64,6 +64,19 @@ def test_visits_after_the_order_and_of_others_get_no_credit(tmp_path: Path) -> N
     assert set(credits_of(tmp_path, order(), later, other).values()) == {"(direct)"}
 
 
+def test_visits_of_the_same_person_on_another_device_are_touches(tmp_path: Path) -> None:
+    logins = [{**visit(days, DIRECT, client), "user_id": "ada"} for days, client in ((8, "phone"), (6, "laptop"))]
+    rows = visit(9, NEWS, "phone"), *logins, order("laptop")
+    assert credits_of(tmp_path, *rows)["first_touch"] == "news"
+
+
+def test_an_order_on_a_shared_device_keeps_the_visit_it_was_placed_in(tmp_path: Path) -> None:
+    """The session is its last user's, the order its own user's: two persons."""
+    users = [{**visit(days, DIRECT), "user_id": user} for days, user in ((4, "bob"), (-0.001, "eve"))]
+    found = credits_of(tmp_path, {**order(page=NEWS), "user_id": "ada"}, *users, shared_device_users=1)
+    assert set(found.values()) == {"news"}
+
+
 def test_the_visit_of_the_order_itself_is_a_touch(tmp_path: Path) -> None:
     assert set(credits_of(tmp_path, order(page=NEWS)).values()) == {"news"}
 

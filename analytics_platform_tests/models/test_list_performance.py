@@ -48,6 +48,17 @@ def shop(root: Path, rows: Sequence[Row] = (), messages: Sequence[str] = ()) -> 
         yield session
 
 
+def test_users_of_lists_and_products_are_persons_on_any_device(tmp_path: Path) -> None:
+    """One person on two devices, and one client that nobody signed in on."""
+    rows = [
+        {**act(client, at, "view_item", "p1", in_list="home"), "user_id": user}
+        for client, at, user in (("phone", "10:00", "ada"), ("laptop", "11:00", "ada"), ("other", "12:00", ""))
+    ]
+    with shop(tmp_path, rows) as session:
+        assert lists(session, "unique_users") == {"home": 2}
+        assert products(session, "unique_users", "unique_viewers") == {"p1": [2, 2]}
+
+
 def lists(session: Session, *columns: str) -> dict[str, Any]:
     """List → its figures; of one column the bare figure."""
     return _figures(session, f"SELECT list_id, {', '.join(columns)} FROM marts.list_performance")

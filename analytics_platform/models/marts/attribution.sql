@@ -1,7 +1,25 @@
 -- Grain: one row per day of order, model and traffic source. Bots are left out.
--- Rules: touches of an order are the sessions of its client that start no later than the order and at most the
--- look-back days before its day. Each model gives the whole order to one touch, so credit sums to revenue exactly.
-WITH touches AS (
+-- Rules: touches of an order are the sessions of its person, on any device, that start no later than the order and at
+-- most the look-back days before its day; and the session it was placed in, which is another person's where several
+-- share a device. Erased persons have one key: there the client tells. Each model gives the whole order to one touch, so
+-- credit sums to revenue exactly.
+WITH visited AS (
+    SELECT
+        orders.event_id,
+        sessions.session_id
+    FROM star.fact_orders AS orders
+    INNER JOIN star.fact_sessions AS sessions
+        ON orders.person_key = sessions.person_key
+        AND (orders.person_key <> -1 OR orders.client_id = sessions.client_id)
+        AND sessions.started_at <= orders.ordered_at
+        AND sessions.session_date >= orders.order_date - CAST($attribution_lookback_days AS INTEGER)
+    UNION
+    SELECT
+        event_id,
+        session_id
+    FROM star.fact_orders
+),
+touches AS (
     SELECT
         orders.event_id,
         orders.order_date AS date,
@@ -20,11 +38,9 @@ WITH touches AS (
             PARTITION BY orders.event_id
             ORDER BY sessions.channel = 'Direct', sessions.started_at DESC, sessions.session_id DESC
         ) AS from_last_non_direct
-    FROM star.fact_orders AS orders
-    INNER JOIN star.fact_sessions AS sessions
-        ON orders.client_id = sessions.client_id
-        AND sessions.started_at <= orders.ordered_at
-        AND sessions.session_date >= orders.order_date - CAST($attribution_lookback_days AS INTEGER)
+    FROM visited
+    INNER JOIN star.fact_orders AS orders ON visited.event_id = orders.event_id
+    INNER JOIN star.fact_sessions AS sessions ON visited.session_id = sessions.session_id
     WHERE NOT sessions.is_bot
 ),
 credits AS (

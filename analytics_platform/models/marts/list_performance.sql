@@ -1,11 +1,11 @@
 -- Grain: one row per product list that was seen. Bots are left out: a list that only they saw has zeros.
--- Rules: built from the session rollup, for the lists that occur in the days to build. Rates count sessions, so that
+-- Rules: users are persons. Built from the session rollup, for the lists that occur in the days to build. Rates count sessions, so that
 -- none is above 1, except the click-through rate, which counts items: clicks, or views of a list without any click.
 WITH totals AS (
     SELECT
         list_id,
         sum(impressions) AS impressions,
-        count(DISTINCT client_id) AS unique_users,
+        count(DISTINCT person_id) AS unique_users,
         count(DISTINCT session_id) AS sessions,
         sum(clicks) AS clicks,
         sum(views) AS views,

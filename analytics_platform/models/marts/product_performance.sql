@@ -1,18 +1,18 @@
 -- Grain: one row per product that was seen. Bots are left out: a product that only they saw has zeros.
--- Rules: built from the session rollup, for the products that occur in the days to build. The click-through rate counts
+-- Rules: users are persons. Built from the session rollup, for the products that occur in the days to build. The click-through rate counts
 -- clicks, or of a product without any click the views that a list led to. An order counts once, also
 -- where two lists led to its lines of the product.
 WITH totals AS (
     SELECT
         product_id,
         sum(impressions) AS impressions,
-        count(DISTINCT client_id) AS unique_users,
-        count(DISTINCT CASE WHEN views > 0 THEN client_id END) AS unique_viewers,
+        count(DISTINCT person_id) AS unique_users,
+        count(DISTINCT CASE WHEN views > 0 THEN person_id END) AS unique_viewers,
         sum(views) AS views,
         sum(views) FILTER (WHERE list_id IS NOT NULL) AS listed_views,
         sum(clicks) AS clicks,
         sum(add_to_carts) AS add_to_carts,
-        count(DISTINCT CASE WHEN purchases > 0 THEN client_id END) AS buyers,
+        count(DISTINCT CASE WHEN purchases > 0 THEN person_id END) AS buyers,
         sum(prices) AS prices,
         sum(priced) AS priced,
         min(first_at) AS first_seen_at

@@ -20,6 +20,7 @@ WITH interactions AS (
         events.client_id,
         entries.session_id,
         entries.event_index,
+        sessions.person_id,
         sessions.is_bounce
     FROM cleaned.event_items AS items
     INNER JOIN cleaned.events AS events ON items.event_id = events.event_id
@@ -70,6 +71,7 @@ credited AS (
         followed.event_date,
         followed.session_id,
         followed.client_id,
+        followed.person_id,
         followed.product_id,
         coalesce(
             followed.list_id,
@@ -97,6 +99,7 @@ per_event AS (
         event_date,
         session_id,
         client_id,
+        person_id,
         product_id,
         list_id,
         is_bounce,
@@ -109,7 +112,7 @@ per_event AS (
         count(price) AS priced,
         min(event_at) AS first_at
     FROM credited
-    GROUP BY event_date, session_id, client_id, product_id, list_id, is_bounce, event_id, event_name
+    GROUP BY event_date, session_id, client_id, person_id, product_id, list_id, is_bounce, event_id, event_name
 )
 SELECT
     md5(
@@ -119,6 +122,7 @@ SELECT
     event_date,
     session_id,
     client_id,
+    person_id,
     product_id,
     list_id,
     is_bounce,
@@ -133,4 +137,4 @@ SELECT
     CAST(sum(priced) AS BIGINT) AS priced,
     min(first_at) AS first_at
 FROM per_event
-GROUP BY session_id, event_date, client_id, product_id, list_id, is_bounce
+GROUP BY session_id, event_date, client_id, person_id, product_id, list_id, is_bounce
