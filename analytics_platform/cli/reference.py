@@ -42,7 +42,7 @@ def write_reference(folder: Path) -> list[Path]:
 
 def pages() -> dict[str, str]:
     """Give the text of each page by its file name."""
-    lines = {"data_dictionary.md": _dictionary_lines(), "settings.md": _settings_lines()}
+    lines = {"data_dictionary.md": _dictionary_lines(), "star.md": _star_lines(), "settings.md": _settings_lines()}
     return {name: "\n".join(page) + "\n" for name, page in lines.items()}
 
 
@@ -50,6 +50,8 @@ def _dictionary_lines() -> Iterator[str]:
     yield from (NOTE, "", "# Data dictionary", "")
     yield "Every table of the warehouse, in the order data flows. Times are UTC, money is `DECIMAL(18,4)`, surrogate"
     yield "keys are hashes with `-1` for unknown. «from» names what a column is computed from, as read from the SQL."
+    yield "Additive numbers may be summed over any rows; semi-additive ones over some, as orders by product over days,"
+    yield "but not over products; others over none: a sum of daily visitors counts people again on each day."
     layers = {layer: list(names) for layer, names in groupby(CONTRACTS, lambda name: name.partition(".")[0])}
     yield ""
     for layer, names in layers.items():
@@ -76,6 +78,24 @@ def _table_lines(contract: ContractType) -> Iterator[str]:
     rules += [f"- `{column}` exists in `{other}`." for column, other in table.foreign_keys.items()]
     if rules:
         yield from ("", "Rules over a row:", "", *rules)
+
+
+def _star_lines() -> Iterator[str]:
+    star = [contract for name, contract in CONTRACTS.items() if name.startswith("star.")]
+    yield from (NOTE, "", "# The star", "")
+    yield "Facts and their dimensions: an arrow leads from a fact to the dimension that one of its keys points to."
+    yield "Columns are in the [data dictionary](data_dictionary.md); who is who stands in [Who is who](people.md)."
+    yield from ("", "```mermaid", "flowchart LR")
+    for contract in star:
+        name = contract.table.name.partition(".")[2]
+        yield f"    {name}{f'[({name})]' if name.startswith('dim_') else f'[{name}]'}"
+        yield from (f"    {name} --> {other.partition('.')[2]}" for other in contract.table.foreign_keys.values())
+    yield from ("```", "", "| table | one row per: the question | numbers to sum |", "| --- | --- | --- |")
+    for contract in star:
+        question = table_doc(contract).partition("\n")[0].removeprefix("One row per ")
+        summed = _codes(tuple(x for x, column in contract.columns.items() if column.metadata["sums"] == "additive"))
+        name = contract.table.name
+        yield f"| [{name}](data_dictionary.md#{name.replace('.', '')}) | {_cell(question)} | {summed} |"
 
 
 def _codes(names: tuple[str, ...]) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Annotated, Any, ClassVar, Generic, TypeAlias, TypeVar
+from typing import Annotated, Any, ClassVar, Generic, Literal, TypeAlias, TypeVar
 
 import pandera.polars as pa
 import polars as pl
@@ -25,6 +25,7 @@ Ratio: TypeAlias = pl.Float64
 Instant: TypeAlias = Annotated[pl.Datetime, "us", "UTC"]
 Money: TypeAlias = Annotated[pl.Decimal, 18, 4]
 Rate: TypeAlias = Annotated[pl.Decimal, 20, 10]
+Sums: TypeAlias = Literal["additive", "semi-additive", "not additive"]
 
 
 def column(
@@ -39,6 +40,7 @@ def column(
     amounts: tuple[str, ...] = (),
     own_id: bool = False,
     delivery: bool = False,
+    sums: Sums | None = None,
     **checks: Any,
 ) -> Any:
     """Describe one column of a contract; `checks` are those of Pandera's that have a SQL form. Raises `TypeError`.
@@ -48,7 +50,8 @@ def column(
     must be valid JSON, `random` text that does not repeat, such as ids and hashes, and so is stored as it is.
     `amounts` are the places of amounts of money in JSON: `revenue`, or `items[].price` for those in a list. A record
     with one that cannot be read is rejected. `own_id` marks the id that the source gives an event, `delivery` what says
-    how a record was delivered, such as when it was sent: it does not tell one record from another.
+    how a record was delivered, such as when it was sent: it does not tell one record from another. `sums` says of a
+    number in a fact or mart over which rows it may be summed: all, some (such as days, and not products), or none.
     """
     for name in checks.keys() - set(FIELD_CHECKS):
         raise TypeError(f"column() has no {name}=, but the checks {', '.join(FIELD_CHECKS)}")
@@ -58,12 +61,13 @@ def column(
     names = (source,) if isinstance(source, str) else tuple(source)
     kinds = {"required": required, "usual": usual or required, "json": json, "random": random}
     metadata: dict[str, Any] = {"source": names, "amounts": amounts, "own_id": own_id, "delivery": delivery, **kinds}
-    return pa.Field(nullable=nullable, description=description, metadata=metadata, **checks)
+    text = f"{description} {sums.capitalize()}." if sums else description
+    return pa.Field(nullable=nullable, description=text, metadata=metadata | {"sums": sums}, **checks)
 
 
 def share(description: str) -> Any:
     """Describe a column with a number from 0 to 1, missing where there is nothing to divide by."""
-    return column(description, nullable=True, ge=0.0, le=1.0)
+    return column(description, nullable=True, ge=0.0, le=1.0, sums="not additive")
 
 
 _Value = TypeVar("_Value")

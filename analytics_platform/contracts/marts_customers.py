@@ -6,7 +6,7 @@ from analytics_platform.contracts.base import Contract, Day, Instant, Money, Rat
 
 
 class UserMetrics(Contract, table="marts.user_metrics", key="user_id", write="upsert"):
-    """One row per customer: how many interactions, which favourite, when last seen.
+    """One row per known customer: how active are they, what do they like, when were they last seen?
 
     Customers are the users of the users API and the customers of the shop's database (cleaned.users). Other users that
     events name are no customers (ops.orphans), and are here as soon as one of the two tells of them.
@@ -14,64 +14,88 @@ class UserMetrics(Contract, table="marts.user_metrics", key="user_id", write="up
 
     user_id: Text = column("The customer.")
     name: Text = column("The name as the users API, else the shop's database, gave it.", nullable=True)
-    interactions: Whole = column("Events that name the customer, and the purchases of their orders.", ge=0)
-    clicks: Whole = column("Those named select_item (a click on a product) or click.", ge=0)
+    interactions: Whole = column(
+        "Events that name the customer, and the purchases of their orders.", ge=0, sums="additive"
+    )
+    clicks: Whole = column("Those named select_item (a click on a product) or click.", ge=0, sums="additive")
     favourite_product: Text = column("The product viewed most often; of equals the one viewed last.", nullable=True)
-    favourite_views: Whole = column("Its view_item events.", ge=0)
+    favourite_views: Whole = column("Its view_item events.", ge=0, sums="not additive")
     first_seen_at: Instant = column("First event.", nullable=True)
     last_active_at: Instant = column("Last event.", nullable=True)
-    sessions: Whole = column("Sessions.", ge=0)
-    orders: Whole = column("Orders (sessionized.buyers says whose); repeats do not count.", ge=0)
-    revenue: Money = column("Their revenue.")
+    sessions: Whole = column("Sessions.", ge=0, sums="additive")
+    orders: Whole = column("Orders (sessionized.buyers says whose); repeats do not count.", ge=0, sums="additive")
+    revenue: Money = column("Their revenue.", sums="additive")
 
 
 class UserProductAffinity(Contract, table="marts.user_product_affinity", key=("user_id", "product"), write="upsert"):
-    """One row per user and product: how much the user likes it. Users who are no customers are here too."""
+    """One row per user and product: what does the user like?
+
+    Users who are no customers are here too.
+    """
 
     user_id: Text = column("The user.")
     product: Text = column("Name of the product, else its id.")
-    rank: Whole = column("1 is viewed most often; of equals comes the latest viewed, then the smaller name.", ge=1)
-    interactions: Whole = column("Events of the user about it; what bots did counts nothing.", ge=0)
-    views: Whole = column("view_item events.", ge=0)
-    add_to_carts: Whole = column("add_to_cart events.", ge=0)
-    orders: Whole = column("Orders with it; repeats of an order do not count.", ge=0)
+    rank: Whole = column(
+        "1 is viewed most often; of equals comes the latest viewed, then the smaller name.", ge=1, sums="not additive"
+    )
+    interactions: Whole = column(
+        "Events of the user about it; what bots did counts nothing.", ge=0, sums="semi-additive"
+    )
+    views: Whole = column("view_item events.", ge=0, sums="semi-additive")
+    add_to_carts: Whole = column("add_to_cart events.", ge=0, sums="semi-additive")
+    orders: Whole = column("Orders with it; repeats of an order do not count.", ge=0, sums="semi-additive")
     share_of_views: Ratio = share("views / view_item events of the user about any product.")
     first_seen_at: Instant = column("First event.", nullable=True)
     last_seen_at: Instant = column("Last event.", nullable=True)
 
 
 class CustomerRevenue(Contract, table="marts.customer_revenue", key="person_id", write="whole"):
-    """One row per customer (person) with an order: what each brought, from the best down. Bots are left out."""
+    """One row per customer (person) with an order: who brought how much?
+
+    From the best down. Bots are left out.
+    """
 
     person_id: Text = column("The person (dim_person).")
-    rank: Whole = column("1 brought most; of equals the smaller person id comes first.", ge=1)
-    orders: Whole = column("Orders; repeats of an order do not count.", ge=1)
-    revenue: Money = column("Their revenue (shop currency), without refunds.")
-    refunds: Money = column("What was given back to them (shop currency).")
-    net_revenue: Money = column("revenue - refunds.")
-    running_total: Money = column("Revenue of this customer and of all with a smaller rank.")
-    share: Ratio = column("revenue / revenue of all customers; missing if that is 0.", nullable=True)
-    running_share: Ratio = column("running_total / revenue of all customers; missing if that is 0.", nullable=True)
+    rank: Whole = column("1 brought most; of equals the smaller person id comes first.", ge=1, sums="not additive")
+    orders: Whole = column("Orders; repeats of an order do not count.", ge=1, sums="additive")
+    revenue: Money = column("Their revenue (shop currency), without refunds.", sums="additive")
+    refunds: Money = column("What was given back to them (shop currency).", sums="additive")
+    net_revenue: Money = column("revenue - refunds.", sums="additive")
+    running_total: Money = column("Revenue of this customer and of all with a smaller rank.", sums="not additive")
+    share: Ratio = column(
+        "revenue / revenue of all customers; missing if that is 0.", nullable=True, sums="not additive"
+    )
+    running_share: Ratio = column(
+        "running_total / revenue of all customers; missing if that is 0.", nullable=True, sums="not additive"
+    )
     first_order_date: Day = column("Day of the first order (UTC).")
     last_order_date: Day = column("Day of the last order (UTC).")
 
 
 class MonthlyGrowth(Contract, table="marts.monthly_growth", key="month", write="whole"):
-    """One row per month from the first with an order or refund to the last, those without any included. No bots.
+    """One row per month from the first with an order or refund to the last: do customers and revenue grow?
+
+    Months without any are here too, bots are not.
 
     Growth is (this month - the calendar month before) / the month before. The last month may not be over.
     """
 
     month: Day = column("First day of the month (UTC).")
-    customers: Whole = column("Persons with an order in the month.", ge=0)
-    new_customers: Whole = column("Those of them whose first order is in the month.", ge=0)
-    orders: Whole = column("Orders; repeats of an order do not count.", ge=0)
-    revenue: Money = column("Their revenue (shop currency), without refunds.")
-    refunds: Money = column("What was given back to them (shop currency).")
-    net_revenue: Money = column("revenue - refunds.")
-    customers_growth: Ratio = column("Growth of customers; missing if the month before had none.", nullable=True)
-    orders_growth: Ratio = column("Growth of orders; missing if the month before had none.", nullable=True)
-    revenue_growth: Ratio = column("Growth of revenue; missing if the month before had none.", nullable=True)
+    customers: Whole = column("Persons with an order in the month.", ge=0, sums="not additive")
+    new_customers: Whole = column("Those of them whose first order is in the month.", ge=0, sums="additive")
+    orders: Whole = column("Orders; repeats of an order do not count.", ge=0, sums="additive")
+    revenue: Money = column("Their revenue (shop currency), without refunds.", sums="additive")
+    refunds: Money = column("What was given back to them (shop currency).", sums="additive")
+    net_revenue: Money = column("revenue - refunds.", sums="additive")
+    customers_growth: Ratio = column(
+        "Growth of customers; missing if the month before had none.", nullable=True, sums="not additive"
+    )
+    orders_growth: Ratio = column(
+        "Growth of orders; missing if the month before had none.", nullable=True, sums="not additive"
+    )
+    revenue_growth: Ratio = column(
+        "Growth of revenue; missing if the month before had none.", nullable=True, sums="not additive"
+    )
 
 
 _QUINTILE = (
@@ -81,24 +105,29 @@ _QUINTILE = (
 
 
 class CustomerRfm(Contract, table="marts.customer_rfm", key="person_id", write="whole"):
-    """One row per customer (person) with an order: recency, frequency and monetary value, scored. Bots are left out."""
+    """One row per customer (person) with an order: how lately, how often and for how much do they buy?
+
+    Each is scored. Bots are left out.
+    """
 
     person_id: Text = column("The person (dim_person).")
     as_of_date: Day = column("Day that recency counts from: the last one with a session of anybody (UTC).")
     last_order_date: Day = column("Day of the last order (UTC).")
-    recency_days: Whole = column("Days from the last order to as_of_date.", ge=0)
-    orders: Whole = column("Frequency: orders; repeats of an order do not count.", ge=1)
-    revenue: Money = column("Their revenue (shop currency), without refunds.")
-    refunds: Money = column("What was given back to them (shop currency).")
-    net_revenue: Money = column("Monetary value: revenue - refunds.")
-    recency_score: Whole = column(_QUINTILE + "5 ordered most lately.", ge=1, le=5)
-    frequency_score: Whole = column(_QUINTILE + "5 ordered most often.", ge=1, le=5)
-    monetary_score: Whole = column(_QUINTILE + "5 brought most.", ge=1, le=5)
+    recency_days: Whole = column("Days from the last order to as_of_date.", ge=0, sums="not additive")
+    orders: Whole = column("Frequency: orders; repeats of an order do not count.", ge=1, sums="additive")
+    revenue: Money = column("Their revenue (shop currency), without refunds.", sums="additive")
+    refunds: Money = column("What was given back to them (shop currency).", sums="additive")
+    net_revenue: Money = column("Monetary value: revenue - refunds.", sums="additive")
+    recency_score: Whole = column(_QUINTILE + "5 ordered most lately.", ge=1, le=5, sums="not additive")
+    frequency_score: Whole = column(_QUINTILE + "5 ordered most often.", ge=1, le=5, sums="not additive")
+    monetary_score: Whole = column(_QUINTILE + "5 brought most.", ge=1, le=5, sums="not additive")
     rfm: Text = column("The three scores as digits, 555 the best.")
 
 
 class CohortRetention(Contract, table="marts.cohort_retention", key=("cohort_month", "month"), write="whole"):
-    """One row per cohort of customers (persons) and month in which someone of it ordered or was refunded. No bots.
+    """One row per cohort of customers (persons) and month with an order or refund: do they come back?
+
+    Bots are left out.
 
     A cohort is the customers whose first order is in the same month (acquisition cohort: Croll and Yoskovitz, Lean
     Analytics, 2013). A month without orders and refunds of the cohort has no row.
@@ -106,11 +135,13 @@ class CohortRetention(Contract, table="marts.cohort_retention", key=("cohort_mon
 
     cohort_month: Day = column("First day of the month of the first order (UTC).")
     month: Day = column("First day of the month looked at (UTC).")
-    months_since_first: Whole = column("Calendar months from cohort_month to month; 0 is the cohort's own.", ge=0)
-    cohort_size: Whole = column("Customers in the cohort.", ge=1)
-    customers: Whole = column("Those of them with an order in the month.", ge=0)
+    months_since_first: Whole = column(
+        "Calendar months from cohort_month to month; 0 is the cohort's own.", ge=0, sums="not additive"
+    )
+    cohort_size: Whole = column("Customers in the cohort.", ge=1, sums="semi-additive")
+    customers: Whole = column("Those of them with an order in the month.", ge=0, sums="semi-additive")
     retention_rate: Ratio = share("customers / cohort_size; 1 in the cohort's own month.")
-    orders: Whole = column("Their orders in the month.", ge=0)
-    revenue: Money = column("The revenue of these (shop currency), without refunds.")
-    refunds: Money = column("What was given back to them (shop currency).")
-    net_revenue: Money = column("revenue - refunds.")
+    orders: Whole = column("Their orders in the month.", ge=0, sums="additive")
+    revenue: Money = column("The revenue of these (shop currency), without refunds.", sums="additive")
+    refunds: Money = column("What was given back to them (shop currency).", sums="additive")
+    net_revenue: Money = column("revenue - refunds.", sums="additive")

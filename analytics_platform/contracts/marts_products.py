@@ -7,28 +7,31 @@ from analytics_platform.contracts.table import TouchedKeys
 
 
 class ProductDaily(Contract, table="marts.product_daily", key=("date", "product_id"), partition="date"):
-    """One row per day and product: interest and sales. Bots are left out: a product that only they saw has zeros."""
+    """One row per day and product: who looked, and what was sold?
+
+    Bots are left out: a product that only they saw has zeros.
+    """
 
     date: Day = column("Day (UTC).")
     product_id: Text = column("The shop's product id.")
-    views: Whole = column("view_item events.", ge=0)
-    add_to_carts: Whole = column("add_to_cart events.", ge=0)
-    orders: Whole = column("Orders with the product.", ge=0)
-    quantity: Whole = column("Pieces ordered.", ge=0)
-    revenue: Money = column("Sum of the order lines' amounts (shop currency), without refunds.")
-    refunds: Money = column("Sum of the lines of refund events (shop currency).")
-    net_revenue: Money = column("revenue - refunds.")
+    views: Whole = column("view_item events.", ge=0, sums="semi-additive")
+    add_to_carts: Whole = column("add_to_cart events.", ge=0, sums="semi-additive")
+    orders: Whole = column("Orders with the product.", ge=0, sums="semi-additive")
+    quantity: Whole = column("Pieces ordered.", ge=0, sums="additive")
+    revenue: Money = column("Sum of the order lines' amounts (shop currency), without refunds.", sums="additive")
+    refunds: Money = column("Sum of the lines of refund events (shop currency).", sums="additive")
+    net_revenue: Money = column("revenue - refunds.", sums="additive")
 
 
 class TopSellers(Contract, table="marts.top_sellers", key="product_id", write="upsert"):
-    """One row per product ever seen, with all its sales."""
+    """One row per product ever seen: what sells best?"""
 
     product_id: Text = column("The shop's product id.")
-    orders: Whole = column("Orders with the product.", ge=0)
-    quantity: Whole = column("Pieces ordered.", ge=0)
-    revenue: Money = column("Sum of the order lines' amounts (shop currency), without refunds.")
-    refunds: Money = column("Sum of the lines of refund events (shop currency).")
-    net_revenue: Money = column("revenue - refunds.")
+    orders: Whole = column("Orders with the product.", ge=0, sums="not additive")
+    quantity: Whole = column("Pieces ordered.", ge=0, sums="additive")
+    revenue: Money = column("Sum of the order lines' amounts (shop currency), without refunds.", sums="additive")
+    refunds: Money = column("Sum of the lines of refund events (shop currency).", sums="additive")
+    net_revenue: Money = column("revenue - refunds.", sums="additive")
 
 
 class ListPerformance(
@@ -42,7 +45,7 @@ class ListPerformance(
         "sessionized.list_days": TouchedKeys("list_id", also=(("sessionized.product_interactions", "event_date"),)),
     },
 ):
-    """One row per product list that was met: how often its products were shown, clicked and bought.
+    """One row per product list that was met: how often are its products shown, clicked and bought?
 
     Bots are left out: a list that only they met has zeros.
 
@@ -52,20 +55,23 @@ class ListPerformance(
 
     list_id: Text = column("The list's id, else its name.")
     list_name: Text = column("Latest name.", nullable=True)
-    impressions: Whole = column("Products shown in it (items of view_item_list events).", ge=0)
-    unique_users: Whole = column("Persons who met it.", ge=0)
-    sessions: Whole = column("Sessions that met it.", ge=0)
-    clicks: Whole = column("Products clicked in it (items of select_item events).", ge=0)
-    views: Whole = column("view_item events credited to it, counted per product.", nullable=True, ge=0)
-    add_to_carts: Whole = column("add_to_cart events credited to it, counted per product.", ge=0)
-    purchases: Whole = column("Orders credited to it, counted per product; repeats of an order do not count.", ge=0)
-    unique_products: Whole = column("Distinct products met through it.", ge=0)
-    revenue: Money = column("Sum of the order lines' amounts (shop currency), without refunds.")
-    average_revenue_per_user: Ratio = column("revenue / unique_users.", nullable=True)
+    impressions: Whole = column("Products shown in it (items of view_item_list events).", ge=0, sums="additive")
+    unique_users: Whole = column("Persons who met it.", ge=0, sums="not additive")
+    sessions: Whole = column("Sessions that met it.", ge=0, sums="not additive")
+    clicks: Whole = column("Products clicked in it (items of select_item events).", ge=0, sums="additive")
+    views: Whole = column("view_item events credited to it, counted per product.", nullable=True, ge=0, sums="additive")
+    add_to_carts: Whole = column("add_to_cart events credited to it, counted per product.", ge=0, sums="additive")
+    purchases: Whole = column(
+        "Orders credited to it, counted per product; repeats of an order do not count.", ge=0, sums="additive"
+    )
+    unique_products: Whole = column("Distinct products met through it.", ge=0, sums="not additive")
+    revenue: Money = column("Sum of the order lines' amounts (shop currency), without refunds.", sums="additive")
+    average_revenue_per_user: Ratio = column("revenue / unique_users.", nullable=True, sums="not additive")
     click_through_rate: Ratio = column(
         "clicks, or views if it has no clicks at all, / impressions; missing if it was never shown.",
         nullable=True,
         ge=0.0,
+        sums="not additive",
     )
     engagement_rate: Ratio = share(
         "Sessions with a click, a view, an add_to_cart or a purchase credited to it / sessions."
@@ -85,59 +91,74 @@ class ProductPerformance(
         )
     },
 ):
-    """One row per product that was met: how often it was shown, viewed and bought.
+    """One row per product that was met: how often is it shown, viewed and bought?
 
     Bots are left out: a product that only they met has zeros.
     """
 
     product_id: Text = column("The shop's product id.")
     product_name: Text = column("Latest name.", nullable=True)
-    impressions: Whole = column("Times it was shown in a list (items of view_item_list events).", ge=0)
-    unique_users: Whole = column("Persons who met it in any way.", ge=0)
-    unique_viewers: Whole = column("Persons with a view_item event of it.", ge=0)
-    views: Whole = column("view_item events.", ge=0)
-    clicks: Whole = column("Times it was clicked in a list (items of select_item events).", ge=0)
-    add_to_carts: Whole = column("add_to_cart events.", ge=0)
-    purchases: Whole = column("Orders with it; repeats of an order do not count.", ge=0)
-    quantity: Whole = column("Pieces ordered; a missing quantity is one.", ge=0)
-    revenue: Money = column("Sum of the order lines' amounts (shop currency), without refunds.")
-    refunds: Money = column("Sum of the lines of refund events (shop currency).")
-    net_revenue: Money = column("revenue - refunds.")
+    impressions: Whole = column("Times it was shown in a list (items of view_item_list events).", ge=0, sums="additive")
+    unique_users: Whole = column("Persons who met it in any way.", ge=0, sums="not additive")
+    unique_viewers: Whole = column("Persons with a view_item event of it.", ge=0, sums="not additive")
+    views: Whole = column("view_item events.", ge=0, sums="additive")
+    clicks: Whole = column("Times it was clicked in a list (items of select_item events).", ge=0, sums="additive")
+    add_to_carts: Whole = column("add_to_cart events.", ge=0, sums="additive")
+    purchases: Whole = column("Orders with it; repeats of an order do not count.", ge=0, sums="not additive")
+    quantity: Whole = column("Pieces ordered; a missing quantity is one.", ge=0, sums="additive")
+    revenue: Money = column("Sum of the order lines' amounts (shop currency), without refunds.", sums="additive")
+    refunds: Money = column("Sum of the lines of refund events (shop currency).", sums="additive")
+    net_revenue: Money = column("revenue - refunds.", sums="additive")
     click_through_rate: Ratio = column(
         "clicks, or views that a list led to if it has no clicks at all, / impressions; missing if never shown.",
         nullable=True,
         ge=0.0,
+        sums="not additive",
     )
-    view_to_purchase_rate: Ratio = column("purchases / views; above 1 if bought without one.", nullable=True, ge=0.0)
+    view_to_purchase_rate: Ratio = column(
+        "purchases / views; above 1 if bought without one.", nullable=True, ge=0.0, sums="not additive"
+    )
     conversion_rate: Ratio = share("Persons who bought it / unique_users.")
-    average_price: Ratio = column("Mean of the prices its interactions carry.", nullable=True)
+    average_price: Ratio = column("Mean of the prices its interactions carry.", nullable=True, sums="not additive")
     first_seen_at: Instant = column("First interaction with it.", nullable=True)
 
 
 class CategorySellers(Contract, table="marts.category_sellers", key="product_id", write="whole"):
-    """One row per product ever seen, ranked by revenue within its category."""
+    """One row per product ever seen: what sells best within its category?"""
 
     product_id: Text = column("The shop's product id.")
     product_name: Text = column("Latest name.", nullable=True)
     category: Text = column("Latest category; '(not set)' without any.")
-    rank: Whole = column("Place in the category by revenue; of equals more pieces, then the smaller product id.", ge=1)
-    orders: Whole = column("Orders with the product.", ge=0)
-    quantity: Whole = column("Pieces ordered.", ge=0)
-    revenue: Money = column("Sum of the order lines' amounts (shop currency), without refunds.")
-    refunds: Money = column("Sum of the lines of refund events (shop currency).")
-    net_revenue: Money = column("revenue - refunds.")
-    share_of_category: Ratio = column("revenue / revenue of the category; missing if that is 0.", nullable=True)
+    rank: Whole = column(
+        "Place in the category by revenue; of equals more pieces, then the smaller product id.",
+        ge=1,
+        sums="not additive",
+    )
+    orders: Whole = column("Orders with the product.", ge=0, sums="not additive")
+    quantity: Whole = column("Pieces ordered.", ge=0, sums="additive")
+    revenue: Money = column("Sum of the order lines' amounts (shop currency), without refunds.", sums="additive")
+    refunds: Money = column("Sum of the lines of refund events (shop currency).", sums="additive")
+    net_revenue: Money = column("revenue - refunds.", sums="additive")
+    share_of_category: Ratio = column(
+        "revenue / revenue of the category; missing if that is 0.", nullable=True, sums="not additive"
+    )
 
 
 class BoughtTogether(Contract, table="marts.bought_together", key=("product_id", "other_product_id"), write="upsert"):
-    """One row per product and other product that was bought with it, in both directions. Bots are left out.
+    """One row per product and other product that was bought with it: what goes together?
+
+    Both directions are here. Bots are left out.
 
     Purchases of more than 100 products are left out.
     """
 
     product_id: Text = column("The shop's product id.")
     other_product_id: Text = column("A product of the same order.")
-    rank: Whole = column("Place among the products bought with it by orders; of equals the smaller product id.", ge=1)
-    orders: Whole = column("Orders with both; 0 where what had both is a repeat after all.", ge=0)
-    product_orders: Whole = column("Orders with product_id.", ge=0)
+    rank: Whole = column(
+        "Place among the products bought with it by orders; of equals the smaller product id.",
+        ge=1,
+        sums="not additive",
+    )
+    orders: Whole = column("Orders with both; 0 where what had both is a repeat after all.", ge=0, sums="not additive")
+    product_orders: Whole = column("Orders with product_id.", ge=0, sums="not additive")
     confidence: Ratio = share("orders / product_orders: the confidence of an association rule (Agrawal et al. 1993).")

@@ -30,14 +30,14 @@ class DataQualityDaily(
         "A day is listed because records arrived for it.",
     ),
 ):
-    """One row per day of events and source: what was accepted, what was rejected."""
+    """One row per day of events and source: what was accepted, what was rejected?"""
 
     date: Day = column("Day (UTC) of the events.")
     source: Text = column("The source.")
-    batches: Whole = column("Batches that brought events of the day.", ge=1)
-    rows_accepted: Whole = column("Records accepted.", ge=0)
-    rows_duplicate: Whole = column("Records that were there already.", ge=0)
-    rows_quarantined: Whole = column("Records rejected.", ge=0)
+    batches: Whole = column("Batches that brought events of the day.", ge=1, sums="semi-additive")
+    rows_accepted: Whole = column("Records accepted.", ge=0, sums="additive")
+    rows_duplicate: Whole = column("Records that were there already.", ge=0, sums="additive")
+    rows_quarantined: Whole = column("Records rejected.", ge=0, sums="additive")
     error_rate: Ratio = share("rows_quarantined / all records of the day.")
     empty_columns: Text = column(
         "Which of page_url, referrer, user_agent and items no accepted event of the day has; missing without events.",
@@ -50,7 +50,7 @@ class DataQualityDaily(
 
 
 class UnknownAmounts(Contract, table="marts.unknown_amounts", key=("date", "kind", "reason"), partition="date"):
-    """One row per day, kind and reason for which amounts are unknown, or count in part only."""
+    """One row per day, kind and reason: which amounts are unknown, or count in part only, and why?"""
 
     date: Day = column("Day (UTC) of the order or refund.")
     kind: Text = column("What the amount is of.", isin=["order", "refund"])
@@ -59,8 +59,8 @@ class UnknownAmounts(Contract, table="marts.unknown_amounts", key=("date", "kind
         "unknown amount`: they do not count. `another amount in a repeat`, as of an exchange: an order's first counts.",
         isin=[*UNKNOWN_REASONS, *COUNTED_REASONS],
     )
-    events: Whole = column("Orders or refunds.", ge=1)
-    excess: Money = column("What of refunds does not count (shop currency): in no sum.", ge=0)
+    events: Whole = column("Orders or refunds.", ge=1, sums="additive")
+    excess: Money = column("What of refunds does not count (shop currency): in no sum.", ge=0, sums="additive")
 
 
 class OrderReconciliation(
@@ -84,7 +84,9 @@ class OrderReconciliation(
         ),
     ),
 ):
-    """One row per order that events tell of, the shop's database has, or both. Bots are in.
+    """One row per order of events, of the shop's database, or of both: do they agree?
+
+    Bots are in.
 
     They are the same order if the shop's order_key names the client and the transaction id, and their days are the same
     or neighbours. `outcome` is `not tracked` for an order of the shop whose key names no client, so that no event is
@@ -98,7 +100,7 @@ class OrderReconciliation(
     shop_order_id: Whole = column("The shop's order (cleaned.orders).", nullable=True)
     order_id: Text = column("The order as events tell of it (star.fact_orders).", nullable=True)
     status: Text = column("placed or cancelled, in the shop.", nullable=True, isin=ORDER_STATES)
-    shop_total: Money = column("Value of the order in the shop, cancelled or not.", nullable=True)
-    shop_lines: Money = column("Sum of its lines in the shop.", nullable=True)
-    revenue: Money = column("Value of the order as events tell it.", nullable=True)
+    shop_total: Money = column("Value of the order in the shop, cancelled or not.", nullable=True, sums="additive")
+    shop_lines: Money = column("Sum of its lines in the shop.", nullable=True, sums="additive")
+    revenue: Money = column("Value of the order as events tell it.", nullable=True, sums="additive")
     outcome: Text = column("How they compare.", isin=RECONCILED)

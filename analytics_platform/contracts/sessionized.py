@@ -157,9 +157,9 @@ class SessionFigures(Contract):
 
     started_at: Instant = column("First event.")
     ended_at: Instant = column("Last event.")
-    duration_s: Ratio = column("Seconds from first to last event.", ge=0.0)
-    events: Whole = column("Events in the session.", ge=1)
-    page_views: Whole = column("page_view and screen_view events.", ge=0)
+    duration_s: Ratio = column("Seconds from first to last event.", ge=0.0, sums="additive")
+    events: Whole = column("Events in the session.", ge=1, sums="additive")
+    page_views: Whole = column("page_view and screen_view events.", ge=0, sums="additive")
     is_bounce: Flag = column("True for a session of one event.")
     source: Text = column("Traffic source of the first event that has one, else (direct).")
     medium: Text = column("Its medium, else (none).")
@@ -173,8 +173,8 @@ class SessionFigures(Contract):
     added_to_cart: Flag = column("Has an add_to_cart event.")
     began_checkout: Flag = column("Has a begin_checkout event.")
     purchased: Flag = column("Has a purchase event that is no refund.")
-    orders: Whole = column("Orders placed in the session (repeats of an order do not count).", ge=0)
-    revenue: Money = column("Their revenue.")
+    orders: Whole = column("Orders placed in the session (repeats of an order do not count).", ge=0, sums="additive")
+    revenue: Money = column("Their revenue.", sums="additive")
 
 
 class Sessions(

@@ -21,7 +21,7 @@ def dimensions(*names: str) -> dict[str, str]:
 
 
 class DimDate(Contract, table="star.dim_date", key="date_key", write="upsert"):
-    """One row per calendar day."""
+    """One row per calendar day: which week, month and weekday is it?"""
 
     date_key: Whole = column("The day as a number, YYYYMMDD. " + UNKNOWN)
     date: Day = column("The day.", nullable=True)
@@ -84,7 +84,9 @@ class DimCustomer(
         )
     },
 ):
-    """One row per client (browser or device) ever seen and period in which the shop knew the same of its customer.
+    """One row per client and version of its customer: what did the shop know of who used it, and when?
+
+    A version is a period in which the shop knew the same of the customer. A client is a browser or device.
 
     It describes the browser; who someone is over all browsers tells dim_person.
 
@@ -122,7 +124,9 @@ class DimProduct(
     key="product_key",
     reads={"sessionized.product_days": TouchedKeys("product_id", also=(("cleaned.product_history", "read_date"),))},
 ):
-    """One row per product ever seen in events and period in which the shop had the same name, category and price.
+    """One row per product and version: what was it called, where did it belong, and what did it cost then?
+
+    A version is a period in which the shop had the same name, category and price; products are those seen in events.
 
     A slowly changing dimension of type 2: facts point to the version that was valid at their time. Brand and the times
     it was seen are the same on all versions. A product that the shop's database does not know has one version for all
@@ -146,7 +150,10 @@ class DimList(
     write="upsert",
     reads={"sessionized.list_days": TouchedKeys("list_id")},
 ):
-    """One row per product list ever seen, with its latest name."""
+    """One row per product list ever seen: what is it called?
+
+    The name is the latest.
+    """
 
     list_key: Whole = column("Hash of list_id. " + UNKNOWN)
     list_id: Text = column("The list's id, else its name.")
@@ -156,7 +163,7 @@ class DimList(
 
 
 class DimChannel(Contract, table="star.dim_channel", key="channel_key", write="whole"):
-    """One row per default channel group of GA4."""
+    """One row per default channel group of GA4: is it paid for?"""
 
     channel_key: Whole = column("Hash of channel. " + UNKNOWN)
     channel: Text = column("Name of the channel group.", isin=[*CHANNELS, "unknown"])
@@ -164,7 +171,7 @@ class DimChannel(Contract, table="star.dim_channel", key="channel_key", write="w
 
 
 class DimDevice(Contract, table="star.dim_device", key="device_key", write="upsert"):
-    """One row per combination of device type, operating system and browser ever seen."""
+    """One row per device type, operating system and browser ever seen: what do visitors use?"""
 
     device_key: Whole = column("Hash of the three. " + UNKNOWN)
     device_type: Text = column("Kind of device.")
@@ -180,14 +187,14 @@ class FactEvents(
     reads={"sessionized.sessions": Days(before=1)},
     foreign_keys=dimensions("date", "person", "customer", "channel", "device"),
 ):
-    """One row per event."""
+    """One row per event: what happened, when, where and to whom?"""
 
     event_id: Text = column("The event (cleaned.events).")
     event_date: Day = column("Day of the event (UTC).")
     date_key: Whole = column("dim_date.")
     event_at: Instant = column("When the event happened.")
     shop_date: Day = column("Day in SHOP_TIMEZONE.")
-    shop_hour: Whole = column("Hour of that day.", in_range=(0, 23))
+    shop_hour: Whole = column("Hour of that day.", in_range=(0, 23), sums="not additive")
     session_id: Text = column("The session (fact_sessions).")
     person_key: Whole = column("dim_person, of the session.")
     customer_key: Whole = column("dim_customer, the version valid at the time.")
@@ -203,7 +210,9 @@ class FactEvents(
         "What was searched for, of a search or the view of a page of the shop with results.", nullable=True
     )
     transaction_id: Text = column("The shop's order number, on purchases.", nullable=True)
-    revenue: Money = column("Value of the order, on purchases; repeats included, see fact_orders.", nullable=True)
+    revenue: Money = column(
+        "Value of the order, on purchases; repeats included, see fact_orders.", nullable=True, sums="not additive"
+    )
     is_bot: Flag = column("True if the session is a bot's.")
 
 
@@ -215,7 +224,7 @@ class FactEventItems(
     reads={"sessionized.sessions": Days(before=1)},
     foreign_keys=dimensions("date", "person", "customer", "product", "list", "channel"),
 ):
-    """One row per product interaction: an item of an event."""
+    """One row per item of an event: which products were seen, clicked, put into carts and bought?"""
 
     event_id: Text = column("The event (fact_events).")
     item_index: Whole = column("Place of the item in the event, from 0.", ge=0)
@@ -233,16 +242,18 @@ class FactEventItems(
     event_name: Text = column("GA4 name of the event.")
     platform: Text = column("WEB, IOS or ANDROID.", nullable=True)
     list_name: Text = column("Name of the list as the event gave it.", nullable=True)
-    list_index: Whole = column("Place of the item in the list.", nullable=True)
+    list_index: Whole = column("Place of the item in the list.", nullable=True, sums="not additive")
     product_id: Text = column("The shop's product id, of an item without one that of its unique name.", nullable=True)
     product_name: Text = column("Name as the event gave it.", nullable=True)
     variant: Text = column("Size, colour or other variant.", nullable=True)
     brand: Text = column("Brand as the event gave it.", nullable=True)
     category: Text = column("Category as the event gave it.", nullable=True)
     coupon: Text = column("Coupon on the item.", nullable=True)
-    price: Money = column("Price of one piece.", nullable=True)
-    quantity: Whole = column("Pieces.", nullable=True)
-    amount: Money = column("Value of the line of a purchase or refund (shop currency).", nullable=True)
+    price: Money = column("Price of one piece.", nullable=True, sums="not additive")
+    quantity: Whole = column("Pieces.", nullable=True, sums="semi-additive")
+    amount: Money = column(
+        "Value of the line of a purchase or refund (shop currency).", nullable=True, sums="semi-additive"
+    )
     is_bot: Flag = column("True if the session is a bot's.")
 
 
@@ -254,7 +265,7 @@ class FactSessions(
     reads={"sessionized.person_days": TouchedKeys("person_id")},
     foreign_keys=dimensions("date", "person", "customer", "channel", "device"),
 ):
-    """One row per session (visit), on the day it starts."""
+    """One row per session (visit), on the day it starts: where from, how long, and what came of it?"""
 
     session_id: Text = column("The session (sessionized.sessions).")
     session_date: Day = column("Day (UTC) the session starts.")
@@ -268,9 +279,11 @@ class FactSessions(
     channel: Text = column("Default channel group.", isin=CHANNELS)
     entry_page: Text = column("Path of the first page.", nullable=True)
     shop_date: Day = column("Day in SHOP_TIMEZONE.")
-    shop_hour: Whole = column("Hour of that day.", in_range=(0, 23))
+    shop_hour: Whole = column("Hour of that day.", in_range=(0, 23), sums="not additive")
     exit_page: Text = column("Path of the last page.", nullable=True)
-    session_number: Whole = column("The person's first session is 1, the next one 2 …, over all days built.", ge=1)
+    session_number: Whole = column(
+        "The person's first session is 1, the next one 2 …, over all days built.", ge=1, sums="not additive"
+    )
     is_new: Flag = column("True for the person's first session.")
 
 
@@ -286,7 +299,10 @@ class FactOrders(
     },
     foreign_keys=dimensions("date", "person", "customer", "channel", "device"),
 ):
-    """One row per order: its earliest purchase event, with the session it was placed in."""
+    """One row per order: what was it worth, who placed it, in which visit?
+
+    It is the earliest purchase event of the order.
+    """
 
     order_id: Text = column("Stable hash of the client, the transaction id (or the event, without one) and the time.")
     event_id: Text = column("The purchase event that counts (fact_events).")
@@ -295,7 +311,7 @@ class FactOrders(
     date_key: Whole = column("dim_date.")
     ordered_at: Instant = column("When the order was placed.")
     shop_date: Day = column("Day in SHOP_TIMEZONE.")
-    shop_hour: Whole = column("Hour of that day.", in_range=(0, 23))
+    shop_hour: Whole = column("Hour of that day.", in_range=(0, 23), sums="not additive")
     session_id: Text = column("The session it was placed in (fact_sessions).")
     client_id: Text = column("The browser or device.")
     user_id: Text = column("The shop's customer or the signed-in user who ordered.", nullable=True)
@@ -303,25 +319,37 @@ class FactOrders(
     customer_key: Whole = column("dim_customer, the version valid at the time.")
     channel_key: Whole = column("dim_channel, of the session.")
     device_key: Whole = column("dim_device, of the session.")
-    items: Whole = column("Lines of the order.", ge=0)
-    quantity: Whole = column("Pieces in all lines.", ge=0)
-    revenue: Money = column("Value of the order (shop currency) before refunds, if known.", nullable=True)
+    items: Whole = column("Lines of the order.", ge=0, sums="additive")
+    quantity: Whole = column("Pieces in all lines.", ge=0, sums="additive")
+    revenue: Money = column(
+        "Value of the order (shop currency) before refunds, if known.", nullable=True, sums="additive"
+    )
     currency: Text = column("Currency in which its event tells amounts; missing: the shop's.", nullable=True)
     has_other_amounts: Flag = column("True if it came again with another amount, as of an exchange: the first counts.")
-    not_itemized: Money = column("revenue - the amounts of its lines: shipping, tax, discount …", nullable=True)
-    tax: Money = column("Tax that its event names (shop currency).", nullable=True)
-    shipping: Money = column("Shipping that its event names (shop currency).", nullable=True)
+    not_itemized: Money = column(
+        "revenue - the amounts of its lines: shipping, tax, discount …", nullable=True, sums="additive"
+    )
+    tax: Money = column("Tax that its event names (shop currency).", nullable=True, sums="additive")
+    shipping: Money = column("Shipping that its event names (shop currency).", nullable=True, sums="additive")
     discount: Money = column(
-        "Discount on the order that its event names (shop currency), else the sum of its lines'.", nullable=True
+        "Discount on the order that its event names (shop currency), else the sum of its lines'.",
+        nullable=True,
+        sums="additive",
     )
     coupon: Text = column("Coupon on the order, else the only one of its lines.", nullable=True)
-    refunded: Money = column("What was given back for it since (shop currency), also where revenue is unknown.")
+    refunded: Money = column(
+        "What was given back for it since (shop currency), also where revenue is unknown.", sums="additive"
+    )
     net_revenue: Money = column(
-        "revenue - refunded; 0 for an order that the shop cancelled; missing where revenue is unknown.", nullable=True
+        "revenue - refunded; 0 for an order that the shop cancelled; missing where revenue is unknown.",
+        nullable=True,
+        sums="additive",
     )
     shop_order_id: Whole = column("The order in the shop's database (cleaned.orders).", nullable=True)
     status: Text = column("placed or cancelled there; missing for one that it does not have.", nullable=True)
-    order_number: Whole = column("The person's first order is 1, the next one 2 …, over all days built.", ge=1)
+    order_number: Whole = column(
+        "The person's first order is 1, the next one 2 …, over all days built.", ge=1, sums="not additive"
+    )
 
 
 class FactOrderItems(
@@ -331,7 +359,7 @@ class FactOrderItems(
     partition="order_date",
     foreign_keys=dimensions("date", "person", "customer", "product"),
 ):
-    """One row per line of an order."""
+    """One row per line of an order: what was bought, how much of it, and for how much?"""
 
     order_id: Text = column("The order (fact_orders).")
     event_id: Text = column("The purchase event that counts.")
@@ -348,10 +376,10 @@ class FactOrderItems(
     brand: Text = column("Brand as the event gave it.", nullable=True)
     category: Text = column("Category as the event gave it.", nullable=True)
     coupon: Text = column("Coupon on the item.", nullable=True)
-    price: Money = column("Price of one piece.", nullable=True)
-    quantity: Whole = column("Pieces.", nullable=True)
-    discount: Money = column("Discount on the line that it names (shop currency).", nullable=True)
-    amount: Money = column("Value of the line (shop currency); missing where unknown.", nullable=True)
+    price: Money = column("Price of one piece.", nullable=True, sums="not additive")
+    quantity: Whole = column("Pieces.", nullable=True, sums="additive")
+    discount: Money = column("Discount on the line that it names (shop currency).", nullable=True, sums="additive")
+    amount: Money = column("Value of the line (shop currency); missing where unknown.", nullable=True, sums="additive")
     revenue_basis: Text = column("unit price (× quantity), line total (the price is) or shared.", nullable=True)
 
 
@@ -366,8 +394,11 @@ class FactRefunds(
     },
     foreign_keys=dimensions("date", "person", "customer"),
 ):
-    """One row per refund: a refund event, a purchase with a negative value or quantities, or an order that the shop's
-    database has as cancelled. No refund is an order."""
+    """One row per refund: how much was given back, when, and for which order?
+
+    It is a refund event, a purchase with a negative value or quantities, or an order that the shop's database has as
+    cancelled. No refund is an order.
+    """
 
     event_id: Text = column("The event (fact_events), or a hash for a cancelled order.")
     order_id: Text = column("The order that is refunded (fact_orders), if events tell of it.", nullable=True)
@@ -380,8 +411,12 @@ class FactRefunds(
     customer_key: Whole = column("dim_customer, the version valid at the time.")
     basis: Text = column("What says how much: the event's value, its items, or the whole order.", isin=REFUND_BASES)
     amount: Money = column(
-        "What counts of it (shop currency); missing where it is unknown, or what the order is worth.", nullable=True
+        "What counts of it (shop currency); missing where it is unknown, or what the order is worth.",
+        nullable=True,
+        sums="additive",
     )
     excess: Money = column(
-        "What it asks for above what is left of the order, all if its amount is unknown: in no sum.", nullable=True
+        "What it asks for above what is left of the order, all if its amount is unknown: in no sum.",
+        nullable=True,
+        sums="additive",
     )

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from analytics_platform.catalog import CONTRACTS
 from analytics_platform.cli.reference import pages
 from analytics_platform.settings import Settings, SettingsError, load_settings
 
@@ -12,10 +13,18 @@ ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 
 
-@pytest.mark.parametrize("name", ["data_dictionary.md", "settings.md"])
+@pytest.mark.parametrize("name", ["data_dictionary.md", "star.md", "settings.md"])
 def test_reference_pages_are_up_to_date(name: str) -> None:
     """If this fails: run `analytics-platform reference`."""
     assert (DOCS / name).read_text("utf-8") == pages()[name]
+
+
+def test_the_diagram_of_the_star_has_an_arrow_for_every_key_of_a_fact() -> None:
+    arrows = set(re.findall(r"^    (\w+) --> (\w+)$", pages()["star.md"], re.MULTILINE))
+    facts = {name: each.table.foreign_keys for name, each in CONTRACTS.items() if name.startswith("star.fact_")}
+    expected = {(fact, dimension) for fact, keys in facts.items() for dimension in keys.values()}
+    assert {(f"star.{fact}", f"star.{dimension}") for fact, dimension in arrows} == expected
+    assert len(facts) > 5
 
 
 def test_every_setting_is_described() -> None:
