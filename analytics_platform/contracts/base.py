@@ -167,6 +167,7 @@ class SourceEvents(Contract):
     received_at: Instant = column("When the collector got it, else when its batch arrived.")
     platform: Text = column("WEB, IOS or ANDROID.", nullable=True)
     page_url: Text = column("Address of the page.", nullable=True)
+    page_title: Text = column("Title of the page.", nullable=True)
     referrer: Text = column("Address the visitor came from.", nullable=True)
     user_agent: Text = column("The browser's own description.", nullable=True)
     campaign_tags: Text = column(

@@ -203,7 +203,9 @@ class Sessions(
     person_id: Text = column("The person (dim_person): of the user, else of the client.")
     session_date: Day = column("Day (UTC) the session starts.")
     entry_page: Text = column("Path of the first page.", nullable=True)
+    entry_host: Text = column("Its host; missing for a relative address.", nullable=True)
     exit_page: Text = column("Path of the last page.", nullable=True)
+    exit_host: Text = column("Its host; missing for a relative address.", nullable=True)
     device_type: Text = column(
         "bot of a bot's session, else the first device of a person that its events name.", isin=list(DEVICE_TYPES)
     )
@@ -250,6 +252,18 @@ class ProductDays(
     price: Money = column("Last price seen.", nullable=True)
     first_at: Instant = column("First event about the product that day.")
     last_at: Instant = column("Last event about the product that day.")
+
+
+class PageDays(Contract, table="sessionized.page_days", key=("page_key", "event_date"), partition="event_date"):
+    """One row per page and day on which events name it: its latest title that day."""
+
+    page_key: Whole = column("Hash of host and path (dim_page).")
+    event_date: Day = column("Day (UTC).")
+    host: Text = column("Host, lower case; missing for a relative address.", nullable=True)
+    path: Text = column("Path without query and fragment.")
+    title: Text = column("Last title that events name.", nullable=True)
+    first_at: Instant = column("First event on the page that day.")
+    last_at: Instant = column("Last event on the page that day.")
 
 
 class ListDays(

@@ -185,7 +185,7 @@ class FactEvents(
     key="event_id",
     partition="event_date",
     reads={"sessionized.sessions": Days(before=1)},
-    foreign_keys=dimensions("date", "person", "customer", "channel", "device"),
+    foreign_keys=dimensions("date", "person", "customer", "channel", "device", "page"),
 ):
     """One row per event: what happened, when, where and to whom?"""
 
@@ -205,6 +205,7 @@ class FactEvents(
     event_name: Text = column("GA4 name of the event.")
     feed: Text = column("Where the event came from: clickstream, ecommerce_events, web_logs …")
     platform: Text = column("WEB, IOS or ANDROID.", nullable=True)
+    page_key: Whole = column("dim_page.")
     page_path: Text = column("Path of the page.", nullable=True)
     search_term: Text = column(
         "What was searched for, of a search or the view of a page of the shop with results.", nullable=True
@@ -263,7 +264,8 @@ class FactSessions(
     key="session_id",
     partition="session_date",
     reads={"sessionized.person_days": TouchedKeys("person_id")},
-    foreign_keys=dimensions("date", "person", "customer", "channel", "device"),
+    foreign_keys=dimensions("date", "person", "customer", "channel", "device")
+    | dict.fromkeys(("entry_page_key", "exit_page_key"), "star.dim_page"),
 ):
     """One row per session (visit), on the day it starts: where from, how long, and what came of it?"""
 
@@ -278,9 +280,11 @@ class FactSessions(
     device_key: Whole = column("dim_device, of the first event.")
     channel: Text = column("Default channel group.", isin=CHANNELS)
     entry_page: Text = column("Path of the first page.", nullable=True)
+    entry_page_key: Whole = column("dim_page, of the first page.")
     shop_date: Day = column("Day in SHOP_TIMEZONE.")
     shop_hour: Whole = column("Hour of that day.", in_range=(0, 23), sums="not additive")
     exit_page: Text = column("Path of the last page.", nullable=True)
+    exit_page_key: Whole = column("dim_page, of the last page.")
     session_number: Whole = column(
         "The person's first session is 1, the next one 2 …, over all days built.", ge=1, sums="not additive"
     )

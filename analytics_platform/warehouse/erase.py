@@ -212,8 +212,9 @@ def _delete_rows(session: Session, contract: ContractType, person: Person, keys:
     values = {"customer_key": {*keys}} if "customer_key" in contract.columns else dict[str, set[str]]()
     for row in rows_naming(session, contract, person):
         for column, text in row.items():
-            # Facts of others point to a product whose name has the person in it.
-            if text and (column in IDENTIFYING or name not in _POINTED_TO) and person.is_in({column: text}):
+            # Facts of others point to a product whose name has the person in it. Those on a page have its path too.
+            is_erasable = column in (*IDENTIFYING, "path") or name not in _POINTED_TO
+            if text and is_erasable and person.is_in({column: text}):
                 values.setdefault(column, set()).add(text)
     if not values:
         return set()

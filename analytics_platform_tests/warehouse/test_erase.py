@@ -48,7 +48,7 @@ from analytics_platform_tests.sources.test_person import ADA, MAIL, NAMED, OTHER
 
 DAYS = DayRange(dt.date(2026, 3, 1), dt.date(2026, 3, 3))
 AT = "2026-03-0{}T10:0{}:00Z"
-TABLES = needed("star.fact_orders", "star.dim_customer", "marts.customer_revenue", "ops.orphans")
+TABLES = needed("star.fact_orders", "star.fact_sessions", "star.dim_customer", "marts.customer_revenue", "ops.orphans")
 
 
 def bought(client: str, at: str, number: str, revenue: str = "12.50", **columns: object) -> Row:
@@ -72,7 +72,7 @@ def left(platform: Platform, session: Session, **identifiers: Sequence[str]) -> 
 
 def test_a_person_is_erased_everywhere_and_their_orders_stay_in_the_sums(platform: Platform, session: Session) -> None:
     rows = [
-        click(ADA, AT.format(1, 0)),
+        click(ADA, AT.format(1, 0), page_url=f"https://shop.example/account/{MAIL}"),
         bought(ADA, AT.format(1, 5), "T1"),
         {**bought(ADA, AT.format(2, 5), "T2"), "event_name": "Order Completed"},
         click("bob", AT.format(1, 0)),

@@ -15,6 +15,7 @@ WITH addresses AS (
     SELECT
         event_date,
         url,
+        host,
         path,
         domain,
         utm_source,
@@ -72,6 +73,7 @@ told AS (
 enriched AS (
     SELECT
         events.*,
+        page.host AS page_host,
         page.path AS page_path,
         CASE WHEN page.domain IS NULL OR page.role IN ('own', 'page') THEN page.search_term END AS page_search_term,
         CASE WHEN page.is_tagged THEN page.utm_source ELSE tags.utm_source END AS utm_source,
@@ -149,7 +151,9 @@ SELECT
     received_at,
     platform,
     page_url,
+    page_host,
     page_path,
+    page_title,
     referrer,
     utm_source,
     utm_medium,

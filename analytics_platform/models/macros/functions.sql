@@ -2,6 +2,7 @@
 -- A macro's argument is copied to every place that names it. Where it is named more than once, it is put into a list of one
 -- element and the body is a lambda over it: without, one price read from JSON took half a second to plan.
 -- surrogate_key: BIGINT hash of a business key, -1 (the unknown member) for a missing one and a client that was erased.
+-- page_key: the key of a page by its host, which a relative address has not, and its path.
 -- micros: microseconds since 1970 of a time. json_list: the text if it is a JSON array, else null.
 -- fields_of: the fields of an event's JSON object as text. It is parsed once for all of them.
 -- items_of: the items of a JSON array with their fields as text. The array is parsed once: an event may have tens of
@@ -83,6 +84,7 @@ CREATE OR REPLACE TEMP MACRO surrogate_key(business_key) AS
         WHEN business_key LIKE 'erased:%' AND regexp_matches(business_key, '^erased:[0-9a-f]{16}$') THEN -1
         ELSE coalesce(CAST('0x' || substr(md5(business_key), 1, 15) AS BIGINT), -1)
     END;
+CREATE OR REPLACE TEMP MACRO page_key(host, path) AS surrogate_key(coalesce(host, '') || path);
 CREATE OR REPLACE TEMP MACRO micros(instant) AS epoch_us(instant);
 CREATE OR REPLACE TEMP MACRO json_list(document) AS
     CASE WHEN regexp_matches(document, '^[ \t\r\n]*\[') AND json_valid(document) THEN document END;
@@ -93,7 +95,7 @@ CREATE OR REPLACE TEMP MACRO fields_of(document) AS
             "revenue": "VARCHAR", "value": "VARCHAR", "total": "VARCHAR", "currency": "VARCHAR", "items": "VARCHAR",
             "item_list_id": "VARCHAR", "list_id": "VARCHAR", "item_list_name": "VARCHAR", "list_name": "VARCHAR",
             "tax": "VARCHAR", "shipping": "VARCHAR", "discount": "VARCHAR", "coupon": "VARCHAR",
-            "search_term": "VARCHAR", "query": "VARCHAR"
+            "search_term": "VARCHAR", "query": "VARCHAR", "page_title": "VARCHAR"
         }'
     );
 CREATE OR REPLACE TEMP MACRO items_of(document) AS

@@ -15,8 +15,12 @@ WITH visits AS (
         count(*) AS events,
         count(*) FILTER (WHERE events.event_name IN ('page_view', 'screen_view')) AS page_views,
         max_by(events.user_id, entries.event_index) FILTER (WHERE events.user_id IS NOT NULL) AS user_id,
-        min_by(events.page_path, entries.event_index) FILTER (WHERE events.page_path IS NOT NULL) AS entry_page,
-        max_by(events.page_path, entries.event_index) FILTER (WHERE events.page_path IS NOT NULL) AS exit_page,
+        min_by({'host': events.page_host, 'path': events.page_path}, entries.event_index) FILTER (
+            WHERE events.page_path IS NOT NULL
+        ) AS entry_page,
+        max_by({'host': events.page_host, 'path': events.page_path}, entries.event_index) FILTER (
+            WHERE events.page_path IS NOT NULL
+        ) AS exit_page,
         min(entries.event_index) FILTER (WHERE events.traffic_source IS NOT NULL) AS traffic_index,
         min_by({'device_type': events.device_type, 'os': events.os, 'browser': events.browser}, entries.event_index) FILTER (
             WHERE events.device_type = 'bot'
@@ -140,8 +144,10 @@ SELECT
     sourced.events,
     sourced.page_views,
     sourced.events = 1 AS is_bounce,
-    sourced.entry_page,
-    sourced.exit_page,
+    struct_extract(sourced.entry_page, 'path') AS entry_page,
+    struct_extract(sourced.entry_page, 'host') AS entry_host,
+    struct_extract(sourced.exit_page, 'path') AS exit_page,
+    struct_extract(sourced.exit_page, 'host') AS exit_host,
     sourced.source,
     sourced.medium,
     sourced.campaign,

@@ -22,6 +22,7 @@ SELECT
     events.event_name,
     events.source AS feed,
     events.platform,
+    page_key(events.page_host, events.page_path) AS page_key,
     events.page_path,
     events.search_term,
     events.transaction_id,

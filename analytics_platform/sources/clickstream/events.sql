@@ -36,6 +36,7 @@ SELECT
     coalesce(received_at, arrived_at) AS received_at,
     'WEB' AS platform,
     page_url,
+    known(struct_extract(fields, 'page_title')) AS page_title,
     referrer,
     user_agent,
     CASE

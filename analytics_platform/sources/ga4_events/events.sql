@@ -10,6 +10,7 @@ SELECT
     arrived_at AS received_at,
     platform,
     page_url,
+    known(struct_extract(fields, 'page_title')) AS page_title,
     referrer,
     user_agent,
     campaign_tags,

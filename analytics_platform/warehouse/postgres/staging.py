@@ -113,9 +113,16 @@ class StagingSession(DuckDBSession):
 
     def know_members(self, contract: ContractType, part: str) -> None:
         """Fetch the members of dimensions that the rows of `part` refer to, in place of what was fetched of them."""
-        for column, dimension in contract.table.foreign_keys.items():
-            key, name = CONTRACTS[dimension].table.key[0], quote(column)
-            self._ask_for(f"SELECT DISTINCT {name} AS id FROM {part} WHERE {name} IS NOT NULL", "bigint")
+        pointing = contract.table.foreign_keys
+        for dimension in dict.fromkeys(
+            pointing.values()
+        ):  # once for several columns: the pages a visit begins and ends on
+            names = [quote(column) for column, other in pointing.items() if other == dimension]
+            asked = " UNION ".join(
+                f"SELECT DISTINCT {name} AS id FROM {part} WHERE {name} IS NOT NULL" for name in names
+            )
+            self._ask_for(asked, "bigint")
+            key = CONTRACTS[dimension].table.key[0]
             query = f"SELECT {quote(key)} FROM {quote_table(dimension)} WHERE {quote(key)} IN (SELECT id FROM asked)"
             self.fetch(dimension, {key: "BIGINT"}, query)
 
