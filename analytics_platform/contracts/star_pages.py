@@ -1,9 +1,9 @@
-"""Contracts of the star schema about pages."""
+"""Contracts of the star schema about pages and what is promoted there."""
 
 from __future__ import annotations
 
-from analytics_platform.contracts.base import Contract, Instant, Text, Whole, column
-from analytics_platform.contracts.star import UNKNOWN
+from analytics_platform.contracts.base import Contract, Day, Flag, Instant, Text, Whole, column
+from analytics_platform.contracts.star import UNKNOWN, dimensions
 
 
 class DimPage(Contract, table="star.dim_page", key="page_key", write="upsert"):
@@ -18,3 +18,33 @@ class DimPage(Contract, table="star.dim_page", key="page_key", write="upsert"):
     title: Text = column("Latest title that events name.", nullable=True)
     first_seen_at: Instant = column("First event on it.", nullable=True)
     last_seen_at: Instant = column("Last event on it.", nullable=True)
+
+
+class FactPromotions(
+    Contract,
+    table="star.fact_promotions",
+    key=("event_id", "promotion_index"),
+    partition="event_date",
+    foreign_keys=dimensions("date", "person", "customer", "channel", "device", "page"),
+):
+    """One row per promotion in an event: a banner that was seen (view_promotion) or clicked (select_promotion)."""
+
+    event_id: Text = column("The event (fact_events).")
+    promotion_index: Whole = column("Number of the promotion in the event, from 0.", ge=0)
+    event_date: Day = column("Day of the event (UTC).")
+    date_key: Whole = column("dim_date.")
+    event_at: Instant = column("When the event happened.")
+    session_id: Text = column("The session (fact_sessions).")
+    person_key: Whole = column("dim_person, of the session.")
+    customer_key: Whole = column("dim_customer, the version valid at the time.")
+    channel_key: Whole = column("dim_channel, of the session.")
+    device_key: Whole = column("dim_device.")
+    page_key: Whole = column("dim_page.")
+    client_id: Text = column("The browser or device.")
+    user_id: Text = column("The signed-in user, if the event names one.", nullable=True)
+    event_name: Text = column("view_promotion or select_promotion.", isin=["view_promotion", "select_promotion"])
+    promotion_id: Text = column("The promotion's id.", nullable=True)
+    promotion_name: Text = column("Its name.", nullable=True)
+    creative_name: Text = column("The picture or text that promotes it.", nullable=True)
+    creative_slot: Text = column("Where that stands.", nullable=True)
+    is_bot: Flag = column("True if the session is a bot's.")

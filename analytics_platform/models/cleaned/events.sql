@@ -208,6 +208,10 @@ SELECT
     END AS search_term,
     list_id,
     list_name,
+    promotion_id,
+    promotion_name,
+    creative_name,
+    creative_slot,
     items_json,
     position,
     batch_id

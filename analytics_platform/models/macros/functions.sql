@@ -7,7 +7,7 @@
 -- fields_of: the fields of an event's JSON object as text. It is parsed once for all of them.
 -- items_of: the items of a JSON array with their fields as text. The array is parsed once: an event may have tens of
 -- thousands of items, and parsing it again for each field of each takes quadratic time and memory. numbered_items: the
--- same, each with its place from 0.
+-- same, each with its place from 0. promotions_of: the promotion of each item, one without any if there are no items.
 -- whole: the text as a count, null if it is a fraction, negative, above 2^31 or not a number.
 -- money: the text or number as an amount, null if it is not a number or ten billion or more. Far above any order, and far
 -- enough below the limit of the type that no sum over orders overflows: one absurd event must not stop all later builds.
@@ -95,7 +95,8 @@ CREATE OR REPLACE TEMP MACRO fields_of(document) AS
             "revenue": "VARCHAR", "value": "VARCHAR", "total": "VARCHAR", "currency": "VARCHAR", "items": "VARCHAR",
             "item_list_id": "VARCHAR", "list_id": "VARCHAR", "item_list_name": "VARCHAR", "list_name": "VARCHAR",
             "tax": "VARCHAR", "shipping": "VARCHAR", "discount": "VARCHAR", "coupon": "VARCHAR",
-            "search_term": "VARCHAR", "query": "VARCHAR", "page_title": "VARCHAR"
+            "search_term": "VARCHAR", "query": "VARCHAR", "page_title": "VARCHAR",
+            "promotion_id": "VARCHAR", "promotion_name": "VARCHAR", "creative_name": "VARCHAR", "creative_slot": "VARCHAR"
         }'
     );
 CREATE OR REPLACE TEMP MACRO items_of(document) AS
@@ -106,6 +107,13 @@ CREATE OR REPLACE TEMP MACRO items_of(document) AS
             "item_variant": "VARCHAR", "price": "VARCHAR", "item_price": "VARCHAR", "quantity": "VARCHAR",
             "currency": "VARCHAR", "discount": "VARCHAR", "coupon": "VARCHAR", "item_list_id": "VARCHAR",
             "item_list_name": "VARCHAR", "index": "VARCHAR", "item_list_index": "VARCHAR"
+        }]'
+    );
+CREATE OR REPLACE TEMP MACRO promotions_of(document) AS
+    from_json(
+        CASE WHEN json_array_length(document) > 0 THEN document ELSE '[{}]' END,
+        '[{
+            "promotion_id": "VARCHAR", "promotion_name": "VARCHAR", "creative_name": "VARCHAR", "creative_slot": "VARCHAR"
         }]'
     );
 CREATE OR REPLACE TEMP MACRO numbered_items(document) AS

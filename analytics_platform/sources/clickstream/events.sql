@@ -52,6 +52,10 @@ SELECT
     coalesce(known(struct_extract(fields, 'search_term')), known(struct_extract(fields, 'query'))) AS search_term,
     coalesce(known(item_list_id), known(list_id)) AS list_id,
     coalesce(known(item_list_name), known(list_name)) AS list_name,
+    plain_id(struct_extract(fields, 'promotion_id')) AS promotion_id,
+    known(struct_extract(fields, 'promotion_name')) AS promotion_name,
+    known(struct_extract(fields, 'creative_name')) AS creative_name,
+    known(struct_extract(fields, 'creative_slot')) AS creative_slot,
     json_list(items_text) AS items_json,
     position,
     batch_id

@@ -109,7 +109,8 @@ _USUAL = {
     for name in (
         *(name for field in _FIELDS.values() for name in field.names),
         *("total", "items", "params", "event_params"),
-        *("tax", "shipping", "discount", "coupon", "search_term", "query"),  # events.sql reads them in `extra`
+        *("tax", "shipping", "discount", "coupon", "search_term", "query"),  # events.sql reads these in `extra`
+        *("page_title", "promotion_id", "promotion_name", "creative_name", "creative_slot"),
     )
 }
 """Names of fields, as `plain_name` writes them → as they are usually written."""

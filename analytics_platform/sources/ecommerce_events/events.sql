@@ -30,6 +30,10 @@ SELECT
     coalesce(known(struct_extract(fields, 'search_term')), known(struct_extract(fields, 'query'))) AS search_term,
     list_id,
     list_name,
+    plain_id(struct_extract(fields, 'promotion_id')) AS promotion_id,
+    known(struct_extract(fields, 'promotion_name')) AS promotion_name,
+    known(struct_extract(fields, 'creative_name')) AS creative_name,
+    known(struct_extract(fields, 'creative_slot')) AS creative_slot,
     items AS items_json,
     position,
     batch_id

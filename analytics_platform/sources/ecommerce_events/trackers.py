@@ -61,7 +61,8 @@ _OF_DATA = (
     "currency",
     "items",
     *(f"{x}list_{y}" for x in ("", "item_") for y in ("id", "name")),
-    *("tax", "shipping", "discount", "coupon", "search_term", "query"),
+    *("tax", "shipping", "discount", "coupon", "search_term", "query", "page_title"),
+    *("promotion_id", "promotion_name", "creative_name", "creative_slot"),
 )
 _USUAL = {plain_name(name): name for name in (*_OF_DATA, *BODIES)}
 """How names in a row's `event_data` are compared → how they are read."""

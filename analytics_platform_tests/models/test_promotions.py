@@ -1,0 +1,63 @@
+"""Promotions that were seen and clicked, of events and of their items."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from analytics_platform.transform import DayRange, day_ranges
+from analytics_platform.warehouse import Session
+from analytics_platform.warehouse.ledger import find_batch, known_batches
+from analytics_platform.warehouse.touched import days_after
+from analytics_platform.warehouse.withdraw import withdraw_batch
+from analytics_platform_tests.kit import build, click, contents, load_rows, loaded_days, needed
+from analytics_platform_tests.models.test_order_facts import both_warehouses, opened
+from analytics_platform_tests.shop_messages import load_messages, shop_message
+
+TABLES = needed("star.fact_promotions")
+AT = "2024-03-01T10:00:00Z"
+OWN = {"promotion_id": 7.0, "promotion_name": "Summer", "creative_name": "beach.jpg", "creative_slot": "top"}
+ITEMS = [{"item_id": "x", **OWN}, {"item_id": "y", **OWN}, {"item_id": "z", "creative_slot": "foot"}, {"item_id": "w"}]
+ROWS = [
+    click("event", AT, "view_promotion", data=OWN),
+    click("items", AT, "Promotion Clicked", data={"items": ITEMS}),
+    click("both", AT, "select_promotion", data={"promotionName": "Winter", "items": [{"creative_name": "snow.jpg"}]}),
+    click("nothing", AT, "view_promotion", data={"promotion_id": "(not set)", "items": []}),
+    click("other", AT, "view_item", data=OWN),
+]
+SEEN = """
+    SELECT client_id, event_name, promotion_id, promotion_name, creative_name, creative_slot
+    FROM star.fact_promotions ORDER BY client_id, promotion_index
+"""
+
+
+def promotions(session: Session) -> list[tuple[object, ...]]:
+    """All of them by client."""
+    return session.rows(SEEN)
+
+
+@both_warehouses
+def test_promotions_of_events_and_items_are_rows_and_go_with_their_batch(tmp_path: Path, kind: str) -> None:
+    summer = ("7", "Summer", "beach.jpg", "top")
+    expected = [
+        ("both", "select_promotion", None, "Winter", "snow.jpg", None),
+        ("event", "view_promotion", *summer),
+        ("items", "select_promotion", *summer),
+        ("items", "select_promotion", None, None, None, "foot"),
+        ("nothing", "view_promotion", None, None, None, None),
+    ]
+    with opened(kind, tmp_path) as (platform, session):
+        load_rows(platform, session, ROWS)
+        build(session, loaded_days(session), platform.settings, TABLES)
+        assert promotions(session) == expected
+        before, known = contents(session, ["star.fact_promotions"]), set(known_batches(session))
+        message = shop_message("u1", "2024-03-02T10:00:00Z", "view_promotion", params=OWN)
+        load_messages(platform, session, [message, shop_message("u2", AT, "view_promotion", **OWN)])
+        (batch,) = set(known_batches(session)) - known
+        days = days_after(session, [batch], platform.settings)
+        for day in sorted(days):
+            build(session, DayRange(day, day), platform.settings, TABLES)
+        assert promotions(session) == [*expected, *((f"user:u{n}", "view_promotion", *summer) for n in (1, 2))]
+        withdraw_batch(session, platform.settings, platform.lake, find_batch(session, batch), "test", "me")
+        for each in day_ranges({*days, *days_after(session, [batch], platform.settings)}):
+            build(session, each, platform.settings, TABLES)
+        assert contents(session, ["star.fact_promotions"]) == before
