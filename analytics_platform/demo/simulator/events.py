@@ -139,9 +139,6 @@ USER = "user:"
 STAGED = 19
 """Number of customers, from user id 1 on, whose events are made by hand; no visit is drawn for them."""
 
-_FEWEST = 40
-_STRANGERS_PER_CUSTOMER = 0.04
-
 
 class Population(NamedTuple):
     """User ids. The users of the app and of the web shop's logs overlap; every stranger uses the web shop."""
@@ -178,13 +175,13 @@ class Scope(NamedTuple):
     @property
     def population(self) -> Population:
         """The users of a shop with about that many visitors a day."""
-        last = max(_FEWEST, self.visitors)
+        last = max(40, self.visitors)
         chosen = last - STAGED
         return Population(
             customers=range(1, last + 1),
             app_users=range(STAGED + 1 + chosen // 3, last + 1),
             web_users=range(STAGED + 1, STAGED + 1 + chosen * 3 // 4),
-            strangers=range(last + 1, last + 1 + max(4, round(last * _STRANGERS_PER_CUSTOMER))),
+            strangers=range(last + 1, last + 1 + max(4, round(last * 0.04))),
         )
 
     def random(self, matter: str) -> Random:
@@ -211,8 +208,7 @@ _CITIES = {
     **{"Nîmes": (43.84, 4.36), "Århus": (56.16, 10.15)},
 }
 """City → latitude and longitude."""
-_AROUND = 0.03
-"""How far someone lives from the middle of the city at most, in degrees: about three kilometres."""
+_AROUND = 0.03  # degrees from the middle of the city, at most: about three kilometres
 _BAD_EMAILS = ("nobody", "anna@", "@mail.example", "anna at mail.example", "anna@@mail.example", "an na@mail.example")
 _BAD_EMAIL_WITH_LOGS = STAGED + 2
 _BAD_EMAIL_EVERY = 37

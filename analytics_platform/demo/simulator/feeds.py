@@ -11,27 +11,15 @@ from pathlib import Path
 from random import Random
 from typing import ClassVar, NamedTuple
 
-from analytics_platform.demo.simulator import forms
+from analytics_platform.demo.simulator import forms, visits
 from analytics_platform.demo.simulator.breakage import BROKEN_DOCUMENTS, BROKEN_MESSAGES, BROKEN_ROWS, Broken
 from analytics_platform.demo.simulator.catalogue import draw_time_of_day
 from analytics_platform.demo.simulator.events import DAY, HOUR, LOGIN, MINUTE, SECOND, Event, Scope
 from analytics_platform.demo.simulator.staged import Staged, stage_clicks, stage_logs, stage_messages
-from analytics_platform.demo.simulator.visits import (
-    Visitor,
-    crawl_day,
-    crawl_without_pause,
-    draw_user,
-    draw_visitor,
-    visit_app,
-    visit_shop,
-    visit_signed_in,
-)
 
 _WEEKDAY_FACTORS = (1.0, 0.95, 0.95, 1.0, 0.9, 1.05, 1.2)
 """Visitors of a day, Monday first, as a share of the average."""
 
-_SECOND_VISIT_SHARE = 0.25
-_STRANGER_SHARE = 0.008
 
 _by_time = attrgetter("at", "client_id")
 
@@ -167,10 +155,10 @@ class ClickFeed(Feed):
                 paths.append(out / f"late/clickstream/late_{scope.first_day + timedelta(days=number)}.csv")
                 self._plans.append((style, number))
         traffic, (on_time, late) = scope.random("traffic"), stage_clicks(scope.start)
-        staged = Staged((*on_time, *crawl_without_pause(traffic, scope)), late)
+        staged = Staged((*on_time, *visits.crawl_without_pause(traffic, scope)), late)
         super().__init__(scope, traffic, scope.random("delivery"), paths, staged)
         self.logins: list[Event] = []
-        self._known: list[Visitor] = []
+        self._known: list[visits.Visitor] = []
         self._copies: defaultdict[int, list[Event]] = defaultdict(list)
         self._breakage = scope.random("breakage")
 
@@ -181,19 +169,19 @@ class ClickFeed(Feed):
 
     def _make_day(self, midnight: int) -> Iterator[Event]:
         rng = self._traffic
-        yield from crawl_day(rng, midnight, self._scope.visitors)
+        yield from visits.crawl_day(rng, midnight, self._scope.visitors)
         factor = _WEEKDAY_FACTORS[(midnight // DAY + 3) % 7] * rng.uniform(0.95, 1.05)
         for _ in range(max(1, round(self._scope.visitors * factor))):
-            visitor = draw_visitor(rng, self._known, self._scope.population.web_users)
+            visitor = visits.draw_visitor(rng, self._known, self._scope.population.web_users)
             yield from self._visit(visitor, midnight)
-            while rng.random() < _SECOND_VISIT_SHARE:
+            while rng.random() < 0.25:
                 yield from self._visit(visitor, midnight)
 
-    def _visit(self, visitor: Visitor, midnight: int) -> list[Event]:
-        at, user = midnight + draw_time_of_day(self._traffic), draw_user(self._traffic, visitor)
-        if user:
+    def _visit(self, visitor: visits.Visitor, midnight: int) -> list[Event]:
+        rng, at = self._traffic, midnight + draw_time_of_day(self._traffic)
+        if user := rng.choice(visitor.users) if visitor.users and rng.random() < 0.6 else 0:
             self.logins.append(Event(visitor.client_id, at + SECOND // 2, LOGIN, user=user))
-        return visit_shop(self._traffic, visitor, at, user)
+        return visits.visit_shop(rng, visitor, at, user)
 
     def _hold(self, event: Event) -> None:
         """Keep an event for a late file that arrives after the event's day."""
@@ -250,8 +238,8 @@ class LineFeed(Feed):
         self._copies: defaultdict[int, list[tuple[Event, str]]] = defaultdict(list)
 
     def _make_day(self, midnight: int) -> Iterator[Event]:
-        visits = round(self._scope.visitors * self.visits_per_visitor)
-        for _ in range(max(1, round(visits * self._traffic.uniform(0.85, 1.15)))):
+        count = round(self._scope.visitors * self.visits_per_visitor)
+        for _ in range(max(1, round(count * self._traffic.uniform(0.85, 1.15)))):
             yield from self._visit(midnight + draw_time_of_day(self._traffic))
 
     @abstractmethod
@@ -302,7 +290,7 @@ class MessageFeed(LineFeed):
         yield from super()._make_day(midnight)
 
     def _visit(self, at: int) -> list[Event]:
-        return visit_app(self._traffic, self._traffic.choice(self._scope.population.app_users), at)
+        return visits.visit_app(self._traffic, self._traffic.choice(self._scope.population.app_users), at)
 
     def _write(self, event: Event) -> tuple[str, Callable[[], str]]:
         form = forms.draw_message_form(self._rng, event)
@@ -323,8 +311,8 @@ class LogFeed(LineFeed):
     def _visit(self, at: int) -> list[Event]:
         """Make a visit of a customer, or rarely of a user that the users API does not have."""
         rng, population = self._traffic, self._scope.population
-        users = population.strangers if rng.random() < _STRANGER_SHARE else population.web_users
-        return visit_signed_in(rng, rng.choice(users), at)
+        users = population.strangers if rng.random() < 0.008 else population.web_users
+        return visits.visit_signed_in(rng, rng.choice(users), at)
 
     def _write(self, event: Event) -> tuple[str, Callable[[], str]]:
         line = forms.write_document(forms.draw_document(self._rng, event))

@@ -254,8 +254,6 @@ _APP_VERSIONS = ("5.2.0", "5.2.1", "5.3.0")
 _NUMERIC_USER_EVERY = 5
 """The id of every n-th user is a number, of the others a text."""
 
-_OTHER_FORM_SHARE = 0.4
-
 
 class MessageForm(NamedTuple):
     """One way of writing an event as a message: keys of `_STAMPS` and `_ITEMS`, one of `_WRAPS`."""
@@ -275,7 +273,7 @@ def draw_message_form(rng: Random, event: Event) -> MessageForm:
 
 def draw_copy_form(rng: Random, form: MessageForm) -> MessageForm:
     """Draw the form in which an event is sent again: the same, as in a redelivery, or with other items or wrap."""
-    if rng.random() >= _OTHER_FORM_SHARE:
+    if rng.random() >= 0.4:
         return form
     others = [MessageForm(form.stamp, items, wrap) for items in _ITEMS for wrap in _WRAPS]
     others.remove(form)

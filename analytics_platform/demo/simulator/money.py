@@ -12,8 +12,7 @@ SHOP_CURRENCY = "EUR"
 _PER_EURO = {"USD": Decimal("1.0845"), "GBP": Decimal("0.8412"), "JPY": Decimal("163.15")}
 _SIGNS = {"EUR": "€", "USD": "$", "GBP": "£", "JPY": "¥"}
 _SHIPPING = {"EUR": 490, "USD": 490, "GBP": 390, "JPY": 80_000}
-_FREE_SHIPPING = 5_000
-"""Cents from which an order in euros is sent for nothing."""
+_FREE_SHIPPING = 5_000  # cents from which an order in euros is sent for nothing
 _TAX_PERCENT = {"EUR": 19, "GBP": 20}
 _CURRENCY_WEIGHTS = (82, 8, 6, 4)
 _RATE_DAYS = 7

@@ -6,25 +6,8 @@ from random import Random
 from typing import Any, NamedTuple
 from urllib.parse import unquote_plus
 
-from analytics_platform.demo.simulator.catalogue import (
-    APP_LISTS,
-    APP_PRODUCTS,
-    ARTICLES,
-    CHECKOUT,
-    COLLECTIONS,
-    CRAWLERS,
-    GOOGLEBOT,
-    LIST_WEIGHTS,
-    LISTS,
-    PEOPLE,
-    PEOPLE_WEIGHTS,
-    PRODUCTS,
-    SEARCHES,
-    SERVERS,
-    SHOP,
-    SimulatedProduct,
-    draw_arrival,
-)
+from analytics_platform.demo.simulator import catalogue
+from analytics_platform.demo.simulator.catalogue import PRODUCTS, SHOP, SimulatedProduct
 from analytics_platform.demo.simulator.events import DAY, HOUR, MINUTE, SECOND, USER, Event, Item, Purchase, Scope
 from analytics_platform.demo.simulator.forms import describe_items, describe_list, describe_order, encode
 from analytics_platform.demo.simulator.money import draw_order, give_back, tell_order
@@ -64,7 +47,7 @@ class Visit:
 
     def land(self, path: str) -> None:
         """Open the first page, with the campaign and the referrer that led here."""
-        query, channel = draw_arrival(self.rng)
+        query, channel = catalogue.draw_arrival(self.rng)
         mark = "" if not query or query.startswith("#") else "&" if "?" in path else "?"
         tagged, referred = (channel.group, "") if query else ("", channel.group)
         self._open = self._open._replace(
@@ -78,31 +61,28 @@ class Visit:
 
 
 class Visitor(NamedTuple):
-    """A client of the web shop and what stays the same from visit to visit."""
+    """A client of the web shop, what stays the same from visit to visit, and the users who sign in there."""
 
     client_id: str
     user_agent: str
     email: str
     uses_app: bool
-    users: tuple[int, ...] = ()
-    """Who signs in there, with others of the household."""
+    users: tuple[int, ...]
 
 
-_KNOWN_VISITORS = 20_000
-"""How many earlier visitors may come back; a new one replaces any of them."""
-
-_RETURNING_SHARE = 0.3
-_USERS_WEIGHTS = (85, 12, 3)
-_SIGNED_IN_SHARE = 0.6
+_KNOWN_VISITORS = 20_000  # may come back; a new one replaces any of them
 
 
 def draw_visitor(rng: Random, known: list[Visitor], users: range) -> Visitor:
     """Draw one of the `known` visitors, or a new one, who is then known and may be up to two of the users."""
-    if known and rng.random() < _RETURNING_SHARE:
+    if known and rng.random() < 0.3:
         return rng.choice(known)
-    client_id, agent = f"{rng.getrandbits(96):024x}", rng.choices(PEOPLE, cum_weights=PEOPLE_WEIGHTS)[0]
+    client_id, agent = (
+        f"{rng.getrandbits(96):024x}",
+        rng.choices(catalogue.PEOPLE, cum_weights=catalogue.PEOPLE_WEIGHTS)[0],
+    )
     email, uses_app = hash_email(rng.getrandbits(48)), rng.random() < 0.1
-    accounts = rng.sample(users, rng.choices((0, 1, 2), _USERS_WEIGHTS)[0])
+    accounts = rng.sample(users, rng.choices((0, 1, 2), (85, 12, 3))[0])
     visitor = Visitor(client_id, agent, email, uses_app, tuple(accounts))
     if len(known) < _KNOWN_VISITORS:
         known.append(visitor)
@@ -121,11 +101,6 @@ def _draw_basket(rng: Random, first: SimulatedProduct) -> list[Item]:
     others = rng.sample(PRODUCTS, rng.choice((0, 0, 0, 1, 1, 2)))
     basket = [product.item(rng.choice(product.variants), rng.choice((1, 1, 1, 2))) for product in (first, *others)]
     return [item.reduced("SLEEP20", 20) for item in basket] if rng.random() < 0.15 else basket
-
-
-def draw_user(rng: Random, visitor: Visitor) -> int:
-    """Draw who signs in on one visit, 0 for nobody."""
-    return rng.choice(visitor.users) if visitor.users and rng.random() < _SIGNED_IN_SHARE else 0
 
 
 def visit_shop(rng: Random, visitor: Visitor, starts_at: int, user: int = 0) -> list[Event]:
@@ -161,24 +136,15 @@ def _browse_pages(visit: Visit, email: str) -> None:
 
 def _draw_path(rng: Random) -> str:
     """Draw a page that is not a product's."""
-    kind = rng.random()
-    if kind < 0.35:
-        return "/"
-    if kind < 0.80:
-        return f"/collections/{rng.choice(COLLECTIONS)}"
-    if kind < 0.92:
-        return f"/blogs/{rng.choice(ARTICLES)}"
-    return f"/search?q={rng.choice(SEARCHES)}"
+    listed, read = rng.choice(catalogue.COLLECTIONS), rng.choice(catalogue.ARTICLES)
+    paths = ("/", f"/collections/{listed}", f"/blogs/{read}", f"/search?q={rng.choice(catalogue.SEARCHES)}")
+    return rng.choices(paths, (35, 45, 12, 8))[0]
 
 
 def _draw_product_url(rng: Random, product: SimulatedProduct) -> str:
     """Draw the address of a product's page, sometimes with a variant, rarely with a comma."""
-    kind = rng.random()
-    if kind < 0.7:
-        return product.page_url
-    if kind < 0.98:
-        return f"{product.page_url}?variant={rng.randrange(len(product.variants))}"
-    return f"{product.page_url}?sort=price,asc"
+    query = rng.choices(("", f"?variant={rng.randrange(len(product.variants))}", "?sort=price,asc"), (70, 28, 2))[0]
+    return product.page_url + query
 
 
 def _check_out(visit: Visit, email: str, product: SimulatedProduct) -> None:
@@ -187,14 +153,14 @@ def _check_out(visit: Visit, email: str, product: SimulatedProduct) -> None:
     Some pay elsewhere and come back from there. Some confirmations are sent by the shop's server.
     """
     rng = visit.rng
-    host = rng.choice((SHOP, CHECKOUT))
+    host = rng.choice((SHOP, catalogue.CHECKOUT))
     visit.open(f"{host}/checkout")
     visit.record("checkout_started")
     if rng.random() < 0.4:
         return
     basket = _draw_basket(rng, product)
     visit.open(f"{host}/checkout/thank-you", rng.choice(("", "", "https://www.paypal.com/", "https://pay.klarna.com/")))
-    sender = {"user_agent": SERVERS[0]} if rng.random() < 0.05 else {}
+    sender = {"user_agent": catalogue.SERVERS[0]} if rng.random() < 0.05 else {}
     for purchase, items in draw_order(rng, basket):
         visit.wait()
         visit.record("checkout_completed", data=describe_order(purchase, items, email), purchase=purchase, **sender)
@@ -204,7 +170,7 @@ def _check_out(visit: Visit, email: str, product: SimulatedProduct) -> None:
     elif fate < 0.03:
         visit.events.append(last._replace(at=last.at + DAY + rng.randrange(20 * MINUTE)))
     elif fate < 0.13:
-        _refund(visit, basket, *SERVERS)
+        _refund(visit, basket, *catalogue.SERVERS)
 
 
 def _refund(visit: Visit, basket: Sequence[Item], *senders: str) -> None:
@@ -221,9 +187,11 @@ def _browse_lists(visit: Visit) -> None:
     if rng.random() < 0.3:
         _see_promotion(visit)
     while True:
-        shown = rng.choice(LISTS)
+        shown = rng.choice(catalogue.LISTS)
         if shown.list_id == "search":
-            visit.record("view_search_results", data=encode({"search_term": unquote_plus(rng.choice(SEARCHES))}))
+            visit.record(
+                "view_search_results", data=encode({"search_term": unquote_plus(rng.choice(catalogue.SEARCHES))})
+            )
             visit.wait()
         visit.record("view_item_list", data=describe_list(shown, 1, len(shown.products)))
         index = rng.randint(1, len(shown.products))
@@ -268,10 +236,7 @@ def _buy_basket(visit: Visit, basket: list[Item]) -> None:
         visit.wait()
         visit.record("purchase", data=describe_items(items, **purchase.fields), purchase=purchase)
     if rng.random() < 0.1:
-        _refund(visit, basket, *SERVERS)
-
-
-_WHOLE_SECOND_SHARE = 0.25
+        _refund(visit, basket, *catalogue.SERVERS)
 
 
 def visit_app(rng: Random, user_id: int, starts_at: int) -> list[Event]:
@@ -282,7 +247,7 @@ def visit_app(rng: Random, user_id: int, starts_at: int) -> list[Event]:
         _tap(visit, "app_open")
     elif fate < 0.18:
         # a notification leads straight to a product, past any list
-        _tap(visit, "view_item", rng.choice(APP_PRODUCTS).item(quantity=1))
+        _tap(visit, "view_item", rng.choice(catalogue.APP_PRODUCTS).item(quantity=1))
     while _browse_app_list(visit) and rng.random() < 0.5:
         pass
     return visit.events
@@ -290,7 +255,7 @@ def visit_app(rng: Random, user_id: int, starts_at: int) -> list[Event]:
 
 def _tap(visit: Visit, name: str, *items: Item, purchase: Purchase | None = None) -> None:
     """Add an event, sometimes at a whole second, and pause."""
-    if visit.rng.random() < _WHOLE_SECOND_SHARE:
+    if visit.rng.random() < 0.25:
         visit.at = -(-visit.at // SECOND) * SECOND
     visit.record(name, items=items, purchase=purchase)
     visit.wait()
@@ -299,7 +264,7 @@ def _tap(visit: Visit, name: str, *items: Item, purchase: Purchase | None = None
 def _browse_app_list(visit: Visit) -> bool:
     """Look at a list of 10 to 20 items and perhaps at one of its products; False once the visit is over."""
     rng = visit.rng
-    shown = rng.choices(APP_LISTS, weights=LIST_WEIGHTS)[0]
+    shown = rng.choices(catalogue.APP_LISTS, weights=catalogue.LIST_WEIGHTS)[0]
     length = rng.randint(10, 20)
     _tap(visit, "view_item_list", *shown.items[:length])
     if rng.random() < 0.35:
@@ -315,7 +280,7 @@ def _browse_app_list(visit: Visit) -> bool:
 
 def _draw_app_basket(rng: Random, clicked: Item) -> tuple[Item, ...]:
     """Draw the product just seen and up to two more, each credited to a different list or to none."""
-    others = [each for each in APP_LISTS if each.name != clicked.list_name]
+    others = [each for each in catalogue.APP_LISTS if each.name != clicked.list_name]
     basket = [clicked]
     for shown in rng.sample(others, rng.choice((0, 0, 0, 1, 2))):
         item = rng.choice(shown.items)
@@ -379,25 +344,29 @@ def _look_at_product(visit: Visit, user_id: int) -> None:
             log("apply_coupon")
 
 
-_PAGES = (f"{SHOP}/", *(f"{SHOP}/collections/{slug}" for slug in COLLECTIONS), *(each.page_url for each in PRODUCTS))
+_PAGES = (
+    f"{SHOP}/",
+    *(f"{SHOP}/collections/{slug}" for slug in catalogue.COLLECTIONS),
+    *(each.page_url for each in PRODUCTS),
+)
 
 
 def crawl_without_pause(rng: Random, scope: Scope) -> Iterator[Event]:
     """Make one client that never pauses: an event every 5 to 25 minutes, so that only midnight cuts its sessions."""
     at = scope.start + rng.randrange(5 * MINUTE)
     while at < scope.end:
-        yield _crawl_page(rng, "googlebot-66-249-66-1", at, GOOGLEBOT)
+        yield _crawl_page(rng, "googlebot-66-249-66-1", at, catalogue.GOOGLEBOT)
         at += rng.randrange(5 * MINUTE, 25 * MINUTE)
 
 
 def crawl_day(rng: Random, midnight: int, visitors: int) -> Iterator[Event]:
     """Make short bursts of other crawlers in the day that begins at `midnight`, about one to 150 visitors."""
     for _ in range(2 + visitors // 150):
-        number = rng.randrange(len(CRAWLERS))
+        number = rng.randrange(len(catalogue.CRAWLERS))
         client_id = f"crawler-{number}-{rng.randrange(4)}"
         at = midnight + rng.randrange(DAY)
         for _ in range(rng.randint(3, 40)):
-            yield _crawl_page(rng, client_id, at, CRAWLERS[number])
+            yield _crawl_page(rng, client_id, at, catalogue.CRAWLERS[number])
             at += rng.randrange(SECOND, 3 * MINUTE)
 
 
