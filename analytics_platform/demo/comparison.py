@@ -8,6 +8,7 @@ from decimal import Decimal
 from types import MappingProxyType
 
 from analytics_platform.demo.simulator import BoughtOrder
+from analytics_platform.demo.simulator.catalogue import RENAMED, VERSIONS
 from analytics_platform.demo.simulator.tally import Figures
 from analytics_platform.shop.errors import OrderRejectedError
 from analytics_platform.warehouse import Session
@@ -198,20 +199,19 @@ class Sales:
     rejected: Sequence[OrderRejectedError]
 
 
-_SALES = "SELECT client_id || '/' || transaction_id, revenue FROM star.fact_orders"
-_GOODS = "SELECT order_key, total FROM cleaned.orders"
-_CANCELLED = "SELECT count(*) FROM cleaned.orders WHERE status = 'cancelled'"
-
-
 def reconcile(session: Session, sales: Sales, orders: Iterable[BoughtOrder]) -> Iterator[Compared]:
     """Compare sales according to the shop, the warehouse and the truth; the shop knows no shipping and no discount."""
     truth = {f"{order.client_id}/{order.transaction_id}": order for order in orders}
-    found = dict(session.rows(_SALES))
+    found = dict(session.rows("SELECT client_id || '/' || transaction_id, revenue FROM star.fact_orders"))
+    read = session.rows("SELECT order_key, total, status FROM cleaned.orders")
     empty = [sum(revenue == 0 for revenue in found.values()), sum(not order.lines for order in truth.values())]
     yield Compared(("orders",), (len(sales.totals), len(found) - empty[0], len(truth) - empty[1]))
     goods = {key: order.goods for key, order in truth.items() if order.lines}
-    yield Compared(("worth of the goods, by order",), (sales.totals, dict(session.rows(_GOODS)), goods))
-    cancelled = sum(order.is_cancelled for order in truth.values())
-    yield Compared(("cancelled",), (sales.cancelled, *session.rows(_CANCELLED)[0], cancelled))
+    yield Compared(("worth of the goods, by order",), (sales.totals, {key: total for key, total, _ in read}, goods))
+    cancelled = [sum(status == "cancelled" for *_, status in read), sum(each.is_cancelled for each in truth.values())]
+    yield Compared(("cancelled",), (sales.cancelled, *cancelled))
+    sql = "SELECT version, product_name, price FROM star.dim_product WHERE product_id = $renamed"
+    versions = {number: tuple(told) for number, *told in session.rows(sql, {"renamed": RENAMED})}
+    yield Compared(("versions of a renamed product",), (VERSIONS, versions, VERSIONS))
     yield Compared(("orders without items",), (sales.empty, *empty))
     yield Compared(("orders rejected for another reason",), (len(sales.rejected), 0, 0))

@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from analytics_platform.demo.comparison import Sales
 from analytics_platform.demo.simulator import BoughtOrder
-from analytics_platform.demo.simulator.catalogue import APP_PRODUCTS
+from analytics_platform.demo.simulator.catalogue import APP_PRODUCTS, RENAMED, VERSIONS
 from analytics_platform.shop.carts import CUSTOMER
 from analytics_platform.shop.catalogue import seed_customers, seed_products
 from analytics_platform.shop.domain import Cart, CartLine, Customer, Product
@@ -39,6 +39,13 @@ def stock_shop(shop: Shop) -> None:
     seed_products(shop.database, products)
     with shop.database.transaction() as connection:
         connection.execute(_NUMBER_GUESTS)
+
+
+def rename_product(shop: Shop) -> None:
+    """Give a product another name and price."""
+    with shop.database.transaction() as connection:
+        sql = "UPDATE shop.products SET name = %s, price = %s WHERE product_id = %s"
+        connection.execute(sql, (*VERSIONS[2], RENAMED))
 
 
 def buy(shop: Shop, orders: Iterable[BoughtOrder], people: People) -> Sales:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import datetime as dt
 from pathlib import Path
 
-from analytics_platform.demo.simulated_shop import buy, stock_shop
+from analytics_platform.demo.simulated_shop import buy, rename_product, stock_shop
 from analytics_platform.demo.simulator import PURCHASES, read_purchases, simulate
+from analytics_platform.demo.simulator.catalogue import RENAMED, VERSIONS
 from analytics_platform.shop.service import Shop
 from analytics_platform_tests.shop.kit import stored
 
@@ -28,3 +29,14 @@ def test_what_the_shop_sold_is_the_truth_about_the_simulation(shop: Shop, tmp_pa
 
     assert buy(shop, orders, truth["users", "people"]) == sales
     assert {**stored(shop), "outbox": []} == before
+
+
+def test_a_product_gets_another_name_and_price(shop: Shop) -> None:
+    stock_shop(shop)
+    sql = "SELECT name, price FROM shop.products WHERE product_id = %s"
+    with shop.database.transaction() as connection:
+        before = connection.execute(sql, [RENAMED]).fetchone()
+    rename_product(shop)
+    with shop.database.transaction() as connection:
+        after = connection.execute(sql, [RENAMED]).fetchone()
+    assert [before, after] == [VERSIONS[1], VERSIONS[2]]

@@ -3,6 +3,7 @@
 from decimal import Decimal
 from itertools import accumulate
 from random import Random
+from types import MappingProxyType
 from typing import NamedTuple
 
 from analytics_platform.demo.simulator.events import HOUR, Item
@@ -107,6 +108,10 @@ PRODUCTS = tuple(
     )
 )
 
+RENAMED = "P-3001"
+VERSIONS = MappingProxyType({1: ("Kissen Wölkchen", Decimal("49.90")), 2: ("Kissen Wolke", Decimal("54.90"))})
+"""Names and prices of this product; the shop changes them before the late data arrive."""
+
 COLLECTIONS = ("matratzen", "betten", "kissen", "bettwaesche", "decken", "moebel", "zubehoer", "sale")
 """Slugs of the collection pages."""
 
@@ -204,7 +209,6 @@ _DESKTOP = (
 _MOBILE = (
     f"{_IPHONE} 18_0 like Mac OS X) {_WEBKIT} Version/18.0 Mobile/15E148 Safari/604.1",
     f"{_IPHONE} 18_1 like Mac OS X) {_WEBKIT} Version/18.1 Mobile/15E148 Safari/604.1",
-    f"{_IPHONE} 18_1 like Mac OS X) {_WEBKIT} CriOS/131.0.6778.73 Mobile/15E148 Safari/604.1",
     f"{_IPHONE} 17_5 like Mac OS X) {_WEBKIT} Mobile/15E148 Instagram 353.0.4.18.87",
     *(f"{_ANDROID} 10; K) {_BLINK} Chrome/{version}.0.0.0 Mobile Safari/537.36" for version in (130, 131)),
     f"{_ANDROID} 15; Pixel 8) {_BLINK} Chrome/131.0.6778.39 Mobile Safari/537.36",
@@ -226,8 +230,6 @@ GOOGLEBOT = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.
 
 CRAWLERS = (
     "Mozilla/5.0 (compatible; AhrefsBot/7.0; +http://ahrefs.com/robot/)",
-    "Mozilla/5.0 (compatible; bingbot/2.0; +http://www.bing.com/bingbot.htm)",
-    "Mozilla/5.0 (compatible; YandexBot/3.0; +http://yandex.com/bots)",
     f"{_ANDROID} 6.0.1; Nexus 5X Build/MMB29P) {_BLINK} Chrome/130.0.0.0 "
     "Mobile Safari/537.36 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)",
     f"Mozilla/5.0 {_BLINK}; compatible; GPTBot/1.2; +https://openai.com/gptbot)",
@@ -291,7 +293,6 @@ CHANNELS = (
     Channel("Paid Search", 4, _utm("partner", "referral"), "", "msclkid"),
     Channel("Paid Social", 6, "", "https://www.tiktok.com/", "ttclid"),
     Channel("Email", 70, _utm("newsletter", "email", "autumn_sale"), ""),
-    Channel("Email", 30, _utm("newsletter", "email", "welcome+series"), ""),
     Channel("Email", 6, "UTM_SOURCE=NEWSLETTER&UTM_MEDIUM=EMAIL", ""),
     Channel("Email", 6, "utm_source=newsletter&amp;utm_medium=email", ""),
     Channel("Email", 6, "#utm_source=newsletter&utm_medium=email", ""),

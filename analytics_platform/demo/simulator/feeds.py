@@ -139,8 +139,6 @@ class ClickFeed(Feed):
     name, late_share, broken_percent, broken = "clickstream", 0.004, 3, BROKEN_ROWS
     kept = slice(1)
     copy_share: ClassVar[float] = 0.01
-    longest_model: ClassVar[int] = 10_000
-    """Characters of event data up to which an event is a model for a broken row."""
 
     def __init__(self, scope: Scope, out: Path) -> None:
         self._plans: list[tuple[forms.FileStyle, int]] = []
@@ -203,7 +201,7 @@ class ClickFeed(Feed):
         for event in self._copies.pop(number, []):
             rows.insert(rng.randrange(len(rows) + 1), event)
         # a broken row beside one over several lines would become part of its record
-        bulky = {place for place, row in enumerate(rows) if "\n" in row.data or len(row.data) > self.longest_model}
+        bulky = {place for place, row in enumerate(rows) if "\n" in row.data or len(row.data) > 10_000}
         places = [place for place in range(len(rows)) if place not in bulky and place - 1 not in bulky]
         chosen = {*self._breakage.sample(places, min(self._count_broken(len(rows)), len(places)))}
         written = [(row, forms.write_row(row, style)) for row in rows]
