@@ -160,6 +160,10 @@ class Settings(BaseSettings):
         description="Messages after which `follow` closes a batch; it closes one 0.5 s after its first in any case.",
     )
 
+    follow_summary_seconds: Annotated[float, Field(ge=0)] = Field(
+        60.0, description="How often `follow` builds marts that sum up days, at most; all others with every batch."
+    )
+
     automation: bool = Field(False, description="Whether sensors and schedules run from the start.")
     sensor_seconds: Annotated[int, Field(ge=1)] = Field(5, description="Seconds between two looks of a sensor.")
 

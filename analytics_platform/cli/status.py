@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from analytics_platform.lake import open_lake
+from analytics_platform.orchestration.follow.state import is_followed, read_state
 from analytics_platform.settings import Settings, masked
 from analytics_platform.sources.arrivals.files import find_unread, find_unreadable, new_files
 from analytics_platform.sources.registry import SOURCES, lacks_events
@@ -47,7 +48,8 @@ class SourceStatus:
 class Status:
     """The whole picture: `next_step` in one sentence, `not_set` with what is absent without each setting.
 
-    `unread` says what in the landing folder nothing reads, `rejected` which files there are rejected and why.
+    `unread` says what in the landing folder nothing reads, `rejected` which files there are rejected and why, `lane`
+    how the fast lane is, if there ever was one.
     """
 
     warehouse: str
@@ -58,6 +60,7 @@ class Status:
     observations: tuple[Observation, ...] = ()
     unread: tuple[str, ...] = ()
     rejected: tuple[str, ...] = ()
+    lane: str = ""
 
 
 def read_status(settings: Settings, now: dt.datetime) -> Status:
@@ -80,8 +83,9 @@ def read_status(settings: Settings, now: dt.datetime) -> Status:
                 loaded = {source: counted for source, *counted in session.rows(_LOADED)}
                 batches = tuple(dict(zip(_SHOWN, row, strict=True)) for row in session.rows(_BATCHES))
                 observations = tuple(watch(session, settings, now))
-                days = days_not_built(session, settings)
+                days = "" if is_followed(settings) else days_not_built(session, settings)
     absent: dict[str, list[str]] = {}
+    lane = read_state(settings)
     for source in SOURCES.values():
         if not source.address(settings):
             absent.setdefault(source.arrival.setting, []).append(source.name)
@@ -104,6 +108,7 @@ def read_status(settings: Settings, now: dt.datetime) -> Status:
             ),
         ),
         tuple(f"Rejected: {path}: {why.rstrip('.')}." for path, why in rejected.items()),
+        (lane.stalled(now) or f"Fast lane: {lane}.") if lane else "",
     )
 
 

@@ -72,7 +72,7 @@ def print_status(status: Status) -> None:
         console.print(batches)
     if status.observations:
         print_observations(status.observations, "What is stored")
-    for sentence in (*status.unread, *status.rejected):
+    for sentence in filter(None, (*status.unread, *status.rejected, status.lane)):
         console.print(Text(printable(sentence)))
     # Not wrapped: a command that is copied over two lines does not run.
     console.print(Text(printable(f"Next: {status.next_step}")), soft_wrap=True)

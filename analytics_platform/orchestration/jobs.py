@@ -16,6 +16,9 @@ RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_p
 BUILT_UP_TO = "analytics/built_up_to"
 """The tag of a run that built all that was loaded up to a place in the ledger."""
 
+FOLLOWED_UP_TO = "analytics/followed_up_to"
+"""The tag of a run of the fast lane that built up to a place in the ledger, but for summaries."""
+
 TOUCHED = "analytics/touched"
 """The tag with what a run builds of its days (`Touched`): of each table only what changed. Without it, all days."""
 

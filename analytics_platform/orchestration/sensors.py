@@ -21,6 +21,7 @@ from analytics_platform.orchestration.decisions import (
     decide_rebuild,
     decide_waiting,
 )
+from analytics_platform.orchestration.follow.state import is_followed
 from analytics_platform.orchestration.jobs import DRAIN_OUTBOX, INGEST, RANGE_END, RANGE_START, REBUILD, TOUCHED
 from analytics_platform.settings import Settings
 from analytics_platform.shop.outbox import count_due
@@ -35,6 +36,9 @@ from analytics_platform.warehouse.touched import Touched, touched_after
 
 SENSOR = "analytics/sensor"
 OUTBOX_SECONDS = 30
+RECONCILE_AFTER = dt.timedelta(minutes=15)
+"""While a fast lane builds what arrives, the full lane builds the same days again no sooner than this."""
+
 Decide: TypeAlias = Callable[[dg.SensorEvaluationContext, Runs, dt.datetime], Wait | Start]
 UNFINISHED = [
     dg.DagsterRunStatus.QUEUED,
@@ -98,6 +102,8 @@ def files_sensor(source: Source, settings: Settings, lake: FolderLake) -> dg.Sen
     """Make the sensor that loads the new files of a source."""
 
     def decide(context: dg.SensorEvaluationContext, runs: Runs, now: dt.datetime) -> Wait | Start:
+        if is_followed(settings):
+            return Wait("`analytics-platform follow` loads new files")
         decision = decide_landing(new_files(source, settings, lake), runs, now, context.cursor)
         if isinstance(decision, Start):
             return decision
@@ -117,6 +123,8 @@ def system_sensor(source: Source, arrival: CountedArrival, settings: Settings) -
     def decide(context: dg.SensorEvaluationContext, runs: Runs, now: dt.datetime) -> Wait | Start:
         if not source.address(settings):
             return Wait(f"{setting} is not set: there is nothing to look at")
+        if is_followed(settings):
+            return Wait("`analytics-platform follow` takes what waits in the queue")
         return decide_waiting(arrival.waiting(settings), arrival.system, runs, now)
 
     name, description = f"{source.name}_{arrival.system}", f"Fetches {source.name} if some wait ({setting})."
@@ -131,6 +139,10 @@ def rebuild_sensor(settings: Settings) -> dg.SensorDefinition:
     """Make the sensor that builds the days again whose events changed, and no others."""
 
     def decide(context: dg.SensorEvaluationContext, runs: Runs, now: dt.datetime) -> Wait | Start:
+        last = context.instance.get_run_records(dg.RunsFilter(job_name=REBUILD), limit=1)
+        if last and now - last[0].create_timestamp < RECONCILE_AFTER and is_followed(settings):
+            words = f"`analytics-platform follow` builds it; all of it is built again {RECONCILE_AFTER} after"
+            return Wait(f"{words} {last[0].create_timestamp:%H:%M:%S} UTC")
         warehouse = open_warehouse(settings)
         if not warehouse.exists():
             return Wait("nothing was loaded yet")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import polars as pl
 
 from analytics_platform.catalog import CONTRACTS
+from analytics_platform.contracts.table import TouchedKeys
 from analytics_platform.settings import Settings
 from analytics_platform.transform import DayRange, Query, all_models, build_order, plan
 from analytics_platform.transform.lookups.tables import LOOKUPS
@@ -26,6 +28,27 @@ class Built:
 def tables_to_build() -> list[str]:
     """List all tables that are built, after those they are built from."""
     return [name for name in build_order() if name in all_models() or name in LOOKUPS]
+
+
+@lru_cache(maxsize=1)
+def summaries() -> frozenset[str]:
+    """Name the marts that sum up days or everything, and from which no other table is built."""
+    tables = {name: CONTRACTS[name].table for name in tables_to_build()}
+    found = {name for name, table in tables.items() if table.layer in ("marts", "ops") and table.write != "upsert"}
+    for name in reversed(list(tables)):
+        if name not in found:
+            model = all_models().get(name)
+            found.difference_update(model.inputs if model else (), tables[name].foreign_keys.values())
+    return frozenset(found)
+
+
+def is_as_before(name: str, changed: Collection[str]) -> bool:
+    """Return whether a table need not be built: none of what it is made from has `changed` since it was."""
+    model, reads = all_models().get(name), CONTRACTS[name].table.reads
+    if model is None or not model.inputs or {"first_day", "last_day"} & {*model.parameters}:
+        return False
+    also = {table for each in reads.values() if isinstance(each, TouchedKeys) for table, _ in each.also}
+    return also.union(model.inputs).isdisjoint(changed)
 
 
 def build_ranges(session: Session, name: str, ranges: Iterable[DayRange | None], settings: Settings) -> Iterator[Built]:

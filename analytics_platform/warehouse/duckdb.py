@@ -115,7 +115,7 @@ class DuckDBWarehouse:
         )
 
 
-class _BreachError(Exception):
+class _RolledBackError(Exception):
     """Rows break their contract: what was written is rolled back."""
 
 
@@ -254,12 +254,12 @@ class DuckDBSession(Session):
             rows = Query("SELECT * FROM made", {})
         self._check_columns(contract, rows)
         replace = self._upsert if contract.table.write == "upsert" else self._replace
-        publication = Publication(0, ())
-        with suppress(_BreachError), self.transaction():
-            results = replace(contract, rows, days)
-            publication = Publication(results[0].checked, results)
+        publication, compared = Publication(0, ()), self._in_transaction
+        with suppress(_RolledBackError), self.transaction():
+            results, changed = replace(contract, rows, days, compared)
+            publication = Publication(results[0].checked, results, changed)
             if publication.breaches:
-                raise _BreachError
+                raise _RolledBackError
         return publication
 
     def _check_columns(self, contract: ContractType, query: Query) -> None:
@@ -270,16 +270,23 @@ class DuckDBSession(Session):
                 name = contract.table.name
                 raise WarehouseError(f"{name}: column {column} is {got or 'absent'}, its contract says {want or 'no'}.")
 
-    def _replace(self, contract: ContractType, query: Query, days: DayRange | None) -> tuple[RuleResult, ...]:
-        """Replace the rows of the days, or all rows."""
+    def _replace(
+        self, contract: ContractType, query: Query, days: DayRange | None, compared: bool
+    ) -> tuple[tuple[RuleResult, ...], bool]:
+        """Replace the rows of the days, or all rows. Returns whether they changed, if that is to be `compared`."""
         name, where = quote_table(contract.table.name), ""
         if days is not None and contract.table.partition is not None:
             where = f"WHERE {quote(contract.table.partition)} BETWEEN {literal(days.first)} AND {literal(days.last)}"
+        part = f"(SELECT * FROM {name} {where})" if where else name
+        hashes = f"SELECT count(*), sum(hash(part)) FROM {part} AS part"
+        before = self.rows(hashes) if compared else None
         self.connection.execute(f"DELETE FROM {name} {where}")
         self.connection.execute(f"INSERT INTO {name} BY NAME {query.sql}", dict(query.parameters))
-        return self._audit(contract, f"(SELECT * FROM {name} {where})" if where else name)
+        return self._audit(contract, part), before is None or before != self.rows(hashes)
 
-    def _upsert(self, contract: ContractType, query: Query, days: DayRange | None) -> tuple[RuleResult, ...]:
+    def _upsert(
+        self, contract: ContractType, query: Query, days: DayRange | None, compared: bool
+    ) -> tuple[tuple[RuleResult, ...], bool]:
         """Add rows whose key is new, replace those that changed, and leave the others unless the query covers all."""
         name = quote_table(contract.table.name)
         columns = [quote(column) for column in column_types(contract)]
@@ -287,15 +294,18 @@ class DuckDBSession(Session):
         results = self._audit(contract, "staged")
         same_key = " AND ".join(f"kept.{quote(key)} = staged.{quote(key)}" for key in contract.table.key)
         changed = " OR ".join(f"kept.{column} IS DISTINCT FROM staged.{column}" for column in columns)
-        self.connection.execute(f"DELETE FROM {name} AS kept USING staged WHERE {same_key} AND ({changed})")
-        self.connection.execute(
-            f"INSERT INTO {name} BY NAME SELECT {', '.join(columns)} FROM staged "
-            f"WHERE NOT EXISTS (SELECT 1 FROM {name} AS kept WHERE {same_key})"
+        counts = (
+            self.one(f"DELETE FROM {name} AS kept USING staged WHERE {same_key} AND ({changed})"),
+            self.one(
+                f"INSERT INTO {name} BY NAME SELECT {', '.join(columns)} FROM staged "
+                f"WHERE NOT EXISTS (SELECT 1 FROM {name} AS kept WHERE {same_key})"
+            ),
+            self.one(
+                f"DELETE FROM {name} AS kept "
+                f"WHERE {query.covers} AND NOT EXISTS (SELECT 1 FROM staged WHERE {same_key})"
+            ),
         )
-        self.connection.execute(
-            f"DELETE FROM {name} AS kept WHERE {query.covers} AND NOT EXISTS (SELECT 1 FROM staged WHERE {same_key})"
-        )
-        return results
+        return results, not compared or any(count for (count,) in counts)
 
     def _audit(self, contract: ContractType, part: str) -> tuple[RuleResult, ...]:
         self.know_members(contract, part)

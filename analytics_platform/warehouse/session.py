@@ -40,10 +40,14 @@ class WarehouseError(UserError):
 
 @dataclass(frozen=True, slots=True)
 class Publication:
-    """What came of publishing a table: `rows` in the published part, and how they did against each rule."""
+    """What came of publishing a table: `rows` in the published part, and how they did against each rule.
+
+    Not `changed` is what is known to be as it was before; that is looked at within a transaction over several tables.
+    """
 
     rows: int
     results: tuple[RuleResult, ...]
+    changed: bool = True
 
     @property
     def breaches(self) -> tuple[RuleResult, ...]:
@@ -54,7 +58,7 @@ class Publication:
         """Sum up the publications of two parts of a table."""
         both = zip(self.results, other.results, strict=True)
         results = tuple(one + another for one, another in both) if self.results else other.results
-        return Publication(self.rows + other.rows, results)
+        return Publication(self.rows + other.rows, results, self.changed or other.changed)
 
 
 @dataclass(frozen=True, slots=True)

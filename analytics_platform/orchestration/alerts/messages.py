@@ -61,7 +61,7 @@ _escape = partial(html.escape, quote=False)
 
 def write(message: News, dagster_url: str) -> Alert:
     """Put the message in words, with links into the Dagster UI at `dagster_url`."""
-    base, run = dagster_url.rstrip("/"), message.run
+    base, run = dagster_url.rstrip("/"), message.run if message.run and message.run.run_id else None
     parts = ["\n".join(_lines(problem, base)) for problem in message.problems[:MOST_PROBLEMS]]
     if len(message.problems) > MOST_PROBLEMS:
         parts.append(f"and {len(message.problems) - MOST_PROBLEMS} more problems in the same run")

@@ -14,7 +14,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
@@ -28,7 +28,8 @@ from analytics_platform.orchestration.alerts.messages import Alert, DeliveryErro
 from analytics_platform.orchestration.assets.tables import is_daily
 from analytics_platform.orchestration.checks.files import BATCHES_LOADED
 from analytics_platform.orchestration.console import causes_of
-from analytics_platform.orchestration.jobs import RANGE_END, RANGE_START
+from analytics_platform.orchestration.follow.state import read_state
+from analytics_platform.orchestration.jobs import FOLLOW, RANGE_END, RANGE_START
 from analytics_platform.settings import Settings, masked
 from analytics_platform.transform import DayRange
 
@@ -53,6 +54,8 @@ MOST_WAITING = 200
 RUNS_A_TICK, SAMPLE_ROWS = 50, 3
 PARTITION = "dagster/partition"
 WEBHOOK, EMAIL = "webhook", "e-mail"
+LANE = "lane"
+"""The key of the incident that the fast lane is stalled."""
 
 _ENDINGS: tuple[Literal[Event.RUN_SUCCESS, Event.RUN_FAILURE, Event.RUN_CANCELED], ...]
 _ENDINGS = (Event.RUN_SUCCESS, Event.RUN_FAILURE, Event.RUN_CANCELED)
@@ -95,6 +98,7 @@ def alerts_sensor(settings: Settings) -> dg.SensorDefinition:
         now = dt.datetime.now(dt.UTC)
         state = _read_state(context, now)
         runs, after = ended_runs(context.instance, state.after, state.since)
+        runs += lane_runs(settings, state.incidents.keys(), now)
         # Before words are cut: the first half of a secret would be found by nobody.
         runs = [replace(run, problems=[without_secrets(each, settings) for each in run.problems]) for run in runs]
         incidents, messages = update_incidents(state.incidents, runs, now)
@@ -139,6 +143,16 @@ def ended_runs(
     )
     runs = [run for record in endings if (run := _read_run(instance, record)) is not None]
     return runs, endings[-1].storage_id if endings else after
+
+
+def lane_runs(settings: Settings, known: Collection[str], now: dt.datetime) -> list[EndedRun]:
+    """Tell that the fast lane is stalled, or, if that is `known`, that it works again: as of a run, but it has none."""
+    lane = read_state(settings)
+    words = lane.stalled(now) if lane else ""
+    if bool(words) == (LANE in known):
+        return []
+    problems = [Problem(LANE, "the fast lane is stalled", detail=words)] if words else []
+    return [EndedRun("", FOLLOW, now, problems, {} if words else {LANE: None})]
 
 
 def _read_run(instance: dg.DagsterInstance, ending: dg.EventLogRecord) -> EndedRun | None:

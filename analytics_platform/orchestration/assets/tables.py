@@ -116,7 +116,7 @@ def table_asset(name: str, inputs: Sequence[str], settings: Settings) -> dg.Asse
                 yield result
                 if stop:
                     raise dg.Failure(stop, allow_retries=False)
-            publication, sql = Publication(0, ()), ""
+            publication, sql = Publication(0, (), changed=False), ""
             ranges = _to_build(name, asked, context.run.tags.get(TOUCHED), settings)
             for built in build_ranges(session, name, ranges, settings):
                 record_results(session, name, built.publication.results, built.days, context.run_id)

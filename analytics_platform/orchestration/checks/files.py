@@ -33,17 +33,19 @@ def files_readable_check(source: Source) -> dg.AssetChecksDefinition:
     """The check on a raw asset: fails, and fails the run, if a file in the source's landing folder was rejected."""
 
     def find(settings: Settings, lake: FolderLake, warehouse: WarehouseResource) -> Mapping[str, str]:
-        folder, remedy = (
-            settings.landing_dir / source.name,
-            "correct it or remove it, then run `analytics-platform materialize`",
-        )
-        return {
-            name: f"{folder / name}: {why.rstrip('.')}; {remedy}."
-            for name, why in find_unreadable(source, settings, lake).items()
-        }
+        return describe_unreadable(source, settings, lake)
 
     words = "Every finished file in the landing folder has the required columns and can be decompressed."
     return _check(source, FILES_READABLE, raw_key(source), words, find)
+
+
+def describe_unreadable(source: Source, settings: Settings, lake: FolderLake) -> dict[str, str]:
+    """Return the files of a source that are rejected: name → a sentence with what to do."""
+    folder, remedy = settings.landing_dir / source.name, "correct it or remove it, then run"
+    return {
+        name: f"{folder / name}: {why.rstrip('.')}; {remedy} `analytics-platform materialize`."
+        for name, why in find_unreadable(source, settings, lake).items()
+    }
 
 
 def batches_loaded_check(source: Source) -> dg.AssetChecksDefinition:

@@ -5,7 +5,7 @@ transaction, and a run has at most `MOST_EVENTS` events, however many tables the
 """
 
 import datetime as dt
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
 import dagster as dg
@@ -17,17 +17,21 @@ from analytics_platform.orchestration.assets.metadata import asset_key
 from analytics_platform.orchestration.assets.raw import raw_key
 from analytics_platform.orchestration.checks.contract import contract_result, summary
 from analytics_platform.orchestration.checks.error_rate import check_error_rate
-from analytics_platform.orchestration.checks.files import BATCHES_LOADED, FILES_READABLE, find_unloaded
+from analytics_platform.orchestration.checks.files import (
+    BATCHES_LOADED,
+    FILES_READABLE,
+    describe_unreadable,
+    find_unloaded,
+)
 from analytics_platform.orchestration.checks.gate import count_reasons, quarantine_result
-from analytics_platform.orchestration.jobs import BUILT_UP_TO, FOLLOW
+from analytics_platform.orchestration.jobs import BUILT_UP_TO, FOLLOW, FOLLOWED_UP_TO
 from analytics_platform.orchestration.resources import WarehouseResource
 from analytics_platform.settings import Settings
-from analytics_platform.sources.arrivals.files import find_unreadable
 from analytics_platform.sources.registry import SOURCES
 from analytics_platform.sources.source import Source
 from analytics_platform.transform import day_ranges
-from analytics_platform.warehouse import Loaded, Publication, Session, open_warehouse
-from analytics_platform.warehouse.build import Built, build_ranges, tables_to_build
+from analytics_platform.warehouse import LEDGER_TABLES, Loaded, Publication, Session, open_warehouse
+from analytics_platform.warehouse.build import Built, build_ranges, is_as_before, summaries, tables_to_build
 from analytics_platform.warehouse.error_rate import find_breaches
 from analytics_platform.warehouse.ledger import known_batches, loadings, record_results
 from analytics_platform.warehouse.load import load_new_batches
@@ -41,8 +45,8 @@ OWN_EVENTS = 14
 """Events that Dagster itself adds to a run of one step, at most."""
 
 OVERLAP = dt.timedelta(minutes=1)
-"""Batches that ended this long before the mark are looked at again: on PostgreSQL one that another process loads may
-be seen later than one that ended after it."""
+"""On PostgreSQL batches that ended this long before the mark are looked at again: one that another process loads may
+be seen later than one that ended after it. A DuckDB file has one writer."""
 
 DAYS = "marts.daily_trends"
 """The table whose published days are built (`batches_not_built`)."""
@@ -53,12 +57,14 @@ Event: TypeAlias = dg.AssetMaterialization | dg.AssetCheckEvaluation
 class BatchConfig(dg.Config):
     """What a run takes: SHA-256 of batches in the lake by source; without `batches` all that were not loaded yet.
 
-    It builds what was loaded after `built_up_to`, which sorts as the ledger does. `failed` are tables with a check that
-    failed last.
+    It builds what was loaded after `built_up_to`, which sorts as the ledger does; without `with_summaries` only of the
+    other tables, which are built up to `followed_up_to`. `failed` are tables with a check that failed last.
     """
 
     batches: dict[str, list[str]] | None = None
     built_up_to: str = ""
+    followed_up_to: str = ""
+    with_summaries: bool = True
     failed: list[str] = Field(default_factory=list)
 
 
@@ -82,16 +88,20 @@ def follow_batch(
             count += 1
             yield event
         yield from _stop_if_rejected(session, settings, config.failed)
-        touched, last = _touched(session, settings, config.built_up_to)
+        since = config.built_up_to if config.with_summaries else config.followed_up_to
+        touched, ids, last = _touched(session, settings, since)
         if touched is not None:
-            built, broken = _build(session, settings, touched)
+            left_out = frozenset[str]() if config.with_summaries else summaries()
+            changed = None if config.with_summaries else _changed(session, ids)
+            built, broken = _build(session, settings, touched, left_out, changed)
             _record(session, built, context.run_id)
             yield from _events(built, config.failed, MOST_EVENTS - OWN_EVENTS - count)
             if broken:
                 results = built[broken][-1].publication.breaches
                 words = f"{broken} was not published, nor anything of this batch: rows break its contract"
                 raise dg.Failure(f"{words} ({summary(results)}). The check contract has rows.", allow_retries=False)
-    context.instance.add_run_tags(context.run_id, {BUILT_UP_TO: last})
+    built_up_to = last if config.with_summaries else config.built_up_to
+    context.instance.add_run_tags(context.run_id, {BUILT_UP_TO: built_up_to, FOLLOWED_UP_TO: last})
     yield dg.Output(None)
 
 
@@ -102,7 +112,7 @@ def has_work(settings: Settings, lake: FolderLake, built_up_to: str) -> bool:
         known, stored = known_batches(session), (batch for source in SOURCES for batch in lake.batches(source))
         if any(batch.batch_id not in known for batch in stored):
             return True
-        _, last = _touched(session, settings, built_up_to)
+        *_, last = _touched(session, settings, built_up_to)
         return last > built_up_to if built_up_to else bool(batches_not_built(session, settings))
 
 
@@ -123,7 +133,7 @@ def _load(session: Session, settings: Settings, lake: FolderLake, config: BatchC
         if unloaded := find_unloaded(session, source):
             yield _found_bad(asset_key(source.contract.table.name), BATCHES_LOADED, unloaded)
         if source.format.suffixes and chosen is not None:
-            yield _found_bad(raw_key(source), FILES_READABLE, find_unreadable(source, settings, lake))
+            yield _found_bad(raw_key(source), FILES_READABLE, describe_unreadable(source, settings, lake))
 
 
 def _of_gate(
@@ -156,30 +166,53 @@ def _stop_if_rejected(session: Session, settings: Settings, failed: Sequence[str
         raise dg.Failure("\n".join(stops), allow_retries=False)
 
 
-def _touched(session: Session, settings: Settings, built_up_to: str) -> tuple[Touched | None, str]:
-    """Find what is touched by what was loaded after the mark, and the place of the last batch in the ledger."""
+def _touched(session: Session, settings: Settings, built_up_to: str) -> tuple[Touched | None, list[str], str]:
+    """Find what the batches touch that were loaded after the mark, these batches, and the place of the last of them."""
     if not built_up_to:
         ids, new = batches_not_built(session, settings), loadings(session)
     else:
-        new = loadings(session, dt.datetime.fromisoformat(f"{built_up_to.split()[0]}+00:00") - OVERLAP)
+        mark = dt.datetime.fromisoformat(f"{built_up_to.split()[0]}+00:00")
+        if settings.is_on_postgres:
+            new = loadings(session, mark - OVERLAP)
+        else:
+            new = [each for each in loadings(session, mark) if each.place > built_up_to]
         ids = [each.batch_id for each in new]
-    return touched_after(session, ids, settings), max((each.place for each in new), default=built_up_to)
+    return touched_after(session, ids, settings), ids, max((each.place for each in new), default=built_up_to)
 
 
-def _build(session: Session, settings: Settings, touched: Touched) -> tuple[dict[str, list[Built]], str]:
-    """Build all tables in one transaction. Returns what was built, and the table whose contract broke, if one did."""
+def _changed(session: Session, ids: Sequence[str]) -> set[str] | None:
+    """Return the tables that these loads have changed; None if one of them took a batch out, which may change any."""
+    sql = "SELECT source, count(*) FROM ops.pipeline_logs WHERE list_contains($batches, batch_id) GROUP BY source"
+    found = dict(session.rows(sql, {"batches": list(ids)}))
+    if sum(found.values()) < len(ids):
+        return None
+    return {SOURCES[name].contract.table.name for name in found} | {each.table.name for each in LEDGER_TABLES}
+
+
+def _build(
+    session: Session, settings: Settings, touched: Touched, left_out: Collection[str], changed: set[str] | None
+) -> tuple[dict[str, list[Built]], str]:
+    """Build tables in one transaction. Returns what was built, and the table whose contract broke, if one did.
+
+    Given which tables have `changed`, those that are made from others are as they were: nothing is built of them.
+    """
     built: dict[str, list[Built]] = {}
     try:
         with session.transaction():
-            for name in tables_to_build():
+            for name in (each for each in tables_to_build() if each not in left_out):
+                built[name] = []
+                if changed is not None and is_as_before(name, changed):
+                    continue
                 is_whole = CONTRACTS[name].table.write == "whole"
                 ranges = [None] if is_whole else list(day_ranges(touched.days_of(name)))
                 built[name] = list(build_ranges(session, name, ranges, settings))
-                if built[name] and built[name][-1].publication.breaches:
+                if any(part.publication.breaches for part in built[name]):
                     raise _BreachError(name)
+                if changed is not None and any(part.publication.changed for part in built[name]):
+                    changed.add(name)
     except _BreachError as error:
-        return {name: built[name]}, str(error)
-    return {name: parts for name, parts in built.items() if parts}, ""
+        return {str(error): built[str(error)]}, str(error)
+    return built, ""
 
 
 def _record(session: Session, built: Mapping[str, Sequence[Built]], run_id: str) -> None:
@@ -197,7 +230,12 @@ def _events(built: Mapping[str, Sequence[Built]], failed: Sequence[str], most: i
     """
     checks = []
     for name, parts in built.items():
-        key, last = asset_key(name), parts[-1]
+        key = asset_key(name)
+        if not parts:
+            # Said too: else the UI takes it for older than what it is made from.
+            yield dg.AssetMaterialization(key, metadata={"days": "as before"})
+            continue
+        last = parts[-1]
         whole = sum((each.publication for each in parts), Publication(0, ()))
         if not whole.breaches:
             days, partition = (

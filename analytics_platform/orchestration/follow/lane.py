@@ -25,7 +25,7 @@ from analytics_platform.orchestration.console import causes_of
 from analytics_platform.orchestration.decisions import RETRY_AFTER
 from analytics_platform.orchestration.follow.batch import has_work
 from analytics_platform.orchestration.follow.state import ENDED, LaneState, only_lane, write_state
-from analytics_platform.orchestration.jobs import BUILT_UP_TO, FOLLOW
+from analytics_platform.orchestration.jobs import BUILT_UP_TO, FOLLOW, FOLLOWED_UP_TO
 from analytics_platform.orchestration.launch import built_up_to, history, prepare_home
 from analytics_platform.settings import Settings, check_writable
 from analytics_platform.sources.arrivals.files import land_files, new_files
@@ -71,6 +71,23 @@ class Arrived:
                 self.batches.setdefault(source, []).extend(contents)
         self.messages += other.messages
         self.since = min(filter(None, (self.since, other.since)), default=None)
+
+
+@dataclass(slots=True)
+class Marks:
+    """Places in the ledger up to which all tables are built, and those that every batch builds.
+
+    Summaries are `due` at a moment of the monotonic clock. `failed` are tables with a check that failed last.
+    """
+
+    built: str
+    followed: str = ""
+    due: float = 0.0
+    failed: set[str] = field(default_factory=set)
+
+    def are_summaries_due(self) -> bool:
+        """Return whether summaries are behind, and it is time to build them."""
+        return self.followed > self.built and time.monotonic() >= self.due
 
 
 class Lane:
@@ -131,17 +148,16 @@ class Lane:
         for run in self._instance.get_runs(dg.RunsFilter(job_name=FOLLOW, statuses=UNFINISHED)):
             if PROCESS in run.tags:
                 self._instance.report_run_canceled(run, "Its process was killed; what it had loaded is built next.")
-        mark, failed = built_up_to(self._instance), list[str]()
         self._wait_for_warehouse()
-        if has_work(self._settings, self._lake, mark):
+        marks = Marks(built_up_to(self._instance))
+        if has_work(self._settings, self._lake, marks.built):
             self._add(Arrived(None))
         self._do("follows")
         while not self.stop.is_set():
             self._look_for_files()
-            if not self._take():
-                continue
-            self._wait_for_warehouse()
-            mark, failed = self._run(mark, failed)
+            if self._take() or marks.are_summaries_due():
+                self._wait_for_warehouse()
+                self._run(marks)
 
     def _look_for_files(self) -> None:
         """Put new files into the lake. Those that were tried already are not tried again until something changes."""
@@ -177,13 +193,20 @@ class Lane:
         if waits:
             self._do("follows")
 
-    def _run(self, mark: str, failed: list[str]) -> tuple[str, list[str]]:
-        """Load and build a batch in one run. Returns the new mark, and the tables with a check that failed.
+    def _run(self, marks: Marks) -> None:
+        """Load and build a batch in one run, and move the marks.
 
         After a failure what arrives goes on into the lake, and nothing is built until the failure may be resolved.
         """
         taken, started = self._building, time.monotonic()
-        config = {"batches": taken.batches, "built_up_to": mark, "failed": failed}
+        with_summaries = not marks.followed or time.monotonic() >= marks.due
+        config = {
+            "batches": taken.batches,
+            "built_up_to": marks.built,
+            "followed_up_to": marks.followed,
+            "with_summaries": with_summaries,
+            "failed": sorted(marks.failed),
+        }
         result = self._job.execute_in_process(
             run_config={"ops": {"follow_batch": {"config": config}}, "loggers": QUIET},
             instance=self._instance,
@@ -207,11 +230,15 @@ class Lane:
                 {"event": "batch", "messages": taken.messages, "seconds": round(seconds, 2), "lag_s": round(lag, 2)}
                 | {"run": result.run_id}
             )
-            return run.tags.get(BUILT_UP_TO, mark), []
+            marks.built, marks.followed, marks.failed = run.tags[BUILT_UP_TO], run.tags[FOLLOWED_UP_TO], set()
+            if with_summaries:
+                marks.due = time.monotonic() + max(self._settings.follow_summary_seconds, 10 * seconds)
+            return
         causes = [cause for event in result.get_step_failure_events() for cause in causes_of(event)]
-        self._pause(" ".join(causes), mark)
         checks = result.get_asset_check_evaluations()
-        return mark, sorted({".".join(check.asset_key.path) for check in checks if not check.passed} | set(failed))
+        marks.failed |= {".".join(check.asset_key.path) for check in checks if not check.passed}
+        marks.followed = ""  # all is built next
+        self._pause(" ".join(causes), marks.built)
 
     def _pause(self, reason: str, mark: str) -> None:
         """Build nothing for a while, or until another run has built what waits."""

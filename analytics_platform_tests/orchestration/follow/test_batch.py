@@ -1,0 +1,100 @@
+"""The job `follow`: what a batch changes, on both warehouses."""
+
+from __future__ import annotations
+
+import datetime as dt
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from analytics_platform.orchestration.follow import batch
+from analytics_platform.orchestration.follow.batch import MOST_EVENTS
+from analytics_platform_tests.kit import open_platform
+from analytics_platform_tests.names import CLICKSTREAM, ECOMMERCE_EVENTS
+from analytics_platform_tests.orchestration.follow.lane_kit import FIRST, Followed, clicks, messages
+from analytics_platform_tests.postgres import new_database
+from analytics_platform_tests.shop_messages import shop_message
+
+ITEM = {"item_id": "p1", "item_name": "Pillow", "price": 10, "item_list_name": "Beds"}
+
+
+@pytest.fixture(params=["duckdb", "postgres"])
+def followed(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Followed]:
+    with dg.DagsterInstance.ephemeral() as instance:
+        if request.param == "duckdb":
+            yield Followed(open_platform(tmp_path), instance)
+            return
+        with new_database() as url:
+            yield Followed(open_platform(tmp_path, warehouse_url=url), instance)
+
+
+def test_after_batches_in_any_order_every_table_is_as_if_built_at_once(followed: Followed, tmp_path: Path) -> None:
+    bodies, chance = messages(7, 120), random.Random(7)
+    files = [followed.drop(f"{seed}.csv", clicks(seed, 30)) for seed in range(2)]
+    while bodies:
+        size = chance.randrange(20, 60)
+        arrived = {ECOMMERCE_EVENTS: [followed.put(bodies[:size]).content_sha256]}
+        with_summaries = not followed.built or chance.random() < 0.3
+        assert followed.run(arrived | ({CLICKSTREAM: files.pop()} if files else {}), with_summaries).success
+        bodies = bodies[size:]
+    assert followed.run({}).success
+    expected, found = followed.rebuilt(tmp_path / "rebuilt"), followed.contents()
+    assert {name for name in expected if expected[name] != found[name]} == set()
+
+
+def test_a_run_has_at_most_a_hundred_events_and_tells_rows_and_day_of_each_table(followed: Followed) -> None:
+    result = followed.follow(*messages(3, 40))
+    events = followed.instance.get_records_for_run(result.run_id).records
+    assert len(events) <= MOST_EVENTS
+    told = {".".join(each.asset_key.path): each for each in result.get_asset_materialization_events() if each.asset_key}
+    made = told["star.fact_events"].step_materialization_data.materialization
+    assert made.partition == "2026-03-03"
+    assert made.metadata["dagster/row_count"].value == followed.rows("SELECT count(*) FROM star.fact_events")[0][0]
+    assert {"cleaned.ecommerce_events", "marts.daily_trends", "marts.customer_rfm"} <= told.keys()
+
+
+def test_after_a_broken_contract_nothing_of_the_batch_is_published_and_all_of_it_once_that_is_mended(
+    followed: Followed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rows of an earlier day are changed by hand; a total over all days then breaks its contract."""
+    monkeypatch.setattr(batch, "OVERLAP", dt.timedelta(microseconds=-1))
+    assert followed.follow(shop_message("u1", FIRST, "view_item_list", items=[ITEM])).success
+    _set_impressions(followed, -99)
+    before = followed.contents()
+
+    later = FIRST + dt.timedelta(days=2)
+    result = followed.follow(shop_message("u2", later, "view_item_list", items=[ITEM]))
+
+    assert not result.success
+    (check,) = (each for each in result.get_asset_check_evaluations() if not each.passed)
+    assert check.check_name == "contract" and "impressions" in str(check.description)
+    after = followed.contents()
+    assert [name for name in before if after[name] != before[name]] == ["cleaned.ecommerce_events"]
+    _set_impressions(followed, 1)
+    followed.failed = [".".join(check.asset_key.path)]
+    mended = followed.run({})
+    assert mended.success
+    assert (check.asset_key, True) in [(each.asset_key, each.passed) for each in mended.get_asset_check_evaluations()]
+    assert followed.rows("SELECT impressions FROM marts.list_performance") == [(2,)]
+
+
+def _set_impressions(followed: Followed, number: int) -> None:
+    with followed.platform.session() as session:
+        session.execute(f"UPDATE sessionized.product_interactions SET impressions = {number}")
+
+
+def test_too_many_rejected_rows_stop_building_until_a_person_accepts_them(followed: Followed) -> None:
+    good = [shop_message(f"u{number}", FIRST, items=[ITEM]) for number in range(100)]
+    stopped = followed.follow(*good, *(f"no message {number}" for number in range(20)))
+    assert not stopped.success
+    (check,) = (each for each in stopped.get_asset_check_evaluations() if each.check_name == "error_rate")
+    assert not check.passed and check.asset_key == dg.AssetKey(["cleaned", ECOMMERCE_EVENTS])
+    assert followed.rows("SELECT count(*) FROM star.fact_events") == [(0,)]
+    assert not followed.follow(shop_message("late", FIRST, items=[ITEM])).success
+    with followed.platform.session() as session:
+        session.execute("INSERT INTO ops.acceptances SELECT batch_id, 'known', 'ada', now() FROM ops.pipeline_logs")
+    assert followed.run({}).success
+    assert followed.rows("SELECT count(*) FROM star.fact_events") == [(101,)]
