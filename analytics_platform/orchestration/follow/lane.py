@@ -6,6 +6,7 @@ While a batch is built the next one grows: when the lane is behind, batches get 
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 import os
 import signal
 import threading
@@ -44,6 +45,9 @@ POLL_S = 2
 
 LOOK_S = 1.0
 """Seconds between two looks into the landing folders, at a warehouse that is in use, and two words of the lane."""
+
+SAY_EVERY = 5
+"""Looks after which the lane says in its file how it is."""
 
 UNFINISHED = [dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED]
 QUIET = {"console": {"config": {"log_level": "CRITICAL"}}}
@@ -104,7 +108,7 @@ class Lane:
         self._waiting, self._building = Arrived(), Arrived()
         self._done: list[tuple[float, int]] = []
         self._state = LaneState(at=dt.datetime.now(dt.UTC), pid=os.getpid(), doing="starts")
-        self._tried: dict[str, list[str]] = {}
+        self._tried: dict[str, set[str]] = {}
 
     def state(self) -> LaneState:
         """Tell how the lane is now."""
@@ -154,21 +158,24 @@ class Lane:
             self._add(Arrived(None))
         self._do("follows")
         while not self.stop.is_set():
-            self._look_for_files()
+            try:
+                self._look_for_files()
+            except UserError as error:  # the disk of the lake may be full: messages already there are built
+                self._say({"event": "waits", "reason": str(error)})
             if self._take() or marks.are_summaries_due():
                 self._wait_for_warehouse()
                 self._run(marks)
 
     def _look_for_files(self) -> None:
-        """Put new files into the lake. Those that were tried already are not tried again until something changes."""
+        """Put new files into the lake. Those that were tried already are not tried again until they change."""
         for source in (each for each in SOURCES.values() if each.format.suffixes):
             new = new_files(source, self._settings, self._lake)
-            if new and new != self._tried.get(source.name):
+            if not self._tried.get(source.name, set()).issuperset(new):
                 landed = land_files(source, self._settings, self._lake).batches
                 self._add(
                     Arrived({source.name: [batch.content_sha256 for batch in landed]}, 0, dt.datetime.now(dt.UTC))
                 )
-            self._tried[source.name] = new
+            self._tried[source.name] = set(new)
 
     def _take(self) -> bool:
         """Take over what waits, if something does within a moment."""
@@ -272,9 +279,12 @@ def follow(definitions: dg.Definitions, settings: Settings, say: Say, show: Call
             signal.signal(number, end)
         work = [threads.submit(lane.receive), threads.submit(lane.build)]
         try:
-            while not lane.stop.wait(LOOK_S) and not any(each.done() and each.exception() for each in work):
-                write_state(settings, lane.state())
+            for second in itertools.count():
+                if second % SAY_EVERY == 0:
+                    write_state(settings, lane.state())
                 show(lane.state())
+                if lane.stop.wait(LOOK_S) or any(each.done() and each.exception() for each in work):
+                    break
         finally:
             lane.stop.set()
         for each in work:
