@@ -22,6 +22,7 @@ from analytics_platform.demo.servers.start import start_queue
 from analytics_platform.orchestration.alerts.sensor import LANE, lane_runs
 from analytics_platform.orchestration.follow.lane import Lane
 from analytics_platform.orchestration.follow.state import ENDED, LaneState, only_lane, read_state, write_state
+from analytics_platform.orchestration.jobs import REBUILD
 from analytics_platform.orchestration.launch import prepare_home
 from analytics_platform.orchestration.sensors import build_sensors
 from analytics_platform_tests.kit import Platform, click, open_platform, to_csv
@@ -144,6 +145,20 @@ def test_while_a_lane_runs_the_sensor_of_files_starts_nothing(platform: Platform
             assert isinstance(found, dg.SensorResult) and not found.run_requests
         found = sensor(dg.build_sensor_context(instance))
         assert isinstance(found, dg.SensorResult) and found.run_requests
+
+
+def test_while_a_lane_runs_the_full_lane_builds_touched_days_again_only_some_time_after_its_last_run(
+    platform: Platform,
+) -> None:
+    (sensor,) = (each for each in build_sensors(platform.settings, platform.lake) if each.name == "touched_days")
+    with dg.DagsterInstance.ephemeral() as instance, only_lane(platform.settings):
+        found = sensor(dg.build_sensor_context(instance))
+        assert isinstance(found, dg.SensorResult)
+        before = found.skip_reason
+        instance.add_run(dg.DagsterRun(job_name=REBUILD, run_id="done", status=dg.DagsterRunStatus.SUCCESS))
+        found = sensor(dg.build_sensor_context(instance))
+        assert isinstance(found, dg.SensorResult) and found.skip_reason != before
+        assert "follow" in str(found.skip_reason)
 
 
 @pytest.mark.parametrize(
