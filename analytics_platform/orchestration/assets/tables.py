@@ -26,6 +26,7 @@ from analytics_platform.orchestration.jobs import RANGE_END, RANGE_START, TOUCHE
 from analytics_platform.orchestration.resources import WarehouseResource, warehouse_kind
 from analytics_platform.settings import Settings
 from analytics_platform.transform import DayRange, all_models, day_ranges, reads_of, refreshed_days, window_of
+from analytics_platform.transform.lookups.tables import LOOKUPS
 from analytics_platform.warehouse import LEDGER_TABLES, Publication
 from analytics_platform.warehouse.build import build_ranges
 from analytics_platform.warehouse.ledger import record_results
@@ -81,11 +82,13 @@ def _to_build(name: str, asked: DayRange | None, touched: str | None, settings: 
 def table_asset(name: str, inputs: Sequence[str], settings: Settings) -> dg.AssetsDefinition:
     """Make the asset that fills the table `name` from `inputs`.
 
-    An asset that reads what a gate let through first checks the error rate of those sources on the days it builds.
+    An asset that reads what a gate let through first checks the error rate of those sources on the days it builds; not
+    a lookup of distinct values: what is built from it does.
     """
     contract = CONTRACTS[name]
     table, key = contract.table, asset_key(name)
-    gated = {CONTRACTS[source].table.source for source in inputs if is_gated(CONTRACTS[source])}
+    read = () if name in LOOKUPS else inputs
+    gated = {CONTRACTS[source].table.source for source in read if is_gated(CONTRACTS[source])}
     specs = [*([error_rate_spec(key)] if gated else []), contract_spec(key)]
 
     @dg.asset(

@@ -7,10 +7,10 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from analytics_platform.orchestration.assets import tables
 from analytics_platform.orchestration.checks.contract import contract_result
 from analytics_platform.transform import Model, Query, plan
 from analytics_platform.warehouse import RuleResult
+from analytics_platform.warehouse import build as built
 from analytics_platform_tests.end_to_end.platform_run import DagsterPlatform
 
 KEY = dg.AssetKey(["marts", "daily_trends"])
@@ -64,7 +64,7 @@ def test_a_table_that_was_not_published_names_the_command_for_the_days_of_the_ru
         day = "REPLACE (DATE '2026-03-01' AS date)" if model.name == "marts.daily_trends" else ""
         return replace(made, sql=f"SELECT made.* {day} FROM ({made.sql}) AS made RIGHT JOIN (SELECT 1) ON true")
 
-    monkeypatch.setattr(tables, "plan", with_an_empty_row)
+    monkeypatch.setattr(built, "plan", with_an_empty_row)
     by_day, whole = (dg.AssetKey(path) for path in (["marts", "daily_trends"], ["ops", "orphans"]))
     select = f'key:"{by_day.to_user_string()}" or key:"{whole.to_user_string()}"'
     result = DagsterPlatform(tmp_path).materialize("2026-03-01", "2026-03-02", select)
