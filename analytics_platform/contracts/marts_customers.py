@@ -34,7 +34,8 @@ class UserProductAffinity(Contract, table="marts.user_product_affinity", key=("u
     """
 
     user_id: Text = column("The user.")
-    product: Text = column("Name of the product, else its id.")
+    product: Text = column("Id of the product, or of the one with its unique name; else its name.")
+    product_name: Text = column("Its name as the user's last event about it gave it.", nullable=True)
     rank: Whole = column(
         "1 is viewed most often; of equals comes the latest viewed, then the smaller name.", ge=1, sums="not additive"
     )

@@ -325,7 +325,7 @@ class UserActivity(
     partition="event_date",
     reads={"sessionized.sessions": Days(before=1)},
 ):
-    """One row per user, day and product (known by its name), and one per user and day for all of it (product '').
+    """One row per user, day and product, and one per user and day for all of it (product '').
 
     Users are those that events name, customers or not, and customers of the shop who ordered (sessionized.buyers).
     Bots' sessions count nothing.
@@ -333,7 +333,8 @@ class UserActivity(
 
     user_id: Text = column("The user.")
     event_date: Day = column("Day (UTC).")
-    product: Text = column("Name of the product, else its id; empty in the row for the whole day.")
+    product: Text = column("Id of the product, else its name; empty in the row for the whole day.")
+    product_name: Text = column("Its name as the last event of the day gave it.", nullable=True)
     interactions: Whole = column("Events.", ge=0)
     log_interactions: Whole = column("Those of the web shop's logs; in the row for the whole day only.", ge=0)
     sessions: Whole = column("Sessions that start on the day; in the row for the whole day only.", ge=0)

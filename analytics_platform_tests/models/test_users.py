@@ -154,7 +154,7 @@ def test_a_purchase_without_a_user_is_of_the_one_who_signed_in_before_it(platfor
     assert rows(platform, "SELECT interactions, sessions, orders, revenue FROM marts.user_metrics") == [
         (2, 1, 1, Decimal("19.5"))
     ]
-    assert rows(platform, "SELECT product, orders FROM marts.user_product_affinity") == [("Hawaiian", 1)]
+    assert rows(platform, "SELECT product_name, orders FROM marts.user_product_affinity") == [("Hawaiian", 1)]
 
 
 @pytest.mark.parametrize("is_postgres", [False, True])
@@ -180,6 +180,24 @@ def test_an_order_is_a_figure_of_the_shops_customer_whoever_its_events_name(tmp_
         bought_by = "SELECT user_id, orders FROM marts.user_product_affinity ORDER BY 1"
         assert session.rows(bought_by) == [("5", 1), ("7", 1), ("8", 0)]
         assert session.rows("SELECT sum(revenue) FROM marts.customer_revenue") == [(20,)]
+
+
+def test_a_product_is_one_favourite_under_all_its_names_also_when_its_id_comes_late(platform: Platform) -> None:
+    """Two names of one id, viewed three times, and another product viewed twice; logs know names only."""
+    named = [
+        click("c", f"{NOON}Z", "view_item", user_id="1", data={"items": [{"item_id": "p1", "item_name": name}]})
+        for name in ("Hawaiian", "Hawaii")
+    ]
+    arrive(platform, logs=[log(1, NOON + 9 * MINUTE, item=item) for item in ("Hawaii", "Other", "Other")], users=[ADA])
+    assert metrics(platform)[0][2:4] == ("Other", 2)
+    with platform.session() as session:
+        load_rows(platform, session, named)
+        build(session, DAYS, platform.settings, TABLES)
+    assert metrics(platform)[0][2:4] == ("Hawaii", 3)
+    affinity = rows(
+        platform, "SELECT product, product_name, views FROM marts.user_product_affinity ORDER BY rank LIMIT 1"
+    )
+    assert affinity == [("p1", "Hawaii", 3)]
 
 
 def test_unknown_users_are_orphans_kept_counted_and_not_customers(platform: Platform) -> None:

@@ -1,10 +1,11 @@
--- Grain: one row per user and product (known by its name).
+-- Grain: one row per user and product.
 -- Rules: built from the day rollup, for the users that occur in the days to build. Rank 1 is the favourite: viewed most
 -- often; among equals the one viewed latest, then the smallest name. Users who are not customers are included.
 WITH totals AS (
     SELECT
         user_id,
         product,
+        coalesce(max_by(product_name, last_at), max(product_name)) AS product_name,
         sum(interactions) AS interactions,
         sum(views) AS views,
         sum(add_to_carts) AS add_to_carts,
@@ -19,8 +20,10 @@ WITH totals AS (
 SELECT
     user_id,
     product,
+    product_name,
     row_number() OVER (
-        PARTITION BY user_id ORDER BY views DESC, coalesce(last_viewed_at, first_at) DESC, product
+        PARTITION BY user_id
+        ORDER BY views DESC, coalesce(last_viewed_at, first_at) DESC, coalesce(product_name, product), product
     ) AS rank,
     CAST(interactions AS BIGINT) AS interactions,
     CAST(views AS BIGINT) AS views,

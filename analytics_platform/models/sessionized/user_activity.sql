@@ -1,8 +1,9 @@
--- Grain: one row per user, day and product (known by its name), and one per user and day for all products (product '').
+-- Grain: one row per user, day and product, and one per user and day for all products (product '').
 -- Rules: users are those in events, and those who placed an order (sessionized.buyers): its first event is theirs,
 -- whoever it names. A repeat that names none is of the session's user. What is done in a bot's session, or named by an
 -- event of another's order, counts nothing; its rows are kept with zeros, so that none disappears when late data change
--- whose it is. Orders count once, by their first event; a session counts on the day it starts.
+-- whose it is. Orders count once, by their first event; a session counts on the day it starts. A product is known by its
+-- id, without one by that of its unique name, else by the name: its row stays, with zeros, once the name tells the id.
 WITH owned AS (
     SELECT
         events.event_id,
@@ -66,22 +67,45 @@ starts AS (
     GROUP BY user_id, session_date
 ),
 touched AS (
-    SELECT DISTINCT
+    SELECT
         events.event_id,
         events.user_id,
         events.event_date,
         events.event_at,
         events.event_name,
-        coalesce(items.product_name, items.product_id) AS product
+        coalesce(items.product_id, names.product_id, items.product_name) AS product,
+        min(items.product_name) AS product_name
     FROM events
     INNER JOIN cleaned.event_items AS items ON events.event_id = items.event_id
+    LEFT JOIN cleaned.product_names AS names ON items.product_id IS NULL AND items.product_name = names.product_name
     WHERE coalesce(items.product_name, items.product_id) IS NOT NULL
+    GROUP BY
+        events.event_id,
+        events.user_id,
+        events.event_date,
+        events.event_at,
+        events.event_name,
+        coalesce(items.product_id, names.product_id, items.product_name)
+    UNION ALL
+    SELECT DISTINCT
+        events.event_id,
+        events.user_id,
+        events.event_date,
+        NULL,
+        NULL,
+        items.product_name,
+        items.product_name
+    FROM events
+    INNER JOIN cleaned.event_items AS items ON events.event_id = items.event_id
+    INNER JOIN cleaned.product_names AS names ON items.product_name = names.product_name
+    WHERE items.product_id IS NULL AND items.product_name <> names.product_id
 ),
 products AS (
     SELECT
         touched.user_id,
         touched.event_date,
         touched.product,
+        coalesce(max_by(touched.product_name, touched.event_at), max(touched.product_name)) AS product_name,
         count(touched.event_at) AS interactions,
         count(*) FILTER (WHERE touched.event_name IN ('click', 'select_item')) AS clicks,
         count(*) FILTER (WHERE touched.event_name = 'view_item') AS views,
@@ -99,6 +123,7 @@ SELECT
     days.user_id,
     days.event_date,
     '' AS product,
+    NULL AS product_name,
     days.interactions,
     days.log_interactions,
     coalesce(starts.sessions, 0) AS sessions,
@@ -117,6 +142,7 @@ SELECT
     user_id,
     event_date,
     product,
+    product_name,
     interactions,
     0 AS log_interactions,
     0 AS sessions,

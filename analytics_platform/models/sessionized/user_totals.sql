@@ -20,6 +20,7 @@ viewed AS (
     SELECT
         user_id,
         product,
+        coalesce(max_by(product_name, last_viewed_at), product) AS product_name,
         sum(views) AS views,
         max(last_viewed_at) AS last_viewed_at
     FROM sessionized.user_activity
@@ -29,9 +30,11 @@ viewed AS (
 ranked AS (
     SELECT
         user_id,
-        product,
+        product_name,
         views,
-        row_number() OVER (PARTITION BY user_id ORDER BY views DESC, last_viewed_at DESC, product) AS place
+        row_number() OVER (
+            PARTITION BY user_id ORDER BY views DESC, last_viewed_at DESC, product_name, product
+        ) AS place
     FROM viewed
 )
 SELECT
@@ -42,7 +45,7 @@ SELECT
     CAST(totals.sessions AS BIGINT) AS sessions,
     CAST(totals.orders AS BIGINT) AS orders,
     CAST(totals.revenue AS DECIMAL(18, 4)) AS revenue,
-    ranked.product AS favourite_product,
+    ranked.product_name AS favourite_product,
     CAST(ranked.views AS BIGINT) AS favourite_views,
     totals.first_seen_at,
     totals.last_active_at
