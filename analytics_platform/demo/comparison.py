@@ -133,7 +133,7 @@ SELECT
     orders,
     CAST(revenue AS VARCHAR) AS revenue
 FROM marts.user_metrics
-WHERE interactions > 0
+WHERE interactions > 0 AND user_id IN (SELECT user_id FROM cleaned.user_versions)  -- guests of the shop are no users
 """
 
 _PERSONS = """
