@@ -120,7 +120,9 @@ def moment(instant: dt.datetime) -> str:
 def clean(text: str, longest: int = 60) -> str:
     """Put text from outside on one line, without control and format characters, not longer than `longest`."""
     hidden = ("Cc", "Cf", "Cs", "Zl", "Zp")  # they could hide, reorder or forge text
-    line = " ".join("".join(" " if unicodedata.category(sign) in hidden else sign for sign in text).split())
+    if not text.isprintable():  # most text is; an alert of long cells took seconds, a look at each character
+        text = "".join(" " if unicodedata.category(sign) in hidden else sign for sign in text)
+    line = " ".join(text.split())
     return line if len(line) <= longest else line[: longest - 1].rstrip() + "…"
 
 
