@@ -7,9 +7,9 @@ from analytics_platform.contracts.star import UNKNOWN, dimensions
 
 
 class DimPage(Contract, table="star.dim_page", key="page_key", write="upsert"):
-    """One row per page that events ever named: host and path, with its latest title.
+    """One row per page that events ever named: which pages does the site have, and since when?
 
-    A relative address has no host: its page is another one than that of the same path on a host.
+    It has the latest title. A relative address has no host: that page is not the one of the same path on a host.
     """
 
     page_key: Whole = column("Hash of host and path. " + UNKNOWN)
@@ -27,7 +27,7 @@ class FactPromotions(
     partition="event_date",
     foreign_keys=dimensions("date", "person", "customer", "channel", "device", "page"),
 ):
-    """One row per promotion in an event: a banner that was seen (view_promotion) or clicked (select_promotion)."""
+    """One row per promotion in an event: which banners were seen, and which clicked?"""
 
     event_id: Text = column("The event (fact_events).")
     promotion_index: Whole = column("Number of the promotion in the event, from 0.", ge=0)

@@ -87,8 +87,10 @@ def test_without_days_the_model_is_run_as_it_is_written() -> None:
 
 def test_a_query_says_which_rows_of_its_inputs_it_reads() -> None:
     days = "BETWEEN DATE '2024-03-10' AND DATE '2024-03-10'"
+    persons = f'"person_id" IN (SELECT "person_id" FROM "sessionized"."person_days" WHERE "event_date" {days})'
     assert plan(all_models()["star.fact_sessions"], ONE_DAY, SETTINGS).inputs == {
         "cleaned.customer_history": None,
+        "sessionized.person_days": persons,
         "sessionized.sessions": f'"session_date" {days}',
     }
     keys = f'SELECT "client_id" FROM "sessionized"."client_days" WHERE "event_date" {days}'
@@ -135,8 +137,8 @@ def test_no_model_reads_the_whole_of_a_table_that_grows_with_the_events() -> Non
     ]
 
 
-def test_only_tables_without_days_are_made_from_touched_keys_but_refunds_and_their_orders() -> None:
-    by_order = {
+def test_only_tables_without_days_are_made_from_touched_keys_but_refunds_their_orders_and_numbers() -> None:
+    by_key = {
         ("sessionized.refund_lines", "sessionized.purchases"),
         ("sessionized.refund_lines", "sessionized.order_lines"),
         ("sessionized.refunds", "sessionized.refund_lines"),
@@ -145,10 +147,12 @@ def test_only_tables_without_days_are_made_from_touched_keys_but_refunds_and_the
         ("sessionized.customer_days", "sessionized.buyers"),
         ("star.fact_refunds", "sessionized.buyers"),
         ("star.fact_orders", "sessionized.refunds"),
+        ("star.fact_orders", "sessionized.customer_days"),
+        ("star.fact_sessions", "sessionized.person_days"),
     }
     for name, model in all_models().items():
         for source in model.inputs:
             reads = reads_of(CONTRACTS[name].table, CONTRACTS[source].table)
             assert isinstance(reads, Days | Everything | TouchedKeys)
             if isinstance(reads, TouchedKeys):
-                assert CONTRACTS[name].table.write == "upsert" or (name, source) in by_order
+                assert CONTRACTS[name].table.write == "upsert" or (name, source) in by_key
