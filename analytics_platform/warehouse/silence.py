@@ -27,7 +27,9 @@ def has_every_source(session: Session, settings: Settings, now: dt.datetime) -> 
         return not_checked("sources", "nothing was ever loaded")
     days, arrivals = (_by_source(session, sql) for sql in (_DAYS, _ARRIVALS))
     days = {source: each for source, each in days.items() if source in EVENTS}
-    end = max((each[-1] for each in days.values()), default=dt.date.min) - dt.timedelta(days=1)
+    if not days:
+        return not_checked("sources", "no event was ever loaded")
+    end = max(each[-1] for each in days.values()) - dt.timedelta(days=1)
     silent = {}
     for source, every in days.items():
         heard = [day for day in every if day > every[-1] - REMEMBERED]
@@ -42,8 +44,10 @@ def has_every_source(session: Session, settings: Settings, now: dt.datetime) -> 
     return Observation("sources", False, f"{seen}; others have data up to {end}", " ".join(remedies))
 
 
-_DAYS = "SELECT source, event_date FROM ops.batch_days WHERE rows_accepted + rows_duplicate > 0 GROUP BY ALL ORDER BY 2"
-_ARRIVALS = "SELECT source, CAST(arrived_at AS DATE) FROM ops.pipeline_logs GROUP BY ALL ORDER BY 2"
+_DAYS = """
+SELECT DISTINCT source, event_date FROM ops.batch_days WHERE rows_accepted + rows_duplicate > 0 ORDER BY event_date
+"""
+_ARRIVALS = "SELECT DISTINCT source, CAST(arrived_at AS DATE) FROM ops.pipeline_logs ORDER BY 2"
 
 
 def _by_source(session: Session, sql: str) -> dict[str, list[dt.date]]:

@@ -153,7 +153,9 @@ class Touched:
 
     def is_part_of(self, other: Touched) -> bool:
         """Return whether `other` touches all that this does."""
-        return self.events <= other.events and self.orders <= other.orders and self.numbers <= other.numbers
+        # Days to number anew are found by built days: once a batch is built, its own days are among them.
+        numbers = self.numbers <= other.numbers | other.events
+        return self.events <= other.events and self.orders <= other.orders and numbers
 
     def __str__(self) -> str:
         """Write the days of events, and after a `;` each those of orders and numbers, as ranges; `read` reads it."""

@@ -48,6 +48,7 @@ OF_THE_FORM: Mapping[str, frozenset[str]] = {
     "star.fact_event_items": frozenset({"platform"}),
     "star.fact_sessions": frozenset({"device_key"}),
     "star.fact_orders": frozenset({"device_key"}),
+    "star.fact_promotions": frozenset({"device_key"}),
 }
 """Columns that tell of the way events came, or of the user agent, which these messages have not."""
 OF_THE_SOURCE = frozenset({"event_id", "order_id", "refunded_id"})

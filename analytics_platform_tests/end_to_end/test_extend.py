@@ -165,8 +165,8 @@ COLUMN: Mapping[str, tuple[str, str]] = {
     ),
     "models/cleaned/events.sql": ("    batch_id\nFROM valued", "    language,\n"),
     "contracts/marts_traffic.py": (
-        '    events: Whole = column("Events.", ge=1)\n',
-        '    languages: Whole = column("Languages.", ge=0)\n',
+        '    events: Whole = column("Events.", ge=1, sums="additive")\n',
+        '    languages: Whole = column("Languages.", ge=0, sums="not additive")\n',
     ),
     "models/marts/browser_daily.sql": ("    count(*) AS events", "    count(DISTINCT language) AS languages,\n"),
 }

@@ -262,17 +262,19 @@ class Tally:
         return found
 
     def _describe_customers(self, sessions: Sessions, people: Mapping[str, object]) -> dict[str, Any]:
-        """Describe what these users did, signed in or buying in a session that is theirs."""
+        """Describe what these users did, signed in or buying: as the shop's customer, else in a session of theirs."""
         done, visits = defaultdict[str, list[int]](list), Counter[str]()
         bought = defaultdict[str, list[Decimal]](list)
         for client_id, own in sessions.items():
             begins = [session.starts_at for session in own]
+            customers = {order.at: order.customer(people) for order in self.orders([client_id])}
             for at in (self._times if client_id.startswith(USER) else self._purchases)[client_id]:
-                done[own[bisect_right(begins, at) - 1].user].append(at)
+                done[customers.get(at) or own[bisect_right(begins, at) - 1].user].append(at)
             for at, user in self._logins[client_id]:
                 done[user].append(at)
             for order in self.orders([client_id]):
-                bought[own[bisect_right(begins, order.at) - 1].user].append(order.revenue or Decimal())
+                user = customers[order.at] or own[bisect_right(begins, order.at) - 1].user
+                bought[user].append(order.revenue or Decimal())
             visits.update(session.user for session in own)
         return {
             user: {
