@@ -126,7 +126,7 @@ def _later_days(session: Session, seen: pl.DataFrame) -> set[dt.date]:
     May be: an order of a shared device passes from one of its users to another, so here a device joins all its users.
     """
     (last,) = session.one("SELECT max(event_date) FROM sessionized.client_days")
-    early = seen.filter(pl.col("event_date") < last)
+    early = seen.clear() if last is None else seen.filter(pl.col("event_date") < last)
     if early.is_empty():
         return set()
     links = session.frame("SELECT DISTINCT client_id, email, user_id FROM ops.person_links")

@@ -54,6 +54,8 @@ class Stage:
     answer: Path
     rates: dict[tuple[str, date], Decimal]
     cancelled: set[tuple[str, str]]
+    signed_in: dict[tuple[str, str], str]
+    """Order in the shop → who was signed in, `guest` for nobody."""
 
     @cached_property
     def rows(self) -> list[Row]:
@@ -164,7 +166,8 @@ def traffic(tmp_path_factory: pytest.TempPathFactory) -> Traffic:
         rates = {
             (row["currency"], date.fromisoformat(row["date"])): Decimal(row["rate"]) for row in csv.DictReader(file)
         }
-    orders = read_purchases(folder / PURCHASES)
+    orders = list(read_purchases(folder / PURCHASES))
+    signed_in = {(order.client_id, order.transaction_id): order.user_id or "guest" for order in orders if order.lines}
     cancelled = {(order.client_id, order.transaction_id) for order in orders if order.is_cancelled}
     stages = [
         Stage(
@@ -175,6 +178,7 @@ def traffic(tmp_path_factory: pytest.TempPathFactory) -> Traffic:
             folder / parts[-1] / "users.json",
             rates,
             cancelled,
+            signed_in,
         )
         for figures, parts in ((truth.before_late, ["."]), (truth.total, [".", "late"]))
     ]

@@ -184,7 +184,7 @@ def favourite(views: Iterable[tuple[str, int]]) -> str | None:
     return min((name for name, at in often.items() if at == max(often.values())), default=None)
 
 
-def test_customers_did_what_messages_documents_and_the_purchases_of_their_sessions_show(stage: Stage) -> None:
+def test_customers_did_what_messages_documents_their_orders_and_repeats_in_their_sessions_show(stage: Stage) -> None:
     clients = by_client(stage, "ecommerce_events", "web_logs")
     placed = {(order.client_id, order.at): order for order in stage.orders}
     sessions, done, paid = Counter[str](), defaultdict(list), defaultdict(list)
@@ -192,9 +192,11 @@ def test_customers_did_what_messages_documents_and_the_purchases_of_their_sessio
         sessions[user] += 1
         for event in events:
             is_purchase = isinstance(event, Row) and event.values["event_name"] in ("checkout_completed", "purchase")
-            done[event.user_id or (user if is_purchase else "")].append(event.at)
+            who = event.user_id or (user if is_purchase else "")
             if order := placed.pop((client_id, event.at), None):
-                paid[user].append(order.amount or 0)
+                who = stage.signed_in.get((client_id, order.sale.transaction_id), who)
+                paid[who].append(order.amount or 0)
+            done[who].append(event.at)
     found = stage.truth["all", "customers"]
     assert set(found) == done.keys() & stage.customers.keys()
     for user, truth in found.items():
