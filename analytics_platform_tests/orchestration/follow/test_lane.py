@@ -62,7 +62,9 @@ def batch_of(said: list[Mapping[str, object]]) -> Mapping[str, object] | None:
     return next((each for each in said if each["event"] == "batch"), None)
 
 
-@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize(
+    "place", [pytest.param(each, marks=pytest.mark.slow if n else ()) for n, each in enumerate(PLACES)]
+)
 def test_killed_anywhere_the_next_lane_builds_what_was_loaded_without_a_new_message(
     place: str, platform: Platform, tmp_path: Path
 ) -> None:
