@@ -1,8 +1,8 @@
 """How long a message takes from the queue to facts and marts, and where the time goes.
 
 `python -m benchmarks.latency [--lane follow|sensors] [--warehouse duckdb|postgres] [--messages 20] [--events 10000]`
-starts a local queue and the lane in a new folder in which today has so many events, sends one message after the other,
-each once the one before has arrived, and waits until it is in star.fact_events, marts.list_performance and
+starts a local queue and the lane in a new folder in which today has that number of events, sends one message after
+the other, each once the one before has arrived, and waits until it is in star.fact_events, marts.list_performance and
 marts.product_performance.
 """
 
@@ -59,7 +59,7 @@ def body(number: int) -> str:
 
 
 def fill(settings: Settings, events: int) -> None:
-    """Load and build so many events of today: 20 for each client."""
+    """Load and build this number of events of today: 20 for each client."""
     start = dt.datetime.combine(dt.datetime.now(dt.UTC).date(), dt.time(), dt.UTC)
     names = ("page_viewed", "product_added_to_cart", "email_filled_on_popup", "page_viewed", "checkout_started")
     seconds = max(1.0, (dt.datetime.now(dt.UTC) - start).total_seconds() - 1)

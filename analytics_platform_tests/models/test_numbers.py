@@ -20,7 +20,7 @@ START = dt.datetime(2024, 3, 1, 10, tzinfo=dt.UTC)
 
 
 def at(step: int, minutes: int = 0) -> str:
-    """A time so many times 40 days after the first, further apart than sessions and orders reach."""
+    """A time this number of 40-day steps after the first, further apart than sessions and orders reach."""
     return (START + dt.timedelta(days=40 * step, minutes=minutes)).isoformat()
 
 

@@ -1,1 +1,1 @@
-"""The fast lane: one warm process that loads and builds what arrives, seconds after it was sent."""
+"""The fast lane: one warm process that loads and builds what arrives, as soon as it arrives."""

@@ -1,4 +1,4 @@
-"""The process `follow`: what it does when it starts, is killed, is told to stop, or is not alone."""
+"""The process `follow`: its start, its end by a kill or a signal, and a second process beside it."""
 
 from __future__ import annotations
 
