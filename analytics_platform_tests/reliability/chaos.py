@@ -135,13 +135,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=300)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--per-step", type=int, default=KILLS_PER_STEP)
     parser.add_argument("--warehouse", choices=["duckdb", "postgresql"], default="duckdb")
     options = parser.parse_args()
     multiprocessing.set_forkserver_preload(["analytics_platform_tests.reliability.postgres_victim"])
     started = time.monotonic()
     folder = Path(tempfile.mkdtemp(prefix="chaos-"))
     try:
-        done = chaos(folder, options.warehouse, options.kills, options.seed)
+        done = chaos(folder, options.warehouse, options.kills, options.seed, per_step=options.per_step)
     except AssertionError as error:
         sys.exit(f"seed {options.seed}: {error}")
     figures = ", ".join(f"{count} {name}" for name, count in done.items())
