@@ -17,8 +17,8 @@ from analytics_platform.catalog import CONTRACTS
 from analytics_platform.contracts.ddl import column_types
 from analytics_platform.contracts.functions import MODELS_DIR
 from analytics_platform.errors import did_you_mean
-from analytics_platform.transform.source_events import NAME, union
-from analytics_platform.transform.sql import ModelError, parse, put_queries, read_sql, tables_in
+from analytics_platform.transform.source_events import EVENTS_OF_SOURCES, put_events
+from analytics_platform.transform.sql import ModelError, parse, read_sql, tables_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +42,8 @@ def read_model(path: Path) -> Model:
     name = f"{path.parent.name}.{path.stem}"
     sql = read_sql(path)
     tree = parse(path, sql)
-    if NAME in tables_in(tree):
-        tree = put_queries(tree, {NAME: union()})
-        sql = tree.sql("duckdb")
+    if EVENTS_OF_SOURCES in tables_in(tree):
+        sql = put_events(tree).sql("duckdb")
     inputs = tables_in(tree)
     unknown = [table for table in (name, *inputs) if table not in CONTRACTS]
     if unknown:

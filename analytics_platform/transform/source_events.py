@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 
 import duckdb
+import sqlglot
+from sqlglot import exp
 
 from analytics_platform.contracts.base import SourceEvents
 from analytics_platform.contracts.ddl import column_types
@@ -18,7 +20,7 @@ from analytics_platform.contracts.sql import literal, quote, quote_table
 from analytics_platform.sources.registry import EVENTS, SOURCES
 from analytics_platform.transform.sql import ModelError, parse, read_sql, tables_in
 
-NAME = "sources.events"
+EVENTS_OF_SOURCES = "sources.events"
 """What stands for the union in a model."""
 
 
@@ -29,6 +31,10 @@ class EventQuery:
     sql: str
     columns: frozenset[str]
     inputs: tuple[str, ...]
+
+    def of(self, *columns: str) -> str:
+        """Write the query of these columns, of those they are computed from, and of the day and batch of the event."""
+        return _only(self.sql, frozenset({*columns, "event_date", "batch_id"}))
 
 
 @lru_cache(maxsize=1)
@@ -81,29 +87,77 @@ def _plan(path: Path, sql: str, engine: duckdb.DuckDBPyConnection) -> dict[str, 
         raise ModelError(f"{path}, {place}: {words}") from None
 
 
-def union() -> str:
-    """Write the query of all events: the columns of the shape, and `source` with the name of the source.
+def put_events(tree: exp.Query) -> exp.Query:
+    """Put the union in the place of `sources.events`, each time with the columns that are read there."""
+    for node in list(tree.find_all(exp.Table)):
+        if f"{node.db}.{node.name}" == EVENTS_OF_SOURCES:
+            alias = exp.TableAlias(this=exp.to_identifier(node.alias_or_name))
+            query = sqlglot.parse_one(_union(_columns_read(node)), dialect="duckdb")
+            node.replace(exp.Subquery(this=query, alias=alias))
+    return tree
+
+
+def _columns_read(table: exp.Table) -> frozenset[str]:
+    """Name the columns that the SELECT around a table may read of it, `event_name` among them."""
+    select = table.find_ancestor(exp.Select)
+    if select is None or select.find(exp.Star):
+        return frozenset(SourceEvents.columns)
+    named = {column.name for column in select.find_all(exp.Column) if column.table in ("", table.alias_or_name)}
+    return frozenset({"event_name", *named})
+
+
+@lru_cache(maxsize=256)
+def _only(sql: str, columns: Collection[str]) -> str:
+    """Leave out of a SELECT the columns that are not needed, where that changes no row.
+
+    DuckDB leaves them out too, after it has looked at every expression: that is most of the time of a small build.
+    """
+    tree = sqlglot.parse_one(sql, dialect="duckdb")
+    if not isinstance(tree, exp.Select) or tree.args.get("distinct"):
+        return sql
+    kept, others = set[str](), {each.alias_or_name: each for each in tree.selects}
+    clauses = (part for key, part in tree.args.items() if key not in ("expressions", "with_"))
+    wanted = {*columns, *_names_in(*clauses)}
+    while found := wanted & others.keys() - kept:  # an expression may name another column of the same SELECT
+        kept |= found
+        wanted |= _names_in(*(others[name] for name in found))
+    return tree.select(*(each for name, each in others.items() if name in kept), append=False).sql("duckdb")
+
+
+def _names_in(*parts: object) -> set[str]:
+    nodes = (node for part in parts for node in (part if isinstance(part, list) else [part]))
+    return {
+        column.name for node in nodes if isinstance(node, exp.Expression) for column in node.find_all(exp.Column)
+    }
+
+
+def _union(columns: Collection[str]) -> str:
+    """Write the query of all events: `columns` of the shape, and `source` with the name of the source.
 
     Names of events that are spelled otherwise than GA4's become GA4's, whatever their case and separators.
     """
-    types = column_types(SourceEvents)
+    types = {name: kind for name, kind in column_types(SourceEvents).items() if name in columns}
     parts = []
     for source, query in source_events().items():
-        columns = {
+        given = {
             name: f"each.{name}" if name in query.columns else f"CAST(NULL AS {kind}) AS {quote(name)}"
             for name, kind in types.items()
         }
         raw = (
             "coalesce(each.raw_event_name, each.event_name)" if "raw_event_name" in query.columns else "each.event_name"
         )
-        name = "names.event_name"
+        name, needed = "names.event_name", {"event_name", *types}
         if "transaction_id" in query.columns:
             name = f"CASE WHEN names.needs_order AND each.transaction_id IS NULL THEN each.event_name ELSE {name} END"
-        columns |= {"event_name": f"{name} AS event_name", "raw_event_name": f"{raw} AS raw_event_name"}
+            needed.add("transaction_id")
+        given["event_name"] = f"{name} AS event_name"
+        if "raw_event_name" in types:
+            given["raw_event_name"] = f"{raw} AS raw_event_name"
         # Of the few names that differ: to map the name of each event takes a tenth of the time of the model.
-        names = f"SELECT DISTINCT event_name AS written FROM ({query.sql}) AS given"
+        names = f"SELECT DISTINCT event_name AS written FROM ({query.of('event_name')}) AS given"
         parts.append(
-            f"SELECT {', '.join([f'{literal(source)} AS source', *columns.values()])} FROM ({query.sql}) AS each "
+            f"SELECT {', '.join([f'{literal(source)} AS source', *given.values()])} "
+            f"FROM ({query.of(*needed)}) AS each "
             f"INNER JOIN (SELECT written, ga4_name(written) AS event_name, needs_order(written) AS needs_order "
             f"FROM ({names}) AS given) AS names "
             "ON each.event_name = names.written"

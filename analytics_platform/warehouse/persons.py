@@ -48,7 +48,8 @@ def write_links(session: DuckDBSession, contract: ContractType, cards: Sequence[
     events = source_events().get(contract.table.source)
     query = _OF_RECORDS.get(contract.table.source)
     if events is not None and "user_id" in events.columns:
-        query = f"SELECT batch_id, event_date, client_id, '' AS email, user_id FROM ({events.sql}) AS events"
+        of_pairs = events.of("client_id", "user_id")
+        query = f"SELECT batch_id, event_date, client_id, '' AS email, user_id FROM ({of_pairs}) AS events"
     if query is None or span is None:
         return
     columns = "batch_id, client_id, email, user_id"

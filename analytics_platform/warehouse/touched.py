@@ -216,7 +216,7 @@ def _newly_named(session: Session, batch_ids: Sequence[str], existing: set[str])
     told = set[tuple[str, str]]()
     for query in source_events().values():
         if "items_json" in query.columns and existing.issuperset(query.inputs):
-            asked = Query(_NAMED.format(query.sql, loaded), {}, dict.fromkeys(query.inputs, loaded))
+            asked = Query(_NAMED.format(query.of("items_json"), loaded), {}, dict.fromkeys(query.inputs, loaded))
             told |= {(name, product) for name, product in session.frame(asked).rows() if name and product}
     days = ", ".join(map(literal, touched_days(session, batch_ids))) or "NULL"
     known = session.rows(
@@ -242,7 +242,7 @@ def days_of_orders(session: Session, batch_ids: Sequence[str]) -> set[dt.date]:
             user = "user_id" if "user_id" in query.columns else "NULL"
             sql = f"""
                 SELECT DISTINCT transaction_id, md5(client_id) AS client, {user} AS user_id, event_date
-                FROM ({query.sql}) AS {quote(source)}
+                FROM ({query.of("client_id", "event_name", "transaction_id", user)}) AS {quote(source)}
                 WHERE {loaded} AND ga4_name(event_name) IN ('purchase', 'refund') AND transaction_id IS NOT NULL
             """
             new += session.frame(Query(sql, {}, dict.fromkeys(query.inputs, loaded))).rows()

@@ -48,13 +48,15 @@ def _distinct(session: Reader, within: str, *columns: str, of_items: str = "") -
     `within` says of which events, in SQL. `of_items` is an expression that lists further values, those of items.
     """
     parts = [
-        f"SELECT event_date, '{column}' AS name, {column} AS value FROM ({query.sql}) AS {quote(name)} WHERE {within}"
+        f"SELECT event_date, '{column}' AS name, {column} AS value "
+        f"FROM ({query.of(column)}) AS {quote(name)} WHERE {within}"
         for name, query in source_events().items()
         for column in columns
         if column in query.columns
     ]
     parts += [
-        f"SELECT event_date, 'item', unnest({of_items}) FROM ({query.sql}) AS {quote(name)} WHERE {within}"
+        f"SELECT event_date, 'item', unnest({of_items}) "
+        f"FROM ({query.of('items_json')}) AS {quote(name)} WHERE {within}"
         for name, query in source_events().items()
         if of_items and "items_json" in query.columns
     ]
