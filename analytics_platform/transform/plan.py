@@ -61,12 +61,14 @@ class Query:
 
     `inputs` maps each table it reads to the SQL condition that selects all rows it needs of it, None for all rows.
     Where the condition `covers` is true, the rows are all that an `upsert` table has: it loses all other keys.
+    `model` is the SQL of the model that it builds some days of: whatever the days, it has the same columns.
     """
 
     sql: str
     parameters: Mapping[str, object]
     inputs: Mapping[str, str | None] = field(default_factory=lambda: MappingProxyType({}))
     covers: str = "FALSE"
+    model: str = ""
 
 
 def reads_of(table: Table, source: Table) -> Reads:
@@ -138,7 +140,7 @@ def plan(model: Model, days: DayRange | None, settings: Mapping[str, int | str])
         values |= {"first_day": days.first, "last_day": days.last}
     parameters = {name: values[name] for name in model.parameters}
     if days is None:
-        return Query(model.sql, parameters, dict.fromkeys(model.inputs))
+        return Query(model.sql, parameters, dict.fromkeys(model.inputs), model=model.sql)
     table, sources = CONTRACTS[model.name].table, [CONTRACTS[name].table for name in model.inputs]
     windows = {source.name: _part_of(source, reads_of(table, source), days, settings) for source in sources}
     sql = _with_windows(model, frozenset(name for name, part in windows.items() if part))
@@ -146,7 +148,7 @@ def plan(model: Model, days: DayRange | None, settings: Mapping[str, int | str])
         sql = sql.replace(_window(name), part or "")
     if table.partition is not None:
         sql = f"SELECT * FROM ({sql}) AS built WHERE {_between(table.partition, days)}"
-    return Query(sql, parameters, _with_touching(table, windows, days), _covers(model, sources, days))
+    return Query(sql, parameters, _with_touching(table, windows, days), _covers(model, sources, days), model.sql)
 
 
 def _covers(model: Model, sources: Sequence[Table], days: DayRange) -> str:

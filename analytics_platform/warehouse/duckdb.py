@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -113,6 +114,12 @@ class DuckDBWarehouse:
             f"The warehouse {self.path} is damaged or no DuckDB file ({words}): move it and its .wal away, then "
             "`analytics-platform materialize` builds it again from the lake."
         )
+
+
+@lru_cache(maxsize=1)
+def _agreed() -> set[tuple[ContractType, str]]:
+    """Hold the models whose columns were compared with their contracts, for all sessions of the process."""
+    return set()
 
 
 class _RolledBackError(Exception):
@@ -263,12 +270,16 @@ class DuckDBSession(Session):
         return publication
 
     def _check_columns(self, contract: ContractType, query: Query) -> None:
+        if (contract, query.model) in _agreed():  # to plan a model takes as long as to run it for a small day
+            return
         found, promised = self._types(f"DESCRIBE {query.sql}", query.parameters), column_types(contract)
         for column in [*promised, *found]:
             got, want = found.get(column), promised.get(column)
             if got != want and (got, want) not in _EXACT_CASTS:
                 name = contract.table.name
                 raise WarehouseError(f"{name}: column {column} is {got or 'absent'}, its contract says {want or 'no'}.")
+        if query.model:
+            _agreed().add((contract, query.model))
 
     def _replace(
         self, contract: ContractType, query: Query, days: DayRange | None, compared: bool
