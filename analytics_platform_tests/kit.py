@@ -25,7 +25,6 @@ from pathlib import Path
 from typing import TypeAlias
 
 import duckdb
-import polars as pl
 
 from analytics_platform.catalog import CONTRACTS
 from analytics_platform.contracts.ddl import column_types, json_columns
@@ -36,13 +35,11 @@ from analytics_platform.sources.arrivals.files import land_files
 from analytics_platform.sources.registry import SOURCES
 from analytics_platform.transform import (
     DayRange,
-    Query,
     affected_days,
     all_models,
     build_order,
     day_ranges,
     macros,
-    plan,
     refreshed_days,
 )
 from analytics_platform.transform.lookups.tables import LOOKUPS, tables_with
@@ -55,6 +52,7 @@ from analytics_platform.warehouse import (
     Warehouse,
     open_warehouse,
 )
+from analytics_platform.warehouse.build import build_ranges
 from analytics_platform.warehouse.load import load_new_batches
 from analytics_platform_tests.names import CLICKSTREAM
 
@@ -254,12 +252,8 @@ def _prepare(session: Session, tables: Collection[str] | None) -> Sequence[str]:
 def _publish(session: Session, name: str, days: DayRange, settings: Settings) -> Publication:
     contract = CONTRACTS[name]
     own_days = None if contract.table.write == "whole" else days
-    rows: Query | pl.DataFrame
-    if name in LOOKUPS:
-        rows = LOOKUPS[name](session, own_days, settings)
-    else:
-        rows = plan(all_models()[name], own_days, settings.model_values)
-    publication = session.publish(contract, rows, own_days)
+    (built,) = build_ranges(session, name, [own_days], settings)
+    publication = built.publication
     broken = {result.rule: result.sample for result in publication.breaches}
     assert not broken, f"{name} for {days}: {broken}"
     return publication

@@ -17,19 +17,23 @@ from analytics_platform.catalog import CONTRACTS
 from analytics_platform.contracts.ddl import column_types
 from analytics_platform.contracts.functions import MODELS_DIR
 from analytics_platform.errors import did_you_mean
-from analytics_platform.transform.source_events import EVENTS_OF_SOURCES, put_events
+from analytics_platform.transform.source_events import EVENTS_OF_SOURCES, put_events, source_events
 from analytics_platform.transform.sql import ModelError, parse, read_sql, tables_in
 
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """One SQL model: the table `name` it fills, the `inputs` it reads, the `parameters` it names with `$`."""
+    """One SQL model: the table `name` it fills, the `inputs` it reads, the `parameters` it names with `$`.
+
+    Where it `reads_sources`, `sources.events` is replaced by the events of the sources.
+    """
 
     name: str
     path: Path
     sql: str
     inputs: tuple[str, ...]
     parameters: tuple[str, ...]
+    reads_sources: bool = False
 
     def expression(self) -> exp.Query:
         """Parse a fresh syntax tree of the model, free to be changed."""
@@ -37,20 +41,24 @@ class Model:
 
 
 @lru_cache(maxsize=256)
-def read_model(path: Path) -> Model:
-    """Read the model in a file named `<layer>/<table>.sql`. Raises `ModelError` if it reads an unknown table."""
+def read_model(path: Path, sources: tuple[str, ...] | None = None) -> Model:
+    """Read the model in a file named `<layer>/<table>.sql`, for the events of all sources or of some.
+
+    Raises `ModelError` if it reads an unknown table.
+    """
     name = f"{path.parent.name}.{path.stem}"
     sql = read_sql(path)
     tree = parse(path, sql)
-    if EVENTS_OF_SOURCES in tables_in(tree):
-        sql = put_events(tree).sql("duckdb")
+    reads_sources = EVENTS_OF_SOURCES in tables_in(tree)
+    if reads_sources:
+        sql = put_events(tree, sources or tuple(source_events())).sql("duckdb")
     inputs = tables_in(tree)
     unknown = [table for table in (name, *inputs) if table not in CONTRACTS]
     if unknown:
         words = f"there is no contract for {', '.join(unknown)}: correct the name, or write its class in contracts/"
         raise ModelError(f"{path}: {words}.")
     parameters = dict.fromkeys(parameter.name for parameter in tree.find_all(exp.Parameter, exp.Placeholder))
-    return Model(name, path, sql, tuple(sorted(inputs)), tuple(parameters))
+    return Model(name, path, sql, tuple(sorted(inputs)), tuple(parameters), reads_sources)
 
 
 @lru_cache(maxsize=1)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any, Protocol
 
 import duckdb
 import sqlglot
@@ -22,6 +23,18 @@ from analytics_platform.transform.sql import ModelError, parse, read_sql, tables
 
 EVENTS_OF_SOURCES = "sources.events"
 """What stands for the union in a model."""
+
+
+class Tables(Protocol):
+    """Tells which tables there are, and answers questions about them; an open warehouse does."""
+
+    def tables(self) -> set[str]:
+        """Give the names of the tables."""
+        ...
+
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        """Give the rows of a query."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +55,22 @@ def source_events() -> Mapping[str, EventQuery]:
     """Read the `events.sql` of every source that has one. Raises `ModelError` for one that cannot give events."""
     with empty_tables() as engine:
         return MappingProxyType({source: read_events(path, engine) for source, path in EVENTS.items()})
+
+
+def events_within(session: Tables, within: str) -> Mapping[str, EventQuery]:
+    """Leave out the sources without a row for which `within` (SQL) is true.
+
+    Few shops have all sources, and few batches rows of two: to plan what gives no row takes most of a small build.
+    """
+    existing, found = session.tables(), source_events()
+    asked = " UNION ALL ".join(
+        f"SELECT {literal(source)} AS source WHERE EXISTS (SELECT 1 FROM {quote_table(table)} WHERE {within})"
+        for source, query in found.items()
+        for table in query.inputs
+        if table in existing
+    )
+    present = {source for (source,) in session.rows(asked)} if asked else set[str]()
+    return {source: query for source, query in found.items() if source in present}
 
 
 def empty_tables() -> duckdb.DuckDBPyConnection:
@@ -87,12 +116,12 @@ def _plan(path: Path, sql: str, engine: duckdb.DuckDBPyConnection) -> dict[str, 
         raise ModelError(f"{path}, {place}: {words}") from None
 
 
-def put_events(tree: exp.Query) -> exp.Query:
-    """Put the union in the place of `sources.events`, each time with the columns that are read there."""
+def put_events(tree: exp.Query, sources: Collection[str]) -> exp.Query:
+    """Put the union of these sources in the place of `sources.events`, with the columns that are read there."""
     for node in list(tree.find_all(exp.Table)):
         if f"{node.db}.{node.name}" == EVENTS_OF_SOURCES:
             alias = exp.TableAlias(this=exp.to_identifier(node.alias_or_name))
-            query = sqlglot.parse_one(_union(_columns_read(node)), dialect="duckdb")
+            query = sqlglot.parse_one(_union(sources, _columns_read(node)), dialect="duckdb")
             node.replace(exp.Subquery(this=query, alias=alias))
     return tree
 
@@ -126,19 +155,17 @@ def _only(sql: str, columns: Collection[str]) -> str:
 
 def _names_in(*parts: object) -> set[str]:
     nodes = (node for part in parts for node in (part if isinstance(part, list) else [part]))
-    return {
-        column.name for node in nodes if isinstance(node, exp.Expression) for column in node.find_all(exp.Column)
-    }
+    return {column.name for node in nodes if isinstance(node, exp.Expression) for column in node.find_all(exp.Column)}
 
 
-def _union(columns: Collection[str]) -> str:
-    """Write the query of all events: `columns` of the shape, and `source` with the name of the source.
+def _union(sources: Collection[str], columns: Collection[str]) -> str:
+    """Write the query of all events of `sources`: `columns` of the shape, and `source` with the name of the source.
 
     Names of events that are spelled otherwise than GA4's become GA4's, whatever their case and separators.
     """
     types = {name: kind for name, kind in column_types(SourceEvents).items() if name in columns}
     parts = []
-    for source, query in source_events().items():
+    for source, query in ((each, source_events()[each]) for each in sources):
         given = {
             name: f"each.{name}" if name in query.columns else f"CAST(NULL AS {kind}) AS {quote(name)}"
             for name, kind in types.items()

@@ -9,10 +9,13 @@ from functools import lru_cache
 import polars as pl
 
 from analytics_platform.catalog import CONTRACTS
+from analytics_platform.contracts.sql import literal
 from analytics_platform.contracts.table import TouchedKeys
 from analytics_platform.settings import Settings
 from analytics_platform.transform import DayRange, Query, all_models, build_order, plan
 from analytics_platform.transform.lookups.tables import LOOKUPS
+from analytics_platform.transform.model import read_model
+from analytics_platform.transform.source_events import events_within
 from analytics_platform.warehouse.session import Publication, Session
 
 
@@ -58,7 +61,11 @@ def build_ranges(session: Session, name: str, ranges: Iterable[DayRange | None],
         if name in LOOKUPS:
             rows = LOOKUPS[name](session, days, settings)
         else:
-            rows = plan(all_models()[name], days, settings.model_values)
+            model = all_models()[name]
+            if model.reads_sources and days is not None:
+                within = f"event_date BETWEEN {literal(days.first)} AND {literal(days.last)}"
+                model = read_model(model.path, tuple(events_within(session, within)))
+            rows = plan(model, days, settings.model_values)
         publication = session.publish(CONTRACTS[name], rows, days)
         yield Built(days, publication, rows.sql if isinstance(rows, Query) else "")
         if publication.breaches:

@@ -18,7 +18,7 @@ from analytics_platform.contracts.sql import literal, quote
 from analytics_platform.settings import Settings
 from analytics_platform.transform import DayRange, Query, affected_days, build_order, day_ranges, is_behind
 from analytics_platform.transform.lookups.tables import named_currencies, tables_with
-from analytics_platform.transform.source_events import source_events
+from analytics_platform.transform.source_events import events_within
 from analytics_platform.warehouse.ledger import known_days, touched_days
 from analytics_platform.warehouse.persons import days_of_persons
 from analytics_platform.warehouse.session import Session
@@ -193,7 +193,7 @@ def days_of_names(session: Session, batch_ids: Sequence[str]) -> set[dt.date]:
     existing = session.tables()
     if not batch_ids or not existing.issuperset(("cleaned.item_names", "cleaned.product_names", "ops.batch_days")):
         return set()
-    names = _newly_named(session, batch_ids, existing)
+    names = _newly_named(session, batch_ids)
     if "cleaned.product_versions" in existing:
         names |= {name for (name,) in session.rows(_NEW_VERSIONS, {"batches": list(batch_ids)})}
     days = session.rows(
@@ -207,15 +207,15 @@ def days_of_names(session: Session, batch_ids: Sequence[str]) -> set[dt.date]:
     return {day for (day,) in days}
 
 
-def _newly_named(session: Session, batch_ids: Sequence[str], existing: set[str]) -> set[str]:
+def _newly_named(session: Session, batch_ids: Sequence[str]) -> set[str]:
     """Return the names that stand with an id in these batches, and not with the same id on other days.
 
     On the batches' own days they may be told already: so the answer is the same after a run that failed.
     """
     loaded = f"batch_id IN ({', '.join(map(literal, batch_ids))})"
     told = set[tuple[str, str]]()
-    for query in source_events().values():
-        if "items_json" in query.columns and existing.issuperset(query.inputs):
+    for query in events_within(session, loaded).values():
+        if "items_json" in query.columns:
             asked = Query(_NAMED.format(query.of("items_json"), loaded), {}, dict.fromkeys(query.inputs, loaded))
             told |= {(name, product) for name, product in session.frame(asked).rows() if name and product}
     days = ", ".join(map(literal, touched_days(session, batch_ids))) or "NULL"
@@ -237,8 +237,8 @@ def days_of_orders(session: Session, batch_ids: Sequence[str]) -> set[dt.date]:
         return set()
     loaded = f"batch_id IN ({', '.join(map(literal, batch_ids))})"
     new: list[tuple[Any, ...]] = []
-    for source, query in source_events().items():
-        if "transaction_id" in query.columns and existing.issuperset(query.inputs):
+    for source, query in events_within(session, loaded).items():
+        if "transaction_id" in query.columns:
             user = "user_id" if "user_id" in query.columns else "NULL"
             sql = f"""
                 SELECT DISTINCT transaction_id, md5(client_id) AS client, {user} AS user_id, event_date

@@ -20,11 +20,11 @@ from analytics_platform.transform.lookups.daily_rates import RATE_DAYS, Rates, d
 from analytics_platform.transform.lookups.persons import find_members
 from analytics_platform.transform.lookups.source_categories import payment_providers
 from analytics_platform.transform.plan import DayRange, Query
-from analytics_platform.transform.source_events import source_events
+from analytics_platform.transform.source_events import Tables, events_within, source_events
 
 
-class Reader(Protocol):
-    """Answers a query; an open warehouse does."""
+class Reader(Tables, Protocol):
+    """Computes a query; an open warehouse does."""
 
     def frame(self, sql: Query) -> pl.DataFrame:
         """Give the result of the query."""
@@ -47,22 +47,24 @@ def _distinct(session: Reader, within: str, *columns: str, of_items: str = "") -
 
     `within` says of which events, in SQL. `of_items` is an expression that lists further values, those of items.
     """
+    events = events_within(session, within)
+    if not events:
+        return pl.DataFrame(schema={"event_date": pl.Date, "name": pl.String, "value": pl.String})
     parts = [
         f"SELECT event_date, '{column}' AS name, {column} AS value "
         f"FROM ({query.of(column)}) AS {quote(name)} WHERE {within}"
-        for name, query in source_events().items()
+        for name, query in events.items()
         for column in columns
         if column in query.columns
     ]
     parts += [
-        f"SELECT event_date, 'item', unnest({of_items}) "
-        f"FROM ({query.of('items_json')}) AS {quote(name)} WHERE {within}"
-        for name, query in source_events().items()
+        f"SELECT event_date, 'item', unnest({of_items}) FROM ({query.of('items_json')}) AS {quote(name)} WHERE {within}"
+        for name, query in events.items()
         if of_items and "items_json" in query.columns
     ]
-    columns += ("items_json",) if of_items else ()
+    inputs = dict.fromkeys(sorted({table for query in events.values() for table in query.inputs}), within)
     sql = f"SELECT DISTINCT * FROM ({' UNION ALL '.join(parts)}) AS seen WHERE value IS NOT NULL"
-    return session.frame(Query(sql, {}, dict.fromkeys(tables_with(*columns), within)))
+    return session.frame(Query(sql, {}, inputs))
 
 
 def make_urls(session: Reader, days: DayRange | None, settings: Settings) -> pl.DataFrame:
