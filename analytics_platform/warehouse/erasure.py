@@ -11,7 +11,7 @@ import hashlib
 import json
 import secrets
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -137,8 +137,8 @@ def search(session: Session, settings: Settings, lake: FolderLake, erasure: Eras
         yield Place(name, f"{session.count(name):,} rows", rows, (), (remedy,) if rows else ())
     for name, folder in {"quarantine files": settings.quarantine_dir, "reports": settings.reports_dir}.items():
         files = [path for path in folder.rglob("*") if path.suffix in (".csv", ".md", ".html")]
-        named = files_naming(files, erasure)
-        remedies = tuple(f"{path} names the person: delete it and {_AGAIN}." for path in named)
+        named = [path for path in files if may_name(path, erasure)]
+        remedies = tuple(f"{path} names the person, or cannot be read: delete it and {_AGAIN}." for path in named)
         yield Place(name, f"{len(files):,} files", len(named), (), remedies)
     drafts = old_drafts(settings, lake)
     yield Place("files that killed runs left", "", len(drafts), (), tuple(f"Delete {path}." for path in drafts))
@@ -191,13 +191,13 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def files_naming(files: Iterable[Path], erasure: Erasure) -> list[Path]:
-    """Return the files that name the person in their name or text."""
-    return [
-        path
-        for path in files
-        if erasure.hide(path.name) != path.name or erasure.person.is_mentioned(path.read_text("utf-8", "replace"))
-    ]
+def may_name(path: Path, erasure: Erasure) -> bool:
+    """Return whether a file names the person in its name or text, or cannot be read."""
+    try:
+        is_mentioned = path.is_file() and erasure.person.is_mentioned(path.read_text("utf-8", "replace"))
+    except OSError:
+        return True
+    return is_mentioned or erasure.hide(path.name) != path.name
 
 
 def old_drafts(settings: Settings, lake: FolderLake) -> list[Path]:

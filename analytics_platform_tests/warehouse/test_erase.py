@@ -60,7 +60,7 @@ def erase_person(platform: Platform, session: Session, **identifiers: Sequence[s
     """Erase a person, and return what was found where."""
     found = {place.name: place.found for place in left(platform, session, **identifiers)}
     erasure = open_erasure(platform.lake, Person.of(**identifiers))
-    assert not erase(session, platform.settings, platform.lake, erasure, "grace")
+    assert not erase(session, platform.settings, platform.lake, erasure, "grace", print)
     return found
 
 
@@ -83,7 +83,7 @@ def test_a_person_is_erased_everywhere_and_their_orders_stay_in_the_sums(platfor
     ]
     load_rows(platform, session, rows, "a.csv")
     load_rows(platform, session, [*rows[:3], click("eve", AT.format(3, 0))], "b.csv")
-    write_spreadsheets(session, platform.settings.quarantine_dir)
+    write_spreadsheets(session, platform.settings.quarantine_dir, print)
     build(session, DAYS, platform.settings, TABLES)
     sums = "SELECT count(*), sum(revenue), sum(items), sum(quantity) FROM star.fact_orders"
     before = session.rows(sums)
@@ -132,7 +132,7 @@ def test_lake_and_tables_are_searched_by_what_the_gate_makes_of_a_value(platform
     named_latin = os.fsencode(platform.landing) + "/of_Jürgen+x@example.com.csv".encode("latin-1")
     Path(os.fsdecode(named_latin)).write_bytes(latin.encode("latin-1"))
     load_landed(platform, session)
-    write_spreadsheets(session, platform.settings.quarantine_dir)
+    write_spreadsheets(session, platform.settings.quarantine_dir, print)
     build(session, DAYS, platform.settings, TABLES)
     for path in platform.landing.rglob("*.csv"):
         path.chmod(0o664)
