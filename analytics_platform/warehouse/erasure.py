@@ -22,7 +22,7 @@ from analytics_platform.contracts.ddl import column_types
 from analytics_platform.contracts.sql import quote, quote_table
 from analytics_platform.errors import UserError
 from analytics_platform.gate import FileRejectedError
-from analytics_platform.lake import Batch, FolderLake, LakeError, batch_id_of
+from analytics_platform.lake import Batch, FolderLake, LakeError, batch_id_of, check_decodable
 from analytics_platform.lake.durable import make_folder, write_durably
 from analytics_platform.settings import Settings
 from analytics_platform.sources.arrivals.files import look_into
@@ -42,6 +42,9 @@ DRAFT_S = 3600
 
 NOTES = ("input", "drift", "reason")
 """Columns of the ledger with names of files, or with what people wrote."""
+
+_PIECE_BYTES, _OVERLAP_BYTES = 4 << 20, 64 << 10
+"""Bytes of a file without records that are searched at a time, and of those before that are searched again."""
 
 _KINDS = ("client", "user", "email", "customer")
 _AGAIN = "run the same command again"
@@ -162,19 +165,31 @@ def edits_of(source: Source, batch: Batch, erasure: Erasure) -> tuple[dict[int, 
     if not batch.fault and not batch.path.exists():  # the rows that were loaded from it are in tables that are searched
         return {}, ""
     try:
-        return find_edits(source, batch, erasure.person, erasure.key.encode()), ""
-    except FileRejectedError as error:  # none of it was ever read, so none of it is in a table
-        if batch.fault:
-            return {}, ""
-        with batch.open() as stream:
-            content = stream.read()
-        is_named = any(
-            erasure.person.is_mentioned(content.decode(encoding, "backslashreplace")) for encoding in ENCODINGS
-        )
-        return {}, f"{batch.path} names the person and cannot be read ({error}): delete it." if is_named else ""
+        return _find(source, batch, erasure)
     except Session.FAULTS as error:
         fault = explain_fault(error)
         return {}, f"{batch.path} cannot be searched for the person ({fault}): put it back whole, or delete it."
+
+
+def _find(source: Source, batch: Batch, erasure: Erasure) -> tuple[dict[int, Edit], str]:
+    try:
+        return find_edits(source, batch, erasure.person, erasure.key.encode()), ""
+    except FileRejectedError as error:  # none of it was ever read, so none of it is in a table
+        if batch.fault or not _is_mentioned(batch, erasure.person):
+            return {}, ""
+        return {}, f"{batch.path} names the person and cannot be read ({error}): delete it."
+
+
+def _is_mentioned(batch: Batch, person: Person) -> bool:
+    """Search a file that is no table of its source. Raises `UnreadableError` if it expands too far."""
+    check_decodable(batch.path)  # 1 MB of a landing folder may be 1 GB: it was rejected for that, and is still there
+    found, before = False, b""
+    with batch.open() as stream:
+        while piece := stream.read(_PIECE_BYTES):
+            texts = ((before + piece).decode(encoding, "backslashreplace") for encoding in ENCODINGS)
+            found |= any(map(person.is_mentioned, texts))
+            before = piece[-_OVERLAP_BYTES:]
+    return found
 
 
 def landed_files(source: Source, settings: Settings) -> Iterator[Batch]:
