@@ -466,3 +466,8 @@ def test_every_command_that_is_told_to_stop_ends_with_its_usual_code_and_no_trac
     ended = subprocess.run([*command, str(int(number))], capture_output=True, text=True)
 
     assert (ended.returncode, ended.stdout, ended.stderr) == (128 + number, "", sentence)
+
+
+def test_status_imports_neither_dagster_nor_the_client_of_a_queue() -> None:
+    code = "import sys, analytics_platform.cli.status; print({'dagster', 'botocore'} & sys.modules.keys())"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "set()\n"
