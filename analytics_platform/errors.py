@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Collection
 from difflib import get_close_matches
 
@@ -24,6 +25,11 @@ def did_you_mean(name: str, names: Collection[str]) -> str:
     close = get_close_matches(name, {*names, *ends.values()})
     found = dict.fromkeys(each for word in close for each in names if word in (each, ends[each]))
     return f"did you mean {' or '.join(found)}?" if found else ""
+
+
+def complain(sentence: str) -> None:
+    """Print a sentence on standard error."""
+    print(printable(sentence), file=sys.stderr)
 
 
 def printable(text: str) -> str:

@@ -20,7 +20,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analytics_platform.cli.main import main
+from analytics_platform.cli.commands import run_command
 from analytics_platform.connectors.mongo import MongoError
 from analytics_platform.orchestration.alerts.incidents import EndedRun, News, Problem
 from analytics_platform.orchestration.alerts.messages import DeliveryError, mail, post, to_slack, to_text, write
@@ -171,7 +171,7 @@ def run(*arguments: str) -> int:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "argv", ["analytics-platform", *arguments])
         with pytest.raises(SystemExit) as ended:
-            main()
+            run_command()
     return int(str(ended.value.code or 0))
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from analytics_platform.errors import printable
+from analytics_platform.errors import complain, printable
 
 if TYPE_CHECKING:
     from analytics_platform.settings import Settings
@@ -50,6 +50,7 @@ def accept(
     from analytics_platform.settings import load_settings
     from analytics_platform.warehouse import open_warehouse
     from analytics_platform.warehouse.ledger import accept_batch, acceptances, find_batch
+    from analytics_platform.warehouse.spreadsheet import write_spreadsheets
     from analytics_platform.warehouse.touched import days_not_built
 
     settings = load_settings()
@@ -63,6 +64,7 @@ def accept(
                 continue
             accept_batch(session, card.batch_id, reason, getpass.getuser())
             print(f"Batch {card.batch_id} ({printable(card.input)}) is accepted: {reason}")
+        write_spreadsheets(session, settings.quarantine_dir, complain)  # who accepts rows wants to look at them
         if days := days_not_built(session, settings):
             print(f"Build the days that wait: analytics-platform materialize --days {days}")
 
@@ -89,7 +91,8 @@ def withdraw(
     with open_warehouse(settings).session() as session:
         for card in [find_batch(session, batch, lake) for batch in batches]:
             done = withdraw_batch(session, settings, lake, card, reason, getpass.getuser())
-            write_spreadsheets(session, settings.quarantine_dir, {card.input, *(each.input for each in done.again)})
+            inputs = {card.input, *(each.input for each in done.again)}
+            write_spreadsheets(session, settings.quarantine_dir, complain, inputs)
             print(f"Batch {card.batch_id} ({printable(card.input)}) is withdrawn: {reason}")
             for each in done.again:
                 again = f"Batch {each.batch_id} ({each.input}), which may have duplicates of it, was loaded again."
@@ -98,7 +101,7 @@ def withdraw(
                 print(f"Build the days that change: analytics-platform materialize --days {done.days}")
             failed += done.failed
     for sentence in failed:
-        print(printable(sentence), file=sys.stderr)
+        complain(sentence)
     raise typer.Exit(1 if failed else 0)
 
 
@@ -126,7 +129,7 @@ def replay(
     with open_warehouse(settings).session() as session:
         only = {find_batch(session, batch, lake).batch_id for batch in batches or ()}
         replayed = list(replay_batches(session, settings, lake, only if batches else None))
-        write_spreadsheets(session, settings.quarantine_dir, {entry.input for entry in replayed})
+        write_spreadsheets(session, settings.quarantine_dir, complain, {entry.input for entry in replayed})
         days = days_to_build(
             session, [entry.batch_id for entry in replayed if entry.moved or entry.withdrawal], settings
         )

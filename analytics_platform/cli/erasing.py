@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Mapping
 
 from analytics_platform.cli.terminal import print_places
 from analytics_platform.contracts.missing import known_id
-from analytics_platform.errors import UserError, printable
+from analytics_platform.errors import UserError, complain, printable
 from analytics_platform.lake import FolderLake, open_lake
 from analytics_platform.orchestration.build import build_definitions
 from analytics_platform.orchestration.launch import materialize as run
@@ -39,7 +39,7 @@ def erase_person(identifiers: Mapping[str, Collection[str]], dry_run: bool) -> b
         print(words if count else f"Nothing was found: none of {len(found)} places names the person.")
         return _say(faults)
     with warehouse.session() as session:
-        faults = erase(session, settings, lake, erasure, getpass.getuser())
+        faults = erase(session, settings, lake, erasure, getpass.getuser(), complain)
     if not run(build_definitions(settings), settings, "*", None, False, load=False):
         faults.append("Tables were not built: put right what is said above, then run the same command again.")
     with warehouse.session(read_only=True) as session:
@@ -106,5 +106,5 @@ def _say(sentences: Iterable[str]) -> bool:
     """Print each sentence once, for people to act on. Returns whether there is none."""
     distinct = dict.fromkeys(sentences)
     for sentence in distinct:
-        print(printable(sentence), file=sys.stderr)
+        complain(sentence)
     return not distinct

@@ -84,8 +84,8 @@ def materialize(
     """Run the selected assets for the range `days`, and print a line per step; True if all succeeded.
 
     Without days: `load` what arrived, then build the days touched by all that was loaded and is not built yet. Raises
-    `UserError` for a selection that names no asset, for days that are no partitions, if DATA_DIR cannot be written, and
-    if the process is told to stop.
+    `UserError` for a selection that names no asset, for days that are no partitions, and if DATA_DIR cannot be written;
+    `KeyboardInterrupt` if the process is told to stop.
     """
     chosen, wanted = find_assets(definitions, select), check_days(days, settings) if days else None
     check_writable(settings)
@@ -208,7 +208,7 @@ def _run(
     )
     failed = [(str(event.step_key), cause) for event in result.get_step_failure_events() for cause in causes_of(event)]
     if any(cause == STOPPED for _, cause in failed):
-        raise UserError(STOPPED)
+        raise KeyboardInterrupt
     took = time.monotonic() - started
     events = result.get_asset_materialization_events()
     tables = CONTRACTS.keys() & {name_of(event) for event in events if not brought_nothing(event)}

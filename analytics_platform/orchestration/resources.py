@@ -17,7 +17,6 @@ from dagster_duckdb import DuckDBResource
 from pydantic import Field, SecretStr, create_model
 
 from analytics_platform.connectors.sqs import Queue
-from analytics_platform.errors import QUERY_STOPPED
 from analytics_platform.lake import FolderLake
 from analytics_platform.orchestration.retries import failure
 from analytics_platform.settings import Settings, check_writable, load_settings, masked
@@ -81,10 +80,6 @@ class WarehouseResource(ABC):
                 yield session
         except WarehouseError as error:
             raise failure(error) from None
-        except RuntimeError as error:
-            if QUERY_STOPPED in str(error):
-                raise KeyboardInterrupt from None
-            raise
 
 
 class DuckDBWarehouseResource(DuckDBResource, WarehouseResource):

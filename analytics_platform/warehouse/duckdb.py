@@ -27,6 +27,7 @@ from analytics_platform.transform import DayRange, Query
 from analytics_platform.warehouse.audit import RuleResult, audit
 from analytics_platform.warehouse.migration import changes
 from analytics_platform.warehouse.session import BatchCard, Bound, Publication, QueryPlan, Session, Span, WarehouseError
+from analytics_platform.warehouse.stopping import stopped_by_signals
 
 _EXACT_CASTS = frozenset({("HUGEINT", "BIGINT"), ("INTEGER", "BIGINT"), ("DATE", "DATE")})
 """Types a model may yield for a promised type: stored without loss, or with an error, never rounded."""
@@ -89,7 +90,8 @@ class DuckDBWarehouse:
         except duckdb.Error as error:
             raise WarehouseError(self._explain(error)) from error
         try:
-            yield DuckDBSession(connection, self.macros)
+            with stopped_by_signals(connection.interrupt):
+                yield DuckDBSession(connection, self.macros)
         except duckdb.Error as error:
             if not _DISK_ERROR.search(str(error)):
                 raise

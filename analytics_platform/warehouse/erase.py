@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import os
 import shutil
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import asdict, replace
 from functools import partial
@@ -32,8 +32,8 @@ from analytics_platform.warehouse.erasure import (
     Erasure,
     edits_of,
     end,
-    files_naming,
     landed_files,
+    may_name,
     old_drafts,
     rows_naming,
     save,
@@ -51,10 +51,17 @@ _BUILT = [CONTRACTS[name] for name in reversed(build_order()) if CONTRACTS[name]
 _POINTED_TO = {name for each in CONTRACTS.values() for name in each.table.foreign_keys.values()}
 
 
-def erase(session: Session, settings: Settings, lake: FolderLake, erasure: Erasure, decided_by: str) -> list[str]:
+def erase(
+    session: Session,
+    settings: Settings,
+    lake: FolderLake,
+    erasure: Erasure,
+    decided_by: str,
+    say: Callable[[str], None],
+) -> list[str]:
     """Erase a person; the days to build are in the ledger then. Run again it goes on where it was killed.
 
-    Returns what is to be said of batches that failed.
+    Returns what is to be said of batches that failed; `say` is told of what does not keep the erasure from its end.
     """
     session.ensure(*LEDGER_TABLES)
     save(lake, erasure)
@@ -72,10 +79,13 @@ def erase(session: Session, settings: Settings, lake: FolderLake, erasure: Erasu
         _erase_from_files(source, settings, lake, erasure)
     _erase_from_tables(session, erasure, decided_by)
     copies = (settings.data_dir / "dashboard").glob("*.duckdb")  # the dashboard makes new ones when it is opened
-    for path in (*copies, *old_drafts(settings, lake), *files_naming(settings.quarantine_dir.glob("*.csv"), erasure)):
+    for path in (*copies, *old_drafts(settings, lake)):
         path.unlink(missing_ok=True)
+    for path in (each for each in settings.quarantine_dir.glob("*.csv") if may_name(each, erasure)):
+        with suppress(OSError):  # the search for what is left names it
+            path.unlink(missing_ok=True)
     inputs = {name for (name,) in session.rows("SELECT DISTINCT input FROM ops.pipeline_logs")}
-    write_spreadsheets(session, settings.quarantine_dir, inputs)
+    write_spreadsheets(session, settings.quarantine_dir, say, inputs)
     return faults
 
 

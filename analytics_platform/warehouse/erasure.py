@@ -11,7 +11,7 @@ import hashlib
 import json
 import secrets
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,7 +22,7 @@ from analytics_platform.contracts.ddl import column_types
 from analytics_platform.contracts.sql import quote, quote_table
 from analytics_platform.errors import UserError
 from analytics_platform.gate import FileRejectedError
-from analytics_platform.lake import Batch, FolderLake, LakeError, batch_id_of
+from analytics_platform.lake import Batch, FolderLake, LakeError, batch_id_of, check_decodable
 from analytics_platform.lake.durable import make_folder, write_durably
 from analytics_platform.settings import Settings
 from analytics_platform.sources.arrivals.files import look_into
@@ -42,6 +42,9 @@ DRAFT_S = 3600
 
 NOTES = ("input", "drift", "reason")
 """Columns of the ledger with names of files, or with what people wrote."""
+
+_PIECE_BYTES, _OVERLAP_BYTES = 4 << 20, 64 << 10
+"""Bytes of a file without records that are searched at a time, and of those before that are searched again."""
 
 _KINDS = ("client", "user", "email", "customer")
 _AGAIN = "run the same command again"
@@ -137,8 +140,8 @@ def search(session: Session, settings: Settings, lake: FolderLake, erasure: Eras
         yield Place(name, f"{session.count(name):,} rows", rows, (), (remedy,) if rows else ())
     for name, folder in {"quarantine files": settings.quarantine_dir, "reports": settings.reports_dir}.items():
         files = [path for path in folder.rglob("*") if path.suffix in (".csv", ".md", ".html")]
-        named = files_naming(files, erasure)
-        remedies = tuple(f"{path} names the person: delete it and {_AGAIN}." for path in named)
+        named = [path for path in files if may_name(path, erasure)]
+        remedies = tuple(f"{path} names the person, or cannot be read: delete it and {_AGAIN}." for path in named)
         yield Place(name, f"{len(files):,} files", len(named), (), remedies)
     drafts = old_drafts(settings, lake)
     yield Place("files that killed runs left", "", len(drafts), (), tuple(f"Delete {path}." for path in drafts))
@@ -162,19 +165,31 @@ def edits_of(source: Source, batch: Batch, erasure: Erasure) -> tuple[dict[int, 
     if not batch.fault and not batch.path.exists():  # the rows that were loaded from it are in tables that are searched
         return {}, ""
     try:
-        return find_edits(source, batch, erasure.person, erasure.key.encode()), ""
-    except FileRejectedError as error:  # none of it was ever read, so none of it is in a table
-        if batch.fault:
-            return {}, ""
-        with batch.open() as stream:
-            content = stream.read()
-        is_named = any(
-            erasure.person.is_mentioned(content.decode(encoding, "backslashreplace")) for encoding in ENCODINGS
-        )
-        return {}, f"{batch.path} names the person and cannot be read ({error}): delete it." if is_named else ""
+        return _find(source, batch, erasure)
     except Session.FAULTS as error:
         fault = explain_fault(error)
         return {}, f"{batch.path} cannot be searched for the person ({fault}): put it back whole, or delete it."
+
+
+def _find(source: Source, batch: Batch, erasure: Erasure) -> tuple[dict[int, Edit], str]:
+    try:
+        return find_edits(source, batch, erasure.person, erasure.key.encode()), ""
+    except FileRejectedError as error:  # none of it was ever read, so none of it is in a table
+        if batch.fault or not _is_mentioned(batch, erasure.person):
+            return {}, ""
+        return {}, f"{batch.path} names the person and cannot be read ({error}): delete it."
+
+
+def _is_mentioned(batch: Batch, person: Person) -> bool:
+    """Search a file that is no table of its source. Raises `UnreadableError` if it expands too far."""
+    check_decodable(batch.path)  # 1 MB of a landing folder may be 1 GB: it was rejected for that, and is still there
+    found, before = False, b""
+    with batch.open() as stream:
+        while piece := stream.read(_PIECE_BYTES):
+            texts = ((before + piece).decode(encoding, "backslashreplace") for encoding in ENCODINGS)
+            found |= any(map(person.is_mentioned, texts))
+            before = piece[-_OVERLAP_BYTES:]
+    return found
 
 
 def landed_files(source: Source, settings: Settings) -> Iterator[Batch]:
@@ -191,13 +206,13 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def files_naming(files: Iterable[Path], erasure: Erasure) -> list[Path]:
-    """Return the files that name the person in their name or text."""
-    return [
-        path
-        for path in files
-        if erasure.hide(path.name) != path.name or erasure.person.is_mentioned(path.read_text("utf-8", "replace"))
-    ]
+def may_name(path: Path, erasure: Erasure) -> bool:
+    """Return whether a file names the person in its name or text, or cannot be read."""
+    try:
+        is_mentioned = path.is_file() and erasure.person.is_mentioned(path.read_text("utf-8", "replace"))
+    except OSError:
+        return True
+    return is_mentioned or erasure.hide(path.name) != path.name
 
 
 def old_drafts(settings: Settings, lake: FolderLake) -> list[Path]:

@@ -7,7 +7,7 @@ import hashlib
 import os
 import re
 import unicodedata
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 from typing import TextIO
 
@@ -44,12 +44,12 @@ def write_sheet(file: TextIO, header: Sequence[str], rows: Iterable[Sequence[obj
 
 
 def write_spreadsheets(
-    session: Session, folder: Path, inputs: Collection[str] = (), source: str | None = None
-) -> dict[Path, str]:
+    session: Session, folder: Path, say: Callable[[str], None], inputs: Collection[str] = (), source: str | None = None
+) -> list[Path]:
     """Write `<input>_errors.csv` for the `inputs`, and for any other input (of `source`) whose file is missing.
 
-    Files of inputs without rejected records are removed. Each file is written beside and then renamed. Returns path →
-    why the file could not be written, or an empty text: the records are in `ops.quarantine` in any case.
+    Files of inputs without rejected records are removed. Each file is written beside and then renamed. Returns what was
+    written. `say` is told in one sentence of files that could not be: no work fails for them.
     """
     rejected: dict[str, list[str]] = {}
     asked = set(inputs)
@@ -58,19 +58,24 @@ def write_spreadsheets(
         rejected.setdefault(name, []).append(batch)
         if source in (None, of_source):
             asked.add(name)
-    written: dict[Path, str] = {}
+    written: list[Path] = []
+    failed: dict[str, list[Path]] = {}
     faults: tuple[type[Exception], ...] = (OSError, *session.FAULTS)
     for name in sorted(asked):
         path = _path(folder, name)
         try:
             if name not in rejected:
                 path.unlink(missing_ok=True)
-            elif name in inputs or not path.exists():
-                written[path] = ""
+            elif name in inputs or not path.is_file():
                 _write(session, rejected[name], path)
+                written.append(path)
         except faults as error:
-            remedy = "make room, or correct its rights; the records are in ops.quarantine"
-            written[path] = f"the file cannot be written ({error}): {remedy}"
+            why = error.strerror if isinstance(error, OSError) else None
+            failed.setdefault(why or str(error).partition("\n")[0], []).append(path)
+    for why, (first, *others) in failed.items():  # a folder that cannot be used is one fault, not one of each file
+        files = f"{first} and {len(others):,} more beside it" if others else f"{first}"
+        remedy = "make room, correct the rights of the folder, or move away what stands there"
+        say(f"{files} cannot be brought up to date ({why}): {remedy}. All rejected records are in ops.quarantine.")
     return written
 
 

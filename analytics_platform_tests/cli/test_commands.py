@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
@@ -17,7 +16,7 @@ from typing import TypeAlias
 import duckdb
 import pytest
 
-from analytics_platform.cli.main import main
+from analytics_platform.cli.commands import run_command
 from analytics_platform.errors import STOPPED, printable
 from analytics_platform.sources.person import Person
 from analytics_platform.warehouse.erasure import Erasure, save, unfinished
@@ -45,7 +44,7 @@ def call(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> 
             for name, value in {"DATA_DIR": str(data_dir), "COLUMNS": "170", **environment}.items():
                 patch.setenv(name, value)
             with pytest.raises(SystemExit) as ended:
-                main()
+                run_command()
         return subprocess.CompletedProcess(arguments, int(str(ended.value.code or 0)), *capfd.readouterr())
 
     return run
@@ -430,18 +429,45 @@ def test_help_groups_the_commands_and_says_what_exit_codes_mean(call: Call, tmp_
         assert words in text
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("command", ["materialize", "status", "replay", "erase"])
-def test_every_command_that_is_told_to_stop_says_so_also_before_it_has_begun(
-    call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str, number: int
+TOLD_TO_STOP = """
+import os, sys, time, analytics_platform.settings
+def stop(**_):
+    os.kill(os.getpid(), int(sys.argv.pop()))
+    time.sleep(600)
+analytics_platform.settings.load_settings = stop
+"""
+TOLD_BEFORE_IT_BEGINS = """
+import os, sys, time
+class Told:
+    def find_spec(self, name, *_):
+        if name == "typer":
+            os.kill(os.getpid(), int(sys.argv[-1]))
+            time.sleep(600)
+sys.meta_path.insert(0, Told())
+"""
+
+
+@pytest.mark.parametrize(
+    ("begin", "sentence"), [(TOLD_TO_STOP, f"analytics-platform: {STOPPED}\n"), (TOLD_BEFORE_IT_BEGINS, "")]
+)
+@pytest.mark.parametrize(
+    ("number", "arguments"),
+    [
+        (signal.SIGINT, ["status"]),
+        (signal.SIGTERM, ["status"]),
+        (signal.SIGTERM, ["replay"]),
+        (signal.SIGTERM, ["erase", "--user", "1"]),
+    ],
+)
+def test_every_command_that_is_told_to_stop_ends_with_its_usual_code_and_no_traceback(
+    number: int, arguments: list[str], begin: str, sentence: str
 ) -> None:
-    def told_to_stop(**_: str) -> None:
-        os.kill(os.getpid(), number)
-        time.sleep(5)
+    command = [sys.executable, "-c", f"{begin}from analytics_platform.cli.main import main; main()", *arguments]
+    ended = subprocess.run([*command, str(int(number))], capture_output=True, text=True)
 
-    monkeypatch.setattr("analytics_platform.settings.load_settings", told_to_stop)
-    for module in ("analytics_platform.cli.batches", "analytics_platform.cli.erasing"):
-        monkeypatch.setattr(f"{module}.load_settings", told_to_stop, raising=False)
-    ended = call(tmp_path, command, *(["--user", "1"] if command == "erase" else []))
+    assert (ended.returncode, ended.stdout, ended.stderr) == (128 + number, "", sentence)
 
-    assert (ended.returncode, ended.stderr) == (2, f"analytics-platform: {STOPPED}\n")
+
+def test_status_imports_neither_dagster_nor_the_client_of_a_queue() -> None:
+    code = "import sys, analytics_platform.cli.status; print({'dagster', 'botocore'} & sys.modules.keys())"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "set()\n"

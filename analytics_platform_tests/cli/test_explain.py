@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from analytics_platform.cli.main import app
+from analytics_platform.cli.commands import app
 from analytics_platform.errors import UserError
 from analytics_platform.transform import DayRange, ModelError, find_model
 from analytics_platform.warehouse import WarehouseError

@@ -11,7 +11,7 @@ from typing import NamedTuple, TypeAlias
 import dagster as dg
 import pytest
 
-from analytics_platform.cli.main import main
+from analytics_platform.cli.commands import run_command
 from analytics_platform_tests.end_to_end.platform_run import clickstream
 from analytics_platform_tests.kit import load_landed, open_platform
 
@@ -40,7 +40,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFi
             for name in ("DAGSTER_HOME", "DAGSTER_EVENT_BATCH_SIZE"):  # which the command sets
                 patch.delenv(name)
             with pytest.raises(SystemExit) as ended:
-                main()
+                run_command()
         return Ended(int(str(ended.value.code or 0)), *capfd.readouterr())
 
     return call

@@ -10,7 +10,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from analytics_platform.errors import STOPPED, UserError
+from analytics_platform.errors import UserError
 from analytics_platform.orchestration.build import build_definitions
 from analytics_platform.orchestration.launch import StartError, check_days, find_assets, materialize
 from analytics_platform.orchestration.resources import WarehouseResource, build_resources
@@ -106,9 +106,12 @@ def test_a_selection_that_names_nothing_in_whole_or_part_is_one_sentence(
     assert str(error.value).startswith(f"--select: {sentence}")
 
 
+LONG_QUERY = "SELECT sum(hash(a.range + b.range)) FROM range(1_000_000_000) AS a, range(1_000_000_000) AS b"
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-@pytest.mark.parametrize("sql", ["SELECT 1", "SELECT sum(hash(range)) FROM range(3_000_000_000)"])
-def test_a_run_that_is_told_to_stop_ends_at_once_in_one_sentence(
+@pytest.mark.parametrize("sql", ["SELECT 1", LONG_QUERY])
+def test_a_run_that_is_told_to_stop_ends_at_once(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], number: int, sql: str
 ) -> None:
     monkeypatch.setenv("DAGSTER_HOME", str(settings.data_dir))
@@ -130,12 +133,12 @@ def test_a_run_that_is_told_to_stop_ends_at_once_in_one_sentence(
     jobs = [dg.define_asset_job("ingest_everything")]
     definitions = dg.Definitions([first, second], jobs=jobs, resources=build_resources(settings))
     try:
-        with pytest.raises(UserError) as error:
+        with pytest.raises(KeyboardInterrupt):
             materialize(definitions, settings, "*", None, debug=False)
     finally:
         signal.signal(signal.SIGTERM, handler)
 
-    assert (str(error.value), begun) == (STOPPED, [1])
+    assert begun == [1]
     assert "Failed" not in capfd.readouterr().out
 
 

@@ -100,7 +100,7 @@ def run(platform: Platform) -> None:
     """Land, load, write the spreadsheets, publish: the whole way of new files."""
     with platform.session() as session:
         load_landed(platform, session)
-        write_spreadsheets(session, platform.settings.quarantine_dir)
+        write_spreadsheets(session, platform.settings.quarantine_dir, print)
         build(session, DAYS, platform.settings, TABLES)
 
 
@@ -122,7 +122,7 @@ def erase_client(platform: Platform) -> None:
     with platform.session() as session:
         erasure = open_erasure(platform.lake, Person.of(client=["c1"]))
         erasure.key = "the same every time"
-        assert not erase(session, platform.settings, platform.lake, erasure, "grace")
+        assert not erase(session, platform.settings, platform.lake, erasure, "grace", print)
     run(platform)
     end(platform.lake)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from analytics_platform.cli.main import main
+from analytics_platform.cli.commands import run_command
 from analytics_platform.settings import Settings
 from analytics_platform.shop.service import open_shop
 from analytics_platform_tests.shop.kit import stock
@@ -28,7 +28,7 @@ def run(settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
     def command(*words: str) -> tuple[int, str]:
         monkeypatch.setattr("sys.argv", ["analytics-platform", "shop", *words])
         with pytest.raises(SystemExit) as ended:
-            main()
+            run_command()
         said = capsys.readouterr()
         return int(ended.value.code or 0), said.out + said.err
 

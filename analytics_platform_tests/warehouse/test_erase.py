@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from analytics_platform.lake import FolderLake, LakeError
+from analytics_platform.lake.codec import ALWAYS_BYTES
 from analytics_platform.sources.arrivals.files import new_files
 from analytics_platform.sources.person import Person
 from analytics_platform.sources.registry import SOURCES
@@ -60,7 +61,7 @@ def erase_person(platform: Platform, session: Session, **identifiers: Sequence[s
     """Erase a person, and return what was found where."""
     found = {place.name: place.found for place in left(platform, session, **identifiers)}
     erasure = open_erasure(platform.lake, Person.of(**identifiers))
-    assert not erase(session, platform.settings, platform.lake, erasure, "grace")
+    assert not erase(session, platform.settings, platform.lake, erasure, "grace", print)
     return found
 
 
@@ -83,7 +84,7 @@ def test_a_person_is_erased_everywhere_and_their_orders_stay_in_the_sums(platfor
     ]
     load_rows(platform, session, rows, "a.csv")
     load_rows(platform, session, [*rows[:3], click("eve", AT.format(3, 0))], "b.csv")
-    write_spreadsheets(session, platform.settings.quarantine_dir)
+    write_spreadsheets(session, platform.settings.quarantine_dir, print)
     build(session, DAYS, platform.settings, TABLES)
     sums = "SELECT count(*), sum(revenue), sum(items), sum(quantity) FROM star.fact_orders"
     before = session.rows(sums)
@@ -132,7 +133,7 @@ def test_lake_and_tables_are_searched_by_what_the_gate_makes_of_a_value(platform
     named_latin = os.fsencode(platform.landing) + "/of_Jürgen+x@example.com.csv".encode("latin-1")
     Path(os.fsdecode(named_latin)).write_bytes(latin.encode("latin-1"))
     load_landed(platform, session)
-    write_spreadsheets(session, platform.settings.quarantine_dir)
+    write_spreadsheets(session, platform.settings.quarantine_dir, print)
     build(session, DAYS, platform.settings, TABLES)
     for path in platform.landing.rglob("*.csv"):
         path.chmod(0o664)
@@ -172,18 +173,25 @@ def test_what_is_left_is_named_with_its_place_and_what_to_do(platform: Platform,
     assert left(platform, session, email=[MAIL]) == []
 
 
-def test_files_that_cannot_be_read_are_named_with_what_to_do(platform: Platform, session: Session) -> None:
+def test_files_that_cannot_be_read_are_named_with_what_to_do(
+    platform: Platform, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("analytics_platform.warehouse.erasure._PIECE_BYTES", 4096)
     content = to_csv([click(ADA, AT.format(1, 0))])
     for name, encoding in {"wide.csv": "utf-16", "bare.csv": "utf-16-be"}.items():
         platform.landing.joinpath(name).write_bytes(content.encode(encoding))
     platform.landing.joinpath("latin.csv").write_bytes(f"é,{content}".encode("latin-1"))
+    platform.landing.joinpath("late.csv").write_bytes(b"\xe9" * (4096 - len(content) // 2) + content.encode())
     platform.landing.joinpath("cut.csv.gz").write_bytes(gzip.compress(content.encode())[:-9])
+    platform.landing.joinpath("bomb.csv.gz").write_bytes(gzip.compress(bytes(ALWAYS_BYTES + 1)))
     erasure = open_erasure(platform.lake, Person.of(client=[ADA]))
     places = search(session, platform.settings, platform.lake, erasure)
     faults = sorted(fault for place in places for fault in place.faults)
     assert [fault.partition(" (")[0] for fault in faults] == [
         f"{platform.landing / 'bare.csv'} names the person and cannot be read",
+        f"{platform.landing / 'bomb.csv.gz'} cannot be searched for the person",
         f"{platform.landing / 'cut.csv.gz'} cannot be searched for the person",
+        f"{platform.landing / 'late.csv'} names the person and cannot be read",
         f"{platform.landing / 'latin.csv'} names the person and cannot be read",
         f"{platform.landing / 'wide.csv'} names the person and cannot be read",
     ]

@@ -81,7 +81,7 @@ def test_every_rejected_record_is_in_the_file_of_its_input(
     rows = [click("", AT, page_url=f'/"quoted", {number}\nsecond line') for number in range(20)]
     load_rows(platform, session, [*rows, click("ada", AT)], "some.csv")
     load_rows(platform, session, [{"timestamp": "", **click("ada", "never"), "client_id": FORMULA}], "other.csv")
-    paths = write_spreadsheets(session, tmp_path / "rejected")
+    paths = write_spreadsheets(session, tmp_path / "rejected", print)
     assert [path.name for path in paths] == ["other.csv_errors.csv", "some.csv_errors.csv"]
     stored = session.rows("SELECT batch_id, position::VARCHAR, error_reason, raw FROM ops.quarantine ORDER BY 1, 2")
     found = [
@@ -95,9 +95,9 @@ def test_a_file_is_removed_when_its_input_has_no_rejected_record_any_more(
     platform: Platform, session: Session, tmp_path: Path
 ) -> None:
     load_rows(platform, session, [click("", AT)], "some.csv")
-    (path,) = write_spreadsheets(session, tmp_path)
+    (path,) = write_spreadsheets(session, tmp_path, print)
     session.execute("DELETE FROM ops.quarantine")
-    assert write_spreadsheets(session, tmp_path, {"some.csv"}) == {}
+    assert write_spreadsheets(session, tmp_path, print, {"some.csv"}) == []
     assert not path.exists()
 
 
@@ -106,14 +106,14 @@ def test_a_file_that_somebody_removed_is_written_again_and_others_are_left(
 ) -> None:
     for name in ("a.csv", "b.csv"):
         load_rows(platform, session, [click("", AT, page_url=name)], name)
-    first, second = write_spreadsheets(session, tmp_path)
+    first, second = write_spreadsheets(session, tmp_path, print)
     first.unlink()
     second.write_text("somebody's notes")
-    assert write_spreadsheets(session, tmp_path) == {first: ""}
+    assert write_spreadsheets(session, tmp_path, print) == [first]
     assert second.read_text() == "somebody's notes"
 
 
 def test_a_gate_writes_the_files_of_its_own_source_only(platform: Platform, session: Session, tmp_path: Path) -> None:
     load_rows(platform, session, [click("", AT)], "some.csv")
-    assert write_spreadsheets(session, tmp_path, source="web_logs") == {}
-    assert len(write_spreadsheets(session, tmp_path, source="clickstream")) == 1
+    assert write_spreadsheets(session, tmp_path, print, source="web_logs") == []
+    assert len(write_spreadsheets(session, tmp_path, print, source="clickstream")) == 1

@@ -304,8 +304,21 @@ def test_a_sheet_that_cannot_be_written_holds_up_no_other(platform: Platform, se
     for name in ("a.csv", "b.csv"):
         load_rows(platform, session, [click("", DAY.format(1), page_url=name)], name)
     (tmp_path / "sheets" / "a.csv_errors.csv" / "in the way").mkdir(parents=True)
-    written = write_spreadsheets(session, tmp_path / "sheets", {"a.csv", "b.csv"})
-    assert [(path.name, bool(problem)) for path, problem in written.items()] == [
-        ("a.csv_errors.csv", True),
-        ("b.csv_errors.csv", False),
+    said = list[str]()
+    written = write_spreadsheets(session, tmp_path / "sheets", said.append, {"a.csv", "b.csv"})
+    assert [path.name for path in written] == ["b.csv_errors.csv"]
+    (sentence,) = said
+    assert sentence.startswith(f"{tmp_path}/sheets/a.csv_errors.csv cannot be brought up to date (Is a directory): ")
+
+
+def test_a_folder_of_sheets_that_cannot_be_used_is_one_sentence(
+    platform: Platform, session: Session, tmp_path: Path
+) -> None:
+    for name in ("a.csv", "b.csv", "c.csv"):
+        load_rows(platform, session, [click("", DAY.format(1), page_url=name)], name)
+    tmp_path.joinpath("sheets").touch()
+    said = list[str]()
+    assert write_spreadsheets(session, tmp_path / "sheets", said.append) == []
+    assert [sentence.partition(" cannot")[0] for sentence in said] == [
+        f"{tmp_path}/sheets/a.csv_errors.csv and 2 more beside it"
     ]

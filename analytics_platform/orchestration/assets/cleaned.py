@@ -54,9 +54,7 @@ def gate_asset(source: Source, settings: Settings) -> dg.AssetsDefinition:
             session.ensure(contract)
             new = list(_load(context, source, session, settings, lake))
             inputs = {batch.name for batch, _ in new}
-            written = write_spreadsheets(session, settings.quarantine_dir, inputs, source.name)
-            for path in filter(written.get, written):
-                context.log.warning(f"{path}: {written[path]}")
+            written = write_spreadsheets(session, settings.quarantine_dir, context.log.warning, inputs, source.name)
             verdict, stop = check_error_rate(session, key, settings.max_error_rate, {source.name})
             yield verdict
             read = sum(loaded.rows_read for _, loaded in new)

@@ -51,7 +51,7 @@ be seen later than one that ended after it. A DuckDB file has one writer."""
 DAYS = "marts.daily_trends"
 """The table whose published days are built (`batches_not_built`)."""
 
-Event: TypeAlias = dg.AssetMaterialization | dg.AssetCheckEvaluation
+Event: TypeAlias = dg.AssetMaterialization | dg.AssetObservation | dg.AssetCheckEvaluation
 
 
 class BatchConfig(dg.Config):
@@ -129,7 +129,10 @@ def _load(session: Session, settings: Settings, lake: FolderLake, config: BatchC
             yield dg.AssetMaterialization(raw_key(source), metadata={"new batches": len(new)})
             yield from _of_gate(session, settings, source, {each.batch_id: new[each] for each in new}, run_id)
         if any(loaded.rows_quarantined for loaded in new.values()):
-            write_spreadsheets(session, settings.quarantine_dir, {batch.name for batch in new})
+            said = list[str]()
+            write_spreadsheets(session, settings.quarantine_dir, said.append, {batch.name for batch in new})
+            # The lane tells people of observations: it reads no log of a run.
+            yield from (dg.AssetObservation(asset_key(source.contract.table.name), each) for each in said)
         if unloaded := find_unloaded(session, source):
             yield _found_bad(asset_key(source.contract.table.name), BATCHES_LOADED, unloaded)
         if source.format.suffixes and chosen is not None:

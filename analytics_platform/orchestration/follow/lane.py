@@ -221,6 +221,9 @@ class Lane:
             raise_on_error=False,
         )
         seconds = time.monotonic() - started
+        for event in result.all_events:
+            if event.is_asset_observation:
+                self._say({"event": "warning", "reason": event.asset_observation_data.asset_observation.description})
         run = self._instance.get_run_by_id(result.run_id)
         if result.success and run is not None:
             with self._changed:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from analytics_platform.connectors.sqs import Drained, Message, Queue, drain, redrive, send_copies
 from analytics_platform.lake import Batch, FolderLake
 from analytics_platform.progress import progress_bar
 from analytics_platform.settings import Settings, SettingsError
 from analytics_platform.sources.arrivals.parquet import encode_table
 from analytics_platform.sources.source import Connect, CountedArrival, Say, Source
+
+if TYPE_CHECKING:  # botocore takes longer to import than `status` to answer: only what asks a queue does it
+    from analytics_platform.connectors.sqs import Drained, Message, Queue
 
 LONGEST_COPY = (1 << 20) - (8 << 10)
 """Bytes of a rejected message, with its attributes, that is copied: a queue takes 1 MiB, the reason included."""
@@ -79,6 +81,8 @@ def dead_letters_of(settings: Settings, connect: Connect | None = None) -> Queue
 
 
 def _client(url: str, settings: Settings, connect: Connect | None) -> Queue:
+    from analytics_platform.connectors.sqs import Queue
+
     return (
         connect(url) if connect else Queue(url, settings.aws_endpoint_url or None, settings.aws_default_region or None)
     )
@@ -103,6 +107,8 @@ def drain_queue(
     is undecodable never blocks the queue. One too long for a queue to take it with a reason is in quarantine only, with
     all others. Raises `QueueError`.
     """
+    from analytics_platform.connectors.sqs import drain, send_copies
+
     queue, dead_letters = queue_of(settings, connect), dead_letters_of(settings, connect)
 
     def store(messages: Sequence[Message]) -> None:
@@ -156,6 +162,8 @@ def encode_messages(messages: Sequence[Message]) -> bytes:
 
 def redrive_messages(settings: Settings, max_messages: int | None) -> int:
     """Send the copies in the dead-letter queue back to the queue and count them. Raises `QueueError`."""
+    from analytics_platform.connectors.sqs import redrive
+
     dead_letters = dead_letters_of(settings)
     if dead_letters is None:
         raise SettingsError("SQS_DLQ_URL is not set: give the address of the dead-letter queue.")

@@ -34,6 +34,7 @@ from analytics_platform.warehouse.session import (
     WarehouseError,
     of_batches,
 )
+from analytics_platform.warehouse.stopping import stopped_by_signals
 
 T = TypeVar("T")
 
@@ -64,7 +65,8 @@ class PostgresWarehouse:
         try:
             session = PostgresSession(self, pool_of(self.url, self.statement_timeout_s), read_only)
             try:
-                yield session
+                with stopped_by_signals(session.interrupt):
+                    yield session
             finally:
                 session.close()
         except psycopg.Error as error:
@@ -119,6 +121,11 @@ class PostgresSession(Session):
             with suppress(psycopg.OperationalError):  # then it is broken, and the pool drops it
                 self.connection.execute("RESET default_transaction_read_only")
         self.pool.putconn(self.connection)
+
+    def interrupt(self) -> None:
+        """Break off what the staging database does. What the server does psycopg breaks off itself."""
+        if self._opened_staging is not None:
+            self._opened_staging.connection.interrupt()
 
     def _retrying(self, read: Callable[[], T]) -> T:
         """Return what `read` gives; once more over a new connection if this one was lost. `read` changes nothing."""

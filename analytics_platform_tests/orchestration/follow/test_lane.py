@@ -98,6 +98,18 @@ def test_a_lane_takes_in_files_too_and_leaves_one_that_is_rejected_until_it_chan
         assert followed.rows("SELECT count(*) FROM star.fact_events") == [(1,)]
 
 
+def test_a_lane_tells_of_a_sheet_of_rejected_records_that_it_cannot_write_and_builds(platform: Platform) -> None:
+    rows = [click("", FIRST), *(click(f"c{number}", FIRST) for number in range(50))]
+    platform.landing.joinpath("bad.csv").write_text(to_csv(rows), "utf-8")
+    sheet = platform.settings.quarantine_dir / "bad.csv_errors.csv"
+    sheet.joinpath("in the way").mkdir(parents=True)
+    with dg.DagsterInstance.get() as instance, lane(Followed(platform, instance)) as said:
+        batch_of(said)
+
+    (warning,) = (each for each in said if each["event"] == "warning")
+    assert str(warning["reason"]).startswith(f"{sheet} cannot be brought up to date (Is a directory): ")
+
+
 def test_it_waits_for_a_warehouse_that_another_process_writes_and_says_so(platform: Platform) -> None:
     script = "import duckdb, sys; held = duckdb.connect(sys.argv[1]); print(flush=True); sys.stdin.read()"
     command = [sys.executable, "-c", script, str(platform.settings.warehouse_path)]

@@ -174,7 +174,7 @@ def test_of_an_erased_person_only_orders_stay(name: str, tmp_path: Path) -> None
         build(session, DAYS, platform.settings, tables)
         before = session.rows("SELECT transaction_id, revenue FROM star.fact_orders")
         erasure = open_erasure(platform.lake, Person.of(client=[ada]))
-        assert not erase(session, platform.settings, platform.lake, erasure, "grace")
+        assert not erase(session, platform.settings, platform.lake, erasure, "grace", print)
         build(session, DAYS, platform.settings, tables)
         assert not [place for place in search(session, platform.settings, platform.lake, erasure) if place.found]
         assert session.rows("SELECT transaction_id, revenue FROM star.fact_orders") == before

@@ -1,0 +1,53 @@
+"""Lets a signal end a long query."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import duckdb
+
+from analytics_platform.errors import QUERY_STOPPED
+
+
+@contextmanager
+def stopped_by_signals(interrupt: Callable[[], None]) -> Iterator[None]:
+    """Call `interrupt`, which breaks off a query of DuckDB, when the process is told to stop in a `with` block.
+
+    Raises `KeyboardInterrupt` for what DuckDB raises then. Signals come to the main thread: others are left alone.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    # DuckDB itself looks for signals between two of its tasks, and a task may last for minutes: a join of few rows
+    # with many. Python runs no handler before the query ends. So a thread waits for the number of the signal.
+    heard, told = os.pipe()
+    os.set_blocking(told, False)
+    before = signal.set_wakeup_fd(told)
+    listener = threading.Thread(target=_listen, args=(heard, before, interrupt), daemon=True)
+    listener.start()
+    try:
+        yield
+    except duckdb.InterruptException:
+        raise KeyboardInterrupt from None
+    except RuntimeError as error:
+        if QUERY_STOPPED in str(error):
+            raise KeyboardInterrupt from None
+        raise
+    finally:
+        signal.set_wakeup_fd(before)
+        os.close(told)  # so that the thread ends
+        listener.join()
+        os.close(heard)
+
+
+def _listen(heard: int, before: int, interrupt: Callable[[], None]) -> None:
+    """Interrupt at each signal that means to stop, and tell who listened before."""
+    while number := os.read(heard, 1):
+        if number[0] in (signal.SIGINT, signal.SIGTERM):
+            interrupt()
+        if before >= 0:
+            os.write(before, number)
