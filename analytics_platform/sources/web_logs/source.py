@@ -9,7 +9,7 @@ from analytics_platform.sources.web_logs.records import Documents
 
 
 class WebLogs(DeliveredRows, table="cleaned.web_logs", source="web_logs"):
-    """One row per distinct interaction log of the web shop's MongoDB collection that kept every rule.
+    """One row per distinct log of the web shop's MongoDB collection that kept every rule: what did it say?
 
     A document that is read again is a duplicate; one that was changed under the same _id is another row.
     """
