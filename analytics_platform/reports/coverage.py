@@ -26,16 +26,17 @@ def differences(quality: pl.DataFrame, before: DayRange, after: DayRange) -> lis
         is_after=pl.when(pl.col("date").is_between(after.first, after.last)).then(True)
         .when(pl.col("date").is_between(before.first, before.last)).then(False),
     ).drop_nulls("is_after")  # fmt: skip
-    return [*_rejections(events), *_silences(events, before, after), *empty_columns(events)]
+    return [*_rejections(events, before, after), *_silences(events, before, after), *empty_columns(events)]
 
 
-def _rejections(events: pl.DataFrame) -> Iterator[str]:
+def _rejections(events: pl.DataFrame, before: DayRange, after: DayRange) -> Iterator[str]:
     rates = events.group_by("source", "is_after").agg(rate=pl.col("rows_quarantined").sum() / pl.col("read").sum())
     known = {(source, is_after): rate for source, is_after, rate in rates.rows()}
     for source in sorted({source for source, _ in known}):
         then, now = known.get((source, False)), known.get((source, True))
         if then is not None and now is not None and abs(now - then) >= _TELLING:
-            yield f"{percent(now)} of the records of {source} were rejected ({percent(then)} in the days before)"
+            on, earlier = span(after.first, after.last), span(before.first, before.last)
+            yield f"{percent(now)} of the records of {source} were rejected on {on} ({percent(then)} on {earlier})"
 
 
 def _silences(events: pl.DataFrame, before: DayRange, after: DayRange) -> Iterator[str]:

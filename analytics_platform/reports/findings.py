@@ -204,7 +204,7 @@ def _sections(facts: Facts, limit: float) -> Iterator[Section]:
     unknown = sentences.unknown_sentence(facts.unknown, facts.unconverted)
     unread = {"amounts": [unknown] if unknown else [], "events": facts.unknown_events, "fields": facts.unread_fields}
     table = tables.unread_table(unread)
-    yield Section("left_out", "In no figure", sentences.unread_sentence(unread), None, (table,) if table else ())
+    yield Section("left_out", "Not fully counted", sentences.unread_sentence(unread), None, (table,) if table else ())
 
 
 def reservations(facts: Facts) -> Mapping[str, Sequence[str]]:
@@ -215,9 +215,23 @@ def reservations(facts: Facts) -> Mapping[str, Sequence[str]]:
         subject: [*empty_columns(facts.quality, columns)] for subject, columns in needs.items()
     }
     found["attribution"] = [*channel_gaps(facts.quality)]
-    if weeks := weeks_of(facts.days):
-        found["trends"] = differences(facts.quality, *(DayRange(week.first, week.last) for week in weeks))
+    if compared := _side_by_side(facts.days):
+        found["trends"] = differences(facts.quality, *compared)
     return found
+
+
+def _side_by_side(days: pl.DataFrame) -> tuple[DayRange, DayRange] | None:
+    """Return the days of which trends are told together: two weeks, else the complete days and those that may not be.
+
+    None where at most one day may not be complete.
+    """
+    if weeks := weeks_of(days):
+        return DayRange(weeks[0].first, weeks[0].last), DayRange(weeks[1].first, weeks[1].last)
+    # The best of 14 days was told without a word on the seven of them that lacked a source and a sixth of its rows.
+    complete, others = (days.filter(is_complete=which)["date"] for which in (True, False))
+    if complete.is_empty() or len(others) < 2:
+        return None
+    return DayRange(complete[0], complete[-1]), DayRange(others[0], others[-1])
 
 
 def write_report(report: Report, folder: Path) -> None:
