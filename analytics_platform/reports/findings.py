@@ -14,7 +14,13 @@ from pathlib import Path
 import polars as pl
 
 from analytics_platform.reports import plots, queries, records, sentences, tables
-from analytics_platform.reports.coverage import channel_gaps, differences, empty_columns, unfinished_sentence
+from analytics_platform.reports.coverage import (
+    channel_gaps,
+    differences,
+    empty_columns,
+    unevenness,
+    unfinished_sentence,
+)
 from analytics_platform.reports.drawing import Plot, draw
 from analytics_platform.reports.periods import total_of, weeks_of
 from analytics_platform.reports.queries import ALL_DAYS
@@ -215,23 +221,12 @@ def reservations(facts: Facts) -> Mapping[str, Sequence[str]]:
         subject: [*empty_columns(facts.quality, columns)] for subject, columns in needs.items()
     }
     found["attribution"] = [*channel_gaps(facts.quality)]
-    if compared := _side_by_side(facts.days):
-        found["trends"] = differences(facts.quality, *compared)
+    if weeks := weeks_of(facts.days):
+        found["trends"] = differences(facts.quality, *(DayRange(week.first, week.last) for week in weeks))
+    else:
+        # The best of 14 days was told without a word on the seven of them that lacked a source and a sixth of its rows.
+        found["trends"] = unevenness(facts.quality)
     return found
-
-
-def _side_by_side(days: pl.DataFrame) -> tuple[DayRange, DayRange] | None:
-    """Return the days of which trends are told together: two weeks, else the complete days and those that may not be.
-
-    None where at most one day may not be complete.
-    """
-    if weeks := weeks_of(days):
-        return DayRange(weeks[0].first, weeks[0].last), DayRange(weeks[1].first, weeks[1].last)
-    # The best of 14 days was told without a word on the seven of them that lacked a source and a sixth of its rows.
-    complete, others = (days.filter(is_complete=which)["date"] for which in (True, False))
-    if complete.is_empty() or len(others) < 2:
-        return None
-    return DayRange(complete[0], complete[-1]), DayRange(others[0], others[-1])
 
 
 def write_report(report: Report, folder: Path) -> None:

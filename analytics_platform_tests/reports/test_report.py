@@ -63,16 +63,19 @@ def test_the_change_of_the_trends_table_has_the_reservation_of_its_sentence() ->
     assert trends.tables[0].caption.endswith(f"; the days that are compared differ: {said}")
 
 
-def test_days_that_may_not_be_complete_are_told_with_what_their_data_lacks() -> None:
+@pytest.mark.parametrize("unfinished", [1, 7])
+def test_days_of_which_no_two_weeks_can_be_compared_are_told_with_what_some_of_them_lack(unfinished: int) -> None:
     """The web logs end on 8 Nov, and from then on 15 % of the clickstream is rejected."""
     quality = [(NOV_1 + dt.timedelta(n), "clickstream", 85, 0, 15 if n > 6 else 0, "") for n in range(14)]
     quality += [(NOV_1 + dt.timedelta(n), "web_logs", 99, 0, 0, "") for n in range(8)]
-    found = facts(days=days(*[(10, 1, 50)] * 14, unfinished=7), quality=frame("quality", quality))
+    found = facts(days=days(*[(10, 1, 50)] * 14, unfinished=unfinished), quality=frame("quality", quality))
     assert make_report(found, AS_OF, LIMIT).sections[0].sentence == (
         "The 14 days brought 140 sessions, 14 orders and 700.00 in revenue; every day had 50.00; but 15 % of the "
-        "records of clickstream were rejected on 8–14 Nov (0 % on 1–7 Nov) and web_logs brought nothing on 9–14 Nov."
+        "records of clickstream were rejected on 8–14 Nov (0 % on the other days) and web_logs brought nothing on "
+        "9–14 Nov."
     )
-    one_open = facts(days=days(*[(10, 1, 50)] * 8, unfinished=1), quality=frame("quality", quality[:8]))
+    alike = [row for row in quality if row[0].day < 8]
+    one_open = facts(days=days(*[(10, 1, 50)] * 7, unfinished=1), quality=frame("quality", alike))
     assert "; but " not in make_report(one_open, AS_OF, LIMIT).sections[0].sentence
 
 
