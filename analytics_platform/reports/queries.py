@@ -342,17 +342,20 @@ def read_customers(
 
 
 def read_customer_totals(session: Session) -> dict[str, Any]:
-    """Return how many customers there are and what they did, over all days; `orders_revenue` is of all orders."""
+    """Return how many customers there are and what they did, over all days.
+
+    `all_orders` and `orders_revenue` are of everyone.
+    """
     sql = """
         SELECT
             count(*), count(CASE WHEN sessions > 0 THEN 1 END), count(CASE WHEN orders > 0 THEN 1 END),
             count(CASE WHEN orders > 1 THEN 1 END), coalesce(sum(revenue), 0), (SELECT count(*) FROM ops.orphans),
-            (SELECT coalesce(sum(revenue), 0) FROM marts.daily_trends)
+            (SELECT coalesce(sum(revenue), 0) FROM marts.daily_trends),
+            coalesce(sum(orders), 0)::BIGINT, (SELECT coalesce(sum(orders), 0)::BIGINT FROM marts.daily_trends)
         FROM marts.user_metrics
         """
-    return frame(session, "customers active buyers repeat_buyers revenue orphans orders_revenue", sql).row(
-        0, named=True
-    )
+    columns = "customers active buyers repeat_buyers revenue orphans orders_revenue orders all_orders"
+    return frame(session, columns, sql).row(0, named=True)
 
 
 def read_persons(session: Session, top: int) -> pl.DataFrame:

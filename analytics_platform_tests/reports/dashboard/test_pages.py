@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -65,6 +67,10 @@ def html(test: AppTest) -> str:
 
 def text(test: AppTest) -> str:
     return "\n".join(element.value for element in test.text)
+
+
+def charts(test: AppTest) -> list[dict[str, Any]]:
+    return [json.loads(element.proto.spec) for element in test.get("vega_lite_chart")]
 
 
 def figures(test: AppTest) -> dict[str, tuple[str, str]]:
@@ -166,7 +172,8 @@ def test_orders_sessions_conversion_and_revenue_are_the_same_on_all_pages_and_in
     assert facts.frames["attribution"]["last_orders"].sum() == facts.frames["devices"]["orders"].sum() == 3
     assert facts.frames["devices"]["sessions"].sum() == 5
     assert facts.frames["funnel"]["sessions"][-1] == facts.frames["devices"]["converted"].sum() == 3
-    assert "= orders 48.50" in said["products"] and "0 of the 48.50 in revenue is theirs" in said["customers"]
+    assert "= orders 48.50" in said["products"]
+    assert "Theirs are 0 of 3 orders and 0 of the 48.50 in revenue; nobody" in said["customers"]
 
 
 def test_channels_of_some_traffic_sources(visit: Callable[..., AppTest], shop: Path) -> None:
@@ -192,8 +199,21 @@ def test_customers_by_city(visit: Callable[..., AppTest], shop: Path) -> None:
     test = visit("customers", data_dir=shop)
 
     assert figures(test)["Known customers"][0] == "3" and figures(test)["Bought again"][0] == "50 %"
-    assert "the same id is one person. 400.00 of the 23,012 in revenue is theirs" in text(test) and "Bots" in text(test)
+    assert "one person. Theirs are 4 of 230 orders and 400.00 of the 23,012 in revenue; nobody" in text(test)
+    assert "Bots" in text(test)
     assert "Łódź" in html(test) and "City not known" in html(test) and "<b>" not in html(test).replace("<b>'", "")
+
+
+def test_the_map_has_coastlines_without_a_request_to_another_server(visit: Callable[..., AppTest], shop: Path) -> None:
+    (chart,) = charts(visit("customers", data_dir=shop))
+    _, land, dots = chart["layer"]
+    assert chart["datasets"][land["data"]["name"]]["geometry"]["type"] == "MultiPolygon"
+    assert dots["encoding"]["longitude"]["field"] == "longitude" and '"url"' not in json.dumps(chart)
+
+
+def test_no_day_is_written_twice_below_the_trend(visit: Callable[..., AppTest], shop: Path) -> None:
+    (trend,) = charts(visit("overview", data_dir=shop))
+    assert trend["encoding"]["x"]["axis"]["tickMinStep"] == 24 * 60 * 60 * 1000
 
 
 def test_quality_of_some_sources_and_reasons(visit: Callable[..., AppTest], shop: Path) -> None:
