@@ -211,6 +211,21 @@ def test_the_map_has_coastlines_without_a_request_to_another_server(visit: Calla
     assert dots["encoding"]["longitude"]["field"] == "longitude" and '"url"' not in json.dumps(chart)
 
 
+def test_days_without_earlier_ones_are_shown_with_what_some_of_them_lack(
+    visit: Callable[..., AppTest], tmp_path: Path
+) -> None:
+    with open_warehouse(load_settings(data_dir=tmp_path)).session() as session:
+        fill(session)
+        session.execute(
+            "UPDATE marts.data_quality_daily SET rows_quarantined = 30 "
+            "WHERE source = 'clickstream' AND date >= DATE '2026-11-14'"
+        )
+    test = visit("overview", data_dir=tmp_path)
+    test.button_group(key="period").set_value("All").run()
+    said = "there is no earlier data to compare with; but 24 % of the records of clickstream were rejected on 14–16 Nov"
+    assert said in text(test)
+
+
 def test_no_day_is_written_twice_below_the_trend(visit: Callable[..., AppTest], shop: Path) -> None:
     (trend,) = charts(visit("overview", data_dir=shop))
     assert trend["encoding"]["x"]["axis"]["tickMinStep"] == 24 * 60 * 60 * 1000
