@@ -13,7 +13,7 @@ from pathlib import Path
 
 import polars as pl
 
-from analytics_platform.reports import plots, queries, records, sentences, tables
+from analytics_platform.reports import customers, plots, queries, records, sentences, tables
 from analytics_platform.reports.coverage import (
     channel_gaps,
     differences,
@@ -86,8 +86,8 @@ _SECTIONS: Sequence[tuple[str, str, str, Callable[[Session], pl.DataFrame]]] = (
     ("top_products", "Top products", "products", queries.read_products),
     ("product_lists", "Product lists by engagement", "lists", queries.read_lists),
     ("view_to_purchase", "From view to purchase", "bought", queries.read_bought),
-    ("customers", "Most active customers", "customers", queries.read_customers),
-    ("orphans", "Users who are no known customers", "orphans", queries.read_orphans),
+    ("customers", "Most active customers", "customers", customers.read_customers),
+    ("orphans", "Users who are no known customers", "orphans", customers.read_orphans),
 )
 """Name and title of a section, what its frame, sentence, plot and table are called, and how the frame is read."""
 

@@ -9,7 +9,7 @@ import altair as alt
 import polars as pl
 import streamlit as st
 
-from analytics_platform.reports import queries, records, sentences, tables
+from analytics_platform.reports import customers, queries, records, sentences, tables
 from analytics_platform.reports.colours import BLUE, FAINT, LINE, PAGE
 from analytics_platform.reports.coverage import channel_gaps, empty_columns
 from analytics_platform.reports.dashboard import shell
@@ -73,7 +73,7 @@ def show_products() -> None:
 def show_customers() -> None:
     """Draw who buys and where they live, over all days."""
     with shell.open_warehouse(*queries.CUSTOMERS) as session:
-        found = queries.read_customer_totals(session)
+        found = customers.read_customer_totals(session)
         whose = "Users of the users API and customers of the shop's database, over all days; the same id is one person."
         part = f"{whole(found['orders'])} of {count(found['all_orders'], 'order')}"
         theirs = f"Theirs are {part} and {money(found['revenue'])} of the {money(found['orders_revenue'])} in revenue"
@@ -90,15 +90,15 @@ def show_customers() -> None:
                 KeyFigure("Unknown users", whole(found["orphans"]), help=unknown),
             ]
         )
-        cities = queries.read_cities(session, _TOP)
+        cities = customers.read_cities(session, _TOP)
         with shell.card("Where they live"):
-            _map(queries.read_places(session, _PLACES))
+            _map(customers.read_places(session, _PLACES))
             shell.plot("cities_plot", "Revenue by city", cities)
             shell.table(tables.cities_table(cities), "No customers yet.")
         with shell.card("Best customers"):
-            best = tables.customers_table(queries.read_customers(session, "revenue", _TOP), "Customers by revenue")
+            best = tables.customers_table(customers.read_customers(session, "revenue", _TOP), "Customers by revenue")
             shell.table(best, "No customers yet.")
-            shell.table(tables.persons_table(queries.read_persons(session, _TOP)), "No order yet.")
+            shell.table(tables.persons_table(customers.read_persons(session, _TOP)), "No order yet.")
 
 
 def _map(places: pl.DataFrame) -> None:
