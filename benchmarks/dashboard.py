@@ -19,6 +19,7 @@ from pathlib import Path
 
 from analytics_platform.catalog import CONTRACTS
 from analytics_platform.reports import queries, records
+from analytics_platform.reports.customers import read_cities, read_customer_totals, read_customers
 from analytics_platform.settings import load_settings
 from analytics_platform.transform import DayRange
 from analytics_platform.warehouse import DuckDBSession, Session, Warehouse, open_warehouse
@@ -61,9 +62,9 @@ def products(session: Session) -> None:
 
 
 def customers(session: Session) -> None:
-    queries.read_customer_totals(session)
-    queries.read_cities(session, 25)
-    queries.read_customers(session, "revenue", 25)
+    read_customer_totals(session)
+    read_cities(session, 25)
+    read_customers(session, "revenue", 25)
 
 
 def quality(session: Session) -> None:

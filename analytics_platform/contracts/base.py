@@ -111,7 +111,7 @@ class _Promises:
 
 
 class Contract(_Promises, pa.DataFrameModel):
-    """Base of all contracts; the docstring of a subclass is the table's description, first line the grain.
+    """Base of all contracts; the docstring of a subclass describes the table, first its grain and its question.
 
     The class keywords are the fields of `Table`; `table` is its name: `class Sessions(Contract, table="star.sessions",
     key="session_id", partition="date")`. A contract has the keywords of its base too.

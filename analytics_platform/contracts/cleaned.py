@@ -17,7 +17,7 @@ class Users(
     write="whole",
     reads=dict.fromkeys(("cleaned.user_versions", "cleaned.customer_versions"), Everything()),
 ):
-    """One row per known customer: what the users API, else the shop's database, last said that kept every rule.
+    """One row per known customer: what did the users API, or else the shop's database, say of them last?
 
     The ids of both are compared as text: user 42 of the API and customer 42 of the shop are one person.
     """
@@ -49,7 +49,7 @@ class PersonMembers(
     write="whole",
     reads={"ops.person_links": Everything()},
 ):
-    """One row per client and per user that some event, order or e-mail address links: the person they are.
+    """One row per client and per user that some event, order or e-mail address links: which person are they?
 
     A person is all clients and users that are linked, directly or through others. A client or an e-mail address with
     more than SHARED_DEVICE_USERS users links nobody: it is a shared device. A client that is not listed is a person by
@@ -64,7 +64,7 @@ class PersonMembers(
 class ItemNames(
     Contract, table="cleaned.item_names", key=("event_date", "product_name", "product_id"), partition="event_date"
 ):
-    """One row per day, name of a product in items and id that stands with it."""
+    """One row per day, name of a product in items and id that stands with it: which ids does a name have?"""
 
     event_date: Day = column("Day of the events (UTC).")
     product_name: Text = column("Name as events gave it.")
@@ -78,7 +78,7 @@ class ProductNames(
     write="whole",
     reads=dict.fromkeys(("cleaned.item_names", "cleaned.product_versions"), Everything()),
 ):
-    """One row per name that only one product has: the product of an item that gives a name and no id.
+    """One row per name that only one product has: which product is an item that gives a name and no id?
 
     A name that two ids share is not here: an item with such a name and no id has no product.
     """
@@ -88,7 +88,7 @@ class ProductNames(
 
 
 class Urls(Contract, table="cleaned.urls", key=("event_date", "url"), partition="event_date"):
-    """One row per day and distinct address (page, referrer or campaign tags) seen that day, taken apart."""
+    """One row per day and address (page, referrer or campaign tags) seen that day: what are its parts?"""
 
     event_date: Day = column("Day (UTC) on which the address was seen.")
     url: Text = column("The address as it came.")
@@ -118,7 +118,7 @@ class Urls(Contract, table="cleaned.urls", key=("event_date", "url"), partition=
 
 
 class UserAgents(Contract, table="cleaned.user_agents", key=("event_date", "user_agent"), partition="event_date"):
-    """One row per day and distinct user agent seen that day, taken apart with ua-parser."""
+    """One row per day and user agent seen that day: which device, system and browser does ua-parser see in it?"""
 
     event_date: Day = column("Day (UTC) on which the user agent was seen.")
     user_agent: Text = column("The user agent as it came.")
@@ -129,7 +129,10 @@ class UserAgents(Contract, table="cleaned.user_agents", key=("event_date", "user
 
 
 class SourceCategories(Contract, table="cleaned.source_categories", key="source", write="whole"):
-    """One row per known traffic source: what kind of site it is. Google's list for GA4's default channel groups."""
+    """One row per known traffic source: what kind of site is it?
+
+    They are Google's list for GA4's default channel groups.
+    """
 
     source: Text = column("Name or host of the source, lower case.")
     category: Text = column("Kind of the site.", isin=["search", "social", "shopping", "video"])
@@ -148,7 +151,7 @@ class ExchangeRates(
         "warn",
     ),
 ):
-    """One row per day, base and currency: the exchange rate that was told last."""
+    """One row per day, base and currency: which exchange rate was told last?"""
 
     date: Day = column("Day from which the rate holds.")
     base: Text = column("The currency of which one unit is priced (ISO 4217).")
@@ -163,7 +166,7 @@ class DailyRates(
     partition="event_date",
     reads={"cleaned.exchange_rates": Everything()},
 ):
-    """One row per day and currency that events of the day name: what one unit of it is worth in the shop's currency.
+    """One row per day and currency that its events name: what is one unit worth in the shop's currency?
 
     The shop's currency is SHOP_CURRENCY, else the only one that events have named up to the day. With two of them, and
     where no rate of the last 7 days is known, amounts in the currency are unknown.
@@ -207,7 +210,7 @@ class Events(
         ),
     ),
 ):
-    """One row per event of any source, in one shape with GA4 event names."""
+    """One row per event of any source, in one shape with GA4's event names: what happened, when and where?"""
 
     event_id: Text = column("Identity of the event (see the source's cleaned table).")
     source: Text = column("The source the event came from, e.g. clickstream.")
@@ -272,7 +275,7 @@ class Events(
 
 
 class EventItems(Contract, table="cleaned.event_items", key=("event_id", "item_index"), partition="event_date"):
-    """One row per item of an event, in the order the event lists them."""
+    """One row per item of an event, in the order the event lists them: which products is it about?"""
 
     event_id: Text = column("The event (cleaned.events).")
     item_index: Whole = column("Place of the item in the event, from 0.", ge=0)

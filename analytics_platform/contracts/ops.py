@@ -20,8 +20,9 @@ class PipelineLogs(
         "Every record read ended in exactly one place.",
     ),
 ):
-    """One row per batch that passed the gate: the audit log, and the ledger of what was seen.
+    """One row per batch that passed the gate: what came, and what became of its records?
 
+    It is the audit log, and the ledger of what was seen.
     For every batch rows_read = rows_accepted + rows_duplicate + rows_quarantined.
     """
 
@@ -50,7 +51,7 @@ class PipelineLogs(
 
 
 class SetAside(PipelineLogs, table="ops.set_aside", key=("batch_id",), write="batches", rules=PipelineLogs.table.rules):
-    """One row per batch of the lake that is not loaded: its load failed, or a person withdrew it.
+    """One row per batch of the lake that is not loaded: did its load fail, and why, or who withdrew it?
 
     It is loaded again only when asked (`analytics-platform replay`). The figures are those of the load that was
     withdrawn, 0 if the batch was never loaded. A row without source is no batch: it says when a person was erased, who
@@ -66,7 +67,7 @@ class SetAside(PipelineLogs, table="ops.set_aside", key=("batch_id",), write="ba
 
 
 class Quarantine(Contract, table="ops.quarantine", key=("batch_id", "position"), write="batches"):
-    """One row per rejected record, with its original text and every broken rule."""
+    """One row per rejected record: what was its text, and which rules does it break?"""
 
     batch_id: Text = column("The batch the record came in.")
     source: Text = column("The source the batch came from.")
@@ -86,7 +87,7 @@ class Quarantine(Contract, table="ops.quarantine", key=("batch_id", "position"),
 class BatchDays(
     Contract, table="ops.batch_days", key=("batch_id", "event_date"), write="batches", partition="event_date"
 ):
-    """One row per batch and day of events in it: which days a batch touched, and the error rate of a day.
+    """One row per batch and day of events in it: which days did it touch, and how many records were rejected?
 
     A rejected record whose time cannot be read counts on the day of the accepted record before it in the batch.
     Of a withdrawn batch the days stay, without records.
@@ -103,7 +104,7 @@ class BatchDays(
 class PersonLinks(
     Contract, table="ops.person_links", key=("batch_id", "client_id", "email", "user_id"), write="batches"
 ):
-    """One row per batch and pair of ids that an event, an order or a customer's data name together.
+    """One row per batch and pair of ids in one event, order or customer: which ids belong to one person?
 
     Persons (cleaned.person_members) are made from them. Of a client or e-mail address that is not there the text is
     empty. That a log of a user knows no client makes no pair.
@@ -116,7 +117,7 @@ class PersonLinks(
 
 
 class Acceptances(Contract, table="ops.acceptances", key="batch_id", write="batches"):
-    """One row per batch above the error threshold for which a person took responsibility."""
+    """One row per batch above the error threshold that a person accepted: who took responsibility, and why?"""
 
     batch_id: Text = column("The batch.")
     reason: Text = column("Why the batch may pass, in the person's words.")
@@ -127,7 +128,7 @@ class Acceptances(Contract, table="ops.acceptances", key="batch_id", write="batc
 class RuleResults(
     Contract, table="ops.rule_results", key=("run_id", "table_name", "rule", "checked_at"), write="batches"
 ):
-    """One row per run, table and rule of its contract: how many rows were checked and how many broke it.
+    """One row per run, table and rule of its contract: how many rows were checked, and how many broke it?
 
     The history of a rule is `SELECT checked_at, failing FROM ops.rule_results WHERE table_name = … AND rule = …`.
     """
@@ -144,7 +145,7 @@ class RuleResults(
 
 
 class Orphans(Contract, table="ops.orphans", key="user_id", write="whole"):
-    """One row per user that interaction logs name and that is no known customer.
+    """One row per user that interaction logs name and that is no known customer: how much did they do, and when?
 
     Their events are kept and counted, and left out of customer metrics until the users API or the
     shop's database tells of the user.

@@ -23,7 +23,7 @@ class SessionEvents(
     reads={"cleaned.events": Days(before=2)},
     rules=Rule("starts_before_event", "started_at <= event_at", "No event precedes its session."),
 ):
-    """One row per event: the session it belongs to.
+    """One row per event: which session does it belong to?
 
     A visit ends after a pause of more than 30 minutes of elapsed time. A visit that never pauses is cut at UTC
     midnight once it began before the previous day, so a session lasts at most to the end of the next day, and which
@@ -49,7 +49,7 @@ class Purchases(
     # A day more than an order repeats: orders of two clients are one within a day.
     reads={"cleaned.events": Days(before=ORDER_REPEAT_DAYS + 1, ahead=ORDER_REPEAT_DAYS + 1)},
 ):
-    """One row per order: its earliest purchase event.
+    """One row per order: what did its earliest purchase event say?
 
     An order is a client and a transaction id (ids collide across clients). A repeat within 30 days of the
     previous one is the same order, and so is one of another client with the same user within a day. A purchase
@@ -69,7 +69,7 @@ class Purchases(
 
 
 class OrderLines(Contract, table="sessionized.order_lines", key=("order_id", "item_index"), partition="event_date"):
-    """One row per line of an order: what refunds that name no price give back."""
+    """One row per line of an order: how much does a refund that names no price give back?"""
 
     order_id: Text = column("The order (purchases).")
     item_index: Whole = column("Line of the order, from 0.", ge=0)
@@ -92,7 +92,7 @@ class RefundLines(
     }
     | {"cleaned.orders": Days(before=1, ahead=1)},
 ):
-    """One row per refund (item_index -1), and one per item that it gives back: what they ask for.
+    """One row per refund (item_index -1), and one per item that it gives back: what do they ask for?
 
     The order is the last one with the transaction id before it, of one of its clients or its user. Items without a
     price cost what they cost in the order. A refund that names neither value nor items gives back the whole order,
@@ -126,7 +126,7 @@ class Refunds(
         },
     },
 ):
-    """One row per refund (item_index -1), and one per item that it gives back: what counts of them.
+    """One row per refund (item_index -1), and one per item that it gives back: how much of it counts?
 
     A refund is a refund event, a purchase with a negative value or quantities, or a cancelled order.
 
@@ -195,7 +195,7 @@ class Sessions(
         Rule("order_needs_purchase", "orders = 0 OR purchased", "Only sessions with a purchase have orders."),
     ),
 ):
-    """One row per session (visit), on the day it starts."""
+    """One row per session (visit), on the day it starts: where from, and what was done in it?"""
 
     session_id: Text = column("Stable hash of the client and of the start of the session.")
     client_id: Text = column("The browser or device.")
@@ -222,7 +222,7 @@ class ClientDays(
     partition="event_date",
     reads={"sessionized.sessions": Days(before=1)},
 ):
-    """One row per client and day: the rollup that all-time figures of clients are made from."""
+    """One row per client and day: what was done and bought?"""
 
     client_id: Text = column("The browser or device.")
     event_date: Day = column("Day (UTC).")
@@ -242,7 +242,10 @@ class ProductDays(
     partition="event_date",
     reads={"sessionized.sessions": Days(before=1)},
 ):
-    """One row per product and day: its latest attributes that day. What bots saw names nothing."""
+    """One row per product and day: which attributes did it have last that day?
+
+    What bots saw names nothing.
+    """
 
     product_id: Text = column("The shop's product id.")
     event_date: Day = column("Day (UTC).")
@@ -255,7 +258,7 @@ class ProductDays(
 
 
 class PageDays(Contract, table="sessionized.page_days", key=("page_key", "event_date"), partition="event_date"):
-    """One row per page and day on which events name it: its latest title that day."""
+    """One row per page and day on which events name it: which title did it have last that day?"""
 
     page_key: Whole = column("Hash of host and path (dim_page).")
     event_date: Day = column("Day (UTC).")
@@ -273,7 +276,10 @@ class ListDays(
     partition="event_date",
     reads={"sessionized.sessions": Days(before=1)},
 ):
-    """One row per product list and day: its latest name that day. What bots saw names nothing."""
+    """One row per product list and day: which name did it have last that day?
+
+    What bots saw names nothing.
+    """
 
     list_id: Text = column("The list's id, else its name.")
     event_date: Day = column("Day (UTC).")
@@ -291,11 +297,12 @@ class ProductInteractions(
         ("cleaned.events", "cleaned.event_items", "sessionized.session_events", "sessionized.sessions"), Days(before=1)
     ),
 ):
-    """One row per day, session, product and product list (either may be missing): what was done there. No bots.
+    """One row per day, session, product and product list (either may be missing): what was done there?
 
     An interaction belongs to the item's own list, else the event's, else to the list of the last click on the
     product before it in the same session: a click on a list credits that list. Without a click it belongs to the list
-    that the last view_item of the product before it named, or that had shown the product before that view.
+    that the last view_item of the product before it named, or that had shown the product before that view. What bots
+    did is not here.
     """
 
     interaction_id: Text = column("Hash of the day, the session, the product and the list.")
@@ -325,7 +332,7 @@ class UserActivity(
     partition="event_date",
     reads={"sessionized.sessions": Days(before=1)},
 ):
-    """One row per user, day and product, and one per user and day for all of it (product '').
+    """One row per user, day and product, and one for all of it (product ''): what did the user do?
 
     Users are those that events name, customers or not, and customers of the shop who ordered (sessionized.buyers).
     Bots' sessions count nothing.
@@ -349,7 +356,7 @@ class UserActivity(
 
 
 class UserTotals(Contract, table="sessionized.user_totals", key="user_id", write="upsert"):
-    """One row per user that any event names, or whose an order is, customer or not, over all days."""
+    """One row per user that any event or order names, customer or not: what did they do over all days?"""
 
     user_id: Text = column("The user.")
     interactions: Whole = column("Events; what bots did counts nothing.", ge=0)
@@ -370,10 +377,10 @@ class ProductPairDays(
     key=("event_date", "product_id", "other_product_id"),
     partition="event_date",
 ):
-    """One row per day, product and other product of one purchase; the row of a product with itself has all its orders.
+    """One row per day, product and other product of one purchase: how many orders have both?
 
-    Both directions of a pair are here. A pair of which no order counts (repeats) is here with zero. Purchases of
-    more than 100 products are left out.
+    Both directions of a pair are here, and the row of a product with itself has all its orders. A pair of which no
+    order counts (repeats) is here with zero. Purchases of more than 100 products are left out.
     """
 
     event_date: Day = column("Day of the orders (UTC).")

@@ -18,7 +18,7 @@ class Buyers(
         "cleaned.person_members": Everything(),
     },
 ):
-    """One row per order: which customer and person placed it, and which order of the shop's database it is.
+    """One row per order: which customer and person placed it, and which order of the shop's database is it?
 
     An order's customer is its own, not who uses the browser now: the shop's database tells, else the order's events,
     else the user of its session. Only an order without any of them is the client's.
@@ -34,7 +34,7 @@ class Buyers(
 
 
 class PersonDays(Contract, table="sessionized.person_days", key=("person_id", "event_date"), partition="event_date"):
-    """One row per person and day on which a session of theirs starts, the rollup that dim_person is made from."""
+    """One row per person and day on which a session of theirs starts: how often did they come, and when?"""
 
     person_id: Text = column("The person (dim_person).")
     event_date: Day = column("Day (UTC) the sessions start.")
@@ -57,7 +57,7 @@ class CustomerDays(
         "cleaned.person_members": Everything(),
     },
 ):
-    """One row per person and day with an order or refund: what was bought and given back."""
+    """One row per person and day with an order or refund: what was bought and given back?"""
 
     person_id: Text = column("The person (dim_person).")
     event_date: Day = column("Day (UTC).")
@@ -73,7 +73,7 @@ class CustomerMonths(
     write="whole",
     reads={"sessionized.customer_days": Everything()},
 ):
-    """One row per person and month with an order or refund, which revenue, cohorts and scores are made from.
+    """One row per person and month with an order or refund: what was bought and given back?
 
     It grows with customers and months, not with events.
     """

@@ -20,7 +20,7 @@ class Versions(Contract, write="upsert", rules=_IN_ORDER):
 
 
 class Orders(Contract, table="cleaned.orders", key="order_id", partition="order_date"):
-    """One row per order of the shop's database, as its latest version that kept every rule says."""
+    """One row per order of the shop's database: what does its latest version that kept every rule say?"""
 
     order_id: Whole = column("The shop's order.")
     order_date: Day = column("Day (UTC) it was ordered.")
@@ -35,7 +35,7 @@ class Orders(Contract, table="cleaned.orders", key="order_id", partition="order_
 
 
 class OrderItems(Contract, table="cleaned.order_items", key=("order_id", "line"), partition="order_date"):
-    """One row per line of an order of the shop's database, as its latest version that kept every rule says."""
+    """One row per line of an order of the shop's database: what does its latest version that kept every rule say?"""
 
     order_id: Whole = column("The shop's order (cleaned.orders).")
     line: Whole = column("Line of the order, from 1.", ge=1)
@@ -48,7 +48,7 @@ class OrderItems(Contract, table="cleaned.order_items", key=("order_id", "line")
 
 
 class ShopClients(Contract, table="cleaned.shop_clients", key=("client_id", "customer_id"), write="upsert"):
-    """One row per client (browser or device) and customer of the shop who ordered from it."""
+    """One row per client (browser or device) and customer of the shop: who ordered from it?"""
 
     client_id: Text = column("The browser or device (cleaned.orders).")
     customer_id: Text = column("The shop's customer.")
@@ -56,7 +56,7 @@ class ShopClients(Contract, table="cleaned.shop_clients", key=("client_id", "cus
 
 
 class ProductHistory(Versions, table="cleaned.product_history", key=("product_id", "version")):
-    """One row per product of the shop and period in which its name, category and price were the same.
+    """One row per product of the shop and period without a change: what were its name, category and price?
 
     Versions are numbered in the order of their updated_at. The periods of a product have no gaps. Of two versions of
     the same moment the one that was read first was valid for no time. A version that is read late gets its place, and
@@ -77,7 +77,7 @@ class CustomerHistory(
     key=("client_id", "version"),
     reads={"cleaned.customer_versions": Everything()},
 ):
-    """One row per client that customers of the shop ordered from and period in which the shop knew the same of them.
+    """One row per client that customers ordered from and period without a change: what did the shop know of them?
 
     Name, e-mail and city are those of the client's customer; where several customers ordered from one client, of the
     one whose data were changed last until then. Otherwise as cleaned.product_history.

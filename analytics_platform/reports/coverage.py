@@ -15,27 +15,62 @@ _TELLING = 0.01
 """Changes of the error rate that are smaller are not named."""
 _ENOUGH = 50
 """A day with fewer accepted records may lack a column by chance."""
+_UNLIKE = 0.05
+"""A day is unlike the best one if its error rate is that much higher."""
 _COLUMNS = ("page_url", "referrer", "user_agent", "items")
 _NAMED = 3
 
 
 def differences(quality: pl.DataFrame, before: DayRange, after: DayRange) -> list[str]:
     """Name what makes the days `before` and `after` hard to compare: rejections, silent sources and empty columns."""
-    events = quality.filter(pl.col("source").is_in(list(EVENTS))).with_columns(
-        read=pl.sum_horizontal("rows_accepted", "rows_duplicate", "rows_quarantined"),
+    events = _events(quality).with_columns(
         is_after=pl.when(pl.col("date").is_between(after.first, after.last)).then(True)
         .when(pl.col("date").is_between(before.first, before.last)).then(False),
     ).drop_nulls("is_after")  # fmt: skip
-    return [*_rejections(events), *_silences(events, before, after), *empty_columns(events)]
+    return [*_rejections(events, before, after), *_silences(events, before, after), *empty_columns(events)]
 
 
-def _rejections(events: pl.DataFrame) -> Iterator[str]:
+def unevenness(quality: pl.DataFrame) -> list[str]:
+    """Name what makes days hard to tell together: much more rejected, sources that begin or end, and empty columns."""
+    events = _events(quality)
+    return [*_bad_days(events), *_beginnings_and_ends(events), *empty_columns(events)]
+
+
+def _events(quality: pl.DataFrame) -> pl.DataFrame:
+    """Return the days of sources of events, and the records that were `read`."""
+    read = pl.sum_horizontal("rows_accepted", "rows_duplicate", "rows_quarantined")
+    return quality.filter(pl.col("source").is_in(list(EVENTS))).with_columns(read=read)
+
+
+def _bad_days(events: pl.DataFrame) -> Iterator[str]:
+    rate, telling = pl.col("rows_quarantined") / pl.col("read"), events.filter(pl.col("read") >= _ENOUGH)
+    for (source,), days in telling.sort("source", "date").group_by("source", maintain_order=True):
+        is_bad = days.select(rate >= rate.min() + _UNLIKE).to_series()
+        bad, good = days.filter(is_bad), days.filter(~is_bad)
+        if not bad.is_empty():
+            now, then = (part.select(pl.sum("rows_quarantined") / pl.sum("read")).item() for part in (bad, good))
+            on = _dates(bad["date"].to_list())
+            yield f"{percent(now)} of the records of {source} were rejected on {on} ({percent(then)} on the other days)"
+
+
+def _beginnings_and_ends(events: pl.DataFrame) -> Iterator[str]:
+    """Name the days of others before the first and after the last day of a source; a single day may not be over."""
+    heard = events.filter(pl.col("rows_accepted") + pl.col("rows_duplicate") > 0)
+    for source in sorted(heard["source"].unique()):
+        mine = heard.filter(source=source)["date"]
+        for silent in (pl.col("date") < mine.min(), pl.col("date") > mine.max()):
+            if len(dates := heard.filter(silent)["date"].unique().sort()) > 1:
+                yield f"{source} brought nothing on {span(dates[0], dates[-1])}"
+
+
+def _rejections(events: pl.DataFrame, before: DayRange, after: DayRange) -> Iterator[str]:
     rates = events.group_by("source", "is_after").agg(rate=pl.col("rows_quarantined").sum() / pl.col("read").sum())
     known = {(source, is_after): rate for source, is_after, rate in rates.rows()}
     for source in sorted({source for source, _ in known}):
         then, now = known.get((source, False)), known.get((source, True))
         if then is not None and now is not None and abs(now - then) >= _TELLING:
-            yield f"{percent(now)} of the records of {source} were rejected ({percent(then)} in the days before)"
+            on, earlier = span(after.first, after.last), span(before.first, before.last)
+            yield f"{percent(now)} of the records of {source} were rejected on {on} ({percent(then)} on {earlier})"
 
 
 def _silences(events: pl.DataFrame, before: DayRange, after: DayRange) -> Iterator[str]:

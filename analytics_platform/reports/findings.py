@@ -13,8 +13,14 @@ from pathlib import Path
 
 import polars as pl
 
-from analytics_platform.reports import plots, queries, records, sentences, tables
-from analytics_platform.reports.coverage import channel_gaps, differences, empty_columns, unfinished_sentence
+from analytics_platform.reports import customers, plots, queries, records, sentences, tables
+from analytics_platform.reports.coverage import (
+    channel_gaps,
+    differences,
+    empty_columns,
+    unevenness,
+    unfinished_sentence,
+)
 from analytics_platform.reports.drawing import Plot, draw
 from analytics_platform.reports.periods import total_of, weeks_of
 from analytics_platform.reports.queries import ALL_DAYS
@@ -80,8 +86,8 @@ _SECTIONS: Sequence[tuple[str, str, str, Callable[[Session], pl.DataFrame]]] = (
     ("top_products", "Top products", "products", queries.read_products),
     ("product_lists", "Product lists by engagement", "lists", queries.read_lists),
     ("view_to_purchase", "From view to purchase", "bought", queries.read_bought),
-    ("customers", "Most active customers", "customers", queries.read_customers),
-    ("orphans", "Users who are no known customers", "orphans", queries.read_orphans),
+    ("customers", "Most active customers", "customers", customers.read_customers),
+    ("orphans", "Users who are no known customers", "orphans", customers.read_orphans),
 )
 """Name and title of a section, what its frame, sentence, plot and table are called, and how the frame is read."""
 
@@ -204,7 +210,7 @@ def _sections(facts: Facts, limit: float) -> Iterator[Section]:
     unknown = sentences.unknown_sentence(facts.unknown, facts.unconverted)
     unread = {"amounts": [unknown] if unknown else [], "events": facts.unknown_events, "fields": facts.unread_fields}
     table = tables.unread_table(unread)
-    yield Section("left_out", "In no figure", sentences.unread_sentence(unread), None, (table,) if table else ())
+    yield Section("left_out", "Not fully counted", sentences.unread_sentence(unread), None, (table,) if table else ())
 
 
 def reservations(facts: Facts) -> Mapping[str, Sequence[str]]:
@@ -217,6 +223,9 @@ def reservations(facts: Facts) -> Mapping[str, Sequence[str]]:
     found["attribution"] = [*channel_gaps(facts.quality)]
     if weeks := weeks_of(facts.days):
         found["trends"] = differences(facts.quality, *(DayRange(week.first, week.last) for week in weeks))
+    else:
+        # The best of 14 days was told without a word on the seven of them that lacked a source and a sixth of its rows.
+        found["trends"] = unevenness(facts.quality)
     return found
 
 

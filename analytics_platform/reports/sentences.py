@@ -96,16 +96,21 @@ def unknown_sentence(unknown: pl.DataFrame, unconverted: Sequence[str]) -> str:
     for row in unknown.filter(reason="another amount in a repeat").rows(named=True):
         said.append(f"{count(row['events'], 'order')} came again with another amount: the first one counts.")
     for row in unknown.filter(kind="record").rows(named=True):
-        said.append(
-            f"{count(row['events'], 'record')} with an unreadable amount or quantity: rejected (ops.quarantine)."
-        )
+        were = "record was" if row["events"] == 1 else "records were"
+        said.append(f"{whole(row['events'])} {were} rejected for an unreadable amount or quantity (ops.quarantine).")
     return " ".join(said)
 
 
 def unread_sentence(unread: Mapping[str, Sequence[str]]) -> str:
-    """Say of which kinds something came that is in no figure: `events`, `amounts` or `fields`."""
-    kinds = [kind for kind, texts in unread.items() if texts]
-    return f"Some {listed(kinds)} are in no figure." if kinds else "No event, amount or field was left out."
+    """Say what became of the `amounts`, `events` and `fields` that are not fully counted."""
+    # An event without a meaning makes a session all the same: to say that it is in no figure was not true.
+    became = {
+        "amounts": "some amounts are in no sum",
+        "events": "some events have an unknown name and count in sessions and interactions only",
+        "fields": "some fields are in no figure",
+    }
+    said = [became[kind] for kind, texts in unread.items() if texts]
+    return f"{capital(listed(said))}." if said else "Every event, amount and field is counted."
 
 
 def currency_sentence() -> str:
@@ -328,7 +333,7 @@ def customers_sentence(customers: pl.DataFrame) -> str:
 
 
 def orphans_sentence(orphans: pl.DataFrame) -> str:
-    """Say how many events are of users who are no known customers, and which source has most of them."""
+    """Say how many events are of users who are no known customers, and in which source their share is highest."""
     rows = orphans.rows(named=True)
     total = sum(row["interactions"] for row in rows)
     unknown = sum(row["orphan_interactions"] for row in rows)
@@ -342,7 +347,7 @@ def orphans_sentence(orphans: pl.DataFrame) -> str:
     if len(rows) == 1:
         return f"{of} ({count(most['orphans'], 'user')})."
     part = percent(share(most["orphan_interactions"], most["interactions"]))
-    return f"{of}; {clean(most['source'])} has the largest part, {part} ({count(most['orphans'], 'user')})."
+    return f"{of}; the share is highest in {clean(most['source'])}, {part} ({count(most['orphans'], 'user')})."
 
 
 def day_errors(quality: pl.DataFrame) -> pl.DataFrame:

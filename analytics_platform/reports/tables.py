@@ -201,9 +201,9 @@ def quality_table(quality: pl.DataFrame) -> TextTable | None:
 
 
 def unread_table(unread: Mapping[str, Sequence[str]]) -> TextTable | None:
-    """Show what came and is in no figure, by its kind."""
+    """Show what came and is not fully counted, by its kind."""
     rows = tuple((capital(kind), clean(text, 600)) for kind, texts in unread.items() for text in texts)
-    return TextTable("Kept, and in no figure of their kind", ("", "What"), rows, 2) if rows else None
+    return TextTable("Kept, and not fully counted", ("", "What"), rows, 2) if rows else None
 
 
 reasons_table = partial(_table, "Most common reasons of rejection", {"Reason": "reason", "Records": "rows"})

@@ -17,7 +17,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from analytics_platform.contracts.base import ContractType, file_of
+from analytics_platform.contracts.event_names import plain_name
 from analytics_platform.gate import CSV_REASONS, FileRejectedError, Records, read_csv, read_layout
+from analytics_platform.gate.csv.header import HeaderError, read_header
 from analytics_platform.gate.json_rows import JSON_REASONS, check_json_lines, read_json_lines
 from analytics_platform.gate.layout import usual_names
 from analytics_platform.gate.parquet_rows import PARQUET_REASONS, check_parquet, open_parquet, read_parquet_rows
@@ -120,18 +122,33 @@ class Csv(Format):
 
     def _hint(self, path: Path, contract: ContractType) -> str | None:
         """Say what the file has instead of what is declared; None if that cannot be found."""
-        for encoding, delimiter in product((self.encoding, *ENCODINGS), (self.delimiter, *DELIMITERS)):
-            other = replace(self, delimiter=delimiter, encoding=encoding)
-            if other != self and other._find_fault(path, contract) is None:
-                found = [f"it is encoded as {encoding.upper()}"] if encoding != self.encoding else []
-                if delimiter != self.delimiter:
-                    found.append(f"its columns are separated by {delimiter!r}, not {self.delimiter!r}")
-                values = ((field.name, getattr(other, field.name), field.default) for field in fields(other))
-                given = ", ".join(f"{name}={value!r}" for name, value, default in values if value != default)
-                declaration = f"declare {type(self).__name__}({given}) in {file_of(contract)}"
-                usual = f"{self.encoding.upper()} with {self.delimiter!r} between the columns"
-                return f"{' and '.join(found)}: {declaration}, or export it as {usual}, and drop it again"
-        return None
+        forms = product((self.encoding, *ENCODINGS), (self.delimiter, *DELIMITERS))
+        others = [replace(self, delimiter=delimiter, encoding=encoding) for encoding, delimiter in forms]
+        other = next((each for each in others if each != self and each._find_fault(path, contract) is None), None)
+        if other is None and not self._names_a_column(path, contract):
+            # A `;` file that lacks a column too was said to lack all of them.
+            other = next((each for each in others if each._names_a_column(path, contract)), None)
+        if other is None:
+            return None
+        found = [f"it is encoded as {other.encoding.upper()}"] if other.encoding != self.encoding else []
+        if other.delimiter != self.delimiter:
+            found.append(f"its columns are separated by {other.delimiter!r}, not {self.delimiter!r}")
+        values = ((field.name, getattr(other, field.name), field.default) for field in fields(other))
+        given = ", ".join(f"{name}={value!r}" for name, value, default in values if value != default)
+        declaration = f"declare {type(self).__name__}({given}) in {file_of(contract)}"
+        usual = f"{self.encoding.upper()} with {self.delimiter!r} between the columns"
+        return f"{' and '.join(found)}: {declaration}, or export it as {usual}, and drop it again"
+
+    def _names_a_column(self, path: Path, contract: ContractType) -> bool:
+        """Tell whether the header, read in this form, names a column that the contract requires."""
+        try:
+            with open_decoded(path) as stream:
+                header = read_header(self._as_utf8(stream), self.delimiter)
+        except (HeaderError, UnicodeError):
+            return False
+        required = (column.metadata for column in contract.columns.values() if column.metadata["required"])
+        wanted = {plain_name(name) for metadata in required for name in metadata["source"]}
+        return header is not None and not wanted.isdisjoint(map(plain_name, header.names))
 
     @property
     def _is_utf8(self) -> bool:

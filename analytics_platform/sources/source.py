@@ -33,6 +33,8 @@ Connect: TypeAlias = Callable[[str], Any]
 _KINDS = re.compile(
     rb"(?P<spreadsheet>PK\x03\x04[\s\S]{26}(?:\[Content_Types|_rels/|docProps/|xl/)|\xd0\xcf\x11\xe0)"
     rb"|(?P<zip>PK\x03\x04)|(?P<bzip2>BZh\d)|(?P<xz>\xfd7zXZ)|(?P<_7z>7z\xbc\xaf)|(?P<rar>Rar!)"
+    rb"|(?P<lz4>\x04\x22M\x18)|(?P<tar>[\s\S]{257}ustar)|(?P<Avro>Obj\x01)|(?P<SQLite>SQLite format 3\0)|(?P<PDF>%PDF-)"
+    rb"|(?P<HTML>\s*(?i:<!doctype html|<html))|(?P<XML>\s*<\?xml)"
     rb"|(?P<Parquet>PAR1)|(?P<JSON>(?:\xef\xbb\xbf)?\s*[\[{]\s*[\"{\[}\]])"
 )
 """How files of some kinds begin, whatever their names say."""
@@ -104,10 +106,11 @@ class Format(ABC):
         with open_decoded(path) as stream:
             found = _KINDS.match(stream.read(1 << 10))
         kind = "spreadsheet" if path.suffix.lower() in _SHEETS else ((found and found.lastgroup) or "").lstrip("_")
-        if kind in ("spreadsheet", "Parquet", "JSON") and f".{kind.lower()}" not in self.suffixes:
-            raise FileRejectedError(f"it is a {kind} file: export it as {self.suffixes[0]}, and drop that")
-        if kind in ("zip", "bzip2", "xz", "7z", "rar"):
+        if kind in ("zip", "bzip2", "xz", "7z", "rar", "lz4", "tar"):
             raise FileRejectedError(f"it is packed as {kind}: unpack it, and drop what is in it")
+        if kind and f".{kind.lower()}" not in self.suffixes:
+            a = "an" if kind[0] in "AHX" else "a"
+            raise FileRejectedError(f"it is {a} {kind} file: export it as {self.suffixes[0]}, and drop that")
 
 
 class Arrival(ABC):

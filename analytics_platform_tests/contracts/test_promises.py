@@ -22,7 +22,8 @@ every_contract = pytest.mark.parametrize("name", CONTRACTS)
 @every_contract
 def test_table_and_columns_are_described(name: str) -> None:
     contract = CONTRACTS[name]
-    assert table_doc(contract).startswith("One row per "), "the first line is the grain"
+    first, *_ = table_doc(contract).splitlines()
+    assert first.startswith("One row per ") and first.endswith("?"), "the first line is the grain and the question"
     assert [column for column, doc in column_docs(contract).items() if not doc.strip()] == []
 
 

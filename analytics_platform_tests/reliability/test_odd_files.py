@@ -9,6 +9,7 @@ import gzip
 import io
 import os
 import re
+import tarfile
 import tempfile
 import zipfile
 from collections.abc import Mapping
@@ -176,6 +177,14 @@ def _sheet() -> bytes:
     return buffer.getvalue()
 
 
+def _tarred(content: str) -> bytes:
+    """The rows in a tar archive."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        archive.addfile(tarfile.TarInfo("inside.csv"), io.BytesIO(content.encode()))
+    return buffer.getvalue()
+
+
 TABS, SEMICOLONS = ROWS.replace(",", "\t"), ROWS.replace(",", ";")
 KINDS: Mapping[str, tuple[str | bytes, str]] = {
     "commas.tsv": (ROWS, "takes files that end in .csv, .csv.gz, .csv.zst: rename it to commas.csv"),
@@ -192,6 +201,20 @@ KINDS: Mapping[str, tuple[str | bytes, str]] = {
     "utf16.csv": (ROWS.encode("utf-16"), "it is encoded as UTF-16"),
     "semicolons.csv": (SEMICOLONS, "separated by ';', not ','"),
     "sep.csv": (f"sep=;\n{SEMICOLONS}", "separated by ';', not ','"),
+    "fewer.csv": (SEMICOLONS.replace("timestamp", "time"), "separated by ';', not ','"),
+    "sepfewer.csv": (f"sep=;\n{SEMICOLONS.replace('timestamp', 'time')}", "separated by ';', not ','"),
+    "x.csv.lz4": (b'\x04"M\x18\x00', "packed as lz4: unpack it"),
+    "x.csv.tar.gz": (gzip.compress(_tarred(ROWS)), "packed as tar: unpack it"),
+    "tar.csv": (_tarred(ROWS), "packed as tar: unpack it"),
+    "login.csv": ("\n<!DOCTYPE html><html><body>Log in</body></html>", "it is an HTML file: export it as .csv"),
+    "rows.xml": ('<?xml version="1.0"?><rows/>', "it is an XML file: export it as .csv"),
+    "rows.avro": (b"Obj\x01\x02", "it is an Avro file: export it as .csv"),
+    "shop.sqlite": (b"SQLite format 3\0", "it is a SQLite file: export it as .csv"),
+    "report.pdf": (b"%PDF-1.7", "it is a PDF file: export it as .csv"),
+    "quote.txt": (
+        ROWS.replace("client_id", 'client"id'),
+        "of a name: export the file again; its name must end in .csv",
+    ),
     "book.xlsx": (_sheet(), "it is a spreadsheet file: export it as .csv"),
     "book.csv": (_sheet(), "it is a spreadsheet file: export it as .csv"),
     "rows.json": ('{"client_id": "a"}\n', "it is a JSON file: export it as .csv"),

@@ -22,7 +22,7 @@ SOUND: Row = (100, 1, "")
         (
             lambda n: (100, 18, "") if n > 7 else SOUND,
             lambda n: SOUND,
-            ["15 % of the records of clickstream were rejected (1.0 % in the days before)"],
+            ["15 % of the records of clickstream were rejected on 8–14 Nov (1.0 % on 1–7 Nov)"],
         ),
         (
             lambda n: (100, 1, "referrer") if n > 7 else SOUND,
@@ -36,7 +36,7 @@ SOUND: Row = (100, 1, "")
         (lambda n: SOUND, lambda n: None if n in (9, 12) else SOUND, ["web_logs brought nothing on 9 Nov and 12 Nov"]),
         (lambda n: SOUND, lambda n: SOUND if n % 3 == 0 else None, []),
         (lambda n: SOUND, lambda n: (0, 50, None) if n > 7 else SOUND, [
-            "100 % of the records of web_logs were rejected (1.0 % in the days before)",
+            "100 % of the records of web_logs were rejected on 8–14 Nov (1.0 % on 1–7 Nov)",
             "web_logs brought nothing on 8–14 Nov"]),
         (lambda n: SOUND if n <= 7 else None, lambda n: SOUND if n > 7 else None, [
             "clickstream brought nothing on 8–14 Nov", "web_logs brought nothing on 1–7 Nov"]),

@@ -15,7 +15,7 @@ from analytics_platform_tests.reports.examples import AS_OF, LIMIT, NOV_1, days,
 TITLES = [
     "Daily trends", "Funnel", "Channels: first touch against last touch", "Devices", "Top products",
     "Product lists by engagement", "From view to purchase", "Most active customers", "Users who are no known customers",
-    "Data quality", "In no figure",
+    "Data quality", "Not fully counted",
 ]  # fmt: skip
 
 
@@ -63,13 +63,34 @@ def test_the_change_of_the_trends_table_has_the_reservation_of_its_sentence() ->
     assert trends.tables[0].caption.endswith(f"; the days that are compared differ: {said}")
 
 
+@pytest.mark.parametrize("unfinished", [1, 7])
+def test_days_of_which_no_two_weeks_can_be_compared_are_told_with_what_some_of_them_lack(unfinished: int) -> None:
+    """The web logs end on 8 Nov, and from then on 15 % of the clickstream is rejected."""
+    quality = [(NOV_1 + dt.timedelta(n), "clickstream", 85, 0, 15 if n > 6 else 0, "") for n in range(14)]
+    quality += [(NOV_1 + dt.timedelta(n), "web_logs", 99, 0, 0, "") for n in range(8)]
+    found = facts(days=days(*[(10, 1, 50)] * 14, unfinished=unfinished), quality=frame("quality", quality))
+    assert make_report(found, AS_OF, LIMIT).sections[0].sentence == (
+        "The 14 days brought 140 sessions, 14 orders and 700.00 in revenue; every day had 50.00; but 15 % of the "
+        "records of clickstream were rejected on 8–14 Nov (0 % on the other days) and web_logs brought nothing on "
+        "9–14 Nov."
+    )
+    alike = [row for row in quality if row[0].day < 8]
+    one_open = facts(days=days(*[(10, 1, 50)] * 7, unfinished=1), quality=frame("quality", alike))
+    assert "; but " not in make_report(one_open, AS_OF, LIMIT).sections[0].sentence
+
+
 def test_the_report_names_events_amounts_and_fields_without_a_meaning(path: Path) -> None:
     nothing = make_report(facts(days=days((1, 0, 0))), AS_OF, LIMIT).sections[-1]
-    assert nothing.sentence == "No event, amount or field was left out."
+    assert nothing.sentence == "Every event, amount and field is counted."
     words = {"unknown_events": ["'wiggle' of kiosk (2)"], "unread_fields": ["gift_note in extra of kiosk"]}
     unknown = frame("unknown", [("order", "no value", 3, 0)])
     found = replace(read(path), unknown=unknown, **words)  # type: ignore[arg-type]
-    assert make_report(found, AS_OF, LIMIT).sections[-1].tables[0].rows == (
+    left = make_report(found, AS_OF, LIMIT).sections[-1]
+    assert left.sentence == (
+        "Some amounts are in no sum, some events have an unknown name and count in sessions and interactions only "
+        "and some fields are in no figure."
+    )
+    assert left.tables[0].rows == (
         ("Amounts", "3 orders have an unknown amount, which is in no sum: 3 without value."),
         ("Events", "'wiggle' of kiosk (2)"),
         ("Fields", "gift_note in extra of kiosk"),

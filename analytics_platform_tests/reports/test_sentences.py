@@ -100,7 +100,7 @@ class TestTrends:
             ),
             (
                 [("record", "unreadable", 2, 0)],
-                "2 records with an unreadable amount or quantity: rejected (ops.quarantine).",
+                "2 records were rejected for an unreadable amount or quantity (ops.quarantine).",
             ),
         ],
     )
@@ -312,11 +312,11 @@ class TestCustomers:
 
 
 class TestOrphans:
-    def test_the_source_with_the_largest_part_is_named(self) -> None:
-        orphans = frame("orphans", [("app", 9, 0, 75, 0), ("web_logs", 8, 2, 25, 5)])
+    def test_the_source_with_the_highest_share_is_named_even_if_another_has_more_of_them(self) -> None:
+        orphans = frame("orphans", [("app", 9, 3, 75, 6), ("web_logs", 8, 2, 25, 5)])
         assert say.orphans_sentence(orphans) == (
-            "5.0 % of 100 events with a user id are of users who are no known customers; "
-            "web_logs has the largest part, 20 % (2 users)."
+            "11 % of 100 events with a user id are of users who are no known customers; "
+            "the share is highest in web_logs, 20 % (2 users)."
         )
 
     def test_one_source_none_and_nothing_are_said(self) -> None:

@@ -44,7 +44,9 @@ def read_header(stream: BinaryIO, delimiter: str = ",") -> Header | None:
 def _read_line(stream: BinaryIO) -> bytes:
     line = stream.readline(MAX_HEADER_BYTES + 1)
     if len(line) > MAX_HEADER_BYTES:
-        raise HeaderError(f"The header is longer than {MAX_HEADER_BYTES:,} bytes, so this is hardly a CSV file.")
+        raise HeaderError(
+            f"The header is longer than {MAX_HEADER_BYTES:,} bytes: it is hardly a CSV file, export the file again."
+        )
     return line
 
 
@@ -58,9 +60,11 @@ def _names(text: bytes, delimiter: str) -> list[str]:
     except UnicodeDecodeError as error:
         raise HeaderError(f"The header is not UTF-8: its byte {error.start + 1} cannot be decoded.") from error
     if fields is None:
-        raise HeaderError("The header contains a quote that is unterminated or stands in the middle of a name.")
+        raise HeaderError(
+            "The header has a quote that is unterminated or in the middle of a name: export the file again."
+        )
     names = [field.strip() for field in fields]
     name, count = Counter(names).most_common(1)[0]
     if count > 1:
-        raise HeaderError(f"The header names the column {name!r} more than once.")
+        raise HeaderError(f"The header names the column {name!r} more than once: export the file again without that.")
     return names

@@ -13,7 +13,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from analytics_platform.reports import queries, records
-from analytics_platform.reports.coverage import differences
+from analytics_platform.reports.coverage import differences, unevenness
 from analytics_platform.reports.render import escape_markdown, render_html
 from analytics_platform.reports.sentences import but, currency_sentence
 from analytics_platform.reports.tables import TextTable
@@ -140,8 +140,10 @@ def choose_days(session: Session, population: str = NO_BOTS) -> Chosen:
     length = (days.last - days.first).days + 1
     before = DayRange(days.first - dt.timedelta(days=length), days.first - dt.timedelta(days=1))
     is_covered = before.first >= data.first
-    compared, reservations = "there is no earlier data to compare with", list[str]()
-    if is_covered:
+    if not is_covered:
+        compared = "there is no earlier data to compare with"
+        reservations = unevenness(records.read_quality(session, days))
+    else:
         compared = f"compared with {span(before.first, before.last)}"
         reservations = differences(records.read_quality(session, DayRange(before.first, days.last)), before, days)
     st.text(f"{but(f'{span(days.first, days.last, year=True)} (UTC), {compared}.', reservations)} {population}")

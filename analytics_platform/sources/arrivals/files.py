@@ -143,7 +143,7 @@ def _why_unread(source: Source, path: Path) -> str:
     with suppress(FileNotFoundError):
         reason = _unreadable(source, path)
     if reason:
-        return f"{reason.rstrip('.')}, under a name that ends in {kinds[0]}"
+        return f"{reason.rstrip('.')}; its name must end in {kinds[0]}"
     packing = re.search(r"(\.gz|\.zst)?$", path.name, re.IGNORECASE)
     name = Path(path.name.removesuffix(packing[0])).stem + kinds[0] + packing[0] if packing else ""
     takes = f"{source.name} takes files that end in {', '.join(kinds)}"

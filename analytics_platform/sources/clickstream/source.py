@@ -19,7 +19,7 @@ from analytics_platform.sources.source import OrderRecords, Source
 
 
 class Clickstream(SourceRows, table="cleaned.clickstream", source="clickstream"):
-    """One row per distinct event of the CSV clickstream exports that kept every rule.
+    """One row per distinct event of the CSV clickstream exports that kept every rule: what did it say?
 
     Rows that broke a rule are in ops.quarantine. Duplicates are counted in ops.pipeline_logs.
     """

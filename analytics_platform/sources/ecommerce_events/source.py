@@ -54,7 +54,7 @@ class ProductEvents(SourceRows):
 class EcommerceEvents(
     ProductEvents, table="cleaned.ecommerce_events", source="ecommerce_events", redelivers=True, least_checked_rows=100
 ):
-    """One row per distinct product event of the mobile shop's queue that kept every rule.
+    """One row per distinct product event of the mobile shop's queue that kept every rule: what did it say?
 
     The queue delivers at least once: a message that says the same as an earlier one, whatever its form, is a duplicate
     and only counted. What broke a rule is in ops.quarantine.

@@ -26,7 +26,7 @@ from analytics_platform.sources.source import Edits, Format, Source
 
 
 class Ga4Events(ProductEvents, table="cleaned.ga4_events", source="ga4_events"):
-    """One row per distinct row of GA4's BigQuery export that kept every rule.
+    """One row per distinct row of GA4's BigQuery export that kept every rule: what did it say?
 
     A row and a message of the queue that says the same give the same event: both are decoded by the same code.
     """

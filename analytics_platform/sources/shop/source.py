@@ -17,7 +17,7 @@ class TableRows(JsonLines):
 
 
 class CustomerVersions(DeliveredRows, table="cleaned.customer_versions", source="customers", key="version_id"):
-    """One row per day and content in which the shop's database was read to have a customer."""
+    """One row per day and content in which the shop's database had a customer: what did it say of them then?"""
 
     version_id: Text = column("MD5 of the content.", random=True)
     customer_id: Text = column("The shop's customer.", source="customer_id")
@@ -29,7 +29,7 @@ class CustomerVersions(DeliveredRows, table="cleaned.customer_versions", source=
 
 
 class ProductVersions(DeliveredRows, table="cleaned.product_versions", source="products", key="version_id"):
-    """One row per day and content in which the shop's database was read to have a product."""
+    """One row per day and content in which the shop's database had a product: what did it say of it then?"""
 
     version_id: Text = column("MD5 of the content.", random=True)
     product_id: Text = column("The shop's product.", source="product_id")
@@ -43,7 +43,7 @@ class ProductVersions(DeliveredRows, table="cleaned.product_versions", source="p
 
 
 class OrderVersions(DeliveredRows, table="cleaned.order_versions", source="orders", key="version_id"):
-    """One row per content in which the shop's database was read to have an order."""
+    """One row per content in which the shop's database had an order: what did it say of it then?"""
 
     version_id: Text = column("MD5 of the content.", random=True)
     order_id: Whole = column("The shop's order.", source="order_id")
@@ -56,7 +56,7 @@ class OrderVersions(DeliveredRows, table="cleaned.order_versions", source="order
 
 
 class OrderItemVersions(DeliveredRows, table="cleaned.order_item_versions", source="order_items", key="version_id"):
-    """One row per content in which the shop's database was read to have a line of an order."""
+    """One row per content in which the shop's database had a line of an order: what did it say of it then?"""
 
     version_id: Text = column("MD5 of the content.", random=True)
     order_id: Whole = column("The shop's order.", source="order_id")

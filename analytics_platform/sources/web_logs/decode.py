@@ -30,6 +30,7 @@ from bson.int64 import Int64
 from bson.objectid import ObjectId
 
 from analytics_platform.connectors.mongo.extended_json import DECODING, to_extended_json
+from analytics_platform.contracts.event_names import plain_name, usually_named
 from analytics_platform.gate.exact_json import unnest
 from analytics_platform.gate.records import MalformedError
 
@@ -84,6 +85,10 @@ _FIELDS = {
         ("metadata", "session_id"), _ID, ("int", "long"), "session_id: not a text or whole number"
     ),
 }
+PRODUCT_NAMES = ("item_name", "product_name", "product", "item")
+"""The fields that may name the product, in the document or its metadata: a text, or a document with a `name`."""
+_TOP = frozenset({"_id", "metadata", *PRODUCT_NAMES, *(field.path[0] for field in _FIELDS.values())})
+_USUAL = {plain_name(name): name for name in (*_TOP, *(field.path[-1] for field in _FIELDS.values()))}
 _TIME_OUT_OF_RANGE = "event_at: out of range"
 _JSON_COLUMNS = ("document_id", "metadata", "extra")
 _ESCAPED_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
@@ -126,16 +131,28 @@ def _type_of(value: object) -> str:
     return _TYPES.get(kind, kind.__name__[0].lower() + kind.__name__[1:])
 
 
+def _product(*parts: Mapping[str, Any]) -> str | None:
+    """Give the first name of a product in the document or its metadata."""
+    values = (part.get(name) for part in parts for name in PRODUCT_NAMES)
+    names = (value.get("name") if type(value) is dict else value for value in values)
+    return next((name for name in names if type(name) is str), None)
+
+
 def _decode(found: dict[str, Any], type_changes: Counter[str]) -> tuple[dict[str, str | None], dict[str, str]]:
     """Give the values by column, and the reasons by column."""
+    found = found if found.keys() <= _TOP else usually_named(found, _USUAL)
     metadata, reasons = found.get("metadata"), dict[str, str]()
     inner = unnest(metadata) if type(metadata) in (dict, str) else {}
     inner = inner if type(inner) is dict else {}
+    named = usually_named(inner, _USUAL)
     if metadata is not None and type(metadata) is not dict:
         type_changes[f"metadata: {_type_of(metadata)} instead of object"] += 1
+    # Logs with `product`, and no `item_name`, gave no customer a favourite.
+    if found.get("item_name") is None and (product := _product(found, named)):
+        found = {**found, "item_name": product}
     values = {"document_id": to_extended_json(found["_id"]) if "_id" in found else None}
     for column, field in _FIELDS.items():
-        value = (found if len(field.path) == 1 else inner).get(field.path[-1])
+        value = (found if len(field.path) == 1 else named).get(field.path[-1])
         to_text = field.kept.get(type(value))
         values[column] = to_text(value) if to_text else None
         if value is None:

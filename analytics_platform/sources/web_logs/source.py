@@ -5,11 +5,12 @@ from __future__ import annotations
 from analytics_platform.contracts.base import DeliveredRows, Instant, Text, column
 from analytics_platform.sources.arrivals.collection import MongoCollection
 from analytics_platform.sources.source import Source
+from analytics_platform.sources.web_logs.decode import PRODUCT_NAMES
 from analytics_platform.sources.web_logs.records import Documents
 
 
 class WebLogs(DeliveredRows, table="cleaned.web_logs", source="web_logs"):
-    """One row per distinct interaction log of the web shop's MongoDB collection that kept every rule.
+    """One row per distinct log of the web shop's MongoDB collection that kept every rule: what did it say?
 
     A document that is read again is a duplicate; one that was changed under the same _id is another row.
     """
@@ -18,7 +19,7 @@ class WebLogs(DeliveredRows, table="cleaned.web_logs", source="web_logs"):
     document_id: Text = column("The document's _id, as Extended JSON.", source="document_id", random=True)
     user_id: Text = column("The user: a number, a text, an ObjectId or a UUID, as text.", source="user_id")
     action: Text = column("What the user did, as the shop names it; events.sql gives GA4's name.", source="action")
-    item_name: Text = column("Name of the product.", nullable=True, source="item_name")
+    item_name: Text = column("Name of the product.", nullable=True, source=PRODUCT_NAMES)
     event_at: Instant = column("When it happened: a date, a Unix time, or text (UTC without zone).", source="timestamp")
     device: Text = column("Kind of device, as the shop names it.", nullable=True, source="device")
     session_id: Text = column("The shop's own session.", nullable=True, source="session_id")

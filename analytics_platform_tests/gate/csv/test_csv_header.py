@@ -42,14 +42,17 @@ def test_the_stream_is_left_at_the_first_record() -> None:
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"a,b, a\n", "The header names the column 'a' more than once."),
+        (b"a,b, a\n", "The header names the column 'a' more than once: export the file again without that."),
         (b"a,\xff\n", "The header is not UTF-8: its byte 3 cannot be decoded."),
         (b"a,b\r1,2\r", "The header contains a CR without LF: end lines with LF or CRLF (`tr '\\r' '\\n'`)."),
         (b"a,\0\n", "The header contains a NUL byte: export the file again, or remove it if it is no text."),
-        (b'a,"b\n', "The header contains a quote that is unterminated or stands in the middle of a name."),
+        (
+            b'a,"b\n',
+            "The header has a quote that is unterminated or in the middle of a name: export the file again.",
+        ),
         (
             b"x" * (1 << 20) + b"\n",
-            "The header is longer than 1,048,576 bytes, so this is hardly a CSV file.",
+            "The header is longer than 1,048,576 bytes: it is hardly a CSV file, export the file again.",
         ),
     ],
 )

@@ -12,7 +12,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from analytics_platform.catalog import CONTRACTS
-from analytics_platform.reports import queries, records
+from analytics_platform.reports import customers, queries, records
 from analytics_platform.settings import load_settings
 from analytics_platform.transform import DayRange
 from analytics_platform.warehouse import Session, open_warehouse
@@ -51,9 +51,9 @@ FRAMES: dict[str, Callable[[Session], pl.DataFrame]] = {
     "products": lambda session: queries.read_products(session, ALL, 10),
     "lists": lambda session: queries.read_lists(session, 10),
     "products of some ids": lambda session: queries.read_products(session, ALL, 10, only=["p-2"]),
-    "places": lambda session: queries.read_places(session, 10),
-    "cities": lambda session: queries.read_cities(session, 10),
-    "best customers": lambda session: queries.read_customers(session, "revenue"),
+    "places": lambda session: customers.read_places(session, 10),
+    "cities": lambda session: customers.read_cities(session, 10),
+    "best customers": lambda session: customers.read_customers(session, "revenue"),
     "quality": lambda session: records.read_quality(session, ALL, ["web_logs"]),
     "reasons": lambda session: records.read_reasons(session, ALL),
     "rejected": lambda session: records.read_rejected(session, ALL, 10, ["clickstream"], "client_id: missing"),

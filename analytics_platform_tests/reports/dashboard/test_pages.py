@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -65,6 +67,10 @@ def html(test: AppTest) -> str:
 
 def text(test: AppTest) -> str:
     return "\n".join(element.value for element in test.text)
+
+
+def charts(test: AppTest) -> list[dict[str, Any]]:
+    return [json.loads(element.proto.spec) for element in test.get("vega_lite_chart")]
 
 
 def figures(test: AppTest) -> dict[str, tuple[str, str]]:
@@ -166,7 +172,8 @@ def test_orders_sessions_conversion_and_revenue_are_the_same_on_all_pages_and_in
     assert facts.frames["attribution"]["last_orders"].sum() == facts.frames["devices"]["orders"].sum() == 3
     assert facts.frames["devices"]["sessions"].sum() == 5
     assert facts.frames["funnel"]["sessions"][-1] == facts.frames["devices"]["converted"].sum() == 3
-    assert "= orders 48.50" in said["products"] and "0 of the 48.50 in revenue is theirs" in said["customers"]
+    assert "= orders 48.50" in said["products"]
+    assert "Theirs are 0 of 3 orders and 0 of the 48.50 in revenue; nobody" in said["customers"]
 
 
 def test_channels_of_some_traffic_sources(visit: Callable[..., AppTest], shop: Path) -> None:
@@ -192,15 +199,42 @@ def test_customers_by_city(visit: Callable[..., AppTest], shop: Path) -> None:
     test = visit("customers", data_dir=shop)
 
     assert figures(test)["Known customers"][0] == "3" and figures(test)["Bought again"][0] == "50 %"
-    assert "the same id is one person. 400.00 of the 23,012 in revenue is theirs" in text(test) and "Bots" in text(test)
+    assert "one person. Theirs are 4 of 230 orders and 400.00 of the 23,012 in revenue; nobody" in text(test)
+    assert "Bots" in text(test)
     assert "Łódź" in html(test) and "City not known" in html(test) and "<b>" not in html(test).replace("<b>'", "")
+
+
+def test_the_map_has_coastlines_without_a_request_to_another_server(visit: Callable[..., AppTest], shop: Path) -> None:
+    (chart,) = charts(visit("customers", data_dir=shop))
+    _, land, dots = chart["layer"]
+    assert chart["datasets"][land["data"]["name"]]["geometry"]["type"] == "MultiPolygon"
+    assert dots["encoding"]["longitude"]["field"] == "longitude" and '"url"' not in json.dumps(chart)
+
+
+def test_days_without_earlier_ones_are_shown_with_what_some_of_them_lack(
+    visit: Callable[..., AppTest], tmp_path: Path
+) -> None:
+    with open_warehouse(load_settings(data_dir=tmp_path)).session() as session:
+        fill(session)
+        session.execute(
+            "UPDATE marts.data_quality_daily SET rows_quarantined = 30 "
+            "WHERE source = 'clickstream' AND date >= DATE '2026-11-14'"
+        )
+    test = visit("overview", data_dir=tmp_path)
+    test.button_group(key="period").set_value("All").run()
+    said = "there is no earlier data to compare with; but 24 % of the records of clickstream were rejected on 14–16 Nov"
+    assert said in text(test)
+
+
+def test_no_day_is_written_twice_below_the_trend(visit: Callable[..., AppTest], shop: Path) -> None:
+    (trend,) = charts(visit("overview", data_dir=shop))
+    assert trend["encoding"]["x"]["axis"]["tickMinStep"] == 24 * 60 * 60 * 1000
 
 
 def test_quality_of_some_sources_and_reasons(visit: Callable[..., AppTest], shop: Path) -> None:
     test = visit("quality", data_dir=shop)
-    assert "Some events are in no figure." in text(test) and "&#39;wave&#39;, &#39;wiggle&#39; of clickstream" in html(
-        test
-    )
+    assert "Some events have an unknown name and count in sessions and interactions only." in text(test)
+    assert "&#39;wave&#39;, &#39;wiggle&#39; of clickstream" in html(test)
     assert figures(test)["Records"] == ("1,400", "+17 %")
     assert "Records of bots are counted too." in text(test) and "are left out" not in text(test)
     assert figures(test)["Rejected"][0] == "42" and len(test.dataframe[0].value) == 3

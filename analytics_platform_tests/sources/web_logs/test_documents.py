@@ -202,6 +202,45 @@ def test_documents_come_out_of_parquet_as_they_went_in(documents: list[dict[str,
     assert to_parquet(raws) == stored
 
 
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"product": "Hawaiian"},
+        {"productName": "Hawaiian"},
+        {"item": {"name": "Hawaiian", "id": 7}},
+        {"metadata": {"product_name": "Hawaiian"}},
+        {"metadata": '{"Product": {"name": "Hawaiian"}}'},
+        {"item_name": None, "product": "Hawaiian"},
+        {"item_name": "Hawaiian", "product": "Pizza"},
+    ],
+)
+def test_the_product_is_read_from_the_fields_that_logs_have_for_it(fields: dict[str, Any]) -> None:
+    others = {name: value for name, value in LOG.items() if name != "item_name"}
+    values, broken, _ = decode(bson.encode({**others, **fields}))
+    assert (values["item_name"], broken) == ("Hawaiian", [])
+
+
+def test_fields_are_read_in_another_case_and_with_other_separators() -> None:
+    usual = {
+        "_id": 1,
+        "user_id": 7,
+        "action": "view",
+        "item_name": "Hawaiian",
+        "timestamp": "2024-01-01",
+        "metadata": {},
+    }
+    other = {
+        "_id": 1,
+        "userId": 7,
+        "Action": "view",
+        "item-name": "Hawaiian",
+        "TimeStamp": "2024-01-01",
+        "metaData": {},
+    }
+    assert decode(bson.encode(other)) == decode(bson.encode(usual))
+    assert decoded(metadata={"sessionId": 12345, "Device": "Mobile"})["session_id"] == "12345"
+
+
 def test_a_parquet_file_tells_the_ids_in_text() -> None:
     raws = [bson.encode(LOG), bson.encode({"a": 1, "_id": "x"}), bson.encode({"a": 1}), b"broken"]
     table = pq.read_table(io.BytesIO(to_parquet(raws)))

@@ -26,6 +26,8 @@ _AMOUNTS = ("Revenue", "Refunds", "Net revenue")
 _MEAN = "Mean over the days. Distinct visitors of several days are not stored by day."
 _SESSIONS = "Sessions with an order / sessions. Change in percentage points."
 _GROSS = "Orders at their value when they were placed, before refunds."
+_DAY_MS = 86_400_000
+"""No two ticks are in one day: each of three days was written four times."""
 _BEFORE, _OPEN = "Days before", "May not be complete"
 
 
@@ -104,9 +106,10 @@ def _trend(days: pl.DataFrame, before: pl.DataFrame) -> None:
     lines = trend(days, before, str(measure))
     colours = {str(measure): BLUE, _OPEN: BLUE, _BEFORE: FAINT}
     names = [name for name in colours if name in lines["line"]]
+    axis = alt.Axis(format="%-d %b", tickCount=7, tickMinStep=_DAY_MS)
     chart = alt.Chart(lines, height=280, background="transparent").mark_line(point=True)
     chart = chart.encode(
-        x=alt.X("date:T", title=None, scale=alt.Scale(type="utc"), axis=alt.Axis(format="%-d %b", tickCount=7)),
+        x=alt.X("date:T", title=None, scale=alt.Scale(type="utc"), axis=axis),
         y=alt.Y("value:Q", title=(currency() or None) if measure in _AMOUNTS else None, axis=alt.Axis(tickCount=4)),
         color=alt.Color("line:N", title=None, legend=alt.Legend(orient="top")).scale(
             domain=names, range=[colours[name] for name in names]

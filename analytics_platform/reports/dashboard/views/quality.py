@@ -50,7 +50,7 @@ def show() -> None:
                 shell.table(tables.quality_table(quality))
             with right:
                 shell.table(tables.reasons_table(reasons.head(_REASONS)), "Nothing was rejected.")
-        with shell.card("In no figure"):
+        with shell.card("Not fully counted"):
             currencies = queries.unconverted(session, chosen.days)
             unknown = sentences.unknown_sentence(queries.read_unknown(session, chosen.days), currencies)
             events = records.read_unknown_events(session, chosen.days, sources)

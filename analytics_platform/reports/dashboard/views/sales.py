@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import altair as alt
 import polars as pl
 import streamlit as st
 
-from analytics_platform.reports import queries, records, sentences, tables
-from analytics_platform.reports.colours import BLUE, LINE, PAGE
+from analytics_platform.reports import customers, queries, records, sentences, tables
+from analytics_platform.reports.colours import BLUE, FAINT, LINE, PAGE
 from analytics_platform.reports.coverage import channel_gaps, empty_columns
 from analytics_platform.reports.dashboard import shell
 from analytics_platform.reports.dashboard.shell import KeyFigure
-from analytics_platform.reports.wording import money, percent, share, whole
+from analytics_platform.reports.wording import count, money, percent, share, whole
 
 _SOURCES = 200
 """Traffic sources to choose from."""
+_LAND = Path(__file__).parents[1] / "land.json"
+"""A package of charts brings no coastlines: it would load them from another server."""
 _TOP, _PLACES = 25, 5000
 _LONGEST_SEARCH = 100
 
@@ -68,10 +73,12 @@ def show_products() -> None:
 def show_customers() -> None:
     """Draw who buys and where they live, over all days."""
     with shell.open_warehouse(*queries.CUSTOMERS) as session:
-        found = queries.read_customer_totals(session)
+        found = customers.read_customer_totals(session)
         whose = "Users of the users API and customers of the shop's database, over all days; the same id is one person."
-        part = f"{money(found['revenue'])} of the {money(found['orders_revenue'])} in revenue is theirs"
-        st.text(f"{whose} {part}; the other orders are of nobody whom these know. {shell.NO_BOTS}")
+        part = f"{whole(found['orders'])} of {count(found['all_orders'], 'order')}"
+        theirs = f"Theirs are {part} and {money(found['revenue'])} of the {money(found['orders_revenue'])} in revenue"
+        others = "; nobody there is known to have placed the others" if found["orders"] < found["all_orders"] else ""
+        st.text(f"{whose} {theirs}{others}. {shell.NO_BOTS}")
         unknown = "Users in the logs that neither the users API nor the shop's database knows."
         shell.key_figures(
             [
@@ -83,22 +90,21 @@ def show_customers() -> None:
                 KeyFigure("Unknown users", whole(found["orphans"]), help=unknown),
             ]
         )
-        cities = queries.read_cities(session, _TOP)
+        cities = customers.read_cities(session, _TOP)
         with shell.card("Where they live"):
-            _map(queries.read_places(session, _PLACES))
+            _map(customers.read_places(session, _PLACES))
             shell.plot("cities_plot", "Revenue by city", cities)
             shell.table(tables.cities_table(cities), "No customers yet.")
         with shell.card("Best customers"):
-            best = tables.customers_table(queries.read_customers(session, "revenue", _TOP), "Customers by revenue")
+            best = tables.customers_table(customers.read_customers(session, "revenue", _TOP), "Customers by revenue")
             shell.table(best, "No customers yet.")
-            shell.table(tables.persons_table(queries.read_persons(session, _TOP)), "No order yet.")
+            shell.table(tables.persons_table(customers.read_persons(session, _TOP)), "No order yet.")
 
 
 def _map(places: pl.DataFrame) -> None:
-    """Draw a dot at each place, as large as it has customers, on the lines of latitude and longitude."""
+    """Draw a dot at each place, as large as it has customers, on the land of the globe."""
     if places.is_empty():
         return
-    # Without coastlines: a map of them would be loaded from another server.
     dots = alt.Chart(places.with_columns(pl.col("revenue").cast(pl.Float64))).mark_circle(color=BLUE, opacity=0.6)
     dots = dots.encode(
         longitude="longitude:Q",
@@ -107,6 +113,6 @@ def _map(places: pl.DataFrame) -> None:
         tooltip=["city:N", "customers:Q", alt.Tooltip("revenue:Q", format=",.2f")],
     )
     globe = alt.Chart(alt.sphere()).mark_geoshape(fill=PAGE, stroke=LINE)
-    lines = alt.Chart(alt.graticule(step=[30, 30])).mark_geoshape(filled=False, stroke=LINE)
-    layers = alt.layer(globe, lines, dots, height=300, background="transparent").project("equalEarth")
+    land = alt.Chart(alt.InlineData(json.loads(_LAND.read_text("utf-8")))).mark_geoshape(fill=LINE, stroke=FAINT)
+    layers = alt.layer(globe, land, dots, height=300, background="transparent").project("equalEarth")
     st.altair_chart(layers, alt="Customers by latitude and longitude")
