@@ -135,6 +135,10 @@ def _columns_read(table: exp.Table) -> frozenset[str]:
     return frozenset({"event_name", *named})
 
 
+_PLAIN = frozenset({"with_", "from_", "joins", "where", "qualify"})
+"""The clauses of a SELECT whose rows do not depend on the columns it gives."""
+
+
 @lru_cache(maxsize=256)
 def _only(sql: str, columns: Collection[str]) -> str:
     """Leave out of a SELECT the columns that are not needed, where that changes no row.
@@ -142,15 +146,23 @@ def _only(sql: str, columns: Collection[str]) -> str:
     DuckDB leaves them out too, after it has looked at every expression: that is most of the time of a small build.
     """
     tree = sqlglot.parse_one(sql, dialect="duckdb")
-    if not isinstance(tree, exp.Select) or tree.args.get("distinct"):
+    clauses = {key: part for key, part in tree.args.items() if part and key != "expressions"}
+    if not isinstance(tree, exp.Select) or not clauses.keys() <= _PLAIN or any(map(_makes_rows, tree.selects)):
         return sql
     kept, others = set[str](), {each.alias_or_name: each for each in tree.selects}
-    clauses = (part for key, part in tree.args.items() if key not in ("expressions", "with_"))
-    wanted = {*columns, *_names_in(*clauses)}
+    wanted = {*columns, *_names_in(*(part for key, part in clauses.items() if key != "with_"))}
     while found := wanted & others.keys() - kept:  # an expression may name another column of the same SELECT
         kept |= found
         wanted |= _names_in(*(others[name] for name in found))
     return tree.select(*(each for name, each in others.items() if name in kept), append=False).sql("duckdb")
+
+
+def _makes_rows(column: exp.Expression) -> bool:
+    """Return whether it may stand for several columns, or the rows may be others without it."""
+    return column.is_star or any(
+        isinstance(node, exp.UDTF) or (isinstance(node, exp.AggFunc) and not isinstance(node.parent, exp.Window))
+        for node in column.walk()
+    )
 
 
 def _names_in(*parts: object) -> set[str]:

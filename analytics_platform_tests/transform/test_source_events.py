@@ -1,0 +1,90 @@
+"""Of the events of all sources a build plans the sources and columns that it needs, and gets the same rows."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from analytics_platform.contracts.base import SourceEvents
+from analytics_platform.transform.source_events import EventQuery, empty_tables, events_within, source_events
+from analytics_platform_tests.kit import built_platform, click
+
+LOGS = """
+CREATE TABLE logs AS
+SELECT * FROM (VALUES (1, 'a', 'x', 5), (1, 'b', 'y', 6), (2, 'a', 'x', 5), (2, NULL, 'z', 7)) AS t (day, name, page, n)
+"""
+WRITTEN = {
+    "an expression": "SELECT day AS event_date, '' AS batch_id, upper(name) AS event_name, n + 1 AS position FROM logs",
+    "a column of the same query": """
+        SELECT day AS event_date, '' AS batch_id, n * 2 AS twice, twice + 1 AS position, name AS event_name FROM logs
+    """,
+    "a condition": """
+        SELECT day AS event_date, '' AS batch_id, name AS event_name, page || '/' AS address FROM logs
+        WHERE address <> 'z/'
+    """,
+    "a window": """
+        SELECT
+            day AS event_date, '' AS batch_id, name AS event_name, row_number() OVER (PARTITION BY day ORDER BY n) AS place
+        FROM logs QUALIFY place = 1
+    """,
+    "distinct rows": "SELECT DISTINCT day AS event_date, '' AS batch_id, name AS event_name, n AS position FROM logs",
+    "groups": """
+        SELECT day AS event_date, '' AS batch_id, page AS address, count(*) AS position, min(name) AS event_name
+        FROM logs GROUP BY ALL
+    """,
+    "groups by place": """
+        SELECT day AS event_date, '' AS batch_id, page, count(*) AS event_name FROM logs GROUP BY 1, 2, 3
+    """,
+    "two queries": """
+        SELECT day AS event_date, '' AS batch_id, name AS event_name, page FROM logs
+        UNION SELECT day, '', name, '' FROM logs
+    """,
+    "every column": "SELECT *, name AS event_name, '' AS batch_id FROM (SELECT *, day AS event_date FROM logs)",
+    "one group": "SELECT 1 AS event_date, '' AS batch_id, 'a' AS event_name, count(*) AS position FROM logs",
+    "the first rows": """
+        SELECT day AS event_date, '' AS batch_id, name AS event_name, n FROM logs ORDER BY n DESC, 3 LIMIT 2
+    """,
+    "items of a list": """
+        SELECT day AS event_date, '' AS batch_id, name AS event_name, unnest([page, 'more']) AS address FROM logs
+    """,
+}
+
+
+@pytest.mark.parametrize("sql", WRITTEN.values(), ids=WRITTEN.keys())
+def test_a_query_of_fewer_columns_has_the_same_rows(sql: str) -> None:
+    query = EventQuery(sql, frozenset(), ())
+    with duckdb.connect() as engine:
+        engine.execute(LOGS)
+        whole, part = (
+            engine.execute(f"SELECT event_date, event_name FROM ({each}) ORDER BY ALL").fetchall()
+            for each in (sql, query.of("event_name"))
+        )
+    assert part == whole
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[duckdb.DuckDBPyConnection]:
+    with empty_tables() as engine:
+        yield engine
+
+
+@pytest.mark.parametrize("source", source_events())
+def test_each_column_of_a_source_can_be_asked_for_alone(source: str, engine: duckdb.DuckDBPyConnection) -> None:
+    query = source_events()[source]
+    for column in query.columns:
+        given = {name for name, *_ in engine.execute(f"DESCRIBE {query.of(column)}").fetchall()}
+        assert {column, "event_date", "batch_id"} <= given
+    assert len(query.of("client_id")) < len(query.sql)
+    assert "batch_id" in SourceEvents.columns and "event_date" in SourceEvents.columns
+
+
+def test_only_sources_with_rows_in_the_days_are_planned(tmp_path: Path) -> None:
+    with built_platform(tmp_path, [click("c", "2026-03-01T10:00:00Z")], {"cleaned.events"}) as session:
+        day = dt.date(2026, 3, 1)
+        assert list(events_within(session, f"event_date = DATE '{day}'")) == ["clickstream"]
+        assert not events_within(session, f"event_date > DATE '{day}'")
+        assert session.one("SELECT count(*) FROM cleaned.events") == (1,)
