@@ -157,7 +157,7 @@ def _only(sql: str, columns: Collection[str]) -> str:
     return tree.select(*(each for name, each in others.items() if name in kept), append=False).sql("duckdb")
 
 
-def _makes_rows(column: exp.Expression) -> bool:
+def _makes_rows(column: exp.Expr) -> bool:
     """Return whether it may stand for several columns, or the rows may be others without it."""
     return column.is_star or any(
         isinstance(node, exp.UDTF) or (isinstance(node, exp.AggFunc) and not isinstance(node.parent, exp.Window))

@@ -28,7 +28,8 @@ WRITTEN = {
     """,
     "a window": """
         SELECT
-            day AS event_date, '' AS batch_id, name AS event_name, row_number() OVER (PARTITION BY day ORDER BY n) AS place
+            day AS event_date, '' AS batch_id, name AS event_name,
+            row_number() OVER (PARTITION BY day ORDER BY n) AS place
         FROM logs QUALIFY place = 1
     """,
     "distinct rows": "SELECT DISTINCT day AS event_date, '' AS batch_id, name AS event_name, n AS position FROM logs",
