@@ -48,8 +48,6 @@ def _distinct(session: Reader, within: str, *columns: str, of_items: str = "") -
     `within` says of which events, in SQL. `of_items` is an expression that lists further values, those of items.
     """
     events = events_within(session, within)
-    if not events:
-        return pl.DataFrame(schema={"event_date": pl.Date, "name": pl.String, "value": pl.String})
     parts = [
         f"SELECT event_date, '{column}' AS name, {column} AS value "
         f"FROM ({query.of(column)}) AS {quote(name)} WHERE {within}"
@@ -62,6 +60,8 @@ def _distinct(session: Reader, within: str, *columns: str, of_items: str = "") -
         for name, query in events.items()
         if of_items and "items_json" in query.columns
     ]
+    if not parts:
+        return pl.DataFrame(schema={"event_date": pl.Date, "name": pl.String, "value": pl.String})
     inputs = dict.fromkeys(sorted({table for query in events.values() for table in query.inputs}), within)
     sql = f"SELECT DISTINCT * FROM ({' UNION ALL '.join(parts)}) AS seen WHERE value IS NOT NULL"
     return session.frame(Query(sql, {}, inputs))
