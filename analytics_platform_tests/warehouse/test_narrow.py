@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from analytics_platform.catalog import CONTRACTS
+from analytics_platform.sources.registry import SOURCES
 from analytics_platform.transform import DayRange, day_ranges
 from analytics_platform.warehouse.build import build_ranges, tables_to_build
 from analytics_platform.warehouse.ledger import known_days
+from analytics_platform.warehouse.load import load_new_batches
 from analytics_platform.warehouse.narrow import MOST_KEYS, keys_of
 from analytics_platform.warehouse.touched import touched_after
 from analytics_platform_tests.kit import Platform, build, click, contents, load_landed, load_rows
 from analytics_platform_tests.orchestration.follow.lane_kit import FIRST, clicks, messages
+from analytics_platform_tests.shop_logs import put_users
 from analytics_platform_tests.shop_messages import load_messages
 
 
@@ -49,3 +52,15 @@ def test_more_clients_than_a_query_lists_are_not_narrowed_to(platform: Platform)
         load_rows(platform, session, [click(f"c{number}", FIRST) for number in range(MOST_KEYS + 1)])
         batches = [batch for (batch,) in session.rows("SELECT batch_id FROM ops.pipeline_logs")]
         assert keys_of(session, batches) is None
+
+
+def test_batches_of_users_and_those_that_were_taken_out_are_not_narrowed_to_keys(platform: Platform) -> None:
+    with platform.session() as session:
+        session.ensure(*CONTRACTS.values())
+        load_rows(platform, session, [click("phone", FIRST)])
+        ((events,),) = session.rows("SELECT batch_id FROM ops.pipeline_logs")
+        put_users(platform, {"id": 1, "name": "Ada", "email": "ada@example.com"})
+        list(load_new_batches(SOURCES["users"], session, platform.settings, platform.lake, "test"))
+        ((users,),) = session.rows("SELECT batch_id FROM ops.pipeline_logs WHERE source = 'users'")
+        assert keys_of(session, [events])
+        assert keys_of(session, [events, users]) is keys_of(session, [events, "withdrawn"]) is None
