@@ -159,7 +159,7 @@ def main() -> None:
         }
         if options.warehouse == "postgres":
             server = stack.enter_context(serve_postgres(Path(folder) / "server"))
-            environment["WAREHOUSE_URL"] = server.make_database("warehouse")
+            environment["WAREHOUSE_URL"] = server.url
         os.environ.update(environment)
         settings = load_settings()
         prepare_home(settings)

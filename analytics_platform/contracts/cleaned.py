@@ -186,6 +186,7 @@ class Events(
     table="cleaned.events",
     key="event_id",
     partition="event_date",
+    narrow="batch",
     rules=(
         Rule(
             "event_date_of_event_at", "CAST(event_at AS DATE) = event_date", "event_date is the day of event_at in UTC."
@@ -274,7 +275,9 @@ class Events(
     position: Whole = column("Its place in the batch; the order of events received at the same time.", nullable=True)
 
 
-class EventItems(Contract, table="cleaned.event_items", key=("event_id", "item_index"), partition="event_date"):
+class EventItems(
+    Contract, table="cleaned.event_items", key=("event_id", "item_index"), partition="event_date", narrow="batch"
+):
     """One row per item of an event, in the order the event lists them: which products is it about?"""
 
     event_id: Text = column("The event (cleaned.events).")

@@ -20,6 +20,7 @@ class SessionEvents(
     table="sessionized.session_events",
     key="event_id",
     partition="event_date",
+    narrow="people",
     reads={"cleaned.events": Days(before=2)},
     rules=Rule("starts_before_event", "started_at <= event_at", "No event precedes its session."),
 ):
@@ -46,6 +47,7 @@ class Purchases(
     table="sessionized.purchases",
     key="order_id",
     partition="event_date",
+    narrow="people",
     # A day more than an order repeats: orders of two clients are one within a day.
     reads={"cleaned.events": Days(before=ORDER_REPEAT_DAYS + 1, ahead=ORDER_REPEAT_DAYS + 1)},
 ):
@@ -182,6 +184,7 @@ class Sessions(
     table="sessionized.sessions",
     key="session_id",
     partition="session_date",
+    narrow="people",
     reads={
         "cleaned.events": Days(after=1),
         "sessionized.session_events": Days(after=1),
@@ -220,6 +223,7 @@ class ClientDays(
     table="sessionized.client_days",
     key=("client_id", "event_date"),
     partition="event_date",
+    narrow="people",
     reads={"sessionized.sessions": Days(before=1)},
 ):
     """One row per client and day: what was done and bought?"""
@@ -293,6 +297,7 @@ class ProductInteractions(
     table="sessionized.product_interactions",
     key="interaction_id",
     partition="event_date",
+    narrow="people",
     reads=dict.fromkeys(
         ("cleaned.events", "cleaned.event_items", "sessionized.session_events", "sessionized.sessions"), Days(before=1)
     ),
@@ -330,6 +335,7 @@ class UserActivity(
     table="sessionized.user_activity",
     key=("user_id", "event_date", "product"),
     partition="event_date",
+    narrow="people",
     reads={"sessionized.sessions": Days(before=1)},
 ):
     """One row per user, day and product, and one for all of it (product ''): what did the user do?
@@ -355,7 +361,7 @@ class UserActivity(
     last_viewed_at: Instant = column("Last view_item event.", nullable=True)
 
 
-class UserTotals(Contract, table="sessionized.user_totals", key="user_id", write="upsert"):
+class UserTotals(Contract, table="sessionized.user_totals", key="user_id", write="upsert", narrow="people"):
     """One row per user that any event or order names, customer or not: what did they do over all days?"""
 
     user_id: Text = column("The user.")

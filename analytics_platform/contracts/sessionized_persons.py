@@ -12,6 +12,7 @@ class Buyers(
     table="sessionized.buyers",
     key="order_id",
     partition="event_date",
+    narrow="people",
     reads={
         "sessionized.sessions": Days(before=1),
         "cleaned.orders": Days(before=1, after=1),
@@ -33,7 +34,9 @@ class Buyers(
     status: Text = column("placed or cancelled, as that says.", nullable=True, isin=ORDER_STATES)
 
 
-class PersonDays(Contract, table="sessionized.person_days", key=("person_id", "event_date"), partition="event_date"):
+class PersonDays(
+    Contract, table="sessionized.person_days", key=("person_id", "event_date"), partition="event_date", narrow="people"
+):
     """One row per person and day on which a session of theirs starts: how often did they come, and when?"""
 
     person_id: Text = column("The person (dim_person).")

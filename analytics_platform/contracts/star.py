@@ -77,6 +77,7 @@ class DimPerson(
 class DimCustomer(
     Versions,
     table="star.dim_customer",
+    narrow="people",
     key="customer_key",
     reads={
         "sessionized.client_days": TouchedKeys(
@@ -170,7 +171,7 @@ class DimChannel(Contract, table="star.dim_channel", key="channel_key", write="w
     is_paid: Flag = column("True for channels that are paid for.")
 
 
-class DimDevice(Contract, table="star.dim_device", key="device_key", write="upsert"):
+class DimDevice(Contract, table="star.dim_device", key="device_key", write="upsert", narrow="batch"):
     """One row per device type, operating system and browser ever seen: what do visitors use?"""
 
     device_key: Whole = column("Hash of the three. " + UNKNOWN)
@@ -184,6 +185,7 @@ class FactEvents(
     table="star.fact_events",
     key="event_id",
     partition="event_date",
+    narrow="people",
     reads={"sessionized.sessions": Days(before=1)},
     foreign_keys=dimensions("date", "person", "customer", "channel", "device", "page"),
 ):
@@ -222,6 +224,7 @@ class FactEventItems(
     table="star.fact_event_items",
     key=("event_id", "item_index"),
     partition="event_date",
+    narrow="people",
     reads={"sessionized.sessions": Days(before=1)},
     foreign_keys=dimensions("date", "person", "customer", "product", "list", "channel"),
 ):
@@ -263,6 +266,7 @@ class FactSessions(
     table="star.fact_sessions",
     key="session_id",
     partition="session_date",
+    narrow="people",
     reads={"sessionized.person_days": TouchedKeys("person_id")},
     foreign_keys=dimensions("date", "person", "customer", "channel", "device")
     | dict.fromkeys(("entry_page_key", "exit_page_key"), "star.dim_page"),

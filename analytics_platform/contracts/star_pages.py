@@ -25,6 +25,7 @@ class FactPromotions(
     table="star.fact_promotions",
     key=("event_id", "promotion_index"),
     partition="event_date",
+    narrow="people",
     foreign_keys=dimensions("date", "person", "customer", "channel", "device", "page"),
 ):
     """One row per promotion in an event: which banners were seen, and which clicked?"""

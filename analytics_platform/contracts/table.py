@@ -9,6 +9,7 @@ from typing import Literal, TypeAlias
 from analytics_platform.contracts.rules import Rule
 
 Write: TypeAlias = Literal["batches", "days", "upsert", "whole"]
+Narrow: TypeAlias = Literal["", "batch", "people"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,8 @@ class Table:
     `write` is how it is published, `partition` the column with its day. `reads` says what part of each input a model
     needs; an input that is not listed is read for the days that are built, by `upsert` for the keys that occur in
     them (or whole, if it has no days).
+    `narrow` says on which part of its inputs a row depends, so that the fast lane builds only what few events touch: on
+    rows of the same `batch`, or of the same `people` (all clients and users that are linked), and on whole inputs.
     `foreign_keys` maps a column to the dimension whose primary key it holds.
     `source` is the source whose records the table holds as they passed the gate.
     A source that
@@ -64,6 +67,7 @@ class Table:
     write: Write = "days"
     partition: str | None = None
     reads: Mapping[str, Reads] = field(default_factory=dict)
+    narrow: Narrow = ""
     rules: tuple[Rule, ...] = ()
     foreign_keys: Mapping[str, str] = field(default_factory=dict)
     redelivers: bool = False

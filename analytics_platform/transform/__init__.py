@@ -6,11 +6,12 @@ There is no Dagster in here and no connection to a warehouse, which decides wher
 from analytics_platform.contracts.functions import macros
 from analytics_platform.transform.affected import affected_days, build_order, day_ranges, is_behind, refreshed_days
 from analytics_platform.transform.model import Model, all_models, column_lineage, find_model
-from analytics_platform.transform.plan import DayRange, Query, plan, reads_of, window_of
+from analytics_platform.transform.plan import DayRange, Keys, Query, plan, reads_of, window_of
 from analytics_platform.transform.sql import ModelError
 
 __all__ = [
     "DayRange",
+    "Keys",
     "Model",
     "ModelError",
     "Query",

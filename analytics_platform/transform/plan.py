@@ -7,14 +7,14 @@ result the days that are built: the same SQL is the full build and the build of 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from types import MappingProxyType
 
 from analytics_platform.catalog import CONTRACTS
 from analytics_platform.contracts.sql import literal, quote, quote_table
-from analytics_platform.contracts.table import Days, Everything, Reads, Table, TouchedKeys
+from analytics_platform.contracts.table import Days, Everything, Narrow, Reads, Table, TouchedKeys
 from analytics_platform.errors import UserError
 from analytics_platform.transform.model import Model
 from analytics_platform.transform.sql import put_queries
@@ -62,6 +62,7 @@ class Query:
     `inputs` maps each table it reads to the SQL condition that selects all rows it needs of it, None for all rows.
     Where the condition `covers` is true, the rows are all that an `upsert` table has: it loses all other keys.
     `model` is the SQL of the model that it builds some days of: whatever the days, it has the same columns.
+    Of a table with days it makes the rows for which `part` is true: all of the days, unless it is narrowed to keys.
     """
 
     sql: str
@@ -69,6 +70,25 @@ class Query:
     inputs: Mapping[str, str | None] = field(default_factory=lambda: MappingProxyType({}))
     covers: str = "FALSE"
     model: str = ""
+    part: str = "TRUE"
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """What a few batches of events touch: these, and all clients and users that are linked with one in them."""
+
+    batches: Collection[str]
+    clients: Collection[str]
+    users: Collection[str]
+
+    def of(self, narrow: Narrow) -> Mapping[str, Collection[str]]:
+        """Map columns to the values that select the rows to build, the most telling column first."""
+        people = {
+            "client_id": self.clients,
+            "person_id": [*self.clients, *(f"user:{user}" for user in self.users)],
+            "user_id": self.users,
+        }
+        return {"": {}, "batch": {"batch_id": self.batches}, "people": people}[narrow]
 
 
 def reads_of(table: Table, source: Table) -> Reads:
@@ -94,16 +114,41 @@ def _between(column: str, days: DayRange) -> str:
     return f"{quote(column)} BETWEEN {literal(days.first)} AND {literal(days.last)}"
 
 
-def _part_of(source: Table, reads: Reads, days: DayRange, settings: Mapping[str, int | str]) -> str | None:
+def _is_one_of(column: str, values: Collection[str]) -> str:
+    return f"{quote(column)} IN ({', '.join(map(literal, sorted(values))) or 'NULL'})"
+
+
+def _narrowed(name: str, keys: Mapping[str, Collection[str]], days: DayRange) -> str:
+    """Write the condition on a table that selects the rows of the keys; a row without one has that of its event."""
+    columns = CONTRACTS[name].columns
+    if column := next((column for column in keys if column in columns), None):
+        return _is_one_of(column, keys[column])
+    if not keys or "event_id" not in columns:
+        return "TRUE"
+    of_events = f"{_narrowed('cleaned.events', keys, days)} AND {_between('event_date', days)}"
+    return f"event_id IN (SELECT event_id FROM cleaned.events WHERE {of_events})"
+
+
+def _part_of(
+    source: Table,
+    reads: Reads,
+    days: DayRange,
+    settings: Mapping[str, int | str],
+    keys: Mapping[str, Collection[str]],
+) -> str | None:
     """Write the condition on `source` that selects what is read; None for all of it."""
     if isinstance(reads, Everything) or source.partition is None:
         return None
+    if isinstance(reads, TouchedKeys) and reads.column in keys:
+        return _is_one_of(reads.column, keys[reads.column])
     if isinstance(reads, TouchedKeys):
         key, places = quote(reads.column), ((source.name, source.partition), *reads.also)
         touched = (f"SELECT {key} FROM {quote_table(name)} WHERE {_between(day, days)}" for name, day in places)
         return f"{key} IN ({' UNION ALL '.join(touched)})"
     before, after = window_of(reads, settings)
-    return _between(source.partition, days.widen(before, after + reads.ahead))
+    wide = days.widen(before, after + reads.ahead)
+    within = _between(source.partition, wide)
+    return f"{within} AND {_narrowed(source.name, keys, wide)}" if keys else within
 
 
 def _with_touching(table: Table, windows: Mapping[str, str | None], days: DayRange) -> dict[str, str | None]:
@@ -129,9 +174,10 @@ def _with_windows(model: Model, names: frozenset[str]) -> str:
     return put_queries(model.expression(), parts).sql("duckdb", copy=False)
 
 
-def plan(model: Model, days: DayRange | None, settings: Mapping[str, int | str]) -> Query:
+def plan(model: Model, days: DayRange | None, settings: Mapping[str, int | str], keys: Keys | None = None) -> Query:
     """Write the query that builds `days` of the model (None: all of it, for tables without days).
 
+    Given `keys` it makes only the rows that these touch, of a table whose contract says how (`narrow`).
     `settings` gives values to windows and parameters that are named after a setting. Raises `KeyError` for a
     parameter that nothing gives a value to.
     """
@@ -142,13 +188,16 @@ def plan(model: Model, days: DayRange | None, settings: Mapping[str, int | str])
     if days is None:
         return Query(model.sql, parameters, dict.fromkeys(model.inputs), model=model.sql)
     table, sources = CONTRACTS[model.name].table, [CONTRACTS[name].table for name in model.inputs]
-    windows = {source.name: _part_of(source, reads_of(table, source), days, settings) for source in sources}
+    touched = keys.of(table.narrow) if keys else {}
+    windows = {source.name: _part_of(source, reads_of(table, source), days, settings, touched) for source in sources}
     sql = _with_windows(model, frozenset(name for name, part in windows.items() if part))
     for name, part in windows.items():
         sql = sql.replace(_window(name), part or "")
+    part = _narrowed(table.name, touched, days)
     if table.partition is not None:
-        sql = f"SELECT * FROM ({sql}) AS built WHERE {_between(table.partition, days)}"
-    return Query(sql, parameters, _with_touching(table, windows, days), _covers(model, sources, days), model.sql)
+        sql = f"SELECT * FROM ({sql}) AS built WHERE {_between(table.partition, days)} AND {part}"
+    covers = "FALSE" if touched else _covers(model, sources, days)
+    return Query(sql, parameters, _with_touching(table, windows, days), covers, model.sql, part)
 
 
 def _covers(model: Model, sources: Sequence[Table], days: DayRange) -> str:

@@ -12,20 +12,25 @@ from analytics_platform.catalog import CONTRACTS
 from analytics_platform.contracts.sql import literal
 from analytics_platform.contracts.table import TouchedKeys
 from analytics_platform.settings import Settings
-from analytics_platform.transform import DayRange, Query, all_models, build_order, plan
+from analytics_platform.transform import DayRange, Keys, Query, all_models, build_order, plan
 from analytics_platform.transform.lookups.tables import LOOKUPS
 from analytics_platform.transform.model import read_model
 from analytics_platform.transform.source_events import events_within
+from analytics_platform.warehouse.narrow import has_lost_rows, keep_rows, read_whole
 from analytics_platform.warehouse.session import Publication, Session
 
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """What came of building a range of days of a table (None: the whole table). `sql` is empty if Python made it."""
+    """What came of building a range of days of a table (None: the whole table). `sql` is empty if Python made it.
+
+    `reaches_others` says that rows of other keys than those to which the build is narrowed may not be as they were.
+    """
 
     days: DayRange | None
     publication: Publication
     sql: str
+    reaches_others: bool = False
 
 
 def tables_to_build() -> list[str]:
@@ -47,16 +52,35 @@ def summaries() -> frozenset[str]:
 
 def is_as_before(name: str, changed: Collection[str]) -> bool:
     """Return whether a table need not be built: none of what it is made from has `changed` since it was."""
-    model, reads = all_models().get(name), CONTRACTS[name].table.reads
+    model = all_models().get(name)
     if model is None or not model.inputs or {"first_day", "last_day"} & {*model.parameters}:
         return False
+    return inputs_of(name).isdisjoint(changed)
+
+
+def inputs_of(name: str) -> set[str]:
+    """Name the tables that the model of a table reads, those in which it looks for touched keys included."""
+    model, reads = all_models().get(name), CONTRACTS[name].table.reads
     also = {table for each in reads.values() if isinstance(each, TouchedKeys) for table, _ in each.also}
-    return also.union(model.inputs).isdisjoint(changed)
+    return also.union(model.inputs if model else ())
 
 
-def build_ranges(session: Session, name: str, ranges: Iterable[DayRange | None], settings: Settings) -> Iterator[Built]:
-    """Build a table for ranges of days, one after the other; the last one is that in which a rule is broken."""
+def build_ranges(
+    session: Session,
+    name: str,
+    ranges: Iterable[DayRange | None],
+    settings: Settings,
+    keys: Keys | None = None,
+) -> Iterator[Built]:
+    """Build a table for ranges of days, one after the other; the last one is that in which a rule is broken.
+
+    Given `keys`, and that all other tables have the same of other keys as before, only these are built. A table that is
+    built whole all the same, and is read by one that is not, is compared with its rows before.
+    """
+    is_compared = keys is not None and name in read_whole()
     for days in ranges:
+        if is_compared:
+            keep_rows(session, name, days)
         rows: Query | pl.DataFrame
         if name in LOOKUPS:
             rows = LOOKUPS[name](session, days, settings)
@@ -65,8 +89,9 @@ def build_ranges(session: Session, name: str, ranges: Iterable[DayRange | None],
             if model.reads_sources and days is not None:
                 within = f"event_date BETWEEN {literal(days.first)} AND {literal(days.last)}"
                 model = read_model(model.path, tuple(events_within(session, within)))
-            rows = plan(model, days, settings.model_values)
+            rows = plan(model, days, settings.model_values, keys)
         publication = session.publish(CONTRACTS[name], rows, days)
-        yield Built(days, publication, rows.sql if isinstance(rows, Query) else "")
+        reaches_others = is_compared and has_lost_rows(session, name, days)
+        yield Built(days, publication, rows.sql if isinstance(rows, Query) else "", reaches_others)
         if publication.breaches:
             return

@@ -286,10 +286,11 @@ class DuckDBSession(Session):
     def _replace(
         self, contract: ContractType, query: Query, days: DayRange | None, compared: bool
     ) -> tuple[tuple[RuleResult, ...], bool]:
-        """Replace the rows of the days, or all rows. Returns whether they changed, if that is to be `compared`."""
+        """Replace the part of the days, or all rows. Returns whether they changed, if that is to be `compared`."""
         name, where = quote_table(contract.table.name), ""
         if days is not None and contract.table.partition is not None:
-            where = f"WHERE {quote(contract.table.partition)} BETWEEN {literal(days.first)} AND {literal(days.last)}"
+            within = f"{quote(contract.table.partition)} BETWEEN {literal(days.first)} AND {literal(days.last)}"
+            where = f"WHERE {within} AND {query.part}"
         part = f"(SELECT * FROM {name} {where})" if where else name
         hashes = f"SELECT count(*), sum(hash(part)) FROM {part} AS part"
         before = self.rows(hashes) if compared else None

@@ -134,10 +134,14 @@ def touched_days(session: Session, batch_ids: Sequence[str]) -> list[dt.date]:
 
 @dataclass(frozen=True, slots=True)
 class Loading:
-    """A batch that was loaded or withdrawn, when that was committed, and the days whose events changed."""
+    """A batch that was loaded or withdrawn, when that was committed, and the days whose events changed.
+
+    `run_id` is that of the run that loaded it, empty if a person took it out.
+    """
 
     finished_at: dt.datetime
     batch_id: str
+    run_id: str
     days: tuple[dt.date, ...]
 
     @property
@@ -150,9 +154,9 @@ def loadings(session: Session, since: dt.datetime = dt.datetime(1970, 1, 1, tzin
     """Return the loaded and the withdrawn batches, and erasures, in the order of the ledger."""
     rows = session.rows(
         """
-        SELECT finished_at, batch_id, event_date FROM (
-            SELECT finished_at, batch_id FROM ops.pipeline_logs
-            UNION ALL SELECT finished_at, batch_id FROM ops.set_aside WHERE state IN ('withdrawn', 'erased')
+        SELECT finished_at, batch_id, run_id, event_date FROM (
+            SELECT finished_at, batch_id, run_id FROM ops.pipeline_logs
+            UNION ALL SELECT finished_at, batch_id, '' FROM ops.set_aside WHERE state IN ('withdrawn', 'erased')
         ) AS changes LEFT JOIN ops.batch_days USING (batch_id)
         WHERE finished_at >= $since
         ORDER BY finished_at, batch_id, event_date
@@ -160,8 +164,8 @@ def loadings(session: Session, since: dt.datetime = dt.datetime(1970, 1, 1, tzin
         {"since": since},
     )
     return [
-        Loading(at, batch, tuple(day for *_, day in days if day is not None))
-        for (at, batch), days in groupby(rows, key=lambda row: row[:2])
+        Loading(at, batch, run_id, tuple(day for *_, day in days if day is not None))
+        for (at, batch, run_id), days in groupby(rows, key=lambda row: row[:3])
     ]
 
 

@@ -77,7 +77,7 @@ def days_of_persons(session: Session, batch_ids: Sequence[str], most_users: int)
     days = "SELECT client_id, event_date FROM {} WHERE list_contains($clients, client_id)"
     tables = ("sessionized.client_days", "sessionized.refunds")
     changed = pl.concat(session.frame(days.format(table), clients) for table in tables)
-    seen = pl.concat([changed, _seen(session, batch_ids)]).group_by("client_id").agg(pl.col("event_date").min())
+    seen = pl.concat([changed, seen_clients(session, batch_ids)]).group_by("client_id").agg(pl.col("event_date").min())
     return {*changed["event_date"]}, _later_days(session, seen)
 
 
@@ -107,7 +107,7 @@ def _changed_clients(session: Session, batch_ids: Sequence[str], most_users: int
     return {*changed["client_id"], *linked, *("user:" + users["user_id"])} - {""}
 
 
-def _seen(session: Session, batch_ids: Sequence[str]) -> pl.DataFrame:
+def seen_clients(session: Session, batch_ids: Sequence[str]) -> pl.DataFrame:
     """Return the clients of the events and orders in these batches with their first day: `client_id`, `event_date`."""
     loaded, existing = f"batch_id IN ({', '.join(map(literal, batch_ids)) or 'NULL'})", session.tables()
     asked = {source: (query.sql, query.inputs) for source, query in source_events().items()}

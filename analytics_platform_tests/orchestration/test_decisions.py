@@ -25,7 +25,7 @@ JUST_FAILED, FAILED_LONG_AGO = Runs(failed_at=NOW - RETRY_AFTER / 2), Runs(faile
 
 
 def arrival(second: int, *days: int) -> Loading:
-    return Loading(NOW + dt.timedelta(seconds=second), f"batch{second}", tuple(later(day) for day in days))
+    return Loading(NOW + dt.timedelta(seconds=second), f"batch{second}", "", tuple(later(day) for day in days))
 
 
 def later(days: int) -> dt.date:

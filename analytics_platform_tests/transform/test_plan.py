@@ -82,7 +82,7 @@ def test_a_table_that_is_named_twice_has_its_window_both_times() -> None:
 
 def test_without_days_the_model_is_run_as_it_is_written() -> None:
     model = all_models()["star.dim_channel"]
-    assert plan(model, None, SETTINGS) == Query(model.sql, {}, dict.fromkeys(model.inputs))
+    assert plan(model, None, SETTINGS) == Query(model.sql, {}, dict.fromkeys(model.inputs), model=model.sql)
 
 
 def test_a_query_says_which_rows_of_its_inputs_it_reads() -> None:

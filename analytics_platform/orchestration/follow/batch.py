@@ -29,12 +29,13 @@ from analytics_platform.orchestration.resources import WarehouseResource
 from analytics_platform.settings import Settings
 from analytics_platform.sources.registry import SOURCES
 from analytics_platform.sources.source import Source
-from analytics_platform.transform import day_ranges
+from analytics_platform.transform import Keys, day_ranges
 from analytics_platform.warehouse import LEDGER_TABLES, Loaded, Publication, Session, open_warehouse
-from analytics_platform.warehouse.build import Built, build_ranges, is_as_before, summaries, tables_to_build
+from analytics_platform.warehouse.build import Built, build_ranges, inputs_of, is_as_before, summaries, tables_to_build
 from analytics_platform.warehouse.error_rate import find_breaches
 from analytics_platform.warehouse.ledger import known_batches, loadings, record_results
 from analytics_platform.warehouse.load import load_new_batches
+from analytics_platform.warehouse.narrow import keys_of
 from analytics_platform.warehouse.spreadsheet import write_spreadsheets
 from analytics_platform.warehouse.touched import Touched, batches_not_built, touched_after
 
@@ -45,8 +46,8 @@ OWN_EVENTS = 14
 """Events that Dagster itself adds to a run of one step, at most."""
 
 OVERLAP = dt.timedelta(minutes=1)
-"""On PostgreSQL batches that ended this long before the mark are looked at again: one that another process loads may
-be seen later than one that ended after it. A DuckDB file has one writer."""
+"""On PostgreSQL batches that ended this long before the mark are looked at again if another process loaded them: such
+a one may be seen later than one that ended after it. A DuckDB file has one writer."""
 
 DAYS = "marts.daily_trends"
 """The table whose published days are built (`batches_not_built`)."""
@@ -89,11 +90,13 @@ def follow_batch(
             yield event
         yield from _stop_if_rejected(session, settings, config.failed)
         since = config.built_up_to if config.with_summaries else config.followed_up_to
-        touched, ids, last = _touched(session, settings, since)
+        touched, ids, last = _touched(session, settings, since, context.instance)
         if touched is not None:
             left_out = frozenset[str]() if config.with_summaries else summaries()
             changed = None if config.with_summaries else _changed(session, ids)
-            built, broken = _build(session, settings, touched, left_out, changed)
+            # Without a mark it is not known that all but these batches is built.
+            keys = keys_of(session, ids) if since else None
+            built, broken = _build(session, settings, touched, left_out, changed, keys)
             _record(session, built, context.run_id)
             yield from _events(built, config.failed, MOST_EVENTS - OWN_EVENTS - count)
             if broken:
@@ -112,7 +115,7 @@ def has_work(settings: Settings, lake: FolderLake, built_up_to: str) -> bool:
         known, stored = known_batches(session), (batch for source in SOURCES for batch in lake.batches(source))
         if any(batch.batch_id not in known for batch in stored):
             return True
-        *_, last = _touched(session, settings, built_up_to)
+        *_, last = _touched(session, settings, built_up_to, None)
         return last > built_up_to if built_up_to else bool(batches_not_built(session, settings))
 
 
@@ -169,16 +172,21 @@ def _stop_if_rejected(session: Session, settings: Settings, failed: Sequence[str
         raise dg.Failure("\n".join(stops), allow_retries=False)
 
 
-def _touched(session: Session, settings: Settings, built_up_to: str) -> tuple[Touched | None, list[str], str]:
+def _touched(
+    session: Session, settings: Settings, built_up_to: str, instance: dg.DagsterInstance | None
+) -> tuple[Touched | None, list[str], str]:
     """Find what the batches touch that were loaded after the mark, these batches, and the place of the last of them."""
     if not built_up_to:
         ids, new = batches_not_built(session, settings), loadings(session)
     else:
         mark = dt.datetime.fromisoformat(f"{built_up_to.split()[0]}+00:00")
-        if settings.is_on_postgres:
-            new = loadings(session, mark - OVERLAP)
-        else:
-            new = [each for each in loadings(session, mark) if each.place > built_up_to]
+        new = loadings(session, mark - OVERLAP if settings.is_on_postgres else mark)
+        ends, other = dict[str, str](), "" if settings.is_on_postgres else built_up_to
+        if instance and settings.is_on_postgres and new:
+            # A lane loads one batch after the other: what a run of it loaded is built up to where that run stood.
+            asked = dg.RunsFilter(run_ids=[each.run_id for each in new], job_name=FOLLOW)
+            ends = {run.run_id: run.tags.get(FOLLOWED_UP_TO, "") for run in instance.get_runs(asked)}
+        new = [each for each in new if each.place > min(built_up_to, ends.get(each.run_id, other))]
         ids = [each.batch_id for each in new]
     return touched_after(session, ids, settings), ids, max((each.place for each in new), default=built_up_to)
 
@@ -193,13 +201,20 @@ def _changed(session: Session, ids: Sequence[str]) -> set[str] | None:
 
 
 def _build(
-    session: Session, settings: Settings, touched: Touched, left_out: Collection[str], changed: set[str] | None
+    session: Session,
+    settings: Settings,
+    touched: Touched,
+    left_out: Collection[str],
+    changed: set[str] | None,
+    keys: Keys | None,
 ) -> tuple[dict[str, list[Built]], str]:
     """Build tables in one transaction. Returns what was built, and the table whose contract broke, if one did.
 
     Given which tables have `changed`, those that are made from others are as they were: nothing is built of them.
+    Given `keys`, only rows of these are built, but for tables made from one in which others may have changed.
     """
     built: dict[str, list[Built]] = {}
+    reach_others = set[str]()
     try:
         with session.transaction():
             for name in (each for each in tables_to_build() if each not in left_out):
@@ -208,11 +223,14 @@ def _build(
                     continue
                 is_whole = CONTRACTS[name].table.write == "whole"
                 ranges = [None] if is_whole else list(day_ranges(touched.days_of(name)))
-                built[name] = list(build_ranges(session, name, ranges, settings))
+                is_narrow = keys is not None and reach_others.isdisjoint(inputs_of(name))
+                built[name] = list(build_ranges(session, name, ranges, settings, keys if is_narrow else None))
                 if any(part.publication.breaches for part in built[name]):
                     raise _BreachError(name)
                 if changed is not None and any(part.publication.changed for part in built[name]):
                     changed.add(name)
+                if not is_narrow or any(part.reaches_others for part in built[name]):
+                    reach_others.add(name)
     except _BreachError as error:
         return {str(error): built[str(error)]}, str(error)
     return built, ""

@@ -237,7 +237,7 @@ class PostgresSession(Session):
                 self._make_partitions(staging, contract)
                 with self.connection.transaction():
                     if table.write == "days" and days is not None:
-                        self._replace_days(staging, contract, days)
+                        self._replace_days(staging, contract, days, rows.part if isinstance(rows, Query) else "TRUE")
                     else:
                         self._merge(staging, contract, rows.covers if isinstance(rows, Query) else "FALSE")
         return publication
@@ -250,10 +250,10 @@ class PostgresSession(Session):
             found = staging.rows(f"SELECT DISTINCT {month} FROM {quote_table(table.name)} {where} ORDER BY 1")
             tables.ensure_partitions(self.connection, table, [month for (month,) in found if month is not None])
 
-    def _replace_days(self, staging: StagingSession, contract: ContractType, days: DayRange) -> None:
+    def _replace_days(self, staging: StagingSession, contract: ContractType, days: DayRange, part: str) -> None:
         table = contract.table
         name, day = quote_table(table.name), quote(str(table.partition))
-        within = f"{day} BETWEEN {literal(days.first)} AND {literal(days.last)}"
+        within = f"{day} BETWEEN {literal(days.first)} AND {literal(days.last)} AND {part}"
         self.connection.execute(f"DELETE FROM {name} WHERE {within}")
         staging.send(f"FROM {name} WHERE {within}", name, tables.typed_columns(contract))
 

@@ -18,6 +18,7 @@ from analytics_platform.contracts.base import ContractType
 from analytics_platform.contracts.ddl import column_docs, column_types, comment_statements, json_columns, own_id
 from analytics_platform.contracts.sql import literal, quote, quote_table
 from analytics_platform.contracts.table import Table
+from analytics_platform.sources.registry import EVENTS
 from analytics_platform.warehouse.ledger import TEXT_ID
 from analytics_platform.warehouse.migration import changes
 
@@ -42,18 +43,21 @@ _STAR = [
     "product_id",
     "list_key",
     "session_id",
+    "client_id",
 ]
-"""What analysts filter the star by."""
+"""What analysts filter the star by, and the fast lane narrows it to."""
 
 _INDEXES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "ops.quarantine": ("input", f"source, {TEXT_ID}"),
         "ops.batch_days": ("event_date",),
         "ops.person_links": ("client_id", "user_id"),
-        "sessionized.product_interactions": ("product_id", "list_id"),
+        "cleaned.events": ("batch_id", "client_id"),
+        **{f"sessionized.{name}": ("client_id",) for name in ("session_events", "sessions", "purchases", "buyers")},
+        "sessionized.product_interactions": ("product_id", "list_id", "client_id"),
     }
 )
-"""What the platform itself looks for: rejected records by their file and text, keys over all days."""
+"""What the platform itself looks for: rejected records by their file and text, keys over all days and of few events."""
 
 _LOCK = 7_301_405_331
 """The advisory lock on the definitions of tables, an arbitrary number above those of the locks on tables."""
@@ -143,7 +147,7 @@ def _create(contract: ContractType) -> Iterator[str]:
     yield f"CREATE SCHEMA IF NOT EXISTS {quote(table.layer)}"
     yield f"CREATE TABLE {name} ({', '.join(parts)}){cut}"
     yield from comment_statements(contract)
-    indexes = list(_INDEXES.get(table.name, ()))
+    indexes = [*_INDEXES.get(table.name, ()), *(["batch_id"] if table.source in EVENTS else [])]
     if table.layer == "star" and table.partition is not None:
         indexes += [quote(column) for column in _STAR if column in types and (column,) != table.key]
     for columns in indexes:

@@ -90,6 +90,11 @@ class Followed:
         with self.platform.session() as session:
             return _tables(contents(session))
 
+    def unlike(self, expected: Contents) -> set[str]:
+        """Name the tables that hold something else."""
+        found = self.contents()
+        return {name for name in expected if expected[name] != found[name]}
+
     def rebuilt(self, folder: Path) -> Contents:
         """What a new DuckDB warehouse holds after all of the lake was loaded and every day was built at once."""
         other = open_platform(folder, lake_url=str(self.platform.lake.root))
@@ -107,8 +112,11 @@ def _tables(found: Contents) -> Contents:
     return {name: rows for name, rows in found.items() if not name.startswith("ops.")}
 
 
-def messages(seed: int, count: int) -> list[str]:
-    """Random messages of a few users on three days: late and repeated ones, some around midnight, orders, refunds."""
+def messages(seed: int, count: int, users: int = 6, without_id: float = 0.2) -> list[str]:
+    """Random messages of some users on three days: late and repeated ones, some around midnight, orders, refunds.
+
+    A share of the items has no id, some amounts another currency, and some pages the domain of another one's referrer.
+    """
     chance, made = random.Random(seed), list[str]()
     for _ in range(count):
         if made and chance.random() < 0.1:
@@ -117,25 +125,32 @@ def messages(seed: int, count: int) -> list[str]:
         seconds = chance.choice([chance.randrange(3 * 86400), 86400 + chance.randrange(-900, 900)])
         name = chance.choice(["view_item_list", "view_item", "select_item", "add_to_cart", "purchase", "refund"])
         number = chance.randrange(4)
-        item = {"item_id": f"p{number}", "item_name": f"Product {number}", "price": 10 + number, "quantity": 1}
+        item: dict[str, object] = {"item_name": f"Product {number}", "price": 10 + number, "quantity": 1}
+        item |= {"item_id": f"p{number}"} if chance.random() >= without_id else {}
         item |= {"item_list_name": f"list {chance.randrange(3)}"} if chance.random() < 0.7 else {}
-        order = {"transaction_id": f"t{chance.randrange(6)}", "revenue": 10 + number} if "u" in name[1:] else {}
+        fields: dict[str, object] = {"items": [item]}
+        if "u" in name[1:]:
+            fields |= {"transaction_id": f"t{chance.randrange(users)}", "revenue": 10 + number}
+            fields |= {"currency": "EUR" if chance.random() < 0.98 else "USD"}
+        if chance.random() < 0.3:
+            fields |= {chance.choice(["page_location", "page_referrer"]): f"https://{chance.randrange(4)}.example/a"}
         at = FIRST + dt.timedelta(seconds=seconds)
-        made.append(shop_message(f"u{chance.randrange(6)}", at, name, items=[item], **order))
+        made.append(shop_message(f"u{chance.randrange(users)}", at, name, **fields))
     return made
 
 
-def clicks(seed: int, count: int) -> str:
-    """A file of random clicks on the same days; some clients are bots."""
+def clicks(seed: int, count: int, clients: int = 8) -> str:
+    """A file of random clicks on the same days; some clients are bots, and some sign in."""
     chance = random.Random(seed)
     bot = {"user_agent": "Googlebot/2.1 (+http://www.google.com/bot.html)"}
     return to_csv(
         [
             click(
-                f"c{(client := chance.randrange(8))}",
+                f"c{(client := chance.randrange(clients))}",
                 FIRST + dt.timedelta(seconds=chance.randrange(3 * 86400)),
                 chance.choice(["page_viewed", "product_added_to_cart", "checkout_started"]),
                 **(bot if client < 2 else {}),
+                **({"user_id": f"u{chance.randrange(client + 1)}"} if chance.random() < 0.1 else {}),
             )
             for _ in range(count)
         ]

@@ -32,17 +32,63 @@ def followed(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Followe
 
 
 def test_after_batches_in_any_order_every_table_is_as_if_built_at_once(followed: Followed, tmp_path: Path) -> None:
-    bodies, chance = messages(7, 120), random.Random(7)
-    files = [followed.drop(f"{seed}.csv", clicks(seed, 30)) for seed in range(2)]
+    bodies, chance = messages(7, 120, users=20), random.Random(7)
+    files = [followed.drop(f"{seed}.csv", clicks(seed, 20, clients=20)) for seed in range(3)]
     while bodies:
-        size = chance.randrange(20, 60)
+        size = 40 if len(bodies) == 120 else chance.randrange(1, 20)
         arrived = {ECOMMERCE_EVENTS: [followed.put(bodies[:size]).content_sha256]}
         with_summaries = not followed.built or chance.random() < 0.3
         assert followed.run(arrived | ({CLICKSTREAM: files.pop()} if files else {}), with_summaries).success
         bodies = bodies[size:]
     assert followed.run({}).success
-    expected, found = followed.rebuilt(tmp_path / "rebuilt"), followed.contents()
-    assert {name for name in expected if expected[name] != found[name]} == set()
+    assert followed.unlike(followed.rebuilt(tmp_path / "rebuilt")) == set()
+
+
+OTHER = shop_message("other", FIRST, items=[ITEM], page_referrer="https://two.example/a")
+NAMELESS = {key: value for key, value in ITEM.items() if key != "item_id"}
+IN_EUROS = {"transaction_id": "t", "revenue": 10, "currency": "EUR"}
+
+
+@pytest.mark.parametrize(
+    ("other", "message"),
+    {
+        "no guard": (OTHER, shop_message("u", FIRST, items=[ITEM])),
+        "a page has the domain of another's referrer": (
+            OTHER,
+            shop_message("u", FIRST, items=[ITEM], page_location="https://two.example/b"),
+        ),
+        "a name has an id": (
+            shop_message("other", FIRST, items=[NAMELESS]),
+            shop_message("u", FIRST, items=[ITEM]),
+        ),
+        "a second currency": (
+            shop_message("other", FIRST, "purchase", **IN_EUROS),
+            shop_message("u", FIRST, "purchase", **IN_EUROS | {"currency": "USD"}),
+        ),
+        "an order of another client of the user": (
+            shop_message("u", FIRST + dt.timedelta(hours=2), "purchase", client_id="tablet", **IN_EUROS),
+            shop_message("u", FIRST + dt.timedelta(hours=1), "purchase", client_id="phone", **IN_EUROS),
+        ),
+    }.values(),
+)
+def test_a_message_that_changes_what_others_did_builds_that_too(
+    followed: Followed, tmp_path: Path, other: str, message: str
+) -> None:
+    assert followed.follow(other).success
+    assert followed.follow(message).success
+    assert followed.unlike(followed.rebuilt(tmp_path / "rebuilt")) == set()
+
+
+def test_a_batch_does_not_touch_rows_of_others(followed: Followed) -> None:
+    tables = ("cleaned.events", "sessionized.session_events", "star.fact_events", "star.fact_sessions")
+    assert followed.follow(OTHER).success
+    with followed.platform.session() as session:
+        for table in tables:
+            session.execute(f"UPDATE {table} SET client_id = 'by hand'")
+    assert followed.follow(shop_message("u", FIRST, items=[ITEM])).success
+    for table in tables:
+        found = followed.rows(f"SELECT client_id FROM {table} ORDER BY client_id")
+        assert found == [("by hand",), ("user:u",)], table
 
 
 def test_a_run_has_at_most_a_hundred_events_and_tells_rows_and_day_of_each_table(followed: Followed) -> None:

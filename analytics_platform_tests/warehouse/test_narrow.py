@@ -1,0 +1,66 @@
+"""Rows of the keys that a batch touches: built alone, they are what a build of whole days makes."""
+
+from __future__ import annotations
+
+from analytics_platform.catalog import CONTRACTS
+from analytics_platform.sources.registry import SOURCES
+from analytics_platform.transform import DayRange, day_ranges
+from analytics_platform.warehouse.build import build_ranges, tables_to_build
+from analytics_platform.warehouse.ledger import known_days
+from analytics_platform.warehouse.load import load_new_batches
+from analytics_platform.warehouse.narrow import MOST_KEYS, keys_of
+from analytics_platform.warehouse.touched import touched_after
+from analytics_platform_tests.kit import Platform, build, click, contents, load_landed, load_rows
+from analytics_platform_tests.orchestration.follow.lane_kit import FIRST, clicks, messages
+from analytics_platform_tests.shop_logs import put_users
+from analytics_platform_tests.shop_messages import load_messages
+
+
+def test_every_table_that_is_narrowed_to_keys_gets_the_rows_of_a_build_of_whole_days(platform: Platform) -> None:
+    with platform.session() as session:
+        session.ensure(*CONTRACTS.values())
+        for seed in range(3):
+            load_messages(platform, session, messages(seed, 30, users=20, without_id=0))
+            platform.landing.joinpath(f"{seed}.csv").write_text(clicks(seed, 20, clients=20), "utf-8")
+            load_landed(platform, session)
+        build(session, DayRange(*known_days(session) or ()), platform.settings)
+        before = contents(session)
+        for (batch,) in session.rows("SELECT batch_id FROM ops.pipeline_logs"):
+            keys, touched = keys_of(session, [batch]), touched_after(session, [batch], platform.settings)
+            assert keys and touched
+            with session.transaction():
+                for name in (each for each in tables_to_build() if CONTRACTS[each].table.narrow):
+                    list(build_ranges(session, name, day_ranges(touched.days_of(name)), platform.settings, keys))
+        after = contents(session)
+        assert {name for name in before if before[name] != after[name]} == set()
+
+
+def test_the_keys_of_a_batch_are_all_clients_and_users_that_are_linked_with_one_in_it(platform: Platform) -> None:
+    with platform.session() as session:
+        session.ensure(*CONTRACTS.values())
+        load_rows(platform, session, [click("phone", FIRST, user_id="ada"), click("pc", FIRST, user_id="ada")], "a.csv")
+        load_rows(platform, session, [click("pc", FIRST, user_id="bob"), click("tv", FIRST, user_id="eve")], "b.csv")
+        load_rows(platform, session, [click("phone", FIRST, "checkout_started")], "c.csv")
+        ((batch,),) = session.rows("SELECT batch_id FROM ops.pipeline_logs WHERE input LIKE '%c.csv'")
+        keys = keys_of(session, [batch])
+    assert keys and (keys.clients, keys.users) == ({"phone", "pc", "user:ada", "user:bob"}, {"ada", "bob"})
+
+
+def test_more_clients_than_a_query_lists_are_not_narrowed_to(platform: Platform) -> None:
+    with platform.session() as session:
+        session.ensure(*CONTRACTS.values())
+        load_rows(platform, session, [click(f"c{number}", FIRST) for number in range(MOST_KEYS + 1)])
+        batches = [batch for (batch,) in session.rows("SELECT batch_id FROM ops.pipeline_logs")]
+        assert keys_of(session, batches) is None
+
+
+def test_batches_of_users_and_those_that_were_taken_out_are_not_narrowed_to_keys(platform: Platform) -> None:
+    with platform.session() as session:
+        session.ensure(*CONTRACTS.values())
+        load_rows(platform, session, [click("phone", FIRST)])
+        ((events,),) = session.rows("SELECT batch_id FROM ops.pipeline_logs")
+        put_users(platform, {"id": 1, "name": "Ada", "email": "ada@example.com"})
+        list(load_new_batches(SOURCES["users"], session, platform.settings, platform.lake, "test"))
+        ((users,),) = session.rows("SELECT batch_id FROM ops.pipeline_logs WHERE source = 'users'")
+        assert keys_of(session, [events])
+        assert keys_of(session, [events, users]) is keys_of(session, [events, "withdrawn"]) is None
