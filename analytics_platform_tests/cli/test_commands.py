@@ -430,9 +430,9 @@ def test_help_groups_the_commands_and_says_what_exit_codes_mean(call: Call, tmp_
 
 
 TOLD_TO_STOP = """
-import os, sys, time, analytics_platform.settings
+import os, time, analytics_platform.settings
 def stop(**_):
-    os.kill(os.getpid(), int(sys.argv.pop()))
+    os.kill(os.getpid(), int(os.environ["TOLD"]))
     time.sleep(600)
 analytics_platform.settings.load_settings = stop
 """
@@ -441,7 +441,7 @@ import os, sys, time
 class Told:
     def find_spec(self, name, *_):
         if name == "typer":
-            os.kill(os.getpid(), int(sys.argv[-1]))
+            os.kill(os.getpid(), int(os.environ["TOLD"]))
             time.sleep(600)
 sys.meta_path.insert(0, Told())
 """
@@ -463,7 +463,7 @@ def test_every_command_that_is_told_to_stop_ends_with_its_usual_code_and_no_trac
     number: int, arguments: list[str], begin: str, sentence: str
 ) -> None:
     command = [sys.executable, "-c", f"{begin}from analytics_platform.cli.main import main; main()", *arguments]
-    ended = subprocess.run([*command, str(int(number))], capture_output=True, text=True)
+    ended = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "TOLD": str(int(number))})
 
     assert (ended.returncode, ended.stdout, ended.stderr) == (128 + number, "", sentence)
 

@@ -56,7 +56,8 @@ def _distinct(session: Reader, within: str, *columns: str, of_items: str = "") -
         if column in query.columns
     ]
     parts += [
-        f"SELECT event_date, 'item', unnest({of_items}) FROM ({query.of('items_json')}) AS {quote(name)} WHERE {within}"
+        f"SELECT event_date, 'item' AS name, unnest({of_items}) AS value "
+        f"FROM ({query.of('items_json')}) AS {quote(name)} WHERE {within}"
         for name, query in events.items()
         if of_items and "items_json" in query.columns
     ]
