@@ -154,7 +154,8 @@ class DuckDBSession(Session):
         try:
             yield
         except BaseException:
-            self.connection.execute("ROLLBACK")
+            with suppress(duckdb.ConnectionException):  # a stop closed the file already: nothing of it stays
+                self.connection.execute("ROLLBACK")
             self._ensured.clear()  # a column that was added in it is gone, and so are functions
             self._has_macros = False
             raise
