@@ -21,7 +21,7 @@ def read(table: str, days: str | dt.date | tuple[str | dt.date, ...] | None = No
     """
     # Imported here: the package is also imported by what only wants its settings.
     from analytics_platform.catalog import CONTRACTS
-    from analytics_platform.contracts.sql import literal, quote, quote_table
+    from analytics_platform.contracts.sql import quote_table
     from analytics_platform.errors import UserError, did_you_mean
     from analytics_platform.settings import load_settings
     from analytics_platform.transform import DayRange
@@ -35,7 +35,7 @@ def read(table: str, days: str | dt.date | tuple[str | dt.date, ...] | None = No
         if partition is None:
             raise UserError(f"{table} has no days: read it without days.")
         wanted = DayRange.parse("...".join(map(str, days)) if isinstance(days, tuple | list) else str(days))
-        where = f" WHERE {quote(partition)} BETWEEN {literal(wanted.first)} AND {literal(wanted.last)}"
+        where = f" WHERE {wanted.holds(partition)}"
     with open_warehouse(load_settings()).session(read_only=True) as session:
         if table not in session.tables():
             raise UserError(f"{table} is not built yet: run analytics-platform materialize.")

@@ -40,6 +40,10 @@ class DayRange:
         """Give the range with `before` more days at its start and `after` more at its end."""
         return DayRange(self.first - dt.timedelta(days=before), self.last + dt.timedelta(days=after))
 
+    def holds(self, column: str) -> str:
+        """Write the SQL condition that a column has one of the days."""
+        return f"{quote(column)} BETWEEN {literal(self.first)} AND {literal(self.last)}"
+
     @classmethod
     def parse(cls, text: str) -> DayRange:
         """Read the range `A...B`, or the one day `A`. Raises `DaysError` for anything else."""
@@ -110,10 +114,6 @@ def window_of(reads: Days, settings: Mapping[str, int | str]) -> tuple[int, int]
     return before, reads.after
 
 
-def _between(column: str, days: DayRange) -> str:
-    return f"{quote(column)} BETWEEN {literal(days.first)} AND {literal(days.last)}"
-
-
 def _is_one_of(column: str, values: Collection[str]) -> str:
     return f"{quote(column)} IN ({', '.join(map(literal, sorted(values))) or 'NULL'})"
 
@@ -125,7 +125,7 @@ def _narrowed(name: str, keys: Mapping[str, Collection[str]], days: DayRange) ->
         return _is_one_of(column, keys[column])
     if not keys or "event_id" not in columns:
         return "TRUE"
-    of_events = f"{_narrowed('cleaned.events', keys, days)} AND {_between('event_date', days)}"
+    of_events = f"{_narrowed('cleaned.events', keys, days)} AND {days.holds('event_date')}"
     return f"event_id IN (SELECT event_id FROM cleaned.events WHERE {of_events})"
 
 
@@ -143,11 +143,11 @@ def _part_of(
         return _is_one_of(reads.column, keys[reads.column])
     if isinstance(reads, TouchedKeys):
         key, places = quote(reads.column), ((source.name, source.partition), *reads.also)
-        touched = (f"SELECT {key} FROM {quote_table(name)} WHERE {_between(day, days)}" for name, day in places)
+        touched = (f"SELECT {key} FROM {quote_table(name)} WHERE {days.holds(day)}" for name, day in places)
         return f"{key} IN ({' UNION ALL '.join(touched)})"
     before, after = window_of(reads, settings)
     wide = days.widen(before, after + reads.ahead)
-    within = _between(source.partition, wide)
+    within = wide.holds(source.partition)
     return f"{within} AND {_narrowed(source.name, keys, wide)}" if keys else within
 
 
@@ -156,7 +156,7 @@ def _with_touching(table: Table, windows: Mapping[str, str | None], days: DayRan
     found = dict(windows)
     for reads in table.reads.values():
         for name, day in reads.also if isinstance(reads, TouchedKeys) else ():
-            condition = _between(day, days)
+            condition = days.holds(day)
             known = found.get(name, condition)
             found[name] = known if known in (None, condition) else f"{known} OR {condition}"
     return found
@@ -195,7 +195,7 @@ def plan(model: Model, days: DayRange | None, settings: Mapping[str, int | str],
         sql = sql.replace(_window(name), part or "")
     part = _narrowed(table.name, touched, days)
     if table.partition is not None:
-        sql = f"SELECT * FROM ({sql}) AS built WHERE {_between(table.partition, days)} AND {part}"
+        sql = f"SELECT * FROM ({sql}) AS built WHERE {days.holds(table.partition)} AND {part}"
     covers = "FALSE" if touched else _covers(model, sources, days)
     return Query(sql, parameters, _with_touching(table, windows, days), covers, model.sql, part)
 
@@ -211,7 +211,7 @@ def _covers(model: Model, sources: Sequence[Table], days: DayRange) -> str:
     if table.write != "upsert" or table.layer not in ("sessionized", "marts") or is_partial:
         return "FALSE"
     others = [
-        f"NOT EXISTS (SELECT 1 FROM {quote_table(source.name)} WHERE NOT {_between(source.partition, days)})"
+        f"NOT EXISTS (SELECT 1 FROM {quote_table(source.name)} WHERE NOT {days.holds(source.partition)})"
         for source, part in reads
         if isinstance(part, TouchedKeys) and source.partition is not None
     ]

@@ -9,7 +9,6 @@ from functools import lru_cache
 import polars as pl
 
 from analytics_platform.catalog import CONTRACTS
-from analytics_platform.contracts.sql import literal
 from analytics_platform.contracts.table import TouchedKeys
 from analytics_platform.settings import Settings
 from analytics_platform.transform import DayRange, Keys, Query, all_models, build_order, plan
@@ -87,8 +86,7 @@ def build_ranges(
         else:
             model = all_models()[name]
             if model.reads_sources and days is not None:
-                within = f"event_date BETWEEN {literal(days.first)} AND {literal(days.last)}"
-                model = read_model(model.path, tuple(events_within(session, within)))
+                model = read_model(model.path, tuple(events_within(session, days.holds("event_date"))))
             rows = plan(model, days, settings.model_values, keys)
         publication = session.publish(CONTRACTS[name], rows, days)
         reaches_others = is_compared and has_lost_rows(session, name, days)

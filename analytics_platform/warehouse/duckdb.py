@@ -22,7 +22,7 @@ from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
 
 from analytics_platform.contracts.base import ContractType
 from analytics_platform.contracts.ddl import column_types, create_statements
-from analytics_platform.contracts.sql import literal, quote, quote_table
+from analytics_platform.contracts.sql import quote, quote_table
 from analytics_platform.transform import DayRange, Query
 from analytics_platform.warehouse.audit import RuleResult, audit
 from analytics_platform.warehouse.migration import changes
@@ -290,8 +290,7 @@ class DuckDBSession(Session):
         """Replace the part of the days, or all rows. Returns whether they changed, if that is to be `compared`."""
         name, where = quote_table(contract.table.name), ""
         if days is not None and contract.table.partition is not None:
-            within = f"{quote(contract.table.partition)} BETWEEN {literal(days.first)} AND {literal(days.last)}"
-            where = f"WHERE {within} AND {query.part}"
+            where = f"WHERE {days.holds(contract.table.partition)} AND {query.part}"
         part = f"(SELECT * FROM {name} {where})" if where else name
         hashes = f"SELECT count(*), sum(hash(part)) FROM {part} AS part"
         before = self.rows(hashes) if compared else None

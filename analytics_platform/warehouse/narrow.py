@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 from analytics_platform.catalog import CONTRACTS
-from analytics_platform.contracts.sql import literal, quote, quote_table
+from analytics_platform.contracts.sql import literal, quote_table
 from analytics_platform.transform import DayRange, Keys, all_models
 from analytics_platform.transform.source_events import source_events
 from analytics_platform.warehouse.persons import seen_clients
@@ -84,4 +84,4 @@ def _rows(name: str, days: DayRange | None) -> str:
     rows = f"SELECT * FROM {quote_table(name)}"
     if days is None or column is None:
         return rows
-    return f"{rows} WHERE {quote(column)} BETWEEN {literal(days.first)} AND {literal(days.last)}"
+    return f"{rows} WHERE {days.holds(column)}"

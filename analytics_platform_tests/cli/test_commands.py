@@ -4,7 +4,6 @@ import getpass
 import json
 import os
 import re
-import signal
 import subprocess
 import sys
 import tempfile
@@ -17,7 +16,7 @@ import duckdb
 import pytest
 
 from analytics_platform.cli.commands import run_command
-from analytics_platform.errors import STOPPED, printable
+from analytics_platform.errors import printable
 from analytics_platform.sources.person import Person
 from analytics_platform.warehouse.erasure import Erasure, save, unfinished
 from analytics_platform_tests.end_to_end.platform_run import clickstream
@@ -427,45 +426,6 @@ def test_help_groups_the_commands_and_says_what_exit_codes_mean(call: Call, tmp_
 
     for words in ("Look", "Operate", "Set up", "Try it", "Exit codes", "status", "copy"):
         assert words in text
-
-
-TOLD_TO_STOP = """
-import os, time, analytics_platform.settings
-def stop(**_):
-    os.kill(os.getpid(), int(os.environ["TOLD"]))
-    time.sleep(600)
-analytics_platform.settings.load_settings = stop
-"""
-TOLD_BEFORE_IT_BEGINS = """
-import os, sys, time
-class Told:
-    def find_spec(self, name, *_):
-        if name == "typer":
-            os.kill(os.getpid(), int(os.environ["TOLD"]))
-            time.sleep(600)
-sys.meta_path.insert(0, Told())
-"""
-
-
-@pytest.mark.parametrize(
-    ("begin", "sentence"), [(TOLD_TO_STOP, f"analytics-platform: {STOPPED}\n"), (TOLD_BEFORE_IT_BEGINS, "")]
-)
-@pytest.mark.parametrize(
-    ("number", "arguments"),
-    [
-        (signal.SIGINT, ["status"]),
-        (signal.SIGTERM, ["status"]),
-        (signal.SIGTERM, ["replay"]),
-        (signal.SIGTERM, ["erase", "--user", "1"]),
-    ],
-)
-def test_every_command_that_is_told_to_stop_ends_with_its_usual_code_and_no_traceback(
-    number: int, arguments: list[str], begin: str, sentence: str
-) -> None:
-    command = [sys.executable, "-c", f"{begin}from analytics_platform.cli.main import main; main()", *arguments]
-    ended = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "TOLD": str(int(number))})
-
-    assert (ended.returncode, ended.stdout, ended.stderr) == (128 + number, "", sentence)
 
 
 def test_status_imports_neither_dagster_nor_the_client_of_a_queue() -> None:

@@ -39,7 +39,7 @@ def tables_with(*columns: str) -> tuple[str, ...]:
 
 def _of(days: DayRange | None) -> str:
     assert days is not None
-    return f"event_date BETWEEN {literal(days.first)} AND {literal(days.last)}"
+    return days.holds("event_date")
 
 
 def _distinct(session: Reader, within: str, *columns: str, of_items: str = "") -> pl.DataFrame:
@@ -107,7 +107,7 @@ def make_daily_rates(session: Reader, days: DayRange | None, settings: Settings)
     earlier = f"event_date < {literal(days.first)} AND currency <> ''"
     sql = f"SELECT DISTINCT currency FROM cleaned.daily_rates WHERE {earlier}"
     before = session.frame(Query(sql, {}, {"cleaned.daily_rates": earlier}))["currency"]
-    recent = f"date BETWEEN {literal(days.first - dt.timedelta(days=RATE_DAYS))} AND {literal(days.last)}"
+    recent = days.widen(RATE_DAYS, 0).holds("date")
     sql = f"SELECT date, base, currency, rate FROM cleaned.exchange_rates WHERE {recent}"
     told = session.frame(Query(sql, {}, {"cleaned.exchange_rates": recent}))
     return daily_rates({day: named.get(day, ()) for day in every}, before, Rates(told.rows()), settings.shop_currency)

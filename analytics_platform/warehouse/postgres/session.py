@@ -16,7 +16,7 @@ import psycopg
 
 from analytics_platform.catalog import CONTRACTS
 from analytics_platform.contracts.base import ContractType
-from analytics_platform.contracts.sql import literal, quote, quote_table
+from analytics_platform.contracts.sql import quote, quote_table
 from analytics_platform.settings import masked
 from analytics_platform.transform import DayRange, Query
 from analytics_platform.warehouse.duckdb import DuckDBSession
@@ -252,8 +252,8 @@ class PostgresSession(Session):
 
     def _replace_days(self, staging: StagingSession, contract: ContractType, days: DayRange, part: str) -> None:
         table = contract.table
-        name, day = quote_table(table.name), quote(str(table.partition))
-        within = f"{day} BETWEEN {literal(days.first)} AND {literal(days.last)} AND {part}"
+        name = quote_table(table.name)
+        within = f"{days.holds(str(table.partition))} AND {part}"
         self.connection.execute(f"DELETE FROM {name} WHERE {within}")
         staging.send(f"FROM {name} WHERE {within}", name, tables.typed_columns(contract))
 
