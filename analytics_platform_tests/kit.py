@@ -39,7 +39,6 @@ from analytics_platform.transform import (
     all_models,
     build_order,
     day_ranges,
-    macros,
     refreshed_days,
 )
 from analytics_platform.transform.lookups.tables import LOOKUPS, tables_with
@@ -124,10 +123,10 @@ def open_house_of_tables(root: Path, **settings: object) -> Platform:
 
 @contextmanager
 def memory_warehouse() -> Iterator[DuckDBSession]:
-    """A warehouse in memory with all tables, none with a row, and the functions that models share."""
+    """A warehouse in memory with all tables, none with a row."""
     with duckdb.connect() as connection:
         made = f"ATTACH '{empty_tables()}' AS made (READ_ONLY)"
-        for statement in ("SET TimeZone = 'UTC'", made, "COPY FROM DATABASE made TO memory", "DETACH made", *macros()):
+        for statement in ("SET TimeZone = 'UTC'", made, "COPY FROM DATABASE made TO memory", "DETACH made"):
             connection.execute(statement)
         yield DuckDBSession(connection)
 

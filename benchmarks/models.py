@@ -14,9 +14,10 @@ import time
 from pathlib import Path
 
 from analytics_platform.catalog import CONTRACTS
+from analytics_platform.contracts.functions import macros
 from analytics_platform.contracts.sql import quote_table
 from analytics_platform.demo.simulator import simulate
-from analytics_platform.transform import DayRange, all_models, build_order, macros, plan
+from analytics_platform.transform import DayRange, all_models, build_order, plan
 from analytics_platform.transform.lookups.tables import LOOKUPS
 from analytics_platform.warehouse import DuckDBSession
 from analytics_platform_tests.kit import Platform, load_files, open_platform
@@ -73,7 +74,7 @@ def run_baseline(session: DuckDBSession, platform: Platform) -> dict[str, float]
     """Seconds per table as a plain `CREATE TABLE AS` of the model's SQL."""
     taken = {}
     days = whole_range()
-    for statement in macros():
+    for statement in macros().values():
         session.connection.execute(statement)
     values = {**platform.settings.model_values, "first_day": days.first, "last_day": days.last}
     for name in models_in_order():

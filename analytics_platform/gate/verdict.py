@@ -150,7 +150,7 @@ def _engine() -> duckdb.DuckDBPyConnection:
     """Open the DuckDB that validates JSON and amounts: once, since that takes longer than a small file."""
     atexit.register(_engine.cache_clear)
     engine = duckdb.connect(":memory:")
-    for statement in macros():
+    for statement in macros().values():
         engine.execute(statement.replace("TEMPORARY ", ""))  # a cursor does not see what is temporary
     return engine
 

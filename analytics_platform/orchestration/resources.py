@@ -20,7 +20,6 @@ from analytics_platform.connectors.sqs import Queue
 from analytics_platform.lake import FolderLake
 from analytics_platform.orchestration.retries import failure
 from analytics_platform.settings import Settings, check_writable, load_settings, masked
-from analytics_platform.transform import macros
 from analytics_platform.warehouse import Session, Warehouse, WarehouseError, open_warehouse
 from analytics_platform.warehouse.duckdb import DuckDBWarehouse
 
@@ -87,7 +86,7 @@ class DuckDBWarehouseResource(DuckDBResource, WarehouseResource):
 
     def warehouse(self) -> Warehouse:
         """Give the warehouse in the file."""
-        return DuckDBWarehouse(Path(self.database), self.connection_config["memory_limit"], macros())
+        return DuckDBWarehouse(Path(self.database), self.connection_config["memory_limit"])
 
 
 class PostgresWarehouseResource(dg.ConfigurableResource[Any], WarehouseResource):

@@ -201,7 +201,7 @@ def names_read(contract: ContractType) -> frozenset[str]:
     functions: in a path (`'$.items'`), or in a list of spellings (`['orderid']`).
     """
     path = Path(inspect.getfile(contract)).with_name("events.sql")
-    sql = "\n".join([*macros(), path.read_text(encoding="utf-8") if path.exists() else ""])
+    sql = "\n".join([*macros().values(), path.read_text(encoding="utf-8") if path.exists() else ""])
     written = re.findall(r"'\$([^']*)'|\[(\s*'[^]]*)\]", sql)
     columns = chain.from_iterable(column.metadata["source"] for column in contract.columns.values())
     return frozenset(map(plain_name, [*columns, *re.findall(r"\w+", " ".join("".join(parts) for parts in written))]))

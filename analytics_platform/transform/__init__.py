@@ -3,7 +3,6 @@
 There is no Dagster in here and no connection to a warehouse, which decides where a query runs.
 """
 
-from analytics_platform.contracts.functions import macros
 from analytics_platform.transform.affected import affected_days, build_order, day_ranges, is_behind, refreshed_days
 from analytics_platform.transform.model import Model, all_models, column_lineage, find_model
 from analytics_platform.transform.plan import DayRange, Keys, Query, plan, reads_of, window_of
@@ -22,7 +21,6 @@ __all__ = [
     "day_ranges",
     "find_model",
     "is_behind",
-    "macros",
     "plan",
     "reads_of",
     "refreshed_days",

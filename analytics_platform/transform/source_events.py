@@ -76,7 +76,7 @@ def events_within(session: Tables, within: str) -> Mapping[str, EventQuery]:
 def empty_tables() -> duckdb.DuckDBPyConnection:
     """Open a database in memory with the tables of all sources, on which queries are planned and not run."""
     engine = duckdb.connect(config={"threads": 1})
-    for statement in ("SET errors_as_json = true", *macros()):
+    for statement in ("SET errors_as_json = true", *macros().values()):
         engine.execute(statement)
     for contract in (source.contract for source in SOURCES.values()):
         columns = ", ".join(f"{quote(name)} {kind}" for name, kind in column_types(contract).items())

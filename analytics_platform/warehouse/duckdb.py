@@ -22,6 +22,7 @@ from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
 
 from analytics_platform.contracts.base import ContractType
 from analytics_platform.contracts.ddl import column_types, create_statements
+from analytics_platform.contracts.functions import macros, macros_in
 from analytics_platform.contracts.sql import quote, quote_table
 from analytics_platform.transform import DayRange, Query
 from analytics_platform.warehouse.audit import RuleResult, audit
@@ -56,11 +57,10 @@ def connect(path: Path | str, **options: Any) -> duckdb.DuckDBPyConnection:
 
 @dataclass(frozen=True, slots=True)
 class DuckDBWarehouse:
-    """A DuckDB file. `macros` define what models share, `memory` is what DuckDB may use before it spills."""
+    """A DuckDB file; `memory` is what DuckDB may use before it spills."""
 
     path: Path
     memory: str = "1GB"
-    macros: Sequence[str] = ()
 
     @property
     def name(self) -> str:
@@ -91,7 +91,7 @@ class DuckDBWarehouse:
             raise WarehouseError(self._explain(error)) from error
         try:
             with stopped_by_signals(connection.interrupt):
-                yield DuckDBSession(connection, self.macros)
+                yield DuckDBSession(connection)
         except duckdb.Error as error:
             if not _DISK_ERROR.search(str(error)):
                 raise
@@ -134,11 +134,11 @@ def is_taken(error: BaseException) -> bool:
 
 
 class DuckDBSession(Session):
-    """One open connection to a DuckDB database; `macros` define the functions that models share."""
+    """One open connection to a DuckDB database. The functions that models share are known in all of its SQL."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, macros: Sequence[str] = ()) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self.connection = connection
-        self._macros, self._has_macros = macros, False
+        self._defined = set[str]()
         self._ensured = set[ContractType]()
         self._in_transaction = False
         (self._memory,) = self.one("SELECT parse_formatted_bytes(current_setting('memory_limit'))")
@@ -157,7 +157,7 @@ class DuckDBSession(Session):
             with suppress(duckdb.ConnectionException):  # a stop closed the file already: nothing of it stays
                 self.connection.execute("ROLLBACK")
             self._ensured.clear()  # a column that was added in it is gone, and so are functions
-            self._has_macros = False
+            self._defined.clear()
             raise
         finally:
             self._in_transaction = False
@@ -165,34 +165,37 @@ class DuckDBSession(Session):
 
     def rows(self, sql: str, parameters: Bound = None) -> list[tuple[Any, ...]]:
         """Return all rows of a query."""
+        self._define(sql)
         return self.connection.execute(sql, dict(parameters or {})).fetchall()
 
     def stream(self, sql: str, parameters: Bound = None) -> Iterator[list[tuple[Any, ...]]]:
         """Yield all rows of a query, some at a time."""
+        self._define(sql)
         cursor = self.connection.execute(sql, dict(parameters or {}))
         while rows := cursor.fetchmany(self.FETCH_ROWS):
             yield rows
 
     def execute(self, sql: str, parameters: Bound = None) -> None:
         """Run a statement that changes rows."""
+        self._define(sql)
         self.connection.execute(sql, dict(parameters or {}))
 
-    def _define_macros(self) -> None:
-        """Define the functions when they are first needed: that takes longer than to open a file and ask for a row."""
-        for statement in () if self._has_macros else self._macros:
-            self.connection.execute(statement)
-        self._has_macros = True
+    def _define(self, *texts: str) -> None:
+        """Define the functions that SQL calls, unless the session has them: all 42 take longer than a small table."""
+        needed = frozenset[str]().union(*map(macros_in, texts)) - self._defined
+        for name in (name for name in macros() if name in needed):
+            self.connection.execute(macros()[name])
+            self._defined.add(name)
 
     def frame(self, sql: str | Query, parameters: Bound = None) -> pl.DataFrame:
         """Return the result of a query as a frame."""
-        self._define_macros()
         sql, parameters = (sql.sql, sql.parameters) if isinstance(sql, Query) else (sql, parameters)
+        self._define(sql)
         relation = self.connection.sql(sql, params=dict(parameters) if parameters else None)
         return pl.DataFrame(pl.from_arrow(relation.to_arrow_table()))
 
     def explain(self, query: Query) -> list[QueryPlan]:
         """Tell how DuckDB carries out a query."""
-        self._define_macros()
         found = self.rows(f"EXPLAIN ANALYZE {query.sql}", query.parameters)
         return [QueryPlan("DuckDB runs the model", "\n".join(text for *_, text in found))]
 
@@ -258,10 +261,10 @@ class DuckDBSession(Session):
         Raises `WarehouseError` if `rows` do not have the contract's columns.
         """
         self.ensure(contract)
-        self._define_macros()
         if isinstance(rows, pl.DataFrame):
             self.connection.register("made", rows.to_arrow(compat_level=pl.CompatLevel.newest()))
             rows = Query("SELECT * FROM made", {})
+        self._define(rows.sql, *(rule.sql for rule in contract.rules))
         self._check_columns(contract, rows)
         replace = self._upsert if contract.table.write == "upsert" else self._replace
         publication, compared = Publication(0, ()), self._in_transaction

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from analytics_platform.settings import Settings
-from analytics_platform.transform import macros
 from analytics_platform.warehouse.duckdb import DuckDBWarehouse
 from analytics_platform.warehouse.session import Warehouse
 
@@ -12,7 +11,7 @@ def open_warehouse(settings: Settings) -> Warehouse:
     """Return the warehouse at WAREHOUSE_URL. Nothing is connected until a session is opened."""
     memory = settings.warehouse_memory
     if not settings.is_on_postgres:
-        return DuckDBWarehouse(settings.warehouse_path, memory, macros())
+        return DuckDBWarehouse(settings.warehouse_path, memory)
     from analytics_platform.warehouse.postgres.session import PostgresWarehouse  # its driver DuckDB does not need
 
-    return PostgresWarehouse(settings.warehouse_url.get_secret_value(), memory, macros(), settings.statement_timeout)
+    return PostgresWarehouse(settings.warehouse_url.get_secret_value(), memory, settings.statement_timeout)

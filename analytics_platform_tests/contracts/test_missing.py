@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analytics_platform.contracts.event_names import ga4_name, plain_name
+from analytics_platform.contracts.functions import macros
 from analytics_platform.contracts.missing import CLIENT, MISSING, known, known_id, own_client
 from analytics_platform.gate.layout import Layout
 from analytics_platform.gate.records import values_of
 from analytics_platform.gate.types import present
-from analytics_platform.transform import macros
 
 PLACEHOLDERS = [
     *(
@@ -61,7 +61,7 @@ ODD_TEXTS = st.sampled_from(
 @pytest.fixture(scope="module")
 def engine() -> Iterator[duckdb.DuckDBPyConnection]:
     with duckdb.connect(":memory:") as connection:
-        for statement in macros():
+        for statement in macros().values():
             connection.execute(statement)
         yield connection
 

@@ -85,7 +85,7 @@ MISSING = ("", " ", "null", "None", "NaN", "N/A", "undefined", "(not set)", "[ob
 @pytest.fixture(scope="module")
 def engine() -> Iterator[duckdb.DuckDBPyConnection]:
     with duckdb.connect() as connection:
-        for statement in macros():
+        for statement in macros().values():
             connection.execute(statement)
         yield connection
 
@@ -119,7 +119,7 @@ def test_every_amount_comes_back_from_every_form(value: Decimal, form: str, is_e
     if is_european:
         text = text.translate(str.maketrans(",.", ".,"))
     with duckdb.connect() as connection:
-        for statement in macros():
+        for statement in macros().values():
             connection.execute(statement)
         assert read(connection, text) == (value, False)
 

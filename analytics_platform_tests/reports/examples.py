@@ -14,7 +14,6 @@ from analytics_platform.catalog import CONTRACTS
 from analytics_platform.contracts.ddl import INSTANT, column_types
 from analytics_platform.reports.findings import Facts, read_facts
 from analytics_platform.reports.queries import FINDINGS
-from analytics_platform.transform import macros
 from analytics_platform.warehouse import DuckDBSession, DuckDBWarehouse
 
 NOV_1 = dt.date(2026, 11, 1)
@@ -147,7 +146,7 @@ def facts(**frames: pl.DataFrame) -> Facts:
 @contextmanager
 def warehouse(path: Path) -> Iterator[DuckDBSession]:
     """A writable session on a warehouse that has the tables a report reads."""
-    with DuckDBWarehouse(path, macros=macros()).session() as session:
+    with DuckDBWarehouse(path).session() as session:
         session.ensure(*(CONTRACTS[table] for table in FINDINGS))
         yield session
 
@@ -276,5 +275,5 @@ def _add_day(session: DuckDBSession, date: dt.date, sessions: int) -> None:
 
 def read(path: Path, as_of: dt.datetime = AS_OF) -> Facts:
     """The facts of a warehouse."""
-    with DuckDBWarehouse(path, macros=macros()).session(read_only=True) as session:
+    with DuckDBWarehouse(path).session(read_only=True) as session:
         return read_facts(session, as_of, LIMIT)

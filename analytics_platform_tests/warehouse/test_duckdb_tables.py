@@ -8,12 +8,15 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from analytics_platform.catalog import CONTRACTS
 from analytics_platform.contracts.ddl import column_types
+from analytics_platform.contracts.functions import macros, macros_in
 from analytics_platform.warehouse import DuckDBSession, DuckDBWarehouse, WarehouseError
 from analytics_platform_tests.kit import Platform, become_nobody, open_platform
 
@@ -199,12 +202,25 @@ def test_a_column_that_the_contract_lacks_is_rejected_with_the_remedy(session: D
         session.ensure(CONTRACTS["star.dim_channel"])
 
 
-def test_a_session_that_only_asks_for_rows_defines_no_functions(platform: Platform) -> None:
-    defined = "SELECT count(*) FROM duckdb_functions() WHERE function_name = 'channel'"
+def test_a_session_defines_the_functions_that_its_sql_calls_with_those_they_call_and_no_others(
+    platform: Platform,
+) -> None:
+    defined = "SELECT DISTINCT function_name FROM duckdb_functions() WHERE function_type = 'macro' AND NOT internal"
     with platform.session() as session:
-        assert session.rows(defined) == [(0,)]
-        session.frame("SELECT 1 AS one")
-        assert session.rows(defined) == [(1,)]
+        assert session.rows(defined) == []
+        assert session.rows("SELECT 'known', PLAIN_ID ('1.0')") == [("known", "1")]
+        assert set(session.rows(defined)) == {("known",), ("plain_id",)}
+
+
+@pytest.mark.parametrize("name", macros())
+def test_each_function_can_be_defined_with_only_those_it_calls(name: str) -> None:
+    with duckdb.connect() as connection:
+        for other in (other for other in macros() if other in macros_in(f"{name}()")):
+            connection.execute(macros()[other])
+        taken = ", ".join("NULL" for _ in macros()[name].partition(") AS ")[0].partition("(")[2].split(","))
+        # A function that is not there is a CatalogException; nulls without a type suit few functions.
+        with suppress(duckdb.BinderException):
+            connection.execute(f"SELECT {name}({taken})")
 
 
 def test_the_functions_of_models_are_there_after_a_transaction_that_raised(platform: Platform) -> None:

@@ -44,11 +44,10 @@ _LOST = ("08", "57P")
 
 @dataclass(frozen=True, slots=True)
 class PostgresWarehouse:
-    """A PostgreSQL database. `memory` is the limit of a staging database, `macros` are the functions models share."""
+    """A PostgreSQL database. `memory` is the limit of a staging database."""
 
     url: str = field(repr=False)  # it may hold a password
     memory: str
-    macros: Sequence[str]
     statement_timeout_s: float
 
     @property
@@ -141,7 +140,7 @@ class PostgresSession(Session):
     def _staging(self) -> StagingSession:
         """Return the session's staging database, empty."""
         if self._opened_staging is None:  # opened when first needed: that takes longer than many a model
-            opening = open_staging(self._warehouse.memory, self._warehouse.macros)
+            opening = open_staging(self._warehouse.memory)
             self._opened_staging = self._stack.enter_context(opening)
         self._opened_staging.clear()
         self._opened_staging.server = self.connection

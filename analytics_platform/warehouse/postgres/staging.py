@@ -42,8 +42,8 @@ class StagingSession(DuckDBSession):
 
     server: psycopg.Connection
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, macros: Sequence[str], folder: Path) -> None:
-        super().__init__(connection, macros)
+    def __init__(self, connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
+        super().__init__(connection)
         self._folder = folder
 
     def clear(self) -> None:
@@ -195,9 +195,9 @@ def _write(rows: Copy, file: io.BufferedWriter) -> bool:
 
 
 @contextmanager
-def open_staging(memory: str, macros: Sequence[str]) -> Iterator[StagingSession]:
+def open_staging(memory: str) -> Iterator[StagingSession]:
     """Open an empty staging database for the length of a `with` block; what exceeds `memory` spills to a folder."""
     with tempfile.TemporaryDirectory(prefix="staging-") as folder:
         config = {"memory_limit": memory, "temp_directory": folder}
         with connect(":memory:", config=config) as connection:
-            yield StagingSession(connection, macros, Path(folder))
+            yield StagingSession(connection, Path(folder))
