@@ -21,7 +21,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analytics_platform.cli.commands import run_command
-from analytics_platform.connectors.mongo import MongoError
+from analytics_platform.connectors.mongo.errors import MongoError
 from analytics_platform.orchestration.alerts.incidents import EndedRun, News, Problem
 from analytics_platform.orchestration.alerts.messages import DeliveryError, mail, post, to_slack, to_text, write
 from analytics_platform.orchestration.alerts.sensor import without_secrets

@@ -29,10 +29,12 @@ from pymongo import MongoClient
 from pymongo.collection import Collection
 from rich.progress import track
 
-from analytics_platform.connectors.mongo import BatchSize, MongoPosition, MongoSource
+from analytics_platform.connectors.batches import BatchSize
 from analytics_platform.connectors.mongo.collection import gather
 from analytics_platform.connectors.mongo.dumps import read_dump
 from analytics_platform.connectors.mongo.extended_json import document_text
+from analytics_platform.connectors.mongo.position import MongoPosition
+from analytics_platform.connectors.mongo.source import MongoSource
 from analytics_platform.demo.servers.mongo_server import serve_mongo
 from analytics_platform.sources.arrivals.collection import to_parquet
 from analytics_platform.sources.web_logs.decode import decode_document

@@ -12,7 +12,7 @@ import psycopg
 from botocore.exceptions import ClientError, EndpointConnectionError, HTTPClientError
 from pymongo.errors import ConnectionFailure, OperationFailure
 
-from analytics_platform.connectors.rest_api import RestError
+from analytics_platform.connectors.rest_api.endpoint import RestError
 from analytics_platform.connectors.sqs.errors import ForeignAnswerError
 
 RETRIES = 3

@@ -428,6 +428,7 @@ def test_help_groups_the_commands_and_says_what_exit_codes_mean(call: Call, tmp_
         assert words in text
 
 
-def test_status_imports_neither_dagster_nor_the_client_of_a_queue() -> None:
-    code = "import sys, analytics_platform.cli.status; print({'dagster', 'botocore'} & sys.modules.keys())"
+def test_status_imports_neither_dagster_nor_the_clients_of_sources() -> None:
+    clients = {"dagster", "botocore", "httpx", "pymongo", "psycopg"}
+    code = f"import sys, analytics_platform.cli.status; print({clients} & sys.modules.keys())"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "set()\n"

@@ -13,7 +13,7 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 from pymongo.errors import AutoReconnect, OperationFailure
 
-from analytics_platform.connectors.rest_api import RestError
+from analytics_platform.connectors.rest_api.endpoint import RestError
 from analytics_platform.connectors.sqs import QueueError
 from analytics_platform.demo.servers.start import start_queue
 from analytics_platform.orchestration import retries

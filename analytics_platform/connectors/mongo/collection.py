@@ -21,12 +21,10 @@ from pymongo.collection import Collection
 
 from analytics_platform.connectors.batches import BatchSize, Gathering
 from analytics_platform.connectors.mongo.errors import MongoError
+from analytics_platform.connectors.mongo.extended_json import SMALLEST_DOCUMENT
 from analytics_platform.connectors.mongo.position import MongoPosition, Snapshot, decode_key, encode_key
 
 Filter: TypeAlias = Mapping[str, Any]
-
-SMALLEST_DOCUMENT = 5
-"""Bytes of an empty document: its length and the closing zero."""
 
 IS_OBJECT_ID: Filter = {"$jsonSchema": {"properties": {"_id": {"bsonType": "objectId"}}}}
 

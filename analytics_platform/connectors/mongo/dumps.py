@@ -22,7 +22,7 @@ from bson.codec_options import DatetimeConversion
 from bson.errors import BSONError
 from bson.json_util import JSONMode, JSONOptions
 
-from analytics_platform.connectors.mongo.collection import SMALLEST_DOCUMENT
+from analytics_platform.connectors.mongo.extended_json import SMALLEST_DOCUMENT
 
 DUMP_SUFFIXES = tuple(f"{kind}{packing}" for kind in (".bson", ".json", ".jsonl") for packing in ("", ".gz"))
 """Ends of names of files that can be read."""

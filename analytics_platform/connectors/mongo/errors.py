@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from bson.errors import BSONError
 from pymongo.errors import ConnectionFailure, NetworkTimeout, OperationFailure, PyMongoError
 
+from analytics_platform.connectors.mongo.address import address_of
 from analytics_platform.errors import UserError
 
 UNAUTHORIZED = 13
@@ -19,15 +20,6 @@ _NO_CHANGE_STREAMS = frozenset({40573, 166, 40324})
 
 class MongoError(UserError):
     """MongoDB cannot be read; the message is one sentence that says why and what to do."""
-
-
-def address_of(uri: str) -> str:
-    """Return scheme and hosts of a connection string, without the user, the password and the options."""
-    scheme, separator, rest = uri.partition("://")
-    if not separator:
-        return "the given address"
-    hosts = rest.rpartition("@")[2].partition("/")[0].partition("?")[0]
-    return f"{scheme}://{hosts}"
 
 
 @contextmanager

@@ -12,6 +12,9 @@ from bson.errors import BSONError
 from bson.json_util import JSONMode, JSONOptions
 from bson.objectid import ObjectId
 
+SMALLEST_DOCUMENT = 5
+"""Bytes of an empty document: its length and the closing zero."""
+
 DECODING: CodecOptions[dict[str, object]] = CodecOptions(
     document_class=dict, tz_aware=False, datetime_conversion=DatetimeConversion.DATETIME_AUTO
 )

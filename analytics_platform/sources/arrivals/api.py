@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from analytics_platform.connectors.rest_api import Endpoint, Limits, encode_pages, fetch
+from analytics_platform.connectors.rest_api.content import encode_pages
 from analytics_platform.lake import Batch, FolderLake
 from analytics_platform.settings import Settings
 from analytics_platform.sources.source import Arrival, Connect, Say, Source
+
+if TYPE_CHECKING:  # the client is imported where it is called: each command reads the sources, few call an API
+    from analytics_platform.connectors.rest_api.endpoint import Endpoint, Limits
 
 SUFFIX = ".pages.jsonl"
 """End of the names of files with an answer."""
@@ -34,11 +38,16 @@ class JsonApi(Arrival):
 
     def endpoint(self, source: str, settings: Settings) -> Endpoint:
         """Give the API that the settings name. Raises `RestError` if they name none that can be asked."""
+        from analytics_platform.connectors.rest_api.endpoint import Endpoint
+
         return Endpoint(source, settings.users_api_url.get_secret_value(), settings.users_api_authorization)
 
 
 def fetch_list(endpoint: Endpoint, lake: FolderLake, limits: Limits | None = None) -> Batch | None:
     """Put an API's whole answer into the lake; None if it is the latest there. Raises `RestError`."""
+    from analytics_platform.connectors.rest_api.endpoint import Limits
+    from analytics_platform.connectors.rest_api.fetch import fetch
+
     latest = _latest(endpoint.name, lake)
     batch = put_answer(lake, endpoint.name, fetch(endpoint, limits or Limits()))
     return None if batch == latest else batch

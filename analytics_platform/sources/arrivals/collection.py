@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from analytics_platform.connectors.mongo import BatchSize, MongoPosition, MongoSource
-from analytics_platform.connectors.mongo.errors import address_of
+from analytics_platform.connectors.batches import BatchSize
+from analytics_platform.connectors.mongo.address import address_of
 from analytics_platform.connectors.mongo.extended_json import document_id_of
+from analytics_platform.connectors.mongo.position import MongoPosition
 from analytics_platform.lake import FolderLake
 from analytics_platform.settings import Settings, SettingsError
 from analytics_platform.sources.arrivals.parquet import encode_table
 from analytics_platform.sources.arrivals.position import note_position, noted_position
 from analytics_platform.sources.source import Arrival, Connect, Say, Source
+
+if TYPE_CHECKING:  # the client is imported where it is called: each command reads the sources, few read a collection
+    from analytics_platform.connectors.mongo.source import MongoSource
 
 DOCUMENT_SCHEMA = pa.schema([pa.field("document_id", pa.string()), pa.field("document", pa.binary(), nullable=False)])
 """A raw document: its `_id` as canonical Extended JSON (null if it has none), and its BSON as it came."""
@@ -58,6 +63,8 @@ class Read:
 
 def collection_of(settings: Settings, batch: BatchSize | None = None) -> MongoSource:
     """Give the collection of interaction logs that the settings name. Raises `SettingsError` if they name none."""
+    from analytics_platform.connectors.mongo.source import MongoSource
+
     uri = settings.mongodb_uri.get_secret_value()
     if not uri:
         raise SettingsError("MONGODB_URI is not set: give the address of the MongoDB server.")

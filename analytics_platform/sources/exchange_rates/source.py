@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
-from analytics_platform.connectors.rest_api import Endpoint, decode_pages
+from analytics_platform.connectors.rest_api.content import decode_pages
 from analytics_platform.contracts.base import ContractType, Day, DeliveredRows, Rate, Text, column
 from analytics_platform.gate import Records
 from analytics_platform.gate.exact_json import canonical_json
@@ -16,6 +16,9 @@ from analytics_platform.settings import Settings
 from analytics_platform.sources.arrivals.api import SUFFIX, JsonApi
 from analytics_platform.sources.formats import Csv
 from analytics_platform.sources.source import Source
+
+if TYPE_CHECKING:
+    from analytics_platform.connectors.rest_api.endpoint import Endpoint
 
 
 class ExchangeRateVersions(
@@ -45,6 +48,8 @@ class RatesApi(JsonApi):
 
     def endpoint(self, source: str, settings: Settings) -> Endpoint:
         """Give the API that the settings name. Raises `RestError` if they name none that can be asked."""
+        from analytics_platform.connectors.rest_api.endpoint import Endpoint
+
         url = settings.exchange_rates_url.get_secret_value()
         return Endpoint(source, url, setting=self.setting, is_object=True)
 

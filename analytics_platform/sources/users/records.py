@@ -17,8 +17,7 @@ from typing import Any, BinaryIO, TypeAlias
 import nameparser
 import pandas as pd
 
-from analytics_platform.connectors.rest_api import decode_pages, encode_pages, split_records
-from analytics_platform.connectors.rest_api.content import BadAnswerError
+from analytics_platform.connectors.rest_api.content import BadAnswerError, decode_pages, encode_pages, split_records
 from analytics_platform.contracts.base import ContractType
 from analytics_platform.contracts.missing import known
 from analytics_platform.gate import FileRejectedError

@@ -119,8 +119,6 @@ _COLUMNS = (
 
 _CONTROLS = r"[\x00-\x1f\x7f]+"
 
-_SUFFIXES = PublicSuffixList()
-
 
 def parse_urls(urls: pl.Series, roles: Mapping[str, str] = MappingProxyType({})) -> pl.DataFrame:
     """Parse addresses: one row per value of `urls`, in the same order; every column is a nullable string.
@@ -251,10 +249,15 @@ def _in_unicode(host: str) -> str:
 
 
 @cache
+def _suffixes() -> PublicSuffixList:
+    return PublicSuffixList()
+
+
+@cache
 def _registrable(host: str) -> str:
     if ":" in host or host.rpartition(".")[2].isdigit():  # an IP address
         return host
-    return _SUFFIXES.privatesuffix(host) or host
+    return _suffixes().privatesuffix(host) or host
 
 
 def _nearest(host: pl.Expr, known: Mapping[str, str]) -> pl.Expr:

@@ -18,7 +18,6 @@ _MAX_TEXT = 1_024
 _APPS = {"okhttp", "Sogou", "Fluid", "Podimo", r"Code\/1\."}
 """Patterns of the package crawler-user-agents that people's browsers and apps have too."""
 
-_CRAWLERS = re.compile("|".join(each["pattern"] for each in CRAWLER_USER_AGENTS_DATA if each["pattern"] not in _APPS))
 
 _MACHINE_WORDS = (
     # says so itself, or gives an address for complaints; a CUBOT is a telephone
@@ -120,11 +119,17 @@ def parse_user_agents(values: pl.Series) -> pl.DataFrame:
     )
 
 
+@lru_cache(maxsize=1)
+def _crawlers() -> re.Pattern[str]:
+    """Compile the patterns of crawlers, which takes longer than a short command: when a user agent is first parsed."""
+    return re.compile("|".join(each["pattern"] for each in CRAWLER_USER_AGENTS_DATA if each["pattern"] not in _APPS))
+
+
 @lru_cache(maxsize=20_000)
 def _families(text: str) -> tuple[str | None, str | None, bool]:
     """Give what uap-core knows of a user agent: families of system and browser, and whether it is a crawler."""
     found = ua_parser.parse(text)
-    is_spider = (found.device is not None and found.device.family == "Spider") or _CRAWLERS.search(text) is not None
+    is_spider = (found.device is not None and found.device.family == "Spider") or _crawlers().search(text) is not None
     browser = found.user_agent.family if found.user_agent else None
     return found.os.family if found.os else None, browser, is_spider
 

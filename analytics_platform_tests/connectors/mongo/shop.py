@@ -15,7 +15,10 @@ from pydantic_core import to_json
 from pymongo.collection import Collection
 from pymongo.database import Database
 
-from analytics_platform.connectors.mongo import BatchSize, MongoPosition, MongoSource, RawDocuments
+from analytics_platform.connectors.batches import BatchSize
+from analytics_platform.connectors.mongo.collection import RawDocuments
+from analytics_platform.connectors.mongo.position import MongoPosition
+from analytics_platform.connectors.mongo.source import MongoSource
 
 START = dt.datetime(2024, 3, 1, 12)
 """Before this time nothing happened in the tests."""

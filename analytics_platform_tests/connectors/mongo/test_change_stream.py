@@ -8,7 +8,8 @@ from typing import Any
 import bson
 import pytest
 
-from analytics_platform.connectors.mongo import MongoError, MongoPosition
+from analytics_platform.connectors.mongo.errors import MongoError
+from analytics_platform.connectors.mongo.position import MongoPosition
 from analytics_platform_tests.connectors.mongo.scripted_server import CommandError, ScriptedServer
 from analytics_platform_tests.connectors.mongo.shop import (
     MINUTE,

@@ -8,8 +8,9 @@ import traceback
 
 import pytest
 
-from analytics_platform.connectors.mongo import MongoError, MongoSource
-from analytics_platform.connectors.mongo.errors import address_of
+from analytics_platform.connectors.mongo.address import address_of
+from analytics_platform.connectors.mongo.errors import MongoError
+from analytics_platform.connectors.mongo.source import MongoSource
 from analytics_platform_tests.connectors.mongo.scripted_server import CommandError, Faults, ScriptedServer
 from analytics_platform_tests.connectors.mongo.shop import MINUTE, SMALL, START, Shop, ids, log
 

@@ -11,7 +11,8 @@ from bson.datetime_ms import DatetimeMS
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from analytics_platform.connectors.mongo import BatchSize, MongoPosition
+from analytics_platform.connectors.batches import BatchSize
+from analytics_platform.connectors.mongo.position import MongoPosition
 from analytics_platform_tests.connectors.mongo.arbitrary_bson import DOCUMENTS, SCALARS, VALUES
 from analytics_platform_tests.connectors.mongo.scripted_server import ScriptedServer
 from analytics_platform_tests.connectors.mongo.shop import MINUTE, SMALL, START, Shop, log, object_id, stopped_readings

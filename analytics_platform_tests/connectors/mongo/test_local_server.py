@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import pytest
 from pymongo import MongoClient
 
-from analytics_platform.connectors.mongo import MongoSource
+from analytics_platform.connectors.mongo.source import MongoSource
 from analytics_platform.demo.servers import LocalServerError
 from analytics_platform.demo.servers.mongo_server import serve_mongo
 

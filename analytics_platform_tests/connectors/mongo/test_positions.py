@@ -7,8 +7,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 from pydantic_core import to_json
 
-from analytics_platform.connectors.mongo import MongoPosition
-from analytics_platform.connectors.mongo.position import Snapshot, decode_key, encode_key
+from analytics_platform.connectors.mongo.position import MongoPosition, Snapshot, decode_key, encode_key
 from analytics_platform_tests.connectors.mongo.arbitrary_bson import SCALARS
 
 KEYS = SCALARS.map(lambda value: encode_key({"_id": value}))

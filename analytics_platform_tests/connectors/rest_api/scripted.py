@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Literal, TypeAlias
 
-from analytics_platform.connectors.rest_api import Endpoint, Limits
+from analytics_platform.connectors.rest_api.endpoint import Endpoint, Limits
 
 Fault: TypeAlias = Literal["", "silent", "drips header", "drips body", "drips no length", "cut short", "hangs up"]
 

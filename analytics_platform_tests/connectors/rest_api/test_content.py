@@ -9,8 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from analytics_platform.connectors.rest_api import decode_pages, encode_pages, split_records
-from analytics_platform.connectors.rest_api.content import BadAnswerError
+from analytics_platform.connectors.rest_api.content import BadAnswerError, decode_pages, encode_pages, split_records
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
 DOCUMENTS = st.recursive(

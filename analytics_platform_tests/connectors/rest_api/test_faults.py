@@ -14,7 +14,10 @@ from dataclasses import replace
 
 import pytest
 
-from analytics_platform.connectors.rest_api import Endpoint, Limits, RestError, content, fetch, split_records
+from analytics_platform.connectors.rest_api import content
+from analytics_platform.connectors.rest_api.content import split_records
+from analytics_platform.connectors.rest_api.endpoint import Endpoint, Limits, RestError
+from analytics_platform.connectors.rest_api.fetch import fetch
 from analytics_platform.orchestration.retries import may_pass
 from analytics_platform_tests.connectors.rest_api.scripted import (
     IMPATIENT,

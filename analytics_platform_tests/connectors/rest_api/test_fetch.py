@@ -7,7 +7,9 @@ import json
 
 import pytest
 
-from analytics_platform.connectors.rest_api import Endpoint, RestError, encode_pages, fetch, split_records
+from analytics_platform.connectors.rest_api.content import encode_pages, split_records
+from analytics_platform.connectors.rest_api.endpoint import Endpoint, RestError
+from analytics_platform.connectors.rest_api.fetch import fetch
 from analytics_platform_tests.connectors.rest_api.scripted import (
     QUICK,
     Answer,

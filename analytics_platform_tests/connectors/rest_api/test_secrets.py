@@ -9,7 +9,8 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from analytics_platform.connectors.rest_api import Endpoint, RestError, fetch
+from analytics_platform.connectors.rest_api.endpoint import Endpoint, RestError
+from analytics_platform.connectors.rest_api.fetch import fetch
 from analytics_platform_tests.connectors.rest_api.scripted import (
     QUICK,
     Answer,

@@ -9,7 +9,9 @@ from urllib.request import urlopen
 
 import pytest
 
-from analytics_platform.connectors.rest_api import Endpoint, fetch, split_records
+from analytics_platform.connectors.rest_api.content import split_records
+from analytics_platform.connectors.rest_api.endpoint import Endpoint
+from analytics_platform.connectors.rest_api.fetch import fetch
 from analytics_platform.demo.servers.start import serve_users
 
 USERS = [{"id": number, "name": f"Ada {number}", "city": "Gävle"} for number in range(1, 8)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from analytics_platform.connectors.mongo import BatchSize
+from analytics_platform.connectors.batches import BatchSize
 from analytics_platform.sources.arrivals.collection import read_collection
 from analytics_platform_tests.kit import Platform, open_platform
 from analytics_platform_tests.names import WEB_LOGS

@@ -14,7 +14,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from analytics_platform.connectors.rest_api import Endpoint, RestError, decode_pages, split_records
+from analytics_platform.connectors.rest_api.content import decode_pages, split_records
+from analytics_platform.connectors.rest_api.endpoint import Endpoint, RestError
 from analytics_platform.contracts.base import Contract, Day, Instant, Money, Text, Whole, column
 from analytics_platform.demo.servers.start import serve_users
 from analytics_platform.gate import Origin, Records, validate
@@ -231,7 +232,7 @@ def test_the_asset_without_an_api_is_done_and_says_so(tmp_path: Path) -> None:
 def test_the_asset_fails_in_one_sentence(
     settings: dict[str, Any], words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("analytics_platform.sources.arrivals.api.Limits", lambda: QUICK)
+    monkeypatch.setattr("analytics_platform.connectors.rest_api.endpoint.Limits", lambda: QUICK)
     result = _materialize(tmp_path, dg.DagsterInstance.ephemeral(), **settings)
 
     (failure,) = [event for event in result.all_events if event.is_step_failure]

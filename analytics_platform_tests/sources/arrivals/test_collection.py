@@ -20,7 +20,7 @@ import pytest
 from bson import json_util
 from pymongo import MongoClient
 
-from analytics_platform.connectors.mongo import BatchSize
+from analytics_platform.connectors.batches import BatchSize
 from analytics_platform.connectors.mongo.collection import OpenCollection
 from analytics_platform.connectors.mongo.extended_json import document_text
 from analytics_platform.lake import FolderLake
