@@ -87,8 +87,16 @@ _FIELDS = {
 }
 PRODUCT_NAMES = ("item_name", "product_name", "product", "item")
 """The fields that may name the product, in the document or its metadata: a text, or a document with a `name`."""
+SPELLINGS = {
+    "user_id": ("uid", "customer_id"),
+    "action": ("event", "event_name", "event_type"),
+    "timestamp": ("ts", "time", "event_time", "created_at"),
+}
+"""Field → other names that logs have for it; each is read where the document has no field of the usual name."""
 _TOP = frozenset({"_id", "metadata", *PRODUCT_NAMES, *(field.path[0] for field in _FIELDS.values())})
-_USUAL = {plain_name(name): name for name in (*_TOP, *(field.path[-1] for field in _FIELDS.values()))}
+_USUAL = {plain_name(name): name for name in (*_TOP, *(field.path[-1] for field in _FIELDS.values()))} | {
+    plain_name(other): name for name, others in SPELLINGS.items() for other in others
+}
 _TIME_OUT_OF_RANGE = "event_at: out of range"
 _JSON_COLUMNS = ("document_id", "metadata", "extra")
 _ESCAPED_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
@@ -131,11 +139,14 @@ def _type_of(value: object) -> str:
     return _TYPES.get(kind, kind.__name__[0].lower() + kind.__name__[1:])
 
 
-def _product(*parts: Mapping[str, Any]) -> str | None:
-    """Give the first name of a product in the document or its metadata."""
-    values = (part.get(name) for part in parts for name in PRODUCT_NAMES)
-    names = (value.get("name") if type(value) is dict else value for value in values)
-    return next((name for name in names if type(name) is str), None)
+def _product(type_changes: Counter[str], *parts: Mapping[str, Any]) -> str | None:
+    """Give the first name of a product in the document or its metadata; counts what stands there and is no name."""
+    values = [(name, part[name]) for part in parts for name in PRODUCT_NAMES if part.get(name) is not None]
+    names = [value.get("name") if type(value) is dict else value for _, value in values]
+    found = next((name for name in names if type(name) is str), None)
+    if found is None:
+        type_changes.update(f"{name}: {_type_of(value)} instead of string" for name, value in values)
+    return found
 
 
 def _decode(found: dict[str, Any], type_changes: Counter[str]) -> tuple[dict[str, str | None], dict[str, str]]:
@@ -148,7 +159,7 @@ def _decode(found: dict[str, Any], type_changes: Counter[str]) -> tuple[dict[str
     if metadata is not None and type(metadata) is not dict:
         type_changes[f"metadata: {_type_of(metadata)} instead of object"] += 1
     # Logs with `product`, and no `item_name`, gave no customer a favourite.
-    if found.get("item_name") is None and (product := _product(found, named)):
+    if found.get("item_name") is None and (product := _product(type_changes, found, named)):
         found = {**found, "item_name": product}
     values = {"document_id": to_extended_json(found["_id"]) if "_id" in found else None}
     for column, field in _FIELDS.items():

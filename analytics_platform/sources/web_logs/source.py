@@ -5,7 +5,7 @@ from __future__ import annotations
 from analytics_platform.contracts.base import DeliveredRows, Instant, Text, column
 from analytics_platform.sources.arrivals.collection import MongoCollection
 from analytics_platform.sources.source import Source
-from analytics_platform.sources.web_logs.decode import PRODUCT_NAMES
+from analytics_platform.sources.web_logs.decode import PRODUCT_NAMES, SPELLINGS
 from analytics_platform.sources.web_logs.records import Documents
 
 
@@ -17,10 +17,17 @@ class WebLogs(DeliveredRows, table="cleaned.web_logs", source="web_logs"):
 
     event_id: Text = column("MD5 of the document's _id and content.", random=True)
     document_id: Text = column("The document's _id, as Extended JSON.", source="document_id", random=True)
-    user_id: Text = column("The user: a number, a text, an ObjectId or a UUID, as text.", source="user_id")
-    action: Text = column("What the user did, as the shop names it; events.sql gives GA4's name.", source="action")
+    user_id: Text = column(
+        "The user: a number, a text, an ObjectId or a UUID, as text.", source=("user_id", *SPELLINGS["user_id"])
+    )
+    action: Text = column(
+        "What the user did, as the shop names it; events.sql gives GA4's name.", source=("action", *SPELLINGS["action"])
+    )
     item_name: Text = column("Name of the product.", nullable=True, source=PRODUCT_NAMES)
-    event_at: Instant = column("When it happened: a date, a Unix time, or text (UTC without zone).", source="timestamp")
+    event_at: Instant = column(
+        "When it happened: a date, a Unix time, or text (UTC without zone).",
+        source=("timestamp", *SPELLINGS["timestamp"]),
+    )
     device: Text = column("Kind of device, as the shop names it.", nullable=True, source="device")
     session_id: Text = column("The shop's own session.", nullable=True, source="session_id")
     metadata: Text = column("The document's metadata, as Extended JSON.", nullable=True, source="metadata", json=True)

@@ -26,7 +26,7 @@ from analytics_platform.connectors.mongo.extended_json import DECODING, document
 from analytics_platform.gate.records import MalformedError
 from analytics_platform.sources.arrivals.collection import to_parquet
 from analytics_platform.sources.arrivals.parquet import read_columns
-from analytics_platform.sources.web_logs.decode import COLUMNS, decode_document
+from analytics_platform.sources.web_logs.decode import COLUMNS, SPELLINGS, decode_document
 from analytics_platform_tests.connectors.mongo.arbitrary_bson import DOCUMENTS
 
 CANONICAL = JSONOptions(json_mode=JSONMode.CANONICAL, datetime_conversion=DECODING.datetime_conversion)
@@ -286,3 +286,29 @@ def test_metadata_may_be_json_in_a_text() -> None:
     found = decoded(metadata='{"session_id": 5, "device": "tablet"}')
     assert (found["device"], found["session_id"]) == ("tablet", "5")
     assert changes(metadata='{"device": "tablet"}') == ("metadata: string instead of object",)
+
+
+@pytest.mark.parametrize(
+    ("name", "other"), [(name, other) for name, others in SPELLINGS.items() for other in (*others, others[0].upper())]
+)
+def test_a_field_is_read_under_each_name_that_logs_have_for_it(name: str, other: str) -> None:
+    renamed = {other if field == name else field: value for field, value in LOG.items()}
+    assert decode(bson.encode(renamed)) == decode(bson.encode(LOG))
+    kept, broken, _ = decode(bson.encode({**LOG, other: "x"}))  # the usual name counts, the other is kept
+    assert not broken and {**kept, "extra": None} == {**decoded(), "extra": None}
+    assert other in (kept["extra"] or "")
+
+
+@pytest.mark.parametrize(
+    ("fields", "change"),
+    [
+        ({"product": 7}, "product: int instead of string"),
+        ({"product": ["Hawaiian"]}, "product: array instead of string"),
+        ({"item": {"title": "Hawaiian"}}, "item: object instead of string"),
+        ({"metadata": {"product_name": True}}, "product_name: bool instead of string"),
+    ],
+)
+def test_a_product_without_a_readable_name_is_told(fields: dict[str, Any], change: str) -> None:
+    others = {name: value for name, value in LOG.items() if name not in ("item_name", "metadata")}
+    values, broken, changes = decode(bson.encode({**others, **fields}))
+    assert (values["item_name"], broken, changes) == (None, [], (change,))
