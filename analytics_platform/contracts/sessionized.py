@@ -292,22 +292,41 @@ class ListDays(
     last_at: Instant = column("Last event about the list that day.")
 
 
+class CreditedItems(
+    Contract,
+    table="sessionized.credited_items",
+    key=("event_id", "item_index"),
+    partition="event_date",
+    narrow="people",
+    reads=dict.fromkeys(("cleaned.events", "cleaned.event_items", "sessionized.session_events"), Days(before=1)),
+):
+    """One row per item of an event: which product list is credited for it?
+
+    It is the item's own list, else the event's, else the list of the last click on the product before it in the same
+    session: a click on a list credits that list. Without a click it is the list that the last view_item of the product
+    before it named, or that had shown the product before that view.
+    """
+
+    event_id: Text = column("The event (cleaned.events).")
+    item_index: Whole = column("Place of the item in the event, from 0.", ge=0)
+    event_date: Day = column("Day of the event (UTC).")
+    session_id: Text = column("The session.")
+    client_id: Text = column("The browser or device.")
+    product_id: Text = column("The shop's product id, of an item without one that of its unique name.", nullable=True)
+    list_id: Text = column("The credited list's id, else its name.", nullable=True)
+
+
 class ProductInteractions(
     Contract,
     table="sessionized.product_interactions",
     key="interaction_id",
     partition="event_date",
     narrow="people",
-    reads=dict.fromkeys(
-        ("cleaned.events", "cleaned.event_items", "sessionized.session_events", "sessionized.sessions"), Days(before=1)
-    ),
+    reads={"sessionized.sessions": Days(before=1)},
 ):
-    """One row per day, session, product and product list (either may be missing): what was done there?
+    """One row per day, session, product and credited list (either may be missing): what was done there?
 
-    An interaction belongs to the item's own list, else the event's, else to the list of the last click on the
-    product before it in the same session: a click on a list credits that list. Without a click it belongs to the list
-    that the last view_item of the product before it named, or that had shown the product before that view. What bots
-    did is not here.
+    What bots did is not here.
     """
 
     interaction_id: Text = column("Hash of the day, the session, the product and the list.")

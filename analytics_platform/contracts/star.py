@@ -226,7 +226,8 @@ class FactEventItems(
     partition="event_date",
     narrow="people",
     reads={"sessionized.sessions": Days(before=1)},
-    foreign_keys=dimensions("date", "person", "customer", "product", "list", "channel"),
+    foreign_keys=dimensions("date", "person", "customer", "product", "list", "channel")
+    | {"credited_list_key": "star.dim_list"},
 ):
     """One row per item of an event: which products were seen, clicked, put into carts and bought?"""
 
@@ -239,7 +240,8 @@ class FactEventItems(
     person_key: Whole = column("dim_person, of the session.")
     customer_key: Whole = column("dim_customer, the version valid at the time.")
     product_key: Whole = column("dim_product, the version valid at the time.")
-    list_key: Whole = column("dim_list.")
+    list_key: Whole = column("dim_list, the list that the item or its event names.")
+    credited_list_key: Whole = column("dim_list, that list or else the one that led to the product in the session.")
     channel_key: Whole = column("dim_channel, of the session.")
     client_id: Text = column("The browser or device.")
     user_id: Text = column("The signed-in user, if known.", nullable=True)

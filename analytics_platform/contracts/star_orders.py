@@ -78,7 +78,7 @@ class FactOrderItems(
     table="star.fact_order_items",
     key=("event_id", "item_index"),
     partition="order_date",
-    foreign_keys=dimensions("date", "person", "customer", "product"),
+    foreign_keys=dimensions("date", "person", "customer", "product") | {"credited_list_key": "star.dim_list"},
 ):
     """One row per line of an order: what was bought, how much of it, and for how much?"""
 
@@ -91,6 +91,7 @@ class FactOrderItems(
     person_key: Whole = column("dim_person, who placed the order.")
     customer_key: Whole = column("dim_customer, the version valid at the time.")
     product_key: Whole = column("dim_product, the version valid at the time; -1 for a line without product.")
+    credited_list_key: Whole = column("dim_list, the list that led to the product in the session; -1 without one.")
     product_id: Text = column("The shop's product id, of an item without one that of its unique name.", nullable=True)
     product_name: Text = column("Name as the event gave it.", nullable=True)
     variant: Text = column("Size, colour or other variant.", nullable=True)

@@ -16,7 +16,13 @@ from analytics_platform.warehouse import Session
 from analytics_platform_tests.kit import Row, build, click, load_rows, needed, open_house_of_tables
 from analytics_platform_tests.shop_messages import load_messages, shop_message
 
-TABLES = needed("marts.list_performance", "marts.product_performance", "star.dim_list", "marts.category_sellers")
+TABLES = needed(
+    "marts.list_performance",
+    "marts.product_performance",
+    "marts.category_sellers",
+    "star.fact_event_items",
+    "star.fact_order_items",
+)
 DAY = dt.date(2024, 3, 1)
 BOT = "Googlebot/2.1 (+http://www.google.com/bot.html)"
 Item: TypeAlias = Mapping[str, object]
@@ -45,7 +51,28 @@ def shop(root: Path, rows: Sequence[Row] = (), messages: Sequence[str] = ()) -> 
         if messages:
             load_messages(platform, session, messages)
         build(session, DayRange(DAY, DAY + dt.timedelta(days=1)), platform.settings, TABLES)
+        assert_the_facts_credit_the_same_lists(session)
         yield session
+
+
+def assert_the_facts_credit_the_same_lists(session: Session) -> None:
+    """What an analyst sums up by the credited list of facts is what the mart has of the list."""
+    events, orders = "star.fact_event_items WHERE NOT is_bot AND event_name", "star.fact_order_items WHERE TRUE"
+    for column, figure, facts in (
+        ("impressions", "count(*)", f"{events} = 'view_item_list'"),
+        ("clicks", "count(*)", f"{events} = 'select_item'"),
+        ("revenue", "coalesce(sum(amount), 0)", orders),
+    ):
+        differing = session.rows(f"""
+            SELECT lists.list_id, {column}, figure
+            FROM marts.list_performance AS lists
+            JOIN star.dim_list AS members ON lists.list_id = members.list_id
+            LEFT JOIN (
+                SELECT credited_list_key, {figure} AS figure FROM {facts} GROUP BY credited_list_key
+            ) AS facts ON members.list_key = facts.credited_list_key
+            WHERE {column} <> coalesce(figure, 0)
+        """)
+        assert not differing, (column, differing)
 
 
 def test_users_of_lists_and_products_are_persons_on_any_device(tmp_path: Path) -> None:

@@ -1,16 +1,18 @@
 -- Grain: one row per product interaction, that is per item of an event.
--- Rules: customer and product are the versions valid at the time; a single version is joined without comparing times.
+-- Rules: the list is the item's own, else the event's; the credited list is that or the one that led to the product.
+-- Customer and product are the versions valid at the time; a single version is joined without comparing times.
 SELECT
     items.event_id,
     items.item_index,
     items.event_date,
     date_key(items.event_date) AS date_key,
     events.event_at,
-    entries.session_id,
+    credited.session_id,
     surrogate_key(sessions.person_id) AS person_key,
     coalesce(customers.customer_key, surrogate_key(events.client_id)) AS customer_key,
-    coalesce(products.product_key, surrogate_key(coalesce(items.product_id, names.product_id))) AS product_key,
+    coalesce(products.product_key, surrogate_key(credited.product_id)) AS product_key,
     surrogate_key(coalesce(items.list_id, items.list_name)) AS list_key,
+    surrogate_key(credited.list_id) AS credited_list_key,
     surrogate_key(sessions.channel) AS channel_key,
     events.client_id,
     events.user_id,
@@ -18,7 +20,7 @@ SELECT
     events.platform,
     items.list_name,
     items.list_index,
-    coalesce(items.product_id, names.product_id) AS product_id,
+    credited.product_id,
     items.product_name,
     items.variant,
     items.brand,
@@ -30,16 +32,16 @@ SELECT
     sessions.is_bot
 FROM cleaned.event_items AS items
 INNER JOIN cleaned.events AS events ON items.event_id = events.event_id
-INNER JOIN sessionized.session_events AS entries ON items.event_id = entries.event_id
-INNER JOIN sessionized.sessions AS sessions ON entries.session_id = sessions.session_id
+INNER JOIN sessionized.credited_items AS credited
+    ON items.event_id = credited.event_id AND items.item_index = credited.item_index
+INNER JOIN sessionized.sessions AS sessions ON credited.session_id = sessions.session_id
 LEFT JOIN cleaned.customer_history AS customers
     ON events.client_id = customers.client_id
     AND customers.version > 1
     AND events.event_at >= customers.valid_from
     AND events.event_at < customers.valid_to
-LEFT JOIN cleaned.product_names AS names ON items.product_id IS NULL AND items.product_name = names.product_name
 LEFT JOIN cleaned.product_history AS products
-    ON coalesce(items.product_id, names.product_id) = products.product_id
+    ON credited.product_id = products.product_id
     AND products.version > 1
     AND events.event_at >= products.valid_from
     AND events.event_at < products.valid_to

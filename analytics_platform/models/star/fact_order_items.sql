@@ -10,8 +10,9 @@ SELECT
     purchases.client_id,
     surrogate_key(buyers.person_id) AS person_key,
     coalesce(customers.customer_key, surrogate_key(purchases.client_id)) AS customer_key,
-    coalesce(products.product_key, surrogate_key(coalesce(items.product_id, names.product_id))) AS product_key,
-    coalesce(items.product_id, names.product_id) AS product_id,
+    coalesce(products.product_key, surrogate_key(credited.product_id)) AS product_key,
+    surrogate_key(credited.list_id) AS credited_list_key,
+    credited.product_id,
     items.product_name,
     items.variant,
     items.brand,
@@ -25,14 +26,15 @@ SELECT
 FROM sessionized.purchases AS purchases
 INNER JOIN sessionized.buyers AS buyers ON purchases.order_id = buyers.order_id
 INNER JOIN cleaned.event_items AS items ON purchases.event_id = items.event_id
+INNER JOIN sessionized.credited_items AS credited
+    ON items.event_id = credited.event_id AND items.item_index = credited.item_index
 LEFT JOIN cleaned.customer_history AS customers
     ON purchases.client_id = customers.client_id
     AND customers.version > 1
     AND purchases.ordered_at >= customers.valid_from
     AND purchases.ordered_at < customers.valid_to
-LEFT JOIN cleaned.product_names AS names ON items.product_id IS NULL AND items.product_name = names.product_name
 LEFT JOIN cleaned.product_history AS products
-    ON coalesce(items.product_id, names.product_id) = products.product_id
+    ON credited.product_id = products.product_id
     AND products.version > 1
     AND purchases.ordered_at >= products.valid_from
     AND purchases.ordered_at < products.valid_to
