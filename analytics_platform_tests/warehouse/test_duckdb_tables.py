@@ -145,9 +145,9 @@ for attempt in (work, lambda: lake.put_bytes("users", "a", ".json", b"x" * (20 <
     try:
         attempt()
     except UserError as error:
-        print(error)
+        print(f"\\n> {{error}}")
 with warehouse.session() as session:
-    print(session.count("kept"), lake.batches("users"))
+    print("\\n>", session.count("kept"), lake.batches("users"))
 '
 """
 
@@ -159,10 +159,11 @@ def test_a_full_disk_is_one_sentence_and_nothing_is_half_written(tmp_path: Path)
     if "unshare" in ran.stderr or "mount:" in ran.stderr:
         pytest.skip("this machine lets nobody mount a small disk")
 
-    assert ran.stdout.splitlines()[-3:] == [  # DuckDB's progress is before them
-        f"The disk of the warehouse {tmp_path}/w.duckdb is full: make room and run again; nothing is half written.",
-        f"The disk of the lake {tmp_path}/lake is full: make room and run again.",
-        "1 []",
+    # DuckDB's progress stands between them.
+    assert [line for line in ran.stdout.splitlines() if line.startswith("> ")] == [
+        f"> The disk of the warehouse {tmp_path}/w.duckdb is full: make room and run again; nothing is half written.",
+        f"> The disk of the lake {tmp_path}/lake is full: make room and run again.",
+        "> 1 []",
     ], ran.stderr
 
 
