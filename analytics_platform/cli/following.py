@@ -16,7 +16,7 @@ from analytics_platform.settings import load_settings
 
 
 def follow() -> None:
-    """Follow until told to stop."""
+    """Follow until a signal stops it."""
     settings, console = load_settings(), Console()
     if not sys.stdout.isatty():
 

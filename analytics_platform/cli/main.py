@@ -1,4 +1,4 @@
-"""Starts the command line, and ends it when it is told to stop. Imports little before it can be told."""
+"""Starts the command line, and ends it at a signal. Imports little before it can be stopped so."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ def main() -> None:
     from analytics_platform.errors import STOPPED
 
     # What a handler raises may arrive as another error: Dagster has its own handlers, DuckDB raises a RuntimeError.
-    heard, told = os.pipe()
-    os.set_blocking(told, False)
-    signal.set_wakeup_fd(told)
+    read_end, write_end = os.pipe()
+    os.set_blocking(write_end, False)
+    signal.set_wakeup_fd(write_end)
     _handle_stops(signal.default_int_handler)
     try:
         run_command()
     except BaseException as error:
         _handle_stops(_leave)
-        os.write(told, b"\0")  # so that there is something to read
-        stops = [number for number in os.read(heard, 512) if number in _STOPS]
-        if not stops or (isinstance(error, SystemExit) and not error.code):  # `follow` ends well when it is told to
+        os.write(write_end, b"\0")  # so that there is something to read
+        stops = [number for number in os.read(read_end, 512) if number in _STOPS]
+        if not stops or (isinstance(error, SystemExit) and not error.code):  # `follow` ends well at a signal
             raise
         print(f"analytics-platform: {STOPPED}", file=sys.stderr, flush=True)
         sys.stdout.flush()

@@ -151,7 +151,7 @@ class ExchangeRates(
         "warn",
     ),
 ):
-    """One row per day, base and currency: which exchange rate was told last?"""
+    """One row per day, base and currency: which exchange rate holds?"""
 
     date: Day = column("Day from which the rate holds.")
     base: Text = column("The currency of which one unit is priced (ISO 4217).")

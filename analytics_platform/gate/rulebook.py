@@ -65,10 +65,10 @@ class Rulebook:
         for name in self._usual:
             if not (places := self._columns[name].metadata["amounts"]):
                 continue
-            told = typed[name].is_not_null().arg_true()  # few events of a clickstream have data
-            documents = typed[name].gather(told)
+            given = typed[name].is_not_null().arg_true()  # few events of a clickstream have data
+            documents = typed[name].gather(given)
             for place in places:
-                rows = told.gather(find_unreadable_amounts(documents, place, self._engine)).alias("row")
+                rows = given.gather(find_unreadable_amounts(documents, place, self._engine)).alias("row")
                 reason = pl.lit(f"{self._usual[name]}: {place} is no amount").alias("reason")
                 yield pl.select(rows, pl.lit(name).alias("column"), reason)
 

@@ -206,8 +206,8 @@ def keys_of(documents: pl.Series, engine: duckdb.DuckDBPyConnection) -> set[str]
     """Collect the keys of JSON objects that have a value other than null, without those of objects inside them."""
     given = pl.DataFrame({"document": documents}).drop_nulls()
     # A patch leaves nulls out. It takes as long as the rest, so it is asked only of those that may have one.
-    told = "CASE WHEN contains(document, 'null') THEN json_merge_patch('{}', document) ELSE document END"
-    return set(_query(engine, f"SELECT DISTINCT unnest(json_keys({told})) AS key FROM given", given))
+    merged = "CASE WHEN contains(document, 'null') THEN json_merge_patch('{}', document) ELSE document END"
+    return set(_query(engine, f"SELECT DISTINCT unnest(json_keys({merged})) AS key FROM given", given))
 
 
 def find_unreadable_amounts(documents: pl.Series, place: str, engine: duckdb.DuckDBPyConnection) -> pl.Series:

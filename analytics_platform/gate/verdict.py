@@ -76,7 +76,7 @@ class Gate:
 
     def validate(self, records: Records) -> Verdict:
         """Validate some records of the batch."""
-        if any("kept in extra" in words for words in records.drift):  # the form of the records has told already
+        if any("kept in extra" in words for words in records.drift):  # the form of the records said so already
             self._keys.pop("extra", None)
         if not len(records.positions):
             none = pl.DataFrame(schema=self._schema)
@@ -85,8 +85,8 @@ class Gate:
         ids = {name for name in traits if name in IDS or traits[name]["own_id"]}
         values = present(records.values.select(self._from_input), ids)
         json = {name: traits[name]["json"] for name in self._from_input}
-        told = self._engine, "currency" in self._columns
-        typed = pl.DataFrame([convert(values[x], self._schema[x], json[x], *told) for x in self._from_input])
+        known = self._engine, "currency" in self._columns
+        typed = pl.DataFrame([convert(values[x], self._schema[x], json[x], *known) for x in self._from_input])
         if EVENT_TIME in typed.columns:
             self._note_keys({name: typed[name] for name in self._from_input if json[name]})
         if "extra" in records.values.columns:

@@ -85,7 +85,7 @@ def materialize(
 
     Without days: `load` what arrived, then build the days touched by all that was loaded and is not built yet. Raises
     `UserError` for a selection that names no asset, for days that are no partitions, and if DATA_DIR cannot be written;
-    `KeyboardInterrupt` if the process is told to stop.
+    `KeyboardInterrupt` if a signal stops the process.
     """
     chosen, wanted = find_assets(definitions, select), check_days(days, settings) if days else None
     check_writable(settings)

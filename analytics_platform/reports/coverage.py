@@ -88,8 +88,8 @@ def _silences(events: pl.DataFrame, before: DayRange, after: DayRange) -> Iterat
 
 def empty_columns(quality: pl.DataFrame, columns: Collection[str] = _COLUMNS) -> Iterator[str]:
     """Name the columns that the events of a source lack on some of the days only."""
-    told = quality.filter(pl.col("rows_accepted") >= _ENOUGH).drop_nulls("empty_columns")
-    for (source,), days in told.group_by("source", maintain_order=True):
+    known = quality.filter(pl.col("rows_accepted") >= _ENOUGH).drop_nulls("empty_columns")
+    for (source,), days in known.group_by("source", maintain_order=True):
         for column in columns:
             lacking = days.filter(pl.col("empty_columns").str.split(", ").list.contains(column))["date"]
             if 0 < len(lacking) < len(days):
@@ -98,9 +98,9 @@ def empty_columns(quality: pl.DataFrame, columns: Collection[str] = _COLUMNS) ->
 
 def channel_gaps(quality: pl.DataFrame) -> Iterator[str]:
     """Name the sources that say on no day, or on some days only, where visitors came from."""
-    told = quality.filter(pl.col("rows_accepted") >= _ENOUGH).drop_nulls("empty_columns")
+    known = quality.filter(pl.col("rows_accepted") >= _ENOUGH).drop_nulls("empty_columns")
     has_referrer = ~pl.col("empty_columns").str.split(", ").list.contains("referrer")
-    never = told.group_by("source").agg(has_referrer.any()).filter(~pl.col("empty_columns"))["source"].sort().to_list()
+    never = known.group_by("source").agg(has_referrer.any()).filter(~pl.col("empty_columns"))["source"].sort().to_list()
     if never:
         yield f"{listed(never)} {'has' if len(never) == 1 else 'have'} no referrer on any day"
     yield from empty_columns(quality, ("page_url", "referrer"))

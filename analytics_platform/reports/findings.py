@@ -224,7 +224,7 @@ def reservations(facts: Facts) -> Mapping[str, Sequence[str]]:
     if weeks := weeks_of(facts.days):
         found["trends"] = differences(facts.quality, *(DayRange(week.first, week.last) for week in weeks))
     else:
-        # The best of 14 days was told without a word on the seven of them that lacked a source and a sixth of its rows.
+        # The best of 14 days was named without a word on the seven that lacked a source and a sixth of its rows.
         found["trends"] = unevenness(facts.quality)
     return found
 

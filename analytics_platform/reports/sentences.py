@@ -114,9 +114,9 @@ def unread_sentence(unread: Mapping[str, Sequence[str]]) -> str:
 
 
 def currency_sentence() -> str:
-    """Say in which currency amounts are, or that nobody told it."""
+    """Say in which currency amounts are, or that it is not known."""
     known = currency()
-    return f"Amounts are in {known}." if known else "Nobody told the currency of the shop: set SHOP_CURRENCY."
+    return f"Amounts are in {known}." if known else "The currency of the shop is not known: set SHOP_CURRENCY."
 
 
 def but(sentence: str, reservations: Sequence[str]) -> str:

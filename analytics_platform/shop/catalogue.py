@@ -71,5 +71,5 @@ def _metadata(product: Product) -> Mapping[str, object]:
             of = f"Variant {name!r} of product {product.product_id!r}"
             raise BadCatalogueError(f"{of} costs {price}: give a price of 0 or more with up to four decimals.")
     variants = {name: str(price) for name, price in product.variants.items()}
-    told = {key: value for key, value in (("brand", product.brand), ("variants", variants)) if value}
-    return {**product.metadata, **told}
+    named = {key: value for key, value in (("brand", product.brand), ("variants", variants)) if value}
+    return {**product.metadata, **named}

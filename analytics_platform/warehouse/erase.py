@@ -61,7 +61,7 @@ def erase(
 ) -> list[str]:
     """Erase a person; the days to build are in the ledger then. Run again it goes on where it was killed.
 
-    Returns what is to be said of batches that failed; `say` is told of what does not keep the erasure from its end.
+    Returns sentences on batches that failed; `say` gets one on what does not keep the erasure from its end.
     """
     session.ensure(*LEDGER_TABLES)
     save(lake, erasure)

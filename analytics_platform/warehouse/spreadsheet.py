@@ -49,7 +49,7 @@ def write_spreadsheets(
     """Write `<input>_errors.csv` for the `inputs`, and for any other input (of `source`) whose file is missing.
 
     Files of inputs without rejected records are removed. Each file is written beside and then renamed. Returns what was
-    written. `say` is told in one sentence of files that could not be: no work fails for them.
+    written. `say` gets one sentence on files that could not be: no work fails for them.
     """
     rejected: dict[str, list[str]] = {}
     asked = set(inputs)

@@ -15,7 +15,7 @@ from analytics_platform.errors import QUERY_STOPPED
 
 @contextmanager
 def stopped_by_signals(interrupt: Callable[[], None]) -> Iterator[None]:
-    """Call `interrupt`, which breaks off a query of DuckDB, when the process is told to stop in a `with` block.
+    """Call `interrupt`, which breaks off a query of DuckDB, when a signal stops the process in a `with` block.
 
     Raises `KeyboardInterrupt` for what DuckDB raises then. Signals come to the main thread: others are left alone.
     """
@@ -24,10 +24,10 @@ def stopped_by_signals(interrupt: Callable[[], None]) -> Iterator[None]:
         return
     # DuckDB itself looks for signals between two of its tasks, and a task may last for minutes: a join of few rows
     # with many. Python runs no handler before the query ends. So a thread waits for the number of the signal.
-    heard, told = os.pipe()
-    os.set_blocking(told, False)
-    before = signal.set_wakeup_fd(told)
-    listener = threading.Thread(target=_listen, args=(heard, before, interrupt), daemon=True)
+    read_end, write_end = os.pipe()
+    os.set_blocking(write_end, False)
+    before = signal.set_wakeup_fd(write_end)
+    listener = threading.Thread(target=_listen, args=(read_end, before, interrupt), daemon=True)
     listener.start()
     try:
         yield
@@ -39,14 +39,14 @@ def stopped_by_signals(interrupt: Callable[[], None]) -> Iterator[None]:
         raise
     finally:
         signal.set_wakeup_fd(before)
-        os.close(told)  # so that the thread ends
+        os.close(write_end)  # so that the thread ends
         listener.join()
-        os.close(heard)
+        os.close(read_end)
 
 
-def _listen(heard: int, before: int, interrupt: Callable[[], None]) -> None:
+def _listen(read_end: int, before: int, interrupt: Callable[[], None]) -> None:
     """Interrupt at each signal that means to stop, and tell who listened before."""
-    while number := os.read(heard, 1):
+    while number := os.read(read_end, 1):
         if number[0] in (signal.SIGINT, signal.SIGTERM):
             interrupt()
         if before >= 0:

@@ -210,21 +210,21 @@ def days_of_names(session: Session, batch_ids: Sequence[str]) -> set[dt.date]:
 def _newly_named(session: Session, batch_ids: Sequence[str]) -> set[str]:
     """Return the names that stand with an id in these batches, and not with the same id on other days.
 
-    On the batches' own days they may be told already: so the answer is the same after a run that failed.
+    On the batches' own days they may be known already: so the answer is the same after a run that failed.
     """
     loaded = f"batch_id IN ({', '.join(map(literal, batch_ids))})"
-    told = set[tuple[str, str]]()
+    named = set[tuple[str, str]]()
     for query in events_within(session, loaded).values():
         if "items_json" in query.columns:
             asked = Query(_NAMED.format(query.of("items_json"), loaded), {}, dict.fromkeys(query.inputs, loaded))
-            told |= {(name, product) for name, product in session.frame(asked).rows() if name and product}
+            named |= {(name, product) for name, product in session.frame(asked).rows() if name and product}
     days = ", ".join(map(literal, touched_days(session, batch_ids))) or "NULL"
     known = session.rows(
         "SELECT DISTINCT product_name, product_id FROM cleaned.item_names "
         f"WHERE product_id <> '' AND event_date NOT IN ({days}) AND list_contains($names, product_name)",
-        {"names": sorted({name for name, _ in told})},
+        {"names": sorted({name for name, _ in named})},
     )
-    return {name for name, _ in told.difference(known)}
+    return {name for name, _ in named.difference(known)}
 
 
 def days_of_orders(session: Session, batch_ids: Sequence[str]) -> set[dt.date]:

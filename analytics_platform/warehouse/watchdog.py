@@ -109,7 +109,7 @@ def has_low_error_rate(session: Session, settings: Settings, now: dt.datetime) -
 
 
 def shop_currency(session: Session, setting: str) -> str:
-    """Return the currency of all amounts: SHOP_CURRENCY, else the only one of the events; empty if nobody told it."""
+    """Return the currency of all amounts: SHOP_CURRENCY, else the only one of the events; empty if it is not known."""
     if setting or lacks(session, "cleaned.daily_rates"):
         return setting
     found = session.rows("SELECT DISTINCT shop_currency FROM cleaned.daily_rates WHERE shop_currency IS NOT NULL")

@@ -1,4 +1,4 @@
-"""A command that is told to stop ends with its usual exit code, from its first moment on."""
+"""A command that a signal stops ends with its usual exit code, from its first moment on."""
 
 from __future__ import annotations
 

@@ -101,7 +101,7 @@ def test_every_amount_names_the_currency_or_the_report_says_that_nobody_told_it(
     unnamed = render_markdown("findings.md.j2", report=report)
     with DuckDBWarehouse(path).session(read_only=True) as session:
         named = make_report(read_facts(session, AS_OF, LIMIT, "EUR"), AS_OF, LIMIT)
-    assert unnamed.count("Nobody told the currency") == 1 and "18,518" in unnamed and "EUR" not in unnamed
+    assert unnamed.count("The currency of the shop is not known") == 1 and "18,518" in unnamed and "EUR" not in unnamed
     text = render_markdown("findings.md.j2", report=named)
     assert "Amounts are in EUR." in text
     amounts = ("18,518", "17,018", "123.45", "1,234", "8,642", "18,517.50", "15,000", "900.00", "700.00")

@@ -1,4 +1,4 @@
-"""A long query ends when the process is told to stop, and leaves nothing of it behind."""
+"""A long query ends when a signal stops the process, and leaves nothing of it behind."""
 
 from __future__ import annotations
 

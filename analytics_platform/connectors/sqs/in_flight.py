@@ -97,7 +97,7 @@ class InFlightMessages:
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing more is taken: a limit is reached, or it was told to stop."""
+        """Whether nothing more is taken: a limit is reached, or it was stopped."""
         most = self._limits.max_messages
         return self._limits.stop() or time.monotonic() >= self._end or (most is not None and self._taken >= most)
 

@@ -44,7 +44,7 @@ items AS (
 rated AS (
     SELECT
         items.*,
-        CASE WHEN is_refund THEN abs(item_price(item)) ELSE item_price(item) END AS told_price,
+        CASE WHEN is_refund THEN abs(item_price(item)) ELSE item_price(item) END AS named_price,
         CASE WHEN code IS NULL OR code = items.currency THEN exchange_rate ELSE rates.rate END AS item_rate
     FROM items
     LEFT JOIN cleaned.daily_rates AS rates ON items.event_date = rates.event_date AND items.code = rates.currency
@@ -58,8 +58,8 @@ lines AS (
         total,
         exchange_rate,
         CASE
-            WHEN code IS NULL OR code = currency THEN told_price
-            ELSE money(told_price * item_rate / exchange_rate)
+            WHEN code IS NULL OR code = currency THEN named_price
+            ELSE money(named_price * item_rate / exchange_rate)
         END AS price,
         CASE WHEN is_refund THEN abs(pieces(item)) ELSE pieces(item) END AS pieces
     FROM rated
@@ -131,7 +131,7 @@ SELECT
     known(struct_extract(item, 'item_brand')) AS brand,
     known(struct_extract(item, 'item_category')) AS category,
     known(struct_extract(item, 'item_variant')) AS variant,
-    money(told_price * item_rate) AS price,
+    money(named_price * item_rate) AS price,
     whole(CASE
         WHEN starts_with(struct_extract(item, 'quantity'), '-')
             THEN CASE WHEN is_refund THEN substr(struct_extract(item, 'quantity'), 2) ELSE '0' END

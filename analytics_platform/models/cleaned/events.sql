@@ -53,7 +53,7 @@ sales AS (
     LEFT JOIN days ON events.event_date = days.event_date
     WHERE events.event_name IN ('purchase', 'refund')
 ),
-told AS (
+classified AS (
     SELECT
         events.*,
         sales.shop_currency,
@@ -93,7 +93,7 @@ enriched AS (
         agent.device_type AS agent_device_type,
         agent.os AS agent_os,
         agent.browser AS agent_browser,
-        replace(lower(events.device_type), 'smart ', '') AS told_device,
+        replace(lower(events.device_type), 'smart ', '') AS named_device,
         events.is_mixed AND events.revenue IS NULL AS is_converted,
         CASE
             WHEN events.is_mixed AND events.revenue IS NULL THEN item_worths(items_json, events.currency, events.rates)
@@ -105,7 +105,7 @@ enriched AS (
             ELSE daily.rate
         END AS rate,
         agent.is_bot
-    FROM told AS events
+    FROM classified AS events
     LEFT JOIN addresses AS page ON events.event_date = page.event_date AND events.page_url = page.url
     LEFT JOIN addresses AS origin ON events.event_date = origin.event_date AND events.referrer = origin.url
     LEFT JOIN addresses AS tags ON events.event_date = tags.event_date AND events.campaign_tags = tags.url
@@ -176,7 +176,7 @@ SELECT
     city,
     coalesce(
         agent_device_type,
-        CASE WHEN told_device IN ('desktop', 'mobile', 'tablet', 'tv', 'console') THEN told_device END,
+        CASE WHEN named_device IN ('desktop', 'mobile', 'tablet', 'tv', 'console') THEN named_device END,
         'unknown'
     ) AS device_type,
     coalesce(agent_os, CASE os WHEN 'Macintosh' THEN 'Mac OS X' ELSE os END) AS os,

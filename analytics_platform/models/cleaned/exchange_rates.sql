@@ -1,5 +1,5 @@
 -- Grain: one row per day, base and currency: how many units of the currency one unit of the base is worth.
--- Rules: what was told last. Without a base it is the euro, as in the euro reference rates.
+-- Rules: the version that arrived last. Without a base it is the euro, as in the euro reference rates.
 WITH ranked AS (
     SELECT
         date,

@@ -1,5 +1,5 @@
 -- Grain: one row per day of events and source, over all batches with events of the day.
-WITH told AS (
+WITH day_columns AS (
     SELECT
         event_date,
         source,
@@ -36,7 +36,7 @@ SELECT
     CAST(rows_duplicate AS BIGINT) AS rows_duplicate,
     CAST(rows_quarantined AS BIGINT) AS rows_quarantined,
     CAST(rows_quarantined AS DOUBLE) / nullif(rows_accepted + rows_duplicate + rows_quarantined, 0) AS error_rate,
-    told.empty_columns,
-    told.unknown_events
+    day_columns.empty_columns,
+    day_columns.unknown_events
 FROM loaded
-LEFT JOIN told ON loaded.event_date = told.event_date AND loaded.source = told.source
+LEFT JOIN day_columns ON loaded.event_date = day_columns.event_date AND loaded.source = day_columns.source

@@ -51,7 +51,7 @@ customers AS (
     WHERE first_month IS NOT NULL
     GROUP BY person_id, first_month, last_month
 ),
-told AS (
+measured AS (
     SELECT
         unnest(['customers', 'orders', 'revenue', 'refunds']) AS name,
         'sessionized.customer_months' AS table_name,
@@ -133,7 +133,7 @@ told AS (
 ),
 figures AS (
     SELECT name, table_name, month, sum(value) AS value
-    FROM told
+    FROM measured
     GROUP BY name, table_name, month
 ),
 months AS (

@@ -33,7 +33,7 @@ WITH pairs AS (
         ('refunds', 'star.fact_refunds', 'sessionized.customer_days', NULL)
     ) AS listed (name, left_table, right_table, reason)
 ),
-told AS (
+measured AS (
     SELECT 'orders' AS name, 'star.fact_orders' AS table_name, order_date AS date, CAST(1 AS DECIMAL(18, 4)) AS value
     FROM star.fact_orders
     UNION ALL
@@ -127,7 +127,7 @@ told AS (
 ),
 figures AS (
     SELECT name, table_name, date, sum(value) AS value
-    FROM told
+    FROM measured
     GROUP BY name, table_name, date
 ),
 days AS (

@@ -21,7 +21,7 @@ WITH named AS (
         AND shop.order_date BETWEEN purchases.event_date - 1 AND purchases.event_date + 1
     GROUP BY purchases.order_id, purchases.event_date, purchases.client_id, purchases.user_id
 ),
-told AS (
+placed_by AS (
     SELECT
         order_id,
         event_date,
@@ -32,15 +32,15 @@ told AS (
     FROM named
 )
 SELECT
-    told.order_id,
-    told.event_date,
-    told.client_id,
-    told.user_id,
+    placed_by.order_id,
+    placed_by.event_date,
+    placed_by.client_id,
+    placed_by.user_id,
     coalesce(
-        of_user.person_id, 'user:' || told.user_id, of_client.person_id, told.client_id
+        of_user.person_id, 'user:' || placed_by.user_id, of_client.person_id, placed_by.client_id
     ) AS person_id,
-    told.shop_order_id,
-    told.status
-FROM told
-LEFT JOIN cleaned.person_members AS of_user ON told.user_id = of_user.user_id
-LEFT JOIN cleaned.person_members AS of_client ON told.client_id = of_client.client_id
+    placed_by.shop_order_id,
+    placed_by.status
+FROM placed_by
+LEFT JOIN cleaned.person_members AS of_user ON placed_by.user_id = of_user.user_id
+LEFT JOIN cleaned.person_members AS of_client ON placed_by.client_id = of_client.client_id

@@ -47,7 +47,7 @@ dated AS (
     SELECT *, min(event_date) OVER (PARTITION BY client_id, client_order, number) AS first_date
     FROM numbered
 ),
-told AS (
+with_repeats AS (
     SELECT
         *,
         first_value(CASE WHEN event_date <= first_date + 1 THEN user_id END IGNORE NULLS) OVER repeats AS buyer,
@@ -63,7 +63,7 @@ told AS (
 ),
 of_clients AS (
     SELECT *, CASE WHEN transaction_id IS NULL OR buyer IS NULL THEN event_id ELSE md5(buyer) || transaction_id END AS user_order
-    FROM told
+    FROM with_repeats
     WHERE is_first
 ),
 compared AS (

@@ -16,7 +16,7 @@ GATED = tuple(name for name, contract in CONTRACTS.items() if is_gated(contract)
 """Tables behind a gate, one per source."""
 
 DASHBOARD = "http://127.0.0.1:8501"
-"""Where `analytics-platform dashboard` serves the marts, if it is not told another port."""
+"""Where `analytics-platform dashboard` serves the marts, unless another port is given."""
 
 WRITTEN_BY_LOADS = frozenset(contract.table.name for contract in LEDGER_TABLES)
 """Tables that every load writes together with its own: the assets of the gated tables stand for them."""

@@ -134,7 +134,7 @@ def _load(session: Session, settings: Settings, lake: FolderLake, config: BatchC
         if any(loaded.rows_quarantined for loaded in new.values()):
             said = list[str]()
             write_spreadsheets(session, settings.quarantine_dir, said.append, {batch.name for batch in new})
-            # The lane tells people of observations: it reads no log of a run.
+            # The lane prints observations itself: it reads no log of a run.
             yield from (dg.AssetObservation(asset_key(source.contract.table.name), each) for each in said)
         if unloaded := find_unloaded(session, source):
             yield _found_bad(asset_key(source.contract.table.name), BATCHES_LOADED, unloaded)

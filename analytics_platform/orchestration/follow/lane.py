@@ -268,7 +268,7 @@ class Lane:
 def follow(definitions: dg.Definitions, settings: Settings, say: Say, show: Callable[[LaneState], None]) -> None:
     """Follow queue and landing folder until SIGTERM or Ctrl-C; a batch that is being built is finished before.
 
-    `say` is told what happens, `show` gets its state every second. Raises `UserError` if another lane runs.
+    `say` gets what happens, in sentences, `show` gets its state every second. Raises `UserError` if another lane runs.
     """
     check_writable(settings)
     prepare_home(settings)

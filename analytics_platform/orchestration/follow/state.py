@@ -1,4 +1,4 @@
-"""What the fast lane says of itself: a lock that tells that it runs, and a file that tells how it is. No Dagster."""
+"""What the fast lane says of itself: a lock that it holds while it runs, and a file with its state. No Dagster."""
 
 from __future__ import annotations
 

@@ -182,12 +182,12 @@ def _shopifys(data: dict[str, object]) -> dict[str, object]:
         "search_term": "searchResult.query",
         **{"item_list_id": "collection.id", "item_list_name": "collection.title"},
     }
-    told = {name: found for name, path in paths.items() if (found := _take(data, path)) is not None}
+    fields = {name: found for name, path in paths.items() if (found := _take(data, path)) is not None}
     codes = [_take(data, path) for path in ("checkout.currencyCode", "checkout.totalPrice.currencyCode")]
-    told["currency"] = next(filter(None, codes), None)
+    fields["currency"] = next(filter(None, codes), None)
     lines = data["lines"] = next((found for path in _LINES if (found := _take(data, path))), [])
     items = [_shopifys_item(line) for line in (lines if isinstance(lines, list) else [lines]) if isinstance(line, dict)]
-    return {**told, "items": items} if items else told
+    return {**fields, "items": items} if items else fields
 
 
 def _shopifys_item(line: dict[str, object]) -> dict[str, object]:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 class ExchangeRateVersions(
     DeliveredRows, table="cleaned.exchange_rate_versions", source="exchange_rates", key="version_id"
 ):
-    """One row per day and content in which a rate was told: what was a currency said to be worth?"""
+    """One row per day and content of a rate: what was a currency said to be worth?"""
 
     version_id: Text = column("MD5 of the content.", random=True)
     date: Day = column("Day from which the rate holds.", source="date", required=True)

@@ -17,7 +17,7 @@ which RFC 5322 and 6531 allow, are rejected. Holds in Python, Polars and DuckDB 
 
 
 class UserVersions(DeliveredRows, table="cleaned.user_versions", source="users", key="version_id"):
-    """One row per user, day and content in which the users API told of the user: what did it say of them then?"""
+    """One row per user, day and content in which the users API had the user: what was known of them then?"""
 
     version_id: Text = column("MD5 of the content.", random=True)
     user_id: Text = column("The user.", source="id")

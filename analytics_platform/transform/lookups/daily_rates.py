@@ -32,20 +32,20 @@ Dated: TypeAlias = tuple[dt.date, Decimal]
 class Rates:
     """Exchange rates by base, currency and day."""
 
-    def __init__(self, told: Iterable[tuple[dt.date, str, str, Decimal]]) -> None:
+    def __init__(self, given: Iterable[tuple[dt.date, str, str, Decimal]]) -> None:
         """Sort rates given as (date, base, currency, rate)."""
-        self._told: dict[tuple[str, str], list[Dated]] = {}
-        for date, base, currency, rate in sorted(told):
-            self._told.setdefault((base, currency), []).append((date, rate))
-        self._bases = sorted({base for base, _ in self._told})
+        self._rates: dict[tuple[str, str], list[Dated]] = {}
+        for date, base, currency, rate in sorted(given):
+            self._rates.setdefault((base, currency), []).append((date, rate))
+        self._bases = sorted({base for base, _ in self._rates})
 
     def _units(self, base: str, currency: str, day: dt.date) -> Dated | None:
         """Give the units of a currency for one of the base that hold on a day, and from when."""
         if currency == base:
             return day, Decimal(1)
-        told = self._told.get((base, currency), [])
-        place = bisect_right(told, day, key=lambda rate: rate[0])
-        found = told[place - 1] if place else None
+        known = self._rates.get((base, currency), [])
+        place = bisect_right(known, day, key=lambda rate: rate[0])
+        found = known[place - 1] if place else None
         return found if found and (day - found[0]).days <= RATE_DAYS else None
 
     def worth(self, currency: str, shop: str, day: dt.date) -> Dated | None:

@@ -109,8 +109,8 @@ def make_daily_rates(session: Reader, days: DayRange | None, settings: Settings)
     before = session.frame(Query(sql, {}, {"cleaned.daily_rates": earlier}))["currency"]
     recent = days.widen(RATE_DAYS, 0).holds("date")
     sql = f"SELECT date, base, currency, rate FROM cleaned.exchange_rates WHERE {recent}"
-    told = session.frame(Query(sql, {}, {"cleaned.exchange_rates": recent}))
-    return daily_rates({day: named.get(day, ()) for day in every}, before, Rates(told.rows()), settings.shop_currency)
+    rates = session.frame(Query(sql, {}, {"cleaned.exchange_rates": recent}))
+    return daily_rates({day: named.get(day, ()) for day in every}, before, Rates(rates.rows()), settings.shop_currency)
 
 
 def make_person_members(session: Reader, days: DayRange | None, settings: Settings) -> pl.DataFrame:

@@ -72,7 +72,7 @@ class PostgresWarehouse:
             raise WarehouseError(_explain(self.name, error)) from error
 
     def exists(self) -> bool:
-        """Return True: there is a database to ask, or opening it tells why not."""
+        """Return True: there is a database to ask, or opening it raises the reason."""
         return True
 
 

@@ -118,7 +118,7 @@ def test_a_day_that_may_not_be_complete_is_not_compared() -> None:
 
 
 def test_amounts_name_the_currency(visit: Callable[..., AppTest], shop: Path) -> None:
-    assert "Nobody told the currency of the shop: set SHOP_CURRENCY." in text(visit("overview", data_dir=shop))
+    assert "The currency of the shop is not known: set SHOP_CURRENCY." in text(visit("overview", data_dir=shop))
     test = visit("overview", data_dir=shop, shop_currency="SEK")
     assert figures(test)["Revenue"][0] == "SEK 14,007" and "Amounts are in SEK." in text(test)
 
