@@ -157,7 +157,8 @@ def _about(facts: Facts, as_of: dt.datetime) -> str:
         f"{span(total.first, total.last, year=True)} ({count(total.days, 'day')})" if total else "No day with traffic"
     )
     numbers = facts.quality.select("rows_accepted", "rows_duplicate", "rows_quarantined").sum().row(0)
-    accepted = f"{whole(numbers[0])} of {count(sum(numbers), 'record')} accepted"
+    # Also of days without traffic: rates, customers and orders of the shop have days before the first event.
+    accepted = f"of all {count(sum(numbers), 'record')} loaded, {whole(numbers[0])} were accepted"
     loaded = f"; data loaded on {moment(facts.loaded_at)}" if facts.loaded_at else ""
     return f"{days}; {accepted}{loaded}; report made on {moment(as_of)}."
 
