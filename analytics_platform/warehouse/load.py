@@ -19,8 +19,8 @@ from analytics_platform.contracts.base import ContractType
 from analytics_platform.contracts.ddl import identity_sql, own_id, polars_schema
 from analytics_platform.contracts.ops import PipelineLogs, Quarantine
 from analytics_platform.contracts.sql import literal, quote, quote_table
-from analytics_platform.errors import QUERY_STOPPED, UserError
-from analytics_platform.gate import FileRejectedError, Verdict
+from analytics_platform.errors import QUERY_STOPPED
+from analytics_platform.gate import Verdict
 from analytics_platform.gate.ahead import in_background
 from analytics_platform.lake import Batch, FolderLake, batch_id_of
 from analytics_platform.progress import progress_bar
@@ -104,7 +104,7 @@ def explain_fault(error: Exception) -> str:
         raise KeyboardInterrupt from error
     if "pin block" in words or isinstance(error, duckdb.OutOfMemoryException):
         return f"it needs more memory than WAREHOUSE_MEMORY allows ({words}), raise it"
-    return words if isinstance(error, UserError | FileRejectedError) else f"{type(error).__name__}: {words}"
+    return words or "the machine has too little memory for it, or no reason was given"
 
 
 def load_batch(
@@ -180,8 +180,7 @@ def store_verdicts(
         for card, verdict in ahead:
             waiting.append(verdict.accepted)
             if sum(each.height for each in waiting) >= ROWS_PER_INSERT:
-                together = pl.concat(waiting)
-                whole = together.height - together.height % ROWS_PER_INSERT
+                whole = (together := pl.concat(waiting)).height // ROWS_PER_INSERT * ROWS_PER_INSERT
                 session.insert(table, together.head(whole), defaults)
                 waiting = [together.slice(whole)]
             if verdict.rejected.height:

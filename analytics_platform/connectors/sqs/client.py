@@ -17,6 +17,7 @@ from botocore.config import Config
 
 from analytics_platform.connectors.sqs.errors import QueueError, check_answer, explained, queue_name
 from analytics_platform.connectors.sqs.fast_calls import FastCalls
+from analytics_platform.errors import count
 
 Handles: TypeAlias = Mapping[str, str]
 """Message id → receipt handle, which names a message that was received."""
@@ -173,7 +174,9 @@ class Queue:
             if not left:
                 return len(batch)
         code = next((failure.get("Code") for failure in answer.get("Failed", ())), "no reason given")
-        raise QueueError(f"The queue {self.name} took {len(batch) - len(left)} of {len(batch)} messages ({code}).")
+        raise QueueError(
+            f"The queue {self.name} took {len(batch) - len(left)} of {count(len(batch), 'message')} ({code})."
+        )
 
     def _entry(self, number: str, body: str, attributes: Mapping[str, str]) -> dict[str, Any]:
         entry: dict[str, Any] = {"Id": number, "MessageBody": body}

@@ -10,6 +10,7 @@ import pyarrow as pa
 from analytics_platform.connectors.mongo import BatchSize, MongoPosition, MongoSource
 from analytics_platform.connectors.mongo.errors import address_of
 from analytics_platform.connectors.mongo.extended_json import document_id_of
+from analytics_platform.errors import count
 from analytics_platform.lake import FolderLake
 from analytics_platform.settings import Settings, SettingsError
 from analytics_platform.sources.arrivals.parquet import encode_table
@@ -44,7 +45,7 @@ class MongoCollection(Arrival):
         documents = 0
         for step in read_collection(source.name, settings, lake):
             documents += step.documents
-            say(step.note or f"{documents:,} documents read")
+            say(step.note or f"{count(documents, 'document')} read")
         return {"documents read": documents}
 
 
