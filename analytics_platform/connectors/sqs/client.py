@@ -223,15 +223,15 @@ def bytes_of(message: Outgoing) -> int:
 
 
 def _parse_message(raw: Mapping[str, Any]) -> Message:
-    system = raw.get("Attributes", {})
-    sent_ms = system.get("SentTimestamp")
-    attributes = raw.get("MessageAttributes")
+    # One that is odd must not hold up the others, which come in the same answer: the gate rejects an empty body.
+    body, system, attributes = raw.get("Body"), raw.get("Attributes") or {}, raw.get("MessageAttributes") or {}
+    sent_ms, times = (str(system.get(name)) for name in ("SentTimestamp", "ApproximateReceiveCount"))
     return Message(
         raw["MessageId"],
-        raw["Body"],
-        None if sent_ms is None else dt.datetime.fromtimestamp(int(sent_ms) / 1000, dt.UTC),
-        int(system.get("ApproximateReceiveCount", 1)),
-        {name: _text(value) for name, value in attributes.items()} if attributes else {},
+        body if isinstance(body, str) else "",
+        dt.datetime.fromtimestamp(int(sent_ms) / 1000, dt.UTC) if re.fullmatch("[0-9]{1,13}", sent_ms) else None,
+        int(times) if re.fullmatch("[0-9]{1,9}", times) else 1,
+        {name: _text(value or {}) for name, value in attributes.items()},
     )
 
 
