@@ -35,3 +35,8 @@ def complain(sentence: str) -> None:
 def printable(text: str) -> str:
     """Write characters that cannot be seen, such as line breaks, as escapes: `\\n`, `\\x1b`."""
     return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
+
+
+def count(number: int, thing: str) -> str:
+    """Write a number of things: `1 order`, `1,200 orders`, `2 batches`."""
+    return f"{number:,} {thing}{'' if number == 1 else 'es' if thing.endswith(('ch', 's')) else 's'}"

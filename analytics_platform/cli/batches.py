@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from analytics_platform.errors import complain, printable
+from analytics_platform.errors import complain, count, printable
 
 if TYPE_CHECKING:
     from analytics_platform.settings import Settings
@@ -138,7 +138,7 @@ def replay(
     done = [entry for entry in replayed if not entry.problem]
     if len(done) > 1:
         moved, left = sum(entry.moved for entry in done), sum(entry.loaded.rows_quarantined for entry in done)
-        print(f"All {len(done)} batches: {moved:,} rows moved, {left:,} stay quarantined.")
+        print(f"All {len(done)} batches: {count(moved, 'row')} moved, {left:,} still quarantined.")
     if days:
         print(f"Build the days that change: analytics-platform materialize --days {days}")
     elif not replayed:

@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 from analytics_platform.cli.batches import app as batches
-from analytics_platform.errors import UserError, printable
+from analytics_platform.errors import UserError, count, printable
 from analytics_platform.shop.cli import app as shop
 
 LOOK, OPERATE, TRY, SETUP = "Look", "Operate", "Try it", "Set up"
@@ -67,8 +67,8 @@ def simulate(
     from analytics_platform.demo.simulator import simulate as write
 
     truth = write(days, visitors, seed, out, start.date() if start else None)
-    records = sum(count for (_, name), count in truth.total.items() if name == "rows_read")
-    print(f"{records:,} records in {out}; the truth about them is in {out / 'truth.json'}")
+    records = sum(rows for (_, name), rows in truth.total.items() if name == "rows_read")
+    print(f"{count(records, 'record')} in {out}; the truth about them is in {out / 'truth.json'}")
 
 
 @app.command(rich_help_panel=OPERATE)
@@ -140,8 +140,8 @@ def drain(
     with progress_bar("queue") as report:
         drained = drain_queue(SOURCES["ecommerce_events"], settings, open_lake(settings), *limits, report)
     print(
-        f"{drained.received:,} messages received, {drained.stored:,} stored in {drained.batches:,} batches, "
-        f"{drained.deleted:,} deleted from the queue"
+        f"{count(drained.received, 'message')} received, {drained.stored:,} stored "
+        f"in {count(drained.batches, 'batch')}, {drained.deleted:,} deleted from the queue"
     )
 
 
@@ -164,7 +164,7 @@ def redrive(
     from analytics_platform.settings import load_settings
     from analytics_platform.sources.arrivals.queue import redrive_messages
 
-    print(f"{redrive_messages(load_settings(), max_messages):,} messages sent back to the queue")
+    print(f"{count(redrive_messages(load_settings(), max_messages), 'message')} sent back to the queue")
 
 
 @app.command(rich_help_panel=LOOK)
@@ -263,7 +263,8 @@ def copy(
         raise WarehouseError(f"There is no warehouse at {given.name}: check --from.")
     with given.session() as there, filled.session() as here, progress_bar("copy") as report:
         copied = copy_warehouse(there, here, report)
-    print(f"{len(copied)} tables, {sum(copied.values()):,} rows are in {filled.name}, every value compared.")
+    rows = count(sum(copied.values()), "row")
+    print(f"{count(len(copied), 'table')} with {rows} in {filled.name}, every value compared.")
 
 
 @app.command(rich_help_panel=TRY)

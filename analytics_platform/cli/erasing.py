@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Mapping
 
 from analytics_platform.cli.terminal import print_places
 from analytics_platform.contracts.missing import known_id
-from analytics_platform.errors import UserError, complain, printable
+from analytics_platform.errors import UserError, complain, count, printable
 from analytics_platform.lake import FolderLake, open_lake
 from analytics_platform.orchestration.build import build_definitions
 from analytics_platform.orchestration.launch import materialize as run
@@ -33,10 +33,10 @@ def erase_person(identifiers: Mapping[str, Collection[str]], dry_run: bool) -> b
     print(printable(f"To erase: {erasure.person}"))
     with warehouse.session(read_only=True) as session:
         found, faults = _search(session, settings, lake, erasure, "Found")
-    count = sum(place.found for place in found)
-    if dry_run or not (count or pending):
-        words = f"{count:,} records, names, rows and files name the person. Nothing was changed."
-        print(words if count else f"Nothing was found: none of {len(found)} places names the person.")
+    named = sum(place.found for place in found)
+    if dry_run or not (named or pending):
+        words = f"The person is named {count(named, 'time')}: in records, names, rows and files. Nothing was changed."
+        print(words if named else f"Nothing was found: none of {len(found)} places names the person.")
         return _say(faults)
     with warehouse.session() as session:
         faults = erase(session, settings, lake, erasure, getpass.getuser(), complain)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from analytics_platform.errors import count
 from analytics_platform.lake import open_lake
 from analytics_platform.orchestration.follow.state import is_followed, read_state
 from analytics_platform.settings import Settings, masked
@@ -130,7 +131,7 @@ def _next_step(
     if failing is not None:
         return failing.remedy
     if waiting:
-        files = "1 new file waits" if waiting == 1 else f"{waiting:,} new files wait"
+        files = f"{count(waiting, 'new file')} to load"
         return f"{files}: run `analytics-platform materialize`, or set AUTOMATION=true for `dagster dev`."
     for path, why in rejected.items():
         return f"Correct {path} or remove it: {why.rstrip('.')}."

@@ -165,5 +165,5 @@ def _clear_errors(place: str, table: str) -> Iterator[None]:
             why = "does not exist on that server: check SHOP_DATABASE_URL."
         raise ShopDatabaseError(f"{where} {why}") from None
     except psycopg.Error as error:
-        code = error.sqlstate or type(error).__name__
+        code = error.sqlstate or "no code"
         raise ShopDatabaseError(f"{where} cannot be read ({code}): check SHOP_DATABASE_URL.") from None

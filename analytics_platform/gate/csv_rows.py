@@ -71,8 +71,9 @@ def _from_blocks(blocks: Sequence[Block], layout: Layout, wanted: NDArray[np.int
     """Give the records of neighbouring blocks."""
     positions = np.concatenate([block.positions for block in blocks])
     text = pl.concat([to_text_frame(block, layout.names, delimiter) for block in blocks])
-    bad = [block.malformed for block in blocks]
-    malformed = pl.concat([rejected_frame(x.positions, list(map(readable, x.raws)), x.reasons) for x in bad])
+    bad = (block.malformed for block in blocks if len(block.malformed.positions))
+    found = (rejected_frame(x.positions, list(map(readable, x.raws)), x.reasons) for x in bad)
+    malformed = pl.concat([no_records().malformed, *found])
     index = np.arange(len(positions))
     if wanted is not None:
         index = np.flatnonzero(np.isin(positions, wanted))

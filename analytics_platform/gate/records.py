@@ -68,7 +68,7 @@ def rejected_frame(
 
 def no_records(*drift: str) -> Records:
     """Give no records, only the drift of the batch."""
-    return Records(pl.DataFrame(), np.empty(0, np.int64), lambda rows: (), rejected_frame((), (), ()), drift)
+    return Records(pl.DataFrame(), np.empty(0, np.int64), lambda rows: (), pl.DataFrame(schema=REJECTED), drift)
 
 
 def numbered(records: Iterable[Raw], only: Positions) -> Iterator[tuple[int, Raw]]:

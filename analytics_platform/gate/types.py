@@ -205,6 +205,8 @@ def unnest_texts(documents: pl.Series) -> pl.Series:
 def keys_of(documents: pl.Series, engine: duckdb.DuckDBPyConnection) -> set[str]:
     """Collect the keys of JSON objects that have a value other than null, without those of objects inside them."""
     given = pl.DataFrame({"document": documents}).drop_nulls()
+    if given.is_empty():
+        return set()
     # A patch leaves nulls out. It takes as long as the rest, so it is asked only of those that may have one.
     merged = "CASE WHEN contains(document, 'null') THEN json_merge_patch('{}', document) ELSE document END"
     return set(_query(engine, f"SELECT DISTINCT unnest(json_keys({merged})) AS key FROM given", given))
@@ -219,11 +221,11 @@ def find_unreadable_amounts(documents: pl.Series, place: str, engine: duckdb.Duc
         texts = f"json_extract_string(json_list({items}), '$[*].{field}')"
     else:
         texts = f"[json_extract_string(document, {path})]"
-    rows = pl.DataFrame({"place": pl.int_range(len(documents), eager=True, dtype=pl.UInt32), "document": documents})
     # Most records have no amount, or a plain number. Asking the engine of all took half of the gate's time.
-    doubtful = rows.filter(pl.col("document").str.contains(re.escape(field) + _NO_PLAIN_NUMBER))
-    if doubtful.is_empty():
-        return doubtful["place"]
+    rows = documents.str.contains(re.escape(field) + _NO_PLAIN_NUMBER).arg_true()
+    if rows.is_empty():
+        return rows
+    doubtful = pl.DataFrame({"place": rows, "document": documents.gather(rows)})
     sql = f"SELECT place FROM given WHERE list_bool_or(list_transform({texts}, lambda written: is_unreadable(written)))"
     return _query(engine, sql, doubtful).cast(pl.UInt32)
 

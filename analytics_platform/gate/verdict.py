@@ -93,10 +93,11 @@ class Gate:
             self._note_keys({"extra": records.values["extra"]})
         broken = self._rulebook.broken(values, typed)
         rows = broken["row"]
-        accepted = self._complete(typed, records, rows)
-        dates = typed[EVENT_TIME].gather(rows).dt.date() if EVENT_TIME in typed.columns else None
-        found = rejected_frame(records.positions[rows], records.raws(rows.to_numpy()), broken["reason"], dates)
-        rejected = pl.concat([records.malformed, found]).sort("position", maintain_order=True)
+        accepted, rejected = self._complete(typed, records, rows), records.malformed
+        if len(rows):
+            dates = typed[EVENT_TIME].gather(rows).dt.date() if EVENT_TIME in typed.columns else None
+            found = rejected_frame(records.positions[rows], records.raws(rows.to_numpy()), broken["reason"], dates)
+            rejected = pl.concat([rejected, found]).sort("position", maintain_order=True)
         return Verdict(accepted, self._with_neighbours(rejected, accepted), records.drift)
 
     def _note_keys(self, documents: Mapping[str, pl.Series]) -> None:

@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
+from analytics_platform.errors import count
 from analytics_platform.transform import DayRange, day_ranges
 from analytics_platform.warehouse.ledger import Loading
 from analytics_platform.warehouse.touched import Touched
@@ -73,9 +74,9 @@ def decide_landing(new_files: Collection[str], runs: Runs, now: dt.datetime, cur
         return Wait("no new file")
     key = hashlib.sha256("\n".join(sorted(new_files)).encode()).hexdigest()[:16]
     if key == cursor:
-        return Wait(f"{len(new_files)} files were tried already and rejected: see the check files_readable")
+        return Wait(f"{count(len(new_files), 'file')} already tried and rejected: see the check files_readable")
     reason = _reason_to_wait(runs, now)
-    return Wait(f"{len(new_files)} new files: {reason}") if reason else Start(f"files-{key}", cursor=key)
+    return Wait(f"{count(len(new_files), 'new file')}: {reason}") if reason else Start(f"files-{key}", cursor=key)
 
 
 def decide_rebuild(

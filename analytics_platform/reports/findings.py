@@ -13,6 +13,7 @@ from pathlib import Path
 
 import polars as pl
 
+from analytics_platform.errors import count
 from analytics_platform.reports import customers, plots, queries, records, sentences, tables
 from analytics_platform.reports.coverage import (
     channel_gaps,
@@ -28,7 +29,6 @@ from analytics_platform.reports.render import render_html, render_markdown
 from analytics_platform.reports.tables import TextTable
 from analytics_platform.reports.wording import (
     amounts_in,
-    count,
     listed,
     moment,
     money,

@@ -13,11 +13,11 @@ from typing import Any, TypeAlias
 
 import polars as pl
 
+from analytics_platform.errors import count
 from analytics_platform.reports.periods import WEEK, best_day, total_of, weeks_of
 from analytics_platform.reports.wording import (
     capital,
     clean,
-    count,
     currency,
     day,
     label,

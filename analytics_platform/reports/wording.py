@@ -34,11 +34,6 @@ def whole(number: int) -> str:
     return f"{number:,}".replace("-", "−")
 
 
-def count(number: int, thing: str) -> str:
-    """Write a number of things: `1 order`, `1,200 orders`."""
-    return f"{whole(number)} {thing if number == 1 else thing + 's'}"
-
-
 def money(amount: Decimal, exact: bool = False) -> str:
     """Write `EUR 84,120`, below a thousand and if `exact` with cents, `EUR 512.30`. See `amounts_in`."""
     text = "0" if amount == 0 else f"{amount:,.0f}" if abs(amount) >= _GROSS and not exact else f"{amount:,.2f}"

@@ -8,6 +8,7 @@ from analytics_platform.catalog import CONTRACTS
 from analytics_platform.contracts.base import is_gated
 from analytics_platform.contracts.ddl import json_columns
 from analytics_platform.contracts.sql import literal, quote, quote_table
+from analytics_platform.errors import count
 from analytics_platform.settings import Settings
 from analytics_platform.transform import DayRange, Query, all_models, plan
 from analytics_platform.warehouse.observation import LEDGER, Observation, lacks, not_checked
@@ -29,7 +30,7 @@ def is_conserved(session: Session, settings: Settings, now: dt.datetime) -> Obse
         """
     )
     stored = [sum(session.count(name) for name in GATED if not lacks(session, name)), session.count("ops.quarantine")]
-    seen = f"{stored[0]:,} rows accepted and {stored[1]:,} quarantined are stored, "
+    seen = f"{count(stored[0], 'row')} accepted and {stored[1]:,} quarantined are stored, "
     seen += "as the ledger says" if stored == noted else f"but the ledger says {noted[0]} and {noted[1]}"
     passed = stored == noted and torn == 0
     return Observation("conservation", passed, seen, "" if passed else _reload(_changed_batches(session)))

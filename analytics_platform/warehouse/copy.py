@@ -11,6 +11,7 @@ from analytics_platform.catalog import CONTRACTS
 from analytics_platform.contracts.base import ContractType
 from analytics_platform.contracts.ddl import column_types, json_columns
 from analytics_platform.contracts.sql import literal, quote, quote_table
+from analytics_platform.errors import count
 from analytics_platform.transform import build_order
 from analytics_platform.warehouse.session import Session, WarehouseError
 
@@ -59,7 +60,7 @@ def _verify(source: Session, target: Session, contract: ContractType) -> int:
     rows, copied = source.count(name), target.count(name)
     if copied != rows:
         raise WarehouseError(
-            f"{name} has {copied:,} rows in the target and {rows:,} in the source: "
+            f"{name} has {count(copied, 'row')} in the target and {rows:,} in the source: "
             "drop it in the target and copy again."
         )
     for part in _parts(source, contract):

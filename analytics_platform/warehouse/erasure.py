@@ -20,7 +20,7 @@ from analytics_platform.catalog import CONTRACTS
 from analytics_platform.contracts.base import ContractType
 from analytics_platform.contracts.ddl import column_types
 from analytics_platform.contracts.sql import quote, quote_table
-from analytics_platform.errors import UserError
+from analytics_platform.errors import UserError, count
 from analytics_platform.gate import FileRejectedError
 from analytics_platform.lake import Batch, FolderLake, LakeError, batch_id_of, check_decodable
 from analytics_platform.lake.durable import make_folder, write_durably
@@ -128,21 +128,21 @@ def search(session: Session, settings: Settings, lake: FolderLake, erasure: Eras
     """Look for the person in every place; yields each with what was found."""
     for source in SOURCES.values():
         remedy = f"`analytics-platform withdraw {{0.batch_id}} --reason '…'`, delete {{0.path}} and {_AGAIN}"
-        yield _search_batches(f"lake: {source.name}", source, lake.batches(source.name), erasure, "batches", remedy)
+        yield _search_batches(f"lake: {source.name}", source, lake.batches(source.name), erasure, "batch", remedy)
         if landed := [*landed_files(source, settings)]:
             remedy = f"delete {{0.path}} and {_AGAIN}"
-            yield _search_batches(f"landing folder: {source.name}", source, landed, erasure, "files", remedy)
+            yield _search_batches(f"landing folder: {source.name}", source, landed, erasure, "file", remedy)
     existing = session.tables()
     for contract in (each for each in CONTRACTS.values() if each.table.name in existing):
         name, rows = contract.table.name, sum(1 for _ in rows_naming(session, contract, erasure.person))
         how = f"build the warehouse again from the lake (docs/operate.md, Back up and rebuild) and {_AGAIN}"
-        remedy = f"{name} still has {rows:,} rows of the person: {how}."
-        yield Place(name, f"{session.count(name):,} rows", rows, (), (remedy,) if rows else ())
+        remedy = f"{name} still has {count(rows, 'row')} of the person: {how}."
+        yield Place(name, count(session.count(name), "row"), rows, (), (remedy,) if rows else ())
     for name, folder in {"quarantine files": settings.quarantine_dir, "reports": settings.reports_dir}.items():
         files = [path for path in folder.rglob("*") if path.suffix in (".csv", ".md", ".html")]
         named = [path for path in files if may_name(path, erasure)]
         remedies = tuple(f"{path} names the person, or cannot be read: delete it and {_AGAIN}." for path in named)
-        yield Place(name, f"{len(files):,} files", len(named), (), remedies)
+        yield Place(name, count(len(files), "file"), len(named), (), remedies)
     drafts = old_drafts(settings, lake)
     yield Place("files that killed runs left", "", len(drafts), (), tuple(f"Delete {path}." for path in drafts))
 
@@ -154,10 +154,10 @@ def _search_batches(
     for batch in batches:
         edits, fault = edits_of(source, batch, erasure)
         faults += [fault] if fault else []
-        if count := len(edits) + (erasure.hide(batch.name) != batch.name):
-            found += count
+        if named := len(edits) + (erasure.hide(batch.name) != batch.name):
+            found += named
             remedies.append(f"{batch.path} ({batch.name}) still names the person: {remedy.format(batch)}.")
-    return Place(name, f"{len(batches):,} {what}", found, tuple(faults), tuple(remedies))
+    return Place(name, count(len(batches), what), found, tuple(faults), tuple(remedies))
 
 
 def edits_of(source: Source, batch: Batch, erasure: Erasure) -> tuple[dict[int, Edit], str]:

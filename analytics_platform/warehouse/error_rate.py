@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from analytics_platform.catalog import CONTRACTS
+from analytics_platform.errors import count
 from analytics_platform.sources.registry import SOURCES
 from analytics_platform.transform import DayRange
 from analytics_platform.warehouse.ledger import count_rejections
@@ -40,7 +41,9 @@ class Breach:
         return f"batch {self.name} ({self.input})" if self.kind == "batch" else f"day {self.name} of {self.source}"
 
     def __str__(self) -> str:
-        return f"{self.what}: {self.rows_quarantined:,} of {self.rows_read:,} rows rejected ({self.error_rate:.2%})"
+        return (
+            f"{self.what}: {self.rows_quarantined:,} of {count(self.rows_read, 'row')} rejected ({self.error_rate:.2%})"
+        )
 
 
 def settled_batches(session: Session, allowed: float) -> dict[str, list[str]]:
@@ -127,7 +130,7 @@ def describe_breaches(session: Session, allowed: float, breaches: Sequence[Breac
     if others:
         unnamed = len(breaches) - 1 - len(others)
         text += f"; also {', '.join(breach.what for breach in others)}"
-        text += f" and {unnamed:,} more batches or days" if unnamed else ""
+        text += f" and {unnamed:,} more" if unnamed else ""
     return text
 
 

@@ -19,8 +19,8 @@ from analytics_platform.contracts.base import ContractType
 from analytics_platform.contracts.ddl import identity_sql, own_id, polars_schema
 from analytics_platform.contracts.ops import PipelineLogs, Quarantine
 from analytics_platform.contracts.sql import literal, quote, quote_table
-from analytics_platform.errors import QUERY_STOPPED, UserError
-from analytics_platform.gate import FileRejectedError, Verdict
+from analytics_platform.errors import QUERY_STOPPED
+from analytics_platform.gate import Verdict
 from analytics_platform.gate.ahead import in_background
 from analytics_platform.lake import Batch, FolderLake, batch_id_of
 from analytics_platform.progress import progress_bar
@@ -104,7 +104,7 @@ def explain_fault(error: Exception) -> str:
         raise KeyboardInterrupt from error
     if "pin block" in words or isinstance(error, duckdb.OutOfMemoryException):
         return f"it needs more memory than WAREHOUSE_MEMORY allows ({words}), raise it"
-    return words if isinstance(error, UserError | FileRejectedError) else f"{type(error).__name__}: {words}"
+    return words or "the machine has too little memory for it, or no reason was given"
 
 
 def load_batch(
@@ -173,16 +173,16 @@ def store_verdicts(
 ) -> dict[str, StoredVerdicts]:
     """Insert the verdicts' rows, duplicates included. Returns what was stored by batch id."""
     table, defaults = contract.table.name, identity_sql(contract)
-    waiting = pl.DataFrame(schema=polars_schema(contract))
+    waiting = [pl.DataFrame(schema=polars_schema(contract))]
     read, kept = dict.fromkeys(cards, 0), dict.fromkeys(cards, 0)
     days, drift = {card: set[dt.date]() for card in cards}, {card: dict[str, None]() for card in cards}
     with closing(in_background((card, verdict) for card in cards for verdict in cards[card])) as ahead:
         for card, verdict in ahead:
-            waiting = pl.concat([waiting, verdict.accepted]) if waiting.height else verdict.accepted
-            whole = waiting.height - waiting.height % ROWS_PER_INSERT
-            if whole:
-                session.insert(table, waiting.head(whole), defaults)
-                waiting = waiting.slice(whole)
+            waiting.append(verdict.accepted)
+            if sum(each.height for each in waiting) >= ROWS_PER_INSERT:
+                whole = (together := pl.concat(waiting)).height // ROWS_PER_INSERT * ROWS_PER_INSERT
+                session.insert(table, together.head(whole), defaults)
+                waiting = [together.slice(whole)]
             if verdict.rejected.height:
                 known = {name: pl.lit(getattr(card, name)) for name in ("batch_id", "source", "input")}
                 rejected = cut_texts(verdict.rejected, kept[card])
@@ -193,7 +193,7 @@ def store_verdicts(
             days[card].update(verdict.accepted["event_date"].unique())
             drift[card] |= dict.fromkeys(verdict.drift)
             progress(sum(read.values()))
-    session.insert(table, waiting, defaults)
+    session.insert(table, pl.concat(waiting), defaults)
     return {
         card.batch_id: StoredVerdicts(
             read[card], (min(days[card]), max(days[card])) if days[card] else None, "; ".join(drift[card]) or None

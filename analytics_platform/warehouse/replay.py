@@ -11,6 +11,7 @@ import polars as pl
 from analytics_platform.contracts.base import ContractType
 from analytics_platform.contracts.ddl import polars_schema
 from analytics_platform.contracts.ops import SET_ASIDE, BatchDays
+from analytics_platform.errors import count
 from analytics_platform.gate import Verdict
 from analytics_platform.lake import FolderLake
 from analytics_platform.progress import progress_bar
@@ -53,7 +54,7 @@ class Replayed:
     withdrawal: str = ""
 
     def __str__(self) -> str:
-        moved = f"{self.moved:,} rows moved, {self.loaded.rows_quarantined:,} stay quarantined"
+        moved = f"{count(self.moved, 'row')} moved, {self.loaded.rows_quarantined:,} still quarantined"
         moved += f"; it {self.withdrawal}" if self.withdrawal else ""
         return self.problem or f"Batch {self.batch_id} ({self.input}): {moved}."
 

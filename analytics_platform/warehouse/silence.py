@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from itertools import pairwise
 
+from analytics_platform.errors import count
 from analytics_platform.settings import Settings
 from analytics_platform.sources.registry import EVENTS, SOURCES
 from analytics_platform.warehouse.observation import LEDGER, Observation, lacks, not_checked
@@ -38,7 +39,7 @@ def has_every_source(session: Session, settings: Settings, now: dt.datetime) -> 
         if is_regular and max(pauses) < end - heard[-1] <= REMEMBERED:
             silent[source] = heard[-1]
     if not silent:
-        return Observation("sources", True, f"{len(days)} sources of events bring data as before")
+        return Observation("sources", True, f"{count(len(days), 'source')} of events with data as before")
     seen = ", ".join(f"{source} has brought nothing since {last}" for source, last in sorted(silent.items()))
     remedies = [*(_remedy(source, settings) for source in sorted(silent)), "Then run `analytics-platform materialize`."]
     return Observation("sources", False, f"{seen}; others have data up to {end}", " ".join(remedies))

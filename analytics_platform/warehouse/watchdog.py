@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 
 from analytics_platform.contracts.event_names import plain_name
+from analytics_platform.errors import count
 from analytics_platform.lake import open_lake
 from analytics_platform.settings import Settings
 from analytics_platform.sources.registry import SOURCES
@@ -78,8 +79,8 @@ def has_every_batch(session: Session, settings: Settings, now: dt.datetime) -> O
         return not_checked("batches", "nothing was ever loaded")
     failed, withdrawn = unloaded_batches(session), unloaded_batches(session, "withdrawn")
     damaged = damaged_batches(session, open_lake(settings))
-    seen = f"{len(failed):,} batches could not be loaded, {len(withdrawn):,} were withdrawn"
-    seen += f", {len(damaged):,} are damaged in the lake" if damaged else ""
+    seen = f"{count(len(failed), 'batch')} could not be loaded, {len(withdrawn):,} withdrawn"
+    seen += f", {len(damaged):,} damaged in the lake" if damaged else ""
     wrong = [*map(str, failed), *damaged]
     more = [f"And {len(wrong) - NAMED:,} more (ops.set_aside)."] if len(wrong) > NAMED else []
     return Observation("batches", not wrong, seen, " ".join([*wrong[:NAMED], *more]))
@@ -93,12 +94,12 @@ def has_low_error_rate(session: Session, settings: Settings, now: dt.datetime) -
     above = [each for each in rates if each.error_rate > settings.max_error_rate]
     breaches, unchecked = ([each for each in above if each.is_checked is checked] for checked in (True, False))
     read, rejected = session.one("SELECT sum(rows_read), sum(rows_quarantined) FROM ops.pipeline_logs")
-    seen = f"{rejected or 0:,} of {read or 0:,} rows rejected, none above {settings.max_error_rate:.2%}"
+    seen = f"{rejected or 0:,} of {count(read or 0, 'row')} rejected, none above {settings.max_error_rate:.2%}"
     (settled,) = session.one(
         "SELECT count(*) FROM ops.pipeline_logs WHERE error_rate > $allowed AND list_contains($settled, batch_id)",
         {"allowed": settings.max_error_rate, **settled_batches(session, settings.max_error_rate)},
     )
-    but = [f"{settled:,} settled batch{'es' if settled > 1 else ''}"] if settled else []
+    but = [count(settled, "settled batch")] if settled else []
     but += [f"{', '.join(map(str, unchecked[:NAMED]))}: too few rows to check"] if unchecked else []
     seen += f" but {', and '.join(but)}" if but else ""
     if breaches:
@@ -132,7 +133,7 @@ def has_revenue(session: Session, settings: Settings, now: dt.datetime) -> Obser
             "events.sql (the check event_names names those without a meaning), then run `analytics-platform "
             "materialize`. For a shop that takes no orders set EXPECTS_ORDERS=false."
         )
-        return Observation("revenue", False, f"{sessions:,} sessions and no order ever", remedy)
+        return Observation("revenue", False, f"{count(sessions, 'session')} and no order ever", remedy)
     orders, revenue = session.one(
         """
         SELECT coalesce(sum(orders), 0), coalesce(sum(revenue), 0) FROM marts.daily_trends
@@ -141,7 +142,7 @@ def has_revenue(session: Session, settings: Settings, now: dt.datetime) -> Obser
         {"week": WEEK},
     )
     amount = f"{shop_currency(session, settings.shop_currency)} {revenue:,.2f}".strip()
-    seen = f"{amount} from {orders} orders in the last {WEEK} days of data, last order on {last}"
+    seen = f"{amount} from {count(orders, 'order')} in the last {WEEK} days of data, last order on {last}"
     remedy = (
         f"Purchases of the last {WEEK} days of data are missing, or have no revenue: correct what sends them, let them "
         "arrive again with it, then run `analytics-platform materialize`."
@@ -174,9 +175,7 @@ def has_known_currencies(session: Session, settings: Settings, now: dt.datetime)
     if not settings.shop_currency:
         seen = f"amounts are in {names}, and SHOP_CURRENCY is not set: they are unknown, and in no sum"
         return Observation("currency", False, seen, remedy)
-    lacking = ", ".join(
-        f"{currency} on {count} day{'s' if count > 1 else ''} since {first}" for currency, _, count, first, _ in unknown
-    )
+    lacking = ", ".join(f"{currency} on {count(days, 'day')} since {first}" for currency, _, days, first, _ in unknown)
     seen = f"no rate to {settings.shop_currency} for {lacking}: these amounts are unknown, and in no sum"
     return Observation("currency", False, seen, remedy)
 
@@ -194,10 +193,10 @@ def has_usual_volume(session: Session, settings: Settings, now: dt.datetime) -> 
         {"days": WEEK + 1},
     )
     if len(days) <= LEAST_DAYS:
-        return Observation("volume", True, f"{len(days)} complete days, too few to check")
+        return Observation("volume", True, f"{count(len(days), 'complete day')}, too few to check")
     (day, last), *before = days
-    share = last / (sum(count for _, count in before) / len(before))
-    seen = f"{last:,} events on {day}, {share:.0%} of the mean of the {len(before)} days before"
+    share = last / (sum(events for _, events in before) / len(before))
+    seen = f"{count(last, 'event')} on {day}, {share:.0%} of the mean of the {len(before)} days before"
     low, high = VOLUME_RANGE
     if share > high:
         sql = (
@@ -206,8 +205,8 @@ def has_usual_volume(session: Session, settings: Settings, now: dt.datetime) -> 
         batches = [batch for (batch,) in session.rows(sql, {"day": day})]
         withdraw = f"`analytics-platform withdraw {' '.join(batches[:NAMED])} --reason '…'`"
         remedy = (
-            f"If the day was like that, do nothing. If not, take out those of its {len(batches)} batches that "
-            f"should not have come ({withdraw}), then run `analytics-platform materialize`."
+            f"If the day was like that, do nothing. If not, take out of its {count(len(batches), 'batch')} what should "
+            f"not have come ({withdraw}), then run `analytics-platform materialize`."
         )
     else:
         remedy = (
@@ -286,7 +285,7 @@ def has_the_sources_sessions(session: Session, settings: Settings, now: dt.datet
         """
     )
     said = (
-        f"{same:,} of the {of_source:,} sessions of {source} ({same / of_source:.0%})"
+        f"{same:,} of {count(of_source, 'session')} of {source} ({same / of_source:.0%})"
         for source, of_source, same in found
     )
     seen = f"{', '.join(said)} are sessions here" if found else "no source names sessions"
@@ -340,7 +339,9 @@ def has_few_orphans(session: Session, settings: Settings, now: dt.datetime) -> O
         return not_checked("orphans", "no customer is known yet" if logs else "no log names a user yet")
     sql = "SELECT count(*), coalesce(sum(log_interactions), 0), CAST(max(last_active_at) AS DATE) FROM ops.orphans"
     users, orphaned, last = session.one(sql)
-    seen = f"{orphaned:,} of {logs:,} logs ({orphaned / logs:.1%}) name {users} users who are no known customers"
+    seen = (
+        f"{orphaned:,} of {count(logs, 'log')} ({orphaned / logs:.1%}): {count(users, 'user')} not known as customers"
+    )
     remedy = (
         f"Fetch the users and build their last day: `analytics-platform materialize --days {last}`. If ops.orphans "
         "stays long, the users API and the shop's database lack users: compare the ids."

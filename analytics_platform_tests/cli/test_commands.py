@@ -274,9 +274,9 @@ def test_replay_moves_rows_that_pass_now_and_names_the_days_to_build(call: Call,
 
     assert ended.returncode == 0
     for figures in (
-        "(\\x1b[31mbad.csv): 93 rows moved, 7 stay quarantined.",
-        "(early.csv): 100 rows moved, 0 stay quarantined.",
-        "All 2 batches: 193 rows moved, 7 stay quarantined.",
+        "(\\x1b[31mbad.csv): 93 rows moved, 7 still quarantined.",
+        "(early.csv): 100 rows moved, 0 still quarantined.",
+        "All 2 batches: 193 rows moved, 7 still quarantined.",
     ):
         assert figures in ended.stdout
     assert "materialize --days 2026-03-01...2026-03-01" in ended.stdout
@@ -351,7 +351,7 @@ def test_a_warehouse_is_copied_with_every_row(call: Call, platform: Platform, tm
     for _ in range(2):  # again, nothing changes
         ended = call(tmp_path, "copy", "--from", source, "--to", target)
         assert ended.returncode == 0, ended.stderr
-        assert f"rows are in {tmp_path / 'copy.duckdb'}, every value compared." in ended.stdout
+        assert f"rows in {tmp_path / 'copy.duckdb'}, every value compared." in ended.stdout
     with open_platform(tmp_path, warehouse_url=target).session(read_only=True) as session:
         assert session.rows("SELECT count(*) FROM cleaned.clickstream") == [(942,)]
 

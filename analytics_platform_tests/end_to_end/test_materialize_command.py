@@ -153,7 +153,7 @@ def test_a_person_is_erased_and_a_search_proves_it(tmp_path: Path, run: Run) -> 
     dry = run("--client", client, "--dry-run", command="erase")
     assert (dry.returncode, dry.stdout.splitlines()[0]) == (0, f"To erase: client {client}")
     *counts, end = dry.stdout.splitlines()
-    assert end.endswith("records, names, rows and files name the person. Nothing was changed.")
+    assert end.endswith("times: in records, names, rows and files. Nothing was changed.")
     assert platform.landing.joinpath("day.csv").read_text("utf-8") == before
 
     done = run("--client", client, command="erase")

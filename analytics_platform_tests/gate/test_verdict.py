@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analytics_platform.catalog import CONTRACTS
-from analytics_platform.gate import CSV_REASONS, Origin, Verdict, read_csv, reasons_of, validate
+from analytics_platform.gate import CSV_REASONS, Origin, Verdict, read_csv, reasons_of, rulebook, validate
 from analytics_platform.gate.csv import split
 from analytics_platform.gate.types import readable
 
@@ -83,6 +83,13 @@ def test_every_reason_has_an_example() -> None:
     too_slow = {"record: too large"}  # 16 MB; held by the tests of the splitter
     absent = {"received_at: not a time"}  # its column is not in the usual header: below
     assert {*reasons_of(CONTRACT), *CSV_REASONS} == set(EXAMPLES) | too_slow | absent
+
+
+def test_records_that_keep_every_rule_are_no_error_of_pandera(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = []
+    monkeypatch.setattr(rulebook, "_words", lambda schema, usual: found.append(schema))
+    assert verdict(line()).accepted.height == 1
+    assert not found
 
 
 def test_an_invalid_time_of_receipt_is_rejected() -> None:

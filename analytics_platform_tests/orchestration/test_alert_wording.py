@@ -75,7 +75,7 @@ def test_many_problems_of_one_run_are_counted() -> None:
     written = write(_failed(*[_problem(title=f"check {number}") for number in range(30)]), URL)
 
     assert written.title == "Failed: check 0 and 29 more"
-    assert "and 22 more problems in the same run" in written.parts
+    assert "and 22 more in the same run" in written.parts
 
 
 @given(HOSTILE, HOSTILE, HOSTILE)

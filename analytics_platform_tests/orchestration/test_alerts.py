@@ -157,8 +157,8 @@ def test_a_refused_message_is_logged_kept_and_sent_as_soon_as_it_is_taken(
     done = monitor.tick()
 
     assert _titles(hook) == ["Failed: marts/tiny: check rule"]
-    assert "1 messages wait" in str(waiting.skip_reason)
-    assert "0 messages wait" in str(done.skip_reason)
+    assert "1 to send" in str(waiting.skip_reason)
+    assert "0 to send" in str(done.skip_reason)
     logged = capfd.readouterr().err
     assert f"An alert could not be sent and is tried again: the webhook answered {status}" in logged
     assert "s3cretpath" not in logged + str(waiting.cursor)

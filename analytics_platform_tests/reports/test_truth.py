@@ -11,9 +11,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from analytics_platform.errors import count
 from analytics_platform.reports import sentences as say
 from analytics_platform.reports.findings import read_facts, reservations
-from analytics_platform.reports.wording import count, money, percent, whole
+from analytics_platform.reports.wording import money, percent, whole
 from analytics_platform.warehouse import DuckDBSession
 from analytics_platform_tests.kit import memory_warehouse
 from analytics_platform_tests.reports.examples import AS_OF, LIMIT, NOV_1, add

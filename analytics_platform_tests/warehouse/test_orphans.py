@@ -47,7 +47,7 @@ def observe(root: Path, known: dict[str, int], orphaned: dict[str, int]) -> Obse
 def test_a_tenth_of_the_logs_may_be_of_unknown_users(tmp_path: Path) -> None:
     seen = observe(tmp_path, {"ann": 90}, {"eve": 7, "mal": 3})
     assert seen.passed
-    assert seen.seen == "10 of 100 logs (10.0%) name 2 users who are no known customers, allowed 10%"
+    assert seen.seen == "10 of 100 logs (10.0%): 2 users not known as customers, allowed 10%"
 
 
 def test_more_than_a_tenth_is_too_many_and_it_says_what_to_do(tmp_path: Path) -> None:

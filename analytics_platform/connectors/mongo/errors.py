@@ -42,7 +42,7 @@ def clear_errors(uri: str, namespace: str) -> Iterator[None]:
         ) from error
     except (PyMongoError, BSONError) as error:
         raise MongoError(
-            f"{server} gave an answer for {namespace} that cannot be read: {type(error).__name__}."
+            f"{server} gave an answer for {namespace} that cannot be read: correct MONGODB_URI."
         ) from error
 
 

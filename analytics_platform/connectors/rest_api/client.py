@@ -161,4 +161,4 @@ class PageClient:
                 return BadAnswerError("points to an address that is not valid", TELL_OWNER)
             case httpx.RemoteProtocolError() | httpx.NetworkError():
                 return BadAnswerError("broke off: the connection was closed or no HTTP", lasting=False)
-        return BadAnswerError(f"cannot be requested ({type(error).__name__})", CHECK_ADDRESS)
+        return BadAnswerError("cannot be requested", CHECK_ADDRESS)

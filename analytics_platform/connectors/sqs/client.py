@@ -17,6 +17,7 @@ from botocore.config import Config
 
 from analytics_platform.connectors.sqs.errors import QueueError, check_answer, explained, queue_name
 from analytics_platform.connectors.sqs.fast_calls import FastCalls
+from analytics_platform.errors import count
 
 Handles: TypeAlias = Mapping[str, str]
 """Message id → receipt handle, which names a message that was received."""
@@ -173,7 +174,9 @@ class Queue:
             if not left:
                 return len(batch)
         code = next((failure.get("Code") for failure in answer.get("Failed", ())), "no reason given")
-        raise QueueError(f"The queue {self.name} took {len(batch) - len(left)} of {len(batch)} messages ({code}).")
+        raise QueueError(
+            f"The queue {self.name} took {len(batch) - len(left)} of {count(len(batch), 'message')} ({code})."
+        )
 
     def _entry(self, number: str, body: str, attributes: Mapping[str, str]) -> dict[str, Any]:
         entry: dict[str, Any] = {"Id": number, "MessageBody": body}
@@ -220,15 +223,15 @@ def bytes_of(message: Outgoing) -> int:
 
 
 def _parse_message(raw: Mapping[str, Any]) -> Message:
-    system = raw.get("Attributes", {})
-    sent_ms = system.get("SentTimestamp")
-    attributes = raw.get("MessageAttributes")
+    # One that is odd must not hold up the others, which come in the same answer: the gate rejects an empty body.
+    body, system, attributes = raw.get("Body"), raw.get("Attributes") or {}, raw.get("MessageAttributes") or {}
+    sent_ms, times = (str(system.get(name)) for name in ("SentTimestamp", "ApproximateReceiveCount"))
     return Message(
         raw["MessageId"],
-        raw["Body"],
-        None if sent_ms is None else dt.datetime.fromtimestamp(int(sent_ms) / 1000, dt.UTC),
-        int(system.get("ApproximateReceiveCount", 1)),
-        {name: _text(value) for name, value in attributes.items()} if attributes else {},
+        body if isinstance(body, str) else "",
+        dt.datetime.fromtimestamp(int(sent_ms) / 1000, dt.UTC) if re.fullmatch("[0-9]{1,13}", sent_ms) else None,
+        int(times) if re.fullmatch("[0-9]{1,9}", times) else 1,
+        {name: _text(value or {}) for name, value in attributes.items()},
     )
 
 

@@ -21,8 +21,9 @@ from urllib.parse import quote, unquote, urlsplit
 import httpx
 from pydantic import BaseModel, ConfigDict
 
+from analytics_platform.errors import count
 from analytics_platform.orchestration.alerts.incidents import FORGET_AFTER, Incident, News, Problem
-from analytics_platform.reports.wording import clean, count, moment
+from analytics_platform.reports.wording import clean, moment
 
 # httpx logs every address whole; that of a webhook is all the secret it has.
 logging.getLogger("httpx").addFilter(lambda record: record.levelno > logging.INFO)
@@ -64,7 +65,7 @@ def write(message: News, dagster_url: str) -> Alert:
     base, run = dagster_url.rstrip("/"), message.run if message.run and message.run.run_id else None
     parts = ["\n".join(_lines(problem, base)) for problem in message.problems[:MOST_PROBLEMS]]
     if len(message.problems) > MOST_PROBLEMS:
-        parts.append(f"and {len(message.problems) - MOST_PROBLEMS} more problems in the same run")
+        parts.append(f"and {len(message.problems) - MOST_PROBLEMS} more in the same run")
     if message.kind == "failed" and run is not None:
         parts.append(f"In run {run.run_id[:8]} of {_line(run.job)}.")
     parts += [_of_incident(incident, message.kind) for incident in message.incidents]
@@ -132,8 +133,8 @@ def post(url: str, payload: Mapping[str, Any]) -> None:
         status = asyncio.run(_post(url, payload))
     except (TimeoutError, httpx.TimeoutException):
         raise DeliveryError(f"the webhook did not answer within {WEBHOOK_SECONDS:g} s") from None
-    except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-        raise DeliveryError(f"the webhook cannot be reached ({type(error).__name__})") from None
+    except (httpx.HTTPError, httpx.InvalidURL, OSError):
+        raise DeliveryError("the webhook cannot be reached: check ALERT_WEBHOOK_URL") from None
     if not 200 <= status < 300:
         raise DeliveryError(f"the webhook answered {status}: check ALERT_WEBHOOK_URL")
 
@@ -171,7 +172,7 @@ def mail(smtp_url: str, to: str, subject: str, body: str) -> None:
         raise DeliveryError("the mail server rejected user or password: check SMTP_URL") from None
     except (smtplib.SMTPException, OSError) as error:
         code = error.smtp_code if isinstance(error, smtplib.SMTPResponseException) else ""
-        reason = f"it answered {code}" if code else type(error).__name__
+        reason = f"it answered {code}" if code else "no connection, or it broke off"
         raise DeliveryError(f"the mail server did not take the mail ({reason})") from None
 
 

@@ -23,6 +23,7 @@ from dagster import DagsterEventType as Event
 from pydantic import BaseModel, ValidationError
 
 from analytics_platform.catalog import CONTRACTS
+from analytics_platform.errors import count
 from analytics_platform.orchestration.alerts.incidents import EndedRun, Incident, Problem, update_incidents
 from analytics_platform.orchestration.alerts.messages import Alert, DeliveryError, mail, post, to_slack, to_text, write
 from analytics_platform.orchestration.assets.tables import is_daily
@@ -106,7 +107,7 @@ def alerts_sensor(settings: Settings) -> dg.SensorDefinition:
         new = [Unsent(receiver=name, alert=alert, not_before=now) for alert in alerts for name in receivers]
         left = _send_all(context, [*state.unsent, *new], settings, now)
         kept = State(after=after, since=state.since, incidents=incidents, unsent=left)
-        reason = f"{len(runs)} runs ended, {len(incidents)} incidents are open, {len(left)} messages wait"
+        reason = f"{count(len(runs), 'run')} ended, {count(len(incidents), 'incident')} open, {len(left)} to send"
         return dg.SensorResult(skip_reason=reason, cursor=kept.model_dump_json())
 
     return report

@@ -7,6 +7,7 @@ import dagster as dg
 from analytics_platform.catalog import CONTRACTS
 from analytics_platform.contracts.base import ContractType
 from analytics_platform.contracts.ddl import table_doc
+from analytics_platform.errors import count
 from analytics_platform.lake import Batch, FolderLake
 from analytics_platform.orchestration.assets.looks import preview
 from analytics_platform.orchestration.assets.metadata import asset_key, column_schema, definition_metadata, lineage_of
@@ -81,7 +82,7 @@ def _load(
     lines = list[str]()
     for batch, loaded in load_new_batches(source, session, settings, lake, context.run_id):
         lines.append(
-            f"{batch.name}: {loaded.rows_read:,} rows read = {loaded.rows_accepted:,} accepted "
+            f"{batch.name}: {count(loaded.rows_read, 'row')} read = {loaded.rows_accepted:,} accepted "
             f"+ {loaded.rows_duplicate:,} duplicate + {loaded.rows_quarantined:,} quarantined"
         )
         # An entry of the log costs Dagster about as much as a small file: many files share one.

@@ -14,6 +14,7 @@ import sqlglot
 
 from analytics_platform.catalog import CONTRACTS
 from analytics_platform.contracts.base import file_of
+from analytics_platform.errors import count
 from analytics_platform.warehouse import RuleResult
 
 CONTRACT = "contract"
@@ -89,7 +90,7 @@ def _row(result: RuleResult) -> dict[str, str]:
 
 def summary(failing: Sequence[RuleResult]) -> str:
     """Write the rules that failed on one line, with how many rows break each."""
-    return "; ".join(f"{result.rule}: {result.failing:,} of {result.checked:,} rows" for result in failing)
+    return "; ".join(f"{result.rule}: {result.failing:,} of {count(result.checked, 'row')}" for result in failing)
 
 
 def _remedy(table: str, stopped: bool, days: str) -> str:

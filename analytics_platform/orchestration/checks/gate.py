@@ -14,6 +14,7 @@ import dagster as dg
 from analytics_platform.contracts.base import file_of
 from analytics_platform.contracts.ddl import own_id
 from analytics_platform.contracts.sql import literal
+from analytics_platform.errors import count
 from analytics_platform.orchestration.checks.contract import text_table
 from analytics_platform.sources.source import Source
 from analytics_platform.warehouse import Loaded, RuleResult, Session
@@ -96,7 +97,7 @@ def quarantine_result(
         )
     if layouts := session.rows(_LAYOUTS, {"source": source.name, "rows": LATEST_LAYOUTS}):
         metadata["batches with another layout"] = text_table({"input": name, "drift": drift} for name, drift in layouts)
-    found = f"{rejected:,} of {read:,} records rejected in this run ({share:.2%})." if read else None
+    found = f"{rejected:,} of {count(read, 'record')} rejected in this run ({share:.2%})." if read else None
     if reused:
         found = f"{found} {reused:,} accepted records have the own id of another event, see «ids used again»."
         metadata |= _describe_reuse(session, source, [batch for batch, each in new.items() if each.id_reused])

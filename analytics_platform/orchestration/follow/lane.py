@@ -20,7 +20,7 @@ from typing import TypeAlias
 import dagster as dg
 
 from analytics_platform.connectors.sqs import Message
-from analytics_platform.errors import UserError
+from analytics_platform.errors import UserError, count
 from analytics_platform.lake import Batch, open_lake
 from analytics_platform.orchestration.console import causes_of
 from analytics_platform.orchestration.decisions import RETRY_AFTER
@@ -115,7 +115,7 @@ class Lane:
         now, recent = dt.datetime.now(dt.UTC), time.monotonic() - 10
         with self._changed:
             since = min(filter(None, (self._waiting.since, self._building.since)), default=now)
-            per_s = sum(count for at, count in self._done if at > recent) / 10
+            per_s = sum(messages for at, messages in self._done if at > recent) / 10
             return self._state.model_copy(update={"at": now, "lag_s": (now - since).total_seconds(), "per_s": per_s})
 
     def receive(self) -> None:
@@ -230,9 +230,8 @@ class Lane:
                 lag = (dt.datetime.now(dt.UTC) - taken.since).total_seconds() if taken.since else 0.0
                 self._building = Arrived()
                 self._done = [*self._done[-1000:], (time.monotonic(), taken.messages)]
-                last = (
-                    f"last batch {dt.datetime.now(dt.UTC):%H:%M:%S} UTC, {taken.messages:,} messages in {seconds:.1f} s"
-                )
+                at = f"{dt.datetime.now(dt.UTC):%H:%M:%S} UTC"
+                last = f"last batch {at}, {count(taken.messages, 'message')} in {seconds:.1f} s"
                 self._state = self._state.model_copy(
                     update={"messages": self._state.messages + taken.messages, "last": last}
                 )

@@ -12,6 +12,7 @@ from analytics_platform.connectors.batches import BatchSize
 from analytics_platform.connectors.mongo.address import address_of
 from analytics_platform.connectors.mongo.extended_json import document_id_of
 from analytics_platform.connectors.mongo.position import MongoPosition
+from analytics_platform.errors import count
 from analytics_platform.lake import FolderLake
 from analytics_platform.settings import Settings, SettingsError
 from analytics_platform.sources.arrivals.parquet import encode_table
@@ -49,7 +50,7 @@ class MongoCollection(Arrival):
         documents = 0
         for step in read_collection(source.name, settings, lake):
             documents += step.documents
-            say(step.note or f"{documents:,} documents read")
+            say(step.note or f"{count(documents, 'document')} read")
         return {"documents read": documents}
 
 

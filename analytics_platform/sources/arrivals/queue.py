@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from analytics_platform.errors import count
 from analytics_platform.lake import Batch, FolderLake
 from analytics_platform.progress import progress_bar
 from analytics_platform.settings import Settings, SettingsError
@@ -58,8 +59,9 @@ class SqsQueue(CountedArrival):
                 source, settings, lake, settings.drain_max_messages, settings.drain_max_seconds, report, connect
             )
         say(
-            f"{drained.received:,} messages received, {drained.stored:,} stored in {drained.batches:,} batches, "
-            f"{drained.redelivered:,} of them again, {drained.deleted:,} deleted from the queue"
+            f"{count(drained.received, 'message')} received, {drained.stored:,} stored "
+            f"in {count(drained.batches, 'batch')}, {drained.redelivered:,} of them again, "
+            f"{drained.deleted:,} deleted from the queue"
         )
         return {
             "messages received": drained.received,

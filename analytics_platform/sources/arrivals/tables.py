@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from analytics_platform.connectors.batches import BatchSize
 from analytics_platform.contracts.check import DeclarationError
+from analytics_platform.errors import count
 from analytics_platform.lake import FolderLake
 from analytics_platform.settings import Settings, SettingsError
 from analytics_platform.sources.arrivals.position import note_position, noted_position
@@ -35,7 +36,7 @@ class DatabaseTable(Arrival):
         rows = 0
         for some in read_table(source.name, settings, lake):
             rows += some
-            say(f"{rows:,} rows read")
+            say(f"{count(rows, 'row')} read")
         return {"rows": rows}
 
 

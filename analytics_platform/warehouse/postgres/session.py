@@ -77,7 +77,7 @@ class PostgresWarehouse:
 
 
 def _explain(name: str, error: psycopg.Error) -> str:
-    what = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    what = str(error).strip().splitlines()[0] if str(error).strip() else "no reason was given"
     if isinstance(error, psycopg.errors.QueryCanceled):
         return f"The warehouse {name} took longer than STATEMENT_TIMEOUT: raise it, or look for what holds it up."
     if isinstance(error, psycopg.OperationalError) and (error.sqlstate or "08").startswith(_LOST):

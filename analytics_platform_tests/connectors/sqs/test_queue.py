@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import json
 import socket
 from collections.abc import Iterator
 from dataclasses import replace
@@ -226,3 +227,26 @@ def test_a_message_that_the_answer_does_not_name_was_not_deleted() -> None:
 
         assert queue.delete({"a": "b", "c": "d"}) == {"a", "c"}
         assert queue.receive(1, 30, 0) == []
+
+
+OTHER = {"MessageId": "b", "ReceiptHandle": "h", "Body": "y"}
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"Body": None},
+        {"Body": 5},
+        {"Body": "x", "Attributes": {"SentTimestamp": "y", "ApproximateReceiveCount": "z"}},
+        {"Body": "x", "Attributes": {"SentTimestamp": "9" * 30, "ApproximateReceiveCount": "9" * 30}},
+        {"Body": "x", "Attributes": None, "MessageAttributes": {"a": None}},
+        {},
+    ],
+)
+def test_an_odd_message_does_not_hold_up_the_others_of_an_answer(odd: dict[str, object]) -> None:
+    answer = {"Messages": [{"MessageId": "a", "ReceiptHandle": "h", **odd}, {**OTHER}]}
+    with answering(json.dumps(answer).encode(), "application/x-amz-json-1.0") as endpoint:
+        found = [message for message, _ in Queue(f"{endpoint}/1/events", endpoint).receive(2, 30, 0)]
+    assert [(each.message_id, each.receive_count) for each in found] == [("a", 1), ("b", 1)]
+    assert (found[0].body, found[1].body) == ("x" if odd.get("Body") == "x" else "", "y")
+    assert found[0].sent_at is None

@@ -335,7 +335,7 @@ def test_the_command_drain_moves_what_waits_and_says_how_much(
         AWS_ENDPOINT_URL=endpoint,
     )
 
-    assert ended.stdout == "3 messages received, 3 stored in 1 batches, 3 deleted from the queue\n", ended.stderr
+    assert ended.stdout == "3 messages received, 3 stored in 1 batch, 3 deleted from the queue\n", ended.stderr
     assert load(platform) == (3, 3, 0, 0)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import streamlit as st
 
+from analytics_platform.errors import count
 from analytics_platform.reports import queries, records
 from analytics_platform.reports.dashboard import shell
 from analytics_platform.reports.dashboard.dagster_api import INGEST, REBUILD, DagsterApi, DagsterError
@@ -15,7 +16,7 @@ from analytics_platform.reports.dashboard.runs import LogLine, Run
 from analytics_platform.reports.dashboard.views import overview
 from analytics_platform.reports.render import escape_markdown, render_html
 from analytics_platform.reports.tables import TextTable, batches_table
-from analytics_platform.reports.wording import NOTHING, count, duration, moment, span
+from analytics_platform.reports.wording import NOTHING, duration, moment, span
 from analytics_platform.transform import DayRange
 from analytics_platform.warehouse import Session, WarehouseError, open_warehouse
 from analytics_platform.warehouse.ledger import unloaded_batches

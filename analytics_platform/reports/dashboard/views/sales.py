@@ -9,12 +9,13 @@ import altair as alt
 import polars as pl
 import streamlit as st
 
+from analytics_platform.errors import count
 from analytics_platform.reports import customers, queries, records, sentences, tables
 from analytics_platform.reports.colours import BLUE, FAINT, LINE, PAGE
 from analytics_platform.reports.coverage import channel_gaps, empty_columns
 from analytics_platform.reports.dashboard import shell
 from analytics_platform.reports.dashboard.shell import KeyFigure
-from analytics_platform.reports.wording import count, money, percent, share, whole
+from analytics_platform.reports.wording import money, percent, share, whole
 
 _SOURCES = 200
 """Traffic sources to choose from."""
