@@ -72,26 +72,27 @@ def is_as_if_built_at_once(session: Session, settings: Settings, now: dt.datetim
     if not built:
         return Observation("incremental", True, "no day is built yet")
     (day,) = built[now.date().toordinal() % len(built)]
-    stale = [name for name in models if not _is_current(session, settings, name, day)]
+    stale = [f"{name} ({words})" for name in models if (words := _differences(session, settings, name, day))]
     if not stale:
         return Observation("incremental", True, f"{day} is as if built at once, in all {len(models)} tables")
     remedy = f"Build the day again: `analytics-platform materialize --days {day}`."
     return Observation("incremental", False, f"{day} is behind in {', '.join(stale)}", remedy)
 
 
-def _is_current(session: Session, settings: Settings, name: str, day: dt.date) -> bool:
-    """Return whether the rows of a table for a day are those that its model gives now."""
+def _differences(session: Session, settings: Settings, name: str, day: dt.date) -> str:
+    """Say how many rows of a day are not those that the model gives now, with the key of one; empty if all are."""
     table = CONTRACTS[name].table
     query = plan(all_models()[name], DayRange(day, day), settings.model_values)
     # A document may be written in another way than it was computed, and mean the same: what is made of it is compared.
     documents = json_columns(CONTRACTS[name])
     columns = ", ".join(quote(column) for column in CONTRACTS[name].columns if column not in documents)
     of_day = f"{quote(table.partition or '')} = {literal(day)}"
+    key = ", ".join(f"{literal(column)}, ' ', CAST({quote(column)} AS VARCHAR), ' '" for column in table.key)
     sql = f"""
         WITH stored AS (SELECT {columns} FROM {quote_table(name)} WHERE {of_day}),
-            computed AS (SELECT {columns} FROM ({query.sql}))
-        SELECT (SELECT count(*) FROM (FROM stored EXCEPT ALL FROM computed))
-            + (SELECT count(*) FROM (FROM computed EXCEPT ALL FROM stored)) AS differing
+            computed AS (SELECT {columns} FROM ({query.sql})),
+            differing AS ((FROM stored EXCEPT ALL FROM computed) UNION ALL (FROM computed EXCEPT ALL FROM stored))
+        SELECT count(DISTINCT concat({key})), min(trim(concat({key}))) FROM differing
     """
-    found = session.frame(Query(sql, query.parameters, {**query.inputs, name: of_day}))
-    return bool(found["differing"][0] == 0)
+    ((rows, example),) = session.frame(Query(sql, query.parameters, {**query.inputs, name: of_day})).rows()
+    return f"{count(rows, 'row')}, such as {example}" if rows else ""

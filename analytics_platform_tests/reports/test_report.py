@@ -41,8 +41,8 @@ def test_every_section_has_a_plot_a_table_and_one_sentence(report: Report) -> No
 
 def test_the_head_says_period_rows_and_when(report: Report) -> None:
     assert report.about == (
-        "1–16 Nov 2026 (16 days); of all 1,500 records loaded, 1,425 were accepted; data loaded on 1 Dec 2026, 09:30 UTC; "
-        "report made on 1 Dec 2026, 09:30 UTC."
+        "1–16 Nov 2026 (16 days); of all 1,500 records loaded, 1,425 were accepted; data loaded on 1 Dec 2026, "
+        "09:30 UTC; report made on 1 Dec 2026, 09:30 UTC."
     )
     assert dict(report.figures) == {
         "Sessions": "1,613", "Visitors": "2", "Orders": "150", "Revenue": "18,518", "Refunds": "1,500",
