@@ -30,9 +30,11 @@ test-browser: .venv/installed  ## The dashboard in a real browser (needs Chromiu
 reference: .venv/installed  ## Write docs/data_dictionary.md, docs/settings.md and .env.example from the code
 	$(BIN)/analytics-platform reference
 
-lock:  ## Write requirements.lock anew from pyproject.toml (needs uv)
+lock:  ## Write the lock files anew from pyproject.toml (needs uv)
 	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --quiet --output-file requirements.lock
+	uv pip compile pyproject.toml --extra image --universal --python-version 3.11 --constraints requirements.lock \
+		--generate-hashes --no-emit-index-url --no-annotate --quiet --output-file deploy/requirements.lock
 
 .venv/installed: requirements.lock pyproject.toml
 	$(PYTHON) -m venv --clear .venv

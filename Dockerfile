@@ -1,0 +1,22 @@
+# The platform as an image: `docker build -t analytics-platform .`
+# One image serves every process: the command line is the entry point, Dagster's commands are on the PATH too.
+FROM python:3.11.14-slim-bookworm AS build
+WORKDIR /src
+COPY deploy/install.sh deploy/requirements.lock deploy/
+COPY pyproject.toml setup.py README.md LICENSE ./
+COPY analytics_platform analytics_platform
+RUN deploy/install.sh /opt/analytics
+
+FROM python:3.11.14-slim-bookworm
+# A fixed number, so that the rights of a mounted folder can be given before the container starts.
+RUN useradd --uid 10001 --create-home analytics \
+    && install --directory --owner=analytics --mode=0700 /data /srv/dagster /srv/dagster/storage
+COPY --from=build /opt/analytics /opt/analytics
+# DAGSTER_HOME of several processes, as in compose.yaml; a single `materialize` keeps its runs in /data/dagster.
+COPY deploy/dagster.yaml deploy/workspace.yaml /srv/dagster/
+ENV PATH="/opt/analytics/bin:$PATH" DATA_DIR=/data
+USER 10001
+WORKDIR /data
+VOLUME /data
+ENTRYPOINT ["analytics-platform"]
+CMD ["--help"]
