@@ -19,15 +19,15 @@ from analytics_platform.contracts.base import ContractType
 from analytics_platform.contracts.ddl import identity_sql, own_id, polars_schema
 from analytics_platform.contracts.ops import PipelineLogs, Quarantine
 from analytics_platform.contracts.sql import literal, quote, quote_table
-from analytics_platform.errors import QUERY_STOPPED
-from analytics_platform.gate import Verdict
+from analytics_platform.errors import QUERY_STOPPED, UserError
+from analytics_platform.gate import FileRejectedError, Verdict
 from analytics_platform.gate.ahead import in_background
-from analytics_platform.lake import Batch, FolderLake, batch_id_of
+from analytics_platform.lake import Batch, FolderLake, UnreadableError, batch_id_of
 from analytics_platform.progress import progress_bar
 from analytics_platform.settings import Settings
 from analytics_platform.sources.source import Source
 from analytics_platform.warehouse.duckdb import ROW_GROUP, DuckDBSession
-from analytics_platform.warehouse.ledger import LEDGER_TABLES, TEXT_ID, known_batches, set_aside
+from analytics_platform.warehouse.ledger import LEDGER_TABLES, TEXT_ID, known_batches, set_aside, without_withdrawn
 from analytics_platform.warehouse.persons import write_links
 from analytics_platform.warehouse.session import NOTHING, BatchCard, Loaded, Session, Span, of_batches, with_neighbours
 
@@ -37,7 +37,6 @@ ROWS_PER_INSERT = 1 * ROW_GROUP
 # DuckDB keeps the text of a row group in memory: 700 rejected records of 1 MB could never be committed.
 LONGEST_TEXT, TEXT_OF_A_BATCH, SHORT_TEXT = 100_000, 32_000_000, 200
 """Characters of a rejected record, and of all those of a batch, that quarantine keeps; of the rest it keeps a few."""
-
 
 SMALL_BYTES, TOGETHER = 1 << 18, 50
 """Size of a small batch, and how many small ones are loaded in one transaction: its cost is that of many rows."""
@@ -68,7 +67,7 @@ def load_new_batches(
     known |= {each.batch_id for each in batches if known & {batch_id_of(source.name, x) for x in each.replaces}}
     known |= {batch_id_of(source.name, content) for each in batches for content in each.replaces}
     new = [each for each in batches if each.batch_id not in known and (only is None or each.batch_id in only)]
-    for is_small, run in groupby(new, lambda batch: batch.size <= SMALL_BYTES):
+    for is_small, run in groupby(without_withdrawn(session, new, run_id), lambda batch: batch.size <= SMALL_BYTES):
         while group := [*islice(run, TOGETHER if is_small else 1)]:
             yield from _load_together(source, session, settings, run_id, group)
 
@@ -104,7 +103,8 @@ def explain_fault(error: Exception) -> str:
         raise KeyboardInterrupt from error
     if "pin block" in words or isinstance(error, duckdb.OutOfMemoryException):
         return f"it needs more memory than WAREHOUSE_MEMORY allows ({words}), raise it"
-    return words or "the machine has too little memory for it, or no reason was given"
+    is_told = isinstance(error, UserError | FileRejectedError | UnreadableError | duckdb.Error)
+    return words if is_told else f"reading it ended in an error ({words or 'no reason was given'})"
 
 
 def load_batch(
