@@ -26,7 +26,7 @@ from analytics_platform.lake import Batch, FolderLake, UnreadableError, batch_id
 from analytics_platform.progress import progress_bar
 from analytics_platform.settings import Settings
 from analytics_platform.sources.source import Source
-from analytics_platform.warehouse.duckdb import ROW_GROUP, DuckDBSession
+from analytics_platform.warehouse.duckdb import DISK_ERROR, ROW_GROUP, DuckDBSession
 from analytics_platform.warehouse.ledger import LEDGER_TABLES, TEXT_ID, known_batches, set_aside, without_withdrawn
 from analytics_platform.warehouse.persons import write_links
 from analytics_platform.warehouse.session import NOTHING, BatchCard, Loaded, Session, Span, of_batches, with_neighbours
@@ -78,9 +78,8 @@ def _load_together(
     """Load batches in one transaction; if that fails, each by itself, and set those aside that fail then."""
     cards = {BatchCard.of(batch, run_id): source.validate(batch, settings) for batch in group}
     faults: tuple[type[Exception], ...] = (_KnownBatchError, *session.FAULTS)
-    name = group[0].name if len(group) == 1 else f"{len(group)} small batches"
     try:
-        with progress_bar(name) as report:
+        with progress_bar(group[0].name if len(group) == 1 else f"{len(group)} small batches") as report:
             loaded = load_batches(session, source.contract, cards, report)
     except faults as error:
         why = explain_fault(error)
@@ -97,14 +96,15 @@ def _load_together(
 
 
 def explain_fault(error: Exception) -> str:
-    """Say in one line why a batch cannot be loaded. Raises `KeyboardInterrupt` for a signal: that is not its fault."""
-    words = str(error).strip().partition("\n")[0].rstrip(".")
+    """Say in one line why a batch cannot be loaded. Raises what is not its fault: a signal, or a full disk."""
+    words = str(error).strip().partition("\n")[0].rstrip(".") or "no reason was given"
     if QUERY_STOPPED in words:
         raise KeyboardInterrupt from error
+    if isinstance(error, duckdb.Error) and DISK_ERROR.search(words):
+        raise error
     if "pin block" in words or isinstance(error, duckdb.OutOfMemoryException):
         return f"it needs more memory than WAREHOUSE_MEMORY allows ({words}), raise it"
-    is_told = isinstance(error, UserError | FileRejectedError | UnreadableError | duckdb.Error)
-    return words if is_told else f"reading it ended in an error ({words or 'no reason was given'})"
+    return words if isinstance(error, UserError | FileRejectedError | UnreadableError) else f"it failed ({words})"
 
 
 def load_batch(

@@ -209,10 +209,10 @@ class BadSource:
 @pytest.mark.parametrize(
     ("error", "words"),
     [
-        (RecursionError("too deep"), "reading it ended in an error (too deep);"),
-        (KeyError("id"), "reading it ended in an error ('id');"),
+        (RecursionError("too deep"), "it failed (too deep);"),
+        (KeyError("id"), "it failed ('id');"),
         (duckdb.OutOfMemoryException("no room\nmore"), "more memory than WAREHOUSE_MEMORY allows (no room), raise it"),
-        (duckdb.ConversionException("what"), "not loaded: what;"),
+        (duckdb.ConversionException("what"), "it failed (what);"),
     ],
 )
 def test_a_batch_that_fails_is_set_aside_and_the_others_load(
@@ -239,10 +239,17 @@ def _csv(row: Row) -> bytes:
     return f"{','.join(row)}\n{','.join(value.replace(',', ';') for value in row.values())}\n".encode()
 
 
-def test_an_error_of_the_disk_sets_no_batch_aside(platform: Platform, session: Session) -> None:
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError("the disk is full"),
+        duckdb.TransactionException('Failed to commit: Could not write file "w.duckdb.wal": No space left on device'),
+    ],
+)
+def test_an_error_of_the_disk_sets_no_batch_aside(platform: Platform, session: Session, error: Exception) -> None:
     platform.lake.put_bytes(CLICKSTREAM, "bad.csv", ".csv", _csv(GOOD))
-    source = BadSource(OSError("the disk is full"))
-    with pytest.raises(OSError, match="disk is full"):
+    source = BadSource(error)
+    with pytest.raises(type(error)):
         list(load_new_batches(source, session, platform.settings, platform.lake, "run"))  # type: ignore[arg-type]
     assert unloaded_batches(session) == []
 
