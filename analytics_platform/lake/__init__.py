@@ -4,13 +4,14 @@ There is no Dagster in here, and no knowledge of what the bytes mean.
 """
 
 from analytics_platform.lake.codec import LakeError, UnreadableError, check_decodable, open_decoded, open_encoded
-from analytics_platform.lake.folder import Batch, FolderLake, batch_id_of, open_lake
+from analytics_platform.lake.folder import Batch, FolderLake, Withdrawal, batch_id_of, open_lake
 
 __all__ = [
     "Batch",
     "FolderLake",
     "LakeError",
     "UnreadableError",
+    "Withdrawal",
     "batch_id_of",
     "check_decodable",
     "open_decoded",

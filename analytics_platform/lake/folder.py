@@ -20,7 +20,7 @@ import re
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -80,11 +80,21 @@ class _HashedFile(io.RawIOBase):
 
 
 @dataclass(frozen=True, slots=True)
+class Withdrawal:
+    """That a person took a batch back out of the tables: why, who (`decided_by`), and when."""
+
+    reason: str
+    decided_by: str
+    at: dt.datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Batch:
     """One immutable batch. `name` is the input's name as people know it, `arrived_at` when it was put into the lake.
 
     Of a batch whose metadata file is damaged or gone these are unknown: `fault` says what is wrong, and what to do.
-    `replaces` has the SHA-256 of each content before a person was erased from it.
+    `replaces` has the SHA-256 of each content before a person was erased from it. One with a `withdrawal` is loaded
+    only when asked for.
     """
 
     batch_id: str
@@ -96,6 +106,7 @@ class Batch:
     size: int
     fault: str = ""
     replaces: tuple[str, ...] = ()
+    withdrawal: Withdrawal | None = None
 
     @property
     def damage(self) -> str:
@@ -195,9 +206,15 @@ class FolderLake:
             edited = self._commit(batch.source, batch.name, incoming, sha256, suffix, batch.arrived_at)
         replaces = tuple(dict.fromkeys((*edited.replaces, *batch.replaces, batch.content_sha256)))
         if replaces != edited.replaces:  # also of two batches that are the same now
-            edited = replace(edited, replaces=replaces)
+            edited = replace(edited, replaces=replaces, withdrawal=batch.withdrawal)
             self.describe(edited)
         return edited
+
+    def withdraw(self, source: str, content_sha256: str, withdrawal: Withdrawal | None) -> None:
+        """Note beside a batch that a person withdrew it, or with None that it is to be loaded again."""
+        batch = self._find(source, content_sha256)
+        if batch and not batch.fault and batch.content_sha256 == content_sha256 and batch.withdrawal != withdrawal:
+            self.describe(replace(batch, withdrawal=withdrawal))
 
     def forget(self, batch: Batch, replaced_by: Batch) -> None:
         """Delete the content of a batch; its metadata says from now on by what it was replaced."""
@@ -251,6 +268,8 @@ class FolderLake:
             "arrived_at": batch.arrived_at.isoformat(),
             **({"replaces": batch.replaces} if batch.replaces else {}),
         }
+        if batch.withdrawal:
+            metadata["withdrawal"] = asdict(batch.withdrawal) | {"at": batch.withdrawal.at.isoformat()}
         path = self._metadata(batch.source, batch.content_sha256)
         return drafted(path, json.dumps(metadata, ensure_ascii=False))
 
@@ -269,7 +288,12 @@ class FolderLake:
             if not file.name.startswith(sha256):  # put back under a wrong name: the other batch must not be overwritten
                 raise ValueError(f"{path} describes {file}")
             arrived_at = dt.datetime.fromisoformat(metadata["arrived_at"]).astimezone(dt.UTC)
-            return Batch(*known, name, sha256, file, arrived_at, size, replaces=tuple(metadata.get("replaces", ())))
+            withdrawn = metadata.get("withdrawal")
+            return Batch(
+                *(*known, name, sha256, file, arrived_at, size),
+                replaces=tuple(metadata.get("replaces", ())),
+                withdrawal=withdrawn and Withdrawal(**withdrawn | {"at": dt.datetime.fromisoformat(withdrawn["at"])}),
+            )
         except (OSError, ValueError, TypeError, KeyError):
             return self._unknown(source, sha256, path, "cannot be read")
 

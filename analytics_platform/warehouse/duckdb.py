@@ -33,7 +33,7 @@ from analytics_platform.warehouse.stopping import stopped_by_signals
 _EXACT_CASTS = frozenset({("HUGEINT", "BIGINT"), ("INTEGER", "BIGINT"), ("DATE", "DATE")})
 """Types a model may yield for a promised type: stored without loss, or with an error, never rounded."""
 
-_DISK_ERROR = re.compile("No space left on device|[Cc]orrupt|Could not read enough bytes|has been invalidated")
+DISK_ERROR = re.compile("No space left on device|[Cc]orrupt|Could not read enough bytes|has been invalidated")
 """What DuckDB says within a session when the disk is full or the file is damaged."""
 
 PATIENCE_S = 5.0
@@ -93,7 +93,7 @@ class DuckDBWarehouse:
             with stopped_by_signals(connection.interrupt):
                 yield DuckDBSession(connection)
         except duckdb.Error as error:
-            if not _DISK_ERROR.search(str(error)):
+            if not DISK_ERROR.search(str(error)):
                 raise
             raise WarehouseError(self._explain(error)) from error
         finally:

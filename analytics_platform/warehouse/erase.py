@@ -11,7 +11,7 @@ import os
 import shutil
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from functools import partial
 
 import polars as pl
@@ -70,7 +70,7 @@ def erase(
         for batch in lake.batches(source.name):
             edits, fault = edits_of(source, batch, erasure)
             faults += [fault] if fault else []
-            named = replace(batch, name=erasure.hide(batch.name))
+            named = erasure.hide_in(batch)
             if edits:
                 lake.put_edited(named, partial(source.format.edit, batch, source.contract, edits))
             elif named != batch:

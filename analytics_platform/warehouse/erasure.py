@@ -13,7 +13,7 @@ import secrets
 import time
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from analytics_platform.catalog import CONTRACTS
@@ -77,6 +77,11 @@ class Erasure:
         """Give what the ledger says of it: a hash of its key, which nobody has when it has ended."""
         number = hashlib.sha256(self.key.encode()).hexdigest()[:16]
         return BatchCard(number, "", "erasure", "", dt.datetime.now(dt.UTC), "erase")
+
+    def hide_in(self, batch: Batch) -> Batch:
+        """Hide the person in what the lake says of a batch."""
+        gone = batch.withdrawal and replace(batch.withdrawal, reason=self.hide(batch.withdrawal.reason))
+        return replace(batch, name=self.hide(batch.name), withdrawal=gone)
 
     def hide(self, text: str) -> str:
         """Write pseudonyms for the person's identifiers in a name."""
@@ -154,7 +159,7 @@ def _search_batches(
     for batch in batches:
         edits, fault = edits_of(source, batch, erasure)
         faults += [fault] if fault else []
-        if named := len(edits) + (erasure.hide(batch.name) != batch.name):
+        if named := len(edits) + (erasure.hide_in(batch) != batch):
             found += named
             remedies.append(f"{batch.path} ({batch.name}) still names the person: {remedy.format(batch)}.")
     return Place(name, count(len(batches), what), found, tuple(faults), tuple(remedies))

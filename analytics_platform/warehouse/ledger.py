@@ -22,7 +22,7 @@ from analytics_platform.contracts.ops import (
     SetAside,
 )
 from analytics_platform.errors import printable
-from analytics_platform.lake import FolderLake
+from analytics_platform.lake import Batch, FolderLake
 from analytics_platform.sources.registry import SOURCES
 from analytics_platform.transform import DayRange
 from analytics_platform.warehouse.audit import RuleResult
@@ -101,16 +101,35 @@ def damaged_batches(session: Session, lake: FolderLake, sources: Iterable[str] =
     ]
 
 
-def set_aside(session: Session, card: BatchCard, state: str, reason: str, decided_by: str | None = None) -> None:
-    """Note that a batch is not loaded, and why, with what the ledger says of it; in the transaction of the caller."""
+def set_aside(
+    session: Session,
+    card: BatchCard,
+    state: str,
+    reason: str,
+    decided_by: str | None = None,
+    at: dt.datetime | None = None,
+) -> None:
+    """Note that a batch is not loaded, and why, with what the ledger says of it; in the transaction of the caller.
+
+    It was decided just now, or `at` a time before.
+    """
     columns, batch = list(PipelineLogs.columns), {"batch_id": card.batch_id}
     found = session.rows(f"SELECT {', '.join(columns)} FROM ops.pipeline_logs WHERE batch_id = $batch_id", batch)
     now = dt.datetime.now(dt.UTC)
     empty = asdict(card) | asdict(NOTHING) | {"rows_read": 0, "error_rate": 0.0, "started_at": now}
     row = dict(zip(columns, found[0], strict=True)) if found else empty
-    row |= {"state": state, "reason": reason, "decided_by": decided_by, "finished_at": now}
+    row |= {"state": state, "reason": reason, "decided_by": decided_by, "finished_at": at or now}
     session.execute("DELETE FROM ops.set_aside WHERE batch_id = $batch_id", batch)
     session.insert(SetAside.table.name, pl.DataFrame([row], polars_schema(SetAside)))
+
+
+def without_withdrawn(session: Session, new: Sequence[Batch], run_id: str) -> list[Batch]:
+    """Set those of the new batches aside that were withdrawn from a warehouse that was lost; return the others."""
+    with session.transaction():
+        for batch in new:
+            if batch.withdrawal:
+                set_aside(session, BatchCard.of(batch, run_id), "withdrawn", **asdict(batch.withdrawal))
+    return [batch for batch in new if not batch.withdrawal]
 
 
 def quarantined_batches(session: Session) -> dict[tuple[str, str], dict[int, dt.date | None]]:

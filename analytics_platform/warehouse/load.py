@@ -19,15 +19,15 @@ from analytics_platform.contracts.base import ContractType
 from analytics_platform.contracts.ddl import identity_sql, own_id, polars_schema
 from analytics_platform.contracts.ops import PipelineLogs, Quarantine
 from analytics_platform.contracts.sql import literal, quote, quote_table
-from analytics_platform.errors import QUERY_STOPPED
-from analytics_platform.gate import Verdict
+from analytics_platform.errors import QUERY_STOPPED, UserError
+from analytics_platform.gate import FileRejectedError, Verdict
 from analytics_platform.gate.ahead import in_background
-from analytics_platform.lake import Batch, FolderLake, batch_id_of
+from analytics_platform.lake import Batch, FolderLake, UnreadableError, batch_id_of
 from analytics_platform.progress import progress_bar
 from analytics_platform.settings import Settings
 from analytics_platform.sources.source import Source
-from analytics_platform.warehouse.duckdb import ROW_GROUP, DuckDBSession
-from analytics_platform.warehouse.ledger import LEDGER_TABLES, TEXT_ID, known_batches, set_aside
+from analytics_platform.warehouse.duckdb import DISK_ERROR, ROW_GROUP, DuckDBSession
+from analytics_platform.warehouse.ledger import LEDGER_TABLES, TEXT_ID, known_batches, set_aside, without_withdrawn
 from analytics_platform.warehouse.persons import write_links
 from analytics_platform.warehouse.session import NOTHING, BatchCard, Loaded, Session, Span, of_batches, with_neighbours
 
@@ -37,7 +37,6 @@ ROWS_PER_INSERT = 1 * ROW_GROUP
 # DuckDB keeps the text of a row group in memory: 700 rejected records of 1 MB could never be committed.
 LONGEST_TEXT, TEXT_OF_A_BATCH, SHORT_TEXT = 100_000, 32_000_000, 200
 """Characters of a rejected record, and of all those of a batch, that quarantine keeps; of the rest it keeps a few."""
-
 
 SMALL_BYTES, TOGETHER = 1 << 18, 50
 """Size of a small batch, and how many small ones are loaded in one transaction: its cost is that of many rows."""
@@ -68,7 +67,7 @@ def load_new_batches(
     known |= {each.batch_id for each in batches if known & {batch_id_of(source.name, x) for x in each.replaces}}
     known |= {batch_id_of(source.name, content) for each in batches for content in each.replaces}
     new = [each for each in batches if each.batch_id not in known and (only is None or each.batch_id in only)]
-    for is_small, run in groupby(new, lambda batch: batch.size <= SMALL_BYTES):
+    for is_small, run in groupby(without_withdrawn(session, new, run_id), lambda batch: batch.size <= SMALL_BYTES):
         while group := [*islice(run, TOGETHER if is_small else 1)]:
             yield from _load_together(source, session, settings, run_id, group)
 
@@ -79,9 +78,8 @@ def _load_together(
     """Load batches in one transaction; if that fails, each by itself, and set those aside that fail then."""
     cards = {BatchCard.of(batch, run_id): source.validate(batch, settings) for batch in group}
     faults: tuple[type[Exception], ...] = (_KnownBatchError, *session.FAULTS)
-    name = group[0].name if len(group) == 1 else f"{len(group)} small batches"
     try:
-        with progress_bar(name) as report:
+        with progress_bar(group[0].name if len(group) == 1 else f"{len(group)} small batches") as report:
             loaded = load_batches(session, source.contract, cards, report)
     except faults as error:
         why = explain_fault(error)
@@ -98,13 +96,15 @@ def _load_together(
 
 
 def explain_fault(error: Exception) -> str:
-    """Say in one line why a batch cannot be loaded. Raises `KeyboardInterrupt` for a signal: that is not its fault."""
-    words = str(error).strip().partition("\n")[0].rstrip(".")
+    """Say in one line why a batch cannot be loaded. Raises what is not its fault: a signal, or a full disk."""
+    words = str(error).strip().partition("\n")[0].rstrip(".") or "no reason was given"
     if QUERY_STOPPED in words:
         raise KeyboardInterrupt from error
+    if isinstance(error, duckdb.Error) and DISK_ERROR.search(words):
+        raise error
     if "pin block" in words or isinstance(error, duckdb.OutOfMemoryException):
         return f"it needs more memory than WAREHOUSE_MEMORY allows ({words}), raise it"
-    return words or "the machine has too little memory for it, or no reason was given"
+    return words if isinstance(error, UserError | FileRejectedError | UnreadableError) else f"it failed ({words})"
 
 
 def load_batch(

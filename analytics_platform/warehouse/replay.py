@@ -101,6 +101,7 @@ def _load_again(
         return Replayed(each.batch_id, each.input, problem=str(missing))
     waits = each.withdrawal and each.batch_id in batches_not_built(session, settings)
     days = days_after(session, [each.batch_id], settings) if waits else set()
+    lake.withdraw(each.source, each.content_sha256, None)
     with session.transaction():
         for table in ("ops.set_aside", "ops.batch_days"):
             session.execute(f"DELETE FROM {table} WHERE batch_id = $batch_id", {"batch_id": each.batch_id})

@@ -6,7 +6,8 @@ one has to come back: the batches with duplicates on its days are loaded again.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+import datetime as dt
+from dataclasses import asdict, dataclass, fields
 
 import polars as pl
 
@@ -14,7 +15,7 @@ from analytics_platform.contracts.base import ContractType
 from analytics_platform.contracts.ddl import polars_schema
 from analytics_platform.contracts.ops import BatchDays
 from analytics_platform.contracts.sql import quote_table
-from analytics_platform.lake import FolderLake
+from analytics_platform.lake import FolderLake, Withdrawal
 from analytics_platform.settings import Settings
 from analytics_platform.sources.registry import SOURCES
 from analytics_platform.warehouse.ledger import LEDGER_TABLES, set_aside, touched_days, unloaded_batches
@@ -50,6 +51,7 @@ def withdraw_batch(
         if withdrawn.batch_id == card.batch_id:
             raise WarehouseError(str(withdrawn))
     versions = days_of_versions(session, batch)
+    withdrawal = Withdrawal(reason, decided_by, dt.datetime.now(dt.UTC))
     with session.transaction(contract.table.name):
         again = with_duplicates(session, contract, card)
         for each in again:
@@ -58,7 +60,7 @@ def withdraw_batch(
                     f"Batch {card.batch_id} cannot be withdrawn: batch {each.batch_id} ({each.input}) may have "
                     f"duplicates of it, and cannot be loaded again: {lake.missing(each.source, each.content_sha256)}."
                 )
-        set_aside(session, card, "withdrawn", reason, decided_by)
+        set_aside(session, card, "withdrawn", **asdict(withdrawal))
         days = {*touched_days(session, batch), *versions}
         # Loaded again, it needs another decision: that it was accepted was for what it brought then.
         session.execute("DELETE FROM ops.acceptances WHERE batch_id = $batch_id", {"batch_id": card.batch_id})
@@ -66,6 +68,7 @@ def withdraw_batch(
         # Days without rows stay in the ledger: they are what is to be built again, also after a kill.
         rows = [(card.batch_id, card.source, day, 0, 0, 0) for day in days]
         session.insert(BatchDays.table.name, pl.DataFrame(rows, polars_schema(BatchDays), orient="row"))
+        lake.withdraw(card.source, card.content_sha256, withdrawal)  # a warehouse that is built again asks the lake
     ids = {each.batch_id for each in again}
     for _ in load_new_batches(source, session, settings, lake, "withdraw", ids):
         pass

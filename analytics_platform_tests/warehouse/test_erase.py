@@ -260,8 +260,10 @@ def test_batches_that_are_withdrawn_or_wait_stay_so_without_the_person(platform:
     load_rows(platform, session, [click(ADA, AT.format(1, 0)), click("bob", AT.format(1, 0))], "a.csv")
     ((batch_id,),) = session.rows("SELECT batch_id FROM ops.pipeline_logs")
     card = find_batch(session, str(batch_id), platform.lake)
-    withdraw_batch(session, platform.settings, platform.lake, card, "wrong", "grace")
+    withdraw_batch(session, platform.settings, platform.lake, card, f"wrong: {ADA}", "grace")
     erase_person(platform, session, client=[ADA])
+    (stored,) = platform.lake.batches(CLICKSTREAM)
+    assert stored.withdrawal and "erased" in stored.withdrawal.reason and ADA not in stored.withdrawal.reason
     ((state, batch_id),) = session.rows("SELECT state, batch_id FROM ops.set_aside WHERE source <> ''")
     assert (state, session.count("cleaned.clickstream")) == ("withdrawn", 0)
     list(replay(session, platform.settings, platform.lake, {str(batch_id)}))
