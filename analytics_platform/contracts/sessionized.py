@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
+
 from analytics_platform.contracts.base import Contract, Day, Flag, Instant, Money, Ratio, Text, Whole, column
 from analytics_platform.contracts.cleaned import DEVICE_TYPES
 from analytics_platform.contracts.rules import Rule
@@ -13,6 +15,16 @@ ORDER_REPEAT_DAYS = 30
 REFUND_BASES = ["value", "items", "whole order"]
 
 SPLIT_REASONS = ["pause", "midnight"]
+
+_OF_ITEMS = MappingProxyType(
+    {
+        **dict.fromkeys(
+            ("cleaned.events", "sessionized.session_events"), Days(joined=("event_id", "cleaned.event_items"))
+        ),
+        "sessionized.sessions": Days(before=1, joined=("session_id", "sessionized.session_events")),
+    }
+)
+"""What a table reads that is made from items and of when and in which session each was."""
 
 
 class SessionEvents(
@@ -70,7 +82,13 @@ class Purchases(
     clients: Text = column("MD5 of each client whose events are this order.")
 
 
-class OrderLines(Contract, table="sessionized.order_lines", key=("order_id", "item_index"), partition="event_date"):
+class OrderLines(
+    Contract,
+    table="sessionized.order_lines",
+    key=("order_id", "item_index"),
+    partition="event_date",
+    reads={"cleaned.event_items": Days(joined=("event_id", "sessionized.purchases"))},
+):
     """One row per line of an order: how much does a refund that names no price give back?"""
 
     order_id: Text = column("The order (purchases).")
@@ -244,7 +262,7 @@ class ProductDays(
     table="sessionized.product_days",
     key=("product_id", "event_date"),
     partition="event_date",
-    reads={"sessionized.sessions": Days(before=1)},
+    reads=_OF_ITEMS,
 ):
     """One row per product and day: which attributes did it have last that day?
 
@@ -278,7 +296,7 @@ class ListDays(
     table="sessionized.list_days",
     key=("list_id", "event_date"),
     partition="event_date",
-    reads={"sessionized.sessions": Days(before=1)},
+    reads=_OF_ITEMS,
 ):
     """One row per product list and day: which name did it have last that day?
 
@@ -401,6 +419,7 @@ class ProductPairDays(
     table="sessionized.product_pair_days",
     key=("event_date", "product_id", "other_product_id"),
     partition="event_date",
+    reads={"cleaned.events": Days(joined=("event_id", "cleaned.event_items"))},
 ):
     """One row per day, product and other product of one purchase: how many orders have both?
 

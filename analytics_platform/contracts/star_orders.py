@@ -14,7 +14,11 @@ class FactOrders(
     key="order_id",
     partition="order_date",
     reads={
-        "sessionized.sessions": Days(before=1),
+        **dict.fromkeys(
+            ("cleaned.events", "cleaned.event_items", "sessionized.session_events"),
+            Days(joined=("event_id", "sessionized.purchases")),
+        ),
+        "sessionized.sessions": Days(before=1, joined=("session_id", "sessionized.session_events")),
         "sessionized.refunds": TouchedKeys("client_id", also=(("sessionized.purchases", "event_date"),)),
         "sessionized.customer_days": TouchedKeys("person_id"),
     },
@@ -78,6 +82,9 @@ class FactOrderItems(
     table="star.fact_order_items",
     key=("event_id", "item_index"),
     partition="order_date",
+    reads=dict.fromkeys(
+        ("cleaned.event_items", "sessionized.credited_items"), Days(joined=("event_id", "sessionized.purchases"))
+    ),
     foreign_keys=dimensions("date", "person", "customer", "product") | {"credited_list_key": "star.dim_list"},
 ):
     """One row per line of an order: what was bought, how much of it, and for how much?"""

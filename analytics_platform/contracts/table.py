@@ -18,11 +18,14 @@ class Days:
 
     `before` may be the name of a setting (in days) instead of a number. `ahead` more days behind are read without
     building the days before them each time: what changes there is found by its keys (`warehouse/touched.py`).
+    `joined` is a column and another input, where the model uses only rows that it joins to those by the column. It need
+    not be said: of a day with a million events PostgreSQL then sends those few that are part of an order.
     """
 
     before: int | str = 0
     after: int = 0
     ahead: int = 0
+    joined: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,9 @@ from analytics_platform.errors import UserError
 from analytics_platform.transform.model import Model
 from analytics_platform.transform.sql import put_queries
 
+_EVENTS = "cleaned.events"
+"""The table that has of each event its keys."""
+
 
 class DaysError(UserError, ValueError):
     """A text is neither a day nor a range of days; the message says what to write."""
@@ -67,6 +70,7 @@ class Query:
     Where the condition `covers` is true, the rows are all that an `upsert` table has: it loses all other keys.
     `model` is the SQL of the model that it builds some days of: whatever the days, it has the same columns.
     Of a table with days it makes the rows for which `part` is true: all of the days, unless it is narrowed to keys.
+    `touching` maps inputs to conditions on their rows, in which windows of other inputs look for keys.
     """
 
     sql: str
@@ -75,6 +79,7 @@ class Query:
     covers: str = "FALSE"
     model: str = ""
     part: str = "TRUE"
+    touching: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,10 +128,16 @@ def _narrowed(name: str, keys: Mapping[str, Collection[str]], days: DayRange) ->
     columns = CONTRACTS[name].columns
     if column := next((column for column in keys if column in columns), None):
         return _is_one_of(column, keys[column])
-    if not keys or "event_id" not in columns:
-        return "TRUE"
-    of_events = f"{_narrowed('cleaned.events', keys, days)} AND {days.holds('event_date')}"
-    return f"event_id IN (SELECT event_id FROM cleaned.events WHERE {of_events})"
+    found = _of_events(name, keys, days)
+    return f"event_id IN (SELECT event_id FROM {_EVENTS} WHERE {found})" if found else "TRUE"
+
+
+def _of_events(name: str, keys: Mapping[str, Collection[str]], days: DayRange) -> str:
+    """Write the condition on events that selects those of the keys, if these are not in the table itself."""
+    columns = CONTRACTS[name].columns
+    if not keys or "event_id" not in columns or not keys.keys().isdisjoint(columns):
+        return ""
+    return f"{days.holds('event_date')} AND {_narrowed(_EVENTS, keys, days)}"
 
 
 def _part_of(
@@ -145,21 +156,61 @@ def _part_of(
         key, places = quote(reads.column), ((source.name, source.partition), *reads.also)
         touched = (f"SELECT {key} FROM {quote_table(name)} WHERE {days.holds(day)}" for name, day in places)
         return f"{key} IN ({' UNION ALL '.join(touched)})"
-    before, after = window_of(reads, settings)
-    wide = days.widen(before, after + reads.ahead)
+    wide = _wide(reads, days, settings)
     within = wide.holds(source.partition)
     return f"{within} AND {_narrowed(source.name, keys, wide)}" if keys else within
 
 
-def _with_touching(table: Table, windows: Mapping[str, str | None], days: DayRange) -> dict[str, str | None]:
-    """Add to the windows the rows of the days in which tables touch keys that are read."""
+def _wide(reads: Days, days: DayRange, settings: Mapping[str, int | str]) -> DayRange:
+    before, after = window_of(reads, settings)
+    return days.widen(before, after + reads.ahead)
+
+
+def _touching(
+    table: Table,
+    reads: Mapping[str, Reads],
+    days: DayRange,
+    settings: Mapping[str, int | str],
+    keys: Mapping[str, Collection[str]],
+) -> dict[str, tuple[str, ...]]:
+    """Write for each table in which windows of others look for keys the conditions on its rows that have them."""
+    found = {_EVENTS: {_of_events(table.name, keys, days)}}
+    for name, each in reads.items():
+        source = CONTRACTS[name].table
+        if isinstance(each, Days) and source.partition:
+            found[_EVENTS].add(_of_events(name, keys, _wide(each, days, settings)))
+        if isinstance(each, TouchedKeys) and source.partition and each.column not in keys:
+            for place, day in ((name, source.partition), *each.also):
+                # A row without the key touches none: of the events of a day, few are part of an order.
+                found.setdefault(place, set()).add(f"{days.holds(day)} AND {quote(each.column)} IS NOT NULL")
+    return {name: tuple(sorted(parts - {""})) for name, parts in found.items() if any(parts)}
+
+
+def _inputs(
+    windows: Mapping[str, str | None],
+    reads: Mapping[str, Reads],
+    touching: Mapping[str, tuple[str, ...]],
+    is_narrowed: bool,
+) -> dict[str, str | None]:
+    """Add to the windows the rows in which others look for keys, where these are not within the window anyway."""
     found = dict(windows)
-    for reads in table.reads.values():
-        for name, day in reads.also if isinstance(reads, TouchedKeys) else ():
-            condition = days.holds(day)
-            known = found.get(name, condition)
-            found[name] = known if known in (None, condition) else f"{known} OR {condition}"
-    return found
+    for name, conditions in touching.items():
+        known, each = windows.get(name), reads.get(name)
+        own = f"{quote(each.column)} IS NOT NULL" if isinstance(each, TouchedKeys) else ""
+        if name not in windows or (known and (is_narrowed or own)):
+            others = [one for one in conditions if one != known and not (own and one.endswith(own))]
+            found[name] = " OR ".join([known, *others] if known else others)
+    return {name: _with_joined(name, found, reads) for name in found}
+
+
+def _with_joined(name: str, inputs: Mapping[str, str | None], reads: Mapping[str, Reads]) -> str | None:
+    """Add to the condition on an input that its rows are joined to rows of another, and these to a third one's."""
+    each, condition = reads.get(name), inputs[name]
+    if not isinstance(each, Days) or each.joined is None or condition is None:
+        return condition
+    column, other = each.joined
+    rows = f"SELECT {quote(column)} FROM {quote_table(other)} WHERE {_with_joined(other, inputs, reads)}"
+    return f"{condition} AND {quote(column)} IN ({rows})"
 
 
 def _window(name: str) -> str:
@@ -188,8 +239,9 @@ def plan(model: Model, days: DayRange | None, settings: Mapping[str, int | str],
     if days is None:
         return Query(model.sql, parameters, dict.fromkeys(model.inputs), model=model.sql)
     table, sources = CONTRACTS[model.name].table, [CONTRACTS[name].table for name in model.inputs]
+    reads = {source.name: reads_of(table, source) for source in sources}
     touched = keys.of(table.narrow) if keys else {}
-    windows = {source.name: _part_of(source, reads_of(table, source), days, settings, touched) for source in sources}
+    windows = {source.name: _part_of(source, reads[source.name], days, settings, touched) for source in sources}
     sql = _with_windows(model, frozenset(name for name, part in windows.items() if part))
     for name, part in windows.items():
         sql = sql.replace(_window(name), part or "")
@@ -197,7 +249,9 @@ def plan(model: Model, days: DayRange | None, settings: Mapping[str, int | str],
     if table.partition is not None:
         sql = f"SELECT * FROM ({sql}) AS built WHERE {days.holds(table.partition)} AND {part}"
     covers = "FALSE" if touched else _covers(model, sources, days)
-    return Query(sql, parameters, _with_touching(table, windows, days), covers, model.sql, part)
+    touching = _touching(table, reads, days, settings, touched)
+    inputs = _inputs(windows, reads, touching, bool(touched))
+    return Query(sql, parameters, inputs, covers, model.sql, part, touching)
 
 
 def _covers(model: Model, sources: Sequence[Table], days: DayRange) -> str:

@@ -82,7 +82,7 @@ def build_ranges(
             keep_rows(session, name, days)
         rows: Query | pl.DataFrame
         if name in LOOKUPS:
-            rows = LOOKUPS[name](session, days, settings)
+            rows = LOOKUPS[name](session, days, settings, keys.batches if keys else ())
         else:
             model = all_models()[name]
             if model.reads_sources and days is not None:

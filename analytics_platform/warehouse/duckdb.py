@@ -144,7 +144,7 @@ class DuckDBSession(Session):
         (self._memory,) = self.one("SELECT parse_formatted_bytes(current_setting('memory_limit'))")
 
     @contextmanager
-    def transaction(self, loading: str = "") -> Iterator[None]:
+    def transaction(self, loading: str = "", publishing: Sequence[tuple[str, DayRange | None]] = ()) -> Iterator[None]:
         """Commit at the end of the `with` block, roll back if it raises. No other process has the file."""
         if self._in_transaction:
             yield

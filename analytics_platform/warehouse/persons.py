@@ -15,7 +15,7 @@ from analytics_platform.contracts.base import ContractType
 from analytics_platform.contracts.sql import literal, quote
 from analytics_platform.transform.lookups.persons import find_members
 from analytics_platform.transform.plan import Query
-from analytics_platform.transform.source_events import source_events
+from analytics_platform.transform.source_events import events_within, source_events
 from analytics_platform.warehouse.duckdb import DuckDBSession
 from analytics_platform.warehouse.session import BatchCard, Session, Span, of_batches
 
@@ -109,14 +109,14 @@ def _changed_clients(session: Session, batch_ids: Sequence[str], most_users: int
 
 def seen_clients(session: Session, batch_ids: Sequence[str]) -> pl.DataFrame:
     """Return the clients of the events and orders in these batches with their first day: `client_id`, `event_date`."""
-    loaded, existing = f"batch_id IN ({', '.join(map(literal, batch_ids)) or 'NULL'})", session.tables()
-    asked = {source: (query.sql, query.inputs) for source, query in source_events().items()}
-    asked["orders"] = (_OF_ORDERS, ("cleaned.order_versions",))
+    loaded = f"batch_id IN ({', '.join(map(literal, batch_ids)) or 'NULL'})"
+    asked = {source: (query.sql, query.inputs) for source, query in events_within(session, loaded).items()}
+    if "cleaned.order_versions" in session.tables():
+        asked["orders"] = (_OF_ORDERS, ("cleaned.order_versions",))
     sql = "SELECT client_id, min(event_date) AS event_date FROM ({}) AS {} WHERE {} GROUP BY client_id"
     frames = [
         session.frame(Query(sql.format(query, quote(source), loaded), {}, dict.fromkeys(inputs, loaded)))
         for source, (query, inputs) in asked.items()
-        if existing.issuperset(inputs)
     ]
     return pl.concat([pl.DataFrame(schema={"client_id": pl.String, "event_date": pl.Date}), *frames])
 

@@ -173,11 +173,14 @@ class Session(ABC):
         """Run a statement that changes rows."""
 
     @abstractmethod
-    def transaction(self, loading: str = "") -> AbstractContextManager[None]:
+    def transaction(
+        self, loading: str = "", publishing: Sequence[tuple[str, DayRange | None]] = ()
+    ) -> AbstractContextManager[None]:
         """Commit at the end of the `with` block, roll back if it raises.
 
-        No other session loads batches into the table `loading` meanwhile. What is published in the block is published
-        together: leave it by an error if a `Publication` has breaches.
+        No other session loads batches into the table `loading` meanwhile, nor publishes the parts `publishing` of
+        tables. What is published in the block is published together: leave it by an error if a `Publication` has
+        breaches.
         """
 
     @abstractmethod

@@ -154,7 +154,7 @@ def platform(tmp_path: Path) -> Iterator[Platform]:
 def test_a_day_that_is_being_written_keeps_the_same_day_waiting_and_no_other(platform: Platform) -> None:
     waiting = threading.Thread(target=publish, args=(platform, FIRST, "new", 10))
     with psycopg.connect(platform.settings.warehouse_url.get_secret_value(), autocommit=True) as holder:
-        with writing(holder, "cleaned.user_agents", DayRange(FIRST, FIRST)):
+        with writing(holder, [("cleaned.user_agents", DayRange(FIRST, FIRST))]):
             waiting.start()
             publish(platform, SECOND, "other", 7)
             while holder.execute("SELECT count(*) FROM pg_locks WHERE NOT granted").fetchone() == (0,):
@@ -166,6 +166,18 @@ def test_a_day_that_is_being_written_keeps_the_same_day_waiting_and_no_other(pla
     with platform.session(read_only=True) as session:
         found = session.rows("SELECT os, count(*) FROM cleaned.user_agents GROUP BY 1 ORDER BY 1")
     assert found == [("new", 10), ("other", 7)]
+
+
+def test_who_will_publish_a_day_in_a_transaction_keeps_others_from_it_from_its_start_on(platform: Platform) -> None:
+    waiting = threading.Thread(target=publish, args=(platform, FIRST, "new", 10))
+    with platform.session() as session:
+        with session.transaction(publishing=[("cleaned.user_agents", DayRange(FIRST, FIRST))]):
+            waiting.start()
+            while session.rows("SELECT count(*) FROM pg_locks WHERE NOT granted") == [(0,)]:
+                assert waiting.is_alive()
+            session.publish(AGENTS, agents(FIRST, "first", 3), DayRange(FIRST, FIRST))
+        waiting.join(timeout=60)
+        assert session.rows("SELECT DISTINCT os FROM cleaned.user_agents") == [("new",)]
 
 
 def test_readers_never_see_half_a_day(platform: Platform) -> None:

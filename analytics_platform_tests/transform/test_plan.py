@@ -103,6 +103,18 @@ def test_a_query_says_which_rows_of_its_inputs_it_reads() -> None:
     }
 
 
+def test_of_an_input_that_is_joined_to_another_only_the_rows_that_are_joined_are_asked_for() -> None:
+    days = "\"event_date\" BETWEEN DATE '2024-03-10' AND DATE '2024-03-10'"
+    ordered = f'{days} AND "event_id" IN (SELECT "event_id" FROM "sessionized"."purchases" WHERE {days})'
+    visits = f'"session_id" IN (SELECT "session_id" FROM "sessionized"."session_events" WHERE {ordered})'
+    query = plan(all_models()["star.fact_orders"], ONE_DAY, SETTINGS)
+    assert query.inputs["cleaned.events"] == ordered
+    assert query.inputs["sessionized.sessions"] == (
+        f"\"session_date\" BETWEEN DATE '2024-03-09' AND DATE '2024-03-10' AND {visits}"
+    )
+    assert ordered not in query.sql  # where all rows are at hand, to look for those that are joined is to join twice
+
+
 def test_a_parameter_that_nothing_gives_a_value_to_is_an_error() -> None:
     with pytest.raises(KeyError, match="attribution_lookback_days"):
         plan(all_models()["marts.attribution"], None, {})

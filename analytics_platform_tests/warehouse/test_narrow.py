@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from analytics_platform.catalog import CONTRACTS
 from analytics_platform.sources.registry import SOURCES
-from analytics_platform.transform import DayRange, day_ranges
+from analytics_platform.transform import DayRange, Keys, day_ranges
+from analytics_platform.transform.lookups.tables import LOOKUPS
 from analytics_platform.warehouse.build import build_ranges, tables_to_build
 from analytics_platform.warehouse.ledger import known_days
 from analytics_platform.warehouse.load import load_new_batches
@@ -29,10 +30,38 @@ def test_every_table_that_is_narrowed_to_keys_gets_the_rows_of_a_build_of_whole_
             keys, touched = keys_of(session, [batch]), touched_after(session, [batch], platform.settings)
             assert keys and touched
             with session.transaction():
-                for name in (each for each in tables_to_build() if CONTRACTS[each].table.narrow):
+                for name in (each for each in tables_to_build() if CONTRACTS[each].table.narrow or each in LOOKUPS):
                     list(build_ranges(session, name, day_ranges(touched.days_of(name)), platform.settings, keys))
         after = contents(session)
         assert {name for name in before if before[name] != after[name]} == set()
+
+
+def test_values_of_a_batch_come_on_top_of_those_that_lookups_have(platform: Platform) -> None:
+    pages, blog = ("https://shop.example/a", "https://shop.example/b?gclid=1"), "https://blog.other.example/"
+    batches = [
+        [click("ada", FIRST, page_url=pages[0], referrer=blog, user_agent="curl/8.0")],
+        [click("bob", FIRST, page_url=pages[0], user_agent="curl/8.0")],  # nothing new
+        [click("bob", FIRST, "checkout_started", page_url=pages[1], user_agent="Wget/1.21")],
+        [click("eve", FIRST, "checkout_completed", page_url=blog, data={"transaction_id": 1, "currency": "EUR"})],
+        [click("ada", FIRST, "checkout_completed", page_url=pages[0], data={"transaction_id": 2, "currency": "SEK"})],
+    ]
+    days, settings = [None, *day_ranges([FIRST.date()])], platform.settings
+    with platform.session() as session:
+        session.ensure(*CONTRACTS.values())
+        for number, rows in enumerate(batches):
+            load_rows(platform, session, rows, f"{number}.csv")
+            ids = [
+                id for (id,) in session.rows(f"SELECT batch_id FROM ops.pipeline_logs WHERE input LIKE '%{number}.csv'")
+            ]
+            for name in LOOKUPS:
+                table = CONTRACTS[name].table
+                ranges = days[:1] if table.write == "whole" else days[1:]
+                list(build_ranges(session, name, ranges, settings, Keys(ids, (), ()) if number else None))
+                narrow = sorted(session.frame(f"SELECT * FROM {name}").rows(), key=str)
+                list(build_ranges(session, name, ranges, settings))
+                assert narrow == sorted(session.frame(f"SELECT * FROM {name}").rows(), key=str), (name, number)
+        roles = session.rows(f"SELECT role FROM cleaned.urls WHERE url = '{blog}'")
+    assert roles == [("page",)]
 
 
 def test_the_keys_of_a_batch_are_all_clients_and_users_that_are_linked_with_one_in_it(platform: Platform) -> None:

@@ -192,3 +192,30 @@ def test_what_is_published_in_one_transaction_is_seen_together_or_not_at_all(ses
         session.publish(FUNNEL, steps(FIRST, 6), on(FIRST))
     assert funnel(session) == [(FIRST, 6)]
     assert session.rows("SELECT count(*) FROM star.dim_list") == [(2,)]
+
+
+def test_what_is_published_in_a_transaction_tells_whether_rows_are_others_than_before(session: Session) -> None:
+    session.publish(FUNNEL, steps(FIRST, 5, 3), on(FIRST))
+    session.publish(LISTS, lists(a="A"), None)
+    with session.transaction():
+        for counts, is_other in (((5, 3), False), ((5,), True), ((5, 2), True), ((5, 2), False), ((), True)):
+            assert session.publish(FUNNEL, steps(FIRST, *counts), on(FIRST)).changed == is_other
+        for names, is_other in (({"a": "A"}, False), ({"a": "B"}, True), ({"b": "B"}, True)):
+            assert session.publish(LISTS, lists(**names), None).changed == is_other
+    assert funnel(session) == []
+    assert session.rows("SELECT list_name FROM star.dim_list") == [("B",), ("B",)]
+
+
+def test_a_transaction_reads_what_it_has_published_and_changed_itself(session: Session) -> None:
+    name, day = "marts.funnel_daily", on(FIRST)
+    read = Query(f"SELECT sessions FROM {name}", {}, {name: day.holds("date")})
+    with session.transaction(publishing=[(name, day)]):
+        for count in (5, 6):
+            session.publish(FUNNEL, steps(FIRST, count), day)
+            assert session.frame(read).rows() == session.frame(read).rows() == [(count,)]
+        session.execute(f"UPDATE {name} SET sessions = 7")
+        assert session.frame(read).rows() == [(7,)]
+        session.insert(name, steps(FIRST, 1, 8)[1:])
+        assert sorted(session.frame(read).rows()) == [(7,), (8,)]
+    with session.transaction(publishing=[(name, day)]):
+        assert sorted(session.frame(read).rows()) == [(7,), (8,)]

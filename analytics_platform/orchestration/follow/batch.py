@@ -29,7 +29,7 @@ from analytics_platform.orchestration.resources import WarehouseResource
 from analytics_platform.settings import Settings
 from analytics_platform.sources.registry import SOURCES
 from analytics_platform.sources.source import Source
-from analytics_platform.transform import Keys, day_ranges
+from analytics_platform.transform import DayRange, Keys, day_ranges
 from analytics_platform.warehouse import LEDGER_TABLES, Loaded, Publication, Session, open_warehouse
 from analytics_platform.warehouse.build import Built, build_ranges, inputs_of, is_as_before, summaries, tables_to_build
 from analytics_platform.warehouse.error_rate import find_breaches
@@ -215,14 +215,17 @@ def _build(
     """
     built: dict[str, list[Built]] = {}
     reach_others = set[str]()
+    parts: dict[str, list[DayRange | None]] = {
+        name: [None] if CONTRACTS[name].table.write == "whole" else [*day_ranges(touched.days_of(name))]
+        for name in tables_to_build()
+        if name not in left_out
+    }
     try:
-        with session.transaction():
-            for name in (each for each in tables_to_build() if each not in left_out):
+        with session.transaction(publishing=[(name, days) for name, ranges in parts.items() for days in ranges]):
+            for name, ranges in parts.items():
                 built[name] = []
                 if changed is not None and is_as_before(name, changed):
                     continue
-                is_whole = CONTRACTS[name].table.write == "whole"
-                ranges = [None] if is_whole else list(day_ranges(touched.days_of(name)))
                 is_narrow = keys is not None and reach_others.isdisjoint(inputs_of(name))
                 built[name] = list(build_ranges(session, name, ranges, settings, keys if is_narrow else None))
                 if any(part.publication.breaches for part in built[name]):

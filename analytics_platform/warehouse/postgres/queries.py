@@ -11,8 +11,10 @@ as it would over the whole tables: more rows than it needs do no harm, fewer are
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
+from itertools import chain
 
 import sqlglot
 from sqlglot import exp
@@ -91,42 +93,63 @@ def question(sql: str, parameters: Mapping[str, object]) -> Query:
     return Query(sql, parameters, {name: None for name in names if name in tables.schema()})
 
 
-def reads(query: Query) -> Iterator[tuple[str, dict[str, str], str]]:
-    """Yield for each input of a query its name, the columns to fetch (name → DuckDB type), and PostgreSQL's query."""
+def reads(query: Query) -> Iterator[tuple[str, dict[str, str], str | None]]:
+    """Yield for each input of a query its name, the columns to fetch (name → DuckDB type), and which rows."""
     for table in query.inputs:
         columns = {name: tables.schema()[table][name] for name in columns_of(query, table)}
-        condition = condition_of(query, table)
-        where = f" WHERE {condition}" if condition else ""
-        selected = parse(f"SELECT {', '.join(map(quote, columns))} FROM {quote_table(table)}{where}")
-        # COPY takes no parameters: values are written into the query as literals.
-        part = _generate(selected, lambda name: parse(literal(query.parameters[name])).copy())
-        text = "CASE WHEN jsonb_typeof({0}) = 'string' THEN {0} #>> '{{}}' ELSE CAST({0} AS text) END"  # transfer.py
-        outer = (text.format(quote(name)) if kind == tables.JSON else quote(name) for name, kind in columns.items())
-        yield table, columns, f"SELECT {', '.join(outer)} FROM ({part}) AS part"
+        yield table, columns, condition_of(query, table)
+
+
+def selected(table: str, columns: Mapping[str, str], condition: str | None) -> str:
+    """Write PostgreSQL's query for columns and rows of a table."""
+    text = "CASE WHEN jsonb_typeof({0}) = 'string' THEN {0} #>> '{{}}' ELSE CAST({0} AS text) END"  # transfer.py
+    named = (text.format(quote(name)) if kind == tables.JSON else quote(name) for name, kind in columns.items())
+    return f"SELECT {', '.join(named)} FROM {quote_table(table)}{f' WHERE {condition}' if condition else ''}"
 
 
 def columns_of(query: Query, table: str) -> tuple[str, ...]:
     """Return the columns of `table` that a query may read by their names; at least one, since rows are counted too."""
-    if any(map(_is_starred, _mentions(query, table))):
+    named = _named(query.model or query.sql, table)
+    if named is None:
         return tuple(tables.schema()[table])
-    named = {identifier.name.lower() for identifier in parse(query.sql).find_all(exp.Identifier)}
+    # Windows are conditions that the SQL of a model does not have. A value that reads like a column does no harm.
+    windows = " ".join([each for each in query.inputs.values() if each] + [*chain(*query.touching.values())])
+    named |= set(re.findall(r"\w+", windows))
     return tuple(name for name in tables.schema()[table] if name in named) or tuple(tables.schema()[table])[:1]
 
 
 def condition_of(query: Query, table: str) -> str | None:
     """Return a condition that all rows of `table` fulfil which a query reads; None: it may read all."""
+    own = _own(query.model or query.sql, table)
+    for name, value in query.parameters.items():
+        own = own.replace(f'"${name}"', literal(value)) if f'"${name}"' in own else own  # COPY takes no parameters
+    if own and (touching := query.touching.get(table)):
+        own = " OR ".join(f"({each})" for each in (own, *touching))
     given = query.inputs[table]
-    known = {parse(given).sql("duckdb")} if given else set()
-    mentions = [tuple(_conditions(node, tables.schema()[table]) - known) for node in _mentions(query, table)]
-    parts = list(known)
-    if all(mentions):
-        each = (exp.and_(*sorted(mention), dialect="duckdb") for mention in dict.fromkeys(mentions))
-        parts.append(exp.or_(*each).sql("duckdb"))
-    return exp.and_(*parts, dialect="duckdb").sql("duckdb") if parts else None
+    return f"({given}) AND ({own})" if given and own else given or own or None
 
 
-def _mentions(query: Query, table: str) -> list[exp.Table]:
-    return [node for node in parse(query.sql).find_all(exp.Table) if f"{node.db}.{node.name}" == table]
+@lru_cache(maxsize=1024)
+def _named(sql: str, table: str) -> frozenset[str] | None:
+    """Return the names in a statement; None if it uses all columns of `table` without naming them."""
+    # Kept, as below: to parse and to write the SQL takes longer than to run it for a small day.
+    if any(map(_is_starred, _mentions(sql, table))):
+        return None
+    return frozenset(identifier.name.lower() for identifier in parse(sql).find_all(exp.Identifier))
+
+
+@lru_cache(maxsize=1024)
+def _own(sql: str, table: str) -> str:
+    """Return what all rows fulfil that a statement takes of `table`, in PostgreSQL's SQL; parameters are `"$name"`."""
+    mentions = [_conditions(node, tables.schema()[table]) for node in _mentions(sql, table)]
+    if not all(mentions):
+        return ""
+    each = (exp.and_(*sorted(mention), dialect="duckdb") for mention in dict.fromkeys(map(frozenset, mentions)))
+    return _generate(exp.or_(*each), lambda name: exp.column(f"${name}", quoted=True)) if mentions else ""
+
+
+def _mentions(sql: str, table: str) -> list[exp.Table]:
+    return [node for node in parse(sql).find_all(exp.Table) if f"{node.db}.{node.name}" == table]
 
 
 def _levels(node: exp.Table) -> Iterator[tuple[exp.Expr, exp.Select]]:

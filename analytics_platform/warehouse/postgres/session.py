@@ -6,9 +6,9 @@ and serves the readers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 import polars as pl
@@ -17,6 +17,7 @@ import psycopg
 from analytics_platform.catalog import CONTRACTS
 from analytics_platform.contracts.base import ContractType
 from analytics_platform.contracts.sql import quote, quote_table
+from analytics_platform.contracts.table import Table
 from analytics_platform.settings import masked
 from analytics_platform.transform import DayRange, Query
 from analytics_platform.warehouse.duckdb import DuckDBSession
@@ -86,6 +87,12 @@ def _explain(name: str, error: psycopg.Error) -> str:
     return f"The warehouse {name} rejected a statement: {what}"
 
 
+def _part(published: tuple[str, DayRange | None]) -> tuple[str, DayRange | None]:
+    """Return what is locked to publish days of a table: the days, or the table where other days change too."""
+    name, days = published
+    return name, days if CONTRACTS[name].table.write == "days" else None
+
+
 class PostgresSession(Session):
     """One connection to the server, and a staging database when one is needed."""
 
@@ -100,6 +107,7 @@ class PostgresSession(Session):
         self.pool = pool
         self._read_only = read_only
         self._in_transaction = False
+        self._locked = frozenset[tuple[str, DayRange | None]]()
         self._ensured = set[ContractType]()
         self._stack = ExitStack()
         self._opened_staging: StagingSession | None = None
@@ -138,31 +146,41 @@ class PostgresSession(Session):
         return read()
 
     def _staging(self) -> StagingSession:
-        """Return the session's staging database, empty."""
+        """Return the session's staging database, empty; of the parts that a transaction has locked it keeps windows."""
         if self._opened_staging is None:  # opened when first needed: that takes longer than many a model
             opening = open_staging(self._warehouse.memory)
             self._opened_staging = self._stack.enter_context(opening)
-        self._opened_staging.clear()
+        if not self._locked:
+            self._opened_staging.clear()
         self._opened_staging.server = self.connection
         return self._opened_staging
 
     @contextmanager
-    def transaction(self, loading: str = "") -> Iterator[None]:
-        """Commit at the end of the `with` block, roll back if it raises; with the lock on the table `loading`."""
+    def transaction(self, loading: str = "", publishing: Sequence[tuple[str, DayRange | None]] = ()) -> Iterator[None]:
+        """Commit at the end of the `with` block, roll back if it raises; with the locks on what it changes.
+
+        Of tables that a transaction has locked, and of what they are made from, windows are fetched once: who changes
+        an input meanwhile publishes the tables made from it after this.
+        """
         if self._in_transaction:
             yield
             return
         self._in_transaction = True
+        parts = [*([(loading, None)] if loading else []), *map(_part, publishing)]
         # What is published in it stays locked up to its end: others would not see the rows yet that they replace.
-        lock = writing(self.connection, loading, None) if loading else unlocked_after(self.connection)
+        lock = writing(self.connection, parts) if parts else unlocked_after(self.connection)
         try:
-            with lock, self.connection.transaction():
-                yield
+            with lock:
+                if publishing:
+                    self._staging()
+                    self._locked = frozenset(parts)
+                with self.connection.transaction():
+                    yield
         except BaseException:
             self._ensured.clear()  # a table that was made in it is gone
             raise
         finally:
-            self._in_transaction = False
+            self._in_transaction, self._locked = False, frozenset()
 
     def rows(self, sql: str, parameters: Bound = None) -> list[tuple[Any, ...]]:
         """Return the rows of a question, answered by PostgreSQL."""
@@ -181,6 +199,13 @@ class PostgresSession(Session):
         """Run a statement that changes rows."""
         statement, values = translate(sql, parameters or {})
         psycopg.RawCursor(self.connection).execute(statement, values)
+        self._forget(question(sql, {}).inputs)
+
+    def _forget(self, names: Iterable[str]) -> None:
+        """Keep no window of tables that may have other rows now."""
+        if self._locked and self._opened_staging is not None:
+            for name in names:
+                self._opened_staging.drop(name)
 
     def frame(self, sql: str | Query, parameters: Bound = None) -> pl.DataFrame:
         """Return the result of a query, computed in a staging database."""
@@ -220,26 +245,46 @@ class PostgresSession(Session):
             tables.ensure_partitions(self.connection, contract, sorted({day.replace(day=1) for day in days}))
         types = {name: kind for name, kind in tables.schema()[table].items() if name in frame.columns}
         copy_frames(self.connection, [frame.select(list(types))], quote_table(table), types)
+        self._forget([table])
 
     def publish(self, contract: ContractType, rows: Query | pl.DataFrame, days: DayRange | None) -> Publication:
         """Build and audit in a staging database, then replace the days, or merge the keys, in one transaction."""
         self.ensure(contract)
         table = contract.table
-        kept = self._in_transaction
-        with writing(self.connection, table.name, days if table.write == "days" else None, kept):
+        with self._writing(table, days):
             staging = self._staging()
             if isinstance(rows, Query):
                 staging.bring(rows)
-                staging.execute(f"DROP TABLE IF EXISTS {quote_table(table.name)}")
+            staging.drop(table.name)
             publication = staging.publish(contract, rows, days)
             if not publication.breaches:
                 self._make_partitions(staging, contract)
                 with self.connection.transaction():
-                    if table.write == "days" and days is not None:
-                        self._replace_days(staging, contract, days, rows.part if isinstance(rows, Query) else "TRUE")
-                    else:
-                        self._merge(staging, contract, rows.covers if isinstance(rows, Query) else "FALSE")
+                    changed = self._store(staging, contract, rows, days)
+                publication = replace(publication, changed=changed or not self._in_transaction)
         return publication
+
+    def _writing(self, table: Table, days: DayRange | None) -> AbstractContextManager[None]:
+        part = _part((table.name, days))
+        return nullcontext() if part in self._locked else writing(self.connection, [part], self._in_transaction)
+
+    def _store(
+        self, staging: StagingSession, contract: ContractType, rows: Query | pl.DataFrame, days: DayRange | None
+    ) -> bool:
+        """Put what was published in the staging database into the table. Returns whether that changed a row."""
+        query = rows if isinstance(rows, Query) else Query("", {})
+        if contract.table.write != "days" or days is None:
+            return self._merge(staging, contract, query.covers)
+        within = days.holds(str(contract.table.partition))
+        within = within if query.part == "TRUE" else f"{within} AND {query.part}"
+        is_other = not self._in_transaction or not staging.is_stored(contract, within)
+        if is_other:
+            name = quote_table(contract.table.name)
+            self.connection.execute(f"DELETE FROM {name} WHERE {within}")
+            staging.send(f"FROM {name} WHERE {within}", name, tables.typed_columns(contract))
+        if self._locked:
+            staging.keep(contract, within)
+        return is_other
 
     def _make_partitions(self, staging: StagingSession, contract: ContractType, where: str = "") -> None:
         """Make the partitions that a table's rows in the staging database belong to."""
@@ -249,15 +294,11 @@ class PostgresSession(Session):
             found = staging.rows(f"SELECT DISTINCT {month} FROM {quote_table(table.name)} {where} ORDER BY 1")
             tables.ensure_partitions(self.connection, table, [month for (month,) in found if month is not None])
 
-    def _replace_days(self, staging: StagingSession, contract: ContractType, days: DayRange, part: str) -> None:
-        table = contract.table
-        name = quote_table(table.name)
-        within = f"{days.holds(str(table.partition))} AND {part}"
-        self.connection.execute(f"DELETE FROM {name} WHERE {within}")
-        staging.send(f"FROM {name} WHERE {within}", name, tables.typed_columns(contract))
+    def _merge(self, staging: StagingSession, contract: ContractType, covers: str) -> bool:
+        """Add rows whose key is new, change those that differ; all other keys go if the rows are all there are.
 
-    def _merge(self, staging: StagingSession, contract: ContractType, covers: str) -> None:
-        """Add rows whose key is new, change those that differ; all other keys go if the rows are all there are."""
+        Returns whether that changed a row.
+        """
         table, types = contract.table, tables.typed_columns(contract)
         name, keys = quote_table(table.name), ", ".join(map(quote, tables.key_of(table)))
         columns = ", ".join(map(quote, types))
@@ -266,19 +307,20 @@ class PostgresSession(Session):
         staging.send(f"FROM {name}", "staged", types)
         same = " AND ".join(f"kept.{quote(key)} = staged.{quote(key)}" for key in tables.key_of(table))
         others = f"{covers if table.write == 'upsert' else 'TRUE'} AND NOT EXISTS (SELECT 1 FROM staged WHERE {same})"
-        self.connection.execute(f"DELETE FROM {name} AS kept WHERE {others}")
+        gone = self.connection.execute(f"DELETE FROM {name} AS kept WHERE {others}")
         new = ", ".join(f"excluded.{quote(column)}" for column in types)
         old = ", ".join(f"kept.{quote(column)}" for column in types)
-        self.connection.execute(
+        put = self.connection.execute(
             f"INSERT INTO {name} AS kept ({columns}) SELECT {columns} FROM staged ON CONFLICT ({keys}) "
             f"DO UPDATE SET ({columns}) = ROW ({new}) WHERE ({old}) IS DISTINCT FROM ({new})"
         )
+        return gone.rowcount + put.rowcount > 0
 
     @contextmanager
     def batch(self, contract: ContractType, cards: Sequence[BatchCard]) -> Iterator[DuckDBSession]:
         """Yield a staging database with the batches' entries of the ledger, and store what it holds at the end."""
         staging = self._staging()
-        with writing(self.connection, contract.table.name, None):
+        with writing(self.connection, [(contract.table.name, None)]):
             staging.ensure(contract)
             staging.bring_ledger(cards)
             yield staging

@@ -28,13 +28,16 @@ from analytics_platform.contracts.sql import literal, quote, quote_table
 from analytics_platform.transform import Query
 from analytics_platform.warehouse.duckdb import ROW_GROUP, DuckDBSession, connect
 from analytics_platform.warehouse.ledger import TEXT_ID
-from analytics_platform.warehouse.postgres.queries import reads
+from analytics_platform.warehouse.postgres.queries import reads, selected
 from analytics_platform.warehouse.postgres.tables import JSON, typed_columns
 from analytics_platform.warehouse.postgres.transfer import copy_frames
 from analytics_platform.warehouse.session import BatchCard, QueryPlan, Span, of_batches, with_neighbours
 
 BATCH_TABLES: tuple[ContractType, ...] = (PipelineLogs, Quarantine, BatchDays, PersonLinks)
 """The tables of the ledger that hold what became of a batch."""
+
+_FEW = 1_000
+"""Rows up to which it is quicker to look at them one by one than to hand them to the server together."""
 
 
 class StagingSession(DuckDBSession):
@@ -45,11 +48,22 @@ class StagingSession(DuckDBSession):
     def __init__(self, connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
         super().__init__(connection)
         self._folder = folder
+        self._kept = dict[str, tuple[str | None, frozenset[str]]]()
 
     def clear(self) -> None:
         """Drop the tables of the work before."""
         for (layer,) in self.rows("SELECT schema_name FROM duckdb_schemas() WHERE NOT internal"):
             self.connection.execute(f"DROP SCHEMA {quote(layer)} CASCADE")
+        self._kept.clear()
+
+    def drop(self, table: str) -> None:
+        """Drop a table whose rows will be others."""
+        self.connection.execute(f"DROP TABLE IF EXISTS {quote_table(table)}")
+        self._kept.pop(table, None)
+
+    def keep(self, contract: ContractType, within: str) -> None:
+        """Take the rows here for those of a condition, in all columns: they were just published."""
+        self._kept[contract.table.name] = within, frozenset(typed_columns(contract))
 
     def ensure(self, *contracts: ContractType) -> None:
         """Create the tables that are not here, without comments, which nobody reads here."""
@@ -64,18 +78,24 @@ class StagingSession(DuckDBSession):
         statement = sql.SQL(f"COPY ({query}) TO STDOUT (FORMAT csv)")
         with path.open("wb") as file, self.server.cursor().copy(statement) as rows:
             one_line_each = _write(rows, file)
+            is_empty = file.tell() == 0
         kinds = {name: "VARCHAR" if kind == JSON else kind for name, kind in columns.items()}
+        self._kept.pop(table, None)
         self.connection.execute(f"CREATE SCHEMA IF NOT EXISTS {quote(table.partition('.')[0])}")
-        self.connection.execute(
-            f"""
-            CREATE OR REPLACE TABLE {quote_table(table)} AS SELECT * FROM read_csv(
-                $path, columns = $columns, parallel = $parallel, header = false, auto_detect = false, delim = ',',
-                quote = '"', escape = '"', new_line = '\\n', nullstr = '', allow_quoted_nulls = false,
-                max_line_size = 1000000000
+        if is_empty:  # to read a file without rows takes four times as long
+            typed = ", ".join(f"{quote(name)} {kind}" for name, kind in kinds.items())
+            self.connection.execute(f"CREATE OR REPLACE TABLE {quote_table(table)} ({typed})")
+        else:
+            self.connection.execute(
+                f"""
+                CREATE OR REPLACE TABLE {quote_table(table)} AS SELECT * FROM read_csv(
+                    $path, columns = $columns, parallel = $parallel, header = false, auto_detect = false, delim = ',',
+                    quote = '"', escape = '"', new_line = '\\n', nullstr = '', allow_quoted_nulls = false,
+                    max_line_size = 1000000000
+                )
+                """,
+                {"path": str(path), "columns": kinds, "parallel": one_line_each},
             )
-            """,
-            {"path": str(path), "columns": kinds, "parallel": one_line_each},
-        )
         path.unlink()
 
     def send(self, query: str, table: str, columns: Mapping[str, str], key: Sequence[str] = ()) -> None:
@@ -93,13 +113,16 @@ class StagingSession(DuckDBSession):
         with self.server.transaction():
             if is_own:
                 self.server.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-            for table, columns, statement in reads(query):
-                self.fetch(table, columns, statement)
+            for table, columns, condition in reads(query):
+                held, names = self._kept.get(table, ("FALSE", frozenset[str]()))
+                if held not in (condition, query.inputs[table], None) or not names.issuperset(columns):
+                    self.fetch(table, columns, selected(table, columns, condition))
+                    self._kept[table] = condition, frozenset(columns)
 
     def explain_reads(self, query: Query) -> Iterator[QueryPlan]:
         """Tell how the server reads each window of a query."""
-        for table, _, statement in reads(query):
-            lines = self.server.execute(f"EXPLAIN (ANALYZE) {statement}").fetchall()
+        for table, columns, condition in reads(query):
+            lines = self.server.execute(f"EXPLAIN (ANALYZE) {selected(table, columns, condition)}").fetchall()
             yield QueryPlan(f"PostgreSQL reads {table}", "\n".join(line for (line,) in lines))
 
     def bring_ledger(self, cards: Sequence[BatchCard]) -> None:
@@ -121,10 +144,35 @@ class StagingSession(DuckDBSession):
             asked = " UNION ".join(
                 f"SELECT DISTINCT {name} AS id FROM {part} WHERE {name} IS NOT NULL" for name in names
             )
+            self._know(dimension, asked)
+
+    def _know(self, dimension: str, asked: str) -> None:
+        key = CONTRACTS[dimension].table.key[0]
+        query = f"SELECT {quote(key)} FROM {quote_table(dimension)} WHERE {quote(key)} IN"
+        ids = self.connection.execute(f"{asked} LIMIT {_FEW + 1}").fetchall()
+        if len(ids) > _FEW:
             self._ask_for(asked, "bigint")
-            key = CONTRACTS[dimension].table.key[0]
-            query = f"SELECT {quote(key)} FROM {quote_table(dimension)} WHERE {quote(key)} IN (SELECT id FROM asked)"
-            self.fetch(dimension, {key: "BIGINT"}, query)
+            self.fetch(dimension, {key: "BIGINT"}, f"{query} (SELECT id FROM asked)")
+            return
+        # A table for the server to join, and a file to read, would take several times as long for a few.
+        known = self.server.execute(f"{query} ({', '.join(str(id) for (id,) in ids) or 'NULL'})").fetchall()
+        self._kept.pop(dimension, None)
+        self.connection.execute(f"CREATE SCHEMA IF NOT EXISTS {quote(dimension.partition('.')[0])}")
+        self.connection.execute(
+            f"CREATE OR REPLACE TABLE {quote_table(dimension)} AS SELECT unnest($known::BIGINT[]) AS {quote(key)}",
+            {"known": [number for (number,) in known]},
+        )
+
+    def is_stored(self, contract: ContractType, within: str) -> bool:
+        """Return whether the rows of a condition are those of the server; many are taken for others."""
+        name, columns = quote_table(contract.table.name), typed_columns(contract)
+        named = ", ".join(map(quote, columns))
+        (rows,) = self.one(f"SELECT count(*) FROM {name} WHERE {within}")
+        if rows > _FEW:
+            return False
+        self.fetch("stored.rows", columns, f"SELECT {named} FROM {name} WHERE {within} LIMIT {_FEW + 1}")
+        new, old = f"SELECT {named} FROM {name} WHERE {within}", f"SELECT {named} FROM stored.rows"
+        return self.count("stored.rows") == rows and not self.rows(f"{new} EXCEPT {old} LIMIT 1")
 
     def recall(self, contract: ContractType, cards: Sequence[BatchCard], span: Span) -> None:
         """Fetch the stored rows that the batches' may duplicate, and the rows of the batches that are stored already.

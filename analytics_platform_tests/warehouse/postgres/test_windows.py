@@ -8,12 +8,13 @@ import pytest
 
 from analytics_platform.catalog import CONTRACTS
 from analytics_platform.settings import load_settings
-from analytics_platform.transform import DayRange, all_models, plan
+from analytics_platform.transform import DayRange, Keys, Query, all_models, plan
 from analytics_platform.warehouse.postgres.queries import columns_of, condition_of, question, translate
 from analytics_platform.warehouse.postgres.tables import is_partitioned, schema
 
 DAY = dt.date(2024, 3, 1)
 EVENTS = "cleaned.events"
+KEYS = Keys({"b"}, {"ada"}, {"ada"})
 
 
 def columns(sql: str) -> tuple[str, ...]:
@@ -101,8 +102,26 @@ def test_conditions_in_brackets_and_in_subqueries_keep_their_meaning() -> None:
 
 def test_the_where_of_a_model_comes_on_top_of_the_days_it_reads() -> None:
     query = plan(all_models()["sessionized.purchases"], DayRange(DAY, DAY), load_settings().model_values)
-    days = "\"event_date\" BETWEEN CAST('2024-01-30' AS DATE) AND CAST('2024-04-01' AS DATE)"
-    assert condition_of(query, EVENTS) == f"{days} AND (NOT is_refund AND event_name = 'purchase')"
+    days = "\"event_date\" BETWEEN DATE '2024-01-30' AND DATE '2024-04-01'"
+    assert condition_of(query, EVENTS) == f"({days}) AND (NOT is_refund AND event_name = 'purchase')"
+
+
+def test_rows_in_which_the_window_of_another_table_looks_for_keys_come_beside_those_a_model_names() -> None:
+    query = plan(all_models()["sessionized.refund_lines"], DayRange(DAY, DAY), load_settings().model_values)
+    days = "\"event_date\" BETWEEN DATE '2024-03-01' AND DATE '2024-03-01'"
+    assert condition_of(query, EVENTS) == f'({days}) AND ((is_refund) OR ({days} AND "transaction_id" IS NOT NULL))'
+
+
+def test_rows_by_whose_events_a_table_is_narrowed_come_with_the_columns_that_tell_them() -> None:
+    query = plan(all_models()["cleaned.event_items"], DayRange(DAY, DAY), load_settings().model_values, KEYS)
+    days = "\"event_date\" BETWEEN DATE '2024-03-01' AND DATE '2024-03-01'"
+    assert condition_of(query, EVENTS) == f"{days} AND \"batch_id\" IN ('b')"
+    assert {"event_id", "batch_id"} <= set(columns_of(query, EVENTS))
+
+
+def test_values_of_parameters_are_part_of_what_is_asked() -> None:
+    query = Query("SELECT event_id FROM cleaned.events WHERE event_name = $name", {"name": "it's"}, {EVENTS: None})
+    assert condition_of(query, EVENTS) == "event_name = 'it''s'"
 
 
 def test_values_are_bound_and_keep_their_type() -> None:
