@@ -17,7 +17,7 @@ from dagster_duckdb import DuckDBResource
 from pydantic import Field, SecretStr, create_model
 
 from analytics_platform.connectors.sqs import Queue
-from analytics_platform.lake import FolderLake
+from analytics_platform.lake import FolderLake, Lake
 from analytics_platform.orchestration.retries import failure
 from analytics_platform.settings import Settings, check_writable, load_settings, masked
 from analytics_platform.transform import macros
@@ -55,12 +55,12 @@ def settings_resource(settings: Settings) -> SettingsResource:
     return made(**values)
 
 
-class LakeResource(dg.ConfigurableResource[FolderLake]):
+class LakeResource(dg.ConfigurableResource[Lake]):
     """The lake of raw batches, below `folder`."""
 
     folder: str
 
-    def create_resource(self, context: dg.InitResourceContext) -> FolderLake:
+    def create_resource(self, context: dg.InitResourceContext) -> Lake:
         """Give the lake; nothing is read or written yet."""
         return FolderLake(Path(self.folder))
 

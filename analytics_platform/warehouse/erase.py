@@ -21,13 +21,14 @@ from analytics_platform.contracts.base import ContractType
 from analytics_platform.contracts.ddl import polars_schema
 from analytics_platform.contracts.ops import BatchDays
 from analytics_platform.contracts.sql import quote, quote_table
-from analytics_platform.lake import Batch, FolderLake, open_encoded
+from analytics_platform.lake import Batch, Lake, open_encoded
 from analytics_platform.settings import Settings
 from analytics_platform.sources.person import IDENTIFYING, Person
 from analytics_platform.sources.registry import SOURCES
 from analytics_platform.sources.source import Source
 from analytics_platform.transform import build_order
 from analytics_platform.warehouse.erasure import (
+    DRAFT_S,
     NOTES,
     Erasure,
     edits_of,
@@ -54,7 +55,7 @@ _POINTED_TO = {name for each in CONTRACTS.values() for name in each.table.foreig
 def erase(
     session: Session,
     settings: Settings,
-    lake: FolderLake,
+    lake: Lake,
     erasure: Erasure,
     decided_by: str,
     say: Callable[[str], None],
@@ -79,7 +80,8 @@ def erase(
         _erase_from_files(source, settings, lake, erasure)
     _erase_from_tables(session, erasure, decided_by)
     copies = (settings.data_dir / "dashboard").glob("*.duckdb")  # the dashboard makes new ones when it is opened
-    for path in (*copies, *old_drafts(settings, lake)):
+    lake.drop_drafts(DRAFT_S)
+    for path in (*copies, *old_drafts(settings)):
         path.unlink(missing_ok=True)
     for path in (each for each in settings.quarantine_dir.glob("*.csv") if may_name(each, erasure)):
         with suppress(OSError):  # the search for what is left names it
@@ -89,7 +91,7 @@ def erase(
     return faults
 
 
-def drop(session: Session, settings: Settings, lake: FolderLake, erasure: Erasure, decided_by: str) -> list[str]:
+def drop(session: Session, settings: Settings, lake: Lake, erasure: Erasure, decided_by: str) -> list[str]:
     """Go on without an erasure that has not ended; batches of which it wrote new ones are replaced first.
 
     Else the lake has two batches with the same records. Returns what is to be said of batches that failed.
@@ -101,7 +103,7 @@ def drop(session: Session, settings: Settings, lake: FolderLake, erasure: Erasur
 
 
 def _replace(
-    source: Source, session: Session, settings: Settings, lake: FolderLake, erasure: Erasure, decided_by: str
+    source: Source, session: Session, settings: Settings, lake: Lake, erasure: Erasure, decided_by: str
 ) -> list[str]:
     """Put the new batches of a source in place of those that they replace, in the lake and in the tables."""
     batches = lake.batches(source.name)
@@ -118,7 +120,7 @@ def _replace(
     return [str(each) for each in unloaded_batches(session) if each.batch_id in ids]
 
 
-def _erase_from_files(source: Source, settings: Settings, lake: FolderLake, erasure: Erasure) -> None:
+def _erase_from_files(source: Source, settings: Settings, lake: Lake, erasure: Erasure) -> None:
     """Replace files of the landing folder by those without the person; who may read them stays.
 
     They are known by their content as the batches are, so nothing new waits.
@@ -150,7 +152,7 @@ def _erase_from_files(source: Source, settings: Settings, lake: FolderLake, eras
 def _take_back(
     source: Source,
     session: Session,
-    lake: FolderLake,
+    lake: Lake,
     replaced: Mapping[str, tuple[Batch, Batch]],
     erasure: Erasure,
     decided_by: str,

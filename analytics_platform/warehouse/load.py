@@ -22,7 +22,7 @@ from analytics_platform.contracts.sql import literal, quote, quote_table
 from analytics_platform.errors import QUERY_STOPPED, UserError
 from analytics_platform.gate import FileRejectedError, Verdict
 from analytics_platform.gate.ahead import in_background
-from analytics_platform.lake import Batch, FolderLake, batch_id_of
+from analytics_platform.lake import Batch, Lake, batch_id_of
 from analytics_platform.progress import progress_bar
 from analytics_platform.settings import Settings
 from analytics_platform.sources.source import Source
@@ -51,7 +51,7 @@ def load_new_batches(
     source: Source,
     session: Session,
     settings: Settings,
-    lake: FolderLake,
+    lake: Lake,
     run_id: str,
     only: Collection[str] | None = None,
     among: Sequence[Batch] | None = None,

@@ -72,6 +72,24 @@ def test_a_damaged_metadata_file_hides_no_other_batch_and_is_written_anew_with_i
     assert all(not batch.fault for batch in lake.batches("source"))
 
 
+def test_what_an_erasure_forgets_is_gone_though_it_is_killed_at_that(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake = FolderLake(tmp_path)
+    old = lake.put_bytes("source", "input", ".csv", b"with the person")
+    new = lake.put_edited(old, lambda out: out.write(b"without"))  # type: ignore[arg-type, return-value]
+
+    def kill(file: object, text: str) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(lake, "_write", kill)
+        lake.forget(old, new)
+    assert not old.path.exists() and {old, new} == {*lake.batches("source")}  # the erasure finds it, and goes on
+    lake.forget(old, new)
+    assert lake.batches("source") == [new] and lake.batch_with("source", old.content_sha256) == new
+
+
 def test_a_register_that_may_not_be_read_is_named(tmp_path: Path) -> None:
     lake = FolderLake(tmp_path)
     (tmp_path / "source" / "_landing.register").mkdir(parents=True)

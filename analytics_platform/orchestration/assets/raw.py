@@ -5,7 +5,7 @@ from typing import TypeAlias
 import dagster as dg
 
 from analytics_platform.errors import UserError
-from analytics_platform.lake import FolderLake
+from analytics_platform.lake import Lake
 from analytics_platform.orchestration.assets.metadata import column_schema, python_files
 from analytics_platform.orchestration.resources import SQSResource
 from analytics_platform.orchestration.retries import failure
@@ -38,7 +38,7 @@ def raw_asset(source: Source) -> dg.AssetsDefinition:
     def fetch(
         context: dg.AssetExecutionContext,
         settings: dg.ResourceParam[Settings],
-        lake: dg.ResourceParam[FolderLake],
+        lake: dg.ResourceParam[Lake],
         sqs: SQSResource,
     ) -> dg.MaterializeResult[None]:
         try:
@@ -70,7 +70,7 @@ def raw_asset(source: Source) -> dg.AssetsDefinition:
     return fetch
 
 
-def _land(context: dg.AssetExecutionContext, source: Source, settings: Settings, lake: FolderLake) -> Metadata:
+def _land(context: dg.AssetExecutionContext, source: Source, settings: Settings, lake: Lake) -> Metadata:
     """Take in the files of the source's landing folder."""
     folder = settings.landing_dir / source.name
     if not folder.is_dir():

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 
 from analytics_platform.connectors.rest_api import Endpoint, Limits, encode_pages, fetch
-from analytics_platform.lake import Batch, FolderLake
+from analytics_platform.lake import Batch, Lake
 from analytics_platform.settings import Settings
 from analytics_platform.sources.source import Arrival, Connect, Say, Source
 
@@ -24,7 +24,7 @@ class JsonApi(Arrival):
     setting = "USERS_API_URL"
 
     def fetch(
-        self, source: Source, settings: Settings, lake: FolderLake, say: Say, connect: Connect | None = None
+        self, source: Source, settings: Settings, lake: Lake, say: Say, connect: Connect | None = None
     ) -> Mapping[str, int | str]:
         """Fetch the answer, if it is another than last time. Raises `RestError`."""
         batch = fetch_list(self.endpoint(source.name, settings), lake)
@@ -37,14 +37,14 @@ class JsonApi(Arrival):
         return Endpoint(source, settings.users_api_url.get_secret_value(), settings.users_api_authorization)
 
 
-def fetch_list(endpoint: Endpoint, lake: FolderLake, limits: Limits | None = None) -> Batch | None:
+def fetch_list(endpoint: Endpoint, lake: Lake, limits: Limits | None = None) -> Batch | None:
     """Put an API's whole answer into the lake; None if it is the latest there. Raises `RestError`."""
     latest = _latest(endpoint.name, lake)
     batch = put_answer(lake, endpoint.name, fetch(endpoint, limits or Limits()))
     return None if batch == latest else batch
 
 
-def put_answer(lake: FolderLake, source: str, pages: Sequence[bytes]) -> Batch:
+def put_answer(lake: Lake, source: str, pages: Sequence[bytes]) -> Batch:
     """Store an answer as a batch: the latest if that is the same, else a new one, be it what the API said once before.
 
     The lake stores the same bytes once; empty lines at the end, which mean nothing, make such answers differ.
@@ -57,6 +57,6 @@ def put_answer(lake: FolderLake, source: str, pages: Sequence[bytes]) -> Batch:
     return lake.put_bytes(source, source, SUFFIX, content)
 
 
-def _latest(source: str, lake: FolderLake) -> Batch | None:
+def _latest(source: str, lake: Lake) -> Batch | None:
     batches = lake.batches(source)
     return batches[-1] if batches else None

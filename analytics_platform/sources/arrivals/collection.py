@@ -10,7 +10,7 @@ import pyarrow as pa
 from analytics_platform.connectors.mongo import BatchSize, MongoPosition, MongoSource
 from analytics_platform.connectors.mongo.errors import address_of
 from analytics_platform.connectors.mongo.extended_json import document_id_of
-from analytics_platform.lake import FolderLake
+from analytics_platform.lake import Lake
 from analytics_platform.settings import Settings, SettingsError
 from analytics_platform.sources.arrivals.parquet import encode_table
 from analytics_platform.sources.arrivals.position import note_position, noted_position
@@ -38,7 +38,7 @@ class MongoCollection(Arrival):
         return uri and f"{address_of(uri)}/{settings.mongodb_database}.{settings.mongodb_collection}"
 
     def fetch(
-        self, source: Source, settings: Settings, lake: FolderLake, say: Say, connect: Connect | None = None
+        self, source: Source, settings: Settings, lake: Lake, say: Say, connect: Connect | None = None
     ) -> Mapping[str, int | str]:
         """Read what is new in the collection."""
         documents = 0
@@ -64,7 +64,7 @@ def collection_of(settings: Settings, batch: BatchSize | None = None) -> MongoSo
     return MongoSource(uri, settings.mongodb_database, settings.mongodb_collection, batch=batch or BatchSize())
 
 
-def read_collection(name: str, settings: Settings, lake: FolderLake, batch: BatchSize | None = None) -> Iterator[Read]:
+def read_collection(name: str, settings: Settings, lake: Lake, batch: BatchSize | None = None) -> Iterator[Read]:
     """Move what is new in the collection into the lake as the source `name`, in batches of the size `batch`.
 
     Raises `MongoError`, `PositionNoteError`, and `SettingsError` without a server.
