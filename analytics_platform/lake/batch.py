@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from analytics_platform.lake.codec import LakeError, open_decoded
+from analytics_platform.lake.codec import LakeError, Place, open_decoded
 
 CHUNK_BYTES = 1 << 20
 
@@ -70,7 +70,7 @@ class Batch:
     source: str
     name: str
     content_sha256: str
-    path: Path
+    path: Place
     arrived_at: dt.datetime
     size: int
     fault: str = ""
@@ -101,7 +101,7 @@ class Batch:
         with file:
             hashed = _HashedFile(file)
             try:
-                yield open_decoded(self.path, cast(BinaryIO, io.BufferedReader(hashed, CHUNK_BYTES)))
+                yield open_decoded(Path(self.path.name), cast(BinaryIO, io.BufferedReader(hashed, CHUNK_BYTES)))
             except Exception:
                 self._verify(hashed)
                 raise

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from analytics_platform.lake.codec import Place
 from analytics_platform.lake.durable import drafted, make_folder, sync, writing
 from analytics_platform.lake.lake import Lake
 
@@ -21,6 +22,8 @@ _DRAFT = "[0-9a-f]" * 32
 
 class FolderLake(Lake):
     """The lake below the folder `root`."""
+
+    root: Path
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -52,32 +55,38 @@ class FolderLake(Lake):
             finally:
                 path.unlink(missing_ok=True)
 
-    def _store(self, incoming: Path, file: Path) -> None:
+    def _store(self, incoming: Path, name: str) -> None:
         with incoming.open("rb") as reader:
             os.fsync(reader.fileno())
-        incoming.rename(file)
+        incoming.rename(self.root / name)
 
     @contextmanager
-    def _drafted(self, file: Path, text: str) -> Iterator[None]:
+    def _drafted(self, name: str, text: str) -> Iterator[None]:
+        path = self.root / name
         with writing(self.root):
-            make_folder(file.parent)
-            with drafted(file, text):
+            make_folder(path.parent)
+            with drafted(path, text):
                 yield
 
-    def _read(self, file: Path) -> str | None:
-        return file.read_text(encoding="utf-8") if file.exists() else None
+    def read(self, name: str) -> str | None:
+        """Read a small file below the root, if it is there. Raises `OSError` if it must not be read."""
+        path = self.root / name
+        return path.read_text(encoding="utf-8") if path.exists() else None
 
-    def _delete(self, file: Path) -> None:
+    def delete(self, name: str) -> None:
+        """Delete a file below the root, if it is there, with drafts of it that a kill left."""
+        path = self.root / name
         with writing(self.root):
-            for path in (file, *file.parent.glob(f"{file.stem}.{_DRAFT}")):  # drafts of it that a kill left
-                path.unlink(missing_ok=True)
-            if file.parent.exists():
-                sync(file.parent)
+            for each in (path, *path.parent.glob(f"{path.stem}.{_DRAFT}")):
+                each.unlink(missing_ok=True)
+            if path.parent.exists():
+                sync(path.parent)
 
     def _files(self, source: str) -> Mapping[str, Path]:
         folder = self.root / source
         return {path.name: path for path in folder.iterdir()} if folder.exists() else {}
 
-    def _is_unfinished(self, file: Path, metadata: Path) -> bool:
+    def _is_unfinished(self, file: Place, metadata: str) -> bool:
+        path = self.root / metadata
         # In this order: a writer renames its draft at any time.
-        return any(metadata.parent.glob(f"{metadata.stem}.*")) or metadata.exists()
+        return any(path.parent.glob(f"{path.stem}.*")) or path.exists()

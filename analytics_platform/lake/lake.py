@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from analytics_platform.lake.batch import CHUNK_BYTES, Batch, batch_id_of, remedy
-from analytics_platform.lake.codec import LakeError, open_encoded
+from analytics_platform.lake.codec import LakeError, Place, open_encoded
 from analytics_platform.lake.register import Register
 
 METADATA = "_"
@@ -44,7 +44,7 @@ def _fingerprint(path: Path) -> tuple[int, int]:
 class Lake(ABC):
     """The lake below `root`. Writes are atomic and idempotent; writers on several machines may share it."""
 
-    root: Path
+    root: Place
 
     def put_file(self, source: str, name: str, path: Path) -> Batch | None:
         """Copy a file into the lake and hash it on the way; the same content is stored once.
@@ -90,15 +90,15 @@ class Lake(ABC):
 
     def describe(self, batch: Batch) -> None:
         """Write the metadata of a batch that is stored."""
-        self._write(self._metadata(batch.source, batch.content_sha256), _metadata_of(batch))
+        self.write(metadata_name(batch.source, batch.content_sha256), _metadata_of(batch))
 
     def forget(self, batch: Batch, replaced_by: Batch) -> None:
         """Delete the content of a batch; its metadata says from now on by what it was replaced."""
         # In this order: killed in between, a batch is left that lacks its file, and the same erasure forgets it again.
         # Described as replaced first, nobody would look for what is left of it.
-        self._delete(batch.path)
+        self.delete(f"{batch.source}/{batch.path.name}")
         text = json.dumps({"replaced_by": replaced_by.content_sha256})
-        self._write(self._metadata(batch.source, batch.content_sha256), text)
+        self.write(metadata_name(batch.source, batch.content_sha256), text)
 
     def batches(self, source: str) -> list[Batch]:
         """List all batches of a source, in the order they arrived; also those that cannot be read."""
@@ -109,13 +109,13 @@ class Lake(ABC):
         """Map the SHA-256 of every content that was ever stored to its batch, or to the one that replaces it."""
         files = self._files(source)
         described = {match[1]: files[name] for name in files if (match := _METADATA_NAME.fullmatch(name))}
-        texts = self._read_many(described)
+        texts = self._read_many(source, described)
         found = {sha256: self._read_batch(source, sha256, files, texts) for sha256 in described}
         for name, file in files.items():
             sha256 = name.partition(".")[0]
             if sha256 in described or not _SHA256.fullmatch(sha256):
                 continue
-            if not self._is_unfinished(file, self._metadata(source, sha256)):
+            if not self._is_unfinished(file, metadata_name(source, sha256)):
                 found[sha256] = self._unknown(source, sha256, file, "is missing")
         return {sha256: batch for sha256, batch in found.items() if batch is not None}
 
@@ -126,40 +126,41 @@ class Lake(ABC):
 
     def missing(self, source: str, content_sha256: str) -> LakeError:
         """Return what to say of a batch that is missing or not whole."""
-        metadata = self._metadata(source, content_sha256)
+        metadata = self.root / metadata_name(source, content_sha256)
         what = "is missing" if self._find(source, content_sha256) is None else "describes a damaged file"
         return LakeError(f"its metadata file {metadata} {what}: {remedy(source)}")
 
     def note(self, source: str, text: str) -> None:
         """Store a small text about a source, such as how far it has been read; it replaces the previous one."""
-        self._write(self.root / source / NOTE, text)
+        self.write(f"{source}/{NOTE}", text)
 
     def noted(self, source: str) -> str | None:
         """Return the text stored about a source, if there is one."""
-        return self._read(self.root / source / NOTE)
+        return self.read(f"{source}/{NOTE}")
 
     def register(self, source: str) -> Register:
         """Open the register of the source's landing folder. Raises `LakeError` if it must not be read."""
-        path = self.root / source / "_landing.register"
+        name = f"{source}/_landing.register"
         try:
-            return Register(self._read(path) or "", partial(self._write, path))
+            return Register(self.read(name) or "", partial(self.write, name))
         except OSError as error:
             raise LakeError(
-                f"{path} cannot be read ({error.strerror}): let the platform's user read it, or delete it, it is "
-                "written anew."
+                f"{self.root / name} cannot be read ({error.strerror}): let the platform's user read it, or delete it, "
+                "it is written anew."
             ) from error
 
-    def read(self, name: str) -> str | None:
-        """Read a small file of the whole lake, if it is there. Raises `OSError` if it must not be read."""
-        return self._read(self.root / name)
-
     def write(self, name: str, text: str) -> None:
-        """Write a small file of the whole lake, whole or not at all."""
-        self._write(self.root / name, text)
+        """Write a small file below the root, whole or not at all."""
+        with self._drafted(name, text):
+            pass
 
+    @abstractmethod
+    def read(self, name: str) -> str | None:
+        """Read a small file below the root, if it is there. Raises `OSError` if it must not be read."""
+
+    @abstractmethod
     def delete(self, name: str) -> None:
-        """Delete a small file of the whole lake for good."""
-        self._delete(self.root / name)
+        """Delete a file below the root, if it is there, so that nobody can bring it back."""
 
     @abstractmethod
     def exists(self) -> bool:
@@ -178,39 +179,24 @@ class Lake(ABC):
         """Yield a place for a temporary file, which is gone at the end of the block."""
 
     @abstractmethod
-    def _store(self, incoming: Path, file: Path) -> None:
+    def _store(self, incoming: Path, name: str) -> None:
         """Put a temporary file there as a file of the lake, whole or not at all."""
 
     @abstractmethod
-    def _drafted(self, file: Path, text: str) -> AbstractContextManager[None]:
+    def _drafted(self, name: str, text: str) -> AbstractContextManager[None]:
         """Write a small file, whole or not at all, at the end of a `with` block."""
 
     @abstractmethod
-    def _read(self, file: Path) -> str | None:
-        """Read a small file, if it is there."""
-
-    @abstractmethod
-    def _delete(self, file: Path) -> None:
-        """Delete a file, if it is there, so that nobody can bring it back."""
-
-    @abstractmethod
-    def _files(self, source: str) -> Mapping[str, Path]:
+    def _files(self, source: str) -> Mapping[str, Place]:
         """List the files of a source by their names."""
 
     @abstractmethod
-    def _is_unfinished(self, file: Path, metadata: Path) -> bool:
+    def _is_unfinished(self, file: Place, metadata: str) -> bool:
         """Tell of a content whose metadata was not listed whether its writer is still at work, or was killed."""
 
-    def _read_many(self, metadata: Mapping[str, Path]) -> Mapping[str, str]:
+    def _read_many(self, source: str, metadata: Mapping[str, Place]) -> Mapping[str, str]:
         """Read metadata files by SHA-256, where many at once take less time; the others are read one by one."""
         return {}
-
-    def _write(self, file: Path, text: str) -> None:
-        with self._drafted(file, text):
-            pass
-
-    def _metadata(self, source: str, sha256: str) -> Path:
-        return self.root / source / f"{METADATA}{sha256}.json"
 
     def _commit(
         self, source: str, name: str, incoming: Path, sha256: str, suffix: str, arrived_at: dt.datetime | None = None
@@ -218,25 +204,25 @@ class Lake(ABC):
         known = self._find(source, sha256)
         if known is not None and not known.fault:
             if known.content_sha256 == sha256:  # else a person was erased from this content
-                self._store(incoming, known.path)  # the same bytes, in place of what may be missing or damaged
+                # The same bytes, in place of what may be missing or damaged.
+                self._store(incoming, f"{source}/{known.path.name}")
             return known
-        data, size = self.root / source / f"{sha256}{suffix}", incoming.stat().st_size
-        arrived_at = arrived_at or dt.datetime.now(dt.UTC)
-        batch = Batch(batch_id_of(source, sha256), source, name, sha256, data, arrived_at, size)
-        with self._drafted(self._metadata(source, sha256), _metadata_of(batch)):
-            self._store(incoming, data)
+        file, size, at = f"{source}/{sha256}{suffix}", incoming.stat().st_size, arrived_at or dt.datetime.now(dt.UTC)
+        batch = Batch(batch_id_of(source, sha256), source, name, sha256, self.root / file, at, size)
+        with self._drafted(metadata_name(source, sha256), _metadata_of(batch)):
+            self._store(incoming, file)
         return batch
 
     def _find(self, source: str, content_sha256: str) -> Batch | None:
         return self._read_batch(source, content_sha256, {}, {})
 
     def _read_batch(
-        self, source: str, sha256: str, files: Mapping[str, Path], texts: Mapping[str, str]
+        self, source: str, sha256: str, files: Mapping[str, Place], texts: Mapping[str, str]
     ) -> Batch | None:
         """Read the metadata of a batch; of one that is damaged nothing is known but what its name says."""
-        metadata = self._metadata(source, sha256)
+        metadata = metadata_name(source, sha256)
         try:
-            text = texts[sha256] if sha256 in texts else self._read(metadata)
+            text = texts[sha256] if sha256 in texts else self.read(metadata)
             if text is None:
                 return None
             known = json.loads(text)
@@ -249,13 +235,18 @@ class Lake(ABC):
             path, replaces = files.get(file) or self.root / source / file, tuple(known.get("replaces", ()))
             return Batch(batch_id_of(source, sha256), source, name, sha256, path, arrived_at, size, replaces=replaces)
         except (OSError, ValueError, TypeError, KeyError, AttributeError):
-            return self._unknown(source, sha256, metadata, "cannot be read")
+            return self._unknown(source, sha256, self.root / metadata, "cannot be read")
 
-    def _unknown(self, source: str, sha256: str, file: Path, what: str) -> Batch:
+    def _unknown(self, source: str, sha256: str, file: Place, what: str) -> Batch:
         """Make a batch of which nothing is known but what the name of one of its files says."""
         changed = dt.datetime.fromtimestamp(file.stat().st_mtime, dt.UTC)
-        fault = f"its metadata file {self._metadata(source, sha256)} {what}: {remedy(source)}"
+        fault = f"its metadata file {self.root / metadata_name(source, sha256)} {what}: {remedy(source)}"
         return Batch(batch_id_of(source, sha256), source, file.name, sha256, file, changed, 0, fault)
+
+
+def metadata_name(source: str, sha256: str) -> str:
+    """Name the metadata file of a batch, below the root."""
+    return f"{source}/{METADATA}{sha256}.json"
 
 
 def _metadata_of(batch: Batch) -> str:

@@ -11,4 +11,9 @@ from analytics_platform.settings import Settings
 
 def open_lake(settings: Settings) -> Lake:
     """Open the lake at LAKE_URL."""
+    if settings.is_lake_on_s3:
+        from analytics_platform.lake.s3 import S3Lake
+
+        endpoint = settings.aws_endpoint_url_s3 or settings.aws_endpoint_url
+        return S3Lake(settings.lake_url, endpoint or None, settings.aws_default_region or None)
     return FolderLake(Path(settings.lake_url))

@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import asdict, replace
 from functools import partial
+from pathlib import Path
 
 import polars as pl
 
@@ -127,24 +128,25 @@ def _erase_from_files(source: Source, settings: Settings, lake: Lake, erasure: E
     """
     folder, register = settings.landing_dir / source.name, lake.register(source.name)
     for file in landed_files(source, settings):
-        register.content_of(file.path)
+        path = Path(str(file.path))
+        register.content_of(path)
         edits, _ = edits_of(source, file, erasure)
-        target = folder / erasure.hide(str(file.path.relative_to(folder)))
+        target = folder / erasure.hide(str(path.relative_to(folder)))
         if edits:
-            draft = file.path.with_name(f".{source.name}.{os.getpid()}.part")
+            draft = path.with_name(f".{source.name}.{os.getpid()}.part")
             try:
-                with open_encoded(draft, file.path.name) as out:
+                with open_encoded(draft, path.name) as out:
                     source.format.edit(file, source.contract, edits, out)
-                shutil.copymode(file.path, draft)
-                draft.rename(file.path)
+                shutil.copymode(path, draft)
+                draft.rename(path)
             finally:
                 draft.unlink(missing_ok=True)
-        if target != file.path:
+        if target != path:
             target.parent.mkdir(parents=True, exist_ok=True)
-            file.path.rename(target)
+            path.rename(target)
             with suppress(OSError):  # other files are in its folder
-                os.removedirs(file.path.parent)
-        if (edits or target != file.path) and lake.batch_with(source.name, content := sha256_of(target)):
+                os.removedirs(path.parent)
+        if (edits or target != path) and lake.batch_with(source.name, content := sha256_of(target)):
             register.remember(target, content, is_settled=True)
     register.save()
 

@@ -12,7 +12,6 @@ import json
 import secrets
 import time
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -110,8 +109,10 @@ def open_erasure(lake: Lake, person: Person) -> Erasure:
     erasure, profiles = unfinished(lake) or Erasure(Person()), set[Person]()
     for source in (each for each in SOURCES.values() if "email" in each.contract.columns):
         for batch in lake.batches(source.name):
-            with suppress(UserError, FileRejectedError, ValueError):
+            try:
                 profiles.update(find_profiles(source, batch))
+            except (UserError, FileRejectedError, ValueError) as error:
+                explain_fault(error)  # raises that of a lake that cannot be used: others would not be found either
     erasure.person = complete(person | erasure.person, profiles)
     return erasure
 

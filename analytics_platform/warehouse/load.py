@@ -23,6 +23,7 @@ from analytics_platform.errors import QUERY_STOPPED, UserError
 from analytics_platform.gate import FileRejectedError, Verdict
 from analytics_platform.gate.ahead import in_background
 from analytics_platform.lake import Batch, Lake, batch_id_of
+from analytics_platform.lake.durable import LakeUnreachableError, LakeUnwritableError
 from analytics_platform.progress import progress_bar
 from analytics_platform.settings import Settings
 from analytics_platform.sources.source import Source
@@ -98,7 +99,12 @@ def _load_together(
 
 
 def explain_fault(error: Exception) -> str:
-    """Say in one line why a batch cannot be loaded. Raises `KeyboardInterrupt` for a signal: that is not its fault."""
+    """Say in one line why a batch cannot be loaded.
+
+    Raises what is not its fault: `KeyboardInterrupt` for a signal, and the error of a lake that cannot be used.
+    """
+    if isinstance(error, LakeUnreachableError | LakeUnwritableError):
+        raise error
     words = str(error).strip().partition("\n")[0].rstrip(".")
     if QUERY_STOPPED in words:
         raise KeyboardInterrupt from error

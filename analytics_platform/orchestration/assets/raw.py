@@ -43,24 +43,13 @@ def raw_asset(source: Source) -> dg.AssetsDefinition:
     ) -> dg.MaterializeResult[None]:
         try:
             metadata = _land(context, source, settings, lake) if source.format.suffixes else {}
+            metadata |= _fetch(context, source, settings, lake, sqs)
+            batches = len(lake.batches(source.name))
         except UserError as error:
             raise failure(error) from None
-        setting = source.arrival.setting
-        if setting and not source.address(settings):
-            context.log.info(f"{setting} is not set: nothing of {source.name} is read from there.")
-            metadata["not read"] = dg.MetadataValue.text(f"{setting} is not set")
-        elif setting:
-            try:
-                fetched = source.arrival.fetch(source, settings, lake, context.log.info, sqs.connect)
-            except UserError as error:
-                raise failure(error) from None
-            metadata |= {
-                name: dg.MetadataValue.int(figure) if isinstance(figure, int) else dg.MetadataValue.text(figure)
-                for name, figure in fetched.items()
-            }
         return dg.MaterializeResult(
             metadata={
-                "dagster/row_count": dg.MetadataValue.int(len(lake.batches(source.name))),
+                "dagster/row_count": dg.MetadataValue.int(batches),
                 "dagster/column_schema": dg.MetadataValue.table_schema(column_schema(source.contract)),
                 "dagster/column_lineage": dg.MetadataValue.column_lineage(dg.TableColumnLineage({})),
                 **metadata,
@@ -68,6 +57,23 @@ def raw_asset(source: Source) -> dg.AssetsDefinition:
         )
 
     return fetch
+
+
+def _fetch(
+    context: dg.AssetExecutionContext, source: Source, settings: Settings, lake: Lake, sqs: SQSResource
+) -> Metadata:
+    """Take in what the source's system holds, if it has one."""
+    setting = source.arrival.setting
+    if not setting:
+        return {}
+    if not source.address(settings):
+        context.log.info(f"{setting} is not set: nothing of {source.name} is read from there.")
+        return {"not read": dg.MetadataValue.text(f"{setting} is not set")}
+    fetched = source.arrival.fetch(source, settings, lake, context.log.info, sqs.connect)
+    return {
+        name: dg.MetadataValue.int(figure) if isinstance(figure, int) else dg.MetadataValue.text(figure)
+        for name, figure in fetched.items()
+    }
 
 
 def _land(context: dg.AssetExecutionContext, source: Source, settings: Settings, lake: Lake) -> Metadata:

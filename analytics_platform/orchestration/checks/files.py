@@ -9,11 +9,13 @@ from typing import TypeAlias
 
 import dagster as dg
 
+from analytics_platform.errors import UserError
 from analytics_platform.lake import Lake
 from analytics_platform.orchestration.assets.metadata import asset_key
 from analytics_platform.orchestration.assets.raw import raw_key
 from analytics_platform.orchestration.assets.tables import POOL
 from analytics_platform.orchestration.resources import WarehouseResource
+from analytics_platform.orchestration.retries import failure
 from analytics_platform.settings import Settings
 from analytics_platform.sources.arrivals.files import find_unreadable
 from analytics_platform.sources.source import Source
@@ -80,7 +82,10 @@ def _check(source: Source, name: str, key: dg.AssetKey, description: str, find: 
         lake: dg.ResourceParam[Lake],
         warehouse: dg.ResourceParam[WarehouseResource],
     ) -> Iterator[dg.AssetCheckResult]:
-        found = find(settings, lake, warehouse)
+        try:
+            found = find(settings, lake, warehouse)
+        except UserError as error:
+            raise failure(error) from None
         lines = lines_of(name, found)
         yield dg.AssetCheckResult(
             asset_key=key,
