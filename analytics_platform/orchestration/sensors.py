@@ -10,7 +10,6 @@ from typing import TypeAlias
 import dagster as dg
 
 from analytics_platform.lake import Lake
-from analytics_platform.lake.durable import LakeUnreachableError
 from analytics_platform.orchestration.alerts.sensor import alerts_sensor
 from analytics_platform.orchestration.assets.metadata import asset_key
 from analytics_platform.orchestration.assets.raw import raw_key
@@ -79,10 +78,7 @@ def _sensor(
         default_status=dg.DefaultSensorStatus.RUNNING if settings.automation else dg.DefaultSensorStatus.STOPPED,
     )
     def evaluate(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-        try:
-            decision = decide(context, runs_of(context.instance, job, name), dt.datetime.now(dt.UTC))
-        except LakeUnreachableError as error:
-            return dg.SensorResult(skip_reason=str(error), cursor=context.cursor)
+        decision = decide(context, runs_of(context.instance, job, name), dt.datetime.now(dt.UTC))
         cursor = decision.cursor or context.cursor
         if isinstance(decision, Wait):
             return dg.SensorResult(skip_reason=decision.reason, cursor=cursor)

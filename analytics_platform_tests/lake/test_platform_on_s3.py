@@ -6,8 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from analytics_platform.definitions import build_definitions
 from analytics_platform.lake import Batch
 from analytics_platform.lake.durable import LakeUnreachableError
+from analytics_platform.orchestration.launch import materialize
+from analytics_platform.settings import load_settings
 from analytics_platform.sources.person import Person
 from analytics_platform.warehouse.erase import erase
 from analytics_platform.warehouse.erasure import end, open_erasure, search
@@ -15,6 +18,8 @@ from analytics_platform_tests.end_to_end.platform_run import DagsterPlatform, cl
 from analytics_platform_tests.kit import Contents, Platform, click, contents, load_landed, load_rows, open_platform
 from analytics_platform_tests.lake.s3_kit import Bucket, serve_faults
 from analytics_platform_tests.sources.test_person import ADA
+
+AWAY = {"lake_url": "s3://shop/lake", "aws_endpoint_url_s3": "http://127.0.0.1:9", "aws_max_attempts": 1}
 
 
 @pytest.fixture(autouse=True)
@@ -43,9 +48,15 @@ def test_a_run_makes_the_same_tables_as_with_the_lake_in_a_folder(tmp_path: Path
 
 
 def test_a_run_without_the_bucket_fails_with_a_sentence(tmp_path: Path) -> None:
-    away = {"lake_url": "s3://shop/lake", "aws_endpoint_url_s3": "http://127.0.0.1:9", "aws_max_attempts": 1}
-    result = DagsterPlatform(tmp_path, **away).materialize("2026-03-01", "2026-03-01", 'key:"raw/clickstream"')
+    result = DagsterPlatform(tmp_path, **AWAY).materialize("2026-03-01", "2026-03-01", 'key:"raw/clickstream"')
     assert "The bucket shop of LAKE_URL cannot be reached at http://127.0.0.1:9: check" in failure_words(result)
+
+
+def test_a_command_says_that_the_bucket_is_away_before_a_run_starts(tmp_path: Path) -> None:
+    settings = load_settings(**AWAY, data_dir=tmp_path)
+    with pytest.raises(LakeUnreachableError, match="The bucket shop of LAKE_URL cannot be reached at"):
+        materialize(build_definitions(settings), settings, "*", "2026-03-01", False)
+    assert not list(tmp_path.rglob("*"))
 
 
 def test_an_outage_sets_no_batch_aside_and_the_next_run_loads_it(tmp_path: Path, bucket: Bucket) -> None:
