@@ -141,8 +141,11 @@ class Lake(ABC):
     def register(self, source: str) -> Register:
         """Open the register of the source's landing folder. Raises `LakeError` if it must not be read."""
         name = f"{source}/_landing.register"
+        write = partial(self.write, name)
         try:
-            return Register(self.read(name) or "", partial(self.write, name))
+            return Register(self.read(name) or "", write)
+        except ValueError:  # not even text: it is written anew
+            return Register("", write)
         except OSError as error:
             raise LakeError(
                 f"{self.root / name} cannot be read ({error.strerror}): let the platform's user read it, or delete it, "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Callable
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -83,3 +84,16 @@ def test_what_an_erasure_forgets_is_gone_though_it_is_killed_at_that(
     assert not old.path.exists() and {old, new} == {*lake.batches("source")}  # the erasure finds it, and goes on
     lake.forget(old, new)
     assert lake.batches("source") == [new] and lake.batch_with("source", old.content_sha256) == new
+
+
+def test_a_damaged_register_is_written_anew(lake: Lake, tmp_path: Path) -> None:
+    batch = lake.put_bytes("source", "input", ".csv", b"x")
+    file = tmp_path / "input.csv"
+    file.write_bytes(b"x")
+    for damaged in (b"\xff", b"{", b"[]", b""):
+        overwrite(batch, "_landing.register", damaged)
+        register = lake.register("source")
+        assert register.content_of(file) is None
+        register.remember(file, batch.content_sha256, is_settled=True)
+        register.save()
+        assert lake.register("source").content_of(file) == batch.content_sha256
