@@ -126,14 +126,15 @@ class Bucket:
         """List the objects of a folder, 1,000 with each request."""
         with self._asked() as client:
             pages = client.get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=prefix, Delimiter="/")
-            for each in (each for page in pages for each in page.get("Contents", ())):
+            # A page for maintenance that is XML would be an empty listing: it has no count.
+            for each in (each for page in pages if page["KeyCount"] for each in page.get("Contents", ())):
                 status = S3Status(each["Size"], each["LastModified"].timestamp(), each["ETag"])
                 yield S3Path(self, each["Key"], status)
 
     def holds(self, prefix: str) -> bool:
         """Tell whether any key begins with this."""
         with self._asked() as client:
-            return bool(client.list_objects_v2(Bucket=self.name, Prefix=prefix, MaxKeys=1).get("KeyCount"))
+            return bool(client.list_objects_v2(Bucket=self.name, Prefix=prefix, MaxKeys=1)["KeyCount"])
 
     def status(self, key: str) -> S3Status:
         """Ask for size and time of change of an object."""

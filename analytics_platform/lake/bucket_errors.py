@@ -11,6 +11,7 @@ from botocore.exceptions import (
     CredentialRetrievalError,
     EndpointConnectionError,
     HTTPClientError,
+    IncompleteReadError,
     NoCredentialsError,
     PartialCredentialsError,
 )
@@ -60,7 +61,7 @@ def explained(bucket: str, endpoint: str | None) -> Iterator[None]:
         raise LakeUnreachableError(
             f"There are no AWS credentials for the bucket {bucket} of LAKE_URL: {advice}."
         ) from error
-    except (HTTPClientError, EndpointConnectionError, RetriesExceededError) as error:
+    except (HTTPClientError, EndpointConnectionError, IncompleteReadError, RetriesExceededError) as error:
         cause = error.last_exception if isinstance(error, RetriesExceededError) else error
         where = f" at {masked(endpoint)}" if endpoint else ""
         remedy = "check the network, AWS_ENDPOINT_URL and the region, or try later"

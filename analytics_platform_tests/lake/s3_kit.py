@@ -85,6 +85,13 @@ Fault: TypeAlias = Callable[[str, str], int | None]
 """What goes wrong with a request of a method and a path: a status that is answered, 0 to hang up, None for nothing."""
 
 
+ANSWERS = {
+    200: b"<html><body>Back soon.</body></html>",
+    403: b"<Error><Code>AccessDenied</Code><Message>no</Message></Error>",
+    503: b"<Error><Code>SlowDown</Code><Message>no</Message></Error>",
+}
+
+
 @contextmanager
 def serve_faults(endpoint: str, fault: Fault) -> Iterator[str]:
     """Serve what the endpoint does, but for faults; yields the address."""
@@ -103,8 +110,7 @@ def serve_faults(endpoint: str, fault: Fault) -> Iterator[str]:
                 self._answer(answer.status, content, headers)
                 connection.close()
             elif status:
-                code = {403: "AccessDenied", 503: "SlowDown"}[status]
-                self._answer(status, f"<Error><Code>{code}</Code><Message>no</Message></Error>".encode(), {})
+                self._answer(status, ANSWERS[status], {})
             else:
                 self.close_connection = True
 

@@ -163,6 +163,14 @@ def test_a_put_that_fails_for_good_leaves_nothing_and_says_why(
         lake.exists()
 
 
+def test_a_page_for_maintenance_is_not_an_empty_lake(faults: tuple[S3Lake, list[Fault]]) -> None:
+    lake, chosen = faults
+    chosen.append(lambda method, path: 200)
+    for look in (lake.exists, lambda: lake.batches("source")):
+        with pytest.raises(LakeUnreachableError, match="answered for the bucket shop of LAKE_URL is not S3: check"):
+            look()
+
+
 def test_a_bucket_that_is_not_there_and_missing_credentials_are_said(
     bucket: Bucket, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
