@@ -32,7 +32,9 @@ def open_on_s3(folder: Path, bucket: Bucket, endpoint: str = "") -> Platform:
     return open_platform(folder, lake_url=bucket.url, aws_endpoint_url_s3=endpoint or bucket.endpoint)
 
 
-@pytest.mark.parametrize("select", ['key:"raw/clickstream"+1', pytest.param("*", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "select", ['key:"raw/clickstream"+1', pytest.param('+key:"marts/daily_trends"', marks=pytest.mark.slow)]
+)
 def test_a_run_makes_the_same_tables_as_with_the_lake_in_a_folder(tmp_path: Path, bucket: Bucket, select: str) -> None:
     places = {"folder": {}, "s3": {"lake_url": bucket.url, "aws_endpoint_url_s3": bucket.endpoint}}
     made: list[Contents] = []
