@@ -52,6 +52,7 @@ _ADDRESSES: Mapping[str, tuple[str, str]] = {
     "sqs_queue_url": _OPEN,
     "sqs_dlq_url": _OPEN,
     "aws_endpoint_url": _OPEN,
+    "aws_endpoint_url_s3": _OPEN,
     "users_api_url": _WEB,
     "exchange_rates_url": _WEB,
     "alert_webhook_url": _WEB,
@@ -80,7 +81,7 @@ class Settings(BaseSettings):
     warehouse_url: SecretStr = Field(
         SecretStr(""), description="duckdb:///PATH (default: DATA_DIR/warehouse.duckdb) or postgresql://…"
     )
-    lake_url: str = Field("", description="Folder of the lake (default: DATA_DIR/lake).")
+    lake_url: str = Field("", description="Folder of the lake (default: DATA_DIR/lake), or s3://bucket/prefix.")
     landing_dir: Path = Field(Path(), description="Where files arrive (default: DATA_DIR/landing).")
     partition_start: dt.date = Field(
         dt.date(2010, 1, 1), description="First day (UTC) of the daily partitions; older events are quarantined."
@@ -123,8 +124,13 @@ class Settings(BaseSettings):
     sqs_queue_url: str = Field("", description="Queue of product events; without it the source is absent.")
     sqs_dlq_url: str = Field("", description="Queue that gets a copy of every rejected message, with the reason.")
     aws_endpoint_url: str = Field("", description="Address of another SQS than Amazon's, e.g. http://127.0.0.1:9324.")
-    aws_default_region: str = Field("", description="Region of the queues (default: that of the AWS SDK or the URL).")
-    aws_max_attempts: Annotated[int, Field(ge=1)] = Field(3, description="How often a request to SQS is tried.")
+    aws_endpoint_url_s3: str = Field(
+        "", description="Address of another S3 than Amazon's, e.g. that of MinIO (default: AWS_ENDPOINT_URL)."
+    )
+    aws_default_region: str = Field(
+        "", description="Region of queues and bucket (default: that of the AWS SDK or a queue's URL)."
+    )
+    aws_max_attempts: Annotated[int, Field(ge=1)] = Field(3, description="How often a request to SQS or S3 is tried.")
     mongodb_uri: SecretStr = Field(SecretStr(""), description="MongoDB server of the logs; without it they are absent.")
     mongodb_database: str = Field("shop", description="Its database.")
     mongodb_collection: str = Field("web_logs", description="Its collection.")
@@ -237,8 +243,8 @@ class Settings(BaseSettings):
     @field_validator("lake_url")
     @classmethod
     def _check_lake(cls, url: str) -> str:
-        if "://" in url:
-            raise ValueError("only a folder is supported, give its path")
+        if "://" in url and not re.fullmatch(r"s3://[a-z0-9][a-z0-9.-]+[a-z0-9](/[\w.=-]+)*/?", url, re.ASCII):
+            raise ValueError("not a lake, give the path of a folder or s3://bucket/prefix")
         return url
 
     @model_validator(mode="before")
@@ -254,6 +260,11 @@ class Settings(BaseSettings):
     def warehouse_path(self) -> Path:
         """Give the DuckDB file that `warehouse_url` names."""
         return Path(self.warehouse_url.get_secret_value().removeprefix("duckdb:///"))
+
+    @property
+    def is_lake_on_s3(self) -> bool:
+        """Tell whether `lake_url` names a bucket."""
+        return self.lake_url.startswith("s3://")
 
     @property
     def is_on_postgres(self) -> bool:

@@ -29,7 +29,7 @@ import duckdb
 from analytics_platform.catalog import CONTRACTS
 from analytics_platform.contracts.ddl import column_types, json_columns
 from analytics_platform.contracts.sql import quote, quote_table
-from analytics_platform.lake import FolderLake
+from analytics_platform.lake import Lake, open_lake
 from analytics_platform.settings import Settings, load_settings
 from analytics_platform.sources.arrivals.files import land_files
 from analytics_platform.sources.registry import SOURCES
@@ -83,7 +83,7 @@ class Platform:
     """A landing folder, a lake and a warehouse below one folder."""
 
     settings: Settings
-    lake: FolderLake
+    lake: Lake
     warehouse: Warehouse
 
     def session(self, read_only: bool = False) -> AbstractContextManager[Session]:
@@ -100,7 +100,7 @@ def open_platform(root: Path, **settings: object) -> Platform:
     """A platform below `root` with these settings, its landing folder made."""
     chosen = load_settings(data_dir=root, **settings)
     chosen.landing_dir.joinpath(CLICKSTREAM).mkdir(parents=True, exist_ok=True)
-    return Platform(chosen, FolderLake(Path(chosen.lake_url)), open_warehouse(chosen))
+    return Platform(chosen, open_lake(chosen), open_warehouse(chosen))
 
 
 @lru_cache(maxsize=1)

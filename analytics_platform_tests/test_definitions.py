@@ -178,6 +178,17 @@ def test_a_process_that_is_forked_after_the_import_can_work(tmp_path: Path) -> N
         ({"WAREHOUSE_MEMORY": "0GB"}, "WAREHOUSE_MEMORY=0GB: not an amount of memory"),
         ({"DATA_DIR": "/dev/null"}, "DATA_DIR=/dev/null: /dev/null is no folder, choose another path or move it away."),
         ({"LAKE_URL": "/dev/null/lake"}, "LAKE_URL=***: /dev/null is no folder"),
+        *(
+            ({"LAKE_URL": url}, "LAKE_URL=***: not a lake, give the path of a folder or s3://bucket/prefix.")
+            for url in (
+                "gs://shop/lake",
+                "s3://",
+                "s3://Shop",
+                "s3:///lake",
+                "s3://key:pass@shop/lake",
+                "s3://shop/?x=1",
+            )
+        ),
         ({"LANDING_DIR": "/dev/null"}, "LANDING_DIR=/dev/null: /dev/null is no folder"),
         *(
             ({"PARTITION_START": day}, f"PARTITION_START={day}: not a day from 1970-01-01 to today, 20")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import getpass
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -28,10 +27,11 @@ BatchIds = Annotated[list[str], typer.Argument(help="Ids of batches, or how they
 
 def _check_place(settings: Settings) -> None:
     """Raise `WarehouseError` where nothing was ever stored: a mistyped DATA_DIR would look like an empty platform."""
+    from analytics_platform.lake import open_lake
     from analytics_platform.settings import check_writable
     from analytics_platform.warehouse import WarehouseError, open_warehouse
 
-    if not (open_warehouse(settings).exists() or Path(settings.lake_url).exists()):
+    if not (open_warehouse(settings).exists() or open_lake(settings).exists()):
         place = f"neither the warehouse {open_warehouse(settings).name} nor the lake {settings.lake_url}"
         raise WarehouseError(f"There is no platform in DATA_DIR={settings.data_dir}, {place}: correct DATA_DIR.")
     if not settings.is_on_postgres:

@@ -135,6 +135,7 @@ def drain(
     from analytics_platform.sources.registry import SOURCES
 
     settings = load_settings()
+    open_lake(settings).exists()  # raises for a bucket that cannot be used
     check_writable(settings)  # before a message is received that could not be stored
     limits = (max_messages or settings.drain_max_messages, max_seconds or settings.drain_max_seconds)
     with progress_bar("queue") as report:

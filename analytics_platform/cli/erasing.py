@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping
 from analytics_platform.cli.terminal import print_places
 from analytics_platform.contracts.missing import known_id
 from analytics_platform.errors import UserError, complain, count, printable
-from analytics_platform.lake import FolderLake, open_lake
+from analytics_platform.lake import Lake, open_lake
 from analytics_platform.orchestration.build import build_definitions
 from analytics_platform.orchestration.launch import materialize as run
 from analytics_platform.settings import Settings, load_settings
@@ -81,13 +81,13 @@ def _read_person(identifiers: Mapping[str, Collection[str]]) -> Person:
     return Person.of(**identifiers)
 
 
-def _open(settings: Settings) -> tuple[FolderLake, Warehouse]:
+def _open(settings: Settings) -> tuple[Lake, Warehouse]:
     """Open lake and warehouse. Raises `UserError` if one of them is not there: a search would find nothing in it."""
     lake, warehouse, there = open_lake(settings), open_warehouse(settings), False
     if warehouse.exists():
         with warehouse.session(read_only=True) as session:
             there = "ops.pipeline_logs" in session.tables()
-    if not (there and lake.root.is_dir()):
+    if not (there and lake.exists()):
         where = f"lake {lake.root}" if there else f"warehouse {warehouse.name}"
         remedy = "check DATA_DIR, LAKE_URL and WAREHOUSE_URL, or load it by `analytics-platform materialize`"
         raise UserError(f"Nothing was ever loaded into the {where}: {remedy}.")
@@ -95,7 +95,7 @@ def _open(settings: Settings) -> tuple[FolderLake, Warehouse]:
 
 
 def _search(
-    session: Session, settings: Settings, lake: FolderLake, erasure: erasing.Erasure, title: str
+    session: Session, settings: Settings, lake: Lake, erasure: erasing.Erasure, title: str
 ) -> tuple[list[erasing.Place], list[str]]:
     places = list(erasing.search(session, settings, lake, erasure))
     print_places(places, title)

@@ -7,12 +7,13 @@ test says when they are out of date.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from itertools import groupby
+from itertools import chain, groupby
 from pathlib import Path
 
 from pydantic import SecretStr
 
 from analytics_platform.catalog import CONTRACTS
+from analytics_platform.cli.athena import athena_lines
 from analytics_platform.contracts.base import ContractType, is_gated
 from analytics_platform.contracts.ddl import column_docs, column_types, table_doc
 from analytics_platform.settings import Settings
@@ -43,6 +44,7 @@ def write_reference(folder: Path) -> list[Path]:
 def pages() -> dict[str, str]:
     """Give the text of each page by its file name."""
     lines = {"data_dictionary.md": _dictionary_lines(), "star.md": _star_lines(), "settings.md": _settings_lines()}
+    lines["athena.md"] = chain((NOTE, "", "# The lake in Athena", ""), athena_lines())
     return {name: "\n".join(page) + "\n" for name, page in lines.items()}
 
 

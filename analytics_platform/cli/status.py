@@ -96,7 +96,7 @@ def read_status(settings: Settings, now: dt.datetime) -> Status:
         warehouse.name,
         tuple(SourceStatus(name, *_place(each, settings), *loaded.get(name, ())) for name, each in SOURCES.items()),
         tuple(f"{setting} ({', '.join(names)})" for setting, names in absent.items()),
-        ((lake.root / STATE).exists() and _ERASING)
+        (_ERASING if lake.read(STATE) is not None else "")
         or _next_step(settings, observations if batches else (), waiting, rejected, days),
         batches,
         observations,

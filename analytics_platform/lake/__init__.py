@@ -3,12 +3,16 @@
 There is no Dagster in here, and no knowledge of what the bytes mean.
 """
 
+from analytics_platform.lake.batch import Batch, Withdrawal, batch_id_of
 from analytics_platform.lake.codec import LakeError, UnreadableError, check_decodable, open_decoded, open_encoded
-from analytics_platform.lake.folder import Batch, FolderLake, Withdrawal, batch_id_of, open_lake
+from analytics_platform.lake.folder import FolderLake
+from analytics_platform.lake.lake import Lake
+from analytics_platform.lake.open import open_lake
 
 __all__ = [
     "Batch",
     "FolderLake",
+    "Lake",
     "LakeError",
     "UnreadableError",
     "Withdrawal",

@@ -8,11 +8,17 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import TYPE_CHECKING, BinaryIO, TypeAlias, cast
 
 import pyarrow as pa
 
 from analytics_platform.errors import UserError
+
+if TYPE_CHECKING:  # a lake in a folder does without the AWS SDK, which takes 0.2 s to import
+    from analytics_platform.lake.bucket import S3Path
+
+Place: TypeAlias = "Path | S3Path"
+"""Where a file of the lake is."""
 
 MAX_EXPANSION = 200
 """Times its size that a compressed file may expand to: logs do to 5 to 50 times, one byte repeated to 1,000 or more."""
@@ -56,29 +62,34 @@ def open_encoded(path: Path, name: str) -> Iterator[BinaryIO]:
             yield raw
 
 
-def check_decodable(path: Path, *, may_be_damaged: bool = False) -> None:
+def check_decodable(path: Place, *, may_be_damaged: bool = False) -> None:
     """Read a compressed file to its end.
 
     Raises `UnreadableError` if its name does not say how it is compressed, if it is compressed twice or expands too
     far, or unless it `may_be_damaged`, if it is damaged or cut short.
     """
     with path.open("rb") as file:
-        start = file.read(4)
-    said = next((end for end in _PACKINGS if path.name.lower().endswith(end)), "")
+        _check_decodable(path.name, path.stat().st_size, file, may_be_damaged)
+
+
+def _check_decodable(name: str, packed_size: int, file: BinaryIO, may_be_damaged: bool) -> None:
+    start = file.read(4)
+    file.seek(0)
+    said = next((end for end in _PACKINGS if name.lower().endswith(end)), "")
     found = next((end for end, mark in _PACKINGS.items() if start.startswith(mark)), "")
     if start and said != found:
-        name = f"{path.name[: len(path.name) - len(said)]}{found}"
+        right = f"{name[: len(name) - len(said)]}{found}"
         what = f"compressed as {found} files are" if found else f"not compressed as {said} files are"
-        raise UnreadableError(f"it is {what}: rename it to {name}")
+        raise UnreadableError(f"it is {what}: rename it to {right}")
     if not said:
         return
-    size, limit = 0, max(ALWAYS_BYTES, MAX_EXPANSION * path.stat().st_size)
+    size, limit = 0, max(ALWAYS_BYTES, MAX_EXPANSION * packed_size)
     try:
-        with open_decoded(path) as stream:
+        with open_decoded(Path(name), file) as stream:
             while chunk := stream.read(1 << 20):
                 if not size and (again := next((end for end, mark in _PACKINGS.items() if chunk.startswith(mark)), "")):
-                    name = f"{path.name[: len(path.name) - len(said)]}{again}"
-                    raise UnreadableError(f"it is compressed twice: decompress it once, and name it {name}")
+                    right = f"{name[: len(name) - len(said)]}{again}"
+                    raise UnreadableError(f"it is compressed twice: decompress it once, and name it {right}")
                 size += len(chunk)
                 if size > limit:
                     words = f"expands to more than {MAX_EXPANSION} times its size"

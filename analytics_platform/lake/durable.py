@@ -18,6 +18,10 @@ class LakeUnwritableError(UserError):
     """The lake has no room for what was to be stored, or may not be written; nothing of it was stored."""
 
 
+class LakeUnreachableError(UserError):
+    """The lake cannot be used now: no fault of what is read from it or stored in it."""
+
+
 @contextmanager
 def writing(folder: Path) -> Iterator[None]:
     """Raise `LakeUnwritableError` for what the system refuses below `folder`, a part of the lake.

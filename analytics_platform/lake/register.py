@@ -8,31 +8,23 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-
-from analytics_platform.lake.codec import LakeError
-from analytics_platform.lake.durable import make_folder, write_durably, writing
 
 SETTLED_S = 2.0
 """A file changed less than this ago is not remembered: its next change might have the same timestamp."""
 
 
 class Register:
-    """File → SHA-256 of the content it had when it was put into the lake; kept in the file `path`."""
+    """File → SHA-256 of the content it had when it was put into the lake; kept as a text that `write` stores."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, text: str, write: Callable[[str], None]) -> None:
+        self._write = write
         self._known: dict[str, str] = {}
         self._met: dict[str, str] = {}
-        try:
-            self._known |= json.loads(path.read_text("utf-8"))
-        except (FileNotFoundError, ValueError, TypeError):
-            pass
-        except OSError as error:
-            raise LakeError(
-                f"{path} cannot be read ({error.strerror}): let the platform's user read it, or delete it, it is "
-                "written anew."
-            ) from error
+        with suppress(ValueError, TypeError):
+            self._known |= json.loads(text)
 
     def content_of(self, file: Path) -> str | None:
         """Return the SHA-256 of a file that did not change since it was remembered."""
@@ -49,11 +41,8 @@ class Register:
 
     def save(self) -> None:
         """Write the files met since the register was opened; others are gone from the landing folder."""
-        if self._met == self._known:
-            return
-        with writing(self._path.parent):
-            make_folder(self._path.parent)
-            write_durably(self._path, json.dumps(self._met))
+        if self._met != self._known:
+            self._write(json.dumps(self._met))
 
 
 def _identity(file: Path) -> str:

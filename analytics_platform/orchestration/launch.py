@@ -21,6 +21,7 @@ from sqlalchemy.exc import DBAPIError
 
 from analytics_platform.catalog import CONTRACTS
 from analytics_platform.errors import STOPPED, UserError, count, did_you_mean, printable
+from analytics_platform.lake import open_lake
 from analytics_platform.orchestration.console import brought_nothing, causes_of, console_logger, name_of
 from analytics_platform.orchestration.jobs import ARRIVALS, BUILT_UP_TO, FOLLOW, INGEST, RANGE_END, RANGE_START, TOUCHED
 from analytics_platform.settings import Settings, check_writable
@@ -88,6 +89,7 @@ def materialize(
     """
     chosen, wanted = find_assets(definitions, select), check_days(days, settings) if days else None
     check_writable(settings)
+    open_lake(settings).exists()  # a bucket that cannot be used is said before a run starts
     prepare_home(settings)
     failed: list[tuple[str, str]] = []
     touched: Touched | None = None

@@ -17,7 +17,9 @@ from dagster_duckdb import DuckDBResource
 from pydantic import Field, SecretStr, create_model
 
 from analytics_platform.connectors.sqs import Queue
-from analytics_platform.lake import FolderLake
+from analytics_platform.lake import FolderLake, Lake
+from analytics_platform.lake.durable import LakeUnreachableError, LakeUnwritableError
+from analytics_platform.lake.s3 import S3Lake
 from analytics_platform.orchestration.retries import failure
 from analytics_platform.settings import Settings, check_writable, load_settings, masked
 from analytics_platform.warehouse import Session, Warehouse, WarehouseError, open_warehouse
@@ -54,12 +56,12 @@ def settings_resource(settings: Settings) -> SettingsResource:
     return made(**values)
 
 
-class LakeResource(dg.ConfigurableResource[FolderLake]):
+class LakeResource(dg.ConfigurableResource[Lake]):
     """The lake of raw batches, below `folder`."""
 
     folder: str
 
-    def create_resource(self, context: dg.InitResourceContext) -> FolderLake:
+    def create_resource(self, context: dg.InitResourceContext) -> Lake:
         """Give the lake; nothing is read or written yet."""
         return FolderLake(Path(self.folder))
 
@@ -73,11 +75,11 @@ class WarehouseResource(ABC):
 
     @contextmanager
     def session(self, read_only: bool = False) -> Iterator[Session]:
-        """Open a session with the models' functions defined; an error ends the step in its one sentence."""
+        """Open a session with the models' functions; an error of it or of the lake ends the step in its sentence."""
         try:
             with self.warehouse().session(read_only) as session:
                 yield session
-        except WarehouseError as error:
+        except (WarehouseError, LakeUnreachableError, LakeUnwritableError) as error:
             raise failure(error) from None
 
 
@@ -102,18 +104,35 @@ class PostgresWarehouseResource(dg.ConfigurableResource[Any], WarehouseResource)
         return open_warehouse(self.settings.model_copy(update={"warehouse_url": SecretStr(self.url)}))
 
 
-class SQSResource(ResourceWithBoto3Configuration):
-    """The connection to SQS. What is not configured here comes from the default chain of the AWS SDK."""
+class _AwsResource(ResourceWithBoto3Configuration):
+    """A connection to AWS. What is not configured here comes from the default chain of the AWS SDK."""
 
-    def connect(self, url: str) -> Queue:
-        """Give the client of the queue at `url`."""
+    def _session(self) -> AwsSession:
         session = AwsSession(profile=self.profile_name)
         for name, value in {"max_attempts": self.max_attempts, "ca_bundle": self.verify}.items():
             if value is not True:
                 session.set_config_variable(name, value)
         if self.aws_access_key_id:
             session.set_credentials(self.aws_access_key_id, self.aws_secret_access_key, self.aws_session_token)
-        return Queue(url, self.endpoint_url, self.region_name, session)
+        return session
+
+
+class SQSResource(_AwsResource):
+    """The connection to SQS. What is not configured here comes from the default chain of the AWS SDK."""
+
+    def connect(self, url: str) -> Queue:
+        """Give the client of the queue at `url`."""
+        return Queue(url, self.endpoint_url, self.region_name, self._session())
+
+
+class S3LakeResource(_AwsResource):
+    """The lake of raw batches at `url`, s3://bucket/prefix; the other fields say how S3 is reached."""
+
+    url: str
+
+    def create_resource(self, context: dg.InitResourceContext) -> Lake:
+        """Give the lake; nothing is connected, read or written yet."""
+        return S3Lake(self.url, self.endpoint_url, self.region_name, self._session())
 
 
 def warehouse_kind(settings: Settings) -> str:
@@ -126,13 +145,19 @@ def build_resources(settings: Settings) -> Mapping[str, object]:
     own, memory = settings_resource(settings), {"memory_limit": settings.warehouse_memory}
     return {
         "settings": own,
-        "lake": LakeResource(folder=settings.lake_url),
+        "lake": S3LakeResource(url=settings.lake_url, **_aws(settings, settings.aws_endpoint_url_s3))
+        if settings.is_lake_on_s3
+        else LakeResource(folder=settings.lake_url),
         "warehouse": PostgresWarehouseResource(url=masked(settings.warehouse_url.get_secret_value()), settings=own)
         if settings.is_on_postgres
         else DuckDBWarehouseResource(database=str(settings.warehouse_path), connection_config=memory),
-        "sqs": SQSResource(
-            region_name=settings.aws_default_region or None,
-            endpoint_url=settings.aws_endpoint_url or None,
-            max_attempts=settings.aws_max_attempts,
-        ),
+        "sqs": SQSResource(**_aws(settings)),
+    }
+
+
+def _aws(settings: Settings, endpoint: str = "") -> dict[str, Any]:
+    return {
+        "region_name": settings.aws_default_region or None,
+        "endpoint_url": endpoint or settings.aws_endpoint_url or None,
+        "max_attempts": settings.aws_max_attempts,
     }

@@ -9,7 +9,7 @@ import dagster as dg
 import duckdb
 import httpx
 import psycopg
-from botocore.exceptions import ClientError, EndpointConnectionError, HTTPClientError
+from botocore.exceptions import ClientError, EndpointConnectionError, HTTPClientError, IncompleteReadError
 from pymongo.errors import ConnectionFailure, OperationFailure
 
 from analytics_platform.connectors.rest_api.endpoint import RestError
@@ -33,6 +33,7 @@ _PASSING = (
     ForeignAnswerError,
     EndpointConnectionError,
     HTTPClientError,
+    IncompleteReadError,
     httpx.TransportError,
     ConnectionError,
     TimeoutError,

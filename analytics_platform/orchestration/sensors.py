@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 import dagster as dg
 
-from analytics_platform.lake import FolderLake
+from analytics_platform.lake import Lake
 from analytics_platform.orchestration.alerts.sensor import alerts_sensor
 from analytics_platform.orchestration.assets.metadata import asset_key
 from analytics_platform.orchestration.assets.raw import raw_key
@@ -98,7 +98,7 @@ def _sensor(
     return evaluate
 
 
-def files_sensor(source: Source, settings: Settings, lake: FolderLake) -> dg.SensorDefinition:
+def files_sensor(source: Source, settings: Settings, lake: Lake) -> dg.SensorDefinition:
     """Make the sensor that loads the new files of a source."""
 
     def decide(context: dg.SensorEvaluationContext, runs: Runs, now: dt.datetime) -> Wait | Start:
@@ -174,7 +174,7 @@ def outbox_sensor(settings: Settings) -> dg.SensorDefinition:
     return _sensor("outbox_waiting", DRAIN_OUTBOX, description, decide, settings, seconds=OUTBOX_SECONDS)
 
 
-def build_sensors(settings: Settings, lake: FolderLake) -> Sequence[dg.SensorDefinition]:
+def build_sensors(settings: Settings, lake: Lake) -> Sequence[dg.SensorDefinition]:
     """Make all sensors; whether they run from the start is the setting AUTOMATION."""
     return [
         *(files_sensor(source, settings, lake) for source in SOURCES.values() if source.format.suffixes),

@@ -20,7 +20,7 @@ from analytics_platform.contracts.event_names import plain_name
 from analytics_platform.contracts.functions import macros
 from analytics_platform.gate import FileRejectedError, Origin, Records, Verdict, reasons_of, validate
 from analytics_platform.gate.records import Positions
-from analytics_platform.lake import Batch, FolderLake, LakeError, check_decodable, open_decoded
+from analytics_platform.lake import Batch, Lake, LakeError, check_decodable, open_decoded
 from analytics_platform.settings import Settings
 
 Say: TypeAlias = Callable[[str], None]
@@ -132,7 +132,7 @@ class Arrival(ABC):
         return str(value.get_secret_value() if isinstance(value, SecretStr) else value)
 
     def fetch(
-        self, source: Source, settings: Settings, lake: FolderLake, say: Say, connect: Connect | None = None
+        self, source: Source, settings: Settings, lake: Lake, say: Say, connect: Connect | None = None
     ) -> Mapping[str, int | str]:
         """Move what is new in the system into the lake, and give figures for people. Raises `UserError`.
 

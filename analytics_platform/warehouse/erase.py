@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import asdict
 from functools import partial
+from pathlib import Path
 
 import polars as pl
 
@@ -21,13 +22,14 @@ from analytics_platform.contracts.base import ContractType
 from analytics_platform.contracts.ddl import polars_schema
 from analytics_platform.contracts.ops import BatchDays
 from analytics_platform.contracts.sql import quote, quote_table
-from analytics_platform.lake import Batch, FolderLake, open_encoded
+from analytics_platform.lake import Batch, Lake, open_encoded
 from analytics_platform.settings import Settings
 from analytics_platform.sources.person import IDENTIFYING, Person
 from analytics_platform.sources.registry import SOURCES
 from analytics_platform.sources.source import Source
 from analytics_platform.transform import build_order
 from analytics_platform.warehouse.erasure import (
+    DRAFT_S,
     NOTES,
     Erasure,
     edits_of,
@@ -54,7 +56,7 @@ _POINTED_TO = {name for each in CONTRACTS.values() for name in each.table.foreig
 def erase(
     session: Session,
     settings: Settings,
-    lake: FolderLake,
+    lake: Lake,
     erasure: Erasure,
     decided_by: str,
     say: Callable[[str], None],
@@ -79,7 +81,8 @@ def erase(
         _erase_from_files(source, settings, lake, erasure)
     _erase_from_tables(session, erasure, decided_by)
     copies = (settings.data_dir / "dashboard").glob("*.duckdb")  # the dashboard makes new ones when it is opened
-    for path in (*copies, *old_drafts(settings, lake)):
+    lake.drop_drafts(DRAFT_S)
+    for path in (*copies, *old_drafts(settings)):
         path.unlink(missing_ok=True)
     for path in (each for each in settings.quarantine_dir.glob("*.csv") if may_name(each, erasure)):
         with suppress(OSError):  # the search for what is left names it
@@ -89,7 +92,7 @@ def erase(
     return faults
 
 
-def drop(session: Session, settings: Settings, lake: FolderLake, erasure: Erasure, decided_by: str) -> list[str]:
+def drop(session: Session, settings: Settings, lake: Lake, erasure: Erasure, decided_by: str) -> list[str]:
     """Go on without an erasure that has not ended; batches of which it wrote new ones are replaced first.
 
     Else the lake has two batches with the same records. Returns what is to be said of batches that failed.
@@ -101,7 +104,7 @@ def drop(session: Session, settings: Settings, lake: FolderLake, erasure: Erasur
 
 
 def _replace(
-    source: Source, session: Session, settings: Settings, lake: FolderLake, erasure: Erasure, decided_by: str
+    source: Source, session: Session, settings: Settings, lake: Lake, erasure: Erasure, decided_by: str
 ) -> list[str]:
     """Put the new batches of a source in place of those that they replace, in the lake and in the tables."""
     batches = lake.batches(source.name)
@@ -118,31 +121,32 @@ def _replace(
     return [str(each) for each in unloaded_batches(session) if each.batch_id in ids]
 
 
-def _erase_from_files(source: Source, settings: Settings, lake: FolderLake, erasure: Erasure) -> None:
+def _erase_from_files(source: Source, settings: Settings, lake: Lake, erasure: Erasure) -> None:
     """Replace files of the landing folder by those without the person; who may read them stays.
 
     They are known by their content as the batches are, so nothing new waits.
     """
     folder, register = settings.landing_dir / source.name, lake.register(source.name)
     for file in landed_files(source, settings):
-        register.content_of(file.path)
+        path = Path(str(file.path))
+        register.content_of(path)
         edits, _ = edits_of(source, file, erasure)
-        target = folder / erasure.hide(str(file.path.relative_to(folder)))
+        target = folder / erasure.hide(str(path.relative_to(folder)))
         if edits:
-            draft = file.path.with_name(f".{source.name}.{os.getpid()}.part")
+            draft = path.with_name(f".{source.name}.{os.getpid()}.part")
             try:
-                with open_encoded(draft, file.path.name) as out:
+                with open_encoded(draft, path.name) as out:
                     source.format.edit(file, source.contract, edits, out)
-                shutil.copymode(file.path, draft)
-                draft.rename(file.path)
+                shutil.copymode(path, draft)
+                draft.rename(path)
             finally:
                 draft.unlink(missing_ok=True)
-        if target != file.path:
+        if target != path:
             target.parent.mkdir(parents=True, exist_ok=True)
-            file.path.rename(target)
+            path.rename(target)
             with suppress(OSError):  # other files are in its folder
-                os.removedirs(file.path.parent)
-        if (edits or target != file.path) and lake.batch_with(source.name, content := sha256_of(target)):
+                os.removedirs(path.parent)
+        if (edits or target != path) and lake.batch_with(source.name, content := sha256_of(target)):
             register.remember(target, content, is_settled=True)
     register.save()
 
@@ -150,7 +154,7 @@ def _erase_from_files(source: Source, settings: Settings, lake: FolderLake, eras
 def _take_back(
     source: Source,
     session: Session,
-    lake: FolderLake,
+    lake: Lake,
     replaced: Mapping[str, tuple[Batch, Batch]],
     erasure: Erasure,
     decided_by: str,

@@ -12,7 +12,6 @@ import json
 import secrets
 import time
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -22,8 +21,7 @@ from analytics_platform.contracts.ddl import column_types
 from analytics_platform.contracts.sql import quote, quote_table
 from analytics_platform.errors import UserError, count
 from analytics_platform.gate import FileRejectedError
-from analytics_platform.lake import Batch, FolderLake, LakeError, batch_id_of, check_decodable
-from analytics_platform.lake.durable import make_folder, write_durably
+from analytics_platform.lake import Batch, Lake, LakeError, batch_id_of, check_decodable
 from analytics_platform.settings import Settings
 from analytics_platform.sources.arrivals.files import look_into
 from analytics_platform.sources.formats import ENCODINGS
@@ -88,27 +86,26 @@ class Erasure:
         return self.person.hide(text, self.key.encode())
 
 
-def unfinished(lake: FolderLake) -> Erasure | None:
+def unfinished(lake: Lake) -> Erasure | None:
     """Read what is known of an erasure that has not ended, if there is one. Raises `LakeError` for a damaged file."""
-    path = lake.root / STATE
-    if not path.exists():
-        return None
     try:
-        known = json.loads(path.read_text("utf-8"))
+        text = lake.read(STATE)
+        if text is None:
+            return None
+        known = json.loads(text)
         return Erasure(Person(*(frozenset(known[kind]) for kind in _KINDS)), known["key"], set(known["again"]))
     except (ValueError, TypeError, KeyError) as error:
         words = "delete it, and erase the person again by every identifier that you know"
-        raise LakeError(f"{path} is damaged: {words}.") from error
+        raise LakeError(f"{lake.root / STATE} is damaged: {words}.") from error
 
 
-def save(lake: FolderLake, erasure: Erasure) -> None:
+def save(lake: Lake, erasure: Erasure) -> None:
     """Write what is known of an erasure, to go on with it after a kill."""
-    make_folder(lake.root)
     texts = {kind: sorted(texts) for kind, texts in erasure.person.texts.items()}
-    write_durably(lake.root / STATE, json.dumps({**texts, "key": erasure.key, "again": sorted(erasure.again)}))
+    lake.write(STATE, json.dumps({**texts, "key": erasure.key, "again": sorted(erasure.again)}))
 
 
-def open_erasure(lake: FolderLake, person: Person) -> Erasure:
+def open_erasure(lake: Lake, person: Person) -> Erasure:
     """Return the erasure of a person, with that which has not ended, if there is one.
 
     The other identifiers that users of the API and customers of the shop have with those that are given are added. A
@@ -117,19 +114,20 @@ def open_erasure(lake: FolderLake, person: Person) -> Erasure:
     erasure, profiles = unfinished(lake) or Erasure(Person()), set[Person]()
     for source in (each for each in SOURCES.values() if "email" in each.contract.columns):
         for batch in lake.batches(source.name):
-            with suppress(UserError, FileRejectedError, ValueError):
+            try:
                 profiles.update(find_profiles(source, batch))
+            except (UserError, FileRejectedError, ValueError) as error:
+                explain_fault(error)  # raises that of a lake that cannot be used: others would not be found either
     erasure.person = complete(person | erasure.person, profiles)
     return erasure
 
 
-def end(lake: FolderLake) -> None:
+def end(lake: Lake) -> None:
     """Forget whom the erasure concerned: after a search that found nothing left."""
-    for path in lake.root.glob(f"{Path(STATE).stem}.*"):  # with drafts of it that a kill left
-        path.unlink(missing_ok=True)
+    lake.delete(STATE)
 
 
-def search(session: Session, settings: Settings, lake: FolderLake, erasure: Erasure) -> Iterator[Place]:
+def search(session: Session, settings: Settings, lake: Lake, erasure: Erasure) -> Iterator[Place]:
     """Look for the person in every place; yields each with what was found."""
     for source in SOURCES.values():
         remedy = f"`analytics-platform withdraw {{0.batch_id}} --reason '…'`, delete {{0.path}} and {_AGAIN}"
@@ -148,7 +146,7 @@ def search(session: Session, settings: Settings, lake: FolderLake, erasure: Eras
         named = [path for path in files if may_name(path, erasure)]
         remedies = tuple(f"{path} names the person, or cannot be read: delete it and {_AGAIN}." for path in named)
         yield Place(name, count(len(files), "file"), len(named), (), remedies)
-    drafts = old_drafts(settings, lake)
+    drafts = [*lake.old_drafts(DRAFT_S), *old_drafts(settings)]
     yield Place("files that killed runs left", "", len(drafts), (), tuple(f"Delete {path}." for path in drafts))
 
 
@@ -220,9 +218,9 @@ def may_name(path: Path, erasure: Erasure) -> bool:
     return is_mentioned or erasure.hide(path.name) != path.name
 
 
-def old_drafts(settings: Settings, lake: FolderLake) -> list[Path]:
+def old_drafts(settings: Settings) -> list[Path]:
     """Return drafts that runs left when they were killed; those younger than an hour may be of one that goes on."""
-    drafts = [*lake.root.glob("*/.incoming-*"), *settings.quarantine_dir.glob(".*.part")]
+    drafts = settings.quarantine_dir.glob(".*.part")
     return [path for path in drafts if path.exists() and time.time() - path.stat().st_mtime > DRAFT_S]
 
 

@@ -22,7 +22,7 @@ from analytics_platform.contracts.ops import (
     SetAside,
 )
 from analytics_platform.errors import printable
-from analytics_platform.lake import Batch, FolderLake
+from analytics_platform.lake import Batch, Lake
 from analytics_platform.sources.registry import SOURCES
 from analytics_platform.transform import DayRange
 from analytics_platform.warehouse.audit import RuleResult
@@ -89,7 +89,7 @@ def unloaded_batches(session: Session, state: str = "failed") -> list[UnloadedBa
     return [UnloadedBatch(*row) for row in session.rows(sql, {"state": state})]
 
 
-def damaged_batches(session: Session, lake: FolderLake, sources: Iterable[str] = tuple(SOURCES)) -> list[str]:
+def damaged_batches(session: Session, lake: Lake, sources: Iterable[str] = tuple(SOURCES)) -> list[str]:
     """Say of each damaged batch of the lake what is wrong and what to do, but for those that were set aside."""
     aside = {batch for (batch,) in session.rows("SELECT batch_id FROM ops.set_aside")}
     stored = (batch for source in sources for batch in lake.batches(source) if batch.batch_id not in aside)
@@ -223,7 +223,7 @@ def acceptances(session: Session) -> list[Acceptance]:
     return [Acceptance(*row) for row in session.rows(sql)]
 
 
-def find_batch(session: Session, name: str, lake: FolderLake | None = None) -> BatchCard:
+def find_batch(session: Session, name: str, lake: Lake | None = None) -> BatchCard:
     """Return the batch whose id starts with `name`: a loaded one, or given the `lake` also one that is not loaded.
 
     Raises `WarehouseError` if there is not exactly one.

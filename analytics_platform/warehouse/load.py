@@ -22,7 +22,8 @@ from analytics_platform.contracts.sql import literal, quote, quote_table
 from analytics_platform.errors import QUERY_STOPPED, UserError
 from analytics_platform.gate import FileRejectedError, Verdict
 from analytics_platform.gate.ahead import in_background
-from analytics_platform.lake import Batch, FolderLake, UnreadableError, batch_id_of
+from analytics_platform.lake import Batch, Lake, UnreadableError, batch_id_of
+from analytics_platform.lake.durable import LakeUnreachableError, LakeUnwritableError
 from analytics_platform.progress import progress_bar
 from analytics_platform.settings import Settings
 from analytics_platform.sources.source import Source
@@ -50,7 +51,7 @@ def load_new_batches(
     source: Source,
     session: Session,
     settings: Settings,
-    lake: FolderLake,
+    lake: Lake,
     run_id: str,
     only: Collection[str] | None = None,
     among: Sequence[Batch] | None = None,
@@ -96,7 +97,13 @@ def _load_together(
 
 
 def explain_fault(error: Exception) -> str:
-    """Say in one line why a batch cannot be loaded. Raises what is not its fault: a signal, or a full disk."""
+    """Say in one line why a batch cannot be loaded.
+
+    Raises what is not its fault: `KeyboardInterrupt` for a signal, and the error of a full disk or of a lake that
+    cannot be used.
+    """
+    if isinstance(error, LakeUnreachableError | LakeUnwritableError):
+        raise error
     words = str(error).strip().partition("\n")[0].rstrip(".") or "no reason was given"
     if QUERY_STOPPED in words:
         raise KeyboardInterrupt from error

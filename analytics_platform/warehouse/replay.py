@@ -13,7 +13,7 @@ from analytics_platform.contracts.ddl import polars_schema
 from analytics_platform.contracts.ops import SET_ASIDE, BatchDays
 from analytics_platform.errors import count
 from analytics_platform.gate import Verdict
-from analytics_platform.lake import FolderLake
+from analytics_platform.lake import Lake
 from analytics_platform.progress import progress_bar
 from analytics_platform.settings import Settings
 from analytics_platform.sources.registry import SOURCES
@@ -59,9 +59,7 @@ class Replayed:
         return self.problem or f"Batch {self.batch_id} ({self.input}): {moved}."
 
 
-def replay(
-    session: Session, settings: Settings, lake: FolderLake, only: Collection[str] | None = None
-) -> Iterator[Replayed]:
+def replay(session: Session, settings: Settings, lake: Lake, only: Collection[str] | None = None) -> Iterator[Replayed]:
     """Validate quarantined rows again, after a contract changed, and move those that pass now into their table.
 
     All batches with quarantined rows, or those whose ids are in `only`; of these, the ones that are not loaded are
@@ -93,7 +91,7 @@ def replay(
 
 
 def _load_again(
-    session: Session, settings: Settings, lake: FolderLake, each: UnloadedBatch, stored: Collection[str]
+    session: Session, settings: Settings, lake: Lake, each: UnloadedBatch, stored: Collection[str]
 ) -> Replayed:
     """Load a batch that was set aside or withdrawn."""
     if each.batch_id not in stored:

@@ -15,7 +15,7 @@ from analytics_platform.contracts.base import ContractType
 from analytics_platform.contracts.ddl import polars_schema
 from analytics_platform.contracts.ops import BatchDays
 from analytics_platform.contracts.sql import quote_table
-from analytics_platform.lake import FolderLake, Withdrawal
+from analytics_platform.lake import Lake, Withdrawal
 from analytics_platform.settings import Settings
 from analytics_platform.sources.registry import SOURCES
 from analytics_platform.warehouse.ledger import LEDGER_TABLES, set_aside, touched_days, unloaded_batches
@@ -37,7 +37,7 @@ class Withdrawn:
 
 
 def withdraw_batch(
-    session: Session, settings: Settings, lake: FolderLake, card: BatchCard, reason: str, decided_by: str
+    session: Session, settings: Settings, lake: Lake, card: BatchCard, reason: str, decided_by: str
 ) -> Withdrawn:
     """Take a batch back out, be it loaded, set aside or only in the lake, and let no run load it again.
 

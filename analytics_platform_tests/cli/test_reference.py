@@ -4,16 +4,21 @@ import re
 from pathlib import Path
 
 import pytest
+import sqlglot
+from sqlglot import exp
 
 from analytics_platform.catalog import CONTRACTS
+from analytics_platform.cli.athena import create_external_table
 from analytics_platform.cli.reference import pages
 from analytics_platform.settings import Settings, SettingsError, load_settings
+from analytics_platform.sources.registry import SOURCES
+from analytics_platform_tests.end_to_end.platform_run import HEADER
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 
 
-@pytest.mark.parametrize("name", ["data_dictionary.md", "star.md", "settings.md"])
+@pytest.mark.parametrize("name", ["data_dictionary.md", "star.md", "settings.md", "athena.md"])
 def test_reference_pages_are_up_to_date(name: str) -> None:
     """If this fails: run `analytics-platform reference`."""
     assert (DOCS / name).read_text("utf-8") == pages()[name]
@@ -25,6 +30,15 @@ def test_the_diagram_of_the_star_has_an_arrow_for_every_key_of_a_fact() -> None:
     expected = {(fact, dimension) for fact, keys in facts.items() for dimension in keys.values()}
     assert {(f"star.{fact}", f"star.{dimension}") for fact, dimension in arrows} == expected
     assert len(facts) > 5
+
+
+def test_athena_reads_the_columns_of_the_contract_in_the_order_of_the_file() -> None:
+    statement = create_external_table(SOURCES["clickstream"], "s3://shop/lake")
+    parsed = sqlglot.parse_one(statement, dialect="athena")
+    columns = [column.name for column in parsed.find_all(exp.ColumnDef)]
+    assert ",".join(columns) == HEADER
+    assert "LOCATION 's3://shop/lake/clickstream/'" in statement and "'skip.header.line.count' = '1'" in statement
+    assert create_external_table(SOURCES["exchange_rates"]) == ""  # answers of an API lie among its files
 
 
 def test_every_setting_is_described() -> None:

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import dagster as dg
@@ -114,7 +115,33 @@ def test_sqs_is_reached_at_the_endpoint_in_the_region_and_with_the_key_of_the_re
         sqs = type(sqs)(**{**dict(sqs), "aws_access_key_id": key, "aws_secret_access_key": "s"})  # type: ignore[call-overload]
 
     client = sqs.connect("http://127.0.0.1:9/1/events")._client  # type: ignore[attr-defined]
+    _is_configured(client, key)
 
+
+@pytest.mark.parametrize("key", ["", "given"])
+def test_s3_is_reached_at_its_endpoint_in_the_region_and_with_the_key_of_the_resource(
+    tmp_path: Path, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "environment")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "s")
+    settings = load_settings(
+        data_dir=tmp_path,
+        lake_url="s3://shop/lake",
+        aws_endpoint_url_s3="http://127.0.0.1:9",
+        aws_endpoint_url="http://127.0.0.1:8",
+        aws_default_region="eu-north-1",
+        aws_max_attempts=7,
+    )
+    lake = build_resources(settings)["lake"]
+    if key:
+        lake = type(lake)(**{**dict(lake), "aws_access_key_id": key, "aws_secret_access_key": "s"})  # type: ignore[call-overload]
+    made = lake.create_resource(dg.build_init_resource_context())  # type: ignore[attr-defined]
+
+    assert str(made.root) == "s3://shop/lake"
+    _is_configured(made._bucket._client, key)
+
+
+def _is_configured(client: Any, key: str) -> None:
     assert client.meta.endpoint_url == "http://127.0.0.1:9"
     assert client.meta.region_name == "eu-north-1"
     assert client.meta.config.retries["total_max_attempts"] == 7

@@ -8,7 +8,7 @@ from analytics_platform.catalog import CONTRACTS
 from analytics_platform.contracts.base import ContractType
 from analytics_platform.contracts.ddl import table_doc
 from analytics_platform.errors import count
-from analytics_platform.lake import Batch, FolderLake
+from analytics_platform.lake import Batch, Lake
 from analytics_platform.orchestration.assets.looks import preview
 from analytics_platform.orchestration.assets.metadata import asset_key, column_schema, definition_metadata, lineage_of
 from analytics_platform.orchestration.assets.raw import raw_key
@@ -48,7 +48,7 @@ def gate_asset(source: Source, settings: Settings) -> dg.AssetsDefinition:
     def load(
         context: dg.AssetExecutionContext,
         settings: dg.ResourceParam[Settings],
-        lake: dg.ResourceParam[FolderLake],
+        lake: dg.ResourceParam[Lake],
         warehouse: dg.ResourceParam[WarehouseResource],
     ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult[None]]:
         with warehouse.session() as session:
@@ -76,7 +76,7 @@ def gate_asset(source: Source, settings: Settings) -> dg.AssetsDefinition:
 
 
 def _load(
-    context: dg.AssetExecutionContext, source: Source, session: Session, settings: Settings, lake: FolderLake
+    context: dg.AssetExecutionContext, source: Source, session: Session, settings: Settings, lake: Lake
 ) -> Iterator[tuple[Batch, Loaded]]:
     """Load the new batches, and log where the rows of each ended; files without any, and damaged ones, as warnings."""
     lines = list[str]()

@@ -5,7 +5,7 @@ from typing import TypeAlias
 import dagster as dg
 
 from analytics_platform.errors import UserError
-from analytics_platform.lake import FolderLake
+from analytics_platform.lake import Lake
 from analytics_platform.orchestration.assets.metadata import column_schema, python_files
 from analytics_platform.orchestration.resources import SQSResource
 from analytics_platform.orchestration.retries import failure
@@ -38,29 +38,18 @@ def raw_asset(source: Source) -> dg.AssetsDefinition:
     def fetch(
         context: dg.AssetExecutionContext,
         settings: dg.ResourceParam[Settings],
-        lake: dg.ResourceParam[FolderLake],
+        lake: dg.ResourceParam[Lake],
         sqs: SQSResource,
     ) -> dg.MaterializeResult[None]:
         try:
             metadata = _land(context, source, settings, lake) if source.format.suffixes else {}
+            metadata |= _fetch(context, source, settings, lake, sqs)
+            batches = len(lake.batches(source.name))
         except UserError as error:
             raise failure(error) from None
-        setting = source.arrival.setting
-        if setting and not source.address(settings):
-            context.log.info(f"{setting} is not set: nothing of {source.name} is read from there.")
-            metadata["not read"] = dg.MetadataValue.text(f"{setting} is not set")
-        elif setting:
-            try:
-                fetched = source.arrival.fetch(source, settings, lake, context.log.info, sqs.connect)
-            except UserError as error:
-                raise failure(error) from None
-            metadata |= {
-                name: dg.MetadataValue.int(figure) if isinstance(figure, int) else dg.MetadataValue.text(figure)
-                for name, figure in fetched.items()
-            }
         return dg.MaterializeResult(
             metadata={
-                "dagster/row_count": dg.MetadataValue.int(len(lake.batches(source.name))),
+                "dagster/row_count": dg.MetadataValue.int(batches),
                 "dagster/column_schema": dg.MetadataValue.table_schema(column_schema(source.contract)),
                 "dagster/column_lineage": dg.MetadataValue.column_lineage(dg.TableColumnLineage({})),
                 **metadata,
@@ -70,7 +59,24 @@ def raw_asset(source: Source) -> dg.AssetsDefinition:
     return fetch
 
 
-def _land(context: dg.AssetExecutionContext, source: Source, settings: Settings, lake: FolderLake) -> Metadata:
+def _fetch(
+    context: dg.AssetExecutionContext, source: Source, settings: Settings, lake: Lake, sqs: SQSResource
+) -> Metadata:
+    """Take in what the source's system holds, if it has one."""
+    setting = source.arrival.setting
+    if not setting:
+        return {}
+    if not source.address(settings):
+        context.log.info(f"{setting} is not set: nothing of {source.name} is read from there.")
+        return {"not read": dg.MetadataValue.text(f"{setting} is not set")}
+    fetched = source.arrival.fetch(source, settings, lake, context.log.info, sqs.connect)
+    return {
+        name: dg.MetadataValue.int(figure) if isinstance(figure, int) else dg.MetadataValue.text(figure)
+        for name, figure in fetched.items()
+    }
+
+
+def _land(context: dg.AssetExecutionContext, source: Source, settings: Settings, lake: Lake) -> Metadata:
     """Take in the files of the source's landing folder."""
     folder = settings.landing_dir / source.name
     if not folder.is_dir():

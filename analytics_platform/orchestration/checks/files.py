@@ -9,11 +9,13 @@ from typing import TypeAlias
 
 import dagster as dg
 
-from analytics_platform.lake import FolderLake
+from analytics_platform.errors import UserError
+from analytics_platform.lake import Lake
 from analytics_platform.orchestration.assets.metadata import asset_key
 from analytics_platform.orchestration.assets.raw import raw_key
 from analytics_platform.orchestration.assets.tables import POOL
 from analytics_platform.orchestration.resources import WarehouseResource
+from analytics_platform.orchestration.retries import failure
 from analytics_platform.settings import Settings
 from analytics_platform.sources.arrivals.files import find_unreadable
 from analytics_platform.sources.source import Source
@@ -25,21 +27,21 @@ BATCHES_LOADED = "batches_loaded"
 SHOWN = 20
 """Bad ones that are named in a sentence each; all are in the metadata."""
 
-Find: TypeAlias = Callable[[Settings, FolderLake, WarehouseResource], Mapping[str, str]]
+Find: TypeAlias = Callable[[Settings, Lake, WarehouseResource], Mapping[str, str]]
 """Finds what is bad: its name → a sentence about it."""
 
 
 def files_readable_check(source: Source) -> dg.AssetChecksDefinition:
     """The check on a raw asset: fails, and fails the run, if a file in the source's landing folder was rejected."""
 
-    def find(settings: Settings, lake: FolderLake, warehouse: WarehouseResource) -> Mapping[str, str]:
+    def find(settings: Settings, lake: Lake, warehouse: WarehouseResource) -> Mapping[str, str]:
         return describe_unreadable(source, settings, lake)
 
     words = "Every finished file in the landing folder has the required columns and can be decompressed."
     return _check(source, FILES_READABLE, raw_key(source), words, find)
 
 
-def describe_unreadable(source: Source, settings: Settings, lake: FolderLake) -> dict[str, str]:
+def describe_unreadable(source: Source, settings: Settings, lake: Lake) -> dict[str, str]:
     """Return the files of a source that are rejected: name → a sentence with what to do."""
     folder, remedy = settings.landing_dir / source.name, "correct it or remove it, then run"
     return {
@@ -51,7 +53,7 @@ def describe_unreadable(source: Source, settings: Settings, lake: FolderLake) ->
 def batches_loaded_check(source: Source) -> dg.AssetChecksDefinition:
     """The check on a gate: fails, and fails the run, if a batch of the source was set aside."""
 
-    def find(settings: Settings, lake: FolderLake, warehouse: WarehouseResource) -> Mapping[str, str]:
+    def find(settings: Settings, lake: Lake, warehouse: WarehouseResource) -> Mapping[str, str]:
         with warehouse.session(read_only=True) as session:
             return find_unloaded(session, source)
 
@@ -77,10 +79,13 @@ def _check(source: Source, name: str, key: dg.AssetKey, description: str, find: 
     @dg.multi_asset_check(name=f"{source.name}_{name}", specs=[spec], pool=POOL)
     def check(
         settings: dg.ResourceParam[Settings],
-        lake: dg.ResourceParam[FolderLake],
+        lake: dg.ResourceParam[Lake],
         warehouse: dg.ResourceParam[WarehouseResource],
     ) -> Iterator[dg.AssetCheckResult]:
-        found = find(settings, lake, warehouse)
+        try:
+            found = find(settings, lake, warehouse)
+        except UserError as error:
+            raise failure(error) from None
         lines = lines_of(name, found)
         yield dg.AssetCheckResult(
             asset_key=key,

@@ -12,7 +12,7 @@ import dagster as dg
 from pydantic import Field
 
 from analytics_platform.catalog import CONTRACTS
-from analytics_platform.lake import FolderLake
+from analytics_platform.lake import Lake
 from analytics_platform.orchestration.assets.metadata import asset_key
 from analytics_platform.orchestration.assets.raw import raw_key
 from analytics_platform.orchestration.checks.contract import contract_result, summary
@@ -78,7 +78,7 @@ def follow_batch(
     context: dg.OpExecutionContext,
     config: BatchConfig,
     settings: dg.ResourceParam[Settings],
-    lake: dg.ResourceParam[FolderLake],
+    lake: dg.ResourceParam[Lake],
     warehouse: dg.ResourceParam[WarehouseResource],
 ) -> Iterator[Event | dg.Output[None]]:
     """Yield what became of the batches, then of the tables; fails if too many rows or a contract are broken."""
@@ -108,7 +108,7 @@ def follow_batch(
     yield dg.Output(None)
 
 
-def has_work(settings: Settings, lake: FolderLake, built_up_to: str) -> bool:
+def has_work(settings: Settings, lake: Lake, built_up_to: str) -> bool:
     """Return whether something is in the lake and not loaded, or loaded and not built."""
     with open_warehouse(settings).session() as session:
         session.ensure(*CONTRACTS.values())
@@ -119,7 +119,7 @@ def has_work(settings: Settings, lake: FolderLake, built_up_to: str) -> bool:
         return last > built_up_to if built_up_to else bool(batches_not_built(session, settings))
 
 
-def _load(session: Session, settings: Settings, lake: FolderLake, config: BatchConfig, run_id: str) -> Iterator[Event]:
+def _load(session: Session, settings: Settings, lake: Lake, config: BatchConfig, run_id: str) -> Iterator[Event]:
     """Load batches, and tell of each source that has some how many rows came."""
     for source in SOURCES.values():
         chosen = None if config.batches is None else config.batches.get(source.name)

@@ -270,6 +270,7 @@ def follow(definitions: dg.Definitions, settings: Settings, say: Say, show: Call
     `say` gets what happens, in sentences, `show` gets its state every second. Raises `UserError` if another lane runs.
     """
     check_writable(settings)
+    open_lake(settings).exists()  # a bucket that cannot be used is said before a run starts
     prepare_home(settings)
     with only_lane(settings), history() as instance, ThreadPoolExecutor(2, "follow") as threads:
         lane = Lane(definitions.resolve_job_def(FOLLOW), instance, settings, say)

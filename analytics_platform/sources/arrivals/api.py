@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from analytics_platform.connectors.rest_api.content import encode_pages
-from analytics_platform.lake import Batch, FolderLake
+from analytics_platform.lake import Batch, Lake
 from analytics_platform.settings import Settings
 from analytics_platform.sources.source import Arrival, Connect, Say, Source
 
@@ -28,7 +28,7 @@ class JsonApi(Arrival):
     setting = "USERS_API_URL"
 
     def fetch(
-        self, source: Source, settings: Settings, lake: FolderLake, say: Say, connect: Connect | None = None
+        self, source: Source, settings: Settings, lake: Lake, say: Say, connect: Connect | None = None
     ) -> Mapping[str, int | str]:
         """Fetch the answer, if it is another than last time. Raises `RestError`."""
         batch = fetch_list(self.endpoint(source.name, settings), lake)
@@ -43,7 +43,7 @@ class JsonApi(Arrival):
         return Endpoint(source, settings.users_api_url.get_secret_value(), settings.users_api_authorization)
 
 
-def fetch_list(endpoint: Endpoint, lake: FolderLake, limits: Limits | None = None) -> Batch | None:
+def fetch_list(endpoint: Endpoint, lake: Lake, limits: Limits | None = None) -> Batch | None:
     """Put an API's whole answer into the lake; None if it is the latest there. Raises `RestError`."""
     from analytics_platform.connectors.rest_api.endpoint import Limits
     from analytics_platform.connectors.rest_api.fetch import fetch
@@ -53,7 +53,7 @@ def fetch_list(endpoint: Endpoint, lake: FolderLake, limits: Limits | None = Non
     return None if batch == latest else batch
 
 
-def put_answer(lake: FolderLake, source: str, pages: Sequence[bytes]) -> Batch:
+def put_answer(lake: Lake, source: str, pages: Sequence[bytes]) -> Batch:
     """Store an answer as a batch: the latest if that is the same, else a new one, be it what the API said once before.
 
     The lake stores the same bytes once; empty lines at the end, which mean nothing, make such answers differ.
@@ -66,6 +66,6 @@ def put_answer(lake: FolderLake, source: str, pages: Sequence[bytes]) -> Batch:
     return lake.put_bytes(source, source, SUFFIX, content)
 
 
-def _latest(source: str, lake: FolderLake) -> Batch | None:
+def _latest(source: str, lake: Lake) -> Batch | None:
     batches = lake.batches(source)
     return batches[-1] if batches else None

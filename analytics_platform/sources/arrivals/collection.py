@@ -13,7 +13,7 @@ from analytics_platform.connectors.mongo.address import address_of
 from analytics_platform.connectors.mongo.extended_json import document_id_of
 from analytics_platform.connectors.mongo.position import MongoPosition
 from analytics_platform.errors import count
-from analytics_platform.lake import FolderLake
+from analytics_platform.lake import Lake
 from analytics_platform.settings import Settings, SettingsError
 from analytics_platform.sources.arrivals.parquet import encode_table
 from analytics_platform.sources.arrivals.position import note_position, noted_position
@@ -44,7 +44,7 @@ class MongoCollection(Arrival):
         return uri and f"{address_of(uri)}/{settings.mongodb_database}.{settings.mongodb_collection}"
 
     def fetch(
-        self, source: Source, settings: Settings, lake: FolderLake, say: Say, connect: Connect | None = None
+        self, source: Source, settings: Settings, lake: Lake, say: Say, connect: Connect | None = None
     ) -> Mapping[str, int | str]:
         """Read what is new in the collection."""
         documents = 0
@@ -72,7 +72,7 @@ def collection_of(settings: Settings, batch: BatchSize | None = None) -> MongoSo
     return MongoSource(uri, settings.mongodb_database, settings.mongodb_collection, batch=batch or BatchSize())
 
 
-def read_collection(name: str, settings: Settings, lake: FolderLake, batch: BatchSize | None = None) -> Iterator[Read]:
+def read_collection(name: str, settings: Settings, lake: Lake, batch: BatchSize | None = None) -> Iterator[Read]:
     """Move what is new in the collection into the lake as the source `name`, in batches of the size `batch`.
 
     Raises `MongoError`, `PositionNoteError`, and `SettingsError` without a server.

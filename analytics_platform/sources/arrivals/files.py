@@ -14,7 +14,7 @@ from pathlib import Path
 from analytics_platform.errors import printable
 from analytics_platform.gate import FileRejectedError
 from analytics_platform.gate.types import readable
-from analytics_platform.lake import Batch, FolderLake, UnreadableError
+from analytics_platform.lake import Batch, Lake, UnreadableError
 from analytics_platform.settings import Settings
 from analytics_platform.sources.source import Arrival, Source
 
@@ -150,19 +150,18 @@ def _why_unread(source: Source, path: Path) -> str:
     return printable(f"{takes}: rename it to {name} if it is such a file")
 
 
-def land_files(source: Source, settings: Settings, lake: FolderLake) -> Landing:
+def land_files(source: Source, settings: Settings, lake: Lake) -> Landing:
     """Copy every readable file of the source's landing folder into the lake; the same content is stored once.
 
     A file without a required column, or damaged, stays where it is and is reported at every look until it is
     corrected or taken away. A file that changes while it is read is left for the next look.
     """
-    register, found = lake.register(source.name), look_into(source, settings)
+    register, found, stored = lake.register(source.name), look_into(source, settings), lake.contents(source.name)
     batches, changing, rejected = [], [], found.rejected
     for name, path in found.files:
         with suppress(FileNotFoundError):  # taken away since it was listed
-            known = register.content_of(path)
-            batch = lake.batch_with(source.name, known) if known else None
-            if batch is None:
+            batch = stored.get(register.content_of(path) or "")
+            if batch is None or batch.damage:
                 reason = _unreadable(source, path)
                 if reason is not None:
                     rejected[name] = reason
@@ -202,7 +201,7 @@ def _fault_of(source: Source, path: Path, *state: int) -> str | None:
     return None
 
 
-def new_files(source: Source, settings: Settings, lake: FolderLake) -> list[str]:
+def new_files(source: Source, settings: Settings, lake: Lake) -> list[str]:
     """List what is not known to be in the lake: files with size and time of change, what cannot be opened with why."""
     register, found = lake.register(source.name), look_into(source, settings)
     new = [f"{name} {reason}" for name, reason in found.rejected.items()]
@@ -214,7 +213,7 @@ def new_files(source: Source, settings: Settings, lake: FolderLake) -> list[str]
     return new
 
 
-def find_unreadable(source: Source, settings: Settings, lake: FolderLake) -> dict[str, str]:
+def find_unreadable(source: Source, settings: Settings, lake: Lake) -> dict[str, str]:
     """Find the files of a source's landing folder that are rejected as a whole: name → reason."""
     register, found = lake.register(source.name), look_into(source, settings)
     for name, path in found.files:

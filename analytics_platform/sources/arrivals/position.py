@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 from pydantic_core import to_json
 
 from analytics_platform.errors import UserError
-from analytics_platform.lake import FolderLake
+from analytics_platform.lake import Lake
 
 PositionT = TypeVar("PositionT")
 
@@ -22,12 +22,12 @@ class PositionNoteError(UserError):
     """The note on how far a source was read is damaged."""
 
 
-def note_position(lake: FolderLake, source: str, place: str, position: object) -> None:
+def note_position(lake: Lake, source: str, place: str, position: object) -> None:
     """Note how far this place was read. `position` is a dataclass."""
     lake.note(source, json.dumps({"place": place, "position": to_json(position).decode()}))
 
 
-def noted_position(lake: FolderLake, source: str, place: str, kind: type[PositionT]) -> PositionT | None:
+def noted_position(lake: Lake, source: str, place: str, kind: type[PositionT]) -> PositionT | None:
     """Return how far this place was read; None if it was not, or the note is of another. Raises `PositionNoteError`."""
     text = lake.noted(source)
     if text is None:

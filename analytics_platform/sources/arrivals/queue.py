@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from analytics_platform.errors import count
-from analytics_platform.lake import Batch, FolderLake
+from analytics_platform.lake import Batch, Lake
 from analytics_platform.progress import progress_bar
 from analytics_platform.settings import Settings, SettingsError
 from analytics_platform.sources.arrivals.parquet import encode_table
@@ -51,7 +51,7 @@ class SqsQueue(CountedArrival):
         return queue_of(settings).depth().visible
 
     def fetch(
-        self, source: Source, settings: Settings, lake: FolderLake, say: Say, connect: Connect | None = None
+        self, source: Source, settings: Settings, lake: Lake, say: Say, connect: Connect | None = None
     ) -> Mapping[str, int | str]:
         """Drain the queue, within DRAIN_MAX_MESSAGES and DRAIN_MAX_SECONDS."""
         with progress_bar(source.name) as report:
@@ -93,7 +93,7 @@ def _client(url: str, settings: Settings, connect: Connect | None) -> Queue:
 def drain_queue(
     source: Source,
     settings: Settings,
-    lake: FolderLake,
+    lake: Lake,
     max_messages: int | None,
     max_seconds: float | None,
     on_progress: Callable[[int], None] = lambda messages: None,
@@ -139,7 +139,7 @@ def drain_queue(
     )
 
 
-def put_messages(lake: FolderLake, source: str, queue_name: str, messages: Sequence[Message]) -> Batch:
+def put_messages(lake: Lake, source: str, queue_name: str, messages: Sequence[Message]) -> Batch:
     """Store messages as one batch of the lake; when this returns they are on the disk."""
     return lake.put_bytes(source, queue_name, ".parquet", encode_messages(messages))
 

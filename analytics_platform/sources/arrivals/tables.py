@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from analytics_platform.connectors.batches import BatchSize
 from analytics_platform.contracts.check import DeclarationError
 from analytics_platform.errors import count
-from analytics_platform.lake import FolderLake
+from analytics_platform.lake import Lake
 from analytics_platform.settings import Settings, SettingsError
 from analytics_platform.sources.arrivals.position import note_position, noted_position
 from analytics_platform.sources.source import Arrival, Connect, Say, Source
@@ -30,7 +30,7 @@ class DatabaseTable(Arrival):
     setting = "SHOP_DATABASE_URL"
 
     def fetch(
-        self, source: Source, settings: Settings, lake: FolderLake, say: Say, connect: Connect | None = None
+        self, source: Source, settings: Settings, lake: Lake, say: Say, connect: Connect | None = None
     ) -> Mapping[str, int | str]:
         """Read what changed in the table."""
         rows = 0
@@ -40,7 +40,7 @@ class DatabaseTable(Arrival):
         return {"rows": rows}
 
 
-def read_table(source: str, settings: Settings, lake: FolderLake, batch: BatchSize | None = None) -> Iterator[int]:
+def read_table(source: str, settings: Settings, lake: Lake, batch: BatchSize | None = None) -> Iterator[int]:
     """Move what changed in the table of this source into the lake; yields the rows of each batch.
 
     Raises `ShopDatabaseError`, `PositionNoteError`, `DeclarationError` for an unknown table, and `SettingsError`
