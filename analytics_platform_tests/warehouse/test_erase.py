@@ -165,7 +165,7 @@ def test_what_is_left_is_named_with_its_place_and_what_to_do(platform: Platform,
     withdrawn = f"`analytics-platform withdraw {batch.batch_id} --reason '…'`, delete {batch.path}"
     assert withdrawn in places["lake: clickstream"][0]
     assert f"delete {platform.landing / 'a.csv'}" in places["landing folder: clickstream"][0]
-    assert places["cleaned.urls"][0].startswith("cleaned.urls still has 1 rows of the person: build the warehouse")
+    assert places["cleaned.urls"][0].startswith("cleaned.urls still has 1 row of the person: build the warehouse")
     withdraw_batch(session, platform.settings, platform.lake, find_batch(session, batch.batch_id), "x", "grace")
     batch.path.unlink()
     platform.landing.joinpath("a.csv").unlink()
