@@ -63,13 +63,9 @@ VOLATILE: Mapping[str, frozenset[str]] = {
     "ops.set_aside": frozenset({"arrived_at", "started_at", "finished_at", "run_id"}),
     "ops.quarantine": frozenset({"quarantined_at"}),
     "ops.acceptances": frozenset({"accepted_at"}),
-    "cleaned.clickstream": frozenset({"arrived_at"}),
+    **{source.contract.table.name: frozenset({"arrived_at"}) for source in SOURCES.values()},
     "cleaned.events": frozenset({"received_at", "position"}),
     "cleaned.users": frozenset({"arrived_at"}),
-    **{
-        f"cleaned.{kind}_versions": frozenset({"arrived_at"})
-        for kind in ("customer", "product", "order", "order_item", "exchange_rate")
-    },
 }
 """Columns that tell when, by which run and from which place a row was written: two runs over the same data differ."""
 

@@ -14,7 +14,7 @@ from typing import Protocol
 
 import polars as pl
 
-from analytics_platform.contracts.sql import literal, quote
+from analytics_platform.contracts.sql import literal
 from analytics_platform.settings import Settings
 from analytics_platform.transform.lookups import parse_urls, parse_user_agents, source_categories
 from analytics_platform.transform.lookups.daily_rates import RATE_DAYS, Rates, daily_rates
@@ -65,23 +65,22 @@ def _distinct(session: Reader, within: str, *columns: str, of_items: str = "") -
 
     `within` says of which events, in SQL. `of_items` is an expression that lists further values, those of items.
     """
-    events = events_within(session, within)
-    parts = [
-        f"SELECT event_date, '{column}' AS name, {column} AS value "
-        f"FROM ({query.of(column)}) AS {quote(name)} WHERE {within}"
-        for name, query in events.items()
-        for column in columns
+    values = {column: column for column in columns} | ({"items_json": f"unnest({of_items})"} if of_items else {})
+    read = [
+        (query, column)
+        for query in events_within(session, within).values()
+        for column in values
         if column in query.columns
     ]
-    parts += [
-        f"SELECT event_date, 'item' AS name, unnest({of_items}) AS value "
-        f"FROM ({query.of('items_json')}) AS {quote(name)} WHERE {within}"
-        for name, query in events.items()
-        if of_items and "items_json" in query.columns
-    ]
-    if not parts:
+    if not read:
         return pl.DataFrame(schema={"event_date": pl.Date, "name": pl.String, "value": pl.String})
-    inputs = dict.fromkeys(sorted({table for query in events.values() for table in query.inputs}), within)
+    parts = (
+        f"SELECT event_date, '{column}' AS name, {values[column]} AS value "
+        f"FROM ({query.of(column)}) AS events WHERE {within}"
+        for query, column in read
+    )
+    # A source without any of the columns is none: of each input PostgreSQL would be asked for all rows.
+    inputs = dict.fromkeys(sorted({table for query, _ in read for table in query.inputs}), within)
     sql = f"SELECT DISTINCT * FROM ({' UNION ALL '.join(parts)}) AS seen WHERE value IS NOT NULL"
     return session.frame(Query(sql, {}, inputs))
 

@@ -12,7 +12,10 @@ import pytest
 
 from analytics_platform.demo.simulator import simulate
 from analytics_platform.reports.findings import read_facts
+from analytics_platform.sources.arrivals.files import land_files
+from analytics_platform.sources.registry import SOURCES
 from analytics_platform.transform import DayRange
+from analytics_platform.warehouse.load import load_new_batches
 from analytics_platform.warehouse.watchdog import watch
 from analytics_platform_tests.end_to_end.platform_run import DagsterPlatform, failed_checks, failure_words
 from analytics_platform_tests.kit import (
@@ -21,14 +24,15 @@ from analytics_platform_tests.kit import (
     build,
     build_touched,
     contents,
-    load_files,
     load_rows,
     open_platform,
 )
-from analytics_platform_tests.models.sales import load_rates
 from analytics_platform_tests.models.test_incremental import HORIZON, Files, day_of, make_traffic
 from analytics_platform_tests.models.test_versions import in_platform, incrementally, make_steps
 from analytics_platform_tests.postgres import new_database
+
+IN_FILES = ("clickstream", "exchange_rates", "web_logs")
+"""Of the simulated sources those that come as files. Logs have no addresses, and lookups read only who has some."""
 
 START, LAST = dt.date(2026, 3, 1), dt.date(2026, 3, 4)
 
@@ -89,8 +93,10 @@ def simulated(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def on_duckdb(tmp_path_factory: pytest.TempPathFactory, simulated: Path) -> Seen:
     platform = open_platform(tmp_path_factory.mktemp("duckdb"), partition_start=START, shop_currency="EUR")
     with platform.session() as session:
-        load_rates(platform, session, (simulated / "exchange_rates" / "rates.csv").read_text("utf-8"))
-        load_files(platform, session, simulated / "clickstream")
+        for name in IN_FILES:
+            shutil.copytree(simulated / name, platform.settings.landing_dir / name, dirs_exist_ok=True)
+            land_files(SOURCES[name], platform.settings, platform.lake)
+            list(load_new_batches(SOURCES[name], session, platform.settings, platform.lake, "test"))
         build(session, DayRange(START, LAST), platform.settings)
     return Seen(platform)
 
@@ -103,7 +109,7 @@ def materialized(
     folder = tmp_path_factory.mktemp("postgres")
     with new_database() as url:
         platform = DagsterPlatform(folder, partition_start=START, warehouse_url=url, shop_currency="EUR")
-        for name in ("clickstream", "exchange_rates"):
+        for name in IN_FILES:
             shutil.copytree(simulated / name, platform.settings.landing_dir / name, dirs_exist_ok=True)
         result = platform.materialize(START.isoformat(), LAST.isoformat())
         yield result, Seen(open_platform(folder, partition_start=START, warehouse_url=url, shop_currency="EUR"))
