@@ -7,7 +7,7 @@ import pytest
 import analytics_platform
 from analytics_platform.errors import count
 from analytics_platform.lake import UnreadableError
-from analytics_platform.warehouse.load import explain_fault
+from analytics_platform.warehouse.faults import explain_fault
 
 
 @pytest.mark.parametrize(

@@ -28,8 +28,8 @@ from analytics_platform.sources.formats import ENCODINGS
 from analytics_platform.sources.person import IDENTIFYING, Person, complete, find_edits, find_profiles
 from analytics_platform.sources.registry import SOURCES
 from analytics_platform.sources.source import Edit, Source
+from analytics_platform.warehouse.faults import explain_fault
 from analytics_platform.warehouse.ledger import LEDGER_TABLES
-from analytics_platform.warehouse.load import explain_fault
 from analytics_platform.warehouse.session import BatchCard, Session
 
 STATE = "_erasing.json"

@@ -12,22 +12,20 @@ from contextlib import closing
 from dataclasses import asdict, dataclass
 from itertools import groupby, islice
 
-import duckdb
 import polars as pl
 
 from analytics_platform.contracts.base import ContractType
 from analytics_platform.contracts.ddl import identity_sql, own_id, polars_schema
 from analytics_platform.contracts.ops import PipelineLogs, Quarantine
 from analytics_platform.contracts.sql import literal, quote, quote_table
-from analytics_platform.errors import QUERY_STOPPED, UserError
-from analytics_platform.gate import FileRejectedError, Verdict
+from analytics_platform.gate import Verdict
 from analytics_platform.gate.ahead import in_background
-from analytics_platform.lake import Batch, Lake, UnreadableError, batch_id_of
-from analytics_platform.lake.durable import LakeUnreachableError, LakeUnwritableError
+from analytics_platform.lake import Batch, Lake, batch_id_of
 from analytics_platform.progress import progress_bar
 from analytics_platform.settings import Settings
 from analytics_platform.sources.source import Source
-from analytics_platform.warehouse.duckdb import DISK_ERROR, ROW_GROUP, DuckDBSession
+from analytics_platform.warehouse.duckdb import ROW_GROUP, DuckDBSession
+from analytics_platform.warehouse.faults import explain_fault
 from analytics_platform.warehouse.ledger import LEDGER_TABLES, TEXT_ID, known_batches, set_aside, without_withdrawn
 from analytics_platform.warehouse.persons import write_links
 from analytics_platform.warehouse.session import NOTHING, BatchCard, Loaded, Session, Span, of_batches, with_neighbours
@@ -94,24 +92,6 @@ def _load_together(
                 set_aside(session, BatchCard.of(group[0], run_id), "failed", why)
     else:
         yield from ((batch, loaded[batch.batch_id]) for batch in group)
-
-
-def explain_fault(error: Exception) -> str:
-    """Say in one line why a batch cannot be loaded.
-
-    Raises what is not its fault: `KeyboardInterrupt` for a signal, and the error of a full disk or of a lake that
-    cannot be used.
-    """
-    if isinstance(error, LakeUnreachableError | LakeUnwritableError):
-        raise error
-    words = str(error).strip().partition("\n")[0].rstrip(".") or "no reason was given"
-    if QUERY_STOPPED in words:
-        raise KeyboardInterrupt from error
-    if isinstance(error, duckdb.Error) and DISK_ERROR.search(words):
-        raise error
-    if "pin block" in words or isinstance(error, duckdb.OutOfMemoryException):
-        return f"it needs more memory than WAREHOUSE_MEMORY allows ({words}), raise it"
-    return words if isinstance(error, UserError | FileRejectedError | UnreadableError) else f"it failed ({words})"
 
 
 def load_batch(

@@ -18,6 +18,7 @@ from analytics_platform.progress import progress_bar
 from analytics_platform.settings import Settings
 from analytics_platform.sources.registry import SOURCES
 from analytics_platform.warehouse.duckdb import DuckDBSession
+from analytics_platform.warehouse.faults import explain_fault
 from analytics_platform.warehouse.ledger import (
     LEDGER_TABLES,
     UnloadedBatch,
@@ -29,7 +30,6 @@ from analytics_platform.warehouse.ledger import (
 from analytics_platform.warehouse.load import (
     count_rows,
     drop_duplicates,
-    explain_fault,
     load_new_batches,
     store_verdicts,
     write_days,
