@@ -12,7 +12,8 @@ from analytics_platform.contracts.check import DeclarationError, check, load
 from analytics_platform.sources.registry import SOURCES
 
 _MARTS = ("marts_traffic", "marts_products", "marts_customers", "marts_quality")
-_LAYERS = ("cleaned", "shop", "sessionized", "sessionized_persons", "star", "star_orders", "star_pages", *_MARTS)
+_SESSIONIZED = ("sessionized", "sessionized_products", "sessionized_persons")
+_LAYERS = ("cleaned", "shop", *_SESSIONIZED, "star", "star_orders", "star_pages", *_MARTS)
 """The modules of contracts/ with the contracts of the models, in the order data flows."""
 
 
