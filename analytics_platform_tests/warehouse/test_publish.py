@@ -76,13 +76,14 @@ def test_a_key_that_no_dimension_has_breaks_the_reference(session: Session) -> N
     session.ensure(*(CONTRACTS[name] for name in items.table.foreign_keys.values()))
     values = dict.fromkeys(polars_schema(items)) | {"order_id": "o", "event_id": "e", "item_index": 0}
     values |= {"order_date": FIRST, "date_key": 20240301, "customer_key": 7, "product_key": -1}
-    values |= {"client_id": "c", "person_key": 7}
+    values |= {"client_id": "c", "person_key": 7, "credited_list_key": 7}
     publication = session.publish(items, pl.DataFrame([values], schema=polars_schema(items)), on(FIRST))
     assert {breach.rule for breach in publication.breaches} == {
         "date_key__known",
         "person_key__known",
         "customer_key__known",
         "product_key__known",
+        "credited_list_key__known",
     }
 
 

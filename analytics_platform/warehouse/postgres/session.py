@@ -265,7 +265,7 @@ class PostgresSession(Session):
         return publication
 
     def _writing(self, table: Table, days: DayRange | None) -> AbstractContextManager[None]:
-        part = _part((table.name, days))
+        part = table.name, days if table.write == "days" else None
         return nullcontext() if part in self._locked else writing(self.connection, [part], self._in_transaction)
 
     def _store(
