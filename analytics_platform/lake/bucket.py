@@ -39,7 +39,7 @@ class S3Status:
 class S3Path:
     """An object of a bucket, with those members of `pathlib.Path` that readers of the lake use.
 
-    What a listing said of it is its `listed`: it costs no request of its own.
+    `listed` is its status where a listing gave it: `stat` then needs no request.
     """
 
     bucket: Bucket = field(compare=False, repr=False)

@@ -33,7 +33,7 @@ class FolderLake(Lake):
         return self.root.is_dir()
 
     def old_drafts(self, age_s: float) -> list[str]:
-        """Name the files that writers left that were killed more than so many seconds ago."""
+        """Name what killed writers left that is older than `age_s` seconds."""
         return [str(path) for path in self._drafts(age_s)]
 
     def drop_drafts(self, age_s: float) -> None:

@@ -177,7 +177,7 @@ class Lake(ABC):
 
     @abstractmethod
     def old_drafts(self, age_s: float) -> list[str]:
-        """Name what writers left that were killed, if it is older than so many seconds."""
+        """Name what killed writers left that is older than `age_s` seconds."""
 
     @abstractmethod
     def drop_drafts(self, age_s: float) -> None:

@@ -308,7 +308,7 @@ def test_a_field_is_read_under_each_name_that_logs_have_for_it(name: str, other:
         ({"metadata": {"product_name": True}}, "product_name: bool instead of string"),
     ],
 )
-def test_a_product_without_a_readable_name_is_told(fields: dict[str, Any], change: str) -> None:
+def test_a_product_without_a_readable_name_is_reported(fields: dict[str, Any], change: str) -> None:
     others = {name: value for name, value in LOG.items() if name not in ("item_name", "metadata")}
     values, broken, changes = decode(bson.encode({**others, **fields}))
     assert (values["item_name"], broken, changes) == (None, [], (change,))
