@@ -231,7 +231,7 @@ def test_no_event_of_a_run_shows_a_secret_of_an_address(environment: dict[str, s
     """Assets of every kind of system, each of which fails or warns: their errors, logs and metadata are events."""
     sources = ("users", "customers", "ecommerce_events")
     with scripted_api(lambda request: Answer(status=404)) as api, watched(environment) as seen:
-        at = api.url.replace("http://", f"http://{FRONT}:{BACK}@") + f"?token={FRONT}{BACK}"
+        at = api.url.replace("http://", f"http://{FRONT}:{BACK}@") + f"/{FRONT}{BACK}?token={FRONT}{BACK}"
         chosen = accepted({**environment, "USERS_API_URL": at, "DATA_DIR": os.environ["DATA_DIR"]})
         clicks = SOURCES["clickstream"]
         assets = [*(raw_asset(SOURCES[name]) for name in sources), raw_asset(clicks), gate_asset(clicks, chosen)]

@@ -14,7 +14,7 @@ from typing import Any
 from analytics_platform.errors import count
 from analytics_platform.lake import open_lake
 from analytics_platform.orchestration.follow.state import is_followed, read_state
-from analytics_platform.settings import Settings, masked
+from analytics_platform.settings import Settings
 from analytics_platform.sources.arrivals.files import find_unread, find_unreadable, new_files
 from analytics_platform.sources.registry import SOURCES, lacks_events
 from analytics_platform.sources.source import Source
@@ -118,8 +118,7 @@ def _place(source: Source, settings: Settings) -> tuple[bool, str]:
     address, setting = source.address(settings), source.arrival.setting
     if not address:
         return False, f"{setting} is not set"
-    # Options are left out too: an API may call its token anything.
-    place = masked(address).partition("?")[0] if setting else address
+    place = source.arrival.shown(settings) if setting else address
     place += "" if setting or Path(address).is_dir() else " (no such folder yet)"
     return True, place
 

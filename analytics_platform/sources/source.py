@@ -21,7 +21,7 @@ from analytics_platform.contracts.functions import macros
 from analytics_platform.gate import FileRejectedError, Origin, Records, Verdict, reasons_of, validate
 from analytics_platform.gate.records import Positions
 from analytics_platform.lake import Batch, Lake, LakeError, check_decodable, open_decoded
-from analytics_platform.settings import Settings
+from analytics_platform.settings import Settings, masked
 
 Say: TypeAlias = Callable[[str], None]
 """Takes a sentence for the log."""
@@ -130,6 +130,11 @@ class Arrival(ABC):
         """Give the address of the system; empty if its setting is not set."""
         value = getattr(settings, self.setting.lower()) if self.setting else settings.landing_dir
         return str(value.get_secret_value() if isinstance(value, SecretStr) else value)
+
+    def shown(self, settings: Settings) -> str:
+        """Give that address for people to read, without what is or may be secret in it."""
+        # Options are left out too: an API may call its token anything.
+        return masked(self.address(settings)).partition("?")[0]
 
     def fetch(
         self, source: Source, settings: Settings, lake: Lake, say: Say, connect: Connect | None = None

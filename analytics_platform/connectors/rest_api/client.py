@@ -80,7 +80,7 @@ class PageClient:
         """Return what went wrong with a page, for the people who run the platform."""
         tried = f" ({attempts} attempts)" if attempts > 1 else ""
         where = f"{self.endpoint.name}: page {number} of {bare(url)}"
-        where += f", redirected to {bare(self._asked)}," if self._asked != url else ""
+        where += f", redirected to {bare(self._asked)}," if bare(self._asked) != bare(url) else ""
         return RestError(f"{where} {error.what}{tried}; nothing was loaded, {error.remedy}.", error.status)
 
     @property

@@ -55,8 +55,9 @@ class Endpoint:
 
     With `is_object` the answer is one JSON object instead. `setting` is the variable with the address, for messages.
 
-    The value of the header `authorization` and `user:password@` of `url` are sent to the host of `url` only. They and
-    the query of `url` are in no log or message. Raises `RestError` for an address or a header that cannot be used.
+    The value of the header `authorization` and `user:password@` of `url` are sent to the host of `url` only. No log or
+    message has them, nor the path and the query of `url`. Raises `RestError` for an address or a header that cannot be
+    used.
     """
 
     name: str
@@ -96,6 +97,5 @@ class Endpoint:
 
 
 def bare(url: httpx.URL) -> str:
-    """Return `url` as it may be shown: without user, password, query and fragment."""
-    path = url.raw_path.decode("ascii").partition("?")[0]
-    return f"{url.scheme}://{url.netloc.decode('ascii')}{path}"
+    """Return `url` as it may be shown: its server. An API's key may stand in the query, and in the path too."""
+    return f"{url.scheme}://{url.netloc.decode('ascii')}"

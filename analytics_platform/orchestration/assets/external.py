@@ -11,7 +11,7 @@ import dagster as dg
 
 from analytics_platform.orchestration.assets.metadata import python_files
 from analytics_platform.orchestration.assets.raw import raw_key
-from analytics_platform.settings import Settings, masked
+from analytics_platform.settings import Settings
 from analytics_platform.sources.registry import SOURCES
 from analytics_platform.sources.source import Arrival
 
@@ -26,13 +26,12 @@ def with_systems(assets: Sequence[dg.AssetsDefinition], settings: Settings) -> l
     def placed(spec: dg.AssetSpec) -> dg.AssetSpec:
         return spec.replace_attributes(deps=[*spec.deps, before[spec.key]]) if spec.key in before else spec
 
-    systems = [_system(arrival, arrival.address(settings)) for arrival in arrivals.values()]
+    systems = [_system(arrival, settings) for arrival in arrivals.values()]
     return [*(asset.map_asset_specs(placed) for asset in assets), *systems]
 
 
-def _system(arrival: Arrival, address: str) -> dg.AssetSpec:
-    # Options are left out too: an API may call its token anything.
-    shown = masked(address).partition("?")[0] if arrival.setting else str(Path(address).resolve())
+def _system(arrival: Arrival, settings: Settings) -> dg.AssetSpec:
+    shown = arrival.shown(settings) if arrival.setting else str(Path(arrival.address(settings)).resolve())
     web = shown.startswith(("http://", "https://"))
     return dg.AssetSpec(
         dg.AssetKey([GROUP, arrival.system]),
@@ -43,7 +42,7 @@ def _system(arrival: Arrival, address: str) -> dg.AssetSpec:
         tags={"layer": GROUP},
         metadata={
             "address": dg.MetadataValue.url(shown) if web else dg.MetadataValue.text(shown or "not configured"),
-            "configured": dg.MetadataValue.bool(bool(address)),
+            "configured": dg.MetadataValue.bool(bool(arrival.address(settings))),
             **python_files(__file__),
         },
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -35,6 +36,11 @@ class JsonApi(Arrival):
         words = f"a new answer, {batch.size:,} bytes" if batch else "the same as last time"
         say(f"{source.name} API: {words}")
         return {"answer": words}
+
+    def shown(self, settings: Settings) -> str:
+        """Give the server of the API alone: some APIs take their key as a part of the path."""
+        server = re.match(r"(?i)https?://[^/?#]*", super().shown(settings))
+        return server[0] if server else ""
 
     def endpoint(self, source: str, settings: Settings) -> Endpoint:
         """Give the API that the settings name. Raises `RestError` if they name none that can be asked."""

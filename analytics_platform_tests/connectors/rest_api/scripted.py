@@ -55,8 +55,12 @@ class ScriptedApi(ThreadingHTTPServer):
         self._lock = threading.Lock()
 
     @property
+    def server(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+    @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}/items"
+        return f"{self.server}/items"
 
     @property
     def targets(self) -> list[str]:

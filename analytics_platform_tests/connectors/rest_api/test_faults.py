@@ -91,7 +91,7 @@ def test_a_failure_that_does_not_pass_loads_nothing_and_says_so(fault: Fault) ->
     with scripted_api(lambda request: Answer(b"[", headers=JSON, fault=fault)) as api:
         error = failure_of(api, IMPATIENT if fault == "silent" else QUICK)
         assert len(api.asked) == QUICK.attempts
-        assert str(error).startswith(f"items: page 1 of {api.url} ")
+        assert str(error).startswith(f"items: page 1 of {api.server} ")
     assert "(3 attempts); nothing was loaded, run again later." in str(error)
     assert error.status is None
 
@@ -99,7 +99,7 @@ def test_a_failure_that_does_not_pass_loads_nothing_and_says_so(fault: Fault) ->
 def test_truncated_json_loads_nothing_however_often_it_comes() -> None:
     with scripted_api(lambda request: Answer(b'[{"id": 1}, {"id"', headers=JSON)) as api:
         error = failure_of(api)
-        assert f"items: page 1 of {api.url} breaks off (line 1 column 18) (3 attempts); nothing was loaded" in str(
+        assert f"items: page 1 of {api.server} breaks off (line 1 column 18) (3 attempts); nothing was loaded" in str(
             error
         )
     assert error.status == 200
@@ -131,7 +131,7 @@ def test_truncated_json_loads_nothing_however_often_it_comes() -> None:
 def test_a_failure_that_would_last_is_not_tried_again(answer: Answer, words: str) -> None:
     with scripted_api([answer]) as api:
         error = failure_of(api)
-        assert str(error).startswith(f"items: page 1 of {api.url} {words}")
+        assert str(error).startswith(f"items: page 1 of {api.server} {words}")
         assert len(api.asked) == 1
     assert error.status == answer.status
 
@@ -206,7 +206,7 @@ def test_no_attempt_is_made_after_the_time_is_up() -> None:
 
 def test_a_missing_page_in_the_middle_loads_nothing() -> None:
     with scripted_api(linked([json_answer([1]), Answer(status=404), json_answer([3])])) as api:
-        assert f"items: page 2 of {api.url} answered 404 Not Found; nothing was loaded" in str(failure_of(api))
+        assert f"items: page 2 of {api.server} answered 404 Not Found; nothing was loaded" in str(failure_of(api))
 
 
 def test_a_failure_on_a_later_page_is_tried_again_there() -> None:
@@ -293,7 +293,7 @@ def test_a_link_local_address_is_not_asked(address: str) -> None:
     moved = Answer(status=302, headers={"Location": f"http://{address}/latest/meta-data"})
     with scripted_api([moved]) as api:
         error = str(failure_of(api))
-    assert error.startswith(f"items: page 1 of {api.url}, redirected to http://")
+    assert error.startswith(f"items: page 1 of {api.server}, redirected to http://")
     assert "is at a link-local address, which is not asked; nothing was loaded" in error
     with pytest.raises(RestError, match="is at a link-local address"):
         fetch(Endpoint("items", f"http://{address}/"), limits=QUICK)
@@ -303,7 +303,7 @@ def test_an_error_after_a_redirect_names_the_address_that_answered() -> None:
     with scripted_api([Answer(status=404)]) as other:
         moved = Answer(status=302, headers={"Location": f"{other.url}?token=s3cret"})
         with scripted_api([moved]) as api:
-            words = f"items: page 1 of {api.url}, redirected to {other.url}, answered 404 Not Found"
+            words = f"items: page 1 of {api.server}, redirected to {other.server}, answered 404 Not Found"
             assert str(failure_of(api)).startswith(words)
 
 

@@ -124,7 +124,8 @@ def test_an_api_that_changes_all_the_time_loads_nothing() -> None:
         with pytest.raises(RestError) as caught:
             fetch(items(api), QUICK)
         assert str(caught.value) == (
-            f"items: page 1 of {api.url} changed while the list was read, 3 times; nothing was loaded, run again later."
+            f"items: page 1 of {api.server} changed while the list was read, 3 times;"
+            " nothing was loaded, run again later."
         )
 
 

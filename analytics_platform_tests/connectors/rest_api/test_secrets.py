@@ -24,8 +24,8 @@ KEY = "k3y-s3cr3t"
 
 
 def guarded(api: ScriptedApi) -> Endpoint:
-    """An API with a password and a key in its address, and a token."""
-    url = api.url.replace("http://", f"http://ada:{KEY}@") + f"?api_key={KEY}&account=12345678"
+    """An API with a password in its address, a key in path and query, and a token."""
+    url = api.url.replace("http://", f"http://ada:{KEY}@") + f"/{KEY}/all?api_key={KEY}&account=12345678"
     return Endpoint("items", url, SecretStr(f"Bearer {KEY}"))
 
 
@@ -38,7 +38,7 @@ def test_credentials_are_sent_to_their_own_host_on_every_page() -> None:
     with scripted_api([json_answer([1], Link="</items?page=2>; rel=next"), json_answer([2])]) as api:
         fetch(guarded(api), limits=QUICK)
     assert [request.headers["authorization"] for request in api.asked] == [f"Bearer {KEY}"] * 2
-    assert api.targets[0] == f"/items?api_key={KEY}&account=12345678"
+    assert api.targets[0] == f"/items/{KEY}/all?api_key={KEY}&account=12345678"
 
 
 def test_user_and_password_of_the_address_are_sent_as_a_header() -> None:
@@ -84,7 +84,7 @@ def test_no_secret_is_in_a_log_or_an_error(status: int, caplog: pytest.LogCaptur
     with scripted_api(lambda request: Answer(b"{}", status)) as api:
         with pytest.raises(RestError) as caught:
             fetch(guarded(api), limits=QUICK, sleep=Clock())
-        assert f" of {api.url} " in str(caught.value)
+        assert f" of {api.server} " in str(caught.value)
         assert not holds(repr(guarded(api)))
     assert not holds(str(caught.value)) and not holds(repr(caught.value))
     assert not holds(caplog.text)

@@ -226,7 +226,7 @@ def test_the_asset_without_an_api_is_done_and_says_so(tmp_path: Path) -> None:
             {"users_api_url": "http://x", "users_api_authorization": "s3\ncret"},
             "must be one line of ASCII characters: check USERS_API_URL",
         ),
-        ({"users_api_url": "http://127.0.0.1:1/users"}, "http://127.0.0.1:1/users"),
+        ({"users_api_url": "http://127.0.0.1:1/users"}, "page 1 of http://127.0.0.1:1 "),
     ],
 )
 def test_the_asset_fails_in_one_sentence(
