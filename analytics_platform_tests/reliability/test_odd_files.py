@@ -272,6 +272,19 @@ def test_every_file_that_nothing_reads_is_named_with_cause_and_a_remedy_that_wor
         assert len(land_files(source, platform.settings, lake).batches) == 1, name
 
 
+def test_a_folder_that_no_source_has_is_named_with_the_source_that_reads_its_files(tmp_path: Path) -> None:
+    platform, source = open_platform(tmp_path), SOURCES[CLICKSTREAM]
+    folder = platform.settings.landing_dir / "web_log2" / "2026"
+    folder.mkdir(parents=True)
+    folder.joinpath("rows.csv").write_text(ROWS, "utf-8")
+
+    (said,) = find_unread(source, SOURCES.values(), platform.settings)
+    assert said.startswith(f"Not read: {folder.parent}: no source of files has this name: if it is of clickstream, ")
+    _follow(folder.parent, said)
+    assert find_unread(source, SOURCES.values(), platform.settings) == []
+    assert len(land_files(source, platform.settings, platform.lake).batches) == 1
+
+
 @pytest.mark.parametrize(
     "content", [f"sep=,\n{ROWS}", ROWS.replace("client_id", "Client_ID").replace("user_", "USER ")]
 )

@@ -121,11 +121,16 @@ def find_unread(source: Source, sources: Iterable[Source], settings: Settings) -
 
 
 def _readers(path: Path, named: Mapping[str, Source]) -> list[str]:
-    """Name the sources that read a file, else those that take its kind, else the one with the most similar name."""
-    takers = [name for name, source in named.items() if path.is_file() and source.format.takes(path.name)]
+    """Name the sources that read a file, else those that take its kind, else the one with the most similar name.
+
+    Of a folder the first file in it counts.
+    """
     # `root.csv` was said to be of web_logs, whose name is most similar and which reads no CSV.
+    inside = (Path(parent, name) for parent, _, names in os.walk(path) for name in sorted(names))
+    file = path if path.is_file() else next(inside, path)
+    takers = [name for name, source in named.items() if file.is_file() and source.format.takes(file.name)]
     return (
-        [name for name in takers if _unreadable(named[name], path) is None]
+        [name for name in takers if _unreadable(named[name], file) is None]
         or takers
         or get_close_matches(path.name, named, 1, cutoff=0)
     )
