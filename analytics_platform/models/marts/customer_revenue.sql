@@ -8,9 +8,9 @@ WITH customers AS (
         sum(refunds) AS refunds,
         min(first_order_date) AS first_order_date,
         max(last_order_date) AS last_order_date
-    FROM sessionized.customer_months
+    FROM sessionized.customer_months AS months
     GROUP BY person_id
-    HAVING sum(orders) > 0
+    HAVING sum(months.orders) > 0 -- not the sum above of the same name
 ),
 ranked AS (
     SELECT

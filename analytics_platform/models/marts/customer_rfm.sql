@@ -9,9 +9,9 @@ WITH customers AS (
         sum(orders) AS orders,
         sum(revenue) AS revenue,
         sum(refunds) AS refunds
-    FROM sessionized.customer_months
+    FROM sessionized.customer_months AS months
     GROUP BY person_id
-    HAVING sum(orders) > 0
+    HAVING sum(months.orders) > 0 -- not the sum above of the same name
 ),
 last_day AS (
     SELECT greatest(max(date), (SELECT max(last_order_date) FROM customers)) AS as_of_date

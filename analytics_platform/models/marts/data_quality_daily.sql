@@ -10,9 +10,9 @@ WITH day_columns AS (
             CASE WHEN count(*) FILTER (WHERE device_type <> 'unknown') = 0 THEN 'user_agent' END,
             CASE WHEN count(items_json) = 0 THEN 'items' END
         ) AS empty_columns,
-        array_to_string(
+        nullif(array_to_string(
             list_slice(list_sort(list(DISTINCT left(event_name, 40)) FILTER (WHERE NOT is_known_event)), 1, 10), ', '
-        ) AS unknown_events
+        ), '') AS unknown_events
     FROM cleaned.events
     GROUP BY event_date, source
 ),

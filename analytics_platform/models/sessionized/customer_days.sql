@@ -6,7 +6,7 @@ WITH sold AS (
         purchases.event_date,
         1 AS orders,
         purchases.revenue,
-        NULL AS refunded
+        CAST(NULL AS DECIMAL(18, 4)) AS refunded
     FROM sessionized.purchases AS purchases
     INNER JOIN sessionized.buyers AS buyers ON purchases.order_id = buyers.order_id
     UNION ALL

@@ -75,11 +75,11 @@ summed AS (
 ),
 capped AS (
     SELECT
-        * EXCLUDE (amount),
+        *,
         CASE
             WHEN order_id IS NULL THEN rest
             WHEN rest IS NOT NULL AND revenue IS NOT NULL THEN least(so_far, revenue) - least(so_far - rest, revenue)
-        END AS amount
+        END AS capped_amount
     FROM summed
 ),
 counted AS (
@@ -102,7 +102,7 @@ counted AS (
                 ORDER BY remaining.item_index ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
             ),
             sum(remaining.rest) OVER (PARTITION BY remaining.event_id),
-            capped.amount
+            capped.capped_amount
         ) AS amount,
         NULL AS excess
     FROM remaining
@@ -120,8 +120,8 @@ counted AS (
         -1,
         NULL,
         claimed,
-        amount,
-        CASE WHEN basis = 'whole order' AND amount > 0 THEN 0 ELSE claimed - coalesce(amount, 0) END
+        capped_amount,
+        CASE WHEN basis = 'whole order' AND capped_amount > 0 THEN 0 ELSE claimed - coalesce(capped_amount, 0) END
     FROM capped
 )
 SELECT
