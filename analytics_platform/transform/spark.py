@@ -1,7 +1,7 @@
 """Writes a query in the SQL of Spark, for a server of Spark Connect: it gives the rows that DuckDB gives.
 
-What means something else in Spark is changed in the tree of the query, each with its reason. Functions that read text as
-people wrote it (amounts, JSON, ids) have no equal there: a query that calls one stays with DuckDB.
+What means something else in Spark is changed in the tree of the query, each with its reason. Functions that read text
+as people wrote it (amounts, JSON, ids) have no equal there: a query that calls one stays with DuckDB.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def _names(call: exp.Func) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=1024)
-def _function(names: Sequence[str]) -> tuple[tuple[str, ...], exp.Expression] | None:
+def _function(names: Sequence[str]) -> tuple[tuple[str, ...], exp.Expr] | None:
     """Give the parameters and the body of the function with one of these names; None if Spark has the same."""
     for name in names:
         if name in _BODIES:
@@ -104,7 +104,7 @@ def _zip_lists(select: exp.Select) -> None:
     select.append("laterals", exp.Lateral(this=zipped, view=True, alias=alias))
 
 
-def _mend(node: exp.Expression) -> exp.Expression:
+def _mend(node: exp.Expr) -> exp.Expr:
     """Write a part of a tree otherwise that sqlglot passes on, and Spark or a server of its protocol does not take."""
     if isinstance(node, exp.Window) and isinstance(node.this, exp.Filter):  # a window function takes no FILTER there
         condition = node.this.expression.this

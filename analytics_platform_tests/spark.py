@@ -1,0 +1,38 @@
+"""A server of Spark Connect for tests (Sail), and the tables of a warehouse in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pysail.spark import SparkConnectServer
+from pyspark.sql.connect.session import SparkSession
+
+from analytics_platform.contracts.sql import quote_table
+from analytics_platform.warehouse import DuckDBSession
+
+
+@contextmanager
+def spark_server() -> Iterator[SparkSession]:
+    """A session at a server of its own, in UTC."""
+    server = SparkConnectServer(port=0)
+    server.start(background=True)
+    try:
+        session = SparkSession.builder.remote("sc://127.0.0.1:{1}".format(*server.listening_address)).getOrCreate()
+        session.conf.set("spark.sql.session.timeZone", "UTC")
+        yield session
+        session.stop()
+    finally:
+        server.stop()
+
+
+def share_tables(session: DuckDBSession, spark: SparkSession, folder: Path) -> None:
+    """Write every table of the warehouse as Parquet, and make it a table of the server."""
+    for name in sorted(session.tables()):
+        schema, _, table = name.partition(".")
+        place = folder / schema / table
+        place.mkdir(parents=True)
+        session.execute(f"COPY {quote_table(name)} TO '{place}/rows.parquet' (FORMAT parquet)")
+        spark.sql(f"CREATE DATABASE IF NOT EXISTS {schema}")
+        spark.sql(f"CREATE TABLE {schema}.{table} USING parquet LOCATION '{place}'")

@@ -1,0 +1,84 @@
+"""Models on a server of Spark Connect give the rows that they give on DuckDB."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import shutil
+from collections.abc import Iterator
+
+import polars as pl
+import pytest
+from pyspark.sql.connect.session import SparkSession
+
+from analytics_platform.catalog import CONTRACTS
+from analytics_platform.contracts.ddl import column_types
+from analytics_platform.demo.simulator import simulate
+from analytics_platform.sources.arrivals.api import put_answer
+from analytics_platform.sources.arrivals.files import land_files
+from analytics_platform.sources.registry import SOURCES
+from analytics_platform.transform import DayRange, all_models, plan
+from analytics_platform.transform.spark import runs_on_spark, spark_sql
+from analytics_platform.warehouse import DuckDBSession
+from analytics_platform.warehouse.load import load_new_batches
+from analytics_platform_tests.kit import build, open_platform
+from analytics_platform_tests.models.test_versions import FIRST, HORIZON, START, make_steps
+from analytics_platform_tests.shop_messages import load_messages
+from analytics_platform_tests.shop_rows import line, load_shop
+from analytics_platform_tests.spark import share_tables, spark_server
+
+ON_SPARK = [name for name, model in all_models().items() if runs_on_spark(model.sql)]
+VALUES: dict[str, int | str] = {}
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[DuckDBSession, SparkSession]]:
+    """A shop with every source, built on DuckDB, and its tables on Spark."""
+    folder = tmp_path_factory.mktemp("spark")
+    platform = open_platform(folder, partition_start=FIRST, shop_currency="EUR")
+    VALUES.update(platform.settings.model_values)
+    simulate(4, 40, 11, folder / "simulated", FIRST)
+    with platform.session() as session, spark_server() as spark:
+        assert isinstance(session, DuckDBSession)
+        for name in ("clickstream", "exchange_rates", "web_logs"):
+            shutil.copytree(folder / "simulated" / name, platform.settings.landing_dir / name, dirs_exist_ok=True)
+            land_files(SOURCES[name], platform.settings, platform.lake)
+            list(load_new_batches(SOURCES[name], session, platform.settings, platform.lake, "test"))
+        for path in sorted((folder / "simulated" / "messages").iterdir()):
+            load_messages(
+                platform, session, [json.loads(line)["body"] for line in path.read_text("utf-8").splitlines()]
+            )
+        put_answer(platform.lake, "users", [(folder / "simulated" / "users.json").read_bytes()])
+        list(load_new_batches(SOURCES["users"], session, platform.settings, platform.lake, "test"))
+        for source, rows in make_steps(226):
+            if source != "clickstream":
+                load_shop(platform, session, source, rows)  # type: ignore[arg-type]
+        load_shop(platform, session, "order_items", [line(1, place, "p1", START) for place in (1, 2)])
+        build(session, HORIZON, platform.settings)
+        share_tables(session, spark, folder / "parquet")
+        yield session, spark
+
+
+def in_order(rows: pl.DataFrame) -> list[tuple[object, ...]]:
+    return sorted(rows.iter_rows(), key=repr)
+
+
+@pytest.mark.parametrize("name", ON_SPARK)
+def test_a_model_gives_on_spark_what_it_gives_on_duckdb(name: str, built: tuple[DuckDBSession, SparkSession]) -> None:
+    session, spark = built
+    types = column_types(CONTRACTS[name])
+    for days in (HORIZON, DayRange(FIRST + dt.timedelta(days=2), FIRST + dt.timedelta(days=2))):
+        query = plan(all_models()[name], days, VALUES)
+        expected = session.frame(query).select(*types)
+        found = pl.DataFrame(spark.sql(spark_sql(query, types)).toArrow())
+        assert in_order(found) == in_order(expected)
+        assert days != HORIZON or expected.height > 0
+
+
+def test_only_models_that_read_text_as_people_wrote_it_stay_with_duckdb() -> None:
+    assert set(all_models()) - set(ON_SPARK) == {
+        "cleaned.event_items",
+        "cleaned.events",
+        "cleaned.orders",
+        "star.fact_promotions",
+    }
