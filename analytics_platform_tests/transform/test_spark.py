@@ -13,15 +13,16 @@ from pyspark.sql.connect.session import SparkSession
 
 from analytics_platform.catalog import CONTRACTS
 from analytics_platform.contracts.ddl import column_types
+from analytics_platform.contracts.sql import literal
 from analytics_platform.demo.simulator import simulate
 from analytics_platform.sources.arrivals.api import put_answer
 from analytics_platform.sources.arrivals.files import land_files
 from analytics_platform.sources.registry import SOURCES
-from analytics_platform.transform import DayRange, all_models, plan
+from analytics_platform.transform import DayRange, Query, all_models, plan
 from analytics_platform.transform.spark import runs_on_spark, spark_sql
 from analytics_platform.warehouse import DuckDBSession
 from analytics_platform.warehouse.load import load_new_batches
-from analytics_platform_tests.kit import build, open_platform
+from analytics_platform_tests.kit import build, memory_warehouse, open_platform
 from analytics_platform_tests.models.test_versions import FIRST, HORIZON, START, make_steps
 from analytics_platform_tests.shop_messages import load_messages
 from analytics_platform_tests.shop_rows import line, load_shop
@@ -29,6 +30,13 @@ from analytics_platform_tests.spark import share_tables, spark_server
 
 ON_SPARK = [name for name, model in all_models().items() if runs_on_spark(model.sql)]
 VALUES: dict[str, int | str] = {}
+
+
+@pytest.fixture(scope="module")
+def servers() -> Iterator[tuple[DuckDBSession, SparkSession]]:
+    """Both engines without a table."""
+    with memory_warehouse() as session, spark_server() as spark:
+        yield session, spark
 
 
 @pytest.fixture(scope="module")
@@ -82,3 +90,51 @@ def test_only_models_that_read_text_as_people_wrote_it_stay_with_duckdb() -> Non
         "cleaned.orders",
         "star.fact_promotions",
     }
+
+
+HOSTILE = (
+    *("", " ", "5_0", "٣", "５", "1e3", '{"a":1} x', "a\u00a0b", "İ", "ß", "Straße", "a/b%2F", "a\\b", "it's", 'q"q'),
+    *("$1", "\\1", "a\nb", "naïve", "Google", "(DIRECT)", "eSHOP", "😀"),
+    *("erased:0123456789abcdef", "erased:0123456789ABCDEF"),
+)
+"""Texts that engines read differently: digits of other scripts, blanks, escapes, letters whose case has no equal."""
+
+CALLS = (
+    "surrogate_key(text)",
+    "page_key(text, text)",
+    "order_key(text, text)",
+    "channel(text, text, text, 'search')",
+    "channel(text, NULL, text, NULL)",
+    "isodow(day)",
+    "isoyear(day)",
+    "date_key(day)",
+    "monthname(day)",
+    "dayname(day)",
+    "micros(CAST(day AS TIMESTAMP))",
+    "share_of(amount, 2, 3)",
+    "part_of(amount, amount, CAST(7 AS DECIMAL(18, 4)), CAST(5 AS DECIMAL(18, 4)))",
+    "money(amount)",
+)
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_a_function_gives_on_spark_what_it_gives_on_duckdb_for_hostile_values(
+    call: str, servers: tuple[DuckDBSession, SparkSession]
+) -> None:
+    session, spark = servers
+    rows = [
+        (
+            str(number),
+            text,
+            f"DATE '2024-12-{number + 6:02}'",
+            f"CAST('{number * 7 - 50}.{number:04}' AS DECIMAL(18, 4))",
+        )
+        for number, text in enumerate([*map(literal, HOSTILE), "NULL"])
+    ]
+    values = ", ".join(f"({', '.join(row)})" for row in rows)
+    sql = f"SELECT number, {call} AS found FROM (VALUES {values}) AS given (number, text, day, amount)"
+    query = Query(sql, {})
+    expected = session.frame(query)
+    kind = session.rows(f"DESCRIBE {sql}")[1][1]
+    found = pl.DataFrame(spark.sql(spark_sql(query, {"number": "BIGINT", "found": str(kind)})).toArrow())
+    assert in_order(found) == in_order(expected)
