@@ -42,8 +42,10 @@ def masked(address: str) -> str:
 
 
 _WAREHOUSE = (
-    r"postgres(ql)?://|duckdb:///(?!:|\w+:/|md:|.*\?\w+=).*[^/.]\Z",
-    "not a warehouse, use duckdb:///path/to/warehouse.duckdb, a file without options, or postgresql://user@host/database",
+    r"postgres(ql)?://|duckdb:///(?!:|\w+:/|md:|.*\?\w+=).*[^/.]\Z"
+    r"|lake:///[^/?#].*\Z|lake\+s3://[a-z0-9][a-z0-9.-]+[a-z0-9](/[\w.=-]+)*/?\Z",
+    "not a warehouse, use duckdb:///path/to/warehouse.duckdb, a file without options, postgresql://user@host/database, "
+    "lake:///absolute/folder or lake+s3://bucket/prefix",
 )
 _WEB = (r"https?://", "not an address, write https://…")
 _OPEN = (r"https?://[^\s?#@]+\Z", "not an address, write https://… without user, password and query")
@@ -79,7 +81,9 @@ class Settings(BaseSettings):
 
     data_dir: Path = Field(Path("data"), description="Folder that everything below hangs from by default.")
     warehouse_url: SecretStr = Field(
-        SecretStr(""), description="duckdb:///PATH (default: DATA_DIR/warehouse.duckdb) or postgresql://…"
+        SecretStr(""),
+        description="duckdb:///PATH (default: DATA_DIR/warehouse.duckdb), postgresql://…, or for Delta tables "
+        "lake:///absolute/folder or lake+s3://bucket/prefix.",
     )
     lake_url: str = Field("", description="Folder of the lake (default: DATA_DIR/lake), or s3://bucket/prefix.")
     landing_dir: Path = Field(Path(), description="Where files arrive (default: DATA_DIR/landing).")
@@ -270,6 +274,11 @@ class Settings(BaseSettings):
     def is_on_postgres(self) -> bool:
         """Tell whether `warehouse_url` names a PostgreSQL database."""
         return self.warehouse_url.get_secret_value().startswith("postgres")
+
+    @property
+    def is_on_delta(self) -> bool:
+        """Tell whether `warehouse_url` names a place of Delta tables."""
+        return self.warehouse_url.get_secret_value().startswith("lake")
 
     @property
     def secrets(self) -> frozenset[str]:

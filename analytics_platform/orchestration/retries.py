@@ -14,6 +14,7 @@ from pymongo.errors import ConnectionFailure, OperationFailure
 
 from analytics_platform.connectors.rest_api.endpoint import RestError
 from analytics_platform.connectors.sqs.errors import ForeignAnswerError
+from analytics_platform.warehouse.session import ConflictError
 
 RETRIES = 3
 """How often a step is tried again."""
@@ -29,6 +30,7 @@ _THROTTLED = ("OverLimit", "RequestThrottled", "ThrottlingException", "Throttlin
 _CURSOR_GONE = frozenset({43, 237})
 _BUSY = ("starting up", "shutting down", "recovery mode", "too many clients", "connection slots")
 _PASSING = (
+    ConflictError,
     ConnectionFailure,
     ForeignAnswerError,
     EndpointConnectionError,

@@ -7,6 +7,7 @@ process has the file.
 from __future__ import annotations
 
 import re
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -53,6 +54,15 @@ def connect(path: Path | str, **options: Any) -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect(str(path), **options)
     connection.execute("SET TimeZone = 'UTC'")
     return connection
+
+
+@contextmanager
+def in_memory(memory: str) -> Iterator[tuple[duckdb.DuckDBPyConnection, Path]]:
+    """Open an empty database for the length of a `with` block; what exceeds `memory` spills to the folder."""
+    with tempfile.TemporaryDirectory(prefix="staging-") as folder:
+        config = {"memory_limit": memory, "temp_directory": folder}
+        with connect(":memory:", config=config) as connection:
+            yield connection, Path(folder)
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,10 @@ class WarehouseError(UserError):
     """The warehouse cannot do what it was asked; the message is one sentence that says why and what to do."""
 
 
+class ConflictError(WarehouseError):
+    """Another session changed the same rows meanwhile: nothing was stored, and doing it again goes well."""
+
+
 @dataclass(frozen=True, slots=True)
 class Publication:
     """What came of publishing a table: `rows` in the published part, and how they did against each rule.

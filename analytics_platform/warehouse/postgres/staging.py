@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import datetime as dt
 import io
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,7 +25,7 @@ from analytics_platform.contracts.ddl import create_statements, own_id
 from analytics_platform.contracts.ops import BatchDays, PersonLinks, PipelineLogs, Quarantine
 from analytics_platform.contracts.sql import literal, quote, quote_table
 from analytics_platform.transform import Query
-from analytics_platform.warehouse.duckdb import ROW_GROUP, DuckDBSession, connect
+from analytics_platform.warehouse.duckdb import ROW_GROUP, DuckDBSession, in_memory
 from analytics_platform.warehouse.ledger import TEXT_ID
 from analytics_platform.warehouse.postgres.queries import reads, selected
 from analytics_platform.warehouse.postgres.tables import JSON, typed_columns
@@ -244,8 +243,6 @@ def _write(rows: Copy, file: io.BufferedWriter) -> bool:
 
 @contextmanager
 def open_staging(memory: str) -> Iterator[StagingSession]:
-    """Open an empty staging database for the length of a `with` block; what exceeds `memory` spills to a folder."""
-    with tempfile.TemporaryDirectory(prefix="staging-") as folder:
-        config = {"memory_limit": memory, "temp_directory": folder}
-        with connect(":memory:", config=config) as connection:
-            yield StagingSession(connection, Path(folder))
+    """Open an empty staging database for the length of a `with` block."""
+    with in_memory(memory) as (connection, folder):
+        yield StagingSession(connection, folder)

@@ -1,0 +1,192 @@
+"""The journal: makes a change of several Delta tables one transaction, which Delta itself does not have.
+
+A change is staged beside the tables first, where nobody reads it. Then one entry of the journal names all its steps:
+that is the commit. Then the steps are made, and what was staged is deleted. The journal is a Delta table of one small
+file that each entry replaces: of two writers the second fails, looks what the first changed, and goes on after it.
+
+Killed before the entry, nothing has happened. Killed after it, the next session that writes makes the steps that are
+missing. Each is a commit of one table that carries the number of its entry: Delta makes none twice, whoever tries.
+Nobody holds a lock, so there is none that a killed process could leave. The alternative, rows first and the ledger
+last, would have every reader look for rows without a ledger, and could not tell those of a dead load from a live one's.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+import pyarrow as pa
+from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
+from deltalake.exceptions import CommitFailedError
+
+from analytics_platform.transform import DayRange
+from analytics_platform.warehouse.delta.place import Place
+from analytics_platform.warehouse.session import ConflictError
+
+JOURNAL, STAGED = "_journal", "_staged"
+
+_APP = "analytics-platform"
+"""Whose numbers they are, in the log of a table."""
+
+_KEPT = 200
+"""Entries that are kept: what others changed while a transaction was made is among them, or it has to be made again."""
+
+_TRIES = 20
+"""Commits that others may make at the same moment before that is an error."""
+
+_SCHEMA = pa.schema([("number", pa.int64()), ("entry", pa.string())])
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One change of one table by the rows staged under `staged`.
+
+    `how` is `append`, `overwrite` (what `condition` selects, all if it is empty) or `merge` (rows with the same key by
+    `condition`: those with `put` are added or replaced, the others deleted).
+    """
+
+    table: str
+    how: str
+    condition: str
+    staged: str
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What must not have been changed by others meanwhile: days of a table (as text), or all of it."""
+
+    table: str
+    first: str = ""
+    last: str = ""
+
+    @classmethod
+    def of(cls, table: str, days: DayRange | None) -> Part:
+        """Return the days of a table, or all of it."""
+        return cls(table, str(days.first), str(days.last)) if days else cls(table)
+
+    def overlaps(self, other: Part) -> bool:
+        """Return whether both have a row in common."""
+        is_apart = self.first and other.first and (self.last < other.first or other.last < self.first)
+        return self.table == other.table and not is_apart
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A transaction that is committed: what it changes, and how."""
+
+    number: int
+    staged: str
+    parts: Sequence[Part]
+    steps: Sequence[Step]
+
+    @classmethod
+    def read(cls, text: str) -> Entry:
+        """Read what `text` gives."""
+        found = json.loads(text)
+        parts, steps = [Part(**each) for each in found["parts"]], [Step(**each) for each in found["steps"]]
+        return cls(found["number"], found["staged"], parts, steps)
+
+    @property
+    def text(self) -> str:
+        """Write it as text."""
+        return json.dumps(asdict(self))
+
+
+class Journal:
+    """The journal of the tables at a place."""
+
+    def __init__(self, place: Place) -> None:
+        self._place = place
+
+    def settle(self) -> int:
+        """End the last transaction if its writer did not, and return its number."""
+        entries = self._read()[1]
+        self._finish(entries)
+        return entries[-1].number if entries else 0
+
+    def commit(self, base: int, staged: str, parts: Sequence[Part], steps: Sequence[Step]) -> None:
+        """Make a transaction that looked at the tables when `base` was the last one.
+
+        Raises `ConflictError` if another one has changed a part of it since; nothing is stored then.
+        """
+        for _ in range(_TRIES):
+            table, entries = self._read()
+            self._finish(entries)
+            self._check(base, parts, entries)
+            entry = Entry(entries[-1].number + 1 if entries else 1, staged, parts, steps)
+            try:
+                self._write(table, [*entries[1 - _KEPT :], entry])
+            except CommitFailedError:
+                continue  # another one was first
+            self._apply(entry)
+            return
+        raise ConflictError(f"Too many runs write the warehouse {self._place.root} at once: run it again.")
+
+    def _check(self, base: int, parts: Sequence[Part], entries: Sequence[Entry]) -> None:
+        for entry in (each for each in entries if each.number > base):
+            for part in (each for each in parts if any(map(each.overlaps, entry.parts))):
+                days = f" for {part.first}...{part.last}" if part.first else ""
+                raise ConflictError(
+                    f"Another run changed {part.table}{days} while this one did: nothing of this one was stored, run "
+                    "it again."
+                )
+        if entries and entries[0].number > base + 1:
+            raise ConflictError(f"{entries[-1].number - base} other transactions came between: run it again.")
+
+    def _read(self) -> tuple[DeltaTable, list[Entry]]:
+        table = self._place.table(JOURNAL) or DeltaTable.create(
+            self._place.uri(JOURNAL),
+            _SCHEMA,
+            mode="ignore",
+            storage_options=dict(self._place.options),
+            configuration={"delta.logRetentionDuration": "interval 1 days"},
+        )
+        texts = table.to_pyarrow_table(columns=["entry"])["entry"].to_pylist()
+        return table, sorted(map(Entry.read, texts), key=lambda entry: entry.number)
+
+    def _write(self, table: DeltaTable, entries: Sequence[Entry]) -> None:
+        rows = [{"number": each.number, "entry": each.text} for each in entries]
+        write_deltalake(table, pa.Table.from_pylist(rows, _SCHEMA), mode="overwrite")
+
+    def _finish(self, entries: Sequence[Entry]) -> None:
+        """Make the steps of the last entry, unless what was staged for it is gone: it is deleted when all are made."""
+        if entries and self._place.files(f"{STAGED}/{entries[-1].staged}"):
+            self._apply(entries[-1])
+
+    def _apply(self, entry: Entry) -> None:
+        for step in entry.steps:
+            while not self._make(entry, step):
+                pass
+        self._place.delete(f"{STAGED}/{entry.staged}")
+
+    def _make(self, entry: Entry, step: Step) -> bool:
+        """Make a step, unless that was done; False if another commit of the table came between."""
+        table, staged = self._place.table(step.table), self._place.table(step.staged)
+        # Without its table somebody dropped it; without what was staged another process has made all steps.
+        if table is None or staged is None or (table.transaction_version(_APP) or 0) >= entry.number:
+            return True
+        own = CommitProperties(
+            app_transactions=[Transaction(_APP, entry.number)], custom_metadata={"transaction": str(entry.number)}
+        )
+        rows = staged.to_pyarrow_dataset().scanner().to_reader()
+        try:
+            if step.how == "merge":
+                _merge(table, rows, step.condition, own)
+            elif step.how == "append":
+                write_deltalake(table, rows, mode="append", commit_properties=own)
+            else:
+                write_deltalake(table, rows, mode="overwrite", predicate=step.condition or None, commit_properties=own)
+        except CommitFailedError:
+            return False
+        return True
+
+
+def _merge(table: DeltaTable, rows: pa.RecordBatchReader, condition: str, properties: CommitProperties) -> None:
+    (
+        table.merge(rows, condition, source_alias="staged", target_alias="kept", commit_properties=properties)
+        .when_matched_delete("NOT staged.put")
+        .when_matched_update_all(except_cols=["put"])
+        .when_not_matched_insert_all("staged.put", except_cols=["put"])
+        .execute()
+    )
