@@ -59,6 +59,7 @@ _ADDRESSES: Mapping[str, tuple[str, str]] = {
     "exchange_rates_url": _WEB,
     "alert_webhook_url": _WEB,
     "dagster_url": _OPEN,
+    "spark_remote": (r"sc://[^/\s]+", "not a server of Spark Connect, write sc://host:15002"),
     "smtp_url": (
         r"smtps?://(.*@)?(\[[^\s\]]+\]|[^\s/:@?#]+)(:\d+)?/?\Z",
         "not a mail server, write smtp://user:password@host:587 or smtps://…",
@@ -118,6 +119,11 @@ class Settings(BaseSettings):
     warehouse_memory: str = Field(
         "1GB",
         description="Memory DuckDB may use before it spills to disk.",
+    )
+    spark_remote: SecretStr = Field(
+        SecretStr(""),
+        description="Server of Spark Connect, sc://host:15002, that computes the models of a warehouse of Delta tables "
+        "(default: DuckDB on this machine).",
     )
     copy_from: SecretStr = Field(SecretStr(""), description="Warehouse that `copy` reads, without `--from`.")
     copy_to: SecretStr = Field(SecretStr(""), description="Warehouse that `copy` fills, without `--to`.")
@@ -215,6 +221,16 @@ class Settings(BaseSettings):
         if re.match(rf"(?!duckdb:)[\w+.-]+://(\S*\s|[^{ends}]*[{ends}].*@)", url):
             raise ValueError("percent-encode blanks and / ? # @ in a user or password, and an @ behind the host (%40)")
         return given
+
+    @field_validator("spark_remote")
+    @classmethod
+    def _check_spark(cls, url: SecretStr, info: ValidationInfo) -> SecretStr:
+        warehouse = info.data.get("warehouse_url")
+        if url.get_secret_value() and warehouse and not warehouse.get_secret_value().startswith("lake"):
+            raise ValueError(
+                "Spark reads Delta tables only, set WAREHOUSE_URL to lake:///folder or lake+s3://bucket/prefix"
+            )
+        return url
 
     @field_validator("alert_email")
     @classmethod

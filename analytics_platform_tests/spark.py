@@ -10,29 +10,36 @@ from pysail.spark import SparkConnectServer
 from pyspark.sql.connect.session import SparkSession
 
 from analytics_platform.contracts.sql import quote_table
+from analytics_platform.transform.spark import view_of
 from analytics_platform.warehouse import DuckDBSession
 
 
 @contextmanager
-def spark_server() -> Iterator[SparkSession]:
-    """A session at a server of its own, in UTC."""
+def spark_remote() -> Iterator[str]:
+    """The address of a server."""
     server = SparkConnectServer(port=0)
     server.start(background=True)
     try:
-        session = SparkSession.builder.remote("sc://127.0.0.1:{1}".format(*server.listening_address)).getOrCreate()
-        session.conf.set("spark.sql.session.timeZone", "UTC")
-        yield session
-        session.stop()
+        yield "sc://127.0.0.1:{1}".format(*server.listening_address)
     finally:
         server.stop()
 
 
+@contextmanager
+def spark_session() -> Iterator[SparkSession]:
+    """A session at a server of its own, in UTC."""
+    with spark_remote() as url:
+        session = SparkSession.builder.remote(url).create()
+        session.conf.set("spark.sql.session.timeZone", "UTC")
+        yield session
+        session.stop()
+
+
 def share_tables(session: DuckDBSession, spark: SparkSession, folder: Path) -> None:
-    """Write every table of the warehouse as Parquet, and make it a table of the server."""
+    """Write every table of the warehouse as Parquet, and make it a view of the server."""
     for name in sorted(session.tables()):
         schema, _, table = name.partition(".")
         place = folder / schema / table
         place.mkdir(parents=True)
         session.execute(f"COPY {quote_table(name)} TO '{place}/rows.parquet' (FORMAT parquet)")
-        spark.sql(f"CREATE DATABASE IF NOT EXISTS {schema}")
-        spark.sql(f"CREATE TABLE {schema}.{table} USING parquet LOCATION '{place}'")
+        spark.read.parquet(str(place)).createOrReplaceTempView(view_of(name))

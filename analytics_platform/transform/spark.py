@@ -45,9 +45,21 @@ def runs_on_spark(sql: str) -> bool:
     return _READ_TEXT.isdisjoint(macros_in(sql))
 
 
+def view_of(table: str) -> str:
+    """Name the view that stands for a table in queries for Spark: tables of the server itself may have any name."""
+    return table.replace(".", "__")
+
+
 def spark_sql(query: Query, types: Mapping[str, str]) -> str:
-    """Write a query in Spark's SQL, its parameters as literals, its columns cast to these `types` of DuckDB."""
+    """Write a query in Spark's SQL, its parameters as literals, its columns cast to these `types` of DuckDB.
+
+    Each table that it names is read from the view `view_of` it.
+    """
     tree = sqlglot.parse_one(query.sql, dialect="duckdb")
+    for table in (each for each in tree.find_all(exp.Table) if each.db):
+        table.set("alias", exp.TableAlias(this=exp.to_identifier(table.alias_or_name)))
+        table.set("this", exp.to_identifier(view_of(f"{table.db}.{table.name}")))
+        table.set("db", None)
     for node in list(tree.find_all(exp.Parameter, exp.Placeholder)):
         node.replace(sqlglot.parse_one(literal(query.parameters[node.name]), dialect="duckdb"))
     while calls := [call for call in tree.find_all(exp.Func) if _function(_names(call))]:

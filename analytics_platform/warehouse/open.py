@@ -19,7 +19,7 @@ def open_warehouse(settings: Settings) -> Warehouse:
             ) from error
         from analytics_platform.warehouse.delta.place import place_of
 
-        return DeltaWarehouse(place_of(settings), memory)
+        return DeltaWarehouse(place_of(settings), memory, spark_remote=settings.spark_remote.get_secret_value())
     if not settings.is_on_postgres:
         return DuckDBWarehouse(settings.warehouse_path, memory)
     from analytics_platform.warehouse.postgres.session import PostgresWarehouse  # its driver DuckDB does not need

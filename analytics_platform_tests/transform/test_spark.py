@@ -26,7 +26,7 @@ from analytics_platform_tests.kit import build, memory_warehouse, open_platform
 from analytics_platform_tests.models.test_versions import FIRST, HORIZON, START, make_steps
 from analytics_platform_tests.shop_messages import load_messages
 from analytics_platform_tests.shop_rows import line, load_shop
-from analytics_platform_tests.spark import share_tables, spark_server
+from analytics_platform_tests.spark import share_tables, spark_session
 
 ON_SPARK = [name for name, model in all_models().items() if runs_on_spark(model.sql)]
 VALUES: dict[str, int | str] = {}
@@ -35,7 +35,7 @@ VALUES: dict[str, int | str] = {}
 @pytest.fixture(scope="module")
 def servers() -> Iterator[tuple[DuckDBSession, SparkSession]]:
     """Both engines without a table."""
-    with memory_warehouse() as session, spark_server() as spark:
+    with memory_warehouse() as session, spark_session() as spark:
         yield session, spark
 
 
@@ -46,7 +46,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[DuckDBSess
     platform = open_platform(folder, partition_start=FIRST, shop_currency="EUR")
     VALUES.update(platform.settings.model_values)
     simulate(4, 40, 11, folder / "simulated", FIRST)
-    with platform.session() as session, spark_server() as spark:
+    with platform.session() as session, spark_session() as spark:
         assert isinstance(session, DuckDBSession)
         for name in ("clickstream", "exchange_rates", "web_logs"):
             shutil.copytree(folder / "simulated" / name, platform.settings.landing_dir / name, dirs_exist_ok=True)

@@ -12,7 +12,7 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 import duckdb
@@ -26,6 +26,7 @@ from analytics_platform.contracts.base import ContractType
 from analytics_platform.contracts.ddl import column_docs, column_types, create_statements, polars_schema, table_doc
 from analytics_platform.contracts.sql import quote, quote_table
 from analytics_platform.transform import DayRange, Query
+from analytics_platform.transform.spark import runs_on_spark
 from analytics_platform.warehouse.delta.changes import Changes, stored
 from analytics_platform.warehouse.delta.journal import JOURNAL, STAGED, Journal, Part, Step
 from analytics_platform.warehouse.delta.place import Place, explained
@@ -50,6 +51,7 @@ class DeltaWarehouse:
     place: Place
     memory: str
     as_of: int | dt.datetime | None = None
+    spark_remote: str = field(default="", repr=False)  # it may hold a token
 
     @property
     def name(self) -> str:
@@ -69,7 +71,7 @@ class DeltaWarehouse:
                 remedy = "correct WAREHOUSE_URL, or run `analytics-platform materialize`"
                 raise WarehouseError(f"There is no warehouse at {self.name} yet: {remedy}.")
             with stopped_by_signals(connection.interrupt):
-                yield DeltaSession(connection, self.place, read_only, self.as_of)
+                yield DeltaSession(connection, self.place, read_only, self.as_of, self.spark_remote)
 
 
 class DeltaSession(DuckDBSession):
@@ -81,11 +83,13 @@ class DeltaSession(DuckDBSession):
         place: Place,
         read_only: bool = False,
         as_of: int | dt.datetime | None = None,
+        spark_remote: str = "",
     ) -> None:
         super().__init__(connection)
         self._place = place
         self._read_only = read_only or as_of is not None
         self._as_of = as_of
+        self._spark_remote = spark_remote
         self._journal = Journal(place)
         self._seen = dict[str, bool]()
         self._changed = dict[str, Changes]()
@@ -234,6 +238,8 @@ class DeltaSession(DuckDBSession):
         name, is_nested = contract.table.name, self._in_transaction
         with self.transaction(publishing=[(name, days)]):
             of = self._changes(name)
+            if isinstance(rows, Query) and self._spark_remote and not is_nested and runs_on_spark(rows.sql):
+                rows = self._made_on_spark(contract, rows)
             if isinstance(rows, Query):
                 self._define(rows.sql)
             self._define(*contract.table.foreign_keys.values())
@@ -248,6 +254,15 @@ class DeltaSession(DuckDBSession):
                 self.connection.execute(f"DROP TABLE {quote_table(name)}")
                 self._show(name)
         return publication
+
+    def _made_on_spark(self, contract: ContractType, query: Query) -> Query:
+        """Have Spark compute the rows of a query; what changed within the transaction only this session sees."""
+        from analytics_platform.warehouse.delta.spark import Spark  # a package that only this setting needs
+
+        named = {f"{layer}.{table}" for layer, table in _NAME.findall(query.sql)} & set(CONTRACTS)
+        tables = {name: table for name in named if (table := self._place.table(name)) is not None}
+        self.connection.register("computed", Spark(self._spark_remote).rows(contract, query, tables))
+        return replace(query, sql="SELECT * FROM computed", parameters={}, model="")
 
     def _take(self, of: Changes, rows: Query | pl.DataFrame, days: DayRange | None) -> bool:
         """Take the rows that were made into the changes of their table. Returns whether that changes a row."""

@@ -1,0 +1,48 @@
+"""A warehouse of Delta tables whose models a server of Spark Connect computes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from analytics_platform.warehouse import WarehouseError
+from analytics_platform_tests.kit import Contents, Platform, build, build_touched, contents, load_rows, open_platform
+from analytics_platform_tests.models.test_incremental import HORIZON, Files, day_of, make_traffic
+from analytics_platform_tests.spark import spark_remote
+
+
+def in_two_steps(platform: Platform, files: Files) -> Contents:
+    """All days at once, then the last file late, and just what it touches."""
+    *in_time, late = files
+    with platform.session() as session:
+        for number, rows in enumerate(in_time):
+            load_rows(platform, session, rows, f"{number}.csv")
+        build(session, HORIZON, platform.settings)
+        load_rows(platform, session, late, "late.csv")
+        build_touched(session, {day_of(row) for row in late}, HORIZON, platform.settings)
+        return contents(session)
+
+
+def test_tables_computed_by_spark_equal_those_of_a_duckdb_file(tmp_path: Path) -> None:
+    files = make_traffic(8)
+    on_duckdb = in_two_steps(open_platform(tmp_path / "duckdb"), files)
+    with spark_remote() as url:
+        address = f"lake://{tmp_path}/tables"
+        on_spark = in_two_steps(open_platform(tmp_path / "spark", warehouse_url=address, spark_remote=url), files)
+    assert [name for name in on_duckdb if on_duckdb[name] != on_spark.get(name)] == []
+    assert on_spark["star.fact_orders"]
+
+
+def test_a_server_that_is_away_is_one_sentence_and_nothing_is_published(tmp_path: Path) -> None:
+    away = "sc://127.0.0.1:1/;token=s3cret"
+    platform = open_platform(tmp_path, warehouse_url=f"lake://{tmp_path}/tables", spark_remote=away)
+    with platform.session() as session:
+        for number, rows in enumerate(make_traffic(8)):
+            load_rows(platform, session, rows, f"{number}.csv")
+        with pytest.raises(
+            WarehouseError, match=r"cannot be computed at SPARK_REMOTE=sc://127\.0\.0\.1:1/;token=\*\*\* "
+        ) as away_error:
+            build(session, HORIZON, platform.settings)
+        assert "s3cret" not in str(away_error.value)
+        assert session.count("cleaned.events") == 0 or session.count("star.fact_events") == 0
