@@ -35,13 +35,16 @@ class Place:
         return f"{self.root}/{name.replace('.', '/')}"
 
     def table(self, name: str, as_of: int | dt.datetime | None = None) -> DeltaTable | None:
-        """Open a table as it is or was, if it is there. Raises `WarehouseError` for a version that is not kept."""
+        """Open a table as it is or was, if there is one. Raises `WarehouseError` for a version that is not kept."""
         try:
             table = DeltaTable(self.uri(name), storage_options=dict(self.options))
         except TableNotFoundError:
             return None
         if as_of is None:
             return table
+        # Of a time before a table was made Delta gives the first version.
+        if isinstance(as_of, dt.datetime) and as_of.timestamp() * 1000 < (table.metadata().created_time or 0):
+            return None
         try:
             table.load_as_version(as_of)
         except (DeltaError, ValueError) as error:
