@@ -15,7 +15,7 @@ from rich.text import Text
 from analytics_platform.cli.status import Status
 from analytics_platform.errors import printable
 from analytics_platform.warehouse.erasure import Place
-from analytics_platform.warehouse.observation import Observation, State
+from analytics_platform.warehouse.observation import Observation, TableState
 
 
 def to_json(found: object) -> str:
@@ -50,7 +50,7 @@ def print_places(places: Sequence[Place], title: str) -> None:
     Console().print(table)
 
 
-def print_states(states: Sequence[State], title: str) -> None:
+def print_states(states: Sequence[TableState], title: str) -> None:
     """Print tables with the version and the rows that they have or had."""
     table = Table(
         "table", Column("version", justify="right"), "committed", Column("rows", justify="right"), title=title

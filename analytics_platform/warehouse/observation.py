@@ -32,7 +32,7 @@ def not_checked(name: str, why: str) -> Observation:
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class TableState:
     """A table as it is, or was at a time: the version, when that was committed, and its rows."""
 
     table: str

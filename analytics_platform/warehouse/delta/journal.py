@@ -21,7 +21,7 @@ from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from deltalake.exceptions import CommitFailedError
 
 from analytics_platform.transform import DayRange
-from analytics_platform.warehouse.delta.place import Place
+from analytics_platform.warehouse.delta.place import DeltaPlace
 from analytics_platform.warehouse.session import ConflictError
 
 JOURNAL, STAGED = "_journal", "_staged"
@@ -39,7 +39,7 @@ _SCHEMA = pa.schema([("number", pa.int64()), ("entry", pa.string())])
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class JournalStep:
     """One change of one table by the rows staged under `staged`.
 
     `how` is `append`, `overwrite` (what `condition` selects, all if it is empty) or `merge` (rows with the same key by
@@ -78,13 +78,13 @@ class Entry:
     number: int
     staged: str
     parts: Sequence[Part]
-    steps: Sequence[Step]
+    steps: Sequence[JournalStep]
 
     @classmethod
     def read(cls, text: str) -> Entry:
         """Read what `text` gives."""
         found = json.loads(text)
-        parts, steps = [Part(**each) for each in found["parts"]], [Step(**each) for each in found["steps"]]
+        parts, steps = [Part(**each) for each in found["parts"]], [JournalStep(**each) for each in found["steps"]]
         return cls(found["number"], found["staged"], parts, steps)
 
     @property
@@ -96,7 +96,7 @@ class Entry:
 class Journal:
     """The journal of the tables at a place."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: DeltaPlace) -> None:
         self._place = place
         self._table: DeltaTable | None = None
         self._version = -1
@@ -118,7 +118,7 @@ class Journal:
             return None
         return {step.table for entry in self._entries if entry.number > number for step in entry.steps}
 
-    def commit(self, base: int, staged: str, parts: Sequence[Part], steps: Sequence[Step]) -> int:
+    def commit(self, base: int, staged: str, parts: Sequence[Part], steps: Sequence[JournalStep]) -> int:
         """Make a transaction that looked at the tables when `base` was the last one; return its number.
 
         Raises `ConflictError` if another one has changed a part of it since; nothing is stored then.
@@ -176,7 +176,7 @@ class Journal:
                 pass
         self._place.delete(f"{STAGED}/{entry.staged}")
 
-    def _make(self, entry: Entry, step: Step) -> bool:
+    def _make(self, entry: Entry, step: JournalStep) -> bool:
         """Make a step, unless that was done; False if another commit of the table came between."""
         table, staged = self._place.table(step.table), self._place.table(step.staged)
         # Without its table somebody dropped it; without what was staged another process has made all steps.

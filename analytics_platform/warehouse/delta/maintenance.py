@@ -15,7 +15,7 @@ from deltalake.exceptions import CommitFailedError
 
 from analytics_platform.catalog import CONTRACTS
 from analytics_platform.warehouse.delta.journal import JOURNAL, STAGED, Journal
-from analytics_platform.warehouse.delta.place import Place
+from analytics_platform.warehouse.delta.place import DeltaPlace
 
 HISTORY_HOURS = 7 * 24
 """Hours for which earlier versions of a table can be read."""
@@ -24,7 +24,7 @@ _JOURNAL_HOURS = 24
 """Hours for which the files of the journal are kept, and what was staged by a process that was killed."""
 
 
-def maintain(place: Place) -> Iterator[str]:
+def maintain(place: DeltaPlace) -> Iterator[str]:
     """Join small files of every table and delete old versions; yields a sentence for each table that changed."""
     journal = Journal(place)
     journal.settle()
@@ -48,7 +48,7 @@ def _compact(table: DeltaTable) -> int:
     return 0
 
 
-def vacuum(place: Place, name: str, hours: int) -> int:
+def vacuum(place: DeltaPlace, name: str, hours: int) -> int:
     """Delete files that no version of a table of the last hours has; returns how many."""
     table = place.table(name)
     return len(table.vacuum(hours, dry_run=False, enforce_retention_duration=False)) if table else 0

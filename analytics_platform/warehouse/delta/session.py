@@ -26,13 +26,13 @@ from analytics_platform.contracts.base import ContractType
 from analytics_platform.contracts.ddl import column_docs, column_types, create_statements, polars_schema, table_doc
 from analytics_platform.contracts.sql import quote, quote_table
 from analytics_platform.transform import DayRange, Query
-from analytics_platform.warehouse.delta.changes import Changes, stored
-from analytics_platform.warehouse.delta.journal import JOURNAL, STAGED, Journal, Part, Step
+from analytics_platform.warehouse.delta.changes import TableChanges, stored
+from analytics_platform.warehouse.delta.journal import JOURNAL, STAGED, Journal, JournalStep, Part
 from analytics_platform.warehouse.delta.maintenance import maintain, vacuum
-from analytics_platform.warehouse.delta.place import Place, explained
+from analytics_platform.warehouse.delta.place import DeltaPlace, explained
 from analytics_platform.warehouse.duckdb import ROW_GROUP, DuckDBSession, in_memory
 from analytics_platform.warehouse.migration import changes
-from analytics_platform.warehouse.observation import State
+from analytics_platform.warehouse.observation import TableState
 from analytics_platform.warehouse.session import BatchCard, Bound, ConflictError, Publication, WarehouseError
 from analytics_platform.warehouse.stopping import stopped_by_signals
 
@@ -49,7 +49,7 @@ _STATEMENT = re.compile(r'\s*(INSERT INTO|DELETE FROM|UPDATE)\s+([\w."]+)(.*)', 
 class DeltaWarehouse:
     """Delta tables at a place, as they are or were `as_of` a version or time. `memory` is the limit of DuckDB."""
 
-    place: Place
+    place: DeltaPlace
     memory: str
     as_of: int | dt.datetime | None = None
 
@@ -68,14 +68,14 @@ class DeltaWarehouse:
         with explained(self.place):
             yield from maintain(self.place)
 
-    def states(self) -> Iterator[State]:
+    def states(self) -> Iterator[TableState]:
         """Yield each table with the version that sessions read, and its rows."""
         with self.session(read_only=True) as session:
             for name in sorted(session.tables()):
                 table = self.place.table(name, self.as_of)
                 assert table is not None
                 at = dt.datetime.fromtimestamp(table.history(1)[0]["timestamp"] / 1000, dt.UTC)
-                yield State(name, table.version(), at, table.count())
+                yield TableState(name, table.version(), at, table.count())
 
     @contextmanager
     def session(self, read_only: bool = False) -> Iterator[DeltaSession]:
@@ -94,7 +94,7 @@ class DeltaSession(DuckDBSession):
     def __init__(
         self,
         connection: duckdb.DuckDBPyConnection,
-        place: Place,
+        place: DeltaPlace,
         read_only: bool = False,
         as_of: int | dt.datetime | None = None,
     ) -> None:
@@ -104,7 +104,7 @@ class DeltaSession(DuckDBSession):
         self._as_of = as_of
         self._journal = Journal(place)
         self._seen = dict[str, bool]()
-        self._changed = dict[str, Changes]()
+        self._changed = dict[str, TableChanges]()
         self._parts = list[Part]()
         self._base = 0
 
@@ -136,11 +136,11 @@ class DeltaSession(DuckDBSession):
             self.connection.execute(f"DROP VIEW IF EXISTS {quote_table(name)}")
             self.connection.unregister(stored(name))
 
-    def _changes(self, name: str) -> Changes:
+    def _changes(self, name: str) -> TableChanges:
         """Return the changes of a table in this transaction."""
         if name not in self._changed:
             self._see(name)
-            of = Changes(CONTRACTS[name])
+            of = TableChanges(CONTRACTS[name])
             self.connection.execute(of.create())
             self._changed[name] = of
             self._show(name)
@@ -182,7 +182,7 @@ class DeltaSession(DuckDBSession):
             self._forget([*self._seen] if changed is None else changed)
             self._base = last
 
-    def _stage(self, of: Changes, folder: str) -> Step | None:
+    def _stage(self, of: TableChanges, folder: str) -> JournalStep | None:
         """Write what a table gains and loses where nobody reads it yet; None if nothing changed."""
         name = of.contract.table.name
         if of.conditions and "TRUE" not in of.conditions and self.count(of.gone):
@@ -200,7 +200,7 @@ class DeltaSession(DuckDBSession):
         place = f"{folder}/{name.replace('.', '_')}"
         result = self.connection.sql(f"SELECT * FROM ({rows})").to_arrow_reader(ROW_GROUP)
         write_deltalake(self._place.uri(place), result, storage_options=dict(self._place.options))
-        return Step(name, how, condition, place)
+        return JournalStep(name, how, condition, place)
 
     def execute(self, sql: str, parameters: Bound = None) -> None:
         """Run a statement that changes rows, of one table by a condition on its own columns."""
@@ -266,7 +266,7 @@ class DeltaSession(DuckDBSession):
                 self._show(name)
         return publication
 
-    def _take(self, of: Changes, rows: Query | pl.DataFrame, days: DayRange | None) -> bool:
+    def _take(self, of: TableChanges, rows: Query | pl.DataFrame, days: DayRange | None) -> bool:
         """Take the rows that were made into the changes of their table. Returns whether that changes a row."""
         query = rows if isinstance(rows, Query) else Query("", {})
         table = of.contract.table
