@@ -297,6 +297,11 @@ class Settings(BaseSettings):
         return self.warehouse_url.get_secret_value().startswith("lake")
 
     @property
+    def takes_several_runs(self) -> bool:
+        """Tell whether several processes may write the warehouse at once."""
+        return self.is_on_postgres or self.is_on_delta
+
+    @property
     def secrets(self) -> frozenset[str]:
         """List every secret: whole values, and what `masked` hides of them, as it is written and percent-decoded."""
         values = [value.get_secret_value() for _, value in self if isinstance(value, SecretStr)]

@@ -25,6 +25,7 @@ multiprocessing.get_context("forkserver").set_forkserver_preload(
             "shop.buyers",
             "sources.arrivals.collection_victim",
             "sources.arrivals.shop_victim",
+            "warehouse.delta.test_delta",
         )
     ]
 )

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pysail.spark import SparkConnectServer
-from pyspark.sql.connect.session import SparkSession
 
 from analytics_platform.contracts.sql import quote_table
 from analytics_platform.transform.spark import view_of
 from analytics_platform.warehouse import DuckDBSession
+from analytics_platform.warehouse.delta.spark import connect
+
+if TYPE_CHECKING:
+    from pyspark.sql.connect.session import SparkSession
 
 
 @contextmanager
@@ -29,8 +33,7 @@ def spark_remote() -> Iterator[str]:
 def spark_session() -> Iterator[SparkSession]:
     """A session at a server of its own, in UTC."""
     with spark_remote() as url:
-        session = SparkSession.builder.remote(url).create()
-        session.conf.set("spark.sql.session.timeZone", "UTC")
+        session = connect(url)
         yield session
         session.stop()
 

@@ -220,6 +220,26 @@ def explain(
         print(f"\n{step.step}\n{step.text}")
 
 
+@app.command(rich_help_panel=LOOK)
+def tables(
+    as_of: Annotated[
+        str | None, typer.Option(help="Version of each table, or time: 12, 2026-03-01, 2026-03-01T08:00:00Z.")
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """List Delta tables with version, time and rows, as they are or were. Needs WAREHOUSE_URL=lake:///… or lake+s3://…
+
+    `analytics_platform.read("star.fact_orders", as_of="2026-03-01")` reads the rows of that state.
+    """
+    from analytics_platform.cli.terminal import print_states, to_json
+    from analytics_platform.settings import load_settings
+    from analytics_platform.warehouse.open import open_delta, parse_as_of
+
+    warehouse = open_delta(load_settings(), parse_as_of(as_of) if as_of else None)
+    states = list(warehouse.states())
+    print(to_json(states)) if json else print_states(states, warehouse.name)
+
+
 @app.command(rich_help_panel=SETUP)
 def reference(out: Annotated[Path, typer.Option(help="Folder to write the pages into.")] = Path("docs")) -> None:
     """Write the data dictionary and the table of settings from the code, in a checkout also .env.example."""
@@ -233,7 +253,7 @@ def reference(out: Annotated[Path, typer.Option(help="Folder to write the pages 
 def copy(
     source: Annotated[
         str | None,
-        typer.Option("--from", help="Warehouse to copy: duckdb:///PATH or postgresql://…; default: COPY_FROM."),
+        typer.Option("--from", help="Warehouse to copy, an address like WAREHOUSE_URL; default: COPY_FROM."),
     ] = None,
     target: Annotated[
         str | None,

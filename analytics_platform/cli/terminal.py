@@ -15,7 +15,7 @@ from rich.text import Text
 from analytics_platform.cli.status import Status
 from analytics_platform.errors import printable
 from analytics_platform.warehouse.erasure import Place
-from analytics_platform.warehouse.observation import Observation
+from analytics_platform.warehouse.observation import Observation, TableState
 
 
 def to_json(found: object) -> str:
@@ -47,6 +47,16 @@ def print_places(places: Sequence[Place], title: str) -> None:
     table = Table("place", "searched", Column("found", justify="right"), title=title)
     for place in places:
         table.add_row(_text(place.name), place.searched, f"{place.found:,}")
+    Console().print(table)
+
+
+def print_states(states: Sequence[TableState], title: str) -> None:
+    """Print tables with the version and the rows that they have or had."""
+    table = Table(
+        "table", Column("version", justify="right"), "committed", Column("rows", justify="right"), title=title
+    )
+    for each in states:
+        table.add_row(each.table, f"{each.version:,}", f"{each.at:%Y-%m-%d %H:%M:%S} UTC", f"{each.rows:,}")
     Console().print(table)
 
 

@@ -5,6 +5,11 @@ the Dagster metadata follow from them. The contracts of sources stand in their f
 imports from the rest of the platform.
 """
 
-from analytics_platform.contracts.base import Contract, ContractType
+import warnings
+
+# Pandera imports pyspark.pandas where a client of Spark is installed, and that warns in every command.
+warnings.filterwarnings("ignore", module="pyspark")
+
+from analytics_platform.contracts.base import Contract, ContractType  # noqa: E402
 
 __all__ = ["Contract", "ContractType"]

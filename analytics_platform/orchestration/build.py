@@ -18,7 +18,14 @@ from analytics_platform.orchestration.assets.tables import table_asset
 from analytics_platform.orchestration.checks.business import watchdog
 from analytics_platform.orchestration.checks.files import batches_loaded_check, files_readable_check
 from analytics_platform.orchestration.follow.batch import follow
-from analytics_platform.orchestration.jobs import drain_outbox, ingest_everything, publish_reports, rebuild_days, watch
+from analytics_platform.orchestration.jobs import (
+    drain_outbox,
+    ingest_everything,
+    maintain,
+    publish_reports,
+    rebuild_days,
+    watch,
+)
 from analytics_platform.orchestration.resources import build_resources
 from analytics_platform.orchestration.schedules import build_schedules
 from analytics_platform.orchestration.sensors import build_sensors
@@ -43,10 +50,11 @@ def build_definitions(settings: Settings) -> dg.Definitions:
     built = with_freshness([*raw, *gates, *lookup_assets(settings), *models, findings, best_sellers], settings)
     readable = [files_readable_check(source) for source in SOURCES.values() if source.format.suffixes]
     loaded = [batches_loaded_check(source) for source in SOURCES.values()]
+    own: list[dg.JobDefinition] = [maintain] if settings.is_on_delta else []
     return dg.Definitions(
         assets=with_systems(built, settings),
         asset_checks=[*readable, *loaded, watchdog],
-        jobs=[ingest_everything, rebuild_days, publish_reports, watch, drain_outbox, follow],
+        jobs=[ingest_everything, rebuild_days, publish_reports, watch, drain_outbox, follow, *own],
         schedules=build_schedules(settings),
         sensors=build_sensors(settings, open_lake(settings)),
         resources=build_resources(settings),

@@ -3,13 +3,16 @@
 import dagster as dg
 
 from analytics_platform.orchestration.checks.business import watchdog
+from analytics_platform.orchestration.retries import failure
 from analytics_platform.settings import Settings
 from analytics_platform.shop.errors import ShopError
 from analytics_platform.shop.service import open_shop
 from analytics_platform.sources.registry import SOURCES
+from analytics_platform.warehouse.open import open_delta
+from analytics_platform.warehouse.session import WarehouseError
 
 INGEST, REBUILD, REPORT, WATCH = "ingest_everything", "rebuild_days", "publish_reports", "watch"
-DRAIN_OUTBOX, FOLLOW = "drain_outbox", "follow"
+DRAIN_OUTBOX, FOLLOW, MAINTAIN = "drain_outbox", "follow", "maintain_tables"
 RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 """Dagster's tags for the first and the last day that a run builds."""
 
@@ -48,6 +51,22 @@ def drain_shop(context: dg.OpExecutionContext, settings: dg.ResourceParam[Settin
 def drain_outbox() -> None:
     """One step."""
     drain_shop()
+
+
+@dg.op(description="Join small files of Delta tables, and delete those of versions older than a week.")
+def maintain_tables(context: dg.OpExecutionContext, settings: dg.ResourceParam[Settings]) -> None:
+    """Keep Delta tables quick to read; says what was done to each."""
+    try:
+        for sentence in open_delta(settings).maintain():
+            context.log.info(sentence)
+    except WarehouseError as error:
+        raise failure(error) from None
+
+
+@dg.job(name=MAINTAIN, description="Keep Delta tables quick to read, every night.")
+def maintain() -> None:
+    """One step."""
+    maintain_tables()
 
 
 ingest_everything = dg.define_asset_job(INGEST, [*ARRIVALS], description="Load new data.")

@@ -104,6 +104,17 @@ class PostgresWarehouseResource(dg.ConfigurableResource[Any], WarehouseResource)
         return open_warehouse(self.settings.model_copy(update={"warehouse_url": SecretStr(self.url)}))
 
 
+class DeltaWarehouseResource(dg.ConfigurableResource[Any], WarehouseResource):
+    """The warehouse in Delta tables at `url`: lake:///absolute/folder or lake+s3://bucket/prefix."""
+
+    url: str
+    settings: dg.ResourceDependency[Settings]
+
+    def warehouse(self) -> Warehouse:
+        """Give the warehouse at the address; how a bucket is reached the settings say."""
+        return open_warehouse(self.settings.model_copy(update={"warehouse_url": SecretStr(self.url)}))
+
+
 class _AwsResource(ResourceWithBoto3Configuration):
     """A connection to AWS. What is not configured here comes from the default chain of the AWS SDK."""
 
@@ -137,22 +148,30 @@ class S3LakeResource(_AwsResource):
 
 def warehouse_kind(settings: Settings) -> str:
     """Name the warehouse as the UI's badges do."""
-    return "postgres" if settings.is_on_postgres else "duckdb"
+    return "postgres" if settings.is_on_postgres else "deltalake" if settings.is_on_delta else "duckdb"
 
 
 def build_resources(settings: Settings) -> Mapping[str, object]:
     """Make the resources of the code location; nothing is connected, read or written."""
-    own, memory = settings_resource(settings), {"memory_limit": settings.warehouse_memory}
+    own = settings_resource(settings)
     return {
         "settings": own,
         "lake": S3LakeResource(url=settings.lake_url, **_aws(settings, settings.aws_endpoint_url_s3))
         if settings.is_lake_on_s3
         else LakeResource(folder=settings.lake_url),
-        "warehouse": PostgresWarehouseResource(url=masked(settings.warehouse_url.get_secret_value()), settings=own)
-        if settings.is_on_postgres
-        else DuckDBWarehouseResource(database=str(settings.warehouse_path), connection_config=memory),
+        "warehouse": _warehouse(settings, own),
         "sqs": SQSResource(**_aws(settings)),
     }
+
+
+def _warehouse(settings: Settings, own: SettingsResource) -> WarehouseResource:
+    url = settings.warehouse_url.get_secret_value()
+    if settings.is_on_postgres:
+        return PostgresWarehouseResource(url=masked(url), settings=own)
+    if settings.is_on_delta:
+        return DeltaWarehouseResource(url=url, settings=own)
+    memory = {"memory_limit": settings.warehouse_memory}
+    return DuckDBWarehouseResource(database=str(settings.warehouse_path), connection_config=memory)
 
 
 def _aws(settings: Settings, endpoint: str = "") -> dict[str, Any]:

@@ -80,6 +80,7 @@ def erase(
         faults += _replace(source, session, settings, lake, erasure, decided_by)
         _erase_from_files(source, settings, lake, erasure)
     _erase_from_tables(session, erasure, decided_by)
+    session.forget_history()
     copies = (settings.data_dir / "dashboard").glob("*.duckdb")  # the dashboard makes new ones when it is opened
     lake.drop_drafts(DRAFT_S)
     for path in (*copies, *old_drafts(settings)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass
 
 from analytics_platform.warehouse.ledger import LEDGER_TABLES
@@ -28,3 +29,13 @@ def lacks(session: Session, *tables: str) -> bool:
 def not_checked(name: str, why: str) -> Observation:
     """Observe that there is nothing to check yet."""
     return Observation(name, True, f"{why}, so not checked")
+
+
+@dataclass(frozen=True, slots=True)
+class TableState:
+    """A table as it is, or was at a time: the version, when that was committed, and its rows."""
+
+    table: str
+    version: int
+    at: dt.datetime
+    rows: int

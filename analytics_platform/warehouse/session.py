@@ -211,6 +211,9 @@ class Session(ABC):
         `rows` do not have the contract's columns.
         """
 
+    def forget_history(self) -> None:  # noqa: B027 (a database keeps none)
+        """Delete what tables were before, where the warehouse keeps that: after an erasure."""
+
     @abstractmethod
     def batch(self, contract: ContractType, cards: Sequence[BatchCard]) -> AbstractContextManager[DuckDBSession]:
         """Open a DuckDB in which batches' records are put and counted; at the end of the `with` block they are stored.

@@ -6,10 +6,10 @@ import datetime as dt
 import json
 import shutil
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import polars as pl
 import pytest
-from pyspark.sql.connect.session import SparkSession
 
 from analytics_platform.catalog import CONTRACTS
 from analytics_platform.contracts.ddl import column_types
@@ -27,6 +27,9 @@ from analytics_platform_tests.models.test_versions import FIRST, HORIZON, START,
 from analytics_platform_tests.shop_messages import load_messages
 from analytics_platform_tests.shop_rows import line, load_shop
 from analytics_platform_tests.spark import share_tables, spark_session
+
+if TYPE_CHECKING:
+    from pyspark.sql.connect.session import SparkSession
 
 ON_SPARK = [name for name, model in all_models().items() if runs_on_spark(model.sql)]
 VALUES: dict[str, int | str] = {}

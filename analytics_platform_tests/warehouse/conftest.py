@@ -1,4 +1,4 @@
-"""A platform with an open warehouse, empty, on DuckDB and on PostgreSQL."""
+"""A platform with an open warehouse, empty, on DuckDB, on PostgreSQL and in Delta tables."""
 
 from __future__ import annotations
 
@@ -13,10 +13,13 @@ from analytics_platform_tests.kit import Platform, open_platform
 from analytics_platform_tests.postgres import new_database
 
 
-@pytest.fixture(params=["duckdb", "postgres"])
+@pytest.fixture(params=["duckdb", "postgres", pytest.param("delta", marks=pytest.mark.slow)])
 def platform(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Platform]:
     if request.param == "duckdb":
         yield open_platform(tmp_path)
+        return
+    if request.param == "delta":
+        yield open_platform(tmp_path, warehouse_url=f"lake://{tmp_path}/tables")
         return
     with new_database() as url:
         yield open_platform(tmp_path, warehouse_url=url)

@@ -147,6 +147,7 @@ def _places(session: Session) -> dict[object, object]:
     return dict(session.rows(f"SELECT list_id, CAST({place} AS VARCHAR) FROM star.dim_list"))
 
 
+@pytest.mark.parametrize("platform", ["duckdb", "postgres"], indirect=True)  # by means of a database
 def test_an_upsert_leaves_rows_that_did_not_change_untouched(session: Session) -> None:
     session.publish(LISTS, lists(a="Summer", b="Winter"), None)
     before = _places(session)

@@ -22,6 +22,7 @@ def test_times_are_utc_whatever_the_machine(session: Session) -> None:
     assert session.rows("SELECT CAST(TIMESTAMPTZ '2024-03-01 23:30:00-01' AS DATE)::VARCHAR") == [("2024-03-02",)]
 
 
+@pytest.mark.parametrize("platform", ["duckdb", "postgres"], indirect=True)  # by means of a database
 def test_a_table_is_compared_with_its_contract_once_in_a_session(platform: Platform, session: Session) -> None:
     session.execute("ALTER TABLE ops.acceptances DROP COLUMN reason")
     session.ensure(Acceptances)
@@ -32,6 +33,7 @@ def test_a_table_is_compared_with_its_contract_once_in_a_session(platform: Platf
         assert later.rows("SELECT count(reason) FROM ops.acceptances") == [(0,)]
 
 
+@pytest.mark.parametrize("platform", ["duckdb", "postgres"], indirect=True)  # by means of a database
 def test_a_column_added_in_a_transaction_that_raises_is_added_again(platform: Platform, session: Session) -> None:
     session.execute("ALTER TABLE ops.acceptances DROP COLUMN reason")
     with platform.session() as later:

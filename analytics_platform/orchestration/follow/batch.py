@@ -180,9 +180,9 @@ def _touched(
         ids, new = batches_not_built(session, settings), loadings(session)
     else:
         mark = dt.datetime.fromisoformat(f"{built_up_to.split()[0]}+00:00")
-        new = loadings(session, mark - OVERLAP if settings.is_on_postgres else mark)
-        ends, other = dict[str, str](), "" if settings.is_on_postgres else built_up_to
-        if instance and settings.is_on_postgres and new:
+        new = loadings(session, mark - OVERLAP if settings.takes_several_runs else mark)
+        ends, other = dict[str, str](), "" if settings.takes_several_runs else built_up_to
+        if instance and settings.takes_several_runs and new:
             # A lane loads one batch after the other: what a run of it loaded is built up to where that run stood.
             asked = dg.RunsFilter(run_ids=[each.run_id for each in new], job_name=FOLLOW)
             ends = {run.run_id: run.tags.get(FOLLOWED_UP_TO, "") for run in instance.get_runs(asked)}

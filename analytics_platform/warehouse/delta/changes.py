@@ -15,8 +15,8 @@ from analytics_platform.contracts.sql import quote, quote_table
 
 
 @dataclass(slots=True)
-class Changes:
-    """Changes of a table: `conditions` select stored rows that go, as do the keys in the table `gone`."""
+class TableChanges:
+    """TableChanges of a table: `conditions` select stored rows that go, as do the keys in the table `gone`."""
 
     contract: ContractType
     conditions: list[str] = field(default_factory=list)

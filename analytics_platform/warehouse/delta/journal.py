@@ -21,7 +21,7 @@ from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from deltalake.exceptions import CommitFailedError
 
 from analytics_platform.transform import DayRange
-from analytics_platform.warehouse.delta.place import Place
+from analytics_platform.warehouse.delta.place import DeltaPlace
 from analytics_platform.warehouse.session import ConflictError
 
 JOURNAL, STAGED = "_journal", "_staged"
@@ -39,7 +39,7 @@ _SCHEMA = pa.schema([("number", pa.int64()), ("entry", pa.string())])
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class JournalStep:
     """One change of one table by the rows staged under `staged`.
 
     `how` is `append`, `overwrite` (what `condition` selects, all if it is empty) or `merge` (rows with the same key by
@@ -78,13 +78,13 @@ class Entry:
     number: int
     staged: str
     parts: Sequence[Part]
-    steps: Sequence[Step]
+    steps: Sequence[JournalStep]
 
     @classmethod
     def read(cls, text: str) -> Entry:
         """Read what `text` gives."""
         found = json.loads(text)
-        parts, steps = [Part(**each) for each in found["parts"]], [Step(**each) for each in found["steps"]]
+        parts, steps = [Part(**each) for each in found["parts"]], [JournalStep(**each) for each in found["steps"]]
         return cls(found["number"], found["staged"], parts, steps)
 
     @property
@@ -96,63 +96,79 @@ class Entry:
 class Journal:
     """The journal of the tables at a place."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: DeltaPlace) -> None:
         self._place = place
+        self._table: DeltaTable | None = None
+        self._version = -1
+        self._entries: list[Entry] = []
 
     def settle(self) -> int:
         """End the last transaction if its writer did not, and return its number."""
-        entries = self._read()[1]
-        self._finish(entries)
-        return entries[-1].number if entries else 0
+        self._read()
+        return self._entries[-1].number if self._entries else 0
 
-    def commit(self, base: int, staged: str, parts: Sequence[Part], steps: Sequence[Step]) -> None:
-        """Make a transaction that looked at the tables when `base` was the last one.
+    @property
+    def last_staged(self) -> str:
+        """The folder of what was staged for the last transaction, as last read."""
+        return self._entries[-1].staged if self._entries else ""
+
+    def changed_since(self, number: int) -> set[str] | None:
+        """Return the tables that transactions after `number` changed, as last read; None if that is not known."""
+        if self._entries and self._entries[0].number > number + 1:
+            return None
+        return {step.table for entry in self._entries if entry.number > number for step in entry.steps}
+
+    def commit(self, base: int, staged: str, parts: Sequence[Part], steps: Sequence[JournalStep]) -> int:
+        """Make a transaction that looked at the tables when `base` was the last one; return its number.
 
         Raises `ConflictError` if another one has changed a part of it since; nothing is stored then.
         """
         for _ in range(_TRIES):
-            table, entries = self._read()
-            self._finish(entries)
-            self._check(base, parts, entries)
-            entry = Entry(entries[-1].number + 1 if entries else 1, staged, parts, steps)
+            self._check(base, parts)
+            entry = Entry(self._entries[-1].number + 1 if self._entries else 1, staged, parts, steps)
             try:
-                self._write(table, [*entries[1 - _KEPT :], entry])
+                self._write(entry)
             except CommitFailedError:
-                continue  # another one was first
+                self._read()  # another one was first
+                continue
             self._apply(entry)
-            return
+            return entry.number
         raise ConflictError(f"Too many runs write the warehouse {self._place.root} at once: run it again.")
 
-    def _check(self, base: int, parts: Sequence[Part], entries: Sequence[Entry]) -> None:
-        for entry in (each for each in entries if each.number > base):
+    def _check(self, base: int, parts: Sequence[Part]) -> None:
+        for entry in (each for each in self._entries if each.number > base):
             for part in (each for each in parts if any(map(each.overlaps, entry.parts))):
                 days = f" for {part.first}...{part.last}" if part.first else ""
                 raise ConflictError(
                     f"Another run changed {part.table}{days} while this one did: nothing of this one was stored, run "
                     "it again."
                 )
-        if entries and entries[0].number > base + 1:
-            raise ConflictError(f"{entries[-1].number - base} other transactions came between: run it again.")
+        if self._entries and self._entries[0].number > base + 1:
+            raise ConflictError(f"More than {_KEPT} transactions of other runs came between: run it again.")
 
-    def _read(self) -> tuple[DeltaTable, list[Entry]]:
-        table = self._place.table(JOURNAL) or DeltaTable.create(
-            self._place.uri(JOURNAL),
-            _SCHEMA,
-            mode="ignore",
-            storage_options=dict(self._place.options),
-            configuration={"delta.logRetentionDuration": "interval 1 days"},
-        )
-        texts = table.to_pyarrow_table(columns=["entry"])["entry"].to_pylist()
-        return table, sorted(map(Entry.read, texts), key=lambda entry: entry.number)
+    def _read(self) -> None:
+        """Read the entries, unless they were read, and end the last one: make its steps that are missing."""
+        if self._table is None:
+            self._table = self._place.table(JOURNAL) or DeltaTable.create(
+                self._place.uri(JOURNAL), _SCHEMA, mode="ignore", storage_options=dict(self._place.options)
+            )
+        else:
+            self._table.update_incremental()
+        if self._table.version() == self._version:
+            return
+        texts = self._table.to_pyarrow_table(columns=["entry"])["entry"].to_pylist()
+        self._entries = sorted(map(Entry.read, texts), key=lambda entry: entry.number)
+        # What was staged is deleted when all steps are made.
+        if self._entries and self._place.files(f"{STAGED}/{self._entries[-1].staged}"):
+            self._apply(self._entries[-1])
+        self._version = self._table.version()
 
-    def _write(self, table: DeltaTable, entries: Sequence[Entry]) -> None:
+    def _write(self, entry: Entry) -> None:
+        assert self._table is not None
+        entries = [*self._entries[1 - _KEPT :], entry]
         rows = [{"number": each.number, "entry": each.text} for each in entries]
-        write_deltalake(table, pa.Table.from_pylist(rows, _SCHEMA), mode="overwrite")
-
-    def _finish(self, entries: Sequence[Entry]) -> None:
-        """Make the steps of the last entry, unless what was staged for it is gone: it is deleted when all are made."""
-        if entries and self._place.files(f"{STAGED}/{entries[-1].staged}"):
-            self._apply(entries[-1])
+        write_deltalake(self._table, pa.Table.from_pylist(rows, _SCHEMA), mode="overwrite")
+        self._entries, self._version = entries, self._table.version()
 
     def _apply(self, entry: Entry) -> None:
         for step in entry.steps:
@@ -160,7 +176,7 @@ class Journal:
                 pass
         self._place.delete(f"{STAGED}/{entry.staged}")
 
-    def _make(self, entry: Entry, step: Step) -> bool:
+    def _make(self, entry: Entry, step: JournalStep) -> bool:
         """Make a step, unless that was done; False if another commit of the table came between."""
         table, staged = self._place.table(step.table), self._place.table(step.staged)
         # Without its table somebody dropped it; without what was staged another process has made all steps.

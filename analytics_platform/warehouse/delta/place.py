@@ -24,7 +24,7 @@ LAKE, BUCKET = "lake://", "lake+s3://"
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class DeltaPlace:
     """The folder of all tables; `options` say how a bucket is reached."""
 
     root: str
@@ -35,13 +35,16 @@ class Place:
         return f"{self.root}/{name.replace('.', '/')}"
 
     def table(self, name: str, as_of: int | dt.datetime | None = None) -> DeltaTable | None:
-        """Open a table as it is or was, if it is there. Raises `WarehouseError` for a version that is not kept."""
+        """Open a table as it is or was, if there is one. Raises `WarehouseError` for a version that is not kept."""
         try:
             table = DeltaTable(self.uri(name), storage_options=dict(self.options))
         except TableNotFoundError:
             return None
         if as_of is None:
             return table
+        # Of a time before a table was made Delta gives the first version.
+        if isinstance(as_of, dt.datetime) and as_of.timestamp() * 1000 < (table.metadata().created_time or 0):
+            return None
         try:
             table.load_as_version(as_of)
         except (DeltaError, ValueError) as error:
@@ -70,11 +73,11 @@ class Place:
         return pyarrow.fs.PyFileSystem(DeltaStorageHandler(self.root, dict(self.options)))
 
 
-def place_of(settings: Settings) -> Place:
+def place_of(settings: Settings) -> DeltaPlace:
     """Return the place that WAREHOUSE_URL names. Credentials of a bucket come from the default chain of the AWS SDK."""
     url = settings.warehouse_url.get_secret_value()
     if url.startswith(LAKE):
-        return Place(url.removeprefix(LAKE).rstrip("/"))
+        return DeltaPlace(url.removeprefix(LAKE).rstrip("/"))
     endpoint = settings.aws_endpoint_url_s3 or settings.aws_endpoint_url
     session = botocore.session.get_session()
     options = {
@@ -90,11 +93,11 @@ def place_of(settings: Settings) -> Place:
         keys = known.get_frozen_credentials()
         named = {"access_key_id": keys.access_key, "secret_access_key": keys.secret_key, "session_token": keys.token}
         options |= {f"aws_{name}": value for name, value in named.items() if value}
-    return Place(f"s3://{url.removeprefix(BUCKET).rstrip('/')}", options)
+    return DeltaPlace(f"s3://{url.removeprefix(BUCKET).rstrip('/')}", options)
 
 
 @contextmanager
-def explained(place: Place) -> Iterator[None]:
+def explained(place: DeltaPlace) -> Iterator[None]:
     """Say in one sentence what a disk or a bucket does not do. Delta's own errors never reach a user."""
     try:
         yield

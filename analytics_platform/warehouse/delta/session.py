@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -27,11 +27,13 @@ from analytics_platform.contracts.ddl import column_docs, column_types, create_s
 from analytics_platform.contracts.sql import quote, quote_table
 from analytics_platform.transform import DayRange, Query
 from analytics_platform.transform.spark import runs_on_spark
-from analytics_platform.warehouse.delta.changes import Changes, stored
-from analytics_platform.warehouse.delta.journal import JOURNAL, STAGED, Journal, Part, Step
-from analytics_platform.warehouse.delta.place import Place, explained
+from analytics_platform.warehouse.delta.changes import TableChanges, stored
+from analytics_platform.warehouse.delta.journal import JOURNAL, STAGED, Journal, JournalStep, Part
+from analytics_platform.warehouse.delta.maintenance import maintain, vacuum
+from analytics_platform.warehouse.delta.place import DeltaPlace, explained
 from analytics_platform.warehouse.duckdb import ROW_GROUP, DuckDBSession, in_memory
 from analytics_platform.warehouse.migration import changes
+from analytics_platform.warehouse.observation import TableState
 from analytics_platform.warehouse.session import BatchCard, Bound, ConflictError, Publication, WarehouseError
 from analytics_platform.warehouse.stopping import stopped_by_signals
 
@@ -48,7 +50,7 @@ _STATEMENT = re.compile(r'\s*(INSERT INTO|DELETE FROM|UPDATE)\s+([\w."]+)(.*)', 
 class DeltaWarehouse:
     """Delta tables at a place, as they are or were `as_of` a version or time. `memory` is the limit of DuckDB."""
 
-    place: Place
+    place: DeltaPlace
     memory: str
     as_of: int | dt.datetime | None = None
     spark_remote: str = field(default="", repr=False)  # it may hold a token
@@ -62,6 +64,20 @@ class DeltaWarehouse:
         """Return whether anything was ever stored."""
         with explained(self.place):
             return self.place.table(JOURNAL) is not None
+
+    def maintain(self) -> Iterator[str]:
+        """Join small files and delete old versions; yields a sentence for each table that this changed."""
+        with explained(self.place):
+            yield from maintain(self.place)
+
+    def states(self) -> Iterator[TableState]:
+        """Yield each table with the version that sessions read, and its rows."""
+        with self.session(read_only=True) as session:
+            for name in sorted(session.tables()):
+                table = self.place.table(name, self.as_of)
+                assert table is not None
+                at = dt.datetime.fromtimestamp(table.history(1)[0]["timestamp"] / 1000, dt.UTC)
+                yield TableState(name, table.version(), at, table.count())
 
     @contextmanager
     def session(self, read_only: bool = False) -> Iterator[DeltaSession]:
@@ -80,7 +96,7 @@ class DeltaSession(DuckDBSession):
     def __init__(
         self,
         connection: duckdb.DuckDBPyConnection,
-        place: Place,
+        place: DeltaPlace,
         read_only: bool = False,
         as_of: int | dt.datetime | None = None,
         spark_remote: str = "",
@@ -92,7 +108,7 @@ class DeltaSession(DuckDBSession):
         self._spark_remote = spark_remote
         self._journal = Journal(place)
         self._seen = dict[str, bool]()
-        self._changed = dict[str, Changes]()
+        self._changed = dict[str, TableChanges]()
         self._parts = list[Part]()
         self._base = 0
 
@@ -118,21 +134,17 @@ class DeltaSession(DuckDBSession):
         self.connection.execute(f"CREATE SCHEMA IF NOT EXISTS {quote(name.partition('.')[0])}")
         self.connection.execute(f"CREATE OR REPLACE VIEW {quote_table(name)} AS {rows}")
 
-    def _forget(self) -> None:
+    def _forget(self, names: Iterable[str]) -> None:
         """Forget what tables were: they are read anew when they are asked for."""
-        for name in (name for name, is_there in self._seen.items() if is_there):
+        for name in (name for name in names if self._seen.pop(name, False)):
             self.connection.execute(f"DROP VIEW IF EXISTS {quote_table(name)}")
             self.connection.unregister(stored(name))
-        self._seen.clear()
-        for of in self._changed.values():
-            self.connection.execute(f"DROP TABLE {quote_table(of.added)}; DROP TABLE {quote_table(of.gone)}")
-        self._changed.clear()
 
-    def _changes(self, name: str) -> Changes:
+    def _changes(self, name: str) -> TableChanges:
         """Return the changes of a table in this transaction."""
         if name not in self._changed:
             self._see(name)
-            of = Changes(CONTRACTS[name])
+            of = TableChanges(CONTRACTS[name])
             self.connection.execute(of.create())
             self._changed[name] = of
             self._show(name)
@@ -150,27 +162,31 @@ class DeltaSession(DuckDBSession):
             yield
             return
         self._check_writable()
-        self._forget()
-        self._base, self._parts, self._in_transaction = self._journal.settle(), parts, True
+        last = self._journal.settle()
+        changed = self._journal.changed_since(self._base)
+        self._forget([*self._seen] if changed is None else changed)
+        self._base, self._parts, self._in_transaction = last, parts, True
         try:
             yield
             self._commit()
         finally:
             self._in_transaction = False
-            self._forget()
+            self._forget(self._changed)
+            for of in self._changed.values():
+                self.connection.execute(f"DROP TABLE {quote_table(of.added)}; DROP TABLE {quote_table(of.gone)}")
+            self._changed.clear()
 
     def _commit(self) -> None:
         """Stage what was changed, and enter it in the journal."""
         staged = uuid.uuid4().hex
-        steps = [
-            step
-            for of in self._changed.values()
-            if (step := self._stage(of, f"{STAGED}/{staged}/{len(self._changed)}"))
-        ]
+        steps = [step for of in self._changed.values() if (step := self._stage(of, f"{STAGED}/{staged}"))]
         if steps:
-            self._journal.commit(self._base, staged, self._parts, steps)
+            last = self._journal.commit(self._base, staged, self._parts, steps)
+            changed = self._journal.changed_since(self._base)
+            self._forget([*self._seen] if changed is None else changed)
+            self._base = last
 
-    def _stage(self, of: Changes, folder: str) -> Step | None:
+    def _stage(self, of: TableChanges, folder: str) -> JournalStep | None:
         """Write what a table gains and loses where nobody reads it yet; None if nothing changed."""
         name = of.contract.table.name
         if of.conditions and "TRUE" not in of.conditions and self.count(of.gone):
@@ -188,7 +204,7 @@ class DeltaSession(DuckDBSession):
         place = f"{folder}/{name.replace('.', '_')}"
         result = self.connection.sql(f"SELECT * FROM ({rows})").to_arrow_reader(ROW_GROUP)
         write_deltalake(self._place.uri(place), result, storage_options=dict(self._place.options))
-        return Step(name, how, condition, place)
+        return JournalStep(name, how, condition, place)
 
     def execute(self, sql: str, parameters: Bound = None) -> None:
         """Run a statement that changes rows, of one table by a condition on its own columns."""
@@ -200,9 +216,10 @@ class DeltaSession(DuckDBSession):
         with self.transaction():
             of, rest = self._changes(name), found[3]
             if found[1] == "DELETE FROM":
-                self._run(of.delete(rest.partition("WHERE")[2]), parameters)
+                self._run(of.delete(rest.partition("WHERE")[2] or "TRUE"), parameters)
             elif found[1] == "UPDATE":
-                moving = f"SELECT * FROM ({of.kept}) AS kept WHERE {rest.rpartition('WHERE')[2]}"
+                which = rest.rpartition("WHERE")[2] if "WHERE" in rest else "TRUE"
+                moving = f"SELECT * FROM ({of.kept}) AS kept WHERE {which}"
                 self._run(f"CREATE OR REPLACE TEMP TABLE moving AS {moving}", parameters)
                 self.connection.execute(of.replace("moving"))
             self._run(f"{found[1]} {quote_table(of.added)}{rest}", parameters)
@@ -257,14 +274,17 @@ class DeltaSession(DuckDBSession):
 
     def _made_on_spark(self, contract: ContractType, query: Query) -> Query:
         """Have Spark compute the rows of a query; what changed within the transaction only this session sees."""
-        from analytics_platform.warehouse.delta.spark import Spark  # a package that only this setting needs
-
+        try:
+            from analytics_platform.warehouse.delta.spark import Spark
+        except ModuleNotFoundError as error:
+            words = "SPARK_REMOTE needs a package more: pip install 'analytics-platform[spark]'."
+            raise WarehouseError(words) from error
         named = {f"{layer}.{table}" for layer, table in _NAME.findall(query.sql)} & set(CONTRACTS)
         tables = {name: table for name in named if (table := self._place.table(name)) is not None}
         self.connection.register("computed", Spark(self._spark_remote).rows(contract, query, tables))
         return replace(query, sql="SELECT * FROM computed", parameters={}, model="")
 
-    def _take(self, of: Changes, rows: Query | pl.DataFrame, days: DayRange | None) -> bool:
+    def _take(self, of: TableChanges, rows: Query | pl.DataFrame, days: DayRange | None) -> bool:
         """Take the rows that were made into the changes of their table. Returns whether that changes a row."""
         query = rows if isinstance(rows, Query) else Query("", {})
         table = of.contract.table
@@ -283,19 +303,36 @@ class DeltaSession(DuckDBSession):
         part = f"({within}) AND ({query.part})"
         hashes = "SELECT count(*), sum(hash(part)) FROM (SELECT {} FROM {}) AS part"
         before = self.one(hashes.format(columns, f"({of.current}) AS rows WHERE {part}"))
+        if before == self.one(hashes.format(columns, new)):
+            return False  # no version of the table for what is as it was
         self.connection.execute(f"DELETE FROM {quote_table(of.added)} WHERE {part}")
         if query.part == "TRUE":
             of.conditions = ["TRUE"] if within == "TRUE" else [*of.conditions, within]
         else:
             self.connection.execute(of.delete(part))
         self.connection.execute(f"INSERT INTO {quote_table(of.added)} BY NAME SELECT * FROM {new}")
-        return before != self.one(hashes.format(columns, new))
+        return True
+
+    def forget_history(self) -> None:
+        """Delete the files of earlier versions of all tables. Who reads one of these now has to ask again."""
+        self._check_writable()
+        self._journal.settle()
+        for name in self.tables():
+            vacuum(self._place, name, hours=0)
 
     def tables(self) -> set[str]:
         """Return the names (`schema.table`) of the tables that exist."""
         with ThreadPoolExecutor(_THREADS) as pool:
-            found = pool.map(lambda name: self._place.table(name) is not None, CONTRACTS)
+            found = pool.map(self._exists, CONTRACTS)
             return {name for name, is_there in zip(CONTRACTS, found, strict=True) if is_there}
+
+    def _exists(self, name: str) -> bool:
+        try:
+            return self._place.table(name, self._as_of) is not None
+        except WarehouseError:
+            if self._as_of is None:
+                raise
+            return False  # there was none at that time
 
     def ensure(self, *contracts: ContractType) -> None:
         """Create the tables that are missing, and migrate the others. Raises `WarehouseError` if values would be lost.

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import socket
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 from deltalake import DeltaTable
 from pyspark.errors import PySparkException
-from pyspark.sql.connect.client.core import DefaultChannelBuilder
-from pyspark.sql.connect.client.retries import DefaultPolicy
-from pyspark.sql.connect.session import SparkSession
 
 from analytics_platform.contracts.base import ContractType
 from analytics_platform.contracts.ddl import column_types
@@ -21,6 +20,9 @@ from analytics_platform.settings import masked
 from analytics_platform.transform import Query
 from analytics_platform.transform.spark import spark_sql, view_of
 from analytics_platform.warehouse.session import WarehouseError
+
+if TYPE_CHECKING:
+    from pyspark.sql.connect.session import SparkSession
 
 _REACHED_WITHIN_S = 5.0
 
@@ -67,11 +69,23 @@ class Spark:
 
 @lru_cache(maxsize=1)
 def _session(url: str) -> SparkSession:
+    return connect(url)
+
+
+def connect(url: str) -> SparkSession:
     """Open a session, in UTC. Raises `OSError` if nothing answers at the address."""
-    channel = DefaultChannelBuilder(url)
+    main = sys.modules["__main__"]
+    if not hasattr(main, "__file__"):
+        # pyspark takes a process without such a file for a doctest, and ends it: runs that Dagster starts have none.
+        main.__file__ = sys.executable
+    from pyspark.sql.connect.client.core import DefaultChannelBuilder
+    from pyspark.sql.connect.client.retries import DefaultPolicy
+    from pyspark.sql.connect.session import SparkSession
+
+    host, _, port = DefaultChannelBuilder(url).endpoint.rpartition(":")
     # The client itself would try for ten minutes.
-    socket.create_connection(tuple(channel.endpoint.rsplit(":", 1)), _REACHED_WITHIN_S).close()  # type: ignore[arg-type]
-    session = SparkSession.builder.remote(url).getOrCreate()
+    socket.create_connection((host, int(port)), _REACHED_WITHIN_S).close()
+    session: SparkSession = SparkSession.builder.remote(url).create()
     session.client.set_retry_policies([DefaultPolicy(max_retries=4)])
     session.conf.set("spark.sql.session.timeZone", "UTC")
     return session

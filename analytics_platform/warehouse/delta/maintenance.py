@@ -1,0 +1,54 @@
+"""Keeps Delta tables quick to read: joins small files, and deletes those of old versions.
+
+Neither changes a row. A run that commits at the same moment is not held up: it looks again, or its files are joined the
+next time.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from contextlib import suppress
+
+from deltalake import DeltaTable
+from deltalake.exceptions import CommitFailedError
+
+from analytics_platform.catalog import CONTRACTS
+from analytics_platform.warehouse.delta.journal import JOURNAL, STAGED, Journal
+from analytics_platform.warehouse.delta.place import DeltaPlace
+
+HISTORY_HOURS = 7 * 24
+"""Hours for which earlier versions of a table can be read."""
+
+_JOURNAL_HOURS = 24
+"""Hours for which the files of the journal are kept, and what was staged by a process that was killed."""
+
+
+def maintain(place: DeltaPlace) -> Iterator[str]:
+    """Join small files of every table and delete old versions; yields a sentence for each table that changed."""
+    journal = Journal(place)
+    journal.settle()
+    for name in CONTRACTS:
+        if table := place.table(name):
+            joined = _compact(table)
+            deleted = vacuum(place, name, HISTORY_HOURS)
+            if joined or deleted:
+                yield f"{name}: {joined} files joined, {deleted} old files deleted."
+    vacuum(place, JOURNAL, _JOURNAL_HOURS)
+    before = dt.datetime.now(dt.UTC) - dt.timedelta(hours=_JOURNAL_HOURS)
+    old = {each.path.split("/")[1] for each in place.files(STAGED) if each.mtime and each.mtime < before}
+    for folder in old - {journal.last_staged}:
+        place.delete(f"{STAGED}/{folder}")
+
+
+def _compact(table: DeltaTable) -> int:
+    """Join small files of a table; returns how many."""
+    with suppress(CommitFailedError):  # a run replaced one of them meanwhile
+        return int(table.optimize.compact()["numFilesRemoved"])
+    return 0
+
+
+def vacuum(place: DeltaPlace, name: str, hours: int) -> int:
+    """Delete files that no version of a table of the last hours has; returns how many."""
+    table = place.table(name)
+    return len(table.vacuum(hours, dry_run=False, enforce_retention_duration=False)) if table else 0

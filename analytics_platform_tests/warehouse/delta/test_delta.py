@@ -1,0 +1,201 @@
+"""Tables in Delta Lake: equal to those in DuckDB, whole after a kill anywhere, and read by others as they lie."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import deltalake
+import polars as pl
+import pytest
+from deltalake import DeltaTable
+from tenacity import Retrying, stop_after_delay, wait_fixed
+
+from analytics_platform.transform import DayRange
+from analytics_platform.warehouse.delta import journal, session
+from analytics_platform.warehouse.session import ConflictError, WarehouseError
+from analytics_platform_tests.kit import (
+    Contents,
+    Platform,
+    Row,
+    build,
+    click,
+    contents,
+    load_rows,
+    needed,
+    open_platform,
+)
+from analytics_platform_tests.lake.s3_kit import REGION, Bucket
+from analytics_platform_tests.models.sales import buy
+from analytics_platform_tests.reliability.victim import in_child
+from analytics_platform_tests.warehouse.postgres.test_parity import differing
+
+DAYS = DayRange(dt.date(2026, 3, 1), dt.date(2026, 3, 2))
+FILES = (
+    [click("ada", "2026-03-01T10:00:00"), click("bob", "2026-03-02T09:00:00"), click("", "2026-03-01T10:00:00")],
+    [click("ada", "2026-03-01T10:00:00"), click("eve", "2026-03-01T23:50:00")],
+)
+
+
+def on_delta(folder: Path) -> Platform:
+    return open_platform(folder, warehouse_url=f"lake://{folder}/tables")
+
+
+def load_and_build(platform: Platform, *tables: str, files: Sequence[Sequence[Row]] = FILES) -> Contents:
+    """Each file by itself, and all days after each."""
+    with platform.session() as session:
+        for number, rows in enumerate(files):
+            load_rows(platform, session, rows, f"{number}.csv")
+            build(session, DAYS, platform.settings, needed(*tables) if tables else None)
+        return contents(session)
+
+
+def test_every_table_is_equal_to_that_in_duckdb(tmp_path: Path) -> None:
+    in_file = load_and_build(open_platform(tmp_path / "file"))
+    in_delta = load_and_build(on_delta(tmp_path / "delta"))
+    assert differing(in_file, in_delta) == []
+    assert in_delta["star.fact_sessions"] and in_delta["ops.quarantine"]
+
+
+def _load_killed(folder: Path, boundary: int) -> int:
+    """Load a file, and be killed before the n-th write of a Delta table."""
+    passed = 0
+
+    def fused(*arguments: object, **options: object) -> None:
+        nonlocal passed
+        if passed == boundary:
+            os.kill(os.getpid(), signal.SIGKILL)
+        passed += 1
+        deltalake.write_deltalake(*arguments, **options)  # type: ignore[call-overload]
+
+    for module in (journal, session):
+        vars(module)["write_deltalake"] = fused
+    platform = on_delta(folder)
+    with platform.session() as opened:
+        load_rows(platform, opened, FILES[0], "0.csv")
+    return passed
+
+
+def test_a_load_that_is_killed_before_any_write_is_there_once_after_the_next(tmp_path: Path) -> None:
+    code, writes = in_child(_load_killed, tmp_path / "whole", -1)
+    assert (code, writes) == (0, 9)  # four tables staged, the entry, four tables
+    with on_delta(tmp_path / "whole").session() as opened:
+        expected = contents(opened)
+    for boundary in (0, 5, 7):
+        folder = tmp_path / str(boundary)
+        assert in_child(_load_killed, folder, boundary)[0] == -signal.SIGKILL
+        assert in_child(_load_killed, folder, -1)[0] == 0
+        with on_delta(folder).session() as opened:
+            assert contents(opened) == expected, boundary
+        assert not [*(folder / "tables" / "_staged").glob("*")] or boundary < 5
+
+
+@pytest.fixture
+def platform(tmp_path: Path) -> Platform:
+    platform = on_delta(tmp_path)
+    with platform.session() as opened:
+        load_rows(platform, opened, FILES[0], "0.csv")
+    return platform
+
+
+def test_of_two_runs_that_publish_different_days_both_land(platform: Platform) -> None:
+    with platform.session() as one, platform.session() as other:
+        days = [DayRange(each, each) for each in (DAYS.first, DAYS.last)]
+        for opened in (one, other):
+            build(opened, DAYS, platform.settings, needed("cleaned.events") - {"cleaned.events"})
+        with one.transaction(publishing=[("cleaned.events", days[0])]):
+            build(one, days[0], platform.settings, {"cleaned.events"})
+            build(other, days[1], platform.settings, {"cleaned.events"})
+    with platform.session(read_only=True) as opened:
+        assert opened.rows("SELECT event_date, count(*) FROM cleaned.events GROUP BY 1 ORDER BY 1") == [
+            (DAYS.first, 1),
+            (DAYS.last, 1),
+        ]
+
+
+def test_of_two_runs_that_publish_the_same_day_the_second_is_told_in_a_sentence(platform: Platform) -> None:
+    words = "Another run changed cleaned.events for 2026-03-01...2026-03-02 while this one did: nothing"
+    with platform.session() as one, platform.session() as other:
+        build(one, DAYS, platform.settings, needed("cleaned.events") - {"cleaned.events"})
+        with pytest.raises(ConflictError, match=words), one.transaction():
+            build(one, DAYS, platform.settings, {"cleaned.events"})
+            build(other, DAYS, platform.settings, {"cleaned.events"})
+    with platform.session(read_only=True) as opened:
+        assert opened.count("cleaned.events") == 2
+
+
+def test_a_run_that_publishes_alone_what_another_published_meanwhile_makes_it_again(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit, others = journal.Journal.commit, [platform]
+
+    def late(*arguments: object) -> int:
+        if others:
+            with others.pop().session() as other:
+                build(other, DAYS, platform.settings, {"cleaned.events"})
+        return commit(*arguments)  # type: ignore[arg-type]
+
+    with platform.session() as one:
+        build(one, DAYS, platform.settings, needed("cleaned.events") - {"cleaned.events"})
+        monkeypatch.setattr(journal.Journal, "commit", late)
+        build(one, DAYS, platform.settings, {"cleaned.events"})
+        assert one.count("cleaned.events") == 2
+
+
+def test_polars_reads_orders_and_what_they_were_before_the_last_file(tmp_path: Path) -> None:
+    files = [[buy("ada", "T1", "2026-03-01T10:00:00")], [buy("eve", "T2", "2026-03-02T11:00:00")]]
+    load_and_build(on_delta(tmp_path), "star.fact_orders", files=files)
+    uri = f"{tmp_path}/tables/star/fact_orders"
+    versions = (None, DeltaTable(uri).version() - 1)
+    orders = [pl.scan_delta(uri, version=each).select("transaction_id").collect().to_series() for each in versions]
+    assert [sorted(each) for each in orders] == [["T1", "T2"], ["T1"]]
+
+
+@pytest.fixture(scope="module")
+def bucket() -> Iterator[Bucket]:
+    """A bucket of a server in its own process: while deltalake waits for an answer, no thread of ours runs."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    server = subprocess.Popen([sys.executable, "-m", "moto.server", "-p", str(port)], stderr=subprocess.DEVNULL)
+    try:
+        for attempt in Retrying(wait=wait_fixed(0.1), stop=stop_after_delay(30)):
+            with attempt:
+                socket.create_connection(("127.0.0.1", port)).close()
+        bucket = Bucket(f"http://127.0.0.1:{port}")
+        where = {"LocationConstraint": REGION}
+        bucket.client.create_bucket(Bucket="shop", CreateBucketConfiguration=where)
+        yield bucket
+    finally:
+        server.kill()
+        server.wait()
+
+
+def test_tables_in_a_bucket_are_equal_too(tmp_path: Path, bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    reach = {"aws_endpoint_url_s3": bucket.endpoint, "aws_default_region": REGION}
+    made = []
+    for settings in ({}, {"warehouse_url": "lake+s3://shop/warehouse", **reach}):
+        platform = open_platform(tmp_path / str(len(made)), **settings)
+        with platform.session() as opened:
+            for number, rows in enumerate(FILES):
+                load_rows(platform, opened, rows, f"{number}.csv")
+            build(opened, DAYS, platform.settings, {"cleaned.urls", "cleaned.user_agents", "cleaned.product_names"})
+            made.append(contents(opened))
+    assert made[0] == made[1] and made[1]["cleaned.clickstream"]
+
+
+def test_a_bucket_that_is_away_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    platform = open_platform(
+        tmp_path, warehouse_url="lake+s3://shop/warehouse", aws_endpoint_url_s3="http://127.0.0.1:9"
+    )
+    with pytest.raises(WarehouseError, match="The warehouse s3://shop/warehouse cannot be read or written: check"):
+        platform.warehouse.exists()

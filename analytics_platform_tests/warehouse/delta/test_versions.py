@@ -1,0 +1,64 @@
+"""What Delta tables were: listed, read, joined into fewer files, and forgotten when a person is erased."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from deltalake import DeltaTable
+from typer.testing import CliRunner
+
+from analytics_platform import read
+from analytics_platform.cli.commands import app
+from analytics_platform.errors import UserError
+from analytics_platform.warehouse.delta.session import DeltaWarehouse
+from analytics_platform.warehouse.open import open_delta
+from analytics_platform_tests.kit import Platform, load_rows, open_platform
+from analytics_platform_tests.warehouse.delta.test_delta import FILES, on_delta
+
+
+@pytest.fixture
+def platform(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Platform:
+    """Two files, loaded one after the other."""
+    monkeypatch.setenv("DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("WAREHOUSE_URL", f"lake://{tmp_path}/tables")
+    platform = on_delta(tmp_path)
+    with platform.session() as session:
+        for number, rows in enumerate(FILES):
+            load_rows(platform, session, rows, f"{number}.csv")
+    return platform
+
+
+def test_an_earlier_version_is_read_and_listed(platform: Platform) -> None:
+    assert (len(read("cleaned.clickstream")), len(read("cleaned.clickstream", as_of=1))) == (3, 2)
+    listed = CliRunner().invoke(app, ["tables", "--as-of", "1", "--json"])
+    assert '"table": "cleaned.clickstream",\n    "version": 1,' in listed.stdout and '"rows": 2\n' in listed.stdout
+
+
+def test_a_time_before_the_first_version_and_a_text_that_is_none_are_one_sentence(platform: Platform) -> None:
+    with pytest.raises(UserError, match=r"cleaned\.clickstream is not built yet|has no state of 2020"):
+        read("cleaned.clickstream", as_of="2020-01-01")
+    with pytest.raises(UserError, match="soon is neither a version nor a time: write 12"):
+        read("cleaned.clickstream", as_of="soon")
+
+
+def test_only_delta_tables_keep_what_they_were(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="Only Delta tables keep what they were: set WAREHOUSE_URL"):
+        open_delta(open_platform(tmp_path).settings)
+
+
+def test_maintenance_joins_files_and_changes_no_row(platform: Platform) -> None:
+    assert isinstance(platform.warehouse, DeltaWarehouse)
+    table = platform.warehouse.place.uri("cleaned.clickstream")
+    assert len(DeltaTable(table).file_uris()) == 2
+    assert any(each.startswith("cleaned.clickstream: 2 files joined") for each in platform.warehouse.maintain())
+    assert len(DeltaTable(table).file_uris()) == 1
+    assert (len(read("cleaned.clickstream")), len(read("cleaned.clickstream", as_of=1))) == (3, 2)
+
+
+def test_after_an_erasure_no_file_holds_what_a_table_was(platform: Platform) -> None:
+    with platform.session() as session:
+        session.execute("DELETE FROM cleaned.clickstream WHERE client_id = $client", {"client": "ada"})
+        session.forget_history()
+    files = [*Path(platform.warehouse.name).rglob("*.parquet")]
+    assert files and not [each for each in files if b"ada" in each.read_bytes()]
