@@ -35,10 +35,16 @@ def maintain(place: DeltaPlace) -> Iterator[str]:
             if joined or deleted:
                 yield f"{name}: {joined} files joined, {deleted} old files deleted."
     vacuum(place, JOURNAL, _JOURNAL_HOURS)
-    before = dt.datetime.now(dt.UTC) - dt.timedelta(hours=_JOURNAL_HOURS)
-    old = {each.path.split("/")[1] for each in place.files(STAGED) if each.mtime and each.mtime < before}
-    for folder in old - {journal.last_staged}:
+    for folder in _left(place) - {journal.last_staged}:
         place.delete(f"{STAGED}/{folder}")
+
+
+def _left(place: DeltaPlace) -> set[str]:
+    """Return the folders of what was staged so long ago that whoever did was killed."""
+    before = (dt.datetime.now(dt.UTC) - dt.timedelta(hours=_JOURNAL_HOURS)).timestamp() * 1000
+    staged = {tuple(each.path.split("/")[1:3]) for each in place.files(STAGED)}
+    tables = {folder: place.table(f"{STAGED}/{folder}/{name}") for folder, name in staged}
+    return {folder for folder, table in tables.items() if table and (table.metadata().created_time or 0) < before}
 
 
 def _compact(table: DeltaTable) -> int:

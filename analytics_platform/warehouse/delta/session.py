@@ -18,6 +18,7 @@ from types import MappingProxyType
 import duckdb
 import polars as pl
 import pyarrow as pa
+import pyarrow.dataset
 from deltalake import DeltaTable, write_deltalake
 from deltalake.schema import Schema
 
@@ -125,7 +126,7 @@ class DeltaSession(DuckDBSession):
         table = self._place.table(name, self._as_of)
         self._seen[name] = table is not None
         if table is not None:
-            self.connection.register(stored(name), table.to_pyarrow_dataset())
+            self.connection.register(stored(name), _dataset(table))
             self._show(name)
 
     def _show(self, name: str) -> None:
@@ -380,6 +381,15 @@ class DeltaSession(DuckDBSession):
             table.alter.add_columns([fields[column] for column in needed.added])
         self.connection.unregister("migrating")
         self._seen.pop(name, None) if needed.widened or needed.added else None
+
+
+def _dataset(table: DeltaTable) -> pa.dataset.Dataset:
+    """Return the files of a table for DuckDB to scan."""
+    # Files that a merge wrote say that their text is of the type string_view. Compared with text of another type
+    # Arrow fails ("no kernel matching input types"), but only where it uses statistics; files of strings may be views.
+    fields = pa.schema(table.schema().to_arrow())
+    views = [each.with_type(pa.string_view()) if pa.types.is_string(each.type) else each for each in fields]
+    return table.to_pyarrow_dataset(schema=pa.schema(views))
 
 
 def _part(name: str, days: DayRange | None) -> Part:

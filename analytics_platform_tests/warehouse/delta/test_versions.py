@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
-from deltalake import DeltaTable
+from deltalake import DeltaTable, write_deltalake
 from typer.testing import CliRunner
 
 from analytics_platform import read
 from analytics_platform.cli.commands import app
 from analytics_platform.errors import UserError
+from analytics_platform.warehouse.delta import maintenance
 from analytics_platform.warehouse.delta.session import DeltaWarehouse
 from analytics_platform.warehouse.open import open_delta
 from analytics_platform_tests.kit import Platform, load_rows, open_platform
@@ -62,3 +64,28 @@ def test_after_an_erasure_no_file_holds_what_a_table_was(platform: Platform) -> 
         session.forget_history()
     files = [*Path(platform.warehouse.name).rglob("*.parquet")]
     assert files and not [each for each in files if b"ada" in each.read_bytes()]
+
+
+def test_rows_that_a_merge_wrote_are_found_by_their_text(platform: Platform) -> None:
+    with platform.session() as session:
+        session.execute("UPDATE ops.pipeline_logs SET run_id = 'merged'")
+        found = [
+            session.rows(
+                "SELECT count(*) FROM ops.pipeline_logs WHERE list_contains($inputs, input)", {"inputs": inputs}
+            )
+            for inputs in (["0.csv"], ["0.csv", "1.csv"])
+        ]
+    assert found == [[(1,)], [(2,)]]
+
+
+def test_maintenance_deletes_what_a_killed_run_staged_a_day_ago(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert isinstance(platform.warehouse, DeltaWarehouse)
+    place = platform.warehouse.place
+    write_deltalake(place.uri("_staged/killed/ops_acceptances"), pa.table({"batch_id": ["1"]}))
+    list(platform.warehouse.maintain())
+    assert place.files("_staged/killed")
+    monkeypatch.setattr(maintenance, "_JOURNAL_HOURS", 0)
+    list(platform.warehouse.maintain())
+    assert not place.files("_staged")
