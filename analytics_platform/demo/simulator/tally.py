@@ -224,7 +224,7 @@ class Tally:
 
     def _describe_extras(self, orders: Iterable[Sold]) -> dict[str, str]:
         """Add up tax, shipping and discounts, each in euros, as far as there is a rate."""
-        totals = Counter[str]()
+        totals = defaultdict[str, Decimal](Decimal)
         for _, _, at, order, _ in orders:
             lines = zip(order.lines, order.discounts, strict=True)
             told = [("discount", line.quantity, cents) for line, cents in lines]
