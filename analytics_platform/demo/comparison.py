@@ -216,5 +216,7 @@ def reconcile(session: Session, sales: Sales, orders: Iterable[BoughtOrder]) -> 
     sql = "SELECT version, product_name, price FROM star.dim_product WHERE product_id = $renamed"
     versions = {number: tuple(told) for number, *told in session.rows(sql, {"renamed": RENAMED})}
     yield Compared(("versions of a renamed product",), (VERSIONS, versions, VERSIONS))
+    stock = session.rows("SELECT product_id, max_by(stock, updated_at) FROM cleaned.product_versions GROUP BY 1")
+    yield Compared(("out of stock",), ([RENAMED], [number for number, pieces in stock if not pieces], [RENAMED]))
     yield Compared(("orders without items",), (sales.empty, *empty))
     yield Compared(("orders rejected for another reason",), (len(sales.rejected), 0, 0))

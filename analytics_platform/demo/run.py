@@ -24,7 +24,7 @@ from rich.table import Table
 
 from analytics_platform.demo.comparison import Compared, Sales, compare, reconcile
 from analytics_platform.demo.servers.start import start_servers
-from analytics_platform.demo.simulated_shop import buy, rename_product, stock_shop
+from analytics_platform.demo.simulated_shop import buy, change_product, stock_shop
 from analytics_platform.demo.simulator import (
     PURCHASES,
     FolderInUseError,
@@ -125,7 +125,7 @@ def _deliver(part: Path, users: Path, settings: Settings) -> None:
         queue.send(read_messages(path))
     if is_late:
         with open_shop(settings) as shop:
-            rename_product(shop)
+            change_product(shop)
         return
     with MongoClient[dict[str, object]](settings.mongodb_uri.get_secret_value()) as client:
         collection = client[settings.mongodb_database][settings.mongodb_collection]

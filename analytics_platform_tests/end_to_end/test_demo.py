@@ -11,6 +11,8 @@ from pathlib import Path
 
 import duckdb
 
+from analytics_platform.demo.simulator.catalogue import VERSIONS
+
 DEMO = "from analytics_platform.cli.main import main; main()"
 
 
@@ -54,7 +56,7 @@ def assert_questions_are_answered(warehouse: Path) -> None:
             "SELECT sum(net_revenue) FROM star.fact_orders "
             "WHERE order_date > (SELECT max(order_date) - 14 FROM star.fact_orders)"
         ).fetchone()
-    assert len(answers) >= 18
+    assert len(answers) == 21
     assert not [title for title, sql in QUESTIONS if len(sql.strip().splitlines()) > 25]
     assert not [title for title, answer in answers.items() if answer.is_empty()]
     week = answers["Revenue by channel and device, against the week before"]
@@ -73,6 +75,9 @@ def assert_questions_are_answered(warehouse: Path) -> None:
     cohorts = answers["Value by month of the first order and first channel"]["cohort"]
     repeats = answers["Customers who order again within 30 days"].row(0, named=True)
     assert cohorts.n_unique() > 1 and repeats["customers"] > 0
+    (out_of_stock,) = answers["Products out of stock, by views"].iter_rows(named=True)
+    assert out_of_stock["product_name"] == VERSIONS[2][0] and out_of_stock["views"] > 0
+    assert answers["Promotions by click rate"]["clicked"].sum() > 0
 
 
 def test_a_folder_with_other_data_is_left_alone(tmp_path: Path) -> None:
