@@ -85,7 +85,8 @@ class FactOrderItems(
     reads=dict.fromkeys(
         ("cleaned.event_items", "sessionized.credited_items"), Days(joined=("event_id", "sessionized.purchases"))
     ),
-    foreign_keys=dimensions("date", "person", "customer", "product") | {"credited_list_key": "star.dim_list"},
+    foreign_keys=dimensions("date", "person", "customer", "product")
+    | {"credited_list_key": "star.dim_list", "variant_key": "star.dim_product"},
 ):
     """One row per line of an order: what was bought, how much of it, and for how much?"""
 
@@ -98,6 +99,7 @@ class FactOrderItems(
     person_key: Whole = column("dim_person, who placed the order.")
     customer_key: Whole = column("dim_customer, the version valid at the time.")
     product_key: Whole = column("dim_product, the version valid at the time; -1 for a line without product.")
+    variant_key: Whole = column("dim_product, the line's variant; product_key of a line without one.")
     credited_list_key: Whole = column("dim_list, the list that led to the product in the session; -1 without one.")
     product_id: Text = column("The shop's product id, of an item without one that of its unique name.", nullable=True)
     product_name: Text = column("Name as the event gave it.", nullable=True)

@@ -52,11 +52,12 @@ def assert_questions_are_answered(warehouse: Path) -> None:
         sold, net, orders = connection.execute(
             "SELECT sum(revenue), sum(net_revenue), count(*) FROM star.fact_orders"
         ).fetchone() or (None, None, None)
+        (itemized,) = connection.execute("SELECT sum(revenue) FROM marts.product_daily").fetchone() or (None,)
         last_fortnight = connection.execute(
             "SELECT sum(net_revenue) FROM star.fact_orders "
             "WHERE order_date > (SELECT max(order_date) - 14 FROM star.fact_orders)"
         ).fetchone()
-    assert len(answers) == 21
+    assert len(answers) == 22
     assert not [title for title, sql in QUESTIONS if len(sql.strip().splitlines()) > 25]
     assert not [title for title, answer in answers.items() if answer.is_empty()]
     week = answers["Revenue by channel and device, against the week before"]
@@ -77,6 +78,9 @@ def assert_questions_are_answered(warehouse: Path) -> None:
     assert cohorts.n_unique() > 1 and repeats["customers"] > 0
     (out_of_stock,) = answers["Products out of stock, by views"].iter_rows(named=True)
     assert out_of_stock["product_name"] == VERSIONS[2][0] and out_of_stock["views"] > 0
+    variants = answers["Products and their variants"]
+    of_products = variants.unique(["product_id", "revenue_of_product"])["revenue_of_product"].sum()
+    assert variants["revenue"].sum() == of_products == itemized and variants["variant"].n_unique() > 1
     assert answers["Promotions by click rate"]["clicked"].sum() > 0
 
 

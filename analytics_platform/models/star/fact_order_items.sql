@@ -11,6 +11,9 @@ SELECT
     surrogate_key(buyers.person_id) AS person_key,
     coalesce(customers.customer_key, surrogate_key(purchases.client_id)) AS customer_key,
     coalesce(products.product_key, surrogate_key(credited.product_id)) AS product_key,
+    coalesce(
+        variant_key(credited.product_id, items.variant), products.product_key, surrogate_key(credited.product_id)
+    ) AS variant_key,
     surrogate_key(credited.list_id) AS credited_list_key,
     credited.product_id,
     items.product_name,
