@@ -116,7 +116,7 @@ CREATE OR REPLACE TEMP MACRO promotions_of(document) AS
             "promotion_id": "VARCHAR", "promotion_name": "VARCHAR", "creative_name": "VARCHAR", "creative_slot": "VARCHAR"
         }]'
     );
-CREATE OR REPLACE TEMP MACRO variant_key(product_id, variant) AS surrogate_key(md5(product_id) || '|' || md5(variant));
+CREATE OR REPLACE TEMP MACRO variant_key(product_id, variant) AS surrogate_key(md5(product_id) || '/' || variant);
 CREATE OR REPLACE TEMP MACRO variants_of(document) AS from_json(document, '[{"variant": "VARCHAR", "price": "VARCHAR"}]');
 CREATE OR REPLACE TEMP MACRO numbered_items(document) AS
     list_transform(
