@@ -213,7 +213,7 @@ def reconcile(session: Session, sales: Sales, orders: Iterable[BoughtOrder]) -> 
     yield Compared(("worth of the goods, by order",), (sales.totals, {key: total for key, total, _ in read}, goods))
     cancelled = [sum(status == "cancelled" for *_, status in read), sum(each.is_cancelled for each in truth.values())]
     yield Compared(("cancelled",), (sales.cancelled, *cancelled))
-    sql = "SELECT version, product_name, price FROM star.dim_product WHERE product_id = $renamed"
+    sql = "SELECT version, product_name, price FROM star.dim_product WHERE product_id = $renamed AND variant IS NULL"
     versions = {number: tuple(told) for number, *told in session.rows(sql, {"renamed": RENAMED})}
     yield Compared(("versions of a renamed product",), (VERSIONS, versions, VERSIONS))
     stock = session.rows("SELECT product_id, max_by(stock, updated_at) FROM cleaned.product_versions GROUP BY 1")
