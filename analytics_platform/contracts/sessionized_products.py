@@ -38,6 +38,7 @@ class ProductDays(
     price: Money = column("Last price seen.", nullable=True)
     first_at: Instant = column("First event about the product that day.")
     last_at: Instant = column("Last event about the product that day.")
+    variants: Text = column("Its variants, as a JSON array of name and last price, by name.", nullable=True)
 
 
 class ListDays(

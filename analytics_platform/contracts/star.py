@@ -125,23 +125,27 @@ class DimProduct(
     key="product_key",
     reads={"sessionized.product_days": TouchedKeys("product_id", also=(("cleaned.product_history", "read_date"),))},
 ):
-    """One row per product and version: what was it called, where did it belong, and what did it cost then?
+    """One row per product and version, and per variant: what was it called, where did it belong, what did it cost?
 
     A version is a period in which the shop had the same name, category and price; products are those seen in events.
 
     A slowly changing dimension of type 2: facts point to the version that was valid at their time. Brand and the times
     it was seen are the same on all versions. A product that the shop's database does not know has one version for all
     time, with what events last said of it. `is_current` has every product once.
+
+    A variant (size, colour …) has one row for all time below its product, with the id of that. It is never current.
     """
 
     product_key: Whole = column("Hash of product_id, from the second version on with its number. " + UNKNOWN)
-    product_id: Text = column("The shop's product id.")
+    product_id: Text = column("The shop's product id; of a variant that of its product.")
     product_name: Text = column("Name: the shop's at the time, else the latest of events.", nullable=True)
     brand: Text = column("Latest brand of events.", nullable=True)
     category: Text = column("Category: the shop's at the time, else the latest of events.", nullable=True)
     price: Money = column("Price: the shop's at the time, else the latest of events (shop currency).", nullable=True)
-    first_seen_at: Instant = column("First event about it.", nullable=True)
-    last_seen_at: Instant = column("Last event about it.", nullable=True)
+    first_seen_at: Instant = column("First event about it; missing for a variant.", nullable=True)
+    last_seen_at: Instant = column("Last event about it; missing for a variant.", nullable=True)
+    variant: Text = column("The variant, of a row that is one.", nullable=True)
+    parent_product_key: Whole = column("Of a variant: product_key of its product's first version.", nullable=True)
 
 
 class DimList(
@@ -227,7 +231,7 @@ class FactEventItems(
     narrow="people",
     reads={"sessionized.sessions": Days(before=1)},
     foreign_keys=dimensions("date", "person", "customer", "product", "list", "channel")
-    | {"credited_list_key": "star.dim_list"},
+    | {"credited_list_key": "star.dim_list", "variant_key": "star.dim_product"},
 ):
     """One row per item of an event: which products were seen, clicked, put into carts and bought?"""
 
@@ -240,6 +244,7 @@ class FactEventItems(
     person_key: Whole = column("dim_person, of the session.")
     customer_key: Whole = column("dim_customer, the version valid at the time.")
     product_key: Whole = column("dim_product, the version valid at the time.")
+    variant_key: Whole = column("dim_product, the item's variant; product_key of an item without one.")
     list_key: Whole = column("dim_list, the list that the item or its event names.")
     credited_list_key: Whole = column("dim_list, that list or else the one that led to the product in the session.")
     channel_key: Whole = column("dim_channel, of the session.")

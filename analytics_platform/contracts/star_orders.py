@@ -85,7 +85,8 @@ class FactOrderItems(
     reads=dict.fromkeys(
         ("cleaned.event_items", "sessionized.credited_items"), Days(joined=("event_id", "sessionized.purchases"))
     ),
-    foreign_keys=dimensions("date", "person", "customer", "product") | {"credited_list_key": "star.dim_list"},
+    foreign_keys=dimensions("date", "person", "customer", "product")
+    | {"credited_list_key": "star.dim_list", "variant_key": "star.dim_product"},
 ):
     """One row per line of an order: what was bought, how much of it, and for how much?"""
 
@@ -94,11 +95,15 @@ class FactOrderItems(
     item_index: Whole = column("Line of the order, from 0.", ge=0)
     order_date: Day = column("Day of the order (UTC).")
     date_key: Whole = column("dim_date.")
+    ordered_at: Instant = column("When the order was placed.")
+    session_id: Text = column("The session it was placed in (fact_sessions).")
     client_id: Text = column("The browser or device.")
     person_key: Whole = column("dim_person, who placed the order.")
     customer_key: Whole = column("dim_customer, the version valid at the time.")
     product_key: Whole = column("dim_product, the version valid at the time; -1 for a line without product.")
+    variant_key: Whole = column("dim_product, the line's variant; product_key of a line without one.")
     credited_list_key: Whole = column("dim_list, the list that led to the product in the session; -1 without one.")
+    list_index: Whole = column("Place of the item in its list.", nullable=True, sums="not additive")
     product_id: Text = column("The shop's product id, of an item without one that of its unique name.", nullable=True)
     product_name: Text = column("Name as the event gave it.", nullable=True)
     variant: Text = column("Size, colour or other variant.", nullable=True)

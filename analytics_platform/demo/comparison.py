@@ -73,6 +73,9 @@ SELECT
     (SELECT CAST(sum(revenue) AS VARCHAR) FROM marts.product_daily) AS product_revenue,
     (SELECT CAST(sum(not_itemized) AS VARCHAR) FROM star.fact_orders) AS not_itemized,
     (SELECT CAST(sum(revenue) AS VARCHAR) FROM star.fact_orders) AS revenue,
+    (SELECT CAST(sum(tax) AS VARCHAR) FROM star.fact_orders) AS tax,
+    (SELECT CAST(sum(shipping) AS VARCHAR) FROM star.fact_orders) AS shipping,
+    (SELECT CAST(sum(discount) AS VARCHAR) FROM star.fact_orders) AS discount,
     (SELECT CAST(sum(amount) AS VARCHAR) FROM star.fact_refunds) AS refunds,
     (SELECT CAST(sum(net_revenue) AS VARCHAR) FROM marts.daily_trends) AS net_revenue,
     (SELECT count(*) FROM (
@@ -210,8 +213,10 @@ def reconcile(session: Session, sales: Sales, orders: Iterable[BoughtOrder]) -> 
     yield Compared(("worth of the goods, by order",), (sales.totals, {key: total for key, total, _ in read}, goods))
     cancelled = [sum(status == "cancelled" for *_, status in read), sum(each.is_cancelled for each in truth.values())]
     yield Compared(("cancelled",), (sales.cancelled, *cancelled))
-    sql = "SELECT version, product_name, price FROM star.dim_product WHERE product_id = $renamed"
+    sql = "SELECT version, product_name, price FROM star.dim_product WHERE product_id = $renamed AND variant IS NULL"
     versions = {number: tuple(told) for number, *told in session.rows(sql, {"renamed": RENAMED})}
     yield Compared(("versions of a renamed product",), (VERSIONS, versions, VERSIONS))
+    stock = session.rows("SELECT product_id, max_by(stock, updated_at) FROM cleaned.product_versions GROUP BY 1")
+    yield Compared(("out of stock",), ([RENAMED], [number for number, pieces in stock if not pieces], [RENAMED]))
     yield Compared(("orders without items",), (sales.empty, *empty))
     yield Compared(("orders rejected for another reason",), (len(sales.rejected), 0, 0))

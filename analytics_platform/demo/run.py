@@ -24,7 +24,7 @@ from rich.table import Table
 
 from analytics_platform.demo.comparison import Compared, Sales, compare, reconcile
 from analytics_platform.demo.servers.start import start_servers
-from analytics_platform.demo.simulated_shop import buy, rename_product, stock_shop
+from analytics_platform.demo.simulated_shop import buy, change_product, stock_shop
 from analytics_platform.demo.simulator import (
     PURCHASES,
     FolderInUseError,
@@ -41,6 +41,9 @@ from analytics_platform.shop.service import open_shop
 from analytics_platform.sources.arrivals.queue import queue_of
 from analytics_platform.warehouse import open_warehouse
 
+EARLY_DAYS = 3
+"""Days a month before, so that people come back and months differ."""
+
 MARK = ".demo"
 """A file that marks a folder as made by the demo, which may empty it."""
 
@@ -55,15 +58,16 @@ def run_demo(days: int, visitors: int, seed: int) -> bool:
     check_writable(settings)
     folder = settings.data_dir
     _empty(folder)
-    first = dt.datetime.now(dt.UTC).date() - dt.timedelta(days=days)
-    last = first + dt.timedelta(days=days)  # today: users arrive on the day they are fetched
-    console.print(f"Simulating {days} days of traffic, from {first}, into {folder / 'simulated'} …")
-    truth = simulate(days, visitors, seed, folder / "simulated", first)
+    last = dt.datetime.now(dt.UTC).date()  # today: users arrive on the day they are fetched
+    start = last - dt.timedelta(days=days)
+    console.print(f"Simulating {days} days of traffic, from {start}, and some before, into {folder / 'simulated'} …")
+    truth = simulate(days, visitors, seed, folder / "simulated", start, EARLY_DAYS)
+    first = min(truth.total["all", "sessions_by_day"])
     users = folder / "users.json"
     shutil.copy(folder / "simulated" / "users.json", users)
     with start_servers(users) as servers:
         home = str((folder / "dagster").resolve())
-        own = {"DAGSTER_HOME": home, "DATA_DIR": str(folder.resolve()), "PARTITION_START": first.isoformat()}
+        own = {"DAGSTER_HOME": home, "DATA_DIR": str(folder.resolve()), "PARTITION_START": first}
         own |= {"OWN_DOMAINS": OWN_DOMAINS, "SHOP_CURRENCY": SHOP_CURRENCY, "SHOP_TIMEZONE": SHOP_TIMEZONE}
         (folder / "demo.env").write_text("".join(f"{name}={value}\n" for name, value in own.items()), "utf-8")
         os.environ |= {**own, **servers}
@@ -121,7 +125,7 @@ def _deliver(part: Path, users: Path, settings: Settings) -> None:
         queue.send(read_messages(path))
     if is_late:
         with open_shop(settings) as shop:
-            rename_product(shop)
+            change_product(shop)
         return
     with MongoClient[dict[str, object]](settings.mongodb_uri.get_secret_value()) as client:
         collection = client[settings.mongodb_database][settings.mongodb_collection]

@@ -41,10 +41,10 @@ def stock_shop(shop: Shop) -> None:
         connection.execute(_NUMBER_GUESTS)
 
 
-def rename_product(shop: Shop) -> None:
-    """Give a product another name and price."""
+def change_product(shop: Shop) -> None:
+    """Give a product another name and price, and sell its last piece."""
     with shop.database.transaction() as connection:
-        sql = "UPDATE shop.products SET name = %s, price = %s WHERE product_id = %s"
+        sql = "UPDATE shop.products SET name = %s, price = %s, stock = 0 WHERE product_id = %s"
         connection.execute(sql, (*VERSIONS[2], RENAMED))
 
 

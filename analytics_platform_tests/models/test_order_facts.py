@@ -68,6 +68,16 @@ def test_tax_shipping_discount_and_coupon_are_the_orders_own_in_the_shops_curren
 
 
 @both_warehouses
+def test_a_line_has_time_and_session_of_its_order_and_the_place_in_its_list(tmp_path: Path, kind: str) -> None:
+    items = [{"item_id": "x", "price": 10, "index": 3, "item_list_id": "L"}, {"item_id": "y", "price": 5}]
+    with opened(kind, tmp_path) as (platform, session):
+        load_rows(platform, session, [buy("a", "both", value=15, items=items)])
+        build(session, loaded_days(session), platform.settings, TABLES)
+        lines = "star.fact_order_items INNER JOIN star.fact_orders USING (order_id, session_id, ordered_at)"
+        assert sorted(session.rows(f"SELECT product_id, list_index FROM {lines}")) == [("x", 3), ("y", None)]
+
+
+@both_warehouses
 def test_messages_tell_tax_shipping_and_coupon_wherever_they_have_them(tmp_path: Path, kind: str) -> None:
     at, told = "2024-03-01T10:00:00Z", {"tax": "$2.50", "shipping": 1, "coupon": "A", "currency": "USD", "value": 25}
     bodies = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from pathlib import Path
 
-from analytics_platform.demo.simulated_shop import buy, rename_product, stock_shop
+from analytics_platform.demo.simulated_shop import buy, change_product, stock_shop
 from analytics_platform.demo.simulator import PURCHASES, read_purchases, simulate
 from analytics_platform.demo.simulator.catalogue import RENAMED, VERSIONS
 from analytics_platform.shop.service import Shop
@@ -36,7 +36,7 @@ def test_a_product_gets_another_name_and_price(shop: Shop) -> None:
     sql = "SELECT name, price FROM shop.products WHERE product_id = %s"
     with shop.database.transaction() as connection:
         before = connection.execute(sql, [RENAMED]).fetchone()
-    rename_product(shop)
+    change_product(shop)
     with shop.database.transaction() as connection:
         after = connection.execute(sql, [RENAMED]).fetchone()
     assert [before, after] == [VERSIONS[1], VERSIONS[2]]

@@ -73,10 +73,11 @@ def test_two_rows_with_one_key_break_the_key(session: Session) -> None:
 
 def test_a_key_that_no_dimension_has_breaks_the_reference(session: Session) -> None:
     items = CONTRACTS["star.fact_order_items"]
-    session.ensure(*(CONTRACTS[name] for name in items.table.foreign_keys.values()))
+    session.ensure(*(CONTRACTS[name] for name in {*items.table.foreign_keys.values()}))
     values = dict.fromkeys(polars_schema(items)) | {"order_id": "o", "event_id": "e", "item_index": 0}
     values |= {"order_date": FIRST, "date_key": 20240301, "customer_key": 7, "product_key": -1}
-    values |= {"client_id": "c", "person_key": 7, "credited_list_key": 7}
+    values |= {"client_id": "c", "person_key": 7, "credited_list_key": 7, "variant_key": 7, "session_id": "s"}
+    values |= {"ordered_at": dt.datetime.combine(FIRST, dt.time(), dt.UTC)}
     publication = session.publish(items, pl.DataFrame([values], schema=polars_schema(items)), on(FIRST))
     assert {breach.rule for breach in publication.breaches} == {
         "date_key__known",
@@ -84,6 +85,7 @@ def test_a_key_that_no_dimension_has_breaks_the_reference(session: Session) -> N
         "customer_key__known",
         "product_key__known",
         "credited_list_key__known",
+        "variant_key__known",
     }
 
 

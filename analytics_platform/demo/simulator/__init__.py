@@ -52,15 +52,16 @@ class BoughtOrder:
 _ORDER = TypeAdapter(BoughtOrder)
 
 
-def simulate(days: int, visitors: int, seed: int, out: Path, start: date | None = None) -> Truth:
+def simulate(days: int, visitors: int, seed: int, out: Path, start: date | None = None, early_days: int = 0) -> Truth:
     """Write shop traffic below `out` and `out/truth.json`; the same arguments give the same bytes.
 
-    `visitors` is the rough number of distinct visitors a day. Without a `start` the last day is yesterday in UTC. Files
+    `visitors` is the rough number of distinct visitors a day; the `early_days` about a month before the last day have
+    fewer. Without a `start` the last day is yesterday in UTC. Files
     of the days go to `out/clickstream`, `out/messages` and `out/web_logs`, what arrives later to the same folders below
     `out/late`; the users API answers `out/users.json`, later `out/late/users.json`. `out/purchases.jsonl` has every
     order once, `out/exchange_rates` the rates of the days. Raises `FolderInUseError`.
     """
-    scope = Scope(seed, start or datetime.now(UTC).date() - timedelta(days=days), days, visitors)
+    scope = Scope(seed, start or datetime.now(UTC).date() - timedelta(days=days), days, visitors, early_days)
     clicks = ClickFeed(scope, out)
     sources: dict[str, Feed] = {
         "clickstream": clicks,
@@ -91,7 +92,7 @@ def _write_arrivals(scope: Scope, sources: Mapping[str, Feed], out: Path) -> tup
     write_lines(out / "exchange_rates" / "rates.csv", ["date,currency,rate", *lines])
     tally, figures = Tally(rates), []
     files = {name: zip(source.paths, source.pack(), strict=True) for name, source in sources.items()}
-    for part, count, users in zip((out, out / "late"), (scope.days, None), draw_answers(scope), strict=True):
+    for part, count, users in zip((out, out / "late"), (len(scope.midnights), None), draw_answers(scope), strict=True):
         for name, source in sources.items():
             for path, packed in islice(files[name], count):
                 source.write(path, packed)

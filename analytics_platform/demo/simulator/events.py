@@ -66,6 +66,7 @@ class Purchase(NamedTuple):
     `cents` is its value, None if the event does not tell it, `values` those of the lines, and `written` what the event
     says, all in `currency`. A refund without value gives back the whole order; a negative order is a refund. `shipping`
     is part of the value, and so is `tax`. `goods` is what the lines cost in the shop's catalogue, in its currency.
+    `discounts` are those of a piece of each line.
     """
 
     transaction_id: str
@@ -78,6 +79,7 @@ class Purchase(NamedTuple):
     tax: int = 0
     coupon: str = ""
     goods: int = 0
+    discounts: tuple[int, ...] = ()
 
     @property
     def is_cancelled(self) -> bool:
@@ -155,12 +157,27 @@ class Population(NamedTuple):
 
 
 class Scope(NamedTuple):
-    """The arguments of a simulation, which fix every byte it writes."""
+    """The arguments of a simulation, which fix every byte it writes.
+
+    The `early_days` come before the `days`, have a quarter of the visitors, and begin 34 days before the end: in
+    another month, and long enough ago to see who orders again within 30 days.
+    """
 
     seed: int
     first_day: date
     days: int
     visitors: int
+    early_days: int = 0
+
+    @property
+    def midnights(self) -> list[int]:
+        """The midnights at which days with visitors begin, in milliseconds since 1970."""
+        early = self.end - 34 * DAY
+        return [*range(early, min(early + self.early_days * DAY, self.start), DAY), *range(self.start, self.end, DAY)]
+
+    def visitors_of(self, midnight: int) -> int:
+        """Return about how many visitors come on the day that begins then."""
+        return self.visitors if midnight >= self.start else self.visitors // 4
 
     @property
     def start(self) -> int:

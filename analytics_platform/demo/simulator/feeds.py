@@ -4,7 +4,6 @@ import gzip
 from abc import ABC, abstractmethod
 from collections import Counter, defaultdict
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
-from datetime import timedelta
 from itertools import cycle, groupby
 from operator import attrgetter
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import ClassVar, NamedTuple
 from analytics_platform.demo.simulator import forms, visits
 from analytics_platform.demo.simulator.breakage import BROKEN_DOCUMENTS, BROKEN_MESSAGES, BROKEN_ROWS, Broken
 from analytics_platform.demo.simulator.catalogue import draw_time_of_day
-from analytics_platform.demo.simulator.events import DAY, HOUR, LOGIN, MINUTE, SECOND, Event, Scope
+from analytics_platform.demo.simulator.events import DAY, HOUR, LOGIN, MINUTE, SECOND, Event, Scope, instant_of
 from analytics_platform.demo.simulator.staged import Staged, stage_clicks, stage_logs, stage_messages
 
 _WEEKDAY_FACTORS = (1.0, 0.95, 0.95, 1.0, 0.9, 1.05, 1.2)
@@ -81,7 +80,7 @@ class Feed(ABC):
                 else:
                     on_time.append(event)
             yield self._pack(number, on_time)
-        for number in range(self._scope.days, len(self.paths)):
+        for number in range(len(self._scope.midnights), len(self.paths)):
             yield self._pack(number, self._held.pop(number, []))
 
     def write(self, path: Path, packed: Packed) -> None:
@@ -93,7 +92,7 @@ class Feed(ABC):
         days: defaultdict[int, list[Event]] = defaultdict(list)
         for event in self._staged.on_time:
             days[event.at // DAY].append(event)
-        for midnight in range(self._scope.start, self._scope.end, DAY):
+        for midnight in self._scope.midnights:
             for event in self._make_day(midnight):
                 days[event.at // DAY].append(event)
             events = sorted(days.pop(midnight // DAY, []), key=_by_time)
@@ -143,15 +142,15 @@ class ClickFeed(Feed):
     def __init__(self, scope: Scope, out: Path) -> None:
         self._plans: list[tuple[forms.FileStyle, int]] = []
         paths = []
-        for number in range(scope.days):
+        for number, midnight in enumerate(scope.midnights):
             style = forms.DAY_STYLES[number % len(forms.DAY_STYLES)]
             suffix = ".csv.gz" if style.is_gzipped else ".csv"
-            paths.append(out / f"clickstream/events_{scope.first_day + timedelta(days=number)}{suffix}")
-            self._plans.append((style, number))
-        for number, style in zip((scope.days - 1, scope.days), forms.LATE_STYLES, strict=True):
-            if number > 0:  # no event is late on the first day
-                paths.append(out / f"late/clickstream/late_{scope.first_day + timedelta(days=number)}.csv")
-                self._plans.append((style, number))
+            paths.append(out / f"clickstream/events_{instant_of(midnight).date()}{suffix}")
+            self._plans.append((style, midnight))
+        for midnight, style in zip((scope.end - DAY, scope.end), forms.LATE_STYLES, strict=True):
+            if midnight > scope.midnights[0]:  # no event is late on the first day
+                paths.append(out / f"late/clickstream/late_{instant_of(midnight).date()}.csv")
+                self._plans.append((style, midnight))
         traffic, (on_time, late) = scope.random("traffic"), stage_clicks(scope.start)
         staged = Staged((*on_time, *visits.crawl_without_pause(traffic, scope)), late)
         super().__init__(scope, traffic, scope.random("delivery"), paths, staged)
@@ -167,9 +166,10 @@ class ClickFeed(Feed):
 
     def _make_day(self, midnight: int) -> Iterator[Event]:
         rng = self._traffic
-        yield from visits.crawl_day(rng, midnight, self._scope.visitors)
+        visitors = self._scope.visitors_of(midnight)
+        yield from visits.crawl_day(rng, midnight, visitors)
         factor = _WEEKDAY_FACTORS[(midnight // DAY + 3) % 7] * rng.uniform(0.95, 1.05)
-        for _ in range(max(1, round(self._scope.visitors * factor))):
+        for _ in range(max(1, round(visitors * factor))):
             visitor = visits.draw_visitor(rng, self._known, self._scope.population.web_users)
             yield from self._visit(visitor, midnight)
             while rng.random() < 0.25:
@@ -183,16 +183,15 @@ class ClickFeed(Feed):
 
     def _hold(self, event: Event) -> None:
         """Keep an event for a late file that arrives after the event's day."""
-        day = (event.at - self._scope.start) // DAY
-        late = [number for number in range(self._scope.days, len(self.paths)) if self._plans[number][1] > day]
-        self._held[self._rng.choice(late)].append(event)
+        late = range(len(self._scope.midnights), len(self.paths))
+        self._held[self._rng.choice([n for n in late if self._plans[n][1] > event.at])].append(event)
 
     def _pack(self, number: int, events: list[Event]) -> Packed:
         """Put copies of some of the events, and of earlier ones, among them; late events have no order."""
         rng, style = self._rng, self._plans[number][0]
         if "referrer" not in style.order:
             events = [event._replace(referrer="", referred="") for event in events]
-        if number >= self._scope.days:
+        if number >= len(self._scope.midnights):
             rng.shuffle(events)
         for event in events:
             if rng.random() < self.copy_share:
@@ -229,14 +228,14 @@ class LineFeed(Feed):
     """Visits a day, as a share of the visitors of the web shop."""
 
     def __init__(self, scope: Scope, out: Path, traffic: str, delivery: str, staged: Staged) -> None:
-        daily = [out / f"{self.name}/{scope.first_day + timedelta(days=number)}.jsonl" for number in range(scope.days)]
+        daily = [out / f"{self.name}/{instant_of(midnight).date()}.jsonl" for midnight in scope.midnights]
         paths = [*daily, out / f"late/{self.name}/late.jsonl"]
         super().__init__(scope, scope.random(traffic), scope.random(delivery), paths, staged)
         self._punctual = {*staged.on_time}
         self._copies: defaultdict[int, list[tuple[Event, str]]] = defaultdict(list)
 
     def _make_day(self, midnight: int) -> Iterator[Event]:
-        count = round(self._scope.visitors * self.visits_per_visitor)
+        count = round(self._scope.visitors_of(midnight) * self.visits_per_visitor)
         for _ in range(max(1, round(count * self._traffic.uniform(0.85, 1.15)))):
             yield from self._visit(midnight + draw_time_of_day(self._traffic))
 

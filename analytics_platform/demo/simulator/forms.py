@@ -114,13 +114,15 @@ def describe_order(purchase: Purchase, items: Sequence[Item], email: str, *, ove
     """Write the data of `checkout_completed`; `over_lines` puts newlines in."""
     names = ("item_id", "item_name", "item_variant", "quantity", "item_price")
     cells = [(item.item_id, item.name, item.variant, item.quantity, item.price) for item in items]
+    lines = [dict(zip(names, each, strict=True)) for each in cells]
     order = {
         "transaction_id": purchase.transaction_id,
         "revenue": purchase.written,
         "currency": purchase.currency,
         **purchase.extras,
         # real orders without revenue have one item of nulls
-        "items": [dict(zip(names, each, strict=True)) for each in cells] or [dict.fromkeys(names)],
+        "items": [line | _describe_discount(item) for line, item in zip(lines, items, strict=True)]
+        or [dict.fromkeys(names)],
         "user_email": email,
     }
     return json.dumps(order, ensure_ascii=False, indent=2) if over_lines else encode(order)

@@ -34,10 +34,10 @@ Rates: TypeAlias = Mapping[tuple[str, int], Decimal]
 
 def draw_rates(scope: Scope) -> Rates:
     """Draw the rates from a week before the first day: none at weekends, those of the yen from the third day on."""
-    rng, first = scope.random("rates"), scope.start // DAY
+    rng, first, last = scope.random("rates"), scope.midnights[0] // DAY, scope.end // DAY
     return {
         (currency, day): (rate * Decimal(rng.uniform(0.98, 1.02))).quantize(rate)
-        for day in range(first - _RATE_DAYS, first + scope.days)
+        for day in range(first - _RATE_DAYS, last)
         for currency, rate in _PER_EURO.items()
         if instant_of(day * DAY).weekday() < 5 and (currency != "JPY" or day >= first + 2)
     }
@@ -81,7 +81,8 @@ def tell_order(
     cents, percent = sum(values) + shipping, _TAX_PERCENT.get(currency, 0)
     goods = sum((item.cents + item.discount) * (item.quantity or 0) for item in basket)
     coupon = next((item.coupon for item in basket), "")
-    extras = (shipping, cents * percent // (100 + percent), coupon, goods)
+    discounts = tuple(item.discount for item in items)
+    extras = (shipping, cents * percent // (100 + percent), coupon, goods, discounts)
     bought = tuple(Bought(item.item_id, item.variant, item.quantity or 0) for item in basket)
     written: float | str | None = cents / 100
     if way == "text":
@@ -93,7 +94,7 @@ def tell_order(
         items = (items[0]._replace(is_priced=False), *items[1:])
     elif way == "nothing":
         items, values, written = tuple(item._replace(is_priced=False) for item in items), (), None
-        return Purchase(transaction_id, None, bought, currency, values, written, 0, 0, coupon, goods), items
+        return Purchase(transaction_id, None, bought, currency, values, written, 0, 0, *extras[2:]), items
     elif way == "items":
         written = None
     return Purchase(transaction_id, cents, bought, currency, values, written, *extras), items

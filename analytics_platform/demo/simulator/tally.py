@@ -222,6 +222,17 @@ class Tally:
     def _worth(self, at: int, purchase: Purchase) -> Decimal | None:
         return None if purchase.cents is None else convert(self._rates, abs(purchase.cents), purchase.currency, at)
 
+    def _describe_extras(self, orders: Iterable[Sold]) -> dict[str, str]:
+        """Add up tax, shipping and discounts, each in euros, as far as there is a rate."""
+        totals = defaultdict[str, Decimal](Decimal)
+        for _, _, at, order, _ in orders:
+            lines = zip(order.lines, order.discounts, strict=True)
+            told = [("discount", line.quantity, cents) for line, cents in lines]
+            told += [("tax", 1, order.tax), ("shipping", 1, order.shipping)]
+            for name, pieces, cents in told:
+                totals[name] += pieces * (convert(self._rates, cents, order.currency, at) or Decimal())
+        return {name: format_money(total) for name, total in totals.items()}
+
     def figures(self, people: Mapping[str, Mapping[str, str | None]]) -> Figures:
         """Return everything counted so far, if the customers are these, by user id."""
         by_source = {
@@ -373,6 +384,7 @@ class Tally:
             "orders_of_unknown_revenue": sum(order.revenue is None for order in sold),
             "product_revenue": format_money(lines),
             "not_itemized": format_money(totals["revenue"] - lines),
+            **self._describe_extras(sold),
             "unexplained_differences": 0,
             **{name: format_money(total) for name, total in totals.items()},
             **{

@@ -116,6 +116,8 @@ CREATE OR REPLACE TEMP MACRO promotions_of(document) AS
             "promotion_id": "VARCHAR", "promotion_name": "VARCHAR", "creative_name": "VARCHAR", "creative_slot": "VARCHAR"
         }]'
     );
+CREATE OR REPLACE TEMP MACRO variant_key(product_id, variant) AS surrogate_key(md5(product_id) || '/' || variant);
+CREATE OR REPLACE TEMP MACRO variants_of(document) AS from_json(document, '[{"variant": "VARCHAR", "price": "VARCHAR"}]');
 CREATE OR REPLACE TEMP MACRO numbered_items(document) AS
     list_transform(
         items_of(document), lambda item, place: {'item_index': CAST(place - 1 AS BIGINT), 'item': item}

@@ -1,6 +1,7 @@
 -- Grain: one row per product and day, with its latest attributes that day.
 -- Rules: each attribute is the last one seen that day that is not missing; of two at the same time the one received
--- later and the later item win, so the result does not depend on the order of rows. Sessions of bots give no names.
+-- later and the later item win, so the result does not depend on the order of rows. Sessions of bots give no names. The
+-- variants are a JSON array, by name, each with its last price.
 WITH seen AS (
     SELECT
         coalesce(items.product_id, names.product_id) AS product_id,
@@ -9,6 +10,7 @@ WITH seen AS (
         items.brand,
         items.category,
         items.price,
+        items.variant,
         events.event_at,
         sessions.is_bot,
         row_number() OVER (
@@ -21,15 +23,38 @@ WITH seen AS (
     INNER JOIN sessionized.sessions AS sessions ON entries.session_id = sessions.session_id
     LEFT JOIN cleaned.product_names AS names ON items.product_id IS NULL AND items.product_name = names.product_name
     WHERE coalesce(items.product_id, names.product_id) IS NOT NULL
+),
+variants AS (
+    SELECT
+        product_id,
+        event_date,
+        variant,
+        max_by(price, sighting) FILTER (WHERE price IS NOT NULL AND NOT is_bot) AS price
+    FROM seen
+    WHERE variant IS NOT NULL
+    GROUP BY product_id, event_date, variant
+),
+listed AS (
+    SELECT
+        product_id,
+        event_date,
+        CAST(to_json(list({'variant': variant, 'price': CAST(price AS VARCHAR)} ORDER BY variant)) AS VARCHAR) AS variants
+    FROM variants
+    GROUP BY product_id, event_date
+),
+products AS (
+    SELECT
+        product_id,
+        event_date,
+        max_by(product_name, sighting) FILTER (WHERE product_name IS NOT NULL AND NOT is_bot) AS product_name,
+        max_by(brand, sighting) FILTER (WHERE brand IS NOT NULL AND NOT is_bot) AS brand,
+        max_by(category, sighting) FILTER (WHERE category IS NOT NULL AND NOT is_bot) AS category,
+        max_by(price, sighting) FILTER (WHERE price IS NOT NULL AND NOT is_bot) AS price,
+        min(event_at) AS first_at,
+        max(event_at) AS last_at
+    FROM seen
+    GROUP BY product_id, event_date
 )
-SELECT
-    product_id,
-    event_date,
-    max_by(product_name, sighting) FILTER (WHERE product_name IS NOT NULL AND NOT is_bot) AS product_name,
-    max_by(brand, sighting) FILTER (WHERE brand IS NOT NULL AND NOT is_bot) AS brand,
-    max_by(category, sighting) FILTER (WHERE category IS NOT NULL AND NOT is_bot) AS category,
-    max_by(price, sighting) FILTER (WHERE price IS NOT NULL AND NOT is_bot) AS price,
-    min(event_at) AS first_at,
-    max(event_at) AS last_at
-FROM seen
-GROUP BY product_id, event_date
+SELECT products.*, listed.variants
+FROM products
+LEFT JOIN listed ON products.product_id = listed.product_id AND products.event_date = listed.event_date

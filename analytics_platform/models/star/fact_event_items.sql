@@ -11,6 +11,9 @@ SELECT
     surrogate_key(sessions.person_id) AS person_key,
     coalesce(customers.customer_key, surrogate_key(events.client_id)) AS customer_key,
     coalesce(products.product_key, surrogate_key(credited.product_id)) AS product_key,
+    coalesce(
+        variant_key(credited.product_id, items.variant), products.product_key, surrogate_key(credited.product_id)
+    ) AS variant_key,
     surrogate_key(coalesce(items.list_id, items.list_name)) AS list_key,
     surrogate_key(credited.list_id) AS credited_list_key,
     surrogate_key(sessions.channel) AS channel_key,

@@ -7,12 +7,18 @@ SELECT
     items.item_index,
     purchases.event_date AS order_date,
     date_key(purchases.event_date) AS date_key,
+    purchases.ordered_at,
+    credited.session_id,
     purchases.client_id,
     surrogate_key(buyers.person_id) AS person_key,
     coalesce(customers.customer_key, surrogate_key(purchases.client_id)) AS customer_key,
     coalesce(products.product_key, surrogate_key(credited.product_id)) AS product_key,
+    coalesce(
+        variant_key(credited.product_id, items.variant), products.product_key, surrogate_key(credited.product_id)
+    ) AS variant_key,
     surrogate_key(credited.list_id) AS credited_list_key,
     credited.product_id,
+    items.list_index,
     items.product_name,
     items.variant,
     items.brand,

@@ -81,19 +81,20 @@ class Stage:
         messages = [each for each in self.events["ecommerce_events"] if each.event["event_name"] in NAMES]
         events = sorted([*rows, *messages], key=lambda event: event.at)
         return [
-            Told(event.client_id, event.at, event.milliseconds, event.sale, self.in_euros(event.sale, event.at.date()))
-            for event in events
+            Told(each.client_id, each.at, each.milliseconds, sale, self.in_euros(sale.value, sale.currency, each.at))
+            for each in events
+            for sale in [each.sale]
         ]
 
-    def in_euros(self, sale: Sale, day: date) -> Decimal | None:
-        if sale.value is None or sale.currency == "EUR":
-            return sale.value
-        days = (day - timedelta(days=age) for age in range(8))
-        rate = next((self.rates[sale.currency, each] for each in days if (sale.currency, each) in self.rates), None)
+    def in_euros(self, value: Decimal | None, currency: str, at: datetime) -> Decimal | None:
+        if value is None or currency == "EUR":
+            return value
+        days = (at.date() - timedelta(days=age) for age in range(8))
+        rate = next((self.rates[currency, each] for each in days if (currency, each) in self.rates), None)
         if rate is None:
             return None
         one = (1 / rate).quantize(Decimal("1e-10"), ROUND_HALF_UP)
-        return (sale.value * one).quantize(Decimal("1e-4"), ROUND_HALF_UP)
+        return (value * one).quantize(Decimal("1e-4"), ROUND_HALF_UP)
 
     @cached_property
     def orders(self) -> list[Told]:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from analytics_platform.contracts.missing import known, known_id
-from analytics_platform_tests.demo.simulator.reader import EARLIEST, EPOCH, LATEST, Sale, read_amount
+from analytics_platform_tests.demo.simulator.reader import EARLIEST, EPOCH, LATEST, Sale, read_amount, read_extras
 
 NEXT_FIELD = re.compile(r", (?=\w+=)")
 Item = dict[str, Any]
@@ -49,7 +49,8 @@ class Message(NamedTuple):
         event = self.event
         lines = [(read_amount(item.get("price")), int(item["quantity"])) for item in self.items]
         number, amount = event["transaction_id"], read_amount(event["value"])
-        return Sale(event["event_name"] == "refund", number, event["currency"], amount, lines)
+        extras = read_extras(event, self.items)
+        return Sale(event["event_name"] == "refund", number, event["currency"], amount, lines, extras)
 
     @property
     def views(self) -> list[tuple[str, int]]:

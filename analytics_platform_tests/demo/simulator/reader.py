@@ -4,7 +4,7 @@ import csv
 import gzip
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -29,6 +29,8 @@ class Sale(NamedTuple):
     currency: str
     amount: Decimal | None
     lines: list[tuple[Decimal | None, int]]
+    extras: list[tuple[str, Decimal, int]]
+    """Tax, shipping, and the discount of a piece of each line: name, amount and how often."""
 
     @property
     def value(self) -> Decimal | None:
@@ -39,6 +41,12 @@ class Sale(NamedTuple):
 
 def read_amount(told: object) -> Decimal | None:
     return None if told is None else Decimal(re.sub(r"[^-0-9.]", "", str(told)))
+
+
+def read_extras(order: Mapping[str, Any], items: Iterable[Mapping[str, Any]]) -> list[tuple[str, Decimal, int]]:
+    found = [(name, Decimal(str(order[name])), 1) for name in ("tax", "shipping") if name in order]
+    reduced = [item for item in items if "discount" in item]
+    return found + [("discount", Decimal(str(item["discount"])), int(item["quantity"])) for item in reduced]
 
 
 class Row(NamedTuple):
@@ -68,7 +76,8 @@ class Row(NamedTuple):
         data = self.data
         amount = read_amount(data["revenue"] if "revenue" in data else data["value"])
         lines = [(read_amount(item.get("item_price", item.get("price"))), item["quantity"]) for item in data["items"]]
-        return Sale(self.values["event_name"] == "refund", data["transaction_id"], data["currency"], amount, lines)
+        is_refund, number = self.values["event_name"] == "refund", data["transaction_id"]
+        return Sale(is_refund, number, data["currency"], amount, lines, read_extras(data, data["items"]))
 
     @property
     def data(self) -> dict[str, Any]:

@@ -60,6 +60,16 @@ def test_without_a_start_the_last_day_is_yesterday(tmp_path: Path) -> None:
     assert datetime.now(UTC).date() - timedelta(days=2) <= date.fromisoformat(max(days)) < datetime.now(UTC).date()
 
 
+def test_early_days_are_in_another_month_more_than_30_days_ago_and_people_come_back(tmp_path: Path) -> None:
+    truth = simulate(4, 80, seed=1, out=tmp_path, start=START, early_days=2).total
+    days = ["2026-10-02", "2026-10-03", "2026-11-01", "2026-11-02", "2026-11-03", "2026-11-04"]
+    assert list(truth["all", "sessions_by_day"]) == days
+    assert list(truth["all", "new_customers_by_month"]) == ["2026-10-01", "2026-11-01"]
+    assert [path.stem for path in sorted(tmp_path.glob("messages/*"))] == days
+    visits = sum(truth["all", "visitors_by_day"].values())
+    assert truth["all", "persons"] < visits
+
+
 def test_a_single_day_has_one_late_file(tmp_path: Path) -> None:
     simulate(1, 5, seed=1, out=tmp_path, start=START)
     assert len(list(tmp_path.glob("clickstream/*"))) == len(list(tmp_path.glob("late/clickstream/*"))) == 1

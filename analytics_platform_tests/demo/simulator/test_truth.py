@@ -140,6 +140,14 @@ def test_orders_have_shipping_tax_coupons_and_discounts_and_some_are_cancelled(t
     assert stage.cancelled
 
 
+def test_tax_shipping_and_discounts_are_what_the_earliest_event_of_each_order_says_in_euros(stage: Stage) -> None:
+    totals: defaultdict[str, Decimal] = defaultdict(Decimal)
+    for order in stage.orders:
+        for name, value, pieces in order.sale.extras:
+            totals[name] += (stage.in_euros(value, order.sale.currency, order.at) or 0) * pieces
+    assert totals == {name: Decimal(stage.truth["all", name]) for name in ("tax", "shipping", "discount")}
+
+
 def test_events_have_the_names_of_google_analytics(stage: Stage) -> None:
     names = Counter(row.values["event_name"] for row in stage.events["clickstream"])
     names += Counter(message.event["event_name"] for message in stage.events["ecommerce_events"])

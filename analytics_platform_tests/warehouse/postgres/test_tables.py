@@ -82,9 +82,9 @@ def test_a_fact_without_its_dimension_is_rejected_by_the_database_itself(
 ) -> None:
     with pytest.raises(psycopg.errors.ForeignKeyViolation):
         server.execute(
-            "INSERT INTO star.fact_order_items (order_id, event_id, item_index, order_date, date_key, client_id, "
-            "person_key, customer_key, product_key, credited_list_key) "
-            "VALUES ('o', 'e', 0, current_date, 1, 'c', 1, 1, 1, 1)"
+            "INSERT INTO star.fact_order_items (order_id, event_id, item_index, order_date, ordered_at, date_key, "
+            "session_id, client_id, person_key, customer_key, product_key, variant_key, credited_list_key) "
+            "VALUES ('o', 'e', 0, current_date, now(), 1, 's', 'c', 1, 1, 1, 1, 1)"
         )
 
 
@@ -135,7 +135,7 @@ def _items(count: int) -> pl.DataFrame:
     for number in range(count):
         at = first + number * step
         keys = {"customer_key": number % 1000, "product_key": number % 1000, "list_key": -1, "date_key": -1}
-        keys |= {"person_key": number % 1000, "channel_key": -1, "credited_list_key": -1}
+        keys |= {"person_key": number % 1000, "channel_key": -1, "credited_list_key": -1, "variant_key": -1}
         text = {"event_id": str(number), "client_id": "c", "session_id": "s", "event_name": "view_item"}
         rows.append({**text, **keys, "event_at": at, "event_date": at.date(), "item_index": 0, "is_bot": False})
     schema = polars_schema(CONTRACTS["star.fact_event_items"])
