@@ -116,7 +116,7 @@ def test_odd_files_are_named_once_and_good_ones_beside_them_are_loaded(tmp_path:
         found = {path.rpartition(f"/{CLICKSTREAM}/")[2]: words for path, words in parts.items()}
         assert found.keys() == reasons.keys()
         assert [name for name, words in reasons.items() if words not in found[name]] == []
-        remedy = "; correct it or remove it, then run `analytics-platform materialize`."
+        remedy = ", then run `analytics-platform materialize`."
         assert all(line.isprintable() and line.endswith(remedy) for line in said[-1].splitlines())
         unread = _unread(result)
         assert [unread.count(f"/{name}:") for name in (*UNREAD, "clikstream", "stray.csv", "later.csv.part")] == [1] * 6
