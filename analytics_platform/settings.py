@@ -206,7 +206,8 @@ class Settings(BaseSettings):
     def _check_domains(cls, domains: str) -> str:
         for domain in filter(None, map(str.strip, domains.split(","))):
             if not re.fullmatch(r"\w[\w-]*(\.\w[\w-]*)*(\.\*)?", domain):
-                raise ValueError(f"{domain} is no domain, write domains with commas: shop.example, pay.example")
+                what = domain if "://" not in domains else "an address"  # its parts would show a password
+                raise ValueError(f"{what} is no domain, write domains with commas: shop.example, pay.example")
         return domains
 
     @field_validator(*_ADDRESSES)
@@ -235,7 +236,7 @@ class Settings(BaseSettings):
     @field_validator("alert_email")
     @classmethod
     def _check_email(cls, address: str) -> str:
-        if address and not re.fullmatch(r"[^@\s,;]+@[^@\s,;]+", address):
+        if address and not re.fullmatch(r"[^@\s,;:]+@[^@\s,;:]+", address):
             raise ValueError("not an e-mail address, write one like team@shop.example")
         return address
 
@@ -350,7 +351,7 @@ def load_settings(**overrides: Any) -> Settings:
         name = ".".join(str(part) for part in first["loc"])
         field = Settings.model_fields.get(name)
         shown = field is not None and not name.endswith("_url") and "SecretStr" not in str(field.annotation)
-        value = first["input"] if shown else "***"
+        value = masked(str(first["input"])) if shown else "***"
         words = first["msg"].removeprefix("Value error, ").replace("Input should be", "it must be")
     # Not within `except`: a traceback would show the error of pydantic too, which quotes what it was given.
     raise SettingsError(f"{name.upper()}={value}: {words}.")

@@ -104,6 +104,16 @@ def test_a_settings_error_never_shows_an_address(secret: str, name: str, form: s
             assert not shows(repr(found))
 
 
+@pytest.mark.parametrize(
+    "name", ["max_error_rate", "shop_timezone", "partition_start", "own_domains", "alert_email", "warehouse_memory"]
+)
+@pytest.mark.parametrize("form", ["postgresql://u:{}#et@h/d", "https://h/?token={}", "redis://:{},x@h"])
+def test_an_address_in_a_setting_that_is_none_is_masked(name: str, form: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load_settings(**{name: form.format(f"{FRONT}{BACK}")})
+    assert str(caught.value).startswith(f"{name.upper()}=") and not shows(str(caught.value))
+
+
 ENDINGS = st.sampled_from(
     (
         "ada:{}@127.0.0.1:1/db",

@@ -19,7 +19,9 @@ app = typer.Typer()
 def _words(reason: str) -> str:
     if not reason.strip():
         raise typer.BadParameter("give a reason in words", param_hint="--reason")
-    return printable(" ".join(reason.split()))  # it is shown in terminals and alerts
+    from analytics_platform.settings import masked
+
+    return masked(printable(" ".join(reason.split())))  # it is shown in terminals and alerts
 
 
 BatchIds = Annotated[list[str], typer.Argument(help="Ids of batches, or how they begin; status lists the latest.")]
@@ -56,7 +58,7 @@ def accept(
     settings = load_settings()
     _check_place(settings)
     with open_warehouse(settings).session() as session:
-        cards = [find_batch(session, batch) for batch in batches]
+        cards = dict.fromkeys(find_batch(session, batch) for batch in batches)
         before = {each.batch_id: each for each in acceptances(session)}
         for card in cards:
             if card.batch_id in before:
@@ -89,7 +91,7 @@ def withdraw(
     _check_place(settings)
     lake = open_lake(settings)
     with open_warehouse(settings).session() as session:
-        for card in [find_batch(session, batch, lake) for batch in batches]:
+        for card in dict.fromkeys([find_batch(session, batch, lake) for batch in batches]):
             done = withdraw_batch(session, settings, lake, card, reason, getpass.getuser())
             inputs = {card.input, *(each.input for each in done.again)}
             write_spreadsheets(session, settings.quarantine_dir, complain, inputs)

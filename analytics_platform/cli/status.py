@@ -20,6 +20,7 @@ from analytics_platform.sources.registry import SOURCES, lacks_events
 from analytics_platform.sources.source import Source
 from analytics_platform.warehouse import open_warehouse
 from analytics_platform.warehouse.erasure import STATE
+from analytics_platform.warehouse.ledger import unloaded_batches
 from analytics_platform.warehouse.observation import Observation
 from analytics_platform.warehouse.touched import days_not_built
 from analytics_platform.warehouse.watchdog import watch
@@ -77,13 +78,14 @@ def read_status(settings: Settings, now: dt.datetime) -> Status:
     loaded: dict[str, list[Any]] = {}
     batches: tuple[dict[str, Any], ...] = ()
     observations: tuple[Observation, ...] = ()
-    days = ""
+    days, waits = "", False
     if warehouse.exists():
         with warehouse.session(read_only=True) as session:
             if "ops.pipeline_logs" in session.tables():
                 loaded = {source: counted for source, *counted in session.rows(_LOADED)}
                 batches = tuple(dict(zip(_SHOWN, row, strict=True)) for row in session.rows(_BATCHES))
                 observations = tuple(watch(session, settings, now))
+                waits = bool(unloaded_batches(session))
                 days = "" if is_followed(settings) else days_not_built(session, settings)
     absent: dict[str, list[str]] = {}
     lane = read_state(settings)
@@ -97,7 +99,7 @@ def read_status(settings: Settings, now: dt.datetime) -> Status:
         tuple(SourceStatus(name, *_place(each, settings), *loaded.get(name, ())) for name, each in SOURCES.items()),
         tuple(f"{setting} ({', '.join(names)})" for setting, names in absent.items()),
         (_ERASING if lake.read(STATE) is not None else "")
-        or _next_step(settings, observations if batches else (), waiting, rejected, days),
+        or _next_step(settings, observations if batches or waits else (), waiting, rejected, days),
         batches,
         observations,
         (

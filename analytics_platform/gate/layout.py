@@ -17,6 +17,9 @@ from analytics_platform.gate.types import kind_of
 EVENT_TIME = "event_at"
 """The column whose time must lie between PARTITION_START and arrival + 1 day."""
 
+MAX_COLUMNS = 5_000
+"""More are no export: every column costs time and memory for each block of records."""
+
 
 class FileRejectedError(ValueError):
     """A file cannot be read as a whole; the message names what is wrong and what to do."""
@@ -62,14 +65,12 @@ def usual_names(contract: ContractType) -> dict[str, str]:
     return {name: column.metadata["source"][0] for name, column in columns.items() if column.metadata["source"]}
 
 
-def _drift(
-    contract: ContractType, names: Sequence[str], sources: Mapping[str, str | None], extras: Sequence[str]
-) -> Iterator[str]:
+def _drift(contract: ContractType, names: Sequence[str], sources: Mapping[str, str | None]) -> Iterator[str]:
     usual = usual_names(contract)
     yield from (f"{found} read as {usual[name]}" for name, found in sources.items() if found not in (None, usual[name]))
     absent = [name for name, found in sources.items() if found is None]
     yield from (f"no column {usual[name]}" for name in absent if contract.columns[name].metadata["usual"])
-    known = [name for name in names if name not in extras]
+    known = [name for name in names if name in sources.values()]
     if known != sorted(known, key=list(sources.values()).index):
         yield "columns in another order"
 
@@ -77,8 +78,13 @@ def _drift(
 def resolve_layout(contract: ContractType, names: Sequence[str], first_line: int = 2) -> Layout:
     """Find the columns of a file with the header `names`, in other case and with other separators if need be.
 
-    Raises `FileRejectedError` naming a missing required one.
+    Raises `FileRejectedError` naming a missing required one, and for more columns than any export has.
     """
+    if len(names) > MAX_COLUMNS:
+        raise FileRejectedError(
+            f"it has {len(names):,} columns, and at most {MAX_COLUMNS:,} are read; "
+            "export it with those that are needed, and drop the file again"
+        )
     columns, usual = contract.columns, usual_names(contract)
     written = {name: columns[name].metadata["source"] for name in usual}
     sources = {name: next((alias for alias in aliases if alias in names), None) for name, aliases in written.items()}
@@ -96,7 +102,7 @@ def resolve_layout(contract: ContractType, names: Sequence[str], first_line: int
             f"(the header has: {header[:200]}); correct the export and drop the file again"
         )
     extras = tuple(name for name in names if name not in sources.values())
-    return Layout(tuple(names), first_line, sources, extras, tuple(_drift(contract, names, sources, extras)))
+    return Layout(tuple(names), first_line, sources, extras, tuple(_drift(contract, names, sources)))
 
 
 def read_layout(contract: ContractType, stream: BinaryIO, delimiter: str = ",") -> Layout | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import shutil
 import tempfile
@@ -20,9 +21,12 @@ from analytics_platform.contracts.base import ContractType
 from analytics_platform.contracts.sql import quote
 from analytics_platform.gate.layout import FileRejectedError, Layout, resolve_layout
 from analytics_platform.gate.records import Positions, Records, no_records, rejected_frame, values_of
+from analytics_platform.lake.codec import ALWAYS_BYTES, MAX_EXPANSION
 
 ROWS_AT_A_TIME = 50_000
 _READ_BYTES = 1 << 20
+_PART_BYTES = 256 << 20
+"""Bytes that rows may expand to before those are counted that are there."""
 
 _NUL = "record: NUL byte"
 PARQUET_REASONS = (_NUL,)
@@ -32,8 +36,8 @@ _NO_NUMBER = re.compile(r'("(?:[^"\\]|\\.)*")|NaN|-?Infinity')
 """What JSON cannot write as a number; texts are matched to be skipped."""
 
 
-def open_parquet(stream: BinaryIO, contract: ContractType) -> tuple[pq.ParquetFile, Layout]:
-    """Open a file and find its columns.
+def open_parquet(stream: BinaryIO, contract: ContractType) -> tuple[pq.ParquetFile, BinaryIO, Layout]:
+    """Open a file and find its columns; returned with a stream of it in which one can go back.
 
     Raises `FileRejectedError` if it is not Parquet, names a column twice or lacks a required one.
     """
@@ -49,7 +53,7 @@ def open_parquet(stream: BinaryIO, contract: ContractType) -> tuple[pq.ParquetFi
     name, count = Counter(map(str.lower, names)).most_common(1)[0] if names else ("", 0)
     if count > 1:  # DuckDB takes upper and lower case for the same
         raise FileRejectedError(f"it has more than one column {name!r}, be it in upper or lower case; export it again")
-    return file, resolve_layout(contract, names)
+    return file, stream, resolve_layout(contract, names)
 
 
 def _check_types(schema: pa.Schema, layout: Layout) -> None:
@@ -65,15 +69,75 @@ def _check_types(schema: pa.Schema, layout: Layout) -> None:
                 raise FileRejectedError(f"{kind}, which cannot be read; export it as a string or a number") from error
 
 
+def read_parts(file: pq.ParquetFile, stream: BinaryIO) -> Iterator[pa.Table]:
+    """Yield the rows, as many at a time as fit into memory.
+
+    Raises `FileRejectedError` once they have expanded as far as no export does.
+    """
+    # 27 KB in which 2 million rows refer to one text became 20 GB: the sizes in the file are those of the references.
+    limit, size = max(ALWAYS_BYTES, MAX_EXPANSION * stream.seek(0, io.SEEK_END)), 0
+    plain = plain_schema(file)
+    for group in range(file.num_row_groups):
+        held, before = list[pa.Table](), size
+        at_a_time = _PART_BYTES // _widest_row(file.metadata.row_group(group), stream)
+        for batch in file.iter_batches(max(1, min(ROWS_AT_A_TIME, at_a_time)), [group]):
+            part = pa.Table.from_batches([batch])
+            held.append(part if part.schema.equals(plain) else part.cast(plain))
+            size += held[-1].nbytes
+            if size > limit:
+                words = f"expands to more than {MAX_EXPANSION} times its size"
+                raise FileRejectedError(f"{words}; if that is right, export it as .csv or .jsonl and drop that")
+            if len(held) * at_a_time >= ROWS_AT_A_TIME or size - before >= _PART_BYTES:
+                yield pa.concat_tables(held)
+                held, before = [], size
+        if held:
+            yield pa.concat_tables(held)
+
+
+def plain_schema(file: pq.ParquetFile) -> pa.Schema:
+    """Return the types of the columns, where each value stands for itself."""
+    return pa.schema([field.with_type(_plain(field.type)) for field in file.schema_arrow])
+
+
+def _plain(kind: pa.DataType) -> pa.DataType:
+    if pa.types.is_dictionary(kind):
+        return kind.value_type
+    if pa.types.is_struct(kind):
+        return pa.struct([field.with_type(_plain(field.type)) for field in kind])
+    if pa.types.is_list(kind):
+        return pa.list_(kind.value_field.with_type(_plain(kind.value_type)))
+    return kind
+
+
+def _widest_row(group: pq.RowGroupMetaData, stream: BinaryIO) -> int:
+    """Estimate from above how many bytes a row has; the lists of a row count as long as they are on average."""
+    width = 0
+    for chunk in map(group.column, range(group.num_columns)):
+        value = 8 + chunk.total_uncompressed_size // max(1, chunk.num_values)
+        if "DELTA_BYTE_ARRAY" in chunk.encodings:  # a text may repeat all of the one before
+            value = chunk.total_uncompressed_size
+        width += (value + _dictionary_bytes(chunk, stream)) * -(-chunk.num_values // max(1, group.num_rows))
+    return max(1, width)
+
+
+def _dictionary_bytes(chunk: pq.ColumnChunkMetaData, stream: BinaryIO) -> int:
+    """Return the size of the texts that values may refer to: no text is longer."""
+    stream.seek(min(chunk.data_page_offset, chunk.dictionary_page_offset or chunk.data_page_offset))
+    # A page begins with its kind, 2 for a dictionary, and its size: fields 1 and 2, numbers in zigzag (Thrift).
+    found = re.match(rb"\x15\x04\x15([\x80-\xff]*[\x00-\x7f])", stream.read(16))
+    return sum((byte & 0x7F) << 7 * place for place, byte in enumerate(found[1])) >> 1 if found else 0
+
+
 def check_parquet(stream: BinaryIO, contract: ContractType) -> None:
     """Read a file through.
 
-    Raises `FileRejectedError` as `open_parquet` does, for a column that cannot be read, and for damage anywhere.
+    Raises `FileRejectedError` as `open_parquet` and `read_parts` do, for a column that cannot be read, and for damage
+    anywhere.
     """
-    file, layout = open_parquet(stream, contract)
+    file, stream, layout = open_parquet(stream, contract)
     _check_types(file.schema_arrow, layout)
     try:
-        for part in file.iter_batches(ROWS_AT_A_TIME):
+        for part in read_parts(file, stream):
             part.validate(full=True)
     except (pa.ArrowException, OSError) as error:
         raise FileRejectedError(f"it is damaged ({str(error).strip()}); export it again") from error
@@ -81,14 +145,14 @@ def check_parquet(stream: BinaryIO, contract: ContractType) -> None:
 
 def read_parquet_rows(stream: BinaryIO, contract: ContractType, only: Positions = None) -> Iterator[Records]:
     """Read the rows of a file, by their place from 1; with `only`, those at these places."""
-    file, layout = open_parquet(stream, contract)
+    file, stream, layout = open_parquet(stream, contract)
     yield no_records(*layout.drift)
     first = 1
     with closing(duckdb.connect(":memory:")) as engine:
-        for part in file.iter_batches(ROWS_AT_A_TIME):
+        for part in read_parts(file, stream):
             places = np.arange(first, first + part.num_rows, dtype=np.int64)
             first += part.num_rows
-            text, raws = _as_text(pa.Table.from_batches([part]), engine)
+            text, raws = _as_text(part, engine)
             if only is not None:
                 wanted = np.flatnonzero(np.isin(places, list(only)))
                 text, raws, places = text[wanted], raws[wanted], places[wanted]

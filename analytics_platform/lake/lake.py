@@ -152,6 +152,8 @@ class Lake(ABC):
             return Register(self.read(name) or "", write)
         except ValueError:  # not even text: it is written anew
             return Register("", write)
+        except IsADirectoryError:  # without it files are read again at each look, and none is held up
+            return Register("", lambda text: None)
         except OSError as error:
             raise LakeError(
                 f"{self.root / name} cannot be read ({error.strerror}): let the platform's user read it, or delete it, "
@@ -236,18 +238,21 @@ class Lake(ABC):
                 return None
             known = json.loads(text)
             if "replaced_by" in known:
-                return self._read_batch(source, str(known["replaced_by"]), files, texts)
-            name, file, size = str(known["name"]), str(known["file"]), int(known["size"])
-            if not file.startswith(sha256):  # put back under a wrong name: the other batch must not be overwritten
+                return self._read_batch(source, _text_in(known, "replaced_by"), files, texts)
+            name, file, size = _text_in(known, "name"), _text_in(known, "file"), known["size"]
+            # Put back under a wrong name it is no metadata of this batch: the other must not be overwritten.
+            if not file.startswith(sha256) or "/" in file or type(size) is not int:
                 raise ValueError(f"{metadata} describes {file}")
-            arrived_at = dt.datetime.fromisoformat(known["arrived_at"]).astimezone(dt.UTC)
             path, withdrawn = files.get(file) or self.root / source / file, known.get("withdrawal")
             return Batch(
-                *(batch_id_of(source, sha256), source, name, sha256, path, arrived_at, size),
-                replaces=tuple(known.get("replaces", ())),
-                withdrawal=withdrawn and Withdrawal(**withdrawn | {"at": dt.datetime.fromisoformat(withdrawn["at"])}),
+                *(batch_id_of(source, sha256), source, name, sha256, path, _moment_in(known, "arrived_at"), size),
+                replaces=tuple(map(_checked_text, known.get("replaces", ()))),
+                withdrawal=withdrawn
+                and Withdrawal(
+                    *(_text_in(withdrawn, "reason"), _text_in(withdrawn, "decided_by"), _moment_in(withdrawn, "at"))
+                ),
             )
-        except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        except (OSError, ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
             return self._unknown(source, sha256, self.root / metadata, "cannot be read")
 
     def _unknown(self, source: str, sha256: str, file: Place, what: str) -> Batch:
@@ -255,6 +260,24 @@ class Lake(ABC):
         changed = dt.datetime.fromtimestamp(file.stat().st_mtime, dt.UTC)
         fault = f"its metadata file {self.root / metadata_name(source, sha256)} {what}: {remedy(source)}"
         return Batch(batch_id_of(source, sha256), source, file.name, sha256, file, changed, 0, fault)
+
+
+def _text_in(known: Mapping[str, object], name: str) -> str:
+    return _checked_text(known[name])
+
+
+def _checked_text(text: object) -> str:
+    if not isinstance(text, str):
+        raise TypeError(f"{text!r} is no text")
+    return text
+
+
+def _moment_in(known: Mapping[str, object], name: str) -> dt.datetime:
+    moment = dt.datetime.fromisoformat(_text_in(known, name)).astimezone(dt.UTC)
+    # With one digit changed, a batch of 9026 kept `fresh` from ever saying that data is late.
+    if moment > dt.datetime.now(dt.UTC) + dt.timedelta(days=1):
+        raise ValueError(f"{moment} is in the future")
+    return moment
 
 
 def metadata_name(source: str, sha256: str) -> str:

@@ -23,8 +23,8 @@ class Register:
         self._write = write
         self._known: dict[str, str] = {}
         self._met: dict[str, str] = {}
-        with suppress(ValueError, TypeError):
-            self._known |= json.loads(text)
+        with suppress(ValueError, TypeError, AttributeError, RecursionError):
+            self._known |= {file: sha256 for file, sha256 in json.loads(text).items() if isinstance(sha256, str)}
 
     def content_of(self, file: Path) -> str | None:
         """Return the SHA-256 of a file that did not change since it was remembered."""

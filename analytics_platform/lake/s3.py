@@ -149,7 +149,7 @@ class S3Lake(Lake):
             return ""
 
     def _read_index(self, source: str) -> dict[str, tuple[str, str]]:
-        with suppress(ValueError, TypeError, AttributeError):
+        with suppress(ValueError, TypeError, AttributeError, RecursionError):
             found = json.loads(self.read(f"{source}/{INDEX}") or "{}")
             return {str(sha256): (str(etag), str(text)) for sha256, (etag, text) in found.items()}
         return {}

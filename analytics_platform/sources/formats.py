@@ -22,7 +22,14 @@ from analytics_platform.gate import CSV_REASONS, FileRejectedError, Records, rea
 from analytics_platform.gate.csv.header import HeaderError, read_header
 from analytics_platform.gate.json_rows import JSON_REASONS, check_json_lines, read_json_lines
 from analytics_platform.gate.layout import usual_names
-from analytics_platform.gate.parquet_rows import PARQUET_REASONS, check_parquet, open_parquet, read_parquet_rows
+from analytics_platform.gate.parquet_rows import (
+    PARQUET_REASONS,
+    check_parquet,
+    open_parquet,
+    plain_schema,
+    read_parquet_rows,
+    read_parts,
+)
 from analytics_platform.gate.records import Positions
 from analytics_platform.lake import Batch, open_decoded
 from analytics_platform.sources.source import Edits, Format, edit_lines
@@ -240,13 +247,13 @@ class Parquet(Format):
 
     def edit(self, batch: Batch, contract: ContractType, edits: Edits, out: BinaryIO) -> None:
         """Copy all rows but those that are edited."""
-        with batch.open() as stream:
-            file, _ = open_parquet(stream, contract)
-            with pq.ParquetWriter(out, file.schema_arrow, compression="zstd") as writer:
+        with batch.open() as packed:
+            file, stream, _ = open_parquet(packed, contract)
+            with pq.ParquetWriter(out, plain_schema(file), compression="zstd") as writer:
                 first = 1
-                for part in file.iter_batches():
+                for part in read_parts(file, stream):
                     kept = [place not in edits for place in range(first, first + part.num_rows)]
-                    writer.write_batch(part.filter(pa.array(kept, pa.bool_())))
+                    writer.write_table(part.filter(pa.array(kept, pa.bool_())))
                     first += part.num_rows
 
     def check(self, path: Path, contract: ContractType) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -190,14 +190,18 @@ class Person:
             parts.append(re.sub("[/:]", "-", hidden) if count else part)
         return "/".join(parts)
 
-    def find(self, values: pl.DataFrame, raws: pl.Series) -> Iterator[int]:
-        """Yield the rows that name the person, of values as the gate makes them and the original texts."""
+    def find(self, values: pl.DataFrame, raws: pl.Series, decoded: Collection[str] = ()) -> Iterator[int]:
+        """Yield the rows that name the person, of values as the gate makes them and the original texts.
+
+        The columns `decoded` have what the build makes of the values: it need not stand in the original texts.
+        """
         found: list[pl.Expr | pl.Series] = [raws.str.contains(self.may)]
         for name in values.columns:
             if (kind := IDENTIFYING.get(name)) in self.exact:
                 found.append(pl.col(name).cast(pl.String).is_in(self.exact[kind]))
             if kind == "order":
                 found += map(pl.col(name).str.starts_with, self.order_starts)
+        found += (pl.col(name).str.contains(self.may) for name in decoded)
         for row in values.select(found=pl.any_horizontal(found).fill_null(False))["found"].arg_true():
             if self.is_in(values.row(row, named=True)) or self.is_mentioned(raws[row]):
                 yield row
@@ -254,10 +258,13 @@ def complete(person: Person, profiles: Collection[Person]) -> Person:
     return person
 
 
-def find_edits(source: Source, batch: Batch, person: Person, key: bytes) -> dict[int, Edit]:
+def find_edits(
+    source: Source, batch: Batch, person: Person, key: bytes, decode: Callable[[pl.DataFrame], Iterable[pl.Series]]
+) -> dict[int, Edit]:
     """Find the records of a batch that name the person, and what becomes of each. Raises `LakeError`.
 
-    The client of an order becomes a text that only who has the `key` can make of it.
+    `decode` gives the texts that the build makes of the values of records. The client of an order becomes a text that
+    only who has the `key` can make of it.
     """
     found: dict[int, Mapping[str, str] | None] = {}
     positions, drift = [np.empty(0, np.int64)], list[str]()
@@ -266,7 +273,10 @@ def find_edits(source: Source, batch: Batch, person: Person, key: bytes) -> dict
             positions += [some.positions, some.malformed["position"].to_numpy()]
             drift += some.drift
             values, raws = _gated(source, some.values), some.raws(np.arange(len(some.positions)))
-            for row in person.find(values, pl.Series(raws, dtype=pl.String)) if len(raws) else ():
+            # The build reads `+` of a search term as a blank: name+ada@example.com is somebody else's until then.
+            values = values.with_columns(made := [*decode(values)])
+            names = [each.name for each in made]
+            for row in person.find(values, pl.Series(raws, dtype=pl.String), names) if len(raws) else ():
                 found[int(some.positions[row])] = _rest(source, values.row(row, named=True), person, key)
             rejected = some.malformed.select("position", "raw").iter_rows()
             found |= {position: None for position, raw in rejected if person.may_be_in(raw)}

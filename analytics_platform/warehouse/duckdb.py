@@ -21,10 +21,11 @@ import polars as pl
 import pyarrow as pa
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
 
+from analytics_platform.catalog import CONTRACTS
 from analytics_platform.contracts.base import ContractType
 from analytics_platform.contracts.ddl import column_types, create_statements
 from analytics_platform.contracts.functions import macros, macros_in
-from analytics_platform.contracts.sql import quote, quote_table
+from analytics_platform.contracts.sql import literal, quote, quote_table
 from analytics_platform.transform import DayRange, Query
 from analytics_platform.warehouse.audit import RuleResult, audit
 from analytics_platform.warehouse.migration import changes
@@ -100,6 +101,9 @@ class DuckDBWarehouse:
         except duckdb.Error as error:
             raise WarehouseError(self._explain(error)) from error
         try:
+            if _is_foreign(connection):
+                words = "is no warehouse of this platform, though it has tables of the same names"
+                raise WarehouseError(f"The file {self.path} {words}: correct WAREHOUSE_URL, or move the file away.")
             with stopped_by_signals(connection.interrupt):
                 yield DuckDBSession(connection)
         except duckdb.Error as error:
@@ -112,6 +116,9 @@ class DuckDBWarehouse:
     def _explain(self, error: duckdb.Error) -> str:
         if is_taken(error):
             return f"The warehouse {self.path} is in use by another process: wait until its run has ended, or stop it."
+        if self.path.is_symlink() and not self.path.exists():
+            remedy = "bring that back, or delete the link"
+            return f"The warehouse {self.path} is a link to {self.path.readlink()}, which is not there: {remedy}."
         if not self.path.exists():
             remedy = "correct DATA_DIR or WAREHOUSE_URL, or run `analytics-platform materialize`"
             return f"There is no warehouse at {self.path} yet: {remedy}."
@@ -132,6 +139,19 @@ class DuckDBWarehouse:
 def _agreed() -> set[tuple[ContractType, str]]:
     """Hold the models whose columns were compared with their contracts, for all sessions of the process."""
     return set()
+
+
+def _is_foreign(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Tell whether somebody else made what is called as the platform's tables are."""
+    sql = f"""
+        SELECT schema_name, view_name FROM duckdb_views()
+        WHERE schema_name || '.' || view_name IN ({", ".join(map(literal, CONTRACTS))})
+        UNION ALL
+        SELECT schema_name, table_name FROM duckdb_columns()
+        WHERE schema_name = 'ops' AND table_name = 'pipeline_logs'
+        GROUP BY ALL HAVING NOT list_contains(list(column_name), 'batch_id')
+    """
+    return bool(connection.execute(sql).fetchall())
 
 
 class _RolledBackError(Exception):

@@ -28,6 +28,7 @@ from analytics_platform.sources.formats import ENCODINGS
 from analytics_platform.sources.person import IDENTIFYING, Person, complete, find_edits, find_profiles
 from analytics_platform.sources.registry import SOURCES
 from analytics_platform.sources.source import Edit, Source
+from analytics_platform.transform.lookups.tables import decoded_addresses
 from analytics_platform.warehouse.faults import explain_fault
 from analytics_platform.warehouse.ledger import LEDGER_TABLES
 from analytics_platform.warehouse.session import BatchCard, Session
@@ -94,7 +95,7 @@ def unfinished(lake: Lake) -> Erasure | None:
             return None
         known = json.loads(text)
         return Erasure(Person(*(frozenset(known[kind]) for kind in _KINDS)), known["key"], set(known["again"]))
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
         words = "delete it, and erase the person again by every identifier that you know"
         raise LakeError(f"{lake.root / STATE} is damaged: {words}.") from error
 
@@ -176,7 +177,7 @@ def edits_of(source: Source, batch: Batch, erasure: Erasure) -> tuple[dict[int, 
 
 def _find(source: Source, batch: Batch, erasure: Erasure) -> tuple[dict[int, Edit], str]:
     try:
-        return find_edits(source, batch, erasure.person, erasure.key.encode()), ""
+        return find_edits(source, batch, erasure.person, erasure.key.encode(), decoded_addresses), ""
     except FileRejectedError as error:  # none of it was ever read, so none of it is in a table
         if batch.fault or not _is_mentioned(batch, erasure.person):
             return {}, ""

@@ -154,8 +154,10 @@ def remedy(session: Session, allowed: float, breaches: Iterable[Breach]) -> str:
         found |= {batch: tuple(names) for batch, *names in rows}
     ids = " ".join(found)
     files = sorted({f"{source}/{name}" for source, name in found.values() if is_file(source, name)})
+    # The lake knows a content that came before, and no newer delivery is made of it.
+    drop = f"drop {', '.join(files)} corrected into LANDING_DIR again, under the same name"
     ways = [
-        *([f"drop {', '.join(files)} corrected into LANDING_DIR again, under the same name"] if files else []),
+        *([f"{drop} (take it out instead if that content came before)"] if files else []),
         f"correct the contract and run `analytics-platform replay {ids}`",
         f"take all of it out: `analytics-platform withdraw {ids} --reason '…'`",
         f"go on without the rejected rows, or after they came again: `analytics-platform accept {ids} --reason '…'`",

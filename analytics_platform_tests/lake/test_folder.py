@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,15 +11,44 @@ import pytest
 
 from analytics_platform.lake import FolderLake, LakeError
 from analytics_platform.lake.durable import LakeUnwritableError
+from analytics_platform_tests.kit import become_nobody
 
 
-def test_a_register_that_may_not_be_read_is_named(tmp_path: Path) -> None:
+def test_a_folder_in_place_of_the_register_holds_up_no_file(tmp_path: Path) -> None:
+    lake, file = FolderLake(tmp_path / "lake"), tmp_path / "x.csv"
+    file.write_bytes(b"x")
+    lake.root.joinpath("source", "_landing.register").mkdir(parents=True)
+    register = lake.register("source")
+    register.remember(file, "0" * 64, is_settled=True)
+    register.save()
+    assert lake.register("source").content_of(file) is None
+
+
+def test_a_register_that_may_not_be_read_is_named() -> None:
+    with tempfile.TemporaryDirectory() as name:
+        restore = become_nobody(Path(name))
+        try:
+            lake = FolderLake(Path(name))
+            lake.root.joinpath("source").mkdir()
+            lake.root.joinpath("source", "_landing.register").touch(0)
+            words = r"_landing.register cannot be read \(Permission denied\): let the platform's user"
+            with pytest.raises(LakeError, match=words):
+                lake.register("source")
+        finally:
+            restore()
+
+
+def test_a_named_pipe_in_place_of_metadata_or_register_is_no_wait(tmp_path: Path) -> None:
     lake = FolderLake(tmp_path)
-    (tmp_path / "source" / "_landing.register").mkdir(parents=True)
-    with pytest.raises(
-        LakeError, match=r"_landing.register cannot be read \(Is a directory\): let the platform's user"
-    ):
-        lake.register("source")
+    batch, good = (lake.put_bytes("source", name, ".csv", name.encode()) for name in ("bad", "good"))
+    path = tmp_path / "source" / f"_{batch.content_sha256}.json"
+    path.unlink()
+    os.mkfifo(path)
+    os.mkfifo(tmp_path / "source" / "_landing.register")
+    listed = {each.batch_id: each for each in lake.batches("source")}
+    assert listed[good.batch_id] == good
+    assert f"its metadata file {path} cannot be read" in listed[batch.batch_id].damage
+    lake.register("source").save()
 
 
 @pytest.mark.parametrize(

@@ -54,11 +54,21 @@ def test_an_error_that_is_not_due_to_damage_stays_what_it_is(lake: Lake) -> None
 
 
 @pytest.mark.parametrize(
-    "card", ["", "{", "[]", "7", json.dumps({"name": "x"}), json.dumps({"name": 1, "file": 2, "size": 3}), "\udcff"]
+    "card",
+    [
+        *("", "{", "[]", "7", json.dumps({"name": "x"}), json.dumps({"name": 1, "file": 2, "size": 3}), "\udcff"),
+        *("[" * 100_000, *({"arrived_at": at} for at in ("9999-12-31T23:59:59-14:00", "9026-11-29T19:34:02+00:00", 7))),
+        *({"name": ["a", "b"]}, {"size": float("nan")}, {"size": "3"}, {"replaces": [7]}, {"withdrawal": {"at": 1}}),
+    ],
+    ids=lambda card: str(card)[:40],
 )
-def test_a_damaged_metadata_file_hides_no_other_batch_and_is_written_anew_with_its_file(lake: Lake, card: str) -> None:
+def test_a_damaged_metadata_file_hides_no_other_batch_and_is_written_anew_with_its_file(
+    lake: Lake, card: str | dict[str, object]
+) -> None:
     bad, good = (lake.put_bytes("source", name, ".csv", name.encode()) for name in ("bad", "good"))
     name = f"_{bad.content_sha256}.json"
+    if isinstance(card, dict):  # a field is damaged, and all others are as they were
+        card = json.dumps({**json.loads(lake.read(f"source/{name}") or ""), **card})
     overwrite(bad, name, card.encode(errors="surrogateescape"))
     listed = {batch.batch_id: batch for batch in lake.batches("source")}
     assert listed[good.batch_id] == good

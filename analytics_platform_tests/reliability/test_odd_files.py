@@ -19,6 +19,7 @@ from typing import Any
 
 import dagster as dg
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from analytics_platform.cli.status import read_status
@@ -61,6 +62,7 @@ BAD: Mapping[str, tuple[str | bytes, str]] = {
     "escape.csv": ("client\x1b[31m_id,b\n", "(the header has: client\\x1b[31m_id, b)"),
     "utf16.csv": (ROWS.encode("utf-16"), "declare ClickstreamCsv(encoding='utf-16')"),
     "semicolons.csv": (ROWS.replace(",", ";"), "declare ClickstreamCsv(delimiter=';')"),
+    "wide.csv": (f"{','.join(map(str, range(100_000)))},{ROWS}", "it has 100,007 columns, and at most 5,000 are read"),
     "cr.csv": (ROWS.replace("\n", "\r"), "a CR without LF"),
     "cut.csv.gz": (gzip.compress(ROWS.encode())[:-9], "cannot be decompressed"),
     "plain.csv.zst": (ROWS, "not compressed as .zst files are: rename it to plain.csv"),
@@ -114,7 +116,7 @@ def test_odd_files_are_named_once_and_good_ones_beside_them_are_loaded(tmp_path:
         found = {path.rpartition(f"/{CLICKSTREAM}/")[2]: words for path, words in parts.items()}
         assert found.keys() == reasons.keys()
         assert [name for name, words in reasons.items() if words not in found[name]] == []
-        remedy = "; correct it or remove it, then run `analytics-platform materialize`."
+        remedy = ", then run `analytics-platform materialize`."
         assert all(line.isprintable() and line.endswith(remedy) for line in said[-1].splitlines())
         unread = _unread(result)
         assert [unread.count(f"/{name}:") for name in (*UNREAD, "clikstream", "stray.csv", "later.csv.part")] == [1] * 6
@@ -329,6 +331,32 @@ def test_a_dump_that_expands_too_far_is_rejected_and_what_stands_beside_dumps_is
     folder.joinpath(name).write_bytes(gzip.compress(BOMB, 1))
     assert bool(find_unreadable(source, platform.settings, platform.lake)) == rejected
     assert find_unread(source, SOURCES.values(), platform.settings) == []
+
+
+@pytest.mark.parametrize("form", ["texts", "nested", "prefixes"])
+def test_a_parquet_file_whose_rows_expand_too_far_is_rejected_before_they_are_read(tmp_path: Path, form: str) -> None:
+    platform, source, rows, text = open_platform(tmp_path), SOURCES["ga4_events"], 200_000, "x" * 100_000
+    notes: pa.Array = pa.DictionaryArray.from_arrays(pa.array([0] * rows, pa.int32()), [text])
+    if form == "nested":
+        rows = 40_000
+        notes = pa.ListArray.from_arrays(range(0, 5 * rows + 1, 5), notes)
+    if form == "prefixes":
+        rows = 1_000
+        notes = pa.array([text] * rows)
+    named = {name: pa.array([name] * rows) for name in ("event_name", "user_pseudo_id")}
+    table = pa.table({"event_timestamp": pa.array([1_772_359_200_000_000] * rows), **named, "note": notes})
+    folder = platform.settings.landing_dir / source.name
+    folder.mkdir()
+    encoding = {"note": "DELTA_BYTE_ARRAY"} if form == "prefixes" else None
+    pq.write_table(table, folder / "bomb.parquet", use_dictionary=not encoding, column_encoding=encoding)
+    assert folder.joinpath("bomb.parquet").stat().st_size < 400_000
+
+    landing, peak = land_files(source, platform.settings, platform.lake), pa.default_memory_pool().max_memory()
+    assert landing.rejected == {
+        "bomb.parquet": "expands to more than 200 times its size; if that is right, export it as .csv or .jsonl and "
+        "drop that"
+    }
+    assert peak < 1 << 30
 
 
 class Broken(Csv):

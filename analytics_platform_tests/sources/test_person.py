@@ -21,6 +21,7 @@ from analytics_platform.sources.formats import Csv, JsonLines, Parquet
 from analytics_platform.sources.person import Person, find_edits
 from analytics_platform.sources.registry import SOURCES
 from analytics_platform.sources.source import Format, Source
+from analytics_platform.transform.lookups.tables import decoded_addresses
 
 ADA = "client-1001"
 MAIL = "ada@example.com"
@@ -39,7 +40,8 @@ def edited(lake: FolderLake, format_: Format, suffix: str, content: bytes) -> by
     """The content of a batch after a person was erased from it, decompressed."""
     source = Source(Things, LandingFolder(), format_)
     batch = lake.put_bytes("some", f"a{suffix}", suffix, content)
-    edits = find_edits(source, batch, Person.of(client=[ADA], email=[MAIL, "jürgen@example.com"]), b"key")
+    person = Person.of(client=[ADA], email=[MAIL, "jürgen@example.com"])
+    edits = find_edits(source, batch, person, b"key", decoded_addresses)
     found = lake.put_edited(batch, lambda out: format_.edit(batch, Things, edits, out))
     assert (found.name, found.arrived_at, found.replaces) == (batch.name, batch.arrived_at, (batch.content_sha256,))
     with found.open() as stream:
@@ -129,13 +131,13 @@ def test_documents_of_a_dump_go(name: str, gone: int, tmp_path: Path) -> None:
     source, lake = SOURCES["web_logs"], FolderLake(tmp_path / "lake")
     batch = lake.put_file(source.name, name, tmp_path / name)
     assert batch is not None
-    edits = find_edits(source, batch, Person.of(user=["7"]), b"key")
+    edits = find_edits(source, batch, Person.of(user=["7"]), b"key", decoded_addresses)
     assert list(edits) == [gone + 1]
     after = lake.put_edited(batch, lambda out: source.format.edit(batch, source.contract, edits, out))
     with after.open() as stream:
         ids = [bson.decode(each)["_id"] for each in read_dump(stream, name) if isinstance(each, bytes)]
     assert ids == [number for number in range(3) if number != gone]
-    assert not find_edits(source, after, Person.of(user=["7"]), b"key")
+    assert not find_edits(source, after, Person.of(user=["7"]), b"key", decoded_addresses)
 
 
 def test_a_short_identifier_is_found_in_its_column_and_in_fields_named_for_it_only(tmp_path: Path) -> None:
@@ -149,7 +151,7 @@ def test_a_short_identifier_is_found_in_its_column_and_in_fields_named_for_it_on
     content = "".join(json.dumps({"client_id": client, "note": note}) + "\n" for client, note in rows).encode()
     lake, source = FolderLake(tmp_path), Source(Things, LandingFolder(), JsonLines())
     batch = lake.put_bytes("some", "a", ".jsonl", content)
-    assert list(find_edits(source, batch, Person.of(client=["42"], user=["42"]), b"key")) == [1, 3]
+    assert list(find_edits(source, batch, Person.of(client=["42"], user=["42"]), b"key", decoded_addresses)) == [1, 3]
 
 
 JUERGEN = Person.of(user=["4711.0", "20261125"], client=["2f6c1a9e"], email=[" Jürgen+x@Example.com "])

@@ -173,6 +173,33 @@ def test_what_is_left_is_named_with_its_place_and_what_to_do(platform: Platform,
     assert left(platform, session, email=[MAIL]) == []
 
 
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://shop.example/p?q=name+ada%40example.com",
+        "https://shop.example/p?q=+ada@example.com",
+        "https://shop.example/p?q=ada@exam\u00adple.com",
+        "https://shop.example/p?search=ada@exam%E2%80%8Bple.com",
+        "https://shop.example/p?utm_campaign=to+ada@example.com",
+        "https%3A%2F%2Fshop.example%2Fp%3Fq%3Dname%252Bada%40example.com",
+    ],
+)
+def test_what_the_build_reads_from_an_address_is_erased_for_good(
+    address: str, platform: Platform, session: Session
+) -> None:
+    other = "https://shop.example/p?email=name%2Bada@example.com"  # the address of somebody else
+    rows = [click("c", AT.format(1, 0), page_url=address), click("d", AT.format(1, 1), page_url=other)]
+    load_rows(platform, session, rows, "a.csv")
+    build(session, DAYS, platform.settings, {"cleaned.urls"})
+    assert {place.name for place in left(platform, session, email=[MAIL])} == {
+        *("lake: clickstream", "landing folder: clickstream", "cleaned.urls")
+    }
+    erase_person(platform, session, email=[MAIL])
+    build(session, DAYS, platform.settings, {"cleaned.urls"})
+    assert left(platform, session, email=[MAIL]) == []
+    assert session.rows("SELECT page_url FROM cleaned.clickstream") == [(other,)]
+
+
 def test_files_that_cannot_be_read_are_named_with_what_to_do(
     platform: Platform, session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:

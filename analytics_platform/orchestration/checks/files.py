@@ -43,9 +43,9 @@ def files_readable_check(source: Source) -> dg.AssetChecksDefinition:
 
 def describe_unreadable(source: Source, settings: Settings, lake: Lake) -> dict[str, str]:
     """Return the files of a source that are rejected: name → a sentence with what to do."""
-    folder, remedy = settings.landing_dir / source.name, "correct it or remove it, then run"
+    folder, run = settings.landing_dir / source.name, "then run `analytics-platform materialize`"
     return {
-        name: f"{folder / name}: {why.rstrip('.')}; {remedy} `analytics-platform materialize`."
+        name: f"{folder / name}: {why.rstrip('.')}{'' if ';' in why else '; correct it or remove it'}, {run}."
         for name, why in find_unreadable(source, settings, lake).items()
     }
 

@@ -28,7 +28,7 @@ CLOSED = "it cannot be opened ({}); let the user that runs the platform read it"
 
 BROKEN = "it cannot be read ({}); check the disk it is on, or drop it again"
 
-OUTSIDE = "it is a link that leads out of the landing folder or to nothing; put the file itself there"
+OUTSIDE = "it is a link that leads out of the landing folder or to nothing; put the file itself there, or remove it"
 
 
 class LandingFolder(Arrival):
@@ -143,7 +143,7 @@ def _why_unread(source: Source, path: Path) -> str:
         kind = "hidden" if path.name.startswith(".") else "unfinished"
         return printable(f"its name says that it is {kind}: once it is complete, rename it to {complete}")
     if not path.is_file():
-        return "it is no file that can be read twice: put the file itself there"
+        return "it is a named pipe or the like: write a file in its place"
     reason = None
     with suppress(FileNotFoundError):
         reason = _unreadable(source, path)

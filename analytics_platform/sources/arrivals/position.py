@@ -35,7 +35,7 @@ def noted_position(lake: Lake, source: str, place: str, kind: type[PositionT]) -
     try:
         note = json.loads(text)
         return TypeAdapter(kind).validate_json(note["position"]) if note["place"] == place else None
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise PositionNoteError(
             f"The note on how far {place} was read cannot be read; delete it (_source.note in the lake's folder "
             f"{source}) to read it again from the start."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
@@ -15,7 +15,7 @@ from analytics_platform.contracts.base import ContractType, Text, column
 from analytics_platform.gate import Records
 from analytics_platform.gate.json_rows import read_object, read_objects
 from analytics_platform.gate.layout import usual_names
-from analytics_platform.gate.parquet_rows import open_parquet, read_parquet_rows
+from analytics_platform.gate.parquet_rows import open_parquet, plain_schema, read_parquet_rows, read_parts
 from analytics_platform.gate.records import Positions, no_records, parse_records
 from analytics_platform.lake import Batch
 from analytics_platform.sources.arrivals.files import LandingFolder
@@ -55,22 +55,31 @@ class ExportRows(Format):
         if not Parquet().takes(batch.path.name):
             JsonLines().edit(batch, contract, edits, out)
             return
-        with batch.open() as stream:
-            table = open_parquet(stream, contract)[0].read()
-        names, rows = usual_names(contract), []
-        for place, row in enumerate(table.to_pylist(), 1):
-            if place not in edits:
-                rows.append(row)
-            elif (values := edits[place].values) is not None:
-                kept = {"event_timestamp": row["event_timestamp"], "event_name": row["event_name"]}
-                kept["user_pseudo_id"] = values["client_id"]
-                texts = ((names[column], text) for column, text in values.items() if names[column] not in kept)
-                rows.append({**kept, "event_params": [{"key": x, "value": {"string_value": y}} for x, y in texts]})
-        pq.write_table(pa.Table.from_pylist(rows, schema=table.schema), out, compression="zstd")
+        first, names = 1, usual_names(contract)
+        with batch.open() as packed:
+            file, stream, _ = open_parquet(packed, contract)
+            with pq.ParquetWriter(out, plain_schema(file), compression="zstd") as writer:
+                for part in read_parts(file, stream):
+                    rows = [*_rest(part.to_pylist(), first, edits, names)]
+                    writer.write_table(pa.Table.from_pylist(rows, schema=part.schema))
+                    first += part.num_rows
 
     def check(self, path: Path, contract: ContractType) -> None:
         """Raise `FileRejectedError` as the format of its name does."""
         (Parquet() if Parquet().takes(path.name) else JsonLines()).check(path, contract)
+
+
+def _rest(
+    rows: Sequence[dict[str, object]], first: int, edits: Edits, names: Mapping[str, str]
+) -> Iterator[dict[str, object]]:
+    for place, row in enumerate(rows, first):
+        if place not in edits:
+            yield row
+        elif (values := edits[place].values) is not None:
+            kept = {"event_timestamp": row["event_timestamp"], "event_name": row["event_name"]}
+            kept["user_pseudo_id"] = values["client_id"]
+            texts = ((names[column], text) for column, text in values.items() if names[column] not in kept)
+            yield {**kept, "event_params": [{"key": x, "value": {"string_value": y}} for x, y in texts]}
 
 
 def _values(row: dict[str, object]) -> Sequence[str | None]:

@@ -7,7 +7,7 @@ tables: those of the batches come on top. No Dagster in here.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from itertools import chain
 from types import MappingProxyType
 from typing import Protocol
@@ -24,6 +24,7 @@ from analytics_platform.transform.plan import DayRange, Query
 from analytics_platform.transform.source_events import Tables, events_within, source_events
 
 _ADDRESSES = ("page_url", "referrer", "campaign_tags")
+_TEXTS = ("host", "path", "utm_source", "utm_medium", "utm_campaign", "search_term")
 
 
 class Reader(Tables, Protocol):
@@ -111,6 +112,14 @@ def _with_all_urls(session: Reader, days: DayRange | None, batches: Collection[s
     first = pages.filter(pl.col("site_category").is_null()).join(waiting, ["event_date", "domain"], "semi")
     is_all = found.join(known, ["event_date", "url"], "anti").is_empty() and first.is_empty()
     return known if is_all else None
+
+
+def decoded_addresses(records: pl.DataFrame) -> Iterator[pl.Series]:
+    """Yield what `make_urls` reads from the addresses of some records: columns, each with a name of its own."""
+    for column in (name for name in _ADDRESSES if name in records.columns):
+        parsed = parse_urls(records[column].unique())
+        texts = records.select(url=column).join(parsed, "url", "left", nulls_equal=True, maintain_order="left")
+        yield from (texts[name].alias(f"{column}: {name}") for name in _TEXTS)
 
 
 def make_user_agents(
