@@ -14,12 +14,15 @@ _SPELLINGS = {
     "page_view": "page viewed, viewed page, view page, $pageview",
     "screen_view": "screen viewed, viewed screen, $screen",
     "view_item": "product viewed, viewed product, view product, product view, product details viewed, item viewed,"
-    "viewed item, item view, product detail view, product details view, view details, view content",
+    "viewed item, item view, pdp view, detail view, view detail, product detail,"
+    "product detail view, product details view, view details, view content",
     "view_item_list": "product list viewed, collection viewed, viewed collection, category viewed, viewed category,"
+    "list view, view list,"
     "view category, product list view, item list viewed, viewed product list",
     "select_item": "product clicked, clicked product, product click, item clicked, item selected, click product,"
     "item click, click item, select product, product selected",
     "add_to_cart": "product added to cart, product added, added product, added to cart, add product to cart, cart add,"
+    "add cart, basket add,"
     "add to basket, added to basket, add to bag, item added to cart, item added, add item, add2cart,"
     "wishlist product added to cart",
     "remove_from_cart": "product removed from cart, product removed, removed product, removed from cart, cart remove,"
@@ -31,7 +34,7 @@ _SPELLINGS = {
     "add_payment_info": "payment info submitted, payment info entered, payment info added",
     "purchase": "checkout completed, completed checkout, checkout complete, order completed, completed order,"
     "order complete, order placed, placed order, place order, place an order, order success, purchased,"
-    "purchase completed, completed purchase, complete payment, ecommerce purchase, transaction",
+    "purchase completed, completed purchase, complete payment, checked out, paid, ecommerce purchase, transaction",
     "refund": "order refunded, refunded order, order refund, refunded, refund issued, purchase refunded,"
     f"{', '.join(_CANCELLATIONS)}",
     "search": "search submitted, products searched, searched, searched products, site search, searched site",

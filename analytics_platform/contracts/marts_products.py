@@ -74,7 +74,7 @@ class ListPerformance(
         sums="not additive",
     )
     engagement_rate: Ratio = share(
-        "Sessions with a click, a view, an add_to_cart or a purchase credited to it / sessions."
+        "Sessions with a click, a view, a cart or a purchase from it / sessions that met it."
     )
     conversion_rate: Ratio = share("Sessions with a purchase / sessions.")
     bounce_rate: Ratio = share("Sessions in which the list was the only event / sessions.")

@@ -13,6 +13,7 @@ MISSING = frozenset(
     {
         *("", "null", "none", "nil", "nan", "n/a", "undefined", "(not set)", "(none)", "[object object]"),
         *("#n/a", "<na>", "<null>", "\\n"),  # of spreadsheets, pandas, database tools, and \N of MySQL and PostgreSQL
+        *("-", "--"),  # of server logs and people
         "00000000-0000-0000-0000-000000000000",
     }
 )

@@ -200,7 +200,7 @@ class Reconciliations(
 
     Additive over days, but for visitors and customers, who are persons. A figure of several names is compared under
     each: revenue of orders on the day of the order, revenue of sessions on the day they start, revenue of lines without
-    shipping, tax and discounts.
+    shipping, tax, discounts and items that could not be read.
     """
 
     date: Day = column("Day (UTC).")

@@ -52,7 +52,9 @@ class FactOrders(
     currency: Text = column("Currency in which its event tells amounts; missing: the shop's.", nullable=True)
     has_other_amounts: Flag = column("True if it came again with another amount, as of an exchange: the first counts.")
     not_itemized: Money = column(
-        "revenue - the amounts of its lines: shipping, tax, discount …", nullable=True, sums="additive"
+        "revenue - the amounts of its lines: shipping, tax, discount, items that could not be read …",
+        nullable=True,
+        sums="additive",
     )
     tax: Money = column("Tax that its event names (shop currency).", nullable=True, sums="additive")
     shipping: Money = column("Shipping that its event names (shop currency).", nullable=True, sums="additive")

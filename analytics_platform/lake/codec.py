@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import re
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -78,7 +79,8 @@ def _check_decodable(name: str, packed_size: int, file: BinaryIO, may_be_damaged
     said = next((end for end in _PACKINGS if name.lower().endswith(end)), "")
     found = next((end for end, mark in _PACKINGS.items() if start.startswith(mark)), "")
     if start and said != found:
-        right = f"{name[: len(name) - len(said)]}{found}"
+        bare = name[: len(name) - len(said)]
+        right = f"{re.sub(r'[.](gzip|zstd)$', '', bare, flags=re.IGNORECASE)}{found}"
         what = f"compressed as {found} files are" if found else f"not compressed as {said} files are"
         raise UnreadableError(f"it is {what}: rename it to {right}")
     if not said:

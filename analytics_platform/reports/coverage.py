@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator
 
 import polars as pl
 
-from analytics_platform.reports.wording import listed, percent, span
+from analytics_platform.reports.wording import clean, listed, percent, span
 from analytics_platform.sources.registry import EVENTS
 from analytics_platform.transform import DayRange, day_ranges
 
@@ -27,7 +27,12 @@ def differences(quality: pl.DataFrame, before: DayRange, after: DayRange) -> lis
         is_after=pl.when(pl.col("date").is_between(after.first, after.last)).then(True)
         .when(pl.col("date").is_between(before.first, before.last)).then(False),
     ).drop_nulls("is_after")  # fmt: skip
-    return [*_rejections(events, before, after), *_silences(events, before, after), *empty_columns(events)]
+    return [
+        *_rejections(events, before, after),
+        *_silences(events, before, after),
+        *empty_columns(events),
+        *_renamed(events),
+    ]
 
 
 def unevenness(quality: pl.DataFrame) -> list[str]:
@@ -84,6 +89,27 @@ def _silences(events: pl.DataFrame, before: DayRange, after: DayRange) -> Iterat
                 yield f"{source} brought nothing on {span(days.first, days.last)}"
             elif theirs.n_unique() == other.n_unique() and (silent := set(all_of) - set(mine)):
                 yield f"{source} brought nothing on {_dates(silent)}"
+
+
+def _renamed(events: pl.DataFrame) -> Iterator[str]:
+    """Name events without a meaning that a source has on most of its days in one period, and never in the other.
+
+    Purchases that got another name made revenue fall by half.
+    """
+    heard = events.filter(pl.col("rows_accepted") + pl.col("rows_duplicate") > 0)
+    named = heard.with_columns(name=pl.col("unknown_events").str.split(", ")).explode("name").drop_nulls("name")
+    for (source,), rows in named.sort("source", "name").group_by("source", maintain_order=True):
+        found: dict[bool, list[str]] = {True: [], False: []}
+        for name in rows["name"].unique(maintain_order=True):
+            has = {which: rows.filter(name=name, is_after=which)["date"].n_unique() for which in found}
+            days = {which: heard.filter(source=source, is_after=which)["date"].n_unique() for which in found}
+            for which in found:
+                if 2 * has[which] > days[which] and days[not which] and not has[not which]:
+                    found[which].append(name)
+        for which, names in found.items():
+            if names:
+                on = _dates(rows.filter(pl.col("name").is_in(names), is_after=which)["date"].to_list())
+                yield f"{source} has events of unknown name ({', '.join(map(clean, names))}) on {on} only"
 
 
 def empty_columns(quality: pl.DataFrame, columns: Collection[str] = _COLUMNS) -> Iterator[str]:

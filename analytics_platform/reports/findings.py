@@ -217,7 +217,7 @@ def _sections(facts: Facts, limit: float) -> Iterator[Section]:
 def reservations(facts: Facts) -> Mapping[str, Sequence[str]]:
     """Name for each section what changed in the data, so that it does not pass for a change of the shop."""
     needs: dict[str, tuple[str, ...]] = {"devices": ("user_agent",)}
-    needs |= dict.fromkeys(("products", "lists", "bought"), ("items",))
+    needs |= {"products": ("items",), "lists": ("items", "lists"), "bought": ("items",)}
     found: dict[str, Sequence[str]] = {
         subject: [*empty_columns(facts.quality, columns)] for subject, columns in needs.items()
     }

@@ -40,12 +40,12 @@ def data_sources(session: Session) -> list[str]:
 def read_quality(session: Session, days: DayRange, sources: Sequence[str] = ()) -> pl.DataFrame:
     """Return what became of the records of each day and source, and which columns none of the accepted ones has."""
     sql = f"""
-        SELECT date, source, rows_accepted, rows_duplicate, rows_quarantined, empty_columns
+        SELECT date, source, rows_accepted, rows_duplicate, rows_quarantined, empty_columns, unknown_events
         FROM marts.data_quality_daily
         WHERE date BETWEEN $first AND $last AND {OF_SOURCES}
         ORDER BY date, source
         """
-    columns = "date source rows_accepted rows_duplicate rows_quarantined empty_columns"
+    columns = "date source rows_accepted rows_duplicate rows_quarantined empty_columns unknown_events"
     return frame(session, columns, sql, days, **chosen(sources))
 
 

@@ -16,6 +16,7 @@ import polars as pl
 from analytics_platform.errors import count
 from analytics_platform.reports.periods import WEEK, best_day, total_of, weeks_of
 from analytics_platform.reports.wording import (
+    ENGAGED,
     capital,
     clean,
     currency,
@@ -248,7 +249,7 @@ def _reconciled(best: Row) -> str:
     """Say how revenue and refunds of all products and of all orders fit together; nothing where both are nothing."""
     said = ""
     for kind, all_kind, rest in (
-        ("revenue", "orders", "not itemized (shipping, tax, discounts)"),
+        ("revenue", "orders", "not itemized (shipping, tax, discounts, items that could not be read)"),
         ("refunds", "refunds", "refunds that name no product"),
     ):
         products, orders = best[f"total_{kind}"], best[f"orders_{kind}"]
@@ -289,9 +290,9 @@ def lists_sentence(lists: pl.DataFrame) -> str:
         return "No product list has been shown yet."
     best, last = rows[0], rows[-1]
     if not best["engagement_rate"]:
-        return f"None of the {count(best['lists'], 'list')} has led to a click, a cart or a purchase yet."
-    of = f"{percent(best['engagement_rate'])} of {count(best['sessions'], 'session')} that saw it"
-    first = f"“{label(best, 'list')}” engages most: {of} have a click, a cart or a purchase from it"
+        return f"None of the {count(best['lists'], 'list')} has led to {ENGAGED} yet."
+    of = f"{percent(best['engagement_rate'])} of {count(best['sessions'], 'session')} that met it"
+    first = f"“{label(best, 'list')}” engages most: {of} have {ENGAGED} from it"
     if len(rows) == 1:
         return f"{first}; it is the only list."
     place = "last" if last["lists"] == len(rows) else f"number {len(rows)}"

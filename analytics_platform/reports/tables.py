@@ -13,6 +13,7 @@ import polars as pl
 from analytics_platform.reports.periods import best_day, total_of, weeks_of
 from analytics_platform.reports.sentences import credit_shares
 from analytics_platform.reports.wording import (
+    ENGAGED,
     NOTHING,
     capital,
     change,
@@ -145,7 +146,7 @@ variants_table = partial(_table, "Variants of the best sellers; an order with tw
 }, names=2)  # fmt: skip
 
 lists_table = partial(
-    _table, "Engagement: sessions with a click, a cart or a purchase from the list / sessions that saw it", {
+    _table, f"Engagement: sessions with {ENGAGED} from it / sessions that met it", {
     "List": lambda row: label(row, "list"), "Engagement": "engagement_rate", "Sessions": "sessions",
     "Impressions": "impressions", "Clicks": "clicks", "Purchases": "purchases", "Revenue": "revenue",
 })  # fmt: skip

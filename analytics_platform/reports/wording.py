@@ -13,6 +13,9 @@ from typing import Any
 NOTHING = "–"
 """What stands for a number that does not exist, such as a share of nothing."""
 
+ENGAGED = "a click, a view, a cart or a purchase"
+"""What a session has of a product list that engages, as in the contract of `marts.list_performance`."""
+
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _GROSS = 1000
 """From this amount on, money is shown without its fraction."""

@@ -216,17 +216,25 @@ def has_usual_volume(session: Session, settings: Settings, now: dt.datetime) -> 
 
 
 def unknown_events(session: Session, days: int | None = None) -> list[str]:
-    """Name the events that the platform gives no meaning to, the most frequent first; of the last `days` of data."""
+    """Name the events that the platform gives no meaning to, the most frequent first; of the last `days` of data.
+
+    Of more than ten, each source has its share.
+    """
     last = "SELECT max(event_date) FROM cleaned.events"
     found = session.rows(
         f"""
-        SELECT source, event_name, count(*) FROM cleaned.events
-        WHERE NOT is_known_event {f"AND event_date > ({last}) - {days}" if days else ""}
-        GROUP BY source, event_name ORDER BY count(*) DESC, source, event_name LIMIT 11
+        WITH counted AS (
+            SELECT source, event_name, count(*) AS events FROM cleaned.events
+            WHERE NOT is_known_event {f"AND event_date > ({last}) - {days}" if days else ""}
+            GROUP BY source, event_name
+        )
+        SELECT source, event_name, events FROM counted
+        ORDER BY row_number() OVER (PARTITION BY source ORDER BY events DESC, event_name), events DESC, source LIMIT 11
         """
     )
-    names = [f"{name[:40]!r} of {source} ({events:,})" for source, name, events in found]
-    return names if len(names) < 11 else [*names[:10], "others"]
+    shown = sorted(found[:10], key=lambda row: (-row[2], row[0], row[1]))
+    names = [f"{name[:40]!r} of {source} ({events:,})" for source, name, events in shown]
+    return names if len(found) < 11 else [*names, "others"]
 
 
 def has_known_event_names(session: Session, settings: Settings, now: dt.datetime) -> Observation:

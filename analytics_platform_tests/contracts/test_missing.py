@@ -35,10 +35,27 @@ PLACEHOLDERS = [
         "(Not Set)",
     ),
     *("#N/A", "<NA>", "<null>", r"\N"),
+    *("-", "--", " - "),
     *("(none)", "[object Object]", "00000000-0000-0000-0000-000000000000", "  ", " null\t", "\u00a0undefined\n"),
 ]
 UUID = "6f9619ff-8b86-d011-b42d-00cf4fc964ff"
-VALUES = ["nullable", "none of it", "N", "a", "(not set", "object", "-", "00", "0.5", "1.0.0", "v1.0", "false", "ñ"]
+VALUES = [
+    "nullable",
+    "none of it",
+    "N",
+    "a",
+    "(not set",
+    "object",
+    "---",
+    "-1",
+    "a-b",
+    "00",
+    "0.5",
+    "1.0.0",
+    "v1.0",
+    "false",
+    "ñ",
+]
 NOT_COMPOSED = ["Cafe\u0301", "\u0344", "\u0374", "\u1100\u1161", "\u212b", "\U0001d15e", "Ba\u0308r ä"]
 ODD_TEXTS = st.sampled_from(
     [

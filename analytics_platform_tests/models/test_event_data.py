@@ -60,6 +60,10 @@ def test_names_are_ga4s_and_unknown_ones_are_kept_and_flagged(tmp_path: Path) ->
         ("payment_info_submitted", "add_payment_info", True),
         ("search_submitted", "search", True),
         ("Page View", "page_view", True),
+        *((raw, "view_item", True) for raw in ("pdp_view", "detail_view", "view_detail", "productDetail")),
+        *((raw, "add_to_cart", True) for raw in ("add_cart", "basket_add")),
+        *((raw, "view_item_list", True) for raw in ("list_view", "view_list")),
+        *((raw, "purchase", True) for raw in ("checked_out", "paid")),
         ("$pageview", "page_view", True),
         ("video_start", "video_start", True),
     ]

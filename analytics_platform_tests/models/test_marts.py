@@ -178,7 +178,19 @@ def test_data_quality_counts_every_record_of_a_day(tmp_path: Path) -> None:
     columns = "batches, rows_accepted, rows_duplicate, rows_quarantined, error_rate, empty_columns, unknown_events"
     with built_platform(tmp_path, rows, {"marts.data_quality_daily"}) as session:
         quality = session.rows(f"SELECT {columns} FROM marts.data_quality_daily")
-    assert quality == [(1, 3, 2, 1, 1 / 6, "referrer, items", "wave, wiggle")]
+    assert quality == [(1, 3, 2, 1, 1 / 6, "referrer, items, lists", "wave, wiggle")]
+
+
+def test_a_day_on_which_no_event_names_a_list_lacks_lists(tmp_path: Path) -> None:
+    item = {"item_id": "1"}
+    named = [{"items": [item | {"item_list_name": "Home"}]}, {"items": [item], "item_list_id": "H"}]
+    rows = [
+        click("ada", f"2024-03-0{day}T10:00:00Z", "view_item", data=data)
+        for day, data in enumerate([*named, {"items": [item | {"item_list_name": ""}]}], 1)
+    ]
+    with built_platform(tmp_path, rows, {"marts.data_quality_daily"}) as session:
+        found = session.rows("SELECT empty_columns FROM marts.data_quality_daily ORDER BY date")
+    assert found == [("referrer",), ("referrer",), ("referrer, lists",)]
 
 
 def test_weeks_of_two_years_are_told_apart(tmp_path: Path) -> None:

@@ -198,6 +198,8 @@ KINDS: Mapping[str, tuple[str | bytes, str]] = {
     "gzip.csv": (gzip.compress(ROWS.encode()), "compressed as .gz files are: rename it to gzip.csv.gz"),
     "zstd.csv": (_zstd(ROWS.encode()), "rename it to zstd.csv.zst"),
     "plain.csv.gz": (ROWS, "not compressed as .gz files are: rename it to plain.csv"),
+    "long.csv.gzip": (gzip.compress(ROWS.encode()), "rename it to long.csv.gz"),
+    "long.csv.zstd": (_zstd(ROWS.encode()), "rename it to long.csv.zst"),
     "twice.csv.gz": (gzip.compress(_zstd(ROWS.encode())), "decompress it once, and name it twice.csv.zst"),
     "x.csv.bz2": (bz2.compress(ROWS.encode()), "packed as bzip2: unpack it"),
     "utf16.csv": (ROWS.encode("utf-16"), "it is encoded as UTF-16"),
@@ -272,6 +274,26 @@ def test_every_file_that_nothing_reads_is_named_with_cause_and_a_remedy_that_wor
         _follow(path, sentence)
         assert look() == [], name
         assert len(land_files(source, platform.settings, lake).batches) == 1, name
+
+
+def test_files_that_are_told_other_names_all_stay_when_they_get_them(tmp_path: Path) -> None:
+    platform, source = open_platform(tmp_path), SOURCES[CLICKSTREAM]
+    names = ["y.csv", "y.csv.1", "y.csv.2", "y.csv.3.gz", "y.csv-20260301", "z.tsv", "z.txt", "y.tsv"]
+    names += ["w.tsv.gz", "w.txt.gz"]
+    for number, name in enumerate(names):
+        content = ROWS.replace("shop", f"shop{number}").encode()
+        platform.landing.joinpath(name).write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
+
+    for said in find_unread(source, SOURCES.values(), platform.settings):
+        path = Path(said.removeprefix("Not read: ").partition(": ")[0])
+        renamed = path.with_name(re.search(r"rename it to (\S+)", said)[1])  # type: ignore[index]
+        assert not renamed.exists(), said
+        path.rename(renamed)
+
+    assert find_unread(source, SOURCES.values(), platform.settings) == []
+    found = sorted(path.name for path in platform.landing.iterdir())
+    rotated = ["y.1.csv", "y.2.csv", "y.20260301.csv", "y.3.csv.gz", "y.csv", "y.tsv.csv"]
+    assert found == ["w.tsv.csv.gz", "w.txt.csv.gz", *rotated, "z.tsv.csv", "z.txt.csv"]
 
 
 def test_a_folder_that_no_source_has_is_named_with_the_source_that_reads_its_files(tmp_path: Path) -> None:

@@ -67,7 +67,7 @@ _SCHEMAS: Mapping[str, dict[str, Any]] = {
     },
     "quality": {
         "date": pl.Date, "source": pl.String, "rows_accepted": pl.Int64, "rows_duplicate": pl.Int64,
-        "rows_quarantined": pl.Int64, "empty_columns": pl.String,
+        "rows_quarantined": pl.Int64, "empty_columns": pl.String, "unknown_events": pl.String,
     },
     "variants": {
         "product_id": pl.String, "product_name": pl.String, "variant": pl.String, "orders": pl.Int64,

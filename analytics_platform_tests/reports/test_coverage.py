@@ -55,6 +55,23 @@ def test_what_differs_between_two_weeks_is_named(
     assert differences(frame("quality", rows), BEFORE, AFTER) == said
 
 
+@pytest.mark.parametrize(
+    ("since", "said"),
+    [
+        (7, ["clickstream has events of unknown name (Bestellung) on 8–14 Nov only"]),
+        (9, ["clickstream has events of unknown name (Bestellung) on 10–14 Nov only"]),
+        (12, []),  # a name of one day
+        (0, []),  # of both weeks
+    ],
+)
+def test_events_that_have_another_name_in_one_of_two_weeks_are_named(since: int, said: list[str]) -> None:
+    rows = [
+        (NOV_1 + dt.timedelta(n), "clickstream", 99, 0, 0, "", "Bestellung, wave" if n >= since else "wave")
+        for n in range(14)
+    ]
+    assert differences(frame("quality", rows[: 13 if since == 12 else 14]), BEFORE, AFTER) == said
+
+
 def test_only_the_columns_that_a_figure_needs_are_named() -> None:
     rows = [(NOV_1, "app", 99, 0, 0, ""), (AFTER.last, "app", 99, 0, 0, "referrer, items")]
     assert [*empty_columns(frame("quality", rows), ["items"])] == ["app has no items on 14 Nov"]

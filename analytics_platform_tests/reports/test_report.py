@@ -63,6 +63,19 @@ def test_the_change_of_the_trends_table_has_the_reservation_of_its_sentence() ->
     assert trends.tables[0].caption.endswith(f"; the days that are compared differ: {said}")
 
 
+def test_a_column_that_a_section_needs_and_one_week_lacks_is_named_there() -> None:
+    quality = [
+        (NOV_1 + dt.timedelta(n), "clickstream", 99, 0, 0, "user_agent, lists" if n > 6 else "") for n in range(14)
+    ]
+    sections = make_report(
+        facts(days=days(*[(10, 1, 50)] * 14), quality=frame("quality", quality)), AS_OF, LIMIT
+    ).sections
+    said = {section.name: section.sentence for section in sections}
+    assert said["devices"].endswith("; but clickstream has no user_agent on 8–14 Nov.")
+    assert said["product_lists"].endswith("; but clickstream has no lists on 8–14 Nov.")
+    assert "but" not in said["top_products"]
+
+
 @pytest.mark.parametrize("unfinished", [1, 7])
 def test_days_of_which_no_two_weeks_can_be_compared_are_told_with_what_some_of_them_lack(unfinished: int) -> None:
     """The web logs end on 8 Nov, and from then on 15 % of the clickstream is rejected."""

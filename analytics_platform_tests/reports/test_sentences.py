@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analytics_platform.catalog import CONTRACTS
 from analytics_platform.reports import sentences as say
-from analytics_platform.reports.wording import amounts_in
+from analytics_platform.reports.wording import ENGAGED, amounts_in
 from analytics_platform_tests.reports.examples import LIMIT, NOV_1, days, frame, product
 
 LAST_WEEK = (100, 5, 1000)
@@ -230,7 +231,8 @@ class TestProducts:
         rows = [product("Bed", 2, 600, **sums), product("Pillow", 9, 300, **sums)]
         assert say.products_sentence(frame("products", rows)) == (
             "“Bed” sold best: 600.00 from 2 orders, 60 % of the revenue of all products; the 2 best of 5 make up 90 %; "
-            "products 1,000.00 + not itemized (shipping, tax, discounts) 49.00 = orders 1,049.00."
+            "products 1,000.00 + not itemized (shipping, tax, discounts, items that could not be read) 49.00 "
+            "= orders 1,049.00."
         )
 
     def test_a_product_without_name_is_named_by_its_id(self) -> None:
@@ -259,17 +261,21 @@ class TestLists:
     def test_the_most_engaging_list_and_the_last_of_those_listed_are_named(self) -> None:
         rows = [("l1", "Top", 8, 90, 9, 1, 0.75, 5, 12), ("l2", "", 40, 70, 7, 0, 0.25, 0, 12)]
         assert say.lists_sentence(frame("lists", rows)) == (
-            "“Top” engages most: 75 % of 8 sessions that saw it have a click, a cart or a purchase from it; "
+            "“Top” engages most: 75 % of 8 sessions that met it have a click, a view, a cart or a purchase from it; "
             "of 12 lists “l2” is number 2 with 25 %."
         )
 
     def test_one_list_and_no_engagement_and_no_list_are_said(self) -> None:
         only = frame("lists", [("l1", "Top", 1, 9, 1, 0, 1.0, 0, 1)])
-        assert say.lists_sentence(only).endswith("of 1 session that saw it have a click, a cart or a purchase from it; "
-                                                 "it is the only list.")  # fmt: skip
+        assert say.lists_sentence(only).endswith(
+            "of 1 session that met it have a click, a view, a cart or a purchase from it; it is the only list."
+        )
         silent = frame("lists", [("l1", "Top", 1, 9, 0, 0, 0.0, 0, 1)])
-        assert say.lists_sentence(silent) == "None of the 1 list has led to a click, a cart or a purchase yet."
+        assert say.lists_sentence(silent) == "None of the 1 list has led to a click, a view, a cart or a purchase yet."
         assert say.lists_sentence(frame("lists")) == "No product list has been shown yet."
+
+    def test_engagement_is_what_the_data_dictionary_says(self) -> None:
+        assert ENGAGED in CONTRACTS["marts.list_performance"].columns["engagement_rate"].description
 
 
 class TestBought:

@@ -89,6 +89,20 @@ def test_names_of_events_that_nothing_maps_are_named_with_their_source(tmp_path:
     assert observation.seen == told
 
 
+def test_of_many_names_that_nothing_maps_each_source_has_its_share(tmp_path: Path) -> None:
+    platform = open_platform(tmp_path)
+    with platform.session() as session:
+        session.ensure(CONTRACTS["cleaned.events"])
+        for number, (source, count) in enumerate([*[("kiosk", 3)] * 12, ("app", 2), ("app", 1)]):
+            session.execute(
+                "INSERT INTO cleaned.events (event_id, source, event_name, is_known_event, event_date) SELECT "
+                f"'{number}', '{source}', 'n{number:02}', FALSE, DATE '2026-03-01' FROM range({count})"
+            )
+        names = unknown_events(session)
+    kiosk = [f"'n{number:02}' of kiosk (3)" for number in range(8)]
+    assert names == [*kiosk, "'n12' of app (2)", "'n13' of app (1)", "others"]
+
+
 def test_that_no_source_names_sessions_is_said_of_the_last_week_only(tmp_path: Path) -> None:
     platform = open_platform(tmp_path)
     with platform.session() as session:

@@ -45,7 +45,7 @@ CREATE OR REPLACE TEMP MACRO known(value) AS
             CASE
                 WHEN lower(trimmed) IN (
                     '', 'null', 'none', 'nil', 'nan', 'n/a', 'undefined', '(not set)', '(none)', '[object object]',
-                    '#n/a', '<na>', '<null>', '\n',
+                    '#n/a', '<na>', '<null>', '\n', '-', '--',
                     '00000000-0000-0000-0000-000000000000'
                 )
                     THEN NULL

@@ -8,7 +8,15 @@ WITH day_columns AS (
             CASE WHEN count(page_url) = 0 THEN 'page_url' END,
             CASE WHEN count(referrer) = 0 THEN 'referrer' END,
             CASE WHEN count(*) FILTER (WHERE device_type <> 'unknown') = 0 THEN 'user_agent' END,
-            CASE WHEN count(items_json) = 0 THEN 'items' END
+            CASE WHEN count(items_json) = 0 THEN 'items' END,
+            CASE
+                WHEN
+                    count(coalesce(list_id, list_name)) = 0
+                    AND count(*) FILTER (
+                        WHERE regexp_matches(items_json, '"item_list_(?:id|name)"[ ]*:[ ]*(?:"[^"]|[0-9])')
+                    ) = 0
+                    THEN 'lists'
+            END
         ) AS empty_columns,
         nullif(array_to_string(
             list_slice(list_sort(list(DISTINCT left(event_name, 40)) FILTER (WHERE NOT is_known_event)), 1, 10), ', '

@@ -149,10 +149,33 @@ def _why_unread(source: Source, path: Path) -> str:
         reason = _unreadable(source, path)
     if reason:
         return f"{reason.rstrip('.')}; its name must end in {kinds[0]}"
-    packing = re.search(r"(\.gz|\.zst)?$", path.name, re.IGNORECASE)
-    name = Path(path.name.removesuffix(packing[0])).stem + kinds[0] + packing[0] if packing else ""
     takes = f"{source.name} takes files that end in {', '.join(kinds)}"
-    return printable(f"{takes}: rename it to {name} if it is such a file")
+    return printable(f"{takes}: rename it to {_new_name(path, kinds[0])} if it is such a file")
+
+
+def _new_name(path: Path, kind: str) -> str:
+    """Propose a name that ends in `kind`, and that no file beside it has or is told to take: y.1.csv for y.csv.1."""
+    # Of y.csv.1 and y.csv.2, both told to become y.csv.csv, one was left.
+    name = _named(path.name, kind)
+    others = {each.name for each in path.parent.iterdir()} - {path.name}
+    is_taken = name in others or any(_named(other, kind) == name for other in others)
+    bare = _bare(path.name)
+    return f"{bare}{kind}{path.name[len(bare) :]}" if is_taken else name
+
+
+def _named(name: str, kind: str) -> str:
+    """Put the end of a kind, and that of a packing, to the end of a name, instead of the end that it has."""
+    rotated = re.fullmatch(
+        rf"(.+){re.escape(kind)}((?:\.gz|\.zst)?)[.-](\d[\d-]*)((?:\.gz|\.zst)?)", name, re.IGNORECASE
+    )
+    if rotated:
+        return f"{rotated[1]}.{rotated[3]}{kind}{rotated[4] or rotated[2]}"
+    bare = _bare(name)
+    return Path(bare).stem + kind + name[len(bare) :]
+
+
+def _bare(name: str) -> str:
+    return re.sub(r"(\.gz|\.zst)$", "", name, flags=re.IGNORECASE)
 
 
 def land_files(source: Source, settings: Settings, lake: Lake) -> Landing:

@@ -54,7 +54,7 @@ _LINES = (
 BODIES = frozenset(("properties", "ecommerce", "products", "product_id", "data", *_SHOPIFYS_DATA))
 """Fields that only a tracker's event has."""
 
-_OF_DATA = (
+OF_DATA = (
     "revenue",
     "value",
     "total",
@@ -64,7 +64,8 @@ _OF_DATA = (
     *("tax", "shipping", "discount", "coupon", "search_term", "query", "page_title"),
     *("promotion_id", "promotion_name", "creative_name", "creative_slot"),
 )
-_USUAL = {plain_name(name): name for name in (*_OF_DATA, *BODIES)}
+"""What is read of an event's data, beside the id of its order."""
+_USUAL = {plain_name(name): name for name in (*OF_DATA, *BODIES)}
 """How names in a row's `event_data` are compared → how they are read."""
 _OTHER_NAMES = "|".join(plain for plain, name in _USUAL.items() if plain != name)
 REWRITTEN = (
@@ -115,6 +116,12 @@ def plain_data(document: str | None) -> str | None:
     found = unnest(document)
     if not isinstance(found, dict):
         return document
+    fields = plain_fields(found)
+    return document if fields == found else canonical_json(fields)
+
+
+def plain_fields(found: Mapping[str, object]) -> dict[str, object]:
+    """Give the fields of an event's body the names of a message, and its products as `items`."""
     fields = usually_named(found, _USUAL)
     if fields.keys() & BODIES:
         is_whole = fields.keys() & {"properties", "ecommerce", "data"}
@@ -132,7 +139,7 @@ def plain_data(document: str | None) -> str | None:
         if not isinstance(items, list):
             # An order keeps the rest. This is no name that is read, so the ledger says that nothing reads it.
             fields["items that are no list"] = fields.pop("items")
-    return document if fields == found else canonical_json(fields)
+    return fields
 
 
 def _renamed(fields: Mapping[str, object], names: Mapping[str, str]) -> dict[str, object]:

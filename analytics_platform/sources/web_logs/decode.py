@@ -4,7 +4,7 @@ A field that is missing or null is null, and its contract decides. `metadata`, `
 (`extra`) may be of any type and become canonical Extended JSON. A time becomes ISO 8601 in UTC.
 
 A value of another type than `_FIELDS` keeps breaks a rule (`user_id: not a text or whole number`): an id is a whole
-number, a text, an ObjectId or a UUID, and neither 1.5, true nor a decimal. 1.0 is 1: numbers of JavaScript are doubles.
+number, a text, an ObjectId or a UUID, and neither 1.5 nor true. 1.0 is 1, of whichever type: JavaScript's are doubles.
 Every field of another type than usual is counted, whether it is rejected for it or, like `metadata` that is no document
 or a `session_id` that is a string, kept as it is. A text with NUL breaks a rule, for not every database stores it. Lone
 surrogates cannot occur: BSON's texts are UTF-8, and a document with any other bytes in a text is not BSON.
@@ -33,6 +33,7 @@ from analytics_platform.connectors.mongo.extended_json import DECODING, to_exten
 from analytics_platform.contracts.event_names import plain_name, usually_named
 from analytics_platform.gate.exact_json import unnest
 from analytics_platform.gate.records import MalformedError
+from analytics_platform.sources.web_logs.data import event_data
 
 _TYPES: Mapping[type, str] = {
     Int64: "long",
@@ -54,6 +55,7 @@ _Kept: TypeAlias = Mapping[type, Callable[[Any], str | None]]
 _TEXT: _Kept = {str: str}
 _ID: _Kept = {
     **dict.fromkeys((int, Int64, str, ObjectId), str),
+    Decimal128: lambda number: f"{whole:.0f}" if (whole := number.to_decimal()).is_finite() and not whole % 1 else None,
     float: lambda number: f"{number:.0f}" if number.is_integer() else None,
     Binary: lambda data: str(UUID(bytes=data)) if data.subtype == UUID_SUBTYPE and len(data) == 16 else None,
 }
@@ -101,7 +103,7 @@ _TIME_OUT_OF_RANGE = "event_at: out of range"
 _JSON_COLUMNS = ("document_id", "metadata", "extra")
 _ESCAPED_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 
-COLUMNS = ("document_id", *_FIELDS, "metadata", "extra")
+COLUMNS = ("document_id", *_FIELDS, "event_data", "metadata", "extra")
 """The columns that come from a document."""
 
 DECODE_REASONS = (
@@ -109,7 +111,9 @@ DECODE_REASONS = (
     "document: nested too deep",
     *(field.reason for field in _FIELDS.values()),
     _TIME_OUT_OF_RANGE,
-    *(f"{name}: NUL character" for name in COLUMNS),
+    *(
+        f"{name}: NUL character" for name in COLUMNS if name != "event_data"
+    ),  # its fields are those of metadata and extra
 )
 """Why a document cannot be decoded."""
 
@@ -173,8 +177,9 @@ def _decode(found: dict[str, Any], type_changes: Counter[str]) -> tuple[dict[str
         if values[column] is None:
             is_far = column == "event_at" and type(value) is DatetimeMS
             reasons[column] = _TIME_OUT_OF_RANGE if is_far else field.reason
-    values["metadata"] = None if metadata is None else to_extended_json(inner or metadata)
     known = {"_id", "metadata", *(field.path[0] for field in _FIELDS.values())}
     extra = {name: value for name, value in found.items() if name not in known}
+    values["event_data"] = event_data({**inner, **extra}, values["item_name"])
+    values["metadata"] = None if metadata is None else to_extended_json(inner or metadata)
     values["extra"] = to_extended_json(extra) if extra else None
     return values, reasons

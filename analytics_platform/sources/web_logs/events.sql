@@ -1,6 +1,13 @@
 -- Grain: one row per interaction log.
 -- Rules: a log knows its user, not the browser: the client is user:<user_id>. The words of logs become GA4's names here;
 -- what they mean depends on whether the log names a product. Other actions are read as in contracts/event_names.py.
+WITH parsed AS (
+    SELECT
+        *,
+        struct_extract(fields, 'value') AS value_text,
+        coalesce(json_list(struct_extract(fields, 'items')), named_item(item_name)) AS items_json
+    FROM (SELECT *, fields_of(event_data) AS fields FROM cleaned.web_logs) AS web_logs
+)
 SELECT
     event_id,
     'user:' || user_id AS client_id,
@@ -9,13 +16,13 @@ SELECT
         WHEN plain_name(action) IN (
             'view', 'views', 'viewed', 'viewing', 'see', 'seen', 'open', 'opened', 'visit', 'visits', 'visited'
         )
-            THEN CASE WHEN item_name IS NULL THEN 'page_view' ELSE 'view_item' END
+            THEN CASE WHEN items_json IS NULL THEN 'page_view' ELSE 'view_item' END
         WHEN plain_name(action) IN (
             'click', 'clicks', 'clicked', 'clicking', 'select', 'selects', 'selected', 'tap', 'taps', 'tapped'
         )
-            THEN CASE WHEN item_name IS NULL THEN 'click' ELSE 'select_item' END
+            THEN CASE WHEN items_json IS NULL THEN 'click' ELSE 'select_item' END
         WHEN plain_name(action) IN ('cart', 'basket', 'bag')
-            THEN CASE WHEN item_name IS NULL THEN 'view_cart' ELSE 'add_to_cart' END
+            THEN CASE WHEN items_json IS NULL THEN 'view_cart' ELSE 'add_to_cart' END
         WHEN plain_name(action) IN ('add', 'adds', 'added', 'adding') THEN 'add_to_cart'
         WHEN plain_name(action) IN ('remove', 'removes', 'removed', 'delete', 'deletes', 'deleted') THEN 'remove_from_cart'
         WHEN plain_name(action) IN ('wish', 'wishlist', 'favorite', 'favourite', 'like', 'liked') THEN 'add_to_wishlist'
@@ -32,7 +39,22 @@ SELECT
     'WEB' AS platform,
     session_id AS source_session_id,
     device AS device_type,
-    named_item(item_name) AS items_json,
+    known(struct_extract(fields, 'page_title')) AS page_title,
+    CASE WHEN event_data IS NOT NULL THEN order_id(event_data) END AS transaction_id,
+    amount(value_text) AS revenue,
+    coalesce(currency_code(struct_extract(fields, 'currency')), currency_in(known(value_text))) AS currency,
+    amount(struct_extract(fields, 'tax')) AS tax,
+    amount(struct_extract(fields, 'shipping')) AS shipping,
+    amount(struct_extract(fields, 'discount')) AS discount,
+    known(struct_extract(fields, 'coupon')) AS coupon,
+    coalesce(known(struct_extract(fields, 'search_term')), known(struct_extract(fields, 'query'))) AS search_term,
+    coalesce(known(struct_extract(fields, 'item_list_id')), known(struct_extract(fields, 'list_id'))) AS list_id,
+    coalesce(known(struct_extract(fields, 'item_list_name')), known(struct_extract(fields, 'list_name'))) AS list_name,
+    plain_id(struct_extract(fields, 'promotion_id')) AS promotion_id,
+    known(struct_extract(fields, 'promotion_name')) AS promotion_name,
+    known(struct_extract(fields, 'creative_name')) AS creative_name,
+    known(struct_extract(fields, 'creative_slot')) AS creative_slot,
+    items_json,
     position,
     batch_id
-FROM cleaned.web_logs
+FROM parsed

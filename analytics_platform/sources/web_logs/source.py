@@ -5,6 +5,7 @@ from __future__ import annotations
 from analytics_platform.contracts.base import DeliveredRows, Instant, Text, column
 from analytics_platform.sources.arrivals.collection import MongoCollection
 from analytics_platform.sources.source import Source
+from analytics_platform.sources.web_logs.data import DATA_NAMES
 from analytics_platform.sources.web_logs.decode import PRODUCT_NAMES, SPELLINGS
 from analytics_platform.sources.web_logs.records import Documents
 
@@ -30,6 +31,13 @@ class WebLogs(DeliveredRows, table="cleaned.web_logs", source="web_logs"):
     )
     device: Text = column("Kind of device, as the shop names it.", nullable=True, source="device")
     session_id: Text = column("The shop's own session.", nullable=True, source="session_id")
+    event_data: Text = column(
+        "Amount, order, list and items of the document or its metadata, as in the data of the clickstream.",
+        nullable=True,
+        source=DATA_NAMES,
+        json=True,
+        delivery=True,  # read from columns that identify a document already
+    )
     metadata: Text = column("The document's metadata, as Extended JSON.", nullable=True, source="metadata", json=True)
 
 

@@ -1,0 +1,91 @@
+"""Reads what an interaction log says of its order, its list and its products, as the data of an event in a message."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from collections.abc import Mapping
+from decimal import Decimal
+from uuid import UUID
+
+from bson.binary import UUID_SUBTYPE, Binary
+from bson.decimal128 import Decimal128
+from bson.objectid import ObjectId
+
+from analytics_platform.contracts.event_names import ORDER_IDS, plain_name
+from analytics_platform.contracts.missing import known
+from analytics_platform.gate.exact_json import canonical_json, unnest
+from analytics_platform.sources.ecommerce_events.trackers import BODIES, OF_DATA, plain_fields
+
+_AMOUNTS = ("revenue", "value", "total", "amount", "total_amount", "total_price", "order_total", "order_value")
+"""How logs spell the value of an order; of several the first."""
+_ITEM_NAMES = {
+    **dict.fromkeys(("item_id", "product_id", "sku"), "item_id"),
+    "item_name": "item_name",
+    **dict.fromkeys(("price", "item_price", "unit_price"), "price"),
+    **dict.fromkeys(("quantity", "qty"), "quantity"),
+    **{f"{prefix}{name}": f"item_{name}" for name in ("brand", "category", "variant") for prefix in ("item_", "")},
+}
+_PRODUCTS = ("product", "item")
+_OF_A_PRODUCT = _ITEM_NAMES | {"id": "item_id", "name": "item_name"}
+_OF_AN_ORDER = {"id": "order_id", "number": "order_number"}
+_BODIES = ("event_data", "data", "params", "properties")
+DATA_NAMES = tuple(
+    dict.fromkeys((*_BODIES, *_AMOUNTS, *_ITEM_NAMES, *OF_DATA, *BODIES, *_PRODUCTS, "order", *ORDER_IDS))
+)
+"""The fields of a document, or of its metadata, that the data of its event are read from."""
+_USUAL = {plain_name(name): name for name in DATA_NAMES}
+
+
+def event_data(fields: Mapping[str, object], item_name: str | None) -> str | None:
+    """Write the data of the event that a document with these fields, and the name of its product, is; None without."""
+    found = {_USUAL[plain]: _plain(value) for name, value in fields.items() if (plain := plain_name(name)) in _USUAL}
+    if not found:
+        return None
+    found = {name: unnest(value) for name, value in found.items()}
+    for name in _BODIES:
+        found |= _object(found.pop(name, None))
+    found |= {_OF_AN_ORDER.get(name, name): value for name, value in _object(found.pop("order", None)).items()}
+    product = _named(found, _ITEM_NAMES) | ({"item_name": item_name} if item_name else {})
+    for name in _PRODUCTS:
+        product |= _named(_object(found.pop(name, None)), _OF_A_PRODUCT)
+    found = plain_fields({name: value for name, value in found.items() if name not in _ITEM_NAMES})
+    if not isinstance(found.get("items"), list) and product.keys() & {"item_id", "item_name", "price"}:
+        found["items"] = [product]
+    amounts = [found[name] for name in _AMOUNTS if found.get(name) is not None]
+    value = next((amount for amount in amounts if known(str(amount)) is not None), None)
+    data = {name: read for name, read in found.items() if name in OF_DATA or plain_name(name) in ORDER_IDS}
+    data = {name: read for name, read in {**data, "value": value}.items() if read is not None}
+    return canonical_json(data) if data else None
+
+
+def _object(value: object) -> dict[str, object]:
+    return value if isinstance(value, dict) else {}
+
+
+def _named(fields: Mapping[str, object], names: Mapping[str, str]) -> dict[str, object]:
+    """Give texts and numbers with one of these names, in any spelling, its other name; of several the first."""
+    plain = {plain_name(name): each for name, each in fields.items() if isinstance(each, str | int | float | Decimal)}
+    written = reversed([(plain_name(name), other) for name, other in names.items()])
+    return {other: plain[name] for name, other in written if name in plain}
+
+
+def _plain(value: object) -> object:
+    """Give a value of a document as JSON has it; None for what JSON has no form for."""
+    match value:
+        case dict():
+            return {str(name): _plain(each) for name, each in value.items()}
+        case list():
+            return [_plain(each) for each in value]
+        case Decimal128():
+            number = value.to_decimal()
+            return number if number.is_finite() else None
+        case float():
+            return value if math.isfinite(value) else None
+        case Binary():
+            return str(UUID(bytes=bytes(value))) if value.subtype == UUID_SUBTYPE and len(value) == 16 else None
+        case ObjectId() | dt.datetime():
+            return str(value)
+        case str() | int() | None:
+            return value
+    return None

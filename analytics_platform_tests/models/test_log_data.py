@@ -1,0 +1,83 @@
+"""What the documents of the shop's logs say of orders, amounts and products, in whatever field they say it."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from bson.decimal128 import Decimal128
+from bson.int64 import Int64
+
+from analytics_platform.transform import DayRange
+from analytics_platform.warehouse.watchdog import unread_fields
+from analytics_platform_tests.kit import Platform, build, open_house_of_tables, open_platform
+from analytics_platform_tests.names import WEB_LOGS
+from analytics_platform_tests.postgres import new_database
+from analytics_platform_tests.shop_logs import load, log, put_logs
+
+NOON = dt.datetime(2024, 3, 1, 12)
+TABLES = {"cleaned.urls", "cleaned.user_agents", "cleaned.source_categories", "cleaned.events", "cleaned.event_items"}
+LAMP = {"item_id": "P1", "item_name": "Lamp", "price": 20, "quantity": 1}
+ORDERS: list[dict[str, Any]] = [
+    {"total": 20, "currency": "EUR", "order_id": "T", "item_id": "P1"},
+    {"amount": "20 EUR", "orderId": "T", "productId": "P1"},
+    {
+        "metadata": {
+            "value": 20.0,
+            "currency": "EUR",
+            "transaction_id": "T",
+            "item_id": "P1",
+            "price": 10,
+            "quantity": 2,
+        }
+    },
+    {"price": Decimal128("20.00"), "quantity": Int64(1), "product_id": "P1", "order_id": "T", "currency": "EUR"},
+    {"metadata": {"items": [LAMP], "order": {"id": "T", "total": 20, "currency": "EUR"}}},
+    {"product": {"id": "P1", "name": "Lamp", "price": 20, "currency": "EUR"}, "order_number": "T", "currency": "EUR"},
+    {"Total": 20, "Currency": "eur", "Order Id": "T", "products": [{"product_id": "P1", "name": "Lamp", "price": 20}]},
+    {"event_data": {"revenue": 20, "currency": "EUR", "transaction_id": "T", "items": [LAMP]}},
+]
+
+
+def _build(platform: Platform, documents: list[Mapping[str, Any]]) -> None:
+    put_logs(platform, documents)
+    assert load(platform, WEB_LOGS) == {WEB_LOGS: (len(documents), 0, 0)}
+    with platform.session() as session:
+        build(session, DayRange(NOON.date(), NOON.date()), platform.settings, TABLES)
+
+
+@pytest.mark.parametrize("is_postgres", [False, True])
+def test_a_purchase_in_a_log_has_its_amount_its_order_and_its_product_wherever_they_stand(
+    tmp_path: Path, is_postgres: bool
+) -> None:
+    with new_database() as url:
+        platform = open_platform(tmp_path, **({"warehouse_url": url} if is_postgres else {}))
+        _build(platform, [log(n, NOON, "buy", "Lamp", **order) for n, order in enumerate(ORDERS, 1)])
+        with platform.session(read_only=True) as session:
+            found = session.rows(
+                "SELECT event_name, transaction_id, events.amount, events.currency, product_id, product_name "
+                "FROM cleaned.events AS events JOIN cleaned.event_items AS items USING (event_id)"
+            )
+    assert found == [("purchase", "T", Decimal(20), "EUR", "P1", "Lamp")] * len(ORDERS)
+
+
+def test_a_log_that_names_its_product_by_id_alone_is_about_that_product(tmp_path: Path) -> None:
+    platform = open_house_of_tables(tmp_path)
+    _build(platform, [log(1, NOON, "view", item_id="P1"), log(1, NOON, "click", sku="P1"), log(1, NOON, "view")])
+    with platform.session(read_only=True) as session:
+        found = session.rows(
+            "SELECT event_name, product_id FROM cleaned.events LEFT JOIN cleaned.event_items USING (event_id) "
+            "ORDER BY event_name"
+        )
+    assert found == [("page_view", None), ("select_item", "P1"), ("view_item", "P1")]
+
+
+def test_fields_of_a_log_that_nothing_reads_are_named_and_those_that_are_read_are_not(tmp_path: Path) -> None:
+    platform = open_house_of_tables(tmp_path)
+    _build(platform, [log(1, NOON, "buy", "Lamp", amount=20, orderId="T", warehouse="N", metadata={"gift": True})])
+    with platform.session(read_only=True) as session:
+        assert unread_fields(session) == ["warehouse in extra of web_logs", "gift in metadata of web_logs"]
