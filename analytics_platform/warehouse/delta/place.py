@@ -10,12 +10,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import botocore.session
+import polars as pl
+import pyarrow as pa
+import pyarrow.dataset
 import pyarrow.fs
 from botocore.exceptions import BotoCoreError
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError, TableNotFoundError
 from deltalake.fs import DeltaStorageHandler
+from deltalake.schema import Schema
 
+from analytics_platform.contracts.base import ContractType
+from analytics_platform.contracts.ddl import column_docs, polars_schema
 from analytics_platform.settings import Settings, masked
 from analytics_platform.warehouse.session import WarehouseError
 
@@ -108,3 +114,28 @@ def explained(place: DeltaPlace) -> Iterator[None]:
             f"The warehouse {place.root} cannot be read or written: {remedy}; nothing is half stored, run it again "
             f"({words})."
         ) from error
+
+
+def dataset_of(table: DeltaTable) -> pa.dataset.Dataset:
+    """Return the files of a table for DuckDB to scan."""
+    # Files that a merge wrote say that their text is of the type string_view. Compared with text of another type
+    # Arrow fails ("no kernel matching input types"), but only where it uses statistics; files of strings may be views.
+    fields = pa.schema(table.schema().to_arrow())
+    views = [each.with_type(pa.string_view()) if pa.types.is_string(each.type) else each for each in fields]
+    return table.to_pyarrow_dataset(schema=pa.schema(views))
+
+
+def schema_of(contract: ContractType) -> Schema:
+    """Return the columns of a table as Delta knows them, with what the contract says of each."""
+    empty = pl.DataFrame(schema=polars_schema(contract)).to_arrow(compat_level=pl.CompatLevel.oldest()).schema
+    docs = column_docs(contract)
+    fields = [
+        pa.field(
+            each.name,
+            pa.string() if pa.types.is_large_string(each.type) else each.type,
+            True,
+            {"comment": docs[each.name]},
+        )
+        for each in empty
+    ]
+    return Schema.from_arrow(pa.schema(fields))

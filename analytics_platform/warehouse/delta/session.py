@@ -17,21 +17,18 @@ from types import MappingProxyType
 
 import duckdb
 import polars as pl
-import pyarrow as pa
-import pyarrow.dataset
 from deltalake import DeltaTable, write_deltalake
-from deltalake.schema import Schema
 
 from analytics_platform.catalog import CONTRACTS
 from analytics_platform.contracts.base import ContractType
-from analytics_platform.contracts.ddl import column_docs, column_types, create_statements, polars_schema, table_doc
+from analytics_platform.contracts.ddl import column_types, create_statements, table_doc
 from analytics_platform.contracts.sql import quote, quote_table
 from analytics_platform.transform import DayRange, Query
 from analytics_platform.transform.spark import runs_on_spark
 from analytics_platform.warehouse.delta.changes import TableChanges, stored
 from analytics_platform.warehouse.delta.journal import JOURNAL, STAGED, Journal, JournalStep, Part
 from analytics_platform.warehouse.delta.maintenance import maintain, vacuum
-from analytics_platform.warehouse.delta.place import DeltaPlace, explained
+from analytics_platform.warehouse.delta.place import DeltaPlace, dataset_of, explained, schema_of
 from analytics_platform.warehouse.duckdb import ROW_GROUP, DuckDBSession, in_memory
 from analytics_platform.warehouse.migration import changes
 from analytics_platform.warehouse.observation import TableState
@@ -126,7 +123,7 @@ class DeltaSession(DuckDBSession):
         table = self._place.table(name, self._as_of)
         self._seen[name] = table is not None
         if table is not None:
-            self.connection.register(stored(name), _dataset(table))
+            self.connection.register(stored(name), dataset_of(table))
             self._show(name)
 
     def _show(self, name: str) -> None:
@@ -352,7 +349,7 @@ class DeltaSession(DuckDBSession):
         self._check_writable()
         DeltaTable.create(
             self._place.uri(name),
-            _schema(contract),
+            schema_of(contract),
             mode="ignore",
             name=name,
             description=table_doc(contract)[:1000],
@@ -377,37 +374,12 @@ class DeltaSession(DuckDBSession):
             write_deltalake(table, rows, mode="overwrite", schema_mode="overwrite")
         if needed.added:
             self._check_writable()
-            fields = {field.name: field for field in _schema(contract).fields}
+            fields = {field.name: field for field in schema_of(contract).fields}
             table.alter.add_columns([fields[column] for column in needed.added])
         self.connection.unregister("migrating")
         self._seen.pop(name, None) if needed.widened or needed.added else None
 
 
-def _dataset(table: DeltaTable) -> pa.dataset.Dataset:
-    """Return the files of a table for DuckDB to scan."""
-    # Files that a merge wrote say that their text is of the type string_view. Compared with text of another type
-    # Arrow fails ("no kernel matching input types"), but only where it uses statistics; files of strings may be views.
-    fields = pa.schema(table.schema().to_arrow())
-    views = [each.with_type(pa.string_view()) if pa.types.is_string(each.type) else each for each in fields]
-    return table.to_pyarrow_dataset(schema=pa.schema(views))
-
-
 def _part(name: str, days: DayRange | None) -> Part:
     """Return what is published of a table: its days, or all of it where other days change too."""
     return Part.of(name, days if CONTRACTS[name].table.write == "days" else None)
-
-
-def _schema(contract: ContractType) -> Schema:
-    """Return the columns of a table as Delta knows them, with what the contract says of each."""
-    empty = pl.DataFrame(schema=polars_schema(contract)).to_arrow(compat_level=pl.CompatLevel.oldest()).schema
-    docs = column_docs(contract)
-    fields = [
-        pa.field(
-            each.name,
-            pa.string() if pa.types.is_large_string(each.type) else each.type,
-            True,
-            {"comment": docs[each.name]},
-        )
-        for each in empty
-    ]
-    return Schema.from_arrow(pa.schema(fields))
