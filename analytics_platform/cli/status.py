@@ -6,7 +6,7 @@ Reads the warehouse without writing, and neither a queue nor an API: it answers 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -78,14 +78,14 @@ def read_status(settings: Settings, now: dt.datetime) -> Status:
     loaded: dict[str, list[Any]] = {}
     batches: tuple[dict[str, Any], ...] = ()
     observations: tuple[Observation, ...] = ()
-    days, waits = "", False
+    days, failed = "", list[str]()
     if warehouse.exists():
         with warehouse.session(read_only=True) as session:
             if "ops.pipeline_logs" in session.tables():
                 loaded = {source: counted for source, *counted in session.rows(_LOADED)}
                 batches = tuple(dict(zip(_SHOWN, row, strict=True)) for row in session.rows(_BATCHES))
                 observations = tuple(watch(session, settings, now))
-                waits = bool(unloaded_batches(session))
+                failed = [str(batch) for batch in unloaded_batches(session)]
                 days = "" if is_followed(settings) else days_not_built(session, settings)
     absent: dict[str, list[str]] = {}
     lane = read_state(settings)
@@ -99,7 +99,7 @@ def read_status(settings: Settings, now: dt.datetime) -> Status:
         tuple(SourceStatus(name, *_place(each, settings), *loaded.get(name, ())) for name, each in SOURCES.items()),
         tuple(f"{setting} ({', '.join(names)})" for setting, names in absent.items()),
         (_ERASING if lake.read(STATE) is not None else "")
-        or _next_step(settings, observations if batches or waits else (), waiting, rejected, days),
+        or _next_step(settings, observations if batches else (), waiting, rejected, days, failed),
         batches,
         observations,
         (
@@ -126,7 +126,12 @@ def _place(source: Source, settings: Settings) -> tuple[bool, str]:
 
 
 def _next_step(
-    settings: Settings, observations: tuple[Observation, ...], waiting: int, rejected: Mapping[str, str], days: str
+    settings: Settings,
+    observations: tuple[Observation, ...],
+    waiting: int,
+    rejected: Mapping[str, str],
+    days: str,
+    failed: Sequence[str],
 ) -> str:
     failing = next((observation for observation in observations if not observation.passed), None)
     if failing is not None:
@@ -140,6 +145,8 @@ def _next_step(
         return f"Days wait to be built: run `analytics-platform materialize --days {days}`."
     if observations:
         return "Nothing to do."
+    for sentence in failed:
+        return sentence
     folder = settings.landing_dir / next(source.name for source in SOURCES.values() if not source.arrival.setting)
     into = f"Nothing was loaded yet into DATA_DIR={settings.data_dir}"
     return f"{into}: put exports into {folder}, connect another source, or try `make demo`."

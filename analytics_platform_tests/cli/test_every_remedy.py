@@ -36,7 +36,7 @@ from analytics_platform.warehouse import Loaded, Publication, Session, watchdog
 from analytics_platform.warehouse.load import load_new_batches
 from analytics_platform.warehouse.silence import has_every_source
 from analytics_platform.warehouse.touched import days_to_build
-from analytics_platform_tests.cli.test_commands import Call, call
+from analytics_platform_tests.cli.conftest import Call, call
 from analytics_platform_tests.kit import (
     Platform,
     Row,

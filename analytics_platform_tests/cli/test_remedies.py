@@ -15,7 +15,7 @@ from analytics_platform.orchestration.checks.error_rate import check_error_rate
 from analytics_platform.transform import DayRange
 from analytics_platform.warehouse.ledger import unloaded_batches
 from analytics_platform.warehouse.watchdog import has_every_batch
-from analytics_platform_tests.cli.test_commands import Call, call
+from analytics_platform_tests.cli.conftest import Call, call
 from analytics_platform_tests.end_to_end.platform_run import clickstream
 from analytics_platform_tests.kit import Platform, load_landed, open_platform
 from analytics_platform_tests.shop_messages import load_messages, shop_message

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -9,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from analytics_platform.cli.status import read_status
 from analytics_platform.sources.arrivals.api import put_answer
+from analytics_platform.sources.arrivals.files import land_files
 from analytics_platform.sources.registry import SOURCES
 from analytics_platform.warehouse import Session, WarehouseError
 from analytics_platform.warehouse.ledger import unloaded_batches
@@ -26,6 +29,7 @@ from analytics_platform_tests.kit import (
     loaded_days,
     needed,
     open_platform,
+    to_csv,
 )
 from analytics_platform_tests.names import CLICKSTREAM, USERS
 from analytics_platform_tests.postgres import new_database
@@ -134,6 +138,18 @@ def test_a_damaged_file_of_the_lake_sets_one_batch_aside_and_the_same_file_dropp
         _build(bare, session)
         assert contents(session) == whole.tables
     assert first.path.read_bytes() == intact
+
+
+def test_of_a_batch_that_failed_before_any_was_loaded_status_says_what_to_do(tmp_path: Path) -> None:
+    platform = open_platform(tmp_path)
+    platform.landing.joinpath("rows.csv").write_text(to_csv(FIRST), "utf-8")
+    (batch,) = land_files(SOURCES[CLICKSTREAM], platform.settings, platform.lake).batches
+    batch.path.with_name(f"_{batch.content_sha256}.json").write_text("[" * 100_000)
+    platform.landing.joinpath("rows.csv").unlink()
+    with platform.session() as session:
+        assert load_landed(platform, session) == []
+    said = read_status(platform.settings, dt.datetime.now(dt.UTC)).next_step
+    assert batch.content_sha256 in said and "Nothing was loaded yet" not in said
 
 
 @pytest.mark.parametrize("damage", DAMAGES)

@@ -118,7 +118,9 @@ def test_odd_files_are_named_once_and_good_ones_beside_them_are_loaded(tmp_path:
         assert [name for name, words in reasons.items() if words not in found[name]] == []
         remedy = ", then run `analytics-platform materialize`."
         assert all(line.isprintable() and line.endswith(remedy) for line in said[-1].splitlines())
+        assert found["nothing.csv"].endswith(f" or to nothing; put the file itself there, or remove it{remedy}")
         unread = _unread(result)
+        assert "/pipe.csv: it is a named pipe or the like: write a file in its place." in unread
         assert [unread.count(f"/{name}:") for name in (*UNREAD, "clikstream", "stray.csv", "later.csv.part")] == [1] * 6
         assert ".hidden.txt" not in unread
     assert said[0] == said[1]

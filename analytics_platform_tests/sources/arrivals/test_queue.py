@@ -24,7 +24,7 @@ from analytics_platform.sources.arrivals import queue as ingest_queue
 from analytics_platform.sources.arrivals.queue import drain_queue, put_messages, queue_of, redrive_messages
 from analytics_platform.sources.registry import SOURCES
 from analytics_platform.warehouse.replay import replay
-from analytics_platform_tests.cli.test_commands import Call, call
+from analytics_platform_tests.cli.conftest import Call, call
 from analytics_platform_tests.connectors.sqs.kit import DRAINED
 from analytics_platform_tests.kit import Platform, open_platform
 from analytics_platform_tests.names import ECOMMERCE_EVENTS
