@@ -94,6 +94,11 @@ def ga4_name(name: str) -> str:
     return _by_plain_name().get(plain_name(name), name)
 
 
+def has_meaning(name: str) -> bool:
+    """Tell whether the platform gives an event of this name a meaning."""
+    return plain_name(name) in _by_plain_name()
+
+
 def event_macros() -> str:
     """Write the same as SQL: `plain_name`, `ga4_name`, which names are GA4's or need an order, and an order's id."""
     names = _by_plain_name()

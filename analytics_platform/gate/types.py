@@ -35,13 +35,15 @@ _FORMS = tuple(
 """Forms of a time, the usual first: ISO 8601 with T or blank, with or without seconds, fraction and zone."""
 
 _REWRITTEN = (
+    (r"^(\d{4})/(\d\d)/(\d\d)([T ]|$)", "$1-$2-$3$4"),
+    (r"^(\d{4})(\d\d)(\d\d)[T ](\d\d)(\d\d)(Z|[-+]|$)", "$1-$2-${3}T$4:$5$6"),
     (r"^(\d{4})(\d\d)(\d\d)[T ](\d\d)(\d\d)(\d\d)", "$1-$2-${3}T$4:$5:$6"),
     (r"^(\d{4}-\d\d-\d\d) ", "${1}T"),
     (r"(:\d\d),(\d+)", "$1.$2"),
     (r" ?(?:GMT|UTC)([-+])", "$1"),
     (r" ?GMT$", "Z"),
 )
-"""Rare forms → the usual: ISO 8601 without separators, a decimal comma, GMT."""
+"""Rare forms → the usual: ISO 8601 without separators, slashes behind the year, a decimal comma, GMT."""
 
 _END_OF_DAY = r"T24:00(:00(\.0+)?)?"
 

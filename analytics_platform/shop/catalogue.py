@@ -13,7 +13,10 @@ from analytics_platform.shop.errors import BadCatalogueError
 
 _PUT_PRODUCTS = """
 INSERT INTO shop.products (product_id, name, category, price, stock, metadata)
-SELECT product_id, name, category, price, stock, metadata FROM incoming
+SELECT
+    product_id, incoming.name, incoming.category, incoming.price, incoming.stock,
+    coalesce(incoming.metadata, known.metadata, '{}')
+FROM incoming LEFT JOIN shop.products AS known USING (product_id)
 ON CONFLICT (product_id) DO UPDATE SET
     name = excluded.name, category = excluded.category, price = excluded.price, stock = excluded.stock,
     metadata = excluded.metadata
@@ -30,9 +33,7 @@ def seed_products(database: Database, products: Iterable[Product]) -> int:
 
     Raises `BadCatalogueError` with nothing changed if a price or a stock is not valid, or a product occurs twice.
     """
-    rows = [
-        (each.product_id, each.name, each.category, each.price, each.stock, Jsonb(_metadata(each))) for each in products
-    ]
+    rows = [(each.product_id, each.name, each.category, each.price, each.stock, _metadata(each)) for each in products]
     columns = "product_id text, name text, category text, price numeric(18, 4), stock integer, metadata jsonb"
     with database.transaction() as connection:
         return _put(connection, columns, rows, _PUT_PRODUCTS)
@@ -61,8 +62,10 @@ def _put(connection: Connection, columns: str, rows: Iterable[tuple[object, ...]
         raise BadCatalogueError(f"The shop rejects this: {reason_of(error)}.") from None
 
 
-def _metadata(product: Product) -> Mapping[str, object]:
-    """Return the metadata, which only some products have. Prices of variants are text: JSON's numbers are not exact.
+def _metadata(product: Product) -> Jsonb | None:
+    """Return the metadata, which only some products have; None for what the shop has already.
+
+    Prices of variants are text: JSON's numbers are not exact.
 
     Raises `BadCatalogueError` for a price that is not valid, since the database does not check the metadata.
     """
@@ -70,6 +73,8 @@ def _metadata(product: Product) -> Mapping[str, object]:
         if not (price.is_finite() and 0 <= price < MOST_MONEY) or price != price.quantize(CENT_OF_CENT):
             of = f"Variant {name!r} of product {product.product_id!r}"
             raise BadCatalogueError(f"{of} costs {price}: give a price of 0 or more with up to four decimals.")
+    if product.metadata is None:
+        return None
     variants = {name: str(price) for name, price in product.variants.items()}
     named = {key: value for key, value in (("brand", product.brand), ("variants", variants)) if value}
-    return {**product.metadata, **named}
+    return Jsonb({**product.metadata, **named})

@@ -198,6 +198,9 @@ def _read_products(path: Path | None) -> Iterator[Product]:
             price, stock = Decimal(row["price"]), int(row["stock"])
         except (InvalidOperation, ValueError):
             raise BadCatalogueError(f"{path}, line {number}: price and stock must be numbers.") from None
+        if "metadata" not in row:
+            yield Product(row["product_id"], row["name"], row["category"], price, stock, metadata=None)
+            continue
         try:
             rest = dict(json.loads(row["metadata"] or "{}"))
             variants = {str(name): Decimal(str(cost)) for name, cost in dict(rest.pop("variants", {})).items()}
@@ -215,7 +218,7 @@ def _read_customers(path: Path | None) -> Iterator[Customer]:
 def _read(
     path: Path | None, names: tuple[str, ...], optional: tuple[str, ...] = ()
 ) -> Iterator[tuple[int, dict[str, str]]]:
-    """Read the rows of a CSV file with their line numbers; none without a file."""
+    """Read the rows of a CSV file with their line numbers, and name the columns that nothing reads."""
     if path is None:
         return
     try:
@@ -224,8 +227,12 @@ def _read(
             if missing := [name for name in names if name not in (rows.fieldnames or ())]:
                 wanted = ",".join(names)
                 raise BadCatalogueError(f"{path} has no column {', '.join(missing)}: its header must be {wanted}.")
+            written = rows.fieldnames or ()
+            if unread := [name for name in written if name not in (*names, *optional)]:
+                print(f"{path}: nothing reads the columns {', '.join(unread)}.")
             for row in rows:
-                yield rows.line_num, {name: (row.get(name) or "").strip() for name in (*names, *optional)}
+                read = (*names, *(name for name in optional if name in written))
+                yield rows.line_num, {name: (row.get(name) or "").strip() for name in read}
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise BadCatalogueError(f"{path} cannot be read: {error}.") from None
 

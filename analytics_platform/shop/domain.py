@@ -30,7 +30,7 @@ class Customer:
 class Product:
     """Something to order. `variants` are sizes or colours with their prices; without a variant it costs `price`.
 
-    `metadata` is what else only some products have.
+    `metadata` is what else only some products have. With None the shop keeps what it has, brand and variants too.
     """
 
     product_id: str
@@ -40,7 +40,7 @@ class Product:
     stock: int
     brand: str | None = None
     variants: Mapping[str, Decimal] = field(default_factory=lambda: MappingProxyType({}))
-    metadata: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))
+    metadata: Mapping[str, object] | None = field(default_factory=lambda: MappingProxyType({}))
 
 
 @dataclass(frozen=True, slots=True)

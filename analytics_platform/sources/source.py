@@ -92,6 +92,10 @@ class Format(ABC):
         """Write the content of a batch with some records edited, and all others as they are. Raises `LakeError`."""
         raise LakeError(f"no record can be taken out of it: write edit() of {type(self).__name__}")
 
+    def is_beside(self, path: Path) -> bool:
+        """Tell whether a file is known and not read."""
+        return path.name.lower().endswith(self.beside)
+
     def takes(self, name: str) -> bool:
         """Tell whether a file of this name is one of the source's."""
         return name.lower().endswith(self.suffixes)

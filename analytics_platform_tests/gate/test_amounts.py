@@ -73,13 +73,13 @@ UNREADABLE = (
         "0x10",
         "٣",
         "EUR",
-        "-",
+        "-.",
         "[1]",
         "1e400",
     ),
     "Infinity",
 )
-MISSING = ("", " ", "null", "None", "NaN", "N/A", "undefined", "(not set)", "[object Object]")
+MISSING = ("", " ", "null", "None", "NaN", "N/A", "undefined", "(not set)", "[object Object]", "-")
 
 
 @pytest.fixture(scope="module")

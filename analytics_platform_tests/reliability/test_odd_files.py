@@ -278,26 +278,6 @@ def test_every_file_that_nothing_reads_is_named_with_cause_and_a_remedy_that_wor
         assert len(land_files(source, platform.settings, lake).batches) == 1, name
 
 
-def test_files_that_are_told_other_names_all_stay_when_they_get_them(tmp_path: Path) -> None:
-    platform, source = open_platform(tmp_path), SOURCES[CLICKSTREAM]
-    names = ["y.csv", "y.csv.1", "y.csv.2", "y.csv.3.gz", "y.csv-20260301", "z.tsv", "z.txt", "y.tsv"]
-    names += ["w.tsv.gz", "w.txt.gz"]
-    for number, name in enumerate(names):
-        content = ROWS.replace("shop", f"shop{number}").encode()
-        platform.landing.joinpath(name).write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
-
-    for said in find_unread(source, SOURCES.values(), platform.settings):
-        path = Path(said.removeprefix("Not read: ").partition(": ")[0])
-        renamed = path.with_name(re.search(r"rename it to (\S+)", said)[1])  # type: ignore[index]
-        assert not renamed.exists(), said
-        path.rename(renamed)
-
-    assert find_unread(source, SOURCES.values(), platform.settings) == []
-    found = sorted(path.name for path in platform.landing.iterdir())
-    rotated = ["y.1.csv", "y.2.csv", "y.20260301.csv", "y.3.csv.gz", "y.csv", "y.tsv.csv"]
-    assert found == ["w.tsv.csv.gz", "w.txt.csv.gz", *rotated, "z.tsv.csv", "z.txt.csv"]
-
-
 def test_a_folder_that_no_source_has_is_named_with_the_source_that_reads_its_files(tmp_path: Path) -> None:
     platform, source = open_platform(tmp_path), SOURCES[CLICKSTREAM]
     folder = platform.settings.landing_dir / "web_log2" / "2026"
@@ -345,15 +325,12 @@ def test_a_file_that_is_taken_away_while_it_is_read_is_no_failure(tmp_path: Path
     assert not list(Path(platform.settings.lake_url).rglob("*.*"))
 
 
-@pytest.mark.parametrize(("name", "rejected"), [("logs.json.gz", True), ("logs.metadata.json", False)])
-def test_a_dump_that_expands_too_far_is_rejected_and_what_stands_beside_dumps_is_not_named(
-    tmp_path: Path, name: str, rejected: bool
-) -> None:
+def test_a_dump_that_expands_too_far_is_rejected(tmp_path: Path) -> None:
     platform, source = open_platform(tmp_path), SOURCES[WEB_LOGS]
     folder = platform.settings.landing_dir / WEB_LOGS
     folder.mkdir()
-    folder.joinpath(name).write_bytes(gzip.compress(BOMB, 1))
-    assert bool(find_unreadable(source, platform.settings, platform.lake)) == rejected
+    folder.joinpath("logs.json.gz").write_bytes(gzip.compress(BOMB, 1))
+    assert find_unreadable(source, platform.settings, platform.lake)
     assert find_unread(source, SOURCES.values(), platform.settings) == []
 
 
@@ -381,6 +358,28 @@ def test_a_parquet_file_whose_rows_expand_too_far_is_rejected_before_they_are_re
         "drop that"
     }
     assert peak < 1 << 30
+
+
+def test_what_stands_beside_dumps_is_not_named_and_logs_with_such_a_name_are(tmp_path: Path) -> None:
+    platform, source = open_platform(tmp_path), SOURCES[WEB_LOGS]
+    folder = platform.settings.landing_dir / WEB_LOGS
+    folder.mkdir()
+    folder.joinpath("a.metadata.json").write_text('{"indexes": [{"v": 2}], "collectionName": "logs"}', "utf-8")
+    folder.joinpath("a.metadata.json.gz").write_bytes(gzip.compress(b'{"options": {}, "uuid": "1"}'))
+    folder.joinpath("b").mkdir()
+    folder.joinpath("b", "prelude.json").write_text('{"ServerVersion": "7.0", "ToolVersion": "100"}', "utf-8")
+    log = '{"_id": 1, "user_id": 1, "action": "view", "timestamp": "2024-03-01T10:00:00Z"}\n'
+    for name in ("shop.metadata.json", "prelude.json"):
+        folder.joinpath(name).write_text(log, "utf-8")
+
+    said = find_unread(source, SOURCES.values(), platform.settings)
+    assert [sentence.split(": ")[1] for sentence in said] == [
+        str(folder / name) for name in ("prelude.json", "shop.metadata.json")
+    ]
+    for sentence in said:
+        _follow(Path(sentence.split(": ")[1]), sentence)
+    assert find_unread(source, SOURCES.values(), platform.settings) == []
+    assert len(land_files(source, platform.settings, platform.lake).batches) == 2
 
 
 class Broken(Csv):

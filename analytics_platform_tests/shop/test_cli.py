@@ -75,6 +75,28 @@ def test_files_are_put_into_the_shop(run: Run, settings: Settings, tmp_path: Pat
     assert rows == [(4, {"brand": "B", "watts": 7, "variants": {"oak": "25.50"}})]
 
 
+def test_a_file_without_metadata_keeps_that_of_the_shop_and_its_unknown_columns_are_named(
+    run: Run, settings: Settings, tmp_path: Path
+) -> None:
+    products = tmp_path / "products.csv"
+    header, lamp = "product_id,name,category,price,stock", "lamp,Lamp,Light,19.99"
+    for columns, row in (
+        (f"{header},metadata", f'{lamp},5,"{{""brand"": ""B"", ""variants"": {{""oak"": ""25.50""}}}}"'),
+        (f"{header},colour,shelf", f"{lamp},7,red,4\ndesk,Desk,Furniture,250,1,,"),
+    ):
+        products.write_text(f"{columns}\n{row}\n", "utf-8")
+        code, said = run("seed", "--products", str(products))
+        assert code == 0
+    assert f"{products}: nothing reads the columns colour, shelf." in said
+    with open_shop(settings) as shop, shop.database.transaction() as connection:
+        rows = connection.execute("SELECT product_id, stock, metadata FROM shop.products ORDER BY 1 DESC").fetchall()
+    assert rows == [("lamp", 7, {"brand": "B", "variants": {"oak": "25.50"}}), ("desk", 1, {})]
+    products.write_text(f"{header},metadata\n{lamp},7,\n", "utf-8")
+    run("seed", "--products", str(products))
+    with open_shop(settings) as shop, shop.database.transaction() as connection:
+        assert connection.execute("SELECT metadata FROM shop.products WHERE product_id = 'lamp'").fetchone() == ({},)
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [

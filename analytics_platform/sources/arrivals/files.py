@@ -75,7 +75,7 @@ def look_into(source: Source, settings: Settings) -> Found:
         folders[:] = [name for name in folders if not name.startswith(".")]
         for path in (Path(parent, name) for name in (*folders, *names)):
             complete, takes = _complete(path.name), source.format.takes
-            if path.name.lower().endswith(source.format.beside) or (complete != path.name and not takes(complete)):
+            if source.format.is_beside(path) or (complete != path.name and not takes(complete)):
                 continue
             name = _shown(path, folder)
             try:
@@ -150,15 +150,17 @@ def _why_unread(source: Source, path: Path) -> str:
     if reason:
         return f"{reason.rstrip('.')}; its name must end in {kinds[0]}"
     takes = f"{source.name} takes files that end in {', '.join(kinds)}"
-    return printable(f"{takes}: rename it to {_new_name(path, kinds[0])} if it is such a file")
+    return printable(f"{takes}: rename it to {_new_name(source, path)} if it is such a file")
 
 
-def _new_name(path: Path, kind: str) -> str:
-    """Propose a name that ends in `kind`, and that no file beside it has or is told to take: y.1.csv for y.csv.1."""
+def _new_name(source: Source, path: Path) -> str:
+    """Propose a name that the source takes, and that no file beside it has or is told to take: y.1.csv for y.csv.1."""
     # Of y.csv.1 and y.csv.2, both told to become y.csv.csv, one was left.
+    kinds = source.format.suffixes
+    kind = next((kind for kind in kinds if _bare(path.name).lower().endswith(kind)), kinds[0])
     name = _named(path.name, kind)
     others = {each.name for each in path.parent.iterdir()} - {path.name}
-    is_taken = name in others or any(_named(other, kind) == name for other in others)
+    is_taken = not source.format.takes(name) or name in others or any(_named(other, kind) == name for other in others)
     bare = _bare(path.name)
     return f"{bare}{kind}{path.name[len(bare) :]}" if is_taken else name
 

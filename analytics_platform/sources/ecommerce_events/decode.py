@@ -14,9 +14,10 @@ import re
 import zlib
 from collections.abc import Callable, Mapping
 from decimal import Decimal
+from itertools import chain
 from typing import NamedTuple
 
-from analytics_platform.contracts.event_names import ORDER_IDS, ga4_name, plain_name, usually_named
+from analytics_platform.contracts.event_names import ORDER_IDS, ga4_name, has_meaning, plain_name, usually_named
 from analytics_platform.contracts.missing import CLIENT, IDS, known, known_id, own_client
 from analytics_platform.gate.exact_json import JsonError, JsonFault, canonical_json, plain_text, read_json, unnest
 from analytics_platform.gate.records import MalformedError
@@ -86,6 +87,7 @@ _FIELDS = {
 }
 """Column → where it comes from. The wrong type of value is rejected, never made to fit."""
 
+_BATCH_RULE = "body: a batch of events"
 _ITEMS_RULE = "items: cannot be parsed"
 _NO_SIGN = re.compile(r"^[-+]?[\d.]+e[-+]?\d+$|[-+\d.,'’–—．，－＋\s]", re.IGNORECASE)
 """What of the text of an amount does not name its currency."""
@@ -100,7 +102,7 @@ COLUMNS = (*_FIELDS, "items", "extra")
 """
 
 FIELD_RULES = (*(field.rule for field in _FIELDS.values() if field.fault), _ITEMS_RULE)
-RULES = (*(f"body: {fault}" for fault in JsonFault), "body: not a JSON object", *FIELD_RULES)
+RULES = (*(f"body: {fault}" for fault in JsonFault), "body: not a JSON object", _BATCH_RULE, *FIELD_RULES)
 """Every rule that a `MessageError` may name."""
 
 
@@ -140,10 +142,12 @@ def unwrap(body: str) -> dict[str, object]:
 
     An envelope is a JSON string, base64, which may be of gzip, the `Message` of an SNS notification (`"Type":
     "Notification"`), the `detail` of an EventBridge event (`detail-type`), or the `data` of a CloudEvent
-    (`specversion`). Numbers with point or exponent are Decimals, see `read_json`. Raises `MessageError` for anything
-    else, and for what `read_json` rejects: it is not stored in part or changed.
+    (`specversion`). The type and the time of the latter two are the event's where it names none. Numbers with point or
+    exponent are Decimals, see `read_json`. Raises `MessageError` for anything else, and for what `read_json` rejects:
+    it is not stored in part or changed.
     """
     found: object = body
+    told: dict[str, object] = {}
     for layer in range(MAX_LAYERS + 1):
         if isinstance(found, str):
             found = _read(found, layer)
@@ -155,12 +159,31 @@ def unwrap(body: str) -> dict[str, object]:
                 inner = found.get("data", found.get("data_base64"))
         if not isinstance(inner, str | dict):
             break
+        if isinstance(found, dict) and not is_sns:
+            told |= {"event_name": found.get("detail-type", found.get("type")), "timestamp": found.get("time")}
         found = inner
     else:
         raise MessageError("body: nested too deep", f"more than {MAX_LAYERS} envelopes")
     if not isinstance(found, dict):
         raise MessageError("body: not a JSON object")
-    return found
+    return found | _told_by(told, found)
+
+
+def _told_by(told: Mapping[str, object], message: Mapping[str, object]) -> dict[str, str]:
+    """Give of the name and the time that an envelope tells what its message does not tell itself."""
+    inner = (each for each in message.values() if isinstance(each, dict))
+    names = set(map(plain_name, chain(message, *inner)))
+    has_name = names & {"eventname", "event"} or "type" in message or {"clientId", "name", "data"} <= message.keys()
+    found = {"event_name": _named_by(told.get("event_name"))} if not has_name else {}
+    found |= {"timestamp": told.get("timestamp")} if not names & {"eventtimestamp", "timestamp"} else {}
+    return {name: value for name, value in found.items() if isinstance(value, str)}
+
+
+def _named_by(kind: object) -> object:
+    """Give the name of an event in the type of its envelope, `order.completed` of `com.shop.order.completed.v1`."""
+    parts = re.sub(r"[./]v?[0-9]+$", "", kind).split(".") if isinstance(kind, str) else []
+    names = (".".join(parts[place:]) for place in range(len(parts)))
+    return next(filter(has_meaning, names), kind)
 
 
 def _read(text: str, layer: int) -> object:
@@ -174,13 +197,14 @@ def _read(text: str, layer: int) -> object:
 
 def _decoded(text: str) -> str:
     """Give the JSON that base64, perhaps of gzip, stands for; any other text as it is."""
+    text = text.removeprefix("\ufeff")
     if text.lstrip()[:1] in ("{", "[", '"'):
         return text
     try:
         data = base64.urlsafe_b64decode(f"{text}==".translate({ord("+"): "-", ord("/"): "_"}))
         if data.startswith(b"\x1f\x8b"):
             data = zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(data, _MAX_BYTES)
-        found = data.decode()
+        found = data.decode("utf-8-sig")
     except (ValueError, zlib.error):
         return text
     return found if found.lstrip()[:1] in ("{", "[", '"') else text
@@ -244,7 +268,10 @@ def _is_same(value: object, other: object) -> bool:
 
 def decode_message(body: str) -> dict[str, str | None]:
     """Decode the event in the text of a queue message into `COLUMNS`. Raises `MessageError`, nothing else."""
-    return decode_fields(plain_event(unwrap(body)))
+    message = unwrap(body)
+    if isinstance(message.get("batch"), list) and "event" not in message:
+        raise MessageError(_BATCH_RULE, "send each event as a message of its own")
+    return decode_fields(plain_event(message))
 
 
 def decode_fields(message: Mapping[str, object]) -> dict[str, str | None]:

@@ -74,8 +74,8 @@ REWRITTEN = (
 )
 """Where JSON has a name that may be read as another, items that are no list, or a list with more than objects."""
 
-_CALLS = {"page": "page_view", "screen": "screen_view"}
-"""Segment's calls that name no event."""
+_CALLS = {"page": "page_view", "screen": "screen_view", **{name: name for name in ("identify", "group", "alias")}}
+"""Segment's calls that name no event. The last three keep their names: they tell of people, and of no act in a shop."""
 
 
 def plain_event(message: Mapping[str, object]) -> dict[str, object]:
@@ -88,7 +88,11 @@ def plain_event(message: Mapping[str, object]) -> dict[str, object]:
             if isinstance(found := unnest(fields.get(name)), dict):
                 del fields[name]
                 inner = {**found, **inner}
-    if isinstance(call := outer.get("type"), str) and "event_name" not in outer and "properties" in message:
+    if (
+        isinstance(call := outer.get("type"), str)
+        and "event_name" not in outer
+        and ("properties" in message or call in _CALLS)
+    ):
         outer["event_name"] = _CALLS.get(call, call)
     # Copied, for what is read is taken out of them: it would be named as unread.
     outer |= {name: unnest(outer[name]) for name in ("context", "data") if name in outer}

@@ -19,6 +19,7 @@ import pandas as pd
 
 from analytics_platform.connectors.rest_api.content import BadAnswerError, decode_pages, encode_pages, split_records
 from analytics_platform.contracts.base import ContractType
+from analytics_platform.contracts.event_names import plain_name
 from analytics_platform.contracts.missing import known
 from analytics_platform.gate import FileRejectedError
 from analytics_platform.gate.exact_json import JsonFault, canonical_json
@@ -29,18 +30,18 @@ from analytics_platform.sources.source import Edits, Format
 
 _FIELDS: Mapping[str, tuple[str, str]] = {
     "id": ("user_id", "text or whole number"),
-    "name": ("name", "text"),
-    "username": ("username", "text"),
+    "name": ("name", "text or whole number"),
+    "username": ("username", "text or whole number"),
     "email": ("email", "text"),
     "phone": ("phone", "text or whole number"),
-    "website": ("website", "text"),
-    "address.street": ("street", "text"),
-    "address.suite": ("suite", "text"),
-    "address.city": ("city", "text"),
+    "website": ("website", "text or whole number"),
+    "address.street": ("street", "text or whole number"),
+    "address.suite": ("suite", "text or whole number"),
+    "address.city": ("city", "text or whole number"),
     "address.zipcode": ("zipcode", "text or whole number"),
     "address.geo.lat": ("latitude", "number"),
     "address.geo.lng": ("longitude", "number"),
-    "company.name": ("company_name", "text"),
+    "company.name": ("company_name", "text or whole number"),
     "company.catchPhrase": ("company_catch_phrase", "text"),
     "company.bs": ("company_bs", "text"),
 }
@@ -52,6 +53,9 @@ _FORMS = {
     "text or whole number": re.compile(r"-?(0|[1-9][0-9]{0,17})(\.0)?"),
     "number": re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?"),
 }
+
+_NO_EMAIL = frozenset(("unknown", "notavailable", "noemail", "na", "nomail"))
+"""What people write for an e-mail address that they do not have, as `plain_name` writes it."""
 
 NAME_PARTS = ("honorific", "first_name", "last_name", "suffix")
 COLUMNS = (*(column for column, _ in _FIELDS.values()), *NAME_PARTS, "extra")
@@ -134,7 +138,9 @@ class _UserParser:
         known, rest = dict[str, Any](), dict[str, Any]()
         for key, value in user.items():
             path = (*above, key)
-            if path not in _KNOWN:
+            if path == ("company",) and isinstance(value, str):
+                known[key] = {"name": canonical_json(value)}
+            elif path not in _KNOWN:
                 self._unknown[".".join(path)] = None
                 rest[key] = value
             elif isinstance(value, dict) and ".".join(path) in _OBJECTS:
@@ -158,7 +164,7 @@ class _UserParser:
             cell = cells.get(name, "null")
             is_text = cell[0] == '"'
             text = known(json.loads(cell) if is_text else cell)
-            if text is None:
+            if text is None or (name == "email" and plain_name(text) in _NO_EMAIL):
                 continue
             is_number = kind in _FORMS and _FORMS[kind].fullmatch(text)
             if not (is_number or (is_text and kind != "number")):

@@ -31,7 +31,7 @@ _OF_A_PRODUCT = _ITEM_NAMES | {"id": "item_id", "name": "item_name"}
 _OF_AN_ORDER = {"id": "order_id", "number": "order_number"}
 _BODIES = ("event_data", "data", "params", "properties")
 DATA_NAMES = tuple(
-    dict.fromkeys((*_BODIES, *_AMOUNTS, *_ITEM_NAMES, *OF_DATA, *BODIES, *_PRODUCTS, "order", *ORDER_IDS))
+    dict.fromkeys((*_BODIES, *_AMOUNTS, *_ITEM_NAMES, *OF_DATA, *sorted(BODIES), *_PRODUCTS, "order", *ORDER_IDS))
 )
 """The fields of a document, or of its metadata, that the data of its event are read from."""
 _USUAL = {plain_name(name): name for name in DATA_NAMES}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -25,10 +26,13 @@ from analytics_platform.connectors.mongo.extended_json import document_text
 from analytics_platform.contracts.base import ContractType
 from analytics_platform.gate.records import MalformedError, Positions, Records, no_records, numbered, parse_records
 from analytics_platform.gate.types import readable
-from analytics_platform.lake import Batch, check_decodable
+from analytics_platform.lake import Batch, check_decodable, open_decoded
 from analytics_platform.sources.arrivals.parquet import encode_table, read_columns
 from analytics_platform.sources.source import Edits, Format
 from analytics_platform.sources.web_logs.decode import COLUMNS, DECODE_REASONS, decode_document
+
+_METADATA = ("indexes", "options", "collectionName", "ServerVersion", "ToolVersion")
+_LARGEST_METADATA = 1 << 20
 
 DOCUMENT_REASONS = (*DECODE_REASONS, *DUMP_REASONS)
 """Why a document cannot be parsed."""
@@ -44,6 +48,16 @@ class Documents(Format):
     def takes(self, name: str) -> bool:
         """Tell whether a file of this name holds documents of a collection."""
         return is_dump(name)
+
+    def is_beside(self, path: Path) -> bool:
+        """Tell whether a file is one that mongodump writes beside the documents: by its name and its content."""
+        # Logs in a file called shop.metadata.json were skipped in silence.
+        if not super().is_beside(path) or path.name.lower().endswith((".bson", ".bson.gz")):
+            return super().is_beside(path)
+        with suppress(EOFError, OSError, zlib.error, ValueError), open_decoded(path) as stream:
+            found = json.loads(stream.read(_LARGEST_METADATA))
+            return isinstance(found, dict) and (not found or not found.keys().isdisjoint(_METADATA))
+        return False
 
     def check(self, path: Path, contract: ContractType) -> None:
         """Raise `UnreadableError` for a dump that expands too far; of a damaged one whatever can be read is read.

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
+import gzip
 import os
+import re
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
 from analytics_platform.lake import FolderLake, register
-from analytics_platform.sources.arrivals.files import find_unreadable, land_files
+from analytics_platform.sources.arrivals.files import find_unread, find_unreadable, land_files
 from analytics_platform.sources.registry import SOURCES
 from analytics_platform_tests.kit import click, load_landed, open_platform, to_csv
 from analytics_platform_tests.names import CLICKSTREAM
@@ -108,3 +110,23 @@ def test_a_file_that_changed_a_moment_ago_is_read_again(tmp_path: Path) -> None:
     land_files(SOURCES[CLICKSTREAM], platform.settings, platform.lake)
 
     assert platform.lake.register(CLICKSTREAM).content_of(platform.landing / "rows.csv") is None
+
+
+def test_files_that_are_told_other_names_all_stay_when_they_get_them(tmp_path: Path) -> None:
+    platform, source = open_platform(tmp_path), SOURCES[CLICKSTREAM]
+    names = ["y.csv", "y.csv.1", "y.csv.2", "y.csv.3.gz", "y.csv-20260301", "z.tsv", "z.txt", "y.tsv"]
+    names += ["w.tsv.gz", "w.txt.gz"]
+    for number, name in enumerate(names):
+        content = ROWS.replace("c0", f"first{number}").encode()
+        platform.landing.joinpath(name).write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
+
+    for said in find_unread(source, SOURCES.values(), platform.settings):
+        path = Path(said.removeprefix("Not read: ").partition(": ")[0])
+        renamed = path.with_name(re.search(r"rename it to (\S+)", said)[1])  # type: ignore[index]
+        assert not renamed.exists(), said
+        path.rename(renamed)
+
+    assert find_unread(source, SOURCES.values(), platform.settings) == []
+    found = sorted(path.name for path in platform.landing.iterdir())
+    rotated = ["y.1.csv", "y.2.csv", "y.20260301.csv", "y.3.csv.gz", "y.csv", "y.tsv.csv"]
+    assert found == ["w.tsv.csv.gz", "w.txt.csv.gz", *rotated, "z.tsv.csv", "z.txt.csv"]

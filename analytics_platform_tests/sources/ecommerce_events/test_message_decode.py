@@ -64,6 +64,13 @@ def test_every_column_is_read_from_the_message() -> None:
     assert tuple(message) == COLUMNS
 
 
+def test_a_batch_of_events_is_rejected_with_the_true_cause() -> None:
+    said = "body: a batch of events (send each event as a message of its own)"
+    with pytest.raises(MessageError) as caught:
+        decode_message(json.dumps({"batch": [{"type": "track", "event": "x"}], "sentAt": "2026-03-02T10:00:00Z"}))
+    assert str(caught.value) == said
+
+
 def test_a_message_without_fields_has_no_values() -> None:
     assert decode_message("{}") == dict.fromkeys(COLUMNS)
 

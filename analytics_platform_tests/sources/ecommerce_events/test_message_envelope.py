@@ -57,6 +57,33 @@ def test_a_message_is_found_in_any_few_envelopes(envelopes: list[Callable[[str],
     assert unwrap(text) == MESSAGE
 
 
+@pytest.mark.parametrize(
+    ("envelope", "name"),
+    [
+        ({"specversion": "1.0", "type": "purchase", "time": "T", "data": {"a": 1}}, "purchase"),
+        (
+            {"specversion": "1.0", "type": "com.shop.order.completed.v1", "time": "T", "data": {"a": 1}},
+            "order.completed",
+        ),
+        ({"specversion": "1.0", "type": "com.shop.waved", "time": "T", "data": '{"a": 1}'}, "com.shop.waved"),
+        ({"detail-type": "view_item", "time": "T", "detail": {"a": 1}}, "view_item"),
+    ],
+)
+def test_an_envelope_tells_the_name_and_the_time_that_its_message_does_not_tell(
+    envelope: dict[str, object], name: str
+) -> None:
+    assert unwrap(json.dumps(envelope)) == {"a": 1, "event_name": name, "timestamp": "T"}
+    for own in ({"event": "x", "timestamp": "own"}, {"type": "page", "properties": {"timestamp": "own"}}):
+        inner = {key: own if key in ("data", "detail") else value for key, value in envelope.items()}
+        assert unwrap(json.dumps(inner)) == own
+
+
+def test_a_byte_order_mark_before_json_is_left_out() -> None:
+    text = json.dumps(MESSAGE)
+    for body in (f"\ufeff{text}", in_base64(f"\ufeff{text}"), in_sns(f"\ufeff{text}")):
+        assert unwrap(body) == MESSAGE
+
+
 def test_a_message_in_too_many_envelopes_is_rejected() -> None:
     text = json.dumps(MESSAGE)
     for _ in range(9):

@@ -104,6 +104,10 @@ def segment(event: str, **properties: Any) -> dict[str, Any]:
             {"client_id": "a1", "event_name": "page_view"},
             None,
         ),
+        *(
+            ({"type": call, "anonymousId": "a1", "timestamp": AT}, {"client_id": "a1", "event_name": name}, None)
+            for call, name in [("page", "page_view"), ("screen", "screen_view"), ("identify", "identify")]
+        ),
         (
             {"event": "$pageview", "distinct_id": "a1", "timestamp": AT, "properties": {"$current_url": "/x"}},
             {"client_id": "a1", "event_name": "$pageview", "page_url": "/x"},

@@ -161,13 +161,13 @@ def test_unknown_fields_are_kept_where_they_were() -> None:
 
 def test_every_wrong_type_is_named_at_once() -> None:
     user = read_user(
-        '{"id": 1.5, "name": 5, "email": true, "company": "Acme", "phone": 1.7,'
+        '{"id": 1.5, "name": 5.5, "email": true, "company": 7, "phone": 1.7,'
         ' "address": {"zipcode": [33263], "geo": {"lat": "north", "lng": [1]}}}'
     )
     assert user.reasons == (
         "company: not an object",
         "id: not a text or whole number",
-        "name: not a text",
+        "name: not a text or whole number",
         "email: not a text",
         "phone: not a text or whole number",
         "address.zipcode: not a text or whole number",
@@ -212,6 +212,12 @@ def test_an_id_is_a_whole_number_or_its_text(number: str) -> None:
 def test_a_phone_and_a_postal_code_may_be_numbers(number: str, text: str) -> None:
     user = read_user(f'{{"id": 1, "email": "N/A", "phone": {number}, "address": {{"zipcode": {number}}}}}')
     assert (user.values["phone"], user.values["zipcode"], user.values["email"], user.reasons) == (text, text, None, ())
+
+
+def test_a_company_may_be_its_name_and_names_may_be_numbers() -> None:
+    user = read_user('{"id": 1, "name": 5, "company": "Acme", "address": {"city": 7}}')
+    found = {column: user.values[column] for column in ("name", "first_name", "company_name", "city")}
+    assert (found, user.reasons) == ({"name": "5", "first_name": "5", "company_name": "Acme", "city": "7"}, ())
 
 
 @pytest.mark.parametrize("text", ["007", "1.5", "65920080c2a6b1d1f3a4b5c6", "6d0c1d6e-0000-4000-8000-1c1c1c1c1c1c"])
@@ -364,14 +370,14 @@ def test_python_polars_and_duckdb_agree_on_what_an_address_is(email: str, good: 
 
 
 def test_the_gate_gets_text_positions_and_the_rejected_with_their_reasons() -> None:
-    rows = [json.dumps(USER), '{"id": true, "name": 5}', '{"id": 3}']
+    rows = [json.dumps(USER), '{"id": true, "name": 5.5}', '{"id": 3}']
     first, last = read_users(rows)
     assert first.values["user_id"].to_list() == ["6", "3"]
     assert first.positions.tolist() == [1, 3]
     assert list(first.raws(first.positions[:0])) == []
     assert list(first.raws(pl.Series([1]).to_numpy())) == ['{"id": 3}']
     assert first.malformed.select("position", "raw", "error_reason").rows() == [
-        (2, '{"id": true, "name": 5}', "id: not a text or whole number; name: not a text")
+        (2, '{"id": true, "name": 5.5}', "id: not a text or whole number; name: not a text or whole number")
     ]
     assert last.drift == ()
 

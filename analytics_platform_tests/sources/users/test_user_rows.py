@@ -73,7 +73,7 @@ def test_a_user_that_breaks_a_rule_is_rejected_whole_with_its_text(raw: str, rea
     assert rejections(verdict([user(), raw])) == [(2, raw, reason)]
 
 
-@pytest.mark.parametrize("email", [None, "", "  "])
+@pytest.mark.parametrize("email", [None, "", "  ", "-", "unknown", "Not available", "noemail", "no-email"])
 def test_an_address_may_be_missing(email: str | None) -> None:
     assert verdict([user(email=email)]).accepted["email"].to_list() == [None]
 
