@@ -91,6 +91,8 @@ def test_only_models_that_read_text_as_people_wrote_it_stay_with_duckdb() -> Non
         "cleaned.event_items",
         "cleaned.events",
         "cleaned.orders",
+        "sessionized.product_days",
+        "star.dim_product",
         "star.fact_promotions",
     }
 
