@@ -195,9 +195,12 @@ def test_a_process_that_is_forked_after_the_import_can_work(tmp_path: Path) -> N
             for day in ("9999-12-31", "0001-01-01", "2999-01-01")
         ),
         *(
-            ({name: f"shop.example, {domain}"}, f"{name}=shop.example, {domain}: {domain} is no domain, write domains")
+            ({name: f"shop.example, {domain}"}, f"{name}=shop.example, {domain}: {what} is no domain, write domains")
             for name in ("OWN_DOMAINS", "IGNORED_REFERRERS")
-            for domain in ("*", "*.shop.example", ".example", "shop..example", "https://shop.example", "a b", "-", "@")
+            for domain, what in (
+                *((each, each) for each in ("*", "*.shop.example", ".example", "shop..example", "a b", "-", "@")),
+                ("https://shop.example", "an address"),
+            )
         ),
         *(
             ({"WAREHOUSE_URL": f"duckdb:///{path}"}, "WAREHOUSE_URL=***: not a warehouse, use duckdb:///")
