@@ -67,6 +67,22 @@ class Spark:
             ) from error
 
 
+@contextmanager
+def _main_file() -> Iterator[None]:
+    """Give the main module a file, if it has none."""
+    # pyspark takes a process without one for a doctest, and ends it: runs that Dagster starts have none. It is taken away
+    # again, for multiprocessing would have its children run that file.
+    main = sys.modules["__main__"]
+    lacks_file = not hasattr(main, "__file__")
+    if lacks_file:
+        main.__file__ = sys.executable
+    try:
+        yield
+    finally:
+        if lacks_file:
+            del main.__file__
+
+
 @lru_cache(maxsize=1)
 def _session(url: str) -> SparkSession:
     return connect(url)
@@ -74,13 +90,10 @@ def _session(url: str) -> SparkSession:
 
 def connect(url: str) -> SparkSession:
     """Open a session, in UTC. Raises `OSError` if nothing answers at the address."""
-    main = sys.modules["__main__"]
-    if not hasattr(main, "__file__"):
-        # pyspark takes a process without such a file for a doctest, and ends it: runs that Dagster starts have none.
-        main.__file__ = sys.executable
-    from pyspark.sql.connect.client.core import DefaultChannelBuilder
-    from pyspark.sql.connect.client.retries import DefaultPolicy
-    from pyspark.sql.connect.session import SparkSession
+    with _main_file():
+        from pyspark.sql.connect.client.core import DefaultChannelBuilder
+        from pyspark.sql.connect.client.retries import DefaultPolicy
+        from pyspark.sql.connect.session import SparkSession
 
     host, _, port = DefaultChannelBuilder(url).endpoint.rpartition(":")
     # The client itself would try for ten minutes.
