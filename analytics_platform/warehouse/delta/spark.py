@@ -70,8 +70,8 @@ class Spark:
 @contextmanager
 def _main_file() -> Iterator[None]:
     """Give the main module a file, if it has none."""
-    # pyspark takes a process without one for a doctest, and ends it: runs that Dagster starts have none. It is taken away
-    # again, for multiprocessing would have its children run that file.
+    # pyspark takes a process without one for a doctest, and ends it: runs that Dagster starts have none. Afterwards it
+    # is taken away, for multiprocessing would have its children run that file.
     main = sys.modules["__main__"]
     lacks_file = not hasattr(main, "__file__")
     if lacks_file:
