@@ -154,7 +154,7 @@ def _why_unread(source: Source, path: Path) -> str:
 
 
 def _new_name(source: Source, path: Path) -> str:
-    """Propose a name that the source takes, and that no file beside it has or is told to take: y.1.csv for y.csv.1."""
+    """Propose a name that the source takes, and that no file beside it has or is given: y.1.csv for y.csv.1."""
     # Of y.csv.1 and y.csv.2, both told to become y.csv.csv, one was left.
     kinds = source.format.suffixes
     kind = next((kind for kind in kinds if _bare(path.name).lower().endswith(kind)), kinds[0])

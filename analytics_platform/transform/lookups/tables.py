@@ -115,7 +115,7 @@ def _with_all_urls(session: Reader, days: DayRange | None, batches: Collection[s
 
 
 def decoded_addresses(records: pl.DataFrame) -> Iterator[pl.Series]:
-    """Yield what `make_urls` reads from the addresses of some records: columns, each with a name of its own."""
+    """Yield what `make_urls` reads from the addresses of some records: columns with different names."""
     for column in (name for name in _ADDRESSES if name in records.columns):
         parsed = parse_urls(records[column].unique())
         texts = records.select(url=column).join(parsed, "url", "left", nulls_equal=True, maintain_order="left")

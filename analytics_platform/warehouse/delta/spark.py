@@ -29,7 +29,7 @@ _REACHED_WITHIN_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Spark:
-    """The server at SPARK_REMOTE. It reads the tables itself: a bucket by credentials of its own."""
+    """The server at SPARK_REMOTE. It reads the tables itself, and a bucket with its own credentials."""
 
     url: str = field(repr=False)  # it may hold a token
 

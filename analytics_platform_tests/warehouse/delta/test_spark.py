@@ -8,21 +8,10 @@ import pytest
 
 from analytics_platform.settings import SettingsError, load_settings
 from analytics_platform.warehouse import WarehouseError
-from analytics_platform_tests.kit import Contents, Platform, build, build_touched, contents, load_rows, open_platform
-from analytics_platform_tests.models.test_incremental import HORIZON, Files, day_of, make_traffic
+from analytics_platform_tests.kit import build, load_rows, open_platform
+from analytics_platform_tests.models.test_incremental import HORIZON, make_traffic
 from analytics_platform_tests.spark import spark_remote
-
-
-def in_two_steps(platform: Platform, files: Files) -> Contents:
-    """All days at once, then the last file late, and just what it touches."""
-    *in_time, late = files
-    with platform.session() as session:
-        for number, rows in enumerate(in_time):
-            load_rows(platform, session, rows, f"{number}.csv")
-        build(session, HORIZON, platform.settings)
-        load_rows(platform, session, late, "late.csv")
-        build_touched(session, {day_of(row) for row in late}, HORIZON, platform.settings)
-        return contents(session)
+from analytics_platform_tests.warehouse.postgres.test_parity import in_two_steps
 
 
 def test_tables_computed_by_spark_equal_those_of_a_duckdb_file(tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ def differing(one: Contents, other: Contents) -> list[str]:
     return [name for name in one if one[name] != other.get(name)]
 
 
-def _in_two_steps(platform: Platform, files: Files) -> Contents:
+def in_two_steps(platform: Platform, files: Files) -> Contents:
     """All days at once, then the last file late, and just what it touches."""
     *in_time, late = files
     with platform.session() as session:
@@ -55,8 +55,8 @@ def _in_two_steps(platform: Platform, files: Files) -> Contents:
 
 def test_random_traffic_with_late_files_gives_equal_tables(tmp_path: Path, url: str) -> None:
     files = make_traffic(8)
-    on_duckdb = _in_two_steps(open_platform(tmp_path / "duckdb"), files)
-    on_postgres = _in_two_steps(open_platform(tmp_path / "postgres", warehouse_url=url), files)
+    on_duckdb = in_two_steps(open_platform(tmp_path / "duckdb"), files)
+    on_postgres = in_two_steps(open_platform(tmp_path / "postgres", warehouse_url=url), files)
     assert differing(on_duckdb, on_postgres) == []
     assert on_postgres["star.fact_orders"]
 
