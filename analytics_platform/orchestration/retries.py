@@ -56,8 +56,8 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 def _passes(error: BaseException) -> bool:
     match error:
         case psycopg.Error():
-            if error.sqlstate is not None:
-                return error.sqlstate.startswith(_LOST)
+            if error.sqlstate is not None:  # a full disk is of class 53 too, and stays full
+                return error.sqlstate.startswith(_LOST) and not isinstance(error, psycopg.errors.DiskFull)
             # While connecting there is no code: a server that refuses for good says FATAL.
             lost = "FATAL" not in str(error) or any(map(str(error).__contains__, _BUSY))
             return lost and isinstance(error, psycopg.OperationalError)

@@ -63,6 +63,7 @@ def test_errors_of_the_infrastructure_may_pass(error: Exception) -> None:
         psycopg.OperationalError('FATAL:  password authentication failed for user "x"'),
         psycopg.errors.UndefinedTable("no such table"),
         psycopg.errors.InsufficientPrivilege("denied"),
+        psycopg.errors.DiskFull("could not extend file"),
         OperationFailure("not allowed", 13),
         _answer(403, "AccessDenied"),
         RestError("not found", status=404),

@@ -81,10 +81,12 @@ def _explain(name: str, error: psycopg.Error) -> str:
     what = str(error).strip().splitlines()[0] if str(error).strip() else "no reason was given"
     if isinstance(error, psycopg.errors.QueryCanceled):
         return f"The warehouse {name} took longer than STATEMENT_TIMEOUT: raise it, or look for what holds it up."
+    if "No space left" in what or isinstance(error, psycopg.errors.DiskFull):
+        return f"The disk of the warehouse {name} is full: make room and run again; nothing is half written."
     if isinstance(error, psycopg.OperationalError) and (error.sqlstate or "08").startswith(_LOST):
         # Also true of a COMMIT without an answer: days are replaced by the same rows, a batch is known by the ledger.
         return f"The connection to the warehouse {name} was lost, nothing is half stored: run it again ({what})."
-    return f"The warehouse {name} rejected a statement: {what}"
+    return f"The warehouse {name} rejected a statement: {what.rstrip('.')}."
 
 
 def _part(published: tuple[str, DayRange | None]) -> tuple[str, DayRange | None]:

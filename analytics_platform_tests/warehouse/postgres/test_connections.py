@@ -20,6 +20,7 @@ from analytics_platform.contracts.ddl import polars_schema
 from analytics_platform.settings import load_settings, masked
 from analytics_platform.warehouse import LEDGER_TABLES, Session, WarehouseError, open_warehouse
 from analytics_platform.warehouse.postgres.connections import pool_of
+from analytics_platform.warehouse.postgres.session import PostgresSession
 from analytics_platform_tests.kit import Platform, click, load_rows, open_platform
 
 LISTS = CONTRACTS["star.dim_list"]
@@ -104,6 +105,24 @@ def test_a_statement_that_takes_too_long_names_the_setting(tmp_path: Path, url: 
     settings = load_settings(data_dir=tmp_path, warehouse_url=url, statement_timeout=0.05)
     with pytest.raises(WarehouseError, match="STATEMENT_TIMEOUT"), open_warehouse(settings).session() as session:
         session.rows("SELECT pg_sleep(1)")
+
+
+@pytest.mark.parametrize(
+    ("code", "what"),
+    [
+        ("53100", 'could not extend file "base/16384/t1_24590" with FileFallocate(): No space left on device'),
+        ("58030", 'could not write to file "base/pgsql_tmp/pgsql_tmp7.0": No space left on device'),
+    ],
+)
+def test_a_full_disk_of_the_server_is_one_sentence(platform: Platform, code: str, what: str) -> None:
+    raising = f"DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = '{code}', MESSAGE = '{what}'; END $$"
+    with pytest.raises(WarehouseError) as error, platform.session() as session:
+        assert isinstance(session, PostgresSession)
+        session.connection.execute(raising)
+    name = masked(platform.settings.warehouse_url.get_secret_value())
+    assert str(error.value) == (
+        f"The disk of the warehouse {name} is full: make room and run again; nothing is half written."
+    )
 
 
 def test_a_read_only_session_changes_nothing(platform: Platform, session: Session) -> None:
