@@ -33,6 +33,9 @@ def writing(folder: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno in _NO_ROOM:
             raise LakeUnwritableError(f"The disk of the lake {folder} is full: make room and run again.") from error
+        if isinstance(error, IsADirectoryError):
+            place = error.filename2 or error.filename
+            raise LakeUnwritableError(f"{place} is a folder in place of a file: move it away and run again.") from error
         if error.filename is None or not Path(os.fsdecode(error.filename)).is_relative_to(folder):
             raise
         raise LakeUnwritableError(

@@ -71,9 +71,11 @@ class FolderLake(Lake):
     def read(self, name: str) -> str | None:
         """Read a small file below the root, if it is there. Raises `OSError` if it must not be read."""
         path = self.root / name
-        if path.exists() and not (path.is_file() or path.is_dir()):  # to read a named pipe waits for a writer for ever
+        if not os.path.lexists(path):
+            return None
+        if not (path.is_file() or path.is_dir()):  # a link to nothing, or a named pipe: to read it waits for a writer
             raise ValueError(f"{path} is no file")
-        return path.read_text(encoding="utf-8") if path.exists() else None
+        return path.read_text(encoding="utf-8")
 
     def delete(self, name: str) -> None:
         """Delete a file below the root, if it is there, with drafts of it that a kill left."""

@@ -257,7 +257,8 @@ class Lake(ABC):
 
     def _unknown(self, source: str, sha256: str, file: Place, what: str) -> Batch:
         """Make a batch of which nothing is known but what the name of one of its files says."""
-        changed = dt.datetime.fromtimestamp(file.stat().st_mtime, dt.UTC)
+        status = file.lstat() if isinstance(file, Path) else file.stat()  # it may be a link to nothing
+        changed = dt.datetime.fromtimestamp(status.st_mtime, dt.UTC)
         fault = f"its metadata file {self.root / metadata_name(source, sha256)} {what}: {remedy(source)}"
         return Batch(batch_id_of(source, sha256), source, file.name, sha256, file, changed, 0, fault)
 

@@ -95,7 +95,7 @@ def unfinished(lake: Lake) -> Erasure | None:
             return None
         known = json.loads(text)
         return Erasure(Person(*(frozenset(known[kind]) for kind in _KINDS)), known["key"], set(known["again"]))
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
+    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
         words = "delete it, and erase the person again by every identifier that you know"
         raise LakeError(f"{lake.root / STATE} is damaged: {words}.") from error
 

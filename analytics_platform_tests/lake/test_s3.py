@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -19,6 +20,12 @@ from analytics_platform_tests.lake.s3_kit import Bucket, Fault, overwrite, serve
 
 LARGE = os.urandom(1 << 20) * 9
 """More than is put at once: it goes in parts."""
+
+
+@pytest.fixture(autouse=True)
+def drafts_of_the_test(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other tests draft at the same time; theirs are not seen here."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from analytics_platform.cli.status import read_status
+from analytics_platform.lake.durable import LakeUnwritableError
 from analytics_platform.sources.arrivals.api import put_answer
 from analytics_platform.sources.arrivals.files import land_files
 from analytics_platform.sources.registry import SOURCES
@@ -46,6 +47,7 @@ DAMAGES: Mapping[str, Damage] = {
     "one byte changed": lambda path, other: path.write_bytes(_flipped(path.read_bytes())),
     "empty": lambda path, other: path.write_bytes(b""),
     "foreign": lambda path, other: shutil.copy(other, path),
+    "a link to nothing": lambda path, other: (path.unlink(), path.symlink_to(path.parent / "nothing")),
 }
 
 
@@ -138,6 +140,22 @@ def test_a_damaged_file_of_the_lake_sets_one_batch_aside_and_the_same_file_dropp
         _build(bare, session)
         assert contents(session) == whole.tables
     assert first.path.read_bytes() == intact
+
+
+@pytest.mark.parametrize("what", ["batch", "metadata"])
+def test_a_folder_in_place_of_a_file_of_the_lake_is_one_sentence_whose_remedy_restores_all(
+    whole: Whole, copy: Platform, what: str
+) -> None:
+    _lose_warehouse(copy)
+    _, second = copy.lake.batches(CLICKSTREAM)
+    path = second.path if what == "batch" else second.path.with_name(f"_{second.content_sha256}.json")
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(LakeUnwritableError) as error:
+        _run(copy)
+    assert str(error.value) == f"{path} is a folder in place of a file: move it away and run again."
+    path.rename(copy.settings.data_dir / "away")
+    assert _run(copy) == whole.tables
 
 
 def test_of_a_batch_that_failed_before_any_was_loaded_status_says_what_to_do(tmp_path: Path) -> None:

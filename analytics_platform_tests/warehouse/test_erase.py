@@ -340,6 +340,10 @@ def test_of_an_erasure_whose_file_is_damaged_the_remedy_erases_the_person(
     with pytest.raises(LakeError, match="is damaged: delete it, and erase the person again"):
         erase_person(platform, session, client=[ADA])
     state.unlink()
+    state.mkdir()
+    with pytest.raises(LakeError, match="is damaged: delete it, and erase the person again"):
+        erase_person(platform, session, client=[ADA])
+    state.rmdir()
     erase_person(platform, session, client=[ADA])
     assert session.rows("SELECT client_id FROM cleaned.clickstream") == [("bob",)]
     assert len(platform.lake.batches(CLICKSTREAM)) == 1

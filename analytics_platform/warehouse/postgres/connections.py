@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import logging
 import weakref
 import zlib
 from collections.abc import Iterable, Iterator
@@ -15,6 +16,10 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 from analytics_platform.settings import masked
 from analytics_platform.transform import DayRange
 from analytics_platform.warehouse.session import WarehouseError
+
+# Of a server that went away they write lines for each connection and attempt. The session's error says it once.
+for _name in ("psycopg", "psycopg.pool"):
+    logging.getLogger(_name).addFilter(lambda record: record.levelno > logging.WARNING)
 
 OLDEST_SERVER = 160000
 """PostgreSQL 16, as `server_version` counts."""
