@@ -7,6 +7,15 @@ COPY pyproject.toml setup.py README.md LICENSE ./
 COPY analytics_platform analytics_platform
 RUN deploy/install.sh /opt/analytics
 
+# A server of Spark Connect for SPARK_REMOTE: `docker build --target spark -t analytics-spark .`
+FROM python:3.11.14-slim-bookworm AS spark
+COPY deploy/sail.lock /tmp/
+RUN pip install --no-cache-dir --no-deps --require-hashes -r /tmp/sail.lock \
+    && useradd --uid 10001 --create-home analytics
+USER 10001
+EXPOSE 15002
+ENTRYPOINT ["sail", "spark", "server", "--ip", "0.0.0.0", "--port", "15002"]
+
 FROM python:3.11.14-slim-bookworm
 # A fixed number, so that the rights of a mounted folder can be given before the container starts.
 RUN useradd --uid 10001 --create-home analytics \

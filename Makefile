@@ -35,6 +35,8 @@ lock:  ## Write the lock files anew from pyproject.toml (needs uv)
 		--generate-hashes --no-emit-index-url --quiet --output-file requirements.lock
 	uv pip compile pyproject.toml --extra image --universal --python-version 3.11 --constraints requirements.lock \
 		--generate-hashes --no-emit-index-url --no-annotate --quiet --output-file deploy/requirements.lock
+	echo pysail | uv pip compile - --universal --python-version 3.11 --constraints requirements.lock \
+		--generate-hashes --no-emit-index-url --no-annotate --quiet --output-file deploy/sail.lock
 
 .venv/installed: requirements.lock pyproject.toml
 	$(PYTHON) -m venv --clear .venv
