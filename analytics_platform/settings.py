@@ -69,6 +69,9 @@ _ADDRESSES: Mapping[str, tuple[str, str]] = {
 """Setting → how its address begins, and the remedy if it does not."""
 
 
+_BUCKET = r"s3://[a-z0-9][a-z0-9.-]+[a-z0-9](/[\w.=-]+)*/?"
+
+
 class SettingsError(UserError, ValueError):
     """A setting is wrong; the message names it, its value and what to do, in one sentence."""
 
@@ -87,6 +90,9 @@ class Settings(BaseSettings):
         "lake:///absolute/folder or lake+s3://bucket/prefix.",
     )
     lake_url: str = Field("", description="Folder of the lake (default: DATA_DIR/lake), or s3://bucket/prefix.")
+    landing_url: str = Field(
+        "", description="Where files arrive instead, s3://bucket/prefix; copies of them lie in DATA_DIR/landing_copy."
+    )
     landing_dir: Path = Field(Path(), description="Where files arrive (default: DATA_DIR/landing).")
     partition_start: dt.date = Field(
         dt.date(2010, 1, 1), description="First day (UTC) of the daily partitions; older events are quarantined."
@@ -264,9 +270,27 @@ class Settings(BaseSettings):
     @field_validator("lake_url")
     @classmethod
     def _check_lake(cls, url: str) -> str:
-        if "://" in url and not re.fullmatch(r"s3://[a-z0-9][a-z0-9.-]+[a-z0-9](/[\w.=-]+)*/?", url, re.ASCII):
+        if "://" in url and not re.fullmatch(_BUCKET, url, re.ASCII):
             raise ValueError("not a lake, give the path of a folder or s3://bucket/prefix")
         return url
+
+    @field_validator("landing_url")
+    @classmethod
+    def _check_landing_url(cls, url: str, info: ValidationInfo) -> str:
+        if url and not re.fullmatch(_BUCKET, url, re.ASCII):
+            raise ValueError("not a place in a bucket, write s3://bucket/prefix")
+        here, lake = (f"{each.rstrip('/')}/" for each in (url, info.data.get("lake_url", "")))
+        if url and (here.startswith(lake) or lake.startswith(here)):
+            raise ValueError("batches of LAKE_URL would arrive as files, choose another prefix")
+        return url
+
+    @field_validator("landing_dir")
+    @classmethod
+    def _check_copies(cls, folder: Path, info: ValidationInfo) -> Path:
+        # What is not in the bucket is deleted there.
+        if info.data.get("landing_url") and folder != info.data.get("data_dir", Path()) / "landing_copy":
+            raise ValueError("files arrive at LANDING_URL, set only one of them")
+        return folder
 
     @model_validator(mode="before")
     @classmethod
@@ -274,13 +298,18 @@ class Settings(BaseSettings):
         data_dir = Path(values.get("data_dir") or "data")
         values.setdefault("warehouse_url", f"duckdb:///{data_dir / 'warehouse.duckdb'}")
         values.setdefault("lake_url", str(data_dir / "lake"))
-        values.setdefault("landing_dir", data_dir / "landing")
+        values.setdefault("landing_dir", data_dir / ("landing_copy" if values.get("landing_url") else "landing"))
         return values
 
     @property
     def warehouse_path(self) -> Path:
         """Give the DuckDB file that `warehouse_url` names."""
         return Path(self.warehouse_url.get_secret_value().removeprefix("duckdb:///"))
+
+    @property
+    def landing_place(self) -> str:
+        """Give where files arrive, for people: the bucket, or the folder."""
+        return self.landing_url.rstrip("/") or str(self.landing_dir)
 
     @property
     def is_lake_on_s3(self) -> bool:

@@ -70,7 +70,7 @@ def read_status(settings: Settings, now: dt.datetime) -> Status:
     lake, warehouse = open_lake(settings), open_warehouse(settings)
     landing = [source for source in SOURCES.values() if source.format.suffixes]
     rejected = {
-        f"{settings.landing_dir / source.name / name}": why
+        f"{settings.landing_place}/{source.name}/{name}": why
         for source in landing
         for name, why in find_unreadable(source, settings, lake).items()
     }
@@ -121,7 +121,7 @@ def _place(source: Source, settings: Settings) -> tuple[bool, str]:
     if not address:
         return False, f"{setting} is not set"
     place = source.arrival.shown(settings) if setting else address
-    place += "" if setting or Path(address).is_dir() else " (no such folder yet)"
+    place += "" if setting or settings.landing_url or Path(address).is_dir() else " (no such folder yet)"
     return True, place
 
 
@@ -147,9 +147,9 @@ def _next_step(
         return "Nothing to do."
     for sentence in failed:
         return sentence
-    folder = settings.landing_dir / next(source.name for source in SOURCES.values() if not source.arrival.setting)
+    name = next(source.name for source in SOURCES.values() if not source.arrival.setting)
     into = f"Nothing was loaded yet into DATA_DIR={settings.data_dir}"
-    return f"{into}: put exports into {folder}, connect another source, or try `make demo`."
+    return f"{into}: put exports into {settings.landing_place}/{name}, connect another source, or try `make demo`."
 
 
 _LOADED = """

@@ -85,9 +85,15 @@ class Bucket:
     """
 
     def __init__(
-        self, name: str, endpoint_url: str | None, region: str | None, session: botocore.session.Session | None
+        self,
+        name: str,
+        endpoint_url: str | None,
+        region: str | None,
+        session: botocore.session.Session | None,
+        setting: str = "LAKE_URL",
     ) -> None:
         self.name = name
+        self._setting = setting
         self._endpoint = endpoint_url
         self._region = region
         self._session = session or botocore.session.get_session()
@@ -112,7 +118,7 @@ class Bucket:
     @contextmanager
     def _asked(self, key: str = "") -> Iterator[Any]:
         """Yield the client; an answer that there is no such object is a `FileNotFoundError`."""
-        with explained(self.name, self._endpoint):
+        with explained(self.name, self._endpoint, self._setting):
             try:
                 yield self._client
             except ClientError as error:
@@ -122,10 +128,11 @@ class Bucket:
                     ) from None
                 raise
 
-    def list(self, prefix: str) -> Iterator[S3Path]:
-        """List the objects of a folder, 1,000 with each request."""
+    def list(self, prefix: str, recursive: bool = False) -> Iterator[S3Path]:
+        """List the objects of a folder, or also of those in it, 1,000 with each request."""
+        end = {} if recursive else {"Delimiter": "/"}
         with self._asked() as client:
-            pages = client.get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=prefix, Delimiter="/")
+            pages = client.get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=prefix, **end)
             # A page for maintenance that is XML would be an empty listing: it has no count.
             for each in (each for page in pages if page["KeyCount"] for each in page.get("Contents", ())):
                 status = S3Status(each["Size"], each["LastModified"].timestamp(), each["ETag"])
@@ -162,6 +169,11 @@ class Bucket:
                 file.close()
                 raise
             return file
+
+    def fetch(self, key: str, path: Path) -> None:
+        """Copy an object into a file; parts that are lost on the way are fetched again."""
+        with self._asked(key) as client, path.open("wb") as file, TransferManager(client) as transfers:
+            transfers.download(self.name, key, file).result()
 
     def write(self, key: str, content: bytes) -> None:
         """Put a small object there, in place of one that is."""

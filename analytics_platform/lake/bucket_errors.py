@@ -49,17 +49,17 @@ def is_missing(error: ClientError) -> bool:
 
 
 @contextmanager
-def explained(bucket: str, endpoint: str | None) -> Iterator[None]:
+def explained(bucket: str, endpoint: str | None, setting: str) -> Iterator[None]:
     """Turn what the SDK raises for a call on a bucket into a `LakeUnreachableError`. It has retried by then."""
-    name = f"The bucket {bucket} of LAKE_URL"
+    name = f"The bucket {bucket} of {setting}"
     try:
         yield
     except ClientError as error:
-        raise LakeUnreachableError(f"{name} {_explain(error)}") from error
+        raise LakeUnreachableError(f"{name} {_explain(error, setting)}") from error
     except (NoCredentialsError, PartialCredentialsError, CredentialRetrievalError) as error:
         advice = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a profile, or a role"
         raise LakeUnreachableError(
-            f"There are no AWS credentials for the bucket {bucket} of LAKE_URL: {advice}."
+            f"There are no AWS credentials for the bucket {bucket} of {setting}: {advice}."
         ) from error
     except (HTTPClientError, EndpointConnectionError, IncompleteReadError, RetriesExceededError) as error:
         cause = error.last_exception if isinstance(error, RetriesExceededError) else error
@@ -68,16 +68,18 @@ def explained(bucket: str, endpoint: str | None) -> Iterator[None]:
         raise LakeUnreachableError(f"{name} cannot be reached{where}: {remedy}.") from cause
     except (ResponseParserError, KeyError) as error:
         remedy = "check AWS_ENDPOINT_URL, or try later"
-        raise LakeUnreachableError(f"What answered for the bucket {bucket} of LAKE_URL is not S3: {remedy}.") from error
+        raise LakeUnreachableError(
+            f"What answered for the bucket {bucket} of {setting} is not S3: {remedy}."
+        ) from error
     except BotoCoreError as error:
         raise LakeUnreachableError(f"{name} cannot be used: {_first_line(error)}") from error
 
 
-def _explain(error: ClientError) -> str:
+def _explain(error: ClientError, setting: str) -> str:
     details = error.response.get("Error", {})
     code = str(details.get("Code", ""))
     if code == "NoSuchBucket":
-        return "does not exist: create it, or correct LAKE_URL."
+        return f"does not exist: create it, or correct {setting}."
     if code in ("403", "AccessDenied", "AllAccessDisabled"):
         right = _RIGHTS.get(error.operation_name, "s3:PutObject")
         return f"denies {error.operation_name} to these credentials: allow {right} on it."

@@ -23,8 +23,8 @@ class LakeUnreachableError(UserError):
 
 
 @contextmanager
-def writing(folder: Path) -> Iterator[None]:
-    """Raise `LakeUnwritableError` for what the system refuses below `folder`, a part of the lake.
+def writing(folder: Path, what: str = "the lake", setting: str = "LAKE_URL") -> Iterator[None]:
+    """Raise `LakeUnwritableError` for what the system refuses below `folder`, a part of the lake or of another place.
 
     An error of another file, such as the one that is copied, goes on as it is.
     """
@@ -32,15 +32,15 @@ def writing(folder: Path) -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in _NO_ROOM:
-            raise LakeUnwritableError(f"The disk of the lake {folder} is full: make room and run again.") from error
+            raise LakeUnwritableError(f"The disk of {what} {folder} is full: make room and run again.") from error
         if isinstance(error, IsADirectoryError):
             place = error.filename2 or error.filename
             raise LakeUnwritableError(f"{place} is a folder in place of a file: move it away and run again.") from error
         if error.filename is None or not Path(os.fsdecode(error.filename)).is_relative_to(folder):
             raise
         raise LakeUnwritableError(
-            f"The lake {folder} cannot be written ({error.strerror}): correct the rights of {error.filename} or of its "
-            "folder, or LAKE_URL, and run again."
+            f"{what[0].upper()}{what[1:]} {folder} cannot be written ({error.strerror}): correct the rights of "
+            f"{error.filename} or of its folder, or {setting}, and run again."
         ) from error
 
 

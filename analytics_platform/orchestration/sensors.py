@@ -108,7 +108,8 @@ def files_sensor(source: Source, settings: Settings, lake: Lake) -> dg.SensorDef
         if isinstance(decision, Start):
             return decision
         rejected = find_unreadable(source, settings, lake).items()
-        said = (f"Rejected: {settings.landing_dir / source.name / name}: {why.rstrip('.')}." for name, why in rejected)
+        place = f"{settings.landing_place}/{source.name}"
+        said = (f"Rejected: {place}/{name}: {why.rstrip('.')}." for name, why in rejected)
         unread = find_unread(source, SOURCES.values(), settings)
         return Wait(" ".join([f"{decision.reason}.", *said, *unread]), decision.cursor)
 

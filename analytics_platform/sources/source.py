@@ -132,7 +132,7 @@ class Arrival(ABC):
 
     def address(self, settings: Settings) -> str:
         """Give the address of the system; empty if its setting is not set."""
-        value = getattr(settings, self.setting.lower()) if self.setting else settings.landing_dir
+        value = getattr(settings, self.setting.lower()) if self.setting else settings.landing_place
         return str(value.get_secret_value() if isinstance(value, SecretStr) else value)
 
     def shown(self, settings: Settings) -> str:
@@ -186,7 +186,7 @@ class Source:
     def address(self, settings: Settings) -> str:
         """Give where its records come from; empty if its setting is not set."""
         address = self.arrival.address(settings)
-        return address if self.arrival.setting else str(Path(address) / self.name)
+        return address if self.arrival.setting else f"{address}/{self.name}"
 
     @property
     def reasons(self) -> tuple[str, ...]:

@@ -78,7 +78,8 @@ def erase(
             elif named != batch:
                 lake.describe(named)
         faults += _replace(source, session, settings, lake, erasure, decided_by)
-        _erase_from_files(source, settings, lake, erasure)
+        if not settings.landing_url:  # copies would be made anew: the search names the objects that are to be deleted
+            _erase_from_files(source, settings, lake, erasure)
     _erase_from_tables(session, erasure, decided_by)
     session.forget_history()
     copies = (settings.data_dir / "dashboard").glob("*.duckdb")  # the dashboard makes new ones when it is opened

@@ -134,7 +134,10 @@ def search(session: Session, settings: Settings, lake: Lake, erasure: Erasure) -
         remedy = f"`analytics-platform withdraw {{0.batch_id}} --reason '…'`, delete {{0.path}} and {_AGAIN}"
         yield _search_batches(f"lake: {source.name}", source, lake.batches(source.name), erasure, "batch", remedy)
         if landed := [*landed_files(source, settings)]:
-            remedy = f"delete {{0.path}} and {_AGAIN}"
+            file = (
+                f"{settings.landing_url.rstrip('/')}/{source.name}/{{0.name}}" if settings.landing_url else "{0.path}"
+            )
+            remedy = f"delete {file} and {_AGAIN}"
             yield _search_batches(f"landing folder: {source.name}", source, landed, erasure, "file", remedy)
     existing = session.tables()
     for contract in (each for each in CONTRACTS.values() if each.table.name in existing):

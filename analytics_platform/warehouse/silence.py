@@ -62,4 +62,4 @@ def _remedy(source: str, settings: Settings) -> str:
     arrival = SOURCES[source].arrival
     if arrival.setting:
         return f"See why {arrival.system} ({arrival.setting}) gives nothing of {source}."
-    return f"Drop the files of {source} into {settings.landing_dir / source}."
+    return f"Drop the files of {source} into {settings.landing_place}/{source}."

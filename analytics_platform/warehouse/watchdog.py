@@ -63,7 +63,7 @@ def is_fresh(session: Session, settings: Settings, now: dt.datetime) -> Observat
     """Check that the latest batch arrived at most FRESHNESS_HOURS ago."""
     (latest,) = (None,) if lacks(session, *LEDGER) else session.one("SELECT max(arrived_at) FROM ops.pipeline_logs")
     remedy = (
-        f"Bring the exports back (files into {settings.landing_dir}, a folder per source), and see that runs are "
+        f"Bring the exports back (files into {settings.landing_place}, a folder per source), and see that runs are "
         "started: `analytics-platform materialize`."
     )
     if latest is None:
@@ -169,7 +169,7 @@ def has_known_currencies(session: Session, settings: Settings, now: dt.datetime)
     days = f"{min(each[3] for each in unknown)}...{max(each[4] for each in unknown)}"
     remedy = (
         f"{'Put' if settings.shop_currency else 'Set SHOP_CURRENCY to one of them. For the others put'} files with "
-        f"date,currency,rate into {settings.landing_dir / 'exchange_rates'}, or set EXCHANGE_RATES_URL. Then run "
+        f"date,currency,rate into {settings.landing_place}/exchange_rates, or set EXCHANGE_RATES_URL. Then run "
         f"`analytics-platform materialize --days {days}`."
     )
     if not settings.shop_currency:
@@ -210,7 +210,7 @@ def has_usual_volume(session: Session, settings: Settings, now: dt.datetime) -> 
         )
     else:
         remedy = (
-            f"Drop what is missing of {day} into {settings.landing_dir}, then run `analytics-platform materialize`."
+            f"Drop what is missing of {day} into {settings.landing_place}, then run `analytics-platform materialize`."
         )
     return Observation("volume", low <= share <= high, seen, remedy)
 

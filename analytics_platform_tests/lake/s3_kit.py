@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from http.client import HTTPConnection
@@ -76,7 +76,8 @@ def serve_bucket() -> Iterator[Bucket]:
     """Serve a bucket that keeps versions."""
     with serve_moto() as endpoint:
         bucket = Bucket(endpoint)
-        bucket.client.create_bucket(Bucket=NAME, CreateBucketConfiguration={"LocationConstraint": REGION})
+        with suppress(bucket.client.exceptions.BucketAlreadyOwnedByYou):  # another module has the same moto
+            bucket.client.create_bucket(Bucket=NAME, CreateBucketConfiguration={"LocationConstraint": REGION})
         bucket.client.put_bucket_versioning(Bucket=NAME, VersioningConfiguration={"Status": "Enabled"})
         yield bucket
 

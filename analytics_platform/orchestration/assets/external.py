@@ -31,7 +31,8 @@ def with_systems(assets: Sequence[dg.AssetsDefinition], settings: Settings) -> l
 
 
 def _system(arrival: Arrival, settings: Settings) -> dg.AssetSpec:
-    shown = arrival.shown(settings) if arrival.setting else str(Path(arrival.address(settings)).resolve())
+    is_folder = not (arrival.setting or settings.landing_url)
+    shown = str(Path(arrival.address(settings)).resolve()) if is_folder else arrival.shown(settings)
     web = shown.startswith(("http://", "https://"))
     return dg.AssetSpec(
         dg.AssetKey([GROUP, arrival.system]),

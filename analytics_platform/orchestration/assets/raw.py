@@ -1,5 +1,6 @@
 """The raw layer: whatever arrived, untouched, as batches in the lake. One factory for all sources."""
 
+from pathlib import Path
 from typing import TypeAlias
 
 import dagster as dg
@@ -78,16 +79,16 @@ def _fetch(
 
 def _land(context: dg.AssetExecutionContext, source: Source, settings: Settings, lake: Lake) -> Metadata:
     """Take in the files of the source's landing folder."""
-    folder = settings.landing_dir / source.name
-    if not folder.is_dir():
-        context.log.info(f"{folder} does not exist: no files of {source.name}.")
+    place = f"{settings.landing_place}/{source.name}"
+    if not (settings.landing_url or Path(place).is_dir()):
+        context.log.info(f"{place} does not exist: no files of {source.name}.")
     for sentence in (unread := find_unread(source, SOURCES.values(), settings)):
         context.log.warning(sentence)
     landing = land_files(source, settings, lake)
     for name, reason in landing.rejected.items():
-        context.log.info(f"{folder / name} is rejected: {reason}")  # the check files_readable fails with it
+        context.log.info(f"{place}/{name} is rejected: {reason}")  # the check files_readable fails with it
     for name in landing.changing:
-        context.log.info(f"{folder / name} changed while it was read: left for the next run.")
+        context.log.info(f"{place}/{name} changed while it was read: left for the next run.")
     return {
         "files": dg.MetadataValue.int(len(landing.batches)),
         "rejected files": dg.MetadataValue.text("\n".join(landing.rejected) or "none"),

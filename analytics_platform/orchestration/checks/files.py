@@ -43,9 +43,9 @@ def files_readable_check(source: Source) -> dg.AssetChecksDefinition:
 
 def describe_unreadable(source: Source, settings: Settings, lake: Lake) -> dict[str, str]:
     """Return the files of a source that are rejected: name → a sentence with what to do."""
-    folder, run = settings.landing_dir / source.name, "then run `analytics-platform materialize`"
+    place, run = f"{settings.landing_place}/{source.name}", "then run `analytics-platform materialize`"
     return {
-        name: f"{folder / name}: {why.rstrip('.')}{'' if ';' in why else '; correct it or remove it'}, {run}."
+        name: f"{place}/{name}: {why.rstrip('.')}{'' if ';' in why else '; correct it or remove it'}, {run}."
         for name, why in find_unreadable(source, settings, lake).items()
     }
 

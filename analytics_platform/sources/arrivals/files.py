@@ -32,7 +32,7 @@ OUTSIDE = "it is a link that leads out of the landing folder or to nothing; put 
 
 
 class LandingFolder(Arrival):
-    """Files that are dropped into a folder below LANDING_DIR, named as the source is."""
+    """Files that are dropped into a folder below LANDING_DIR or LANDING_URL, named as the source is."""
 
     system = "landing_folder"
     about = "Where exports and dumps are dropped, a folder per source (LANDING_DIR)."
@@ -66,6 +66,10 @@ def look_into(source: Source, settings: Settings) -> Found:
     """List a source's landing folder and the folders in it, by name. A folder that does not exist has no files."""
     folder, found = settings.landing_dir / source.name, Found([], {}, [])
     root = os.path.realpath(folder)
+    if settings.landing_url:
+        from analytics_platform.sources.arrivals.bucket import copy_landed  # with the AWS SDK, which takes a while
+
+        found.rejected.update(copy_landed(source.name, settings))
 
     def reject(name: str, error: OSError) -> None:
         if not isinstance(error, FileNotFoundError):
@@ -108,9 +112,10 @@ def find_unread(source: Source, sources: Iterable[Source], settings: Settings) -
     The latter is said by the first of the `sources` that can read such a file, else of the most similar name.
     """
     landing, named = settings.landing_dir, {each.name: each for each in sources if each.format.suffixes}
-    folder, unread = landing / source.name, look_into(source, settings).unread
-    found = [f"Not read: {folder / name}: {_why_unread(source, path)}." for name, path in unread[:NAMED]]
-    found += [f"Not read in {folder}: {len(unread) - NAMED:,} more."] if len(unread) > NAMED else []
+    unread = look_into(source, settings).unread
+    place = f"{settings.landing_place}/{source.name}"
+    found = [f"Not read: {place}/{name}: {_why_unread(source, path)}." for name, path in unread[:NAMED]]
+    found += [f"Not read in {place}: {len(unread) - NAMED:,} more."] if len(unread) > NAMED else []
     with suppress(OSError):  # there is no LANDING_DIR yet, or it may not be listed
         for path in sorted(landing.iterdir()):
             strange = path.name not in named and _complete(path.name) == path.name
@@ -201,7 +206,8 @@ def land_files(source: Source, settings: Settings, lake: Lake) -> Landing:
                 changing.append(name)
             else:
                 batches.append(batch)
-                register.remember(path, batch.content_sha256)
+                # A copy is never written again: a new one takes its place.
+                register.remember(path, batch.content_sha256, is_settled=bool(settings.landing_url))
     register.save()
     return Landing(tuple(batches), tuple(changing), rejected)
 
