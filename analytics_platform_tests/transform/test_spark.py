@@ -118,6 +118,7 @@ CALLS = (
     "micros(CAST(day AS TIMESTAMP))",
     "share_of(amount, 2, 3)",
     "part_of(amount, amount, CAST(7 AS DECIMAL(18, 4)), CAST(5 AS DECIMAL(18, 4)))",
+    "part_of(amount, amount, amount - amount, CASE WHEN amount > 0 THEN amount END)",
     "money(amount)",
 )
 
