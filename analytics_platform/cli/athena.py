@@ -16,7 +16,11 @@ have. Every column is text as it arrived: nothing of it passed the gate, and wha
 Columns of a CSV file are read by their place: where an export has others, or in another order, write what its header
 says. A field with a line break cannot be read so. Of JSON lines a nested value is its JSON text. A source that is not
 here has files of several forms, or answers and messages that its code takes apart: its records are in its table of the
-layer `cleaned`. These statements were not run in Athena."""
+layer `cleaned`. These statements were not run in Athena.
+
+There are no partitions `date=`. A batch holds events of many days, so Athena could leave none out by the day of an
+event; the day of arrival would say nothing about them; and the name of a batch, which is the hash of its content, would
+no longer say where it lies. Tables of the layer `cleaned` in [Delta](delta.md) skip files by day."""
 
 _CSV = "org.apache.hadoop.hive.serde2.OpenCSVSerde"
 _JSON = "org.openx.data.jsonserde.JsonSerDe"
