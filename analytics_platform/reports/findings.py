@@ -171,9 +171,9 @@ def _figures(facts: Facts) -> tuple[tuple[str, str], ...]:
         ("Sessions", whole(total.sessions)),
         ("Visitors", whole(facts.visitors)),
         ("Orders", whole(total.orders)),
-        ("Revenue", money(total.revenue)),
+        ("Revenue", shown(total.known_revenue)),
         ("Refunds", money(total.refunds)),
-        ("Net revenue", money(total.net_revenue)),
+        ("Net revenue", shown(total.known_net)),
         ("Average order", shown(total.average_order)),
         ("Conversion", percent(total.conversion)),
     )

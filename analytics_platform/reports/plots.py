@@ -168,7 +168,7 @@ def customers_plot(customers: pl.DataFrame, narrow: bool) -> bytes:
 
 def cities_plot(cities: pl.DataFrame, narrow: bool) -> bytes:
     """Draw revenue by city."""
-    rows = cities[:TOP].rows(named=True)
+    rows = cities.drop_nulls("revenue")[:TOP].rows(named=True)
     found = [(clean(row["city"], 20) or "City not known", row["revenue"], money(row["revenue"])) for row in rows]
     return drawing.ranked("Revenue", found, narrow)
 

@@ -141,12 +141,7 @@ def read_days(session: Session, days: DayRange, complete_until: dt.date) -> pl.D
     sql = """
         SELECT
             date, sessions, visitors, round(coalesce(conversion_rate * sessions, 0))::BIGINT, orders,
-            CASE
-                WHEN average_order_value IS NULL THEN orders
-                WHEN average_order_value = 0 THEN 0
-                ELSE orders - round(revenue / average_order_value)::BIGINT
-            END,
-            revenue, refunds, net_revenue
+            coalesce(unknown_amounts, 0), revenue, refunds, net_revenue
         FROM marts.daily_trends
         WHERE date BETWEEN $first AND $last
         """

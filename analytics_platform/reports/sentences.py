@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 import polars as pl
 
 from analytics_platform.errors import count
-from analytics_platform.reports.periods import WEEK, best_day, total_of, weeks_of
+from analytics_platform.reports.periods import WEEK, Total, best_day, total_of, weeks_of
 from analytics_platform.reports.wording import (
     ENGAGED,
     capital,
@@ -129,6 +129,17 @@ def _net(refunds: Decimal, net: Decimal) -> str:
     return f" ({money(net)} after {money(refunds)} in refunds)" if refunds else ""
 
 
+def _revenue(before: Total, after: Total) -> str:
+    """Say how revenue moved, and how many orders are not in it: their amount is unknown, not 0."""
+    for week, which in ((after, "of them"), (before, "of the 7 before")):
+        if not week.is_worth_known:
+            return f"revenue cannot be compared, since no order {which} has a known amount,"
+    shown = money(after.revenue) + _net(after.refunds, after.net_revenue)
+    if after.unknown or before.unknown:
+        shown += f" (without {count(after.unknown, 'order')} of unknown amount, {whole(before.unknown)} before)"
+    return _moved("revenue", before.revenue, after.revenue, shown)
+
+
 def trends_sentence(days: pl.DataFrame) -> str:
     """Say what the daily trends show: the last week against the one before, or what the few days brought."""
     total = total_of(days)
@@ -137,16 +148,17 @@ def trends_sentence(days: pl.DataFrame) -> str:
     years = total.first.year != total.last.year
     if (weeks := weeks_of(days)) is not None:
         before, after = weeks
-        shown = money(after.revenue) + _net(after.refunds, after.net_revenue)
-        revenue = _moved("revenue", before.revenue, after.revenue, shown)
+        revenue = _revenue(before, after)
         sessions = _moved("sessions", before.sessions, after.sessions, whole(after.sessions))
         last = days.filter(pl.col("date").is_between(after.first, after.last))
         gaps = " with data" if (after.last - before.first).days >= 2 * WEEK else ""
         week = f"In the 7 days{gaps} to {day(after.last, years)}, against the 7 before"
         return f"{week}, {revenue} and {sessions}; {_best(last, years, f'of these {WEEK}')}."
     revenue = f"{money(total.revenue)} in revenue" if total.revenue else "no revenue"
-    revenue += _net(total.refunds, total.net_revenue)
-    brought = f"brought {count(total.sessions, 'session')}, {count(total.orders, 'order')} and {revenue}"
+    orders = count(total.orders, "order") + (f" ({whole(total.unknown)} of unknown amount)" if total.unknown else "")
+    if total.is_worth_known:
+        orders = f"{orders} and {revenue}{_net(total.refunds, total.net_revenue)}"
+    brought = f"brought {count(total.sessions, 'session')}{', ' if total.is_worth_known else ' and '}{orders}"
     if total.days == 1:
         return f"The only day, {day(total.last)}, {brought}."
     return f"The {total.days} days {brought}; {_best(days, years)}."

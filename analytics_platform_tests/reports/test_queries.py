@@ -103,9 +103,9 @@ def test_unknown_amounts_are_counted_by_reason_and_unreadable_records_with_them(
 
 def test_orders_without_a_known_revenue_are_counted(path: Path) -> None:
     with warehouse(path) as session:
-        for place, (orders, revenue, average) in enumerate([(3, 20, 20 / 2), (4, 0, None), (5, 0, 0.0), (0, 0, None)]):
+        for place, (orders, unknown, revenue) in enumerate([(3, 1, 20), (4, 4, 0), (5, 0, 0), (0, 0, 0)]):
             date = NOV_1 + dt.timedelta(place)
-            figures = {"orders": orders, "revenue": revenue, "average_order_value": average}
+            figures = {"orders": orders, "revenue": revenue, "unknown_amounts": unknown}
             add(session, "marts.daily_trends", date=date, **figures)
     assert read(path).days["unknown"].to_list() == [1, 4, 0, 0]
 

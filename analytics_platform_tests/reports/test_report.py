@@ -9,6 +9,7 @@ import pytest
 
 from analytics_platform.reports.findings import NO_DATA, Report, make_report, read_facts, write_report
 from analytics_platform.reports.render import render_html, render_markdown
+from analytics_platform.reports.tables import customers_table
 from analytics_platform.warehouse import DuckDBWarehouse
 from analytics_platform_tests.reports.examples import AS_OF, LIMIT, NOV_1, days, facts, fill, frame, read, warehouse
 
@@ -120,6 +121,15 @@ def test_every_amount_names_the_currency_or_the_report_says_that_nobody_told_it(
     amounts = ("18,518", "17,018", "123.45", "1,234", "8,642", "18,517.50", "15,000", "900.00", "700.00")
     for amount in amounts:
         assert set(re.findall(rf"(?<!of )(\w*) (?<![\d,.]){re.escape(amount)}(?![\d,.])", text)) == {"EUR"}, amount
+
+
+def test_a_customer_whose_orders_have_no_known_amount_has_no_revenue_of_nothing() -> None:
+    rows = [
+        (name, name, "", 9, "", 0, AS_OF, orders, revenue, unknown, 4, 36)
+        for name, orders, revenue, unknown in (("Ann", 2, None, 2), ("Bo", 3, 40, 1), ("Cy", 1, 0, 0), ("Di", 0, 0, 0))
+    ]
+    table = customers_table(frame("customers", rows))
+    assert table and [row[-1] for row in table.rows] == ["amount unknown", "40.00 + 1 unknown", "0", "0"]
 
 
 def test_orders_with_an_unknown_amount_are_pointed_out() -> None:

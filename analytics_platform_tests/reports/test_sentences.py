@@ -80,6 +80,17 @@ class TestTrends:
                 "(EUR 30.00 after EUR 20.00 in refunds)."
             )
 
+    def test_unknown_amounts_are_no_revenue_of_nothing(self) -> None:
+        some, none = days(*[(9, 3, 10)] * 7, unknown=1), days(*[(9, 3, 0)] * 7, first=dt.date(2026, 11, 8), unknown=3)
+        assert "brought 63 sessions, 21 orders (7 of unknown amount) and 70.00 in revenue" in say.trends_sentence(some)
+        assert "brought 63 sessions and 21 orders (21 of unknown amount); every day" in say.trends_sentence(none)
+        assert "revenue cannot be compared, since no order of them has a known amount, and sessions stayed at 63" in (
+            say.trends_sentence(pl.concat([some, none]))
+        )
+        assert "revenue stayed at 70.00 (without 7 orders of unknown amount, 7 before)" in say.trends_sentence(
+            days(*[(9, 3, 10)] * 14, unknown=1)
+        )
+
     @pytest.mark.parametrize(
         ("found", "said"),
         [
@@ -301,8 +312,8 @@ class TestCustomers:
 
     def test_the_most_active_customer_the_favourite_and_the_last_visit_are_named(self) -> None:
         rows = [
-            ("1", "Ann", "", 30, "Bed", 9, self.seen, 2, 900, 4, 60),
-            ("2", "Bo", "", 15, "", 0, self.seen, 0, 0, 4, 60),
+            ("1", "Ann", "", 30, "Bed", 9, self.seen, 2, 900, 0, 4, 60),
+            ("2", "Bo", "", 15, "", 0, self.seen, 0, 0, 0, 4, 60),
         ]
         assert say.customers_sentence(frame("customers", rows)) == (
             "Ann is the most active customer with 30 interactions, last seen on 21 Nov 2026, 08:29 UTC; favourite "
@@ -310,7 +321,7 @@ class TestCustomers:
         )
 
     def test_a_customer_without_name_and_favourite_is_named_by_the_id(self) -> None:
-        only = frame("customers", [("7", "", "", 1, "", 0, self.seen, 0, 0, 1, 1)])
+        only = frame("customers", [("7", "", "", 1, "", 0, self.seen, 0, 0, 0, 1, 1)])
         assert say.customers_sentence(only) == (
             "7 is the most active customer with 1 interaction, last seen on 21 Nov 2026, 08:29 UTC."
         )

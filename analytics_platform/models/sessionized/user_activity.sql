@@ -52,6 +52,7 @@ days AS (
         count(*) FILTER (WHERE events.event_name = 'add_to_cart') AS add_to_carts,
         count(purchases.event_id) AS orders,
         sum(purchases.revenue) AS revenue,
+        count(purchases.event_id) FILTER (WHERE purchases.revenue IS NULL) AS unknown_amounts,
         min(events.event_at) AS first_at,
         max(events.event_at) AS last_at,
         max(CASE WHEN events.event_name = 'view_item' THEN events.event_at END) AS last_viewed_at
@@ -134,7 +135,8 @@ SELECT
     CAST(coalesce(days.revenue, 0) AS DECIMAL(18, 4)) AS revenue,
     days.first_at,
     days.last_at,
-    days.last_viewed_at
+    days.last_viewed_at,
+    days.unknown_amounts
 FROM days
 LEFT JOIN starts ON days.user_id = starts.user_id AND days.event_date = starts.session_date
 UNION ALL
@@ -153,5 +155,6 @@ SELECT
     CAST(0 AS DECIMAL(18, 4)) AS revenue,
     first_at,
     last_at,
-    last_viewed_at
+    last_viewed_at,
+    0 AS unknown_amounts
 FROM products

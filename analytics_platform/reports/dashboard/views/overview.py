@@ -68,9 +68,9 @@ def figures(days: pl.DataFrame, before: pl.DataFrame) -> list[KeyFigure]:
         return write(getattr(then, measure, None), getattr(compared, measure, None))
 
     return [
-        KeyFigure("Revenue", money(now.revenue), moved("revenue"), help=_GROSS),
+        KeyFigure("Revenue", shown(now.known_revenue), moved("known_revenue"), help=_GROSS),
         KeyFigure("Refunds", money(now.refunds), moved("refunds"), "inverse"),
-        KeyFigure("Net revenue", money(now.net_revenue), moved("net_revenue")),
+        KeyFigure("Net revenue", shown(now.known_net), moved("known_net")),
         KeyFigure("Orders", whole(now.orders), moved("orders")),
         KeyFigure("Average order", shown(now.average_order), moved("average_order")),
         KeyFigure("Sessions", whole(now.sessions), moved("sessions")),
