@@ -7,7 +7,9 @@ from collections.abc import Collection, Iterator
 
 import polars as pl
 
-from analytics_platform.reports.wording import clean, listed, percent, span
+from analytics_platform.errors import count
+from analytics_platform.reports.periods import Total
+from analytics_platform.reports.wording import clean, listed, percent, share, span, whole
 from analytics_platform.sources.registry import EVENTS
 from analytics_platform.transform import DayRange, day_ranges
 
@@ -33,6 +35,20 @@ def differences(quality: pl.DataFrame, before: DayRange, after: DayRange) -> lis
         *empty_columns(events),
         *_renamed(events),
     ]
+
+
+def lost_purchases(rejected: pl.DataFrame, after: Total, before: Total | None = None) -> Iterator[str]:
+    """Name the purchases that the gate rejected of some days, and their share; also of the days `before`."""
+
+    def lost(total: Total) -> int:
+        return int(rejected.filter(pl.col("date").is_between(total.first, total.last))["purchases"].sum())
+
+    now, then = lost(after), lost(before) if before else 0
+    if now or then:
+        of = f"{percent(share(now, now + after.orders))} of orders and rejected purchases"
+        earlier = f"; {whole(then)} of {span(before.first, before.last)}" if before else ""
+        became = "was rejected and is" if now == 1 else "were rejected and are"
+        yield f"{count(now, 'purchase')} of {span(after.first, after.last)} {became} in no figure ({of}{earlier})"
 
 
 def unevenness(quality: pl.DataFrame) -> list[str]:

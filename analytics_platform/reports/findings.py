@@ -19,6 +19,7 @@ from analytics_platform.reports.coverage import (
     channel_gaps,
     differences,
     empty_columns,
+    lost_purchases,
     unevenness,
     unfinished_sentence,
 )
@@ -104,7 +105,9 @@ def read_facts(session: Session, as_of: dt.datetime, limit: float, currency: str
     return Facts(
         days=days if known else days.clear(),
         visitors=int(visitors),
-        frames=frames | {"variants": queries.read_variants(session, frames["products"]["product_id"].to_list())},
+        frames=frames
+        | {"variants": queries.read_variants(session, frames["products"]["product_id"].to_list())}
+        | {"rejected_purchases": records.read_rejected_purchases(session, ALL_DAYS)},
         quality=records.read_quality(session, ALL_DAYS),
         reasons=records.read_reasons(session, ALL_DAYS).head(_REASONS),
         loaded_at=records.loaded_at(session),
@@ -186,7 +189,9 @@ def _notes(facts: Facts) -> tuple[str, ...]:
         "conversion is sessions with an order / sessions. Revenue is before refunds. " + sentences.currency_sentence()
     )
     unknown = sentences.unknown_sentence(facts.unknown, facts.unconverted)
-    return tuple(filter(None, (basis, unknown, unfinished_sentence(facts.days, facts.quality))))
+    total = total_of(facts.days)
+    lost = [f"{said}." for said in lost_purchases(facts.frames["rejected_purchases"], total)] if total else []
+    return tuple(filter(None, (basis, unknown, *lost, unfinished_sentence(facts.days, facts.quality))))
 
 
 def _sections(facts: Facts, limit: float) -> Iterator[Section]:
@@ -223,7 +228,11 @@ def reservations(facts: Facts) -> Mapping[str, Sequence[str]]:
     }
     found["attribution"] = [*channel_gaps(facts.quality)]
     if weeks := weeks_of(facts.days):
-        found["trends"] = differences(facts.quality, *(DayRange(week.first, week.last) for week in weeks))
+        before, after = weeks
+        found["trends"] = [
+            *lost_purchases(facts.frames["rejected_purchases"], after, before),
+            *differences(facts.quality, DayRange(before.first, before.last), DayRange(after.first, after.last)),
+        ]
     else:
         # The best of 14 days was named without a word on the seven that lacked a source and a sixth of its rows.
         found["trends"] = unevenness(facts.quality)

@@ -43,7 +43,7 @@ TOP, TOP_BOUGHT = 10, 20
 _MONEY = pl.Decimal(38, 4)
 _TEXTS = """
 step device_type channel person_id product_id product_name list_id list_name user_id user_name city favourite_product
-source input error_reason raw batch_id kind reason variant empty_columns unknown_events
+source input error_reason raw batch_id event_name kind reason variant empty_columns unknown_events
 """
 _AMOUNTS = """
 revenue refunds net_revenue total_revenue orders_revenue total_refunds orders_refunds excess

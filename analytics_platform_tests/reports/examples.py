@@ -74,6 +74,7 @@ _SCHEMAS: Mapping[str, dict[str, Any]] = {
         "quantity": pl.Int64, "revenue": _MONEY,
     },
     "reasons": {"reason": pl.String, "rows": pl.Int64},
+    "rejected_purchases": {"date": pl.Date, "purchases": pl.Int64},
 }  # fmt: skip
 
 FRAMES = tuple(_SCHEMAS)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from analytics_platform.reports import queries
+from analytics_platform.reports import queries, records
 from analytics_platform.warehouse.watchdog import shop_currency
 from analytics_platform_tests.reports.examples import AS_OF, FRAMES, NOV_1, add, fill, frame, read, warehouse
 
@@ -99,6 +99,13 @@ def test_unknown_amounts_are_counted_by_reason_and_unreadable_records_with_them(
             ("record", "unreadable", 2, 0),
             ("refund", "more than the order", 2, 9),
         ]
+
+
+def test_rejected_purchases_are_counted_by_day_whatever_their_source_calls_them(path: Path) -> None:
+    with warehouse(path) as session:
+        for name in ("purchase", "Order Completed", "bought", "view_item", None):
+            add(session, "ops.quarantine", event_name=name, event_date=NOV_1)
+        assert records.read_rejected_purchases(session, queries.ALL_DAYS).rows() == [(NOV_1, 3)]
 
 
 def test_orders_without_a_known_revenue_are_counted(path: Path) -> None:

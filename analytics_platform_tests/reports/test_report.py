@@ -123,6 +123,20 @@ def test_every_amount_names_the_currency_or_the_report_says_that_nobody_told_it(
         assert set(re.findall(rf"(?<!of )(\w*) (?<![\d,.]){re.escape(amount)}(?![\d,.])", text)) == {"EUR"}, amount
 
 
+def test_purchases_that_were_rejected_are_named_beside_orders_and_revenue() -> None:
+    rejected = frame("rejected_purchases", [(NOV_1, 1), (dt.date(2026, 11, 12), 2), (dt.date(2026, 11, 14), 1)])
+    report = make_report(facts(days=days(*[(10, 1, 50)] * 14), rejected_purchases=rejected), AS_OF, LIMIT)
+    assert report.notes[1] == (
+        "4 purchases of 1–14 Nov were rejected and are in no figure (22 % of orders and rejected purchases)."
+    )
+    assert report.sections[0].sentence.endswith(
+        "; but 3 purchases of 8–14 Nov were rejected and are in no figure (30 % of orders and rejected purchases; "
+        "1 of 1–7 Nov)."
+    )
+    few = make_report(facts(days=days(*[(10, 1, 50)] * 7), rejected_purchases=rejected[:1]), AS_OF, LIMIT)
+    assert few.notes[1].startswith("1 purchase of 1–7 Nov was rejected and is in no figure (12 % of")
+
+
 def test_a_customer_whose_orders_have_no_known_amount_has_no_revenue_of_nothing() -> None:
     rows = [
         (name, name, "", 9, "", 0, AS_OF, orders, revenue, unknown, 4, 36)

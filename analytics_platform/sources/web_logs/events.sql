@@ -28,7 +28,7 @@ SELECT
         WHEN plain_name(action) IN ('wish', 'wishlist', 'favorite', 'favourite', 'like', 'liked') THEN 'add_to_wishlist'
         WHEN plain_name(action) = 'checkout' THEN 'begin_checkout'
         WHEN plain_name(action) IN ('pay', 'payment') THEN 'add_payment_info'
-        WHEN plain_name(action) IN ('buy', 'buys', 'bought', 'buying', 'order', 'orders', 'ordered') THEN 'purchase'
+        WHEN is_bought(action) THEN 'purchase'
         WHEN plain_name(action) IN ('return', 'returned') THEN 'refund'
         ELSE action
     END AS event_name,

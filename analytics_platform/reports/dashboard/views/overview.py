@@ -10,7 +10,7 @@ import streamlit as st
 
 from analytics_platform.reports import queries, records, sentences, tables
 from analytics_platform.reports.colours import BLUE, FAINT
-from analytics_platform.reports.coverage import empty_columns
+from analytics_platform.reports.coverage import empty_columns, lost_purchases
 from analytics_platform.reports.dashboard import shell
 from analytics_platform.reports.dashboard.shell import KeyFigure
 from analytics_platform.reports.periods import total_of
@@ -41,6 +41,9 @@ def show() -> None:
         unknown = queries.read_unknown(session, chosen.days)
         if said := sentences.unknown_sentence(unknown, queries.unconverted(session, chosen.days)):
             st.text(said)
+        rejected, total = records.read_rejected_purchases(session, chosen.days), total_of(days)
+        for said in lost_purchases(rejected, total) if total else ():
+            st.text(f"{said}.")
         with shell.card("Daily trend"):
             _trend(days, before)
         left, right = st.columns(2, gap="small")
