@@ -197,7 +197,7 @@ def to_json(text: pl.Series, engine: duckdb.DuckDBPyConnection) -> pl.Series:
 
 def unnest_texts(documents: pl.Series) -> pl.Series:
     """Give JSON texts with the objects and lists in their texts unnested; what is not valid as it is."""
-    rows = documents.str.contains_any(['"{', '"[', '"\\"', "{'"]).arg_true()
+    rows = documents.str.contains_any(['"{', '"[', '"\\"', "{'", "OrderedDict("]).arg_true()
     if rows.is_empty():
         return documents
     changed = pl.Series(map(unnested, documents.gather(rows)), dtype=pl.String)

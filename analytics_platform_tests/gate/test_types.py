@@ -243,7 +243,11 @@ def test_json_that_is_encoded_again_anywhere_is_the_same_json(document: dict[str
         ('{"a": "{\'b\': \\"{}\\"}"}', {"a": {"b": {}}}),
         *(
             (f'{{"a": "{text}"}}', {"a": text})
-            for text in ("{'", "[{'a': b}]", "{'a', 'b'}", "{'a': 1e999}", "{'a': 'b'} c")
+            for text in (
+                *("{'", "[{'a': b}]", "{'a', 'b'}", "{'a': 1e999}", "{'a': 'b'} c", "{'a': open('b')}"),
+                *("{'a': Decimal('1e9999999')}", "{'a': datetime.datetime(2026, 13, 1)}", "{'a': OrderedDict(['b'])}"),
+                "{'a': datetime.datetime(2026, 3, 1, tzinfo=zone)}",
+            )
         ),
     ],
 )
