@@ -15,7 +15,9 @@ class UserMetrics(Contract, table="marts.user_metrics", key="user_id", write="up
     user_id: Text = column("The customer.")
     name: Text = column("The name as the users API, else the shop's database, gave it.", nullable=True)
     interactions: Whole = column(
-        "Events that name the customer, and the purchases of their orders.", ge=0, sums="additive"
+        "Events that name the customer, and the purchases of their orders; no identify, group and alias.",
+        ge=0,
+        sums="additive",
     )
     clicks: Whole = column("Those named select_item (a click on a product) or click.", ge=0, sums="additive")
     favourite_product: Text = column("The product viewed most often; of equals the one viewed last.", nullable=True)

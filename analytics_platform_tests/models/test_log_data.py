@@ -90,7 +90,7 @@ def test_a_log_that_names_its_page_and_browser_has_both_and_a_bot_is_known_by_it
         assert session.rows(sql) == [
             ("https://shop.example/lamp", "https://www.google.com/", "mobile", False),
             ("/lamp", None, "bot", True),
-            (None, None, "unknown", None),
+            (None, None, "mobile", None),
         ]
         assert unread_fields(session) == []
 

@@ -1,7 +1,7 @@
 -- Grain: one row per user, day and product, and one per user and day for all products (product '').
 -- Rules: users are those in events, and those who placed an order (sessionized.buyers): its first event is theirs,
--- whoever it names. A repeat that names none is of the session's user. What is done in a bot's session, or named by an
--- event of another's order, counts nothing; its rows are kept with zeros, so that none disappears when late data change
+-- whoever it names. A repeat that names none is of the session's user. What is done in a bot's session, named by an
+-- event of another's order, or only tells who somebody is (identify), counts nothing; its rows are kept with zeros, so that none disappears when late data change
 -- whose it is. Orders count once, by their first event; a session counts on the day it starts. A product is known by its
 -- id, without one by that of its unique name, else by the name: its row stays, with zeros, once the name tells the id.
 WITH owned AS (
@@ -15,7 +15,7 @@ WITH owned AS (
         events.event_at,
         events.event_name,
         events.source,
-        NOT sessions.is_bot AS counts
+        NOT sessions.is_bot AND NOT is_about_people(events.event_name) AS counts
     FROM cleaned.events AS events
     INNER JOIN sessionized.session_events AS entries ON events.event_id = entries.event_id
     INNER JOIN sessionized.sessions AS sessions ON entries.session_id = sessions.session_id
