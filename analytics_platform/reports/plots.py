@@ -17,9 +17,10 @@ from matplotlib.ticker import FormatStrFormatter, MaxNLocator
 
 from analytics_platform.reports import drawing
 from analytics_platform.reports.colours import BLUE, COLOURS, GREEN, INK, LINE, MUTED, ORANGE, VERMILLION, colour_of
+from analytics_platform.reports.data_quality import day_errors
 from analytics_platform.reports.periods import WEEK
 from analytics_platform.reports.queries import TOP
-from analytics_platform.reports.sentences import credit_shares, day_errors
+from analytics_platform.reports.sentences import credit_shares
 from analytics_platform.reports.wording import (
     capital,
     clean,
