@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from decimal import Decimal
 from pathlib import Path
 
@@ -12,9 +13,21 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from analytics_platform.catalog import CONTRACTS
+from analytics_platform.reports.customers import read_persons
 from analytics_platform.transform import all_models, plan
 from analytics_platform.warehouse import DuckDBSession, Session
-from analytics_platform_tests.kit import Row, built_platform, click
+from analytics_platform_tests.kit import (
+    Row,
+    build,
+    built_platform,
+    click,
+    load_rows,
+    loaded_days,
+    needed,
+    open_house_of_tables,
+    open_platform,
+)
+from analytics_platform_tests.postgres import new_database
 
 BOT = "Googlebot/2.1 (+http://www.google.com/bot.html)"
 
@@ -103,12 +116,18 @@ def test_a_cohort_is_followed_from_the_month_of_its_first_order(shop: Session) -
     ]
 
 
-def test_who_has_only_orders_of_unknown_amount_brought_an_unknown_amount(tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_postgres", [False, True])
+def test_who_has_only_orders_of_unknown_amount_brought_an_unknown_amount(tmp_path: Path, is_postgres: bool) -> None:
     """Bob's one order and one of Ada's name no value: his revenue is unknown, hers is that of the other order."""
     rows = [order("ada", "2024-01-10", 20), order("ada", "2024-01-11", None), order("bob", "2024-01-20", None)]
     rows += [order("cat", "2024-01-20", 5), order("cat", "2024-02-20", None)]
     tables = {f"marts.{name}" for name in ("customer_revenue", "customer_rfm", "monthly_growth", "daily_trends")}
-    with built_platform(tmp_path, rows, tables | {"marts.cohort_retention"}) as session:
+    with ExitStack() as stack:
+        url = stack.enter_context(new_database()) if is_postgres else ""
+        platform = open_platform(tmp_path, warehouse_url=url) if url else open_house_of_tables(tmp_path)
+        session = stack.enter_context(platform.session())
+        load_rows(platform, session, rows)
+        build(session, loaded_days(session), platform.settings, needed(*tables, "marts.cohort_retention"))
         assert session.rows(
             "SELECT person_id, rank, orders, revenue, net_revenue, running_total, share, unknown_amounts "
             "FROM marts.customer_revenue ORDER BY rank"
@@ -126,6 +145,8 @@ def test_who_has_only_orders_of_unknown_amount_brought_an_unknown_amount(tmp_pat
         assert session.rows(growth) == [(25, 2, None), (0, 1, None)]
         for table in ("daily_trends", "cohort_retention"):
             assert session.rows(f"SELECT sum(orders), sum(unknown_amounts) FROM marts.{table}") == [(5, 3)]
+        best = read_persons(session, 3).select("person_id", "revenue", "unknown").rows()
+        assert best == [("ada", 20, 1), ("cat", 5, 1), ("bob", None, 1)]
 
 
 def test_months_are_counted_over_the_turn_of_the_year(tmp_path: Path) -> None:
