@@ -7,6 +7,7 @@ from functools import lru_cache
 
 from analytics_platform.contracts.sql import literal
 
+_PURCHASES_OF_LOGS = ("buy", "buys", "bought", "buying", "order", "orders", "ordered")
 _CANCELLATIONS = ("order cancelled", "order canceled", "cancelled order", "canceled order")
 """Refunds of the orders that they name. One without an order keeps its name: what it takes back is not known."""
 
@@ -57,6 +58,9 @@ scroll select_content user_engagement video_complete video_progress video_start 
 """
 """GA4's automatic, enhanced and recommended events that nobody spells otherwise, and one of the web shop's logs."""
 
+CALLS_ABOUT_PEOPLE = ("identify", "group", "alias")
+"""Segment's calls that tell who somebody is: kept as events without a meaning, and nothing that was done in a shop."""
+
 ORDER_IDS = ("transactionid", "orderid", "ordernumber", "orderno", "orderref", "orderreference", "purchaseid")
 """How the id of an order is spelled, as `plain_name` writes it; of several the first."""
 
@@ -99,16 +103,25 @@ def has_meaning(name: str) -> bool:
     return plain_name(name) in _by_plain_name()
 
 
+def is_purchase(name: str) -> bool:
+    """Tell whether events of this name are purchases, in logs too (sources/web_logs/events.sql)."""
+    return ga4_name(name) == "purchase" or plain_name(name) in _PURCHASES_OF_LOGS
+
+
 def event_macros() -> str:
     """Write the same as SQL: `plain_name`, `ga4_name`, which names are GA4's or need an order, and an order's id."""
     names = _by_plain_name()
     pairs = ", ".join(f"{literal(spelling)}: {literal(name)}" for spelling, name in names.items())
     known = ", ".join(map(literal, sorted(set(names.values()))))
     cancelled = ", ".join(literal(plain_name(name)) for name in _CANCELLATIONS)
+    bought = ", ".join(map(literal, _PURCHASES_OF_LOGS))
+    people = ", ".join(map(literal, CALLS_ABOUT_PEOPLE))
     return f"""
         CREATE OR REPLACE TEMP MACRO plain_name(name) AS translate(lower(name), {literal(_SEPARATORS)}, '');
         CREATE OR REPLACE TEMP MACRO ga4_name(name) AS coalesce(MAP {{{pairs}}}[plain_name(name)], name);
         CREATE OR REPLACE TEMP MACRO is_known_event(event_name) AS event_name IN ({known});
+        CREATE OR REPLACE TEMP MACRO is_about_people(name) AS name IN ({people});
+        CREATE OR REPLACE TEMP MACRO is_bought(name) AS plain_name(name) IN ({bought});
         CREATE OR REPLACE TEMP MACRO needs_order(name) AS plain_name(name) IN ({cancelled});
         CREATE OR REPLACE TEMP MACRO order_id(document) AS
             coalesce(

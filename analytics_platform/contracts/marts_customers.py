@@ -15,7 +15,9 @@ class UserMetrics(Contract, table="marts.user_metrics", key="user_id", write="up
     user_id: Text = column("The customer.")
     name: Text = column("The name as the users API, else the shop's database, gave it.", nullable=True)
     interactions: Whole = column(
-        "Events that name the customer, and the purchases of their orders.", ge=0, sums="additive"
+        "Events that name the customer, and the purchases of their orders; no identify, group and alias.",
+        ge=0,
+        sums="additive",
     )
     clicks: Whole = column("Those named select_item (a click on a product) or click.", ge=0, sums="additive")
     favourite_product: Text = column("The product viewed most often; of equals the one viewed last.", nullable=True)
@@ -24,7 +26,10 @@ class UserMetrics(Contract, table="marts.user_metrics", key="user_id", write="up
     last_active_at: Instant = column("Last event.", nullable=True)
     sessions: Whole = column("Sessions.", ge=0, sums="additive")
     orders: Whole = column("Orders (sessionized.buyers says whose); repeats do not count.", ge=0, sums="additive")
-    revenue: Money = column("Their revenue.", sums="additive")
+    revenue: Money = column("Their revenue; missing if no order has a known amount.", nullable=True, sums="additive")
+    unknown_amounts: Whole = column(
+        "Those of the orders whose amount is not known: they are in no sum of amounts.", ge=0, sums="additive"
+    )
 
 
 class UserProductAffinity(Contract, table="marts.user_product_affinity", key=("user_id", "product"), write="upsert"):
@@ -59,18 +64,27 @@ class CustomerRevenue(Contract, table="marts.customer_revenue", key="person_id",
     person_id: Text = column("The person (dim_person).")
     rank: Whole = column("1 brought most; of equals the smaller person id comes first.", ge=1, sums="not additive")
     orders: Whole = column("Orders; repeats of an order do not count.", ge=1, sums="additive")
-    revenue: Money = column("Their revenue (shop currency), without refunds.", sums="additive")
+    revenue: Money = column(
+        "Their revenue (shop currency), without refunds; missing if no order has a known amount.",
+        nullable=True,
+        sums="additive",
+    )
     refunds: Money = column("What was given back to them (shop currency).", sums="additive")
-    net_revenue: Money = column("revenue - refunds.", sums="additive")
-    running_total: Money = column("Revenue of this customer and of all with a smaller rank.", sums="not additive")
+    net_revenue: Money = column("revenue - refunds.", nullable=True, sums="additive")
+    running_total: Money = column(
+        "Revenue of this customer and of all with a smaller rank, as far as known.", nullable=True, sums="not additive"
+    )
     share: Ratio = column(
-        "revenue / revenue of all customers; missing if that is 0.", nullable=True, sums="not additive"
+        "revenue / revenue of all customers; missing if that is 0, or revenue.", nullable=True, sums="not additive"
     )
     running_share: Ratio = column(
         "running_total / revenue of all customers; missing if that is 0.", nullable=True, sums="not additive"
     )
     first_order_date: Day = column("Day of the first order (UTC).")
     last_order_date: Day = column("Day of the last order (UTC).")
+    unknown_amounts: Whole = column(
+        "Those of the orders whose amount is not known: they are in no sum of amounts.", ge=0, sums="additive"
+    )
 
 
 class MonthlyGrowth(Contract, table="marts.monthly_growth", key="month", write="whole"):
@@ -95,7 +109,12 @@ class MonthlyGrowth(Contract, table="marts.monthly_growth", key="month", write="
         "Growth of orders; missing if the month before had none.", nullable=True, sums="not additive"
     )
     revenue_growth: Ratio = column(
-        "Growth of revenue; missing if the month before had none.", nullable=True, sums="not additive"
+        "Growth of revenue; missing if the month before had none, or one of the two has only unknown amounts.",
+        nullable=True,
+        sums="not additive",
+    )
+    unknown_amounts: Whole = column(
+        "Those of the orders whose amount is not known: they are in no sum of amounts.", ge=0, sums="additive"
     )
 
 
@@ -116,13 +135,26 @@ class CustomerRfm(Contract, table="marts.customer_rfm", key="person_id", write="
     last_order_date: Day = column("Day of the last order (UTC).")
     recency_days: Whole = column("Days from the last order to as_of_date.", ge=0, sums="not additive")
     orders: Whole = column("Frequency: orders; repeats of an order do not count.", ge=1, sums="additive")
-    revenue: Money = column("Their revenue (shop currency), without refunds.", sums="additive")
+    revenue: Money = column(
+        "Their revenue (shop currency), without refunds; missing if no order has a known amount.",
+        nullable=True,
+        sums="additive",
+    )
     refunds: Money = column("What was given back to them (shop currency).", sums="additive")
-    net_revenue: Money = column("Monetary value: revenue - refunds.", sums="additive")
+    net_revenue: Money = column("Monetary value: revenue - refunds.", nullable=True, sums="additive")
     recency_score: Whole = column(_QUINTILE + "5 ordered most lately.", ge=1, le=5, sums="not additive")
     frequency_score: Whole = column(_QUINTILE + "5 ordered most often.", ge=1, le=5, sums="not additive")
-    monetary_score: Whole = column(_QUINTILE + "5 brought most.", ge=1, le=5, sums="not additive")
-    rfm: Text = column("The three scores as digits, 555 the best.")
+    monetary_score: Whole = column(
+        _QUINTILE + "5 brought most; missing if no order has a known amount.",
+        nullable=True,
+        ge=1,
+        le=5,
+        sums="not additive",
+    )
+    rfm: Text = column("The three scores as digits, 555 the best; missing if one is.", nullable=True)
+    unknown_amounts: Whole = column(
+        "Those of the orders whose amount is not known: they are in no sum of amounts.", ge=0, sums="additive"
+    )
 
 
 class CohortRetention(Contract, table="marts.cohort_retention", key=("cohort_month", "month"), write="whole"):
@@ -146,3 +178,6 @@ class CohortRetention(Contract, table="marts.cohort_retention", key=("cohort_mon
     revenue: Money = column("The revenue of these (shop currency), without refunds.", sums="additive")
     refunds: Money = column("What was given back to them (shop currency).", sums="additive")
     net_revenue: Money = column("revenue - refunds.", sums="additive")
+    unknown_amounts: Whole = column(
+        "Those of the orders whose amount is not known: they are in no sum of amounts.", ge=0, sums="additive"
+    )

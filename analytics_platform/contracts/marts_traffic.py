@@ -29,6 +29,9 @@ class DailyTrends(Contract, table="marts.daily_trends", key="date", partition="d
     net_revenue: Money = column("revenue - refunds.", sums="additive")
     average_order_value: Ratio = column("revenue / orders with a known revenue.", nullable=True, sums="not additive")
     conversion_rate: Ratio = share("Sessions with an order / sessions.")
+    unknown_amounts: Whole = column(
+        "Those of the orders whose amount is not known: they are in no sum of amounts.", ge=0, sums="additive"
+    )
 
 
 class FunnelDaily(Contract, table="marts.funnel_daily", key=("date", "step_index"), partition="date"):

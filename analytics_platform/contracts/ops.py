@@ -82,6 +82,7 @@ class Quarantine(Contract, table="ops.quarantine", key=("batch_id", "position"),
     event_date: Day = column("Day (UTC) of the event, where its time could be read.", nullable=True)
     neighbour_date: Day = column("Day (UTC) of the accepted record before it in the batch.", nullable=True)
     quarantined_at: Instant = column("When the record was rejected.")
+    event_name: Text = column("Name of the event as the record gives it, where it could be read.", nullable=True)
 
 
 class BatchDays(

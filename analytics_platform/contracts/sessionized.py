@@ -286,6 +286,9 @@ class UserActivity(
     first_at: Instant = column("First of the events.", nullable=True)
     last_at: Instant = column("Last of the events.", nullable=True)
     last_viewed_at: Instant = column("Last view_item event.", nullable=True)
+    unknown_amounts: Whole = column(
+        "Those of the orders whose amount is not known: they are in no sum of amounts.", ge=0
+    )
 
 
 class UserTotals(Contract, table="sessionized.user_totals", key="user_id", write="upsert", narrow="people"):
@@ -302,3 +305,6 @@ class UserTotals(Contract, table="sessionized.user_totals", key="user_id", write
     favourite_views: Whole = column("Its view_item events.", nullable=True, ge=1)
     first_seen_at: Instant = column("First event.", nullable=True)
     last_active_at: Instant = column("Last event.", nullable=True)
+    unknown_amounts: Whole = column(
+        "Those of the orders whose amount is not known: they are in no sum of amounts.", ge=0
+    )

@@ -67,6 +67,9 @@ class CustomerDays(
     orders: Whole = column("Orders; repeats of an order do not count.", ge=0)
     revenue: Money = column("Their revenue (shop currency), without refunds.")
     refunds: Money = column("What was given back then, also for earlier orders (shop currency).")
+    unknown_amounts: Whole = column(
+        "Those of the orders whose amount is not known: they are in no sum of amounts.", ge=0
+    )
 
 
 class CustomerMonths(
@@ -88,3 +91,6 @@ class CustomerMonths(
     refunds: Money = column("What was given back then, also for earlier orders (shop currency).")
     first_order_date: Day = column("Day of the first order in the month.", nullable=True)
     last_order_date: Day = column("Day of the last order in the month.", nullable=True)
+    unknown_amounts: Whole = column(
+        "Those of the orders whose amount is not known: they are in no sum of amounts.", ge=0
+    )

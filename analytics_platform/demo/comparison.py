@@ -134,7 +134,7 @@ SELECT
     strftime(last_active_at, '%Y-%m-%dT%H:%M:%S.%g+00:00') AS last_active_at,
     sessions,
     orders,
-    CAST(revenue AS VARCHAR) AS revenue
+    CAST(coalesce(revenue, 0) AS VARCHAR) AS revenue
 FROM marts.user_metrics
 WHERE interactions > 0 AND user_id IN (SELECT user_id FROM cleaned.user_versions)  -- guests of the shop are no users
 """

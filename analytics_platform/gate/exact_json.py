@@ -7,7 +7,6 @@ length of numbers are bounded, so no text costs more than time and memory propor
 
 from __future__ import annotations
 
-import ast
 import json
 import re
 from collections import Counter
@@ -16,6 +15,8 @@ from decimal import Decimal
 from enum import StrEnum
 from json.encoder import encode_basestring
 from typing import NoReturn
+
+from analytics_platform.gate.printed import read_printed
 
 MAX_DEPTH = 64
 """Lists and objects may be nested so deep."""
@@ -52,7 +53,7 @@ class JsonError(ValueError):
 # The quantifiers of tokens never give back what they took, so no text costs more than one pass.
 _NUMBER = re.compile(r"(-?[0-9]++)(?:\.([0-9]++))?([eE][+-]?[0-9]++)?")
 _TOKEN = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[^\s"\[\]{},:]++', re.DOTALL)
-_PYTHON = re.compile(r"\s*(?:\[\s*)?\{\s*'")
+_PYTHON = re.compile(r"\s*[\[(]?\s*(?:\{\s*'|(?:collections\.)?OrderedDict\()")
 _SUSPECT = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
 
 
@@ -157,7 +158,7 @@ def unnest(value: object, layers: int = MAX_LAYERS) -> object:
     So are those that Python printed: `[{'a': None}]`.
     """
     match value:
-        case str() if layers and value.strip()[:1] in ("{", "[", '"'):
+        case str() if layers and (value.strip()[:1] in ("{", "[", '"') or _PYTHON.match(value)):
             try:
                 found = unnest(read_python(value) or read_json(value), layers - 1)
             except JsonError:
@@ -182,11 +183,11 @@ def unnested(text: str) -> str:
 
 
 def read_python(text: str) -> object:
-    """Read objects, or a list of them, as Python prints dicts: `{'a': None}`. None for any other text."""
+    """Read objects, or a list of them, as Python prints them: `{'a': None}`. None for any other text."""
     if not _PYTHON.match(text):
         return None
     try:
-        return read_json(json.dumps(ast.literal_eval(text.strip())))
+        return read_json(canonical_json(read_printed(text, number_of)))
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):  # a JsonError is a ValueError
         return None
 

@@ -22,6 +22,7 @@ REJECTED = pl.Schema(
         "error_reason": pl.String,
         "event_date": pl.Date,
         "neighbour_date": pl.Date,
+        "event_name": pl.String,
     }
 )
 """Columns of the rejected records of a verdict. `neighbour_date` is the day of the accepted record before."""
@@ -58,11 +59,22 @@ class Records:
 
 
 def rejected_frame(
-    positions: NDArray[np.int64] | Sequence[int], raws: Texts, reasons: Texts, dates: pl.Series | None = None
+    positions: NDArray[np.int64] | Sequence[int],
+    raws: Texts,
+    reasons: Texts,
+    dates: pl.Series | None = None,
+    names: pl.Series | None = None,
 ) -> pl.DataFrame:
-    """Give rejected records the columns of `REJECTED`; `dates` are their days, where a source has them."""
-    nothing = pl.Series(dtype=pl.Date).extend_constant(None, len(positions))
-    columns = (positions, raws, reasons, nothing if dates is None else dates, nothing)
+    """Give rejected records the columns of `REJECTED`; `dates` and `names` are those of events, if a source has any."""
+    nothing = pl.Series(dtype=pl.Null).extend_constant(None, len(positions))
+    columns = (
+        positions,
+        raws,
+        reasons,
+        nothing if dates is None else dates,
+        nothing,
+        nothing if names is None else names,
+    )
     return pl.DataFrame(dict(zip(REJECTED, columns, strict=True)), schema=REJECTED)
 
 

@@ -73,7 +73,11 @@ An amount has ten, and 9999999999.99999 is rounded to eleven."""
 
 _EPOCHS = (10**8, 10**11, 10**14, 10**17)
 """Unix times in seconds, milliseconds, microseconds lie between these numbers: each unit covers the years 1973 to
-5138, so no number has two meanings, and 20261001 is a mistaken date rather than a day in 1970."""
+5138, so no number but those of `_DIGITS` has two meanings, and 20261001 is a mistaken date, not a day in 1970."""
+
+
+_DIGITS = r"^(?:19|20)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:[01]\d|2[0-3])[0-5]\d[0-5]\d$"
+"""A time in 14 digits, `20260302100000`. As Unix time in milliseconds it is of the years 2572 to 2635."""
 
 
 def readable(raw: bytes) -> str:
@@ -112,6 +116,11 @@ def _plain(text: pl.Series, odd: pl.Series, is_id: bool) -> pl.Series:
 
 def _parse_form(text: pl.Series, form: str) -> pl.Series:
     return text.str.to_datetime(form, strict=False, time_unit="us", time_zone="UTC", cache=False)
+
+
+def _parse_digits(text: pl.Series) -> pl.Series:
+    """Read 14 digits as date and time, and not as a Unix time hundreds of years from now."""
+    return _parse_form(text.set(~text.str.contains(_DIGITS), None), "%Y%m%d%H%M%S")
 
 
 def _parse_epoch(text: pl.Series) -> pl.Series:
@@ -157,14 +166,14 @@ def _parse_date(text: pl.Series) -> pl.Series:
 def to_instants(text: pl.Series) -> pl.Series:
     """Parse times as UTC microseconds; null where the text is not a time.
 
-    A time without zone is UTC, a date its midnight, a number a Unix time in seconds, milliseconds or microseconds, by
-    its magnitude. 24:00 is the end of the day. Each form is tried on what the forms before it left over, so a uniform
-    column costs one pass.
+    A time without zone is UTC, a date its midnight. A number is a Unix time in seconds, milliseconds or microseconds,
+    by its magnitude; 14 digits that are a date and time of 1900 to 2099 are that. 24:00 is the end of the day. Each
+    form is tried on what the forms before it left over, so a uniform column costs one pass.
     """
     first = text.is_not_null().arg_max()
     length = len(text[first] or "") if first is not None else 0
     parsed = _parse_form(text, _FIXED.get(length, _FORMS[0]))
-    parsed = _parse_left(text, parsed, (*_BY_FORM, _parse_date, _parse_epoch, _parse_rewritten))
+    parsed = _parse_left(text, parsed, (*_BY_FORM, _parse_date, _parse_digits, _parse_epoch, _parse_rewritten))
     return _within_python(parsed, dt.datetime.min.replace(tzinfo=dt.UTC), dt.datetime.max.replace(tzinfo=dt.UTC))
 
 
@@ -197,7 +206,7 @@ def to_json(text: pl.Series, engine: duckdb.DuckDBPyConnection) -> pl.Series:
 
 def unnest_texts(documents: pl.Series) -> pl.Series:
     """Give JSON texts with the objects and lists in their texts unnested; what is not valid as it is."""
-    rows = documents.str.contains_any(['"{', '"[', '"\\"', "{'"]).arg_true()
+    rows = documents.str.contains_any(['"{', '"[', '"\\"', "{'", "OrderedDict("]).arg_true()
     if rows.is_empty():
         return documents
     changed = pl.Series(map(unnested, documents.gather(rows)), dtype=pl.String)

@@ -28,6 +28,12 @@ from analytics_platform.gate.types import convert, keys_of, present
 EVENT_DATE = "event_date"
 """The column with the day of an event."""
 
+EVENT_NAMES = ("event_name", "action")
+"""How sources call the column with the name of an event."""
+
+LONGEST_NAME = 100
+"""Characters of an event's name that are kept of a rejected record."""
+
 UNREAD = ("keys of {} that nothing reads: ", "unknown columns kept in {}: ")
 """How the drift says which keys of a JSON column, or of `extra`, nothing reads."""
 
@@ -96,7 +102,9 @@ class Gate:
         accepted, rejected = self._complete(typed, records, rows), records.malformed
         if len(rows):
             dates = typed[EVENT_TIME].gather(rows).dt.date() if EVENT_TIME in typed.columns else None
-            found = rejected_frame(records.positions[rows], records.raws(rows.to_numpy()), broken["reason"], dates)
+            of = next((typed[name].gather(rows).str.head(LONGEST_NAME) for name in EVENT_NAMES if name in traits), None)
+            raws = records.raws(rows.to_numpy())
+            found = rejected_frame(records.positions[rows], raws, broken["reason"], dates, of)
             rejected = pl.concat([rejected, found]).sort("position", maintain_order=True)
         return Verdict(accepted, self._with_neighbours(rejected, accepted), records.drift)
 

@@ -7,7 +7,9 @@ from collections.abc import Collection, Iterator
 
 import polars as pl
 
-from analytics_platform.reports.wording import clean, listed, percent, span
+from analytics_platform.errors import count
+from analytics_platform.reports.periods import Total, weeks_of
+from analytics_platform.reports.wording import clean, listed, percent, share, span, whole
 from analytics_platform.sources.registry import EVENTS
 from analytics_platform.transform import DayRange, day_ranges
 
@@ -17,6 +19,7 @@ _ENOUGH = 50
 """A day with fewer accepted records may lack a column by chance."""
 _UNLIKE = 0.05
 """A day is unlike the best one if its error rate is that much higher."""
+_AS_DIRECT = " (untagged visits count as Direct then)"
 _COLUMNS = ("page_url", "referrer", "user_agent", "items")
 _NAMED = 3
 
@@ -35,10 +38,24 @@ def differences(quality: pl.DataFrame, before: DayRange, after: DayRange) -> lis
     ]
 
 
+def lost_purchases(rejected: pl.DataFrame, after: Total, before: Total | None = None) -> Iterator[str]:
+    """Name the purchases that the gate rejected of some days, and their share; also of the days `before`."""
+
+    def lost(total: Total) -> int:
+        return int(rejected.filter(pl.col("date").is_between(total.first, total.last))["purchases"].sum())
+
+    now, then = lost(after), lost(before) if before else 0
+    if now or then:
+        part = f"{whole(now)} of {count(now + after.orders, 'purchase')} ({percent(share(now, now + after.orders))})"
+        became = "was rejected and is" if now == 1 else "were rejected and are"
+        earlier = f" ({whole(then)} of {span(before.first, before.last)})" if before else ""
+        yield f"{part} of {span(after.first, after.last)} {became} in no figure{earlier}"
+
+
 def unevenness(quality: pl.DataFrame) -> list[str]:
     """Name what makes days hard to tell together: much more rejected, sources that begin or end, and empty columns."""
     events = _events(quality)
-    return [*_bad_days(events), *_beginnings_and_ends(events), *empty_columns(events)]
+    return [*bad_days(quality), *_beginnings_and_ends(events), *empty_columns(events)]
 
 
 def _events(quality: pl.DataFrame) -> pl.DataFrame:
@@ -47,8 +64,10 @@ def _events(quality: pl.DataFrame) -> pl.DataFrame:
     return quality.filter(pl.col("source").is_in(list(EVENTS))).with_columns(read=read)
 
 
-def _bad_days(events: pl.DataFrame) -> Iterator[str]:
-    rate, telling = pl.col("rows_quarantined") / pl.col("read"), events.filter(pl.col("read") >= _ENOUGH)
+def bad_days(quality: pl.DataFrame) -> Iterator[str]:
+    """Name the days of each source on which much more was rejected than on the best one."""
+    rate = pl.col("rows_quarantined") / pl.col("read")
+    telling = _events(quality).filter(pl.col("read") >= _ENOUGH)
     for (source,), days in telling.sort("source", "date").group_by("source", maintain_order=True):
         is_bad = days.select(rate >= rate.min() + _UNLIKE).to_series()
         bad, good = days.filter(is_bad), days.filter(~is_bad)
@@ -128,8 +147,9 @@ def channel_gaps(quality: pl.DataFrame) -> Iterator[str]:
     has_referrer = ~pl.col("empty_columns").str.split(", ").list.contains("referrer")
     never = known.group_by("source").agg(has_referrer.any()).filter(~pl.col("empty_columns"))["source"].sort().to_list()
     if never:
-        yield f"{listed(never)} {'has' if len(never) == 1 else 'have'} no referrer on any day"
-    yield from empty_columns(quality, ("page_url", "referrer"))
+        yield f"{listed(never)} {'has' if len(never) == 1 else 'have'} no referrer on any day{_AS_DIRECT}"
+    yield from empty_columns(quality, ["page_url"])
+    yield from (f"{said}{_AS_DIRECT}" for said in empty_columns(quality, ["referrer"]))
 
 
 def unfinished_sentence(days: pl.DataFrame, quality: pl.DataFrame) -> str:
@@ -138,7 +158,8 @@ def unfinished_sentence(days: pl.DataFrame, quality: pl.DataFrame) -> str:
     if not dates:
         return ""
     left_out = "is" if len(dates) == 1 else "are"
-    said = f"{span(dates[0], dates[-1])} may not be complete, and {left_out} left out of comparisons"
+    said = f"{span(dates[0], dates[-1])} may not be complete"
+    said += f", and {left_out} left out of comparisons" if weeks_of(days) else ""
     heard = quality.filter(pl.col("source").is_in(list(EVENTS)), pl.col("rows_accepted") + pl.col("rows_duplicate") > 0)
     last = heard.group_by("source").agg(pl.col("date").max()).filter(pl.col("date") == dates[0])["source"].sort()
     if len(dates) == 1 or last.is_empty():

@@ -17,17 +17,18 @@ def read_customers(
     sql = f"""
         SELECT
             metrics.user_id, coalesce(metrics.name, ''), coalesce(users.city, ''), interactions,
-            coalesce(favourite_product, ''), favourite_views, last_active_at, orders, revenue, count(*) OVER (),
+            coalesce(favourite_product, ''), favourite_views, last_active_at, orders, revenue,
+            coalesce(unknown_amounts, 0), count(*) OVER (),
             (sum(interactions) OVER ())::BIGINT
         FROM marts.user_metrics AS metrics
         LEFT JOIN cleaned.users AS users ON metrics.user_id = users.user_id
         WHERE interactions > 0 OR orders > 0
-        ORDER BY {by} DESC, last_active_at DESC, metrics.user_id
+        ORDER BY {by} DESC NULLS LAST, last_active_at DESC, metrics.user_id
         LIMIT $top
         """
     columns = (
-        "user_id user_name city interactions favourite_product favourite_views last_active_at orders revenue customers "
-        "all_interactions"
+        "user_id user_name city interactions favourite_product favourite_views last_active_at orders revenue unknown "
+        "customers all_interactions"
     )
     return frame(session, columns, sql, top=top)
 
@@ -42,20 +43,21 @@ def read_customer_totals(session: Session) -> dict[str, Any]:
             count(*), count(CASE WHEN sessions > 0 THEN 1 END), count(CASE WHEN orders > 0 THEN 1 END),
             count(CASE WHEN orders > 1 THEN 1 END), coalesce(sum(revenue), 0), (SELECT count(*) FROM ops.orphans),
             (SELECT coalesce(sum(revenue), 0) FROM marts.daily_trends),
-            coalesce(sum(orders), 0)::BIGINT, (SELECT coalesce(sum(orders), 0)::BIGINT FROM marts.daily_trends)
+            coalesce(sum(orders), 0)::BIGINT, (SELECT coalesce(sum(orders), 0)::BIGINT FROM marts.daily_trends),
+            coalesce(sum(unknown_amounts), 0)::BIGINT
         FROM marts.user_metrics
         """
-    columns = "customers active buyers repeat_buyers revenue orphans orders_revenue orders all_orders"
+    columns = "customers active buyers repeat_buyers revenue orphans orders_revenue orders all_orders unknown"
     return frame(session, columns, sql).row(0, named=True)
 
 
 def read_persons(session: Session, top: int) -> pl.DataFrame:
     """Return the persons who brought most revenue, over all days."""
     sql = """
-        SELECT person_id, last_order_date, orders, revenue, refunds, net_revenue
+        SELECT person_id, last_order_date, orders, revenue, refunds, net_revenue, coalesce(unknown_amounts, 0)
         FROM marts.customer_revenue ORDER BY rank LIMIT $top
         """
-    return frame(session, "person_id last_order_date orders revenue refunds net_revenue", sql, top=top)
+    return frame(session, "person_id last_order_date orders revenue refunds net_revenue unknown", sql, top=top)
 
 
 def read_cities(session: Session, top: int) -> pl.DataFrame:
@@ -63,14 +65,15 @@ def read_cities(session: Session, top: int) -> pl.DataFrame:
     sql = """
         SELECT
             coalesce(users.city, '') AS city, count(*) AS customers, count(CASE WHEN metrics.orders > 0 THEN 1 END),
-            sum(metrics.orders)::BIGINT, sum(metrics.revenue) AS revenue
+            sum(metrics.orders)::BIGINT, sum(metrics.revenue) AS revenue,
+            coalesce(sum(metrics.unknown_amounts), 0)::BIGINT
         FROM marts.user_metrics AS metrics
         LEFT JOIN cleaned.users AS users ON metrics.user_id = users.user_id
         GROUP BY coalesce(users.city, '')
-        ORDER BY revenue DESC, customers DESC, city
+        ORDER BY revenue DESC NULLS LAST, customers DESC, city
         LIMIT $top
         """
-    return frame(session, "city customers buyers orders revenue", sql, top=top)
+    return frame(session, "city customers buyers orders revenue unknown", sql, top=top)
 
 
 def read_places(session: Session, top: int) -> pl.DataFrame:

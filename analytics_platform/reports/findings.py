@@ -14,11 +14,13 @@ from pathlib import Path
 import polars as pl
 
 from analytics_platform.errors import count
-from analytics_platform.reports import customers, plots, queries, records, sentences, tables
+from analytics_platform.reports import customers, data_quality, plots, queries, records, sentences, tables
 from analytics_platform.reports.coverage import (
+    bad_days,
     channel_gaps,
     differences,
     empty_columns,
+    lost_purchases,
     unevenness,
     unfinished_sentence,
 )
@@ -49,6 +51,8 @@ NO_DATA = (
 )
 
 _REASONS = 8
+_TELLING = 0.01
+"""Of so many of the orders' number, rejected purchases are named beside all that is said of revenue."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +75,7 @@ class Facts:
     unconverted: Sequence[str] = ()
     unknown_events: Sequence[str] = ()
     unread_fields: Sequence[str] = ()
-    days_above: Collection[sentences.Day] = ()
+    days_above: Collection[data_quality.Day] = ()
 
     @property
     def is_empty(self) -> bool:
@@ -104,7 +108,9 @@ def read_facts(session: Session, as_of: dt.datetime, limit: float, currency: str
     return Facts(
         days=days if known else days.clear(),
         visitors=int(visitors),
-        frames=frames | {"variants": queries.read_variants(session, frames["products"]["product_id"].to_list())},
+        frames=frames
+        | {"variants": queries.read_variants(session, frames["products"]["product_id"].to_list())}
+        | {"rejected_purchases": records.read_rejected_purchases(session, ALL_DAYS)},
         quality=records.read_quality(session, ALL_DAYS),
         reasons=records.read_reasons(session, ALL_DAYS).head(_REASONS),
         loaded_at=records.loaded_at(session),
@@ -171,9 +177,9 @@ def _figures(facts: Facts) -> tuple[tuple[str, str], ...]:
         ("Sessions", whole(total.sessions)),
         ("Visitors", whole(facts.visitors)),
         ("Orders", whole(total.orders)),
-        ("Revenue", money(total.revenue)),
+        ("Revenue", shown(total.known_revenue)),
         ("Refunds", money(total.refunds)),
-        ("Net revenue", money(total.net_revenue)),
+        ("Net revenue", shown(total.known_net)),
         ("Average order", shown(total.average_order)),
         ("Conversion", percent(total.conversion)),
     )
@@ -185,8 +191,10 @@ def _notes(facts: Facts) -> tuple[str, ...]:
         "Days are UTC. Bots that buy nothing are left out. Visitors are distinct persons over the whole period; "
         "conversion is sessions with an order / sessions. Revenue is before refunds. " + sentences.currency_sentence()
     )
-    unknown = sentences.unknown_sentence(facts.unknown, facts.unconverted)
-    return tuple(filter(None, (basis, unknown, unfinished_sentence(facts.days, facts.quality))))
+    unknown = data_quality.unknown_sentence(facts.unknown, facts.unconverted)
+    total, rejected = total_of(facts.days), facts.frames["rejected_purchases"]
+    lost = " ".join(f"{said}." for said in lost_purchases(rejected, total)) if total else ""
+    return tuple(filter(None, (basis, unknown, lost, unfinished_sentence(facts.days, facts.quality))))
 
 
 def _sections(facts: Facts, limit: float) -> Iterator[Section]:
@@ -206,12 +214,14 @@ def _sections(facts: Facts, limit: float) -> Iterator[Section]:
     quality, reasons = facts.quality, facts.reasons
     shown = tuple(filter(None, (tables.quality_table(quality), tables.reasons_table(reasons))))
     plot = None if quality.is_empty() else draw(plots.errors_plot, quality, limit)
-    sentence = sentences.quality_sentence(quality, reasons, limit, facts.days_above)
+    sentence = data_quality.quality_sentence(quality, reasons, limit, facts.days_above)
     yield Section("data_quality", "Data quality", sentence, plot, shown)
-    unknown = sentences.unknown_sentence(facts.unknown, facts.unconverted)
+    unknown = data_quality.unknown_sentence(facts.unknown, facts.unconverted)
     unread = {"amounts": [unknown] if unknown else [], "events": facts.unknown_events, "fields": facts.unread_fields}
     table = tables.unread_table(unread)
-    yield Section("left_out", "Not fully counted", sentences.unread_sentence(unread), None, (table,) if table else ())
+    yield Section(
+        "left_out", "Not fully counted", data_quality.unread_sentence(unread), None, (table,) if table else ()
+    )
 
 
 def reservations(facts: Facts) -> Mapping[str, Sequence[str]]:
@@ -221,12 +231,20 @@ def reservations(facts: Facts) -> Mapping[str, Sequence[str]]:
     found: dict[str, Sequence[str]] = {
         subject: [*empty_columns(facts.quality, columns)] for subject, columns in needs.items()
     }
-    found["attribution"] = [*channel_gaps(facts.quality)]
+    found |= {"attribution": [*channel_gaps(facts.quality)], "funnel": [*bad_days(facts.quality)]}
+    rejected, total = facts.frames["rejected_purchases"], total_of(facts.days)
+    lost = [*lost_purchases(rejected, total)] if total else []
+    if total and rejected["purchases"].sum() >= _TELLING * total.orders:
+        found |= {subject: [*found.get(subject, ()), *lost] for subject in ("attribution", "devices", "products")}
     if weeks := weeks_of(facts.days):
-        found["trends"] = differences(facts.quality, *(DayRange(week.first, week.last) for week in weeks))
+        before, after = weeks
+        found["trends"] = [
+            *lost_purchases(rejected, after, before),
+            *differences(facts.quality, DayRange(before.first, before.last), DayRange(after.first, after.last)),
+        ]
     else:
         # The best of 14 days was named without a word on the seven that lacked a source and a sixth of its rows.
-        found["trends"] = unevenness(facts.quality)
+        found["trends"] = [*lost, *unevenness(facts.quality)]
     return found
 
 

@@ -40,6 +40,21 @@ class Total:
         return self.visitors / self.days
 
     @property
+    def is_worth_known(self) -> bool:
+        """Whether revenue is known: not if there are orders, and none of them has a known amount."""
+        return not self.orders or self.unknown < self.orders
+
+    @property
+    def known_revenue(self) -> Decimal | None:
+        """Revenue, if it is known."""
+        return self.revenue if self.is_worth_known else None
+
+    @property
+    def known_net(self) -> Decimal | None:
+        """Net revenue, if it is known."""
+        return self.net_revenue if self.is_worth_known else None
+
+    @property
     def average_order(self) -> Decimal | None:
         """Revenue / orders with a known revenue; None without such orders."""
         return self.revenue / (self.orders - self.unknown) if self.orders > self.unknown else None

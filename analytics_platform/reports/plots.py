@@ -17,9 +17,10 @@ from matplotlib.ticker import FormatStrFormatter, MaxNLocator
 
 from analytics_platform.reports import drawing
 from analytics_platform.reports.colours import BLUE, COLOURS, GREEN, INK, LINE, MUTED, ORANGE, VERMILLION, colour_of
+from analytics_platform.reports.data_quality import day_errors
 from analytics_platform.reports.periods import WEEK
 from analytics_platform.reports.queries import TOP
-from analytics_platform.reports.sentences import credit_shares, day_errors
+from analytics_platform.reports.sentences import credit_shares
 from analytics_platform.reports.wording import (
     capital,
     clean,
@@ -168,7 +169,7 @@ def customers_plot(customers: pl.DataFrame, narrow: bool) -> bytes:
 
 def cities_plot(cities: pl.DataFrame, narrow: bool) -> bytes:
     """Draw revenue by city."""
-    rows = cities[:TOP].rows(named=True)
+    rows = cities.drop_nulls("revenue")[:TOP].rows(named=True)
     found = [(clean(row["city"], 20) or "City not known", row["revenue"], money(row["revenue"])) for row in rows]
     return drawing.ranked("Revenue", found, narrow)
 

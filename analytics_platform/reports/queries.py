@@ -43,7 +43,7 @@ TOP, TOP_BOUGHT = 10, 20
 _MONEY = pl.Decimal(38, 4)
 _TEXTS = """
 step device_type channel person_id product_id product_name list_id list_name user_id user_name city favourite_product
-source input error_reason raw batch_id kind reason variant empty_columns unknown_events
+source input error_reason raw batch_id event_name kind reason variant empty_columns unknown_events
 """
 _AMOUNTS = """
 revenue refunds net_revenue total_revenue orders_revenue total_refunds orders_refunds excess
@@ -141,12 +141,7 @@ def read_days(session: Session, days: DayRange, complete_until: dt.date) -> pl.D
     sql = """
         SELECT
             date, sessions, visitors, round(coalesce(conversion_rate * sessions, 0))::BIGINT, orders,
-            CASE
-                WHEN average_order_value IS NULL THEN orders
-                WHEN average_order_value = 0 THEN 0
-                ELSE orders - round(revenue / average_order_value)::BIGINT
-            END,
-            revenue, refunds, net_revenue
+            coalesce(unknown_amounts, 0), revenue, refunds, net_revenue
         FROM marts.daily_trends
         WHERE date BETWEEN $first AND $last
         """

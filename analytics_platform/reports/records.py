@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
+from analytics_platform.contracts.event_names import is_purchase
 from analytics_platform.reports.queries import OF_SOURCES, chosen, frame
 from analytics_platform.transform import DayRange
 from analytics_platform.warehouse import Session
@@ -76,6 +77,19 @@ def read_reasons(session: Session, days: DayRange, sources: Sequence[str] = ()) 
     kinds = pl.col("error_reason").str.split("; ").list.eval(pl.element().str.split(" (").list.first()).list.unique()
     single = found.select(kinds.alias("reason"), "rows").explode("reason")
     return single.group_by("reason").agg(pl.col("rows").sum()).sort(["rows", "reason"], descending=[True, False])
+
+
+def read_rejected_purchases(session: Session, days: DayRange) -> pl.DataFrame:
+    """Return how many purchases the gate rejected on each day, as far as their name could be read."""
+    sql = f"""
+        SELECT {_REJECTED_ON} AS date, event_name, count(*)
+        FROM ops.quarantine
+        WHERE {_REJECTED_ON} BETWEEN $first AND $last AND event_name IS NOT NULL
+        GROUP BY {_REJECTED_ON}, event_name
+        """
+    found = frame(session, "date event_name purchases", sql, days)
+    bought = found.filter(pl.Series([is_purchase(name) for name in found["event_name"]], dtype=pl.Boolean))
+    return bought.group_by("date").agg(pl.col("purchases").sum()).sort("date")
 
 
 def read_rejected(

@@ -5,8 +5,7 @@ Names that come from outside are shortened and cleaned of control characters. Th
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 from itertools import pairwise
 from typing import Any, TypeAlias
@@ -14,7 +13,7 @@ from typing import Any, TypeAlias
 import polars as pl
 
 from analytics_platform.errors import count
-from analytics_platform.reports.periods import WEEK, best_day, total_of, weeks_of
+from analytics_platform.reports.periods import WEEK, Total, best_day, total_of, weeks_of
 from analytics_platform.reports.wording import (
     ENGAGED,
     capital,
@@ -27,16 +26,14 @@ from analytics_platform.reports.wording import (
     money,
     percent,
     share,
-    threshold,
     whole,
 )
 
 Row: TypeAlias = dict[str, Any]
-Day: TypeAlias = tuple[dt.date, str]
-"""A day and a source."""
-
 _LEVEL = 0.005
 """Changes smaller than this are called level."""
+_Z = 1.96
+"""A difference below so many of its standard errors may be chance."""
 _TELLING = 0.05
 """The part of all sessions a device needs before its conversion is named."""
 
@@ -64,56 +61,6 @@ def _best(days: pl.DataFrame, years: bool, of: str = "day") -> str:
     return f"the {'best' if measure == 'revenue' else 'busiest'} {of} was {day(date, years)} with {shown}"
 
 
-def unknown_sentence(unknown: pl.DataFrame, unconverted: Sequence[str]) -> str:
-    """Say which amounts of orders, refunds and records are in no sum, and for each reason of how many; else nothing.
-
-    `unconverted` are the currencies of events that could not be converted into the shop's.
-    """
-    if unknown.is_empty():
-        return ""
-    named = listed(list(unconverted)) if unconverted else "their currency"
-    causes = {
-        "no value": "without value",
-        "no exchange rate": f"without a rate of {named} to {currency()}",
-        "no SHOP_CURRENCY": f"without SHOP_CURRENCY, which says what {named} are converted to",
-        "items in several currencies": "without a currency of their own beside items in several",
-        "no order with a known amount": "without an order whose amount is known",
-        "items of unknown amount": "of items whose amount in the order is not known",
-    }
-    said = []
-    for kind in ("order", "refund"):
-        found = unknown.filter(pl.col("kind") == kind, pl.col("reason").is_in(list(causes)))
-        why = ", ".join(f"{whole(events)} {causes[reason]}" for reason, events in found[["reason", "events"]].rows())
-        if number := int(found["events"].sum()):
-            have = "has" if number == 1 else "have"
-            said.append(f"{count(number, kind)} {have} an unknown amount, which is in no sum: {why}.")
-    for row in unknown.filter(reason="more than the order").rows(named=True):
-        ask = "asks for more than its order" if row["events"] == 1 else "ask for more than their orders"
-        said.append(f"{count(row['events'], 'refund')} {ask}: {money(row['excess'])} is in no sum.")
-    for row in unknown.filter(reason="order of unknown amount").rows(named=True):
-        said.append(
-            f"{count(row['events'], 'refund')} of orders of unknown amount: {money(row['excess'])} is in no sum."
-        )
-    for row in unknown.filter(reason="another amount in a repeat").rows(named=True):
-        said.append(f"{count(row['events'], 'order')} came again with another amount: the first one counts.")
-    for row in unknown.filter(kind="record").rows(named=True):
-        were = "record was" if row["events"] == 1 else "records were"
-        said.append(f"{whole(row['events'])} {were} rejected for an unreadable amount or quantity (ops.quarantine).")
-    return " ".join(said)
-
-
-def unread_sentence(unread: Mapping[str, Sequence[str]]) -> str:
-    """Say what became of the `amounts`, `events` and `fields` that are not fully counted."""
-    # An event without a meaning makes a session all the same: to say that it is in no figure was not true.
-    became = {
-        "amounts": "some amounts are in no sum",
-        "events": "some events have an unknown name and count in sessions and interactions only",
-        "fields": "some fields are in no figure",
-    }
-    said = [became[kind] for kind, texts in unread.items() if texts]
-    return f"{capital(listed(said))}." if said else "Every event, amount and field is counted."
-
-
 def currency_sentence() -> str:
     """Say in which currency amounts are, or that it is not known."""
     known = currency()
@@ -129,6 +76,17 @@ def _net(refunds: Decimal, net: Decimal) -> str:
     return f" ({money(net)} after {money(refunds)} in refunds)" if refunds else ""
 
 
+def _revenue(before: Total, after: Total) -> str:
+    """Say how revenue moved, and how many orders are not in it: their amount is unknown, not 0."""
+    for week, which in ((after, "of them"), (before, "of the 7 before")):
+        if not week.is_worth_known:
+            return f"revenue cannot be compared, since no order {which} has a known amount,"
+    shown = money(after.revenue) + _net(after.refunds, after.net_revenue)
+    if after.unknown or before.unknown:
+        shown += f" (without {count(after.unknown, 'order')} of unknown amount, {whole(before.unknown)} before)"
+    return _moved("revenue", before.revenue, after.revenue, shown)
+
+
 def trends_sentence(days: pl.DataFrame) -> str:
     """Say what the daily trends show: the last week against the one before, or what the few days brought."""
     total = total_of(days)
@@ -137,16 +95,17 @@ def trends_sentence(days: pl.DataFrame) -> str:
     years = total.first.year != total.last.year
     if (weeks := weeks_of(days)) is not None:
         before, after = weeks
-        shown = money(after.revenue) + _net(after.refunds, after.net_revenue)
-        revenue = _moved("revenue", before.revenue, after.revenue, shown)
+        revenue = _revenue(before, after)
         sessions = _moved("sessions", before.sessions, after.sessions, whole(after.sessions))
         last = days.filter(pl.col("date").is_between(after.first, after.last))
         gaps = " with data" if (after.last - before.first).days >= 2 * WEEK else ""
         week = f"In the 7 days{gaps} to {day(after.last, years)}, against the 7 before"
         return f"{week}, {revenue} and {sessions}; {_best(last, years, f'of these {WEEK}')}."
     revenue = f"{money(total.revenue)} in revenue" if total.revenue else "no revenue"
-    revenue += _net(total.refunds, total.net_revenue)
-    brought = f"brought {count(total.sessions, 'session')}, {count(total.orders, 'order')} and {revenue}"
+    orders = count(total.orders, "order") + (f" ({whole(total.unknown)} of unknown amount)" if total.unknown else "")
+    if total.is_worth_known:
+        orders = f"{orders} and {revenue}{_net(total.refunds, total.net_revenue)}"
+    brought = f"brought {count(total.sessions, 'session')}{', ' if total.is_worth_known else ' and '}{orders}"
     if total.days == 1:
         return f"The only day, {day(total.last)}, {brought}."
     return f"The {total.days} days {brought}; {_best(days, years)}."
@@ -209,7 +168,7 @@ def attribution_sentence(credits: pl.DataFrame) -> str:
         how = "agree" if more == less else "differ by less than 0.1 %"
         return f"{leads}; the two rules {how} on every channel."
     if moved is best:
-        return f"{leads}: no channel depends more on the rule."
+        return f"{leads}: no channel's part differs more between the two."
     better = "last" if moved["last"] == more else "first"
     gives = f"which {better} touch gives {percent(more)} instead of {percent(less)}"
     return f"{leads}; the rule matters most for {clean(moved['channel'])}, {gives}."
@@ -239,10 +198,20 @@ def _best_converting(rows: Sequence[Row], most: Row, sessions: int) -> str:
     rate = percent(share(best["converted"], best["sessions"]))
     usual = percent(share(most["converted"], most["sessions"]))
     if best is not most and rate != usual:
-        return f"{clean(best['device_type'])} converts best, {rate} against {usual}"
-    others = [row["converted"] / row["sessions"] for row in rows if row is not most]
-    leads = bool(others) and max(others) < most["converted"] / most["sessions"]
-    return f"{usual} of its sessions lead to an order" + (", more than on any other device" if leads else "")
+        return f"{clean(best['device_type'])} converts best, {rate} against {usual}{_chance(best, most)}"
+    others = [row for row in rows if row is not most]
+    next_best = max(others, key=lambda row: row["converted"] / row["sessions"], default=most)
+    leads = next_best["converted"] / next_best["sessions"] < most["converted"] / most["sessions"]
+    more = f", more than on any other device{_chance(most, next_best)}" if leads else ""
+    return f"{usual} of its sessions lead to an order{more}"
+
+
+def _chance(one: Row, other: Row) -> str:
+    """Say that a difference of conversion may be chance, where a two-proportion z-test finds it at 95 %."""
+    sessions, bought = (one[name] + other[name] for name in ("sessions", "converted"))
+    spread = bought * (sessions - bought) / sessions / (one["sessions"] * other["sessions"])
+    difference = one["converted"] / one["sessions"] - other["converted"] / other["sessions"]
+    return ", which may be chance" if difference**2 < _Z**2 * spread else ""
 
 
 def _reconciled(best: Row) -> str:
@@ -292,9 +261,9 @@ def lists_sentence(lists: pl.DataFrame) -> str:
     if not best["engagement_rate"]:
         return f"None of the {count(best['lists'], 'list')} has led to {ENGAGED} yet."
     of = f"{percent(best['engagement_rate'])} of {count(best['sessions'], 'session')} that met it"
-    first = f"“{label(best, 'list')}” engages most: {of} have {ENGAGED} from it"
     if len(rows) == 1:
-        return f"{first}; it is the only list."
+        return f"“{label(best, 'list')}” is the only list: {of} have {ENGAGED} from it."
+    first = f"“{label(best, 'list')}” engages most: {of} have {ENGAGED} from it"
     place = "last" if last["lists"] == len(rows) else f"number {len(rows)}"
     among = f"of {whole(last['lists'])} lists “{label(last, 'list')}” is {place}"
     return f"{first}; {among} with {percent(last['engagement_rate'])}."
@@ -319,7 +288,7 @@ def customers_sentence(customers: pl.DataFrame) -> str:
     """Say who is most active, what they like, when they were last seen."""
     rows = customers.rows(named=True)
     if not rows:
-        return "No known customer has been seen yet."
+        return "No customer whom the users API or the shop's database knows has been seen yet."
     best = rows[0]
     did = f"{label(best, 'user')} is the most active customer with {count(best['interactions'], 'interaction')}"
     seen = f"last seen on {moment(best['last_active_at'])}"
@@ -349,42 +318,3 @@ def orphans_sentence(orphans: pl.DataFrame) -> str:
         return f"{of} ({count(most['orphans'], 'user')})."
     part = percent(share(most["orphan_interactions"], most["interactions"]))
     return f"{of}; the share is highest in {clean(most['source'])}, {part} ({count(most['orphans'], 'user')})."
-
-
-def day_errors(quality: pl.DataFrame) -> pl.DataFrame:
-    """Return date, source and error `rate`, of days and sources with records."""
-    read = pl.sum_horizontal("rows_accepted", "rows_duplicate", "rows_quarantined")
-    return quality.filter(read > 0).select("date", "source", rate=pl.col("rows_quarantined") / read)
-
-
-def quality_sentence(quality: pl.DataFrame, reasons: pl.DataFrame, limit: float, checked: Collection[Day] = ()) -> str:
-    """Say how much was accepted and rejected, the most common reason, and the worst day against the limit.
-
-    `checked` are the days and sources above the limit for which the check error_rate fails.
-    """
-    numbers = quality.select("rows_accepted", "rows_duplicate", "rows_quarantined").sum().row(0)
-    read = sum(numbers)
-    if read <= 0:
-        return "No record of any day has been read yet."
-    accepted, duplicate, rejected = (percent(share(part, read)) for part in numbers)
-    parts = f"Of {count(read, 'record')} {accepted} were accepted and {duplicate} were duplicates"
-    if not numbers[2]:
-        return f"{parts}; none was rejected."
-    why = f", most often for “{clean(reasons['reason'][0])}”" if len(reasons) else ""
-    return f"{parts}; {rejected} were rejected{why}, {_worst_day(day_errors(quality), limit, checked)}."
-
-
-def _worst_day(errors: pl.DataFrame, limit: float, checked: Collection[Day]) -> str:
-    worst = errors.sort("rate", "date", "source", descending=[True, False, False]).row(0, named=True)
-    on = day(worst["date"], errors["date"].dt.year().n_unique() > 1)
-    where = f"{clean(worst['source'])} on {on}" if errors["source"].n_unique() > 1 else on
-    over = errors.filter(pl.col("rate") > limit).select("date", "source").rows()
-    if not over:
-        return f"and no day went over the limit of {threshold(limit)} (the worst, {where}: {percent(worst['rate'])})"
-    said = f"and {count(len({date for date, _ in over}), 'day')} went over the limit of {threshold(limit)}, "
-    said += f"{where} the farthest with {percent(worst['rate'])}"
-    if passed := len(set(over) - set(checked)):
-        part = "all" if passed == len(over) else str(passed)
-        which = "it" if len(over) == 1 else f"{part} of these {len(over)} days and sources"
-        said += f" (the check error_rate passes {which}: too few records to check, or settled since)"
-    return said

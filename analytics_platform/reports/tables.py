@@ -75,6 +75,18 @@ def _table(
     return TextTable(caption, tuple(columns), rows, names) if rows else None
 
 
+def _worth(measure: str) -> Callable[[dict[str, Any]], str]:
+    """Show an amount and how many orders are not in it; one of which nothing is known is not 0."""
+
+    def text(row: dict[str, Any]) -> str:
+        if row["unknown"] and row["unknown"] == row["orders"]:
+            return "amount unknown"
+        missing = f" + {row['unknown']} unknown" if row["unknown"] else ""
+        return shown(row[measure]) + missing
+
+    return text
+
+
 def _ratio(part: str, total: str) -> Callable[[dict[str, Any]], str]:
     return lambda row: percent(share(row[part], row[total]))
 
@@ -86,13 +98,14 @@ def trends_table(days: pl.DataFrame) -> TextTable | None:
         return None
     header: tuple[str, ...] = ("", "Total", "A day", "Highest day")
     rows: list[tuple[str, ...]] = []
-    measures = ("sessions", "orders", "revenue", "refunds", "net_revenue")
+    measures = ("sessions", "orders", *(["unknown"] if total.unknown else []), "revenue", "refunds", "net_revenue")
     for measure in measures:
         value, (date, best) = getattr(total, measure), best_day(days, measure)
         mean = value / total.days
         average = money(mean) if isinstance(mean, Decimal) else f"{mean:,.1f}"
         top = f"{shown(best)} ({day(date)})" if best > 0 else NOTHING
-        rows.append((capital(measure.replace("_", " ")), shown(value), average, top))
+        name = "Orders of unknown amount" if measure == "unknown" else capital(measure.replace("_", " "))
+        rows.append((name, shown(value), average, top))
     conversion: tuple[str, ...] = ("Conversion", percent(total.conversion), "", "")
     if weeks is not None:
         before, after = weeks
@@ -166,19 +179,19 @@ def customers_table(customers: pl.DataFrame, caption: str = "Most active custome
     """Show customers, what they did and what they bought."""
     columns: Columns = {
         "Customer": lambda row: label(row, "user", 40), "City": "city", "Favourite": "favourite_product",
-        "Last seen": "last_active_at", "Interactions": "interactions", "Orders": "orders", "Revenue": "revenue",
+        "Last seen": "last_active_at", "Interactions": "interactions", "Orders": "orders", "Revenue": _worth("revenue"),
     }  # fmt: skip
     return _table(f"{caption}; the favourite is the product they viewed most", columns, customers, names=4)
 
 
 persons_table = partial(_table, "All who ever ordered, by revenue; who never signed in is a person for each browser", {
     "Person": "person_id", "Last order": lambda row: day(row["last_order_date"], year=True), "Orders": "orders",
-    "Revenue": "revenue", "Refunds": "refunds", "Net": "net_revenue",
+    "Revenue": _worth("revenue"), "Refunds": "refunds", "Net": _worth("net_revenue"),
 }, names=2)  # fmt: skip
 
 cities_table = partial(_table, "Cities, by revenue", {
     "City": lambda row: clean(row["city"]) or "City not known", "Customers": "customers",
-    "Have bought": _ratio("buyers", "customers"), "Orders": "orders", "Revenue": "revenue",
+    "Have bought": _ratio("buyers", "customers"), "Orders": "orders", "Revenue": _worth("revenue"),
 })  # fmt: skip
 
 orphans_table = partial(_table, "Users in events, and those of them who are no known customers", {

@@ -123,6 +123,11 @@ def test_what_can_be_read_of_a_rejected_record_says_its_day() -> None:
     assert found.rejected["event_date"].to_list() == [dt.date(2026, 10, 1), None]
 
 
+def test_what_can_be_read_of_a_rejected_record_names_its_event() -> None:
+    found = verdict(line(client_id="", event_name="purchase") + line(client_id="", event_name=""))
+    assert found.rejected["event_name"].to_list() == ["purchase", None]
+
+
 def test_a_rejected_record_knows_the_day_of_the_accepted_one_before_it() -> None:
     body = "torn\n" + line() + line(timestamp="never") + line(timestamp="2026-10-02") + "torn\n"
     for block_bytes in (1, 1 << 20):

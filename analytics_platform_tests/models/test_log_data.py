@@ -76,6 +76,25 @@ def test_a_log_that_names_its_product_by_id_alone_is_about_that_product(tmp_path
     assert found == [("page_view", None), ("select_item", "P1"), ("view_item", "P1")]
 
 
+def test_a_log_that_names_its_page_and_browser_has_both_and_a_bot_is_known_by_its_own(tmp_path: Path) -> None:
+    phone = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_0 like Mac OS X) AppleWebKit/605.1.15 Version/17.0 Safari/604.1"
+    platform = open_house_of_tables(tmp_path)
+    documents = [
+        log(1, NOON, "view", "Lamp", url="https://shop.example/lamp", referer="https://www.google.com/", ua=phone),
+        log(2, NOON, "view", "Lamp", metadata={"page": "/lamp", "userAgent": "Googlebot/2.1", "url": "n/a"}),
+        log(3, NOON, "view", "Lamp", page={"title": "Lamp"}),
+    ]
+    _build(platform, documents)
+    with platform.session(read_only=True) as session:
+        sql = "SELECT page_url, referrer, device_type, is_bot FROM cleaned.events ORDER BY user_id"
+        assert session.rows(sql) == [
+            ("https://shop.example/lamp", "https://www.google.com/", "mobile", False),
+            ("/lamp", None, "bot", True),
+            (None, None, "mobile", None),
+        ]
+        assert unread_fields(session) == []
+
+
 def test_fields_of_a_log_that_nothing_reads_are_named_and_those_that_are_read_are_not(tmp_path: Path) -> None:
     platform = open_house_of_tables(tmp_path)
     _build(platform, [log(1, NOON, "buy", "Lamp", amount=20, orderId="T", warehouse="N", metadata={"gift": True})])

@@ -112,6 +112,14 @@ def test_of_products_viewed_as_often_and_as_late_the_smallest_name_is_the_favour
     assert metrics(platform)[0][2] == "A"
 
 
+def test_a_call_that_only_tells_who_somebody_is_is_kept_and_is_no_interaction(platform: Platform) -> None:
+    names = ("view_item", "identify", "group", "alias", "wiggle")
+    arrive(platform, logs=[log(1, NOON + n * MINUTE, name, "P") for n, name in enumerate(names)], users=[ADA])
+    assert [(row[1], row[4]) for row in metrics(platform)] == [(2, utc(NOON + 4 * MINUTE))]
+    kept = rows(platform, "SELECT event_name FROM cleaned.events WHERE NOT is_known_event ORDER BY event_at")
+    assert kept == [("identify",), ("group",), ("alias",), ("wiggle",)]
+
+
 def test_words_of_logs_mean_the_same_in_every_form_and_spelling(platform: Platform) -> None:
     words = {
         "view_item": "VIEW, Views ,viewing,visits,Item-View,view details,productDetailView",

@@ -7,6 +7,7 @@ import datetime as dt
 import errno
 import gzip
 import io
+import json
 import os
 import re
 import tarfile
@@ -17,6 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import bson
 import dagster as dg
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -203,6 +205,9 @@ KINDS: Mapping[str, tuple[str | bytes, str]] = {
     "long.csv.gzip": (gzip.compress(ROWS.encode()), "rename it to long.csv.gz"),
     "long.csv.zstd": (_zstd(ROWS.encode()), "rename it to long.csv.zst"),
     "twice.csv.gz": (gzip.compress(_zstd(ROWS.encode())), "decompress it once, and name it twice.csv.zst"),
+    "rotated.csv.gz.1": (gzip.compress(ROWS.encode()), "as .gz files are: rename it to rotated.1.csv.gz"),
+    "rotated.csv-20260301": (gzip.compress(ROWS.encode()), "as .gz files are: rename it to rotated.20260301.csv.gz"),
+    "plain.txt.gz": (ROWS, "it is not compressed as .gz files are: rename it to plain.csv"),
     "x.csv.bz2": (bz2.compress(ROWS.encode()), "packed as bzip2: unpack it"),
     "utf16.csv": (ROWS.encode("utf-16"), "it is encoded as UTF-16"),
     "semicolons.csv": (SEMICOLONS, "separated by ';', not ','"),
@@ -369,17 +374,20 @@ def test_what_stands_beside_dumps_is_not_named_and_logs_with_such_a_name_are(tmp
     folder.joinpath("b").mkdir()
     folder.joinpath("b", "prelude.json").write_text('{"ServerVersion": "7.0", "ToolVersion": "100"}', "utf-8")
     log = '{"_id": 1, "user_id": 1, "action": "view", "timestamp": "2024-03-01T10:00:00Z"}\n'
+    folder.joinpath("b", "oplog.bson").write_bytes(bson.encode({"op": "i", "ns": "shop.logs", "ts": 1, "o": {}}))
+    folder.joinpath("oplog.bson.gz").write_bytes(gzip.compress(b""))
     for name in ("shop.metadata.json", "prelude.json"):
         folder.joinpath(name).write_text(log, "utf-8")
+    folder.joinpath("oplog.bson").write_bytes(bson.encode(json.loads(log) | {"_id": 2}))
 
     said = find_unread(source, SOURCES.values(), platform.settings)
     assert [sentence.split(": ")[1] for sentence in said] == [
-        str(folder / name) for name in ("prelude.json", "shop.metadata.json")
+        str(folder / name) for name in ("oplog.bson", "prelude.json", "shop.metadata.json")
     ]
     for sentence in said:
         _follow(Path(sentence.split(": ")[1]), sentence)
     assert find_unread(source, SOURCES.values(), platform.settings) == []
-    assert len(land_files(source, platform.settings, platform.lake).batches) == 2
+    assert len(land_files(source, platform.settings, platform.lake).batches) == 3
 
 
 class Broken(Csv):

@@ -59,7 +59,7 @@ _SCHEMAS: Mapping[str, dict[str, Any]] = {
         "user_id": pl.String, "user_name": pl.String, "city": pl.String, "interactions": pl.Int64,
         "favourite_product": pl.String,
         "favourite_views": pl.Int64, "last_active_at": pl.Datetime("us", "UTC"), "orders": pl.Int64,
-        "revenue": _MONEY, "customers": pl.Int64, "all_interactions": pl.Int64,
+        "revenue": _MONEY, "unknown": pl.Int64, "customers": pl.Int64, "all_interactions": pl.Int64,
     },
     "orphans": {
         "source": pl.String, "users": pl.Int64, "orphans": pl.Int64, "interactions": pl.Int64,
@@ -74,6 +74,7 @@ _SCHEMAS: Mapping[str, dict[str, Any]] = {
         "quantity": pl.Int64, "revenue": _MONEY,
     },
     "reasons": {"reason": pl.String, "rows": pl.Int64},
+    "rejected_purchases": {"date": pl.Date, "purchases": pl.Int64},
 }  # fmt: skip
 
 FRAMES = tuple(_SCHEMAS)
@@ -85,7 +86,7 @@ def frame(name: str, rows: Sequence[Sequence[object]] = ()) -> pl.DataFrame:
     schema = _SCHEMAS[name]
     values = [
         [
-            Decimal(str(value)) if kind == _MONEY else value
+            Decimal(str(value)) if kind == _MONEY and value is not None else value
             for value, kind in zip_longest(row, schema.values(), fillvalue=None)
         ]
         for row in rows

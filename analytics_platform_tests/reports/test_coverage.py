@@ -9,6 +9,7 @@ from analytics_platform.reports.coverage import channel_gaps, differences, empty
 from analytics_platform.transform import DayRange
 from analytics_platform_tests.reports.examples import NOV_1, days, frame
 
+DIRECT = " (untagged visits count as Direct then)"
 BEFORE, AFTER = DayRange(NOV_1, dt.date(2026, 11, 7)), DayRange(dt.date(2026, 11, 8), dt.date(2026, 11, 14))
 Row = tuple[int, int, str | None] | None
 """Accepted and rejected records of a day, and the columns that are empty on it; None without records."""
@@ -81,11 +82,11 @@ def test_only_the_columns_that_a_figure_needs_are_named() -> None:
     ("logs_end_on", "complete", "said"),
     [
         (14, 14, ""),
-        (13, 13, "14 Nov may not be complete, and is left out of comparisons."),
+        (13, 13, "14 Nov may not be complete."),
         (
             8,
             7,
-            "8–14 Nov may not be complete, and are left out of comparisons: the last records of web_logs are of 8 Nov.",
+            "8–14 Nov may not be complete: the last records of web_logs are of 8 Nov.",
         ),
     ],
 )
@@ -96,14 +97,21 @@ def test_days_that_may_not_be_complete_are_said_with_the_source_that_is_behind(
     ends = {"clickstream": 14, "web_logs": logs_end_on, "users": 8}
     rows = [(dt.date(2026, 11, n + 1), source, 9, 0, 0, "") for source, end in ends.items() for n in range(end)]
     assert unfinished_sentence(found, frame("quality", rows)) == said
+    longer = days(*[(10, 1, 50)] * 15, unfinished=1)
+    assert unfinished_sentence(longer, frame("quality", rows)) == (
+        "15 Nov may not be complete, and is left out of comparisons."
+    )
 
 
 @pytest.mark.parametrize(
     ("sources", "said"),
     [
-        ({"app": ("page_url, referrer", "page_url, referrer"), "web": ("", "")}, ["app has no referrer on any day"]),
-        ({"app": ("referrer",), "logs": ("referrer",)}, ["app and logs have no referrer on any day"]),
-        ({"app": ("referrer", "")}, ["app has no referrer on 1 Nov"]),
+        (
+            {"app": ("page_url, referrer", "page_url, referrer"), "web": ("", "")},
+            [f"app has no referrer on any day{DIRECT}"],
+        ),
+        ({"app": ("referrer",), "logs": ("referrer",)}, [f"app and logs have no referrer on any day{DIRECT}"]),
+        ({"app": ("referrer", "")}, [f"app has no referrer on 1 Nov{DIRECT}"]),
         ({"app": ("", "items")}, []),
         ({"users": (None, None)}, []),
     ],

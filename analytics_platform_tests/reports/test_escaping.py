@@ -24,7 +24,7 @@ def written() -> tuple[str, str]:
     devices = frame("devices", [(HOSTILE, 3, 1, 1, 1, 5)])
     lists = frame("lists", [(HOSTILE, HOSTILE, 3, 1, 1, 1, 0.5, 5, 1)])
     bought = frame("bought", [(HOSTILE, HOSTILE, 3, 1, 0.3, 5, 0, 5, 3.0, 1)])
-    customers = frame("customers", [(HOSTILE, HOSTILE, HOSTILE, 3, HOSTILE, 1, AS_OF, 1, 5, 1, 3)])
+    customers = frame("customers", [(HOSTILE, HOSTILE, HOSTILE, 3, HOSTILE, 1, AS_OF, 1, 5, 0, 1, 3)])
     orphans = frame("orphans", [(HOSTILE, 3, 1, 5, 1)])
     found = facts(
         products=products, reasons=reasons, devices=devices, lists=lists, bought=bought, customers=customers,

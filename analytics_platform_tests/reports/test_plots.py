@@ -52,7 +52,7 @@ DRAWN: dict[str, Draw] = {
         frame("bought", [(HOSTILE, "", 40, 50, 1.25, 5, 0, 5, 9.5, 30)] * 20), narrow
     ),
     "hostile customers": lambda narrow: plots.customers_plot(
-        frame("customers", [(HOSTILE, "", "", 9, HOSTILE, 3, NOON, 1, 5, 10, 90)] * 10), narrow
+        frame("customers", [(HOSTILE, "", "", 9, HOSTILE, 3, NOON, 1, 5, 0, 10, 90)] * 10), narrow
     ),
     "hostile source": lambda narrow: plots.orphans_plot(frame("orphans", [(HOSTILE, 3, 1, 9, 0)]), narrow),
     "three sources": lambda narrow: plots.errors_plot(frame("quality", sources), LIMIT, narrow=narrow),

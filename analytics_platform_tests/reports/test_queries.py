@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from analytics_platform.reports import queries
+from analytics_platform.reports import queries, records
 from analytics_platform.warehouse.watchdog import shop_currency
 from analytics_platform_tests.reports.examples import AS_OF, FRAMES, NOV_1, add, fill, frame, read, warehouse
 
@@ -101,11 +101,18 @@ def test_unknown_amounts_are_counted_by_reason_and_unreadable_records_with_them(
         ]
 
 
+def test_rejected_purchases_are_counted_by_day_whatever_their_source_calls_them(path: Path) -> None:
+    with warehouse(path) as session:
+        for name in ("purchase", "Order Completed", "bought", "view_item", None):
+            add(session, "ops.quarantine", event_name=name, event_date=NOV_1)
+        assert records.read_rejected_purchases(session, queries.ALL_DAYS).rows() == [(NOV_1, 3)]
+
+
 def test_orders_without_a_known_revenue_are_counted(path: Path) -> None:
     with warehouse(path) as session:
-        for place, (orders, revenue, average) in enumerate([(3, 20, 20 / 2), (4, 0, None), (5, 0, 0.0), (0, 0, None)]):
+        for place, (orders, unknown, revenue) in enumerate([(3, 1, 20), (4, 4, 0), (5, 0, 0), (0, 0, 0)]):
             date = NOV_1 + dt.timedelta(place)
-            figures = {"orders": orders, "revenue": revenue, "average_order_value": average}
+            figures = {"orders": orders, "revenue": revenue, "unknown_amounts": unknown}
             add(session, "marts.daily_trends", date=date, **figures)
     assert read(path).days["unknown"].to_list() == [1, 4, 0, 0]
 

@@ -9,6 +9,7 @@ import pytest
 
 from analytics_platform.reports.findings import NO_DATA, Report, make_report, read_facts, write_report
 from analytics_platform.reports.render import render_html, render_markdown
+from analytics_platform.reports.tables import customers_table
 from analytics_platform.warehouse import DuckDBWarehouse
 from analytics_platform_tests.reports.examples import AS_OF, LIMIT, NOV_1, days, facts, fill, frame, read, warehouse
 
@@ -87,6 +88,10 @@ def test_days_of_which_no_two_weeks_can_be_compared_are_told_with_what_some_of_t
         "records of clickstream were rejected on 8–14 Nov (0 % on the other days) and web_logs brought nothing on "
         "9–14 Nov."
     )
+    assert make_report(found, AS_OF, LIMIT).sections[1].sentence == (
+        "No session has a view yet; but 15 % of the records of clickstream were rejected on 8–14 Nov "
+        "(0 % on the other days)."
+    )
     alike = [row for row in quality if row[0].day < 8]
     one_open = facts(days=days(*[(10, 1, 50)] * 7, unfinished=1), quality=frame("quality", alike))
     assert "; but " not in make_report(one_open, AS_OF, LIMIT).sections[0].sentence
@@ -120,6 +125,29 @@ def test_every_amount_names_the_currency_or_the_report_says_that_nobody_told_it(
     amounts = ("18,518", "17,018", "123.45", "1,234", "8,642", "18,517.50", "15,000", "900.00", "700.00")
     for amount in amounts:
         assert set(re.findall(rf"(?<!of )(\w*) (?<![\d,.]){re.escape(amount)}(?![\d,.])", text)) == {"EUR"}, amount
+
+
+def test_purchases_that_were_rejected_are_named_beside_orders_and_revenue() -> None:
+    rejected = frame("rejected_purchases", [(NOV_1, 1), (dt.date(2026, 11, 12), 2), (dt.date(2026, 11, 14), 1)])
+    report = make_report(facts(days=days(*[(10, 1, 50)] * 14), rejected_purchases=rejected), AS_OF, LIMIT)
+    assert report.notes[1] == "4 of 18 purchases (22 %) of 1–14 Nov were rejected and are in no figure."
+    assert report.sections[0].sentence.endswith(
+        "; but 3 of 10 purchases (30 %) of 8–14 Nov were rejected and are in no figure (1 of 1–7 Nov)."
+    )
+    few = make_report(facts(days=days(*[(10, 1, 50)] * 7), rejected_purchases=rejected[:1]), AS_OF, LIMIT)
+    assert few.notes[1] == "1 of 8 purchases (12 %) of 1–7 Nov was rejected and is in no figure."
+    assert few.sections[0].sentence.endswith(
+        "; but 1 of 8 purchases (12 %) of 1–7 Nov was rejected and is in no figure."
+    )
+
+
+def test_a_customer_whose_orders_have_no_known_amount_has_no_revenue_of_nothing() -> None:
+    rows = [
+        (name, name, "", 9, "", 0, AS_OF, orders, revenue, unknown, 4, 36)
+        for name, orders, revenue, unknown in (("Ann", 2, None, 2), ("Bo", 3, 40, 1), ("Cy", 1, 0, 0), ("Di", 0, 0, 0))
+    ]
+    table = customers_table(frame("customers", rows))
+    assert table and [row[-1] for row in table.rows] == ["amount unknown", "40.00 + 1 unknown", "0", "0"]
 
 
 def test_orders_with_an_unknown_amount_are_pointed_out() -> None:

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analytics_platform.catalog import CONTRACTS
+from analytics_platform.reports import data_quality
 from analytics_platform.reports import sentences as say
 from analytics_platform.reports.wording import ENGAGED, amounts_in
 from analytics_platform_tests.reports.examples import LIMIT, NOV_1, days, frame, product
@@ -80,6 +81,17 @@ class TestTrends:
                 "(EUR 30.00 after EUR 20.00 in refunds)."
             )
 
+    def test_unknown_amounts_are_no_revenue_of_nothing(self) -> None:
+        some, none = days(*[(9, 3, 10)] * 7, unknown=1), days(*[(9, 3, 0)] * 7, first=dt.date(2026, 11, 8), unknown=3)
+        assert "brought 63 sessions, 21 orders (7 of unknown amount) and 70.00 in revenue" in say.trends_sentence(some)
+        assert "brought 63 sessions and 21 orders (21 of unknown amount); every day" in say.trends_sentence(none)
+        assert "revenue cannot be compared, since no order of them has a known amount, and sessions stayed at 63" in (
+            say.trends_sentence(pl.concat([some, none]))
+        )
+        assert "revenue stayed at 70.00 (without 7 orders of unknown amount, 7 before)" in say.trends_sentence(
+            days(*[(9, 3, 10)] * 14, unknown=1)
+        )
+
     @pytest.mark.parametrize(
         ("found", "said"),
         [
@@ -107,7 +119,7 @@ class TestTrends:
     )
     def test_amounts_in_no_sum_are_said_with_each_cause(self, found: list[tuple[object, ...]], said: str) -> None:
         with amounts_in("EUR"):
-            assert say.unknown_sentence(frame("unknown", found), ["CHF", "SEK"]) == said
+            assert data_quality.unknown_sentence(frame("unknown", found), ["CHF", "SEK"]) == said
 
     @pytest.mark.parametrize("nothing", [days(), days((0, 0, 0)), days(*[(0, 0, 0)] * 20)])
     def test_no_traffic_is_said(self, nothing: pl.DataFrame) -> None:
@@ -176,7 +188,7 @@ class TestAttribution:
         credits = frame("attribution", [("Email", 1, 1, 1, 70, 40, 100), ("Direct", 1, 1, 1, 30, 60, 0)])
         assert say.attribution_sentence(credits) == (
             "By last touch Direct earns the largest part of the revenue, 60 % (30 % by first touch): "
-            "no channel depends more on the rule."
+            "no channel's part differs more between the two."
         )
 
     def test_agreement_is_said(self) -> None:
@@ -201,14 +213,21 @@ class TestDevices:
     def test_the_busiest_device_and_the_best_converting_one_are_named(self) -> None:
         devices = frame("devices", [("mobile", 60, 20, 3, 3, 40), ("desktop", 38, 9, 4, 4, 60), ("tv", 2, 0, 1, 1, 0)])
         assert say.devices_sentence(devices) == (
-            "Mobile brings 60 % of the sessions and 40 % of the revenue; desktop converts best, 11 % against 5.0 %."
+            "Mobile brings 60 % of the sessions and 40 % of the revenue; desktop converts best, 11 % against 5.0 %, "
+            "which may be chance."
         )
 
     def test_it_may_be_the_same(self) -> None:
         devices = frame("devices", [("mobile", 60, 20, 6, 6, 40), ("desktop", 40, 9, 1, 1, 60)])
         assert say.devices_sentence(devices).endswith(
-            "; 10 % of its sessions lead to an order, more than on any other device."
+            "; 10 % of its sessions lead to an order, more than on any other device, which may be chance."
         )
+
+    def test_a_difference_is_called_chance_only_where_it_may_be(self) -> None:
+        """Of 600 and 400 sessions, 60 and 10 orders are 3.8 standard errors apart, 60 and 30 are 1.2."""
+        for desktop, may_be in ((10, False), (30, True)):
+            devices = frame("devices", [("mobile", 600, 0, 60, 60, 40), ("desktop", 400, 0, desktop, desktop, 60)])
+            assert say.devices_sentence(devices).endswith("which may be chance.") == may_be
 
     def test_a_tie_is_not_called_a_lead(self) -> None:
         devices = frame("devices", [("mobile", 60, 20, 6, 6, 40), ("desktop", 40, 9, 4, 4, 60)])
@@ -267,8 +286,8 @@ class TestLists:
 
     def test_one_list_and_no_engagement_and_no_list_are_said(self) -> None:
         only = frame("lists", [("l1", "Top", 1, 9, 1, 0, 1.0, 0, 1)])
-        assert say.lists_sentence(only).endswith(
-            "of 1 session that met it have a click, a view, a cart or a purchase from it; it is the only list."
+        assert say.lists_sentence(only) == (
+            "“Top” is the only list: 100 % of 1 session that met it have a click, a view, a cart or a purchase from it."
         )
         silent = frame("lists", [("l1", "Top", 1, 9, 0, 0, 0.0, 0, 1)])
         assert say.lists_sentence(silent) == "None of the 1 list has led to a click, a view, a cart or a purchase yet."
@@ -301,8 +320,8 @@ class TestCustomers:
 
     def test_the_most_active_customer_the_favourite_and_the_last_visit_are_named(self) -> None:
         rows = [
-            ("1", "Ann", "", 30, "Bed", 9, self.seen, 2, 900, 4, 60),
-            ("2", "Bo", "", 15, "", 0, self.seen, 0, 0, 4, 60),
+            ("1", "Ann", "", 30, "Bed", 9, self.seen, 2, 900, 0, 4, 60),
+            ("2", "Bo", "", 15, "", 0, self.seen, 0, 0, 0, 4, 60),
         ]
         assert say.customers_sentence(frame("customers", rows)) == (
             "Ann is the most active customer with 30 interactions, last seen on 21 Nov 2026, 08:29 UTC; favourite "
@@ -310,11 +329,11 @@ class TestCustomers:
         )
 
     def test_a_customer_without_name_and_favourite_is_named_by_the_id(self) -> None:
-        only = frame("customers", [("7", "", "", 1, "", 0, self.seen, 0, 0, 1, 1)])
+        only = frame("customers", [("7", "", "", 1, "", 0, self.seen, 0, 0, 0, 1, 1)])
         assert say.customers_sentence(only) == (
             "7 is the most active customer with 1 interaction, last seen on 21 Nov 2026, 08:29 UTC."
         )
-        assert say.customers_sentence(frame("customers")) == "No known customer has been seen yet."
+        assert say.customers_sentence(frame("customers")).startswith("No customer whom the users API or the shop's")
 
 
 class TestOrphans:
@@ -340,14 +359,14 @@ REASONS = frame("reasons", [("client_id: missing", 30), ("record: NUL byte", 1)]
 class TestQuality:
     def test_the_worst_day_is_compared_with_the_limit(self) -> None:
         quality = frame("quality", [(NOV_1, "web", 950, 20, 30), (NOV_1 + dt.timedelta(1), "web", 99, 0, 1)])
-        assert say.quality_sentence(quality, REASONS, LIMIT) == (
+        assert data_quality.quality_sentence(quality, REASONS, LIMIT) == (
             "Of 1,100 records 95 % were accepted and 1.8 % were duplicates; 2.8 % were rejected, most "
             "often for “client_id: missing”, and no day went over the limit of 5 % (the worst, 1 Nov: 3.0 %)."
         )
 
     def test_days_over_the_limit_are_counted_once_and_the_source_is_named(self) -> None:
         quality = frame("quality", [(NOV_1, "app", 90, 0, 10), (NOV_1, "web", 80, 0, 20)])
-        assert say.quality_sentence(quality, REASONS, 0.025, {(NOV_1, "app"), (NOV_1, "web")}).endswith(
+        assert data_quality.quality_sentence(quality, REASONS, 0.025, {(NOV_1, "app"), (NOV_1, "web")}).endswith(
             "and 1 day went over the limit of 2.5 %, web on 1 Nov the farthest with 20 %."
         )
 
@@ -361,18 +380,20 @@ class TestQuality:
     )
     def test_a_day_that_the_check_passes_is_pointed_out(self, sources: list[str], which: str) -> None:
         quality = frame("quality", [(NOV_1, source, 90, 0, 10) for source in sources])
-        assert say.quality_sentence(quality, REASONS, LIMIT, {(NOV_1, "web")}).endswith(
-            f"(the check error_rate passes {which}: too few records to check, or settled since)."
+        assert data_quality.quality_sentence(quality, REASONS, LIMIT, {(NOV_1, "web")}).endswith(
+            f"(the check error_rate passes {which}: too few records to check, or a person accepted "
+            "or mended them since)."
         )
 
     def test_a_clean_load_is_said(self) -> None:
-        assert say.quality_sentence(frame("quality", [(NOV_1, "web", 9, 1, 0)]), frame("reasons"), LIMIT) == (
+        assert data_quality.quality_sentence(frame("quality", [(NOV_1, "web", 9, 1, 0)]), frame("reasons"), LIMIT) == (
             "Of 10 records 90 % were accepted and 10 % were duplicates; none was rejected."
         )
 
     def test_nothing_read_is_said(self) -> None:
         assert (
-            say.quality_sentence(frame("quality"), frame("reasons"), LIMIT) == "No record of any day has been read yet."
+            data_quality.quality_sentence(frame("quality"), frame("reasons"), LIMIT)
+            == "No record of any day has been read yet."
         )
 
 
@@ -431,4 +452,4 @@ def test_any_products_make_a_sentence(rows: list[tuple[str, int, Decimal, int, i
 def test_any_quality_makes_a_sentence(
     rows: list[tuple[object, ...]], reasons: list[tuple[object, ...]], limit: float
 ) -> None:
-    is_a_sentence(say.quality_sentence(frame("quality", sorted(rows)), frame("reasons", reasons), limit))
+    is_a_sentence(data_quality.quality_sentence(frame("quality", sorted(rows)), frame("reasons", reasons), limit))

@@ -6,6 +6,7 @@ WITH bought AS (
         orders,
         revenue,
         refunds,
+        unknown_amounts,
         min(CASE WHEN orders > 0 THEN month END) OVER (PARTITION BY person_id) AS cohort_month
     FROM sessionized.customer_months
 ),
@@ -16,7 +17,8 @@ cohorts AS (
         count(*) FILTER (WHERE orders > 0) AS customers,
         sum(orders) AS orders,
         sum(revenue) AS revenue,
-        sum(refunds) AS refunds
+        sum(refunds) AS refunds,
+        sum(unknown_amounts) AS unknown_amounts
     FROM bought
     WHERE cohort_month <= month AND (orders > 0 OR refunds > 0)
     GROUP BY cohort_month, month
@@ -29,6 +31,7 @@ sized AS (
         orders,
         revenue,
         refunds,
+        unknown_amounts,
         first_value(customers) OVER (PARTITION BY cohort_month ORDER BY month) AS cohort_size
     FROM cohorts
 )
@@ -44,5 +47,6 @@ SELECT
     CAST(orders AS BIGINT) AS orders,
     CAST(revenue AS DECIMAL(18, 4)) AS revenue,
     CAST(refunds AS DECIMAL(18, 4)) AS refunds,
-    CAST(revenue - refunds AS DECIMAL(18, 4)) AS net_revenue
+    CAST(revenue - refunds AS DECIMAL(18, 4)) AS net_revenue,
+    CAST(unknown_amounts AS BIGINT) AS unknown_amounts
 FROM sized

@@ -1,10 +1,12 @@
 -- Grain: one row per customer (person) with an order. Bots are left out.
 -- Rules: rank 1 has the highest revenue; among equals the smaller person id comes first, also in the running total.
+-- Revenue is missing where no order has a known amount; such customers come last.
 WITH customers AS (
     SELECT
         person_id,
         sum(orders) AS orders,
-        sum(revenue) AS revenue,
+        CASE WHEN sum(months.orders) > sum(unknown_amounts) THEN sum(months.revenue) END AS revenue,
+        sum(unknown_amounts) AS unknown_orders,
         sum(refunds) AS refunds,
         min(first_order_date) AS first_order_date,
         max(last_order_date) AS last_order_date
@@ -17,12 +19,13 @@ ranked AS (
         person_id,
         orders,
         revenue,
+        unknown_orders,
         refunds,
         first_order_date,
         last_order_date,
-        row_number() OVER (ORDER BY revenue DESC, person_id) AS rank,
+        row_number() OVER (ORDER BY revenue DESC NULLS LAST, person_id) AS rank,
         sum(revenue) OVER (
-            ORDER BY revenue DESC, person_id ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+            ORDER BY revenue DESC NULLS LAST, person_id ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
         ) AS running_total,
         sum(revenue) OVER () AS total
     FROM customers
@@ -38,5 +41,6 @@ SELECT
     CAST(revenue AS DOUBLE) / nullif(total, 0) AS share,
     CAST(running_total AS DOUBLE) / nullif(total, 0) AS running_share,
     first_order_date,
-    last_order_date
+    last_order_date,
+    CAST(unknown_orders AS BIGINT) AS unknown_amounts
 FROM ranked

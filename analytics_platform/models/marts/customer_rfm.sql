@@ -1,13 +1,15 @@
 -- Grain: one row per customer (person) with an order. Bots are left out.
 -- Rules: scores are quintiles (Hughes 1994), 5 is the best: the share of all customers that is strictly worse, in
 -- fifths. Equal customers have equal scores, in any order of the rows. Recency counts from the last day with a session or
--- order, not from today. The monetary value is the net revenue.
+-- order, not from today. The monetary value is the net revenue. Where no order has a known amount, it and its score are
+-- missing, and the others are scored among themselves.
 WITH customers AS (
     SELECT
         person_id,
         max(last_order_date) AS last_order_date,
         sum(orders) AS orders,
-        sum(revenue) AS revenue,
+        CASE WHEN sum(months.orders) > sum(unknown_amounts) THEN sum(months.revenue) END AS revenue,
+        sum(unknown_amounts) AS unknown_orders,
         sum(refunds) AS refunds
     FROM sessionized.customer_months AS months
     GROUP BY person_id
@@ -23,11 +25,13 @@ worse AS (
         last_order_date,
         orders,
         revenue,
+        unknown_orders,
         refunds,
         rank() OVER (ORDER BY last_order_date) - 1 AS less_recent,
         rank() OVER (ORDER BY orders) - 1 AS less_frequent,
-        rank() OVER (ORDER BY revenue - refunds) - 1 AS less_valuable,
-        count(*) OVER () AS customers
+        rank() OVER (PARTITION BY revenue IS NULL ORDER BY revenue - refunds) - 1 AS less_valuable,
+        count(*) OVER () AS customers,
+        count(revenue) OVER () AS valued
     FROM customers
 ),
 scored AS (
@@ -36,10 +40,13 @@ scored AS (
         last_order_date,
         orders,
         revenue,
+        unknown_orders,
         refunds,
         CAST(1 + floor(CAST(5 * less_recent AS DOUBLE) / customers) AS BIGINT) AS recency_score,
         CAST(1 + floor(CAST(5 * less_frequent AS DOUBLE) / customers) AS BIGINT) AS frequency_score,
-        CAST(1 + floor(CAST(5 * less_valuable AS DOUBLE) / customers) AS BIGINT) AS monetary_score
+        CASE
+            WHEN revenue IS NOT NULL THEN CAST(1 + floor(CAST(5 * less_valuable AS DOUBLE) / valued) AS BIGINT)
+        END AS monetary_score
     FROM worse
 )
 SELECT
@@ -54,6 +61,7 @@ SELECT
     scored.recency_score,
     scored.frequency_score,
     scored.monetary_score,
-    CAST(100 * scored.recency_score + 10 * scored.frequency_score + scored.monetary_score AS VARCHAR) AS rfm
+    CAST(100 * scored.recency_score + 10 * scored.frequency_score + scored.monetary_score AS VARCHAR) AS rfm,
+    CAST(scored.unknown_orders AS BIGINT) AS unknown_amounts
 FROM scored
 CROSS JOIN last_day

@@ -49,7 +49,8 @@ SELECT
     CAST(coalesce(refunded.refunds, 0) AS DECIMAL(18, 4)) AS refunds,
     CAST(coalesce(sales.revenue, 0) - coalesce(refunded.refunds, 0) AS DECIMAL(18, 4)) AS net_revenue,
     CAST(sales.revenue AS DOUBLE) / nullif(sales.valued, 0) AS average_order_value,
-    CAST(visits.converted AS DOUBLE) / visits.sessions AS conversion_rate
+    CAST(visits.converted AS DOUBLE) / visits.sessions AS conversion_rate,
+    coalesce(sales.orders - sales.valued, 0) AS unknown_amounts
 FROM days
 LEFT JOIN visits ON days.date = visits.date
 LEFT JOIN sales ON days.date = sales.date

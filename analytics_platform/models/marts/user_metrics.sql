@@ -1,5 +1,5 @@
 -- Grain: one row per customer (cleaned.users).
--- Rules: other users in events are orphans (ops.orphans), and are added as soon as the API or the shop has them.
+-- Rules: revenue is missing where no order has a known amount. Other users in events are orphans (ops.orphans), and are added as soon as the API or the shop has them.
 SELECT
     users.user_id,
     users.name,
@@ -11,6 +11,10 @@ SELECT
     totals.last_active_at,
     coalesce(totals.sessions, 0) AS sessions,
     coalesce(totals.orders, 0) AS orders,
-    CAST(coalesce(totals.revenue, 0) AS DECIMAL(18, 4)) AS revenue
+    CASE
+        WHEN coalesce(totals.orders, 0) = 0 OR totals.orders > coalesce(totals.unknown_amounts, 0)
+            THEN CAST(coalesce(totals.revenue, 0) AS DECIMAL(18, 4))
+    END AS revenue,
+    coalesce(totals.unknown_amounts, 0) AS unknown_amounts
 FROM cleaned.users AS users
 LEFT JOIN sessionized.user_totals AS totals ON users.user_id = totals.user_id

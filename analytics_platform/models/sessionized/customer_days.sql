@@ -6,6 +6,7 @@ WITH sold AS (
         purchases.event_date,
         1 AS orders,
         purchases.revenue,
+        CASE WHEN purchases.revenue IS NULL THEN 1 ELSE 0 END AS unknown_amounts,
         CAST(NULL AS DECIMAL(18, 4)) AS refunded
     FROM sessionized.purchases AS purchases
     INNER JOIN sessionized.buyers AS buyers ON purchases.order_id = buyers.order_id
@@ -15,6 +16,7 @@ WITH sold AS (
         refunds.event_date,
         0,
         NULL,
+        0,
         refunds.amount
     FROM sessionized.refunds AS refunds
     LEFT JOIN sessionized.buyers AS buyers ON refunds.order_id = buyers.order_id
@@ -26,6 +28,7 @@ SELECT
     event_date,
     CAST(sum(orders) AS BIGINT) AS orders,
     CAST(coalesce(sum(revenue), 0) AS DECIMAL(18, 4)) AS revenue,
-    CAST(coalesce(sum(refunded), 0) AS DECIMAL(18, 4)) AS refunds
+    CAST(coalesce(sum(refunded), 0) AS DECIMAL(18, 4)) AS refunds,
+    CAST(sum(unknown_amounts) AS BIGINT) AS unknown_amounts
 FROM sold
 GROUP BY person_id, event_date

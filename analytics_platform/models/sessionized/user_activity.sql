@@ -1,7 +1,7 @@
 -- Grain: one row per user, day and product, and one per user and day for all products (product '').
 -- Rules: users are those in events, and those who placed an order (sessionized.buyers): its first event is theirs,
--- whoever it names. A repeat that names none is of the session's user. What is done in a bot's session, or named by an
--- event of another's order, counts nothing; its rows are kept with zeros, so that none disappears when late data change
+-- whoever it names. A repeat that names none is of the session's user. What is done in a bot's session, named by an
+-- event of another's order, or only tells who somebody is (identify), counts nothing; its rows are kept with zeros, so that none disappears when late data change
 -- whose it is. Orders count once, by their first event; a session counts on the day it starts. A product is known by its
 -- id, without one by that of its unique name, else by the name: its row stays, with zeros, once the name tells the id.
 WITH owned AS (
@@ -15,7 +15,7 @@ WITH owned AS (
         events.event_at,
         events.event_name,
         events.source,
-        NOT sessions.is_bot AS counts
+        NOT sessions.is_bot AND NOT is_about_people(events.event_name) AS counts
     FROM cleaned.events AS events
     INNER JOIN sessionized.session_events AS entries ON events.event_id = entries.event_id
     INNER JOIN sessionized.sessions AS sessions ON entries.session_id = sessions.session_id
@@ -52,6 +52,7 @@ days AS (
         count(*) FILTER (WHERE events.event_name = 'add_to_cart') AS add_to_carts,
         count(purchases.event_id) AS orders,
         sum(purchases.revenue) AS revenue,
+        count(purchases.event_id) FILTER (WHERE purchases.revenue IS NULL) AS unknown_amounts,
         min(events.event_at) AS first_at,
         max(events.event_at) AS last_at,
         max(CASE WHEN events.event_name = 'view_item' THEN events.event_at END) AS last_viewed_at
@@ -134,7 +135,8 @@ SELECT
     CAST(coalesce(days.revenue, 0) AS DECIMAL(18, 4)) AS revenue,
     days.first_at,
     days.last_at,
-    days.last_viewed_at
+    days.last_viewed_at,
+    days.unknown_amounts
 FROM days
 LEFT JOIN starts ON days.user_id = starts.user_id AND days.event_date = starts.session_date
 UNION ALL
@@ -153,5 +155,6 @@ SELECT
     CAST(0 AS DECIMAL(18, 4)) AS revenue,
     first_at,
     last_at,
-    last_viewed_at
+    last_viewed_at,
+    0 AS unknown_amounts
 FROM products

@@ -10,6 +10,7 @@ WITH totals AS (
         sum(sessions) AS sessions,
         sum(orders) AS orders,
         sum(revenue) AS revenue,
+        coalesce(sum(unknown_amounts), 0) AS unknown_amounts,
         min(first_at) AS first_seen_at,
         max(last_at) AS last_active_at
     FROM sessionized.user_activity
@@ -48,6 +49,7 @@ SELECT
     ranked.product_name AS favourite_product,
     CAST(ranked.views AS BIGINT) AS favourite_views,
     totals.first_seen_at,
-    totals.last_active_at
+    totals.last_active_at,
+    CAST(totals.unknown_amounts AS BIGINT) AS unknown_amounts
 FROM totals
 LEFT JOIN ranked ON totals.user_id = ranked.user_id AND ranked.place = 1

@@ -152,22 +152,28 @@ def _why_unread(source: Source, path: Path) -> str:
     reason = None
     with suppress(FileNotFoundError):
         reason = _unreadable(source, path)
+    cause, marker, name = (reason or "").partition(": rename it to ")
+    if marker and not source.format.takes(name):  # y.csv.gz.1 became y.csv.gz.1.gz, and was to be renamed once more
+        return printable(f"{cause}: rename it to {_new_name(source, path, name)}")
     if reason:
         return f"{reason.rstrip('.')}; its name must end in {kinds[0]}"
     takes = f"{source.name} takes files that end in {', '.join(kinds)}"
-    return printable(f"{takes}: rename it to {_new_name(source, path)} if it is such a file")
+    return printable(f"{takes}: rename it to {_new_name(source, path, path.name)} if it is such a file")
 
 
-def _new_name(source: Source, path: Path) -> str:
-    """Propose a name that the source takes, and that no file beside it has or is given: y.1.csv for y.csv.1."""
+def _new_name(source: Source, path: Path, given: str) -> str:
+    """Propose a name that the source takes, and that no file beside it has or is given: y.1.csv for y.csv.1.
+
+    It is made from the name `given`, which ends as the file is packed.
+    """
     # Of y.csv.1 and y.csv.2, both told to become y.csv.csv, one was left.
     kinds = source.format.suffixes
-    kind = next((kind for kind in kinds if _bare(path.name).lower().endswith(kind)), kinds[0])
-    name = _named(path.name, kind)
+    bare = _bare(given)
+    kind = next((kind for kind in kinds if bare.lower().endswith(kind)), kinds[0])
+    name = _named(given, kind)
     others = {each.name for each in path.parent.iterdir()} - {path.name}
     is_taken = not source.format.takes(name) or name in others or any(_named(other, kind) == name for other in others)
-    bare = _bare(path.name)
-    return f"{bare}{kind}{path.name[len(bare) :]}" if is_taken else name
+    return f"{bare}{kind}{given[len(bare) :]}" if is_taken else name
 
 
 def _named(name: str, kind: str) -> str:

@@ -11,7 +11,7 @@ from decimal import Decimal
 from functools import reduce
 from urllib.parse import urlencode
 
-from analytics_platform.contracts.event_names import plain_name, usually_named
+from analytics_platform.contracts.event_names import CALLS_ABOUT_PEOPLE, plain_name, usually_named
 from analytics_platform.contracts.missing import known
 from analytics_platform.gate.exact_json import canonical_json, unnest
 from analytics_platform.sources.ecommerce_events.items import ItemsError, parse_items
@@ -74,8 +74,8 @@ REWRITTEN = (
 )
 """Where JSON has a name that may be read as another, items that are no list, or a list with more than objects."""
 
-_CALLS = {"page": "page_view", "screen": "screen_view", **{name: name for name in ("identify", "group", "alias")}}
-"""Segment's calls that name no event. The last three keep their names: they tell of people, and of no act in a shop."""
+_CALLS = {"page": "page_view", "screen": "screen_view", **{name: name for name in CALLS_ABOUT_PEOPLE}}
+"""Segment's calls that name no event, and the names that they get."""
 
 
 def plain_event(message: Mapping[str, object]) -> dict[str, object]:

@@ -30,6 +30,12 @@ _PRODUCTS = ("product", "item")
 _OF_A_PRODUCT = _ITEM_NAMES | {"id": "item_id", "name": "item_name"}
 _OF_AN_ORDER = {"id": "order_id", "number": "order_number"}
 _BODIES = ("event_data", "data", "params", "properties")
+PLACES = {
+    "page_url": ("page_url", "url", "page", "page_location", "current_url"),
+    "referrer": ("referrer", "referer", "page_referrer"),
+    "user_agent": ("user_agent", "ua"),
+}
+"""Column → the fields of a document, or of its metadata, that say where and with what it was done; the first counts."""
 DATA_NAMES = tuple(
     dict.fromkeys((*_BODIES, *_AMOUNTS, *_ITEM_NAMES, *OF_DATA, *sorted(BODIES), *_PRODUCTS, "order", *ORDER_IDS))
 )
@@ -57,6 +63,14 @@ def event_data(fields: Mapping[str, object], item_name: str | None) -> str | Non
     data = {name: read for name, read in found.items() if name in OF_DATA or plain_name(name) in ORDER_IDS}
     data = {name: read for name, read in {**data, "value": value}.items() if read is not None}
     return canonical_json(data) if data else None
+
+
+def places(fields: Mapping[str, object]) -> dict[str, str | None]:
+    """Give the addresses and the user agent that a document with these fields names, by column."""
+    # What holds NUL is rejected for the field itself.
+    texts = {plain_name(name): text for name, text in fields.items() if isinstance(text, str) and "\0" not in text}
+    named = {column: [texts.get(plain_name(name), "") for name in names] for column, names in PLACES.items()}
+    return {column: next((text for text in said if known(text) is not None), None) for column, said in named.items()}
 
 
 def _object(value: object) -> dict[str, object]:

@@ -33,7 +33,7 @@ from analytics_platform.connectors.mongo.extended_json import DECODING, to_exten
 from analytics_platform.contracts.event_names import plain_name, usually_named
 from analytics_platform.gate.exact_json import unnest
 from analytics_platform.gate.records import MalformedError
-from analytics_platform.sources.web_logs.data import event_data
+from analytics_platform.sources.web_logs.data import PLACES, event_data, places
 
 _TYPES: Mapping[type, str] = {
     Int64: "long",
@@ -103,7 +103,7 @@ _TIME_OUT_OF_RANGE = "event_at: out of range"
 _JSON_COLUMNS = ("document_id", "metadata", "extra")
 _ESCAPED_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 
-COLUMNS = ("document_id", *_FIELDS, "event_data", "metadata", "extra")
+COLUMNS = ("document_id", *_FIELDS, "event_data", *PLACES, "metadata", "extra")
 """The columns that come from a document."""
 
 DECODE_REASONS = (
@@ -112,8 +112,8 @@ DECODE_REASONS = (
     *(field.reason for field in _FIELDS.values()),
     _TIME_OUT_OF_RANGE,
     *(
-        f"{name}: NUL character" for name in COLUMNS if name != "event_data"
-    ),  # its fields are those of metadata and extra
+        f"{name}: NUL character" for name in COLUMNS if name not in ("event_data", *PLACES)
+    ),  # their fields are those of metadata and extra
 )
 """Why a document cannot be decoded."""
 
@@ -180,6 +180,7 @@ def _decode(found: dict[str, Any], type_changes: Counter[str]) -> tuple[dict[str
     known = {"_id", "metadata", *(field.path[0] for field in _FIELDS.values())}
     extra = {name: value for name, value in found.items() if name not in known}
     values["event_data"] = event_data({**inner, **extra}, values["item_name"])
+    values |= places({**inner, **extra})
     values["metadata"] = None if metadata is None else to_extended_json(inner or metadata)
     values["extra"] = to_extended_json(extra) if extra else None
     return values, reasons

@@ -28,7 +28,7 @@ SELECT
         WHEN plain_name(action) IN ('wish', 'wishlist', 'favorite', 'favourite', 'like', 'liked') THEN 'add_to_wishlist'
         WHEN plain_name(action) = 'checkout' THEN 'begin_checkout'
         WHEN plain_name(action) IN ('pay', 'payment') THEN 'add_payment_info'
-        WHEN plain_name(action) IN ('buy', 'buys', 'bought', 'buying', 'order', 'orders', 'ordered') THEN 'purchase'
+        WHEN is_bought(action) THEN 'purchase'
         WHEN plain_name(action) IN ('return', 'returned') THEN 'refund'
         ELSE action
     END AS event_name,
@@ -38,6 +38,9 @@ SELECT
     arrived_at AS received_at,
     'WEB' AS platform,
     session_id AS source_session_id,
+    page_url,
+    referrer,
+    user_agent,
     device AS device_type,
     known(struct_extract(fields, 'page_title')) AS page_title,
     CASE WHEN event_data IS NOT NULL THEN order_id(event_data) END AS transaction_id,

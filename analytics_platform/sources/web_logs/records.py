@@ -10,8 +10,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
+import bson
 import pyarrow as pa
 import pyarrow.parquet as pq
+from bson.errors import BSONError
 
 from analytics_platform.connectors.mongo.dumps import (
     BESIDE,
@@ -32,6 +34,7 @@ from analytics_platform.sources.source import Edits, Format
 from analytics_platform.sources.web_logs.decode import COLUMNS, DECODE_REASONS, decode_document
 
 _METADATA = ("indexes", "options", "collectionName", "ServerVersion", "ToolVersion")
+_OF_AN_OPLOG = {"op", "ns", "ts"}
 _LARGEST_METADATA = 1 << 20
 
 DOCUMENT_REASONS = (*DECODE_REASONS, *DUMP_REASONS)
@@ -51,10 +54,13 @@ class Documents(Format):
 
     def is_beside(self, path: Path) -> bool:
         """Tell whether a file is one that mongodump writes beside the documents: by its name and its content."""
-        # Logs in a file called shop.metadata.json were skipped in silence.
-        if not super().is_beside(path) or path.name.lower().endswith((".bson", ".bson.gz")):
-            return super().is_beside(path)
-        with suppress(EOFError, OSError, zlib.error, ValueError), open_decoded(path) as stream:
+        # Logs in a file called shop.metadata.json or oplog.bson were skipped in silence.
+        if not super().is_beside(path):
+            return False
+        with suppress(EOFError, OSError, zlib.error, ValueError, BSONError), open_decoded(path) as stream:
+            if path.name.lower().endswith((".bson", ".bson.gz")):
+                first = next(read_dump(stream, path.name), None)
+                return first is None or (isinstance(first, bytes) and bson.decode(first).keys() >= _OF_AN_OPLOG)
             found = json.loads(stream.read(_LARGEST_METADATA))
             return isinstance(found, dict) and (not found or not found.keys().isdisjoint(_METADATA))
         return False

@@ -5,7 +5,7 @@ from __future__ import annotations
 from analytics_platform.contracts.base import DeliveredRows, Instant, Text, column
 from analytics_platform.sources.arrivals.collection import MongoCollection
 from analytics_platform.sources.source import Source
-from analytics_platform.sources.web_logs.data import DATA_NAMES
+from analytics_platform.sources.web_logs.data import DATA_NAMES, PLACES
 from analytics_platform.sources.web_logs.decode import PRODUCT_NAMES, SPELLINGS
 from analytics_platform.sources.web_logs.records import Documents
 
@@ -37,6 +37,16 @@ class WebLogs(DeliveredRows, table="cleaned.web_logs", source="web_logs"):
         source=DATA_NAMES,
         json=True,
         delivery=True,  # read from columns that identify a document already
+    )
+    page_url: Text = column(
+        "Address of the page, from the document or its metadata.",
+        nullable=True,
+        source=PLACES["page_url"],
+        delivery=True,
+    )
+    referrer: Text = column("Address the visitor came from.", nullable=True, source=PLACES["referrer"], delivery=True)
+    user_agent: Text = column(
+        "The browser's own description.", nullable=True, source=PLACES["user_agent"], delivery=True
     )
     metadata: Text = column("The document's metadata, as Extended JSON.", nullable=True, source="metadata", json=True)
 

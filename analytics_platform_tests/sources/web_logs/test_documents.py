@@ -75,6 +75,9 @@ def test_a_usual_log_becomes_text_columns() -> None:
         "device": "Mobile",
         "session_id": "12345",
         "event_data": None,
+        "page_url": None,
+        "referrer": None,
+        "user_agent": None,
         "metadata": '{"device":"Mobile","session_id":{"$numberInt":"12345"},"app":{"version":{"$numberDouble":"1.5"}}}',
         "extra": '{"experiment":["b",{"$numberLong":"3"}]}',
     }

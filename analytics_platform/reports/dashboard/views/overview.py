@@ -8,9 +8,9 @@ import altair as alt
 import polars as pl
 import streamlit as st
 
-from analytics_platform.reports import queries, records, sentences, tables
+from analytics_platform.reports import data_quality, queries, records, sentences, tables
 from analytics_platform.reports.colours import BLUE, FAINT
-from analytics_platform.reports.coverage import empty_columns
+from analytics_platform.reports.coverage import bad_days, empty_columns, lost_purchases
 from analytics_platform.reports.dashboard import shell
 from analytics_platform.reports.dashboard.shell import KeyFigure
 from analytics_platform.reports.periods import total_of
@@ -39,19 +39,23 @@ def show() -> None:
         before = queries.read_days(session, chosen.before, chosen.complete_until) if chosen.before else days.clear()
         shell.key_figures(figures(days, before))
         unknown = queries.read_unknown(session, chosen.days)
-        if said := sentences.unknown_sentence(unknown, queries.unconverted(session, chosen.days)):
+        if said := data_quality.unknown_sentence(unknown, queries.unconverted(session, chosen.days)):
             st.text(said)
+        rejected, total = records.read_rejected_purchases(session, chosen.days), total_of(days)
+        for said in lost_purchases(rejected, total) if total else ():
+            st.text(f"{said}.")
         with shell.card("Daily trend"):
             _trend(days, before)
+        quality = records.read_quality(session, chosen.days)
         left, right = st.columns(2, gap="small")
         with left, shell.card("Funnel"):
             steps = queries.read_funnel(session, chosen.days)
-            st.text(sentences.funnel_sentence(steps))
+            st.text(sentences.but(sentences.funnel_sentence(steps), [*bad_days(quality)]))
             shell.plot("funnel_plot", "Sessions with each step", steps)
             shell.table(tables.funnel_table(steps))
         with right, shell.card("Devices"):
             devices = queries.read_devices(session, chosen.days)
-            empty = empty_columns(records.read_quality(session, chosen.days), ["user_agent"])
+            empty = empty_columns(quality, ["user_agent"])
             st.text(sentences.but(sentences.devices_sentence(devices), [*empty]))
             then = ("device_type", queries.read_devices(session, chosen.before)) if chosen.before else None
             shell.table(tables.devices_table(devices, before=then))
@@ -68,9 +72,9 @@ def figures(days: pl.DataFrame, before: pl.DataFrame) -> list[KeyFigure]:
         return write(getattr(then, measure, None), getattr(compared, measure, None))
 
     return [
-        KeyFigure("Revenue", money(now.revenue), moved("revenue"), help=_GROSS),
+        KeyFigure("Revenue", shown(now.known_revenue), moved("known_revenue"), help=_GROSS),
         KeyFigure("Refunds", money(now.refunds), moved("refunds"), "inverse"),
-        KeyFigure("Net revenue", money(now.net_revenue), moved("net_revenue")),
+        KeyFigure("Net revenue", shown(now.known_net), moved("known_net")),
         KeyFigure("Orders", whole(now.orders), moved("orders")),
         KeyFigure("Average order", shown(now.average_order), moved("average_order")),
         KeyFigure("Sessions", whole(now.sessions), moved("sessions")),

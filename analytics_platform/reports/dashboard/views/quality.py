@@ -9,7 +9,7 @@ from functools import partial
 import polars as pl
 import streamlit as st
 
-from analytics_platform.reports import queries, records, sentences, tables
+from analytics_platform.reports import data_quality, queries, records, tables
 from analytics_platform.reports.dashboard import shell
 from analytics_platform.reports.dashboard.shell import Chosen, KeyFigure
 from analytics_platform.reports.wording import change, percent, points, share, whole
@@ -42,7 +42,7 @@ def show() -> None:
         shell.key_figures(figures(quality, before))
         limit = shell.settings().max_error_rate
         with shell.card("Error rate by source"):
-            st.text(sentences.quality_sentence(quality, reasons, limit, days_above(session, limit, chosen.days)))
+            st.text(data_quality.quality_sentence(quality, reasons, limit, days_above(session, limit, chosen.days)))
             shell.plot("errors_plot", "Share of rejected records by day", quality, limit)
         with shell.card("Records"):
             left, right = st.columns((3, 2), gap="large")
@@ -52,10 +52,10 @@ def show() -> None:
                 shell.table(tables.reasons_table(reasons.head(_REASONS)), "Nothing was rejected.")
         with shell.card("Not fully counted"):
             currencies = queries.unconverted(session, chosen.days)
-            unknown = sentences.unknown_sentence(queries.read_unknown(session, chosen.days), currencies)
+            unknown = data_quality.unknown_sentence(queries.read_unknown(session, chosen.days), currencies)
             events = records.read_unknown_events(session, chosen.days, sources)
             unread = {"amounts": [unknown] if unknown else [], "events": events, "fields": unread_fields(session)}
-            st.text(f"{sentences.unread_sentence(unread)} Fields are those of all days and sources.")
+            st.text(f"{data_quality.unread_sentence(unread)} Fields are those of all days and sources.")
             shell.table(tables.unread_table(unread), "")
         with shell.card("Quarantine"):
             _quarantine(session, chosen, sources, reasons)

@@ -79,6 +79,8 @@ def show_customers() -> None:
         part = f"{whole(found['orders'])} of {count(found['all_orders'], 'order')}"
         theirs = f"Theirs are {part} and {money(found['revenue'])} of the {money(found['orders_revenue'])} in revenue"
         others = "; nobody there is known to have placed the others" if found["orders"] < found["all_orders"] else ""
+        if found["unknown"]:
+            others = f"; of their orders {whole(found['unknown'])} of unknown amount are in no sum{others}"
         st.text(f"{whose} {theirs}{others}. {shell.NO_BOTS}")
         unknown = "Users in the logs that neither the users API nor the shop's database knows."
         shell.key_figures(
