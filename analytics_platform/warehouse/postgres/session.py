@@ -229,7 +229,7 @@ class PostgresSession(Session):
 
     def tables(self) -> set[str]:
         """Return the names (`schema.table`) of the tables that exist; partitions are part of theirs."""
-        return self._retrying(lambda: set(tables.stored_columns(self.connection)))
+        return self._retrying(lambda: tables.stored_tables(self.connection))
 
     def ensure(self, *contracts: ContractType) -> None:
         """Make the tables what the contracts promise, with this month's partitions and the next's."""

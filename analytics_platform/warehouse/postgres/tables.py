@@ -62,14 +62,19 @@ _INDEXES: Mapping[str, tuple[str, ...]] = MappingProxyType(
 _LOCK = 7_301_405_331
 """The advisory lock on the definitions of tables, an arbitrary number above those of the locks on tables."""
 
-_COLUMNS = """
-SELECT n.nspname || '.' || c.relname, a.attname, format_type(a.atttypid, a.atttypmod)
+_TABLES = """
+SELECT c.oid, n.nspname || '.' || c.relname AS name
 FROM pg_class AS c
 JOIN pg_namespace AS n ON n.oid = c.relnamespace
-LEFT JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
 WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relpersistence = 'p'
     AND n.nspname NOT IN ('pg_catalog', 'information_schema')
-ORDER BY c.oid, a.attnum
+"""
+
+_COLUMNS = f"""
+SELECT t.name, a.attname, format_type(a.atttypid, a.atttypmod)
+FROM ({_TABLES}) AS t
+LEFT JOIN pg_attribute AS a ON a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped
+ORDER BY t.oid, a.attnum
 """
 
 
@@ -95,6 +100,11 @@ def key_of(table: Table) -> tuple[str, ...]:
     if is_partitioned(table) and table.partition not in table.key:
         return (*table.key, str(table.partition))
     return table.key
+
+
+def stored_tables(connection: psycopg.Connection) -> set[str]:
+    """Return the names of the tables of the database; partitions are part of theirs."""
+    return {name for _, name in connection.execute(_TABLES)}
 
 
 def stored_columns(connection: psycopg.Connection) -> dict[str, dict[str, str]]:
