@@ -32,6 +32,8 @@ class Buyers(
     person_id: Text = column("The person (dim_person).")
     shop_order_id: Whole = column("The order in the shop's database (cleaned.orders).", nullable=True)
     status: Text = column("placed or cancelled, as that says.", nullable=True, isin=ORDER_STATES)
+    channel_key: Whole = column("dim_channel, of the session.")
+    device_key: Whole = column("dim_device, of the session.")
 
 
 class PersonDays(

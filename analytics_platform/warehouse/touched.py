@@ -9,7 +9,7 @@ question can be repeated after a failed run. Days whose events are loaded and no
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -131,10 +131,10 @@ class Touched:
     """What changes after batches were loaded, within the days that have events.
 
     `events` are days whose events, versions, names or persons changed: what they touch in a table follows from its
-    windows, of which `settings` give those that are named after one. `orders` are days of earlier orders: they touch
-    orders, refunds and what is built from these. `numbers` are later days of persons with a new earlier one: they touch
-    the facts that number sessions and orders, and what is built from these. `stock` are days since the shop changed a
-    product: they touch the table with the stock of each day.
+    windows, of which `settings` give those that are named after one. `orders` are days of earlier orders, and of later
+    refunds: they touch orders, refunds and what is built from these. `numbers` are later days of persons with a new
+    earlier one: they touch the facts that number sessions and orders, and what is built from these. `stock` are days
+    since the shop changed a product: they touch the table with the stock of each day.
     """
 
     settings: Mapping[str, int | str]
@@ -302,13 +302,29 @@ def _first_of_currency(session: Session, batch_ids: Sequence[str]) -> dt.date | 
     return min((day for day, _, code in named.rows() if first.get(code, day) >= day), default=None)
 
 
+def _days_of_refunds(session: Session, days: Collection[dt.date]) -> set[dt.date]:
+    """Return the later days on which orders of these days are refunded: a refund has channel and device of its order.
+
+    The session of an order may have begun on the day before it.
+    """
+    if not days or not session.tables().issuperset(("sessionized.refunds", "sessionized.buyers")):
+        return set()
+    sql = """
+        SELECT DISTINCT refunds.event_date FROM sessionized.refunds AS refunds
+        INNER JOIN sessionized.buyers AS buyers ON refunds.order_id = buyers.order_id
+        WHERE refunds.event_date > buyers.event_date AND buyers.event_date IN ({})
+    """
+    near = sorted({day + dt.timedelta(days=after) for day in days for after in (0, 1)})
+    return {day for (day,) in session.rows(sql.format(", ".join(map(literal, near))))}
+
+
 def _stock_since(session: Session, batch_ids: Sequence[str]) -> dt.date | None:
     """Return the first day on which the shop changed a product of these batches: later ones may have another stock."""
     if not batch_ids or "cleaned.product_versions" not in session.tables():
         return None
     loaded = f"batch_id IN ({', '.join(map(literal, batch_ids))})"
     sql = f"SELECT CAST(min(updated_at) AS DATE) FROM cleaned.product_versions WHERE {loaded}"
-    ((day,),) = session.frame(Query(sql, {}, {"cleaned.product_versions": loaded})).rows()
+    day: dt.date | None = session.frame(Query(sql, {}, {"cleaned.product_versions": loaded})).item()
     return day
 
 
@@ -334,7 +350,8 @@ def touched_after(session: Session, batch_ids: Sequence[str], settings: Settings
     touched |= _from(since, known[1])
     if first > known[1]:
         return None
-    within, orders = DayRange(first, known[1]), frozenset(days_of_orders(session, batch_ids))
+    within = DayRange(first, known[1])
+    orders = frozenset(days_of_orders(session, batch_ids) | _days_of_refunds(session, touched))
     stock = frozenset(_from(_stock_since(session, batch_ids), known[1]))
     found = Touched(settings.model_values, within, frozenset(touched), orders, frozenset(to_number), stock)
     return found if found.days else None
