@@ -11,15 +11,21 @@ from deltalake import DeltaTable
 
 from analytics_platform.catalog import CONTRACTS
 from analytics_platform.warehouse.upgrade import find_outdated, upgrade
-from analytics_platform_tests.kit import build, contents, load_rows, loaded_days, needed, open_platform
+from analytics_platform_tests.kit import build, click, contents, load_rows, loaded_days, needed, open_platform
 from analytics_platform_tests.models.sales import buy, give_back
 from analytics_platform_tests.postgres import new_database
 
 TABLES = needed("star.fact_orders", "star.fact_refunds", "marts.product_daily")
-ROWS = [buy("a", "1", value=9, items=[{"item_id": "x", "price": 9}]), give_back("a", "1", "2024-03-04", value=2)]
+ROWS = [
+    click("a", "2024-03-01T09:00:00", user_id="u"),
+    buy("a", "1", value=9, items=[{"item_id": "x", "price": 9}]),
+    give_back("a", "1", "2024-03-04", value=2),
+]
 OF_ANOTHER_VERSION = (
     "ALTER TABLE marts.product_daily DROP COLUMN lowest_stock",
     "ALTER TABLE star.dim_channel ADD COLUMN colour VARCHAR",
+    "DROP TABLE ops.person_links",
+    "ALTER TABLE cleaned.web_logs DROP COLUMN event_data",
 )
 
 
@@ -35,11 +41,12 @@ def test_tables_of_another_version_are_extended_or_replaced_and_built_again_as_i
             build(session, loaded_days(session), platform.settings, TABLES)
             assert not find_outdated(session)
             before = contents(session)
+            assert len(before["ops.person_links"]) == 1
             for statement in OF_ANOTHER_VERSION:
                 session.execute(statement)
         with platform.session() as session:
             outdated = find_outdated(session)
-            assert outdated.extended == ("marts.product_daily",)
+            assert outdated.extended == ("marts.product_daily",) and outdated.lacks_links
             assert {"star.dim_channel", "star.fact_orders"} <= {*outdated.replaced}  # facts refer to it
             upgrade(session, outdated)
             assert not find_outdated(session)
