@@ -3,7 +3,7 @@
 -- element and the body is a lambda over it: without, one price read from JSON took half a second to plan.
 -- surrogate_key: BIGINT hash of a business key, -1 (the unknown member) for a missing one and a client that was erased.
 -- page_key: the key of a page by its host, which a relative address has not, and its path. device_key: -1 where nothing is
--- known of the device.
+-- known of the device. variant_key: null without a variant, which surrogate_key would make the unknown member.
 -- micros: microseconds since 1970 of a time. json_list: the text if it is a JSON array, else null.
 -- fields_of: the fields of an event's JSON object as text. It is parsed once for all of them.
 -- items_of: the items of a JSON array with their fields as text. The array is parsed once: an event may have tens of
@@ -122,7 +122,8 @@ CREATE OR REPLACE TEMP MACRO promotions_of(document) AS
             "promotion_id": "VARCHAR", "promotion_name": "VARCHAR", "creative_name": "VARCHAR", "creative_slot": "VARCHAR"
         }]'
     );
-CREATE OR REPLACE TEMP MACRO variant_key(product_id, variant) AS surrogate_key(md5(product_id) || '/' || variant);
+CREATE OR REPLACE TEMP MACRO variant_key(product_id, variant) AS
+    CASE WHEN variant IS NOT NULL THEN surrogate_key(md5(product_id) || '/' || variant) END;
 CREATE OR REPLACE TEMP MACRO variants_of(document) AS from_json(document, '[{"variant": "VARCHAR", "price": "VARCHAR"}]');
 CREATE OR REPLACE TEMP MACRO numbered_items(document) AS
     list_transform(
