@@ -14,7 +14,8 @@ class Buyers(
     partition="event_date",
     narrow="people",
     reads={
-        "sessionized.sessions": Days(before=1),
+        "sessionized.session_events": Days(joined=("event_id", "sessionized.purchases")),
+        "sessionized.sessions": Days(before=1, joined=("session_id", "sessionized.session_events")),
         "cleaned.orders": Days(before=1, after=1),
         "cleaned.person_members": Everything(),
     },
