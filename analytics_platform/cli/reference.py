@@ -82,6 +82,19 @@ def _table_lines(contract: ContractType) -> Iterator[str]:
         yield from ("", "Rules over a row:", "", *rules)
 
 
+STAR_RULES = (
+    "",
+    "- **Keys** of facts are never missing. -1 is the unknown member of each dimension, called (not set).",
+    "- **Dates** play roles: join `dim_date.date` to any date of a fact or person, such as `shop_date` or",
+    "  `first_order_date`. `date_key` is the day of the fact in UTC.",
+    "- **Channel and device** of orders, their lines and their refunds are those of the order's session; of events and",
+    "  their items the channel is of the session, the device their own.",
+    "- **Variants** are members of `dim_product` below their product: `variant_key` of lines and items points to them.",
+    "- **Promotions** have no dimension: a fact names id, name, picture and place, and more is not known of them.",
+)
+"""What holds for all tables of the star."""
+
+
 def _star_lines() -> Iterator[str]:
     star = [contract for name, contract in CONTRACTS.items() if name.startswith("star.")]
     yield from (NOTE, "", "# The star", "")
@@ -98,6 +111,7 @@ def _star_lines() -> Iterator[str]:
         summed = _codes(tuple(x for x, column in contract.columns.items() if column.metadata["sums"] == "additive"))
         name = contract.table.name
         yield f"| [{name}](data_dictionary.md#{name.replace('.', '')}) | {_cell(question)} | {summed} |"
+    yield from STAR_RULES
 
 
 def _codes(names: tuple[str, ...]) -> str:

@@ -6,10 +6,28 @@ from analytics_platform.contracts.base import Contract, Day, Instant, Money, Rat
 from analytics_platform.contracts.table import TouchedKeys
 
 
-class ProductDaily(Contract, table="marts.product_daily", key=("date", "product_id"), partition="date"):
-    """One row per day and product: who looked, and what was sold?
+class ProductDaily(
+    Contract,
+    table="marts.product_daily",
+    key=("date", "product_id"),
+    partition="date",
+    reads={
+        "cleaned.product_versions": TouchedKeys(
+            "product_id",
+            also=(
+                ("star.fact_event_items", "event_date"),
+                ("star.fact_order_items", "order_date"),
+                ("sessionized.refunds", "event_date"),
+            ),
+        )
+    },
+):
+    """One row per day and product: who looked, what was sold, and was there any of it?
 
     Bots are left out: a product that only they saw has zeros.
+
+    Stock is known from the time on at which the shop's database last changed the product before it was first read. What
+    it was between two readings is not known.
     """
 
     date: Day = column("Day (UTC).")
@@ -21,6 +39,15 @@ class ProductDaily(Contract, table="marts.product_daily", key=("date", "product_
     revenue: Money = column("Sum of the order lines' amounts (shop currency), without refunds.", sums="additive")
     refunds: Money = column("Sum of the lines of refund events (shop currency).", sums="additive")
     net_revenue: Money = column("revenue - refunds.", sums="additive")
+    stock: Whole = column(
+        "Pieces in the shop's database at the end of the day; missing where it is not known.",
+        nullable=True,
+        ge=0,
+        sums="semi-additive",
+    )
+    lowest_stock: Whole = column(
+        "Fewest pieces of the day; 0: it was out of stock.", nullable=True, ge=0, sums="not additive"
+    )
 
 
 class TopSellers(Contract, table="marts.top_sellers", key="product_id", write="upsert"):

@@ -14,7 +14,8 @@ class Buyers(
     partition="event_date",
     narrow="people",
     reads={
-        "sessionized.sessions": Days(before=1),
+        "sessionized.session_events": Days(joined=("event_id", "sessionized.purchases")),
+        "sessionized.sessions": Days(before=1, joined=("session_id", "sessionized.session_events")),
         "cleaned.orders": Days(before=1, after=1),
         "cleaned.person_members": Everything(),
     },
@@ -32,6 +33,8 @@ class Buyers(
     person_id: Text = column("The person (dim_person).")
     shop_order_id: Whole = column("The order in the shop's database (cleaned.orders).", nullable=True)
     status: Text = column("placed or cancelled, as that says.", nullable=True, isin=ORDER_STATES)
+    channel_key: Whole = column("dim_channel, of the session.")
+    device_key: Whole = column("dim_device, of the session.")
 
 
 class PersonDays(

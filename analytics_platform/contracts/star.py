@@ -21,7 +21,11 @@ def dimensions(*names: str) -> dict[str, str]:
 
 
 class DimDate(Contract, table="star.dim_date", key="date_key", write="upsert"):
-    """One row per calendar day: which week, month and weekday is it?"""
+    """One row per calendar day: which week, month and weekday is it?
+
+    It plays a role for each date: `date` is joined by shop_date or first_order_date as well as date_key by date_key. It
+    has a day more at both ends, for the shop's days.
+    """
 
     date_key: Whole = column("The day as a number, YYYYMMDD. " + UNKNOWN)
     date: Day = column("The day.", nullable=True)
@@ -171,7 +175,7 @@ class DimChannel(Contract, table="star.dim_channel", key="channel_key", write="w
     """One row per default channel group of GA4: is it paid for?"""
 
     channel_key: Whole = column("Hash of channel. " + UNKNOWN)
-    channel: Text = column("Name of the channel group.", isin=[*CHANNELS, "unknown"])
+    channel: Text = column("Name of the channel group.", isin=[*CHANNELS, "(not set)"])
     is_paid: Flag = column("True for channels that are paid for.")
 
 
@@ -179,9 +183,9 @@ class DimDevice(Contract, table="star.dim_device", key="device_key", write="upse
     """One row per device type, operating system and browser ever seen: what do visitors use?"""
 
     device_key: Whole = column("Hash of the three. " + UNKNOWN)
-    device_type: Text = column("Kind of device.")
-    os: Text = column("Family of the operating system.")
-    browser: Text = column("Family of the browser.")
+    device_type: Text = column("Kind of device, unknown where no user agent tells it.")
+    os: Text = column("Family of the operating system, else (not set).")
+    browser: Text = column("Family of the browser, else (not set).")
 
 
 class FactEvents(
@@ -230,7 +234,7 @@ class FactEventItems(
     partition="event_date",
     narrow="people",
     reads={"sessionized.sessions": Days(before=1)},
-    foreign_keys=dimensions("date", "person", "customer", "product", "list", "channel")
+    foreign_keys=dimensions("date", "person", "customer", "product", "list", "channel", "device")
     | {"credited_list_key": "star.dim_list", "variant_key": "star.dim_product"},
 ):
     """One row per item of an event: which products were seen, clicked, put into carts and bought?"""
@@ -248,6 +252,7 @@ class FactEventItems(
     list_key: Whole = column("dim_list, the list that the item or its event names.")
     credited_list_key: Whole = column("dim_list, that list or else the one that led to the product in the session.")
     channel_key: Whole = column("dim_channel, of the session.")
+    device_key: Whole = column("dim_device.")
     client_id: Text = column("The browser or device.")
     user_id: Text = column("The signed-in user, if known.", nullable=True)
     event_name: Text = column("GA4 name of the event.")

@@ -18,7 +18,6 @@ class FactOrders(
             ("cleaned.events", "cleaned.event_items", "sessionized.session_events"),
             Days(joined=("event_id", "sessionized.purchases")),
         ),
-        "sessionized.sessions": Days(before=1, joined=("session_id", "sessionized.session_events")),
         "sessionized.refunds": TouchedKeys("client_id", also=(("sessionized.purchases", "event_date"),)),
         "sessionized.customer_days": TouchedKeys("person_id"),
     },
@@ -87,7 +86,7 @@ class FactOrderItems(
     reads=dict.fromkeys(
         ("cleaned.event_items", "sessionized.credited_items"), Days(joined=("event_id", "sessionized.purchases"))
     ),
-    foreign_keys=dimensions("date", "person", "customer", "product")
+    foreign_keys=dimensions("date", "person", "customer", "product", "channel", "device")
     | {"credited_list_key": "star.dim_list", "variant_key": "star.dim_product"},
 ):
     """One row per line of an order: what was bought, how much of it, and for how much?"""
@@ -105,6 +104,8 @@ class FactOrderItems(
     product_key: Whole = column("dim_product, the version valid at the time; -1 for a line without product.")
     variant_key: Whole = column("dim_product, the line's variant; product_key of a line without one.")
     credited_list_key: Whole = column("dim_list, the list that led to the product in the session; -1 without one.")
+    channel_key: Whole = column("dim_channel, of the session.")
+    device_key: Whole = column("dim_device, of the session.")
     list_index: Whole = column("Place of the item in its list.", nullable=True, sums="not additive")
     product_id: Text = column("The shop's product id, of an item without one that of its unique name.", nullable=True)
     product_name: Text = column("Name as the event gave it.", nullable=True)
@@ -128,7 +129,7 @@ class FactRefunds(
         "sessionized.buyers": TouchedKeys("order_id", also=(("sessionized.refunds", "event_date"),)),
         "cleaned.person_members": Everything(),
     },
-    foreign_keys=dimensions("date", "person", "customer"),
+    foreign_keys=dimensions("date", "person", "customer", "channel", "device"),
 ):
     """One row per refund: how much was given back, when, and for which order?
 
@@ -145,6 +146,8 @@ class FactRefunds(
     client_id: Text = column("The client of the order, else of the event.")
     person_key: Whole = column("dim_person, who placed the order, else of the client.")
     customer_key: Whole = column("dim_customer, the version valid at the time.")
+    channel_key: Whole = column("dim_channel, of the order; -1 without one.")
+    device_key: Whole = column("dim_device, of the order; -1 without one.")
     basis: Text = column("What says how much: the event's value, its items, or the whole order.", isin=REFUND_BASES)
     amount: Money = column(
         "What counts of it (shop currency); missing where it is unknown, or what the order is worth.",

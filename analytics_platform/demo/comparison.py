@@ -92,6 +92,7 @@ _GROUPS_TOGETHER: Mapping[str, str] = MappingProxyType(
         "events_by_name": "SELECT event_name, count(*) FROM star.fact_events GROUP BY 1",
         "sessions_by_shop_day": "SELECT shop_date, count(*) FROM star.fact_sessions GROUP BY 1",
         "orders_by_shop_day": "SELECT shop_date, count(*) FROM star.fact_orders GROUP BY 1",
+        "views_without_stock": "SELECT date, views FROM marts.product_daily WHERE lowest_stock = 0 AND views > 0",
         "sessions_by_day": "SELECT session_date, count(*) FROM star.fact_sessions GROUP BY 1",
         "orders_by_day": "SELECT order_date, count(*) FROM star.fact_orders GROUP BY 1",
         **{

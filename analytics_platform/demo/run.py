@@ -24,7 +24,7 @@ from rich.table import Table
 
 from analytics_platform.demo.comparison import Compared, Sales, compare, reconcile
 from analytics_platform.demo.servers.start import start_servers
-from analytics_platform.demo.simulated_shop import buy, change_product, stock_shop
+from analytics_platform.demo.simulated_shop import buy, change_product, sell_out, stock_shop
 from analytics_platform.demo.simulator import (
     PURCHASES,
     FolderInUseError,
@@ -33,7 +33,7 @@ from analytics_platform.demo.simulator import (
     read_purchases,
     simulate,
 )
-from analytics_platform.demo.simulator.catalogue import OWN_DOMAINS, SHOP_TIMEZONE
+from analytics_platform.demo.simulator.catalogue import OWN_DOMAINS, SHOP_TIMEZONE, SOLD_OUT_HOUR
 from analytics_platform.demo.simulator.money import SHOP_CURRENCY
 from analytics_platform.demo.simulator.tally import Figures
 from analytics_platform.settings import Settings, check_writable, load_settings
@@ -63,6 +63,7 @@ def run_demo(days: int, visitors: int, seed: int) -> bool:
     console.print(f"Simulating {days} days of traffic, from {start}, and some before, into {folder / 'simulated'} …")
     truth = simulate(days, visitors, seed, folder / "simulated", start, EARLY_DAYS)
     first = min(truth.total["all", "sessions_by_day"])
+    sold_out_at = dt.datetime.combine(start, dt.time(SOLD_OUT_HOUR), dt.UTC)
     users = folder / "users.json"
     shutil.copy(folder / "simulated" / "users.json", users)
     with start_servers(users) as servers:
@@ -72,7 +73,7 @@ def run_demo(days: int, visitors: int, seed: int) -> bool:
         (folder / "demo.env").write_text("".join(f"{name}={value}\n" for name, value in own.items()), "utf-8")
         os.environ |= {**own, **servers}
         settings, ok = load_settings(), True
-        sales = _buy(console, settings, folder, truth.total)
+        sales = _buy(console, settings, folder, truth.total, sold_out_at)
         for data, part, figures in (
             ("the data that arrived on time", "simulated", truth.before_late),
             ("the late data", "simulated/late", truth.total),
@@ -101,13 +102,14 @@ def _empty(folder: Path) -> None:
     (folder / MARK).touch()
 
 
-def _buy(console: Console, settings: Settings, folder: Path, truth: Figures) -> Sales:
+def _buy(console: Console, settings: Settings, folder: Path, truth: Figures, sold_out_at: dt.datetime) -> Sales:
     """Place every order of the simulation through the shop's service."""
     started = time.perf_counter()
     with open_shop(settings) as shop:
         shop.carts.prepare()
         stock_shop(shop)
         sales = buy(shop, read_purchases(folder / "simulated" / PURCHASES), truth["users", "people"])
+        sell_out(shop, sold_out_at)
     took = time.perf_counter() - started
     console.print(f"Placed {len(sales.totals):,} orders through the shop's service in {took:.1f} s.", highlight=False)
     return sales

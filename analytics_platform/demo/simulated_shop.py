@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 from collections.abc import Iterable, Mapping
 from typing import TypeAlias
@@ -41,10 +42,19 @@ def stock_shop(shop: Shop) -> None:
         connection.execute(_NUMBER_GUESTS)
 
 
-def change_product(shop: Shop) -> None:
-    """Give a product another name and price, and sell its last piece."""
+def sell_out(shop: Shop, at: dt.datetime) -> None:
+    """Have a product without a piece from this time on."""
     with shop.database.transaction() as connection:
-        sql = "UPDATE shop.products SET name = %s, price = %s, stock = 0 WHERE product_id = %s"
+        # The shop's trigger would write that it happened now.
+        connection.execute("SET LOCAL session_replication_role = replica")
+        sql = "UPDATE shop.products SET stock = 0, updated_at = %s WHERE product_id = %s"
+        connection.execute(sql, (at, RENAMED))
+
+
+def change_product(shop: Shop) -> None:
+    """Give a product another name and price."""
+    with shop.database.transaction() as connection:
+        sql = "UPDATE shop.products SET name = %s, price = %s WHERE product_id = %s"
         connection.execute(sql, (*VERSIONS[2], RENAMED))
 
 

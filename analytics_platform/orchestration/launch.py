@@ -29,6 +29,7 @@ from analytics_platform.transform import DayRange
 from analytics_platform.warehouse import LEDGER_TABLES, open_warehouse
 from analytics_platform.warehouse.ledger import loadings
 from analytics_platform.warehouse.touched import Touched, touched_after
+from analytics_platform.warehouse.upgrade import find_outdated, upgrade
 
 JOB = "materialize"
 INSTANCE = Path(__file__).with_name("dagster.yaml")
@@ -94,6 +95,8 @@ def materialize(
     failed: list[tuple[str, str]] = []
     touched: Touched | None = None
     with history() as instance:
+        if select == "*":
+            _upgrade(instance, settings)
         if wanted is None:
             failed = _run(definitions, instance, chosen & ARRIVALS if load else (), None, debug)
             chosen -= ARRIVALS
@@ -139,6 +142,25 @@ def built_up_to(instance: dg.DagsterInstance) -> str:
     runs = instance.get_runs(dg.RunsFilter(job_name=JOB, statuses=succeeded))
     last = instance.get_runs(dg.RunsFilter(job_name=FOLLOW, statuses=succeeded), limit=1)  # there may be one a second
     return max((run.tags.get(BUILT_UP_TO, "") for run in (*runs, *last)), default="")
+
+
+def _upgrade(instance: dg.DagsterInstance, settings: Settings) -> None:
+    """Give tables that another version built today's columns; all days wait to be built then."""
+    warehouse = open_warehouse(settings)
+    if not warehouse.exists():
+        return
+    with warehouse.session(read_only=True) as session:
+        outdated = find_outdated(session)
+    if not outdated:
+        return
+    print(outdated)
+    # First: a run that is killed between the two must not leave tables empty that count as built.
+    for job in (JOB, FOLLOW):
+        for run in instance.get_runs(dg.RunsFilter(job_name=job, statuses=[dg.DagsterRunStatus.SUCCESS])):
+            if run.tags.get(BUILT_UP_TO):
+                instance.add_run_tags(run.run_id, {BUILT_UP_TO: ""})
+    with warehouse.session() as session:
+        upgrade(session, outdated)
 
 
 def _waiting(

@@ -247,9 +247,23 @@ class DuckDBSession(Session):
                     self.connection.execute("; ".join(create_statements(contract)))
             self._ensured.add(contract)
 
+    def columns(self, *contracts: ContractType) -> dict[str, tuple[Mapping[str, str], Mapping[str, str]]]:
+        """Return of each table the columns that are stored and those that are promised."""
+        names = {contract: contract.table.name for contract in contracts}
+        return {
+            name: (self._types(f"DESCRIBE {quote_table(name)}"), column_types(each)) for each, name in names.items()
+        }
+
+    def replace(self, *contracts: ContractType) -> None:
+        """Replace tables by empty ones."""
+        for contract in contracts:
+            self.connection.execute(f"DROP TABLE {quote_table(contract.table.name)}")
+            self._ensured.discard(contract)
+        self.ensure(*contracts)
+
     def _migrate(self, contract: ContractType) -> None:
         name = quote_table(contract.table.name)
-        needed = changes(contract.table.name, self._types(f"DESCRIBE {name}"), column_types(contract))
+        needed = changes(contract.table.name, *self.columns(contract)[contract.table.name])
         for column, kind in needed.added.items():
             self.connection.execute(f"ALTER TABLE {name} ADD COLUMN {quote(column)} {kind}")
         for column, kind in needed.widened.items():

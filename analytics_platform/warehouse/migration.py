@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from analytics_platform.catalog import CONTRACTS
 from analytics_platform.warehouse.session import WarehouseError
 
 _DIGITS = {"INTEGER": (10, 0), "BIGINT": (19, 0)}
@@ -32,18 +33,20 @@ def changes(table: str, stored: Mapping[str, str], promised: Mapping[str, str]) 
     """
     for name in stored:
         if name not in promised:
-            raise WarehouseError(
-                f"{table}.{name} is stored but its contract has no such column: put it back into the contract, "
-                f"or drop the column by hand (ALTER TABLE {table} DROP COLUMN {name})."
-            )
+            raise WarehouseError(f"{table}.{name} is stored but its contract has no such column: {_remedy(table)}")
     differing = {name: kind for name, kind in promised.items() if stored.get(name, kind) != kind}
     for name, kind in differing.items():
         if not _is_wider(stored[name], kind):
             raise WarehouseError(
-                f"{table}.{name} is stored as {stored[name]} but its contract says {kind}: "
-                "change the contract back, or drop the table and materialize it again."
+                f"{table}.{name} is stored as {stored[name]} but its contract says {kind}: {_remedy(table)}"
             )
     return Changes({name: kind for name, kind in promised.items() if name not in stored}, differing)
+
+
+def _remedy(table: str) -> str:
+    if CONTRACTS[table].table.write == "batches":
+        return "change the contract back, or the stored column by hand (ALTER TABLE), after a backup."
+    return "run `analytics-platform materialize`, which replaces the table and builds all days again."
 
 
 def _is_wider(old: str, new: str) -> bool:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
+from analytics_platform.catalog import CONTRACTS
 from analytics_platform.contracts.base import ContractType
 from analytics_platform.contracts.sql import literal, quote
 from analytics_platform.transform.lookups.persons import find_members
@@ -29,6 +30,9 @@ _OF_RECORDS = {
 }
 """Source without events → the query for its pairs of ids."""
 
+_LINK = "batch_id, client_id, email, user_id"
+_IS_LINK = "client_id <> 'user:' || user_id AND email IS NOT NULL"
+
 _OF_ORDERS = """
 SELECT order_client(order_key) AS client_id, event_date - 1 AS event_date, batch_id
 FROM cleaned.order_versions
@@ -45,24 +49,39 @@ _OWN = pl.when(pl.col("user_id") == "").then("client_id").otherwise("user:" + pl
 
 def write_links(session: DuckDBSession, contract: ContractType, cards: Sequence[BatchCard], span: Span) -> None:
     """Note the pairs of ids that accepted rows of the batches name, and that are not noted of them yet."""
-    events = source_events().get(contract.table.source)
-    query = _OF_RECORDS.get(contract.table.source)
-    if events is not None and "user_id" in events.columns:
-        of_pairs = events.of("client_id", "user_id")
-        query = f"SELECT batch_id, event_date, client_id, '' AS email, user_id FROM ({of_pairs}) AS events"
+    query = _pairs_of(contract.table.source)
     if query is None or span is None:
         return
-    columns = "batch_id, client_id, email, user_id"
     found = session.frame(
         f"""
-        SELECT {columns} FROM ({query}) AS named
-        WHERE {of_batches(cards)} AND event_date BETWEEN $first AND $last
-            AND client_id <> 'user:' || user_id AND email IS NOT NULL
-        EXCEPT SELECT {columns} FROM ops.person_links WHERE {of_batches(cards)}
+        SELECT {_LINK} FROM ({query}) AS named
+        WHERE {of_batches(cards)} AND event_date BETWEEN $first AND $last AND {_IS_LINK}
+        EXCEPT SELECT {_LINK} FROM ops.person_links WHERE {of_batches(cards)}
         """,
         {"first": span[0], "last": span[1]},
     )
     session.insert("ops.person_links", found)
+
+
+def _pairs_of(source: str) -> str | None:
+    """Write the query for the pairs of ids in the records of a source; None if they name none."""
+    events = source_events().get(source)
+    if events is not None and "user_id" in events.columns:
+        pairs = events.of("client_id", "user_id")
+        return f"SELECT batch_id, event_date, client_id, '' AS email, user_id FROM ({pairs}) AS events"
+    return _OF_RECORDS.get(source)
+
+
+def write_all_links(session: Session) -> None:
+    """Note the pairs of all records: in a warehouse that a version without `ops.person_links` loaded."""
+    existing = session.tables()
+    session.ensure(CONTRACTS["ops.person_links"])
+    for name, contract in CONTRACTS.items():
+        query = _pairs_of(contract.table.source) if contract.table.source and name in existing else None
+        if query is not None:
+            session.ensure(contract)  # its query may name a column that is as new
+            sql = f"SELECT DISTINCT {_LINK} FROM ({query}) AS named WHERE {_IS_LINK}"
+            session.insert("ops.person_links", session.frame(Query(sql, {}, {name: None})))
 
 
 def days_of_persons(session: Session, batch_ids: Sequence[str], most_users: int) -> tuple[set[dt.date], set[dt.date]]:

@@ -199,6 +199,17 @@ class Session(ABC):
         """
 
     @abstractmethod
+    def columns(self, *contracts: ContractType) -> dict[str, tuple[Mapping[str, str], Mapping[str, str]]]:
+        """Return of each of these tables, which exist, the columns that are stored and those that are promised.
+
+        Both are name → type, as `migration.changes` compares them.
+        """
+
+    @abstractmethod
+    def replace(self, *contracts: ContractType) -> None:
+        """Replace tables by empty ones with the columns that the contracts promise."""
+
+    @abstractmethod
     def insert(self, table: str, frame: pl.DataFrame) -> None:
         """Append the rows of a frame, columns matched by name."""
 

@@ -9,7 +9,7 @@ question can be repeated after a failed run. Days whose events are loaded and no
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -119,6 +119,9 @@ _NEAR = dt.timedelta(ORDER_REPEAT_DAYS + 1)
 _OF_ORDERS = ("sessionized.purchases", "sessionized.refund_lines")
 """The tables in which a new event may change rows of other days that no window reaches."""
 
+_STOCKED = ("marts.product_daily",)
+"""The table that knows the stock of each day, from a version on up to the next."""
+
 _NUMBERED = ("star.fact_sessions", "star.fact_orders")
 """The tables that number the sessions and orders of a person, over all days."""
 
@@ -128,9 +131,10 @@ class Touched:
     """What changes after batches were loaded, within the days that have events.
 
     `events` are days whose events, versions, names or persons changed: what they touch in a table follows from its
-    windows, of which `settings` give those that are named after one. `orders` are days of earlier orders: they touch
-    orders, refunds and what is built from these. `numbers` are later days of persons with a new earlier one: they touch
-    the facts that number sessions and orders, and what is built from these.
+    windows, of which `settings` give those that are named after one. `orders` are days of earlier orders, and of later
+    refunds: they touch orders, refunds and what is built from these. `numbers` are later days of persons with a new
+    earlier one: they touch the facts that number sessions and orders, and what is built from these. `stock` are days
+    since the shop changed a product: they touch the table with the stock of each day.
     """
 
     settings: Mapping[str, int | str]
@@ -138,12 +142,14 @@ class Touched:
     events: frozenset[dt.date] = frozenset()
     orders: frozenset[dt.date] = frozenset()
     numbers: frozenset[dt.date] = frozenset()
+    stock: frozenset[dt.date] = frozenset()
 
     def days_of(self, table: str) -> list[dt.date]:
         """Return the days of a table to build, in order."""
         found = affected_days(table, self.events, self.settings)
         found |= self.orders if is_behind(table, _OF_ORDERS) else set()
         found |= self.numbers if is_behind(table, _NUMBERED) else set()
+        found |= self.stock if is_behind(table, _STOCKED) else set()
         return sorted(day for day in found if self.within.first <= day <= self.within.last)
 
     @property
@@ -155,11 +161,12 @@ class Touched:
         """Return whether `other` touches all that this does."""
         # Days to number anew are found by built days: once a batch is built, its own days are among them.
         numbers = self.numbers <= other.numbers | other.events
-        return self.events <= other.events and self.orders <= other.orders and numbers
+        rest = self.orders <= other.orders and self.stock <= other.stock
+        return self.events <= other.events and rest and numbers
 
     def __str__(self) -> str:
-        """Write the days of events, and after a `;` each those of orders and numbers, as ranges; `read` reads it."""
-        parts = (self.events, self.orders, self.numbers)
+        """Write the days of events, orders, numbers and stock, a `;` between them, as ranges; `read` reads it."""
+        parts = (self.events, self.orders, self.numbers, self.stock)
         return ";".join(" ".join(map(str, day_ranges(days))) for days in parts)
 
     @classmethod
@@ -172,6 +179,10 @@ def _days_in(ranges: Iterable[DayRange]) -> frozenset[dt.date]:
     return frozenset(
         each.first + dt.timedelta(days=day) for each in ranges for day in range((each.last - each.first).days + 1)
     )
+
+
+def _from(first: dt.date | None, last: dt.date) -> set[dt.date]:
+    return set(_days_in([DayRange(first, last)])) if first and first <= last else set()
 
 
 def days_of_versions(session: Session, batch_ids: Sequence[str]) -> set[dt.date]:
@@ -291,6 +302,32 @@ def _first_of_currency(session: Session, batch_ids: Sequence[str]) -> dt.date | 
     return min((day for day, _, code in named.rows() if first.get(code, day) >= day), default=None)
 
 
+def _days_of_refunds(session: Session, days: Collection[dt.date]) -> set[dt.date]:
+    """Return the later days on which orders of these days are refunded: a refund has channel and device of its order.
+
+    The session of an order may have begun on the day before it.
+    """
+    if not days or not session.tables().issuperset(("sessionized.refunds", "sessionized.buyers")):
+        return set()
+    sql = """
+        SELECT DISTINCT refunds.event_date FROM sessionized.refunds AS refunds
+        INNER JOIN sessionized.buyers AS buyers ON refunds.order_id = buyers.order_id
+        WHERE refunds.event_date > buyers.event_date AND buyers.event_date IN ({})
+    """
+    near = sorted({day + dt.timedelta(days=after) for day in days for after in (0, 1)})
+    return {day for (day,) in session.rows(sql.format(", ".join(map(literal, near))))}
+
+
+def _stock_since(session: Session, batch_ids: Sequence[str]) -> dt.date | None:
+    """Return the first day on which the shop changed a product of these batches: later ones may have another stock."""
+    if not batch_ids or "cleaned.product_versions" not in session.tables():
+        return None
+    loaded = f"batch_id IN ({', '.join(map(literal, batch_ids))})"
+    sql = f"SELECT CAST(min(updated_at) AS DATE) FROM cleaned.product_versions WHERE {loaded}"
+    day: dt.date | None = session.frame(Query(sql, {}, {"cleaned.product_versions": loaded})).item()
+    return day
+
+
 def touched_after(session: Session, batch_ids: Sequence[str], settings: Settings) -> Touched | None:
     """Return what these batches touch: days of their events, and of versions they brought; None if no day.
 
@@ -310,12 +347,13 @@ def touched_after(session: Session, batch_ids: Sequence[str], settings: Settings
     sql = "SELECT batch_id FROM ops.set_aside WHERE state IN ('withdrawn', 'erased')"
     if not {batch for (batch,) in session.rows(sql)}.isdisjoint(batch_ids):
         since = first
-    if since:
-        touched |= {since + dt.timedelta(days=day) for day in range((known[1] - since).days + 1)}
+    touched |= _from(since, known[1])
     if first > known[1]:
         return None
-    within, orders = DayRange(first, known[1]), frozenset(days_of_orders(session, batch_ids))
-    found = Touched(settings.model_values, within, frozenset(touched), orders, frozenset(to_number))
+    within = DayRange(first, known[1])
+    orders = frozenset(days_of_orders(session, batch_ids) | _days_of_refunds(session, touched))
+    stock = frozenset(_from(_stock_since(session, batch_ids), known[1]))
+    found = Touched(settings.model_values, within, frozenset(touched), orders, frozenset(to_number), stock)
     return found if found.days else None
 
 

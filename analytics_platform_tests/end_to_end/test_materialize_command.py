@@ -92,6 +92,17 @@ def test_without_days_it_loads_what_arrived_and_builds_the_days_of_all_that_is_n
     assert again.stdout.splitlines()[-1] == "Nothing new was loaded: no day to build."
     assert "check" not in again.stdout
     assert run(command="status").stdout.splitlines()[-1] == "Next: Nothing to do."
+    # A table that another version built is replaced, and all days are built again.
+    with platform.session() as session:
+        sessions = session.count("star.fact_sessions")
+        session.execute("ALTER TABLE star.fact_sessions ADD COLUMN colour VARCHAR")
+    upgraded = run().stdout.splitlines()
+    assert upgraded[0].startswith(
+        "Another version of the platform built this warehouse: star.fact_sessions is replaced."
+    )
+    assert "Building 2026-03-01...2026-03-02." in upgraded
+    with platform.session(read_only=True) as session:
+        assert session.count("star.fact_sessions") == sessions
 
 
 LOAD = 'key:"raw/clickstream" or key:"cleaned/clickstream"'

@@ -16,13 +16,13 @@ from analytics_platform.warehouse import Session
 from analytics_platform.warehouse.ledger import find_batch, known_batches
 from analytics_platform.warehouse.touched import days_after
 from analytics_platform.warehouse.withdraw import withdraw_batch
-from analytics_platform_tests.kit import Platform, build, contents, load_rows, loaded_days, needed, open_platform
-from analytics_platform_tests.models.sales import buy, load_rates, orders, sold
+from analytics_platform_tests.kit import Platform, build, click, contents, load_rows, loaded_days, needed, open_platform
+from analytics_platform_tests.models.sales import buy, give_back, load_rates, orders, sold
 from analytics_platform_tests.postgres import new_database
 from analytics_platform_tests.shop_messages import load_messages, shop_message
 from analytics_platform_tests.shop_rows import load_shop, order
 
-TABLES = needed("star.fact_orders", "star.fact_order_items")
+TABLES = needed("star.fact_orders", "star.fact_order_items", "star.fact_refunds")
 both_warehouses = pytest.mark.parametrize("kind", ["duckdb", "postgres"])
 
 
@@ -112,3 +112,32 @@ def test_an_order_names_the_shops_order_and_its_status_also_when_that_comes_late
             withdraw_batch(session, platform.settings, platform.lake, find_batch(session, batch), "test", "me")
         build_after(platform, session, brought, TABLES)
         assert contents(session, ["star.fact_orders"]) == before
+
+
+@both_warehouses
+def test_lines_and_later_refunds_have_channel_and_device_of_their_order_also_when_a_late_event_changes_them(
+    tmp_path: Path, kind: str
+) -> None:
+    email = "https://shop.example/?utm_source=news&utm_medium=email"
+    rows = [buy("a", "1", value=9, items=[{"item_id": "x", "price": 9}])]
+    rows += [give_back("a", "1", "2024-03-04T10:00:00", value=2), give_back("b", "no order", value=2)]
+    sql = """
+        SELECT facts.fact, channel, count(DISTINCT channel_key) FROM (
+            SELECT 'order' AS fact, channel_key, device_key FROM star.fact_orders
+            UNION ALL SELECT 'line', channel_key, device_key FROM star.fact_order_items
+            UNION ALL SELECT 'refund', channel_key, device_key FROM star.fact_refunds WHERE order_id IS NOT NULL
+        ) AS facts
+        INNER JOIN star.dim_channel USING (channel_key)
+        INNER JOIN star.dim_device USING (device_key)
+        GROUP BY facts.fact, channel ORDER BY facts.fact
+    """
+    with opened(kind, tmp_path) as (platform, session):
+        load_rows(platform, session, rows)
+        build(session, loaded_days(session), platform.settings, TABLES)
+        assert session.rows(sql) == [(fact, "Direct", 1) for fact in ("line", "order", "refund")]
+        keys = session.rows("SELECT channel_key, device_key FROM star.fact_refunds WHERE order_id IS NULL")
+        assert keys == [(-1, -1)]
+        known = set(known_batches(session))
+        load_rows(platform, session, [click("a", "2024-03-01T09:50:00", page_url=email)], "late.csv")
+        build_after(platform, session, set(known_batches(session)) - known, TABLES)
+        assert session.rows(sql) == [(fact, "Email", 1) for fact in ("line", "order", "refund")]

@@ -62,5 +62,8 @@ def test_a_variant_is_a_member_below_its_product_and_their_sums_are_those_of_pro
             ("|2", Decimal(200), "desk"),
             (None, Decimal(250), None),
         ]
+        without = "WHERE variant IS NULL AND variant_key <> product_key OR product_key = -1"
+        for fact in ("fact_order_items", "fact_event_items"):
+            assert session.rows(f"SELECT * FROM star.{fact} {without}") == [], fact
         of_products = "SELECT sum(amount) FROM star.fact_order_items INNER JOIN star.dim_product USING (product_key)"
         assert session.rows(of_products) == [(Decimal(1070),)]

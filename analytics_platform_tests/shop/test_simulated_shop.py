@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from pathlib import Path
 
-from analytics_platform.demo.simulated_shop import buy, change_product, stock_shop
+from analytics_platform.demo.simulated_shop import buy, change_product, sell_out, stock_shop
 from analytics_platform.demo.simulator import PURCHASES, read_purchases, simulate
 from analytics_platform.demo.simulator.catalogue import RENAMED, VERSIONS
 from analytics_platform.shop.service import Shop
@@ -40,3 +40,12 @@ def test_a_product_gets_another_name_and_price(shop: Shop) -> None:
     with shop.database.transaction() as connection:
         after = connection.execute(sql, [RENAMED]).fetchone()
     assert [before, after] == [VERSIONS[1], VERSIONS[2]]
+
+
+def test_a_product_is_without_a_piece_from_a_time_in_the_past_on(shop: Shop) -> None:
+    at = dt.datetime(2026, 3, 1, 18, tzinfo=dt.UTC)
+    stock_shop(shop)
+    sell_out(shop, at)
+    with shop.database.transaction() as connection:
+        sold_out = connection.execute("SELECT product_id, updated_at FROM shop.products WHERE stock = 0").fetchall()
+    assert sold_out == [(RENAMED, at)]

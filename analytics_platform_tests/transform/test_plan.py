@@ -107,8 +107,8 @@ def test_of_an_input_that_is_joined_to_another_only_the_rows_that_are_joined_are
     days = "\"event_date\" BETWEEN DATE '2024-03-10' AND DATE '2024-03-10'"
     ordered = f'{days} AND "event_id" IN (SELECT "event_id" FROM "sessionized"."purchases" WHERE {days})'
     visits = f'"session_id" IN (SELECT "session_id" FROM "sessionized"."session_events" WHERE {ordered})'
-    query = plan(all_models()["star.fact_orders"], ONE_DAY, SETTINGS)
-    assert query.inputs["cleaned.events"] == ordered
+    query = plan(all_models()["sessionized.buyers"], ONE_DAY, SETTINGS)
+    assert query.inputs["sessionized.session_events"] == ordered
     assert query.inputs["sessionized.sessions"] == (
         f"\"session_date\" BETWEEN DATE '2024-03-09' AND DATE '2024-03-10' AND {visits}"
     )
@@ -149,7 +149,7 @@ def test_no_model_reads_the_whole_of_a_table_that_grows_with_the_events() -> Non
     ]
 
 
-def test_only_tables_without_days_are_made_from_touched_keys_but_refunds_their_orders_and_numbers() -> None:
+def test_only_tables_without_days_are_made_from_touched_keys_but_refunds_their_orders_numbers_and_stock() -> None:
     by_key = {
         ("sessionized.refund_lines", "sessionized.purchases"),
         ("sessionized.refund_lines", "sessionized.order_lines"),
@@ -161,6 +161,7 @@ def test_only_tables_without_days_are_made_from_touched_keys_but_refunds_their_o
         ("star.fact_orders", "sessionized.refunds"),
         ("star.fact_orders", "sessionized.customer_days"),
         ("star.fact_sessions", "sessionized.person_days"),
+        ("marts.product_daily", "cleaned.product_versions"),
     }
     for name, model in all_models().items():
         for source in model.inputs:

@@ -90,7 +90,7 @@ def _write_arrivals(scope: Scope, sources: Mapping[str, Feed], out: Path) -> tup
     rates = draw_rates(scope)
     lines = (f"{instant_of(day * DAY).date()},{currency},{rate}" for (currency, day), rate in rates.items())
     write_lines(out / "exchange_rates" / "rates.csv", ["date,currency,rate", *lines])
-    tally, figures = Tally(rates), []
+    tally, figures = Tally(rates, scope.start), []
     files = {name: zip(source.paths, source.pack(), strict=True) for name, source in sources.items()}
     for part, count, users in zip((out, out / "late"), (len(scope.midnights), None), draw_answers(scope), strict=True):
         for name, source in sources.items():

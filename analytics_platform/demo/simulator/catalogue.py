@@ -112,6 +112,9 @@ RENAMED = "P-3001"
 VERSIONS = MappingProxyType({1: ("Kissen Wölkchen", Decimal("49.90")), 2: ("Kissen Wolke", Decimal("54.90"))})
 """Names and prices of this product; the shop changes them before the late data arrive."""
 
+SOLD_OUT_HOUR = 18
+"""From this hour (UTC) of the first day on the shop is without a piece of that product."""
+
 COLLECTIONS = ("matratzen", "betten", "kissen", "bettwaesche", "decken", "moebel", "zubehoer", "sale")
 """Slugs of the collection pages."""
 

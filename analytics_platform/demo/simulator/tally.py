@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple, TypeAlias
 from zoneinfo import ZoneInfo
 
-from analytics_platform.demo.simulator.catalogue import NAMES, PROGRAMS, SHOP_TIMEZONE
+from analytics_platform.demo.simulator.catalogue import NAMES, PROGRAMS, SHOP_TIMEZONE, VERSIONS
 from analytics_platform.demo.simulator.events import DAY, EPOCH, LOGIN, MINUTE, USER, Event, Purchase, instant_of
 from analytics_platform.demo.simulator.feeds import Packed
 from analytics_platform.demo.simulator.money import Rates, convert
@@ -163,8 +163,9 @@ class Tally:
     one who signed in last. A session is its user's, else its client's; an order is that of the shop's customer.
     """
 
-    def __init__(self, rates: Rates) -> None:
-        self._rates = rates
+    def __init__(self, rates: Rates, start: int) -> None:
+        self._rates, self._sold_out_day = rates, start // DAY
+        self._views_without_stock: Counter[int] = Counter()
         self._sources = {name: SourceTally() for name in ("clickstream", "ecommerce_events", "web_logs")}
         self._lists = ListsTally()
         self._logs: Counter[str] = Counter()
@@ -190,6 +191,8 @@ class Tally:
                 self._channels[client_id].append((at, channel))
             if event.user_agent:
                 self._agents[client_id].append((at, event.user_agent in PROGRAMS))
+            if at // DAY >= self._sold_out_day and VERSIONS[1][0] in event.viewed:
+                self._views_without_stock[at // DAY] += 1
             for name in event.viewed if source != "clickstream" else ():
                 count, last_at = self._views[client_id].get(name, (0, 0))
                 self._views[client_id][name] = (count + 1, max(last_at, at))
@@ -342,6 +345,7 @@ class Tally:
         return {
             "clients": len(sessions),
             "events_by_name": dict(sorted(self._names.items())),
+            "views_without_stock": name_days(self._views_without_stock),
             "sessions": len(every),
             "bounces": sum(session.events == 1 for session in every),
             "bot_sessions": sum(session.is_bot for session in every),

@@ -201,7 +201,8 @@ def _browse_lists(visit: Visit) -> None:
         visit.wait()
         visit.record("select_item", data=describe_list(shown, index, index))
         visit.open(f"{SHOP}/app/products/{product.slug}")
-        visit.record("view_item", data=describe_items([product.item(quantity=1)]))
+        item = product.item(quantity=1)
+        visit.record("view_item", items=(item,), data=describe_items([item]))
         if rng.random() < 0.15:
             _buy_basket(visit, _draw_basket(rng, product))
             return

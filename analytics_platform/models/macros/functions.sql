@@ -2,7 +2,8 @@
 -- A macro's argument is copied to every place that names it. Where it is named more than once, it is put into a list of one
 -- element and the body is a lambda over it: without, one price read from JSON took half a second to plan.
 -- surrogate_key: BIGINT hash of a business key, -1 (the unknown member) for a missing one and a client that was erased.
--- page_key: the key of a page by its host, which a relative address has not, and its path.
+-- page_key: the key of a page by its host, which a relative address has not, and its path. device_key: -1 where nothing is
+-- known of the device. variant_key: null without a variant, which surrogate_key would make the unknown member.
 -- micros: microseconds since 1970 of a time. json_list: the text if it is a JSON array, else null.
 -- fields_of: the fields of an event's JSON object as text. It is parsed once for all of them.
 -- items_of: the items of a JSON array with their fields as text. The array is parsed once: an event may have tens of
@@ -85,6 +86,11 @@ CREATE OR REPLACE TEMP MACRO surrogate_key(business_key) AS
         ELSE coalesce(CAST('0x' || substr(md5(business_key), 1, 15) AS BIGINT), -1)
     END;
 CREATE OR REPLACE TEMP MACRO page_key(host, path) AS surrogate_key(coalesce(host, '') || path);
+CREATE OR REPLACE TEMP MACRO device_key(device_type, os, browser) AS
+    CASE
+        WHEN device_type = 'unknown' AND os IS NULL AND browser IS NULL THEN -1
+        ELSE surrogate_key(device_type || '|' || coalesce(os, 'unknown') || '|' || coalesce(browser, 'unknown'))
+    END;
 CREATE OR REPLACE TEMP MACRO micros(instant) AS epoch_us(instant);
 CREATE OR REPLACE TEMP MACRO json_list(document) AS
     CASE WHEN regexp_matches(document, '^[ \t\r\n]*\[') AND json_valid(document) THEN document END;
@@ -116,7 +122,8 @@ CREATE OR REPLACE TEMP MACRO promotions_of(document) AS
             "promotion_id": "VARCHAR", "promotion_name": "VARCHAR", "creative_name": "VARCHAR", "creative_slot": "VARCHAR"
         }]'
     );
-CREATE OR REPLACE TEMP MACRO variant_key(product_id, variant) AS surrogate_key(md5(product_id) || '/' || variant);
+CREATE OR REPLACE TEMP MACRO variant_key(product_id, variant) AS
+    CASE WHEN variant IS NOT NULL THEN surrogate_key(md5(product_id) || '/' || variant) END;
 CREATE OR REPLACE TEMP MACRO variants_of(document) AS from_json(document, '[{"variant": "VARCHAR", "price": "VARCHAR"}]');
 CREATE OR REPLACE TEMP MACRO numbered_items(document) AS
     list_transform(

@@ -20,6 +20,7 @@ WITH pairs AS (
         ('revenue', 'star.fact_orders', 'marts.product_daily', 'some of it is of no product'),
         ('revenue of lines', 'star.fact_order_items', 'marts.product_daily, (no product)', NULL),
         ('revenue of lines', 'star.fact_order_items', 'sessionized.product_interactions', NULL),
+        ('revenue of lines', 'star.fact_order_items', 'star.dim_product, variants below their product', NULL),
         ('revenue of sessions', 'star.fact_sessions', 'star.fact_orders', NULL),
         ('revenue of sessions', 'star.fact_sessions', 'marts.device_daily', NULL),
         ('sessions', 'star.fact_sessions', 'marts.daily_trends', NULL),
@@ -62,6 +63,12 @@ measured AS (
     UNION ALL
     SELECT 'revenue of lines', 'sessionized.product_interactions', event_date, revenue
     FROM sessionized.product_interactions
+    UNION ALL
+    SELECT 'revenue of lines', 'star.dim_product, variants below their product', lines.order_date, lines.amount
+    FROM star.fact_order_items AS lines
+    INNER JOIN star.dim_product AS members
+        ON lines.variant_key = members.product_key
+        AND coalesce(lines.product_id, '(not set)') = members.product_id
     UNION ALL
     SELECT 'revenue of sessions', 'star.fact_orders', sessions.session_date, orders.revenue
     FROM star.fact_orders AS orders

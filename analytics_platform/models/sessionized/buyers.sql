@@ -9,6 +9,8 @@ WITH named AS (
         purchases.client_id,
         purchases.user_id,
         min(sessions.user_id) AS session_user_id,
+        min(surrogate_key(sessions.channel)) AS channel_key,
+        min(device_key(sessions.device_type, sessions.os, sessions.browser)) AS device_key,
         min_by(
             {'order_id': shop.order_id, 'status': shop.status, 'customer_id': nullif(shop.customer_id, '-1')}, shop.order_id
         ) AS shop
@@ -28,7 +30,9 @@ placed_by AS (
         client_id,
         coalesce(struct_extract(shop, 'customer_id'), user_id, session_user_id) AS user_id,
         struct_extract(shop, 'order_id') AS shop_order_id,
-        struct_extract(shop, 'status') AS status
+        struct_extract(shop, 'status') AS status,
+        channel_key,
+        device_key
     FROM named
 )
 SELECT
@@ -40,7 +44,9 @@ SELECT
         of_user.person_id, 'user:' || placed_by.user_id, of_client.person_id, placed_by.client_id
     ) AS person_id,
     placed_by.shop_order_id,
-    placed_by.status
+    placed_by.status,
+    placed_by.channel_key,
+    placed_by.device_key
 FROM placed_by
 LEFT JOIN cleaned.person_members AS of_user ON placed_by.user_id = of_user.user_id
 LEFT JOIN cleaned.person_members AS of_client ON placed_by.client_id = of_client.client_id

@@ -32,4 +32,4 @@ SELECT
     is_paid
 FROM channels
 UNION ALL
-SELECT -1, 'unknown', FALSE
+SELECT -1, '(not set)', FALSE

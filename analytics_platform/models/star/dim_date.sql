@@ -1,6 +1,7 @@
--- Grain: one row per calendar day to build, and the unknown member.
+-- Grain: one row per calendar day to build, the days before and after, and the unknown member.
+-- Rules: the shop's day of an event may be the day before or after its day in UTC.
 WITH days AS (
-    SELECT CAST(unnest(generate_series($first_day, $last_day, INTERVAL '1' DAY)) AS DATE) AS date
+    SELECT CAST(unnest(generate_series($first_day - INTERVAL '1' DAY, $last_day + INTERVAL '1' DAY, INTERVAL '1' DAY)) AS DATE) AS date
 )
 SELECT
     date_key(date) AS date_key,

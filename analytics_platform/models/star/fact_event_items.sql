@@ -17,6 +17,7 @@ SELECT
     surrogate_key(coalesce(items.list_id, items.list_name)) AS list_key,
     surrogate_key(credited.list_id) AS credited_list_key,
     surrogate_key(sessions.channel) AS channel_key,
+    device_key(events.device_type, events.os, events.browser) AS device_key,
     events.client_id,
     events.user_id,
     events.event_name,

@@ -11,12 +11,7 @@ SELECT
     surrogate_key(sessions.person_id) AS person_key,
     coalesce(customers.customer_key, surrogate_key(events.client_id)) AS customer_key,
     surrogate_key(sessions.channel) AS channel_key,
-    CASE
-        WHEN events.device_type = 'unknown' AND events.os IS NULL AND events.browser IS NULL THEN -1
-        ELSE surrogate_key(
-            events.device_type || '|' || coalesce(events.os, 'unknown') || '|' || coalesce(events.browser, 'unknown')
-        )
-    END AS device_key,
+    device_key(events.device_type, events.os, events.browser) AS device_key,
     events.client_id,
     events.user_id,
     events.event_name,

@@ -17,6 +17,8 @@ SELECT
         variant_key(credited.product_id, items.variant), products.product_key, surrogate_key(credited.product_id)
     ) AS variant_key,
     surrogate_key(credited.list_id) AS credited_list_key,
+    buyers.channel_key,
+    buyers.device_key,
     credited.product_id,
     items.list_index,
     items.product_name,

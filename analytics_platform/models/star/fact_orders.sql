@@ -42,15 +42,8 @@ SELECT
     buyers.user_id,
     surrogate_key(buyers.person_id) AS person_key,
     coalesce(customers.customer_key, surrogate_key(purchases.client_id)) AS customer_key,
-    surrogate_key(sessions.channel) AS channel_key,
-    CASE
-        WHEN sessions.device_type = 'unknown' AND sessions.os IS NULL AND sessions.browser IS NULL THEN -1
-        ELSE surrogate_key(
-            sessions.device_type
-            || '|' || coalesce(sessions.os, 'unknown')
-            || '|' || coalesce(sessions.browser, 'unknown')
-        )
-    END AS device_key,
+    buyers.channel_key,
+    buyers.device_key,
     coalesce(lines.items, 0) AS items,
     CAST(coalesce(lines.quantity, 0) AS BIGINT) AS quantity,
     purchases.revenue,
@@ -72,7 +65,6 @@ FROM sessionized.purchases AS purchases
 INNER JOIN sessionized.buyers AS buyers ON purchases.order_id = buyers.order_id
 INNER JOIN cleaned.events AS events ON purchases.event_id = events.event_id
 LEFT JOIN sessionized.session_events AS entries ON purchases.event_id = entries.event_id
-LEFT JOIN sessionized.sessions AS sessions ON entries.session_id = sessions.session_id
 LEFT JOIN earlier ON buyers.person_id = earlier.person_id AND buyers.event_date = earlier.event_date
 LEFT JOIN lines ON purchases.event_id = lines.event_id
 LEFT JOIN refunded ON purchases.order_id = refunded.order_id

@@ -1,5 +1,5 @@
 -- Grain: one row per refund.
--- Rules: the customer is the version valid at the time; a single version is joined without comparing times.
+-- Rules: channel and device are those of the order. The customer is the version valid at the time; a single version is joined without comparing times.
 SELECT
     refunds.event_id,
     refunds.order_id,
@@ -10,6 +10,8 @@ SELECT
     refunds.client_id,
     surrogate_key(coalesce(buyers.person_id, of_client.person_id, refunds.client_id)) AS person_key,
     coalesce(customers.customer_key, surrogate_key(refunds.client_id)) AS customer_key,
+    coalesce(buyers.channel_key, -1) AS channel_key,
+    coalesce(buyers.device_key, -1) AS device_key,
     refunds.basis,
     refunds.amount,
     refunds.excess

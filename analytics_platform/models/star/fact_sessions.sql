@@ -28,10 +28,7 @@ SELECT
     surrogate_key(sessions.person_id) AS person_key,
     coalesce(customers.customer_key, surrogate_key(sessions.client_id)) AS customer_key,
     surrogate_key(channel) AS channel_key,
-    CASE
-        WHEN device_type = 'unknown' AND os IS NULL AND browser IS NULL THEN -1
-        ELSE surrogate_key(device_type || '|' || coalesce(os, 'unknown') || '|' || coalesce(browser, 'unknown'))
-    END AS device_key,
+    device_key(device_type, os, browser) AS device_key,
     started_at,
     CAST(started_at AT TIME ZONE $shop_timezone AS DATE) AS shop_date,
     CAST(hour(started_at AT TIME ZONE $shop_timezone) AS BIGINT) AS shop_hour,

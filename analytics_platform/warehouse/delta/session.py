@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
+from typing import Literal
 
 import duckdb
 import polars as pl
@@ -344,13 +345,25 @@ class DeltaSession(DuckDBSession):
                 self._migrate_table(contract, table)
             self._ensured.add(contract)
 
-    def _create(self, contract: ContractType) -> None:
+    def columns(self, *contracts: ContractType) -> dict[str, tuple[Mapping[str, str], Mapping[str, str]]]:
+        """Return of each table the columns that are stored and those that are promised."""
+        for contract in contracts:
+            self._see(contract.table.name)
+        return super().columns(*contracts)
+
+    def replace(self, *contracts: ContractType) -> None:
+        """Replace tables by empty ones; what they were can still be read as of then."""
+        for contract in contracts:
+            self._create(contract, "overwrite")
+            self._ensured.add(contract)
+
+    def _create(self, contract: ContractType, mode: Literal["ignore", "overwrite"] = "ignore") -> None:
         name = contract.table.name
         self._check_writable()
         DeltaTable.create(
             self._place.uri(name),
             schema_of(contract),
-            mode="ignore",
+            mode=mode,
             name=name,
             description=table_doc(contract)[:1000],
             storage_options=dict(self._place.options),

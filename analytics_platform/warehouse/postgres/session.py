@@ -6,7 +6,7 @@ and serves the readers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
@@ -238,6 +238,20 @@ class PostgresSession(Session):
         if unknown:
             tables.ensure(self.connection, unknown)
             self._ensured.update(unknown)
+
+    def columns(self, *contracts: ContractType) -> dict[str, tuple[Mapping[str, str], Mapping[str, str]]]:
+        """Return of each table the columns that are stored and those that are promised."""
+        stored = tables.stored_columns(self.connection)
+        return {each.table.name: (stored[each.table.name], tables.typed_columns(each)) for each in contracts}
+
+    def replace(self, *contracts: ContractType) -> None:
+        """Replace tables by empty ones."""
+        with self.connection.transaction():
+            for contract in contracts:
+                self.connection.execute(f"DROP TABLE {quote_table(contract.table.name)} CASCADE")
+                self._ensured.discard(contract)
+            self.ensure(*contracts)
+        self._forget([contract.table.name for contract in contracts])
 
     def insert(self, table: str, frame: pl.DataFrame) -> None:
         """Append the rows of a frame."""

@@ -181,6 +181,10 @@ def _migrate(contract: ContractType, stored: dict[str, str]) -> Iterator[str]:
         yield f"COMMENT ON COLUMN {name}.{quote(column)} IS {literal(column_docs(contract)[column])}"
     for column, kind in needed.widened.items():
         yield f"ALTER TABLE {name} ALTER COLUMN {quote(column)} TYPE {_postgres_type(kind)}"
+    # What every row once had may be missing today.
+    optional = [one for one in stored if contract.columns[one].nullable and one not in key_of(contract.table)]
+    if optional and (needed.added or needed.widened):
+        yield f"ALTER TABLE {name} {', '.join(f'ALTER {quote(column)} DROP NOT NULL' for column in optional)}"
     if own_id(contract) in needed.added:
         yield from _own_id_index(contract)
 

@@ -83,8 +83,8 @@ def test_a_fact_without_its_dimension_is_rejected_by_the_database_itself(
     with pytest.raises(psycopg.errors.ForeignKeyViolation):
         server.execute(
             "INSERT INTO star.fact_order_items (order_id, event_id, item_index, order_date, ordered_at, date_key, "
-            "session_id, client_id, person_key, customer_key, product_key, variant_key, credited_list_key) "
-            "VALUES ('o', 'e', 0, current_date, now(), 1, 's', 'c', 1, 1, 1, 1, 1)"
+            "session_id, client_id, person_key, customer_key, product_key, variant_key, credited_list_key, "
+            "channel_key, device_key) VALUES ('o', 'e', 0, current_date, now(), 1, 's', 'c', 1, 1, 1, 1, 1, 1, 1)"
         )
 
 
