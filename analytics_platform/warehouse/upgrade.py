@@ -33,9 +33,9 @@ class Outdated:
     def __str__(self) -> str:
         """Say what becomes of them."""
         parts = [(self.replaced, "replaced"), (self.extended, "extended by columns")]
-        told = [f"{_named(names)} {'is' if len(names) == 1 else 'are'} {how}" for names, how in parts if names]
-        told += ["the ids of persons are read from all records"] if self.lacks_links else []
-        return f"Another version of the platform built this warehouse: {', '.join(told)}. All days wait to be built."
+        becomes = [f"{_named(names)} {'is' if len(names) == 1 else 'are'} {how}" for names, how in parts if names]
+        becomes += ["the ids of persons are read from all records"] if self.lacks_links else []
+        return f"Another version of the platform built this warehouse: {', '.join(becomes)}. All days wait to be built."
 
 
 def _named(names: tuple[str, ...]) -> str:
