@@ -44,8 +44,10 @@ OF_THE_FORM: Mapping[str, frozenset[str]] = {
         {"source", "platform", "device_type", "os", "browser", "is_bot", "batch_id", "position"}
     ),
     "sessionized.sessions": frozenset({"device_type", "os", "browser"}),
+    "sessionized.buyers": frozenset({"device_key"}),
     "star.fact_events": frozenset({"feed", "device_key", "platform"}),
-    "star.fact_event_items": frozenset({"platform"}),
+    "star.fact_event_items": frozenset({"device_key", "platform"}),
+    "star.fact_order_items": frozenset({"device_key"}),
     "star.fact_sessions": frozenset({"device_key"}),
     "star.fact_orders": frozenset({"device_key"}),
     "star.fact_promotions": frozenset({"device_key"}),

@@ -215,9 +215,9 @@ def test_the_device_of_a_session_is_a_bot_only_if_the_session_is(tmp_path: Path)
     assert found == [
         ("desktop", "Windows", False),
         ("mobile", "iOS", False),
-        ("bot", "unknown", True),
-        ("unknown", "unknown", False),
-        ("unknown", "unknown", False),
+        ("bot", "(not set)", True),
+        ("unknown", "(not set)", False),
+        ("unknown", "(not set)", False),
     ]
 
 

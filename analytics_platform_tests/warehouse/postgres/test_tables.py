@@ -136,6 +136,7 @@ def _items(count: int) -> pl.DataFrame:
         at = first + number * step
         keys = {"customer_key": number % 1000, "product_key": number % 1000, "list_key": -1, "date_key": -1}
         keys |= {"person_key": number % 1000, "channel_key": -1, "credited_list_key": -1, "variant_key": -1}
+        keys |= {"device_key": -1}
         text = {"event_id": str(number), "client_id": "c", "session_id": "s", "event_name": "view_item"}
         rows.append({**text, **keys, "event_at": at, "event_date": at.date(), "item_index": 0, "is_bot": False})
     schema = polars_schema(CONTRACTS["star.fact_event_items"])
