@@ -316,7 +316,7 @@ class PostgresSession(Session):
         Returns whether that changed a row.
         """
         table, types = contract.table, tables.typed_columns(contract)
-        name, keys = quote_table(table.name), ", ".join(map(quote, tables.key_of(table)))
+        name, keys = quote_table(table.name), ", ".join(tables.unique_on(contract))
         columns = ", ".join(map(quote, types))
         self.connection.execute("DROP TABLE IF EXISTS pg_temp.staged")  # of a table in the same transaction
         self.connection.execute(f"CREATE TEMP TABLE staged (LIKE {name}) ON COMMIT DROP")

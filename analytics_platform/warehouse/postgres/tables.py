@@ -59,6 +59,15 @@ _INDEXES: Mapping[str, tuple[str, ...]] = MappingProxyType(
 )
 """What the platform itself looks for: rejected records by their file and text, keys over all days and of few events."""
 
+_MADE = frozenset(
+    {"event_id", "order_id", "session_id", "interaction_id", "pair_id", "version_id", "batch_id", "run_id"}
+    | {"table_name", "right_table", "rule", "name", "kind", "reason", "model", "device_type"}
+)
+"""Texts that the platform makes. All others people may have written, and a B-tree takes no more than 2,704 bytes."""
+
+_LOOKED_FOR = frozenset({"client_id", "user_id", "person_id", "product_id", "list_id"})
+"""Parts of keys by which rows are asked for, over all days."""
+
 _LOCK = 7_301_405_331
 """The advisory lock on the definitions of tables, an arbitrary number above those of the locks on tables."""
 
@@ -102,6 +111,16 @@ def key_of(table: Table) -> tuple[str, ...]:
     return table.key
 
 
+def unique_on(contract: ContractType) -> list[str]:
+    """Return what no two rows have the same of: the columns of the key, a hash of those that may be long."""
+    long = _long_texts(contract)
+    return [f"md5({quote(column)})" if column in long else quote(column) for column in key_of(contract.table)]
+
+
+def _long_texts(contract: ContractType) -> set[str]:
+    return {column for column, kind in typed_columns(contract).items() if kind == "VARCHAR"} - _MADE
+
+
 def stored_tables(connection: psycopg.Connection) -> set[str]:
     """Return the names of the tables of the database; partitions are part of theirs."""
     return {name for _, name in connection.execute(_TABLES)}
@@ -143,11 +162,14 @@ def _create(contract: ContractType) -> Iterator[str]:
     """Yield the statements that create the table, empty and without partitions."""
     table, types = contract.table, typed_columns(contract)
     name = quote_table(table.name)
+    key, long = key_of(table), _long_texts(contract)
     parts = [
-        f"{quote(column)} {_postgres_type(kind)}{'' if contract.columns[column].nullable else ' NOT NULL'}"
+        f"{quote(column)} {_postgres_type(kind)}"
+        f"{' NOT NULL' if column in key or not contract.columns[column].nullable else ''}"
         for column, kind in types.items()
     ]
-    parts.append(f"PRIMARY KEY ({', '.join(map(quote, key_of(table)))})")
+    if long.isdisjoint(key):
+        parts.append(f"PRIMARY KEY ({', '.join(map(quote, key))})")
     for column, dimension in table.foreign_keys.items():
         if CONTRACTS[dimension].table.write == "whole" and CONTRACTS[dimension].table.reads:
             continue  # persons who are one since a login are so before the facts of earlier days are built again
@@ -157,11 +179,14 @@ def _create(contract: ContractType) -> Iterator[str]:
     yield f"CREATE SCHEMA IF NOT EXISTS {quote(table.layer)}"
     yield f"CREATE TABLE {name} ({', '.join(parts)}){cut}"
     yield from comment_statements(contract)
+    if not long.isdisjoint(key):
+        yield f"CREATE UNIQUE INDEX ON {name} ({', '.join(unique_on(contract))})"
     indexes = [*_INDEXES.get(table.name, ()), *(["batch_id"] if table.source in EVENTS else [])]
     if table.layer == "star" and table.partition is not None:
-        indexes += [quote(column) for column in _STAR if column in types and (column,) != table.key]
-    for columns in indexes:
-        yield f"CREATE INDEX ON {name} ({columns})"
+        indexes += [column for column in _STAR if column in types and (column,) != table.key]
+    indexes += [column for column in key if column in long & _LOOKED_FOR]
+    for columns in dict.fromkeys(indexes):
+        yield f"CREATE INDEX ON {name} {'USING hash ' if columns in long else ''}({columns})"
     yield from _own_id_index(contract)
 
 
@@ -169,7 +194,7 @@ def _own_id_index(contract: ContractType) -> Iterator[str]:
     """Yield the statement that indexes the own ids of events, which every load looks for."""
     if own := own_id(contract):
         column = quote(own)
-        yield f"CREATE INDEX ON {quote_table(contract.table.name)} ({column}, event_date) WHERE {column} IS NOT NULL"
+        yield f"CREATE INDEX ON {quote_table(contract.table.name)} USING hash ({column}) WHERE {column} IS NOT NULL"
 
 
 def _migrate(contract: ContractType, stored: dict[str, str]) -> Iterator[str]:

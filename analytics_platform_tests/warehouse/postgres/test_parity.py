@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import random
 import shutil
+import string
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,8 +23,10 @@ from analytics_platform_tests.end_to_end.platform_run import DagsterPlatform, fa
 from analytics_platform_tests.kit import (
     Contents,
     Platform,
+    Row,
     build,
     build_touched,
+    click,
     contents,
     load_rows,
     open_platform,
@@ -59,6 +63,44 @@ def test_random_traffic_with_late_files_gives_equal_tables(tmp_path: Path, url: 
     on_postgres = in_two_steps(open_platform(tmp_path / "postgres", warehouse_url=url), files)
     assert differing(on_duckdb, on_postgres) == []
     assert on_postgres["star.fact_orders"]
+
+
+def long_texts() -> Files:
+    """Purchases in two files, each with a text in one place that is longer than an entry of an index may be."""
+    long = "".join(random.Random(1).choices(string.ascii_letters, k=9000))
+    item = {"item_id": "p", "item_name": "Pillow", "item_list_name": "Sale", "price": 5}
+    columns = [
+        {"client_id": long},
+        {"user_id": long},
+        {"event_id": long},
+        {"referrer": f"https://other.example/{long}"},
+        {"user_agent": long},
+        *(
+            {"page_url": f"{address}{end}"}
+            for end in (long, f"?gclid={long}", f"?utm_source={long}&utm_campaign={long}")
+        ),
+    ]
+    fields = [{"transaction_id": long}, {"currency": long}, {"promotion_name": long}, {"search_term": long}]
+    items = [{name: long} for name in ("item_id", "item_name", "item_list_name", "item_list_id", "item_variant")]
+    items.append({"item_id": "", "item_name": long})
+    start = dt.datetime.combine(HORIZON.first, dt.time(10), dt.UTC)
+
+    def row(number: int, column: dict[str, str], field: dict[str, str], other: dict[str, str]) -> Row:
+        data = {"transaction_id": f"t{number}", "value": 5, "items": [{**item, **other}], **field}
+        named = {"client_id": f"c{number}", "user_id": "", "event_id": "", **column}
+        client = named.pop("client_id")
+        return click(client, start + dt.timedelta(minutes=number), "purchase", data=data, **named)
+
+    cases = [*((x, {}, {}) for x in columns), *(({}, x, {}) for x in fields), *(({}, {}, x) for x in items)]
+    return [[row(number + late, *case) for number, case in enumerate(cases)] for late in (0, 60)]
+
+
+def test_texts_longer_than_an_index_takes_are_stored_and_found_again(tmp_path: Path, url: str) -> None:
+    files = long_texts()
+    on_duckdb = in_two_steps(open_platform(tmp_path / "duckdb"), files)
+    on_postgres = in_two_steps(open_platform(tmp_path / "postgres", warehouse_url=url), files)
+    assert differing(on_duckdb, on_postgres) == []
+    assert len(on_postgres["star.fact_orders"]) > len(files[0])
 
 
 def test_versions_of_products_and_customers_that_arrive_in_any_order_give_equal_tables(
