@@ -10,9 +10,8 @@ reaches to the *next* odd line, if the joined lines are well-formed, have exactl
 most `max_record_bytes`. If not, that first line alone is malformed and reading goes on at the very next line:
 a forgotten quote costs one line, never the good rows after it.
 
-A line longer than `max_record_bytes` is not held in memory whole: it becomes several malformed records "too
-large", all with the line's position, whose raw bytes in order are the line. They are cut between characters,
-so each is UTF-8 if the line is.
+A line longer than `max_record_bytes` is not held in memory whole: it becomes one malformed record "too large",
+whose raw bytes are as much of its start. They are cut between characters, so they are UTF-8 if the line is.
 """
 
 from collections.abc import Iterator, Sequence
@@ -42,7 +41,7 @@ class Malformed:
     positions: NDArray[np.int64]
     """The line each starts on (header = 1)."""
     raws: Sequence[bytes]
-    """Their bytes without the line end."""
+    """Their bytes without the line end; of one that is too large, its start."""
     flaws: NDArray[np.uint8]
     """Why, as a `Flaw`."""
 
@@ -135,17 +134,19 @@ class _Splitter:
     def __iter__(self) -> Iterator[Block]:
         while self._read_on():
             if self._within_large_line and b"\n" in self._buffer:
-                yield self._end_large_line()
+                _, _, self._buffer = self._buffer.partition(b"\n")
+                self._within_large_line = False
+                self._line += 1
             if b"\n" in self._buffer:
                 block = self._settle()
                 if len(block.positions) or block.malformed.raws:
                     yield block
             # One byte over the limit could still be the CR of a line end.
             if len(self._buffer) > self._limit + 1 and b"\n" not in self._buffer:
-                size = _character_end(self._buffer, self._limit)
-                piece, self._buffer = self._buffer[:size], self._buffer[size:]
+                if not self._within_large_line:
+                    yield self._large()
                 self._within_large_line = True
-                yield self._large([piece])
+                self._buffer = b""
 
     def _read_on(self) -> bool:
         """Add bytes to the buffer, at the end of the file a LF if it lacks one; false when nothing is left.
@@ -199,17 +200,9 @@ class _Splitter:
             opener if may_open and len(self._buffer) - int(lines.starts[opener]) - 1 <= self._limit else len(lines.ends)
         )
 
-    def _end_large_line(self) -> Block:
-        """Cut the rest of the line longer than the limit, whose end is in the buffer."""
-        rest, _, self._buffer = self._buffer.partition(b"\n")
-        block = self._large(_pieces(rest.removesuffix(b"\r"), self._limit))
-        self._within_large_line = False
-        self._line += 1
-        return block
-
-    def _large(self, pieces: Sequence[bytes]) -> Block:
-        nothing, count = np.empty(0, np.int64), len(pieces)
-        malformed = Malformed(np.full(count, self._line), pieces, np.full(count, Flaw.TOO_LARGE, np.uint8))
+    def _large(self) -> Block:
+        nothing, start = np.empty(0, np.int64), _start_of(self._buffer, self._limit)
+        malformed = Malformed(np.array([self._line]), [start], np.array([Flaw.TOO_LARGE], np.uint8))
         return Block(b"", nothing, nothing, malformed)
 
 
@@ -266,33 +259,17 @@ def _cut(
 
 
 def _malformed(lines: Lines, flaws: NDArray[np.uint8], first_line: int, max_record_bytes: int) -> Malformed:
-    """Give the malformed records among the lines with these flaws; a line that is too large is several."""
+    """Give the malformed records among the lines with these flaws."""
     rejected = np.flatnonzero(flaws > Flaw.BLANK)
     starts = lines.starts[rejected]
     bounds = zip(starts.tolist(), (starts + lines.lengths[rejected]).tolist(), strict=True)
-    raws = [lines.text[start:end] for start, end in bounds]
-    positions, found = rejected + first_line, flaws[rejected]
-    if not (found == Flaw.TOO_LARGE).any():
-        return Malformed(positions, raws, found)
-    pieces = [_pieces(raw, max_record_bytes) for raw in raws]
-    counts = list(map(len, pieces))
-    return Malformed(np.repeat(positions, counts), list(chain.from_iterable(pieces)), np.repeat(found, counts))
+    raws = [_start_of(lines.text[start:end], max_record_bytes) for start, end in bounds]
+    return Malformed(rejected + first_line, raws, flaws[rejected])
 
 
-def _pieces(line: bytes, limit: int) -> list[bytes]:
-    """Cut a line into pieces of at most `limit` bytes."""
-    pieces: list[bytes] = []
-    start = 0
-    while len(line) - start > limit:
-        size = _character_end(line[start : start + limit + 1], limit)
-        pieces.append(line[start : start + size])
-        start += size
-    return [*pieces, line[start:]]
-
-
-def _character_end(line: bytes, limit: int) -> int:
-    """Find where to cut off at most `limit` bytes without cutting a UTF-8 character, which has four at most."""
-    for end in range(limit, max(limit - 4, 0), -1):
-        if line[end] & 0xC0 != 0x80:
-            return end
-    return limit
+def _start_of(line: bytes, limit: int) -> bytes:
+    """Cut a line off after at most `limit` bytes, between two UTF-8 characters, which have four bytes at most."""
+    if len(line) <= limit:
+        return line
+    ends = (end for end in range(limit, max(limit - 4, 0), -1) if line[end] & 0xC0 != 0x80)
+    return line[: next(ends, limit)]

@@ -173,8 +173,8 @@ def _create(contract: ContractType) -> Iterator[str]:
     for column, dimension in table.foreign_keys.items():
         if CONTRACTS[dimension].table.write == "whole" and CONTRACTS[dimension].table.reads:
             continue  # persons who are one since a login are so before the facts of earlier days are built again
-        key = quote(CONTRACTS[dimension].table.key[0])
-        parts.append(f"FOREIGN KEY ({quote(column)}) REFERENCES {quote_table(dimension)} ({key})")
+        referred = quote(CONTRACTS[dimension].table.key[0])
+        parts.append(f"FOREIGN KEY ({quote(column)}) REFERENCES {quote_table(dimension)} ({referred})")
     cut = f" PARTITION BY RANGE ({quote(str(table.partition))})" if is_partitioned(table) else ""
     yield f"CREATE SCHEMA IF NOT EXISTS {quote(table.layer)}"
     yield f"CREATE TABLE {name} ({', '.join(parts)}){cut}"

@@ -75,10 +75,7 @@ def long_texts() -> Files:
         {"event_id": long},
         {"referrer": f"https://other.example/{long}"},
         {"user_agent": long},
-        *(
-            {"page_url": f"{address}{end}"}
-            for end in (long, f"?gclid={long}", f"?utm_source={long}&utm_campaign={long}")
-        ),
+        *({"page_url": f"https://shop.example/{end}"} for end in (long, f"?gclid={long}", f"?utm_source={long}")),
     ]
     fields = [{"transaction_id": long}, {"currency": long}, {"promotion_name": long}, {"search_term": long}]
     items = [{name: long} for name in ("item_id", "item_name", "item_list_name", "item_list_id", "item_variant")]
