@@ -38,9 +38,11 @@ def writing(folder: Path, what: str = "the lake", setting: str = "LAKE_URL") -> 
             raise LakeUnwritableError(f"{place} is a folder in place of a file: move it away and run again.") from error
         if error.filename is None or not Path(os.fsdecode(error.filename)).is_relative_to(folder):
             raise
+        closed = Path(os.fsdecode(error.filename))
+        closed = closed if closed.exists() else closed.parent  # a temporary file, which could not be made
         raise LakeUnwritableError(
             f"{what[0].upper()}{what[1:]} {folder} cannot be written ({error.strerror}): correct the rights of "
-            f"{error.filename} or of its folder, or {setting}, and run again."
+            f"{closed} or of its folder, or {setting}, and run again."
         ) from error
 
 

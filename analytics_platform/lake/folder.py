@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from analytics_platform.lake.codec import Place
-from analytics_platform.lake.durable import drafted, make_folder, sync, writing
+from analytics_platform.lake.durable import LakeUnreachableError, drafted, make_folder, sync, writing
 from analytics_platform.lake.lake import Lake
 
 _DRAFT = "[0-9a-f]" * 32
@@ -88,7 +88,10 @@ class FolderLake(Lake):
 
     def _files(self, source: str) -> Mapping[str, Path]:
         folder = self.root / source
-        return {path.name: path for path in folder.iterdir()} if folder.exists() else {}
+        try:
+            return {path.name: path for path in folder.iterdir()} if folder.exists() else {}
+        except PermissionError as error:
+            raise LakeUnreachableError(f"The lake's folder {folder} cannot be read: correct its rights.") from error
 
     def _is_unfinished(self, file: Place, metadata: str) -> bool:
         path = self.root / metadata

@@ -45,6 +45,10 @@ def pool_of(url: str, statement_timeout_s: float) -> Pool:
         for name, value in (
             ("timezone", "UTC"),
             ("client_encoding", "UTF8"),
+            # A database or role may set these: times could not be read, columns had other types, and numbers were cut.
+            ("datestyle", "ISO, MDY"),
+            ("quote_all_identifiers", "off"),
+            ("extra_float_digits", "1"),
             ("statement_timeout", str(round(statement_timeout_s * 1000))),
             ("work_mem", "64MB"),  # keys that a window or a search for duplicates asks for are joined in memory
             ("idle_in_transaction_session_timeout", "0"),  # models run while a transaction holds the days they write
@@ -83,10 +87,11 @@ def take(pool: Pool, url: str) -> psycopg.Connection:
 
 
 def _try(url: str) -> None:
-    """Connect once. Raises `WarehouseError` if the server cannot be reached now or is too old."""
+    """Connect once. Raises `WarehouseError` if the server cannot be reached now, is too old, or lacks characters."""
     try:
         with psycopg.connect(url, connect_timeout=10) as connection:
             version = connection.info.server_version
+            encoding = connection.info.parameter_status("server_encoding")
     except psycopg.Error as error:
         reason = str(error).strip().splitlines()[0]
         if not reason.startswith("connection failed"):
@@ -95,6 +100,9 @@ def _try(url: str) -> None:
         raise WarehouseError(f"The warehouse {masked(url)} cannot be reached: {reason}.") from None
     if version < OLDEST_SERVER:
         raise WarehouseError(f"The warehouse {masked(url)} is PostgreSQL {version // 10000}: 16 or later is needed.")
+    if encoding not in ("UTF8", "SQL_ASCII"):
+        remedy = "create a database with ENCODING 'UTF8' TEMPLATE template0, and name it in WAREHOUSE_URL"
+        raise WarehouseError(f"The warehouse {masked(url)} has the encoding {encoding}: {remedy}.")
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import polars as pl
@@ -41,6 +42,17 @@ T = TypeVar("T")
 
 _LOST = ("08", "57P")
 """Classes of errors (PostgreSQL, appendix A) after which there is no connection: it failed, or the server ended it."""
+
+_REMEDIES: Mapping[type[psycopg.Error], str] = MappingProxyType(
+    {
+        psycopg.errors.InsufficientPrivilege: "let its user CREATE in the database and own the tables there",
+        psycopg.errors.ReadOnlySqlTransaction: "it may only be read: name a server and a user that write",
+        psycopg.errors.DuplicateTable: "another program made a table or view of this name: use another database",
+        psycopg.errors.ProgramLimitExceeded: "if another version of the platform made the table, drop it when no run "
+        "works, and run `analytics-platform materialize`, which builds it again",
+    }
+)
+"""What to do about what a server rejects."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +98,11 @@ def _explain(name: str, error: psycopg.Error) -> str:
     if isinstance(error, psycopg.OperationalError) and (error.sqlstate or "08").startswith(_LOST):
         # Also true of a COMMIT without an answer: days are replaced by the same rows, a batch is known by the ledger.
         return f"The connection to the warehouse {name} was lost, nothing is half stored: run it again ({what})."
-    return f"The warehouse {name} rejected a statement: {what.rstrip('.')}."
+    what = what.rstrip(".")
+    for kind, remedy in _REMEDIES.items():
+        if isinstance(error, kind):
+            return f"The warehouse {name} rejected a statement ({what}): {remedy}."
+    return f"The warehouse {name} rejected a statement: {what}."
 
 
 def _part(published: tuple[str, DayRange | None]) -> tuple[str, DayRange | None]:

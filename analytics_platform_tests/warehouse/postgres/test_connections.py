@@ -22,6 +22,7 @@ from analytics_platform.warehouse import LEDGER_TABLES, Session, WarehouseError,
 from analytics_platform.warehouse.postgres.connections import pool_of
 from analytics_platform.warehouse.postgres.session import PostgresSession
 from analytics_platform_tests.kit import Platform, click, load_rows, open_platform
+from analytics_platform_tests.postgres import server_url
 
 LISTS = CONTRACTS["star.dim_list"]
 OTHERS = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
@@ -123,6 +124,49 @@ def test_a_full_disk_of_the_server_is_one_sentence(platform: Platform, code: str
     assert str(error.value) == (
         f"The disk of the warehouse {name} is full: make room and run again; nothing is half written."
     )
+
+
+def test_what_a_database_sets_changes_no_value(tmp_path: Path, url: str, server: psycopg.Connection) -> None:
+    name = urlsplit(url).path.lstrip("/")
+    for setting, value in {
+        "datestyle": "German, DMY",
+        "quote_all_identifiers": "on",
+        "extra_float_digits": "-15",
+    }.items():
+        server.execute(f"ALTER DATABASE {name} SET {setting} = '{value}'")
+    asked = "SELECT TIMESTAMPTZ '2026-03-02 10:07:00+00', 0.1::DOUBLE + 0.2::DOUBLE AS sum"
+    platform = open_platform(tmp_path, warehouse_url=url)
+    with platform.session() as session:
+        session.ensure(*LEDGER_TABLES)
+        assert session.rows(asked) == [(dt.datetime(2026, 3, 2, 10, 7, tzinfo=dt.UTC), 0.1 + 0.2)]
+    with platform.session() as session:  # the same tables again
+        session.ensure(*LEDGER_TABLES)
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("42501", r"\(no\): let its user CREATE in the database and own the tables there\.$"),
+        ("25006", r"\(no\): it may only be read: name a server and a user that write\.$"),
+        ("42P07", r"\(no\): another program made a table or view of this name: use another database\.$"),
+        ("54000", r"\(no\): if another version of the platform made the table, drop it when no run works, and run"),
+        ("22012", r"rejected a statement: no\.$"),
+    ],
+)
+def test_of_what_a_server_rejects_there_is_a_remedy(platform: Platform, code: str, words: str) -> None:
+    with pytest.raises(WarehouseError, match=words), platform.session() as session:
+        assert isinstance(session, PostgresSession)
+        session.connection.execute(f"DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = '{code}', MESSAGE = 'no.'; END $$")
+
+
+def test_a_database_that_lacks_characters_is_named_with_the_remedy(tmp_path: Path, server: psycopg.Connection) -> None:
+    server.execute("CREATE DATABASE latin ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0")
+    url = urlsplit(server_url())._replace(path="/latin").geturl()
+    try:
+        with pytest.raises(WarehouseError, match="has the encoding LATIN1: create a database with ENCODING 'UTF8'"):
+            pool_of(url, 60.0)
+    finally:
+        server.execute("DROP DATABASE latin WITH (FORCE)")
 
 
 def test_a_read_only_session_changes_nothing(platform: Platform, session: Session) -> None:
