@@ -16,7 +16,7 @@ from analytics_platform.settings import Settings, load_settings
 from analytics_platform.sources.person import Person
 from analytics_platform.warehouse import Session, Warehouse, open_warehouse
 from analytics_platform.warehouse import erasure as erasing
-from analytics_platform.warehouse.erase import drop, erase
+from analytics_platform.warehouse.erase import drop, drop_members, erase
 
 
 def erase_person(identifiers: Mapping[str, Collection[str]], dry_run: bool) -> bool:
@@ -42,6 +42,8 @@ def erase_person(identifiers: Mapping[str, Collection[str]], dry_run: bool) -> b
         faults = erase(session, settings, lake, erasure, getpass.getuser(), complain)
     if not run(build_definitions(settings), settings, "*", None, False, load=False):
         faults.append("Tables were not built: put right what is said above, then run the same command again.")
+    with warehouse.session() as session:
+        drop_members(session, erasure.person)
     with warehouse.session(read_only=True) as session:
         left, unread = _search(session, settings, lake, erasure, "Proof: what a search finds now")
     if not _say([*faults, *unread, *(remedy for place in left for remedy in place.remedies)]):

@@ -12,6 +12,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -293,7 +294,8 @@ def _rest(source: Source, record: Mapping[str, Any], person: Person, key: bytes)
     orders = source.orders
     if orders is None or (orders.names and ga4_name((record["event_name"] or "").strip()) not in orders.names):
         return None
-    kept = {name: _only_order(source.contract, name, str(x)) for name in orders.columns if (x := record.get(name))}
+    texts = {name: str(x) for name in orders.columns if (x := record.get(name))}
+    kept = {name: x for name, text in texts.items() if (x := _only_order(source.contract, name, text, person, key))}
     if client := record.get("client_id"):
         kept["client_id"] = pseudonym(client, key)
     if "order_key" in kept:
@@ -303,17 +305,36 @@ def _rest(source: Source, record: Mapping[str, Any], person: Person, key: bytes)
     return None if person.is_in(kept) else kept
 
 
-def _only_order(contract: ContractType, name: str, text: str) -> str:
-    """Leave out of a JSON object what sums do not need."""
+def _only_order(contract: ContractType, name: str, text: str, person: Person, key: bytes) -> str:
+    """Leave out of a JSON object what sums do not need, and of all others the texts that name the person."""
     if not contract.columns[name].metadata["json"]:
-        return text
+        return "" if name in ("list_id", "list_name") and person.is_mentioned(text) else text
     try:
         document = unnest(read_json(text))
     except JsonError:
         return text
-    if not isinstance(document, dict):
-        return text
-    return canonical_json({name: value for name, value in document.items() if plain_name(name) in _ORDER_FIELDS})
+    if isinstance(document, dict):
+        document = {name: value for name, value in document.items() if plain_name(name) in _ORDER_FIELDS}
+    # A list called after the person is none any more; the order, its items and their amounts stay.
+    return canonical_json(_without(document, person, key)) if person.is_mentioned(text) else canonical_json(document)
+
+
+def _without(value: Any, person: Person, key: bytes, name: str = "") -> Any:
+    """Leave out of a JSON value each text that names the person; of an id (by its `name`) stays a pseudonym.
+
+    What is itself written as JSON is looked into.
+    """
+    if isinstance(value, dict):
+        return {each: kept for each, x in value.items() if (kept := _without(x, person, key, each)) is not None}
+    if isinstance(value, list):
+        return [kept for x in value if (kept := _without(x, person, key)) is not None]
+    if not isinstance(value, str) or not person.is_mentioned(value):
+        return value
+    with suppress(JsonError):
+        if isinstance(inner := unnest(read_json(value)), dict | list):
+            return _without(inner, person, key)
+    # Pieces without a product are not counted.
+    return pseudonym(value, key).removeprefix(ERASED) if name.lower().endswith("id") else None
 
 
 def pseudonym(client: str, key: bytes) -> str:

@@ -222,6 +222,29 @@ def _erase_from_tables(session: Session, erasure: Erasure, decided_by: str) -> N
         _note(session, erasure, days, decided_by)
 
 
+def drop_members(session: Session, person: Person) -> None:
+    """Delete the members of dimensions that name the person, once the facts that pointed to them are built again."""
+    existing = session.tables()
+    for contract in (each for each in _BUILT if each.table.name in _POINTED_TO & existing):
+        name, key = contract.table.name, quote(contract.table.key[0])
+        texts: dict[str, set[str]] = {}
+        for column, text in ((x, text) for row in rows_naming(session, contract, person) for x, text in row.items()):
+            if text and person.is_in({column: text}):
+                texts.setdefault(column, set()).add(text)
+        if texts:
+            named = " OR ".join(f"list_contains(${x}, CAST({quote(x)} AS VARCHAR))" for x in texts)
+            pointing = [
+                f"{key} NOT IN (SELECT {quote(column)} FROM {quote_table(facts.table.name)})"
+                for facts in CONTRACTS.values()
+                for column, dimension in facts.table.foreign_keys.items()
+                if dimension == name and facts.table.name in existing
+            ]
+            condition = " AND ".join([f"({named})", *pointing])
+            session.execute(
+                f"DELETE FROM {quote_table(name)} WHERE {condition}", {x: sorted(y) for x, y in texts.items()}
+            )
+
+
 def _delete_rows(session: Session, contract: ContractType, person: Person, keys: Collection[str]) -> set[dt.date]:
     """Delete the rows of a table with the person or one of the customer `keys`; return their days."""
     name, day = contract.table.name, contract.table.partition

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import gzip
+import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,7 +21,7 @@ from analytics_platform.sources.registry import SOURCES
 from analytics_platform.transform import DayRange
 from analytics_platform.warehouse import LEDGER_TABLES, Session
 from analytics_platform.warehouse.consistency import is_conserved
-from analytics_platform.warehouse.erase import drop, erase
+from analytics_platform.warehouse.erase import drop, drop_members, erase
 from analytics_platform.warehouse.erasure import STATE, Place, end, open_erasure, save, search, unfinished
 from analytics_platform.warehouse.ledger import find_batch, loadings
 from analytics_platform.warehouse.load import load_new_batches
@@ -115,6 +116,25 @@ def test_a_person_is_erased_everywhere_and_their_orders_stay_in_the_sums(platfor
     platform.landing.joinpath("a.csv").write_text(to_csv(rows), "utf-8", newline="")
     assert load_landed(platform, session) == []  # dropped again the file of before is known
     assert contents(session) == again
+
+
+@pytest.mark.parametrize("as_text", [False, True])
+def test_an_order_whose_items_name_the_person_stays_in_the_sums(
+    platform: Platform, session: Session, as_text: bool
+) -> None:
+    item = {"item_id": "x", "item_name": f"Mug of {MAIL}", "item_list_name": f"Picks for {MAIL}", "price": 5}
+    items = [item, {"item_id": MAIL, "item_name": "Card", "price": 2}]
+    data = {"transaction_id": "T1", "items": json.dumps(items) if as_text else items}
+    rows = [click(ADA, AT.format(1, 5), "purchase", data=data), click("bob", AT.format(1, 0))]
+    load_rows(platform, session, rows, "a.csv")
+    build(session, DAYS, platform.settings)
+    sums = "SELECT count(*), sum(revenue), sum(items), sum(quantity) FROM star.fact_orders"
+    before = session.rows(sums)
+    erase_person(platform, session, client=[ADA], email=[MAIL])
+    build(session, DAYS, platform.settings)
+    drop_members(session, Person.of(client=[ADA], email=[MAIL]))
+    assert session.rows(sums) == before
+    assert left(platform, session, client=[ADA], email=[MAIL]) == []
 
 
 def test_lake_and_tables_are_searched_by_what_the_gate_makes_of_a_value(platform: Platform, session: Session) -> None:
