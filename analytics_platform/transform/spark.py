@@ -29,8 +29,7 @@ _BODIES: Mapping[str, tuple[tuple[str, ...], str]] = MappingProxyType(
     {
         "surrogate_key": (  # a text of hexadecimal digits is no number there
             ("business_key",),
-            "CASE WHEN business_key LIKE 'erased:%' AND business_key RLIKE '^erased:[0-9a-f]{16}$' THEN -1"
-            " ELSE COALESCE(CAST(CONV(SUBSTRING(MD5(business_key), 1, 15), 16, 10) AS BIGINT), -1) END",
+            "COALESCE(CAST(CONV(SUBSTRING(MD5(business_key), 1, 15), 16, 10) AS BIGINT), -1)",
         ),
         "micros": (("instant",), "UNIX_MICROS(instant)"),
         "isodow": (("day",), _WEEKDAY),  # sqlglot's own translation is a day off

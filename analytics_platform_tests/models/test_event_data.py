@@ -309,3 +309,12 @@ def test_of_a_list_of_items_what_is_no_object_is_named(tmp_path: Path) -> None:
         assert unread_fields(session) == ["items that are no object in event_data of clickstream"]
         kept = "SELECT count(*) FROM cleaned.clickstream WHERE event_data LIKE '%items that are no object%'"
         assert session.one(kept) == (len(cases),)
+
+
+def test_a_product_and_a_list_may_be_called_as_an_erased_client_is(tmp_path: Path) -> None:
+    name = "erased:0123456789abcdef"
+    item = {"item_id": name, "item_list_id": name, "item_list_name": name, "price": 5}
+    rows = [click("a", "2024-03-01T10:00:00Z", "purchase", data={"items": [item]})]
+    with built_platform(tmp_path, rows, ["star.fact_event_items"]) as session:
+        for table, column in (("star.dim_product", "product_id"), ("star.dim_list", "list_id")):
+            assert session.rows(f"SELECT count(*) FROM {table} WHERE {column} = '{name}'") == [(1,)]

@@ -106,6 +106,7 @@ HOSTILE = (
 
 CALLS = (
     "surrogate_key(text)",
+    "client_key(text)",
     "page_key(text, text)",
     "order_key(text, text)",
     "channel(text, text, text, 'search')",

@@ -69,7 +69,7 @@ SELECT
     client_id,
     version,
     CASE
-        WHEN version = 1 THEN surrogate_key(client_id)
+        WHEN version = 1 THEN client_key(client_id)
         ELSE surrogate_key(md5(client_id) || '|' || CAST(version AS VARCHAR))
     END AS customer_key,
     customer_id,

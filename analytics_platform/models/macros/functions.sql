@@ -1,7 +1,8 @@
 -- The functions that models share and that differ from engine to engine. Each engine defines them once.
 -- A macro's argument is copied to every place that names it. Where it is named more than once, it is put into a list of one
 -- element and the body is a lambda over it: without, one price read from JSON took half a second to plan.
--- surrogate_key: BIGINT hash of a business key, -1 (the unknown member) for a missing one and a client that was erased.
+-- surrogate_key: BIGINT hash of a business key, -1 (the unknown member) for a missing one. client_key: the same of a client
+-- or person, -1 also for one that was erased. A product may be called so.
 -- page_key: the key of a page by its host, which a relative address has not, and its path. device_key: -1 where nothing is
 -- known of the device. variant_key: null without a variant, which surrogate_key would make the unknown member.
 -- micros: microseconds since 1970 of a time. json_list: the text if it is a JSON array, else null.
@@ -81,9 +82,11 @@ CREATE OR REPLACE TEMP MACRO spelled(document, names) AS
         lambda key: json_extract_string(document, '/' || replace(replace(key, '~', '~0'), '/', '~1'))
     );
 CREATE OR REPLACE TEMP MACRO surrogate_key(business_key) AS
+    coalesce(CAST('0x' || substr(md5(business_key), 1, 15) AS BIGINT), -1);
+CREATE OR REPLACE TEMP MACRO client_key(client) AS
     CASE
-        WHEN business_key LIKE 'erased:%' AND regexp_matches(business_key, '^erased:[0-9a-f]{16}$') THEN -1
-        ELSE coalesce(CAST('0x' || substr(md5(business_key), 1, 15) AS BIGINT), -1)
+        WHEN client LIKE 'erased:%' AND regexp_matches(client, '^erased:[0-9a-f]{16}$') THEN -1
+        ELSE surrogate_key(client)
     END;
 CREATE OR REPLACE TEMP MACRO page_key(host, path) AS surrogate_key(coalesce(host, '') || path);
 CREATE OR REPLACE TEMP MACRO device_key(device_type, os, browser) AS

@@ -26,7 +26,7 @@ clients AS (
     GROUP BY client_id
 )
 SELECT
-    coalesce(versions.customer_key, surrogate_key(clients.client_id)) AS customer_key,
+    coalesce(versions.customer_key, client_key(clients.client_id)) AS customer_key,
     clients.client_id,
     coalesce(versions.version, 1) AS version,
     coalesce(versions.valid_from, CAST('1900-01-01 00:00:00+00' AS TIMESTAMPTZ)) AS valid_from,

@@ -47,7 +47,7 @@ persons AS (
     SELECT person_id FROM known
 )
 SELECT
-    surrogate_key(persons.person_id) AS person_key,
+    client_key(persons.person_id) AS person_key,
     persons.person_id,
     CASE WHEN persons.person_id LIKE 'user:%' THEN substr(persons.person_id, 6) END AS user_id,
     coalesce(ids.clients, CASE WHEN persons.person_id LIKE 'user:%' THEN 0 ELSE 1 END) AS clients,

@@ -8,8 +8,8 @@ SELECT
     date_key(items.event_date) AS date_key,
     events.event_at,
     credited.session_id,
-    surrogate_key(sessions.person_id) AS person_key,
-    coalesce(customers.customer_key, surrogate_key(events.client_id)) AS customer_key,
+    client_key(sessions.person_id) AS person_key,
+    coalesce(customers.customer_key, client_key(events.client_id)) AS customer_key,
     coalesce(products.product_key, surrogate_key(credited.product_id)) AS product_key,
     coalesce(
         variant_key(credited.product_id, items.variant), products.product_key, surrogate_key(credited.product_id)

@@ -10,8 +10,8 @@ SELECT
     purchases.ordered_at,
     credited.session_id,
     purchases.client_id,
-    surrogate_key(buyers.person_id) AS person_key,
-    coalesce(customers.customer_key, surrogate_key(purchases.client_id)) AS customer_key,
+    client_key(buyers.person_id) AS person_key,
+    coalesce(customers.customer_key, client_key(purchases.client_id)) AS customer_key,
     coalesce(products.product_key, surrogate_key(credited.product_id)) AS product_key,
     coalesce(
         variant_key(credited.product_id, items.variant), products.product_key, surrogate_key(credited.product_id)
