@@ -70,7 +70,7 @@ def customers(session: Session) -> None:
 def quality(session: Session) -> None:
     days, _ = _days(session)
     for _ in range(2):  # and the days before
-        records.read_quality(session, days)
+        records.read_quality(session, 0.05, days)
     records.read_reasons(session, days)
     records.read_rejected(session, days, 501, ["clickstream"], "client_id: missing")
 

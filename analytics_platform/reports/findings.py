@@ -110,12 +110,12 @@ def read_facts(session: Session, as_of: dt.datetime, limit: float, currency: str
         visitors=int(visitors),
         frames=frames
         | {"variants": queries.read_variants(session, frames["products"]["product_id"].to_list())}
-        | {"rejected_purchases": records.read_rejected_purchases(session, ALL_DAYS)},
-        quality=records.read_quality(session, ALL_DAYS),
+        | {"rejected_purchases": records.read_rejected_purchases(session, limit, ALL_DAYS)},
+        quality=records.read_quality(session, limit, ALL_DAYS),
         reasons=records.read_reasons(session, ALL_DAYS).head(_REASONS),
         loaded_at=records.loaded_at(session),
         currency=shop_currency(session, currency),
-        unknown=queries.read_unknown(session),
+        unknown=queries.read_unknown(session, limit),
         unconverted=queries.unconverted(session),
         unknown_events=unknown_events(session),
         unread_fields=unread_fields(session),

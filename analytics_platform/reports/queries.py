@@ -15,9 +15,10 @@ import polars as pl
 from analytics_platform.sources.registry import EVENTS
 from analytics_platform.transform import DayRange
 from analytics_platform.warehouse import Session
+from analytics_platform.warehouse.error_rate import superseded_batches
 
 RATES = ("cleaned.daily_rates",)
-UNKNOWN = ("marts.unknown_amounts", "ops.quarantine")
+UNKNOWN = ("marts.unknown_amounts", "ops.quarantine", "ops.batch_days")
 OVERVIEW = (
     *("marts.daily_trends", "marts.funnel_daily", "marts.device_daily", "marts.data_quality_daily"),
     *("ops.pipeline_logs", *RATES, *UNKNOWN),
@@ -104,10 +105,10 @@ def days_with_data(session: Session, now: dt.datetime) -> tuple[DayRange, dt.dat
     return DayRange(first, last), min(slowest or last, now.astimezone(dt.UTC).date())
 
 
-def read_unknown(session: Session, days: DayRange = ALL_DAYS) -> pl.DataFrame:
+def read_unknown(session: Session, allowed: float, days: DayRange = ALL_DAYS) -> pl.DataFrame:
     """Return how many orders and refunds have an amount that is in no sum, and how many records an unreadable one.
 
-    `excess` is what of refunds does not count.
+    `excess` is what of refunds does not count. Records that are superseded (`allowed` is MAX_ERROR_RATE) are left out.
     """
     sql = """
         SELECT kind, reason, sum(events)::BIGINT, sum(excess)
@@ -117,10 +118,14 @@ def read_unknown(session: Session, days: DayRange = ALL_DAYS) -> pl.DataFrame:
         UNION ALL
         SELECT 'record', 'unreadable', count(*), 0
         FROM ops.quarantine
-        WHERE error_reason LIKE '%is no amount%' OR error_reason LIKE '%not an amount%'
+        WHERE
+            (error_reason LIKE '%is no amount%' OR error_reason LIKE '%not an amount%')
+            AND NOT list_contains($superseded, batch_id)
         ORDER BY kind, reason
         """
-    return frame(session, "kind reason events excess", sql, days).filter(pl.col("events") > 0)
+    superseded = superseded_batches(session, allowed)
+    found = frame(session, "kind reason events excess", sql, days, superseded=superseded)
+    return found.filter(pl.col("events") > 0)
 
 
 def unconverted(session: Session, days: DayRange = ALL_DAYS) -> list[str]:

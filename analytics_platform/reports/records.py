@@ -11,6 +11,7 @@ from analytics_platform.contracts.event_names import is_purchase
 from analytics_platform.reports.queries import OF_SOURCES, chosen, frame
 from analytics_platform.transform import DayRange
 from analytics_platform.warehouse import Session
+from analytics_platform.warehouse.error_rate import superseded_batches
 
 # The day a rejected record counts on, as in ops.batch_days: without a known time, the day it was rejected.
 _REJECTED_ON = "coalesce(event_date, neighbour_date, CAST(quarantined_at AS DATE))"
@@ -38,16 +39,29 @@ def data_sources(session: Session) -> list[str]:
     return [str(source) for (source,) in session.rows("SELECT DISTINCT source FROM ops.pipeline_logs ORDER BY source")]
 
 
-def read_quality(session: Session, days: DayRange, sources: Sequence[str] = ()) -> pl.DataFrame:
-    """Return what became of the records of each day and source, and which columns none of the accepted ones has."""
+def read_quality(session: Session, allowed: float, days: DayRange, sources: Sequence[str] = ()) -> pl.DataFrame:
+    """Return what became of the records of each day and source, and which columns none of the accepted ones has.
+
+    `rows_superseded` are the rejected ones whose file came again with at most the `allowed` share of them.
+    """
     sql = f"""
-        SELECT date, source, rows_accepted, rows_duplicate, rows_quarantined, empty_columns, unknown_events
+        WITH settled AS (
+            SELECT event_date AS date, source, sum(rows_quarantined)::BIGINT AS rows_superseded
+            FROM ops.batch_days
+            WHERE list_contains($superseded, batch_id)
+            GROUP BY event_date, source
+        )
+        SELECT
+            date, source, rows_accepted, rows_duplicate, rows_quarantined, empty_columns, unknown_events,
+            coalesce(rows_superseded, 0)
         FROM marts.data_quality_daily
+        LEFT JOIN settled USING (date, source)
         WHERE date BETWEEN $first AND $last AND {OF_SOURCES}
         ORDER BY date, source
         """
-    columns = "date source rows_accepted rows_duplicate rows_quarantined empty_columns unknown_events"
-    return frame(session, columns, sql, days, **chosen(sources))
+    columns = "date source rows_accepted rows_duplicate rows_quarantined empty_columns unknown_events rows_superseded"
+    superseded = superseded_batches(session, allowed)
+    return frame(session, columns, sql, days, **chosen(sources), superseded=superseded)
 
 
 def read_unknown_events(session: Session, days: DayRange, sources: Sequence[str] = ()) -> list[str]:
@@ -79,15 +93,22 @@ def read_reasons(session: Session, days: DayRange, sources: Sequence[str] = ()) 
     return single.group_by("reason").agg(pl.col("rows").sum()).sort(["rows", "reason"], descending=[True, False])
 
 
-def read_rejected_purchases(session: Session, days: DayRange) -> pl.DataFrame:
-    """Return how many purchases the gate rejected on each day, as far as their name could be read."""
+def read_rejected_purchases(session: Session, allowed: float, days: DayRange) -> pl.DataFrame:
+    """Return how many purchases are missing on each day since the gate rejected them, as far as their name is readable.
+
+    One whose file came again with at most the `allowed` share of rejected records is not missing; one that a person
+    accepted as rejected still is.
+    """
     sql = f"""
         SELECT {_REJECTED_ON} AS date, event_name, count(*)
         FROM ops.quarantine
-        WHERE {_REJECTED_ON} BETWEEN $first AND $last AND event_name IS NOT NULL
+        WHERE
+            {_REJECTED_ON} BETWEEN $first AND $last AND event_name IS NOT NULL
+            AND NOT list_contains($superseded, batch_id)
         GROUP BY {_REJECTED_ON}, event_name
         """
-    found = frame(session, "date event_name purchases", sql, days)
+    superseded = superseded_batches(session, allowed)
+    found = frame(session, "date event_name purchases", sql, days, superseded=superseded)
     bought = found.filter(pl.Series([is_purchase(name) for name in found["event_name"]], dtype=pl.Boolean))
     return bought.group_by("date").agg(pl.col("purchases").sum()).sort("date")
 

@@ -49,10 +49,15 @@ class Breach:
 def settled_batches(session: Session, allowed: float) -> dict[str, list[str]]:
     """Return the batches whose rejected rows are settled, as the parameter `settled`.
 
-    A person accepted them, or the same file came again later with at most the `allowed` share of rejected rows.
+    A person accepted them, or they are superseded.
     """
     accepted = [batch for (batch,) in session.rows("SELECT batch_id FROM ops.acceptances")]
-    superseded = session.rows(
+    return {"settled": [*accepted, *superseded_batches(session, allowed)]}
+
+
+def superseded_batches(session: Session, allowed: float) -> list[str]:
+    """Return the batches whose file came again later with at most the `allowed` share of rejected rows."""
+    found = session.rows(
         """
         WITH clean AS (
             SELECT source, input, max(arrived_at) AS arrived_at FROM ops.pipeline_logs
@@ -64,7 +69,7 @@ def settled_batches(session: Session, allowed: float) -> dict[str, list[str]]:
         """,
         {"allowed": allowed},
     )
-    return {"settled": [*accepted, *(batch for batch, source, name in superseded if is_file(source, name))]}
+    return [batch for batch, source, name in found if is_file(source, name)]
 
 
 def is_file(source: str, name: str) -> bool:

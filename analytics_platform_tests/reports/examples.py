@@ -68,6 +68,7 @@ _SCHEMAS: Mapping[str, dict[str, Any]] = {
     "quality": {
         "date": pl.Date, "source": pl.String, "rows_accepted": pl.Int64, "rows_duplicate": pl.Int64,
         "rows_quarantined": pl.Int64, "empty_columns": pl.String, "unknown_events": pl.String,
+        "rows_superseded": pl.Int64,
     },
     "variants": {
         "product_id": pl.String, "product_name": pl.String, "variant": pl.String, "orders": pl.Int64,
@@ -86,7 +87,11 @@ def frame(name: str, rows: Sequence[Sequence[object]] = ()) -> pl.DataFrame:
     schema = _SCHEMAS[name]
     values = [
         [
-            Decimal(str(value)) if kind == _MONEY and value is not None else value
+            Decimal(str(value))
+            if kind == _MONEY and value is not None
+            else 0
+            if value is None and kind == pl.Int64
+            else value
             for value, kind in zip_longest(row, schema.values(), fillvalue=None)
         ]
         for row in rows

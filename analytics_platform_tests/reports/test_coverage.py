@@ -56,6 +56,11 @@ def test_what_differs_between_two_weeks_is_named(
     assert differences(frame("quality", rows), BEFORE, AFTER) == said
 
 
+def test_rejected_records_that_came_again_are_no_difference() -> None:
+    rows = [(NOV_1 + dt.timedelta(n), "app", 100, 0, 18 * (n > 6), "", None, 18 * (n > 6)) for n in range(14)]
+    assert differences(frame("quality", rows), BEFORE, AFTER) == []
+
+
 @pytest.mark.parametrize(
     ("since", "said"),
     [

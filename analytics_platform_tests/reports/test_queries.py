@@ -8,7 +8,7 @@ import pytest
 
 from analytics_platform.reports import queries, records
 from analytics_platform.warehouse.watchdog import shop_currency
-from analytics_platform_tests.reports.examples import AS_OF, FRAMES, NOV_1, add, fill, frame, read, warehouse
+from analytics_platform_tests.reports.examples import AS_OF, FRAMES, LIMIT, NOV_1, add, fill, frame, read, warehouse
 
 
 @pytest.fixture
@@ -94,7 +94,7 @@ def test_unknown_amounts_are_counted_by_reason_and_unreadable_records_with_them(
             add(session, "marts.unknown_amounts", **figures)
         for reason in ("event_data: items[].price is no amount", "revenue: not an amount", "client_id: missing"):
             add(session, "ops.quarantine", error_reason=reason)
-        assert queries.read_unknown(session).rows() == [
+        assert queries.read_unknown(session, LIMIT).rows() == [
             ("order", "no value", 4, 0),
             ("record", "unreadable", 2, 0),
             ("refund", "more than the order", 2, 9),
@@ -105,7 +105,38 @@ def test_rejected_purchases_are_counted_by_day_whatever_their_source_calls_them(
     with warehouse(path) as session:
         for name in ("purchase", "Order Completed", "bought", "view_item", None):
             add(session, "ops.quarantine", event_name=name, event_date=NOV_1)
-        assert records.read_rejected_purchases(session, queries.ALL_DAYS).rows() == [(NOV_1, 3)]
+        assert records.read_rejected_purchases(session, LIMIT, queries.ALL_DAYS).rows() == [(NOV_1, 3)]
+
+
+@pytest.mark.parametrize(
+    ("name", "error_rate", "accepted", "missing"),
+    [
+        ("shop.csv", 0.01, False, 0),  # it came again, corrected
+        ("shop.csv", 0.06, False, 1),
+        ("other.csv", 0.01, False, 1),
+        ("other.csv", 0.01, True, 1),  # a person goes on without it: it is missing all the same
+    ],
+)
+def test_what_came_again_under_the_same_name_with_few_rejections_is_not_missing(
+    path: Path, name: str, error_rate: float, accepted: bool, missing: int
+) -> None:
+    with warehouse(path) as session:
+        log = {"source": "clickstream", "rows_read": 100}
+        add(session, "ops.pipeline_logs", **log, batch_id="b1", input="shop.csv", rows_quarantined=9, error_rate=0.09)
+        later = {"arrived_at": AS_OF + dt.timedelta(1), "input": name, "error_rate": error_rate}
+        add(session, "ops.pipeline_logs", **log, batch_id="b2", **later)
+        if accepted:
+            add(session, "ops.acceptances", batch_id="b1")
+        lost = {"batch_id": "b1", "event_name": "purchase", "error_reason": "revenue: not an amount"}
+        add(session, "ops.quarantine", **lost, event_date=NOV_1)
+        day = {"source": "clickstream", "rows_quarantined": 9}
+        add(session, "ops.batch_days", **day, batch_id="b1", event_date=NOV_1)
+        add(session, "marts.data_quality_daily", **day, rows_accepted=91, date=NOV_1)
+
+        assert records.read_rejected_purchases(session, LIMIT, queries.ALL_DAYS)["purchases"].sum() == missing
+        assert queries.read_unknown(session, LIMIT)["events"].sum() == missing
+        quality = records.read_quality(session, LIMIT, queries.ALL_DAYS)
+        assert quality[["rows_quarantined", "rows_superseded"]].row(0) == (9, 9 - 9 * missing)
 
 
 def test_orders_without_a_known_revenue_are_counted(path: Path) -> None:

@@ -29,6 +29,11 @@ SELECT product_id, '' AS product_name, 0 AS views, quantity, revenue FROM marts.
 ORDER BY revenue DESC, product_id LIMIT 10
 """
 
+
+def _read_quality(session: Session, days: DayRange) -> pl.DataFrame:
+    return records.read_quality(session, 0.0, days)  # the plot shows what was rejected, superseded or not
+
+
 PLOTS: Mapping[str, tuple[str, str, Callable[[Session, DayRange], pl.DataFrame]]] = MappingProxyType(
     {
         "marts.daily_trends": ("Daily trends", "trends_plot", lambda s, days: queries.read_days(s, days, days.last)),
@@ -37,7 +42,7 @@ PLOTS: Mapping[str, tuple[str, str, Callable[[Session, DayRange], pl.DataFrame]]
         "marts.device_daily": ("Sessions and revenue by device", "devices_plot", queries.read_devices),
         "marts.top_sellers": ("Best sellers", "products_plot", lambda s, _: s.frame(_TOP_SELLERS)),
         "marts.list_performance": ("Lists by engagement", "lists_plot", lambda s, _: queries.read_lists(s)),
-        "marts.data_quality_daily": ("Rejected records by day", "errors_plot", records.read_quality),
+        "marts.data_quality_daily": ("Rejected records by day", "errors_plot", _read_quality),
     }
 )
 """Title, plot of `reports.plots`, and the frame it draws: of the last 30 days where the table has days."""

@@ -139,13 +139,15 @@ def choose_days(session: Session, population: str = NO_BOTS) -> Chosen:
             days = DayRange(max(data.first, last - dt.timedelta(days=_PERIODS[str(period)] - 1)), last)
     length = (days.last - days.first).days + 1
     before = DayRange(days.first - dt.timedelta(days=length), days.first - dt.timedelta(days=1))
-    is_covered = before.first >= data.first
+    is_covered, limit = before.first >= data.first, settings().max_error_rate
     if not is_covered:
         compared = "there is no earlier data to compare with"
-        reservations = unevenness(records.read_quality(session, days))
+        reservations = unevenness(records.read_quality(session, limit, days))
     else:
         compared = f"compared with {span(before.first, before.last)}"
-        reservations = differences(records.read_quality(session, DayRange(before.first, days.last)), before, days)
+        reservations = differences(
+            records.read_quality(session, limit, DayRange(before.first, days.last)), before, days
+        )
     st.text(f"{but(f'{span(days.first, days.last, year=True)} (UTC), {compared}.', reservations)} {population}")
     return Chosen(days, before if is_covered else None, complete_until)
 

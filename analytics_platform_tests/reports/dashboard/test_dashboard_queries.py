@@ -54,7 +54,7 @@ FRAMES: dict[str, Callable[[Session], pl.DataFrame]] = {
     "places": lambda session: customers.read_places(session, 10),
     "cities": lambda session: customers.read_cities(session, 10),
     "best customers": lambda session: customers.read_customers(session, "revenue"),
-    "quality": lambda session: records.read_quality(session, ALL, ["web_logs"]),
+    "quality": lambda session: records.read_quality(session, 0.05, ALL, ["web_logs"]),
     "reasons": lambda session: records.read_reasons(session, ALL),
     "rejected": lambda session: records.read_rejected(session, ALL, 10, ["clickstream"], "client_id: missing"),
     "batches": lambda session: records.read_batches(session, 10),
@@ -94,6 +94,8 @@ def test_the_days_with_data_are_known(duck: Session, postgres: Session) -> None:
         assert records.days_of_last_load(session) == (LAST, LOADED.date())
         assert queries.traffic_sources(session, ALL, 1) == ["newsletter"]
         assert records.data_sources(session) == ["clickstream", "web_logs"]
+        assert records.read_rejected_purchases(session, 0.05, ALL).is_empty()
+        assert queries.read_unknown(session, 0.05, ALL).is_empty()
 
 
 def test_a_search_keeps_the_totals_of_all_products(duck: Session, postgres: Session) -> None:

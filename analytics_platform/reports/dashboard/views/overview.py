@@ -38,15 +38,16 @@ def show() -> None:
         days = queries.read_days(session, chosen.days, chosen.complete_until)
         before = queries.read_days(session, chosen.before, chosen.complete_until) if chosen.before else days.clear()
         shell.key_figures(figures(days, before))
-        unknown = queries.read_unknown(session, chosen.days)
+        limit = shell.settings().max_error_rate
+        unknown = queries.read_unknown(session, limit, chosen.days)
         if said := data_quality.unknown_sentence(unknown, queries.unconverted(session, chosen.days)):
             st.text(said)
-        rejected, total = records.read_rejected_purchases(session, chosen.days), total_of(days)
+        rejected, total = records.read_rejected_purchases(session, limit, chosen.days), total_of(days)
         for said in lost_purchases(rejected, total) if total else ():
             st.text(f"{said}.")
         with shell.card("Daily trend"):
             _trend(days, before)
-        quality = records.read_quality(session, chosen.days)
+        quality = records.read_quality(session, limit, chosen.days)
         left, right = st.columns(2, gap="small")
         with left, shell.card("Funnel"):
             steps = queries.read_funnel(session, chosen.days)

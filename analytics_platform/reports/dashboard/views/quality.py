@@ -36,11 +36,11 @@ def show() -> None:
     """Draw the page."""
     with shell.open_warehouse(*queries.OVERVIEW, *queries.QUALITY) as session:
         chosen, sources = shell.choose_days(session, "Records of bots are counted too."), shell.choose_sources(session)
-        quality = records.read_quality(session, chosen.days, sources)
-        before = records.read_quality(session, chosen.before, sources) if chosen.before else quality.clear()
+        limit = shell.settings().max_error_rate
+        quality = records.read_quality(session, limit, chosen.days, sources)
+        before = records.read_quality(session, limit, chosen.before, sources) if chosen.before else quality.clear()
         reasons = records.read_reasons(session, chosen.days, sources)
         shell.key_figures(figures(quality, before))
-        limit = shell.settings().max_error_rate
         with shell.card("Error rate by source"):
             st.text(data_quality.quality_sentence(quality, reasons, limit, days_above(session, limit, chosen.days)))
             shell.plot("errors_plot", "Share of rejected records by day", quality, limit)
@@ -52,7 +52,7 @@ def show() -> None:
                 shell.table(tables.reasons_table(reasons.head(_REASONS)), "Nothing was rejected.")
         with shell.card("Not fully counted"):
             currencies = queries.unconverted(session, chosen.days)
-            unknown = data_quality.unknown_sentence(queries.read_unknown(session, chosen.days), currencies)
+            unknown = data_quality.unknown_sentence(queries.read_unknown(session, limit, chosen.days), currencies)
             events = records.read_unknown_events(session, chosen.days, sources)
             unread = {"amounts": [unknown] if unknown else [], "events": events, "fields": unread_fields(session)}
             st.text(f"{data_quality.unread_sentence(unread)} Fields are those of all days and sources.")

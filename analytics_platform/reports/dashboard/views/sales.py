@@ -35,7 +35,7 @@ def show_channels() -> None:
         )  # fmt: skip
         credits = queries.read_credits(session, chosen.days, sources)
         before = queries.read_credits(session, chosen.before, sources) if chosen.before else None
-        gaps = channel_gaps(records.read_quality(session, chosen.days))
+        gaps = channel_gaps(records.read_quality(session, shell.settings().max_error_rate, chosen.days))
         with shell.card("First touch against last touch"):
             st.text(sentences.but(sentences.attribution_sentence(credits), [*gaps]))
             shell.plot("attribution_plot", "Share of revenue by first and last touch", sentences.credit_shares(credits))
@@ -49,7 +49,9 @@ def show_products() -> None:
         chosen = shell.choose_days(session)
         with shell.card("Best sellers"):
             best = queries.read_products(session, chosen.days, _TOP)
-            empty = empty_columns(records.read_quality(session, chosen.days), ["items"])
+            empty = empty_columns(
+                records.read_quality(session, shell.settings().max_error_rate, chosen.days), ["items"]
+            )
             st.text(sentences.but(sentences.products_sentence(best), [*empty]))
             shell.plot("products_plot", "Best sellers", best)
             text = st.text_input(
