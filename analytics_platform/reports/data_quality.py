@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 import polars as pl
 
+from analytics_platform.contracts.event_names import CALLS_ABOUT_PEOPLE
 from analytics_platform.errors import count
 from analytics_platform.reports.wording import (
     capital,
@@ -72,6 +73,9 @@ def unread_sentence(unread: Mapping[str, Sequence[str]]) -> str:
         "events": "some events have an unknown name and count in sessions and interactions only",
         "fields": "some fields are in no figure",
     }
+    calls = [name for name in CALLS_ABOUT_PEOPLE if any(repr(name) in text for text in unread.get("events", ()))]
+    if calls:
+        became["events"] += f", {listed(calls)} in sessions only"
     said = [became[kind] for kind, texts in unread.items() if texts]
     return f"{capital(listed(said))}." if said else "Every event, amount and field is counted."
 

@@ -54,6 +54,19 @@ class TestQuality:
         )
 
 
+@pytest.mark.parametrize(
+    ("events", "said"),
+    [
+        ("'wiggle' of kiosk (2)", "."),
+        ("'identify' of app (3)", ", identify in sessions only."),
+        ("'alias', 'identify', 'wave' of app", ", identify and alias in sessions only."),
+    ],
+)
+def test_calls_that_tell_who_somebody_is_are_no_interactions(events: str, said: str) -> None:
+    usual = "Some events have an unknown name and count in sessions and interactions only"
+    assert data_quality.unread_sentence({"events": [events]}) == usual + said
+
+
 @given(
     st.lists(
         st.tuples(dates, st.sampled_from(["a", "b"]), counts, counts, counts),
