@@ -52,6 +52,13 @@ def lost_purchases(rejected: pl.DataFrame, after: Total, before: Total | None = 
         yield f"{part} of {span(after.first, after.last)} {became} in no figure{earlier}"
 
 
+def unknown_amounts(total: Total | None) -> Iterator[str]:
+    """Name the orders whose amount is unknown: shares of the revenue are those of the others."""
+    if total and total.unknown:
+        part = f"{whole(total.unknown)} of {count(total.orders, 'order')} of {span(total.first, total.last)}"
+        yield f"{part} {'has' if total.unknown == 1 else 'have'} an unknown amount, which is in no sum"
+
+
 def unevenness(quality: pl.DataFrame) -> list[str]:
     """Name what makes days hard to tell together: much more rejected, sources that begin or end, and empty columns."""
     events = _events(quality)

@@ -23,6 +23,7 @@ from analytics_platform.reports.coverage import (
     lost_purchases,
     unevenness,
     unfinished_sentence,
+    unknown_amounts,
 )
 from analytics_platform.reports.drawing import Plot, draw
 from analytics_platform.reports.periods import total_of, weeks_of
@@ -234,8 +235,9 @@ def reservations(facts: Facts) -> Mapping[str, Sequence[str]]:
     found |= {"attribution": [*channel_gaps(facts.quality)], "funnel": [*bad_days(facts.quality)]}
     rejected, total = facts.frames["rejected_purchases"], total_of(facts.days)
     lost = [*lost_purchases(rejected, total)] if total else []
-    if total and rejected["purchases"].sum() >= _TELLING * total.orders:
-        found |= {subject: [*found.get(subject, ()), *lost] for subject in ("attribution", "devices", "products")}
+    is_telling = total and rejected["purchases"].sum() >= _TELLING * total.orders
+    missing = [*(lost if is_telling else ()), *unknown_amounts(total)]
+    found |= {subject: [*found.get(subject, ()), *missing] for subject in ("attribution", "devices", "products")}
     if weeks := weeks_of(facts.days):
         before, after = weeks
         found["trends"] = [

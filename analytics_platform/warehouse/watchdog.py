@@ -134,15 +134,18 @@ def has_revenue(session: Session, settings: Settings, now: dt.datetime) -> Obser
             "materialize`. For a shop that takes no orders set EXPECTS_ORDERS=false."
         )
         return Observation("revenue", False, f"{count(sessions, 'session')} and no order ever", remedy)
-    orders, revenue = session.one(
+    orders, revenue, unknown = session.one(
         """
-        SELECT coalesce(sum(orders), 0), coalesce(sum(revenue), 0) FROM marts.daily_trends
+        SELECT coalesce(sum(orders), 0), coalesce(sum(revenue), 0), coalesce(sum(unknown_amounts), 0)
+        FROM marts.daily_trends
         WHERE date > (SELECT max(date) FROM marts.daily_trends) - CAST($week AS INTEGER)
         """,
         {"week": WEEK},
     )
     amount = f"{shop_currency(session, settings.shop_currency)} {revenue:,.2f}".strip()
-    seen = f"{amount} from {count(orders, 'order')} in the last {WEEK} days of data, last order on {last}"
+    # "EUR 0.00 from 7 orders" read as if they had been free.
+    of_them = f", {'all' if unknown == orders else f'{unknown:,} of them'} of unknown amount," if unknown else ""
+    seen = f"{amount} from {count(orders, 'order')}{of_them} in the last {WEEK} days of data, last order on {last}"
     remedy = (
         f"Purchases of the last {WEEK} days of data are missing, or have no revenue: correct what sends them, let them "
         "arrive again with it, then run `analytics-platform materialize`."

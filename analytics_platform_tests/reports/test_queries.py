@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from analytics_platform.reports import queries, records
-from analytics_platform.warehouse.watchdog import shop_currency
+from analytics_platform.settings import load_settings
+from analytics_platform.warehouse.watchdog import has_revenue, shop_currency
 from analytics_platform_tests.reports.examples import AS_OF, FRAMES, LIMIT, NOV_1, add, fill, frame, read, warehouse
 
 
@@ -146,6 +147,21 @@ def test_orders_without_a_known_revenue_are_counted(path: Path) -> None:
             figures = {"orders": orders, "revenue": revenue, "unknown_amounts": unknown}
             add(session, "marts.daily_trends", date=date, **figures)
     assert read(path).days["unknown"].to_list() == [1, 4, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("unknown", "seen"),
+    [(0, "EUR 54.00 from 9 orders in"), (4, "EUR 54.00 from 9 orders, 4 of them of unknown amount, in")],
+)
+def test_the_watchdog_says_how_many_orders_are_in_no_sum(path: Path, unknown: int, seen: str) -> None:
+    settings = load_settings(shop_currency="EUR")
+    with warehouse(path) as session:
+        add(session, "marts.daily_trends", date=NOV_1, orders=9, revenue=54, unknown_amounts=unknown)
+        assert has_revenue(session, settings, AS_OF).seen.startswith(seen)
+        session.connection.execute("UPDATE marts.daily_trends SET revenue = 0, unknown_amounts = orders")
+        assert has_revenue(session, settings, AS_OF).seen.startswith(
+            "EUR 0.00 from 9 orders, all of unknown amount, in"
+        )
 
 
 def test_sums_are_exact_and_visitors_are_counted_once_without_bots(path: Path) -> None:

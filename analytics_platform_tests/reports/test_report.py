@@ -11,7 +11,18 @@ from analytics_platform.reports.findings import NO_DATA, Report, make_report, re
 from analytics_platform.reports.render import render_html, render_markdown
 from analytics_platform.reports.tables import customers_table
 from analytics_platform.warehouse import DuckDBWarehouse
-from analytics_platform_tests.reports.examples import AS_OF, LIMIT, NOV_1, days, facts, fill, frame, read, warehouse
+from analytics_platform_tests.reports.examples import (
+    AS_OF,
+    LIMIT,
+    NOV_1,
+    days,
+    facts,
+    fill,
+    frame,
+    product,
+    read,
+    warehouse,
+)
 
 TITLES = [
     "Daily trends", "Funnel", "Channels: first touch against last touch", "Devices", "Top products",
@@ -75,6 +86,19 @@ def test_a_column_that_a_section_needs_and_one_week_lacks_is_named_there() -> No
     assert said["devices"].endswith("; but clickstream has no user_agent on 8–14 Nov.")
     assert said["product_lists"].endswith("; but clickstream has no lists on 8–14 Nov.")
     assert "but" not in said["top_products"]
+
+
+def test_orders_of_unknown_amount_are_named_beside_every_share_of_the_revenue() -> None:
+    credits = frame("attribution", [("Direct", 1, 1, 1, 1, 99, 1), ("Email", 1, 1, 1, 99, 1, 99)])
+    devices = frame("devices", [("desktop", 10, 0, 2, 2, 99)])
+    sold = frame("products", [product("Bed", 2, 99)])
+    for unknown, named in ((0, ""), (1, "; but 2 of 6 orders of 1–2 Nov have an unknown amount, which is in no sum.")):
+        found = facts(
+            days=days(*[(10, 3, 50)] * 2, unknown=unknown), attribution=credits, devices=devices, products=sold
+        )
+        said = {section.name: section.sentence for section in make_report(found, AS_OF, LIMIT).sections}
+        for name in ("attribution", "devices", "top_products"):
+            assert said[name].endswith(named) and ("unknown amount" in said[name]) == bool(unknown)
 
 
 @pytest.mark.parametrize("unfinished", [1, 7])

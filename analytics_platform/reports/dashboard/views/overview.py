@@ -10,7 +10,7 @@ import streamlit as st
 
 from analytics_platform.reports import data_quality, queries, records, sentences, tables
 from analytics_platform.reports.colours import BLUE, FAINT
-from analytics_platform.reports.coverage import bad_days, empty_columns, lost_purchases
+from analytics_platform.reports.coverage import bad_days, empty_columns, lost_purchases, unknown_amounts
 from analytics_platform.reports.dashboard import shell
 from analytics_platform.reports.dashboard.shell import KeyFigure
 from analytics_platform.reports.periods import total_of
@@ -57,7 +57,7 @@ def show() -> None:
         with right, shell.card("Devices"):
             devices = queries.read_devices(session, chosen.days)
             empty = empty_columns(quality, ["user_agent"])
-            st.text(sentences.but(sentences.devices_sentence(devices), [*empty]))
+            st.text(sentences.but(sentences.devices_sentence(devices), [*empty, *unknown_amounts(total)]))
             then = ("device_type", queries.read_devices(session, chosen.before)) if chosen.before else None
             shell.table(tables.devices_table(devices, before=then))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import altair as alt
@@ -12,10 +13,12 @@ import streamlit as st
 from analytics_platform.errors import count
 from analytics_platform.reports import customers, queries, records, sentences, tables
 from analytics_platform.reports.colours import BLUE, FAINT, LINE, PAGE
-from analytics_platform.reports.coverage import channel_gaps, empty_columns
+from analytics_platform.reports.coverage import channel_gaps, empty_columns, unknown_amounts
 from analytics_platform.reports.dashboard import shell
-from analytics_platform.reports.dashboard.shell import KeyFigure
+from analytics_platform.reports.dashboard.shell import Chosen, KeyFigure
+from analytics_platform.reports.periods import total_of
 from analytics_platform.reports.wording import money, percent, share, whole
+from analytics_platform.warehouse import Session
 
 _SOURCES = 200
 """Traffic sources to choose from."""
@@ -37,7 +40,7 @@ def show_channels() -> None:
         before = queries.read_credits(session, chosen.before, sources) if chosen.before else None
         gaps = channel_gaps(records.read_quality(session, shell.settings().max_error_rate, chosen.days))
         with shell.card("First touch against last touch"):
-            st.text(sentences.but(sentences.attribution_sentence(credits), [*gaps]))
+            st.text(sentences.but(sentences.attribution_sentence(credits), [*gaps, *_unknown(session, chosen)]))
             shell.plot("attribution_plot", "Share of revenue by first and last touch", sentences.credit_shares(credits))
         with shell.card("Credit by channel"):
             shell.table(tables.attribution_table(credits, before))
@@ -52,7 +55,7 @@ def show_products() -> None:
             empty = empty_columns(
                 records.read_quality(session, shell.settings().max_error_rate, chosen.days), ["items"]
             )
-            st.text(sentences.but(sentences.products_sentence(best), [*empty]))
+            st.text(sentences.but(sentences.products_sentence(best), [*empty, *_unknown(session, chosen)]))
             shell.plot("products_plot", "Best sellers", best)
             text = st.text_input(
                 "Find a product", key="product", placeholder="Find a product by name or id", max_chars=_LONGEST_SEARCH,
@@ -104,6 +107,10 @@ def show_customers() -> None:
             best = tables.customers_table(customers.read_customers(session, "revenue", _TOP), "Customers by revenue")
             shell.table(best, "No customers yet.")
             shell.table(tables.persons_table(customers.read_persons(session, _TOP)), "No order yet.")
+
+
+def _unknown(session: Session, chosen: Chosen) -> Iterator[str]:
+    return unknown_amounts(total_of(queries.read_days(session, chosen.days, chosen.complete_until)))
 
 
 def _map(places: pl.DataFrame) -> None:
