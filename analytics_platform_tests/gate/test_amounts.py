@@ -150,6 +150,12 @@ def test_a_currency_is_read_from_the_text_of_an_amount(engine: duckdb.DuckDBPyCo
     assert found.fetchall() == [(text, code or None, False) for code, texts in CURRENCIES.items() for text in texts]
 
 
+@pytest.mark.parametrize("text", ["inf", "-inf", "Infinity", "-Infinity", "nan", "NaN"])
+def test_what_is_no_number_is_neither_a_currency_nor_an_amount(engine: duckdb.DuckDBPyConnection, text: str) -> None:
+    found = engine.execute("SELECT currency_in($text), currency_code($text), amount($text)", {"text": text})
+    assert found.fetchall() == [(None, None, None)]
+
+
 WRITTEN = st.one_of(
     st.sampled_from([*READ, *UNREADABLE, *MISSING]),
     st.integers(),

@@ -178,7 +178,7 @@ CREATE OR REPLACE TEMP MACRO is_unreadable(amount_text) AS
 CREATE OR REPLACE TEMP MACRO currency_code(currency_text) AS
     CASE WHEN currency_text IS NOT NULL THEN list_transform(
         [upper(known(currency_text))],
-        lambda sign: coalesce(
+        lambda sign: CASE WHEN sign NOT IN ('INF', '-INF', 'INFINITY', '-INFINITY') THEN coalesce(
             MAP {
                 '€': 'EUR', '£': 'GBP', '￥': '¥', '円': 'JPY', '元': 'CNY', 'CN¥': 'CNY', 'RMB': 'CNY', 'JP¥': 'JPY',
                 'US$': 'USD', 'C$': 'CAD', 'CA$': 'CAD', 'A$': 'AUD', 'AU$': 'AUD', 'NZ$': 'NZD', 'HK$': 'HKD', 'S$': 'SGD',
@@ -194,7 +194,7 @@ CREATE OR REPLACE TEMP MACRO currency_code(currency_text) AS
                 ''
             ),
             sign
-        )
+        ) END
     )[1] END;
 CREATE OR REPLACE TEMP MACRO currency_in(amount_text) AS
     CASE WHEN amount_text IS NOT NULL AND money(amount_text) IS NULL THEN list_transform(
