@@ -47,6 +47,8 @@ def unknown_sentence(unknown: pl.DataFrame, unconverted: Sequence[str]) -> str:
     for kind in ("order", "refund"):
         found = unknown.filter(pl.col("kind") == kind, pl.col("reason").is_in(list(causes)))
         why = ", ".join(f"{whole(events)} {causes[reason]}" for reason, events in found[["reason", "events"]].rows())
+        if len(found) == 1:  # "9 orders: 9 without value"
+            why = f"{'all ' if found['events'][0] > 1 else ''}{causes[found['reason'][0]]}"
         if number := int(found["events"].sum()):
             have = "has" if number == 1 else "have"
             said.append(f"{count(number, kind)} {have} an unknown amount, which is in no sum: {why}.")

@@ -115,8 +115,9 @@ def funnel_sentence(funnel: pl.DataFrame) -> str:
     """Say how many of the sessions bought, and after which step fewest have the next."""
     steps = funnel.rows(named=True)
     later_only = steps[0]["inferred"] if steps else 0
+    have = "has" if later_only == 1 else "have"
     if not steps or steps[0]["sessions"] <= 0:
-        return f"No session has a view yet{f'; {whole(later_only)} have a later step' if later_only else ''}."
+        return f"No session has a view yet{f'; {whole(later_only)} {have} a later step' if later_only else ''}."
     start, end = steps[0]["sessions"], steps[-1]["after_view"]
     buyers = f"{whole(end)} ({percent(share(end, start))}) {'has' if end == 1 else 'have'}" if end else "none has"
     said = f"Of {count(start, 'session')} with a view, {buyers} a purchase"
@@ -133,7 +134,7 @@ def funnel_sentence(funnel: pl.DataFrame) -> str:
         said += f"; the narrowest step is {before} → {after}: {passed} a {after}"
     said += f"; no session has a {listed(sorted(unsent))}" if unsent else ""
     return (
-        f"{said}; {count(later_only, 'more session')} without a view have a later step." if later_only else f"{said}."
+        f"{said}; {count(later_only, 'more session')} without a view {have} a later step." if later_only else f"{said}."
     )
 
 
@@ -276,11 +277,14 @@ def bought_sentence(bought: pl.DataFrame) -> str:
         return "No product has been viewed yet."
     best = rows[0]
     number, average = best["products"], f"{best['average_views']:,.1f}"
+    made = f"{count(best['purchases'], 'purchase')} from {count(best['views'], 'view')}"
+    rate = percent(best["view_to_purchase_rate"])
+    if number == 1:
+        only = f"“{label(best, 'product')}” is the only product with at least the average of {average} views"
+        return f"{only}: {made}, {rate}." if best["purchases"] else f"{only}; it has not been bought."
     among = f"Among {count(number, 'product')} with at least the average of {average} views"
     if not best["purchases"]:
         return f"{among} none has been bought."
-    made = f"{count(best['purchases'], 'purchase')} from {count(best['views'], 'view')}"
-    rate = percent(best["view_to_purchase_rate"])
     return f"{among}, “{label(best, 'product')}” turns views into purchases best: {made}, {rate}."
 
 

@@ -7,6 +7,7 @@ import errno
 import gzip
 import json
 import os
+import re
 import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
@@ -243,6 +244,10 @@ def test_what_stands_beside_dumps_is_not_named_and_logs_with_such_a_name_are(tmp
     assert [sentence.split(": ")[1] for sentence in said] == [
         str(folder / name) for name in ("oplog.bson", "prelude.json", "shop.metadata.json")
     ]
+    assert [re.search(r"rename it to (\S+)", sentence)[1] for sentence in said] == [  # type: ignore[index]
+        *("oplog.records.bson", "prelude.records.json", "shop.metadata.records.json")
+    ]
+    assert not any("files that end in" in sentence for sentence in said)
     for sentence in said:
         follow(Path(sentence.split(": ")[1]), sentence)
     assert find_unread(source, SOURCES.values(), platform.settings) == []

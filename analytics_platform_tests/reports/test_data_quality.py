@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analytics_platform.reports import data_quality
+from analytics_platform.reports.wording import amounts_in
 from analytics_platform_tests.reports.examples import LIMIT, NOV_1, frame
 from analytics_platform_tests.reports.test_sentences import counts, dates, is_a_sentence, several
 
@@ -65,6 +66,37 @@ class TestQuality:
 def test_calls_that_tell_who_somebody_is_are_no_interactions(events: str, said: str) -> None:
     usual = "Some events have an unknown name and count in sessions and interactions only"
     assert data_quality.unread_sentence({"events": [events]}) == usual + said
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        ([], ""),
+        ([("order", "no value", 9, 0)], "9 orders have an unknown amount, which is in no sum: all without value."),
+        (
+            [("order", "no exchange rate", 2, 0), ("order", "no value", 1, 0)],
+            "3 orders have an unknown amount, which is in no sum: 2 without a rate of CHF and SEK to EUR, "
+            "1 without value.",
+        ),
+        (
+            [("refund", "no order with a known amount", 1, 0), ("refund", "more than the order", 1, 9)],
+            "1 refund has an unknown amount, which is in no sum: without an order whose amount is known. "
+            "1 refund asks for more than its order: EUR 9.00 is in no sum.",
+        ),
+        (
+            [("refund", "order of unknown amount", 1, 5), ("order", "another amount in a repeat", 2, 0)],
+            "1 refund of orders of unknown amount: EUR 5.00 is in no sum. "
+            "2 orders came again with another amount: the first one counts.",
+        ),
+        (
+            [("record", "unreadable", 2, 0)],
+            "2 records were rejected for an unreadable amount or quantity (ops.quarantine).",
+        ),
+    ],
+)
+def test_amounts_in_no_sum_are_said_with_each_cause(found: list[tuple[object, ...]], said: str) -> None:
+    with amounts_in("EUR"):
+        assert data_quality.unknown_sentence(frame("unknown", found), ["CHF", "SEK"]) == said
 
 
 @given(

@@ -133,7 +133,7 @@ def test_the_report_names_events_amounts_and_fields_without_a_meaning(path: Path
         "and some fields are in no figure."
     )
     assert left.tables[0].rows == (
-        ("Amounts", "3 orders have an unknown amount, which is in no sum: 3 without value."),
+        ("Amounts", "3 orders have an unknown amount, which is in no sum: all without value."),
         ("Events", "'wiggle' of kiosk (2)"),
         ("Fields", "gift_note in extra of kiosk"),
     )
@@ -178,7 +178,7 @@ def test_orders_with_an_unknown_amount_are_pointed_out() -> None:
     unknown = frame("unknown", [("order", "no exchange rate", 3, 0)])
     facts_ = replace(facts(days=days((9, 4, 100)), unknown=unknown), currency="EUR", unconverted=["CHF"])
     assert make_report(facts_, AS_OF, LIMIT).notes[1] == (
-        "3 orders have an unknown amount, which is in no sum: 3 without a rate of CHF to EUR."
+        "3 orders have an unknown amount, which is in no sum: all without a rate of CHF to EUR."
     )
 
 

@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analytics_platform.catalog import CONTRACTS
-from analytics_platform.reports import data_quality
 from analytics_platform.reports import sentences as say
 from analytics_platform.reports.wording import ENGAGED, amounts_in
 from analytics_platform_tests.reports.examples import days, frame, product
@@ -92,35 +91,6 @@ class TestTrends:
             days(*[(9, 3, 10)] * 14, unknown=1)
         )
 
-    @pytest.mark.parametrize(
-        ("found", "said"),
-        [
-            ([], ""),
-            (
-                [("order", "no exchange rate", 2, 0), ("order", "no value", 1, 0)],
-                "3 orders have an unknown amount, which is in no sum: 2 without a rate of CHF and SEK to EUR, "
-                "1 without value.",
-            ),
-            (
-                [("refund", "no order with a known amount", 1, 0), ("refund", "more than the order", 1, 9)],
-                "1 refund has an unknown amount, which is in no sum: 1 without an order whose amount is known. "
-                "1 refund asks for more than its order: EUR 9.00 is in no sum.",
-            ),
-            (
-                [("refund", "order of unknown amount", 1, 5), ("order", "another amount in a repeat", 2, 0)],
-                "1 refund of orders of unknown amount: EUR 5.00 is in no sum. "
-                "2 orders came again with another amount: the first one counts.",
-            ),
-            (
-                [("record", "unreadable", 2, 0)],
-                "2 records were rejected for an unreadable amount or quantity (ops.quarantine).",
-            ),
-        ],
-    )
-    def test_amounts_in_no_sum_are_said_with_each_cause(self, found: list[tuple[object, ...]], said: str) -> None:
-        with amounts_in("EUR"):
-            assert data_quality.unknown_sentence(frame("unknown", found), ["CHF", "SEK"]) == said
-
     @pytest.mark.parametrize("nothing", [days(), days((0, 0, 0)), days(*[(0, 0, 0)] * 20)])
     def test_no_traffic_is_said(self, nothing: pl.DataFrame) -> None:
         assert say.trends_sentence(nothing) == "There was no traffic and there were no orders yet."
@@ -167,6 +137,12 @@ class TestFunnel:
     )
     def test_only_what_was_seen_is_said(self, steps: pl.DataFrame, said: str) -> None:
         assert say.funnel_sentence(steps) == said
+
+    def test_one_session_has_a_later_step(self) -> None:
+        said = say.funnel_sentence(funnel(100, 90, 9, 9, inferred=(1, 0, 0, 0)))
+        assert said.endswith("; 1 more session without a view has a later step.")
+        nobody = funnel(0, 1, 1, 1, inferred=(1, 0, 0, 0))
+        assert say.funnel_sentence(nobody) == "No session has a view yet; 1 has a later step."
 
     @pytest.mark.parametrize("empty", [frame("funnel"), funnel(0, 0, 0, 0)])
     def test_an_empty_funnel_is_said(self, empty: pl.DataFrame) -> None:
@@ -310,7 +286,14 @@ class TestBought:
 
     def test_no_purchase_and_no_view_are_said(self) -> None:
         assert say.bought_sentence(frame("bought", [("p1", "Bed", 4, 0, 0.0, 0, 0, 0, 4.0, 1)])) == (
-            "Among 1 product with at least the average of 4.0 views none has been bought."
+            "“Bed” is the only product with at least the average of 4.0 views; it has not been bought."
+        )
+        assert say.bought_sentence(frame("bought", [("p1", "Bed", 4, 1, 0.25, 9, 0, 9, 4.0, 1)])) == (
+            "“Bed” is the only product with at least the average of 4.0 views: 1 purchase from 4 views, 25 %."
+        )
+        two = [("p1", "Bed", 4, 0, 0.0, 0, 0, 0, 4.0, 2), ("p2", "Lamp", 4, 0, 0.0, 0, 0, 0, 4.0, 2)]
+        assert say.bought_sentence(frame("bought", two)) == (
+            "Among 2 products with at least the average of 4.0 views none has been bought."
         )
         assert say.bought_sentence(frame("bought")) == "No product has been viewed yet."
 

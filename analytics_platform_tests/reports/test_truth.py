@@ -163,7 +163,8 @@ def test_no_sentence_on_what_is_best_contradicts_the_tables(
         "SELECT product_id, purchases, views FROM marts.product_performance WHERE views > 0 "
         "AND views >= (SELECT avg(views) FROM marts.product_performance) ORDER BY purchases / views DESC"
     )
-    if top := re.findall(r"“(.+?)” turns views into purchases best: (.+?) from (.+?),", said):
+    leads = "(?:turns views into purchases best|is the only product with at least the average of [0-9.,]+ views)"
+    if top := re.findall(rf"“(.+?)” {leads}: (.+?) from (.+?),", said):
         best = {
             name: (purchases, views)
             for name, purchases, views in turned

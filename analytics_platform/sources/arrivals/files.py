@@ -155,10 +155,14 @@ def _why_unread(source: Source, path: Path) -> str:
     cause, marker, name = (reason or "").partition(": rename it to ")
     if marker and not source.format.takes(name):  # y.csv.gz.1 became y.csv.gz.1.gz, and was to be renamed once more
         return printable(f"{cause}: rename it to {_new_name(source, path, name)}")
+    is_beside = path.name.lower().endswith(source.format.beside)
     if reason:
-        return f"{reason.rstrip('.')}; its name must end in {kinds[0]}"
+        return reason.rstrip(".") if is_beside else f"{reason.rstrip('.')}; its name must end in {kinds[0]}"
     takes = f"{source.name} takes files that end in {', '.join(kinds)}"
-    return printable(f"{takes}: rename it to {_new_name(source, path, path.name)} if it is such a file")
+    such = "is such a file"
+    if is_beside:
+        takes, such = "files of this name stand beside the records, and are not read", f"holds records of {source.name}"
+    return printable(f"{takes}: rename it to {_new_name(source, path, path.name)} if it {such}")
 
 
 def _new_name(source: Source, path: Path, given: str) -> str:
@@ -171,6 +175,8 @@ def _new_name(source: Source, path: Path, given: str) -> str:
     bare = _bare(given)
     kind = next((kind for kind in kinds if bare.lower().endswith(kind)), kinds[0])
     name = _named(given, kind)
+    if name.lower().endswith(source.format.beside):  # oplog.bson was to be renamed to oplog.bson.bson
+        name = _named(f"{Path(bare).stem}.records{given[len(Path(bare).stem) :]}", kind)
     others = {each.name for each in path.parent.iterdir()} - {path.name}
     is_taken = not source.format.takes(name) or name in others or any(_named(other, kind) == name for other in others)
     return f"{bare}{kind}{given[len(bare) :]}" if is_taken else name
