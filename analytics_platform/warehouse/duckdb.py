@@ -31,12 +31,16 @@ from analytics_platform.warehouse.audit import RuleResult, audit
 from analytics_platform.warehouse.migration import changes
 from analytics_platform.warehouse.session import BatchCard, Bound, Publication, QueryPlan, Session, Span, WarehouseError
 from analytics_platform.warehouse.stopping import stopped_by_signals
+from analytics_platform.warehouse.versions import explaining_version
 
 _EXACT_CASTS = frozenset({("HUGEINT", "BIGINT"), ("INTEGER", "BIGINT"), ("DATE", "DATE")})
 """Types a model may yield for a promised type: stored without loss, or with an error, never rounded."""
 
 DISK_ERROR = re.compile("No space left on device|[Cc]orrupt|Could not read enough bytes|has been invalidated")
 """What DuckDB says within a session when the disk is full or the file is damaged."""
+
+UNKNOWN_NAMES = (duckdb.BinderException, duckdb.CatalogException)
+"""What DuckDB raises for a column or a table that is missing."""
 
 PATIENCE_S = 5.0
 """How long to wait for a file that another process has: sensors and people look at it for a moment."""
@@ -104,8 +108,9 @@ class DuckDBWarehouse:
             if _is_foreign(connection):
                 words = "is no warehouse of this platform, though it has tables of the same names"
                 raise WarehouseError(f"The file {self.path} {words}: correct WAREHOUSE_URL, or move the file away.")
-            with stopped_by_signals(connection.interrupt):
-                yield DuckDBSession(connection)
+            session = DuckDBSession(connection)
+            with stopped_by_signals(connection.interrupt), explaining_version(session, *UNKNOWN_NAMES):
+                yield session
         except duckdb.Error as error:
             if not DISK_ERROR.search(str(error)):
                 raise

@@ -22,6 +22,7 @@ from analytics_platform.warehouse.ledger import damaged_batches, unloaded_batche
 from analytics_platform.warehouse.observation import LEDGER, Observation, lacks, not_checked
 from analytics_platform.warehouse.session import Session
 from analytics_platform.warehouse.silence import has_every_source
+from analytics_platform.warehouse.versions import check_ledger
 
 VOLUME_RANGE = (1 / 3, 3.0)
 """A day's events may be between a third and three times the mean of the week before."""
@@ -41,7 +42,11 @@ LEAST_DAYS = 3
 
 
 def watch(session: Session, settings: Settings, now: dt.datetime) -> Iterator[Observation]:
-    """Yield all observations, in the order a person would ask. `now` is an aware time."""
+    """Yield all observations, in the order a person would ask. `now` is an aware time.
+
+    Raises `WarehouseError` if another version built the warehouse.
+    """
+    check_ledger(session)
     for question in (
         *(is_fresh, has_every_source, has_every_batch, has_low_error_rate, has_revenue, has_known_currencies),
         *(

@@ -4,6 +4,7 @@ import getpass
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -16,6 +17,7 @@ import pytest
 from analytics_platform.errors import printable
 from analytics_platform.sources.person import Person
 from analytics_platform.warehouse.erasure import Erasure, save, unfinished
+from analytics_platform.warehouse.versions import OTHER_VERSION
 from analytics_platform_tests.cli.conftest import Call
 from analytics_platform_tests.end_to_end.platform_run import clickstream
 from analytics_platform_tests.kit import Platform, become_nobody, load_landed, open_platform
@@ -315,6 +317,31 @@ def test_status_shows_batches_figures_and_what_to_do_about_what_fails(call: Call
     assert found["batches"][0]["rows_quarantined"] == 58
     assert found["sources"][0]["rows"] == 942
     assert {"name", "passed", "seen", "remedy"} == set(found["observations"][0])
+
+
+@pytest.fixture(scope="module")
+def of_another_version(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> Platform:
+    """The same warehouse, as a version built it that had fewer columns and no persons."""
+    older = open_platform(tmp_path_factory.mktemp("older"))
+    shutil.copytree(platform.settings.data_dir, older.settings.data_dir, dirs_exist_ok=True)
+    with older.session() as session:
+        session.execute("ALTER TABLE ops.pipeline_logs DROP COLUMN id_reused")
+        session.execute("ALTER TABLE cleaned.clickstream DROP COLUMN user_id")
+        session.execute("DROP TABLE ops.person_links")
+    return older
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("status",), ("monitor",), ("erase", "--dry-run", "--user", "u")],
+    ids=lambda command: command[0],
+)
+def test_a_warehouse_of_another_version_is_said_in_one_sentence(
+    call: Call, of_another_version: Platform, command: tuple[str, ...]
+) -> None:
+    ended = call(of_another_version.settings.data_dir, *command)
+
+    assert (ended.returncode, ended.stderr) == (2, f"analytics-platform: {OTHER_VERSION}\n")
 
 
 def test_monitor_answers_scripts_in_json(call: Call, platform: Platform) -> None:

@@ -11,8 +11,19 @@ import pytest
 from deltalake import DeltaTable
 
 from analytics_platform.catalog import CONTRACTS
+from analytics_platform.warehouse import WarehouseError
 from analytics_platform.warehouse.upgrade import find_outdated, upgrade
-from analytics_platform_tests.kit import build, click, contents, load_rows, loaded_days, needed, open_platform
+from analytics_platform.warehouse.versions import OTHER_VERSION
+from analytics_platform_tests.kit import (
+    Platform,
+    build,
+    click,
+    contents,
+    load_rows,
+    loaded_days,
+    needed,
+    open_platform,
+)
 from analytics_platform_tests.models.sales import buy, give_back
 from analytics_platform_tests.postgres import new_database
 
@@ -32,6 +43,16 @@ STRICTER = "UPDATE marts.product_daily SET stock = 1; ALTER TABLE marts.product_
 """Once it was never missing; no shop's database is read here."""
 
 
+def _says_the_version(platform: Platform, table: str, column: str) -> None:
+    """Ask for a column that is not there, of the warehouse itself and where models are computed."""
+    sql = f"SELECT {column} FROM {table}"
+    with pytest.raises(WarehouseError) as of_rows, platform.session() as session:
+        session.rows(sql)
+    with pytest.raises(WarehouseError) as of_frame, platform.session() as session:
+        session.frame(sql)
+    assert (str(of_rows.value), str(of_frame.value)) == (OTHER_VERSION, OTHER_VERSION)
+
+
 @pytest.mark.parametrize("kind", ["duckdb", "postgres"])
 def test_tables_of_another_version_are_extended_or_replaced_and_built_again_as_if_they_were_new(
     tmp_path: Path, kind: str
@@ -47,6 +68,7 @@ def test_tables_of_another_version_are_extended_or_replaced_and_built_again_as_i
             assert len(before["ops.person_links"]) == 1
             for statement in OF_ANOTHER_VERSION:
                 session.execute(statement)
+        _says_the_version(platform, "cleaned.web_logs", "event_data")
         if kind == "postgres":
             with psycopg.connect(url, autocommit=True) as server:
                 server.execute(STRICTER)
@@ -67,6 +89,7 @@ def test_a_delta_table_of_another_version_is_replaced_too(tmp_path: Path) -> Non
         session.ensure(contract)
     (log,) = tmp_path.joinpath("tables").rglob("dim_list/_delta_log/*.json")
     log.write_text(log.read_text().replace("list_name", "list_label"))
+    _says_the_version(platform, "star.dim_list", "list_name")
     with platform.session() as session:
         outdated = find_outdated(session)
         assert outdated.replaced == ("star.dim_list",)

@@ -30,11 +30,12 @@ from analytics_platform.warehouse.delta.changes import TableChanges, stored
 from analytics_platform.warehouse.delta.journal import JOURNAL, STAGED, Journal, JournalStep, Part
 from analytics_platform.warehouse.delta.maintenance import maintain, vacuum
 from analytics_platform.warehouse.delta.place import DeltaPlace, dataset_of, explained, schema_of
-from analytics_platform.warehouse.duckdb import ROW_GROUP, DuckDBSession, in_memory
+from analytics_platform.warehouse.duckdb import ROW_GROUP, UNKNOWN_NAMES, DuckDBSession, in_memory
 from analytics_platform.warehouse.migration import changes
 from analytics_platform.warehouse.observation import TableState
 from analytics_platform.warehouse.session import BatchCard, Bound, ConflictError, Publication, WarehouseError
 from analytics_platform.warehouse.stopping import stopped_by_signals
+from analytics_platform.warehouse.versions import explaining_version
 
 _TRIES = 5
 """How often rows are made to be published, when other runs publish the same part meanwhile."""
@@ -85,8 +86,9 @@ class DeltaWarehouse:
             if (read_only or self.as_of is not None) and not self.exists():
                 remedy = "correct WAREHOUSE_URL, or run `analytics-platform materialize`"
                 raise WarehouseError(f"There is no warehouse at {self.name} yet: {remedy}.")
-            with stopped_by_signals(connection.interrupt):
-                yield DeltaSession(connection, self.place, read_only, self.as_of, self.spark_remote)
+            session = DeltaSession(connection, self.place, read_only, self.as_of, self.spark_remote)
+            with stopped_by_signals(connection.interrupt), explaining_version(session, *UNKNOWN_NAMES):
+                yield session
 
 
 class DeltaSession(DuckDBSession):

@@ -21,7 +21,7 @@ from analytics_platform.contracts.sql import quote, quote_table
 from analytics_platform.contracts.table import Table
 from analytics_platform.settings import masked
 from analytics_platform.transform import DayRange, Query
-from analytics_platform.warehouse.duckdb import DuckDBSession
+from analytics_platform.warehouse.duckdb import UNKNOWN_NAMES, DuckDBSession
 from analytics_platform.warehouse.postgres import tables
 from analytics_platform.warehouse.postgres.connections import Pool, pool_of, take, unlocked_after, writing
 from analytics_platform.warehouse.postgres.queries import question, translate
@@ -37,6 +37,7 @@ from analytics_platform.warehouse.session import (
     of_batches,
 )
 from analytics_platform.warehouse.stopping import stopped_by_signals
+from analytics_platform.warehouse.versions import explaining_version
 
 T = TypeVar("T")
 
@@ -53,6 +54,8 @@ _REMEDIES: Mapping[type[psycopg.Error], str] = MappingProxyType(
     }
 )
 """What to do about what a server rejects."""
+
+_UNKNOWN_NAMES = (psycopg.errors.UndefinedColumn, psycopg.errors.UndefinedTable, *UNKNOWN_NAMES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +80,7 @@ class PostgresWarehouse:
         try:
             session = PostgresSession(self, pool_of(self.url, self.statement_timeout_s), read_only)
             try:
-                with stopped_by_signals(session.interrupt):
+                with stopped_by_signals(session.interrupt), explaining_version(session, *_UNKNOWN_NAMES):
                     yield session
             finally:
                 session.close()
