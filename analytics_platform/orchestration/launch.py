@@ -20,7 +20,7 @@ from dagster._check import CheckError
 from sqlalchemy.exc import DBAPIError
 
 from analytics_platform.catalog import CONTRACTS
-from analytics_platform.errors import STOPPED, UserError, count, did_you_mean, printable
+from analytics_platform.errors import STOPPED, UserError, complain, count, did_you_mean, printable
 from analytics_platform.lake import open_lake
 from analytics_platform.orchestration.console import brought_nothing, causes_of, console_logger, name_of
 from analytics_platform.orchestration.jobs import ARRIVALS, BUILT_UP_TO, FOLLOW, INGEST, RANGE_END, RANGE_START, TOUCHED
@@ -29,7 +29,8 @@ from analytics_platform.transform import DayRange
 from analytics_platform.warehouse import LEDGER_TABLES, open_warehouse
 from analytics_platform.warehouse.ledger import loadings
 from analytics_platform.warehouse.touched import Touched, touched_after
-from analytics_platform.warehouse.upgrade import find_outdated, upgrade
+from analytics_platform.warehouse.upgrade import Outdated, find_outdated, upgrade
+from analytics_platform.warehouse.versions import OTHER_VERSION
 
 JOB = "materialize"
 INSTANCE = Path(__file__).with_name("dagster.yaml")
@@ -92,11 +93,17 @@ def materialize(
     check_writable(settings)
     open_lake(settings).exists()  # a bucket that cannot be used is said before a run starts
     prepare_home(settings)
+    # What only fetches into the lake needs no warehouse.
+    outdated = _outdated(settings) if any(key.path[0] != "raw" for key in chosen) else None
+    # To build some tables would give them columns that lack values on other days, and nothing would say so any more.
+    if outdated and select != "*":
+        complain(OTHER_VERSION)
+        return False
     failed: list[tuple[str, str]] = []
     touched: Touched | None = None
     with history() as instance:
-        if select == "*":
-            _upgrade(instance, settings)
+        if outdated:
+            _upgrade(instance, settings, outdated)
         if wanted is None:
             failed = _run(definitions, instance, chosen & ARRIVALS if load else (), None, debug)
             chosen -= ARRIVALS
@@ -144,22 +151,24 @@ def built_up_to(instance: dg.DagsterInstance) -> str:
     return max((run.tags.get(BUILT_UP_TO, "") for run in (*runs, *last)), default="")
 
 
-def _upgrade(instance: dg.DagsterInstance, settings: Settings) -> None:
-    """Give tables that another version built today's columns; all days wait to be built then."""
+def _outdated(settings: Settings) -> Outdated | None:
+    """Find what another version built, if there is a warehouse."""
     warehouse = open_warehouse(settings)
     if not warehouse.exists():
-        return
+        return None
     with warehouse.session(read_only=True) as session:
-        outdated = find_outdated(session)
-    if not outdated:
-        return
+        return find_outdated(session)
+
+
+def _upgrade(instance: dg.DagsterInstance, settings: Settings, outdated: Outdated) -> None:
+    """Give tables that another version built today's columns; all days wait to be built then."""
     print(outdated)
     # First: a run that is killed between the two must not leave tables empty that count as built.
     for job in (JOB, FOLLOW):
         for run in instance.get_runs(dg.RunsFilter(job_name=job, statuses=[dg.DagsterRunStatus.SUCCESS])):
             if run.tags.get(BUILT_UP_TO):
                 instance.add_run_tags(run.run_id, {BUILT_UP_TO: ""})
-    with warehouse.session() as session:
+    with open_warehouse(settings).session() as session:
         upgrade(session, outdated)
 
 
