@@ -96,8 +96,9 @@ def materialize(
     # What only fetches into the lake needs no warehouse.
     outdated = _outdated(settings) if any(key.path[0] != "raw" for key in chosen) else None
     # To build some tables would give them columns that lack values on other days, and nothing would say so any more.
-    if outdated and select != "*":
-        complain(OTHER_VERSION)
+    # To build some days breaks contracts: a replaced table has no others.
+    if outdated and (select != "*" or wanted):
+        complain(OTHER_VERSION.replace(" first", " without --days first") if wanted else OTHER_VERSION)
         return False
     failed: list[tuple[str, str]] = []
     touched: Touched | None = None

@@ -98,9 +98,13 @@ def test_without_days_it_loads_what_arrived_and_builds_the_days_of_all_that_is_n
         sessions = session.count("star.fact_sessions")
         session.execute("ALTER TABLE star.fact_sessions ADD COLUMN colour VARCHAR")
         session.execute("DROP TABLE ops.person_links")
-    # Not for some tables alone: other days would lack rows.
-    refused = run("--select", "marts/daily_trends")
-    assert refused == (1, "", f"{OTHER_VERSION}\n")
+    # Not for some tables or days alone: others would lack rows.
+    assert run("--select", "marts/daily_trends") == (1, "", f"{OTHER_VERSION}\n")
+    refused = run("--days", "2026-03-02")
+    assert refused.stderr.endswith("run `analytics-platform materialize` without --days first, it upgrades it.\n")
+    assert (refused.returncode, refused.stdout) == (1, "")
+    with platform.session(read_only=True) as session:
+        assert session.count("star.fact_sessions") == sessions
     upgraded = run().stdout.splitlines()
     assert upgraded[0].startswith(
         "Another version of the platform built this warehouse: star.fact_sessions is replaced, "
