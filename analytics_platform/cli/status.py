@@ -23,6 +23,7 @@ from analytics_platform.warehouse.erasure import STATE
 from analytics_platform.warehouse.ledger import unloaded_batches
 from analytics_platform.warehouse.observation import Observation
 from analytics_platform.warehouse.touched import days_not_built
+from analytics_platform.warehouse.upgrade import is_not_built
 from analytics_platform.warehouse.watchdog import watch
 
 LAST_BATCHES = 5
@@ -30,6 +31,7 @@ _ERASING = (
     "An erasure has not ended: go on with it by `analytics-platform erase`, or without it by "
     "`analytics-platform erase --drop`."
 )
+_UPGRADING = "An upgrade has not ended, all days wait to be built: run `analytics-platform materialize`."
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,7 @@ def read_status(settings: Settings, now: dt.datetime) -> Status:
     loaded: dict[str, list[Any]] = {}
     batches: tuple[dict[str, Any], ...] = ()
     observations: tuple[Observation, ...] = ()
-    days, failed = "", list[str]()
+    days, upgrading, failed = "", "", list[str]()
     if warehouse.exists():
         with warehouse.session(read_only=True) as session:
             if "ops.pipeline_logs" in session.tables():
@@ -87,6 +89,7 @@ def read_status(settings: Settings, now: dt.datetime) -> Status:
                 observations = tuple(watch(session, settings, now))
                 failed = [str(batch) for batch in unloaded_batches(session)]
                 days = "" if is_followed(settings) else days_not_built(session, settings)
+                upgrading = _UPGRADING if days and is_not_built(session) else ""
     absent: dict[str, list[str]] = {}
     lane = read_state(settings)
     for source in SOURCES.values():
@@ -99,6 +102,7 @@ def read_status(settings: Settings, now: dt.datetime) -> Status:
         tuple(SourceStatus(name, *_place(each, settings), *loaded.get(name, ())) for name, each in SOURCES.items()),
         tuple(f"{setting} ({', '.join(names)})" for setting, names in absent.items()),
         (_ERASING if lake.read(STATE) is not None else "")
+        or upgrading
         or _next_step(settings, observations if batches else (), waiting, rejected, days, failed),
         batches,
         observations,

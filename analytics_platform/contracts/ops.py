@@ -136,7 +136,9 @@ class RuleResults(
 
     run_id: Text = column("The Dagster run.")
     table_name: Text = column("The table, as schema.table.")
-    rule: Text = column("The rule; for a gate the reason for which it rejects a record.")
+    rule: Text = column(
+        "The rule; for a gate the reason for which it rejects a record. upgrade: all days were to be built then."
+    )
     severity: Text = column("error: nothing is published. warn: the rows are published.", isin=["error", "warn"])
     first_day: Day = column("First of the days that were built; empty for a table without days.", nullable=True)
     last_day: Day = column("Last of them.", nullable=True)

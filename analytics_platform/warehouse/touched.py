@@ -82,17 +82,21 @@ INNER JOIN cleaned.exchange_rate_versions AS versions
 WHERE days.shop_currency IS NOT NULL AND days.currency <> days.shop_currency
 """
 
-_NOT_BUILT = """
+UPGRADE = "upgrade"
+"""What a row of ops.rule_results is called that says when an upgrade began: of days published before none is built."""
+
+_NOT_BUILT = f"""
 SELECT DISTINCT loads.batch_id FROM (
     SELECT batch_id, finished_at FROM ops.pipeline_logs
     UNION ALL SELECT batch_id, finished_at FROM ops.set_aside WHERE state IN ('withdrawn', 'erased')
 ) AS loads
 INNER JOIN ops.batch_days AS days ON loads.batch_id = days.batch_id
+CROSS JOIN (SELECT max(checked_at) AS began_at FROM ops.rule_results WHERE rule = '{UPGRADE}') AS upgrade
 LEFT JOIN (
     SELECT first_day, last_day, checked_at FROM ops.rule_results WHERE table_name = 'marts.daily_trends'
     GROUP BY first_day, last_day, checked_at
     HAVING max(CASE WHEN severity = 'error' THEN failing ELSE 0 END) = 0
-) AS built ON event_date BETWEEN first_day AND last_day AND finished_at < checked_at
+) AS built ON event_date BETWEEN first_day AND last_day AND greatest(finished_at, began_at) < checked_at
 WHERE event_date >= $start AND checked_at IS NULL
 """
 
@@ -371,7 +375,8 @@ def days_not_built(session: Session, settings: Settings) -> str:
 def batches_not_built(session: Session, settings: Settings) -> list[str]:
     """Return the batches, loaded, withdrawn or erased, with a day that waits to be built.
 
-    A day is built once its row of marts.daily_trends, which most tables precede, was published after the load.
+    A day is built once its row of marts.daily_trends, which most tables precede, was published after the load and the
+    latest upgrade.
     """
     tables = session.tables()
     if not tables >= {"ops.pipeline_logs", "ops.batch_days", "ops.set_aside"}:

@@ -9,10 +9,16 @@ from dataclasses import dataclass
 
 from analytics_platform.catalog import CONTRACTS
 from analytics_platform.errors import count
+from analytics_platform.warehouse.audit import RuleResult
 from analytics_platform.warehouse.build import tables_to_build
+from analytics_platform.warehouse.ledger import record_results
 from analytics_platform.warehouse.migration import changes
 from analytics_platform.warehouse.persons import write_all_links
 from analytics_platform.warehouse.session import Session, WarehouseError
+from analytics_platform.warehouse.touched import UPGRADE
+
+_DAYS = "marts.daily_trends"
+"""The table whose published days are built (`batches_not_built`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +73,23 @@ def find_outdated(session: Session) -> Outdated:
 
 
 def upgrade(session: Session, outdated: Outdated) -> None:
-    """Replace tables by empty ones, add the columns of the others, and note what links persons."""
+    """Replace tables by empty ones, add the columns of the others, and note what links persons.
+
+    From then on no day counts as built.
+    """
     # Together: what is left of an upgrade that was killed is found by the next one.
     with session.transaction():
         session.replace(*(CONTRACTS[name] for name in outdated.replaced))
         session.ensure(*(CONTRACTS[name] for name in outdated.extended))
         if outdated.lacks_links:
             write_all_links(session)
+        began = RuleResult(UPGRADE, "All days wait to be built.", "error", 0, 0)
+        record_results(session, _DAYS, [began], None, UPGRADE)
+
+
+def is_not_built(session: Session) -> bool:
+    """Return whether no day was built since an upgrade, as after one that was killed."""
+    if "ops.rule_results" not in session.tables():
+        return False
+    sql = f"SELECT rule FROM ops.rule_results WHERE table_name = '{_DAYS}' ORDER BY checked_at DESC LIMIT 1"
+    return session.rows(sql) == [(UPGRADE,)]

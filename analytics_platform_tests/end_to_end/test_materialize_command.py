@@ -12,6 +12,7 @@ import dagster as dg
 import pytest
 
 from analytics_platform.cli.commands import run_command
+from analytics_platform.orchestration import launch
 from analytics_platform.warehouse.versions import OTHER_VERSION
 from analytics_platform_tests.end_to_end.platform_run import clickstream
 from analytics_platform_tests.kit import load_landed, open_platform
@@ -105,11 +106,17 @@ def test_without_days_it_loads_what_arrived_and_builds_the_days_of_all_that_is_n
     assert (refused.returncode, refused.stdout) == (1, "")
     with platform.session(read_only=True) as session:
         assert session.count("star.fact_sessions") == sessions
-    upgraded = run().stdout.splitlines()
+    # Killed within an upgrade, it leaves all days to be built, and status says so.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(launch, "_run", lambda *_: [("cleaned__clickstream", "killed")])
+        upgraded = run().stdout.splitlines()
+    waits = "Next: An upgrade has not ended, all days wait to be built: run `analytics-platform materialize`."
+    assert run(command="status").stdout.splitlines()[-1] == waits
     assert upgraded[0].startswith(
         "Another version of the platform built this warehouse: star.fact_sessions is replaced, "
     )
-    assert "Building 2026-03-01...2026-03-02." in upgraded
+    assert "Building 2026-03-01...2026-03-02." in run().stdout.splitlines()
+    assert run(command="status").stdout.splitlines()[-1] == "Next: Nothing to do."
     with platform.session(read_only=True) as session:
         assert session.count("star.fact_sessions") == sessions
 
