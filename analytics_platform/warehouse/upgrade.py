@@ -16,6 +16,7 @@ from analytics_platform.warehouse.migration import changes
 from analytics_platform.warehouse.persons import write_all_links
 from analytics_platform.warehouse.session import Session, WarehouseError
 from analytics_platform.warehouse.touched import UPGRADE
+from analytics_platform.warehouse.versions import OTHER_VERSION
 
 _DAYS = "marts.daily_trends"
 """The table whose published days are built (`batches_not_built`)."""
@@ -70,6 +71,12 @@ def find_outdated(session: Session) -> Outdated:
     ]
     lacks_links = "ops.pipeline_logs" in existing and "ops.person_links" not in existing
     return Outdated(tuple(replaced), tuple(name for name in extended if name not in replaced), lacks_links)
+
+
+def check_current(session: Session) -> None:
+    """Raise `WarehouseError` if another version built tables."""
+    if find_outdated(session):
+        raise WarehouseError(OTHER_VERSION)
 
 
 def upgrade(session: Session, outdated: Outdated) -> None:

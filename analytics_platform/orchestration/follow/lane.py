@@ -32,7 +32,8 @@ from analytics_platform.settings import Settings, check_writable
 from analytics_platform.sources.arrivals.files import land_files, new_files
 from analytics_platform.sources.arrivals.queue import drain_queue
 from analytics_platform.sources.registry import SOURCES
-from analytics_platform.warehouse import WarehouseError, open_warehouse
+from analytics_platform.warehouse import Session, WarehouseError, open_warehouse
+from analytics_platform.warehouse.upgrade import check_current
 
 QUEUE = "ecommerce_events"
 """The source whose messages are followed."""
@@ -152,7 +153,9 @@ class Lane:
         for run in self._instance.get_runs(dg.RunsFilter(job_name=FOLLOW, statuses=UNFINISHED)):
             if PROCESS in run.tags:
                 self._instance.report_run_canceled(run, "Its process was killed; what it had loaded is built next.")
-        self._wait_for_warehouse()
+        self._wait_for_warehouse(check_current)
+        if self.stop.is_set():  # while it waited: to look for work would add columns to tables that are outdated
+            return
         marks = Marks(built_up_to(self._instance))
         if has_work(self._settings, self._lake, marks.built):
             self._add(Arrived(None))
@@ -185,12 +188,13 @@ class Lane:
             self._waiting = Arrived()
             return self._building.batches != {}
 
-    def _wait_for_warehouse(self) -> None:
-        """Return once the warehouse can be written: another process may have the DuckDB file."""
+    def _wait_for_warehouse(self, check: Callable[[Session], None] = lambda session: None) -> None:
+        """Return once the warehouse can be written and passes the check: another process may have the DuckDB file."""
         warehouse, waits = open_warehouse(self._settings), ""
         while not self.stop.is_set():
             try:
-                with warehouse.session():
+                with warehouse.session() as session:
+                    check(session)
                     break
             except WarehouseError as error:
                 if str(error) != waits:

@@ -17,6 +17,7 @@ import dagster as dg
 import pytest
 from tenacity import retry, retry_if_result, stop_after_delay, wait_fixed
 
+from analytics_platform.catalog import CONTRACTS
 from analytics_platform.connectors.sqs import Queue
 from analytics_platform.demo.servers.start import start_queue
 from analytics_platform.orchestration.alerts.sensor import LANE, lane_runs
@@ -25,6 +26,8 @@ from analytics_platform.orchestration.follow.state import ENDED, LaneState, only
 from analytics_platform.orchestration.jobs import REBUILD
 from analytics_platform.orchestration.launch import prepare_home
 from analytics_platform.orchestration.sensors import build_sensors
+from analytics_platform.warehouse.upgrade import find_outdated
+from analytics_platform.warehouse.versions import OTHER_VERSION
 from analytics_platform_tests.kit import Platform, click, open_platform, to_csv
 from analytics_platform_tests.orchestration.follow.lane_kit import FIRST, Followed, messages
 from analytics_platform_tests.orchestration.follow.victim import PLACES
@@ -124,9 +127,19 @@ def test_it_waits_for_a_warehouse_that_another_process_writes_and_says_so(platfo
         assert followed.rows("SELECT count(*) FROM star.fact_events") == [(1,)]
 
 
+def test_it_waits_for_the_upgrade_of_a_warehouse_that_another_version_built(platform: Platform) -> None:
+    with platform.session() as session:
+        session.ensure(*CONTRACTS.values())
+        session.execute("ALTER TABLE marts.daily_trends DROP COLUMN events")
+    with dg.DagsterInstance.get() as instance, lane(Followed(platform, instance)) as said:
+        _waits(said, OTHER_VERSION)
+    with platform.session() as session:
+        assert find_outdated(session)  # a lane adds columns, after which nobody would know
+
+
 @retry(retry=retry_if_result(lambda found: not found), stop=stop_after_delay(PATIENCE_S), wait=wait_fixed(0.1))
-def _waits(said: list[Mapping[str, object]]) -> bool:
-    return any("in use by another process" in str(each.get("state")) for each in said)
+def _waits(said: list[Mapping[str, object]], why: str = "in use by another process") -> bool:
+    return any(why in str(each.get("state")) for each in said)
 
 
 def test_told_to_stop_it_ends_well_and_a_second_process_says_that_one_follows_already(platform: Platform) -> None:
