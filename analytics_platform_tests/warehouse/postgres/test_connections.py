@@ -149,7 +149,7 @@ def test_what_a_database_sets_changes_no_value(tmp_path: Path, url: str, server:
         ("42501", r"\(no\): let its user CREATE in the database and own the tables there\.$"),
         ("25006", r"\(no\): it may only be read: name a server and a user that write\.$"),
         ("42P07", r"\(no\): another program made a table or view of this name: use another database\.$"),
-        ("54000", r"\(no\): if another version of the platform made the table, drop it when no run works, and run"),
+        ("54000", r"\(no\): if another version of the platform made the table, drop it while no run works, then"),
         ("22012", r"rejected a statement: no\.$"),
     ],
 )
