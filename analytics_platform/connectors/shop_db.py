@@ -22,7 +22,10 @@ from pydantic import AwareDatetime
 from analytics_platform.connectors.batches import BatchSize, Gathering
 from analytics_platform.errors import UserError
 
-_OPTIONS = "-c timezone=UTC -c default_transaction_read_only=on -c default_transaction_isolation=repeatable\\ read"
+_OPTIONS = (
+    "-c timezone=UTC -c datestyle=ISO "
+    "-c default_transaction_read_only=on -c default_transaction_isolation=repeatable\\ read"
+)
 _ROWS_AT_A_TIME = 1_000
 
 _SETTLED = """

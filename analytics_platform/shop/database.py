@@ -19,7 +19,7 @@ _WAIT_S = 10.0
 _RECONNECT_S = 2.0
 """Seconds for which the pool reconnects by itself, with growing pauses. The next request starts it again."""
 
-_OPTIONS = "-c timezone=UTC -c statement_timeout=30s -c lock_timeout=20s"
+_OPTIONS = "-c timezone=UTC -c statement_timeout=30s -c lock_timeout=20s -c datestyle=ISO"
 
 
 class Database:

@@ -85,7 +85,7 @@ def test_exactly_the_affected_days_are_built_each_range_by_a_separate_run() -> N
     found = rebuild([arrival(1, 0, 1), arrival(2, 5)])
     assert isinstance(found, Start)
     assert found.days == (DayRange(DAY, later(2)), DayRange(later(5), later(6)))
-    assert str(found.touched) == f";{found.days[0]} {found.days[1]};"
+    assert str(found.touched) == f";{found.days[0]} {found.days[1]};;"
 
 
 def test_what_was_built_is_not_built_again_when_nothing_new_came() -> None:

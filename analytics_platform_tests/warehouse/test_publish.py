@@ -77,6 +77,7 @@ def test_a_key_that_no_dimension_has_breaks_the_reference(session: Session) -> N
     values = dict.fromkeys(polars_schema(items)) | {"order_id": "o", "event_id": "e", "item_index": 0}
     values |= {"order_date": FIRST, "date_key": 20240301, "customer_key": 7, "product_key": -1}
     values |= {"client_id": "c", "person_key": 7, "credited_list_key": 7, "variant_key": 7, "session_id": "s"}
+    values |= {"channel_key": 7, "device_key": 7}
     values |= {"ordered_at": dt.datetime.combine(FIRST, dt.time(), dt.UTC)}
     publication = session.publish(items, pl.DataFrame([values], schema=polars_schema(items)), on(FIRST))
     assert {breach.rule for breach in publication.breaches} == {
@@ -86,6 +87,8 @@ def test_a_key_that_no_dimension_has_breaks_the_reference(session: Session) -> N
         "product_key__known",
         "credited_list_key__known",
         "variant_key__known",
+        "channel_key__known",
+        "device_key__known",
     }
 
 

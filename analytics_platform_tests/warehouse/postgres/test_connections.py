@@ -18,6 +18,7 @@ import pytest
 from analytics_platform.catalog import CONTRACTS
 from analytics_platform.contracts.ddl import polars_schema
 from analytics_platform.settings import load_settings, masked
+from analytics_platform.shop.database import Database as ShopConnections
 from analytics_platform.warehouse import LEDGER_TABLES, Session, WarehouseError, open_warehouse
 from analytics_platform.warehouse.postgres.connections import pool_of
 from analytics_platform.warehouse.postgres.session import PostgresSession
@@ -126,14 +127,19 @@ def test_a_full_disk_of_the_server_is_one_sentence(platform: Platform, code: str
     )
 
 
-def test_what_a_database_sets_changes_no_value(tmp_path: Path, url: str, server: psycopg.Connection) -> None:
+@pytest.fixture
+def odd_settings(url: str, server: psycopg.Connection) -> Iterator[None]:
+    """A database that sets what a session relies on."""
     name = urlsplit(url).path.lstrip("/")
-    for setting, value in {
-        "datestyle": "German, DMY",
-        "quote_all_identifiers": "on",
-        "extra_float_digits": "-15",
-    }.items():
+    odd = {"datestyle": "German, DMY", "quote_all_identifiers": "on", "extra_float_digits": "-15"}
+    for setting, value in odd.items():
         server.execute(f"ALTER DATABASE {name} SET {setting} = '{value}'")
+    yield
+    server.execute(f"ALTER DATABASE {name} RESET ALL")  # other tests take it next
+
+
+@pytest.mark.usefixtures("odd_settings")
+def test_what_a_database_sets_changes_no_value(tmp_path: Path, url: str) -> None:
     asked = "SELECT TIMESTAMPTZ '2026-03-02 10:07:00+00', 0.1::DOUBLE + 0.2::DOUBLE AS sum"
     platform = open_platform(tmp_path, warehouse_url=url)
     with platform.session() as session:
@@ -141,6 +147,14 @@ def test_what_a_database_sets_changes_no_value(tmp_path: Path, url: str, server:
         assert session.rows(asked) == [(dt.datetime(2026, 3, 2, 10, 7, tzinfo=dt.UTC), 0.1 + 0.2)]
     with platform.session() as session:  # the same tables again
         session.ensure(*LEDGER_TABLES)
+
+
+@pytest.mark.usefixtures("odd_settings")
+def test_what_the_shops_database_sets_changes_no_time(url: str) -> None:
+    with ShopConnections(url) as shop, shop.transaction() as connection:
+        assert connection.execute("SELECT TIMESTAMPTZ '2026-03-02 10:07:00+00'").fetchall() == [
+            (dt.datetime(2026, 3, 2, 10, 7, tzinfo=dt.UTC),)
+        ]
 
 
 @pytest.mark.parametrize(
