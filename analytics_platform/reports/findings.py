@@ -53,7 +53,7 @@ NO_DATA = (
 
 _REASONS = 8
 _TELLING = 0.01
-"""Of so many of the orders' number, rejected purchases are named beside all that is said of revenue."""
+"""Share of the orders from which on rejected purchases are named beside every sentence on revenue."""
 
 
 @dataclass(frozen=True, slots=True)

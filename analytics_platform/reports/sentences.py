@@ -33,7 +33,7 @@ Row: TypeAlias = dict[str, Any]
 _LEVEL = 0.005
 """Changes smaller than this are called level."""
 _Z = 1.96
-"""A difference below so many of its standard errors may be chance."""
+"""A difference of fewer standard errors than these may be chance."""
 _TELLING = 0.05
 """The part of all sessions a device needs before its conversion is named."""
 

@@ -30,16 +30,6 @@ def _run(data_dir: Path, *arguments: str, **environment: str) -> subprocess.Comp
     return subprocess.run(command, capture_output=True, text=True, env={**os.environ, **own, **environment})
 
 
-@pytest.fixture(scope="module")
-def platform(tmp_path_factory: pytest.TempPathFactory) -> Platform:
-    """A loaded file of which 5.8 % of the rows were rejected."""
-    platform = open_platform(tmp_path_factory.mktemp("data"))
-    platform.landing.joinpath("bad.csv").write_text(clickstream(1000, without_client=58), "utf-8")
-    with platform.session() as session:
-        load_landed(platform, session)
-    return platform
-
-
 def test_the_version_is_printed(tmp_path: Path) -> None:
     assert _run(tmp_path, "--version").stdout == f"analytics-platform {version('analytics-platform')}\n"
 
@@ -352,16 +342,6 @@ def test_monitor_answers_scripts_in_json(call: Call, platform: Platform) -> None
     assert ended.returncode == (0 if all(observations.values()) else 1)
 
 
-def test_a_warehouse_is_copied_with_every_row(call: Call, platform: Platform, tmp_path: Path) -> None:
-    source, target = f"duckdb:///{platform.settings.warehouse_path}", f"duckdb:///{tmp_path / 'copy.duckdb'}"
-    for _ in range(2):  # again, nothing changes
-        ended = call(tmp_path, "copy", "--from", source, "--to", target)
-        assert ended.returncode == 0, ended.stderr
-        assert f"rows in {tmp_path / 'copy.duckdb'}, every value compared." in ended.stdout
-    with open_platform(tmp_path, warehouse_url=target).session(read_only=True) as session:
-        assert session.rows("SELECT count(*) FROM cleaned.clickstream") == [(942,)]
-
-
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
@@ -399,32 +379,6 @@ def test_a_path_or_address_that_cannot_be_used_is_one_sentence(
     assert ended.returncode == 2
     assert ended.stderr.startswith(f"analytics-platform: {sentence}")
     assert len(ended.stderr.splitlines()) == 1
-
-
-@pytest.mark.parametrize(
-    ("given", "sentence"),
-    [
-        (("duckdb:////nowhere/a.duckdb", "duckdb:////nowhere/b.duckdb"), "There is no warehouse at /nowhere/a.duckdb"),
-        (("duckdb:///a.duckdb", "duckdb:///a.duckdb"), "--from and --to are the same warehouse."),
-        (("mysql://bot:hunter22@x", "duckdb:///a.duckdb"), "COPY_FROM=***: not a warehouse, use duckdb:///"),
-        (("duckdb:///b.duckdb?motherduck_token=hunter22", "duckdb:///a.duckdb"), "COPY_FROM=***: not a warehouse"),
-        (("duckdb:///a.duckdb", "mysql://bot:hunter22@x"), "COPY_TO=***: not a warehouse, use duckdb:///"),
-    ],
-)
-def test_a_copy_that_cannot_be_made_ends_in_one_sentence(
-    call: Call, tmp_path: Path, given: tuple[str, str], sentence: str
-) -> None:
-    options = call(tmp_path, "copy", "--from", given[0], "--to", given[1])
-    for ended in (options, call(tmp_path, "copy", COPY_FROM=given[0], COPY_TO=given[1])):
-        assert ended.returncode == 2
-        assert ended.stderr.startswith(f"analytics-platform: {sentence}")
-        assert "Traceback" not in ended.stderr
-        assert "hunter22" not in ended.stderr
-
-
-def test_a_copy_without_an_address_says_where_to_give_it(call: Call, tmp_path: Path) -> None:
-    ended = call(tmp_path, "copy", "--from", "duckdb:///a.duckdb")
-    assert ended.returncode == 2 and "--to or COPY_TO" in ended.stderr
 
 
 def test_help_groups_the_commands_and_says_what_exit_codes_mean(call: Call, tmp_path: Path) -> None:

@@ -10,8 +10,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from analytics_platform.lake import FolderLake, LakeError
 from analytics_platform.lake.codec import ALWAYS_BYTES
@@ -19,7 +17,7 @@ from analytics_platform.sources.arrivals.files import new_files
 from analytics_platform.sources.person import Person
 from analytics_platform.sources.registry import SOURCES
 from analytics_platform.transform import DayRange
-from analytics_platform.warehouse import LEDGER_TABLES, Session
+from analytics_platform.warehouse import Session
 from analytics_platform.warehouse.consistency import is_conserved
 from analytics_platform.warehouse.erase import drop, drop_members, erase
 from analytics_platform.warehouse.erasure import STATE, Place, end, open_erasure, save, search, unfinished
@@ -30,7 +28,6 @@ from analytics_platform.warehouse.spreadsheet import write_spreadsheets
 from analytics_platform.warehouse.touched import days_to_build
 from analytics_platform.warehouse.withdraw import withdraw_batch
 from analytics_platform_tests.kit import (
-    Contents,
     Platform,
     Row,
     build,
@@ -39,7 +36,6 @@ from analytics_platform_tests.kit import (
     load_landed,
     load_rows,
     needed,
-    open_platform,
     to_csv,
 )
 from analytics_platform_tests.names import CLICKSTREAM
@@ -367,48 +363,3 @@ def test_of_an_erasure_whose_file_is_damaged_the_remedy_erases_the_person(
     erase_person(platform, session, client=[ADA])
     assert session.rows("SELECT client_id FROM cleaned.clickstream") == [("bob",)]
     assert len(platform.lake.batches(CLICKSTREAM)) == 1
-
-
-EVENTS = st.sampled_from(
-    [click(client, f"2024-03-0{day}T10:00:00Z") for client in (ADA, "bob", "", "eve") for day in (1, 2, 3)]
-    + [click("bob", "2024-03-01T11:00:00Z", data={"x": ADA}), click(ADA, "yesterday")]
-)
-FILES = st.lists(st.lists(EVENTS, min_size=1, max_size=6), min_size=1, max_size=4)
-
-
-def as_left(session: Session) -> Contents:
-    """The tables without what tells batches apart, since a batch without a person is another."""
-    session.ensure(SOURCES[CLICKSTREAM].contract, *LEDGER_TABLES)
-    found = contents(session)
-    ids = {row[0]: f"{row[2]}" for row in found["ops.pipeline_logs"]}
-    del found["ops.set_aside"]
-    found["ops.batch_days"] = [row for row in found["ops.batch_days"] if row[3:] != (0, 0, 0)]
-    return {
-        name: sorted((tuple(ids.get(str(cell), cell) for cell in row) for row in rows), key=repr)
-        for name, rows in found.items()
-        if rows
-    }
-
-
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(FILES)
-def test_erased_is_as_if_the_files_had_come_without_the_person(
-    tmp_path_factory: pytest.TempPathFactory, files: Sequence[Sequence[Row]]
-) -> None:
-    folder = tmp_path_factory.mktemp("platform")
-    platform, other = open_platform(folder / "one"), open_platform(folder / "other")
-    for each, wanted in ((platform, lambda row: True), (other, lambda row: ADA not in str(row))):
-        with each.session() as session:
-            for number, rows in enumerate(files):
-                # Another column: files with the same rows are different content.
-                text = to_csv([{**row, f"file_{number}": ""} for row in rows])
-                header, *lines = text.splitlines(keepends=True)
-                kept = [line for row, line in zip(rows, lines, strict=True) if wanted(row)]
-                each.landing.joinpath(f"{number}.csv").write_text(header + "".join(kept), "utf-8", newline="")
-                load_landed(each, session)
-            if each is platform:
-                erase_person(platform, session, client=[ADA])
-            left_over = as_left(session)
-        if each is platform:
-            expected = left_over
-    assert left_over == expected
