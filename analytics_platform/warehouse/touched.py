@@ -85,6 +85,9 @@ WHERE days.shop_currency IS NOT NULL AND days.currency <> days.shop_currency
 UPGRADE = "upgrade"
 """What a row of ops.rule_results is called that says when an upgrade began: of days published before none is built."""
 
+BUILT = "marts.daily_trends"
+"""The table whose published days count as built: most tables precede it."""
+
 _NOT_BUILT = f"""
 SELECT DISTINCT loads.batch_id FROM (
     SELECT batch_id, finished_at FROM ops.pipeline_logs
@@ -93,7 +96,7 @@ SELECT DISTINCT loads.batch_id FROM (
 INNER JOIN ops.batch_days AS days ON loads.batch_id = days.batch_id
 CROSS JOIN (SELECT max(checked_at) AS began_at FROM ops.rule_results WHERE rule = '{UPGRADE}') AS upgrade
 LEFT JOIN (
-    SELECT first_day, last_day, checked_at FROM ops.rule_results WHERE table_name = 'marts.daily_trends'
+    SELECT first_day, last_day, checked_at FROM ops.rule_results WHERE table_name = '{BUILT}'
     GROUP BY first_day, last_day, checked_at
     HAVING max(CASE WHEN severity = 'error' THEN failing ELSE 0 END) = 0
 ) AS built ON event_date BETWEEN first_day AND last_day AND greatest(finished_at, began_at) < checked_at

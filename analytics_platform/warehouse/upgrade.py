@@ -15,11 +15,8 @@ from analytics_platform.warehouse.ledger import record_results
 from analytics_platform.warehouse.migration import changes
 from analytics_platform.warehouse.persons import write_all_links
 from analytics_platform.warehouse.session import Session, WarehouseError
-from analytics_platform.warehouse.touched import UPGRADE
+from analytics_platform.warehouse.touched import BUILT, UPGRADE
 from analytics_platform.warehouse.versions import OTHER_VERSION
-
-_DAYS = "marts.daily_trends"
-"""The table whose published days are built (`batches_not_built`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +88,12 @@ def upgrade(session: Session, outdated: Outdated) -> None:
         if outdated.lacks_links:
             write_all_links(session)
         began = RuleResult(UPGRADE, "All days wait to be built.", "error", 0, 0)
-        record_results(session, _DAYS, [began], None, UPGRADE)
+        record_results(session, BUILT, [began], None, UPGRADE)
 
 
 def is_not_built(session: Session) -> bool:
     """Return whether no day was built since an upgrade, as after one that was killed."""
     if "ops.rule_results" not in session.tables():
         return False
-    sql = f"SELECT rule FROM ops.rule_results WHERE table_name = '{_DAYS}' ORDER BY checked_at DESC LIMIT 1"
+    sql = f"SELECT rule FROM ops.rule_results WHERE table_name = '{BUILT}' ORDER BY checked_at DESC LIMIT 1"
     return session.rows(sql) == [(UPGRADE,)]

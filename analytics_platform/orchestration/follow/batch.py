@@ -37,7 +37,7 @@ from analytics_platform.warehouse.ledger import known_batches, loadings, record_
 from analytics_platform.warehouse.load import load_new_batches
 from analytics_platform.warehouse.narrow import keys_of
 from analytics_platform.warehouse.spreadsheet import write_spreadsheets
-from analytics_platform.warehouse.touched import Touched, batches_not_built, touched_after
+from analytics_platform.warehouse.touched import BUILT, Touched, batches_not_built, touched_after
 
 MOST_EVENTS = 100
 """The most events of a run: each is stored one by one."""
@@ -48,9 +48,6 @@ OWN_EVENTS = 14
 OVERLAP = dt.timedelta(minutes=1)
 """On PostgreSQL batches that ended this long before the mark are looked at again if another process loaded them: such
 a one may be seen later than one that ended after it. A DuckDB file has one writer."""
-
-DAYS = "marts.daily_trends"
-"""The table whose published days are built (`batches_not_built`)."""
 
 Event: TypeAlias = dg.AssetMaterialization | dg.AssetObservation | dg.AssetCheckEvaluation
 
@@ -243,7 +240,7 @@ def _record(session: Session, built: Mapping[str, Sequence[Built]], run_id: str)
     """Record which rules were broken, and which days are built. All rules would be a million rows in an hour."""
     for name, parts in built.items():
         for each in parts:
-            results = [result for result in each.publication.results if not result.passed or name == DAYS]
+            results = [result for result in each.publication.results if not result.passed or name == BUILT]
             record_results(session, name, results, each.days, run_id)
 
 
