@@ -34,7 +34,8 @@ COPY (
             hash(visit) % greatest({events} // 40, 1) AS client,
             hash(visit + 1) % 200 AS product,
             hash(visit + 2) % 40 AS browser,
-            make_timestamp(epoch_us(TIMESTAMP '{first}') + CAST(visit * {step_us} AS BIGINT) + step * 17000000) AS seen_at
+            make_timestamp(epoch_us(TIMESTAMP '{first}') + CAST(visit * {step_us} AS BIGINT) + step * 17000000)
+                AS seen_at
         FROM places
     )
     SELECT
@@ -50,7 +51,8 @@ COPY (
         END AS event_name,
         CASE
             WHEN step IN (3, 4, 5) THEN
-                '{{"items": [{{"item_id": "p' || product || '", "item_name": "Bed ' || product || '", "price": 12.5}}]}}'
+                '{{"items": [{{"item_id": "p' || product || '", "item_name": "Bed ' || product
+                || '", "price": 12.5}}]}}'
             WHEN step = 7 AND visit % 10 = 0 THEN
                 '{{"transaction_id": "T' || visit || '", "value": 12.5, "items": [{{"item_id": "p' || product
                 || '", "quantity": 1, "price": 12.5}}]}}'
