@@ -70,6 +70,11 @@ def share(description: str) -> Any:
     return column(description, nullable=True, ge=0.0, le=1.0, sums="not additive")
 
 
+def without_amount(what: str = "orders", sums: Sums | None = None) -> Any:
+    """Describe a column that counts what has no known amount beside a sum of amounts, which lacks it."""
+    return column(f"Those of the {what} whose amount is not known: they are in no sum of amounts.", ge=0, sums=sums)
+
+
 _Value = TypeVar("_Value")
 
 

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from analytics_platform.contracts.base import Contract, Day, Instant, Money, Ratio, Text, Whole, column, share
+from analytics_platform.contracts.base import (
+    Contract,
+    Day,
+    Instant,
+    Money,
+    Ratio,
+    Text,
+    Whole,
+    column,
+    share,
+    without_amount,
+)
 
 
 class UserMetrics(Contract, table="marts.user_metrics", key="user_id", write="upsert"):
@@ -27,9 +38,7 @@ class UserMetrics(Contract, table="marts.user_metrics", key="user_id", write="up
     sessions: Whole = column("Sessions.", ge=0, sums="additive")
     orders: Whole = column("Orders (sessionized.buyers says whose); repeats do not count.", ge=0, sums="additive")
     revenue: Money = column("Their revenue; missing if no order has a known amount.", nullable=True, sums="additive")
-    unknown_amounts: Whole = column(
-        "Those of the orders whose amount is not known: they are in no sum of amounts.", ge=0, sums="additive"
-    )
+    unknown_amounts: Whole = without_amount(sums="additive")
 
 
 class UserProductAffinity(Contract, table="marts.user_product_affinity", key=("user_id", "product"), write="upsert"):
@@ -82,9 +91,7 @@ class CustomerRevenue(Contract, table="marts.customer_revenue", key="person_id",
     )
     first_order_date: Day = column("Day of the first order (UTC).")
     last_order_date: Day = column("Day of the last order (UTC).")
-    unknown_amounts: Whole = column(
-        "Those of the orders whose amount is not known: they are in no sum of amounts.", ge=0, sums="additive"
-    )
+    unknown_amounts: Whole = without_amount(sums="additive")
 
 
 class MonthlyGrowth(Contract, table="marts.monthly_growth", key="month", write="whole"):
@@ -113,9 +120,7 @@ class MonthlyGrowth(Contract, table="marts.monthly_growth", key="month", write="
         nullable=True,
         sums="not additive",
     )
-    unknown_amounts: Whole = column(
-        "Those of the orders whose amount is not known: they are in no sum of amounts.", ge=0, sums="additive"
-    )
+    unknown_amounts: Whole = without_amount(sums="additive")
 
 
 _QUINTILE = (
@@ -152,9 +157,7 @@ class CustomerRfm(Contract, table="marts.customer_rfm", key="person_id", write="
         sums="not additive",
     )
     rfm: Text = column("The three scores as digits, 555 the best; missing if one is.", nullable=True)
-    unknown_amounts: Whole = column(
-        "Those of the orders whose amount is not known: they are in no sum of amounts.", ge=0, sums="additive"
-    )
+    unknown_amounts: Whole = without_amount(sums="additive")
 
 
 class CohortRetention(Contract, table="marts.cohort_retention", key=("cohort_month", "month"), write="whole"):
@@ -178,6 +181,4 @@ class CohortRetention(Contract, table="marts.cohort_retention", key=("cohort_mon
     revenue: Money = column("The revenue of these (shop currency), without refunds.", sums="additive")
     refunds: Money = column("What was given back to them (shop currency).", sums="additive")
     net_revenue: Money = column("revenue - refunds.", sums="additive")
-    unknown_amounts: Whole = column(
-        "Those of the orders whose amount is not known: they are in no sum of amounts.", ge=0, sums="additive"
-    )
+    unknown_amounts: Whole = without_amount(sums="additive")

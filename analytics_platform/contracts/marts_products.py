@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from analytics_platform.contracts.base import Contract, Day, Instant, Money, Ratio, Text, Whole, column, share
+from analytics_platform.contracts.base import (
+    Contract,
+    Day,
+    Instant,
+    Money,
+    Ratio,
+    Text,
+    Whole,
+    column,
+    share,
+    without_amount,
+)
 from analytics_platform.contracts.table import TouchedKeys
 
 
@@ -39,6 +50,7 @@ class ProductDaily(
     revenue: Money = column("Sum of the order lines' amounts (shop currency), without refunds.", sums="additive")
     refunds: Money = column("Sum of the lines of refund events (shop currency).", sums="additive")
     net_revenue: Money = column("revenue - refunds.", sums="additive")
+    unknown_amounts: Whole = without_amount(sums="semi-additive")
     stock: Whole = column(
         "Pieces in the shop's database at the end of the day; missing where it is not known.",
         nullable=True,
@@ -59,6 +71,7 @@ class TopSellers(Contract, table="marts.top_sellers", key="product_id", write="u
     revenue: Money = column("Sum of the order lines' amounts (shop currency), without refunds.", sums="additive")
     refunds: Money = column("Sum of the lines of refund events (shop currency).", sums="additive")
     net_revenue: Money = column("revenue - refunds.", sums="additive")
+    unknown_amounts: Whole = without_amount(sums="not additive")
 
 
 class ListPerformance(
@@ -93,6 +106,7 @@ class ListPerformance(
     )
     unique_products: Whole = column("Distinct products met through it.", ge=0, sums="not additive")
     revenue: Money = column("Sum of the order lines' amounts (shop currency), without refunds.", sums="additive")
+    unknown_amounts: Whole = without_amount("purchases", "additive")
     average_revenue_per_user: Ratio = column("revenue / unique_users.", nullable=True, sums="not additive")
     click_through_rate: Ratio = column(
         "clicks, or views if it has no clicks at all, / impressions; missing if it was never shown.",
@@ -136,6 +150,7 @@ class ProductPerformance(
     revenue: Money = column("Sum of the order lines' amounts (shop currency), without refunds.", sums="additive")
     refunds: Money = column("Sum of the lines of refund events (shop currency).", sums="additive")
     net_revenue: Money = column("revenue - refunds.", sums="additive")
+    unknown_amounts: Whole = without_amount("purchases", "not additive")
     click_through_rate: Ratio = column(
         "clicks, or views that a list led to if it has no clicks at all, / impressions; missing if never shown.",
         nullable=True,
@@ -166,6 +181,7 @@ class CategorySellers(Contract, table="marts.category_sellers", key="product_id"
     revenue: Money = column("Sum of the order lines' amounts (shop currency), without refunds.", sums="additive")
     refunds: Money = column("Sum of the lines of refund events (shop currency).", sums="additive")
     net_revenue: Money = column("revenue - refunds.", sums="additive")
+    unknown_amounts: Whole = without_amount(sums="not additive")
     share_of_category: Ratio = column(
         "revenue / revenue of the category; missing if that is 0.", nullable=True, sums="not additive"
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from analytics_platform.contracts.base import Contract, Day, Money, Ratio, Text, Whole, column, share
+from analytics_platform.contracts.base import Contract, Day, Money, Ratio, Text, Whole, column, share, without_amount
 from analytics_platform.contracts.star import CHANNELS
 from analytics_platform.contracts.table import Days
 
@@ -29,9 +29,7 @@ class DailyTrends(Contract, table="marts.daily_trends", key="date", partition="d
     net_revenue: Money = column("revenue - refunds.", sums="additive")
     average_order_value: Ratio = column("revenue / orders with a known revenue.", nullable=True, sums="not additive")
     conversion_rate: Ratio = share("Sessions with an order / sessions.")
-    unknown_amounts: Whole = column(
-        "Those of the orders whose amount is not known: they are in no sum of amounts.", ge=0, sums="additive"
-    )
+    unknown_amounts: Whole = without_amount(sums="additive")
 
 
 class FunnelDaily(Contract, table="marts.funnel_daily", key=("date", "step_index"), partition="date"):
@@ -78,6 +76,7 @@ class Attribution(
     campaign: Text = column("Campaign of the credited session.")
     orders: Whole = column("Orders credited.", ge=0, sums="semi-additive")
     revenue: Money = column("Their revenue.", sums="semi-additive")
+    unknown_amounts: Whole = without_amount(sums="semi-additive")
 
 
 class DeviceDaily(Contract, table="marts.device_daily", key=("date", "device_type"), partition="date"):
@@ -92,6 +91,7 @@ class DeviceDaily(Contract, table="marts.device_daily", key=("date", "device_typ
     bounces: Whole = column("Sessions of one event.", ge=0, sums="additive")
     orders: Whole = column("Orders placed in these sessions.", ge=0, sums="additive")
     revenue: Money = column("Their revenue.", sums="additive")
+    unknown_amounts: Whole = without_amount(sums="additive")
     conversion_rate: Ratio = share("Sessions with an order / sessions.")
 
 

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from analytics_platform.contracts.base import Contract, Day, Flag, Instant, Money, Ratio, Text, Whole, column
+from analytics_platform.contracts.base import (
+    Contract,
+    Day,
+    Flag,
+    Instant,
+    Money,
+    Ratio,
+    Text,
+    Whole,
+    column,
+    without_amount,
+)
 from analytics_platform.contracts.cleaned import DEVICE_TYPES
 from analytics_platform.contracts.rules import Rule
 from analytics_platform.contracts.table import Days, Everything, TouchedKeys
@@ -183,6 +194,7 @@ class SessionFigures(Contract):
     purchased: Flag = column("Has a purchase event that is no refund.")
     orders: Whole = column("Orders placed in the session (repeats of an order do not count).", ge=0, sums="additive")
     revenue: Money = column("Their revenue.", sums="additive")
+    unknown_amounts: Whole = without_amount(sums="additive")
 
 
 class Sessions(
@@ -286,9 +298,7 @@ class UserActivity(
     first_at: Instant = column("First of the events.", nullable=True)
     last_at: Instant = column("Last of the events.", nullable=True)
     last_viewed_at: Instant = column("Last view_item event.", nullable=True)
-    unknown_amounts: Whole = column(
-        "Those of the orders whose amount is not known: they are in no sum of amounts.", ge=0
-    )
+    unknown_amounts: Whole = without_amount()
 
 
 class UserTotals(Contract, table="sessionized.user_totals", key="user_id", write="upsert", narrow="people"):
@@ -305,6 +315,4 @@ class UserTotals(Contract, table="sessionized.user_totals", key="user_id", write
     favourite_views: Whole = column("Its view_item events.", nullable=True, ge=1)
     first_seen_at: Instant = column("First event.", nullable=True)
     last_active_at: Instant = column("Last event.", nullable=True)
-    unknown_amounts: Whole = column(
-        "Those of the orders whose amount is not known: they are in no sum of amounts.", ge=0
-    )
+    unknown_amounts: Whole = without_amount()

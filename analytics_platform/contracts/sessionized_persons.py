@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from analytics_platform.contracts.base import Contract, Day, Flag, Instant, Money, Text, Whole, column
+from analytics_platform.contracts.base import Contract, Day, Flag, Instant, Money, Text, Whole, column, without_amount
 from analytics_platform.contracts.shop import ORDER_STATES
 from analytics_platform.contracts.table import Days, Everything, TouchedKeys
 
@@ -70,9 +70,7 @@ class CustomerDays(
     orders: Whole = column("Orders; repeats of an order do not count.", ge=0)
     revenue: Money = column("Their revenue (shop currency), without refunds.")
     refunds: Money = column("What was given back then, also for earlier orders (shop currency).")
-    unknown_amounts: Whole = column(
-        "Those of the orders whose amount is not known: they are in no sum of amounts.", ge=0
-    )
+    unknown_amounts: Whole = without_amount()
 
 
 class CustomerMonths(
@@ -94,6 +92,4 @@ class CustomerMonths(
     refunds: Money = column("What was given back then, also for earlier orders (shop currency).")
     first_order_date: Day = column("Day of the first order in the month.", nullable=True)
     last_order_date: Day = column("Day of the last order in the month.", nullable=True)
-    unknown_amounts: Whole = column(
-        "Those of the orders whose amount is not known: they are in no sum of amounts.", ge=0
-    )
+    unknown_amounts: Whole = without_amount()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
-from analytics_platform.contracts.base import Contract, Day, Flag, Instant, Money, Text, Whole, column
+from analytics_platform.contracts.base import Contract, Day, Flag, Instant, Money, Text, Whole, column, without_amount
 from analytics_platform.contracts.table import Days
 
 _OF_ITEMS = MappingProxyType(
@@ -112,6 +112,7 @@ class ProductInteractions(
     purchases: Whole = column("Orders with the product; repeats of an order do not count.", ge=0)
     quantity: Whole = column("Pieces ordered; a missing quantity is one.", ge=0)
     revenue: Money = column("Sum of the amounts of the lines that were ordered (shop currency).")
+    unknown_amounts: Whole = without_amount("purchases")
     prices: Money = column("Sum of the prices seen.")
     priced: Whole = column("Interactions that carry a price.", ge=0)
     first_at: Instant = column("First of these interactions.")

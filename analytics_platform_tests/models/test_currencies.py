@@ -10,8 +10,8 @@ from pathlib import Path
 from analytics_platform.transform import DayRange
 from analytics_platform.warehouse.touched import days_after
 from analytics_platform.warehouse.watchdog import has_known_currencies
-from analytics_platform_tests.kit import build, load_rows
-from analytics_platform_tests.models.sales import DAY, RATES, TABLES, buy, load_rates, orders, sold
+from analytics_platform_tests.kit import build, load_rows, needed
+from analytics_platform_tests.models.sales import DAY, DAYS, RATES, TABLES, buy, load_rates, orders, sold
 
 
 def test_amounts_are_in_the_shops_currency_by_the_latest_rate(tmp_path: Path) -> None:
@@ -128,3 +128,31 @@ def test_each_item_is_in_its_own_currency(tmp_path: Path) -> None:
             *(("a value beside them", 5), ("one and the event's", 12), ("one and the event's", 4)),
             *(("two", 8), ("two", 5)),
         ]
+
+
+def test_every_sum_of_amounts_stands_beside_the_number_that_it_lacks(tmp_path: Path) -> None:
+    def item(price: object = None, **more: object) -> dict[str, object]:
+        return {"item_id": "bed", "item_list_name": "sale", "price": price, **more}
+
+    rows = [
+        buy("a", "known", items=[item(5)]),
+        buy("b", "unknown", items=[item()]),
+        buy("c", "partly", items=[item(3), item(item_variant="oak")]),
+        buy("d", "francs", value=7, currency="CHF"),
+    ]
+    figures = {  # orders without an amount, and their revenue
+        "star.fact_sessions": (2, 8),
+        "marts.daily_trends": (2, 8),
+        "marts.device_daily": (2, 8),
+        "marts.attribution WHERE model = 'last_touch'": (2, 8),
+        "marts.product_daily": (2, 8),  # what the order in parts has is known, and what it lacks is not
+        "marts.top_sellers": (2, 8),
+        "marts.category_sellers": (2, 8),
+        "marts.product_performance": (2, 8),
+        "marts.list_performance": (2, 8),
+    }
+    marts = needed(*(name.split()[0] for name in figures))
+    with sold(tmp_path, rows) as (platform, session):
+        build(session, DAYS, platform.settings, [name for name in marts if name not in TABLES])
+        found = {name: session.one(f"SELECT sum(unknown_amounts), sum(revenue) FROM {name}") for name in figures}
+        assert found == figures

@@ -64,6 +64,7 @@ SELECT
     medium,
     campaign,
     count(*) AS orders,
-    CAST(coalesce(sum(revenue), 0) AS DECIMAL(18, 4)) AS revenue
+    CAST(coalesce(sum(revenue), 0) AS DECIMAL(18, 4)) AS revenue,
+    count(*) - count(revenue) AS unknown_amounts
 FROM credits
 GROUP BY date, model, channel, source, medium, campaign

@@ -18,7 +18,8 @@ sellers AS (
         sales.quantity,
         sales.revenue,
         sales.refunds,
-        sales.net_revenue
+        sales.net_revenue,
+        sales.unknown_amounts
     FROM marts.top_sellers AS sales
     LEFT JOIN named ON sales.product_id = named.product_id
 )
@@ -32,5 +33,6 @@ SELECT
     revenue,
     refunds,
     net_revenue,
+    unknown_amounts,
     CAST(revenue AS DOUBLE) / nullif(sum(revenue) OVER (PARTITION BY category), 0) AS share_of_category
 FROM sellers

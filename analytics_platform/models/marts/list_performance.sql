@@ -13,6 +13,7 @@ WITH totals AS (
         sum(purchases) AS purchases,
         count(DISTINCT product_id) AS unique_products,
         sum(revenue) AS revenue,
+        sum(unknown_amounts) AS unknown_amounts,
         count(DISTINCT CASE WHEN clicks + views + add_to_carts + purchases > 0 THEN session_id END) AS engaged_sessions,
         count(DISTINCT CASE WHEN purchases > 0 THEN session_id END) AS buying_sessions,
         count(DISTINCT CASE WHEN is_bounce THEN session_id END) AS bounces
@@ -37,6 +38,7 @@ SELECT
     CAST(coalesce(totals.purchases, 0) AS BIGINT) AS purchases,
     coalesce(totals.unique_products, 0) AS unique_products,
     CAST(coalesce(totals.revenue, 0) AS DECIMAL(18, 4)) AS revenue,
+    CAST(coalesce(totals.unknown_amounts, 0) AS BIGINT) AS unknown_amounts,
     CAST(totals.revenue AS DOUBLE) / totals.unique_users AS average_revenue_per_user,
     CAST(coalesce(nullif(totals.clicks, 0), totals.views) AS DOUBLE) / nullif(totals.impressions, 0)
         AS click_through_rate,

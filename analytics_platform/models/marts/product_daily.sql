@@ -18,7 +18,8 @@ sales AS (
         product_id,
         count(DISTINCT event_id) AS orders,
         sum(coalesce(quantity, 1)) AS quantity,
-        sum(coalesce(amount, 0)) AS revenue
+        sum(coalesce(amount, 0)) AS revenue,
+        count(DISTINCT event_id) FILTER (WHERE amount IS NULL) AS unknown_amounts
     FROM star.fact_order_items
     WHERE product_id IS NOT NULL
     GROUP BY order_date, product_id
@@ -73,6 +74,7 @@ SELECT
     CAST(coalesce(sales.revenue, 0) AS DECIMAL(18, 4)) AS revenue,
     CAST(coalesce(refunded.refunds, 0) AS DECIMAL(18, 4)) AS refunds,
     CAST(coalesce(sales.revenue, 0) - coalesce(refunded.refunds, 0) AS DECIMAL(18, 4)) AS net_revenue,
+    coalesce(sales.unknown_amounts, 0) AS unknown_amounts,
     stocked.stock,
     CASE WHEN stocked.date = days.date THEN least(stocked.lowest, stocked.before) ELSE stocked.stock END AS lowest_stock
 FROM days

@@ -41,6 +41,7 @@ per_event AS (
         count(*) AS items,
         sum(quantity) AS quantity,
         sum(amount) AS amount,
+        count(amount) AS valued,
         sum(price) AS prices,
         count(price) AS priced,
         min(event_at) AS first_at
@@ -66,6 +67,7 @@ SELECT
     count(*) FILTER (WHERE event_name = 'purchase') AS purchases,
     CAST(coalesce(sum(quantity) FILTER (WHERE event_name = 'purchase'), 0) AS BIGINT) AS quantity,
     CAST(coalesce(sum(amount) FILTER (WHERE event_name = 'purchase'), 0) AS DECIMAL(18, 4)) AS revenue,
+    count(*) FILTER (WHERE event_name = 'purchase' AND valued < items) AS unknown_amounts,
     CAST(coalesce(sum(prices), 0) AS DECIMAL(18, 4)) AS prices,
     CAST(sum(priced) AS BIGINT) AS priced,
     min(first_at) AS first_at

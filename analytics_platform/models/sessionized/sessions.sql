@@ -63,7 +63,8 @@ sold AS (
     SELECT
         entries.session_id,
         count(*) AS orders,
-        sum(purchases.revenue) AS revenue
+        sum(purchases.revenue) AS revenue,
+        count(*) - count(purchases.revenue) AS unknown_amounts
     FROM sessionized.purchases AS purchases
     INNER JOIN sessionized.session_events AS entries ON purchases.event_id = entries.event_id
     GROUP BY entries.session_id
@@ -92,6 +93,7 @@ sourced AS (
         visits.purchased,
         coalesce(sold.orders, 0) AS orders,
         CAST(coalesce(sold.revenue, 0) AS DECIMAL(18, 4)) AS revenue,
+        coalesce(sold.unknown_amounts, 0) AS unknown_amounts,
         coalesce(touches.traffic_source, '(direct)') AS source,
         coalesce(touches.traffic_medium, '(none)') AS medium,
         coalesce(touches.traffic_campaign, '(not set)') AS campaign
@@ -166,7 +168,8 @@ SELECT
     sourced.began_checkout,
     sourced.purchased,
     sourced.orders,
-    sourced.revenue
+    sourced.revenue,
+    sourced.unknown_amounts
 FROM sourced
 INNER JOIN channels
     ON sourced.source = channels.source

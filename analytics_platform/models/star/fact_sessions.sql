@@ -55,6 +55,7 @@ SELECT
     purchased,
     orders,
     revenue,
+    unknown_amounts,
     session_number,
     session_number = 1 AS is_new
 FROM numbered AS sessions

@@ -13,7 +13,7 @@ import streamlit as st
 from analytics_platform.errors import count
 from analytics_platform.reports import customers, queries, records, sentences, tables
 from analytics_platform.reports.colours import BLUE, FAINT, LINE, PAGE
-from analytics_platform.reports.coverage import channel_gaps, empty_columns, unknown_amounts
+from analytics_platform.reports.coverage import channel_gaps, empty_columns, lost_purchases, unknown_amounts
 from analytics_platform.reports.dashboard import shell
 from analytics_platform.reports.dashboard.shell import Chosen, KeyFigure
 from analytics_platform.reports.periods import total_of
@@ -40,7 +40,7 @@ def show_channels() -> None:
         before = queries.read_credits(session, chosen.before, sources) if chosen.before else None
         gaps = channel_gaps(records.read_quality(session, shell.settings().max_error_rate, chosen.days))
         with shell.card("First touch against last touch"):
-            st.text(sentences.but(sentences.attribution_sentence(credits), [*gaps, *_unknown(session, chosen)]))
+            st.text(sentences.but(sentences.attribution_sentence(credits), [*gaps, *_missing(session, chosen)]))
             shell.plot("attribution_plot", "Share of revenue by first and last touch", sentences.credit_shares(credits))
         with shell.card("Credit by channel"):
             shell.table(tables.attribution_table(credits, before))
@@ -55,7 +55,7 @@ def show_products() -> None:
             empty = empty_columns(
                 records.read_quality(session, shell.settings().max_error_rate, chosen.days), ["items"]
             )
-            st.text(sentences.but(sentences.products_sentence(best), [*empty, *_unknown(session, chosen)]))
+            st.text(sentences.but(sentences.products_sentence(best), [*empty, *_missing(session, chosen)]))
             shell.plot("products_plot", "Best sellers", best)
             text = st.text_input(
                 "Find a product", key="product", placeholder="Find a product by name or id", max_chars=_LONGEST_SEARCH,
@@ -109,8 +109,13 @@ def show_customers() -> None:
             shell.table(tables.persons_table(customers.read_persons(session, _TOP)), "No order yet.")
 
 
-def _unknown(session: Session, chosen: Chosen) -> Iterator[str]:
-    return unknown_amounts(total_of(queries.read_days(session, chosen.days, chosen.complete_until)))
+def _missing(session: Session, chosen: Chosen) -> Iterator[str]:
+    """Name the purchases of these days that no share of the revenue has in it."""
+    if total := total_of(queries.read_days(session, chosen.days, chosen.complete_until)):
+        yield from lost_purchases(
+            records.read_rejected_purchases(session, shell.settings().max_error_rate, chosen.days), total
+        )
+        yield from unknown_amounts(total)
 
 
 def _map(places: pl.DataFrame) -> None:
