@@ -16,7 +16,7 @@ from analytics_platform.contracts.base import (
 )
 
 
-class UserMetrics(Contract, table="marts.user_metrics", key="user_id", write="upsert"):
+class UserMetrics(Contract, table="marts.user_metrics", key="user_id", write="upsert", narrow="people"):
     """One row per known customer: how active are they, what do they like, when were they last seen?
 
     Customers are the users of the users API and the customers of the shop's database (cleaned.users). Other users that
@@ -41,7 +41,9 @@ class UserMetrics(Contract, table="marts.user_metrics", key="user_id", write="up
     unknown_amounts: Whole = without_amount(sums="additive")
 
 
-class UserProductAffinity(Contract, table="marts.user_product_affinity", key=("user_id", "product"), write="upsert"):
+class UserProductAffinity(
+    Contract, table="marts.user_product_affinity", key=("user_id", "product"), write="upsert", narrow="people"
+):
     """One row per user and product: what does the user like?
 
     Users who are no customers are here too.

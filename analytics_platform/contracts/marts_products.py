@@ -79,6 +79,7 @@ class ListPerformance(
     table="marts.list_performance",
     key="list_id",
     write="upsert",
+    narrow="lists",
     # A list may be credited on a day on which no event names it, and have nothing credited on a day of bots only.
     reads={
         "sessionized.product_interactions": TouchedKeys("list_id", also=(("sessionized.list_days", "event_date"),)),
@@ -126,6 +127,7 @@ class ProductPerformance(
     table="marts.product_performance",
     key="product_id",
     write="upsert",
+    narrow="products",
     reads={
         "sessionized.product_interactions": TouchedKeys(
             "product_id", also=(("sessionized.product_days", "event_date"),)
@@ -187,7 +189,13 @@ class CategorySellers(Contract, table="marts.category_sellers", key="product_id"
     )
 
 
-class BoughtTogether(Contract, table="marts.bought_together", key=("product_id", "other_product_id"), write="upsert"):
+class BoughtTogether(
+    Contract,
+    table="marts.bought_together",
+    key=("product_id", "other_product_id"),
+    write="upsert",
+    narrow="products",
+):
     """One row per product and other product that was bought with it: what goes together?
 
     Both directions are here. Bots are left out.

@@ -109,7 +109,11 @@ class RefundLines(
         name: TouchedKeys("transaction_id", also=(("cleaned.events", "event_date"),))
         for name in ("sessionized.purchases", "sessionized.order_lines")
     }
-    | {"cleaned.orders": Days(before=1, ahead=1)},
+    | {
+        "cleaned.events": Days(only="is_refund"),
+        "cleaned.event_items": Days(joined=("event_id", "cleaned.events")),
+        "cleaned.orders": Days(before=1, ahead=1),
+    },
 ):
     """One row per refund (item_index -1), and one per item that it gives back: what do they ask for?
 
@@ -257,7 +261,9 @@ class ClientDays(
     is_bot: Flag = column("True if all sessions of the day are a bot's.")
 
 
-class PageDays(Contract, table="sessionized.page_days", key=("page_key", "event_date"), partition="event_date"):
+class PageDays(
+    Contract, table="sessionized.page_days", key=("page_key", "event_date"), partition="event_date", narrow="pages"
+):
     """One row per page and day on which events name it: which title did it have last that day?"""
 
     page_key: Whole = column("Hash of host and path (dim_page).")

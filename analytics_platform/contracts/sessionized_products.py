@@ -10,9 +10,9 @@ from analytics_platform.contracts.table import Days
 _OF_ITEMS = MappingProxyType(
     {
         **dict.fromkeys(
-            ("cleaned.events", "sessionized.session_events"), Days(joined=("event_id", "cleaned.event_items"))
+            ("cleaned.events", "cleaned.event_items"), Days(joined=("event_id", "sessionized.credited_items"))
         ),
-        "sessionized.sessions": Days(before=1, joined=("session_id", "sessionized.session_events")),
+        "sessionized.sessions": Days(before=1, joined=("session_id", "sessionized.credited_items")),
     }
 )
 """What a table reads that is made from items and of when and in which session each was."""
@@ -23,6 +23,7 @@ class ProductDays(
     table="sessionized.product_days",
     key=("product_id", "event_date"),
     partition="event_date",
+    narrow="products",
     reads=_OF_ITEMS,
 ):
     """One row per product and day: which attributes did it have last that day?
@@ -46,6 +47,7 @@ class ListDays(
     table="sessionized.list_days",
     key=("list_id", "event_date"),
     partition="event_date",
+    narrow="lists",
     reads=_OF_ITEMS,
 ):
     """One row per product list and day: which name did it have last that day?
@@ -123,7 +125,10 @@ class ProductPairDays(
     table="sessionized.product_pair_days",
     key=("event_date", "product_id", "other_product_id"),
     partition="event_date",
-    reads={"cleaned.events": Days(joined=("event_id", "cleaned.event_items"))},
+    reads={
+        "cleaned.events": Days(only="event_name = 'purchase'"),
+        "cleaned.event_items": Days(joined=("event_id", "cleaned.events")),
+    },
 ):
     """One row per day, product and other product of one purchase: how many orders have both?
 

@@ -157,6 +157,7 @@ class DimList(
     table="star.dim_list",
     key="list_key",
     write="upsert",
+    narrow="lists",
     reads={"sessionized.list_days": TouchedKeys("list_id")},
 ):
     """One row per product list ever seen: what is it called?

@@ -6,7 +6,7 @@ from analytics_platform.contracts.base import Contract, Day, Flag, Instant, Text
 from analytics_platform.contracts.star import UNKNOWN, dimensions
 
 
-class DimPage(Contract, table="star.dim_page", key="page_key", write="upsert"):
+class DimPage(Contract, table="star.dim_page", key="page_key", write="upsert", narrow="pages"):
     """One row per page that events ever named: which pages does the site have, and since when?
 
     It has the latest title. A relative address has no host: that page is not the one of the same path on a host.

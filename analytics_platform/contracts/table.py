@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 from analytics_platform.contracts.rules import Rule
 
 Write: TypeAlias = Literal["batches", "days", "upsert", "whole"]
-Narrow: TypeAlias = Literal["", "batch", "people"]
+Narrow: TypeAlias = Literal["", "batch", "people", "products", "lists", "pages"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,13 +19,15 @@ class Days:
     `before` may be the name of a setting (in days) instead of a number. `ahead` more days behind are read without
     building the days before them each time: what changes there is found by its keys (`warehouse/touched.py`).
     `joined` is a column and another input, where the model uses only rows that it joins to those by the column. It need
-    not be said: of a day with a million events PostgreSQL then sends those few that are part of an order.
+    not be said: of a day with a million events PostgreSQL then sends those few that are part of an order. `only` is the
+    condition that the model puts on the input, in SQL that both databases read alike, for inputs joined to it.
     """
 
     before: int | str = 0
     after: int = 0
     ahead: int = 0
     joined: tuple[str, str] | None = None
+    only: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,8 @@ class Table:
     needs; an input that is not listed is read for the days that are built, by `upsert` for the keys that occur in
     them (or whole, if it has no days).
     `narrow` says on which part of its inputs a row depends, so that the fast lane builds only what few events touch: on
-    rows of the same `batch`, or of the same `people` (all clients and users that are linked), and on whole inputs.
+    rows of the same `batch`, of the same `people` (all clients and users that are linked), or of the same product, list
+    or page, of those that events of these people name; and on whole inputs.
     `foreign_keys` maps a column to the dimension whose primary key it holds.
     `source` is the source whose records the table holds as they passed the gate.
     A source that

@@ -22,6 +22,15 @@ from analytics_platform.transform.sql import put_queries
 _EVENTS = "cleaned.events"
 """The table that has of each event its keys."""
 
+_NAMED: Mapping[str, tuple[str, tuple[str, ...]]] = MappingProxyType(
+    {
+        "products": ("sessionized.credited_items", ("product_id",)),
+        "lists": ("sessionized.credited_items", ("list_id",)),
+        "pages": (_EVENTS, ("page_path", "path")),
+    }
+)
+"""Narrowing → the table that says which of these a person's events name, and its column; then the column elsewhere."""
+
 
 class DaysError(UserError, ValueError):
     """A text is neither a day nor a range of days; the message says what to write."""
@@ -83,6 +92,19 @@ class Query:
 
 
 @dataclass(frozen=True, slots=True)
+class _Selection:
+    """The rows to build: `values` maps columns to those to look for, as SQL for IN (…), the most telling column first.
+
+    Given `source`, they are what the rows `within` that table have, and of the inputs only this one has all of them: an
+    item may have a product without its id.
+    """
+
+    values: Mapping[str, str]
+    source: str = ""
+    within: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Keys:
     """What a few batches of events touch: these, and all clients and users that are linked with one in them."""
 
@@ -90,14 +112,20 @@ class Keys:
     clients: Collection[str]
     users: Collection[str]
 
-    def of(self, narrow: Narrow) -> Mapping[str, Collection[str]]:
-        """Map columns to the values that select the rows to build, the most telling column first."""
+    def of(self, narrow: Narrow, days: DayRange) -> _Selection:
+        """Select the rows to build."""
+        if named := _NAMED.get(narrow):
+            source, columns = named
+            # From the day before on: a session that began there may credit another list now.
+            within = f"{days.widen(1, 0).holds('event_date')} AND client_id IN ({_listed(self.clients)})"
+            values = f"SELECT {columns[0]} FROM {quote_table(source)} WHERE {within}"
+            return _Selection(dict.fromkeys(columns, values), source, within)
         people = {
-            "client_id": self.clients,
-            "person_id": [*self.clients, *(f"user:{user}" for user in self.users)],
-            "user_id": self.users,
+            "client_id": _listed(self.clients),
+            "person_id": _listed([*self.clients, *(f"user:{user}" for user in self.users)]),
+            "user_id": _listed(self.users),
         }
-        return {"": {}, "batch": {"batch_id": self.batches}, "people": people}[narrow]
+        return _Selection({"batch_id": _listed(self.batches)} if narrow == "batch" else people if narrow else {})
 
 
 def reads_of(table: Table, source: Table) -> Reads:
@@ -119,23 +147,23 @@ def window_of(reads: Days, settings: Mapping[str, int | str]) -> tuple[int, int]
     return before, reads.after
 
 
-def _is_one_of(column: str, values: Collection[str]) -> str:
-    return f"{quote(column)} IN ({', '.join(map(literal, sorted(values))) or 'NULL'})"
+def _listed(values: Collection[str]) -> str:
+    return ", ".join(map(literal, sorted(values))) or "NULL"
 
 
-def _narrowed(name: str, keys: Mapping[str, Collection[str]], days: DayRange) -> str:
+def _narrowed(name: str, keys: _Selection, days: DayRange) -> str:
     """Write the condition on a table that selects the rows of the keys; a row without one has that of its event."""
     columns = CONTRACTS[name].columns
-    if column := next((column for column in keys if column in columns), None):
-        return _is_one_of(column, keys[column])
+    if column := next((column for column in keys.values if column in columns), None):
+        return f"{quote(column)} IN ({keys.values[column]})"
     found = _of_events(name, keys, days)
     return f"event_id IN (SELECT event_id FROM {_EVENTS} WHERE {found})" if found else "TRUE"
 
 
-def _of_events(name: str, keys: Mapping[str, Collection[str]], days: DayRange) -> str:
+def _of_events(name: str, keys: _Selection, days: DayRange) -> str:
     """Write the condition on events that selects those of the keys, if these are not in the table itself."""
     columns = CONTRACTS[name].columns
-    if not keys or "event_id" not in columns or not keys.keys().isdisjoint(columns):
+    if not keys.values or keys.source or "event_id" not in columns or not keys.values.keys().isdisjoint(columns):
         return ""
     return f"{days.holds('event_date')} AND {_narrowed(_EVENTS, keys, days)}"
 
@@ -145,20 +173,22 @@ def _part_of(
     reads: Reads,
     days: DayRange,
     settings: Mapping[str, int | str],
-    keys: Mapping[str, Collection[str]],
+    keys: _Selection,
 ) -> str | None:
     """Write the condition on `source` that selects what is read; None for all of it."""
     if isinstance(reads, Everything) or source.partition is None:
         return None
-    if isinstance(reads, TouchedKeys) and reads.column in keys:
-        return _is_one_of(reads.column, keys[reads.column])
+    if isinstance(reads, TouchedKeys) and reads.column in keys.values:
+        return f"{quote(reads.column)} IN ({keys.values[reads.column]})"
     if isinstance(reads, TouchedKeys):
         key, places = quote(reads.column), ((source.name, source.partition), *reads.also)
         touched = (f"SELECT {key} FROM {quote_table(name)} WHERE {days.holds(day)}" for name, day in places)
         return f"{key} IN ({' UNION ALL '.join(touched)})"
     wide = _wide(reads, days, settings)
     within = wide.holds(source.partition)
-    return f"{within} AND {_narrowed(source.name, keys, wide)}" if keys else within
+    if not keys.values or keys.source not in ("", source.name):
+        return within
+    return f"{within} AND {_narrowed(source.name, keys, wide)}"
 
 
 def _wide(reads: Days, days: DayRange, settings: Mapping[str, int | str]) -> DayRange:
@@ -171,15 +201,16 @@ def _touching(
     reads: Mapping[str, Reads],
     days: DayRange,
     settings: Mapping[str, int | str],
-    keys: Mapping[str, Collection[str]],
+    keys: _Selection,
 ) -> dict[str, tuple[str, ...]]:
     """Write for each table in which windows of others look for keys the conditions on its rows that have them."""
     found = {_EVENTS: {_of_events(table.name, keys, days)}}
+    found.setdefault(keys.source or _EVENTS, set()).add(keys.within)
     for name, each in reads.items():
         source = CONTRACTS[name].table
         if isinstance(each, Days) and source.partition:
             found[_EVENTS].add(_of_events(name, keys, _wide(each, days, settings)))
-        if isinstance(each, TouchedKeys) and source.partition and each.column not in keys:
+        if isinstance(each, TouchedKeys) and source.partition and each.column not in keys.values:
             for place, day in ((name, source.partition), *each.also):
                 # A row without the key touches none: of the events of a day, few are part of an order.
                 found.setdefault(place, set()).add(f"{days.holds(day)} AND {quote(each.column)} IS NOT NULL")
@@ -210,6 +241,8 @@ def _with_joined(name: str, inputs: Mapping[str, str | None], reads: Mapping[str
         return condition
     column, other = each.joined
     rows = f"SELECT {quote(column)} FROM {quote_table(other)} WHERE {_with_joined(other, inputs, reads)}"
+    if isinstance(source := reads.get(other), Days) and source.only:
+        rows = f"{rows} AND ({source.only})"
     return f"{condition} AND {quote(column)} IN ({rows})"
 
 
@@ -240,7 +273,7 @@ def plan(model: Model, days: DayRange | None, settings: Mapping[str, int | str],
         return Query(model.sql, parameters, dict.fromkeys(model.inputs), model=model.sql)
     table, sources = CONTRACTS[model.name].table, [CONTRACTS[name].table for name in model.inputs]
     reads = {source.name: reads_of(table, source) for source in sources}
-    touched = keys.of(table.narrow) if keys else {}
+    touched = keys.of(table.narrow, days) if keys else _Selection({})
     windows = {source.name: _part_of(source, reads[source.name], days, settings, touched) for source in sources}
     sql = _with_windows(model, frozenset(name for name, part in windows.items() if part))
     for name, part in windows.items():
@@ -248,9 +281,9 @@ def plan(model: Model, days: DayRange | None, settings: Mapping[str, int | str],
     part = _narrowed(table.name, touched, days)
     if table.partition is not None:
         sql = f"SELECT * FROM ({sql}) AS built WHERE {days.holds(table.partition)} AND {part}"
-    covers = "FALSE" if touched else _covers(model, sources, days)
+    covers = "FALSE" if touched.values else _covers(model, sources, days)
     touching = _touching(table, reads, days, settings, touched)
-    inputs = _inputs(windows, reads, touching, bool(touched))
+    inputs = _inputs(windows, reads, touching, bool(touched.values))
     return Query(sql, parameters, inputs, covers, model.sql, part, touching)
 
 

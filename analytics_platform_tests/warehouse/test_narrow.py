@@ -1,17 +1,21 @@
-"""Rows of the keys that a batch touches: built alone, they are what a build of whole days makes."""
+"""Rows of the keys that a batch touches, and days that fit into memory: built alone, they are as if built together."""
 
 from __future__ import annotations
+
+import datetime as dt
+
+import pytest
 
 from analytics_platform.catalog import CONTRACTS
 from analytics_platform.sources.registry import SOURCES
 from analytics_platform.transform import DayRange, Keys, day_ranges
 from analytics_platform.transform.lookups.tables import LOOKUPS
-from analytics_platform.warehouse.build import build_ranges, tables_to_build
+from analytics_platform.warehouse.build import build_ranges, parts_of, tables_to_build
 from analytics_platform.warehouse.ledger import known_days
 from analytics_platform.warehouse.load import load_new_batches
 from analytics_platform.warehouse.narrow import MOST_KEYS, keys_of
 from analytics_platform.warehouse.touched import touched_after
-from analytics_platform_tests.kit import Platform, build, click, contents, load_landed, load_rows
+from analytics_platform_tests.kit import Platform, build, click, contents, load_landed, load_rows, needed
 from analytics_platform_tests.orchestration.follow.lane_kit import FIRST, clicks, messages
 from analytics_platform_tests.shop_logs import put_users
 from analytics_platform_tests.shop_messages import load_messages
@@ -93,3 +97,28 @@ def test_batches_of_users_and_those_that_were_taken_out_are_not_narrowed_to_keys
         ((users,),) = session.rows("SELECT batch_id FROM ops.pipeline_logs WHERE source = 'users'")
         assert keys_of(session, [events])
         assert keys_of(session, [events, users]) is keys_of(session, [events, "withdrawn"]) is None
+
+
+def test_days_whose_events_do_not_fit_into_memory_together_are_built_in_parts(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    days = [FIRST + dt.timedelta(hours=hours) for hours in (0, 1, 23, 24, 25, 26, 27, 49, 100)]
+    settings, whole = platform.settings.model_copy(update={"warehouse_memory": "2GB"}), DayRange(*[
+        each.date() for each in (days[0], days[-1])
+    ])  # fmt: skip
+    tables = needed("marts.daily_trends")
+    with platform.session() as session:
+        load_rows(platform, session, [click("ada", each, "page_viewed") for each in days])
+        build(session, whole, settings, tables)
+        together = contents(session, tables)
+        monkeypatch.setattr("analytics_platform.warehouse.build.EVENTS_PER_GB", 2)
+        first = [DayRange(each, each) for each in sorted({each.date() for each in days})]
+        assert [*parts_of(session, whole, "2GB")] == [*first[:2], DayRange(first[2].first, whole.last)]
+        for name in (each for each in tables_to_build() if each in tables):
+            found = list(build_ranges(session, name, [None if is_whole(name) else whole], settings))
+            assert CONTRACTS[name].table.write != "days" or len(found) == 3
+        assert contents(session, tables) == together
+
+
+def is_whole(name: str) -> bool:
+    return CONTRACTS[name].table.write == "whole"

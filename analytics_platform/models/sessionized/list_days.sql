@@ -12,10 +12,11 @@ WITH seen AS (
             PARTITION BY coalesce(items.list_id, items.list_name), items.event_date
             ORDER BY events.event_at, events.received_at, events.position, items.event_id, items.item_index
         ) AS sighting
-    FROM cleaned.event_items AS items
+    FROM sessionized.credited_items AS credited
+    INNER JOIN cleaned.event_items AS items
+        ON credited.event_id = items.event_id AND credited.item_index = items.item_index
     INNER JOIN cleaned.events AS events ON items.event_id = events.event_id
-    INNER JOIN sessionized.session_events AS entries ON items.event_id = entries.event_id
-    INNER JOIN sessionized.sessions AS sessions ON entries.session_id = sessions.session_id
+    INNER JOIN sessionized.sessions AS sessions ON credited.session_id = sessions.session_id
     WHERE coalesce(items.list_id, items.list_name) IS NOT NULL
 )
 SELECT

@@ -4,7 +4,7 @@
 -- variants are a JSON array, by name, each with its last price.
 WITH seen AS (
     SELECT
-        coalesce(items.product_id, names.product_id) AS product_id,
+        credited.product_id,
         items.event_date,
         items.product_name,
         items.brand,
@@ -14,15 +14,15 @@ WITH seen AS (
         events.event_at,
         sessions.is_bot,
         row_number() OVER (
-            PARTITION BY coalesce(items.product_id, names.product_id), items.event_date
+            PARTITION BY credited.product_id, items.event_date
             ORDER BY events.event_at, events.received_at, events.position, items.event_id, items.item_index
         ) AS sighting
-    FROM cleaned.event_items AS items
+    FROM sessionized.credited_items AS credited
+    INNER JOIN cleaned.event_items AS items
+        ON credited.event_id = items.event_id AND credited.item_index = items.item_index
     INNER JOIN cleaned.events AS events ON items.event_id = events.event_id
-    INNER JOIN sessionized.session_events AS entries ON items.event_id = entries.event_id
-    INNER JOIN sessionized.sessions AS sessions ON entries.session_id = sessions.session_id
-    LEFT JOIN cleaned.product_names AS names ON items.product_id IS NULL AND items.product_name = names.product_name
-    WHERE coalesce(items.product_id, names.product_id) IS NOT NULL
+    INNER JOIN sessionized.sessions AS sessions ON credited.session_id = sessions.session_id
+    WHERE credited.product_id IS NOT NULL
 ),
 variants AS (
     SELECT

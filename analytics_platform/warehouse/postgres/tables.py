@@ -52,9 +52,12 @@ _INDEXES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "ops.quarantine": ("input", f"source, {TEXT_ID}"),
         "ops.batch_days": ("event_date",),
         "ops.person_links": ("client_id", "user_id"),
-        "cleaned.events": ("batch_id", "client_id"),
+        "cleaned.events": ("batch_id", "client_id", "page_path"),
         **{f"sessionized.{name}": ("client_id",) for name in ("session_events", "sessions", "purchases", "buyers")},
-        "sessionized.product_interactions": ("product_id", "list_id", "client_id"),
+        **{
+            f"sessionized.{name}": ("product_id", "list_id", "client_id")
+            for name in ("credited_items", "product_interactions")
+        },
     }
 )
 """What the platform itself looks for: rejected records by their file and text, keys over all days and of few events."""
@@ -185,6 +188,9 @@ def _create(contract: ContractType) -> Iterator[str]:
     if table.layer == "star" and table.partition is not None:
         indexes += [column for column in _STAR if column in types and (column,) != table.key]
     indexes += [column for column in key if column in long & _LOOKED_FOR]
+    if is_partitioned(table):
+        # A day of a month of 30 million rows: each batch of the fast lane read them all.
+        yield f"CREATE INDEX ON {name} USING brin ({quote(str(table.partition))}) WITH (autosummarize = on)"
     for columns in dict.fromkeys(indexes):
         yield f"CREATE INDEX ON {name} {'USING hash ' if columns in long else ''}({columns})"
     yield from _own_id_index(contract)
