@@ -192,7 +192,10 @@ def _create(contract: ContractType) -> Iterator[str]:
         # A day of a month of 30 million rows: each batch of the fast lane read them all.
         yield f"CREATE INDEX ON {name} USING brin ({quote(str(table.partition))}) WITH (autosummarize = on)"
     for columns in dict.fromkeys(indexes):
-        yield f"CREATE INDEX ON {name} {'USING hash ' if columns in long else ''}({columns})"
+        # A B-tree takes no long text. A hash index walks past all rows of a value for each new one: with a list that
+        # has a third of a million rows, the third hundred thousand took 19 s instead of 3.
+        how = f"USING spgist ({columns}) WHERE {columns} IS NOT NULL" if columns in long else f"({columns})"
+        yield f"CREATE INDEX ON {name} {how}"
     yield from _own_id_index(contract)
 
 
