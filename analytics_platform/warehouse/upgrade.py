@@ -5,6 +5,7 @@ All their rows can be built again from records behind the gate. Of these no colu
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from analytics_platform.catalog import CONTRACTS
@@ -46,10 +47,10 @@ def _named(names: tuple[str, ...]) -> str:
     return f"{', '.join(names[:3])} and {count(len(names) - 3, 'other')}" if len(names) > 4 else ", ".join(names)
 
 
-def find_outdated(session: Session) -> Outdated:
-    """Find the built tables whose columns are not those of their contract."""
+def find_outdated(session: Session, among: Collection[str] | None = None) -> Outdated:
+    """Find the built tables, of all or `among` these, whose columns are not those of their contract."""
     replaced, extended, existing = list[str](), list[str](), session.tables()
-    names = [name for name in tables_to_build() if name in existing]
+    names = [name for name in tables_to_build() if name in existing and (among is None or name in among)]
     for name, (stored, promised) in session.columns(*(CONTRACTS[name] for name in names)).items():
         try:
             added = changes(name, stored, promised).added
@@ -70,9 +71,9 @@ def find_outdated(session: Session) -> Outdated:
     return Outdated(tuple(replaced), tuple(name for name in extended if name not in replaced), lacks_links)
 
 
-def check_current(session: Session) -> None:
-    """Raise `WarehouseError` if another version built tables."""
-    if find_outdated(session):
+def check_current(session: Session, among: Collection[str] | None = None) -> None:
+    """Raise `WarehouseError` if another version built one of the tables, of all or `among` these."""
+    if find_outdated(session, among):
         raise WarehouseError(OTHER_VERSION)
 
 

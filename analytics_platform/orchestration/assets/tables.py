@@ -31,6 +31,7 @@ from analytics_platform.warehouse import LEDGER_TABLES, Publication
 from analytics_platform.warehouse.build import build_ranges
 from analytics_platform.warehouse.ledger import record_results
 from analytics_platform.warehouse.touched import Touched
+from analytics_platform.warehouse.upgrade import check_current
 
 POOL = "warehouse"
 """Guards the DuckDB file across runs: one writing process at a time."""
@@ -113,6 +114,8 @@ def table_asset(name: str, inputs: Sequence[str], settings: Settings) -> dg.Asse
         built = context.partition_key_range if is_daily(table) else None
         asked = built and DayRange.parse(f"{built.start}...{built.end}")
         with warehouse.session() as session:
+            # It would be extended by columns, of which the days that this run does not build have no values.
+            check_current(session, {name, *inputs})
             session.ensure(*LEDGER_TABLES, contract, *(CONTRACTS[source] for source in inputs))
             if gated:
                 result, stop = check_error_rate(session, key, settings.max_error_rate, gated, asked)

@@ -21,7 +21,7 @@ from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from deltalake.exceptions import CommitFailedError
 
 from analytics_platform.transform import DayRange
-from analytics_platform.warehouse.delta.place import DeltaPlace
+from analytics_platform.warehouse.delta.place import WRITTEN, DeltaPlace
 from analytics_platform.warehouse.session import ConflictError
 
 JOURNAL, STAGED = "_journal", "_staged"
@@ -185,14 +185,21 @@ class Journal:
         own = CommitProperties(
             app_transactions=[Transaction(_APP, entry.number)], custom_metadata={"transaction": str(entry.number)}
         )
-        rows = staged.to_pyarrow_dataset().scanner().to_reader()
+        rows = staged.to_pyarrow_dataset().scanner(batch_readahead=1, fragment_readahead=1).to_reader()
         try:
             if step.how == "merge":
                 _merge(table, rows, step.condition, own)
             elif step.how == "append":
-                write_deltalake(table, rows, mode="append", commit_properties=own)
+                write_deltalake(table, rows, mode="append", commit_properties=own, writer_properties=WRITTEN)
             else:
-                write_deltalake(table, rows, mode="overwrite", predicate=step.condition or None, commit_properties=own)
+                write_deltalake(
+                    table,
+                    rows,
+                    mode="overwrite",
+                    predicate=step.condition or None,
+                    commit_properties=own,
+                    writer_properties=WRITTEN,
+                )
         except CommitFailedError:
             return False
         return True
@@ -200,7 +207,14 @@ class Journal:
 
 def _merge(table: DeltaTable, rows: pa.RecordBatchReader, condition: str, properties: CommitProperties) -> None:
     (
-        table.merge(rows, condition, source_alias="staged", target_alias="kept", commit_properties=properties)
+        table.merge(
+            rows,
+            condition,
+            source_alias="staged",
+            target_alias="kept",
+            commit_properties=properties,
+            writer_properties=WRITTEN,
+        )
         .when_matched_delete("NOT staged.put")
         .when_matched_update_all(except_cols=["put"])
         .when_not_matched_insert_all("staged.put", except_cols=["put"])

@@ -29,7 +29,7 @@ from analytics_platform.transform.spark import runs_on_spark
 from analytics_platform.warehouse.delta.changes import TableChanges, stored
 from analytics_platform.warehouse.delta.journal import JOURNAL, STAGED, Journal, JournalStep, Part
 from analytics_platform.warehouse.delta.maintenance import maintain, vacuum
-from analytics_platform.warehouse.delta.place import DeltaPlace, dataset_of, explained, schema_of
+from analytics_platform.warehouse.delta.place import WRITTEN, DeltaPlace, explained, schema_of, show
 from analytics_platform.warehouse.duckdb import ROW_GROUP, UNKNOWN_NAMES, DuckDBSession, in_memory
 from analytics_platform.warehouse.migration import changes
 from analytics_platform.warehouse.observation import TableState
@@ -126,7 +126,7 @@ class DeltaSession(DuckDBSession):
         table = self._place.table(name, self._as_of)
         self._seen[name] = table is not None
         if table is not None:
-            self.connection.register(stored(name), dataset_of(table))
+            show(self.connection, stored(name), table)
             self._show(name)
 
     def _show(self, name: str) -> None:
@@ -204,7 +204,9 @@ class DeltaSession(DuckDBSession):
             return None
         place = f"{folder}/{name.replace('.', '_')}"
         result = self.connection.sql(f"SELECT * FROM ({rows})").to_arrow_reader(ROW_GROUP)
-        write_deltalake(self._place.uri(place), result, storage_options=dict(self._place.options))
+        write_deltalake(
+            self._place.uri(place), result, storage_options=dict(self._place.options), writer_properties=WRITTEN
+        )
         return JournalStep(name, how, condition, place)
 
     def execute(self, sql: str, parameters: Bound = None) -> None:
@@ -386,7 +388,7 @@ class DeltaSession(DuckDBSession):
                 f"CAST({quote(x)} AS {promised[x]}) AS {quote(x)}" for x in promised if x not in needed.added
             )
             rows = self.connection.sql(f"SELECT {kept} FROM migrating").to_arrow_reader(ROW_GROUP)
-            write_deltalake(table, rows, mode="overwrite", schema_mode="overwrite")
+            write_deltalake(table, rows, mode="overwrite", schema_mode="overwrite", writer_properties=WRITTEN)
         if needed.added:
             self._check_writable()
             fields = {field.name: field for field in schema_of(contract).fields}
