@@ -29,7 +29,7 @@ from analytics_platform.transform import DayRange
 from analytics_platform.warehouse import LEDGER_TABLES, open_warehouse
 from analytics_platform.warehouse.ledger import loadings
 from analytics_platform.warehouse.touched import Touched, touched_after
-from analytics_platform.warehouse.upgrade import Outdated, find_outdated, upgrade
+from analytics_platform.warehouse.upgrade import Outdated, find_outdated, is_not_built, upgrade
 from analytics_platform.warehouse.versions import OTHER_VERSION
 
 JOB = "materialize"
@@ -94,10 +94,10 @@ def materialize(
     open_lake(settings).exists()  # a bucket that cannot be used is said before a run starts
     prepare_home(settings)
     # What only fetches into the lake needs no warehouse.
-    outdated = _outdated(settings) if any(key.path[0] != "raw" for key in chosen) else None
+    outdated, is_upgrading = _outdated(settings) if any(key.path[0] != "raw" for key in chosen) else (None, False)
     # To build some tables would give them columns that lack values on other days, and nothing would say so any more.
     # To build some days breaks contracts: a replaced table has no others.
-    if outdated and (select != "*" or wanted):
+    if (outdated or is_upgrading) and (select != "*" or wanted):
         complain(OTHER_VERSION.replace(" first", " without --days first") if wanted else OTHER_VERSION)
         return False
     failed: list[tuple[str, str]] = []
@@ -152,13 +152,13 @@ def built_up_to(instance: dg.DagsterInstance) -> str:
     return max((run.tags.get(BUILT_UP_TO, "") for run in (*runs, *last)), default="")
 
 
-def _outdated(settings: Settings) -> Outdated | None:
-    """Find what another version built, if there is a warehouse."""
+def _outdated(settings: Settings) -> tuple[Outdated | None, bool]:
+    """Find what another version built, if there is a warehouse; and whether no day was built since an upgrade."""
     warehouse = open_warehouse(settings)
     if not warehouse.exists():
-        return None
+        return None, False
     with warehouse.session(read_only=True) as session:
-        return find_outdated(session)
+        return find_outdated(session), is_not_built(session)
 
 
 def _upgrade(instance: dg.DagsterInstance, settings: Settings, outdated: Outdated) -> None:

@@ -112,6 +112,7 @@ def test_without_days_it_loads_what_arrived_and_builds_the_days_of_all_that_is_n
         upgraded = run().stdout.splitlines()
     waits = "Next: An upgrade has not ended, all days wait to be built: run `analytics-platform materialize`."
     assert run(command="status").stdout.splitlines()[-1] == waits
+    assert run("--days", "2026-03-02").stderr == refused.stderr
     assert upgraded[0].startswith(
         "Another version of the platform built this warehouse: star.fact_sessions is replaced, "
     )
