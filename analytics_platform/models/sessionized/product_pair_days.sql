@@ -3,15 +3,20 @@
 -- Rules: an order counts once, by its first event. Pairs without counted orders are kept with zero, so that no row
 -- disappears when late events change what counts. Purchases of more than 100 products are left out: they do not show
 -- what belongs together, and the number of their pairs grows quadratically.
-WITH lines AS (
+WITH bought AS (
+    SELECT event_id
+    FROM cleaned.events
+    WHERE event_name = 'purchase'
+),
+lines AS (
     SELECT DISTINCT
         items.event_id,
         items.event_date,
         coalesce(items.product_id, names.product_id) AS product_id
     FROM cleaned.event_items AS items
-    INNER JOIN cleaned.events AS events ON items.event_id = events.event_id
+    INNER JOIN bought ON items.event_id = bought.event_id
     LEFT JOIN cleaned.product_names AS names ON items.product_id IS NULL AND items.product_name = names.product_name
-    WHERE events.event_name = 'purchase' AND coalesce(items.product_id, names.product_id) IS NOT NULL
+    WHERE coalesce(items.product_id, names.product_id) IS NOT NULL
 ),
 sized AS (
     SELECT
