@@ -23,12 +23,19 @@ KEYS = st.text(st.characters(exclude_characters="\0$.", exclude_categories=["Cs"
 """Names of fields: without `$`, for `{"$oid": …}` as a field of a document looks like a type in Extended JSON."""
 _PATTERNS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=8)
 
+NUMBERS = st.one_of(
+    LONG.map(Int64),
+    st.floats(allow_nan=False) | st.just(math.nan),
+    st.decimals(allow_nan=False, allow_infinity=False, places=3, min_value=-(10**9), max_value=10**9).map(Decimal128),
+    st.builds("{}E{}".format, st.integers(-(10**34) + 1, 10**34 - 1), st.integers(-6176, 6111)).map(Decimal128),
+    st.sampled_from(["NaN", "Infinity", "-Infinity", "-0"]).map(Decimal128),
+)
+"""Numbers of every type and size that BSON has."""
+
 SCALARS = st.one_of(
     st.none(),
     st.booleans(),
     st.integers(-(2**31), 2**31 - 1),
-    LONG.map(Int64),
-    st.floats(allow_nan=False) | st.just(math.nan),
     TEXTS,
     st.binary(max_size=12),
     st.builds(Binary, st.binary(max_size=12), st.sampled_from([1, 5, 6, 128, 255])),
@@ -36,7 +43,7 @@ SCALARS = st.one_of(
     st.binary(min_size=12, max_size=12).map(ObjectId),
     LONG.map(DatetimeMS),
     st.integers(-62_135_596_800_000, 253_402_300_799_999).map(DatetimeMS),
-    st.decimals(allow_nan=False, allow_infinity=False, places=3, min_value=-(10**9), max_value=10**9).map(Decimal128),
+    NUMBERS,
     st.builds(Timestamp, UNSIGNED, UNSIGNED),
     st.builds(Regex, _PATTERNS, st.sampled_from(["", "i", "imsx"])),
     TEXTS.map(Code),

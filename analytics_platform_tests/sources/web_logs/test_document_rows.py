@@ -19,7 +19,7 @@ from bson.decimal128 import Decimal128
 from bson.int64 import Int64
 from bson.json_util import JSONMode, JSONOptions
 from bson.objectid import ObjectId
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from analytics_platform.catalog import CONTRACTS
@@ -32,7 +32,7 @@ from analytics_platform.gate import records as gate_records
 from analytics_platform.gate.records import no_records
 from analytics_platform.gate.types import to_instants
 from analytics_platform.sources.web_logs.records import DOCUMENT_REASONS, read_documents
-from analytics_platform_tests.connectors.mongo.arbitrary_bson import DOCUMENTS, KEYS, TEXTS, VALUES
+from analytics_platform_tests.connectors.mongo.arbitrary_bson import DOCUMENTS, KEYS, NUMBERS, TEXTS, VALUES
 
 CONTRACT = CONTRACTS["cleaned.web_logs"]
 EARLIEST = dt.datetime(2010, 1, 1, tzinfo=dt.UTC)
@@ -305,6 +305,16 @@ def test_every_document_is_accepted_or_rejected_exactly_once_as_the_contract_say
     some = verdict(raws, only)
     assert some.accepted["position"].to_list() == [place for place in found.accepted["position"] if place in only]
     assert rejections(some) == [rejection for rejection in rejections(found) if rejection[0] in only]
+
+
+@given(NUMBERS, st.sampled_from([*LOG, "device", "session_id", "price", "value", "quantity", "items", "event_data"]))
+@example(Decimal128("1E+6000"), "user_id")
+@example(Decimal128("sNaN"), "price")
+def test_no_number_in_any_field_holds_up_another_document(number: object, field: str) -> None:
+    inside = {"metadata": {**LOG["metadata"], field: number}}
+    found = verdict([log(), log(**{field: number}), log(**inside), log()])
+    assert {1, 4} <= set(found.accepted["position"])
+    assert found.accepted.height + found.rejected.height == 4
 
 
 @given(st.lists(NEARLY_LOGS, min_size=1, max_size=6))
