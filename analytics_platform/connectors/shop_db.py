@@ -27,6 +27,7 @@ _OPTIONS = (
     "-c default_transaction_read_only=on -c default_transaction_isolation=repeatable\\ read"
 )
 _ROWS_AT_A_TIME = 1_000
+_BYTES_AT_A_TIME = 64 << 20
 
 _SETTLED = """
 SELECT least(clock_timestamp(), min(xact_start)) FROM pg_stat_activity
@@ -36,7 +37,8 @@ WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type 
 """Rows stamped before this time are there, or their transaction cannot be seen."""
 
 _CHANGED = """
-SELECT row_to_json(found)::text, greatest(least(found.updated_at, %(settled)s), 'epoch'::timestamptz)
+SELECT substr(convert_to(row_to_json(found)::text, 'UTF8'), 1, %(longest)s),
+    greatest(least(found.updated_at, %(settled)s), 'epoch'::timestamptz)
 FROM ({query}) AS found
 WHERE found.updated_at >= %(since)s
 ORDER BY {order}
@@ -75,10 +77,10 @@ class ShopPosition:
 class ShopRows:
     """Some rows, each as the JSON text that PostgreSQL gives (numbers and microseconds exact), and how far that is.
 
-    Commit `position` with the rows or after them, and none is missed.
+    Of a row that is too long, the first bytes. Commit `position` with the rows or after them, and none is missed.
     """
 
-    rows: Sequence[str]
+    rows: Sequence[bytes]
     position: ShopPosition
 
 
@@ -87,12 +89,14 @@ class ShopDatabase:
     """The shop's PostgreSQL. Nothing is ever written: its transactions are read-only.
 
     `overlap` is how far back is read again. `timeout` bounds the wait for a connection and for each part of an answer.
+    `longest` is how many bytes of a row are read.
     """
 
     url: str = field(repr=False)
     overlap: dt.timedelta = dt.timedelta(minutes=10)
     batch: BatchSize = field(default_factory=BatchSize)
     timeout: dt.timedelta = dt.timedelta(seconds=60)
+    longest: int = 16 << 20
 
     @property
     def place(self) -> str:
@@ -127,17 +131,28 @@ class ShopDatabase:
             (settled,) = connection.execute(_SETTLED).fetchone() or (None,)
             connection.commit()  # the snapshot of what is read begins after that, not before
             since = "-infinity" if position is None else (position.changed_at - self.overlap).isoformat()
-            gathering: Gathering[str] = Gathering(self.batch)
+            given = {"settled": settled, "since": since, "earliest": earliest, "longest": self.longest}
+            gathering: Gathering[bytes] = Gathering(self.batch)
             with connection.cursor(name="changed") as cursor:
-                cursor.itersize = min(_ROWS_AT_A_TIME, self.batch.records)
                 order, query = TABLES[table]
-                sql = _CHANGED.format(query=query, order=order)
-                cursor.execute(sql.encode(), {"settled": settled, "since": since, "earliest": earliest})
-                for row, changed_at in cursor:
+                cursor.execute(_CHANGED.format(query=query, order=order).encode(), given)
+                for row, changed_at in _fetched(connection):
                     if gathering.add(row):
                         yield ShopRows(gathering.take(), ShopPosition(changed_at))
             if rows := gathering.take():
                 yield ShopRows(rows, ShopPosition(changed_at))
+
+
+def _fetched(connection: psycopg.Connection) -> Iterator[tuple[bytes, dt.datetime]]:
+    """Yield the rows of the cursor `changed`: of long ones few are asked for at once, and one is held at a time."""
+    # Thirty rows of 50 MB took 3.6 GB when all that was asked for was held.
+    asked, longest = 10, 1
+    while asked:
+        came, sql = 0, f"FETCH {asked} FROM changed"
+        for row, changed_at in connection.cursor().stream(sql.encode(), binary=True):
+            came, longest = came + 1, max(longest, len(row))
+            yield row, changed_at
+        asked = min(_ROWS_AT_A_TIME, max(1, _BYTES_AT_A_TIME // longest)) if came == asked else 0
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from analytics_platform.connectors.batches import BatchSize
 from analytics_platform.contracts.check import DeclarationError
 from analytics_platform.errors import count
+from analytics_platform.gate.json_rows import MAX_LINE_BYTES
 from analytics_platform.lake import Lake
 from analytics_platform.settings import Settings, SettingsError
 from analytics_platform.sources.arrivals.position import note_position, noted_position
@@ -54,11 +55,11 @@ def read_table(source: str, settings: Settings, lake: Lake, batch: BatchSize | N
         raise SettingsError("SHOP_DATABASE_URL is not set: give the address of the shop's database.")
     if source not in TABLES:
         raise DeclarationError(f"The shop's database has no table {source}: a source is one of {', '.join(TABLES)}.")
-    shop = ShopDatabase(url, batch=batch or BatchSize())
+    shop = ShopDatabase(url, batch=batch or BatchSize(), longest=MAX_LINE_BYTES + 1)  # longer ones the gate rejects
     earliest = dt.datetime.combine(settings.partition_start, dt.time(), dt.UTC)
     position = noted_position(lake, source, shop.place, ShopPosition)
     for found in shop.read(source, position, earliest):
-        content = "".join(f"{row}\n" for row in found.rows).encode()
+        content = b"".join(b"%b\n" % row for row in found.rows)
         lake.put_bytes(source, f"shop.{source}", SUFFIX, content)
         note_position(lake, source, shop.place, found.position)
         yield len(found.rows)

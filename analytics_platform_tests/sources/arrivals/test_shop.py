@@ -6,6 +6,7 @@ import datetime as dt
 import json
 import random
 import signal
+import tracemalloc
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -231,6 +232,31 @@ def test_batches_are_small_and_a_reading_continues_after_the_last_one(
     assert next(reading) == 50
     reading.close()
     assert sum(read_table("products", platform.settings, platform.lake, SMALL)) == 120
+
+
+def test_long_rows_are_not_held_together(url: str, shop: psycopg.Connection) -> None:
+    add_products(shop, 0, 40)
+    shop.execute("UPDATE shop.products SET name = repeat('x', 1 << 20)")
+    reading = ShopDatabase(url, batch=BatchSize(size=1 << 20)).read("products", None, EARLIEST)
+    tracemalloc.start()
+    try:
+        assert sum(len(rows.rows) for rows in reading) == 40
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 15 << 20
+
+
+def test_a_row_that_is_too_long_is_rejected_by_name_and_the_others_load(
+    platform: Platform, shop: psycopg.Connection
+) -> None:
+    add_products(shop, 0, 20)
+    shop.execute("UPDATE shop.products SET name = repeat('x', 17 << 20) WHERE stock = 7")
+    assert read(platform) == 20
+    assert load(platform, "products") == {"products": (19, 0, 1)}
+    with platform.session(read_only=True) as session:
+        (found,) = session.rows("SELECT error_reason, length(raw) < 2000000 FROM ops.quarantine")
+    assert found == ("record: too large", True)
 
 
 def test_another_database_is_read_from_the_start(platform: Platform, tmp_path: Path, shop: psycopg.Connection) -> None:
