@@ -37,7 +37,7 @@ WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type 
 """Rows stamped before this time are there, or their transaction cannot be seen."""
 
 _CHANGED = """
-SELECT substr(convert_to(row_to_json(found)::text, 'UTF8'), 1, %(longest)s),
+SELECT substr(convert_to(row_to_json(found.*)::text, 'UTF8'), 1, %(longest)s),
     greatest(least(found.updated_at, %(settled)s), 'epoch'::timestamptz)
 FROM ({query}) AS found
 WHERE found.updated_at >= %(since)s

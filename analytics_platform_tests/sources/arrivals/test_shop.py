@@ -187,6 +187,14 @@ def test_every_table_of_the_shop_goes_through_its_gate(platform: Platform, shop:
         ]
 
 
+def test_a_column_may_be_called_as_anything_in_the_query_is(platform: Platform, shop: psycopg.Connection) -> None:
+    add_products(shop, 0, 2)
+    for name in ("found", "updated_At", "greatest", "row_to_json", "changed", "products", "settled"):
+        shop.execute(f'ALTER TABLE shop.products ADD COLUMN "{name}" integer DEFAULT 3')
+    assert read(platform) == 2
+    assert load(platform, "products") == {"products": (2, 0, 0)}
+
+
 def test_orders_before_the_partition_start_are_not_read(tmp_path: Path, url: str, shop: psycopg.Connection) -> None:
     platform = open_platform(tmp_path, shop_database_url=url, partition_start=dt.date(2026, 1, 1))
     add_products(shop, 0, 1)
