@@ -4,8 +4,8 @@ Rows come in the order of `(updated_at, key)`. A transaction stamps its rows bef
 time that was passed already. Two things keep it from being missed. A position never goes past the start of the oldest
 transaction that was open when the reading began, as far as the server lets this user see it (it does for the same user
 and members of `pg_read_all_stats`). And each reading looks back `overlap` from the position, which must be longer than
-the shop's other transactions take. So rows come again; who stores them drops those with the same content. A deletion is
-never seen: the shop deletes nothing.
+the shop's other transactions take. A row without a time comes each time. So rows come again; who stores them drops
+those with the same content. A deletion is never seen: the shop deletes nothing.
 """
 
 from __future__ import annotations
@@ -36,11 +36,17 @@ WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type 
 """
 """Rows stamped before this time are there, or their transaction cannot be seen."""
 
+# As bytes, which a database in SQL_ASCII gives as they are: its texts may be anything, and the gate tells which.
 _CHANGED = """
-SELECT substr(convert_to(row_to_json(found.*)::text, 'UTF8'), 1, %(longest)s),
+SELECT
+    substr(
+        convert_to(
+            row_to_json(found.*)::text, CASE getdatabaseencoding() WHEN 'SQL_ASCII' THEN 'SQL_ASCII' ELSE 'UTF8' END
+        ), 1, %(longest)s
+    ),
     greatest(least(found.updated_at, %(settled)s), 'epoch'::timestamptz)
 FROM ({query}) AS found
-WHERE found.updated_at >= %(since)s
+WHERE found.updated_at {which}
 ORDER BY {order}
 """
 
@@ -52,12 +58,12 @@ class ShopDatabaseError(UserError):
 TABLES = {
     "customers": ("updated_at, customer_id", "SELECT * FROM shop.customers"),
     "products": ("updated_at, product_id", "SELECT * FROM shop.products"),
-    "orders": ("updated_at, order_id", "SELECT * FROM shop.orders WHERE ordered_at >= %(earliest)s"),
+    "orders": ("updated_at, order_id", "SELECT * FROM shop.orders WHERE (ordered_at >= %(earliest)s) IS NOT FALSE"),
     # With the time of its order, a line is of the same day as the order.
     "order_items": (
         "updated_at, order_id, line",
         "SELECT items.*, orders.ordered_at FROM shop.order_items AS items "
-        "JOIN shop.orders AS orders USING (order_id) WHERE orders.ordered_at >= %(earliest)s",
+        "JOIN shop.orders AS orders USING (order_id) WHERE (orders.ordered_at >= %(earliest)s) IS NOT FALSE",
     ),
 }
 """The columns that each table of the schema `shop` is sorted by, and the query that gives its rows whole.
@@ -133,12 +139,14 @@ class ShopDatabase:
             since = "-infinity" if position is None else (position.changed_at - self.overlap).isoformat()
             given = {"settled": settled, "since": since, "earliest": earliest, "longest": self.longest}
             gathering: Gathering[bytes] = Gathering(self.batch)
-            with connection.cursor(name="changed") as cursor:
-                order, query = TABLES[table]
-                cursor.execute(_CHANGED.format(query=query, order=order).encode(), given)
-                for row, changed_at in _fetched(connection):
-                    if gathering.add(row):
-                        yield ShopRows(gathering.take(), ShopPosition(changed_at))
+            order, query = TABLES[table]
+            # A row without a time is read each time, that the gate names it. Asked for together, no index would serve.
+            for which in (">= %(since)s", "IS NULL"):
+                with connection.cursor(name="changed") as cursor:
+                    cursor.execute(_CHANGED.format(query=query, which=which, order=order).encode(), given)
+                    for row, changed_at in _fetched(connection):
+                        if gathering.add(row):
+                            yield ShopRows(gathering.take(), ShopPosition(changed_at))
             if rows := gathering.take():
                 yield ShopRows(rows, ShopPosition(changed_at))
 

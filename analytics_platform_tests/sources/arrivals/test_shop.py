@@ -195,6 +195,46 @@ def test_a_column_may_be_called_as_anything_in_the_query_is(platform: Platform, 
     assert load(platform, "products") == {"products": (2, 0, 0)}
 
 
+def test_a_row_without_its_time_is_named_once_and_the_others_load(platform: Platform, shop: psycopg.Connection) -> None:
+    add_products(shop, 0, 2)
+    shop.execute("ALTER TABLE shop.products ALTER updated_at DROP NOT NULL")
+    shop.execute("INSERT INTO shop.products VALUES ('x', 'x', 'x', 1, 1, '{}', now(), NULL)")
+    assert (read(platform), load(platform, "products")) == (3, {"products": (2, 0, 1)})
+    add_products(shop, 3, 4, NOW)
+    assert (read(platform), load(platform, "products")) == (2, {"products": (1, 1, 0)})
+    shop.execute("ALTER TABLE shop.orders ALTER ordered_at DROP NOT NULL")
+    shop.execute("INSERT INTO shop.customers (email, name) VALUES ('ada@mail.example', 'Ada')")
+    shop.execute(
+        "INSERT INTO shop.orders (order_key, customer_id, status, total, ordered_at) "
+        "VALUES ('ada/T1', 1, 'placed', 1, NULL)"
+    )
+    assert (read(platform, "orders"), load(platform, "orders")) == (1, {"orders": (0, 0, 1)})
+    with platform.session(read_only=True) as session:
+        reasons = session.rows("SELECT error_reason FROM ops.quarantine ORDER BY source DESC")
+    assert reasons == [("updated_at: missing",), ("ordered_at: missing",)]
+
+
+def test_a_database_that_knows_no_encoding_is_read_and_a_row_in_another_is_rejected(tmp_path: Path, url: str) -> None:
+    other = url.rpartition("/")[0] + "/plain_bytes"
+    with psycopg.connect(url, autocommit=True) as server:
+        server.execute(
+            "CREATE DATABASE plain_bytes ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0"
+        )
+        try:
+            with psycopg.connect(other, autocommit=True, client_encoding="UTF8") as shop:
+                shop.execute(
+                    "CREATE SCHEMA shop; CREATE TABLE shop.products (product_id text, name text, category text, "
+                    "price numeric, stock integer, metadata jsonb, created_at timestamptz DEFAULT now(), "
+                    "updated_at timestamptz)"
+                )
+                add_products(shop, 0, 3)
+                shop.execute(r"UPDATE shop.products SET name = E'Caf\351' WHERE product_id = 'p1'")
+            platform = open_platform(tmp_path, shop_database_url=other)
+            assert (read(platform), load(platform, "products")) == (3, {"products": (2, 0, 1)})
+        finally:
+            server.execute("DROP DATABASE plain_bytes WITH (FORCE)")
+
+
 def test_orders_before_the_partition_start_are_not_read(tmp_path: Path, url: str, shop: psycopg.Connection) -> None:
     platform = open_platform(tmp_path, shop_database_url=url, partition_start=dt.date(2026, 1, 1))
     add_products(shop, 0, 1)
