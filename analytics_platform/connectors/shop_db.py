@@ -20,7 +20,8 @@ from psycopg.conninfo import conninfo_to_dict
 from pydantic import AwareDatetime
 
 from analytics_platform.connectors.batches import BatchSize, Gathering
-from analytics_platform.errors import UserError
+from analytics_platform.errors import UserError, printable
+from analytics_platform.settings import masked
 
 _OPTIONS = (
     "-c timezone=UTC -c datestyle=ISO "
@@ -182,14 +183,21 @@ def _clear_errors(place: str, table: str) -> Iterator[None]:
             f"{where} took too long to read shop.{table}: look for what holds it up, and run again."
         ) from error
     # The driver's own words may quote the address, so they are left out of the chain.
-    except psycopg.OperationalError as error:
-        why = "did not answer or the connection broke: check that it runs and that SHOP_DATABASE_URL is right; "
-        why += "the next run goes on after the last committed batch."
-        if error.sqlstate in ("28P01", "28000") or "authentication failed" in str(error):
-            why = "rejected user or password: check SHOP_DATABASE_URL."
-        elif error.sqlstate == "3D000" or "does not exist" in str(error):
-            why = "does not exist on that server: check SHOP_DATABASE_URL."
-        raise ShopDatabaseError(f"{where} {why}") from None
     except psycopg.Error as error:
-        code = error.sqlstate or "no code"
-        raise ShopDatabaseError(f"{where} cannot be read ({code}): check SHOP_DATABASE_URL.") from None
+        raise ShopDatabaseError(f"{where} {_why(error, table)}") from None
+
+
+def _why(error: psycopg.Error, table: str) -> str:
+    """Say what is wrong and what to do. A server's reason is about the table, the driver's about the connection."""
+    reason, code = error.diag.message_primary, error.sqlstate or ""
+    if code in ("28P01", "28000") or "authentication failed" in str(error):
+        return "rejected user or password: check SHOP_DATABASE_URL."
+    if code == "3D000" or (not code and "does not exist" in str(error)):
+        return "does not exist on that server: check SHOP_DATABASE_URL."
+    if not reason or code[:2] in ("08", "57"):
+        return (
+            "did not answer or the connection broke: check that it runs and that SHOP_DATABASE_URL is right; "
+            "the next run goes on after the last committed batch."
+        )
+    reason = masked(printable(reason))[:300].rstrip(".")
+    return f"cannot read shop.{table} ({code}: {reason}): look for the cause in that table or view, and run again."

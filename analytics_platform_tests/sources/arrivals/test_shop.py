@@ -354,6 +354,25 @@ def test_what_the_user_may_not_read_or_what_is_not_there_is_named(url: str, shop
         list(ShopDatabase(url).read("order_items", None, EARLIEST))
 
 
+@pytest.mark.parametrize(
+    ("column", "reason"),
+    [
+        ("now() + (1 / (stock - 1)) * interval '1 s' AS updated_at", "22012: division by zero"),
+        ("updated_at::text AS updated_at", "42804: LEAST types text and timestamp with time zone"),
+        ("(SELECT repeat('\n', 9)::timestamptz) AS updated_at", r'22007: invalid input syntax .*"\\n\\n'),
+    ],
+)
+def test_what_is_wrong_with_a_table_is_named_with_the_servers_reason(
+    url: str, shop: psycopg.Connection, column: str, reason: str
+) -> None:
+    add_products(shop, 0, 3)
+    shop.execute("ALTER TABLE shop.products RENAME TO kept")
+    shop.execute(f"CREATE VIEW shop.products AS SELECT product_id, {column} FROM shop.kept")
+    with pytest.raises(ShopDatabaseError, match=rf"cannot read shop\.products \(.*{reason}") as caught:
+        list(ShopDatabase(url).read("products", None, EARLIEST))
+    assert "SHOP_DATABASE_URL" not in str(caught.value) and "\n" not in str(caught.value)
+
+
 def test_without_a_database_the_asset_says_so(tmp_path: Path) -> None:
     settings = load_settings(data_dir=tmp_path)
     with pytest.raises(SettingsError, match="SHOP_DATABASE_URL is not set"):
