@@ -14,6 +14,7 @@ from typing import Any, TypeAlias, TypeVar
 
 import botocore.session
 from botocore.config import Config
+from botocore.parsers import ResponseParserError
 
 from analytics_platform.connectors.sqs.errors import QueueError, check_answer, explained, queue_name
 from analytics_platform.connectors.sqs.fast_calls import FastCalls
@@ -111,7 +112,7 @@ class Queue:
         names = [prefix, f"{prefix}NotVisible", f"{prefix}Delayed"]
         with explained(self.url, self._endpoint):
             answer = self._client.get_queue_attributes(QueueUrl=self.url, AttributeNames=names)
-            return Depth(*(int(answer["Attributes"][name]) for name in names))
+            return Depth(*(int(_given(answer["Attributes"], name, "[0-9]{1,15}")) for name in names))
 
     def receive(self, limit: int, visibility: int, wait: int) -> list[tuple[Message, str]]:
         """Receive up to `limit` (1 to 10) messages with receipt handles, waiting up to `wait` s until there is one.
@@ -131,7 +132,7 @@ class Queue:
             answer = self._fast.call("ReceiveMessage", call)
             if answer is None:
                 answer = self._client.receive_message(**call)
-            return [(_parse_message(raw), raw["ReceiptHandle"]) for raw in answer.get("Messages", ())]
+            return [(_parse_message(raw), _given(raw, "ReceiptHandle")) for raw in answer.get("Messages", ())]
 
     def delete(self, handles: Handles) -> frozenset[str]:
         """Delete up to 10 messages in one request; returns the ids of those that failed."""
@@ -227,12 +228,19 @@ def _parse_message(raw: Mapping[str, Any]) -> Message:
     body, system, attributes = raw.get("Body"), raw.get("Attributes") or {}, raw.get("MessageAttributes") or {}
     sent_ms, times = (str(system.get(name)) for name in ("SentTimestamp", "ApproximateReceiveCount"))
     return Message(
-        raw["MessageId"],
+        _given(raw, "MessageId"),
         body if isinstance(body, str) else "",
         dt.datetime.fromtimestamp(int(sent_ms) / 1000, dt.UTC) if re.fullmatch("[0-9]{1,13}", sent_ms) else None,
         int(times) if re.fullmatch("[0-9]{1,9}", times) else 1,
         {name: _text(value or {}) for name, value in attributes.items()},
     )
+
+
+def _given(answer: Mapping[str, Any], name: str, form: str = "[!-~]+") -> str:
+    """Return a text of an answer that every SQS gives in this form; by default, characters of ASCII."""
+    if not isinstance(answer[name], str) or not re.fullmatch(form, answer[name]):
+        raise ResponseParserError(f"no {name}")
+    return str(answer[name])
 
 
 def _text(value: Mapping[str, Any]) -> str:

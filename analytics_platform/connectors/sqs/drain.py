@@ -51,8 +51,8 @@ def drain(
     Messages in flight stay hidden from other consumers, however long `store` takes: their visibility is extended by
     `visibility_seconds` whenever less than half of it is left. If this process dies they come again after that time.
 
-    Raises what `store` raises, and `QueueError`. The messages of batches not stored are then made visible again at once
-    and nothing of them is deleted.
+    Raises what `store` raises, and `QueueError` once what came before is stored. The messages of batches not stored are
+    then made visible again at once and nothing of them is deleted.
     """
     fetchers = fetchers if max_messages is None else max(1, min(fetchers, math.ceil(max_messages / BATCH)))
     limits = DrainLimits(batch_messages, batch_seconds, batch_bytes, max_messages, max_seconds, stop)

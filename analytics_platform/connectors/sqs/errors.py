@@ -45,7 +45,7 @@ def read_answer(body: bytes) -> dict[str, Any]:
     """Read the body of a success. Raises `ResponseParserError` if SQS would not have sent it."""
     try:
         answer = json.loads(body)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ResponseParserError("no JSON") from error
     if not isinstance(answer, dict) or not answer.keys() <= _ANSWERS:
         raise ResponseParserError("other content than that of SQS")
@@ -73,7 +73,7 @@ def explained(url: str, endpoint: str) -> Iterator[None]:
     except (HTTPClientError, EndpointConnectionError) as error:
         where = f"The queue {queue_name(url)} cannot be reached at {masked(endpoint)}"
         raise QueueError(f"{where}: check the network and AWS_ENDPOINT_URL.") from error
-    except (ResponseParserError, LookupError, TypeError, AttributeError) as error:
+    except (ResponseParserError, LookupError, TypeError, AttributeError, RecursionError) as error:
         what = f"What answered for the queue {queue_name(url)} is not SQS"
         raise ForeignAnswerError(f"{what}: check its URL and AWS_ENDPOINT_URL, or try later.") from error
     except (BotoCoreError, ValueError) as error:

@@ -97,9 +97,14 @@ class InFlightMessages:
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing more is taken: a limit is reached, or it was stopped."""
+        """Whether nothing more is taken: a limit is reached, it was stopped, or a thread failed."""
         most = self._limits.max_messages
-        return self._limits.stop() or time.monotonic() >= self._end or (most is not None and self._taken >= most)
+        return (
+            self._error is not None
+            or self._limits.stop()
+            or time.monotonic() >= self._end
+            or (most is not None and self._taken >= most)
+        )
 
     def drained(self) -> Drained:
         """Return what was done so far."""
@@ -177,12 +182,10 @@ class InFlightMessages:
     def next_batch(self) -> list[InFlight] | None:
         """Wait for the next closed batch and return it; None when the drain is over or idle, and nothing is open.
 
-        Raises what `fail` was given.
+        Raises what `fail` was given, after the last batch: one bad answer must not hold up the good ones before it.
         """
         with self._changed:
             while True:
-                if self._error is not None:
-                    raise self._error
                 done = self.is_over or self._empties >= self._row
                 due = self._opened_at + self._limits.batch_seconds
                 if self._open and (done or time.monotonic() >= due):
@@ -190,6 +193,8 @@ class InFlightMessages:
                 if self._closed:
                     self._changed.notify_all()
                     return self._closed.popleft()
+                if self._error is not None:
+                    raise self._error
                 if done:
                     return None
                 self._wait(min(self._end, due if self._open else math.inf))

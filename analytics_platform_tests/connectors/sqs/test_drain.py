@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+import itertools
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import boto3
 import pytest
 
 from analytics_platform.connectors.sqs import Drained, Message, Queue, QueueError, drain
+from analytics_platform.connectors.sqs.fast_calls import Action, FastCalls
 from analytics_platform.demo.servers.sqs_server import Faults
 from analytics_platform_tests.connectors.sqs.conftest import Shelf
 from analytics_platform_tests.connectors.sqs.kit import DRAINED, numbered
@@ -239,6 +242,24 @@ def test_a_drain_survives_errors_of_the_service(local_queue: Queue, shelf: Shelf
     drain(local_queue, shelf, visibility_seconds=2, wait_seconds=0)
 
     assert set(shelf.bodies) == set(bodies)
+    assert local_queue.depth() == DRAINED
+
+
+def test_what_came_before_an_answer_that_is_none_of_sqs_is_stored(
+    local_queue: Queue, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    local_queue.send(numbered(10))
+    asked, call = itertools.count(), FastCalls.call
+
+    def answer(own: FastCalls, action: Action, parameters: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        if action == "ReceiveMessage" and next(asked):
+            return {"Messages": [{"MessageId": None, "ReceiptHandle": "h", "Body": "x"}]}
+        return call(own, action, parameters)
+
+    monkeypatch.setattr(FastCalls, "call", answer)
+    with pytest.raises(QueueError, match="What answered for the queue events is not SQS"):
+        drain(local_queue, shelf, fetchers=1, batch_seconds=60)
+    assert shelf.bodies == numbered(10)
     assert local_queue.depth() == DRAINED
 
 

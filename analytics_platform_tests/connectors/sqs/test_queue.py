@@ -171,6 +171,9 @@ def test_an_answer_of_the_service_becomes_one_sentence(code: str, sentence: str)
     assert "\n" not in str(caught.value)
 
 
+JSON = "application/x-amz-json-1.0"
+
+
 @contextlib.contextmanager
 def answering(body: bytes, kind: str) -> Iterator[str]:
     """A server that gives one answer to every request."""
@@ -197,12 +200,24 @@ def answering(body: bytes, kind: str) -> Iterator[str]:
     ("body", "kind"),
     [
         (b"<html>Down for maintenance</html>", "text/html"),
-        (b"", "application/x-amz-json-1.0"),
+        (b"", JSON),
         (b'"OK"', "application/json"),
         (b'{"status": "up"}', "application/json"),
-        (b'{"Messages": [{}], "Attributes": {}, "Successful": [{}]}', "application/x-amz-json-1.0"),
-        (b'{"Messages": [1], "Attributes": [], "Successful": [1]}', "application/x-amz-json-1.0"),
-        (b'{"Messages": 1, "Attributes": 1, "Successful": 1}', "application/x-amz-json-1.0"),
+        (b'{"Messages": [{}], "Attributes": {}, "Successful": [{}]}', JSON),
+        (b'{"Messages": [1], "Attributes": [], "Successful": [1]}', JSON),
+        (b'{"Messages": 1, "Attributes": 1, "Successful": 1}', JSON),
+        (b"[" * 200_000, JSON),
+        *(
+            (
+                b'{"Messages": [%b], "Attributes": {"ApproximateNumberOfMessages": "x"}, "Successful": [{}]}' % message,
+                JSON,
+            )
+            for wrong in (b"null", b"5", b"[1]", b'"\\ud800"', b'""')
+            for message in (
+                b'{"MessageId": %b, "ReceiptHandle": "h"}' % wrong,
+                b'{"MessageId": "a", "ReceiptHandle": %b}' % wrong,
+            )
+        ),
     ],
 )
 def test_an_answer_that_is_none_of_sqs_is_an_error_that_may_pass(body: bytes, kind: str) -> None:
@@ -222,7 +237,7 @@ def test_an_answer_that_is_none_of_sqs_is_an_error_that_may_pass(body: bytes, ki
 
 
 def test_a_message_that_the_answer_does_not_name_was_not_deleted() -> None:
-    with answering(b"{}", "application/x-amz-json-1.0") as endpoint:
+    with answering(b"{}", JSON) as endpoint:
         queue = Queue(f"{endpoint}/1/events", endpoint)
 
         assert queue.delete({"a": "b", "c": "d"}) == {"a", "c"}
@@ -245,7 +260,7 @@ OTHER = {"MessageId": "b", "ReceiptHandle": "h", "Body": "y"}
 )
 def test_an_odd_message_does_not_hold_up_the_others_of_an_answer(odd: dict[str, object]) -> None:
     answer = {"Messages": [{"MessageId": "a", "ReceiptHandle": "h", **odd}, {**OTHER}]}
-    with answering(json.dumps(answer).encode(), "application/x-amz-json-1.0") as endpoint:
+    with answering(json.dumps(answer).encode(), JSON) as endpoint:
         found = [message for message, _ in Queue(f"{endpoint}/1/events", endpoint).receive(2, 30, 0)]
     assert [(each.message_id, each.receive_count) for each in found] == [("a", 1), ("b", 1)]
     assert (found[0].body, found[1].body) == ("x" if odd.get("Body") == "x" else "", "y")
