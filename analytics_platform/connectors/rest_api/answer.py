@@ -19,6 +19,8 @@ _CONTENT_TYPES = ("", "application/json", "text/json")
 _LATER = frozenset({408, 425, 429})
 """Statuses below 500 that say: later (RFC 9110, RFC 8470, RFC 6585)."""
 
+_DAY_S = 86_400
+
 _LINK = re.compile(
     r"""[\s,]*<(?P<target>[^>]*)>(?P<parameters>(?:\s*;\s*[\w!\#$&+.^`|~*-]+(?:\s*=\s*(?:"(?:[^"\\]|\\.)*"|[^\s;,"]*))?)*)"""
 )
@@ -60,7 +62,8 @@ def _bad_status(response: httpx.Response, longest_wait_s: float) -> BadAnswerErr
         return BadAnswerError(what, f"check the {'credentials' if status in (401, 403) else 'address'} of the source")
     asked = _retry_after(response.headers.get("Retry-After", ""))
     if asked is not None and asked > longest_wait_s:
-        return BadAnswerError(f"{what} and asks to wait {asked:.0f} s", "run again after that")
+        long = "more than a day" if asked > _DAY_S else f"{asked:.0f} s"
+        return BadAnswerError(f"{what} and asks to wait {long}", "run again after that")
     return BadAnswerError(what, lasting=False, retry_after_s=asked)
 
 
@@ -70,7 +73,7 @@ def _retry_after(header: str) -> float | None:
         return float(header)
     try:
         moment = email.utils.parsedate_to_datetime(header)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):  # the last for a zone of twenty digits
         return None
     aware = moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
     return max(0.0, (aware - dt.datetime.now(dt.UTC)).total_seconds())
@@ -109,10 +112,12 @@ def _next_link(header: str) -> str | None:
 
 
 def check_host(host: str) -> None:
-    """Raise `BadAnswerError` for a link-local address, at which clouds give out credentials. A name passes."""
+    """Raise `BadAnswerError` for a link-local address, at which clouds give out credentials, and for no valid name."""
     try:
         numeric = socket.getaddrinfo(host, None, flags=socket.AI_NUMERICHOST)
-    except (OSError, UnicodeError):
+    except UnicodeError:  # `a..b`, or a part of more than 63 letters
+        raise BadAnswerError("is at a host whose name is not valid", CHECK_ADDRESS) from None
+    except OSError:
         return
     found = ipaddress.ip_address(str(numeric[0][4][0]).partition("%")[0])
     if (getattr(found, "ipv4_mapped", None) or found).is_link_local:

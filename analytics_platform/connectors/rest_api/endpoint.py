@@ -11,6 +11,7 @@ from pydantic import SecretStr
 
 from analytics_platform.errors import UserError
 
+_LONGEST_SHOWN = 100
 _HEADER_VALUE = re.compile(r"[\x20-\x7e\t]*")
 
 
@@ -98,4 +99,4 @@ class Endpoint:
 
 def bare(url: httpx.URL) -> str:
     """Return `url` as it may be shown: its server. An API's key may stand in the query, and in the path too."""
-    return f"{url.scheme}://{url.netloc.decode('ascii')}"
+    return f"{url.scheme}://{url.netloc.decode('ascii')[:_LONGEST_SHOWN]}"

@@ -160,22 +160,29 @@ def test_retry_after_as_a_date_is_waited_for() -> None:
     assert 0 < clock.slept[0] <= 30
 
 
-@pytest.mark.parametrize("past", ["Wed, 21 Oct 2015 07:28:00 GMT", "soon", "-1", "٣", "Wed, 99 Oct 2015"])
+FAR_ZONE = "Mon, 01 Jan 2027 00:00:00 +99999999999999999999"
+
+
+@pytest.mark.parametrize("past", ["Wed, 21 Oct 2015 07:28:00 GMT", "soon", "-1", "٣", "Wed, 99 Oct 2015", FAR_ZONE])
 def test_a_retry_after_that_says_nothing_does_not_stop_the_fetch(past: str) -> None:
     script = [Answer(status=429, headers={"Retry-After": past.encode().decode("latin-1")}), GOOD]
     with scripted_api(script) as api:
         assert fetch(items(api), limits=QUICK, sleep=Clock()) == (GOOD.body,)
 
 
-def test_a_retry_after_beyond_the_limit_ends_the_fetch_at_once() -> None:
+@pytest.mark.parametrize(
+    ("asked", "shown"),
+    [("3600", "3600 s"), ("9" * 400, "more than a day"), ("Fri, 31 Dec 9999 23:59:59 -2359", "more than a day")],
+)
+def test_a_retry_after_beyond_the_limit_ends_the_fetch_at_once(asked: str, shown: str) -> None:
     clock = Clock()
     with (
-        scripted_api([Answer(status=429, headers={"Retry-After": "3600"})]) as api,
+        scripted_api([Answer(status=429, headers={"Retry-After": asked})]) as api,
         pytest.raises(RestError) as caught,
     ):
         fetch(items(api), limits=QUICK, sleep=clock)
     assert clock.slept == []
-    words = "answered 429 Too Many Requests and asks to wait 3600 s; nothing was loaded, run again after that."
+    words = f"answered 429 Too Many Requests and asks to wait {shown}; nothing was loaded, run again after that."
     assert words in str(caught.value)
 
 
@@ -322,6 +329,20 @@ def test_a_link_or_redirect_that_leaves_the_web_is_not_followed(target: str) -> 
         with scripted_api(script) as api:
             assert "points to an address that is no" in str(failure_of(api))
             assert len(api.asked) == 1
+
+
+@pytest.mark.parametrize("host", ["a..b", f"{'a' * 300}.example", ".", "a" * 5_000])
+def test_a_host_whose_name_is_not_valid_is_named_with_the_page(host: str) -> None:
+    words = r"is at a host whose name is not valid; nothing was loaded, check the address of the source\.$"
+    for script, page in (
+        ([json_answer([1], Link=f"<http://{host}/>; rel=next")], "page 2 of http://"),
+        ([Answer(status=302, headers={"Location": f"http://{host}/"})], "page 1 of http://127"),
+    ):
+        with scripted_api(script) as api:
+            error = str(failure_of(api))
+        assert re.search(words, error) and page in error and host[:90] in error and len(error) < 400
+    with pytest.raises(RestError, match=words):
+        fetch(Endpoint("items", f"http://{host}/"), limits=QUICK)
 
 
 def test_redirects_are_followed_but_not_for_ever() -> None:
