@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from difflib import get_close_matches
 
 STOPPED = "Stopped by Ctrl-C or SIGTERM: nothing is half written, and the same command goes on."
@@ -35,6 +35,12 @@ def complain(sentence: str) -> None:
 def printable(text: str) -> str:
     """Write characters that cannot be seen, such as line breaks, as escapes: `\\n`, `\\x1b`."""
     return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
+
+
+def some(names: Sequence[str], most: int = 10, longest: int = 40) -> list[str]:
+    """Give the first names from outside, cut where they are long; `others` stands for those that are left out."""
+    cut = [name if len(name) <= longest else f"{name[:longest]}…" for name in names[:most]]
+    return cut if len(names) <= most else [*cut, "others"]
 
 
 def count(number: int, thing: str) -> str:

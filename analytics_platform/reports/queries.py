@@ -12,6 +12,7 @@ from typing import Any
 
 import polars as pl
 
+from analytics_platform.errors import some
 from analytics_platform.sources.registry import EVENTS
 from analytics_platform.transform import DayRange
 from analytics_platform.warehouse import Session
@@ -135,7 +136,7 @@ def unconverted(session: Session, days: DayRange = ALL_DAYS) -> list[str]:
         WHERE rate IS NULL AND currency <> '' AND event_date BETWEEN $first AND $last
         ORDER BY currency
         """
-    return [str(currency) for (currency,) in session.rows(sql, {"first": days.first, "last": days.last})]
+    return some([str(currency) for (currency,) in session.rows(sql, {"first": days.first, "last": days.last})])
 
 
 def read_days(session: Session, days: DayRange, complete_until: dt.date) -> pl.DataFrame:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 
 from analytics_platform.contracts.event_names import plain_name
-from analytics_platform.errors import count
+from analytics_platform.errors import count, some
 from analytics_platform.lake import open_lake
 from analytics_platform.settings import Settings
 from analytics_platform.sources.registry import SOURCES
@@ -119,7 +119,7 @@ def shop_currency(session: Session, setting: str) -> str:
     if setting or lacks(session, "cleaned.daily_rates"):
         return setting
     found = session.rows("SELECT DISTINCT shop_currency FROM cleaned.daily_rates WHERE shop_currency IS NOT NULL")
-    return str(found[0][0]) if len(found) == 1 else ""
+    return some([str(found[0][0])])[0] if len(found) == 1 else ""
 
 
 def has_revenue(session: Session, settings: Settings, now: dt.datetime) -> Observation:
@@ -171,7 +171,7 @@ def has_known_currencies(session: Session, settings: Settings, now: dt.datetime)
         """
     )
     unknown = [each for each in found if each[2]]
-    names = ", ".join(currency for currency, *_ in found)
+    names = ", ".join(some([currency for currency, *_ in found]))
     if not unknown:
         return Observation("currency", True, f"every amount is in {names}" if names else "no amount names a currency")
     days = f"{min(each[3] for each in unknown)}...{max(each[4] for each in unknown)}"
@@ -183,7 +183,8 @@ def has_known_currencies(session: Session, settings: Settings, now: dt.datetime)
     if not settings.shop_currency:
         seen = f"amounts are in {names}, and SHOP_CURRENCY is not set: they are unknown, and in no sum"
         return Observation("currency", False, seen, remedy)
-    lacking = ", ".join(f"{currency} on {count(days, 'day')} since {first}" for currency, _, days, first, _ in unknown)
+    words = [f"{some([currency])[0]} on {count(days, 'day')} since {first}" for currency, _, days, first, _ in unknown]
+    lacking = ", ".join(some(words, longest=100))
     seen = f"no rate to {settings.shop_currency} for {lacking}: these amounts are unknown, and in no sum"
     return Observation("currency", False, seen, remedy)
 

@@ -8,7 +8,7 @@ import pytest
 
 from analytics_platform.reports import queries, records
 from analytics_platform.settings import load_settings
-from analytics_platform.warehouse.watchdog import has_revenue, shop_currency
+from analytics_platform.warehouse.watchdog import has_known_currencies, has_revenue, shop_currency
 from analytics_platform_tests.reports.examples import AS_OF, FRAMES, LIMIT, NOV_1, add, fill, frame, read, warehouse
 
 
@@ -82,6 +82,26 @@ def test_the_currency_is_the_setting_else_the_only_one_of_the_events(
         for currency, (shop, rate) in currencies.items():
             add(session, "cleaned.daily_rates", currency=currency, shop_currency=shop, rate=rate)
         assert (shop_currency(session, setting), queries.unconverted(session)) == (known, unconverted)
+
+
+@pytest.mark.parametrize("setting", ["", "EUR"])
+def test_currencies_are_named_cut_and_not_all_of_them(path: Path, setting: str) -> None:
+    settings = load_settings(data_dir=path.parent, shop_currency=setting)
+    with warehouse(path) as session:
+        for each in range(12):
+            add(
+                session,
+                "cleaned.daily_rates",
+                currency=f"{each:02}{'E' * 100_000}",
+                shop_currency=setting or None,
+                rate=None,
+            )
+        seen = has_known_currencies(session, settings, dt.datetime.now(dt.UTC)).seen
+        assert len(seen) < 1_000 and f"09{'E' * 38}…" in seen and ", others" in seen
+        assert queries.unconverted(session)[9:] == [f"09{'E' * 38}…", "others"]
+    with warehouse(path.with_name("one.duckdb")) as session:
+        add(session, "cleaned.daily_rates", currency="E" * 100, shop_currency="E" * 100, rate=1)
+        assert shop_currency(session, "") == f"{'E' * 40}…"
 
 
 def test_unknown_amounts_are_counted_by_reason_and_unreadable_records_with_them(path: Path) -> None:
