@@ -79,6 +79,11 @@ class OpenCollection:
         """Return the highest ObjectId among the settled documents."""
         exact = self.documents.with_options(codec_options=_EXACT)
         highest = exact.find_one({}, {"_id": 1}, sort=[("_id", -1)])
+        if highest is not None and "_id" not in highest:
+            raise MongoError(
+                f"The documents of {self.documents.full_name} have no _id, as those of a view may: let the view keep "
+                "_id, or name a collection in MONGODB_COLLECTION."
+            )
         limit = object_id_at(self.settled)
         # The highest `_id` comes from the index; only if it is of another type or too new the query is needed.
         if highest is None or not (isinstance(highest["_id"], ObjectId) and highest["_id"] < limit):

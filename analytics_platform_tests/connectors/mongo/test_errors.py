@@ -6,6 +6,7 @@ import datetime as dt
 import socket
 import traceback
 
+import bson
 import pytest
 
 from analytics_platform.connectors.mongo.address import address_of
@@ -35,6 +36,14 @@ def test_an_unreachable_server_is_named_without_its_password() -> None:
     assert f"mongodb://127.0.0.1:{port}" in str(caught.value)
     assert SECRET not in "".join(traceback.format_exception(caught.value))
     assert SECRET not in repr(wanted)
+
+
+def test_a_view_without_ids_is_named_in_one_sentence(scripted: tuple[Shop, ScriptedServer]) -> None:
+    shop, server = scripted
+    server.replica_set = False
+    server.store("web_logs", {b"1": bson.encode({"user_id": 1, "timestamp": START})})
+    with pytest.raises(MongoError, match=r"The documents of scripted\.web_logs have no _id, as those of a view may"):
+        shop.read()
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning:pymongo")
