@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import accumulate
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -49,6 +50,7 @@ ROW_GROUP = 122_880
 """Rows that DuckDB compresses and stores together. An Arrow batch of exactly this size is written once, as it comes.
 Other pieces are gathered and written again when the session ends, which takes half as long as the load itself."""
 
+SIZE_AT_A_TIME = 1 << 20
 LOAD_MEMORY = 512_000_000
 """Bytes that DuckDB may use during a load, or half of a larger limit: the gate that works beside it has room too."""
 
@@ -280,12 +282,14 @@ class DuckDBSession(Session):
 
     def insert(self, table: str, frame: pl.DataFrame, defaults: Mapping[str, str] = MappingProxyType({})) -> None:
         """Append the rows of a frame, columns matched by name; `defaults` (SQL) stand in for nulls."""
-        whole = frame.rechunk().to_arrow(compat_level=pl.CompatLevel.newest())
-        # DuckDB finds the variable by its name. It would keep a registered table until the transaction ends.
-        incoming = pa.Table.from_batches(whole.to_batches(ROW_GROUP), whole.schema)  # noqa: F841
         filled = [f"coalesce({quote(name)}, {sql}) AS {quote(name)}" for name, sql in defaults.items()]
         columns = f"* REPLACE ({', '.join(filled)})" if filled else "*"
-        self.connection.execute(f"INSERT INTO {quote_table(table)} BY NAME SELECT {columns} FROM incoming")
+        sql = f"INSERT INTO {quote_table(table)} BY NAME SELECT {columns} FROM incoming"
+        for parts in _in_sizes(frame):
+            whole = pa.concat_tables(part.rechunk().to_arrow(compat_level=pl.CompatLevel.newest()) for part in parts)
+            # DuckDB finds the variable by its name. It would keep a registered table until the transaction ends.
+            incoming = pa.Table.from_batches(whole.to_batches(ROW_GROUP), whole.schema)  # noqa: F841
+            self.connection.execute(sql)
 
     @contextmanager
     def batch(self, contract: ContractType, cards: Sequence[BatchCard]) -> Iterator[DuckDBSession]:
@@ -376,3 +380,18 @@ class DuckDBSession(Session):
     def _audit(self, contract: ContractType, part: str) -> tuple[RuleResult, ...]:
         self.know_members(contract, part)
         return tuple(audit(self.connection, contract, part))
+
+
+def _in_sizes(frame: pl.DataFrame) -> Iterator[list[pl.DataFrame]]:
+    """Cut rows into parts of few bytes, which threads insert at the same time; each longer row comes alone.
+
+    The identity of a row takes thirty times the memory of its texts: 16 documents of 4 MB in one part took 2 GB.
+    """
+    texts = frame.select(pl.col(pl.String).str.len_bytes().fill_null(0))
+    size = texts.sum_horizontal() if texts.width else pl.repeat(0, frame.height, eager=True)
+    is_long = size > SIZE_AT_A_TIME
+    lengths = (size.filter(~is_long).cum_sum() // SIZE_AT_A_TIME).rle().struct.field("len").to_list()
+    ends = accumulate(lengths, initial=0)
+    usual = frame.filter(~is_long)
+    yield [usual.slice(start, length) for start, length in zip(ends, lengths, strict=False)] or [usual]
+    yield from ([frame.slice(place, 1)] for place in is_long.arg_true())

@@ -21,6 +21,7 @@ import pytest
 
 from analytics_platform.cli.status import read_status
 from analytics_platform.contracts.base import ContractType
+from analytics_platform.sources.arrivals.collection import to_parquet
 from analytics_platform.sources.arrivals.files import find_unread, find_unreadable, land_files, new_files
 from analytics_platform.sources.formats import Csv
 from analytics_platform.sources.registry import SOURCES
@@ -28,6 +29,7 @@ from analytics_platform_tests.end_to_end.platform_run import DagsterPlatform, cl
 from analytics_platform_tests.kit import become_nobody, open_platform
 from analytics_platform_tests.names import CLICKSTREAM, WEB_LOGS
 from analytics_platform_tests.reliability.test_file_kinds import follow, zstd
+from analytics_platform_tests.shop_logs import load
 
 ROWS = clickstream(40)
 
@@ -286,3 +288,18 @@ def test_status_says_of_a_rejected_file_why_and_not_that_it_waits(tmp_path: Path
     ]
     path.unlink()
     assert read_status(platform.settings, dt.datetime.now(dt.UTC)).next_step.startswith("Nothing was loaded yet into")
+
+
+def test_large_documents_hold_up_no_others_of_their_batch(tmp_path: Path) -> None:
+    platform, at = open_platform(tmp_path), dt.datetime(2026, 11, 1)
+    assert platform.settings.warehouse_memory == "1GB"
+    large: list[dict[str, object]] = [{"metadata": {"x": "a" * 4_000_000}}] * 6
+    fields = [{}] * 20 + large + [{"blob": bytes(15_000_000)}, {"x": "\1" * 7_000_000}]
+    documents = [
+        bson.encode({"_id": place, "user_id": 1 + place, "action": "view", "timestamp": at, **more})
+        for place, more in enumerate(fields)
+    ]
+    platform.lake.put_bytes(WEB_LOGS, "shop.logs", ".parquet", to_parquet(documents))
+    assert load(platform, WEB_LOGS) == {WEB_LOGS: (26, 0, 2)}
+    with platform.session(read_only=True) as session:
+        assert session.rows("SELECT DISTINCT error_reason FROM ops.quarantine") == [("document: too large",)]

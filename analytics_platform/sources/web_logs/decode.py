@@ -30,6 +30,7 @@ from bson.errors import BSONError
 from bson.int64 import Int64
 from bson.objectid import ObjectId
 
+from analytics_platform.connectors.mongo.dumps import TOO_LARGE
 from analytics_platform.connectors.mongo.extended_json import DECODING, to_extended_json
 from analytics_platform.contracts.event_names import plain_name, usually_named
 from analytics_platform.gate.exact_json import unnest
@@ -110,6 +111,9 @@ _TIME_OUT_OF_RANGE = "event_at: out of range"
 _JSON_COLUMNS = ("document_id", "metadata", "extra")
 _ESCAPED_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 
+LONGEST_DOCUMENT = 8 << 20
+"""Characters of all columns together: to store them, the warehouse needs thirty times the memory."""
+
 COLUMNS = ("document_id", *_FIELDS, "event_data", *PLACES, "metadata", "extra")
 """The columns that come from a document."""
 
@@ -140,6 +144,9 @@ def decode_document(raw: bytes, type_changes: Counter[str]) -> list[str | None]:
     for column, value in values.items():
         if value and ("\0" in value or (column in _JSON_COLUMNS and _ESCAPED_NUL.search(value))):
             reasons[column] = f"{column}: NUL character"
+    # Of the texts, not the bytes: a control character becomes six.
+    if sum(map(len, filter(None, values.values()))) > LONGEST_DOCUMENT:
+        raise MalformedError(TOO_LARGE)
     if reasons:
         raise MalformedError("; ".join(reasons[column] for column in COLUMNS if column in reasons))
     return list(values.values())

@@ -169,6 +169,13 @@ def test_what_is_not_a_document_in_a_dump_is_rejected_in_its_place() -> None:
     assert found.accepted["position"].to_list() == [1, 4]
 
 
+@pytest.mark.parametrize("field", [{"note": "\x01" * 2_000_000}, {"metadata": {"x": "a" * (9 << 20)}}])
+def test_a_document_that_is_too_large_as_text_is_rejected(field: dict[str, Any]) -> None:
+    found = verdict([log(), log(**field), log()])
+    assert [reason for _, _, reason in rejections(found)] == ["document: too large"]
+    assert found.accepted["position"].to_list() == [1, 3]
+
+
 def test_an_empty_batch_holds_no_records() -> None:
     found = verdict([])
     assert (found.accepted.height, found.rejected.height, found.drift) == (0, 0, ())
