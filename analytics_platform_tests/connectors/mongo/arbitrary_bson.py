@@ -28,9 +28,8 @@ NUMBERS = st.one_of(
     st.floats(allow_nan=False) | st.just(math.nan),
     st.decimals(allow_nan=False, allow_infinity=False, places=3, min_value=-(10**9), max_value=10**9).map(Decimal128),
     st.builds("{}E{}".format, st.integers(-(10**34) + 1, 10**34 - 1), st.integers(-6176, 6111)).map(Decimal128),
-    st.sampled_from(["NaN", "Infinity", "-Infinity", "-0"]).map(Decimal128),
 )
-"""Numbers of every type and size that BSON has."""
+"""Numbers of every type and size; decimals that are finite, for those have an order on any server."""
 
 SCALARS = st.one_of(
     st.none(),

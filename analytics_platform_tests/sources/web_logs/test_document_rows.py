@@ -317,6 +317,8 @@ def test_every_document_is_accepted_or_rejected_exactly_once_as_the_contract_say
 @given(NUMBERS, st.sampled_from([*LOG, "device", "session_id", "price", "value", "quantity", "items", "event_data"]))
 @example(Decimal128("1E+6000"), "user_id")
 @example(Decimal128("sNaN"), "price")
+@example(Decimal128("NaN"), "user_id")
+@example(Decimal128("-Infinity"), "session_id")
 def test_no_number_in_any_field_holds_up_another_document(number: object, field: str) -> None:
     inside = {"metadata": {**LOG["metadata"], field: number}}
     found = verdict([log(), log(**{field: number}), log(**inside), log()])
