@@ -50,7 +50,8 @@ ROW_GROUP = 122_880
 """Rows that DuckDB compresses and stores together. An Arrow batch of exactly this size is written once, as it comes.
 Other pieces are gathered and written again when the session ends, which takes half as long as the load itself."""
 
-SIZE_AT_A_TIME = 1 << 20
+SIZE_AT_A_TIME, USUAL_SIZE = 1 << 20, 4096
+"""Bytes of text in rows that are inserted together. Where no row has more than the latter, all are."""
 LOAD_MEMORY = 512_000_000
 """Bytes that DuckDB may use during a load, or half of a larger limit: the gate that works beside it has room too."""
 
@@ -387,8 +388,10 @@ def _in_sizes(frame: pl.DataFrame) -> Iterator[list[pl.DataFrame]]:
 
     The identity of a row takes thirty times the memory of its texts: 16 documents of 4 MB in one part took 2 GB.
     """
-    texts = frame.select(pl.col(pl.String).str.len_bytes().fill_null(0))
-    size = texts.sum_horizontal() if texts.width else pl.repeat(0, frame.height, eager=True)
+    size = frame.select(pl.col(pl.String).str.len_bytes().fill_null(0), none=0).sum_horizontal()  # there may be no text
+    if not (size > USUAL_SIZE).any():
+        yield [frame]
+        return
     is_long = size > SIZE_AT_A_TIME
     lengths = (size.filter(~is_long).cum_sum() // SIZE_AT_A_TIME).rle().struct.field("len").to_list()
     ends = accumulate(lengths, initial=0)
