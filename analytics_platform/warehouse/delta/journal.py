@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass
 
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
-from deltalake.exceptions import CommitFailedError
+from deltalake.exceptions import CommitFailedError, DeltaError
 
 from analytics_platform.transform import DayRange
 from analytics_platform.warehouse.delta.place import WRITTEN, DeltaPlace
@@ -168,41 +168,45 @@ class Journal:
         entries = [*self._entries[1 - _KEPT :], entry]
         rows = [{"number": each.number, "entry": each.text} for each in entries]
         write_deltalake(self._table, pa.Table.from_pylist(rows, _SCHEMA), mode="overwrite")
-        self._entries, self._version = entries, self._table.version()
+        self._entries = entries
 
     def _apply(self, entry: Entry) -> None:
+        """Make the steps of the last entry. Until that succeeds the journal counts as not read."""
+        assert self._table is not None
         for step in entry.steps:
-            while not self._make(entry, step):
-                pass
+            while (table := self._place.table(step.table)) and not _is_made(entry, table):
+                self._make(entry, step, table)
         self._place.delete(f"{STAGED}/{entry.staged}")
+        self._version = self._table.version()
 
-    def _make(self, entry: Entry, step: JournalStep) -> bool:
-        """Make a step, unless that was done; False if another commit of the table came between."""
-        table, staged = self._place.table(step.table), self._place.table(step.staged)
-        # Without its table somebody dropped it; without what was staged another process has made all steps.
-        if table is None or staged is None or (table.transaction_version(_APP) or 0) >= entry.number:
-            return True
+    def _make(self, entry: Entry, step: JournalStep, table: DeltaTable) -> None:
+        """Make a step, unless another process makes it at the same moment, or another commit of the table."""
         own = CommitProperties(
             app_transactions=[Transaction(_APP, entry.number)], custom_metadata={"transaction": str(entry.number)}
         )
-        rows = staged.to_pyarrow_dataset().scanner(batch_readahead=1, fragment_readahead=1).to_reader()
         try:
+            rows = DeltaTable(self._place.uri(step.staged), storage_options=dict(self._place.options))
+            reader = rows.to_pyarrow_dataset().scanner().to_reader()
             if step.how == "merge":
-                _merge(table, rows, step.condition, own)
+                _merge(table, reader, step.condition, own)
             elif step.how == "append":
-                write_deltalake(table, rows, mode="append", commit_properties=own, writer_properties=WRITTEN)
+                write_deltalake(table, reader, mode="append", commit_properties=own)
             else:
-                write_deltalake(
-                    table,
-                    rows,
-                    mode="overwrite",
-                    predicate=step.condition or None,
-                    commit_properties=own,
-                    writer_properties=WRITTEN,
-                )
+                where = step.condition or None
+                write_deltalake(table, reader, mode="overwrite", predicate=where, commit_properties=own)
         except CommitFailedError:
-            return False
-        return True
+            return
+        except (DeltaError, OSError, pa.ArrowException):
+            # A process that sees the entry makes its steps too. The first that has made all deletes what was staged,
+            # while others still read it.
+            latest = self._place.table(step.table)
+            if latest and not _is_made(entry, latest):
+                raise
+
+
+def _is_made(entry: Entry, table: DeltaTable) -> bool:
+    """Return whether a table has the step of an entry."""
+    return (table.transaction_version(_APP) or 0) >= entry.number
 
 
 def _merge(table: DeltaTable, rows: pa.RecordBatchReader, condition: str, properties: CommitProperties) -> None:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import deltalake
 import polars as pl
@@ -147,6 +148,43 @@ def test_a_run_that_publishes_alone_what_another_published_meanwhile_makes_it_ag
         monkeypatch.setattr(journal.Journal, "commit", late)
         build(one, DAYS, platform.settings, {"cleaned.events"})
         assert one.count("cleaned.events") == 2
+
+
+def test_a_run_goes_on_when_another_one_makes_the_steps_of_its_transaction_first(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_staged, others = DeltaTable.to_pyarrow_dataset, [platform]
+
+    def slow(table: DeltaTable, *arguments: Any, **options: Any) -> object:
+        """Wait before what was staged is read, until another process that saw the entry has made all its steps."""
+        if "_staged" in table.table_uri and others:
+            with others.pop().session() as other, other.transaction():
+                pass
+        return open_staged(table, *arguments, **options)
+
+    monkeypatch.setattr(DeltaTable, "to_pyarrow_dataset", slow)
+    with platform.session() as opened:
+        load_rows(platform, opened, FILES[1], "1.csv")
+        assert (opened.count("cleaned.clickstream"), opened.count("ops.pipeline_logs")) == (3, 2)
+
+
+def test_steps_that_failed_are_made_before_the_same_session_goes_on(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write, steps = deltalake.write_deltalake, iter(range(9))
+
+    def failing(*arguments: Any, **options: Any) -> None:
+        if "commit_properties" in options and next(steps) == 1:
+            raise OSError("the bucket is away")
+        write(*arguments, **options)
+
+    monkeypatch.setattr(journal, "write_deltalake", failing)
+    with platform.session() as opened:
+        with pytest.raises(OSError, match="the bucket is away"):
+            load_rows(platform, opened, FILES[1], "1.csv")
+        load_rows(platform, opened, [click("zoe", "2026-03-02T10:00:00")], "2.csv")
+        accepted = opened.rows("SELECT input, rows_accepted FROM ops.pipeline_logs ORDER BY 1")
+        assert (accepted, opened.count("cleaned.clickstream")) == ([("0.csv", 2), ("1.csv", 1), ("2.csv", 1)], 4)
 
 
 def test_polars_reads_orders_and_what_they_were_before_the_last_file(tmp_path: Path) -> None:
