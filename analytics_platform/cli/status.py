@@ -22,6 +22,7 @@ from analytics_platform.warehouse import open_warehouse
 from analytics_platform.warehouse.erasure import STATE
 from analytics_platform.warehouse.ledger import unloaded_batches
 from analytics_platform.warehouse.observation import Observation
+from analytics_platform.warehouse.session import DamageError
 from analytics_platform.warehouse.touched import days_not_built
 from analytics_platform.warehouse.upgrade import is_not_built
 from analytics_platform.warehouse.watchdog import watch
@@ -80,16 +81,19 @@ def read_status(settings: Settings, now: dt.datetime) -> Status:
     loaded: dict[str, list[Any]] = {}
     batches: tuple[dict[str, Any], ...] = ()
     observations: tuple[Observation, ...] = ()
-    days, upgrading, failed = "", "", list[str]()
+    damage, days, upgrading, failed = "", "", "", list[str]()
     if warehouse.exists():
         with warehouse.session(read_only=True) as session:
             if "ops.pipeline_logs" in session.tables():
-                loaded = {source: counted for source, *counted in session.rows(_LOADED)}
-                batches = tuple(dict(zip(_SHOWN, row, strict=True)) for row in session.rows(_BATCHES))
                 observations = tuple(watch(session, settings, now))
-                failed = [str(batch) for batch in unloaded_batches(session)]
-                days = "" if is_followed(settings) else days_not_built(session, settings)
-                upgrading = _UPGRADING if days and is_not_built(session) else ""
+                try:
+                    loaded = {source: counted for source, *counted in session.rows(_LOADED)}
+                    batches = tuple(dict(zip(_SHOWN, row, strict=True)) for row in session.rows(_BATCHES))
+                    failed = [str(batch) for batch in unloaded_batches(session)]
+                    days = "" if is_followed(settings) else days_not_built(session, settings)
+                    upgrading = _UPGRADING if days and is_not_built(session) else ""
+                except DamageError as error:
+                    damage = str(error)
     absent: dict[str, list[str]] = {}
     lane = read_state(settings)
     for source in SOURCES.values():
@@ -101,7 +105,8 @@ def read_status(settings: Settings, now: dt.datetime) -> Status:
         warehouse.name,
         tuple(SourceStatus(name, *_place(each, settings), *loaded.get(name, ())) for name, each in SOURCES.items()),
         tuple(f"{setting} ({', '.join(names)})" for setting, names in absent.items()),
-        (_ERASING if lake.read(STATE) is not None else "")
+        damage
+        or (_ERASING if lake.read(STATE) is not None else "")
         or upgrading
         or _next_step(settings, observations if batches else (), waiting, rejected, days, failed),
         batches,

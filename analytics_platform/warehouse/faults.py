@@ -9,16 +9,16 @@ from analytics_platform.gate import FileRejectedError
 from analytics_platform.lake import UnreadableError
 from analytics_platform.lake.durable import LakeUnreachableError, LakeUnwritableError
 from analytics_platform.warehouse.duckdb import DISK_ERROR
-from analytics_platform.warehouse.session import ConflictError
+from analytics_platform.warehouse.session import ConflictError, DamageError
 
 
 def explain_fault(error: Exception) -> str:
     """Say in one line why a batch cannot be loaded.
 
     Raises what is not its fault: `KeyboardInterrupt` for a signal, and the error of a full disk, of a lake that cannot
-    be used, or of another run that was first.
+    be used, of a damaged table, or of another run that was first.
     """
-    if isinstance(error, LakeUnreachableError | LakeUnwritableError | ConflictError):
+    if isinstance(error, LakeUnreachableError | LakeUnwritableError | ConflictError | DamageError):
         raise error
     words = str(error).strip().partition("\n")[0].rstrip(".") or "no reason was given"
     if QUERY_STOPPED in words:

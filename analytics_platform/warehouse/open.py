@@ -11,7 +11,7 @@ from analytics_platform.warehouse.duckdb import DuckDBWarehouse
 from analytics_platform.warehouse.session import Warehouse, WarehouseError
 
 if TYPE_CHECKING:
-    from analytics_platform.warehouse.delta.session import DeltaWarehouse
+    from analytics_platform.warehouse.delta.warehouse import DeltaWarehouse
 
 
 def open_warehouse(settings: Settings) -> Warehouse:
@@ -32,7 +32,7 @@ def open_delta(settings: Settings, as_of: int | dt.datetime | None = None) -> De
         raise WarehouseError("Only Delta tables keep what they were: set WAREHOUSE_URL to lake:///… or lake+s3://…")
     try:
         from analytics_platform.warehouse.delta.place import place_of
-        from analytics_platform.warehouse.delta.session import DeltaWarehouse
+        from analytics_platform.warehouse.delta.warehouse import DeltaWarehouse
     except ModuleNotFoundError as error:
         raise WarehouseError("Delta tables need a package more: pip install 'analytics-platform[delta]'.") from error
     spark = settings.spark_remote.get_secret_value()

@@ -38,6 +38,15 @@ class WarehouseError(UserError):
     """The warehouse cannot do what it was asked; the message is one sentence that says why and what to do."""
 
 
+class DamageError(WarehouseError):
+    """What is stored of a table is damaged: `seen` says which and where, `remedy` what to do."""
+
+    def __init__(self, seen: str, remedy: str) -> None:
+        super().__init__(f"{seen}: {remedy}.")
+        self.seen = seen
+        self.remedy = remedy
+
+
 class ConflictError(WarehouseError):
     """Another session changed the same rows meanwhile: nothing was stored, and doing it again goes well."""
 

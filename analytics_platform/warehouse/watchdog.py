@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from analytics_platform.contracts.event_names import plain_name
 from analytics_platform.errors import count, some
@@ -20,7 +20,7 @@ from analytics_platform.warehouse.consistency import is_as_if_built_at_once, is_
 from analytics_platform.warehouse.error_rate import describe_breaches, error_rates, remedy, settled_batches
 from analytics_platform.warehouse.ledger import damaged_batches, unloaded_batches
 from analytics_platform.warehouse.observation import LEDGER, Observation, lacks, not_checked
-from analytics_platform.warehouse.session import Session
+from analytics_platform.warehouse.session import DamageError, Session
 from analytics_platform.warehouse.silence import has_every_source
 from analytics_platform.warehouse.versions import check_ledger
 
@@ -47,21 +47,28 @@ def watch(session: Session, settings: Settings, now: dt.datetime) -> Iterator[Ob
     Raises `WarehouseError` if another version built the warehouse.
     """
     check_ledger(session)
-    for question in (
-        *(is_fresh, has_every_source, has_every_batch, has_low_error_rate, has_revenue, has_known_currencies),
-        *(
-            has_usual_volume,
-            has_known_event_names,
-            has_read_fields,
-            has_the_sources_sessions,
-            has_own_domains,
-            has_few_orphans,
-            has_the_shops_orders,
-            is_conserved,
-            is_as_if_built_at_once,
-        ),
-    ):
-        yield question(session, settings, now)
+    questions: dict[str, Callable[[Session, Settings, dt.datetime], Observation]] = {
+        "fresh": is_fresh,
+        "sources": has_every_source,
+        "batches": has_every_batch,
+        "error_rate": has_low_error_rate,
+        "revenue": has_revenue,
+        "currency": has_known_currencies,
+        "volume": has_usual_volume,
+        "event_names": has_known_event_names,
+        "fields": has_read_fields,
+        "sessions": has_the_sources_sessions,
+        "own_domains": has_own_domains,
+        "orphans": has_few_orphans,
+        "orders": has_the_shops_orders,
+        "conservation": is_conserved,
+        "incremental": is_as_if_built_at_once,
+    }
+    for name, question in questions.items():
+        try:
+            yield question(session, settings, now)
+        except DamageError as error:  # others may read other tables
+            yield Observation(name, False, error.seen, f"{error.remedy[0].upper()}{error.remedy[1:]}.")
 
 
 def is_fresh(session: Session, settings: Settings, now: dt.datetime) -> Observation:

@@ -6,12 +6,16 @@ SQL sees the change as it would in a database.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from analytics_platform.catalog import CONTRACTS
 from analytics_platform.contracts.base import ContractType
 from analytics_platform.contracts.ddl import column_types
 from analytics_platform.contracts.sql import quote, quote_table
+
+_NAME = re.compile(r'"?\b([a-z]\w*)\b"?\."?([a-z]\w*)"?')
 
 
 @dataclass(slots=True)
@@ -111,3 +115,8 @@ class TableChanges:
 def stored(name: str) -> str:
     """Return the name under which DuckDB knows the table as it is stored."""
     return f"stored_{name.replace('.', '_')}"
+
+
+def names_in(sql: str) -> set[str]:
+    """Return the tables that SQL names."""
+    return {f"{layer}.{table}" for layer, table in _NAME.findall(sql)} & set(CONTRACTS)

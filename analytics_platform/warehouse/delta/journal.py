@@ -13,14 +13,18 @@ last, would have every reader look for rows without a ledger, and could not tell
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, replace
 
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError
 
+from analytics_platform.catalog import CONTRACTS
 from analytics_platform.transform import DayRange
+from analytics_platform.warehouse.build import tables_to_build
+from analytics_platform.warehouse.delta.damage import damaged
 from analytics_platform.warehouse.delta.place import WRITTEN, DeltaPlace
 from analytics_platform.warehouse.session import ConflictError
 
@@ -34,6 +38,8 @@ _KEPT = 200
 
 _TRIES = 20
 """Commits that others may make at the same moment before that is an error."""
+
+_THREADS = 16
 
 _SCHEMA = pa.schema([("number", pa.int64()), ("entry", pa.string())])
 
@@ -73,19 +79,23 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A transaction that is committed: what it changes, and how."""
+    """A transaction that is committed: what it changes, and how.
+
+    The last one has the names of all tables that were `known` before: those that transactions changed.
+    """
 
     number: int
     staged: str
     parts: Sequence[Part]
     steps: Sequence[JournalStep]
+    known: Sequence[str] = ()
 
     @classmethod
     def read(cls, text: str) -> Entry:
         """Read what `text` gives."""
         found = json.loads(text)
         parts, steps = [Part(**each) for each in found["parts"]], [JournalStep(**each) for each in found["steps"]]
-        return cls(found["number"], found["staged"], parts, steps)
+        return cls(found["number"], found["staged"], parts, steps, found.get("known", ()))
 
     @property
     def text(self) -> str:
@@ -101,6 +111,7 @@ class Journal:
         self._table: DeltaTable | None = None
         self._version = -1
         self._entries: list[Entry] = []
+        self._is_known = False
 
     def settle(self) -> int:
         """End the last transaction if its writer did not, and return its number."""
@@ -117,6 +128,13 @@ class Journal:
         if self._entries and self._entries[0].number > number + 1:
             return None
         return {step.table for entry in self._entries if entry.number > number for step in entry.steps}
+
+    def misses(self, name: str) -> bool:
+        """Return whether a table that transactions changed is lost. One that is built is not if its folder is gone."""
+        if not self._is_known and (table := self._place.table(JOURNAL)):
+            self._entries, self._is_known = self._stored(table), True  # a session that only reads does not settle it
+        is_lost = name not in tables_to_build() or self._place.has_folder(name)
+        return is_lost and name in _known(self._entries)
 
     def commit(self, base: int, staged: str, parts: Sequence[Part], steps: Sequence[JournalStep]) -> int:
         """Make a transaction that looked at the tables when `base` was the last one; return its number.
@@ -149,25 +167,40 @@ class Journal:
     def _read(self) -> None:
         """Read the entries, unless they were read, and end the last one: make its steps that are missing."""
         if self._table is None:
-            self._table = self._place.table(JOURNAL) or DeltaTable.create(
-                self._place.uri(JOURNAL), _SCHEMA, mode="ignore", storage_options=dict(self._place.options)
-            )
+            self._table = self._opened()
         else:
             self._table.update_incremental()
         if self._table.version() == self._version:
             return
-        texts = self._table.to_pyarrow_table(columns=["entry"])["entry"].to_pylist()
-        self._entries = sorted(map(Entry.read, texts), key=lambda entry: entry.number)
+        self._entries, self._is_known = self._stored(self._table), True
         # What was staged is deleted when all steps are made.
         if self._entries and self._place.files(f"{STAGED}/{self._entries[-1].staged}"):
             self._apply(self._entries[-1])
         self._version = self._table.version()
 
+    def _opened(self) -> DeltaTable:
+        if not is_there(self._place):
+            self._place.create(JOURNAL, _SCHEMA)
+        table = self._place.table(JOURNAL)
+        assert table is not None
+        return table
+
+    def _stored(self, table: DeltaTable) -> list[Entry]:
+        try:
+            texts = table.to_pyarrow_table(columns=["entry"])["entry"].to_pylist()
+        except (DeltaError, OSError, pa.ArrowException) as error:
+            if damage := self._place.damage([JOURNAL]):
+                raise damage from error
+            raise
+        return sorted(map(Entry.read, texts), key=lambda entry: entry.number)
+
     def _write(self, entry: Entry) -> None:
         assert self._table is not None
-        entries = [*self._entries[1 - _KEPT :], entry]
+        before = [replace(each, known=()) for each in self._entries[1 - _KEPT :]]
+        entries = [*before, replace(entry, known=_known([*self._entries, entry]))]
         rows = [{"number": each.number, "entry": each.text} for each in entries]
-        write_deltalake(self._table, pa.Table.from_pylist(rows, _SCHEMA), mode="overwrite")
+        table = pa.Table.from_pylist(rows, _SCHEMA)
+        write_deltalake(self._table, table, mode="overwrite", writer_properties=WRITTEN)
         self._entries = entries
 
     def _apply(self, entry: Entry) -> None:
@@ -185,15 +218,20 @@ class Journal:
             app_transactions=[Transaction(_APP, entry.number)], custom_metadata={"transaction": str(entry.number)}
         )
         try:
-            rows = DeltaTable(self._place.uri(step.staged), storage_options=dict(self._place.options))
-            reader = rows.to_pyarrow_dataset().scanner().to_reader()
+            reader = self._place.read(step.staged)
             if step.how == "merge":
                 _merge(table, reader, step.condition, own)
             elif step.how == "append":
-                write_deltalake(table, reader, mode="append", commit_properties=own)
+                write_deltalake(table, reader, mode="append", commit_properties=own, writer_properties=WRITTEN)
             else:
-                where = step.condition or None
-                write_deltalake(table, reader, mode="overwrite", predicate=where, commit_properties=own)
+                write_deltalake(
+                    table,
+                    reader,
+                    mode="overwrite",
+                    predicate=step.condition or None,
+                    commit_properties=own,
+                    writer_properties=WRITTEN,
+                )
         except CommitFailedError:
             return
         except (DeltaError, OSError, pa.ArrowException):
@@ -202,6 +240,21 @@ class Journal:
             latest = self._place.table(step.table)
             if latest and not _is_made(entry, latest):
                 raise
+
+
+def is_there(place: DeltaPlace) -> bool:
+    """Return whether there is a journal. Raises `DamageError` if there was: a new one would count from 1 again."""
+    if place.table(JOURNAL) is not None:
+        return True
+    with ThreadPoolExecutor(_THREADS) as pool:
+        if any(table and table.transaction_version(_APP) for table in pool.map(place.table, CONTRACTS)):
+            raise damaged(place.root, JOURNAL, "its folder has no table any more")
+    return False
+
+
+def _known(entries: Iterable[Entry]) -> list[str]:
+    """Name the tables that transactions have changed."""
+    return sorted({name for each in entries for name in (*each.known, *(step.table for step in each.steps))})
 
 
 def _is_made(entry: Entry, table: DeltaTable) -> bool:

@@ -15,7 +15,7 @@ from deltalake.exceptions import CommitFailedError
 
 from analytics_platform.catalog import CONTRACTS
 from analytics_platform.warehouse.delta.journal import JOURNAL, STAGED, Journal
-from analytics_platform.warehouse.delta.place import DeltaPlace
+from analytics_platform.warehouse.delta.place import WRITTEN, DeltaPlace
 
 HISTORY_HOURS = 7 * 24
 """Hours for which earlier versions of a table can be read."""
@@ -41,16 +41,18 @@ def maintain(place: DeltaPlace) -> Iterator[str]:
 
 def _left(place: DeltaPlace) -> set[str]:
     """Return the folders of what was staged so long ago that whoever did was killed."""
-    before = (dt.datetime.now(dt.UTC) - dt.timedelta(hours=_JOURNAL_HOURS)).timestamp() * 1000
-    staged = {tuple(each.path.split("/")[1:3]) for each in place.files(STAGED)}
-    tables = {folder: place.table(f"{STAGED}/{folder}/{name}") for folder, name in staged}
-    return {folder for folder, table in tables.items() if table and (table.metadata().created_time or 0) < before}
+    before = dt.datetime.now(dt.UTC) - dt.timedelta(hours=_JOURNAL_HOURS)
+    last = dict[str, dt.datetime]()
+    for each in place.files(STAGED):
+        folder = each.path.split("/")[1]
+        last[folder] = max(each.mtime, last.get(folder, each.mtime))
+    return {folder for folder, at in last.items() if at < before}
 
 
 def _compact(table: DeltaTable) -> int:
     """Join small files of a table; returns how many."""
     with suppress(CommitFailedError):  # a run replaced one of them meanwhile
-        return int(table.optimize.compact()["numFilesRemoved"])
+        return int(table.optimize.compact(writer_properties=WRITTEN)["numFilesRemoved"])
     return 0
 
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
+import errno
+import os
+import re
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import botocore.session
 import duckdb
@@ -15,9 +19,10 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.dataset
 import pyarrow.fs
+import pyarrow.parquet
 from botocore.exceptions import BotoCoreError
 from deltalake import DeltaTable, WriterProperties
-from deltalake.exceptions import DeltaError, TableNotFoundError
+from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from deltalake.fs import DeltaStorageHandler
 from deltalake.schema import Schema
 
@@ -25,7 +30,13 @@ from analytics_platform.contracts.base import ContractType
 from analytics_platform.contracts.ddl import column_docs, polars_schema
 from analytics_platform.contracts.sql import literal
 from analytics_platform.settings import Settings, masked
-from analytics_platform.warehouse.session import WarehouseError
+from analytics_platform.warehouse.delta.damage import damage_of_files, damage_of_log, damaged, folder_of
+from analytics_platform.warehouse.session import ConflictError, DamageError, WarehouseError
+
+_NOISE = re.compile(r"\x1b\[\d+m|↳|\s+\d+: <unknown>.*|\. Detail: .*|: ParsedLogPath .*", re.DOTALL)
+"""What errors of Delta have beside their words: colours, the names of frames, and what Rust prints of its values."""
+
+_OS_ERROR = re.compile(r'Os \{ .*?message: "(.*?)" \}')
 
 LAKE, BUCKET = "lake://", "lake+s3://"
 """How addresses of a folder and of a bucket begin."""
@@ -43,14 +54,22 @@ class DeltaPlace:
 
     def uri(self, name: str) -> str:
         """Give the address of the table `schema.table`."""
-        return f"{self.root}/{name.replace('.', '/')}"
+        return f"{self.root}/{folder_of(name)}"
 
     def table(self, name: str, as_of: int | dt.datetime | None = None) -> DeltaTable | None:
-        """Open a table as it is or was, if there is one. Raises `WarehouseError` for a version that is not kept."""
+        """Open a table as it is or was, if there is one.
+
+        Raises `WarehouseError` for a version that is not kept, and `DamageError` if the log of the table is damaged.
+        """
         try:
             table = DeltaTable(self.uri(name), storage_options=dict(self.options))
         except TableNotFoundError:
             return None
+        except DeltaError as error:
+            if what := damage_of_log(self._files, name):
+                raise damaged(self.root, name, what) from error
+            raise
+        self._check_last_commit(name, table.version())
         if as_of is None:
             return table
         # Of a time before a table was made Delta gives the first version.
@@ -64,10 +83,42 @@ class DeltaPlace:
             ) from error
         return table
 
+    def _check_last_commit(self, name: str, version: int) -> None:
+        """Raise `DamageError` for an empty file, which Delta takes for a commit of nothing. A bucket has whole ones."""
+        path = f"{folder_of(name)}/_delta_log/{version:020}.json"
+        if "://" not in self.root and not Path(self.root, path).stat().st_size:
+            raise damaged(self.root, name, f"{path} is empty")
+
+    def damage(self, names: Iterable[str]) -> DamageError | None:
+        """Look which of these tables cannot be read, and say what of it is damaged."""
+        for name in names:
+            try:
+                table = self.table(name)
+            except DamageError as error:
+                return error
+            if table and (what := damage_of_files(self._files, name, table)):
+                return damaged(self.root, name, what)
+        return None
+
+    def create(
+        self, name: str, schema: pa.Schema | Schema, mode: Literal["ignore", "overwrite"] = "ignore", text: str = ""
+    ) -> None:
+        """Create a table, or replace it by an empty one. To `ignore` it is no error that another process was first."""
+        options = dict(self.options)
+        try:
+            DeltaTable.create(self.uri(name), schema, mode, name=name, description=text, storage_options=options)
+        except CommitFailedError:
+            if mode != "ignore":
+                raise
+
     def files(self, folder: str) -> list[pyarrow.fs.FileInfo]:
         """List the files below a folder."""
         chosen = pyarrow.fs.FileSelector(folder, allow_not_found=True, recursive=True)
         return [each for each in self._files.get_file_info(chosen) if each.type == pyarrow.fs.FileType.File]
+
+    def has_folder(self, name: str) -> bool:
+        """Return whether the folder of a table is there; in a bucket, whether there is a file in it."""
+        return bool(self.files(folder_of(name))) if "://" in self.root else Path(self.uri(name)).exists()
 
     def delete(self, folder: str) -> None:
         """Delete a folder with all that is in it."""
@@ -77,10 +128,30 @@ class DeltaPlace:
         else:
             shutil.rmtree(Path(self.root, folder), ignore_errors=True)
 
+    def write(self, folder: str, rows: pa.RecordBatchReader) -> None:
+        """Write rows into a Parquet file. On a full disk deltalake's writer would print that it panicked."""
+        self._files.create_dir(folder)
+        path = f"{folder}/rows.parquet"
+        with pyarrow.parquet.ParquetWriter(path, rows.schema, filesystem=self._files) as writer:
+            for batch in rows:
+                writer.write_batch(batch)
+
+    def read(self, folder: str) -> pa.RecordBatchReader:
+        """Read the rows of the Parquet files in a folder."""
+        rows = pyarrow.dataset.dataset(folder, filesystem=self._files, format="parquet")
+        return rows.scanner(batch_readahead=1, fragment_readahead=1).to_reader()
+
+    def check_room(self, folder: str) -> None:
+        """Raise `OSError` if what is in a folder does not fit on the disk a second time. A bucket has room."""
+        size = sum(each.size for each in self.files(folder))
+        if "://" not in self.root and shutil.disk_usage(self.root).free < 2 * size:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), self.root)
+
     @property
     def _files(self) -> pyarrow.fs.FileSystem:
         if "://" not in self.root:
             Path(self.root).mkdir(parents=True, exist_ok=True)
+            return pyarrow.fs.SubTreeFileSystem(self.root, pyarrow.fs.LocalFileSystem())
         return pyarrow.fs.PyFileSystem(DeltaStorageHandler(self.root, dict(self.options)))
 
 
@@ -112,13 +183,23 @@ def explained(place: DeltaPlace) -> Iterator[None]:
     """Say in one sentence what a disk or a bucket does not do. Delta's own errors never reach a user."""
     try:
         yield
+    except CommitFailedError as error:
+        raise ConflictError(f"Another run changed a table of {place.root} at the same time: run it again.") from error
     except (DeltaError, OSError) as error:
-        words = masked(str(error).strip().partition("\n")[0])[:300].rstrip(".")
-        remedy = "check its rights and room, and for a bucket credentials, region and AWS_ENDPOINT_URL"
-        raise WarehouseError(
-            f"The warehouse {place.root} cannot be read or written: {remedy}; nothing is half stored, run it again "
-            f"({words})."
-        ) from error
+        raise WarehouseError(_cause(place, str(error))) from error
+
+
+def _cause(place: DeltaPlace, words: str) -> str:
+    """Say what a disk or a bucket did not do, given the words of its error."""
+    if "No space left" in words:
+        return f"The disk of the warehouse {place.root} is full: make room and run again; nothing is half stored."
+    said = masked(" ".join(_OS_ERROR.sub(r"\1", _NOISE.sub("", words)).split()))[:300].rstrip(".")
+    if re.search("Permission denied|Read-only file system", words):
+        remedy = "correct its rights, DATA_DIR or WAREHOUSE_URL"
+        return f"The warehouse {place.root} cannot be read or written: {remedy} ({said})."
+    remedy = "check its rights and room, and for a bucket credentials, region and AWS_ENDPOINT_URL"
+    once_more = "nothing is half stored, run it again"
+    return f"The warehouse {place.root} cannot be read or written: {remedy}; {once_more} ({said})."
 
 
 def show(connection: duckdb.DuckDBPyConnection, name: str, table: DeltaTable) -> None:

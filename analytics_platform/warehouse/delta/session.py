@@ -1,7 +1,6 @@
 """The warehouse in Delta tables: a DuckDB in memory reads them where they lie, and computes; commits write them.
 
-To DuckDB a table is a view over the files of one version of it: of these it reads the columns and the row groups that
-a query needs, by the statistics in Delta's log. So it is the code of the DuckDB warehouse, and the rows are the same.
+It is the code of the DuckDB warehouse, over views of what is stored, so the rows are the same.
 """
 
 from __future__ import annotations
@@ -9,90 +8,42 @@ from __future__ import annotations
 import datetime as dt
 import re
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from types import MappingProxyType
-from typing import Literal
 
 import duckdb
 import polars as pl
-from deltalake import DeltaTable, write_deltalake
 
 from analytics_platform.catalog import CONTRACTS
 from analytics_platform.contracts.base import ContractType
-from analytics_platform.contracts.ddl import column_types, create_statements, table_doc
+from analytics_platform.contracts.ddl import column_types, create_statements
 from analytics_platform.contracts.sql import quote, quote_table
 from analytics_platform.transform import DayRange, Query
 from analytics_platform.transform.spark import runs_on_spark
-from analytics_platform.warehouse.delta.changes import TableChanges, stored
-from analytics_platform.warehouse.delta.journal import JOURNAL, STAGED, Journal, JournalStep, Part
-from analytics_platform.warehouse.delta.maintenance import maintain, vacuum
-from analytics_platform.warehouse.delta.place import WRITTEN, DeltaPlace, explained, schema_of, show
-from analytics_platform.warehouse.duckdb import ROW_GROUP, UNKNOWN_NAMES, DuckDBSession, in_memory
-from analytics_platform.warehouse.migration import changes
-from analytics_platform.warehouse.observation import TableState
-from analytics_platform.warehouse.session import BatchCard, Bound, ConflictError, Publication, WarehouseError
-from analytics_platform.warehouse.stopping import stopped_by_signals
-from analytics_platform.warehouse.versions import explaining_version
+from analytics_platform.warehouse.delta.changes import TableChanges, names_in
+from analytics_platform.warehouse.delta.journal import STAGED, JournalStep, Part
+from analytics_platform.warehouse.delta.maintenance import vacuum
+from analytics_platform.warehouse.delta.place import DeltaPlace
+from analytics_platform.warehouse.delta.tables import DeltaTables
+from analytics_platform.warehouse.duckdb import ROW_GROUP, DuckDBSession
+from analytics_platform.warehouse.session import (
+    BatchCard,
+    Bound,
+    ConflictError,
+    Publication,
+    WarehouseError,
+)
 
 _TRIES = 5
 """How often rows are made to be published, when other runs publish the same part meanwhile."""
 
-_THREADS = 16
-
-_NAME = re.compile(r'"?\b([a-z]\w*)\b"?\."?([a-z]\w*)"?')
 _STATEMENT = re.compile(r'\s*(INSERT INTO|DELETE FROM|UPDATE)\s+([\w."]+)(.*)', re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True)
-class DeltaWarehouse:
-    """Delta tables at a place, as they are or were `as_of` a version or time. `memory` is the limit of DuckDB."""
-
-    place: DeltaPlace
-    memory: str
-    as_of: int | dt.datetime | None = None
-    spark_remote: str = field(default="", repr=False)  # it may hold a token
-
-    @property
-    def name(self) -> str:
-        """The address of the folder or bucket."""
-        return self.place.root
-
-    def exists(self) -> bool:
-        """Return whether anything was ever stored."""
-        with explained(self.place):
-            return self.place.table(JOURNAL) is not None
-
-    def maintain(self) -> Iterator[str]:
-        """Join small files and delete old versions; yields a sentence for each table that this changed."""
-        with explained(self.place):
-            yield from maintain(self.place)
-
-    def states(self) -> Iterator[TableState]:
-        """Yield each table with the version that sessions read, and its rows."""
-        with self.session(read_only=True) as session:
-            for name in sorted(session.tables()):
-                table = self.place.table(name, self.as_of)
-                assert table is not None
-                at = dt.datetime.fromtimestamp(table.history(1)[0]["timestamp"] / 1000, dt.UTC)
-                yield TableState(name, table.version(), at, table.count())
-
-    @contextmanager
-    def session(self, read_only: bool = False) -> Iterator[DeltaSession]:
-        """Open a DuckDB over the tables. Raises `WarehouseError` for a disk or bucket that cannot be used."""
-        with explained(self.place), in_memory(self.memory) as (connection, _):
-            if (read_only or self.as_of is not None) and not self.exists():
-                remedy = "correct WAREHOUSE_URL, or run `analytics-platform materialize`"
-                raise WarehouseError(f"There is no warehouse at {self.name} yet: {remedy}.")
-            session = DeltaSession(connection, self.place, read_only, self.as_of, self.spark_remote)
-            with stopped_by_signals(connection.interrupt), explaining_version(session, *UNKNOWN_NAMES):
-                yield session
-
-
-class DeltaSession(DuckDBSession):
-    """A DuckDB over Delta tables. Outside a transaction a table is what it was when the session first read it."""
+class DeltaSession(DeltaTables):
+    """A DuckDB over Delta tables, and the transactions that change them."""
 
     def __init__(
         self,
@@ -102,44 +53,10 @@ class DeltaSession(DuckDBSession):
         as_of: int | dt.datetime | None = None,
         spark_remote: str = "",
     ) -> None:
-        super().__init__(connection)
-        self._place = place
-        self._read_only = read_only or as_of is not None
-        self._as_of = as_of
+        super().__init__(connection, place, read_only, as_of)
         self._spark_remote = spark_remote
-        self._journal = Journal(place)
-        self._seen = dict[str, bool]()
-        self._changed = dict[str, TableChanges]()
         self._parts = list[Part]()
         self._base = 0
-
-    def _define(self, *texts: str) -> None:
-        """Define the functions that SQL calls, and the tables that it names."""
-        super()._define(*texts)
-        for layer, table in {found for text in texts for found in _NAME.findall(text)}:
-            self._see(f"{layer}.{table}")
-
-    def _see(self, name: str) -> None:
-        """Make the view of a table, unless it is there."""
-        if name in self._seen or name not in CONTRACTS:
-            return
-        table = self._place.table(name, self._as_of)
-        self._seen[name] = table is not None
-        if table is not None:
-            show(self.connection, stored(name), table)
-            self._show(name)
-
-    def _show(self, name: str) -> None:
-        of = self._changed.get(name)
-        rows = of.current if of else f"SELECT * FROM {stored(name)}"
-        self.connection.execute(f"CREATE SCHEMA IF NOT EXISTS {quote(name.partition('.')[0])}")
-        self.connection.execute(f"CREATE OR REPLACE VIEW {quote_table(name)} AS {rows}")
-
-    def _forget(self, names: Iterable[str]) -> None:
-        """Forget what tables were: they are read anew when they are asked for."""
-        for name in (name for name in names if self._seen.pop(name, False)):
-            self.connection.execute(f"DROP VIEW IF EXISTS {quote_table(name)}")
-            self.connection.unregister(stored(name))
 
     def _changes(self, name: str) -> TableChanges:
         """Return the changes of a table in this transaction."""
@@ -168,8 +85,9 @@ class DeltaSession(DuckDBSession):
         self._forget([*self._seen] if changed is None else changed)
         self._base, self._parts, self._in_transaction = last, parts, True
         try:
-            yield
-            self._commit()
+            with self._naming_damage():
+                yield
+                self._commit()
         finally:
             self._in_transaction = False
             self._forget(self._changed)
@@ -180,7 +98,13 @@ class DeltaSession(DuckDBSession):
     def _commit(self) -> None:
         """Stage what was changed, and enter it in the journal."""
         staged = uuid.uuid4().hex
-        steps = [step for of in self._changed.values() if (step := self._stage(of, f"{STAGED}/{staged}"))]
+        try:
+            steps = [step for of in self._changed.values() if (step := self._stage(of, f"{STAGED}/{staged}"))]
+            if steps:
+                self._place.check_room(f"{STAGED}/{staged}")
+        except BaseException:
+            self._place.delete(f"{STAGED}/{staged}")  # on a full disk it would keep the room that is lacking
+            raise
         if steps:
             last = self._journal.commit(self._base, staged, self._parts, steps)
             changed = self._journal.changed_since(self._base)
@@ -203,10 +127,9 @@ class DeltaSession(DuckDBSession):
         elif not self.count(of.added):
             return None
         place = f"{folder}/{name.replace('.', '_')}"
-        result = self.connection.sql(f"SELECT * FROM ({rows})").to_arrow_reader(ROW_GROUP)
-        write_deltalake(
-            self._place.uri(place), result, storage_options=dict(self._place.options), writer_properties=WRITTEN
-        )
+        # Left open by a write that fails, the result would hide why: DuckDB then refuses the next statement.
+        with self.connection.sql(f"SELECT * FROM ({rows})").to_arrow_reader(ROW_GROUP) as result:
+            self._place.write(place, result)
         return JournalStep(name, how, condition, place)
 
     def execute(self, sql: str, parameters: Bound = None) -> None:
@@ -282,7 +205,7 @@ class DeltaSession(DuckDBSession):
         except ModuleNotFoundError as error:
             words = "SPARK_REMOTE needs a package more: pip install 'analytics-platform[spark]'."
             raise WarehouseError(words) from error
-        named = {f"{layer}.{table}" for layer, table in _NAME.findall(query.sql)} & set(CONTRACTS)
+        named = names_in(query.sql)
         tables = {name: table for name in named if (table := self._place.table(name)) is not None}
         self.connection.register("computed", Spark(self._spark_remote).rows(contract, query, tables))
         return replace(query, sql="SELECT * FROM computed", parameters={}, model="")
@@ -322,79 +245,6 @@ class DeltaSession(DuckDBSession):
         self._journal.settle()
         for name in self.tables():
             vacuum(self._place, name, hours=0)
-
-    def tables(self) -> set[str]:
-        """Return the names (`schema.table`) of the tables that exist."""
-        with ThreadPoolExecutor(_THREADS) as pool:
-            found = pool.map(self._exists, CONTRACTS)
-            return {name for name, is_there in zip(CONTRACTS, found, strict=True) if is_there}
-
-    def _exists(self, name: str) -> bool:
-        try:
-            return self._place.table(name, self._as_of) is not None
-        except WarehouseError:
-            if self._as_of is None:
-                raise
-            return False  # there was none at that time
-
-    def ensure(self, *contracts: ContractType) -> None:
-        """Create the tables that are missing, and migrate the others. Raises `WarehouseError` if values would be lost.
-
-        That is no part of a transaction: a table more, or a column, is one without rows, or without values.
-        """
-        for contract in (each for each in contracts if each not in self._ensured):
-            if (table := self._place.table(contract.table.name)) is None:
-                self._create(contract)
-            else:
-                self._migrate_table(contract, table)
-            self._ensured.add(contract)
-
-    def columns(self, *contracts: ContractType) -> dict[str, tuple[Mapping[str, str], Mapping[str, str]]]:
-        """Return of each table the columns that are stored and those that are promised."""
-        for contract in contracts:
-            self._see(contract.table.name)
-        return super().columns(*contracts)
-
-    def replace(self, *contracts: ContractType) -> None:
-        """Replace tables by empty ones; what they were can still be read as of then."""
-        for contract in contracts:
-            self._create(contract, "overwrite")
-            self._ensured.add(contract)
-
-    def _create(self, contract: ContractType, mode: Literal["ignore", "overwrite"] = "ignore") -> None:
-        name = contract.table.name
-        self._check_writable()
-        DeltaTable.create(
-            self._place.uri(name),
-            schema_of(contract),
-            mode=mode,
-            name=name,
-            description=table_doc(contract)[:1000],
-            storage_options=dict(self._place.options),
-        )
-        self._seen.pop(name, None)
-
-    def _check_writable(self) -> None:
-        if self._read_only:
-            raise WarehouseError(f"The warehouse {self._place.root} is opened for reading only.")
-
-    def _migrate_table(self, contract: ContractType, table: DeltaTable) -> None:
-        name, promised = contract.table.name, column_types(contract)
-        self.connection.register("migrating", table.to_pyarrow_dataset())
-        needed = changes(name, self._types("DESCRIBE FROM migrating"), promised)
-        if needed.widened:
-            self._check_writable()
-            kept = ", ".join(
-                f"CAST({quote(x)} AS {promised[x]}) AS {quote(x)}" for x in promised if x not in needed.added
-            )
-            rows = self.connection.sql(f"SELECT {kept} FROM migrating").to_arrow_reader(ROW_GROUP)
-            write_deltalake(table, rows, mode="overwrite", schema_mode="overwrite", writer_properties=WRITTEN)
-        if needed.added:
-            self._check_writable()
-            fields = {field.name: field for field in schema_of(contract).fields}
-            table.alter.add_columns([fields[column] for column in needed.added])
-        self.connection.unregister("migrating")
-        self._seen.pop(name, None) if needed.widened or needed.added else None
 
 
 def _part(name: str, days: DayRange | None) -> Part:

@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,8 @@ from deltalake import DeltaTable
 from tenacity import Retrying, stop_after_delay, wait_fixed
 
 from analytics_platform.transform import DayRange
-from analytics_platform.warehouse.delta import journal, session
+from analytics_platform.warehouse.delta import journal
+from analytics_platform.warehouse.delta.place import DeltaPlace
 from analytics_platform.warehouse.session import ConflictError, WarehouseError
 from analytics_platform_tests.kit import (
     Contents,
@@ -66,18 +67,21 @@ def test_every_table_is_equal_to_that_in_duckdb(tmp_path: Path, files: Sequence[
 
 
 def _load_killed(folder: Path, boundary: int) -> int:
-    """Load a file, and be killed before the n-th write of a Delta table."""
+    """Load a file, and be killed before the n-th write of a table, or of what is staged for it."""
     passed = 0
 
-    def fused(*arguments: object, **options: object) -> None:
-        nonlocal passed
-        if passed == boundary:
-            os.kill(os.getpid(), signal.SIGKILL)
-        passed += 1
-        deltalake.write_deltalake(*arguments, **options)  # type: ignore[call-overload]
+    def fused(write: Callable[..., None]) -> Callable[..., None]:
+        def counted(*arguments: object, **options: object) -> None:
+            nonlocal passed
+            if passed == boundary:
+                os.kill(os.getpid(), signal.SIGKILL)
+            passed += 1
+            write(*arguments, **options)
 
-    for module in (journal, session):
-        vars(module)["write_deltalake"] = fused
+        return counted
+
+    vars(journal)["write_deltalake"] = fused(deltalake.write_deltalake)
+    type.__setattr__(DeltaPlace, "write", fused(DeltaPlace.write))
     platform = on_delta(folder)
     with platform.session() as opened:
         load_rows(platform, opened, FILES[0], "0.csv")
@@ -153,16 +157,16 @@ def test_a_run_that_publishes_alone_what_another_published_meanwhile_makes_it_ag
 def test_a_run_goes_on_when_another_one_makes_the_steps_of_its_transaction_first(
     platform: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    open_staged, others = DeltaTable.to_pyarrow_dataset, [platform]
+    read, others = DeltaPlace.read, [platform]
 
-    def slow(table: DeltaTable, *arguments: Any, **options: Any) -> object:
+    def slow(place: DeltaPlace, folder: str) -> object:
         """Wait before what was staged is read, until another process that saw the entry has made all its steps."""
-        if "_staged" in table.table_uri and others:
+        if others:
             with others.pop().session() as other, other.transaction():
                 pass
-        return open_staged(table, *arguments, **options)
+        return read(place, folder)
 
-    monkeypatch.setattr(DeltaTable, "to_pyarrow_dataset", slow)
+    monkeypatch.setattr(DeltaPlace, "read", slow)
     with platform.session() as opened:
         load_rows(platform, opened, FILES[1], "1.csv")
         assert (opened.count("cleaned.clickstream"), opened.count("ops.pipeline_logs")) == (3, 2)
