@@ -392,7 +392,7 @@ def check_writable(settings: Settings) -> None:
     try:
         settings.data_dir.mkdir(parents=True, exist_ok=True)
         probe.touch()
-        probe.unlink()
+        probe.unlink(missing_ok=True)  # another process tries at the same moment
     except OSError as error:
         raise SettingsError(
             f"DATA_DIR={settings.data_dir}: the folder cannot be written ({error.strerror}), "

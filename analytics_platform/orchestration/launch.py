@@ -199,7 +199,8 @@ def _hull(touched: Touched | None) -> DayRange | None:
 
 def _mark_built(instance: dg.DagsterInstance, settings: Settings, built: DayRange, of_these: Touched | None) -> None:
     """Leave the mark on the run that just succeeded, if it built every day that waited."""
-    (run,) = instance.get_runs(dg.RunsFilter(job_name=JOB), limit=1)
+    of_days = {RANGE_START: str(built.first), RANGE_END: str(built.last)}  # the latest run may be another process's
+    (run,) = instance.get_runs(dg.RunsFilter(job_name=JOB, tags=of_days), limit=1)
     loads = {"__".join(key.path) for key in ARRIVALS}
     begun = [
         stats.start_time
