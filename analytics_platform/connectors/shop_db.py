@@ -45,7 +45,7 @@ SELECT
             row_to_json(found.*)::text, CASE getdatabaseencoding() WHEN 'SQL_ASCII' THEN 'SQL_ASCII' ELSE 'UTF8' END
         ), 1, %(longest)s
     ),
-    greatest(least(found.updated_at, %(settled)s), 'epoch'::timestamptz)
+    CASE WHEN found.updated_at IS NOT NULL THEN greatest(least(found.updated_at, %(settled)s), 'epoch'::timestamptz) END
 FROM ({query}) AS found
 WHERE found.updated_at {which}
 ORDER BY {order}
@@ -141,18 +141,20 @@ class ShopDatabase:
             given = {"settled": settled, "since": since, "earliest": earliest, "longest": self.longest}
             gathering: Gathering[bytes] = Gathering(self.batch)
             order, query = TABLES[table]
+            reached = position.changed_at if position else dt.datetime.fromtimestamp(0, dt.UTC)
             # A row without a time is read each time, that the gate names it. Asked for together, no index would serve.
             for which in (">= %(since)s", "IS NULL"):
                 with connection.cursor(name="changed") as cursor:
                     cursor.execute(_CHANGED.format(query=query, which=which, order=order).encode(), given)
                     for row, changed_at in _fetched(connection):
+                        reached = changed_at or reached  # that of a row without a time would be the time of reading
                         if gathering.add(row):
-                            yield ShopRows(gathering.take(), ShopPosition(changed_at))
+                            yield ShopRows(gathering.take(), ShopPosition(reached))
             if rows := gathering.take():
-                yield ShopRows(rows, ShopPosition(changed_at))
+                yield ShopRows(rows, ShopPosition(reached))
 
 
-def _fetched(connection: psycopg.Connection) -> Iterator[tuple[bytes, dt.datetime]]:
+def _fetched(connection: psycopg.Connection) -> Iterator[tuple[bytes, dt.datetime | None]]:
     """Yield the rows of the cursor `changed`: of long ones few are asked for at once, and one is held at a time."""
     # Thirty rows of 50 MB took 3.6 GB when all that was asked for was held.
     asked, longest = 10, 1
