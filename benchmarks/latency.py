@@ -37,15 +37,16 @@ from analytics_platform.warehouse import WarehouseError, open_warehouse
 from analytics_platform_tests.kit import build, click, load_rows, open_platform
 from benchmarks.report import Figure, report
 
-LONGEST_S = 300.0
+LONGEST_S = 600.0
 LOOK_EVERY_S = 0.1
 COMMANDS = {
     "follow": ["analytics_platform.cli.main", "follow"],
     "sensors": ["dagster", "dev", "-m", "analytics_platform.definitions", "-p", "0", "-h", "127.0.0.1"],
 }
+# With the time, which has an index: to look through a million events ten times a second took one of the two cores.
 ARRIVED = """
 SELECT
-    (SELECT count(*) FROM star.fact_events WHERE user_id = 'reader {0}'),
+    (SELECT count(*) FROM star.fact_events WHERE user_id = 'reader {0}' AND event_at >= CAST('{1}' AS TIMESTAMPTZ)),
     (SELECT count(*) FROM marts.list_performance WHERE list_id = 'list {0}'),
     (SELECT count(*) FROM marts.product_performance WHERE product_id = 'product {0}')
 """
@@ -93,21 +94,21 @@ def lane(command: list[str], environment: Mapping[str, str], log: Path) -> Itera
             os.killpg(process.pid, signal.SIGTERM)
 
 
-def has_arrived(settings: Settings, number: int) -> bool:
+def has_arrived(settings: Settings, number: int, since: dt.datetime) -> bool:
     """Whether the message is in all three tables; no while a run has the warehouse."""
     try:
         with open_warehouse(settings).session(read_only=True) as session:
             is_made = {"star.fact_events", "marts.list_performance", "marts.product_performance"} <= session.tables()
-            return is_made and session.one(ARRIVED.format(number)) == (1, 1, 1)
+            return is_made and session.one(ARRIVED.format(number, since)) == (1, 1, 1)
     except WarehouseError:
         return False
 
 
 def seconds_until_arrived(queue: Queue, number: int, settings: Settings) -> float:
     """Send a message and wait."""
-    started = time.perf_counter()
+    started, since = time.perf_counter(), dt.datetime.now(dt.UTC).replace(microsecond=0)
     queue.send([body(number)])
-    while not has_arrived(settings, number):
+    while not has_arrived(settings, number, since):
         if time.perf_counter() - started > LONGEST_S:
             raise SystemExit(f"message {number} did not arrive in {LONGEST_S:g} s")
         time.sleep(LOOK_EVERY_S)
