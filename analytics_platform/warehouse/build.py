@@ -22,8 +22,8 @@ from analytics_platform.warehouse.narrow import has_lost_rows, keep_rows, read_w
 from analytics_platform.warehouse.session import Publication, Session
 
 EVENTS_PER_GB = 2_000_000
-"""Days are built together up to so many events per GB of WAREHOUSE_MEMORY. With 2 GB, 50 million events at once took
-8 GB, since DuckDB counts only a part of what it uses, and 40 GB of disk."""
+"""The most events per GB of WAREHOUSE_MEMORY whose days are built together. With 2 GB, 50 million at once took 8 GB:
+DuckDB counts only a part of what is used."""
 _BYTES = TypeAdapter(ByteSize)
 
 

@@ -6,11 +6,14 @@ import json
 from contextlib import nullcontext
 from pathlib import Path
 
+import dagster as dg
 import psycopg
 import pytest
 from deltalake import DeltaTable
 
 from analytics_platform.catalog import CONTRACTS
+from analytics_platform.orchestration.assets.tables import table_asset
+from analytics_platform.orchestration.resources import build_resources
 from analytics_platform.warehouse import WarehouseError
 from analytics_platform.warehouse.upgrade import find_outdated, upgrade
 from analytics_platform.warehouse.versions import OTHER_VERSION
@@ -81,6 +84,30 @@ def test_tables_of_another_version_are_extended_or_replaced_and_built_again_as_i
             assert session.count("cleaned.clickstream") == len(ROWS) and session.count("star.dim_channel") == 0
             build(session, loaded_days(session), platform.settings, TABLES)
             assert contents(session) == before
+
+
+def test_a_run_of_dagster_does_not_extend_a_table_of_another_version(tmp_path: Path) -> None:
+    """The days that it does not build would lack values, and nothing would say so any more."""
+    platform, name = open_platform(tmp_path), "star.dim_date"
+    table = table_asset(name, (), platform.settings)
+
+    def run() -> str:
+        with dg.DagsterInstance.ephemeral() as instance:
+            ran = dg.materialize(
+                [table],
+                instance=instance,
+                resources=dict(build_resources(platform.settings)),
+                partition_key=platform.settings.partition_start.isoformat(),
+                raise_on_error=False,
+            )
+            return "\n".join(str(event.step_failure_data.error) for event in ran.get_step_failure_events())
+
+    assert run() == ""
+    with platform.session() as session:
+        session.execute(f"ALTER TABLE {name} DROP COLUMN weekday_name")
+    assert OTHER_VERSION in run()
+    with platform.session() as session:
+        assert find_outdated(session).extended == (name,)
 
 
 def test_a_delta_table_of_another_version_is_replaced_too(tmp_path: Path) -> None:

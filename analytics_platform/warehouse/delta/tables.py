@@ -68,7 +68,7 @@ class DeltaTables(DuckDBSession):
         except _NO_DAMAGE:
             raise
         except (duckdb.Error, DeltaError, OSError, pa.ArrowException) as error:
-            # After an error of its own DuckDB answers nothing more in this session.
+            # After an internal error DuckDB answers no more questions in this session.
             if self._damage is None or not isinstance(error, duckdb.FatalException):
                 words = str(error)
                 self._damage = self._place.damage(sorted(self._seen, key=lambda name: stored(name) not in words))
