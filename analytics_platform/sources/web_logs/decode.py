@@ -103,10 +103,11 @@ SPELLINGS = {
     "timestamp": ("ts", "time", "event_time", "created_at"),
 }
 """Field → other names that logs have for it; each is read where the document has no field of the usual name."""
-_TOP = frozenset({"_id", "metadata", *PRODUCT_NAMES, *(field.path[0] for field in _FIELDS.values())})
+_TOP = frozenset({"_id", "metadata", *(field.path[0] for field in _FIELDS.values())})
 _USUAL = {plain_name(name): name for name in (*_TOP, *(field.path[-1] for field in _FIELDS.values()))} | {
     plain_name(other): name for name, others in SPELLINGS.items() for other in others
 }
+_USUAL_PRODUCTS = {plain_name(name): name for name in PRODUCT_NAMES}
 _TIME_OUT_OF_RANGE = "event_at: out of range"
 _JSON_COLUMNS = ("document_id", "metadata", "extra")
 _ESCAPED_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
@@ -157,9 +158,10 @@ def _type_of(value: object) -> str:
     return _TYPES.get(kind, kind.__name__[0].lower() + kind.__name__[1:])
 
 
-def _product(type_changes: Counter[str], *parts: Mapping[str, Any]) -> str | None:
+def _product(type_changes: Counter[str], *parts: Mapping[str, object]) -> str | None:
     """Give the first name of a product in the document or its metadata; counts what stands there and is no name."""
-    values = [(name, part[name]) for part in parts for name in PRODUCT_NAMES if part.get(name) is not None]
+    named = [usually_named(part, _USUAL_PRODUCTS) for part in parts]
+    values = [(name, part[name]) for part in named for name in PRODUCT_NAMES if part.get(name) is not None]
     names = [value.get("name") if type(value) is dict else value for _, value in values]
     found = next((name for name in names if type(name) is str), None)
     if found is None:
@@ -191,8 +193,7 @@ def _decode(found: dict[str, Any], type_changes: Counter[str]) -> tuple[dict[str
         if values[column] is None:
             is_far = column == "event_at" and type(value) is DatetimeMS
             reasons[column] = _TIME_OUT_OF_RANGE if is_far else field.reason
-    known = {"_id", "metadata", *(field.path[0] for field in _FIELDS.values())}
-    extra = {name: value for name, value in found.items() if name not in known}
+    extra = {name: value for name, value in found.items() if name not in _TOP}
     values["event_data"] = event_data({**inner, **extra}, values["item_name"])
     values |= places({**inner, **extra})
     values["metadata"] = None if metadata is None else to_extended_json(inner or metadata)

@@ -362,6 +362,8 @@ def test_a_damaged_dump_is_loaded_whole_as_documents_and_other_pieces(
     assert b"".join(one.raw if isinstance(one, MalformedRecord) else one for one in pieces) == bytes(dump)
 
 
+@example({"PRODUCT": None})
+@example({"Item": 1, "item": 2})
 @given(st.dictionaries(KEYS, VALUES, min_size=1, max_size=4))
 def test_fields_that_the_contract_does_not_know_are_kept_with_their_types(unknown: dict[str, Any]) -> None:
     rest = {name: value for name, value in unknown.items() if name not in LOG}
