@@ -60,10 +60,10 @@ TABLES = {
     "customers": ("updated_at, customer_id", "SELECT * FROM shop.customers"),
     "products": ("updated_at, product_id", "SELECT * FROM shop.products"),
     "orders": ("updated_at, order_id", "SELECT * FROM shop.orders WHERE (ordered_at >= %(earliest)s) IS NOT FALSE"),
-    # With the time of its order, a line is of the same day as the order.
+    # With the time of its order, a line is of the same day as the order. The name is one that no shop's own column has.
     "order_items": (
         "updated_at, order_id, line",
-        "SELECT items.*, orders.ordered_at FROM shop.order_items AS items "
+        "SELECT items.*, orders.ordered_at AS time_of_its_order FROM shop.order_items AS items "
         "JOIN shop.orders AS orders USING (order_id) WHERE (orders.ordered_at >= %(earliest)s) IS NOT FALSE",
     ),
 }

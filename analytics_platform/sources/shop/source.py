@@ -65,7 +65,7 @@ class OrderItemVersions(DeliveredRows, table="cleaned.order_item_versions", sour
     variant: Text = column("Size, colour or other variant.", nullable=True, source="variant")
     quantity: Whole = column("Pieces.", source="quantity", ge=1)
     unit_price: Money = column("Price of one piece when it was ordered.", source="unit_price", ge=0)
-    event_at: Instant = column("When it was ordered.", source="ordered_at")
+    event_at: Instant = column("When it was ordered.", source=("time_of_its_order", "ordered_at"))
     updated_at: Instant = column("When the row was last changed.", source="updated_at")
 
 

@@ -165,6 +165,7 @@ def test_rows_come_as_they_are_to_the_last_digit(platform: Platform, shop: psyco
 def test_every_table_of_the_shop_goes_through_its_gate(platform: Platform, shop: psycopg.Connection) -> None:
     add_products(shop, 0, 2)
     shop.execute("ALTER TABLE shop.customers ADD COLUMN newsletter boolean DEFAULT true")
+    shop.execute("ALTER TABLE shop.order_items ADD COLUMN ordered_at text DEFAULT 'not the time of the order'")
     shop.execute("INSERT INTO shop.customers (email, name) VALUES ('ada@mail.example', 'Ada')")
     shop.execute("INSERT INTO shop.orders (order_key, customer_id, status, total) VALUES ('ada/T1', 1, 'placed', 9.5)")
     shop.execute("INSERT INTO shop.order_items VALUES (1, 1, 'p0', 1, 2.5), (1, 2, 'p1', 2, 3.5)")
