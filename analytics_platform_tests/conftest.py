@@ -10,8 +10,8 @@ from hypothesis import settings
 
 from analytics_platform.orchestration import retries
 
-# No deadline: machines may be busy. `make test` draws the same inputs each time, so that it fails for the change at hand
-# and no other; `make test-slow` draws new ones.
+# No deadline: machines may be busy. `make test` draws the same inputs each time, so that it fails for the change at
+# hand and no other; `make test-slow` draws new ones.
 settings.register_profile("platform", deadline=None, max_examples=25, derandomize=True)
 settings.register_profile("thorough", deadline=None, max_examples=500)
 settings.load_profile("platform")

@@ -94,6 +94,7 @@ class CustomerRevenue(Contract, table="marts.customer_revenue", key="person_id",
     first_order_date: Day = column("Day of the first order (UTC).")
     last_order_date: Day = column("Day of the last order (UTC).")
     unknown_amounts: Whole = without_amount(sums="additive")
+    unknown_refunds: Whole = without_amount("refunds", "additive")
 
 
 class MonthlyGrowth(Contract, table="marts.monthly_growth", key="month", write="whole"):
@@ -123,6 +124,7 @@ class MonthlyGrowth(Contract, table="marts.monthly_growth", key="month", write="
         sums="not additive",
     )
     unknown_amounts: Whole = without_amount(sums="additive")
+    unknown_refunds: Whole = without_amount("refunds", "additive")
 
 
 _QUINTILE = (
@@ -160,6 +162,7 @@ class CustomerRfm(Contract, table="marts.customer_rfm", key="person_id", write="
     )
     rfm: Text = column("The three scores as digits, 555 the best; missing if one is.", nullable=True)
     unknown_amounts: Whole = without_amount(sums="additive")
+    unknown_refunds: Whole = without_amount("refunds", "additive")
 
 
 class CohortRetention(Contract, table="marts.cohort_retention", key=("cohort_month", "month"), write="whole"):
@@ -184,3 +187,4 @@ class CohortRetention(Contract, table="marts.cohort_retention", key=("cohort_mon
     refunds: Money = column("What was given back to them (shop currency).", sums="additive")
     net_revenue: Money = column("revenue - refunds.", sums="additive")
     unknown_amounts: Whole = without_amount(sums="additive")
+    unknown_refunds: Whole = without_amount("refunds", "additive")

@@ -30,6 +30,7 @@ class DailyTrends(Contract, table="marts.daily_trends", key="date", partition="d
     average_order_value: Ratio = column("revenue / orders with a known revenue.", nullable=True, sums="not additive")
     conversion_rate: Ratio = share("Sessions with an order / sessions.")
     unknown_amounts: Whole = without_amount(sums="additive")
+    unknown_refunds: Whole = without_amount("refunds", "additive")
 
 
 class FunnelDaily(Contract, table="marts.funnel_daily", key=("date", "step_index"), partition="date"):

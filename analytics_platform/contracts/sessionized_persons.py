@@ -71,6 +71,7 @@ class CustomerDays(
     revenue: Money = column("Their revenue (shop currency), without refunds.")
     refunds: Money = column("What was given back then, also for earlier orders (shop currency).")
     unknown_amounts: Whole = without_amount()
+    unknown_refunds: Whole = without_amount("refunds")
 
 
 class CustomerMonths(
@@ -93,3 +94,4 @@ class CustomerMonths(
     first_order_date: Day = column("Day of the first order in the month.", nullable=True)
     last_order_date: Day = column("Day of the last order in the month.", nullable=True)
     unknown_amounts: Whole = without_amount()
+    unknown_refunds: Whole = without_amount("refunds")

@@ -118,9 +118,13 @@ def test_a_cohort_is_followed_from_the_month_of_its_first_order(shop: Session) -
 
 @pytest.mark.parametrize("is_postgres", [False, True])
 def test_who_has_only_orders_of_unknown_amount_brought_an_unknown_amount(tmp_path: Path, is_postgres: bool) -> None:
-    """Bob's one order and one of Ada's name no value: his revenue is unknown, hers is that of the other order."""
+    """Bob's one order and one of Ada's name no value: his revenue is unknown, hers is that of the other order.
+
+    Cat gives back one without a value in March, a month with nothing else.
+    """
     rows = [order("ada", "2024-01-10", 20), order("ada", "2024-01-11", None), order("bob", "2024-01-20", None)]
     rows += [order("cat", "2024-01-20", 5), order("cat", "2024-02-20", None)]
+    rows += [click("cat", "2024-03-05T12:00:00Z", "refund", data={"transaction_id": "cat-2024-02-20"})]
     tables = {f"marts.{name}" for name in ("customer_revenue", "customer_rfm", "monthly_growth", "daily_trends")}
     with ExitStack() as stack:
         url = stack.enter_context(new_database()) if is_postgres else ""
@@ -129,22 +133,26 @@ def test_who_has_only_orders_of_unknown_amount_brought_an_unknown_amount(tmp_pat
         load_rows(platform, session, rows)
         build(session, loaded_days(session), platform.settings, needed(*tables, "marts.cohort_retention"))
         assert session.rows(
-            "SELECT person_id, rank, orders, revenue, net_revenue, running_total, share, unknown_amounts "
+            "SELECT person_id, rank, orders, revenue, net_revenue, running_total, share, unknown_amounts, refunds, "
+            "unknown_refunds "
             "FROM marts.customer_revenue ORDER BY rank"
         ) == [
-            ("ada", 1, 2, 20, 20, 20, 0.8, 1),
-            ("cat", 2, 2, 5, 5, 25, 0.2, 1),
-            ("bob", 3, 1, None, None, 25, None, 1),
+            ("ada", 1, 2, 20, 20, 20, 0.8, 1, 0, 0),
+            ("cat", 2, 2, 5, 5, 25, 0.2, 1, 0, 1),
+            ("bob", 3, 1, None, None, 25, None, 1, 0, 0),
         ]
         assert session.rows("SELECT person_id, revenue, monetary_score, rfm FROM marts.customer_rfm ORDER BY 1") == [
             ("ada", 20, 3, "123"),
             ("bob", None, None, None),
             ("cat", 5, 1, "421"),
         ]
-        growth = "SELECT revenue, unknown_amounts, revenue_growth FROM marts.monthly_growth ORDER BY month"
-        assert session.rows(growth) == [(25, 2, None), (0, 1, None)]
+        columns = "revenue, unknown_amounts, unknown_refunds, revenue_growth"
+        growth = f"SELECT {columns} FROM marts.monthly_growth ORDER BY month"
+        assert session.rows(growth) == [(25, 2, 0, None), (0, 1, 0, None), (0, 0, 1, None)]
         for table in ("daily_trends", "cohort_retention"):
-            assert session.rows(f"SELECT sum(orders), sum(unknown_amounts) FROM marts.{table}") == [(5, 3)]
+            sums = "sum(orders), sum(unknown_amounts), sum(unknown_refunds)"
+            assert session.rows(f"SELECT {sums} FROM marts.{table}") == [(5, 3, 1)]
+        assert session.rows("SELECT sum(unknown_refunds) FROM marts.customer_rfm") == [(1,)]
         best = read_persons(session, 3).select("person_id", "revenue", "unknown").rows()
         assert best == [("ada", 20, 1), ("cat", 5, 1), ("bob", None, 1)]
 
@@ -283,8 +291,8 @@ def test_rfm_scores_are_what_a_plain_count_gives(warehouse: DuckDBSession, month
     }
     warehouse.connection.execute("DELETE FROM sessionized.customer_months; DELETE FROM marts.device_daily")
     for client, (day, orders, revenue) in customers.items():
-        row = [client, day.replace(day=1), orders, revenue + 1, 1, day, day, 0]
-        warehouse.connection.execute("INSERT INTO sessionized.customer_months VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
+        row = [client, day.replace(day=1), orders, revenue + 1, 1, day, day, 0, 0]
+        warehouse.connection.execute("INSERT INTO sessionized.customer_months VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
     warehouse.connection.execute("INSERT INTO marts.device_daily (date) VALUES (DATE '2025-01-01')")
     query = plan(all_models()["marts.customer_rfm"], None, {})
     found = warehouse.frame(query.sql, query.parameters).select("person_id", "rfm").rows()

@@ -7,6 +7,7 @@ WITH bought AS (
         revenue,
         refunds,
         unknown_amounts,
+        unknown_refunds,
         min(CASE WHEN orders > 0 THEN month END) OVER (PARTITION BY person_id) AS cohort_month
     FROM sessionized.customer_months
 ),
@@ -18,9 +19,10 @@ cohorts AS (
         sum(orders) AS orders,
         sum(revenue) AS revenue,
         sum(refunds) AS refunds,
-        sum(unknown_amounts) AS unknown_amounts
+        sum(unknown_amounts) AS unknown_amounts,
+        sum(unknown_refunds) AS unknown_refunds
     FROM bought
-    WHERE cohort_month <= month AND (orders > 0 OR refunds > 0)
+    WHERE cohort_month <= month AND (orders > 0 OR refunds > 0 OR unknown_refunds > 0)
     GROUP BY cohort_month, month
 ),
 sized AS (
@@ -32,6 +34,7 @@ sized AS (
         revenue,
         refunds,
         unknown_amounts,
+        unknown_refunds,
         first_value(customers) OVER (PARTITION BY cohort_month ORDER BY month) AS cohort_size
     FROM cohorts
 )
@@ -48,5 +51,6 @@ SELECT
     CAST(revenue AS DECIMAL(18, 4)) AS revenue,
     CAST(refunds AS DECIMAL(18, 4)) AS refunds,
     CAST(revenue - refunds AS DECIMAL(18, 4)) AS net_revenue,
-    CAST(unknown_amounts AS BIGINT) AS unknown_amounts
+    CAST(unknown_amounts AS BIGINT) AS unknown_amounts,
+    CAST(unknown_refunds AS BIGINT) AS unknown_refunds
 FROM sized

@@ -8,6 +8,7 @@ WITH customers AS (
         CASE WHEN sum(months.orders) > sum(unknown_amounts) THEN sum(months.revenue) END AS revenue,
         sum(unknown_amounts) AS unknown_orders,
         sum(refunds) AS refunds,
+        sum(unknown_refunds) AS unknown_refunds,
         min(first_order_date) AS first_order_date,
         max(last_order_date) AS last_order_date
     FROM sessionized.customer_months AS months
@@ -21,6 +22,7 @@ ranked AS (
         revenue,
         unknown_orders,
         refunds,
+        unknown_refunds,
         first_order_date,
         last_order_date,
         row_number() OVER (ORDER BY revenue DESC NULLS LAST, person_id) AS rank,
@@ -42,5 +44,6 @@ SELECT
     CAST(running_total AS DOUBLE) / nullif(total, 0) AS running_share,
     first_order_date,
     last_order_date,
-    CAST(unknown_orders AS BIGINT) AS unknown_amounts
+    CAST(unknown_orders AS BIGINT) AS unknown_amounts,
+    CAST(unknown_refunds AS BIGINT) AS unknown_refunds
 FROM ranked

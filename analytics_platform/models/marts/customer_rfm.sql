@@ -10,7 +10,8 @@ WITH customers AS (
         sum(orders) AS orders,
         CASE WHEN sum(months.orders) > sum(unknown_amounts) THEN sum(months.revenue) END AS revenue,
         sum(unknown_amounts) AS unknown_orders,
-        sum(refunds) AS refunds
+        sum(refunds) AS refunds,
+        sum(unknown_refunds) AS unknown_refunds
     FROM sessionized.customer_months AS months
     GROUP BY person_id
     HAVING sum(months.orders) > 0 -- not the sum above of the same name
@@ -27,6 +28,7 @@ worse AS (
         revenue,
         unknown_orders,
         refunds,
+        unknown_refunds,
         rank() OVER (ORDER BY last_order_date) - 1 AS less_recent,
         rank() OVER (ORDER BY orders) - 1 AS less_frequent,
         rank() OVER (PARTITION BY revenue IS NULL ORDER BY revenue - refunds) - 1 AS less_valuable,
@@ -42,6 +44,7 @@ scored AS (
         revenue,
         unknown_orders,
         refunds,
+        unknown_refunds,
         CAST(1 + floor(CAST(5 * less_recent AS DOUBLE) / customers) AS BIGINT) AS recency_score,
         CAST(1 + floor(CAST(5 * less_frequent AS DOUBLE) / customers) AS BIGINT) AS frequency_score,
         CASE
@@ -62,6 +65,7 @@ SELECT
     scored.frequency_score,
     scored.monetary_score,
     CAST(100 * scored.recency_score + 10 * scored.frequency_score + scored.monetary_score AS VARCHAR) AS rfm,
-    CAST(scored.unknown_orders AS BIGINT) AS unknown_amounts
+    CAST(scored.unknown_orders AS BIGINT) AS unknown_amounts,
+    CAST(scored.unknown_refunds AS BIGINT) AS unknown_refunds
 FROM scored
 CROSS JOIN last_day

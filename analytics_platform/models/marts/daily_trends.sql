@@ -25,7 +25,8 @@ sales AS (
 refunded AS (
     SELECT
         refund_date AS date,
-        sum(amount) AS refunds
+        sum(amount) AS refunds,
+        count(*) FILTER (WHERE amount IS NULL) AS unknown
     FROM star.fact_refunds
     GROUP BY refund_date
 ),
@@ -50,7 +51,8 @@ SELECT
     CAST(coalesce(sales.revenue, 0) - coalesce(refunded.refunds, 0) AS DECIMAL(18, 4)) AS net_revenue,
     CAST(sales.revenue AS DOUBLE) / nullif(sales.valued, 0) AS average_order_value,
     CAST(visits.converted AS DOUBLE) / visits.sessions AS conversion_rate,
-    coalesce(sales.orders - sales.valued, 0) AS unknown_amounts
+    coalesce(sales.orders - sales.valued, 0) AS unknown_amounts,
+    coalesce(refunded.unknown, 0) AS unknown_refunds
 FROM days
 LEFT JOIN visits ON days.date = visits.date
 LEFT JOIN sales ON days.date = sales.date

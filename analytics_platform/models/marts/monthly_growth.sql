@@ -9,9 +9,10 @@ WITH bought AS (
         revenue,
         refunds,
         unknown_amounts,
+        unknown_refunds,
         min(CASE WHEN orders > 0 THEN month END) OVER (PARTITION BY person_id) AS first_month
     FROM sessionized.customer_months
-    WHERE orders > 0 OR refunds > 0
+    WHERE orders > 0 OR refunds > 0 OR unknown_refunds > 0
 ),
 bounds AS (
     SELECT min(month) AS first, max(month) AS last
@@ -31,6 +32,7 @@ months AS (
         coalesce(sum(bought.revenue), 0) AS revenue,
         coalesce(sum(bought.refunds), 0) AS refunds,
         coalesce(sum(bought.unknown_amounts), 0) AS unknown_amounts,
+        coalesce(sum(bought.unknown_refunds), 0) AS unknown_refunds,
         CASE
             WHEN coalesce(sum(bought.orders), 0) = 0 OR sum(bought.orders) > sum(bought.unknown_amounts)
                 THEN coalesce(sum(bought.revenue), 0)
@@ -48,6 +50,7 @@ compared AS (
         revenue,
         refunds,
         unknown_amounts,
+        unknown_refunds,
         known_revenue,
         lag(customers) OVER (ORDER BY month) AS customers_before,
         lag(orders) OVER (ORDER BY month) AS orders_before,
@@ -65,5 +68,6 @@ SELECT
     CAST(customers - customers_before AS DOUBLE) / nullif(customers_before, 0) AS customers_growth,
     CAST(orders - orders_before AS DOUBLE) / nullif(orders_before, 0) AS orders_growth,
     CAST(known_revenue - revenue_before AS DOUBLE) / nullif(revenue_before, 0) AS revenue_growth,
-    CAST(unknown_amounts AS BIGINT) AS unknown_amounts
+    CAST(unknown_amounts AS BIGINT) AS unknown_amounts,
+    CAST(unknown_refunds AS BIGINT) AS unknown_refunds
 FROM compared
