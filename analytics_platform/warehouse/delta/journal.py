@@ -218,15 +218,14 @@ class Journal:
             app_transactions=[Transaction(_APP, entry.number)], custom_metadata={"transaction": str(entry.number)}
         )
         try:
-            reader = self._place.read(step.staged)
-            if step.how == "merge":
-                _merge(table, reader, step.condition, own)
-            elif step.how == "append":
-                write_deltalake(table, reader, mode="append", commit_properties=own, writer_properties=WRITTEN)
+            if step.how == "append":
+                self._append(table, step, own)
+            elif step.how == "merge":
+                _merge(table, self._place.read(step.staged), step.condition, own)
             else:
                 write_deltalake(
                     table,
-                    reader,
+                    self._place.read(step.staged),
                     mode="overwrite",
                     predicate=step.condition or None,
                     commit_properties=own,
@@ -240,6 +239,14 @@ class Journal:
             latest = self._place.table(step.table)
             if latest and not _is_made(entry, latest):
                 raise
+
+    def _append(self, table: DeltaTable, step: JournalStep, properties: CommitProperties) -> None:
+        added = self._place.copy_in(step.staged, step.table)
+        try:
+            table.create_write_transaction(added, "append", table.schema(), commit_properties=properties)
+        except CommitFailedError:
+            self._place.delete_copies(added, step.table)
+            raise
 
 
 def is_there(place: DeltaPlace) -> bool:

@@ -70,18 +70,20 @@ def _load_killed(folder: Path, boundary: int) -> int:
     """Load a file, and be killed before the n-th write of a table, or of what is staged for it."""
     passed = 0
 
-    def fused(write: Callable[..., None]) -> Callable[..., None]:
-        def counted(*arguments: object, **options: object) -> None:
+    def fused(write: Callable[..., object]) -> Callable[..., object]:
+        def counted(*arguments: object, **options: object) -> object:
             nonlocal passed
             if passed == boundary:
                 os.kill(os.getpid(), signal.SIGKILL)
             passed += 1
-            write(*arguments, **options)
+            return write(*arguments, **options)
 
         return counted
 
     vars(journal)["write_deltalake"] = fused(deltalake.write_deltalake)
     type.__setattr__(DeltaPlace, "write", fused(DeltaPlace.write))
+    type.__setattr__(DeltaPlace, "copy_in", fused(DeltaPlace.copy_in))
+    type.__setattr__(DeltaTable, "create_write_transaction", fused(DeltaTable.create_write_transaction))
     platform = on_delta(folder)
     with platform.session() as opened:
         load_rows(platform, opened, FILES[0], "0.csv")
@@ -90,10 +92,10 @@ def _load_killed(folder: Path, boundary: int) -> int:
 
 def test_a_load_that_is_killed_before_any_write_is_there_once_after_the_next(tmp_path: Path) -> None:
     code, writes = in_child(_load_killed, tmp_path / "whole", -1)
-    assert (code, writes) == (0, 9)  # four tables staged, the entry, four tables
+    assert (code, writes) == (0, 13)  # four tables staged, the entry, four times a copy and its commit
     with on_delta(tmp_path / "whole").session() as opened:
         expected = contents(opened)
-    for boundary in (0, 5, 7):
+    for boundary in (0, 5, 6, 9):
         folder = tmp_path / str(boundary)
         assert in_child(_load_killed, folder, boundary)[0] == -signal.SIGKILL
         assert in_child(_load_killed, folder, -1)[0] == 0
@@ -154,35 +156,39 @@ def test_a_run_that_publishes_alone_what_another_published_meanwhile_makes_it_ag
         assert one.count("cleaned.events") == 2
 
 
+@pytest.mark.parametrize("is_copied", [False, True])
 def test_a_run_goes_on_when_another_one_makes_the_steps_of_its_transaction_first(
-    platform: Platform, monkeypatch: pytest.MonkeyPatch
+    platform: Platform, monkeypatch: pytest.MonkeyPatch, is_copied: bool
 ) -> None:
-    read, others = DeltaPlace.read, [platform]
+    copy_in, others = DeltaPlace.copy_in, [platform]
 
-    def slow(place: DeltaPlace, folder: str) -> object:
-        """Wait before what was staged is read, until another process that saw the entry has made all its steps."""
+    def slow(place: DeltaPlace, folder: str, name: str) -> object:
+        """Wait until another process that saw the entry has made all its steps, before or after the copy."""
+        copied = copy_in(place, folder, name) if is_copied else None
         if others:
             with others.pop().session() as other, other.transaction():
                 pass
-        return read(place, folder)
+        return copied or copy_in(place, folder, name)
 
-    monkeypatch.setattr(DeltaPlace, "read", slow)
+    monkeypatch.setattr(DeltaPlace, "copy_in", slow)
     with platform.session() as opened:
         load_rows(platform, opened, FILES[1], "1.csv")
         assert (opened.count("cleaned.clickstream"), opened.count("ops.pipeline_logs")) == (3, 2)
+    folder = Path(platform.warehouse.name, "cleaned", "clickstream")
+    assert len([*folder.glob("*.parquet")]) == len(DeltaTable(str(folder)).file_uris())
 
 
 def test_steps_that_failed_are_made_before_the_same_session_goes_on(
     platform: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write, steps = deltalake.write_deltalake, iter(range(9))
+    copy_in, steps = DeltaPlace.copy_in, iter(range(99))
 
-    def failing(*arguments: Any, **options: Any) -> None:
-        if "commit_properties" in options and next(steps) == 1:
+    def failing(*arguments: Any) -> object:
+        if next(steps) == 1:
             raise OSError("the bucket is away")
-        write(*arguments, **options)
+        return copy_in(*arguments)
 
-    monkeypatch.setattr(journal, "write_deltalake", failing)
+    monkeypatch.setattr(DeltaPlace, "copy_in", failing)
     with platform.session() as opened:
         with pytest.raises(OSError, match="the bucket is away"):
             load_rows(platform, opened, FILES[1], "1.csv")
