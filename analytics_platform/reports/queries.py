@@ -288,12 +288,16 @@ def read_variants(session: Session, products: Sequence[str]) -> pl.DataFrame:
 
 
 def read_lists(session: Session, top: int = TOP) -> pl.DataFrame:
-    """Return the product lists with the highest engagement rate, over all days: no table has lists by day."""
+    """Return the product lists with the highest engagement rate, over all days: no table has lists by day.
+
+    A list that only bots saw has no rate, and is left out.
+    """
     sql = """
         SELECT
             list_id, coalesce(list_name, ''), sessions, impressions, clicks, purchases, engagement_rate, revenue,
             count(*) OVER ()
         FROM marts.list_performance
+        WHERE engagement_rate IS NOT NULL
         ORDER BY engagement_rate DESC, sessions DESC, list_id
         LIMIT $top
         """

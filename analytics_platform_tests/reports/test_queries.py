@@ -222,6 +222,7 @@ def test_the_ten_lists_with_the_highest_engagement_rate_are_read(path: Path) -> 
         for number in range(12):
             add(session, "marts.list_performance", list_id=f"l{number:02}", engagement_rate=min(number, 10) / 10)
         add(session, "marts.list_performance", list_id="busy", sessions=9, engagement_rate=1.0)
+        add(session, "marts.list_performance", list_id="seen by bots only", engagement_rate=None)
     lists = read(path).frames["lists"]
     assert lists["list_id"].to_list() == ["busy", "l10", "l11", *(f"l{n:02}" for n in range(9, 2, -1))]
     assert lists["lists"].unique().to_list() == [13]
