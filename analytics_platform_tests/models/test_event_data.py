@@ -288,6 +288,12 @@ def test_names_in_another_case_are_read(tmp_path: Path) -> None:
         assert (item["product_id"], item["product_name"], item["price"]) == ("A", "Apple", Decimal(2))
 
 
+def test_pieces_are_read_as_they_are_spelled(tmp_path: Path) -> None:
+    items = [{"item_id": "A", "price": 2, name: 3} for name in ("quantity", "qty", "itemQuantity", "QTY")]
+    read = [item["quantity"] for (item,) in items_of(tmp_path, *({"items": [each]} for each in items))]
+    assert read == [3, 3, 3, 3]
+
+
 def test_items_that_are_one_object_are_one_item_and_others_that_are_no_list_are_named(tmp_path: Path) -> None:
     one = {"item_id": "A", "price": 2}
     cases: list[object] = [one, json.dumps(one), None, "", "N/A", [], {}, 3, "two apples", {"0": one}]

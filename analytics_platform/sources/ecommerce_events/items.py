@@ -72,7 +72,8 @@ FIELDS = NUMERIC_FIELDS.union(
 )
 """The known fields of an item (GA4 BigQuery export schema, record `items`, and the item parameters of GA4's tags)."""
 
-_USUAL = {plain_name(name): name for name in FIELDS}
+_PIECES = ("qty", "itemquantity")
+_USUAL = {plain_name(name): name for name in FIELDS} | dict.fromkeys(_PIECES, "quantity")
 
 TYPED_FIELDS = ("string_value", "int_value", "float_value", "double_value")
 """The fields of a parameter's value (GA4 BigQuery export schema, `items.item_params.value`)."""
