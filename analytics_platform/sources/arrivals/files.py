@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -23,6 +23,8 @@ UNFINISHED = (".part", ".tmp", ".crdownload", ".filepart")
 
 NAMED = 20
 """Files of other kinds that are named; more are counted."""
+
+_START_BYTES = 64
 
 CLOSED = "it cannot be opened ({}); let the user that runs the platform read it"
 
@@ -173,13 +175,23 @@ def _new_name(source: Source, path: Path, given: str) -> str:
     # Of y.csv.1 and y.csv.2, both told to become y.csv.csv, one was left.
     kinds = source.format.suffixes
     bare = _bare(given)
-    kind = next((kind for kind in kinds if bare.lower().endswith(kind)), kinds[0])
+    kind = next((kind for kind in kinds if bare.lower().endswith(kind)), "") or _kind_by_content(path, kinds)
     name = _named(given, kind)
     if name.lower().endswith(source.format.beside):  # oplog.bson was to be renamed to oplog.bson.bson
         name = _named(f"{Path(bare).stem}.records{given[len(Path(bare).stem) :]}", kind)
     others = {each.name for each in path.parent.iterdir()} - {path.name}
     is_taken = not source.format.takes(name) or name in others or any(_named(other, kind) == name for other in others)
     return f"{bare}{kind}{given[len(bare) :]}" if is_taken else name
+
+
+def _kind_by_content(path: Path, kinds: Sequence[str]) -> str:
+    """Return the kind of a file that begins as JSON does, else the usual one."""
+    # Documents in l.log, one a line, were lost as l.bson, which they were to be renamed to.
+    start = b""
+    with suppress(OSError), path.open("rb") as file:
+        start = file.read(_START_BYTES).lstrip()[:1]
+    kind = {b"{": ".jsonl", b"[": ".json"}.get(start, "")
+    return kind if kind in kinds else kinds[0]
 
 
 def _named(name: str, kind: str) -> str:

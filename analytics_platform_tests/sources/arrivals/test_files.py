@@ -12,7 +12,7 @@ from analytics_platform.lake import FolderLake, register
 from analytics_platform.sources.arrivals.files import find_unread, find_unreadable, land_files
 from analytics_platform.sources.registry import SOURCES
 from analytics_platform_tests.kit import click, load_landed, open_platform, to_csv
-from analytics_platform_tests.names import CLICKSTREAM
+from analytics_platform_tests.names import CLICKSTREAM, WEB_LOGS
 
 ROWS = to_csv([click(f"c{number}", f"2026-03-01T10:{number:02}:00+00:00") for number in range(30)])
 
@@ -130,3 +130,17 @@ def test_files_that_are_told_other_names_all_stay_when_they_get_them(tmp_path: P
     found = sorted(path.name for path in platform.landing.iterdir())
     rotated = ["y.1.csv", "y.2.csv", "y.20260301.csv", "y.3.csv.gz", "y.csv", "y.tsv.csv"]
     assert found == ["w.tsv.csv.gz", "w.txt.csv.gz", *rotated, "z.tsv.csv", "z.txt.csv"]
+
+
+@pytest.mark.parametrize(
+    ("content", "renamed"),
+    [(b' {"_id": 1}\n{"_id": 2}', "l.jsonl"), (b'[{"_id": 1}]', "l.json"), (b"\x16\0\0\0\x10_id\0", "l.bson")],
+)
+def test_a_file_gets_the_name_of_what_it_begins_as(tmp_path: Path, content: bytes, renamed: str) -> None:
+    """Documents in JSON, a line each, were to be called l.bson; so renamed, the file was one rejected record."""
+    platform = open_platform(tmp_path)
+    path = platform.settings.landing_dir / WEB_LOGS / "l.log"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    (said,) = find_unread(SOURCES[WEB_LOGS], SOURCES.values(), platform.settings)
+    assert f"rename it to {renamed} if it" in said
