@@ -270,6 +270,7 @@ def _text_in(known: Mapping[str, object], name: str) -> str:
 def _checked_text(text: object) -> str:
     if not isinstance(text, str):
         raise TypeError(f"{text!r} is no text")
+    text.encode()  # half a surrogate pair is no text that a table can store
     return text
 
 

@@ -58,6 +58,7 @@ def test_an_error_that_is_not_due_to_damage_stays_what_it_is(lake: Lake) -> None
     [
         *("", "{", "[]", "7", json.dumps({"name": "x"}), json.dumps({"name": 1, "file": 2, "size": 3}), "\udcff"),
         *("[" * 100_000, *({"arrived_at": at} for at in ("9999-12-31T23:59:59-14:00", "9026-11-29T19:34:02+00:00", 7))),
+        {"name": "\ud800"},
         *({"name": ["a", "b"]}, {"size": float("nan")}, {"size": "3"}, {"replaces": [7]}, {"withdrawal": {"at": 1}}),
     ],
     ids=lambda card: str(card)[:40],
