@@ -106,7 +106,7 @@ def test_a_queue_that_cannot_be_looked_at_is_not_an_empty_one(
 def test_without_a_queue_the_sensor_says_which_setting_is_missing(
     platform: Platform, instance: dg.DagsterInstance
 ) -> None:
-    # Tests that run the demo in this process leave the address of their queue in its environment.
+    # Once, the environment of the process still had the address of another test's queue.
     settings = platform.settings.model_copy(update={"sqs_queue_url": ""})
     without = Platform(settings, platform.lake, platform.warehouse)
     assert "SQS_QUEUE_URL" in str(look("ecommerce_events_sqs_queue", without, instance).skip_reason)
