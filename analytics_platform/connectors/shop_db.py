@@ -60,7 +60,8 @@ TABLES = {
     "customers": ("updated_at, customer_id", "SELECT * FROM shop.customers"),
     "products": ("updated_at, product_id", "SELECT * FROM shop.products"),
     "orders": ("updated_at, order_id", "SELECT * FROM shop.orders WHERE (ordered_at >= %(earliest)s) IS NOT FALSE"),
-    # With the time of its order, a line is of the same day as the order. The name is one that no shop's own column has.
+    # With the time of its order, a line is of the same day as the order. As ordered_at, it stood twice in the JSON of a
+    # shop whose lines have a column of that name.
     "order_items": (
         "updated_at, order_id, line",
         "SELECT items.*, orders.ordered_at AS time_of_its_order FROM shop.order_items AS items "

@@ -72,8 +72,10 @@ FIELDS = NUMERIC_FIELDS.union(
 )
 """The known fields of an item (GA4 BigQuery export schema, record `items`, and the item parameters of GA4's tags)."""
 
-_PIECES = ("qty", "itemquantity")
-_USUAL = {plain_name(name): name for name in FIELDS} | dict.fromkeys(_PIECES, "quantity")
+PIECES = ("qty", "itemquantity")
+"""Other names of the quantity, as `plain_name` writes them."""
+
+_USUAL = {plain_name(name): name for name in FIELDS} | dict.fromkeys(PIECES, "quantity")
 
 TYPED_FIELDS = ("string_value", "int_value", "float_value", "double_value")
 """The fields of a parameter's value (GA4 BigQuery export schema, `items.item_params.value`)."""

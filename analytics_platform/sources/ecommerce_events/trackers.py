@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 from analytics_platform.contracts.event_names import CALLS_ABOUT_PEOPLE, plain_name, usually_named
 from analytics_platform.contracts.missing import known
 from analytics_platform.gate.exact_json import canonical_json, unnest
-from analytics_platform.sources.ecommerce_events.items import ItemsError, parse_items
+from analytics_platform.sources.ecommerce_events.items import PIECES, ItemsError, parse_items
 
 _NAMES = {
     "event": "event_name",
@@ -69,7 +69,7 @@ _USUAL = {plain_name(name): name for name in (*OF_DATA, *BODIES)}
 """How names in a row's `event_data` are compared → how they are read."""
 _OTHER_NAMES = "|".join(plain for plain, name in _USUAL.items() if plain != name)
 REWRITTEN = (
-    rf"""["'](?:{"|".join((*BODIES, _OTHER_NAMES, "qty"))}|[A-Za-z_ -]*[A-Z -][A-Za-z_ -]*)\\?["']\s*:"""
+    rf"""["'](?:{"|".join((*BODIES, _OTHER_NAMES, *PIECES))}|[A-Za-z_ -]*[A-Z -][A-Za-z_ -]*)\\?["']\s*:"""
     r"""|["']items\\?["']\s*:\s*(?:[^\[\s]|\[\s*[^{\]\s])|\}\s*,\s*(?:[^{"\s]|"(?:[^"\\]|\\.)*"\s*[,\]])"""
 )
 """Where JSON has a name that may be read as another, items that are no list, or a list with more than objects."""

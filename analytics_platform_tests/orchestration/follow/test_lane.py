@@ -40,7 +40,7 @@ PATIENCE_S = 120
 
 @pytest.fixture(autouse=True)
 def own_environment() -> Iterator[None]:
-    """Undo what a test sets: one of another file, in the same process, looked for the queue of a test of this one."""
+    """Undo what a test sets. A test of the sensors, later in the same process, looked for a queue that had ended."""
     with patch.dict(os.environ):
         yield
 

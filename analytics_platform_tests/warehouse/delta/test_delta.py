@@ -19,7 +19,7 @@ from deltalake import DeltaTable
 from tenacity import Retrying, stop_after_delay, wait_fixed
 
 from analytics_platform.transform import DayRange
-from analytics_platform.warehouse.delta import journal
+from analytics_platform.warehouse.delta import journal, place, session
 from analytics_platform.warehouse.delta.place import DeltaPlace
 from analytics_platform.warehouse.session import ConflictError, WarehouseError
 from analytics_platform_tests.kit import (
@@ -110,6 +110,17 @@ def platform(tmp_path: Path) -> Platform:
     with platform.session() as opened:
         load_rows(platform, opened, FILES[0], "0.csv")
     return platform
+
+
+def test_many_rows_are_staged_in_several_files_and_all_of_them_belong_to_the_table(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(place, "_ROW_GROUPS", 1)
+    monkeypatch.setattr(session, "ROW_GROUP", 2)
+    with platform.session() as opened:
+        load_rows(platform, opened, [click(f"c{n}", "2026-03-01T12:00:00") for n in range(5)], "many.csv")
+        assert opened.count("cleaned.clickstream") == 7
+    assert len(DeltaTable(f"{platform.warehouse.name}/cleaned/clickstream").file_uris()) == 4
 
 
 def test_of_two_runs_that_publish_different_days_both_land(platform: Platform) -> None:
