@@ -19,11 +19,12 @@ from analytics_platform.contracts.base import ContractType
 from analytics_platform.contracts.ddl import polars_schema
 from analytics_platform.contracts.event_names import plain_name
 from analytics_platform.contracts.functions import macros
+from analytics_platform.contracts.item_fields import is_known_field
 from analytics_platform.contracts.missing import IDS
 from analytics_platform.gate.layout import EVENT_TIME, usual_names
 from analytics_platform.gate.records import REJECTED, Records, no_records, rejected_frame
 from analytics_platform.gate.rulebook import Rulebook
-from analytics_platform.gate.types import convert, keys_of, present
+from analytics_platform.gate.types import convert, item_keys_of, keys_of, present
 
 EVENT_DATE = "event_date"
 """The column with the day of an event."""
@@ -33,6 +34,9 @@ EVENT_NAMES = ("event_name", "action")
 
 LONGEST_NAME = 100
 """Characters of an event's name that are kept of a rejected record."""
+
+ITEMS = "items"
+"""How the drift calls the items of records, whichever column they are in."""
 
 UNREAD = ("keys of {} that nothing reads: ", "unknown columns kept in {}: ")
 """How the drift says which keys of a JSON column, or of `extra`, nothing reads."""
@@ -111,11 +115,15 @@ class Gate:
     def _note_keys(self, documents: Mapping[str, pl.Series]) -> None:
         for name, texts in documents.items():
             self._keys.setdefault(name, set()).update(keys_of(texts, self._engine))
+            self._keys.setdefault(ITEMS, set()).update(item_keys_of(texts, self._engine))
 
     def unread(self, read: Collection[str]) -> Iterator[str]:
-        """Say which keys of the records' JSON are none of those that are `read`, each as `plain_name` writes it."""
+        """Say which keys of the records' JSON, and of their items, nothing reads.
+
+        `read` has the names that are read outside of items, as `plain_name` writes them.
+        """
         for name, keys in self._keys.items():
-            unread = sorted(re.sub("[,;]", " ", key) for key in keys if plain_name(key) not in read)
+            unread = sorted(re.sub("[,;]", " ", key) for key in keys if not is_read(name, key, read))
             more = f" and {len(unread) - MOST_KEYS} more" if len(unread) > MOST_KEYS else ""
             if unread:
                 yield f"{UNREAD[name == 'extra'].format(name)}{', '.join(unread[:MOST_KEYS])}{more}"
@@ -162,6 +170,11 @@ def _engine() -> duckdb.DuckDBPyConnection:
     for statement in macros().values():
         engine.execute(statement.replace("TEMPORARY ", ""))  # a cursor does not see what is temporary
     return engine
+
+
+def is_read(column: str, key: str, read: Collection[str]) -> bool:
+    """Return whether this key of a JSON column, or of items, is one of those that are read."""
+    return is_known_field(key) if column == ITEMS else plain_name(key) in read
 
 
 def validate(

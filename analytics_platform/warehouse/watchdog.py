@@ -10,8 +10,8 @@ import datetime as dt
 import re
 from collections.abc import Callable, Iterator
 
-from analytics_platform.contracts.event_names import plain_name
 from analytics_platform.errors import count, some
+from analytics_platform.gate.verdict import is_read
 from analytics_platform.lake import open_lake
 from analytics_platform.settings import Settings
 from analytics_platform.sources.registry import SOURCES
@@ -270,7 +270,8 @@ def unread_fields(session: Session) -> list[str]:
     for source, drift in said:
         for column, names in _UNREAD.findall(drift) if source in SOURCES else ():
             read = names_read(SOURCES[source].contract)
-            found.setdefault((source, column), set()).update(x for x in names.split(", ") if plain_name(x) not in read)
+            unread = (name for name in names.split(", ") if not is_read(column, name, read))
+            found.setdefault((source, column), set()).update(unread)
     return [
         f"{', '.join(sorted(names)[:10])}{f' and {len(names) - 10} more' if len(names) > 10 else ''} "
         f"in {column} of {source}"

@@ -288,10 +288,26 @@ def test_names_in_another_case_are_read(tmp_path: Path) -> None:
         assert (item["product_id"], item["product_name"], item["price"]) == ("A", "Apple", Decimal(2))
 
 
-def test_pieces_are_read_as_they_are_spelled(tmp_path: Path) -> None:
-    items = [{"item_id": "A", "price": 2, name: 3} for name in ("quantity", "qty", "itemQuantity", "QTY")]
-    read = [item["quantity"] for (item,) in items_of(tmp_path, *({"items": [each]} for each in items))]
-    assert read == [3, 3, 3, 3]
+def test_fields_of_items_are_read_as_they_are_spelled(tmp_path: Path) -> None:
+    pieces = ("quantity", "qty", "itemQuantity", "QTY", "item_quantity", "pieces", "count")
+    spelled = [
+        *({"item_id": "A", "item_name": "Apple", "price": 2, name: 3} for name in pieces),
+        {"id": "A", "name": "Apple", "price": 2, "quantity": 3},
+        {"product_id": "A", "product_name": "Apple", "unit_price": 2, "quantity": 3},
+        {"id": 17, "sku": "A", "title": "Apple", "price": 2, "quantity": 3},
+        {"item_id": "(not set)", "id": "A", "item_name": "", "name": "Apple", "price": 2, "quantity": 3},
+        {"item_id": "A", "id": 17, "item_name": "Apple", "name": "line 1", "price": 2, "quantity": 3, "count": 9},
+    ]
+    read = items_of(tmp_path, *({"items": [{}, each]} for each in spelled))
+    names = ("product_id", "product_name", "price", "quantity")
+    assert [tuple(item[name] for name in names) for (_, item) in read] == [("A", "Apple", 2, 3)] * len(spelled)
+
+
+def test_fields_of_items_that_nothing_reads_are_named(tmp_path: Path) -> None:
+    item = {"item_id": "A", "colour": "red", "item_category5": "x", "Item Name": "Apple"}
+    rows = _clicks([{"name": "view_item", "data": {"items": [item, {"sku": "B", "weight": 2}]}}])
+    with built_platform(tmp_path, rows, ["cleaned.clickstream"]) as session:
+        assert unread_fields(session) == ["colour, weight in items of clickstream"]
 
 
 def test_items_that_are_one_object_are_one_item_and_others_that_are_no_list_are_named(tmp_path: Path) -> None:

@@ -120,11 +120,13 @@ def test_fields_that_nothing_reads_and_that_say_something_are_named_once_with_th
         noted = click("bob", "2026-03-09T10:00:00Z", data={"gift_note": "y", "card": None})
         load_rows(platform, session, [noted], "2.csv")
         session.ensure(CONTRACTS["cleaned.ecommerce_events"])
-        load_messages(platform, session, [shop_message("u1", "2026-03-09T10:00:00Z", campaign="a")])
+        items = [{"item_id": "A", "colour": "red"}]
+        load_messages(platform, session, [shop_message("u1", "2026-03-09T10:00:00Z", campaign="a", items=items)])
         fields = [
             "gift_note, totalValue in event_data of clickstream",
             "colour in extra of clickstream",
             "campaign in extra of ecommerce_events",
+            "colour in items of ecommerce_events",
         ]
         assert unread_fields(session) == fields
         assert has_read_fields(session, platform.settings, NOW).seen == f"nothing reads {'; '.join(fields)}"

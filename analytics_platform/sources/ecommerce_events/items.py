@@ -28,7 +28,7 @@ What is ambiguous, and how it is decided:
   a brace, or one of its texts imitates a field, and nothing says which.
 - Lists and structs in a field other than `item_params` are texts, cut by the same rules.
 
-The same for all three forms:
+In a decoded list, fields may have other spellings (`contracts/item_fields.py`). The same for all three forms:
 
 - A field that is null, or a text that says so (`contracts/missing.py`), is missing and left out.
 - The fields in `NUMERIC_FIELDS` are int or exact Decimal if they read as numbers, else the text as it came.
@@ -42,7 +42,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Mapping
 
-from analytics_platform.contracts.event_names import plain_name, usually_named
+from analytics_platform.contracts.item_fields import FIELDS, NUMERIC_FIELDS, PARAMS, named_item, names_a_product
 from analytics_platform.contracts.missing import known
 from analytics_platform.gate.exact_json import (
     JsonError,
@@ -54,28 +54,6 @@ from analytics_platform.gate.exact_json import (
     read_python,
     unnest,
 )
-
-PARAMS = "item_params"
-
-NUMERIC_FIELDS = frozenset(
-    (
-        *("price_in_usd", "price", "quantity", "item_revenue_in_usd", "item_revenue", "item_refund_in_usd"),
-        *("item_refund", "item_list_index", "index", "discount", "item_price"),
-    )
-)
-"""Fields that are numbers: of the GA4 export, of GA4's tags (index, discount) and of the web tracker (item_price)."""
-
-FIELDS = NUMERIC_FIELDS.union(
-    ("item_id", "item_name", "item_brand", "item_variant", "item_category", "item_category2", "item_category3"),
-    ("item_category4", "item_category5", "coupon", "affiliation", "location_id", "item_list_id", "item_list_name"),
-    ("promotion_id", "promotion_name", "creative_name", "creative_slot", "currency", PARAMS),
-)
-"""The known fields of an item (GA4 BigQuery export schema, record `items`, and the item parameters of GA4's tags)."""
-
-PIECES = ("qty", "itemquantity")
-"""Other names of the quantity, as `plain_name` writes them."""
-
-_USUAL = {plain_name(name): name for name in FIELDS} | dict.fromkeys(PIECES, "quantity")
 
 TYPED_FIELDS = ("string_value", "int_value", "float_value", "double_value")
 """The fields of a parameter's value (GA4 BigQuery export schema, `items.item_params.value`)."""
@@ -236,7 +214,7 @@ class _Reader:
 def _clean_items(value: object) -> list[dict[str, object]]:
     """Clean the items of a decoded list."""
     value = unnest(value)
-    if isinstance(value, dict) and (not value or any(plain_name(name) in ("itemid", "itemname") for name in value)):
+    if isinstance(value, dict) and (not value or names_a_product(value)):
         value = [value] if value else []
     if not isinstance(value, list):
         raise ItemsError("expected a list of items")
@@ -244,8 +222,8 @@ def _clean_items(value: object) -> list[dict[str, object]]:
         if not isinstance(item, dict):
             raise ItemsError(f"expected an object as item {place}, counted from 0")
     try:
-        named = [usually_named(item, _USUAL) for item in value]
-        return [_clean({name: _plain(name, field) for name, field in item.items()}, NUMERIC_FIELDS) for item in named]
+        items = [{name: _plain(name, field) for name, field in named_item(item).items()} for item in value]
+        return [_clean(item, NUMERIC_FIELDS) for item in items]
     except (TypeError, ValueError) as error:  # from canonical_json
         raise ItemsError(str(error)) from error
 

@@ -12,9 +12,10 @@ from functools import reduce
 from urllib.parse import urlencode
 
 from analytics_platform.contracts.event_names import CALLS_ABOUT_PEOPLE, plain_name, usually_named
+from analytics_platform.contracts.item_fields import OTHER_SPELLINGS, names_a_product
 from analytics_platform.contracts.missing import known
 from analytics_platform.gate.exact_json import canonical_json, unnest
-from analytics_platform.sources.ecommerce_events.items import PIECES, ItemsError, parse_items
+from analytics_platform.sources.ecommerce_events.items import ItemsError, parse_items
 
 _NAMES = {
     "event": "event_name",
@@ -25,15 +26,8 @@ _NAMES = {
     "$current_url": "page_url",
     "$referrer": "referrer",
 }
-_ITEM_NAMES = {
-    **dict.fromkeys(("product_id", "sku"), "item_id"),
-    "name": "item_name",
-    "brand": "item_brand",
-    "category": "item_category",
-    "variant": "item_variant",
-    "position": "index",
-}
-_OF_AN_ITEM = (*_ITEM_NAMES, "price", "quantity", "coupon")
+_OF_AN_ITEM = ("product_id", "sku", "name", "brand", "category", "variant", "position", "price", "quantity", "coupon")
+"""What Segment's events about one product say of it."""
 _CONTEXT = {
     "page_url": "context.page.url",
     "referrer": "context.page.referrer",
@@ -69,7 +63,8 @@ _USUAL = {plain_name(name): name for name in (*OF_DATA, *BODIES)}
 """How names in a row's `event_data` are compared → how they are read."""
 _OTHER_NAMES = "|".join(plain for plain, name in _USUAL.items() if plain != name)
 REWRITTEN = (
-    rf"""["'](?:{"|".join((*BODIES, _OTHER_NAMES, *PIECES))}|[A-Za-z_ -]*[A-Z -][A-Za-z_ -]*)\\?["']\s*:"""
+    rf"""["'](?:{"|".join((*BODIES, _OTHER_NAMES))}|[A-Za-z_ -]*[A-Z -][A-Za-z_ -]*)\\?["']\s*:"""
+    rf"""|["']items\\?["']\s*:(?s:.*)["'](?:{"|".join(OTHER_SPELLINGS)})\\?["']\s*:"""
     r"""|["']items\\?["']\s*:\s*(?:[^\[\s]|\[\s*[^{\]\s])|\}\s*,\s*(?:[^{"\s]|"(?:[^"\\]|\\.)*"\s*[,\]])"""
 )
 """Where JSON has a name that may be read as another, items that are no list, or a list with more than objects."""
@@ -175,7 +170,7 @@ def _pruned(value: object) -> object:
 def _list_products(fields: dict[str, object]) -> None:
     """Make `items` of the list `products`, or of the one product that the fields themselves are about."""
     products = unnest(fields.get("products"))
-    if isinstance(products, dict) and products.keys() & _ITEM_NAMES.keys():
+    if isinstance(products, dict) and names_a_product(products):
         products = [products]
     if "items" in fields or not (isinstance(products, list) or "product_id" in fields):
         return
@@ -183,7 +178,7 @@ def _list_products(fields: dict[str, object]) -> None:
         del fields["products"]
     else:
         products = [{name: fields.pop(name) for name in _OF_AN_ITEM if name in fields}]
-    fields["items"] = [_renamed(each, _ITEM_NAMES) if isinstance(each, dict) else each for each in products]
+    fields["items"] = products
 
 
 def _shopifys(data: dict[str, object]) -> dict[str, object]:
