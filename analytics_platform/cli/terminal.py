@@ -36,7 +36,7 @@ def print_observations(observations: Sequence[Observation], title: str) -> None:
     """Print the watchdog's answers as a table."""
     table = Table("check", "", "seen", "what to do", title=title)
     for observation in observations:
-        mark = "[green]ok[/]" if observation.passed else "[red]FAIL[/]"
+        mark = ("[green]ok[/]" if observation.checked else "–") if observation.passed else "[red]FAIL[/]"
         remedy = "" if observation.passed else observation.remedy
         table.add_row(observation.name, mark, _text(observation.seen), _text(remedy))
     Console().print(table)

@@ -13,12 +13,16 @@ LEDGER = tuple(contract.table.name for contract in LEDGER_TABLES)
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """One answer: what was seen, and what to do if it is not as it should be."""
+    """One answer: what was seen, and what to do if it is not as it should be.
+
+    `checked` is false where there was nothing, or too little, to check. Such an answer has `passed`.
+    """
 
     name: str
     passed: bool
     seen: str
     remedy: str = ""
+    checked: bool = True
 
 
 def lacks(session: Session, *tables: str) -> bool:
@@ -28,7 +32,7 @@ def lacks(session: Session, *tables: str) -> bool:
 
 def not_checked(name: str, why: str) -> Observation:
     """Observe that there is nothing to check yet."""
-    return Observation(name, True, f"{why}, so not checked")
+    return Observation(name, True, f"{why}, so not checked", checked=False)
 
 
 @dataclass(frozen=True, slots=True)

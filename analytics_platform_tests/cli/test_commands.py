@@ -22,6 +22,7 @@ from analytics_platform_tests.cli.conftest import Call
 from analytics_platform_tests.end_to_end.platform_run import clickstream
 from analytics_platform_tests.kit import Platform, become_nobody, load_landed, open_platform
 from analytics_platform_tests.names import SHOP
+from analytics_platform_tests.shop_messages import load_messages
 
 
 def _run(data_dir: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -44,6 +45,15 @@ def test_monitor_exits_1_and_names_the_breach(call: Call, platform: Platform) ->
 
 def test_monitor_exits_0_when_the_threshold_allows_it(call: Call, platform: Platform) -> None:
     assert call(platform.settings.data_dir, "monitor", MAX_ERROR_RATE="0.10").returncode == 0
+
+
+def test_monitor_does_not_call_ok_what_has_too_few_rows_to_check(call: Call, tmp_path: Path) -> None:
+    platform = open_platform(tmp_path)
+    with platform.session() as session:
+        load_messages(platform, session, ["no JSON"])
+    ended = call(tmp_path, "monitor", COLUMNS="600")
+    (line,) = (line for line in ended.stdout.splitlines() if "error_rate" in line)
+    assert "too few rows to check" in line and "–" in line and " ok " not in line
 
 
 def test_monitor_before_the_first_run_says_what_to_do(call: Call, tmp_path: Path) -> None:
@@ -306,7 +316,7 @@ def test_status_shows_batches_figures_and_what_to_do_about_what_fails(call: Call
     assert "Next: " in ended.stdout
     assert found["batches"][0]["rows_quarantined"] == 58
     assert found["sources"][0]["rows"] == 942
-    assert {"name", "passed", "seen", "remedy"} == set(found["observations"][0])
+    assert {"name", "passed", "seen", "remedy", "checked"} == set(found["observations"][0])
 
 
 @pytest.fixture(scope="module")
