@@ -70,7 +70,7 @@ def is_as_if_built_at_once(session: Session, settings: Settings, now: dt.datetim
     days = "SELECT DISTINCT event_date FROM star.fact_events ORDER BY 1"
     built = [] if lacks(session, *models, "star.fact_events") else session.rows(days)
     if not built:
-        return Observation("incremental", True, "no day is built yet")
+        return not_checked("incremental", "no day is built yet")
     (day,) = built[now.date().toordinal() % len(built)]
     stale = [f"{name} ({words})" for name in models if (words := _differences(session, settings, name, day))]
     if not stale:

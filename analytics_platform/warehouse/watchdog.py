@@ -210,7 +210,7 @@ def has_usual_volume(session: Session, settings: Settings, now: dt.datetime) -> 
         {"days": WEEK + 1},
     )
     if len(days) <= LEAST_DAYS:
-        return Observation("volume", True, f"{count(len(days), 'complete day')}, too few to check")
+        return not_checked("volume", f"{count(len(days), 'complete day')} of events, which is too few")
     (day, last), *before = days
     share = last / (sum(events for _, events in before) / len(before))
     seen = f"{count(last, 'event')} on {day}, {share:.0%} of the mean of the {len(before)} days before"

@@ -52,8 +52,9 @@ def test_monitor_does_not_call_ok_what_has_too_few_rows_to_check(call: Call, tmp
     with platform.session() as session:
         load_messages(platform, session, ["no JSON"])
     ended = call(tmp_path, "monitor", COLUMNS="600")
-    (line,) = (line for line in ended.stdout.splitlines() if "error_rate" in line)
-    assert "too few rows to check" in line and "–" in line and " ok " not in line
+    marks = {cells[1].strip(): cells[2].strip() for line in ended.stdout.splitlines() if (cells := line.split("│"))[3:]}
+    unchecked = ("error_rate", "volume", "incremental", "orders")
+    assert [marks[check] for check in unchecked] == ["–"] * 4 and marks["conservation"] == "ok"
 
 
 def test_monitor_before_the_first_run_says_what_to_do(call: Call, tmp_path: Path) -> None:
