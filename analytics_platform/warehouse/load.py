@@ -30,7 +30,7 @@ from analytics_platform.warehouse.ledger import LEDGER_TABLES, TEXT_ID, known_ba
 from analytics_platform.warehouse.persons import write_links
 from analytics_platform.warehouse.session import NOTHING, BatchCard, Loaded, Session, Span, of_batches, with_neighbours
 
-ROWS_PER_INSERT = 1 * ROW_GROUP
+ROWS_PER_INSERT = ROW_GROUP
 """Number of accepted rows that are written at a time, in whole row groups: for two threads, and little memory."""
 
 # DuckDB keeps the text of a row group in memory: 700 rejected records of 1 MB could never be committed.
