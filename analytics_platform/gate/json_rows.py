@@ -30,6 +30,7 @@ _NOT_LINES = (
     (rb"\s*\[(?![^\n]*\]\s*\n\s*\{)", "it is one JSON array: write a line per object with `jq -c '.[]'`"),
     (rb'\s*\{\s*\n\s*["}]', "its objects go over several lines: write a line per object with `jq -c .`"),
     (rb"\s*\{[^\n]*\}\r[ \t]*\{", "its lines end with CR only: end them with LF by `tr '\\r' '\\n'`"),
+    (rb"\xff\xfe\0\0|\0\0\xfe\xff", "it is encoded as UTF-32: write UTF-8 with `iconv -f UTF-32 -t UTF-8`"),
     (rb"\xff\xfe|\xfe\xff", "it is encoded as UTF-16: write UTF-8 with `iconv -f UTF-16 -t UTF-8`"),
     (rb"(?m)(?=\s*\S)(?![\s\S]*?^\s*[{\[])", "it holds no JSON: export it as a JSON object per line"),
 )

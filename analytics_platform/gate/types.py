@@ -35,15 +35,21 @@ _FORMS = tuple(
 """Forms of a time, the usual first: ISO 8601 with T or blank, with or without seconds, fraction and zone."""
 
 _REWRITTEN = (
+    (r"^[A-Z]{3},? ", ""),
+    (r"^([A-Z]{3}) (\d\d) (\d{4})( \d\d:\d\d:\d\d GMT[-+]\d{4})(?: \(.*\))?$", "$2 $1 $3$4"),
+    (r"^([A-Z]{3}) +(\d\d?) (\d\d:\d\d:\d\d (?:UTC|GMT)) (\d{4})$", "$2 $1 $4 $3"),
+    (r"^(\d\d)/([A-Z]{3})/(\d{4}):", "$1 $2 $3 "),
+    (r"^((?:19|20)\d\d)(\d\d)(\d\d)$", "$1-$2-$3"),
     (r"^(\d{4})/(\d\d)/(\d\d)([T ]|$)", "$1-$2-$3$4"),
     (r"^(\d{4})(\d\d)(\d\d)[T ](\d\d)(\d\d)(Z|[-+]|$)", "$1-$2-${3}T$4:$5$6"),
     (r"^(\d{4})(\d\d)(\d\d)[T ](\d\d)(\d\d)(\d\d)", "$1-$2-${3}T$4:$5:$6"),
     (r"^(\d{4}-\d\d-\d\d) ", "${1}T"),
     (r"(:\d\d),(\d+)", "$1.$2"),
-    (r" ?(?:GMT|UTC)([-+])", "$1"),
-    (r" ?GMT$", "Z"),
+    (r" ?(?:GMT|UTC)?([-+]\d\d:?\d\d)$", "$1"),
+    (r" ?(?:GMT|UTC)$", "Z"),
 )
-"""Rare forms → the usual: ISO 8601 without separators, slashes behind the year, a decimal comma, GMT."""
+"""Rare forms in upper case → the usual: names of days and months as in mails, logs of Apache, and what JavaScript, Java
+and `date` print; ISO 8601 without separators, slashes behind the year, a decimal comma, GMT."""
 
 _END_OF_DAY = r"T24:00(:00(\.0+)?)?"
 
@@ -71,9 +77,10 @@ _NO_PLAIN_NUMBER = (
 """What follows the name of a field whose value is anything but a number of at most nine digits before the point.
 An amount has ten, and 9999999999.99999 is rounded to eleven."""
 
-_EPOCHS = (10**8, 10**11, 10**14, 10**17)
-"""Unix times in seconds, milliseconds, microseconds lie between these numbers: each unit covers the years 1973 to
-5138, so no number but those of `_DIGITS` has two meanings, and 20261001 is a mistaken date, not a day in 1970."""
+_EPOCHS = (10**8, 10**11, 10**14, 10**17, 2**63 - 1)
+"""Unix times in seconds, milliseconds, microseconds, nanoseconds lie between these numbers: each unit covers the years
+1973 to 5138 (2262 for nanoseconds), so no number but those of `_DIGITS` has two meanings, and 20261001 is a date, not a
+day in 1970."""
 
 
 _DIGITS = r"^(?:19|20)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:[01]\d|2[0-3])[0-5]\d[0-5]\d$"
@@ -127,10 +134,11 @@ def _parse_epoch(text: pl.Series) -> pl.Series:
     number = text.cast(pl.Int64, strict=False)
     if number.null_count() > text.null_count():
         number = text.cast(pl.Float64, strict=False)
-    first, millis, micros, end = _EPOCHS
+    first, millis, micros, nanos, end = _EPOCHS
     unit = pl.when(number < first).then(None).when(number < millis).then(1_000_000).when(number < micros).then(1_000)
-    unit = unit.when(number < end).then(1)
-    micros_of = (number * unit).round().cast(pl.Int64).cast(pl.Datetime("us"))
+    unit = unit.when(number < nanos).then(1)
+    found = pl.when((number >= nanos) & (number < end)).then(number // 1_000).otherwise(number * unit)
+    micros_of = found.round().cast(pl.Int64).cast(pl.Datetime("us"))
     return pl.select(micros_of.dt.replace_time_zone("UTC")).to_series()
 
 
@@ -139,10 +147,10 @@ def _parse_rewritten(text: pl.Series) -> pl.Series:
     for pattern, usual in _REWRITTEN:
         written = written.str.replace(pattern, usual)
     ends_day = written.str.contains(_END_OF_DAY)
-    parsed = _parse_form(written, "%a, %d %b %Y %H:%M:%S%#z")  # as in mails and HTTP
+    parsed = _parse_form(written, "%d %b %Y %H:%M:%S%#z")
     written = written.str.replace(_END_OF_DAY, "T00:00:00")
     # What is written as before has been tried in every form: mistaken times would be tried twice.
-    parsed = _parse_left(written.set(written == text, None), parsed, _BY_FORM)
+    parsed = _parse_left(written.set(written == text, None), parsed, (*_BY_FORM, _parse_date))
     return parsed + ends_day.cast(pl.Int64) * dt.timedelta(days=1)
 
 
@@ -166,9 +174,9 @@ def _parse_date(text: pl.Series) -> pl.Series:
 def to_instants(text: pl.Series) -> pl.Series:
     """Parse times as UTC microseconds; null where the text is not a time.
 
-    A time without zone is UTC, a date its midnight. A number is a Unix time in seconds, milliseconds or microseconds,
-    by its magnitude; 14 digits that are a date and time of 1900 to 2099 are that. 24:00 is the end of the day. Each
-    form is tried on what the forms before it left over, so a uniform column costs one pass.
+    A time without zone is UTC, a date its midnight. A number is a Unix time in seconds, milliseconds, microseconds or
+    nanoseconds, by its magnitude; 14 digits that are a date and time of 1900 to 2099 are that. 24:00 is the end of the
+    day. Each form is tried on what the forms before it left over, so a uniform column costs one pass.
     """
     first = text.is_not_null().arg_max()
     length = len(text[first] or "") if first is not None else 0

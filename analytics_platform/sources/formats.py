@@ -37,7 +37,7 @@ from analytics_platform.sources.source import Edits, Format, edit_lines
 DELIMITERS = (",", ";", "\t", "|")
 """What is tried when a file does not have the declared delimiter."""
 
-ENCODINGS = ("utf-8", "utf-16", "utf-16-le", "utf-16-be")
+ENCODINGS = ("utf-8", "utf-16", "utf-16-le", "utf-16-be", "utf-32")
 """What is tried when a file does not have the declared encoding."""
 
 

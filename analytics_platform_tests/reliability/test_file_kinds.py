@@ -78,6 +78,7 @@ KINDS: Mapping[str, tuple[str | bytes, str]] = {
     "plain.txt.gz": (ROWS, "it is not compressed as .gz files are: rename it to plain.csv"),
     "x.csv.bz2": (bz2.compress(ROWS.encode()), "packed as bzip2: unpack it"),
     "utf16.csv": (ROWS.encode("utf-16"), "it is encoded as UTF-16"),
+    "utf32.csv": (ROWS.encode("utf-32"), "it is encoded as UTF-32"),
     "semicolons.csv": (SEMICOLONS, "separated by ';', not ','"),
     "sep.csv": (f"sep=;\n{SEMICOLONS}", "separated by ';', not ','"),
     "fewer.csv": (SEMICOLONS.replace("timestamp", "time"), "separated by ';', not ','"),

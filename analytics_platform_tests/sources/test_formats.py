@@ -161,6 +161,7 @@ OTHER_FORMS: list[tuple[str, Format, bytes, str]] = [
     ("a.json", JsonLines(), json.dumps(LINES[0], indent=1).encode(), "objects go over several lines"),
     ("a.json", JsonLines(), "\r".join(map(json.dumps, LINES)).encode(), "end with CR only"),
     ("a.json", JsonLines(), _json_lines().decode().encode("utf-16"), "encoded as UTF-16"),
+    ("a.json", JsonLines(), _json_lines().decode().encode("utf-32"), "encoded as UTF-32"),
     ("a.parquet", Parquet(), b"PAR1 and no more", "not a Parquet file"),
     ("a.parquet", Parquet(), _damaged(_table(name=pa.array(map(str, range(5000))))), "it is damaged"),
     ("a.parquet.gz", Parquet(), gzip.compress(_damaged(_table(name=pa.array(map(str, range(5000)))))), "it is damaged"),

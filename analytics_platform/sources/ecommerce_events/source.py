@@ -15,7 +15,9 @@ class ProductEvents(SourceRows):
     source_event_id: Text = column("The message's own id, if any.", nullable=True, source="event_id", own_id=True)
     user_id: Text = column("The signed-in user.", nullable=True, source="user_id")
     event_at: Instant = column(
-        "Unix time in s, ms or µs, told apart by size, or ISO 8601.", source="event_timestamp", required=True
+        "Unix time in s, ms, µs or ns, told apart by size, or a date and time as text.",
+        source="event_timestamp",
+        required=True,
     )
     event_name: Text = column("The name the app or tracker gave, untouched.", source="event_name", required=True)
     platform: Text = column("IOS, ANDROID or what the message says.", nullable=True, source="platform")
