@@ -76,7 +76,7 @@ def materialize(
     days: Annotated[
         str | None,
         typer.Option(
-            help="Days (UTC) to load and build: FIRST...LAST, or one day. Default: those of what is not built."
+            help="Days (UTC) to load and build: FIRST...LAST, one day, or all. Default: those of what is not built."
         ),
     ] = None,
     select: Annotated[

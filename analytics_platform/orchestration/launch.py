@@ -27,12 +27,14 @@ from analytics_platform.orchestration.jobs import ARRIVALS, BUILT_UP_TO, FOLLOW,
 from analytics_platform.settings import Settings, check_writable
 from analytics_platform.transform import DayRange
 from analytics_platform.warehouse import LEDGER_TABLES, open_warehouse
-from analytics_platform.warehouse.ledger import loadings
+from analytics_platform.warehouse.ledger import known_days, loadings
 from analytics_platform.warehouse.touched import Touched, touched_after
 from analytics_platform.warehouse.upgrade import Outdated, find_outdated, is_not_built, upgrade
 from analytics_platform.warehouse.versions import OTHER_VERSION
 
 JOB = "materialize"
+ALL = "all"
+"""All days with events, in place of a range."""
 INSTANCE = Path(__file__).with_name("dagster.yaml")
 
 
@@ -49,6 +51,17 @@ def check_days(text: str, settings: Settings) -> DayRange:
             limits = f"from {first} (PARTITION_START) to {last}, tomorrow, the latest day that events may have"
             raise StartError(f"{day} cannot be built: days run {limits}.")
     return days
+
+
+def all_days(settings: Settings) -> DayRange:
+    """Return the days from the first to the last one with loaded events. Raises `StartError` if there is none."""
+    warehouse, known = open_warehouse(settings), None
+    if warehouse.exists():
+        with warehouse.session(read_only=True) as session:
+            known = known_days(session) if "ops.batch_days" in session.tables() else None
+    if known is None or known[1] < settings.partition_start:
+        raise StartError("--days all: no event was loaded yet: run `analytics-platform materialize` without --days.")
+    return DayRange(max(known[0], settings.partition_start), known[1])
 
 
 def find_assets(definitions: dg.Definitions, select: str) -> set[dg.AssetKey]:
@@ -83,16 +96,17 @@ def prepare_home(settings: Settings) -> Path:
 def materialize(
     definitions: dg.Definitions, settings: Settings, select: str, days: str | None, debug: bool, *, load: bool = True
 ) -> bool:
-    """Run the selected assets for the range `days`, and print a line per step; True if all succeeded.
+    """Run the selected assets for the range `days`, or `all`, and print a line per step; True if all succeeded.
 
     Without days: `load` what arrived, then build the days touched by all that was loaded and is not built yet. Raises
     `UserError` for a selection that names no asset, for days that are no partitions, and if DATA_DIR cannot be written;
     `KeyboardInterrupt` if a signal stops the process.
     """
-    chosen, wanted = find_assets(definitions, select), check_days(days, settings) if days else None
+    chosen, wanted = find_assets(definitions, select), check_days(days, settings) if days and days != ALL else None
     check_writable(settings)
     open_lake(settings).exists()  # a bucket that cannot be used is said before a run starts
     prepare_home(settings)
+    wanted = all_days(settings) if days == ALL else wanted
     # What only fetches into the lake needs no warehouse.
     outdated, is_upgrading = _outdated(settings) if any(key.path[0] != "raw" for key in chosen) else (None, False)
     # To build some tables would give them columns that lack values on other days, and nothing would say so any more.

@@ -96,7 +96,7 @@ SELECT DISTINCT loads.batch_id FROM (
 INNER JOIN ops.batch_days AS days ON loads.batch_id = days.batch_id
 CROSS JOIN (SELECT max(checked_at) AS began_at FROM ops.rule_results WHERE rule = '{UPGRADE}') AS upgrade
 LEFT JOIN (
-    SELECT first_day, last_day, checked_at FROM ops.rule_results WHERE table_name = '{BUILT}'
+    SELECT first_day, last_day, checked_at FROM ops.rule_results WHERE table_name = $built
     GROUP BY first_day, last_day, checked_at
     HAVING max(CASE WHEN severity = 'error' THEN failing ELSE 0 END) = 0
 ) AS built ON event_date BETWEEN first_day AND last_day AND greatest(finished_at, began_at) < checked_at
@@ -384,9 +384,10 @@ def batches_not_built(session: Session, settings: Settings) -> list[str]:
     tables = session.tables()
     if not tables >= {"ops.pipeline_logs", "ops.batch_days", "ops.set_aside"}:
         return []
-    loaded = "SELECT DISTINCT batch_id FROM ops.batch_days WHERE event_date >= $start"
-    sql = _NOT_BUILT if "ops.rule_results" in tables else loaded
-    return [batch for (batch,) in session.rows(sql, {"start": settings.partition_start})]
+    sql, values = "SELECT DISTINCT batch_id FROM ops.batch_days WHERE event_date >= $start", dict[str, object]()
+    if "ops.rule_results" in tables:
+        sql, values = _NOT_BUILT, {"built": BUILT}  # a table that the SQL named would be read, and may be damaged
+    return [batch for (batch,) in session.rows(sql, {"start": settings.partition_start, **values})]
 
 
 def days_to_build(session: Session, batch_ids: Sequence[str], settings: Settings) -> str:

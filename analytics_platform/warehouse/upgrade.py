@@ -96,5 +96,6 @@ def is_not_built(session: Session) -> bool:
     """Return whether no day was built since an upgrade, as after one that was killed."""
     if "ops.rule_results" not in session.tables():
         return False
-    sql = f"SELECT rule FROM ops.rule_results WHERE table_name = '{BUILT}' ORDER BY checked_at DESC LIMIT 1"
-    return session.rows(sql) == [(UPGRADE,)]
+    # As a parameter: a table that is named in SQL is read, and fails where it is damaged.
+    sql = "SELECT rule FROM ops.rule_results WHERE table_name = $table ORDER BY checked_at DESC LIMIT 1"
+    return session.rows(sql, {"table": BUILT}) == [(UPGRADE,)]

@@ -12,10 +12,11 @@ import pytest
 
 from analytics_platform.errors import UserError
 from analytics_platform.orchestration.build import build_definitions
-from analytics_platform.orchestration.launch import StartError, check_days, find_assets, materialize
+from analytics_platform.orchestration.launch import StartError, all_days, check_days, find_assets, materialize
 from analytics_platform.orchestration.resources import WarehouseResource, build_resources
 from analytics_platform.settings import Settings, load_settings
 from analytics_platform.transform import DayRange
+from analytics_platform_tests.kit import click, load_rows, open_platform
 
 
 @pytest.fixture
@@ -52,6 +53,17 @@ def test_other_days_are_named_with_what_to_write(settings: Settings, days: str, 
         check_days(days, settings)
 
     assert str(error.value).startswith(sentence)
+
+
+def test_all_days_are_those_with_events_that_are_partitions(tmp_path: Path) -> None:
+    platform = open_platform(tmp_path, partition_start="2026-01-01")
+    with pytest.raises(StartError, match="--days all: no event was loaded yet: run `analytics-platform materialize`"):
+        all_days(platform.settings)
+    with platform.session() as session:
+        load_rows(platform, session, [click("ada", f"{day}T10:00:00") for day in ("2026-01-02", "2026-01-05")])
+    assert str(all_days(platform.settings)) == "2026-01-02...2026-01-05"
+    later = platform.settings.model_copy(update={"partition_start": dt.date(2026, 1, 4)})
+    assert str(all_days(later)) == "2026-01-04...2026-01-05"
 
 
 @pytest.fixture(scope="module")

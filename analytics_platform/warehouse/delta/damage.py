@@ -28,7 +28,7 @@ def damaged(root: str, name: str, what: str) -> DamageError:
     table, remedy = root, "`analytics-platform materialize` builds it again from the lake"
     if name in tables_to_build():
         table = f"{root}/{folder_of(name)}"
-        remedy = "`analytics-platform materialize --days FIRST...LAST`, with all days, builds it again"
+        remedy = "`analytics-platform materialize --days all` builds it again"
     return DamageError(f"{name} in the warehouse {root} is damaged: {what}", f"move {table} away, then {remedy}")
 
 

@@ -50,7 +50,7 @@ _REMEDIES: Mapping[type[psycopg.Error], str] = MappingProxyType(
         psycopg.errors.ReadOnlySqlTransaction: "it may only be read: name a server and a user that write",
         psycopg.errors.DuplicateTable: "another program made a table or view of this name: use another database",
         psycopg.errors.ProgramLimitExceeded: "if another version of the platform made the table, drop it while no run "
-        "works, then build all days by `analytics-platform materialize --days FIRST...LAST`",
+        "works, then build all days by `analytics-platform materialize --days all`",
     }
 )
 """What to do about what a server rejects."""

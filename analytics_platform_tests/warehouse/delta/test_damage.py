@@ -13,6 +13,9 @@ import pytest
 from deltalake.exceptions import DeltaError
 
 from analytics_platform.cli.status import read_status
+from analytics_platform.contracts.ops import RuleResults
+from analytics_platform.orchestration.build import build_definitions
+from analytics_platform.orchestration.launch import materialize
 from analytics_platform.warehouse.delta import journal
 from analytics_platform.warehouse.session import DamageError, WarehouseError
 from analytics_platform_tests.kit import (
@@ -25,6 +28,7 @@ from analytics_platform_tests.kit import (
     load_landed,
     load_rows,
     needed,
+    to_csv,
 )
 from analytics_platform_tests.warehouse.delta.test_delta import DAYS, FILES, on_delta
 
@@ -133,10 +137,31 @@ def test_a_damaged_table_is_one_sentence_whose_remedy_restores_the_tables(
     said = str(error.value)
     assert said.startswith(f"{name} in the warehouse {root} is damaged: ") and "\n" not in said and len(said) < 500
     assert file.name in said or damage == "the folder is empty"
-    moved, remedy = (root / table, "--days FIRST...LAST") if table == BUILT else (root, "builds it again from the lake")
+    moved, remedy = (root / table, "--days all") if table == BUILT else (root, "builds it again from the lake")
     assert f"move {moved} away, then `analytics-platform materialize" in said and remedy in said
     moved.rename(platform.settings.data_dir / "away")
     assert run(platform) == whole[1]
+
+
+@pytest.mark.parametrize("damage", ["a data file is cut", "the log has a foreign entry"])
+def test_a_damaged_mart_fails_its_own_step_and_files_are_loaded(
+    tmp_path: Path, damage: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    platform, mart = on_delta(tmp_path), "marts.daily_trends"
+    with platform.session() as session:
+        load_rows(platform, session, [click("ada", "2026-03-01T10:00:00")], "0.csv")
+        build(session, DAYS, platform.settings, needed(mart))
+        session.ensure(RuleResults)
+    file = DAMAGES[damage](Path(platform.warehouse.name) / mart.replace(".", "/"))
+    platform.landing.joinpath("1.csv").write_text(to_csv([click("kim", "2026-03-02T10:00:00")]))
+    chosen = " or ".join(f'key:"{name}"' for name in ("raw/clickstream", "cleaned/clickstream", "marts/daily_trends"))
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "home"))
+    assert not materialize(build_definitions(platform.settings), platform.settings, chosen, None, debug=False)
+    said = [line for line in capsys.readouterr().out.splitlines() if line.startswith("Failed: ")]
+    assert len(said) == 2 and len({*said}) == 1, "as it happens, and once more at the end"
+    assert said[0].startswith(f"Failed: {mart}: {mart} in the warehouse ") and file.name in said[0]
+    with platform.session(read_only=True) as session:
+        assert session.count("ops.pipeline_logs") == 2
 
 
 @pytest.mark.parametrize("table", [BUILT, LEDGER])
