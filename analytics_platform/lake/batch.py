@@ -24,6 +24,11 @@ def remedy(source: str) -> str:
     )
 
 
+def not_a_file(path: Path) -> str:
+    """Say what stands in place of a file, and whether it has to be moved away before one can be put there."""
+    return f"is {'a folder, which is to be moved away first' if path.is_dir() else 'a named pipe or the like'}"
+
+
 class _HashedFile(io.RawIOBase):
     """The bytes of an open, unbuffered `file`. What is read from its start on is hashed on the way."""
 
@@ -94,6 +99,8 @@ class Batch:
             size = self.size if self.fault else self.path.stat().st_size
         except OSError as error:
             return self._damaged(f"cannot be read ({error.strerror})")
+        if not self.fault and isinstance(self.path, Path) and not self.path.is_file():
+            return self._damaged(not_a_file(self.path))  # to open a named pipe would wait for ever
         return self.fault if size == self.size else self._damaged(f"has {size:,} bytes instead of {self.size:,}")
 
     @contextmanager

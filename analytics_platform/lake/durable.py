@@ -18,6 +18,10 @@ class LakeUnwritableError(UserError):
     """The lake has no room for what was to be stored, or may not be written; nothing of it was stored."""
 
 
+class FolderInPlaceError(LakeUnwritableError):
+    """A folder stands where a file is to be stored."""
+
+
 class LakeUnreachableError(UserError):
     """The lake cannot be used now: no fault of what is read from it or stored in it."""
 
@@ -35,7 +39,7 @@ def writing(folder: Path, what: str = "the lake", setting: str = "LAKE_URL") -> 
             raise LakeUnwritableError(f"The disk of {what} {folder} is full: make room and run again.") from error
         if isinstance(error, IsADirectoryError):
             place = error.filename2 or error.filename
-            raise LakeUnwritableError(f"{place} is a folder in place of a file: move it away and run again.") from error
+            raise FolderInPlaceError(f"{place} is a folder in place of a file: move it away and run again.") from error
         if error.filename is None or not Path(os.fsdecode(error.filename)).is_relative_to(folder):
             raise
         closed = Path(os.fsdecode(error.filename))

@@ -43,7 +43,7 @@ class FolderLake(Lake):
 
     def _drafts(self, age_s: float) -> Iterator[Path]:
         found = self.root.glob("*/.incoming-*")
-        return (path for path in found if path.exists() and time.time() - path.stat().st_mtime > age_s)
+        return (path for path in found if path.is_file() and time.time() - path.stat().st_mtime > age_s)
 
     @contextmanager
     def _incoming(self, source: str) -> Iterator[Path]:
@@ -92,6 +92,9 @@ class FolderLake(Lake):
             return {path.name: path for path in folder.iterdir()} if folder.exists() else {}
         except PermissionError as error:
             raise LakeUnreachableError(f"The lake's folder {folder} cannot be read: correct its rights.") from error
+        except NotADirectoryError as error:
+            words = f"{folder} is a file in place of a folder of the lake: move it away and run again."
+            raise LakeUnreachableError(words) from error
 
     def _is_unfinished(self, file: Place, metadata: str) -> bool:
         path = self.root / metadata

@@ -22,7 +22,7 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
-from analytics_platform.lake.batch import CHUNK_BYTES, Batch, Withdrawal, batch_id_of, remedy
+from analytics_platform.lake.batch import CHUNK_BYTES, Batch, Withdrawal, batch_id_of, not_a_file, remedy
 from analytics_platform.lake.codec import LakeError, Place, open_encoded
 from analytics_platform.lake.register import Register
 
@@ -141,8 +141,15 @@ class Lake(ABC):
         self.write(f"{source}/{NOTE}", text)
 
     def noted(self, source: str) -> str | None:
-        """Return the text stored about a source, if there is one."""
-        return self.read(f"{source}/{NOTE}")
+        """Return the text stored about a source, if there is one. Raises `LakeError` for what is no file of text."""
+        name = f"{source}/{NOTE}"
+        try:
+            return self.read(name)
+        except (ValueError, OSError) as error:
+            raise LakeError(
+                f"{self.root / name} cannot be read: put it back from a backup, or move it away to read {source} again "
+                "from the start."
+            ) from error
 
     def register(self, source: str) -> Register:
         """Open the register of the source's landing folder. Raises `LakeError` if it must not be read."""
@@ -259,7 +266,10 @@ class Lake(ABC):
         """Make a batch of which nothing is known but what the name of one of its files says."""
         status = file.lstat() if isinstance(file, Path) else file.stat()  # it may be a link to nothing
         changed = dt.datetime.fromtimestamp(status.st_mtime, dt.UTC)
-        fault = f"its metadata file {self.root / metadata_name(source, sha256)} {what}: {remedy(source)}"
+        metadata = self.root / metadata_name(source, sha256)
+        folder = next((each for each in (metadata, file) if isinstance(each, Path) and each.is_dir()), None)
+        seen = f"{folder} {not_a_file(folder)}" if folder else f"its metadata file {metadata} {what}"
+        fault = f"{seen}: {remedy(source)}"
         return Batch(batch_id_of(source, sha256), source, file.name, sha256, file, changed, 0, fault)
 
 

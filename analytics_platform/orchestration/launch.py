@@ -9,7 +9,7 @@ import shutil
 import sqlite3
 import time
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from fnmatch import filter as matching
 from pathlib import Path
 
@@ -28,6 +28,7 @@ from analytics_platform.settings import Settings, check_writable
 from analytics_platform.transform import DayRange
 from analytics_platform.warehouse import LEDGER_TABLES, open_warehouse
 from analytics_platform.warehouse.ledger import known_days, loadings
+from analytics_platform.warehouse.session import DamageError
 from analytics_platform.warehouse.touched import Touched, touched_after
 from analytics_platform.warehouse.upgrade import Outdated, find_outdated, is_not_built, upgrade
 from analytics_platform.warehouse.versions import OTHER_VERSION
@@ -172,7 +173,10 @@ def _outdated(settings: Settings) -> tuple[Outdated | None, bool]:
     if not warehouse.exists():
         return None, False
     with warehouse.session(read_only=True) as session:
-        return find_outdated(session), is_not_built(session)
+        outdated, is_upgrading = find_outdated(session), False
+        with suppress(DamageError):  # the first step that writes the table says so, after its files are loaded
+            is_upgrading = is_not_built(session)
+        return outdated, is_upgrading
 
 
 def _upgrade(instance: dg.DagsterInstance, settings: Settings, outdated: Outdated) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from analytics_platform.lake import FolderLake, LakeError
-from analytics_platform.lake.durable import LakeUnwritableError
+from analytics_platform.lake.durable import LakeUnreachableError, LakeUnwritableError
 from analytics_platform_tests.kit import become_nobody
 
 
@@ -49,6 +49,20 @@ def test_a_named_pipe_in_place_of_metadata_or_register_is_no_wait(tmp_path: Path
     assert listed[good.batch_id] == good
     assert f"its metadata file {path} cannot be read" in listed[batch.batch_id].damage
     lake.register("source").save()
+
+
+@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo])
+def test_a_note_that_is_no_file_and_a_source_that_is_no_folder_are_one_sentence(
+    tmp_path: Path, make: Callable[[Path], None]
+) -> None:
+    lake, note = FolderLake(tmp_path), tmp_path / "source" / "_source.note"
+    note.parent.mkdir()
+    make(note)
+    with pytest.raises(LakeError, match="note cannot be read: put it back from a backup, or move it away to"):
+        lake.noted("source")
+    (tmp_path / "other").touch()
+    with pytest.raises(LakeUnreachableError, match="other is a file in place of a folder of the lake: move it away"):
+        lake.batches("other")
 
 
 @pytest.mark.parametrize(

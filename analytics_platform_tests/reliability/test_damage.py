@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -11,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from analytics_platform.cli.status import read_status
-from analytics_platform.lake.durable import LakeUnwritableError
 from analytics_platform.sources.arrivals.api import put_answer
 from analytics_platform.sources.arrivals.files import land_files
 from analytics_platform.sources.registry import SOURCES
@@ -47,6 +47,7 @@ DAMAGES: Mapping[str, Damage] = {
     "one byte changed": lambda path, other: path.write_bytes(_flipped(path.read_bytes())),
     "empty": lambda path, other: path.write_bytes(b""),
     "foreign": lambda path, other: shutil.copy(other, path),
+    "a named pipe": lambda path, other: (path.unlink(), os.mkfifo(path)),
     "a link to nothing": lambda path, other: (path.unlink(), path.symlink_to(path.parent / "nothing")),
 }
 
@@ -145,20 +146,33 @@ def test_a_damaged_file_of_the_lake_sets_one_batch_aside_and_the_same_file_dropp
     assert first.path.read_bytes() == intact
 
 
-@pytest.mark.parametrize("what", ["batch", "metadata"])
-def test_a_folder_in_place_of_a_file_of_the_lake_is_one_sentence_whose_remedy_restores_all(
+@pytest.mark.parametrize("what", ["batch", "metadata", "batch without metadata"])
+def test_a_folder_in_place_of_a_file_of_the_lake_sets_one_batch_aside_and_the_remedy_restores_all(
     whole: Whole, copy: Platform, what: str
 ) -> None:
     _lose_warehouse(copy)
     _, second = copy.lake.batches(CLICKSTREAM)
-    path = second.path if what == "batch" else second.path.with_name(f"_{second.content_sha256}.json")
+    metadata = second.path.with_name(f"_{second.content_sha256}.json")
+    path = metadata if what == "metadata" else second.path
     path.unlink()
     path.mkdir()
-    with pytest.raises(LakeUnwritableError) as error:
-        _run(copy)
-    assert str(error.value) == f"{path} is a folder in place of a file: move it away and run again."
+    if what == "batch without metadata":
+        metadata.unlink()
+
+    with copy.session() as session:  # the same files lie in the landing folder
+        assert [each.rows_read for each in load_landed(copy, session)] == [3]
+        (failed,) = unloaded_batches(session)
+        _assert_sentence(str(failed))
+        assert f"{path} is a folder, which is to be moved away first: put it back" in str(failed)
+    assert any(
+        failed.batch_id in each.remedy for each in read_status(copy.settings, dt.datetime.now(dt.UTC)).observations
+    )
     path.rename(copy.settings.data_dir / "away")
-    assert _run(copy) == whole.tables
+    with copy.session() as session:
+        load_landed(copy, session)
+        assert [each.problem for each in replay(session, copy.settings, copy.lake, {failed.batch_id})] == [""]
+        _build(copy, session)
+        assert contents(session) == whole.tables
 
 
 def test_of_a_batch_that_failed_before_any_was_loaded_status_says_what_to_do(tmp_path: Path) -> None:

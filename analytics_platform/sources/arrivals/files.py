@@ -15,6 +15,7 @@ from analytics_platform.errors import printable
 from analytics_platform.gate import FileRejectedError
 from analytics_platform.gate.types import readable
 from analytics_platform.lake import Batch, Lake, UnreadableError
+from analytics_platform.lake.durable import FolderInPlaceError
 from analytics_platform.settings import Settings
 from analytics_platform.sources.source import Arrival, Source
 
@@ -225,7 +226,10 @@ def land_files(source: Source, settings: Settings, lake: Lake) -> Landing:
                 if reason is not None:
                     rejected[name] = reason
                     continue
-                batch = lake.put_file(source.name, name, path)
+                try:
+                    batch = lake.put_file(source.name, name, path)
+                except FolderInPlaceError:  # the batch is damaged, and named when it is loaded or looked at
+                    continue
             if batch is None:
                 changing.append(name)
             else:
