@@ -18,7 +18,7 @@ import httpx
 
 from analytics_platform.connectors.rest_api.answer import Page, check, check_host, join, read_page
 from analytics_platform.connectors.rest_api.content import ASK_FOR_LESS, CHECK_ADDRESS, TELL_OWNER, BadAnswerError
-from analytics_platform.connectors.rest_api.endpoint import Endpoint, Limits, RestError, bare
+from analytics_platform.connectors.rest_api.endpoint import Endpoint, Limits, RestError, SlowAnswerError, bare
 
 LOG = logging.getLogger(__name__)
 
@@ -44,6 +44,8 @@ class PageClient:
         direct = dict.fromkeys(("all://localhost", "all://127.0.0.1", "all://[::1]"))
         self._http = httpx.Client(mounts=direct, follow_redirects=False, verify=_trusted())
         self._socket: socket.socket | None = None
+        self._response: httpx.Response | None = None
+        self._is_slow = False
         self._asked = endpoint.target
         self._deadline = time.monotonic() + limits.total_s
         # A read timeout is never reached if bytes come one by one.
@@ -81,11 +83,18 @@ class PageClient:
         tried = f" ({attempts} attempts)" if attempts > 1 else ""
         where = f"{self.endpoint.name}: page {number} of {bare(url)}"
         where += f", redirected to {bare(self._asked)}," if bare(self._asked) != bare(url) else ""
-        return RestError(f"{where} {error.what}{tried}; nothing was loaded, {error.remedy}.", error.status)
+        kind = SlowAnswerError if error.is_slow else RestError
+        return kind(f"{where} {error.what}{tried}; nothing was loaded, {error.remedy}.", error.status)
 
     @property
     def _left_s(self) -> float:
         return self._deadline - time.monotonic()
+
+    def _cut_off_if_slow(self) -> None:
+        received = self._response.num_bytes_downloaded if self._response else 0
+        if received < self.limits.least_bytes:
+            self._is_slow = True
+            self._cut_off()
 
     def _cut_off(self) -> None:
         if self._socket is not None:
@@ -99,6 +108,17 @@ class PageClient:
             check_host(self._socket.getpeername()[0])
 
     def _attempt(self, number: int, url: httpx.URL, room: int, known: Page | None) -> Page:
+        """Return the page. One byte every few seconds, which no read timeout ends, would take all of `total_s`."""
+        self._response, self._is_slow = None, False
+        timer = threading.Timer(self.limits.slow_s, self._cut_off_if_slow)
+        timer.daemon = True
+        timer.start()
+        try:
+            return self._request(number, url, room, known)
+        finally:
+            timer.cancel()
+
+    def _request(self, number: int, url: httpx.URL, room: int, known: Page | None) -> Page:
         """Return the page, after redirects. Credentials are sent to their host only."""
         headers = {"Accept": "application/json", "Accept-Encoding": "gzip"}
         if known and known.etag:
@@ -112,6 +132,7 @@ class PageClient:
                 timeout = httpx.Timeout(min(self.limits.read_s, left), connect=min(self.limits.connect_s, left))
                 request = self._http.stream("GET", self._asked, headers=own, timeout=timeout, extensions=trace)
                 with request as response:
+                    self._response = response
                     if not response.has_redirect_location:
                         return self._read(number, url, response, room, known)
                 self._asked = join(self._asked, response.headers["Location"])
@@ -140,8 +161,10 @@ class PageClient:
 
     def _check_time(self) -> None:
         if self._left_s <= 0:
-            # A cause that passes: a step of Dagster is tried again.
-            raise BadAnswerError(f"was not there after {self.limits.total_s:g} s in all") from TimeoutError()
+            raise BadAnswerError(f"was not there after {self.limits.total_s:g} s in all: time-out", is_slow=True)
+        if self._is_slow:
+            less = f"{self.limits.least_bytes:,} bytes in {self.limits.slow_s:g} s"
+            raise BadAnswerError(f"sent fewer than {less}: time-out", TELL_OWNER, is_slow=True)
 
     def _explain(self, error: httpx.HTTPError) -> BadAnswerError:
         """Say what a failure of the connection means. The library's words are used only where they hold no secret."""

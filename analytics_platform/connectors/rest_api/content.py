@@ -28,6 +28,7 @@ _BRACKET = re.compile(r'(?:[^"\[\]{}]++|"(?:[^"\\]++|\\.)*+"?)*+[\[\]{}]', re.DO
 class BadAnswerError(Exception):
     """An attempt failed. A `lasting` failure would come again, the others may pass if tried again.
 
+    One that `is_slow` took all the time that it may.
     `retry_after_s` is how long the API asks to wait, `status` its HTTP status, if it answered. For use inside this
     package: `fetch` raises `RestError`.
     """
@@ -37,6 +38,7 @@ class BadAnswerError(Exception):
     lasting: bool = True
     retry_after_s: float | None = None
     status: int | None = None
+    is_slow: bool = False
 
 
 def encode_pages(endpoint: str, bodies: Sequence[bytes]) -> bytes:

@@ -27,11 +27,16 @@ class RestError(UserError):
         self.status = status
 
 
+class SlowAnswerError(RestError):
+    """An API took all the time that there is. Another try would take as long once more."""
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """How long to wait, how often to try, how much to take. Times in seconds.
 
-    `total_s` is for the whole fetch: all pages, attempts and pauses. The pause after a failure is random, up to a bound
+    `total_s` is for the whole fetch: all pages, attempts and pauses. An attempt that has fewer than `least_bytes` after
+    `slow_s` is the last one. The pause after a failure is random, up to a bound
     that doubles from `first_wait_s` to `longest_wait_s`; an API that asks for longer (Retry-After) is not tried again.
     `bytes` and `records` are for all pages together. `walks` is how often pages are read again when the data changed
     meanwhile.
@@ -39,6 +44,8 @@ class Limits:
 
     connect_s: float = 10.0
     read_s: float = 30.0
+    slow_s: float = 60.0
+    least_bytes: int = 60_000
     total_s: float = 600.0
     attempts: int = 5
     first_wait_s: float = 0.5

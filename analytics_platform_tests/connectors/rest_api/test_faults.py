@@ -195,12 +195,28 @@ def test_pauses_between_attempts_grow_within_their_bounds() -> None:
 
 
 @pytest.mark.parametrize("fault", ["drips body", "drips no length", "drips header"])
-def test_an_api_that_drips_its_answer_is_cut_off_when_the_time_is_up(fault: Fault) -> None:
+@pytest.mark.parametrize(
+    ("limits", "said"),
+    [
+        (replace(QUICK, total_s=0.3), "was not there after 0.3 s in all: time-out; nothing was loaded"),
+        (replace(QUICK, slow_s=0.3), "sent fewer than 60,000 bytes in 0.3 s: time-out; nothing was loaded, tell"),
+    ],
+)
+def test_an_api_that_drips_its_answer_is_a_time_out_that_is_not_tried_again(
+    limits: Limits, said: str, fault: Fault
+) -> None:
     with scripted_api([Answer(b"[", headers=JSON, fault=fault)]) as api:
-        with pytest.raises(RestError, match=r"was not there after 0.3 s in all; nothing was loaded") as caught:
-            fetch(items(api), limits=replace(QUICK, total_s=0.3))
+        with pytest.raises(RestError, match=f"page 1 of {api.server} {said}") as caught:
+            fetch(items(api), limits=limits)
         assert len(api.asked) <= 1
-    assert may_pass(caught.value)
+    assert not may_pass(caught.value)
+
+
+def test_an_answer_that_is_long_and_steady_may_take_longer_than_a_slow_one() -> None:
+    with scripted_api([Answer(b"[", headers=JSON, fault="drips no length")]) as api:
+        limits = replace(QUICK, slow_s=0.2, least_bytes=2, total_s=0.6)
+        with pytest.raises(RestError, match=r"was not there after 0.6 s in all"):
+            fetch(items(api), limits=limits)
 
 
 def test_no_attempt_is_made_after_the_time_is_up() -> None:
