@@ -98,11 +98,14 @@ class DuckDBWarehouse:
             wait=wait_random(0.02, 0.2),
             reraise=True,
         )
-        config = {"memory_limit": self.memory}
+        for path in (self.path, self.path.with_name(f"{self.path.name}.wal")):
+            if path.exists() and not path.is_file():  # to open a named pipe would wait for ever
+                words = f"is a {'folder' if path.is_dir() else 'named pipe or the like'}, not a file"
+                raise WarehouseError(f"The warehouse {path} {words}: move it away, or correct WAREHOUSE_URL.")
         try:
             if not read_only:
                 self.path.parent.mkdir(parents=True, exist_ok=True)
-            connection = patient(connect, self.path, read_only=read_only, config=config)
+            connection = patient(connect, self.path, read_only=read_only, config={"memory_limit": self.memory})
         except OSError as error:
             raise WarehouseError(f"The folder of the warehouse {self.path} cannot be made: {error}.") from error
         except duckdb.Error as error:
@@ -133,8 +136,6 @@ class DuckDBWarehouse:
         words = str(error).splitlines()[0]
         if "No space left" in words:
             return f"The disk of the warehouse {self.path} is full: make room and run again; nothing is half written."
-        if self.path.is_dir():
-            return f"The warehouse {self.path} is a folder, not a file: move it away, or correct WAREHOUSE_URL."
         if re.search("Permission denied|Read-only file system", words):
             return f"The warehouse {self.path} cannot be opened: correct its rights, DATA_DIR or WAREHOUSE_URL."
         return (
@@ -239,8 +240,7 @@ class DuckDBSession(Session):
 
     def tables(self) -> set[str]:
         """Return the names (`schema.table`) of the tables that exist."""
-        found = self.rows("SELECT schema_name || '.' || table_name FROM duckdb_tables()")
-        return {name for (name,) in found}
+        return {name for (name,) in self.rows("SELECT schema_name || '.' || table_name FROM duckdb_tables()")}
 
     def ensure(self, *contracts: ContractType) -> None:
         """Make the tables what the contracts promise. Raises `WarehouseError` where values would be lost."""
