@@ -68,7 +68,8 @@ def find_unloaded(session: Session, source: Source) -> dict[str, str]:
 
 def lines_of(check: str, found: Mapping[str, str]) -> list[str]:
     """Write what a check found for the end of a run, a line each; more than `SHOWN` are counted."""
-    more = [f"and {len(found) - SHOWN:,} more"] if len(found) > SHOWN else []
+    others = "`analytics-platform status` names all" if check == FILES_READABLE else "all are in ops.set_aside"
+    more = [f"and {len(found) - SHOWN:,} more; {others}"] if len(found) > SHOWN else []
     return [f"{check}: {words}" for words in [*list(found.values())[:SHOWN], *more]]
 
 
