@@ -48,12 +48,24 @@ def open_parquet(stream: BinaryIO, contract: ContractType) -> tuple[pq.ParquetFi
         # With a buffer a row group is read page by page: without, its columns are in memory whole.
         file = pq.ParquetFile(stream, buffer_size=_READ_BYTES, page_checksum_verification=True)
     except (pa.ArrowException, OSError) as error:
-        raise FileRejectedError(f"it is not a Parquet file ({error}); export it again") from error
+        raise _refused("it is not a Parquet file", error) from error
     names = file.schema_arrow.names
+    if any(not each or "\0" in each for each in names):
+        raise FileRejectedError("it has a column with a NUL byte in its name, or without a name; export it with others")
     name, count = Counter(map(str.lower, names)).most_common(1)[0] if names else ("", 0)
     if count > 1:  # DuckDB takes upper and lower case for the same
         raise FileRejectedError(f"it has more than one column {name!r}, be it in upper or lower case; export it again")
     return file, stream, resolve_layout(contract, names)
+
+
+def _refused(what: str, error: Exception) -> FileRejectedError:
+    """Say why a file cannot be read: encrypted or too deeply nested, or `what` seems to be wrong."""
+    words = str(error).strip()
+    if "crypt" in words:
+        return FileRejectedError("it is encrypted; export it without encryption")
+    if "deeply nested" in words:
+        return FileRejectedError("its columns are nested in more than 100 levels; export it with fewer, or as .jsonl")
+    return FileRejectedError(f"{what} ({words}); export it again")
 
 
 def _check_types(schema: pa.Schema, layout: Layout) -> None:
@@ -79,6 +91,8 @@ def read_parts(file: pq.ParquetFile, stream: BinaryIO) -> Iterator[pa.Table]:
     plain = plain_schema(file)
     for group in range(file.num_row_groups):
         held, before = list[pa.Table](), size
+        # Of an encrypted column Arrow's statistics end the process: reading it first is an error.
+        next(file.iter_batches(1, [group]), None)
         at_a_time = _PART_BYTES // _widest_row(file.metadata.row_group(group), stream)
         for batch in file.iter_batches(max(1, min(ROWS_AT_A_TIME, at_a_time)), [group]):
             part = pa.Table.from_batches([batch])
@@ -134,13 +148,15 @@ def check_parquet(stream: BinaryIO, contract: ContractType) -> None:
     Raises `FileRejectedError` as `open_parquet` and `read_parts` do, for a column that cannot be read, and for damage
     anywhere.
     """
-    file, stream, layout = open_parquet(stream, contract)
-    _check_types(file.schema_arrow, layout)
     try:
+        file, stream, layout = open_parquet(stream, contract)
+        _check_types(file.schema_arrow, layout)
         for part in read_parts(file, stream):
             part.validate(full=True)
+    except UnicodeDecodeError as error:
+        raise FileRejectedError("it has a column whose name is not UTF-8; export it with another name") from error
     except (pa.ArrowException, OSError) as error:
-        raise FileRejectedError(f"it is damaged ({str(error).strip()}); export it again") from error
+        raise _refused("it is damaged", error) from error
 
 
 def read_parquet_rows(stream: BinaryIO, contract: ContractType, only: Positions = None) -> Iterator[Records]:

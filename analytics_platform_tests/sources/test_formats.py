@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import codecs
 import datetime as dt
 import gzip
@@ -15,6 +16,7 @@ from pathlib import Path
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pyarrow.parquet.encryption as encryption
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -129,6 +131,31 @@ def _table(**columns: pa.Array) -> bytes:
     return buffer.getvalue()
 
 
+def _nested(levels: int) -> pa.Array:
+    column: pa.Array = pa.array([1])
+    for _ in range(levels):
+        column = pa.StructArray.from_arrays([column], ["inner"])
+    return column
+
+
+class _NoKms(encryption.KmsClient):
+    """Wraps keys by writing them down."""
+
+    def wrap_key(self, key_bytes: bytes, master_key_identifier: str) -> bytes:
+        return base64.b64encode(key_bytes)
+
+
+def _encrypted(*, whole: bool) -> bytes:
+    """A file with an encrypted column, of which the footer is encrypted too if it is to be `whole`."""
+    factory = encryption.CryptoFactory(lambda config: _NoKms())
+    wanted = encryption.EncryptionConfiguration("key", column_keys={"key": ["name"]}, plaintext_footer=not whole)
+    properties = factory.file_encryption_properties(encryption.KmsConnectionConfig(), wanted)
+    stream = io.BytesIO()
+    table = pa.table({"time": ["2026-03-01T10:00:00Z"], "name": ["Zoe"]})
+    pq.write_table(table, stream, encryption_properties=properties)
+    return stream.getvalue()
+
+
 def _damaged(content: bytes) -> bytes:
     """The file with a stretch of its pages overwritten; its footer is whole."""
     return content[:200] + bytes(60) + content[260:]
@@ -170,6 +197,13 @@ OTHER_FORMS: list[tuple[str, Format, bytes, str]] = [
     ("a.parquet", Parquet(), _table(tags=pa.array([[b"a"]])), "column tags has the type list"),
     ("a.parquet", Parquet(), _table(half=pa.array([1.5], pa.float16())), "column half has the type halffloat"),
     ("a.parquet", Parquet(), _table(Name=pa.array(["a"])), "more than one column 'name'"),
+    ("a.parquet", Parquet(), _table(**{"a\0b": pa.array(["a"])}), "a column with a NUL byte in its name"),
+    ("a.parquet", Parquet(), _table(**{"": pa.array(["a"])}), "or without a name; export it with others"),
+    ("a.parquet", Parquet(), _table(odd=pa.array([1])).replace(b"odd", b"\xff\xff\xff"), "whose name is not UTF-8"),
+    ("a.parquet", Parquet(), _table(deep=_nested(120)), "nested in more than 100 levels"),
+    ("a.parquet", Parquet(), _encrypted(whole=True), "it is encrypted; export it without encryption"),
+    # Arrow ends the process when it is asked for the size of such a column.
+    ("a.parquet", Parquet(), _encrypted(whole=False), "it is encrypted"),
 ]
 
 
