@@ -142,9 +142,9 @@ def _next_step(
     days: str,
     failed: Sequence[str],
 ) -> str:
-    failing = next((observation for observation in observations if not observation.passed), None)
-    if failing is not None:
-        return failing.remedy
+    failing = [observation for observation in observations if not observation.passed]
+    if failing:
+        return max(failing, key=lambda observation: observation.is_damage).remedy
     if waiting:
         files = f"{count(waiting, 'new file')} to load"
         return f"{files}: run `analytics-platform materialize`, or set AUTOMATION=true for `dagster dev`."

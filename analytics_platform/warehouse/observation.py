@@ -16,6 +16,7 @@ class Observation:
     """One answer: what was seen, and what to do if it is not as it should be.
 
     `checked` is false where there was nothing, or too little, to check. Such an answer has `passed`.
+    `is_damage` says that what it reads is damaged: of other answers nobody can tell whether they are right.
     """
 
     name: str
@@ -23,6 +24,7 @@ class Observation:
     seen: str
     remedy: str = ""
     checked: bool = True
+    is_damage: bool = False
 
 
 def lacks(session: Session, *tables: str) -> bool:

@@ -317,7 +317,7 @@ def test_status_shows_batches_figures_and_what_to_do_about_what_fails(call: Call
     assert "Next: " in ended.stdout
     assert found["batches"][0]["rows_quarantined"] == 58
     assert found["sources"][0]["rows"] == 942
-    assert {"name", "passed", "seen", "remedy", "checked"} == set(found["observations"][0])
+    assert {"name", "passed", "seen", "remedy", "checked", "is_damage"} == set(found["observations"][0])
 
 
 @pytest.fixture(scope="module")

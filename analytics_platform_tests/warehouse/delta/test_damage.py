@@ -174,6 +174,14 @@ def test_status_shows_what_can_be_read_beside_a_damaged_table(platform: Platform
     assert bool(found.batches) is (table == BUILT)
 
 
+def test_the_next_step_is_to_put_damage_right_before_other_checks(platform: Platform) -> None:
+    moved = Path(platform.warehouse.name) / BUILT
+    lose(data(moved))
+    found = read_status(platform.settings, dt.datetime.now(dt.UTC) + dt.timedelta(days=10))
+    assert next(each.name for each in found.observations if not each.passed) == "fresh"
+    assert found.next_step.startswith(f"Move {moved} away, then `analytics-platform materialize --days all`")
+
+
 def test_a_folder_that_cannot_be_written_is_named_with_its_cause(platform: Platform) -> None:
     root = Path(platform.warehouse.name)
     become_root = become_nobody(root.parent)
