@@ -273,6 +273,9 @@ def _by_value(row: tuple[object, ...], documents: Sequence[int]) -> tuple[object
     if not documents:
         return row
     return tuple(
-        json.dumps(json.loads(str(value)), sort_keys=True) if place in documents and value is not None else value
+        # Whole numbers as text: Python refuses to convert more than 4,300 digits, which a document may have.
+        json.dumps(json.loads(str(value), parse_int="number {}".format), sort_keys=True)
+        if place in documents and value is not None
+        else value
         for place, value in enumerate(row)
     )
