@@ -127,8 +127,11 @@ def materialize(
             if any("__" in step for step, _ in failed):
                 print("What is not named as failed or rejected is loaded. No day is built until the rest is settled.")
             elif chosen:
-                touched, _ = _waiting(instance, settings)
-                wanted = _hull(touched)
+                try:
+                    touched, _ = _waiting(instance, settings)
+                    wanted = _hull(touched)
+                except DamageError:  # the step that builds the table fails with it; the others are built
+                    wanted = all_days(settings)
                 print(f"Building {wanted}." if wanted else "Nothing new was loaded: no day to build.")
         if chosen and wanted:
             not_built = _run(definitions, instance, chosen, wanted, debug, touched)

@@ -23,6 +23,7 @@ from analytics_platform.transform.lookups.tables import LOOKUPS, tables_with
 from analytics_platform.warehouse import Loaded, Session
 from analytics_platform.warehouse.ledger import damaged_batches, record_results
 from analytics_platform.warehouse.load import SMALL_BYTES, TOGETHER, load_new_batches
+from analytics_platform.warehouse.session import DamageError
 from analytics_platform.warehouse.spreadsheet import write_spreadsheets
 from analytics_platform.warehouse.touched import days_to_build
 
@@ -106,7 +107,10 @@ def _metadata(
 ) -> dict[str, dg.MetadataValue]:
     name = contract.table.name
     rows = session.count(name)
-    to_build = days_to_build(session, [batch.batch_id for batch, _ in new], settings)
+    try:
+        to_build = days_to_build(session, [batch.batch_id for batch, _ in new], settings)
+    except DamageError as error:  # of a table that is built: its own step fails with it
+        to_build = f"not known, {error.seen}"
     return {
         "dagster/row_count": dg.MetadataValue.int(rows),
         "dagster/column_schema": dg.MetadataValue.table_schema(column_schema(contract)),

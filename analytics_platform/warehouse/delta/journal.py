@@ -13,6 +13,7 @@ last, would have every reader look for rows without a ledger, and could not tell
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
@@ -81,7 +82,8 @@ class Part:
 class Entry:
     """A transaction that is committed: what it changes, and how.
 
-    The last one has the names of all tables that were `known` before: those that transactions changed.
+    The last one has the names of all tables that were `known` before: those that transactions changed. It was made
+    `at_ms` after 1970; 0 in older journals.
     """
 
     number: int
@@ -89,13 +91,14 @@ class Entry:
     parts: Sequence[Part]
     steps: Sequence[JournalStep]
     known: Sequence[str] = ()
+    at_ms: int = 0
 
     @classmethod
     def read(cls, text: str) -> Entry:
         """Read what `text` gives."""
         found = json.loads(text)
         parts, steps = [Part(**each) for each in found["parts"]], [JournalStep(**each) for each in found["steps"]]
-        return cls(found["number"], found["staged"], parts, steps, found.get("known", ()))
+        return cls(found["number"], found["staged"], parts, steps, found.get("known", ()), found.get("at_ms", 0))
 
     @property
     def text(self) -> str:
@@ -127,14 +130,31 @@ class Journal:
         """Return the tables that transactions after `number` changed, as last read; None if that is not known."""
         if self._entries and self._entries[0].number > number + 1:
             return None
-        return {step.table for entry in self._entries if entry.number > number for step in entry.steps}
+        return set().union(*(_tables_of(entry) for entry in self._entries if entry.number > number))
 
     def misses(self, name: str) -> bool:
         """Return whether a table that transactions changed is lost. One that is built is not if its folder is gone."""
-        if not self._is_known and (table := self._place.table(JOURNAL)):
-            self._entries, self._is_known = self._stored(table), True  # a session that only reads does not settle it
         is_lost = name not in tables_to_build() or self._place.has_folder(name)
         return is_lost and name in _known(self._entries)
+
+    def know(self) -> None:
+        """Read the entries, unless they were: what a table lacks is seen by one that is opened after that."""
+        if not self._is_known and (table := self._place.table(JOURNAL)):
+            self._entries = self._stored(table)  # a session that only reads does not settle it
+        self._is_known = True
+
+    def is_behind(self, name: str, table: DeltaTable) -> bool:
+        """Return whether a table lacks a step of a transaction: the last entries of its log are lost."""
+        made, since = table.transaction_version(_APP), 0
+        if made is None and name in tables_to_build():  # it was moved away, perhaps, and made anew
+            made, since = 0, table.metadata().created_time or 0
+        lacking = [x for x in self._entries if x.number > (made or 0) and x.at_ms >= since and name in _tables_of(x)]
+        if not lacking or lacking[0] is not self._entries[-1]:
+            return bool(lacking)
+        if self._place.files(f"{STAGED}/{lacking[0].staged}"):  # the steps of the last one are not all made
+            return False
+        latest = self._place.table(name)
+        return latest is not None and not _is_made(lacking[0], latest)
 
     def commit(self, base: int, staged: str, parts: Sequence[Part], steps: Sequence[JournalStep]) -> int:
         """Make a transaction that looked at the tables when `base` was the last one; return its number.
@@ -143,7 +163,8 @@ class Journal:
         """
         for _ in range(_TRIES):
             self._check(base, parts)
-            entry = Entry(self._entries[-1].number + 1 if self._entries else 1, staged, parts, steps)
+            number, now_ms = self._entries[-1].number + 1 if self._entries else 1, round(time.time() * 1000)
+            entry = Entry(number, staged, parts, steps, at_ms=now_ms)
             try:
                 self._write(entry)
             except CommitFailedError:
@@ -262,6 +283,10 @@ def is_there(place: DeltaPlace) -> bool:
 def _known(entries: Iterable[Entry]) -> list[str]:
     """Name the tables that transactions have changed."""
     return sorted({name for each in entries for name in (*each.known, *(step.table for step in each.steps))})
+
+
+def _tables_of(entry: Entry) -> set[str]:
+    return {step.table for step in entry.steps}
 
 
 def _is_made(entry: Entry, table: DeltaTable) -> bool:

@@ -24,7 +24,7 @@ from analytics_platform.contracts.ddl import column_types, table_doc
 from analytics_platform.contracts.sql import quote, quote_table
 from analytics_platform.transform import Query
 from analytics_platform.warehouse.delta.changes import TableChanges, names_in, stored
-from analytics_platform.warehouse.delta.damage import damaged
+from analytics_platform.warehouse.delta.damage import damaged, folder_of
 from analytics_platform.warehouse.delta.journal import Journal
 from analytics_platform.warehouse.delta.place import WRITTEN, DeltaPlace, schema_of, show
 from analytics_platform.warehouse.duckdb import ROW_GROUP, DuckDBSession
@@ -115,9 +115,15 @@ class DeltaTables(DuckDBSession):
 
     def _open(self, name: str) -> DeltaTable | None:
         """Open a table, if there is one. Raises `DamageError` for one that there was."""
-        table = self._place.table(name, self._as_of)
-        if table is None and self._as_of is None and self._journal.misses(name):
+        if self._as_of is not None:
+            return self._place.table(name, self._as_of)
+        self._journal.know()
+        table = self._place.table(name)
+        if table is None and self._journal.misses(name):
             raise damaged(self._place.root, name, "its folder has no table any more")
+        if table is not None and self._journal.is_behind(name, table):
+            missing = f"{folder_of(name)}/_delta_log/{table.version() + 1:020}.json"
+            raise damaged(self._place.root, name, f"{missing} is missing")
         return table
 
     def _show(self, name: str) -> None:
