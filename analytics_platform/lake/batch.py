@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
 
+from analytics_platform.errors import count
 from analytics_platform.lake.codec import LakeError, Place, open_decoded
 
 CHUNK_BYTES = 1 << 20
@@ -101,7 +102,7 @@ class Batch:
             return self._damaged(f"cannot be read ({error.strerror})")
         if not self.fault and isinstance(self.path, Path) and not self.path.is_file():
             return self._damaged(not_a_file(self.path))  # to open a named pipe would wait for ever
-        return self.fault if size == self.size else self._damaged(f"has {size:,} bytes instead of {self.size:,}")
+        return self.fault if size == self.size else self._damaged(f"has {count(size, 'byte')} instead of {self.size:,}")
 
     @contextmanager
     def open(self) -> Iterator[BinaryIO]:
