@@ -68,7 +68,7 @@ def watch(session: Session, settings: Settings, now: dt.datetime) -> Iterator[Ob
         try:
             yield question(session, settings, now)
         except DamageError as error:  # others may read other tables
-            yield Observation(name, False, error.seen, f"{error.remedy[0].upper()}{error.remedy[1:]}.", True)
+            yield Observation(name, False, error.seen, f"{error.remedy[0].upper()}{error.remedy[1:]}.", is_damage=True)
 
 
 def is_fresh(session: Session, settings: Settings, now: dt.datetime) -> Observation:
