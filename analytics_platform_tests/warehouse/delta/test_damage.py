@@ -166,6 +166,28 @@ def test_a_damaged_mart_fails_its_own_step_and_files_are_loaded(
         assert session.count("ops.pipeline_logs") == 2
 
 
+@pytest.mark.parametrize("table", ["cleaned.daily_rates", "ops.rule_results"])
+def test_files_are_loaded_beside_a_damaged_table_that_says_which_days_to_build(
+    tmp_path: Path, table: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    platform = on_delta(tmp_path)
+    with platform.session() as session:
+        load_rows(platform, session, [click("ada", "2026-03-01T10:00:00")], "0.csv")
+        build(session, DAYS, platform.settings, needed("cleaned.daily_rates"))
+        session.ensure(RuleResults)
+    foreign(Path(platform.warehouse.name) / table.replace(".", "/"))
+    platform.landing.joinpath("1.csv").write_text(to_csv([click("kim", "2026-03-02T10:00:00")]))
+    built = ("raw/clickstream", "cleaned/clickstream", "cleaned/daily_rates", "cleaned/urls")
+    chosen = " or ".join(f'key:"{name}"' for name in built)
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "home"))
+    assert not materialize(build_definitions(platform.settings), platform.settings, chosen, None, debug=False)
+    said = capsys.readouterr().out
+    assert f"{table} in the warehouse {platform.warehouse.name} is damaged: " in said
+    with platform.session(read_only=True) as session:
+        assert session.count("ops.pipeline_logs") == 2
+        assert ("cleaned.urls" in session.tables()) is (table == "cleaned.daily_rates")
+
+
 @pytest.mark.parametrize("table", [BUILT, LEDGER])
 def test_status_shows_what_can_be_read_beside_a_damaged_table(platform: Platform, table: str) -> None:
     file = lose(data(Path(platform.warehouse.name) / table))
