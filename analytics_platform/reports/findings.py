@@ -39,6 +39,7 @@ from analytics_platform.reports.wording import (
     shown,
     span,
     whole,
+    worth,
 )
 from analytics_platform.transform import DayRange
 from analytics_platform.warehouse import Session
@@ -178,9 +179,9 @@ def _figures(facts: Facts) -> tuple[tuple[str, str], ...]:
         ("Sessions", whole(total.sessions)),
         ("Visitors", whole(facts.visitors)),
         ("Orders", whole(total.orders)),
-        ("Revenue", shown(total.known_revenue)),
+        ("Revenue", worth(total.known("revenue"))),
         ("Refunds", money(total.refunds)),
-        ("Net revenue", shown(total.known_net)),
+        ("Net revenue", worth(total.known("net_revenue"))),
         ("Average order", shown(total.average_order)),
         ("Conversion", percent(total.conversion)),
     )

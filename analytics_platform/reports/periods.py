@@ -5,12 +5,15 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass, fields
 from decimal import Decimal
+from typing import Any
 
 import polars as pl
 
 from analytics_platform.reports.wording import share
 
 WEEK = 7
+IS_WORTH_KNOWN = (pl.col("orders") == 0) | (pl.col("unknown") < pl.col("orders"))
+"""Whether the revenue of a day is known: not if there are orders, and none of them has a known amount."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +47,9 @@ class Total:
         """Whether revenue is known: not if there are orders, and none of them has a known amount."""
         return not self.orders or self.unknown < self.orders
 
-    @property
-    def known_revenue(self) -> Decimal | None:
-        """Revenue, if it is known."""
-        return self.revenue if self.is_worth_known else None
-
-    @property
-    def known_net(self) -> Decimal | None:
-        """Net revenue, if it is known."""
-        return self.net_revenue if self.is_worth_known else None
+    def known(self, measure: str) -> Any:
+        """Return a sum; None for revenue and net revenue that are not known."""
+        return None if measure in ("revenue", "net_revenue") and not self.is_worth_known else getattr(self, measure)
 
     @property
     def average_order(self) -> Decimal | None:

@@ -18,7 +18,7 @@ from matplotlib.ticker import FormatStrFormatter, MaxNLocator
 from analytics_platform.reports import drawing
 from analytics_platform.reports.colours import BLUE, COLOURS, GREEN, INK, LINE, MUTED, ORANGE, VERMILLION, colour_of
 from analytics_platform.reports.data_quality import day_errors
-from analytics_platform.reports.periods import WEEK
+from analytics_platform.reports.periods import IS_WORTH_KNOWN, WEEK
 from analytics_platform.reports.queries import TOP
 from analytics_platform.reports.sentences import credit_shares
 from analytics_platform.reports.wording import (
@@ -51,17 +51,21 @@ def _trend(axes: Axes, values: Sequence[float], complete: int, colour: str, mean
     if means:
         bold = pl.Series(values[:complete]).rolling_mean(WEEK)
         axes.plot(places[:complete], bold.to_list(), color=colour, linewidth=2.2)
-    peak = max(places, key=lambda place: values[place])
+    heights = [0.0 if math.isnan(value) else value for value in values]
+    peak = max(places, key=lambda place: heights[place])
     side = "left" if peak < len(values) / 10 else "right" if peak > len(values) * 0.9 else "center"
-    if values[peak] > 0:
-        drawing.note(axes, f"{values[peak]:,.0f}", (peak, values[peak]), INK, side)
-    drawing.value_axis(axes, values)
+    if heights[peak] > 0:
+        drawing.note(axes, f"{heights[peak]:,.0f}", (peak, heights[peak]), INK, side)
+    drawing.value_axis(axes, heights)
 
 
 def trends_plot(days: pl.DataFrame, narrow: bool) -> bytes:
     """Draw sessions, orders and revenue by day, one above the other."""
     figure = drawing.new_figure(narrow, 5.4)
     panels = figure.subplots(3, 1, sharex=True)
+    days = days.with_columns(
+        revenue=pl.when(IS_WORTH_KNOWN).then(pl.col("revenue").cast(pl.Float64)).otherwise(math.nan)
+    )
     complete = int(days["is_complete"].sum())
     means = 2 * WEEK <= complete <= _LONG
     remark = " (bold: mean of 7 days)" if means else ""
@@ -119,6 +123,9 @@ def devices_plot(devices: pl.DataFrame, narrow: bool) -> bytes:
     for offset, measure, colour in ((-0.19, "sessions", BLUE), (0.19, "revenue", ORANGE)):
         total = Decimal(devices[measure].sum())
         ratios = [share(value, total) for value in devices[measure]]
+        if measure == "revenue":
+            unknown = zip(ratios, devices["unknown"], strict=True)
+            ratios = [None if number and not ratio else ratio for ratio, number in unknown]
         places = [place + offset for place in range(len(devices))]
         bars = axes.barh(places, [ratio or 0.0 for ratio in ratios], 0.36, color=colour, label=f"Share of {measure}")
         axes.bar_label(bars, [percent(ratio) for ratio in ratios], padding=4, fontsize=9, color=INK)

@@ -177,13 +177,14 @@ def read_devices(session: Session, days: DayRange = ALL_DAYS) -> pl.DataFrame:
     sql = """
         SELECT
             device_type, sum(sessions)::BIGINT AS visits, sum(bounces)::BIGINT,
-            sum(round(coalesce(conversion_rate, 0) * sessions))::BIGINT, sum(orders)::BIGINT, sum(revenue)
+            sum(round(coalesce(conversion_rate, 0) * sessions))::BIGINT, sum(orders)::BIGINT, sum(revenue),
+            sum(coalesce(unknown_amounts, 0))::BIGINT
         FROM marts.device_daily
         WHERE date BETWEEN $first AND $last
         GROUP BY device_type
         ORDER BY visits DESC, device_type
         """
-    return frame(session, "device_type sessions bounces converted orders revenue", sql, days)
+    return frame(session, "device_type sessions bounces converted orders revenue unknown", sql, days)
 
 
 def read_credits(session: Session, days: DayRange = ALL_DAYS, sources: Sequence[str] = ()) -> pl.DataFrame:
@@ -196,13 +197,19 @@ def read_credits(session: Session, days: DayRange = ALL_DAYS, sources: Sequence[
             coalesce(sum(orders) FILTER (WHERE model = 'last_non_direct'), 0)::BIGINT,
             coalesce(sum(revenue) FILTER (WHERE model = 'first_touch'), 0),
             coalesce(sum(revenue) FILTER (WHERE model = 'last_touch'), 0) AS last_revenue,
-            coalesce(sum(revenue) FILTER (WHERE model = 'last_non_direct'), 0)
+            coalesce(sum(revenue) FILTER (WHERE model = 'last_non_direct'), 0),
+            coalesce(sum(unknown_amounts) FILTER (WHERE model = 'first_touch'), 0)::BIGINT,
+            coalesce(sum(unknown_amounts) FILTER (WHERE model = 'last_touch'), 0)::BIGINT,
+            coalesce(sum(unknown_amounts) FILTER (WHERE model = 'last_non_direct'), 0)::BIGINT
         FROM marts.attribution
         WHERE date BETWEEN $first AND $last AND {OF_SOURCES}
         GROUP BY channel
         ORDER BY last_revenue DESC, last_orders DESC, channel
         """
-    columns = "channel first_orders last_orders indirect_orders first_revenue last_revenue indirect_revenue"
+    columns = (
+        "channel first_orders last_orders indirect_orders first_revenue last_revenue indirect_revenue first_unknown "
+        "last_unknown indirect_unknown"
+    )
     return frame(session, columns, sql, days, **chosen(sources))
 
 
@@ -231,7 +238,8 @@ def read_products(
             SELECT
                 product_id, sum(views)::BIGINT AS views, sum(add_to_carts)::BIGINT AS add_to_carts,
                 sum(orders)::BIGINT AS orders, sum(quantity)::BIGINT AS quantity, sum(revenue) AS revenue,
-                sum(refunds) AS refunds, sum(net_revenue) AS net_revenue
+                sum(refunds) AS refunds, sum(net_revenue) AS net_revenue,
+                sum(coalesce(unknown_amounts, 0))::BIGINT AS unknown
             FROM marts.product_daily
             WHERE date BETWEEN $first AND $last
             GROUP BY product_id
@@ -239,7 +247,7 @@ def read_products(
         named AS (
             SELECT
                 sold.product_id, coalesce(products.product_name, '') AS product_name, views, add_to_carts, orders,
-                quantity, revenue, refunds, net_revenue
+                quantity, revenue, refunds, net_revenue, unknown
             FROM sold
             LEFT JOIN star.dim_product AS products ON sold.product_id = products.product_id AND products.is_current
         ),
@@ -258,7 +266,7 @@ def read_products(
         LIMIT $top
         """
     columns = (
-        "product_id product_name views add_to_carts orders quantity revenue refunds net_revenue products_sold "
+        "product_id product_name views add_to_carts orders quantity revenue refunds net_revenue unknown products_sold "
         "total_revenue total_refunds orders_revenue orders_refunds"
     )
     ids = {"all_products": not only, "products": list(only) or [""]}
@@ -272,19 +280,19 @@ def read_variants(session: Session, products: Sequence[str]) -> pl.DataFrame:
             SELECT
                 product_id, coalesce(max(product_name), '') AS product_name, coalesce(variant, '') AS variant,
                 count(DISTINCT event_id) AS orders,
-                sum(coalesce(quantity, 1))::BIGINT AS quantity, sum(coalesce(amount, 0)) AS revenue
+                sum(coalesce(quantity, 1))::BIGINT AS quantity, sum(coalesce(amount, 0)) AS revenue,
+                count(DISTINCT CASE WHEN amount IS NULL THEN event_id END) AS unknown
             FROM star.fact_order_items
             WHERE list_contains($products, product_id)
             GROUP BY product_id, coalesce(variant, '')
         )
-        SELECT product_id, product_name, variant, orders, quantity, revenue
+        SELECT product_id, product_name, variant, orders, quantity, revenue, unknown
         FROM (SELECT *, count(*) OVER (PARTITION BY product_id) AS variants FROM sold) AS counted
         WHERE variants > 1
         ORDER BY product_id, revenue DESC, variant
         """
-    return frame(
-        session, "product_id product_name variant orders quantity revenue", sql, products=list(products) or [""]
-    )
+    columns = "product_id product_name variant orders quantity revenue unknown"
+    return frame(session, columns, sql, products=list(products) or [""])
 
 
 def read_lists(session: Session, top: int = TOP) -> pl.DataFrame:
@@ -295,13 +303,13 @@ def read_lists(session: Session, top: int = TOP) -> pl.DataFrame:
     sql = """
         SELECT
             list_id, coalesce(list_name, ''), sessions, impressions, clicks, purchases, engagement_rate, revenue,
-            count(*) OVER ()
+            count(*) OVER (), coalesce(unknown_amounts, 0)
         FROM marts.list_performance
         WHERE engagement_rate IS NOT NULL
         ORDER BY engagement_rate DESC, sessions DESC, list_id
         LIMIT $top
         """
-    columns = "list_id list_name sessions impressions clicks purchases engagement_rate revenue lists"
+    columns = "list_id list_name sessions impressions clicks purchases engagement_rate revenue lists unknown"
     return frame(session, columns, sql, top=top)
 
 
@@ -311,7 +319,8 @@ def read_bought(session: Session, top: int = TOP_BOUGHT) -> pl.DataFrame:
         WITH viewed AS (SELECT *, avg(views) OVER () AS average_views FROM marts.product_performance)
         SELECT
             product_id, coalesce(product_name, ''), views, purchases, view_to_purchase_rate, revenue, refunds,
-            net_revenue, average_views::DOUBLE, count(*) OVER ()
+            net_revenue, average_views::DOUBLE, count(*) OVER (),
+            coalesce(unknown_amounts, 0)
         FROM viewed
         WHERE views > 0 AND views >= average_views
         ORDER BY view_to_purchase_rate DESC, purchases DESC, product_id
@@ -319,6 +328,6 @@ def read_bought(session: Session, top: int = TOP_BOUGHT) -> pl.DataFrame:
         """
     columns = (
         "product_id product_name views purchases view_to_purchase_rate revenue refunds net_revenue average_views "
-        "products"
+        "products unknown"
     )
     return frame(session, columns, sql, top=top)

@@ -185,7 +185,8 @@ def devices_sentence(devices: pl.DataFrame) -> str:
     most = max(rows, key=lambda row: (row["sessions"], row["device_type"]))
     visits = percent(share(most["sessions"], sessions))
     brings = f"{capital(clean(most['device_type']))} brings {visits} of the sessions"
-    if (part := share(most["revenue"], revenue)) is not None:
+    is_known = most["revenue"] or not most["unknown"]
+    if is_known and (part := share(most["revenue"], revenue)) is not None:
         brings += f" and {percent(part)} of the revenue"
     return f"{brings}; {_best_converting(rows, most, sessions)}."
 
@@ -244,7 +245,9 @@ def products_sentence(products: pl.DataFrame) -> str:
     part = share(best["revenue"], total)
     if part is None:
         most = f"“{label(sold[0], 'product')}” was ordered most, {count(sold[0]['quantity'], 'piece')}"
-        return f"{most}, but the products brought no revenue{reconciled}."
+        unknown = any(row["unknown"] for row in sold)
+        nothing = "no amount is known" if unknown else "the products brought no revenue"
+        return f"{most}, but {nothing}{reconciled}."
     made = f"{money(best['revenue'])} from {count(best['orders'], 'order')}"
     first = f"“{label(best, 'product')}” sold best: {made}, {percent(part)} of the revenue of all products"
     if len(sold) < 2 or best["products_sold"] <= len(sold):

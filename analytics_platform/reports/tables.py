@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -15,17 +14,19 @@ from analytics_platform.reports.sentences import credit_shares
 from analytics_platform.reports.wording import (
     ENGAGED,
     NOTHING,
+    UNKNOWN,
     capital,
     change,
     clean,
     day,
     label,
-    money,
     percent,
     points,
     share,
     shown,
     span,
+    whole,
+    worth,
 )
 
 LATEST = 10
@@ -65,26 +66,35 @@ def _table(
     def text(row: dict[str, Any], cell: str | Callable[[dict[str, Any]], str]) -> str:
         if not isinstance(cell, str):
             return cell(row)
-        value, old = row[cell], rows_before.get(row.get(key), {}).get(cell)
-        if cell == key or old is None:
-            return shown(value)
-        moved = points(old, value) if isinstance(value, float) else change(old, value)
-        return shown(value) if moved == NOTHING else f"{shown(value)} ({moved})"
+        now, old = _known(row, cell), rows_before.get(row.get(key), {})
+        if cell == key or now == UNKNOWN or not old or _known(old, cell) == UNKNOWN:
+            return now
+        moved = points(old[cell], row[cell]) if isinstance(row[cell], float) else change(old[cell], row[cell])
+        missing = _missing(old, cell)
+        return now if moved == NOTHING else f"{now} ({moved}{f', before{missing}' if missing else ''})"
 
     rows = tuple(tuple(text(row, cell) for cell in columns.values()) for row in frame.iter_rows(named=True))
     return TextTable(caption, tuple(columns), rows, names) if rows else None
 
 
-def _worth(measure: str) -> Callable[[dict[str, Any]], str]:
-    """Show an amount and how many orders are not in it; one of which nothing is known is not 0."""
+_ORDERS = {
+    "revenue": "unknown", "net_revenue": "unknown", "first_revenue": "first_unknown", "last_revenue": "last_unknown",
+    "indirect_revenue": "indirect_unknown",
+}  # fmt: skip
+"""The column that counts the orders which are not in an amount."""
 
-    def text(row: dict[str, Any]) -> str:
-        if row["unknown"] and row["unknown"] == row["orders"]:
-            return "amount unknown"
-        missing = f" + {row['unknown']} unknown" if row["unknown"] else ""
-        return shown(row[measure]) + missing
 
-    return text
+def _missing(row: dict[str, Any], cell: str) -> str:
+    """Say how many amounts a sum lacks: ` + 2 unknown`."""
+    orders = row.get(_ORDERS.get(cell, ""))
+    return f" + {whole(orders)} unknown" if orders else ""
+
+
+def _known(row: dict[str, Any], cell: str) -> str:
+    """Show a value; a sum of amounts with those it lacks, and one of which nothing is known as unknown."""
+    missing = _missing(row, cell)
+    # A week whose orders were all in a currency without a rate stood there with 0 and a change of −100 %.
+    return UNKNOWN if missing and not row[cell] else shown(row[cell]) + missing
 
 
 def _ratio(part: str, total: str) -> Callable[[dict[str, Any]], str]:
@@ -100,19 +110,19 @@ def trends_table(days: pl.DataFrame) -> TextTable | None:
     rows: list[tuple[str, ...]] = []
     measures = ("sessions", "orders", *(["unknown"] if total.unknown else []), "revenue", "refunds", "net_revenue")
     for measure in measures:
-        value, (date, best) = getattr(total, measure), best_day(days, measure)
-        mean = value / total.days
-        average = money(mean) if isinstance(mean, Decimal) else f"{mean:,.1f}"
+        value, (date, best) = total.known(measure), best_day(days, measure)
+        mean = None if value is None else value / total.days
+        average = f"{mean:,.1f}" if isinstance(mean, float) else worth(mean)
         top = f"{shown(best)} ({day(date)})" if best > 0 else NOTHING
         name = "Orders of unknown amount" if measure == "unknown" else capital(measure.replace("_", " "))
-        rows.append((name, shown(value), average, top))
+        rows.append((name, UNKNOWN if value is None else shown(value), average, top))
     conversion: tuple[str, ...] = ("Conversion", percent(total.conversion), "", "")
     if weeks is not None:
         before, after = weeks
         header += (span(after.first, after.last), span(before.first, before.last), "Change")
         for place, measure in enumerate(measures):
-            now, then = getattr(after, measure), getattr(before, measure)
-            rows[place] += (shown(now), shown(then), change(then, now))
+            now, then = after.known(measure), before.known(measure)
+            rows[place] += (*(UNKNOWN if sum is None else shown(sum) for sum in (now, then)), change(then, now))
         conversion += (percent(after.conversion), percent(before.conversion), "")
     return TextTable(f"All days, {span(total.first, total.last)}", header, (*rows, conversion))
 
@@ -179,19 +189,19 @@ def customers_table(customers: pl.DataFrame, caption: str = "Most active custome
     """Show customers, what they did and what they bought."""
     columns: Columns = {
         "Customer": lambda row: label(row, "user", 40), "City": "city", "Favourite": "favourite_product",
-        "Last seen": "last_active_at", "Interactions": "interactions", "Orders": "orders", "Revenue": _worth("revenue"),
+        "Last seen": "last_active_at", "Interactions": "interactions", "Orders": "orders", "Revenue": "revenue",
     }  # fmt: skip
     return _table(f"{caption}; the favourite is the product they viewed most", columns, customers, names=4)
 
 
 persons_table = partial(_table, "All who ever ordered, by revenue; who never signed in is a person for each browser", {
     "Person": "person_id", "Last order": lambda row: day(row["last_order_date"], year=True), "Orders": "orders",
-    "Revenue": _worth("revenue"), "Refunds": "refunds", "Net": _worth("net_revenue"),
+    "Revenue": "revenue", "Refunds": "refunds", "Net": "net_revenue",
 }, names=2)  # fmt: skip
 
 cities_table = partial(_table, "Cities, by revenue", {
     "City": lambda row: clean(row["city"]) or "City not known", "Customers": "customers",
-    "Have bought": _ratio("buyers", "customers"), "Orders": "orders", "Revenue": _worth("revenue"),
+    "Have bought": _ratio("buyers", "customers"), "Orders": "orders", "Revenue": "revenue",
 })  # fmt: skip
 
 orphans_table = partial(_table, "Users in events, and those of them who are no known customers", {

@@ -13,6 +13,9 @@ from typing import Any
 NOTHING = "–"
 """What stands for a number that does not exist, such as a share of nothing."""
 
+UNKNOWN = "amount unknown"
+"""What stands for a sum of amounts of which none is known: it is not 0."""
+
 ENGAGED = "a click, a view, a cart or a purchase"
 """What a session has of a product list that engages, as in the contract of `marts.list_performance`."""
 
@@ -41,6 +44,11 @@ def money(amount: Decimal, exact: bool = False) -> str:
     """Write `EUR 84,120`, below a thousand and if `exact` with cents, `EUR 512.30`. See `amounts_in`."""
     text = "0" if amount == 0 else f"{amount:,.0f}" if abs(amount) >= _GROSS and not exact else f"{amount:,.2f}"
     return f"{currency()} {text}".strip().replace("-", "−")
+
+
+def worth(amount: Decimal | None) -> str:
+    """Write an amount, or that it is not known."""
+    return UNKNOWN if amount is None else money(amount)
 
 
 def currency() -> str:

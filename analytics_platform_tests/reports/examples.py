@@ -35,25 +35,27 @@ _SCHEMAS: Mapping[str, dict[str, Any]] = {
     "attribution": {
         "channel": pl.String, "first_orders": pl.Int64, "last_orders": pl.Int64, "indirect_orders": pl.Int64,
         "first_revenue": _MONEY, "last_revenue": _MONEY, "indirect_revenue": _MONEY,
+        "first_unknown": pl.Int64, "last_unknown": pl.Int64, "indirect_unknown": pl.Int64,
     },
     "devices": {
         "device_type": pl.String, "sessions": pl.Int64, "bounces": pl.Int64, "converted": pl.Int64,
-        "orders": pl.Int64, "revenue": _MONEY,
+        "orders": pl.Int64, "revenue": _MONEY, "unknown": pl.Int64,
     },
     "products": {
         "product_id": pl.String, "product_name": pl.String, "views": pl.Int64, "add_to_carts": pl.Int64,
         "orders": pl.Int64, "quantity": pl.Int64, "revenue": _MONEY, "refunds": _MONEY, "net_revenue": _MONEY,
-        "products_sold": pl.Int64, "total_revenue": _MONEY, "total_refunds": _MONEY, "orders_revenue": _MONEY,
-        "orders_refunds": _MONEY,
+        "unknown": pl.Int64, "products_sold": pl.Int64, "total_revenue": _MONEY, "total_refunds": _MONEY,
+        "orders_revenue": _MONEY, "orders_refunds": _MONEY,
     },
     "lists": {
         "list_id": pl.String, "list_name": pl.String, "sessions": pl.Int64, "impressions": pl.Int64,
         "clicks": pl.Int64, "purchases": pl.Int64, "engagement_rate": pl.Float64, "revenue": _MONEY, "lists": pl.Int64,
+        "unknown": pl.Int64,
     },
     "bought": {
         "product_id": pl.String, "product_name": pl.String, "views": pl.Int64, "purchases": pl.Int64,
         "view_to_purchase_rate": pl.Float64, "revenue": _MONEY, "refunds": _MONEY, "net_revenue": _MONEY,
-        "average_views": pl.Float64, "products": pl.Int64,
+        "average_views": pl.Float64, "products": pl.Int64, "unknown": pl.Int64,
     },
     "customers": {
         "user_id": pl.String, "user_name": pl.String, "city": pl.String, "interactions": pl.Int64,
@@ -72,7 +74,7 @@ _SCHEMAS: Mapping[str, dict[str, Any]] = {
     },
     "variants": {
         "product_id": pl.String, "product_name": pl.String, "variant": pl.String, "orders": pl.Int64,
-        "quantity": pl.Int64, "revenue": _MONEY,
+        "quantity": pl.Int64, "revenue": _MONEY, "unknown": pl.Int64,
     },
     "reasons": {"reason": pl.String, "rows": pl.Int64},
     "rejected_purchases": {"date": pl.Date, "purchases": pl.Int64},
@@ -128,11 +130,34 @@ def days(
 
 
 def product(
-    name: str, orders: int, revenue: object, views: int = 0, sold: int = 1, total: object = None, shipping: int = 0
+    name: str,
+    orders: int,
+    revenue: object,
+    views: int = 0,
+    sold: int = 1,
+    total: object = None,
+    shipping: int = 0,
+    unknown: int = 0,
 ) -> list[object]:
     """A row of the products frame."""
     total = Decimal(str(revenue if total is None else total))
-    return [f"id-{name}", name, views, 0, orders, orders, revenue, 0, revenue, sold, total, 0, total + shipping, 0]
+    return [
+        f"id-{name}",
+        name,
+        views,
+        0,
+        orders,
+        orders,
+        revenue,
+        0,
+        revenue,
+        unknown,
+        sold,
+        total,
+        0,
+        total + shipping,
+        0,
+    ]
 
 
 def facts(**frames: pl.DataFrame) -> Facts:

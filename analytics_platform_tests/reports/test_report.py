@@ -5,11 +5,12 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from analytics_platform.reports.findings import NO_DATA, Report, make_report, read_facts, write_report
 from analytics_platform.reports.render import render_html, render_markdown
-from analytics_platform.reports.tables import customers_table
+from analytics_platform.reports.tables import attribution_table, customers_table, devices_table, products_table
 from analytics_platform.warehouse import DuckDBWarehouse
 from analytics_platform_tests.reports.examples import (
     AS_OF,
@@ -172,6 +173,42 @@ def test_a_customer_whose_orders_have_no_known_amount_has_no_revenue_of_nothing(
     ]
     table = customers_table(frame("customers", rows))
     assert table and [row[-1] for row in table.rows] == ["amount unknown", "40.00 + 1 unknown", "0", "0"]
+
+
+@pytest.mark.parametrize(
+    ("now", "then", "shown"),
+    [
+        ((0, 3), (900, 0), "amount unknown"),  # it was EUR 0 (−100 %)
+        ((900, 0), (0, 3), "900.00"),
+        ((600, 3), (900, 0), "600.00 + 3 unknown (−33 %)"),
+        ((600, 0), (400, 2), "600.00 (+50 %, before + 2 unknown)"),
+        ((0, 0), (900, 0), "0 (−100 %)"),
+    ],
+)
+def test_an_amount_that_is_not_known_is_neither_nothing_nor_a_change(
+    now: tuple[int, int], then: tuple[int, int], shown: str
+) -> None:
+    devices = [frame("devices", [("tv", 9, 0, 3, 3, *amounts)]) for amounts in (now, then)]
+    credits = [
+        frame("attribution", [("Email", 3, 3, 3, *[amount] * 3, *[unknown] * 3)]) for amount, unknown in (now, then)
+    ]
+    sold = [frame("products", [product("Bed", 3, amount, unknown=unknown)]) for amount, unknown in (now, then)]
+    tables = (
+        devices_table(devices[0], before=("device_type", devices[1])),
+        attribution_table(*credits),
+        products_table(sold[0], before=("product_id", sold[1])),
+    )
+    cells = [table.rows[0] for table in tables if table]
+    assert [cells[0][5], *cells[1][1:4], cells[2][5], cells[2][7]] == [shown] * 6
+
+
+def test_a_week_of_orders_of_unknown_amount_has_no_revenue_of_nothing() -> None:
+    week = days(*[(10, 2, 0)] * 7, first=dt.date(2026, 11, 8), unknown=2)
+    report = make_report(facts(days=pl.concat([days(*[(10, 2, 50)] * 7), week])), AS_OF, LIMIT)
+    assert report.sections[0].tables[0].rows[3] == (
+        "Revenue", "350.00", "25.00", "50.00 (1 Nov)", "amount unknown", "350.00", "–",
+    )  # fmt: skip
+    assert dict(make_report(facts(days=week), AS_OF, LIMIT).figures)["Net revenue"] == "amount unknown"
 
 
 def test_orders_with_an_unknown_amount_are_pointed_out() -> None:

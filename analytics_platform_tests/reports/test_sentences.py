@@ -193,6 +193,10 @@ class TestDevices:
             "which may be chance."
         )
 
+    def test_a_device_whose_amounts_are_not_known_has_no_share_of_the_revenue(self) -> None:
+        devices = frame("devices", [("mobile", 60, 20, 6, 6, 0, 6), ("desktop", 40, 9, 6, 6, 60)])
+        assert "revenue" not in say.devices_sentence(devices)
+
     def test_it_may_be_the_same(self) -> None:
         devices = frame("devices", [("mobile", 60, 20, 6, 6, 40), ("desktop", 40, 9, 1, 1, 60)])
         assert say.devices_sentence(devices).endswith(
@@ -237,6 +241,11 @@ class TestProducts:
     def test_free_products_are_counted_in_pieces(self) -> None:
         assert say.products_sentence(frame("products", [product("Gift", 3, 0)])) == (
             "“Gift” was ordered most, 3 pieces, but the products brought no revenue."
+        )
+
+    def test_pieces_whose_amount_is_not_known_are_not_called_free(self) -> None:
+        assert say.products_sentence(frame("products", [product("Bed", 3, 0, unknown=3)])) == (
+            "“Bed” was ordered most, 3 pieces, but no amount is known."
         )
 
     def test_interest_without_sales_is_said(self) -> None:

@@ -13,7 +13,8 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from analytics_platform.reports import queries, records
-from analytics_platform.reports.coverage import differences, unevenness
+from analytics_platform.reports.coverage import differences, unevenness, unknown_amounts
+from analytics_platform.reports.periods import total_of
 from analytics_platform.reports.render import escape_markdown, render_html
 from analytics_platform.reports.sentences import but, currency_sentence
 from analytics_platform.reports.tables import TextTable
@@ -148,6 +149,7 @@ def choose_days(session: Session, population: str = NO_BOTS) -> Chosen:
         reservations = differences(
             records.read_quality(session, limit, DayRange(before.first, days.last)), before, days
         )
+        reservations += unknown_amounts(total_of(queries.read_days(session, before, complete_until)))
     st.text(f"{but(f'{span(days.first, days.last, year=True)} (UTC), {compared}.', reservations)} {population}")
     return Chosen(days, before if is_covered else None, complete_until)
 

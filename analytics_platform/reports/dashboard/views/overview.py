@@ -13,12 +13,13 @@ from analytics_platform.reports.colours import BLUE, FAINT
 from analytics_platform.reports.coverage import bad_days, empty_columns, lost_purchases, unknown_amounts
 from analytics_platform.reports.dashboard import shell
 from analytics_platform.reports.dashboard.shell import KeyFigure
-from analytics_platform.reports.periods import total_of
-from analytics_platform.reports.wording import change, currency, day, money, percent, points, shown, whole
+from analytics_platform.reports.periods import IS_WORTH_KNOWN, total_of
+from analytics_platform.reports.wording import change, currency, day, money, percent, points, shown, whole, worth
 
 _CONVERSION = pl.col("converted") / pl.col("sessions") * 100
 _MEASURES = {
-    "Revenue": pl.col("revenue"), "Refunds": pl.col("refunds"), "Net revenue": pl.col("net_revenue"),
+    "Revenue": pl.when(IS_WORTH_KNOWN).then("revenue"), "Refunds": pl.col("refunds"),
+    "Net revenue": pl.when(IS_WORTH_KNOWN).then("net_revenue"),
     "Orders": pl.col("orders"), "Sessions": pl.col("sessions"), "Visitors": pl.col("visitors"),
     "Conversion, %": _CONVERSION.fill_nan(None),
 }  # fmt: skip
@@ -70,12 +71,12 @@ def figures(days: pl.DataFrame, before: pl.DataFrame) -> list[KeyFigure]:
     compared, then = total_of(complete), total_of(before[: len(complete)])
 
     def moved(measure: str, write: Callable[..., str] = change) -> str:
-        return write(getattr(then, measure, None), getattr(compared, measure, None))
+        return write(*(sums and sums.known(measure) for sums in (then, compared)))
 
     return [
-        KeyFigure("Revenue", shown(now.known_revenue), moved("known_revenue"), help=_GROSS),
+        KeyFigure("Revenue", worth(now.known("revenue")), moved("revenue"), help=_GROSS),
         KeyFigure("Refunds", money(now.refunds), moved("refunds"), "inverse"),
-        KeyFigure("Net revenue", shown(now.known_net), moved("known_net")),
+        KeyFigure("Net revenue", worth(now.known("net_revenue")), moved("net_revenue")),
         KeyFigure("Orders", whole(now.orders), moved("orders")),
         KeyFigure("Average order", shown(now.average_order), moved("average_order")),
         KeyFigure("Sessions", whole(now.sessions), moved("sessions")),

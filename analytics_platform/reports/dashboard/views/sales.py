@@ -17,7 +17,7 @@ from analytics_platform.reports.coverage import channel_gaps, empty_columns, los
 from analytics_platform.reports.dashboard import shell
 from analytics_platform.reports.dashboard.shell import Chosen, KeyFigure
 from analytics_platform.reports.periods import total_of
-from analytics_platform.reports.wording import money, percent, share, whole
+from analytics_platform.reports.wording import UNKNOWN, money, percent, share, whole, worth
 from analytics_platform.warehouse import Session
 
 _SOURCES = 200
@@ -82,7 +82,9 @@ def show_customers() -> None:
         found = customers.read_customer_totals(session)
         whose = "Users of the users API and customers of the shop's database, over all days; the same id is one person."
         part = f"{whole(found['orders'])} of {count(found['all_orders'], 'order')}"
-        theirs = f"Theirs are {part} and {money(found['revenue'])} of the {money(found['orders_revenue'])} in revenue"
+        revenue = worth(None if found["unknown"] == found["orders"] > 0 else found["revenue"])
+        of = "" if revenue == UNKNOWN else f" and {revenue} of the {money(found['orders_revenue'])} in revenue"
+        theirs = f"Theirs are {part}{of}"
         others = "; nobody there is known to have placed the others" if found["orders"] < found["all_orders"] else ""
         if found["unknown"]:
             others = f"; of their orders {whole(found['unknown'])} of unknown amount are in no sum{others}"
@@ -94,7 +96,7 @@ def show_customers() -> None:
                 KeyFigure("Seen in the shop", whole(found["active"])),
                 KeyFigure("Have bought", whole(found["buyers"])),
                 KeyFigure("Bought again", percent(share(found["repeat_buyers"], found["buyers"]))),
-                KeyFigure("Their revenue", money(found["revenue"])),
+                KeyFigure("Their revenue", revenue),
                 KeyFigure("Unknown users", whole(found["orphans"]), help=unknown),
             ]
         )
