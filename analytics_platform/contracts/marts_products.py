@@ -51,6 +51,7 @@ class ProductDaily(
     refunds: Money = column("Sum of the lines of refund events (shop currency).", sums="additive")
     net_revenue: Money = column("revenue - refunds.", sums="additive")
     unknown_amounts: Whole = without_amount(sums="semi-additive")
+    unknown_refunds: Whole = without_amount("refunds", "semi-additive")
     stock: Whole = column(
         "Pieces in the shop's database at the end of the day; missing where it is not known.",
         nullable=True,
@@ -72,6 +73,7 @@ class TopSellers(Contract, table="marts.top_sellers", key="product_id", write="u
     refunds: Money = column("Sum of the lines of refund events (shop currency).", sums="additive")
     net_revenue: Money = column("revenue - refunds.", sums="additive")
     unknown_amounts: Whole = without_amount(sums="not additive")
+    unknown_refunds: Whole = without_amount("refunds", "not additive")
 
 
 class ListPerformance(
@@ -153,6 +155,7 @@ class ProductPerformance(
     refunds: Money = column("Sum of the lines of refund events (shop currency).", sums="additive")
     net_revenue: Money = column("revenue - refunds.", sums="additive")
     unknown_amounts: Whole = without_amount("purchases", "not additive")
+    unknown_refunds: Whole = without_amount("refunds", "not additive")
     click_through_rate: Ratio = column(
         "clicks, or views that a list led to if it has no clicks at all, / impressions; missing if never shown.",
         nullable=True,
@@ -184,6 +187,7 @@ class CategorySellers(Contract, table="marts.category_sellers", key="product_id"
     refunds: Money = column("Sum of the lines of refund events (shop currency).", sums="additive")
     net_revenue: Money = column("revenue - refunds.", sums="additive")
     unknown_amounts: Whole = without_amount(sums="not additive")
+    unknown_refunds: Whole = without_amount("refunds", "not additive")
     share_of_category: Ratio = column(
         "revenue / revenue of the category; missing if that is 0.", nullable=True, sums="not additive"
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from analytics_platform.contracts.base import Contract, Day, Flag, Instant, Money, Text, Whole, column
+from analytics_platform.contracts.base import Contract, Day, Flag, Instant, Money, Text, Whole, column, without_amount
 from analytics_platform.contracts.sessionized import REFUND_BASES
 from analytics_platform.contracts.star import dimensions
 from analytics_platform.contracts.table import Days, Everything, TouchedKeys
@@ -71,6 +71,7 @@ class FactOrders(
         nullable=True,
         sums="additive",
     )
+    unknown_refunds: Whole = without_amount("refunds of it", "additive")
     shop_order_id: Whole = column("The order in the shop's database (cleaned.orders).", nullable=True)
     status: Text = column("placed or cancelled there; missing for one that it does not have.", nullable=True)
     order_number: Whole = column(

@@ -59,6 +59,13 @@ def unknown_amounts(total: Total | None) -> Iterator[str]:
         yield f"{part} {'has' if total.unknown == 1 else 'have'} an unknown amount, which is in no sum"
 
 
+def unknown_refunds(total: Total | None) -> Iterator[str]:
+    """Name the refunds whose amount is unknown: net revenue is before them."""
+    if total and total.unknown_refunds:
+        part = f"{count(total.unknown_refunds, 'refund')} of {span(total.first, total.last)}"
+        yield f"{part} {'has' if total.unknown_refunds == 1 else 'have'} an unknown amount, which is in no sum"
+
+
 def unevenness(quality: pl.DataFrame) -> list[str]:
     """Name what makes days hard to tell together: much more rejected, sources that begin or end, and empty columns."""
     events = _events(quality)

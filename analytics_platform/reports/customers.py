@@ -54,10 +54,12 @@ def read_customer_totals(session: Session) -> dict[str, Any]:
 def read_persons(session: Session, top: int) -> pl.DataFrame:
     """Return the persons who brought most revenue, over all days."""
     sql = """
-        SELECT person_id, last_order_date, orders, revenue, refunds, net_revenue, coalesce(unknown_amounts, 0)
+        SELECT person_id, last_order_date, orders, revenue, refunds, net_revenue, coalesce(unknown_amounts, 0),
+            coalesce(unknown_refunds, 0)
         FROM marts.customer_revenue ORDER BY rank LIMIT $top
         """
-    return frame(session, "person_id last_order_date orders revenue refunds net_revenue unknown", sql, top=top)
+    columns = "person_id last_order_date orders revenue refunds net_revenue unknown unknown_refunds"
+    return frame(session, columns, sql, top=top)
 
 
 def read_cities(session: Session, top: int) -> pl.DataFrame:

@@ -24,6 +24,7 @@ from analytics_platform.reports.coverage import (
     unevenness,
     unfinished_sentence,
     unknown_amounts,
+    unknown_refunds,
 )
 from analytics_platform.reports.drawing import Plot, draw
 from analytics_platform.reports.periods import total_of, weeks_of
@@ -32,14 +33,13 @@ from analytics_platform.reports.render import render_html, render_markdown
 from analytics_platform.reports.tables import TextTable
 from analytics_platform.reports.wording import (
     amounts_in,
+    figure,
     listed,
     moment,
-    money,
     percent,
     shown,
     span,
     whole,
-    worth,
 )
 from analytics_platform.transform import DayRange
 from analytics_platform.warehouse import Session
@@ -179,9 +179,9 @@ def _figures(facts: Facts) -> tuple[tuple[str, str], ...]:
         ("Sessions", whole(total.sessions)),
         ("Visitors", whole(facts.visitors)),
         ("Orders", whole(total.orders)),
-        ("Revenue", worth(total.known("revenue"))),
-        ("Refunds", money(total.refunds)),
-        ("Net revenue", worth(total.known("net_revenue"))),
+        ("Revenue", figure(total.row, "revenue")),
+        ("Refunds", figure(total.row, "refunds")),
+        ("Net revenue", figure(total.row, "net_revenue")),
         ("Average order", shown(total.average_order)),
         ("Conversion", percent(total.conversion)),
     )
@@ -239,6 +239,7 @@ def reservations(facts: Facts) -> Mapping[str, Sequence[str]]:
     is_telling = total and rejected["purchases"].sum() >= _TELLING * total.orders
     missing = [*(lost if is_telling else ()), *unknown_amounts(total)]
     found |= {subject: [*found.get(subject, ()), *missing] for subject in ("attribution", "devices", "products")}
+    found["products"] = [*found["products"], *unknown_refunds(total)]
     if weeks := weeks_of(facts.days):
         before, after = weeks
         found["trends"] = [

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from decimal import Decimal
 from typing import Any
 
 import polars as pl
 
-from analytics_platform.reports.wording import share
+from analytics_platform.reports.wording import is_known, share
 
 WEEK = 7
-IS_WORTH_KNOWN = (pl.col("orders") == 0) | (pl.col("unknown") < pl.col("orders"))
-"""Whether the revenue of a day is known: not if there are orders, and none of them has a known amount."""
+IS_WORTH_KNOWN = (pl.col("revenue") != 0) | (pl.col("unknown") == 0)
+"""Whether the revenue of a day is known: not if orders have no known amount, and others bring nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,7 @@ class Total:
     orders: int
     converted: int
     unknown: int
+    unknown_refunds: int
     revenue: Decimal
     refunds: Decimal
     net_revenue: Decimal
@@ -44,12 +45,13 @@ class Total:
 
     @property
     def is_worth_known(self) -> bool:
-        """Whether revenue is known: not if there are orders, and none of them has a known amount."""
-        return not self.orders or self.unknown < self.orders
+        """Whether revenue is known: not if orders have no known amount, and others bring nothing."""
+        return is_known(self.row, "revenue")
 
-    def known(self, measure: str) -> Any:
-        """Return a sum; None for revenue and net revenue that are not known."""
-        return None if measure in ("revenue", "net_revenue") and not self.is_worth_known else getattr(self, measure)
+    @property
+    def row(self) -> dict[str, Any]:
+        """The sums by name, as a row of a frame has them."""
+        return asdict(self)
 
     @property
     def average_order(self) -> Decimal | None:

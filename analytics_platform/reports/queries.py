@@ -142,16 +142,16 @@ def unconverted(session: Session, days: DayRange = ALL_DAYS) -> list[str]:
 def read_days(session: Session, days: DayRange, complete_until: dt.date) -> pl.DataFrame:
     """Return one row for every day of the range, those without traffic included.
 
-    `unknown` are the orders without a known revenue.
+    `unknown` are the orders without a known revenue, `unknown_refunds` the refunds without a known amount.
     """
     sql = """
         SELECT
             date, sessions, visitors, round(coalesce(conversion_rate * sessions, 0))::BIGINT, orders,
-            coalesce(unknown_amounts, 0), revenue, refunds, net_revenue
+            coalesce(unknown_amounts, 0), coalesce(unknown_refunds, 0), revenue, refunds, net_revenue
         FROM marts.daily_trends
         WHERE date BETWEEN $first AND $last
         """
-    columns = "date sessions visitors converted orders unknown revenue refunds net_revenue"
+    columns = "date sessions visitors converted orders unknown unknown_refunds revenue refunds net_revenue"
     found = frame(session, columns, sql, days)
     calendar = pl.DataFrame({"date": pl.date_range(days.first, days.last, eager=True)})
     joined = calendar.join(found, on="date", how="left", maintain_order="left")
@@ -239,7 +239,8 @@ def read_products(
                 product_id, sum(views)::BIGINT AS views, sum(add_to_carts)::BIGINT AS add_to_carts,
                 sum(orders)::BIGINT AS orders, sum(quantity)::BIGINT AS quantity, sum(revenue) AS revenue,
                 sum(refunds) AS refunds, sum(net_revenue) AS net_revenue,
-                sum(coalesce(unknown_amounts, 0))::BIGINT AS unknown
+                sum(coalesce(unknown_amounts, 0))::BIGINT AS unknown,
+                sum(coalesce(unknown_refunds, 0))::BIGINT AS unknown_refunds
             FROM marts.product_daily
             WHERE date BETWEEN $first AND $last
             GROUP BY product_id
@@ -247,7 +248,7 @@ def read_products(
         named AS (
             SELECT
                 sold.product_id, coalesce(products.product_name, '') AS product_name, views, add_to_carts, orders,
-                quantity, revenue, refunds, net_revenue, unknown
+                quantity, revenue, refunds, net_revenue, unknown, unknown_refunds
             FROM sold
             LEFT JOIN star.dim_product AS products ON sold.product_id = products.product_id AND products.is_current
         ),
@@ -266,8 +267,8 @@ def read_products(
         LIMIT $top
         """
     columns = (
-        "product_id product_name views add_to_carts orders quantity revenue refunds net_revenue unknown products_sold "
-        "total_revenue total_refunds orders_revenue orders_refunds"
+        "product_id product_name views add_to_carts orders quantity revenue refunds net_revenue unknown "
+        "unknown_refunds products_sold total_revenue total_refunds orders_revenue orders_refunds"
     )
     ids = {"all_products": not only, "products": list(only) or [""]}
     return frame(session, columns, sql, days, text=text, top=top, **ids)
@@ -320,7 +321,7 @@ def read_bought(session: Session, top: int = TOP_BOUGHT) -> pl.DataFrame:
         SELECT
             product_id, coalesce(product_name, ''), views, purchases, view_to_purchase_rate, revenue, refunds,
             net_revenue, average_views::DOUBLE, count(*) OVER (),
-            coalesce(unknown_amounts, 0)
+            coalesce(unknown_amounts, 0), coalesce(unknown_refunds, 0)
         FROM viewed
         WHERE views > 0 AND views >= average_views
         ORDER BY view_to_purchase_rate DESC, purchases DESC, product_id
@@ -328,6 +329,6 @@ def read_bought(session: Session, top: int = TOP_BOUGHT) -> pl.DataFrame:
         """
     columns = (
         "product_id product_name views purchases view_to_purchase_rate revenue refunds net_revenue average_views "
-        "products unknown"
+        "products unknown unknown_refunds"
     )
     return frame(session, columns, sql, top=top)

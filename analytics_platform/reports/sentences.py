@@ -72,16 +72,22 @@ def but(sentence: str, reservations: Sequence[str]) -> str:
     return f"{sentence[:-1]}; but {listed(list(reservations))}." if reservations else sentence
 
 
-def _net(refunds: Decimal, net: Decimal) -> str:
-    return f" ({money(net)} after {money(refunds)} in refunds)" if refunds else ""
+def _net(total: Total) -> str:
+    """Say what refunds leave of the revenue, and how many are not taken off: their amount is unknown."""
+    unknown = f"before {count(total.unknown_refunds, 'refund')} of unknown amount" if total.unknown_refunds else ""
+    known = f"{money(total.net_revenue)} after {money(total.refunds)} in refunds" if total.refunds else ""
+    said = ", and ".join(filter(None, (known, unknown)))
+    return f" ({said})" if said else ""
 
 
 def _revenue(before: Total, after: Total) -> str:
     """Say how revenue moved, and how many orders are not in it: their amount is unknown, not 0."""
-    for week, which in ((after, "of them"), (before, "of the 7 before")):
+    for week, which in ((after, ""), (before, " of the 7 before")):
         if not week.is_worth_known:
-            return f"revenue cannot be compared, since no order {which} has a known amount,"
-    shown = money(after.revenue) + _net(after.refunds, after.net_revenue)
+            part = f"{whole(week.unknown)} of {count(week.orders, 'order')}{which}"
+            have = "has" if week.unknown == 1 else "have"
+            return f"revenue cannot be compared, since {part} {have} an unknown amount,"
+    shown = money(after.revenue) + _net(after)
     if after.unknown or before.unknown:
         shown += f" (without {count(after.unknown, 'order')} of unknown amount, {whole(before.unknown)} before)"
     return _moved("revenue", before.revenue, after.revenue, shown)
@@ -104,7 +110,7 @@ def trends_sentence(days: pl.DataFrame) -> str:
     revenue = f"{money(total.revenue)} in revenue" if total.revenue else "no revenue"
     orders = count(total.orders, "order") + (f" ({whole(total.unknown)} of unknown amount)" if total.unknown else "")
     if total.is_worth_known:
-        orders = f"{orders} and {revenue}{_net(total.refunds, total.net_revenue)}"
+        orders = f"{orders} and {revenue}{_net(total)}"
     brought = f"brought {count(total.sessions, 'session')}{', ' if total.is_worth_known else ' and '}{orders}"
     if total.days == 1:
         return f"The only day, {day(total.last)}, {brought}."

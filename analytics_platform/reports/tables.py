@@ -16,17 +16,17 @@ from analytics_platform.reports.wording import (
     NOTHING,
     UNKNOWN,
     capital,
-    change,
     clean,
     day,
+    figure,
+    is_known,
     label,
+    lacking,
+    moved,
     percent,
-    points,
     share,
     shown,
     span,
-    whole,
-    worth,
 )
 
 LATEST = 10
@@ -66,35 +66,14 @@ def _table(
     def text(row: dict[str, Any], cell: str | Callable[[dict[str, Any]], str]) -> str:
         if not isinstance(cell, str):
             return cell(row)
-        now, old = _known(row, cell), rows_before.get(row.get(key), {})
-        if cell == key or now == UNKNOWN or not old or _known(old, cell) == UNKNOWN:
+        now, old = figure(row, cell), rows_before.get(row.get(key))
+        if cell == key or not old or (change := moved(old, row, cell)) == NOTHING:
             return now
-        moved = points(old[cell], row[cell]) if isinstance(row[cell], float) else change(old[cell], row[cell])
-        missing = _missing(old, cell)
-        return now if moved == NOTHING else f"{now} ({moved}{f', before{missing}' if missing else ''})"
+        missing = lacking(old, cell)
+        return f"{now} ({change}{f', before{missing}' if missing else ''})"
 
     rows = tuple(tuple(text(row, cell) for cell in columns.values()) for row in frame.iter_rows(named=True))
     return TextTable(caption, tuple(columns), rows, names) if rows else None
-
-
-_ORDERS = {
-    "revenue": "unknown", "net_revenue": "unknown", "first_revenue": "first_unknown", "last_revenue": "last_unknown",
-    "indirect_revenue": "indirect_unknown",
-}  # fmt: skip
-"""The column that counts the orders which are not in an amount."""
-
-
-def _missing(row: dict[str, Any], cell: str) -> str:
-    """Say how many amounts a sum lacks: ` + 2 unknown`."""
-    orders = row.get(_ORDERS.get(cell, ""))
-    return f" + {whole(orders)} unknown" if orders else ""
-
-
-def _known(row: dict[str, Any], cell: str) -> str:
-    """Show a value; a sum of amounts with those it lacks, and one of which nothing is known as unknown."""
-    missing = _missing(row, cell)
-    # A week whose orders were all in a currency without a rate stood there with 0 and a change of −100 %.
-    return UNKNOWN if missing and not row[cell] else shown(row[cell]) + missing
 
 
 def _ratio(part: str, total: str) -> Callable[[dict[str, Any]], str]:
@@ -110,19 +89,19 @@ def trends_table(days: pl.DataFrame) -> TextTable | None:
     rows: list[tuple[str, ...]] = []
     measures = ("sessions", "orders", *(["unknown"] if total.unknown else []), "revenue", "refunds", "net_revenue")
     for measure in measures:
-        value, (date, best) = total.known(measure), best_day(days, measure)
-        mean = None if value is None else value / total.days
-        average = f"{mean:,.1f}" if isinstance(mean, float) else worth(mean)
+        (date, best), mean = best_day(days, measure), total.row[measure] / total.days
+        average = f"{mean:,.1f}" if isinstance(mean, float) else shown(mean)
+        average = average if is_known(total.row, measure) else UNKNOWN
         top = f"{shown(best)} ({day(date)})" if best > 0 else NOTHING
         name = "Orders of unknown amount" if measure == "unknown" else capital(measure.replace("_", " "))
-        rows.append((name, UNKNOWN if value is None else shown(value), average, top))
+        rows.append((name, figure(total.row, measure), average, top))
     conversion: tuple[str, ...] = ("Conversion", percent(total.conversion), "", "")
     if weeks is not None:
         before, after = weeks
         header += (span(after.first, after.last), span(before.first, before.last), "Change")
         for place, measure in enumerate(measures):
-            now, then = after.known(measure), before.known(measure)
-            rows[place] += (*(UNKNOWN if sum is None else shown(sum) for sum in (now, then)), change(then, now))
+            then, now = before.row, after.row
+            rows[place] += (figure(now, measure), figure(then, measure), moved(then, now, measure))
         conversion += (percent(after.conversion), percent(before.conversion), "")
     return TextTable(f"All days, {span(total.first, total.last)}", header, (*rows, conversion))
 

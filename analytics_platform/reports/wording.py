@@ -46,9 +46,39 @@ def money(amount: Decimal, exact: bool = False) -> str:
     return f"{currency()} {text}".strip().replace("-", "−")
 
 
-def worth(amount: Decimal | None) -> str:
-    """Write an amount, or that it is not known."""
-    return UNKNOWN if amount is None else money(amount)
+_LACKS = {
+    "revenue": ("unknown", ""), "refunds": ("", "unknown_refunds"), "net_revenue": ("unknown", "unknown_refunds"),
+    "first_revenue": ("first_unknown", ""), "last_revenue": ("last_unknown", ""),
+    "indirect_revenue": ("indirect_unknown", ""),
+}  # fmt: skip
+"""Of a sum of amounts, the columns that count the orders and the refunds which are not in it."""
+
+
+def lacking(row: Mapping[str, Any], measure: str) -> str:
+    """Say how many amounts of orders and refunds a sum lacks: ` + 2 unknown − 1 unknown`."""
+    orders, refunds = (row.get(name) for name in _LACKS.get(measure, ("", "")))
+    given = f" {'−' if measure == 'net_revenue' else '+'} {whole(refunds)} unknown" if refunds else ""
+    return (f" + {whole(orders)} unknown" if orders else "") + given
+
+
+def is_known(row: Mapping[str, Any], measure: str) -> bool:
+    """Whether any of the amounts of a sum is known; a net revenue is where the revenue is."""
+    of = "revenue" if measure == "net_revenue" else measure
+    return not lacking(row, of) or bool(row[of])
+
+
+def figure(row: Mapping[str, Any], measure: str) -> str:
+    """Write a value of a row: a sum with how many amounts it lacks, and as unknown if none is known."""
+    # A week whose orders were all in a currency without a rate stood there with 0 and a change of −100 %.
+    return shown(row[measure]) + lacking(row, measure) if is_known(row, measure) else UNKNOWN
+
+
+def moved(then: Mapping[str, Any], now: Mapping[str, Any], measure: str) -> str:
+    """Write the change of a value between two rows, of a share in points; a dash where one of them is not known."""
+    if not (is_known(then, measure) and is_known(now, measure)):
+        return NOTHING
+    write = points if isinstance(now[measure], float) else change
+    return write(then[measure], now[measure])
 
 
 def currency() -> str:

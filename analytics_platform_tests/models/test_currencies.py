@@ -11,7 +11,7 @@ from analytics_platform.transform import DayRange
 from analytics_platform.warehouse.touched import days_after
 from analytics_platform.warehouse.watchdog import has_known_currencies
 from analytics_platform_tests.kit import build, load_rows, needed
-from analytics_platform_tests.models.sales import DAY, DAYS, RATES, TABLES, buy, load_rates, orders, sold
+from analytics_platform_tests.models.sales import DAY, DAYS, RATES, TABLES, buy, give_back, load_rates, orders, sold
 
 
 def test_amounts_are_in_the_shops_currency_by_the_latest_rate(tmp_path: Path) -> None:
@@ -156,3 +156,21 @@ def test_every_sum_of_amounts_stands_beside_the_number_that_it_lacks(tmp_path: P
         build(session, DAYS, platform.settings, [name for name in marts if name not in TABLES])
         found = {name: session.one(f"SELECT sum(unknown_amounts), sum(revenue) FROM {name}") for name in figures}
         assert found == figures
+
+
+def test_every_net_of_refunds_stands_beside_the_number_that_it_lacks(tmp_path: Path) -> None:
+    """Of an order of 100 a refund of 10 is known, and two in a currency without a rate are not."""
+    bed = {"item_id": "bed", "price": 100}
+    rows = [
+        buy("a", "T1", value=100, items=[bed]),
+        give_back("a", "T1", value=10, items=[bed | {"price": 10}]),
+        give_back("a", "T1", "2024-03-02T11:00:00", value=20, currency="CHF"),
+        give_back("a", "T1", "2024-03-02T12:00:00", value=20, currency="CHF", items=[bed | {"price": 20}]),
+    ]
+    by_order = ("star.fact_orders", "marts.daily_trends", "marts.customer_revenue")
+    by_product = ("marts.product_daily", "marts.top_sellers", "marts.category_sellers", "marts.product_performance")
+    with sold(tmp_path, rows) as (platform, session):
+        build(session, DAYS, platform.settings, [name for name in needed(*by_order, *by_product) if name not in TABLES])
+        for tables, number in ((by_order, 2), (by_product, 1)):
+            found = {name: session.one(f"SELECT sum(unknown_refunds), sum(net_revenue) FROM {name}") for name in tables}
+            assert found == dict.fromkeys(tables, (number, 90))

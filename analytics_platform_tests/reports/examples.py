@@ -25,7 +25,8 @@ _MONEY = pl.Decimal(38, 4)
 _SCHEMAS: Mapping[str, dict[str, Any]] = {
     "days": {
         "date": pl.Date, "sessions": pl.Int64, "visitors": pl.Int64, "converted": pl.Int64, "orders": pl.Int64,
-        "unknown": pl.Int64, "revenue": _MONEY, "refunds": _MONEY, "net_revenue": _MONEY, "is_complete": pl.Boolean,
+        "unknown": pl.Int64, "unknown_refunds": pl.Int64, "revenue": _MONEY, "refunds": _MONEY, "net_revenue": _MONEY,
+        "is_complete": pl.Boolean,
     },
     "unknown": {"kind": pl.String, "reason": pl.String, "events": pl.Int64, "excess": _MONEY},
     "funnel": {
@@ -44,8 +45,8 @@ _SCHEMAS: Mapping[str, dict[str, Any]] = {
     "products": {
         "product_id": pl.String, "product_name": pl.String, "views": pl.Int64, "add_to_carts": pl.Int64,
         "orders": pl.Int64, "quantity": pl.Int64, "revenue": _MONEY, "refunds": _MONEY, "net_revenue": _MONEY,
-        "unknown": pl.Int64, "products_sold": pl.Int64, "total_revenue": _MONEY, "total_refunds": _MONEY,
-        "orders_revenue": _MONEY, "orders_refunds": _MONEY,
+        "unknown": pl.Int64, "unknown_refunds": pl.Int64, "products_sold": pl.Int64, "total_revenue": _MONEY,
+        "total_refunds": _MONEY, "orders_revenue": _MONEY, "orders_refunds": _MONEY,
     },
     "lists": {
         "list_id": pl.String, "list_name": pl.String, "sessions": pl.Int64, "impressions": pl.Int64,
@@ -56,6 +57,7 @@ _SCHEMAS: Mapping[str, dict[str, Any]] = {
         "product_id": pl.String, "product_name": pl.String, "views": pl.Int64, "purchases": pl.Int64,
         "view_to_purchase_rate": pl.Float64, "revenue": _MONEY, "refunds": _MONEY, "net_revenue": _MONEY,
         "average_views": pl.Float64, "products": pl.Int64, "unknown": pl.Int64,
+        "unknown_refunds": pl.Int64,
     },
     "customers": {
         "user_id": pl.String, "user_name": pl.String, "city": pl.String, "interactions": pl.Int64,
@@ -102,11 +104,16 @@ def frame(name: str, rows: Sequence[Sequence[object]] = ()) -> pl.DataFrame:
 
 
 def days(
-    *numbers: tuple[int, int, object], first: dt.date = NOV_1, unfinished: int = 0, refunds: int = 0, unknown: int = 0
+    *numbers: tuple[int, int, object],
+    first: dt.date = NOV_1,
+    unfinished: int = 0,
+    refunds: int = 0,
+    unknown: int = 0,
+    unknown_refunds: int = 0,
 ) -> pl.DataFrame:
     """Consecutive days of (sessions, orders, revenue), the last `unfinished` of them not complete.
 
-    Each has `refunds`, and `unknown` orders without a known revenue.
+    Each has `refunds`, and `unknown` orders and `unknown_refunds` without a known amount.
     """
     complete = len(numbers) - unfinished
     return frame(
@@ -119,6 +126,7 @@ def days(
                 min(orders, sessions),
                 orders,
                 unknown,
+                unknown_refunds,
                 revenue,
                 refunds,
                 Decimal(str(revenue)) - refunds,
@@ -152,6 +160,7 @@ def product(
         0,
         revenue,
         unknown,
+        0,
         sold,
         total,
         0,

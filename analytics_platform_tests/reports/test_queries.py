@@ -36,7 +36,8 @@ def test_a_day_without_traffic_is_there_with_zeros(path: Path) -> None:
     assert found["date"].to_list() == [NOV_1 + dt.timedelta(n) for n in range(16)]
     assert found.row(7, named=True) == {
         "date": dt.date(2026, 11, 8), "sessions": 0, "visitors": 0, "converted": 0, "orders": 0,
-        "unknown": 0, "revenue": Decimal(0), "refunds": Decimal(0), "net_revenue": Decimal(0), "is_complete": True,
+        "unknown": 0, "unknown_refunds": 0,
+        "revenue": Decimal(0), "refunds": Decimal(0), "net_revenue": Decimal(0), "is_complete": True,
     }  # fmt: skip
     assert found["converted"].to_list() == [9] * 7 + [0] + [9] * 8
 

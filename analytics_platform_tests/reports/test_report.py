@@ -202,11 +202,25 @@ def test_an_amount_that_is_not_known_is_neither_nothing_nor_a_change(
     assert [cells[0][5], *cells[1][1:4], cells[2][5], cells[2][7]] == [shown] * 6
 
 
+def test_a_net_revenue_says_which_refunds_are_not_taken_off() -> None:
+    sold = pl.concat([frame("products", [product("Bed", 3, 90)]), frame("products", [product("Lamp", 3, 50)])])
+    sold = sold.with_columns(unknown_refunds=pl.Series([2, 0]))
+    found = facts(days=days(*[(10, 1, 50)] * 14, unknown_refunds=1), products=sold)
+    report = make_report(found, AS_OF, LIMIT)
+    figures = dict(report.figures)
+    assert (figures["Refunds"], figures["Net revenue"]) == ("amount unknown", "700.00 − 14 unknown")
+    trends, products = (section for section in report.sections if section.name in ("daily_trends", "top_products"))
+    assert "revenue stayed at 350.00 (before 7 refunds of unknown amount)" in trends.sentence
+    assert trends.tables[0].rows[4][4:6] == ("350.00 − 7 unknown", "350.00 − 7 unknown")
+    assert products.sentence.endswith("; but 14 refunds of 1–14 Nov have an unknown amount, which is in no sum.")
+    assert [row[6:] for row in products.tables[0].rows] == [("amount unknown", "90.00 − 2 unknown"), ("0", "50.00")]
+
+
 def test_a_week_of_orders_of_unknown_amount_has_no_revenue_of_nothing() -> None:
     week = days(*[(10, 2, 0)] * 7, first=dt.date(2026, 11, 8), unknown=2)
     report = make_report(facts(days=pl.concat([days(*[(10, 2, 50)] * 7), week])), AS_OF, LIMIT)
     assert report.sections[0].tables[0].rows[3] == (
-        "Revenue", "350.00", "25.00", "50.00 (1 Nov)", "amount unknown", "350.00", "–",
+        "Revenue", "350.00 + 14 unknown", "25.00", "50.00 (1 Nov)", "amount unknown", "350.00", "–",
     )  # fmt: skip
     assert dict(make_report(facts(days=week), AS_OF, LIMIT).figures)["Net revenue"] == "amount unknown"
 

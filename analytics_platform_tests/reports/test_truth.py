@@ -31,6 +31,7 @@ week = st.fixed_dictionaries(
         "sessions": st.integers(1, 300),
         "revenue": st.integers(0, 5000),
         "is_unknown": st.booleans(),
+        "lost_refunds": st.integers(0, 2),
         "rejected": st.sampled_from([0, 1, 2, 15, 60]),
         "empty": st.sampled_from(["", "referrer", "referrer, items"]),
         "is_silent": st.booleans(),
@@ -68,6 +69,8 @@ def test_no_sentence_contradicts_the_tables(
         assert "revenue cannot be compared" in trends
     else:
         _agrees(trends, "revenue", revenue_then, revenue_now, money(Decimal(revenue_now)))
+        lost = count(7 * int(str(after["lost_refunds"])), "refund")
+        assert bool(after["lost_refunds"]) == (f"(before {lost} of unknown amount)" in trends)
     assert best == 0 or f"with {money(Decimal(best))}" in trends or f"every day had {money(Decimal(best))}" in trends
 
     share = f"SELECT sum(rows_quarantined) / sum{READ} FROM marts.data_quality_daily WHERE source = 'web_logs' AND "
@@ -258,6 +261,7 @@ def _add_day(session: DuckDBSession, date: dt.date, place: int, week: dict[str, 
     if week["is_unknown"]:
         revenue = Decimal(0)
     sums = {"orders": 1, "revenue": revenue, "net_revenue": revenue, "unknown_amounts": int(bool(week["is_unknown"]))}
+    sums["unknown_refunds"] = int(str(week["lost_refunds"]))
     add(session, "marts.daily_trends", date=date, sessions=sessions, **sums)
     kinds = {"date": date, "rows_accepted": 100, "rows_quarantined": 0}
     add(session, "marts.data_quality_daily", **kinds, source="clickstream", empty_columns=week["empty"])

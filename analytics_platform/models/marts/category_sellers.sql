@@ -19,7 +19,8 @@ sellers AS (
         sales.revenue,
         sales.refunds,
         sales.net_revenue,
-        sales.unknown_amounts
+        sales.unknown_amounts,
+        sales.unknown_refunds
     FROM marts.top_sellers AS sales
     LEFT JOIN named ON sales.product_id = named.product_id
 )
@@ -34,5 +35,6 @@ SELECT
     refunds,
     net_revenue,
     unknown_amounts,
+    unknown_refunds,
     CAST(revenue AS DOUBLE) / nullif(sum(revenue) OVER (PARTITION BY category), 0) AS share_of_category
 FROM sellers

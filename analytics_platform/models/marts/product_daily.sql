@@ -28,9 +28,10 @@ refunded AS (
     SELECT
         event_date AS date,
         product_id,
-        sum(amount) AS refunds
+        sum(amount) AS refunds,
+        count(DISTINCT event_id) FILTER (WHERE amount IS NULL) AS unknown_refunds
     FROM sessionized.refunds
-    WHERE product_id IS NOT NULL AND amount IS NOT NULL
+    WHERE product_id IS NOT NULL
     GROUP BY event_date, product_id
 ),
 days AS (
@@ -75,6 +76,7 @@ SELECT
     CAST(coalesce(refunded.refunds, 0) AS DECIMAL(18, 4)) AS refunds,
     CAST(coalesce(sales.revenue, 0) - coalesce(refunded.refunds, 0) AS DECIMAL(18, 4)) AS net_revenue,
     coalesce(sales.unknown_amounts, 0) AS unknown_amounts,
+    coalesce(refunded.unknown_refunds, 0) AS unknown_refunds,
     stocked.stock,
     CASE WHEN stocked.date = days.date THEN least(stocked.lowest, stocked.before) ELSE stocked.stock END AS lowest_stock
 FROM days

@@ -40,6 +40,7 @@ SELECT
     CAST(coalesce(sellers.refunds, 0) AS DECIMAL(18, 4)) AS refunds,
     CAST(coalesce(sellers.net_revenue, 0) AS DECIMAL(18, 4)) AS net_revenue,
     coalesce(sellers.unknown_amounts, 0) AS unknown_amounts,
+    coalesce(sellers.unknown_refunds, 0) AS unknown_refunds,
     CAST(coalesce(nullif(totals.clicks, 0), totals.listed_views) AS DOUBLE) / nullif(totals.impressions, 0)
         AS click_through_rate,
     CAST(coalesce(sellers.orders, 0) AS DOUBLE) / nullif(totals.views, 0) AS view_to_purchase_rate,

@@ -7,6 +7,7 @@ SELECT
     CAST(sum(revenue) AS DECIMAL(18, 4)) AS revenue,
     CAST(sum(refunds) AS DECIMAL(18, 4)) AS refunds,
     CAST(sum(net_revenue) AS DECIMAL(18, 4)) AS net_revenue,
-    CAST(sum(unknown_amounts) AS BIGINT) AS unknown_amounts
+    CAST(sum(unknown_amounts) AS BIGINT) AS unknown_amounts,
+    CAST(sum(unknown_refunds) AS BIGINT) AS unknown_refunds
 FROM marts.product_daily
 GROUP BY product_id

@@ -23,7 +23,7 @@ earlier AS (
     FROM sessionized.customer_days
 ),
 refunded AS (
-    SELECT order_id, sum(coalesce(amount, claimed)) AS amount
+    SELECT order_id, sum(coalesce(amount, claimed)) AS amount, count(*) - count(coalesce(amount, claimed)) AS unknown
     FROM sessionized.refunds
     WHERE item_index = -1
     GROUP BY order_id
@@ -56,6 +56,7 @@ SELECT
     coalesce(events.coupon, lines.coupon) AS coupon,
     CAST(coalesce(refunded.amount, 0) AS DECIMAL(18, 4)) AS refunded,
     CAST(purchases.revenue - coalesce(refunded.amount, 0) AS DECIMAL(18, 4)) AS net_revenue,
+    coalesce(refunded.unknown, 0) AS unknown_refunds,
     buyers.shop_order_id,
     buyers.status,
     CAST(coalesce(earlier.orders, 0) + row_number() OVER (

@@ -14,7 +14,18 @@ from analytics_platform.reports.coverage import bad_days, empty_columns, lost_pu
 from analytics_platform.reports.dashboard import shell
 from analytics_platform.reports.dashboard.shell import KeyFigure
 from analytics_platform.reports.periods import IS_WORTH_KNOWN, total_of
-from analytics_platform.reports.wording import change, currency, day, money, percent, points, shown, whole, worth
+from analytics_platform.reports.wording import (
+    NOTHING,
+    change,
+    currency,
+    day,
+    figure,
+    is_known,
+    percent,
+    points,
+    shown,
+    whole,
+)
 
 _CONVERSION = pl.col("converted") / pl.col("sessions") * 100
 _MEASURES = {
@@ -71,12 +82,14 @@ def figures(days: pl.DataFrame, before: pl.DataFrame) -> list[KeyFigure]:
     compared, then = total_of(complete), total_of(before[: len(complete)])
 
     def moved(measure: str, write: Callable[..., str] = change) -> str:
-        return write(*(sums and sums.known(measure) for sums in (then, compared)))
+        if not (then and compared and all(is_known(sums.row, measure) for sums in (then, compared))):
+            return NOTHING
+        return write(getattr(then, measure), getattr(compared, measure))
 
     return [
-        KeyFigure("Revenue", worth(now.known("revenue")), moved("revenue"), help=_GROSS),
-        KeyFigure("Refunds", money(now.refunds), moved("refunds"), "inverse"),
-        KeyFigure("Net revenue", worth(now.known("net_revenue")), moved("net_revenue")),
+        KeyFigure("Revenue", figure(now.row, "revenue"), moved("revenue"), help=_GROSS),
+        KeyFigure("Refunds", figure(now.row, "refunds"), moved("refunds"), "inverse"),
+        KeyFigure("Net revenue", figure(now.row, "net_revenue"), moved("net_revenue")),
         KeyFigure("Orders", whole(now.orders), moved("orders")),
         KeyFigure("Average order", shown(now.average_order), moved("average_order")),
         KeyFigure("Sessions", whole(now.sessions), moved("sessions")),

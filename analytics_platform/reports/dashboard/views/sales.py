@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import altair as alt
@@ -13,11 +13,17 @@ import streamlit as st
 from analytics_platform.errors import count
 from analytics_platform.reports import customers, queries, records, sentences, tables
 from analytics_platform.reports.colours import BLUE, FAINT, LINE, PAGE
-from analytics_platform.reports.coverage import channel_gaps, empty_columns, lost_purchases, unknown_amounts
+from analytics_platform.reports.coverage import (
+    channel_gaps,
+    empty_columns,
+    lost_purchases,
+    unknown_amounts,
+    unknown_refunds,
+)
 from analytics_platform.reports.dashboard import shell
 from analytics_platform.reports.dashboard.shell import Chosen, KeyFigure
-from analytics_platform.reports.periods import total_of
-from analytics_platform.reports.wording import UNKNOWN, money, percent, share, whole, worth
+from analytics_platform.reports.periods import Total, total_of
+from analytics_platform.reports.wording import UNKNOWN, figure, money, percent, share, whole
 from analytics_platform.warehouse import Session
 
 _SOURCES = 200
@@ -40,7 +46,11 @@ def show_channels() -> None:
         before = queries.read_credits(session, chosen.before, sources) if chosen.before else None
         gaps = channel_gaps(records.read_quality(session, shell.settings().max_error_rate, chosen.days))
         with shell.card("First touch against last touch"):
-            st.text(sentences.but(sentences.attribution_sentence(credits), [*gaps, *_missing(session, chosen)]))
+            st.text(
+                sentences.but(
+                    sentences.attribution_sentence(credits), [*gaps, *_missing(session, chosen, unknown_amounts)]
+                )
+            )
             shell.plot("attribution_plot", "Share of revenue by first and last touch", sentences.credit_shares(credits))
         with shell.card("Credit by channel"):
             shell.table(tables.attribution_table(credits, before))
@@ -55,7 +65,12 @@ def show_products() -> None:
             empty = empty_columns(
                 records.read_quality(session, shell.settings().max_error_rate, chosen.days), ["items"]
             )
-            st.text(sentences.but(sentences.products_sentence(best), [*empty, *_missing(session, chosen)]))
+            st.text(
+                sentences.but(
+                    sentences.products_sentence(best),
+                    [*empty, *_missing(session, chosen, unknown_amounts, unknown_refunds)],
+                )
+            )
             shell.plot("products_plot", "Best sellers", best)
             text = st.text_input(
                 "Find a product", key="product", placeholder="Find a product by name or id", max_chars=_LONGEST_SEARCH,
@@ -82,7 +97,7 @@ def show_customers() -> None:
         found = customers.read_customer_totals(session)
         whose = "Users of the users API and customers of the shop's database, over all days; the same id is one person."
         part = f"{whole(found['orders'])} of {count(found['all_orders'], 'order')}"
-        revenue = worth(None if found["unknown"] == found["orders"] > 0 else found["revenue"])
+        revenue = figure(found, "revenue")
         of = "" if revenue == UNKNOWN else f" and {revenue} of the {money(found['orders_revenue'])} in revenue"
         theirs = f"Theirs are {part}{of}"
         others = "; nobody there is known to have placed the others" if found["orders"] < found["all_orders"] else ""
@@ -111,13 +126,14 @@ def show_customers() -> None:
             shell.table(tables.persons_table(customers.read_persons(session, _TOP)), "No order yet.")
 
 
-def _missing(session: Session, chosen: Chosen) -> Iterator[str]:
-    """Name the purchases of these days that no share of the revenue has in it."""
+def _missing(session: Session, chosen: Chosen, *amounts: Callable[[Total], Iterator[str]]) -> Iterator[str]:
+    """Name the purchases of these days that no share of the revenue has in it, and which `amounts` are unknown."""
     if total := total_of(queries.read_days(session, chosen.days, chosen.complete_until)):
         yield from lost_purchases(
             records.read_rejected_purchases(session, shell.settings().max_error_rate, chosen.days), total
         )
-        yield from unknown_amounts(total)
+        for unknown in amounts:
+            yield from unknown(total)
 
 
 def _map(places: pl.DataFrame) -> None:
