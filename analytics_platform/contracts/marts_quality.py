@@ -40,8 +40,8 @@ class DataQualityDaily(
     rows_quarantined: Whole = column("Records rejected.", ge=0, sums="additive")
     error_rate: Ratio = share("rows_quarantined / all records of the day.")
     empty_columns: Text = column(
-        "Which of page_url, referrer, user_agent, items and lists no accepted event of the day has; missing without "
-        "events.",
+        "Which of page_url, referrer, user_agent, items, lists, view_item events and items of purchases no accepted "
+        "event of the day has; missing without events.",
         nullable=True,
     )
     unknown_events: Text = column(

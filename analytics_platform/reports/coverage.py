@@ -20,7 +20,15 @@ _ENOUGH = 50
 _UNLIKE = 0.05
 """A day is unlike the best one if its error rate is that much higher."""
 _AS_DIRECT = " (untagged visits count as Direct then)"
-_COLUMNS = ("page_url", "referrer", "user_agent", "items")
+_COLUMNS = ("page_url", "referrer", "user_agent", "items", "view_item events", "items of purchases")
+NEEDS = {
+    "funnel": ("view_item events",),
+    "devices": ("user_agent",),
+    "products": ("items", "view_item events", "items of purchases"),
+    "lists": ("items", "lists", "view_item events", "items of purchases"),
+    "bought": ("items", "view_item events", "items of purchases"),
+}
+"""What of the events the figures of a section are made from."""
 _NAMED = 3
 
 

@@ -16,6 +16,7 @@ import polars as pl
 from analytics_platform.errors import count
 from analytics_platform.reports import customers, data_quality, plots, queries, records, sentences, tables
 from analytics_platform.reports.coverage import (
+    NEEDS,
     bad_days,
     channel_gaps,
     differences,
@@ -228,12 +229,12 @@ def _sections(facts: Facts, limit: float) -> Iterator[Section]:
 
 def reservations(facts: Facts) -> Mapping[str, Sequence[str]]:
     """Name for each section what changed in the data, so that it does not pass for a change of the shop."""
-    needs: dict[str, tuple[str, ...]] = {"devices": ("user_agent",)}
-    needs |= {"products": ("items",), "lists": ("items", "lists"), "bought": ("items",)}
     found: dict[str, Sequence[str]] = {
-        subject: [*empty_columns(facts.quality, columns)] for subject, columns in needs.items()
+        subject: [*empty_columns(facts.quality, columns)] for subject, columns in NEEDS.items()
     }
-    found |= {"attribution": [*channel_gaps(facts.quality)], "funnel": [*bad_days(facts.quality)]}
+    found["attribution"] = [*channel_gaps(facts.quality)]
+    for subject in ("funnel", "lists", "bought"):
+        found[subject] = [*found[subject], *bad_days(facts.quality)]
     rejected, total = facts.frames["rejected_purchases"], total_of(facts.days)
     lost = [*lost_purchases(rejected, total)] if total else []
     is_telling = total and rejected["purchases"].sum() >= _TELLING * total.orders

@@ -182,7 +182,7 @@ def test_data_quality_counts_every_record_of_a_day(tmp_path: Path) -> None:
     columns = "batches, rows_accepted, rows_duplicate, rows_quarantined, error_rate, empty_columns, unknown_events"
     with built_platform(tmp_path, rows, {"marts.data_quality_daily"}) as session:
         quality = session.rows(f"SELECT {columns} FROM marts.data_quality_daily")
-    assert quality == [(1, 3, 2, 1, 1 / 6, "referrer, items, lists", "wave, wiggle")]
+    assert quality == [(1, 3, 2, 1, 1 / 6, "referrer, items, lists, view_item events", "wave, wiggle")]
 
 
 def test_a_day_on_which_no_event_names_a_list_lacks_lists(tmp_path: Path) -> None:
@@ -195,6 +195,24 @@ def test_a_day_on_which_no_event_names_a_list_lacks_lists(tmp_path: Path) -> Non
     with built_platform(tmp_path, rows, {"marts.data_quality_daily"}) as session:
         found = session.rows("SELECT empty_columns FROM marts.data_quality_daily ORDER BY date")
     assert found == [("referrer",), ("referrer",), ("referrer, lists",)]
+
+
+def test_a_day_lacks_views_of_products_or_items_of_purchases(tmp_path: Path) -> None:
+    bed = {"item_id": "1", "item_list_id": "H"}
+    days: list[list[tuple[str, list[object]]]] = [
+        [("view_item", [bed]), ("purchase", [bed]), ("purchase", [])],
+        [("view_item", [bed]), ("purchase", [])],
+        [("add_to_cart", [bed]), ("purchase", [bed])],
+        [("view_item", [bed])],
+    ]
+    rows = [
+        click("ada", f"2024-03-0{day}T10:0{n}:00Z", name, data={"items": items, "transaction_id": f"{day}{n}"})
+        for day, events in enumerate(days, 1)
+        for n, (name, items) in enumerate(events)
+    ]
+    with built_platform(tmp_path, rows, {"marts.data_quality_daily"}) as session:
+        found = session.rows("SELECT empty_columns FROM marts.data_quality_daily ORDER BY date")
+    assert found == [("referrer",), ("referrer, items of purchases",), ("referrer, view_item events",), ("referrer",)]
 
 
 def test_weeks_of_two_years_are_told_apart(tmp_path: Path) -> None:

@@ -89,6 +89,27 @@ def test_a_column_that_a_section_needs_and_one_week_lacks_is_named_there() -> No
     assert "but" not in said["top_products"]
 
 
+@pytest.mark.parametrize(
+    ("lacking", "sections"),
+    [
+        ("view_item events", {"daily_trends", "funnel", "top_products", "product_lists", "view_to_purchase"}),
+        ("items of purchases", {"daily_trends", "top_products", "product_lists", "view_to_purchase"}),
+    ],
+)
+def test_products_say_from_which_day_on_nothing_tells_of_them(lacking: str, sections: set[str]) -> None:
+    quality = [(NOV_1 + dt.timedelta(n), "clickstream", 99, 0, 0, lacking if n > 6 else "") for n in range(14)]
+    report = make_report(facts(days=days(*[(10, 1, 50)] * 14), quality=frame("quality", quality)), AS_OF, LIMIT)
+    said = f"; but clickstream has no {lacking} on 8–14 Nov."
+    assert {section.name for section in report.sections if section.sentence.endswith(said)} == sections
+
+
+def test_lists_say_on_which_days_many_records_were_rejected() -> None:
+    quality = [(NOV_1 + dt.timedelta(n), "clickstream", 85, 0, 15 if n > 6 else 0, "") for n in range(14)]
+    report = make_report(facts(days=days(*[(10, 1, 50)] * 14), quality=frame("quality", quality)), AS_OF, LIMIT)
+    said = {section.name for section in report.sections if "15 % of the records of clickstream" in section.sentence}
+    assert {"product_lists", "view_to_purchase", "funnel"} <= said
+
+
 def test_orders_of_unknown_amount_are_named_beside_every_share_of_the_revenue() -> None:
     credits = frame("attribution", [("Direct", 1, 1, 1, 1, 99, 1), ("Email", 1, 1, 1, 99, 1, 99)])
     devices = frame("devices", [("desktop", 10, 0, 2, 2, 99)])

@@ -33,7 +33,7 @@ week = st.fixed_dictionaries(
         "is_unknown": st.booleans(),
         "lost_refunds": st.integers(0, 2),
         "rejected": st.sampled_from([0, 1, 2, 15, 60]),
-        "empty": st.sampled_from(["", "referrer", "referrer, items"]),
+        "empty": st.sampled_from(["", "referrer", "referrer, items", "view_item events"]),
         "is_silent": st.booleans(),
         "funnel": st.lists(st.booleans(), min_size=4, max_size=4),
         "channels": st.lists(st.integers(0, 900), min_size=3, max_size=3),
@@ -81,6 +81,8 @@ def test_no_sentence_contradicts_the_tables(
     assert (before["is_silent"] != after["is_silent"]) == ("web_logs brought nothing" in trends)
     lacks = ("referrer" in str(before["empty"])) != ("referrer" in str(after["empty"]))
     assert lacks == ("clickstream has no referrer" in trends)
+    unseen = {"view_item events" in str(each["empty"]) for each in (before, after)}
+    assert (len(unseen) == 2) == ("clickstream has no view_item events" in trends)
 
     credits = facts.frames["attribution"]
     said = say.but(say.attribution_sentence(credits), reservations(facts)["attribution"])

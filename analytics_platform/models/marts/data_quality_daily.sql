@@ -8,7 +8,7 @@ WITH day_columns AS (
             CASE WHEN count(page_url) = 0 THEN 'page_url' END,
             CASE WHEN count(referrer) = 0 THEN 'referrer' END,
             CASE WHEN count(*) FILTER (WHERE device_type <> 'unknown') = 0 THEN 'user_agent' END,
-            CASE WHEN count(items_json) = 0 THEN 'items' END,
+            CASE WHEN count(*) FILTER (WHERE has_items) = 0 THEN 'items' END,
             CASE
                 WHEN
                     count(coalesce(list_id, list_name)) = 0
@@ -16,12 +16,23 @@ WITH day_columns AS (
                         WHERE regexp_matches(items_json, '"item_list_(?:id|name)"[ ]*:[ ]*(?:"[^"]|[0-9])')
                     ) = 0
                     THEN 'lists'
+            END,
+            CASE WHEN count(*) FILTER (WHERE event_name = 'view_item') = 0 THEN 'view_item events' END,
+            CASE
+                WHEN
+                    count(*) FILTER (WHERE event_name = 'purchase') > 0
+                    AND count(*) FILTER (WHERE has_items AND event_name = 'purchase') = 0
+                    AND count(*) FILTER (WHERE has_items) > 0
+                    THEN 'items of purchases'
             END
         ) AS empty_columns,
         nullif(array_to_string(
             list_slice(list_sort(list(DISTINCT left(event_name, 40)) FILTER (WHERE NOT is_known_event)), 1, 10), ', '
         ), '') AS unknown_events
-    FROM cleaned.events
+    FROM (
+        SELECT *, regexp_matches(items_json, '[0-9A-Za-z]') AS has_items -- '[]' has none
+        FROM cleaned.events
+    ) AS events
     GROUP BY event_date, source
 ),
 loaded AS (

@@ -10,7 +10,7 @@ import streamlit as st
 
 from analytics_platform.reports import data_quality, queries, records, sentences, tables
 from analytics_platform.reports.colours import BLUE, FAINT
-from analytics_platform.reports.coverage import bad_days, empty_columns, lost_purchases, unknown_amounts
+from analytics_platform.reports.coverage import NEEDS, bad_days, empty_columns, lost_purchases, unknown_amounts
 from analytics_platform.reports.dashboard import shell
 from analytics_platform.reports.dashboard.shell import KeyFigure
 from analytics_platform.reports.periods import IS_WORTH_KNOWN, total_of
@@ -63,12 +63,13 @@ def show() -> None:
         left, right = st.columns(2, gap="small")
         with left, shell.card("Funnel"):
             steps = queries.read_funnel(session, chosen.days)
-            st.text(sentences.but(sentences.funnel_sentence(steps), [*bad_days(quality)]))
+            lacks = [*empty_columns(quality, NEEDS["funnel"]), *bad_days(quality)]
+            st.text(sentences.but(sentences.funnel_sentence(steps), lacks))
             shell.plot("funnel_plot", "Sessions with each step", steps)
             shell.table(tables.funnel_table(steps))
         with right, shell.card("Devices"):
             devices = queries.read_devices(session, chosen.days)
-            empty = empty_columns(quality, ["user_agent"])
+            empty = empty_columns(quality, NEEDS["devices"])
             st.text(sentences.but(sentences.devices_sentence(devices), [*empty, *unknown_amounts(total)]))
             then = ("device_type", queries.read_devices(session, chosen.before)) if chosen.before else None
             shell.table(tables.devices_table(devices, before=then))

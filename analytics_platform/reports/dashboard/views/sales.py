@@ -14,6 +14,8 @@ from analytics_platform.errors import count
 from analytics_platform.reports import customers, queries, records, sentences, tables
 from analytics_platform.reports.colours import BLUE, FAINT, LINE, PAGE
 from analytics_platform.reports.coverage import (
+    NEEDS,
+    bad_days,
     channel_gaps,
     empty_columns,
     lost_purchases,
@@ -63,7 +65,7 @@ def show_products() -> None:
         with shell.card("Best sellers"):
             best = queries.read_products(session, chosen.days, _TOP)
             empty = empty_columns(
-                records.read_quality(session, shell.settings().max_error_rate, chosen.days), ["items"]
+                records.read_quality(session, shell.settings().max_error_rate, chosen.days), NEEDS["products"]
             )
             st.text(
                 sentences.but(
@@ -87,7 +89,9 @@ def show_products() -> None:
             )
         with shell.card("Product lists"):
             lists = queries.read_lists(session, _TOP)
-            st.text(f"Over all days: {sentences.lists_sentence(lists)}")
+            quality = records.read_quality(session, shell.settings().max_error_rate, queries.ALL_DAYS)
+            lacks = [*empty_columns(quality, NEEDS["lists"]), *bad_days(quality)]
+            st.text(f"Over all days: {sentences.but(sentences.lists_sentence(lists), lacks)}")
             shell.table(tables.lists_table(lists), "No list was shown yet.")
 
 
