@@ -19,6 +19,8 @@ _ENOUGH = 50
 """A day with fewer accepted records may lack a column by chance."""
 _UNLIKE = 0.05
 """A day is unlike the best one if its error rate is that much higher."""
+_EXPECTED = 5
+"""Days without an order are named if the others make one expect as many: by chance that is one case in 148."""
 _AS_DIRECT = " (untagged visits count as Direct then)"
 _COLUMNS = ("page_url", "referrer", "user_agent", "items", "view_item events", "items of purchases")
 NEEDS = {
@@ -39,11 +41,22 @@ def differences(quality: pl.DataFrame, before: DayRange, after: DayRange) -> lis
         .when(pl.col("date").is_between(before.first, before.last)).then(False),
     ).drop_nulls("is_after")  # fmt: skip
     return [
+        *_gaps(events, before, after),
         *_rejections(events, before, after),
         *_silences(events, before, after),
         *empty_columns(events),
         *_renamed(events),
     ]
+
+
+def missing_orders(days: pl.DataFrame) -> Iterator[str]:
+    """Name the days with visits on which no order came, though as many days brought some as make that no chance."""
+    visited = days.filter(pl.col("is_complete") & (pl.col("sessions") > 0))
+    sold, silent = visited.filter(pl.col("orders") > 0), visited.filter(pl.col("orders") == 0)
+    usual = sold["orders"].sum() / max(len(sold), 1)
+    runs = [_calendar(run) for run in day_ranges(set(silent["date"]))]
+    if telling := [date for run in runs if usual * len(run) >= _EXPECTED for date in run]:
+        yield f"visits came and no order on {_dates(telling)}"
 
 
 def lost_purchases(rejected: pl.DataFrame, after: Total, before: Total | None = None) -> Iterator[str]:
@@ -77,7 +90,8 @@ def unknown_refunds(total: Total | None) -> Iterator[str]:
 def unevenness(quality: pl.DataFrame) -> list[str]:
     """Name what makes days hard to tell together: much more rejected, sources that begin or end, and empty columns."""
     events = _events(quality)
-    return [*bad_days(quality), *_beginnings_and_ends(events), *empty_columns(events)]
+    days = [] if events.is_empty() else [DayRange(events["date"].min(), events["date"].max())]  # type: ignore[arg-type]
+    return [*_gaps(events, *days), *bad_days(quality), *_beginnings_and_ends(events), *empty_columns(events)]
 
 
 def _events(quality: pl.DataFrame) -> pl.DataFrame:
@@ -109,6 +123,14 @@ def _beginnings_and_ends(events: pl.DataFrame) -> Iterator[str]:
         for silent in (pl.col("date") < mine.min(), pl.col("date") > mine.max()):
             if len(dates := heard.filter(silent)["date"].unique().sort()) > 1:
                 yield f"{source} brought nothing on {span(dates[0], dates[-1])}"
+
+
+def _gaps(events: pl.DataFrame, *periods: DayRange) -> Iterator[str]:
+    """Name the days of the periods of which no source brought anything."""
+    heard = set(events.filter(pl.col("rows_accepted") + pl.col("rows_duplicate") > 0)["date"])
+    silent = {date for period in periods for date in _calendar(period)} - heard
+    if heard and silent:
+        yield f"no source brought anything on {_dates(silent)}"
 
 
 def _rejections(events: pl.DataFrame, before: DayRange, after: DayRange) -> Iterator[str]:
@@ -189,6 +211,10 @@ def unfinished_sentence(days: pl.DataFrame, quality: pl.DataFrame) -> str:
     if len(dates) == 1 or last.is_empty():
         return f"{said}."
     return f"{said}: the last records of {listed(last.to_list())} are of {span(dates[0], dates[0])}."
+
+
+def _calendar(days: DayRange) -> list[dt.date]:
+    return pl.date_range(days.first, days.last, eager=True).to_list()
 
 
 def _dates(dates: Collection[dt.date]) -> str:

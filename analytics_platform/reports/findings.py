@@ -22,6 +22,7 @@ from analytics_platform.reports.coverage import (
     differences,
     empty_columns,
     lost_purchases,
+    missing_orders,
     unevenness,
     unfinished_sentence,
     unknown_amounts,
@@ -240,16 +241,19 @@ def reservations(facts: Facts) -> Mapping[str, Sequence[str]]:
     is_telling = total and rejected["purchases"].sum() >= _TELLING * total.orders
     missing = [*(lost if is_telling else ()), *unknown_amounts(total)]
     found |= {subject: [*found.get(subject, ()), *missing] for subject in ("attribution", "devices", "products")}
+    silent = [*missing_orders(facts.days)]
+    found |= {subject: [*found[subject], *silent] for subject in ("funnel", "devices", "products", "bought")}
     found["products"] = [*found["products"], *unknown_refunds(total)]
     if weeks := weeks_of(facts.days):
         before, after = weeks
         found["trends"] = [
             *lost_purchases(rejected, after, before),
+            *missing_orders(facts.days.filter(pl.col("date").is_between(before.first, after.last))),
             *differences(facts.quality, DayRange(before.first, before.last), DayRange(after.first, after.last)),
         ]
     else:
         # The best of 14 days was named without a word on the seven that lacked a source and a sixth of its rows.
-        found["trends"] = [*lost, *unevenness(facts.quality)]
+        found["trends"] = [*lost, *silent, *unevenness(facts.quality)]
     return found
 
 

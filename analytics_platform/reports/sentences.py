@@ -38,15 +38,16 @@ _TELLING = 0.05
 """The part of all sessions a device needs before its conversion is named."""
 
 
-def _moved(name: str, before: Decimal | int, after: Decimal | int, shown: str) -> str:
-    """Say `revenue rose 12 % to 84,120`, for any two numbers."""
+def _moved(name: str, before: Decimal | int, after: Decimal | int, shown: str, remark: str = "") -> str:
+    """Say `revenue rose 12 % to 84,120`, for any two numbers, with a remark on the second."""
+    if after == 0 < before:
+        return f"{name} fell to nothing{remark}"
+    shown += remark
     if before == after:
         return f"{name} stayed at {shown}"
     ratio = share(after - before, before)
     if ratio is None:
         return f"{name} came to {shown}, after {'none' if before == 0 else money(Decimal(before))}"
-    if after == 0:
-        return f"{name} fell to nothing"
     if abs(ratio) < _LEVEL:
         return f"{name} was level at {shown}"
     return f"{name} {'rose' if ratio > 0 else 'fell'} {percent(abs(ratio))} to {shown}"
@@ -87,10 +88,10 @@ def _revenue(before: Total, after: Total) -> str:
             part = f"{whole(week.unknown)} of {count(week.orders, 'order')}{which}"
             have = "has" if week.unknown == 1 else "have"
             return f"revenue cannot be compared, since {part} {have} an unknown amount,"
-    shown = money(after.revenue) + _net(after)
+    remark = _net(after)
     if after.unknown or before.unknown:
-        shown += f" (without {count(after.unknown, 'order')} of unknown amount, {whole(before.unknown)} before)"
-    return _moved("revenue", before.revenue, after.revenue, shown)
+        remark += f" (without {count(after.unknown, 'order')} of unknown amount, {whole(before.unknown)} before)"
+    return _moved("revenue", before.revenue, after.revenue, money(after.revenue), remark)
 
 
 def trends_sentence(days: pl.DataFrame) -> str:

@@ -3,9 +3,16 @@
 import datetime as dt
 from collections.abc import Callable
 
+import polars as pl
 import pytest
 
-from analytics_platform.reports.coverage import channel_gaps, differences, empty_columns, unfinished_sentence
+from analytics_platform.reports.coverage import (
+    channel_gaps,
+    differences,
+    empty_columns,
+    missing_orders,
+    unfinished_sentence,
+)
 from analytics_platform.transform import DayRange
 from analytics_platform_tests.reports.examples import NOV_1, days, frame
 
@@ -39,6 +46,8 @@ SOUND: Row = (100, 1, "")
         (lambda n: SOUND, lambda n: (0, 50, None) if n > 7 else SOUND, [
             "100 % of the records of web_logs were rejected on 8–14 Nov (1.0 % on 1–7 Nov)",
             "web_logs brought nothing on 8–14 Nov"]),
+        (lambda n: None if n == 9 else SOUND, lambda n: SOUND if n < 5 else None, [
+            "no source brought anything on 9 Nov", "web_logs brought nothing on 8–14 Nov"]),
         (lambda n: SOUND if n <= 7 else None, lambda n: SOUND if n > 7 else None, [
             "clickstream brought nothing on 8–14 Nov", "web_logs brought nothing on 1–7 Nov"]),
     ],
@@ -56,6 +65,24 @@ def test_what_differs_between_two_weeks_is_named(
     assert differences(frame("quality", rows), BEFORE, AFTER) == said
 
 
+@pytest.mark.parametrize(
+    ("orders", "said"),
+    [
+        ([3, 2, 4, 3, 0, 0, 0], ["visits came and no order on 5–7 Nov"]),
+        ([0, 0, 3, 2, 4, 3], ["visits came and no order on 1–2 Nov"]),
+        ([9, 0, 9, 9, 0, 0], ["visits came and no order on 2 Nov and 5–6 Nov"]),
+        ([3, 0, 3, 3, 0], []),  # by chance
+        ([1, 0, 1, 0, 0, 0, 0], []),
+        ([0] * 9, []),  # no order ever: the report says so
+    ],
+)
+def test_days_on_which_orders_ended_are_named(orders: list[int], said: list[str]) -> None:
+    found = days(*[(30, number, 9 * number) for number in orders])
+    assert [*missing_orders(found)] == said
+    quiet = found.with_columns(sessions=pl.when(pl.col("orders") > 0).then("sessions").otherwise(0))
+    assert [*missing_orders(quiet)] == []
+
+
 def test_rejected_records_that_came_again_are_no_difference() -> None:
     rows = [(NOV_1 + dt.timedelta(n), "app", 100, 0, 18 * (n > 6), "", None, 18 * (n > 6)) for n in range(14)]
     assert differences(frame("quality", rows), BEFORE, AFTER) == []
@@ -66,7 +93,7 @@ def test_rejected_records_that_came_again_are_no_difference() -> None:
     [
         (7, ["clickstream has events of unknown name (Bestellung) on 8–14 Nov only"]),
         (9, ["clickstream has events of unknown name (Bestellung) on 10–14 Nov only"]),
-        (12, []),  # a name of one day
+        (12, ["no source brought anything on 14 Nov"]),  # a name of one day
         (0, []),  # of both weeks
     ],
 )

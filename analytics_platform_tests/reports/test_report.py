@@ -103,6 +103,16 @@ def test_products_say_from_which_day_on_nothing_tells_of_them(lacking: str, sect
     assert {section.name for section in report.sections if section.sentence.endswith(said)} == sections
 
 
+def test_a_day_without_data_and_the_end_of_orders_are_named_beside_the_change() -> None:
+    quality = [(NOV_1 + dt.timedelta(n), "clickstream", 99, 0, 0, "") for n in range(15) if n != 3]
+    numbers = [(0, 0, 0) if n == 3 else (10, 2 if n < 11 else 0, 50 if n < 11 else 0) for n in range(15)]
+    report = make_report(facts(days=days(*numbers), quality=frame("quality", quality)), AS_OF, LIMIT)
+    ended = "visits came and no order on 12–15 Nov"
+    assert report.sections[0].sentence.endswith(f"; but {ended} and no source brought anything on 4 Nov.")
+    named = {section.name for section in report.sections if ended in section.sentence}
+    assert named == {"daily_trends", "funnel", "devices", "top_products", "view_to_purchase"}
+
+
 def test_lists_say_on_which_days_many_records_were_rejected() -> None:
     quality = [(NOV_1 + dt.timedelta(n), "clickstream", 85, 0, 15 if n > 6 else 0, "") for n in range(14)]
     report = make_report(facts(days=days(*[(10, 1, 50)] * 14), quality=frame("quality", quality)), AS_OF, LIMIT)

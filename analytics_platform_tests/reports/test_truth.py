@@ -31,6 +31,7 @@ week = st.fixed_dictionaries(
         "sessions": st.integers(1, 300),
         "revenue": st.integers(0, 5000),
         "is_unknown": st.booleans(),
+        "sells": st.booleans(),
         "lost_refunds": st.integers(0, 2),
         "rejected": st.sampled_from([0, 1, 2, 15, 60]),
         "empty": st.sampled_from(["", "referrer", "referrer, items", "view_item events"]),
@@ -65,7 +66,8 @@ def test_no_sentence_contradicts_the_tables(
     ]
     (then, revenue_then, _), (now, revenue_now, best) = sums
     _agrees(trends, "sessions", then, now, whole(int(now)))
-    if before["is_unknown"] or after["is_unknown"]:
+    assert (before["sells"] != after["sells"]) == ("visits came and no order on" in trends)
+    if any(each["is_unknown"] and each["sells"] for each in (before, after)):
         assert "revenue cannot be compared" in trends
     else:
         _agrees(trends, "revenue", revenue_then, revenue_now, money(Decimal(revenue_now)))
@@ -260,9 +262,10 @@ def _agrees(sentence: str, what: str, then: object, now: object, shown: str) -> 
 def _add_day(session: DuckDBSession, date: dt.date, place: int, week: dict[str, object]) -> None:
     """Insert a day of a week into the marts; the clickstream has all its days, web_logs those that are not silent."""
     sessions, revenue = int(str(week["sessions"])), Decimal(str(week["revenue"])) + place % 7
-    if week["is_unknown"]:
+    orders, is_unknown = int(bool(week["sells"])), bool(week["is_unknown"])
+    if is_unknown or not orders:
         revenue = Decimal(0)
-    sums = {"orders": 1, "revenue": revenue, "net_revenue": revenue, "unknown_amounts": int(bool(week["is_unknown"]))}
+    sums = {"orders": orders, "revenue": revenue, "net_revenue": revenue, "unknown_amounts": orders * is_unknown}
     sums["unknown_refunds"] = int(str(week["lost_refunds"]))
     add(session, "marts.daily_trends", date=date, sessions=sessions, **sums)
     kinds = {"date": date, "rows_accepted": 100, "rows_quarantined": 0}

@@ -13,7 +13,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from analytics_platform.reports import queries, records
-from analytics_platform.reports.coverage import differences, unevenness, unknown_amounts
+from analytics_platform.reports.coverage import differences, missing_orders, unevenness, unknown_amounts
 from analytics_platform.reports.periods import total_of
 from analytics_platform.reports.render import escape_markdown, render_html
 from analytics_platform.reports.sentences import but, currency_sentence
@@ -141,15 +141,16 @@ def choose_days(session: Session, population: str = NO_BOTS) -> Chosen:
     length = (days.last - days.first).days + 1
     before = DayRange(days.first - dt.timedelta(days=length), days.first - dt.timedelta(days=1))
     is_covered, limit = before.first >= data.first, settings().max_error_rate
+    shown = DayRange(before.first if is_covered else days.first, days.last)
+    by_day = queries.read_days(session, shown, complete_until)
+    reservations = [*missing_orders(by_day)]
     if not is_covered:
         compared = "there is no earlier data to compare with"
-        reservations = unevenness(records.read_quality(session, limit, days))
+        reservations += unevenness(records.read_quality(session, limit, days))
     else:
         compared = f"compared with {span(before.first, before.last)}"
-        reservations = differences(
-            records.read_quality(session, limit, DayRange(before.first, days.last)), before, days
-        )
-        reservations += unknown_amounts(total_of(queries.read_days(session, before, complete_until)))
+        reservations += differences(records.read_quality(session, limit, shown), before, days)
+        reservations += unknown_amounts(total_of(by_day.filter(pl.col("date") < days.first)))
     st.text(f"{but(f'{span(days.first, days.last, year=True)} (UTC), {compared}.', reservations)} {population}")
     return Chosen(days, before if is_covered else None, complete_until)
 

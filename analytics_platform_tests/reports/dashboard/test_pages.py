@@ -94,7 +94,7 @@ def test_key_figures_are_compared_with_the_days_before(visit: Callable[..., AppT
     assert figures(test)["Orders"] == ("140", "+100 %")
     assert figures(test)["Conversion"] == ("5.0 %", "0 pp")
     assert figures(test)["Net revenue"] == ("13,307", "+108 %") and figures(test)["Refunds"][0] == "700.00"
-    assert "10–16 Nov 2026 (UTC), compared with 3–9 Nov." in text(test)
+    assert "10–16 Nov 2026 (UTC), compared with 3–9 Nov; but no source brought anything on 8 Nov." in text(test)
     assert "Last data loaded 17 Nov 2026, 09:30 UTC." in text(test)
 
 
@@ -222,7 +222,8 @@ def test_days_without_earlier_ones_are_shown_with_what_some_of_them_lack(
         )
     test = visit("overview", data_dir=tmp_path)
     test.button_group(key="period").set_value("All").run()
-    said = "there is no earlier data to compare with; but 24 % of the records of clickstream were rejected on 14–16 Nov"
+    said = "there is no earlier data to compare with; but no source brought anything on 8 Nov and 24 % of the records "
+    said += "of clickstream were rejected on 14–16 Nov"
     assert said in text(test)
 
 
