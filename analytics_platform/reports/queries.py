@@ -299,18 +299,23 @@ def read_variants(session: Session, products: Sequence[str]) -> pl.DataFrame:
 def read_lists(session: Session, top: int = TOP) -> pl.DataFrame:
     """Return the product lists with the highest engagement rate, over all days: no table has lists by day.
 
-    A list that only bots saw has no rate, and is left out.
+    A list that only bots saw has no rate, and is left out. `namesakes` counts the lists that have an id and this list's
+    name, which is all that is known of this one.
     """
     sql = """
         SELECT
             list_id, coalesce(list_name, ''), sessions, impressions, clicks, purchases, engagement_rate, revenue,
-            count(*) OVER (), coalesce(unknown_amounts, 0)
-        FROM marts.list_performance
+            count(*) OVER (), coalesce(unknown_amounts, 0),
+            (
+                SELECT count(*) FROM marts.list_performance AS others
+                WHERE others.list_name = lists.list_id AND others.list_id <> lists.list_id AND others.sessions > 0
+            )
+        FROM marts.list_performance AS lists
         WHERE engagement_rate IS NOT NULL
         ORDER BY engagement_rate DESC, sessions DESC, list_id
         LIMIT $top
         """
-    columns = "list_id list_name sessions impressions clicks purchases engagement_rate revenue lists unknown"
+    columns = "list_id list_name sessions impressions clicks purchases engagement_rate revenue lists unknown namesakes"
     return frame(session, columns, sql, top=top)
 
 

@@ -279,15 +279,19 @@ def lists_sentence(lists: pl.DataFrame) -> str:
     if not rows:
         return "No product list has been shown yet."
     best, last = rows[0], rows[-1]
+    apart = [f"“{label(row, 'list')}”" for row in rows if row["namesakes"]]
+    if apart:
+        are = "is listed twice" if len(apart) == 1 else "are each listed twice"
+        apart = [f"; {listed(apart)} {are}, since some events name a list without its id"]
     if not best["engagement_rate"]:
-        return f"None of the {count(best['lists'], 'list')} has led to {ENGAGED} yet."
+        return f"None of the {count(best['lists'], 'list')} has led to {ENGAGED} yet{''.join(apart)}."
     of = f"{percent(best['engagement_rate'])} of {count(best['sessions'], 'session')} that met it"
     if len(rows) == 1:
         return f"“{label(best, 'list')}” is the only list: {of} have {ENGAGED} from it."
     first = f"“{label(best, 'list')}” engages most: {of} have {ENGAGED} from it"
     place = "last" if last["lists"] == len(rows) else f"number {len(rows)}"
     among = f"of {whole(last['lists'])} lists “{label(last, 'list')}” is {place}"
-    return f"{first}; {among} with {percent(last['engagement_rate'])}."
+    return f"{first}; {among} with {percent(last['engagement_rate'])}{''.join(apart)}."
 
 
 def bought_sentence(bought: pl.DataFrame) -> str:

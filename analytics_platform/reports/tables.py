@@ -149,7 +149,8 @@ variants_table = partial(_table, "Variants of the best sellers; an order with tw
 
 lists_table = partial(
     _table, f"Engagement: sessions with {ENGAGED} from it / sessions that met it", {
-    "List": lambda row: label(row, "list"), "Engagement": "engagement_rate", "Sessions": "sessions",
+    "List": lambda row: label(row, "list") + (" (named without its id)" if row["namesakes"] else ""),
+    "Engagement": "engagement_rate", "Sessions": "sessions",
     "Impressions": "impressions", "Clicks": "clicks", "Purchases": "purchases", "Revenue": "revenue",
 })  # fmt: skip
 

@@ -51,7 +51,7 @@ _SCHEMAS: Mapping[str, dict[str, Any]] = {
     "lists": {
         "list_id": pl.String, "list_name": pl.String, "sessions": pl.Int64, "impressions": pl.Int64,
         "clicks": pl.Int64, "purchases": pl.Int64, "engagement_rate": pl.Float64, "revenue": _MONEY, "lists": pl.Int64,
-        "unknown": pl.Int64,
+        "unknown": pl.Int64, "namesakes": pl.Int64,
     },
     "bought": {
         "product_id": pl.String, "product_name": pl.String, "views": pl.Int64, "purchases": pl.Int64,

@@ -271,3 +271,11 @@ def test_orphans_are_counted_by_source_without_bots(path: Path) -> None:
             add(session, "cleaned.events", event_id=str(number), source=source, user_id=user)
         add(session, "cleaned.events", event_id="bot", source="app", user_id="eve", is_bot=True)
     assert read(path).frames["orphans"].rows() == [("app", 1, 0, 1, 0), ("web_logs", 2, 1, 3, 2)]
+
+
+def test_a_list_named_without_its_id_is_known_by_the_name_of_another(tmp_path: Path) -> None:
+    with warehouse(tmp_path / "warehouse.duckdb") as session:
+        for list_id, name in (("l1", "Top"), ("Top", "Top"), ("l2", "Sale"), ("New", "New")):
+            add(session, "marts.list_performance", list_id=list_id, list_name=name, sessions=9, engagement_rate=0.5)
+        found = queries.read_lists(session)
+    assert dict(found.select("list_id", "namesakes").rows()) == {"l1": 0, "Top": 1, "l2": 0, "New": 0}

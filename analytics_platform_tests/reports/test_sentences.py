@@ -7,6 +7,7 @@ import pytest
 
 from analytics_platform.catalog import CONTRACTS
 from analytics_platform.reports import sentences as say
+from analytics_platform.reports.tables import lists_table
 from analytics_platform.reports.wording import ENGAGED, amounts_in
 from analytics_platform_tests.reports.examples import days, frame, product
 
@@ -295,6 +296,14 @@ class TestLists:
         silent = frame("lists", [("l1", "Top", 1, 9, 0, 0, 0.0, 0, 1)])
         assert say.lists_sentence(silent) == "None of the 1 list has led to a click, a view, a cart or a purchase yet."
         assert say.lists_sentence(frame("lists")) == "No product list has been shown yet."
+
+    def test_a_list_that_some_events_name_without_its_id_is_said_to_be_two(self) -> None:
+        rows = [("l1", "Top", 8, 90, 9, 1, 0.75, 5, 2), ("Top", "Top", 4, 70, 7, 0, 0.25, 0, 2, 0, 1)]
+        assert say.lists_sentence(frame("lists", rows)).endswith(
+            "“Top” is last with 25 %; “Top” is listed twice, since some events name a list without its id."
+        )
+        table = lists_table(frame("lists", rows))
+        assert table and [row[0] for row in table.rows] == ["Top", "Top (named without its id)"]
 
     def test_engagement_is_what_the_data_dictionary_says(self) -> None:
         assert ENGAGED in CONTRACTS["marts.list_performance"].columns["engagement_rate"].description
