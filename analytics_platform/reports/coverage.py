@@ -80,6 +80,16 @@ def unknown_amounts(total: Total | None) -> Iterator[str]:
         yield f"{part} {'has' if total.unknown == 1 else 'have'} an unknown amount, which is in no sum"
 
 
+def untold_orders(orders: int, cancelled: int) -> Iterator[str]:
+    """Name the orders that only the shop's database has: figures are made of events."""
+    if orders:
+        are, them = ("is", "it") if orders == 1 else ("are", "them")
+        part = (
+            f"{count(orders, 'order')} of the shop's database{f' ({whole(cancelled)} cancelled)' if cancelled else ''}"
+        )
+        yield f"{part} {are} in no figure, since no event tells of {them}"
+
+
 def unknown_refunds(total: Total | None) -> Iterator[str]:
     """Name the refunds whose amount is unknown: net revenue is before them."""
     if total and total.unknown_refunds:

@@ -27,6 +27,7 @@ from analytics_platform.reports.coverage import (
     unfinished_sentence,
     unknown_amounts,
     unknown_refunds,
+    untold_orders,
 )
 from analytics_platform.reports.drawing import Plot, draw
 from analytics_platform.reports.periods import total_of, weeks_of
@@ -65,7 +66,7 @@ class Facts:
 
     `frames` are those that `_SECTIONS` name. Amounts are in `currency`; those in `unconverted` currencies are unknown.
     `unknown_events` and `unread_fields` name what came and has no meaning to the platform. For `days_above` the check
-    error_rate fails.
+    error_rate fails. `untold` are orders that only the shop's database has, and those of them that are cancelled.
     """
 
     days: pl.DataFrame
@@ -80,6 +81,7 @@ class Facts:
     unknown_events: Sequence[str] = ()
     unread_fields: Sequence[str] = ()
     days_above: Collection[data_quality.Day] = ()
+    untold: tuple[int, int] = (0, 0)
 
     @property
     def is_empty(self) -> bool:
@@ -124,6 +126,7 @@ def read_facts(session: Session, as_of: dt.datetime, limit: float, currency: str
         unknown_events=unknown_events(session),
         unread_fields=unread_fields(session),
         days_above=days_above(session, limit),
+        untold=queries.read_untold(session),
     )
 
 
@@ -198,7 +201,8 @@ def _notes(facts: Facts) -> tuple[str, ...]:
     unknown = data_quality.unknown_sentence(facts.unknown, facts.unconverted)
     total, rejected = total_of(facts.days), facts.frames["rejected_purchases"]
     lost = " ".join(f"{said}." for said in lost_purchases(rejected, total)) if total else ""
-    return tuple(filter(None, (basis, unknown, lost, unfinished_sentence(facts.days, facts.quality))))
+    untold = "".join(f"{said}." for said in untold_orders(*facts.untold))
+    return tuple(filter(None, (basis, unknown, lost, untold, unfinished_sentence(facts.days, facts.quality))))
 
 
 def _sections(facts: Facts, limit: float) -> Iterator[Section]:
@@ -239,7 +243,9 @@ def reservations(facts: Facts) -> Mapping[str, Sequence[str]]:
     rejected, total = facts.frames["rejected_purchases"], total_of(facts.days)
     lost = [*lost_purchases(rejected, total)] if total else []
     is_telling = total and rejected["purchases"].sum() >= _TELLING * total.orders
-    missing = [*(lost if is_telling else ()), *unknown_amounts(total)]
+    # Orders by telephone are no fault of a figure; a shop that has orders and no event of any is not one without.
+    untold = [] if total and total.orders else [*untold_orders(*facts.untold)]
+    missing = [*(lost if is_telling else ()), *unknown_amounts(total), *untold]
     found |= {subject: [*found.get(subject, ()), *missing] for subject in ("attribution", "devices", "products")}
     silent = [*missing_orders(facts.days)]
     found |= {subject: [*found[subject], *silent] for subject in ("funnel", "devices", "products", "bought")}
@@ -253,7 +259,7 @@ def reservations(facts: Facts) -> Mapping[str, Sequence[str]]:
         ]
     else:
         # The best of 14 days was named without a word on the seven that lacked a source and a sixth of its rows.
-        found["trends"] = [*lost, *silent, *unevenness(facts.quality)]
+        found["trends"] = [*lost, *untold, *silent, *unevenness(facts.quality)]
     return found
 
 

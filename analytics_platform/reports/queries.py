@@ -19,10 +19,11 @@ from analytics_platform.warehouse import Session
 from analytics_platform.warehouse.error_rate import superseded_batches
 
 RATES = ("cleaned.daily_rates",)
+SHOP_ORDERS = ("marts.order_reconciliation",)
 UNKNOWN = ("marts.unknown_amounts", "ops.quarantine", "ops.batch_days")
 OVERVIEW = (
     *("marts.daily_trends", "marts.funnel_daily", "marts.device_daily", "marts.data_quality_daily"),
-    *("ops.pipeline_logs", *RATES, *UNKNOWN),
+    *("ops.pipeline_logs", *RATES, *UNKNOWN, *SHOP_ORDERS),
 )
 CHANNELS = ("marts.attribution",)
 PRODUCTS = ("marts.product_daily", "marts.list_performance", "star.dim_product")
@@ -137,6 +138,18 @@ def unconverted(session: Session, days: DayRange = ALL_DAYS) -> list[str]:
         ORDER BY currency
         """
     return some([str(currency) for (currency,) in session.rows(sql, {"first": days.first, "last": days.last})])
+
+
+def read_untold(session: Session, days: DayRange = ALL_DAYS) -> tuple[int, int]:
+    """Return how many orders the shop's database has that no event tells of, and how many of them are cancelled."""
+    orders, cancelled = session.one(
+        """
+        SELECT count(*), count(CASE WHEN status = 'cancelled' THEN 1 END) FROM marts.order_reconciliation
+        WHERE outcome IN ('only in shop', 'not tracked') AND order_date BETWEEN $first AND $last
+        """,
+        {"first": days.first, "last": days.last},
+    )
+    return int(orders), int(cancelled)
 
 
 def read_days(session: Session, days: DayRange, complete_until: dt.date) -> pl.DataFrame:

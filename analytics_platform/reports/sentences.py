@@ -98,7 +98,7 @@ def trends_sentence(days: pl.DataFrame) -> str:
     """Say what the daily trends show: the last week against the one before, or what the few days brought."""
     total = total_of(days)
     if total is None or not (total.sessions or total.orders or total.revenue or total.refunds):
-        return "There was no traffic and there were no orders yet."
+        return "No event tells of a visit or an order yet."
     years = total.first.year != total.last.year
     if (weeks := weeks_of(days)) is not None:
         before, after = weeks

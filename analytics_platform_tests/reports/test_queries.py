@@ -8,6 +8,7 @@ import pytest
 
 from analytics_platform.reports import queries, records
 from analytics_platform.settings import load_settings
+from analytics_platform.transform import DayRange
 from analytics_platform.warehouse.watchdog import has_known_currencies, has_revenue, shop_currency
 from analytics_platform_tests.reports.examples import AS_OF, FRAMES, LIMIT, NOV_1, add, fill, frame, read, warehouse
 
@@ -279,3 +280,14 @@ def test_a_list_named_without_its_id_is_known_by_the_name_of_another(tmp_path: P
             add(session, "marts.list_performance", list_id=list_id, list_name=name, sessions=9, engagement_rate=0.5)
         found = queries.read_lists(session)
     assert dict(found.select("list_id", "namesakes").rows()) == {"l1": 0, "Top": 1, "l2": 0, "New": 0}
+
+
+def test_orders_that_only_the_shops_database_has_are_counted_by_day(tmp_path: Path) -> None:
+    with warehouse(tmp_path / "warehouse.duckdb") as session:
+        for number, (outcome, status) in enumerate(
+            [("only in shop", "placed"), ("not tracked", "cancelled"), ("equal", "placed"), ("only in events", None)]
+        ):
+            found = {"outcome": outcome, "status": status, "order_date": NOV_1 + dt.timedelta(number)}
+            add(session, "marts.order_reconciliation", pair_id=str(number), **found)
+        assert queries.read_untold(session) == (2, 1)
+        assert queries.read_untold(session, DayRange(NOV_1, NOV_1)) == (1, 0)

@@ -113,6 +113,16 @@ def test_a_day_without_data_and_the_end_of_orders_are_named_beside_the_change() 
     assert named == {"daily_trends", "funnel", "devices", "top_products", "view_to_purchase"}
 
 
+def test_a_shop_with_orders_and_no_event_of_any_is_not_called_one_without_orders() -> None:
+    said = "3 orders of the shop's database (1 cancelled) are in no figure, since no event tells of them"
+    report = make_report(replace(facts(quality=frame("quality", [(NOV_1, "orders", 3)])), untold=(3, 1)), AS_OF, LIMIT)
+    assert report.notes[1] == f"{said}."
+    assert report.sections[0].sentence == f"No event tells of a visit or an order yet; but {said}."
+    by_phone = make_report(replace(facts(days=days(*[(10, 9, 50)] * 7)), untold=(1, 0)), AS_OF, LIMIT)
+    assert by_phone.notes[1] == "1 order of the shop's database is in no figure, since no event tells of it."
+    assert not any("database" in section.sentence for section in by_phone.sections[:5])
+
+
 def test_lists_say_on_which_days_many_records_were_rejected() -> None:
     quality = [(NOV_1 + dt.timedelta(n), "clickstream", 85, 0, 15 if n > 6 else 0, "") for n in range(14)]
     report = make_report(facts(days=days(*[(10, 1, 50)] * 14), quality=frame("quality", quality)), AS_OF, LIMIT)

@@ -91,7 +91,7 @@ class TestTrends:
 
     @pytest.mark.parametrize("nothing", [days(), days((0, 0, 0)), days(*[(0, 0, 0)] * 20)])
     def test_no_traffic_is_said(self, nothing: pl.DataFrame) -> None:
-        assert say.trends_sentence(nothing) == "There was no traffic and there were no orders yet."
+        assert say.trends_sentence(nothing) == "No event tells of a visit or an order yet."
 
 
 def funnel(*reached: int, inferred: tuple[int, ...] = (0, 0, 0, 0), both: tuple[int, ...] = ()) -> pl.DataFrame:

@@ -10,7 +10,14 @@ import streamlit as st
 
 from analytics_platform.reports import data_quality, queries, records, sentences, tables
 from analytics_platform.reports.colours import BLUE, FAINT
-from analytics_platform.reports.coverage import NEEDS, bad_days, empty_columns, lost_purchases, unknown_amounts
+from analytics_platform.reports.coverage import (
+    NEEDS,
+    bad_days,
+    empty_columns,
+    lost_purchases,
+    unknown_amounts,
+    untold_orders,
+)
 from analytics_platform.reports.dashboard import shell
 from analytics_platform.reports.dashboard.shell import KeyFigure
 from analytics_platform.reports.periods import IS_WORTH_KNOWN, total_of
@@ -56,6 +63,8 @@ def show() -> None:
             st.text(said)
         rejected, total = records.read_rejected_purchases(session, limit, chosen.days), total_of(days)
         for said in lost_purchases(rejected, total) if total else ():
+            st.text(f"{said}.")
+        for said in untold_orders(*queries.read_untold(session, chosen.days)):
             st.text(f"{said}.")
         with shell.card("Daily trend"):
             _trend(days, before)
