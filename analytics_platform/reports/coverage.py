@@ -203,7 +203,9 @@ def channel_gaps(quality: pl.DataFrame) -> Iterator[str]:
     has_referrer = ~pl.col("empty_columns").str.split(", ").list.contains("referrer")
     never = known.group_by("source").agg(has_referrer.any()).filter(~pl.col("empty_columns"))["source"].sort().to_list()
     if never:
-        yield f"{listed(never)} {'has' if len(never) == 1 else 'have'} no referrer on any day{_AS_DIRECT}"
+        # "On any day" stood under the seven days that the page shows, of a source that had one before.
+        days = span(known["date"].min(), known["date"].max())  # type: ignore[arg-type]
+        yield f"{listed(never)} {'has' if len(never) == 1 else 'have'} no referrer on any day of {days}{_AS_DIRECT}"
     yield from empty_columns(quality, ["page_url"])
     yield from (f"{said}{_AS_DIRECT}" for said in empty_columns(quality, ["referrer"]))
 

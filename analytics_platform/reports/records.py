@@ -13,6 +13,9 @@ from analytics_platform.transform import DayRange
 from analytics_platform.warehouse import Session
 from analytics_platform.warehouse.error_rate import superseded_batches
 
+_NAMES = 10
+"""Names of unknown events that marts.data_quality_daily has of a day and source."""
+_MORE_NAMES = f"perhaps more: the first {_NAMES} of a day are listed, cleaned.events has all (NOT is_known_event)"
 # The day a rejected record counts on, as in ops.batch_days: without a known time, the day it was rejected.
 _REJECTED_ON = "coalesce(event_date, neighbour_date, CAST(quarantined_at AS DATE))"
 
@@ -71,9 +74,12 @@ def read_unknown_events(session: Session, days: DayRange, sources: Sequence[str]
         WHERE date BETWEEN $first AND $last AND unknown_events IS NOT NULL AND {OF_SOURCES}
         """
     found: dict[str, set[str]] = {}
-    for source, names in session.rows(sql, {"first": days.first, "last": days.last, **chosen(sources)}):
+    rows = session.rows(sql, {"first": days.first, "last": days.last, **chosen(sources)})
+    for source, names in rows:
         found.setdefault(source, set()).update(names.split(", "))
-    return [f"{', '.join(map(repr, sorted(names)))} of {source}" for source, names in sorted(found.items())]
+    said = [f"{', '.join(map(repr, sorted(names)))} of {source}" for source, names in sorted(found.items())]
+    is_cut = any(day.count(", ") + 1 >= _NAMES for (_, day) in rows)
+    return [*said, _MORE_NAMES] if is_cut else said
 
 
 def read_reasons(session: Session, days: DayRange, sources: Sequence[str] = ()) -> pl.DataFrame:

@@ -58,7 +58,7 @@ def _best(days: pl.DataFrame, years: bool, of: str = "day") -> str:
     date, value = best_day(days, measure)
     shown = money(Decimal(value)) if measure == "revenue" else count(int(value), measure[:-1])
     if len(days) > 1 and days[measure].n_unique() == 1:
-        return f"every day had {shown}"
+        return f"{'every day' if of == 'day' else f'each {of}'} had {shown}"
     return f"the {'best' if measure == 'revenue' else 'busiest'} {of} was {day(date, years)} with {shown}"
 
 
@@ -128,6 +128,8 @@ def funnel_sentence(funnel: pl.DataFrame) -> str:
     start, end = steps[0]["sessions"], steps[-1]["after_view"]
     buyers = f"{whole(end)} ({percent(share(end, start))}) {'has' if end == 1 else 'have'}" if end else "none has"
     said = f"Of {count(start, 'session')} with a view, {buyers} a purchase"
+    if (bought := steps[-1]["sessions"]) != end:
+        said += f" (of all sessions {whole(bought)})"
     # A step that no session has, while some have later ones, is one that the tracker does not send.
     unsent = {step["step"] for step in steps if step["inferred"] and not step["sessions"]}
     rates = [

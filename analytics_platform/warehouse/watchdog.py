@@ -245,13 +245,14 @@ def unknown_events(session: Session, days: int | None = None) -> list[str]:
             WHERE NOT is_known_event {f"AND event_date > ({last}) - {days}" if days else ""}
             GROUP BY source, event_name
         )
-        SELECT source, event_name, events FROM counted
-        ORDER BY row_number() OVER (PARTITION BY source ORDER BY events DESC, event_name), events DESC, source LIMIT 11
+        SELECT source, event_name, events, count(*) OVER () FROM counted
+        ORDER BY row_number() OVER (PARTITION BY source ORDER BY events DESC, event_name), events DESC, source LIMIT 10
         """
     )
-    shown = sorted(found[:10], key=lambda row: (-row[2], row[0], row[1]))
-    names = [f"{name[:40]!r} of {source} ({events:,})" for source, name, events in shown]
-    return names if len(found) < 11 else [*names, "others"]
+    shown = sorted(found, key=lambda row: (-row[2], row[0], row[1]))
+    names = [f"{name[:40]!r} of {source} ({events:,})" for source, name, events, _ in shown]
+    more = found[0][3] - len(found) if found else 0
+    return [*names, f"{more:,} more in cleaned.events (NOT is_known_event)"] if more else names
 
 
 def has_known_event_names(session: Session, settings: Settings, now: dt.datetime) -> Observation:

@@ -140,9 +140,9 @@ def test_days_that_may_not_be_complete_are_said_with_the_source_that_is_behind(
     [
         (
             {"app": ("page_url, referrer", "page_url, referrer"), "web": ("", "")},
-            [f"app has no referrer on any day{DIRECT}"],
+            [f"app has no referrer on any day of 1–2 Nov{DIRECT}"],
         ),
-        ({"app": ("referrer",), "logs": ("referrer",)}, [f"app and logs have no referrer on any day{DIRECT}"]),
+        ({"app": ("referrer",), "logs": ("referrer",)}, [f"app and logs have no referrer on any day of 1 Nov{DIRECT}"]),
         ({"app": ("referrer", "")}, [f"app has no referrer on 1 Nov{DIRECT}"]),
         ({"app": ("", "items")}, []),
         ({"users": (None, None)}, []),

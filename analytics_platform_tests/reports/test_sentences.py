@@ -26,7 +26,7 @@ class TestTrends:
         flat = days(*[LAST_WEEK] * 14, (1, 0, 0), unfinished=1)
         assert say.trends_sentence(flat) == (
             "In the 7 days to 14 Nov, against the 7 before, revenue stayed at 7,000 and sessions "
-            "stayed at 700; every day had 1,000."
+            "stayed at 700; each of these 7 had 1,000."
         )
 
     def test_fewer_than_two_weeks_are_summed_up(self) -> None:
@@ -135,6 +135,11 @@ class TestFunnel:
     )
     def test_only_what_was_seen_is_said(self, steps: pl.DataFrame, said: str) -> None:
         assert say.funnel_sentence(steps) == said
+
+    def test_purchases_of_sessions_without_a_view_are_named_where_the_table_counts_them(self) -> None:
+        steps = funnel(100, 90, 90, 20, both=(100, 90, 90, 14)).with_columns(after_view=pl.Series([100, 90, 90, 14]))
+        said = "Of 100 sessions with a view, 14 (14 %) have a purchase (of all sessions 20); the narrowest step"
+        assert say.funnel_sentence(steps).startswith(said)
 
     def test_one_session_has_a_later_step(self) -> None:
         said = say.funnel_sentence(funnel(100, 90, 9, 9, inferred=(1, 0, 0, 0)))

@@ -100,7 +100,7 @@ def test_of_many_names_that_nothing_maps_each_source_has_its_share(tmp_path: Pat
             )
         names = unknown_events(session)
     kiosk = [f"'n{number:02}' of kiosk (3)" for number in range(8)]
-    assert names == [*kiosk, "'n12' of app (2)", "'n13' of app (1)", "others"]
+    assert names == [*kiosk, "'n12' of app (2)", "'n13' of app (1)", "4 more in cleaned.events (NOT is_known_event)"]
 
 
 def test_that_no_source_names_sessions_is_said_of_the_last_week_only(tmp_path: Path) -> None:

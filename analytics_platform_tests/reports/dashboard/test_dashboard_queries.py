@@ -17,7 +17,7 @@ from analytics_platform.settings import load_settings
 from analytics_platform.transform import DayRange
 from analytics_platform.warehouse import Session, open_warehouse
 from analytics_platform_tests.postgres import new_database
-from analytics_platform_tests.reports.dashboard.shop import FIRST, HOSTILE, LAST, LOADED, QUIET, fill
+from analytics_platform_tests.reports.dashboard.shop import FIRST, HOSTILE, LAST, LOADED, QUIET, fill, insert
 
 ALL = DayRange(FIRST, LAST)
 LATEST = DayRange(LAST, LAST)
@@ -134,3 +134,13 @@ def test_hostile_filters_are_text(duck: Session, postgres: Session) -> None:
 def test_tables_that_were_never_made_are_named(tmp_path: Path) -> None:
     with open_warehouse(load_settings(data_dir=tmp_path)).session() as session:
         assert queries.missing_tables(session, queries.CHANNELS) == ["marts.attribution"]
+
+
+def test_names_of_unknown_events_that_are_not_listed_are_pointed_to(tmp_path: Path) -> None:
+    with open_warehouse(load_settings(data_dir=tmp_path)).session() as session:
+        session.ensure(*(CONTRACTS[table] for table in queries.DASHBOARD))
+        for number, (source, names) in enumerate((("kiosk", 9), ("app", 10))):
+            named = ", ".join(f"n{place}" for place in range(names))
+            insert(session, "marts.data_quality_daily", [{"date": FIRST, "source": source, "unknown_events": named}])
+            found = records.read_unknown_events(session, ALL)
+            assert any("cleaned.events has all" in text for text in found) == bool(number)

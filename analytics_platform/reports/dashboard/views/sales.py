@@ -109,11 +109,13 @@ def show_customers() -> None:
             others = f"; of their orders {whole(found['unknown'])} of unknown amount are in no sum{others}"
         st.text(f"{whose} {theirs}{others}. {shell.NO_BOTS}")
         unknown = "Users in the logs that neither the users API nor the shop's database knows."
+        signed_in = "Known customers whom events of a visit name."
+        bought = "Known customers with an order, also those whom only the shop's database names."
         shell.key_figures(
             [
                 KeyFigure("Known customers", whole(found["customers"])),
-                KeyFigure("Seen in the shop", whole(found["active"])),
-                KeyFigure("Have bought", whole(found["buyers"])),
+                KeyFigure("Seen signed in", whole(found["active"]), help=signed_in),
+                KeyFigure("Have bought", whole(found["buyers"]), help=bought),
                 KeyFigure("Bought again", percent(share(found["repeat_buyers"], found["buyers"]))),
                 KeyFigure("Their revenue", revenue),
                 KeyFigure("Unknown users", whole(found["orphans"]), help=unknown),
