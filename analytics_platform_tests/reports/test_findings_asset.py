@@ -66,7 +66,7 @@ def test_it_depends_on_all_it_reads() -> None:
     deps = {"/".join(dep.asset_key.path) for dep in findings.get_asset_spec(KEY).deps}
     assert deps == {
         "marts/daily_trends", "marts/funnel_daily", "marts/attribution", "marts/device_daily",
-        "marts/product_daily", "marts/data_quality_daily", "marts/unknown_amounts",
+        "marts/product_daily", "marts/data_quality_daily", "marts/unknown_amounts", "marts/order_reconciliation",
         "marts/list_performance", "marts/product_performance", "marts/user_metrics",
         "cleaned/events", "cleaned/users", "cleaned/daily_rates",
         "star/dim_product", "star/fact_sessions", "star/fact_order_items", "cleaned/clickstream",
