@@ -23,7 +23,9 @@ RUN useradd --uid 10001 --create-home analytics \
 COPY --from=build /opt/analytics /opt/analytics
 # DAGSTER_HOME of several processes, as in compose.yaml; a single `materialize` keeps its runs in /data/dagster.
 COPY deploy/dagster.yaml deploy/workspace.yaml /srv/dagster/
-ENV PATH="/opt/analytics/bin:$PATH" DATA_DIR=/data
+# Without the MALLOC settings glibc keeps what was freed: a file of 10 GB took 1.7 GB of memory instead of 1.45.
+ENV PATH="/opt/analytics/bin:$PATH" DATA_DIR=/data MALLOC_ARENA_MAX=2 MALLOC_MMAP_THRESHOLD_=1048576 \
+    MALLOC_TRIM_THRESHOLD_=1048576
 USER 10001
 WORKDIR /data
 VOLUME /data
