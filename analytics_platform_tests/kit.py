@@ -110,7 +110,7 @@ def empty_tables() -> Path:
     return warehouse.path
 
 
-def open_house_of_tables(root: Path, **settings: object) -> Platform:
+def open_with_tables(root: Path, **settings: object) -> Platform:
     """A platform on DuckDB with all tables, none with a row: what is built there takes a third less time."""
     platform = open_platform(root, **settings)
     shutil.copy(empty_tables(), platform.settings.warehouse_path)
@@ -194,7 +194,7 @@ def built_platform(
     root: Path, rows: Sequence[Row], tables: Collection[str] | None = None, **settings: object
 ) -> Iterator[Session]:
     """The open warehouse of a new platform with these rows loaded and every table built, or what `tables` need."""
-    platform = open_house_of_tables(root, **settings)
+    platform = open_with_tables(root, **settings)
     with platform.session() as session:
         load_rows(platform, session, rows)
         build(session, loaded_days(session), platform.settings, None if tables is None else needed(*tables))

@@ -45,8 +45,8 @@ from analytics_platform_tests.kit import (
     load_rows,
     loaded_days,
     needed,
-    open_house_of_tables,
     open_platform,
+    open_with_tables,
     to_csv,
 )
 from analytics_platform_tests.names import CLICKSTREAM
@@ -334,7 +334,7 @@ def run(tables: tuple[str, ...], made: object, settings: Settings, select: str, 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Six days of six views each, loaded and built."""
-    platform = open_house_of_tables(tmp_path_factory.mktemp("built") / "data", partition_start=dt.date(2026, 2, 1))
+    platform = open_with_tables(tmp_path_factory.mktemp("built") / "data", partition_start=dt.date(2026, 2, 1))
     with platform.session() as session:
         load_rows(platform, session, ROWS, "first.csv")
         build(session, loaded_days(session), platform.settings)

@@ -15,7 +15,7 @@ from analytics_platform.warehouse import Session
 from analytics_platform.warehouse.load import load_new_batches
 from analytics_platform.warehouse.watchdog import has_the_sources_sessions, unread_fields
 from analytics_platform_tests.ga4_rows import as_parquet
-from analytics_platform_tests.kit import Platform, build, needed, open_house_of_tables
+from analytics_platform_tests.kit import Platform, build, needed, open_with_tables
 from analytics_platform_tests.shop_messages import SENT_AT, load_messages
 
 TABLES = needed(
@@ -26,7 +26,7 @@ TABLES = needed(
 @pytest.fixture(params=["events.jsonl", "events.json.gz", "events.parquet", "messages"])
 def loaded(request: pytest.FixtureRequest, conformance_data: Path, tmp_path: Path) -> tuple[Platform, str]:
     """A platform with the export loaded, and the source that it came from."""
-    platform, name = open_house_of_tables(tmp_path), request.param
+    platform, name = open_with_tables(tmp_path), request.param
     text = (conformance_data / "ga4_export" / "events.jsonl").read_text("utf-8")
     with platform.session() as session:
         if name == "messages":

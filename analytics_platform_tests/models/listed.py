@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 from analytics_platform.transform import DayRange
 from analytics_platform.warehouse import Session
-from analytics_platform_tests.kit import Row, build, click, load_rows, needed, open_house_of_tables
+from analytics_platform_tests.kit import Row, build, click, load_rows, needed, open_with_tables
 from analytics_platform_tests.shop_messages import load_messages
 
 TABLES = needed(
@@ -42,7 +42,7 @@ def buy(client: str, at: str, order: str, *items: Item, in_list: str | None = No
 @contextmanager
 def shop(root: Path, rows: Sequence[Row] = (), messages: Sequence[str] = ()) -> Iterator[Session]:
     """A warehouse with these events, and the tables of two days built."""
-    platform = open_house_of_tables(root)
+    platform = open_with_tables(root)
     with platform.session() as session:
         load_rows(platform, session, rows or [click("nobody", f"{DAY}T00:00:00Z")])
         if messages:

@@ -12,7 +12,7 @@ from analytics_platform.sources.registry import SOURCES
 from analytics_platform.transform import DayRange
 from analytics_platform.warehouse import Session
 from analytics_platform.warehouse.load import load_new_batches
-from analytics_platform_tests.kit import Platform, Row, build, click, load_rows, needed, open_house_of_tables
+from analytics_platform_tests.kit import Platform, Row, build, click, load_rows, needed, open_with_tables
 
 DAY = dt.date(2024, 3, 1)
 DAYS = DayRange(DAY, DAY + dt.timedelta(days=3))
@@ -51,7 +51,7 @@ def load_rates(platform: Platform, session: Session, text: str = RATES, name: st
 def sold(
     root: Path, rows: Sequence[Row], rates: str = RATES, shop_currency: str = "EUR"
 ) -> Iterator[tuple[Platform, Session]]:
-    platform = open_house_of_tables(root, shop_currency=shop_currency)
+    platform = open_with_tables(root, shop_currency=shop_currency)
     with platform.session() as session:
         load_rates(platform, session, rates)
         load_rows(platform, session, rows)

@@ -28,8 +28,8 @@ from analytics_platform_tests.kit import (
     contents,
     load_rows,
     needed,
-    open_house_of_tables,
     open_platform,
+    open_with_tables,
 )
 from analytics_platform_tests.shop_messages import load_messages, shop_message
 from analytics_platform_tests.slow import spread
@@ -182,7 +182,7 @@ def load_file(platform: Platform, session: Session, rows: Sequence[Row], name: s
 
 def incrementally(root: Path, files: Files, tables: Collection[str] | None = None) -> Contents:
     """Load file after file, and after each build what its days touch; at last the days without events."""
-    platform = open_house_of_tables(root)
+    platform = open_with_tables(root)
     with platform.session() as session:
         for number, rows in enumerate(files):
             touched = load_file(platform, session, rows, f"{number}.csv")
@@ -194,7 +194,7 @@ def incrementally(root: Path, files: Files, tables: Collection[str] | None = Non
 
 def at_once(root: Path, files: Files, tables: Collection[str] | None = None) -> Contents:
     """Load all files, then build all days in one go."""
-    platform = open_house_of_tables(root)
+    platform = open_with_tables(root)
     with platform.session() as session:
         for number, rows in enumerate(files):
             load_file(platform, session, rows, f"{number}.csv")
@@ -270,7 +270,7 @@ def test_a_look_back_of_the_marts_reaches_days_far_behind_a_late_event(tmp_path:
     visit = click("ada", START, page_url="https://shop.example/?utm_source=news&utm_medium=email")
     order_at = START + dt.timedelta(days=30)
     order = click("ada", order_at, "checkout_completed", data={"transaction_id": "T1", "revenue": 10})
-    platform = open_house_of_tables(tmp_path)
+    platform = open_with_tables(tmp_path)
     with platform.session() as session:
         for number, row in enumerate((order, visit)):
             load_rows(platform, session, [row], f"{number}.csv")

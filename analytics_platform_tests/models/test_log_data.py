@@ -14,7 +14,7 @@ from bson.int64 import Int64
 
 from analytics_platform.transform import DayRange
 from analytics_platform.warehouse.watchdog import unread_fields
-from analytics_platform_tests.kit import Platform, build, open_house_of_tables, open_platform
+from analytics_platform_tests.kit import Platform, build, open_platform, open_with_tables
 from analytics_platform_tests.names import WEB_LOGS
 from analytics_platform_tests.postgres import new_database
 from analytics_platform_tests.shop_logs import load, log, put_logs
@@ -66,7 +66,7 @@ def test_a_purchase_in_a_log_has_its_amount_its_order_and_its_product_wherever_t
 
 
 def test_a_log_that_names_its_product_by_id_alone_is_about_that_product(tmp_path: Path) -> None:
-    platform = open_house_of_tables(tmp_path)
+    platform = open_with_tables(tmp_path)
     _build(platform, [log(1, NOON, "view", item_id="P1"), log(1, NOON, "click", sku="P1"), log(1, NOON, "view")])
     with platform.session(read_only=True) as session:
         found = session.rows(
@@ -78,7 +78,7 @@ def test_a_log_that_names_its_product_by_id_alone_is_about_that_product(tmp_path
 
 def test_a_log_that_names_its_page_and_browser_has_both_and_a_bot_is_known_by_its_own(tmp_path: Path) -> None:
     phone = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_0 like Mac OS X) AppleWebKit/605.1.15 Version/17.0 Safari/604.1"
-    platform = open_house_of_tables(tmp_path)
+    platform = open_with_tables(tmp_path)
     documents = [
         log(1, NOON, "view", "Lamp", url="https://shop.example/lamp", referer="https://www.google.com/", ua=phone),
         log(2, NOON, "view", "Lamp", metadata={"page": "/lamp", "userAgent": "Googlebot/2.1", "url": "n/a"}),
@@ -96,7 +96,7 @@ def test_a_log_that_names_its_page_and_browser_has_both_and_a_bot_is_known_by_it
 
 
 def test_fields_of_a_log_that_nothing_reads_are_named_and_those_that_are_read_are_not(tmp_path: Path) -> None:
-    platform = open_house_of_tables(tmp_path)
+    platform = open_with_tables(tmp_path)
     _build(platform, [log(1, NOON, "buy", "Lamp", amount=20, orderId="T", warehouse="N", metadata={"gift": True})])
     with platform.session(read_only=True) as session:
         assert unread_fields(session) == ["warehouse in extra of web_logs", "gift in metadata of web_logs"]

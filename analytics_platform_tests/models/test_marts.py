@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from analytics_platform.transform import DayRange
-from analytics_platform_tests.kit import Row, build, built_platform, click, needed, open_house_of_tables
+from analytics_platform_tests.kit import Row, build, built_platform, click, needed, open_with_tables
 
 BOT = "Googlebot/2.1 (+http://www.google.com/bot.html)"
 DAY = "2024-03-01"
@@ -216,7 +216,7 @@ def test_a_day_lacks_views_of_products_or_items_of_purchases(tmp_path: Path) -> 
 
 
 def test_weeks_of_two_years_are_told_apart(tmp_path: Path) -> None:
-    platform = open_house_of_tables(tmp_path)
+    platform = open_with_tables(tmp_path)
     days = DayRange(dt.date(2024, 12, 29), dt.date(2024, 12, 30))
     with platform.session() as session:
         build(session, days, platform.settings, ["star.dim_date"])

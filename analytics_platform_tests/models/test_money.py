@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from analytics_platform.transform import DayRange
 from analytics_platform.warehouse.touched import days_after
-from analytics_platform_tests.kit import Row, build, click, contents, load_rows, open_house_of_tables
+from analytics_platform_tests.kit import Row, build, click, contents, load_rows, open_with_tables
 from analytics_platform_tests.models.sales import DAY, TABLES, buy, give_back, orders, sold
 
 
@@ -54,7 +54,7 @@ def test_a_late_event_changes_the_earlier_order_of_its_transaction(tmp_path: Pat
             buy("f", "spelled", "2024-03-12T10:00:00", "Order Completed", value=6),
         ],
     ]
-    platform = open_house_of_tables(tmp_path / "late", shop_currency="EUR", partition_start=DAY)
+    platform = open_with_tables(tmp_path / "late", shop_currency="EUR", partition_start=DAY)
     known: set[str] = set()
     with platform.session() as session:
         for number, rows in enumerate(files):

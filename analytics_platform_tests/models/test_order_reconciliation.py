@@ -23,8 +23,8 @@ from analytics_platform_tests.kit import (
     contents,
     load_rows,
     needed,
-    open_house_of_tables,
     open_platform,
+    open_with_tables,
 )
 from analytics_platform_tests.postgres import new_database
 from analytics_platform_tests.shop_rows import customer, load_shop, order
@@ -76,7 +76,7 @@ def filled(platform: Platform, session: Session) -> None:
 
 
 def test_every_order_of_either_side_is_there_once_with_how_it_compares(tmp_path: Path) -> None:
-    platform = open_house_of_tables(tmp_path)
+    platform = open_with_tables(tmp_path)
     with platform.session() as session:
         filled(platform, session)
         made = build(session, DAYS, platform.settings, TABLES)
@@ -93,7 +93,7 @@ def test_every_order_of_either_side_is_there_once_with_how_it_compares(tmp_path:
 
 
 def test_an_order_that_arrives_late_on_either_side_makes_good_what_differed(tmp_path: Path) -> None:
-    platform = open_house_of_tables(tmp_path)
+    platform = open_with_tables(tmp_path)
     with platform.session() as session:
         filled(platform, session)
         build(session, DAYS, platform.settings, TABLES)
@@ -112,7 +112,7 @@ def test_an_order_that_arrives_late_on_either_side_makes_good_what_differed(tmp_
 
 
 def test_without_the_shops_database_no_difference_is_reported(tmp_path: Path) -> None:
-    platform = open_house_of_tables(tmp_path)
+    platform = open_with_tables(tmp_path)
     with platform.session() as session:
         load_rows(platform, session, EVENTS)
         made = build(session, DAYS, platform.settings, TABLES)
@@ -210,7 +210,7 @@ def test_ids_of_clients_and_orders_may_have_any_signs(tmp_path: Path, is_postgre
 
 
 def test_an_order_number_may_have_slashes(tmp_path: Path) -> None:
-    platform = open_house_of_tables(tmp_path)
+    platform = open_with_tables(tmp_path)
     with platform.session() as session:
         load_rows(platform, session, [bought("ada", NOON, "2026/0815"), bought("ada", NOON, "2026/0816")])
         orders = [order(1, "ada/2026/0815", 1, NOON, status="cancelled"), order(2, "ada/2026/0816", 1, NOON)]

@@ -33,8 +33,8 @@ from analytics_platform_tests.kit import (
     load_rows,
     loaded_days,
     needed,
-    open_house_of_tables,
     open_platform,
+    open_with_tables,
 )
 from analytics_platform_tests.models.sales import TABLES as SOLD
 from analytics_platform_tests.models.stored import run
@@ -129,7 +129,7 @@ def test_a_client_is_nobody_else_whatever_it_is_called(tmp_path: Path, is_postgr
 
 def test_orders_and_addresses_of_the_shop_join_persons_and_an_orders_customer_is_the_shops(tmp_path: Path) -> None:
     """Two customers with one address are one person."""
-    platform, at = open_house_of_tables(tmp_path), dt.datetime(2024, 3, 1, 10, tzinfo=dt.UTC)
+    platform, at = open_with_tables(tmp_path), dt.datetime(2024, 3, 1, 10, tzinfo=dt.UTC)
     with platform.session() as session:
         load_rows(platform, session, [buy("a", "1", at.isoformat(), 5), buy("b", "2", at.isoformat(), 5)])
         mails = {1: "Ada@shop.example", 2: "ada@shop.example", 3: "bob@shop.example"}
@@ -189,7 +189,7 @@ def _platform(kind: str, **chosen: object) -> Iterator[tuple[Platform, Session]]
         made = (
             open_platform(Path(folder), warehouse_url=url, **chosen)
             if url
-            else open_house_of_tables(Path(folder), **chosen)
+            else open_with_tables(Path(folder), **chosen)
         )
         with made.session() as session:
             yield made, session

@@ -23,8 +23,8 @@ from analytics_platform_tests.kit import (
     load_rows,
     loaded_days,
     needed,
-    open_house_of_tables,
     open_platform,
+    open_with_tables,
 )
 from analytics_platform_tests.postgres import new_database
 
@@ -112,7 +112,7 @@ def test_a_name_that_is_told_later_is_found_on_the_days_before(kind: str) -> Non
 def assert_same_tables(kind: str, early: Sequence[tuple[int, str, str]], late: Sequence[tuple[int, str, str]]) -> None:
     """Load items, then others on a later day; compare what a run builds with building all days at once."""
     with TemporaryDirectory() as folder, new_database() if kind == "postgres" else nullcontext("") as url:
-        made = open_platform(Path(folder), warehouse_url=url) if url else open_house_of_tables(Path(folder))
+        made = open_platform(Path(folder), warehouse_url=url) if url else open_with_tables(Path(folder))
         with made.session() as session:
             load_rows(made, session, _rows(early, 0), "early.csv")
             build(session, loaded_days(session), made.settings, NAMED)

@@ -24,8 +24,8 @@ from analytics_platform_tests.kit import (
     load_rows,
     loaded_days,
     needed,
-    open_house_of_tables,
     open_platform,
+    open_with_tables,
 )
 from analytics_platform_tests.postgres import new_database
 
@@ -128,7 +128,7 @@ def test_who_has_only_orders_of_unknown_amount_brought_an_unknown_amount(tmp_pat
     tables = {f"marts.{name}" for name in ("customer_revenue", "customer_rfm", "monthly_growth", "daily_trends")}
     with ExitStack() as stack:
         url = stack.enter_context(new_database()) if is_postgres else ""
-        platform = open_platform(tmp_path, warehouse_url=url) if url else open_house_of_tables(tmp_path)
+        platform = open_platform(tmp_path, warehouse_url=url) if url else open_with_tables(tmp_path)
         session = stack.enter_context(platform.session())
         load_rows(platform, session, rows)
         build(session, loaded_days(session), platform.settings, needed(*tables, "marts.cohort_retention"))

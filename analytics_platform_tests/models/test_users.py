@@ -24,8 +24,8 @@ from analytics_platform_tests.kit import (
     contents,
     load_rows,
     needed,
-    open_house_of_tables,
     open_platform,
+    open_with_tables,
 )
 from analytics_platform_tests.names import USERS, WEB_LOGS
 from analytics_platform_tests.postgres import new_database
@@ -41,7 +41,7 @@ ADA, BEN = user(1, "Ada Lovelace", email="ada@shop.example"), user(2, "Ben King"
 
 @pytest.fixture
 def platform(tmp_path: Path) -> Iterator[Platform]:
-    yield open_house_of_tables(tmp_path)
+    yield open_with_tables(tmp_path)
 
 
 def arrive(

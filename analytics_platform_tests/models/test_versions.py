@@ -27,8 +27,8 @@ from analytics_platform_tests.kit import (
     click,
     contents,
     load_rows,
-    open_house_of_tables,
     open_platform,
+    open_with_tables,
 )
 from analytics_platform_tests.models.test_incremental import differing
 from analytics_platform_tests.shop_rows import ShopRow, customer, load_shop, order, product
@@ -225,7 +225,7 @@ def test_a_version_is_seen_by_facts_only_when_its_dimension_has_it(tmp_path: Pat
     yesterday = START + dt.timedelta(days=3)
     events = [_bought("a", yesterday - 20 * HOUR, ["p1"], "T1"), _bought("b", yesterday + HOUR, ["p1"], "T2")]
     before, after = yesterday - 40 * HOUR, yesterday - 21 * HOUR
-    platform = open_house_of_tables(tmp_path)
+    platform = open_with_tables(tmp_path)
     with platform.session() as session:
         load_rows(platform, session, events)
         load_shop(platform, session, "orders", [order(1, "a/T1", 1, yesterday - 20 * HOUR)])
@@ -252,7 +252,7 @@ def test_a_version_is_seen_by_facts_only_when_its_dimension_has_it(tmp_path: Pat
 
 
 def test_a_change_of_the_stock_alone_makes_no_version_and_touches_no_day_before_it_was_read(tmp_path: Path) -> None:
-    platform = open_house_of_tables(tmp_path)
+    platform = open_with_tables(tmp_path)
     with platform.session() as session:
         load_rows(platform, session, [_bought("a", START + HOUR, ["p1"], "T1")])
         load_shop(platform, session, "products", [product("p1", START)])

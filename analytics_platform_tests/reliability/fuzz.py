@@ -28,7 +28,7 @@ from analytics_platform.sources.arrivals.tables import SUFFIX
 from analytics_platform.sources.registry import SOURCES
 from analytics_platform.warehouse.ledger import unloaded_batches
 from analytics_platform.warehouse.load import load_new_batches
-from analytics_platform_tests.kit import Platform, click, open_house_of_tables, to_csv
+from analytics_platform_tests.kit import Platform, click, open_with_tables, to_csv
 from analytics_platform_tests.names import CLICKSTREAM, ECOMMERCE_EVENTS, USERS, WEB_LOGS
 from analytics_platform_tests.shop_logs import log, user
 from analytics_platform_tests.shop_messages import SENT_AT, shop_message
@@ -225,7 +225,7 @@ def main() -> None:
     print(f"seed {given.seed}\n{'source':<18}{'read':>10}{'accepted':>10}{'duplicate':>10}{'rejected':>10}{'CPU s':>8}")
     for source in given.source or PUTS:
         with tempfile.TemporaryDirectory() as folder:
-            start, platform = time.process_time(), open_house_of_tables(Path(folder))
+            start, platform = time.process_time(), open_with_tables(Path(folder))
             figures = fuzz(
                 platform, source, given.records // len(given.source or PUTS), Random(f"{given.seed} {source}")
             )

@@ -6,13 +6,13 @@ import datetime as dt
 from pathlib import Path
 
 from analytics_platform.warehouse.consistency import is_as_if_built_at_once
-from analytics_platform_tests.kit import build, click, load_rows, loaded_days, open_house_of_tables
+from analytics_platform_tests.kit import build, click, load_rows, loaded_days, open_with_tables
 
 DAY = dt.date(2024, 3, 1)
 
 
 def test_a_day_that_differs_from_its_models_is_named_with_table_and_key(tmp_path: Path) -> None:
-    platform, now = open_house_of_tables(tmp_path), dt.datetime.combine(DAY, dt.time(12), dt.UTC)
+    platform, now = open_with_tables(tmp_path), dt.datetime.combine(DAY, dt.time(12), dt.UTC)
     with platform.session() as session:
         load_rows(platform, session, [click(client, f"{DAY}T10:00:00Z") for client in ("ada", "bob")])
         build(session, loaded_days(session), platform.settings)

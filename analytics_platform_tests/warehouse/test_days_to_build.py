@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from analytics_platform.transform import DayRange, all_models, day_ranges
 from analytics_platform.warehouse.touched import Touched, days_after
-from analytics_platform_tests.kit import click, load_rows, open_house_of_tables
+from analytics_platform_tests.kit import click, load_rows, open_with_tables
 
 
 def test_no_day_before_the_first_event_or_after_the_last_is_built(tmp_path: Path) -> None:
-    platform = open_house_of_tables(tmp_path)
+    platform = open_with_tables(tmp_path)
     with platform.session() as session:
         load_rows(platform, session, [click("ada", f"2024-03-0{day}T10:00:00") for day in (4, 6)])
         batches = [batch for (batch,) in session.rows("SELECT batch_id FROM ops.pipeline_logs")]

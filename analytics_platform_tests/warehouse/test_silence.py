@@ -11,7 +11,7 @@ import pytest
 from analytics_platform.sources.registry import SOURCES
 from analytics_platform.warehouse.load import load_new_batches
 from analytics_platform.warehouse.silence import has_every_source
-from analytics_platform_tests.kit import click, load_rows, open_house_of_tables
+from analytics_platform_tests.kit import click, load_rows, open_with_tables
 from analytics_platform_tests.names import WEB_LOGS
 from analytics_platform_tests.shop_logs import log, put_logs
 
@@ -33,7 +33,7 @@ NOW = dt.datetime(2026, 6, 1, tzinfo=dt.UTC)
 def test_a_source_is_silent_once_it_pauses_for_longer_than_ever(
     tmp_path: Path, days: Iterable[int], others: Iterable[int], silent_since: str | None
 ) -> None:
-    first, platform = dt.datetime(2026, 2, 28, 9), open_house_of_tables(tmp_path)
+    first, platform = dt.datetime(2026, 2, 28, 9), open_with_tables(tmp_path)
     put_logs(platform, [log(7, first + dt.timedelta(days=day)) for day in days])
     with platform.session() as session:
         list(load_new_batches(SOURCES[WEB_LOGS], session, platform.settings, platform.lake, "test"))

@@ -9,7 +9,7 @@ from analytics_platform_tests.demo.simulator.conftest import START, Traffic
 from analytics_platform_tests.demo.simulator.reader import Row
 from analytics_platform_tests.ga4_rows import ga4_row
 from analytics_platform_tests.kit import Row as CsvRow
-from analytics_platform_tests.kit import build, click, load_rows, needed, open_house_of_tables
+from analytics_platform_tests.kit import build, click, load_rows, needed, open_with_tables
 from analytics_platform_tests.sources.ga4_events.test_export_rows import TABLES, load, without_form
 
 EARLIER = dt.timedelta(days=364)
@@ -32,7 +32,7 @@ def test_a_ga4_export_of_the_demos_traffic_gives_the_tables_of_its_csv_form(traf
     rows = [row for row in traffic.total.events["clickstream"] if (row.at - EARLIER).date() <= DAYS.last]
     both, found = [in_both_forms(row) for row in rows], []
     for form in range(2):
-        platform = open_house_of_tables(tmp_path / str(form), shop_currency="EUR")
+        platform = open_with_tables(tmp_path / str(form), shop_currency="EUR")
         with platform.session() as session:
             if form:
                 load(platform, session, "a.jsonl", [row for _, row in both])

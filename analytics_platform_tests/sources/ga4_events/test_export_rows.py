@@ -19,7 +19,7 @@ from analytics_platform.warehouse.erase import erase
 from analytics_platform.warehouse.erasure import open_erasure, search
 from analytics_platform.warehouse.load import load_new_batches
 from analytics_platform_tests.ga4_rows import as_parquet, ga4_row
-from analytics_platform_tests.kit import Platform, Row, build, click, load_rows, needed, open_house_of_tables
+from analytics_platform_tests.kit import Platform, Row, build, click, load_rows, needed, open_with_tables
 
 DAYS = DayRange.parse("2026-03-01...2026-03-02")
 TABLES = ("star.fact_sessions", "star.fact_orders", "star.fact_order_items", "star.fact_event_items")
@@ -62,7 +62,7 @@ BOTH = [
 def test_an_export_gives_the_sessions_orders_and_items_of_its_csv_form(tmp_path: Path) -> None:
     found = []
     for form in range(2):
-        platform = open_house_of_tables(tmp_path / str(form))
+        platform = open_with_tables(tmp_path / str(form))
         with platform.session() as session:
             if form:
                 load(platform, session, "a.parquet", [row for _, row in BOTH])
@@ -149,7 +149,7 @@ def test_a_rejected_row_has_its_reason_and_place(name: str, tmp_path: Path) -> N
         ga4_row("(not set)", "2026-03-01T09:00:00"),
         ga4_row("c1", "2026-03-01T09:00:00", "purchase", items=[{"price": "many"}]),
     ]
-    platform = open_house_of_tables(tmp_path)
+    platform = open_with_tables(tmp_path)
     with platform.session() as session:
         loaded = load(platform, session, name, rows)
         assert (loaded.rows_accepted, loaded.rows_quarantined) == (1, 3)
@@ -168,7 +168,7 @@ def test_of_an_erased_person_only_orders_stay(name: str, tmp_path: Path) -> None
         ga4_row(ada, "2026-03-01T09:01:00", "purchase", params={**order, "page_title": f"of {ada}"}, items=ITEMS),
         ga4_row("c2", "2026-03-01T09:02:00", params={"page_location": SHOP}),
     ]
-    tables, platform = needed("star.fact_orders", "star.fact_order_items"), open_house_of_tables(tmp_path)
+    tables, platform = needed("star.fact_orders", "star.fact_order_items"), open_with_tables(tmp_path)
     with platform.session() as session:
         load(platform, session, name, rows)
         build(session, DAYS, platform.settings, tables)
