@@ -231,13 +231,14 @@ def keys_of(documents: pl.Series, engine: duckdb.DuckDBPyConnection) -> set[str]
     return set(_query(engine, f"SELECT DISTINCT unnest(json_keys({merged})) AS key FROM given", given))
 
 
-def item_keys_of(documents: pl.Series, engine: duckdb.DuckDBPyConnection) -> set[str]:
-    """Collect the keys of the items in JSON, which is a list of them or an object that has one."""
+def item_keys_of(documents: pl.Series, place: str, engine: duckdb.DuckDBPyConnection) -> set[str]:
+    """Collect the keys of the items that JSON has at `place`, `$` or `$.items`, if that is a list."""
     given = pl.DataFrame({"document": documents.filter(documents.str.contains(r'^\s*\[|"items"'))})
     if given.is_empty():
         return set()
-    keys = "list_concat(json_keys(document, '$[*]'), json_keys(document, '$.items[*]'))"
-    return set(_query(engine, f"SELECT DISTINCT unnest(flatten({keys})) AS key FROM given", given))
+    return set(
+        _query(engine, f"SELECT DISTINCT unnest(flatten(json_keys(document, '{place}[*]'))) AS key FROM given", given)
+    )
 
 
 def find_unreadable_amounts(documents: pl.Series, place: str, engine: duckdb.DuckDBPyConnection) -> pl.Series:

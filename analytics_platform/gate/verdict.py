@@ -115,7 +115,8 @@ class Gate:
     def _note_keys(self, documents: Mapping[str, pl.Series]) -> None:
         for name, texts in documents.items():
             self._keys.setdefault(name, set()).update(keys_of(texts, self._engine))
-            self._keys.setdefault(ITEMS, set()).update(item_keys_of(texts, self._engine))
+            place = "$" if name == ITEMS else "$.items"
+            self._keys.setdefault(ITEMS, set()).update(item_keys_of(texts, place, self._engine))
 
     def unread(self, read: Collection[str]) -> Iterator[str]:
         """Say which keys of the records' JSON, and of their items, nothing reads.
