@@ -59,8 +59,10 @@ def looks(session: Session, table: str) -> dict[str, dg.MetadataValue]:
         if CONTRACTS[table].table.partition is not None:
             (last,) = session.one(f"SELECT max(date) FROM {quote_table(table)}")
             days = DayRange(last, last).widen(29, 0)
-        png = getattr(plots, plot)(read(session, days), narrow=True)
-        shown["plot"] = dg.MetadataValue.md(f"{title}\n\n![{title}]({data_url(png)})")
+        found = read(session, days)
+        if not found.is_empty():  # a table of lists may have those only that bots saw, which have no rate to draw
+            png = getattr(plots, plot)(found, narrow=True)
+            shown["plot"] = dg.MetadataValue.md(f"{title}\n\n![{title}]({data_url(png)})")
     return shown
 
 

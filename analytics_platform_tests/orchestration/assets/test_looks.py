@@ -30,6 +30,16 @@ def test_a_mart_shows_its_first_rows_and_a_plot_if_it_has_rows(session: Session,
     assert ("plot" in shown) == (session.count(table) > 0)
 
 
+def test_a_mart_of_what_only_bots_saw_is_shown_too(tmp_path: Path) -> None:
+    data = {"item_list_name": "Deals", "items": [{"item_id": "A", "price": 1}]}
+    names = ("page_view", "view_item_list", "view_item")
+    rows = [click("r", f"2024-03-01T10:00:0{n}", name, data=data) for n, name in enumerate(names)]
+    with built_platform(tmp_path, [row | {"user_agent": "Googlebot/2.1"} for row in rows]) as session:
+        assert session.count("marts.list_performance") == 1
+        assert "plot" not in looks(session, "marts.list_performance")
+        assert all("preview" in looks(session, table) for table in PLOTS)
+
+
 def test_plots_and_previews_work_on_postgresql_too(tmp_path: Path) -> None:
     with new_database() as url, open_platform(tmp_path, warehouse_url=url).session() as session:
         for table in PLOTS:
