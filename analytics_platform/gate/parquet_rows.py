@@ -96,7 +96,7 @@ def read_parts(file: pq.ParquetFile, stream: BinaryIO) -> Iterator[pa.Table]:
         at_a_time = _PART_BYTES // _widest_row(file.metadata.row_group(group), stream)
         for batch in file.iter_batches(max(1, min(ROWS_AT_A_TIME, at_a_time)), [group]):
             part = pa.Table.from_batches([batch])
-            held.append(part if part.schema.equals(plain) else part.cast(plain))
+            held.append(part if part.schema.equals(plain) else _cast(part, plain))
             size += held[-1].nbytes
             if size > limit:
                 words = f"expands to more than {MAX_EXPANSION} times its size"
@@ -178,12 +178,20 @@ def read_parquet_rows(stream: BinaryIO, contract: ContractType, only: Positions 
             yield Records(values_of(text, layout), places, raws.__getitem__, malformed)
 
 
+def _cast(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """Give the columns that have another type those of the schema."""
+    # Arrow's cast of a whole table breaks lists of structs with a field that is always null, as exports of pandas have.
+    pairs = zip(table.columns, schema.types, strict=True)
+    columns = [column if column.type.equals(kind) else column.cast(kind, safe=False) for column, kind in pairs]
+    return pa.Table.from_arrays(columns, schema=schema)
+
+
 def _as_text(table: pa.Table, engine: duckdb.DuckDBPyConnection) -> tuple[pl.DataFrame, pl.Series]:
     """Give the columns of some rows as text, and each row as one JSON object. What is no number is null."""
     # Times with a zone are instants: without it DuckDB writes them in UTC, wherever the machine is.
     instant, is_time = pa.timestamp("us"), pa.types.is_timestamp
     plain = pa.schema([field.with_type(instant) if is_time(field.type) else field for field in table.schema])
-    rows = table.cast(plain, safe=False)  # noqa: F841  DuckDB finds the variable by its name
+    rows = _cast(table, plain)  # noqa: F841  DuckDB finds the variable by its name
     columns = ", ".join(f"{_text_of(field)} AS {quote(field.name)}" for field in table.schema)
     frame = pl.from_arrow(engine.sql(f"SELECT {columns} FROM rows").to_arrow_table())
     raws = pl.from_arrow(engine.sql("SELECT CAST(to_json(rows) AS VARCHAR) AS raw FROM rows").to_arrow_table())

@@ -131,6 +131,18 @@ def _table(**columns: pa.Array) -> bytes:
     return buffer.getvalue()
 
 
+def test_a_field_of_a_nested_column_that_is_always_null_is_null(tmp_path: Path) -> None:
+    kind = pa.list_(
+        pa.struct([("key", pa.string()), ("value", pa.struct([("text", pa.string()), ("null", pa.null())]))])
+    )
+    params = [{"key": f"k{place}", "value": {"text": "t", "null": None}} for place in range(7)]
+    content = _table(params=pa.array([params[:5], params[5:]], kind))
+    platform, source = _land(tmp_path, "a.parquet", Parquet(), content)
+    (batch,) = land_files(source, platform.settings, platform.lake).batches
+    extra = pl.concat([verdict.accepted for verdict in source.validate(batch, platform.settings)])["extra"]
+    assert [json.loads(text)["params"] for text in extra] == [params[:5], params[5:]]
+
+
 def _nested(levels: int) -> pa.Array:
     column: pa.Array = pa.array([1])
     for _ in range(levels):
