@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
 from analytics_platform.contracts.sql import literal
@@ -64,6 +64,10 @@ CALLS_ABOUT_PEOPLE = ("identify", "group", "alias")
 ORDER_IDS = ("transactionid", "orderid", "ordernumber", "orderno", "orderref", "orderreference", "purchaseid")
 """How the id of an order is spelled, as `plain_name` writes it; of several the first."""
 
+ORDER_AMOUNTS = ("amount", "totalamount", "totalprice", "ordertotal", "ordervalue", "transactiontotal", "$value")
+REFUND_AMOUNTS = ("refundvalue", "refundamount", "amountrefunded")
+"""What else than `revenue`, `value` and `total` the amounts of orders, and of refunds alone, are called."""
+
 _SEPARATORS = " _-.:/"
 _NO_SEPARATORS = str.maketrans("", "", _SEPARATORS)
 
@@ -109,7 +113,7 @@ def is_purchase(name: str) -> bool:
 
 
 def event_macros() -> str:
-    """Write the same as SQL: `plain_name`, `ga4_name`, which names are GA4's or need an order, and an order's id."""
+    """Write the same as SQL: `plain_name`, `ga4_name`, which names are GA4's or need an order, and what orders have."""
     names = _by_plain_name()
     pairs = ", ".join(f"{literal(spelling)}: {literal(name)}" for spelling, name in names.items())
     known = ", ".join(map(literal, sorted(set(names.values()))))
@@ -127,10 +131,16 @@ def event_macros() -> str:
             coalesce(
                 known_id(json_extract_string(document, '$.transaction_id')),  -- the usual spelling is found at once
                 list_filter(
-                    list_transform(
-                        spelled(document, [{", ".join(map(literal, ORDER_IDS))}]), lambda text: known_id(text)
-                    ),
+                    list_transform(spelled(document, {_sql_list(ORDER_IDS)}), lambda text: known_id(text)),
                     lambda id: id IS NOT NULL
                 )[1]
             );
+        CREATE OR REPLACE TEMP MACRO order_amount(document) AS
+            list_filter(spelled(document, {_sql_list(ORDER_AMOUNTS)}), lambda text: amount(text) IS NOT NULL)[1];
+        CREATE OR REPLACE TEMP MACRO refund_amount(document) AS
+            list_filter(spelled(document, {_sql_list(REFUND_AMOUNTS)}), lambda text: amount(text) IS NOT NULL)[1];
     """
+
+
+def _sql_list(names: Iterable[str]) -> str:
+    return f"[{', '.join(map(literal, names))}]"

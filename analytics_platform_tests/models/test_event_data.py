@@ -303,6 +303,32 @@ def test_fields_of_items_are_read_as_they_are_spelled(tmp_path: Path) -> None:
     assert [tuple(item[name] for name in names) for (_, item) in read] == [("A", "Apple", 2, 3)] * len(spelled)
 
 
+def test_the_product_or_products_of_an_event_are_read_wherever_they_stand(tmp_path: Path) -> None:
+    one = {"id": "A", "name": "Apple", "price": 2, "quantity": 3}
+    cases = [
+        {"item_id": "A", "item_name": "Apple", "price": 2, "quantity": 3},
+        {"productId": "A", "product_name": "Apple", "price": 2, "quantity": 3, "coupons": ["x"]},
+        {"sku": "A", "item_name": "Apple", "unit_price": "2", "qty": 3},
+        *({name: one} for name in ("product", "item")),
+        *({name: [one]} for name in ("products", "line_items", "lineItems", "contents")),
+    ]
+    read = items_of(tmp_path, *cases)
+    names = ("product_id", "product_name", "price", "quantity")
+    assert [[tuple(item[name] for name in names) for item in items] for items in read] == [[("A", "Apple", 2, 3)]] * 9
+
+
+def test_the_amount_of_an_order_and_of_a_refund_is_read_as_it_is_spelled(tmp_path: Path) -> None:
+    orders: list[dict[str, object]] = [{name: "9.50 EUR"} for name in ("orderTotal", "amount", "total_price", "$value")]
+    refunds: list[dict[str, object]] = [
+        {"value": 100, "currency": "EUR", name: "9.50"} for name in ("refund_value", "refundAmount", "amount_refunded")
+    ]
+    cases = [{"name": "purchase", "data": data} for data in orders]
+    cases += [{"name": "Order Refunded", "data": data} for data in [*orders, *refunds]]
+    others = [{"name": "search", "data": {"amount": 12}}, {"name": "purchase", "data": {"value": 3, "refund_value": 1}}]
+    found = [(event["amount"], event["currency"]) for event in events_of(tmp_path, *cases, *others)]
+    assert found == [(Decimal("9.50"), "EUR")] * len(cases) + [(None, None), (Decimal(3), None)]
+
+
 def test_fields_of_items_that_nothing_reads_are_named(tmp_path: Path) -> None:
     item = {"item_id": "A", "colour": "red", "item_category5": "x", "Item Name": "Apple"}
     rows = _clicks([{"name": "view_item", "data": {"items": [item, {"sku": "B", "weight": 2}]}}])

@@ -1,12 +1,14 @@
 -- Grain: one row per event of the clickstream.
--- Rules: order number, revenue and items are in event_data; the order number under any of its usual names. What a
--- tracker wrote there has the names of a message already (trackers.py).
+-- Rules: order number, revenue and items are in event_data; order number and amount of an order or a refund under any of
+-- their usual names. What a tracker wrote there has the names of a message already (trackers.py).
 WITH parsed AS (
     SELECT
         *,
         struct_extract(fields, 'revenue') AS revenue_text,
         struct_extract(fields, 'value') AS value_text,
         struct_extract(fields, 'total') AS total_text,
+        CASE WHEN ga4_name(event_name) = 'refund' THEN refund_amount(event_data) END AS refund_text,
+        CASE WHEN ga4_name(event_name) IN ('purchase', 'refund') THEN order_amount(event_data) END AS order_text,
         struct_extract(fields, 'currency') AS currency_text,
         struct_extract(fields, 'item_list_id') AS item_list_id,
         struct_extract(fields, 'list_id') AS list_id,
@@ -18,11 +20,15 @@ WITH parsed AS (
 priced AS (
     SELECT
         *,
-        coalesce(amount(revenue_text), amount(value_text), amount(total_text)) AS revenue,
         coalesce(
+            amount(refund_text), amount(revenue_text), amount(value_text), amount(total_text), amount(order_text)
+        ) AS revenue,
+        coalesce(
+            refund_text,
             known(revenue_text),
             known(value_text),
-            CASE WHEN amount(total_text) IS NOT NULL THEN known(total_text) END
+            CASE WHEN amount(total_text) IS NOT NULL THEN known(total_text) END,
+            order_text
         ) AS told_amount
     FROM parsed
 )

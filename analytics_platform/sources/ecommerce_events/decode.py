@@ -17,7 +17,15 @@ from decimal import Decimal
 from itertools import chain
 from typing import NamedTuple
 
-from analytics_platform.contracts.event_names import ORDER_IDS, ga4_name, has_meaning, plain_name, usually_named
+from analytics_platform.contracts.event_names import (
+    ORDER_AMOUNTS,
+    ORDER_IDS,
+    REFUND_AMOUNTS,
+    ga4_name,
+    has_meaning,
+    plain_name,
+    usually_named,
+)
 from analytics_platform.contracts.missing import CLIENT, IDS, known, known_id, own_client
 from analytics_platform.gate.exact_json import JsonError, JsonFault, canonical_json, plain_text, read_json, unnest
 from analytics_platform.gate.records import MalformedError
@@ -284,8 +292,9 @@ def decode_fields(message: Mapping[str, object]) -> dict[str, str | None]:
         names = field.names if field.fault else fields.are_texts(field.names)
         if column == "transaction_id":
             names = (*fields.spelled(ORDER_IDS), "ecommerce.transaction_id")
-        if column == "revenue" and ga4_name(texts["event_name"] or "") in ("purchase", "refund"):
-            names = (*names, "total")  # of a search it is the number of results
+        if column == "revenue" and (kind := ga4_name(texts["event_name"] or "")) in ("purchase", "refund"):
+            own = fields.spelled(REFUND_AMOUNTS) if kind == "refund" else ()
+            names = (*own, *names, "total", *fields.spelled(ORDER_AMOUNTS))  # of a search it is the number of results
         value = fields.take(names, clean)
         text = None if value is None else field.convert(value)
         texts[column] = text and clean(text)

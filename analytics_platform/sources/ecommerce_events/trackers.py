@@ -26,8 +26,15 @@ _NAMES = {
     "$current_url": "page_url",
     "$referrer": "referrer",
 }
-_OF_AN_ITEM = ("product_id", "sku", "name", "brand", "category", "variant", "position", "price", "quantity", "coupon")
-"""What Segment's events about one product say of it."""
+_ONE_PRODUCT = ("product_id", "product_name", "item_id", "item_name", "sku")
+"""Fields of an event that say which product it is about."""
+_OF_AN_ITEM = (
+    *(*_ONE_PRODUCT, "name", "brand", "category", "variant", "item_brand", "item_category", "item_variant"),
+    *("position", "index", "price", "item_price", "unit_price", "quantity", "qty", "coupon"),
+)
+"""What events about one product say of it."""
+_PRODUCTS = ("products", "line_items", "contents", "product", "item")
+"""Fields with the products, or the one product, of an event: as Segment, Shopify's orders, Meta and logs call them."""
 _CONTEXT = {
     "page_url": "context.page.url",
     "referrer": "context.page.referrer",
@@ -45,7 +52,7 @@ _LINES = (
     *("collection.productVariants", "searchResult.productVariants"),
 )
 """Where `data` of an event of Shopify has products: lines of an order or a cart, or variants."""
-BODIES = frozenset(("properties", "ecommerce", "products", "product_id", "data", *_SHOPIFYS_DATA))
+BODIES = frozenset(("properties", "ecommerce", *_PRODUCTS, "product_id", "data", *_SHOPIFYS_DATA))
 """Fields that only a tracker's event has."""
 
 OF_DATA = (
@@ -59,11 +66,13 @@ OF_DATA = (
     *("promotion_id", "promotion_name", "creative_name", "creative_slot"),
 )
 """What is read of an event's data, beside the id of its order."""
-_USUAL = {plain_name(name): name for name in (*OF_DATA, *BODIES)}
+_USUAL = {plain_name(name): name for name in (*OF_DATA, *BODIES, *_ONE_PRODUCT)}
 """How names in a row's `event_data` are compared → how they are read."""
-_OTHER_NAMES = "|".join(plain for plain, name in _USUAL.items() if plain != name)
+_OTHER_NAMES = "|".join(plain for plain, name in _USUAL.items() if plain != name and name not in _ONE_PRODUCT)
 REWRITTEN = (
     rf"""["'](?:{"|".join((*BODIES, _OTHER_NAMES))}|[A-Za-z_ -]*[A-Z -][A-Za-z_ -]*)\\?["']\s*:"""
+    # Each item has a name of a product, so these are looked for before any list or object.
+    rf"""|^\s*\{{[^\[{{]*["'](?:{"|".join((*_ONE_PRODUCT, *map(plain_name, _ONE_PRODUCT)))})\\?["']\s*:"""
     rf"""|["']items\\?["']\s*:(?s:.*)["'](?:{"|".join(OTHER_SPELLINGS)})\\?["']\s*:"""
     r"""|["']items\\?["']\s*:\s*(?:[^\[\s]|\[\s*[^{\]\s])|\}\s*,\s*(?:[^{"\s]|"(?:[^"\\]|\\.)*"\s*[,\]])"""
 )
@@ -122,7 +131,7 @@ def plain_data(document: str | None) -> str | None:
 def plain_fields(found: Mapping[str, object]) -> dict[str, object]:
     """Give the fields of an event's body the names of a message, and its products as `items`."""
     fields = usually_named(found, _USUAL)
-    if fields.keys() & BODIES:
+    if fields.keys() & {*BODIES, *_ONE_PRODUCT}:
         is_whole = fields.keys() & {"properties", "ecommerce", "data"}
         event = plain_event(fields if is_whole else {"properties": fields})
         inner = event.pop("params", None)
@@ -168,17 +177,21 @@ def _pruned(value: object) -> object:
 
 
 def _list_products(fields: dict[str, object]) -> None:
-    """Make `items` of the list `products`, or of the one product that the fields themselves are about."""
-    products = unnest(fields.get("products"))
-    if isinstance(products, dict) and names_a_product(products):
-        products = [products]
-    if "items" in fields or not (isinstance(products, list) or "product_id" in fields):
+    """Make `items` of the list of products, or of the one product that the fields themselves are about."""
+    if "items" in fields:
         return
-    if isinstance(products, list):
-        del fields["products"]
-    else:
-        products = [{name: fields.pop(name) for name in _OF_AN_ITEM if name in fields}]
-    fields["items"] = products
+    for name in _PRODUCTS:
+        products = unnest(fields.get(name))
+        if isinstance(products, dict) and names_a_product(products):
+            products = [products]
+        if isinstance(products, list) and (
+            name == "products" or any(isinstance(each, dict) and names_a_product(each) for each in products)
+        ):
+            del fields[name]
+            fields["items"] = products
+            return
+    if fields.keys() & {*_ONE_PRODUCT}:
+        fields["items"] = [{name: fields.pop(name) for name in _OF_AN_ITEM if name in fields}]
 
 
 def _shopifys(data: dict[str, object]) -> dict[str, object]:

@@ -12,13 +12,13 @@ from bson.binary import UUID_SUBTYPE, Binary
 from bson.decimal128 import Decimal128
 from bson.objectid import ObjectId
 
-from analytics_platform.contracts.event_names import ORDER_IDS, plain_name
+from analytics_platform.contracts.event_names import ORDER_AMOUNTS, ORDER_IDS, REFUND_AMOUNTS, plain_name
 from analytics_platform.contracts.missing import known
 from analytics_platform.gate.exact_json import canonical_json, unnest
 from analytics_platform.sources.ecommerce_events.trackers import BODIES, OF_DATA, plain_fields
 
-_AMOUNTS = ("revenue", "value", "total", "amount", "total_amount", "total_price", "order_total", "order_value")
-"""How logs spell the value of an order; of several the first."""
+_AMOUNTS = ("revenue", "value", "total", *ORDER_AMOUNTS, *REFUND_AMOUNTS)
+"""How logs spell the value of an order or a refund, as `plain_name` writes it; of several the first."""
 _ITEM_NAMES = {
     **dict.fromkeys(("item_id", "product_id", "sku"), "item_id"),
     "item_name": "item_name",

@@ -98,7 +98,18 @@ def segment(event: str, **properties: Any) -> dict[str, Any]:
             {"event_name": "Product Viewed", "revenue": None},
             [{"item_id": "7", "item_name": "Tee", "price": 5.5, "index": 2}],
         ),
-        (segment("Product Added", sku="s", cart_id="c"), {"event_name": "Product Added"}, None),
+        (segment("Product Added", sku="s", cart_id="c"), {"event_name": "Product Added"}, [{"item_id": "s"}]),
+        (
+            segment("Order Refunded", order_id="T1", value=100, refund_amount="9.50", currency="EUR"),
+            {"transaction_id": "T1", "revenue": "9.50"},
+            None,
+        ),
+        (segment("Order Completed", order_id="T1", orderTotal=7), {"transaction_id": "T1", "revenue": "7"}, None),
+        (
+            segment("Purchase", value=30, contents=[{"id": "A", "quantity": 2, "item_price": 15}]),
+            {"revenue": "30"},
+            [{"item_id": "A", "quantity": 2, "item_price": 15}],
+        ),
         (
             {"type": "page", "name": "Home", "anonymousId": "a1", "timestamp": AT, "properties": {}},
             {"client_id": "a1", "event_name": "page_view"},
