@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import closing, suppress
 from itertools import pairwise
 
+import duckdb
 import polars as pl
 import pyarrow as pa
 import pyarrow.dataset
@@ -62,8 +64,11 @@ def _is_commit(text: bytes) -> bool:
         return False
 
 
-def damage_of_files(files: pyarrow.fs.FileSystem, name: str, table: DeltaTable) -> str:
-    """Say which data file of a table is missing, cut or cannot be decoded; empty if none is."""
+def damage_of_files(files: pyarrow.fs.FileSystem, root: str, name: str, table: DeltaTable) -> str:
+    """Say which data file of a table is missing, cut or cannot be decoded; empty if none is.
+
+    DuckDB is asked about files in a folder only.
+    """
     stored = pl.DataFrame(table.get_add_actions(flatten=True)).select("path", "size_bytes").rows()
     for path, size in ((f"{folder_of(name)}/{each}", size) for each, size in stored):
         found = files.get_file_info(path)
@@ -73,7 +78,17 @@ def damage_of_files(files: pyarrow.fs.FileSystem, name: str, table: DeltaTable) 
             return f"{path} has {found.size:,} of {size:,} bytes"
         if what := _damage_of_parquet(files, path):
             return what
+        if "://" not in root and not _duckdb_reads(f"{root}/{path}"):
+            return f"{path} cannot be decoded"
     return ""
+
+
+def _duckdb_reads(path: str) -> bool:
+    """Return whether DuckDB can read a file: of a changed byte in a header Arrow may take no notice."""
+    with closing(duckdb.connect(":memory:")) as engine, suppress(duckdb.Error):
+        engine.execute("SELECT count(COLUMNS(*)) FROM read_parquet($path)", {"path": path}).fetchall()
+        return True
+    return False
 
 
 def _damage_of_parquet(files: pyarrow.fs.FileSystem, path: str) -> str:

@@ -70,6 +70,8 @@ class DeltaPlace:
 
         Raises `WarehouseError` for a version that is not kept, and `DamageError` if the log of the table is damaged.
         """
+        if "://" not in self.root and Path(self.uri(name)).is_file():
+            raise damaged(self.root, name, f"{folder_of(name)} is a file, not a folder")
         try:
             table = DeltaTable(self.uri(name), storage_options=dict(self.options))
         except TableNotFoundError:
@@ -105,7 +107,7 @@ class DeltaPlace:
                 table = self.table(name)
             except DamageError as error:
                 return error
-            if table and (what := damage_of_files(self._files, name, table)):
+            if table and (what := damage_of_files(self._files, self.root, name, table)):
                 return damaged(self.root, name, what)
         return None
 

@@ -6,8 +6,11 @@ import datetime as dt
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
+import duckdb
+import pyarrow as pa
 import pyarrow.parquet
 import pytest
 from deltalake.exceptions import DeltaError
@@ -84,6 +87,20 @@ def change_a_byte(path: Path) -> Path:
     return path
 
 
+def change_what_only_duckdb_reads(path: Path) -> Path:
+    """Change a bit with which Arrow reads the file, and DuckDB does not."""
+    whole = path.read_bytes()
+    for place in range(4, len(whole) - 8):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        with suppress(pa.ArrowException, OSError):
+            pyarrow.parquet.read_table(path).validate(full=True)
+            try:
+                duckdb.connect().execute("SELECT count(COLUMNS(*)) FROM read_parquet(?)", [str(path)])
+            except duckdb.Error:
+                return path
+    raise AssertionError("no such bit")
+
+
 def lose(path: Path) -> Path:
     shutil.rmtree(path) if path.is_dir() else path.unlink()
     return path
@@ -114,6 +131,7 @@ DAMAGES: dict[str, Callable[[Path], Path]] = {
     "the last entry of the log is missing": lambda table: lose(log(table)),
     "the log has a foreign entry": foreign,
     "the folder is empty": empty,
+    "the folder is a file": lambda table: (lose(table), table.write_text("x"), table)[-1],
 }
 
 
@@ -143,6 +161,12 @@ def test_a_damaged_table_is_one_sentence_whose_remedy_restores_the_tables(
     assert f"move {moved} away, then `analytics-platform materialize" in said and remedy in said
     moved.rename(platform.settings.data_dir / "away")
     assert run(platform) == whole[1]
+
+
+def test_damage_that_only_duckdb_notices_is_one_sentence_too(platform: Platform) -> None:
+    file = change_what_only_duckdb_reads(data(Path(platform.warehouse.name) / LEDGER))
+    found = read_status(platform.settings, dt.datetime.now(dt.UTC))
+    assert f"{file.name} cannot be decoded: move {platform.warehouse.name} away" in found.next_step
 
 
 @pytest.mark.parametrize("damage", ["a data file is cut", "the log has a foreign entry"])
