@@ -35,10 +35,12 @@ _SPELLINGS = {
     "add_payment_info": "payment info submitted, payment info entered, payment info added",
     "purchase": "checkout completed, completed checkout, checkout complete, order completed, completed order,"
     "order complete, order placed, placed order, place order, place an order, order success, purchased,"
-    "purchase completed, completed purchase, complete payment, checked out, paid, ecommerce purchase, transaction",
+    "purchase completed, completed purchase, purchase complete, complete payment, payment success, checkout success,"
+    "new order, checked out, paid, ecommerce purchase, transaction",
     "refund": "order refunded, refunded order, order refund, refunded, refund issued, purchase refunded,"
     f"{', '.join(_CANCELLATIONS)}",
-    "search": "search submitted, products searched, searched, searched products, site search, searched site",
+    "search": "search submitted, submitted search, products searched, searched, searched products, site search,"
+    "searched site",
     "view_search_results": "search results viewed, viewed search results",
     "view_promotion": "promotion viewed, viewed promotion, promotion view",
     "select_promotion": "promotion clicked, clicked promotion, promotion click",

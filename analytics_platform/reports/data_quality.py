@@ -79,7 +79,7 @@ def unread_sentence(unread: Mapping[str, Sequence[str]]) -> str:
     if calls:
         became["events"] += f", {listed(calls)} in sessions only"
     said = [became[kind] for kind, texts in unread.items() if texts]
-    return f"{capital(listed(said))}." if said else "Every event, amount and field is counted."
+    return f"{capital(listed(said))}." if said else "Every event, amount and field of the loaded records is counted."
 
 
 def day_errors(quality: pl.DataFrame) -> pl.DataFrame:

@@ -333,20 +333,24 @@ def read_lists(session: Session, top: int = TOP) -> pl.DataFrame:
 
 
 def read_bought(session: Session, top: int = TOP_BOUGHT) -> pl.DataFrame:
-    """Return the products with the highest view-to-purchase rate, of those with at least the average of views."""
+    """Return the products with the highest view-to-purchase rate, of those with at least the average of views.
+
+    `unviewed` counts those that were bought more often than viewed, and are left out.
+    """
     sql = """
         WITH viewed AS (SELECT *, avg(views) OVER () AS average_views FROM marts.product_performance)
         SELECT
             product_id, coalesce(product_name, ''), views, purchases, view_to_purchase_rate, revenue, refunds,
             net_revenue, average_views::DOUBLE, count(*) OVER (),
-            coalesce(unknown_amounts, 0), coalesce(unknown_refunds, 0)
+            coalesce(unknown_amounts, 0), coalesce(unknown_refunds, 0),
+            (SELECT count(*) FROM viewed WHERE views > 0 AND views >= average_views AND coalesce(purchases, 0) > views)
         FROM viewed
-        WHERE views > 0 AND views >= average_views
+        WHERE views > 0 AND views >= average_views AND coalesce(purchases, 0) <= views
         ORDER BY view_to_purchase_rate DESC, purchases DESC, product_id
         LIMIT $top
         """
     columns = (
         "product_id product_name views purchases view_to_purchase_rate revenue refunds net_revenue average_views "
-        "products unknown unknown_refunds"
+        "products unknown unknown_refunds unviewed"
     )
     return frame(session, columns, sql, top=top)

@@ -239,7 +239,11 @@ def _reconciled(best: Row) -> str:
     """Say how revenue and refunds of all products and of all orders fit together; nothing where both are nothing."""
     said = ""
     for kind, all_kind, rest in (
-        ("revenue", "orders", "not itemized (shipping, tax, discounts, items that could not be read)"),
+        (
+            "revenue",
+            "orders",
+            "not itemized (shipping, tax, discounts, items that could not be read or name no known product)",
+        ),
         ("refunds", "refunds", "refunds that name no product"),
     ):
         products, orders = best[f"total_{kind}"], best[f"orders_{kind}"]
@@ -300,7 +304,7 @@ def bought_sentence(bought: pl.DataFrame) -> str:
     """Say which product turns views into purchases best, among those with at least average views."""
     rows = bought.rows(named=True)
     if not rows:
-        return "No product has been viewed yet."
+        return "No product has been viewed, or none as often as it was bought."
     best = rows[0]
     number, average = best["products"], f"{best['average_views']:,.1f}"
     made = f"{count(best['purchases'], 'purchase')} from {count(best['views'], 'view')}"
@@ -311,7 +315,10 @@ def bought_sentence(bought: pl.DataFrame) -> str:
     among = f"Among {count(number, 'product')} with at least the average of {average} views"
     if not best["purchases"]:
         return f"{among} none has been bought."
-    return f"{among}, “{label(best, 'product')}” turns views into purchases best: {made}, {rate}."
+    more = count(best["unviewed"] or 0, "product")
+    are = "is" if best["unviewed"] == 1 else "are"
+    left_out = f" {more} with more purchases than views {are} left out." if best["unviewed"] else ""
+    return f"{among}, “{label(best, 'product')}” turns views into purchases best: {made}, {rate}.{left_out}"
 
 
 def customers_sentence(customers: pl.DataFrame) -> str:

@@ -275,7 +275,8 @@ def unread_fields(session: Session) -> list[str]:
             unread = (name for name in names.split(", ") if not is_read(column, name, read))
             found.setdefault((source, column), set()).update(unread)
     return [
-        f"{', '.join(sorted(names)[:10])}{f' and {len(names) - 10} more' if len(names) > 10 else ''} "
+        f"{', '.join(sorted(names)[:10])}"
+        f"{f' and {len(names) - 10} more (all in ops.pipeline_logs.drift)' if len(names) > 10 else ''} "
         f"in {column} of {source}"
         for (source, column), names in sorted(found.items())
         if names

@@ -57,7 +57,7 @@ _SCHEMAS: Mapping[str, dict[str, Any]] = {
         "product_id": pl.String, "product_name": pl.String, "views": pl.Int64, "purchases": pl.Int64,
         "view_to_purchase_rate": pl.Float64, "revenue": _MONEY, "refunds": _MONEY, "net_revenue": _MONEY,
         "average_views": pl.Float64, "products": pl.Int64, "unknown": pl.Int64,
-        "unknown_refunds": pl.Int64,
+        "unknown_refunds": pl.Int64, "unviewed": pl.Int64,
     },
     "customers": {
         "user_id": pl.String, "user_name": pl.String, "city": pl.String, "interactions": pl.Int64,

@@ -244,9 +244,17 @@ def test_products_with_fewer_views_than_the_average_are_left_out(path: Path) -> 
 def test_at_most_twenty_products_are_read_and_none_without_a_view(path: Path) -> None:
     with warehouse(path) as session:
         for number in range(22):
-            columns = {"views": 10, "purchases": number, "view_to_purchase_rate": number / 10}
+            columns = {"views": 30, "purchases": number, "view_to_purchase_rate": number / 30}
             add(session, "marts.product_performance", product_id=f"p{number:02}", **columns)
     assert read(path).frames["bought"]["product_id"].to_list() == [f"p{number:02}" for number in range(21, 1, -1)]
+
+
+def test_products_that_were_bought_more_often_than_viewed_are_counted_and_left_out(path: Path) -> None:
+    with warehouse(path) as session:
+        for name, purchases in (("seen", 1), ("unseen", 5)):
+            columns = {"views": 2, "purchases": purchases, "view_to_purchase_rate": purchases / 2}
+            add(session, "marts.product_performance", product_id=name, **columns)
+    assert read(path).frames["bought"].select("product_id", "unviewed").rows() == [("seen", 1)]
 
 
 def test_products_without_views_have_no_rate(path: Path) -> None:

@@ -165,7 +165,7 @@ def test_days_of_which_no_two_weeks_can_be_compared_are_told_with_what_some_of_t
 
 def test_the_report_names_events_amounts_and_fields_without_a_meaning(path: Path) -> None:
     nothing = make_report(facts(days=days((1, 0, 0))), AS_OF, LIMIT).sections[-1]
-    assert nothing.sentence == "Every event, amount and field is counted."
+    assert nothing.sentence == "Every event, amount and field of the loaded records is counted."
     words = {"unknown_events": ["'wiggle' of kiosk (2)"], "unread_fields": ["gift_note in extra of kiosk"]}
     unknown = frame("unknown", [("order", "no value", 3, 0)])
     found = replace(read(path), unknown=unknown, **words)  # type: ignore[arg-type]

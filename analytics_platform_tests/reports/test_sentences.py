@@ -254,8 +254,8 @@ class TestProducts:
         rows = [product("Bed", 2, 600, **sums), product("Pillow", 9, 300, **sums)]
         assert say.products_sentence(frame("products", rows)) == (
             "“Bed” sold best: 600.00 from 2 orders, 60 % of the revenue of all products; the 2 best of 5 make up 90 %; "
-            "products 1,000.00 + not itemized (shipping, tax, discounts, items that could not be read) 49.00 "
-            "= orders 1,049.00."
+            "products 1,000.00 + not itemized (shipping, tax, discounts, items that could not be read or name no known "
+            "product) 49.00 = orders 1,049.00."
         )
 
     def test_a_product_without_name_is_named_by_its_id(self) -> None:
@@ -324,6 +324,8 @@ class TestBought:
             "Among 7 products with at least the average of 12.3 views, “Bed” turns views into purchases best: "
             "10 purchases from 40 views, 25 %."
         )
+        said = say.bought_sentence(bought.with_columns(unviewed=pl.lit(2)))
+        assert said.endswith("25 %. 2 products with more purchases than views are left out.")
 
     def test_no_purchase_and_no_view_are_said(self) -> None:
         assert say.bought_sentence(frame("bought", [("p1", "Bed", 4, 0, 0.0, 0, 0, 0, 4.0, 1)])) == (
@@ -336,7 +338,7 @@ class TestBought:
         assert say.bought_sentence(frame("bought", two)) == (
             "Among 2 products with at least the average of 4.0 views none has been bought."
         )
-        assert say.bought_sentence(frame("bought")) == "No product has been viewed yet."
+        assert say.bought_sentence(frame("bought")) == "No product has been viewed, or none as often as it was bought."
 
 
 class TestCustomers:
