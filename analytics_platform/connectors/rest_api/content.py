@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 CHECK_ADDRESS, TELL_OWNER = "check the address of the source", "tell the API's owner"
-ASK_FOR_LESS = "ask for less, or raise the limit"
+ASK_FOR_LESS = "ask for less by parameters in the address"
 FORMAT = "rest-pages-1"
 
 LONGEST_VALUE = 8 << 20
