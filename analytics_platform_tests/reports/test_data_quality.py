@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from analytics_platform.reports import data_quality
 from analytics_platform.reports.wording import amounts_in
 from analytics_platform_tests.reports.examples import LIMIT, NOV_1, frame
-from analytics_platform_tests.reports.test_sentences import counts, dates, is_a_sentence, several
+from analytics_platform_tests.reports.test_any_sentence import counts, dates, is_a_sentence, several
 
 REASONS = frame("reasons", [("client_id: missing", 30), ("record: NUL byte", 1)])
 

@@ -72,7 +72,9 @@ def _read_pages(client: PageClient) -> list[Page]:
         elif page.next_url in requested:
             error = BadAnswerError("leads back to a page that was read already", TELL_OWNER)
         elif page.next_url is not None and page.number >= most:
-            error = BadAnswerError(f"is not the last of {most:,} pages", "ask for larger pages by parameters in the address")
+            error = BadAnswerError(
+                f"is not the last of {most:,} pages", "ask for larger pages by parameters in the address"
+            )
         if error is not None:
             raise client.failure(page.number, url, error)
         pages.append(page)
