@@ -290,6 +290,8 @@ def lists_sentence(lists: pl.DataFrame) -> str:
         are = "is listed twice" if len(apart) == 1 else "are each listed twice"
         apart = [f"; {listed(apart)} {are}, since some events name a list without its id"]
     if not best["engagement_rate"]:
+        if best["lists"] == 1:
+            return f"“{label(best, 'list')}” is the only list, and has not led to {ENGAGED} yet."
         return f"None of the {count(best['lists'], 'list')} has led to {ENGAGED} yet{''.join(apart)}."
     of = f"{percent(best['engagement_rate'])} of {count(best['sessions'], 'session')} that met it"
     if len(rows) == 1:

@@ -299,7 +299,10 @@ class TestLists:
             "“Top” is the only list: 100 % of 1 session that met it have a click, a view, a cart or a purchase from it."
         )
         silent = frame("lists", [("l1", "Top", 1, 9, 0, 0, 0.0, 0, 1)])
-        assert say.lists_sentence(silent) == "None of the 1 list has led to a click, a view, a cart or a purchase yet."
+        engaged = "a click, a view, a cart or a purchase"
+        assert say.lists_sentence(silent) == f"“Top” is the only list, and has not led to {engaged} yet."
+        two = [("l1", "Top", 1, 9, 0, 0, 0.0, 0, 2), ("l2", "New", 1, 9, 0, 0, 0.0, 0, 2)]
+        assert say.lists_sentence(frame("lists", two)) == f"None of the 2 lists has led to {engaged} yet."
         assert say.lists_sentence(frame("lists")) == "No product list has been shown yet."
 
     def test_a_list_that_some_events_name_without_its_id_is_said_to_be_two(self) -> None:
