@@ -42,9 +42,9 @@ def test_a_long_query_of_a_model_is_broken_off_and_the_next_one_runs(platform: P
 
 
 def test_a_long_question_is_broken_off_and_so_is_what_was_written_with_it(platform: Platform) -> None:
-    with told_to_stop(), platform.session() as session:
+    with platform.session() as session:
         session.ensure(*LEDGER_TABLES)
-        with session.transaction():
+        with told_to_stop(), session.transaction():
             accept_batch(session, "a" * 16, "seen", "ada")
             session.rows(COUNTING)
 
