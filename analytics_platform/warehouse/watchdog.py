@@ -27,7 +27,6 @@ from analytics_platform.warehouse.versions import check_ledger
 VOLUME_RANGE = (1 / 3, 3.0)
 """A day's events may be between a third and three times the mean of the week before."""
 
-
 ORPHANS_ALLOWED = 0.1
 """Share of the logs that may name a user who is no known customer."""
 
