@@ -275,7 +275,7 @@ def unread_fields(session: Session) -> list[str]:
             found.setdefault((source, column), set()).update(unread)
     return [
         f"{', '.join(sorted(names)[:10])}"
-        f"{f' and {len(names) - 10} more (all in ops.pipeline_logs.drift)' if len(names) > 10 else ''} "
+        f"{f' and {len(names) - 10} more (see ops.pipeline_logs.drift)' if len(names) > 10 else ''} "
         f"in {column} of {source}"
         for (source, column), names in sorted(found.items())
         if names
