@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError, HTTPClient
 from pymongo.errors import ConnectionFailure, OperationFailure
 
 from analytics_platform.connectors.rest_api.endpoint import RestError, SlowAnswerError
-from analytics_platform.connectors.sqs.errors import ForeignAnswerError
+from analytics_platform.connectors.sqs.errors import ForeignAnswerError, SlowQueueError
 from analytics_platform.warehouse.session import ConflictError
 
 RETRIES = 3
@@ -44,8 +44,8 @@ _PASSING = (
 
 def may_pass(error: BaseException) -> bool:
     """Whether the error, or one that led to it, passes by itself: a lost connection, a busy server, a file in use."""
-    # An API that sent a byte every few seconds held up a run four times as long as a fetch may take.
-    return not isinstance(error, SlowAnswerError) and any(map(_passes, _chain(error)))
+    # What sent a byte every few seconds held up a run four times as long as an answer may take.
+    return not isinstance(error, SlowAnswerError | SlowQueueError) and any(map(_passes, _chain(error)))
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

@@ -13,11 +13,13 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar
 
 import botocore.session
+from botocore import xform_name
 from botocore.config import Config
 from botocore.parsers import ResponseParserError
 
+from analytics_platform.connectors.deadline import within
 from analytics_platform.connectors.sqs.errors import QueueError, check_answer, explained, queue_name
-from analytics_platform.connectors.sqs.fast_calls import FastCalls
+from analytics_platform.connectors.sqs.fast_calls import FAST_CALLS, FastCalls
 from analytics_platform.errors import count
 
 Handles: TypeAlias = Mapping[str, str]
@@ -37,6 +39,9 @@ LONGEST_MESSAGE = 1 << 20
 
 ATTEMPTS = 5
 """How often failed entries of a batch are tried."""
+
+ANSWER_SECONDS = 60.0
+"""How long a call may take, attempts of the client included. A long poll lasts up to 20 s, 10 messages have 10 MiB."""
 
 AGENT = "analytics-platform"
 
@@ -72,7 +77,8 @@ class Depth:
 class Queue:
     """The queue at `url`. Credentials, region and endpoint come from the default chain of the AWS SDK unless given.
 
-    A `session` is one of botocore. A region that it does not know is taken from the URL. Methods raise `QueueError`.
+    A `session` is one of botocore. A region that it does not know is taken from the URL. Methods raise `QueueError`,
+    also for a call that takes longer than `answer_seconds`.
     """
 
     def __init__(
@@ -81,8 +87,10 @@ class Queue:
         endpoint_url: str | None = None,
         region: str | None = None,
         session: botocore.session.Session | None = None,
+        answer_seconds: float = ANSWER_SECONDS,
     ) -> None:
         self.url = url
+        self._answer_seconds = answer_seconds
         self._endpoint = endpoint_url or url
         config = Config(  # one for each client, since botocore writes what it finds out into it
             retries={"mode": "standard"},  # three attempts, unless AWS_MAX_ATTEMPTS says otherwise
@@ -111,7 +119,7 @@ class Queue:
         prefix = "ApproximateNumberOfMessages"
         names = [prefix, f"{prefix}NotVisible", f"{prefix}Delayed"]
         with explained(self.url, self._endpoint):
-            answer = self._client.get_queue_attributes(QueueUrl=self.url, AttributeNames=names)
+            answer = self._call("GetQueueAttributes", AttributeNames=names)
             return Depth(*(int(_given(answer["Attributes"], name, "[0-9]{1,15}")) for name in names))
 
     def receive(self, limit: int, visibility: int, wait: int) -> list[tuple[Message, str]]:
@@ -120,29 +128,22 @@ class Queue:
         They are hidden from other consumers for `visibility` s. A `wait` above 0 asks all servers of a queue; without
         it only some are asked, and an empty answer does not mean an empty queue.
         """
-        call = {
-            "QueueUrl": self.url,
-            "MaxNumberOfMessages": limit,
-            "VisibilityTimeout": visibility,
-            "WaitTimeSeconds": wait,
-            "MessageSystemAttributeNames": ["SentTimestamp", "ApproximateReceiveCount"],
-            "MessageAttributeNames": ["All"],
-        }
         with explained(self.url, self._endpoint):
-            answer = self._fast.call("ReceiveMessage", call)
-            if answer is None:
-                answer = self._client.receive_message(**call)
+            answer = self._call(
+                "ReceiveMessage",
+                MaxNumberOfMessages=limit,
+                VisibilityTimeout=visibility,
+                WaitTimeSeconds=wait,
+                MessageSystemAttributeNames=["SentTimestamp", "ApproximateReceiveCount"],
+                MessageAttributeNames=["All"],
+            )
             return [(_parse_message(raw), _given(raw, "ReceiptHandle")) for raw in answer.get("Messages", ())]
 
     def delete(self, handles: Handles) -> frozenset[str]:
         """Delete up to 10 messages in one request; returns the ids of those that failed."""
         entries = [{"Id": str(number), "ReceiptHandle": handle} for number, handle in enumerate(handles.values())]
-        call = {"QueueUrl": self.url, "Entries": entries}
         with explained(self.url, self._endpoint):
-            answer = self._fast.call("DeleteMessageBatch", call)
-            if answer is None:
-                answer = self._client.delete_message_batch(**call)
-            return _failed(answer, list(handles))
+            return _failed(self._call("DeleteMessageBatch", Entries=entries), list(handles))
 
     def change_visibility(self, handles: Handles, seconds: int) -> frozenset[str]:
         """Hide up to 10 messages for `seconds` from now, 0 shows them at once; returns the ids of those that failed."""
@@ -151,8 +152,7 @@ class Queue:
             for number, handle in enumerate(handles.values())
         ]
         with explained(self.url, self._endpoint):
-            answer = self._client.change_message_visibility_batch(QueueUrl=self.url, Entries=entries)
-            return _failed(answer, list(handles))
+            return _failed(self._call("ChangeMessageVisibilityBatch", Entries=entries), list(handles))
 
     def send(self, bodies: Iterable[str]) -> int:
         """Send messages; returns how many. See `send_messages`."""
@@ -170,7 +170,7 @@ class Queue:
         for attempt in range(ATTEMPTS):
             pause(attempt)
             with explained(self.url, self._endpoint):
-                answer = self._client.send_message_batch(QueueUrl=self.url, Entries=left)
+                answer = self._call("SendMessageBatch", Entries=left)
                 left = [entry for entry in left if entry["Id"] not in _done(answer)]
             if not left:
                 return len(batch)
@@ -178,6 +178,17 @@ class Queue:
         raise QueueError(
             f"The queue {self.name} took {len(batch) - len(left)} of {count(len(batch), 'message')} ({code})."
         )
+
+    def _call(self, action: str, **parameters: Any) -> Mapping[str, Any]:
+        call = {"QueueUrl": self.url, **parameters}
+
+        def ask() -> Mapping[str, Any]:
+            answer = self._fast.call(action, call) if action in FAST_CALLS else None
+            return getattr(self._client, xform_name(action))(**call) if answer is None else answer
+
+        # Time-outs of sockets begin anew with each byte: an endpoint that sent one every few seconds held up `drain`
+        # for hours, past its `max_seconds` and past SIGTERM.
+        return within(self._answer_seconds, ask)
 
     def _entry(self, number: str, body: str, attributes: Mapping[str, str]) -> dict[str, Any]:
         entry: dict[str, Any] = {"Id": number, "MessageBody": body}

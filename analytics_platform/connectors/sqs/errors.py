@@ -20,6 +20,7 @@ from botocore.exceptions import (
 )
 from botocore.parsers import ResponseParserError
 
+from analytics_platform.connectors.deadline import DeadlineError
 from analytics_platform.errors import UserError
 from analytics_platform.settings import masked
 
@@ -35,6 +36,10 @@ _ANSWERS = frozenset({"Messages", "Attributes", "Successful", "Failed"})
 
 class QueueError(UserError):
     """A queue cannot be used; the message says which, why and what to do, in one sentence, without secrets."""
+
+
+class SlowQueueError(QueueError):
+    """An answer was not there in the time that a call may take. The next would take as long."""
 
 
 class ForeignAnswerError(QueueError):
@@ -73,6 +78,9 @@ def explained(url: str, endpoint: str) -> Iterator[None]:
     except (HTTPClientError, EndpointConnectionError) as error:
         where = f"The queue {queue_name(url)} cannot be reached at {masked(endpoint)}"
         raise QueueError(f"{where}: check the network and AWS_ENDPOINT_URL.") from error
+    except DeadlineError as error:
+        where = f"The queue {queue_name(url)} gave no whole answer in time at {masked(endpoint)}"
+        raise SlowQueueError(f"{where}: check the network and AWS_ENDPOINT_URL.") from error
     except (ResponseParserError, LookupError, TypeError, AttributeError, RecursionError) as error:
         what = f"What answered for the queue {queue_name(url)} is not SQS"
         raise ForeignAnswerError(f"{what}: check its URL and AWS_ENDPOINT_URL, or try later.") from error

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import socket
 from collections.abc import Mapping
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
@@ -22,7 +22,7 @@ from botocore.utils import get_environ_proxies
 
 from analytics_platform.connectors.sqs.errors import read_answer
 
-Action: TypeAlias = Literal["ReceiveMessage", "DeleteMessageBatch"]
+FAST_CALLS = frozenset({"ReceiveMessage", "DeleteMessageBatch"})
 
 
 class FastCalls:
@@ -42,7 +42,7 @@ class FastCalls:
             socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
         )
 
-    def call(self, action: Action, parameters: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    def call(self, action: str, parameters: Mapping[str, Any]) -> Mapping[str, Any] | None:
         """Return the answer, or None if the client has to make the call."""
         if self._credentials is None:
             return None

@@ -10,7 +10,7 @@ import boto3
 import pytest
 
 from analytics_platform.connectors.sqs import Drained, Message, Queue, QueueError, drain
-from analytics_platform.connectors.sqs.fast_calls import Action, FastCalls
+from analytics_platform.connectors.sqs.fast_calls import FastCalls
 from analytics_platform.demo.servers.sqs_server import Faults
 from analytics_platform_tests.connectors.sqs.conftest import Shelf
 from analytics_platform_tests.connectors.sqs.kit import DRAINED, numbered
@@ -251,7 +251,7 @@ def test_what_came_before_an_answer_that_is_none_of_sqs_is_stored(
     local_queue.send(numbered(10))
     asked, call = itertools.count(), FastCalls.call
 
-    def answer(own: FastCalls, action: Action, parameters: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    def answer(own: FastCalls, action: str, parameters: Mapping[str, Any]) -> Mapping[str, Any] | None:
         if action == "ReceiveMessage" and next(asked):
             return {"Messages": [{"MessageId": None, "ReceiptHandle": "h", "Body": "x"}]}
         return call(own, action, parameters)

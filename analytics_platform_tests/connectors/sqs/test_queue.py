@@ -4,6 +4,7 @@ import contextlib
 import datetime as dt
 import json
 import socket
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -234,6 +235,48 @@ def test_an_answer_that_is_none_of_sqs_is_an_error_that_may_pass(body: bytes, ki
             with pytest.raises(QueueError, match="What answered for the queue events is not SQS: ") as caught:
                 call()
             assert may_pass(caught.value)
+
+
+def _trickle(connection: socket.socket, sent: bytes) -> None:
+    with connection, contextlib.suppress(OSError):
+        for byte in sent:
+            connection.sendall(bytes([byte]))
+            time.sleep(0.05)
+
+
+@contextlib.contextmanager
+def trickling(sent: bytes) -> Iterator[str]:
+    """A server that sends a byte every 0.05 s."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def accept() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    connection, _ = server.accept()
+                    Thread(target=_trickle, args=(connection, sent), daemon=True).start()
+
+        Thread(target=accept, daemon=True).start()
+        yield f"http://127.0.0.1:{server.getsockname()[1]}"
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [b"HTTP/1.1 200 OK\r\nX-Long: " + b"x" * 500, b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n" + b" " * 500],
+    ids=["headers", "body"],
+)
+def test_an_answer_that_trickles_ends_every_call_in_time_and_is_not_waited_for_again(sent: bytes) -> None:
+    with trickling(sent) as endpoint:
+        queue = Queue(f"{endpoint}/1/events", endpoint, answer_seconds=0.5)
+        for call in (
+            queue.depth,
+            lambda: queue.delete({"a": "b"}),
+            lambda: queue.change_visibility({"a": "b"}, 0),
+            lambda: queue.send(["x"]),
+            lambda: drain(queue, lambda messages: None, max_seconds=1),
+        ):
+            with pytest.raises(QueueError, match="The queue events gave no whole answer in time at http://") as caught:
+                call()
+            assert not may_pass(caught.value)
 
 
 def test_a_message_that_the_answer_does_not_name_was_not_deleted() -> None:
