@@ -278,7 +278,7 @@ def copy(
         open_warehouse(settings.model_copy(update={"warehouse_url": address}))
         for address in (settings.copy_from, settings.copy_to)
     )
-    if given == filled:
+    if Path(given.name).resolve() == Path(filled.name).resolve():  # two spellings of one file
         raise WarehouseError("--from and --to are the same warehouse.")
     if not given.exists():
         raise WarehouseError(f"There is no warehouse at {given.name}: check --from.")

@@ -79,8 +79,9 @@ def find_assets(definitions: dg.Definitions, select: str) -> set[dg.AssetKey]:
         found = set()
     if not found or wrong:
         usage = 'write marts/daily_trends, +key:"marts/daily_trends" (it and all it is built from) or group:marts.'
-        hint = did_you_mean(wrong or select, {*map(dg.AssetKey.to_user_string, buildable), *groups}) or usage
-        raise StartError(f"--select: {wrong or select!r} names no asset that can be built: {hint}")
+        name, known = wrong or select, {*map(dg.AssetKey.to_user_string, buildable), *groups}
+        hint = "" if " " in name else did_you_mean(name, known)  # a name with a blank is an expression: show one
+        raise StartError(f"--select: {name!r} names no asset that can be built: {hint or usage}")
     return set(found)
 
 

@@ -12,7 +12,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import accumulate
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -30,6 +29,7 @@ from analytics_platform.contracts.sql import quote, quote_table
 from analytics_platform.transform import DayRange, Query
 from analytics_platform.warehouse.audit import RuleResult, audit
 from analytics_platform.warehouse.migration import changes
+from analytics_platform.warehouse.parts import in_sizes
 from analytics_platform.warehouse.session import BatchCard, Bound, Publication, QueryPlan, Session, Span, WarehouseError
 from analytics_platform.warehouse.stopping import stopped_by_signals
 from analytics_platform.warehouse.versions import explaining_version
@@ -50,15 +50,15 @@ ROW_GROUP = 122_880
 """Rows that DuckDB compresses and stores together. An Arrow batch of exactly this size is written once, as it comes.
 Other pieces are gathered and written again when the session ends, which takes half as long as the load itself."""
 
-SIZE_AT_A_TIME, USUAL_SIZE = 1 << 20, 4096
-"""Bytes of text in rows that are inserted together. Where no row has more than the latter, all are."""
 LOAD_MEMORY = 512_000_000
 """Bytes that DuckDB may use during a load, or half of a larger limit: the gate that works beside it has room too."""
 
 
 def connect(path: Path | str, **options: Any) -> duckdb.DuckDBPyConnection:
     """Open a DuckDB database in UTC. Raises `duckdb.Error`."""
-    options["config"] = {"preserve_insertion_order": "false", **options["config"]}
+    # DuckDB would download what reads another kind of file, such as SQLite's in place of a warehouse.
+    fixed = {"preserve_insertion_order": "false", "autoinstall_known_extensions": "false"}
+    options["config"] = {**fixed, **options["config"]}
     connection = duckdb.connect(str(path), **options)
     connection.execute("SET TimeZone = 'UTC'")
     return connection
@@ -286,7 +286,7 @@ class DuckDBSession(Session):
         filled = [f"coalesce({quote(name)}, {sql}) AS {quote(name)}" for name, sql in defaults.items()]
         columns = f"* REPLACE ({', '.join(filled)})" if filled else "*"
         sql = f"INSERT INTO {quote_table(table)} BY NAME SELECT {columns} FROM incoming"
-        for parts in _in_sizes(frame):
+        for parts in in_sizes(frame):
             whole = pa.concat_tables(part.rechunk().to_arrow(compat_level=pl.CompatLevel.newest()) for part in parts)
             # DuckDB finds the variable by its name. It would keep a registered table until the transaction ends.
             incoming = pa.Table.from_batches(whole.to_batches(ROW_GROUP), whole.schema)  # noqa: F841
@@ -381,20 +381,3 @@ class DuckDBSession(Session):
     def _audit(self, contract: ContractType, part: str) -> tuple[RuleResult, ...]:
         self.know_members(contract, part)
         return tuple(audit(self.connection, contract, part))
-
-
-def _in_sizes(frame: pl.DataFrame) -> Iterator[list[pl.DataFrame]]:
-    """Cut rows into parts of few bytes, which threads insert at the same time; each longer row comes alone.
-
-    The identity of a row takes thirty times the memory of its texts: 16 documents of 4 MB in one part took 2 GB.
-    """
-    size = frame.select(pl.col(pl.String).str.len_bytes().fill_null(0), none=0).sum_horizontal()  # there may be no text
-    if not (size > USUAL_SIZE).any():
-        yield [frame]
-        return
-    is_long = size > SIZE_AT_A_TIME
-    lengths = (size.filter(~is_long).cum_sum() // SIZE_AT_A_TIME).rle().struct.field("len").to_list()
-    ends = accumulate(lengths, initial=0)
-    usual = frame.filter(~is_long)
-    yield [usual.slice(start, length) for start, length in zip(ends, lengths, strict=False)] or [usual]
-    yield from ([frame.slice(place, 1)] for place in is_long.arg_true())

@@ -25,6 +25,7 @@ def test_a_warehouse_is_copied_with_every_row(call: Call, platform: Platform, tm
     [
         (("duckdb:////nowhere/a.duckdb", "duckdb:////nowhere/b.duckdb"), "There is no warehouse at /nowhere/a.duckdb"),
         (("duckdb:///a.duckdb", "duckdb:///a.duckdb"), "--from and --to are the same warehouse."),
+        (("duckdb:////tmp/../a.duckdb", "duckdb:////a.duckdb"), "--from and --to are the same warehouse."),
         (("mysql://bot:hunter22@x", "duckdb:///a.duckdb"), "COPY_FROM=***: not a warehouse, use duckdb:///"),
         (("duckdb:///b.duckdb?motherduck_token=hunter22", "duckdb:///a.duckdb"), "COPY_FROM=***: not a warehouse"),
         (("duckdb:///a.duckdb", "mysql://bot:hunter22@x"), "COPY_TO=***: not a warehouse, use duckdb:///"),

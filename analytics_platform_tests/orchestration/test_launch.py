@@ -101,6 +101,10 @@ def test_the_default_selection_is_everything(definitions: dg.Definitions) -> Non
         ("key:raw/userz", "'raw/userz' names no asset that can be built: did you mean raw/users"),
         ('key:"raw/users" or key:"raw/ordrs"', "'raw/ordrs' names no asset that can be built: did you mean raw/orders"),
         ("group:mart", "'mart' names no asset that can be built: did you mean marts?"),
+        (
+            "marts/funnel or marts/rfm",
+            "'marts/funnel or marts/rfm' names no asset that can be built: write marts/d",
+        ),
         ("foo(", "'foo(' names no asset that can be built: write marts/daily_trends, +key:"),
         ("", "'' names no asset that can be built: write "),
         ("owner:nobody", "'owner:nobody' names no asset that can be built: write "),

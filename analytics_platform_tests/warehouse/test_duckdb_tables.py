@@ -82,6 +82,7 @@ def _flipped(content: bytes) -> bytes:
         (lambda content: content[:-1], None),
         (lambda content: b"a,b\n1,2\n" * 9000, None),
         (_flipped, None),
+        (lambda content: b"SQLite format 3\x00" + content, None),
         (lambda content: content, "of another file"),
     ],
 )
@@ -106,6 +107,7 @@ def test_a_damaged_or_foreign_file_is_one_sentence_whose_remedy_works(
     assert str(error.value).endswith(
         "): move it and its .wal away, then `analytics-platform materialize` builds it again from the lake."
     )
+    assert "download" not in str(error.value)
     for path in tmp_path.glob("warehouse.duckdb*"):
         path.rename(tmp_path / f"away_{path.name}")
     with warehouse.session() as session:
