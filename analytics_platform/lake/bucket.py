@@ -19,11 +19,15 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from s3transfer.manager import TransferManager
 
+from analytics_platform.deadline import within
 from analytics_platform.lake.bucket_errors import explained, is_missing
 from analytics_platform.lake.durable import writing
 
 THREADS = 16
 """Small objects that are read at a time."""
+
+ANSWER_SECONDS = 60.0
+"""How long a call may take, but for copies of files: time-outs of sockets begin anew with each byte that comes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,31 +132,40 @@ class Bucket:
                     ) from None
                 raise
 
+    def _call(self, operation: str, **parameters: Any) -> Any:
+        return within(ANSWER_SECONDS, lambda: getattr(self._client, operation)(Bucket=self.name, **parameters))
+
+    def _pages(self, operation: str, **parameters: Any) -> Iterator[dict[str, Any]]:
+        pages = iter(self._client.get_paginator(operation).paginate(Bucket=self.name, **parameters))
+        while page := within(ANSWER_SECONDS, lambda: next(pages, None)):
+            yield page
+
     def list(self, prefix: str, recursive: bool = False) -> Iterator[S3Path]:
         """List the objects of a folder, or also of those in it, 1,000 with each request."""
         end = {} if recursive else {"Delimiter": "/"}
-        with self._asked() as client:
-            pages = client.get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=prefix, **end)
+        with self._asked():
             # A page for maintenance that is XML would be an empty listing: it has no count.
+            pages = self._pages("list_objects_v2", Prefix=prefix, **end)
             for each in (each for page in pages if page["KeyCount"] for each in page.get("Contents", ())):
                 status = S3Status(each["Size"], each["LastModified"].timestamp(), each["ETag"])
                 yield S3Path(self, each["Key"], status)
 
     def holds(self, prefix: str) -> bool:
         """Tell whether any key begins with this."""
-        with self._asked() as client:
-            return bool(client.list_objects_v2(Bucket=self.name, Prefix=prefix, MaxKeys=1)["KeyCount"])
+        with self._asked():
+            return bool(self._call("list_objects_v2", Prefix=prefix, MaxKeys=1)["KeyCount"])
 
     def status(self, key: str) -> S3Status:
         """Ask for size and time of change of an object."""
-        with self._asked(key) as client:
-            answer = client.head_object(Bucket=self.name, Key=key)
+        with self._asked(key):
+            answer = self._call("head_object", Key=key)
             return S3Status(answer["ContentLength"], answer["LastModified"].timestamp(), answer["ETag"])
 
     def read(self, key: str) -> bytes:
         """Read a small object."""
         with self._asked(key) as client:
-            return cast(bytes, client.get_object(Bucket=self.name, Key=key)["Body"].read())
+            found = within(ANSWER_SECONDS, lambda: client.get_object(Bucket=self.name, Key=key)["Body"].read())
+            return cast(bytes, found)
 
     def download(self, key: str) -> io.FileIO:
         """Copy an object into a temporary file without a name; parts that are lost on the way are fetched again.
@@ -177,8 +190,8 @@ class Bucket:
 
     def write(self, key: str, content: bytes) -> None:
         """Put a small object there, in place of one that is."""
-        with self._asked() as client:
-            client.put_object(Bucket=self.name, Key=key, Body=content)
+        with self._asked():
+            self._call("put_object", Key=key, Body=content)
 
     def upload(self, path: Path, key: str) -> None:
         """Put a file there as an object: from 8 MB on in parts, which are dropped if one fails for good."""
@@ -187,23 +200,22 @@ class Bucket:
 
     def delete(self, key: str) -> None:
         """Delete all versions of an object."""
-        with self._asked() as client:
+        with self._asked():
             for version in self._versions(key):
                 if version["Key"] == key:
-                    client.delete_object(Bucket=self.name, **version)
+                    self._call("delete_object", **version)
 
     def delete_older(self, prefix: str, start: str) -> None:
         """Delete all versions but the last of objects below `prefix` whose names begin with `start`."""
-        with self._asked() as client:
+        with self._asked():
             for version in self._versions(prefix, older=True):
                 if self.path(version["Key"]).name.startswith(start):
-                    client.delete_object(Bucket=self.name, **version)
+                    self._call("delete_object", **version)
 
     def _versions(self, prefix: str, older: bool = False) -> Iterator[dict[str, str]]:
         """List key and version of what begins so, or only of what is not the last of its key."""
-        pages = self._client.get_paginator("list_object_versions").paginate(Bucket=self.name, Prefix=prefix)
         try:
-            for page in pages:
+            for page in self._pages("list_object_versions", Prefix=prefix):
                 for each in (*page.get("Versions", ()), *page.get("DeleteMarkers", ())):
                     if not (older and each["IsLatest"]):
                         yield {"Key": each["Key"], "VersionId": each["VersionId"]}
@@ -215,13 +227,13 @@ class Bucket:
 
     def uploads(self, prefix: str, before: dt.datetime) -> Iterator[tuple[str, str]]:
         """List keys and ids of uploads in parts that were begun before a moment and did not end."""
-        with self._asked() as client:
-            pages = client.get_paginator("list_multipart_uploads").paginate(Bucket=self.name, Prefix=prefix)
+        with self._asked():
+            pages = self._pages("list_multipart_uploads", Prefix=prefix)
             for each in (each for page in pages for each in page.get("Uploads", ())):
                 if each["Initiated"] < before:
                     yield each["Key"], each["UploadId"]
 
     def abort(self, key: str, upload: str) -> None:
         """Drop an upload that did not end."""
-        with self._asked() as client:
-            client.abort_multipart_upload(Bucket=self.name, Key=key, UploadId=upload)
+        with self._asked():
+            self._call("abort_multipart_upload", Key=key, UploadId=upload)

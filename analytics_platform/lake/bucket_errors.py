@@ -18,6 +18,7 @@ from botocore.exceptions import (
 from botocore.parsers import ResponseParserError
 from s3transfer.exceptions import RetriesExceededError
 
+from analytics_platform.deadline import DeadlineError
 from analytics_platform.lake.durable import LakeUnreachableError
 from analytics_platform.settings import masked
 
@@ -66,6 +67,10 @@ def explained(bucket: str, endpoint: str | None, setting: str) -> Iterator[None]
         where = f" at {masked(endpoint)}" if endpoint else ""
         remedy = "check the network, AWS_ENDPOINT_URL and the region, or try later"
         raise LakeUnreachableError(f"{name} cannot be reached{where}: {remedy}.") from cause
+    except DeadlineError as error:
+        where = f" at {masked(endpoint)}" if endpoint else ""
+        remedy = "check the network and AWS_ENDPOINT_URL"
+        raise LakeUnreachableError(f"{name} gave no whole answer in time{where}: {remedy}.") from error
     except (ResponseParserError, KeyError) as error:
         remedy = "check AWS_ENDPOINT_URL, or try later"
         raise LakeUnreachableError(

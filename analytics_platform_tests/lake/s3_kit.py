@@ -83,7 +83,10 @@ def serve_bucket() -> Iterator[Bucket]:
 
 
 Fault: TypeAlias = Callable[[str, str], int | None]
-"""What goes wrong with a request of a method and a path: a status that is answered, 0 to hang up, None for nothing."""
+"""What goes wrong with a request of a method and a path: a status to answer, 0 to hang up, `TRICKLE`, or None."""
+
+TRICKLE = 1
+"""Answer with a header of which a byte comes every 0.05 s."""
 
 
 ANSWERS = {
@@ -96,6 +99,7 @@ ANSWERS = {
 @contextmanager
 def serve_faults(endpoint: str, fault: Fault) -> Iterator[str]:
     """Serve what the endpoint does, but for faults; yields the address."""
+    stopping = threading.Event()
 
     class Proxy(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -110,6 +114,12 @@ def serve_faults(endpoint: str, fault: Fault) -> Iterator[str]:
                 content, headers = answer.read(), dict(answer.getheaders())
                 self._answer(answer.status, content, headers)
                 connection.close()
+            elif status == TRICKLE:
+                self.wfile.write(b"HTTP/1.1 200 OK\r\nX-Long: ")
+                with suppress(OSError):
+                    while not stopping.wait(0.05):
+                        self.wfile.write(b"x")
+                self.close_connection = True
             elif status:
                 self._answer(status, ANSWERS[status], {})
             else:
@@ -136,6 +146,7 @@ def serve_faults(endpoint: str, fault: Fault) -> Iterator[str]:
     try:
         yield f"http://127.0.0.1:{server.server_port}"
     finally:
+        stopping.set()
         server.shutdown()
         server.server_close()
         thread.join()

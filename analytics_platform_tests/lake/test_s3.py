@@ -14,9 +14,10 @@ from pathlib import Path
 import pytest
 
 from analytics_platform.lake import LakeError, s3
+from analytics_platform.lake import bucket as bucket_module
 from analytics_platform.lake.durable import LakeUnreachableError
 from analytics_platform.lake.s3 import INDEX, S3Lake
-from analytics_platform_tests.lake.s3_kit import Bucket, Fault, overwrite, serve_faults
+from analytics_platform_tests.lake.s3_kit import TRICKLE, Bucket, Fault, overwrite, serve_faults
 
 LARGE = os.urandom(1 << 20) * 9
 """More than is put at once: it goes in parts."""
@@ -176,6 +177,23 @@ def test_a_page_for_maintenance_is_not_an_empty_lake(faults: tuple[S3Lake, list[
     for look in (lake.exists, lambda: lake.batches("source")):
         with pytest.raises(LakeUnreachableError, match="answered for the bucket shop of LAKE_URL is not S3: check"):
             look()
+
+
+def test_an_answer_that_trickles_ends_every_call_in_time(
+    faults: tuple[S3Lake, list[Fault]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bucket_module, "ANSWER_SECONDS", 0.5)
+    lake, chosen = faults
+    chosen.append(lambda method, path: TRICKLE)
+    for call in (
+        lake.exists,
+        lambda: lake.batches("source"),
+        lambda: lake.register("source"),
+        lambda: lake.delete("source/x"),
+        lambda: lake.old_drafts(-1),
+    ):
+        with pytest.raises(LakeUnreachableError, match="The bucket shop of LAKE_URL gave no whole answer in time at"):
+            call()
 
 
 def test_a_bucket_that_is_not_there_and_missing_credentials_are_said(

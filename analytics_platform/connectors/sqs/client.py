@@ -17,9 +17,9 @@ from botocore import xform_name
 from botocore.config import Config
 from botocore.parsers import ResponseParserError
 
-from analytics_platform.connectors.deadline import within
 from analytics_platform.connectors.sqs.errors import QueueError, check_answer, explained, queue_name
 from analytics_platform.connectors.sqs.fast_calls import FAST_CALLS, FastCalls
+from analytics_platform.deadline import within
 from analytics_platform.errors import count
 
 Handles: TypeAlias = Mapping[str, str]

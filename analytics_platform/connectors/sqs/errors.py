@@ -20,7 +20,7 @@ from botocore.exceptions import (
 )
 from botocore.parsers import ResponseParserError
 
-from analytics_platform.connectors.deadline import DeadlineError
+from analytics_platform.deadline import DeadlineError
 from analytics_platform.errors import UserError
 from analytics_platform.settings import masked
 
