@@ -97,6 +97,17 @@ def unknown_refunds(total: Total | None) -> Iterator[str]:
         yield f"{part} {'has' if total.unknown_refunds == 1 else 'have'} an unknown amount, which is in no sum"
 
 
+def unread_files(sources: Collection[str]) -> Iterator[str]:
+    """Name the sources of which files or batches were not read: of which days their records are nobody knows.
+
+    What lies in the landing folder and in no source's folder has the name "".
+    """
+    if named := sorted(filter(None, sources)):
+        yield f"not all files and batches of {listed(named)} were read"
+    if "" in sources:
+        yield "some of the landing folder is in no source's folder and was not read"
+
+
 def unevenness(quality: pl.DataFrame) -> list[str]:
     """Name what makes days hard to tell together: much more rejected, sources that begin or end, and empty columns."""
     events = _events(quality)

@@ -34,7 +34,7 @@ DASHBOARD = tuple(sorted({*OVERVIEW, *CHANNELS, *PRODUCTS, *CUSTOMERS, *QUALITY,
 """The tables that pages of the dashboard are made from. None has a row per event."""
 
 FINDINGS = (
-    *(table for table in DASHBOARD if table not in ("ops.orphans", "ops.set_aside", "marts.customer_revenue")),
+    *(table for table in DASHBOARD if table not in ("ops.orphans", "marts.customer_revenue")),
     *("marts.product_performance", "cleaned.events", "star.fact_sessions", "star.fact_order_items"),
 )
 """The tables that the findings are made from."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -65,6 +65,19 @@ class Found:
     unread: list[tuple[str, Path]]
 
 
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What stays in a landing folder: `rejected` maps paths to reasons, `unread` says what nothing reads."""
+
+    rejected: dict[str, str]
+    unread: list[str]
+
+    @property
+    def sentences(self) -> list[str]:
+        """Say of each what it is and why it stays."""
+        return [*(f"Rejected: {path}: {why.rstrip('.')}." for path, why in self.rejected.items()), *self.unread]
+
+
 def look_into(source: Source, settings: Settings) -> Found:
     """List a source's landing folder and the folders in it, by name. A folder that does not exist has no files."""
     folder, found = settings.landing_dir / source.name, Found([], {}, [])
@@ -114,11 +127,18 @@ def find_unread(source: Source, sources: Iterable[Source], settings: Settings) -
 
     The latter is said by the first of the `sources` that can read such a file, else of the most similar name.
     """
-    landing, named = settings.landing_dir, {each.name: each for each in sources if each.format.suffixes}
-    unread = look_into(source, settings).unread
-    place = f"{settings.landing_place}/{source.name}"
+    return [*_unread_in(source, settings), *_unread_beside(source, sources, settings)]
+
+
+def _unread_in(source: Source, settings: Settings) -> list[str]:
+    unread, place = look_into(source, settings).unread, f"{settings.landing_place}/{source.name}"
     found = [f"Not read: {place}/{name}: {_why_unread(source, path)}." for name, path in unread[:NAMED]]
-    found += [f"Not read in {place}: {len(unread) - NAMED:,} more."] if len(unread) > NAMED else []
+    return [*found, *([f"Not read in {place}: {len(unread) - NAMED:,} more."] if len(unread) > NAMED else [])]
+
+
+def _unread_beside(source: Source, sources: Iterable[Source], settings: Settings) -> list[str]:
+    landing, named = settings.landing_dir, {each.name: each for each in sources if each.format.suffixes}
+    found = list[str]()
     with suppress(OSError):  # there is no LANDING_DIR yet, or it may not be listed
         for path in sorted(landing.iterdir()):
             strange = path.name not in named and _complete(path.name) == path.name
@@ -285,3 +305,14 @@ def find_unreadable(source: Source, settings: Settings, lake: Lake) -> dict[str,
             if register.content_of(path) is None and (reason := _unreadable(source, path)) is not None:
                 found.rejected[name] = reason
     return found.rejected
+
+
+def find_left(sources: Collection[Source], settings: Settings, lake: Lake) -> dict[str, Left]:
+    """Find what stays in the folders of the sources that read files, and under "" what is in no source's folder."""
+    found, beside = dict[str, Left](), list[str]()
+    for source in (each for each in sources if each.format.suffixes):
+        place, rejected = f"{settings.landing_place}/{source.name}", find_unreadable(source, settings, lake)
+        unread = _unread_in(source, settings)
+        found[source.name] = Left({f"{place}/{name}": why for name, why in rejected.items()}, unread)
+        beside += _unread_beside(source, sources, settings)
+    return {**found, "": Left({}, beside)}
