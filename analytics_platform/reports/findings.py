@@ -21,8 +21,10 @@ from analytics_platform.reports.coverage import (
     channel_gaps,
     differences,
     empty_columns,
+    lone_refunds,
     lost_purchases,
     missing_orders,
+    silences,
     unevenness,
     unfinished_sentence,
     unknown_amounts,
@@ -127,6 +129,7 @@ def read_facts(
         visitors=int(visitors),
         frames=frames
         | {"variants": queries.read_variants(session, frames["products"]["product_id"].to_list())}
+        | {"lone_refunds": queries.read_lone_refunds(session)}
         | {"rejected_purchases": records.read_rejected_purchases(session, limit, ALL_DAYS)},
         quality=records.read_quality(session, limit, ALL_DAYS),
         reasons=records.read_reasons(session, ALL_DAYS).head(_REASONS),
@@ -263,8 +266,9 @@ def reservations(facts: Facts) -> Mapping[str, Sequence[str]]:
         subject: [*empty_columns(facts.quality, columns)] for subject, columns in NEEDS.items()
     }
     found["attribution"] = [*channel_gaps(facts.quality)]
-    for subject in ("funnel", "lists", "bought"):
-        found[subject] = [*found[subject], *bad_days(facts.quality)]
+    # A share of a device, and the best of products, were told without a word on a source that had ended.
+    uneven = [*silences(facts.quality), *bad_days(facts.quality)]
+    found = {subject: [*said, *uneven] for subject, said in found.items()}
     rejected, total = facts.frames["rejected_purchases"], total_of(facts.days)
     lost = [*lost_purchases(rejected, total)] if total else []
     is_telling = total and rejected["purchases"].sum() >= _TELLING * total.orders
@@ -274,17 +278,28 @@ def reservations(facts: Facts) -> Mapping[str, Sequence[str]]:
     found |= {subject: [*found.get(subject, ()), *missing] for subject in ("attribution", "devices", "products")}
     silent = [*missing_orders(facts.days)]
     found |= {subject: [*found[subject], *silent] for subject in ("funnel", "devices", "products", "bought")}
-    found["products"] = [*found["products"], *unknown_refunds(total)]
+    found["products"] = [
+        *found["products"],
+        *unknown_refunds(total),
+        *lone_refunds(facts.frames["lone_refunds"], total),
+    ]
     if weeks := weeks_of(facts.days):
         before, after = weeks
         found["trends"] = [
             *lost_purchases(rejected, after, before),
+            *lone_refunds(facts.frames["lone_refunds"], after),
             *missing_orders(facts.days.filter(pl.col("date").is_between(before.first, after.last))),
             *differences(facts.quality, DayRange(before.first, before.last), DayRange(after.first, after.last)),
         ]
     else:
         # The best of 14 days was named without a word on the seven that lacked a source and a sixth of its rows.
-        found["trends"] = [*lost, *untold, *silent, *unevenness(facts.quality)]
+        found["trends"] = [
+            *lost,
+            *untold,
+            *lone_refunds(facts.frames["lone_refunds"], total),
+            *silent,
+            *unevenness(facts.quality),
+        ]
     # Whether their records are of the days that are compared is not known: 300 of a file that was not read made a fall.
     unread = [*unread_files(facts.unread_files.keys() & {"", *EVENTS})]
     return {

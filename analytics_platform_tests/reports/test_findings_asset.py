@@ -99,7 +99,7 @@ def test_it_depends_on_all_it_reads() -> None:
         "marts/product_daily", "marts/data_quality_daily", "marts/unknown_amounts", "marts/order_reconciliation",
         "marts/list_performance", "marts/product_performance", "marts/user_metrics",
         "cleaned/events", "cleaned/users", "cleaned/daily_rates",
-        "star/dim_product", "star/fact_sessions", "star/fact_order_items", "cleaned/clickstream",
+        "star/dim_product", "star/fact_sessions", "star/fact_order_items", "star/fact_refunds", "cleaned/clickstream",
         "cleaned/ecommerce_events", "cleaned/ga4_events", "cleaned/web_logs", "cleaned/user_versions",
         "cleaned/customer_versions", "cleaned/product_versions", "cleaned/order_versions",
         "cleaned/order_item_versions", "cleaned/exchange_rate_versions",
