@@ -122,30 +122,44 @@ def _shown(path: Path | str, folder: Path) -> str:
     return printable(readable(os.fsencode(os.path.relpath(path, folder))))
 
 
-def find_unread(source: Source, sources: Iterable[Source], settings: Settings) -> list[str]:
+def find_unread(source: Source, sources: Collection[Source], settings: Settings) -> list[str]:
     """Say what nothing reads: files of other kinds in the source's landing folder, and what is in no source's.
 
     The latter is said by the first of the `sources` that can read such a file, else of the most similar name.
     """
-    return [*_unread_in(source, settings), *_unread_beside(source, sources, settings)]
+    return [*_unread_in(source, sources, settings), *_unread_beside(source, sources, settings)]
 
 
-def _unread_in(source: Source, settings: Settings) -> list[str]:
+def _unread_in(source: Source, sources: Collection[Source], settings: Settings) -> list[str]:
     unread, place = look_into(source, settings).unread, f"{settings.landing_place}/{source.name}"
-    found = [f"Not read: {place}/{name}: {_why_unread(source, path)}." for name, path in unread[:NAMED]]
+    found = [
+        f"Not read: {place}/{name}: {_why_unread(source, path, sources, settings)}." for name, path in unread[:NAMED]
+    ]
     return [*found, *([f"Not read in {place}: {len(unread) - NAMED:,} more."] if len(unread) > NAMED else [])]
 
 
-def _unread_beside(source: Source, sources: Iterable[Source], settings: Settings) -> list[str]:
-    landing, named = settings.landing_dir, {each.name: each for each in sources if each.format.suffixes}
-    found = list[str]()
+def _unread_beside(source: Source, sources: Collection[Source], settings: Settings) -> list[str]:
+    landing, named, found = settings.landing_dir, _of_files(sources), list[str]()
     with suppress(OSError):  # there is no LANDING_DIR yet, or it may not be listed
         for path in sorted(landing.iterdir()):
             strange = path.name not in named and _complete(path.name) == path.name
             if strange and source.name == (readers := _readers(path, named))[0]:
-                words = ", ".join(f"if it is of {name}, move it into {landing / name}" for name in readers)
-                found.append(f"Not read: {landing / _shown(path, landing)}: no source of files has this name: {words}.")
+                words = f"no source of files has this name: {_move(readers, settings)}"
+                for other in (each for each in sources if each.name == path.name):  # a list of users is no web log
+                    about = other.arrival.about.rstrip(".")
+                    words = (
+                        f"{other.name} are not read from files, but from here: {about}; put them there, and remove it"
+                    )
+                found.append(f"Not read: {landing / _shown(path, landing)}: {words}.")
     return found
+
+
+def _of_files(sources: Iterable[Source]) -> dict[str, Source]:
+    return {each.name: each for each in sources if each.format.suffixes}
+
+
+def _move(names: Iterable[str], settings: Settings) -> str:
+    return ", ".join(f"if it is of {name}, move it into {settings.landing_dir / name}" for name in names)
 
 
 def _readers(path: Path, named: Mapping[str, Source]) -> list[str]:
@@ -164,7 +178,7 @@ def _readers(path: Path, named: Mapping[str, Source]) -> list[str]:
     )
 
 
-def _why_unread(source: Source, path: Path) -> str:
+def _why_unread(source: Source, path: Path, sources: Collection[Source], settings: Settings) -> str:
     """Say why a file is not read, and what to do; a new name is given if its content can be read under that."""
     complete, kinds = _complete(path.name), source.format.suffixes
     if complete != path.name:
@@ -179,9 +193,13 @@ def _why_unread(source: Source, path: Path) -> str:
     if marker and not source.format.takes(name):  # y.csv.gz.1 became y.csv.gz.1.gz, and was to be renamed once more
         return printable(f"{cause}: rename it to {_new_name(source, path, name)}")
     is_beside = path.name.lower().endswith(source.format.beside)
-    if reason:
-        return reason.rstrip(".") if is_beside else f"{reason.rstrip('.')}; its name must end in {kinds[0]}"
     takes = f"{source.name} takes files that end in {', '.join(kinds)}"
+    if reason:
+        others = (each for each in _of_files(sources).values() if each.format.takes(path.name))
+        able = [each.name for each in others if _unreadable(each, path) is None]
+        if len(able) == 1:  # an object a line is a record of several sources
+            return f"{takes}: {_move(able, settings)}"
+        return reason.rstrip(".") if is_beside else f"{reason.rstrip('.')}; its name must end in {kinds[0]}"
     such = "is such a file"
     if is_beside:
         takes, such = "files of this name stand beside the records, and are not read", f"holds records of {source.name}"
@@ -312,7 +330,7 @@ def find_left(sources: Collection[Source], settings: Settings, lake: Lake) -> di
     found, beside = dict[str, Left](), list[str]()
     for source in (each for each in sources if each.format.suffixes):
         place, rejected = f"{settings.landing_place}/{source.name}", find_unreadable(source, settings, lake)
-        unread = _unread_in(source, settings)
+        unread = _unread_in(source, sources, settings)
         found[source.name] = Left({f"{place}/{name}": why for name, why in rejected.items()}, unread)
         beside += _unread_beside(source, sources, settings)
     return {**found, "": Left({}, beside)}
