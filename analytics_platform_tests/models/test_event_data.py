@@ -330,8 +330,8 @@ def test_the_amount_of_an_order_and_of_a_refund_is_read_as_it_is_spelled(tmp_pat
 
 
 def test_fields_of_items_that_nothing_reads_are_named(tmp_path: Path) -> None:
-    item = {"item_id": "A", "colour": "red", "item_category5": "x", "Item Name": "Apple"}
-    rows = _clicks([{"name": "view_item", "data": {"items": [item, {"sku": "B", "weight": 2}]}}])
+    item = {"item_id": "A", "colour": "red", "item_category5": "x", "Item Name": "Apple", "size": None}
+    rows = _clicks([{"name": "view_item", "data": {"items": [item, {"sku": "B", "weight": 2, "size": None}]}}])
     with built_platform(tmp_path, rows, ["cleaned.clickstream"]) as session:
         assert unread_fields(session) == ["colour, weight in items of clickstream"]
 
