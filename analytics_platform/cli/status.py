@@ -15,7 +15,7 @@ from analytics_platform.errors import count
 from analytics_platform.lake import open_lake
 from analytics_platform.orchestration.follow.state import is_followed, read_state
 from analytics_platform.settings import Settings
-from analytics_platform.sources.arrivals.files import find_unread, find_unreadable, new_files
+from analytics_platform.sources.arrivals.files import find_left, new_files
 from analytics_platform.sources.registry import SOURCES, lacks_events
 from analytics_platform.sources.source import Source
 from analytics_platform.warehouse import open_warehouse
@@ -72,11 +72,8 @@ def read_status(settings: Settings, now: dt.datetime) -> Status:
     """Read the status as of `now`. Raises `WarehouseError` if there is a warehouse that cannot be read."""
     lake, warehouse = open_lake(settings), open_warehouse(settings)
     landing = [source for source in SOURCES.values() if source.format.suffixes]
-    rejected = {
-        f"{settings.landing_place}/{source.name}/{name}": why
-        for source in landing
-        for name, why in find_unreadable(source, settings, lake).items()
-    }
+    left = find_left(SOURCES.values(), settings, lake)
+    rejected = {path: why for each in left.values() for path, why in each.rejected.items()}
     waiting = sum(len(new_files(source, settings, lake)) for source in landing) - len(rejected)
     loaded: dict[str, list[Any]] = {}
     batches: tuple[dict[str, Any], ...] = ()
@@ -112,7 +109,7 @@ def read_status(settings: Settings, now: dt.datetime) -> Status:
         batches,
         observations,
         (
-            *(words for source in landing for words in find_unread(source, landing, settings)),
+            *(words for each in left.values() for words in each.unread),
             *(
                 f"{name} is not in cleaned.events: write sources/{name}/events.sql."
                 for name, each in SOURCES.items()

@@ -7,7 +7,6 @@ from functools import lru_cache
 
 from analytics_platform.contracts.sql import literal
 
-_PURCHASES_OF_LOGS = ("buy", "buys", "bought", "buying", "order", "orders", "ordered")
 _CANCELLATIONS = ("order cancelled", "order canceled", "cancelled order", "canceled order")
 """Refunds of the orders that they name. One without an order keeps its name: what it takes back is not known."""
 
@@ -54,11 +53,26 @@ _SPELLINGS = {
 }
 """GA4's name → how Shopify (standard events), Segment (e-commerce spec), Meta, Klaviyo and others write it."""
 
+_WORDS = {
+    "page_view": "view, views, viewed, viewing, see, seen, open, opened, visit, visits, visited",
+    "click": "click, clicks, clicked, clicking, select, selects, selected, tap, taps, tapped",
+    "view_cart": "cart, basket, bag",
+    "add_to_cart": "add, adds, added, adding",
+    "remove_from_cart": "remove, removes, removed, delete, deletes, deleted",
+    "add_to_wishlist": "wish, wishlist, favorite, favourite, like, liked",
+    "begin_checkout": "checkout",
+    "add_payment_info": "pay, payment",
+    "purchase": "buy, buys, bought, buying, order, orders, ordered",
+}
+"""GA4's name → the single words that logs and apps use. As part of a name they say nothing: `customer.added`."""
+_OF_PRODUCTS = {"page_view": "view_item", "click": "select_item", "view_cart": "add_to_cart"}
+"""What the words for some names mean in an event that names products."""
+
 _OTHERS = """
-click click_review close_convert_lead disqualify_lead file_download first_visit form_start form_submit qualify_lead
+click_review close_convert_lead disqualify_lead file_download first_visit form_start form_submit qualify_lead
 scroll select_content user_engagement video_complete video_progress video_start working_lead
 """
-"""GA4's automatic, enhanced and recommended events that nobody spells otherwise, and one of the web shop's logs."""
+"""GA4's automatic, enhanced and recommended events that nobody spells otherwise."""
 
 CALLS_ABOUT_PEOPLE = ("identify", "group", "alias")
 """Segment's calls that tell who somebody is: kept as events without a meaning, and nothing that was done in a shop."""
@@ -92,42 +106,55 @@ def usually_named(fields: Mapping[str, object], usual: Mapping[str, str]) -> dic
 
 
 @lru_cache(maxsize=1)
-def _by_plain_name() -> dict[str, str]:
+def _spelled() -> dict[str, str]:
     """Map each spelling, as `plain_name` writes it, to GA4's name."""
     spelled = {name: (name, *words.split(",")) for name, words in _SPELLINGS.items()}
     every = {**spelled, **{name: (name,) for name in _OTHERS.split()}}
     return {plain_name(spelling): name for name, spellings in every.items() for spelling in spellings}
 
 
+@lru_cache(maxsize=1)
+def _by_plain_name() -> dict[str, str]:
+    return {**_by_word(), **_spelled()}
+
+
+@lru_cache(maxsize=1)
+def _by_word() -> dict[str, str]:
+    return {plain_name(word): name for name, words in _WORDS.items() for word in words.split(",")}
+
+
 def ga4_name(name: str) -> str:
-    """Return GA4's name of an event; a name without one comes back as it is."""
+    """Return GA4's name of an event without products; a name without one comes back as it is."""
     return _by_plain_name().get(plain_name(name), name)
 
 
-def has_meaning(name: str) -> bool:
-    """Tell whether the platform gives an event of this name a meaning."""
-    return plain_name(name) in _by_plain_name()
+def is_spelled(name: str) -> bool:
+    """Tell whether this is GA4's name of an event or another spelling of it, not one of the single words."""
+    return plain_name(name) in _spelled()
 
 
 def is_purchase(name: str) -> bool:
-    """Tell whether events of this name are purchases, in logs too (sources/web_logs/events.sql)."""
-    return ga4_name(name) == "purchase" or plain_name(name) in _PURCHASES_OF_LOGS
+    """Tell whether events of this name are purchases."""
+    return ga4_name(name) == "purchase"
 
 
 def event_macros() -> str:
-    """Write the same as SQL: `plain_name`, `ga4_name`, which names are GA4's or need an order, and what orders have."""
+    """Write the same as SQL: `plain_name`, `ga4_name`, which names are GA4's or need an order, and what orders have.
+
+    `ga4_name_of_products` is GA4's name of an event that names products.
+    """
     names = _by_plain_name()
-    pairs = ", ".join(f"{literal(spelling)}: {literal(name)}" for spelling, name in names.items())
+    words = {word: _OF_PRODUCTS[name] for word, name in _by_word().items() if name in _OF_PRODUCTS}
     known = ", ".join(map(literal, sorted(set(names.values()))))
     cancelled = ", ".join(literal(plain_name(name)) for name in _CANCELLATIONS)
-    bought = ", ".join(map(literal, _PURCHASES_OF_LOGS))
     people = ", ".join(map(literal, CALLS_ABOUT_PEOPLE))
     return f"""
         CREATE OR REPLACE TEMP MACRO plain_name(name) AS translate(lower(name), {literal(_SEPARATORS)}, '');
-        CREATE OR REPLACE TEMP MACRO ga4_name(name) AS coalesce(MAP {{{pairs}}}[plain_name(name)], name);
+        CREATE OR REPLACE TEMP MACRO ga4_name(name) AS coalesce({_sql_map(names)}[plain_name(name)], name);
+        CREATE OR REPLACE TEMP MACRO ga4_name_of_products(name) AS
+            coalesce({_sql_map({**names, **words})}[plain_name(name)], name);
         CREATE OR REPLACE TEMP MACRO is_known_event(event_name) AS event_name IN ({known});
         CREATE OR REPLACE TEMP MACRO is_about_people(name) AS name IN ({people});
-        CREATE OR REPLACE TEMP MACRO is_bought(name) AS plain_name(name) IN ({bought});
         CREATE OR REPLACE TEMP MACRO needs_order(name) AS plain_name(name) IN ({cancelled});
         CREATE OR REPLACE TEMP MACRO order_id(document) AS
             coalesce(
@@ -146,3 +173,7 @@ def event_macros() -> str:
 
 def _sql_list(names: Iterable[str]) -> str:
     return f"[{', '.join(map(literal, names))}]"
+
+
+def _sql_map(values: Mapping[str, str]) -> str:
+    return f"MAP {{{', '.join(f'{literal(key)}: {literal(value)}' for key, value in values.items())}}}"

@@ -34,6 +34,7 @@ _OTHER_NAMES = {
     "price": ("unit_price",),
     "quantity": ("qty", "item_quantity", "pieces", "count"),
     "index": ("position",),
+    "item_list_name": ("list",),
 }
 """Field → what Universal Analytics, Segment and logs call it; of several the first."""
 

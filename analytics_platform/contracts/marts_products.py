@@ -93,7 +93,8 @@ class ListPerformance(
     Bots are left out: a list that only they met has zeros.
 
     An interaction that names no list is credited to the list whose click led to it in the same session; without a click
-    on the product, to the list that had shown it before it was viewed.
+    on the product, to the list whose product was viewed. A click or a view that names no list is of the list that had
+    shown the product last before it.
     """
 
     list_id: Text = column("The list's id, else its name.")
@@ -101,7 +102,9 @@ class ListPerformance(
     impressions: Whole = column("Products shown in it (items of view_item_list events).", ge=0, sums="additive")
     unique_users: Whole = column("Persons who met it.", ge=0, sums="not additive")
     sessions: Whole = column("Sessions that met it.", ge=0, sums="not additive")
-    clicks: Whole = column("Products clicked in it (items of select_item events).", ge=0, sums="additive")
+    clicks: Whole = column(
+        "Products clicked in it (items of select_item events that are credited to it).", ge=0, sums="additive"
+    )
     views: Whole = column("view_item events credited to it, counted per product.", nullable=True, ge=0, sums="additive")
     add_to_carts: Whole = column("add_to_cart events credited to it, counted per product.", ge=0, sums="additive")
     purchases: Whole = column(
@@ -147,7 +150,7 @@ class ProductPerformance(
     unique_users: Whole = column("Persons who met it in any way.", ge=0, sums="not additive")
     unique_viewers: Whole = column("Persons with a view_item event of it.", ge=0, sums="not additive")
     views: Whole = column("view_item events.", ge=0, sums="additive")
-    clicks: Whole = column("Times it was clicked in a list (items of select_item events).", ge=0, sums="additive")
+    clicks: Whole = column("Times it was clicked (items of select_item events).", ge=0, sums="additive")
     add_to_carts: Whole = column("add_to_cart events.", ge=0, sums="additive")
     purchases: Whole = column("Orders with it; repeats of an order do not count.", ge=0, sums="not additive")
     quantity: Whole = column("Pieces ordered; a missing quantity is one.", ge=0, sums="additive")

@@ -72,9 +72,9 @@ class CreditedItems(
 ):
     """One row per item of an event: which product list is credited for it?
 
-    It is the item's own list, else the event's, else the list of the last click on the product before it in the same
-    session: a click on a list credits that list. Without a click it is the list that the last view_item of the product
-    before it named, or that had shown the product before that view.
+    It is the item's own list, else the event's, else the list of the last click on the product up to it in the same
+    session: a click on a list credits that list. Without a click it is the list of the last view_item of the product.
+    A click or a view that names no list is of the list that had shown the product last before it.
     """
 
     event_id: Text = column("The event (cleaned.events).")

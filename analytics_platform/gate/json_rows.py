@@ -32,6 +32,11 @@ _NOT_LINES = (
     (rb"\s*\{[^\n]*\}\r[ \t]*\{", "its lines end with CR only: end them with LF by `tr '\\r' '\\n'`"),
     (rb"\xff\xfe\0\0|\0\0\xfe\xff", "it is encoded as UTF-32: write UTF-8 with `iconv -f UTF-32 -t UTF-8`"),
     (rb"\xff\xfe|\xfe\xff", "it is encoded as UTF-16: write UTF-8 with `iconv -f UTF-16 -t UTF-8`"),
+    (
+        # `null` is JSON, though it was said to be none.
+        rb'\s*+(?:(?:null|true|false|-?\d[\d.eE+-]*+|"(?:[^"\\\n]|\\.)*+")\s*+)++\Z',
+        "it holds JSON and no object: export it as a JSON object per line",
+    ),
     (rb"(?m)(?=\s*\S)(?![\s\S]*?^\s*[{\[])", "it holds no JSON: export it as a JSON object per line"),
 )
 """How files begin that hold JSON, but not an object per line in UTF-8; what to do."""

@@ -232,13 +232,19 @@ def keys_of(documents: pl.Series, engine: duckdb.DuckDBPyConnection) -> set[str]
 
 
 def item_keys_of(documents: pl.Series, place: str, engine: duckdb.DuckDBPyConnection) -> set[str]:
-    """Collect the keys of the items that JSON has at `place`, `$` or `$.items`, if that is a list."""
+    """Collect the keys with a value other than null of the items that JSON has at `place`, `$` or `$.items`."""
     given = pl.DataFrame({"document": documents.filter(documents.str.contains(r'^\s*\[|"items"'))})
     if given.is_empty():
         return set()
-    return set(
-        _query(engine, f"SELECT DISTINCT unnest(flatten(json_keys(document, '{place}[*]'))) AS key FROM given", given)
-    )
+    keys = f"""
+        CASE
+            WHEN contains(document, 'null') THEN list_transform(
+                json_extract(document, '{place}[*]'), lambda item: json_keys(json_merge_patch('{{}}', item))
+            )
+            ELSE json_keys(document, '{place}[*]')
+        END
+    """
+    return set(_query(engine, f"SELECT DISTINCT unnest(flatten({keys})) AS key FROM given", given))
 
 
 def find_unreadable_amounts(documents: pl.Series, place: str, engine: duckdb.DuckDBPyConnection) -> pl.Series:

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Collection, Iterator
+from decimal import Decimal
+from itertools import groupby
 
 import polars as pl
 
 from analytics_platform.errors import count
 from analytics_platform.reports.periods import Total, weeks_of
-from analytics_platform.reports.wording import clean, listed, percent, share, span, whole
+from analytics_platform.reports.wording import clean, listed, money, percent, share, span, whole
 from analytics_platform.sources.registry import EVENTS
 from analytics_platform.transform import DayRange, day_ranges
 
 _TELLING = 0.01
 """Changes of the error rate that are smaller are not named."""
 _ENOUGH = 50
-"""A day with fewer accepted records may lack a column by chance."""
+"""Days one after the other with fewer accepted records in all may lack a column by chance."""
 _UNLIKE = 0.05
 """A day is unlike the best one if its error rate is that much higher."""
 _EXPECTED = 5
@@ -80,6 +82,15 @@ def unknown_amounts(total: Total | None) -> Iterator[str]:
         yield f"{part} {'has' if total.unknown == 1 else 'have'} an unknown amount, which is in no sum"
 
 
+def lone_refunds(refunds: pl.DataFrame, total: Total | None) -> Iterator[str]:
+    """Name the refunds of orders that no event tells of: they are taken off a revenue in which the orders are not."""
+    some = refunds.filter(pl.col("date").is_between(total.first, total.last)) if total else refunds.clear()
+    if number := int(some["lone_refunds"].sum()):
+        worth = money(sum(some["refunds"], Decimal(0)))
+        whose = "is of an order" if number == 1 else "in all are of orders"
+        yield f"{count(number, 'refund')} of {worth} {whose} that no event tells of"
+
+
 def untold_orders(orders: int, cancelled: int) -> Iterator[str]:
     """Name the orders that only the shop's database has: figures are made of events."""
     if orders:
@@ -97,11 +108,22 @@ def unknown_refunds(total: Total | None) -> Iterator[str]:
         yield f"{part} {'has' if total.unknown_refunds == 1 else 'have'} an unknown amount, which is in no sum"
 
 
+def unread_files(sources: Collection[str]) -> Iterator[str]:
+    """Name the sources of which files or batches were not read: of which days their records are nobody knows.
+
+    What lies in the landing folder and in no source's folder has the name "".
+    """
+    if named := sorted(filter(None, sources)):
+        yield f"not all files and batches of {listed(named)} were read"
+    if "" in sources:
+        yield "some of the landing folder is in no source's folder and was not read"
+
+
 def unevenness(quality: pl.DataFrame) -> list[str]:
     """Name what makes days hard to tell together: much more rejected, sources that begin or end, and empty columns."""
     events = _events(quality)
     days = [] if events.is_empty() else [DayRange(events["date"].min(), events["date"].max())]  # type: ignore[arg-type]
-    return [*_gaps(events, *days), *bad_days(quality), *_beginnings_and_ends(events), *empty_columns(events)]
+    return [*_gaps(events, *days), *bad_days(quality), *silences(quality), *empty_columns(events)]
 
 
 def _events(quality: pl.DataFrame) -> pl.DataFrame:
@@ -125,14 +147,21 @@ def bad_days(quality: pl.DataFrame) -> Iterator[str]:
             yield f"{percent(now)} of the records of {source} were rejected on {on} ({percent(then)} on the other days)"
 
 
-def _beginnings_and_ends(events: pl.DataFrame) -> Iterator[str]:
-    """Name the days of others before the first and after the last day of a source; a single day may not be over."""
-    heard = events.filter(pl.col("rows_accepted") + pl.col("rows_duplicate") > 0)
+def silences(quality: pl.DataFrame) -> Iterator[str]:
+    """Name the days on which other sources brought something and one did not, of those that have most days.
+
+    These are the days before its first and after its last, but for a single one, which may not be over, and those
+    between.
+    """
+    heard = _events(quality).filter(pl.col("rows_accepted") + pl.col("rows_duplicate") > 0)
     for source in sorted(heard["source"].unique()):
         mine = heard.filter(source=source)["date"]
+        within = heard.filter(pl.col("date").is_between(mine.min(), mine.max()))["date"].unique()
         for silent in (pl.col("date") < mine.min(), pl.col("date") > mine.max()):
             if len(dates := heard.filter(silent)["date"].unique().sort()) > 1:
                 yield f"{source} brought nothing on {span(dates[0], dates[-1])}"
+        if 0 < len(missed := set(within) - set(mine)) < len(within) / 2:
+            yield f"{source} brought nothing on {_dates(missed)}"
 
 
 def _gaps(events: pl.DataFrame, *periods: DayRange) -> Iterator[str]:
@@ -189,23 +218,32 @@ def _renamed(events: pl.DataFrame) -> Iterator[str]:
 
 def empty_columns(quality: pl.DataFrame, columns: Collection[str] = _COLUMNS) -> Iterator[str]:
     """Name the columns that the events of a source lack on some of the days only."""
-    known = quality.filter(pl.col("rows_accepted") >= _ENOUGH).drop_nulls("empty_columns")
-    for (source,), days in known.group_by("source", maintain_order=True):
+    # Of a shop with 20 events a day no day had enough: nothing was said of the week that lost its referrers.
+    for source, days in _judged(quality):
         for column in columns:
-            lacking = days.filter(pl.col("empty_columns").str.split(", ").list.contains(column))["date"]
-            if 0 < len(lacking) < len(days):
-                yield f"{source} has no {column} on {_dates(lacking)}"
+            runs = [(lacks, list(run)) for lacks, run in groupby(days, key=lambda row: column in row[2])]
+            telling = [run for lacks, run in runs if lacks and sum(rows for _, rows, _ in run) >= _ENOUGH]
+            if telling and len(runs) > 1:
+                yield f"{source} has no {column} on {_dates([date for run in telling for date, _, _ in run])}"
+
+
+def _judged(quality: pl.DataFrame) -> Iterator[tuple[str, list[tuple[dt.date, int, list[str]]]]]:
+    """Give of each source its days with accepted events: how many, and the columns that all of them lack."""
+    known = quality.filter(pl.col("rows_accepted") > 0).drop_nulls("empty_columns").sort("source", "date")
+    for (source,), days in known.group_by("source", maintain_order=True):
+        rows = days.select("date", "rows_accepted", pl.col("empty_columns").str.split(", ")).rows()
+        yield str(source), rows
 
 
 def channel_gaps(quality: pl.DataFrame) -> Iterator[str]:
     """Name the sources that say on no day, or on some days only, where visitors came from."""
-    known = quality.filter(pl.col("rows_accepted") >= _ENOUGH).drop_nulls("empty_columns")
-    has_referrer = ~pl.col("empty_columns").str.split(", ").list.contains("referrer")
-    never = known.group_by("source").agg(has_referrer.any()).filter(~pl.col("empty_columns"))["source"].sort().to_list()
+    judged = dict(_judged(quality))
+    never = [source for source, days in judged.items() if all("referrer" in lacking for _, _, lacking in days)]
     if never:
         # "On any day" stood under the seven days that the page shows, of a source that had one before.
-        days = span(known["date"].min(), known["date"].max())  # type: ignore[arg-type]
-        yield f"{listed(never)} {'has' if len(never) == 1 else 'have'} no referrer on any day of {days}{_AS_DIRECT}"
+        dates = [date for days in judged.values() for date, _, _ in days]
+        on, have = span(min(dates), max(dates)), "has" if len(never) == 1 else "have"
+        yield f"{listed(never)} {have} no referrer on any day of {on}{_AS_DIRECT}"
     yield from empty_columns(quality, ["page_url"])
     yield from (f"{said}{_AS_DIRECT}" for said in empty_columns(quality, ["referrer"]))
 

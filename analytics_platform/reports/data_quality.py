@@ -68,9 +68,10 @@ def unknown_sentence(unknown: pl.DataFrame, unconverted: Sequence[str]) -> str:
 
 
 def unread_sentence(unread: Mapping[str, Sequence[str]]) -> str:
-    """Say what became of the `amounts`, `events` and `fields` that are not fully counted."""
+    """Say what became of the `files`, `amounts`, `events` and `fields` that are not fully counted."""
     # An event without a meaning makes a session all the same: to say that it is in no figure was not true.
     became = {
+        "files": "some files or batches were not read",
         "amounts": "some amounts are in no sum",
         "events": "some events have an unknown name and count in sessions and interactions only",
         "fields": "some fields are in no figure",

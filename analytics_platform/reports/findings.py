@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import polars as pl
@@ -21,12 +21,15 @@ from analytics_platform.reports.coverage import (
     channel_gaps,
     differences,
     empty_columns,
+    lone_refunds,
     lost_purchases,
     missing_orders,
+    silences,
     unevenness,
     unfinished_sentence,
     unknown_amounts,
     unknown_refunds,
+    unread_files,
     untold_orders,
 )
 from analytics_platform.reports.drawing import Plot, draw
@@ -36,6 +39,7 @@ from analytics_platform.reports.render import render_html, render_markdown
 from analytics_platform.reports.tables import TextTable
 from analytics_platform.reports.wording import (
     amounts_in,
+    capital,
     figure,
     listed,
     moment,
@@ -44,12 +48,16 @@ from analytics_platform.reports.wording import (
     span,
     whole,
 )
+from analytics_platform.sources.arrivals.files import Left
+from analytics_platform.sources.registry import EVENTS
 from analytics_platform.transform import DayRange
 from analytics_platform.warehouse import Session
 from analytics_platform.warehouse.error_rate import days_above
+from analytics_platform.warehouse.ledger import unloaded_batches
 from analytics_platform.warehouse.watchdog import shop_currency, unknown_events, unread_fields
 
 TITLE = "Findings"
+LEFT_OUT = "Not fully counted"
 NO_DATA = (
     "There is no data yet: no record was loaded. Put files into the landing folder and materialize the assets; "
     "then the findings appear here."
@@ -67,6 +75,7 @@ class Facts:
     `frames` are those that `_SECTIONS` name. Amounts are in `currency`; those in `unconverted` currencies are unknown.
     `unknown_events` and `unread_fields` name what came and has no meaning to the platform. For `days_above` the check
     error_rate fails. `untold` are orders that only the shop's database has, and those of them that are cancelled.
+    `unread_files` says of each source which files and batches were not read, and why.
     """
 
     days: pl.DataFrame
@@ -82,6 +91,7 @@ class Facts:
     unread_fields: Sequence[str] = ()
     days_above: Collection[data_quality.Day] = ()
     untold: tuple[int, int] = (0, 0)
+    unread_files: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @property
     def is_empty(self) -> bool:
@@ -102,10 +112,13 @@ _SECTIONS: Sequence[tuple[str, str, str, Callable[[Session], pl.DataFrame]]] = (
 """Name and title of a section, what its frame, sentence, plot and table are called, and how the frame is read."""
 
 
-def read_facts(session: Session, as_of: dt.datetime, limit: float, currency: str = "") -> Facts:
+def read_facts(
+    session: Session, as_of: dt.datetime, limit: float, currency: str = "", landed: Mapping[str, Left] | None = None
+) -> Facts:
     """Read the tables of `queries.FINDINGS`, all their days. A day later than `as_of` never counts as complete.
 
-    `limit` is the highest error rate a day may have, `currency` is SHOP_CURRENCY.
+    `limit` is the highest error rate a day may have, `currency` is SHOP_CURRENCY, `landed` what was left in the landing
+    folders.
     """
     known, today = queries.days_with_data(session, as_of), as_of.date()
     days = queries.read_days(session, *(known or (DayRange(today, today), today)))
@@ -116,6 +129,7 @@ def read_facts(session: Session, as_of: dt.datetime, limit: float, currency: str
         visitors=int(visitors),
         frames=frames
         | {"variants": queries.read_variants(session, frames["products"]["product_id"].to_list())}
+        | {"lone_refunds": queries.read_lone_refunds(session)}
         | {"rejected_purchases": records.read_rejected_purchases(session, limit, ALL_DAYS)},
         quality=records.read_quality(session, limit, ALL_DAYS),
         reasons=records.read_reasons(session, ALL_DAYS).head(_REASONS),
@@ -127,7 +141,16 @@ def read_facts(session: Session, as_of: dt.datetime, limit: float, currency: str
         unread_fields=unread_fields(session),
         days_above=days_above(session, limit),
         untold=queries.read_untold(session),
+        unread_files=_unread_files(session, landed or {}),
     )
+
+
+def _unread_files(session: Session, landed: Mapping[str, Left]) -> Mapping[str, Sequence[str]]:
+    """Say of each source which files stay in the landing folder, and which batches could not be loaded."""
+    found = {source: left.sentences for source, left in landed.items()}
+    for batch in unloaded_batches(session):
+        found.setdefault(batch.source, []).append(str(batch))
+    return {source: said for source, said in found.items() if said}
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +181,8 @@ class Report:
 def make_report(facts: Facts, as_of: dt.datetime, limit: float) -> Report:
     """Make the report on `facts`. `as_of` is when it is made, `limit` the highest error rate a day may have."""
     if facts.is_empty:
-        return Report(TITLE, f"Made on {moment(as_of)}.", (), (NO_DATA,), ())
+        unread = [words for said in facts.unread_files.values() for words in said]
+        return Report(TITLE, f"Made on {moment(as_of)}.", (), (NO_DATA, *unread), ())
     with amounts_in(facts.currency):
         return Report(TITLE, _about(facts, as_of), _figures(facts), _notes(facts), tuple(_sections(facts, limit)))
 
@@ -202,7 +226,8 @@ def _notes(facts: Facts) -> tuple[str, ...]:
     total, rejected = total_of(facts.days), facts.frames["rejected_purchases"]
     lost = " ".join(f"{said}." for said in lost_purchases(rejected, total)) if total else ""
     untold = "".join(f"{said}." for said in untold_orders(*facts.untold))
-    return tuple(filter(None, (basis, unknown, lost, untold, unfinished_sentence(facts.days, facts.quality))))
+    unread = " ".join(f"{capital(said)}: see “{LEFT_OUT}”." for said in unread_files(facts.unread_files))
+    return tuple(filter(None, (basis, unknown, lost, untold, unread, unfinished_sentence(facts.days, facts.quality))))
 
 
 def _sections(facts: Facts, limit: float) -> Iterator[Section]:
@@ -225,11 +250,14 @@ def _sections(facts: Facts, limit: float) -> Iterator[Section]:
     sentence = data_quality.quality_sentence(quality, reasons, limit, facts.days_above)
     yield Section("data_quality", "Data quality", sentence, plot, shown)
     unknown = data_quality.unknown_sentence(facts.unknown, facts.unconverted)
-    unread = {"amounts": [unknown] if unknown else [], "events": facts.unknown_events, "fields": facts.unread_fields}
+    unread = {
+        "files": [words for said in facts.unread_files.values() for words in said],
+        "amounts": [unknown] if unknown else [],
+        "events": facts.unknown_events,
+        "fields": facts.unread_fields,
+    }
     table = tables.unread_table(unread)
-    yield Section(
-        "left_out", "Not fully counted", data_quality.unread_sentence(unread), None, (table,) if table else ()
-    )
+    yield Section("left_out", LEFT_OUT, data_quality.unread_sentence(unread), None, (table,) if table else ())
 
 
 def reservations(facts: Facts) -> Mapping[str, Sequence[str]]:
@@ -238,8 +266,9 @@ def reservations(facts: Facts) -> Mapping[str, Sequence[str]]:
         subject: [*empty_columns(facts.quality, columns)] for subject, columns in NEEDS.items()
     }
     found["attribution"] = [*channel_gaps(facts.quality)]
-    for subject in ("funnel", "lists", "bought"):
-        found[subject] = [*found[subject], *bad_days(facts.quality)]
+    # A share of a device, and the best of products, were told without a word on a source that had ended.
+    uneven = [*silences(facts.quality), *bad_days(facts.quality)]
+    found = {subject: [*said, *uneven] for subject, said in found.items()}
     rejected, total = facts.frames["rejected_purchases"], total_of(facts.days)
     lost = [*lost_purchases(rejected, total)] if total else []
     is_telling = total and rejected["purchases"].sum() >= _TELLING * total.orders
@@ -249,18 +278,34 @@ def reservations(facts: Facts) -> Mapping[str, Sequence[str]]:
     found |= {subject: [*found.get(subject, ()), *missing] for subject in ("attribution", "devices", "products")}
     silent = [*missing_orders(facts.days)]
     found |= {subject: [*found[subject], *silent] for subject in ("funnel", "devices", "products", "bought")}
-    found["products"] = [*found["products"], *unknown_refunds(total)]
+    found["products"] = [
+        *found["products"],
+        *unknown_refunds(total),
+        *lone_refunds(facts.frames["lone_refunds"], total),
+    ]
     if weeks := weeks_of(facts.days):
         before, after = weeks
         found["trends"] = [
             *lost_purchases(rejected, after, before),
+            *lone_refunds(facts.frames["lone_refunds"], after),
             *missing_orders(facts.days.filter(pl.col("date").is_between(before.first, after.last))),
             *differences(facts.quality, DayRange(before.first, before.last), DayRange(after.first, after.last)),
         ]
     else:
         # The best of 14 days was named without a word on the seven that lacked a source and a sixth of its rows.
-        found["trends"] = [*lost, *untold, *silent, *unevenness(facts.quality)]
-    return found
+        found["trends"] = [
+            *lost,
+            *untold,
+            *lone_refunds(facts.frames["lone_refunds"], total),
+            *silent,
+            *unevenness(facts.quality),
+        ]
+    # Whether their records are of the days that are compared is not known: 300 of a file that was not read made a fall.
+    unread = [*unread_files(facts.unread_files.keys() & {"", *EVENTS})]
+    return {
+        subject: [*found.get(subject, ()), *unread]
+        for subject in ("trends", *(subject for _, _, subject, _ in _SECTIONS))
+    }
 
 
 def write_report(report: Report, folder: Path) -> None:

@@ -34,8 +34,14 @@ DASHBOARD = tuple(sorted({*OVERVIEW, *CHANNELS, *PRODUCTS, *CUSTOMERS, *QUALITY,
 """The tables that pages of the dashboard are made from. None has a row per event."""
 
 FINDINGS = (
-    *(table for table in DASHBOARD if table not in ("ops.orphans", "ops.set_aside", "marts.customer_revenue")),
-    *("marts.product_performance", "cleaned.events", "star.fact_sessions", "star.fact_order_items"),
+    *(table for table in DASHBOARD if table not in ("ops.orphans", "marts.customer_revenue")),
+    *(
+        "marts.product_performance",
+        "cleaned.events",
+        "star.fact_sessions",
+        "star.fact_order_items",
+        "star.fact_refunds",
+    ),
 )
 """The tables that the findings are made from."""
 
@@ -169,6 +175,18 @@ def read_days(session: Session, days: DayRange, complete_until: dt.date) -> pl.D
     calendar = pl.DataFrame({"date": pl.date_range(days.first, days.last, eager=True)})
     joined = calendar.join(found, on="date", how="left", maintain_order="left")
     return joined.with_columns(pl.exclude("date").fill_null(0), is_complete=pl.col("date") < complete_until)
+
+
+def read_lone_refunds(session: Session, days: DayRange = ALL_DAYS) -> pl.DataFrame:
+    """Return how many refunds of orders that no event tells of each day has, and what they are worth."""
+    sql = """
+        SELECT refund_date AS date, count(*), sum(amount)
+        FROM star.fact_refunds
+        WHERE order_id IS NULL AND amount IS NOT NULL AND refund_date BETWEEN $first AND $last
+        GROUP BY refund_date
+        ORDER BY date
+        """
+    return frame(session, "date lone_refunds refunds", sql, days)
 
 
 def read_funnel(session: Session, days: DayRange = ALL_DAYS) -> pl.DataFrame:

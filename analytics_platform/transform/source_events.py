@@ -173,7 +173,8 @@ def _names_in(*parts: object) -> set[str]:
 def _union(sources: Collection[str], columns: Collection[str]) -> str:
     """Write the query of all events of `sources`: `columns` of the shape, and `source` with the name of the source.
 
-    Names of events that are spelled otherwise than GA4's become GA4's, whatever their case and separators.
+    Names of events that are spelled otherwise than GA4's become GA4's, whatever their case and separators. What some
+    words mean (`view`) depends on whether the event names products.
     """
     types = {name: kind for name, kind in column_types(SourceEvents).items() if name in columns}
     parts = []
@@ -186,6 +187,9 @@ def _union(sources: Collection[str], columns: Collection[str]) -> str:
             "coalesce(each.raw_event_name, each.event_name)" if "raw_event_name" in query.columns else "each.event_name"
         )
         name, needed = "names.event_name", {"event_name", *types}
+        if "items_json" in query.columns:
+            name = "CASE WHEN each.items_json IS NULL THEN names.event_name ELSE names.of_products END"
+            needed.add("items_json")
         if "transaction_id" in query.columns:
             name = f"CASE WHEN names.needs_order AND each.transaction_id IS NULL THEN each.event_name ELSE {name} END"
             needed.add("transaction_id")
@@ -197,7 +201,8 @@ def _union(sources: Collection[str], columns: Collection[str]) -> str:
         parts.append(
             f"SELECT {', '.join([f'{literal(source)} AS source', *given.values()])} "
             f"FROM ({query.of(*needed)}) AS each "
-            f"INNER JOIN (SELECT written, ga4_name(written) AS event_name, needs_order(written) AS needs_order "
+            "INNER JOIN (SELECT written, ga4_name(written) AS event_name, "
+            "ga4_name_of_products(written) AS of_products, needs_order(written) AS needs_order "
             f"FROM ({names}) AS given) AS names "
             "ON each.event_name = names.written"
         )

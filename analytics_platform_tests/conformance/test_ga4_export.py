@@ -86,3 +86,4 @@ def test_the_export_gives_what_is_known_of_it(loaded: tuple[Platform, str], conf
     assert sessions == [("101", "Berlin"), ("201", "Paris"), ("202", "Paris"), ("301", "Berlin"), ("401", None)]
     assert "device.mobile_brand_name" in unread
     assert not {"page_location", "ga_session_id", "geo.city", "value", "gclid"} & set(unread.replace(",", "").split())
+    assert "event_date" not in unread

@@ -330,8 +330,8 @@ def test_the_amount_of_an_order_and_of_a_refund_is_read_as_it_is_spelled(tmp_pat
 
 
 def test_fields_of_items_that_nothing_reads_are_named(tmp_path: Path) -> None:
-    item = {"item_id": "A", "colour": "red", "item_category5": "x", "Item Name": "Apple"}
-    rows = _clicks([{"name": "view_item", "data": {"items": [item, {"sku": "B", "weight": 2}]}}])
+    item = {"item_id": "A", "colour": "red", "item_category5": "x", "Item Name": "Apple", "size": None}
+    rows = _clicks([{"name": "view_item", "data": {"items": [item, {"sku": "B", "weight": 2, "size": None}]}}])
     with built_platform(tmp_path, rows, ["cleaned.clickstream"]) as session:
         assert unread_fields(session) == ["colour, weight in items of clickstream"]
 
@@ -366,3 +366,21 @@ def test_a_product_and_a_list_may_be_called_as_an_erased_client_is(tmp_path: Pat
     with built_platform(tmp_path, rows, ["star.fact_event_items"]) as session:
         for table, column in (("star.dim_product", "product_id"), ("star.dim_list", "list_id")):
             assert session.rows(f"SELECT count(*) FROM {table} WHERE {column} = '{name}'") == [(1,)]
+
+
+def test_an_order_of_universal_analytics_is_read_in_the_data_of_an_export_too(tmp_path: Path) -> None:
+    order = {"actionField": {"id": "T", "revenue": "30", "tax": "4.90"}, "products": [{"id": "p", "price": 30}]}
+    flat = {"transactionId": "T", "transactionTotal": 30, "transactionTax": "4.90"}
+    forms = [
+        {"ecommerce": {"currencyCode": "EUR", "purchase": order}},
+        {**order, "currencyCode": "EUR"},
+        {**flat, "transactionProducts": order["products"], "currency": "EUR"},
+        {"ec_id": "T", "revenue": 30, "ec_tx": 4.9, "ec_items": [["p", "Tee", "C", 30, 1]], "currency": "EUR"},
+    ]
+    with built_platform(tmp_path, _clicks([{"name": "purchase", "data": form} for form in forms]), CLEANED) as session:
+        found = session.rows(
+            "SELECT transaction_id, events.amount, tax, events.currency, product_id FROM cleaned.events AS events "
+            "JOIN cleaned.event_items USING (event_id)"
+        )
+        assert unread_fields(session) == []
+    assert found == [("T", Decimal(30), Decimal("4.90"), "EUR", "p")] * 4

@@ -180,6 +180,31 @@ def test_without_clicks_a_view_of_a_product_that_the_list_showed_or_that_names_i
         assert products(session, "clicks", "click_through_rate") == {"p1": [0, 1 / 3], "p2": [0, 1.0]}
 
 
+def test_a_click_that_names_no_list_is_of_the_list_that_showed_the_product_last(tmp_path: Path) -> None:
+    p1, p2 = {"item_id": "p1", "price": 10}, {"item_id": "p2", "price": 5}
+    rows = [
+        act("ada", "23:50:00", "view_item_list", p1, p2, in_list="old"),
+        act("ada", "23:51:00", "view_item_list", p1, in_list="top"),
+        act("ada", "23:51:00", "select_item", p1),  # of the same second
+        act("ada", "23:52:00", "view_item", p1),
+        buy("ada", "2024-03-02T00:05:00Z", "T1", p1),
+        act("ada", "2024-03-02T00:06:00Z", "select_item", p2),  # which a list showed the day before
+        act("bob", "10:00:00", "select_item", p1),  # which no list had shown
+        act("bob", "10:01:00", "view_item_list", p1, in_list="top"),
+        act("eve", "10:00:00", "select_item", p1, in_list="new"),
+        act("eve", "10:01:00", "view_item_list", p2, in_list="top"),
+        act("eve", "10:02:00", "select_item", p1),
+    ]
+    columns = ("impressions", "clicks", "views", "purchases", "click_through_rate", "engagement_rate")
+    for order in (1, -1):
+        with shop(tmp_path / str(order), rows[::order]) as session:
+            assert lists(session, *columns) == {
+                "old": [2, 1, 0, 0, 1 / 2, 1.0],
+                "top": [3, 1, 1, 1, 1 / 3, 1 / 3],
+                "new": [0, 2, 0, 0, None, 1.0],
+            }
+
+
 def test_a_click_credits_nothing_in_the_next_session(tmp_path: Path) -> None:
     rows = [
         act("ada", "10:00:00", "select_item", "p1", in_list="top"),

@@ -14,10 +14,11 @@ from bson.int64 import Int64
 
 from analytics_platform.transform import DayRange
 from analytics_platform.warehouse.watchdog import unread_fields
-from analytics_platform_tests.kit import Platform, build, open_platform, open_with_tables
+from analytics_platform_tests.kit import Platform, build, click, load_rows, open_platform, open_with_tables
 from analytics_platform_tests.names import WEB_LOGS
 from analytics_platform_tests.postgres import new_database
 from analytics_platform_tests.shop_logs import load, log, put_logs
+from analytics_platform_tests.shop_messages import load_messages, shop_message
 
 NOON = dt.datetime(2024, 3, 1, 12)
 TABLES = {"cleaned.urls", "cleaned.user_agents", "cleaned.source_categories", "cleaned.events", "cleaned.event_items"}
@@ -63,6 +64,43 @@ def test_a_purchase_in_a_log_has_its_amount_its_order_and_its_product_wherever_t
                 "FROM cleaned.events AS events JOIN cleaned.event_items AS items USING (event_id)"
             )
     assert found == [("purchase", "T", Decimal(20), "EUR", "P1", "Lamp")] * len(ORDERS)
+
+
+def test_the_words_of_logs_mean_the_same_in_every_source(tmp_path: Path) -> None:
+    words = {
+        "view": ("view_item", "page_view"), "Viewed": ("view_item", "page_view"), "click": ("select_item", "click"),
+        "tapped": ("select_item", "click"), "cart": ("add_to_cart", "view_cart"), "add": ("add_to_cart",) * 2,
+        "Removed": ("remove_from_cart",) * 2, "wishlist": ("add_to_wishlist",) * 2, "checkout": ("begin_checkout",) * 2,
+        "pay": ("add_payment_info",) * 2, "buy": ("purchase",) * 2, "ORDER": ("purchase",) * 2,
+    }  # fmt: skip
+    forms: tuple[dict[str, Any], ...] = ({"items": [LAMP]}, {})
+    cases = [(word, form) for word in words for form in forms]
+    platform = open_with_tables(tmp_path)
+    at = NOON.replace(tzinfo=dt.UTC)
+    with platform.session() as session:
+        load_rows(platform, session, [click("c", at, word, data=data) for word, data in cases])
+        load_messages(platform, session, [shop_message("u", at, word, **data) for word, data in cases])
+    _build(platform, [log(1, NOON, word, **data) for word, data in cases])
+    with platform.session(read_only=True) as session:
+        found = session.rows("SELECT source, raw_event_name, items_json IS NULL, event_name FROM cleaned.events")
+    assert sorted(found) == sorted(
+        (source, word, place == 1, name)
+        for source in ("clickstream", "ecommerce_events", WEB_LOGS)
+        for word, names in words.items()
+        for place, name in enumerate(names)
+    )
+
+
+def test_an_order_in_plain_words_has_its_number_and_amount_in_every_source(tmp_path: Path) -> None:
+    platform = open_with_tables(tmp_path)
+    at, order = NOON.replace(tzinfo=dt.UTC), {"order_id": "T", "total": 20, "items": [LAMP]}
+    with platform.session() as session:
+        load_rows(platform, session, [click("c", at, "buy", data=order)])
+        load_messages(platform, session, [shop_message("u", at, "Order", **order)])
+    _build(platform, [log(1, NOON, "bought", **order)])
+    with platform.session(read_only=True) as session:
+        found = session.rows("SELECT event_name, transaction_id, revenue FROM cleaned.events")
+    assert found == [("purchase", "T", Decimal(20))] * 3
 
 
 def test_a_log_that_names_its_product_by_id_alone_is_about_that_product(tmp_path: Path) -> None:

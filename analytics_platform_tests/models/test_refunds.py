@@ -6,6 +6,7 @@ from collections import Counter
 from decimal import Decimal
 from pathlib import Path
 
+from analytics_platform.reports.queries import read_lone_refunds
 from analytics_platform_tests.kit import Row, click
 from analytics_platform_tests.models.sales import buy, give_back, orders, sold
 
@@ -53,6 +54,7 @@ def test_a_refund_is_no_order_and_changes_the_net(tmp_path: Path) -> None:
             ("whole", 20, True),
             ("worth unknown", None, True),
         ]
+        assert [row[1:] for row in read_lone_refunds(session).rows()] == [(2, 2 + 3)]
         days = session.rows("SELECT orders, revenue, refunds, net_revenue FROM marts.daily_trends ORDER BY date")
         assert days == [(7, 169, 0, 169), (0, 0, 64, -64)]
         assert session.rows(

@@ -14,14 +14,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import bson
 import dagster as dg
 import pyarrow as pa
+import pytest
 
 from analytics_platform.cli.status import read_status
 from analytics_platform.lake import FolderLake
 from analytics_platform.orchestration.sensors import files_sensor
 from analytics_platform.settings import Settings
-from analytics_platform.sources.arrivals.files import find_unread, find_unreadable, land_files
+from analytics_platform.sources.arrivals.files import find_left, find_unread, find_unreadable, land_files
 from analytics_platform.sources.registry import SOURCES
 from analytics_platform_tests.end_to_end.platform_run import DagsterPlatform, clickstream
 from analytics_platform_tests.kit import open_platform
@@ -163,3 +165,34 @@ def test_a_folder_that_no_source_has_is_named_with_the_source_that_reads_its_fil
     follow(folder.parent, said)
     assert find_unread(source, SOURCES.values(), platform.settings) == []
     assert len(land_files(source, platform.settings, platform.lake).batches) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("web_logs/a.csv", ROWS, "if it is of clickstream, move it into {}/clickstream."),
+        ("web_logs/a.csv.gz", gzip.compress(ROWS.encode()), "if it is of clickstream, move it into {}/clickstream."),
+        ("web_logs/rates.csv", "date,currency,rate\n", "if it is of exchange_rates, move it into {}/exchange_rates."),
+        ("web_logs/logs.csv", "user_id,action\n1,view\n", "it holds no documents: export them by mongodump or"),
+        ("web_logs/logs.tsv", TABS, "it holds no documents: export them by mongodump or"),
+        ("ga4_events/a.csv", ROWS, "if it is of clickstream, move it into {}/clickstream."),
+        ("clickstream/l.bson", bson.encode({"_id": 1}), "if it is of web_logs, move it into {}/web_logs."),
+        (
+            "users/u.json",
+            '[{"id": 1}]',
+            "but from here: JSON API of users (USERS_API_URL); put them there, and remove it.",
+        ),
+        ("ecommerce_events/m.jsonl", '{"a": 1}', "but from here: Queue of product events (SQS_QUEUE_URL); put them"),
+        ("orders/o.csv", ROWS, "but from here: The shop's own database (SHOP_DATABASE_URL); put them there"),
+    ],
+)
+def test_what_is_in_the_folder_of_another_source_is_named_with_where_it_belongs(
+    tmp_path: Path, name: str, content: str | bytes, words: str
+) -> None:
+    platform = open_platform(tmp_path)
+    path = platform.settings.landing_dir / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    left = find_left(SOURCES.values(), platform.settings, platform.lake)
+    (said,) = (sentence for each in left.values() for sentence in each.sentences)
+    assert words.format(platform.settings.landing_dir) in said and ".bson.gz: rename" not in said

@@ -80,6 +80,7 @@ _SCHEMAS: Mapping[str, dict[str, Any]] = {
     },
     "reasons": {"reason": pl.String, "rows": pl.Int64},
     "rejected_purchases": {"date": pl.Date, "purchases": pl.Int64},
+    "lone_refunds": {"date": pl.Date, "lone_refunds": pl.Int64, "refunds": _MONEY},
 }  # fmt: skip
 
 FRAMES = tuple(_SCHEMAS)

@@ -1,7 +1,7 @@
 """What changed in the data between two weeks is named beside what changed in the shop."""
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import polars as pl
 import pytest
@@ -11,6 +11,7 @@ from analytics_platform.reports.coverage import (
     differences,
     empty_columns,
     missing_orders,
+    silences,
     unfinished_sentence,
 )
 from analytics_platform.transform import DayRange
@@ -38,7 +39,13 @@ SOUND: Row = (100, 1, "")
             ["clickstream has no referrer on 8–14 Nov"],
         ),
         (lambda n: (100, 1, "referrer"), lambda n: (100, 1, None), []),
-        (lambda n: (9, 0, "referrer") if n > 7 else (9, 0, ""), lambda n: None, []),
+        (
+            lambda n: (9, 0, "referrer") if n > 7 else (9, 0, ""),  # few a day, and enough in a week
+            lambda n: None,
+            ["clickstream has no referrer on 8–14 Nov"],
+        ),
+        (lambda n: (6, 0, "referrer") if n > 7 else (6, 0, ""), lambda n: None, []),
+        (lambda n: (45, 0, "referrer") if n in (3, 9) else (45, 0, ""), lambda n: None, []),
         (lambda n: SOUND, lambda n: None if n > 7 else SOUND, ["web_logs brought nothing on 8–14 Nov"]),
         (lambda n: SOUND, lambda n: SOUND if n > 7 else None, ["web_logs brought nothing on 1–7 Nov"]),
         (lambda n: SOUND, lambda n: None if n in (9, 12) else SOUND, ["web_logs brought nothing on 9 Nov and 12 Nov"]),
@@ -155,3 +162,22 @@ def test_channels_say_which_source_tells_no_referrer(sources: dict[str, tuple[st
         for n, empty in enumerate(of)
     ]
     assert [*channel_gaps(frame("quality", rows))] == said
+    few = frame("quality", [(*row[:2], row[2] and 9, *row[3:]) for row in rows])
+    assert [*channel_gaps(few)] == [each for each in said if "any day" in each]
+
+
+@pytest.mark.parametrize(
+    ("heard", "said"),
+    [
+        (range(14), []),
+        (range(8), ["web_logs brought nothing on 9–14 Nov"]),
+        (range(5, 14), ["web_logs brought nothing on 1–5 Nov"]),
+        (range(13), []),  # a day that may not be over
+        ([*range(5), *range(9, 14)], ["web_logs brought nothing on 6–9 Nov"]),
+        (range(0, 14, 3), []),  # brings something now and then
+    ],
+)
+def test_days_on_which_one_source_fell_silent_are_named(heard: Sequence[int], said: list[str]) -> None:
+    rows = [(NOV_1 + dt.timedelta(n), "clickstream", 99, 0, 0, "") for n in range(14)]
+    rows += [(NOV_1 + dt.timedelta(n), "web_logs", 9, 0, 0, "") for n in heard]
+    assert [*silences(frame("quality", rows))] == said

@@ -9,7 +9,7 @@ from analytics_platform.orchestration.assets.reports import findings
 from analytics_platform.orchestration.assets.tables import POOL
 from analytics_platform.orchestration.resources import build_resources
 from analytics_platform.settings import Settings, load_settings
-from analytics_platform_tests.reports.examples import fill, warehouse
+from analytics_platform_tests.reports.examples import add, fill, warehouse
 
 KEY = dg.AssetKey(["reports", "findings"])
 
@@ -53,6 +53,36 @@ def test_without_a_warehouse_the_report_says_that_there_is_no_data(settings: Set
     materialize(settings)
 
 
+def test_files_and_batches_that_were_not_read_are_named_and_qualify_every_sentence(settings: Settings) -> None:
+    folder = settings.landing_dir / "clickstream"
+    folder.mkdir(parents=True)
+    (folder / "late.tsv").write_text("event_id\tclient_id\n1\t2\n")
+    (folder / "sales.csv").write_text("name,amount\nx,1\n")
+    materialize(settings)
+    without_data = (settings.reports_dir / "findings.md").read_text()
+    assert "/late.tsv: " in without_data and "/sales.csv: " in without_data
+    with warehouse(settings.warehouse_path) as session:
+        fill(session)
+        add(
+            session,
+            "ops.set_aside",
+            batch_id="b7",
+            source="web_logs",
+            input="x.bson",
+            state="failed",
+            reason="cut off",
+            decided_by=None,
+        )
+    metadata = materialize(settings)
+    said = "not all files and batches of clickstream and web_logs were read"
+    for title in ("Daily trends", "Funnel", "Devices", "Top products", "Most active customers"):
+        assert said in str(metadata[title].value), title
+    assert str(metadata["Not fully counted"].value).startswith("Some files or batches were not read")
+    report = (settings.reports_dir / "findings.html").read_text()
+    for named in ("/late.tsv: ", "/sales.csv: ", "Batch b7 (x.bson) of web_logs is not loaded: cut off"):
+        assert named in report
+
+
 def test_the_asset_is_described_like_every_other() -> None:
     spec = findings.get_asset_spec(KEY)
     assert spec.group_name == "reports" and list(spec.owners) == ["team:analytics"]
@@ -69,7 +99,7 @@ def test_it_depends_on_all_it_reads() -> None:
         "marts/product_daily", "marts/data_quality_daily", "marts/unknown_amounts", "marts/order_reconciliation",
         "marts/list_performance", "marts/product_performance", "marts/user_metrics",
         "cleaned/events", "cleaned/users", "cleaned/daily_rates",
-        "star/dim_product", "star/fact_sessions", "star/fact_order_items", "cleaned/clickstream",
+        "star/dim_product", "star/fact_sessions", "star/fact_order_items", "star/fact_refunds", "cleaned/clickstream",
         "cleaned/ecommerce_events", "cleaned/ga4_events", "cleaned/web_logs", "cleaned/user_versions",
         "cleaned/customer_versions", "cleaned/product_versions", "cleaned/order_versions",
         "cleaned/order_item_versions", "cleaned/exchange_rate_versions",

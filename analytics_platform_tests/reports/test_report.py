@@ -155,9 +155,11 @@ def test_days_of_which_no_two_weeks_can_be_compared_are_told_with_what_some_of_t
         "9–14 Nov."
     )
     assert make_report(found, AS_OF, LIMIT).sections[1].sentence == (
-        "No session has a view yet; but 15 % of the records of clickstream were rejected on 8–14 Nov "
-        "(0 % on the other days)."
+        "No session has a view yet; but web_logs brought nothing on 9–14 Nov and 15 % of the records of clickstream "
+        "were rejected on 8–14 Nov (0 % on the other days)."
     )
+    for section in make_report(found, AS_OF, LIMIT).sections[2:7]:
+        assert "but web_logs brought nothing on 9–14 Nov" in section.sentence, section.title
     alike = [row for row in quality if row[0].day < 8]
     one_open = facts(days=days(*[(10, 1, 50)] * 7, unfinished=1), quality=frame("quality", alike))
     assert "; but " not in make_report(one_open, AS_OF, LIMIT).sections[0].sentence
@@ -191,6 +193,16 @@ def test_every_amount_names_the_currency_or_the_report_says_that_nobody_told_it(
     amounts = ("18,518", "17,018", "123.45", "1,234", "8,642", "18,517.50", "15,000", "900.00", "700.00")
     for amount in amounts:
         assert set(re.findall(rf"(?<!of )(\w*) (?<![\d,.]){re.escape(amount)}(?![\d,.])", text)) == {"EUR"}, amount
+
+
+def test_refunds_of_orders_that_no_event_tells_of_are_explained_beside_revenue_and_products() -> None:
+    refunds = frame("lone_refunds", [(NOV_1, 1, 5), (dt.date(2026, 11, 9), 2, "64.50")])
+    report = make_report(facts(days=days(*[(10, 1, 50)] * 14, refunds=5), lone_refunds=refunds), AS_OF, LIMIT)
+    trends, products = (report.sections[place].sentence for place in (0, 4))
+    assert trends.endswith("; but 2 refunds of 64.50 in all are of orders that no event tells of.")
+    assert products.endswith("; but 3 refunds of 69.50 in all are of orders that no event tells of.")
+    one = make_report(facts(days=days((10, 1, 50)), lone_refunds=refunds[:1]), AS_OF, LIMIT).sections[0].sentence
+    assert one.endswith("; but 1 refund of 5.00 is of an order that no event tells of.")
 
 
 def test_purchases_that_were_rejected_are_named_beside_orders_and_revenue() -> None:

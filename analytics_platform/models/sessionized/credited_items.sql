@@ -1,9 +1,9 @@
 -- Grain: one row per item of an event, with the product list that is credited for it.
 -- Rules: an item belongs to its own list, else the event's, else to the list of the last click (select_item) on the
--- product before it in the same session: a click on a list credits that list. Many trackers send no clicks: without one
--- on the product, it belongs to the list that a view of it (view_item) named, or that had shown it last before that view.
--- Many trackers write whole seconds, so lists and clicks count as earlier than other events of the same second. An item
--- without a product is never credited so.
+-- product up to it in the same session: a click on a list credits that list. Many trackers send no clicks: without one
+-- on the product, it belongs to the list of the last view of it (view_item). A click or a view that names no list is of
+-- the list that had shown the product last before it. Many trackers write whole seconds, so of the same second lists
+-- count as earlier than clicks, and both as earlier than other events. An item without a product is never credited so.
 WITH interactions AS (
     SELECT
         items.event_id,
@@ -28,35 +28,38 @@ placed AS (
             PARTITION BY session_id, product_id
             ORDER BY
                 event_at,
-                CASE WHEN event_name IN ('view_item_list', 'select_item') THEN 0 ELSE 1 END,
+                CASE event_name WHEN 'view_item_list' THEN 0 WHEN 'select_item' THEN 1 ELSE 2 END,
                 event_index,
                 item_index
         ) AS place
     FROM interactions
 ),
-clicked AS (
+led AS (
     SELECT
         *,
-        last_value(CASE WHEN event_name = 'select_item' THEN list_id END IGNORE NULLS) OVER so_far AS clicked_list_id,
         CASE
-            WHEN event_name = 'view_item'
+            WHEN event_name IN ('select_item', 'view_item')
                 THEN coalesce(
                     list_id,
-                    last_value(CASE WHEN event_name = 'view_item_list' THEN list_id END IGNORE NULLS) OVER so_far
+                    last_value(CASE WHEN event_name = 'view_item_list' THEN list_id END IGNORE NULLS) OVER (
+                        PARTITION BY session_id, product_id
+                        ORDER BY place ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+                    )
                 )
-        END AS viewed_list_id
+        END AS leading_list_id
     FROM placed
-    WINDOW so_far AS (
-        PARTITION BY session_id, product_id ORDER BY place ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
-    )
 ),
 followed AS (
     SELECT
         *,
-        last_value(viewed_list_id IGNORE NULLS) OVER (
-            PARTITION BY session_id, product_id ORDER BY place ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
-        ) AS last_viewed_list_id
-    FROM clicked
+        last_value(CASE WHEN event_name = 'select_item' THEN leading_list_id END IGNORE NULLS) OVER so_far
+            AS clicked_list_id,
+        last_value(CASE WHEN event_name = 'view_item' THEN leading_list_id END IGNORE NULLS) OVER so_far
+            AS viewed_list_id
+    FROM led
+    WINDOW so_far AS (
+        PARTITION BY session_id, product_id ORDER BY place ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+    )
 )
 SELECT
     event_id,
@@ -69,7 +72,7 @@ SELECT
         list_id,
         CASE
             WHEN product_id IS NOT NULL AND event_name <> 'view_item_list'
-                THEN coalesce(clicked_list_id, last_viewed_list_id)
+                THEN coalesce(clicked_list_id, viewed_list_id)
         END
     ) AS list_id
 FROM followed

@@ -8,13 +8,18 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from analytics_platform.catalog import CONTRACTS
+from analytics_platform.errors import UserError
+from analytics_platform.lake import Lake
 from analytics_platform.orchestration.assets.metadata import producers_of, python_files
 from analytics_platform.orchestration.assets.tables import POOL
 from analytics_platform.orchestration.resources import WarehouseResource
+from analytics_platform.orchestration.retries import failure
 from analytics_platform.reports import queries
 from analytics_platform.reports.queries import FINDINGS
 from analytics_platform.reports.render import data_url, escape_markdown
 from analytics_platform.settings import Settings
+from analytics_platform.sources.arrivals.files import find_left
+from analytics_platform.sources.registry import SOURCES
 
 if TYPE_CHECKING:
     from analytics_platform.reports.findings import Report
@@ -43,6 +48,7 @@ def findings(
     context: dg.AssetExecutionContext,
     warehouse: dg.ResourceParam[WarehouseResource],
     settings: dg.ResourceParam[Settings],
+    lake: dg.ResourceParam[Lake],
 ) -> dg.MaterializeResult[None]:
     """Read the marts, write the report, show its plots."""
     # With matplotlib, which only this asset needs.
@@ -53,10 +59,13 @@ def findings(
     if not _all_exist(warehouse):  # tables that were never filled are made, empty, as the models do with their inputs
         with warehouse.session() as session:
             session.ensure(*(CONTRACTS[table] for table in FINDINGS))
+    limit = settings.max_error_rate
+    try:
+        landed = find_left(SOURCES.values(), settings, lake)
+    except UserError as error:  # of a bucket that cannot be reached
+        raise failure(error) from None
     with warehouse.session(read_only=True) as session:
-        report = make_report(
-            read_facts(session, as_of, settings.max_error_rate, settings.shop_currency), as_of, settings.max_error_rate
-        )
+        report = make_report(read_facts(session, as_of, limit, settings.shop_currency, landed), as_of, limit)
     try:
         write_report(report, folder)
     except OSError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -65,6 +65,19 @@ class Found:
     unread: list[tuple[str, Path]]
 
 
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What stays in a landing folder: `rejected` maps paths to reasons, `unread` says what nothing reads."""
+
+    rejected: dict[str, str]
+    unread: list[str]
+
+    @property
+    def sentences(self) -> list[str]:
+        """Say of each what it is and why it stays."""
+        return [*(f"Rejected: {path}: {why.rstrip('.')}." for path, why in self.rejected.items()), *self.unread]
+
+
 def look_into(source: Source, settings: Settings) -> Found:
     """List a source's landing folder and the folders in it, by name. A folder that does not exist has no files."""
     folder, found = settings.landing_dir / source.name, Found([], {}, [])
@@ -109,23 +122,44 @@ def _shown(path: Path | str, folder: Path) -> str:
     return printable(readable(os.fsencode(os.path.relpath(path, folder))))
 
 
-def find_unread(source: Source, sources: Iterable[Source], settings: Settings) -> list[str]:
+def find_unread(source: Source, sources: Collection[Source], settings: Settings) -> list[str]:
     """Say what nothing reads: files of other kinds in the source's landing folder, and what is in no source's.
 
     The latter is said by the first of the `sources` that can read such a file, else of the most similar name.
     """
-    landing, named = settings.landing_dir, {each.name: each for each in sources if each.format.suffixes}
-    unread = look_into(source, settings).unread
-    place = f"{settings.landing_place}/{source.name}"
-    found = [f"Not read: {place}/{name}: {_why_unread(source, path)}." for name, path in unread[:NAMED]]
-    found += [f"Not read in {place}: {len(unread) - NAMED:,} more."] if len(unread) > NAMED else []
+    return [*_unread_in(source, sources, settings), *_unread_beside(source, sources, settings)]
+
+
+def _unread_in(source: Source, sources: Collection[Source], settings: Settings) -> list[str]:
+    unread, place = look_into(source, settings).unread, f"{settings.landing_place}/{source.name}"
+    found = [
+        f"Not read: {place}/{name}: {_why_unread(source, path, sources, settings)}." for name, path in unread[:NAMED]
+    ]
+    return [*found, *([f"Not read in {place}: {len(unread) - NAMED:,} more."] if len(unread) > NAMED else [])]
+
+
+def _unread_beside(source: Source, sources: Collection[Source], settings: Settings) -> list[str]:
+    landing, named, found = settings.landing_dir, _of_files(sources), list[str]()
     with suppress(OSError):  # there is no LANDING_DIR yet, or it may not be listed
         for path in sorted(landing.iterdir()):
             strange = path.name not in named and _complete(path.name) == path.name
             if strange and source.name == (readers := _readers(path, named))[0]:
-                words = ", ".join(f"if it is of {name}, move it into {landing / name}" for name in readers)
-                found.append(f"Not read: {landing / _shown(path, landing)}: no source of files has this name: {words}.")
+                words = f"no source of files has this name: {_move(readers, settings)}"
+                for other in (each for each in sources if each.name == path.name):  # a list of users is no web log
+                    about = other.arrival.about.rstrip(".")
+                    words = (
+                        f"{other.name} are not read from files, but from here: {about}; put them there, and remove it"
+                    )
+                found.append(f"Not read: {landing / _shown(path, landing)}: {words}.")
     return found
+
+
+def _of_files(sources: Iterable[Source]) -> dict[str, Source]:
+    return {each.name: each for each in sources if each.format.suffixes}
+
+
+def _move(names: Iterable[str], settings: Settings) -> str:
+    return ", ".join(f"if it is of {name}, move it into {settings.landing_dir / name}" for name in names)
 
 
 def _readers(path: Path, named: Mapping[str, Source]) -> list[str]:
@@ -144,7 +178,7 @@ def _readers(path: Path, named: Mapping[str, Source]) -> list[str]:
     )
 
 
-def _why_unread(source: Source, path: Path) -> str:
+def _why_unread(source: Source, path: Path, sources: Collection[Source], settings: Settings) -> str:
     """Say why a file is not read, and what to do; a new name is given if its content can be read under that."""
     complete, kinds = _complete(path.name), source.format.suffixes
     if complete != path.name:
@@ -159,9 +193,13 @@ def _why_unread(source: Source, path: Path) -> str:
     if marker and not source.format.takes(name):  # y.csv.gz.1 became y.csv.gz.1.gz, and was to be renamed once more
         return printable(f"{cause}: rename it to {_new_name(source, path, name)}")
     is_beside = path.name.lower().endswith(source.format.beside)
-    if reason:
-        return reason.rstrip(".") if is_beside else f"{reason.rstrip('.')}; its name must end in {kinds[0]}"
     takes = f"{source.name} takes files that end in {', '.join(kinds)}"
+    if reason:
+        others = (each for each in _of_files(sources).values() if each.format.takes(path.name))
+        able = [each.name for each in others if _unreadable(each, path) is None]
+        if len(able) == 1:  # an object a line is a record of several sources
+            return f"{takes}: {_move(able, settings)}"
+        return reason.rstrip(".") if is_beside else f"{reason.rstrip('.')}; its name must end in {kinds[0]}"
     such = "is such a file"
     if is_beside:
         takes, such = "files of this name stand beside the records, and are not read", f"holds records of {source.name}"
@@ -285,3 +323,14 @@ def find_unreadable(source: Source, settings: Settings, lake: Lake) -> dict[str,
             if register.content_of(path) is None and (reason := _unreadable(source, path)) is not None:
                 found.rejected[name] = reason
     return found.rejected
+
+
+def find_left(sources: Collection[Source], settings: Settings, lake: Lake) -> dict[str, Left]:
+    """Find what stays in the folders of the sources that read files, and under "" what is in no source's folder."""
+    found, beside = dict[str, Left](), list[str]()
+    for source in (each for each in sources if each.format.suffixes):
+        place, rejected = f"{settings.landing_place}/{source.name}", find_unreadable(source, settings, lake)
+        unread = _unread_in(source, sources, settings)
+        found[source.name] = Left({f"{place}/{name}": why for name, why in rejected.items()}, unread)
+        beside += _unread_beside(source, sources, settings)
+    return {**found, "": Left({}, beside)}

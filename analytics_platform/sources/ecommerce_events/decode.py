@@ -22,7 +22,7 @@ from analytics_platform.contracts.event_names import (
     ORDER_IDS,
     REFUND_AMOUNTS,
     ga4_name,
-    has_meaning,
+    is_spelled,
     plain_name,
     usually_named,
 )
@@ -191,7 +191,7 @@ def _named_by(kind: object) -> object:
     """Give the name of an event in the type of its envelope, `order.completed` of `com.shop.order.completed.v1`."""
     parts = re.sub(r"[./]v?[0-9]+$", "", kind).split(".") if isinstance(kind, str) else []
     names = (".".join(parts[place:]) for place in range(len(parts)))
-    return next(filter(has_meaning, names), kind)
+    return next(filter(is_spelled, names), kind)
 
 
 def _read(text: str, layer: int) -> object:

@@ -41,13 +41,17 @@ def flatten(row: Mapping[str, object]) -> dict[str, object]:
             case _:  # in another form: it stays in one piece
                 return fields
     fields.pop("event_params", None)
+    fields.pop("event_date", None)  # the day of event_timestamp, in the time zone of the property
+    for name in ("tax", "shipping"):
+        if name not in params and (found := fields.pop(f"ecommerce.{name}_value", None)) is not None:
+            params[name] = found
     if params.get("medium") == "referral":
         # GA4 made it of page_referrer. The platform reads that itself: a payment provider, for one, is no source.
         params = {name: value for name, value in params.items() if name not in ("source", "medium", "campaign")}
     tags = dict[str, object]()
     for tag, (collected, name) in _TAGS.items():
-        found = fields.pop(f"collected_traffic_source.{collected}", None), params.pop(name, None)
-        if value := found[0] or found[1]:
+        given = fields.pop(f"collected_traffic_source.{collected}", None), params.pop(name, None)
+        if value := given[0] or given[1]:
             tags[tag] = value
     if tags:
         fields["campaign_tags"] = f"?{urlencode(tags)}"

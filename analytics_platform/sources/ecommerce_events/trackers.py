@@ -1,5 +1,7 @@
 """Gives the events of known trackers the field names of a message: Segment, PostHog, GA4's dataLayer, Shopify's pixel.
 
+Those of Universal Analytics and Matomo are taken apart first (`actions.py`).
+
 https://segment.com/docs/connections/spec/ecommerce/v2/ describes `properties`, and
 https://shopify.dev/docs/api/web-pixels-api/standard-events the `data` of Shopify's events.
 """
@@ -15,6 +17,7 @@ from analytics_platform.contracts.event_names import CALLS_ABOUT_PEOPLE, plain_n
 from analytics_platform.contracts.item_fields import OTHER_SPELLINGS, names_a_product
 from analytics_platform.contracts.missing import known
 from analytics_platform.gate.exact_json import canonical_json, unnest
+from analytics_platform.sources.ecommerce_events import actions
 from analytics_platform.sources.ecommerce_events.items import ItemsError, parse_items
 
 _NAMES = {
@@ -25,6 +28,7 @@ _NAMES = {
     **dict.fromkeys(("userAgent", "$raw_user_agent"), "user_agent"),
     "$current_url": "page_url",
     "$referrer": "referrer",
+    **actions.NAMES,
 }
 _ONE_PRODUCT = ("product_id", "product_name", "item_id", "item_name", "sku")
 """Fields of an event that say which product it is about."""
@@ -52,7 +56,7 @@ _LINES = (
     *("collection.productVariants", "searchResult.productVariants"),
 )
 """Where `data` of an event of Shopify has products: lines of an order or a cart, or variants."""
-BODIES = frozenset(("properties", "ecommerce", *_PRODUCTS, "product_id", "data", *_SHOPIFYS_DATA))
+BODIES = frozenset(("properties", "ecommerce", *actions.BODIES, *_PRODUCTS, "product_id", "data", *_SHOPIFYS_DATA))
 """Fields that only a tracker's event has."""
 
 OF_DATA = (
@@ -86,12 +90,15 @@ def plain_event(message: Mapping[str, object]) -> dict[str, object]:
     """Give a tracker's event as a message, its inner fields in `params`; any other object comes back as it is."""
     if message.keys() & {"event_params", "user_pseudo_id"}:  # a row of GA4's export has an `ecommerce` of another form
         return dict(message)
-    outer, inner = _renamed(message, _NAMES), dict[str, object]()
+    outer, inner, action = dict(message), dict[str, object](), None
     for name in ("params", "properties", "ecommerce"):
         for fields in (inner, outer):
             if isinstance(found := unnest(fields.get(name)), dict):
                 del fields[name]
                 inner = {**found, **inner}
+    for fields in (inner, outer):
+        action = actions.take_apart(fields) or action
+    outer = _renamed(outer, _NAMES)
     if (
         isinstance(call := outer.get("type"), str)
         and "event_name" not in outer
@@ -109,6 +116,8 @@ def plain_event(message: Mapping[str, object]) -> dict[str, object]:
     for fields in (inner, outer):
         _list_products(fields)
     inner = _renamed(inner, _NAMES)
+    if action and "event_name" not in outer and "event_name" not in inner:
+        outer["event_name"] = action
     context = _SHOPIFYS_CONTEXT if is_shopifys else _CONTEXT
     inner |= {name: found for name, path in context.items() if name not in inner and (found := _take(outer, path))}
     tags = {tag: found for tag, name in _TAGS.items() if (found := _take(outer, f"context.campaign.{name}"))}
@@ -134,6 +143,8 @@ def plain_fields(found: Mapping[str, object]) -> dict[str, object]:
     if fields.keys() & {*BODIES, *_ONE_PRODUCT}:
         is_whole = fields.keys() & {"properties", "ecommerce", "data"}
         event = plain_event(fields if is_whole else {"properties": fields})
+        if "event_name" not in fields:  # that of an action: the record around this body has its own
+            event.pop("event_name", None)
         inner = event.pop("params", None)
         fields = usually_named({**inner, **event} if isinstance(inner, dict) else event, _USUAL)
     items = fields.get("items")

@@ -57,6 +57,9 @@ _FORMS = {
 _NO_EMAIL = frozenset(("unknown", "notavailable", "noemail", "na", "nomail"))
 """What people write for an e-mail address that they do not have, as `plain_name` writes it."""
 
+_FARTHEST = {"latitude": 90, "longitude": 180}
+"""Degrees beyond which there is no place on the globe."""
+
 NAME_PARTS = ("honorific", "first_name", "last_name", "suffix")
 COLUMNS = (*(column for column, _ in _FIELDS.values()), *NAME_PARTS, "extra")
 """The columns that come from a user."""
@@ -119,6 +122,7 @@ class _UserParser:
         self._fields: set[str] = set()
         self._retyped: dict[str, None] = {}
         self._unknown: dict[str, None] = {}
+        self._nowhere = 0
 
     def flatten(self, texts: Iterable[str]) -> Iterator[_FlatUser]:
         """Flatten users, some at a time."""
@@ -174,6 +178,10 @@ class _UserParser:
             values[column] = text if is_text or kind == "number" else text.removesuffix(".0")
         if reasons:
             raise MalformedError("; ".join(reasons))
+        if any(abs(float(values[name] or 0)) > most for name, most in _FARTHEST.items()):
+            # A latitude of 91 cost the shop a customer with name, address and orders.
+            self._nowhere += 1
+            values |= dict.fromkeys(_FARTHEST)
         values["email"] = values["email"] and values["email"].lower()
         values |= zip(NAME_PARTS, split_name(values["name"] or ""), strict=True)
         values["extra"] = canonical_json(rest) if rest else None
@@ -186,6 +194,8 @@ class _UserParser:
             return
         yield from (f"no field {name}" for name in _FIELDS if name not in self._fields)
         yield from (f"{name} is not a text as usual" for name in self._retyped)
+        if self._nowhere:
+            yield f"address.geo is no place on the globe, left out {self._nowhere:,} times"
         if self._unknown:
             shown = [(x if x.isprintable() else ascii(x))[:60] for x in islice(self._unknown, _NAMES_SHOWN)]
             more = ", …" if len(self._unknown) > _NAMES_SHOWN else ""

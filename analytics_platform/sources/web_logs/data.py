@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from uuid import UUID
 
-from bson.binary import UUID_SUBTYPE, Binary
+from bson.binary import OLD_UUID_SUBTYPE, UUID_SUBTYPE, Binary
 from bson.decimal128 import Decimal128
 from bson.objectid import ObjectId
 
@@ -73,6 +73,15 @@ def places(fields: Mapping[str, object]) -> dict[str, str | None]:
     return {column: next((text for text in said if known(text) is not None), None) for column, said in named.items()}
 
 
+def uuid_text(data: Binary) -> str | None:
+    """Write a UUID of BSON; None for other bytes.
+
+    Those of old drivers (subtype 3) are written in the order of their bytes: which driver wrote them nothing says.
+    """
+    is_uuid = data.subtype in (UUID_SUBTYPE, OLD_UUID_SUBTYPE) and len(data) == 16
+    return str(UUID(bytes=bytes(data))) if is_uuid else None
+
+
 def _object(value: object) -> dict[str, object]:
     return value if isinstance(value, dict) else {}
 
@@ -97,7 +106,7 @@ def _plain(value: object) -> object:
         case float():
             return value if math.isfinite(value) else None
         case Binary():
-            return str(UUID(bytes=bytes(value))) if value.subtype == UUID_SUBTYPE and len(value) == 16 else None
+            return uuid_text(value)
         case ObjectId() | dt.datetime():
             return str(value)
         case str() | int() | None:

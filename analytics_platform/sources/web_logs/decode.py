@@ -18,10 +18,9 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any, NamedTuple, TypeAlias
-from uuid import UUID
 
 import bson
-from bson.binary import UUID_SUBTYPE, Binary
+from bson.binary import Binary
 from bson.code import Code
 from bson.datetime_ms import DatetimeMS
 from bson.dbref import DBRef
@@ -35,7 +34,7 @@ from analytics_platform.connectors.mongo.extended_json import DECODING, to_exten
 from analytics_platform.contracts.event_names import plain_name, usually_named
 from analytics_platform.gate.exact_json import unnest
 from analytics_platform.gate.records import MalformedError
-from analytics_platform.sources.web_logs.data import PLACES, event_data, places
+from analytics_platform.sources.web_logs.data import PLACES, event_data, places, uuid_text
 
 _TYPES: Mapping[type, str] = {
     Int64: "long",
@@ -65,7 +64,7 @@ _ID: _Kept = {
     **dict.fromkeys((int, Int64, str, ObjectId), str),
     Decimal128: lambda number: _whole(number.to_decimal()),
     float: lambda number: f"{number:.0f}" if number.is_integer() else None,
-    Binary: lambda data: str(UUID(bytes=data)) if data.subtype == UUID_SUBTYPE and len(data) == 16 else None,
+    Binary: uuid_text,
 }
 _TIME: _Kept = {
     dt.datetime: lambda time: f"{time.isoformat(timespec='microseconds')}Z",

@@ -1,6 +1,6 @@
 -- Grain: one row per interaction log.
--- Rules: a log knows its user, not the browser: the client is user:<user_id>. The words of logs become GA4's names here;
--- what they mean depends on whether the log names a product. Other actions are read as in contracts/event_names.py.
+-- Rules: a log knows its user, not the browser: the client is user:<user_id>. A return is one of goods here; elsewhere a
+-- visitor may return. Other actions are read as in contracts/event_names.py.
 WITH parsed AS (
     SELECT
         *,
@@ -12,26 +12,7 @@ SELECT
     event_id,
     'user:' || user_id AS client_id,
     user_id,
-    CASE
-        WHEN plain_name(action) IN (
-            'view', 'views', 'viewed', 'viewing', 'see', 'seen', 'open', 'opened', 'visit', 'visits', 'visited'
-        )
-            THEN CASE WHEN items_json IS NULL THEN 'page_view' ELSE 'view_item' END
-        WHEN plain_name(action) IN (
-            'click', 'clicks', 'clicked', 'clicking', 'select', 'selects', 'selected', 'tap', 'taps', 'tapped'
-        )
-            THEN CASE WHEN items_json IS NULL THEN 'click' ELSE 'select_item' END
-        WHEN plain_name(action) IN ('cart', 'basket', 'bag')
-            THEN CASE WHEN items_json IS NULL THEN 'view_cart' ELSE 'add_to_cart' END
-        WHEN plain_name(action) IN ('add', 'adds', 'added', 'adding') THEN 'add_to_cart'
-        WHEN plain_name(action) IN ('remove', 'removes', 'removed', 'delete', 'deletes', 'deleted') THEN 'remove_from_cart'
-        WHEN plain_name(action) IN ('wish', 'wishlist', 'favorite', 'favourite', 'like', 'liked') THEN 'add_to_wishlist'
-        WHEN plain_name(action) = 'checkout' THEN 'begin_checkout'
-        WHEN plain_name(action) IN ('pay', 'payment') THEN 'add_payment_info'
-        WHEN is_bought(action) THEN 'purchase'
-        WHEN plain_name(action) IN ('return', 'returned') THEN 'refund'
-        ELSE action
-    END AS event_name,
+    CASE WHEN plain_name(action) IN ('return', 'returned') THEN 'refund' ELSE action END AS event_name,
     action AS raw_event_name,
     event_at,
     event_date,

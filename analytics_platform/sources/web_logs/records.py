@@ -19,6 +19,7 @@ from analytics_platform.connectors.mongo.dumps import (
     BESIDE,
     DUMP_REASONS,
     DUMP_SUFFIXES,
+    IMPOSSIBLE_LENGTH,
     MalformedRecord,
     is_dump,
     read_dump,
@@ -26,6 +27,7 @@ from analytics_platform.connectors.mongo.dumps import (
 )
 from analytics_platform.connectors.mongo.extended_json import document_text
 from analytics_platform.contracts.base import ContractType
+from analytics_platform.gate import FileRejectedError
 from analytics_platform.gate.records import MalformedError, Positions, Records, no_records, numbered, parse_records
 from analytics_platform.gate.types import readable
 from analytics_platform.lake import Batch, check_decodable, open_decoded
@@ -68,11 +70,14 @@ class Documents(Format):
     def check(self, path: Path, contract: ContractType) -> None:
         """Raise `UnreadableError` for a dump that expands too far; of a damaged one whatever can be read is read.
 
-        Raises `FileRejectedError` for a file of another kind.
+        Raises `FileRejectedError` for a file of another kind, or with another name than a dump's and no document.
         """
         check_decodable(path, may_be_damaged=True)
         with suppress(EOFError, OSError, zlib.error):
             self.check_kind(path)
+            if not self.takes(path.name) and not self.is_beside(path) and not _begins_as_dump(path):
+                # A CSV was to be renamed to x.csv.bson, and would have been one rejected record.
+                raise FileRejectedError("it holds no documents: export them by mongodump or mongoexport, and drop that")
 
     def read(self, batch: Batch, stream: BinaryIO, contract: ContractType, only: Positions) -> Iterator[Records]:
         """Parse the documents."""
@@ -99,6 +104,15 @@ class Documents(Format):
                 record = stream.read(offset - start)
                 out.write(b"" if place in edits else record)
             out.write(stream.read())
+
+
+def _begins_as_dump(path: Path) -> bool:
+    with open_decoded(path) as stream:
+        if stream.read(1 << 10).lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"["):
+            return True
+    with open_decoded(path) as stream:
+        first = next(read_dump(stream, ".bson"), None)
+    return isinstance(first, bytes) or (first is not None and first.reason != IMPOSSIBLE_LENGTH)
 
 
 def read_documents(documents: Iterable[bytes | MalformedRecord], only: Positions = None) -> Iterator[Records]:

@@ -75,6 +75,15 @@ VARIANT = {
 TEE = {"item_id": "p", "item_name": "Tee", "item_brand": "B", "item_variant": "L", "price": 10, "quantity": 3}
 
 
+UA_ORDER = {"id": "O1", "revenue": "30", "tax": "4.90", "shipping": "5.99", "coupon": "SUMMER"}
+UA_TEE = {"id": "p", "name": "Tee", "brand": "B", "variant": "L", "price": 10, "quantity": 3}
+UA_OF_ORDER = {"coupon": "SUMMER", "shipping": "5.99", "tax": "4.90"}
+
+
+def of_universal(action: str, **fields: Any) -> dict[str, Any]:
+    return {"client_id": "a1", "timestamp": AT, "ecommerce": {"currencyCode": "EUR", action: fields}}
+
+
 def segment(event: str, **properties: Any) -> dict[str, Any]:
     return {**SEGMENT, "event": event, "properties": properties}
 
@@ -189,6 +198,67 @@ def segment(event: str, **properties: Any) -> dict[str, Any]:
             [{"item_id": "p", "item_name": "Tee", "price": 10, "quantity": 3, "Colour": "red"}],
         ),
         ({"event_name": "purchase", "client_id": "a1", "total": 30}, {"revenue": "30", "extra": None}, None),
+        (
+            of_universal("purchase", actionField=UA_ORDER, products=[UA_TEE]),
+            {"event_name": "purchase", **ORDER, "extra": json.dumps(UA_OF_ORDER, separators=(",", ":"))},
+            [TEE],
+        ),
+        (
+            of_universal("purchase", actionField=UA_ORDER, products=[UA_TEE]) | {"event": "transaction"},
+            {"event_name": "transaction", **ORDER},
+            [TEE],
+        ),
+        (
+            {"event": "purchase", "client_id": "a1", "actionField": UA_ORDER, "products": [UA_TEE]},
+            {"transaction_id": "O1", "revenue": "30"},
+            [TEE],
+        ),
+        (
+            of_universal("detail", actionField={"list": "Search"}, products=[UA_TEE]),
+            {"event_name": "view_item", "list_name": "Search", "extra": None},
+            [TEE],
+        ),
+        (
+            of_universal("refund", actionField={"id": "O1"}),
+            {"event_name": "refund", "transaction_id": "O1", "extra": None},
+            None,
+        ),
+        (
+            {"client_id": "a1", "ecommerce": {"impressions": [UA_TEE | {"list": "Search", "position": 2}]}},
+            {"event_name": "view_item_list", "extra": None},
+            [TEE | {"item_list_name": "Search", "index": 2}],
+        ),
+        (
+            {
+                "client_id": "a1",
+                "transactionId": "O1",
+                "transactionTotal": 30,
+                "transactionTax": "4.90",
+                "transactionProducts": [{"sku": "p", "name": "Tee", "price": 10, "quantity": 3}],
+            },
+            {"event_name": "purchase", "transaction_id": "O1", "revenue": "30", "extra": '{"tax":"4.90"}'},
+            [{"item_id": "p", "item_name": "Tee", "price": 10, "quantity": 3}],
+        ),
+        (
+            {
+                "client_id": "a1",
+                "ec_id": "O1",
+                "revenue": 30,
+                "ec_tx": "4.90",
+                "ec_items": '[["p","Tee",["C","D"],10,3],["q","Mug","E",5,1]]',
+            },
+            {"event_name": "purchase", "transaction_id": "O1", "revenue": "30", "extra": '{"tax":"4.90"}'},
+            [
+                {"item_id": "p", "item_name": "Tee", "item_category": "C", "item_category2": "D"}
+                | {"price": 10, "quantity": 3},
+                {"item_id": "q", "item_name": "Mug", "item_category": "E", "price": 5, "quantity": 1},
+            ],
+        ),
+        (
+            {"event": "purchase", "client_id": "a1", "currency": "EUR", **of_universal("purchase", actionField=7)},
+            {"transaction_id": None, "extra": '{"actionField":7}'},
+            None,
+        ),
         (
             {"event_name": "search", "client_id": "a1", "total": "12 results"},
             {"revenue": None, "currency": None, "extra": '{"total":"12 results"}'},

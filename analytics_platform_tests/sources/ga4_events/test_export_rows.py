@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from analytics_platform.warehouse import Loaded, Session
 from analytics_platform.warehouse.erase import erase
 from analytics_platform.warehouse.erasure import open_erasure, search
 from analytics_platform.warehouse.load import load_new_batches
+from analytics_platform.warehouse.watchdog import unread_fields
 from analytics_platform_tests.ga4_rows import as_parquet, ga4_row
 from analytics_platform_tests.kit import Platform, Row, build, click, load_rows, needed, open_with_tables
 
@@ -71,6 +73,22 @@ def test_an_export_gives_the_sessions_orders_and_items_of_its_csv_form(tmp_path:
             build(session, DAYS, platform.settings, needed(*TABLES))
             found.append({name: without_form(session, name) for name in TABLES})
     assert found[0] == found[1] and all(found[0].values())
+
+
+@pytest.mark.parametrize("name", ["rows.jsonl", "rows.parquet"])
+def test_tax_and_shipping_of_an_export_are_those_of_the_order_and_its_date_is_no_unread_field(
+    name: str, tmp_path: Path
+) -> None:
+    sold = {"transaction_id": "T1", "purchase_revenue": 50.5, "tax_value": 4.9, "shipping_value": 5.0, "total": 1}
+    params = {"transaction_id": "T1", "currency": "EUR"}
+    row = ga4_row("c1", "2026-03-01T09:00:00", "purchase", params=params, ecommerce=sold, event_date="20260301")
+    platform = open_with_tables(tmp_path)
+    with platform.session() as session:
+        load(platform, session, name, [row])
+        build(session, DAYS, platform.settings, needed("cleaned.events"))
+        found = session.rows("SELECT amount, tax, shipping FROM cleaned.events")
+        assert found == [(Decimal("50.5"), Decimal("4.9"), 5)]
+        assert unread_fields(session) == ["ecommerce.total in extra of ga4_events"]
 
 
 def without_form(session: Session, name: str) -> list[dict[str, object]]:

@@ -12,7 +12,7 @@ import bson
 import polars as pl
 import pytest
 from bson import json_util
-from bson.binary import UUID_SUBTYPE, Binary
+from bson.binary import OLD_UUID_SUBTYPE, UUID_SUBTYPE, Binary
 from bson.code import Code
 from bson.datetime_ms import DatetimeMS
 from bson.decimal128 import Decimal128
@@ -217,7 +217,8 @@ def _id(value: object) -> str | None:
     """The text of an id; none for a value that is no id."""
     match value:
         case Binary():
-            return str(UUID(bytes=value)) if value.subtype == UUID_SUBTYPE and len(value) == 16 else None
+            is_uuid = value.subtype in (OLD_UUID_SUBTYPE, UUID_SUBTYPE) and len(value) == 16
+            return str(UUID(bytes=value)) if is_uuid else None
         case bool() | Code():
             return None
         case float():

@@ -97,6 +97,7 @@ def test_missing_and_null_fields_are_null_for_the_contract_to_decide() -> None:
         (ObjectId("65920080c2a6b1d1f3a4b5c6"), "65920080c2a6b1d1f3a4b5c6"),
         ("6d0c1d6e-0000-4000-8000-1c1c1c1c1c1c", "6d0c1d6e-0000-4000-8000-1c1c1c1c1c1c"),
         (Binary(bytes(range(16)), 4), "00010203-0405-0607-0809-0a0b0c0d0e0f"),
+        (Binary(bytes(range(16)), 3), "00010203-0405-0607-0809-0a0b0c0d0e0f"),
     ],
 )
 def test_a_user_id_is_a_whole_number_or_text(value: object, text: str) -> None:
