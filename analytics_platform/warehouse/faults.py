@@ -25,6 +25,8 @@ def explain_fault(error: Exception) -> str:
         raise KeyboardInterrupt from error
     if isinstance(error, duckdb.Error) and DISK_ERROR.search(words):
         raise error
+    if "bad allocation" in words or isinstance(error, MemoryError):  # of DuckDB, below its own limit
+        return f"it needs more memory than this machine, or container, gives ({words}): give it more, or withdraw it"
     if "pin block" in words or isinstance(error, duckdb.OutOfMemoryException):
         return f"it needs more memory than WAREHOUSE_MEMORY allows ({words}), raise it"
     return words if isinstance(error, UserError | FileRejectedError | UnreadableError) else f"it failed ({words})"

@@ -33,6 +33,9 @@ from analytics_platform.warehouse.session import NOTHING, BatchCard, Loaded, Ses
 ROWS_PER_INSERT = ROW_GROUP
 """Number of accepted rows that are written at a time, in whole row groups: for two threads, and little memory."""
 
+BYTES_PER_INSERT = 128 << 20
+"""Size of fewer rows that are written all the same: rows of 5 MB would fill the memory before they are that many."""
+
 # DuckDB keeps the text of a row group in memory: 700 rejected records of 1 MB could never be committed.
 LONGEST_TEXT, TEXT_OF_A_BATCH, SHORT_TEXT = 100_000, 32_000_000, 200
 """Characters of a rejected record, and of all those of a batch, that quarantine keeps; of the rest it keeps a few."""
@@ -166,8 +169,9 @@ def store_verdicts(
     with closing(in_background((card, verdict) for card in cards for verdict in cards[card])) as ahead:
         for card, verdict in ahead:
             waiting.append(verdict.accepted)
-            if sum(each.height for each in waiting) >= ROWS_PER_INSERT:
-                whole = (together := pl.concat(waiting)).height // ROWS_PER_INSERT * ROWS_PER_INSERT
+            height, size = (sum(each) for each in zip(*((x.height, x.estimated_size()) for x in waiting), strict=True))
+            if height >= ROWS_PER_INSERT or size >= BYTES_PER_INSERT:
+                together, whole = pl.concat(waiting), height // ROWS_PER_INSERT * ROWS_PER_INSERT or height
                 session.insert(table, together.head(whole), defaults)
                 waiting = [together.slice(whole)]
             if verdict.rejected.height:

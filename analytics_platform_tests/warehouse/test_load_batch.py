@@ -5,13 +5,15 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
+import polars as pl
 import pytest
 
 from analytics_platform.catalog import CONTRACTS
 from analytics_platform.gate import Origin, Verdict, read_csv, validate
-from analytics_platform.warehouse import BatchCard, Loaded, Session, load_batch
+from analytics_platform.warehouse import BatchCard, DuckDBSession, Loaded, Session, load_batch
+from analytics_platform.warehouse import load as load_module
 from analytics_platform.warehouse.load import ROWS_PER_INSERT
 
 CONTRACT = CONTRACTS["cleaned.clickstream"]
@@ -56,6 +58,19 @@ def test_batches_larger_than_one_insert_are_stored_whole(session: Session) -> No
     assert load(session, "b1", body) == Loaded(rows, 0, 0)
     found = session.rows("SELECT count(DISTINCT event_id), min(position), max(position) FROM cleaned.clickstream")
     assert found == [(rows, 2, rows + 1)]
+
+
+def test_long_rows_are_written_before_they_fill_the_memory(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    inserted, insert = list[int](), DuckDBSession.insert
+
+    def count(self: DuckDBSession, table: str, frame: pl.DataFrame, *defaults: Mapping[str, str]) -> None:
+        inserted.append(frame.height if table == CONTRACT.table.name else 0)
+        insert(self, table, frame, *defaults)
+
+    monkeypatch.setattr(DuckDBSession, "insert", count)
+    monkeypatch.setattr(load_module, "BYTES_PER_INSERT", 10_000)
+    assert load(session, "b1", LINE.format("1" * 20_000, 1, "e1") + LINE.format(2, 1, "e2")) == Loaded(2, 0, 0)
+    assert inserted[:2] == [2, 0]
 
 
 def test_an_error_during_validation_stores_nothing(session: Session) -> None:

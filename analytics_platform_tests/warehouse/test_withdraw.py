@@ -212,6 +212,8 @@ class BadSource:
         (RecursionError("too deep"), "it failed (too deep);"),
         (KeyError("id"), "it failed ('id');"),
         (duckdb.OutOfMemoryException("no room\nmore"), "more memory than WAREHOUSE_MEMORY allows (no room), raise it"),
+        (duckdb.OutOfMemoryException("x (bad allocation)"), "than this machine, or container, gives (x (bad alloc"),
+        (MemoryError(), "more memory than this machine, or container, gives (no reason was given): give it more, or w"),
         (duckdb.ConversionException("what"), "it failed (what);"),
     ],
 )

@@ -95,7 +95,7 @@ _FIELDS = {
 }
 """Column → where it comes from. The wrong type of value is rejected, never made to fit."""
 
-_BATCH_RULE = "body: a batch of events"
+_BATCH_RULE, _TOO_LARGE = "body: a batch of events", "body: too large"
 _ITEMS_RULE = "items: cannot be parsed"
 _NO_SIGN = re.compile(r"^[-+]?[\d.]+e[-+]?\d+$|[-+\d.,'’–—．，－＋\s]", re.IGNORECASE)
 """What of the text of an amount does not name its currency."""
@@ -110,7 +110,7 @@ COLUMNS = (*_FIELDS, "items", "extra")
 """
 
 FIELD_RULES = (*(field.rule for field in _FIELDS.values() if field.fault), _ITEMS_RULE)
-RULES = (*(f"body: {fault}" for fault in JsonFault), "body: not a JSON object", _BATCH_RULE, *FIELD_RULES)
+RULES = (*(f"body: {fault}" for fault in JsonFault), "body: not a JSON object", _TOO_LARGE, _BATCH_RULE, *FIELD_RULES)
 """Every rule that a `MessageError` may name."""
 
 
@@ -128,8 +128,8 @@ _USUAL = {
 MAX_LAYERS = 8
 """The most envelopes that a message is taken out of."""
 
-_MAX_BYTES = 1 << 24
-"""How far a compressed message is expanded; of a larger one the rest is missing, so that it is not JSON."""
+LONGEST_MESSAGE = 2 << 20
+"""Bytes of a message that came compressed, twice what SQS takes. The warehouse needs thirty times that to store it."""
 
 
 class MessageError(MalformedError):
@@ -211,10 +211,13 @@ def _decoded(text: str) -> str:
     try:
         data = base64.urlsafe_b64decode(f"{text}==".translate({ord("+"): "-", ord("/"): "_"}))
         if data.startswith(b"\x1f\x8b"):
-            data = zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(data, _MAX_BYTES)
-        found = data.decode("utf-8-sig")
+            data = zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(data, LONGEST_MESSAGE + 1)
+        is_too_large = len(data) > LONGEST_MESSAGE
+        found = "" if is_too_large else data.decode("utf-8-sig")
     except (ValueError, zlib.error):
         return text
+    if is_too_large:
+        raise MessageError(_TOO_LARGE, f"more than {LONGEST_MESSAGE:,} bytes when it is expanded")
     return found if found.lstrip()[:1] in ("{", "[", '"') else text
 
 
