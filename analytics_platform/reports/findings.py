@@ -280,6 +280,7 @@ def reservations(facts: Facts) -> Mapping[str, Sequence[str]]:
     found |= {subject: [*found[subject], *silent] for subject in ("funnel", "devices", "products", "bought")}
     found["products"] = [
         *found["products"],
+        *sentences.unnamed_sales(facts.frames["products"], total),
         *unknown_refunds(total),
         *lone_refunds(facts.frames["lone_refunds"], total),
     ]

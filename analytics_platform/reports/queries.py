@@ -294,6 +294,8 @@ def read_products(
         WHERE
             (strpos(lower(product_name), lower($text)) > 0 OR strpos(lower(product_id), lower($text)) > 0)
             AND ($all_products OR list_contains($products, product_id))
+            -- What only bots met, or only the stock, has zeros.
+            AND (views > 0 OR add_to_carts > 0 OR orders > 0 OR refunds <> 0 OR unknown_refunds > 0)
         ORDER BY revenue DESC, quantity DESC, views DESC, product_id
         LIMIT $top
         """

@@ -59,7 +59,9 @@ def _best(days: pl.DataFrame, years: bool, of: str = "day") -> str:
     shown = money(Decimal(value)) if measure == "revenue" else count(int(value), measure[:-1])
     if len(days) > 1 and days[measure].n_unique() == 1:
         return f"{'every day' if of == 'day' else f'each {of}'} had {shown}"
-    return f"the {'best' if measure == 'revenue' else 'busiest'} {of} was {day(date, years)} with {shown}"
+    others = days.filter(pl.col(measure) == value).height - 1
+    alike = f", and {count(others, 'other')} had as much" if others else ""
+    return f"the {'best' if measure == 'revenue' else 'busiest'} {of} was {day(date, years)} with {shown}{alike}"
 
 
 def currency_sentence() -> str:
@@ -141,7 +143,7 @@ def funnel_sentence(funnel: pl.DataFrame) -> str:
     if rate < 1:
         passed = f"{percent(rate)} of the sessions with a {before} have" if rate else f"no session with a {before} has"
         said += f"; the narrowest step is {before} → {after}: {passed} a {after}"
-    said += f"; no session has a {listed(sorted(unsent))}" if unsent else ""
+    said += f"; no session has a {' or '.join(sorted(unsent))}" if unsent else ""
     return (
         f"{said}; {count(later_only, 'more session')} without a view {have} a later step." if later_only else f"{said}."
     )
@@ -157,7 +159,10 @@ def credit_shares(credits: pl.DataFrame) -> pl.DataFrame:
     if min(totals.values()) <= 0:
         return credits.clear()
     shares = {model: pl.col(f"{model}_{measure}").cast(pl.Float64) / total for model, total in totals.items()}
-    return credits.with_columns(**shares).sort("last", "first", "channel", descending=[True, True, False])
+    # As floating point the whole was 0.9999999999999999 of itself, and called 99.9 %.
+    return credits.with_columns(**{model: part.round(12) for model, part in shares.items()}).sort(
+        "last", "first", "channel", descending=[True, True, False]
+    )
 
 
 def attribution_sentence(credits: pl.DataFrame) -> str:
@@ -205,13 +210,14 @@ def devices_sentence(devices: pl.DataFrame) -> str:
         brings += f" and {percent(part)} of the revenue"
     converts = f"no session{' on a known device' if nameless else ''} has led to an order"
     if any(row["converted"] for row in known):
-        converts = _best_converting(known, most, sessions)
+        converts = _best_converting(known, most)
     return f"{brings}; {converts}{f'; {unnamed}' if nameless else ''}."
 
 
-def _best_converting(rows: Sequence[Row], most: Row, sessions: int) -> str:
-    """Say `desktop converts best, 7.2 % against 4.1 %`; devices with few sessions are left out."""
-    telling = [row for row in rows if row["sessions"] >= _TELLING * sessions]
+def _best_converting(rows: Sequence[Row], most: Row) -> str:
+    """Say `desktop converts best, 7.2 % against 4.1 %`; devices with few of the sessions of `rows` are left out."""
+    sessions = sum(row["sessions"] for row in rows)
+    telling = [row for row in rows if row is most or row["sessions"] >= _TELLING * sessions]
     best = max(telling, key=lambda row: (row["converted"] / row["sessions"], row is most, row["device_type"]))
     rate = percent(share(best["converted"], best["sessions"]))
     usual = percent(share(most["converted"], most["sessions"]))
@@ -253,11 +259,19 @@ def _reconciled(best: Row) -> str:
     return said
 
 
+def unnamed_sales(products: pl.DataFrame, total: Total | None) -> list[str]:
+    """Say how many orders there are, and what they are worth, where no product with an id was met."""
+    if total is None or not total.orders or not products.is_empty():
+        return []
+    worth = f" of {money(total.revenue, exact=True)}" if total.is_worth_known else ""
+    return [f"{count(total.orders, 'order')}{worth} {'names' if total.orders == 1 else 'name'} none"]
+
+
 def products_sentence(products: pl.DataFrame) -> str:
     """Say what sold best, and how much of the sales the listed products make; reconcile products with orders."""
     rows = products.rows(named=True)
     if not rows:
-        return "No product has been seen or sold yet."
+        return "No product with an id has been seen or sold yet."
     best, total = rows[0], rows[0]["total_revenue"]
     sold = [row for row in rows if row["orders"] > 0]
     reconciled = _reconciled(best)
@@ -297,6 +311,9 @@ def lists_sentence(lists: pl.DataFrame) -> str:
     if len(rows) == 1:
         return f"“{label(best, 'list')}” is the only list: {of} have {ENGAGED} from it."
     first = f"“{label(best, 'list')}” engages most: {of} have {ENGAGED} from it"
+    if last["engagement_rate"] == best["engagement_rate"]:
+        of = f"{percent(best['engagement_rate'])} of the sessions that met one have {ENGAGED} from it"
+        return f"The {len(rows)} lists that engage most are equal: {of}{''.join(apart)}."
     place = "last" if last["lists"] == len(rows) else f"number {len(rows)}"
     among = f"of {whole(last['lists'])} lists “{label(last, 'list')}” is {place}"
     return f"{first}; {among} with {percent(last['engagement_rate'])}{''.join(apart)}."

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 
 import polars as pl
 
+from analytics_platform.errors import count
 from analytics_platform.reports.periods import best_day, total_of, weeks_of
 from analytics_platform.reports.sentences import credit_shares
 from analytics_platform.reports.wording import (
@@ -92,7 +93,8 @@ def trends_table(days: pl.DataFrame) -> TextTable | None:
         (date, best), mean = best_day(days, measure), total.row[measure] / total.days
         average = f"{mean:,.1f}" if isinstance(mean, float) else shown(mean)
         average = average if is_known(total.row, measure) else UNKNOWN
-        top = f"{shown(best)} ({day(date)})" if best > 0 else NOTHING
+        alike = days.filter(pl.col(measure) == best).height
+        top = f"{shown(best)} ({day(date) if alike == 1 else count(alike, 'day')})" if best > 0 else NOTHING
         name = "Orders of unknown amount" if measure == "unknown" else capital(measure.replace("_", " "))
         rows.append((name, figure(total.row, measure), average, top))
     conversion: tuple[str, ...] = ("Conversion", percent(total.conversion), "", "")

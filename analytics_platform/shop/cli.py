@@ -73,7 +73,7 @@ def seed(
         is_example = products is None and customers is None
         count = seed_products(shop.database, _EXAMPLE_PRODUCTS if is_example else _read_products(products))
         ids = seed_customers(shop.database, _EXAMPLE_CUSTOMERS if is_example else _read_customers(customers))
-    print(f"{count:,} products and {len(ids):,} customers are in the shop.")
+    print(f"{count:,} products and {len(ids):,} customers were added or updated.")
     for email, number in list(ids.items())[:5]:
         print(f"  customer {number}: {email}")
 

@@ -86,7 +86,7 @@ def test_a_column_that_a_section_needs_and_one_week_lacks_is_named_there() -> No
     said = {section.name: section.sentence for section in sections}
     assert said["devices"].endswith("; but clickstream has no user_agent on 8–14 Nov.")
     assert said["product_lists"].endswith("; but clickstream has no lists on 8–14 Nov.")
-    assert "but" not in said["top_products"]
+    assert said["top_products"].endswith("has been seen or sold yet; but 14 orders of 700.00 name none.")
 
 
 @pytest.mark.parametrize(
@@ -99,8 +99,8 @@ def test_a_column_that_a_section_needs_and_one_week_lacks_is_named_there() -> No
 def test_products_say_from_which_day_on_nothing_tells_of_them(lacking: str, sections: set[str]) -> None:
     quality = [(NOV_1 + dt.timedelta(n), "clickstream", 99, 0, 0, lacking if n > 6 else "") for n in range(14)]
     report = make_report(facts(days=days(*[(10, 1, 50)] * 14), quality=frame("quality", quality)), AS_OF, LIMIT)
-    said = f"; but clickstream has no {lacking} on 8–14 Nov."
-    assert {section.name for section in report.sections if section.sentence.endswith(said)} == sections
+    said = f"; but clickstream has no {lacking} on 8–14 Nov"
+    assert {section.name for section in report.sections if said in section.sentence} == sections
 
 
 def test_a_day_without_data_and_the_end_of_orders_are_named_beside_the_change() -> None:
@@ -200,7 +200,7 @@ def test_refunds_of_orders_that_no_event_tells_of_are_explained_beside_revenue_a
     report = make_report(facts(days=days(*[(10, 1, 50)] * 14, refunds=5), lone_refunds=refunds), AS_OF, LIMIT)
     trends, products = (report.sections[place].sentence for place in (0, 4))
     assert trends.endswith("; but 2 refunds of 64.50 in all are of orders that no event tells of.")
-    assert products.endswith("; but 3 refunds of 69.50 in all are of orders that no event tells of.")
+    assert products.endswith(" name none and 3 refunds of 69.50 in all are of orders that no event tells of.")
     one = make_report(facts(days=days((10, 1, 50)), lone_refunds=refunds[:1]), AS_OF, LIMIT).sections[0].sentence
     assert one.endswith("; but 1 refund of 5.00 is of an order that no event tells of.")
 
@@ -273,7 +273,7 @@ def test_a_week_of_orders_of_unknown_amount_has_no_revenue_of_nothing() -> None:
     week = days(*[(10, 2, 0)] * 7, first=dt.date(2026, 11, 8), unknown=2)
     report = make_report(facts(days=pl.concat([days(*[(10, 2, 50)] * 7), week])), AS_OF, LIMIT)
     assert report.sections[0].tables[0].rows[3] == (
-        "Revenue", "350.00 + 14 unknown", "25.00", "50.00 (1 Nov)", "amount unknown", "350.00", "–",
+        "Revenue", "350.00 + 14 unknown", "25.00", "50.00 (7 days)", "amount unknown", "350.00", "–",
     )  # fmt: skip
     assert dict(make_report(facts(days=week), AS_OF, LIMIT).figures)["Net revenue"] == "amount unknown"
 
@@ -297,7 +297,7 @@ def test_the_weeks_are_compared_in_the_table(report: Report) -> None:
         "Change",
     )
     assert report.sections[0].tables[0].rows[2] == (
-        "Revenue", "18,518", "1,157", "1,234 (1 Nov)", "8,642", "8,642", "0 %",
+        "Revenue", "18,518", "1,157", "1,234 (15 days)", "8,642", "8,642", "0 %",
     )  # fmt: skip
     assert [row[0] for row in report.sections[0].tables[0].rows[3:]] == ["Refunds", "Net revenue", "Conversion"]
 

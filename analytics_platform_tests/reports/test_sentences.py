@@ -1,6 +1,7 @@
 """Each sentence says what its plot shows."""
 
 import datetime as dt
+from decimal import Decimal
 
 import polars as pl
 import pytest
@@ -20,6 +21,11 @@ class TestTrends:
         assert say.trends_sentence(two_weeks) == (
             "In the 7 days to 14 Nov, against the 7 before, revenue rose 14 % to 7,980 and sessions "
             "fell 3.0 % to 679; the best of these 7 was 14 Nov with 1,260."
+        )
+
+    def test_days_that_are_as_good_as_the_best_are_counted(self) -> None:
+        assert say.trends_sentence(days((9, 1, 5), *[(9, 1, 7)] * 3)).endswith(
+            "; the best day was 2 Nov with 7.00, and 2 others had as much."
         )
 
     def test_days_that_are_not_over_are_left_out_of_the_comparison(self) -> None:
@@ -163,6 +169,14 @@ class TestAttribution:
             "the rule matters most for Email, which first touch gives 25 % instead of 15 %."
         )
 
+    @pytest.mark.parametrize("amount", ["118.50", "0.70", "3.30", "999.50"])
+    def test_all_of_the_revenue_is_called_all_of_it(self, amount: str) -> None:
+        paid, nothing = Decimal(amount), Decimal(0)
+        credits = frame("attribution", [("Direct", 9, 9, 9, *[paid] * 3), ("Email", 1, 1, 1, *[nothing] * 3)])
+        assert say.attribution_sentence(credits).startswith(
+            "By last touch Direct earns the largest part of the revenue, 100 % (100 % by first touch)"
+        )
+
     def test_the_leader_may_be_the_one(self) -> None:
         credits = frame("attribution", [("Email", 1, 1, 1, 70, 40, 100), ("Direct", 1, 1, 1, 30, 60, 0)])
         assert say.attribution_sentence(credits) == (
@@ -194,6 +208,13 @@ class TestDevices:
         assert say.devices_sentence(devices) == (
             "Mobile brings 60 % of the sessions and 40 % of the revenue; desktop converts best, 11 % against 5.0 % on "
             "mobile, which may be chance."
+        )
+
+    def test_among_many_visits_on_unknown_devices_those_on_known_ones_are_compared(self) -> None:
+        devices = frame("devices", [("unknown", 960, 9, 0, 0, 0), ("desktop", 30, 1, 3, 3, 60), ("tv", 1, 0, 1, 1, 9)])
+        assert say.devices_sentence(devices) == (
+            "Desktop brings 3.0 % of the sessions and 87 % of the revenue; 10 % of its sessions lead to an order; "
+            "97 % of 991 sessions are of an unknown device."
         )
 
     def test_a_device_whose_amounts_are_not_known_has_no_share_of_the_revenue(self) -> None:
@@ -277,7 +298,7 @@ class TestProducts:
         assert say.products_sentence(frame("products", rows)) == (
             "No product has been sold yet; the most viewed is “Lamp” with 7 views."
         )
-        assert say.products_sentence(frame("products")) == "No product has been seen or sold yet."
+        assert say.products_sentence(frame("products")) == "No product with an id has been seen or sold yet."
 
     def test_a_name_of_many_lines_stays_one_line(self) -> None:
         assert "“Bed two lines”" in say.products_sentence(
@@ -291,6 +312,13 @@ class TestLists:
         assert say.lists_sentence(frame("lists", rows)) == (
             "“Top” engages most: 75 % of 8 sessions that met it have a click, a view, a cart or a purchase from it; "
             "of 12 lists “l2” is number 2 with 25 %."
+        )
+
+    def test_of_equal_lists_none_is_the_last(self) -> None:
+        rows = [(name, name, 8, 90, 9, 1, 0.75, 5, 2) for name in ("l1", "l2")]
+        assert say.lists_sentence(frame("lists", rows)) == (
+            "The 2 lists that engage most are equal: 75 % of the sessions that met one have a click, a view, a cart or "
+            "a purchase from it."
         )
 
     def test_one_list_and_no_engagement_and_no_list_are_said(self) -> None:

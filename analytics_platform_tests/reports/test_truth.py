@@ -168,6 +168,9 @@ def test_no_sentence_on_what_is_best_contradicts_the_tables(
     if top := re.findall(r"^“(.+?)” (?:engages most|is the only list): ([\d.]+ %)", said):
         assert top[0][0] in [name for name, rate in rated if rate == rated[0][1]]
         assert top[0][1] == percent(float(rated[0][1]))
+    elif equal := re.findall(r"^The (\d+) lists that engage most are equal: ([\d.]+ %)", said):
+        assert len([rate for _, rate in rated if rate == rated[0][1]]) >= int(equal[0][0])
+        assert equal[0][1] == percent(float(rated[0][1]))
     else:
         assert not any(rate for _, rate in rated)
 

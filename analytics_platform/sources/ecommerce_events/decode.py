@@ -70,12 +70,8 @@ _FIELDS = {
     "event_name": _MessageField(("event_name",), _text, "not a text"),
     "platform": _MessageField(("platform",), _text, "not a text"),
     "transaction_id": _MessageField(("transaction_id",), _text_or_whole, _ID),
-    "revenue": _MessageField(
-        ("revenue", "ecommerce.purchase_revenue", "ecommerce.refund_value", "value"), _text_or_number, "not a number"
-    ),
-    "revenue_usd": _MessageField(
-        ("ecommerce.purchase_revenue_in_usd", "ecommerce.refund_value_in_usd"), _text_or_number, "not a number"
-    ),
+    "revenue": _MessageField(("revenue", "ecommerce.purchase_revenue", "value"), _text_or_number, "not a number"),
+    "revenue_usd": _MessageField(("ecommerce.purchase_revenue_in_usd",), _text_or_number, "not a number"),
     "currency": _MessageField(("currency",), _text, "not a text"),
     "list_id": _MessageField(("item_list_id", "list_id"), _text_or_whole, _ID),
     "list_name": _MessageField(("item_list_name", "list_name"), _text_or_whole, _ID),
@@ -295,9 +291,12 @@ def decode_fields(message: Mapping[str, object]) -> dict[str, str | None]:
         names = field.names if field.fault else fields.are_texts(field.names)
         if column == "transaction_id":
             names = (*fields.spelled(ORDER_IDS), "ecommerce.transaction_id")
-        if column == "revenue" and (kind := ga4_name(texts["event_name"] or "")) in ("purchase", "refund"):
-            own = fields.spelled(REFUND_AMOUNTS) if kind == "refund" else ()
-            names = (*own, *names, "total", *fields.spelled(ORDER_AMOUNTS))  # of a search it is the number of results
+        kind = ga4_name(texts["event_name"] or "") if column in ("revenue", "revenue_usd") else ""
+        if kind in ("purchase", "refund") and column == "revenue":
+            names = (*names, "total", *fields.spelled(ORDER_AMOUNTS))  # of a search it is the number of results
+        if kind == "refund":  # GA4's may have the order's revenue beside, or 0
+            own = fields.spelled(REFUND_AMOUNTS) if column == "revenue" else ()
+            names = (*own, f"ecommerce.refund_value{'_in_usd' if column == 'revenue_usd' else ''}", *names)
         value = fields.take(names, clean)
         text = None if value is None else field.convert(value)
         texts[column] = text and clean(text)

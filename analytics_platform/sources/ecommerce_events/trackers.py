@@ -116,6 +116,8 @@ def plain_event(message: Mapping[str, object]) -> dict[str, object]:
     for fields in (inner, outer):
         _list_products(fields)
     inner = _renamed(inner, _NAMES)
+    if outer.get("type") == "page":  # of other calls it is the address of the product
+        inner = _renamed(inner, {"url": "page_url", "title": "page_title"})
     if action and "event_name" not in outer and "event_name" not in inner:
         outer["event_name"] = action
     context = _SHOPIFYS_CONTEXT if is_shopifys else _CONTEXT

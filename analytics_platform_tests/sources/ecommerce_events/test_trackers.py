@@ -298,3 +298,11 @@ def test_what_is_read_of_a_trackers_event_is_not_named_as_unread(
     message: dict[str, Any], unread: dict[str, Any]
 ) -> None:
     assert json.loads(decode_message(json.dumps(message))["extra"] or "{}") == unread
+
+
+def test_the_address_of_a_page_call_is_the_pages_and_that_of_another_call_is_not() -> None:
+    call = {"anonymousId": "a", "timestamp": AT, "properties": {"url": "https://shop.example/?utm_source=news"}}
+    page = decode_message(json.dumps({**call, "type": "page", "name": "Home"}))
+    viewed = decode_message(json.dumps({**call, "type": "track", "event": "Product Viewed"}))
+    assert page["page_url"] == "https://shop.example/?utm_source=news" and "url" not in (page["extra"] or "")
+    assert viewed["page_url"] is None and viewed["extra"] is not None

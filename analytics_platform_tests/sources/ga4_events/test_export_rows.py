@@ -125,7 +125,24 @@ READ: Mapping[str, tuple[dict[str, object], dict[str, Any], dict[str, str | None
         {"ecommerce": {"purchase_revenue": 10.0, "purchase_revenue_in_usd": 10.8, "transaction_id": "T1"}},
         {"revenue": "10", "revenue_usd": "10.8", "currency": "EUR", "transaction_id": "T1"},
     ),
-    "a refund's value": ({}, {"ecommerce": {"refund_value": 5.25, "transaction_id": "T1"}}, {"revenue": "5.25"}),
+    "a refund's value": (
+        {},
+        {"event_name": "refund", "ecommerce": {"refund_value": 5.25, "transaction_id": "T1"}},
+        {"revenue": "5.25", "extra": None},
+    ),
+    "a refund's value beside the order's": (
+        {"value": 20.0},
+        {
+            "event_name": "refund",
+            "ecommerce": {"purchase_revenue": 0.0, "refund_value": 5.25, "refund_value_in_usd": 6.5},
+        },
+        {"revenue": "5.25", "revenue_usd": "6.5"},
+    ),
+    "an order's value beside a refund's": (
+        {"value": 20.0},
+        {"event_name": "purchase", "ecommerce": {"refund_value": 0.0}},
+        {"revenue": "20"},
+    ),
     "a parameter without a value": ({"coupon": None}, {}, {"extra": None}),
     "the session, the device and the user's first source": (
         {"ga_session_id": 7},

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 
 import altair as alt
@@ -70,7 +71,12 @@ def show_products() -> None:
             st.text(
                 sentences.but(
                     sentences.products_sentence(best),
-                    [*empty, *_missing(session, chosen, unknown_amounts, unknown_refunds)],
+                    [
+                        *empty,
+                        *_missing(
+                            session, chosen, partial(sentences.unnamed_sales, best), unknown_amounts, unknown_refunds
+                        ),
+                    ],
                 )
             )
             shell.plot("products_plot", "Best sellers", best)
@@ -85,7 +91,7 @@ def show_products() -> None:
                 before = ("product_id", queries.read_products(session, chosen.before, _TOP, only=ids))
             shell.table(
                 tables.products_table(found, before=before),
-                "No product with this text in its name or id was seen in these days.",
+                f"No product {'with this text in its name or id' if text else 'with an id'} was seen in these days.",
             )
         with shell.card("Product lists"):
             lists = queries.read_lists(session, _TOP)
@@ -132,7 +138,7 @@ def show_customers() -> None:
             shell.table(tables.persons_table(customers.read_persons(session, _TOP)), "No order yet.")
 
 
-def _missing(session: Session, chosen: Chosen, *amounts: Callable[[Total], Iterator[str]]) -> Iterator[str]:
+def _missing(session: Session, chosen: Chosen, *amounts: Callable[[Total], Iterable[str]]) -> Iterator[str]:
     """Name the purchases of these days that no share of the revenue has in it, and which `amounts` are unknown."""
     if total := total_of(queries.read_days(session, chosen.days, chosen.complete_until)):
         yield from lost_purchases(
