@@ -279,8 +279,8 @@ def reservations(facts: Facts) -> Mapping[str, Sequence[str]]:
     silent = [*missing_orders(facts.days)]
     found |= {subject: [*found[subject], *silent] for subject in ("funnel", "devices", "products", "bought")}
     found["products"] = [
-        *found["products"],
         *sentences.unnamed_sales(facts.frames["products"], total),
+        *found["products"],
         *unknown_refunds(total),
         *lone_refunds(facts.frames["lone_refunds"], total),
     ]

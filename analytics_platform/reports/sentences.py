@@ -264,7 +264,7 @@ def unnamed_sales(products: pl.DataFrame, total: Total | None) -> list[str]:
     if total is None or not total.orders or not products.is_empty():
         return []
     worth = f" of {money(total.revenue, exact=True)}" if total.is_worth_known else ""
-    return [f"{count(total.orders, 'order')}{worth} {'names' if total.orders == 1 else 'name'} none"]
+    return [f"{count(total.orders, 'order')}{worth} {'names' if total.orders == 1 else 'name'} no product by its id"]
 
 
 def products_sentence(products: pl.DataFrame) -> str:

@@ -86,7 +86,7 @@ def test_a_column_that_a_section_needs_and_one_week_lacks_is_named_there() -> No
     said = {section.name: section.sentence for section in sections}
     assert said["devices"].endswith("; but clickstream has no user_agent on 8–14 Nov.")
     assert said["product_lists"].endswith("; but clickstream has no lists on 8–14 Nov.")
-    assert said["top_products"].endswith("has been seen or sold yet; but 14 orders of 700.00 name none.")
+    assert said["top_products"].endswith("sold yet; but 14 orders of 700.00 name no product by its id.")
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_a_column_that_a_section_needs_and_one_week_lacks_is_named_there() -> No
 def test_products_say_from_which_day_on_nothing_tells_of_them(lacking: str, sections: set[str]) -> None:
     quality = [(NOV_1 + dt.timedelta(n), "clickstream", 99, 0, 0, lacking if n > 6 else "") for n in range(14)]
     report = make_report(facts(days=days(*[(10, 1, 50)] * 14), quality=frame("quality", quality)), AS_OF, LIMIT)
-    said = f"; but clickstream has no {lacking} on 8–14 Nov"
+    said = f" clickstream has no {lacking} on 8–14 Nov"
     assert {section.name for section in report.sections if said in section.sentence} == sections
 
 
@@ -159,7 +159,7 @@ def test_days_of_which_no_two_weeks_can_be_compared_are_told_with_what_some_of_t
         "were rejected on 8–14 Nov (0 % on the other days)."
     )
     for section in make_report(found, AS_OF, LIMIT).sections[2:7]:
-        assert "but web_logs brought nothing on 9–14 Nov" in section.sentence, section.title
+        assert "web_logs brought nothing on 9–14 Nov" in section.sentence, section.title
     alike = [row for row in quality if row[0].day < 8]
     one_open = facts(days=days(*[(10, 1, 50)] * 7, unfinished=1), quality=frame("quality", alike))
     assert "; but " not in make_report(one_open, AS_OF, LIMIT).sections[0].sentence
@@ -200,7 +200,7 @@ def test_refunds_of_orders_that_no_event_tells_of_are_explained_beside_revenue_a
     report = make_report(facts(days=days(*[(10, 1, 50)] * 14, refunds=5), lone_refunds=refunds), AS_OF, LIMIT)
     trends, products = (report.sections[place].sentence for place in (0, 4))
     assert trends.endswith("; but 2 refunds of 64.50 in all are of orders that no event tells of.")
-    assert products.endswith(" name none and 3 refunds of 69.50 in all are of orders that no event tells of.")
+    assert products.endswith(" by its id and 3 refunds of 69.50 in all are of orders that no event tells of.")
     one = make_report(facts(days=days((10, 1, 50)), lone_refunds=refunds[:1]), AS_OF, LIMIT).sections[0].sentence
     assert one.endswith("; but 1 refund of 5.00 is of an order that no event tells of.")
 

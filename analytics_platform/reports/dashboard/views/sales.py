@@ -72,10 +72,10 @@ def show_products() -> None:
                 sentences.but(
                     sentences.products_sentence(best),
                     [
-                        *empty,
                         *_missing(
                             session, chosen, partial(sentences.unnamed_sales, best), unknown_amounts, unknown_refunds
                         ),
+                        *empty,
                     ],
                 )
             )
