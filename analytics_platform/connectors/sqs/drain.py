@@ -54,6 +54,7 @@ def drain(
     Raises what `store` raises, and `QueueError` once what came before is stored. The messages of batches not stored are
     then made visible again at once and nothing of them is deleted.
     """
+    queue.depth()  # a call with a deadline: see Queue
     fetchers = fetchers if max_messages is None else max(1, min(fetchers, math.ceil(max_messages / BATCH)))
     limits = DrainLimits(batch_messages, batch_seconds, batch_bytes, max_messages, max_seconds, stop)
     messages = InFlightMessages(limits, fetchers)

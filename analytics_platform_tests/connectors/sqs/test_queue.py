@@ -264,12 +264,11 @@ def trickling(sent: bytes) -> Iterator[str]:
     [b"HTTP/1.1 200 OK\r\nX-Long: " + b"x" * 500, b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n" + b" " * 500],
     ids=["headers", "body"],
 )
-def test_an_answer_that_trickles_ends_every_call_in_time_and_is_not_waited_for_again(sent: bytes) -> None:
+def test_an_answer_that_trickles_ends_a_call_and_a_drain_in_time_and_is_not_waited_for_again(sent: bytes) -> None:
     with trickling(sent) as endpoint:
         queue = Queue(f"{endpoint}/1/events", endpoint, answer_seconds=0.5)
         for call in (
             queue.depth,
-            lambda: queue.delete({"a": "b"}),
             lambda: queue.change_visibility({"a": "b"}, 0),
             lambda: queue.send(["x"]),
             lambda: drain(queue, lambda messages: None, max_seconds=1),
