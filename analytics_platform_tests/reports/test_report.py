@@ -92,7 +92,10 @@ def test_a_column_that_a_section_needs_and_one_week_lacks_is_named_there() -> No
 @pytest.mark.parametrize(
     ("lacking", "sections"),
     [
-        ("view_item events", {"daily_trends", "funnel", "top_products", "product_lists", "view_to_purchase"}),
+        (
+            "view_item events",
+            {"daily_trends", "funnel", "customers", "top_products", "product_lists", "view_to_purchase"},
+        ),
         ("items of purchases", {"daily_trends", "top_products", "product_lists", "view_to_purchase"}),
     ],
 )

@@ -227,6 +227,19 @@ def test_days_without_earlier_ones_are_shown_with_what_some_of_them_lack(
     assert said in text(test)
 
 
+@pytest.mark.parametrize("page", ["overview", "customers"])
+def test_pages_on_visitors_and_customers_name_the_days_without_users(
+    visit: Callable[..., AppTest], tmp_path: Path, page: str
+) -> None:
+    with open_warehouse(load_settings(data_dir=tmp_path)).session() as session:
+        fill(session)
+        session.execute(
+            "UPDATE marts.data_quality_daily SET empty_columns = CASE "
+            "WHEN source = 'clickstream' AND date >= DATE '2026-11-09' THEN 'user_id' ELSE '' END"
+        )
+    assert "clickstream has no user_id on 9–16 Nov" in text(visit(page, data_dir=tmp_path))
+
+
 def test_no_day_is_written_twice_below_the_trend(visit: Callable[..., AppTest], shop: Path) -> None:
     (trend,) = charts(visit("overview", data_dir=shop))
     assert trend["encoding"]["x"]["axis"]["tickMinStep"] == 24 * 60 * 60 * 1000

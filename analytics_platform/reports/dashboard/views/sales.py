@@ -97,8 +97,10 @@ def show_products() -> None:
 
 def show_customers() -> None:
     """Draw who buys and where they live, over all days."""
-    with shell.open_warehouse(*queries.CUSTOMERS) as session:
+    with shell.open_warehouse(*queries.OVERVIEW, *queries.CUSTOMERS) as session:
         found = customers.read_customer_totals(session)
+        quality = records.read_quality(session, shell.settings().max_error_rate, queries.ALL_DAYS)
+        lacks = [*empty_columns(quality, NEEDS["customers"])]
         whose = "Users of the users API and customers of the shop's database, over all days; the same id is one person."
         part = f"{whole(found['orders'])} of {count(found['all_orders'], 'order')}"
         revenue = figure(found, "revenue")
@@ -107,7 +109,7 @@ def show_customers() -> None:
         others = "; nobody there is known to have placed the others" if found["orders"] < found["all_orders"] else ""
         if found["unknown"]:
             others = f"; of their orders {whole(found['unknown'])} of unknown amount are in no sum{others}"
-        st.text(f"{whose} {theirs}{others}. {shell.NO_BOTS}")
+        st.text(f"{whose} {sentences.but(f'{theirs}{others}.', lacks)} {shell.NO_BOTS}")
         unknown = "Users in the logs that neither the users API nor the shop's database knows."
         signed_in = "Known customers whom events of a visit name."
         bought = "Known customers with an order, also those whom only the shop's database names."
