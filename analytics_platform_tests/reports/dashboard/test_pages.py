@@ -247,7 +247,8 @@ def test_no_day_is_written_twice_below_the_trend(visit: Callable[..., AppTest], 
 
 def test_quality_of_some_sources_and_reasons(visit: Callable[..., AppTest], shop: Path) -> None:
     test = visit("quality", data_dir=shop)
-    assert "Some events have an unknown name and count in sessions and interactions only." in text(test)
+    said = "Events of bots are in no figure of the shop. Some events have an unknown name and count in sessions and "
+    assert f"{said}interactions only." in text(test)
     assert "&#39;wave&#39;, &#39;wiggle&#39; of clickstream" in html(test)
     assert figures(test)["Records"] == ("1,400", "+17 %")
     assert "Records of bots are counted too." in text(test) and "are left out" not in text(test)
