@@ -18,6 +18,7 @@ from analytics_platform.transform import DayRange, day_ranges
 
 _Judged: TypeAlias = tuple[dt.date, int, list[str]]
 """A day of a source: how many events were accepted, and the columns that all of them lack."""
+_ANY_DAY = DayRange(dt.date.min, dt.date.max)
 _TELLING = 0.01
 """Changes of the error rate that are smaller are not named."""
 _ENOUGH = 50
@@ -235,12 +236,14 @@ def _renamed(events: pl.DataFrame) -> Iterator[str]:
                 yield f"{source} has events of unknown name ({', '.join(map(clean, names))}) on {on} only"
 
 
-def empty_columns(quality: pl.DataFrame, columns: Collection[str] = (*_OFTEN, *_SELDOM)) -> Iterator[str]:
-    """Name the columns that the events of a source lack on some of the days only."""
+def empty_columns(
+    quality: pl.DataFrame, columns: Collection[str] = (*_OFTEN, *_SELDOM), within: DayRange = _ANY_DAY
+) -> Iterator[str]:
+    """Name the columns that the events of a source lack on some of the days only, and which days `within` these are."""
     for source, days in _judged(quality):
         found: dict[str, list[str]] = {}
         for column in columns:
-            if dates := _days_without(column, days):
+            if dates := [date for date in _days_without(column, days) if within.first <= date <= within.last]:
                 found.setdefault(_dates(dates), []).append(f"no {column}")
         yield from (f"{source} has {listed(lacking)} on {on}" for on, lacking in found.items())
 

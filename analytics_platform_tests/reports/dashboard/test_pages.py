@@ -240,6 +240,19 @@ def test_pages_on_visitors_and_customers_name_the_days_without_users(
     assert "clickstream has no user_id on 9–16 Nov" in text(visit(page, data_dir=tmp_path))
 
 
+@pytest.mark.parametrize(("page", "column"), [("overview", "add_to_cart events"), ("products", "purchase events")])
+def test_what_all_shown_days_lack_and_earlier_ones_have_is_named(
+    visit: Callable[..., AppTest], tmp_path: Path, page: str, column: str
+) -> None:
+    with open_warehouse(load_settings(data_dir=tmp_path)).session() as session:
+        fill(session)
+        session.execute(
+            "UPDATE marts.data_quality_daily SET empty_columns = CASE "
+            f"WHEN source = 'clickstream' AND date >= DATE '2026-11-09' THEN '{column}' ELSE '' END"
+        )
+    assert f"but clickstream has no {column} on 10–16 Nov" in text(visit(page, data_dir=tmp_path))
+
+
 def test_no_day_is_written_twice_below_the_trend(visit: Callable[..., AppTest], shop: Path) -> None:
     (trend,) = charts(visit("overview", data_dir=shop))
     assert trend["encoding"]["x"]["axis"]["tickMinStep"] == 24 * 60 * 60 * 1000

@@ -64,9 +64,8 @@ def show_products() -> None:
         chosen = shell.choose_days(session)
         with shell.card("Best sellers"):
             best = queries.read_products(session, chosen.days, _TOP)
-            empty = empty_columns(
-                records.read_quality(session, shell.settings().max_error_rate, chosen.days), NEEDS["products"]
-            )
+            quality = records.read_quality(session, shell.settings().max_error_rate, queries.ALL_DAYS)
+            empty = empty_columns(quality, NEEDS["products"], chosen.days)
             st.text(
                 sentences.but(
                     sentences.products_sentence(best),
@@ -89,7 +88,6 @@ def show_products() -> None:
             )
         with shell.card("Product lists"):
             lists = queries.read_lists(session, _TOP)
-            quality = records.read_quality(session, shell.settings().max_error_rate, queries.ALL_DAYS)
             lacks = [*empty_columns(quality, NEEDS["lists"]), *bad_days(quality)]
             st.text(f"Over all days: {sentences.but(sentences.lists_sentence(lists), lacks)}")
             shell.table(tables.lists_table(lists), "No list was shown yet.")
