@@ -40,8 +40,9 @@ class DataQualityDaily(
     rows_quarantined: Whole = column("Records rejected.", ge=0, sums="additive")
     error_rate: Ratio = share("rows_quarantined / all records of the day.")
     empty_columns: Text = column(
-        "Which of page_url, referrer, user_agent, items, lists, view_item events and items of purchases no accepted "
-        "event of the day has; missing without events.",
+        "What no accepted event of the day has, of page_url, referrer, user_agent, items, lists, user_id, client_id, "
+        "items and transaction_id of purchases, currency of amounts, and the events page_view, view_item_list, "
+        "select_item, view_item, add_to_cart, begin_checkout, purchase and refund; missing without events.",
         nullable=True,
     )
     unknown_events: Text = column(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from decimal import Decimal
 from itertools import groupby
+from typing import TypeAlias
 
 import polars as pl
 
@@ -15,6 +16,9 @@ from analytics_platform.reports.wording import clean, listed, money, percent, sh
 from analytics_platform.sources.registry import EVENTS
 from analytics_platform.transform import DayRange, day_ranges
 
+_Judged: TypeAlias = tuple[dt.date, int, list[str]]
+"""A day of a source: how many events were accepted, and the columns that all of them lack."""
+_ANY_DAY = DayRange(dt.date.min, dt.date.max)
 _TELLING = 0.01
 """Changes of the error rate that are smaller are not named."""
 _ENOUGH = 50
@@ -24,13 +28,29 @@ _UNLIKE = 0.05
 _EXPECTED = 5
 """Days without an order are named if the others make one expect as many: by chance that is one case in 148."""
 _AS_DIRECT = " (untagged visits count as Direct then)"
-_COLUMNS = ("page_url", "referrer", "user_agent", "items", "view_item events", "items of purchases")
+_OFTEN = ("page_url", "referrer", "user_agent", "items", "view_item events", "items of purchases")
+_SELDOM = (
+    *("user_id", "client_id", "transaction_id of purchases", "currency of amounts", "page_view events"),
+    *("view_item_list events", "select_item events", "add_to_cart events", "begin_checkout events"),
+    *("purchase events", "refund events"),
+)
+"""What few events may have: a day of which none has it may be chance."""
+_CHANCE = 0.01
+"""Days that lack what few events have are named where chance makes such a row of days less often."""
 NEEDS = {
-    "funnel": ("view_item events",),
-    "devices": ("user_agent",),
-    "products": ("items", "view_item events", "items of purchases"),
-    "lists": ("items", "lists", "view_item events", "items of purchases"),
-    "bought": ("items", "view_item events", "items of purchases"),
+    "funnel": (
+        *("page_view events", "view_item events", "add_to_cart events", "begin_checkout events", "purchase events"),
+    ),
+    "attribution": ("page_url", "user_id", "client_id", "purchase events"),
+    "devices": ("user_agent", "purchase events"),
+    "products": ("items", "view_item events", "items of purchases", "purchase events", "refund events"),
+    "lists": (
+        *("items", "lists", "view_item_list events", "select_item events", "view_item events", "add_to_cart events"),
+        *("items of purchases", "purchase events"),
+    ),
+    "bought": ("items", "view_item events", "items of purchases", "purchase events"),
+    "customers": ("user_id", "items", "view_item events", "purchase events"),
+    "orphans": ("user_id",),
 }
 """What of the events the figures of a section are made from."""
 _NAMED = 3
@@ -216,19 +236,35 @@ def _renamed(events: pl.DataFrame) -> Iterator[str]:
                 yield f"{source} has events of unknown name ({', '.join(map(clean, names))}) on {on} only"
 
 
-def empty_columns(quality: pl.DataFrame, columns: Collection[str] = _COLUMNS) -> Iterator[str]:
-    """Name the columns that the events of a source lack on some of the days only."""
-    # Of a shop with 20 events a day no day had enough: nothing was said of the week that lost its referrers.
+def empty_columns(
+    quality: pl.DataFrame, columns: Collection[str] = (*_OFTEN, *_SELDOM), within: DayRange = _ANY_DAY
+) -> Iterator[str]:
+    """Name the columns that the events of a source lack on some of the days only, and which days `within` these are."""
     for source, days in _judged(quality):
+        found: dict[str, list[str]] = {}
         for column in columns:
-            runs = [(lacks, list(run)) for lacks, run in groupby(days, key=lambda row: column in row[2])]
-            telling = [run for lacks, run in runs if lacks and sum(rows for _, rows, _ in run) >= _ENOUGH]
-            if telling and len(runs) > 1:
-                yield f"{source} has no {column} on {_dates([date for run in telling for date, _, _ in run])}"
+            if dates := [date for date in _days_without(column, days) if within.first <= date <= within.last]:
+                found.setdefault(_dates(dates), []).append(f"no {column}")
+        yield from (f"{source} has {listed(lacking)} on {on}" for on, lacking in found.items())
 
 
-def _judged(quality: pl.DataFrame) -> Iterator[tuple[str, list[tuple[dt.date, int, list[str]]]]]:
-    """Give of each source its days with accepted events: how many, and the columns that all of them lack."""
+def _days_without(column: str, days: Sequence[_Judged]) -> list[dt.date]:
+    """Return the days of a source that lack a column which the others have, where that is no chance."""
+    # Of a shop with 20 events a day no day had enough: nothing was said of the week that lost its referrers.
+    runs = [(lacks, list(run)) for lacks, run in groupby(days, key=lambda row: column in row[2])]
+    having = sum(len(run) for lacks, run in runs if not lacks)
+    found: list[dt.date] = []
+    for run in (run for lacks, run in runs if lacks and having):
+        others = len(days) - len(run)
+        # Of a shop with an order a day, each day without a checkout was one of a tracker that had failed.
+        chance = ((1 + others - having) / (2 + others)) ** len(run) if column in _SELDOM else 0
+        if chance <= _CHANCE and sum(rows for _, rows, _ in run) >= _ENOUGH:
+            found += [date for date, _, _ in run]
+    return found
+
+
+def _judged(quality: pl.DataFrame) -> Iterator[tuple[str, list[_Judged]]]:
+    """Give of each source its days with accepted events."""
     known = quality.filter(pl.col("rows_accepted") > 0).drop_nulls("empty_columns").sort("source", "date")
     for (source,), days in known.group_by("source", maintain_order=True):
         rows = days.select("date", "rows_accepted", pl.col("empty_columns").str.split(", ")).rows()
@@ -244,7 +280,7 @@ def channel_gaps(quality: pl.DataFrame) -> Iterator[str]:
         dates = [date for days in judged.values() for date, _, _ in days]
         on, have = span(min(dates), max(dates)), "has" if len(never) == 1 else "have"
         yield f"{listed(never)} {have} no referrer on any day of {on}{_AS_DIRECT}"
-    yield from empty_columns(quality, ["page_url"])
+    yield from empty_columns(quality, NEEDS["attribution"])
     yield from (f"{said}{_AS_DIRECT}" for said in empty_columns(quality, ["referrer"]))
 
 

@@ -67,8 +67,15 @@ def unknown_sentence(unknown: pl.DataFrame, unconverted: Sequence[str]) -> str:
     return " ".join(said)
 
 
-def unread_sentence(unread: Mapping[str, Sequence[str]]) -> str:
-    """Say what became of the `files`, `amounts`, `events` and `fields` that are not fully counted."""
+def bots_sentence(of_bots: int, events: int) -> str:
+    """Say how many of the events are of bots; nothing without any."""
+    are = "is" if of_bots == 1 else "are"
+    said = f"{whole(of_bots)} of {count(events, 'event')} {are} of bots and in no figure of the shop."
+    return said if of_bots else ""
+
+
+def unread_sentence(unread: Mapping[str, Sequence[str]], bots: str = "") -> str:
+    """Say what became of the `files`, `amounts`, `events` and `fields` that are not fully counted, after `bots`."""
     # An event without a meaning makes a session all the same: to say that it is in no figure was not true.
     became = {
         "files": "some files or batches were not read",
@@ -80,7 +87,9 @@ def unread_sentence(unread: Mapping[str, Sequence[str]]) -> str:
     if calls:
         became["events"] += f", {listed(calls)} in sessions only"
     said = [became[kind] for kind, texts in unread.items() if texts]
-    return f"{capital(listed(said))}." if said else "Every event, amount and field of the loaded records is counted."
+    # A load of bots' events only was said to be counted, every event of it.
+    all_others = f"Every{' other' if bots else ''} event, amount and field of the loaded records is counted."
+    return " ".join(filter(None, (bots, f"{capital(listed(said))}." if said else all_others)))
 
 
 def day_errors(quality: pl.DataFrame) -> pl.DataFrame:

@@ -75,6 +75,7 @@ class Facts:
     `frames` are those that `_SECTIONS` name. Amounts are in `currency`; those in `unconverted` currencies are unknown.
     `unknown_events` and `unread_fields` name what came and has no meaning to the platform. For `days_above` the check
     error_rate fails. `untold` are orders that only the shop's database has, and those of them that are cancelled.
+    `bots` are the events of bots, and all events.
     `unread_files` says of each source which files and batches were not read, and why.
     """
 
@@ -91,6 +92,7 @@ class Facts:
     unread_fields: Sequence[str] = ()
     days_above: Collection[data_quality.Day] = ()
     untold: tuple[int, int] = (0, 0)
+    bots: tuple[int, int] = (0, 0)
     unread_files: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @property
@@ -122,7 +124,14 @@ def read_facts(
     """
     known, today = queries.days_with_data(session, as_of), as_of.date()
     days = queries.read_days(session, *(known or (DayRange(today, today), today)))
-    (visitors,) = session.one("SELECT count(DISTINCT person_key) FROM star.fact_sessions WHERE NOT is_bot")
+    visitors, of_bots, events = session.one(
+        """
+        SELECT
+            count(DISTINCT CASE WHEN NOT is_bot THEN person_key END),
+            coalesce(sum(CASE WHEN is_bot THEN events END), 0), coalesce(sum(events), 0)
+        FROM star.fact_sessions
+        """
+    )
     frames = {subject: read(session) for _, _, subject, read in _SECTIONS}
     return Facts(
         days=days if known else days.clear(),
@@ -141,6 +150,7 @@ def read_facts(
         unread_fields=unread_fields(session),
         days_above=days_above(session, limit),
         untold=queries.read_untold(session),
+        bots=(int(of_bots), int(events)),
         unread_files=_unread_files(session, landed or {}),
     )
 
@@ -257,7 +267,8 @@ def _sections(facts: Facts, limit: float) -> Iterator[Section]:
         "fields": facts.unread_fields,
     }
     table = tables.unread_table(unread)
-    yield Section("left_out", LEFT_OUT, data_quality.unread_sentence(unread), None, (table,) if table else ())
+    sentence = data_quality.unread_sentence(unread, data_quality.bots_sentence(*facts.bots))
+    yield Section("left_out", LEFT_OUT, sentence, None, (table,) if table else ())
 
 
 def reservations(facts: Facts) -> Mapping[str, Sequence[str]]:

@@ -14,14 +14,16 @@ from analytics_platform.reports.coverage import (
     silences,
     unfinished_sentence,
 )
+from analytics_platform.reports.findings import reservations
 from analytics_platform.transform import DayRange
-from analytics_platform_tests.reports.examples import NOV_1, days, frame
+from analytics_platform_tests.reports.examples import NOV_1, days, facts, frame
 
 DIRECT = " (untagged visits count as Direct then)"
 BEFORE, AFTER = DayRange(NOV_1, dt.date(2026, 11, 7)), DayRange(dt.date(2026, 11, 8), dt.date(2026, 11, 14))
 Row = tuple[int, int, str | None] | None
 """Accepted and rejected records of a day, and the columns that are empty on it; None without records."""
 SOUND: Row = (100, 1, "")
+LOST = "user_id, add_to_cart events"
 
 
 @pytest.mark.parametrize(
@@ -115,6 +117,48 @@ def test_events_that_have_another_name_in_one_of_two_weeks_are_named(since: int,
 def test_only_the_columns_that_a_figure_needs_are_named() -> None:
     rows = [(NOV_1, "app", 99, 0, 0, ""), (AFTER.last, "app", 99, 0, 0, "referrer, items")]
     assert [*empty_columns(frame("quality", rows), ["items"])] == ["app has no items on 14 Nov"]
+
+
+@pytest.mark.parametrize(
+    ("lacks", "said"),
+    [
+        (lambda n: ["user_id"] * (n > 7), ["app has no user_id on 9–14 Nov"]),
+        (lambda n: ["user_id"] * (n < 7), ["app has no user_id on 1–7 Nov"]),
+        (
+            lambda n: ["add_to_cart events", "begin_checkout events"] * (n > 6),
+            ["app has no add_to_cart events and no begin_checkout events on 8–14 Nov"],
+        ),
+        (lambda n: ["user_id"], []),  # it never had one
+        (lambda n: ["refund events"] * (n % 3 > 0), []),  # few a week
+        (lambda n: ["refund events"] * (n == 9), []),
+        (lambda n: ["refund events"] * (n > 11), ["app has no refund events on 13–14 Nov"]),
+        (lambda n: ["refund events"] * (n > 11 or n % 2), []),
+    ],
+)
+def test_what_few_events_have_is_named_where_its_end_is_no_chance(
+    lacks: Callable[[int], list[str]], said: list[str]
+) -> None:
+    rows = [(NOV_1 + dt.timedelta(n), "app", 99, 0, 0, ", ".join(lacks(n))) for n in range(14)]
+    assert [*empty_columns(frame("quality", rows))] == said
+
+
+@pytest.mark.parametrize(
+    ("subject", "columns"),
+    [
+        ("trends", ["user_id", "add_to_cart events"]),
+        ("customers", ["user_id"]),
+        ("orphans", ["user_id"]),
+        ("attribution", ["user_id"]),
+        ("funnel", ["add_to_cart events"]),
+        ("lists", ["add_to_cart events"]),
+        ("devices", []),
+    ],
+)
+def test_each_section_names_what_its_figures_lack(subject: str, columns: list[str]) -> None:
+    rows = [(NOV_1 + dt.timedelta(n), "clickstream", 99, 0, 0, LOST if n > 6 else "") for n in range(14)]
+    found = reservations(facts(days=days(*[(30, 3, 9)] * 14), quality=frame("quality", rows)))
+    said = " and ".join(f"no {column}" for column in columns)
+    assert list(found[subject]) == [f"clickstream has {said} on 8–14 Nov" for _ in columns[:1]]
 
 
 @pytest.mark.parametrize(

@@ -69,6 +69,24 @@ def test_calls_that_tell_who_somebody_is_are_no_interactions(events: str, said: 
 
 
 @pytest.mark.parametrize(
+    ("of_bots", "events", "said"),
+    [
+        (0, 9, "Every event, amount and field of the loaded records is counted."),
+        (
+            1234,
+            5678,
+            "1,234 of 5,678 events are of bots and in no figure of the shop. "
+            "Every other event, amount and field of the loaded records is counted.",
+        ),
+    ],
+)
+def test_events_of_bots_are_not_said_to_be_counted(of_bots: int, events: int, said: str) -> None:
+    bots = data_quality.bots_sentence(of_bots, events)
+    assert data_quality.unread_sentence({}, bots) == said
+    assert data_quality.unread_sentence({"amounts": ["x"]}, bots).startswith(bots or "Some amounts are in no sum")
+
+
+@pytest.mark.parametrize(
     ("found", "said"),
     [
         ([], ""),

@@ -16,6 +16,7 @@ from analytics_platform_tests.reports.examples import (
     AS_OF,
     LIMIT,
     NOV_1,
+    add,
     days,
     facts,
     fill,
@@ -92,7 +93,10 @@ def test_a_column_that_a_section_needs_and_one_week_lacks_is_named_there() -> No
 @pytest.mark.parametrize(
     ("lacking", "sections"),
     [
-        ("view_item events", {"daily_trends", "funnel", "top_products", "product_lists", "view_to_purchase"}),
+        (
+            "view_item events",
+            {"daily_trends", "funnel", "customers", "top_products", "product_lists", "view_to_purchase"},
+        ),
         ("items of purchases", {"daily_trends", "top_products", "product_lists", "view_to_purchase"}),
     ],
 )
@@ -163,6 +167,16 @@ def test_days_of_which_no_two_weeks_can_be_compared_are_told_with_what_some_of_t
     alike = [row for row in quality if row[0].day < 8]
     one_open = facts(days=days(*[(10, 1, 50)] * 7, unfinished=1), quality=frame("quality", alike))
     assert "; but " not in make_report(one_open, AS_OF, LIMIT).sections[0].sentence
+
+
+def test_the_report_counts_the_events_of_bots(tmp_path: Path) -> None:
+    path = tmp_path / "warehouse.duckdb"
+    with warehouse(path) as session:
+        fill(session)
+        add(session, "star.fact_sessions", events=4)
+        add(session, "star.fact_sessions", events=6, is_bot=True)
+    report = make_report(read(path), AS_OF, LIMIT)
+    assert report.sections[-1].sentence.startswith("6 of 10 events are of bots and in no figure of the shop. ")
 
 
 def test_the_report_names_events_amounts_and_fields_without_a_meaning(path: Path) -> None:

@@ -1,4 +1,5 @@
 -- Grain: one row per day of events and source, over all batches with events of the day.
+-- Rules: a source that knows users only has user:<user_id> in place of a client_id.
 WITH day_columns AS (
     SELECT
         event_date,
@@ -24,7 +25,25 @@ WITH day_columns AS (
                     AND count(*) FILTER (WHERE has_items AND event_name = 'purchase') = 0
                     AND count(*) FILTER (WHERE has_items) > 0
                     THEN 'items of purchases'
-            END
+            END,
+            CASE
+                WHEN count(*) FILTER (WHERE event_name = 'purchase') > 0 AND count(transaction_id) = 0
+                    THEN 'transaction_id of purchases'
+            END,
+            CASE WHEN count(amount) > 0 AND count(currency) = 0 THEN 'currency of amounts' END,
+            CASE WHEN count(user_id) = 0 THEN 'user_id' END,
+            CASE WHEN count(*) FILTER (WHERE client_id NOT LIKE 'user:%') = 0 THEN 'client_id' END,
+            CASE
+                WHEN count(*) FILTER (WHERE event_name IN ('page_view', 'screen_view')) = 0 THEN 'page_view events'
+            END,
+            CASE WHEN count(*) FILTER (WHERE event_name = 'view_item_list') = 0 THEN 'view_item_list events' END,
+            CASE WHEN count(*) FILTER (WHERE event_name = 'select_item') = 0 THEN 'select_item events' END,
+            CASE WHEN count(*) FILTER (WHERE event_name = 'add_to_cart') = 0 THEN 'add_to_cart events' END,
+            CASE WHEN count(*) FILTER (WHERE event_name = 'begin_checkout') = 0 THEN 'begin_checkout events' END,
+            CASE
+                WHEN count(*) FILTER (WHERE event_name = 'purchase' AND NOT is_refund) = 0 THEN 'purchase events'
+            END,
+            CASE WHEN count(*) FILTER (WHERE is_refund) = 0 THEN 'refund events' END
         ) AS empty_columns,
         nullif(array_to_string(
             list_slice(list_sort(list(DISTINCT left(event_name, 40)) FILTER (WHERE NOT is_known_event)), 1, 10), ', '

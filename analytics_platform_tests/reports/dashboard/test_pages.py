@@ -227,6 +227,32 @@ def test_days_without_earlier_ones_are_shown_with_what_some_of_them_lack(
     assert said in text(test)
 
 
+@pytest.mark.parametrize("page", ["overview", "customers"])
+def test_pages_on_visitors_and_customers_name_the_days_without_users(
+    visit: Callable[..., AppTest], tmp_path: Path, page: str
+) -> None:
+    with open_warehouse(load_settings(data_dir=tmp_path)).session() as session:
+        fill(session)
+        session.execute(
+            "UPDATE marts.data_quality_daily SET empty_columns = CASE "
+            "WHEN source = 'clickstream' AND date >= DATE '2026-11-09' THEN 'user_id' ELSE '' END"
+        )
+    assert "clickstream has no user_id on 9–16 Nov" in text(visit(page, data_dir=tmp_path))
+
+
+@pytest.mark.parametrize(("page", "column"), [("overview", "add_to_cart events"), ("products", "purchase events")])
+def test_what_all_shown_days_lack_and_earlier_ones_have_is_named(
+    visit: Callable[..., AppTest], tmp_path: Path, page: str, column: str
+) -> None:
+    with open_warehouse(load_settings(data_dir=tmp_path)).session() as session:
+        fill(session)
+        session.execute(
+            "UPDATE marts.data_quality_daily SET empty_columns = CASE "
+            f"WHEN source = 'clickstream' AND date >= DATE '2026-11-09' THEN '{column}' ELSE '' END"
+        )
+    assert f"but clickstream has no {column} on 10–16 Nov" in text(visit(page, data_dir=tmp_path))
+
+
 def test_no_day_is_written_twice_below_the_trend(visit: Callable[..., AppTest], shop: Path) -> None:
     (trend,) = charts(visit("overview", data_dir=shop))
     assert trend["encoding"]["x"]["axis"]["tickMinStep"] == 24 * 60 * 60 * 1000
@@ -234,7 +260,8 @@ def test_no_day_is_written_twice_below_the_trend(visit: Callable[..., AppTest], 
 
 def test_quality_of_some_sources_and_reasons(visit: Callable[..., AppTest], shop: Path) -> None:
     test = visit("quality", data_dir=shop)
-    assert "Some events have an unknown name and count in sessions and interactions only." in text(test)
+    said = "Events of bots are in no figure of the shop. Some events have an unknown name and count in sessions and "
+    assert f"{said}interactions only." in text(test)
     assert "&#39;wave&#39;, &#39;wiggle&#39; of clickstream" in html(test)
     assert figures(test)["Records"] == ("1,400", "+17 %")
     assert "Records of bots are counted too." in text(test) and "are left out" not in text(test)

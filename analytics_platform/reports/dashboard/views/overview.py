@@ -69,16 +69,18 @@ def show() -> None:
         with shell.card("Daily trend"):
             _trend(days, before)
         quality = records.read_quality(session, limit, chosen.days)
+        # A week without a cart was one of the shop's: that there had been carts before was in none of its days.
+        ever = records.read_quality(session, limit, queries.ALL_DAYS)
         left, right = st.columns(2, gap="small")
         with left, shell.card("Funnel"):
             steps = queries.read_funnel(session, chosen.days)
-            lacks = [*empty_columns(quality, NEEDS["funnel"]), *bad_days(quality)]
+            lacks = [*empty_columns(ever, NEEDS["funnel"], chosen.days), *bad_days(quality)]
             st.text(sentences.but(sentences.funnel_sentence(steps), lacks))
             shell.plot("funnel_plot", "Sessions with each step", steps)
             shell.table(tables.funnel_table(steps))
         with right, shell.card("Devices"):
             devices = queries.read_devices(session, chosen.days)
-            empty = empty_columns(quality, NEEDS["devices"])
+            empty = empty_columns(ever, NEEDS["devices"], chosen.days)
             st.text(sentences.but(sentences.devices_sentence(devices), [*empty, *unknown_amounts(total)]))
             then = ("device_type", queries.read_devices(session, chosen.before)) if chosen.before else None
             shell.table(tables.devices_table(devices, before=then))

@@ -55,7 +55,8 @@ def show() -> None:
             unknown = data_quality.unknown_sentence(queries.read_unknown(session, limit, chosen.days), currencies)
             events = records.read_unknown_events(session, chosen.days, sources)
             unread = {"amounts": [unknown] if unknown else [], "events": events, "fields": unread_fields(session)}
-            st.text(f"{data_quality.unread_sentence(unread)} Fields are those of all days and sources.")
+            said = data_quality.unread_sentence(unread, "Events of bots are in no figure of the shop.")
+            st.text(f"{said} Fields are those of all days and sources.")
             shell.table(tables.unread_table(unread), "")
         with shell.card("Quarantine"):
             _quarantine(session, chosen, sources, reasons)

@@ -65,9 +65,8 @@ def show_products() -> None:
         chosen = shell.choose_days(session)
         with shell.card("Best sellers"):
             best = queries.read_products(session, chosen.days, _TOP)
-            empty = empty_columns(
-                records.read_quality(session, shell.settings().max_error_rate, chosen.days), NEEDS["products"]
-            )
+            quality = records.read_quality(session, shell.settings().max_error_rate, queries.ALL_DAYS)
+            empty = empty_columns(quality, NEEDS["products"], chosen.days)
             st.text(
                 sentences.but(
                     sentences.products_sentence(best),
@@ -95,7 +94,6 @@ def show_products() -> None:
             )
         with shell.card("Product lists"):
             lists = queries.read_lists(session, _TOP)
-            quality = records.read_quality(session, shell.settings().max_error_rate, queries.ALL_DAYS)
             lacks = [*empty_columns(quality, NEEDS["lists"]), *bad_days(quality)]
             st.text(f"Over all days: {sentences.but(sentences.lists_sentence(lists), lacks)}")
             shell.table(tables.lists_table(lists), "No list was shown yet.")
@@ -103,8 +101,10 @@ def show_products() -> None:
 
 def show_customers() -> None:
     """Draw who buys and where they live, over all days."""
-    with shell.open_warehouse(*queries.CUSTOMERS) as session:
+    with shell.open_warehouse(*queries.OVERVIEW, *queries.CUSTOMERS) as session:
         found = customers.read_customer_totals(session)
+        quality = records.read_quality(session, shell.settings().max_error_rate, queries.ALL_DAYS)
+        lacks = [*empty_columns(quality, NEEDS["customers"])]
         whose = "Users of the users API and customers of the shop's database, over all days; the same id is one person."
         part = f"{whole(found['orders'])} of {count(found['all_orders'], 'order')}"
         revenue = figure(found, "revenue")
@@ -113,7 +113,7 @@ def show_customers() -> None:
         others = "; nobody there is known to have placed the others" if found["orders"] < found["all_orders"] else ""
         if found["unknown"]:
             others = f"; of their orders {whole(found['unknown'])} of unknown amount are in no sum{others}"
-        st.text(f"{whose} {theirs}{others}. {shell.NO_BOTS}")
+        st.text(f"{whose} {sentences.but(f'{theirs}{others}.', lacks)} {shell.NO_BOTS}")
         unknown = "Users in the logs that neither the users API nor the shop's database knows."
         signed_in = "Known customers whom events of a visit name."
         bought = "Known customers with an order, also those whom only the shop's database names."
