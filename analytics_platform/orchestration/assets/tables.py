@@ -83,12 +83,12 @@ def _to_build(name: str, asked: DayRange | None, touched: str | None, settings: 
 def table_asset(name: str, inputs: Sequence[str], settings: Settings) -> dg.AssetsDefinition:
     """Make the asset that fills the table `name` from `inputs`.
 
-    An asset that reads what a gate let through first checks the error rate of those sources on the days it builds; not
-    a lookup of distinct values: what is built from it does.
+    A cleaned table that reads what a gate let through first checks the error rate of those sources on the days it
+    builds; not a lookup of distinct values: what is built from it does.
     """
     contract = CONTRACTS[name]
     table, key = contract.table, asset_key(name)
-    read = () if name in LOOKUPS else inputs
+    read = inputs if table.layer == "cleaned" and name not in LOOKUPS else ()
     gated = {CONTRACTS[source].table.source for source in read if is_gated(CONTRACTS[source])}
     specs = [*([error_rate_spec(key)] if gated else []), contract_spec(key)]
 
