@@ -16,7 +16,7 @@ from analytics_platform.reports.wording import clean, listed, money, percent, sh
 from analytics_platform.sources.registry import EVENTS
 from analytics_platform.transform import DayRange, day_ranges
 
-_Judged: TypeAlias = tuple[dt.date, int, list[str]]
+_DayLacks: TypeAlias = tuple[dt.date, int, list[str]]
 """A day of a source: how many events were accepted, and the columns that all of them lack."""
 _ANY_DAY = DayRange(dt.date.min, dt.date.max)
 _TELLING = 0.01
@@ -240,7 +240,7 @@ def empty_columns(
     quality: pl.DataFrame, columns: Collection[str] = (*_OFTEN, *_SELDOM), within: DayRange = _ANY_DAY
 ) -> Iterator[str]:
     """Name the columns that the events of a source lack on some of the days only, and which days `within` these are."""
-    for source, days in _judged(quality):
+    for source, days in _lacks_by_day(quality):
         found: dict[str, list[str]] = {}
         for column in columns:
             if dates := [date for date in _days_without(column, days) if within.first <= date <= within.last]:
@@ -248,7 +248,7 @@ def empty_columns(
         yield from (f"{source} has {listed(lacking)} on {on}" for on, lacking in found.items())
 
 
-def _days_without(column: str, days: Sequence[_Judged]) -> list[dt.date]:
+def _days_without(column: str, days: Sequence[_DayLacks]) -> list[dt.date]:
     """Return the days of a source that lack a column which the others have, where that is no chance."""
     # Of a shop with 20 events a day no day had enough: nothing was said of the week that lost its referrers.
     runs = [(lacks, list(run)) for lacks, run in groupby(days, key=lambda row: column in row[2])]
@@ -263,7 +263,7 @@ def _days_without(column: str, days: Sequence[_Judged]) -> list[dt.date]:
     return found
 
 
-def _judged(quality: pl.DataFrame) -> Iterator[tuple[str, list[_Judged]]]:
+def _lacks_by_day(quality: pl.DataFrame) -> Iterator[tuple[str, list[_DayLacks]]]:
     """Give of each source its days with accepted events."""
     known = quality.filter(pl.col("rows_accepted") > 0).drop_nulls("empty_columns").sort("source", "date")
     for (source,), days in known.group_by("source", maintain_order=True):
@@ -273,11 +273,11 @@ def _judged(quality: pl.DataFrame) -> Iterator[tuple[str, list[_Judged]]]:
 
 def channel_gaps(quality: pl.DataFrame) -> Iterator[str]:
     """Name the sources that say on no day, or on some days only, where visitors came from."""
-    judged = dict(_judged(quality))
-    never = [source for source, days in judged.items() if all("referrer" in lacking for _, _, lacking in days)]
+    by_source = dict(_lacks_by_day(quality))
+    never = [source for source, days in by_source.items() if all("referrer" in lacking for _, _, lacking in days)]
     if never:
         # "On any day" stood under the seven days that the page shows, of a source that had one before.
-        dates = [date for days in judged.values() for date, _, _ in days]
+        dates = [date for days in by_source.values() for date, _, _ in days]
         on, have = span(min(dates), max(dates)), "has" if len(never) == 1 else "have"
         yield f"{listed(never)} {have} no referrer on any day of {on}{_AS_DIRECT}"
     yield from empty_columns(quality, NEEDS["attribution"])
