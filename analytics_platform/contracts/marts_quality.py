@@ -42,7 +42,7 @@ class DataQualityDaily(
     empty_columns: Text = column(
         "What no accepted event of the day has, of page_url, referrer, user_agent, items, lists, user_id, client_id, "
         "items and transaction_id of purchases, currency of amounts, and the events page_view, view_item_list, "
-        "select_item, view_item, add_to_cart, begin_checkout, purchase and refund; missing without events.",
+        "select_item, view_item, add_to_cart, begin_checkout and purchase; missing without events.",
         nullable=True,
     )
     unknown_events: Text = column(

@@ -32,9 +32,10 @@ _OFTEN = ("page_url", "referrer", "user_agent", "items", "view_item events", "it
 _SELDOM = (
     *("user_id", "client_id", "transaction_id of purchases", "currency of amounts", "page_view events"),
     *("view_item_list events", "select_item events", "add_to_cart events", "begin_checkout events"),
-    *("purchase events", "refund events"),
+    "purchase events",
 )
-"""What few events may have: a day of which none has it may be chance."""
+"""What few events may have: a day of which none has it may be chance. Refunds follow purchases by days or weeks, and
+are not among them: of a tracker that had just begun, the first weeks were said to lack them."""
 _CHANCE = 0.01
 """Days that lack what few events have are named where chance makes such a row of days less often."""
 NEEDS = {
@@ -43,7 +44,7 @@ NEEDS = {
     ),
     "attribution": ("page_url", "user_id", "client_id", "purchase events"),
     "devices": ("user_agent", "purchase events"),
-    "products": ("items", "view_item events", "items of purchases", "purchase events", "refund events"),
+    "products": ("items", "view_item events", "items of purchases", "purchase events"),
     "lists": (
         *("items", "lists", "view_item_list events", "select_item events", "view_item events", "add_to_cart events"),
         *("items of purchases", "purchase events"),

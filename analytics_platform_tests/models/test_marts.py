@@ -227,7 +227,6 @@ STEPS = (
     "add_to_cart",
     "begin_checkout",
     "purchase",
-    "refund",
 )
 
 

@@ -129,10 +129,10 @@ def test_only_the_columns_that_a_figure_needs_are_named() -> None:
             ["app has no add_to_cart events and no begin_checkout events on 8–14 Nov"],
         ),
         (lambda n: ["user_id"], []),  # it never had one
-        (lambda n: ["refund events"] * (n % 3 > 0), []),  # few a week
-        (lambda n: ["refund events"] * (n == 9), []),
-        (lambda n: ["refund events"] * (n > 11), ["app has no refund events on 13–14 Nov"]),
-        (lambda n: ["refund events"] * (n > 11 or n % 2), []),
+        (lambda n: ["purchase events"] * (n % 3 > 0), []),  # few a week
+        (lambda n: ["purchase events"] * (n == 9), []),
+        (lambda n: ["purchase events"] * (n > 11), ["app has no purchase events on 13–14 Nov"]),
+        (lambda n: ["purchase events"] * (n > 11 or n % 2), []),
     ],
 )
 def test_what_few_events_have_is_named_where_its_end_is_no_chance(

@@ -42,8 +42,7 @@ WITH day_columns AS (
             CASE WHEN count(*) FILTER (WHERE event_name = 'begin_checkout') = 0 THEN 'begin_checkout events' END,
             CASE
                 WHEN count(*) FILTER (WHERE event_name = 'purchase' AND NOT is_refund) = 0 THEN 'purchase events'
-            END,
-            CASE WHEN count(*) FILTER (WHERE is_refund) = 0 THEN 'refund events' END
+            END
         ) AS empty_columns,
         nullif(array_to_string(
             list_slice(list_sort(list(DISTINCT left(event_name, 40)) FILTER (WHERE NOT is_known_event)), 1, 10), ', '
