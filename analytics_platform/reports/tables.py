@@ -92,6 +92,7 @@ def trends_table(days: pl.DataFrame) -> TextTable | None:
     for measure in measures:
         (date, best), mean = best_day(days, measure), total.row[measure] / total.days
         average = f"{mean:,.1f}" if isinstance(mean, float) else shown(mean)
+        average = average + (" + unknown" if lacking(total.row, measure) else "")
         average = average if is_known(total.row, measure) else UNKNOWN
         alike = days.filter(pl.col(measure) == best).height
         top = f"{shown(best)} ({day(date) if alike == 1 else count(alike, 'day')})" if best > 0 else NOTHING

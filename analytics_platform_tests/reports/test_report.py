@@ -287,7 +287,7 @@ def test_a_week_of_orders_of_unknown_amount_has_no_revenue_of_nothing() -> None:
     week = days(*[(10, 2, 0)] * 7, first=dt.date(2026, 11, 8), unknown=2)
     report = make_report(facts(days=pl.concat([days(*[(10, 2, 50)] * 7), week])), AS_OF, LIMIT)
     assert report.sections[0].tables[0].rows[3] == (
-        "Revenue", "350.00 + 14 unknown", "25.00", "50.00 (7 days)", "amount unknown", "350.00", "–",
+        "Revenue", "350.00 + 14 unknown", "25.00 + unknown", "50.00 (7 days)", "amount unknown", "350.00", "–",
     )  # fmt: skip
     assert dict(make_report(facts(days=week), AS_OF, LIMIT).figures)["Net revenue"] == "amount unknown"
 

@@ -98,6 +98,8 @@ def figures(days: pl.DataFrame, before: pl.DataFrame) -> list[KeyFigure]:
             return NOTHING
         return write(getattr(then, measure), getattr(compared, measure))
 
+    # Rounded to 0 it stood beside 206 sessions.
+    visitors = whole(round(now.daily_visitors)) if now.daily_visitors >= 10 else f"{now.daily_visitors:.1f}"
     return [
         KeyFigure("Revenue", figure(now.row, "revenue"), moved("revenue"), help=_GROSS),
         KeyFigure("Refunds", figure(now.row, "refunds"), moved("refunds"), "inverse"),
@@ -105,7 +107,7 @@ def figures(days: pl.DataFrame, before: pl.DataFrame) -> list[KeyFigure]:
         KeyFigure("Orders", whole(now.orders), moved("orders")),
         KeyFigure("Average order", shown(now.average_order), moved("average_order")),
         KeyFigure("Sessions", whole(now.sessions), moved("sessions")),
-        KeyFigure("Visitors a day", whole(round(now.daily_visitors)), moved("daily_visitors"), help=_MEAN),
+        KeyFigure("Visitors a day", visitors, moved("daily_visitors"), help=_MEAN),
         KeyFigure("Conversion", percent(now.conversion), moved("conversion", points), help=_SESSIONS),
     ]
 
