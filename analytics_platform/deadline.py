@@ -15,9 +15,10 @@ class DeadlineError(Exception):
 
 
 def within(seconds: float, call: Callable[[], AnyT]) -> AnyT:
-    """Return what `call` returns, or raise what it raises; `DeadlineError` after `seconds`, while it goes on unheard.
+    """Return what `call` returns, or raise what it raises. Raises `DeadlineError` after `seconds`.
 
-    `call` runs in a thread that does not keep the process alive.
+    `call` runs in a thread. After the deadline it goes on there, and its result is dropped. It does not keep the
+    process alive.
     """
     outcome: Future[AnyT] = Future()
 

@@ -52,7 +52,7 @@ def is_missing(error: ClientError) -> bool:
 @contextmanager
 def explained(bucket: str, endpoint: str | None, setting: str) -> Iterator[None]:
     """Turn what the SDK raises for a call on a bucket into a `LakeUnreachableError`. It has retried by then."""
-    name = f"The bucket {bucket} of {setting}"
+    name, where = f"The bucket {bucket} of {setting}", f" at {masked(endpoint)}" if endpoint else ""
     try:
         yield
     except ClientError as error:
@@ -64,11 +64,9 @@ def explained(bucket: str, endpoint: str | None, setting: str) -> Iterator[None]
         ) from error
     except (HTTPClientError, EndpointConnectionError, IncompleteReadError, RetriesExceededError) as error:
         cause = error.last_exception if isinstance(error, RetriesExceededError) else error
-        where = f" at {masked(endpoint)}" if endpoint else ""
         remedy = "check the network, AWS_ENDPOINT_URL and the region, or try later"
         raise LakeUnreachableError(f"{name} cannot be reached{where}: {remedy}.") from cause
     except DeadlineError as error:
-        where = f" at {masked(endpoint)}" if endpoint else ""
         remedy = "check the network and AWS_ENDPOINT_URL"
         raise LakeUnreachableError(f"{name} gave no whole answer in time{where}: {remedy}.") from error
     except (ResponseParserError, KeyError) as error:
