@@ -121,7 +121,7 @@ def put_events(tree: exp.Query, sources: Collection[str]) -> exp.Query:
     for node in list(tree.find_all(exp.Table)):
         if f"{node.db}.{node.name}" == EVENTS_OF_SOURCES:
             alias = exp.TableAlias(this=exp.to_identifier(node.alias_or_name))
-            query = sqlglot.parse_one(_union(sources, _columns_read(node)), dialect="duckdb")
+            query = sqlglot.parse_one(_union(sources, _columns_read(node), _names_read(node)), dialect="duckdb")
             node.replace(exp.Subquery(this=query, alias=alias))
     return tree
 
@@ -135,43 +135,85 @@ def _columns_read(table: exp.Table) -> frozenset[str]:
     return frozenset({"event_name", *named})
 
 
+_NAMES = ("written", "event_name", "of_products")
+"""The names that an event may get."""
+
+
+def _names_read(table: exp.Table) -> tuple[str, ...]:
+    """Name the events that the SELECT around a table may read of it, empty for all."""
+    select, names = table.find_ancestor(exp.Select), (f"{table.alias_or_name}.event_name", "event_name")
+    if select is None or not isinstance(where := select.args.get("where"), exp.Where):
+        return ()
+    for condition in where.this.flatten() if isinstance(where.this, exp.And) else (where.this,):
+        listed = (
+            condition.expressions if isinstance(condition, exp.In) and condition.this.sql("duckdb") in names else []
+        )
+        if listed and all(each.is_string for each in listed):
+            return tuple(each.name for each in listed)
+    return ()
+
+
 _PLAIN = frozenset({"with_", "from_", "joins", "where", "qualify"})
 """The clauses of a SELECT whose rows do not depend on the columns it gives."""
 
 
 @lru_cache(maxsize=256)
 def _only(sql: str, columns: Collection[str]) -> str:
-    """Leave out of a SELECT the columns that are not needed, where that changes no row.
+    """Leave out of a SELECT, and of the queries it begins with, the columns that are not needed.
 
     DuckDB leaves them out too, after it has looked at every expression: that is most of the time of a small build.
     """
     tree = sqlglot.parse_one(sql, dialect="duckdb")
-    clauses = {key: part for key, part in tree.args.items() if part and key != "expressions"}
-    if not isinstance(tree, exp.Select) or not clauses.keys() <= _PLAIN or any(map(_makes_rows, tree.selects)):
-        return sql
-    kept, others = set[str](), {each.alias_or_name: each for each in tree.selects}
-    wanted = {*columns, *_names_in(*(part for key, part in clauses.items() if key != "with_"))}
-    while found := wanted & others.keys() - kept:  # an expression may name another column of the same SELECT
-        kept |= found
-        wanted |= _names_in(*(others[name] for name in found))
-    return tree.select(*(each for name, each in others.items() if name in kept), append=False).sql("duckdb")
+    assert isinstance(tree, exp.Query)
+    if {each.alias.lower() for each in tree.ctes} & {each.name.lower() for each in tree.find_all(exp.Column)}:
+        return sql  # the name of a query, used as a value, is a row of it with all its columns
+    wanted = set(columns)
+    for query in (tree, *(each.this for each in reversed(tree.ctes))):
+        if not _is_plain(query):
+            if query.find(exp.Star):  # DISTINCT * and a union of stars are other rows with fewer columns
+                break
+            wanted |= _names_in(query)
+            continue
+        listed = {each.alias_or_name.lower(): each for each in query.selects}
+        kept = {name for name, each in listed.items() if each.is_star}
+        before = "with_" if query is tree else ""
+        clauses = (part for key, part in query.args.items() if key not in ("expressions", before))
+        wanted |= _names_in(*clauses, *(listed[name] for name in kept))
+        while found := wanted & listed.keys() - kept:  # an expression may name another column of the same SELECT
+            kept |= found
+            wanted |= _names_in(*(listed[name] for name in found))
+        query.set("expressions", [each for name, each in listed.items() if name in kept] or query.selects[:1])
+    return tree.sql("duckdb")
+
+
+def _is_plain(query: exp.Expr) -> bool:
+    """Return whether it has the same rows whichever of its columns are left out, and none is found by its place."""
+    if not isinstance(query, exp.Select) or len({each.alias_or_name for each in query.selects}) < len(query.selects):
+        return False
+    natural = any(join.method for join in query.args.get("joins") or ())
+    named = isinstance(query.parent, exp.CTE) and query.parent.args["alias"].columns
+    clauses = {key for key, part in query.args.items() if part and key != "expressions"}
+    return clauses <= _PLAIN and not natural and not named and not any(map(_makes_rows, query.selects))
 
 
 def _makes_rows(column: exp.Expr) -> bool:
     """Return whether it may stand for several columns, or the rows may be others without it."""
-    return column.is_star or any(
-        isinstance(node, exp.UDTF) or (isinstance(node, exp.AggFunc) and not isinstance(node.parent, exp.Window))
+    return any(
+        isinstance(node, exp.UDTF | exp.Columns)
+        or (isinstance(node, exp.AggFunc) and not isinstance(node.parent, exp.Window))
         for node in column.walk()
     )
 
 
 def _names_in(*parts: object) -> set[str]:
     nodes = (node for part in parts for node in (part if isinstance(part, list) else [part]))
-    return {column.name for node in nodes if isinstance(node, exp.Expression) for column in node.find_all(exp.Column)}
+    return {each.name.lower() for node in nodes if isinstance(node, exp.Expr) for each in node.find_all(exp.Identifier)}
 
 
-def _union(sources: Collection[str], columns: Collection[str]) -> str:
-    """Write the query of all events of `sources`: `columns` of the shape, and `source` with the name of the source.
+def _union(sources: Collection[str], columns: Collection[str], names_read: Collection[str] = ()) -> str:
+    """Write the query of the events of `sources`: `columns` of the shape, and `source` with the name of the source.
+
+    All events, or not those that have another name than the ones of `names_read`.
 
     Names of events that are spelled otherwise than GA4's become GA4's, whatever their case and separators. What some
     words mean (`view`) depends on whether the event names products.
@@ -196,14 +238,17 @@ def _union(sources: Collection[str], columns: Collection[str]) -> str:
         given["event_name"] = f"{name} AS event_name"
         if "raw_event_name" in types:
             given["raw_event_name"] = f"{raw} AS raw_event_name"
-        # Of the few names that differ: to map the name of each event takes a tenth of the time of the model.
-        names = f"SELECT DISTINCT event_name AS written FROM ({query.of('event_name')}) AS given"
+        # Of the few names that differ: to map the name of each event takes a tenth of the time of the model. DuckDB
+        # would put the condition before a SELECT DISTINCT, and ask it of each event too.
+        names = f"SELECT min(event_name) AS written FROM ({query.of('event_name')}) AS given GROUP BY event_name"
+        mapped = (
+            "SELECT written, ga4_name(written) AS event_name, ga4_name_of_products(written) AS of_products, "
+            f"needs_order(written) AS needs_order FROM ({names}) AS given"
+        )
+        wanted = ", ".join(map(literal, names_read))
+        may_be = f" AND ({' OR '.join(f'names.{name} IN ({wanted})' for name in _NAMES)})" if names_read else ""
         parts.append(
-            f"SELECT {', '.join([f'{literal(source)} AS source', *given.values()])} "
-            f"FROM ({query.of(*needed)}) AS each "
-            "INNER JOIN (SELECT written, ga4_name(written) AS event_name, "
-            "ga4_name_of_products(written) AS of_products, needs_order(written) AS needs_order "
-            f"FROM ({names}) AS given) AS names "
-            "ON each.event_name = names.written"
+            f"SELECT {', '.join([f'{literal(source)} AS source', *given.values()])} FROM ({query.of(*needed)}) AS each "
+            f"INNER JOIN ({mapped}) AS names ON each.event_name = names.written{may_be}"
         )
     return " UNION ALL ".join(parts)

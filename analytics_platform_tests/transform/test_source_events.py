@@ -49,6 +49,52 @@ WRITTEN = {
     "the first rows": """
         SELECT day AS event_date, '' AS batch_id, name AS event_name, n FROM logs ORDER BY n DESC, 3 LIMIT 2
     """,
+    "a query before it": """
+        WITH read AS (SELECT *, upper(name) AS event_name, n * 2 AS twice, twice + 1 AS position FROM logs),
+        kept AS (SELECT *, page || '/' AS address FROM read WHERE twice > 10)
+        SELECT day AS event_date, '' AS batch_id, event_name, position, address FROM kept
+    """,
+    "distinct rows of a query before it": """
+        WITH read AS (SELECT day AS event_date, name AS event_name, n AS position FROM logs),
+        kept AS (SELECT DISTINCT * FROM read)
+        SELECT event_date, '' AS batch_id, event_name, position FROM kept
+    """,
+    "a union of queries before it": """
+        WITH a AS (SELECT page AS address, day AS event_date, name AS event_name FROM logs),
+        b AS (SELECT name AS address, day AS event_date, page AS event_name FROM logs),
+        together AS (SELECT * FROM a UNION ALL SELECT * FROM b)
+        SELECT event_date, '' AS batch_id, event_name, address FROM together
+    """,
+    "columns named by their place": """
+        WITH read (address, event_date, event_name) AS (SELECT page, day, name FROM logs)
+        SELECT event_date, '' AS batch_id, event_name, address FROM read
+    """,
+    "a join by the columns of the same name": """
+        WITH a AS (SELECT day AS event_date, name AS event_name, n FROM logs),
+        b AS (SELECT day AS event_date, n, page AS address FROM logs)
+        SELECT a.event_date, '' AS batch_id, a.event_name, address FROM a NATURAL JOIN b
+    """,
+    "a join by columns": """
+        WITH a AS (SELECT day AS event_date, name AS event_name, n, n + 1 AS m FROM logs),
+        b AS (SELECT n, page AS address FROM logs)
+        SELECT event_date, '' AS batch_id, event_name, m AS position, address FROM a INNER JOIN b USING (n)
+    """,
+    "names in another case": """
+        WITH read AS (SELECT day AS Event_Date, name AS Event_Name, n AS Position FROM logs)
+        SELECT event_date, '' AS batch_id, EVENT_NAME AS event_name, position FROM read
+    """,
+    "a row as a value": """
+        WITH read AS (SELECT day, name, page FROM logs), hashes AS (SELECT read AS one, day FROM read)
+        SELECT day AS event_date, '' AS batch_id, CAST(one AS VARCHAR) AS event_name, day AS position FROM hashes
+    """,
+    "no column of a query before it": """
+        WITH read AS (SELECT day AS event_date, n FROM logs)
+        SELECT 1 AS event_date, '' AS batch_id, 'a' AS event_name, 2 AS position FROM read
+    """,
+    "items of a list before it": """
+        WITH read AS (SELECT day, name, unnest([page, 'more']) AS address FROM logs)
+        SELECT day AS event_date, '' AS batch_id, name AS event_name, address FROM read
+    """,
     "items of a list": """
         SELECT day AS event_date, '' AS batch_id, name AS event_name, unnest([page, 'more']) AS address FROM logs
     """,
