@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
@@ -84,7 +85,7 @@ ORDER_AMOUNTS = ("amount", "totalamount", "totalprice", "ordertotal", "ordervalu
 REFUND_AMOUNTS = ("refundvalue", "refundamount", "amountrefunded")
 """What else than `revenue`, `value` and `total` the amounts of orders, and of refunds alone, are called."""
 
-_SEPARATORS = " _-.:/"
+_SEPARATORS = " _.:/-"
 _NO_SEPARATORS = str.maketrans("", "", _SEPARATORS)
 
 
@@ -164,11 +165,19 @@ def event_macros() -> str:
                     lambda id: id IS NOT NULL
                 )[1]
             );
-        CREATE OR REPLACE TEMP MACRO order_amount(document) AS
-            list_filter(spelled(document, {_sql_list(ORDER_AMOUNTS)}), lambda text: amount(text) IS NOT NULL)[1];
-        CREATE OR REPLACE TEMP MACRO refund_amount(document) AS
-            list_filter(spelled(document, {_sql_list(REFUND_AMOUNTS)}), lambda text: amount(text) IS NOT NULL)[1];
+        CREATE OR REPLACE TEMP MACRO order_amount(document) AS {_first_amount(ORDER_AMOUNTS)};
+        CREATE OR REPLACE TEMP MACRO refund_amount(document) AS {_first_amount(REFUND_AMOUNTS)};
     """
+
+
+def _first_amount(names: Iterable[str]) -> str:
+    """Write the first amount of a JSON object under these names, however they are spelled."""
+    letters = f"[{_SEPARATORS}]*"
+    spelled = "|".join(letters.join(map(re.escape, name)) for name in names)
+    # What works within a list is made ready anew for every 2,048 rows: 1.5 ms, of which most rows have no use.
+    has_one = literal(rf'(?i)"{letters}(?:{spelled}){letters}"|\\u')  # \u0061: letters as numbers
+    found = f"list_filter(spelled(document, {_sql_list(names)}), lambda text: amount(text) IS NOT NULL)[1]"
+    return f"CASE WHEN regexp_matches(document, {has_one}) THEN {found} END"
 
 
 def _sql_list(names: Iterable[str]) -> str:

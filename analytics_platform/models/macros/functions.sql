@@ -20,6 +20,7 @@
 -- 3 ms of CPU, once for every amount in a query, and within items anew for every 2,048 rows.
 -- currency_code: the code (ISO 4217) that a text names by itself or by a sign, in upper case; null for a missing one.
 -- A sign of several currencies ($, ¥, kr) stays as it is: which it means follows from the shop's (daily_rates.py).
+-- currency_of_sign: the same, without the short way for the usual codes.
 -- currency_in: the same for what stands beside the number in the text of an amount.
 -- is_unreadable: whether the text is there and is no amount.
 -- item_price: the price of an item, under the name of the web tracker or of GA4. pieces: its quantity, one where it is
@@ -184,9 +185,9 @@ CREATE OR REPLACE TEMP MACRO amount(amount_text) AS
     );
 CREATE OR REPLACE TEMP MACRO is_unreadable(amount_text) AS
     known(amount_text) IS NOT NULL AND amount(amount_text) IS NULL;
-CREATE OR REPLACE TEMP MACRO currency_code(currency_text) AS
-    CASE WHEN currency_text IS NOT NULL THEN list_transform(
-        [upper(known(currency_text))],
+CREATE OR REPLACE TEMP MACRO currency_of_sign(sign_text) AS
+    CASE WHEN sign_text IS NOT NULL THEN list_transform(
+        [upper(known(sign_text))],
         lambda sign: CASE WHEN sign NOT IN ('INF', '-INF', 'INFINITY', '-INFINITY') THEN coalesce(
             MAP {
                 '€': 'EUR', '£': 'GBP', '￥': '¥', '円': 'JPY', '元': 'CNY', 'CN¥': 'CNY', 'RMB': 'CNY', 'JP¥': 'JPY',
@@ -205,12 +206,17 @@ CREATE OR REPLACE TEMP MACRO currency_code(currency_text) AS
             sign
         ) END
     )[1] END;
+CREATE OR REPLACE TEMP MACRO currency_code(currency_text) AS
+    CASE  -- nearly all are written so
+        WHEN currency_text IN ('EUR', 'USD', 'GBP', 'CHF', 'JPY', 'CAD', 'AUD', 'PLN', 'SEK', 'DKK') THEN currency_text
+        ELSE currency_of_sign(currency_text)
+    END;
 CREATE OR REPLACE TEMP MACRO currency_in(amount_text) AS
     CASE WHEN amount_text IS NOT NULL AND money(amount_text) IS NULL THEN list_transform(
         [known(amount_text)],
         lambda written: CASE
             WHEN money(written) IS NULL
-                THEN currency_code(regexp_replace(written, '[-+0-9., ''’–—\x{00a0}\x{202f}０-９．，－＋]', '', 'g'))
+                THEN currency_of_sign(regexp_replace(written, '[-+0-9., ''’–—\x{00a0}\x{202f}０-９．，－＋]', '', 'g'))
         END
     )[1] END;
 CREATE OR REPLACE TEMP MACRO item_price(item) AS
