@@ -21,6 +21,7 @@ WITH owned AS (
     INNER JOIN sessionized.sessions AS sessions ON entries.session_id = sessions.session_id
     LEFT JOIN sessionized.purchases AS purchases ON events.event_id = purchases.event_id
     LEFT JOIN sessionized.buyers AS buyers ON purchases.order_id = buyers.order_id
+    WHERE events.user_id IS NOT NULL OR events.event_name = 'purchase'  -- most events name nobody
 ),
 claims AS (
     SELECT *, coalesce(buyer, named_user) AS user_id, counts AS is_counted

@@ -12,7 +12,7 @@ WITH earlier AS (
 ),
 numbered AS (
     SELECT
-        sessions.*,
+        sessions.session_id,
         CAST(coalesce(earlier.sessions, 0) + row_number() OVER (
             PARTITION BY sessions.person_id, sessions.session_date ORDER BY sessions.started_at, sessions.session_id
         ) AS BIGINT) AS session_number
@@ -20,7 +20,7 @@ numbered AS (
     LEFT JOIN earlier ON sessions.person_id = earlier.person_id AND sessions.session_date = earlier.event_date
 )
 SELECT
-    session_id,
+    sessions.session_id,
     session_date,
     date_key(session_date) AS date_key,
     sessions.client_id,
@@ -58,7 +58,8 @@ SELECT
     unknown_amounts,
     session_number,
     session_number = 1 AS is_new
-FROM numbered AS sessions
+FROM sessionized.sessions AS sessions
+INNER JOIN numbered ON sessions.session_id = numbered.session_id
 LEFT JOIN cleaned.customer_history AS customers
     ON sessions.client_id = customers.client_id
     AND customers.version > 1
