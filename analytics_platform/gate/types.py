@@ -24,6 +24,8 @@ _WHOLE = r"^-?[0-9]{1,18}$"
 _NUMBER = r"^-?[0-9]{1,10}(\.[0-9]+)?$"
 _MONEY = pl.Decimal(18, 4)
 
+_NEVER = pl.Series([None], dtype=INSTANT)
+
 Parser: TypeAlias = Callable[[pl.Series], pl.Series]
 
 _FORMS = tuple(
@@ -50,6 +52,9 @@ _REWRITTEN = (
 )
 """Rare forms in upper case → the usual: names of days and months as in mails, logs of Apache, and what JavaScript, Java
 and `date` print; ISO 8601 without separators, slashes behind the year, a decimal comma, GMT."""
+
+_REWRITABLE = r"[0-9].*(?:[a-z]|[A-Z]{3}|[/, ]|24:00)|[A-Za-z]{3}.*[0-9]|^[0-9]{8}"
+"""What a text has that one of these patterns changes."""
 
 _END_OF_DAY = r"T24:00(:00(\.0+)?)?"
 
@@ -143,7 +148,9 @@ def _parse_epoch(text: pl.Series) -> pl.Series:
 
 
 def _parse_rewritten(text: pl.Series) -> pl.Series:
-    written = text.str.to_uppercase()
+    written = text.set(~text.str.contains(_REWRITABLE), None).str.to_uppercase()
+    if written.null_count() == len(written):  # to make the patterns ready takes longer than to read a small file
+        return written.cast(INSTANT)
     for pattern, usual in _REWRITTEN:
         written = written.str.replace(pattern, usual)
     ends_day = written.str.contains(_END_OF_DAY)
@@ -156,11 +163,14 @@ def _parse_rewritten(text: pl.Series) -> pl.Series:
 
 def _parse_left(text: pl.Series, parsed: pl.Series, parsers: Iterable[Parser]) -> pl.Series:
     """Let each parser try what those before it left over."""
+    rest = (parsed.is_null() & text.is_not_null()).arg_true()
     for parse in parsers:
-        left = (parsed.is_null() & text.is_not_null()).arg_true()
-        if left.is_empty():
+        if rest.is_empty():
             break
-        parsed = parsed.scatter(left, parse(text.gather(left)))
+        found = parse(text.gather(rest))
+        if found.null_count() < len(found):  # to put even nothing among all rows takes longer than to parse
+            parsed = parsed.scatter(rest.filter(found.is_not_null()), found.drop_nulls())
+        rest = rest.filter(found.is_null())
     return parsed
 
 
@@ -171,6 +181,9 @@ def _parse_date(text: pl.Series) -> pl.Series:
     return text.str.to_date("%Y-%m-%d", strict=False).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
 
 
+_OTHERS: tuple[Parser, ...] = (_parse_date, _parse_digits, _parse_epoch, _parse_rewritten)
+
+
 def to_instants(text: pl.Series) -> pl.Series:
     """Parse times as UTC microseconds; null where the text is not a time.
 
@@ -178,10 +191,14 @@ def to_instants(text: pl.Series) -> pl.Series:
     nanoseconds, by its magnitude; 14 digits that are a date and time of 1900 to 2099 are that. 24:00 is the end of the
     day. Each form is tried on what the forms before it left over, so a uniform column costs one pass.
     """
-    first = text.is_not_null().arg_max()
-    length = len(text[first] or "") if first is not None else 0
-    parsed = _parse_form(text, _FIXED.get(length, _FORMS[0]))
-    parsed = _parse_left(text, parsed, (*_BY_FORM, _parse_date, _parse_digits, _parse_epoch, _parse_rewritten))
+    (usual,) = text.head(1000).drop_nulls().str.len_bytes().mode().sort().tail(1).to_list() or [0]
+    parsed = _parse_form(text, _FIXED.get(usual, _FORMS[0]))
+    rows = (parsed.is_null() & text.is_not_null()).arg_true()
+    if len(rows):
+        rest = text.gather(rows)
+        each = rest.unique()  # what is no time is often the same: 0000-00-00
+        found = _parse_left(each, _NEVER.new_from_index(0, len(each)), (*_BY_FORM, *_OTHERS))
+        parsed = parsed.scatter(rows, rest.replace_strict(each, found, return_dtype=INSTANT))
     return _within_python(parsed, dt.datetime.min.replace(tzinfo=dt.UTC), dt.datetime.max.replace(tzinfo=dt.UTC))
 
 
