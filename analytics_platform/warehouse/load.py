@@ -164,16 +164,16 @@ def store_verdicts(
     """Insert the verdicts' rows, duplicates included. Returns what was stored by batch id."""
     table, defaults = contract.table.name, identity_sql(contract)
     waiting = [pl.DataFrame(schema=polars_schema(contract))]
-    read, kept = dict.fromkeys(cards, 0), dict.fromkeys(cards, 0)
+    read, kept, height, size = dict.fromkeys(cards, 0), dict.fromkeys(cards, 0), 0, 0
     days, drift = {card: set[dt.date]() for card in cards}, {card: dict[str, None]() for card in cards}
     with closing(in_background((card, verdict) for card in cards for verdict in cards[card])) as ahead:
         for card, verdict in ahead:
             waiting.append(verdict.accepted)
-            height, size = (sum(each) for each in zip(*((x.height, x.estimated_size()) for x in waiting), strict=True))
+            height, size = height + verdict.accepted.height, size + int(verdict.accepted.estimated_size())
             if height >= ROWS_PER_INSERT or size >= BYTES_PER_INSERT:
                 together, whole = pl.concat(waiting), height // ROWS_PER_INSERT * ROWS_PER_INSERT or height
                 session.insert(table, together.head(whole), defaults)
-                waiting = [together.slice(whole)]
+                waiting, height, size = [together.slice(whole)], height - whole, 0
             if verdict.rejected.height:
                 known = {name: pl.lit(getattr(card, name)) for name in ("batch_id", "source", "input")}
                 rejected = cut_texts(verdict.rejected, kept[card])
