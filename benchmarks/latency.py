@@ -20,6 +20,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import dagster as dg
@@ -52,10 +53,10 @@ SELECT
 """
 
 
-def body(number: int) -> str:
-    """A message about a list and a product that no other message names."""
+def body(number: int, list_number: int | None = None) -> str:
+    """A message about a list and a product that no other message names, unless it is of the list `list_number`."""
     item = {"item_id": f"product {number}", "item_name": f"Pillow {number}", "price": 10}
-    item |= {"item_list_name": f"list {number}"}
+    item |= {"item_list_name": f"list {number if list_number is None else list_number}"}
     fields = {"user_id": f"reader {number}", "event_name": "view_item_list", "platform": "IOS", "items": [item]}
     return json.dumps({"event_timestamp": dt.datetime.now(dt.UTC).isoformat(), **fields})
 
@@ -141,14 +142,18 @@ def phases(messages: int) -> dict[str, float]:
     return {name: statistics.median(taken) for name, taken in found.items()}
 
 
-def main() -> None:
-    """Measure and report."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--lane", choices=sorted(COMMANDS), default="follow")
-    parser.add_argument("--warehouse", choices=("duckdb", "postgres"), default="duckdb")
-    parser.add_argument("--messages", type=int, default=20)
-    parser.add_argument("--events", type=int, default=10_000)
-    options = parser.parse_args()
+@dataclass(frozen=True, slots=True)
+class RunningLane:
+    """A lane that runs, and the queue it reads."""
+
+    settings: Settings
+    queue: Queue
+    process: psutil.Process
+
+
+@contextmanager
+def running_lane(name: str, warehouse: str, events: int) -> Iterator[RunningLane]:
+    """Start a queue and the lane on a new warehouse in which today has this number of events."""
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True))
         start = dt.datetime.now(dt.UTC).date() - dt.timedelta(days=3)
@@ -159,23 +164,35 @@ def main() -> None:
             "PARTITION_START": start.isoformat(),
             "AUTOMATION": "true",
         }
-        if options.warehouse == "postgres":
+        if warehouse == "postgres":
             server = stack.enter_context(serve_postgres(Path(folder) / "server"))
             environment["WAREHOUSE_URL"] = server.url
         os.environ.update(environment)
         settings = load_settings()
         prepare_home(settings)
-        fill(settings, options.events)
+        fill(settings, events)
         log = Path(tempfile.gettempdir()) / "latency_lane.log"
-        with lane(COMMANDS[options.lane], environment, log) as process:
-            queue = Queue(environment["SQS_QUEUE_URL"], environment["AWS_ENDPOINT_URL"])
-            first = seconds_until_arrived(queue, 1, settings)
-            if options.warehouse == "postgres":  # what another process loaded so recently is built with each message
-                time.sleep(OVERLAP.total_seconds())
-            used = cpu_seconds(process)
-            numbers = range(2, options.messages + 2)
-            taken = [seconds_until_arrived(queue, number, settings) for number in numbers]
-            used = cpu_seconds(process) - used
+        queue = Queue(environment["SQS_QUEUE_URL"], environment["AWS_ENDPOINT_URL"])
+        with lane(COMMANDS[name], environment, log) as process:
+            yield RunningLane(settings, queue, process)
+
+
+def main() -> None:
+    """Measure and report."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--lane", choices=sorted(COMMANDS), default="follow")
+    parser.add_argument("--warehouse", choices=("duckdb", "postgres"), default="duckdb")
+    parser.add_argument("--messages", type=int, default=20)
+    parser.add_argument("--events", type=int, default=10_000)
+    options = parser.parse_args()
+    with running_lane(options.lane, options.warehouse, options.events) as running:
+        queue, settings, process = running.queue, running.settings, running.process
+        first = seconds_until_arrived(queue, 1, settings)
+        if options.warehouse == "postgres":  # what another process loaded so recently is built with each message
+            time.sleep(OVERLAP.total_seconds())
+        used = cpu_seconds(process)
+        taken = [seconds_until_arrived(queue, number, settings) for number in range(2, options.messages + 2)]
+        used = cpu_seconds(process) - used
         parts = phases(options.messages) if options.lane == "follow" else {}
     figures = [
         Figure("first message, the lane starting", 1, first),

@@ -10,7 +10,14 @@ import duckdb
 import pytest
 
 from analytics_platform.contracts.base import SourceEvents
-from analytics_platform.transform.source_events import EventQuery, empty_tables, events_within, source_events
+from analytics_platform.transform.source_events import (
+    EventQuery,
+    empty_tables,
+    events_within,
+    put_events,
+    source_events,
+)
+from analytics_platform.transform.sql import parse
 from analytics_platform_tests.kit import built_platform, click
 
 LOGS = """
@@ -135,3 +142,35 @@ def test_only_sources_with_rows_in_the_days_are_planned(tmp_path: Path) -> None:
         assert list(events_within(session, f"event_date = DATE '{day}'")) == ["clickstream"]
         assert not events_within(session, f"event_date > DATE '{day}'")
         assert session.one("SELECT count(*) FROM cleaned.events") == (1,)
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        "event_name IN ('purchase', 'refund')",
+        "events.event_name IN ('view_item', 'add_to_cart') AND event_date IS NOT NULL",
+        "event_name IN ('order cancelled')",
+        "NOT event_name IN ('purchase')",
+        "event_name IN (lower('PURCHASE'), 'refund')",
+        "event_name IN ('purchase') OR event_name = 'view_item'",
+    ],
+)
+def test_a_model_that_reads_some_events_gets_all_of_these(tmp_path: Path, where: str) -> None:
+    names = ["page_viewed", "buy", "Order Placed", "view", "add", "order cancelled", "Refunded", "purchase"]
+    data = [{}, {"transaction_id": "T1"}, {"items": [{"item_id": "a"}]}]
+    rows = [
+        click(f"{name} {place}", "2026-03-01T10:00:00Z", name, data=each)
+        for name in names
+        for place, each in enumerate(data)
+    ]
+    every = "SELECT * FROM sources.events"
+    with built_platform(tmp_path, rows, {"cleaned.clickstream"}) as session:
+        some, whole = (
+            session.rows(put_events(parse(Path("asked.sql"), sql), ["clickstream"]).sql("duckdb"))
+            for sql in (
+                f"SELECT event_id, event_name FROM sources.events AS events WHERE {where} ORDER BY 1",
+                f"SELECT event_id, event_name FROM ({every}) AS events WHERE {where} ORDER BY 1",
+            )
+        )
+    assert some == whole
+    assert some

@@ -1,10 +1,11 @@
 -- Grain: one row per event of the clickstream.
 -- Rules: order number, revenue and items are in event_data; order number and amount of an order or a refund under any of
 -- their usual names. What a tracker wrote there has the names of a message already (trackers.py).
-WITH told AS (
+WITH named AS (
     SELECT
         *,
-        CASE WHEN event_data IS NOT NULL THEN ga4_name(event_name) END AS told_name,  -- most events are views without data
+        -- Most events are views without data: the name of each took a tenth of the time of the model.
+        CASE WHEN event_data IS NOT NULL THEN ga4_name(event_name) END AS ga4_event_name,
         fields_of(event_data) AS fields
     FROM cleaned.clickstream
 ),
@@ -14,15 +15,15 @@ parsed AS (
         struct_extract(fields, 'revenue') AS revenue_text,
         struct_extract(fields, 'value') AS value_text,
         struct_extract(fields, 'total') AS total_text,
-        CASE WHEN told_name = 'refund' THEN refund_amount(event_data) END AS refund_text,
-        CASE WHEN told_name IN ('purchase', 'refund') THEN order_amount(event_data) END AS order_text,
+        CASE WHEN ga4_event_name = 'refund' THEN refund_amount(event_data) END AS refund_text,
+        CASE WHEN ga4_event_name IN ('purchase', 'refund') THEN order_amount(event_data) END AS order_text,
         struct_extract(fields, 'currency') AS currency_text,
         struct_extract(fields, 'item_list_id') AS item_list_id,
         struct_extract(fields, 'list_id') AS list_id,
         struct_extract(fields, 'item_list_name') AS item_list_name,
         struct_extract(fields, 'list_name') AS list_name,
         struct_extract(fields, 'items') AS items_text
-    FROM told
+    FROM named
 ),
 priced AS (
     SELECT
@@ -52,7 +53,7 @@ SELECT
     known(struct_extract(fields, 'page_title')) AS page_title,
     referrer,
     user_agent,
-    CASE WHEN told_name IN ('purchase', 'refund') THEN order_id(event_data) END AS transaction_id,
+    CASE WHEN ga4_event_name IN ('purchase', 'refund') THEN order_id(event_data) END AS transaction_id,
     revenue,
     coalesce(currency_code(currency_text), currency_in(told_amount)) AS currency,
     amount(struct_extract(fields, 'tax')) AS tax,
