@@ -145,11 +145,9 @@ def _names_read(table: exp.Table) -> tuple[str, ...]:
     if select is None or not isinstance(where := select.args.get("where"), exp.Where):
         return ()
     for condition in where.this.flatten() if isinstance(where.this, exp.And) else (where.this,):
-        listed = (
-            condition.expressions if isinstance(condition, exp.In) and condition.this.sql("duckdb") in names else []
-        )
-        if listed and all(each.is_string for each in listed):
-            return tuple(each.name for each in listed)
+        is_on_name = isinstance(condition, exp.In) and condition.this.sql("duckdb") in names
+        if is_on_name and all(each.is_string for each in condition.expressions):
+            return tuple(each.name for each in condition.expressions)
     return ()
 
 
