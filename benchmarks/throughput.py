@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import argparse
 import datetime as dt
+import statistics
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import suppress
 
 from analytics_platform.orchestration.follow.batch import OVERLAP
@@ -34,7 +35,7 @@ class Sender:
         self.running, self.sent, self.since = running, list[float](), dt.datetime.now(dt.UTC).replace(microsecond=0)
 
     def send(self, messages: int) -> None:
-        """Send so many messages at once."""
+        """Send this number of messages at once."""
         numbers = range(len(self.sent) + 2, len(self.sent) + 2 + messages)
         self.running.queue.send([body(number, number % LISTS) for number in numbers])
         self.sent += [time.perf_counter()] * messages
@@ -46,13 +47,21 @@ class Sender:
             self.send(rate)
             time.sleep(max(0.0, started + second + 1 - time.perf_counter()))
 
-    def lags(self) -> Iterator[float]:
-        """Yield the lag, again and again; nothing while the warehouse is taken."""
-        while True:
+    def lags_until_visible(self, sending: threading.Thread | None = None) -> Iterator[float]:
+        """Yield the lag until all messages are visible and no more are sent.
+
+        A DuckDB file cannot be read while the lane writes it. So the lag is that at the end of the time in which the
+        oldest message may have been missing.
+        """
+        visible = 0
+        while visible < len(self.sent) or (sending is not None and sending.is_alive()):
             with suppress(WarehouseError), open_warehouse(self.running.settings).session(read_only=True) as session:
+                now, oldest = time.perf_counter(), next(iter(self.sent[visible : visible + 1]), None)
                 (visible,) = session.one(VISIBLE, {"since": str(self.since)})
-                waiting: Sequence[float] = self.sent[visible:]
-                yield time.perf_counter() - waiting[0] if waiting else 0.0
+                lag = now - oldest if oldest is not None else 0.0
+                if lag > LONGEST_S:
+                    raise SystemExit(f"a message did not arrive in {LONGEST_S:g} s")
+                yield lag
             time.sleep(0.5)
 
 
@@ -72,23 +81,16 @@ def main() -> None:
         sender = Sender(running)
         thread = threading.Thread(target=sender.keep_sending, args=(options.rate, options.seconds))
         thread.start()
-        seen = []
-        for lag in sender.lags():
-            seen.append(lag)
-            if (not thread.is_alive() and lag == 0) or lag > LONGEST_S:
-                break
+        lags, steady = list(sender.lags_until_visible(thread)), len(sender.sent)
         started = time.perf_counter()
         for _ in range(0, options.burst, AT_ONCE):
             sender.send(AT_ONCE)
         handed_in = time.perf_counter() - started
-        for lag in sender.lags():
-            if lag == 0 or lag > LONGEST_S:
-                break
+        list(sender.lags_until_visible())
         caught_up = time.perf_counter() - started
-        sent, steady = len(sender.sent), sorted(seen)
     figures = [
-        Figure(f"lag at {options.rate} messages/s, median", sent, steady[len(steady) // 2]),
-        Figure(f"lag at {options.rate} messages/s, longest", sent, steady[-1]),
+        Figure(f"lag at {options.rate} messages/s, median", steady, statistics.median(lags)),
+        Figure(f"lag at {options.rate} messages/s, longest", steady, max(lags)),
         Figure(f"{options.burst:,} messages at once, handed in", options.burst, handed_in),
         Figure(f"{options.burst:,} messages at once, all visible", options.burst, caught_up),
     ]

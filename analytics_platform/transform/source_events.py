@@ -157,14 +157,14 @@ _PLAIN = frozenset({"with_", "from_", "joins", "where", "qualify"})
 
 @lru_cache(maxsize=256)
 def _only(sql: str, columns: Collection[str]) -> str:
-    """Leave out of a SELECT, and of the queries it begins with, the columns that are not needed.
+    """Leave out of a SELECT and of its CTEs the columns that are not needed, where that changes no row.
 
     DuckDB leaves them out too, after it has looked at every expression: that is most of the time of a small build.
     """
     tree = sqlglot.parse_one(sql, dialect="duckdb")
     assert isinstance(tree, exp.Query)
     if {each.alias.lower() for each in tree.ctes} & {each.name.lower() for each in tree.find_all(exp.Column)}:
-        return sql  # the name of a query, used as a value, is a row of it with all its columns
+        return sql  # the name of a CTE, used as a value, is a row of it with all its columns
     wanted = set(columns)
     for query in (tree, *(each.this for each in reversed(tree.ctes))):
         if not _is_plain(query):

@@ -173,7 +173,8 @@ def store_verdicts(
             if height >= ROWS_PER_INSERT or size >= BYTES_PER_INSERT:
                 together, whole = pl.concat(waiting), height // ROWS_PER_INSERT * ROWS_PER_INSERT or height
                 session.insert(table, together.head(whole), defaults)
-                waiting, height, size = [together.slice(whole)], height - whole, 0
+                rest = together.slice(whole)
+                waiting, height, size = [rest], rest.height, int(rest.estimated_size())
             if verdict.rejected.height:
                 known = {name: pl.lit(getattr(card, name)) for name in ("batch_id", "source", "input")}
                 rejected = cut_texts(verdict.rejected, kept[card])

@@ -56,17 +56,17 @@ WRITTEN = {
     "the first rows": """
         SELECT day AS event_date, '' AS batch_id, name AS event_name, n FROM logs ORDER BY n DESC, 3 LIMIT 2
     """,
-    "a query before it": """
+    "a CTE": """
         WITH read AS (SELECT *, upper(name) AS event_name, n * 2 AS twice, twice + 1 AS position FROM logs),
         kept AS (SELECT *, page || '/' AS address FROM read WHERE twice > 10)
         SELECT day AS event_date, '' AS batch_id, event_name, position, address FROM kept
     """,
-    "distinct rows of a query before it": """
+    "distinct rows of a CTE": """
         WITH read AS (SELECT day AS event_date, name AS event_name, n AS position FROM logs),
         kept AS (SELECT DISTINCT * FROM read)
         SELECT event_date, '' AS batch_id, event_name, position FROM kept
     """,
-    "a union of queries before it": """
+    "a union of CTEs": """
         WITH a AS (SELECT page AS address, day AS event_date, name AS event_name FROM logs),
         b AS (SELECT name AS address, day AS event_date, page AS event_name FROM logs),
         together AS (SELECT * FROM a UNION ALL SELECT * FROM b)
@@ -94,11 +94,11 @@ WRITTEN = {
         WITH read AS (SELECT day, name, page FROM logs), hashes AS (SELECT read AS one, day FROM read)
         SELECT day AS event_date, '' AS batch_id, CAST(one AS VARCHAR) AS event_name, day AS position FROM hashes
     """,
-    "no column of a query before it": """
+    "no column of a CTE": """
         WITH read AS (SELECT day AS event_date, n FROM logs)
         SELECT 1 AS event_date, '' AS batch_id, 'a' AS event_name, 2 AS position FROM read
     """,
-    "items of a list before it": """
+    "items of a list in a CTE": """
         WITH read AS (SELECT day, name, unnest([page, 'more']) AS address FROM logs)
         SELECT day AS event_date, '' AS batch_id, name AS event_name, address FROM read
     """,
