@@ -71,6 +71,13 @@ def test_long_rows_are_written_before_they_fill_the_memory(session: Session, mon
     monkeypatch.setattr(load_module, "BYTES_PER_INSERT", 10_000)
     assert load(session, "b1", LINE.format("1" * 20_000, 1, "e1") + LINE.format(2, 1, "e2")) == Loaded(2, 0, 0)
     assert inserted[:2] == [2, 0]
+    # What is left over behind whole row groups counts too.
+    monkeypatch.setattr(load_module, "ROWS_PER_INSERT", 3)
+    inserted.clear()
+    first = "".join(LINE.format(name, 1, name) for name in ("3", "4", "5", "6" * 9_000))
+    every = [*verdicts(first, "b2"), *verdicts(LINE.format("7" * 2_000, 1, "e7"), "b2")]
+    load_batch(session, CONTRACT, BatchCard("b2", "clickstream", "f.csv", "b2", ARRIVED, "run"), every)
+    assert inserted[:3] == [3, 1, 1]
 
 
 def test_an_error_during_validation_stores_nothing(session: Session) -> None:
