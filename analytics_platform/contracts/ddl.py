@@ -105,9 +105,7 @@ def _text_sql(contract: ContractType, names: Iterable[str]) -> str:
     for name in names:
         value = quote(name)
         if name in documents:
-            # To leave nulls out takes as long as the rest, so it is asked only of what may have one.
-            says = f"CASE WHEN contains({value}, 'null') THEN json_strip_nulls({value}) ELSE {value} END"
-            text = f"nfc_normalize(json_normalize({says}))"
+            text = f"nfc_normalize(json_normalize(json_strip_nulls({value})))"
             whole = f"regexp_replace({text}, {literal(_FRACTION)}, '\\1\\2\\3\\4', 'g')"
             value = f"nullif(CASE WHEN contains({text}, '.0') THEN {whole} ELSE {text} END, '{{}}')"
         parts.append(f"epoch_us({value})" if types[name] == INSTANT else value)

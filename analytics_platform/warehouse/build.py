@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
 
+import duckdb
 import polars as pl
 from pydantic import ByteSize, TypeAdapter
 
@@ -19,7 +21,7 @@ from analytics_platform.transform.lookups.tables import LOOKUPS
 from analytics_platform.transform.model import read_model
 from analytics_platform.transform.source_events import events_within
 from analytics_platform.warehouse.narrow import has_lost_rows, keep_rows, read_whole
-from analytics_platform.warehouse.session import Publication, Session
+from analytics_platform.warehouse.session import Publication, Session, WarehouseError
 
 EVENTS_PER_GB = 2_000_000
 """The most events per GB of WAREHOUSE_MEMORY whose days are built together. With 2 GB, 50 million at once took 8 GB:
@@ -88,6 +90,28 @@ def parts_of(session: Session, days: DayRange, memory: str) -> Iterator[DayRange
     yield DayRange(first, days.last)
 
 
+@contextmanager
+def _explaining_memory(settings: Settings) -> Iterator[None]:
+    """Name the setting in the error of a build that needs more memory than DuckDB may use."""
+    try:
+        yield
+    except duckdb.OutOfMemoryException as error:
+        words = f"It needs more memory than WAREHOUSE_MEMORY ({settings.warehouse_memory}) allows: raise it."
+        raise WarehouseError(words) from error
+
+
+def _rows_of(
+    session: Session, name: str, days: DayRange | None, settings: Settings, keys: Keys | None
+) -> Query | pl.DataFrame:
+    """Plan the query of a model, for the sources that have rows of the days, or make the rows of a lookup."""
+    if name in LOOKUPS:
+        return LOOKUPS[name](session, days, settings, keys.batches if keys else ())
+    model = all_models()[name]
+    if model.reads_sources and days is not None:
+        model = read_model(model.path, tuple(events_within(session, days.holds("event_date"))))
+    return plan(model, days, settings.model_values, keys)
+
+
 def build_ranges(
     session: Session,
     name: str,
@@ -107,15 +131,9 @@ def build_ranges(
     for days in chain.from_iterable(parts):
         if is_compared:
             keep_rows(session, name, days)
-        rows: Query | pl.DataFrame
-        if name in LOOKUPS:
-            rows = LOOKUPS[name](session, days, settings, keys.batches if keys else ())
-        else:
-            model = all_models()[name]
-            if model.reads_sources and days is not None:
-                model = read_model(model.path, tuple(events_within(session, days.holds("event_date"))))
-            rows = plan(model, days, settings.model_values, keys)
-        publication = session.publish(CONTRACTS[name], rows, days)
+        with _explaining_memory(settings):
+            rows = _rows_of(session, name, days, settings, keys)
+            publication = session.publish(CONTRACTS[name], rows, days)
         reaches_others = is_compared and has_lost_rows(session, name, days)
         yield Built(days, publication, rows.sql if isinstance(rows, Query) else "", reaches_others)
         if publication.breaches:
