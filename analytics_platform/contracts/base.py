@@ -38,6 +38,7 @@ def column(
     json: bool = False,
     random: bool = False,
     amounts: tuple[str, ...] = (),
+    orders: Mapping[str, str] | None = None,
     own_id: bool = False,
     delivery: bool = False,
     sums: Sums | None = None,
@@ -49,7 +50,9 @@ def column(
     `required` column is rejected as a whole; the lack of a `usual` one is reported as drift. `json` marks text that
     must be valid JSON, `random` text that does not repeat, such as ids and hashes, and so is stored as it is.
     `amounts` are the places of amounts of money in JSON: `revenue`, or `items[].price` for those in a list. A record
-    with one that cannot be read is rejected. `own_id` marks the id that the source gives an event, `delivery` what says
+    with one that cannot be read is rejected. `orders` marks JSON in which purchases and refunds say their amount, under
+    any of its names (`event_names.py`): that must be read too. It maps names of events that GA4 lacks, as `plain_name`
+    writes them, to one of the two. `own_id` marks the id that the source gives an event, `delivery` what says
     how a record was delivered, such as when it was sent: it does not tell one record from another. `sums` says of a
     number in a fact or mart over which rows it may be summed: all, some (such as days, and not products), or none.
     """
@@ -60,7 +63,8 @@ def column(
         checks["in_range"] = {"min_value": least, "max_value": most}
     names = (source,) if isinstance(source, str) else tuple(source)
     kinds = {"required": required, "usual": usual or required, "json": json, "random": random}
-    metadata: dict[str, Any] = {"source": names, "amounts": amounts, "own_id": own_id, "delivery": delivery, **kinds}
+    metadata: dict[str, Any] = {"source": names, "own_id": own_id, "delivery": delivery, **kinds}
+    metadata |= {"amounts": amounts, "orders": orders}
     text = f"{description} {sums.capitalize()}." if sums else description
     return pa.Field(nullable=nullable, description=text, metadata=metadata | {"sums": sums}, **checks)
 

@@ -81,9 +81,21 @@ CALLS_ABOUT_PEOPLE = ("identify", "group", "alias")
 ORDER_IDS = ("transactionid", "orderid", "ordernumber", "orderno", "orderref", "orderreference", "purchaseid")
 """How the id of an order is spelled, as `plain_name` writes it; of several the first."""
 
-ORDER_AMOUNTS = ("amount", "totalamount", "totalprice", "ordertotal", "ordervalue", "transactiontotal", "$value")
-REFUND_AMOUNTS = ("refundvalue", "refundamount", "amountrefunded")
+ORDER_AMOUNTS = (
+    *("amount", "total_amount", "total_price", "order_total", "order_value", "order_amount", "grand_total"),
+    *("transaction_total", "$value", "$revenue"),
+)
+REFUND_AMOUNTS = ("refund_value", "refund_amount", "amount_refunded")
 """What else than `revenue`, `value` and `total` the amounts of orders, and of refunds alone, are called."""
+
+AMOUNTS_OF = {
+    "purchase": ("revenue", "value", "total", *ORDER_AMOUNTS),
+    "refund": (*REFUND_AMOUNTS, "revenue", "value", "total", *ORDER_AMOUNTS),
+}
+"""GA4's name of an event → what its amount is called; of several the first that says something."""
+
+CURRENCIES = ("currency_code", "$currency", "order_currency", "transaction_currency")
+"""What else than `currency` the currency of an event is called."""
 
 _SEPARATORS = " _.:/-"
 _NO_SEPARATORS = str.maketrans("", "", _SEPARATORS)
@@ -142,7 +154,8 @@ def is_purchase(name: str) -> bool:
 def event_macros() -> str:
     """Write the same as SQL: `plain_name`, `ga4_name`, which names are GA4's or need an order, and what orders have.
 
-    `ga4_name_of_products` is GA4's name of an event that names products.
+    `ga4_name_of_products` is GA4's name of an event that names products. `told_amount` is the text of the amount in the
+    JSON object of an event, whose `fields_of` are given too: of its names the first that says something (`AMOUNTS_OF`).
     """
     names = _by_plain_name()
     words = {word: _OF_PRODUCTS[name] for word, name in _by_word().items() if name in _OF_PRODUCTS}
@@ -165,18 +178,32 @@ def event_macros() -> str:
                     lambda id: id IS NOT NULL
                 )[1]
             );
-        CREATE OR REPLACE TEMP MACRO order_amount(document) AS {_first_amount(ORDER_AMOUNTS)};
-        CREATE OR REPLACE TEMP MACRO refund_amount(document) AS {_first_amount(REFUND_AMOUNTS)};
+        CREATE OR REPLACE TEMP MACRO told_amount(ga4_event_name, document, fields) AS coalesce(
+            CASE WHEN ga4_event_name = 'refund' THEN {_first_known(REFUND_AMOUNTS)} END,
+            known(struct_extract(fields, 'revenue')),
+            known(struct_extract(fields, 'value')),
+            CASE WHEN ga4_event_name IN ('purchase', 'refund')  -- the total of a search is the number of its results
+                THEN coalesce(known(struct_extract(fields, 'total')), {_first_known(ORDER_AMOUNTS)})
+            END
+        );
+        CREATE OR REPLACE TEMP MACRO other_currency(document) AS {_first_known(CURRENCIES)};
     """
 
 
-def _first_amount(names: Iterable[str]) -> str:
-    """Write the first amount of a JSON object under these names, however they are spelled."""
+def spelled_pattern(names: Iterable[str]) -> str:
+    """Write the pattern of these names in JSON, up to the closing quote, in any case and with any separators."""
     letters = f"[{_SEPARATORS}]*"
-    spelled = "|".join(letters.join(map(re.escape, name)) for name in names)
+    spelled = "|".join(letters.join(map(re.escape, plain_name(name))) for name in names)
+    return f'(?i)"{letters}(?:{spelled}){letters}'
+
+
+def _first_known(names: Iterable[str]) -> str:
+    """Write the first text of a JSON object under these names, however they are spelled, that says something."""
     # What works within a list is made ready anew for every 2,048 rows: 1.5 ms, of which most rows have no use.
-    has_one = literal(rf'(?i)"{letters}(?:{spelled}){letters}"|\\u')  # \u0061: letters as numbers
-    found = f"list_filter(spelled(document, {_sql_list(names)}), lambda text: amount(text) IS NOT NULL)[1]"
+    has_one = literal(rf'{spelled_pattern(names)}"|\\u')  # \u0061: letters as numbers
+    found = (
+        f"list_filter(spelled(document, {_sql_list(map(plain_name, names))}), lambda text: known(text) IS NOT NULL)[1]"
+    )
     return f"CASE WHEN regexp_matches(document, {has_one}) THEN {found} END"
 
 

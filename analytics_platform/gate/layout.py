@@ -9,13 +9,16 @@ from typing import BinaryIO
 import polars as pl
 
 from analytics_platform.contracts.base import ContractType
-from analytics_platform.contracts.event_names import plain_name
+from analytics_platform.contracts.event_names import AMOUNTS_OF, plain_name
 from analytics_platform.contracts.rules import check_rule
 from analytics_platform.gate.csv import HeaderError, read_header
 from analytics_platform.gate.types import kind_of
 
 EVENT_TIME = "event_at"
 """The column whose time must lie between PARTITION_START and arrival + 1 day."""
+
+EVENT_NAMES = ("event_name", "action")
+"""How sources call the column with the name of an event."""
 
 MAX_COLUMNS = 5_000
 """More are no export: every column costs time and memory for each block of records."""
@@ -38,7 +41,8 @@ def reasons_of(contract: ContractType) -> tuple[str, ...]:
             reasons.append(f"{usual}: missing")
         if dtype != pl.String or is_json:
             reasons.append(f"{usual}: not {kind_of(dtype, is_json)}")
-        reasons.extend(f"{usual}: {place} is no amount" for place in column.metadata["amounts"])
+        places = (*column.metadata["amounts"], *(AMOUNTS_OF["refund"] if column.metadata["orders"] is not None else ()))
+        reasons.extend(f"{usual}: {place} is no amount" for place in places)
         reasons.extend(f"{name}: {check_rule(name, check).reason}" for check in column.checks)
         if name == EVENT_TIME:
             reasons.append(f"{name}: out of range")

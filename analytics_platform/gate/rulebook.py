@@ -13,9 +13,10 @@ import polars as pl
 from pandera.errors import SchemaErrors
 
 from analytics_platform.contracts.base import ContractType
+from analytics_platform.contracts.event_names import AMOUNTS_OF, ga4_name, plain_name
 from analytics_platform.contracts.rules import NOT_NULL, check_rule, schema_of
-from analytics_platform.gate.layout import EVENT_TIME, usual_names
-from analytics_platform.gate.types import find_unreadable_amounts, kind_of
+from analytics_platform.gate.layout import EVENT_NAMES, EVENT_TIME, usual_names
+from analytics_platform.gate.types import find_unreadable_amounts, find_unreadable_orders, kind_of
 
 _FAILURES = {"row": pl.UInt32, "column": pl.String, "reason": pl.String}
 
@@ -40,7 +41,8 @@ class Rulebook:
 
         `values` is the text that `typed` was converted from. Of a column's broken rules the first is named.
         """
-        found = pl.concat([self._not_convertible(values, typed), self._not_valid(typed), *self._no_amounts(typed)])
+        amounts = (*self._no_amounts(typed), *self._no_order_amounts(typed))
+        found = pl.concat([self._not_convertible(values, typed), self._not_valid(typed), *amounts])
         if found.is_empty():  # as in most small files, whose cost is that of the steps
             return found.select("row", "reason")
         places = pl.DataFrame({"column": list(self._usual)}).with_row_index("place")
@@ -72,6 +74,19 @@ class Rulebook:
                 rows = given.gather(find_unreadable_amounts(documents, place, self._engine)).alias("row")
                 reason = pl.lit(f"{self._usual[name]}: {place} is no amount").alias("reason")
                 yield pl.select(rows, pl.lit(name).alias("column"), reason)
+
+    def _no_order_amounts(self, typed: pl.DataFrame) -> Iterator[pl.DataFrame]:
+        for name in self._usual:
+            if (orders := self._columns[name].metadata["orders"]) is None:
+                continue
+            given = typed[name].is_not_null().arg_true()
+            events = next(typed[each] for each in EVENT_NAMES if each in typed.columns).gather(given)
+            kinds = {each: orders.get(plain_name(each), ga4_name(each)) for each in events.unique().drop_nulls()}
+            for kind in AMOUNTS_OF:
+                rows = given.filter(events.is_in([each for each in kinds if kinds[each] == kind]))
+                found = find_unreadable_orders(typed[name].gather(rows), kind, self._engine)
+                reason = pl.format("{}: {} is no amount", pl.lit(self._usual[name]), found["place"]).alias("reason")
+                yield pl.select(rows.gather(found["row"]).alias("row"), pl.lit(name).alias("column"), reason)
 
     def _not_valid(self, typed: pl.DataFrame) -> pl.DataFrame:
         """Validate with Pandera: the broken rules of the contract, in words."""

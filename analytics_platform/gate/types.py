@@ -15,6 +15,7 @@ from typing import TypeAlias
 import duckdb
 import polars as pl
 
+from analytics_platform.contracts.event_names import AMOUNTS_OF, spelled_pattern
 from analytics_platform.contracts.missing import MISSING, UUID
 from analytics_platform.gate.exact_json import unnested
 
@@ -280,6 +281,27 @@ def find_unreadable_amounts(documents: pl.Series, place: str, engine: duckdb.Duc
     doubtful = pl.DataFrame({"place": rows, "document": documents.gather(rows)})
     sql = f"SELECT place FROM given WHERE list_bool_or(list_transform({texts}, lambda written: is_unreadable(written)))"
     return _query(engine, sql, doubtful).cast(pl.UInt32)
+
+
+def find_unreadable_orders(documents: pl.Series, kind: str, engine: duckdb.DuckDBPyConnection) -> pl.DataFrame:
+    """Find the purchases or refunds (`kind`) whose amount in JSON is none: `row` (UInt32) and `place`, its name."""
+    doubtful = rf"{spelled_pattern(AMOUNTS_OF[kind])}{_NO_PLAIN_NUMBER}|\\u"  # \u0061: letters as numbers
+    rows = documents.str.contains(doubtful).arg_true()
+    if rows.is_empty():
+        return pl.DataFrame(schema={"row": pl.UInt32, "place": pl.String})
+    sql = f"""
+        SELECT {{'row': row, 'place': told.place}} FROM (
+            SELECT row, list_filter(list_transform({list(AMOUNTS_OF[kind])}, lambda place: {{
+                'place': place,
+                'written': list_filter(
+                    spelled(document, [plain_name(place)]), lambda written: known(written) IS NOT NULL
+                )[1]
+            }}), lambda each: each.written IS NOT NULL)[1] AS told
+            FROM given
+        ) AS first_told WHERE is_unreadable(told.written)
+    """
+    found = _query(engine, sql, pl.DataFrame({"row": rows, "document": documents.gather(rows)}))
+    return found.struct.unnest().cast({"row": pl.UInt32})
 
 
 def kind_of(dtype: pl.DataType, is_json: bool) -> str:

@@ -21,16 +21,13 @@ from analytics_platform.contracts.event_names import plain_name
 from analytics_platform.contracts.functions import macros
 from analytics_platform.contracts.item_fields import is_known_field
 from analytics_platform.contracts.missing import IDS
-from analytics_platform.gate.layout import EVENT_TIME, usual_names
+from analytics_platform.gate.layout import EVENT_NAMES, EVENT_TIME, usual_names
 from analytics_platform.gate.records import REJECTED, Records, no_records, rejected_frame
 from analytics_platform.gate.rulebook import Rulebook
 from analytics_platform.gate.types import convert, item_keys_of, keys_of, present
 
 EVENT_DATE = "event_date"
 """The column with the day of an event."""
-
-EVENT_NAMES = ("event_name", "action")
-"""How sources call the column with the name of an event."""
 
 LONGEST_NAME = 100
 """Characters of an event's name that are kept of a rejected record."""

@@ -25,7 +25,7 @@ import polars as pl
 
 from analytics_platform.contracts.base import ContractType
 from analytics_platform.contracts.ddl import polars_schema
-from analytics_platform.contracts.event_names import ORDER_IDS, ga4_name, plain_name
+from analytics_platform.contracts.event_names import AMOUNTS_OF, CURRENCIES, ORDER_IDS, ga4_name, plain_name
 from analytics_platform.contracts.missing import IDS, UUID, known, known_id
 from analytics_platform.gate.exact_json import JsonError, canonical_json, read_json, unnest
 from analytics_platform.gate.types import convert, present
@@ -46,9 +46,11 @@ IDENTIFYING = {
 ERASED = "erased:"
 """How the client of an order begins whose person was erased."""
 
-_ORDER_FIELDS = (
-    *(*ORDER_IDS, "revenue", "value", "currency", "tax", "shipping", "discount", "items", "itemlistid"),
-    "itemlistname",
+_ORDER_FIELDS = frozenset(
+    (
+        *(*ORDER_IDS, *map(plain_name, (*AMOUNTS_OF["refund"], *CURRENCIES))),
+        *("currency", "tax", "shipping", "discount", "items", "itemlistid", "itemlistname"),
+    )
 )
 _ESCAPE = re.compile(r'(?:\\+|%)u([0-9a-fA-F]{4})|\\+x([0-9a-f]{2})|\\+(["/bfnrt])|[\udc80-\udcff]')
 """What stands for a sign: also a byte that is not UTF-8, which the gate writes as `\\xfc`, a file system as U+DCFC."""

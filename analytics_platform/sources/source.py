@@ -213,4 +213,4 @@ def names_read(contract: ContractType) -> frozenset[str]:
     sql = "\n".join([*macros().values(), path.read_text(encoding="utf-8") if path.exists() else ""])
     written = re.findall(r"'\$([^']*)'|\[(\s*'[^]]*)\]", sql)
     columns = chain.from_iterable(column.metadata["source"] for column in contract.columns.values())
-    return frozenset(map(plain_name, [*columns, *re.findall(r"\w+", " ".join("".join(parts) for parts in written))]))
+    return frozenset(map(plain_name, [*columns, *re.findall(r"[\w$]+", " ".join("".join(parts) for parts in written))]))

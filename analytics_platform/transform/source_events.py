@@ -228,7 +228,10 @@ def _union(sources: Collection[str], columns: Collection[str], names_read: Colle
         )
         name, needed = "names.event_name", {"event_name", *types}
         if "items_json" in query.columns:
-            name = "CASE WHEN each.items_json IS NULL THEN names.event_name ELSE names.of_products END"
+            name = (
+                "CASE WHEN names.of_products <> names.event_name AND names_products(each.items_json) "
+                "THEN names.of_products ELSE names.event_name END"
+            )
             needed.add("items_json")
         if "transaction_id" in query.columns:
             name = f"CASE WHEN names.needs_order AND each.transaction_id IS NULL THEN each.event_name ELSE {name} END"

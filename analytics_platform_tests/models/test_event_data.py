@@ -260,9 +260,49 @@ def test_an_event_was_received_when_the_export_says_or_else_when_it_arrived(tmp_
 
 
 def test_a_total_is_an_amount_where_something_is_sold(tmp_path: Path) -> None:
-    cases = [("purchase", "30 USD"), ("purchase", "free"), ("search", "12 results")]
+    cases = [("purchase", "30 USD"), ("search", "12 results")]
     rows = events_of(tmp_path, *({"name": name, "data": {"total": total}} for name, total in cases))
-    assert [(row["amount"], row["currency"]) for row in rows] == [(Decimal(30), "USD"), (None, None), (None, None)]
+    assert [(row["amount"], row["currency"]) for row in rows] == [(Decimal(30), "USD"), (None, None)]
+
+
+def test_an_order_or_a_refund_whose_amount_cannot_be_read_is_rejected_by_its_name(tmp_path: Path) -> None:
+    names = ("amount", "total_price", "order_total", "$value", "total", "value")
+    orders = [("purchase", {name: "free"}, name) for name in names]
+    orders += [("Order Completed", {"revenue": "n/a", "value": "", "Grand Total": "1.2.3", "amount": 3}, None)]
+    orders += [("checkout_completed", {"total_price": "free", "amount": None, "order_value": 3}, "total_price")]
+    names = ("refund_value", "refund_amount", "amount_refunded", "amount")
+    refunds = [("refund", {name: "abc"}, name) for name in names]
+    refunds += [("Order Refunded", {"refundAmount": "abc", "value": 100}, "refund_amount")]
+    kept: list[tuple[str, dict[str, object], str | None]] = [
+        ("refund", {"refund_value": 3, "value": 100, "amount": "two"}, None),
+        ("refund", {"refund_value": "(not set)", "revenue": 3, "amount": "two"}, None),
+        ("purchase", {"revenue": 3, "refund_value": "abc", "total": "12 pieces"}, None),
+        ("search", {"amount": "a lot", "total": "12 results", "refund_value": "abc"}, None),
+    ]
+    cases = [*orders, *refunds, *kept]
+    with built_platform(
+        tmp_path, _clicks([{"name": name, "data": data} for name, data, _ in cases]), CLEANED
+    ) as session:
+        found = dict(session.rows("SELECT position, error_reason FROM ops.quarantine"))
+        amounts = session.rows("SELECT amount FROM cleaned.events WHERE event_name IN ('purchase', 'refund')")
+    said = {place: f"event_data: {name} is no amount" for place, (_, _, name) in enumerate(cases, min(found)) if name}
+    assert found == said
+    assert amounts == [(Decimal(3),)] * 4
+
+
+def test_the_currency_of_an_order_is_read_as_it_is_spelled(tmp_path: Path) -> None:
+    names = ("currency", "currencyCode", "currency_code", "$currency", "Order Currency", "transactionCurrency")
+    cases: list[dict[str, object]] = [{"value": 5, name: "USD"} for name in names]
+    others: list[dict[str, object]] = [
+        {"value": "5 GBP", "currency_code": "USD"},
+        {"value": 5, "currency": "EUR", "currency_code": "USD"},
+        {"value": "5 GBP", "currency_code": "(not set)"},
+    ]
+    rows = _clicks([{"name": "purchase", "data": data} for data in (*cases, *others)])
+    with built_platform(tmp_path, rows, CLEANED) as session:
+        found = session.frame("SELECT currency FROM cleaned.events ORDER BY client_id")["currency"].to_list()
+        assert found == ["USD"] * len(cases) + ["USD", "EUR", "GBP"]
+        assert unread_fields(session) == []
 
 
 def test_names_in_another_case_are_read(tmp_path: Path) -> None:
@@ -319,6 +359,8 @@ def test_the_product_or_products_of_an_event_are_read_wherever_they_stand(tmp_pa
 
 def test_the_amount_of_an_order_and_of_a_refund_is_read_as_it_is_spelled(tmp_path: Path) -> None:
     orders: list[dict[str, object]] = [{name: "9.50 EUR"} for name in ("orderTotal", "amount", "total_price", "$value")]
+    orders += [{name: "9.50 EUR"} for name in ("order amount", "Grand Total", "$revenue")]
+    orders += [{"order": {"id": "T", name: 9.5, "currency": "EUR"}} for name in ("total", "total_price")]
     refunds: list[dict[str, object]] = [
         {"value": 100, "currency": "EUR", name: "9.50"} for name in ("refund_value", "refundAmount", "amount_refunded")
     ]

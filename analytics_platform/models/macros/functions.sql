@@ -30,6 +30,7 @@
 -- part_of: an amount's part of what counts of the total it is in, by how far amounts went with it. The parts of a total
 -- that is cut make exactly what counts.
 -- plain_name, ga4_name, is_known_event, needs_order, order_id: see contracts/event_names.py.
+-- told_amount, other_currency: the same. names_products: whether a JSON array has an item with id or name.
 -- spelled: the values of a JSON object under these names, each as plain_name writes it, in the order of the names.
 -- named_item: a JSON array of the one item of this name, null without a name.
 -- one_item: a JSON array of the one item a row is about, one piece of it.
@@ -121,6 +122,11 @@ CREATE OR REPLACE TEMP MACRO items_of(document) AS
             "item_list_name": "VARCHAR", "index": "VARCHAR", "item_list_index": "VARCHAR"
         }]'
     );
+CREATE OR REPLACE TEMP MACRO names_products(document) AS
+    coalesce(list_bool_or(list_transform(
+        items_of(document),
+        lambda item: known(struct_extract(item, 'item_id')) IS NOT NULL OR known(struct_extract(item, 'item_name')) IS NOT NULL
+    )), FALSE);
 CREATE OR REPLACE TEMP MACRO promotions_of(document) AS
     from_json(
         CASE WHEN json_array_length(document) > 0 THEN document ELSE '[{}]' END,

@@ -1,6 +1,6 @@
 -- Grain: one row per event of the clickstream.
--- Rules: order number, revenue and items are in event_data; order number and amount of an order or a refund under any of
--- their usual names. What a tracker wrote there has the names of a message already (trackers.py).
+-- Rules: order number, revenue and items are in event_data; order number, amount and currency of an order or a refund
+-- under any of their usual names, of the names of an amount the first that says something. What a tracker wrote there has the names of a message already (trackers.py).
 WITH named AS (
     SELECT
         *,
@@ -12,11 +12,7 @@ WITH named AS (
 parsed AS (
     SELECT
         *,
-        struct_extract(fields, 'revenue') AS revenue_text,
-        struct_extract(fields, 'value') AS value_text,
-        struct_extract(fields, 'total') AS total_text,
-        CASE WHEN ga4_event_name = 'refund' THEN refund_amount(event_data) END AS refund_text,
-        CASE WHEN ga4_event_name IN ('purchase', 'refund') THEN order_amount(event_data) END AS order_text,
+        told_amount(ga4_event_name, event_data, fields) AS told_amount,
         struct_extract(fields, 'currency') AS currency_text,
         struct_extract(fields, 'item_list_id') AS item_list_id,
         struct_extract(fields, 'list_id') AS list_id,
@@ -24,21 +20,6 @@ parsed AS (
         struct_extract(fields, 'list_name') AS list_name,
         struct_extract(fields, 'items') AS items_text
     FROM named
-),
-priced AS (
-    SELECT
-        *,
-        coalesce(
-            amount(refund_text), amount(revenue_text), amount(value_text), amount(total_text), amount(order_text)
-        ) AS revenue,
-        coalesce(
-            refund_text,
-            known(revenue_text),
-            known(value_text),
-            CASE WHEN amount(total_text) IS NOT NULL THEN known(total_text) END,
-            order_text
-        ) AS told_amount
-    FROM parsed
 )
 SELECT
     event_id,
@@ -54,8 +35,10 @@ SELECT
     referrer,
     user_agent,
     CASE WHEN ga4_event_name IN ('purchase', 'refund') THEN order_id(event_data) END AS transaction_id,
-    revenue,
-    coalesce(currency_code(currency_text), currency_in(told_amount)) AS currency,
+    amount(told_amount) AS revenue,
+    coalesce(
+        currency_code(currency_text), currency_code(other_currency(event_data)), currency_in(told_amount)
+    ) AS currency,
     amount(struct_extract(fields, 'tax')) AS tax,
     amount(struct_extract(fields, 'shipping')) AS shipping,
     amount(struct_extract(fields, 'discount')) AS discount,
@@ -70,4 +53,4 @@ SELECT
     json_list(items_text) AS items_json,
     position,
     batch_id
-FROM priced
+FROM parsed

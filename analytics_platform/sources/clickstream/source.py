@@ -38,8 +38,8 @@ class Clickstream(SourceRows, table="cleaned.clickstream", source="clickstream")
         source="event_data",
         required=True,
         json=True,
-        # Not `total`: searches say "12 results" there. One of a purchase that cannot be read is unknown.
         amounts=("revenue", "value", "items[].price", "items[].item_price", "items[].quantity"),
+        orders={},
     )
     user_agent: Text = column("The browser's own description.", nullable=True, source="user_agent", required=True)
     received_at: Instant = column("When the collector got it.", nullable=True, source="received_at", delivery=True)

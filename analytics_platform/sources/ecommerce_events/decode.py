@@ -18,6 +18,7 @@ from itertools import chain
 from typing import NamedTuple
 
 from analytics_platform.contracts.event_names import (
+    CURRENCIES,
     ORDER_AMOUNTS,
     ORDER_IDS,
     REFUND_AMOUNTS,
@@ -231,7 +232,7 @@ class _Fields:
     def spelled(self, names: tuple[str, ...]) -> tuple[str, ...]:
         """List the fields with these names, whatever their case and separators, in the order of the names."""
         found = {key: plain_name(key) for key in (*self._outer, *self._inner)}
-        return tuple(key for name in names for key, plain in found.items() if plain == name)
+        return tuple(key for name in map(plain_name, names) for key, plain in found.items() if plain == name)
 
     def are_texts(self, names: tuple[str, ...]) -> tuple[str, ...]:
         """List those of these names whose value is a text."""
@@ -291,6 +292,8 @@ def decode_fields(message: Mapping[str, object]) -> dict[str, str | None]:
         names = field.names if field.fault else fields.are_texts(field.names)
         if column == "transaction_id":
             names = (*fields.spelled(ORDER_IDS), "ecommerce.transaction_id")
+        if column == "currency":
+            names = (*names, *fields.spelled(CURRENCIES))
         kind = ga4_name(texts["event_name"] or "") if column in ("revenue", "revenue_usd") else ""
         if kind in ("purchase", "refund") and column == "revenue":
             names = (*names, "total", *fields.spelled(ORDER_AMOUNTS))  # of a search it is the number of results

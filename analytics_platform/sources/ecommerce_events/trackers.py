@@ -37,6 +37,7 @@ _OF_AN_ITEM = (
     *("position", "index", "price", "item_price", "unit_price", "quantity", "qty", "coupon"),
 )
 """What events about one product say of it."""
+_OF_AN_ORDER = {"id": "order_id", "number": "order_number"}
 _PRODUCTS = ("products", "line_items", "contents", "product", "item")
 """Fields with the products, or the one product, of an event: as Segment, Shopify's orders, Meta and logs call them."""
 _CONTEXT = {
@@ -56,7 +57,9 @@ _LINES = (
     *("collection.productVariants", "searchResult.productVariants"),
 )
 """Where `data` of an event of Shopify has products: lines of an order or a cart, or variants."""
-BODIES = frozenset(("properties", "ecommerce", *actions.BODIES, *_PRODUCTS, "product_id", "data", *_SHOPIFYS_DATA))
+BODIES = frozenset(
+    ("properties", "ecommerce", *actions.BODIES, *_PRODUCTS, "product_id", "order", "data", *_SHOPIFYS_DATA)
+)
 """Fields that only a tracker's event has."""
 
 OF_DATA = (
@@ -98,6 +101,9 @@ def plain_event(message: Mapping[str, object]) -> dict[str, object]:
                 inner = {**found, **inner}
     for fields in (inner, outer):
         action = actions.take_apart(fields) or action
+        if isinstance(order := unnest(fields.get("order")), dict):
+            del fields["order"]
+            inner = {**_renamed(order, _OF_AN_ORDER), **inner}
     outer = _renamed(outer, _NAMES)
     if (
         isinstance(call := outer.get("type"), str)

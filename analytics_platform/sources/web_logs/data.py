@@ -12,13 +12,13 @@ from bson.binary import OLD_UUID_SUBTYPE, UUID_SUBTYPE, Binary
 from bson.decimal128 import Decimal128
 from bson.objectid import ObjectId
 
-from analytics_platform.contracts.event_names import ORDER_AMOUNTS, ORDER_IDS, REFUND_AMOUNTS, plain_name
+from analytics_platform.contracts.event_names import AMOUNTS_OF, CURRENCIES, ORDER_IDS, plain_name
 from analytics_platform.contracts.missing import known
 from analytics_platform.gate.exact_json import canonical_json, unnest
 from analytics_platform.sources.ecommerce_events.trackers import BODIES, OF_DATA, plain_fields
 
-_AMOUNTS = ("revenue", "value", "total", *ORDER_AMOUNTS, *REFUND_AMOUNTS)
-"""How logs spell the value of an order or a refund, as `plain_name` writes it; of several the first."""
+_OF_ORDERS = (*AMOUNTS_OF["refund"], *CURRENCIES, *ORDER_IDS)
+"""How logs spell the amount, the currency and the id of an order or a refund."""
 _ITEM_NAMES = {
     **dict.fromkeys(("item_id", "product_id", "sku"), "item_id"),
     "item_name": "item_name",
@@ -28,7 +28,6 @@ _ITEM_NAMES = {
 }
 _PRODUCTS = ("product", "item")
 _OF_A_PRODUCT = _ITEM_NAMES | {"id": "item_id", "name": "item_name"}
-_OF_AN_ORDER = {"id": "order_id", "number": "order_number"}
 _BODIES = ("event_data", "data", "params", "properties")
 PLACES = {
     "page_url": ("page_url", "url", "page", "page_location", "current_url"),
@@ -36,11 +35,10 @@ PLACES = {
     "user_agent": ("user_agent", "ua"),
 }
 """Column → the fields of a document, or of its metadata, that say where and with what it was done; the first counts."""
-DATA_NAMES = tuple(
-    dict.fromkeys((*_BODIES, *_AMOUNTS, *_ITEM_NAMES, *OF_DATA, *sorted(BODIES), *_PRODUCTS, "order", *ORDER_IDS))
-)
+DATA_NAMES = tuple(dict.fromkeys((*_BODIES, *_OF_ORDERS, *_ITEM_NAMES, *OF_DATA, *sorted(BODIES), *_PRODUCTS)))
 """The fields of a document, or of its metadata, that the data of its event are read from."""
 _USUAL = {plain_name(name): name for name in DATA_NAMES}
+_READ = frozenset(map(plain_name, (*OF_DATA, *_OF_ORDERS)))
 
 
 def event_data(fields: Mapping[str, object], item_name: str | None) -> str | None:
@@ -51,17 +49,13 @@ def event_data(fields: Mapping[str, object], item_name: str | None) -> str | Non
     found = {name: unnest(value) for name, value in found.items()}
     for name in _BODIES:
         found |= _object(found.pop(name, None))
-    found |= {_OF_AN_ORDER.get(name, name): value for name, value in _object(found.pop("order", None)).items()}
     product = _named(found, _ITEM_NAMES) | ({"item_name": item_name} if item_name else {})
     for name in _PRODUCTS:
         product |= _named(_object(found.pop(name, None)), _OF_A_PRODUCT)
     found = plain_fields({name: value for name, value in found.items() if name not in _ITEM_NAMES})
     if not isinstance(found.get("items"), list) and product.keys() & {"item_id", "item_name", "price"}:
         found["items"] = [product]
-    amounts = [found[name] for name in _AMOUNTS if found.get(name) is not None]
-    value = next((amount for amount in amounts if known(str(amount)) is not None), None)
-    data = {name: read for name, read in found.items() if name in OF_DATA or plain_name(name) in ORDER_IDS}
-    data = {name: read for name, read in {**data, "value": value}.items() if read is not None}
+    data = {name: value for name, value in found.items() if plain_name(name) in _READ and value is not None}
     return canonical_json(data) if data else None
 
 

@@ -1,18 +1,25 @@
 -- Grain: one row per interaction log.
 -- Rules: a log knows its user, not the browser: the client is user:<user_id>. A return is one of goods here; elsewhere a
 -- visitor may return. Other actions are read as in contracts/event_names.py.
-WITH parsed AS (
+WITH named AS (
     SELECT
         *,
-        struct_extract(fields, 'value') AS value_text,
+        CASE WHEN plain_name(action) IN ('return', 'returned') THEN 'refund' ELSE action END AS event_name,
+        fields_of(event_data) AS fields
+    FROM cleaned.web_logs
+),
+parsed AS (
+    SELECT
+        *,
+        told_amount(ga4_name(event_name), event_data, fields) AS told_amount,
         coalesce(json_list(struct_extract(fields, 'items')), named_item(item_name)) AS items_json
-    FROM (SELECT *, fields_of(event_data) AS fields FROM cleaned.web_logs) AS web_logs
+    FROM named
 )
 SELECT
     event_id,
     'user:' || user_id AS client_id,
     user_id,
-    CASE WHEN plain_name(action) IN ('return', 'returned') THEN 'refund' ELSE action END AS event_name,
+    event_name,
     action AS raw_event_name,
     event_at,
     event_date,
@@ -25,8 +32,12 @@ SELECT
     device AS device_type,
     known(struct_extract(fields, 'page_title')) AS page_title,
     CASE WHEN event_data IS NOT NULL THEN order_id(event_data) END AS transaction_id,
-    amount(value_text) AS revenue,
-    coalesce(currency_code(struct_extract(fields, 'currency')), currency_in(known(value_text))) AS currency,
+    amount(told_amount) AS revenue,
+    coalesce(
+        currency_code(struct_extract(fields, 'currency')),
+        currency_code(other_currency(event_data)),
+        currency_in(told_amount)
+    ) AS currency,
     amount(struct_extract(fields, 'tax')) AS tax,
     amount(struct_extract(fields, 'shipping')) AS shipping,
     amount(struct_extract(fields, 'discount')) AS discount,

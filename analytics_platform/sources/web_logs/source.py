@@ -36,6 +36,8 @@ class WebLogs(DeliveredRows, table="cleaned.web_logs", source="web_logs"):
         nullable=True,
         source=DATA_NAMES,
         json=True,
+        amounts=("items[].price", "items[].item_price", "items[].quantity"),
+        orders={"return": "refund", "returned": "refund"},
         delivery=True,  # read from columns that identify a document already
     )
     page_url: Text = column(
