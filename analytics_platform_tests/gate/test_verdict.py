@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import io
+import json
 from collections.abc import Collection
 
 import polars as pl
@@ -14,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analytics_platform.catalog import CONTRACTS
+from analytics_platform.contracts.event_names import AMOUNTS_OF
 from analytics_platform.gate import CSV_REASONS, Origin, Verdict, read_csv, reasons_of, rulebook, validate
 from analytics_platform.gate.csv import split
 from analytics_platform.gate.types import readable
@@ -54,8 +56,10 @@ EXAMPLES = {
     "event_at: out of range": line(timestamp="2026-10-07T00:00:00Z"),
     "event_name: missing": line(event_name=""),
     "event_data: not JSON": line(event_data="{"),
-    "event_data: revenue is no amount": line(event_data='{"revenue": "free"}'),
-    "event_data: value is no amount": line(event_data='{"revenue": 1, "value": [1]}'),
+    **{
+        f"event_data: {name} is no amount": line(event_name="refund", event_data=json.dumps({name: "free"}))
+        for name in AMOUNTS_OF["refund"]
+    },
     "event_data: items[].price is no amount": line(event_data='{"items": [{"price": 1}, {"price": "1,2,3"}]}'),
     "event_data: items[].item_price is no amount": line(event_data='{"items": "[{\\"item_price\\": \\"x\\"}]"}'),
     "event_data: items[].quantity is no amount": line(event_data='{"items": [{"quantity": "two"}]}'),

@@ -277,7 +277,8 @@ def test_an_order_or_a_refund_whose_amount_cannot_be_read_is_rejected_by_its_nam
         ("refund", {"refund_value": 3, "value": 100, "amount": "two"}, None),
         ("refund", {"refund_value": "(not set)", "revenue": 3, "amount": "two"}, None),
         ("purchase", {"revenue": 3, "refund_value": "abc", "total": "12 pieces"}, None),
-        ("search", {"amount": "a lot", "total": "12 results", "refund_value": "abc"}, None),
+        ("search", {"amount": "a lot", "total": "12 results", "refund_value": "abc", "value": "shoes"}, None),
+        ("purchase", {"revenue": 3, "value": [1]}, None),
     ]
     cases = [*orders, *refunds, *kept]
     with built_platform(
@@ -287,7 +288,7 @@ def test_an_order_or_a_refund_whose_amount_cannot_be_read_is_rejected_by_its_nam
         amounts = session.rows("SELECT amount FROM cleaned.events WHERE event_name IN ('purchase', 'refund')")
     said = {place: f"event_data: {name} is no amount" for place, (_, _, name) in enumerate(cases, min(found)) if name}
     assert found == said
-    assert amounts == [(Decimal(3),)] * 4
+    assert amounts == [(Decimal(3),)] * 5
 
 
 def test_the_currency_of_an_order_is_read_as_it_is_spelled(tmp_path: Path) -> None:

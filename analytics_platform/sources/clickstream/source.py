@@ -38,7 +38,8 @@ class Clickstream(SourceRows, table="cleaned.clickstream", source="clickstream")
         source="event_data",
         required=True,
         json=True,
-        amounts=("revenue", "value", "items[].price", "items[].item_price", "items[].quantity"),
+        # Not `value`: that of a click or of a video may be a word.
+        amounts=("revenue", "items[].price", "items[].item_price", "items[].quantity"),
         orders={},
     )
     user_agent: Text = column("The browser's own description.", nullable=True, source="user_agent", required=True)
