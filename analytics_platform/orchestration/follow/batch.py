@@ -95,7 +95,8 @@ def follow_batch(
             keys = keys_of(session, ids) if since else None
             built, broken = _build(session, settings, touched, left_out, changed, keys)
             _record(session, built, context.run_id)
-            yield from _events(built, config.failed, MOST_EVENTS - OWN_EVENTS - count)
+            rows = "dagster/row_count" if keys is None else "rows published"  # of a part of the keys
+            yield from _events(built, config.failed, MOST_EVENTS - OWN_EVENTS - count, rows)
             if broken:
                 results = built[broken][-1].publication.breaches
                 words = f"{broken} was not published, nor anything of this batch: rows break its contract"
@@ -244,30 +245,33 @@ def _record(session: Session, built: Mapping[str, Sequence[Built]], run_id: str)
             record_results(session, name, results, each.days, run_id)
 
 
-def _events(built: Mapping[str, Sequence[Built]], failed: Sequence[str], most: int) -> Iterator[Event]:
-    """Tell of each table how many rows were published, and how they did against its contract.
+def _events(built: Mapping[str, Sequence[Built]], failed: Sequence[str], most: int, rows: str) -> Iterator[Event]:
+    """Tell of each table how many rows were published (metadata `rows`), and how they did against its contract.
 
-    Those that break a rule come first, then those that did last time: there may be more tables than events.
+    There may be more tables than events: checks of tables that break a rule come first, then of those that did last
+    time. A table with the same rows as before is told only where the UI would take it for old.
     """
-    checks = []
+    checks, told = [], set[str]()
     for name, parts in built.items():
-        key = asset_key(name)
-        if not parts:
-            # Said too: else the UI takes it for older than what it is made from.
-            yield dg.AssetMaterialization(key, metadata={"days": "as before"})
+        key, whole = asset_key(name), sum((each.publication for each in parts), Publication(0, (), changed=False))
+        is_fine = all(result.passed for result in whole.results)
+        if not parts or (is_fine and not whole.changed and name not in failed):
+            if not told.isdisjoint({*inputs_of(name), *CONTRACTS[name].table.foreign_keys.values()}):
+                told.add(name)
+                yield dg.AssetMaterialization(key, metadata={"days": "as before"})
             continue
+        told.add(name)
         last = parts[-1]
-        whole = sum((each.publication for each in parts), Publication(0, ()))
         if not whole.breaches:
             days, partition = (
                 " ".join(str(each.days or "all") for each in parts),
                 str(last.days.last) if last.days else None,
             )
-            metadata = {"dagster/row_count": dg.IntMetadataValue(whole.rows), "days": dg.TextMetadataValue(days)}
+            metadata = {rows: dg.IntMetadataValue(whole.rows), "days": dg.TextMetadataValue(days)}
             yield dg.AssetMaterialization(key, metadata=metadata, partition=partition)
         checks.append((name, contract_result(key, whole.results, last.sql)))
     checks.sort(key=lambda each: (each[1].passed, each[0] not in failed))
-    yield from (_evaluation(check) for _, check in checks[: max(most - len(built), 1)])
+    yield from (_evaluation(check) for _, check in checks[: max(most - len(told), 1)])
 
 
 def _evaluation(result: dg.AssetCheckResult) -> dg.AssetCheckEvaluation:

@@ -97,6 +97,20 @@ def test_a_run_has_at_most_a_hundred_events_and_tells_rows_and_day_of_each_table
     assert {"cleaned.ecommerce_events", "marts.daily_trends", "marts.customer_rfm"} <= told.keys()
 
 
+def test_a_narrowed_run_tells_the_check_of_each_table_with_other_rows_than_before(followed: Followed) -> None:
+    assert followed.follow(*messages(3, 2)).success
+    tables = ("star.fact_events", "star.fact_sessions", "marts.list_performance", "star.dim_product", "cleaned.events")
+    message = followed.put([shop_message("u9", FIRST, "view_item_list", items=[ITEM])])
+    result = followed.run({ECOMMERCE_EVENTS: [message.content_sha256]}, with_summaries=False)
+    assert len(followed.instance.get_records_for_run(result.run_id).records) <= MOST_EVENTS
+    checked = {".".join(each.asset_key.path) for each in result.get_asset_check_evaluations() if each.passed}
+    assert checked.issuperset(tables)
+    made = {".".join(each.asset_key.path): each for each in result.get_asset_materialization_events() if each.asset_key}
+    # Not as the number of rows of the table, which the UI would show.
+    facts = made["star.fact_events"].step_materialization_data.materialization.metadata
+    assert (facts["rows published"].value, "dagster/row_count" in facts) == (1, False)
+
+
 def test_after_a_broken_contract_nothing_of_the_batch_is_published_and_all_of_it_once_that_is_mended(
     followed: Followed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
