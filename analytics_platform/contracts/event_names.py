@@ -85,7 +85,10 @@ ORDER_AMOUNTS = (
     *("amount", "total_amount", "total_price", "order_total", "order_value", "order_amount", "grand_total"),
     *("transaction_total", "$value", "$revenue"),
 )
-REFUND_AMOUNTS = ("refund_value", "refund_amount", "amount_refunded")
+REFUND_AMOUNTS = (
+    *("refund_value", "refund_amount", "refund_total"),
+    *("amount_refunded", "refunded_amount", "refunded_value", "total_refunded"),
+)
 """What else than `revenue`, `value` and `total` the amounts of orders, and of refunds alone, are called."""
 
 AMOUNTS_OF = {
@@ -178,14 +181,15 @@ def event_macros() -> str:
                     lambda id: id IS NOT NULL
                 )[1]
             );
-        CREATE OR REPLACE TEMP MACRO told_amount(ga4_event_name, document, fields) AS coalesce(
-            CASE WHEN ga4_event_name = 'refund' THEN {_first_known(REFUND_AMOUNTS)} END,
-            known(struct_extract(fields, 'revenue')),
-            known(struct_extract(fields, 'value')),
-            CASE WHEN ga4_event_name IN ('purchase', 'refund')  -- the total of a search is the number of its results
-                THEN coalesce(known(struct_extract(fields, 'total')), {_first_known(ORDER_AMOUNTS)})
-            END
-        );
+        CREATE OR REPLACE TEMP MACRO told_amount(ga4_event_name, document, fields) AS
+            -- Not of others: a total of `12 results` or a value of `42 cm` was an amount in an unknown currency.
+            CASE WHEN ga4_event_name IN ('purchase', 'refund') THEN coalesce(
+                CASE WHEN ga4_event_name = 'refund' THEN {_first_known(REFUND_AMOUNTS)} END,
+                known(struct_extract(fields, 'revenue')),
+                known(struct_extract(fields, 'value')),
+                known(struct_extract(fields, 'total')),
+                {_first_known(ORDER_AMOUNTS)}
+            ) END;
         CREATE OR REPLACE TEMP MACRO other_currency(document) AS {_first_known(CURRENCIES)};
     """
 

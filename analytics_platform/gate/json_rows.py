@@ -30,8 +30,6 @@ _NOT_LINES = (
     (rb"\s*\[(?![^\n]*\]\s*\n\s*\{)", "it is one JSON array: write a line per object with `jq -c '.[]'`"),
     (rb'\s*\{\s*\n\s*["}]', "its objects go over several lines: write a line per object with `jq -c .`"),
     (rb"\s*\{[^\n]*\}\r[ \t]*\{", "its lines end with CR only: end them with LF by `tr '\\r' '\\n'`"),
-    (rb"\xff\xfe\0\0|\0\0\xfe\xff", "it is encoded as UTF-32: write UTF-8 with `iconv -f UTF-32 -t UTF-8`"),
-    (rb"\xff\xfe|\xfe\xff", "it is encoded as UTF-16: write UTF-8 with `iconv -f UTF-16 -t UTF-8`"),
     (
         # `null` is JSON, though it was said to be none.
         rb'\s*+(?:(?:null|true|false|-?\d[\d.eE+-]*+|"(?:[^"\\\n]|\\.)*+")\s*+)++\Z',
@@ -42,9 +40,27 @@ _NOT_LINES = (
 """How files begin that hold JSON, but not an object per line in UTF-8; what to do."""
 
 
+_ENCODINGS = (
+    (rb"\xff\xfe\0\0|\0\0\xfe\xff", "UTF-32"),
+    (rb"\xff\xfe|\xfe\xff", "UTF-16"),
+    # Without the mark: `{` or `[` and blanks before it.
+    (rb"(?:[ \t\r\n]\0)*[{\[]\0", "UTF-16LE"),
+    (rb"(?:\0[ \t\r\n])*\0[{\[]", "UTF-16BE"),
+)
+"""How JSON begins in other encodings than UTF-8."""
+
+
+def check_encoding(start: bytes) -> None:
+    """Raise `FileRejectedError` for a file that begins as JSON in another encoding than UTF-8."""
+    if found := next((name for form, name in _ENCODINGS if re.match(form, start)), None):
+        words = f"it is encoded as {found}: write UTF-8 with `iconv -f {found} -t UTF-8`"
+        raise FileRejectedError(f"{words}, and drop it again")
+
+
 def check_json_lines(stream: BinaryIO) -> None:
     """Raise `FileRejectedError` for a file that begins as JSON in another form than a line per object."""
     start = stream.read(1 << 16).removeprefix(codecs.BOM_UTF8)
+    check_encoding(start)
     for form, words in _NOT_LINES:
         if re.match(form, start):
             raise FileRejectedError(f"{words}, and drop it again")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import atexit
 import datetime as dt
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 
@@ -115,13 +115,13 @@ class Gate:
             place = "$" if name == ITEMS else "$.items"
             self._keys.setdefault(ITEMS, set()).update(item_keys_of(texts, place, self._engine))
 
-    def unread(self, read: Collection[str]) -> Iterator[str]:
+    def unread(self, read: Callable[[str], Collection[str]]) -> Iterator[str]:
         """Say which keys of the records' JSON, and of their items, nothing reads.
 
-        `read` has the names that are read outside of items, as `plain_name` writes them.
+        `read` gives the names that are read in a column, as `plain_name` writes them.
         """
         for name, keys in self._keys.items():
-            unread = sorted(re.sub("[,;]", " ", key) for key in keys if not is_read(name, key, read))
+            unread = sorted(re.sub("[,;]", " ", key) for key in keys if not is_read(name, key, read(name)))
             more = f" and {len(unread) - MOST_KEYS} more" if len(unread) > MOST_KEYS else ""
             if unread:
                 yield f"{UNREAD[name == 'extra'].format(name)}{', '.join(unread[:MOST_KEYS])}{more}"
@@ -176,11 +176,14 @@ def is_read(column: str, key: str, read: Collection[str]) -> bool:
 
 
 def validate(
-    records: Iterable[Records], contract: ContractType, origin: Origin, read: Collection[str] | None = None
+    records: Iterable[Records],
+    contract: ContractType,
+    origin: Origin,
+    read: Callable[[str], Collection[str]] | None = None,
 ) -> Iterator[Verdict]:
     """Validate the records of a batch, some at a time, in their order.
 
-    The last verdict says which keys of JSON are not in `read`; without it, none does.
+    The last verdict says which keys of a JSON column are not in `read` of it; without `read`, none does.
     """
     with _engine().cursor() as engine:
         gate = Gate(contract, origin, engine)

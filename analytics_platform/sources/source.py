@@ -8,7 +8,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO, ClassVar, TypeAlias
@@ -17,7 +17,7 @@ from pydantic import SecretStr
 
 from analytics_platform.contracts.base import ContractType
 from analytics_platform.contracts.event_names import plain_name
-from analytics_platform.contracts.functions import macros
+from analytics_platform.contracts.functions import macros, macros_in
 from analytics_platform.gate import FileRejectedError, Origin, Records, Verdict, reasons_of, validate
 from analytics_platform.gate.records import Positions
 from analytics_platform.lake import Batch, Lake, LakeError, check_decodable, open_decoded
@@ -199,18 +199,22 @@ class Source:
         with batch.open() as stream:
             records = self.format.read(batch, stream, self.contract, only)
             origin = Origin(batch.batch_id, batch.arrived_at, earliest)
-            yield from validate(records, self.contract, origin, names_read(self.contract) if only is None else None)
+            read = partial(names_read, self.contract)
+            yield from validate(records, self.contract, origin, read if only is None else None)
 
 
 @cache
-def names_read(contract: ContractType) -> frozenset[str]:
-    """Return the names of fields that are read of a source's records, as `plain_name` writes them.
+def names_read(contract: ContractType, column: str) -> frozenset[str]:
+    """Return the names of fields in a JSON column that are read of a source's records, as `plain_name` writes them.
 
-    These are the names that its contract has for columns, and those in `events.sql` beside it and in the models'
-    functions: in a path (`'$.items'`), or in a list of spellings (`['orderid']`).
+    These are the names in `events.sql` beside the contract, and in the functions that it calls, if that reads the
+    column; else, as of a document that is kept whole, the names that the contract has for columns.
     """
     path = Path(inspect.getfile(contract)).with_name("events.sql")
-    sql = "\n".join([*macros().values(), path.read_text(encoding="utf-8") if path.exists() else ""])
-    written = re.findall(r"'\$([^']*)'|\[(\s*'[^]]*)\]", sql)
-    columns = chain.from_iterable(column.metadata["source"] for column in contract.columns.values())
-    return frozenset(map(plain_name, [*columns, *re.findall(r"[\w$]+", " ".join("".join(parts) for parts in written))]))
+    sql = path.read_text(encoding="utf-8") if path.exists() else ""
+    if f"fields_of({column})" not in sql:
+        return frozenset(map(plain_name, chain.from_iterable(x.metadata["source"] for x in contract.columns.values())))
+    texts = "\n".join([sql, *(macros()[name] for name in macros_in(sql))])
+    # A field of `fields`, a path in the document, a list of spellings. The words of other texts in SQL are no names.
+    found = re.findall(r"(?i)struct_extract\(fields, '(\w+)'|'\$\.(\w+)'|spelled\(document, \[([^]]*)\]", texts)
+    return frozenset(map(plain_name, re.findall(r"[\w$]+", " ".join(map(" ".join, found)))))

@@ -270,7 +270,7 @@ def unread_fields(session: Session) -> list[str]:
     found: dict[tuple[str, str], set[str]] = {}
     for source, drift in said:
         for column, names in _UNREAD.findall(drift) if source in SOURCES else ():
-            read = names_read(SOURCES[source].contract)
+            read = names_read(SOURCES[source].contract, column)
             unread = (name for name in names.split(", ") if not is_read(column, name, read))
             found.setdefault((source, column), set()).update(unread)
     return [

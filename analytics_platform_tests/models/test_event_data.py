@@ -273,6 +273,7 @@ def test_an_order_or_a_refund_whose_amount_cannot_be_read_is_rejected_by_its_nam
     names = ("refund_value", "refund_amount", "amount_refunded", "amount")
     refunds = [("refund", {name: "abc"}, name) for name in names]
     refunds += [("Order Refunded", {"refundAmount": "abc", "value": 100}, "refund_amount")]
+    refunds += [("refund", {"refunded_amount": "abc"}, "refunded_amount")]
     kept: list[tuple[str, dict[str, object], str | None]] = [
         ("refund", {"refund_value": 3, "value": 100, "amount": "two"}, None),
         ("refund", {"refund_value": "(not set)", "revenue": 3, "amount": "two"}, None),
@@ -367,9 +368,58 @@ def test_the_amount_of_an_order_and_of_a_refund_is_read_as_it_is_spelled(tmp_pat
     ]
     cases = [{"name": "purchase", "data": data} for data in orders]
     cases += [{"name": "Order Refunded", "data": data} for data in [*orders, *refunds]]
+    refunds += [{"value": 100, "refundedAmount": "9.50 EUR"}]
     others = [{"name": "search", "data": {"amount": 12}}, {"name": "purchase", "data": {"value": 3, "refund_value": 1}}]
     found = [(event["amount"], event["currency"]) for event in events_of(tmp_path, *cases, *others)]
     assert found == [(Decimal("9.50"), "EUR")] * len(cases) + [(None, None), (Decimal(3), None)]
+
+
+def test_a_field_that_says_nothing_hides_none_that_does(tmp_path: Path) -> None:
+    one = {"product_id": "A", "price": 12.5}
+    inner = {"order_id": "T", "value": 12.5, "currency": "USD", "products": [one]}
+    outer: list[dict[str, object]] = [{name: None} for name in ("currency", "value", "order_id", "items")]
+    outer += [{"currency": "", "value": "undefined", "items": [], "order_id": "(not set)"}]
+    forms = [{**each, body: inner} for each in outer for body in ("ecommerce", "properties", "order")]
+    forms += [{"properties": form} for form in forms if "properties" not in form] + [
+        {**inner, "items": items} for items in ([], None, "", {})
+    ]
+    forms += [{"Order": {"ID": "T", "Value": 12.5, "Currency": "USD"}, "products": [one]}]
+    with built_platform(tmp_path, _clicks([{"name": "purchase", "data": form} for form in forms]), CLEANED) as session:
+        found = session.rows(
+            "SELECT client_id, transaction_id, events.amount, events.currency, product_id "
+            "FROM cleaned.events AS events LEFT JOIN cleaned.event_items USING (event_id) ORDER BY client_id"
+        )
+    for form, (_, *read) in zip(forms, found, strict=True):
+        assert read == ["T", Decimal("12.5"), "USD", "A"], form
+
+
+def test_how_many_of_the_one_product_and_its_price_may_stand_beside_it(tmp_path: Path) -> None:
+    cases: list[dict[str, object]] = [
+        {"product": {"id": "A", "price": 3}, "quantity": 2},
+        {"item": {"sku": "A", "price": 3, "quantity": 2}, "quantity": 9},
+        {"product": {"product_id": "A"}, "price": 3, "qty": 2},
+        {"item": {"id": "A", "unit_price": 3}, "pieces": 2},
+    ]
+    for (item,) in items_of(tmp_path, *cases):
+        assert (item["product_id"], item["price"], item["quantity"]) == ("A", Decimal(3), 2)
+
+
+def test_what_is_read_of_orders_alone_is_no_currency_of_other_events(tmp_path: Path) -> None:
+    cases = [("form_submit", "42 cm"), ("view_item", "ab 12 €"), ("search", "john"), ("purchase", "12 €")]
+    rows = events_of(tmp_path, *({"name": name, "data": {"value": value}} for name, value in cases))
+    assert [row["currency"] for row in rows] == [None, None, None, "EUR"]
+
+
+def test_fields_that_nothing_reads_are_named_whatever_columns_and_functions_are_called(tmp_path: Path) -> None:
+    cases: list[tuple[str, dict[str, object]]] = [
+        ("page_view", {"user_id": "42", "referrer": "https://a.example/", "timestamp": 1}),
+        ("page_view", {"screen": "home", "document": "d", "end": 1, "index": 5, "replace": 1}),
+        ("purchase", {"transaction_id": "P", "price": 70, "quantity": 2, "value": 3}),
+    ]
+    rows = _clicks([{"name": name, "data": data} for name, data in cases])
+    with built_platform(tmp_path, rows, ["cleaned.clickstream"]) as session:
+        names = "document, end, index, price, quantity, referrer, replace, screen, timestamp, user_id"
+        assert unread_fields(session) == [f"{names} in event_data of clickstream"]
 
 
 def test_fields_of_items_that_nothing_reads_are_named(tmp_path: Path) -> None:

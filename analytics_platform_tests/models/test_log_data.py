@@ -151,6 +151,30 @@ def test_a_log_that_names_its_page_and_browser_has_both_and_a_bot_is_known_by_it
         assert unread_fields(session) == []
 
 
+def test_what_a_log_says_inside_other_fields_is_read_or_named(tmp_path: Path) -> None:
+    platform = open_with_tables(tmp_path)
+    product = {"name": "Hawaiian", "price": 5}
+    documents = [
+        log(1, NOON, "buy", product=product | {"pieces": 3}, order_id="T1"),
+        log(2, NOON, "buy", product=product | {"weight": 3}, quantity=3, order_id="T2"),
+        log(
+            3,
+            NOON,
+            "buy",
+            metadata={"order": {"id": "T3", "total": 15, "note": "x"}, "product": '{"name": "Lamp", "price": 7.5}'},
+        ),
+        log(4, NOON, "buy", items=["Hawaiian"], total=15, data={"gift": True}, cart=[product], order="T4"),
+    ]
+    _build(platform, documents)
+    with platform.session(read_only=True) as session:
+        found = session.rows("SELECT transaction_id, amount FROM cleaned.events ORDER BY user_id")
+        assert found == [("T1", Decimal(15)), ("T2", Decimal(15)), ("T3", Decimal(15)), (None, Decimal(15))]
+        assert unread_fields(session) == [
+            "cart, gift, items that are no object, note, order in event_data of web_logs",
+            "weight in items of web_logs",
+        ]
+
+
 def test_fields_of_a_log_that_nothing_reads_are_named_and_those_that_are_read_are_not(tmp_path: Path) -> None:
     platform = open_with_tables(tmp_path)
     _build(platform, [log(1, NOON, "buy", "Lamp", amount=20, orderId="T", warehouse="N", metadata={"gift": True})])

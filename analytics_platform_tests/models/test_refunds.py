@@ -192,3 +192,15 @@ def test_a_refund_gives_back_what_it_names_and_never_more_than_the_order(tmp_pat
         assert dict(products) == expected
         unknown = session.rows("SELECT kind, reason, events, excess FROM marts.unknown_amounts ORDER BY reason")
         assert unknown == [("refund", "items of unknown amount", 1, 0), ("refund", "more than the order", 7, 149)]
+
+
+def test_a_refund_whose_items_cannot_be_read_is_unknown_and_not_the_whole_order(tmp_path: Path) -> None:
+    lines = [{"item_id": "x", "price": 5}, {"item_id": "y", "price": 2}]
+    unreadable: tuple[object, ...] = ("x, one piece", {"bad": 1}, 3)
+    rows = [buy("k", n, value=7, items=lines) for n in range(1, 5)]
+    rows += [give_back("k", n, items=items) for n, items in enumerate(unreadable, 1)]
+    rows.append(give_back("k", 4, items=[], products=[{"product_id": "x", "price": 5}]))
+    with sold(tmp_path, rows) as (_, session):
+        assert orders(session, "refunded") == {"1": (0,), "2": (0,), "3": (0,), "4": (5,)}
+        unknown = session.rows("SELECT kind, events FROM marts.unknown_amounts")
+        assert unknown == [("refund", len(unreadable))]

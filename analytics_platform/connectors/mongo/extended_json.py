@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from json.encoder import encode_basestring
 from typing import Any
 
@@ -43,6 +44,8 @@ def to_extended_json(value: Any) -> str:
         return "[" + ",".join([to_extended_json(element) for element in value]) + "]"
     if kind is ObjectId:
         return f'{{"$oid":"{value}"}}'
+    if kind is Decimal:  # of JSON in a text
+        return f'{{"$numberDecimal":"{value}"}}'
     return json_util.dumps(value, json_options=_CANONICAL, separators=(",", ":"), ensure_ascii=False)
 
 

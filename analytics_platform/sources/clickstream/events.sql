@@ -50,7 +50,11 @@ SELECT
     known(struct_extract(fields, 'promotion_name')) AS promotion_name,
     known(struct_extract(fields, 'creative_name')) AS creative_name,
     known(struct_extract(fields, 'creative_slot')) AS creative_slot,
-    json_list(items_text) AS items_json,
+    CASE
+        -- Without, a refund of items that cannot be read gave the whole order back.
+        WHEN ga4_event_name = 'refund' AND contains(event_data, '"items that are no list"') THEN '[{}]'
+        ELSE json_list(items_text)
+    END AS items_json,
     position,
     batch_id
 FROM parsed

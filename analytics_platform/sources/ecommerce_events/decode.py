@@ -28,7 +28,15 @@ from analytics_platform.contracts.event_names import (
     usually_named,
 )
 from analytics_platform.contracts.missing import CLIENT, IDS, known, known_id, own_client
-from analytics_platform.gate.exact_json import JsonError, JsonFault, canonical_json, plain_text, read_json, unnest
+from analytics_platform.gate.exact_json import (
+    JsonError,
+    JsonFault,
+    canonical_json,
+    number_of,
+    plain_text,
+    read_json,
+    unnest,
+)
 from analytics_platform.gate.records import MalformedError
 from analytics_platform.sources.ecommerce_events.ga4_rows import flatten
 from analytics_platform.sources.ecommerce_events.items import ItemsError, parse_items
@@ -238,6 +246,16 @@ class _Fields:
         """List those of these names whose value is a text."""
         return tuple(name for name in names if isinstance(self._outer.get(name, self._inner.get(name)), str))
 
+    def without_words(self, names: tuple[str, ...]) -> tuple[str, ...]:
+        """Leave out those of these names whose value says something that is no number."""
+
+        def is_one(value: object) -> bool:
+            if isinstance(value, str):
+                return known(value) is None or number_of(value.strip()) is not None
+            return value is None or (isinstance(value, int | Decimal) and not isinstance(value, bool))
+
+        return tuple(name for name in names if is_one(self._outer.get(name)) and is_one(self._inner.get(name)))
+
     def hold_null(self, names: tuple[str, ...]) -> bool:
         """Tell whether one of these names is there with null."""
         return any(fields.get(name, "") is None for fields in (self._outer, self._inner) for name in names)
@@ -282,6 +300,26 @@ def decode_message(body: str) -> dict[str, str | None]:
     return decode_fields(plain_event(message))
 
 
+def _names_of(column: str, fields: _Fields, event_name: str) -> tuple[str, ...]:
+    """List the fields from which a column of an event of this name of GA4 is read, that which counts first."""
+    field = _FIELDS[column]
+    match column, event_name:
+        case "transaction_id", _:
+            return (*fields.spelled(ORDER_IDS), "ecommerce.transaction_id")
+        case "currency", _:
+            return (*field.names, *fields.spelled(CURRENCIES))
+        case "revenue", "purchase":
+            return (*field.names, "total", *fields.spelled(ORDER_AMOUNTS))
+        case "revenue", "refund":  # GA4's may have the order's revenue beside, or 0
+            own = (*fields.spelled(REFUND_AMOUNTS), "ecommerce.refund_value")
+            return (*own, *field.names, "total", *fields.spelled(ORDER_AMOUNTS))
+        case "revenue", _:  # the value of a click or of a form may be a word
+            return fields.without_words(field.names)
+        case "revenue_usd", "refund":
+            return ("ecommerce.refund_value_in_usd", *field.names)
+    return field.names if field.fault else fields.are_texts(field.names)
+
+
 def decode_fields(message: Mapping[str, object]) -> dict[str, str | None]:
     """Decode the fields of a message, or a row of GA4's export, into `COLUMNS`. Raises `MessageError`, nothing else."""
     fields = _Fields(flatten(usually_named(message, _USUAL)))
@@ -289,18 +327,7 @@ def decode_fields(message: Mapping[str, object]) -> dict[str, str | None]:
     texts: dict[str, str | None] = dict.fromkeys(COLUMNS)
     for column, field in _FIELDS.items():
         clean = known_id if column in IDS else known
-        names = field.names if field.fault else fields.are_texts(field.names)
-        if column == "transaction_id":
-            names = (*fields.spelled(ORDER_IDS), "ecommerce.transaction_id")
-        if column == "currency":
-            names = (*names, *fields.spelled(CURRENCIES))
-        kind = ga4_name(texts["event_name"] or "") if column in ("revenue", "revenue_usd") else ""
-        if kind in ("purchase", "refund") and column == "revenue":
-            names = (*names, "total", *fields.spelled(ORDER_AMOUNTS))  # of a search it is the number of results
-        if kind == "refund":  # GA4's may have the order's revenue beside, or 0
-            own = fields.spelled(REFUND_AMOUNTS) if column == "revenue" else ()
-            names = (*own, f"ecommerce.refund_value{'_in_usd' if column == 'revenue_usd' else ''}", *names)
-        value = fields.take(names, clean)
+        value = fields.take(_names_of(column, fields, ga4_name(texts["event_name"] or "")), clean)
         text = None if value is None else field.convert(value)
         texts[column] = text and clean(text)
         if texts[column] is None and (value is not None or (column == "event_at" and has_null_time)):

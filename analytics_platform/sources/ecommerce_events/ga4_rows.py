@@ -41,6 +41,8 @@ def flatten(row: Mapping[str, object]) -> dict[str, object]:
             case _:  # in another form: it stays in one piece
                 return fields
     fields.pop("event_params", None)
+    if "user_pseudo_id" in fields:  # a parameter client_id, as tag managers add to purchases, made it another visitor
+        fields["client_id"] = fields.pop("user_pseudo_id")
     fields.pop("event_date", None)  # the day of event_timestamp, in the time zone of the property
     for name in ("tax", "shipping"):
         if name not in params and (found := fields.pop(f"ecommerce.{name}_value", None)) is not None:

@@ -37,6 +37,7 @@ _OF_AN_ITEM = (
     *("position", "index", "price", "item_price", "unit_price", "quantity", "qty", "coupon"),
 )
 """What events about one product say of it."""
+_BESIDE_A_PRODUCT = ("price", "item_price", "unit_price", "quantity", "qty", "item_quantity", "pieces")
 _OF_AN_ORDER = {"id": "order_id", "number": "order_number"}
 _PRODUCTS = ("products", "line_items", "contents", "product", "item")
 """Fields with the products, or the one product, of an event: as Segment, Shopify's orders, Meta and logs call them."""
@@ -98,12 +99,14 @@ def plain_event(message: Mapping[str, object]) -> dict[str, object]:
         for fields in (inner, outer):
             if isinstance(found := unnest(fields.get(name)), dict):
                 del fields[name]
-                inner = {**found, **inner}
+                inner = with_others(inner, found)
     for fields in (inner, outer):
         action = actions.take_apart(fields) or action
-        if isinstance(order := unnest(fields.get("order")), dict):
-            del fields["order"]
-            inner = {**_renamed(order, _OF_AN_ORDER), **inner}
+        for name in [name for name in fields if plain_name(name) == "order"]:
+            if isinstance(order := unnest(fields[name]), dict):
+                del fields[name]
+                named = {str(key): _OF_AN_ORDER.get(plain_name(str(key)), str(key)) for key in order}
+                inner = with_others(inner, _renamed(order, named))
     outer = _renamed(outer, _NAMES)
     if (
         isinstance(call := outer.get("type"), str)
@@ -117,7 +120,7 @@ def plain_event(message: Mapping[str, object]) -> dict[str, object]:
     data |= {name: inner.pop(name) for name in _SHOPIFYS_DATA if isinstance(inner.get(name), dict)}
     is_shopifys = bool(data.keys() & _SHOPIFYS_DATA) or {"clientId", "name", "data"} <= message.keys()
     if is_shopifys:
-        outer, inner = _renamed(outer, {"name": "event_name", "id": "event_id"}), {**_shopifys(data), **inner}
+        outer, inner = _renamed(outer, {"name": "event_name", "id": "event_id"}), with_others(inner, _shopifys(data))
         outer["data"] = data
     for fields in (inner, outer):
         _list_products(fields)
@@ -133,7 +136,7 @@ def plain_event(message: Mapping[str, object]) -> dict[str, object]:
     for name in outer.keys() & {"context", "data"}:
         if (left := _pruned(outer.pop(name))) is not None:
             outer[name] = left
-    return {**outer, "params": inner} if inner and "params" not in outer else {**inner, **outer}
+    return {**outer, "params": inner} if inner and "params" not in outer else with_others(outer, inner)
 
 
 def plain_data(document: str | None) -> str | None:
@@ -154,7 +157,7 @@ def plain_fields(found: Mapping[str, object]) -> dict[str, object]:
         if "event_name" not in fields:  # that of an action: the record around this body has its own
             event.pop("event_name", None)
         inner = event.pop("params", None)
-        fields = usually_named({**inner, **event} if isinstance(inner, dict) else event, _USUAL)
+        fields = usually_named(with_others(event, inner) if isinstance(inner, dict) else event, _USUAL)
     items = fields.get("items")
     if isinstance(items, list) and (others := [x for x in items if not isinstance(x, dict | None)]):
         # As below. Each stays an item of which nothing is known: it was bought as much as those beside it.
@@ -167,6 +170,17 @@ def plain_fields(found: Mapping[str, object]) -> dict[str, object]:
             # An order keeps the rest. This is no name that is read, so the ledger says that nothing reads it.
             fields["items that are no list"] = fields.pop("items")
     return fields
+
+
+def _says(value: object) -> bool:
+    """Tell whether a value says something: null, an empty list or object, and `(not set)` say nothing."""
+    return known(value) is not None if isinstance(value, str) else value is not None and value != [] and value != {}
+
+
+def with_others(fields: Mapping[str, object], others: Mapping[str, object]) -> dict[str, object]:
+    """Give the fields, and of `others` those that they lack or of which they say nothing."""
+    # A currency of null beside an order in dollars made it one of the shop's currency.
+    return {**others, **{name: value for name, value in fields.items() if _says(value) or name not in others}}
 
 
 def _renamed(fields: Mapping[str, object], names: Mapping[str, str]) -> dict[str, object]:
@@ -197,12 +211,13 @@ def _pruned(value: object) -> object:
 
 def _list_products(fields: dict[str, object]) -> None:
     """Make `items` of the list of products, or of the one product that the fields themselves are about."""
-    if "items" in fields:
+    if _says(fields.get("items")):
         return
     for name in _PRODUCTS:
         products = unnest(fields.get(name))
         if isinstance(products, dict) and names_a_product(products):
-            products = [products]
+            # How many of it, and at which price, may stand beside it.
+            products = [with_others(products, {x: fields.pop(x) for x in _BESIDE_A_PRODUCT if x in fields})]
         if isinstance(products, list) and (
             name == "products" or any(isinstance(each, dict) and names_a_product(each) for each in products)
         ):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import math
 from collections.abc import Mapping
-from decimal import Decimal
 from uuid import UUID
 
 from bson.binary import OLD_UUID_SUBTYPE, UUID_SUBTYPE, Binary
@@ -13,21 +12,18 @@ from bson.decimal128 import Decimal128
 from bson.objectid import ObjectId
 
 from analytics_platform.contracts.event_names import AMOUNTS_OF, CURRENCIES, ORDER_IDS, plain_name
+from analytics_platform.contracts.item_fields import named_item
 from analytics_platform.contracts.missing import known
 from analytics_platform.gate.exact_json import canonical_json, unnest
-from analytics_platform.sources.ecommerce_events.trackers import BODIES, OF_DATA, plain_fields
+from analytics_platform.sources.ecommerce_events.trackers import BODIES, OF_DATA, plain_fields, with_others
 
 _OF_ORDERS = (*AMOUNTS_OF["refund"], *CURRENCIES, *ORDER_IDS)
 """How logs spell the amount, the currency and the id of an order or a refund."""
-_ITEM_NAMES = {
-    **dict.fromkeys(("item_id", "product_id", "sku"), "item_id"),
-    "item_name": "item_name",
-    **dict.fromkeys(("price", "item_price", "unit_price"), "price"),
-    **dict.fromkeys(("quantity", "qty"), "quantity"),
-    **{f"{prefix}{name}": f"item_{name}" for name in ("brand", "category", "variant") for prefix in ("item_", "")},
-}
+_OF_ONE_ITEM = (
+    *("item_id", "product_id", "sku", "item_name", "price", "item_price", "unit_price", "quantity", "qty", "pieces"),
+    *(f"{prefix}{name}" for name in ("brand", "category", "variant") for prefix in ("item_", "")),
+)
 _PRODUCTS = ("product", "item")
-_OF_A_PRODUCT = _ITEM_NAMES | {"id": "item_id", "name": "item_name"}
 _BODIES = ("event_data", "data", "params", "properties")
 PLACES = {
     "page_url": ("page_url", "url", "page", "page_location", "current_url"),
@@ -35,10 +31,9 @@ PLACES = {
     "user_agent": ("user_agent", "ua"),
 }
 """Column → the fields of a document, or of its metadata, that say where and with what it was done; the first counts."""
-DATA_NAMES = tuple(dict.fromkeys((*_BODIES, *_OF_ORDERS, *_ITEM_NAMES, *OF_DATA, *sorted(BODIES), *_PRODUCTS)))
+DATA_NAMES = tuple(dict.fromkeys((*_BODIES, *_OF_ORDERS, *_OF_ONE_ITEM, *OF_DATA, *sorted(BODIES), *_PRODUCTS)))
 """The fields of a document, or of its metadata, that the data of its event are read from."""
 _USUAL = {plain_name(name): name for name in DATA_NAMES}
-_READ = frozenset(map(plain_name, (*OF_DATA, *_OF_ORDERS)))
 
 
 def event_data(fields: Mapping[str, object], item_name: str | None) -> str | None:
@@ -48,14 +43,22 @@ def event_data(fields: Mapping[str, object], item_name: str | None) -> str | Non
         return None
     found = {name: unnest(value) for name, value in found.items()}
     for name in _BODIES:
-        found |= _object(found.pop(name, None))
-    product = _named(found, _ITEM_NAMES) | ({"item_name": item_name} if item_name else {})
-    for name in _PRODUCTS:
-        product |= _named(_object(found.pop(name, None)), _OF_A_PRODUCT)
-    found = plain_fields({name: value for name, value in found.items() if name not in _ITEM_NAMES})
-    if not isinstance(found.get("items"), list) and product.keys() & {"item_id", "item_name", "price"}:
-        found["items"] = [product]
-    data = {name: value for name, value in found.items() if plain_name(name) in _READ and value is not None}
+        if isinstance(body := found.get(name), dict):
+            del found[name]
+            found = with_others(body, found)
+    product = next((name for name in _PRODUCTS if isinstance(found.get(name), dict)), "item_name")
+    found = {name: value for name, value in found.items() if name == product or name not in _PRODUCTS}
+    if isinstance(one := found.get(product), dict):
+        found[product] = with_others(one, {name: found.pop(name) for name in _OF_ONE_ITEM if name in found})
+    elif item_name:
+        found["item_name"] = item_name
+    found = plain_fields(found)
+    if not found.get("items") and found.keys() & {"price", "item_price", "unit_price"}:
+        found["items"] = [named_item({name: found.pop(name) for name in _OF_ONE_ITEM if name in found})]
+    # The name of a product beside others has a column. All else is kept: the ledger names what nothing reads.
+    data = {
+        name: value for name, value in found.items() if name not in ("item_name", "product_name") and value is not None
+    }
     return canonical_json(data) if data else None
 
 
@@ -74,17 +77,6 @@ def uuid_text(data: Binary) -> str | None:
     """
     is_uuid = data.subtype in (UUID_SUBTYPE, OLD_UUID_SUBTYPE) and len(data) == 16
     return str(UUID(bytes=bytes(data))) if is_uuid else None
-
-
-def _object(value: object) -> dict[str, object]:
-    return value if isinstance(value, dict) else {}
-
-
-def _named(fields: Mapping[str, object], names: Mapping[str, str]) -> dict[str, object]:
-    """Give texts and numbers with one of these names, in any spelling, its other name; of several the first."""
-    plain = {plain_name(name): each for name, each in fields.items() if isinstance(each, str | int | float | Decimal)}
-    written = reversed([(plain_name(name), other) for name, other in names.items()])
-    return {other: plain[name] for name, other in written if name in plain}
 
 
 def _plain(value: object) -> object:

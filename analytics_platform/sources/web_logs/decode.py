@@ -32,6 +32,7 @@ from bson.objectid import ObjectId
 from analytics_platform.connectors.mongo.dumps import TOO_LARGE
 from analytics_platform.connectors.mongo.extended_json import DECODING, to_extended_json
 from analytics_platform.contracts.event_names import plain_name, usually_named
+from analytics_platform.contracts.item_fields import named_item
 from analytics_platform.gate.exact_json import unnest
 from analytics_platform.gate.records import MalformedError
 from analytics_platform.sources.web_logs.data import PLACES, event_data, places, uuid_text
@@ -95,7 +96,7 @@ _FIELDS = {
     ),
 }
 PRODUCT_NAMES = ("item_name", "product_name", "product", "item")
-"""The fields that may name the product, in the document or its metadata: a text, or a document with a `name`."""
+"""The fields that may name the product, in the document or its metadata: a text, or a document with a name."""
 SPELLINGS = {
     "user_id": ("uid", "customer_id"),
     "action": ("event", "event_name", "event_type"),
@@ -161,7 +162,7 @@ def _product(type_changes: Counter[str], *parts: Mapping[str, object]) -> str | 
     """Give the first name of a product in the document or its metadata; counts what stands there and is no name."""
     named = [usually_named(part, _USUAL_PRODUCTS) for part in parts]
     values = [(name, part[name]) for part in named for name in PRODUCT_NAMES if part.get(name) is not None]
-    names = [value.get("name") if type(value) is dict else value for _, value in values]
+    names = [named_item(value).get("item_name") if type(value) is dict else value for _, value in values]
     found = next((name for name in names if type(name) is str), None)
     if found is None:
         type_changes.update(f"{name}: {_type_of(value)} instead of string" for name, value in values)

@@ -12,7 +12,12 @@ parsed AS (
     SELECT
         *,
         told_amount(ga4_name(event_name), event_data, fields) AS told_amount,
-        coalesce(json_list(struct_extract(fields, 'items')), named_item(item_name)) AS items_json
+        coalesce(
+            json_list(struct_extract(fields, 'items')),
+            -- Without, a refund of items that cannot be read gave the whole order back.
+            CASE WHEN contains(event_data, '"items that are no list"') THEN '[{}]' END,
+            named_item(item_name)
+        ) AS items_json
     FROM named
 )
 SELECT

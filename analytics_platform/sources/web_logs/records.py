@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -28,6 +29,7 @@ from analytics_platform.connectors.mongo.dumps import (
 from analytics_platform.connectors.mongo.extended_json import document_text
 from analytics_platform.contracts.base import ContractType
 from analytics_platform.gate import FileRejectedError
+from analytics_platform.gate.json_rows import check_encoding
 from analytics_platform.gate.records import MalformedError, Positions, Records, no_records, numbered, parse_records
 from analytics_platform.gate.types import readable
 from analytics_platform.lake import Batch, check_decodable, open_decoded
@@ -75,6 +77,7 @@ class Documents(Format):
         check_decodable(path, may_be_damaged=True)
         with suppress(EOFError, OSError, zlib.error):
             self.check_kind(path)
+            _check_text(path)
             if not self.takes(path.name) and not self.is_beside(path) and not _begins_as_dump(path):
                 # A CSV was to be renamed to x.csv.bson, and would have been one rejected record.
                 raise FileRejectedError("it holds no documents: export them by mongodump or mongoexport, and drop that")
@@ -104,6 +107,17 @@ class Documents(Format):
                 record = stream.read(offset - start)
                 out.write(b"" if place in edits else record)
             out.write(stream.read())
+
+
+def _check_text(path: Path) -> None:
+    """Raise `FileRejectedError` for JSON in another encoding than UTF-8, or in a file that is named for BSON."""
+    is_bson = path.name.lower().endswith((".bson", ".bson.gz"))
+    with open_decoded(path) as stream:
+        start = stream.read(1 << 10)
+    if not is_bson:
+        check_encoding(start)
+    elif re.match(rb"(?:\xef\xbb\xbf)?\s*[\[{]\s*[\[{\"]", start):
+        raise FileRejectedError("it holds JSON: name it .json in place of .bson, and drop it again")
 
 
 def _begins_as_dump(path: Path) -> bool:

@@ -176,13 +176,20 @@ def test_a_text_is_a_text(name: str) -> None:
 
 
 def test_revenue_is_a_number_in_plain_notation_or_the_text_as_it_came() -> None:
-    body = '{"revenue": %s}'
+    body = '{"event_name": "purchase", "revenue": %s}'
     texts = ["1e2", "1499.50", "0.10000000000000000000001", "-3", '"$1,499.00"', '"1499.50"']
     found = [decode_message(body % text)["revenue"] for text in texts]
     assert found == ["100", "1499.5", "0.10000000000000000000001", "-3", "$1,499.00", "1499.50"]
     values: list[object] = [True, {}, []]
     for value in values:
-        assert str(rejection(revenue=value)) == "revenue: not a number"
+        assert str(rejection(event_name="refund", revenue=value)) == "revenue: not a number"
+
+
+@pytest.mark.parametrize("value", ["Add to basket", "75%", "42 cm", True, {"a": 1}, [2]])
+def test_a_value_that_is_no_number_is_kept_where_nothing_is_sold(value: object) -> None:
+    message = decode(event_name="form_submit", value=value)
+    assert (message["revenue"], message["currency"]) == (None, None)
+    assert json.loads(message["extra"] or "") == {"value": value}
 
 
 @pytest.mark.parametrize("items", [None, "", "null", "(not set)", [], "[]", " [ ] "])

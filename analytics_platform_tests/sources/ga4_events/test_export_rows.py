@@ -143,6 +143,11 @@ READ: Mapping[str, tuple[dict[str, object], dict[str, Any], dict[str, str | None
         {"event_name": "purchase", "ecommerce": {"refund_value": 0.0}},
         {"revenue": "20"},
     ),
+    "the export's own client wins over a parameter": (
+        {"client_id": "GA1.1.c1"},
+        {"event_name": "purchase"},
+        {"client_id": "c1", "extra": '{"client_id":"GA1.1.c1"}'},
+    ),
     "a parameter without a value": ({"coupon": None}, {}, {"extra": None}),
     "the session, the device and the user's first source": (
         {"ga_session_id": 7},

@@ -304,12 +304,26 @@ def test_a_field_is_read_under_each_name_that_logs_have_for_it(name: str, other:
     assert other in (kept["extra"] or "")
 
 
+@pytest.mark.parametrize("name", ["name", "title", "product_name", "itemName"])
+def test_a_product_in_a_document_is_known_by_its_name(name: str) -> None:
+    values, broken, _ = decode(bson.encode({**LOG, "item_name": None, "product": {name: "Hawaiian"}}))
+    assert (values["item_name"], broken) == ("Hawaiian", [])
+
+
+@pytest.mark.parametrize("text", ['{"amount": 12.5}', '[{"t": 0.5}]', "{'amount': 12.5}"])
+def test_a_fraction_in_json_in_a_text_is_kept(text: str) -> None:
+    for metadata in (text, {"debug": text}, {"order": text, "n": 1}):
+        values, broken, _ = decode(bson.encode({**LOG, "metadata": metadata}))
+        assert broken == []
+        assert "0.5" in (values["metadata"] or "") or "12.5" in (values["metadata"] or "")
+
+
 @pytest.mark.parametrize(
     ("fields", "change"),
     [
         ({"product": 7}, "product: int instead of string"),
         ({"product": ["Hawaiian"]}, "product: array instead of string"),
-        ({"item": {"title": "Hawaiian"}}, "item: object instead of string"),
+        ({"item": {"label": "Hawaiian"}}, "item: object instead of string"),
         ({"metadata": {"product_name": True}}, "product_name: bool instead of string"),
     ],
 )
