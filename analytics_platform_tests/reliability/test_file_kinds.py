@@ -20,6 +20,7 @@ import pyarrow as pa
 import pytest
 
 from analytics_platform.cli.status import read_status
+from analytics_platform.gate import FileRejectedError
 from analytics_platform.lake import FolderLake
 from analytics_platform.orchestration.sensors import files_sensor
 from analytics_platform.settings import Settings
@@ -196,3 +197,27 @@ def test_what_is_in_the_folder_of_another_source_is_named_with_where_it_belongs(
     left = find_left(SOURCES.values(), platform.settings, platform.lake)
     (said,) = (sentence for each in left.values() for sentence in each.sentences)
     assert words.format(platform.settings.landing_dir) in said and ".bson.gz: rename" not in said
+
+
+DOCUMENT = '{"_id": {"$oid": "65e1c340000000000000006c"}, "user_id": 1, "action": "view"}\n'
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("l.json", DOCUMENT.encode("utf-16"), "it is encoded as UTF-16: write UTF-8 with `iconv -f UTF-16 -t UTF-8`"),
+        ("l.json", DOCUMENT.encode("utf-16-le"), "it is encoded as UTF-16LE"),
+        ("l.jsonl.gz", gzip.compress(DOCUMENT.encode("utf-16-be")), "it is encoded as UTF-16BE"),
+        ("l.json", DOCUMENT.encode("utf-32"), "it is encoded as UTF-32"),
+        ("l.bson", DOCUMENT.encode(), "it holds JSON: name it .json in place of .bson"),
+        ("l.bson", b"\x6d\xe2\x99\x81", "it is an archive of mongodump: dump again without --archive"),
+        ("l.archive", b"\x6d\xe2\x99\x81", "it is an archive of mongodump: dump again without --archive"),
+    ],
+)
+def test_a_dump_that_is_no_dump_in_utf8_is_rejected_whole_with_its_cause(
+    tmp_path: Path, name: str, content: bytes, words: str
+) -> None:
+    source = SOURCES["web_logs"]
+    tmp_path.joinpath(name).write_bytes(content)
+    with pytest.raises(FileRejectedError, match=re.escape(words)):
+        source.format.check(tmp_path / name, source.contract)

@@ -49,7 +49,8 @@ DUMP_REASONS = (CUT_SHORT, IMPOSSIBLE_LENGTH, NOT_TERMINATED, ARCHIVE, NOT_EXTEN
 LARGEST_DOCUMENT = (16 << 20) + (16 << 10)
 """Bytes of the largest document that a server keeps: 16 MiB, and 16 KiB that it allows itself."""
 
-_ARCHIVE_MAGIC = b"\x6d\xe2\x99\x81"
+ARCHIVE_MAGIC = b"\x6d\xe2\x99\x81"
+"""How an archive of mongodump begins."""
 
 LARGEST_TEXT = 64 << 20
 """Bytes of the longest text of one document: canonical Extended JSON is at most some four times its BSON."""
@@ -164,7 +165,7 @@ def _read_bson(dump: _Dump) -> Iterator[Span]:
         if len(document) < 4:
             wrong = CUT_SHORT
         elif not SMALLEST_DOCUMENT <= length <= LARGEST_DOCUMENT:
-            wrong = ARCHIVE if document == _ARCHIVE_MAGIC else IMPOSSIBLE_LENGTH
+            wrong = ARCHIVE if document == ARCHIVE_MAGIC else IMPOSSIBLE_LENGTH
         else:
             document += dump.read(length - 4)
             wrong = CUT_SHORT if len(document) < length else NOT_TERMINATED if document[-1] else ""

@@ -34,7 +34,7 @@ def read_header(stream: BinaryIO, delimiter: str = ",") -> Header | None:
     """
     number = 1
     line = _read_line(stream).removeprefix(codecs.BOM_UTF8)
-    while line in (b"\n", b"\r\n") or line.lower().rstrip(b"\r\n") == f"sep={delimiter}".encode():
+    while line in (b"\n", b"\r\n") or line.lower().strip(b'"\r\n') == f"sep={delimiter}".encode():
         number += 1
         line = _read_line(stream)
     text = line.removesuffix(b"\n").removesuffix(b"\r")
@@ -65,6 +65,10 @@ def _names(text: bytes, delimiter: str) -> list[str]:
         )
     names = [field.strip() for field in fields]
     name, count = Counter(names).most_common(1)[0]
+    if count > 1 and not name:
+        raise HeaderError(
+            "The first line is no header, it has columns without a name: export the file with its header."
+        )
     if count > 1:
         raise HeaderError(f"The header names the column {name!r} more than once: export the file again without that.")
     return names

@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from bson.errors import BSONError
 
 from analytics_platform.connectors.mongo.dumps import (
+    ARCHIVE_MAGIC,
     BESIDE,
     DUMP_REASONS,
     DUMP_SUFFIXES,
@@ -110,10 +111,12 @@ class Documents(Format):
 
 
 def _check_text(path: Path) -> None:
-    """Raise `FileRejectedError` for JSON in another encoding than UTF-8, or in a file that is named for BSON."""
+    """Raise `FileRejectedError` for an archive, JSON in another encoding than UTF-8, or JSON that is named for BSON."""
     is_bson = path.name.lower().endswith((".bson", ".bson.gz"))
     with open_decoded(path) as stream:
         start = stream.read(1 << 10)
+    if start.startswith(ARCHIVE_MAGIC):
+        raise FileRejectedError("it is an archive of mongodump: dump again without --archive, and drop that")
     if not is_bson:
         check_encoding(start)
     elif re.match(rb"(?:\xef\xbb\xbf)?\s*[\[{]\s*[\[{\"]", start):

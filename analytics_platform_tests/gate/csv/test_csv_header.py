@@ -42,6 +42,7 @@ def test_the_stream_is_left_at_the_first_record() -> None:
 @pytest.mark.parametrize(
     ("data", "message"),
     [
+        (b"a,,x,,\n", "The first line is no header, it has columns without a name: export the file with its header."),
         (b"a,b, a\n", "The header names the column 'a' more than once: export the file again without that."),
         (b"a,\xff\n", "The header is not UTF-8: its byte 3 cannot be decoded."),
         (b"a,b\r1,2\r", "The header contains a CR without LF: end lines with LF or CRLF (`tr '\\r' '\\n'`)."),
