@@ -312,11 +312,9 @@ class PostgresSession(Session):
             return self._merge(staging, contract, query.covers)
         within = days.holds(str(contract.table.partition))
         within = within if query.part == "TRUE" else f"{within} AND {query.part}"
-        is_other = not self._in_transaction or not staging.is_stored(contract, within)
+        is_other = staging.find_changes(contract, within)
         if is_other:
-            name = quote_table(contract.table.name)
-            self.connection.execute(f"DELETE FROM {name} WHERE {within}")
-            staging.send(f"FROM {name} WHERE {within}", name, tables.typed_columns(contract))
+            staging.store_changes(contract, within)
         if self._locked:
             staging.keep(contract, within)
         return is_other

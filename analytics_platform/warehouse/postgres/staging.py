@@ -11,6 +11,7 @@ import datetime as dt
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
@@ -28,7 +29,7 @@ from analytics_platform.transform import Query
 from analytics_platform.warehouse.duckdb import ROW_GROUP, DuckDBSession, in_memory
 from analytics_platform.warehouse.ledger import TEXT_ID
 from analytics_platform.warehouse.postgres.queries import reads, selected
-from analytics_platform.warehouse.postgres.tables import JSON, typed_columns
+from analytics_platform.warehouse.postgres.tables import JSON, key_of, typed_columns
 from analytics_platform.warehouse.postgres.transfer import copy_frames
 from analytics_platform.warehouse.session import BatchCard, QueryPlan, Span, of_batches, with_neighbours
 
@@ -39,6 +40,18 @@ _FEW = 1_000
 """Rows up to which it is quicker to look at them one by one than to hand them to the server together."""
 
 
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Rows of a table that are here: those of any of the `conditions` (None: all), in these columns (name → type)."""
+
+    conditions: tuple[str | None, ...]
+    columns: Mapping[str, str]
+
+    def looks_into(self, table: str = "SELECT") -> bool:
+        """Return whether a condition looks for keys in this table, or in any: it has other rows when that has."""
+        return any(table in each.replace('"', "") for each in self.conditions if each)
+
+
 class StagingSession(DuckDBSession):
     """A DuckDB that fetches what it needs over `server`, which its session sets. Use `open_staging`."""
 
@@ -47,7 +60,7 @@ class StagingSession(DuckDBSession):
     def __init__(self, connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
         super().__init__(connection)
         self._folder = folder
-        self._kept = dict[str, tuple[str | None, frozenset[str]]]()
+        self._kept = dict[str, Window]()
 
     def clear(self) -> None:
         """Drop the tables of the work before."""
@@ -56,13 +69,13 @@ class StagingSession(DuckDBSession):
         self._kept.clear()
 
     def drop(self, table: str) -> None:
-        """Drop a table whose rows will be others."""
+        """Drop a table whose rows will be others, and keep no window whose condition looks into it."""
         self.connection.execute(f"DROP TABLE IF EXISTS {quote_table(table)}")
-        self._kept.pop(table, None)
+        self._kept = {name: each for name, each in self._kept.items() if name != table and not each.looks_into(table)}
 
     def keep(self, contract: ContractType, within: str) -> None:
         """Take the rows here for those of a condition, in all columns: they were just published."""
-        self._kept[contract.table.name] = within, frozenset(typed_columns(contract))
+        self._kept[contract.table.name] = Window((within,), typed_columns(contract))
 
     def ensure(self, *contracts: ContractType) -> None:
         """Create the tables that are not here, without comments, which nobody reads here."""
@@ -71,23 +84,26 @@ class StagingSession(DuckDBSession):
             self.connection.execute(make_schema)
             self.connection.execute(make_table.replace("CREATE TABLE", "CREATE TABLE IF NOT EXISTS", 1))
 
-    def fetch(self, table: str, columns: Mapping[str, str], query: str) -> None:
-        """Make `table` from the result of a query in PostgreSQL's own SQL; `columns` is name → DuckDB type."""
+    def fetch(self, table: str, columns: Mapping[str, str], query: str, more: bool = False) -> bool:
+        """Make `table` from the result of a query in PostgreSQL's own SQL; `columns` is name → DuckDB type.
+
+        With `more` the rows are added to those of the table. Returns whether any came.
+        """
         path = self._folder / f"{table}.csv"
         statement = sql.SQL(f"COPY ({query}) TO STDOUT (FORMAT csv)")
         with path.open("wb") as file, self.server.cursor().copy(statement) as rows:
             one_line_each = _write(rows, file)
             is_empty = file.tell() == 0
         kinds = {name: "VARCHAR" if kind == JSON else kind for name, kind in columns.items()}
-        self._kept.pop(table, None)
-        self.connection.execute(f"CREATE SCHEMA IF NOT EXISTS {quote(table.partition('.')[0])}")
-        if is_empty:  # to read a file without rows takes four times as long
+        if not more:
+            self._kept.pop(table, None)
             typed = ", ".join(f"{quote(name)} {kind}" for name, kind in kinds.items())
+            self.connection.execute(f"CREATE SCHEMA IF NOT EXISTS {quote(table.partition('.')[0])}")
             self.connection.execute(f"CREATE OR REPLACE TABLE {quote_table(table)} ({typed})")
-        else:
+        if not is_empty:  # to read a file without rows takes four times as long
             self.connection.execute(
                 f"""
-                CREATE OR REPLACE TABLE {quote_table(table)} AS SELECT * FROM read_csv(
+                INSERT INTO {quote_table(table)} BY NAME SELECT * FROM read_csv(
                     $path, columns = $columns, parallel = $parallel, header = false, auto_detect = false, delim = ',',
                     quote = '"', escape = '"', new_line = '\\n', nullstr = '', allow_quoted_nulls = false,
                     max_line_size = 1000000000
@@ -96,6 +112,7 @@ class StagingSession(DuckDBSession):
                 {"path": str(path), "columns": kinds, "parallel": one_line_each},
             )
         path.unlink()
+        return not is_empty
 
     def send(self, query: str, table: str, columns: Mapping[str, str], key: Sequence[str] = ()) -> None:
         """Append the result of a query here to a table of the server, whose name is quoted.
@@ -113,10 +130,26 @@ class StagingSession(DuckDBSession):
             if is_own:
                 self.server.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
             for table, columns, condition in reads(query):
-                held, names = self._kept.get(table, ("FALSE", frozenset[str]()))
-                if held not in (condition, query.inputs[table], None) or not names.issuperset(columns):
-                    self.fetch(table, columns, selected(table, columns, condition))
-                    self._kept[table] = condition, frozenset(columns)
+                self._bring(table, columns, condition, query.inputs[table])
+
+    def _bring(self, table: str, columns: Mapping[str, str], condition: str | None, given: str | None) -> None:
+        """Fetch the rows of a condition that are not here; those of `given` are all of them, and more."""
+        held = self._kept.get(table, Window((), {}))
+        has_columns = held.columns.keys() >= columns.keys()
+        if has_columns and {condition, given, None} & {*held.conditions}:
+            return
+        if not has_columns or not held.conditions or held.looks_into():
+            # With the columns of before: it is asked for these again.
+            columns = {**held.columns, **columns}
+            self.fetch(table, columns, selected(table, columns, condition))
+            self._kept[table] = Window((condition,), columns)
+            return
+        here = " OR ".join(f"({each})" for each in held.conditions)
+        missing = f"({condition or 'TRUE'}) AND ({here}) IS NOT TRUE"
+        came = self.fetch(table, held.columns, selected(table, held.columns, missing), more=True)
+        both = Window((*held.conditions, condition), held.columns)
+        if came or not both.looks_into():
+            self._kept[table] = both
 
     def explain_reads(self, query: Query) -> Iterator[QueryPlan]:
         """Tell how the server reads each window of a query."""
@@ -162,16 +195,34 @@ class StagingSession(DuckDBSession):
             {"known": [number for (number,) in known]},
         )
 
-    def is_stored(self, contract: ContractType, within: str) -> bool:
-        """Return whether the rows of a condition are those of the server; many are taken for others."""
+    def find_changes(self, contract: ContractType, within: str) -> bool:
+        """Compare the rows of a condition with the server's. Returns whether there are others.
+
+        `stored.new` has the rows that it lacks, `stored.gone` the keys of those that it has and that are not here.
+        """
         name, columns = quote_table(contract.table.name), typed_columns(contract)
-        named = ", ".join(map(quote, columns))
-        (rows,) = self.one(f"SELECT count(*) FROM {name} WHERE {within}")
-        if rows > _FEW:
-            return False
-        self.fetch("stored.rows", columns, f"SELECT {named} FROM {name} WHERE {within} LIMIT {_FEW + 1}")
-        new, old = f"SELECT {named} FROM {name} WHERE {within}", f"SELECT {named} FROM stored.rows"
-        return self.count("stored.rows") == rows and not self.rows(f"{new} EXCEPT {old} LIMIT 1")
+        named, key = (", ".join(map(quote, each)) for each in (columns, key_of(contract.table)))
+        self.fetch("stored.rows", columns, f"SELECT {named} FROM {name} WHERE {within}")
+        # By a hash of the row: to compare the rows themselves takes the memory of all of them once more.
+        here, there = (
+            f"SELECT {key}, hash({named}) AS row FROM {rows}" for rows in (f"{name} WHERE {within}", "stored.rows")
+        )
+        new = f"FROM {name} SEMI JOIN ({here} EXCEPT {there}) AS other USING ({key})"
+        self.connection.execute(f"CREATE OR REPLACE TABLE stored.new AS {new}")
+        self.connection.execute(f"CREATE OR REPLACE TABLE stored.gone AS SELECT {key} FROM ({there} EXCEPT {here})")
+        self.connection.execute("DROP TABLE stored.rows")
+        return self.count("stored.new") + self.count("stored.gone") > 0
+
+    def store_changes(self, contract: ContractType, within: str) -> None:
+        """Make the server's rows of a condition those that are here, by what `find_changes` found."""
+        name, columns, keys = quote_table(contract.table.name), typed_columns(contract), key_of(contract.table)
+        if self.count("stored.gone"):
+            named = ", ".join(map(quote, keys))
+            self.server.execute("DROP TABLE IF EXISTS pg_temp.gone")  # of a table in the same transaction
+            self.server.execute(f"CREATE TEMP TABLE gone ON COMMIT DROP AS SELECT {named} FROM {name} LIMIT 0")
+            self.send("FROM stored.gone", "gone", {column: columns[column] for column in keys})
+            self.server.execute(f"DELETE FROM {name} WHERE {within} AND ({named}) IN (SELECT {named} FROM gone)")
+        self.send("FROM stored.new", name, columns)
 
     def recall(self, contract: ContractType, cards: Sequence[BatchCard], span: Span) -> None:
         """Fetch the stored rows that the batches' may duplicate, and the rows of the batches that are stored already.
