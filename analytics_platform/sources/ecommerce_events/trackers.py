@@ -123,7 +123,7 @@ def plain_event(message: Mapping[str, object]) -> dict[str, object]:
         outer, inner = _renamed(outer, {"name": "event_name", "id": "event_id"}), with_others(inner, _shopifys(data))
         outer["data"] = data
     for fields in (inner, outer):
-        _list_products(fields)
+        list_products(fields)
     inner = _renamed(inner, _NAMES)
     if outer.get("type") == "page":  # of other calls it is the address of the product
         inner = _renamed(inner, {"url": "page_url", "title": "page_title"})
@@ -209,7 +209,7 @@ def _pruned(value: object) -> object:
     return value
 
 
-def _list_products(fields: dict[str, object]) -> None:
+def list_products(fields: dict[str, object]) -> None:
     """Make `items` of the list of products, or of the one product that the fields themselves are about."""
     if _says(fields.get("items")):
         return
