@@ -315,7 +315,7 @@ def has_the_sources_sessions(session: Session, settings: Settings, now: dt.datet
         f"{same:,} of {count(of_source, 'session')} of {source} ({same / of_source:.0%})"
         for source, of_source, same in found
     )
-    seen = f"{', '.join(said)} are sessions here" if found else "no source names sessions"
+    seen = f"equal to sessions here: {', '.join(said)}" if found else "no source names sessions"
     return Observation("sessions", True, f"{seen}, in the last {WEEK} days of data")
 
 

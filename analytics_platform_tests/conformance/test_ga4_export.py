@@ -77,7 +77,7 @@ def test_the_export_gives_what_is_known_of_it(loaded: tuple[Platform, str], conf
         unread = " ".join(unread_fields(session))
         sessions = session.rows("SELECT source_session_id, city FROM star.fact_sessions ORDER BY 1")
     assert found == {name: value for name, value in expected.items() if name != "notes"}
-    assert observed == f"5 of 5 sessions of {source} (100%) are sessions here, in the last 7 days of data"
+    assert observed == f"equal to sessions here: 5 of 5 sessions of {source} (100%), in the last 7 days of data"
     assert told == [
         ("desktop", "Windows", "Chrome", "Paris"),
         ("mobile", "iOS", "Safari", "Berlin"),
