@@ -228,8 +228,9 @@ def _figures(facts: Facts) -> tuple[tuple[str, str], ...]:
 
 def _notes(facts: Facts) -> tuple[str, ...]:
     """Say what a reader must know to read the numbers right."""
+    no_bots = sentences.but("Bots that buy nothing are left out.", [*empty_columns(facts.quality, ["user_agent"])])
     basis = (
-        "Days are UTC. Bots that buy nothing are left out. Visitors are distinct persons over the whole period; "
+        f"Days are UTC. {no_bots} Visitors are distinct persons over the whole period; "
         "conversion is sessions with an order / sessions. Revenue is before refunds. " + sentences.currency_sentence()
     )
     unknown = data_quality.unknown_sentence(facts.unknown, facts.unconverted)
@@ -238,6 +239,13 @@ def _notes(facts: Facts) -> tuple[str, ...]:
     untold = "".join(f"{said}." for said in untold_orders(*facts.untold))
     unread = " ".join(f"{capital(said)}: see “{LEFT_OUT}”." for said in unread_files(facts.unread_files))
     return tuple(filter(None, (basis, unknown, lost, untold, unread, unfinished_sentence(facts.days, facts.quality))))
+
+
+def _bots(facts: Facts) -> str:
+    """Say what is known to be of bots, and where that is not known."""
+    if said := data_quality.bots_sentence(*facts.bots):
+        said = sentences.but(said, [*empty_columns(facts.quality, ["user_agent"])])
+    return said
 
 
 def _sections(facts: Facts, limit: float) -> Iterator[Section]:
@@ -267,7 +275,7 @@ def _sections(facts: Facts, limit: float) -> Iterator[Section]:
         "fields": facts.unread_fields,
     }
     table = tables.unread_table(unread)
-    sentence = data_quality.unread_sentence(unread, data_quality.bots_sentence(*facts.bots))
+    sentence = data_quality.unread_sentence(unread, _bots(facts))
     yield Section("left_out", LEFT_OUT, sentence, None, (table,) if table else ())
 
 
