@@ -84,6 +84,14 @@ def missing_orders(days: pl.DataFrame) -> Iterator[str]:
         yield f"visits came and no order on {_dates(telling)}"
 
 
+def days_of_bots(dates: Collection[dt.date], period: Total | None) -> Iterator[str]:
+    """Name the days on which nobody but bots came; those outside the period are not in the report."""
+    inner = {date for date in dates if period and period.first <= date <= period.last}
+    for some, where in ((inner, ""), (set(dates) - inner, " (not in the report)")):
+        if some:
+            yield f"only bots came on {_dates(some)}{where}"
+
+
 def lost_purchases(rejected: pl.DataFrame, after: Total, before: Total | None = None) -> Iterator[str]:
     """Name the purchases that the gate rejected of some days, and their share; also of the days `before`."""
 
