@@ -28,6 +28,7 @@ _UNLIKE = 0.05
 _EXPECTED = 5
 """Days without an order are named if the others make one expect as many: by chance that is one case in 148."""
 _AS_DIRECT = " (untagged visits count as Direct then)"
+_AS_PEOPLE = " (bots count as people then)"
 _OFTEN = ("page_url", "referrer", "user_agent", "items", "view_item events", "items of purchases")
 _SELDOM = (
     *("user_id", "client_id", "transaction_id of purchases", "currency of amounts", "page_view events"),
@@ -40,20 +41,21 @@ _CHANCE = 0.01
 """Days that lack what few events have are named where chance makes such a row of days less often."""
 NEEDS = {
     "funnel": (
-        *("page_view events", "view_item events", "add_to_cart events", "begin_checkout events", "purchase events"),
+        *("user_agent", "page_view events", "view_item events", "add_to_cart events", "begin_checkout events"),
+        "purchase events",
     ),
-    "attribution": ("page_url", "user_id", "client_id", "purchase events"),
+    "attribution": ("user_agent", "page_url", "user_id", "client_id", "purchase events"),
     "devices": ("user_agent", "purchase events"),
-    "products": ("items", "view_item events", "items of purchases", "purchase events"),
+    "products": ("user_agent", "items", "view_item events", "items of purchases", "purchase events"),
     "lists": (
-        *("items", "lists", "view_item_list events", "select_item events", "view_item events", "add_to_cart events"),
-        *("items of purchases", "purchase events"),
+        *("user_agent", "items", "lists", "view_item_list events", "select_item events", "view_item events"),
+        *("add_to_cart events", "items of purchases", "purchase events"),
     ),
-    "bought": ("items", "view_item events", "items of purchases", "purchase events"),
-    "customers": ("user_id", "items", "view_item events", "purchase events"),
-    "orphans": ("user_id",),
+    "bought": ("user_agent", "items", "view_item events", "items of purchases", "purchase events"),
+    "customers": ("user_agent", "user_id", "items", "view_item events", "purchase events"),
+    "orphans": ("user_agent", "user_id"),
 }
-"""What of the events the figures of a section are made from."""
+"""What of the events the figures of a section are made from; all leave bots out, which only `user_agent` shows."""
 _NAMED = 3
 
 
@@ -80,6 +82,14 @@ def missing_orders(days: pl.DataFrame) -> Iterator[str]:
     runs = [_calendar(run) for run in day_ranges(set(silent["date"]))]
     if telling := [date for run in runs if usual * len(run) >= _EXPECTED for date in run]:
         yield f"visits came and no order on {_dates(telling)}"
+
+
+def days_of_bots(dates: Collection[dt.date], period: Total | None) -> Iterator[str]:
+    """Name the days on which nobody but bots came; those outside the period are not in the report."""
+    inner = {date for date in dates if period and period.first <= date <= period.last}
+    for some, where in ((inner, ""), (set(dates) - inner, " (not in the report)")):
+        if some:
+            yield f"only bots came on {_dates(some)}{where}"
 
 
 def lost_purchases(rejected: pl.DataFrame, after: Total, before: Total | None = None) -> Iterator[str]:
@@ -246,7 +256,9 @@ def empty_columns(
         for column in columns:
             if dates := [date for date in _days_without(column, days) if within.first <= date <= within.last]:
                 found.setdefault(_dates(dates), []).append(f"no {column}")
-        yield from (f"{source} has {listed(lacking)} on {on}" for on, lacking in found.items())
+        # Of a week that lost its user agents sessions rose 76 %: nothing said that bots were among them.
+        for on, lacking in found.items():
+            yield f"{source} has {listed(lacking)} on {on}{_AS_PEOPLE if 'no user_agent' in lacking else ''}"
 
 
 def _days_without(column: str, days: Sequence[_DayLacks]) -> list[dt.date]:

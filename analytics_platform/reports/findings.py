@@ -19,6 +19,7 @@ from analytics_platform.reports.coverage import (
     NEEDS,
     bad_days,
     channel_gaps,
+    days_of_bots,
     differences,
     empty_columns,
     lone_refunds,
@@ -75,7 +76,7 @@ class Facts:
     `frames` are those that `_SECTIONS` name. Amounts are in `currency`; those in `unconverted` currencies are unknown.
     `unknown_events` and `unread_fields` name what came and has no meaning to the platform. For `days_above` the check
     error_rate fails. `untold` are orders that only the shop's database has, and those of them that are cancelled.
-    `bots` are the events of bots, and all events.
+    `bots` are the events of bots, and all events; on `days_of_bots` nobody else came.
     `unread_files` says of each source which files and batches were not read, and why.
     """
 
@@ -93,6 +94,7 @@ class Facts:
     days_above: Collection[data_quality.Day] = ()
     untold: tuple[int, int] = (0, 0)
     bots: tuple[int, int] = (0, 0)
+    days_of_bots: Collection[dt.date] = ()
     unread_files: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @property
@@ -151,6 +153,7 @@ def read_facts(
         days_above=days_above(session, limit),
         untold=queries.read_untold(session),
         bots=(int(of_bots), int(events)),
+        days_of_bots=queries.read_days_of_bots(session),
         unread_files=_unread_files(session, landed or {}),
     )
 
@@ -228,8 +231,9 @@ def _figures(facts: Facts) -> tuple[tuple[str, str], ...]:
 
 def _notes(facts: Facts) -> tuple[str, ...]:
     """Say what a reader must know to read the numbers right."""
+    no_bots = sentences.but("Bots that buy nothing are left out.", [*empty_columns(facts.quality, ["user_agent"])])
     basis = (
-        "Days are UTC. Bots that buy nothing are left out. Visitors are distinct persons over the whole period; "
+        f"Days are UTC. {no_bots} Visitors are distinct persons over the whole period; "
         "conversion is sessions with an order / sessions. Revenue is before refunds. " + sentences.currency_sentence()
     )
     unknown = data_quality.unknown_sentence(facts.unknown, facts.unconverted)
@@ -237,7 +241,20 @@ def _notes(facts: Facts) -> tuple[str, ...]:
     lost = " ".join(f"{said}." for said in lost_purchases(rejected, total)) if total else ""
     untold = "".join(f"{said}." for said in untold_orders(*facts.untold))
     unread = " ".join(f"{capital(said)}: see “{LEFT_OUT}”." for said in unread_files(facts.unread_files))
-    return tuple(filter(None, (basis, unknown, lost, untold, unread, unfinished_sentence(facts.days, facts.quality))))
+    of_bots, unfinished = _days_of_bots(facts), unfinished_sentence(facts.days, facts.quality)
+    return tuple(filter(None, (basis, unknown, lost, untold, unread, of_bots, unfinished)))
+
+
+def _days_of_bots(facts: Facts) -> str:
+    # Eight days of bots after eight of people were in no sentence: the report seemed to be of all days loaded.
+    return " ".join(f"{capital(said)}." for said in days_of_bots(facts.days_of_bots, total_of(facts.days)))
+
+
+def _bots(facts: Facts) -> str:
+    """Say what is known to be of bots, and where that is not known."""
+    if said := data_quality.bots_sentence(*facts.bots):
+        said = sentences.but(said, [*empty_columns(facts.quality, ["user_agent"])])
+    return " ".join(filter(None, (said, _days_of_bots(facts))))
 
 
 def _sections(facts: Facts, limit: float) -> Iterator[Section]:
@@ -267,7 +284,7 @@ def _sections(facts: Facts, limit: float) -> Iterator[Section]:
         "fields": facts.unread_fields,
     }
     table = tables.unread_table(unread)
-    sentence = data_quality.unread_sentence(unread, data_quality.bots_sentence(*facts.bots))
+    sentence = data_quality.unread_sentence(unread, _bots(facts))
     yield Section("left_out", LEFT_OUT, sentence, None, (table,) if table else ())
 
 
@@ -301,6 +318,7 @@ def reservations(facts: Facts) -> Mapping[str, Sequence[str]]:
             *lost_purchases(rejected, after, before),
             *lone_refunds(facts.frames["lone_refunds"], after),
             *missing_orders(facts.days.filter(pl.col("date").is_between(before.first, after.last))),
+            *days_of_bots([date for date in facts.days_of_bots if before.first <= date <= after.last], total),
             *differences(facts.quality, DayRange(before.first, before.last), DayRange(after.first, after.last)),
         ]
     else:
@@ -310,6 +328,7 @@ def reservations(facts: Facts) -> Mapping[str, Sequence[str]]:
             *untold,
             *lone_refunds(facts.frames["lone_refunds"], total),
             *silent,
+            *days_of_bots(facts.days_of_bots, total),
             *unevenness(facts.quality),
         ]
     # Whether their records are of the days that are compared is not known: 300 of a file that was not read made a fall.

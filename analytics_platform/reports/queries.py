@@ -177,6 +177,16 @@ def read_days(session: Session, days: DayRange, complete_until: dt.date) -> pl.D
     return joined.with_columns(pl.exclude("date").fill_null(0), is_complete=pl.col("date") < complete_until)
 
 
+def read_days_of_bots(session: Session) -> list[dt.date]:
+    """Return the days on which visits began, all of them of bots, and nothing was bought or given back."""
+    sql = """
+        SELECT DISTINCT session_date FROM star.fact_sessions
+        WHERE session_date NOT IN (SELECT date FROM marts.daily_trends)
+        ORDER BY session_date
+        """
+    return [date for (date,) in session.rows(sql)]
+
+
 def read_lone_refunds(session: Session, days: DayRange = ALL_DAYS) -> pl.DataFrame:
     """Return how many refunds of orders that no event tells of each day has, and what they are worth."""
     sql = """

@@ -34,7 +34,7 @@ week = st.fixed_dictionaries(
         "sells": st.booleans(),
         "lost_refunds": st.integers(0, 2),
         "rejected": st.sampled_from([0, 1, 2, 15, 60]),
-        "empty": st.sampled_from(["", "referrer", "referrer, items", "view_item events"]),
+        "empty": st.sampled_from(["", "referrer", "referrer, items", "user_agent", "view_item events"]),
         "is_silent": st.booleans(),
         "funnel": st.lists(st.booleans(), min_size=4, max_size=4),
         "channels": st.lists(st.integers(0, 900), min_size=3, max_size=3),
@@ -87,6 +87,9 @@ def test_no_sentence_contradicts_the_tables(
     assert lacks == ("clickstream has no referrer" in trends)
     unseen = {"view_item events" in str(each["empty"]) for each in (before, after)}
     assert (len(unseen) == 2) == ("clickstream has no view_item events" in trends)
+    has_bots = {"user_agent" in str(each["empty"]) for each in (before, after)} == {False, True}
+    for subject, reserved in reservations(facts).items():
+        assert has_bots == any("bots count as people" in said for said in reserved), subject
 
     credits = facts.frames["attribution"]
     said = say.but(say.attribution_sentence(credits), reservations(facts)["attribution"])
