@@ -91,8 +91,21 @@ _CLICK_IDS = tuple(
 _TEMPLATE = r"\{+[^&#}]*\}+"
 """What a tag writes where it should have put a value."""
 
-_NO_CLICK = rf"(?i)[a-z_]+=(?:{'|'.join(map(re.escape, sorted(MISSING - {''})))}|{_TEMPLATE})(&|#|$)"
-"""A parameter whose value is missing, or a template that nobody filled: `gclid=undefined`, `gclid={{gclid}}`."""
+
+def _as_encoded(text: str) -> str:
+    """Give the pattern of a text whose signs may be percent-encoded, more than once too."""
+    plain = {" ": "[ +]"}
+    return "".join(
+        sign if sign.isalnum() else rf"(?:{plain.get(sign, re.escape(sign))}|%(?:25)*{ord(sign):02x})" for sign in text
+    )
+
+
+_BLANKS = _as_encoded(" ") + "*"
+_NOTHING = "|".join(map(_as_encoded, sorted(MISSING | {"0"})))
+_ENCODED_TEMPLATE = rf"{_as_encoded('{')}+[^&#}}]*?{_as_encoded('}')}+"
+_NO_CLICK = rf"(?i)(?:{'|'.join(_CLICKS)})={_BLANKS}(?:{_NOTHING}|{_ENCODED_TEMPLATE}){_BLANKS}(&|#|$)"
+"""A click parameter whose value is missing, or a template that nobody filled: `gclid=undefined`, `gclid={{gclid}}`,
+`gclid=%28not+set%29`. The last one was a paid click. The pattern has the escapes: to decode would take longer."""
 
 _SEARCH_ENGINE = (
     r"^(?:(?:www[0-9]?|m|images)\.|(?:[a-z0-9-]+\.)*search\.)?"

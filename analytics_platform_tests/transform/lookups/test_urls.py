@@ -160,6 +160,10 @@ def test_utm_medium_and_campaign() -> None:
         ("fbclid=&gclid=abc", ("gclid", "google", "cpc", "auto")),
         ("gclid=", (None, None, None, None)),
         ("notgclid=abc", (None, None, None, None)),
+        *(
+            (f"gclid={value}", ("gclid", "google", "cpc", "auto"))
+            for value in ("0abc", "10", "Cj0%2B", "%41", "null1", "n%2Fa1", "%7Ba%7Db", "(not%20set)x")
+        ),
         ("_gclid=abc", (None, None, None, None)),
         ("gclid%3Dabc", ("gclid", "google", "cpc", "auto")),
         ("a=1%26gclid%3Dabc", ("gclid", "google", "cpc", "auto")),
@@ -293,7 +297,14 @@ def test_an_untyped_empty_column() -> None:
     assert parse_urls(pl.Series([])).shape == (0, len(COLUMNS))
 
 
-@pytest.mark.parametrize("value", ["undefined", "null", "N/A", "NaN", "{gclid}", "{{click_id}}", "[object Object]"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        *("undefined", "null", "N/A", "NaN", "{gclid}", "{{click_id}}", "[object Object]", "0", "+", "%20", "%20null+"),
+        *("(not set)", "(not%20set)", "%28not+set%29", "%2528not%2520set%2529", "N%2FA", "%5Bobject%20Object%5D"),
+        *("%7Bgclid%7D", "%7B%7Bgclid%7D%7D", "%7b%7b+gclid+%7d%7d", "%257Bgclid%257D", "n%2fa"),
+    ],
+)
 def test_a_click_id_that_says_nothing_is_no_click(value: str) -> None:
     address = f"https://shop.example/?gclid={value}&utm_source=news#top"
     (row,) = parse_urls(pl.Series([address])).to_dicts()
