@@ -68,6 +68,13 @@ def test_host_and_path(url: str, host: str | None, path: str) -> None:
         ),
         *("http://a:70000/", "http://a:-1/", "http://a:port/", f"http://a:{'9' * MEGABYTE}/", "http://a b/"),
         *("http://a%zz/", f"http://{'a' * MEGABYTE}/", "a" * MEGABYTE, "\x00"),
+        # files, names and sentences, which begin as a host may
+        *("index.html", "cart.html?x=1", "cart.php", "index.php/cart", "products/red.shirt", "red.shirt", "file.pdf"),
+        *("archive.zip", "install.sh", "setup.py?x", "cart.pl", "cart.do?x=1", "readme.md#top", "my.app", "libc.so"),
+        *("products.show", "home.page", "checkout.review?x", "(direct)", "1.2.3", "v1.2/x", "10.0.0.1", "e.g.", "a.m"),
+        *("see shop.com", "shop.com now", "shop.com, shop.de", "ada@shop.com", "shop.com@a.com/", "shop.com:pw@a.com"),
+        *("a..com/", ".com/x", "www.", "com", "a.qqqq/x", "shop.com:x/", "shop.com:99999/", f"{'a.' * 200}com/"),
+        *(f"{'a.' * MEGABYTE}com/", "a.com" * MEGABYTE),
     ],
 )
 def test_what_is_not_an_address_has_nulls(url: str | None) -> None:
@@ -311,6 +318,34 @@ def test_a_click_id_that_says_nothing_is_no_click(value: str) -> None:
     assert (row["click_id"], row["utm_source"]) == (None, "news")
     (row,) = parse_urls(pl.Series([f"https://shop.example/?a={value}&msclkid=x1"])).to_dicts()
     assert row["click_id"] == "msclkid"
+
+
+@pytest.mark.parametrize(
+    ("url", "host", "path"),
+    [
+        ("shop.example/?utm_source=google", "shop.example", "/"),
+        ("Shop.Example:8443/cart#top", "shop.example", "/cart"),
+        ("www.google.com", "www.google.com", "/"),
+        ("l.facebook.com/l.php?u=https://a.example", "l.facebook.com", "/l.php"),
+        ("google.co.uk?q=x", "google.co.uk", "/"),
+        ("example.com:8080", "example.com", "/"),
+        ("t.co.", "t.co", "/"),
+        ("bücher.de#a", "bücher.de", "/"),
+        ("perplexity.ai", "perplexity.ai", "/"),
+        ("www.allegro.pl", "www.allegro.pl", "/"),
+        ("allegro.pl/", "allegro.pl", "/"),
+        ("hats.shop/cart.pl", "hats.shop", "/cart.pl"),
+    ],
+)
+def test_a_host_needs_no_scheme(url: str, host: str, path: str) -> None:
+    parsed = parse(url)
+    assert (parsed["url"], parsed["host"], parsed["path"]) == (url, host, path)
+
+
+def test_a_campaign_and_a_source_are_read_from_addresses_without_a_scheme() -> None:
+    page, referrer = parse("shop.example/?utm_source=google&utm_medium=cpc"), parse("www.google.com")
+    assert (page["utm_source"], page["utm_medium"]) == ("google", "cpc")
+    assert (referrer["site"], referrer["site_category"]) == ("google", "search")
 
 
 @pytest.mark.parametrize(
