@@ -67,6 +67,26 @@ def test_tax_shipping_discount_and_coupon_are_the_orders_own_in_the_shops_curren
         assert session.rows(f"{lines} WHERE transaction_id = 'dollars'") == [(Decimal("2.8"),)]
 
 
+def test_the_pieces_of_a_line_are_those_its_amount_is_made_of(tmp_path: Path) -> None:
+    pieces = {"1,000": 1000, "2 Stk": 2, "2 pcs.": 2, "3,0": 3, "x2": 2, "２": 2, "3 USD": 3}
+    bought = {text: {"item_id": "x", "price": 5, "quantity": text} for text in pieces}
+    given = {"item_id": "x", "quantity": "-2 Stk"}
+    rows = [
+        *(buy(f"c{place}", text, items=[item]) for place, (text, item) in enumerate(bought.items())),
+        buy("r", "part", value=50, items=[{"item_id": "x", "price": 5, "quantity": "10 Stk"}]),
+        give_back("r", "part", items=[given]),
+        buy("e", "exchange", value=5, items=[{"item_id": "x", "price": 5, "quantity": 3}, {"price": 5, **given}]),
+    ]
+    with sold(tmp_path, rows) as (_, session):
+        found = orders(session, "quantity", "revenue", "refunded")
+        assert found.pop("part") == (10, 50, 10)
+        assert found.pop("exchange") == (3, 5, 0)
+        assert found == {text: (number, 5 * number, 0) for text, number in pieces.items()}
+        lines = "star.fact_order_items AS lines INNER JOIN star.fact_orders AS orders USING (order_id)"
+        counted = dict(session.rows(f"SELECT transaction_id, lines.quantity FROM {lines} WHERE lines.amount > 0"))
+        assert counted == {**pieces, "part": 10, "exchange": 3}
+
+
 @both_warehouses
 def test_a_line_has_time_and_session_of_its_order_and_the_place_in_its_list(tmp_path: Path, kind: str) -> None:
     items = [{"item_id": "x", "price": 10, "index": 3, "item_list_id": "L"}, {"item_id": "y", "price": 5}]

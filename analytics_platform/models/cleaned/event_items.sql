@@ -132,11 +132,7 @@ SELECT
     known(struct_extract(item, 'item_category')) AS category,
     known(struct_extract(item, 'item_variant')) AS variant,
     money(named_price * item_rate) AS price,
-    whole(CASE
-        WHEN starts_with(struct_extract(item, 'quantity'), '-')
-            THEN CASE WHEN is_refund THEN substr(struct_extract(item, 'quantity'), 2) ELSE '0' END
-        ELSE struct_extract(item, 'quantity')
-    END) AS quantity,
+    whole_pieces(item, is_refund) AS quantity,
     money(amount(struct_extract(item, 'discount')) * item_rate) AS discount,
     known(struct_extract(item, 'coupon')) AS coupon,
     coalesce(known(struct_extract(item, 'item_list_id')), list_id) AS list_id,

@@ -10,11 +10,12 @@
 -- items_of: the items of a JSON array with their fields as text. The array is parsed once: an event may have tens of
 -- thousands of items, and parsing it again for each field of each takes quadratic time and memory. numbered_items: the
 -- same, each with its place from 0. promotions_of: the promotion of each item, one without any if there are no items.
--- whole: the text as a count, null if it is a fraction, negative, above 2^31 or not a number.
+-- whole: the text or number as a count, null if it is a fraction, negative, above 2^31 or not a number.
 -- money: the text or number as an amount, null if it is not a number or ten billion or more. Far above any order, and far
 -- enough below the limit of the type that no sum over orders overflows: one absurd event must not stop all later builds.
 -- amount: the text as an amount as people write it: `1,299.00`, `$19.99`, `10 EUR`, `1.299,00`; null if it cannot be read.
--- `1,299` is a thousand and more, since JSON never writes a decimal comma; `1.299` is a little more than one.
+-- `1,299` is a thousand and more, since JSON never writes a decimal comma; `1.299` is a little more than one. No thousands
+-- begin with 0: the price of a kilo, `0,990`, was read as 990.
 -- bare_amount: the text without currency and blanks around it, in ASCII's digits, and with `.00` for the dash of `12.-`. plain_number: a number with one point and no separators.
 -- currency_beside: the pattern of a currency between two others. Its letters are ranges: to make `\p{L}{1,3}` ready took
 -- 3 ms of CPU, once for every amount in a query, and within items anew for every 2,048 rows.
@@ -23,8 +24,9 @@
 -- currency_of_sign: the same, without the short way for the usual codes.
 -- currency_in: the same for what stands beside the number in the text of an amount.
 -- is_unreadable: whether the text is there and is no amount.
--- item_price: the price of an item, under the name of the web tracker or of GA4. pieces: its quantity, one where it is
--- missing. item_currency: the currency that the item itself names. names_currency: whether items may name any.
+-- item_price: the price of an item, under the name of the web tracker or of GA4. item_quantity: its quantity, read as an
+-- amount is, `2 Stk` too. pieces: the same, one where it is missing. whole_pieces: the same as a count, null where it is
+-- missing or a fraction, 0 for what a purchase gives back. item_currency: the currency that the item itself names. names_currency: whether items may name any.
 -- item_currencies: the distinct currencies that items name.
 -- share_of: one of several equal parts of an amount, by its place from 1. Rounded to a ten-thousandth, they add up exactly.
 -- part_of: an amount's part of what counts of the total it is in, by how far amounts went with it. The parts of a total
@@ -142,11 +144,10 @@ CREATE OR REPLACE TEMP MACRO numbered_items(document) AS
         items_of(document), lambda item, place: {'item_index': CAST(place - 1 AS BIGINT), 'item': item}
     );
 CREATE OR REPLACE TEMP MACRO whole(number_text) AS
-    CASE
-        WHEN TRY_CAST(number_text AS DECIMAL(18, 4)) = floor(TRY_CAST(number_text AS DECIMAL(18, 4)))
-            AND TRY_CAST(number_text AS DECIMAL(18, 4)) BETWEEN 0 AND 2147483647
-            THEN CAST(TRY_CAST(number_text AS DECIMAL(18, 4)) AS BIGINT)
-    END;
+    list_transform(
+        [TRY_CAST(number_text AS DECIMAL(18, 4))],
+        lambda number: CASE WHEN number = floor(number) AND number BETWEEN 0 AND 2147483647 THEN CAST(number AS BIGINT) END
+    )[1];
 CREATE OR REPLACE TEMP MACRO money(amount) AS CAST(TRY_CAST(amount AS DECIMAL(14, 4)) AS DECIMAL(18, 4));
 CREATE OR REPLACE TEMP MACRO currency_beside(before, after) AS
     before
@@ -160,7 +161,7 @@ CREATE OR REPLACE TEMP MACRO bare_amount(amount_text) AS
         regexp_replace(
             regexp_replace(
                 translate(trim(amount_text), '０１２３４５６７８９．，－＋', '0123456789.,-+'),
-                '([.,])[-–—]+([^0-9]|$)',
+                '([0-9][.,])[-–—]+([^0-9]|$)',
                 '\100\2'
             ),
             currency_beside('^([-+]?)[ \x{00a0}]*', '[ \x{00a0}]*'),
@@ -174,11 +175,11 @@ CREATE OR REPLACE TEMP MACRO plain_number(number_text) AS
         WHEN regexp_matches(number_text, '^[-+]?[0-9]*\.?[0-9]+$') THEN number_text
         WHEN regexp_matches(
             number_text,
-            '^[-+]?[0-9]{1,3}(?:[, ''’\x{00a0}\x{202f}][0-9]{2,3})*[, ''’\x{00a0}\x{202f}][0-9]{3}(?:\.[0-9]*)?$'
+            '^[-+]?[1-9][0-9]{0,2}(?:[, ''’\x{00a0}\x{202f}][0-9]{2,3})*[, ''’\x{00a0}\x{202f}][0-9]{3}(?:\.[0-9]*)?$'
         ) THEN regexp_replace(number_text, '[^-0-9.]', '', 'g')
-        WHEN regexp_matches(number_text, '^[-+]?[0-9]{1,3}(?:\.[0-9]{3}){2,}$') THEN replace(number_text, '.', '')
+        WHEN regexp_matches(number_text, '^[-+]?[1-9][0-9]{0,2}(?:\.[0-9]{3}){2,}$') THEN replace(number_text, '.', '')
         WHEN regexp_matches(
-            number_text, '^[-+]?(?:[0-9]+|[0-9]{1,3}(?:[. ''’\x{00a0}\x{202f}][0-9]{3})*),[0-9]*$'
+            number_text, '^[-+]?(?:[0-9]*|[1-9][0-9]{0,2}(?:[. ''’\x{00a0}\x{202f}][0-9]{3})+),[0-9]*$'
         ) THEN replace(regexp_replace(number_text, '[^-0-9,]', '', 'g'), ',', '.')
     END;
 CREATE OR REPLACE TEMP MACRO amount(amount_text) AS
@@ -227,11 +228,15 @@ CREATE OR REPLACE TEMP MACRO currency_in(amount_text) AS
     )[1] END;
 CREATE OR REPLACE TEMP MACRO item_price(item) AS
     amount(coalesce(known(struct_extract(item, 'item_price')), known(struct_extract(item, 'price'))));
+CREATE OR REPLACE TEMP MACRO item_quantity(item) AS
+    CAST(amount(struct_extract(item, 'quantity')) AS DECIMAL(20, 4));
 CREATE OR REPLACE TEMP MACRO pieces(item) AS
-    CASE
-        WHEN known(struct_extract(item, 'quantity')) IS NULL THEN 1
-        ELSE CAST(amount(struct_extract(item, 'quantity')) AS DECIMAL(20, 4))
-    END;
+    CASE WHEN known(struct_extract(item, 'quantity')) IS NULL THEN 1 ELSE item_quantity(item) END;
+CREATE OR REPLACE TEMP MACRO whole_pieces(item, is_refund) AS
+    list_transform(
+        [item_quantity(item)],
+        lambda quantity: whole(CASE WHEN is_refund THEN abs(quantity) WHEN quantity < 0 THEN 0 ELSE quantity END)
+    )[1];
 CREATE OR REPLACE TEMP MACRO item_currency(item) AS
     coalesce(
         currency_code(struct_extract(item, 'currency')),

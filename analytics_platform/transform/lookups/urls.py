@@ -29,6 +29,12 @@ _URL = (
     r"(?P<path>(?:/[^?#]*)?)(?P<parameters>(?:[?#].*)?)$"
 )
 
+_BARE_HOST = r"^((?:[\p{L}\p{N}-]+\.)+\p{L}[\p{L}\p{N}-]+\.?(?::[0-9]+)?(?:[/?#]|$))"
+"""How an address without a scheme begins that may have a host."""
+
+_PLAIN_HOST = r"^www\.|[/:]|\.(?:com|net|org|(?!(?:cc|do|md|ml|pl|pm|py|ps|rs|sh|so)\b)[a-z]{2})\.?[?#]?$"
+"""Such a beginning that is a host rather than a file or the name of a screen: `cart.pl` and `products.show` are not."""
+
 _MAX_HOST = 253
 """Characters in a full domain name (RFC 1035, section 2.3.4)."""
 
@@ -91,8 +97,21 @@ _CLICK_IDS = tuple(
 _TEMPLATE = r"\{+[^&#}]*\}+"
 """What a tag writes where it should have put a value."""
 
-_NO_CLICK = rf"(?i)[a-z_]+=(?:{'|'.join(map(re.escape, sorted(MISSING - {''})))}|{_TEMPLATE})(&|#|$)"
-"""A parameter whose value is missing, or a template that nobody filled: `gclid=undefined`, `gclid={{gclid}}`."""
+
+def _as_encoded(text: str) -> str:
+    """Give the pattern of a text whose signs may be percent-encoded, more than once too."""
+    plain = {" ": "[ +]"}
+    return "".join(
+        sign if sign.isalnum() else rf"(?:{plain.get(sign, re.escape(sign))}|%(?:25)*{ord(sign):02x})" for sign in text
+    )
+
+
+_BLANKS = _as_encoded(" ") + "*"
+_NOTHING = "|".join(map(_as_encoded, sorted(MISSING | {"0"})))
+_ENCODED_TEMPLATE = rf"{_as_encoded('{')}+[^&#}}]*?{_as_encoded('}')}+"
+_NO_CLICK = rf"(?i)(?:{'|'.join(_CLICKS)})={_BLANKS}(?:{_NOTHING}|{_ENCODED_TEMPLATE}){_BLANKS}(&|#|$)"
+"""A click parameter whose value is missing, or a template that nobody filled: `gclid=undefined`, `gclid={{gclid}}`,
+`gclid=%28not+set%29`. The last one was a paid click. The pattern has the escapes: to decode would take longer."""
 
 _SEARCH_ENGINE = (
     r"^(?:(?:www[0-9]?|m|images)\.|(?:[a-z0-9-]+\.)*search\.)?"
@@ -124,7 +143,8 @@ def parse_urls(urls: pl.Series, roles: Mapping[str, str] = MappingProxyType({}))
     """Parse addresses: one row per value of `urls`, in the same order; every column is a nullable string.
 
     * `url`: the value as it came.
-    * `host`: lower-case, in Unicode, without port, user and final dot; null for a relative address (`/a/b`).
+    * `host`: lower-case, in Unicode, without port, user and final dot; null for a relative address (`/a/b`). It
+      needs no scheme if it cannot be a file or a name: `www.google.com`, `shop.example/cart` (see `_PLAIN_HOST`).
     * `domain`: what somebody registered (`shop.co.uk` of `www.shop.co.uk`, by the public suffix list), else the host.
     * `path`: without query and fragment, `/` when empty.
     * `utm_source`, `utm_medium`, `utm_campaign`: percent-decoded, trimmed, without invisible characters, in normal form
@@ -188,10 +208,11 @@ def parse_urls(urls: pl.Series, roles: Mapping[str, str] = MappingProxyType({}))
 
 
 def _plain_address() -> pl.Expr:
-    """Give the value without blanks around it; an address that is percent-encoded as a whole is decoded."""
+    """Give the value without blanks around it, with `//` before a bare host; what is encoded as a whole is decoded."""
     text = pl.col("url").str.strip_chars()
     encoded = pl.when(text.str.contains("(?i)^https?%(?:25)*3a%(?:25)*2f")).then(text)
-    return pl.coalesce(_each(encoded, lambda address: unquote(unquote(address))), text)
+    bare = pl.when(_each(text.str.extract(_BARE_HOST, 1), _as_host).is_not_null()).then("//" + text)
+    return pl.coalesce(_each(encoded, lambda address: unquote(unquote(address))), bare, text)
 
 
 def _is_address() -> pl.Expr:
@@ -258,6 +279,15 @@ def _registrable(host: str) -> str:
     if ":" in host or host.rpartition(".")[2].isdigit():  # an IP address
         return host
     return _suffixes().privatesuffix(host) or host
+
+
+def _as_host(start: str) -> str | None:
+    """Give the host with which a text begins; None for what may be anything else, or is below no public suffix."""
+    host = re.split("[:/?#]", start.lower())[0].rstrip(".")
+    if len(host) > _MAX_HOST or not re.search(_PLAIN_HOST, start.lower()):
+        return None
+    # No registry has .example (RFC 2606): it stands in examples, as those of the documentation.
+    return host if host.endswith(".example") or _suffixes().publicsuffix(host, accept_unknown=False) else None
 
 
 def _nearest(host: pl.Expr, known: Mapping[str, str]) -> pl.Expr:

@@ -68,6 +68,13 @@ def test_host_and_path(url: str, host: str | None, path: str) -> None:
         ),
         *("http://a:70000/", "http://a:-1/", "http://a:port/", f"http://a:{'9' * MEGABYTE}/", "http://a b/"),
         *("http://a%zz/", f"http://{'a' * MEGABYTE}/", "a" * MEGABYTE, "\x00"),
+        # files, names and sentences, which begin as a host may
+        *("index.html", "cart.html?x=1", "cart.php", "index.php/cart", "products/red.shirt", "red.shirt", "file.pdf"),
+        *("archive.zip", "install.sh", "setup.py?x", "cart.pl", "cart.do?x=1", "readme.md#top", "my.app", "libc.so"),
+        *("products.show", "home.page", "checkout.review?x", "(direct)", "1.2.3", "v1.2/x", "10.0.0.1", "e.g.", "a.m"),
+        *("see shop.com", "shop.com now", "shop.com, shop.de", "ada@shop.com", "shop.com@a.com/", "shop.com:pw@a.com"),
+        *("a..com/", ".com/x", "www.", "com", "a.qqqq/x", "shop.com:x/", "shop.com:99999/", f"{'a.' * 200}com/"),
+        *(f"{'a.' * MEGABYTE}com/", "a.com" * MEGABYTE),
     ],
 )
 def test_what_is_not_an_address_has_nulls(url: str | None) -> None:
@@ -160,6 +167,10 @@ def test_utm_medium_and_campaign() -> None:
         ("fbclid=&gclid=abc", ("gclid", "google", "cpc", "auto")),
         ("gclid=", (None, None, None, None)),
         ("notgclid=abc", (None, None, None, None)),
+        *(
+            (f"gclid={value}", ("gclid", "google", "cpc", "auto"))
+            for value in ("0abc", "10", "Cj0%2B", "%41", "null1", "n%2Fa1", "%7Ba%7Db", "(not%20set)x")
+        ),
         ("_gclid=abc", (None, None, None, None)),
         ("gclid%3Dabc", ("gclid", "google", "cpc", "auto")),
         ("a=1%26gclid%3Dabc", ("gclid", "google", "cpc", "auto")),
@@ -293,13 +304,48 @@ def test_an_untyped_empty_column() -> None:
     assert parse_urls(pl.Series([])).shape == (0, len(COLUMNS))
 
 
-@pytest.mark.parametrize("value", ["undefined", "null", "N/A", "NaN", "{gclid}", "{{click_id}}", "[object Object]"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        *("undefined", "null", "N/A", "NaN", "{gclid}", "{{click_id}}", "[object Object]", "0", "+", "%20", "%20null+"),
+        *("(not set)", "(not%20set)", "%28not+set%29", "%2528not%2520set%2529", "N%2FA", "%5Bobject%20Object%5D"),
+        *("%7Bgclid%7D", "%7B%7Bgclid%7D%7D", "%7b%7b+gclid+%7d%7d", "%257Bgclid%257D", "n%2fa"),
+    ],
+)
 def test_a_click_id_that_says_nothing_is_no_click(value: str) -> None:
     address = f"https://shop.example/?gclid={value}&utm_source=news#top"
     (row,) = parse_urls(pl.Series([address])).to_dicts()
     assert (row["click_id"], row["utm_source"]) == (None, "news")
     (row,) = parse_urls(pl.Series([f"https://shop.example/?a={value}&msclkid=x1"])).to_dicts()
     assert row["click_id"] == "msclkid"
+
+
+@pytest.mark.parametrize(
+    ("url", "host", "path"),
+    [
+        ("shop.example/?utm_source=google", "shop.example", "/"),
+        ("Shop.Example:8443/cart#top", "shop.example", "/cart"),
+        ("www.google.com", "www.google.com", "/"),
+        ("l.facebook.com/l.php?u=https://a.example", "l.facebook.com", "/l.php"),
+        ("google.co.uk?q=x", "google.co.uk", "/"),
+        ("example.com:8080", "example.com", "/"),
+        ("t.co.", "t.co", "/"),
+        ("bücher.de#a", "bücher.de", "/"),
+        ("perplexity.ai", "perplexity.ai", "/"),
+        ("www.allegro.pl", "www.allegro.pl", "/"),
+        ("allegro.pl/", "allegro.pl", "/"),
+        ("hats.shop/cart.pl", "hats.shop", "/cart.pl"),
+    ],
+)
+def test_a_host_needs_no_scheme(url: str, host: str, path: str) -> None:
+    parsed = parse(url)
+    assert (parsed["url"], parsed["host"], parsed["path"]) == (url, host, path)
+
+
+def test_a_campaign_and_a_source_are_read_from_addresses_without_a_scheme() -> None:
+    page, referrer = parse("shop.example/?utm_source=google&utm_medium=cpc"), parse("www.google.com")
+    assert (page["utm_source"], page["utm_medium"]) == ("google", "cpc")
+    assert (referrer["site"], referrer["site_category"]) == ("google", "search")
 
 
 @pytest.mark.parametrize(
